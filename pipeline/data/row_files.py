@@ -1,4 +1,4 @@
-"""Files of rows, CSV or Parquet, as data frames: a chunk at a time, so that memory does not grow with the file."""
+"""Files of rows, CSV or Parquet, as data frames."""
 
 import contextlib
 import csv
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.data import notations
 from pipeline.data.examples import Array
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from pipeline.data.download import Progress
 
-CHUNK, BLOCK = 250_000, 2**23
-"""Rows or bytes at a time; bounds memory, changes no value."""
+CHUNK = 2_500_000
+"""Cells that are read at once, from one report of progress to the next; changes no value."""
 
 PLAIN = re.compile(r"(dict\w+<values=|large_)*(bool|u?int|(half)?float|double|decimal|string|date|time|duration|null)")
 """Arrow's types of a Parquet file's columns that hold numbers, words or times."""
@@ -55,61 +56,32 @@ class RowFile:
                 return list(self._parquet().schema_arrow.names)
             return [str(column) for column in next(self._csv(no_progress, nrows=0)).columns]
 
-    def chunks(self, progress: "Progress") -> Iterator["pd.DataFrame"]:
-        """All rows, some at a time: those of a CSV file as text, "" where one is too short, of Parquet as they are."""
-        if not self.parquet:
-            yield from self._text(progress)
-            return
-        done, size = 0, self.path.stat().st_size
+    def rows(self, progress: "Progress") -> "pd.DataFrame":
+        """Return all rows: of a CSV file as text, "" where one is too short, of Parquet as they are."""
+        import pandas as pd
+
         with self._whole():
-            table = self._parquet()
-            fields = [field for field in table.schema_arrow if field.name not in self.form.drop]
-            if odd := [field for field in fields if not PLAIN.match(str(field.type))]:
-                what = f"column {odd[0].name!r} holds {odd[0].type!s:.80}"
-                raise UnrollError(f"{self.path}: {what}; save it as numbers, text or times, or leave it out")
-            for batch in table.iter_batches(batch_size=CHUNK, columns=[field.name for field in fields]):
-                batch.validate(full=True)  # of text, too: pandas decodes it when it is used
-                yield batch.to_pandas(ignore_metadata=True)
-                done += len(batch)
-                progress(self.path.name, size * done // max(done, table.metadata.num_rows), size)
+            if self.parquet:
+                return pd.concat(self._batches(progress), ignore_index=True)
+            rows = max(1000, CHUNK // len(self.header()))
+            return pd.concat(self._csv(progress, chunksize=rows, dtype=str, keep_default_na=False)).fillna("")
 
-    def _text(self, progress: "Progress") -> Iterator["pd.DataFrame"]:
-        """All rows: by Arrow, which is ten times as fast, and from the first row that it refuses on by pandas."""
-        import pyarrow as pa
-
+    def _batches(self, progress: "Progress") -> Iterator["pd.DataFrame"]:
+        """Give the rows of a Parquet file without the dropped columns; at least one frame, perhaps of no row."""
+        table = self._parquet()
+        fields = [field for field in table.schema_arrow if field.name not in self.form.drop]
+        if odd := [field for field in fields if not PLAIN.match(str(field.type))]:
+            what = f"column {odd[0].name!r} holds {odd[0].type!s:.80}"
+            raise UnrollError(f"{self.path}: {what}; save it as numbers, text or times, or leave it out")
+        yield table.schema_arrow.empty_table().select([field.name for field in fields]).to_pandas(ignore_metadata=True)
+        size = self.path.stat().st_size
         done = 0
-        with contextlib.suppress(pa.ArrowException, UnicodeError, LookupError):
-            for frame in self._arrow(progress):
-                yield frame
-                done += len(frame)
-            return
-        with self._whole():
-            for frame in self._csv(progress, chunksize=CHUNK, dtype=str, keep_default_na=False):
-                seen, done = min(done, len(frame)), max(0, done - len(frame))
-                if len(frame) > seen:
-                    yield frame.iloc[seen:].fillna("")
-
-    def _arrow(self, progress: "Progress") -> Iterator["pd.DataFrame"]:
-        """The rows as pandas reads them, until pyarrow.ArrowInvalid; only a quote left open at the end passes here."""
-        import pyarrow as pa
-        from pyarrow import csv as arrow
-
-        form, names = self.form, self.header()
-        if form.delimiter == " ":
-            raise pa.ArrowInvalid
-        lines = {"skip_rows": form.skip, "skip_rows_after_names": form.units_rows, "column_names": form.names}
-        with self.path.open("rb") as file:
-            reader = arrow.open_csv(
-                file,
-                arrow.ReadOptions(use_threads=False, block_size=BLOCK, encoding=form.encoding, **lines),
-                arrow.ParseOptions(delimiter=form.delimiter, newlines_in_values=True),
-                arrow.ConvertOptions(column_types=dict.fromkeys([*names, ""], pa.string()), strings_can_be_null=False),
-            )
-            if [name or f"Unnamed: {index}" for index, name in enumerate(reader.schema.names)] != names:
-                raise pa.ArrowInvalid
-            for batch in reader:
-                yield batch.rename_columns(names).to_pandas()
-                progress(self.path.name, file.tell(), self.path.stat().st_size)
+        rows = max(1000, CHUNK // len(fields))
+        for batch in table.iter_batches(batch_size=rows, columns=[field.name for field in fields]):
+            batch.validate(full=True)  # of text, too: pandas decodes it when it is used
+            yield batch.to_pandas(ignore_metadata=True)
+            done += len(batch)
+            progress(self.path.name, size * done // max(done, table.metadata.num_rows), size)
 
     @contextlib.contextmanager
     def _whole(self) -> Iterator[None]:
@@ -156,6 +128,8 @@ class RowFile:
                         chunk = next(frames, None)
                     if chunk is None:
                         return
+                    if not form.names:  # headings may have line breaks, and blanks around them
+                        chunk.columns = self._distinct([" ".join(str(name).split()) for name in chunk.columns])
                     yield chunk
                     progress(self.path.name, file.tell(), self.path.stat().st_size)
         except UnicodeError as error:
@@ -168,6 +142,10 @@ class RowFile:
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             text = one_line(str(error)).removeprefix("Error tokenizing data. C error: ")
             raise UnrollError(f"{self.path} is not a regular CSV file ({text:.160}); correct the file") from None
+
+    def place(self, row: int) -> str:
+        """Return where the data row `row`, counted from 0, stands, in words."""
+        return f"row {row} (from 0)" if self.parquet else f"line {self.line(row)}"
 
     def line(self, row: int) -> int:
         """The line, counted from 1, on which the data row `row`, counted from 0, ends."""
@@ -195,9 +173,9 @@ class RowFrame(RowFile):
         """The names of all columns."""
         return self._distinct(list(map(str, self.frame.columns)))
 
-    def chunks(self, progress: "Progress") -> Iterator["pd.DataFrame"]:  # noqa: ARG002 - as a file's
-        """All rows at once."""
-        yield self.frame
+    def rows(self, progress: "Progress") -> "pd.DataFrame":  # noqa: ARG002 - as a file's
+        """Return all rows."""
+        return self.frame
 
 
 def require_same(files: Sequence[RowFile], columns: Iterable[str]) -> None:
@@ -217,20 +195,32 @@ def blank(frame: "pd.DataFrame", stamp: Sequence[str]) -> Array:
 
 
 def numbers(cells: "pd.Series[Any]", form: CsvFormat) -> Array:
-    """(rows,) float64 of cells of text or of numbers, NaN where a cell is no number."""
+    """Return (rows,) float64 of cells of text or of numbers, NaN where a cell is no number."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        return np.asarray(cells.to_numpy(np.float64, na_value=np.nan))
+    texts = cells.astype("str")
+    values = _floats(texts, form)
+    failed = np.flatnonzero(np.isnan(values) & (texts != "").to_numpy(bool))
+    plain = texts.iloc[failed].map(lambda text: notations.plain_number(text)[0])
+    changed = (plain != texts.iloc[failed]).to_numpy(bool)
+    values[failed[changed]] = _floats(plain[changed], form)
+    return values
+
+
+def _floats(texts: "pd.Series[str]", form: CsvFormat) -> Array:
+    """Return (rows,) float64 of numbers with the marks of a file, NaN where a text is none."""
     import pandas as pd
     import pyarrow as pa
     from pyarrow import compute
 
-    if pd.api.types.is_numeric_dtype(cells.dtype):
-        return np.asarray(cells.to_numpy(np.float64, na_value=np.nan))
-    cells = cells.astype("str")
     if form.thousands:
-        cells = cells.str.replace(form.thousands, "", regex=False)
+        texts = texts.str.replace(notations.ungrouped(form.thousands), "", regex=True)
     if form.decimal != ".":  # a point is then no mark of a number, as for pandas
-        cells = cells.str.replace(".", "?", regex=False).str.replace(form.decimal, ".", regex=False)
+        texts = texts.str.replace(".", "?", regex=False).str.replace(form.decimal, ".", regex=False)
     with contextlib.suppress(pa.ArrowInvalid):  # ten times as fast, unless there are words or spaces
-        texts = pa.array(cells)
-        full = compute.if_else(compute.equal(texts, ""), pa.scalar(None, texts.type), texts)
-        return np.asarray(full.cast(pa.float64()).to_numpy(zero_copy_only=False))
-    return np.asarray(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan))
+        cells = pa.array(texts)
+        full = compute.if_else(compute.equal(cells, ""), pa.scalar(None, cells.type), cells)
+        return np.array(full.cast(pa.float64()).to_numpy(zero_copy_only=False))
+    return np.array(pd.to_numeric(texts, errors="coerce").to_numpy(np.float64, na_value=np.nan))

@@ -5,10 +5,12 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
@@ -22,24 +24,31 @@ from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.validation import one_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pipeline.data.download import Progress
 
 HEAD = 2000
 """Rows that the columns of the timestamp are found in."""
 
 MOST = 0.9
-"""The share of the first rows that have one format if some of them are wrong."""
+"""The share of some of the first rows that have one format if others are wrong."""
 
-KEPT = 250_000
-"""Rows whose numbers are kept, for their autocorrelation."""
+MORE = 0.5
+"""The share of all of the first rows that have one format if others are wrong."""
 
 PARTS_OF_A_DAY = (24, 25, 48, 50, 96, 100, 144, 150)
 """Hours, half hours and such, which some files count in a column of its own; some have an hour more in autumn."""
 
 EVEN, OTHER = 0.5, 0.75
 """The share of even steps that rows must have, and how much of that other readings of their timestamps may have."""
+
+NUMBERED = re.compile(r"^[^#]*\d")
+"""A word that may be a number; those with a # are a spreadsheet's errors."""
+
+REPEATED = 0.7
+"""The share of rows with a timestamp of their own from which on rows are of one series."""
+
+STAMP = "the stamp"
+"""A column beside those of a file."""
 
 DISTINCT = 0.99
 """The share of rows that a column must tell apart by series; the others are of the nights when clocks are put back."""
@@ -55,36 +64,38 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     detected, units = _text(paths, overrides)
     form = CsvFormat(**{option: entry.value for option, entry in detected.items()})
     files = [RowFile(path, form, "") for path in paths]
-    head = _head(files[0], progress)
-    stamp, formats = _stamp(head, overrides, paths[0])
-    form = form.model_copy(update={"stamp": stamp})
+    require_same(files, files[0].header())
+    _require_plain_names(files[0])
+    frame = pd.concat({number: file.rows(progress) for number, file in enumerate(files)})
+    if not len(frame):
+        raise UnrollError(f"{paths[0]} holds no rows; name a file with a header and rows")
+    stamp, formats = _stamp(frame, overrides, paths[0])
+    empty = blank(frame, stamp)
+    rows = Rows(files, frame[~empty])
+    below = dict(itertools.zip_longest(frame.columns, units, fillvalue=""))
+    others = [name for name in frame.columns if name not in stamp]
+    if overrides.target is not None:
+        one_of(overrides.target, others, "--target")
     columns = {
-        name: ColumnProfile(name, below)
-        for name, below in itertools.zip_longest(head.columns, units, fillvalue="")
-        if name not in stamp
+        name: ColumnProfile.of(name, below[name], rows.frame[name], form, overrides.missing) for name in others
     }
-    if overrides.target is not None:  # now, since the rows of a large file take minutes
-        one_of(overrides.target, columns, "--target")
-    try:
-        readings, numbers, blanks = _read(files, form, formats, columns, progress)
-    except (ValueError, re.error) as error:
-        raise UsageError(f"--stamp-format: {one_line(str(error))}. Received: {overrides.stamp_format!r}") from None
-    detected["stamp_format"] = _stamp_format(readings, overrides, paths[0])
-    moments = readings[detected["stamp_format"].value]
-    detected["series_id"], series = _series_id(head, moments, columns, numbers, paths[0])
-    sentinels = _sentinels(columns, overrides, form)
+    _require_one_notation(columns, overrides, form)
+    moments, utc, found = _moments(rows, stamp, formats, overrides)
+    detected |= found
+    detected["series_id"] = _series_id(rows.frame, moments, columns, paths[0])
     unsorted = bool((np.diff(moments) < np.timedelta64(0)).any())
-    utc = timestamps.parse(timestamps.joined(head, stamp), detected["stamp_format"].value)[1]
     moments, zone = _in_utc(moments, overrides.time_zone, utc=utc)
     detected |= zone
     offset, regular = timestamp_formats.offset(moments)
     ordered = timestamps.distinct(timestamps.to_even_days(moments, offset))
     steps = _even_steps(ordered, regular, stamp)
-    options = {option: entry.value for option, entry in detected.items() if option != "series_id"}
+    sentinels = set().union(*(column.sentinels for column in columns.values() if column.numeric))
+    series_id = detected["series_id"].value
+    options = {option: entry.value for option, entry in detected.items() if option != "series_id"} | {"stamp": stamp}
     return FileProfile(
         form=form.model_copy(update=options | {"drop": _other_times(columns)}),
         columns=columns,
-        missing=_missing(columns, sentinels, overrides.missing) + Counter({"": blanks}),
+        missing=_missing(columns, sentinels, overrides.missing) + Counter({"": int(empty.sum())}),
         sentinels=sentinels,
         freq=regular.freq,
         rows=len(moments),
@@ -93,13 +104,25 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
         first=timestamps.from_even_days(ordered[:1], offset)[0],
         last=timestamps.from_even_days(ordered[-1:], offset)[0],
         gaps=Counter((steps[steps > 1] - 1).tolist()),
-        head=numbers,
         reasons={option: entry.why for option, entry in detected.items() if entry.why},
         text=not files[0].parquet,
         offset=offset,
-        series_id=detected["series_id"].value,
-        series=sorted(series),
+        series_id=series_id,
+        series=sorted(_names(rows.frame[series_id], columns[series_id]).dropna().unique()) if series_id else [],
     )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of some files that hold something; the frame's index has the file's number and the row's in it."""
+
+    files: Sequence[RowFile]
+    frame: pd.DataFrame
+
+    def place(self, row: int) -> str:
+        """Return the file and the line of a row."""
+        number, own = self.frame.index[row]
+        return f"{self.files[number].path}, {self.files[number].place(own)}"
 
 
 def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detected[Any]], list[str]]:
@@ -116,8 +139,7 @@ def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detect
         raise UnrollError(f"{paths[0]} and others are written in {' and '.join(sorted({*encodings}))}; pass --encoding")
     single_byte = encoding in {"latin-1", "cp1252"} and not overrides.encoding
     names = None if first.header else [f"column{number}" for number in range(1, len(first.rows[0]) + 1)]
-    cells = (cell for row in first.rows for cell in row)
-    decimal, thousands = layout.marks(cells, paths[0], overrides.decimal)
+    decimal, thousands = layout.marks(zip(*first.rows), paths[0], first.delimiter, overrides.decimal)
     detected: dict[str, Detected[Any]] = {
         "encoding": Detected(encoding, "not UTF-8; of the encodings of one byte this is the usual one" * single_byte),
         "delimiter": Detected(first.delimiter),
@@ -130,80 +152,89 @@ def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detect
     return detected, first.units[0] if first.units else []
 
 
-def _head(file: RowFile, progress: "Progress") -> "pd.DataFrame":
-    """The first rows as text."""
-    first = next(file.chunks(progress), None)
-    if first is None or not len(first):
-        raise UnrollError(f"{file.path} holds no rows; name a file with a header and rows")
-    for name in first.columns:  # of a file, or to steer a terminal: as a column's it is a mistake or mischief
+def _require_plain_names(file: RowFile) -> None:
+    """Raise UnrollError if there are too many columns, or one has a name that is not for the eye."""
+    header = file.header()
+    if len(header) > layout.MOST_COLUMNS:
+        raise UnrollError(f"{file.path} has {len(header):,} columns; keep those that matter, at most {layout.MOST_COLUMNS:,}")
+    for name in header:  # of a file, or to steer a terminal: as a column's it is a mistake or mischief
         if re.match(r"\.{0,2}[/\\]|~[/\\]|[A-Za-z]:\\", name) or not name.isprintable():
             raise UnrollError(f"{file.path}: column {name!r:.80} is named like a path; rename it in the file")
-    head = first.head(HEAD)
-    return head.astype("str").where(head.notna(), "")
 
 
-def _stamp(head: "pd.DataFrame", overrides: Overrides, path: Path) -> tuple[list[str], list[str]]:
-    """The columns of the timestamp, and the formats that it may have."""
-    stamp, formats = timestamp_formats.find_columns(head, overrides.stamp)
-    if not formats:  # perhaps of single wrong cells, which `_read` will name
-        stamp, formats = timestamp_formats.find_columns(head[len(head) // 2 :], overrides.stamp, MOST)
-    formats = [overrides.stamp_format] if overrides.stamp_format else formats
-    if lacking := [column for column in stamp if column not in head.columns]:
-        raise UsageError(f"--stamp: {path} has no column {lacking[0]!r}. It has: {', '.join(head.columns):.2000}")
-    if not (stamp and formats):
-        raise UsageError(
-            f"{path}: no column holds times of a form that is known here; pass --stamp COLUMN (repeatable) and "
-            f"--stamp-format, as strptime takes it. Columns: {', '.join(head.columns):.2000}"
-        )
-    return stamp, formats
+def _stamp(frame: pd.DataFrame, overrides: Overrides, path: Path) -> tuple[list[str], list[str]]:
+    """Return the columns of the timestamp, and the formats that it may have.
 
-
-def _read(
-    files: Sequence[RowFile],
-    form: CsvFormat,
-    formats: Sequence[str],
-    columns: dict[str, ColumnProfile],
-    progress: "Progress",
-) -> tuple[dict[str, Array], Array, int]:
-    """Count what stands in each column, and read the timestamps by each format that all of them may have.
-
-    Returns:
-        Format -> (rows,) datetime64[ms]; (rows, columns) float64, the first numbers; how many rows are blank.
+    Where a few of the first rows have another one, `_moments` will name them.
     """
-    readings: dict[str, list[Array]] = {stamp_format: [] for stamp_format in formats}
-    numbers, rows, blanks, wrong = list[Array](), 0, 0, dict[str, tuple[int, str]]()
-    require_same(files, [*form.stamp, *columns])
-    for file in files:
-        before = 0
-        for chunk in file.chunks(progress):
-            empty = blank(chunk, form.stamp)
-            frame = chunk[~empty] if empty.any() else chunk
-            cells = timestamps.joined(frame, form.stamp)
-            cells = cells.str.strip() if cells.dtype == "str" else cells
-            for stamp_format in [*readings]:
-                moments, _ = timestamps.parse(cells, stamp_format)
-                readings[stamp_format].append(moments)
-                if (bad := np.isnat(moments)).any():
-                    wrong[stamp_format] = before + int(np.flatnonzero(~empty)[bad.argmax()]), str(cells[bad].iloc[0])
-                    del readings[stamp_format]
-            if not readings:
-                likely = max(wrong, key=lambda name: wrong[name][0])  # the others failed in earlier rows
-                row, text = wrong[likely]
-                where = f"row {row} (from 0)" if file.parquet else f"line {file.line(row)}"
-                raise UnrollError(
-                    f"{file.path}, {where}: {text!r:.60} is no stamp of the form {likely}, as others are; "
-                    "correct the file"
-                )
-            values = [column.update(frame[name], form) for name, column in columns.items()]
-            if rows < KEPT and values:
-                numbers.append(np.column_stack(values))
-            rows, blanks, before = rows + len(frame), blanks + int(empty.sum()), before + len(chunk)
-    whole = {stamp_format: np.concatenate(moments) for stamp_format, moments in readings.items()}
-    return whole, np.concatenate(numbers) if numbers else np.empty((0, 0)), blanks
+    head = frame.head(HEAD)
+    head = head.astype("str").where(head.notna(), "")
+    if lacking := [column for column in overrides.stamp if column not in head.columns]:
+        raise UsageError(f"--stamp: {path} has no column {lacking[0]!r}. It has: {', '.join(head.columns):.2000}")
+    for rows, share in ((head, 1.0), (head[len(head) // 2 :], MOST), (head, MORE)):
+        stamp, formats = timestamp_formats.find_columns(rows, overrides.stamp, share)
+        if formats:
+            break
+    formats = [overrides.stamp_format] if overrides.stamp_format else formats
+    if stamp and formats:
+        return stamp, formats
+    if sum(bool(timestamp_formats.formats(name, digits=False)) for name in head.columns) > len(head.columns) / 2:
+        raise UsageError(f"{path}: its columns are times; turn the table (pandas: melt), so that each row has one")
+    first = ", ".join(f"{name} ({head[name].iloc[0]!r:.40})" for name in stamp or head.columns)
+    raise UsageError(
+        f"{path}: no column holds times of a form that is known here; pass --stamp COLUMN (repeatable) and "
+        "--stamp-format, such as '%d.%m.%Y %H:%M' for 31.01.2024 13:00, or write times like 2024-01-31 13:00. "
+        f"Columns and first cells: {first:.2000}"
+    )
+
+
+def _moments(
+    rows: Rows, stamp: Sequence[str], formats: Sequence[str], overrides: Overrides
+) -> tuple[Array, bool, dict[str, Detected[Any]]]:
+    """Return the timestamps (rows,) datetime64[ms], whether they are in UTC, and the options that say how to read them.
+
+    Raises:
+        UnrollError: a row has no timestamp of a form that the others have, or one that contradicts the others.
+        UsageError: all have several forms that give other times.
+    """
+    cells = timestamps.joined(rows.frame, stamp)
+    if cells.dtype == "str":
+        cells = cells.str.strip()
+    try:
+        parsed = {stamp_format: timestamps.parse(cells, stamp_format) for stamp_format in formats}
+    except (ValueError, re.error) as error:
+        raise UsageError(f"--stamp-format: {one_line(str(error))}. Received: {overrides.stamp_format!r}") from None
+    wrong = {stamp_format: timestamps.wrong(moments) for stamp_format, (moments, _) in parsed.items()}
+    readings = {stamp_format: parsed[stamp_format][0] for stamp_format in formats if not wrong[stamp_format].any()}
+    if not readings:
+        likely = max(formats, key=lambda name: int(wrong[name].argmax()))  # the others failed in earlier rows
+        row = int(wrong[likely].argmax())
+        if row == 0 and not wrong[likely].all():  # what comes before a change of form is the other one
+            row = int((~wrong[likely]).argmax()) - 1
+        what = f"is no stamp of the form {likely}, as others are"
+        if not np.isnat(parsed[likely][0][row]):
+            what = f"lies outside of the years {timestamps.YEARS[0]} to {timestamps.YEARS[1]}, read as {likely}"
+        raise UnrollError(f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} {what}; correct the file")
+    centuries = {name: timestamp_formats.first_year(readings[name]) for name in readings if "%y" in name}
+    for name, first_year in centuries.items():
+        if first_year is not None:
+            readings[name] = timestamps.in_century(readings[name], first_year)
+    found: dict[str, Detected[Any]] = {"stamp_format": _stamp_format(readings, overrides, rows.files[0].path)}
+    chosen = found["stamp_format"].value
+    if first_year := centuries.get(chosen):
+        found["first_year"] = Detected(first_year, "years of two digits begin there, so that rows lie close together")
+    row = timestamp_formats.slip(readings[chosen])
+    if row is not None:
+        near = [readings[chosen][index] for index in (row - 1, row + 1) if 0 <= index < len(cells)]
+        raise UnrollError(
+            f"{rows.place(row)}: the stamp {timestamps.shown(readings[chosen][row])} does not fit those beside it, "
+            f"{' and '.join(map(timestamps.shown, near))}; correct it, or leave that row out"
+        )
+    return readings[chosen], parsed[chosen][1], found
 
 
 def _stamp_format(readings: dict[str, Array], overrides: Overrides, path: Path) -> Detected[str]:
-    """Of the formats that all rows have, that by which they have a frequency."""
+    """Return, of the formats that all rows have, that by which they have a frequency."""
     if overrides.day_first is not None:
         start = "%d" if overrides.day_first else "%m"
         readings = {name: moments for name, moments in readings.items() if name.startswith(start)} or readings
@@ -225,40 +256,54 @@ def _stamp_format(readings: dict[str, Array], overrides: Overrides, path: Path) 
 
 
 def _series_id(
-    head: "pd.DataFrame", moments: Array, columns: dict[str, ColumnProfile], numbers: Array, path: Path
-) -> tuple[Detected[str | None], list[str]]:
-    """Where timestamps repeat, the column that says which series a row belongs to, and the names of the series.
+    frame: pd.DataFrame, moments: Array, columns: dict[str, ColumnProfile], path: Path
+) -> Detected[str | None]:
+    """Return, where timestamps repeat, the column that says which series a row belongs to.
 
-    Each of them has a timestamp once, except for the hours that come twice in autumn.
+    Each series has a timestamp once, except for the hours that come twice in autumn.
 
     Raises:
         UsageError: there are too many series, or no column tells apart rows that differ at one timestamp.
     """
-    if not len(numbers) or len(timestamps.distinct(moments)) > 0.7 * len(moments):
-        return Detected(None), []
-    for index, (name, column) in enumerate(columns.items()):
-        cells = numbers[:, index] if column.numeric else head[name].to_numpy()
-        counts = Counter(cells.tolist()) if column.numeric else column.words
-        rows = len(timestamps.distinct(moments[: counts.total()]))
-        unique = len({*zip(moments, cells, strict=False)}) >= DISTINCT * len(cells)
-        several = min(rows, len(counts)) > 1
-        if several and unique and DISTINCT * max(counts.values()) <= rows and 2 * counts.total() >= rows * len(counts):
-            series = [f"{word:g}" if column.numeric else word for word in counts]
-            counted = any({*series} == {*map(str, range(start, start + len(series)))} for start in (0, 1))
-            cure = f"{name!r} may count parts of a day, too; then make it part of the stamp in the file"
-            why = cure if counted and len(series) in PARTS_OF_A_DAY else ""
-            if len(series) > MOST_WORDS:
+    times = len(timestamps.distinct(moments))
+    if times > REPEATED * len(moments):
+        return Detected(None)
+    for name, column in columns.items():
+        names = _names(frame[name], column)
+        counts = names.value_counts()
+        several = times > 1 and len(counts) > 1
+        twice = pd.DataFrame({"stamp": moments, "series": names.to_numpy()}).duplicated().mean()
+        half_filled = 2 * counts.sum() >= times * len(counts) or len(counts) > MOST_WORDS
+        if several and twice <= 1 - DISTINCT and DISTINCT * counts.max() <= times and half_filled:
+            why = ""
+            if len(counts) in PARTS_OF_A_DAY and set(counts.index) in _numbered(len(counts)):
+                why = f"{name!r} may count parts of a day, too; then make it part of the stamp in the file"
+            if len(counts) > MOST_WORDS:
                 few = why or f"leave all but {MOST_WORDS} out"
-                raise UsageError(f"{path} holds {len(series)} series, by {name!r}; {few}")
-            return Detected(name, why), series
-    distinct, index_of = np.unique(moments[: len(numbers)], return_inverse=True)
-    if len(np.unique(np.column_stack([index_of, np.nan_to_num(numbers)]), axis=0)) > 2 * len(distinct):
-        few = " and ".join(name for name in columns if 1 < head[name].nunique() <= MOST_WORDS) or "none has few values"
+                raise UsageError(f"{path} holds {len(counts):,} series, by {name!r}; {few}")
+            return Detected(name, why)
+    others = frame.drop(columns=[name for name in frame.columns if name not in columns])
+    rows = len(others.assign(**{STAMP: moments}).drop_duplicates())
+    if rows > 2 * times:
+        few = [name for name in columns if 1 < frame[name].nunique() <= MOST_WORDS]
         raise UsageError(
-            f"{path}: each stamp stands {len(numbers) / len(distinct):.3g} times, with other numbers, and no column "
-            f"alone says which series a row is of; join those that do ({few}) into one, or leave all but one series out"
+            f"{path}: each stamp stands {len(frame) / times:.3g} times, with other numbers, and no column alone says "
+            f"which series a row is of; join those that do ({' and '.join(few) or 'none has few values'}) into one, or "
+            "leave all but one series out"
         )
-    return Detected(None), []
+    return Detected(None)
+
+
+def _names(cells: "pd.Series[Any]", column: ColumnProfile) -> "pd.Series[Any]":
+    """Return the names of the series, if a column holds them: numbers without a point where they need none."""
+    if not column.numeric:
+        return cells.where(cells != "")
+    return pd.Series(column.values, index=cells.index).map("{:g}".format, na_action="ignore")
+
+
+def _numbered(count: int) -> list[set[str]]:
+    """Return the names that count from 0 and from 1."""
+    return [{str(start + number) for number in range(count)} for start in (0, 1)]
 
 
 def _in_utc(moments: Array, given: str | None, *, utc: bool) -> tuple[Array, dict[str, Detected[Any]]]:
@@ -280,30 +325,36 @@ def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Ar
     if np.median(steps) < 1000:
         raise UnrollError("rows lie less than a second apart; thin them out to a second or more")
     even = (steps == regular.freq * 1000).mean()
+    cure = ""
+    if len(stamp) == 2:
+        cure = f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no part of the time"
     if even < EVEN or (even < 1 and steps.min() >= timestamp_formats.SHORTEST * timestamps.DAY):
         raise UnrollError(
             f"rows are not evenly spaced: from {steps.min() / 1000:g} to {steps.max() / 1000:g} seconds apart, "
             f"{regular.freq:,} in the middle; make rows of equal distance first, such as means of an hour"
-            + f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no part of the time"
-            * (len(stamp) == 2)
+            f"{cure}"
         )
     return np.asarray(steps // (regular.freq * 1000))
 
 
-def _sentinels(columns: dict[str, ColumnProfile], overrides: Overrides, form: CsvFormat) -> set[float]:
-    """The numbers that mean no value. Raises UsageError if cells have another decimal mark than the others."""
-    import pandas as pd
-
-    given = pd.to_numeric(pd.Series(overrides.missing, dtype=object), errors="coerce").to_numpy(np.float64)
+def _require_one_notation(columns: dict[str, ColumnProfile], overrides: Overrides, form: CsvFormat) -> None:
+    """Raise UsageError if a column of numbers has cells that may be numbers, or numbers of several units."""
     for column in columns.values():
-        column.suspects.update(dict.fromkeys(given[np.isfinite(given)].tolist(), 0))
         if column.mixed and (column.numeric or overrides.decimal):
-            cure = (
-                f"pass --decimal {'.' if form.decimal == ',' else ','}" if overrides.decimal else "correct such cells"
-            )
+            cure = "correct such cells"
+            if overrides.decimal:
+                cure = f"pass --decimal {layout.OTHER[form.decimal]}"
             what = f"beside numbers with {form.decimal!r} as decimal mark"
             raise UsageError(f"column {column.name!r} holds {column.mixed} {what}; {cure}")
-    return set().union(*(column.sentinels for column in columns.values() if column.numeric))
+        odd = [word for word in column.words if word not in overrides.missing and NUMBERED.search(word)]
+        if column.numeric and odd:
+            raise UsageError(
+                f"column {column.name!r} holds {odd[0]!r:.60} {column.words[odd[0]]:,} times, which is no number as it is "
+                f"written; write a number, or pass --missing {shlex.quote(odd[0])} if it means no value"
+            )
+        if column.numeric and column.units_differ:
+            signs = " and ".join(sign or "none" for sign in column.signs)
+            raise UsageError(f"column {column.name!r} holds numbers with different signs ({signs}); write one unit")
 
 
 def _missing(columns: dict[str, ColumnProfile], sentinels: set[float], given: Sequence[str]) -> Counter[str]:

@@ -4,10 +4,12 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.data import notations
+from pipeline.data.sniff import timestamp_formats
 from pipeline.errors import UnrollError, UsageError
 
 HEAD = 2**18
@@ -19,9 +21,6 @@ DELIMITERS = "\t;|, "
 
 MOST_UNITS, LOOKED_AT = 3, 50
 """Rows of units that may follow the header, and rows below it that are looked at to tell."""
-
-MONTH = r"(\d{1,2} )?((?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)[ -](\d{1,2}, )?(\d\d){1,2}"
-"""A date or a month with its name."""
 
 UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
@@ -87,7 +86,7 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
         head = file.read(HEAD)
         whole = not file.read(1)
     text = head.decode(encoding if encoding != "ascii" else "utf-8", "ignore").removeprefix("\ufeff")
-    lines = text.splitlines()[: None if whole else -1]
+    lines = text.splitlines(keepends=True)[: None if whole else -1]
     if not "".join(lines).strip():
         raise UnrollError(f"{path} is empty; name a file with a header and rows")
     for mark in [delimiter] if delimiter else DELIMITERS:
@@ -95,9 +94,11 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
         width, often = Counter(len(row) for row in rows if row).most_common(1)[0]
         first = next(index for index, row in enumerate(rows) if len(row) == width)
         if width > 1 and often >= 0.9 * sum(1 for row in rows[first:] if row):
-            header = not any(_like_data(cell) for cell in rows[first])
+            first, width = _with_names(rows, first, width, path)
+            below = [row[:width] for row in rows[first + 1 :] if len(row) >= width]
+            header = _is_header(rows[first], below[:LOOKED_AT])
             units = _units(rows[first + 1 : first + LOOKED_AT], width) if header else []
-            body = [row for row in rows[first + header + len(units) :] if len(row) == width]
+            body = below[len(units) :] if header else [rows[first], *below]
             if len(body) < 2:
                 count = "no row" if not body else "one row"
                 raise UnrollError(f"{path} holds {'a header and ' if header else ''}{count}; a series has many")
@@ -122,41 +123,84 @@ def _units(rows: list[list[str]], width: int) -> list[list[str]]:
     return []
 
 
+def _with_names(rows: list[list[str]], first: int, width: int, path: Path) -> tuple[int, int]:
+    """Return where the rows begin and how many columns they have, if all end with a delimiter and the header does not.
+
+    Raises:
+        UnrollError: the header has one name less than the rows have cells.
+    """
+    names = rows[first - 1] if first else []
+    if len(names) != width - 1 or width < 3 or any(map(_like_data, names)) or not any(map(_like_data, rows[first])):
+        return first, width
+    if any(row[-1].strip() for row in rows[first:] if len(row) == width):
+        raise UnrollError(f"{path}, line {first}: the header has {width - 1} names, and the rows {width}; add the name")
+    return first - 1, width - 1
+
+
+def _is_header(row: list[str], below: list[list[str]]) -> bool:
+    """Whether the first row is of names: above a column of data it has none."""
+    for index, cell in enumerate(row):
+        if below and all(_like_data(other[index]) for other in below):
+            return not _like_data(cell)
+    return not any(map(_like_data, row))
+
+
 def _like_data(cell: str) -> bool:
-    """A number or a date: no heading is one."""
-    return re.fullmatch(rf"[-+]?\d[\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*|{MONTH}", cell.strip()) is not None
+    """Whether a cell is a number or a date, and so no heading."""
+    number, _ = notations.plain_number(cell)
+    data = re.fullmatch(r"[-+]?[\d.,][\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*", number) is not None
+    return data or bool(timestamp_formats.formats(cell, digits=True))
 
 
-def marks(cells: Iterable[str], path: Path, known: str | None = None) -> tuple[str, str | None]:
-    """The decimal mark, perhaps known, and the mark between thousands that these cells have.
+def marks(columns: Iterable[Sequence[str]], path: Path, delimiter: str, known: str | None = None) -> tuple[str, str | None]:
+    """Return the decimal mark, perhaps known, and the mark between thousands that the cells of some columns have.
 
     Raises:
         UsageError: they can be read in two ways.
     """
-    counts = Counter(kind for cell in cells for kind, form in FORMS.items() if re.fullmatch(form, cell.strip()))
-    comma = bool(counts["1,5"] or counts["1 234,5"])
-    if known:
-        thousands = {",": counts["1.234,5"], ".": counts["1,234.5"] + counts["1,234"]}[known]
-        return known, " " if counts["1 234"] else {",": ".", ".": ","}[known] if thousands else None
-    if counts["1 234"]:
-        return ("," if comma else "."), " "
-    if counts["1.234,5"]:
-        return ",", "."
-    if counts["1,234.5"] or (counts["1,234"] and not comma and counts["1.5"]):
-        return ".", ","
-    if counts["1,234"] and not comma and not counts["1234"]:
-        raise UsageError(f"{path}: 1,234 may be a thousand or one and a bit; pass --decimal , or --decimal .")
-    return ("," if comma or counts["1,234"] else "."), None
+    counts = Counter[str]()
+    beside = set[str]()
+    for cells in columns:
+        plain = [notations.plain_number(cell)[0].removeprefix("-") for cell in cells]
+        own = Counter(kind for number in plain for kind, form in FORMS.items() if re.fullmatch(form, number))
+        counts += own
+        if own["123"] and not own["1234"]:
+            beside |= {mark for mark in ".," if own[f"1{mark}234"]}
+    decimal = known or _decimal(counts, beside, path, delimiter)
+    other = OTHER[decimal]
+    candidates = {" ": " ", "'": "'", other: f"1{other}234{decimal}5", f"{other}?": f"1{other}234"}
+    thousands = next((mark[0] for mark, kind in candidates.items() if counts[kind]), None)
+    return decimal, thousands
 
+
+def _decimal(counts: Counter[str], beside: set[str], path: Path, delimiter: str) -> str:
+    for mark, other in OTHER.items():
+        if counts[f"1{other}234{mark}5"]:
+            return mark
+    if counts["1,5"] or counts["1.5"]:
+        return "," if counts["1,5"] else "."
+    for mark, other in OTHER.items():
+        if counts[f"1{mark}234"] and not (mark == "." and delimiter == ","):
+            if counts["1234"] or counts[" "] or counts["'"]:
+                return mark
+            if mark in beside:
+                return other
+            raise UsageError(f"{path}: 1{mark}234 may be a thousand or one and a bit; pass --decimal , or --decimal .")
+    return "."
+
+
+OTHER = {",": ".", ".": ","}
 
 FORMS = {
-    "1.234,5": r"[-+]?\d{1,3}(\.\d{3})+,\d+|[-+]?\d{1,3}(\.\d{3}){2,}",
-    "1,234.5": r"[-+]?\d{1,3}(,\d{3})+\.\d+|[-+]?\d{1,3}(,\d{3}){2,}",
-    "1 234": r"[-+]?\d{1,3}( \d{3})+([.,]\d+)?",
-    "1 234,5": r"[-+]?\d{1,3}( \d{3})+,\d+",
-    "1,5": r"[-+]?(0,\d+|\d{4,},\d+|\d+,(\d{1,2}|\d{4,}))",
-    "1,234": r"[-+]?[1-9]\d{0,2},\d{3}",
-    "1.5": r"[-+]?\d+\.\d+",
-    "1234": r"[-+]?\d{4,}",
+    "1.234,5": r"\d{1,3}(\.\d{3})+,\d+|\d{1,3}(\.\d{3}){2,}",
+    "1,234.5": r"\d{1,3}(,\d{2,3})*,\d{3}\.\d+|\d{1,3}(,\d{2,3})+,\d{3}",
+    " ": rf"\d{{1,3}}([{notations.BLANKS}]\d{{3}})+([.,]\d+)?",
+    "'": r"\d{1,3}(['’]\d{3})+([.,]\d+)?",
+    "1,5": rf"(\d{{1,3}}([{notations.BLANKS}'’]\d{{3}})+|0?|\d{{4,}}),\d+|\d+,(\d{{1,2}}|\d{{4,}})",
+    "1.5": rf"(\d{{1,3}}([{notations.BLANKS}'’]\d{{3}})+|0?|\d{{4,}})\.\d+|\d+\.(\d{{1,2}}|\d{{4,}})",
+    "1,234": r"[1-9]\d{0,2},\d{3}",
+    "1.234": r"[1-9]\d{0,2}\.\d{3}",
+    "1234": r"\d{4,}",
+    "123": r"\d{1,3}",
 }
-"""An example -> the numbers that are written so."""
+"""An example -> the numbers that are written so, without their sign; of blanks and apostrophes between thousands the mark."""

@@ -3,17 +3,16 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import numpy as np
+import pandas as pd
 
-from pipeline.data import row_files
+from pipeline.data import notations, row_files
 from pipeline.data.examples import Array
 from pipeline.data.series_options import CsvFormat
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Value = TypeVar("Value")
 
@@ -23,14 +22,14 @@ SENTINELS = (-99999.0, -9999.9, -9999.0, -999.9, -999.0, -200.0, -99.9, -99.0, 9
 MOST_WORDS = 20
 """Words that may mean no value, and categories that are proposed."""
 
-COUNTED = 1000
-"""Different words that are counted; a column with more holds free text."""
-
 SPARSE = 0.3
 """A column that lacks more of its values is no input: it would cut more windows than it is worth."""
 
 FEW_NUMBERS = 15
 """Different numbers of a column, of which it can be coincidence that one lies far from the others."""
+
+SIGNED = r"[$€£¥₹%‰A-Za-z]\s?[)-]?$|^[(-]?[$€£¥₹A-Za-z]"
+"""A cell with a sign beside its number."""
 
 UNIT = r"\[([^\[\]]{1,20})\]\s*$|\s\(([^()]{1,20})\)\s*$"
 """At the end of a heading: in square brackets, or in parentheses after a space."""
@@ -59,67 +58,92 @@ class Overrides:
     target: str | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class ColumnProfile:
-    """One column, as far as it was read.
+    """One column.
 
     Attributes:
         below: what stands in the row of units.
-        rows, numbers, empty: how many cells there are, how many are finite numbers, how many hold nothing.
-        words: what the other cells hold -> how often.
-        low, high: of the numbers, without `SENTINELS`.
-        suspects: the numbers of `SENTINELS` -> how often.
-        counts: whether each number is one more than that before; `last` is the last.
+        values: (rows,) float64, NaN where there is no finite number.
+        words: what the other cells hold, if they hold something -> how often.
+        signs: currencies and percent signs beside numbers -> how often.
+        suspects: the numbers that may mean no value, `SENTINELS` and those that a user named -> how often.
     """
 
     name: str
-    below: str = ""
-    rows: int = 0
-    numbers: int = 0
-    empty: int = 0
-    words: Counter[str] = field(default_factory=Counter)
-    low: float = np.inf
-    high: float = -np.inf
-    suspects: Counter[float] = field(default_factory=Counter)
-    counts: bool = True
-    last: float = np.nan
+    below: str
+    values: Array
+    words: Counter[str]
+    signs: Counter[str]
+    suspects: Counter[float]
 
-    def update(self, cells: "pd.Series[Any]", form: CsvFormat) -> Array:
-        """Count the cells of a chunk; (rows,) float64 of them, NaN where there is no number."""
+    @classmethod
+    def of(cls, name: str, below: str, cells: "pd.Series[Any]", form: CsvFormat, missing: Sequence[str] = ()) -> Self:
+        """Profile the cells of a column. `missing` are the words and numbers that a user named."""
         values = row_files.numbers(cells, form)
         finite = np.isfinite(values)
         values = np.where(finite, values, np.nan)
         texts = cells[~finite].dropna().astype("str").str.strip()
-        texts = texts[texts != ""]
-        if len(self.words) < COUNTED:
-            self.words.update(texts.value_counts().to_dict())
-        steps = np.diff(values, prepend=self.last)
-        self.counts &= bool((steps[self.rows == 0 :] == 1).all())
-        self.last = values[-1] if len(values) else self.last
-        suspect = np.isin(values, SENTINELS)
-        self.suspects.update(values[suspect].tolist())
-        self.rows += len(values)
-        self.empty += int((~finite).sum()) - len(texts)
-        self.numbers += int(finite.sum())
-        good = values[finite & ~suspect]
-        self.low, self.high = float(good.min(initial=self.low)), float(good.max(initial=self.high))
-        return np.asarray(values)
+        signed = cells[finite] if cells.dtype == "str" else texts[:0]
+        signed = signed[signed.str.contains(SIGNED)]
+        suspects = [*SENTINELS, *pd.to_numeric(pd.Series(missing, dtype="str"), errors="coerce").dropna()]
+        return cls(
+            name,
+            below,
+            values,
+            words=Counter(texts[texts != ""].value_counts().to_dict()),
+            signs=Counter(notations.plain_number(text)[1] for text in signed),
+            suspects=Counter(values[np.isin(values, suspects)].tolist()),
+        )
 
     @property
+    def rows(self) -> int:
+        """How many cells there are."""
+        return len(self.values)
+
+    @cached_property
+    def numbers(self) -> int:
+        """How many cells hold a finite number."""
+        return int(np.isfinite(self.values).sum())
+
+    @property
+    def empty(self) -> int:
+        """How many cells hold nothing."""
+        return self.rows - self.numbers - self.words.total()
+
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest number, without `suspects`; infinity and its negative where there is none."""
+        good = self.values[np.isfinite(self.values) & ~np.isin(self.values, [*self.suspects])]
+        return float(good.min(initial=np.inf)), float(good.max(initial=-np.inf))
+
+    @cached_property
+    def counts(self) -> bool:
+        """Whether each number is one more than that before."""
+        return bool((np.diff(self.values) == 1).all())
+
+    @cached_property
     def numeric(self) -> bool:
         """Whether it is a column of numbers, with some words that mean no value."""
-        return self.numbers >= max(1, sum(self.words.values())) and len(self.words) <= MOST_WORDS
+        return self.numbers >= max(1, self.words.total()) and len(self.words) <= MOST_WORDS
 
-    @property
+    @cached_property
     def mixed(self) -> str | None:
         """A word that is a number by another decimal mark: a slip, and not the word for no value."""
         return next((word for word in self.words if re.fullmatch(r"[-+]?\d+[.,]\d+", word)), None)
 
     @property
+    def units_differ(self) -> bool:
+        """Whether numbers have several units: other signs, or percent signs for some alone."""
+        percent = [sign for sign in "%‰" if 0 < self.signs[sign] < self.numbers]
+        return len(self.signs) > 1 or bool(percent)
+
+    @property
     def sentinels(self) -> set[float]:
         """The suspects that lie further from the other numbers than those from each other."""
-        width = self.high - self.low
-        return {number for number in self.suspects if not self.low - width <= number <= self.high + width}
+        low, high = self.ends
+        width = high - low
+        return {number for number in self.suspects if not low - width <= number <= high + width}
 
     def missing(self, sentinels: set[float]) -> int:
         """How many cells have no value."""
@@ -131,7 +155,9 @@ class ColumnProfile:
         if below := self.below.strip("[]() -"):
             return below
         match = re.search(UNIT, self.name)
-        return (match[1] or match[2]).strip() if match else ""
+        if match:
+            return (match[1] or match[2]).strip()
+        return next(iter(self.signs), "")
 
     @property
     def quantity(self) -> str:
@@ -146,9 +172,9 @@ class ColumnProfile:
             return "" if 1 < len(self.words) <= MOST_WORDS and not self.numbers else "text"
         if self.missing(sentinels) == self.rows:
             return "without a value"
-        if self.high - self.low < 1e-150 and not self.suspects.keys() - sentinels:  # squares of less have no digits
-            close = "numbers less than 1e-150 apart; give another unit"
-            return close if self.high > self.low else f"always {self.low:g}"
+        low, high = self.ends
+        if high - low < 1e-150 and not self.suspects.keys() - sentinels:  # squares of less have no digits
+            return "numbers less than 1e-150 apart; give another unit" if high > low else f"always {low:g}"
         return ""
 
     def sparse(self, sentinels: set[float]) -> str:
@@ -170,7 +196,6 @@ class FileProfile:
         repeated: rows whose timestamp was there before; `unsorted` if they are not in the order of time.
         first, last: timestamps, as in UTC if the time zone is known.
         gaps: rows that a gap lacks -> how many such gaps.
-        head: (rows, columns) float64, the first of them in the order of the file, NaN where there is no number.
         reasons: the option of params.yaml that was not certain -> why it was decided so.
         text: whether it is CSV.
         offset: "business" or "month" of rows that are such days or months apart, else None.
@@ -188,7 +213,6 @@ class FileProfile:
     first: np.datetime64
     last: np.datetime64
     gaps: Counter[int]
-    head: Array
     reasons: dict[str, str]
     text: bool
     offset: Literal["business", "month"] | None
@@ -201,8 +225,8 @@ class FileProfile:
         return self.rows // max(1, len(self.series))
 
     def values(self, name: str) -> Array:
-        """(rows,) the first ones of a column, NaN where there is no value."""
-        values = self.head[:, list(self.columns).index(name)]
+        """(rows,) of a column, NaN where there is no value."""
+        values = self.columns[name].values
         return np.where(np.isin(values, [*self.sentinels]), np.nan, values)
 
     @property
@@ -222,6 +246,11 @@ class FileProfile:
         """Whether no other column holds this number."""
         return not any((self.values(other) == number).any() for other in self.targets if other != name)
 
+    @cached_property
+    def has_values(self) -> bool:
+        """Whether a column of numbers does not merely count the rows."""
+        return any(column.numeric and not column.counts for column in self.columns.values())
+
     @property
     def targets(self) -> list[str]:
         """The columns of numbers that can be forecast; one may be sparse, since each of its values counts."""
@@ -231,7 +260,7 @@ class FileProfile:
         """Why a column is of no use, "" if it is."""
         if name in {*self.form.drop, self.series_id}:
             return "other times" if name != self.series_id else "the series' names"
-        if self.columns[name].counts and any(other.numeric and not other.counts for other in self.columns.values()):
+        if self.columns[name].counts and self.has_values:
             return "counts the rows"
         return self.columns[name].useless(self.sentinels)
 
