@@ -3,14 +3,13 @@
 import contextlib
 import csv
 import itertools
-import os
 import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
     from pipeline.data.download import Progress
 
-CHUNK = 2_500_000
-"""Cells that are read at once, from one report of progress to the next; changes no value."""
+CHUNK = 100_000
+"""Rows from one report of progress to the next; changes no value."""
 
 PLAIN = re.compile(r"(dict\w+<values=|large_)*(bool|u?int|(half)?float|double|decimal|string|date|time|duration|null)")
 """Arrow's types of a Parquet file's columns that hold numbers, words or times."""
@@ -37,118 +36,114 @@ def no_progress(_file: str, _done: int, _total: int | None) -> None:
 
 @dataclass(frozen=True)
 class RowFile:
-    """A file of rows, and where params.yaml describes it."""
+    """A file of rows, or a table in memory.
+
+    Attributes:
+        path: of the file; of a table what it is called.
+        form: how it is written.
+        where: the place in params.yaml that says so.
+        table: rows in memory. Their numbers are numbers, whatever the form says.
+    """
 
     path: Path
     form: CsvFormat
     where: str
+    table: "pd.DataFrame | None" = None
 
     @property
-    def parquet(self) -> bool:
-        """Whether it is a Parquet file: those begin so."""
+    def typed(self) -> bool:
+        """Whether its cells have types, as those of a Parquet file."""
+        if self.table is not None:
+            return True
         with self.path.open("rb") as file:
             return file.read(4) == b"PAR1"
 
     def header(self) -> list[str]:
-        """The names of all columns."""
-        with self._whole():
-            if self.parquet:
-                return list(self._parquet().schema_arrow.names)
-            return [str(column) for column in next(self._csv(no_progress, nrows=0)).columns]
+        """Return the names of all columns."""
+        return list(self._read(no_progress, empty=True).columns)
 
     def rows(self, progress: "Progress") -> "pd.DataFrame":
-        """Return all rows: of a CSV file as text, "" where one is too short, of Parquet as they are."""
+        """Return all rows: of a CSV file as text, "" where one is too short, of Parquet as they are.
+
+        Raises:
+            UnrollError: the file is damaged, of another encoding, or not regular.
+        """
+        return self._read(progress, empty=False)
+
+    def _read(self, progress: "Progress", *, empty: bool) -> "pd.DataFrame":
         import pandas as pd
 
-        with self._whole():
-            if self.parquet:
-                return pd.concat(self._batches(progress), ignore_index=True)
-            rows = max(1000, CHUNK // len(self.header()))
-            return pd.concat(self._csv(progress, chunksize=rows, dtype=str, keep_default_na=False)).fillna("")
-
-    def _batches(self, progress: "Progress") -> Iterator["pd.DataFrame"]:
-        """Give the rows of a Parquet file without the dropped columns; at least one frame, perhaps of no row."""
-        table = self._parquet()
-        fields = [field for field in table.schema_arrow if field.name not in self.form.drop]
-        if odd := [field for field in fields if not PLAIN.match(str(field.type))]:
-            what = f"column {odd[0].name!r} holds {odd[0].type!s:.80}"
-            raise UnrollError(f"{self.path}: {what}; save it as numbers, text or times, or leave it out")
-        yield table.schema_arrow.empty_table().select([field.name for field in fields]).to_pandas(ignore_metadata=True)
-        size = self.path.stat().st_size
-        done = 0
-        rows = max(1000, CHUNK // len(fields))
-        for batch in table.iter_batches(batch_size=rows, columns=[field.name for field in fields]):
-            batch.validate(full=True)  # of text, too: pandas decodes it when it is used
-            yield batch.to_pandas(ignore_metadata=True)
-            done += len(batch)
-            progress(self.path.name, size * done // max(done, table.metadata.num_rows), size)
-
-    @contextlib.contextmanager
-    def _whole(self) -> Iterator[None]:
-        """Around all that reads: what is raised of a damaged file becomes one line."""
+        if self.table is not None:
+            return self.table.set_axis(self._names(self.table.columns), axis=1)
+        read = self._parquet if self.typed else self._csv
         try:
-            yield
+            with warnings.catch_warnings(), self.path.open("rb") as file:
+                warnings.simplefilter("error", pd.errors.ParserWarning)
+                frame = pd.concat([*read(file, progress, empty=empty)], ignore_index=True)
+                return frame.set_axis(self._names(frame.columns), axis=1)
+        except UnicodeError as error:
+            cure = f"set {f'{self.where}.' if self.where else '--'}encoding, such as latin-1"
+            raise UnrollError(f"{self.path} is not {self.form.encoding} text ({one_line(str(error))}); {cure}") from None
+        except LookupError:
+            raise UsageError(f"params.yaml: {self.where}.encoding is unknown. Received: {self.form.encoding!r}") from None
+        except pd.errors.EmptyDataError:
+            raise UnrollError(f"{self.path} is empty; it needs a header and rows") from None
         except (UnrollError, MemoryError):
             raise
         except Exception as error:
             if getattr(error, "errno", None) is not None:  # the disk's
                 raise
-            kind, text = "Parquet" if self.parquet else "CSV", one_line(str(error))
-            raise UnrollError(f"{self.path} is no whole {kind} file ({text:.160}); save it again") from None
+            what = "is no whole Parquet file" if self.typed else "is not a regular CSV file"
+            text = one_line(str(error)).removeprefix("Error tokenizing data. C error: ")
+            raise UnrollError(f"{self.path} {what} ({text:.160}); correct the file, or save it again") from None
 
-    def _parquet(self) -> Any:
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        table = parquet.ParquetFile(pa.OSFile(os.fsencode(self.path)))  # a path as text must be UTF-8 there
-        self._distinct(table.schema_arrow.names)
-        return table
-
-    def _distinct(self, names: list[str]) -> list[str]:
-        if twice := [name for name, count in Counter(names).items() if count > 1]:
+    def _names(self, names: Iterable[Any]) -> list[str]:
+        """Return names in one line, without blanks around them. Raises UnrollError if one stands twice."""
+        cleaned = [" ".join(str(name).split()) for name in names]
+        if twice := [name for name, count in Counter(cleaned).items() if count > 1]:
             raise UnrollError(f"{self.path} has two columns {twice[0]!r}; rename or remove one of them")
-        return names
+        return cleaned
 
-    def _csv(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:
-        """What `pandas.read_csv` gives; a file that cannot be read at all gives one line."""
+    def _csv(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator["pd.DataFrame"]:
         import pandas as pd
 
         form = self.form
         units = range(form.skip + 1, form.skip + 1 + form.units_rows)
-        options |= {"sep": r"\s+" if form.delimiter == " " else form.delimiter, "encoding": form.encoding}
+        options = {"sep": r"\s+" if form.delimiter == " " else form.delimiter, "encoding": form.encoding}
         options |= {"skiprows": [*range(form.skip), *units] if units else form.skip}
         options |= {"header": None, "names": list(form.names)} if form.names else {}
-        try:
-            with self.path.open("rb") as file:
-                frames = pd.read_csv(file, index_col=False, **options)
-                frames = frames if "chunksize" in options else iter([frames])
-                while True:
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("error", pd.errors.ParserWarning)
-                        chunk = next(frames, None)
-                    if chunk is None:
-                        return
-                    if not form.names:  # headings may have line breaks, and blanks around them
-                        chunk.columns = self._distinct([" ".join(str(name).split()) for name in chunk.columns])
-                    yield chunk
-                    progress(self.path.name, file.tell(), self.path.stat().st_size)
-        except UnicodeError as error:
-            cure = f"set {f'{self.where}.' if self.where else '--'}encoding, such as latin-1"
-            raise UnrollError(f"{self.path} is not {form.encoding} text ({one_line(str(error))}); {cure}") from None
-        except LookupError:
-            raise UsageError(f"params.yaml: {self.where}.encoding is unknown. Received: {form.encoding!r}") from None
-        except pd.errors.EmptyDataError:
-            raise UnrollError(f"{self.path} is empty; it needs a header and rows") from None
-        except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-            text = one_line(str(error)).removeprefix("Error tokenizing data. C error: ")
-            raise UnrollError(f"{self.path} is not a regular CSV file ({text:.160}); correct the file") from None
+        options |= {"index_col": False, "dtype": str, "keep_default_na": False, "chunksize": CHUNK}
+        with pd.read_csv(file, **options) as reader:
+            yield reader.read(0)
+            for frame in () if empty else reader:
+                yield frame.fillna("")
+                progress(self.path.name, file.tell(), self.path.stat().st_size)
+
+    def _parquet(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator["pd.DataFrame"]:
+        """Give the rows without the dropped columns, and at least one frame."""
+        from pyarrow import parquet
+
+        table = parquet.ParquetFile(file)
+        self._names(table.schema_arrow.names)
+        fields = [field for field in table.schema_arrow if field.name not in self.form.drop]
+        if odd := [field for field in fields if not PLAIN.match(str(field.type))]:
+            what = f"column {odd[0].name!r} holds {odd[0].type!s:.80}"
+            raise UnrollError(f"{self.path}: {what}; save it as numbers, text or times, or leave it out")
+        names = [field.name for field in fields]
+        if empty or not table.metadata.num_rows:
+            yield table.schema_arrow.empty_table().to_pandas(ignore_metadata=True)
+            return
+        for batch in table.iter_batches(batch_size=CHUNK, columns=names):
+            batch.validate(full=True)  # of text, too: pandas decodes it when it is used
+            yield batch.to_pandas(ignore_metadata=True)
+            progress(self.path.name, file.tell(), self.path.stat().st_size)
 
     def place(self, row: int) -> str:
         """Return where the data row `row`, counted from 0, stands, in words."""
-        return f"row {row} (from 0)" if self.parquet else f"line {self.line(row)}"
+        return f"row {row} (from 0)" if self.typed else f"line {self.line(row)}"
 
     def line(self, row: int) -> int:
-        """The line, counted from 1, on which the data row `row`, counted from 0, ends."""
+        """Return the line, counted from 1, on which the data row `row`, counted from 0, ends."""
         form = self.form
         row += 0 if form.names else 1 + form.units_rows
         with contextlib.suppress(csv.Error), self.path.open(encoding=form.encoding) as text:  # of fields too long
@@ -156,26 +151,6 @@ class RowFile:
             ends = (reader.line_num for record in reader if len(record) > 1 or any(map(str.strip, record)))
             return form.skip + next(itertools.islice(ends, row, None), row + 1)
         return form.skip + row + 1
-
-
-@dataclass(frozen=True)
-class RowFrame(RowFile):
-    """Rows that are in memory; `path` is what they are called. Their numbers are numbers, whatever the form says."""
-
-    frame: "pd.DataFrame"
-
-    @property
-    def parquet(self) -> bool:
-        """They have types, as a Parquet file's have."""
-        return True
-
-    def header(self) -> list[str]:
-        """The names of all columns."""
-        return self._distinct(list(map(str, self.frame.columns)))
-
-    def rows(self, progress: "Progress") -> "pd.DataFrame":  # noqa: ARG002 - as a file's
-        """Return all rows."""
-        return self.frame
 
 
 def require_same(files: Sequence[RowFile], columns: Iterable[str]) -> None:
@@ -199,28 +174,21 @@ def numbers(cells: "pd.Series[Any]", form: CsvFormat) -> Array:
     import pandas as pd
 
     if pd.api.types.is_numeric_dtype(cells.dtype):
-        return np.asarray(cells.to_numpy(np.float64, na_value=np.nan))
-    texts = cells.astype("str")
+        return cells.to_numpy(np.float64, na_value=np.nan)
+    texts = cells.astype("str").reset_index(drop=True)
     values = _floats(texts, form)
-    failed = np.flatnonzero(np.isnan(values) & (texts != "").to_numpy(bool))
-    plain = texts.iloc[failed].map(lambda text: notations.plain_number(text)[0])
-    changed = (plain != texts.iloc[failed]).to_numpy(bool)
-    values[failed[changed]] = _floats(plain[changed], form)
-    return values
+    failed = texts[values.isna() & (texts != "")]
+    plain = failed.map(lambda text: notations.plain_number(text)[0])
+    values.update(_floats(plain[plain != failed], form))
+    return values.to_numpy()
 
 
-def _floats(texts: "pd.Series[str]", form: CsvFormat) -> Array:
-    """Return (rows,) float64 of numbers with the marks of a file, NaN where a text is none."""
+def _floats(texts: "pd.Series[str]", form: CsvFormat) -> "pd.Series[float]":
+    """Return numbers with the marks of a file, NaN where a text is none."""
     import pandas as pd
-    import pyarrow as pa
-    from pyarrow import compute
 
     if form.thousands:
         texts = texts.str.replace(notations.ungrouped(form.thousands), "", regex=True)
     if form.decimal != ".":  # a point is then no mark of a number, as for pandas
         texts = texts.str.replace(".", "?", regex=False).str.replace(form.decimal, ".", regex=False)
-    with contextlib.suppress(pa.ArrowInvalid):  # ten times as fast, unless there are words or spaces
-        cells = pa.array(texts)
-        full = compute.if_else(compute.equal(cells, ""), pa.scalar(None, cells.type), cells)
-        return np.array(full.cast(pa.float64()).to_numpy(zero_copy_only=False))
-    return np.array(pd.to_numeric(texts, errors="coerce").to_numpy(np.float64, na_value=np.nan))
+    return pd.to_numeric(texts, errors="coerce").astype(np.float64)

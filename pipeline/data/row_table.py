@@ -188,7 +188,7 @@ def values_of(file: RowFile, frame: "pd.DataFrame", columns: Sequence[str]) -> A
     import pandas as pd
 
     missing = file.form.missing
-    form = file.form.model_copy(update={"decimal": ".", "thousands": None}) if file.parquet else file.form
+    form = file.form.model_copy(update={"decimal": ".", "thousands": None}) if file.typed else file.form
     sentinels = pd.to_numeric(pd.Series(missing or [], dtype=object), errors="coerce").dropna().to_numpy(np.float64)
     values = np.empty((len(frame), len(columns)))
     for index, column in enumerate(columns):

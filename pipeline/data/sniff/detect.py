@@ -105,7 +105,7 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
         last=timestamps.from_even_days(ordered[-1:], offset)[0],
         gaps=Counter((steps[steps > 1] - 1).tolist()),
         reasons={option: entry.why for option, entry in detected.items() if entry.why},
-        text=not files[0].parquet,
+        text=not files[0].typed,
         offset=offset,
         series_id=series_id,
         series=sorted(_names(rows.frame[series_id], columns[series_id]).dropna().unique()) if series_id else [],
@@ -127,7 +127,7 @@ class Rows:
 
 def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detected[Any]], list[str]]:
     """How the files are written, as far as the first lines say, and the cells of the row of units."""
-    if RowFile(paths[0], CsvFormat(), "").parquet:
+    if RowFile(paths[0], CsvFormat(), "").typed:
         return {}, []
     try:
         encodings = [layout.encoding(path, overrides.encoding) for path in paths]
