@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from pipeline.data.download import Progress
 
 HEAD = 2000
-"""Rows that the columns of the timestamp are found in."""
+"""Rows that the columns of the timestamp and the marks of numbers are found in."""
+
+LONGEST = 50
+"""Cells of a column that marks of numbers are found in besides the first ones."""
 
 MOST = 0.9
 """The share of some of the first rows that have one format if others are wrong."""
@@ -72,6 +75,10 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     stamp, formats = _stamp(frame, overrides, paths[0])
     empty = blank(frame, stamp)
     rows = Rows(files, frame[~empty])
+    if not files[0].typed:
+        samples = [_sample(rows.frame[name]) for name in frame.columns if name not in stamp]
+        decimal, thousands = layout.marks(samples, paths[0], form.delimiter, overrides.decimal)
+        form = form.model_copy(update={"decimal": decimal, "thousands": thousands})
     below = dict(itertools.zip_longest(frame.columns, units, fillvalue=""))
     others = [name for name in frame.columns if name not in stamp]
     if overrides.target is not None:
@@ -125,6 +132,12 @@ class Rows:
         return f"{self.files[number].path}, {self.files[number].place(own)}"
 
 
+def _sample(cells: "pd.Series[str]") -> list[str]:
+    """Return the first cells of a column and the longest ones: where thousands have marks, those do."""
+    longest = cells.str.len().nlargest(LONGEST).index
+    return [*cells.head(HEAD), *cells[longest]]
+
+
 def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detected[Any]], list[str]]:
     """How the files are written, as far as the first lines say, and the cells of the row of units."""
     if RowFile(paths[0], CsvFormat(), "").typed:
@@ -139,12 +152,9 @@ def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detect
         raise UnrollError(f"{paths[0]} and others are written in {' and '.join(sorted({*encodings}))}; pass --encoding")
     single_byte = encoding in {"latin-1", "cp1252"} and not overrides.encoding
     names = None if first.header else [f"column{number}" for number in range(1, len(first.rows[0]) + 1)]
-    decimal, thousands = layout.marks(zip(*first.rows), paths[0], first.delimiter, overrides.decimal)
     detected: dict[str, Detected[Any]] = {
         "encoding": Detected(encoding, "not UTF-8; of the encodings of one byte this is the usual one" * single_byte),
         "delimiter": Detected(first.delimiter),
-        "decimal": Detected(decimal),
-        "thousands": Detected(thousands),
         "skip": Detected(first.skip),
         "units_rows": Detected(len(first.units)),
         "names": Detected(names, "the file has no header" if names else ""),

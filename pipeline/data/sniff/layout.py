@@ -5,6 +5,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,32 +49,24 @@ def encoding(path: Path, known: str | None = None) -> str:
         UnrollError: the file is empty, packed or no text, or has too many columns or too long a line.
         LookupError, UnicodeError: there is no such encoding.
     """
-    decoder, plain, unicode, high = codecs.getincrementaldecoder("utf-8")(), True, True, False
     with path.open("rb") as file:
         head = file.read(HEAD)
-        if not head.strip():
-            raise UnrollError(f"{path} is empty; name a file with a header and rows")
-        marked = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not head.startswith(UTF32)
-        wide = marked or len("0".encode(known or "ascii")) > 1
-        if not wide and re.search(rb"\x00" if known else rb"[\x00-\x08\x0e-\x1f]", head):
-            raise UnrollError(f"{path} is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV")
-        end = b"\n" if b"\n" in head else b"\r"
-        if max(map(head.partition(end)[0].count, DELIMITERS.encode())) >= MOST_COLUMNS:
-            raise UnrollError(f"{path} has more than {MOST_COLUMNS:,} columns; keep those that matter")
-        line, begun, block = 1, 0, head  # `begun`: bytes of the line in the blocks before
-        while block:
-            if begun + len(block.partition(end)[0]) >= HEAD:
-                raise UnrollError(f"{path}: line {line:,} has {HEAD:,} bytes or more; save it with a line for each row")
-            line, begun = line + block.count(end), len(block) - 1 - block.rfind(end) + begun * (end not in block)
-            if not block.isascii():
-                plain, high = False, high or re.search(rb"[\x80-\x9f]", block) is not None
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError:
-                unicode = False
-            block = file.read(HEAD)
-    detected = "ascii" if plain else "utf-8" if unicode else "cp1252" if high else "latin-1"
-    return known or ("utf-16" if marked else detected)
+    if not head.strip():
+        raise UnrollError(f"{path} is empty; name a file with a header and rows")
+    marked = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not head.startswith(UTF32)
+    wide = marked or len("0".encode(known or "ascii")) > 1
+    if not wide and re.search(rb"\x00" if known else rb"[\x00-\x08\x0e-\x1f]", head):
+        raise UnrollError(f"{path} is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV")
+    first_line = re.split(rb"[\r\n]", head.lstrip())[0]
+    if max(map(first_line.count, DELIMITERS.encode())) >= MOST_COLUMNS:
+        raise UnrollError(f"{path} has more than {MOST_COLUMNS:,} columns; keep those that matter")
+    for name in [known or "utf-16"] if known or marked else ("ascii", "utf-8", "cp1252"):
+        with suppress(UnicodeDecodeError), path.open(encoding=name, newline=None) as text:
+            for number, line in enumerate(iter(lambda: text.readline(HEAD), ""), 1):  # noqa: B023 - called in its turn
+                if len(line) == HEAD:
+                    raise UnrollError(f"{path}: line {number:,} has {HEAD:,} characters or more; save it with a line for each row")
+            return name
+    return known or "latin-1"
 
 
 def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
@@ -152,55 +145,59 @@ def _like_data(cell: str) -> bool:
     return data or bool(timestamp_formats.formats(cell, digits=True))
 
 
-def marks(columns: Iterable[Sequence[str]], path: Path, delimiter: str, known: str | None = None) -> tuple[str, str | None]:
+def marks(
+    columns: Iterable[Sequence[str]], path: Path, delimiter: str, known: str | None = None
+) -> tuple[str, str | None]:
     """Return the decimal mark, perhaps known, and the mark between thousands that the cells of some columns have.
 
     Raises:
         UsageError: they can be read in two ways.
     """
-    counts = Counter[str]()
-    beside = set[str]()
+    kinds = set[str]()
     for cells in columns:
-        plain = [notations.plain_number(cell)[0].removeprefix("-") for cell in cells]
-        own = Counter(kind for number in plain for kind, form in FORMS.items() if re.fullmatch(form, number))
-        counts += own
-        if own["123"] and not own["1234"]:
-            beside |= {mark for mark in ".," if own[f"1{mark}234"]}
-    decimal = known or _decimal(counts, beside, path, delimiter)
+        numbers = [notations.plain_number(cell)[0].removeprefix("-") for cell in cells]
+        own = {kind for kind, form in FORMS.items() if any(re.fullmatch(form, number) for number in numbers)}
+        beside = "1234" if "1234" in own else "123"
+        if beside in own:  # 998 beside 1.002: what is longer has a mark; 1002 beside 1.002: it has none
+            own |= {f"{kind} beside {beside}" for kind in own if kind != "1.234" or delimiter != ","}
+        kinds |= own
+    if kinds & {"1 234", "1'234"}:
+        kinds |= {f"{kind} beside 1234" for kind in kinds}
+    decimal = known or next((mark for kind, mark in DECIMALS.items() if kind in kinds), ".")
+    unsure = [mark for mark in OTHER if f"1{mark}234" in kinds and not kinds & {*DECIMALS}]
+    if unsure and not known and (unsure[0], delimiter) != (".", ","):
+        raise UsageError(f"{path}: 1{unsure[0]}234 may be a thousand or one and a bit; pass --decimal , or --decimal .")
     other = OTHER[decimal]
-    candidates = {" ": " ", "'": "'", other: f"1{other}234{decimal}5", f"{other}?": f"1{other}234"}
-    thousands = next((mark[0] for mark, kind in candidates.items() if counts[kind]), None)
-    return decimal, thousands
-
-
-def _decimal(counts: Counter[str], beside: set[str], path: Path, delimiter: str) -> str:
-    for mark, other in OTHER.items():
-        if counts[f"1{other}234{mark}5"]:
-            return mark
-    if counts["1,5"] or counts["1.5"]:
-        return "," if counts["1,5"] else "."
-    for mark, other in OTHER.items():
-        if counts[f"1{mark}234"] and not (mark == "." and delimiter == ","):
-            if counts["1234"] or counts[" "] or counts["'"]:
-                return mark
-            if mark in beside:
-                return other
-            raise UsageError(f"{path}: 1{mark}234 may be a thousand or one and a bit; pass --decimal , or --decimal .")
-    return "."
+    between = {f"1{other}234": other, "1 234": " ", "1'234": "'", f"1{other}234{decimal}5": other}
+    return decimal, next((mark for kind, mark in between.items() if kind in kinds), None)
 
 
 OTHER = {",": ".", ".": ","}
 
+BETWEEN = rf"\d{{1,3}}(?:[{notations.BLANKS}]\d{{3}}|['\u2019]\d{{3}})+"
+
 FORMS = {
     "1.234,5": r"\d{1,3}(\.\d{3})+,\d+|\d{1,3}(\.\d{3}){2,}",
     "1,234.5": r"\d{1,3}(,\d{2,3})*,\d{3}\.\d+|\d{1,3}(,\d{2,3})+,\d{3}",
-    " ": rf"\d{{1,3}}([{notations.BLANKS}]\d{{3}})+([.,]\d+)?",
-    "'": r"\d{1,3}(['’]\d{3})+([.,]\d+)?",
-    "1,5": rf"(\d{{1,3}}([{notations.BLANKS}'’]\d{{3}})+|0?|\d{{4,}}),\d+|\d+,(\d{{1,2}}|\d{{4,}})",
-    "1.5": rf"(\d{{1,3}}([{notations.BLANKS}'’]\d{{3}})+|0?|\d{{4,}})\.\d+|\d+\.(\d{{1,2}}|\d{{4,}})",
+    "1 234": rf"\d{{1,3}}([{notations.BLANKS}]\d{{3}})+([.,]\d+)?",
+    "1'234": r"\d{1,3}(['\u2019]\d{3})+([.,]\d+)?",
+    "1,5": rf"({BETWEEN}|0?|\d{{4,}}),\d+|\d+,(\d{{1,2}}|\d{{4,}})",
+    "1.5": rf"({BETWEEN}|0?|\d{{4,}})\.\d+|\d+\.(\d{{1,2}}|\d{{4,}})",
     "1,234": r"[1-9]\d{0,2},\d{3}",
     "1.234": r"[1-9]\d{0,2}\.\d{3}",
     "1234": r"\d{4,}",
     "123": r"\d{1,3}",
 }
-"""An example -> the numbers that are written so, without their sign; of blanks and apostrophes between thousands the mark."""
+"""An example -> the numbers that are written so, without their sign."""
+
+DECIMALS = {
+    "1.234,5": ",",
+    "1,234.5": ".",
+    "1,5": ",",
+    "1.5": ".",
+    "1.234 beside 123": ",",
+    "1,234 beside 123": ".",
+    "1,234 beside 1234": ",",
+    "1.234 beside 1234": ".",
+}
+"""What decides a decimal mark, the surest first."""
