@@ -169,10 +169,15 @@ def blank(frame: "pd.DataFrame", stamp: Sequence[str]) -> Array:
     return rows
 
 
-def numbers(cells: "pd.Series[Any]", form: CsvFormat) -> Array:
-    """Return (rows,) float64 of cells of text or of numbers, NaN where a cell is no number."""
+def numbers(cells: "pd.Series[Any]", form: CsvFormat, *, typed: bool = False) -> Array:
+    """Return (rows,) float64 of cells of text or of numbers, NaN where a cell is no number.
+
+    Texts of a `typed` file have points as decimal marks, whatever the form says.
+    """
     import pandas as pd
 
+    if typed:
+        form = CsvFormat()
     if pd.api.types.is_numeric_dtype(cells.dtype):
         return cells.to_numpy(np.float64, na_value=np.nan)
     texts = cells.astype("str").reset_index(drop=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
@@ -15,8 +16,6 @@ from pipeline.data.series_options import ALONE, CsvFormat
 from pipeline.errors import UnrollError, UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pipeline.data.download import Progress
 
 MOST_WORDS = 50
@@ -72,8 +71,6 @@ def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress
 
 def read_files(files: Sequence[RowFile], progress: "Progress" = no_progress) -> RowTable:
     """As `read`, from files that exist."""
-    import pandas as pd
-
     form = files[0].form
     columns = _columns(files)
     utc = False
@@ -94,7 +91,11 @@ def read_files(files: Sequence[RowFile], progress: "Progress" = no_progress) -> 
     blocks = [np.concatenate(values)]
     series_id = None
     for column in form.words:
-        codes, names = _categories(pd.concat([frame[column] for frame in words]), column, files[0].where)
+        codes, found = pd.factorize(pd.concat([frame[column] for frame in words]), sort=True)
+        names = [str(word) for word in found]
+        if len(names) > MOST_WORDS:
+            what = f"column {column!r} holds {len(names)} words, more than {MOST_WORDS}"
+            raise UsageError(f"params.yaml: {files[0].where}.categories: {what}; leave it out with drop")
         if column == form.series_id:
             series_id = np.array([*names, ""], object)[codes]
         else:
@@ -115,7 +116,8 @@ def by_series(table: RowTable, names: Iterable[str] = ()) -> dict[str, RowTable]
     """
     if table.series_id is None:
         return {ALONE: table}
-    index, tables = timestamps.distinct(table.timestamps), {}
+    index = timestamps.distinct(table.timestamps)
+    tables = {}
     for name in names or sorted({*table.series_id} - {""}):
         rows = np.flatnonzero(table.series_id == name)
         stamps, first = timestamps.first_rows(table.timestamps[rows])
@@ -146,10 +148,8 @@ def _columns(files: Sequence[RowFile]) -> list[str]:
     return columns
 
 
-def _timestamps(file: RowFile, frame: "pd.DataFrame") -> tuple[Array, bool]:
+def _timestamps(file: RowFile, frame: pd.DataFrame) -> tuple[Array, bool]:
     """Parse the timestamps as `timestamps.parse` does. The frame's index counts the rows after the header."""
-    import pandas as pd
-
     form = file.form
     cells = timestamps.joined(frame, form.stamp)
     try:
@@ -166,48 +166,27 @@ def _timestamps(file: RowFile, frame: "pd.DataFrame") -> tuple[Array, bool]:
     return stamps, utc
 
 
-def _categories(cells: "pd.Series[str]", column: str, where: str) -> tuple[Array, list[str]]:
-    """Return (rows,) the category code of each cell, -1 for none, and the categories, sorted."""
-    import pandas as pd
-
-    codes, words = pd.factorize(cells, sort=True)
-    if len(words) > MOST_WORDS:
-        raise UsageError(
-            f"params.yaml: {where}.categories: column {column!r} holds {len(words)} words, more than "
-            f"{MOST_WORDS}; leave it out with drop"
-        )
-    return codes, [str(word) for word in words]
-
-
-def values_of(file: RowFile, frame: "pd.DataFrame", columns: Sequence[str]) -> Array:
+def values_of(file: RowFile, frame: pd.DataFrame, columns: Sequence[str]) -> Array:
     """Return (rows, columns) float64, NaN where a value is missing. The frame's index counts the rows after the header.
 
     Raises:
         UnrollError: a cell is neither a finite number nor one of `missing`.
     """
-    import pandas as pd
-
-    missing = file.form.missing
-    form = file.form.model_copy(update={"decimal": ".", "thousands": None}) if file.typed else file.form
-    sentinels = pd.to_numeric(pd.Series(missing or [], dtype=object), errors="coerce").dropna().to_numpy(np.float64)
+    form = file.form
+    missing = [word.strip() for word in form.missing or ()]
     values = np.empty((len(frame), len(columns)))
     for index, column in enumerate(columns):
-        values[:, index] = numbers(frame[column], form)
-        invalid = np.flatnonzero(~np.isfinite(values[:, index]))
-        if len(invalid):
-            cells = frame[column].iloc[invalid]
-            texts = cells.astype("str").str.strip()
-            bad = ~((cells.isna() & (missing is not None)) | texts.isin(missing or ())).to_numpy(bool)
-            if bad.any():
-                row = frame.index[int(invalid[bad][0])]
-                text = texts[bad].iloc[0]
-                holds = f"{text!r:.60}, not a finite number" if isinstance(text, str) and text else "no value"
-                raise UnrollError(
-                    f"{file.path}, {file.place(row)}: column {column!r} holds {holds}; correct the file, say what "
-                    f"means no value with {file.where}.missing, or leave the column out with {file.where}.drop"
-                )
-            values[invalid, index] = np.nan
-        if len(sentinels):
-            values[np.isin(values[:, index], sentinels), index] = np.nan
+        values[:, index] = numbers(frame[column], form, typed=file.typed)
+        others = frame[column][~np.isfinite(values[:, index])]
+        texts = others.astype("str").str.strip()
+        bad = ~texts.isin(missing) & (others.notna() | (form.missing is None))
+        if bad.any():
+            text = texts[bad].iloc[0]
+            holds = f"{text!r:.60}, not a finite number" if isinstance(text, str) and text else "no value"
+            raise UnrollError(
+                f"{file.path}, {file.place(bad.idxmax())}: column {column!r} holds {holds}; correct the file, say what "
+                f"means no value with {file.where}.missing, or leave the column out with {file.where}.drop"
+            )
+    sentinels = numbers(pd.Series(missing, dtype="str"), CsvFormat())
+    values[~np.isfinite(values) | np.isin(values, sentinels[np.isfinite(sentinels)])] = np.nan
     return values
-

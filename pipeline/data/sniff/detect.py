@@ -4,7 +4,7 @@ import itertools
 import re
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from pipeline.data.row_files import RowFile, blank, require_same
 from pipeline.data.row_table import MOST_WORDS
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff import layout, timestamp_formats
-from pipeline.data.sniff.profile import ColumnProfile, Detected, FileProfile, Overrides
+from pipeline.data.sniff.profile import ColumnProfile, Detected, FileProfile, Overrides, sentinels_of
 from pipeline.data.timestamps import Regularity
 from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.validation import one_of
@@ -29,94 +29,17 @@ if TYPE_CHECKING:
 HEAD = 2000
 """Rows that the columns of the timestamp and the marks of numbers are found in."""
 
-LONGEST = 50
-"""Cells of a column that marks of numbers are found in besides the first ones."""
-
-MOST = 0.9
-"""The share of some of the first rows that have one format if others are wrong."""
-
-MORE = 0.5
-"""The share of all of the first rows that have one format if others are wrong."""
-
 PARTS_OF_A_DAY = (24, 25, 48, 50, 96, 100, 144, 150)
 """Hours, half hours and such, which some files count in a column of its own; some have an hour more in autumn."""
 
 EVEN, OTHER = 0.5, 0.75
 """The share of even steps that rows must have, and how much of that other readings of their timestamps may have."""
 
-NUMBERED = re.compile(r"^[^#]*\d")
-"""A word that may be a number; those with a # are a spreadsheet's errors."""
-
-REPEATED = 0.7
-"""The share of rows with a timestamp of their own from which on rows are of one series."""
-
-STAMP = "the stamp"
-"""A column beside those of a file."""
-
 DISTINCT = 0.99
 """The share of rows that a column must tell apart by series; the others are of the nights when clocks are put back."""
 
-
-def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") -> FileProfile:
-    """Read files of one form, in chunks.
-
-    Raises:
-        UnrollError: they are no series; one line says why.
-        UsageError: something can be read in two ways; the line says which option decides.
-    """
-    detected, units = _text(paths, overrides)
-    form = CsvFormat(**{option: entry.value for option, entry in detected.items()})
-    files = [RowFile(path, form, "") for path in paths]
-    require_same(files, files[0].header())
-    _require_plain_names(files[0])
-    frame = pd.concat({number: file.rows(progress) for number, file in enumerate(files)})
-    if not len(frame):
-        raise UnrollError(f"{paths[0]} holds no rows; name a file with a header and rows")
-    stamp, formats = _stamp(frame, overrides, paths[0])
-    empty = blank(frame, stamp)
-    rows = Rows(files, frame[~empty])
-    if not files[0].typed:
-        samples = [_sample(rows.frame[name]) for name in frame.columns if name not in stamp]
-        decimal, thousands = layout.marks(samples, paths[0], form.delimiter, overrides.decimal)
-        form = form.model_copy(update={"decimal": decimal, "thousands": thousands})
-    below = dict(itertools.zip_longest(frame.columns, units, fillvalue=""))
-    others = [name for name in frame.columns if name not in stamp]
-    if overrides.target is not None:
-        one_of(overrides.target, others, "--target")
-    columns = {
-        name: ColumnProfile.of(name, below[name], rows.frame[name], form, overrides.missing) for name in others
-    }
-    _require_one_notation(columns, overrides, form)
-    moments, utc, found = _moments(rows, stamp, formats, overrides)
-    detected |= found
-    detected["series_id"] = _series_id(rows.frame, moments, columns, paths[0])
-    unsorted = bool((np.diff(moments) < np.timedelta64(0)).any())
-    moments, zone = _in_utc(moments, overrides.time_zone, utc=utc)
-    detected |= zone
-    offset, regular = timestamp_formats.offset(moments)
-    ordered = timestamps.distinct(timestamps.to_even_days(moments, offset))
-    steps = _even_steps(ordered, regular, stamp)
-    sentinels = set().union(*(column.sentinels for column in columns.values() if column.numeric))
-    series_id = detected["series_id"].value
-    options = {option: entry.value for option, entry in detected.items() if option != "series_id"} | {"stamp": stamp}
-    return FileProfile(
-        form=form.model_copy(update=options | {"drop": _other_times(columns)}),
-        columns=columns,
-        missing=_missing(columns, sentinels, overrides.missing) + Counter({"": int(empty.sum())}),
-        sentinels=sentinels,
-        freq=regular.freq,
-        rows=len(moments),
-        repeated=regular.repeated,
-        unsorted=unsorted,
-        first=timestamps.from_even_days(ordered[:1], offset)[0],
-        last=timestamps.from_even_days(ordered[-1:], offset)[0],
-        gaps=Counter((steps[steps > 1] - 1).tolist()),
-        reasons={option: entry.why for option, entry in detected.items() if entry.why},
-        text=not files[0].typed,
-        offset=offset,
-        series_id=series_id,
-        series=sorted(_names(rows.frame[series_id], columns[series_id]).dropna().unique()) if series_id else [],
-    )
+NUMBERED = re.compile(r"^[^#]*\d")
+"""A word that may be a number; those with a # are a spreadsheet's errors."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +55,67 @@ class Rows:
         return f"{self.files[number].path}, {self.files[number].place(own)}"
 
 
+def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") -> FileProfile:
+    """Read files of one form.
+
+    Raises:
+        UnrollError: they are no series; one line says why.
+        UsageError: something can be read in two ways; the line says which option decides.
+    """
+    detected, units = _text(paths, overrides)
+    form = CsvFormat(**{option: entry.value for option, entry in detected.items()})
+    files = [RowFile(path, form, "") for path in paths]
+    _require_plain_names(files)
+    frame = pd.concat({number: file.rows(progress) for number, file in enumerate(files)})
+    if not len(frame):
+        raise UnrollError(f"{paths[0]} holds no rows; name a file with a header and rows")
+    stamp, formats = _stamp(frame.head(HEAD).astype("str").fillna(""), overrides, paths[0])
+    empty = blank(frame, stamp)
+    rows = Rows(files, frame[~empty])
+    names = [name for name in frame.columns if name not in stamp]
+    if overrides.target is not None:
+        one_of(overrides.target, names, "--target")
+    moments, utc, found = _moments(rows, stamp, formats, overrides)
+    if not files[0].typed:
+        samples = [_sample(rows.frame[name]) for name in names]
+        decimal, thousands = layout.marks(samples, paths[0], form.delimiter, overrides.decimal)
+        found |= {"decimal": Detected(decimal), "thousands": Detected(thousands)}
+        form = form.model_copy(update={"decimal": decimal, "thousands": thousands})
+    below = dict(itertools.zip_longest(frame.columns, units, fillvalue=""))
+    columns = {name: ColumnProfile.of(name, below[name], rows.frame[name], form) for name in names}
+    _require_one_notation(columns.values(), overrides, form)
+    found["series_id"], series = _series_id(rows.frame[names], moments, columns, paths[0])
+    unsorted = bool((np.diff(moments) < np.timedelta64(0)).any())
+    moments, zone = _in_utc(moments, overrides.time_zone, utc=utc)
+    detected |= found | zone
+    offset, regular = timestamp_formats.offset(moments)
+    ordered = timestamps.distinct(timestamps.to_even_days(moments, offset))
+    steps = _even_steps(ordered, regular, stamp)
+    sentinels = sentinels_of([column for column in columns.values() if column.numeric], overrides.missing)
+    missing = _missing(columns, sentinels) + Counter({"": int(empty.sum())})
+    options = {option: entry.value for option, entry in detected.items() if option != "series_id"}
+    return FileProfile(
+        form=form.model_copy(update=options | {"stamp": stamp, "drop": _other_times(columns)}),
+        columns={name: column.without(sentinels) for name, column in columns.items()},
+        missing=missing | Counter(overrides.missing),
+        freq=regular.freq,
+        rows=len(moments),
+        repeated=regular.repeated,
+        unsorted=unsorted,
+        first=timestamps.from_even_days(ordered[:1], offset)[0],
+        last=timestamps.from_even_days(ordered[-1:], offset)[0],
+        gaps=Counter((steps[steps > 1] - 1).tolist()),
+        reasons={option: entry.why for option, entry in detected.items() if entry.why},
+        text=not files[0].typed,
+        offset=offset,
+        series_id=detected["series_id"].value,
+        series=series,
+    )
+
+
 def _sample(cells: "pd.Series[str]") -> list[str]:
-    """Return the first cells of a column and the longest ones: where thousands have marks, those do."""
-    longest = cells.str.len().nlargest(LONGEST).index
+    """Return the first cells of a column and some of the longest ones: where thousands have marks, those do."""
+    longest = cells.str.len().nlargest(50).index
     return [*cells.head(HEAD), *cells[longest]]
 
 
@@ -151,7 +132,7 @@ def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detect
     if any(name not in {"ascii", encoding} for name in encodings):
         raise UnrollError(f"{paths[0]} and others are written in {' and '.join(sorted({*encodings}))}; pass --encoding")
     single_byte = encoding in {"latin-1", "cp1252"} and not overrides.encoding
-    names = None if first.header else [f"column{number}" for number in range(1, len(first.rows[0]) + 1)]
+    names = None if first.header else [f"column{number}" for number in range(1, first.width + 1)]
     detected: dict[str, Detected[Any]] = {
         "encoding": Detected(encoding, "not UTF-8; of the encodings of one byte this is the usual one" * single_byte),
         "delimiter": Detected(first.delimiter),
@@ -162,32 +143,28 @@ def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detect
     return detected, first.units[0] if first.units else []
 
 
-def _require_plain_names(file: RowFile) -> None:
-    """Raise UnrollError if there are too many columns, or one has a name that is not for the eye."""
-    header = file.header()
+def _require_plain_names(files: Sequence[RowFile]) -> None:
+    """Raise UnrollError if files differ in their columns, have too many, or one has a name that is not for the eye."""
+    header = files[0].header()
     if len(header) > layout.MOST_COLUMNS:
-        raise UnrollError(f"{file.path} has {len(header):,} columns; keep those that matter, at most {layout.MOST_COLUMNS:,}")
+        raise UnrollError(f"{files[0].path} has {len(header):,} columns; keep those that matter, {layout.MOST_COLUMNS:,} at most")
     for name in header:  # of a file, or to steer a terminal: as a column's it is a mistake or mischief
         if re.match(r"\.{0,2}[/\\]|~[/\\]|[A-Za-z]:\\", name) or not name.isprintable():
-            raise UnrollError(f"{file.path}: column {name!r:.80} is named like a path; rename it in the file")
+            raise UnrollError(f"{files[0].path}: column {name!r:.80} is named like a path; rename it in the file")
+    require_same(files, header)
 
 
-def _stamp(frame: pd.DataFrame, overrides: Overrides, path: Path) -> tuple[list[str], list[str]]:
-    """Return the columns of the timestamp, and the formats that it may have.
+def _stamp(head: pd.DataFrame, overrides: Overrides, path: Path) -> tuple[list[str], list[str]]:
+    """Return the columns of the timestamp, and the formats that it may have, from the first rows as text.
 
-    Where a few of the first rows have another one, `_moments` will name them.
+    Where a few of the rows have another one, `_moments` will name them.
     """
-    head = frame.head(HEAD)
-    head = head.astype("str").where(head.notna(), "")
     if lacking := [column for column in overrides.stamp if column not in head.columns]:
         raise UsageError(f"--stamp: {path} has no column {lacking[0]!r}. It has: {', '.join(head.columns):.2000}")
-    for rows, share in ((head, 1.0), (head[len(head) // 2 :], MOST), (head, MORE)):
+    for rows, share in ((head, 1.0), (head[len(head) // 2 :], 0.9), (head, 0.5)):
         stamp, formats = timestamp_formats.find_columns(rows, overrides.stamp, share)
-        if formats:
-            break
-    formats = [overrides.stamp_format] if overrides.stamp_format else formats
-    if stamp and formats:
-        return stamp, formats
+        if stamp and (overrides.stamp_format or formats):
+            return stamp, [overrides.stamp_format] if overrides.stamp_format else formats
     if sum(bool(timestamp_formats.formats(name, digits=False)) for name in head.columns) > len(head.columns) / 2:
         raise UsageError(f"{path}: its columns are times; turn the table (pandas: melt), so that each row has one")
     first = ", ".join(f"{name} ({head[name].iloc[0]!r:.40})" for name in stamp or head.columns)
@@ -267,8 +244,8 @@ def _stamp_format(readings: dict[str, Array], overrides: Overrides, path: Path) 
 
 def _series_id(
     frame: pd.DataFrame, moments: Array, columns: dict[str, ColumnProfile], path: Path
-) -> Detected[str | None]:
-    """Return, where timestamps repeat, the column that says which series a row belongs to.
+) -> tuple[Detected[str | None], list[str]]:
+    """Return, where timestamps repeat, the column that says which series a row belongs to, and the series' names.
 
     Each series has a timestamp once, except for the hours that come twice in autumn.
 
@@ -276,44 +253,34 @@ def _series_id(
         UsageError: there are too many series, or no column tells apart rows that differ at one timestamp.
     """
     times = len(timestamps.distinct(moments))
-    if times > REPEATED * len(moments):
-        return Detected(None)
+    if times < 2 or times > 0.7 * len(moments):
+        return Detected(None), []
     for name, column in columns.items():
-        names = _names(frame[name], column)
+        names = pd.Series(column.values).map("{:g}".format, na_action="ignore") if column.numeric else frame[name]
+        names = names.where(names != "").reset_index(drop=True)
         counts = names.value_counts()
-        several = times > 1 and len(counts) > 1
-        twice = pd.DataFrame({"stamp": moments, "series": names.to_numpy()}).duplicated().mean()
-        half_filled = 2 * counts.sum() >= times * len(counts) or len(counts) > MOST_WORDS
-        if several and twice <= 1 - DISTINCT and DISTINCT * counts.max() <= times and half_filled:
-            why = ""
-            if len(counts) in PARTS_OF_A_DAY and set(counts.index) in _numbered(len(counts)):
-                why = f"{name!r} may count parts of a day, too; then make it part of the stamp in the file"
-            if len(counts) > MOST_WORDS:
-                few = why or f"leave all but {MOST_WORDS} out"
-                raise UsageError(f"{path} holds {len(counts):,} series, by {name!r}; {few}")
-            return Detected(name, why)
-    others = frame.drop(columns=[name for name in frame.columns if name not in columns])
-    rows = len(others.assign(**{STAMP: moments}).drop_duplicates())
-    if rows > 2 * times:
+        apart = 1 - pd.DataFrame({"stamp": moments, "series": names}).duplicated().mean()
+        filled = counts.sum() / max(1, times * len(counts))
+        if len(counts) < 2 or apart < DISTINCT or counts.max() * DISTINCT > times:
+            continue
+        low, high = column.ends
+        counted = column.numeric and low in {0, 1} and high - low == len(counts) - 1
+        why = ""
+        if counted and len(counts) in PARTS_OF_A_DAY:
+            why = f"{name!r} may count parts of a day, too; then make it part of the stamp in the file"
+        if len(counts) > MOST_WORDS:
+            few = why or f"leave all but {MOST_WORDS} out"
+            raise UsageError(f"{path} holds {len(counts):,} series, by {name!r}; {few}")
+        if filled >= 0.5:
+            return Detected(name, why), sorted(counts.index)
+    if len(frame.assign(**{"the stamp": moments}).drop_duplicates()) > 2 * times:
         few = [name for name in columns if 1 < frame[name].nunique() <= MOST_WORDS]
         raise UsageError(
             f"{path}: each stamp stands {len(frame) / times:.3g} times, with other numbers, and no column alone says "
             f"which series a row is of; join those that do ({' and '.join(few) or 'none has few values'}) into one, or "
             "leave all but one series out"
         )
-    return Detected(None)
-
-
-def _names(cells: "pd.Series[Any]", column: ColumnProfile) -> "pd.Series[Any]":
-    """Return the names of the series, if a column holds them: numbers without a point where they need none."""
-    if not column.numeric:
-        return cells.where(cells != "")
-    return pd.Series(column.values, index=cells.index).map("{:g}".format, na_action="ignore")
-
-
-def _numbered(count: int) -> list[set[str]]:
-    """Return the names that count from 0 and from 1."""
-    return [{str(start + number) for number in range(count)} for start in (0, 1)]
+    return Detected(None), []
 
 
 def _in_utc(moments: Array, given: str | None, *, utc: bool) -> tuple[Array, dict[str, Detected[Any]]]:
@@ -347,37 +314,32 @@ def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Ar
     return np.asarray(steps // (regular.freq * 1000))
 
 
-def _require_one_notation(columns: dict[str, ColumnProfile], overrides: Overrides, form: CsvFormat) -> None:
+def _require_one_notation(columns: Iterable[ColumnProfile], overrides: Overrides, form: CsvFormat) -> None:
     """Raise UsageError if a column of numbers has cells that may be numbers, or numbers of several units."""
-    for column in columns.values():
-        if column.mixed and (column.numeric or overrides.decimal):
-            cure = "correct such cells"
-            if overrides.decimal:
-                cure = f"pass --decimal {layout.OTHER[form.decimal]}"
-            what = f"beside numbers with {form.decimal!r} as decimal mark"
-            raise UsageError(f"column {column.name!r} holds {column.mixed} {what}; {cure}")
-        odd = [word for word in column.words if word not in overrides.missing and NUMBERED.search(word)]
-        if column.numeric and odd:
-            raise UsageError(
-                f"column {column.name!r} holds {odd[0]!r:.60} {column.words[odd[0]]:,} times, which is no number as it is "
-                f"written; write a number, or pass --missing {shlex.quote(odd[0])} if it means no value"
-            )
-        if column.numeric and column.units_differ:
-            signs = " and ".join(sign or "none" for sign in column.signs)
-            raise UsageError(f"column {column.name!r} holds numbers with different signs ({signs}); write one unit")
+    doubtful = r"-?\d+[.,]\d+" if overrides.decimal else r"(?!)"  # all are words by the wrong mark
+    for column in columns:
+        for word, count in column.words.items():
+            if re.search(NUMBERED if column.numeric else doubtful, word) and word not in overrides.missing:
+                cure = f"pass --decimal {layout.OTHER[form.decimal]}" if overrides.decimal else "write it like the others"
+                raise UsageError(
+                    f"column {column.name!r} holds {word:.60} {count:,} times beside numbers with {form.decimal!r} as "
+                    f"decimal mark; {cure}, or pass --missing {shlex.quote(word)} if it means no value"
+                )
+        parts = [sign for sign in "%‰" if 0 < column.signs[sign] < column.numbers]
+        if parts or len(column.signs) > 1:
+            signs = " and ".join([*column.signs, *["none" for _ in parts]])
+            raise UsageError(f"column {column.name!r} holds numbers of several units ({signs}); write all in one")
 
 
-def _missing(columns: dict[str, ColumnProfile], sentinels: set[float], given: Sequence[str]) -> Counter[str]:
-    """Words and numbers that mean no value -> how often; those that the user gave in any case."""
-    missing: Counter[str] = Counter()
+def _missing(columns: dict[str, ColumnProfile], sentinels: set[float]) -> Counter[str]:
+    """Return words and numbers that mean no value -> how often."""
+    missing = Counter[str]()
     for column in columns.values():
         if column.numeric:
-            missing.update({"": 0 if column.useless(sentinels) else column.empty})
-            missing.update(column.words)
-            missing.update({f"{number:g}": column.suspects[number] for number in sentinels})
-    missing = +missing
-    missing.update(dict.fromkeys(given, 1))
-    return missing
+            cells = column.values[np.isin(column.values, [*sentinels])]
+            missing += column.words + Counter(f"{number:g}" for number in cells)
+            missing[""] += 0 if column.without(sentinels).useless else column.empty
+    return +missing
 
 
 def _other_times(columns: dict[str, ColumnProfile]) -> list[str]:

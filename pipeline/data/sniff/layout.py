@@ -28,7 +28,7 @@ UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 @dataclass(frozen=True)
 class Layout:
-    """The beginning of a file: `skip` lines, perhaps a header, then perhaps `units`, and the cells of the first rows.
+    """The beginning of a file: `skip` lines, perhaps a header, then perhaps `units`; rows have `width` cells.
 
     A delimiter that is a space stands for any white space.
     """
@@ -37,7 +37,7 @@ class Layout:
     skip: int
     header: bool
     units: list[list[str]]
-    rows: list[list[str]]
+    width: int
 
 
 def encoding(path: Path, known: str | None = None) -> str:
@@ -91,11 +91,11 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
             below = [row[:width] for row in rows[first + 1 :] if len(row) >= width]
             header = _is_header(rows[first], below[:LOOKED_AT])
             units = _units(rows[first + 1 : first + LOOKED_AT], width) if header else []
-            body = below[len(units) :] if header else [rows[first], *below]
-            if len(body) < 2:
-                count = "no row" if not body else "one row"
+            count = len(below) - len(units) if header else 1 + len(below)
+            if count < 2:
+                count = "one row" if count else "no row"
                 raise UnrollError(f"{path} holds {'a header and ' if header else ''}{count}; a series has many")
-            return Layout(mark, first, header, units, body)
+            return Layout(mark, first, header, units, width)
     if delimiter:
         raise UnrollError(f"{path} has not the same number of columns in all rows, by {delimiter!r}; correct the file")
     raise UnrollError(

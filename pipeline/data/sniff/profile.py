@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, Self, TypeVar
 
@@ -64,123 +64,105 @@ class ColumnProfile:
 
     Attributes:
         below: what stands in the row of units.
-        values: (rows,) float64, NaN where there is no finite number.
-        words: what the other cells hold, if they hold something -> how often.
+        values: (rows,) float64, NaN where there is no value.
+        numbers: how many cells hold a finite number, one that means no value included.
+        words: what other cells hold, if they hold something -> how often.
         signs: currencies and percent signs beside numbers -> how often.
-        suspects: the numbers that may mean no value, `SENTINELS` and those that a user named -> how often.
     """
 
     name: str
     below: str
     values: Array
+    numbers: int
     words: Counter[str]
     signs: Counter[str]
-    suspects: Counter[float]
 
     @classmethod
-    def of(cls, name: str, below: str, cells: "pd.Series[Any]", form: CsvFormat, missing: Sequence[str] = ()) -> Self:
-        """Profile the cells of a column. `missing` are the words and numbers that a user named."""
+    def of(cls, name: str, below: str, cells: "pd.Series[Any]", form: CsvFormat) -> Self:
+        """Profile the cells of a column."""
         values = row_files.numbers(cells, form)
         finite = np.isfinite(values)
+        texts = cells.astype("str").str.strip()
+        words = texts[~finite].value_counts()
+        signs = Counter[str]()
+        if not pd.api.types.is_numeric_dtype(cells.dtype):
+            signed = texts[finite & texts.str.contains(SIGNED, na=False).to_numpy(bool)]
+            signs.update(notations.plain_number(text)[1] for text in signed)
         values = np.where(finite, values, np.nan)
-        texts = cells[~finite].dropna().astype("str").str.strip()
-        signed = cells[finite] if cells.dtype == "str" else texts[:0]
-        signed = signed[signed.str.contains(SIGNED)]
-        suspects = [*SENTINELS, *pd.to_numeric(pd.Series(missing, dtype="str"), errors="coerce").dropna()]
-        return cls(
-            name,
-            below,
-            values,
-            words=Counter(texts[texts != ""].value_counts().to_dict()),
-            signs=Counter(notations.plain_number(text)[1] for text in signed),
-            suspects=Counter(values[np.isin(values, suspects)].tolist()),
-        )
+        return cls(name, below, values, int(finite.sum()), Counter(words[words.index != ""].to_dict()), signs)
 
-    @property
-    def rows(self) -> int:
-        """How many cells there are."""
-        return len(self.values)
-
-    @cached_property
-    def numbers(self) -> int:
-        """How many cells hold a finite number."""
-        return int(np.isfinite(self.values).sum())
-
-    @property
-    def empty(self) -> int:
-        """How many cells hold nothing."""
-        return self.rows - self.numbers - self.words.total()
+    def without(self, sentinels: set[float]) -> Self:
+        """Return the column without the numbers that mean no value."""
+        return replace(self, values=np.where(np.isin(self.values, [*sentinels]), np.nan, self.values))
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        """The lowest and the highest number, without `suspects`; infinity and its negative where there is none."""
-        good = self.values[np.isfinite(self.values) & ~np.isin(self.values, [*self.suspects])]
-        return float(good.min(initial=np.inf)), float(good.max(initial=-np.inf))
+        """The lowest and the highest value; infinity and its negative where there is none."""
+        known = self.values[np.isfinite(self.values)]
+        return float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
 
     @cached_property
     def counts(self) -> bool:
         """Whether each number is one more than that before."""
         return bool((np.diff(self.values) == 1).all())
 
-    @cached_property
+    @property
+    def empty(self) -> int:
+        """How many cells hold nothing."""
+        return len(self.values) - self.numbers - self.words.total()
+
+    @property
     def numeric(self) -> bool:
         """Whether it is a column of numbers, with some words that mean no value."""
         return self.numbers >= max(1, self.words.total()) and len(self.words) <= MOST_WORDS
 
-    @cached_property
-    def mixed(self) -> str | None:
-        """A word that is a number by another decimal mark: a slip, and not the word for no value."""
-        return next((word for word in self.words if re.fullmatch(r"[-+]?\d+[.,]\d+", word)), None)
-
-    @property
-    def units_differ(self) -> bool:
-        """Whether numbers have several units: other signs, or percent signs for some alone."""
-        percent = [sign for sign in "%‰" if 0 < self.signs[sign] < self.numbers]
-        return len(self.signs) > 1 or bool(percent)
-
-    @property
-    def sentinels(self) -> set[float]:
-        """The suspects that lie further from the other numbers than those from each other."""
-        low, high = self.ends
-        width = high - low
-        return {number for number in self.suspects if not low - width <= number <= high + width}
-
-    def missing(self, sentinels: set[float]) -> int:
-        """How many cells have no value."""
-        return self.rows - self.numbers + sum(self.suspects[number] for number in sentinels)
-
     @property
     def unit(self) -> str:
-        """From the row of units, else from its heading."""
-        if below := self.below.strip("[]() -"):
-            return below
+        """The unit from the row of units, else from the heading, else the sign beside the numbers."""
         match = re.search(UNIT, self.name)
-        if match:
-            return (match[1] or match[2]).strip()
-        return next(iter(self.signs), "")
+        of_name = (match[1] or match[2]).strip() if match else ""
+        return self.below.strip("[]() -") or of_name or next(iter(self.signs), "")
 
     @property
     def quantity(self) -> str:
-        """Its name without its unit."""
+        """The name without its unit."""
         return re.sub(UNIT, "", self.name).strip() or self.name
 
-    def useless(self, sentinels: set[float]) -> str:
-        """Why it is of no use, "" if it is."""
-        if self.empty == self.rows:
+    @cached_property
+    def useless(self) -> str:
+        """Why the column is of no use, "" if it is."""
+        low, high = self.ends
+        if self.empty == len(self.values):
             return "empty"
         if not self.numeric:
             return "" if 1 < len(self.words) <= MOST_WORDS and not self.numbers else "text"
-        if self.missing(sentinels) == self.rows:
+        if low > high:
             return "without a value"
-        low, high = self.ends
-        if high - low < 1e-150 and not self.suspects.keys() - sentinels:  # squares of less have no digits
+        if high - low < 1e-150:  # squares of less have no digits
             return "numbers less than 1e-150 apart; give another unit" if high > low else f"always {low:g}"
         return ""
 
-    def sparse(self, sentinels: set[float]) -> str:
-        """How much it lacks, if it lacks too much to be an input; "" if it does not."""
-        fraction = self.missing(sentinels) / self.rows if self.numeric else 0.0
+    @property
+    def sparse(self) -> str:
+        """How much the column lacks, if it lacks too much to be an input; "" if it does not."""
+        fraction = np.isnan(self.values).mean() if self.numeric else 0.0
         return f"{fraction:.0%} without a value" if fraction > SPARSE else ""
+
+
+def sentinels_of(columns: Iterable[ColumnProfile], given: Sequence[str]) -> set[float]:
+    """Return the numbers that mean no value: those that a user named, and `SENTINELS` far from all others of a column.
+
+    Far is further from the others than those from each other.
+    """
+    sentinels = {*pd.to_numeric(pd.Series([*given], dtype="str"), errors="coerce").dropna()}
+    for column in columns:
+        values = column.values[np.isfinite(column.values)]
+        suspects = {*SENTINELS} & {*values[np.isin(values, SENTINELS)].tolist()}
+        others = values[~np.isin(values, [*suspects])]
+        low = others.min(initial=np.inf)
+        high = others.max(initial=-np.inf)
+        sentinels |= {number for number in suspects if not 2 * low - high <= number <= 2 * high - low}
+    return sentinels
 
 
 @dataclass(frozen=True)
@@ -190,7 +172,7 @@ class FileProfile:
     Attributes:
         form: how it is written; no target yet.
         columns: all but those of the timestamp, in their order.
-        missing: words and numbers that mean no value, "" an empty cell -> how often; `sentinels` are the numbers.
+        missing: words and numbers that mean no value, "" an empty cell -> how often.
         freq: seconds from row to row; of business days and months those of a day (`timestamps.to_even_days`).
         rows: of all series together.
         repeated: rows whose timestamp was there before; `unsorted` if they are not in the order of time.
@@ -205,7 +187,6 @@ class FileProfile:
     form: CsvFormat
     columns: Mapping[str, ColumnProfile]
     missing: Counter[str]
-    sentinels: set[float]
     freq: int
     rows: int
     repeated: int
@@ -224,18 +205,13 @@ class FileProfile:
         """Rows of one series."""
         return self.rows // max(1, len(self.series))
 
-    def values(self, name: str) -> Array:
-        """(rows,) of a column, NaN where there is no value."""
-        values = self.columns[name].values
-        return np.where(np.isin(values, [*self.sentinels]), np.nan, values)
-
     @property
     def odd(self) -> dict[str, float]:
         """Columns with an end that lies further from all other numbers than those from each other -> that number."""
         odd = {}
         for name in self.targets:
-            values = self.values(name)
-            values = np.unique(values[np.isfinite(values)])
+            values = np.unique(self.columns[name].values)
+            values = values[np.isfinite(values)]
             if len(values) >= FEW_NUMBERS:
                 for end, low, high in ((values[0], values[1], values[-1]), (values[-1], values[0], values[-2])):
                     if max(low - end, end - high) > high - low:
@@ -244,7 +220,7 @@ class FileProfile:
 
     def alone(self, name: str, number: float) -> bool:
         """Whether no other column holds this number."""
-        return not any((self.values(other) == number).any() for other in self.targets if other != name)
+        return not any((self.columns[other].values == number).any() for other in self.targets if other != name)
 
     @cached_property
     def has_values(self) -> bool:
@@ -262,8 +238,4 @@ class FileProfile:
             return "other times" if name != self.series_id else "the series' names"
         if self.columns[name].counts and self.has_values:
             return "counts the rows"
-        return self.columns[name].useless(self.sentinels)
-
-    def sparse(self, name: str) -> str:
-        """As `ColumnProfile.sparse`."""
-        return self.columns[name].sparse(self.sentinels)
+        return self.columns[name].useless

@@ -3,16 +3,14 @@
 import itertools
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data import notations, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import Regularity, regularity
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ZONES = (
     *("Europe/Berlin", "Europe/London", "Europe/Helsinki", "America/New_York", "America/Sao_Paulo"),
@@ -29,13 +27,18 @@ PARTS = {
 }
 """What a column is called that holds this part of a timestamp."""
 
-TIME = (
-    r"\d{1,2}(?P<mark>[:.h])\d{2}(?P<second>(?P=mark)\d{2})?(?P<fraction>(?<=\d\d)[.,]\d+)?"
-    r"(?P<half> ?[AaPp][Mm])?(?P<zone> ?(?:Z|[+-]\d\d:?\d\d))?"
+CLOCK = re.compile(
+    r"(?:(?<= )|(?<=\d)T)\d{1,2}(?:(?P<mark>[:.h])\d\d(?:(?P=mark)\d\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?| ?[AaPp][Mm])"
+    r"(?: ?(?:Z|[+-]\d\d:?\d\d))?(?= |$)"
 )
-HOUR = r"\d{1,2}(?P<noon> ?)[AaPp][Mm]"
-CLOCK = re.compile(rf"(?:(?<= )|(?<=\d)T)(?:{TIME}|{HOUR})(?= |$)")
 """A time of day in a timestamp."""
+
+TIMES = (
+    *("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%H:%M:%S,%f", "%H.%M", "%H.%M.%S", "%Hh%M"),
+    *("%I:%M %p", "%I:%M%p", "%I:%M:%S %p", "%I:%M:%S%p", "%I.%M %p", "%I %p", "%I%p"),
+    *("%H:%M%z", "%H:%M %z", "%H:%M:%S%z", "%H:%M:%S %z", "%H:%M:%S.%f%z"),
+)
+"""Formats of a time of day."""
 
 COMPACT = {
     r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:?\d{2}){0,2}([.,]\d+)?( ?(Z|[+-]\d{2}:?\d{2}))?)?": "ISO8601",
@@ -89,7 +92,7 @@ FEW_DAYS = 15
 SHORTEST = 28
 """Days of a month, at least."""
 
-TIMED = "H|%I|unix|excel"
+TIMED = re.compile("%H|%I|unix|excel")
 """In formats that have a time of day."""
 
 DISPLACED = 10
@@ -118,22 +121,13 @@ def date_formats(text: str) -> list[str]:
 
 def time_formats(text: str) -> list[str]:
     """Return the format of a time of day, if it is one."""
-    if match := re.fullmatch(HOUR, text):
-        return [f"%I{match['noon']}%p"]
-    if not (match := re.fullmatch(TIME, text)):
-        return []
-    parts = ["%I" if match["half"] else "%H", match["mark"], "%M"]
-    parts += [match["mark"], "%S"] if match["second"] else []
-    parts += [match["fraction"][0], "%f"] if match["fraction"] else []
-    for name, directive in (("half", "%p"), ("zone", "%z")):
-        written = match[name] or ""
-        parts += [written[: len(written) - len(written.lstrip())], directive] if written else []
-    return ["".join(parts)]
+    cell = pd.Series([text], dtype="str")
+    return [form for form in TIMES if not np.isnat(timestamps.parse(cell, form)[0]).any()]
 
 
 def formats(cell: str, *, digits: bool) -> list[str]:
     """Return the formats that a timestamp may have; digits without marks are one only where `digits` says so."""
-    text = notations.plain_date(cell)
+    text = notations.HOUR_24.sub("00", notations.plain_date(cell))
     for pattern, stamp_format in COMPACT.items():
         if re.fullmatch(pattern, text):
             return [stamp_format] if digits or not text.replace(".", "").isdigit() else []
@@ -146,36 +140,31 @@ def formats(cell: str, *, digits: bool) -> list[str]:
     return [date.replace(PLACE, time) for date, time in itertools.product(dates, times)]
 
 
-def find_columns(head: "pd.DataFrame", chosen: Sequence[str], share: float = 1.0) -> tuple[list[str], list[str]]:
-    """The columns of the timestamp, and the formats that the first rows have, if any do.
+def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) -> tuple[list[str], list[str]]:
+    """Return the columns of the timestamp, and the formats that the first rows have, if any do.
 
     Args:
         head: the first rows, as text.
         chosen: those columns, if a user named them.
         share: of the rows that have such a format.
     """
-    import pandas as pd
-
-    cells = {column: texts[texts != ""] for column in head.columns for texts in [head[column].str.strip()]}
-    whole, times = dict[str, list[str]](), dict[str, list[str]]()
-    for index, (column, texts) in enumerate(cells.items()):
-        if len(texts):
-            named = NAMED.search(column) is not None or column in chosen
-            forms = formats(texts.iloc[0], digits=named or index == 0)
-            forms = [form for form in forms if named or form != "excel"]
-            whole[column] = [form for form in forms if _parses(texts, form, share, any_year=bool(chosen))]
-            hours = time_formats(notations.plain_date(texts.iloc[0]))
-            times[column] = [form for form in hours if _parses(texts, form, share)]
-    parts = {
-        code: column
-        for code, name in PARTS.items()
-        for column in cells
-        if re.fullmatch(name, column.strip(), re.IGNORECASE)
-        and pd.to_numeric(cells[column], errors="coerce").notna().all()
-    }
-    timed = {column for column, texts in cells.items() if len(texts) and ":" in texts.iloc[0]}
-    repeated = {column for column, texts in cells.items() if texts.duplicated().any()}
-    candidates = _candidates(whole, times, parts, timed, repeated)
+    whole = dict[str, list[str]]()
+    times = dict[str, list[str]]()
+    parts = dict[str, str]()
+    for index, column in enumerate(head.columns):
+        cells = head[column].str.strip()
+        cells = cells[cells != ""]
+        if not len(cells):
+            continue
+        named = NAMED.search(column) is not None or column in chosen
+        forms = [form for form in formats(cells.iloc[0], digits=named or index == 0) if named or form != "excel"]
+        whole[column] = [form for form in forms if _parses(cells, form, share, any_year=bool(chosen))]
+        times[column] = [form for form in time_formats(cells.iloc[0]) if _parses(cells, form, share)]
+        if pd.to_numeric(cells, errors="coerce").notna().all():
+            parts |= {code: column for code, name in PARTS.items() if re.fullmatch(name, column, re.IGNORECASE)}
+    longer = {column for column in head if head[column].str.strip().str.len().max() > len("2024-01-31")}
+    repeated = {column for column in head if head[column].duplicated().any()}
+    candidates = _candidates(whole, times, parts, longer, repeated)
     if chosen:
         candidates = [candidate for candidate in candidates if candidate[0] == list(chosen)] or [(list(chosen), [])]
     return candidates[0] if candidates else ([], [])
@@ -191,35 +180,35 @@ def _candidates(
     whole: dict[str, list[str]],
     times: dict[str, list[str]],
     parts: dict[str, str],
-    timed: set[str],
+    longer: set[str],
     repeated: set[str],
 ) -> list[tuple[list[str], list[str]]]:
-    """Columns and formats that would do, the best first.
+    """Return columns and formats that would do, the best first.
 
     Args:
         whole: columns -> the formats of their cells, if they are dates, with or without a time of day.
         times: the same of times of day.
         parts: "%Y" and such -> the column that holds it.
-        timed: columns that have a time of day.
+        longer: columns with cells that are longer than a date of ISO 8601.
         repeated: columns that hold a value twice. A date that does not needs no time of day: such a column measures.
     """
-    whole = {column: forms for column, forms in whole.items() if forms}
-    exact = [([column], forms) for column, forms in whole.items() if re.search("8601|" + TIMED, forms[0])]
-    days = {column: forms for column, forms in whole.items() if column not in timed and not re.search(TIMED, forms[0])}
-    times = {column: forms for column, forms in times.items() if forms}
+    clocks = {column: forms for column, forms in times.items() if forms}
     if "%H" in parts:
-        times.setdefault(parts["%H"], ["%H"])
-    dates = {column: ["%Y-%m-%d"] if forms == ["ISO8601"] else forms for column, forms in days.items()}
+        clocks.setdefault(parts["%H"], ["%H"])
+    dated = {column: forms for column, forms in whole.items() if forms}
+    iso = {column for column, forms in dated.items() if forms == ["ISO8601"]}
+    exact = {column: dated[column] for column in dated if TIMED.search(dated[column][0]) or column in iso & longer}
+    days = {column: ["%Y-%m-%d"] if column in iso else dated[column] for column in dated if column not in exact}
     paired = [
-        ([day, time], [f"{date} {hour}" for date, hour in itertools.product(dates[day], hours)])
-        for day, (time, hours) in itertools.product(filter(repeated.__contains__, days), times.items())
-        if day != time  # 01.02.03 may be both
+        ([day, column], [f"{date} {hour}" for date, hour in itertools.product(dates, hours)])
+        for (day, dates), (column, hours) in itertools.product(days.items(), clocks.items())
+        if day != column and day in repeated  # 01.02.03 may be both
     ]
-    only_iso = all(forms == ["ISO8601"] for _, forms in exact)  # of ISO's, a bare date is one too
-    candidates = paired + exact if only_iso else exact + paired
+    alone = [([column], forms) for column, forms in exact.items()]
+    candidates = paired + alone if exact.keys() <= iso else alone + paired
     if not candidates and {"%Y", "%m", "%d"} <= parts.keys():
         candidates = [(list(parts.values()), [" ".join(parts)])]
-    return candidates + [([column], forms) for column, forms in days.items()]
+    return candidates + [([column], dated[column]) for column in days]
 
 
 def first_year(moments: Array) -> int | None:

@@ -194,7 +194,7 @@ BAD = {
     "broken Parquet": (b"PAR1" + b"x" * 90, "is no whole Parquet file"),
     "100,000 columns": (WIDE, "has more than 1,000 columns"),
     "a path as a column": (text("time,../../load", *DAILY), "column '../../load' is named like a path"),
-    "both decimal marks": (text("time;load", *MARKS), r"'load' holds 20\.25 beside numbers with ',' as decimal mark"),
+    "both decimal marks": (text("time;load", *MARKS), r"'load' holds 20\.25 1 times beside numbers with ',' as decimal mark"),
     "no stamps": ("a,b\n1,2\n3,4\n", "pass --stamp COLUMN .* Columns and first cells: a \\('1'\\), b"),
     "too many series": (
         text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for who in range(51) for d in DAYS)),

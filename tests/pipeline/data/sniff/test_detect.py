@@ -1,6 +1,5 @@
 """What a file of rows is like: of each part of the sniffer a table of examples, and of each refusal what cures it."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -9,7 +8,7 @@ from pipeline.data.row_table import read
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff import layout, timestamp_formats
 from pipeline.data.sniff.detect import detect
-from pipeline.data.sniff.profile import ColumnProfile, Overrides
+from pipeline.data.sniff.profile import ColumnProfile, Overrides, sentinels_of
 from pipeline.errors import UnrollError
 
 DAY = 86_400
@@ -107,7 +106,7 @@ def test_a_half_empty_column_is_a_target_and_no_input(seen):
     rows = (f"2015-01-{day:02},{day % 7},{'' if day % 2 else day * day % 23}" for day in range(1, 31))
     profile = seen("\n".join(["time,n,load", *rows]))
     assert (profile.targets, profile.missing) == (["n", "load"], {"": 15})
-    assert (profile.sparse("load"), profile.sparse("n")) == ("50% without a value", "")
+    assert (profile.columns["load"].sparse, profile.columns["n"].sparse) == ("50% without a value", "")
 
 
 def test_a_time_of_day_joins_a_date_where_dates_repeat_and_measures_something_where_they_do_not(seen):
@@ -152,11 +151,8 @@ def test_marks(tmp_path, cells, known, marks):
 )
 def test_a_column(name, below, cells, quantity, unit, left_out):
     column = ColumnProfile.of(name, below, pd.Series(cells.split(), dtype="str"), CsvFormat())
-    assert (column.quantity, column.unit, column.useless(column.sentinels) or column.sparse(column.sentinels)) == (
-        quantity,
-        unit,
-        left_out,
-    )
+    column = column.without(sentinels_of([column], []))
+    assert (column.quantity, column.unit, column.useless or column.sparse) == (quantity, unit, left_out)
 
 
 def test_a_row_of_units_is_skipped_and_taken(seen, tmp_path):
