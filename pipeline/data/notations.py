@@ -41,7 +41,7 @@ DATES = (
     (re.compile(r"[^\W\d_]{3,}\.?"), lambda match: MONTH_OF.get(match[0].lower().rstrip("."), match[0])),
 )
 
-HOUR_24 = re.compile(r"(?<=[T ])24(?=(?:[:.h]?00|h)*(?:[.,]0+)?(?:Z|[+-]\d\d:?\d\d)?$)|(?<=^\d{8})24(?=(?:00){0,2}$)")
+HOUR_24 = re.compile(r"(?:^|(?<=[T ]))24(?=(?:[:.h]?00|h)*(?:[.,]0+)?(?:Z|[+-]\d\d:?\d\d)?$)|(?<=^\d{8})24(?=(?:00){0,2}$)")
 """The hour of a day's end, at the end of a timestamp."""
 
 NUMBER = re.compile(

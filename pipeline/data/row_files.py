@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data import notations
 from pipeline.data.examples import Array
@@ -19,8 +20,6 @@ from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pipeline.data.download import Progress
 
 CHUNK = 100_000
@@ -48,7 +47,7 @@ class RowFile:
     path: Path
     form: CsvFormat
     where: str
-    table: "pd.DataFrame | None" = None
+    table: pd.DataFrame | None = None
 
     @property
     def typed(self) -> bool:
@@ -62,7 +61,7 @@ class RowFile:
         """Return the names of all columns."""
         return list(self._read(no_progress, empty=True).columns)
 
-    def rows(self, progress: "Progress") -> "pd.DataFrame":
+    def rows(self, progress: "Progress") -> pd.DataFrame:
         """Return all rows: of a CSV file as text, "" where one is too short, of Parquet as they are.
 
         Raises:
@@ -70,9 +69,7 @@ class RowFile:
         """
         return self._read(progress, empty=False)
 
-    def _read(self, progress: "Progress", *, empty: bool) -> "pd.DataFrame":
-        import pandas as pd
-
+    def _read(self, progress: "Progress", *, empty: bool) -> pd.DataFrame:
         if self.table is not None:
             return self.table.set_axis(self._names(self.table.columns), axis=1)
         read = self._parquet if self.typed else self._csv
@@ -104,9 +101,7 @@ class RowFile:
             raise UnrollError(f"{self.path} has two columns {twice[0]!r}; rename or remove one of them")
         return cleaned
 
-    def _csv(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator["pd.DataFrame"]:
-        import pandas as pd
-
+    def _csv(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator[pd.DataFrame]:
         form = self.form
         units = range(form.skip + 1, form.skip + 1 + form.units_rows)
         options = {"sep": r"\s+" if form.delimiter == " " else form.delimiter, "encoding": form.encoding}
@@ -119,7 +114,7 @@ class RowFile:
                 yield frame.fillna("")
                 progress(self.path.name, file.tell(), self.path.stat().st_size)
 
-    def _parquet(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator["pd.DataFrame"]:
+    def _parquet(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator[pd.DataFrame]:
         """Give the rows without the dropped columns, and at least one frame."""
         from pyarrow import parquet
 
@@ -161,7 +156,7 @@ def require_same(files: Sequence[RowFile], columns: Iterable[str]) -> None:
             raise UnrollError(f"{file.path} has no column {lacking[0]!r}, which {first} has; leave that file out")
 
 
-def blank(frame: "pd.DataFrame", stamp: Sequence[str]) -> Array:
+def blank(frame: pd.DataFrame, stamp: Sequence[str]) -> Array:
     """(rows,) bool, rows of a chunk that hold nothing, as spreadsheets leave them."""
     texts = frame[list(stamp)]
     rows = np.array((texts.isna() | (texts == "")).all(axis=1), bool)
@@ -174,8 +169,6 @@ def numbers(cells: "pd.Series[Any]", form: CsvFormat, *, typed: bool = False) ->
 
     Texts of a `typed` file have points as decimal marks, whatever the form says.
     """
-    import pandas as pd
-
     if typed:
         form = CsvFormat()
     if pd.api.types.is_numeric_dtype(cells.dtype):
@@ -190,8 +183,6 @@ def numbers(cells: "pd.Series[Any]", form: CsvFormat, *, typed: bool = False) ->
 
 def _floats(texts: "pd.Series[str]", form: CsvFormat) -> "pd.Series[float]":
     """Return numbers with the marks of a file, NaN where a text is none."""
-    import pandas as pd
-
     if form.thousands:
         texts = texts.str.replace(notations.ungrouped(form.thousands), "", regex=True)
     if form.decimal != ".":  # a point is then no mark of a number, as for pandas

@@ -132,13 +132,12 @@ def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detect
     if any(name not in {"ascii", encoding} for name in encodings):
         raise UnrollError(f"{paths[0]} and others are written in {' and '.join(sorted({*encodings}))}; pass --encoding")
     single_byte = encoding in {"latin-1", "cp1252"} and not overrides.encoding
-    names = None if first.header else [f"column{number}" for number in range(1, first.width + 1)]
     detected: dict[str, Detected[Any]] = {
         "encoding": Detected(encoding, "not UTF-8; of the encodings of one byte this is the usual one" * single_byte),
         "delimiter": Detected(first.delimiter),
         "skip": Detected(first.skip),
         "units_rows": Detected(len(first.units)),
-        "names": Detected(names, "the file has no header" if names else ""),
+        "names": Detected(first.names, "the file has no whole header" if first.names else ""),
     }
     return detected, first.units[0] if first.units else []
 
@@ -165,8 +164,12 @@ def _stamp(head: pd.DataFrame, overrides: Overrides, path: Path) -> tuple[list[s
         stamp, formats = timestamp_formats.find_columns(rows, overrides.stamp, share)
         if stamp and (overrides.stamp_format or formats):
             return stamp, [overrides.stamp_format] if overrides.stamp_format else formats
-    if sum(bool(timestamp_formats.formats(name, digits=False)) for name in head.columns) > len(head.columns) / 2:
-        raise UsageError(f"{path}: its columns are times; turn the table (pandas: melt), so that each row has one")
+    for names in (head.columns, head.iloc[0]):
+        if sum(bool(timestamp_formats.formats(name, digits=False)) for name in names) > len(names) / 2:
+            raise UsageError(f"{path}: its columns are times; turn the table (pandas: melt), so that each row has one")
+    named = [column for column in head.columns if timestamp_formats.find_columns(head, [column])[1]]
+    if named and not overrides.stamp:
+        raise UsageError(f"{path}: column {named[0]!r} may hold times; pass --stamp {shlex.quote(named[0])} if it does")
     first = ", ".join(f"{name} ({head[name].iloc[0]!r:.40})" for name in stamp or head.columns)
     raise UsageError(
         f"{path}: no column holds times of a form that is known here; pass --stamp COLUMN (repeatable) and "

@@ -28,16 +28,15 @@ UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 @dataclass(frozen=True)
 class Layout:
-    """The beginning of a file: `skip` lines, perhaps a header, then perhaps `units`; rows have `width` cells.
+    """The beginning of a file: `skip` lines, a header unless there are `names`, then perhaps rows of `units`.
 
     A delimiter that is a space stands for any white space.
     """
 
     delimiter: str
     skip: int
-    header: bool
+    names: list[str] | None
     units: list[list[str]]
-    width: int
 
 
 def encoding(path: Path, known: str | None = None) -> str:
@@ -87,15 +86,14 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
         width, often = Counter(len(row) for row in rows if row).most_common(1)[0]
         first = next(index for index, row in enumerate(rows) if len(row) == width)
         if width > 1 and often >= 0.9 * sum(1 for row in rows[first:] if row):
-            first, width = _with_names(rows, first, width, path)
-            below = [row[:width] for row in rows[first + 1 :] if len(row) >= width]
-            header = _is_header(rows[first], below[:LOOKED_AT])
-            units = _units(rows[first + 1 : first + LOOKED_AT], width) if header else []
-            count = len(below) - len(units) if header else 1 + len(below)
+            below = [row for row in rows[first + 1 :] if len(row) == width]
+            names = _names(rows, first, below[:LOOKED_AT], path)
+            units = _units(rows[first + 1 : first + LOOKED_AT], width) if names is None else []
+            count = len(below) - len(units) if names is None else 1 + len(below)
             if count < 2:
-                count = "one row" if count else "no row"
-                raise UnrollError(f"{path} holds {'a header and ' if header else ''}{count}; a series has many")
-            return Layout(mark, first, header, units, width)
+                what = "one row" if count else "no row"
+                raise UnrollError(f"{path} holds {'a header and ' if names is None else ''}{what}; a series has many")
+            return Layout(mark, first, names, units)
     if delimiter:
         raise UnrollError(f"{path} has not the same number of columns in all rows, by {delimiter!r}; correct the file")
     raise UnrollError(
@@ -116,26 +114,30 @@ def _units(rows: list[list[str]], width: int) -> list[list[str]]:
     return []
 
 
-def _with_names(rows: list[list[str]], first: int, width: int, path: Path) -> tuple[int, int]:
-    """Return where the rows begin and how many columns they have, if all end with a delimiter and the header does not.
+def _names(rows: list[list[str]], first: int, below: list[list[str]], path: Path) -> list[str] | None:
+    """Return the names of the columns where the first row is none: above a column of data it holds data, too.
+
+    They are those of the row before it, if only the delimiter at each row's end has no name; else numbers.
 
     Raises:
-        UnrollError: the header has one name less than the rows have cells.
+        UnrollError: the row before it has one name less than the rows have cells.
     """
-    names = rows[first - 1] if first else []
-    if len(names) != width - 1 or width < 3 or any(map(_like_data, names)) or not any(map(_like_data, rows[first])):
-        return first, width
-    if any(row[-1].strip() for row in rows[first:] if len(row) == width):
-        raise UnrollError(f"{path}, line {first}: the header has {width - 1} names, and the rows {width}; add the name")
-    return first - 1, width - 1
-
-
-def _is_header(row: list[str], below: list[list[str]]) -> bool:
-    """Whether the first row is of names: above a column of data it has none."""
+    row = rows[first]
     for index, cell in enumerate(row):
+        if below and all(_like_data(other[index]) for other in below) and not _like_data(cell):
+            return None
         if below and all(_like_data(other[index]) for other in below):
-            return not _like_data(cell)
-    return not any(map(_like_data, row))
+            break
+    else:
+        if not any(map(_like_data, row)):
+            return None
+    numbered = [f"column{number}" for number in range(1, len(row) + 1)]
+    before = rows[first - 1] if first else []
+    if len(before) != len(row) - 1 or len(before) < 2 or any(map(_like_data, before)):
+        return numbered
+    if any(other[-1].strip() for other in below):
+        raise UnrollError(f"{path}, line {first}: the header has {len(before)} names, and rows {len(row)}; add the name")
+    return [*before, numbered[-1]]
 
 
 def _like_data(cell: str) -> bool:

@@ -160,7 +160,7 @@ def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) 
         forms = [form for form in formats(cells.iloc[0], digits=named or index == 0) if named or form != "excel"]
         whole[column] = [form for form in forms if _parses(cells, form, share, any_year=bool(chosen))]
         times[column] = [form for form in time_formats(cells.iloc[0]) if _parses(cells, form, share)]
-        if pd.to_numeric(cells, errors="coerce").notna().all():
+        if cells.str.fullmatch(r"\d{1,4}").all():
             parts |= {code: column for code, name in PARTS.items() if re.fullmatch(name, column, re.IGNORECASE)}
     longer = {column for column in head if head[column].str.strip().str.len().max() > len("2024-01-31")}
     repeated = {column for column in head if head[column].duplicated().any()}
@@ -206,9 +206,10 @@ def _candidates(
     ]
     alone = [([column], forms) for column, forms in exact.items()]
     candidates = paired + alone if exact.keys() <= iso else alone + paired
-    if not candidates and {"%Y", "%m", "%d"} <= parts.keys():
-        candidates = [(list(parts.values()), [" ".join(parts)])]
-    return candidates + [([column], dated[column]) for column in days]
+    of_days = [([column], dated[column]) for column in days]
+    codes = list(itertools.takewhile(parts.__contains__, PARTS))
+    of_parts = [([parts[code] for code in codes], [" ".join(codes)])] if codes else []
+    return candidates + (of_parts + of_days if "%d" in codes else of_days + of_parts)
 
 
 def first_year(moments: Array) -> int | None:
