@@ -148,10 +148,11 @@ class RowFile:
         return form.skip + row + 1
 
 
-def require_same(files: Sequence[RowFile], columns: Iterable[str]) -> None:
+def require_same(files: Sequence[RowFile], columns: Sequence[str]) -> None:
     """Raise UnrollError if one of several files lacks a column."""
     for file in files:
-        if lacking := [name for name in columns if name not in file.header()]:
+        header = {*file.header()}
+        if lacking := [name for name in columns if name not in header]:
             first = files[0].path.name
             raise UnrollError(f"{file.path} has no column {lacking[0]!r}, which {first} has; leave that file out")
 

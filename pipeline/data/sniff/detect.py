@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.data.download import Progress
 
 HEAD = 2000
-"""Rows that the columns of the timestamp and the marks of numbers are found in."""
+"""Rows that the columns of the timestamp are found in."""
 
 PARTS_OF_A_DAY = (24, 25, 48, 50, 96, 100, 144, 150)
 """Hours, half hours and such, which some files count in a column of its own; some have an hour more in autumn."""
@@ -116,7 +116,7 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
 def _sample(cells: "pd.Series[str]") -> list[str]:
     """Return the first cells of a column and some of the longest ones: where thousands have marks, those do."""
     longest = cells.str.len().nlargest(50).index
-    return [*cells.head(HEAD), *cells[longest]]
+    return [*cells.head(200), *cells[longest]]
 
 
 def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detected[Any]], list[str]]:
@@ -321,8 +321,9 @@ def _require_one_notation(columns: Iterable[ColumnProfile], overrides: Overrides
     """Raise UsageError if a column of numbers has cells that may be numbers, or numbers of several units."""
     doubtful = r"-?\d+[.,]\d+" if overrides.decimal else r"(?!)"  # all are words by the wrong mark
     for column in columns:
+        pattern = NUMBERED if column.numeric else doubtful
         for word, count in column.words.items():
-            if re.search(NUMBERED if column.numeric else doubtful, word) and word not in overrides.missing:
+            if re.search(pattern, word) and word not in overrides.missing:
                 cure = f"pass --decimal {layout.OTHER[form.decimal]}" if overrides.decimal else "write it like the others"
                 raise UsageError(
                     f"column {column.name!r} holds {word:.60} {count:,} times beside numbers with {form.decimal!r} as "

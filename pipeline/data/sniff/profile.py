@@ -111,7 +111,7 @@ class ColumnProfile:
         """How many cells hold nothing."""
         return len(self.values) - self.numbers - self.words.total()
 
-    @property
+    @cached_property
     def numeric(self) -> bool:
         """Whether it is a column of numbers, with some words that mean no value."""
         return self.numbers >= max(1, self.words.total()) and len(self.words) <= MOST_WORDS

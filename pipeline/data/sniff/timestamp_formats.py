@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 
 import numpy as np
@@ -104,6 +105,12 @@ HOLE = 4
 FEW = 0.05
 """The fraction of the rows that may be slips."""
 
+IN_ORDER = 0.8
+"""Steps forward less steps back, as a fraction of the rows, from which on the order of rows says something."""
+
+MOST = 10
+"""Rows that are looked at as slips."""
+
 NAMED = re.compile(r"time|date|dat[ue]m|stamp|zeit|fecha|epoch|unix|^ts$", re.IGNORECASE)
 
 
@@ -121,8 +128,15 @@ def date_formats(text: str) -> list[str]:
 
 def time_formats(text: str) -> list[str]:
     """Return the format of a time of day, if it is one."""
-    cell = pd.Series([text], dtype="str")
-    return [form for form in TIMES if not np.isnat(timestamps.parse(cell, form)[0]).any()]
+    return [form for form in TIMES if _reads(notations.HOUR_24.sub("00", text), form)]
+
+
+def _reads(text: str, form: str) -> bool:
+    try:
+        datetime.strptime(text, form)  # noqa: DTZ007 - a time of day, which has no zone
+    except ValueError:
+        return False
+    return True
 
 
 def formats(cell: str, *, digits: bool) -> list[str]:
@@ -238,13 +252,14 @@ def slip(moments: Array) -> int | None:
     """
     ordered = timestamps.distinct(moments)
     steps = np.diff(ordered).astype(np.int64)
-    if len(steps) < DISPLACED:
+    times = moments.astype(np.int64)
+    in_order = abs(np.sign(np.diff(times)).sum()) >= IN_ORDER * len(times)
+    if len(steps) < DISPLACED or not in_order:
         return None
     freq = np.median(steps)
-    times = moments.astype(np.int64)
     away = np.minimum(abs(times[1:-1] - times[:-2]), abs(times[1:-1] - times[2:])) >= DISPLACED * freq
     hole = abs(times[2:] - times[:-2])
-    for row in 1 + np.flatnonzero(away & (hole >= 2 * freq) & (hole <= HOLE * freq)):
+    for row in 1 + np.flatnonzero(away & (hole >= 2 * freq) & (hole <= HOLE * freq))[:MOST]:
         others = np.delete(moments, row)
         if (others == moments[row]).any() or not others.min() < moments[row] < others.max():
             return int(row)

@@ -99,7 +99,7 @@ def test_a_layout(tmp_path, lines, delimiter, skip, header, units):
     path = tmp_path / "a.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
     first = layout.layout(path, "utf-8", None)
-    assert (first.delimiter, first.skip, first.header, first.units) == (delimiter, skip, header, units)
+    assert (first.delimiter, first.skip, first.names is None, first.units) == (delimiter, skip, header, units)
 
 
 def test_a_half_empty_column_is_a_target_and_no_input(seen):
