@@ -22,6 +22,12 @@ class Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class Numbers(pydantic.RootModel[dict[str, float | None]]):
+    """A mapping of names to finite numbers, such as a file of results/metrics."""
+
+    model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
+
+
 def utf_8(name: str) -> str:
     """Return the name of a file if files of UTF-8, such as params.yaml, can hold it. Raises UsageError if not."""
     if name.encode(errors="ignore").decode() != name:

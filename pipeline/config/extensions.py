@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pipeline.errors import UsageError, one_line
+from pipeline.files import regular
 
 NAME = "unroll_extensions"
 KINDS = {
@@ -54,7 +55,7 @@ def path(name: str) -> str:
 
 def load(name: str) -> ModuleType:
     """Import a module of a registry package. Raises UsageError where the user's is not one of its kind."""
-    own = file(name) is not None
+    own = regular(_root / path(name)).exists()
     try:
         module = importlib.import_module(name)
     except Exception as error:

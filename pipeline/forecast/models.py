@@ -11,7 +11,7 @@ from pipeline.config.registry import METHODS, module
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.errors import UnrollError
-from pipeline.files import damaged, read_npz
+from pipeline.files import damaged, read_npz, regular
 from pipeline.training import keras_models
 from pipeline.training.recipe import Recipe, recipe
 
@@ -29,7 +29,9 @@ def load(name: str, experiment: Experiment, fields: Mapping[str, Any], path: Pat
     if chosen.network:
         return _network(chosen, problem, path)
     file = path.with_name(f"{path.name}.npz")
-    weights = read_npz(file)["weights"]
+    weights = read_npz(file).get("weights")
+    if weights is None:
+        raise damaged(file, ValueError("it has no array weights"))
     baseline: Any = chosen.build(problem)
     method = experiment.training.method
     if method == "none":
@@ -62,7 +64,7 @@ def _network(chosen: Recipe, problem: Problem, path: Path) -> Predict:
     seen, problem = chosen.seen(problem)
     model, file = chosen.model(problem), path.with_name(path.name + keras_models.SUFFIX)
     try:
-        model.load_weights(file)
+        model.load_weights(regular(file))
     except (OSError, ValueError, KeyError) as error:
         raise UnrollError(f"{file} is missing or damaged ({error!s:.100}); run `unroll train {chosen.name}`") from None
     # One trace for any number of examples.
