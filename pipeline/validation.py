@@ -98,7 +98,8 @@ def _present(location: Sequence[int | str], data: Any) -> list[int | str]:
     """As much of a location as leads to something in the data; what follows names a part of the schema."""
     present: list[int | str] = []
     for key in location:
-        if not (isinstance(data, Mapping) and key in data) and not (isinstance(data, list) and isinstance(key, int)):
+        in_list = isinstance(data, list) and isinstance(key, int) and key < len(data)
+        if not in_list and not (isinstance(data, Mapping) and key in data):
             break
         present.append(key)
         data = data[key]  # type: ignore[index]  # an index of a list, as pydantic says

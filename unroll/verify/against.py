@@ -104,7 +104,7 @@ def report_against(workspace: Workspace, ref: str, sample: int) -> ChangeReport:
         _extract(root, ref, before.root)
         # Outputs that are only absent, as all are in a clone, are no change. This also writes resolved/ of now.
         due = dvc_graph.read(root).due(absent=False)
-        command, variables = [sys.executable, "-m", "unroll", "resolve"], variables_of(before.root)
+        command, variables = [sys.executable, "-P", "-m", "unroll", "resolve"], variables_of(before.root)
         # By the earlier code, since today's may not read the earlier params.yaml; if it fails, causes stay unknown.
         subprocess.run(command, check=False, cwd=before.root, env=variables, capture_output=True)
         causes = Causes(root, ref, _resolved(before.root), _resolved(root))
