@@ -56,10 +56,12 @@ print(Path("log.txt").read_text(), end="")
 """
 
 
-@pytest.mark.parametrize("start", [["-P", "-c", STAGE], ["-m", "unroll", "--version"]])
+@pytest.mark.parametrize("start", [["bin/start"], ["-m", "unroll", "--version"]])
 def test_a_file_called_as_a_module_of_the_standard_library_stands_for_none(tmp_path, start):
     for name in ("queue", "random", "signal", "subprocess", "tempfile", "typing"):
         (tmp_path / f"{name}.py").write_text(f"raise SystemExit('a file of the user stands for {name}')\n")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "start").write_text(STAGE)
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     done = subprocess.run([sys.executable, *start], cwd=tmp_path, env=variables(), check=False, **streams)
     assert done.stdout == f"unroll {metadata.version('unroll')}\n"
