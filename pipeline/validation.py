@@ -102,7 +102,7 @@ def _present(location: Sequence[int | str], data: Any) -> list[int | str]:
         if not in_list and not (isinstance(data, Mapping) and key in data):
             break
         present.append(key)
-        data = data[key]  # type: ignore[index]  # an index of a list, as pydantic says
+        data = data[key]
     return present
 
 
