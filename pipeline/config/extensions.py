@@ -47,6 +47,12 @@ def file(name: str) -> Path | None:
     return _root / path(name) if (_root / path(name)).is_file() else None
 
 
+def ours(name: str) -> bool:
+    """Whether a module of a registry package is Unroll's: to import it runs nobody else's code."""
+    package, _, module = name.rpartition(".")
+    return (Path(folders(package)[0]) / f"{module}.py").is_file()
+
+
 def path(name: str) -> str:
     """Where a module of a registry package would lie in a user's project."""
     package, _, module = name.rpartition(".")

@@ -122,27 +122,44 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
     return facts
 
 
-def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
+def sections(config: Params, name: str, *, theirs: bool = False) -> dict[str, dict[str, Any]]:
     """The sections of params.yaml with this name, as plain data with all defaults.
+
+    Those of a module in `unroll_extensions` only with `theirs`, which imports it: what only shows runs no code of a
+    repository.
 
     Raises:
         UsageError: an option is wrong; the text lists what is valid.
     """
-    from pipeline.config import registry  # `unroll list` starts without NumPy
+    from pipeline.config import extensions, registry  # `unroll list` starts without NumPy
     from pipeline.training.recipe import recipe
+
+    def ours(package: str, module: str, where: str) -> bool:
+        return theirs or extensions.ours(registry.full_name(package, module, where))
 
     facts: dict[str, dict[str, Any]] = {}
     if name in config.sources:
-        options = registry.source(config, name).keywords
-        facts["source"] = {"name": name, "kind": config.sources[name].kind, "options": options}
+        kind, options = config.sources[name].kind, config.sources[name].options
+        if ours(registry.SOURCES, kind, f"sources.{name}.kind"):
+            options = registry.source(config, name).keywords
+        facts["source"] = {"name": name, "kind": kind, "options": options}
     if name in config.datasets:
         section = config.datasets[name]
-        preparation = {"name": section.preparation.name, **registry.preparation(config, name).keywords}
+        chosen = section.preparation.options
+        if ours(registry.PREPARATIONS, section.preparation.name, f"datasets.{name}.preparation.name"):
+            chosen = registry.preparation(config, name).keywords
+        preparation = {"name": section.preparation.name, **chosen}
         facts["dataset"] = {"name": name, "source": section.source, "preparation": preparation}
         facts["dataset"]["experiments"] = list(config.experiments_of(name))
     if name in config.experiments:
         experiment = config.experiments[name]
-        trainer = recipe(name, experiment)
+        where, model, training = f"experiments.{name}", experiment.model, experiment.training
+        family = ours(registry.MODELS, model.family, f"{where}.model.family")
+        method = ours(registry.METHODS, training.method, f"{where}.training.method")
+        built, trained = model.options, training.options
+        if family and method:
+            trainer = recipe(name, experiment)
+            built, trained = trainer.build.keywords, trainer.method.keywords
         facts["experiment"] = {
             "name": name,
             "dataset": experiment.dataset,
@@ -151,8 +168,8 @@ def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
             "standardise": experiment.standardise,
             "in_unit": experiment.in_unit,
             "seeds": experiment.seeds,
-            "model": {"family": experiment.model.family, "name": experiment.model.name, **trainer.build.keywords},
-            "training": {"method": experiment.training.method, **trainer.method.keywords},
+            "model": {"family": model.family, "name": model.name, **built},
+            "training": {"method": training.method, **trained},
         }
     plain: dict[str, dict[str, Any]] = to_jsonable_python(facts)
     return plain
