@@ -11,8 +11,8 @@ from pipeline.provenance import fingerprint, record
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
-from unroll.results import compare, doctor
-from unroll.results.show import lines, listing, show, show_list
+from unroll.results import compare
+from unroll.results.show import lines, listing, sections, show, show_list
 
 LINEAR = {"model": {"family": "baselines", "name": "linear"}, "training": {"method": "least_squares"}}
 RNN_MODEL = {"family": "recurrent", "name": "simple_rnn"}
@@ -100,7 +100,7 @@ def test_what_only_shows_imports_no_module_of_the_repository(workspace, evaluate
     shutil.copytree(evaluated.evaluation("waves"), workspace.evaluation("waves"))
     compare.compare(workspace, ["waves"])
     with pytest.raises(SystemExit, match="code of the repository"):
-        list(doctor.doctor(workspace))
+        sections(params.load(workspace.params), "one", theirs=True)
 
 
 @pytest.mark.parametrize(
