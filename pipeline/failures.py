@@ -4,7 +4,7 @@ import errno
 from pathlib import Path
 
 from pipeline.errors import UnrollError, one_line
-from pipeline.files import UNFINISHED, write_text
+from pipeline.files import UNFINISHED, regular, write_text
 from pipeline.workspace import Workspace
 
 MACHINE = ("the disk is full", "a file cannot be read or written", "memory ran out")
@@ -52,4 +52,4 @@ def clear(workspace: Workspace, stage: str) -> None:
 def read(workspace: Workspace) -> dict[str, str]:
     """Stage -> why it failed, of every stage that failed last time, in alphabetical order."""
     files = sorted((workspace.scratch / "failures").glob("*.txt"))
-    return {file.name.removesuffix(".txt"): one_line(file.read_text(encoding="utf-8")) for file in files}
+    return {file.name.removesuffix(".txt"): one_line(regular(file).read_text(encoding="utf-8")) for file in files}

@@ -94,10 +94,17 @@ def write_json(path: Path, data: Any) -> None:
     write_text(path, text + "\n")
 
 
+def regular(path: Path) -> Path:
+    """The path of what is to be read. Raises UnrollError if it is no file: to read a pipe or a device may never end."""
+    if path.exists() and not path.is_file():
+        raise UnrollError(f"{path} is a folder, a pipe or a device, not a file; remove it and run this again")
+    return path
+
+
 def read_json(path: Path) -> Any:
     """Raises UnrollError if the file is missing or damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        return json.loads(regular(path).read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:
         raise missing(path) from None
     except (ValueError, RecursionError) as error:
@@ -147,12 +154,12 @@ def read_npz(path: Path) -> dict[str, "npt.NDArray[Any]"]:
         return found
 
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(regular(path)) as archive:
             # Each member whole, and so its checksum compared, before NumPy believes its header.
             return {name.removesuffix(".npy"): array(archive.read(name)) for name in archive.namelist()}
     except FileNotFoundError:
         raise missing(path) from None
-    except (PermissionError, IsADirectoryError, MemoryError):
+    except (UnrollError, PermissionError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - of damaged bytes zipfile and NumPy raise a dozen kinds
         raise damaged(path, error) from None
@@ -160,7 +167,7 @@ def read_npz(path: Path) -> dict[str, "npt.NDArray[Any]"]:
 
 def sha256(path: Path) -> str:
     """The hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
+    with regular(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.files import damaged, missing, write_text
+from pipeline.files import damaged, missing, regular, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ def read(path: Path, **columns: type) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        if not path.read_bytes().endswith(b"\n"):  # a number that lost its last digits is still a number
+        if not regular(path).read_bytes().endswith(b"\n"):  # a number that lost its last digits is still a number
             raise ValueError("its last line has no end")
         table = pd.read_csv(path, dtype=columns, na_values=[""], keep_default_na=False)
         if lacking := [column for column in columns if column not in table.columns]:
@@ -52,7 +52,7 @@ def read_parquet(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(regular(path))
     except FileNotFoundError:
         raise missing(path) from None
     except (OSError, ValueError) as error:  # Arrow's are both

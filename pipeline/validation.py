@@ -22,6 +22,12 @@ class Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class Numbers(pydantic.RootModel[dict[str, float | None]]):
+    """A mapping of names to finite numbers, such as a file of results/metrics."""
+
+    model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
+
+
 def utf_8(name: str) -> str:
     """Return the name of a file if files of UTF-8, such as params.yaml, can hold it. Raises UsageError if not."""
     if name.encode(errors="ignore").decode() != name:
@@ -92,10 +98,11 @@ def _present(location: Sequence[int | str], data: Any) -> list[int | str]:
     """As much of a location as leads to something in the data; what follows names a part of the schema."""
     present: list[int | str] = []
     for key in location:
-        if not (isinstance(data, Mapping) and key in data) and not (isinstance(data, list) and isinstance(key, int)):
+        in_list = isinstance(data, list) and isinstance(key, int) and key < len(data)
+        if not in_list and not (isinstance(data, Mapping) and key in data):
             break
         present.append(key)
-        data = data[key]  # type: ignore[index]  # an index of a list, as pydantic says
+        data = data[key]
     return present
 
 

@@ -1,5 +1,11 @@
 """The command line `unroll`, the tools around the pipeline, and the interface in Python: `unroll.open(".")`."""
 
+import sys
+
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path and sys.path[0] != __file__[: -len("/unroll/__init__.py")]:
+    # By `python -m unroll` a file of the user's that is called as a module of the standard library would stand for it.
+    del sys.path[0]
+
 from os import PathLike
 from typing import TYPE_CHECKING
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pipeline.errors import UsageError, one_line
+from pipeline.files import regular
 
 NAME = "unroll_extensions"
 KINDS = {
@@ -46,6 +47,12 @@ def file(name: str) -> Path | None:
     return _root / path(name) if (_root / path(name)).is_file() else None
 
 
+def ours(name: str) -> bool:
+    """Whether a module of a registry package is Unroll's: to import it runs nobody else's code."""
+    package, _, module = name.rpartition(".")
+    return (Path(folders(package)[0]) / f"{module}.py").is_file()
+
+
 def path(name: str) -> str:
     """Where a module of a registry package would lie in a user's project."""
     package, _, module = name.rpartition(".")
@@ -54,7 +61,7 @@ def path(name: str) -> str:
 
 def load(name: str) -> ModuleType:
     """Import a module of a registry package. Raises UsageError where the user's is not one of its kind."""
-    own = file(name) is not None
+    own = regular(_root / path(name)).exists()
     try:
         module = importlib.import_module(name)
     except Exception as error:

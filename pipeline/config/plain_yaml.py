@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.errors import UnrollError, UsageError, one_line
-from pipeline.files import write_text
+from pipeline.files import regular, write_text
 
 
 def read(path: Path) -> Any:
@@ -168,7 +168,7 @@ def _last_line(node: Any) -> int:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return regular(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UnrollError(
             f"{path} is missing; run this in the folder that holds it, or name that folder: unroll --root DIR ...; or "

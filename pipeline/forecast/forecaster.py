@@ -19,7 +19,7 @@ from pipeline.data.examples import Array, Windows
 from pipeline.data.problem import problem
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import read_checked, read_npz, write_json, write_npz
+from pipeline.files import read_checked, read_npz, regular, write_json, write_npz
 from pipeline.forecast import backtest, intervals, models
 from pipeline.forecast.backtest import Origins
 from pipeline.forecast.ensemble import known_after, weighted_median_forecast
@@ -168,7 +168,7 @@ class Forecaster:
             (folder / "weights" / member.name).mkdir(parents=True)
             for seed in member.seeds:
                 for file in self.weights[member.name].glob(f"seed_{seed}_{member.point}.*"):
-                    shutil.copyfile(file, folder / "weights" / member.name / file.name)
+                    shutil.copyfile(regular(file), folder / "weights" / member.name / file.name)
 
     def ahead(self, window: Window, level: float = intervals.USUAL) -> tuple[Array, Array, Array]:
         """(steps,) what follows a window, and the ends of its intervals of this level; in the target's unit.

@@ -11,7 +11,7 @@ from pipeline.config.registry import METHODS, module
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.errors import UnrollError
-from pipeline.files import read_npz
+from pipeline.files import damaged, read_npz, regular
 from pipeline.training import keras_models
 from pipeline.training.recipe import Recipe, recipe
 
@@ -28,7 +28,10 @@ def load(name: str, experiment: Experiment, fields: Mapping[str, Any], path: Pat
     chosen, problem = recipe(name, experiment), Problem(**{**fields, "input_shape": tuple(fields["input_shape"])})
     if chosen.network:
         return _network(chosen, problem, path)
-    weights = read_npz(path.with_name(f"{path.name}.npz"))["weights"]
+    file = path.with_name(f"{path.name}.npz")
+    weights = read_npz(file).get("weights")
+    if weights is None:
+        raise damaged(file, ValueError("it has no array weights"))
     baseline: Any = chosen.build(problem)
     method = experiment.training.method
     if method == "none":
@@ -46,7 +49,10 @@ def load(name: str, experiment: Experiment, fields: Mapping[str, Any], path: Pat
         return boosting.load(baseline, weights, chosen.method.keywords["strategy"])
     trained_by = module(METHODS, method, f"experiments.{name}.training.method")
     if hasattr(trained_by, "load"):
-        forecasts: Predict = trained_by.load(baseline, weights)
+        try:
+            forecasts: Predict = trained_by.load(baseline, weights)
+        except ValueError as error:
+            raise damaged(file, error) from None
         return forecasts
     raise UnrollError(f"{name}: the training method {method} leaves nothing that forecasts")
 
@@ -58,7 +64,7 @@ def _network(chosen: Recipe, problem: Problem, path: Path) -> Predict:
     seen, problem = chosen.seen(problem)
     model, file = chosen.model(problem), path.with_name(path.name + keras_models.SUFFIX)
     try:
-        model.load_weights(file)
+        model.load_weights(regular(file))
     except (OSError, ValueError, KeyError) as error:
         raise UnrollError(f"{file} is missing or damaged ({error!s:.100}); run `unroll train {chosen.name}`") from None
     # One trace for any number of examples.

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pipeline
@@ -21,6 +21,7 @@ from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 from pipeline.provenance import fingerprint
 from pipeline.tracking import payload, runs, store
 from pipeline.tracking.store import Store
+from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -120,6 +121,35 @@ def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None"
             pip_requirements=[f"-c {pins}", *(f"{key}=={versions[key]}" for key in NEEDS if key in versions)],
         )
         return model
+
+
+def app(workspace: Workspace, name: str) -> Any:
+    """What a web server runs to answer by the champion of a registered model, in the form of MLflow's own server.
+
+    Only the files of the model are read: neither its loader nor the code beside it, which may be anybody's.
+
+    Raises:
+        UsageError: no model of this name is registered.
+        UnrollError: it names another loader than ours, or the store cannot be used.
+    """
+    from mlflow import artifacts
+    from mlflow.models import Model
+    from mlflow.pyfunc import PyFuncModel, scoring_server
+
+    from pipeline.tracking import served
+
+    opened = store.connect(workspace)
+    with tempfile.TemporaryDirectory() as folder, store.guard(opened.uri), _at(opened, "0"):
+        models = {model.name: model.aliases for model in opened.client.search_registered_models()}
+        named = [model for model, aliases in models.items() if ALIAS in aliases]
+        version = models[one_of(name, named, "the name of a registered model")][ALIAS]
+        files = Path(artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder))
+        model = Model.load(files)
+        flavor = model.flavors.get("python_function", {})
+        if flavor.get("loader_module") != served.__name__:
+            what = f"{name}, version {version}, is loaded by {flavor.get('loader_module')}, which is not Unroll's"
+            raise UnrollError(f"{what}, so it is not served; move the alias {ALIAS}, or run `unroll register {name}`")
+        return scoring_server.init(PyFuncModel(model, served.load(files / flavor["data"])))
 
 
 @contextmanager

@@ -12,16 +12,26 @@ from pipeline import numerics
 from pipeline.config.params import Experiment
 from pipeline.data import dataset
 from pipeline.data.problem import problem
-from pipeline.files import read_json, write_json
+from pipeline.files import read_checked, write_json
 from pipeline.forecast import models
 from pipeline.training import keras_models
 from pipeline.training.run_folder import Run
+from pipeline.validation import Strict
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:  # at run time MLflow would take the hint of an array for a schema
     from mlflow import MlflowClient
 
     from pipeline.data.examples import Array
+
+
+class Spec(Strict):
+    """What network.json holds: an experiment, its `Problem` as plain data, and the file of weights without suffix."""
+
+    name: str
+    experiment: Experiment
+    problem: dict[str, Any]
+    weights: str
 
 
 class TrainedNetwork:
@@ -38,9 +48,8 @@ class TrainedNetwork:
 def _load_pyfunc(path: str) -> TrainedNetwork:
     """What MLflow calls with the folder of network.json."""
     numerics.settle()
-    spec = read_json(Path(path) / "network.json")
-    experiment = Experiment.model_validate(spec["experiment"])
-    return TrainedNetwork(models.load(spec["name"], experiment, spec["problem"], Path(path) / spec["weights"]))
+    spec = read_checked(Path(path) / "network.json", Spec)
+    return TrainedNetwork(models.load(spec.name, spec.experiment, spec.problem, Path(path) / Path(spec.weights).name))
 
 
 def log(

@@ -97,6 +97,11 @@ def _flagged(data: Any) -> bool:
 
 def _load_pyfunc(path: str) -> Served:
     """What MLflow calls with the folder that `Forecaster.save` wrote."""
+    return load(Path(path))
+
+
+def load(folder: Path) -> Served:
+    """What answers requests, of the folder that `Forecaster.save` wrote."""
     # There is no hook before it casts; the model's requirements name the version that has this function.
     scoring_server._decode_json_input = _strict(scoring_server._decode_json_input)  # noqa: SLF001
-    return Served(Forecaster.load(Path(path)))
+    return Served(Forecaster.load(folder))

@@ -151,6 +151,21 @@ def register(context: typer.Context, name: Forecasting) -> None:
     print("\n".join(tracking.registered_lines(*tracking.register(context.obj, name))))
 
 
+@app.command(rich_help_panel="Results")
+def serve(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A registered model, which has the name of its data set.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the server listens, on this machine.")] = 5001,
+) -> None:
+    """Answer requests for forecasts over HTTP, by the champion of a registered model.
+
+    `unroll serve meter` · `unroll serve meter --port 5002`
+    """
+    from unroll.results import tracking
+
+    tracking.serve(context.obj, name, port)
+
+
 @app.command(rich_help_panel="Learning")
 def lab(
     context: typer.Context,

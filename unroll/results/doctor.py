@@ -57,7 +57,7 @@ def _packages(workspace: Workspace) -> str:
 def _params(workspace: Workspace) -> str:
     config = params.load(workspace.params)
     for name in dict.fromkeys([*config.sources, *config.datasets, *config.experiments]):
-        sections(config, name)
+        sections(config, name, theirs=True)
     counts = f"{len(config.sources)} sources, {len(config.datasets)} data sets, {len(config.experiments)} experiments"
     return f"{counts}, all valid"
 

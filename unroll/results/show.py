@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pydantic
 from pydantic_core import to_jsonable_python
 
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError, printable
-from pipeline.files import read_json
-from pipeline.validation import one_of
+from pipeline.files import read_checked, read_json
+from pipeline.validation import Numbers, one_of
 from pipeline.workspace import Workspace
 from unroll import tables
 
@@ -48,8 +49,7 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
 def _score(workspace: Workspace, dataset: str, experiment: str) -> Any:
     """The score of an experiment; None if it is not evaluated."""
     with contextlib.suppress(UnrollError):  # one damaged file does not stop the list
-        headline = read_json(workspace.headline(dataset, experiment))
-        return headline.get("score") if isinstance(headline, dict) else None
+        return read_checked(workspace.headline(dataset, experiment), Numbers).root.get("score")
     return None
 
 
@@ -98,45 +98,68 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
     config = params.load(workspace.params)
     one_of(name, [*config.sources, *config.datasets, *config.experiments], "the name")
     facts = sections(config, name)
+    from pipeline.data import dataset as datasets  # `unroll list` starts without NumPy
+    from pipeline.data import manifest
+    from pipeline.evaluation import schema
+    from pipeline.training import run_folder
+
     if "source" in facts:
-        facts["source"] |= _built(workspace.raw(name) / "source.json")
+        facts["source"] |= _built(workspace.raw(name) / manifest.NAME, manifest.Manifest)
     if "dataset" in facts:
-        facts["dataset"] |= _built(workspace.prepared(name) / "dataset.json")
+        facts["dataset"] |= _built(workspace.prepared(name) / "dataset.json", datasets.Description)
     if "experiment" in facts:
         dataset = config.experiments[name].dataset
-        facts["experiment"] |= _built(workspace.run(dataset, name) / "run.json")
+        facts["experiment"] |= _built(workspace.run(dataset, name) / "run.json", run_folder.Summary)
         if facts["experiment"]["built"]:
             facts["experiment"] |= _provenance(workspace, dataset, name, facts["experiment"]["built"])
         headline = workspace.headline(dataset, name)
         if headline.exists():
-            facts["experiment"]["metrics"] = read_json(headline)
-        evaluation = workspace.evaluation(dataset) / "evaluation.json"
-        evaluated = read_json(evaluation).get("experiments", {}).get(name, {}) if evaluation.exists() else {}
-        facts["experiment"] |= {key: evaluated[key] for key in ("parameters", "layers") if key in evaluated}
+            facts["experiment"]["metrics"] = read_checked(headline, Numbers).root
+        evaluation = workspace.evaluation(dataset)
+        evaluated = schema.load(evaluation).experiments if (evaluation / "evaluation.json").exists() else {}
+        if name in evaluated:
+            facts["experiment"] |= evaluated[name].model_dump(include={"parameters", "layers"})
     return facts
 
 
-def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
+def sections(config: Params, name: str, *, theirs: bool = False) -> dict[str, dict[str, Any]]:
     """The sections of params.yaml with this name, as plain data with all defaults.
+
+    Those of a module in `unroll_extensions` only with `theirs`, which imports it: what only shows runs no code of a
+    repository.
 
     Raises:
         UsageError: an option is wrong; the text lists what is valid.
     """
-    from pipeline.config import registry  # `unroll list` starts without NumPy
+    from pipeline.config import extensions, registry  # `unroll list` starts without NumPy
     from pipeline.training.recipe import recipe
+
+    def ours(package: str, module: str, where: str) -> bool:
+        return theirs or extensions.ours(registry.full_name(package, module, where))
 
     facts: dict[str, dict[str, Any]] = {}
     if name in config.sources:
-        options = registry.source(config, name).keywords
-        facts["source"] = {"name": name, "kind": config.sources[name].kind, "options": options}
+        kind, options = config.sources[name].kind, config.sources[name].options
+        if ours(registry.SOURCES, kind, f"sources.{name}.kind"):
+            options = registry.source(config, name).keywords
+        facts["source"] = {"name": name, "kind": kind, "options": options}
     if name in config.datasets:
         section = config.datasets[name]
-        preparation = {"name": section.preparation.name, **registry.preparation(config, name).keywords}
+        chosen = section.preparation.options
+        if ours(registry.PREPARATIONS, section.preparation.name, f"datasets.{name}.preparation.name"):
+            chosen = registry.preparation(config, name).keywords
+        preparation = {"name": section.preparation.name, **chosen}
         facts["dataset"] = {"name": name, "source": section.source, "preparation": preparation}
         facts["dataset"]["experiments"] = list(config.experiments_of(name))
     if name in config.experiments:
         experiment = config.experiments[name]
-        trainer = recipe(name, experiment)
+        where, model, training = f"experiments.{name}", experiment.model, experiment.training
+        family = ours(registry.MODELS, model.family, f"{where}.model.family")
+        method = ours(registry.METHODS, training.method, f"{where}.training.method")
+        built, trained = model.options, training.options
+        if family and method:
+            trainer = recipe(name, experiment)
+            built, trained = trainer.build.keywords, trainer.method.keywords
         facts["experiment"] = {
             "name": name,
             "dataset": experiment.dataset,
@@ -145,8 +168,8 @@ def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
             "standardise": experiment.standardise,
             "in_unit": experiment.in_unit,
             "seeds": experiment.seeds,
-            "model": {"family": experiment.model.family, "name": experiment.model.name, **trainer.build.keywords},
-            "training": {"method": experiment.training.method, **trainer.method.keywords},
+            "model": {"family": model.family, "name": model.name, **built},
+            "training": {"method": training.method, **trained},
         }
     plain: dict[str, dict[str, Any]] = to_jsonable_python(facts)
     return plain
@@ -163,8 +186,12 @@ def _provenance(workspace: Workspace, dataset: str, name: str, run: Mapping[str,
         return brief | {"no_record": str(error)}
 
 
-def _built(path: Path) -> dict[str, Any]:
-    return {"built": read_json(path) if path.exists() else None}
+def _built(path: Path, model: type[pydantic.BaseModel]) -> dict[str, Any]:
+    """What a file holds, as it was written. Raises UnrollError if that is not what `model` describes."""
+    if not path.exists():
+        return {"built": None}
+    read_checked(path, model)
+    return {"built": read_json(path)}
 
 
 def lines(facts: Mapping[str, Any], indent: int = 0) -> Iterator[str]:

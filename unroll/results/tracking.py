@@ -1,15 +1,17 @@
 """The commands `track`, `ui` and `register`: what is on disk, in MLflow's records, pages and registry."""
 
 import os
+import secrets
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 
 from pipeline.config import params
 from pipeline.errors import UnrollError, without_password
 from pipeline.forecast.forecaster import Forecaster
-from pipeline.provenance.machine import documents
+from pipeline.provenance.machine import CODE, documents
 from pipeline.report.results import load
-from pipeline.tracking import model_registry, runs, store
+from pipeline.tracking import login, model_registry, runs, store
 from pipeline.tracking.model_registry import ALIAS, Registered
 from pipeline.workspace import Workspace
 from unroll.results import predict
@@ -50,8 +52,8 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     if workspace.params.is_file():
         print("\n".join(lines(track(workspace))))
     if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
-        page = Workspace(documents(workspace.root)).report
-        shown = f" The page of the four documents' results: {page}" if page.is_file() else ""
+        report = Workspace(documents(workspace.root)).report
+        shown = f" The page of the four documents' results: {report}" if report.is_file() else ""
         raise UnrollError(f"there is nothing to show: nothing is built here; `unroll demo` takes some minutes.{shown}")
     if workspace.params.is_file():
         documented = load(whole or workspace, params.load((whole or workspace).params)).built
@@ -60,17 +62,22 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     opened = store.connect(workspace)
     addresses = runs.addresses(opened, workspace)
     shared = opened.uri.startswith(("http://", "https://"))
-    server = f"{without_password(opened.uri).rstrip('/')}/" if shared else f"http://127.0.0.1:{port}/"
+    token = secrets.token_urlsafe()
+    here = f"http://127.0.0.1:{port}/?token={token}"
+    server = f"{without_password(opened.uri).rstrip('/')}/" if shared else here
     width = max(map(len, addresses), default=0)
     print("Each data set's table of experiments, best first; the second button above it has charts:")
     print("\n".join(f"  {name:<{width}}  {server}{address}" for name, address in addresses.items()))
     print(f"All data sets: {server}#/experiments?workflowType=machine_learning", flush=True)
     if shared:
         return
-    print("Ctrl-C ends the server.", flush=True)
+    print("Other users of this machine see nothing without the token. Ctrl-C ends the server.", flush=True)
     # Of several workers MLflow ends those that take more than 5 s to start, again and again.
-    options = ["--backend-store-uri", opened.uri, "--port", str(port), "--workers", "1"]
-    os.execve(sys.executable, [sys.executable, "-m", "mlflow", "ui", *options], SETTINGS | os.environ)  # noqa: S606
+    options = ["--backend-store-uri", opened.uri, "--port", str(port), "--workers", "1", "--app-name", login.APP]
+    # Nothing is imported from this folder, where a file may be called as a module of the standard library is.
+    safe = {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": str(CODE)}
+    variables = SETTINGS | os.environ | safe | {login.TOKEN: token}
+    os.execve(sys.executable, [sys.executable, "-m", "mlflow", "ui", *options], variables)  # noqa: S606
 
 
 def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
@@ -93,5 +100,20 @@ def registered_lines(registered: Registered, forecaster: Forecaster) -> Iterator
     if registered.before not in {None, registered.version}:
         yield f"{ALIAS} was version {registered.before} and is now version {registered.version}"
     yield f"It takes the last {spec.reach:,} rows and answers on this machine, once served:"
-    address = f"MLFLOW_TRACKING_URI={without_password(registered.uri)}"
-    yield f'  {address} mlflow models serve -m "models:/{registered.name}@{ALIAS}" --env-manager local --port 5001'
+    yield f"  unroll serve {shlex.quote(registered.name)}"
+
+
+def serve(workspace: Workspace, name: str, port: int) -> None:
+    """Answer requests for forecasts by the champion of a registered model, until Ctrl-C.
+
+    Raises:
+        UsageError: no such model is registered.
+        UnrollError: it is none of Unroll's, or MLflow's store cannot be used.
+    """
+    import uvicorn
+
+    if workspace.params.is_file():
+        params.load(workspace.params)  # its models may be of the user's own modules
+    app = model_registry.app(workspace, name)
+    print(f"{name} answers at http://127.0.0.1:{port}/invocations. Ctrl-C ends the server.", flush=True)
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")

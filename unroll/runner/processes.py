@@ -14,7 +14,8 @@ import runpy
 import shlex
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from multiprocessing import forkserver
 from pathlib import Path
 from types import ModuleType
@@ -35,12 +36,22 @@ def prepare(variables: Mapping[str, str], *, networks: bool) -> None:
     if not LINUX:
         return
     modules = ["tensorflow", "keras", "unroll.runner.preload"] if networks else ["unroll.runner.preload"]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
+    # Ctrl-C on a terminal reaches it too, and would break its imports off.
+    with _starting(variables), ignore_signals(signal.SIGINT):
+        forkserver.ensure_running()
+
+
+@contextmanager
+def _starting(variables: Mapping[str, str]) -> Iterator[None]:
+    """Processes that start have these variables, too, and import nothing from the current folder.
+
+    Python would look there first, and a file of the user's may be called as a module of the standard library is.
+    """
     before = dict(os.environ)
-    os.environ.update(variables)
+    os.environ.update(variables, PYTHONSAFEPATH="1")
     try:
-        multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
-        with ignore_signals(signal.SIGINT):  # Ctrl-C on a terminal reaches it too, and would break its imports off
-            forkserver.ensure_running()
+        yield
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -56,7 +67,8 @@ class Process:
         # New processes need nothing of the program that builds, and so are spared its import.
         main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
         try:
-            self._process.start()
+            with _starting({}):
+                self._process.start()
         finally:
             sys.modules["__main__"] = main
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from pipeline.config import extensions, params
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import read_json
+from pipeline.files import read_checked, read_json
 from pipeline.provenance.machine import NUMERICS
 from pipeline.report import results
+from pipeline.validation import Numbers
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
 from unroll.runner.display import Estimates
@@ -103,7 +104,7 @@ def report_against(workspace: Workspace, ref: str, sample: int) -> ChangeReport:
         _extract(root, ref, before.root)
         # Outputs that are only absent, as all are in a clone, are no change. This also writes resolved/ of now.
         due = dvc_graph.read(root).due(absent=False)
-        command, variables = [sys.executable, "-m", "unroll", "resolve"], variables_of(before.root)
+        command, variables = [sys.executable, "-P", "-m", "unroll", "resolve"], variables_of(before.root)
         # By the earlier code, since today's may not read the earlier params.yaml; if it fails, causes stay unknown.
         subprocess.run(command, check=False, cwd=before.root, env=variables, capture_output=True)
         causes = Causes(root, ref, _resolved(before.root), _resolved(root))
@@ -162,10 +163,10 @@ def _scores(workspace: Workspace) -> dict[str, str]:
     """Experiment -> its score with its interval, as text."""
     scores = {}
     for path in sorted(workspace.root.glob("results/metrics/*/*.json")):
-        metrics = read_json(path)
-        low, high = metrics.get("low"), metrics.get("high")
-        interval = "" if low == high else f" ({low:.5g} to {high:.5g})"
-        scores[path.stem] = f"{metrics['score']:.5g}{interval}"
+        metrics = read_checked(path, Numbers).root
+        score, low, high = (metrics.get(name) for name in ("score", "low", "high"))
+        interval = "" if low is None or high is None or low == high else f" ({low:.5g} to {high:.5g})"
+        scores[path.stem] = "" if score is None else f"{score:.5g}{interval}"
     return scores
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import plain_yaml
-from pipeline.files import read_json
+from pipeline.files import read_checked, read_json
+from pipeline.validation import Numbers
 from pipeline.workspace import Workspace
 from unroll.runner.scheduler import Graph
 
@@ -177,7 +178,7 @@ def first_names(names: Sequence[str]) -> str:
 def numbers(metrics: Path) -> Iterator[tuple[tuple[str, str], float]]:
     """(Experiment, metric) and value of each number in results/metrics/DATASET."""
     for file in sorted(metrics.glob("*.json")):
-        for name, value in read_json(file).items():
+        for name, value in read_checked(file, Numbers).root.items():
             if value is not None:
                 yield (file.stem, name), value
 

@@ -131,7 +131,7 @@ def build(
     with (
         terminable(),
         subprocess.Popen(
-            [sys.executable, "-m", "unroll", "repro", "--no-scores", "--jobs", str(jobs), *targets],
+            [sys.executable, "-P", "-m", "unroll", "repro", "--no-scores", "--jobs", str(jobs), *targets],
             cwd=workspace.root,
             env={**variables_of(workspace.root), **(variables or {})},
             stdout=sys.stderr,
@@ -163,6 +163,6 @@ def variables_of(root: Path) -> dict[str, str]:
     mirror = environment.get("UNROLL_MIRROR", "")
     if mirror and "://" not in mirror:
         environment["UNROLL_MIRROR"] = str(Path(mirror).resolve())
-    # Ahead of an installed `unroll`, whose code is the user's.
-    environment["PYTHONPATH"] = os.pathsep.join([str(root), *filter(None, [environment.get("PYTHONPATH")])])
+    if (root / "unroll").is_dir():  # ahead of an installed `unroll`, whose code is the user's
+        environment["PYTHONPATH"] = os.pathsep.join([str(root), *filter(None, [environment.get("PYTHONPATH")])])
     return environment | {"DVC_SITE_CACHE_DIR": str(root / ".dvc" / "site")}

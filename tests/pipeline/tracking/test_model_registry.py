@@ -2,21 +2,21 @@
 
 import json
 import math
-import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 import requests
+from mlflow.models import Model
 
 from pipeline.data import dataset
+from pipeline.errors import UnrollError, UsageError
 from pipeline.forecast.forecaster import Forecaster
-from pipeline.tracking import store
+from pipeline.tracking import model_registry, store
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
@@ -73,24 +73,20 @@ def registered(workspace):
 
 
 @pytest.fixture(scope="module")
-def address(registered, tmp_path_factory):
+def address(workspace, registered, tmp_path_factory):
     """Where the champion is served."""
     from mlflow.pyfunc.scoring_server import client
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    model = f"models:/{registered[-1].name}@champion"
-    options = ["-m", model, "--env-manager", "local", "--port", str(port)]
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = os.environ | {"MLFLOW_TRACKING_URI": registered[-1].uri, "PATH": path}
-    command = [sys.executable, "-m", "mlflow", "models", "serve", *options]
-    server = subprocess.Popen(command, env=environment, cwd=tmp_path_factory.mktemp("server"))
+    command = [sys.executable, "-m", "unroll", "--root", workspace.root, "serve", registered[-1].name]
+    server = subprocess.Popen([*command, "--port", str(port)], cwd=tmp_path_factory.mktemp("server"))
     try:
         client.ScoringServerClient("127.0.0.1", port).wait_server_ready(120, server)
         yield f"http://127.0.0.1:{port}/invocations"
     finally:
-        server.terminate()  # uvicorn is told by its parent's death
+        server.terminate()
         server.wait(30)
 
 
@@ -145,6 +141,26 @@ def test_the_server_says_what_the_forecaster_says_to_the_last_digit(workspace, a
     assert answer.json()["predictions"] == expected
     if not level:
         assert post(address, rows().to_csv(index=False), "text/csv").json() == answer.json()
+
+
+def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(workspace, registered, tmp_path):
+    """As somebody else might have put it into the registry: with code of its own, as the champion."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "theirs.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    flavors = {"python_function": {"loader_module": "theirs", "code": "code", "data": "data"}}
+    Model(flavors=flavors).save(tmp_path / "MLmodel")
+    client = store.connect(workspace).client
+    version = client.create_model_version("meter", str(tmp_path), tags={"fingerprint": "theirs"}).version
+    client.set_registered_model_alias("meter", "champion", version)
+    line = f"meter, version {version}, is loaded by theirs, which is not Unroll's, so it is not served; move the alias"
+    try:
+        with pytest.raises(UnrollError, match=line):
+            model_registry.app(workspace, "meter")
+    finally:
+        client.set_registered_model_alias("meter", "champion", registered[-1].version)
+    assert not (tmp_path / "ran").exists()
+    with pytest.raises(UsageError, match=r"the name of a registered model must be one of: meter. Received: 'metre'"):
+        model_registry.app(workspace, "metre")
 
 
 def records(change):

@@ -1,16 +1,18 @@
 import json
 import re
+import shutil
 
 import pytest
 
 from pipeline.config import params, plain_yaml
-from pipeline.errors import UsageError
-from pipeline.files import write_json
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import write_json, write_text
 from pipeline.provenance import fingerprint, record
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
-from unroll.results.show import lines, listing, show, show_list
+from unroll.results import compare
+from unroll.results.show import lines, listing, sections, show, show_list
 
 LINEAR = {"model": {"family": "baselines", "name": "linear"}, "training": {"method": "least_squares"}}
 RNN_MODEL = {"family": "recurrent", "name": "simple_rnn"}
@@ -62,13 +64,15 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     prepare(workspace, "waves")
     ingredients = {"params": "1" * 64, "data": "2" * 64, "code": "3" * 64, "lock": "4" * 64}
     folder = workspace.run("waves", "linear")
-    write_json(folder / "run.json", {"fingerprint": ingredients})
+    run = {"experiment": "linear", "dataset": "waves", "parameters": 51, "layers": [], "seeds": [3, 1], "epochs": 0}
+    run |= {"best_epochs": None, "loss": None, "fingerprint": ingredients}
+    write_json(folder / "run.json", run)
     write_json(workspace.headline("waves", "linear"), {"test": 0.003})
     facts = show(workspace, "waves")
     assert list(facts["source"]["built"]["files"]) == ["waves.npz"]
     assert facts["dataset"]["built"]["examples"] == {"train": 20, "validation": 2000, "test": 10}
     facts = show(workspace, "linear")
-    assert facts["experiment"]["built"] == {"fingerprint": ingredients}
+    assert facts["experiment"]["built"] == run
     assert facts["experiment"]["metrics"] == {"test": 0.003}
     assert f"  fingerprint: {fingerprint.brief(ingredients)}" in list(lines(facts))
     assert "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere" in list(lines(facts))
@@ -78,3 +82,42 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     facts = show(workspace, "linear")
     assert "no_record" not in facts["experiment"]
     assert f"    run: {fingerprint.folder(folder)[:12]}..." in list(lines(facts))
+
+
+def test_what_only_shows_imports_no_module_of_the_repository(workspace, evaluated):
+    """Whether it is a file or a package; `doctor`, which checks options by it, does."""
+    linear = {"dataset": "waves", "model": {"family": "one", "name": "linear", "times": 3}}
+    experiments = {"one": linear | {"training": {"method": "two", "epochs": 4}}}
+    plain_yaml.write(PARAMS | {"experiments": PARAMS["experiments"] | experiments}, workspace.params)
+    write_text(workspace.claims, "[]\n")
+    for file in ("models/one.py", "methods/two/__init__.py"):
+        write_text(workspace.root / "unroll_extensions" / file, "raise SystemExit('code of the repository')\n")
+    shown = show(workspace, "one")["experiment"]
+    assert shown["model"] == {"family": "one", "name": "linear", "times": 3}
+    assert shown["training"] == {"method": "two", "epochs": 4}
+    assert [row["experiment"] for row in listing(workspace)] == ["rnn", "linear", "one"]
+    assert compare.claims(workspace)["rows"] == []
+    shutil.copytree(evaluated.evaluation("waves"), workspace.evaluation("waves"))
+    compare.compare(workspace, ["waves"])
+    with pytest.raises(SystemExit, match="code of the repository"):
+        sections(params.load(workspace.params), "one", theirs=True)
+
+
+@pytest.mark.parametrize(
+    "place", [(), ("experiments",), ("experiments", "linear"), ("experiments", "linear", "layers")]
+)
+def test_a_file_with_another_type_in_some_place_is_one_line(workspace, evaluated, place):
+    shutil.copytree(evaluated.evaluation("waves"), workspace.evaluation("waves"))
+    write_text(workspace.claims, "[]\n")
+    file = workspace.evaluation("waves") / "evaluation.json"
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    whole["experiments"] = {"linear": next(iter(whole["experiments"].values()))}
+    within = whole
+    for key in place[:-1]:
+        within = within[key]
+    if place:
+        within[place[-1]] = "text"
+    write_json(file, whole if place else "text")
+    for command in (lambda: show(workspace, "linear"), lambda: compare.compare(workspace, ["waves"])):
+        with pytest.raises(UnrollError, match=r"evaluation\.json is damaged .*; delete it and run `unroll repro`"):
+            command()

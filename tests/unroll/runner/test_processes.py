@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 
 import psutil
 import pytest
@@ -42,6 +43,28 @@ def test_what_is_not_unroll_is_run_by_the_shell_in_its_folder_and_environment(tm
     command = 'pwd; echo "$WORD" | tr a-z A-Z; cat; exit 7'
     assert ended(Process(command, tmp_path, tmp_path / "log.txt", {"PATH": os.defpath, "WORD": "a b"})) == 7
     assert (tmp_path / "log.txt").read_text() == f"{tmp_path}\nA B\n", "and there is nothing to read"
+
+
+STAGE = """
+import os, time
+from pathlib import Path
+from unroll.runner.processes import Process
+process = Process("unroll --version", Path(), Path("log.txt"), os.environ)
+while process.poll() is None:
+    time.sleep(0.01)
+print(Path("log.txt").read_text(), end="")
+"""
+
+
+@pytest.mark.parametrize("start", [["bin/start"], ["-m", "unroll", "--version"]])
+def test_a_file_called_as_a_module_of_the_standard_library_stands_for_none(tmp_path, start):
+    for name in ("queue", "random", "signal", "subprocess", "tempfile", "typing"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('a file of the user stands for {name}')\n")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "start").write_text(STAGE)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    done = subprocess.run([sys.executable, *start], cwd=tmp_path, env=variables(), check=False, **streams)
+    assert done.stdout == f"unroll {metadata.version('unroll')}\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")

@@ -1,6 +1,10 @@
 """Methods in closed form, trees, and none: what a library says, to the bits whatever the threads."""
 
-from dataclasses import replace
+import io
+import json
+import pickle
+import zipfile
+from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
@@ -12,11 +16,13 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor, Ridge
 from threadpoolctl import threadpool_limits
 
+from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays
 from pipeline.data.problem import problem
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import read_npz
+from pipeline.files import read_npz, write_npz
+from pipeline.forecast import models
 from pipeline.metrics import score
 from pipeline.models import baselines, recurrent, seasonal
 from pipeline.training import prediction
@@ -129,10 +135,26 @@ def test_what_is_learnt_of_words_comes_from_the_train_split(words, reviews):
     assert len(weights) == x.shape[1] + 1
 
 
+REGRESSORS = {
+    "Ridge": {"alpha": 2.5},
+    "HuberRegressor": {},
+    "ExtraTreeRegressor": {},
+    "AdaBoostRegressor": {"n_estimators": 2},
+    "GaussianProcessRegressor": {},
+    "HistGradientBoostingRegressor": {"max_iter": 2},
+    "KNeighborsRegressor": {"metric": "jaccard"},
+    "MLPRegressor": {"max_iter": 2},
+    "SVR": {},
+    "TweedieRegressor": {},
+}
+"""Their options; with them all kinds of parts that a regressor of scikit-learn is made of."""
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_any_regressor_of_scikit_learn_is_fitted_saved_and_read_back(station, tmp_path):
     """Of one that takes one target a model for each value ahead; of what it draws the same each time."""
     data = changed(station, outputs=2)
-    for estimator, options in (("Ridge", {"alpha": 2.5}), ("HuberRegressor", {}), ("ExtraTreeRegressor", {})):
+    for estimator, options in REGRESSORS.items():
         training = job(data, baselines.linear, last=3)
         trained = sklearn.train(training, estimator=estimator, options=options)
         predictions, weights = fitted(trained)
@@ -144,8 +166,60 @@ def test_any_regressor_of_scikit_learn_is_fitted_saved_and_read_back(station, tm
         sklearn.train(training, estimator="Rigde")
     with pytest.raises(ValueError, match=r"`options` of Ridge: .*alhpa"):
         sklearn.train(training, estimator="Ridge", options={"alhpa": 1})
-    with pytest.raises(UnrollError, match=r"posix\.system in a file of weights is no part of an estimator"):
-        sklearn.load(training.build(), np.frombuffer(b"cposix\nsystem\n.", np.uint8))
+
+
+def calls(module, name, *arguments):
+    """A pickle of protocol 4 that calls `name`, which may be dotted, of a module."""
+    texts = b"".join(b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name))
+    return b"\x80\x04" + texts + b"\x93" + pickle.dumps(arguments, protocol=4)[2:-1] + b"R."
+
+
+def node(kind, module="subprocess", name="Popen", **rest):
+    return {"__loader__": kind, "__module__": module, "__class__": name, **rest}
+
+
+def skops_file(schema):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("schema.json", json.dumps({"protocol": 2, **schema}))
+    return packed.getvalue()
+
+
+COMMAND = "touch ran"
+TEXT = node("JsonNode", "builtins", "str", content=json.dumps(COMMAND))
+ARGUMENTS = node("TupleNode", "builtins", "tuple", content=[node("ListNode", "builtins", "list", content=[TEXT])])
+EMPTY = node("DictNode", "builtins", "dict", content={}, key_types=node("ListNode", "builtins", "list", content=[]))
+PARTS = {"func": node("FunctionNode", "posix", "system"), "args": ARGUMENTS, "kwds": EMPTY, "namespace": EMPTY}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"cposix\nsystem\n(V" + COMMAND.encode() + b"\ntR.", "it holds no estimator: File is not a zip file"),
+        (calls("numpy.testing._private.extbuild", "subprocess.Popen", COMMAND.split()), "it holds a pickle, as older"),
+        (calls("scipy._lib._testutils", "subprocess.Popen", COMMAND.split()), "it holds a pickle, as older"),
+        (calls("numpy.f2py.diagnose", "os.system", COMMAND), "it holds a pickle, as older"),
+        (calls("numpy.ctypeslib", "ctypes.CDLL", "./library.so"), "it holds a pickle, as older"),
+        (skops_file(node("ObjectNode")), "it holds subprocess.Popen, which is no part of"),
+        (skops_file(node("TypeNode")), "it holds subprocess.Popen, which is no part of"),
+        (skops_file(node("ConstructorFromReduceNode", content=ARGUMENTS)), "it holds ConstructorFromReduceNode, which"),
+        (skops_file(node("LossNode", content=EMPTY, __reduce__={"args": ARGUMENTS})), "it holds subprocess.Popen, wh"),
+        (skops_file(node("PartialNode", "functools", "partial", content=PARTS)), "it holds FunctionNode, which is no"),
+        (skops_file(node("OperatorFuncNode", "operator", "methodcaller", attrs=ARGUMENTS)), "it holds OperatorFuncNo"),
+        (skops_file(node("FunctionNode", "numpy", "absolute")), "it holds FunctionNode, which is no part of"),
+        (skops_file(EMPTY), "it holds dict, which is no part of a regressor of scikit-learn"),
+        (skops_file(node("DictNode")), "it holds no estimator: "),
+        (b"", "it holds no estimator: File is not a zip file"),
+    ],
+)
+def test_weights_from_elsewhere_run_nothing(content, says, station, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_npz(tmp_path / "seed_0_final.npz", {"weights": np.frombuffer(content, np.uint8)})
+    model, training = {"family": "baselines", "name": "linear"}, {"method": "sklearn", "estimator": "Ridge"}
+    experiment = Experiment.model_validate({"dataset": "meter", "model": model, "training": training})
+    with pytest.raises(UnrollError, match=f"seed_0_final.npz is damaged .{says}.*; delete it and run `unroll repro`"):
+        models.load("mine", experiment, asdict(problem(station)), tmp_path / "seed_0_final")
+    assert [path.name for path in tmp_path.iterdir()] == ["seed_0_final.npz"]
 
 
 def changed(dataset, **changes):
