@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipeline import numerics
 from pipeline.config import params
 from pipeline.provenance import record
 from pipeline.workspace import Workspace
@@ -79,3 +80,30 @@ def test_a_project_of_ones_own_has_no_claims(tmp_path):
     """Without a project the documents are looked at: tests/test_wheel.py."""
     names = [name for name, _, _ in doctor.doctor(make.own(tmp_path / "mine"))]
     assert names == ["unroll", "packages", "params.yaml", "folder"]
+
+
+def test_settings_of_other_programs_are_named_and_whether_they_count(workspace, monkeypatch):
+    file = workspace.root / "keras.json"
+    for name in doctor.machine.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("UNROLL_KEEP", "XLA_FLAGS,NPY_DISABLE_CPU_FEATURES")
+    monkeypatch.setenv("XLA_FLAGS", "--a=1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(numerics, "ignored", {"KERAS_BACKEND": "jax", "KERAS_HOME": str(workspace.root)})
+
+    def said():
+        return {name: text for name, fit, text in doctor.doctor(workspace)[5:] if fit}
+
+    of_variables = {
+        "KERAS_BACKEND": "'jax'; ignored",
+        "KERAS_HOME": f"'{workspace.root}'; ignored",
+        "OMP_NUM_THREADS": "'3'; counts, and results have the same bits",
+        "XLA_FLAGS": "'--a=1'; counts, and results may have other bits",
+    }
+    assert said() == of_variables
+    file.write_text('{"floatx": "float64", "backend": "tensorflow"}', encoding="utf-8")
+    assert said() == of_variables | {str(file): "{'floatx': 'float64'}; ignored"}
+    file.write_text("[]", encoding="utf-8")
+    assert "; ignored" in said()[str(file)]
+    file.write_text("{", encoding="utf-8")
+    assert "it cannot be read (Expecting property name" in said()[str(file)]
