@@ -75,6 +75,18 @@ def keras_file() -> Path:
     return Path(ignored.get("KERAS_HOME", "~/.keras"), "keras.json")
 
 
+def foreign_paths() -> list[str]:
+    """The folders that PYTHONPATH names, but for that of this code."""
+    paths = [Path(path).absolute() for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return [str(path) for path in paths if path.resolve() != machine.CODE]
+
+
+def python_path() -> dict[str, str]:
+    """PYTHONPATH for a process of ours that imports libraries before it can put `foreign_paths` last."""
+    named = {str(Path(path).absolute()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path}
+    return {"PYTHONPATH": os.pathsep.join(named - {*foreign_paths()})}
+
+
 def from_start() -> dict[str, str]:
     """`FROM_START`, but for what the user has set."""
     return {name: os.environ.get(name, value) for name, value in FROM_START.items()}

@@ -1,9 +1,11 @@
 """The commands `track`, `ui` and `register`: what is on disk, in MLflow's records, pages and registry."""
 
 import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 
+from pipeline import numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError, without_password
 from pipeline.forecast.forecaster import Forecaster
@@ -45,8 +47,10 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     Beside the runs stand the answers of the `whole` build, where these are a part of it.
 
     Raises:
-        UnrollError: nothing is built or recorded, or the store cannot be used.
+        UnrollError: nothing is built or recorded, the store cannot be used, or the port.
     """
+    if not os.environ.get("MLFLOW_TRACKING_URI", "").startswith("http"):
+        require_free(port)
     if workspace.params.is_file():
         print("\n".join(lines(track(workspace))))
     if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
@@ -70,7 +74,18 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     print("Ctrl-C ends the server.", flush=True)
     # Of several workers MLflow ends those that take more than 5 s to start, again and again.
     options = ["--backend-store-uri", opened.uri, "--port", str(port), "--workers", "1"]
-    os.execve(sys.executable, [sys.executable, "-m", "mlflow", "ui", *options], SETTINGS | os.environ)  # noqa: S606
+    variables = SETTINGS | os.environ | numerics.python_path()
+    os.execve(sys.executable, [sys.executable, "-m", "mlflow", "ui", *options], variables)  # noqa: S606
+
+
+def require_free(port: int) -> None:
+    """Raise UnrollError if no server of this user's can listen at a port of this machine."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise UnrollError(
+            f"port {port} of this machine cannot be used: {os.strerror(error.errno or 0)}; pass another --port"
+        ) from None
 
 
 def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pipeline import numerics
 from pipeline.provenance.machine import PACKAGES
 from unroll.runner.scheduler import ignore_signals
 
@@ -36,7 +37,7 @@ def prepare(variables: Mapping[str, str], *, networks: bool) -> None:
         return
     modules = ["tensorflow", "keras", "unroll.runner.preload"] if networks else ["unroll.runner.preload"]
     before = dict(os.environ)
-    os.environ.update(variables)
+    os.environ.update({**variables, **numerics.python_path()})
     try:
         multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
         with ignore_signals(signal.SIGINT):  # Ctrl-C on a terminal reaches it too, and would break its imports off
@@ -44,6 +45,13 @@ def prepare(variables: Mapping[str, str], *, networks: bool) -> None:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def end() -> None:
+    """End the fork server, which while it imports does not notice that nobody needs it any more."""
+    server: Any = forkserver._forkserver  # noqa: SLF001 - no public name leads to its state
+    if LINUX and server._forkserver_pid:  # noqa: SLF001
+        os.kill(server._forkserver_pid, signal.SIGKILL)  # noqa: SLF001
 
 
 class Process:

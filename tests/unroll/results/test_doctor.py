@@ -9,6 +9,7 @@ from pipeline.config import params
 from pipeline.provenance import record
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
+from tests.unroll.workspaces.test_checkout import git
 from unroll.results import doctor
 from unroll.workspaces import make
 
@@ -34,7 +35,7 @@ def workspace(tmp_path, monkeypatch):
 
 def failures(workspace):
     findings = doctor.doctor(workspace)
-    assert [check for check, _, _ in findings] == ["unroll", "packages", "params.yaml", "claims.yaml", "folder"]
+    assert [check for check, _, _ in findings][:5] == ["unroll", "packages", "params.yaml", "claims.yaml", "folder"]
     assert all("\n" not in text for _, _, text in findings)
     return {check: text for check, fit, text in findings if not fit}
 
@@ -43,7 +44,7 @@ def test_where_all_is_well_every_check_says_what_it_found(workspace):
     for name in ("params.yaml", "claims.yaml"):
         shutil.copyfile(REPOSITORY / name, workspace.root / name)
     assert failures(workspace) == {}
-    code, packages, whole, _, folder = (text for _, _, text in doctor.doctor(workspace))
+    code, packages, whole, _, folder, *_ = (text for _, _, text in doctor.doctor(workspace))
     assert f"{len(params.load(workspace.params).experiments)} experiments, all valid" in whole
     assert re.fullmatch(r"0\.2\.0 [0-9a-f]{12}, in its checkout", code)
     assert re.fullmatch(r"Python 3\.\d+\.\d+, \d+ as locked", packages)
@@ -79,7 +80,7 @@ def test_wrong_values_are_named_and_no_check_stops_the_others(workspace):
 def test_a_project_of_ones_own_has_no_claims(tmp_path):
     """Without a project the documents are looked at: tests/test_wheel.py."""
     names = [name for name, _, _ in doctor.doctor(make.own(tmp_path / "mine"))]
-    assert names == ["unroll", "packages", "params.yaml", "folder"]
+    assert names[:4] == ["unroll", "packages", "params.yaml", "folder"]
 
 
 def test_settings_of_other_programs_are_named_and_whether_they_count(workspace, monkeypatch):
@@ -107,3 +108,12 @@ def test_settings_of_other_programs_are_named_and_whether_they_count(workspace, 
     assert "; ignored" in said()[str(file)]
     file.write_text("{", encoding="utf-8")
     assert "it cannot be read (Expecting property name" in said()[str(file)]
+
+
+def test_a_repository_that_git_does_not_read_is_named_with_its_reason(workspace, monkeypatch):
+    git(workspace.root, "init", "-q")
+    assert failures(workspace) == {}
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert "detected dubious ownership" in failures(workspace)["git"]
+    monkeypatch.setenv("PATH", "")
+    assert failures(workspace) == {"git": "git is not on PATH; install it"}
