@@ -285,7 +285,6 @@ def opened(root: Path) -> Iterator[Dvc]:
     Raises:
         UnrollError: there is none, or dvc.yaml does not parse.
     """
-    logging.getLogger("dvc").setLevel(logging.ERROR)
     if os.fsencode(root) != str(root).encode(errors="replace"):
         raise UnrollError(f"DVC cannot work in a folder whose name is not UTF-8; rename {root}")
     # DVC names stages as seen from the current folder.
@@ -311,6 +310,7 @@ def _repo(root: Path) -> Any:
     """The workspace, as a class of DVC's own; with its notes in there, where the user has no folder for them."""
     from dvc.repo import Repo
 
+    logging.getLogger("dvc").setLevel(logging.ERROR)  # not before the import, which sets another one
     if not os.environ.get("DVC_SITE_CACHE_DIR"):
         notes = Workspace(root).scratch / "dvc"
         notes.mkdir(mode=0o700, parents=True, exist_ok=True)
