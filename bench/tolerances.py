@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline import numerics
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json, write_json
 from pipeline.provenance import record
@@ -18,6 +19,7 @@ from unroll.workspaces.checkout import Checkout
 FILE = "bench/tolerances.json"
 
 BELOW = {
+    numerics.KEEP: "XLA_FLAGS,OPENBLAS_CORETYPE,NPY_DISABLE_CPU_FEATURES",
     "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-FMA4",
 }

@@ -1,6 +1,7 @@
 """The Typer app that the commands in `unroll/commands/` register with."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -100,6 +101,8 @@ def unroll(
 ) -> None:
     """Rebuild and compare the recurrent networks of four teaching documents."""
     context.obj = Workspace(root.resolve())
+    if "DVC_SITE_CACHE_DIR" not in os.environ:  # the user has no folder to write into, and Matplotlib wants one, too
+        os.environ.setdefault("MPLCONFIGDIR", str(context.obj.scratch / "matplotlib"))
     if context.invoked_subcommand in READ_ONLY and root == Path():
         context.obj = Workspace(documents(context.obj.root, READ_ONLY[context.invoked_subcommand]))
 

@@ -52,7 +52,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.workspace = Workspace(folder.resolve())
         if "tensorflow" in sys.modules:  # takes its number of threads before it trains: now, or `train` refuses
-            with suppress(RuntimeError):
+            with suppress(RuntimeError, UsageError):
                 keras_models.start()
 
     @property

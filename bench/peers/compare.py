@@ -41,6 +41,7 @@ ENVIRONMENT = {
     **ONE_THREAD,
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    numerics.KEEP: "XLA_FLAGS",
     "PYTHONWARNINGS": "ignore",
 }
 """One thread for every library; each process stays on one core besides."""

@@ -149,9 +149,14 @@ def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says, None if it fails: there is none, or the folder is in no repository."""
+    """What git says, None if it fails; a warning with its reason, but for a folder in no repository and no git."""
+    options: Any = {"capture_output": True, "text": True, "env": os.environ | {"LC_ALL": "C"}}
     try:
-        done = subprocess.run([*GIT, *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=10)
+        done = subprocess.run([*GIT, *arguments], cwd=folder, timeout=10, check=False, **options)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    if done.returncode == 0:
+        return str(done.stdout).strip()
+    if "not a git repository" not in done.stderr:
+        sys.stderr.write(f"warning: no commit in the record: {one_line(done.stderr)}\n")
+    return None

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline import numerics
 from pipeline.data.examples import Array
+from pipeline.errors import UsageError
 from pipeline.files import atomic_file
 
 if TYPE_CHECKING:
@@ -16,14 +17,40 @@ if TYPE_CHECKING:
 SUFFIX = ".weights.h5"
 
 
+SETTINGS = {
+    "backend": "tensorflow",
+    "floatx": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+    "max_epochs": None,
+    "max_steps_per_epoch": None,
+}
+"""What models here need of Keras, by the names of `keras.config`; keras.json has the same."""
+
+
 def start() -> None:
-    """Import TensorFlow quietly, with one thread: parallelism is across processes, and bits do not depend on it."""
+    """Import TensorFlow quietly, with one thread: parallelism is across processes, and bits do not depend on it.
+
+    Raises:
+        UsageError: the user's own program has imported Keras before, with other settings.
+        RuntimeError: it has used TensorFlow before, with several threads.
+    """
     numerics.settle()
     import tensorflow as tf
 
     if tf.config.threading.get_intra_op_parallelism_threads() != 1:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
+    import keras
+
+    has = {name: getattr(keras.config, name)() for name in SETTINGS}
+    policy = {"dtype_policy": keras.config.dtype_policy().name}
+    for name, value in (has | policy).items():
+        if value != (needed := SETTINGS.get(name, "float32")):
+            raise UsageError(
+                f"Keras has {name} {value} in this process, and models here need {needed}; take out what sets it (your "
+                f"program, {numerics.keras_file()}, a KERAS_ variable), or train in a new process before `import keras`"
+            )
 
 
 def seeded(build: Any, seed: int) -> "keras.Model":

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 
+from pipeline import numerics
 from pipeline.data.examples import Array
 from unroll.lab.child import MEMORY, NAME, NOTES, OUTPUT, prctl
 
@@ -107,7 +108,7 @@ class StudentProgram:
                 Popen(
                     [sys.executable, "-u", child, self.script.resolve(), letter, f"{fileno}", f"{self.seed}"],
                     cwd=folder,
-                    env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
+                    env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"} | numerics.python_path(),
                     stdin=DEVNULL,
                     stdout=output,
                     stderr=DEVNULL,

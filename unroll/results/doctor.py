@@ -1,15 +1,19 @@
 """Is this machine fit, and is every value of params.yaml and claims.yaml valid?"""
 
+import json
 import os
 import platform
 import shutil
+import subprocess
 from functools import partial
 
+from pipeline import numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError, one_line, printable
 from pipeline.evaluation import claims
-from pipeline.provenance import fingerprint, record
+from pipeline.provenance import fingerprint, machine, record
 from pipeline.provenance.machine import CODE, REQUIREMENTS, documents, repository
+from pipeline.training import keras_models
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.results.show import sections
@@ -27,6 +31,8 @@ def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
     if looked_at.claims.exists():  # a project of one's own has none
         checks["claims.yaml"] = partial(_claims, looked_at)
     checks["folder"] = partial(_folder, workspace)
+    if (workspace.root / ".git").exists():
+        checks["git"] = partial(_git, workspace)
     findings = []
     for name, check in checks.items():
         try:
@@ -34,7 +40,42 @@ def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
         except UnrollError as error:
             fit, text = False, str(error)
         findings.append((name, fit, printable(one_line(text))))
-    return findings
+    return [*findings, *((name, True, printable(one_line(text))) for name, text in _settings().items())]
+
+
+def _git(workspace: Workspace) -> str:
+    command = [*record.GIT, "rev-parse", "--git-dir"]
+    try:
+        subprocess.run(command, cwd=workspace.root, capture_output=True, text=True, check=True)
+    except subprocess.CalledProcessError as error:
+        raise UnrollError(error.stderr) from None
+    except FileNotFoundError:
+        raise UnrollError("git is not on PATH; install it") from None
+    return "reads this repository"
+
+
+def _settings() -> dict[str, str]:
+    """Variable or file of the user's that libraries would read -> what it says, and whether that counts."""
+    said = {name: f"{value!r}; ignored" for name, value in numerics.ignored.items()}
+    if paths := numerics.foreign_paths():
+        said["PYTHONPATH"] = f"{os.pathsep.join(paths)!r}; counts, after Unroll's own packages"
+    keep = os.environ.get(numerics.KEEP, "").split(",")
+    for name in {**dict.fromkeys(machine.VARIABLES), **dict.fromkeys(keep)}.keys() & os.environ.keys():
+        if name in keep or name in numerics.FROM_START:
+            said[name] = f"{os.environ[name]!r}; counts, and results may have other bits"
+        elif name.endswith("_THREADS"):
+            said[name] = f"{os.environ[name]!r}; counts, and results have the same bits"
+    file = numerics.keras_file().expanduser()
+    try:
+        settings = json.loads(file.read_bytes())
+        others = {name: value for name, value in settings.items() if keras_models.SETTINGS.get(name) != value}
+        if others:
+            said[str(file)] = f"{others}; ignored"
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError, AttributeError, RuntimeError) as error:
+        said[str(file)] = f"it cannot be read ({error}); ignored"
+    return said
 
 
 def _unroll(workspace: Workspace) -> str:

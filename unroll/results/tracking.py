@@ -3,9 +3,11 @@
 import os
 import secrets
 import shlex
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 
+from pipeline import numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError, without_password
 from pipeline.forecast.forecaster import Forecaster
@@ -47,8 +49,10 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     Beside the runs stand the answers of the `whole` build, where these are a part of it.
 
     Raises:
-        UnrollError: nothing is built or recorded, or the store cannot be used.
+        UnrollError: nothing is built or recorded, the store cannot be used, or the port.
     """
+    if not os.environ.get("MLFLOW_TRACKING_URI", "").startswith("http"):
+        require_free(port)
     if workspace.params.is_file():
         print("\n".join(lines(track(workspace))))
     if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
@@ -75,9 +79,19 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     # Of several workers MLflow ends those that take more than 5 s to start, again and again.
     options = ["--backend-store-uri", opened.uri, "--port", str(port), "--workers", "1", "--app-name", login.APP]
     # Nothing is imported from this folder, where a file may be called as a module of the standard library is.
-    safe = {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": str(CODE)}
+    safe = {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": str(CODE)} | numerics.python_path()
     variables = SETTINGS | os.environ | safe | {login.TOKEN: token}
     os.execve(sys.executable, [sys.executable, "-m", "mlflow", "ui", *options], variables)  # noqa: S606
+
+
+def require_free(port: int) -> None:
+    """Raise UnrollError if no server of this user's can listen at a port of this machine."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise UnrollError(
+            f"port {port} of this machine cannot be used: {os.strerror(error.errno or 0)}; pass another --port"
+        ) from None
 
 
 def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:

@@ -75,7 +75,11 @@ def repro(
             dvc_graph.opened(workspace.root) as dvc,
             on(workspace, dvc, local) if on else nullcontext(local) as executor,
         ):
-            return _build(workspace, config, dvc, executor, targets, narration, first)
+            try:
+                return _build(workspace, config, dvc, executor, targets, narration, first)
+            except KeyboardInterrupt:
+                processes.end()
+                raise
 
 
 def _build(

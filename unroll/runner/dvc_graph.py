@@ -285,15 +285,12 @@ def opened(root: Path) -> Iterator[Dvc]:
     Raises:
         UnrollError: there is none, or dvc.yaml does not parse.
     """
-    from dvc.repo import Repo
-
-    logging.getLogger("dvc").setLevel(logging.ERROR)
     if os.fsencode(root) != str(root).encode(errors="replace"):
         raise UnrollError(f"DVC cannot work in a folder whose name is not UTF-8; rename {root}")
     # DVC names stages as seen from the current folder.
     with contextlib.chdir(root), contextlib.ExitStack() as stack:
         with _explained():
-            dvc = Dvc(stack.enter_context(Repo(str(root))))
+            dvc = Dvc(stack.enter_context(_repo(root)))
         yield dvc
 
 
@@ -305,10 +302,22 @@ def read(root: Path) -> Graph:
 
 def cache(root: Path) -> Path:
     """Where DVC keeps contents in a workspace."""
+    with _repo(root) as repo:
+        return Path(repo.cache.local.path)
+
+
+def _repo(root: Path) -> Any:
+    """The workspace, as a class of DVC's own; with its notes in there, where the user has no folder for them."""
     from dvc.repo import Repo
 
-    with Repo(str(root)) as repo:
-        return Path(repo.cache.local.path)
+    logging.getLogger("dvc").setLevel(logging.ERROR)  # not before the import, which sets another one
+    if not os.environ.get("DVC_SITE_CACHE_DIR"):
+        notes = Workspace(root).scratch / "dvc"
+        notes.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.environ["DVC_SITE_CACHE_DIR"] = str(notes)
+        if not Path(os.environ.get("HOME", "/")).is_dir():  # else DVC asks for its settings in there
+            os.environ.setdefault("DVC_GLOBAL_CONFIG_DIR", str(notes))
+    return Repo(str(root))
 
 
 @contextlib.contextmanager

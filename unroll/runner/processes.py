@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pipeline import numerics
 from pipeline.provenance.machine import PACKAGES
 from unroll.runner.scheduler import ignore_signals
 
@@ -49,12 +50,19 @@ def _starting(variables: Mapping[str, str]) -> Iterator[None]:
     Python would look there first, and a file of the user's may be called as a module of the standard library is.
     """
     before = dict(os.environ)
-    os.environ.update(variables, PYTHONSAFEPATH="1")
+    os.environ.update({**variables, **numerics.python_path(), "PYTHONSAFEPATH": "1"})
     try:
         yield
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def end() -> None:
+    """End the fork server, which while it imports does not notice that nobody needs it any more."""
+    server: Any = forkserver._forkserver  # noqa: SLF001 - no public name leads to its state
+    if LINUX and server._forkserver_pid:  # noqa: SLF001
+        os.kill(server._forkserver_pid, signal.SIGKILL)  # noqa: SLF001
 
 
 class Process:

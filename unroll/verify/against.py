@@ -141,6 +141,7 @@ def _count(things: Sequence[Any], word: str) -> str:
 
 def _extract(root: Path, ref: str, folder: Path) -> None:
     """Extract the files that are committed at `ref` into a folder."""
+    git(root, "rev-parse", "--git-dir")  # what fails here says why itself
     try:
         # A name that begins with a dash would be an option.
         commit = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").strip()

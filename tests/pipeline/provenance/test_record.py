@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 
 import pytest
@@ -47,13 +48,19 @@ def checkout(tmp_path, monkeypatch):
     return Workspace(tmp_path / "checkout")
 
 
-def test_code_is_dirty_by_what_shapes_results_only_and_without_git_nobody_knows(checkout, monkeypatch):
+def test_code_is_dirty_by_what_shapes_results_only_and_without_git_nobody_knows(checkout, monkeypatch, capsys):
     for changed, dirty in (("dvc.lock", False), ("params.yaml", True), ("pipeline/new.py", True)):
         write_text(checkout.root / changed, "as edited")
         environment = record.environment(checkout)
         assert (len(environment.commit), environment.dirty) == (40, dirty)
         subprocess.run(["git", "clean", "-fdq"], cwd=checkout.root, check=True)
         subprocess.run(["git", "checkout", "-q", "."], cwd=checkout.root, check=True)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert record.environment(checkout).commit is None
+    assert "warning: no commit in the record: fatal: detected dubious ownership" in capsys.readouterr().err
+    shutil.rmtree(checkout.root / ".git")
+    assert record.environment(checkout).commit is None
     monkeypatch.setenv("PATH", "")
     environment = record.environment(checkout)
     assert (environment.commit, environment.dirty) == (None, None)
+    assert capsys.readouterr().err == ""

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from pipeline import failures
+from pipeline import failures, numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
@@ -23,6 +24,7 @@ from unroll.app import HEADINGS, app
 from unroll.commands.main import invoke
 from unroll.exits import run
 from unroll.results import show
+from unroll.runner import dvc_graph
 
 COMMANDS = typer.main.get_command(app).commands
 HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "pandas", "matplotlib", "sklearn", "scipy", "dvc"}
@@ -89,6 +91,31 @@ look(["show waves", "show waves_last_value", "compare", "compare --json"], {HEAV
 
 def test_one_who_stops_reading_is_no_error(built):
     output(built, "bash", "-c", f"{shlex.quote(sys.executable)} -m unroll list | true; exit ${{PIPESTATUS[0]}}")
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_are_no_error(built, closed):
+    unroll = f"{shlex.quote(sys.executable)} -m unroll"
+    output(built, "bash", "-c", f"{unroll} list {closed} && ({unroll} show nothing {closed} 2>&-; test $? = 2)")
+
+
+def test_packages_that_pythonpath_names_do_not_count_in_place_of_ours(built, tmp_path, monkeypatch):
+    for name in ("pandas", "numpy", "random"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{REPOSITORY}")
+    assert numerics.foreign_paths() == [str(tmp_path)]
+    assert numerics.python_path() == {"PYTHONPATH": str(REPOSITORY)}
+    variables = {"PYTHONPATH": f"{tmp_path}:{REPOSITORY}"}
+    assert "does a recurrent" in output(built, sys.executable, "-m", "unroll", "compare", **variables).lower()
+
+
+def test_a_port_that_is_taken_is_named_before_anything_is_recorded(unroll, built, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        line = f"unroll: port {port} of this machine cannot be used: Address already in use; pass another --port\n"
+        assert unroll("ui", "--port", str(port)) == (1, "", line)
+    assert not (built.root / "mlflow.db").exists()
 
 
 LOOK = {"claims", "compare", "list", "show"}
@@ -240,3 +267,17 @@ def test_dvcs_notes_lie_where_the_user_alone_may_write(tmp_path, monkeypatch, gi
     keep_notes_private()
     assert site_cache_dir() == str(tmp_path / (given or "unroll/dvc"))
     assert stat.S_IMODE(Path(site_cache_dir()).stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("home", ["/dev/null", None])
+def test_without_a_home_dvcs_notes_lie_in_the_workspace(tmp_path, monkeypatch, home):
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("HOME", home or str(tmp_path))
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", "" if home else "/dev/null/notes")
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", "")
+    monkeypatch.delenv("DVC_GLOBAL_CONFIG_DIR")
+    keep_notes_private()
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n")
+    assert dvc_graph.cache(tmp_path) == tmp_path / ".dvc/cache/files/md5"
+    assert stat.S_IMODE((tmp_path / ".unroll/dvc").stat().st_mode) == 0o700

@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipeline import numerics
 from pipeline.config import params
 from pipeline.provenance import record
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
+from tests.unroll.workspaces.test_checkout import git
 from unroll.results import doctor
 from unroll.workspaces import make
 
@@ -33,7 +35,7 @@ def workspace(tmp_path, monkeypatch):
 
 def failures(workspace):
     findings = doctor.doctor(workspace)
-    assert [check for check, _, _ in findings] == ["unroll", "packages", "params.yaml", "claims.yaml", "folder"]
+    assert [check for check, _, _ in findings][:5] == ["unroll", "packages", "params.yaml", "claims.yaml", "folder"]
     assert all("\n" not in text for _, _, text in findings)
     return {check: text for check, fit, text in findings if not fit}
 
@@ -42,7 +44,7 @@ def test_where_all_is_well_every_check_says_what_it_found(workspace):
     for name in ("params.yaml", "claims.yaml"):
         shutil.copyfile(REPOSITORY / name, workspace.root / name)
     assert failures(workspace) == {}
-    code, packages, whole, _, folder = (text for _, _, text in doctor.doctor(workspace))
+    code, packages, whole, _, folder, *_ = (text for _, _, text in doctor.doctor(workspace))
     assert f"{len(params.load(workspace.params).experiments)} experiments, all valid" in whole
     assert re.fullmatch(r"0\.2\.0 [0-9a-f]{12}, in its checkout", code)
     assert re.fullmatch(r"Python 3\.\d+\.\d+, \d+ as locked", packages)
@@ -78,4 +80,40 @@ def test_wrong_values_are_named_and_no_check_stops_the_others(workspace):
 def test_a_project_of_ones_own_has_no_claims(tmp_path):
     """Without a project the documents are looked at: tests/test_wheel.py."""
     names = [name for name, _, _ in doctor.doctor(make.own(tmp_path / "mine"))]
-    assert names == ["unroll", "packages", "params.yaml", "folder"]
+    assert names[:4] == ["unroll", "packages", "params.yaml", "folder"]
+
+
+def test_settings_of_other_programs_are_named_and_whether_they_count(workspace, monkeypatch):
+    file = workspace.root / "keras.json"
+    for name in doctor.machine.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("UNROLL_KEEP", "XLA_FLAGS,NPY_DISABLE_CPU_FEATURES")
+    monkeypatch.setenv("XLA_FLAGS", "--a=1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(numerics, "ignored", {"KERAS_BACKEND": "jax", "KERAS_HOME": str(workspace.root)})
+
+    def said():
+        return {name: text for name, fit, text in doctor.doctor(workspace)[5:] if fit}
+
+    of_variables = {
+        "KERAS_BACKEND": "'jax'; ignored",
+        "KERAS_HOME": f"'{workspace.root}'; ignored",
+        "OMP_NUM_THREADS": "'3'; counts, and results have the same bits",
+        "XLA_FLAGS": "'--a=1'; counts, and results may have other bits",
+    }
+    assert said() == of_variables
+    file.write_text('{"floatx": "float64", "backend": "tensorflow"}', encoding="utf-8")
+    assert said() == of_variables | {str(file): "{'floatx': 'float64'}; ignored"}
+    file.write_text("[]", encoding="utf-8")
+    assert "; ignored" in said()[str(file)]
+    file.write_text("{", encoding="utf-8")
+    assert "it cannot be read (Expecting property name" in said()[str(file)]
+
+
+def test_a_repository_that_git_does_not_read_is_named_with_its_reason(workspace, monkeypatch):
+    git(workspace.root, "init", "-q")
+    assert failures(workspace) == {}
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert "detected dubious ownership" in failures(workspace)["git"]
+    monkeypatch.setenv("PATH", "")
+    assert failures(workspace) == {"git": "git is not on PATH; install it"}

@@ -90,3 +90,17 @@ def test_what_ends_a_command_ends_all_that_it_has_started(tmp_path, number):
     process.send_signal(number)
     assert ended(process) != 0
     assert still_there(started) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no server")
+def test_the_fork_server_ends_even_while_it_imports():
+    code = """
+import os, time
+from multiprocessing import forkserver
+from unroll.runner import processes
+processes.prepare({}, networks=True)
+processes.end()
+print(os.waitpid(forkserver._forkserver._forkserver_pid, 0)[1])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True)
+    assert done.stdout.split() == [b"9"]

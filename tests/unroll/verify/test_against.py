@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
+from pipeline.workspace import Workspace
 from tests.conftest import ROOT
 from tests.unroll.workspaces.test_checkout import git
 from unroll.verify.against import Causes, ChangeReport, ReportSection, report_against
@@ -74,3 +75,14 @@ def test_a_report_on_many_changes_is_one_screen():
 
 def test_what_is_no_stage_any_more_is_a_cause():
     assert Causes(ROOT, "HEAD", {"train@a": {}}, {}).of(["train@a"]) == ["train@a is no stage any more"]
+
+
+def test_git_says_itself_why_it_reads_nothing(tmp_path, monkeypatch):
+    with pytest.raises(UnrollError, match="not a git repository"):
+        report_against(Workspace(tmp_path), "HEAD", 0)
+    git(tmp_path, "init", "-q")
+    with pytest.raises(UsageError, match="git knows no commit HEAD"):
+        report_against(Workspace(tmp_path), "HEAD", 0)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(UnrollError, match="detected dubious ownership .* safe.directory"):
+        report_against(Workspace(tmp_path), "HEAD", 0)
