@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data import manifest, timestamps
+from pipeline.data import manifest, row_calendar, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
@@ -158,10 +158,17 @@ class Measured:
         return np.where(self.series.unknown[:, column], np.nan, self.series.values[:, column])
 
 
+def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable:
+    """The rows at an even distance (`row_calendar.numbered`), without those outside of opening hours."""
+    table = replace(table, timestamps=row_calendar.numbered(table.timestamps, cleaning, csv.time_zone))
+    outside = np.isnat(table.timestamps)
+    return table.only(~outside) if outside.any() else table
+
+
 def rows_of(table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, plan: Plan = None) -> Measured:
     """Rows, cleaned and completed; none depends on a later one, but for what is known beforehand.
 
-    The table's timestamps are an even distance apart (`timestamps.to_even_days`). `plan` has of each of
+    The table's timestamps are an even distance apart (`on_calendar`). `plan` has of each of
     `windows.future` its values (lead,) after the last row; it is None where no forecast is made.
     """
     target = table.columns.index(csv.target)
@@ -317,13 +324,14 @@ def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
         inputs[:, column] = (series.values[:, column] - statistics.mean[column]) / statistics.std[column]
     for start in range(0, len(inputs), BLOCK):
         moments = on_clock(series.timestamps[start : start + BLOCK], fitted.csv, fitted.cleaning)
+        moments = row_calendar.spread(moments, fitted.cleaning)
         inputs[start : start + BLOCK, columns:] = calendar(moments, week=week)
     return inputs
 
 
 def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
     """Timestamps (rows,) as the clock of the file shows them."""
-    moments = timestamps.from_even_days(moments, cleaning.rows)
+    moments = row_calendar.stamps(moments, cleaning, csv.time_zone)
     return moments if csv.time_zone is None else timestamps.to_wall_clock(moments, csv.time_zone)
 
 

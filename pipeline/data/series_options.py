@@ -1,6 +1,6 @@
 """What params.yaml says of a series: how its file is written, how rows are cleaned, how they are cut into windows."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import pydantic
@@ -10,6 +10,21 @@ from pipeline.validation import Strict
 
 Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000_000)]
 Word = Annotated[str, pydantic.StringConstraints(max_length=255)]
+
+Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+WEEKDAYS: tuple[str, ...] = get_args(Weekday)
+
+TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?"
+Hours = Annotated[str, pydantic.StringConstraints(pattern=rf"^{TIME}(-{TIME})?(, {TIME}(-{TIME})?)*$")]
+Month = Annotated[
+    str,
+    pydantic.StringConstraints(
+        pattern=rf"^month(, (day|business day|{'|'.join(WEEKDAYS)}) (-?[1-9]|-?1\d|-?2[0-8]))?( at {TIME})?$"
+    ),
+]
+Opening = Annotated[dict[Weekday, Hours], pydantic.Field(min_length=1)]
+Rows = Literal["business"] | Month | Opening | None
+"""Of what rows are made that have no even distance; see `Cleaning`."""
 
 
 def _as_list(names: Any) -> Any:
@@ -75,7 +90,9 @@ class Cleaning(Strict):
             windows. If left out, each gap does.
         repeat: rows of a cycle. With `fill` gaps of up to seven cycles are filled: what is missing for longer than
             `fill` rows takes the value of a cycle before.
-        rows: of what rows are made that have no even distance, so that none is a gap.
+        rows: of what rows are made that have no even distance, so that none is a gap: "business" days; "month", by its
+            first day or as in "month, business day -1", the last one; or opening hours, day of the week -> "07:00-17:00",
+            the first row's time and the last one's, `spacing` apart between; by the clock of `time_zone`.
         measured: whether rows without a target are left out, such as days on which nothing is sold.
         until: the last row that counts, as ISO 8601; in UTC with a time zone. Later rows are for the refit alone, so
             that they change no evaluation.
@@ -85,7 +102,7 @@ class Cleaning(Strict):
     sentinel: float | None = None
     fill: Annotated[int, pydantic.Field(ge=0, le=1_000_000)] | None = None
     repeat: Count | None = None
-    rows: Literal["business", "month"] | None = None
+    rows: Rows = None
     measured: bool = False
     until: str | None = None
 

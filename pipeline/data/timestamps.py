@@ -1,4 +1,4 @@
-"""Timestamps of rows: parsing, time zones and daylight saving, regularity, and calendars of business days or months."""
+"""Timestamps of rows: parsing, time zones and daylight saving, and regularity."""
 
 import re
 from collections.abc import Sequence
@@ -111,30 +111,9 @@ def shown(timestamp: np.datetime64) -> str:
     return str(timestamp.astype("datetime64[s]")).replace("T", " ")
 
 
-def to_even_days(timestamps: Array, offset: str | None) -> Array:
-    """Number business days or months, and return these numbers as days since 1970, so that rows are evenly spaced.
-
-    `offset` is "business" (Monday to Friday) or "month" (also for quarters, which become three days apart). If it is
-    None, timestamps (rows,) are returned as they are.
-    """
-    if offset is None:
-        return timestamps
-    if offset == "business":
-        days = np.busday_count(np.datetime64("1970-01-01"), timestamps.astype("datetime64[D]"))
-    else:
-        days = timestamps.astype("datetime64[M]").astype(np.int64)
-    return np.asarray((days * DAY).astype("datetime64[ms]"))
-
-
-def from_even_days(timestamps: Array, offset: str | None) -> Array:
-    """The inverse of `to_even_days`, to the day; for a month its first day."""
-    days = timestamps.astype("datetime64[ms]").astype(np.int64) // DAY
-    if offset == "business":
-        return np.asarray(np.busday_offset(np.datetime64("1970-01-01"), days), "datetime64[ms]")
-    return days.astype("datetime64[M]").astype("datetime64[ms]") if offset == "month" else timestamps
-
-
-def to_utc(timestamps: Array, zone: str, *, ends: bool = False, series_id: Array | None = None) -> Array:
+def to_utc(
+    timestamps: Array, zone: str, *, ends: bool = False, series_id: Array | None = None, nonexistent: str = "NaT"
+) -> Array:
     """Local time with daylight saving -> UTC; NaT for a time that does not exist, in the hour that clocks skip.
 
     Of an ambiguous time that comes twice, in the hour that clocks repeat, the earlier one is summer time.
@@ -144,6 +123,7 @@ def to_utc(timestamps: Array, zone: str, *, ends: bool = False, series_id: Array
         zone: such as "Europe/Berlin".
         ends: whether they are the ends of intervals: 03:00 for the hour from 02:00 to 03:00.
         series_id: (rows,) the series of each row; None for a single series.
+        nonexistent: "shift_forward" for the next time that exists instead of NaT.
 
     Raises:
         KeyError: there is no such zone.
@@ -156,7 +136,7 @@ def to_utc(timestamps: Array, zone: str, *, ends: bool = False, series_id: Array
     newest_first = len(timestamps) and timestamps[0] > timestamps[-1]
     rows = pd.DataFrame({"timestamp": timestamps} | ({} if series_id is None else {"series_id": series_id}))
     summer = ~rows.duplicated(keep="last" if newest_first else "first").to_numpy()
-    index = pd.DatetimeIndex(timestamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent="NaT")
+    index = pd.DatetimeIndex(timestamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent=nonexistent)
     return np.asarray(index.tz_convert(None), dtype="datetime64[ms]")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.config.params import Experiment, Forecast
-from pipeline.data import timestamps
+from pipeline.data import row_calendar, timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.data.series_options import Fitted
@@ -182,7 +182,8 @@ def fit(
         UnrollError: the model has the option `history`, and the series has a gap.
     """
     if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
-        spacing = np.diff(timestamps.to_even_days(dataset.stamps, dataset.fitted.cleaning.rows))
+        fitted = dataset.fitted
+        spacing = np.diff(row_calendar.numbered(dataset.stamps, fitted.cleaning, fitted.csv.time_zone))
         if (spacing != spacing[0]).any():
             raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
     trainer = recipe(name, experiment)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import row_files, row_table, series, timestamps
+from pipeline.data import row_calendar, row_files, row_table, series, timestamps
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnknownAheadError, UnrollError
 from pipeline.forecast.spec import SeriesQuestion
@@ -125,7 +125,7 @@ def histories(
     """
     question = next(iter(questions.values()))
     table = row_table.read_files([_only(question, file) for file in files], progress)
-    table = replace(table, timestamps=timestamps.to_even_days(table.timestamps, question.cleaning.rows))
+    table = series.on_calendar(table, question.csv, question.cleaning)
     name, spacing = files[0].path.name, timestamps.regularity(table.timestamps).freq
     if len(table.timestamps) > 1 and table.timestamps.min() < table.timestamps.max() and spacing != question.spacing:
         raise UnrollError(
@@ -169,7 +169,7 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
     times, values = rows.timestamps[first:], rows.values[first:]
     new = 0
     if end := question.cleaning.until:
-        evaluated = timestamps.to_even_days(np.array([end], "datetime64[ms]"), question.cleaning.rows)
+        evaluated = row_calendar.numbered(np.array([end], "datetime64[ms]"), question.cleaning, question.csv.time_zone)
         new = int((rows.timestamps > evaluated).sum())
     return Window(
         question=question,
@@ -204,9 +204,9 @@ def _split(
             raise UnrollError(f"{file.path.name} has no column {lacking[0]!r}, which is known beforehand")
         drop = [name for name in header if name not in {*question.csv.stamp, *names}]
         form = file.form.model_copy(update={"target": names[0], "drop": drop, "categories": []})
-        later = row_table.read_files([replace(file, form=form)], progress)
+        later = series.on_calendar(row_table.read_files([replace(file, form=form)], progress), form, question.cleaning)
         rows = later.values[:, [later.columns.index(name) for name in names]]
-        known |= dict(zip(timestamps.to_even_days(later.timestamps, question.cleaning.rows), rows, strict=True))
+        known |= dict(zip(later.timestamps, rows, strict=True))
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
     ahead = table.timestamps[past].max() + lead * np.timedelta64(question.spacing, "s")
     if lacking := [moment for moment in ahead if moment not in known or np.isnan(known[moment]).any()]:

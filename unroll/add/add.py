@@ -157,10 +157,18 @@ def lines(profile: FileProfile) -> Iterator[str]:
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
     yield f"stamps    {' and '.join(map(printable, form.stamp))}, as {form.stamp_format}{zone}"
     months = profile.freq * 1000 // DAY
-    uneven = {"business": "business days", "month": "months" if months == 1 else f"{months} months apart"}
-    stride = uneven.get(profile.offset or "", f"{profile.freq:,} seconds apart")
+    stride = f"{profile.freq:,} seconds apart"
+    if profile.calendar == "business":
+        stride = "business days"
+    elif isinstance(profile.calendar, str):
+        _, _, day = profile.calendar.partition(", ")
+        stride = ("months" if months == 1 else f"{months} months apart") + (f", {day}" if day else "")
     utc = " (UTC)" if form.time_zone else ""
     yield f"rows      {profile.rows:,}, {shown(profile.first)} to {shown(profile.last)}{utc}, {stride}"
+    if isinstance(profile.calendar, dict):
+        hours = "; ".join(f"{day} {times}" for day, times in profile.calendar.items())
+        outside = f"; {profile.outside:,} rows outside are left out" if profile.outside else ""
+        yield f"hours     {hours}, and no others{outside}"
     if profile.series_id:
         names = printable(", ".join(profile.series))
         yield f"series    {len(profile.series)}, by {printable(profile.series_id):.60}: {names:.80}"

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.plain_yaml import Place
+from pipeline.data import row_calendar
 from pipeline.data.series_options import Cleaning, Windowing
 from pipeline.data.sniff.profile import FileProfile
 
@@ -128,17 +129,24 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
     if target is None:
         target, why = likely_target(profile)
         reasons = {"target": why} if len(profile.targets) > 1 else {}
+    slots = row_calendar.slots_per_day(profile.calendar, freq)
     if step is None:
         step = HOUR // freq if freq < HOUR // 2 and HOUR % freq == 0 else 1
+        while any(count % step for count in slots):  # a step leads to the same times of each day
+            step -= 1
         if step > 1:
             reasons["step"] = "a timestep is an hour; 1 takes every row, for longer"
     timestep = freq * step
     day = DAY // timestep if DAY % timestep == 0 else 0
     week = 7 * day
+    if slots:
+        day, week = max(slots) // step, sum(slots) // step
     year, cycles = 52 if timestep == 7 * DAY else 0, [cycle for cycle in (day, week) if cycle > 1]
-    if profile.offset:
-        year, day = 12 // (timestep // DAY) if profile.offset == "month" else 0, 0
-        cycles = [5] if profile.offset == "business" else []
+    if slots and len({*slots}) > 1:  # then no day repeats at a distance
+        cycles = [week]
+    if isinstance(profile.calendar, str):
+        months = profile.calendar != "business"
+        year, day, cycles = 12 // (timestep // DAY) if months else 0, 0, [] if months else [5]
     year = year if year in LEAST else 0
     cycles = [year] if year else cycles
     longest = max(2, int(profile.length * PART) // step)
@@ -152,7 +160,7 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
         reasons["horizon"] = f"values at once; proposed: {why}"
     if lookback is None:
         lookback, why = (52, "a year") if year == 52 else (24, "24 timesteps")
-        if profile.offset and cycles:
+        if profile.calendar and cycles and day < 2:
             lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
         elif day:
             lookback, why = (4 * week, "four weeks") if day > 1 else (8 * week, "eight weeks")
@@ -196,7 +204,7 @@ def entries(
         spacing=profile.freq,
         fill=max(1, DAY // 4 // profile.freq) if gaps else None,
         repeat=proposal.cycles[0] * proposal.step if gaps and proposal.cycles else None,
-        rows=profile.offset,
+        rows=profile.calendar,
         until=str(profile.last.astype("datetime64[s]")),
     )
     windows = Windowing(
@@ -206,7 +214,7 @@ def entries(
         stride=-(-profile.rows // MOST_WINDOWS),
         unit=target.unit,
         quantity=target.quantity,
-        week=bool(proposal.day) or profile.offset == "business",
+        week=bool(proposal.day) or profile.calendar == "business",
         overlap=True,
         partial=True,
         future=proposal.future,

@@ -4,14 +4,13 @@ Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and
 """
 
 from collections import Counter, defaultdict
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pydantic
 
-from pipeline.data import row_files, row_table, series, timestamps
+from pipeline.data import row_calendar, row_files, row_table, series
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.data.series import DAY, Measured
@@ -99,7 +98,7 @@ def prepare(
     if windows.partial and not csv.series_id:  # a target that is measured from some day on has no rows before
         measured = ~np.isnan(table.values[:, table.columns.index(csv.target)])
         table = table.only(table.timestamps >= table.timestamps[measured].min(initial=table.timestamps.max()))
-    table = replace(table, timestamps=timestamps.to_even_days(table.timestamps, cleaning.rows))
+    table = series.on_calendar(table, csv, cleaning)
     every = {
         series_id: series.rows_of(own, csv, cleaning, windows) if corrected else series.as_they_are(own, None)
         for series_id, own in row_table.by_series(table).items()
@@ -149,7 +148,8 @@ def prepare(
     }
     facts = _facts(protocol, first, borders, splits, fitted, batch_size)
     timestep = freq * step
-    daily = timestep < DAY and DAY % timestep == 0  # then a day is a cycle
+    period = DAY // timestep if not cleaning.rows and timestep < DAY and DAY % timestep == 0 else 0  # a day is a cycle
+    period = max(row_calendar.slots_per_day(cleaning.rows, freq), default=step * period) // step
     scale = Scale(quantity=windows.quantity)
     if alone := statistics.get(ALONE):
         scale = Scale(unit=windows.unit, quantity=windows.quantity, mean=alone.mean[column], std=alone.std[column])
@@ -159,10 +159,10 @@ def prepare(
         metric=METRIC,
         splits={**splits},
         scale=scale,
-        period=DAY // timestep if daily and not cleaning.rows else 0,
+        period=period,
         calendar=series.calendar_columns(week=windows.week),
         scored=("validation",) if validation is not None else (),
-        stamps=np.tile(timestamps.from_even_days(first.series.timestamps, cleaning.rows), len(every)),
+        stamps=np.tile(row_calendar.stamps(first.series.timestamps, cleaning, csv.time_zone), len(every)),
         series_id=np.repeat(np.arange(len(every)), count) if truth is not None else None,
         truth=truth,
         fitted=fitted,
@@ -228,7 +228,7 @@ def _facts(
     batch: int | None,
 ) -> dict[str, Any]:
     """What a reader wants to know: words -> value."""
-    moments = timestamps.from_even_days(measured.series.timestamps, fitted.cleaning.rows)
+    moments = row_calendar.stamps(measured.series.timestamps, fitted.cleaning, fitted.csv.time_zone)
     regular, test, zone = measured.regular, splits["test"], fitted.csv.time_zone
     told = dict(zip(BLOCKS, np.diff([0, *borders, len(moments)]).tolist(), strict=True))
     facts = {

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import timestamps
+from pipeline.data import row_calendar, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.row_files import RowFile, blank, require_same
 from pipeline.data.row_table import MOST_WORDS
-from pipeline.data.series_options import CsvFormat
+from pipeline.data.series_options import Cleaning, CsvFormat
 from pipeline.data.sniff import layout, timestamp_formats
 from pipeline.data.sniff.profile import ColumnProfile, Detected, FileProfile, Overrides
 from pipeline.data.timestamps import Regularity
@@ -77,8 +77,10 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     utc = timestamps.parse(timestamps.joined(head, stamp), detected["stamp_format"].value)[1]
     moments, zone = _in_utc(moments, overrides.time_zone, utc=utc)
     detected |= zone
-    offset, regular = timestamp_formats.offset(moments)
-    ordered = timestamps.distinct(timestamps.to_even_days(moments, offset))
+    calendar, regular, zone = _calendar(moments, detected["time_zone"], utc=utc)
+    detected["time_zone"] = zone
+    ordered = row_calendar.numbered(timestamps.distinct(moments), calendar, zone.value)
+    outside, ordered = int(np.isnat(ordered).sum()), timestamps.distinct(ordered[~np.isnat(ordered)])
     steps = _even_steps(ordered, regular, stamp)
     options = {option: entry.value for option, entry in detected.items() if option != "series_id"}
     return FileProfile(
@@ -90,13 +92,14 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
         rows=len(moments),
         repeated=regular.repeated,
         unsorted=unsorted,
-        first=timestamps.from_even_days(ordered[:1], offset)[0],
-        last=timestamps.from_even_days(ordered[-1:], offset)[0],
+        first=row_calendar.stamps(ordered[:1], calendar, zone.value)[0],
+        last=row_calendar.stamps(ordered[-1:], calendar, zone.value)[0],
         gaps=Counter((steps[steps > 1] - 1).tolist()),
         head=numbers,
         reasons={option: entry.why for option, entry in detected.items() if entry.why},
         text=not files[0].parquet,
-        offset=offset,
+        calendar=calendar.rows,
+        outside=outside,
         series_id=detected["series_id"].value,
         series=sorted(series),
     )
@@ -274,13 +277,27 @@ def _in_utc(moments: Array, given: str | None, *, utc: bool) -> tuple[Array, dic
     return moments, {"time_zone": Detected(zone, why), "ends": Detected(ends)}
 
 
+def _calendar(
+    moments: Array, zone: Detected[str | None], *, utc: bool
+) -> tuple[Cleaning, Regularity, Detected[str | None]]:
+    """As `timestamp_formats.calendar`, by the clock of a zone; of rows in UTC by that whose opening hours they keep."""
+    wall = timestamps.to_wall_clock(moments, zone.value) if zone.value else moments
+    calendar, regular = timestamp_formats.calendar(wall)
+    unknown = utc and zone.value is None and calendar.rows is None and regular.gaps
+    for clock in timestamp_formats.ZONES if unknown else ():
+        by_clock = timestamp_formats.calendar(timestamps.to_wall_clock(moments, clock))
+        if by_clock[0].rows is not None:
+            return *by_clock, Detected(clock, "rows keep this clock's hours; zones of the same rule do as well")
+    return calendar, regular, zone
+
+
 def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Array:
     """(rows - 1,) how many rows of their frequency lie from one row to the next. Raises UnrollError if few are one."""
     steps = np.diff(ordered).astype(np.int64)
     if np.median(steps) < 1000:
         raise UnrollError("rows lie less than a second apart; thin them out to a second or more")
     even = (steps == regular.freq * 1000).mean()
-    if even < EVEN or (even < 1 and steps.min() >= timestamp_formats.SHORTEST * timestamps.DAY):
+    if even < EVEN or (even < 1 and steps.min() >= row_calendar.SHORTEST * timestamps.DAY):
         raise UnrollError(
             f"rows are not evenly spaced: from {steps.min() / 1000:g} to {steps.max() / 1000:g} seconds apart, "
             f"{regular.freq:,} in the middle; make rows of equal distance first, such as means of an hour"

@@ -4,13 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from pipeline.data import row_files
 from pipeline.data.examples import Array
-from pipeline.data.series_options import CsvFormat
+from pipeline.data.series_options import CsvFormat, Rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,7 +165,7 @@ class FileProfile:
         form: how it is written; no target yet.
         columns: all but those of the timestamp, in their order.
         missing: words and numbers that mean no value, "" an empty cell -> how often; `sentinels` are the numbers.
-        freq: seconds from row to row; of business days and months those of a day (`timestamps.to_even_days`).
+        freq: seconds from row to row; of business days and months those of a day (`row_calendar.numbered`).
         rows: of all series together.
         repeated: rows whose timestamp was there before; `unsorted` if they are not in the order of time.
         first, last: timestamps, as in UTC if the time zone is known.
@@ -173,7 +173,7 @@ class FileProfile:
         head: (rows, columns) float64, the first of them in the order of the file, NaN where there is no number.
         reasons: the option of params.yaml that was not certain -> why it was decided so.
         text: whether it is CSV.
-        offset: "business" or "month" of rows that are such days or months apart, else None.
+        calendar: by which rows follow one another, as `Cleaning.rows` says; `outside` lie outside of opening hours.
         series_id: of several series the column that says which one a row belongs to; its values are `series`.
     """
 
@@ -191,7 +191,8 @@ class FileProfile:
     head: Array
     reasons: dict[str, str]
     text: bool
-    offset: Literal["business", "month"] | None
+    calendar: Rows
+    outside: int
     series_id: str | None
     series: Sequence[str]
 

@@ -39,7 +39,7 @@ def series(freq, count, form="%Y-%m-%d %H:%M", start="2015-01-01", head="time,lo
 @pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%y", "%m-%d-%y", "%y/%m/%d"])
 def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
     profile = seen(series("MS", count, form))
-    assert (profile.form.stamp_format, profile.offset, profile.gaps.total()) == (form, "month", 0)
+    assert (profile.form.stamp_format, profile.calendar, profile.gaps.total()) == (form, "month", 0)
     assert "stamp_format" in profile.reasons
 
 
@@ -61,7 +61,7 @@ def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
 )
 def test_a_frequency(seen, text, stamp_format, offset, freq):
     profile = seen(text)
-    assert (profile.form.stamp_format, profile.offset, profile.freq) == (stamp_format, offset, freq)
+    assert (profile.form.stamp_format, profile.calendar, profile.freq) == (stamp_format, offset, freq)
     assert not profile.gaps
 
 
