@@ -159,9 +159,15 @@ class Measured:
 
 
 def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable:
-    """The rows at an even distance (`row_calendar.numbered`), without those outside of opening hours."""
+    """The rows at an even distance (`row_calendar.numbered`), without those outside of opening hours.
+
+    Raises:
+        UnrollError: there are no others.
+    """
     table = replace(table, timestamps=row_calendar.numbered(table.timestamps, cleaning, csv.time_zone))
     outside = np.isnat(table.timestamps)
+    if outside.all():
+        raise UnrollError(f"no row lies at a time of cleaning.rows ({cleaning.rows}); give rows of these hours")
     return table.only(~outside) if outside.any() else table
 
 

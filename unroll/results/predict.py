@@ -64,8 +64,13 @@ class Predicted:
 
     @property
     def origin(self) -> str:
-        """The stamp of the last row."""
+        """The stamp of the last row with a target."""
         return self.forecaster.spec.question.when(max(window.stamps[-1] for window in self.windows.values()))
+
+    @property
+    def to_the_end(self) -> bool:
+        """Whether the target of some series was measured in the last row."""
+        return any(window.later == 0 for window in self.windows.values())
 
 
 def predict(
@@ -226,7 +231,8 @@ def show(predicted: Predicted) -> None:
     rows = every[:: predicted.steps if several and len(every) > MOST_LINES else 1]
     seeds = f", the mean of {spec.seeds} seeds" if spec.seeds > 1 else ""
     print(printable(f"{spec.name}{seeds}: {predicted.why}"))
-    print(printable(f"After {predicted.origin}, the last row of {predicted.file.name}:") + "\n")
+    whose = ", the last row of" if predicted.to_the_end else f", where {spec.fitted.csv.target!r} was measured last in"
+    print(printable(f"After {predicted.origin}{whose} {predicted.file.name}:") + "\n")
     if np.isinf(predicted.table["high"]).any():
         caption = f"\nThere are too few errors for intervals of {percent}; pass a smaller --level."
     elif not predicted.origins:

@@ -95,10 +95,13 @@ def prepare(
     table = row_table.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
     if cleaning.until:
         table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
-    if windows.partial and not csv.series_id:  # a target that is measured from some day on has no rows before
-        measured = ~np.isnan(table.values[:, table.columns.index(csv.target)])
-        table = table.only(table.timestamps >= table.timestamps[measured].min(initial=table.timestamps.max()))
     table = series.on_calendar(table, csv, cleaning)
+    if windows.partial:  # a target that is measured from some day on, and to some day, has no rows before and after
+        measured = table.timestamps[~np.isnan(table.values[:, table.columns.index(csv.target)])]
+        if len(measured) and not csv.series_id:
+            table = table.only(table.timestamps >= measured.min())
+        if len(measured):
+            table = table.only(table.timestamps <= measured.max())
     every = {
         series_id: series.rows_of(own, csv, cleaning, windows) if corrected else series.as_they_are(own, None)
         for series_id, own in row_table.by_series(table).items()
