@@ -18,6 +18,14 @@ class UnknownAheadError(UnrollError):
     """What must be known beforehand of the rows to come is not known, so that they cannot be forecast."""
 
 
+class UnusableSeriesError(UnrollError):
+    """Some of several series, or `every` one, have too few rows or nothing to learn; `why` names each of `names`."""
+
+    def __init__(self, text: str, why: str, names: list[str], *, every: bool) -> None:
+        super().__init__(text)
+        self.why, self.names, self.every = why, names, every
+
+
 class DivergedError(UnrollError):
     """The training loss of an experiment's replicate became NaN or infinite; epoch and step count from 1."""
 

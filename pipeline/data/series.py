@@ -159,11 +159,13 @@ class Measured:
 
 
 def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable:
-    """The rows at an even distance (`row_calendar.numbered`), without those outside of opening hours.
+    """The rows at an even distance (`row_calendar.numbered`), without those outside of opening hours and `leave_out`.
 
     Raises:
         UnrollError: there are no others.
     """
+    if table.series_id is not None and csv.leave_out:
+        table = table.only(~np.isin(table.series_id, csv.leave_out))
     table = replace(table, timestamps=row_calendar.numbered(table.timestamps, cleaning, csv.time_zone))
     outside = np.isnat(table.timestamps)
     if outside.all():
@@ -300,11 +302,7 @@ def corrected_rows(
     """
     lookback = windows.lookback + windows.lag  # a window's first row needs its lagged value, too
     ahead = windows.ahead - windows.step  # `Windows` counts from the row after the last step
-    # Rows of one run have no gap between them: a window crosses none if both of its ends are of one run.
-    breaks = np.diff(series.timestamps).astype(np.int64) != freq * 1000
-    runs = np.concatenate([[0], np.cumsum(breaks)])
-    if series.late is not None:  # a late row is a run of its own
-        runs = runs + np.cumsum(series.late) + np.cumsum(np.roll(series.late, 1))
+    runs = runs_of(series, freq)  # a window crosses no gap if both of its ends are of one run
     blocks = {"train": (series.start, first), "validation": (first, second), "test": (second, len(series.values))}
     rows: Rows = {}
     lost = {"windows lost to gaps": 0, "windows lost to unknown targets": 0}
@@ -320,6 +318,15 @@ def corrected_rows(
         lost["windows lost to gaps"] += int((~whole).sum())
         lost["windows lost to unknown targets"] += int((whole & ~known).sum())
     return rows, lost
+
+
+def runs_of(series: Series, freq: int) -> Array:
+    """(rows,) the number of the run that each row is of; rows of one have no gap between them."""
+    breaks = np.diff(series.timestamps).astype(np.int64) != freq * 1000
+    runs = np.concatenate([[0], np.cumsum(breaks)])
+    if series.late is not None:  # a late row is a run of its own
+        runs = runs + np.cumsum(series.late) + np.cumsum(np.roll(series.late, 1))
+    return np.asarray(runs)
 
 
 def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:

@@ -44,7 +44,7 @@ class CsvFormat(Strict):
         ends: whether stamps tell the end of what was measured; with a time zone.
         drop: columns to leave out.
         categories: columns of words; each word becomes a column of 0 and 1.
-        series_id: the column that says which of several series a row belongs to.
+        series_id: the column that says which of several series a row belongs to; `leave_out` names some of them.
         missing: words and numbers that mean no value, "" an empty cell; if left out, such a cell is an error.
         encoding, delimiter, decimal, thousands: of the text; a delimiter that is a space stands for any white space.
         names: of the columns, in a file without a header.
@@ -63,6 +63,7 @@ class CsvFormat(Strict):
     drop: list[str] = pydantic.Field(default=[])
     categories: list[str] = pydantic.Field(default=[])
     series_id: str | None = None
+    leave_out: list[str] = pydantic.Field(default=[])
     missing: list[Word] | None = None
     encoding: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=40)] = "utf-8"
     delimiter: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1)] = ","
@@ -105,6 +106,12 @@ class Cleaning(Strict):
     rows: Rows = None
     measured: bool = False
     until: str | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _hours_have_a_spacing(self) -> "Cleaning":
+        if isinstance(self.rows, dict) and self.spacing is None:
+            raise ValueError("must have `spacing`, seconds from row to row, beside hours in `rows`")
+        return self
 
 
 class Windowing(Strict):

@@ -5,6 +5,7 @@ long table with a row for each forecast value, and the columns of Nixtla's utils
 `unique_id, ds, cutoff, model, seed, y, y_hat`.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from pipeline.config.params import Experiment, Forecast
 from pipeline.data import row_calendar, timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
-from pipeline.data.series_options import Fitted
+from pipeline.data.series_options import Fitted, Windowing
 from pipeline.errors import UnrollError
 from pipeline.forecast.ensemble import known_after, weighted_median_forecast
 from pipeline.training.job import Callback, Job, Trained
@@ -112,6 +113,14 @@ def folds(dataset: Dataset, settings: Forecast) -> list[Fold]:
         test = whole.rows[np.isin(numbers, group)]
         groups.append(Fold(replace(whole, rows=whole.rows[train]), replace(whole, rows=test)))
     return groups
+
+
+def rows_needed(windows: Windowing, period: int, fits: int) -> int:
+    """The least rows without a gap that `folds` and `with_validation` take, of a series with one half to train on."""
+    span, later = windows.lookback + int(windows.ahead[-1]), int(windows.ahead[-1]) - windows.step
+    between = (max(2, fits) - 1) * windows.step * max(1, period)  # from the first origin to the last
+    learnt = math.ceil((later + 1) / (1 - VALIDATION_FRACTION))
+    return max(2 * span, span - 1 + max(2 * between + 2, between + windows.step + later + learnt))
 
 
 def cross_validate(

@@ -86,7 +86,7 @@ class Proposal:
     """What is forecast: `step` counts rows to a timestep, `horizon`, `lookback`, `day` and `cycles` timesteps.
 
     A `day` that is no whole number of them is 0. `history` is how far statistical models look back, 0 for `lookback`.
-    `reasons` are of options of params.yaml: why they have their values.
+    `reasons` are of options of params.yaml: why they have their values. `leave_out` names series that cannot be used.
     """
 
     target: str
@@ -99,6 +99,7 @@ class Proposal:
     future: list[str]
     holidays: str | None
     reasons: dict[str, str]
+    leave_out: Sequence[str] = ()
 
 
 def likely_target(profile: FileProfile) -> tuple[str, str]:
@@ -195,6 +196,7 @@ def entries(
         "file": pattern,
         "target": proposal.target,
         "series_id": profile.series_id,
+        "leave_out": [*proposal.leave_out],
         "drop": [*left_out],
         "categories": words,
         # Else a word such as None would mean nothing, and rows with what is known beforehand have no target.
@@ -232,6 +234,7 @@ def entries(
         "drop": "; ".join(f"{column}: {why}" for column, why in left_out.items()),
         "categories": "columns of words: a column of 0 and 1 for each word",
         "missing": f"no value, found: {seen}",
+        "leave_out": "series that have too few rows, or nothing to learn",
         "fill": "rows; proposed: what is missing for up to so many takes the last value",
         "repeat": "rows; what is missing for longer takes the value of a cycle before; after seven, windows are cut",
         "train": "of the rows, in the order of time; origins of the backtest lie in the rest",

@@ -16,7 +16,7 @@ from pipeline.data.examples import Array, Windows
 from pipeline.data.series import DAY, Measured
 from pipeline.data.series_options import ALONE, Cleaning, Count, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.data.timestamps import shown
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.data.download import Progress
@@ -106,12 +106,15 @@ def prepare(
         series_id: series.rows_of(own, csv, cleaning, windows) if corrected else series.as_they_are(own, None)
         for series_id, own in row_table.by_series(table).items()
     }
-    first, series_id = next(iter(every.values())), ALONE
+    first, reasons = next(iter(every.values())), dict[str, str]()
     count, freq, column = len(first.series.values), first.regular.freq, first.columns.index(csv.target)
     statistics, chosen, lost = dict[str, Statistics](), defaultdict[str, list[Array]](list), Counter[str]()
     try:
         borders = series.borders(count, train, validation)
-        for number, (series_id, rows) in enumerate(every.items()):
+    except UnrollError as error:
+        raise UnrollError(f"{raw / csv.file}: {error}; see {where}") from None
+    for number, (series_id, rows) in enumerate(every.items()):
+        try:
             statistics[series_id] = _statistics(rows, borders[0], column, windows.lag)
             if not corrected:
                 examples = series.document_rows(count, *borders, windows, batch_size)
@@ -121,12 +124,19 @@ def prepare(
                 lost.update(gone)
             if validation is None:
                 del examples["validation"]
-            _require_room(examples, rows, windows)
-            for split, own in examples.items():
-                chosen[split].append(own + number * count)
-    except UnrollError as error:
-        hint = f", or leave the rows of {series_id!r} out" if series_id else ""
-        raise UnrollError(f"{raw / csv.file}: {error}{hint}; see {where}") from None
+            _require_room(examples, rows, windows, borders)
+        except UnrollError as error:
+            border = row_calendar.stamps(first.series.timestamps[[borders[0]]], cleaning, csv.time_zone)[0]
+            reasons[series_id] = _lacking(rows, column, windows, borders[0], shown(border)) or str(error)
+            if series_id == ALONE:
+                raise UnrollError(f"{raw / csv.file}: {error}; see {where}") from None
+            continue
+        for split, own in examples.items():
+            chosen[split].append(own + number * count)
+    if reasons:
+        why = "; ".join(f"{series_id}: {reason}" for series_id, reason in reasons.items())
+        text = f"{raw / csv.file}: {len(reasons)} of {len(every)} series cannot be used ({why}); see {where}.csv.leave_out"
+        raise UnusableSeriesError(text, why, [*reasons], every=len(reasons) == len(every))
     fitted = Fitted(
         csv=csv,
         cleaning=cleaning.model_copy(update={"spacing": freq}),
@@ -209,16 +219,34 @@ def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statis
     return Statistics(mean=mean.tolist(), std=std.tolist(), low=low.tolist(), high=high.tolist())
 
 
-def _require_room(rows: series.Rows, measured: Measured, windows: Windowing) -> None:
+def _lacking(measured: Measured, target: int, windows: Windowing, first: int, border: str) -> str:
+    """How many rows one of several series has and lacks before row `first`, of the stamp `border`, and after it.
+
+    "" if it has enough.
+    """
+    known = ~measured.series.unknown[:, target]
+    needed, before = windows.lookback + windows.lag + int(windows.ahead[-1]), int(known[:first].sum())
+    if before < needed:
+        return f"{known.sum():,} rows, {before:,} of them before {border}, where {needed:,} are needed"
+    return "" if known[first:].any() else f"{before:,} rows, none of them from {border} on"
+
+
+def _require_room(rows: series.Rows, measured: Measured, windows: Windowing, borders: tuple[int, int]) -> None:
     """Raises UnrollError if a split has no window."""
     if empty := [split for split, own in rows.items() if not len(own)]:
         span, ahead = windows.lookback + windows.lag, windows.ahead[-1]
+        ends = {"train": (0, borders[0]), "validation": borders, "test": (borders[1], len(measured.series.values))}
+        start, stop = ends[empty[0]]
+        start = max(start - span * windows.overlap, measured.series.start)
+        runs = series.runs_of(measured.series, measured.regular.freq)[start:stop]
+        longest = np.unique(runs, return_counts=True)[1].max(initial=0)
         unknown = measured.series.unknown.sum(axis=0)
         name, most = measured.columns[int(unknown.argmax())], int(unknown.max())
         raise UnrollError(
             f"the {empty[0]} block has no room for a window of {span} rows and a target {ahead} rows on, with "
             f"{measured.regular.gaps} gaps in the clock"
             + (f" and {most:,} of {len(measured.series.unknown):,} rows without a value of {name!r}" if most else "")
+            + f": {span + ahead:,} rows in a row are needed, and there are {longest:,}"
         )
 
 

@@ -245,7 +245,9 @@ def _series_id(
         rows = len(timestamps.distinct(moments[: counts.total()]))
         unique = len({*zip(moments, cells, strict=False)}) >= DISTINCT * len(cells)
         several = min(rows, len(counts)) > 1
-        if several and unique and DISTINCT * max(counts.values()) <= rows and 2 * counts.total() >= rows * len(counts):
+        most = max(counts.values())
+        dense = 2 * counts.total() >= rows * len(counts) or (2 * most >= rows and len(counts) <= MOST_WORDS)
+        if several and unique and DISTINCT * most <= rows and dense:
             series = [f"{word:g}" if column.numeric else word for word in counts]
             counted = any({*series} == {*map(str, range(start, start + len(series)))} for start in (0, 1))
             cure = f"{name!r} may count parts of a day, too; then make it part of the stamp in the file"
@@ -281,11 +283,10 @@ def _calendar(
     moments: Array, zone: Detected[str | None], *, utc: bool
 ) -> tuple[Cleaning, Regularity, Detected[str | None]]:
     """As `timestamp_formats.calendar`, by the clock of a zone; of rows in UTC by that whose opening hours they keep."""
-    wall = timestamps.to_wall_clock(moments, zone.value) if zone.value else moments
-    calendar, regular = timestamp_formats.calendar(wall)
+    calendar, regular = timestamp_formats.calendar(moments, zone.value)
     unknown = utc and zone.value is None and calendar.rows is None and regular.gaps
     for clock in timestamp_formats.ZONES if unknown else ():
-        by_clock = timestamp_formats.calendar(timestamps.to_wall_clock(moments, clock))
+        by_clock = timestamp_formats.calendar(moments, clock)
         if by_clock[0].rows is not None:
             return *by_clock, Detected(clock, "rows keep this clock's hours; zones of the same rule do as well")
     return calendar, regular, zone

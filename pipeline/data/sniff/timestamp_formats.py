@@ -159,13 +159,17 @@ def _candidates(
     return candidates + [([column], forms) for column, forms in days.items()]
 
 
-def calendar(moments: Array) -> tuple[Cleaning, Regularity]:
+def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:
     """By what calendar rows follow one another, if it is not an even distance; and how regular they are by it.
 
     Months may lie several apart, as quarters and years do, if they have a day of their own, such as the last one.
+
+    Args:
+        moments: (rows,) datetime64[ms], in UTC with a zone.
+        zone: by whose clock the calendar goes.
     """
     rows, hours = None, None
-    distinct = timestamps.distinct(moments)
+    distinct = timestamps.distinct(timestamps.to_wall_clock(moments, zone) if zone else moments)
     days = distinct.astype("datetime64[D]")
     times, steps = (distinct - days).astype(np.int64), np.diff(days).astype(int)
     if len(days) > 2 and steps.min() > 0:
@@ -180,7 +184,7 @@ def calendar(moments: Array) -> tuple[Cleaning, Regularity]:
     if len(days) > 2 and (rows is None or (rows == "business" and times.any())):
         hours = row_calendar.opening_hours(distinct)
     cleaning = hours or Cleaning(rows=rows)
-    even = row_calendar.numbered(moments, cleaning)
+    even = row_calendar.numbered(moments, cleaning, zone)
     return cleaning, regularity(even[~np.isnat(even)])
 
 

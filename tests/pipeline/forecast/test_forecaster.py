@@ -136,8 +136,8 @@ BAD = {
         "and between .* there are none, and no more than 3 in a row",
     ),
     "not measured": (
-        lambda rows: rows.assign(load=rows["load"].where(rows.index < rows.index[-9])),
-        "was not measured",
+        lambda rows: rows.assign(wind=rows["wind"].where(rows.index < rows.index[-9])),
+        "'wind' was not measured",
     ),
     "nothing at first": (lambda rows: rows.tail(80).assign(wind=np.nan), "'wind' holds no value until"),
     "no number": (lambda rows: rows.assign(wind="calm"), r"row 0 \(from 0\): column 'wind' holds 'calm', not"),

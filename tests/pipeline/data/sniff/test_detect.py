@@ -47,7 +47,7 @@ def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
     ("text", "stamp_format", "offset", "freq"),
     [
         (series("MS", 12, "%d.%m.%Y"), "%d.%m.%Y", "month", DAY),
-        (series("ME", 40), "ISO8601", "month", DAY),
+        (series("ME", 40), "ISO8601", "month, day -1", DAY),
         (series("QS", 12, "%d/%m/%Y"), "%d/%m/%Y", "month", 3 * DAY),
         (series("YS", 30, "%d/%m/%Y"), "%d/%m/%Y", "month", 12 * DAY),
         (series("W", 30, "%m/%d/%Y"), "%m/%d/%Y", None, 7 * DAY),
