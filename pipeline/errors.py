@@ -19,11 +19,12 @@ class UnknownAheadError(UnrollError):
 
 
 class UnusableSeriesError(UnrollError):
-    """Some of several series, or `every` one, have too few rows or nothing to learn; `why` names each of `names`."""
+    """Some of several series have too few rows or nothing to learn: name -> why. `every` if none is left."""
 
-    def __init__(self, text: str, why: str, names: list[str], *, every: bool) -> None:
-        super().__init__(text)
-        self.why, self.names, self.every = why, names, every
+    def __init__(self, file: str, reasons: dict[str, str], count: int, place: str) -> None:
+        self.reasons, self.every = reasons, len(reasons) == count
+        self.why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        super().__init__(f"{file}: {len(reasons)} of {count} series cannot be used ({self.why}); name them in {place}")
 
 
 class DivergedError(UnrollError):

@@ -1,6 +1,6 @@
 """What params.yaml says of a series: how its file is written, how rows are cleaned, how they are cut into windows."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pydantic
@@ -11,8 +11,8 @@ from pipeline.validation import Strict
 Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000_000)]
 Word = Annotated[str, pydantic.StringConstraints(max_length=255)]
 
-Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-WEEKDAYS: tuple[str, ...] = get_args(Weekday)
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+Weekday = Annotated[str, pydantic.StringConstraints(pattern=f"^({'|'.join(WEEKDAYS)})$")]
 
 TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?"
 Hours = Annotated[str, pydantic.StringConstraints(pattern=rf"^{TIME}(-{TIME})?(, {TIME}(-{TIME})?)*$")]
@@ -92,8 +92,8 @@ class Cleaning(Strict):
         repeat: rows of a cycle. With `fill` gaps of up to seven cycles are filled: what is missing for longer than
             `fill` rows takes the value of a cycle before.
         rows: of what rows are made that have no even distance, so that none is a gap: "business" days; "month", by its
-            first day or as in "month, business day -1", the last one; or opening hours, day of the week -> "07:00-17:00",
-            the first row's time and the last one's, `spacing` apart between; by the clock of `time_zone`.
+            first day or as in "month, business day -1", the last one; or opening hours, a day of the week ->
+            "07:00-17:00", the first row's time and the last one's, `spacing` apart; by the clock of `time_zone`.
         measured: whether rows without a target are left out, such as days on which nothing is sold.
         until: the last row that counts, as ISO 8601; in UTC with a time zone. Later rows are for the refit alone, so
             that they change no evaluation.

@@ -5,7 +5,6 @@ long table with a row for each forecast value, and the columns of Nixtla's utils
 `unique_id, ds, cutoff, model, seed, y, y_hat`.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -116,11 +115,10 @@ def folds(dataset: Dataset, settings: Forecast) -> list[Fold]:
 
 
 def rows_needed(windows: Windowing, period: int, fits: int) -> int:
-    """The least rows without a gap that `folds` and `with_validation` take, of a series with one half to train on."""
+    """The least rows without a gap that `folds` takes, of a series with one half to train on."""
     span, later = windows.lookback + int(windows.ahead[-1]), int(windows.ahead[-1]) - windows.step
     between = (max(2, fits) - 1) * windows.step * max(1, period)  # from the first origin to the last
-    learnt = math.ceil((later + 1) / (1 - VALIDATION_FRACTION))
-    return max(2 * span, span - 1 + max(2 * between + 2, between + windows.step + later + learnt))
+    return max(2 * span, span - 1 + max(2 * between + 2, between + windows.step + later + 1))
 
 
 def cross_validate(
@@ -223,7 +221,9 @@ def with_validation(dataset: Dataset, windows: Windows) -> Dataset:
     first = windows.rows[int((1 - VALIDATION_FRACTION) * len(windows))] if len(windows) > 1 else 0
     train = windows.rows[windows.rows < first - windows.ahead[-1]]
     if not len(train):
-        raise UnrollError(f"{dataset.name}: there are too few windows before the first origin to validate by; add rows")
+        before, ahead = f"{len(windows)} windows before the first origin", windows.ahead[-1] + windows.step
+        cure = "add rows, or the series anew with a smaller --horizon"
+        raise UnrollError(f"{dataset.name}: {before} are too few to validate by, with a value {ahead} rows on; {cure}")
     validation = replace(windows, rows=windows.rows[windows.rows >= first])
     splits = {"train": replace(windows, rows=train), "validation": validation, "test": validation}
     return replace(dataset, splits={**splits}, scored=("validation",))

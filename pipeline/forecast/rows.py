@@ -142,7 +142,7 @@ def histories(
     table, by_series, gaps = _aligned(question, table, name), {}, False
     for series_id, every in row_table.by_series(table, questions).items():
         own = _measured(question, every)
-        cells = table.only(table.series_id == series_id) if series_id else table
+        cells = table if table.series_id is None else table.only(np.equal(table.series_id, series_id))
         gaps = gaps or bool(np.isnan(_measured(question, cells).values).any())
         beforehand = _beforehand(question, own, every, plan, progress) if plan is not None else None
         if question.fitted.slip:

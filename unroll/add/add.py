@@ -71,8 +71,8 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: 
     except UnusableSeriesError as error:
         if error.every:
             raise UnrollError(f"{files[0].name}: none of the series can be used ({error.why}); add rows") from None
-        print(printable(f"left out  {len(error.names)} of {len(profile.series)} series: {error.why}"), flush=True)
-        text, experiments, prepared = tried(replace(proposal, leave_out=error.names))
+        print(printable(f"left out  {len(error.reasons)} of {len(profile.series)} series: {error.why}"), flush=True)
+        text, experiments, prepared = tried(replace(proposal, leave_out=[*error.reasons]))
     write_text(workspace.params, text)
     count = len(backtest.windows(prepared))
     lost = prepared.facts.get("windows lost to gaps", 0)
@@ -111,8 +111,7 @@ def _tried(
     try:
         with progress.files() as shown:
             prepared: Dataset = registry.preparation(after, name)(name, folder, shown)
-        first, *_ = backtest.folds(prepared, after.forecast(name))
-        backtest.with_validation(prepared, first.train)
+        backtest.folds(prepared, after.forecast(name))
     except UnusableSeriesError as error:
         if why := profile.reasons.get("series_id"):
             told = f"its series are told apart by {profile.series_id!r}; {why}"
@@ -121,9 +120,9 @@ def _tried(
     except ValueError as error:
         raise UnrollError(f"{error}; pass other values of --horizon, --lookback or --step") from None
     except UnrollError as error:
-        smallest = replace(proposal, horizon=1, lookback=1)
+        smallest, again = replace(proposal, horizon=1, lookback=1), partial(_tried, workspace, name, section, pattern)
         why = str(error).replace(f"; see datasets.{name}.preparation", "").removesuffix("; add rows")
-        if proposal != smallest and _works(partial(_tried, workspace, name, section, pattern, folder, profile), smallest):
+        if proposal != smallest and _works(partial(again, folder, profile), smallest):
             cure = "pass a smaller --horizon or --lookback"
         elif profile.length < least:
             cure = f"the file has {profile.length:,} rows, and about {least:,} are needed; add rows"

@@ -130,26 +130,13 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
     if target is None:
         target, why = likely_target(profile)
         reasons = {"target": why} if len(profile.targets) > 1 else {}
-    slots = row_calendar.slots_per_day(profile.calendar, freq)
     if step is None:
         step = HOUR // freq if freq < HOUR // 2 and HOUR % freq == 0 else 1
-        while any(count % step for count in slots):  # a step leads to the same times of each day
+        while any(count % step for count in row_calendar.slots_per_day(profile.calendar, freq)):  # else times drift
             step -= 1
         if step > 1:
             reasons["step"] = "a timestep is an hour; 1 takes every row, for longer"
-    timestep = freq * step
-    day = DAY // timestep if DAY % timestep == 0 else 0
-    week = 7 * day
-    if slots:
-        day, week = max(slots) // step, sum(slots) // step
-    year, cycles = 52 if timestep == 7 * DAY else 0, [cycle for cycle in (day, week) if cycle > 1]
-    if slots and len({*slots}) > 1:  # then no day repeats at a distance
-        cycles = [week]
-    if isinstance(profile.calendar, str):
-        months = profile.calendar != "business"
-        year, day, cycles = 12 // (timestep // DAY) if months else 0, 0, [] if months else [5]
-    year = year if year in LEAST else 0
-    cycles = [year] if year else cycles
+    day, week, year, cycles = _repeating(profile, step)
     longest = max(2, int(profile.length * PART) // step)
     if year:
         longest = max(longest, min(LEAST[year] * year, int(profile.length * MOST)))
@@ -177,6 +164,24 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
         reasons["lookback"] = f"rows; proposed: {why}"
     history = 0 if not year or profile.gaps or profile.series_id else HISTORY[year] * year
     return Proposal(target, step, horizon, lookback, day, cycles, history, [*wanted.future], wanted.holidays, reasons)
+
+
+def _repeating(profile: FileProfile, step: int) -> tuple[int, int, int, list[int]]:
+    """Timesteps of a day, a week and a year, 0 where that is no whole number or no cycle to see; and all cycles."""
+    timestep, slots = profile.freq * step, row_calendar.slots_per_day(profile.calendar, profile.freq)
+    if profile.calendar == "business":
+        return 0, 0, 0, [5]
+    if isinstance(profile.calendar, str):
+        year = 12 // (timestep // DAY)
+        return (0, 0, year, [year]) if year in LEAST else (0, 0, 0, [])
+    if timestep == 7 * DAY:
+        return 0, 0, 52, [52]
+    day = DAY // timestep if DAY % timestep == 0 else 0
+    week = 7 * day
+    if slots:
+        day, week = max(slots) // step, sum(slots) // step
+    repeating = [day, week] if len({*slots}) < 2 else [week]  # of unequal days none repeats at a distance
+    return day, week, 0, [cycle for cycle in repeating if cycle > 1]
 
 
 def entries(
@@ -241,6 +246,7 @@ def entries(
         "stride": "rows from one window to the next that models learn from",
         "spacing": "seconds from row to row",
         "until": "later rows are for the refit alone; `unroll renew NAME` moves this on",
+        **({"rows": "the times of the week at which there are rows"} if isinstance(cleaning.rows, dict) else {}),
         **profile.reasons,
         **proposal.reasons,
     }

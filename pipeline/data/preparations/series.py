@@ -92,16 +92,7 @@ def prepare(
     _require_effect(csv, cleaning, windows, where)
     if windows.lookback % step:  # before a step of any size makes room for rows that no window can have
         raise ValueError(f"`lookback` must be a multiple of `step`. Received: {windows.lookback}, {step}")
-    table = row_table.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
-    if cleaning.until:
-        table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
-    table = series.on_calendar(table, csv, cleaning)
-    if windows.partial:  # a target that is measured from some day on, and to some day, has no rows before and after
-        measured = table.timestamps[~np.isnan(table.values[:, table.columns.index(csv.target)])]
-        if len(measured) and not csv.series_id:
-            table = table.only(table.timestamps >= measured.min())
-        if len(measured):
-            table = table.only(table.timestamps <= measured.max())
+    table = _table(raw, csv, cleaning, windows, where, progress)
     every = {
         series_id: series.rows_of(own, csv, cleaning, windows) if corrected else series.as_they_are(own, None)
         for series_id, own in row_table.by_series(table).items()
@@ -116,27 +107,21 @@ def prepare(
     for number, (series_id, rows) in enumerate(every.items()):
         try:
             statistics[series_id] = _statistics(rows, borders[0], column, windows.lag)
-            if not corrected:
-                examples = series.document_rows(count, *borders, windows, batch_size)
-            else:
-                examples, gone = series.corrected_rows(rows.series, *borders, windows, freq=freq, target=column)
-                lost.update(rows.lost)
-                lost.update(gone)
+            examples, gone = _examples(rows, borders, windows, freq, column, batch_size, corrected=corrected)
             if validation is None:
                 del examples["validation"]
             _require_room(examples, rows, windows, borders)
         except UnrollError as error:
-            border = row_calendar.stamps(first.series.timestamps[[borders[0]]], cleaning, csv.time_zone)[0]
-            reasons[series_id] = _lacking(rows, column, windows, borders[0], shown(border)) or str(error)
             if series_id == ALONE:
                 raise UnrollError(f"{raw / csv.file}: {error}; see {where}") from None
+            border = row_calendar.stamps(first.series.timestamps[[borders[0]]], cleaning, csv.time_zone)[0]
+            reasons[series_id] = _lacking(rows, column, windows, borders[0], shown(border)) or str(error)
             continue
+        lost.update(gone)
         for split, own in examples.items():
             chosen[split].append(own + number * count)
     if reasons:
-        why = "; ".join(f"{series_id}: {reason}" for series_id, reason in reasons.items())
-        text = f"{raw / csv.file}: {len(reasons)} of {len(every)} series cannot be used ({why}); see {where}.csv.leave_out"
-        raise UnusableSeriesError(text, why, [*reasons], every=len(reasons) == len(every))
+        raise UnusableSeriesError(str(raw / csv.file), reasons, len(every), f"{where}.csv.leave_out")
     fitted = Fitted(
         csv=csv,
         cleaning=cleaning.model_copy(update={"spacing": freq}),
@@ -190,6 +175,40 @@ def _require_effect(csv: CsvFormat, cleaning: Cleaning, windows: Windowing, wher
     if csv.series_id and (cleaning.measured or windows.future):
         idle = "cleaning.measured" if cleaning.measured else "windows.future"
         raise UsageError(f"params.yaml: {where}.{idle} has no effect on several series; take it out")
+
+
+def _table(
+    raw: Path, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str, progress: "Progress"
+) -> row_table.RowTable:
+    """The rows that count, an even distance apart."""
+    table = row_table.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
+    if cleaning.until:
+        table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
+    table = series.on_calendar(table, csv, cleaning)
+    if windows.partial:  # a target that is measured from some day on, and to some day, has no rows before and after
+        measured = table.timestamps[~np.isnan(table.values[:, table.columns.index(csv.target)])]
+        if len(measured) and not csv.series_id:
+            table = table.only(table.timestamps >= measured.min())
+        if len(measured):
+            table = table.only(table.timestamps <= measured.max())
+    return table
+
+
+def _examples(
+    rows: Measured,
+    borders: tuple[int, int],
+    windows: Windowing,
+    freq: int,
+    target: int,
+    batch_size: int | None,
+    *,
+    corrected: bool,
+) -> tuple[series.Rows, dict[str, int]]:
+    """The rows of each split's examples in one series, and what was filled and lost: words -> count."""
+    if not corrected:
+        return series.document_rows(len(rows.series.values), *borders, windows, batch_size), {}
+    examples, gone = series.corrected_rows(rows.series, *borders, windows, freq=freq, target=target)
+    return examples, rows.lost | gone
 
 
 def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statistics:

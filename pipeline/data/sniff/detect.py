@@ -77,9 +77,9 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     utc = timestamps.parse(timestamps.joined(head, stamp), detected["stamp_format"].value)[1]
     moments, zone = _in_utc(moments, overrides.time_zone, utc=utc)
     detected |= zone
-    calendar, regular, zone = _calendar(moments, detected["time_zone"], utc=utc)
-    detected["time_zone"] = zone
-    ordered = row_calendar.numbered(timestamps.distinct(moments), calendar, zone.value)
+    calendar, regular, detected["time_zone"] = _calendar(moments, zone["time_zone"], utc=utc)
+    clock = detected["time_zone"].value
+    ordered = row_calendar.numbered(timestamps.distinct(moments), calendar, clock)
     outside, ordered = int(np.isnat(ordered).sum()), timestamps.distinct(ordered[~np.isnat(ordered)])
     steps = _even_steps(ordered, regular, stamp)
     options = {option: entry.value for option, entry in detected.items() if option != "series_id"}
@@ -92,8 +92,8 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
         rows=len(moments),
         repeated=regular.repeated,
         unsorted=unsorted,
-        first=row_calendar.stamps(ordered[:1], calendar, zone.value)[0],
-        last=row_calendar.stamps(ordered[-1:], calendar, zone.value)[0],
+        first=row_calendar.stamps(ordered[:1], calendar, clock)[0],
+        last=row_calendar.stamps(ordered[-1:], calendar, clock)[0],
         gaps=Counter((steps[steps > 1] - 1).tolist()),
         head=numbers,
         reasons={option: entry.why for option, entry in detected.items() if entry.why},

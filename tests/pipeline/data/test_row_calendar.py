@@ -99,7 +99,10 @@ OPEN = {
         HOURS[(HOURS.hour == 0) & HOURS.day_of_week.isin([1, 3])],
         {"Tue": "00:00", "Thu": "00:00"},
     ),
-    "the close of business days": (HOURS[(HOURS.hour == 16) & (HOURS.day_of_week < 5)], dict.fromkeys(WEEK[:5], "16:00")),
+    "the close of business days": (
+        HOURS[(HOURS.hour == 16) & (HOURS.day_of_week < 5)],
+        dict.fromkeys(WEEK[:5], "16:00"),
+    ),
 }
 
 
@@ -107,11 +110,11 @@ OPEN = {
 def test_after_closing_time_comes_the_next_opening(name, tmp_path):
     stamps, rows = OPEN[name]
     known, ahead = stamps[:-6], stamps[-6:].to_numpy("datetime64[ms]")
-    missing = known[[*range(0, 20), *range(21, len(known))]] if len(known) > 100 else known
+    missing = known[[*range(20), *range(21, len(known))]] if len(known) > 100 else known
     found, following = after(missing, 6)
     assert found == rows
     np.testing.assert_array_equal(following, ahead)
-    write({"rows": found}, tmp_path / "params.yaml")
+    write({"rows": found, "spacing": 3600}, tmp_path / "params.yaml")
     assert checked(Cleaning, read(tmp_path / "params.yaml")).rows == rows
 
 
@@ -165,7 +168,12 @@ def test_models_see_a_day_of_opening_hours_as_one_cycle():
     assert row_calendar.slots_per_day(cleaning.rows, 3600) == [4]
 
 
-@pytest.mark.parametrize("rows", [{}, {"Mon": "7-17"}, {"Mon": "07:00-24:00"}, {"Mo": "07:00"}, "month, day 30", "week"])
+WRONG = [{}, {"Mon": "7-17"}, {"Mon": "07:00-24:00"}, {"Mo": "07:00"}, "month, day 30", "week"]
+
+
+@pytest.mark.parametrize("rows", WRONG)
 def test_rows_that_say_nothing_are_refused(rows):
     with pytest.raises(ValueError, match="rows"):
         checked(Cleaning, {"rows": rows, "spacing": 3600})
+    with pytest.raises(ValueError, match="must have `spacing`, seconds from row to row, beside hours in `rows`"):
+        checked(Cleaning, {"rows": {"Mon": "07:00"}})
