@@ -1,19 +1,19 @@
-"""Files of rows, CSV or Parquet, as data frames: a chunk at a time, so that memory does not grow with the file."""
+"""Files of rows, CSV or Parquet, as data frames."""
 
 import contextlib
 import csv
 import itertools
-import os
 import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.data import notations
 from pipeline.data.examples import Array
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from pipeline.data.download import Progress
 
-CHUNK, BLOCK = 250_000, 2**23
-"""Rows or bytes at a time; bounds memory, changes no value."""
+CHUNK = 100_000
+"""Rows from one report of progress to the next; changes no value."""
 
 PLAIN = re.compile(r"(dict\w+<values=|large_)*(bool|u?int|(half)?float|double|decimal|string|date|time|duration|null)")
 """Arrow's types of a Parquet file's columns that hold numbers, words or times."""
@@ -36,141 +36,118 @@ def no_progress(_file: str, _done: int, _total: int | None) -> None:
 
 @dataclass(frozen=True)
 class RowFile:
-    """A file of rows, and where params.yaml describes it."""
+    """A file of rows, or a table in memory.
+
+    Attributes:
+        path: of the file; of a table what it is called.
+        form: how it is written.
+        where: the place in params.yaml that says so.
+        table: rows in memory. Their numbers are numbers, whatever the form says.
+    """
 
     path: Path
     form: CsvFormat
     where: str
+    table: "pd.DataFrame | None" = None
 
     @property
-    def parquet(self) -> bool:
-        """Whether it is a Parquet file: those begin so."""
+    def typed(self) -> bool:
+        """Whether its cells have types, as those of a Parquet file."""
+        if self.table is not None:
+            return True
         with self.path.open("rb") as file:
             return file.read(4) == b"PAR1"
 
     def header(self) -> list[str]:
-        """The names of all columns."""
-        with self._whole():
-            if self.parquet:
-                return list(self._parquet().schema_arrow.names)
-            return [str(column) for column in next(self._csv(no_progress, nrows=0)).columns]
+        """Return the names of all columns."""
+        return list(self._read(no_progress, empty=True).columns)
 
-    def chunks(self, progress: "Progress") -> Iterator["pd.DataFrame"]:
-        """All rows, some at a time: those of a CSV file as text, "" where one is too short, of Parquet as they are."""
-        if not self.parquet:
-            yield from self._text(progress)
-            return
-        done, size = 0, self.path.stat().st_size
-        with self._whole():
-            table = self._parquet()
-            fields = [field for field in table.schema_arrow if field.name not in self.form.drop]
-            if odd := [field for field in fields if not PLAIN.match(str(field.type))]:
-                what = f"column {odd[0].name!r} holds {odd[0].type!s:.80}"
-                raise UnrollError(f"{self.path}: {what}; save it as numbers, text or times, or leave it out")
-            for batch in table.iter_batches(batch_size=CHUNK, columns=[field.name for field in fields]):
-                batch.validate(full=True)  # of text, too: pandas decodes it when it is used
-                yield batch.to_pandas(ignore_metadata=True)
-                done += len(batch)
-                progress(self.path.name, size * done // max(done, table.metadata.num_rows), size)
+    def rows(self, progress: "Progress") -> "pd.DataFrame":
+        """Return all rows: of a CSV file as text, "" where one is too short, of Parquet as they are.
 
-    def _text(self, progress: "Progress") -> Iterator["pd.DataFrame"]:
-        """All rows: by Arrow, which is ten times as fast, and from the first row that it refuses on by pandas."""
-        import pyarrow as pa
+        Raises:
+            UnrollError: the file is damaged, of another encoding, or not regular.
+        """
+        return self._read(progress, empty=False)
 
-        done = 0
-        with contextlib.suppress(pa.ArrowException, UnicodeError, LookupError):
-            for frame in self._arrow(progress):
-                yield frame
-                done += len(frame)
-            return
-        with self._whole():
-            for frame in self._csv(progress, chunksize=CHUNK, dtype=str, keep_default_na=False):
-                seen, done = min(done, len(frame)), max(0, done - len(frame))
-                if len(frame) > seen:
-                    yield frame.iloc[seen:].fillna("")
+    def _read(self, progress: "Progress", *, empty: bool) -> "pd.DataFrame":
+        import pandas as pd
 
-    def _arrow(self, progress: "Progress") -> Iterator["pd.DataFrame"]:
-        """The rows as pandas reads them, until pyarrow.ArrowInvalid; only a quote left open at the end passes here."""
-        import pyarrow as pa
-        from pyarrow import csv as arrow
-
-        form, names = self.form, self.header()
-        if form.delimiter == " ":
-            raise pa.ArrowInvalid
-        lines = {"skip_rows": form.skip, "skip_rows_after_names": form.units_rows, "column_names": form.names}
-        with self.path.open("rb") as file:
-            reader = arrow.open_csv(
-                file,
-                arrow.ReadOptions(use_threads=False, block_size=BLOCK, encoding=form.encoding, **lines),
-                arrow.ParseOptions(delimiter=form.delimiter, newlines_in_values=True),
-                arrow.ConvertOptions(column_types=dict.fromkeys([*names, ""], pa.string()), strings_can_be_null=False),
-            )
-            if [name or f"Unnamed: {index}" for index, name in enumerate(reader.schema.names)] != names:
-                raise pa.ArrowInvalid
-            for batch in reader:
-                yield batch.rename_columns(names).to_pandas()
-                progress(self.path.name, file.tell(), self.path.stat().st_size)
-
-    @contextlib.contextmanager
-    def _whole(self) -> Iterator[None]:
-        """Around all that reads: what is raised of a damaged file becomes one line."""
+        if self.table is not None:
+            return self.table.set_axis(self._names(self.table.columns), axis=1)
+        read = self._parquet if self.typed else self._csv
         try:
-            yield
+            with warnings.catch_warnings(), self.path.open("rb") as file:
+                warnings.simplefilter("error", pd.errors.ParserWarning)
+                frame = pd.concat([*read(file, progress, empty=empty)], ignore_index=True)
+                return frame.set_axis(self._names(frame.columns), axis=1)
+        except UnicodeError as error:
+            cure = f"set {f'{self.where}.' if self.where else '--'}encoding, such as latin-1"
+            raise UnrollError(
+                f"{self.path} is not {self.form.encoding} text ({one_line(str(error))}); {cure}"
+            ) from None
+        except LookupError:
+            raise UsageError(
+                f"params.yaml: {self.where}.encoding is unknown. Received: {self.form.encoding!r}"
+            ) from None
+        except pd.errors.EmptyDataError:
+            raise UnrollError(f"{self.path} is empty; it needs a header and rows") from None
         except (UnrollError, MemoryError):
             raise
         except Exception as error:
             if getattr(error, "errno", None) is not None:  # the disk's
                 raise
-            kind, text = "Parquet" if self.parquet else "CSV", one_line(str(error))
-            raise UnrollError(f"{self.path} is no whole {kind} file ({text:.160}); save it again") from None
+            what = "is no whole Parquet file" if self.typed else "is not a regular CSV file"
+            text = one_line(str(error)).removeprefix("Error tokenizing data. C error: ")
+            raise UnrollError(f"{self.path} {what} ({text:.160}); correct the file, or save it again") from None
 
-    def _parquet(self) -> Any:
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        table = parquet.ParquetFile(pa.OSFile(os.fsencode(self.path)))  # a path as text must be UTF-8 there
-        self._distinct(table.schema_arrow.names)
-        return table
-
-    def _distinct(self, names: list[str]) -> list[str]:
-        if twice := [name for name, count in Counter(names).items() if count > 1]:
+    def _names(self, names: Iterable[Any]) -> list[str]:
+        """Return names in one line, without blanks around them. Raises UnrollError if one stands twice."""
+        cleaned = [" ".join(str(name).split()) for name in names]
+        if twice := [name for name, count in Counter(cleaned).items() if count > 1]:
             raise UnrollError(f"{self.path} has two columns {twice[0]!r}; rename or remove one of them")
-        return names
+        return cleaned
 
-    def _csv(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:
-        """What `pandas.read_csv` gives; a file that cannot be read at all gives one line."""
+    def _csv(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator["pd.DataFrame"]:
         import pandas as pd
 
         form = self.form
         units = range(form.skip + 1, form.skip + 1 + form.units_rows)
-        options |= {"sep": r"\s+" if form.delimiter == " " else form.delimiter, "encoding": form.encoding}
+        options = {"sep": r"\s+" if form.delimiter == " " else form.delimiter, "encoding": form.encoding}
         options |= {"skiprows": [*range(form.skip), *units] if units else form.skip}
         options |= {"header": None, "names": list(form.names)} if form.names else {}
-        try:
-            with self.path.open("rb") as file:
-                frames = pd.read_csv(file, index_col=False, **options)
-                frames = frames if "chunksize" in options else iter([frames])
-                while True:
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("error", pd.errors.ParserWarning)
-                        chunk = next(frames, None)
-                    if chunk is None:
-                        return
-                    yield chunk
-                    progress(self.path.name, file.tell(), self.path.stat().st_size)
-        except UnicodeError as error:
-            cure = f"set {f'{self.where}.' if self.where else '--'}encoding, such as latin-1"
-            raise UnrollError(f"{self.path} is not {form.encoding} text ({one_line(str(error))}); {cure}") from None
-        except LookupError:
-            raise UsageError(f"params.yaml: {self.where}.encoding is unknown. Received: {form.encoding!r}") from None
-        except pd.errors.EmptyDataError:
-            raise UnrollError(f"{self.path} is empty; it needs a header and rows") from None
-        except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-            text = one_line(str(error)).removeprefix("Error tokenizing data. C error: ")
-            raise UnrollError(f"{self.path} is not a regular CSV file ({text:.160}); correct the file") from None
+        options |= {"index_col": False, "dtype": str, "keep_default_na": False, "chunksize": CHUNK}
+        with pd.read_csv(file, **options) as reader:
+            yield reader.read(0)
+            for frame in () if empty else reader:
+                yield frame.fillna("")
+                progress(self.path.name, file.tell(), self.path.stat().st_size)
+
+    def _parquet(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator["pd.DataFrame"]:
+        """Give the rows without the dropped columns, and at least one frame."""
+        from pyarrow import parquet
+
+        table = parquet.ParquetFile(file)
+        self._names(table.schema_arrow.names)
+        fields = [field for field in table.schema_arrow if field.name not in self.form.drop]
+        if odd := [field for field in fields if not PLAIN.match(str(field.type))]:
+            what = f"column {odd[0].name!r} holds {odd[0].type!s:.80}"
+            raise UnrollError(f"{self.path}: {what}; save it as numbers, text or times, or leave it out")
+        names = [field.name for field in fields]
+        if empty or not table.metadata.num_rows:
+            yield table.schema_arrow.empty_table().to_pandas(ignore_metadata=True)
+            return
+        for batch in table.iter_batches(batch_size=CHUNK, columns=names):
+            batch.validate(full=True)  # of text, too: pandas decodes it when it is used
+            yield batch.to_pandas(ignore_metadata=True)
+            progress(self.path.name, file.tell(), self.path.stat().st_size)
+
+    def place(self, row: int) -> str:
+        """Return where the data row `row`, counted from 0, stands, in words."""
+        return f"row {row} (from 0)" if self.typed else f"line {self.line(row)}"
 
     def line(self, row: int) -> int:
-        """The line, counted from 1, on which the data row `row`, counted from 0, ends."""
+        """Return the line, counted from 1, on which the data row `row`, counted from 0, ends."""
         form = self.form
         row += 0 if form.names else 1 + form.units_rows
         with contextlib.suppress(csv.Error), self.path.open(encoding=form.encoding) as text:  # of fields too long
@@ -178,26 +155,6 @@ class RowFile:
             ends = (reader.line_num for record in reader if len(record) > 1 or any(map(str.strip, record)))
             return form.skip + next(itertools.islice(ends, row, None), row + 1)
         return form.skip + row + 1
-
-
-@dataclass(frozen=True)
-class RowFrame(RowFile):
-    """Rows that are in memory; `path` is what they are called. Their numbers are numbers, whatever the form says."""
-
-    frame: "pd.DataFrame"
-
-    @property
-    def parquet(self) -> bool:
-        """They have types, as a Parquet file's have."""
-        return True
-
-    def header(self) -> list[str]:
-        """The names of all columns."""
-        return self._distinct(list(map(str, self.frame.columns)))
-
-    def chunks(self, progress: "Progress") -> Iterator["pd.DataFrame"]:  # noqa: ARG002 - as a file's
-        """All rows at once."""
-        yield self.frame
 
 
 def require_same(files: Sequence[RowFile], columns: Iterable[str]) -> None:
@@ -216,21 +173,31 @@ def blank(frame: "pd.DataFrame", stamp: Sequence[str]) -> Array:
     return rows
 
 
-def numbers(cells: "pd.Series[Any]", form: CsvFormat) -> Array:
-    """(rows,) float64 of cells of text or of numbers, NaN where a cell is no number."""
-    import pandas as pd
-    import pyarrow as pa
-    from pyarrow import compute
+def numbers(cells: "pd.Series[Any]", form: CsvFormat, *, typed: bool = False) -> Array:
+    """Return (rows,) float64 of cells of text or of numbers, NaN where a cell is no number.
 
+    Texts of a `typed` file have points as decimal marks, whatever the form says.
+    """
+    import pandas as pd
+
+    if typed:
+        form = CsvFormat()
     if pd.api.types.is_numeric_dtype(cells.dtype):
-        return np.asarray(cells.to_numpy(np.float64, na_value=np.nan))
-    cells = cells.astype("str")
+        return cells.to_numpy(np.float64, na_value=np.nan)
+    texts = cells.astype("str").reset_index(drop=True)
+    values = _floats(texts, form)
+    failed = texts[values.isna() & (texts != "")]
+    plain = failed.map(lambda text: notations.plain_number(text)[0])
+    values.update(_floats(plain[plain != failed], form))
+    return values.to_numpy()
+
+
+def _floats(texts: "pd.Series[str]", form: CsvFormat) -> "pd.Series[float]":
+    """Return numbers with the marks of a file, NaN where a text is none."""
+    import pandas as pd
+
     if form.thousands:
-        cells = cells.str.replace(form.thousands, "", regex=False)
+        texts = texts.str.replace(notations.ungrouped(form.thousands), "", regex=True)
     if form.decimal != ".":  # a point is then no mark of a number, as for pandas
-        cells = cells.str.replace(".", "?", regex=False).str.replace(form.decimal, ".", regex=False)
-    with contextlib.suppress(pa.ArrowInvalid):  # ten times as fast, unless there are words or spaces
-        texts = pa.array(cells)
-        full = compute.if_else(compute.equal(texts, ""), pa.scalar(None, texts.type), texts)
-        return np.asarray(full.cast(pa.float64()).to_numpy(zero_copy_only=False))
-    return np.asarray(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan))
+        texts = texts.str.replace(".", "?", regex=False).str.replace(form.decimal, ".", regex=False)
+    return pd.to_numeric(texts, errors="coerce").astype(np.float64)

@@ -1,7 +1,4 @@
-"""Reads files of rows with timestamps into arrays; an error names the cell that is wrong.
-
-Files are read in chunks whose cells become numbers at once, so that little more memory is used than for the result.
-"""
+"""Reads files of rows with timestamps into arrays; an error names the cell that is wrong."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
@@ -18,8 +16,6 @@ from pipeline.data.series_options import ALONE, CsvFormat
 from pipeline.errors import UnrollError, UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pipeline.data.download import Progress
 
 MOST_WORDS = 50
@@ -75,29 +71,31 @@ def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress
 
 def read_files(files: Sequence[RowFile], progress: "Progress" = no_progress) -> RowTable:
     """As `read`, from files that exist."""
-    import pandas as pd
-
-    columns, form, utc = _columns(files), files[0].form, False
-    stamps, values, words = list[Array](), list[Array](), list[pd.DataFrame]()
+    form = files[0].form
+    columns = _columns(files)
+    utc = False
+    stamps = list[Array]()
+    values = list[Array]()
+    words = list[pd.DataFrame]()
     for file in files:
-        row, count = 0, 0
-        for frame in file.chunks(progress):
-            cells = values_of(file, frame, columns, row)
-            rows = np.arange(row, row + len(frame))
-            row += len(frame)
-            if form.missing is not None and "" in form.missing and (empty := blank(frame, form.stamp)).any():
-                cells, frame, rows = cells[~empty], frame[~empty], rows[~empty]  # noqa: PLW2901
-            chunk, utc = _timestamps(file, frame, rows)
-            count += len(chunk)
-            stamps.append(chunk)
-            values.append(cells)
-            text = frame[form.words]
-            words.append(text.mask(text.isin([*(form.missing or ()), ""])).astype("str").astype("category"))
-        if not count:
+        frame = file.rows(progress).reset_index(drop=True)
+        if form.missing is not None and "" in form.missing:
+            frame = frame[~blank(frame, form.stamp)]
+        if not len(frame):
             raise UnrollError(f"{file.path} holds a header and no rows; it needs rows")
-    blocks, series_id = [np.concatenate(values)], None
+        values.append(values_of(file, frame, columns))
+        stamp, utc = _timestamps(file, frame)
+        stamps.append(stamp)
+        text = frame[form.words]
+        words.append(text.mask(text.isin([*(form.missing or ()), ""])).astype("str"))
+    blocks = [np.concatenate(values)]
+    series_id = None
     for column in form.words:
-        codes, names = _categories((frame[column] for frame in words), column, files[0].where)
+        codes, found = pd.factorize(pd.concat([frame[column] for frame in words]), sort=True)
+        names = [str(word) for word in found]
+        if len(names) > MOST_WORDS:
+            what = f"column {column!r} holds {len(names)} words, more than {MOST_WORDS}"
+            raise UsageError(f"params.yaml: {files[0].where}.categories: {what}; leave it out with drop")
         if column == form.series_id:
             series_id = np.array([*names, ""], object)[codes]
         else:
@@ -118,7 +116,8 @@ def by_series(table: RowTable, names: Iterable[str] = ()) -> dict[str, RowTable]
     """
     if table.series_id is None:
         return {ALONE: table}
-    index, tables = timestamps.distinct(table.timestamps), {}
+    index = timestamps.distinct(table.timestamps)
+    tables = {}
     for name in names or sorted({*table.series_id} - {""}):
         rows = np.flatnonzero(table.series_id == name)
         stamps, first = timestamps.first_rows(table.timestamps[rows])
@@ -149,70 +148,45 @@ def _columns(files: Sequence[RowFile]) -> list[str]:
     return columns
 
 
-def _timestamps(file: RowFile, frame: "pd.DataFrame", rows: Array) -> tuple[Array, bool]:
-    """As `timestamps.parse`, for a chunk; `rows` are its row numbers after the header, for error messages."""
-    import pandas as pd
-
-    form, cells = file.form, timestamps.joined(frame, file.form.stamp)
+def _timestamps(file: RowFile, frame: pd.DataFrame) -> tuple[Array, bool]:
+    """Parse the timestamps as `timestamps.parse` does. The frame's index counts the rows after the header."""
+    form = file.form
+    cells = timestamps.joined(frame, form.stamp)
     try:
-        stamps, utc = timestamps.parse(cells, form.stamp_format)
+        stamps, utc = timestamps.parse(cells, form.stamp_format, form.first_year)
     except (ValueError, re.error) as error:
         raise UsageError(f"params.yaml: {file.where}.stamp_format: {error}. Received: {form.stamp_format!r}") from None
-    if (bad := np.isnat(stamps)).any():
+    if (bad := timestamps.wrong(stamps)).any():
         cell = cells.iloc[int(bad.argmax())]
         text = "nothing" if pd.isna(cell) or cell == "" else f"{cell!r:.60}"
         raise UnrollError(
-            f"{file.path}, {_place(file, int(rows[bad.argmax()]))}: column {' '.join(form.stamp)!r} holds "
+            f"{file.path}, {file.place(frame.index[bad.argmax()])}: column {' '.join(form.stamp)!r} holds "
             f"{text}, not a stamp of the form {form.stamp_format!r}; correct the file or {file.where}.stamp_format"
         )
     return stamps, utc
 
 
-def _categories(chunks: "Iterable[pd.Series[str]]", column: str, where: str) -> tuple[Array, list[str]]:
-    """(rows,) the category code of each cell, -1 for none, and the categories, sorted."""
-    from pandas.api.types import union_categoricals
-
-    categorical = union_categoricals([*chunks], sort_categories=True)
-    words = [str(word) for word in categorical.categories]
-    if len(words) > MOST_WORDS:
-        raise UsageError(
-            f"params.yaml: {where}.categories: column {column!r} holds {len(words)} words, more than "
-            f"{MOST_WORDS}; leave it out with drop"
-        )
-    return np.asarray(categorical.codes), words
-
-
-def values_of(file: RowFile, frame: "pd.DataFrame", columns: Sequence[str], before: int = 0) -> Array:
-    """(rows, columns) float64 of a chunk that begins `before` rows after the header, NaN where a value is missing.
+def values_of(file: RowFile, frame: pd.DataFrame, columns: Sequence[str]) -> Array:
+    """Return (rows, columns) float64, NaN where a value is missing. The frame's index counts the rows after the header.
 
     Raises:
         UnrollError: a cell is neither a finite number nor one of `missing`.
     """
-    import pandas as pd
-
-    missing = file.form.missing
-    form = file.form.model_copy(update={"decimal": ".", "thousands": None}) if file.parquet else file.form
-    sentinels = pd.to_numeric(pd.Series(missing or [], dtype=object), errors="coerce").dropna().to_numpy(np.float64)
+    form = file.form
+    missing = [word.strip() for word in form.missing or ()]
     values = np.empty((len(frame), len(columns)))
     for index, column in enumerate(columns):
-        values[:, index] = numbers(frame[column], form)
-        invalid = np.flatnonzero(~np.isfinite(values[:, index]))
-        if len(invalid):
-            cells = frame[column].iloc[invalid]
-            texts = cells.astype("str").str.strip()
-            bad = ~((cells.isna() & (missing is not None)) | texts.isin(missing or ())).to_numpy(bool)
-            if bad.any():
-                row, text = before + int(invalid[bad][0]), texts[bad].iloc[0]
-                holds = f"{text!r:.60}, not a finite number" if isinstance(text, str) and text else "no value"
-                raise UnrollError(
-                    f"{file.path}, {_place(file, row)}: column {column!r} holds {holds}; correct the file, say what "
-                    f"means no value with {file.where}.missing, or leave the column out with {file.where}.drop"
-                )
-            values[invalid, index] = np.nan
-        if len(sentinels):
-            values[np.isin(values[:, index], sentinels), index] = np.nan
+        values[:, index] = numbers(frame[column], form, typed=file.typed)
+        others = frame[column][~np.isfinite(values[:, index])]
+        texts = others.astype("str").str.strip()
+        bad = ~texts.isin(missing) & (others.notna() | (form.missing is None))
+        if bad.any():
+            text = texts[bad].iloc[0]
+            holds = f"{text!r:.60}, not a finite number" if isinstance(text, str) and text else "no value"
+            raise UnrollError(
+                f"{file.path}, {file.place(bad.idxmax())}: column {column!r} holds {holds}; correct the file, say what "
+                f"means no value with {file.where}.missing, or leave the column out with {file.where}.drop"
+            )
+    sentinels = numbers(pd.Series(missing, dtype="str"), CsvFormat())
+    values[~np.isfinite(values) | np.isin(values, sentinels[np.isfinite(sentinels)])] = np.nan
     return values
-
-
-def _place(file: RowFile, row: int) -> str:
-    return f"row {row} (from 0)" if file.parquet else f"line {file.line(row)}"

@@ -38,7 +38,9 @@ class CsvFormat(Strict):
         file: its name, or a pattern such as "station_*.csv" for several of one form.
         stamp: the column of times; or several, which `stamp_format` has with a space between.
         target: the column to forecast.
-        stamp_format: as `strptime` takes it, "ISO8601", or "unix" or "unix_ms" since 1970.
+        stamp_format: as `strptime` takes it, with `%q` for a quarter and `%G` with `%V` for a week; "ISO8601"; "unix",
+            "unix_ms", "unix_us" or "unix_ns" since 1970; or "excel", days since 30 December 1899.
+        first_year: the first of the hundred years that the two digits of `%y` stand for; by default 1969.
         time_zone: such as "Europe/Berlin", if stamps are read from a clock that keeps daylight saving. Rows are then in
             the order of UTC, and the calendar's hours are that clock's.
         ends: whether stamps tell the end of what was measured; with a time zone.
@@ -58,6 +60,7 @@ class CsvFormat(Strict):
     )
     target: str = ""
     stamp_format: str = "ISO8601"
+    first_year: Annotated[int, pydantic.Field(ge=0, le=9900)] | None = None
     time_zone: str | None = None
     ends: bool = False
     drop: list[str] = pydantic.Field(default=[])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from pipeline.data import notations
 from pipeline.data.examples import Array
 from pipeline.errors import UsageError
 
@@ -15,8 +16,17 @@ if TYPE_CHECKING:
 DAY = 86_400_000
 """Milliseconds."""
 
-UNIX = {"unix": "s", "unix_ms": "ms"}
-"""Formats that count from 1970 in UTC -> pandas' name of the unit."""
+COUNTS = {
+    "unix": ("s", "1970-01-01", 0.0),
+    "unix_ms": ("ms", "1970-01-01", 4.2e9),
+    "unix_us": ("us", "1970-01-01", 4.2e12),
+    "unix_ns": ("ns", "1970-01-01", 4.2e15),
+    "excel": ("D", "1899-12-30", 0.0),
+}
+"""Formats that count from a day -> pandas' name of the unit, that day, and the largest count of the next larger unit."""
+
+YEARS = (1800, 2100)
+"""Years of timestamps that are taken without being asked for."""
 
 UTC_OFFSET = re.compile(r"\d[:T]\d\S*\s?(Z|[+-]\d\d(:?\d\d)?)$")
 """A time of day followed by a UTC offset."""
@@ -68,12 +78,14 @@ def joined(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[Any]":
     return text.mask(pd.concat([first, *rest], axis=1).isna().any(axis=1))
 
 
-def parse(cells: "pd.Series[Any]", stamp_format: str) -> tuple[Array, bool]:
-    """Timestamps as written, or in UTC if they have a UTC offset.
+def parse(cells: "pd.Series[Any]", stamp_format: str, first_year: int | None = None) -> tuple[Array, bool]:
+    """Parse timestamps as written, or in UTC if they have a UTC offset.
 
     Args:
         cells: text, or datetimes.
-        stamp_format: a format of `strptime`, "ISO8601", or a key of `UNIX`.
+        stamp_format: a format of `strptime`, where `%q` is a quarter and `%G` with `%V` a week; "ISO8601", or a key of
+            `COUNTS`. Other notations of the same (`notations.DATES`, hour 24) are read, too.
+        first_year: the first of the hundred years that `%y` stands for; by default 1969.
 
     Returns:
         (rows,) datetime64[ms], NaT where a cell has another format, and whether they are in UTC.
@@ -81,19 +93,74 @@ def parse(cells: "pd.Series[Any]", stamp_format: str) -> tuple[Array, bool]:
     Raises:
         ValueError, re.error: there is no such format.
     """
+
+    if stamp_format in COUNTS:
+        return _counted(cells, stamp_format), stamp_format.startswith("unix")
+    if stamp_format == "ISO8601" and cells.dtype == "str" and (iso := _iso(cells)) is not None:
+        return iso, False
+    parsed = _strptime(cells, stamp_format)
+    failed = np.isnat(parsed)
+    if failed.any() and cells.dtype == "str":
+        texts = cells[failed].dropna().map(notations.plain_date)
+        midnight = texts.str.replace(notations.HOUR_24, "00", regex=True)
+        again = _strptime(midnight, stamp_format) + np.where(midnight != texts, DAY, 0).astype("timedelta64[ms]")
+        parsed[np.flatnonzero(failed)[cells[failed].notna()]] = again
+    if first_year is not None:
+        parsed = in_century(parsed, first_year)
+    aware = getattr(cells.dtype, "tz", None) is not None
+    return parsed, aware or (len(cells) > 0 and UTC_OFFSET.search(str(cells.iloc[0]).strip()) is not None)
+
+
+def _strptime(cells: "pd.Series[Any]", stamp_format: str) -> Array:
+    """Return (rows,) datetime64[ms] by pandas, for which quarters become months, and weeks get their Monday."""
     import pandas as pd
 
-    if stamp_format in UNIX:
-        numbers = pd.to_numeric(cells, errors="coerce")
-        parsed, utc = pd.to_datetime(numbers, unit=UNIX[stamp_format], errors="coerce", utc=True), True
-    elif stamp_format == "ISO8601" and cells.dtype == "str" and (iso := _iso(cells)) is not None:
-        return iso, False
-    else:
-        cells = cells.mask(cells.isin(["now", "today"]))  # pandas would parse these as the current time
-        parsed = pd.to_datetime(cells, format=stamp_format, errors="coerce", utc=True)
-        aware = getattr(cells.dtype, "tz", None) is not None
-        utc = aware or (len(cells) > 0 and UTC_OFFSET.search(str(cells.iloc[0]).strip()) is not None)
-    return np.asarray(parsed.dt.tz_localize(None), dtype="datetime64[ms]"), utc
+    cells = cells.mask(cells.isin(["now", "today"]))  # pandas would parse these as the current time
+    if "%V" in stamp_format and not re.search("%[aAuw]", stamp_format):
+        cells = cells + " 1"
+        stamp_format += " %u"
+    if "%q" in stamp_format:
+        before, after = (
+            re.escape(part).replace("%Y", r"\d{4}").replace("%y", r"\d{2}") for part in stamp_format.split("%q")
+        )
+        quarter = re.compile(rf"^({before})([1-4])({after})$")
+        quarters = cells.where(cells.str.fullmatch(quarter))
+        cells = quarters.str.replace(quarter, lambda found: f"{found[1]}{3 * int(found[2]) - 2}{found[3]}", regex=True)
+        stamp_format = stamp_format.replace("%q", "%m")
+    parsed = pd.to_datetime(cells, format=stamp_format, errors="coerce", utc=True)
+    return np.array(parsed.dt.tz_localize(None), dtype="datetime64[ms]")
+
+
+def _counted(cells: "pd.Series[Any]", stamp_format: str) -> Array:
+    """Return (rows,) datetime64[ms] of counts of one unit, to the second for days; NaT where another unit was counted."""
+    import pandas as pd
+
+    unit, origin, least = COUNTS[stamp_format]
+    counts = pd.to_numeric(cells, errors="coerce")
+    parsed = pd.to_datetime(counts.where(counts.abs() >= least), unit=unit, origin=origin, errors="coerce")
+    if stamp_format == "excel":
+        parsed = parsed.dt.round("s")
+    return np.array(parsed, dtype="datetime64[ms]")
+
+
+def in_century(timestamps: Array, first_year: int) -> Array:
+    """Return timestamps (rows,) with the same last two digits of their years, in the hundred years from one on."""
+    months = timestamps.astype("datetime64[M]")
+    years = months.astype("datetime64[Y]").astype(np.int64) + 1970
+    moved = first_year + (years - first_year) % 100 - years
+    return np.asarray((months + 12 * moved).astype("datetime64[ms]") + (timestamps - months))
+
+
+def usual(timestamps: Array) -> Array:
+    """Return (rows,) bool, whether a timestamp's year lies within `YEARS`."""
+    first, last = (np.datetime64(f"{year}-01-01") for year in YEARS)
+    return np.asarray((timestamps >= first) & (timestamps < last))
+
+
+def wrong(timestamps: Array) -> Array:
+    """Return (rows,) bool, whether there is no timestamp, or an unusual one among usual ones."""
+    within = usual(timestamps)
+    return np.isnat(timestamps) | (~within & (2 * within.sum() > len(within)))
 
 
 def _iso(cells: "pd.Series[Any]") -> Array | None:

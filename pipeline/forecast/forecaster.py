@@ -230,7 +230,7 @@ class Forecaster:
 
     def windows(self, rows: "pd.DataFrame") -> dict[str, Window]:
         """The last window of each series in rows in memory. Raises as `forecast`."""
-        file = row_files.RowFrame(Path("the table"), self.spec.question.csv, self.spec.question.where, rows)
+        file = row_files.RowFile(Path("the table"), self.spec.question.csv, self.spec.question.where, rows)
         return self._latest([file], row_files.no_progress)
 
     def _latest(

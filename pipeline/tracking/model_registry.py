@@ -4,7 +4,6 @@ import json
 import os
 import tempfile
 import warnings
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -162,12 +161,10 @@ def _example(raw: Path, forecaster: Forecaster) -> "pd.DataFrame | None":
 
     None where no forecast can be made from those.
     """
-    import pandas as pd
 
     question = forecaster.spec.question
     file = row_files.RowFile(series.files_of(raw, question.csv.file)[-1], question.csv, question.where)
-    chunks = deque(file.chunks(row_files.no_progress), maxlen=2)  # the last one may be short
-    rows = pd.concat(chunks).tail(forecaster.spec.reach)
+    rows = file.rows(row_files.no_progress).tail(forecaster.spec.reach)
     rows[question.numbers] = row_table.values_of(file, rows, question.numbers)
     columns = [*question.csv.stamp, *question.csv.words, *question.numbers]
     example = rows[columns].astype(dict.fromkeys(question.csv.stamp, str))

@@ -227,8 +227,14 @@ def lines(profile: FileProfile) -> Iterator[str]:
     for name, column in profile.columns.items():
         if name == profile.series_id:
             continue
-        why, sparse = profile.useless(name), profile.sparse(name)
-        what = f"left out: {why}" if why else f"from {column.low:g} to {column.high:g}" if column.numeric else "words"
+        why, sparse = profile.useless(name), profile.columns[name].sparse
+        what = (
+            f"left out: {why}"
+            if why
+            else f"from {column.ends[0]:g} to {column.ends[1]:g}"
+            if column.numeric
+            else "words"
+        )
         what += f", {sparse}: left out unless it is the target" * bool(sparse and not why)
         yield f"column    {printable(name):.60}: {what}" + (f", in {column.unit}" if column.unit else "")
     for name, odd in profile.odd.items():

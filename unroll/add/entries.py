@@ -110,7 +110,7 @@ def likely_target(profile: FileProfile) -> tuple[str, str]:
         named, other = (any(re.search(words_of, word) for word in words) for words_of in (TARGET, COVARIATE))
         unit = profile.columns[name].unit
         by_unit = bool(unit) * (-1 if re.fullmatch(WEATHER, unit) else 1)
-        return 4 * named - 2 * other + by_unit - bool(profile.sparse(name))
+        return 4 * named - 2 * other + by_unit - bool(profile.columns[name].sparse)
 
     best = max(profile.targets, key=score)
     why = "by its name" if score(best) > 1 else "by its unit" if score(best) == 1 else "the first that may be one"
@@ -154,7 +154,7 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
             lookback, why = (4 * week, "four weeks") if day > 1 else (8 * week, "eight weeks")
         if day and not profile.series_id:
             with np.errstate(invalid="ignore", divide="ignore"):  # of a column that does not change
-                values = pd.Series(profile.values(target))
+                values = pd.Series(profile.columns[target].values)
                 near, far = (np.nan_to_num(values.autocorr(lag * step)) for lag in (day, week))
             why += f": autocorrelation is {near:.2f} after a day and {far:.2f} after a week"
         if lookback > longest:
@@ -194,7 +194,7 @@ def entries(
     """
     target = profile.columns[proposal.target]
     others = [column for column in profile.columns if column not in {proposal.target, profile.series_id}]
-    left_out = {column: why for column in others if (why := profile.useless(column) or profile.sparse(column))}
+    left_out = {column: why for column in others if (why := profile.useless(column) or profile.columns[column].sparse)}
     words = [column for column in others if column not in left_out and not profile.columns[column].numeric]
     gaps = profile.missing or profile.gaps or profile.series_id
     csv = {

@@ -103,7 +103,7 @@ def predict(
         if horizon is not None and not 1 <= horizon <= outputs:
             raise UsageError(f"--horizon must be 1 to {outputs}, which the model was trained for. Received: {horizon}")
         for path in filter(None, (data, plan)):
-            if path.is_file() and not RowFile(path, question.csv, "").parquet:
+            if path.is_file() and not RowFile(path, question.csv, "").typed:
                 layout.encoding(path, question.csv.encoding)
         paths = [data] if data else own_files(workspace, config, question.dataset)
         with warnings.catch_warnings(record=True) as unusual:

@@ -4,11 +4,13 @@ import itertools
 import re
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data import row_calendar, timestamps
 from pipeline.data.examples import Array
@@ -16,24 +18,16 @@ from pipeline.data.row_files import RowFile, blank, require_same
 from pipeline.data.row_table import MOST_WORDS
 from pipeline.data.series_options import Cleaning, CsvFormat
 from pipeline.data.sniff import layout, timestamp_formats
-from pipeline.data.sniff.profile import ColumnProfile, Detected, FileProfile, Overrides
+from pipeline.data.sniff.profile import ColumnProfile, Detected, FileProfile, Overrides, sentinels_of
 from pipeline.data.timestamps import Regularity
 from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.validation import one_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pipeline.data.download import Progress
 
 HEAD = 2000
-"""Rows that the columns of the timestamp are found in."""
-
-MOST = 0.9
-"""The share of the first rows that have one format if some of them are wrong."""
-
-KEPT = 250_000
-"""Rows whose numbers are kept, for their autocorrelation."""
+"""Rows that the columns of the timestamp and the marks of numbers are found in."""
 
 PARTS_OF_A_DAY = (24, 25, 48, 50, 96, 100, 144, 150)
 """Hours, half hours and such, which some files count in a column of its own; some have an hour more in autumn."""
@@ -44,9 +38,25 @@ EVEN, OTHER = 0.5, 0.75
 DISTINCT = 0.99
 """The share of rows that a column must tell apart by series; the others are of the nights when clocks are put back."""
 
+NUMBERED = re.compile(r"^[^#]*\d")
+"""A word that may be a number; those with a # are a spreadsheet's errors."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of some files that hold something; the frame's index has the file's number and the row's in it."""
+
+    files: Sequence[RowFile]
+    frame: pd.DataFrame
+
+    def place(self, row: int) -> str:
+        """Return the file and the line of a row."""
+        number, own = self.frame.index[row]
+        return f"{self.files[number].path}, {self.files[number].place(own)}"
+
 
 def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") -> FileProfile:
-    """Read files of one form, in chunks.
+    """Read files of one form.
 
     Raises:
         UnrollError: they are no series; one line says why.
@@ -55,39 +65,41 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     detected, units = _text(paths, overrides)
     form = CsvFormat(**{option: entry.value for option, entry in detected.items()})
     files = [RowFile(path, form, "") for path in paths]
-    head = _head(files[0], progress)
-    stamp, formats = _stamp(head, overrides, paths[0])
-    form = form.model_copy(update={"stamp": stamp})
-    columns = {
-        name: ColumnProfile(name, below)
-        for name, below in itertools.zip_longest(head.columns, units, fillvalue="")
-        if name not in stamp
-    }
-    if overrides.target is not None:  # now, since the rows of a large file take minutes
-        one_of(overrides.target, columns, "--target")
-    try:
-        readings, numbers, blanks = _read(files, form, formats, columns, progress)
-    except (ValueError, re.error) as error:
-        raise UsageError(f"--stamp-format: {one_line(str(error))}. Received: {overrides.stamp_format!r}") from None
-    detected["stamp_format"] = _stamp_format(readings, overrides, paths[0])
-    moments = readings[detected["stamp_format"].value]
-    detected["series_id"], series = _series_id(head, moments, columns, numbers, paths[0])
-    sentinels = _sentinels(columns, overrides, form)
+    _require_plain_names(files)
+    frame = pd.concat({number: file.rows(progress) for number, file in enumerate(files)})
+    if not len(frame):
+        raise UnrollError(f"{paths[0]} holds no rows; name a file with a header and rows")
+    stamp, formats = _stamp(frame.head(HEAD).astype("str").fillna(""), overrides, paths[0])
+    empty = blank(frame, stamp)
+    rows = Rows(files, frame[~empty])
+    names = [name for name in frame.columns if name not in stamp]
+    if overrides.target is not None:
+        one_of(overrides.target, names, "--target")
+    moments, utc, found = _moments(rows, stamp, formats, overrides)
+    if not files[0].typed:
+        samples = [_sample(rows.frame[name]) for name in names]
+        decimal, thousands = layout.marks(samples, paths[0], form.delimiter, overrides.decimal)
+        found |= {"decimal": Detected(decimal), "thousands": Detected(thousands)}
+        form = form.model_copy(update={"decimal": decimal, "thousands": thousands})
+    below = dict(itertools.zip_longest(frame.columns, units, fillvalue=""))
+    columns = {name: ColumnProfile.of(name, below[name], rows.frame[name], form) for name in names}
+    _require_one_notation(columns.values(), overrides, form)
+    found["series_id"], series = _series_id(rows.frame[names], moments, columns, paths[0])
     unsorted = bool((np.diff(moments) < np.timedelta64(0)).any())
-    utc = timestamps.parse(timestamps.joined(head, stamp), detected["stamp_format"].value)[1]
     moments, zone = _in_utc(moments, overrides.time_zone, utc=utc)
-    detected |= zone
+    detected |= found | zone
     calendar, regular, detected["time_zone"] = _calendar(moments, zone["time_zone"], utc=utc)
     clock = detected["time_zone"].value
     ordered = row_calendar.numbered(timestamps.distinct(moments), calendar, clock)
     outside, ordered = int(np.isnat(ordered).sum()), timestamps.distinct(ordered[~np.isnat(ordered)])
     steps = _even_steps(ordered, regular, stamp)
+    sentinels = sentinels_of([column for column in columns.values() if column.numeric], overrides.missing)
+    missing = _missing(columns, sentinels) + Counter({"": int(empty.sum())})
     options = {option: entry.value for option, entry in detected.items() if option != "series_id"}
     return FileProfile(
-        form=form.model_copy(update=options | {"drop": _other_times(columns)}),
-        columns=columns,
-        missing=_missing(columns, sentinels, overrides.missing) + Counter({"": blanks}),
-        sentinels=sentinels,
+        form=form.model_copy(update=options | {"stamp": stamp, "drop": _other_times(columns)}),
+        columns={name: column.without(sentinels) for name, column in columns.items()},
+        missing=missing | Counter(overrides.missing),
         freq=regular.freq,
         rows=len(moments),
         repeated=regular.repeated,
@@ -95,19 +107,24 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
         first=row_calendar.stamps(ordered[:1], calendar, clock)[0],
         last=row_calendar.stamps(ordered[-1:], calendar, clock)[0],
         gaps=Counter((steps[steps > 1] - 1).tolist()),
-        head=numbers,
         reasons={option: entry.why for option, entry in detected.items() if entry.why},
-        text=not files[0].parquet,
+        text=not files[0].typed,
         calendar=calendar.rows,
         outside=outside,
         series_id=detected["series_id"].value,
-        series=sorted(series),
+        series=series,
     )
+
+
+def _sample(cells: "pd.Series[str]") -> list[str]:
+    """Return the first cells of a column and some of the longest ones: where thousands have marks, those do."""
+    longest = cells.str.len().nlargest(50).index
+    return [*cells.head(HEAD), *cells[longest]]
 
 
 def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detected[Any]], list[str]]:
     """How the files are written, as far as the first lines say, and the cells of the row of units."""
-    if RowFile(paths[0], CsvFormat(), "").parquet:
+    if RowFile(paths[0], CsvFormat(), "").typed:
         return {}, []
     try:
         encodings = [layout.encoding(path, overrides.encoding) for path in paths]
@@ -118,14 +135,10 @@ def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detect
     if any(name not in {"ascii", encoding} for name in encodings):
         raise UnrollError(f"{paths[0]} and others are written in {' and '.join(sorted({*encodings}))}; pass --encoding")
     single_byte = encoding in {"latin-1", "cp1252"} and not overrides.encoding
-    names = None if first.header else [f"column{number}" for number in range(1, len(first.rows[0]) + 1)]
-    cells = (cell for row in first.rows for cell in row)
-    decimal, thousands = layout.marks(cells, paths[0], overrides.decimal)
+    names = None if first.header else [f"column{number}" for number in range(1, first.width + 1)]
     detected: dict[str, Detected[Any]] = {
         "encoding": Detected(encoding, "not UTF-8; of the encodings of one byte this is the usual one" * single_byte),
         "delimiter": Detected(first.delimiter),
-        "decimal": Detected(decimal),
-        "thousands": Detected(thousands),
         "skip": Detected(first.skip),
         "units_rows": Detected(len(first.units)),
         "names": Detected(names, "the file has no header" if names else ""),
@@ -133,80 +146,87 @@ def _text(paths: Sequence[Path], overrides: Overrides) -> tuple[dict[str, Detect
     return detected, first.units[0] if first.units else []
 
 
-def _head(file: RowFile, progress: "Progress") -> "pd.DataFrame":
-    """The first rows as text."""
-    first = next(file.chunks(progress), None)
-    if first is None or not len(first):
-        raise UnrollError(f"{file.path} holds no rows; name a file with a header and rows")
-    for name in first.columns:  # of a file, or to steer a terminal: as a column's it is a mistake or mischief
-        if re.match(r"\.{0,2}[/\\]|~[/\\]|[A-Za-z]:\\", name) or not name.isprintable():
-            raise UnrollError(f"{file.path}: column {name!r:.80} is named like a path; rename it in the file")
-    head = first.head(HEAD)
-    return head.astype("str").where(head.notna(), "")
-
-
-def _stamp(head: "pd.DataFrame", overrides: Overrides, path: Path) -> tuple[list[str], list[str]]:
-    """The columns of the timestamp, and the formats that it may have."""
-    stamp, formats = timestamp_formats.find_columns(head, overrides.stamp)
-    if not formats:  # perhaps of single wrong cells, which `_read` will name
-        stamp, formats = timestamp_formats.find_columns(head[len(head) // 2 :], overrides.stamp, MOST)
-    formats = [overrides.stamp_format] if overrides.stamp_format else formats
-    if lacking := [column for column in stamp if column not in head.columns]:
-        raise UsageError(f"--stamp: {path} has no column {lacking[0]!r}. It has: {', '.join(head.columns):.2000}")
-    if not (stamp and formats):
-        raise UsageError(
-            f"{path}: no column holds times of a form that is known here; pass --stamp COLUMN (repeatable) and "
-            f"--stamp-format, as strptime takes it. Columns: {', '.join(head.columns):.2000}"
+def _require_plain_names(files: Sequence[RowFile]) -> None:
+    """Raise UnrollError if files differ in their columns, have too many, or one has a name that is not for the eye."""
+    header = files[0].header()
+    if len(header) > layout.MOST_COLUMNS:
+        raise UnrollError(
+            f"{files[0].path} has {len(header):,} columns; keep those that matter, {layout.MOST_COLUMNS:,} at most"
         )
-    return stamp, formats
+    for name in header:  # of a file, or to steer a terminal: as a column's it is a mistake or mischief
+        if re.match(r"\.{0,2}[/\\]|~[/\\]|[A-Za-z]:\\", name) or not name.isprintable():
+            raise UnrollError(f"{files[0].path}: column {name!r:.80} is named like a path; rename it in the file")
+    require_same(files, header)
 
 
-def _read(
-    files: Sequence[RowFile],
-    form: CsvFormat,
-    formats: Sequence[str],
-    columns: dict[str, ColumnProfile],
-    progress: "Progress",
-) -> tuple[dict[str, Array], Array, int]:
-    """Count what stands in each column, and read the timestamps by each format that all of them may have.
+def _stamp(head: pd.DataFrame, overrides: Overrides, path: Path) -> tuple[list[str], list[str]]:
+    """Return the columns of the timestamp, and the formats that it may have, from the first rows as text.
 
-    Returns:
-        Format -> (rows,) datetime64[ms]; (rows, columns) float64, the first numbers; how many rows are blank.
+    Where a few of the rows have another one, `_moments` will name them.
     """
-    readings: dict[str, list[Array]] = {stamp_format: [] for stamp_format in formats}
-    numbers, rows, blanks, wrong = list[Array](), 0, 0, dict[str, tuple[int, str]]()
-    require_same(files, [*form.stamp, *columns])
-    for file in files:
-        before = 0
-        for chunk in file.chunks(progress):
-            empty = blank(chunk, form.stamp)
-            frame = chunk[~empty] if empty.any() else chunk
-            cells = timestamps.joined(frame, form.stamp)
-            cells = cells.str.strip() if cells.dtype == "str" else cells
-            for stamp_format in [*readings]:
-                moments, _ = timestamps.parse(cells, stamp_format)
-                readings[stamp_format].append(moments)
-                if (bad := np.isnat(moments)).any():
-                    wrong[stamp_format] = before + int(np.flatnonzero(~empty)[bad.argmax()]), str(cells[bad].iloc[0])
-                    del readings[stamp_format]
-            if not readings:
-                likely = max(wrong, key=lambda name: wrong[name][0])  # the others failed in earlier rows
-                row, text = wrong[likely]
-                where = f"row {row} (from 0)" if file.parquet else f"line {file.line(row)}"
-                raise UnrollError(
-                    f"{file.path}, {where}: {text!r:.60} is no stamp of the form {likely}, as others are; "
-                    "correct the file"
-                )
-            values = [column.update(frame[name], form) for name, column in columns.items()]
-            if rows < KEPT and values:
-                numbers.append(np.column_stack(values))
-            rows, blanks, before = rows + len(frame), blanks + int(empty.sum()), before + len(chunk)
-    whole = {stamp_format: np.concatenate(moments) for stamp_format, moments in readings.items()}
-    return whole, np.concatenate(numbers) if numbers else np.empty((0, 0)), blanks
+    if lacking := [column for column in overrides.stamp if column not in head.columns]:
+        raise UsageError(f"--stamp: {path} has no column {lacking[0]!r}. It has: {', '.join(head.columns):.2000}")
+    for rows, share in ((head, 1.0), (head[len(head) // 2 :], 0.9), (head, 0.5)):
+        stamp, formats = timestamp_formats.find_columns(rows, overrides.stamp, share)
+        if stamp and (overrides.stamp_format or formats):
+            return stamp, [overrides.stamp_format] if overrides.stamp_format else formats
+    if sum(bool(timestamp_formats.formats(name, digits=False)) for name in head.columns) > len(head.columns) / 2:
+        raise UsageError(f"{path}: its columns are times; turn the table (pandas: melt), so that each row has one")
+    first = ", ".join(f"{name} ({head[name].iloc[0]!r:.40})" for name in stamp or head.columns)
+    raise UsageError(
+        f"{path}: no column holds times of a form that is known here; pass --stamp COLUMN (repeatable) and "
+        "--stamp-format, such as '%d.%m.%Y %H:%M' for 31.01.2024 13:00, or write times like 2024-01-31 13:00. "
+        f"Columns and first cells: {first:.2000}"
+    )
+
+
+def _moments(
+    rows: Rows, stamp: Sequence[str], formats: Sequence[str], overrides: Overrides
+) -> tuple[Array, bool, dict[str, Detected[Any]]]:
+    """Return the timestamps (rows,) datetime64[ms], whether they are in UTC, and the options that say how to read them.
+
+    Raises:
+        UnrollError: a row has no timestamp of a form that the others have, or one that contradicts the others.
+        UsageError: all have several forms that give other times.
+    """
+    cells = timestamps.joined(rows.frame, stamp)
+    if cells.dtype == "str":
+        cells = cells.str.strip()
+    try:
+        parsed = {stamp_format: timestamps.parse(cells, stamp_format) for stamp_format in formats}
+    except (ValueError, re.error) as error:
+        raise UsageError(f"--stamp-format: {one_line(str(error))}. Received: {overrides.stamp_format!r}") from None
+    wrong = {stamp_format: timestamps.wrong(moments) for stamp_format, (moments, _) in parsed.items()}
+    readings = {stamp_format: parsed[stamp_format][0] for stamp_format in formats if not wrong[stamp_format].any()}
+    if not readings:
+        likely = max(formats, key=lambda name: int(wrong[name].argmax()))  # the others failed in earlier rows
+        row = int(wrong[likely].argmax())
+        if row == 0 and not wrong[likely].all():  # what comes before a change of form is the other one
+            row = int((~wrong[likely]).argmax()) - 1
+        what = f"is no stamp of the form {likely}, as others are"
+        if not np.isnat(parsed[likely][0][row]):
+            what = f"lies outside of the years {timestamps.YEARS[0]} to {timestamps.YEARS[1]}, read as {likely}"
+        raise UnrollError(f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} {what}; correct the file")
+    centuries = {name: timestamp_formats.first_year(readings[name]) for name in readings if "%y" in name}
+    for name, first_year in centuries.items():
+        if first_year is not None:
+            readings[name] = timestamps.in_century(readings[name], first_year)
+    found: dict[str, Detected[Any]] = {"stamp_format": _stamp_format(readings, overrides, rows.files[0].path)}
+    chosen = found["stamp_format"].value
+    if first_year := centuries.get(chosen):
+        found["first_year"] = Detected(first_year, "years of two digits begin there, so that rows lie close together")
+    row = timestamp_formats.slip(readings[chosen])
+    if row is not None:
+        near = [readings[chosen][index] for index in (row - 1, row + 1) if 0 <= index < len(cells)]
+        raise UnrollError(
+            f"{rows.place(row)}: the stamp {timestamps.shown(readings[chosen][row])} does not fit those beside it, "
+            f"{' and '.join(map(timestamps.shown, near))}; correct it, or leave that row out"
+        )
+    return readings[chosen], parsed[chosen][1], found
 
 
 def _stamp_format(readings: dict[str, Array], overrides: Overrides, path: Path) -> Detected[str]:
-    """Of the formats that all rows have, that by which they have a frequency."""
+    """Return, of the formats that all rows have, that by which they have a frequency."""
     if overrides.day_first is not None:
         start = "%d" if overrides.day_first else "%m"
         readings = {name: moments for name, moments in readings.items() if name.startswith(start)} or readings
@@ -228,40 +248,42 @@ def _stamp_format(readings: dict[str, Array], overrides: Overrides, path: Path) 
 
 
 def _series_id(
-    head: "pd.DataFrame", moments: Array, columns: dict[str, ColumnProfile], numbers: Array, path: Path
+    frame: pd.DataFrame, moments: Array, columns: dict[str, ColumnProfile], path: Path
 ) -> tuple[Detected[str | None], list[str]]:
-    """Where timestamps repeat, the column that says which series a row belongs to, and the names of the series.
+    """Return, where timestamps repeat, the column that says which series a row belongs to, and the series' names.
 
-    Each of them has a timestamp once, except for the hours that come twice in autumn.
+    Each series has a timestamp once, except for the hours that come twice in autumn.
 
     Raises:
         UsageError: there are too many series, or no column tells apart rows that differ at one timestamp.
     """
-    if not len(numbers) or len(timestamps.distinct(moments)) > 0.7 * len(moments):
+    times = len(timestamps.distinct(moments))
+    if times < 2 or times > 0.7 * len(moments):
         return Detected(None), []
-    for index, (name, column) in enumerate(columns.items()):
-        cells = numbers[:, index] if column.numeric else head[name].to_numpy()
-        counts = Counter(cells.tolist()) if column.numeric else column.words
-        rows = len(timestamps.distinct(moments[: counts.total()]))
-        unique = len({*zip(moments, cells, strict=False)}) >= DISTINCT * len(cells)
-        several = min(rows, len(counts)) > 1
-        most = max(counts.values())
-        dense = 2 * counts.total() >= rows * len(counts) or (2 * most >= rows and len(counts) <= MOST_WORDS)
-        if several and unique and DISTINCT * most <= rows and dense:
-            series = [f"{word:g}" if column.numeric else word for word in counts]
-            counted = any({*series} == {*map(str, range(start, start + len(series)))} for start in (0, 1))
-            cure = f"{name!r} may count parts of a day, too; then make it part of the stamp in the file"
-            why = cure if counted and len(series) in PARTS_OF_A_DAY else ""
-            if len(series) > MOST_WORDS:
-                few = why or f"leave all but {MOST_WORDS} out"
-                raise UsageError(f"{path} holds {len(series)} series, by {name!r}; {few}")
-            return Detected(name, why), series
-    distinct, index_of = np.unique(moments[: len(numbers)], return_inverse=True)
-    if len(np.unique(np.column_stack([index_of, np.nan_to_num(numbers)]), axis=0)) > 2 * len(distinct):
-        few = " and ".join(name for name in columns if 1 < head[name].nunique() <= MOST_WORDS) or "none has few values"
+    for name, column in columns.items():
+        names = pd.Series(column.values).map("{:g}".format, na_action="ignore") if column.numeric else frame[name]
+        names = names.where(names != "").reset_index(drop=True)
+        counts = names.value_counts()
+        apart = 1 - pd.DataFrame({"stamp": moments, "series": names}).duplicated().mean()
+        filled = counts.sum() / max(1, times * len(counts))
+        if len(counts) < 2 or apart < DISTINCT or counts.max() * DISTINCT > times:
+            continue
+        low, high = column.ends
+        counted = column.numeric and low in {0, 1} and high - low == len(counts) - 1
+        why = ""
+        if counted and len(counts) in PARTS_OF_A_DAY:
+            why = f"{name!r} may count parts of a day, too; then make it part of the stamp in the file"
+        if len(counts) > MOST_WORDS:
+            few = why or f"leave all but {MOST_WORDS} out"
+            raise UsageError(f"{path} holds {len(counts):,} series, by {name!r}; {few}")
+        if filled >= 0.5 or 2 * counts.max() >= times:  # some may be short
+            return Detected(name, why), sorted(counts.index)
+    if len(frame.assign(**{"the stamp": moments}).drop_duplicates()) > 2 * times:
+        few = [name for name in columns if 1 < frame[name].nunique() <= MOST_WORDS]
         raise UsageError(
-            f"{path}: each stamp stands {len(numbers) / len(distinct):.3g} times, with other numbers, and no column "
-            f"alone says which series a row is of; join those that do ({few}) into one, or leave all but one series out"
+            f"{path}: each stamp stands {len(frame) / times:.3g} times, with other numbers, and no column alone says "
+            f"which series a row is of; join those that do ({' and '.join(few) or 'none has few values'}) into one, or "
+            "leave all but one series out"
         )
     return Detected(None), []
 
@@ -298,43 +320,46 @@ def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Ar
     if np.median(steps) < 1000:
         raise UnrollError("rows lie less than a second apart; thin them out to a second or more")
     even = (steps == regular.freq * 1000).mean()
+    cure = ""
+    if len(stamp) == 2:
+        cure = f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no part of the time"
     if even < EVEN or (even < 1 and steps.min() >= row_calendar.SHORTEST * timestamps.DAY):
         raise UnrollError(
             f"rows are not evenly spaced: from {steps.min() / 1000:g} to {steps.max() / 1000:g} seconds apart, "
             f"{regular.freq:,} in the middle; make rows of equal distance first, such as means of an hour"
-            + f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no part of the time"
-            * (len(stamp) == 2)
+            f"{cure}"
         )
     return np.asarray(steps // (regular.freq * 1000))
 
 
-def _sentinels(columns: dict[str, ColumnProfile], overrides: Overrides, form: CsvFormat) -> set[float]:
-    """The numbers that mean no value. Raises UsageError if cells have another decimal mark than the others."""
-    import pandas as pd
+def _require_one_notation(columns: Iterable[ColumnProfile], overrides: Overrides, form: CsvFormat) -> None:
+    """Raise UsageError if a column of numbers has cells that may be numbers, or numbers of several units."""
+    doubtful = r"-?\d+[.,]\d+" if overrides.decimal else r"(?!)"  # all are words by the wrong mark
+    for column in columns:
+        for word, count in column.words.items():
+            if re.search(NUMBERED if column.numeric else doubtful, word) and word not in overrides.missing:
+                cure = (
+                    f"pass --decimal {layout.OTHER[form.decimal]}" if overrides.decimal else "write it like the others"
+                )
+                raise UsageError(
+                    f"column {column.name!r} holds {word:.60} {count:,} times beside numbers with {form.decimal!r} as "
+                    f"decimal mark; {cure}, or pass --missing {shlex.quote(word)} if it means no value"
+                )
+        parts = [sign for sign in "%‰" if 0 < column.signs[sign] < column.numbers]
+        if parts or len(column.signs) > 1:
+            signs = " and ".join([*column.signs, *["none" for _ in parts]])
+            raise UsageError(f"column {column.name!r} holds numbers of several units ({signs}); write all in one")
 
-    given = pd.to_numeric(pd.Series(overrides.missing, dtype=object), errors="coerce").to_numpy(np.float64)
-    for column in columns.values():
-        column.suspects.update(dict.fromkeys(given[np.isfinite(given)].tolist(), 0))
-        if column.mixed and (column.numeric or overrides.decimal):
-            cure = (
-                f"pass --decimal {'.' if form.decimal == ',' else ','}" if overrides.decimal else "correct such cells"
-            )
-            what = f"beside numbers with {form.decimal!r} as decimal mark"
-            raise UsageError(f"column {column.name!r} holds {column.mixed} {what}; {cure}")
-    return set().union(*(column.sentinels for column in columns.values() if column.numeric))
 
-
-def _missing(columns: dict[str, ColumnProfile], sentinels: set[float], given: Sequence[str]) -> Counter[str]:
-    """Words and numbers that mean no value -> how often; those that the user gave in any case."""
-    missing: Counter[str] = Counter()
+def _missing(columns: dict[str, ColumnProfile], sentinels: set[float]) -> Counter[str]:
+    """Return words and numbers that mean no value -> how often."""
+    missing = Counter[str]()
     for column in columns.values():
         if column.numeric:
-            missing.update({"": 0 if column.useless(sentinels) else column.empty})
-            missing.update(column.words)
-            missing.update({f"{number:g}": column.suspects[number] for number in sentinels})
-    missing = +missing
-    missing.update(dict.fromkeys(given, 1))
-    return missing
+            cells = column.values[np.isin(column.values, [*sentinels])]
+            missing += column.words + Counter(f"{number:g}" for number in cells)
+            missing[""] += 0 if column.without(sentinels).useless else column.empty
+    return +missing
 
 
 def _other_times(columns: dict[str, ColumnProfile]) -> list[str]:

@@ -4,10 +4,13 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.data import notations
+from pipeline.data.sniff import timestamp_formats
 from pipeline.errors import UnrollError, UsageError
 
 HEAD = 2**18
@@ -20,15 +23,12 @@ DELIMITERS = "\t;|, "
 MOST_UNITS, LOOKED_AT = 3, 50
 """Rows of units that may follow the header, and rows below it that are looked at to tell."""
 
-MONTH = r"(\d{1,2} )?((?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)[ -](\d{1,2}, )?(\d\d){1,2}"
-"""A date or a month with its name."""
-
 UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The beginning of a file: `skip` lines, perhaps a header, then perhaps `units`, and the cells of the first rows.
+    """The beginning of a file: `skip` lines, perhaps a header, then perhaps `units`; rows have `width` cells.
 
     A delimiter that is a space stands for any white space.
     """
@@ -37,7 +37,7 @@ class Layout:
     skip: int
     header: bool
     units: list[list[str]]
-    rows: list[list[str]]
+    width: int
 
 
 def encoding(path: Path, known: str | None = None) -> str:
@@ -49,32 +49,26 @@ def encoding(path: Path, known: str | None = None) -> str:
         UnrollError: the file is empty, packed or no text, or has too many columns or too long a line.
         LookupError, UnicodeError: there is no such encoding.
     """
-    decoder, plain, unicode, high = codecs.getincrementaldecoder("utf-8")(), True, True, False
     with path.open("rb") as file:
         head = file.read(HEAD)
-        if not head.strip():
-            raise UnrollError(f"{path} is empty; name a file with a header and rows")
-        marked = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not head.startswith(UTF32)
-        wide = marked or len("0".encode(known or "ascii")) > 1
-        if not wide and re.search(rb"\x00" if known else rb"[\x00-\x08\x0e-\x1f]", head):
-            raise UnrollError(f"{path} is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV")
-        end = b"\n" if b"\n" in head else b"\r"
-        if max(map(head.partition(end)[0].count, DELIMITERS.encode())) >= MOST_COLUMNS:
-            raise UnrollError(f"{path} has more than {MOST_COLUMNS:,} columns; keep those that matter")
-        line, begun, block = 1, 0, head  # `begun`: bytes of the line in the blocks before
-        while block:
-            if begun + len(block.partition(end)[0]) >= HEAD:
-                raise UnrollError(f"{path}: line {line:,} has {HEAD:,} bytes or more; save it with a line for each row")
-            line, begun = line + block.count(end), len(block) - 1 - block.rfind(end) + begun * (end not in block)
-            if not block.isascii():
-                plain, high = False, high or re.search(rb"[\x80-\x9f]", block) is not None
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError:
-                unicode = False
-            block = file.read(HEAD)
-    detected = "ascii" if plain else "utf-8" if unicode else "cp1252" if high else "latin-1"
-    return known or ("utf-16" if marked else detected)
+    if not head.strip():
+        raise UnrollError(f"{path} is empty; name a file with a header and rows")
+    marked = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not head.startswith(UTF32)
+    wide = marked or len("0".encode(known or "ascii")) > 1
+    if not wide and re.search(rb"\x00" if known else rb"[\x00-\x08\x0e-\x1f]", head):
+        raise UnrollError(f"{path} is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV")
+    first_line = re.split(rb"[\r\n]", head.lstrip())[0]
+    if max(map(first_line.count, DELIMITERS.encode())) >= MOST_COLUMNS:
+        raise UnrollError(f"{path} has more than {MOST_COLUMNS:,} columns; keep those that matter")
+    for name in [known or "utf-16"] if known or marked else ("ascii", "utf-8", "cp1252"):
+        with suppress(UnicodeDecodeError), path.open(encoding=name, newline=None) as text:
+            for number, line in enumerate(iter(lambda: text.readline(HEAD), ""), 1):  # noqa: B023 - called in its turn
+                if len(line) == HEAD:
+                    raise UnrollError(
+                        f"{path}: line {number:,} has {HEAD:,} characters or more; save it with a line for each row"
+                    )
+            return name
+    return known or "latin-1"
 
 
 def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
@@ -87,7 +81,7 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
         head = file.read(HEAD)
         whole = not file.read(1)
     text = head.decode(encoding if encoding != "ascii" else "utf-8", "ignore").removeprefix("\ufeff")
-    lines = text.splitlines()[: None if whole else -1]
+    lines = text.splitlines(keepends=True)[: None if whole else -1]
     if not "".join(lines).strip():
         raise UnrollError(f"{path} is empty; name a file with a header and rows")
     for mark in [delimiter] if delimiter else DELIMITERS:
@@ -95,13 +89,15 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
         width, often = Counter(len(row) for row in rows if row).most_common(1)[0]
         first = next(index for index, row in enumerate(rows) if len(row) == width)
         if width > 1 and often >= 0.9 * sum(1 for row in rows[first:] if row):
-            header = not any(_like_data(cell) for cell in rows[first])
+            first, width = _with_names(rows, first, width, path)
+            below = [row[:width] for row in rows[first + 1 :] if len(row) >= width]
+            header = _is_header(rows[first], below[:LOOKED_AT])
             units = _units(rows[first + 1 : first + LOOKED_AT], width) if header else []
-            body = [row for row in rows[first + header + len(units) :] if len(row) == width]
-            if len(body) < 2:
-                count = "no row" if not body else "one row"
+            count = len(below) - len(units) if header else 1 + len(below)
+            if count < 2:
+                count = "one row" if count else "no row"
                 raise UnrollError(f"{path} holds {'a header and ' if header else ''}{count}; a series has many")
-            return Layout(mark, first, header, units, body)
+            return Layout(mark, first, header, units, width)
     if delimiter:
         raise UnrollError(f"{path} has not the same number of columns in all rows, by {delimiter!r}; correct the file")
     raise UnrollError(
@@ -122,41 +118,88 @@ def _units(rows: list[list[str]], width: int) -> list[list[str]]:
     return []
 
 
+def _with_names(rows: list[list[str]], first: int, width: int, path: Path) -> tuple[int, int]:
+    """Return where the rows begin and how many columns they have, if all end with a delimiter and the header does not.
+
+    Raises:
+        UnrollError: the header has one name less than the rows have cells.
+    """
+    names = rows[first - 1] if first else []
+    if len(names) != width - 1 or width < 3 or any(map(_like_data, names)) or not any(map(_like_data, rows[first])):
+        return first, width
+    if any(row[-1].strip() for row in rows[first:] if len(row) == width):
+        raise UnrollError(f"{path}, line {first}: the header has {width - 1} names, and the rows {width}; add the name")
+    return first - 1, width - 1
+
+
+def _is_header(row: list[str], below: list[list[str]]) -> bool:
+    """Whether the first row is of names: above a column of data it has none."""
+    for index, cell in enumerate(row):
+        if below and all(_like_data(other[index]) for other in below):
+            return not _like_data(cell)
+    return not any(map(_like_data, row))
+
+
 def _like_data(cell: str) -> bool:
-    """A number or a date: no heading is one."""
-    return re.fullmatch(rf"[-+]?\d[\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*|{MONTH}", cell.strip()) is not None
+    """Whether a cell is a number or a date, and so no heading."""
+    number, _ = notations.plain_number(cell)
+    data = re.fullmatch(r"[-+]?[\d.,][\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*", number) is not None
+    return data or bool(timestamp_formats.formats(cell, digits=True))
 
 
-def marks(cells: Iterable[str], path: Path, known: str | None = None) -> tuple[str, str | None]:
-    """The decimal mark, perhaps known, and the mark between thousands that these cells have.
+def marks(
+    columns: Iterable[Sequence[str]], path: Path, delimiter: str, known: str | None = None
+) -> tuple[str, str | None]:
+    """Return the decimal mark, perhaps known, and the mark between thousands that the cells of some columns have.
 
     Raises:
         UsageError: they can be read in two ways.
     """
-    counts = Counter(kind for cell in cells for kind, form in FORMS.items() if re.fullmatch(form, cell.strip()))
-    comma = bool(counts["1,5"] or counts["1 234,5"])
-    if known:
-        thousands = {",": counts["1.234,5"], ".": counts["1,234.5"] + counts["1,234"]}[known]
-        return known, " " if counts["1 234"] else {",": ".", ".": ","}[known] if thousands else None
-    if counts["1 234"]:
-        return ("," if comma else "."), " "
-    if counts["1.234,5"]:
-        return ",", "."
-    if counts["1,234.5"] or (counts["1,234"] and not comma and counts["1.5"]):
-        return ".", ","
-    if counts["1,234"] and not comma and not counts["1234"]:
-        raise UsageError(f"{path}: 1,234 may be a thousand or one and a bit; pass --decimal , or --decimal .")
-    return ("," if comma or counts["1,234"] else "."), None
+    kinds = set[str]()
+    for cells in columns:
+        numbers = [notations.plain_number(cell)[0].removeprefix("-") for cell in cells]
+        own = {kind for kind, form in FORMS.items() if any(re.fullmatch(form, number) for number in numbers)}
+        beside = "1234" if "1234" in own else "123"
+        if beside in own:  # 998 beside 1.002: what is longer has a mark; 1002 beside 1.002: it has none
+            own |= {f"{kind} beside {beside}" for kind in own if kind != "1.234" or delimiter != ","}
+        kinds |= own
+    if kinds & {"1 234", "1'234"}:
+        kinds |= {f"{kind} beside 1234" for kind in kinds}
+    decimal = known or next((mark for kind, mark in DECIMALS.items() if kind in kinds), ".")
+    unsure = [mark for mark in OTHER if f"1{mark}234" in kinds and not kinds & {*DECIMALS}]
+    if unsure and not known and (unsure[0], delimiter) != (".", ","):
+        raise UsageError(f"{path}: 1{unsure[0]}234 may be a thousand or one and a bit; pass --decimal , or --decimal .")
+    other = OTHER[decimal]
+    between = {f"1{other}234": other, "1 234": " ", "1'234": "'", f"1{other}234{decimal}5": other}
+    return decimal, next((mark for kind, mark in between.items() if kind in kinds), None)
 
+
+OTHER = {",": ".", ".": ","}
+
+BETWEEN = rf"\d{{1,3}}(?:[{notations.BLANKS}]\d{{3}}|['\u2019]\d{{3}})+"
 
 FORMS = {
-    "1.234,5": r"[-+]?\d{1,3}(\.\d{3})+,\d+|[-+]?\d{1,3}(\.\d{3}){2,}",
-    "1,234.5": r"[-+]?\d{1,3}(,\d{3})+\.\d+|[-+]?\d{1,3}(,\d{3}){2,}",
-    "1 234": r"[-+]?\d{1,3}( \d{3})+([.,]\d+)?",
-    "1 234,5": r"[-+]?\d{1,3}( \d{3})+,\d+",
-    "1,5": r"[-+]?(0,\d+|\d{4,},\d+|\d+,(\d{1,2}|\d{4,}))",
-    "1,234": r"[-+]?[1-9]\d{0,2},\d{3}",
-    "1.5": r"[-+]?\d+\.\d+",
-    "1234": r"[-+]?\d{4,}",
+    "1.234,5": r"\d{1,3}(\.\d{3})+,\d+|\d{1,3}(\.\d{3}){2,}",
+    "1,234.5": r"\d{1,3}(,\d{2,3})*,\d{3}\.\d+|\d{1,3}(,\d{2,3})+,\d{3}",
+    "1 234": rf"\d{{1,3}}([{notations.BLANKS}]\d{{3}})+([.,]\d+)?",
+    "1'234": r"\d{1,3}(['\u2019]\d{3})+([.,]\d+)?",
+    "1,5": rf"({BETWEEN}|0?|\d{{4,}}),\d+|\d+,(\d{{1,2}}|\d{{4,}})",
+    "1.5": rf"({BETWEEN}|0?|\d{{4,}})\.\d+|\d+\.(\d{{1,2}}|\d{{4,}})",
+    "1,234": r"[1-9]\d{0,2},\d{3}",
+    "1.234": r"[1-9]\d{0,2}\.\d{3}",
+    "1234": r"\d{4,}",
+    "123": r"\d{1,3}",
 }
-"""An example -> the numbers that are written so."""
+"""An example -> the numbers that are written so, without their sign."""
+
+DECIMALS = {
+    "1.234,5": ",",
+    "1,234.5": ".",
+    "1,5": ",",
+    "1.5": ".",
+    "1.234 beside 123": ",",
+    "1,234 beside 123": ".",
+    "1,234 beside 1234": ",",
+    "1.234 beside 1234": ".",
+}
+"""What decides a decimal mark, the surest first."""

@@ -2,18 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
+import pandas as pd
 
-from pipeline.data import row_files
+from pipeline.data import notations, row_files
 from pipeline.data.examples import Array
 from pipeline.data.series_options import CsvFormat, Rows
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Value = TypeVar("Value")
 
@@ -23,14 +22,14 @@ SENTINELS = (-99999.0, -9999.9, -9999.0, -999.9, -999.0, -200.0, -99.9, -99.0, 9
 MOST_WORDS = 20
 """Words that may mean no value, and categories that are proposed."""
 
-COUNTED = 1000
-"""Different words that are counted; a column with more holds free text."""
-
 SPARSE = 0.3
 """A column that lacks more of its values is no input: it would cut more windows than it is worth."""
 
 FEW_NUMBERS = 15
 """Different numbers of a column, of which it can be coincidence that one lies far from the others."""
+
+SIGNED = r"[$€£¥₹%‰A-Za-z]\s?[)-]?$|^[(-]?[$€£¥₹A-Za-z]"
+"""A cell with a sign beside its number."""
 
 UNIT = r"\[([^\[\]]{1,20})\]\s*$|\s\(([^()]{1,20})\)\s*$"
 """At the end of a heading: in square brackets, or in parentheses after a space."""
@@ -59,102 +58,111 @@ class Overrides:
     target: str | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class ColumnProfile:
-    """One column, as far as it was read.
+    """One column.
 
     Attributes:
         below: what stands in the row of units.
-        rows, numbers, empty: how many cells there are, how many are finite numbers, how many hold nothing.
-        words: what the other cells hold -> how often.
-        low, high: of the numbers, without `SENTINELS`.
-        suspects: the numbers of `SENTINELS` -> how often.
-        counts: whether each number is one more than that before; `last` is the last.
+        values: (rows,) float64, NaN where there is no value.
+        numbers: how many cells hold a finite number, one that means no value included.
+        words: what other cells hold, if they hold something -> how often.
+        signs: currencies and percent signs beside numbers -> how often.
     """
 
     name: str
-    below: str = ""
-    rows: int = 0
-    numbers: int = 0
-    empty: int = 0
-    words: Counter[str] = field(default_factory=Counter)
-    low: float = np.inf
-    high: float = -np.inf
-    suspects: Counter[float] = field(default_factory=Counter)
-    counts: bool = True
-    last: float = np.nan
+    below: str
+    values: Array
+    numbers: int
+    words: Counter[str]
+    signs: Counter[str]
 
-    def update(self, cells: "pd.Series[Any]", form: CsvFormat) -> Array:
-        """Count the cells of a chunk; (rows,) float64 of them, NaN where there is no number."""
+    @classmethod
+    def of(cls, name: str, below: str, cells: "pd.Series[Any]", form: CsvFormat) -> Self:
+        """Profile the cells of a column."""
         values = row_files.numbers(cells, form)
         finite = np.isfinite(values)
+        texts = cells.astype("str").str.strip()
+        words = texts[~finite].value_counts()
+        signs = Counter[str]()
+        if not pd.api.types.is_numeric_dtype(cells.dtype):
+            signed = texts[finite & texts.str.contains(SIGNED, na=False).to_numpy(bool)]
+            signs.update(notations.plain_number(text)[1] for text in signed)
         values = np.where(finite, values, np.nan)
-        texts = cells[~finite].dropna().astype("str").str.strip()
-        texts = texts[texts != ""]
-        if len(self.words) < COUNTED:
-            self.words.update(texts.value_counts().to_dict())
-        steps = np.diff(values, prepend=self.last)
-        self.counts &= bool((steps[self.rows == 0 :] == 1).all())
-        self.last = values[-1] if len(values) else self.last
-        suspect = np.isin(values, SENTINELS)
-        self.suspects.update(values[suspect].tolist())
-        self.rows += len(values)
-        self.empty += int((~finite).sum()) - len(texts)
-        self.numbers += int(finite.sum())
-        good = values[finite & ~suspect]
-        self.low, self.high = float(good.min(initial=self.low)), float(good.max(initial=self.high))
-        return np.asarray(values)
+        return cls(name, below, values, int(finite.sum()), Counter(words[words.index != ""].to_dict()), signs)
+
+    def without(self, sentinels: set[float]) -> Self:
+        """Return the column without the numbers that mean no value."""
+        return replace(self, values=np.where(np.isin(self.values, [*sentinels]), np.nan, self.values))
+
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest value; infinity and its negative where there is none."""
+        known = self.values[np.isfinite(self.values)]
+        return float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
+
+    @cached_property
+    def counts(self) -> bool:
+        """Whether each number is one more than that before."""
+        return bool((np.diff(self.values) == 1).all())
+
+    @property
+    def empty(self) -> int:
+        """How many cells hold nothing."""
+        return len(self.values) - self.numbers - self.words.total()
 
     @property
     def numeric(self) -> bool:
         """Whether it is a column of numbers, with some words that mean no value."""
-        return self.numbers >= max(1, sum(self.words.values())) and len(self.words) <= MOST_WORDS
-
-    @property
-    def mixed(self) -> str | None:
-        """A word that is a number by another decimal mark: a slip, and not the word for no value."""
-        return next((word for word in self.words if re.fullmatch(r"[-+]?\d+[.,]\d+", word)), None)
-
-    @property
-    def sentinels(self) -> set[float]:
-        """The suspects that lie further from the other numbers than those from each other."""
-        width = self.high - self.low
-        return {number for number in self.suspects if not self.low - width <= number <= self.high + width}
-
-    def missing(self, sentinels: set[float]) -> int:
-        """How many cells have no value."""
-        return self.rows - self.numbers + sum(self.suspects[number] for number in sentinels)
+        return self.numbers >= max(1, self.words.total()) and len(self.words) <= MOST_WORDS
 
     @property
     def unit(self) -> str:
-        """From the row of units, else from its heading."""
-        if below := self.below.strip("[]() -"):
-            return below
+        """The unit from the row of units, else from the heading, else the sign beside the numbers."""
         match = re.search(UNIT, self.name)
-        return (match[1] or match[2]).strip() if match else ""
+        of_name = (match[1] or match[2]).strip() if match else ""
+        return self.below.strip("[]() -") or of_name or next(iter(self.signs), "")
 
     @property
     def quantity(self) -> str:
-        """Its name without its unit."""
+        """The name without its unit."""
         return re.sub(UNIT, "", self.name).strip() or self.name
 
-    def useless(self, sentinels: set[float]) -> str:
-        """Why it is of no use, "" if it is."""
-        if self.empty == self.rows:
+    @cached_property
+    def useless(self) -> str:
+        """Why the column is of no use, "" if it is."""
+        low, high = self.ends
+        if self.empty == len(self.values):
             return "empty"
         if not self.numeric:
             return "" if 1 < len(self.words) <= MOST_WORDS and not self.numbers else "text"
-        if self.missing(sentinels) == self.rows:
+        if low > high:
             return "without a value"
-        if self.high - self.low < 1e-150 and not self.suspects.keys() - sentinels:  # squares of less have no digits
-            close = "numbers less than 1e-150 apart; give another unit"
-            return close if self.high > self.low else f"always {self.low:g}"
+        if high - low < 1e-150:  # squares of less have no digits
+            return "numbers less than 1e-150 apart; give another unit" if high > low else f"always {low:g}"
         return ""
 
-    def sparse(self, sentinels: set[float]) -> str:
-        """How much it lacks, if it lacks too much to be an input; "" if it does not."""
-        fraction = self.missing(sentinels) / self.rows if self.numeric else 0.0
+    @property
+    def sparse(self) -> str:
+        """How much the column lacks, if it lacks too much to be an input; "" if it does not."""
+        fraction = np.isnan(self.values).mean() if self.numeric else 0.0
         return f"{fraction:.0%} without a value" if fraction > SPARSE else ""
+
+
+def sentinels_of(columns: Iterable[ColumnProfile], given: Sequence[str]) -> set[float]:
+    """Return the numbers that mean no value: those that a user named, and `SENTINELS` far from all others of a column.
+
+    Far is further from the others than those from each other.
+    """
+    sentinels = {*pd.to_numeric(pd.Series([*given], dtype="str"), errors="coerce").dropna()}
+    for column in columns:
+        values = column.values[np.isfinite(column.values)]
+        suspects = {*SENTINELS} & {*values[np.isin(values, SENTINELS)].tolist()}
+        others = values[~np.isin(values, [*suspects])]
+        low = others.min(initial=np.inf)
+        high = others.max(initial=-np.inf)
+        sentinels |= {number for number in suspects if not 2 * low - high <= number <= 2 * high - low}
+    return sentinels
 
 
 @dataclass(frozen=True)
@@ -164,13 +172,12 @@ class FileProfile:
     Attributes:
         form: how it is written; no target yet.
         columns: all but those of the timestamp, in their order.
-        missing: words and numbers that mean no value, "" an empty cell -> how often; `sentinels` are the numbers.
+        missing: words and numbers that mean no value, "" an empty cell -> how often.
         freq: seconds from row to row; of business days and months those of a day (`row_calendar.numbered`).
         rows: of all series together.
         repeated: rows whose timestamp was there before; `unsorted` if they are not in the order of time.
         first, last: timestamps, as in UTC if the time zone is known.
         gaps: rows that a gap lacks -> how many such gaps.
-        head: (rows, columns) float64, the first of them in the order of the file, NaN where there is no number.
         reasons: the option of params.yaml that was not certain -> why it was decided so.
         text: whether it is CSV.
         calendar: by which rows follow one another, as `Cleaning.rows` says; `outside` lie outside of opening hours.
@@ -180,7 +187,6 @@ class FileProfile:
     form: CsvFormat
     columns: Mapping[str, ColumnProfile]
     missing: Counter[str]
-    sentinels: set[float]
     freq: int
     rows: int
     repeated: int
@@ -188,7 +194,6 @@ class FileProfile:
     first: np.datetime64
     last: np.datetime64
     gaps: Counter[int]
-    head: Array
     reasons: dict[str, str]
     text: bool
     calendar: Rows
@@ -201,18 +206,13 @@ class FileProfile:
         """Rows of one series."""
         return self.rows // max(1, len(self.series))
 
-    def values(self, name: str) -> Array:
-        """(rows,) the first ones of a column, NaN where there is no value."""
-        values = self.head[:, list(self.columns).index(name)]
-        return np.where(np.isin(values, [*self.sentinels]), np.nan, values)
-
     @property
     def odd(self) -> dict[str, float]:
         """Columns with an end that lies further from all other numbers than those from each other -> that number."""
         odd = {}
         for name in self.targets:
-            values = self.values(name)
-            values = np.unique(values[np.isfinite(values)])
+            values = np.unique(self.columns[name].values)
+            values = values[np.isfinite(values)]
             if len(values) >= FEW_NUMBERS:
                 for end, low, high in ((values[0], values[1], values[-1]), (values[-1], values[0], values[-2])):
                     if max(low - end, end - high) > high - low:
@@ -221,7 +221,12 @@ class FileProfile:
 
     def alone(self, name: str, number: float) -> bool:
         """Whether no other column holds this number."""
-        return not any((self.values(other) == number).any() for other in self.targets if other != name)
+        return not any((self.columns[other].values == number).any() for other in self.targets if other != name)
+
+    @cached_property
+    def has_values(self) -> bool:
+        """Whether a column of numbers does not merely count the rows."""
+        return any(column.numeric and not column.counts for column in self.columns.values())
 
     @property
     def targets(self) -> list[str]:
@@ -232,10 +237,6 @@ class FileProfile:
         """Why a column is of no use, "" if it is."""
         if name in {*self.form.drop, self.series_id}:
             return "other times" if name != self.series_id else "the series' names"
-        if self.columns[name].counts and any(other.numeric and not other.counts for other in self.columns.values()):
+        if self.columns[name].counts and self.has_values:
             return "counts the rows"
-        return self.columns[name].useless(self.sentinels)
-
-    def sparse(self, name: str) -> str:
-        """As `ColumnProfile.sparse`."""
-        return self.columns[name].sparse(self.sentinels)
+        return self.columns[name].useless

@@ -3,18 +3,14 @@
 import itertools
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from pipeline.data import row_calendar, timestamps
+from pipeline.data import notations, row_calendar, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.series_options import Cleaning
-from pipeline.data.sniff.layout import MONTH
 from pipeline.data.timestamps import Regularity, regularity
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ZONES = (
     *("Europe/Berlin", "Europe/London", "Europe/Helsinki", "America/New_York", "America/Sao_Paulo"),
@@ -31,10 +27,64 @@ PARTS = {
 }
 """What a column is called that holds this part of a timestamp."""
 
-TIME = r"(\d{1,2})([:.h])(\d{2})(?:\2(\d{2})([.,]\d+)?)?( ?[AaPp][Mm])?( ?(?:Z|[+-]\d\d:?\d\d))?"
-DATE = r"(\d{1,4})([./-])(\d{1,2}|[A-Za-z]{3})\2(\d{1,4})"
-WORDED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b-%y", "%b-%Y", "%b %Y", "%B %Y")
-"""Formats of what `MONTH` matches; which one a column has, its cells say."""
+CLOCK = re.compile(
+    r"(?:(?<= )|(?<=\d)T)\d{1,2}(?:(?P<mark>[:.h])\d\d(?:(?P=mark)\d\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?| ?[AaPp][Mm])"
+    r"(?: ?(?:Z|[+-]\d\d:?\d\d))?(?= |$)"
+)
+"""A time of day in a timestamp."""
+
+TIMES = (
+    *("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%H:%M:%S,%f", "%H.%M", "%H.%M.%S", "%Hh%M"),
+    *("%I:%M %p", "%I:%M%p", "%I:%M:%S %p", "%I:%M:%S%p", "%I.%M %p", "%I %p", "%I%p"),
+    *("%H:%M%z", "%H:%M %z", "%H:%M:%S%z", "%H:%M:%S %z", "%H:%M:%S.%f%z"),
+)
+"""Formats of a time of day."""
+
+COMPACT = {
+    r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:?\d{2}){0,2}([.,]\d+)?( ?(Z|[+-]\d{2}:?\d{2}))?)?": "ISO8601",
+    r"(18|19|20)\d{6}": "%Y%m%d",
+    r"(18|19|20)\d{8}": "%Y%m%d%H",
+    r"(18|19|20)\d{10}": "%Y%m%d%H%M",
+    r"(18|19|20)\d{12}": "%Y%m%d%H%M%S",
+    r"(18|19|20)\d{6}T\d{4}": "%Y%m%dT%H%M",
+    r"(18|19|20)\d{6}T\d{6}": "%Y%m%dT%H%M%S",
+    r"(18|19|20)\d{6}T\d{6}Z": "%Y%m%dT%H%M%SZ",
+    r"\d{10}(\.\d+)?": "unix",
+    r"\d{13}": "unix_ms",
+    r"\d{16}": "unix_us",
+    r"\d{19}": "unix_ns",
+    r"[2-7]\d{4}(\.\d+)?": "excel",
+}
+"""Timestamps without marks, and ISO's -> their format; the first that fits is the only one."""
+
+KINDS = {r"(18|19|20)\d\d": "Y", r"\d{1,2}": "n", "|".join(notations.MONTHS): "b", "Q|T": "Q", "W|KW": "W"}
+"""What a date consists of: a year of four digits, a shorter number, a month's name, a mark of a quarter or a week."""
+
+PLACE = "\0"
+"""Where the time of day stood in a date."""
+
+ORDERS = {
+    "Ynn": ("Ymd",),
+    "nnY": ("dmY", "mdY"),
+    "nnn": ("dmy", "mdy", "ymd"),
+    "nbY": ("dbY",),
+    "bnY": ("bdY",),
+    "Ybn": ("Ybd",),
+    "nbn": ("dby",),
+    "bn": ("by",),
+    "bY": ("bY",),
+    "Yb": ("Yb",),
+    "Yn": ("Ym", "Yq"),
+    "nY": ("mY", "qY"),
+    "YQn": ("YQq",),
+    "QnY": ("QqY",),
+    "nQY": ("qQY",),
+    "YWn": ("GWV",),
+    "WnY": ("WVG",),
+    "YWnn": ("GWVu",),
+    "Qnn": ("Qqy",),
+}
+"""Kinds of a date -> the directives of `timestamps.parse` that they may stand for; `Q` and `W` stay as written."""
 
 FEW_DAYS = 15
 """Timestamps, of which it can be coincidence that none lies on a weekend."""
@@ -42,121 +92,166 @@ FEW_DAYS = 15
 FEW_WRONG = 0.9
 """The share of quarters or years that must have one day of the month, such as the last business day."""
 
+TIMED = re.compile("%H|%I|unix|excel")
+"""In formats that have a time of day."""
+
+DISPLACED = 10
+"""Rows that a slip lies away from its place, at least."""
+
+HOLE = 4
+"""Rows from one neighbour of a slip to the other, at most."""
+
+FEW = 0.05
+"""The fraction of the rows that may be slips."""
+
 NAMED = re.compile(r"time|date|dat[ue]m|stamp|zeit|fecha|epoch|unix|^ts$", re.IGNORECASE)
 
 
-def date_formats(cell: str) -> list[str]:
-    """The formats that a date may have, of which days and months may be interchanged."""
-    if not (match := re.fullmatch(DATE, cell)):
-        return []
-    first, mark, second, third = match.groups()
-    year = "%Y" if len(third) == 4 else "%y"
-    if len(first) == 4:
-        return [f"%Y{mark}%m{mark}%d"]
-    if second.isalpha():
-        return [f"%d{mark}%b{mark}{year}"]
-    return [f"%d{mark}%m{mark}{year}", f"%m{mark}%d{mark}{year}"] + [f"%y{mark}%m{mark}%d"] * (len(third) == 2)
+def date_formats(text: str) -> list[str]:
+    """Return the formats that a date may have, of which days and months may be interchanged."""
+    pieces = re.split(r"(\d+|[^\W\d_]+)", text)
+    tokens = pieces[1::2]
+    kinds = [kind for token in tokens for pattern, kind in KINDS.items() if re.fullmatch(pattern, token)]
+    found = []
+    for order in ORDERS.get("".join(kinds), ()) if len(kinds) == len(tokens) else ():
+        pieces[1::2] = [token if of in "QW" else f"%{of}" for token, of in zip(tokens, order, strict=True)]
+        found.append("".join(pieces))
+    return found
 
 
-def time_formats(cell: str) -> list[str]:
-    """The format of a time of day, if it is one."""
-    if not (match := re.fullmatch(TIME, cell)):
-        return []
-    _, mark, _, second, fraction, half, zone = match.groups()
-    text = f"{'%I' if half else '%H'}{mark}%M" + (f"{mark}%S" if second else "")
-    text += f"{fraction[0]}%f" if fraction else ""
-    text += f"{' ' * half.startswith(' ')}%p" if half else ""
-    return [text + (f"{' ' * zone.startswith(' ')}%z" if zone else "")]
+def time_formats(text: str) -> list[str]:
+    """Return the format of a time of day, if it is one."""
+    cell = pd.Series([text], dtype="str")
+    return [form for form in TIMES if not np.isnat(timestamps.parse(cell, form)[0]).any()]
 
 
 def formats(cell: str, *, digits: bool) -> list[str]:
-    """The formats that a whole timestamp may have; digits without marks are one only where `digits` says so."""
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:?\d{2}){0,2}([.,]\d+)?( ?(Z|[+-]\d{2}:?\d{2}))?)?", cell):
-        return ["ISO8601"]
-    if re.fullmatch(r"\d{4}-\d{2}", cell):
-        return ["%Y-%m"]
-    if re.fullmatch(r"\d+", cell):
-        compact = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}.get(len(cell))
-        unix = {10: "unix", 13: "unix_ms"}.get(len(cell))
-        return [kind for kind in (compact if cell[:2] in {"19", "20"} else None, unix) if kind] if digits else []
-    for gap in ("T", ", ", " "):
-        date, _, time = cell.partition(gap)
-        if both := [*itertools.product(date_formats(date), time_formats(time.strip()))]:
-            return [f"{first}{gap}{second}" for first, second in both]
-    return date_formats(cell) or ([*WORDED] if re.fullmatch(MONTH, cell) else [])
+    """Return the formats that a timestamp may have; digits without marks are one only where `digits` says so."""
+    text = notations.HOUR_24.sub("00", notations.plain_date(cell))
+    for pattern, stamp_format in COMPACT.items():
+        if re.fullmatch(pattern, text):
+            return [stamp_format] if digits or not text.replace(".", "").isdigit() else []
+    clock = CLOCK.search(text)
+    if clock is None:
+        return date_formats(text)
+    gap = "T" if clock[0].startswith("T") else ""
+    times = [f"{gap}{time}" for time in time_formats(clock[0].removeprefix(gap))]
+    dates = date_formats(text[: clock.start()] + PLACE + text[clock.end() :])
+    return [date.replace(PLACE, time) for date, time in itertools.product(dates, times)]
 
 
-def find_columns(head: "pd.DataFrame", chosen: Sequence[str], share: float = 1.0) -> tuple[list[str], list[str]]:
-    """The columns of the timestamp, and the formats that the first rows have, if any do.
+def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) -> tuple[list[str], list[str]]:
+    """Return the columns of the timestamp, and the formats that the first rows have, if any do.
 
     Args:
         head: the first rows, as text.
         chosen: those columns, if a user named them.
         share: of the rows that have such a format.
     """
-    import pandas as pd
-
-    cells = {column: texts[texts != ""] for column in head.columns for texts in [head[column].str.strip()]}
-    whole, times = dict[str, list[str]](), dict[str, list[str]]()
-    for index, (column, texts) in enumerate(cells.items()):
-        if len(texts):
-            digits = index == 0 or NAMED.search(column) is not None or column in chosen
-            whole[column] = [form for form in formats(texts.iloc[0], digits=digits) if _parses(texts, form, share)]
-            times[column] = [form for form in time_formats(texts.iloc[0]) if _parses(texts, form, share)]
-    parts = {
-        code: column
-        for code, name in PARTS.items()
-        for column in cells
-        if re.fullmatch(name, column.strip(), re.IGNORECASE)
-        and pd.to_numeric(cells[column], errors="coerce").notna().all()
-    }
-    timed = {column for column, texts in cells.items() if len(texts) and ":" in texts.iloc[0]}
-    repeated = {column for column, texts in cells.items() if texts.duplicated().any()}
-    candidates = _candidates(whole, times, parts, timed, repeated)
+    whole = dict[str, list[str]]()
+    times = dict[str, list[str]]()
+    parts = dict[str, str]()
+    for index, column in enumerate(head.columns):
+        cells = head[column].str.strip()
+        cells = cells[cells != ""]
+        if not len(cells):
+            continue
+        named = NAMED.search(column) is not None or column in chosen
+        forms = [form for form in formats(cells.iloc[0], digits=named or index == 0) if named or form != "excel"]
+        whole[column] = [form for form in forms if _parses(cells, form, share, any_year=bool(chosen))]
+        times[column] = [form for form in time_formats(cells.iloc[0]) if _parses(cells, form, share)]
+        if pd.to_numeric(cells, errors="coerce").notna().all():
+            parts |= {code: column for code, name in PARTS.items() if re.fullmatch(name, column, re.IGNORECASE)}
+    longer = {column for column in head if head[column].str.strip().str.len().max() > len("2024-01-31")}
+    repeated = {column for column in head if head[column].duplicated().any()}
+    candidates = _candidates(whole, times, parts, longer, repeated)
     if chosen:
         candidates = [candidate for candidate in candidates if candidate[0] == list(chosen)] or [(list(chosen), [])]
     return candidates[0] if candidates else ([], [])
 
 
-def _parses(cells: "pd.Series[str]", stamp_format: str, share: float) -> bool:
-    return float((~np.isnat(timestamps.parse(cells, stamp_format)[0])).mean()) >= share
+def _parses(cells: "pd.Series[str]", stamp_format: str, share: float, *, any_year: bool = False) -> bool:
+    moments, _ = timestamps.parse(cells, stamp_format)
+    good = ~np.isnat(moments) if any_year else timestamps.usual(moments)
+    return float(good.mean()) >= share
 
 
 def _candidates(
     whole: dict[str, list[str]],
     times: dict[str, list[str]],
     parts: dict[str, str],
-    timed: set[str],
+    longer: set[str],
     repeated: set[str],
 ) -> list[tuple[list[str], list[str]]]:
-    """Columns and formats that would do, the best first.
+    """Return columns and formats that would do, the best first.
 
     Args:
         whole: columns -> the formats of their cells, if they are dates, with or without a time of day.
         times: the same of times of day.
         parts: "%Y" and such -> the column that holds it.
-        timed: columns that have a time of day.
+        longer: columns with cells that are longer than a date of ISO 8601.
         repeated: columns that hold a value twice. A date that does not needs no time of day: such a column measures.
     """
-    whole = {column: forms for column, forms in whole.items() if forms}
-    exact = [([column], forms) for column, forms in whole.items() if re.search("H|8601|%I|unix", forms[0])]
-    days = {
-        column: forms for column, forms in whole.items() if column not in timed and not re.search("H|%I|unix", forms[0])
-    }
-    times = {column: forms for column, forms in times.items() if forms}
+    clocks = {column: forms for column, forms in times.items() if forms}
     if "%H" in parts:
-        times.setdefault(parts["%H"], ["%H"])
-    dates = {column: ["%Y-%m-%d"] if forms == ["ISO8601"] else forms for column, forms in days.items()}
+        clocks.setdefault(parts["%H"], ["%H"])
+    dated = {column: forms for column, forms in whole.items() if forms}
+    iso = {column for column, forms in dated.items() if forms == ["ISO8601"]}
+    exact = {column: dated[column] for column in dated if TIMED.search(dated[column][0]) or column in iso & longer}
+    days = {column: ["%Y-%m-%d"] if column in iso else dated[column] for column in dated if column not in exact}
     paired = [
-        ([day, time], [f"{date} {hour}" for date, hour in itertools.product(dates[day], hours)])
-        for day, (time, hours) in itertools.product(filter(repeated.__contains__, days), times.items())
-        if day != time  # 01.02.03 may be both
+        ([day, column], [f"{date} {hour}" for date, hour in itertools.product(dates, hours)])
+        for (day, dates), (column, hours) in itertools.product(days.items(), clocks.items())
+        if day != column and day in repeated  # 01.02.03 may be both
     ]
-    only_iso = all(forms == ["ISO8601"] for _, forms in exact)  # of ISO's, a bare date is one too
-    candidates = paired + exact if only_iso else exact + paired
+    alone = [([column], forms) for column, forms in exact.items()]
+    candidates = paired + alone if exact.keys() <= iso else alone + paired
     if not candidates and {"%Y", "%m", "%d"} <= parts.keys():
         candidates = [(list(parts.values()), [" ".join(parts)])]
-    return candidates + [([column], forms) for column, forms in days.items()]
+    return candidates + [([column], dated[column]) for column in days]
+
+
+def first_year(moments: Array) -> int | None:
+    """Return the first of the hundred years that two-digit years lie in; None where `strptime` is right about them.
+
+    The years of one file are closer to one another than to the same years of another century, and not in the future.
+
+    Args:
+        moments: (rows,) datetime64[ms], as `strptime` reads them.
+    """
+    years = np.unique(moments.astype("datetime64[Y]").astype(int) + 1970)
+    of_century = np.unique(years % 100)
+    steps = np.diff(of_century, append=of_century[0] + 100)
+    span = 100 - steps.max()
+    first = 2000 + int(np.roll(of_century, -1)[steps.argmax()])
+    if first + span > np.datetime64("today", "Y").astype(int) + 1970 + 1:
+        first -= 100
+    return None if years[0] == first and years[-1] == first + span else first
+
+
+def slip(moments: Array) -> int | None:
+    """Return the row of a timestamp (rows,) that contradicts the others; None where none does.
+
+    Either it lies far from its neighbours, which have a hole between them where it should be, while its own time is
+    taken or beyond all others. Or it is one of few that lie further from all others than those from each other.
+    """
+    ordered = timestamps.distinct(moments)
+    steps = np.diff(ordered).astype(np.int64)
+    if len(steps) < DISPLACED:
+        return None
+    freq = np.median(steps)
+    times = moments.astype(np.int64)
+    away = np.minimum(abs(times[1:-1] - times[:-2]), abs(times[1:-1] - times[2:])) >= DISPLACED * freq
+    hole = abs(times[2:] - times[:-2])
+    for row in 1 + np.flatnonzero(away & (hole >= 2 * freq) & (hole <= HOLE * freq)):
+        others = np.delete(moments, row)
+        if (others == moments[row]).any() or not others.min() < moments[row] < others.max():
+            return int(row)
+    widest = int(steps.argmax())
+    for few in (moments <= ordered[widest], moments > ordered[widest]):
+        if 2 * steps[widest] > steps.sum() and few.sum() <= FEW * len(moments):
+            return int(few.argmax())
+    return None
 
 
 def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:

@@ -186,7 +186,10 @@ BAD = {
     "one row": ("time,load\n2020-01-01,1\n", "holds a header and one row; a series has many"),
     "all NaN": (text("time,load", *(f"2020-01-{d:02d},NaN" for d in range(1, 29))), "no column holds numbers"),
     "binary": (bytes(range(256)) * 20, "is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV"),
-    "a long line": ("a,b\n" * 3 + "1" * 2**18 + "\n1,2\n", "line 4 has 262,144 bytes or more; save it with a line for"),
+    "a long line": (
+        "a,b\n" * 3 + "1" * 2**18 + "\n1,2\n",
+        "line 4 has 262,144 characters or more; save it with a line for",
+    ),
     "a mark alone": ("\ufeff", "is empty"),
     "too small": (text("time,load", *(f"{day}e-321" for day in DAILY)), "'load': numbers less than 1e-150 apart; give"),
     "UTF-16": (TWO.encode("utf-16-le"), "UTF-16 without .* save it as UTF-8"),
@@ -194,8 +197,11 @@ BAD = {
     "broken Parquet": (b"PAR1" + b"x" * 90, "is no whole Parquet file"),
     "100,000 columns": (WIDE, "has more than 1,000 columns"),
     "a path as a column": (text("time,../../load", *DAILY), "column '../../load' is named like a path"),
-    "both decimal marks": (text("time;load", *MARKS), r"'load' holds 20\.25 beside numbers with ',' as decimal mark"),
-    "no stamps": ("a,b\n1,2\n3,4\n", "pass --stamp COLUMN .* Columns: a, b"),
+    "both decimal marks": (
+        text("time;load", *MARKS),
+        r"'load' holds 20\.25 1 times beside numbers with ',' as decimal mark",
+    ),
+    "no stamps": ("a,b\n1,2\n3,4\n", "pass --stamp COLUMN .* Columns and first cells: a \\('1'\\), b"),
     "too many series": (
         text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for who in range(51) for d in DAYS)),
         "holds 51 series, by 'who'; leave all but 50 out",
