@@ -78,6 +78,16 @@ def test_origins_are_those_of_all_and_nothing_later_is_learnt(shops):
         assert (fold.train.rows % DAYS).max() + 6 < asked[0][0]
 
 
+def test_a_series_that_ends_earlier_is_forecast_from_its_own_end(shops, capsys, tmp_path):
+    table = rows()
+    table[(table["shop"] != "south") | (table["day"] < "2024-08-23")].to_csv(tmp_path / "new.csv", index=False)
+    printed = run(capsys, shops, "predict", "shops", "--data", str(tmp_path / "new.csv"), "--csv")
+    first = pd.read_csv(io.StringIO(printed.out)).groupby("shop")["stamp"].min()
+    assert first.to_dict() == {"north": "2024-08-28", "south": "2024-08-23", "west": "2024-08-28"}
+    told = "south: 'sales' was measured last at 2024-08-22; the forecast starts there (5 rows have none after that)"
+    assert told in printed.err
+
+
 def test_errors_over_all_are_in_no_series_own_unit(shops, capsys):
     (table,) = json.loads(run(capsys, shops, "compare", "shops", "--json").out)
     assert "MAE, standard deviations, last 7 days" in [column["title"] for column in table["columns"]]
