@@ -1,5 +1,6 @@
 """What params.yaml says of a series: how its file is written, how rows are cleaned, how they are cut into windows."""
 
+import operator
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -66,7 +67,7 @@ class CsvFormat(Strict):
     drop: list[str] = pydantic.Field(default=[])
     categories: list[str] = pydantic.Field(default=[])
     series_id: str | None = None
-    leave_out: list[str] = pydantic.Field(default=[])
+    leave_out: list[str] = pydantic.Field(default=[], exclude_if=operator.not_)
     missing: list[Word] | None = None
     encoding: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=40)] = "utf-8"
     delimiter: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1)] = ","
