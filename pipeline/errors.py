@@ -18,6 +18,15 @@ class UnknownAheadError(UnrollError):
     """What must be known beforehand of the rows to come is not known, so that they cannot be forecast."""
 
 
+class UnusableSeriesError(UnrollError):
+    """Some of several series have too few rows or nothing to learn: name -> why. `every` if none is left."""
+
+    def __init__(self, file: str, reasons: dict[str, str], count: int, place: str) -> None:
+        self.reasons, self.every = reasons, len(reasons) == count
+        self.why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        super().__init__(f"{file}: {len(reasons)} of {count} series cannot be used ({self.why}); name them in {place}")
+
+
 class DivergedError(UnrollError):
     """The training loss of an experiment's replicate became NaN or infinite; epoch and step count from 1."""
 

@@ -107,8 +107,8 @@ def _spec(
     config: Params, board: Leaderboard, members: list[Member], data: Dataset, rows: Mapping[str, History]
 ) -> ForecasterSpec:
     """What forecaster.json holds; `low` and `high`, beyond which `predict` warns of a value, are of all rows."""
-    first = next(iter(rows.values()))
-    question, until = first.question, first.measured.series.timestamps[-1]
+    question = next(iter(rows.values())).question
+    until = max(history.measured.series.timestamps[-1] for history in rows.values())
     statistics = {}
     for name, history in rows.items():
         values = history.measured.series.values

@@ -29,25 +29,29 @@ WEEKDAYS = (
     "lundi mardi mercredi jeudi vendredi samedi dimanche uhr"
 )
 
+DASH = "\u2013"
+
 END = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}.*"
 """The end of an interval, if it has a date."""
 
 DATES = (
     # Of an interval its beginning: "27/10/2024 01:45 - 27/10/2024 02:00", "2024-01-01 10:00 - 11:00".
-    (re.compile(rf"^(.*\d{{4}}.*?\d)(?:\s*[-–/]\s*{END}|\s+(?:to|bis)\s+{END}|\s+[-–]\s+\d\d?:\d\d.*)$"), r"\1"),
+    (re.compile(rf"^(.*\d{{4}}.*?\d)(?:\s*[-{DASH}/]\s*{END}|\s+(?:to|bis)\s+{END}|\s+[-{DASH}]\s+\d\d?:\d\d.*)$"), r"\1"),
     (re.compile(r"\b([ap])\.\s?m\.?(?!\w)", re.IGNORECASE), r"\1m"),
     (re.compile(rf"\b(?:{WEEKDAYS.replace(' ', '|')})\b\.?,?", re.IGNORECASE), ""),
     (re.compile(r"\b(?:quarter|quartal|qtr|trimestre)\b\.?", re.IGNORECASE), "Q"),
     (re.compile(r"[^\W\d_]{3,}\.?"), lambda match: MONTH_OF.get(match[0].lower().rstrip("."), match[0])),
 )
 
-HOUR_24 = re.compile(r"(?:^|(?<=[T ]))24(?=(?:[:.h]?00|h)*(?:[.,]0+)?(?:Z|[+-]\d\d:?\d\d)?$)|(?<=^\d{8})24(?=(?:00){0,2}$)")
+HOUR_24 = re.compile(
+    r"(?:^|(?<=[T ]))24(?=(?:[:.h]?00|h)*(?:[.,]0+)?(?:Z|[+-]\d\d:?\d\d)?$)|(?<=^\d{8})24(?=(?:00){0,2}$)"
+)
 """The hour of a day's end, at the end of a timestamp."""
 
 NUMBER = re.compile(
     r"(?P<bracket>\()?(?P<before>[-+\u2212\u2013])?\s?"
     r"(?P<sign>[$€£¥₹]|(?:US|A|C)\$|EUR|USD|GBP|CHF|Fr\.)?\s?(?P<within>[-+\u2212\u2013])?"
-    r"(?P<digits>\d[\d.,'’ \u00a0\u2009\u202f]*|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
+    r"(?P<digits>\d[\d.,'\u2019 \u00a0\u2009\u202f]*|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
     r"(?P<behind>[-\u2212\u2013])?\s?(?P<unit>[$€£¥₹%‰]|EUR|USD|GBP|CHF|Fr\.|kr)?(?P<after>[-\u2212\u2013])?(?P<end>\))?"
 )
 """A number with a sign before or behind it or in brackets as in accounts, and perhaps a currency or a percent sign."""
@@ -56,7 +60,7 @@ MINUS = ("-", "\u2212", "\u2013")
 
 BLANKS = " \u00a0\u2009\u202f"
 
-GROUPS = {" ": f"[{BLANKS}]", "'": "['’]", ",": ",", ".": r"\."}
+GROUPS = {" ": f"[{BLANKS}]", "'": "['\u2019]", ",": ",", ".": r"\."}
 """A mark between thousands -> all that are written for it."""
 
 

@@ -80,9 +80,13 @@ class RowFile:
                 return frame.set_axis(self._names(frame.columns), axis=1)
         except UnicodeError as error:
             cure = f"set {f'{self.where}.' if self.where else '--'}encoding, such as latin-1"
-            raise UnrollError(f"{self.path} is not {self.form.encoding} text ({one_line(str(error))}); {cure}") from None
+            raise UnrollError(
+                f"{self.path} is not {self.form.encoding} text ({one_line(str(error))}); {cure}"
+            ) from None
         except LookupError:
-            raise UsageError(f"params.yaml: {self.where}.encoding is unknown. Received: {self.form.encoding!r}") from None
+            raise UsageError(
+                f"params.yaml: {self.where}.encoding is unknown. Received: {self.form.encoding!r}"
+            ) from None
         except pd.errors.EmptyDataError:
             raise UnrollError(f"{self.path} is empty; it needs a header and rows") from None
         except (UnrollError, MemoryError):
@@ -104,7 +108,7 @@ class RowFile:
     def _csv(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator[pd.DataFrame]:
         form = self.form
         units = range(form.skip + 1, form.skip + 1 + form.units_rows)
-        options = {"sep": r"\s+" if form.delimiter == " " else form.delimiter, "encoding": form.encoding}
+        options: dict[str, Any] = {"sep": r"\s+" if form.delimiter == " " else form.delimiter, "encoding": form.encoding}
         options |= {"skiprows": [*range(form.skip), *units] if units else form.skip}
         options |= {"header": None, "names": list(form.names)} if form.names else {}
         options |= {"index_col": False, "dtype": str, "keep_default_na": False, "chunksize": CHUNK}
@@ -173,13 +177,13 @@ def numbers(cells: "pd.Series[Any]", form: CsvFormat, *, typed: bool = False) ->
     if typed:
         form = CsvFormat()
     if pd.api.types.is_numeric_dtype(cells.dtype):
-        return cells.to_numpy(np.float64, na_value=np.nan)
+        return np.asarray(cells.to_numpy(np.float64, na_value=np.nan))
     texts = cells.astype("str").reset_index(drop=True)
     values = _floats(texts, form)
     failed = texts[values.isna() & (texts != "")]
     plain = failed.map(lambda text: notations.plain_number(text)[0])
     values.update(_floats(plain[plain != failed], form))
-    return values.to_numpy()
+    return np.asarray(values)
 
 
 def _floats(texts: "pd.Series[str]", form: CsvFormat) -> "pd.Series[float]":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data import manifest, timestamps
+from pipeline.data import manifest, row_calendar, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
@@ -158,10 +158,25 @@ class Measured:
         return np.where(self.series.unknown[:, column], np.nan, self.series.values[:, column])
 
 
+def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable:
+    """The rows at an even distance (`row_calendar.numbered`), without those outside of opening hours and `leave_out`.
+
+    Raises:
+        UnrollError: there are no others.
+    """
+    if table.series_id is not None and csv.leave_out:
+        table = table.only(~np.isin(table.series_id, csv.leave_out))
+    table = replace(table, timestamps=row_calendar.numbered(table.timestamps, cleaning, csv.time_zone))
+    outside = np.isnat(table.timestamps)
+    if outside.all():
+        raise UnrollError(f"no row lies at a time of cleaning.rows ({cleaning.rows}); give rows of these hours")
+    return table.only(~outside) if outside.any() else table
+
+
 def rows_of(table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, plan: Plan = None) -> Measured:
     """Rows, cleaned and completed; none depends on a later one, but for what is known beforehand.
 
-    The table's timestamps are an even distance apart (`timestamps.to_even_days`). `plan` has of each of
+    The table's timestamps are an even distance apart (`on_calendar`). `plan` has of each of
     `windows.future` its values (lead,) after the last row; it is None where no forecast is made.
     """
     target = table.columns.index(csv.target)
@@ -287,11 +302,7 @@ def corrected_rows(
     """
     lookback = windows.lookback + windows.lag  # a window's first row needs its lagged value, too
     ahead = windows.ahead - windows.step  # `Windows` counts from the row after the last step
-    # Rows of one run have no gap between them: a window crosses none if both of its ends are of one run.
-    breaks = np.diff(series.timestamps).astype(np.int64) != freq * 1000
-    runs = np.concatenate([[0], np.cumsum(breaks)])
-    if series.late is not None:  # a late row is a run of its own
-        runs = runs + np.cumsum(series.late) + np.cumsum(np.roll(series.late, 1))
+    runs = runs_of(series, freq)  # a window crosses no gap if both of its ends are of one run
     blocks = {"train": (series.start, first), "validation": (first, second), "test": (second, len(series.values))}
     rows: Rows = {}
     lost = {"windows lost to gaps": 0, "windows lost to unknown targets": 0}
@@ -309,6 +320,15 @@ def corrected_rows(
     return rows, lost
 
 
+def runs_of(series: Series, freq: int) -> Array:
+    """(rows,) the number of the run that each row is of; rows of one have no gap between them."""
+    breaks = np.diff(series.timestamps).astype(np.int64) != freq * 1000
+    runs = np.concatenate([[0], np.cumsum(breaks)])
+    if series.late is not None:  # a late row is a run of its own
+        runs = runs + np.cumsum(series.late) + np.cumsum(np.roll(series.late, 1))
+    return np.asarray(runs)
+
+
 def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
     """What models see: (rows, columns + calendar) float32, by the mean and deviation of the train rows."""
     columns, week = series.values.shape[1], fitted.windows.week
@@ -317,13 +337,14 @@ def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
         inputs[:, column] = (series.values[:, column] - statistics.mean[column]) / statistics.std[column]
     for start in range(0, len(inputs), BLOCK):
         moments = on_clock(series.timestamps[start : start + BLOCK], fitted.csv, fitted.cleaning)
+        moments = row_calendar.spread(moments, fitted.cleaning)
         inputs[start : start + BLOCK, columns:] = calendar(moments, week=week)
     return inputs
 
 
 def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
     """Timestamps (rows,) as the clock of the file shows them."""
-    moments = timestamps.from_even_days(moments, cleaning.rows)
+    moments = row_calendar.stamps(moments, cleaning, csv.time_zone)
     return moments if csv.time_zone is None else timestamps.to_wall_clock(moments, csv.time_zone)
 
 

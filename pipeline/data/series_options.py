@@ -1,5 +1,6 @@
 """What params.yaml says of a series: how its file is written, how rows are cleaned, how they are cut into windows."""
 
+import operator
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,6 +11,21 @@ from pipeline.validation import Strict
 
 Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000_000)]
 Word = Annotated[str, pydantic.StringConstraints(max_length=255)]
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+Weekday = Annotated[str, pydantic.StringConstraints(pattern=f"^({'|'.join(WEEKDAYS)})$")]
+
+TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?"
+Hours = Annotated[str, pydantic.StringConstraints(pattern=rf"^{TIME}(-{TIME})?(, {TIME}(-{TIME})?)*$")]
+Month = Annotated[
+    str,
+    pydantic.StringConstraints(
+        pattern=rf"^month(, (day|business day|{'|'.join(WEEKDAYS)}) (-?[1-9]|-?1\d|-?2[0-8]))?( at {TIME})?$"
+    ),
+]
+Opening = Annotated[dict[Weekday, Hours], pydantic.Field(min_length=1)]
+Rows = Literal["business"] | Month | Opening | None
+"""Of what rows are made that have no even distance; see `Cleaning`."""
 
 
 def _as_list(names: Any) -> Any:
@@ -31,7 +47,7 @@ class CsvFormat(Strict):
         ends: whether stamps tell the end of what was measured; with a time zone.
         drop: columns to leave out.
         categories: columns of words; each word becomes a column of 0 and 1.
-        series_id: the column that says which of several series a row belongs to.
+        series_id: the column that says which of several series a row belongs to; `leave_out` names some of them.
         missing: words and numbers that mean no value, "" an empty cell; if left out, such a cell is an error.
         encoding, delimiter, decimal, thousands: of the text; a delimiter that is a space stands for any white space.
         names: of the columns, in a file without a header.
@@ -45,12 +61,13 @@ class CsvFormat(Strict):
     )
     target: str = ""
     stamp_format: str = "ISO8601"
-    first_year: Annotated[int, pydantic.Field(ge=0, le=9900)] | None = None
+    first_year: int | None = pydantic.Field(default=None, ge=0, le=9900, exclude_if=operator.not_)
     time_zone: str | None = None
     ends: bool = False
     drop: list[str] = pydantic.Field(default=[])
     categories: list[str] = pydantic.Field(default=[])
     series_id: str | None = None
+    leave_out: list[str] = pydantic.Field(default=[], exclude_if=operator.not_)
     missing: list[Word] | None = None
     encoding: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=40)] = "utf-8"
     delimiter: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1)] = ","
@@ -78,7 +95,9 @@ class Cleaning(Strict):
             windows. If left out, each gap does.
         repeat: rows of a cycle. With `fill` gaps of up to seven cycles are filled: what is missing for longer than
             `fill` rows takes the value of a cycle before.
-        rows: of what rows are made that have no even distance, so that none is a gap.
+        rows: of what rows are made that have no even distance, so that none is a gap: "business" days; "month", by its
+            first day or as in "month, business day -1", the last one; or opening hours, a day of the week ->
+            "07:00-17:00", the first row's time and the last one's, `spacing` apart; by the clock of `time_zone`.
         measured: whether rows without a target are left out, such as days on which nothing is sold.
         until: the last row that counts, as ISO 8601; in UTC with a time zone. Later rows are for the refit alone, so
             that they change no evaluation.
@@ -88,9 +107,15 @@ class Cleaning(Strict):
     sentinel: float | None = None
     fill: Annotated[int, pydantic.Field(ge=0, le=1_000_000)] | None = None
     repeat: Count | None = None
-    rows: Literal["business", "month"] | None = None
+    rows: Rows = None
     measured: bool = False
     until: str | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _hours_have_a_spacing(self) -> "Cleaning":
+        if isinstance(self.rows, dict) and self.spacing is None:
+            raise ValueError("must have `spacing`, seconds from row to row, beside hours in `rows`")
+        return self
 
 
 class Windowing(Strict):

@@ -1,4 +1,4 @@
-"""Timestamps of rows: parsing, time zones and daylight saving, regularity, and calendars of business days or months."""
+"""Timestamps of rows: parsing, time zones and daylight saving, and regularity."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ COUNTS = {
     "unix_ns": ("ns", "1970-01-01", 4.2e15),
     "excel": ("D", "1899-12-30", 0.0),
 }
-"""Formats that count from a day -> pandas' name of the unit, that day, and the largest count of the next larger unit."""
+"""Formats that count from a day -> pandas' name of the unit, that day, the largest count of the next larger unit."""
 
 YEARS = (1800, 2100)
 """Years of timestamps that are taken without being asked for."""
@@ -93,7 +93,6 @@ def parse(cells: "pd.Series[Any]", stamp_format: str, first_year: int | None = N
     Raises:
         ValueError, re.error: there is no such format.
     """
-
     if stamp_format in COUNTS:
         return _counted(cells, stamp_format), stamp_format.startswith("unix")
     if stamp_format == "ISO8601" and cells.dtype == "str" and (iso := _iso(cells)) is not None:
@@ -120,15 +119,19 @@ def _strptime(cells: "pd.Series[Any]", stamp_format: str) -> Array:
         cells = cells + " 1"
         stamp_format += " %u"
     if "%q" in stamp_format:
-        before, after = (re.escape(part).replace("%Y", r"\d{4}").replace("%y", r"\d{2}") for part in stamp_format.split("%q"))
+        before, after = (
+            re.escape(part).replace("%Y", r"\d{4}").replace("%y", r"\d{2}") for part in stamp_format.split("%q")
+        )
         quarter = re.compile(rf"^({before})([1-4])({after})$")
         quarters = cells.where(cells.str.fullmatch(quarter))
         cells = quarters.str.replace(quarter, lambda found: f"{found[1]}{3 * int(found[2]) - 2}{found[3]}", regex=True)
         stamp_format = stamp_format.replace("%q", "%m")
     parsed = pd.to_datetime(cells, format=stamp_format, errors="coerce", utc=True)
     return np.array(parsed.dt.tz_localize(None), dtype="datetime64[ms]")
+
+
 def _counted(cells: "pd.Series[Any]", stamp_format: str) -> Array:
-    """Return (rows,) datetime64[ms] of counts of one unit, to the second for days; NaT where another unit was counted."""
+    """Return (rows,) datetime64[ms] of counts of one unit, NaT where another was counted; days are to the second."""
     import pandas as pd
 
     unit, origin, least = COUNTS[stamp_format]
@@ -156,7 +159,7 @@ def usual(timestamps: Array) -> Array:
 def wrong(timestamps: Array) -> Array:
     """Return (rows,) bool, whether there is no timestamp, or an unusual one among usual ones."""
     within = usual(timestamps)
-    return np.isnat(timestamps) | (~within & (2 * within.sum() > len(within)))
+    return np.asarray(np.isnat(timestamps) | (~within & (2 * within.sum() > len(within))))
 
 
 def _iso(cells: "pd.Series[Any]") -> Array | None:
@@ -174,30 +177,9 @@ def shown(timestamp: np.datetime64) -> str:
     return str(timestamp.astype("datetime64[s]")).replace("T", " ")
 
 
-def to_even_days(timestamps: Array, offset: str | None) -> Array:
-    """Number business days or months, and return these numbers as days since 1970, so that rows are evenly spaced.
-
-    `offset` is "business" (Monday to Friday) or "month" (also for quarters, which become three days apart). If it is
-    None, timestamps (rows,) are returned as they are.
-    """
-    if offset is None:
-        return timestamps
-    if offset == "business":
-        days = np.busday_count(np.datetime64("1970-01-01"), timestamps.astype("datetime64[D]"))
-    else:
-        days = timestamps.astype("datetime64[M]").astype(np.int64)
-    return np.asarray((days * DAY).astype("datetime64[ms]"))
-
-
-def from_even_days(timestamps: Array, offset: str | None) -> Array:
-    """The inverse of `to_even_days`, to the day; for a month its first day."""
-    days = timestamps.astype("datetime64[ms]").astype(np.int64) // DAY
-    if offset == "business":
-        return np.asarray(np.busday_offset(np.datetime64("1970-01-01"), days), "datetime64[ms]")
-    return days.astype("datetime64[M]").astype("datetime64[ms]") if offset == "month" else timestamps
-
-
-def to_utc(timestamps: Array, zone: str, *, ends: bool = False, series_id: Array | None = None) -> Array:
+def to_utc(
+    timestamps: Array, zone: str, *, ends: bool = False, series_id: Array | None = None, nonexistent: str = "NaT"
+) -> Array:
     """Local time with daylight saving -> UTC; NaT for a time that does not exist, in the hour that clocks skip.
 
     Of an ambiguous time that comes twice, in the hour that clocks repeat, the earlier one is summer time.
@@ -207,6 +189,7 @@ def to_utc(timestamps: Array, zone: str, *, ends: bool = False, series_id: Array
         zone: such as "Europe/Berlin".
         ends: whether they are the ends of intervals: 03:00 for the hour from 02:00 to 03:00.
         series_id: (rows,) the series of each row; None for a single series.
+        nonexistent: "shift_forward" for the next time that exists instead of NaT.
 
     Raises:
         KeyError: there is no such zone.
@@ -219,7 +202,7 @@ def to_utc(timestamps: Array, zone: str, *, ends: bool = False, series_id: Array
     newest_first = len(timestamps) and timestamps[0] > timestamps[-1]
     rows = pd.DataFrame({"timestamp": timestamps} | ({} if series_id is None else {"series_id": series_id}))
     summer = ~rows.duplicated(keep="last" if newest_first else "first").to_numpy()
-    index = pd.DatetimeIndex(timestamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent="NaT")
+    index = pd.DatetimeIndex(timestamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent=nonexistent)
     return np.asarray(index.tz_convert(None), dtype="datetime64[ms]")
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.config.params import Experiment, Forecast
-from pipeline.data import timestamps
+from pipeline.data import row_calendar, timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
-from pipeline.data.series_options import Fitted
+from pipeline.data.series_options import Fitted, Windowing
 from pipeline.errors import UnrollError
 from pipeline.forecast.ensemble import known_after, weighted_median_forecast
 from pipeline.training.job import Callback, Job, Trained
@@ -114,6 +114,13 @@ def folds(dataset: Dataset, settings: Forecast) -> list[Fold]:
     return groups
 
 
+def rows_needed(windows: Windowing, period: int, fits: int) -> int:
+    """The least rows without a gap that `folds` takes, of a series with one half to train on."""
+    span, later = windows.lookback + int(windows.ahead[-1]), int(windows.ahead[-1]) - windows.step
+    between = (max(2, fits) - 1) * windows.step * max(1, period)  # from the first origin to the last
+    return max(2 * span, span - 1 + max(2 * between + 2, between + windows.step + later + 1))
+
+
 def cross_validate(
     name: str, experiment: Experiment, dataset: Dataset, settings: Forecast, progress: Callable[[int, int], None]
 ) -> tuple["pd.DataFrame", Trained, Job]:
@@ -182,7 +189,8 @@ def fit(
         UnrollError: the model has the option `history`, and the series has a gap.
     """
     if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
-        spacing = np.diff(timestamps.to_even_days(dataset.stamps, dataset.fitted.cleaning.rows))
+        fitted = dataset.fitted
+        spacing = np.diff(row_calendar.numbered(dataset.stamps, fitted.cleaning, fitted.csv.time_zone))
         if (spacing != spacing[0]).any():
             raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
     trainer = recipe(name, experiment)
@@ -213,7 +221,9 @@ def with_validation(dataset: Dataset, windows: Windows) -> Dataset:
     first = windows.rows[int((1 - VALIDATION_FRACTION) * len(windows))] if len(windows) > 1 else 0
     train = windows.rows[windows.rows < first - windows.ahead[-1]]
     if not len(train):
-        raise UnrollError(f"{dataset.name}: there are too few windows before the first origin to validate by; add rows")
+        before, ahead = f"{len(windows)} windows before the first origin", windows.ahead[-1] + windows.step
+        cure = "add rows, or the series anew with a smaller --horizon"
+        raise UnrollError(f"{dataset.name}: {before} are too few to validate by, with a value {ahead} rows on; {cure}")
     validation = replace(windows, rows=windows.rows[windows.rows >= first])
     splits = {"train": replace(windows, rows=train), "validation": validation, "test": validation}
     return replace(dataset, splits={**splits}, scored=("validation",))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import row_files, row_table, series, timestamps
+from pipeline.data import row_calendar, row_files, row_table, series, timestamps
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnknownAheadError, UnrollError
 from pipeline.forecast.spec import SeriesQuestion
@@ -32,10 +32,11 @@ class Window:
         target: (rows,) what was measured of the target, NaN where nothing was.
         inputs: (timesteps, columns + calendar) float32; those before the lookback NaN where there is no row.
         ahead: a pandas DatetimeIndex of the stamps that are asked for.
-        unusual: lines about values far outside of what was trained on.
+        unusual: lines about values far outside of what was trained on, and about rows at the end without a target.
         since: (origins, timesteps, columns) the inputs at the origins since the models were fitted, and (origins,
             steps) what was observed after them, in model units, NaN where nothing was yet.
         new: rows after the evaluation's end, as a part of those before.
+        later: rows after the last one with a target.
     """
 
     question: SeriesQuestion
@@ -46,23 +47,26 @@ class Window:
     unusual: list[str]
     since: tuple[Array, Array] | None = None
     new: float = 0.0
+    later: int = 0
 
 
 @dataclass(frozen=True)
 class History:
-    """All rows of a series in some files.
+    """All rows of a series in some files, up to the last one with a target.
 
     Attributes:
         question: what models were trained to answer of it.
         name: of the files, for error messages.
         measured: the rows.
         inputs: (rows, columns + calendar) float32, as models see them.
+        later: how many rows come after them.
     """
 
     question: SeriesQuestion
     name: str
     measured: series.Measured
     inputs: Array
+    later: int
 
     @property
     def target(self) -> int:
@@ -124,17 +128,23 @@ def histories(
         UnrollError: a column is missing, a cell is wrong, or rows are another time apart.
     """
     question = next(iter(questions.values()))
-    table = row_table.read_files([_only(question, file) for file in files], progress)
-    table = replace(table, timestamps=timestamps.to_even_days(table.timestamps, question.cleaning.rows))
+    strict = [_only(question, file) for file in files]
+    missing = [*(question.csv.missing or ()), ""]  # the last rows may lack a value
+    lenient = [replace(file, form=file.form.model_copy(update={"missing": missing})) for file in strict]
+    table = row_table.read_files(lenient, progress)
+    table = series.on_calendar(table, question.csv, question.cleaning)
     name, spacing = files[0].path.name, timestamps.regularity(table.timestamps).freq
     if len(table.timestamps) > 1 and table.timestamps.min() < table.timestamps.max() and spacing != question.spacing:
         raise UnrollError(
             f"{name}: rows lie {spacing:,} seconds apart, and {question.dataset} was trained on {question.spacing:,}; "
             "give such rows"
         )
-    table, beforehand = _split(question, _aligned(question, table, name), plan, progress)
-    by_series = {}
-    for series_id, own in row_table.by_series(table, questions).items():
+    table, by_series, gaps = _aligned(question, table, name), {}, False
+    for series_id, every in row_table.by_series(table, questions).items():
+        own = _measured(question, every)
+        cells = table if table.series_id is None else table.only(np.equal(table.series_id, series_id))
+        gaps = gaps or bool(np.isnan(_measured(question, cells).values).any())
+        beforehand = _beforehand(question, own, every, plan, progress) if plan is not None else None
         if question.fitted.slip:
             measured = series.as_they_are(own, question.spacing)
         else:
@@ -142,8 +152,18 @@ def histories(
         with np.errstate(over="ignore"):
             inputs = series.inputs_of(measured.series, question.fitted, questions[series_id].statistics)
         title = f"{name}, {series_id}" if series_id else name
-        by_series[series_id] = History(questions[series_id], title, measured, inputs)
+        later = int((timestamps.distinct(every.timestamps) > own.timestamps.max()).sum())
+        by_series[series_id] = History(questions[series_id], title, measured, inputs, later)
+    if gaps and "" not in (question.csv.missing or ()):
+        row_table.read_files(strict)  # names the cell
     return by_series
+
+
+def _measured(question: SeriesQuestion, table: row_table.RowTable) -> row_table.RowTable:
+    """The rows up to the last one with a target; all, where none has."""
+    target = table.values[:, table.columns.index(question.csv.target)]
+    known = table.timestamps[~np.isnan(target) & (target != question.cleaning.sentinel)]
+    return table.only(table.timestamps <= known.max()) if len(known) else table
 
 
 def latest(history: History, timesteps: int, until: np.datetime64 | None, stride: int) -> Window:
@@ -169,7 +189,7 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
     times, values = rows.timestamps[first:], rows.values[first:]
     new = 0
     if end := question.cleaning.until:
-        evaluated = timestamps.to_even_days(np.array([end], "datetime64[ms]"), question.cleaning.rows)
+        evaluated = row_calendar.numbered(np.array([end], "datetime64[ms]"), question.cleaning, question.csv.time_zone)
         new = int((rows.timestamps > evaluated).sum())
     return Window(
         question=question,
@@ -177,44 +197,49 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
         target=history.measured.target(history.target)[first:],
         inputs=inputs,
         ahead=question.on_clock(rows.timestamps[last] + question.ahead * np.timedelta64(1000 * question.spacing, "ms")),
-        unusual=_unusual(question, times, values),
+        unusual=_unusual(question, times, values) + _without_target(history),
         since=history.since(timesteps, until, stride) if until is not None else None,
         new=new / max(1, len(rows.timestamps) - new),
+        later=history.later,
     )
 
 
-def _split(
-    question: SeriesQuestion, table: row_table.RowTable, plan: Sequence[row_files.RowFile] | None, progress: "Progress"
-) -> tuple[row_table.RowTable, series.Plan]:
-    """The rows up to the last one with a target, and what is known beforehand of the timesteps to forecast.
+def _beforehand(
+    question: SeriesQuestion,
+    past: row_table.RowTable,
+    table: row_table.RowTable,
+    plan: Sequence[row_files.RowFile],
+    progress: "Progress",
+) -> series.Plan:
+    """What is known beforehand of the timesteps to forecast: from rows behind the `past` ones, and files.
 
     Raises:
         UnrollError: it is not known of all of them.
     """
-    if plan is None or not (names := question.windows.future):
-        return table, None
-    values = table.values
-    measured = ~np.isnan(values[:, table.columns.index(question.csv.target)])
-    past = table.timestamps <= table.timestamps[measured].max()
+    names, last = question.windows.future, past.timestamps.max()
+    if not names:
+        return None
     columns = [table.columns.index(name) for name in names]
-    known = dict(zip(table.timestamps[~past], values[~past][:, columns], strict=True))
+    later = table.only(table.timestamps > last)
+    known = dict(zip(later.timestamps, later.values[:, columns], strict=True))
     for file in plan:
         header = file.header()
         if lacking := [name for name in [*question.csv.stamp, *names] if name not in header]:
             raise UnrollError(f"{file.path.name} has no column {lacking[0]!r}, which is known beforehand")
         drop = [name for name in header if name not in {*question.csv.stamp, *names}]
         form = file.form.model_copy(update={"target": names[0], "drop": drop, "categories": []})
-        later = row_table.read_files([replace(file, form=form)], progress)
-        rows = later.values[:, [later.columns.index(name) for name in names]]
-        known |= dict(zip(timestamps.to_even_days(later.timestamps, question.cleaning.rows), rows, strict=True))
+        planned = row_table.read_files([replace(file, form=form)], progress)
+        planned = series.on_calendar(planned, question.csv, question.cleaning)
+        rows = planned.values[:, [planned.columns.index(name) for name in names]]
+        known |= dict(zip(planned.timestamps, rows, strict=True))
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
-    ahead = table.timestamps[past].max() + lead * np.timedelta64(question.spacing, "s")
+    ahead = last + lead * np.timedelta64(question.spacing, "s")
     if lacking := [moment for moment in ahead if moment not in known or np.isnan(known[moment]).any()]:
         raise UnknownAheadError(
             f"{', '.join(names)} must be known beforehand, and nothing says so for {question.when(lacking[0])}; pass "
             "--future FILE with such rows, or add them behind the last one"
         )
-    return table.only(past), dict(zip(names, np.array([known[moment] for moment in ahead]).T, strict=True))
+    return dict(zip(names, np.array([known[moment] for moment in ahead]).T, strict=True))
 
 
 def _only(question: SeriesQuestion, file: row_files.RowFile) -> row_files.RowFile:
@@ -269,6 +294,16 @@ def _require_whole(history: History, first: int) -> None:
         raise UnrollError(
             f"{needed}, and {column!r} was not measured up to {question.when(rows.timestamps[late])}{filled}"
         )
+
+
+def _without_target(history: History) -> list[str]:
+    """A line about rows at the end that lack the target; none where they say what is known beforehand."""
+    question, count = history.question, history.later
+    if not count or question.windows.future:
+        return []
+    last = question.when(history.measured.series.timestamps[-1])
+    rows = f"{count:,} rows have" if count > 1 else "1 row has"
+    return [f"{question.csv.target!r} was measured last at {last}; the forecast starts there ({rows} none after that)"]
 
 
 def _unusual(question: SeriesQuestion, times: Array, values: Array) -> list[str]:

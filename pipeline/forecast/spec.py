@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.params import Experiment
-from pipeline.data import series, timestamps
+from pipeline.data import row_calendar, series
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
 from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
@@ -95,8 +95,8 @@ class SeriesQuestion:
         """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
         import pandas as pd
 
-        days, zone = timestamps.from_even_days(times, self.cleaning.rows), self.csv.time_zone
-        index = pd.DatetimeIndex(days)
+        zone = self.csv.time_zone
+        index = pd.DatetimeIndex(row_calendar.stamps(times, self.cleaning, zone))
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 
     def when(self, stamp: Any) -> str:

@@ -1,6 +1,7 @@
 """Numbers as text: enough digits to compare, the same everywhere."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.evaluation.schema import Stat
@@ -12,6 +13,12 @@ DASH = "\N{EN DASH}"
 
 SMALL = 1e-3
 """Below this a number is written with an exponent."""
+
+LONG, LARGE = 1e9, 1e15
+"""From here on a forecast has marks between its thousands, and from there on an exponent."""
+
+MOST_DECIMALS = 15
+"""That a double has, about."""
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -39,6 +46,23 @@ def short(value: float) -> str:
         mantissa, _, power = f"{value:.6e}".partition("e")
         return f"{float(mantissa):g}e{int(power)}"
     return f"{value:.6g}"
+
+
+def alike(values: Sequence[float], width: float) -> list[str]:
+    """Values of one quantity as text, with the digits that an interval of some width leaves some meaning; "-" for inf.
+
+    All have the same decimals, or an exponent where they are so small that decimals would begin with many zeros.
+    """
+    finite = [value for value in values if math.isfinite(value)]
+    largest = max(map(abs, finite), default=0.0) or 1.0
+    meaning = width if 0 < width < math.inf else largest / 100
+    decimals = max(0, 2 - math.floor(math.log10(meaning)))
+    if SMALL <= largest < LARGE:
+        texts = {value: f"{value:{',' if largest >= LONG else ''}.{min(decimals, MOST_DECIMALS)}f}" for value in finite}
+    else:
+        digits = max(2, 2 - math.floor(math.log10(meaning)) + math.floor(math.log10(largest)))
+        texts = {value: exponent(value, min(digits, MOST_DECIMALS)) if value else "0" for value in finite}
+    return [texts.get(value, "-") for value in values]
 
 
 def spread(stat: Stat, metric: str) -> str:

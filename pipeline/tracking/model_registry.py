@@ -191,7 +191,6 @@ def _example(raw: Path, forecaster: Forecaster) -> "pd.DataFrame | None":
 
     None where no forecast can be made from those.
     """
-
     question = forecaster.spec.question
     file = row_files.RowFile(series.files_of(raw, question.csv.file)[-1], question.csv, question.where)
     rows = file.rows(row_files.no_progress).tail(forecaster.spec.reach)

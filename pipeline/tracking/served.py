@@ -58,11 +58,12 @@ class Served:
         """
         question = self.forecaster.spec.question
         numbers = data[[name for name in question.numbers if name in data]]
+        if question.csv.target in data:  # the last rows may lack a target: the forecast starts before them
+            numbers = numbers[data[question.csv.target].notna()]
         if question.csv.missing is None and (empty := ~np.isfinite(numbers.to_numpy(np.float64))).any():
             row, column = np.argwhere(empty)[0]
-            raise RefusedError(
-                f"row {row} (from 0): {numbers.columns[column]!r} is no finite number; each row needs one"
-            )
+            name = numbers.columns[column]
+            raise RefusedError(f"row {numbers.index[row]} (from 0): {name!r} is no finite number; each row needs one")
         try:
             windows = self.forecaster.windows(data)
             forecasts = self.forecaster.after(windows, float((params or {}).get("level", intervals.USUAL)))

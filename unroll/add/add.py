@@ -6,28 +6,30 @@ import re
 import shlex
 import string
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from os.path import commonprefix
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import typer
 
 from pipeline.config import params, plain_yaml, registry
 from pipeline.data.dataset import Dataset
-from pipeline.data.download import Progress
 from pipeline.data.series import holidays_of
+from pipeline.data.series_options import Windowing
 from pipeline.data.sniff.detect import detect
 from pipeline.data.sniff.profile import FileProfile, Overrides
 from pipeline.data.timestamps import DAY, shown
-from pipeline.errors import UnrollError, UsageError, one_line, printable
+from pipeline.errors import UnrollError, UnusableSeriesError, UsageError, one_line, printable
 from pipeline.files import scratch_folder, write_text
 from pipeline.forecast import backtest
 from pipeline.validation import one_of, utf_8
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.add.entries import Proposal, Wanted, entries, likely_target, propose
+from unroll.add.entries import REFITS, Proposal, Wanted, entries, likely_target, propose
 
 LONGEST_NAME = 40
 """Characters, so that the experiments' names are not too long."""
@@ -63,13 +65,14 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: 
         one_of(column, others, "--future, a column of numbers besides the target")
     if wanted.holidays:
         holidays_of(wanted.holidays, np.array([profile.last]))
-    sections, comments = entries(name, section, pattern, profile, proposal)
-    text = plain_yaml.added(workspace.params, sections, comments)
-    with scratch_folder(workspace.scratch, "add") as scratch:
-        write_text(scratch / workspace.params.name, text)
-        after = params.load(scratch / workspace.params.name)
-    with progress.files() as shown:
-        prepared = _tried(after, name, folder, profile, shown)
+    tried = partial(_tried, workspace, name, section, pattern, folder, profile)
+    try:
+        text, experiments, prepared = tried(proposal)
+    except UnusableSeriesError as error:
+        if error.every:
+            raise UnrollError(f"{files[0].name}: none of the series can be used ({error.why}); add rows") from None
+        print(printable(f"left out  {len(error.reasons)} of {len(profile.series)} series: {error.why}"), flush=True)
+        text, experiments, prepared = tried(replace(proposal, leave_out=[*error.reasons]))
     write_text(workspace.params, text)
     count = len(backtest.windows(prepared))
     lost = prepared.facts.get("windows lost to gaps", 0)
@@ -78,24 +81,64 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: 
     size = f" of {proposal.step} rows" if proposal.step > 1 else ""
     print(
         f"\n{name}: {count:,} windows of {proposal.lookback} timesteps{size} for the next {proposal.horizon}.\n"
-        f"Written to params.yaml: {', '.join(sections['experiments'])}."
+        f"Written to params.yaml: {', '.join(experiments)}."
     )
     return name
 
 
-def _tried(after: params.Params, name: str, folder: Path, profile: FileProfile, shown: Progress) -> Dataset:
-    """The data set as it will be prepared, so that no entry is written that cannot be built."""
+def _tried(
+    workspace: Workspace,
+    name: str,
+    section: Mapping[str, str],
+    pattern: str,
+    folder: Path,
+    profile: FileProfile,
+    proposal: Proposal,
+) -> tuple[str, list[str], Dataset]:
+    """The text of params.yaml, the experiments, and the data set as it will be prepared: none is written that fails.
+
+    Raises:
+        UnrollError: it cannot be prepared or has too few windows; the text says what would help.
+        UnusableSeriesError: some of several series cannot be used.
+    """
+    sections, comments = entries(name, section, pattern, profile, proposal)
+    text = plain_yaml.added(workspace.params, sections, comments)
+    with scratch_folder(workspace.scratch, "add") as scratch:
+        write_text(scratch / workspace.params.name, text)
+        after = params.load(scratch / workspace.params.name)
+    windows = Windowing(**sections["datasets"][name]["preparation"]["windows"])
+    least = backtest.rows_needed(windows, proposal.day, REFITS)
     try:
-        prepared: Dataset = registry.preparation(after, name)(name, folder, shown)
+        with progress.files() as shown:
+            prepared: Dataset = registry.preparation(after, name)(name, folder, shown)
+        backtest.folds(prepared, after.forecast(name))
+    except UnusableSeriesError as error:
+        if why := profile.reasons.get("series_id"):
+            told = f"its series are told apart by {profile.series_id!r}; {why}"
+            raise UnrollError(f"{folder / pattern}: {error.why}; {told}") from None
+        raise
     except ValueError as error:
         raise UnrollError(f"{error}; pass other values of --horizon, --lookback or --step") from None
     except UnrollError as error:
-        cure = "pass a smaller --horizon or --lookback"
-        if why := profile.reasons.get("series_id"):
-            cure = f"its series are told apart by {profile.series_id!r}; {why}"
-        text = str(error).replace(f"see datasets.{name}.preparation", cure)
-        raise type(error)(text) from None
-    return prepared
+        smallest, again = replace(proposal, horizon=1, lookback=1), partial(_tried, workspace, name, section, pattern)
+        why = str(error).replace(f"; see datasets.{name}.preparation", "").removesuffix("; add rows")
+        if proposal != smallest and _works(partial(again, folder, profile), smallest):
+            cure = "pass a smaller --horizon or --lookback"
+        elif profile.length < least:
+            cure = f"the file has {profile.length:,} rows, and about {least:,} are needed; add rows"
+        else:
+            cure = "no smaller --horizon or --lookback helps: give other rows, or pass another --target"
+        raise type(error)(f"{why}; {cure}") from None
+    return text, [*sections["experiments"]], prepared
+
+
+def _works(attempt: Callable[[Proposal], Any], proposal: Proposal) -> bool:
+    """Whether an entry for this could be built."""
+    try:
+        attempt(proposal)
+    except UnrollError:
+        return False
+    return True
 
 
 def _place(workspace: Workspace, files: Sequence[Path]) -> tuple[Path, str, dict[str, str]]:
@@ -157,10 +200,18 @@ def lines(profile: FileProfile) -> Iterator[str]:
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
     yield f"stamps    {' and '.join(map(printable, form.stamp))}, as {form.stamp_format}{zone}"
     months = profile.freq * 1000 // DAY
-    uneven = {"business": "business days", "month": "months" if months == 1 else f"{months} months apart"}
-    stride = uneven.get(profile.offset or "", f"{profile.freq:,} seconds apart")
+    stride = f"{profile.freq:,} seconds apart"
+    if profile.calendar == "business":
+        stride = "business days"
+    elif isinstance(profile.calendar, str):
+        _, _, day = profile.calendar.partition(", ")
+        stride = ("months" if months == 1 else f"{months} months apart") + (f", {day}" if day else "")
     utc = " (UTC)" if form.time_zone else ""
     yield f"rows      {profile.rows:,}, {shown(profile.first)} to {shown(profile.last)}{utc}, {stride}"
+    if isinstance(profile.calendar, dict):
+        hours = "; ".join(f"{day} {times}" for day, times in profile.calendar.items())
+        outside = f"; {profile.outside:,} rows outside are left out" if profile.outside else ""
+        yield f"hours     {hours}, and no others{outside}"
     if profile.series_id:
         names = printable(", ".join(profile.series))
         yield f"series    {len(profile.series)}, by {printable(profile.series_id):.60}: {names:.80}"
@@ -177,7 +228,13 @@ def lines(profile: FileProfile) -> Iterator[str]:
         if name == profile.series_id:
             continue
         why, sparse = profile.useless(name), profile.columns[name].sparse
-        what = f"left out: {why}" if why else f"from {column.ends[0]:g} to {column.ends[1]:g}" if column.numeric else "words"
+        what = (
+            f"left out: {why}"
+            if why
+            else f"from {column.ends[0]:g} to {column.ends[1]:g}"
+            if column.numeric
+            else "words"
+        )
         what += f", {sparse}: left out unless it is the target" * bool(sparse and not why)
         yield f"column    {printable(name):.60}: {what}" + (f", in {column.unit}" if column.unit else "")
     for name, odd in profile.odd.items():

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.plain_yaml import Place
+from pipeline.data import row_calendar
 from pipeline.data.series_options import Cleaning, Windowing
 from pipeline.data.sniff.profile import FileProfile
 
@@ -85,7 +86,7 @@ class Proposal:
     """What is forecast: `step` counts rows to a timestep, `horizon`, `lookback`, `day` and `cycles` timesteps.
 
     A `day` that is no whole number of them is 0. `history` is how far statistical models look back, 0 for `lookback`.
-    `reasons` are of options of params.yaml: why they have their values.
+    `reasons` are of options of params.yaml: why they have their values. `leave_out` names series that cannot be used.
     """
 
     target: str
@@ -98,6 +99,7 @@ class Proposal:
     future: list[str]
     holidays: str | None
     reasons: dict[str, str]
+    leave_out: Sequence[str] = ()
 
 
 def likely_target(profile: FileProfile) -> tuple[str, str]:
@@ -130,17 +132,11 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
         reasons = {"target": why} if len(profile.targets) > 1 else {}
     if step is None:
         step = HOUR // freq if freq < HOUR // 2 and HOUR % freq == 0 else 1
+        while any(count % step for count in row_calendar.slots_per_day(profile.calendar, freq)):  # else times drift
+            step -= 1
         if step > 1:
             reasons["step"] = "a timestep is an hour; 1 takes every row, for longer"
-    timestep = freq * step
-    day = DAY // timestep if DAY % timestep == 0 else 0
-    week = 7 * day
-    year, cycles = 52 if timestep == 7 * DAY else 0, [cycle for cycle in (day, week) if cycle > 1]
-    if profile.offset:
-        year, day = 12 // (timestep // DAY) if profile.offset == "month" else 0, 0
-        cycles = [5] if profile.offset == "business" else []
-    year = year if year in LEAST else 0
-    cycles = [year] if year else cycles
+    day, week, year, cycles = _repeating(profile, step)
     longest = max(2, int(profile.length * PART) // step)
     if year:
         longest = max(longest, min(LEAST[year] * year, int(profile.length * MOST)))
@@ -152,13 +148,13 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
         reasons["horizon"] = f"values at once; proposed: {why}"
     if lookback is None:
         lookback, why = (52, "a year") if year == 52 else (24, "24 timesteps")
-        if profile.offset and cycles:
+        if profile.calendar and cycles and day < 2:
             lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
         elif day:
             lookback, why = (4 * week, "four weeks") if day > 1 else (8 * week, "eight weeks")
         if day and not profile.series_id:
             with np.errstate(invalid="ignore", divide="ignore"):  # of a column that does not change
-                values = pd.Series(profile.columns[target].values)
+                values = pd.Series(profile.columns[target].measured)
                 near, far = (np.nan_to_num(values.autocorr(lag * step)) for lag in (day, week))
             why += f": autocorrelation is {near:.2f} after a day and {far:.2f} after a week"
         if lookback > longest:
@@ -168,6 +164,24 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
         reasons["lookback"] = f"rows; proposed: {why}"
     history = 0 if not year or profile.gaps or profile.series_id else HISTORY[year] * year
     return Proposal(target, step, horizon, lookback, day, cycles, history, [*wanted.future], wanted.holidays, reasons)
+
+
+def _repeating(profile: FileProfile, step: int) -> tuple[int, int, int, list[int]]:
+    """Timesteps of a day, a week and a year, 0 where that is no whole number or no cycle to see; and all cycles."""
+    timestep, slots = profile.freq * step, row_calendar.slots_per_day(profile.calendar, profile.freq)
+    if profile.calendar == "business":
+        return 0, 0, 0, [5]
+    if isinstance(profile.calendar, str):
+        year = 12 // (timestep // DAY)
+        return (0, 0, year, [year]) if year in LEAST else (0, 0, 0, [])
+    if timestep == 7 * DAY:
+        return 0, 0, 52, [52]
+    day = DAY // timestep if DAY % timestep == 0 else 0
+    week = 7 * day
+    if slots:
+        day, week = max(slots) // step, sum(slots) // step
+    repeating = [day, week] if len({*slots}) < 2 else [week]  # of unequal days none repeats at a distance
+    return day, week, 0, [cycle for cycle in repeating if cycle > 1]
 
 
 def entries(
@@ -187,6 +201,7 @@ def entries(
         "file": pattern,
         "target": proposal.target,
         "series_id": profile.series_id,
+        "leave_out": [*proposal.leave_out],
         "drop": [*left_out],
         "categories": words,
         # Else a word such as None would mean nothing, and rows with what is known beforehand have no target.
@@ -196,7 +211,7 @@ def entries(
         spacing=profile.freq,
         fill=max(1, DAY // 4 // profile.freq) if gaps else None,
         repeat=proposal.cycles[0] * proposal.step if gaps and proposal.cycles else None,
-        rows=profile.offset,
+        rows=profile.calendar,
         until=str(profile.last.astype("datetime64[s]")),
     )
     windows = Windowing(
@@ -206,7 +221,7 @@ def entries(
         stride=-(-profile.rows // MOST_WINDOWS),
         unit=target.unit,
         quantity=target.quantity,
-        week=bool(proposal.day) or profile.offset == "business",
+        week=bool(proposal.day) or profile.calendar == "business",
         overlap=True,
         partial=True,
         future=proposal.future,
@@ -224,12 +239,14 @@ def entries(
         "drop": "; ".join(f"{column}: {why}" for column, why in left_out.items()),
         "categories": "columns of words: a column of 0 and 1 for each word",
         "missing": f"no value, found: {seen}",
+        "leave_out": "series that have too few rows, or nothing to learn",
         "fill": "rows; proposed: what is missing for up to so many takes the last value",
         "repeat": "rows; what is missing for longer takes the value of a cycle before; after seven, windows are cut",
         "train": "of the rows, in the order of time; origins of the backtest lie in the rest",
         "stride": "rows from one window to the next that models learn from",
         "spacing": "seconds from row to row",
         "until": "later rows are for the refit alone; `unroll renew NAME` moves this on",
+        **({"rows": "the times of the week at which there are rows"} if isinstance(cleaning.rows, dict) else {}),
         **profile.reasons,
         **proposal.reasons,
     }

@@ -175,8 +175,9 @@ def as_good_as(models: Sequence[ModelScore], evaluation: Evaluation, compared: C
 def months_per_row(config: Params, name: str) -> int:
     """Months from one row of a series to the next; 0 if rows are weeks, days or hours."""
     cleaning = config.dataset(name).preparation.options["cleaning"]
-    # Rows of months are spaced as days, one for each month (`timestamps.to_even_days`).
-    return int(cleaning["spacing"] * np.timedelta64(1, "s") / DAY) if cleaning.get("rows") == "month" else 0
+    # Rows of months are spaced as days, one for each month (`row_calendar.numbered`).
+    monthly = str(cleaning.get("rows")).startswith("month")
+    return int(cleaning["spacing"] * np.timedelta64(1, "s") / DAY) if monthly else 0
 
 
 def later_half(first: np.datetime64, last: np.datetime64, origins: int, weeks: int, months: int) -> str:

@@ -22,6 +22,7 @@ from pipeline.forecast import plot
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning, require_level
 from pipeline.forecast.rows import Window
 from pipeline.forecast.spec import MIDNIGHT
+from pipeline.report.formatting import alike
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import progress
@@ -64,8 +65,13 @@ class Predicted:
 
     @property
     def origin(self) -> str:
-        """The stamp of the last row."""
+        """The stamp of the last row with a target."""
         return self.forecaster.spec.question.when(max(window.stamps[-1] for window in self.windows.values()))
+
+    @property
+    def to_the_end(self) -> bool:
+        """Whether the target of some series was measured in the last row."""
+        return any(window.later == 0 for window in self.windows.values())
 
 
 def predict(
@@ -205,31 +211,32 @@ def csv(predicted: Predicted) -> str:
 def texts(predicted: Predicted) -> tuple[list[str], list[list[str]]]:
     """Headings and rows of the forecast, with the decimals that its intervals leave some meaning."""
     table, percent = predicted.table, f"{100 * predicted.level:.0f} %"
-    by_series = np.split((table["high"] - table["low"]).to_numpy(), len(predicted.windows))
-    width = float(min(map(np.median, by_series)))
-    decimals = max(0, min(6, 2 - math.floor(math.log10(width)))) if 0 < width < math.inf else 3
-    fitted = predicted.forecaster.spec.fitted
+    ends, fitted = ["forecast", "low", "high"], predicted.forecaster.spec.fitted
     headings = [table.columns[0]] * (len(fitted.series) > 1)
     headings += ["Stamp", ", ".join(filter(None, ("Forecast", fitted.windows.unit)))]
     headings += [f"Low {percent}", f"High {percent}"]
-    rows = [
-        [cell if isinstance(cell, str) else "-" if cell is None else f"{cell:.{decimals}f}" for cell in row.values()]
-        for row in _rows(predicted)
-    ]
+    rows = [[cell for key, cell in row.items() if key not in ends] for row in _rows(predicted)]
+    for start in range(0, len(table), predicted.steps):  # each series has its own digits
+        own = table[ends].iloc[start : start + predicted.steps]
+        texts = alike(own.to_numpy().ravel().tolist(), float((own["high"] - own["low"]).median()))
+        for index in range(len(own)):
+            rows[start + index] += texts[3 * index : 3 * index + 3]
     return headings, rows
 
 
 def show(predicted: Predicted) -> None:
     """Print the forecast as a table; of many values of several series the next one of each."""
     spec, coverage, percent = predicted.forecaster.spec, 100 * predicted.coverage, f"{100 * predicted.level:.0f} %"
+    coverage = coverage[np.isfinite(coverage)]  # not of series that ended before there were enough errors
     several, (headings, every) = len(spec.fitted.series) > 1, texts(predicted)
     rows = every[:: predicted.steps if several and len(every) > MOST_LINES else 1]
     seeds = f", the mean of {spec.seeds} seeds" if spec.seeds > 1 else ""
     print(printable(f"{spec.name}{seeds}: {predicted.why}"))
-    print(printable(f"After {predicted.origin}, the last row of {predicted.file.name}:") + "\n")
+    whose = ", the last row of" if predicted.to_the_end else f", where {spec.fitted.csv.target!r} was measured last in"
+    print(printable(f"After {predicted.origin}{whose} {predicted.file.name}:") + "\n")
     if np.isinf(predicted.table["high"]).any():
         caption = f"\nThere are too few errors for intervals of {percent}; pass a smaller --level."
-    elif not predicted.origins:
+    elif not len(coverage):
         caption = f"\nNo interval of {percent} could be tested on the {spec.judged}: they are too few."
     else:
         caption = (

@@ -4,20 +4,19 @@ Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and
 """
 
 from collections import Counter, defaultdict
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pydantic
 
-from pipeline.data import row_files, row_table, series, timestamps
+from pipeline.data import row_calendar, row_files, row_table, series
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.data.series import DAY, Measured
 from pipeline.data.series_options import ALONE, Cleaning, Count, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.data.timestamps import shown
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.data.download import Progress
@@ -93,38 +92,36 @@ def prepare(
     _require_effect(csv, cleaning, windows, where)
     if windows.lookback % step:  # before a step of any size makes room for rows that no window can have
         raise ValueError(f"`lookback` must be a multiple of `step`. Received: {windows.lookback}, {step}")
-    table = row_table.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
-    if cleaning.until:
-        table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
-    if windows.partial and not csv.series_id:  # a target that is measured from some day on has no rows before
-        measured = ~np.isnan(table.values[:, table.columns.index(csv.target)])
-        table = table.only(table.timestamps >= table.timestamps[measured].min(initial=table.timestamps.max()))
-    table = replace(table, timestamps=timestamps.to_even_days(table.timestamps, cleaning.rows))
+    table = _table(raw, csv, cleaning, windows, where, progress)
     every = {
         series_id: series.rows_of(own, csv, cleaning, windows) if corrected else series.as_they_are(own, None)
         for series_id, own in row_table.by_series(table).items()
     }
-    first, series_id = next(iter(every.values())), ALONE
+    first, reasons = next(iter(every.values())), dict[str, str]()
     count, freq, column = len(first.series.values), first.regular.freq, first.columns.index(csv.target)
     statistics, chosen, lost = dict[str, Statistics](), defaultdict[str, list[Array]](list), Counter[str]()
     try:
         borders = series.borders(count, train, validation)
-        for number, (series_id, rows) in enumerate(every.items()):
+    except UnrollError as error:
+        raise UnrollError(f"{raw / csv.file}: {error}; see {where}") from None
+    for number, (series_id, rows) in enumerate(every.items()):
+        try:
             statistics[series_id] = _statistics(rows, borders[0], column, windows.lag)
-            if not corrected:
-                examples = series.document_rows(count, *borders, windows, batch_size)
-            else:
-                examples, gone = series.corrected_rows(rows.series, *borders, windows, freq=freq, target=column)
-                lost.update(rows.lost)
-                lost.update(gone)
+            examples, gone = _examples(rows, borders, windows, freq, column, batch_size, corrected=corrected)
             if validation is None:
                 del examples["validation"]
-            _require_room(examples, rows, windows)
-            for split, own in examples.items():
-                chosen[split].append(own + number * count)
-    except UnrollError as error:
-        hint = f", or leave the rows of {series_id!r} out" if series_id else ""
-        raise UnrollError(f"{raw / csv.file}: {error}{hint}; see {where}") from None
+            _require_room(examples, rows, windows, borders)
+        except UnrollError as error:
+            if series_id == ALONE:
+                raise UnrollError(f"{raw / csv.file}: {error}; see {where}") from None
+            border = row_calendar.stamps(first.series.timestamps[[borders[0]]], cleaning, csv.time_zone)[0]
+            reasons[series_id] = _lacking(rows, column, windows, borders[0], shown(border)) or str(error)
+            continue
+        lost.update(gone)
+        for split, own in examples.items():
+            chosen[split].append(own + number * count)
+    if reasons:
+        raise UnusableSeriesError(str(raw / csv.file), reasons, len(every), f"{where}.csv.leave_out")
     fitted = Fitted(
         csv=csv,
         cleaning=cleaning.model_copy(update={"spacing": freq}),
@@ -149,7 +146,8 @@ def prepare(
     }
     facts = _facts(protocol, first, borders, splits, fitted, batch_size)
     timestep = freq * step
-    daily = timestep < DAY and DAY % timestep == 0  # then a day is a cycle
+    period = DAY // timestep if not cleaning.rows and timestep < DAY and DAY % timestep == 0 else 0  # a day is a cycle
+    period = max(row_calendar.slots_per_day(cleaning.rows, freq), default=step * period) // step
     scale = Scale(quantity=windows.quantity)
     if alone := statistics.get(ALONE):
         scale = Scale(unit=windows.unit, quantity=windows.quantity, mean=alone.mean[column], std=alone.std[column])
@@ -159,10 +157,10 @@ def prepare(
         metric=METRIC,
         splits={**splits},
         scale=scale,
-        period=DAY // timestep if daily and not cleaning.rows else 0,
+        period=period,
         calendar=series.calendar_columns(week=windows.week),
         scored=("validation",) if validation is not None else (),
-        stamps=np.tile(timestamps.from_even_days(first.series.timestamps, cleaning.rows), len(every)),
+        stamps=np.tile(row_calendar.stamps(first.series.timestamps, cleaning, csv.time_zone), len(every)),
         series_id=np.repeat(np.arange(len(every)), count) if truth is not None else None,
         truth=truth,
         fitted=fitted,
@@ -177,6 +175,40 @@ def _require_effect(csv: CsvFormat, cleaning: Cleaning, windows: Windowing, wher
     if csv.series_id and (cleaning.measured or windows.future):
         idle = "cleaning.measured" if cleaning.measured else "windows.future"
         raise UsageError(f"params.yaml: {where}.{idle} has no effect on several series; take it out")
+
+
+def _table(
+    raw: Path, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str, progress: "Progress"
+) -> row_table.RowTable:
+    """The rows that count, an even distance apart."""
+    table = row_table.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
+    if cleaning.until:
+        table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
+    table = series.on_calendar(table, csv, cleaning)
+    if windows.partial:  # a target that is measured from some day on, and to some day, has no rows before and after
+        measured = table.timestamps[~np.isnan(table.values[:, table.columns.index(csv.target)])]
+        if len(measured) and not csv.series_id:
+            table = table.only(table.timestamps >= measured.min())
+        if len(measured):
+            table = table.only(table.timestamps <= measured.max())
+    return table
+
+
+def _examples(
+    rows: Measured,
+    borders: tuple[int, int],
+    windows: Windowing,
+    freq: int,
+    target: int,
+    batch_size: int | None,
+    *,
+    corrected: bool,
+) -> tuple[series.Rows, dict[str, int]]:
+    """The rows of each split's examples in one series, and what was filled and lost: words -> count."""
+    if not corrected:
+        return series.document_rows(len(rows.series.values), *borders, windows, batch_size), {}
+    examples, gone = series.corrected_rows(rows.series, *borders, windows, freq=freq, target=target)
+    return examples, rows.lost | gone
 
 
 def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statistics:
@@ -206,16 +238,34 @@ def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statis
     return Statistics(mean=mean.tolist(), std=std.tolist(), low=low.tolist(), high=high.tolist())
 
 
-def _require_room(rows: series.Rows, measured: Measured, windows: Windowing) -> None:
+def _lacking(measured: Measured, target: int, windows: Windowing, first: int, border: str) -> str:
+    """How many rows one of several series has and lacks before row `first`, of the stamp `border`, and after it.
+
+    "" if it has enough.
+    """
+    known = ~measured.series.unknown[:, target]
+    needed, before = windows.lookback + windows.lag + int(windows.ahead[-1]), int(known[:first].sum())
+    if before < needed:
+        return f"{known.sum():,} rows, {before:,} of them before {border}, where {needed:,} are needed"
+    return "" if known[first:].any() else f"{before:,} rows, none of them from {border} on"
+
+
+def _require_room(rows: series.Rows, measured: Measured, windows: Windowing, borders: tuple[int, int]) -> None:
     """Raises UnrollError if a split has no window."""
     if empty := [split for split, own in rows.items() if not len(own)]:
         span, ahead = windows.lookback + windows.lag, windows.ahead[-1]
+        ends = {"train": (0, borders[0]), "validation": borders, "test": (borders[1], len(measured.series.values))}
+        start, stop = ends[empty[0]]
+        start = max(start - span * windows.overlap, measured.series.start)
+        runs = series.runs_of(measured.series, measured.regular.freq)[start:stop]
+        longest = np.unique(runs, return_counts=True)[1].max(initial=0)
         unknown = measured.series.unknown.sum(axis=0)
         name, most = measured.columns[int(unknown.argmax())], int(unknown.max())
         raise UnrollError(
             f"the {empty[0]} block has no room for a window of {span} rows and a target {ahead} rows on, with "
             f"{measured.regular.gaps} gaps in the clock"
             + (f" and {most:,} of {len(measured.series.unknown):,} rows without a value of {name!r}" if most else "")
+            + f": {span + ahead:,} rows in a row are needed, and there are {longest:,}"
         )
 
 
@@ -228,7 +278,7 @@ def _facts(
     batch: int | None,
 ) -> dict[str, Any]:
     """What a reader wants to know: words -> value."""
-    moments = timestamps.from_even_days(measured.series.timestamps, fitted.cleaning.rows)
+    moments = row_calendar.stamps(measured.series.timestamps, fitted.cleaning, fitted.csv.time_zone)
     regular, test, zone = measured.regular, splits["test"], fitted.csv.time_zone
     told = dict(zip(BLOCKS, np.diff([0, *borders, len(moments)]).tolist(), strict=True))
     facts = {

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.data import timestamps
+from pipeline.data import row_calendar, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.row_files import RowFile, blank, require_same
 from pipeline.data.row_table import MOST_WORDS
-from pipeline.data.series_options import CsvFormat
+from pipeline.data.series_options import Cleaning, CsvFormat
 from pipeline.data.sniff import layout, timestamp_formats
 from pipeline.data.sniff.profile import ColumnProfile, Detected, FileProfile, Overrides, sentinels_of
 from pipeline.data.timestamps import Regularity
@@ -88,8 +88,10 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     unsorted = bool((np.diff(moments) < np.timedelta64(0)).any())
     moments, zone = _in_utc(moments, overrides.time_zone, utc=utc)
     detected |= found | zone
-    offset, regular = timestamp_formats.offset(moments)
-    ordered = timestamps.distinct(timestamps.to_even_days(moments, offset))
+    calendar, regular, detected["time_zone"] = _calendar(moments, zone["time_zone"], utc=utc)
+    clock = detected["time_zone"].value
+    ordered = row_calendar.numbered(timestamps.distinct(moments), calendar, clock)
+    outside, ordered = int(np.isnat(ordered).sum()), timestamps.distinct(ordered[~np.isnat(ordered)])
     steps = _even_steps(ordered, regular, stamp)
     sentinels = sentinels_of([column for column in columns.values() if column.numeric], overrides.missing)
     missing = _missing(columns, sentinels) + Counter({"": int(empty.sum())})
@@ -102,12 +104,13 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
         rows=len(moments),
         repeated=regular.repeated,
         unsorted=unsorted,
-        first=timestamps.from_even_days(ordered[:1], offset)[0],
-        last=timestamps.from_even_days(ordered[-1:], offset)[0],
+        first=row_calendar.stamps(ordered[:1], calendar, clock)[0],
+        last=row_calendar.stamps(ordered[-1:], calendar, clock)[0],
         gaps=Counter((steps[steps > 1] - 1).tolist()),
         reasons={option: entry.why for option, entry in detected.items() if entry.why},
         text=not files[0].typed,
-        offset=offset,
+        calendar=calendar.rows,
+        outside=outside,
         series_id=detected["series_id"].value,
         series=series,
     )
@@ -146,7 +149,9 @@ def _require_plain_names(files: Sequence[RowFile]) -> None:
     """Raise UnrollError if files differ in their columns, have too many, or one has a name that is not for the eye."""
     header = files[0].header()
     if len(header) > layout.MOST_COLUMNS:
-        raise UnrollError(f"{files[0].path} has {len(header):,} columns; keep those that matter, {layout.MOST_COLUMNS:,} at most")
+        raise UnrollError(
+            f"{files[0].path} has {len(header):,} columns; keep those that matter, {layout.MOST_COLUMNS:,} at most"
+        )
     for name in header:  # of a file, or to steer a terminal: as a column's it is a mistake or mischief
         if re.match(r"\.{0,2}[/\\]|~[/\\]|[A-Za-z]:\\", name) or not name.isprintable():
             raise UnrollError(f"{files[0].path}: column {name!r:.80} is named like a path; rename it in the file")
@@ -213,11 +218,11 @@ def _moments(
     chosen = found["stamp_format"].value
     if first_year := centuries.get(chosen):
         found["first_year"] = Detected(first_year, "years of two digits begin there, so that rows lie close together")
-    row = timestamp_formats.slip(readings[chosen])
-    if row is not None:
-        near = [readings[chosen][index] for index in (row - 1, row + 1) if 0 <= index < len(cells)]
+    slip = timestamp_formats.slip(readings[chosen])
+    if slip is not None:
+        near = [readings[chosen][index] for index in (slip - 1, slip + 1) if 0 <= index < len(cells)]
         raise UnrollError(
-            f"{rows.place(row)}: the stamp {timestamps.shown(readings[chosen][row])} does not fit those beside it, "
+            f"{rows.place(slip)}: the stamp {timestamps.shown(readings[chosen][slip])} does not fit those beside it, "
             f"{' and '.join(map(timestamps.shown, near))}; correct it, or leave that row out"
         )
     return readings[chosen], parsed[chosen][1], found
@@ -259,7 +264,7 @@ def _series_id(
     if times < 2 or times > 0.7 * len(moments):
         return Detected(None), []
     for name, column in columns.items():
-        names = pd.Series(column.values).map("{:g}".format, na_action="ignore") if column.numeric else frame[name]
+        names = pd.Series(column.measured).map("{:g}".format, na_action="ignore") if column.numeric else frame[name]
         names = names.where(names != "").reset_index(drop=True)
         counts = names.value_counts()
         apart = 1 - pd.DataFrame({"stamp": moments, "series": names}).duplicated().mean()
@@ -274,13 +279,13 @@ def _series_id(
         if len(counts) > MOST_WORDS:
             few = why or f"leave all but {MOST_WORDS} out"
             raise UsageError(f"{path} holds {len(counts):,} series, by {name!r}; {few}")
-        if filled >= 0.5:
+        if filled >= 0.5 or 2 * counts.max() >= times:  # some may be short
             return Detected(name, why), sorted(counts.index)
     if len(frame.assign(**{"the stamp": moments}).drop_duplicates()) > 2 * times:
-        few = [name for name in columns if 1 < frame[name].nunique() <= MOST_WORDS]
+        candidates = [name for name in columns if 1 < frame[name].nunique() <= MOST_WORDS]
         raise UsageError(
             f"{path}: each stamp stands {len(frame) / times:.3g} times, with other numbers, and no column alone says "
-            f"which series a row is of; join those that do ({' and '.join(few) or 'none has few values'}) into one, or "
+            f"which series a row is of; join those that do ({' and '.join(candidates) or 'none has few values'}) into one, or "
             "leave all but one series out"
         )
     return Detected(None), []
@@ -299,6 +304,19 @@ def _in_utc(moments: Array, given: str | None, *, utc: bool) -> tuple[Array, dic
     return moments, {"time_zone": Detected(zone, why), "ends": Detected(ends)}
 
 
+def _calendar(
+    moments: Array, zone: Detected[str | None], *, utc: bool
+) -> tuple[Cleaning, Regularity, Detected[str | None]]:
+    """As `timestamp_formats.calendar`, by the clock of a zone; of rows in UTC by that whose opening hours they keep."""
+    calendar, regular = timestamp_formats.calendar(moments, zone.value)
+    unknown = utc and zone.value is None and calendar.rows is None and regular.gaps
+    for clock in timestamp_formats.ZONES if unknown else ():
+        by_clock = timestamp_formats.calendar(moments, clock)
+        if by_clock[0].rows is not None:
+            return *by_clock, Detected(clock, "rows keep this clock's hours; zones of the same rule do as well")
+    return calendar, regular, zone
+
+
 def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Array:
     """(rows - 1,) how many rows of their frequency lie from one row to the next. Raises UnrollError if few are one."""
     steps = np.diff(ordered).astype(np.int64)
@@ -308,7 +326,7 @@ def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Ar
     cure = ""
     if len(stamp) == 2:
         cure = f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no part of the time"
-    if even < EVEN or (even < 1 and steps.min() >= timestamp_formats.SHORTEST * timestamps.DAY):
+    if even < EVEN or (even < 1 and steps.min() >= row_calendar.SHORTEST * timestamps.DAY):
         raise UnrollError(
             f"rows are not evenly spaced: from {steps.min() / 1000:g} to {steps.max() / 1000:g} seconds apart, "
             f"{regular.freq:,} in the middle; make rows of equal distance first, such as means of an hour"
@@ -324,7 +342,9 @@ def _require_one_notation(columns: Iterable[ColumnProfile], overrides: Overrides
         pattern = NUMBERED if column.numeric else doubtful
         for word, count in column.words.items():
             if re.search(pattern, word) and word not in overrides.missing:
-                cure = f"pass --decimal {layout.OTHER[form.decimal]}" if overrides.decimal else "write it like the others"
+                cure = "write it like the others"
+                if overrides.decimal:
+                    cure = f"pass --decimal {layout.OTHER[form.decimal]}"
                 raise UsageError(
                     f"column {column.name!r} holds {word:.60} {count:,} times beside numbers with {form.decimal!r} as "
                     f"decimal mark; {cure}, or pass --missing {shlex.quote(word)} if it means no value"
@@ -340,7 +360,7 @@ def _missing(columns: dict[str, ColumnProfile], sentinels: set[float]) -> Counte
     missing = Counter[str]()
     for column in columns.values():
         if column.numeric:
-            cells = column.values[np.isin(column.values, [*sentinels])]
+            cells = column.measured[np.isin(column.measured, [*sentinels])]
             missing += column.words + Counter(f"{number:g}" for number in cells)
             missing[""] += 0 if column.without(sentinels).useless else column.empty
     return +missing

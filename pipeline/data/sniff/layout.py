@@ -61,9 +61,11 @@ def encoding(path: Path, known: str | None = None) -> str:
         raise UnrollError(f"{path} has more than {MOST_COLUMNS:,} columns; keep those that matter")
     for name in [known or "utf-16"] if known or marked else ("ascii", "utf-8", "cp1252"):
         with suppress(UnicodeDecodeError), path.open(encoding=name, newline=None) as text:
-            for number, line in enumerate(iter(lambda: text.readline(HEAD), ""), 1):  # noqa: B023 - called in its turn
+            for number, line in enumerate(iter(lambda: text.readline(HEAD), ""), 1):
                 if len(line) == HEAD:
-                    raise UnrollError(f"{path}: line {number:,} has {HEAD:,} characters or more; save it with a line for each row")
+                    raise UnrollError(
+                        f"{path}: line {number:,} has {HEAD:,} characters or more; save it with a line for each row"
+                    )
             return name
     return known or "latin-1"
 
@@ -136,7 +138,8 @@ def _names(rows: list[list[str]], first: int, below: list[list[str]], path: Path
     if len(before) != len(row) - 1 or len(before) < 2 or any(map(_like_data, before)):
         return numbered
     if any(other[-1].strip() for other in below):
-        raise UnrollError(f"{path}, line {first}: the header has {len(before)} names, and rows {len(row)}; add the name")
+        counts = f"the header has {len(before)} names, and the rows have {len(row)} cells"
+        raise UnrollError(f"{path}, line {first}: {counts}; add the name")
     return [*before, numbered[-1]]
 
 

@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from pipeline.data import notations, row_files
 from pipeline.data.examples import Array
-from pipeline.data.series_options import CsvFormat
+from pipeline.data.series_options import CsvFormat, Rows
 
 Value = TypeVar("Value")
 
@@ -64,7 +64,7 @@ class ColumnProfile:
 
     Attributes:
         below: what stands in the row of units.
-        values: (rows,) float64, NaN where there is no value.
+        measured: (rows,) float64, NaN where there is no value.
         numbers: how many cells hold a finite number, one that means no value included.
         words: what other cells hold, if they hold something -> how often.
         signs: currencies and percent signs beside numbers -> how often.
@@ -72,7 +72,7 @@ class ColumnProfile:
 
     name: str
     below: str
-    values: Array
+    measured: Array
     numbers: int
     words: Counter[str]
     signs: Counter[str]
@@ -93,23 +93,23 @@ class ColumnProfile:
 
     def without(self, sentinels: set[float]) -> Self:
         """Return the column without the numbers that mean no value."""
-        return replace(self, values=np.where(np.isin(self.values, [*sentinels]), np.nan, self.values))
+        return replace(self, measured=np.where(np.isin(self.measured, [*sentinels]), np.nan, self.measured))
 
     @cached_property
     def ends(self) -> tuple[float, float]:
         """The lowest and the highest value; infinity and its negative where there is none."""
-        known = self.values[np.isfinite(self.values)]
+        known = self.measured[np.isfinite(self.measured)]
         return float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
 
     @cached_property
     def counts(self) -> bool:
         """Whether each number is one more than that before."""
-        return bool((np.diff(self.values) == 1).all())
+        return bool((np.diff(self.measured) == 1).all())
 
     @property
     def empty(self) -> int:
         """How many cells hold nothing."""
-        return len(self.values) - self.numbers - self.words.total()
+        return len(self.measured) - self.numbers - self.words.total()
 
     @cached_property
     def numeric(self) -> bool:
@@ -132,7 +132,7 @@ class ColumnProfile:
     def useless(self) -> str:
         """Why the column is of no use, "" if it is."""
         low, high = self.ends
-        if self.empty == len(self.values):
+        if self.empty == len(self.measured):
             return "empty"
         if not self.numeric:
             return "" if 1 < len(self.words) <= MOST_WORDS and not self.numbers else "text"
@@ -145,7 +145,7 @@ class ColumnProfile:
     @property
     def sparse(self) -> str:
         """How much the column lacks, if it lacks too much to be an input; "" if it does not."""
-        fraction = np.isnan(self.values).mean() if self.numeric else 0.0
+        fraction = np.isnan(self.measured).mean() if self.numeric else 0.0
         return f"{fraction:.0%} without a value" if fraction > SPARSE else ""
 
 
@@ -156,7 +156,7 @@ def sentinels_of(columns: Iterable[ColumnProfile], given: Sequence[str]) -> set[
     """
     sentinels = {*pd.to_numeric(pd.Series([*given], dtype="str"), errors="coerce").dropna()}
     for column in columns:
-        values = column.values[np.isfinite(column.values)]
+        values = column.measured[np.isfinite(column.measured)]
         suspects = {*SENTINELS} & {*values[np.isin(values, SENTINELS)].tolist()}
         others = values[~np.isin(values, [*suspects])]
         low = others.min(initial=np.inf)
@@ -173,14 +173,14 @@ class FileProfile:
         form: how it is written; no target yet.
         columns: all but those of the timestamp, in their order.
         missing: words and numbers that mean no value, "" an empty cell -> how often.
-        freq: seconds from row to row; of business days and months those of a day (`timestamps.to_even_days`).
+        freq: seconds from row to row; of business days and months those of a day (`row_calendar.numbered`).
         rows: of all series together.
         repeated: rows whose timestamp was there before; `unsorted` if they are not in the order of time.
         first, last: timestamps, as in UTC if the time zone is known.
         gaps: rows that a gap lacks -> how many such gaps.
         reasons: the option of params.yaml that was not certain -> why it was decided so.
         text: whether it is CSV.
-        offset: "business" or "month" of rows that are such days or months apart, else None.
+        calendar: by which rows follow one another, as `Cleaning.rows` says; `outside` lie outside of opening hours.
         series_id: of several series the column that says which one a row belongs to; its values are `series`.
     """
 
@@ -196,7 +196,8 @@ class FileProfile:
     gaps: Counter[int]
     reasons: dict[str, str]
     text: bool
-    offset: Literal["business", "month"] | None
+    calendar: Rows
+    outside: int
     series_id: str | None
     series: Sequence[str]
 
@@ -210,7 +211,7 @@ class FileProfile:
         """Columns with an end that lies further from all other numbers than those from each other -> that number."""
         odd = {}
         for name in self.targets:
-            values = np.unique(self.columns[name].values)
+            values = np.unique(self.columns[name].measured)
             values = values[np.isfinite(values)]
             if len(values) >= FEW_NUMBERS:
                 for end, low, high in ((values[0], values[1], values[-1]), (values[-1], values[0], values[-2])):
@@ -220,7 +221,7 @@ class FileProfile:
 
     def alone(self, name: str, number: float) -> bool:
         """Whether no other column holds this number."""
-        return not any((self.columns[other].values == number).any() for other in self.targets if other != name)
+        return not any((self.columns[other].measured == number).any() for other in self.targets if other != name)
 
     @cached_property
     def has_values(self) -> bool:

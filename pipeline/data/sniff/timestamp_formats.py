@@ -4,13 +4,13 @@ import itertools
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from pipeline.data import notations, timestamps
+from pipeline.data import notations, row_calendar, timestamps
 from pipeline.data.examples import Array
+from pipeline.data.series_options import Cleaning
 from pipeline.data.timestamps import Regularity, regularity
 
 ZONES = (
@@ -90,8 +90,8 @@ ORDERS = {
 FEW_DAYS = 15
 """Timestamps, of which it can be coincidence that none lies on a weekend."""
 
-SHORTEST = 28
-"""Days of a month, at least."""
+FEW_WRONG = 0.9
+"""The share of quarters or years that must have one day of the month, such as the last business day."""
 
 TIMED = re.compile("%H|%I|unix|excel")
 """In formats that have a time of day."""
@@ -270,30 +270,40 @@ def slip(moments: Array) -> int | None:
     return None
 
 
-def offset(moments: Array) -> tuple[Literal["business", "month"] | None, Regularity]:
-    """What rows are apart that have no even distance ("business" days, "month"), else None; and how regular they are.
+def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:
+    """By what calendar rows follow one another, if it is not an even distance; and how regular they are by it.
 
-    Months may lie several apart, as quarters and years do, if their days are the same or the last ones.
+    Months may lie several apart, as quarters and years do, if they have a day of their own, such as the last one.
+
+    Args:
+        moments: (rows,) datetime64[ms], in UTC with a zone.
+        zone: by whose clock the calendar goes.
     """
-    name: Literal["business", "month"] | None = None
-    days = timestamps.distinct(moments).astype("datetime64[D]")
-    steps = np.diff(days).astype(int)
+    rows, hours = None, None
+    distinct = timestamps.distinct(timestamps.to_wall_clock(moments, zone) if zone else moments)
+    days = distinct.astype("datetime64[D]")
+    times, steps = (distinct - days).astype(np.int64), np.diff(days).astype(int)
     if len(days) > 2 and steps.min() > 0:
-        months = days.astype("datetime64[M]")
-        month_steps, day = np.diff(months).astype(int), (days - months).astype(int)
-        same = (day == day[0]).all() or ((days + 1).astype("datetime64[M]") > months).all()
-        monthly = same or (np.median(month_steps) == 1 and np.ptp(steps) > 0)
+        month_steps = np.diff(days.astype("datetime64[M]")).astype(int)
         if len(days) >= FEW_DAYS and np.median(steps) == 1 and np.is_busday(days).all():
-            name = "business"
-        elif steps.min() >= SHORTEST and month_steps.min() > 0 and monthly:
-            name = "month"
-    return name, regularity(timestamps.to_even_days(moments, name))
+            rows = "business"
+        elif steps.min() >= row_calendar.SHORTEST and month_steps.min() > 0:
+            name, share = row_calendar.day_of_month(days, times)
+            certain = share == 1 and re.match("month( at|, day|$)", name)
+            uneven = np.ptp(steps) > 0 and (np.median(month_steps) == 1 or share >= FEW_WRONG)
+            rows = name if certain or uneven else None
+    if len(days) > 2 and (rows is None or (rows == "business" and times.any())):
+        hours = row_calendar.opening_hours(distinct)
+    cleaning = hours or Cleaning(rows=rows)
+    even = row_calendar.numbered(moments, cleaning, zone)
+    return cleaning, regularity(even[~np.isnat(even)])
 
 
 def evenness(moments: Array) -> float:
     """The share of the steps that rows of their frequency would have, from the first to the last, that they do have."""
-    name, regular = offset(moments)
-    steps = np.diff(timestamps.distinct(timestamps.to_even_days(moments, name))).astype(np.int64)
+    cleaning, regular = calendar(moments)
+    even = row_calendar.numbered(moments, cleaning)
+    steps = np.diff(timestamps.distinct(even[~np.isnat(even)])).astype(np.int64)
     return float((steps == regular.freq * 1000).sum() * regular.freq * 1000 / max(1, steps.sum()))
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.timestamps import from_even_days, parse, to_even_days, to_utc, to_wall_clock
+from pipeline.data.timestamps import parse, to_utc, to_wall_clock
 
 
 def times(*texts):
@@ -36,11 +36,3 @@ def test_a_skipped_time_is_no_time_and_an_unknown_zone_an_error():
 def test_the_time_of_the_build_is_no_timestamp():
     moments, _ = parse(pd.Series(["2024-01-01", "now", "today"]), "ISO8601")
     assert np.isnat(moments).tolist() == [False, True, True]
-
-
-@pytest.mark.parametrize(("offset", "freq"), [("business", "B"), ("month", "MS"), (None, "h")])
-def test_business_days_and_months_follow_one_another(offset, freq):
-    moments = pd.date_range("2023-11-01", periods=40, freq=freq).to_numpy("datetime64[ms]")
-    even = to_even_days(moments, offset)
-    assert len({*np.diff(even)}) == 1
-    np.testing.assert_array_equal(from_even_days(even, offset), moments)

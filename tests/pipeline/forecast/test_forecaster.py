@@ -136,8 +136,8 @@ BAD = {
         "and between .* there are none, and no more than 3 in a row",
     ),
     "not measured": (
-        lambda rows: rows.assign(load=rows["load"].where(rows.index < rows.index[-9])),
-        "was not measured",
+        lambda rows: rows.assign(wind=rows["wind"].where(rows.index < rows.index[-9])),
+        "'wind' was not measured",
     ),
     "nothing at first": (lambda rows: rows.tail(80).assign(wind=np.nan), "'wind' holds no value until"),
     "no number": (lambda rows: rows.assign(wind="calm"), r"row 0 \(from 0\): column 'wind' holds 'calm', not"),
@@ -154,6 +154,15 @@ def test_rows_that_cannot_be_used_get_one_line(workspace, change, message):
     with pytest.raises(UnrollError, match=message) as caught:
         forecaster.forecast(change(rows()))
     assert "\n" not in str(caught.value)
+
+
+def test_a_forecast_starts_after_the_last_measured_target_and_says_so(workspace):
+    _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
+    table = rows()
+    told = r"'load' was measured last at 2023-05-29 18:00:00; the forecast starts there \(9 rows have none after that\)"
+    with pytest.warns(OutsideRangeWarning, match=told):
+        found = forecaster.forecast(table.assign(load=table["load"].where(table.index < table.index[-9])))
+    pd.testing.assert_frame_equal(found, forecaster.forecast(table[:-9]))
 
 
 def test_other_columns_and_orders_do_not_matter_and_a_value_far_from_the_trained_ones_is_warned_of(workspace):

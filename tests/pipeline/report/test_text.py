@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from pipeline.config import params
@@ -6,7 +8,7 @@ from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Stat
 from pipeline.evaluation.verdicts import Comparison, Pair
 from pipeline.report import titles
-from pipeline.report.formatting import comparison_text, fact, measured, published, signed, spread
+from pipeline.report.formatting import alike, comparison_text, fact, measured, published, signed, spread
 from tests.support import REPOSITORY
 
 EVERY = params.load(REPOSITORY / "params.yaml")
@@ -24,6 +26,23 @@ EVERY = params.load(REPOSITORY / "params.yaml")
 def test_a_mean_and_its_spread_have_the_same_decimals(mean, std, metric, texts):
     stat = Stat(mean=mean, std=std, min=mean, max=mean, values=[mean])
     assert (measured(stat, metric, "°C"), spread(stat, metric)) == texts
+
+
+@pytest.mark.parametrize(
+    ("values", "width", "texts"),
+    [
+        ([46.213, 41.5, 50.9], 9.4, ["46.21", "41.50", "50.90"]),
+        ([1.23456e-9, 1.1e-9, 0.0], 2e-10, ["1.235e-9", "1.100e-9", "0"]),
+        ([1.2345678e12, 1.3e12], 1e11, ["1,234,567,800,000", "1,300,000,000,000"]),
+        ([100000.12345678, 100000.1], 1e-6, ["100000.12345678", "100000.10000000"]),
+        ([0.9, 1e-9], 1.0, ["0.90", "0.00"]),
+        ([1e-9, -math.inf, math.inf], math.inf, ["1.0000e-9", "-", "-"]),
+        ([0.0, 0.0], 0.0, ["0.0000", "0.0000"]),
+        ([2e300, 1e-300], 1e300, ["2.00e300", "1.00e-300"]),
+    ],
+)
+def test_values_of_any_size_have_the_digits_that_their_intervals_leave(values, width, texts):
+    assert alike(values, width) == texts
 
 
 def test_values_are_in_the_form_of_their_metric():

@@ -186,7 +186,10 @@ BAD = {
     "one row": ("time,load\n2020-01-01,1\n", "holds a header and one row; a series has many"),
     "all NaN": (text("time,load", *(f"2020-01-{d:02d},NaN" for d in range(1, 29))), "no column holds numbers"),
     "binary": (bytes(range(256)) * 20, "is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV"),
-    "a long line": ("a,b\n" * 3 + "1" * 2**18 + "\n1,2\n", "line 4 has 262,144 characters or more; save it with a line for"),
+    "a long line": (
+        "a,b\n" * 3 + "1" * 2**18 + "\n1,2\n",
+        "line 4 has 262,144 characters or more; save it with a line for",
+    ),
     "a mark alone": ("\ufeff", "is empty"),
     "too small": (text("time,load", *(f"{day}e-321" for day in DAILY)), "'load': numbers less than 1e-150 apart; give"),
     "UTF-16": (TWO.encode("utf-16-le"), "UTF-16 without .* save it as UTF-8"),
@@ -194,7 +197,10 @@ BAD = {
     "broken Parquet": (b"PAR1" + b"x" * 90, "is no whole Parquet file"),
     "100,000 columns": (WIDE, "has more than 1,000 columns"),
     "a path as a column": (text("time,../../load", *DAILY), "column '../../load' is named like a path"),
-    "both decimal marks": (text("time;load", *MARKS), r"'load' holds 20\.25 1 times beside numbers with ',' as decimal mark"),
+    "both decimal marks": (
+        text("time;load", *MARKS),
+        r"'load' holds 20\.25 1 times beside numbers with ',' as decimal mark",
+    ),
     "no stamps": ("a,b\n1,2\n3,4\n", "pass --stamp COLUMN .* Columns and first cells: a \\('1'\\), b"),
     "too many series": (
         text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for who in range(51) for d in DAYS)),
@@ -205,7 +211,7 @@ BAD = {
             "day,part,x",
             *(f"2020-01-{d:02d},{part},{d * d % 7 + part}" for d in DAYS for part in range(1, 49 + 2 * (d > 27))),
         ),
-        "no value in the 14 train rows; .* its series are told apart by 'part'; 'part' may count parts of a day",
+        "49: 1 rows, 0 of them before 2020-01-15 .* 7 are needed; .* told apart by 'part'; 'part' may count parts",
     ),
     "quarter hours": (
         text("day,part,x", *(f"2020-01-{d:02d},{part},{d * part % 7}" for d in DAYS for part in range(1, 97))),
@@ -215,7 +221,7 @@ BAD = {
         text("time,a,b,x", *(f"2020-01-{d:02d},{a},{b},{d * a % 7}{b}" for a in (1, 2) for b in (3, 4) for d in DAYS)),
         r"each stamp stands 4 times, .* no column alone says which series a row is of; join those that do \(a and b",
     ),
-    "too few rows": (text("time,load", *DAILY[:3]), "nothing to learn; pass a smaller --horizon or --lookback"),
+    "too few rows": (text("time,load", *DAILY[:3]), "to learn; the file has 3 rows, and about 8 are needed; add rows"),
     "one stamp": (text("time,load", *["2023-01-01 00:00,1"] * 40), "the file has 1 different stamps"),
     "stamps alone": ("date,time\n" + "2023-01-01,00:00\n" * 40, "the file has 1 different stamps"),
     "no columns": ("some words\nand more of those words\n", "has no columns that a comma"),

@@ -166,3 +166,20 @@ def test_statistical_models_are_fitted_to_all_months_that_there_are(tmp_path):
     (rest,) = forecaster.windows(months()[42:]).values()
     np.testing.assert_array_equal(window.inputs, rest.inputs)
     assert np.isnan(window.inputs).any(axis=1).sum() == 120 - (MONTHS - 42)
+
+
+def test_after_closing_time_the_next_opening_hours_are_forecast(tmp_path, capsys):
+    hours = pd.date_range("2024-01-01", periods=24 * 42, freq="h")
+    hours = hours[(hours.hour >= 7) & (hours.hour <= 17) & (hours.day_of_week < 6)]
+    noise = np.random.default_rng(0).normal(size=len(hours))
+    load = 60 + 20 * np.sin((hours.hour - 7) / 10 * np.pi) + noise
+    table = pd.DataFrame({"time": hours, "load": load})
+    workspace = added(tmp_path, "cafe", table[:-11], ("cafe_last_value", "cafe_cycle_11"), origins=10, refits=1)
+    assert "Sat 07:00-17:00, and no others" in capsys.readouterr().out
+    table.to_csv(tmp_path / "new.csv", index=False)
+    for arguments, day in (((), "2024-02-10"), (("--data", tmp_path / "new.csv"), "2024-02-12")):
+        run(workspace, "predict", "cafe", "--json", *arguments)
+        found = json.loads(capsys.readouterr().out)["forecasts"]
+        assert [row["stamp"] for row in found] == [f"{day} {hour:02}:00:00" for hour in range(7, 18)]
+    truth = 60 + 20 * np.sin(np.arange(11) / 10 * np.pi)
+    assert np.abs([row["forecast"] for row in found] - truth).mean() < 3, "no hour is another one's"

@@ -78,6 +78,16 @@ def test_origins_are_those_of_all_and_nothing_later_is_learnt(shops):
         assert (fold.train.rows % DAYS).max() + 6 < asked[0][0]
 
 
+def test_a_series_that_ends_earlier_is_forecast_from_its_own_end(shops, capsys, tmp_path):
+    table = rows()
+    table[(table["shop"] != "south") | (table["day"] < "2024-08-23")].to_csv(tmp_path / "new.csv", index=False)
+    printed = run(capsys, shops, "predict", "shops", "--data", str(tmp_path / "new.csv"), "--csv")
+    first = pd.read_csv(io.StringIO(printed.out)).groupby("shop")["stamp"].min()
+    assert first.to_dict() == {"north": "2024-08-28", "south": "2024-08-23", "west": "2024-08-28"}
+    told = "south: 'sales' was measured last at 2024-08-22; the forecast starts there (5 rows have none after that)"
+    assert told in printed.err
+
+
 def test_errors_over_all_are_in_no_series_own_unit(shops, capsys):
     (table,) = json.loads(run(capsys, shops, "compare", "shops", "--json").out)
     assert "MAE, standard deviations, last 7 days" in [column["title"] for column in table["columns"]]
@@ -107,10 +117,25 @@ def test_new_rows_of_some_forecast_those(shops, capsys, tmp_path):
     assert "unroll: warning: west: left out: new.csv, west: a forecast needs the last" in printed.err
 
 
+def test_series_with_too_few_rows_are_left_out_by_name_and_the_others_are_answered(tmp_path, capsys):
+    days = pd.date_range("2024-01-01", periods=DAYS).strftime("%Y-%m-%d")
+    late = rows().query("shop == 'south'").assign(shop="late").query("day >= '2024-07-20'")
+    early = rows().query("shop == 'south'").assign(shop="early").query("day < '2024-03-01'")
+    models = ("few_last_value", "few_ridge")
+    few = added(tmp_path, "few", pd.concat([rows(), late, early]), models, "--lookback", "14", origins=8, refits=1)
+    told = "left out  2 of 5 series: early: 31 rows, none of them from 2024-04-30 00:00:00 on; "
+    told += "late: 39 rows, 0 of them before 2024-04-30 00:00:00, where 21 are needed"
+    assert told in capsys.readouterr().out
+    assert plain_yaml.read(few.params)["datasets"]["few"]["preparation"]["csv"]["leave_out"] == ["early", "late"]
+    found = json.loads(run(capsys, few, "predict", "few", "--json").out)["forecasts"]
+    assert {row["shop"] for row in found} == {*LEVELS}
+    assert found[0]["stamp"] > days[-1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("add late.csv --yes", "no value in the 120 train rows; drop it, or leave the rows of 'late'"),
+        ("add few.csv --yes", "none of the series can be used .north: 4 rows, 2 of them before .*west: .*; add rows"),
         ("add low.csv --target sales --yes", "a forecast has a column 'low'; rename it"),
         (
             "add shops.csv --name x --yes --target sales --future sales",
@@ -123,8 +148,7 @@ def test_new_rows_of_some_forecast_those(shops, capsys, tmp_path):
 )
 def test_what_cannot_be_done_gets_one_line(shops, capsys, monkeypatch, arguments, message):
     monkeypatch.chdir(shops.root)
-    late = rows().query("shop == 'south'").assign(shop="late").query("day >= '2024-07-20'")
-    pd.concat([rows(), late]).to_csv("late.csv", index=False)
+    rows().query("day < '2024-01-05' and shop != 'south'").to_csv("few.csv", index=False)
     rows().rename(columns={"shop": "low"}).to_csv("low.csv", index=False)
     rows().assign(shop="east").to_csv("east.csv", index=False)
     with pytest.raises(UnrollError, match=message):

@@ -33,7 +33,7 @@ def series(freq, count, form="%Y-%m-%d %H:%M", start="2015-01-01", head="time,lo
 @pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%y", "%m-%d-%y", "%y/%m/%d"])
 def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
     profile = seen(series("MS", count, form))
-    assert (profile.form.stamp_format, profile.offset, profile.gaps.total()) == (form, "month", 0)
+    assert (profile.form.stamp_format, profile.calendar, profile.gaps.total()) == (form, "month", 0)
     assert "stamp_format" in profile.reasons
 
 
@@ -41,7 +41,7 @@ def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
     ("text", "stamp_format", "offset", "freq"),
     [
         (series("MS", 12, "%d.%m.%Y"), "%d.%m.%Y", "month", DAY),
-        (series("ME", 40), "ISO8601", "month", DAY),
+        (series("ME", 40), "ISO8601", "month, day -1", DAY),
         (series("QS", 12, "%d/%m/%Y"), "%d/%m/%Y", "month", 3 * DAY),
         (series("YS", 30, "%d/%m/%Y"), "%d/%m/%Y", "month", 12 * DAY),
         (series("W", 30, "%m/%d/%Y"), "%m/%d/%Y", None, 7 * DAY),
@@ -55,7 +55,7 @@ def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
 )
 def test_a_frequency(seen, text, stamp_format, offset, freq):
     profile = seen(text)
-    assert (profile.form.stamp_format, profile.offset, profile.freq) == (stamp_format, offset, freq)
+    assert (profile.form.stamp_format, profile.calendar, profile.freq) == (stamp_format, offset, freq)
     assert not profile.gaps
 
 
