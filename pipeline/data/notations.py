@@ -36,7 +36,10 @@ END = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}.*"
 
 DATES = (
     # Of an interval its beginning: "27/10/2024 01:45 - 27/10/2024 02:00", "2024-01-01 10:00 - 11:00".
-    (re.compile(rf"^(.*\d{{4}}.*?\d)(?:\s*[-{DASH}/]\s*{END}|\s+(?:to|bis)\s+{END}|\s+[-{DASH}]\s+\d\d?:\d\d.*)$"), r"\1"),
+    (
+        re.compile(rf"^(.*\d{{4}}.*?\d)(?:\s*[-{DASH}/]\s*{END}|\s+(?:to|bis)\s+{END}|\s+[-{DASH}]\s+\d\d?:\d\d.*)$"),
+        r"\1",
+    ),
     (re.compile(r"\b([ap])\.\s?m\.?(?!\w)", re.IGNORECASE), r"\1m"),
     (re.compile(rf"\b(?:{WEEKDAYS.replace(' ', '|')})\b\.?,?", re.IGNORECASE), ""),
     (re.compile(r"\b(?:quarter|quartal|qtr|trimestre)\b\.?", re.IGNORECASE), "Q"),

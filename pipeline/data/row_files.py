@@ -108,7 +108,8 @@ class RowFile:
     def _csv(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator[pd.DataFrame]:
         form = self.form
         units = range(form.skip + 1, form.skip + 1 + form.units_rows)
-        options: dict[str, Any] = {"sep": r"\s+" if form.delimiter == " " else form.delimiter, "encoding": form.encoding}
+        options: dict[str, Any] = {"encoding": form.encoding, "sep": form.delimiter}
+        options |= {"sep": r"\s+"} if form.delimiter == " " else {}
         options |= {"skiprows": [*range(form.skip), *units] if units else form.skip}
         options |= {"header": None, "names": list(form.names)} if form.names else {}
         options |= {"index_col": False, "dtype": str, "keep_default_na": False, "chunksize": CHUNK}

@@ -282,11 +282,11 @@ def _series_id(
         if filled >= 0.5 or 2 * counts.max() >= times:  # some may be short
             return Detected(name, why), sorted(counts.index)
     if len(frame.assign(**{"the stamp": moments}).drop_duplicates()) > 2 * times:
-        candidates = [name for name in columns if 1 < frame[name].nunique() <= MOST_WORDS]
+        candidates = " and ".join(name for name in columns if 1 < frame[name].nunique() <= MOST_WORDS)
         raise UsageError(
             f"{path}: each stamp stands {len(frame) / times:.3g} times, with other numbers, and no column alone says "
-            f"which series a row is of; join those that do ({' and '.join(candidates) or 'none has few values'}) into one, or "
-            "leave all but one series out"
+            f"which series a row is of; join those that do ({candidates or 'none has few values'}) into one, or leave "
+            "all but one series out"
         )
     return Detected(None), []
 

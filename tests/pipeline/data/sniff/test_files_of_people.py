@@ -1,0 +1,210 @@
+"""Files as people write them, after public bug reports: each is read as it is meant, or refused with its place."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.data.row_files import no_progress
+from pipeline.data.row_table import read
+from pipeline.data.sniff.detect import detect
+from pipeline.data.sniff.profile import Overrides
+from pipeline.errors import UnrollError
+
+
+@pytest.fixture
+def seen(tmp_path):
+    def profile(text, **overrides):
+        (tmp_path / "load.csv").write_text(text, encoding="utf-8", newline="")
+        return detect([tmp_path / "load.csv"], Overrides(**overrides), no_progress)
+
+    return profile
+
+
+def series(freq, count, form, start):
+    return rows_of("time,load", pd.date_range(start, periods=count, freq=freq).strftime(form), VARIED)
+
+
+def rows_of(head, stamps, cells, mark=","):
+    lines = [f"{stamp}{mark}{cells[index % len(cells)]}" for index, stamp in enumerate(stamps)]
+    return "\n".join([head, *lines]) + "\n"
+
+
+VARIED = [index * index % 23 for index in range(97)]
+HOURS = [f"202401{day:02}{hour:02}" for day in range(1, 9) for hour in range(1, 25)]
+SECONDS = [str(1_704_067_200 + 3600 * hour) for hour in range(240)]
+MILLISECONDS = [f"{second}000" for second in SECONDS]
+DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-01-01", periods=60)]
+QUARTERS = [(year, quarter) for year in range(2000, 2015) for quarter in range(1, 5)]
+READ = {
+    "hours 1 to 24": (rows_of("stamp,kW", HOURS, VARIED), "2024-01-01T01", "2024-01-09", [0, 1, 4]),
+    "hour 24 alone": (
+        rows_of("d;h;x", [f"{h[6:8]}.01.2024;{h[8:]}:00" for h in HOURS], VARIED, ";"),
+        "2024-01-01T01",
+        "2024-01-09",
+        [0, 1, 4],
+    ),
+    "a date beside mixed counts": (
+        rows_of("ts,date,y", [*map(",".join, zip(SECONDS[:20] + MILLISECONDS[20:60], DAYS, strict=True))], VARIED),
+        "2024-01-01",
+        "2024-02-29",
+        [0, 1, 4],
+    ),
+    "microseconds": (
+        rows_of("ts,y", [f"{one}000" for one in MILLISECONDS], VARIED),
+        "2024-01-01",
+        "2024-01-10T23",
+        [0],
+    ),
+    "1955 to 1990": (series("MS", 432, "%b-%y", "1955-01-01"), "1955-01-01", "1990-12-01", []),
+    "1968 and 1969": (series("D", 700, "%d-%m-%y", "1968-01-01"), "1968-01-01", "1969-11-30", []),
+    "1999 to 2001": (series("D", 700, "%m/%d/%y", "1999-06-01"), "1999-06-01", "2001-04-30", []),
+    "thousands by points": (rows_of("t;x", DAYS, ["962", "987", "1.002"], ";"), DAYS[0], DAYS[-1], [962, 987, 1002]),
+    "thousands far below": (
+        rows_of(
+            "t;x",
+            [f"{day:%Y-%m-%d}" for day in pd.date_range("1960-01-01", periods=15_000)],
+            [*(["998"] * 14_999), "1.002"],
+            ";",
+        ),
+        "1960-01-01",
+        "2001-01-24",
+        [998],
+    ),
+    "accounts": (rows_of("date,x", DAYS, ["120", "40-", "(236)", "\u22127"]), DAYS[0], DAYS[-1], [120, -40, -236, -7]),
+    "money": (rows_of("date,x", DAYS, ['"$1,234.56"', "$5.00"]), DAYS[0], DAYS[-1], [1234.56, 5]),
+    "percent": (rows_of("date,x", DAYS, ["50 %", "7.5 %"]), DAYS[0], DAYS[-1], [50, 7.5]),
+    "blanks that do not break": (
+        rows_of("date;x", DAYS, ["1\u00a0234,5", "99,5"], ";"),
+        DAYS[0],
+        DAYS[-1],
+        [1234.5, 99.5],
+    ),
+    "apostrophes": (rows_of("date;x", DAYS, ["1'234", "998"], ";"), DAYS[0], DAYS[-1], [1234, 998]),
+    "quarters": (rows_of("q,x", [f"{y}Q{q}" for y, q in QUARTERS], VARIED), "2000-01-01", "2014-10-01", [0, 1]),
+    "quarters as words": (rows_of("q,x", [f"Q{q} {y}" for y, q in QUARTERS], VARIED), "2000-01-01", "2014-10-01", [0]),
+    "quarters as numbers": (rows_of("q,x", [f"{q}-{y}" for y, q in QUARTERS], VARIED), "2000-01-01", "2014-10-01", [0]),
+    "weeks": (series("W-MON", 150, "%G-W%V", "2020-01-06"), "2020-01-06", "2022-11-14", []),
+    "days of a spreadsheet": (rows_of("Datum;x", range(45292, 45352), VARIED, ";"), "2024-01-01", "2024-02-29", [0, 1]),
+    "German months": (
+        rows_of("Tag;x", [f"{d}. März 2024" for d in range(1, 32)], VARIED, ";"),
+        "2024-03-01",
+        "2024-03-31",
+        [],
+    ),
+    "French months": (
+        rows_of("jour;x", [f"{d} août 2024" for d in range(1, 32)], VARIED, ";"),
+        "2024-08-01",
+        "2024-08-31",
+        [],
+    ),
+    "intervals": (
+        rows_of("t,x", [f"{d} 00:00 - {d} 24:00" for d in DAYS], VARIED),
+        "2024-01-01",
+        "2024-02-29",
+        [0, 1],
+    ),
+    "twelve a.m.": (
+        rows_of("t,x", [f"3/{d}/2024 12 a.m." for d in range(1, 32)], VARIED),
+        "2024-03-01",
+        "2024-03-31",
+        [],
+    ),
+    "a year as a heading": (rows_of("date,2019", DAYS, VARIED), DAYS[0], DAYS[-1], [0, 1, 4]),
+    "a line break in a heading": (rows_of('date,"load\n(kW)"', DAYS, VARIED), DAYS[0], DAYS[-1], [0, 1, 4]),
+    "blanks before names": (rows_of("date , load", DAYS, VARIED), DAYS[0], DAYS[-1], [0, 1, 4]),
+    "a delimiter at the end": (rows_of("date,x", DAYS, [f"{x}," for x in VARIED]), DAYS[0], DAYS[-1], [0, 1, 4]),
+    "years": (rows_of("year,x", range(1950, 2020), VARIED), "1950-01-01", "2019-01-01", [0, 1, 4]),
+}
+
+
+@pytest.mark.parametrize(("text", "first", "last", "values"), READ.values(), ids=READ)
+def test_a_good_file_is_read_as_it_is_meant(seen, tmp_path, text, first, last, values):
+    profile = seen(text)
+    target = next(name for name in profile.targets if name != "ts")
+    drop = [name for name in profile.columns if name != target]
+    form = profile.form.model_copy(update={"target": target, "drop": drop})
+    table = read([tmp_path / "load.csv"], form, "")
+    assert (profile.first, profile.last) == (np.datetime64(first), np.datetime64(last))
+    assert (table.timestamps[0], table.timestamps[-1]) == (profile.first, profile.last)
+    np.testing.assert_array_equal(table.values[: len(values), 0], values)  # noqa: PD011 - not pandas'
+
+
+def changed(stamps, row, stamp):
+    return [*stamps[:row], stamp, *stamps[row + 1 :]]
+
+
+REFUSED = {
+    "a slip among hours": (
+        rows_of("t,x", changed(HOURS, 99, "2024010599"), VARIED),
+        "line 101: '2024010599' is no stamp",
+    ),
+    "seconds, then milliseconds": (
+        rows_of("t,x", SECONDS[:20] + MILLISECONDS[20:], VARIED),
+        "line 21: .* form unix_ms, as",
+    ),
+    "milliseconds, then seconds": (
+        rows_of("t,x", MILLISECONDS[20:] + SECONDS[:20], VARIED),
+        "line 222: .* unix_ms, as",
+    ),
+    "the year 9999": (
+        rows_of("t,x", changed(DAYS, 30, "9999-12-31"), VARIED),
+        "line 32: .* outside of the years 1800 to",
+    ),
+    "a year that was typed wrong": (
+        rows_of("t,x", changed(DAYS, 30, "2042-01-31"), VARIED),
+        "line 32: the stamp 2042-01-31 00:00:00 does not fit those beside it, 2024-01-30 00:00:00 and 2024-02-01",
+    ),
+    "a day that is there": (rows_of("t,x", changed(DAYS, 30, "2024-01-01"), VARIED), "line 32: .* does not fit those"),
+    "the last row": (
+        rows_of("t,x", changed(DAYS, 59, "2042-02-28"), VARIED),
+        "line 61: .* does not fit those beside it",
+    ),
+    "thousands or not": (rows_of("t;x", DAYS, ["5.292", "6.100"], ";"), "1.234 may be a thousand .* pass --decimal"),
+    "thousands as k": (
+        rows_of("t,x", DAYS, ["120", "1.0k"]),
+        "column 'x' holds 1.0k 30 times .* or pass --missing 1.0k",
+    ),
+    "less than one": (
+        rows_of("t,x", DAYS, ["120", "<1"]),
+        "'x' holds <1 30 times .* or pass --missing '<1' if it means",
+    ),
+    "percent and none": (
+        rows_of("t,x", DAYS, ["12 %", "0.1"]),
+        "'x' holds numbers of several units .% and none.; write all",
+    ),
+    "uneven days": (
+        rows_of("t,x", [f"2024-01-{d:02}" for d in (1, 5, 6, 20, 27, 29, 31)], VARIED),
+        "not evenly spaced",
+    ),
+    "the year 1500": (series("YS", 40, "%Y-%m-%d", "1500-01-01"), "column 'time' may hold times; pass --stamp time if"),
+    "times as headings": (rows_of(f"id,{','.join(DAYS)}", "abc", [",".join(map(str, VARIED[:60]))]), "pandas: melt"),
+    "a name too few": (
+        rows_of("date,x", DAYS, ["3,4"]),
+        "line 1: the header has 2 names, and the rows have 3 cells; add",
+    ),
+    "a thousand columns": (
+        rows_of(",".join(f"c{n}" for n in range(1001)), DAYS, ["1," * 999 + "1"]),
+        "more than 1,000 col",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_has_two_readings_or_none_is_refused_with_its_place(seen, text, message):
+    with pytest.raises(UnrollError, match=message) as caught:
+        seen(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_rows_in_no_order_and_late_ones_are_no_slips(seen):
+    random = np.random.default_rng(0)
+    shuffled = random.permutation(DAYS).tolist()
+    late = [*DAYS[:20], DAYS[21], DAYS[22], DAYS[20], *DAYS[23:]]
+    for stamps in (shuffled, late, DAYS[::-1]):
+        assert (seen(rows_of("t,x", stamps, VARIED)).rows, seen(rows_of("t,x", stamps, VARIED)).gaps) == (60, {})
+
+
+def test_too_many_series_are_counted_at_once(seen):
+    stamps = [f"{day},s{number}" for number in range(60) for day in DAYS[:3]]
+    with pytest.raises(UnrollError, match="holds 60 series, by 'id'; leave all but 50 out"):
+        seen(rows_of("t,id,x", stamps, VARIED))

@@ -1,0 +1,89 @@
+"""Dates and numbers in other notations: each has one meaning, and what has none stays as it is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.data.notations import plain_date, plain_number
+from pipeline.data.row_files import numbers
+from pipeline.data.series_options import CsvFormat
+from pipeline.data.timestamps import parse
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("15. März 2024", "15. Mar 2024"),
+        ("1 févr. 2024", "1 Feb 2024"),
+        ("Mi 15.01.2024", "15.01.2024"),
+        ("lundi 15 janvier 2024", "15 Jan 2024"),
+        ("27/10/2024 01:45:00 - 27/10/2024 02:00:00", "27/10/2024 01:45:00"),
+        ("2024-01-01T00:00/2024-01-01T01:00", "2024-01-01T00:00"),
+        ("01.01.2024 10:00 bis 01.01.2024 11:00", "01.01.2024 10:00"),
+        ("2024-01-01 10:00 - 11:00", "2024-01-01 10:00"),
+        ("01/02/2024 12 a.m.", "01/02/2024 12 am"),
+        ("3. Quartal 2020", "3. Q 2020"),
+        ("2024-01-01T00:00:00-05:00", "2024-01-01T00:00:00-05:00"),
+        ("Unit 12, 2019", "Unit 12, 2019"),
+    ],
+)
+def test_a_date_in_another_notation(text, plain):
+    assert plain_date(text) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("40-", ("-40", "")),
+        ("(236)", ("-236", "")),
+        ("\u22125", ("-5", "")),
+        ("50 %", ("50", "%")),
+        ("($1,234.56)", ("-1,234.56", "$")),
+        ("1.234,50 €", ("1.234,50", "€")),
+        ("CHF 1\u2019234.50", ("1\u2019234.50", "CHF")),
+        ("1e-5", ("1e-5", "")),
+        *((word, (word, "")) for word in ("1.0k", "<1", "--5", "(-5)", "(5", "12 kW", "-", "n/a", "$5 €")),
+    ],
+)
+def test_a_number_in_another_notation(text, plain):
+    assert plain_number(text) == plain
+
+
+@pytest.mark.parametrize(
+    ("decimal", "thousands", "cells", "values"),
+    [
+        (".", None, ["120", "40-", "(5)", "1.0k", "7 %"], [120, -40, -5, np.nan, 7]),
+        (",", ".", ["1.002", "962", "1.234.567,5", "1.2"], [1002, 962, 1234567.5, np.nan]),
+        (".", ",", ["1,234", "1,23,456", "1,23", "$9,999.5"], [1234, 123456, np.nan, 9999.5]),
+        (",", " ", ["1\u00a0234,5", "12 345", "1\u202f000", "1 23"], [1234.5, 12345, 1000, np.nan]),
+        (".", "'", ["1'234.5", "1\u2019234", "999"], [1234.5, 1234, 999]),
+    ],
+)
+def test_marks_count_only_where_they_can_stand(decimal, thousands, cells, values):
+    form = CsvFormat(decimal=decimal, thousands=thousands)
+    np.testing.assert_array_equal(numbers(pd.Series(cells, dtype="str"), form), values)
+
+
+@pytest.mark.parametrize(
+    ("cells", "stamp_format", "stamps"),
+    [
+        (["2024010123", "2024010124"], "%Y%m%d%H", ["2024-01-01T23:00", "2024-01-02T00:00"]),
+        (["2024-01-31 24:00", "2024-02-28 24:00:00"], "ISO8601", ["2024-02-01", "2024-02-29"]),
+        (["31.12.2023 24:00", "01.01.2024 24:30"], "%d.%m.%Y %H:%M", ["2024-01-01", "NaT"]),
+        (["2020Q3", "2020Q5"], "%YQ%q", ["2020-07-01", "NaT"]),
+        (["4-2015", "5-2015"], "%q-%Y", ["2015-10-01", "NaT"]),
+        (["2020-W53", "2021-W53"], "%G-W%V", ["2020-12-28", "NaT"]),
+        (["45292", "45292.0416666667"], "excel", ["2024-01-01", "2024-01-01T01:00"]),
+        (["1704067200000", "1704067200"], "unix_ms", ["2024-01-01", "NaT"]),
+        (["1704067200000000000", "1704067200"], "unix_ns", ["2024-01-01", "NaT"]),
+        (["1. Mai 2024", "1. Mär 2024"], "%d. %b %Y", ["2024-05-01", "2024-03-01"]),
+    ],
+)
+def test_stamps_are_read_by_their_format_or_not_at_all(cells, stamp_format, stamps):
+    moments, _ = parse(pd.Series(cells, dtype="str"), stamp_format)
+    np.testing.assert_array_equal(moments, np.array(stamps, "datetime64[ms]"))
+
+
+def test_years_of_two_digits_lie_in_the_hundred_years_that_are_given():
+    moments, _ = parse(pd.Series(["Jan-55", "Dec-90", "Feb-54"], dtype="str"), "%b-%y", 1955)
+    np.testing.assert_array_equal(moments, np.array(["1955-01-01", "1990-12-01", "2054-02-01"], "datetime64[ms]"))
