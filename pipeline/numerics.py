@@ -83,8 +83,9 @@ def foreign_paths() -> list[str]:
 
 def python_path() -> dict[str, str]:
     """PYTHONPATH for a process of ours that imports libraries before it can put `foreign_paths` last."""
-    named = {str(Path(path).absolute()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path}
-    return {"PYTHONPATH": os.pathsep.join(named - {*foreign_paths()})}
+    foreign = foreign_paths()
+    named = [str(Path(path).absolute()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return {"PYTHONPATH": os.pathsep.join(path for path in named if path not in foreign)}
 
 
 def from_start() -> dict[str, str]:

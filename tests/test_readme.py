@@ -134,8 +134,10 @@ def test_the_readme_is_read_in_one_sitting():
 
 
 def test_the_example_of_an_own_series_is_valid(tmp_path):
-    example = (ROOT / "docs" / "your-own-series.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
-    (tmp_path / "params.yaml").write_text(f"files: {{meter: {{path: meter.csv}}}}\n{example}", encoding="utf-8")
+    page = (ROOT / "docs" / "your-own-series.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\ndatasets:")[1].split("```")[0]
+    text = f"files: {{meter: {{path: meter.csv}}}}\ndatasets:{example}"
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     wanted = params.load(tmp_path / "params.yaml")
     for name in (*wanted.sources, *wanted.datasets, *wanted.experiments):
         assert sections(wanted, name)

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
 from pipeline.data.series_options import WEEKDAYS, Cleaning, Rows
-from pipeline.data.timestamps import DAY
+from pipeline.data.timestamps import DAY, Regularity, regularity
 
 WEEK = 7 * DAY
 """Milliseconds."""
@@ -34,6 +34,41 @@ WEEKS, HALF = 3, 0.5
 
 INSIDE, FILLED, OPEN = 0.98, 0.9, 0.95
 """Of opening hours: the share of rows that lie within, of times within that have a row, and of a week, at most."""
+
+FEW_WRONG = 0.9
+"""The share of quarters or years that must have one day of the month, such as the last business day."""
+
+FEW_DAYS = 15
+"""Timestamps, of which it can be coincidence that none lies on a weekend."""
+
+
+def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:
+    """By what calendar rows follow one another, if it is not an even distance; and how regular they are by it.
+
+    Months may lie several apart, as quarters and years do, if they have a day of their own, such as the last one.
+
+    Args:
+        moments: (rows,) datetime64[ms], in UTC with a zone.
+        zone: by whose clock the calendar goes.
+    """
+    rows, hours = None, None
+    distinct = timestamps.distinct(timestamps.to_wall_clock(moments, zone) if zone else moments)
+    days = distinct.astype("datetime64[D]")
+    times, steps = (distinct - days).astype(np.int64), np.diff(days).astype(int)
+    if len(days) > 2 and steps.min() > 0:
+        month_steps = np.diff(days.astype("datetime64[M]")).astype(int)
+        if len(days) >= FEW_DAYS and np.median(steps) == 1 and np.is_busday(days).all():
+            rows = "business"
+        elif steps.min() >= SHORTEST and month_steps.min() > 0:
+            name, share = day_of_month(days, times)
+            certain = share == 1 and re.match("month( at|, day|$)", name)
+            uneven = np.ptp(steps) > 0 and (np.median(month_steps) == 1 or share >= FEW_WRONG)
+            rows = name if certain or uneven else None
+    if len(days) > 2 and (rows is None or (rows == "business" and times.any())):
+        hours = opening_hours(distinct)
+    cleaning = hours or Cleaning(rows=rows)
+    even = numbered(moments, cleaning, zone)
+    return cleaning, regularity(even[~np.isnat(even)])
 
 
 def numbered(moments: Array, cleaning: Cleaning, zone: str | None = None) -> Array:

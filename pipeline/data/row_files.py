@@ -120,7 +120,7 @@ class RowFile:
                 progress(self.path.name, file.tell(), self.path.stat().st_size)
 
     def _parquet(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator[pd.DataFrame]:
-        """Give the rows without the dropped columns, and at least one frame."""
+        """Give the rows without the dropped columns."""
         from pyarrow import parquet
 
         table = parquet.ParquetFile(file)
@@ -129,14 +129,10 @@ class RowFile:
         if odd := [field for field in fields if not PLAIN.match(str(field.type))]:
             what = f"column {odd[0].name!r} holds {odd[0].type!s:.80}"
             raise UnrollError(f"{self.path}: {what}; save it as numbers, text or times, or leave it out")
-        names = [field.name for field in fields]
-        if empty or not table.metadata.num_rows:
-            yield table.schema_arrow.empty_table().to_pandas(ignore_metadata=True)
-            return
-        for batch in table.iter_batches(batch_size=CHUNK, columns=names):
-            batch.validate(full=True)  # of text, too: pandas decodes it when it is used
-            yield batch.to_pandas(ignore_metadata=True)
-            progress(self.path.name, file.tell(), self.path.stat().st_size)
+        rows = table.schema_arrow.empty_table() if empty else table.read([field.name for field in fields])
+        rows.validate(full=True)  # of text, too: pandas decodes it when it is used
+        yield rows.to_pandas(ignore_metadata=True)
+        progress(self.path.name, self.path.stat().st_size, self.path.stat().st_size)
 
     def place(self, row: int) -> str:
         """Return where the data row `row`, counted from 0, stands, in words."""

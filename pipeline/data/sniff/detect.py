@@ -307,11 +307,11 @@ def _in_utc(moments: Array, given: str | None, *, utc: bool) -> tuple[Array, dic
 def _calendar(
     moments: Array, zone: Detected[str | None], *, utc: bool
 ) -> tuple[Cleaning, Regularity, Detected[str | None]]:
-    """As `timestamp_formats.calendar`, by the clock of a zone; of rows in UTC by that whose opening hours they keep."""
-    calendar, regular = timestamp_formats.calendar(moments, zone.value)
+    """As `row_calendar.calendar`, by the clock of a zone; of rows in UTC by that whose opening hours they keep."""
+    calendar, regular = row_calendar.calendar(moments, zone.value)
     unknown = utc and zone.value is None and calendar.rows is None and regular.gaps
     for clock in timestamp_formats.ZONES if unknown else ():
-        by_clock = timestamp_formats.calendar(moments, clock)
+        by_clock = row_calendar.calendar(moments, clock)
         if by_clock[0].rows is not None:
             return *by_clock, Detected(clock, "rows keep this clock's hours; zones of the same rule do as well")
     return calendar, regular, zone

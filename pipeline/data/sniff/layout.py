@@ -90,7 +90,7 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
         if width > 1 and often >= 0.9 * sum(1 for row in rows[first:] if row):
             below = [row for row in rows[first + 1 :] if len(row) == width]
             names = _names(rows, first, below[:LOOKED_AT], path)
-            units = _units(rows[first + 1 : first + LOOKED_AT], width) if names is None else []
+            units = _units(below[:LOOKED_AT]) if names is None else []
             count = len(below) - len(units) if names is None else 1 + len(below)
             if count < 2:
                 what = "one row" if count else "no row"
@@ -103,19 +103,6 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
     )
 
 
-def _units(rows: list[list[str]], width: int) -> list[list[str]]:
-    """Those right below the header without data in the columns that all later rows have data in; 1 may be a unit."""
-    for count in range(min(MOST_UNITS, len(rows) - 2), 0, -1):
-        units, later = rows[:count], [row for row in rows[count:] if len(row) == width]
-        if not later or not all(len(row) == width and any(map(str.strip, row)) for row in units):
-            continue
-        full = [index for index in range(width) if all(_like_data(row[index]) for row in later)]
-        cells = [row[index].strip() for row in units for index in full]
-        if full and not any(_like_data(cell) and cell != "1" for cell in cells):
-            return units
-    return []
-
-
 def _names(rows: list[list[str]], first: int, below: list[list[str]], path: Path) -> list[str] | None:
     """Return the names of the columns where the first row is none: above a column of data it holds data, too.
 
@@ -125,14 +112,9 @@ def _names(rows: list[list[str]], first: int, below: list[list[str]], path: Path
         UnrollError: the row before it has one name less than the rows have cells.
     """
     row = rows[first]
-    for index, cell in enumerate(row):
-        if below and all(_like_data(other[index]) for other in below) and not _like_data(cell):
-            return None
-        if below and all(_like_data(other[index]) for other in below):
-            break
-    else:
-        if not any(map(_like_data, row)):
-            return None
+    full = _full(below) or range(len(row))
+    if not _like_data(row[full[0]]) and (full == _full(below) or not any(map(_like_data, row))):
+        return None
     numbered = [f"column{number}" for number in range(1, len(row) + 1)]
     before = rows[first - 1] if first else []
     if len(before) != len(row) - 1 or len(before) < 2 or any(map(_like_data, before)):
@@ -141,6 +123,21 @@ def _names(rows: list[list[str]], first: int, below: list[list[str]], path: Path
         counts = f"the header has {len(before)} names, and the rows have {len(row)} cells"
         raise UnrollError(f"{path}, line {first}: {counts}; add the name")
     return [*before, numbered[-1]]
+
+
+def _units(rows: list[list[str]]) -> list[list[str]]:
+    """Return the rows right below the header that hold no data where all later rows do; 1 may be a unit."""
+    for count in range(min(MOST_UNITS, len(rows) - 2), 0, -1):
+        full = _full(rows[count:])
+        cells = [row[index].strip() for row in rows[:count] for index in full]
+        if full and all(map("".join, rows[:count])) and not any(_like_data(cell) and cell != "1" for cell in cells):
+            return rows[:count]
+    return []
+
+
+def _full(rows: list[list[str]]) -> list[int]:
+    """Return the columns of some rows that hold data in all of them."""
+    return [index for index in range(len(rows[0])) if all(_like_data(row[index]) for row in rows)] if rows else []
 
 
 def _like_data(cell: str) -> bool:

@@ -10,8 +10,7 @@ import pandas as pd
 
 from pipeline.data import notations, row_calendar, timestamps
 from pipeline.data.examples import Array
-from pipeline.data.series_options import Cleaning
-from pipeline.data.timestamps import Regularity, regularity
+from pipeline.data.timestamps import regularity
 
 ZONES = (
     *("Europe/Berlin", "Europe/London", "Europe/Helsinki", "America/New_York", "America/Sao_Paulo"),
@@ -86,12 +85,6 @@ ORDERS = {
     "Qnn": ("Qqy",),
 }
 """Kinds of a date -> the directives of `timestamps.parse` that they may stand for; `Q` and `W` stay as written."""
-
-FEW_DAYS = 15
-"""Timestamps, of which it can be coincidence that none lies on a weekend."""
-
-FEW_WRONG = 0.9
-"""The share of quarters or years that must have one day of the month, such as the last business day."""
 
 TIMED = re.compile("%H|%I|unix|excel")
 """In formats that have a time of day."""
@@ -270,38 +263,9 @@ def slip(moments: Array) -> int | None:
     return None
 
 
-def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:
-    """By what calendar rows follow one another, if it is not an even distance; and how regular they are by it.
-
-    Months may lie several apart, as quarters and years do, if they have a day of their own, such as the last one.
-
-    Args:
-        moments: (rows,) datetime64[ms], in UTC with a zone.
-        zone: by whose clock the calendar goes.
-    """
-    rows, hours = None, None
-    distinct = timestamps.distinct(timestamps.to_wall_clock(moments, zone) if zone else moments)
-    days = distinct.astype("datetime64[D]")
-    times, steps = (distinct - days).astype(np.int64), np.diff(days).astype(int)
-    if len(days) > 2 and steps.min() > 0:
-        month_steps = np.diff(days.astype("datetime64[M]")).astype(int)
-        if len(days) >= FEW_DAYS and np.median(steps) == 1 and np.is_busday(days).all():
-            rows = "business"
-        elif steps.min() >= row_calendar.SHORTEST and month_steps.min() > 0:
-            name, share = row_calendar.day_of_month(days, times)
-            certain = share == 1 and re.match("month( at|, day|$)", name)
-            uneven = np.ptp(steps) > 0 and (np.median(month_steps) == 1 or share >= FEW_WRONG)
-            rows = name if certain or uneven else None
-    if len(days) > 2 and (rows is None or (rows == "business" and times.any())):
-        hours = row_calendar.opening_hours(distinct)
-    cleaning = hours or Cleaning(rows=rows)
-    even = row_calendar.numbered(moments, cleaning, zone)
-    return cleaning, regularity(even[~np.isnat(even)])
-
-
 def evenness(moments: Array) -> float:
     """The share of the steps that rows of their frequency would have, from the first to the last, that they do have."""
-    cleaning, regular = calendar(moments)
+    cleaning, regular = row_calendar.calendar(moments)
     even = row_calendar.numbered(moments, cleaning)
     steps = np.diff(timestamps.distinct(even[~np.isnat(even)])).astype(np.int64)
     return float((steps == regular.freq * 1000).sum() * regular.freq * 1000 / max(1, steps.sum()))

@@ -160,7 +160,7 @@ def test_chunks_files_and_parquet_change_no_value(file, monkeypatch):
     ("column", "message"),
     [
         ([b"\xff", b"a"], "mine.csv: column 'T' holds binary; save it as numbers, text or times, or leave it out"),
-        (pa.array([b"\xff", b"a"]).view(pa.string()), r"is no whole Parquet file \(In column 1: .*UTF8"),
+        (pa.array([b"\xff", b"a"]).view(pa.string()), r"is no whole Parquet file \(Column 1: .*UTF8"),
         (STAMPS, r"mine.csv, row 0 \(from 0\): column 'T' holds '2020-01-01 00:00:00', not a finite number"),
         ([1.5, np.inf], r"row 1 \(from 0\): column 'T' holds 'inf', not a finite number"),
     ],

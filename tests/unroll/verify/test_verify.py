@@ -173,6 +173,8 @@ def test_the_environment_of_a_build_is_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/theirs")
     monkeypatch.setenv("UNROLL_MIRROR", "data")
     monkeypatch.chdir(tmp_path)
+    assert verify.variables_of(tmp_path / "fresh")["PYTHONPATH"] == "/theirs"
+    (tmp_path / "fresh/unroll").mkdir(parents=True)
     variables = verify.variables_of(tmp_path / "fresh")
     assert "the user's" not in variables.values()
     assert variables["PYTHONPATH"] == f"{tmp_path}/fresh:/theirs"
