@@ -7,14 +7,13 @@ import pytest
 from pipeline.config.plain_yaml import read, write
 from pipeline.data import row_calendar
 from pipeline.data.series_options import Cleaning
-from pipeline.data.sniff import timestamp_formats
 from pipeline.validation import checked
 
 
 def after(stamps, count, zone=None):
     """The calendar that rows show, after a round trip through a file, and what comes next by it."""
     moments = np.asarray(stamps, "datetime64[ms]")
-    calendar, regular = timestamp_formats.calendar(moments)
+    calendar, regular = row_calendar.calendar(moments)
     numbers = row_calendar.numbered(moments, calendar, zone)
     inside = ~np.isnat(numbers)
     np.testing.assert_array_equal(row_calendar.stamps(numbers[inside], calendar, zone), moments[inside])
@@ -65,9 +64,9 @@ def test_months_of_which_few_lie_on_another_day_keep_their_convention():
     trading = pd.date_range("2020-01-01", periods=40, freq="BME").to_series()
     trading.iloc[[16, 28]] -= pd.Timedelta(days=3)  # a holiday
     moments = trading.to_numpy("datetime64[ms]")
-    assert timestamp_formats.calendar(moments)[0].rows == "month, business day -1"
+    assert row_calendar.calendar(moments)[0].rows == "month, business day -1"
     odd = [pd.Timestamp(2020, 1, 1) + pd.DateOffset(months=month, day=1 + month * 7 % 28) for month in range(20)]
-    assert timestamp_formats.calendar(np.asarray(odd, "datetime64[ms]"))[0].rows in {None, "month"}
+    assert row_calendar.calendar(np.asarray(odd, "datetime64[ms]"))[0].rows in {None, "month"}
 
 
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -123,7 +122,7 @@ def test_a_holiday_and_rows_outside_do_not_hide_the_hours_and_outside_is_no_row(
     open_days = stamps[stamps.strftime("%m-%d") != "02-13"]
     extra = pd.DatetimeIndex(["2024-02-18 19:00", "2024-02-18 20:00"])
     moments = open_days.append(extra).sort_values().to_numpy("datetime64[ms]")
-    calendar, regular = timestamp_formats.calendar(moments)
+    calendar, regular = row_calendar.calendar(moments)
     assert (calendar.rows, regular.freq, regular.gaps) == (rows, 3600, 1)
     numbers = row_calendar.numbered(moments, calendar)
     assert moments[np.isnat(numbers)].tolist() == extra.to_numpy("datetime64[ms]").tolist()
@@ -143,7 +142,7 @@ def test_a_holiday_and_rows_outside_do_not_hide_the_hours_and_outside_is_no_row(
 )
 def test_gaps_are_no_closing_time(lacks):
     moments = HOURS[~lacks].to_numpy("datetime64[ms]")
-    assert timestamp_formats.calendar(moments)[0].rows is None
+    assert row_calendar.calendar(moments)[0].rows is None
 
 
 def test_hours_are_those_of_the_clock_also_where_it_changes():
