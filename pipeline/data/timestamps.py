@@ -87,12 +87,15 @@ def parse(cells: "pd.Series[Any]", stamp_format: str, first_year: int | None = N
     """
     if stamp_format in COUNTS:
         return _counted(cells, stamp_format), stamp_format.startswith("unix")
+    if cells.dtype == "str":  # pandas would read 10:00-11:00 as a time with an offset
+        cells = cells.str.replace(r"( \d\d?:\d\d)-\d\d?:\d\d$", r"\1", regex=True)
     parsed = _strptime(cells, stamp_format)
     failed = np.isnat(parsed)
     if failed.any() and cells.dtype == "str":
         texts = cells[failed].dropna().map(notations.plain_date)
         midnight = texts.str.replace(notations.HOUR_24, "00", regex=True)
-        again = _strptime(midnight, stamp_format) + np.where(midnight != texts, DAY, 0).astype("timedelta64[ms]")
+        later = np.where(midnight != texts, DAY, 0).astype("timedelta64[ms]")
+        again = _strptime(midnight, stamp_format.replace("%B", "%b")) + later
         parsed[np.flatnonzero(failed)[cells[failed].notna()]] = again
     if first_year is not None:
         parsed = in_century(parsed, first_year)
@@ -112,7 +115,7 @@ def _strptime(cells: "pd.Series[Any]", stamp_format: str) -> Array:
         before, after = (
             re.escape(part).replace("%Y", r"\d{4}").replace("%y", r"\d{2}") for part in stamp_format.split("%q")
         )
-        quarter = re.compile(rf"^({before})([1-4])({after})$")
+        quarter = re.compile(rf"^({before})0?([1-4])({after})$")
         quarters = cells.where(cells.str.fullmatch(quarter))
         cells = quarters.str.replace(quarter, lambda found: f"{found[1]}{3 * int(found[2]) - 2}{found[3]}", regex=True)
         stamp_format = stamp_format.replace("%q", "%m")
@@ -125,7 +128,8 @@ def _counted(cells: "pd.Series[Any]", stamp_format: str) -> Array:
     import pandas as pd
 
     unit, origin, least = COUNTS[stamp_format]
-    counts = pd.to_numeric(cells, errors="coerce")
+    texts = cells.str.replace(",", ".", regex=False) if cells.dtype == "str" else cells
+    counts = pd.to_numeric(texts, errors="coerce")
     parsed = pd.to_datetime(counts.where(counts.abs() >= least), unit=unit, origin=origin, errors="coerce")
     if stamp_format == "excel":
         parsed = parsed.dt.round("s")
@@ -147,9 +151,9 @@ def usual(timestamps: Array) -> Array:
 
 
 def wrong(timestamps: Array) -> Array:
-    """Return (rows,) bool, whether there is no timestamp, or an unusual one among usual ones."""
+    """Return (rows,) bool, whether there is no timestamp, or one of few unusual ones."""
     within = usual(timestamps)
-    return np.asarray(np.isnat(timestamps) | (~within & (2 * within.sum() > len(within))))
+    return np.asarray(np.isnat(timestamps) | (~within & (within.sum() > 0.9 * len(within))))
 
 
 def shown(timestamp: np.datetime64) -> str:

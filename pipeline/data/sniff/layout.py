@@ -155,51 +155,64 @@ def marks(
     Raises:
         UsageError: they can be read in two ways.
     """
-    kinds = set[str]()
+    decimals = set[str]()
+    between = list[str]()
+    unsure = dict[str, str]()
+    doubtful = delimiter != ","
     for cells in columns:
         numbers = [notations.plain_number(cell)[0].removeprefix("-") for cell in cells]
-        own = {kind for kind, form in FORMS.items() if any(re.fullmatch(form, number) for number in numbers)}
-        beside = "1234" if "1234" in own else "123"
-        if beside in own:  # 998 beside 1.002: what is longer has a mark; 1002 beside 1.002: it has none
-            own |= {f"{kind} beside {beside}" for kind in own if kind != "1.234" or delimiter != ","}
-        kinds |= own
-    if kinds & {"1 234", "1'234"}:
-        kinds |= {f"{kind} beside 1234" for kind in kinds}
-    decimal = known or next((mark for kind, mark in DECIMALS.items() if kind in kinds), ".")
-    unsure = [mark for mark in OTHER if f"1{mark}234" in kinds and not kinds & {*DECIMALS}]
-    if unsure and not known and (unsure[0], delimiter) != (".", ","):
-        raise UsageError(f"{path}: 1{unsure[0]}234 may be a thousand or one and a bit; pass --decimal , or --decimal .")
+        own = {kind: [number for number in numbers if re.fullmatch(form, number)] for kind, form in FORMS.items()}
+        between += [mark for mark, kind in BETWEEN.items() if own[kind]]
+        certain = Counter({",": len(own["1.234,5"] + own["1,5"]), ".": len(own["1,234.5"] + own["1.5"])})
+        short = {number for number in own["123"] if number not in {"99", "999"}}
+        for mark, other in OTHER.items():
+            if not own[f"1{mark}234"]:
+                continue
+            if certain[other]:  # 1.5 beside 1,234
+                between.append(mark)
+            elif own["1234"]:  # 1002 beside 1.002: what is longer has no mark
+                certain[mark] += 1
+            elif not certain[mark] and len(short) > 1 and (mark, delimiter) != (".", ","):  # 998 beside 1.002: it has
+                certain[other] += 1
+                between.append(mark)
+            elif not certain[mark]:
+                unsure[mark] = own[f"1{mark}234"][0]
+                doubtful = doubtful or len(short) > 1 or mark == ","
+        decimals |= {certain.most_common(1)[0][0]} if certain.total() else set()
+    if not known and len(decimals) > 1:
+        raise UsageError(f"{path}: columns have other decimal marks; pass --decimal , or --decimal . and correct the others")
+    grouped = not {" ", "'"}.isdisjoint(between)
+    if not known and not decimals and unsure and doubtful and not grouped:
+        _ask(path, *unsure.values())
+    decimal = known or next(iter(decimals), next(iter(unsure), ".") if grouped else ".")
     other = OTHER[decimal]
-    between = {f"1{other}234": other, "1 234": " ", "1'234": "'", f"1{other}234{decimal}5": other}
-    return decimal, next((mark for kind, mark in between.items() if kind in kinds), None)
+    if other in unsure and other == "." and not known:
+        _ask(path, unsure[other])
+    between += [other] if other in unsure else []
+    return decimal, next((mark for mark in between if mark != decimal), None)
+
+
+def _ask(path: Path, number: str, *_: str) -> None:
+    raise UsageError(f"{path}: {number} may be a thousand or one and a bit; pass --decimal , or --decimal .")
 
 
 OTHER = {",": ".", ".": ","}
 
-BETWEEN = rf"\d{{1,3}}(?:[{notations.BLANKS}]\d{{3}}|['\u2019]\d{{3}})+"
+GROUPS = rf"\d{{1,3}}(?:[{notations.BLANKS}]\d{{3}}|['\u2019]\d{{3}})+"
+
+BETWEEN = {" ": "1 234", "'": "1'234", ".": "1.234,5", ",": "1,234.5"}
+"""A mark between thousands -> the kind of `FORMS` that has it for certain."""
 
 FORMS = {
     "1.234,5": r"\d{1,3}(\.\d{3})+,\d+|\d{1,3}(\.\d{3}){2,}",
     "1,234.5": r"\d{1,3}(,\d{2,3})*,\d{3}\.\d+|\d{1,3}(,\d{2,3})+,\d{3}",
     "1 234": rf"\d{{1,3}}([{notations.BLANKS}]\d{{3}})+([.,]\d+)?",
     "1'234": r"\d{1,3}(['\u2019]\d{3})+([.,]\d+)?",
-    "1,5": rf"({BETWEEN}|0?|\d{{4,}}),\d+|\d+,(\d{{1,2}}|\d{{4,}})",
-    "1.5": rf"({BETWEEN}|0?|\d{{4,}})\.\d+|\d+\.(\d{{1,2}}|\d{{4,}})",
+    "1,5": rf"({GROUPS}|0?|\d{{4,}}),\d+|\d+,(\d{{1,2}}|\d{{4,}})",
+    "1.5": rf"({GROUPS}|0?|\d{{4,}})\.\d+|\d+\.(\d{{1,2}}|\d{{4,}})",
     "1,234": r"[1-9]\d{0,2},\d{3}",
     "1.234": r"[1-9]\d{0,2}\.\d{3}",
     "1234": r"\d{4,}",
-    "123": r"\d{1,3}",
+    "123": r"[1-9]\d{1,2}",
 }
 """An example -> the numbers that are written so, without their sign."""
-
-DECIMALS = {
-    "1.234,5": ",",
-    "1,234.5": ".",
-    "1,5": ",",
-    "1.5": ".",
-    "1.234 beside 123": ",",
-    "1,234 beside 123": ".",
-    "1,234 beside 1234": ",",
-    "1.234 beside 1234": ".",
-}
-"""What decides a decimal mark, the surest first."""

@@ -53,12 +53,14 @@ COMPACT = {
     r"\d{13}": "unix_ms",
     r"\d{16}": "unix_us",
     r"\d{19}": "unix_ns",
-    r"[2-7]\d{4}(\.\d+)?": "excel",
+    r"(2[6-9]|[3-7]\d)\d{3}([.,]\d+)?": "excel",
+    r"(18|19|20)\d\d(0[1-9]|1[0-2])": "%Y%m",
+    r"(18|19|20)\d\d": "%Y",
 }
 """Timestamps without marks, and ISO's -> their format; the first that fits is the only one."""
 
-KINDS = {r"(18|19|20)\d\d": "Y", r"\d{1,2}": "n", "|".join(notations.MONTHS): "b", "Q|T": "Q", "W|KW": "W"}
-"""What a date consists of: a year of four digits, a shorter number, a month's name, a mark of a quarter or a week."""
+KINDS = {r"(18|19|20)\d\d": "Y", r"\d{1,2}": "n", "|".join(notations.MONTHS): "b", "Q|T": "Q", "W": "W", "M": "M"}
+"""What a date consists of: a year, a number of up to two digits, a month's name, marks of a quarter, week and month."""
 
 PLACE = "\0"
 """Where the time of day stood in a date."""
@@ -80,16 +82,17 @@ ORDERS = {
     "QnY": ("QqY",),
     "nQY": ("qQY",),
     "YWn": ("GWV",),
+    "YMn": ("YMm",),
     "WnY": ("WVG",),
     "YWnn": ("GWVu",),
     "Qnn": ("Qqy",),
 }
-"""Kinds of a date -> the directives of `timestamps.parse` that they may stand for; `Q` and `W` stay as written."""
+"""Kinds of a date -> the directives of `timestamps.parse` that they may stand for; `Q`, `W` and `M` stay as written."""
 
 TIMED = re.compile("%H|%I|unix|excel")
 """In formats that have a time of day."""
 
-DISPLACED = 10
+DISPLACED = 3
 """Rows that a slip lies away from its place, at least."""
 
 HOLE = 4
@@ -104,7 +107,14 @@ IN_ORDER = 0.8
 MOST = 10
 """Rows that are looked at as slips."""
 
-NAMED = re.compile(r"time|date|dat[ue]m|stamp|zeit|fecha|epoch|unix|^ts$", re.IGNORECASE)
+NAMED = {
+    *("time", "times", "date", "dates", "datetime", "timestamp", "timestamps", "stamp", "ts", "epoch", "unix", "utc"),
+    *("datum", "zeit", "zeitstempel", "zeitpunkt", "uhrzeit", "fecha", "hora", "año", "años", "jahr", "year"),
+}
+"""Words in the name of a column of timestamps, which may be counts or years."""
+
+NAMED_ONLY = {"excel", "%Y", "%Y%m"}
+"""Formats of numbers that may be anything, unless the column's name says that they are times."""
 
 
 def date_formats(text: str) -> list[str]:
@@ -114,7 +124,7 @@ def date_formats(text: str) -> list[str]:
     kinds = [kind for token in tokens for pattern, kind in KINDS.items() if re.fullmatch(pattern, token)]
     found = []
     for order in ORDERS.get("".join(kinds), ()) if len(kinds) == len(tokens) else ():
-        pieces[1::2] = [token if of in "QW" else f"%{of}" for token, of in zip(tokens, order, strict=True)]
+        pieces[1::2] = [token if of in "QWM" else f"%{of}" for token, of in zip(tokens, order, strict=True)]
         found.append("".join(pieces))
     return found
 
@@ -158,20 +168,38 @@ def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) 
     whole = dict[str, list[str]]()
     times = dict[str, list[str]]()
     parts = dict[str, str]()
+    first = list[str]()
     for index, column in enumerate(head.columns):
         cells = head[column].str.strip()
         cells = cells[cells != ""]
-        if not len(cells):
-            continue
-        named = NAMED.search(column) is not None or column in chosen
-        forms = [form for form in formats(cells.iloc[0], digits=named or index == 0) if named or form != "excel"]
-        whole[column] = [form for form in forms if _parses(cells, form, share, any_year=bool(chosen))]
-        times[column] = [form for form in time_formats(cells.iloc[0]) if _parses(cells, form, share)]
         if cells.str.fullmatch(r"\d{1,4}").all():
             parts |= {code: column for code, name in PARTS.items() if re.fullmatch(name, column, re.IGNORECASE)}
+        if cells.nunique() < min(2, len(head)):  # nothing, or when all were written
+            continue
+        words = {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
+        named = bool(words & NAMED) or column in chosen
+        forms = formats(cells.iloc[0], digits=named)
+        whole[column] = [form for form in forms if _parses(cells, form, share, any_year=bool(chosen))]
+        if index == 0 and not forms:  # numbers may be anything, so that a date goes first
+            counts_of_first = [form for form in formats(cells.iloc[0], digits=True) if form not in NAMED_ONLY]
+            first = [form for form in counts_of_first if _parses(cells, form, share)]
+        hours = time_formats(notations.plain_date(cells.iloc[0]))
+        times[column] = [form for form in hours if _parses(cells, form, share)]
+    counts = {column: head[column].nunique() for column in head}
+    words = [column for column in head if pd.to_numeric(head[column], errors="coerce").isna().all()]
+    joins = {
+        (day, time)
+        for day, time in itertools.product(whole, times)
+        if head[day].duplicated().any()
+        and (
+            2 * len(head) >= counts[day] * counts[time]
+            or all(head.duplicated([day, word]).any() for word in words if word not in {day, time} and counts[word] > 1)
+        )
+    }
     longer = {column for column in head if head[column].str.strip().str.len().max() > len("2024-01-31")}
-    repeated = {column for column in head if head[column].duplicated().any()}
-    candidates = _candidates(whole, times, parts, longer, repeated)
+    candidates = _candidates(whole, times, parts, longer, joins)
+    if first:
+        candidates.append(([head.columns[0]], first))
     if chosen:
         candidates = [candidate for candidate in candidates if candidate[0] == list(chosen)] or [(list(chosen), [])]
     return candidates[0] if candidates else ([], [])
@@ -188,7 +216,7 @@ def _candidates(
     times: dict[str, list[str]],
     parts: dict[str, str],
     longer: set[str],
-    repeated: set[str],
+    joins: set[tuple[str, str]],
 ) -> list[tuple[list[str], list[str]]]:
     """Return columns and formats that would do, the best first.
 
@@ -197,7 +225,8 @@ def _candidates(
         times: the same of times of day.
         parts: "%Y" and such -> the column that holds it.
         longer: columns with cells that are longer than a date of ISO 8601.
-        repeated: columns that hold a value twice. A date that does not needs no time of day: such a column measures.
+        joins: columns of a date that comes several times and of a time of day that tells its rows apart. Where dates do
+            not, or a series' name tells the rows of a date apart, the time measures something.
     """
     clocks = {column: forms for column, forms in times.items() if forms}
     if "%H" in parts:
@@ -209,7 +238,7 @@ def _candidates(
     paired = [
         ([day, column], [f"{date} {hour}" for date, hour in itertools.product(dates, hours)])
         for (day, dates), (column, hours) in itertools.product(days.items(), clocks.items())
-        if day != column and day in repeated  # 01.02.03 may be both
+        if day != column and ((day, column) in joins or column == parts.get("%H"))  # 01.02.03 may be both
     ]
     alone = [([column], forms) for column, forms in exact.items()]
     candidates = paired + alone if exact.keys() <= iso else alone + paired
@@ -222,7 +251,8 @@ def _candidates(
 def first_year(moments: Array) -> int | None:
     """Return the first of the hundred years that two-digit years lie in; None where `strptime` is right about them.
 
-    The years of one file are closer to one another than to the same years of another century, and not in the future.
+    The years of one file are closer to one another than to the same years of another century. They do not begin in the
+    future, nor reach it where `strptime` puts them into two centuries.
 
     Args:
         moments: (rows,) datetime64[ms], as `strptime` reads them.
@@ -232,9 +262,11 @@ def first_year(moments: Array) -> int | None:
     steps = np.diff(of_century, append=of_century[0] + 100)
     span = 100 - steps.max()
     first = 2000 + int(np.roll(of_century, -1)[steps.argmax()])
-    if first + span > np.datetime64("today", "Y").astype(int) + 1970 + 1:
+    today = np.datetime64("today", "Y").astype(int) + 1970
+    together = years[-1] - years[0] == span
+    if first + span > today and not (together and years[0] == first <= today):
         first -= 100
-    return None if years[0] == first and years[-1] == first + span else first
+    return None if together and years[0] == first else first
 
 
 def slip(moments: Array) -> int | None:
@@ -252,7 +284,7 @@ def slip(moments: Array) -> int | None:
     freq = np.median(steps)
     away = np.minimum(abs(times[1:-1] - times[:-2]), abs(times[1:-1] - times[2:])) >= DISPLACED * freq
     hole = abs(times[2:] - times[:-2])
-    for row in 1 + np.flatnonzero(away & (hole >= 2 * freq) & (hole <= HOLE * freq))[:MOST]:
+    for row in 1 + np.flatnonzero(away & (hole >= 1.8 * freq) & (hole <= HOLE * freq))[:MOST]:
         others = np.delete(moments, row)
         if (others == moments[row]).any() or not others.min() < moments[row] < others.max():
             return int(row)

@@ -69,7 +69,7 @@ def test_a_frequency(seen, text, stamp_format, offset, freq):
         (["January 2005"], "%b %Y"),
         (["07-Jan-2019"], "%d-%b-%Y"),
         (["1577836800"], "unix"),
-        (["2020-01"], "%Y-%m"),
+        (["2020-01", "2020-12"], "%Y-%m"),
     ],
 )
 def test_a_form_is_seen(cells, form):
@@ -193,7 +193,7 @@ CURES = {
         r"pass --stamp COLUMN \(repeatable\) and --stamp-format",
         {"stamp": ["time"], "stamp_format": "%Y_%m_%d %Hh"},
     ),
-    "years": (series("YS", 30, "%Y"), {}, "and --stamp-format", {"stamp": ["time"], "stamp_format": "%Y"}),
+    "years": (series("YS", 30, "%Y", head="n,x"), {}, "'n' may hold times; pass --stamp n if", {"stamp": ["n"]}),
     "alone": (series("D", 30, "%Yy%mm%d"), {"stamp_format": "%Yy%mm%d"}, "--stamp COLUMN", {"stamp": ["time"]}),
     "no format": (D30, {"stamp_format": "%Q"}, "--stamp-format: .* Received: '%Q'", {"stamp_format": None}),
     "another form": (
