@@ -61,7 +61,7 @@ NUMBER = re.compile(
     r"(?P<digits>\d[\d.,'\u2019 \u00a0\u2009\u202f]*|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
     rf"(?P<behind>[-\u2212\u2013])?\s?(?P<unit>[%‰]|{CURRENCY})?(?P<after>[-\u2212\u2013])?(?P<end>\))?"
 )
-"""A number with a sign before or behind it or in brackets as in accounts, and perhaps a currency or a percent sign."""
+"""A number with a sign before or behind it, or in brackets as in accounts, and perhaps a currency or percent sign."""
 
 MINUS = ("-", "\u2212", "\u2013")
 
@@ -98,6 +98,6 @@ def plain_number(text: str) -> tuple[str, str]:
 
 
 def ungrouped(mark: str) -> re.Pattern[str]:
-    """Return the pattern of a mark between thousands: not behind a 0 alone, before groups of three, or India's of two."""
+    """Return the pattern of a mark between thousands: not behind a 0 alone, but before groups of three, or India's."""
     group = GROUPS[mark]
     return re.compile(rf"(?<=\d)(?<!^0)(?<!^-0){group}(?=(?:\d\d{group})*\d{{3}}(?:\D|$))")

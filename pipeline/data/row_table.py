@@ -86,7 +86,7 @@ def read_files(files: Sequence[RowFile], progress: "Progress" = no_progress) -> 
         values.append(values_of(file, frame, columns))
         stamp, utc = _timestamps(file, frame)
         stamps.append(stamp)
-        text = frame[form.words]
+        text = frame[form.words].apply(lambda cells: cells.astype("str").str.strip())
         words.append(text.mask(text.isin([*(form.missing or ()), ""])).astype("str"))
     blocks = [np.concatenate(values)]
     series_id = None

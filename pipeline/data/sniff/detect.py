@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.data import row_calendar, timestamps
+from pipeline.data import notations, row_calendar, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.row_files import RowFile, blank, require_same
 from pipeline.data.row_table import MOST_WORDS
@@ -38,8 +38,21 @@ EVEN, OTHER = 0.5, 0.75
 DISTINCT = 0.99
 """The share of rows that a column must tell apart by series; the others are of the nights when clocks are put back."""
 
-NUMBERED = re.compile(r"^[^#]*\d")
-"""A word that may be a number; those with a # are a spreadsheet's errors."""
+NUMBERED = re.compile(r"^(?!.*#[A-Za-z]).*\d")
+"""A word that may be a number; those like #DIV/0! are a spreadsheet's errors."""
+
+PART_OF_TIME = re.compile(
+    r"(?<![a-z])(time|hour|hr|he|minute|min|day|month|mon|quarter|qtr|week|period|interval|half|"
+    r"zeit|uhrzeit|stunde|minute|tag|monat|quartal|woche|von|bis|heure|mois|hora|mes|dia)(?![a-z])",
+    re.IGNORECASE,
+)
+"""What a column is called that holds a part of the time, and no names of series."""
+
+WIDE = re.compile(r"(?:h|he|hour|q|m|month|day|t)?[ _]?(\d{1,2})", re.IGNORECASE)
+"""The heading of a column for one time: H1, Q4, 31."""
+
+WIDTHS = {12, 24, 25, 28, 29, 30, 31, 48, 96}
+"""How many columns there are for the times of a year, a day or a month."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +168,12 @@ def _require_plain_names(files: Sequence[RowFile]) -> None:
     for name in header:  # of a file, or to steer a terminal: as a column's it is a mistake or mischief
         if re.match(r"\.{0,2}[/\\]|~[/\\]|[A-Za-z]:\\", name) or not name.isprintable():
             raise UnrollError(f"{files[0].path}: column {name!r:.80} is named like a path; rename it in the file")
+    times = [name for name in header if timestamp_formats.time_formats(name)]
+    months = [name for name in header if notations.plain_date(name) in notations.MONTHS]
+    counts = sorted({int(found[1]) for found in map(WIDE.fullmatch, header) if found})
+    counted = len(counts) in WIDTHS and counts[0] < 2 and counts[-1] - counts[0] == len(counts) - 1
+    if counted or len(times) > 3 or len(months) > 3:
+        raise UsageError(f"{files[0].path}: each column is of another time; turn the table to rows (pandas: melt)")
     require_same(files, header)
 
 
@@ -195,6 +214,12 @@ def _moments(
     cells = timestamps.joined(rows.frame, stamp)
     if cells.dtype == "str":
         cells = cells.str.strip()
+        ends = cells.str.extract(r" \d\d?:\d\d(-\d\d?:\d\d)$")[0]
+        if ends.notna().any() and ends.nunique() < 3:
+            raise UsageError(
+                f"{rows.files[0].path}: {cells[ends.first_valid_index()]!r} may be an interval or have a UTC offset; "
+                "write 10:00 - 11:00, or an offset behind seconds: 10:00:00-05:00"
+            )
     try:
         parsed = {stamp_format: timestamps.parse(cells, stamp_format) for stamp_format in formats}
     except (ValueError, re.error) as error:
@@ -271,6 +296,11 @@ def _series_id(
         filled = counts.sum() / max(1, times * len(counts))
         if len(counts) < 2 or apart < DISTINCT or counts.max() * DISTINCT > times:
             continue
+        if PART_OF_TIME.search(name):
+            raise UsageError(
+                f"{path}: column {name!r} may be a part of the time, since each stamp stands {len(counts)} times; join "
+                "both in the file, as in 2024-01-31 13:00, or rename the column if it names series"
+            )
         low, high = column.ends
         counted = column.numeric and low in {0, 1} and high - low == len(counts) - 1
         why = ""

@@ -81,6 +81,8 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
         whole = not file.read(1)
     text = head.decode(encoding if encoding != "ascii" else "utf-8", "ignore").removeprefix("\ufeff")
     lines = text.splitlines(keepends=True)[: None if whole else -1]
+    if lines and re.fullmatch(r"sep=.\s*", lines[0]):  # of a spreadsheet
+        lines[0] = "\n"
     if not "".join(lines).strip():
         raise UnrollError(f"{path} is empty; name a file with a header and rows")
     for mark in [delimiter] if delimiter else DELIMITERS:
@@ -117,11 +119,11 @@ def _names(rows: list[list[str]], first: int, below: list[list[str]], path: Path
         return None
     numbered = [f"column{number}" for number in range(1, len(row) + 1)]
     before = rows[first - 1] if first else []
-    if len(before) != len(row) - 1 or len(before) < 2 or any(map(_like_data, before)):
+    if len(before) < max(2, len(row) - 1) or any(map(_like_data, before)):
         return numbered
-    if any(other[-1].strip() for other in below):
+    if len(before) > len(row) or any(other[-1].strip() for other in below):
         counts = f"the header has {len(before)} names, and the rows have {len(row)} cells"
-        raise UnrollError(f"{path}, line {first}: {counts}; add the name")
+        raise UnrollError(f"{path}, line {first}: {counts}; make them as many")
     return [*before, numbered[-1]]
 
 
@@ -180,7 +182,7 @@ def marks(
                 doubtful = doubtful or len(short) > 1 or mark == ","
         decimals |= {certain.most_common(1)[0][0]} if certain.total() else set()
     if not known and len(decimals) > 1:
-        raise UsageError(f"{path}: columns have other decimal marks; pass --decimal , or --decimal . and correct the others")
+        raise UsageError(f"{path}: columns have different decimal marks; pass --decimal , or --decimal .")
     grouped = not {" ", "'"}.isdisjoint(between)
     if not known and not decimals and unsure and doubtful and not grouped:
         _ask(path, *unsure.values())

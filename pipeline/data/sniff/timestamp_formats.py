@@ -174,7 +174,7 @@ def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) 
         cells = cells[cells != ""]
         if cells.str.fullmatch(r"\d{1,4}").all():
             parts |= {code: column for code, name in PARTS.items() if re.fullmatch(name, column, re.IGNORECASE)}
-        if cells.nunique() < min(2, len(head)):  # nothing, or when all were written
+        if not len(cells):
             continue
         words = {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
         named = bool(words & NAMED) or column in chosen
@@ -200,6 +200,7 @@ def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) 
     candidates = _candidates(whole, times, parts, longer, joins)
     if first:
         candidates.append(([head.columns[0]], first))
+    candidates.sort(key=lambda candidate: all(counts[column] < 2 for column in candidate[0]))  # when rows were written
     if chosen:
         candidates = [candidate for candidate in candidates if candidate[0] == list(chosen)] or [(list(chosen), [])]
     return candidates[0] if candidates else ([], [])
@@ -238,7 +239,8 @@ def _candidates(
     paired = [
         ([day, column], [f"{date} {hour}" for date, hour in itertools.product(dates, hours)])
         for (day, dates), (column, hours) in itertools.product(days.items(), clocks.items())
-        if day != column and ((day, column) in joins or column == parts.get("%H"))  # 01.02.03 may be both
+        if day != column  # 01.02.03 may be both
+        if "%d" in dates[0] and ((day, column) in joins or column == parts.get("%H"))
     ]
     alone = [([column], forms) for column, forms in exact.items()]
     candidates = paired + alone if exact.keys() <= iso else alone + paired
@@ -273,7 +275,8 @@ def slip(moments: Array) -> int | None:
     """Return the row of a timestamp (rows,) that contradicts the others; None where none does.
 
     Either it lies far from its neighbours, which have a hole between them where it should be, while its own time is
-    taken or beyond all others. Or it is one of few that lie further from all others than those from each other.
+    taken or beyond all others. Or it is one of very few between the times at which all others lie. Or it is one of few
+    that lie further from all others than those from each other.
     """
     ordered = timestamps.distinct(moments)
     steps = np.diff(ordered).astype(np.int64)
@@ -288,6 +291,11 @@ def slip(moments: Array) -> int | None:
         others = np.delete(moments, row)
         if (others == moments[row]).any() or not others.min() < moments[row] < others.max():
             return int(row)
+    phase = (times - times[0]) % max(1, freq)
+    usual, counts = np.unique(phase, return_counts=True)
+    off = phase != usual[counts.argmax()]
+    if 0 < off.sum() <= min(3, FEW * len(times)) and freq < row_calendar.SHORTEST * timestamps.DAY:
+        return int(off.argmax())
     widest = int(steps.argmax())
     for few in (moments <= ordered[widest], moments > ordered[widest]):
         if 2 * steps[widest] > steps.sum() and few.sum() <= FEW * len(moments):

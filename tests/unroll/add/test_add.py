@@ -243,8 +243,8 @@ def test_a_bad_file_gets_one_line_and_leaves_params_as_they_are(workspace, conte
 def test_parts_of_a_day_may_look_like_series(workspace, capsys, parts):
     days = [(month, day) for month in range(1, 4) for day in DAYS]
     lines = (f"2020-{m:02d}-{d:02d},{part},{d * d * part % 101}" for m, d in days for part in range(1, parts + 1))
-    add(workspace, [write(workspace.root / "load.csv", ["day,period,load", *lines])], "--yes")
-    assert "guessed   series_id: 'period' may count parts of a day, too; then make it" in capsys.readouterr().out
+    add(workspace, [write(workspace.root / "load.csv", ["day,slot,load", *lines])], "--yes")
+    assert "guessed   series_id: 'slot' may count parts of a day, too; then make it" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
