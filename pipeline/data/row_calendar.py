@@ -71,6 +71,19 @@ def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regular
     return cleaning, regularity(even[~np.isnat(even)])
 
 
+def phases(moments: Array, freq: float) -> list[Array]:
+    """Return where rows lie within their frequency: (rows,) milliseconds, of months from their beginning and end.
+
+    Args:
+        moments: (rows,) datetime64[ms].
+        freq: milliseconds from row to row.
+    """
+    if freq < SHORTEST * DAY:
+        return [(moments - moments[0]).astype(np.int64) % max(1, int(freq))]
+    months = moments.astype("datetime64[M]")
+    return [(moments - months).astype(np.int64), (moments - (months + 1)).astype(np.int64)]
+
+
 def numbered(moments: Array, cleaning: Cleaning, zone: str | None = None) -> Array:
     """Number rows, and return the numbers as timestamps that are evenly spaced; NaT for one outside of opening hours.
 

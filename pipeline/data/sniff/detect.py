@@ -172,7 +172,8 @@ def _require_plain_names(files: Sequence[RowFile]) -> None:
     months = [name for name in header if notations.plain_date(name) in notations.MONTHS]
     counts = sorted({int(found[1]) for found in map(WIDE.fullmatch, header) if found})
     counted = len(counts) in WIDTHS and counts[0] < 2 and counts[-1] - counts[0] == len(counts) - 1
-    if counted or len(times) > 3 or len(months) > 3:
+    quarters = {"q1", "q2", "q3", "q4"} <= {name.lower() for name in header}
+    if counted or quarters or len(times) > 3 or len(months) > 3:
         raise UsageError(f"{files[0].path}: each column is of another time; turn the table to rows (pandas: melt)")
     require_same(files, header)
 
@@ -243,6 +244,7 @@ def _moments(
     chosen = found["stamp_format"].value
     if first_year := centuries.get(chosen):
         found["first_year"] = Detected(first_year, "years of two digits begin there, so that rows lie close together")
+    _require_one_order(rows, cells, readings[chosen], chosen)
     slip = timestamp_formats.slip(readings[chosen])
     if slip is not None:
         near = [readings[chosen][index] for index in (slip - 1, slip + 1) if 0 <= index < len(cells)]
@@ -251,6 +253,20 @@ def _moments(
             f"{' and '.join(map(timestamps.shown, near))}; correct it, or leave that row out"
         )
     return readings[chosen], parsed[chosen][1], found
+
+
+def _require_one_order(rows: Rows, cells: "pd.Series[Any]", moments: Array, stamp_format: str) -> None:
+    """Raise UnrollError if some rows have day and month in the other order, as spreadsheets leave them."""
+    swapped = stamp_format.translate(str.maketrans("dm", "md"))
+    if not {"%d", "%m"} <= {stamp_format[start : start + 2] for start in range(len(stamp_format))}:
+        return
+    others, _ = timestamps.parse(cells, swapped)
+    mended = np.where(np.isnat(others), moments, others)
+    if (np.diff(mended) > np.timedelta64(0)).all() and not (np.diff(moments) > np.timedelta64(0)).all():
+        row = int((mended != moments).argmax())
+        other = str(cells.iloc[int(np.isnat(others).argmax())])
+        what = f"{str(cells.iloc[row])!r:.60} has day and month in another order than {other!r:.60}"
+        raise UnrollError(f"{rows.place(row)}: {what}; correct the file")
 
 
 def _stamp_format(readings: dict[str, Array], overrides: Overrides, path: Path) -> Detected[str]:

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -83,6 +84,9 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
     lines = text.splitlines(keepends=True)[: None if whole else -1]
     if lines and re.fullmatch(r"sep=.\s*", lines[0]):  # of a spreadsheet
         lines[0] = "\n"
+    comments = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
+    if len(lines) > len(comments) and not any(map(_like_data, re.split(r"[\t;|, ]", lines[len(comments)]))):
+        lines[: len(comments)] = ["\n" for _ in comments]
     if not "".join(lines).strip():
         raise UnrollError(f"{path} is empty; name a file with a header and rows")
     for mark in [delimiter] if delimiter else DELIMITERS:

@@ -119,6 +119,8 @@ NAMED_ONLY = {"excel", "%Y", "%Y%m"}
 
 def date_formats(text: str) -> list[str]:
     """Return the formats that a date may have, of which days and months may be interchanged."""
+    if re.fullmatch(r"\d{4}\.\d", text):  # a month, or a part of a year
+        return []
     pieces = re.split(r"(\d+|[^\W\d_]+)", text)
     tokens = pieces[1::2]
     kinds = [kind for token in tokens for pattern, kind in KINDS.items() if re.fullmatch(pattern, token)]
@@ -191,10 +193,7 @@ def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) 
         (day, time)
         for day, time in itertools.product(whole, times)
         if head[day].duplicated().any()
-        and (
-            2 * len(head) >= counts[day] * counts[time]
-            or all(head.duplicated([day, word]).any() for word in words if word not in {day, time} and counts[word] > 1)
-        )
+        and all(head.duplicated([day, word]).any() for word in words if word not in {day, time} and counts[word] > 1)
     }
     longer = {column for column in head if head[column].str.strip().str.len().max() > len("2024-01-31")}
     candidates = _candidates(whole, times, parts, longer, joins)
@@ -291,11 +290,13 @@ def slip(moments: Array) -> int | None:
         others = np.delete(moments, row)
         if (others == moments[row]).any() or not others.min() < moments[row] < others.max():
             return int(row)
-    phase = (times - times[0]) % max(1, freq)
-    usual, counts = np.unique(phase, return_counts=True)
-    off = phase != usual[counts.argmax()]
-    if 0 < off.sum() <= min(3, FEW * len(times)) and freq < row_calendar.SHORTEST * timestamps.DAY:
-        return int(off.argmax())
+    for phase in row_calendar.phases(moments, freq):
+        usual, counts = np.unique(phase, return_counts=True)
+        off = phase != usual[counts.argmax()]
+        if not off.any():
+            break
+        if off.sum() <= min(3, FEW * len(times)):
+            return int(off.argmax())
     widest = int(steps.argmax())
     for few in (moments <= ordered[widest], moments > ordered[widest]):
         if 2 * steps[widest] > steps.sum() and few.sum() <= FEW * len(moments):
