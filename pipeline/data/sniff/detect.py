@@ -192,7 +192,7 @@ def _stamp(head: pd.DataFrame, overrides: Overrides, path: Path) -> tuple[list[s
     for names in (head.columns, head.iloc[0]):
         if sum(bool(timestamp_formats.formats(name, digits=False)) for name in names) > len(names) / 2:
             raise UsageError(f"{path}: its columns are times; turn the table (pandas: melt), so that each row has one")
-    named = [column for column in head.columns if timestamp_formats.find_columns(head, [column])[1]]
+    named = [column for column in head.columns if timestamp_formats.find_columns(head[[column]], [column])[1]]
     if named and not overrides.stamp:
         raise UsageError(f"{path}: column {named[0]!r} may hold times; pass --stamp {shlex.quote(named[0])} if it does")
     first = ", ".join(f"{name} ({head[name].iloc[0]!r:.40})" for name in stamp or head.columns)
@@ -225,17 +225,22 @@ def _moments(
         parsed = {stamp_format: timestamps.parse(cells, stamp_format) for stamp_format in formats}
     except (ValueError, re.error) as error:
         raise UsageError(f"--stamp-format: {one_line(str(error))}. Received: {overrides.stamp_format!r}") from None
-    wrong = {stamp_format: timestamps.wrong(moments) for stamp_format, (moments, _) in parsed.items()}
+    wrong = {
+        stamp_format: timestamps.wrong(moments) | ~(timestamps.usual(moments) | bool(overrides.stamp))
+        for stamp_format, (moments, _) in parsed.items()
+    }
     readings = {stamp_format: parsed[stamp_format][0] for stamp_format in formats if not wrong[stamp_format].any()}
     if not readings:
         likely = max(formats, key=lambda name: int(wrong[name].argmax()))  # the others failed in earlier rows
         row = int(wrong[likely].argmax())
-        if row == 0 and not wrong[likely].all():  # what comes before a change of form is the other one
-            row = int((~wrong[likely]).argmax()) - 1
-        what = f"is no stamp of the form {likely}, as others are"
+        if row == 0 and np.isnat(parsed[likely][0][0]) and not wrong[likely].all():
+            row = int((~wrong[likely]).argmax()) - 1  # the last one before the form changes
+        what = f"is no stamp of the form {likely}, as others are; correct the file"
         if not np.isnat(parsed[likely][0][row]):
-            what = f"lies outside of the years {timestamps.YEARS[0]} to {timestamps.YEARS[1]}, read as {likely}"
-        raise UnrollError(f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} {what}; correct the file")
+            first, last = timestamps.YEARS
+            what = f"lies outside of the years {first} to {last}, read as {likely}; correct it"
+            what += f", or if most are right pass --stamp {shlex.quote(stamp[0])}"
+        raise UnrollError(f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} {what}")
     centuries = {name: timestamp_formats.first_year(readings[name]) for name in readings if "%y" in name}
     for name, first_year in centuries.items():
         if first_year is not None:
@@ -310,7 +315,7 @@ def _series_id(
         counts = names.value_counts()
         apart = 1 - pd.DataFrame({"stamp": moments, "series": names}).duplicated().mean()
         filled = counts.sum() / max(1, times * len(counts))
-        if len(counts) < 2 or apart < DISTINCT or counts.max() * DISTINCT > times:
+        if len(counts) < 2 or counts.median() < 2 or apart < DISTINCT or counts.max() * DISTINCT > times:
             continue
         if PART_OF_TIME.search(name):
             raise UsageError(

@@ -178,8 +178,8 @@ def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) 
             parts |= {code: column for code, name in PARTS.items() if re.fullmatch(name, column, re.IGNORECASE)}
         if not len(cells):
             continue
-        words = {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
-        named = bool(words & NAMED) or column in chosen
+        heading = {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
+        named = bool(heading & NAMED) or column in chosen
         forms = formats(cells.iloc[0], digits=named)
         whole[column] = [form for form in forms if _parses(cells, form, share, any_year=bool(chosen))]
         if index == 0 and not forms:  # numbers may be anything, so that a date goes first
@@ -191,8 +191,8 @@ def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) 
     words = [column for column in head if pd.to_numeric(head[column], errors="coerce").isna().all()]
     joins = {
         (day, time)
-        for day, time in itertools.product(whole, times)
-        if head[day].duplicated().any()
+        for day, time in itertools.product(filter(whole.get, whole), filter(times.get, times))
+        if counts[day] < len(head)
         and all(head.duplicated([day, word]).any() for word in words if word not in {day, time} and counts[word] > 1)
     }
     longer = {column for column in head if head[column].str.strip().str.len().max() > len("2024-01-31")}

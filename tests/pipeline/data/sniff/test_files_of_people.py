@@ -114,6 +114,61 @@ READ = {
     "blanks before names": (rows_of("date , load", DAYS, VARIED), DAYS[0], DAYS[-1], [0, 1, 4]),
     "a delimiter at the end": (rows_of("date,x", DAYS, [f"{x}," for x in VARIED]), DAYS[0], DAYS[-1], [0, 1, 4]),
     "years": (rows_of("year,x", range(1950, 2020), VARIED), "1950-01-01", "2019-01-01", [0, 1, 4]),
+    "intervals without blanks": (
+        rows_of("d;t;x", [f"{d};{h:02}:00-{h + 1:02}:00" for d in DAYS for h in range(23)], VARIED, ";"),
+        "2024-01-01",
+        "2024-02-29T22",
+        [0, 1],
+    ),
+    "weeks from day to day": (
+        rows_of(
+            "t;x",
+            [
+                f"{d:%d.%m.%Y}-{d + pd.Timedelta(days=6):%d.%m.%Y}"
+                for d in pd.date_range("2021-01-04", periods=50, freq="7D")
+            ],
+            VARIED,
+            ";",
+        ),
+        "2021-01-04",
+        "2021-12-13",
+        [0, 1],
+    ),
+    "a plan for years to come": (series("MS", 228, "%d.%m.%y", "2010-01-01"), "2010-01-01", "2028-12-01", []),
+    "an id like a count of seconds": (
+        rows_of("id,day,x", [f"{1_700_000_000 + 7 * n},{d}" for n, d in enumerate(DAYS)], VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [],
+    ),
+    "names with date in them": (
+        rows_of("candidates,day,x", [f"{45000 + n},{d}" for n, d in enumerate(DAYS)], VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [],
+    ),
+    "Swiss prices": (rows_of("t;x", DAYS, ["120.-", "CHF 99.50"], ";"), DAYS[0], DAYS[-1], [120, 99.5]),
+    "years as dates": (rows_of("date,x", range(1900, 1990), VARIED), "1900-01-01", "1989-01-01", [0, 1]),
+    "UTC in words": (rows_of("t,x", [f"{d} 00:00:00 UTC" for d in DAYS], VARIED), DAYS[0], DAYS[-1], [0, 1]),
+    "months of a bank": (
+        rows_of("t,x", [f"{y}M{m:02}" for y in (2000, 2001) for m in range(1, 13)], VARIED),
+        "2000-01-01",
+        "2001-12-01",
+        [0, 1],
+    ),
+    "comments before the header": (
+        "# station 5, at home\n# kW, mean\n" + rows_of("date,x", DAYS, VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1],
+    ),
+    "a spreadsheet's first line": ("sep=;\n" + rows_of("date;x", DAYS, VARIED, ";"), DAYS[0], DAYS[-1], [0, 1]),
+    "shops that open at their hours": (
+        rows_of("date,shop,opens,x", [f"{d},{shop}" for d in DAYS for shop in ("A,09:00", "B,08:30")], VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1],
+    ),
 }
 
 
@@ -185,6 +240,62 @@ REFUSED = {
     "a thousand columns": (
         rows_of(",".join(f"c{n}" for n in range(1001)), DAYS, ["1," * 999 + "1"]),
         "more than 1,000 col",
+    ),
+    "an interval or an offset": (
+        rows_of("t,x", [f"{d} 08:00-12:00" for d in DAYS], VARIED),
+        "may be an interval or have a UTC",
+    ),
+    "hours without a mark": (
+        rows_of("date,time,x", [f"{d},{h}00" for d in DAYS for h in range(1, 25)], VARIED),
+        "'time' may be a part of the",
+    ),
+    "months beside a year": (
+        rows_of("Jahr;Monat;x", [f"{y};{m}" for y in (2000, 2001) for m in ("Januar", "Februar", "März")], VARIED, ";"),
+        "'Monat' may be a part",
+    ),
+    "marks of two countries": (
+        rows_of("t;a;x", DAYS, ["1.5;1,25"], ";"),
+        "columns have different decimal marks; pass --decimal",
+    ),
+    "a degree of latitude": (rows_of("t;lat;x", DAYS, ["48.137;1,25", "48.138;1,5"], ";"), "48.137 may be a thousand"),
+    "zeros are no thousands": (rows_of("t;x", DAYS, ["4,898", "9,916", "0"], ";"), "4,898 may be a thousand"),
+    "a zero before a group": (
+        rows_of("t;x", DAYS, ["5.000,5", "0.512"], ";"),
+        "'x' holds 0.512 30 times beside numbers",
+    ),
+    "a first that is an eleventh": (
+        series("MS", 60, "%Y-%m-%d", "2010-01-01").replace("2012-03-01", "2012-03-11"),
+        "line 28: .* does not fit",
+    ),
+    "days and months that a spreadsheet swapped": (
+        rows_of(
+            "t,x",
+            [f"{d:%m/%d/%Y}" if d.day <= 12 else f"{d:%d/%m/%Y}" for d in pd.date_range("2024-01-01", periods=90)],
+            VARIED,
+        ),
+        "line 3: '01/02/2024' has day and month in another order than '13/01/2024'",
+    ),
+    "a row off the hours": (
+        rows_of(
+            "t,x", changed([f"{d} {h:02}:00" for d in DAYS[:9] for h in range(24)], 37, "2024-01-02 13:30"), VARIED
+        ),
+        "line 39: .* does not fit",
+    ),
+    "a column for each month": (
+        rows_of("Year,Jan,Feb,Mar,Apr,May", range(1950, 1990), ["1,2,3,4,5"]),
+        "each column is of another time; .*melt",
+    ),
+    "a column for each hour": (
+        rows_of("date," + ",".join(f"H{h}" for h in range(1, 25)), DAYS, [",".join("1" * 24)]),
+        "each column is of another",
+    ),
+    "names too many": (
+        rows_of("date,x,note", DAYS, VARIED),
+        "line 1: the header has 3 names, and the rows have 2 cells",
+    ),
+    "years before 1800": (
+        rows_of("Year,x", range(1749, 1949), VARIED),
+        "'1749' lies outside of the years .* pass --stamp Year",
     ),
 }
 
