@@ -63,9 +63,13 @@ NUMBER = re.compile(
 )
 """A number with a sign before or behind it, or in brackets as in accounts, and perhaps a currency or percent sign."""
 
-MINUS = ("-", "\u2212", "\u2013")
+MINUS = "-\u2212\u2013"
 
 BLANKS = " \u00a0\u2009\u202f"
+
+# Without \s and \u, so that Arrow searches: ten times as fast as Python.
+NUMBER_BEGINS = rf"^[{BLANKS}]*\(?[+{MINUS}]?[{BLANKS}]?(?:{CURRENCY})?[{BLANKS}]?[+{MINUS}]?[.,]?[0-9]"
+"""What each `NUMBER` begins with."""
 
 GROUPS = {" ": f"[{BLANKS}]", "'": "['\u2019]", ",": ",", ".": r"\."}
 """A mark between thousands -> all that are written for it."""

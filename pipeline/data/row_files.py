@@ -177,7 +177,7 @@ def numbers(cells: "pd.Series[Any]", form: CsvFormat, *, typed: bool = False) ->
         return np.asarray(cells.to_numpy(np.float64, na_value=np.nan))
     texts = cells.astype("str").reset_index(drop=True)
     values = _floats(texts, form)
-    failed = texts[values.isna() & (texts != "")]
+    failed = texts[values.isna() & texts.str.contains(notations.NUMBER_BEGINS)]
     plain = failed.map(lambda text: notations.plain_number(text)[0])
     values.update(_floats(plain[plain != failed], form))
     return np.asarray(values)

@@ -17,7 +17,7 @@ from pipeline.errors import UnrollError, UsageError
 HEAD = 2**18
 """Bytes at a file's beginning that its form is read from; no line has as many."""
 
-MOST_COLUMNS = 1000
+MOST_COLUMNS = 500
 DELIMITERS = "\t;|, "
 """In the order of trust: a comma may be a decimal mark, a space may be in a stamp."""
 

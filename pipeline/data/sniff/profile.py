@@ -28,7 +28,7 @@ SPARSE = 0.3
 FEW_NUMBERS = 15
 """Different numbers of a column, of which it can be coincidence that one lies far from the others."""
 
-SIGNED = r"[$€£¥₹%‰A-Za-z]\s?[)-]?$|^[(-]?[$€£¥₹A-Za-z]"
+SIGNED = r"[^0-9.,) -][) -]*$|^[( -]*[^0-9.,( +-]"
 """A cell with a sign beside its number."""
 
 UNIT = r"\[([^\[\]]{1,20})\]\s*$|\s\(([^()]{1,20})\)\s*$"

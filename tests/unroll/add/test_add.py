@@ -195,7 +195,7 @@ BAD = {
     "UTF-16": (TWO.encode("utf-16-le"), "UTF-16 without .* save it as UTF-8"),
     "UTF-32": (TWO.encode("utf-32"), "UTF-32 or UTF-16 .* save it as UTF-8"),
     "broken Parquet": (b"PAR1" + b"x" * 90, "is no whole Parquet file"),
-    "100,000 columns": (WIDE, "has more than 1,000 columns"),
+    "100,000 columns": (WIDE, "has more than 500 columns"),
     "a path as a column": (text("time,../../load", *DAILY), "column '../../load' is named like a path"),
     "both decimal marks": (
         text("time;load", *MARKS),
