@@ -46,10 +46,10 @@ PART_OF_TIME = re.compile(
     r"zeit|uhrzeit|stunde|minute|tag|monat|quartal|woche|von|bis|heure|mois|hora|mes|dia)(?![a-z])",
     re.IGNORECASE,
 )
-"""What a column is called that holds a part of the time, and no names of series."""
+"""What a column is called that may hold a part of the time."""
 
-WIDE = re.compile(r"(?:h|he|hour|q|m|month|day|t)?[ _]?(\d{1,2})", re.IGNORECASE)
-"""The heading of a column for one time: H1, Q4, 31."""
+COUNTED = re.compile(r"(?:h|he|hour|q|m|month|w|kw|day)?[ _]?(\d{1,4})(?:[.:h]\d+\w*)?", re.IGNORECASE)
+"""A part of the time, as a cell or a heading: H1, Q4, 31, 02:00."""
 
 WIDTHS = {12, 24, 25, 28, 29, 30, 31, 48, 96}
 """How many columns there are for the times of a year, a day or a month."""
@@ -170,7 +170,7 @@ def _require_plain_names(files: Sequence[RowFile]) -> None:
             raise UnrollError(f"{files[0].path}: column {name!r:.80} is named like a path; rename it in the file")
     times = [name for name in header if timestamp_formats.time_formats(name)]
     months = [name for name in header if notations.plain_date(name) in notations.MONTHS]
-    counts = sorted({int(found[1]) for found in map(WIDE.fullmatch, header) if found})
+    counts = sorted({int(found[1]) for found in map(COUNTED.fullmatch, header) if found})
     counted = len(counts) in WIDTHS and counts[0] < 2 and counts[-1] - counts[0] == len(counts) - 1
     quarters = {"q1", "q2", "q3", "q4"} <= {name.lower() for name in header}
     if counted or quarters or len(times) > 3 or len(months) > 3:
@@ -317,7 +317,8 @@ def _series_id(
         filled = counts.sum() / max(1, times * len(counts))
         if len(counts) < 2 or counts.median() < 2 or apart < DISTINCT or counts.max() * DISTINCT > times:
             continue
-        if PART_OF_TIME.search(name):
+        of_time = (COUNTED.fullmatch(word) or notations.plain_date(word) in notations.MONTHS for word in counts.index)
+        if PART_OF_TIME.search(name) and len(counts) <= 400 and all(of_time):
             raise UsageError(
                 f"{path}: column {name!r} may be a part of the time, since each stamp stands {len(counts)} times; join "
                 "both in the file, as in 2024-01-31 13:00, or rename the column if it names series"

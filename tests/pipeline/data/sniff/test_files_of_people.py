@@ -315,6 +315,11 @@ def test_rows_in_no_order_and_late_ones_are_no_slips(seen):
         assert (seen(rows_of("t,x", stamps, VARIED)).rows, seen(rows_of("t,x", stamps, VARIED)).gaps) == (60, {})
 
 
+def test_a_label_is_no_part_of_the_time(seen):
+    stamps = [f"{day},{tag}" for day in DAYS for tag in ("PUMP-1", "PUMP-2")]
+    assert seen(rows_of("t,tag,x", stamps, VARIED)).series == ["PUMP-1", "PUMP-2"]
+
+
 def test_too_many_series_are_counted_at_once(seen):
     stamps = [f"{day},s{number}" for number in range(60) for day in DAYS[:3]]
     with pytest.raises(UnrollError, match="holds 60 series, by 'id'; leave all but 50 out"):
