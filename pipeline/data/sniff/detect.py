@@ -89,6 +89,7 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     if overrides.target is not None:
         one_of(overrides.target, names, "--target")
     moments, utc, found = _moments(rows, stamp, formats, overrides)
+    found["series_id"], series = _series_id(rows.frame[names], moments, paths[0])
     if not files[0].typed:
         samples = [_sample(rows.frame[name]) for name in names]
         decimal, thousands = layout.marks(samples, paths[0], form.delimiter, overrides.decimal)
@@ -97,7 +98,6 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     below = dict(itertools.zip_longest(frame.columns, units, fillvalue=""))
     columns = {name: ColumnProfile.of(name, below[name], rows.frame[name], form) for name in names}
     _require_one_notation(columns.values(), overrides, form)
-    found["series_id"], series = _series_id(rows.frame[names], moments, columns, paths[0])
     unsorted = bool((np.diff(moments) < np.timedelta64(0)).any())
     moments, zone = _in_utc(moments, overrides.time_zone, utc=utc)
     detected |= found | zone
@@ -296,9 +296,7 @@ def _stamp_format(readings: dict[str, Array], overrides: Overrides, path: Path) 
     raise UsageError(f"{path}: its stamps can be read as {first} or as {others[0]}; pass {which}")
 
 
-def _series_id(
-    frame: pd.DataFrame, moments: Array, columns: dict[str, ColumnProfile], path: Path
-) -> tuple[Detected[str | None], list[str]]:
+def _series_id(frame: pd.DataFrame, moments: Array, path: Path) -> tuple[Detected[str | None], list[str]]:
     """Return, where timestamps repeat, the column that says which series a row belongs to, and the series' names.
 
     Each series has a timestamp once, except for the hours that come twice in autumn.
@@ -309,10 +307,9 @@ def _series_id(
     times = len(timestamps.distinct(moments))
     if times < 2 or times > 0.7 * len(moments):
         return Detected(None), []
-    for name, column in columns.items():
-        names = pd.Series(column.measured).map("{:g}".format, na_action="ignore") if column.numeric else frame[name]
-        names = names.where(names != "").reset_index(drop=True)
-        counts = names.value_counts()
+    for name in frame.columns:
+        names = frame[name].astype("str").str.strip().reset_index(drop=True)
+        counts = names[names != ""].value_counts()
         apart = 1 - pd.DataFrame({"stamp": moments, "series": names}).duplicated().mean()
         filled = counts.sum() / max(1, times * len(counts))
         if len(counts) < 2 or counts.median() < 2 or apart < DISTINCT or counts.max() * DISTINCT > times:
@@ -323,8 +320,8 @@ def _series_id(
                 f"{path}: column {name!r} may be a part of the time, since each stamp stands {len(counts)} times; join "
                 "both in the file, as in 2024-01-31 13:00, or rename the column if it names series"
             )
-        low, high = column.ends
-        counted = column.numeric and low in {0, 1} and high - low == len(counts) - 1
+        numbers = pd.to_numeric(counts.index, errors="coerce")
+        counted = numbers.min() in {0, 1} and numbers.max() - numbers.min() == len(counts) - 1
         why = ""
         if counted and len(counts) in PARTS_OF_A_DAY:
             why = f"{name!r} may count parts of a day, too; then make it part of the stamp in the file"
@@ -334,7 +331,7 @@ def _series_id(
         if filled >= 0.5 or 2 * counts.max() >= times:  # some may be short
             return Detected(name, why), sorted(counts.index)
     if len(frame.assign(**{"the stamp": moments}).drop_duplicates()) > 2 * times:
-        candidates = " and ".join(name for name in columns if 1 < frame[name].nunique() <= MOST_WORDS)
+        candidates = " and ".join(name for name in frame if 1 < frame[name].nunique() <= MOST_WORDS)
         raise UsageError(
             f"{path}: each stamp stands {len(frame) / times:.3g} times, with other numbers, and no column alone says "
             f"which series a row is of; join those that do ({candidates or 'none has few values'}) into one, or leave "

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import functools
 import itertools
 import re
 from collections import Counter
@@ -61,12 +62,13 @@ def encoding(path: Path, known: str | None = None) -> str:
     if max(map(first_line.count, DELIMITERS.encode())) >= MOST_COLUMNS:
         raise UnrollError(f"{path} has more than {MOST_COLUMNS:,} columns; keep those that matter")
     for name in [known or "utf-16"] if known or marked else ("ascii", "utf-8", "cp1252"):
-        with suppress(UnicodeDecodeError), path.open(encoding=name, newline=None) as text:
-            for number, line in enumerate(iter(lambda: text.readline(HEAD), ""), 1):
-                if len(line) == HEAD:
-                    raise UnrollError(
-                        f"{path}: line {number:,} has {HEAD:,} characters or more; save it with a line for each row"
-                    )
+        with suppress(UnicodeDecodeError), path.open(encoding=name) as text:
+            line = 1
+            for block in iter(functools.partial(text.read, HEAD // 2), ""):
+                if len(block) == HEAD // 2 and "\n" not in block:
+                    what = f"line {line:,} has {HEAD // 2:,} characters or more"
+                    raise UnrollError(f"{path}: {what}; save it with a line for each row")
+                line += block.count("\n")
             return name
     return known or "latin-1"
 

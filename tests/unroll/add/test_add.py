@@ -188,7 +188,7 @@ BAD = {
     "binary": (bytes(range(256)) * 20, "is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV"),
     "a long line": (
         "a,b\n" * 3 + "1" * 2**18 + "\n1,2\n",
-        "line 4 has 262,144 characters or more; save it with a line for",
+        "line 4 has 131,072 characters or more; save it with a line for",
     ),
     "a mark alone": ("\ufeff", "is empty"),
     "too small": (text("time,load", *(f"{day}e-321" for day in DAILY)), "'load': numbers less than 1e-150 apart; give"),
