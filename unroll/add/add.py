@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import typer
 
+from pipeline import locks
 from pipeline.config import params, plain_yaml, registry
 from pipeline.data.dataset import Dataset
 from pipeline.data.series import holidays_of
@@ -66,14 +67,17 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: 
     if wanted.holidays:
         holidays_of(wanted.holidays, np.array([profile.last]))
     tried = partial(_tried, workspace, name, section, pattern, folder, profile)
-    try:
-        text, experiments, prepared = tried(proposal)
-    except UnusableSeriesError as error:
-        if error.every:
-            raise UnrollError(f"{files[0].name}: none of the series can be used ({error.why}); add rows") from None
-        print(printable(f"left out  {len(error.reasons)} of {len(profile.series)} series: {error.why}"), flush=True)
-        text, experiments, prepared = tried(replace(proposal, leave_out=[*error.reasons]))
-    write_text(workspace.params, text)
+    busy = f"another `unroll add` writes {workspace.params}; wait until it has ended"
+    with locks.alone(workspace.scratch / "params.lock", busy, patience=-1):
+        _name(name, params.load(workspace.params), given=True)  # another may have taken it meanwhile
+        try:
+            text, experiments, prepared = tried(proposal)
+        except UnusableSeriesError as error:
+            if error.every:
+                raise UnrollError(f"{files[0].name}: none of the series can be used ({error.why}); add rows") from None
+            print(printable(f"left out  {len(error.reasons)} of {len(profile.series)} series: {error.why}"), flush=True)
+            text, experiments, prepared = tried(replace(proposal, leave_out=[*error.reasons]))
+        write_text(workspace.params, text)
     count = len(backtest.windows(prepared))
     lost = prepared.facts.get("windows lost to gaps", 0)
     if lost > MANY_LOST * count:
@@ -144,8 +148,10 @@ def _works(attempt: Callable[[Proposal], Any], proposal: Proposal) -> bool:
 def _place(workspace: Workspace, files: Sequence[Path]) -> tuple[Path, str, dict[str, str]]:
     """The folder of the files, their name or pattern, and the entry that says where they lie."""
     for file in files:
+        if file.is_dir():
+            raise UsageError(f"{file} is a folder; name the files in it")
         if not file.is_file():
-            raise UsageError(f"{file} {'is a folder; name the files in it' if file.is_dir() else 'is not there'}")
+            raise UsageError(f"{file} {'is no file that holds data' if os.path.lexists(file) else 'is not there'}")
     folder = files[0].parent.resolve()
     if len(files) == 1:
         return folder, files[0].name, {"path": _relative(workspace, folder / files[0].name)}

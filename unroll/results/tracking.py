@@ -75,7 +75,8 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     print(f"All data sets: {server}#/experiments?workflowType=machine_learning", flush=True)
     if shared:
         return
-    print("Other users of this machine see nothing without the token. Ctrl-C ends the server.", flush=True)
+    print("The addresses answer in half a minute, when the server says that it is running; Ctrl-C ends it.")
+    print("Other users of this machine see nothing without the token.", flush=True)
     # Of several workers MLflow ends those that take more than 5 s to start, again and again.
     options = ["--backend-store-uri", opened.uri, "--port", str(port), "--workers", "1", "--app-name", login.APP]
     # Nothing is imported from this folder, where a file may be called as a module of the standard library is.

@@ -377,7 +377,7 @@ def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Ar
         cure = f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no part of the time"
     if even < EVEN or (even < 1 and steps.min() >= row_calendar.SHORTEST * timestamps.DAY):
         raise UnrollError(
-            f"rows are not evenly spaced: from {steps.min() / 1000:g} to {steps.max() / 1000:g} seconds apart, "
+            f"rows are not evenly spaced: from {steps.min() / 1000:,.0f} to {steps.max() / 1000:,.0f} seconds apart, "
             f"{regular.freq:,} in the middle; make rows of equal distance first, such as means of an hour"
             f"{cure}"
         )

@@ -59,8 +59,9 @@ def encoding(path: Path, known: str | None = None) -> str:
     if not wide and re.search(rb"\x00" if known else rb"[\x00-\x08\x0e-\x1f]", head):
         raise UnrollError(f"{path} is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV")
     first_line = re.split(rb"[\r\n]", head.lstrip())[0]
-    if max(map(first_line.count, DELIMITERS.encode())) >= MOST_COLUMNS:
-        raise UnrollError(f"{path} has more than {MOST_COLUMNS:,} columns; keep those that matter")
+    columns = 1 + max(map(first_line.count, DELIMITERS.encode()))
+    if columns > MOST_COLUMNS:
+        raise UnrollError(f"{path} has {columns:,} columns, more than {MOST_COLUMNS}; keep those that matter")
     for name in [known or "utf-16"] if known or marked else ("ascii", "utf-8", "cp1252"):
         with suppress(UnicodeDecodeError), path.open(encoding=name) as text:
             line = 1

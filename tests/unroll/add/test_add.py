@@ -2,6 +2,8 @@
 
 import datetime as dt
 import math
+import subprocess
+import sys
 import zoneinfo
 from pathlib import Path
 
@@ -195,7 +197,7 @@ BAD = {
     "UTF-16": (TWO.encode("utf-16-le"), "UTF-16 without .* save it as UTF-8"),
     "UTF-32": (TWO.encode("utf-32"), "UTF-32 or UTF-16 .* save it as UTF-8"),
     "broken Parquet": (b"PAR1" + b"x" * 90, "is no whole Parquet file"),
-    "100,000 columns": (WIDE, "has more than 500 columns"),
+    "100,000 columns": (WIDE, "columns, more than 500; keep"),
     "a path as a column": (text("time,../../load", *DAILY), "column '../../load' is named like a path"),
     "both decimal marks": (
         text("time;load", *MARKS),
@@ -236,7 +238,7 @@ def test_a_bad_file_gets_one_line_and_leaves_params_as_they_are(workspace, conte
         add(workspace, [path], "--yes")
     assert "\n" not in str(caught.value)
     assert workspace.params.read_bytes() == before
-    assert not [*workspace.scratch.glob("*")]
+    assert {path.suffix for path in workspace.scratch.glob("*")} <= {".lock"}
 
 
 @pytest.mark.parametrize("parts", [25, 48, 50])
@@ -284,3 +286,12 @@ def test_a_column_of_words_that_is_mostly_empty_costs_no_window_and_a_zero_that_
     assert {"holiday=Easter", "holiday=May Day"} < {*prepared_load(workspace).fitted.columns}
     with pytest.raises(UnrollError, match="0 gaps in the clock and 138 of 960 rows without a value of 'rain'"):
         add(workspace, [file], "--name", "b", "--target", "load", "--lookback", "600", "--missing", "0", "--yes")
+
+
+def test_two_series_added_at_once_are_both_there(workspace):
+    lines = [f"{START + dt.timedelta(days=day):%Y-%m-%d},{day * day % 23}" for day in range(200)]
+    files = [write(workspace.root / f"{name}.csv", ["day,load", *lines]) for name in ("one", "two")]
+    command = [sys.executable, "-m", "unroll", "--root", workspace.root, "add"]
+    processes = [subprocess.Popen([*command, file, "--yes"], cwd=REPOSITORY) for file in files]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert {"one", "two"} <= params.load(workspace.params).datasets.keys()

@@ -239,7 +239,7 @@ REFUSED = {
     ),
     "too many columns": (
         rows_of(",".join(f"c{n}" for n in range(501)), DAYS, ["1," * 499 + "1"]),
-        "more than 500 col",
+        "has 501 columns, more than 500",
     ),
     "an interval or an offset": (
         rows_of("t,x", [f"{d} 08:00-12:00" for d in DAYS], VARIED),
