@@ -48,6 +48,9 @@ DATES = (
     (re.compile(r"[^\W\d_]{3,}\.?"), lambda match: MONTH_OF.get(match[0].lower().rstrip("."), match[0])),
 )
 
+CLOSE_INTERVAL = r"( \d\d?:\d\d)(-\d\d?:\d\d)$"
+"""An interval without blanks, which pandas would read as a time with an offset: its beginning and its end."""
+
 HOUR_24 = re.compile(
     r"(?:^|(?<=[T ]))24(?=(?:[:.h]?00|h)*(?:[.,]0+)?(?:Z|[+-]\d\d:?\d\d)?$)|(?<=^\d{8})24(?=(?:00){0,2}$)"
 )

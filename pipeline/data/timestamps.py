@@ -88,7 +88,7 @@ def parse(cells: "pd.Series[Any]", stamp_format: str, first_year: int | None = N
     if stamp_format in COUNTS:
         return _counted(cells, stamp_format), stamp_format.startswith("unix")
     if cells.dtype == "str":  # pandas would read 10:00-11:00 as a time with an offset
-        cells = cells.str.replace(r"( \d\d?:\d\d)-\d\d?:\d\d$", r"\1", regex=True)
+        cells = cells.str.replace(notations.CLOSE_INTERVAL, r"\1", regex=True)
     parsed = _strptime(cells, stamp_format)
     failed = np.isnat(parsed)
     if failed.any() and cells.dtype == "str":

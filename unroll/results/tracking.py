@@ -123,10 +123,11 @@ def serve(workspace: Workspace, name: str, port: int) -> None:
 
     Raises:
         UsageError: no such model is registered.
-        UnrollError: it is none of Unroll's, or MLflow's store cannot be used.
+        UnrollError: it is none of Unroll's, or MLflow's store or the port cannot be used.
     """
     import uvicorn
 
+    require_free(port)
     if workspace.params.is_file():
         params.load(workspace.params)  # its models may be of the user's own modules
     app = model_registry.app(workspace, name)

@@ -215,7 +215,7 @@ def _moments(
     cells = timestamps.joined(rows.frame, stamp)
     if cells.dtype == "str":
         cells = cells.str.strip()
-        ends = cells.str.extract(r" \d\d?:\d\d(-\d\d?:\d\d)$")[0]
+        ends = cells.str.extract(notations.CLOSE_INTERVAL)[1]
         if ends.notna().any() and ends.nunique() < 3:
             raise UsageError(
                 f"{rows.files[0].path}: {cells[ends.first_valid_index()]!r} may be an interval or have a UTC offset; "
