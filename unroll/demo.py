@@ -58,7 +58,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
     checkout.commit(whole.root, folder, "what is asked")
     # The demo does not belong in the user's records: MLflow writes to its own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    count = len(config.experiments)
+    count = len(config.runs)
     print(f"{count} experiments, {make.SEEDS} seeds each, {jobs} at a time, offline, all in {make.DEMO}/.")
     print("Does recurrence help? Is the best recurrent network better than the best without?", flush=True)
     started = time.monotonic()

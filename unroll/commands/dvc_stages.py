@@ -75,7 +75,7 @@ def train(
 ) -> None:
     """Train every replicate of an experiment.
 
-    `unroll train waves_rnn6` · `unroll train jena_hourly_gru --epochs 2 --seed 7`
+    `unroll train waves rnn6` · `unroll train jena_hourly gru --epochs 2 --seed 7`
     """
     from stages.train import train, trial
 

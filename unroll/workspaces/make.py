@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import plain_yaml
-from pipeline.config.params import complete
+from pipeline.config.params import TEMPLATES, complete, templates
 from pipeline.files import write_text
 from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
 from pipeline.workspace import Workspace
@@ -41,7 +41,7 @@ SEEDS = 3
 """How many of an experiment's seeds the demo trains, the first ones."""
 
 MINIATURE_CLAIMS = """
-- {document: "003", words: close to 0.02, experiment: waves_linear, metric: final.test.mse, value: "0.02", width: 2}
+- {document: "003", words: close to 0.02, experiment: waves/linear, metric: final.test.mse, value: "0.02", width: 2}
 """
 
 OWN = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore")
@@ -78,13 +78,14 @@ def miniature(folder: Path) -> Workspace:
     for name in PACKAGES:
         shutil.copytree(CODE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", PACKED[-1]))
     shutil.copyfile(Path(__file__).with_name("miniature.yaml"), folder / "params.yaml")
+    shutil.copyfile(Path(__file__).with_name("miniature_templates.yaml"), folder / TEMPLATES)
     write_text(folder / "claims.yaml", MINIATURE_CLAIMS)
     return Workspace(folder)
 
 
 def chosen(root: Path, folder: Path) -> Workspace:
     """Make `folder` a DVC workspace with the graph and the code of `root` and the `CHOSEN` experiments."""
-    sections = choose(plain_yaml.read(root / "params.yaml"))
+    sections = choose(complete(plain_yaml.read(root / "params.yaml"), templates(root / "params.yaml")))
     for files in sections["files"].values():
         (folder / files["path"]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / files["path"], folder / files["path"])
@@ -94,21 +95,26 @@ def chosen(root: Path, folder: Path) -> Workspace:
 
 
 def choose(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections of params.yaml with the `CHOSEN` experiments, as far as they exist, and the first seeds."""
-    sections = complete(sections)
+    """The sections of params.yaml, completed, with the `CHOSEN` experiments and the first seeds."""
     fewer = without(sections, [name for name in sections["datasets"] if name not in CHOSEN])
-    datasets, experiments = fewer["datasets"], fewer["experiments"]
-    names = [f"{dataset}_{name}" for dataset, chosen_names in CHOSEN.items() for name in chosen_names.split()]
-    experiments = {name: _first_seeds(experiments[name], SEEDS) for name in names if name in experiments}
-    datasets = {name: _first_seeds(datasets[name], SEEDS) for name in CHOSEN if name in datasets}
-    return {**fewer, "templates": {}, "datasets": datasets, "experiments": experiments}
+    datasets = {name: _first_seeds(fewer["datasets"][name], SEEDS) for name in CHOSEN if name in fewer["datasets"]}
+    experiments: dict[str, dict[str, Any]] = {}
+    for dataset in datasets:
+        entries = fewer["experiments"][dataset]
+        names = [name for name in CHOSEN[dataset].split() if name in entries]
+        experiments[dataset] = {name: _first_seeds(without_dataset(entries[name]), SEEDS) for name in names}
+    return {**fewer, "datasets": datasets, "experiments": experiments}
+
+
+def without_dataset(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A completed experiment as params.yaml has it, which says its data set by where it stands."""
+    return {key: value for key, value in section.items() if key != "dataset"}
 
 
 def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
     """The sections of params.yaml without these data sets, their experiments, and sources that only they use."""
     datasets = {name: section for name, section in sections["datasets"].items() if name not in left_out}
     used = {section["source"] for section in datasets.values()}
-    experiments = sections["experiments"].items()
     own = {name: section for name, section in sections.get("forecasts", {}).items() if name in datasets}
     return {
         **sections,
@@ -116,7 +122,7 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
         "sources": {name: section for name, section in sections["sources"].items() if name in used},
         "files": {name: section for name, section in sections.get("files", {}).items() if name in used},
         "datasets": datasets,
-        "experiments": {name: section for name, section in experiments if section["dataset"] in datasets},
+        "experiments": {name: section for name, section in sections["experiments"].items() if name in datasets},
     }
 
 

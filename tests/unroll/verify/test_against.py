@@ -18,9 +18,9 @@ AFTER, SLIP = "    series = read_npz(path)\n", '    series["train"] = series["te
 
 def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
     root = miniature.root
-    miniature.change(lambda data: [data["experiments"].pop(name) for name in ("jena_gru", "waves_node")])
+    miniature.change(lambda data: [data["experiments"].pop(name) for name in ("jena/gru", "waves/node")])
     shutil.copy(ROOT / ".gitignore", root)
-    before = miniature.json("results/metrics/waves/waves_linear.json")["score"]
+    before = miniature.json("results/metrics/waves/linear.json")["score"]
     claim = plain_yaml.read(miniature.workspace.claims)[0] | {"value": f"{before:.5f}"}
     miniature.workspace.claims.write_text(json.dumps([claim]))
     miniature.unroll("repro", "--jobs", "2")
@@ -39,7 +39,7 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
     miniature.unroll("repro", "--jobs", "2")
     git(root, "add", "-A")
     git(root, "commit", "-qm", "Tidy | up")
-    after = miniature.json("results/metrics/waves/waves_linear.json")["score"]
+    after = miniature.json("results/metrics/waves/linear.json")["score"]
     report = miniature.unroll("report", "--against", "HEAD~1", "--markdown", "--verify", "1", status=1)
     commit, line = git(root, "rev-parse", "--short", "HEAD"), code[: code.index(AFTER)].count("\n") + 2
     cause = rf"{FILE}:{line} + {SLIP.strip()} ({commit} Tidy \| up)"
@@ -48,12 +48,12 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
         "### 1 verdict flipped",
         "| question or claim | before | now | since |",
         "| --- | --- | --- | --- |",
-        f"| 003: close to 0.02 (waves_linear) | holds | does not hold | {cause} |",
+        f"| 003: close to 0.02 (waves/linear) | holds | does not hold | {cause} |",
         "### 1 score changed",
         "| experiment | before | now |",
         "| --- | --- | --- |",
     ]
-    assert f"| waves_linear | {before:.5g} | {after:.5g} |" in lines
+    assert f"| waves/linear | {before:.5g} | {after:.5g} |" in lines
     assert "All 3 outputs have the same bytes." in report
     (root / "results/evaluations/waves/evaluation.json").write_text("{}")
     with pytest.raises(UnrollError, match=r"evaluation.json is damaged"):
