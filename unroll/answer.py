@@ -25,11 +25,11 @@ from pipeline.workspace import Workspace
 from stages.progress import duration
 from unroll.add.add import add
 from unroll.add.entries import Wanted
+from unroll.hints import program
+from unroll.repro import repro, require_built
 from unroll.results import compare, predict
 from unroll.results.answer import ANSWERS, SeriesAnswer, answer, errors_by_block, later_half, months_per_row, table
 from unroll.results.predict import Predicted
-from unroll.runner.build import repro
-from unroll.runner.display import Estimates, program
 from unroll.workspaces import make
 
 START, FIXED = 1.0, 4.0
@@ -91,8 +91,8 @@ def build(workspace: Workspace, files: Sequence[str], wanted: Wanted, overrides:
     as_before(config, name, wanted)
     if not (workspace.forecaster(name) / "forecaster.json").is_file():
         announce(workspace, config, name, jobs)
-    if repro(workspace, [f"refit@{name}"], jobs):
-        raise UnrollError(f"{name} is not built, as said above; mend it, and the same command goes on")
+    os.environ["UNROLL_JOBS"] = str(jobs)
+    require_built(workspace, repro(workspace, [f"refit@{name}"], quiet=True), name)
     print()
     return answer(workspace, name)
 

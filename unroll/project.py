@@ -31,7 +31,7 @@ from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll.runner.display import built_by
+from unroll.hints import built_by
 
 if TYPE_CHECKING:
     from unroll.results.answer import SeriesAnswer

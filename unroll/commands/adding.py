@@ -88,7 +88,7 @@ def answer(
     from unroll import answer
     from unroll.add.entries import Wanted
     from unroll.results import compare, predict
-    from unroll.runner.display import program
+    from unroll.hints import program
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")

@@ -18,7 +18,7 @@ def _naming_target(workspace: Workspace, target: str) -> Iterator[None]:
     try:
         yield
     except UnrollError as error:
-        from unroll.runner.display import built_by
+        from unroll.hints import built_by
 
         everything, text = "`unroll repro` builds it", str(error).replace(f"{workspace.root}/", "")
         if everything not in text:

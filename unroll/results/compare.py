@@ -17,7 +17,7 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
 from unroll.results import answer
-from unroll.runner.display import built_by
+from unroll.hints import built_by
 
 IMPORTANT = ("test_best", "against", "test", "claim", "verdict", "rebuilt", "published", "interval")
 """Keys of the columns that a narrow terminal shows first."""

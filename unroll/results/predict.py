@@ -27,7 +27,7 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import progress
 from unroll import tables
-from unroll.runner.display import built_by
+from unroll.hints import built_by
 
 MANY = 0.1
 """New rows, as a fraction of the evaluation's, after which it is worth repeating."""

@@ -27,7 +27,7 @@ from pipeline.metrics import MEASURES
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.runner.display import program
+from unroll.hints import program
 from unroll.tune.space import current_values, describe, family_space, space, with_values
 from unroll.tune.study import PATIENCE, Attempt, Trials, opened, train, train_all, without_test
 
