@@ -87,8 +87,8 @@ def answer(
     from pipeline.forecast.forecaster import require_level
     from unroll import answer
     from unroll.add.entries import Wanted
-    from unroll.results import compare, predict
     from unroll.hints import program
+    from unroll.results import compare, predict
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")

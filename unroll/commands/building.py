@@ -2,7 +2,6 @@
 
 import os
 import platform
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 

@@ -16,8 +16,8 @@ from pipeline.report.sentences import answer_text
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
-from unroll.results import answer
 from unroll.hints import built_by
+from unroll.results import answer
 
 IMPORTANT = ("test_best", "against", "test", "claim", "verdict", "rebuilt", "published", "interval")
 """Keys of the columns that a narrow terminal shows first."""
