@@ -50,7 +50,7 @@ def one_of(name: str, valid: Iterable[str], what: str) -> str:
 
 
 def checked(model: type[Model], data: Any, where: str = "") -> Model:
-    """Plain data as `model` describes it; `where` is their place, such as "experiments.waves_node.model".
+    """Plain data as `model` describes it; `where` is their place, such as "experiments.waves.node.model".
 
     Raises:
         ValueError: they are not; one line says the place, what is valid there, and what was received.

@@ -46,21 +46,21 @@ class Workspace:
         """The folder of an experiment: run.json, history.csv, predictions.npz and weights/."""
         return self.runs(dataset) / experiment
 
-    def trial(self, experiment: str) -> Path:
+    def trial(self, dataset: str, experiment: str) -> Path:
         """The run of a trial, which DVC and MLflow know nothing of."""
-        return self.scratch / "trials" / experiment
+        return self.scratch / "trials" / dataset / experiment
 
-    def trials(self, experiment: str) -> Path:
+    def trials(self, dataset: str, experiment: str) -> Path:
         """What was tried for an experiment, and what it came to on validation; kept in git."""
-        return self.root / "results" / "trials" / f"{experiment}.csv"
+        return self.root / "results" / "trials" / dataset / f"{experiment}.csv"
 
     def record(self, dataset: str, experiment: str) -> Path:
         """Where, when and with what a run was made. No output may hold such things, so it lies beside the runs."""
         return self.root / "records" / dataset / f"{experiment}.json"
 
-    def checkpoint(self, experiment: str) -> Path:
+    def checkpoint(self, dataset: str, experiment: str) -> Path:
         """How far a training has come."""
-        return self.scratch / "checkpoints" / f"{experiment}.npz"
+        return self.scratch / "checkpoints" / dataset / f"{experiment}.npz"
 
     def metrics(self, dataset: str) -> Path:
         """The folder of a data set's main scores, for `dvc metrics`, which gives each file in it a line."""

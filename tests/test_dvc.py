@@ -35,13 +35,13 @@ def test_every_run_has_a_record_of_all_that_it_was_made_of(built):
 DOCS = [ROOT / "README.md", *(path for path in (ROOT / "docs").glob("*.md") if path.name != "CHANGELOG.md")]
 
 HERE = {
-    "experiments.sine_windows_dense4.model.hidden=[8]": "experiments.waves_linear.training.ridge=5.0",
-    "sine_windows_lstm": "waves_node",
+    "experiments.sine_windows.dense4.model.hidden=[8]": "experiments.waves.linear.training.ridge=5.0",
+    "sine_windows/lstm": "waves/node",
     "sine_windows": "waves",
 }
 """What the docs name -> what the miniature has in its place."""
 
-ELSEWHERE = "vega.html", "add -d NAME", "dvc push", "s3", "exp run -S experiments.waves_lstm"
+ELSEWHERE = "vega.html", "add -d NAME", "dvc push", "s3", "exp run -S experiments.waves.lstm"
 """In commands that need a library, a place to store, or minutes."""
 
 
@@ -72,13 +72,13 @@ def test_every_dvc_command_of_the_docs_runs_in_a_demo(miniature, monkeypatch, ca
         assert main(shlex.split(command)[1:]) == 0, command
     assert "results/evaluations/waves/history.csv" in (miniature.root / "plots/index.html").read_text(encoding="utf-8")
     output = capsys.readouterr().out
-    assert "experiments.waves_linear.training.ridge" in output
+    assert "experiments.waves.linear.training.ridge" in output
     with Repo() as repo:
         assert repo.status(["evaluate@waves"], with_deps=True) == {}
         (changed,) = repo.params.diff()["diff"].values()
-        assert changed == {"experiments.waves_linear.training.ridge": {"old": 0.0, "new": 5.0, "diff": 5.0}}
+        assert changed == {"experiments.waves.linear.training.ridge": {"old": 0.0, "new": 5.0, "diff": 5.0}}
         changed = repo.metrics.diff()["diff"]
-        assert list(changed) == ["results/metrics/waves/waves_linear.json"]
+        assert list(changed) == ["results/metrics/waves/linear.json"]
 
 
 def lookback_of_jena(data):
@@ -89,12 +89,12 @@ def training_of_waves(data):
     data["datasets"]["waves"].update(seeds=2, training={"method": "by_hand", "patience": 1})
 
 
-JENA = {"prepare@jena", "train@jena_last_value", "train@jena_gru", "evaluate@jena", "report"}
-WAVES = {"prepare@waves", "train@waves_linear", "train@waves_node", "evaluate@waves", "report"}
+JENA = {"prepare@jena", "train@jena", "train@jena", "evaluate@jena", "report"}
+WAVES = {"prepare@waves", "train@waves", "train@waves", "evaluate@waves", "report"}
 EVALUATED = {"evaluate@waves", "evaluate@jena", "report"}
 EDITS = {
-    ("pipeline/models/recurrent.py",): {"train@waves_node", "train@jena_gru"} | EVALUATED,
-    ("pipeline/metrics/mae.py",): {"train@jena_gru"} | EVALUATED,
+    ("pipeline/models/recurrent.py",): {"train@waves", "train@jena"} | EVALUATED,
+    ("pipeline/metrics/mae.py",): {"train@jena"} | EVALUATED,
     ("pipeline/data/preparations/waves.py",): WAVES,
     ("pipeline/report/page.css", "pipeline/tracking/live.py"): {"report"},  # of the second nothing
 }
@@ -103,7 +103,7 @@ EDITS = {
 def test_an_option_a_model_a_loss_a_preparation_rerun_what_uses_them_and_nothing_else(miniature):
     before = miniature.workspace.params.read_bytes()
     for change, rerun in (
-        (training_of_waves, WAVES - {"prepare@waves", "train@waves_linear"}),
+        (training_of_waves, WAVES - {"prepare@waves", "train@waves"}),
         (lookback_of_jena, JENA),
     ):
         miniature.change(change)
@@ -116,7 +116,7 @@ def test_an_option_a_model_a_loss_a_preparation_rerun_what_uses_them_and_nothing
         assert due(miniature) == rerun, paths
         for file, text in texts.items():
             file.write_bytes(text)
-    made = ("data/prepared/waves", "runs/waves", "runs/waves/waves_linear")
+    made = ("data/prepared/waves", "runs/waves", "runs/waves/linear")
     for folder in (*made, "results/evaluations/waves", "results/metrics"):
         (miniature.root / folder / ".EaZqxlTMTQZ5b8J-qDRc_A.tmp").touch()  # of a killed process
     assert due(miniature) == set()

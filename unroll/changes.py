@@ -35,11 +35,11 @@ def report_against(root: Path, ref: str) -> bool:
         after = now.get(question, "gone")
         if after != before:
             changed.append(f"| {question} | {before} | {after} |")
-    print(f"## Verdicts that changed: {len(changed)}")
-    _print_table("", ["| verdict | before | now |", "| --- | --- | --- |", *changed])
+    print(f"## {len(changed)} {'verdict' if len(changed) == 1 else 'verdicts'} changed")
+    _print_table("Verdicts", ["| verdict | before | now |", "| --- | --- | --- |", *changed])
     metrics = dvc(root, "metrics", "diff", ref, "--md", "--precision", "9").splitlines()
-    _print_table("### Metrics", [row for row in metrics if ANSWERS not in row])
-    _print_table("### Options", dvc(root, "params", "diff", ref, "--md").splitlines())
+    _print_table("Metrics", [row for row in metrics if ANSWERS not in row])
+    _print_table("Options", dvc(root, "params", "diff", ref, "--md").splitlines())
     stale = _out_of_date(root)
     if stale:
         print(f"\nNot built since what they depend on changed: {', '.join(stale)}.")
@@ -51,7 +51,7 @@ def _print_table(title: str, lines: Sequence[str]) -> None:
     rows = [line for line in lines if line][2:]
     if not rows:
         return
-    print("\n".join([title, "", *lines[:2], *rows[:MAX_ROWS]]))
+    print("\n".join(["", f"### {title}", "", *lines[:2], *rows[:MAX_ROWS]]))
     if len(rows) > MAX_ROWS:
         print(f"\nand {len(rows) - MAX_ROWS} more")
 

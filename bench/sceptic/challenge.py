@@ -121,7 +121,7 @@ def challenge(workspace: Workspace, every: Params, name: str, search: Search, of
 
 def _load(workspace: Workspace, every: Params, name: str, experiment: str, fingerprint: str) -> run_folder.Run:
     """The run of an experiment, if it has still that fingerprint."""
-    run = run_folder.load_for(workspace.run(name, experiment), name, every.experiments[experiment].seeds)
+    run = run_folder.load_for(workspace.run(name, experiment), name, every.experiments[name][experiment].seeds)
     if brief(run.summary.fingerprint) != fingerprint:
         raise UnrollError(f"the run of {experiment} is of another build; `unroll repro evaluate@{name}` builds both")
     return run

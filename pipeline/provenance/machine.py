@@ -23,7 +23,8 @@ PACKED = ("unroll", "documents")
 """Where in an installed wheel `DOCUMENTS` lie."""
 
 DOCUMENTS = (
-    *("params.yaml", "claims.yaml", "dvc.yaml", "dvc.lock", "docs/results.md", "results", "data/sample"),
+    *("params.yaml", "templates.yaml", "claims.yaml", "dvc.yaml", "dvc.lock", "docs/results.md"),
+    *("results", "data/sample"),
     *(".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore"),
     *(NUMERICS, "LICENSE", ".github/actions/report/action.yml"),
 )

@@ -205,7 +205,7 @@ def _experiment_row(results: Results, dataset: Evaluated, name: str) -> dict[str
         "mase": NO_VALUE if mase is None else TableCell(f"{mase:.3f}", value=mase),
         "against": NO_VALUE,
         "interval": NO_VALUE,
-        "published": _published_figures(results, name),
+        "published": _published_figures(results, f"{dataset.name}/{name}"),
     }
     if comparison := dataset.comparisons.get(name):
         mean, interval = comparison_text(comparison, metric)
@@ -242,7 +242,10 @@ def _epochs(entry: Entry) -> TableCell:
 
 
 def _published_figures(results: Results, name: str) -> TableCell:
-    """The published results of one experiment with their verdicts; counts and shapes are in the claims' table alone."""
+    """The published results of one experiment, by its whole name, with their verdicts.
+
+    Counts and shapes are in the claims' table alone.
+    """
     measured_on = {"final", "best", "groups", "rollout"}
     own = (verdict for verdict in results.verdicts if verdict.claim.experiment == name)
     figures = (verdict for verdict in own if verdict.claim.metric.split(".")[0] in measured_on)

@@ -159,11 +159,10 @@ def load(workspace: Workspace, params: Params, *, own: bool = False) -> Results:
             continue
         built.append(_evaluated(workspace, params, name, failure))
         absent = [experiment for experiment in experiments if experiment not in built[-1].experiments]
-        missing += [_missing(failed, params, experiment, name, [experiment]) for experiment in absent]
+        missing += [_missing(failed, params, f"{name}/{experiment}", name, [experiment]) for experiment in absent]
     evaluations = {dataset.name: dataset.evaluation for dataset in built}
-    of_experiments = {name: evaluation for evaluation in evaluations.values() for name in evaluation.experiments}
-    known = [claim for claim in published if set(claim.experiments) <= set(params.experiments)]
-    verdicts = [claims.judge(claim, of_experiments) for claim in known]
+    known = [claim for claim in published if set(claim.experiments) <= set(params.runs)]
+    verdicts = [claims.judge(claim, evaluations) for claim in known]
     tables_of_answers = [{name: evaluation} for name, evaluation in evaluations.items()] if own else [evaluations]
     explained = paragraphs.read(workspace)
     answered = {name: each for table in tables_of_answers for name, each in answers.front_page(table).items()}
@@ -199,6 +198,6 @@ def _evaluated(workspace: Workspace, params: Params, name: str, failure: Missing
 def _missing(failed: Mapping[str, str], params: Params, name: str, dataset: str, experiments: list[str]) -> Missing:
     """Why something is missing: the failure that lies first in the graph, if one was recorded."""
     stages = [params.source_stage(params.datasets[dataset].source), f"prepare@{dataset}"]
-    stages += [*(f"train@{experiment}" for experiment in experiments), f"evaluate@{dataset}"]
+    stages += [f"train@{dataset}", f"evaluate@{dataset}"]
     stage = next((stage for stage in stages if stage in failed), "")
     return Missing(name, experiments, stage, failed.get(stage, "no failure is recorded; `unroll repro` builds it"))

@@ -36,28 +36,28 @@ datasets:
   jena_hourly: {source: jena_hourly, preparation: {name: series}}
   jena: {source: jena, preparation: {name: series}}
 experiments:
-  sine_extrapolation_zero: {like: none, dataset: sine_extrapolation, seeds: 1, model: {name: constant}}
-  sine_extrapolation_dense: {like: keras, dataset: sine_extrapolation, seeds: 3, model: {family: dense, name: mlp}}
-  sine_windows_last_value: {like: none, dataset: sine_windows, seeds: 1, model: {name: last_value}}
-  sine_windows_lstm: {like: keras, dataset: sine_windows, seeds: 2, model: {name: lstm}}
-  waves_last_value: {like: none, dataset: waves, seeds: 1, model: {name: last_value}}
-  waves_perceptron: {like: by_hand, dataset: waves, seeds: 3, model: {family: dense, name: mlp}}
-  waves_node: {like: by_hand, dataset: waves, seeds: 1, model: {family: recurrent, name: simple_rnn}}
-  imdb_majority: {like: none, dataset: imdb, seeds: 1, model: {name: majority}}
-  imdb_rnn: {like: keras, dataset: imdb, seeds: 2, model: {name: simple_rnn}}
+  sine_extrapolation/zero: {like: none, dataset: sine_extrapolation, seeds: 1, model: {name: constant}}
+  sine_extrapolation/dense: {like: keras, dataset: sine_extrapolation, seeds: 3, model: {family: dense, name: mlp}}
+  sine_windows/last_value: {like: none, dataset: sine_windows, seeds: 1, model: {name: last_value}}
+  sine_windows/lstm: {like: keras, dataset: sine_windows, seeds: 2, model: {name: lstm}}
+  waves/last_value: {like: none, dataset: waves, seeds: 1, model: {name: last_value}}
+  waves/perceptron: {like: by_hand, dataset: waves, seeds: 3, model: {family: dense, name: mlp}}
+  waves/node: {like: by_hand, dataset: waves, seeds: 1, model: {family: recurrent, name: simple_rnn}}
+  imdb/majority: {like: none, dataset: imdb, seeds: 1, model: {name: majority}}
+  imdb/rnn: {like: keras, dataset: imdb, seeds: 2, model: {name: simple_rnn}}
   imdb_summary: {like: none, dataset: imdb, seeds: 1, model: {family: recurrent, name: simple_rnn, head: false}}
-  jena_hourly_last_value: {like: none, dataset: jena_hourly, seeds: 1, model: {name: last_value}}
-  jena_hourly_gru: {like: keras, dataset: jena_hourly, seeds: 2, model: {name: gru}}
-  jena_gru: {like: keras, dataset: jena, seeds: 1, model: {name: gru}}
+  jena_hourly/last_value: {like: none, dataset: jena_hourly, seeds: 1, model: {name: last_value}}
+  jena_hourly/gru: {like: keras, dataset: jena_hourly, seeds: 2, model: {name: gru}}
+  jena/gru: {like: keras, dataset: jena, seeds: 1, model: {name: gru}}
 """
 
 CLAIMS = """
-- {document: "003", words: MSE 0.02, experiment: waves_last_value, metric: final.test.mse, value: "0.02", width: 2}
-- {document: "003", words: MSE 1000, experiment: waves_perceptron, metric: best.test.mse, value: "1000", width: 1e+6}
-- {document: "002", words: about 85 %, experiment: imdb_rnn, metric: best.validation.accuracy, value: "0.85", width: 9}
+- {document: "003", words: MSE 0.02, experiment: waves/last_value, metric: final.test.mse, value: "0.02", width: 2}
+- {document: "003", words: MSE 1000, experiment: waves/perceptron, metric: best.test.mse, value: "1000", width: 1e+6}
+- {document: "002", words: about 85 %, experiment: imdb/rnn, metric: best.validation.accuracy, value: "0.85", width: 9}
 - {document: "001", words: the last state, experiment: imdb_summary, metric: layers.SimpleRNN.output, value: [null, 32]}
-- {document: "002", words: MAE 0.265, experiment: jena_gru, metric: best.validation.mae, value: "0.265", width: 2}
-- {document: "002", words: three parameters, experiment: waves_node, metric: parameters, value: 3}
+- {document: "002", words: MAE 0.265, experiment: jena/gru, metric: best.validation.mae, value: "0.265", width: 2}
+- {document: "002", words: three parameters, experiment: waves/node, metric: parameters, value: 3}
 """
 
 ERRORS = {"constant": 0.7, "last_value": 0.35, "majority": 0.5}
@@ -144,7 +144,7 @@ def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Ex
     kinds = [] if baseline else ["Embedding", "SimpleRNN", "Dense"] if model.family == "recurrent" else ["Dense"]
     trained = Trained(
         replicates,
-        3 if name == "waves_node" else 0 if baseline else int(rng.integers(10, 400_000)),
+        3 if name == "waves/node" else 0 if baseline else int(rng.integers(10, 400_000)),
         save=lambda *_: None,
         layers=[{"name": kind.lower(), "type": kind, "output": [None, 32], "parameters": 2080} for kind in kinds],
         loss=("binary_crossentropy" if dataset.kind == "classify" else dataset.metric) if learns else None,

@@ -2,7 +2,6 @@
 
 import os
 import platform
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -46,26 +45,30 @@ def repro(
     jobs: Jobs = CORES,
     on: On = None,
     certificates: Certificates = None,
-    label: Annotated[str, typer.Option(help="With --on: train on workers with this label alone.")] = "",
     scores: Annotated[bool, typer.Option(help="End with the scores of what was built, and where the page is.")] = True,
 ) -> None:
-    """Build everything that is out of date, then the page; what fails stops only its own results.
+    """Build everything that is out of date (`dvc repro --keep-going`), then the page; say what failed and why.
 
     `unroll repro` · `unroll repro --jobs 1 evaluate@waves` · `unroll repro --on tls://HOST:8786`
     """
-    from unroll.cluster import head
+    from unroll.repro import repro, summary
     from unroll.results.compare import evaluation_times, show_answers
-    from unroll.runner.build import repro
 
     before = evaluation_times(context.obj)
-    cluster = partial(head.opened, address=on, certificates=certificates, label=label) if on else None
-    status = repro(context.obj, targets or [], jobs, on=cluster)
+    os.environ["UNROLL_JOBS"] = str(jobs)
+    if on:
+        os.environ["UNROLL_SCHEDULER"] = on
+    if certificates:
+        os.environ["UNROLL_CERTIFICATES"] = str(certificates.resolve())
+    status = repro(context.obj, targets or [])
     if scores:
         if new := [name for name, time in evaluation_times(context.obj).items() if before.get(name) != time]:
             print()
             show_answers(context.obj, new)
         if context.obj.report.exists():
             print(f"\nThe page: {context.obj.report}")
+    for line in summary(context.obj, status):
+        print(line)
     raise typer.Exit(status)
 
 

@@ -91,11 +91,13 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
     verdict, models = answers.answer(evaluation), _models(workspace, config, evaluation, board)
     months, days = months_per_row(config, name), evaluation.dataset.days or 0.0
     span = later_half(np.datetime64(board.first), np.datetime64(board.last), board.origins, int(days / WEEK), months)
-    members = [short_title(config, key) for key in board.members if board.champion == ENSEMBLE]
+    members = [short_title(config, f"{name}/{key}") for key in board.members if board.champion == ENSEMBLE]
     known = partial(SeriesAnswer, name, board.unit, models=models, span=span, members=members)
     if verdict.network is None or verdict.opponent is None:
         return known(f"Not asked: {verdict.reason}.", Outcome.NOT_ASKED, "", compared={})
-    compared = {key: _title(config, key, evaluation.experiments[key]) for key in (verdict.network, verdict.opponent)}
+    compared = {
+        key: _title(config, f"{name}/{key}", evaluation.experiments[key]) for key in (verdict.network, verdict.opponent)
+    }
     decided = verdict.comparison.change if verdict.comparison else None
     change = decided.mean if decided else answers.change(evaluation, verdict.network, verdict.opponent)[0] or 0.0
     percent = round(100 * abs(change))
@@ -210,7 +212,8 @@ def _models(workspace: Workspace, config: Params, evaluation: Evaluation, board:
         title, mae = ensemble_title(len(board.members)), scores.later
         if entry:
             errors = entry.final["test"]
-            title, mae = _title(config, name, entry), (errors.get("mae_unit") or errors["mae"]).mean
+            title = _title(config, f"{board.dataset}/{name}", entry)
+            mae = (errors.get("mae_unit") or errors["mae"]).mean
         with contextlib.suppress(UnrollError):  # not every run has a record
             run = record.read(workspace, board.dataset, name)
             seconds = (datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)).total_seconds()

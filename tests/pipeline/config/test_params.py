@@ -168,10 +168,10 @@ def test_dvc_changes_one_line_of_the_repositorys_file_and_one_option_for_each_ex
     shutil.copy(REPOSITORY / "params.yaml", file)
     before = params.load(file)
     lines = file.read_text(encoding="utf-8").splitlines()
-    apply_overrides(file, ["experiments.waves_lstm.model.units=16", "+experiments.jena_gru.model.units=16"])
+    apply_overrides(file, ["experiments.waves.lstm.model.units=16", "+experiments.jena.gru.model.units=16"])
     edited = file.read_text(encoding="utf-8").splitlines()
     names = [old.partition(":")[0].strip() for old, new in zip(lines, edited, strict=True) if old != new]
-    assert sorted(names) == ["jena_gru", "waves_lstm"]
+    assert sorted(names) == ["jena/gru", "waves/lstm"]
     after = params.load(file)
     for name in names:
         assert after.experiments[name].model.options == before.experiments[name].model.options | {"units": 16}

@@ -46,7 +46,7 @@ def head(tmp_path):
     def only_waves(data):
         data["sources"] = {"waves": data["sources"]["waves"]}
         data["datasets"] = {"waves": data["datasets"]["waves"]}
-        data["experiments"] = {"waves_linear": data["experiments"]["waves_linear"]}
+        data["experiments"] = {"waves/linear": data["experiments"]["waves/linear"]}
 
     miniature.change(only_waves)
     return miniature
@@ -99,7 +99,7 @@ def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_
     trains_anew(cluster, second, restart)
     for event in ("is away; waiting for it", "is back"):
         assert f"the scheduler at {cluster.address} {event}" in cluster.log("head")
-    assert "train@waves_linear was lost with the scheduler; it is tried again" in cluster.log("head")
+    assert "train@waves was lost with the scheduler; it is tried again" in cluster.log("head")
     left = psutil.Process(cluster.processes[second].pid).children(recursive=True)
     cluster.kill("scheduler")
     assert cluster.build_ends(1).splitlines()[-1].startswith(f"unroll: the scheduler at {cluster.address} is gone")
@@ -115,13 +115,13 @@ def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_
     local.unroll("repro")
     log = cluster.build_ends()
     assert "prepare@waves" not in log, "its outputs were there"
-    assert "train@waves_linear" in log
+    assert "train@waves" in log
     assert f"on {second}" in log
     assert (head.root / "dvc.lock").read_bytes() == (local.root / "dvc.lock").read_bytes()
     assert "up to date" in head.dvc("repro")
-    for file in ("index.html", "metrics/waves/waves_linear.json", "evaluations/waves/tables/predictions.csv"):
+    for file in ("index.html", "metrics/waves/linear.json", "evaluations/waves/tables/predictions.csv"):
         assert (head.root / "results" / file).read_bytes() == (local.root / "results" / file).read_bytes()
-    assert (head.root / "records" / "waves" / "waves_linear.json").exists()
+    assert (head.root / "records" / "waves" / "waves/linear.json").exists()
 
 
 def test_a_worker_that_cannot_work_is_set_aside_and_one_with_its_name_is_refused(tmp_path, head, cluster, monkeypatch):
