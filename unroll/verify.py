@@ -3,8 +3,6 @@
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +14,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
+from unroll.repro import run_dvc
 from unroll.workspaces.checkout import clone, dvc, git, last_commit, use_own_cache
 from unroll.workspaces.make import miniature
 
@@ -218,23 +217,10 @@ def environment(root: Path, jobs: int) -> dict[str, str]:
 def repro(root: Path, targets: Sequence[str], variables: Mapping[str, str], umask: int = -1) -> int:
     """Run `dvc repro` in the workspace at `root`; its exit status. A umask of -1 is this process's.
 
-    What it prints goes to standard error. After Ctrl-C or a request to end nothing goes on.
+    What it prints goes to standard error.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to end is treated like Ctrl-C
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "dvc", "repro", "--keep-going", *targets],
-        cwd=root,
-        env=variables,
-        stdout=sys.stderr,
-        umask=umask,
-        start_new_session=True,
-    ) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            # DVC itself takes Ctrl-C for the failure of one stage, and goes on to the next.
-            os.killpg(process.pid, signal.SIGTERM)
-            raise
+    arguments = ["repro", "--keep-going", *targets]
+    return run_dvc(Workspace(root), arguments, env=variables, umask=umask, stdout=sys.stderr)
 
 
 def _say(text: str) -> None:

@@ -13,16 +13,17 @@ from unroll.exits import run
 REPORT = """\
 ## 1 verdict changed
 
+### Verdicts
+
 | verdict | before | now |
 | --- | --- | --- |
 | waves tuned | yes | no |
 
 ### Metrics
 
-| Path                       | Metric   | HEAD~1   | workspace   | Change   |
-|----------------------------|----------|----------|-------------|----------|
-| results/metrics/waves.json | gru.mse  | 0.32     | 0.64        | 0.32     |
-
+| Path                       | Metric              | HEAD~1   | workspace   | Change   |
+|----------------------------|---------------------|----------|-------------|----------|
+| results/metrics/waves.json | gru.mse             | 0.32     | 0.64        | 0.32     |
 
 ### Options
 
