@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline import failures, locks
 from pipeline.config import params, plain_yaml
@@ -126,10 +127,16 @@ def is_json(path: Path) -> bool:
     return True
 
 
-def run_dvc(workspace: Workspace, arguments: Sequence[str]) -> int:
+def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> int:
     """Run DVC in a workspace; its exit status.
 
-    DVC and its stages get Ctrl-C from the terminal themselves, and end before this does.
+    DVC and its stages are a session of their own, which ends with Ctrl-C or a request to end: DVC itself takes either
+    for the failure of one stage, and goes on to the next.
+
+    Args:
+        workspace: where DVC runs.
+        arguments: of DVC.
+        options: of `subprocess.Popen`; `env` is this process's by default.
 
     Raises:
         StoppedError: it was stopped.
@@ -137,26 +144,21 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str]) -> int:
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "dvc", *arguments],
         cwd=workspace.root,
-        env=environment(workspace),
         preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no other thread runs here
+        start_new_session=True,
+        **{"env": environment(workspace), **options},
     )
-    stopped = []
-
-    def stop(number: int, _frame: object) -> None:
-        stopped.append(number)
-        if number == signal.SIGTERM:
-            process.send_signal(signal.SIGINT)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        status = process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if stopped:
+        return process.wait()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C changes nothing
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
         print("unroll: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
-        raise StoppedError
-    return status
+        raise StoppedError from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def die_with_parent() -> None:

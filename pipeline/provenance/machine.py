@@ -25,7 +25,7 @@ PACKED = ("unroll", "documents")
 DOCUMENTS = (
     *("params.yaml", "templates.yaml", "claims.yaml", "dvc.yaml", "dvc.lock", "docs/results.md"),
     *("results", "data/sample"),
-    *("bench/tolerances.json", ".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore"),
+    *(".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore"),
     *(NUMERICS, "LICENSE", ".github/actions/report/action.yml"),
 )
 """What a wheel brings besides code (setup.py): the four documents' graph and results, and data for the demo."""
