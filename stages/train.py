@@ -14,13 +14,13 @@ from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import compared
 from pipeline.errors import UnrollError
-from pipeline.files import read_json
+from pipeline.files import read_checked
 from pipeline.metrics import MEASURES, score
 from pipeline.provenance import fingerprint, machine
 from pipeline.training import run_folder, run_store
 from pipeline.training.run_folder import Run
 from pipeline.training.task import Result, Task
-from pipeline.validation import one_of
+from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
 from stages import pool, progress
 from stages.estimates import Estimates
@@ -208,7 +208,7 @@ def _show(workspace: Workspace, tasks: Sequence[Task]) -> None:
     rows = [("run", data.metric, "committed")]
     for task in tasks:
         run = run_folder.load(workspace.run(name, task.name))
-        scores = [score_of(data, run), committed_score(workspace, name, task.name)]
+        scores = [score_of(data, run), committed_score(workspace, name, task.name, data.metric)]
         rows.append(
             (task.whole_name, *(f"{value:.4g}" if value is not None else "" for value in scores))
         )
@@ -230,9 +230,9 @@ def score_of(data: Dataset, run: Run) -> float | None:
     return fmean(score(data.metric, of_seed, targets) for of_seed in predictions)
 
 
-def committed_score(workspace: Workspace, name: str, experiment: str) -> float | None:
-    """The score of an experiment in results/metrics; None where there is none."""
-    path = workspace.headline(name, experiment)
+def committed_score(workspace: Workspace, name: str, experiment: str, metric: str) -> float | None:
+    """The score of an experiment in results/metrics, which git keeps; None where there is none."""
+    path = workspace.metrics(name)
     if not path.exists():
         return None
-    return float(read_json(path)["score"])
+    return read_checked(path, Metrics).root.get(experiment, {}).get(metric)
