@@ -1,6 +1,7 @@
 """Removes from the store of runs what params.yaml does not use now."""
 
 import re
+from pathlib import Path
 
 from pipeline import locks
 from pipeline.config import params
@@ -24,8 +25,8 @@ def prune(workspace: Workspace, keep: str) -> str:
     """
     most = _bytes(keep)
     config = params.load(workspace.params)
-    used = set()
-    checkpoints = set()
+    used: set[Path] = set()
+    checkpoints: set[Path] = set()
     with locks.alone(
         workspace.scratch / "prune.lock", "another `unroll prune` is at work; wait for it"
     ):
