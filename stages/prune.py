@@ -44,7 +44,7 @@ def prune(workspace: Workspace, keep: str) -> str:
             if path not in checkpoints:
                 freed += path.stat().st_size
                 remove(path)
-    return f"Removed {count} runs from the store; that freed {freed / 10**6:.1f} MB."
+    return f"Runs removed from the store: {count}. Space freed: {freed / 10**6:.1f} MB."
 
 
 def _bytes(size: str) -> int:

@@ -136,7 +136,7 @@ def _train(workspace: Workspace, due: Sequence[Task], jobs: int, run: RunTasks) 
                 estimates.keep()
     if unrecorded:
         progress.line(
-            f"{unrecorded} runs are not recorded in MLflow; `unroll track` records them", last=True
+            f"MLflow lacks {unrecorded} of these runs; `unroll track` records them", last=True
         )
     if failed:
         why = "; ".join(f"{result.task.whole_name}: {result.error}" for result in failed)
