@@ -67,22 +67,3 @@ def test_a_build_that_is_killed_again_and_again_has_the_same_bytes(whole, tmp_pa
     assert not [path for path in other.root.rglob(".*.tmp") if ".dvc" not in path.parts], "nothing is half-written"
     with contextlib.closing(sqlite3.connect(other.root / "mlflow.db")) as runs:
         assert {status for (status,) in runs.execute("SELECT status FROM runs")} <= {"FINISHED", "KILLED"}
-
-
-def test_a_cluster_that_loses_a_worker_builds_the_same_bytes(whole, tmp_path):
-    pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
-    from tests.support.cluster import ClusterProcesses, set_remote
-
-    other = Miniature(make.miniature(tmp_path / "head").root)
-    set_remote(other.root, tmp_path / "store")
-    cluster = ClusterProcesses(tmp_path, other.root)
-    try:
-        cluster.work("a")
-        cluster.work("b")
-        cluster.build()
-        cluster.wait_for("head", "train@")
-        cluster.kill("a")
-        cluster.build_ends()
-    finally:
-        cluster.close()
-    require_same_bytes(whole, other)
