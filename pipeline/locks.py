@@ -56,6 +56,7 @@ def sweep(workspace: Workspace) -> None:
     """Remove the half-written files of processes that are no more, wherever `pipeline.files` writes them."""
     scratch = workspace.scratch
     folders = [workspace.root, workspace.report.parent, scratch, *scratch.glob("*/")]
+    folders += scratch.glob("checkpoints/*/")
     folders += (workspace.root / "records").glob("*/")
     for folder in folders:
         for path in folder.glob(".*.tmp"):

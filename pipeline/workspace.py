@@ -58,9 +58,9 @@ class Workspace:
         """Where, when and with what a run was made. No output may hold such things, so it lies beside the runs."""
         return self.root / "records" / dataset / f"{experiment}.json"
 
-    def checkpoint(self, experiment: str) -> Path:
+    def checkpoint(self, dataset: str, experiment: str) -> Path:
         """How far a training has come."""
-        return self.scratch / "checkpoints" / f"{experiment}.npz"
+        return self.scratch / "checkpoints" / dataset / f"{experiment}.npz"
 
     def metrics(self, dataset: str) -> Path:
         """The folder of a data set's main scores, for `dvc metrics`, which gives each file in it a line."""

@@ -1,46 +1,37 @@
-"""The stage `train` for a series of one's own: a model's forecasts from rolling origins."""
+"""The training of a model of a series of one's own: its forecasts from rolling origins."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline import locks
-from pipeline.config import params
+from pipeline.config.params import Forecast
 from pipeline.data import dataset
-from pipeline.files import atomic_folder
 from pipeline.forecast.backtest import TABLE, cross_validate
-from pipeline.provenance import fingerprint, record
-from pipeline.tracking import live
 from pipeline.training import run_folder
-from pipeline.workspace import Workspace
+from pipeline.training.task import Task
 from stages import progress
 
 
-def backtest(workspace: Workspace, name: str) -> Path:
-    """Write runs/DATASET/NAME: all forecasts, in forecasts.parquet, and the run folder of the last fit.
+def backtest(
+    prepared: Path, task: Task, settings: Forecast, folder: Path, of_run: Mapping[str, str]
+) -> None:
+    """Write into an empty folder all forecasts, as forecasts.parquet, and the run folder of the last fit.
 
     Args:
-        workspace: where params.yaml and the prepared data set are.
-        name: an experiment whose data set is a key of `forecasts` in params.yaml.
+        prepared: the folder of the data set.
+        task: the experiment.
+        settings: of the series.
+        folder: becomes the run folder.
+        of_run: the fingerprint of the run.
 
     Raises:
         UsageError: a name or an option is wrong.
-        UnrollError: the data set is not prepared, there are too few windows, or the loss is not finite.
+        UnrollError: there are too few windows, or the loss is not finite.
     """
-    config = params.load(workspace.params)
-    experiment = config.experiment(name)
-    settings, preparation = config.forecast(experiment.dataset), config.dataset(experiment.dataset).preparation
-    folder, prepared = workspace.run(experiment.dataset, name), workspace.prepared(experiment.dataset)
-    with locks.stage(workspace, "train", name):
-        data = dataset.load(prepared, calendar=experiment.calendar)
-        ingredients = fingerprint.ingredients(prepared, experiment, preparation, settings)
+    data = dataset.load(prepared, calendar=task.experiment.calendar)
 
-        def show_fit(number: int, count: int) -> None:
-            progress.line(f"{name}: fit {number} of {count}", last=number == count)
+    def show_fit(number: int, count: int) -> None:
+        progress.line(f"{task.name}: fit {number} of {count}", last=number == count)
 
-        with live.Recording(workspace, name, experiment) as recording:
-            forecasts, trained, job = cross_validate(name, experiment, data, settings, show_fit)
-            with atomic_folder(folder, workspace.scratch) as unfinished:
-                run_folder.save(trained, job, unfinished, ingredients.fingerprint)
-                forecasts.to_parquet(unfinished / TABLE, index=False)
-            record.write(workspace, folder, ingredients)
-            recording.finish()
-    return folder
+    forecasts, trained, job = cross_validate(task.name, task.experiment, data, settings, show_fit)
+    run_folder.save(trained, job, folder, of_run)
+    forecasts.to_parquet(folder / TABLE, index=False)

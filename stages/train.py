@@ -1,66 +1,238 @@
-"""The stage `train`: every replicate of an experiment, into runs/DATASET/EXPERIMENT."""
+"""The stage `train`: every experiment of a data set, into runs/DATASET, from the store where it can."""
 
-from pathlib import Path
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from statistics import fmean
 
 from pipeline import locks
 from pipeline.config import params
+from pipeline.config.params import Experiment, Params
+from pipeline.config.registry import METHODS, MODELS, full_name
 from pipeline.data import dataset
-from pipeline.files import atomic_folder
-from pipeline.provenance import fingerprint, record
-from pipeline.tracking import live
-from pipeline.training import run_folder
-from pipeline.training.job import Checkpoint
-from pipeline.training.recipe import recipe
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import compared
+from pipeline.errors import UnrollError
+from pipeline.files import read_json
+from pipeline.metrics import MEASURES, score
+from pipeline.provenance import fingerprint, machine
+from pipeline.training import run_folder, run_store
+from pipeline.training.run_folder import Run
+from pipeline.training.task import Result, Task
+from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from stages.backtest import backtest
-from stages.progress import Epochs
+from stages import pool, progress
+from stages.estimates import Estimates
+
+RunTasks = Callable[
+    [Workspace, Sequence[Task], int, Callable[[dict[Task, float]], None]], Iterator[Result]
+]
+"""Performs tasks: `pool.run` on this machine, or what takes its place for a cluster."""
+
+NETWORK = 10.0
+"""Seconds that a network is taken to need that was never trained; others need 1."""
+
+NOT_RECORDED = b"not recorded in MLflow"
+"""What a training warns of in its log (`pipeline.tracking.live`)."""
 
 
-def train(workspace: Workspace, name: str) -> Path:
-    """Train an experiment as params.yaml says, from its checkpoint on if it was interrupted; returns the run folder.
+def train(
+    workspace: Workspace, name: str, only: str = "", jobs: int = 1, run: RunTasks = pool.run
+) -> None:
+    """Let runs/NAME hold a run of each experiment that params.yaml has for a data set, and no other.
 
-    A model for a series of one's own is cross-validated from rolling origins instead (`backtest`).
+    Runs that the store has are taken from there. The others are trained, several at a time; each is in
+    the store as soon as it is finished. One that fails does not stop the others.
 
     Args:
         workspace: where params.yaml and the prepared data set are.
-        name: a key of `experiments` in params.yaml.
+        name: a key of `datasets` in params.yaml.
+        only: an experiment of it, which alone is trained; its run folder alone is replaced.
+        jobs: how many experiments are trained at once, at most.
+        run: performs the tasks.
 
     Raises:
         UsageError: a name or an option is wrong.
-        UnrollError: the data set is not prepared, or the loss is not finite.
+        UnrollError: the data set is not prepared, or a training has failed; then runs/NAME is not complete.
+        KeyboardInterrupt: it was stopped, by Ctrl-C or by a request to end.
     """
     config = params.load(workspace.params)
-    experiment = config.experiment(name)
-    if experiment.dataset in config.forecasts:
-        return backtest(workspace, name)
-    trainer = recipe(name, experiment)
-    folder, prepared = workspace.run(experiment.dataset, name), workspace.prepared(experiment.dataset)
-    with locks.stage(workspace, "train", name):
-        data = dataset.load(prepared, calendar=experiment.calendar, share=experiment.share)
-        ingredients = fingerprint.ingredients(prepared, experiment, config.dataset(experiment.dataset).preparation)
-        checkpoint = Checkpoint(workspace.checkpoint(name), fingerprint.brief(ingredients.fingerprint))
-        recording = live.Recording(workspace, name, experiment)
-        job = trainer.job(data, Epochs(name, trainer.method.keywords, trainer.seeds), recording, checkpoint=checkpoint)
-        with recording:
-            with atomic_folder(folder, workspace.scratch) as unfinished:
-                run_folder.save(trainer.train(job), job, unfinished, ingredients.fingerprint)
-            record.write(workspace, folder, ingredients)
-            recording.finish()
-        checkpoint.remove()
-    return folder
+    tasks = tasks_of(workspace, config, name, only)
+    ending = pool.handling(signal.default_int_handler, signal.SIGTERM)
+    with locks.stage(workspace, "train", name), ending:
+        due = [task for task in tasks if not _finished(workspace, task)]
+        progress.line(f"{len(tasks) - len(due)} of {len(tasks)} runs are in the store", last=True)
+        _train(workspace, due, jobs, run)
+        if only:
+            run_store.place(workspace, name, only, tasks[0].key)
+        else:
+            run_store.place_all(workspace, name, {task.name: task.key for task in tasks})
+    _show(workspace, tasks)
 
 
-def trial(workspace: Workspace, name: str, epochs: int | None, seeds: list[int] | None) -> Path:
-    """Train an experiment as `train`, but with other epochs or seeds, into .unroll/trials; returns the run folder.
+def tasks_of(workspace: Workspace, config: Params, name: str, only: str = "") -> list[Task]:
+    """What is to be trained of a data set, or one experiment of it.
 
-    Neither DVC nor MLflow records it.
+    Raises:
+        UsageError: there is no such data set or experiment, or no such model, method or loss.
+        UnrollError: the data set is not prepared.
     """
-    experiment = params.load(workspace.params).experiment(name).trial(epochs, seeds)
-    trainer = recipe(name, experiment)
-    with locks.stage(workspace, "trial", name):
-        prepared = workspace.prepared(experiment.dataset)
-        data = dataset.load(prepared, calendar=experiment.calendar, share=experiment.share)
-        job = trainer.job(data, Epochs(name, trainer.method.keywords, trainer.seeds))
-        with atomic_folder(workspace.trial(name), workspace.scratch) as unfinished:
-            run_folder.save(trainer.train(job), job, unfinished, {})
-    return workspace.trial(name)
+    preparation = config.dataset(name).preparation
+    settings = config.forecasts.get(name)
+    experiments = config.experiments_of(name)
+    if only:
+        one_of(only, experiments, f"the experiment of {name}")
+        experiments = {only: experiments[only]}
+    files = fingerprint.files_of(workspace.prepared(name))
+    code = fingerprint.Code(machine.CODE)
+    tasks = []
+    for key, experiment in experiments.items():
+        _check_names(key, experiment)
+        made_of = fingerprint.training(experiment, preparation, code, settings)
+        ingredients = fingerprint.Ingredients(files=files, **made_of)
+        key_of_run = run_store.key(name, key, ingredients.fingerprint)
+        tasks.append(Task(name, key, experiment, preparation, settings, key_of_run))
+    return tasks
+
+
+def _check_names(key: str, experiment: Experiment) -> None:
+    full_name(MODELS, experiment.model.family, f"experiments.{key}.model.family")
+    full_name(METHODS, experiment.training.method, f"experiments.{key}.training.method")
+    loss = experiment.training.options.get("loss")
+    if loss:
+        one_of(loss, MEASURES, f"params.yaml: experiments.{key}.training.loss")
+
+
+def _finished(workspace: Workspace, task: Task) -> bool:
+    """Whether the store has the run of a task, whole."""
+    try:
+        finished = run_store.holds(workspace, task.dataset, task.name, task.key)
+    except UnrollError as error:
+        progress.line(f"{error}; it is trained again", last=True)
+        return False
+    if finished:  # it may have been killed right before it removed its checkpoint
+        workspace.checkpoint(task.dataset, task.name).unlink(missing_ok=True)
+    return finished
+
+
+def _train(workspace: Workspace, due: Sequence[Task], jobs: int, run: RunTasks) -> None:
+    """Train what is due, the longest first. Raises UnrollError if some of it failed, when the rest is done."""
+    estimates = Estimates(workspace.scratch / "seconds.json")
+    for task in due:
+        estimates.expect(_estimated(task), NETWORK if task.network else 1.0)
+    due = sorted(due, key=lambda task: -estimates.seconds(_estimated(task)))
+    display = Display(due, jobs, estimates)
+    failed = []
+    unrecorded = 0
+    with contextlib.closing(run(workspace, due, jobs, display.tick)) as results:
+        for result in results:
+            display.ended(result)
+            if result.error:
+                failed.append(result)
+            else:
+                unrecorded += _unrecorded(workspace, result.task)
+                estimates.keep()
+    if unrecorded:
+        progress.line(
+            f"{unrecorded} runs are not recorded in MLflow; `unroll track` records them", last=True
+        )
+    if failed:
+        why = "; ".join(f"{result.task.whole_name}: {result.error}" for result in failed)
+        raise UnrollError(
+            f"{len(failed)} of {len(due)} trainings failed ({why}); the others are in the store"
+        )
+
+
+def _estimated(task: Task) -> str:
+    """The name of a task among all that has an estimate."""
+    return f"train@{task.whole_name}"
+
+
+def _unrecorded(workspace: Workspace, task: Task) -> bool:
+    log = workspace.log(task.whole_name)
+    return log.exists() and NOT_RECORDED in log.read_bytes()
+
+
+class Display:
+    """Shows how far the tasks are: a line for each that has ended and, on a terminal, what is running.
+
+    Args:
+        tasks: in the order in which they start.
+        jobs: how many run at once.
+        estimates: learns from those that end well.
+    """
+
+    def __init__(self, tasks: Sequence[Task], jobs: int, estimates: Estimates) -> None:
+        self._waiting = list(tasks)
+        self._count = len(tasks)
+        self._ended = 0
+        self._jobs = jobs
+        self._estimates = estimates
+        self._running: dict[Task, float] = {}
+
+    def tick(self, running: dict[Task, float]) -> None:
+        """Show what is running: task -> seconds since it started."""
+        self._running = running
+        self._waiting = [task for task in self._waiting if task not in running]
+        if running and sys.stderr.isatty():
+            names = [f"{task.name} {progress.duration(since)}" for task, since in running.items()]
+            progress.line(f"{self._ended}/{self._count}{self._time_left()}", names, last=False)
+
+    def ended(self, result: Result) -> None:
+        """Print a line for a task that has ended."""
+        self._ended += 1
+        self._running.pop(result.task, None)
+        what = f"FAILED: {result.error}"
+        if not result.error:
+            self._estimates.learn(_estimated(result.task), result.seconds)
+            what = progress.duration(result.seconds)
+        text = f"{self._ended}/{self._count}  {result.task.whole_name}  {what}{self._time_left()}"
+        progress.line(text, last=True)
+
+    def _time_left(self) -> str:
+        if self._ended == self._count:
+            return ""
+        waiting = [_estimated(task) for task in self._waiting]
+        running = {_estimated(task): since for task, since in self._running.items()}
+        seconds = self._estimates.left(waiting, running, self._jobs)
+        return f"  (about {progress.duration(seconds)} left)"
+
+
+def _show(workspace: Workspace, tasks: Sequence[Task]) -> None:
+    """Print the score of each run beside the one that was committed, and what to type next."""
+    if not tasks:
+        return
+    name = tasks[0].dataset
+    data = dataset.load(workspace.prepared(name))
+    rows = [("run", data.metric, "committed")]
+    for task in tasks:
+        run = run_folder.load(workspace.run(name, task.name))
+        scores = [score_of(data, run), committed_score(workspace, name, task.name)]
+        rows.append(
+            (task.whole_name, *(f"{value:.4g}" if value is not None else "" for value in scores))
+        )
+    width = max(len(row[0]) for row in rows)
+    for run_name, new, old in rows:
+        print(f"{run_name:<{width}}  {new:>9}  {old:>9}".rstrip())
+    print(f"Next: `dvc repro evaluate@{name}`, then `unroll compare {name}`.")
+
+
+def score_of(data: Dataset, run: Run) -> float | None:
+    """The mean over seeds of the data set's metric on test, of the weights that validation has chosen.
+
+    None where predictions are of another kind, as those from rolling origins.
+    """
+    predictions = run.predictions.get(f"{run.points[-1]}_test")
+    if predictions is None:
+        return None
+    targets = compared(data.splits["test"])
+    return fmean(score(data.metric, of_seed, targets) for of_seed in predictions)
+
+
+def committed_score(workspace: Workspace, name: str, experiment: str) -> float | None:
+    """The score of an experiment in results/metrics; None where there is none."""
+    path = workspace.headline(name, experiment)
+    if not path.exists():
+        return None
+    return float(read_json(path)["score"])

@@ -20,9 +20,9 @@ from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, reposi
 EXEMPT = (
     *("pipeline.config", "pipeline.data.download", "pipeline.errors", "pipeline.failures", "pipeline.locks"),
     *("pipeline.metrics.table", "pipeline.provenance", "pipeline.tracking"),
-    *("pipeline.validation", "pipeline.workspace"),
+    *("pipeline.training.run_store", "pipeline.training.task", "pipeline.validation", "pipeline.workspace"),
 )
-"""Modules (and what is in them) that fetch, list, read, check or record, and so shape no result."""
+"""Modules (and what is in them) that fetch, list, read, check, record or keep, and so shape no result."""
 
 TEMPLATES = {".css", ".csv", ".j2", ".js"}
 """Ends of the files that a module reads from its own folder."""
@@ -63,8 +63,9 @@ def training(
     `settings` are those of a series of one's own, whose models forecast from rolling origins.
     """
     method, options = experiment.training.method, experiment.training.options
-    stage = "stages.backtest" if settings else "stages.train"
-    modules = [stage, f"{MODELS}.{experiment.model.family}", f"{METHODS}.{method}"]
+    modules = ["stages.perform", f"{MODELS}.{experiment.model.family}", f"{METHODS}.{method}"]
+    if settings:
+        modules.append("stages.backtest")
     if experiment.features is not None:
         modules.append(f"{MODELS}.baselines")
     if "loss" in options:

@@ -20,7 +20,7 @@ from pipeline.workspace import Workspace
 
 workspace = Workspace(Path(sys.argv[1]))
 files = [workspace.report, workspace.root / "dvc.lock", workspace.record("waves", "gru")]
-files += [workspace.checkpoint("gru"), workspace.scratch / "failures" / "train@gru.txt"]
+files += [workspace.checkpoint("waves", "gru"), workspace.scratch / "failures" / "train@gru.txt"]
 writers = [atomic_file(file) for file in files]
 for writer in writers:
     writer.__enter__().write_text("half")

@@ -1,15 +1,18 @@
 """The stages as commands, which dvc.yaml runs."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.app import DataSet, Experiment, app, named
+from unroll.app import DataSet, app, named
+
+CORES = os.cpu_count() or 1
 
 
 @contextlib.contextmanager
@@ -65,7 +68,11 @@ def prepare(context: typer.Context, name: DataSet) -> None:
 @app.command(rich_help_panel="Stages")
 def train(
     context: typer.Context,
-    name: Experiment,
+    name: DataSet,
+    experiment: Annotated[str, typer.Argument(help="One of its experiments; none: all.")] = "",
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, envvar="UNROLL_JOBS", help="Trainings side by side.")
+    ] = CORES,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Another number of epochs: a dry run, not recorded.")
     ] = None,
@@ -73,18 +80,38 @@ def train(
         list[int] | None, typer.Option(min=0, max=2**32 - 1, help="Another seed (repeatable): a dry run, too.")
     ] = None,
 ) -> None:
-    """Train every replicate of an experiment.
+    """Train the experiments of a data set that were not trained before, several at a time.
 
-    `unroll train waves_rnn6` · `unroll train jena_hourly_gru --epochs 2 --seed 7`
+    `unroll train waves` · `unroll train waves waves_rnn6` · `unroll train jena_hourly jena_hourly_gru --epochs 2`
     """
-    from stages.train import train, trial
+    from stages.train import train
+    from stages.trial import trial
 
     workspace: Workspace = context.obj
+    dry = epochs is not None or bool(seed)
+    if dry and not experiment:
+        raise UsageError("--epochs and --seed are for one experiment; name it behind the data set")
     with _naming_target(workspace, f"train@{name}"):
-        dry = epochs is not None or seed
-        folder = trial(workspace, name, epochs, seed) if dry else train(workspace, name)
-    progress.finish()  # where patience ended the last replicate, its line still stands open
-    print(folder)
+        if dry:
+            folder = trial(workspace, name, experiment, epochs, seed)
+            progress.finish()  # where patience ended the last replicate, its line still stands open
+            print(folder)
+        else:
+            train(workspace, name, experiment, jobs)
+
+
+@app.command(rich_help_panel="Results")
+def prune(
+    context: typer.Context,
+    keep: Annotated[str, typer.Option(help="Leave so much of the store, such as 500M or 20G.")] = "0",
+) -> None:
+    """Remove finished trainings that params.yaml does not use now, those used longest ago first.
+
+    `unroll prune` · `unroll prune --keep 20G`
+    """
+    from stages.prune import prune
+
+    print(prune(context.obj, keep))
 
 
 @app.command(rich_help_panel="Stages")

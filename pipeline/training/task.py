@@ -1,0 +1,51 @@
+"""What goes to the process or the machine that trains one experiment, and what comes back."""
+
+from dataclasses import dataclass
+
+from pipeline.config.params import Experiment, Forecast, Preparation
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One experiment to be trained. It can be pickled; no two are equal, so it may be a key of a dictionary.
+
+    Attributes:
+        dataset: the name of the data set.
+        name: of the experiment.
+        experiment: as in params.yaml.
+        preparation: of the data set.
+        settings: of a series of one's own, which is cross-validated; else None.
+        key: of the run in the store (`run_store.key`).
+    """
+
+    dataset: str
+    name: str
+    experiment: Experiment
+    preparation: Preparation
+    settings: Forecast | None
+    key: str
+
+    @property
+    def whole_name(self) -> str:
+        """The name of the experiment among those of all data sets, such as `waves/gru`."""
+        return f"{self.dataset}/{self.name}"
+
+    @property
+    def network(self) -> bool:
+        """Whether it may need TensorFlow."""
+        return self.experiment.model.family != "baselines"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a task ended.
+
+    Attributes:
+        task: the task.
+        seconds: since it began.
+        error: why it failed, in one line; "" where it went well.
+    """
+
+    task: Task
+    seconds: float
+    error: str

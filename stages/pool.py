@@ -1,0 +1,248 @@
+"""Trains tasks in child processes, several at a time, each in a fresh one with one thread.
+
+On Linux they are forked from Python's fork server, which has imported what tasks need
+(`stages.preload`); elsewhere each starts anew, since a process that has imported TensorFlow does
+not survive a fork there. Nothing is computed before the fork, so results have the same bytes
+(docs/decisions/side-by-side.md).
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import connection, forkserver
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import psutil
+
+from pipeline import failures, numerics
+from pipeline.errors import one_line
+from pipeline.provenance import machine
+from pipeline.training.task import Result, Task
+from pipeline.workspace import Workspace
+
+LINUX = sys.platform == "linux"
+
+ONE_THREAD = {name: "1" for name in machine.VARIABLES if name.endswith("_THREADS")}
+"""Variables that keep every library to one thread."""
+
+TICK = 1.0
+"""Seconds between two looks at the running tasks where none ends."""
+
+GRACE = 10.0
+"""Seconds that an interrupted task gets to end by itself."""
+
+MEMORY = 600 * 2**20
+"""Bytes that a task takes whatever its data, with TensorFlow."""
+
+COPIES = 6
+"""How often a task may hold its prepared data: as read, as tensors, as features, and what is computed of them."""
+
+
+class _Child:
+    """A task at work in a process of its own; what it prints goes to a log file."""
+
+    def __init__(self, workspace: Workspace, task: Task) -> None:
+        self.task = task
+        self.started = time.monotonic()
+        self.log = workspace.log(task.whole_name)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        context: Any = multiprocessing.get_context("forkserver" if LINUX else "spawn")
+        self._error, sender = context.Pipe(duplex=False)
+        self.process = context.Process(
+            target=_perform, args=(workspace, task, self.log, sender), daemon=True
+        )
+        with _environment():
+            self.process.start()
+        sender.close()
+
+    def result(self) -> Result:
+        """How it ended."""
+        seconds = time.monotonic() - self.started
+        code = self.process.exitcode
+        error = ""
+        with contextlib.suppress(EOFError):  # it has told nothing
+            error = self._error.recv()
+        if not error and code == -signal.SIGKILL:
+            error = "the system killed it, as it does where memory runs out; close other programs or take fewer --jobs"
+        elif not error and code != 0:
+            error = f"it ended without a word (exit code {code}); its output is in {self.log}"
+        self._error.close()
+        self.process.close()
+        return Result(self.task, seconds, error)
+
+
+def run(
+    workspace: Workspace,
+    tasks: Sequence[Task],
+    jobs: int,
+    on_tick: Callable[[dict[Task, float]], None],
+) -> Iterator[Result]:
+    """Perform tasks in child processes, in the given order, and yield each result as a task ends.
+
+    Where the iteration ends early, by Ctrl-C for example, the children are stopped; they die with this process, too.
+
+    Args:
+        workspace: where the prepared data set is, and where runs go.
+        tasks: all of one data set.
+        jobs: how many at once, at most; fewer where memory is short (`fitting`).
+        on_tick: called now and then with the seconds since each running task started.
+    """
+    waiting = list(tasks)
+    running: list[_Child] = []
+    at_once = fitting(workspace, tasks[0].dataset, jobs) if tasks else 0
+    try:
+        _start_server(networks=any(task.network for task in tasks))
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                running.append(_Child(workspace, waiting.pop(0)))
+            now = time.monotonic()
+            on_tick({child.task: now - child.started for child in running})
+            connection.wait([child.process.sentinel for child in running], TICK)
+            for child in [child for child in running if child.process.exitcode is not None]:
+                running.remove(child)
+                yield child.result()
+    finally:
+        with handling(
+            signal.SIG_IGN, signal.SIGINT, signal.SIGTERM
+        ):  # a second Ctrl-C changes nothing
+            _stop(running)
+            _stop_server()
+
+
+def fitting(workspace: Workspace, dataset: str, jobs: int) -> int:
+    """How many tasks of a data set may run at once: `jobs`, or fewer by the memory that is free; at least 1.
+
+    A task is taken to need `MEMORY` and `COPIES` times the prepared files. In a container what it may still use counts.
+    """
+    files = workspace.prepared(dataset).glob("*")
+    needed = MEMORY + COPIES * sum(file.stat().st_size for file in files)
+    return max(1, min(jobs, available() // needed))
+
+
+def available() -> int:
+    """The bytes of memory that this process and its children may still take."""
+    free = int(psutil.virtual_memory().available)
+    group = Path("/sys/fs/cgroup")
+    with contextlib.suppress(OSError, ValueError):  # no control group, or no limit ("max")
+        limit = int((group / "memory.max").read_text(encoding="ascii"))
+        free = min(free, limit - int((group / "memory.current").read_text(encoding="ascii")))
+    return max(free, 0)
+
+
+@contextlib.contextmanager
+def handling(handler: Any, *numbers: int) -> Iterator[None]:
+    """Handle these signals so; without effect outside of the main thread, the only one that may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def _start_server(*, networks: bool) -> None:
+    """Start the fork server, which imports while this process goes on, TensorFlow too if there will be `networks`."""
+    if LINUX:
+        modules = ["stages.preload", "tensorflow", "keras"] if networks else ["stages.preload"]
+        multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
+        # Ctrl-C on a terminal reaches it, too, and would break its imports off.
+        with _environment(), handling(signal.SIG_IGN, signal.SIGINT):
+            forkserver.ensure_running()
+
+
+def _stop_server() -> None:
+    """End the fork server, which while it imports does not notice that nobody needs it any more."""
+    server: Any = forkserver._forkserver  # noqa: SLF001 - no public name leads to it
+    if LINUX and server._forkserver_pid:  # noqa: SLF001
+        os.kill(server._forkserver_pid, signal.SIGKILL)  # noqa: SLF001
+        server._stop()  # noqa: SLF001
+
+
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    """Let processes that start have one thread, and import nothing from the current folder nor of the main program.
+
+    Python would look in that folder first, where a file of the user's may be called as a module of the standard library
+    is; and a program of the user's would be run again.
+    """
+    variables = dict(os.environ)
+    main = sys.modules["__main__"]
+    os.environ.update(
+        {**ONE_THREAD, **numerics.from_start(), **numerics.python_path(), "PYTHONSAFEPATH": "1"}
+    )
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        os.environ.clear()
+        os.environ.update(variables)
+
+
+def _stop(children: Sequence[_Child]) -> None:
+    """Interrupt tasks, so that what they record says so; kill those that are still there after `GRACE` seconds."""
+    for child in children:
+        os.kill(child.process.pid, signal.SIGINT)
+    limit = time.monotonic() + GRACE
+    for child in children:
+        child.process.join(max(limit - time.monotonic(), 0))
+        child.process.kill()
+        child.process.join()
+
+
+def _perform(workspace: Workspace, task: Task, log: Path, errors: Connection) -> None:
+    """What a child does: be a process of its own, perform the task, and send one line where that fails."""
+    _leave_parent(log)
+    from stages.perform import perform
+
+    try:
+        perform(workspace, task)
+    except KeyboardInterrupt:
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other tasks go on
+        text = failures.explain(error)
+        if text is None:
+            traceback.print_exc()
+            text = (
+                f"a mistake in the code, {type(error).__name__}: {error}; the traceback is in {log}"
+            )
+        errors.send(one_line(text))
+        sys.exit(1)
+
+
+def _leave_parent(log: Path) -> None:
+    """Out of the terminal's reach, with a log file for all that is printed; but killed where the parent is."""
+    if LINUX:
+        from stages.preload import end_with_parent
+
+        end_with_parent()
+        # The server ends once nobody holds its pipe, which only the parent may, so that all end with it.
+        server: Any = forkserver._forkserver  # noqa: SLF001
+        os.close(server._forkserver_alive_fd)  # noqa: SLF001
+    parent = multiprocessing.parent_process()
+    if parent is None or not parent.is_alive():  # it died while this process started
+        os._exit(1)
+    os.setsid()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # where the parent was started, it may be ignored
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.stdin = os.fdopen(0)
+    sys.stdout = os.fdopen(1, "w")
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace")
