@@ -47,7 +47,7 @@ COPIES = 6
 """How often a task may hold its prepared data: as read, as tensors, as features, and what is computed of them."""
 
 
-class _Child:
+class Child:
     """A task at work in a process of its own; what it prints goes to a log file."""
 
     def __init__(self, workspace: Workspace, task: Task) -> None:
@@ -97,13 +97,13 @@ def run(
         on_tick: called now and then with the seconds since each running task started.
     """
     waiting = list(tasks)
-    running: list[_Child] = []
+    running: list[Child] = []
     at_once = fitting(workspace, tasks[0].dataset, jobs) if tasks else 0
     try:
-        _start_server(networks=any(task.network for task in tasks))
+        start_server(networks=any(task.network for task in tasks))
         while waiting or running:
             while waiting and len(running) < at_once:
-                running.append(_Child(workspace, waiting.pop(0)))
+                running.append(Child(workspace, waiting.pop(0)))
             now = time.monotonic()
             on_tick({child.task: now - child.started for child in running})
             connection.wait([child.process.sentinel for child in running], TICK)
@@ -114,7 +114,7 @@ def run(
         with handling(
             signal.SIG_IGN, signal.SIGINT, signal.SIGTERM
         ):  # a second Ctrl-C changes nothing
-            _stop(running)
+            stop(running)
             _stop_server()
 
 
@@ -152,7 +152,7 @@ def handling(handler: Any, *numbers: int) -> Iterator[None]:
             signal.signal(number, old)
 
 
-def _start_server(*, networks: bool) -> None:
+def start_server(*, networks: bool) -> None:
     """Start the fork server, which imports while this process goes on, TensorFlow too if there will be `networks`."""
     if LINUX:
         modules = ["stages.preload", "tensorflow", "keras"] if networks else ["stages.preload"]
@@ -191,7 +191,7 @@ def _environment() -> Iterator[None]:
         os.environ.update(variables)
 
 
-def _stop(children: Sequence[_Child]) -> None:
+def stop(children: Sequence[Child]) -> None:
     """Interrupt tasks, so that what they record says so; kill those that are still there after `GRACE` seconds."""
     for child in children:
         os.kill(child.process.pid, signal.SIGINT)

@@ -1,6 +1,5 @@
 """Scheduler, workers and head of a cluster, as processes of their own on this machine."""
 
-import os
 import signal
 import socket
 import subprocess

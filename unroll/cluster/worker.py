@@ -84,9 +84,9 @@ def unpack(data: bytes, folder: Path) -> Workspace:
     """A workspace with the head's data, which is made only once."""
     with _unpacking:
         if not folder.exists():
-            with atomic_folder(folder, folder.parent) as unfinished:
-                with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-                    tar.extractall(unfinished, filter="data")
+            tar = tarfile.open(fileobj=io.BytesIO(data))
+            with tar, atomic_folder(folder, folder.parent) as unfinished:
+                tar.extractall(unfinished, filter="data")
     return Workspace(folder)
 
 
@@ -103,6 +103,7 @@ def work(address: str, certificates: Path | None, home: Path, slots: int, name: 
     security = connection.security(address, certificates)
     check_records()
     os.environ[WORKER] = name
+    folder = str(home.resolve())
     slot = connection.slot(connection.environment())
 
     async def run() -> None:
@@ -112,7 +113,7 @@ def work(address: str, certificates: Path | None, home: Path, slots: int, name: 
                 name=name,
                 nthreads=slots,
                 resources={slot: slots},
-                local_directory=str(home.resolve()),
+                local_directory=folder,
                 memory_limit=0,
                 security=security,
                 host=get_local_address_for(address),
