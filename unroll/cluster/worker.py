@@ -60,7 +60,6 @@ def train(data: bytes, digest: str, task: Task) -> Trained:
     key = worker.get_current_task()
     workspace = unpack(data, Path(worker.local_directory) / digest)
     with _processes:
-        pool.start_server(networks=True)
         child = pool.Child(workspace, task)
     while not wait([child.process.sentinel], pool.TICK):
         state = worker.state.tasks.get(key)
@@ -84,8 +83,10 @@ def unpack(data: bytes, folder: Path) -> Workspace:
     """A workspace with the head's data, which is made only once."""
     with _unpacking:
         if not folder.exists():
-            tar = tarfile.open(fileobj=io.BytesIO(data))
-            with tar, atomic_folder(folder, folder.parent) as unfinished:
+            with (
+                tarfile.open(fileobj=io.BytesIO(data)) as tar,
+                atomic_folder(folder, folder.parent) as unfinished,
+            ):
                 tar.extractall(unfinished, filter="data")
     return Workspace(folder)
 
@@ -103,6 +104,7 @@ def work(address: str, certificates: Path | None, home: Path, slots: int, name: 
     security = connection.security(address, certificates)
     check_records()
     os.environ[WORKER] = name
+    pool.start_server(networks=True)  # not in a thread of Dask's, with which the system would end it
     folder = str(home.resolve())
     slot = connection.slot(connection.environment())
 
