@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13, git and make. `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint repro ui site recording picture bench cluster cluster-down lock clean help venv
+.PHONY: demo test lint repro ui site recording picture bench cluster lock clean help venv
 
 # DVC's stages call `unroll`: it must be found by name. Make 3.81 finds its own commands without this PATH.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -53,12 +53,9 @@ bench: ## measure speed, write docs/performance.md (BENCH="peers --quick": a par
 	@.venv-bench/bin/python -m pytest -q tests/bench/peers/test_agreement.py
 	@.venv-bench/bin/python -m bench $(BENCH)
 
-cluster: ## start a cluster on this machine (Dask, S3, PostgreSQL, MLflow) and build the demo on it
+cluster: ## build the demo on a cluster of this machine, and compare it with the demo that is built alone
 	@.ci/venv cluster
 	@.venv/bin/unroll cluster here
-
-cluster-down: ## end the processes that `make cluster` has started
-	@.venv/bin/unroll cluster down
 
 venv:
 	@.ci/venv
@@ -68,9 +65,8 @@ lock: venv ## make every lock again (UPGRADE=--upgrade: the newest of everything
 	@.ci/lock
 	@.ci/lock bench
 
-clean: ## remove the demo, the cluster if it has ended, scratch files and tools' caches; data, results, records, .venv stay
-	@if ls .cluster/run/*.pid >/dev/null 2>&1; then echo ".cluster stays until make cluster-down"; else rm -rf .cluster; fi
-	@rm -rf .demo .site .unroll dvc_plots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis unroll.egg-info
+clean: ## remove the demo, scratch files and tools' caches; data, results, records, .venv stay
+	@rm -rf .demo .cluster .site .unroll dvc_plots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis unroll.egg-info
 	@find pipeline stages unroll tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list

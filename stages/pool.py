@@ -47,7 +47,7 @@ COPIES = 6
 """How often a task may hold its prepared data: as read, as tensors, as features, and what is computed of them."""
 
 
-class _Child:
+class Child:
     """A task at work in a process of its own; what it prints goes to a log file."""
 
     def __init__(self, workspace: Workspace, task: Task) -> None:
@@ -99,14 +99,14 @@ def run(
         on_tick: called now and then with the seconds since each running task started.
     """
     waiting = list(tasks)
-    running: list[_Child] = []
+    running: list[Child] = []
     at_once = fitting(workspace, tasks[0].dataset, jobs) if tasks else 0
     try:
         # It takes seconds, in which nothing is trained: a few networks do it themselves, side by side.
-        _start_server(tensorflow=sum(task.network for task in tasks) > at_once)
+        start_server(tensorflow=sum(task.network for task in tasks) > at_once)
         while waiting or running:
             while waiting and len(running) < at_once:
-                running.append(_Child(workspace, waiting.pop(0)))
+                running.append(Child(workspace, waiting.pop(0)))
             now = time.monotonic()
             on_tick({child.task: now - child.started for child in running})
             connection.wait([child.process.sentinel for child in running], TICK)
@@ -117,7 +117,7 @@ def run(
         with handling(
             signal.SIG_IGN, signal.SIGINT, signal.SIGTERM
         ):  # a second Ctrl-C changes nothing
-            _stop(running)
+            stop(running)
             _stop_server()
 
 
@@ -155,7 +155,7 @@ def handling(handler: Any, *numbers: int) -> Iterator[None]:
             signal.signal(number, old)
 
 
-def _start_server(*, tensorflow: bool) -> None:
+def start_server(*, tensorflow: bool) -> None:
     """Start the fork server, which imports while this process goes on."""
     if LINUX:
         modules = ["stages.preload"]
@@ -196,7 +196,7 @@ def _environment() -> Iterator[None]:
         os.environ.update(variables)
 
 
-def _stop(children: Sequence[_Child]) -> None:
+def stop(children: Sequence[Child]) -> None:
     """Interrupt tasks, so that what they record says so; kill those that are still there after `GRACE` seconds."""
     for child in children:
         with contextlib.suppress(ProcessLookupError):  # it has just ended

@@ -167,17 +167,6 @@ def test_a_relative_mirror_is_meant_from_the_repository(tmp_path, given):
     assert make("-f", str(wrapper), "show", f"UNROLL_MIRROR={given}").strip() == meant
 
 
-def test_clean_leaves_a_cluster_that_runs(tmp_path):
-    for name in ("pipeline", "stages", "unroll", "tests", "bench", ".demo", ".cluster/run"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / ".cluster/run/s3.pid").touch()
-    assert "until make cluster-down" in make("-C", str(tmp_path), "-f", str(ROOT / "Makefile"), "clean")
-    assert (tmp_path / ".cluster").exists()
-    (tmp_path / ".cluster/run/s3.pid").unlink()
-    assert not make("-C", str(tmp_path), "-f", str(ROOT / "Makefile"), "clean")
-    assert not {".cluster", ".demo"} & {path.name for path in tmp_path.iterdir()}
-
-
 def test_uv_looks_for_packages_where_pip_would(clone):
     (clone / "pip.conf").write_text(
         ":env:.find-links='/wheels /more'\nglobal.extra-index-url='\\nfile:///one\\nfile:///two'\n"

@@ -36,8 +36,12 @@ class Recording:
         self._process = psutil.Process()
         self._process.cpu_percent()  # the next call says how much there was since this one
         self._lock = contextlib.ExitStack()
+        # A cluster's worker without a server's address leaves it to the head, which has the run when it has ended.
+        self._elsewhere = "UNROLL_WORKER" in os.environ and not os.environ.get("MLFLOW_TRACKING_URI")
 
     def __enter__(self) -> Self:
+        if self._elsewhere:
+            return self
         with self._unharmed():
             opened = store.connect(self._workspace)
             runs.end_abandoned(opened, self._workspace)
@@ -74,6 +78,8 @@ class Recording:
 
         If the store failed on the way, it may be back by now: what it lacks is recorded, too.
         """
+        if self._elsewhere:
+            return
         self._write()
         writer, self._writer = self._writer, None
         with _warning():
@@ -100,6 +106,19 @@ class Recording:
                 yield
         except UnrollError:
             self._failed = True
+
+
+def landed(workspace: Workspace, name: str, experiment: Experiment) -> None:
+    """Record a run that a cluster's worker has trained, unless that one did."""
+    with _warning():
+        list(runs.replay(workspace, {name: experiment}))
+
+
+def worker_gone(workspace: Workspace, worker: str) -> None:
+    """End the runs of a cluster's worker that has died, where a server holds them: only the head knows of it."""
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        with _warning():
+            runs.end_worker(workspace, worker)
 
 
 def scored(workspace: Workspace, config: Params, about: str) -> None:

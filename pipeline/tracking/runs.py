@@ -292,10 +292,10 @@ def end_abandoned(opened: Store, workspace: Workspace) -> None:
 
 
 def end_worker(workspace: Workspace, worker: str) -> None:
-    """End what a worker of a cluster left running. In `worker`, % stands for any text."""
+    """End what a worker of a cluster left running."""
     opened = store.connect(workspace)
     with store.guard(opened.uri):
-        for run in opened.search(f"attributes.status = 'RUNNING' and tags.worker LIKE '{worker}'"):
+        for run in opened.search(f"attributes.status = 'RUNNING' and tags.worker = '{worker}'"):
             opened.client.set_terminated(run.info.run_id, "KILLED")
 
 

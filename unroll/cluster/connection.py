@@ -9,13 +9,14 @@ import logging
 import platform
 import sys
 import warnings
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_text
-from pipeline.provenance import record
+from pipeline.provenance import fingerprint, record
 from pipeline.provenance.machine import CODE
 from pipeline.workspace import Workspace
 
@@ -27,22 +28,21 @@ CERTIFICATE, KEY = "certificate.pem", "key.pem"
 PATIENCE = 10
 """Seconds to wait for an answer of the scheduler."""
 
-SILENCE = 60
-"""Seconds after which a worker that says nothing counts as dead."""
-
 DAYS = 365
 """How long a certificate is good for."""
 
-QUIET: dict[str, Any] = {
+SETTINGS = {
     # Dask's pages of state are HTTP without a password, even where all else is encrypted.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
-    "distributed.comm.timeouts.connect": "10s",
-    # A machine that hangs, or a network that is lost, closes no connection. Dask would wait for five minutes.
-    "distributed.scheduler.worker-ttl": f"{SILENCE}s",
-    # What is big here are copies of the code, 0.2 MB for each stage.
+    "distributed.comm.timeouts.connect": f"{PATIENCE}s",
+    # A machine that hangs closes no connection. After this time its trainings run elsewhere.
+    "distributed.scheduler.worker-ttl": "60s",
+    # Sending data to a free worker is always quicker than waiting for a busy one.
+    "distributed.scheduler.unknown-task-duration": "1h",
     "distributed.admin.large-graph-warning-threshold": "1GB",
 }
+"""Dask's configuration, where it is not Dask's own."""
 
 
 def require() -> None:
@@ -52,7 +52,7 @@ def require() -> None:
         import distributed  # noqa: F401
     except ImportError:
         raise UnrollError("a cluster needs packages that are not installed; `.ci/venv cluster` installs them") from None
-    dask.config.set(QUIET)
+    dask.config.set(SETTINGS)
     # Dask's, of calls that were on their way when a connection broke.
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     for name in [*logging.root.manager.loggerDict]:  # Dask sets the level of each by itself
@@ -84,9 +84,16 @@ def security(address: str, certificates: Path | None) -> "Security":
     for file in (certificate, key):
         if not Path(file).is_file():
             raise UsageError(f"{file} is missing; `unroll cluster certificates {certificates}` makes it")
-    roles = {f"tls_{role}_{kind}": file for role in ("client", "scheduler", "worker") for kind, file in
-             (("cert", certificate), ("key", key))}  # fmt: skip
-    return Security(tls_ca_file=certificate, require_encryption=True, **roles)
+    return Security(
+        require_encryption=True,
+        tls_ca_file=certificate,
+        tls_client_cert=certificate,
+        tls_client_key=key,
+        tls_scheduler_cert=certificate,
+        tls_scheduler_key=key,
+        tls_worker_cert=certificate,
+        tls_worker_key=key,
+    )
 
 
 def make_certificates(folder: Path) -> None:
@@ -119,23 +126,39 @@ def make_certificates(folder: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    """What last bits depend on here: Python (minor version), processor, packages of .ci/locks/numerics.lock -> version.
+    """What bytes depend on here: name -> version of the code, Python, the processor and the packages that compute.
 
     Raises:
         UnrollError: a package has another version than .ci/locks/numerics.lock says.
     """
-    current, versions = record.environment(Workspace(CODE)), record.locked()
-    other = [
-        f"{name} {has} (locked {versions[name]})" for name, has in current.packages.items() if has != versions[name]
-    ]
-    if other:
-        wrong = ", ".join(other)
-        raise UnrollError(f"results would have other bits here: {wrong}; install .ci/locks/requirements.lock")
-    vectors = " with AVX2 and FMA" if {"avx2", "fma"} <= set(current.features) else ""
+    here = record.environment(Workspace(CODE))
+    locked = record.locked()
+    wrong = [f"{name} {has} (locked {locked[name]})" for name, has in here.packages.items() if has != locked[name]]
+    if wrong:
+        found = ", ".join(wrong)
+        raise UnrollError(f"results would have other bits here: {found}; install .ci/locks/requirements.lock")
+    processor = platform.machine()
+    if {"avx2", "fma"} <= set(here.features):
+        processor += " with AVX2 and FMA"
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return {"Python": python, "processor": platform.machine() + vectors, **current.packages}
+    return {"unroll": fingerprint.package(), "Python": python, "processor": processor, **here.packages}
 
 
-def slot_label(environment: dict[str, str]) -> str:
-    """An environment as the name of the Dask resource that its slots have: a stage goes only where its own is."""
-    return "slot: " + ", ".join(f"{name} {has}" for name, has in environment.items())
+SLOT = "slot: "
+"""How the name of the Dask resource begins that a worker has for each training that it takes at a time."""
+
+
+def slot(environment: dict[str, str]) -> str:
+    """The name of that resource in an environment: Dask gives a training only to a worker that has the head's."""
+    return SLOT + ", ".join(f"{name} {version}" for name, version in environment.items())
+
+
+def difference(resources: Collection[str], ours: dict[str, str]) -> str:
+    """How the environment of a worker with these Dask resources differs from another one, as words."""
+    theirs = [name.removeprefix(SLOT).split(", ") for name in resources if name.startswith(SLOT)]
+    if not theirs:
+        return "it was not started by `unroll cluster worker`"
+    own = {f"{name} {version}" for name, version in ours.items()}
+    other = ", ".join(sorted({*theirs[0]} - own))
+    here = ", ".join(sorted(own - {*theirs[0]}))
+    return f"it has {other or 'less'}; here is {here or 'less'}"

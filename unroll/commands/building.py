@@ -97,7 +97,7 @@ ADDRESS = "tls://127.0.0.1:8786"
 
 clusters = typer.Typer(
     rich_markup_mode=None,
-    help="What builds for `unroll repro --on ADDRESS`: `unroll cluster worker tls://HOST:8786`.",
+    help="What trains for `unroll repro --on ADDRESS`: `unroll cluster worker tls://HOST:8786`.",
 )
 app.add_typer(clusters, name="cluster", rich_help_panel="Many machines")
 
@@ -106,7 +106,7 @@ Address = Annotated[str, typer.Argument(help="tls://HOST:PORT; takes --certifica
 
 @clusters.command()
 def scheduler(address: Address = ADDRESS, certificates: Certificates = None) -> None:
-    """Listen at an address, and share stages out to the workers that join.
+    """Listen at an address, and share trainings out to the workers that join.
 
     `unroll cluster scheduler tls://0.0.0.0:8786 --certificates ~/.unroll`
     """
@@ -119,19 +119,17 @@ def scheduler(address: Address = ADDRESS, certificates: Certificates = None) -> 
 def worker(
     address: Address = ADDRESS,
     certificates: Certificates = None,
-    home: Annotated[Path, typer.Option(help="Gets copies of the code, and DVC's cache.")] = Path(".worker"),
-    slots: Annotated[int, typer.Option(min=1, help="Stages side by side, each on one core.")] = 1,
-    label: Annotated[list[str] | None, typer.Option(help="What this worker is, such as big; may be repeated.")] = None,
+    home: Annotated[Path, typer.Option(help="For data and scratch files.")] = Path(".worker"),
+    slots: Annotated[int, typer.Option(min=1, help="Trainings at once, each on one core.")] = 1,
     name: Annotated[str, typer.Option(help="No two alike; else host and process.")] = "",
 ) -> None:
-    """Build what the scheduler hands out, until it ends.
+    """Train what the scheduler hands out, until it ends.
 
     `unroll cluster worker tls://HOST:8786 --certificates ~/.unroll --slots 8`
     """
-    from unroll.cluster.worker import serve
+    from unroll.cluster.worker import work
 
-    name = name or f"{platform.node()}-{os.getpid()}"
-    serve(address, home, slots, label or [], name, certificates)
+    work(address, certificates, home, slots, name or f"{platform.node()}-{os.getpid()}")
 
 
 @clusters.command()
@@ -148,22 +146,10 @@ def certificates(folder: Path) -> None:
 
 @clusters.command()
 def here(context: typer.Context) -> None:
-    """Start a whole cluster on this machine and build the demo on it.
+    """Build the demo alone and on a cluster of this machine, and compare.
 
     `unroll cluster here` (`make cluster` installs what it needs, too)
     """
-    from unroll.cluster_here import demo, up
+    from unroll.cluster_here import demo
 
-    up(context.obj)
     raise typer.Exit(demo(context.obj))
-
-
-@clusters.command()
-def down(context: typer.Context) -> None:
-    """End what `here` has started, and nothing else.
-
-    `unroll cluster down`
-    """
-    from unroll.cluster_here import down
-
-    down(context.obj)

@@ -3,14 +3,19 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Annotated
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
-from stages import progress
+from stages import pool, progress
 from unroll.app import DataSet, app, named
+
+if TYPE_CHECKING:
+    from stages.train import RunTasks
 
 CORES = os.cpu_count() or 1
 
@@ -86,7 +91,19 @@ def train(
             progress.finish()  # where patience ended the last replicate, its line still stands open
             print(folder)
         else:
-            train(workspace, name, experiment, jobs)
+            train(workspace, name, experiment, jobs, _runner())
+
+
+def _runner() -> "RunTasks":
+    """What performs trainings: the cluster that the environment names, or child processes of this machine."""
+    address = os.environ.get("UNROLL_SCHEDULER")
+    if not address:
+        return pool.run
+    from unroll.cluster import head
+
+    folder = os.environ.get("UNROLL_CERTIFICATES")
+    certificates = Path(folder) if folder else None
+    return partial(head.run, address=address, certificates=certificates)
 
 
 @app.command(rich_help_panel="Results")
