@@ -96,7 +96,7 @@ def with_experiment(path: Path, dataset: str, name: str, entry: Mapping[str, Any
     """The text of params.yaml with an experiment behind the others of its data set, in DVC's style; all else stays."""
     lines = _text(path).splitlines(keepends=True)
     _, experiments = _node(path, "experiments", dataset)
-    comments = {("experiments", dataset, name): comment} if comment else {}
+    comments: dict[Place, str] = {("experiments", dataset, name): comment} if comment else {}
     end = _last_line(experiments) + 1
     lines[end:end] = _block("experiments", {dataset: {name: entry}}, comments)[2:]
     return "".join(lines)

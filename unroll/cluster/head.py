@@ -46,7 +46,7 @@ def run(
     *,
     address: str,
     certificates: Path | None,
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Perform tasks on workers, in the given order, as many at once as these have slots; yields each as it ends.
 
     Raises:

@@ -104,7 +104,7 @@ def work(address: str, certificates: Path | None, home: Path, slots: int, name: 
     security = connection.security(address, certificates)
     check_records()
     os.environ[WORKER] = name
-    pool.start_server(networks=True)  # not in a thread of Dask's, with which the system would end it
+    pool.start_server(tensorflow=True)  # not in a thread of Dask's, with which the system would end it
     folder = str(home.resolve())
     slot = connection.slot(connection.environment())
 
