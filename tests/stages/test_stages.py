@@ -14,7 +14,8 @@ from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from stages.prepare import prepare
 from stages.source import source
-from stages.train import train, trial
+from stages.train import train
+from stages.trial import trial
 from tests.support import content, fake_runs
 
 MINE = {"name": "series", "csv": {"file": "mine.csv", "stamp": "when", "target": "load"}}
@@ -65,7 +66,8 @@ def test_a_trial_leaves_the_run_and_its_records_alone(miniature):
         return {name: data for name, data in content(miniature.root).items() if not name.startswith(".unroll/")}
 
     before = all_else()
-    assert trial(miniature.workspace, "waves_node", epochs=1, seeds=[8]) == miniature.workspace.trial("waves_node")
+    trained = trial(miniature.workspace, "waves", "waves_node", epochs=1, seeds=[8])
+    assert trained == miniature.workspace.trial("waves_node")
     facts = miniature.json(".unroll/trials/waves_node/run.json")
     assert (facts["seeds"], facts["epochs"]) == ([8], 1)
     assert all_else() == before
@@ -79,7 +81,7 @@ def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypat
     sections = {"jena_ridge": section, "jena_ridge_calendar": section | {"calendar": True}}
     miniature.change(lambda data: data["experiments"].update(sections))
     for name, parameters in (("jena_ridge", 2 * 14 + 1), ("jena_ridge_calendar", 2 * 14 + 8 + 1)):
-        train(miniature.workspace, name)
+        train(miniature.workspace, "jena", name)
         assert miniature.json(f"runs/jena/{name}/run.json")["parameters"] == parameters
     about = evaluate(miniature.workspace, "jena").dataset
     assert (about.input_shape, about.stand_in) == ([4, 14], True)
