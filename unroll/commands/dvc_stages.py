@@ -10,7 +10,7 @@ import typer
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.app import DataSet, app, named
+from unroll.app import DataSet, app, complete, named
 
 CORES = os.cpu_count() or 1
 
@@ -69,7 +69,9 @@ def prepare(context: typer.Context, name: DataSet) -> None:
 def train(
     context: typer.Context,
     name: DataSet,
-    experiment: Annotated[str, typer.Argument(help="One of its experiments; none: all.")] = "",
+    experiment: Annotated[
+        str, typer.Argument(help="One of its experiments; none: all.", autocompletion=complete("experiments"))
+    ] = "",
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, envvar="UNROLL_JOBS", help="Trainings side by side.")
     ] = CORES,
