@@ -11,9 +11,7 @@ from pipeline.training.task import Task
 from stages import progress
 
 
-def backtest(
-    prepared: Path, task: Task, settings: Forecast, folder: Path, of_run: Mapping[str, str]
-) -> None:
+def backtest(prepared: Path, task: Task, settings: Forecast, folder: Path, of_run: Mapping[str, str]) -> None:
     """Write into an empty folder all forecasts, as forecasts.parquet, and the run folder of the last fit.
 
     Args:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
 
@@ -41,8 +42,9 @@ class Estimates:
         self._known[task] = seconds
 
     def keep(self) -> None:
-        """Write down what is known."""
-        write_text(self._file, json.dumps(self._known, sort_keys=True) + "\n")
+        """Write down what is known. A full disk costs the estimates, not the trainings."""
+        with suppress(OSError):
+            write_text(self._file, json.dumps(self._known, sort_keys=True) + "\n")
 
     def seconds(self, task: str) -> float:
         """As the last time; of a task that was never done the mean of its kind, of a new kind 1."""

@@ -27,13 +27,9 @@ def perform(workspace: Workspace, task: Task) -> None:
     extensions.use(workspace.root)
     trainer = recipe(task.name, task.experiment)
     prepared = workspace.prepared(task.dataset)
-    ingredients = fingerprint.ingredients(
-        prepared, task.experiment, task.preparation, task.settings
-    )
+    ingredients = fingerprint.ingredients(prepared, task.experiment, task.preparation, task.settings)
     if run_store.key(task.dataset, task.name, ingredients.fingerprint) != task.key:
-        raise UnrollError(
-            f"{task.whole_name}: its data or the code has changed since this began; run it again"
-        )
+        raise UnrollError(f"{task.whole_name}: its data or the code has changed since this began; run it again")
     path = workspace.checkpoint(task.dataset, task.name)
     checkpoint = Checkpoint(path, fingerprint.brief(ingredients.fingerprint))
     with live.Recording(workspace, task.name, task.experiment) as recording:
@@ -41,9 +37,7 @@ def perform(workspace: Workspace, task: Task) -> None:
             if task.settings:
                 backtest(prepared, task, task.settings, folder, ingredients.fingerprint)
             else:
-                data = dataset.load(
-                    prepared, calendar=task.experiment.calendar, share=task.experiment.share
-                )
+                data = dataset.load(prepared, calendar=task.experiment.calendar, share=task.experiment.share)
                 epochs = Epochs(task.name, trainer.method.keywords, trainer.seeds)
                 job = trainer.job(data, epochs, recording, checkpoint=checkpoint)
                 run_folder.save(trainer.train(job), job, folder, ingredients.fingerprint)

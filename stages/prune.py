@@ -27,13 +27,9 @@ def prune(workspace: Workspace, keep: str) -> str:
     config = params.load(workspace.params)
     used: set[Path] = set()
     checkpoints: set[Path] = set()
-    with locks.alone(
-        workspace.scratch / "prune.lock", "another `unroll prune` is at work; wait for it"
-    ):
+    with locks.alone(workspace.scratch / "prune.lock", "another `unroll prune` is at work; wait for it"):
         for name in config.datasets:
-            checkpoints.update(
-                workspace.checkpoint(name, key) for key in config.experiments_of(name)
-            )
+            checkpoints.update(workspace.checkpoint(name, key) for key in config.experiments_of(name))
             if workspace.prepared(name).exists():
                 tasks = tasks_of(workspace, config, name)
                 used.update(run_store.entry(workspace, name, task.name, task.key) for task in tasks)

@@ -38,9 +38,7 @@ NOT_RECORDED = b"not recorded in MLflow"
 """What a training warns of in its log (`pipeline.tracking.live`)."""
 
 
-def train(
-    workspace: Workspace, name: str, only: str = "", jobs: int = 1, run: RunTasks = pool.run
-) -> None:
+def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1, run: RunTasks = pool.run) -> None:
     """Let runs/NAME hold a run of each experiment that params.yaml has for a data set, and no other.
 
     Runs that the store has are taken from there. The others are trained, several at a time; each is in
@@ -119,6 +117,8 @@ def _finished(workspace: Workspace, task: Task) -> bool:
 
 def _train(workspace: Workspace, due: Sequence[Task], jobs: int, run: RunTasks) -> None:
     """Train what is due, the longest first. Raises UnrollError if some of it failed, when the rest is done."""
+    if not due:
+        return
     estimates = Estimates(workspace.scratch / "seconds.json")
     for task in due:
         estimates.expect(_estimated(task), NETWORK if task.network else 1.0)
@@ -135,14 +135,10 @@ def _train(workspace: Workspace, due: Sequence[Task], jobs: int, run: RunTasks) 
                 unrecorded += _unrecorded(workspace, result.task)
                 estimates.keep()
     if unrecorded:
-        progress.line(
-            f"MLflow lacks {unrecorded} of these runs; `unroll track` records them", last=True
-        )
+        progress.line(f"MLflow lacks {unrecorded} of these runs; `unroll track` records them", last=True)
     if failed:
         why = "; ".join(f"{result.task.whole_name}: {result.error}" for result in failed)
-        raise UnrollError(
-            f"{len(failed)} of {len(due)} trainings failed ({why}); the others are in the store"
-        )
+        raise UnrollError(f"{len(failed)} of {len(due)} trainings failed ({why}); the others are in the store")
 
 
 def _estimated(task: Task) -> str:

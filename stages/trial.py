@@ -13,9 +13,7 @@ from pipeline.workspace import Workspace
 from stages.progress import Epochs
 
 
-def trial(
-    workspace: Workspace, name: str, experiment: str, epochs: int | None, seeds: list[int] | None
-) -> Path:
+def trial(workspace: Workspace, name: str, experiment: str, epochs: int | None, seeds: list[int] | None) -> Path:
     """Train an experiment of data set `name` in this process, into .unroll/trials; returns the run folder.
 
     Raises:
@@ -29,9 +27,7 @@ def trial(
     changed = experiments[experiment].trial(epochs, seeds)
     trainer = recipe(experiment, changed)
     with locks.stage(workspace, "trial", f"{name}-{experiment}"):
-        data = dataset.load(
-            workspace.prepared(name), calendar=changed.calendar, share=changed.share
-        )
+        data = dataset.load(workspace.prepared(name), calendar=changed.calendar, share=changed.share)
         shown = Epochs(experiment, trainer.method.keywords, trainer.seeds)
         job = trainer.job(data, shown)
         with atomic_folder(workspace.trial(name, experiment), workspace.scratch) as unfinished:

@@ -58,9 +58,7 @@ def holds(workspace: Workspace, dataset: str, name: str, key: str) -> bool:
         whole = False
     if not whole:
         remove(folder)
-        raise UnrollError(
-            f"the run of {dataset}/{name} in {folder.parent} is damaged and was removed"
-        )
+        raise UnrollError(f"the run of {dataset}/{name} in {folder.parent} is damaged and was removed")
     os.utime(folder)
     return True
 

@@ -16,9 +16,7 @@ def workspace(tmp_path, monkeypatch):
     for name, value in AWAY.items():
         monkeypatch.setenv(name, value)
     wrong = LINEAR | {"training": {"method": "least_squares", "ridge": -1}}
-    return trainable.waves(
-        tmp_path, waves_last_value=LAST_VALUE, waves_wrong=wrong, waves_linear=LINEAR
-    )
+    return trainable.waves(tmp_path, waves_last_value=LAST_VALUE, waves_wrong=wrong, waves_linear=LINEAR)
 
 
 def tasks(workspace):
@@ -35,9 +33,7 @@ def test_one_that_is_killed_and_one_that_fails_stop_no_other(workspace):
     def kill_the_first(running):
         (task,) = running
         if not killed:
-            (server,) = [
-                p for p in psutil.Process().children() if "forkserver" in " ".join(p.cmdline())
-            ]
+            (server,) = [p for p in psutil.Process().children() if "forkserver" in " ".join(p.cmdline())]
             killed.append(task)
             server.children()[0].kill()
 
@@ -55,9 +51,7 @@ def test_what_ends_the_iteration_ends_the_children_and_the_server(workspace):
 
     def stop(_running):
         found = psutil.Process().children(recursive=True)
-        family.extend(
-            process for process in found if "resource_tracker" not in " ".join(process.cmdline())
-        )
+        family.extend(process for process in found if "resource_tracker" not in " ".join(process.cmdline()))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -14,7 +14,8 @@ from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from stages.prepare import prepare
 from stages.source import source
-from stages.train import train, trial
+from stages.train import train
+from stages.trial import trial
 from tests.support import content, fake_runs
 
 MINE = {"name": "series", "csv": {"file": "mine.csv", "stamp": "when", "target": "load"}}
@@ -65,8 +66,9 @@ def test_a_trial_leaves_the_run_and_its_records_alone(miniature):
         return {name: data for name, data in content(miniature.root).items() if not name.startswith(".unroll/")}
 
     before = all_else()
-    assert trial(miniature.workspace, "waves/node", epochs=1, seeds=[8]) == miniature.workspace.trial("waves/node")
-    facts = miniature.json(".unroll/trials/waves_node/run.json")
+    trained = trial(miniature.workspace, "waves", "node", epochs=1, seeds=[8])
+    assert trained == miniature.workspace.trial("waves", "node")
+    facts = miniature.json(".unroll/trials/waves/node/run.json")
     assert (facts["seeds"], facts["epochs"]) == ([8], 1)
     assert all_else() == before
 
@@ -75,11 +77,11 @@ def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypat
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):  # to set up a store takes seconds
         monkeypatch.setenv(name, miniature.environment[name])
     model, training = {"family": "baselines", "name": "linear", "last": 2}, {"method": "least_squares", "ridge": 1.0}
-    section = {"dataset": "jena", "model": model, "training": training}
-    sections = {"jena/ridge": section, "jena/ridge_calendar": section | {"calendar": True}}
-    miniature.change(lambda data: data["experiments"].update(sections))
-    for name, parameters in (("jena/ridge", 2 * 14 + 1), ("jena/ridge_calendar", 2 * 14 + 8 + 1)):
-        train(miniature.workspace, name)
+    section = {"model": model, "training": training}
+    sections = {"ridge": section, "ridge_calendar": section | {"calendar": True}}
+    miniature.change(lambda data: data["experiments"]["jena"].update(sections))
+    for name, parameters in (("ridge", 2 * 14 + 1), ("ridge_calendar", 2 * 14 + 8 + 1)):
+        train(miniature.workspace, "jena", name)
         assert miniature.json(f"runs/jena/{name}/run.json")["parameters"] == parameters
     about = evaluate(miniature.workspace, "jena").dataset
     assert (about.input_shape, about.stand_in) == ([4, 14], True)

@@ -113,9 +113,7 @@ def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):
     trainable.write(two, waves_linear=RIDGE, waves_wrong=wrong)
     with pytest.raises(UnrollError) as raised:
         train(two, "waves", jobs=2)
-    assert str(raised.value).startswith(
-        "1 of 2 trainings failed (waves/waves_wrong: params.yaml: experiments."
-    )
+    assert str(raised.value).startswith("1 of 2 trainings failed (waves/waves_wrong: params.yaml: experiments.")
     assert str(raised.value).endswith("; the others are in the store")
     assert any("waves/waves_wrong  FAILED: params.yaml" in line for line in lines(capsys)[0])
     trainable.write(two, waves_linear=RIDGE)
@@ -131,9 +129,7 @@ def test_what_is_not_there_is_named(two):
         train(two, "wave")
     with pytest.raises(UsageError, match="the experiment of waves must be one of"):
         train(two, "waves", "gru")
-    with pytest.raises(
-        UsageError, match="--keep must be a size such as 500M or 20G. Received: 'much'"
-    ):
+    with pytest.raises(UsageError, match="--keep must be a size such as 500M or 20G. Received: 'much'"):
         prune(two, "much")
     trainable.write(two, waves_linear=LINEAR | {"model": {"family": "none", "name": "x"}})
     with pytest.raises(UsageError, match=r"experiments\.waves_linear\.model\.family"):
@@ -149,9 +145,7 @@ def test_code_that_changes_while_it_trains_is_noticed(two):
 
 def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(tmp_path):
     def experiments(workspace):
-        trainable.write(
-            workspace, waves_linear=LINEAR, waves_node=NODE, waves_last_value=LAST_VALUE
-        )
+        trainable.write(workspace, waves_linear=LINEAR, waves_node=NODE, waves_last_value=LAST_VALUE)
 
     whole = trainable.waves(tmp_path / "whole")
     experiments(whole)

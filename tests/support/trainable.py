@@ -43,6 +43,4 @@ def write(workspace, **experiments):
 
 def start_training(workspace, *arguments, **options):
     """`unroll train waves` as a process, with MLflow away."""
-    return start_unroll(
-        workspace.root, "train", "waves", *arguments, env={**os.environ, **AWAY}, **options
-    )
+    return start_unroll(workspace.root, "train", "waves", *arguments, env={**os.environ, **AWAY}, **options)

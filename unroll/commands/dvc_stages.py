@@ -12,7 +12,7 @@ import typer
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from stages import pool, progress
-from unroll.app import DataSet, app, named
+from unroll.app import DataSet, app, complete, named
 
 if TYPE_CHECKING:
     from stages.train import RunTasks
@@ -63,7 +63,9 @@ def prepare(context: typer.Context, name: DataSet) -> None:
 def train(
     context: typer.Context,
     name: DataSet,
-    experiment: Annotated[str, typer.Argument(help="One of its experiments; none: all.")] = "",
+    experiment: Annotated[
+        str, typer.Argument(help="One of its experiments; none: all.", autocompletion=complete("experiments"))
+    ] = "",
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, envvar="UNROLL_JOBS", help="Trainings side by side.")
     ] = CORES,

@@ -62,8 +62,7 @@ def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is ou
     workspace.params.write_text(PARAMS, encoding="utf-8")
     source(workspace, "meter")
     prepare(workspace, "meter")
-    for name in ("last", "ridge", "gru"):
-        train(workspace, name)
+    train(workspace, "meter", jobs=2)
     return workspace
 
 

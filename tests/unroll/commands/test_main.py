@@ -168,14 +168,15 @@ def test_the_version_and_the_headings_of_help(unroll):
 
 
 @pytest.mark.parametrize(
-    ("words", "completed"), [("unroll train waves_n", "waves/node"), ("unroll repro evaluate@w", "evaluate@waves")]
+    ("words", "completed"),
+    [("unroll train waves n", "node"), ("unroll repro evaluate@w", "evaluate@waves")],
 )
 def test_a_shell_completes_names_and_targets(built, monkeypatch, capsys, words, completed):
     """As the scripts of `unroll --install-completion` ask."""
     monkeypatch.chdir(built.root)
     monkeypatch.setenv("_UNROLL_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", words)
-    monkeypatch.setenv("COMP_CWORD", "2")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
     with pytest.raises(SystemExit):
         typer.main.get_command(app).main(prog_name="unroll", complete_var="_UNROLL_COMPLETE")
     assert capsys.readouterr().out.split() == [completed]
@@ -188,11 +189,16 @@ def test_a_shell_completes_names_and_targets(built, monkeypatch, capsys, words, 
         (["list", "--jsn"], 2, "No such option: --jsn (Possible options: --json). `unroll list --help` says"),
         (["verify", "--quick", "report"], 2, "--quick builds the whole miniature; leave out report, or --quick"),
         (["train"], 2, "Missing argument 'name'. `unroll train --help` says more"),
-        (["train", "waves/node", "--epochs", "0"], 2, "Invalid value for '--epochs': Input should be greater than"),
+        (["train", "waves", "--epochs", "1"], 2, "--epochs and --seed are for one experiment; name it behind the data"),
         (
-            ["train", "waves_nod"],
+            ["train", "waves", "waves_node", "--epochs", "0"],
             2,
-            "the experiment must be one of 13 names. Received: 'waves_nod'. Did you mean waves/node?",
+            "Invalid value for '--epochs': Input should be greater than",
+        ),
+        (
+            ["train", "waves", "nod", "--epochs", "1"],
+            2,
+            "the experiment of waves must be one of",
         ),
         (["prepare", "wavs"], 2, "the data set must be one of: imdb, jena, jena_hourly, sine_extrapolation, "),
         (["show", "wavs"], 2, "the name must be one of 20 names. Received: 'wavs'. Did you mean waves?"),
