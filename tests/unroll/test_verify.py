@@ -94,7 +94,7 @@ def test_a_changed_output_is_named_with_its_stage_and_its_inputs_and_kept(root, 
             "The metrics that differ:",
             "Path                        Metric               HEAD    workspace    Change",
             "results/metrics/waves.json  gru.mse              0.32    0.325        0.005",
-            "results/answers.json        waves.tuned.outcome  yes     no           diff not supported",
+            "results/answers.json        waves.tuned.outcome  yes     no           -",
         ]
     )
     assert (root / ".verify/rebuild/runs/waves/weights").read_text() == "325\n"
