@@ -63,12 +63,8 @@ class Workspace:
         return self.scratch / "checkpoints" / dataset / f"{experiment}.npz"
 
     def metrics(self, dataset: str) -> Path:
-        """The folder of a data set's main scores, for `dvc metrics`, which gives each file in it a line."""
-        return self.root / "results" / "metrics" / dataset
-
-    def headline(self, dataset: str, experiment: str) -> Path:
-        """An experiment's main score."""
-        return self.metrics(dataset) / f"{experiment}.json"
+        """A data set's main scores, for `dvc metrics`."""
+        return self.root / "results" / "metrics" / f"{dataset}.json"
 
     def evaluation(self, dataset: str) -> Path:
         """A data set's scores in full, and the curves behind its plots."""
@@ -81,6 +77,11 @@ class Workspace:
     def forecaster(self, dataset: str) -> Path:
         """The folder of what forecasts a series, fitted on all rows."""
         return self.root / "forecasters" / dataset
+
+    @property
+    def answers(self) -> Path:
+        """The answers of all data sets and the outcomes of all claims, for `dvc metrics`."""
+        return self.root / "results" / "answers.json"
 
     @property
     def report(self) -> Path:

@@ -21,7 +21,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import compared
 from pipeline.data.sources import Context
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import answers, schema, scores
+from pipeline.evaluation import answers, answers_file, schema, scores
 from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.schema import Evaluation
 from pipeline.evaluation.verdicts import Comparison, decide
@@ -105,20 +105,15 @@ class Project:
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
-        (<Outcome.NO: 'no'>, 'waves/gru', 'waves/tuned_filter')
-        >>> round(answer.comparison.change.mean, 2)
-        0.07
+        (<Outcome.NO: 'no'>, 'gru', 'tuned_filter')
+        >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
+        (0.07, 0.01, 0.12)
         """
-        self.params.dataset(dataset)
         if dataset in self.params.forecasts:
             from unroll.results import answer
 
             return [answer.answer(self.workspace, dataset)]
-        for own in (False, True):
-            for evaluated in results.load(self.workspace, self.params, own=own).built:
-                if evaluated.name == dataset:
-                    return list(evaluated.answers)
-        raise _not_built(dataset)
+        return answers_file.answers_of(answers_file.load(self.workspace), dataset, self._evaluation(dataset))
 
     def compare(self, experiment: str, other: str) -> Comparison:
         """Any two experiments of one data set on test, as `unroll compare` prints them: the first against the other.
@@ -256,10 +251,11 @@ class Project:
 
     def _evaluation(self, dataset: str) -> Evaluation:
         self.params.dataset(dataset)
+        experiments = self.params.experiments_of(dataset)
         folder = self.workspace.evaluation(dataset)
         if not (folder / "evaluation.json").is_file():
-            raise _not_built(dataset)
-        return schema.load(folder)
+            raise UnrollError(f"{dataset} is not built; {built_by(f'evaluate@{dataset}')}")
+        return schema.load(folder, experiments)
 
     def _losses(self, data: Dataset, predictions: Predictions) -> npt.NDArray[np.float64]:
         """What each test example adds to the measure, (seeds, n)."""
@@ -279,7 +275,3 @@ class Project:
         if not np.isfinite(values).all():
             raise UsageError(f"predictions of {data.name} must be finite; some are NaN or infinite")
         return metrics.losses(data.metric, values, targets)
-
-
-def _not_built(dataset: str) -> UnrollError:
-    return UnrollError(f"{dataset} is not built; {built_by(f'evaluate@{dataset}')}")

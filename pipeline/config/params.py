@@ -285,14 +285,13 @@ def complete(sections: Any, from_templates: Any) -> Any:
         UsageError: `like` names no template and no experiment of the same data set, an entry is like itself, or
             experiments do not stand under their data set.
     """
+    _require_nested(sections)
     try:
         _ENTRIES.validate_python(from_templates)
         _ENTRIES.validate_python(sections["datasets"])
         _EXPERIMENTS.validate_python(sections["experiments"])
     except (pydantic.ValidationError, KeyError, TypeError):
         return sections
-    if "templates" in sections:
-        raise UsageError(f"params.yaml: templates stand in a file of their own, {TEMPLATES}; move them there")
     datasets = {
         name: _filled(entry, from_templates, (f"datasets.{name}",)) for name, entry in sections["datasets"].items()
     }
@@ -301,6 +300,21 @@ def complete(sections: Any, from_templates: Any) -> Any:
         for dataset, entries in sections["experiments"].items()
     }
     return {**sections, "datasets": datasets, "experiments": experiments}
+
+
+def _require_nested(sections: Any) -> None:
+    """Raise UsageError if the sections are of the form of before: flat experiments that name their data set."""
+    if not isinstance(sections, Mapping):
+        return
+    if "templates" in sections:
+        raise UsageError(f"params.yaml: templates stand in a file of their own, {TEMPLATES}; move them there")
+    experiments = sections.get("experiments")
+    for name, entries in experiments.items() if isinstance(experiments, Mapping) else ():
+        if isinstance(entries, Mapping) and ("model" in entries or "dataset" in entries):
+            raise UsageError(
+                f"params.yaml: experiments.{name}: an experiment stands under its data set, as in "
+                "`experiments: {waves: {gru: {model: ...}}}`; move it there, without `dataset`"
+            )
 
 
 def _experiments(
@@ -313,11 +327,6 @@ def _experiments(
     experiments = {}
     for name, entry in entries.items():
         where = f"experiments.{dataset}.{name}"
-        if "model" in entries or "dataset" in entry:
-            raise UsageError(
-                f"params.yaml: {where}: experiments stand under their data set, as in "
-                "`experiments: {waves: {gru: {model: ...}}}`, and do not name it"
-            )
         experiment = _filled(entry, known, (where,))
         if usual_method and experiment.get("training", {}).get("method", usual_method) == usual_method:
             experiment = merged(usual, experiment)

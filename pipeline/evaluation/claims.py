@@ -1,6 +1,6 @@
 """Published figures and what a rebuild says of them, by the rule of docs/decisions/verdicts.md."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 import pydantic
 
 from pipeline.config import plain_yaml
-from pipeline.config.params import RunName, own_name
+from pipeline.config.params import Params, RunName, own_name
 from pipeline.errors import UsageError
 from pipeline.evaluation.intervals import LEVEL, Interval, as_errors, independent
 from pipeline.evaluation.outcome import Outcome
@@ -97,6 +97,12 @@ def load(path: Path) -> list[Claim]:
     if not isinstance(claims, list):
         raise UsageError(f"{path.name}: the whole must be a list of claims. Received: {type(claims).__name__}")
     return [validated(Claim, claim, f"{path.name}: claim {number}") for number, claim in enumerate(claims, 1)]
+
+
+def known(claims: Iterable[Claim], params: Params) -> list[Claim]:
+    """The claims whose experiments are all in params.yaml."""
+    runs = set(params.runs)
+    return [claim for claim in claims if set(claim.experiments) <= runs]
 
 
 @dataclass(frozen=True)

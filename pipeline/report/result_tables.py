@@ -176,6 +176,7 @@ def _scores_table(
             "90 %, within ±5 %."
         )
     numeric = {key: key not in {"experiment", "published"} for key in columns}
+    answers = [answer_text(dataset, answer).line for answer in dataset.answers] or [dataset.unanswered]
     return ResultTable(
         dataset.name,
         f"{dataset.name}: {dataset.question}",
@@ -184,7 +185,7 @@ def _scores_table(
         tuple(row for _, _, row in rows),
         about.stand_in,
         tuple(kind for _, kind, _ in rows),
-        answers=tuple(answer_text(dataset, answer).line for answer in dataset.answers),
+        answers=tuple(answers),
     )
 
 

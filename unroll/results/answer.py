@@ -98,21 +98,22 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
     compared = {
         key: _title(config, f"{name}/{key}", evaluation.experiments[key]) for key in (verdict.network, verdict.opponent)
     }
-    decided = verdict.comparison.change if verdict.comparison else None
+    comparison = answers.table(evaluation, {name: (verdict.network, verdict.opponent)}).get(name)
+    decided = comparison.change if comparison else None
     change = decided.mean if decided else answers.change(evaluation, verdict.network, verdict.opponent)[0] or 0.0
     percent = round(100 * abs(change))
     error = f"{percent} % {'more' if change > 0 else 'less'} error" if percent else "the same error"
     network, opponent = f"the best recurrent network ({compared[verdict.network]})", compared[verdict.opponent]
     first, last = (np.datetime64(evaluation.dataset.facts[key]) for key in ("train from", "test to"))
     file_days = float((last - first) / DAY) + 1
-    if verdict.comparison and decided and days >= SEASON:
-        ends, level = " to ".join(f"{100 * end:+.1f}" for end in decided.interval), 100 * verdict.comparison.level
+    if comparison and decided and days >= SEASON:
+        ends, level = " to ".join(f"{100 * end:+.1f}" for end in decided.interval), 100 * comparison.level
         sentence = f"{verdict.outcome.capitalize()}: over the last {span} {network} had {error} "
         sentence += f"{'than' if percent else 'as'} {opponent} ({level:.0f} % interval {ends} %)."
         if verdict.outcome == Outcome.UNSURE:
             sentence += f" {capital(verdict.reason)}."
         hints = [as_good_as(models, evaluation, {verdict.network, verdict.opponent})]
-        hints.append(settings(config, name, verdict.comparison.lacks, board.origins / days, file_days))
+        hints.append(settings(config, name, comparison.lacks, board.origins / days, file_days))
         return known(sentence, verdict.outcome, " ".join(filter(None, hints)), compared=compared)
     errors = errors_by_block(workspace, name)
     network_leads = (errors[verdict.network] < errors[verdict.opponent]).tolist()

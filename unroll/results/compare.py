@@ -181,8 +181,9 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
     """
     every = params.load(workspace.params)
     rows = []
-    for evaluated in load(workspace, every).built:
-        for verdict in evaluated.answers if evaluated.name in names else ():
+    chosen = [evaluated for evaluated in load(workspace, every).built if evaluated.name in names]
+    for evaluated in chosen:
+        for verdict in evaluated.answers:
             words = answer_text(evaluated, verdict)
             marks = ["stand-in"] * evaluated.about.stand_in + ["tuned"] * words.tuned
             change = f"{words.change}{f' ({words.interval})' if words.interval else ''}" or words.reason
@@ -190,6 +191,8 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
             rows.append([name, verdict.outcome, change, str(words.without or DASH), str(words.best or DASH)])
     if rows:
         tables.show(ANSWER, rows)
+    for reason in dict.fromkeys(evaluated.unanswered for evaluated in chosen if evaluated.unanswered):
+        print(reason)
     for name in every.forecasts:
         if name in names and answer.is_built(workspace, name):
             print(printable(f"{name}: {answer.answer(workspace, name).sentence}"))

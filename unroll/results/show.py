@@ -13,7 +13,7 @@ from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError, printable
 from pipeline.files import read_checked, read_json
-from pipeline.validation import Numbers, one_of
+from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
 from unroll import tables
 
@@ -30,6 +30,9 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
     config = params.load(workspace.params)
     for name in names:
         config.dataset(name)  # raises if there is none
+    scores: dict[str, float] = {}
+    for dataset in config.datasets:
+        scores |= _scores(workspace, dataset)
     return [
         {
             "experiment": name,
@@ -38,7 +41,7 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
             "method": experiment.training.method,
             "epochs": experiment.training.options.get("epochs"),
             "seeds": experiment.seeds,
-            "score": _score(workspace, name),
+            "score": scores.get(name),
             "built": (workspace.root / "runs" / name / "run.json").exists(),
         }
         for name, experiment in config.runs.items()
@@ -46,12 +49,13 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
     ]
 
 
-def _score(workspace: Workspace, name: str) -> Any:
-    """The score of an experiment; None if it is not evaluated."""
-    dataset, _, experiment = name.partition("/")
+def _scores(workspace: Workspace, dataset: str) -> dict[str, float]:
+    """The score of each experiment of a data set that is evaluated, by its whole name: the measure that is first."""
+    scores = {}
     with contextlib.suppress(UnrollError):  # one damaged file does not stop the list
-        return read_checked(workspace.headline(dataset, experiment), Numbers).root.get("score")
-    return None
+        for name, metrics in read_checked(workspace.metrics(dataset), Metrics).root.items():
+            scores[f"{dataset}/{name}"] = next(iter(metrics.values()))
+    return scores
 
 
 def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> None:
@@ -113,9 +117,10 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
         facts["experiment"] |= _built(workspace.run(dataset, own_name) / "run.json", run_folder.Summary)
         if facts["experiment"]["built"]:
             facts["experiment"] |= _provenance(workspace, dataset, own_name, facts["experiment"]["built"])
-        headline = workspace.headline(dataset, own_name)
-        if headline.exists():
-            facts["experiment"]["metrics"] = read_checked(headline, Numbers).root
+        metrics = workspace.metrics(dataset)
+        scored = read_checked(metrics, Metrics).root if metrics.exists() else {}
+        if own_name in scored:
+            facts["experiment"]["metrics"] = scored[own_name]
         evaluation = workspace.evaluation(dataset)
         evaluated = schema.load(evaluation).experiments if (evaluation / "evaluation.json").exists() else {}
         if own_name in evaluated:

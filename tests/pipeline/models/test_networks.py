@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.config import params
+from pipeline.config.params import own_name
 from pipeline.data.problem import Problem
 from pipeline.models import readout, recurrent
 from pipeline.training import keras_models
@@ -38,7 +39,7 @@ PARAMETERS = [
 
 
 def build(name, problem, **changes):
-    return recipe(name, PARAMS.experiment(name)).build(problem, **changes)
+    return recipe(own_name(name), PARAMS.experiment(name)).build(problem, **changes)
 
 
 @pytest.mark.parametrize(("problem", "parameters"), PARAMETERS)
@@ -48,7 +49,7 @@ def test_parameters_are_the_published_ones(problem, parameters):
 
 def test_deep_and_shallow_networks_have_as_many_parameters():
     for shape, problem in (("seq2seq", EACH_STEP), ("seq2vec", NEXT_TEN), ("vec2seq", VECTOR), ("delayed", EACH_STEP)):
-        shallow, deep = (build(f"shapes_{shape}_{name}", problem).count_params() for name in ("rnn", "rnn2"))
+        shallow, deep = (build(f"shapes_{shape}/{name}", problem).count_params() for name in ("rnn", "rnn2"))
         assert deep == pytest.approx(shallow, rel=0.01)
 
 
@@ -59,14 +60,14 @@ def test_a_model_has_an_output_for_each_target():
         ("waves/gru", VECTOR, (None, 40, 1)),
         ("sine_interpolation/dense", NEXT_TEN, (None, 10)),
         # The slip behind "about 0.5": (batch, 1, 1), where the target is (batch,).
-        *((f"sine_extrapolation_{kind}", POINT, (None, 1, 1)) for kind in ("rnn2", "dense_rnn2", "lstm2", "gru2")),
+        *((f"sine_extrapolation/{kind}", POINT, (None, 1, 1)) for kind in ("rnn2", "dense_rnn2", "lstm2", "gru2")),
     ):
         assert build(name, problem).output_shape == output
 
 
 def test_a_summary_shows_stacked_layers_one_by_one_and_the_last_state_or_all_states():
     for name, output in (("last_state", [None, 32]), ("all_states", [None, None, 32])):
-        words, cells = keras_models.layers(build(f"imdb_summary_{name}", WORDS))
+        words, cells = keras_models.layers(build(f"imdb/summary_{name}", WORDS))
         assert (words["parameters"], cells["parameters"], cells["output"]) == (320_000, 2_080, output)
     stack = [(layer["type"], layer["output"]) for layer in keras_models.layers(build("imdb/rnn4", WORDS))]
     assert stack[1:] == [*[("SimpleRNN", [None, None, 32])] * 3, ("SimpleRNN", [None, 32]), ("Dense", [None, 1])]
