@@ -48,10 +48,12 @@ def report_against(root: Path, ref: str) -> bool:
 
 def _print_table(title: str, lines: Sequence[str]) -> None:
     """Print the first rows of a table in Markdown and how many more there are; nothing if it has a head alone."""
-    rows = [line for line in lines if line][2:]
+    head = lines[:2]
+    rows = sorted(line for line in lines[2:] if line)
     if not rows:
         return
-    print("\n".join(["", f"### {title}", "", *lines[:2], *rows[:MAX_ROWS]]))
+    shown = [" ".join(line.split()) for line in [*head, *rows[:MAX_ROWS]]]  # without DVC's padding
+    print("\n".join(["", f"### {title}", "", *shown]))
     if len(rows) > MAX_ROWS:
         print(f"\nand {len(rows) - MAX_ROWS} more")
 
@@ -81,7 +83,7 @@ def _out_of_date(root: Path) -> list[str]:
         kinds = {value for change in changes for _, value in _leaves(change)}
         if kinds & {"modified", "new"}:
             stages.append(stage)
-    return stages
+    return sorted(stages)
 
 
 def _leaves(data: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -21,15 +21,17 @@ REPORT = """\
 
 ### Metrics
 
-| Path                       | Metric              | HEAD~1   | workspace   | Change   |
+| Path | Metric | HEAD~1 | workspace | Change |
 |----------------------------|---------------------|----------|-------------|----------|
-| results/metrics/waves.json | gru.mse             | 0.32     | 0.64        | 0.32     |
+| results/metrics/waves.json | gru.mse | 0.32 | 0.64 | 0.32 |
 
 ### Options
 
-| Path        | Param                   | HEAD~1   | workspace   |
+| Path | Param | HEAD~1 | workspace |
 |-------------|-------------------------|----------|-------------|
-| params.yaml | experiments.waves.units | 32       | 64          |
+| params.yaml | experiments.waves.units | 32 | 64 |
+
+Not built since what they depend on changed: train@sine, train@waves.
 """
 
 
@@ -37,16 +39,19 @@ def test_changed_verdicts_metrics_and_options_are_told_and_what_is_not_built_is_
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     root = toy.make(tmp_path / "work")
     toy.edit(root, "params.yaml", "units: 32", "units: 64")
-    assert report_against(root, "HEAD")
-    said = capfd.readouterr().out
-    assert said.startswith("## 0 verdicts changed\n\n### Options\n")
-    assert said.endswith("\nNot built since what they depend on changed: train@waves.\n")
-
     toy.repro(root)
     toy.commit(root, "More units")
     git(root, "clone", "-q", ".", str(tmp_path / "clone"))  # as in CI, which has no outputs
+    (tmp_path / "clone/code").write_text("2\n")
     assert run(lambda: invoke(["--root", str(tmp_path / "clone"), "report", "--against", "HEAD~1"])) == 1
     assert capfd.readouterr().out == REPORT
+
+
+def test_a_long_table_is_cut_so_that_it_fits_into_a_comment(capsys):
+    changes._print_table("Metrics", ["| a |", "|---|", *[f"| {number} |" for number in range(100, 150)]])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:6] == ["", "### Metrics", "", "| a |", "|---|", "| 100 |"]
+    assert lines[-3:] == ["| 139 |", "", "and 10 more"]
 
 
 def test_verdicts_that_cannot_be_compared_are_told(tmp_path, capsys):
