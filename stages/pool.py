@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing import connection, forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -56,7 +56,7 @@ class Child:
         self.log = workspace.log(task.whole_name)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         context: Any = multiprocessing.get_context("forkserver" if LINUX else "spawn")
-        self._error, sender = context.Pipe(duplex=False)
+        self._report, sender = context.Pipe(duplex=False)
         self.process = context.Process(
             target=_perform, args=(workspace, task, self.log, sender), daemon=True
         )
@@ -67,17 +67,19 @@ class Child:
     def result(self) -> Result:
         """How it ended."""
         seconds = time.monotonic() - self.started
-        code = self.process.exitcode
-        error = ""
+        error = self._unexplained()
         with contextlib.suppress(EOFError):  # it has told nothing
-            error = self._error.recv()
-        if not error and code == -signal.SIGKILL:
-            error = "the system killed it, as it does where memory runs out; close other programs or take fewer --jobs"
-        elif not error and code != 0:
-            error = f"it ended without a word (exit code {code}); its output is in {self.log}"
-        self._error.close()
+            seconds, error = self._report.recv()
+        self._report.close()
         self.process.close()
         return Result(self.task, seconds, error)
+
+    def _unexplained(self) -> str:
+        """Why it may have ended, if it has told nothing."""
+        code = self.process.exitcode
+        if code == -signal.SIGKILL:
+            return "the system killed it, as it does where memory runs out; close other programs or take fewer --jobs"
+        return f"it ended without a word (exit code {code}); its output is in {self.log}"
 
 
 def run(
@@ -85,7 +87,7 @@ def run(
     tasks: Sequence[Task],
     jobs: int,
     on_tick: Callable[[dict[Task, float]], None],
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Perform tasks in child processes, in the given order, and yield each result as a task ends.
 
     Where the iteration ends early, by Ctrl-C for example, the children are stopped; they die with this process, too.
@@ -100,7 +102,8 @@ def run(
     running: list[Child] = []
     at_once = fitting(workspace, tasks[0].dataset, jobs) if tasks else 0
     try:
-        start_server(networks=any(task.network for task in tasks))
+        # It takes seconds, in which nothing is trained: a few networks do it themselves, side by side.
+        start_server(tensorflow=sum(task.network for task in tasks) > at_once)
         while waiting or running:
             while waiting and len(running) < at_once:
                 running.append(Child(workspace, waiting.pop(0)))
@@ -152,10 +155,12 @@ def handling(handler: Any, *numbers: int) -> Iterator[None]:
             signal.signal(number, old)
 
 
-def start_server(*, networks: bool) -> None:
-    """Start the fork server, which imports while this process goes on, TensorFlow too if there will be `networks`."""
+def start_server(*, tensorflow: bool) -> None:
+    """Start the fork server, which imports while this process goes on."""
     if LINUX:
-        modules = ["stages.preload", "tensorflow", "keras"] if networks else ["stages.preload"]
+        modules = ["stages.preload"]
+        if tensorflow:
+            modules += ["tensorflow", "keras"]
         multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
         # Ctrl-C on a terminal reaches it, too, and would break its imports off.
         with _environment(), handling(signal.SIG_IGN, signal.SIGINT):
@@ -194,7 +199,8 @@ def _environment() -> Iterator[None]:
 def stop(children: Sequence[Child]) -> None:
     """Interrupt tasks, so that what they record says so; kill those that are still there after `GRACE` seconds."""
     for child in children:
-        os.kill(child.process.pid, signal.SIGINT)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.kill(child.process.pid, signal.SIGINT)
     limit = time.monotonic() + GRACE
     for child in children:
         child.process.join(max(limit - time.monotonic(), 0))
@@ -202,24 +208,31 @@ def stop(children: Sequence[Child]) -> None:
         child.process.join()
 
 
-def _perform(workspace: Workspace, task: Task, log: Path, errors: Connection) -> None:
-    """What a child does: be a process of its own, perform the task, and send one line where that fails."""
+def _perform(workspace: Workspace, task: Task, log: Path, report: Connection) -> None:
+    """What a child does: be a process of its own, perform the task, and report its seconds and its error, if any."""
     _leave_parent(log)
     from stages.perform import perform
 
+    started = time.monotonic()
+    error = ""
     try:
         perform(workspace, task)
     except KeyboardInterrupt:
         sys.exit(1)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other tasks go on
-        text = failures.explain(error)
-        if text is None:
-            traceback.print_exc()
-            text = (
-                f"a mistake in the code, {type(error).__name__}: {error}; the traceback is in {log}"
-            )
-        errors.send(one_line(text))
-        sys.exit(1)
+    except Exception as raised:  # noqa: BLE001 - whatever it is, the other tasks go on
+        error = _explained(raised, log)
+    report.send((time.monotonic() - started, error))
+
+
+def _explained(raised: Exception, log: Path) -> str:
+    """Why a task failed, in one line. A mistake in the code leaves its traceback in the log."""
+    text = failures.explain(raised)
+    if text is None:
+        traceback.print_exception(raised)
+        text = (
+            f"a mistake in the code, {type(raised).__name__}: {raised}; the traceback is in {log}"
+        )
+    return one_line(text)
 
 
 def _leave_parent(log: Path) -> None:

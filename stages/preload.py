@@ -11,12 +11,11 @@ MODULES = (
     "pandas",
     "pydantic",
     "ruamel.yaml",
-    "sklearn.linear_model",
     "sqlalchemy.dialects.sqlite",
     "mlflow.store.tracking.sqlalchemy_store",
     "stages.perform",
 )
-"""What every task imports, or one of its libraries. They start no thread."""
+"""What every task imports, or one of its libraries. No thread of theirs runs after it."""
 
 
 def end_with_parent() -> None:

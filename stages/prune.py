@@ -1,6 +1,7 @@
 """Removes from the store of runs what params.yaml does not use now."""
 
 import re
+from pathlib import Path
 
 from pipeline import locks
 from pipeline.config import params
@@ -24,8 +25,8 @@ def prune(workspace: Workspace, keep: str) -> str:
     """
     most = _bytes(keep)
     config = params.load(workspace.params)
-    used = set()
-    checkpoints = set()
+    used: set[Path] = set()
+    checkpoints: set[Path] = set()
     with locks.alone(
         workspace.scratch / "prune.lock", "another `unroll prune` is at work; wait for it"
     ):
@@ -43,7 +44,7 @@ def prune(workspace: Workspace, keep: str) -> str:
             if path not in checkpoints:
                 freed += path.stat().st_size
                 remove(path)
-    return f"Removed {count} runs from the store; that freed {freed / 10**6:.1f} MB."
+    return f"Runs removed from the store: {count}. Space freed: {freed / 10**6:.1f} MB."
 
 
 def _bytes(size: str) -> int:

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from statistics import fmean
 
 from pipeline import locks
@@ -26,7 +26,8 @@ from stages import pool, progress
 from stages.estimates import Estimates
 
 RunTasks = Callable[
-    [Workspace, Sequence[Task], int, Callable[[dict[Task, float]], None]], Iterator[Result]
+    [Workspace, Sequence[Task], int, Callable[[dict[Task, float]], None]],
+    Generator[Result, None, None],
 ]
 """Performs tasks: `pool.run` on this machine, or what takes its place for a cluster."""
 
@@ -135,7 +136,7 @@ def _train(workspace: Workspace, due: Sequence[Task], jobs: int, run: RunTasks) 
                 estimates.keep()
     if unrecorded:
         progress.line(
-            f"{unrecorded} runs are not recorded in MLflow; `unroll track` records them", last=True
+            f"MLflow lacks {unrecorded} of these runs; `unroll track` records them", last=True
         )
     if failed:
         why = "; ".join(f"{result.task.whole_name}: {result.error}" for result in failed)
@@ -207,21 +208,25 @@ def _show(workspace: Workspace, tasks: Sequence[Task]) -> None:
     data = dataset.load(workspace.prepared(name))
     rows = [("run", data.metric, "committed")]
     for task in tasks:
-        run = run_folder.load(workspace.run(name, task.name))
-        scores = [score_of(data, run), committed_score(workspace, name, task.name)]
-        rows.append(
-            (task.whole_name, *(f"{value:.4g}" if value is not None else "" for value in scores))
-        )
+        new = None
+        if task.settings is None:  # from rolling origins, `evaluate` scores
+            new = score_of(data, run_folder.load(workspace.run(name, task.name)))
+        committed = committed_score(workspace, name, task.name)
+        rows.append((task.whole_name, _shown(new), _shown(committed)))
     width = max(len(row[0]) for row in rows)
-    for run_name, new, old in rows:
-        print(f"{run_name:<{width}}  {new:>9}  {old:>9}".rstrip())
+    for row in rows:
+        print(f"{row[0]:<{width}}  {row[1]:>9}  {row[2]:>9}".rstrip())
     print(f"Next: `dvc repro evaluate@{name}`, then `unroll compare {name}`.")
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
 
 
 def score_of(data: Dataset, run: Run) -> float | None:
     """The mean over seeds of the data set's metric on test, of the weights that validation has chosen.
 
-    None where predictions are of another kind, as those from rolling origins.
+    None where a run has no predictions on test.
     """
     predictions = run.predictions.get(f"{run.points[-1]}_test")
     if predictions is None:
