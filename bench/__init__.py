@@ -1,4 +1,4 @@
-"""Measurements: peers, a series of one's own, tolerances."""
+"""Measurements: peers, and a series of one's own."""
 
 from pathlib import Path
 

@@ -15,7 +15,6 @@ from bench.peers import compare
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.workspace import Workspace
-from unroll.commands.building import CORES, Jobs, Targets
 from unroll.exits import run
 
 PARTS: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
@@ -58,17 +57,6 @@ def series(quick: Quick = False) -> None:
 def page() -> None:
     """Write docs/performance.md again, from bench/results.json alone."""
     update([], quick=False)
-
-
-@app.command()
-def tolerances(
-    targets: Targets = None,
-    jobs: Jobs = CORES,
-) -> None:
-    """Rebuild what is committed as on other processors; how far metrics move goes to bench/tolerances.json."""
-    from bench.tolerances import measure
-
-    measure(Workspace(REPOSITORY), targets or [], jobs)
 
 
 @app.command()

@@ -4,7 +4,7 @@ import reprlib
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from types import UnionType
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 
@@ -24,6 +24,12 @@ class Strict(pydantic.BaseModel):
 
 class Numbers(pydantic.RootModel[dict[str, float | None]]):
     """A mapping of names to finite numbers, such as a file of results/metrics."""
+
+    model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class Metrics(pydantic.RootModel[dict[str, Annotated[dict[str, float], pydantic.Field(min_length=1)]]]):
+    """What results/metrics/DATASET.json holds: experiment -> name of a metric -> its value, a finite number."""
 
     model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
 
@@ -50,7 +56,7 @@ def one_of(name: str, valid: Iterable[str], what: str) -> str:
 
 
 def checked(model: type[Model], data: Any, where: str = "") -> Model:
-    """Plain data as `model` describes it; `where` is their place, such as "experiments.waves_node.model".
+    """Plain data as `model` describes it; `where` is their place, such as "experiments.waves.node.model".
 
     Raises:
         ValueError: they are not; one line says the place, what is valid there, and what was received.

@@ -46,13 +46,13 @@ class Workspace:
         """The folder of an experiment: run.json, history.csv, predictions.npz and weights/."""
         return self.runs(dataset) / experiment
 
-    def trial(self, experiment: str) -> Path:
+    def trial(self, dataset: str, experiment: str) -> Path:
         """The run of a trial, which DVC and MLflow know nothing of."""
-        return self.scratch / "trials" / experiment
+        return self.scratch / "trials" / dataset / experiment
 
-    def trials(self, experiment: str) -> Path:
+    def trials(self, dataset: str, experiment: str) -> Path:
         """What was tried for an experiment, and what it came to on validation; kept in git."""
-        return self.root / "results" / "trials" / f"{experiment}.csv"
+        return self.root / "results" / "trials" / dataset / f"{experiment}.csv"
 
     def record(self, dataset: str, experiment: str) -> Path:
         """Where, when and with what a run was made. No output may hold such things, so it lies beside the runs."""
@@ -63,12 +63,8 @@ class Workspace:
         return self.scratch / "checkpoints" / dataset / f"{experiment}.npz"
 
     def metrics(self, dataset: str) -> Path:
-        """The folder of a data set's main scores, for `dvc metrics`, which gives each file in it a line."""
-        return self.root / "results" / "metrics" / dataset
-
-    def headline(self, dataset: str, experiment: str) -> Path:
-        """An experiment's main score."""
-        return self.metrics(dataset) / f"{experiment}.json"
+        """A data set's main scores, for `dvc metrics`."""
+        return self.root / "results" / "metrics" / f"{dataset}.json"
 
     def evaluation(self, dataset: str) -> Path:
         """A data set's scores in full, and the curves behind its plots."""
@@ -81,6 +77,11 @@ class Workspace:
     def forecaster(self, dataset: str) -> Path:
         """The folder of what forecasts a series, fitted on all rows."""
         return self.root / "forecasters" / dataset
+
+    @property
+    def answers(self) -> Path:
+        """The answers of all data sets and the outcomes of all claims, for `dvc metrics`."""
+        return self.root / "results" / "answers.json"
 
     @property
     def report(self) -> Path:

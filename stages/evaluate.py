@@ -7,7 +7,7 @@ from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
-from pipeline.evaluation import answers, networks, plot_data, scores
+from pipeline.evaluation import answers, metrics_file, networks, plot_data, scores
 from pipeline.evaluation.schema import Evaluation
 from pipeline.files import atomic_folder, write_json
 from pipeline.tracking import live
@@ -18,7 +18,7 @@ from stages.leaderboard import from_origins
 
 
 def evaluate(workspace: Workspace, name: str) -> Evaluation:
-    """Score the runs of data set `name`; write results/metrics/NAME/ and results/evaluations/NAME/.
+    """Score the runs of data set `name`; write results/metrics/NAME.json and results/evaluations/NAME/.
 
     The experiments are those of params.yaml, not those that have a run folder: one that was removed from params.yaml
     is in no table, even if its run is still there.
@@ -39,12 +39,9 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             evaluation = score(workspace, config, data, runs, folder / "tables")
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.rounded(plot_data.history(runs)))
-            headline = answers.headline(evaluation)
-            tables.write(folder / "scores.csv", plot_data.scores(headline))
-            # Inside the other block: if the disk is full here, neither folder is replaced.
-            with atomic_folder(workspace.metrics(name), workspace.scratch) as metrics:
-                for key, numbers in headline.items():
-                    write_json(metrics / f"{key}.json", numbers)
+            tables.write(folder / "scores.csv", plot_data.scores(evaluation))
+            # Inside of the block: if the disk is full here, nothing is replaced.
+            write_json(workspace.metrics(name), metrics_file.metrics(evaluation))
         live.scored(workspace, config, name)
     return evaluation
 

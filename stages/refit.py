@@ -54,7 +54,8 @@ def refit(workspace: Workspace, name: str) -> ForecasterSpec:
         data = _all_rows(data, fitted, rows)
         with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:
             weights = {key: folder / "weights" / key for key in board.members}
-            members = [fit_member(workspace, config.experiment(key), key, data, weights[key]) for key in board.members]
+            models = config.experiments_of(name)
+            members = [fit_member(workspace, models[key], key, data, weights[key]) for key in board.members]
             spec = _spec(config, board, members, data, rows)
             forecasts = tables.read_parquet(workspace.evaluation(name) / "tables" / backtest.TABLE)
             arrays = Origins.of(data, forecasts).arrays(board.members)
@@ -93,7 +94,7 @@ def fit_member(workspace: Workspace, experiment: Experiment, name: str, data: Da
     if not experiment.calendar:
         train = replace(train, series=train.series[:, : -data.calendar])
         data = replace(data, splits={"train": train}, calendar=0)
-    epochs = Epochs(name, experiment.training.options, experiment.seeds)
+    epochs = Epochs(f"{data.name}/{name}", experiment.training.options, experiment.seeds)
     trained, job = backtest.fit(name, experiment, data, train, replace(train, rows=train.rows[-1:]), epochs)
     weights.mkdir(parents=True)
     replicates = trained.replicates if run.varies else trained.replicates[:1]
@@ -114,7 +115,7 @@ def _spec(
         values = history.measured.series.values
         ends = {"low": values.min(axis=0).tolist(), "high": values.max(axis=0).tolist()}
         statistics[name] = history.question.statistics.model_copy(update=ends)
-    titles = {key: short_title(config, key) for key in board.models if key != ENSEMBLE}
+    titles = {key: short_title(config, f"{board.dataset}/{key}") for key in board.models if key != ENSEMBLE}
     champion = titles.get(board.champion, ensemble_title(len(members)))
     return ForecasterSpec(
         name=board.dataset,

@@ -1,8 +1,9 @@
-"""The stage `report`: the page with every table, plot and verdict."""
+"""The stage `report`: the answers, and the page with every table, plot and verdict."""
 
 from pathlib import Path
 
 from pipeline.config import params
+from pipeline.evaluation import answers_file
 from pipeline.files import write_text
 from pipeline.report.page import page
 from pipeline.report.results import load
@@ -10,11 +11,15 @@ from pipeline.workspace import Workspace
 
 
 def report(workspace: Workspace) -> Path:
-    """Write results/index.html from params.yaml, claims.yaml and the evaluations that are built; returns its path.
+    """Write results/answers.json and results/index.html, and return the latter's path.
+
+    They are made of params.yaml, claims.yaml and the evaluations that are built.
 
     Raises:
         UsageError: params.yaml or claims.yaml is wrong.
         UnrollError: an evaluation is damaged.
     """
-    write_text(workspace.report, page(load(workspace, params.load(workspace.params))))
+    config = params.load(workspace.params)
+    answers_file.write(workspace, config)
+    write_text(workspace.report, page(load(workspace, config)))
     return workspace.report

@@ -14,13 +14,13 @@ from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import compared
 from pipeline.errors import UnrollError
-from pipeline.files import read_json
+from pipeline.files import read_checked
 from pipeline.metrics import MEASURES, score
 from pipeline.provenance import fingerprint, machine
 from pipeline.training import run_folder, run_store
 from pipeline.training.run_folder import Run
 from pipeline.training.task import Result, Task
-from pipeline.validation import one_of
+from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
 from stages import pool, progress
 from stages.estimates import Estimates
@@ -211,7 +211,7 @@ def _show(workspace: Workspace, tasks: Sequence[Task]) -> None:
         new = None
         if task.settings is None:  # from rolling origins, `evaluate` scores
             new = score_of(data, run_folder.load(workspace.run(name, task.name)))
-        committed = committed_score(workspace, name, task.name)
+        committed = committed_score(workspace, name, task.name, data.metric)
         rows.append((task.whole_name, _shown(new), _shown(committed)))
     width = max(len(row[0]) for row in rows)
     for row in rows:
@@ -235,9 +235,9 @@ def score_of(data: Dataset, run: Run) -> float | None:
     return fmean(score(data.metric, of_seed, targets) for of_seed in predictions)
 
 
-def committed_score(workspace: Workspace, name: str, experiment: str) -> float | None:
-    """The score of an experiment in results/metrics; None where there is none."""
-    path = workspace.headline(name, experiment)
+def committed_score(workspace: Workspace, name: str, experiment: str, metric: str) -> float | None:
+    """The score of an experiment in results/metrics, which git keeps; None where there is none."""
+    path = workspace.metrics(name)
     if not path.exists():
         return None
-    return float(read_json(path)["score"])
+    return read_checked(path, Metrics).root.get(experiment, {}).get(metric)

@@ -28,12 +28,12 @@ def trial(
     one_of(experiment, experiments, f"the experiment of {name}")
     changed = experiments[experiment].trial(epochs, seeds)
     trainer = recipe(experiment, changed)
-    with locks.stage(workspace, "trial", experiment):
+    with locks.stage(workspace, "trial", f"{name}-{experiment}"):
         data = dataset.load(
             workspace.prepared(name), calendar=changed.calendar, share=changed.share
         )
         shown = Epochs(experiment, trainer.method.keywords, trainer.seeds)
         job = trainer.job(data, shown)
-        with atomic_folder(workspace.trial(experiment), workspace.scratch) as unfinished:
+        with atomic_folder(workspace.trial(name, experiment), workspace.scratch) as unfinished:
             run_folder.save(trainer.train(job), job, unfinished, {})
-    return workspace.trial(experiment)
+    return workspace.trial(name, experiment)

@@ -120,15 +120,18 @@ def built(tmp_path_factory, worker_id) -> Miniature:
 
 @pytest.fixture(scope="session")
 def evaluated(tmp_path_factory) -> Workspace:
-    """Every data set of `fake_runs` but jena, evaluated. Who changes it puts it back."""
+    """Every data set of `fake_runs` but jena, evaluated and answered. Who changes it puts it back."""
     from pipeline.config import params
+    from pipeline.evaluation import answers_file
     from stages.evaluate import evaluate
     from tests.support import fake_runs
 
     workspace = fake_runs.build(tmp_path_factory.mktemp("evaluated"))
-    for name in params.load(workspace.params).datasets:
+    config = params.load(workspace.params)
+    for name in config.datasets:
         if name != "jena":
             evaluate(workspace, name)
+    answers_file.write(workspace, config)
     return workspace
 
 

@@ -79,7 +79,7 @@ def first():
                 break
 
 
-FASTER = ("sine_windowed", "imdb_lstm", "jena_gru_dropout")
+FASTER = ("sine_windowed", "imdb/lstm", "jena/gru_dropout")
 """One workload of each kind of document."""
 
 

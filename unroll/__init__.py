@@ -17,7 +17,7 @@ def open(folder: str | PathLike[str] = ".") -> "Project":  # noqa: A001 - as in 
     """The project in a folder: what `unroll.project.Project` documents.
 
     >>> import unroll
-    >>> unroll.open(".").compare("waves_gru", "waves_rnn20").outcome
+    >>> unroll.open(".").compare("waves/gru", "waves/rnn20").outcome
     'better'
     """
     from pathlib import Path

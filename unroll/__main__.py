@@ -36,7 +36,7 @@ def open_streams() -> None:
 def keep_notes_private() -> None:
     """Let DVC keep its notes on files where the user alone may write; by itself it takes one for all users.
 
-    Where the user has no such folder, `unroll.runner.dvc_graph` takes one in the workspace.
+    Where the user has no such folder, `unroll.repro` takes one in the workspace.
     """
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     own = os.environ.pop("DVC_SITE_CACHE_DIR", "")

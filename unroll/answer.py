@@ -14,7 +14,7 @@ from pipeline.config.params import Experiment, Params
 from pipeline.data.dataset import Dataset
 from pipeline.data.series_options import Windowing
 from pipeline.data.sniff.profile import Overrides
-from pipeline.errors import UnrollError, UsageError, printable
+from pipeline.errors import UsageError, printable
 from pipeline.evaluation.verdicts import SEASON
 from pipeline.files import write_text
 from pipeline.forecast import backtest, leaderboard, plot
@@ -22,14 +22,15 @@ from pipeline.forecast.backtest import Fold
 from pipeline.report.page import answer_page
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from stages.estimates import Estimates
 from stages.progress import duration
 from unroll.add.add import add
 from unroll.add.entries import Wanted
+from unroll.hints import program
+from unroll.repro import repro, require_built
 from unroll.results import compare, predict
 from unroll.results.answer import ANSWERS, SeriesAnswer, answer, errors_by_block, later_half, months_per_row, table
 from unroll.results.predict import Predicted
-from unroll.runner.build import repro
-from unroll.runner.display import Estimates, program
 from unroll.workspaces import make
 
 START, FIXED = 1.0, 4.0
@@ -91,8 +92,8 @@ def build(workspace: Workspace, files: Sequence[str], wanted: Wanted, overrides:
     as_before(config, name, wanted)
     if not (workspace.forecaster(name) / "forecaster.json").is_file():
         announce(workspace, config, name, jobs)
-    if repro(workspace, [f"refit@{name}"], jobs):
-        raise UnrollError(f"{name} is not built, as said above; mend it, and the same command goes on")
+    os.environ["UNROLL_JOBS"] = str(jobs)
+    require_built(workspace, repro(workspace, [f"refit@{name}"], quiet=True), name)
     print()
     return answer(workspace, name)
 
@@ -141,7 +142,7 @@ def announce(workspace: Workspace, config: Params, name: str, jobs: int) -> None
         estimates.expect(stage, took)
     estimates.keep()
     times = f"{settings.refits} times" if settings.refits > 1 else "once"
-    *models, last = [took for stage, took in seconds.items() if stage.removeprefix("train@") not in built]
+    *models, last = [took for stage, took in seconds.items() if stage.rpartition("/")[2] not in built]
     left = duration(max([sum(models) / jobs, *models]) + last + FIXED)
     print(
         f"Each model forecasts from {len(cutoffs)} moments of the past, fitted {times} on what came "
@@ -160,7 +161,7 @@ def expected_seconds(experiments: dict[str, Experiment], data: Dataset, folds: S
     models = {name: _backtest_seconds(experiment, data, folds) for name, experiment in experiments.items()}
     members = sum(took for name, took in models.items() if experiments[name].training.method == "boosting")
     last = {f"refit@{data.name}": START + members / len(folds)}
-    return {f"train@{name}": took for name, took in models.items()} | last
+    return {f"train@{data.name}/{name}": took for name, took in models.items()} | last
 
 
 def _backtest_seconds(experiment: Experiment, data: Dataset, folds: Sequence[Fold]) -> float:

@@ -80,12 +80,12 @@ READ_ONLY = dict.fromkeys(("claims", "compare", "list", "show"), "params.yaml") 
 """Commands that only read -> the file without which they take the four documents, which come with the package."""
 
 DataSet = Annotated[str, named("A data set of params.yaml.", "datasets")]
-Experiment = Annotated[str, named("An experiment of params.yaml.", "experiments")]
+Experiment = Annotated[str, named("An experiment of params.yaml, such as waves/gru.", "runs")]
 
 
 def targets(context: typer.Context, incomplete: str) -> list[str]:
     """What a shell proposes for a stage."""
-    of_stage = {"source": "sources", "prepare": "datasets", "train": "experiments", "evaluate": "datasets"}
+    of_stage = {"source": "sources", "prepare": "datasets", "train": "datasets", "evaluate": "datasets"}
     of_stage |= {"refit": "forecasts"}
     stages = [f"{stage}@{name}" for stage, section in of_stage.items() for name in complete(section)(context, "")]
     return [stage for stage in [*stages, "report"] if stage.startswith(incomplete)]

@@ -15,13 +15,13 @@ import pandas as pd
 
 from pipeline import metrics
 from pipeline.config import params, registry
-from pipeline.config.params import Experiment, Params, merged
+from pipeline.config.params import Experiment, Params, merged, own_name
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import compared
 from pipeline.data.sources import Context
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import answers, schema, scores
+from pipeline.evaluation import answers, answers_file, schema, scores
 from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.schema import Evaluation
 from pipeline.evaluation.verdicts import Comparison, decide
@@ -31,7 +31,7 @@ from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll.runner.display import built_by
+from unroll.hints import built_by
 
 if TYPE_CHECKING:
     from unroll.results.answer import SeriesAnswer
@@ -63,7 +63,7 @@ class Project:
     def experiments(self, *names: str) -> pd.DataFrame:
         """The experiments of these data sets (of all, without): model, method, seeds, score on test, whether built.
 
-        >>> project.experiments("waves").set_index("experiment")["model"]["waves_gru"]
+        >>> project.experiments("waves").set_index("experiment")["model"]["waves/gru"]
         'recurrent.gru'
         """
         from unroll.results.show import listing
@@ -77,12 +77,12 @@ class Project:
 
         >>> scores = project.scores("waves").query("split == 'test' and measure == 'mse'")
         >>> scores.loc[scores["mean"].idxmin(), "experiment"]
-        'waves_tuned_lstm'
+        'waves/tuned_lstm'
         """
         evaluation = self._evaluation(dataset)
         rows = [
             {
-                "experiment": name,
+                "experiment": f"{evaluation.dataset.name}/{name}",
                 "recurrent": entry.recurrent,
                 "split": split,
                 "measure": measure,
@@ -105,25 +105,20 @@ class Project:
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
-        (<Outcome.NO: 'no'>, 'waves_gru', 'waves_tuned_filter')
-        >>> round(answer.comparison.change.mean, 2)
-        0.07
+        (<Outcome.NO: 'no'>, 'gru', 'tuned_filter')
+        >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
+        (0.07, 0.01, 0.12)
         """
-        self.params.dataset(dataset)
         if dataset in self.params.forecasts:
             from unroll.results import answer
 
             return [answer.answer(self.workspace, dataset)]
-        for own in (False, True):
-            for evaluated in results.load(self.workspace, self.params, own=own).built:
-                if evaluated.name == dataset:
-                    return list(evaluated.answers)
-        raise _not_built(dataset)
+        return answers_file.answers_of(answers_file.load(self.workspace), dataset, self._evaluation(dataset))
 
     def compare(self, experiment: str, other: str) -> Comparison:
         """Any two experiments of one data set on test, as `unroll compare` prints them: the first against the other.
 
-        >>> comparison = project.compare("waves_gru", "waves_tuned_kernel_ridge")
+        >>> comparison = project.compare("waves/gru", "waves/tuned_kernel_ridge")
         >>> print(comparison)
         better: -22 % error (-25 to -19 %)
         >>> comparison.outcome, round(comparison.change.mean, 2)
@@ -139,7 +134,7 @@ class Project:
     def claims(self) -> pd.DataFrame:
         """What the documents publish, what is rebuilt with its interval, and the verdict.
 
-        >>> claims = project.claims().query("experiment == 'waves_perceptron' and published == '0.005'")
+        >>> claims = project.claims().query("experiment == 'waves/perceptron' and published == '0.005'")
         >>> claims[["claim", "verdict"]].to_dict("records")
         [{'claim': 'perceptron, MSE about 0.005', 'verdict': 'holds'}]
         """
@@ -191,13 +186,13 @@ class Project:
 
         `callbacks` are told of every epoch; `seeds` are those of the replicates, or how many.
 
-        >>> trained = project.train("waves_node", epochs=2, seeds=2)
+        >>> trained = project.train("waves/node", epochs=2, seeds=2)
         >>> trained.parameters, len(trained.replicates)
         (3, 2)
         """
         section = self.params.experiment(experiment)
         options = {"model": dict(model or {}), "training": training, "seeds": seeds}
-        chosen = recipe(experiment, Experiment.model_validate(merged(section.model_dump(), options)))
+        chosen = recipe(own_name(experiment), Experiment.model_validate(merged(section.model_dump(), options)))
         data = self.data(section.dataset, calendar=section.calendar)
         try:
             job = chosen.job(data, *callbacks)
@@ -210,11 +205,12 @@ class Project:
     def predictions(self, experiment: str, split: str = "test") -> npt.NDArray[Any]:
         """What a run on disk says of a split, (seeds, n) or (seeds, n, values), in model units.
 
-        >>> project.predictions("waves_node").shape[1:] == project.data("waves").splits["test"].targets.shape
+        >>> project.predictions("waves/node").shape[1:] == project.data("waves").splits["test"].targets.shape
         True
         """
         section = self.params.experiment(experiment)
-        run = run_folder.load_for(self.workspace.run(section.dataset, experiment), section.dataset, section.seeds)
+        folder = self.workspace.run(section.dataset, own_name(experiment))
+        run = run_folder.load_for(folder, section.dataset, section.seeds)
         splits = [name.partition("_")[2] for name in run.predictions if name.startswith("final_")]
         return run.predictions[f"{run.points[-1]}_{one_of(split, splits, 'the split')}"]
 
@@ -225,7 +221,7 @@ class Project:
 
         >>> inputs = project.data("waves").splits["test"].inputs[..., 0]
         >>> on_a_line = 2 * inputs[:, -1] - inputs[:, -2]
-        >>> print(project.judge("waves", on_a_line, against=project.train("waves_last_value")))
+        >>> print(project.judge("waves", on_a_line, against=project.train("waves/last_value")))
         better: -56 % error (-57 to -54 %)
         """
         data = self.data(dataset)
@@ -255,10 +251,11 @@ class Project:
 
     def _evaluation(self, dataset: str) -> Evaluation:
         self.params.dataset(dataset)
+        experiments = self.params.experiments_of(dataset)
         folder = self.workspace.evaluation(dataset)
         if not (folder / "evaluation.json").is_file():
-            raise _not_built(dataset)
-        return schema.load(folder)
+            raise UnrollError(f"{dataset} is not built; {built_by(f'evaluate@{dataset}')}")
+        return schema.load(folder, experiments)
 
     def _losses(self, data: Dataset, predictions: Predictions) -> npt.NDArray[np.float64]:
         """What each test example adds to the measure, (seeds, n)."""
@@ -278,7 +275,3 @@ class Project:
         if not np.isfinite(values).all():
             raise UsageError(f"predictions of {data.name} must be finite; some are NaN or infinite")
         return metrics.losses(data.metric, values, targets)
-
-
-def _not_built(dataset: str) -> UnrollError:
-    return UnrollError(f"{dataset} is not built; {built_by(f'evaluate@{dataset}')}")

@@ -123,7 +123,7 @@ def latencies(
     workspace: Workspace, form: files.Form, rows: int, model: str, count: int, say: Say
 ) -> Iterator[dict[str, Any]]:
     """How long the served champion takes to answer, with one and with more requests on their way."""
-    experiment, config = f"{form.name}_{model}", params.load(workspace.params)
+    experiment, config = f"{form.name}/{model}", params.load(workspace.params)
     say(f"unroll register {experiment}")
     unroll(workspace, "register", experiment)
     window = form.frame(rows).tail(config.datasets[form.name].preparation.options["windows"]["lookback"])
@@ -138,7 +138,7 @@ def latencies(
                 total = time.perf_counter() - start
             yield {
                 "experiment": experiment,
-                "seeds": len(config.experiments[experiment].seeds),
+                "seeds": len(config.runs[experiment].seeds),
                 "at_once": clients,
                 "requests": count,
                 "rows": len(window),

@@ -46,16 +46,16 @@ class Workload:
 
 
 WORKLOADS = {
-    "jena_lstm": Workload("jena_lstm", (1.55, 1.2), 10, 12),
-    "jena_lstm_dropout": Workload("jena_lstm_dropout", (1.6, 1), 10, 12),
-    "jena_gru": Workload("jena_gru", (1.85, 1.4), 10, 12),
-    "jena_gru_dropout": Workload("jena_gru_dropout", (1.55, 1), 10, 12),
-    "imdb_simple_rnn": Workload("imdb_rnn", (2.8, 1.9), 10, 20),
-    "imdb_lstm": Workload("imdb_lstm", (1.9, 1.9), 10, 20),
-    "imdb_gru": Workload("imdb_gru", (2.1, 1.9), 10, 20),
+    "jena_lstm": Workload("jena/lstm", (1.55, 1.2), 10, 12),
+    "jena_lstm_dropout": Workload("jena/lstm_dropout", (1.6, 1), 10, 12),
+    "jena_gru": Workload("jena/gru", (1.85, 1.4), 10, 12),
+    "jena_gru_dropout": Workload("jena/gru_dropout", (1.55, 1), 10, 12),
+    "imdb_simple_rnn": Workload("imdb/rnn", (2.8, 1.9), 10, 20),
+    "imdb_lstm": Workload("imdb/lstm", (1.9, 1.9), 10, 20),
+    "imdb_gru": Workload("imdb/gru", (2.1, 1.9), 10, 20),
     # One call into TensorFlow costs more than PyTorch needs for 96 points: no more than 1.2 times PyTorch's time.
-    "sine_dense": Workload("sine_interpolation_dense", (1, 1 / 1.2), 31, 3, epochs=10, evaluations=20),
-    "sine_windowed": Workload("sine_windows_lstm", (1, 1), 18, 20, epochs=10, evaluations=4),
+    "sine_dense": Workload("sine_interpolation/dense", (1, 1 / 1.2), 31, 3, epochs=10, evaluations=20),
+    "sine_windowed": Workload("sine_windows/lstm", (1, 1), 18, 20, epochs=10, evaluations=4),
 }
 
 

@@ -81,13 +81,13 @@ def challenge(workspace: Workspace, every: Params, name: str, search: Search, of
     built = {key: schema.load(folder) for key, folder in folders.items() if (folder / "evaluation.json").is_file()}
     if name not in built:
         raise UnrollError(f"{name} is not evaluated; `unroll repro evaluate@{name}` builds it")
-    evaluation, page = built[name], answers.front_page(built)
+    evaluation, page = built[name], answers.decided(built)
     metric, data = evaluation.dataset.metric, dataset.load(workspace.prepared(name))
     known = blocks(data, "test"), answers.naive_error(evaluation), evaluation.dataset.days
-    comparisons = [answer.comparison for of_dataset in page.values() for answer in of_dataset if answer.comparison]
+    comparisons = [comparison for _, _, comparison in page if comparison]
     challenges = []
-    for answer in page[name]:
-        if answer.comparison is None or answer.opponent is None:
+    for of_dataset, answer, compared_as in page:
+        if of_dataset != name or compared_as is None or answer.opponent is None:
             continue
         fingerprints = sceptic.fingerprints(answer, evaluation)
         runs = [_load(workspace, every, name, *of_run) for of_run in fingerprints.items()]
@@ -95,8 +95,8 @@ def challenge(workspace: Workspace, every: Params, name: str, search: Search, of
             answers.pair(metric, losses_of_run(data, run, "test", search.seeds), of_test[None], *known) for run in runs
         )
         # As on the page: one correction for all answers, in which the search's best replaces the opponent.
-        others = [comparison.pair for comparison in comparisons if comparison is not answer.comparison]
-        unfinished = answer.comparison.pair.unfinished[0], ""
+        others = [comparison.pair for comparison in comparisons if comparison is not compared_as]
+        unfinished = compared_as.pair.unfinished[0], ""
         *_, network = decide([*others, replace(of_network, unfinished=unfinished)])
         (opponent,) = decide([of_opponent])
         challenged = answer.decided(network).outcome
@@ -121,7 +121,7 @@ def challenge(workspace: Workspace, every: Params, name: str, search: Search, of
 
 def _load(workspace: Workspace, every: Params, name: str, experiment: str, fingerprint: str) -> run_folder.Run:
     """The run of an experiment, if it has still that fingerprint."""
-    run = run_folder.load_for(workspace.run(name, experiment), name, every.experiments[experiment].seeds)
+    run = run_folder.load_for(workspace.run(name, experiment), name, every.experiments[name][experiment].seeds)
     if brief(run.summary.fingerprint) != fingerprint:
         raise UnrollError(f"the run of {experiment} is of another build; `unroll repro evaluate@{name}` builds both")
     return run

@@ -1,4 +1,4 @@
-"""params.yaml as frozen, validated values, templates filled in. Nothing else reads that file."""
+"""params.yaml as frozen, validated values, filled in from templates.yaml. Nothing else reads these files."""
 
 import re
 from collections.abc import Mapping
@@ -11,11 +11,21 @@ from pipeline.config import extensions, plain_yaml
 from pipeline.errors import UsageError
 from pipeline.validation import Strict, one_of, validated
 
+TEMPLATES = "templates.yaml"
+"""The file beside params.yaml that holds what several entries are `like`."""
+
 
 def _name(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", text):
         raise ValueError("must be small letters, digits and _, a letter first, at most 60 in all")
     return text
+
+
+def _run_name(text: str) -> str:
+    dataset, slash, name = text.partition("/")
+    if not slash:
+        raise ValueError("must be a data set and an experiment of it, such as waves/gru")
+    return f"{_name(dataset)}/{_name(name)}"
 
 
 def _seeds(value: Any) -> Any:
@@ -29,6 +39,8 @@ def _distinct(seeds: list[int]) -> list[int]:
 
 
 Name = Annotated[str, pydantic.AfterValidator(_name)]
+RunName = Annotated[str, pydantic.AfterValidator(_run_name)]
+"""The whole name of an experiment: its data set's and its own, such as waves/gru."""
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**32)]
 Seeds = Annotated[
     list[Seed],
@@ -37,6 +49,11 @@ Seeds = Annotated[
     pydantic.AfterValidator(_distinct),
 ]
 """Written as how many there are, which are then 0, 1, 2, ..., or as a list."""
+
+
+def own_name(run: str) -> str:
+    """An experiment's name within its data set: gru of waves/gru."""
+    return run.partition("/")[2]
 
 
 class _Open(Strict):
@@ -163,13 +180,13 @@ class Params(Strict):
 
     Attributes:
         sources: those of `files`, too.
+        experiments: data set -> name -> experiment.
     """
 
     sources: dict[Name, Source] = pydantic.Field(default={})
-    templates: dict[Name, dict[str, Any]] = pydantic.Field(default={})
     files: dict[Name, Files] = pydantic.Field(default={})
     datasets: dict[Name, DatasetParams] = pydantic.Field(default={})
-    experiments: dict[Name, Experiment] = pydantic.Field(default={})
+    experiments: dict[Name, dict[Name, Experiment]] = pydantic.Field(default={})
     forecasts: dict[Name, Forecast] = pydantic.Field(default={})
 
     @pydantic.model_validator(mode="after")
@@ -184,11 +201,20 @@ class Params(Strict):
             self.sources[name] = Source.model_validate({"kind": "local"} | files.model_dump())
         for name, dataset in self.datasets.items():
             one_of(dataset.source, self.sources, f"params.yaml: datasets.{name}.source")
-        for name, experiment in self.experiments.items():
-            one_of(experiment.dataset, self.datasets, f"params.yaml: experiments.{name}.dataset")
+        for name in self.experiments:
+            one_of(name, self.datasets, "params.yaml: the data set under `experiments`")
         for name in self.forecasts:
             one_of(name, self.datasets, "params.yaml: the data set that `forecasts` names")
         return self
+
+    @property
+    def runs(self) -> dict[str, Experiment]:
+        """Every experiment by its whole name, such as waves/gru, in the order of params.yaml."""
+        return {
+            f"{dataset}/{name}": experiment
+            for dataset, experiments in self.experiments.items()
+            for name, experiment in experiments.items()
+        }
 
     def source(self, name: str) -> Source:
         """Raises UsageError with the valid names if there is no such source."""
@@ -203,16 +229,17 @@ class Params(Strict):
         return self.datasets[one_of(name, self.datasets, "the data set")]
 
     def experiment(self, name: str) -> Experiment:
-        """Raises UsageError with the valid names if there is no such experiment."""
-        return self.experiments[one_of(name, self.experiments, "the experiment")]
+        """An experiment by its whole name, waves/gru. Raises UsageError with the valid names if there is none."""
+        runs = self.runs
+        return runs[one_of(name, runs, "the experiment")]
 
     def forecast(self, name: str) -> Forecast:
         """Raises UsageError with the valid names if the data set has no entry in `forecasts`."""
         return self.forecasts[one_of(name, self.forecasts, "the data set with an entry in `forecasts`")]
 
     def experiments_of(self, dataset: str) -> dict[str, Experiment]:
-        """The experiments of one data set, in the order of params.yaml."""
-        return {name: e for name, e in self.experiments.items() if e.dataset == dataset}
+        """The experiments of one data set by their names in it, such as gru, in the order of params.yaml."""
+        return self.experiments.get(dataset, {})
 
 
 def load(path: Path) -> Params:
@@ -224,45 +251,87 @@ def load(path: Path) -> Params:
         UnrollError: the file is missing or cannot be read.
     """
     extensions.use(path.parent)
-    return validated(Params, complete(plain_yaml.read(path)), path.name)
+    return parse(plain_yaml.read(path), templates(path))
+
+
+def templates(path: Path) -> Any:
+    """The entries of templates.yaml, which lies beside params.yaml; none where it is not there."""
+    file = path.with_name(TEMPLATES)
+    return plain_yaml.read(file) if file.exists() else {}
+
+
+def parse(sections: Any, from_templates: Any) -> Params:
+    """Validate the sections of params.yaml. Errors as in `load`."""
+    return validated(Params, complete(sections, from_templates), "params.yaml")
 
 
 class _Entry(pydantic.BaseModel, strict=True):
     """What `complete` reads of an entry."""
 
     like: str | list[str] = []
-    dataset: str = ""
     training: dict[str, Any] = {}
 
 
-_SECTIONS = pydantic.TypeAdapter(dict[str, dict[str, _Entry]])
+_ENTRIES = pydantic.TypeAdapter(dict[str, _Entry])
+_EXPERIMENTS = pydantic.TypeAdapter(dict[str, dict[str, _Entry]])
 
 
-def complete(sections: Any) -> Any:
-    """The sections of params.yaml, every entry with all that it says itself, by its templates or by its data set.
+def complete(sections: Any, from_templates: Any) -> Any:
+    """The sections of params.yaml, each entry with all that it says itself, by templates or by its data set.
 
     What is no sections of entries comes back as it is: whoever validates it says what is wrong.
 
     Raises:
-        UsageError: `like` names no template and no entry of the same section, or an entry is like itself.
+        UsageError: `like` names no template and no experiment of the same data set, an entry is like itself, or
+            experiments do not stand under their data set.
     """
+    _require_nested(sections)
     try:
-        _SECTIONS.validate_python(sections)
-    except pydantic.ValidationError:
+        _ENTRIES.validate_python(from_templates)
+        _ENTRIES.validate_python(sections["datasets"])
+        _EXPERIMENTS.validate_python(sections["experiments"])
+    except (pydantic.ValidationError, KeyError, TypeError):
         return sections
-    templates = sections.get("templates", {})
-    filled = {
-        section: {name: _filled(entry, entries | templates, (f"{section}.{name}",)) for name, entry in entries.items()}
-        for section, entries in sections.items()
-        if section != "templates"
+    datasets = {
+        name: _filled(entry, from_templates, (f"datasets.{name}",)) for name, entry in sections["datasets"].items()
     }
-    for name, experiment in filled.get("experiments", {}).items():
-        dataset = filled.get("datasets", {}).get(experiment.get("dataset"), {})
-        usual = {key: dataset[key] for key in ("seeds", "training") if key in dataset}
-        method = usual.get("training", {}).get("method")
-        if method and experiment.get("training", {}).get("method", method) == method:
-            filled["experiments"][name] = merged(usual, experiment)
-    return filled
+    experiments = {
+        dataset: _experiments(dataset, entries, from_templates, datasets.get(dataset, {}))
+        for dataset, entries in sections["experiments"].items()
+    }
+    return {**sections, "datasets": datasets, "experiments": experiments}
+
+
+def _require_nested(sections: Any) -> None:
+    """Raise UsageError if the sections are of the form of before: flat experiments that name their data set."""
+    if not isinstance(sections, Mapping):
+        return
+    if "templates" in sections:
+        raise UsageError(f"params.yaml: templates stand in a file of their own, {TEMPLATES}; move them there")
+    experiments = sections.get("experiments")
+    for name, entries in experiments.items() if isinstance(experiments, Mapping) else ():
+        if isinstance(entries, Mapping) and ("model" in entries or "dataset" in entries):
+            raise UsageError(
+                f"params.yaml: experiments.{name}: an experiment stands under its data set, as in "
+                "`experiments: {waves: {gru: {model: ...}}}`; move it there, without `dataset`"
+            )
+
+
+def _experiments(
+    dataset: str, entries: Mapping[str, Any], from_templates: Mapping[str, Any], about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The experiments of a data set, whose own section is `about`."""
+    known = dict(from_templates) | {f"{dataset}/{name}": entry for name, entry in entries.items()}
+    usual = {key: about[key] for key in ("seeds", "training") if key in about}
+    usual_method = usual.get("training", {}).get("method")
+    experiments = {}
+    for name, entry in entries.items():
+        where = f"experiments.{dataset}.{name}"
+        experiment = _filled(entry, known, (where,))
+        if usual_method and experiment.get("training", {}).get("method", usual_method) == usual_method:
+            experiment = merged(usual, experiment)
+        experiments[name] = {"dataset": dataset, **experiment}
+    return experiments
 
 
 def merged(base: Any, over: Any) -> Any:
@@ -272,13 +341,13 @@ def merged(base: Any, over: Any) -> Any:
     return over
 
 
-def _filled(entry: Mapping[str, Any], models: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+def _filled(entry: Mapping[str, Any], known: Mapping[str, Any], path: tuple[str, ...]) -> Any:
     """An entry with what it takes from those that it is like, of several what the last says; `path` leads to it."""
     like: str | list[str] = entry.get("like", [])
     base: Any = {}
     for name in [like] if isinstance(like, str) else like:
-        one_of(name, models, f"params.yaml: {path[-1]}.like")
+        one_of(name, known, f"params.yaml: {path[-1]}.like")
         if name in path[1:]:
             raise UsageError(f"params.yaml: {name} is like itself, by way of {', '.join(path[1:])}")
-        base = merged(base, _filled(models[name], models, (*path, name)))
+        base = merged(base, _filled(known[name], known, (*path, name)))
     return merged(base, {key: value for key, value in entry.items() if key != "like"})

@@ -92,14 +92,30 @@ def added(path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mappin
     return "".join(lines)
 
 
-def replaced(path: Path, name: str, entry: Mapping[str, Any]) -> str:
-    """The text of params.yaml with other plain data for an experiment, in DVC's style; all else stays."""
-    text = _text(path)
-    lines = text.splitlines(keepends=True)
-    section = next(value for key, value in YAML().compose(text).value if key.value == "experiments")
-    key, value = next(each for each in section.value if each[0].value == name)
-    lines[key.start_mark.line : _last_line(value) + 1] = _block("experiments", {name: entry}, {})[1:]
+def with_experiment(path: Path, dataset: str, name: str, entry: Mapping[str, Any], comment: str) -> str:
+    """The text of params.yaml with an experiment behind the others of its data set, in DVC's style; all else stays."""
+    lines = _text(path).splitlines(keepends=True)
+    _, experiments = _node(path, "experiments", dataset)
+    comments: dict[Place, str] = {("experiments", dataset, name): comment} if comment else {}
+    end = _last_line(experiments) + 1
+    lines[end:end] = _block("experiments", {dataset: {name: entry}}, comments)[2:]
     return "".join(lines)
+
+
+def replaced(path: Path, dataset: str, name: str, entry: Mapping[str, Any]) -> str:
+    """The text of params.yaml with other plain data for an experiment, in DVC's style; all else stays."""
+    lines = _text(path).splitlines(keepends=True)
+    key, value = _node(path, "experiments", dataset, name)
+    lines[key.start_mark.line : _last_line(value) + 1] = _block("experiments", {dataset: {name: entry}}, {})[2:]
+    return "".join(lines)
+
+
+def _node(path: Path, *keys: str) -> tuple[Any, Any]:
+    """The key and the value to which keys lead in a YAML file that has them."""
+    key, value = None, YAML().compose(_text(path))
+    for wanted in keys:
+        key, value = next(each for each in value.value if each[0].value == wanted)
+    return key, value
 
 
 def removed(path: Path, entries: Mapping[str, Sequence[str]], optional: Sequence[str] = ()) -> str:

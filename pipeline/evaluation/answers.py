@@ -1,17 +1,19 @@
 """Is a network better than the strongest opponent without recurrence? By the rule of docs/decisions/verdicts.md."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
+
+import pydantic
 
 from pipeline.data.examples import Array
 from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import Interval, as_errors
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Entry, Evaluation
-from pipeline.evaluation.verdicts import Comparison, Pair, decide, too_short
+from pipeline.evaluation.verdicts import Change, Comparison, Pair, decide, too_short
 from pipeline.metrics import MEASURES
+from pipeline.validation import Strict
 
 Key = TypeVar("Key")
 
@@ -113,31 +115,80 @@ class Networks(StrEnum):
         return cls.TUNED if entry.trials else cls.SEGMENTS if entry.model == "segments" else cls.UNTUNED
 
 
-@dataclass(frozen=True)
-class Answer:
-    """Whether a data set needs a recurrent network.
+class Answer(Strict):
+    """Whether a data set needs a recurrent network, as results/answers.json has it.
 
     Attributes:
         networks: which ones the question is about.
+        outcome: YES or NO where one of the two is better, else the comparison's; NOT_ASKED where nothing is to ask;
+            STAND_IN where the data are no result.
         network: the best of them; None where there is none.
         opponent: the strongest of all that has no recurrence; None where there is none.
-        outcome: YES or NO where one of the two is better, else the comparison's; NOT_ASKED where nothing is to ask.
-        comparison: of the two on test; None where it is not known or says nothing.
+        change: how much more error the network has on test, as a fraction of the opponent's; None where the two are
+            not compared, or the opponent errs nowhere.
+        difference: of the errors, where the opponent errs nowhere; else None.
+        low, high: the interval of the change, or of the difference; None where the two are not compared.
+        level: of the interval.
         reason: why there is no answer, and what would give one; empty where there is one.
     """
 
-    networks: Networks
-    network: str | None
-    opponent: str | None
-    outcome: Outcome = Outcome.UNSURE
-    comparison: Comparison | None = None
+    networks: Annotated[Networks, pydantic.Field(strict=False)]
+    outcome: Annotated[Outcome, pydantic.Field(strict=False)] = Outcome.UNSURE
+    network: str | None = None
+    opponent: str | None = None
+    change: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
     reason: str = ""
 
+    @property
+    def key(self) -> str:
+        """What it is called in results/answers.json: untuned, tuned or segments."""
+        return self.networks.name.lower()
+
+    @property
+    def interval(self) -> Interval | None:
+        """Of the change, or of the difference; None where the two are not compared."""
+        if self.low is None or self.high is None:
+            return None
+        return self.low, self.high
+
+    @property
+    def amount(self) -> Change | None:
+        """The change with its interval; None where there is no change."""
+        if self.change is None or self.interval is None:
+            return None
+        return Change(self.change, self.interval)
+
+    @property
+    def line(self) -> str:
+        """The answer by the names of params.yaml, such as "untuned networks: no, gru against linear: +6 % error"."""
+        start = f"{self.networks}: {self.outcome}"
+        if self.outcome == Outcome.NOT_ASKED:
+            return f"{start}, {self.reason}"
+        ends = [str(part) for part in (self.amount, self.reason) if part]
+        return f"{start}, {self.network} against {self.opponent}{': ' if ends else ''}{'; '.join(ends)}"
+
+    def updated(self, **changes: Any) -> "Answer":
+        """The same answer with other values."""
+        return self.model_copy(update=changes)
+
     def decided(self, comparison: Comparison) -> "Answer":
-        """By the comparison of the two."""
+        """By the comparison of the two; numbers have four digits, so that a file of answers differs where they do."""
         yes_or_no = {Outcome.BETTER: Outcome.YES, Outcome.WORSE: Outcome.NO}
         outcome = yes_or_no.get(comparison.outcome, comparison.outcome)
-        return replace(self, comparison=comparison, outcome=outcome, reason=comparison.reason)
+        change = comparison.change
+        if change is None:
+            numbers = {"difference": comparison.difference.mean}
+            low, high = comparison.interval
+        else:
+            numbers = {"change": change.mean}
+            low, high = change.interval
+        numbers |= {"low": low, "high": high, "level": comparison.level}
+        rounded = {name: float(f"{value:.4g}") for name, value in numbers.items()}
+        return self.updated(outcome=outcome, reason=comparison.reason, **rounded)
 
 
 def answer(evaluation: Evaluation) -> Answer:
@@ -149,29 +200,46 @@ def answer(evaluation: Evaluation) -> Answer:
 def _question(evaluation: Evaluation, networks: Networks) -> tuple[Answer, Pair | None]:
     """An answer before it is decided, and the pair to decide it by; None where there is none."""
     network = strongest(evaluation, lambda entry: entry.recurrent and networks in {Networks.ALL, Networks.of(entry)})
-    unanswered = Answer(networks, network, strongest_opponent(evaluation), reason="too few seeds")
-    if unanswered.network is None or unanswered.opponent is None:
-        return replace(unanswered, outcome=Outcome.NOT_ASKED, reason=NOTHING), None
+    opponent = strongest_opponent(evaluation)
+    unanswered = Answer(networks=networks, network=network, opponent=opponent, reason="too few seeds")
+    if network is None or opponent is None:
+        return unanswered.updated(outcome=Outcome.NOT_ASKED, reason=NOTHING), None
     if evaluation.dataset.layout == "points":
-        return replace(unanswered, outcome=Outcome.NOT_ASKED, reason=NO_PAST), None
-    comparable = _pair(evaluation, unanswered.network, unanswered.opponent)
-    if comparable is None and (why := too_short(evaluation.dataset.days)):
-        unanswered = replace(unanswered, outcome=Outcome.SHORT, reason=why)
+        return unanswered.updated(outcome=Outcome.NOT_ASKED, reason=NO_PAST), None
+    comparable = _pair(evaluation, network, opponent)
+    why = too_short(evaluation.dataset.days)
+    if comparable is None and why:
+        unanswered = unanswered.updated(outcome=Outcome.SHORT, reason=why)
     return unanswered, comparable
+
+
+def decided(evaluations: Mapping[str, Evaluation]) -> list[tuple[str, Answer, Comparison | None]]:
+    """Data set, answer and the comparison behind it, of each question, corrected for how many there are."""
+    questions = []
+    for name, evaluation in evaluations.items():
+        for networks in (Networks.UNTUNED, Networks.SEGMENTS, Networks.TUNED):
+            unanswered, comparable = _question(evaluation, networks)
+            if unanswered.network or networks == Networks.UNTUNED:
+                questions.append((name, unanswered, comparable))
+    comparisons = iter(decide([comparable for _, _, comparable in questions if comparable]))
+    answered: list[tuple[str, Answer, Comparison | None]] = []
+    for name, unanswered, comparable in questions:
+        if comparable is None:
+            answered.append((name, unanswered, None))
+        else:
+            comparison = next(comparisons)
+            answered.append((name, unanswered.decided(comparison), comparison))
+    return answered
 
 
 def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]:
     """Data set -> its answers, of untuned networks and of others, corrected for how many there are."""
-    questions = [
-        (name, *question)
-        for name, evaluation in evaluations.items()
-        for networks in (Networks.UNTUNED, Networks.SEGMENTS, Networks.TUNED)
-        if (question := _question(evaluation, networks))[0].network or networks == Networks.UNTUNED
-    ]
-    decided = iter(decide([comparable for _, _, comparable in questions if comparable]))
     answers: dict[str, list[Answer]] = {name: [] for name in evaluations}
-    for name, unanswered, comparable in questions:
-        answers[name].append(unanswered.decided(next(decided)) if comparable else unanswered)
+    for name, answered, _ in decided(evaluations):
+        labelled = answered
+        if evaluations[name].dataset.stand_in and answered.outcome != Outcome.NOT_ASKED:
+            labelled = answered.updated(outcome=Outcome.STAND_IN)
+        answers[name].append(labelled)
     return answers
 
 
@@ -191,15 +259,3 @@ def champion(evaluation: Evaluation) -> tuple[str, str] | None:
         return str(opponent), why
     verdict = "is worse" if best.outcome == Outcome.NO else ", ".join(filter(None, (best.outcome, best.reason)))
     return str(opponent), f"{why}; no network is better (of {network}: {verdict})"
-
-
-def headline(evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    """What `dvc metrics` shows of each experiment: the measure on test by the weights chosen on validation, mean over
-    the seeds, and the 95 % interval of that mean where it is known.
-    """
-    stats = {name: entry.score(evaluation.dataset.metric) for name, entry in evaluation.experiments.items()}
-    return {
-        name: {"score": stat.mean} | dict(zip(("low", "high"), stat.mean_ci or (), strict=False))
-        for name, stat in stats.items()
-        if stat
-    }

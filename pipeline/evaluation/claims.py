@@ -1,6 +1,6 @@
 """Published figures and what a rebuild says of them, by the rule of docs/decisions/verdicts.md."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 import pydantic
 
 from pipeline.config import plain_yaml
-from pipeline.config.params import Name
+from pipeline.config.params import Params, RunName, own_name
 from pipeline.errors import UsageError
 from pipeline.evaluation.intervals import LEVEL, Interval, as_errors, independent
 from pipeline.evaluation.outcome import Outcome
@@ -32,15 +32,15 @@ class Claim(Strict):
 
     document: str
     words: str
-    experiment: Name
+    experiment: RunName
     metric: str
     value: str | int | list[int | None] | None = None
     about: bool = False
     rows: Literal["same", "own", "other"] = "same"
     width: float | None = pydantic.Field(default=None, gt=1)
-    of: Name | None = None
-    beside: list[Name] = pydantic.Field(default_factory=list)
-    against: Name | None = None
+    of: RunName | None = None
+    beside: list[RunName] = pydantic.Field(default_factory=list)
+    against: RunName | None = None
     relation: Literal["below", "above", "par"] | None = None
     within: float | None = pydantic.Field(default=None, gt=0)
     reach: float | None = pydantic.Field(default=None, gt=0)
@@ -66,9 +66,14 @@ class Claim(Strict):
         return "figure" if isinstance(self.value, str) else "count"
 
     @property
-    def experiments(self) -> list[Name]:
-        """All that it names."""
+    def experiments(self) -> list[RunName]:
+        """The whole names of all that it names."""
         return [self.experiment, *(name for name in (self.against, self.of) if name), *self.beside]
+
+    @property
+    def dataset(self) -> str:
+        """The data set of its experiments."""
+        return self.experiment.partition("/")[0]
 
     def printed(self) -> Interval:
         """What the digits of a figure imply."""
@@ -92,6 +97,12 @@ def load(path: Path) -> list[Claim]:
     if not isinstance(claims, list):
         raise UsageError(f"{path.name}: the whole must be a list of claims. Received: {type(claims).__name__}")
     return [validated(Claim, claim, f"{path.name}: claim {number}") for number, claim in enumerate(claims, 1)]
+
+
+def known(claims: Iterable[Claim], params: Params) -> list[Claim]:
+    """The claims whose experiments are all in params.yaml."""
+    runs = set(params.runs)
+    return [claim for claim in claims if set(claim.experiments) <= runs]
 
 
 @dataclass(frozen=True)
@@ -120,16 +131,16 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation]) -> Verdict:
 
     Args:
         claim: as in claims.yaml.
-        evaluations: experiment -> the evaluation (of its data set) that holds it; absent where not built.
+        evaluations: data set -> its evaluation; absent where not built.
 
     Raises:
         UsageError: the claim names a metric that its experiment does not have.
     """
-    if not all(name in evaluations for name in claim.experiments):
-        return Verdict(claim, Outcome.NOT_BUILT)
-    evaluation = evaluations[claim.experiment]
-    if any(evaluations[name].dataset.name != evaluation.dataset.name for name in claim.experiments):
+    if any(not name.startswith(f"{claim.dataset}/") for name in claim.experiments):
         raise UsageError(f"claims.yaml: {', '.join(claim.experiments)} must be of one data set to be compared")
+    evaluation = evaluations.get(claim.dataset)
+    if evaluation is None or not {own_name(name) for name in claim.experiments} <= evaluation.experiments.keys():
+        return Verdict(claim, Outcome.NOT_BUILT)
     verdict = {"count": _count, "figure": _figure, "comparison": _comparison}[claim.kind](claim, evaluation)
     outcome = Outcome.STAND_IN if evaluation.dataset.stand_in else verdict.outcome
     return replace(verdict, outcome=outcome)
@@ -171,7 +182,7 @@ def _divided(stat: Stat, unit: float) -> Stat:
 
 def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
     (name, other), about = claim.experiments[:2], evaluation.dataset
-    entries = [evaluation.experiments[key] for key in (name, other)]
+    entries = [evaluation.experiments[own_name(key)] for key in (name, other)]
     chosen = "best" if entries[0].best else "final"
     metric = claim.metric.replace("best.", f"{chosen}.")  # as `look_up` has it
     by_rows = [f"{chosen}.{split}.{about.metric}" for split in ("validation", "test") if split in about.examples]
@@ -183,7 +194,7 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
         )
     rebuilt, reference = (_stat(evaluation, key, claim.metric) for key in (name, other))
     if metric in by_rows:
-        difference = evaluation.difference(metric.split(".")[1], name, other)
+        difference = evaluation.difference(metric.split(".")[1], own_name(name), own_name(other))
     elif metric != "parameters" and any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries):
         difference = None
     else:
@@ -237,7 +248,7 @@ def look_up(evaluation: Evaluation, experiment: str, path: str) -> Stat | list[i
     Raises:
         UsageError: the path leads nowhere; the text names what is there.
     """
-    entry = evaluation.experiments[experiment].model_dump()
+    entry = evaluation.experiments[own_name(experiment)].model_dump()
     node: Any = {**entry, "best": entry["best"] or entry["final"], "dataset": evaluation.dataset.model_dump()}
     for key in path.split("."):
         if isinstance(node, list):

@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Arrays, Windows, of_every_column
+from pipeline.evaluation.schema import Evaluation
 from pipeline.evaluation.scores import blocks, layout
 from pipeline.metrics import losses
 from pipeline.training.run_folder import Run
@@ -53,11 +54,19 @@ def rounded(table: "pd.DataFrame") -> "pd.DataFrame":
     return table.assign(**{name: [float(f"{value:.6g}") for value in table[name]] for name in floats})
 
 
-def scores(headline: Mapping[str, Mapping[str, float]]) -> "pd.DataFrame":
-    """scores.csv, for `dvc plots`: experiment, score, low and high of `answers.headline`, without ends if not known."""
+def scores(evaluation: Evaluation) -> "pd.DataFrame":
+    """scores.csv, for `dvc plots`: each experiment's measure on test by the weights that validation chose.
+
+    Columns: experiment; score, the mean over seeds; low and high, its 95 % interval where that is known.
+    """
     import pandas as pd
 
-    rows = [{"experiment": name, **values} for name, values in headline.items()]
+    rows = []
+    for name, entry in evaluation.experiments.items():
+        stat = entry.score(evaluation.dataset.metric)
+        if stat:
+            low, high = stat.mean_ci or (None, None)
+            rows.append({"experiment": name, "score": stat.mean, "low": low, "high": high})
     return pd.DataFrame(rows, columns=["experiment", "score", "low", "high"])
 
 

@@ -76,7 +76,7 @@ class Sceptic(Strict):
         Such as "not overturned in 1,800 CPU s: against the best found -5.6 % error (-11 to -0.1 %)".
         """
         challenge = {challenge.networks: challenge for challenge in self.challenges}.get(answer.networks)
-        if challenge is None or answer.comparison is None:
+        if challenge is None or answer.interval is None:
             return ""
         if challenge.fingerprints != fingerprints(answer, evaluation):
             return "a sceptic searched against an earlier build"

@@ -1,6 +1,7 @@
 """What evaluation.json says of the runs of one data set, side by side."""
 
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -163,6 +164,14 @@ class Evaluation(Strict):
         return Difference.of(errors, others, Part(rows, self.blocks[split]))
 
 
-def load(folder: Path) -> Evaluation:
-    """The evaluation.json of results/evaluations/DATASET. Raises UnrollError if it is missing or damaged."""
-    return read_checked(folder / "evaluation.json", Evaluation)
+def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
+    """The evaluation.json of results/evaluations/DATASET; only of some experiments, in this order, if they are given.
+
+    Raises:
+        UnrollError: it is missing or damaged.
+    """
+    whole = read_checked(folder / "evaluation.json", Evaluation)
+    if experiments is None:
+        return whole
+    entries = {name: whole.experiments[name] for name in experiments if name in whole.experiments}
+    return whole.model_copy(update={"experiments": entries})

@@ -96,7 +96,7 @@ class Forecaster:
 
     @classmethod
     def of(cls, workspace: Workspace, name: str) -> "Forecaster":
-        """The forecaster of a trained experiment, by its weights.
+        """The forecaster of a trained experiment, such as waves/gru, by its weights.
 
         Its origins are those of validation and test, a day apart; of a series of one's own those of its backtest, and
         the weights are the last fit's there.
@@ -108,19 +108,20 @@ class Forecaster:
         every = params.load(workspace.params)
         experiment = every.experiment(name)
         about = experiment.dataset
+        own_name = name.partition("/")[2]
         if every.dataset(about).preparation.name != "series":
             raise UsageError(f"{about} is no series with a time in each row, so there is no next value")
         prepared = workspace.prepared(about)
         data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
-        run = run_folder.load_for(workspace.run(about, name), about, experiment.seeds)
+        run = run_folder.load_for(workspace.run(about, own_name), about, experiment.seeds)
         if run.summary.fingerprint.get("data") not in {None, fingerprint.folder(prepared)}:
             again = f"run `unroll repro evaluate@{about}`"
             raise UnrollError(f"{name} was trained on an earlier build of {about}; {again}")
         own, fitted = about in every.forecasts, fitted_of(data)
-        table = tables.read_parquet(workspace.run(about, name) / backtest.TABLE) if own else _table(data, run)
+        table = tables.read_parquet(workspace.run(about, own_name) / backtest.TABLE) if own else _table(data, run)
         inputs = replace(data, splits={"train": backtest.with_lookback(experiment, backtest.windows(data))})
         member = Member(
-            name=name,
+            name=own_name,
             experiment=experiment,
             problem=asdict(problem(inputs)),
             seeds=run.summary.seeds if run.varies else run.summary.seeds[:1],
@@ -134,8 +135,8 @@ class Forecaster:
             stride=backtest.stride(data),
             judged="rolling origins" if own else "origins of validation and test",
         )
-        arrays = Origins.of(data, table).arrays([name])
-        return cls.ready(spec, arrays, {name: workspace.run(about, name) / "weights"})
+        arrays = Origins.of(data, table).arrays([own_name])
+        return cls.ready(spec, arrays, {own_name: workspace.run(about, own_name) / "weights"})
 
     @classmethod
     def load(cls, folder: Path) -> "Forecaster":

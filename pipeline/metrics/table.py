@@ -1,4 +1,4 @@
-"""All measures. A stage depends on those that it uses (`stages.resolve`), not on the whole table."""
+"""All measures. A run depends on those that it uses, not on the whole table."""
 
 from pipeline.metrics import accuracy, binary_crossentropy, brier, mae, mse, pairwise_mse
 

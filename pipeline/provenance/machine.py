@@ -23,8 +23,9 @@ PACKED = ("unroll", "documents")
 """Where in an installed wheel `DOCUMENTS` lie."""
 
 DOCUMENTS = (
-    *("params.yaml", "claims.yaml", "dvc.yaml", "dvc.lock", "docs/results.md", "results", "data/sample"),
-    *("bench/tolerances.json", ".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore"),
+    *("params.yaml", "templates.yaml", "claims.yaml", "dvc.yaml", "dvc.lock", "docs/results.md"),
+    *("results", "data/sample"),
+    *(".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore"),
     *(NUMERICS, "LICENSE", ".github/actions/report/action.yml"),
 )
 """What a wheel brings besides code (setup.py): the four documents' graph and results, and data for the demo."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.schema import Stat
 from pipeline.evaluation.verdicts import Comparison
 from pipeline.metrics import MEASURES
@@ -112,6 +113,15 @@ def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
         return comparison.change.words
     low, high = (signed(end, metric) for end in comparison.interval)
     return signed(comparison.difference.mean, metric), f"{low} to {high}"
+
+
+def answer_change(answer: Answer, metric: str) -> tuple[str, str]:
+    """The change of the error of an answer and its interval, as `comparison_text`; empty where nothing is compared."""
+    if answer.amount:
+        return answer.amount.words
+    if answer.difference is None or answer.interval is None:
+        return "", ""
+    return signed(answer.difference, metric), " to ".join(signed(end, metric) for end in answer.interval)
 
 
 def fact(value: Any) -> str:

@@ -269,9 +269,10 @@ def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
     """
     table = tables.read(PUBLISHED_CURVES, experiment=str, measure=str, epoch=int)
     by_experiment = {}
-    for (name, measure), rows in table.groupby(["experiment", "measure"], sort=False):
+    for (whole_name, measure), rows in table.groupby(["experiment", "measure"], sort=False):
+        about, _, name = whole_name.partition("/")
         history = dataset.history[dataset.history["experiment"] == name]
-        if name not in dataset.experiments or measure not in history:
+        if about != dataset.name or name not in dataset.experiments or measure not in history:
             continue
         published = rows.set_index("epoch").drop(columns=["experiment", "measure"]).dropna(axis="columns")
         seeds = {epoch: values.dropna().tolist() for epoch, values in history.groupby("epoch")[measure]}

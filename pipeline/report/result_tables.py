@@ -176,6 +176,7 @@ def _scores_table(
             "90 %, within ±5 %."
         )
     numeric = {key: key not in {"experiment", "published"} for key in columns}
+    answers = [answer_text(dataset, answer).line for answer in dataset.answers] or [dataset.unanswered]
     return ResultTable(
         dataset.name,
         f"{dataset.name}: {dataset.question}",
@@ -184,7 +185,7 @@ def _scores_table(
         tuple(row for _, _, row in rows),
         about.stand_in,
         tuple(kind for _, kind, _ in rows),
-        answers=tuple(answer_text(dataset, answer).line for answer in dataset.answers),
+        answers=tuple(answers),
     )
 
 
@@ -205,7 +206,7 @@ def _experiment_row(results: Results, dataset: Evaluated, name: str) -> dict[str
         "mase": NO_VALUE if mase is None else TableCell(f"{mase:.3f}", value=mase),
         "against": NO_VALUE,
         "interval": NO_VALUE,
-        "published": _published_figures(results, name),
+        "published": _published_figures(results, f"{dataset.name}/{name}"),
     }
     if comparison := dataset.comparisons.get(name):
         mean, interval = comparison_text(comparison, metric)
@@ -242,7 +243,10 @@ def _epochs(entry: Entry) -> TableCell:
 
 
 def _published_figures(results: Results, name: str) -> TableCell:
-    """The published results of one experiment with their verdicts; counts and shapes are in the claims' table alone."""
+    """The published results of one experiment, by its whole name, with their verdicts.
+
+    Counts and shapes are in the claims' table alone.
+    """
     measured_on = {"final", "best", "groups", "rollout"}
     own = (verdict for verdict in results.verdicts if verdict.claim.experiment == name)
     figures = (verdict for verdict in own if verdict.claim.metric.split(".")[0] in measured_on)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from pipeline import failures, tables
 from pipeline.config.params import Params
-from pipeline.evaluation import answers, claims, sceptic, schema
+from pipeline.errors import UnrollError
+from pipeline.evaluation import answers, answers_file, claims, sceptic
 from pipeline.evaluation.answers import Answer
+from pipeline.evaluation.answers_file import AnswersFile
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.sceptic import Sceptic
@@ -43,6 +45,7 @@ class Evaluated:
         label: STAND_IN, of what is no result.
         answers: does it need a recurrent network, corrected for all that are asked in this workspace; the outcome of
             what is no result is its label.
+        unanswered: why there are no answers, and what to do; else empty.
         sceptic: what a search with scikit-learn alone did to the answers; None where there was none.
     """
 
@@ -57,6 +60,7 @@ class Evaluated:
     stale: str = ""
     label: Outcome | None = None
     answers: Sequence[Answer] = ()
+    unanswered: str = ""
     sceptic: Sceptic | None = None
 
     @property
@@ -144,53 +148,56 @@ def load(workspace: Workspace, params: Params, *, own: bool = False) -> Results:
         UsageError: claims.yaml is wrong.
         UnrollError: a file is damaged.
     """
-    # Series of one's own alone are what no document speaks of.
-    published = [] if {*params.datasets} <= {*params.forecasts} else claims.load(workspace.claims)
+    published = answers_file.published(workspace, params)
     # Without the path of this workspace: the page must be the same anywhere.
     here = re.compile("|".join(re.escape(f"{root}/") for root in (workspace.root.resolve(), workspace.root)))
     failed = {stage: here.sub("", line)[:400] for stage, line in failures.read(workspace).items()}
+    evaluations = answers_file.evaluations(workspace, params, own=own)
+    recorded = None if own else answers_file.load(workspace)
+    explained = {} if own else paragraphs.read(workspace)
     built: list[Evaluated] = []
     missing: list[Missing] = []
     for name in (name for name in params.datasets if (name in params.forecasts) == own):
         experiments = list(params.experiments_of(name))
         failure = _missing(failed, params, name, name, experiments)
-        if not (workspace.evaluation(name) / "evaluation.json").is_file():
+        if name not in evaluations:
             missing.append(failure)
             continue
-        built.append(_evaluated(workspace, params, name, failure))
-        absent = [experiment for experiment in experiments if experiment not in built[-1].experiments]
-        missing += [_missing(failed, params, experiment, name, [experiment]) for experiment in absent]
-    evaluations = {dataset.name: dataset.evaluation for dataset in built}
-    of_experiments = {name: evaluation for evaluation in evaluations.values() for name in evaluation.experiments}
-    known = [claim for claim in published if set(claim.experiments) <= set(params.experiments)]
-    verdicts = [claims.judge(claim, of_experiments) for claim in known]
-    tables_of_answers = [{name: evaluation} for name, evaluation in evaluations.items()] if own else [evaluations]
-    explained = paragraphs.read(workspace)
-    answered = {name: each for table in tables_of_answers for name, each in answers.front_page(table).items()}
-    for index, dataset in enumerate(built):
-        label = Outcome.STAND_IN if dataset.about.stand_in else None
-        labelled = [_labelled(answer, label) for answer in answered[dataset.name]]
-        paragraph = "" if label else explained.get(dataset.name, "")
-        built[index] = replace(dataset, label=label, answers=labelled, paragraph=paragraph)
+        evaluation = evaluations[name]
+        evaluated = _evaluated(workspace, params, evaluation, failure)
+        if not evaluation.dataset.stand_in:
+            evaluated = replace(evaluated, paragraph=explained.get(name, ""))
+        built.append(_answered(evaluated, recorded, own=own))
+        absent = [experiment for experiment in experiments if experiment not in evaluation.experiments]
+        missing += [_missing(failed, params, f"{name}/{experiment}", name, [experiment]) for experiment in absent]
+    known = claims.known(published, params)
+    verdicts = [claims.judge(claim, evaluations) for claim in known]
     return Results(built, missing, verdicts, len(published) - len(known))
 
 
-def _labelled(answer: Answer, label: Outcome | None) -> Answer:
-    return answer if label is None or answer.outcome == Outcome.NOT_ASKED else replace(answer, outcome=label)
+def _answered(evaluated: Evaluated, recorded: AnswersFile | None, *, own: bool) -> Evaluated:
+    """With the answers that results/answers.json has of it, or what to do if it has none; `own` is one table alone."""
+    if own:
+        return replace(evaluated, answers=answers.front_page({evaluated.name: evaluated.evaluation})[evaluated.name])
+    try:
+        return replace(evaluated, answers=answers_file.answers_of(recorded, evaluated.name, evaluated.evaluation))
+    except UnrollError as error:
+        return replace(evaluated, unanswered=str(error))
 
 
-def _evaluated(workspace: Workspace, params: Params, name: str, failure: Missing) -> Evaluated:
-    folder, section = workspace.evaluation(name), params.datasets[name]
-    whole, experiments = schema.load(folder), params.experiments_of(name)
-    entries = {key: whole.experiments[key] for key in experiments if key in whole.experiments}
+def _evaluated(workspace: Workspace, params: Params, evaluation: Evaluation, failure: Missing) -> Evaluated:
+    name = evaluation.dataset.name
+    section = params.datasets[name]
+    experiments = params.experiments_of(name)
     return Evaluated(
         name,
-        whole.model_copy(update={"experiments": entries}),
-        titles.question(section, whole.dataset),
+        evaluation,
+        titles.question(section, evaluation.dataset),
         {key: titles.experiment(experiment, section) for key, experiment in experiments.items()},
         {key: titles.family(experiment) for key, experiment in experiments.items()},
-        folder,
-        titles.quantity(section, whole.dataset),
+        workspace.evaluation(name),
+        titles.quantity(section, evaluation.dataset),
+        label=Outcome.STAND_IN if evaluation.dataset.stand_in else None,
         stale=f"{failure.stage} failed: {failure.reason}" if failure.stage else "",
         sceptic=sceptic.load(workspace.sceptic(name)),
     )
@@ -199,6 +206,6 @@ def _evaluated(workspace: Workspace, params: Params, name: str, failure: Missing
 def _missing(failed: Mapping[str, str], params: Params, name: str, dataset: str, experiments: list[str]) -> Missing:
     """Why something is missing: the failure that lies first in the graph, if one was recorded."""
     stages = [params.source_stage(params.datasets[dataset].source), f"prepare@{dataset}"]
-    stages += [*(f"train@{experiment}" for experiment in experiments), f"evaluate@{dataset}"]
+    stages += [f"train@{dataset}", f"evaluate@{dataset}"]
     stage = next((stage for stage in stages if stage in failed), "")
     return Missing(name, experiments, stage, failed.get(stage, "no failure is recorded; `unroll repro` builds it"))

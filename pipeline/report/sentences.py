@@ -8,7 +8,7 @@ from pipeline.evaluation.answers import Answer, Networks
 from pipeline.evaluation.outcome import Outcome
 from pipeline.metrics import MEASURES
 from pipeline.report import titles
-from pipeline.report.formatting import capital, comparison_text, number, title
+from pipeline.report.formatting import answer_change, capital, number, title
 from pipeline.report.results import Evaluated
 
 
@@ -90,20 +90,20 @@ class AnswerText:
 
 def answer_text(dataset: Evaluated, answer: Answer) -> AnswerText:
     """One of a data set's answers as text."""
-    networks, comparison = str(answer.networks) if len(dataset.answers) > 1 else "", answer.comparison
+    networks = str(answer.networks) if len(dataset.answers) > 1 else ""
     text = AnswerText(capital(dataset.question), networks, answer.outcome, None, None, reason=answer.reason)
     if answer.outcome == Outcome.NOT_ASKED:
         return text
     text = replace(text, without=_contender(dataset, answer.opponent), best=_contender(dataset, answer.network))
     text = replace(text, sceptic=dataset.sceptic.beside(answer, dataset.evaluation) if dataset.sceptic else "")
-    if comparison is None:
+    if answer.interval is None:
         return text
     metric = dataset.about.metric
-    change, interval = comparison_text(comparison, metric)
-    if comparison.change is None:
+    change, interval = answer_change(answer, metric)
+    if answer.change is None:
         return replace(text, change=f"{title(metric)} {change}", interval=interval)
-    low, high = comparison.change.interval
-    ratio = (1 + comparison.change.mean, 1 + low, 1 + high)
+    low, high = answer.interval
+    ratio = (1 + answer.change, 1 + low, 1 + high)
     return replace(text, change=change, interval=interval, ratio=ratio)
 
 

@@ -68,7 +68,7 @@ def question(section: DatasetParams, about: About) -> str:
 
 def short_title(config: Params, name: str) -> str:
     """An experiment in words, without its options."""
-    section = config.experiments[name]
+    section = config.experiment(name)
     return experiment(section, config.datasets[section.dataset]).split(", ")[0].split(" on ")[0]
 
 

@@ -46,7 +46,8 @@ class Recording:
             opened = store.connect(self._workspace)
             runs.end_abandoned(opened, self._workspace)
         with contextlib.suppress(UnrollError):  # a replay of it that hangs is no reason not to train
-            self._lock.enter_context(store.hold(store.experiment_lock(self._workspace, self._name), PATIENCE))
+            lock = store.experiment_lock(self._workspace, f"{self._experiment.dataset}/{self._name}")
+            self._lock.enter_context(store.hold(lock, PATIENCE))
         if not self._failed:
             with self._unharmed():
                 self._writer = Writer(opened, self._workspace, self._name, self._experiment, live=True)
@@ -125,7 +126,8 @@ def scored(workspace: Workspace, config: Params, about: str) -> None:
     if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
         return  # nothing is recorded, so there is nothing to add to
     with _warning():
-        list(runs.replay(workspace, config.experiments_of(about), new=False))
+        experiments = {f"{about}/{name}": experiment for name, experiment in config.experiments_of(about).items()}
+        list(runs.replay(workspace, experiments, new=False))
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from unittest import mock
 
 import pipeline
 from pipeline.config import params
+from pipeline.config.params import own_name
 from pipeline.data import dataset, row_files, row_table, series
 from pipeline.errors import UnrollError
 from pipeline.forecast import intervals
@@ -62,14 +63,14 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
     name, config = forecaster.spec.name, params.load(workspace.params)
     about, opened = forecaster.spec.dataset, store.connect(workspace)
     fitted = forecaster.spec.until is not None  # on all rows, which is no run of an experiment
-    mark = fingerprint.folder(workspace.forecaster(name) if fitted else workspace.run(about, name))
+    mark = fingerprint.folder(workspace.forecaster(name) if fitted else workspace.run(about, own_name(name)))
     data = dataset.describe(workspace.prepared(about))
     title = payload.title(data)
     with store.hold(store.experiment_lock(workspace, name), store.PATIENCE), store.guard(opened.uri):
         if not fitted:
-            runs.record(opened, workspace, name, config.experiment(name), runs.evaluation(workspace, about))
+            runs.record(opened, workspace, own_name(name), config.experiment(name), runs.evaluation(workspace, about))
         group = opened.experiment(data)
-        run = None if fitted else runs.recorded(opened, group, name, mark)
+        run = None if fitted else runs.recorded(opened, group, own_name(name), mark)
         same = f"name = '{title}' and tags.fingerprint = '{mark}'"
         known = opened.client.search_model_versions(same, order_by=["version_number DESC"])
         models = opened.client.search_registered_models(f"name = '{title}'")

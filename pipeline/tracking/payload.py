@@ -78,7 +78,7 @@ def tags(name: str, experiment: Experiment, data: Description) -> dict[str, str]
     return {
         "experiment": name,
         "dataset": experiment.dataset,
-        "mlflow.source.name": f"unroll train {name}",
+        "mlflow.source.name": f"unroll train {experiment.dataset} {name}",
         "mlflow.source.type": "LOCAL",
         "mlflow.note.content": described(titles.experiment(experiment), data),
     }

@@ -35,7 +35,7 @@ class Writer:
     Args:
         opened: the store.
         workspace: its data set must be prepared.
-        name: the experiment.
+        name: the experiment, within its data set.
         experiment: as in params.yaml.
         live: whether it trains in this process now; else times and machine are those of its record, if there is one.
     """
@@ -92,7 +92,8 @@ class Writer:
             run, mark = run_folder.load(folder), fingerprint.folder(folder)
             made_of, settings = run.summary.fingerprint, params.load(workspace.params).forecasts.get(self.data.name)
             if made_of["params"] != fingerprint.params(self.experiment, settings):
-                raise UnrollError(f"params.yaml says otherwise of {name} by now; `unroll repro` trains it anew")
+                whole_name = f"{self.experiment.dataset}/{name}"
+                raise UnrollError(f"params.yaml says otherwise of {whole_name} by now; `unroll repro` trains it anew")
             network.log(self.store.client, self.group, self.run(), workspace, self.experiment, run)
             tags, summaries = {"fingerprint": mark, "brief": fingerprint.brief(made_of)}, payload.summary(run.summary)
             for seed, values in summaries.items():
@@ -145,12 +146,14 @@ def replay(
 ) -> Iterator[tuple[str, str]]:
     """Record the runs on disk of some experiments in MLflow, once, and end the runs of trainings that were killed.
 
-    Yields each experiment with what was done: as `record` says, "not built", or "skipped: " and the reason. Without
-    `new`, what is not there is left to later. Raises UnrollError if the store cannot be used, or an evaluation is
-    damaged.
+    `experiments` are by their whole names, such as waves/gru. Yields each with what was done: as `record` says, "not
+    built", or "skipped: " and the reason. Without `new`, what is not there is left to later. Raises UnrollError if the
+    store cannot be used, or an evaluation is damaged.
     """
     built = {
-        name: e.dataset for name, e in experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()
+        name: experiment.dataset
+        for name, experiment in experiments.items()
+        if (workspace.root / "runs" / name / "run.json").exists()
     }
     evaluations = {dataset: evaluation(workspace, dataset) for dataset in {*built.values()}}
     opened = store.connect(workspace) if built or store.database(workspace).exists() else None
@@ -162,7 +165,9 @@ def replay(
         if opened is not None and name in built:
             try:
                 with store.hold(store.experiment_lock(workspace, name), 0):
-                    action = record(opened, workspace, name, experiment, evaluations[experiment.dataset], new=new)
+                    own_name = name.partition("/")[2]
+                    evaluated = evaluations[experiment.dataset]
+                    action = record(opened, workspace, own_name, experiment, evaluated, new=new)
             except StoreError:
                 raise
             except UnrollError as error:
@@ -280,7 +285,8 @@ def describe(workspace: Workspace, evaluated: Iterable[Evaluated]) -> None:
 def end_abandoned(opened: Store, workspace: Workspace) -> None:
     """End what processes of this workspace left running: they were killed, or the store was away when they ended."""
     for run in opened.search(f"attributes.status = 'RUNNING' and tags.place = '{opened.place}'"):
-        lock = store.experiment_lock(workspace, run.data.tags["experiment"], _variant(run))
+        name = f"{run.data.tags['dataset']}/{run.data.tags['experiment']}"
+        lock = store.experiment_lock(workspace, name, _variant(run))
         with contextlib.suppress(UnrollError), store.hold(lock, 0):  # a training that is at work holds it
             opened.client.set_terminated(run.info.run_id, "KILLED")
 

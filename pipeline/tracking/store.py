@@ -147,7 +147,10 @@ def database(workspace: Workspace) -> Path:
 
 
 def experiment_lock(workspace: Workspace, name: str, variant: str | None = None) -> Path:
-    """Held by whoever records an experiment (of this experiment of DVC), so that none is recorded while it trains."""
+    """Held by whoever records an experiment (of this experiment of DVC), so that none is recorded while it trains.
+
+    `name` is whole, such as waves/gru.
+    """
     variant = dvc_experiment() if variant is None else variant
     return home(workspace).scratch / "tracking" / f"{name}{'.' * bool(variant)}{variant}.lock"
 

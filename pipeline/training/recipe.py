@@ -27,7 +27,8 @@ class Recipe:
     """How an experiment is built and trained.
 
     Attributes:
-        name: of the experiment.
+        name: of the experiment, within its data set.
+        where: its place in params.yaml.
         build: the model's builder: call it with a `Problem`. What is trained and loaded is `model`.
         method: the training method: call it with a `Job`.
         seeds: of its replicates.
@@ -39,6 +40,7 @@ class Recipe:
     """
 
     name: str
+    where: str
     build: partial[Any]
     method: partial[Any]
     seeds: tuple[int, ...]
@@ -58,7 +60,7 @@ class Recipe:
         """
         if self.features is None:
             return lambda inputs: inputs, about
-        where = f"params.yaml: experiments.{self.name}.features"
+        where = f"params.yaml: {self.where}.features"
         if about.vocabulary or about.each_step or about.every or len(about.input_shape) == 1:
             raise UsageError(f"{where}: they are of windows whose one column is forecast; leave them out")
         try:
@@ -89,9 +91,9 @@ class Recipe:
             }
             data = replace(data, splits=splits, calendar=0)
         if self.standardise and about.vocabulary:
-            raise UsageError(f"params.yaml: experiments.{self.name}.standardise: words have no mean; leave it out")
+            raise UsageError(f"params.yaml: {self.where}.standardise: words have no mean; leave it out")
         if self.in_unit and not data.scale.unit:
-            raise UsageError(f"params.yaml: experiments.{self.name}.in_unit: the data have no unit; leave it out")
+            raise UsageError(f"params.yaml: {self.where}.in_unit: the data have no unit; leave it out")
         if self.network:
             keras_models.start()
         known = moments(data.splits["train"]) if self.standardise else None
@@ -109,7 +111,7 @@ class Recipe:
         try:
             trained: Trained = self.method(job)
         except ValueError as error:
-            raise UsageError(f"params.yaml: experiments.{self.name}: {error}") from None
+            raise UsageError(f"params.yaml: {self.where}: {error}") from None
         return trained
 
 
@@ -119,7 +121,9 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
     Raises:
         UsageError: a name or an option is wrong; the text lists the valid ones.
     """
-    where, model, training = f"experiments.{name}", experiment.model, experiment.training
+    where = f"experiments.{experiment.dataset}.{name}"
+    model = experiment.model
+    training = experiment.training
     family = module(MODELS, model.family, f"{where}.model.family")
     build = family.MODELS[one_of(model.name, family.MODELS, f"params.yaml: {where}.model.name")]
     method = module(METHODS, training.method, f"{where}.training.method")
@@ -136,6 +140,7 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
         raise UsageError(f"params.yaml: {where}: standardise and in_unit exclude each other; leave one out")
     return Recipe(
         name,
+        where,
         partial(build, **options(build, model.options, f"{where}.model")),
         partial(method.train, **options(method.train, training.options, f"{where}.training")),
         tuple(experiment.seeds),

@@ -145,9 +145,10 @@ def load(folder: Path) -> Run:
     Raises:
         UnrollError: a file is missing or damaged, or they are not of one run; the text names the command that helps.
     """
-    again = f"run `unroll train {folder.name}`"
+    name = f"{folder.parent.name}/{folder.name}"
+    again = f"run `unroll train {folder.parent.name} {folder.name}`"
     if not (folder / "run.json").is_file():
-        raise UnrollError(f"{folder.name} is not trained (there is no {folder / 'run.json'}); {again}")
+        raise UnrollError(f"{name} is not trained (there is no {folder / 'run.json'}); {again}")
     try:
         summary = read_checked(folder / "run.json", Summary)
         history = tables.read(folder / "history.csv", seed=int, epoch=int)
@@ -161,7 +162,7 @@ def load(folder: Path) -> Run:
             raise damaged(folder, ValueError("predictions.npz is of other seeds than run.json"))
     except UnrollError as error:
         reason = str(error).split(";", maxsplit=1)[0]
-        raise UnrollError(f"the run of {folder.name} is damaged: {reason}; {again}") from None
+        raise UnrollError(f"the run of {name} is damaged: {reason}; {again}") from None
     return Run(summary, history, predictions)
 
 
@@ -174,7 +175,7 @@ def load_for(folder: Path, dataset: str, seeds: Sequence[int]) -> Run:
     run = load(folder)
     if (run.summary.dataset, run.summary.experiment) != (dataset, folder.name) or run.summary.seeds != list(seeds):
         raise UnrollError(
-            f"the run of {folder.name} is of {run.summary.dataset} with seeds {run.summary.seeds}, "
-            f"but params.yaml says {dataset} with seeds {list(seeds)}; run `unroll train {folder.name}`"
+            f"the run of {dataset}/{folder.name} is of {run.summary.dataset}/{run.summary.experiment} with seeds "
+            f"{run.summary.seeds}, but params.yaml says seeds {list(seeds)}; run `unroll train {dataset} {folder.name}`"
         )
     return run

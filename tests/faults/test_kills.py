@@ -30,15 +30,15 @@ def stages(built, database, tmp_path_factory, request) -> FaultyWorkspace:
     shutil.copyfile(database, faulty.root / "mlflow.db")
 
     def longer(data):
-        node, gru = (data["experiments"][name] for name in ("waves_node", "jena_gru"))
+        node, gru = (data["experiments"][name] for name in ("waves/node", "jena/gru"))
         node["seeds"] = gru["seeds"] = 2
         node["training"]["epochs"], gru["training"]["epochs"] = 200, 40
         gru["model"] |= DROPOUT
 
     faulty.change(longer)
-    faulty.succeeds("train waves_node", "evaluate waves")
+    faulty.succeeds("train waves/node", "evaluate waves")
     if request.config.getoption("--long"):
-        faulty.succeeds("train jena_gru")
+        faulty.succeeds("train jena/gru")
         prepare(environment(), networks=True)  # so that kills come while stages work, not while they import
         wait(processes.Process("true", REPOSITORY, Path(os.devnull), {"PATH": os.defpath}))  # until all is imported
     return faulty
@@ -67,14 +67,14 @@ def state(faulty):
         ("source waves", "data/raw/waves", 0.4),
         ("prepare waves", "data/prepared/waves", 0.4),
         ("evaluate waves", "results/evaluations/waves", 0.6),
-        ("train jena_gru", "runs/jena/jena_gru", 5),
-        ("train waves_node", "runs/waves/waves_node", 0.4),
+        ("train jena/gru", "runs/jena/gru", 5),
+        ("train waves/node", "runs/waves/node", 0.4),
     ],
 )
 def test_it_goes_on_to_the_same_bytes(command, folder, seconds, stages, tmp_path, monkeypatch, request):
     """`seconds`: what it takes, or has still to do at its first checkpoint, about."""
     long, trains = request.config.getoption("--long"), command.startswith("train")
-    if not long and command != "train waves_node":
+    if not long and command != "train waves/node":
         pytest.skip("with --long only: they begin anew")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     for number in range(10 if long else 1):

@@ -17,7 +17,7 @@ REPRO = "repro --jobs 1"
 
 
 def test_a_command_that_runs_already_is_refused(faulty):
-    for command in ("source waves", "prepare waves", "train waves_linear", "evaluate waves"):
+    for command in ("source waves", "prepare waves", "train waves/linear", "evaluate waves"):
         with FileLock(faulty.workspace.scratch / f"{command.replace(' ', '-')}.lock"):
             faulty.refuses(command, "another process is at")
 
@@ -25,10 +25,10 @@ def test_a_command_that_runs_already_is_refused(faulty):
 def test_a_build_mends_what_it_can_trains_nothing_anew_and_says_what_else_to_do(faulty):
     lock = faulty.root / "dvc.lock"
     whole, text = faulty.outputs(), lock.read_bytes()
-    names = ("data/raw/waves/waves.npz", "data/prepared/waves/dataset.json", "results/metrics/waves/waves_linear.json")
+    names = ("data/raw/waves/waves.npz", "data/prepared/waves/dataset.json", "results/metrics/waves/linear.json")
     for name in names:
         (faulty.root / name).write_bytes((faulty.root / name).read_bytes()[:-9])
-    shutil.rmtree(faulty.root / "runs" / "waves" / "waves_linear")
+    shutil.rmtree(faulty.root / "runs" / "waves" / "waves/linear")
     (faulty.root / "results" / "evaluations" / "waves" / "evaluation.json").write_text("{}\n")
     faulty.workspace.report.unlink()
     lock.unlink()
@@ -57,10 +57,10 @@ def recorded(built, database, tmp_path_factory) -> FaultyWorkspace:
     """The built workspace with an MLflow store that holds one of its runs, and a copy of it in `intact.db`."""
     faulty = FaultyWorkspace(shutil.copytree(built.root, tmp_path_factory.mktemp("store") / "copy"))
     shutil.copyfile(database, faulty.root / "mlflow.db")
-    faulty.change(lambda data: [data["experiments"].pop(name) for name in ("waves_node", "jena_gru")])
+    faulty.change(lambda data: [data["experiments"].pop(name) for name in ("waves/node", "jena/gru")])
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI")
-        faulty.succeeds("train jena_last_value")
+        faulty.succeeds("train jena/last_value")
     shutil.copyfile(faulty.root / "mlflow.db", faulty.root / "intact.db")
     return faulty
 
@@ -101,11 +101,11 @@ def test_a_store_that_fails_costs_a_warning(fault, says, recorded, monkeypatch):
     monkeypatch.setattr(store, "BUSY", 0.1)
     shutil.copyfile(intact, database)  # the same file, since MLflow keeps it open in this process
     with cause(fault, database, monkeypatch):
-        line = recorded.succeeds("train waves_linear").line
+        line = recorded.succeeds("train waves/linear").line
         assert line.startswith("warning: not recorded in MLflow: ")
         assert says in line
         if fault in {"locked", "away"}:
             recorded.refuses("track", says)
     assert recorded.outputs() == whole
     shutil.copyfile(intact, database)
-    assert ("waves_linear", "recorded") in track(recorded.workspace)
+    assert ("waves/linear", "recorded") in track(recorded.workspace)

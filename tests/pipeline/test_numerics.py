@@ -82,10 +82,10 @@ def test_a_training_has_the_same_bytes_whatever_the_user_has_set_for_keras(minia
     monkeypatch.delenv("KERAS_HOME")
     for name, value in (USERS | {"HOME": str(file.parents[1])}).items():
         monkeypatch.setenv(name, value)
-    folder = miniature.workspace.run("jena", "jena_gru")
+    folder = miniature.workspace.run("jena", "jena/gru")
     before = content(folder)
     shutil.rmtree(folder)
-    miniature.unroll("train", "jena_gru")
+    miniature.unroll("train", "jena/gru")
     assert content(folder) == before
     assert "float64" in file.read_text(encoding="utf-8")
 
@@ -95,7 +95,7 @@ def test_a_program_that_has_set_keras_otherwise_is_told_what():
 import keras, unroll
 keras.config.set_dtype_policy("mixed_float16")
 try:
-    unroll.open(".").train("waves_node", epochs=1)
+    unroll.open(".").train("waves/node", epochs=1)
 except Exception as error:
     print(error)
 """

@@ -65,7 +65,7 @@ def test_a_trial_leaves_the_run_and_its_records_alone(miniature):
         return {name: data for name, data in content(miniature.root).items() if not name.startswith(".unroll/")}
 
     before = all_else()
-    assert trial(miniature.workspace, "waves_node", epochs=1, seeds=[8]) == miniature.workspace.trial("waves_node")
+    assert trial(miniature.workspace, "waves/node", epochs=1, seeds=[8]) == miniature.workspace.trial("waves/node")
     facts = miniature.json(".unroll/trials/waves_node/run.json")
     assert (facts["seeds"], facts["epochs"]) == ([8], 1)
     assert all_else() == before
@@ -76,9 +76,9 @@ def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypat
         monkeypatch.setenv(name, miniature.environment[name])
     model, training = {"family": "baselines", "name": "linear", "last": 2}, {"method": "least_squares", "ridge": 1.0}
     section = {"dataset": "jena", "model": model, "training": training}
-    sections = {"jena_ridge": section, "jena_ridge_calendar": section | {"calendar": True}}
+    sections = {"jena/ridge": section, "jena/ridge_calendar": section | {"calendar": True}}
     miniature.change(lambda data: data["experiments"].update(sections))
-    for name, parameters in (("jena_ridge", 2 * 14 + 1), ("jena_ridge_calendar", 2 * 14 + 8 + 1)):
+    for name, parameters in (("jena/ridge", 2 * 14 + 1), ("jena/ridge_calendar", 2 * 14 + 8 + 1)):
         train(miniature.workspace, name)
         assert miniature.json(f"runs/jena/{name}/run.json")["parameters"] == parameters
     about = evaluate(miniature.workspace, "jena").dataset
@@ -88,14 +88,14 @@ def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypat
 def test_an_evaluation_is_metrics_scores_and_what_plots_need(evaluated):
     folder = evaluated.evaluation("waves")
     baselines = {name: entry.baseline for name, entry in schema.load(folder).experiments.items()}
-    assert baselines == {"waves_last_value": True, "waves_perceptron": False, "waves_node": False}
+    assert baselines == {"waves/last_value": True, "waves/perceptron": False, "waves/node": False}
     assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
     scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
-    headline = read_json(evaluated.headline("waves", "waves_node"))
-    assert scores.T.to_dict()["waves_node"] == pytest.approx({"low": np.nan, "high": np.nan} | headline, nan_ok=True)
-    columns = ["part", "index", "truth", "waves_node", "waves_perceptron"]
+    headline = read_json(evaluated.headline("waves", "waves/node"))
+    assert scores.T.to_dict()["waves/node"] == pytest.approx({"low": np.nan, "high": np.nan} | headline, nan_ok=True)
+    columns = ["part", "index", "truth", "waves/node", "waves/perceptron"]
     assert list(tables.read(folder / "tables" / "predictions.csv")) == columns
-    predicted = read_npz(evaluated.run("waves", "waves_node") / "predictions.npz")["best_test"].astype(float)
+    predicted = read_npz(evaluated.run("waves", "waves/node") / "predictions.npz")["best_test"].astype(float)
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets
     naive = sum((float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)) / len(truth)
     assert headline["score"] == pytest.approx(naive)

@@ -13,15 +13,13 @@ from pipeline.training import run_folder
 from pipeline.training.job import Job, Replicate, Trained
 from pipeline.workspace import Workspace
 
-EXPERIMENT = """  {}:
-    {{dataset: {}, seeds: {}, model: {{family: {}, name: {}}}, training: {{method: {}}}}}
+TEMPLATES = """
+none: {model: {family: baselines}, training: {method: none}}
+keras: {model: {family: recurrent}, training: {method: gradient_descent}}
+by_hand: {training: {method: by_hand}}
 """
 
 PARAMS = """
-templates:
-  none: {model: {family: baselines}, training: {method: none}}
-  keras: {model: {family: recurrent}, training: {method: gradient_descent}}
-  by_hand: {training: {method: by_hand}}
 sources:
   sine: {kind: sine}
   waves: {kind: waves}
@@ -36,28 +34,34 @@ datasets:
   jena_hourly: {source: jena_hourly, preparation: {name: series}}
   jena: {source: jena, preparation: {name: series}}
 experiments:
-  sine_extrapolation_zero: {like: none, dataset: sine_extrapolation, seeds: 1, model: {name: constant}}
-  sine_extrapolation_dense: {like: keras, dataset: sine_extrapolation, seeds: 3, model: {family: dense, name: mlp}}
-  sine_windows_last_value: {like: none, dataset: sine_windows, seeds: 1, model: {name: last_value}}
-  sine_windows_lstm: {like: keras, dataset: sine_windows, seeds: 2, model: {name: lstm}}
-  waves_last_value: {like: none, dataset: waves, seeds: 1, model: {name: last_value}}
-  waves_perceptron: {like: by_hand, dataset: waves, seeds: 3, model: {family: dense, name: mlp}}
-  waves_node: {like: by_hand, dataset: waves, seeds: 1, model: {family: recurrent, name: simple_rnn}}
-  imdb_majority: {like: none, dataset: imdb, seeds: 1, model: {name: majority}}
-  imdb_rnn: {like: keras, dataset: imdb, seeds: 2, model: {name: simple_rnn}}
-  imdb_summary: {like: none, dataset: imdb, seeds: 1, model: {family: recurrent, name: simple_rnn, head: false}}
-  jena_hourly_last_value: {like: none, dataset: jena_hourly, seeds: 1, model: {name: last_value}}
-  jena_hourly_gru: {like: keras, dataset: jena_hourly, seeds: 2, model: {name: gru}}
-  jena_gru: {like: keras, dataset: jena, seeds: 1, model: {name: gru}}
+  sine_extrapolation:
+    zero: {like: none, seeds: 1, model: {name: constant}}
+    dense: {like: keras, seeds: 3, model: {family: dense, name: mlp}}
+  sine_windows:
+    last_value: {like: none, seeds: 1, model: {name: last_value}}
+    lstm: {like: keras, seeds: 2, model: {name: lstm}}
+  waves:
+    last_value: {like: none, seeds: 1, model: {name: last_value}}
+    perceptron: {like: by_hand, seeds: 3, model: {family: dense, name: mlp}}
+    node: {like: by_hand, seeds: 1, model: {family: recurrent, name: simple_rnn}}
+  imdb:
+    majority: {like: none, seeds: 1, model: {name: majority}}
+    rnn: {like: keras, seeds: 2, model: {name: simple_rnn}}
+    summary: {like: none, seeds: 1, model: {family: recurrent, name: simple_rnn, head: false}}
+  jena_hourly:
+    last_value: {like: none, seeds: 1, model: {name: last_value}}
+    gru: {like: keras, seeds: 2, model: {name: gru}}
+  jena:
+    gru: {like: keras, seeds: 1, model: {name: gru}}
 """
 
 CLAIMS = """
-- {document: "003", words: MSE 0.02, experiment: waves_last_value, metric: final.test.mse, value: "0.02", width: 2}
-- {document: "003", words: MSE 1000, experiment: waves_perceptron, metric: best.test.mse, value: "1000", width: 1e+6}
-- {document: "002", words: about 85 %, experiment: imdb_rnn, metric: best.validation.accuracy, value: "0.85", width: 9}
-- {document: "001", words: the last state, experiment: imdb_summary, metric: layers.SimpleRNN.output, value: [null, 32]}
-- {document: "002", words: MAE 0.265, experiment: jena_gru, metric: best.validation.mae, value: "0.265", width: 2}
-- {document: "002", words: three parameters, experiment: waves_node, metric: parameters, value: 3}
+- {document: "003", words: MSE 0.02, experiment: waves/last_value, metric: final.test.mse, value: "0.02", width: 2}
+- {document: "003", words: MSE 1000, experiment: waves/perceptron, metric: best.test.mse, value: "1000", width: 1e+6}
+- {document: "002", words: about 85 %, experiment: imdb/rnn, metric: best.validation.accuracy, value: "0.85", width: 9}
+- {document: "001", words: the last state, experiment: imdb/summary, metric: layers.SimpleRNN.output, value: [null, 32]}
+- {document: "002", words: MAE 0.265, experiment: jena/gru, metric: best.validation.mae, value: "0.265", width: 2}
+- {document: "002", words: three parameters, experiment: waves/node, metric: parameters, value: 3}
 """
 
 ERRORS = {"constant": 0.7, "last_value": 0.35, "majority": 0.5}
@@ -68,6 +72,7 @@ def build(root: Path, *, without: tuple[str, ...] = ("jena",)) -> Workspace:
     """A workspace with params.yaml, claims.yaml and the runs of every data set but those `without`."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    (root / "templates.yaml").write_text(TEMPLATES, encoding="utf-8")
     (root / "claims.yaml").write_text(CLAIMS, encoding="utf-8")
     return fill(Workspace(root), without=without)
 
@@ -125,7 +130,9 @@ def dataset(name: str, preparation: str, *, stand_in: bool = False) -> Dataset:
 
 def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Experiment) -> None:
     """Write what training would leave: predictions that are the truth with noise on it."""
-    model, rng = experiment.model, np.random.default_rng([*name.encode(), 1])
+    model = experiment.model
+    whole_name = f"{dataset.name}/{name}"
+    rng = np.random.default_rng([*whole_name.encode(), 1])
     dataset = datasets.shortened(dataset, experiment.share)
     learns, baseline = experiment.training.method in {"gradient_descent", "by_hand"}, model.family == "baselines"
     validated = learns and "validation" in dataset.splits
@@ -144,7 +151,7 @@ def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Ex
     kinds = [] if baseline else ["Embedding", "SimpleRNN", "Dense"] if model.family == "recurrent" else ["Dense"]
     trained = Trained(
         replicates,
-        3 if name == "waves_node" else 0 if baseline else int(rng.integers(10, 400_000)),
+        3 if whole_name == "waves/node" else 0 if baseline else int(rng.integers(10, 400_000)),
         save=lambda *_: None,
         layers=[{"name": kind.lower(), "type": kind, "output": [None, 32], "parameters": 2080} for kind in kinds],
         loss=("binary_crossentropy" if dataset.kind == "classify" else dataset.metric) if learns else None,
@@ -152,7 +159,7 @@ def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Ex
     folder = workspace.run(dataset.name, name)
     folder.mkdir(parents=True)
     job = Job(name, dataset, build=lambda: None, seeds=tuple(experiment.seeds))
-    run_folder.save(trained, job, folder, {"params": name, "data": dataset.name, "code": "c"})
+    run_folder.save(trained, job, folder, {"params": whole_name, "data": dataset.name, "code": "c"})
 
 
 def _predictions(rng, dataset, points, error):

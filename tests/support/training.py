@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 
 def train(workspace: Workspace, name: str) -> None:
-    """Leave the run of an experiment where it belongs."""
+    """Leave the run of an experiment, such as waves/gru, where it belongs."""
     every = params.load(workspace.params)
     experiment = every.experiment(name)
+    name = params.own_name(name)
     folder = workspace.run(experiment.dataset, name)
     data = dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
     folder.mkdir(parents=True)
@@ -59,14 +60,15 @@ def added(
     rows.to_csv(root / f"{name}.csv", index=False)
     invoke(["--root", str(root), "add", str(root / f"{name}.csv"), *flags, "--yes"])
     data = plain_yaml.read(workspace.params)
-    data["experiments"] = {model: data["experiments"][model] for model in data["experiments"] if model in models}
+    entries = data["experiments"][name]
+    data["experiments"][name] = {model: entries[model] for model in entries if model in models}
     data["forecasts"][name] = section
     change(data)
     plain_yaml.write(data, workspace.params)
     source(workspace, name)
     prepare(workspace, name)
-    for experiment in data["experiments"]:
-        train(workspace, experiment)
+    for experiment in data["experiments"][name]:
+        train(workspace, f"{name}/{experiment}")
     evaluate(workspace, name)
     refit(workspace, name)
     return workspace

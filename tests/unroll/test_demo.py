@@ -41,8 +41,8 @@ def build(monkeypatch):
 
     def repro(workspace, _targets, _jobs, *, narration, first):
         assert first == ["waves"]
-        assert narration.running("train@waves_last_value") == "the last value for the next value of noisy waves"
-        assert narration.running("evaluate@waves") == narration.ended("train@waves_node") == ""
+        assert narration.running("train@waves") == "the last value for the next value of noisy waves"
+        assert narration.running("evaluate@waves") == narration.ended("train@waves") == ""
         assert "MLFLOW_TRACKING_URI" not in os.environ, "the demo does not belong in the user's records"
         evaluate(fake_runs.fill(workspace), "waves")
         report(workspace)
@@ -74,7 +74,7 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     shutil.copytree(root / ".demo/results/evaluations", root / "results/evaluations")
     file = root / "results/evaluations/waves/evaluation.json"
     whole = json.loads(file.read_text(encoding="utf-8"))
-    whole["experiments"]["waves_rnn6"]["best"]["test"]["mse"]["values"][0] *= 1 + 1e-15
+    whole["experiments"]["waves/rnn6"]["best"]["test"]["mse"]["values"][0] *= 1 + 1e-15
     file.write_text(json.dumps(whole), encoding="utf-8")
     shutil.rmtree(root / ".demo")
     capsys.readouterr()
@@ -83,4 +83,4 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     (answer,) = front_page({"waves": schema.load(file.parent)})["waves"]
     assert re.search(rf"^  {answer.outcome} +the next value of noisy waves: .+ against ", output, re.MULTILINE)
     assert "6 of 7 trained here have the committed test errors" in output
-    assert "6 have its test errors to the last digit; waves_rnn6 not: `unroll doctor` compares packages." in output
+    assert "6 have its test errors to the last digit; waves/rnn6 not: `unroll doctor` compares packages." in output

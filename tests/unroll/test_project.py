@@ -27,8 +27,8 @@ def test_predictions_are_those_of_a_run(evaluated):
 
 def test_judge_decides_on_an_array_as_the_evaluation_did_on_the_run(evaluated):
     project = unroll.open(evaluated.root)
-    judged = project.judge("waves", project.predictions("waves_perceptron"), against="waves_last_value")
-    compared = project.compare("waves_perceptron", "waves_last_value")
+    judged = project.judge("waves", project.predictions("waves/perceptron"), against="waves/last_value")
+    compared = project.compare("waves/perceptron", "waves/last_value")
     assert (judged.interval, judged.outcome) == (pytest.approx(compared.interval), compared.outcome)
     assert judged.outcome == "better"
     truth = project.data("waves").splits["test"].targets
@@ -40,7 +40,7 @@ def test_judge_decides_on_an_array_as_the_evaluation_did_on_the_run(evaluated):
     [
         (np.zeros(7), r"must have shape \(seeds, 300\), in the order of the test examples\. Received: \(7,\)"),
         (np.full(300, np.nan), "must be finite"),
-        ("waves_nod", "waves_node"),
+        ("waves_nod", "waves/node"),
     ],
 )
 def test_judge_refuses_what_is_no_prediction(evaluated, predictions, message):
@@ -52,7 +52,7 @@ def test_what_is_not_built_is_said_with_the_command_that_builds_it(evaluated):
     with pytest.raises(UnrollError, match="`unroll repro evaluate@jena` builds it"):
         unroll.open(evaluated.root).scores("jena")
     with pytest.raises(UsageError, match="of two data sets"):
-        unroll.open(evaluated.root).compare("waves_node", "imdb_rnn")
+        unroll.open(evaluated.root).compare("waves/node", "imdb/rnn")
 
 
 def test_a_mirror_is_asked_for_data_of_the_web_and_what_is_generated_says_so(tmp_path, monkeypatch):
@@ -76,4 +76,4 @@ def test_networks_of_ones_own_that_began_with_several_threads_are_named(monkeypa
 
     monkeypatch.setattr(keras_models, "start", refuse)
     with pytest.raises(UsageError, match=r"several threads here; call `unroll\.open` after `import keras`"):
-        unroll.open(REPOSITORY).train("waves_rnn6", epochs=1)
+        unroll.open(REPOSITORY).train("waves/rnn6", epochs=1)

@@ -133,7 +133,7 @@ def _tried(
         else:
             cure = "no smaller --horizon or --lookback helps: give other rows, or pass another --target"
         raise type(error)(f"{why}; {cure}") from None
-    return text, [*sections["experiments"]], prepared
+    return text, [f"{name}/{model}" for model in sections["experiments"][name]], prepared
 
 
 def _works(attempt: Callable[[Proposal], Any], proposal: Proposal) -> bool:
@@ -187,7 +187,7 @@ def _name(text: str, before: params.Params, *, given: bool) -> str:
         others = "and none that Windows or this project has for files of its own, such as con and params"
         raise UsageError(f"--name must be {letters}, {others}. Received: {name!r:.60}")
     taken = [*before.sources, *before.datasets]
-    if name in taken or any(experiment.startswith(f"{name}_") for experiment in before.experiments):
+    if name in taken:
         cure = f", or unroll remove {name}" if name in before.files else ""
         raise UsageError(f"params.yaml has {name} already; pass --name with another{cure}")
     return name

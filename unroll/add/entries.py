@@ -189,7 +189,7 @@ def entries(
 ) -> tuple[dict[str, dict[str, Any]], dict[Place, str]]:
     """What is added to params.yaml: section -> name -> data, and comments as `plain_yaml.added` takes them.
 
-    `name` is that of the files, of the data set, and the beginning of the experiments' names; `files` says where they
+    `name` is that of the files and of the data set; `files` says where they
     lie, and `pattern` is the file's name, or one for several.
     """
     target = profile.columns[proposal.target]
@@ -267,13 +267,13 @@ def entries(
     added = {
         "files": {name: dict(files)},
         "datasets": {name: {"source": name, "preparation": preparation, "seeds": 3, "training": training}},
-        "experiments": {f"{name}_{model}": entry for model, entry in _experiments(name, profile, proposal).items()},
+        "experiments": {name: _experiments(profile, proposal)},
         "forecasts": {name: {"origins": ORIGINS, "refits": REFITS}},
     }
     return added, comments
 
 
-def _experiments(dataset: str, profile: FileProfile, proposal: Proposal) -> dict[str, dict[str, Any]]:
+def _experiments(profile: FileProfile, proposal: Proposal) -> dict[str, dict[str, Any]]:
     """The naive answers of each cycle, the strongest models without a network, and networks."""
     cycles, history = proposal.cycles, {"history": proposal.history} if proposal.history else {}
     last = {"last": min(DAYS * proposal.day if proposal.day > 1 else 4 * DAYS, proposal.lookback)}
@@ -309,7 +309,6 @@ def _experiments(dataset: str, profile: FileProfile, proposal: Proposal) -> dict
         del models["boosting_cycle"], models["mstl"]
     return {
         key: {
-            "dataset": dataset,
             **({"calendar": True} if training is not none else {}),
             "model": {"family": family, "name": name, **deepcopy(options)},  # YAML would refer from list to list
             "training": dict(training),

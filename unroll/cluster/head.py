@@ -47,7 +47,7 @@ def run(
     *,
     address: str,
     certificates: Path | None,
-) -> Generator[Result, None, None]:
+) -> Generator[Result]:
     """Perform tasks on workers, in the given order, as many at once as these have slots; yields each as it ends.
 
     Raises:

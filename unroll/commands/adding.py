@@ -87,8 +87,8 @@ def answer(
     from pipeline.forecast.forecaster import require_level
     from unroll import answer
     from unroll.add.entries import Wanted
+    from unroll.hints import program
     from unroll.results import compare, predict
-    from unroll.runner.display import program
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
@@ -206,7 +206,7 @@ def tune(
 ) -> None:
     """Try other options of an experiment, and add the best on validation to params.yaml; test is not looked at.
 
-    `unroll tune waves_gru` · `unroll tune jena_hourly_gru --trials 50 --over units,learning_rate=1e-4:1e-2`
+    `unroll tune waves/gru` · `unroll tune jena_hourly/gru --trials 50 --over units,learning_rate=1e-4:1e-2`
     """
     from unroll.tune.tune import tune as tune_it
 
@@ -223,7 +223,7 @@ def search(
 ) -> None:
     """Give each experiment of a data set that has `trials` so many, the best more epochs; its options replace its own.
 
-    `unroll search waves` · `unroll search jena_hourly_exact jena_hourly_exact_tuned_gru`
+    `unroll search waves` · `unroll search jena_hourly_exact jena_hourly_exact/tuned_gru`
     """
     from unroll.tune.tune import search as search_it
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.errors import UsageError
-from unroll.app import Json, app, print_json, targets
+from unroll.app import app, named, targets
 
 Targets = Annotated[
     list[str] | None,
@@ -47,57 +47,50 @@ def repro(
     certificates: Certificates = None,
     scores: Annotated[bool, typer.Option(help="End with the scores of what was built, and where the page is.")] = True,
 ) -> None:
-    """Build everything that is out of date, then the page; what fails stops only its own results.
+    """Build everything that is out of date (`dvc repro --keep-going`), then the page; say what failed and why.
 
     `unroll repro` · `unroll repro --jobs 1 evaluate@waves` · `unroll repro --on tls://HOST:8786`
     """
+    from unroll.repro import repro, summary
     from unroll.results.compare import evaluation_times, show_answers
-    from unroll.runner.build import repro
 
     before = evaluation_times(context.obj)
+    os.environ["UNROLL_JOBS"] = str(jobs)
     if on:
         os.environ["UNROLL_SCHEDULER"] = on
     if certificates:
         os.environ["UNROLL_CERTIFICATES"] = str(certificates.resolve())
-    status = repro(context.obj, targets or [], jobs)
+    status = repro(context.obj, targets or [])
     if scores:
         if new := [name for name, time in evaluation_times(context.obj).items() if before.get(name) != time]:
             print()
             show_answers(context.obj, new)
         if context.obj.report.exists():
             print(f"\nThe page: {context.obj.report}")
+    for line in summary(context.obj, status):
+        print(line)
     raise typer.Exit(status)
 
 
 @app.command(rich_help_panel="Search and check")
 def verify(
     context: typer.Context,
-    targets: Targets = None,
+    datasets: Annotated[list[str] | None, named("Data sets; none: everything.", "datasets")] = None,
     jobs: Jobs = CORES,
-    as_json: Json = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="Build a small graph twice, in other circumstances: a minute.")
     ] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave what was built in .verify even if all holds.")] = False,
 ) -> None:
-    """Build what is committed anew, apart, and compare every output with dvc.lock: bytes, else metrics.
+    """Build the last commit anew, apart, and compare what every stage makes with dvc.lock, byte for byte.
 
-    `unroll verify` · `unroll verify evaluate@waves` · `unroll verify --quick`
+    `unroll verify` · `unroll verify waves` · `unroll verify --quick`
     """
-    from unroll.verify.verify import quick as verify_quick
-    from unroll.verify.verify import verify as verify_committed
+    from unroll import verify
 
-    if quick and targets:
-        raise UsageError(f"--quick builds the whole miniature; leave out {', '.join(targets)}, or --quick")
-    if quick:
-        verification = verify_quick(context.obj, jobs, keep=keep)
-    else:
-        verification = verify_committed(context.obj, targets or [], jobs, keep=keep)
-    if as_json:
-        print_json(verification.as_data())
-    else:
-        print("\n".join(verification.lines()))
-    raise typer.Exit(0 if verification.holds else 1)
+    if quick and datasets:
+        raise UsageError(f"--quick builds the whole miniature; leave out {', '.join(datasets)}, or --quick")
+    same = verify.quick(context.obj, jobs) if quick else verify.verify(context.obj, datasets or [], jobs)
+    raise typer.Exit(0 if same else 1)
 
 
 ADDRESS = "tls://127.0.0.1:8786"

@@ -26,23 +26,12 @@ def _naming_target(workspace: Workspace, target: str) -> Iterator[None]:
     try:
         yield
     except UnrollError as error:
-        from unroll.runner.display import built_by
+        from unroll.hints import built_by
 
         everything, text = "`unroll repro` builds it", str(error).replace(f"{workspace.root}/", "")
         if everything not in text:
             raise
         raise UnrollError(text.replace(everything, built_by(target))) from None
-
-
-@app.command(rich_help_panel="Stages")
-def resolve(context: typer.Context) -> None:
-    """Write what each of the other stages depends on besides data: its options and its code.
-
-    `unroll resolve`
-    """
-    from stages.resolve import resolve
-
-    print(resolve(context.obj))
 
 
 @app.command(rich_help_panel="Stages")
@@ -87,7 +76,7 @@ def train(
 ) -> None:
     """Train the experiments of a data set that were not trained before, several at a time.
 
-    `unroll train waves` · `unroll train waves waves_rnn6` · `unroll train jena_hourly jena_hourly_gru --epochs 2`
+    `unroll train waves` · `unroll train waves rnn6` · `unroll train jena_hourly gru --epochs 2`
     """
     from stages.train import train
     from stages.trial import trial
@@ -165,23 +154,19 @@ def report(
     context: typer.Context,
     against: Annotated[
         str,
-        typer.Option(metavar="REF", help="Print instead what has changed since that commit. Exit code 1: a verdict."),
+        typer.Option(
+            metavar="REF", help="Print instead what changed since that commit, as Markdown. Exit code 1: a verdict."
+        ),
     ] = "",
-    markdown: Annotated[bool, typer.Option("--markdown", help="With --against: for a pull request.")] = False,
-    verify: Annotated[
-        int, typer.Option(min=0, metavar="N", help="With --against: rebuild the N cheapest of what it changed.")
-    ] = 0,
 ) -> None:
     """Write the page with every table, plot and verdict: results/index.html.
 
-    `unroll report` · `unroll report --against HEAD --verify 2`
+    `unroll report` · `unroll report --against HEAD~1`
     """
     if against:
-        from unroll.verify.against import report_against
+        from unroll.changes import report_against
 
-        changes = report_against(context.obj, against, verify)
-        print("\n".join(changes.lines(markdown=markdown)))
-        raise typer.Exit(0 if changes.holds else 1)
+        raise typer.Exit(0 if report_against(context.obj.root, against) else 1)
     from stages.report import report
 
     print(report(context.obj))

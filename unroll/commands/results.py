@@ -9,19 +9,19 @@ from pipeline.workspace import Workspace
 from unroll.app import Json, app, named, print_json
 
 Forecasting = Annotated[
-    str, named("A data set, whose best model is taken; or an experiment.", "datasets", "experiments")
+    str, named("A data set, whose best model is taken; or an experiment.", "datasets", "runs")
 ]
 
 
 @app.command(rich_help_panel="Start here")
 def compare(
     context: typer.Context,
-    names: Annotated[list[str] | None, named("Experiments or data sets; none: all.", "datasets", "experiments")] = None,
+    names: Annotated[list[str] | None, named("Experiments or data sets; none: all.", "datasets", "runs")] = None,
     as_json: Json = False,
 ) -> None:
     """Print whether a recurrent network helps, and the experiments behind that, the best first; of two the verdict.
 
-    `unroll compare waves` · `unroll compare imdb_lstm imdb_gru` · `unroll compare waves --json`
+    `unroll compare waves` · `unroll compare imdb/lstm imdb/gru` · `unroll compare waves --json`
     """
     from unroll.results import compare
 
@@ -44,7 +44,7 @@ def predict(
 ) -> None:
     """Forecast what follows the last row of a series, with intervals.
 
-    `unroll predict meter` · `unroll predict meter_gru --data new.csv --level 0.8 --csv` ·
+    `unroll predict meter` · `unroll predict meter/gru --data new.csv --level 0.8 --csv` ·
     `unroll predict meter --plot next.png`
     """
     from pipeline.errors import UsageError
@@ -97,13 +97,13 @@ def list_(
 def show(
     context: typer.Context,
     name: Annotated[
-        str, named("A source, data set or experiment of params.yaml.", "sources", "datasets", "experiments")
+        str, named("A source, data set or experiment of params.yaml.", "sources", "datasets", "runs")
     ],
     as_json: Json = False,
 ) -> None:
     """Print all there is to know of a name: its options with their defaults, what was built, where, the figures.
 
-    `unroll show jena_gru_dropout` · `unroll show waves --json`
+    `unroll show jena/gru_dropout` · `unroll show waves --json`
     """
     from unroll.results import show
 
@@ -144,7 +144,7 @@ def ui(
 def register(context: typer.Context, name: Forecasting) -> None:
     """Put a model that forecasts into MLflow's registry, as the champion of its data set, and say how to serve it.
 
-    `unroll register meter` · `unroll register meter_gru`
+    `unroll register meter` · `unroll register meter/gru`
     """
     from unroll.results import tracking
 

@@ -22,7 +22,7 @@ from unroll.lab.program import PrintedNumber, PrintedSeries, StudentProgram, Und
 from unroll.lab.rule import INPUTS, LEFT, PROBES, SLIPS, LearningRule
 from unroll.project import Project
 
-PARTS = {"N": "waves_last_value", "D": "waves_perceptron", "R": "waves_node"}
+PARTS = {"N": "waves/last_value", "D": "waves/perceptron", "R": "waves/node"}
 """The letter of the assignment -> the experiment that answers it."""
 
 FAR = 10.0

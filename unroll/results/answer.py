@@ -91,26 +91,29 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
     verdict, models = answers.answer(evaluation), _models(workspace, config, evaluation, board)
     months, days = months_per_row(config, name), evaluation.dataset.days or 0.0
     span = later_half(np.datetime64(board.first), np.datetime64(board.last), board.origins, int(days / WEEK), months)
-    members = [short_title(config, key) for key in board.members if board.champion == ENSEMBLE]
+    members = [short_title(config, f"{name}/{key}") for key in board.members if board.champion == ENSEMBLE]
     known = partial(SeriesAnswer, name, board.unit, models=models, span=span, members=members)
     if verdict.network is None or verdict.opponent is None:
         return known(f"Not asked: {verdict.reason}.", Outcome.NOT_ASKED, "", compared={})
-    compared = {key: _title(config, key, evaluation.experiments[key]) for key in (verdict.network, verdict.opponent)}
-    decided = verdict.comparison.change if verdict.comparison else None
+    compared = {
+        key: _title(config, f"{name}/{key}", evaluation.experiments[key]) for key in (verdict.network, verdict.opponent)
+    }
+    comparison = answers.table(evaluation, {name: (verdict.network, verdict.opponent)}).get(name)
+    decided = comparison.change if comparison else None
     change = decided.mean if decided else answers.change(evaluation, verdict.network, verdict.opponent)[0] or 0.0
     percent = round(100 * abs(change))
     error = f"{percent} % {'more' if change > 0 else 'less'} error" if percent else "the same error"
     network, opponent = f"the best recurrent network ({compared[verdict.network]})", compared[verdict.opponent]
     first, last = (np.datetime64(evaluation.dataset.facts[key]) for key in ("train from", "test to"))
     file_days = float((last - first) / DAY) + 1
-    if verdict.comparison and decided and days >= SEASON:
-        ends, level = " to ".join(f"{100 * end:+.1f}" for end in decided.interval), 100 * verdict.comparison.level
+    if comparison and decided and days >= SEASON:
+        ends, level = " to ".join(f"{100 * end:+.1f}" for end in decided.interval), 100 * comparison.level
         sentence = f"{verdict.outcome.capitalize()}: over the last {span} {network} had {error} "
         sentence += f"{'than' if percent else 'as'} {opponent} ({level:.0f} % interval {ends} %)."
         if verdict.outcome == Outcome.UNSURE:
             sentence += f" {capital(verdict.reason)}."
         hints = [as_good_as(models, evaluation, {verdict.network, verdict.opponent})]
-        hints.append(settings(config, name, verdict.comparison.lacks, board.origins / days, file_days))
+        hints.append(settings(config, name, comparison.lacks, board.origins / days, file_days))
         return known(sentence, verdict.outcome, " ".join(filter(None, hints)), compared=compared)
     errors = errors_by_block(workspace, name)
     network_leads = (errors[verdict.network] < errors[verdict.opponent]).tolist()
@@ -210,7 +213,8 @@ def _models(workspace: Workspace, config: Params, evaluation: Evaluation, board:
         title, mae = ensemble_title(len(board.members)), scores.later
         if entry:
             errors = entry.final["test"]
-            title, mae = _title(config, name, entry), (errors.get("mae_unit") or errors["mae"]).mean
+            title = _title(config, f"{board.dataset}/{name}", entry)
+            mae = (errors.get("mae_unit") or errors["mae"]).mean
         with contextlib.suppress(UnrollError):  # not every run has a record
             run = record.read(workspace, board.dataset, name)
             seconds = (datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)).total_seconds()

@@ -1,6 +1,6 @@
 """The commands `compare` and `claims`: the page's tables on screen; and the answers that a build ends with."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +16,8 @@ from pipeline.report.sentences import answer_text
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
+from unroll.hints import built_by
 from unroll.results import answer
-from unroll.runner.display import built_by
 
 IMPORTANT = ("test_best", "against", "test", "claim", "verdict", "rebuilt", "published", "interval")
 """Keys of the columns that a narrow terminal shows first."""
@@ -39,21 +39,21 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
     every = params.load(workspace.params)
     chosen: dict[str, set[str]] = {}
     for name in names:
-        one_of(name, [*every.datasets, *every.experiments], "the name of a data set or experiment")
-        dataset = name if name in every.datasets else every.experiments[name].dataset
-        chosen.setdefault(dataset, set()).update({name} - {dataset})
-    pair = len(names) == 2 and {*names} <= {*every.experiments}
+        one_of(name, [*every.datasets, *every.runs], "the name of a data set or experiment")
+        dataset, _, experiment = name.partition("/")
+        chosen.setdefault(dataset, set()).update({experiment} - {""})
+    pair = len(names) == 2 and {*names} <= {*every.runs}
     results = load(workspace, every)
     own = [name for name in chosen or every.forecasts if name in every.forecasts]
     own = own if names else [name for name in own if answer.is_built(workspace, name)]
     if not own or any(name not in own for name in chosen):
-        _require_built(results, chosen, names)
+        _require_built(results, names)
     missing = {absent.name for absent in results.missing}
     pages = []
     for evaluated in results.built:
         if names and evaluated.name not in chosen:
             continue
-        lacking = len(missing & set(every.experiments_of(evaluated.name)))
+        lacking = len(missing & {f"{evaluated.name}/{name}" for name in every.experiments_of(evaluated.name)})
         note = f" {lacking} of its experiments {'is' if lacking == 1 else 'are'} not built." if lacking else ""
         scores = dataset_tables(results, evaluated, chosen.get(evaluated.name, ()), against=not pair)
         pages += [replace(table, caption=table.caption + note) for table in scores]
@@ -82,10 +82,11 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
         raise UsageError(f"{experiment} and {other} are of two data sets, so nothing compares them")
     folder = workspace.evaluation(dataset)
     evaluation = schema.load(folder) if (folder / "evaluation.json").is_file() else None
-    for name in (experiment, other):
+    pair = (experiment.partition("/")[2], other.partition("/")[2])
+    for name in pair:
         if evaluation is None or name not in evaluation.experiments:
-            raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{dataset}')}")
-    return answers.table(evaluation, {"": (experiment, other)}).get("") if evaluation else None
+            raise UnrollError(f"{dataset}/{name} is not built; {built_by(f'evaluate@{dataset}')}")
+    return answers.table(evaluation, {"": pair}).get("") if evaluation else None
 
 
 def _pair(names: Sequence[str], comparison: Comparison | None, metric: str, label: Outcome | None) -> dict[str, Any]:
@@ -124,15 +125,16 @@ def claims(workspace: Workspace, documents: Sequence[str] = ()) -> dict[str, Any
     return as_data(replace(table, title=heading, columns=columns))
 
 
-def _require_built(results: Results, chosen: Mapping[str, Iterable[str]], names: Sequence[str]) -> None:
-    missing = {name: absent for absent in results.missing for name in (absent.name, *absent.experiments)}
+def _require_built(results: Results, names: Sequence[str]) -> None:
+    missing = {absent.name: absent for absent in results.missing}
+    for absent in results.missing:
+        missing |= {f"{absent.name}/{name}": absent for name in absent.experiments if "/" not in absent.name}
     for name in names:
         if name not in missing:
             continue
         if missing[name].stage:
             raise UnrollError(f"{name} is not built: {missing[name].stage} failed: {missing[name].reason}")
-        dataset = next(of for of, experiments in chosen.items() if name in {of, *experiments})
-        raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{dataset}')}")
+        raise UnrollError(f"{name} is not built; {built_by('evaluate@' + name.partition('/')[0])}")
     if not results.built:
         raise UnrollError(
             "nothing is built yet; `unroll repro` builds everything, `unroll repro evaluate@waves` one data set"
@@ -179,8 +181,9 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
     """
     every = params.load(workspace.params)
     rows = []
-    for evaluated in load(workspace, every).built:
-        for verdict in evaluated.answers if evaluated.name in names else ():
+    chosen = [evaluated for evaluated in load(workspace, every).built if evaluated.name in names]
+    for evaluated in chosen:
+        for verdict in evaluated.answers:
             words = answer_text(evaluated, verdict)
             marks = ["stand-in"] * evaluated.about.stand_in + ["tuned"] * words.tuned
             change = f"{words.change}{f' ({words.interval})' if words.interval else ''}" or words.reason
@@ -188,6 +191,8 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
             rows.append([name, verdict.outcome, change, str(words.without or DASH), str(words.best or DASH)])
     if rows:
         tables.show(ANSWER, rows)
+    for reason in dict.fromkeys(evaluated.unanswered for evaluated in chosen if evaluated.unanswered):
+        print(reason)
     for name in every.forecasts:
         if name in names and answer.is_built(workspace, name):
             print(printable(f"{name}: {answer.answer(workspace, name).sentence}"))

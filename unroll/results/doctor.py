@@ -97,9 +97,9 @@ def _packages(workspace: Workspace) -> str:
 
 def _params(workspace: Workspace) -> str:
     config = params.load(workspace.params)
-    for name in dict.fromkeys([*config.sources, *config.datasets, *config.experiments]):
+    for name in dict.fromkeys([*config.sources, *config.datasets, *config.runs]):
         sections(config, name, theirs=True)
-    counts = f"{len(config.sources)} sources, {len(config.datasets)} data sets, {len(config.experiments)} experiments"
+    counts = f"{len(config.sources)} sources, {len(config.datasets)} data sets, {len(config.runs)} experiments"
     return f"{counts}, all valid"
 
 
@@ -107,7 +107,7 @@ def _claims(workspace: Workspace) -> str:
     config, published = params.load(workspace.params), claims.load(workspace.claims)
     for number, claim in enumerate(published, 1):
         for name in claim.experiments:
-            one_of(name, config.experiments, f"claims.yaml: claim {number}: experiment")
+            one_of(name, config.runs, f"claims.yaml: claim {number}: experiment")
     return f"{len(published)} claims, all about experiments that exist"
 
 

@@ -27,7 +27,7 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import progress
 from unroll import tables
-from unroll.runner.display import built_by
+from unroll.hints import built_by
 
 MANY = 0.1
 """New rows, as a fraction of the evaluation's, after which it is worth repeating."""
@@ -134,7 +134,7 @@ def best(workspace: Workspace, config: Params, name: str) -> tuple[Forecaster, s
         UsageError: there is no such name.
         UnrollError: it is not built.
     """
-    one_of(name, [*config.datasets, *config.experiments], "the name of a data set or experiment")
+    one_of(name, [*config.datasets, *config.runs], "the name of a data set or experiment")
     if name in config.forecasts:
         folder = workspace.forecaster(name)
         if not (folder / "forecaster.json").is_file():
@@ -152,7 +152,7 @@ def best(workspace: Workspace, config: Params, name: str) -> tuple[Forecaster, s
     if champion is None:
         raise UnrollError(f"{name} has no experiment that predicts anything; add one to params.yaml")
     experiment, why = champion
-    return Forecaster.of(workspace, experiment), why
+    return Forecaster.of(workspace, f"{name}/{experiment}"), why
 
 
 def own_files(workspace: Workspace, config: Params, name: str) -> list[Path]:

@@ -13,7 +13,7 @@ from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError, printable
 from pipeline.files import read_checked, read_json
-from pipeline.validation import Numbers, one_of
+from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
 from unroll import tables
 
@@ -30,6 +30,9 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
     config = params.load(workspace.params)
     for name in names:
         config.dataset(name)  # raises if there is none
+    scores: dict[str, float] = {}
+    for dataset in config.datasets:
+        scores |= _scores(workspace, dataset)
     return [
         {
             "experiment": name,
@@ -38,19 +41,21 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
             "method": experiment.training.method,
             "epochs": experiment.training.options.get("epochs"),
             "seeds": experiment.seeds,
-            "score": _score(workspace, experiment.dataset, name),
-            "built": (workspace.run(experiment.dataset, name) / "run.json").exists(),
+            "score": scores.get(name),
+            "built": (workspace.root / "runs" / name / "run.json").exists(),
         }
-        for name, experiment in config.experiments.items()
+        for name, experiment in config.runs.items()
         if not names or experiment.dataset in names
     ]
 
 
-def _score(workspace: Workspace, dataset: str, experiment: str) -> Any:
-    """The score of an experiment; None if it is not evaluated."""
+def _scores(workspace: Workspace, dataset: str) -> dict[str, float]:
+    """The score of each experiment of a data set that is evaluated, by its whole name: the measure that is first."""
+    scores = {}
     with contextlib.suppress(UnrollError):  # one damaged file does not stop the list
-        return read_checked(workspace.headline(dataset, experiment), Numbers).root.get("score")
-    return None
+        for name, metrics in read_checked(workspace.metrics(dataset), Metrics).root.items():
+            scores[f"{dataset}/{name}"] = next(iter(metrics.values()))
+    return scores
 
 
 def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> None:
@@ -96,7 +101,7 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
         UnrollError: a file of the build is damaged.
     """
     config = params.load(workspace.params)
-    one_of(name, [*config.sources, *config.datasets, *config.experiments], "the name")
+    one_of(name, [*config.sources, *config.datasets, *config.runs], "the name")
     facts = sections(config, name)
     from pipeline.data import dataset as datasets  # `unroll list` starts without NumPy
     from pipeline.data import manifest
@@ -108,17 +113,18 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
     if "dataset" in facts:
         facts["dataset"] |= _built(workspace.prepared(name) / "dataset.json", datasets.Description)
     if "experiment" in facts:
-        dataset = config.experiments[name].dataset
-        facts["experiment"] |= _built(workspace.run(dataset, name) / "run.json", run_folder.Summary)
+        dataset, _, own_name = name.partition("/")
+        facts["experiment"] |= _built(workspace.run(dataset, own_name) / "run.json", run_folder.Summary)
         if facts["experiment"]["built"]:
-            facts["experiment"] |= _provenance(workspace, dataset, name, facts["experiment"]["built"])
-        headline = workspace.headline(dataset, name)
-        if headline.exists():
-            facts["experiment"]["metrics"] = read_checked(headline, Numbers).root
+            facts["experiment"] |= _provenance(workspace, dataset, own_name, facts["experiment"]["built"])
+        metrics = workspace.metrics(dataset)
+        scored = read_checked(metrics, Metrics).root if metrics.exists() else {}
+        if own_name in scored:
+            facts["experiment"]["metrics"] = scored[own_name]
         evaluation = workspace.evaluation(dataset)
         evaluated = schema.load(evaluation).experiments if (evaluation / "evaluation.json").exists() else {}
-        if name in evaluated:
-            facts["experiment"] |= evaluated[name].model_dump(include={"parameters", "layers"})
+        if own_name in evaluated:
+            facts["experiment"] |= evaluated[own_name].model_dump(include={"parameters", "layers"})
     return facts
 
 
@@ -151,14 +157,16 @@ def sections(config: Params, name: str, *, theirs: bool = False) -> dict[str, di
         preparation = {"name": section.preparation.name, **chosen}
         facts["dataset"] = {"name": name, "source": section.source, "preparation": preparation}
         facts["dataset"]["experiments"] = list(config.experiments_of(name))
-    if name in config.experiments:
-        experiment = config.experiments[name]
-        where, model, training = f"experiments.{name}", experiment.model, experiment.training
+    if name in config.runs:
+        experiment = config.runs[name]
+        where = f"experiments.{name.replace('/', '.')}"
+        model = experiment.model
+        training = experiment.training
         family = ours(registry.MODELS, model.family, f"{where}.model.family")
         method = ours(registry.METHODS, training.method, f"{where}.training.method")
         built, trained = model.options, training.options
         if family and method:
-            trainer = recipe(name, experiment)
+            trainer = recipe(params.own_name(name), experiment)
             built, trained = trainer.build.keywords, trainer.method.keywords
         facts["experiment"] = {
             "name": name,

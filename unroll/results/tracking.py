@@ -27,7 +27,7 @@ def track(workspace: Workspace) -> list[tuple[str, str]]:
     from rich import progress
     from rich.console import Console
 
-    experiments, console = params.load(workspace.params).experiments, Console(stderr=True)
+    experiments, console = params.load(workspace.params).runs, Console(stderr=True)
     replayed, hidden = runs.replay(workspace, experiments), not console.is_terminal
     return [*progress.track(replayed, "MLflow", len(experiments), console=console, transient=True, disable=hidden)]
 

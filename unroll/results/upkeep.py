@@ -60,7 +60,7 @@ def remove(workspace: Workspace, name: str, *, yes: bool) -> None:
     config = params.load(workspace.params)
     one_of(name, config.files, "the file")
     datasets = [key for key, dataset in config.datasets.items() if dataset.source == name]
-    experiments = [key for dataset in datasets for key in config.experiments_of(dataset)]
+    experiments = [name for name, experiment in config.runs.items() if experiment.dataset in datasets]
     folders = [workspace.raw(name), *(getattr(workspace, kind)(dataset) for dataset in datasets for kind in KINDS)]
     folders += [workspace.root / kind / dataset for dataset in datasets for kind in ("records", ANSWERS)]
     folders = [folder for folder in folders if folder.exists()]
@@ -69,11 +69,11 @@ def remove(workspace: Workspace, name: str, *, yes: bool) -> None:
         raise UsageError("pass --yes to remove all this")
     if not yes and not typer.confirm("Remove all this?"):
         raise UnrollError("nothing was removed")
-    entries = {"files": [name], "datasets": datasets, "experiments": experiments, "forecasts": datasets}
+    entries = {"files": [name], "datasets": datasets, "experiments": datasets, "forecasts": datasets}
     write_text(workspace.params, plain_yaml.removed(workspace.params, entries, optional=("files", "forecasts")))
     for folder in folders:
         shutil.rmtree(folder)
     with suppress(OSError):  # others may have answers
         (workspace.root / ANSWERS).rmdir()
-    for experiment in experiments:
-        workspace.trials(experiment).unlink(missing_ok=True)
+    for dataset in datasets:
+        shutil.rmtree(workspace.root / "results" / "trials" / dataset, ignore_errors=True)

@@ -36,7 +36,7 @@ from pipeline.provenance import fingerprint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.runner.display import built_by
+from unroll.hints import built_by
 from unroll.tune.space import Space, contains, current_values, rounded_within, with_values
 
 PATIENCE = 60

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial
 
 from pipeline import tables
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import Experiment, merged
+from pipeline.config.params import Experiment, merged, own_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import schema
 from pipeline.files import scratch_folder, write_text
@@ -27,7 +27,7 @@ from pipeline.metrics import MEASURES
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.runner.display import program
+from unroll.hints import program
 from unroll.tune.space import current_values, describe, family_space, space, with_values
 from unroll.tune.study import PATIENCE, Attempt, Trials, opened, train, train_all, without_test
 
@@ -63,12 +63,13 @@ def tune(
     print(*describe(searched, current_values(name, experiment, searched)), sep="\n", flush=True)
     folder = workspace.evaluation(data.name)
     entries = schema.load(folder).experiments if (folder / "evaluation.json").is_file() else {}
-    if {name, target} <= entries.keys():  # so that nobody tunes by test without seeing that it was looked at before
-        scores = [f"{key} {entries[key].final['test'][data.metric].mean:.4g}" for key in (name, target)]
+    names = {name: own_name(name), target: own_name(target)}
+    if {*names.values()} <= entries.keys():  # so that nobody tunes by test without seeing that it was looked at before
+        scores = [f"{key} {entries[names[key]].final['test'][data.metric].mean:.4g}" for key in (name, target)]
         print(f"{data.metric} on test, of the last build: {', '.join(scores)}", flush=True)
     if dry:
         return
-    earlier = params.load(workspace.params).experiments.get(target)
+    earlier = params.load(workspace.params).runs.get(target)
     if earlier is None or (earlier.dataset, earlier.model.name) != (experiment.dataset, experiment.model.name):
         with_entry(workspace, name, target, {}, "")  # refuses what could not be written after all the trials
     sweep(workspace)
@@ -99,7 +100,7 @@ def _write_best(workspace: Workspace, trials: Trials, target: str) -> None:
     )
     comment = f"By `unroll tune {name}`, {len(done)} trials: {score}."
     with params_lock(workspace):
-        new = target not in params.load(workspace.params).experiments
+        new = target not in params.load(workspace.params).runs
         if new:
             write_text(workspace.params, with_entry(workspace, name, target, values, comment))
     if not new:  # by earlier trials
@@ -115,8 +116,8 @@ def _write_best(workspace: Workspace, trials: Trials, target: str) -> None:
 def search(workspace: Workspace, dataset: str, only: str | None = None) -> None:
     """Search the options of each experiment of a data set that has `trials`; the best ones replace its own.
 
-    All trainings go to results/trials/EXPERIMENT.csv. What has such a file is not searched again. An experiment that
-    another process is at is left to it. `only` is one of the experiments.
+    All trainings go to results/trials/DATASET/EXPERIMENT.csv. What has such a file is not searched again.
+    An experiment that another process is at is left to it. `only` is one of them, by its name in the data set.
 
     Raises:
         UsageError, UnrollError: in one line; the trials that have ended are kept, and other experiments are searched.
@@ -129,7 +130,7 @@ def search(workspace: Workspace, dataset: str, only: str | None = None) -> None:
     if not searched:
         raise UnrollError(f"no experiment of {dataset} has `trials`, so there is nothing to try")
     started, failures = time.process_time(), []
-    for name, experiment in searched.items():
+    for name, experiment in ((f"{dataset}/{name}", experiment) for name, experiment in searched.items()):
         with ExitStack() as stack:
             try:
                 stack.enter_context(alone(workspace.scratch / "tuning" / f"{name}.search.lock", "busy"))
@@ -148,7 +149,7 @@ def search(workspace: Workspace, dataset: str, only: str | None = None) -> None:
 
 def _search(workspace: Workspace, name: str, experiment: Experiment) -> None:
     """Search an experiment with one seed, unless that was done, and write its options to params.yaml."""
-    file, started = workspace.trials(name), time.process_time()
+    file, started = workspace.trials(experiment.dataset, own_name(name)), time.process_time()
     if not file.exists():
         tables.write(file, _table(workspace, name, experiment))
     # From the file, so that a search that was killed before it wrote them does so the next time.
@@ -267,8 +268,10 @@ def set_options(workspace: Workspace, name: str, values: Mapping[str, Any], *, c
         if experiment.converged != converged:
             new["converged"] = converged
         if new:
-            entry = merged(plain_yaml.read(workspace.params)["experiments"][name], new)
-            write_text(workspace.params, _checked(workspace, plain_yaml.replaced(workspace.params, name, entry)))
+            dataset, own = experiment.dataset, own_name(name)
+            entry = merged(plain_yaml.read(workspace.params)["experiments"][dataset][own], new)
+            text = plain_yaml.replaced(workspace.params, dataset, own, entry)
+            write_text(workspace.params, _checked(workspace, text))
 
 
 def with_entry(workspace: Workspace, name: str, target: str, values: Mapping[str, Any], comment: str) -> str:
@@ -278,14 +281,16 @@ def with_entry(workspace: Workspace, name: str, target: str, values: Mapping[str
     """
     every = params.load(workspace.params)
     experiment = every.experiment(name)
-    if target in every.experiments:
+    if target in every.runs:
         raise UsageError(f"params.yaml has {target} already; pass --name with another, or take its entry out")
-    entry = dict(merged(plain_yaml.read(workspace.params)["experiments"][name], _sections(experiment, values)))
-    usual = every.datasets[experiment.dataset]
+    dataset = experiment.dataset
+    written = plain_yaml.read(workspace.params)["experiments"][dataset][own_name(name)]
+    entry = dict(merged(written, _sections(experiment, values)))
+    usual = every.datasets[dataset]
     if usual.training is not None and usual.training.method == experiment.training.method:
         entry.pop("seeds", None)
-    comments: dict[plain_yaml.Place, str] = {("experiments", target): comment} if comment else {}
-    return _checked(workspace, plain_yaml.added(workspace.params, {"experiments": {target: entry}}, comments))
+    text = plain_yaml.with_experiment(workspace.params, dataset, own_name(target), entry, comment)
+    return _checked(workspace, text)
 
 
 def _sections(experiment: Experiment, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -301,5 +306,5 @@ def _checked(workspace: Workspace, text: str) -> str:
     """The text of params.yaml. Raises UsageError if it is not valid."""
     with scratch_folder(workspace.scratch, "tune") as scratch:
         write_text(scratch / workspace.params.name, text)
-        params.load(scratch / workspace.params.name)
+        params.parse(plain_yaml.read(scratch / workspace.params.name), params.templates(workspace.params))
     return text

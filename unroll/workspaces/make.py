@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import plain_yaml
-from pipeline.config.params import complete
+from pipeline.config import params, plain_yaml
+from pipeline.config.params import TEMPLATES, Params
 from pipeline.files import write_text
 from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
 from pipeline.workspace import Workspace
@@ -41,14 +41,11 @@ SEEDS = 3
 """How many of an experiment's seeds the demo trains, the first ones."""
 
 MINIATURE_CLAIMS = """
-- {document: "003", words: close to 0.02, experiment: waves_linear, metric: final.test.mse, value: "0.02", width: 2}
+- {document: "003", words: close to 0.02, experiment: waves/linear, metric: final.test.mse, value: "0.02", width: 2}
 """
 
-OWN = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore")
+OWN = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore", "unroll_extensions/README.md")
 """Files of a workspace for own series, whose templates lie in project/."""
-
-WITH_CODE = "deps: [.ci/locks/numerics.lock, params.yaml, pipeline, stages, docs/results.md]"
-"""Of the stage `resolve` in the documents' dvc.yaml, whose repository holds the code that builds it."""
 
 
 def own(root: Path, files: Collection[str] = OWN, **about: Any) -> Workspace:
@@ -59,10 +56,10 @@ def own(root: Path, files: Collection[str] = OWN, **about: Any) -> Workspace:
     import jinja2
 
     brackets = {"variable_start_string": "[[", "variable_end_string": "]]"}  # YAML of GitHub and of DVC has braces
-    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(PROJECT), keep_trailing_newline=True, **brackets)  # type: ignore[arg-type] # noqa: S701
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PROJECT), keep_trailing_newline=True, **brackets)  # type: ignore[arg-type] # noqa: S701
     texts = {".dvc/config": WITH_GIT if about else CONFIG, ".dvc/.gitignore": DVC_IGNORED}
     for name in files:
-        texts[name] = templates.get_template(f"{name.strip('.').replace('/', '_')}.j2").render(about)
+        texts[name] = environment.get_template(f"{name.strip('.').replace('/', '_')}.j2").render(about)
     for name, text in texts.items():
         if not (root / name).exists():
             write_text(root / name, text)
@@ -78,37 +75,40 @@ def miniature(folder: Path) -> Workspace:
     for name in PACKAGES:
         shutil.copytree(CODE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", PACKED[-1]))
     shutil.copyfile(Path(__file__).with_name("miniature.yaml"), folder / "params.yaml")
+    shutil.copyfile(Path(__file__).with_name("miniature_templates.yaml"), folder / TEMPLATES)
     write_text(folder / "claims.yaml", MINIATURE_CLAIMS)
     return Workspace(folder)
 
 
 def chosen(root: Path, folder: Path) -> Workspace:
     """Make `folder` a DVC workspace with the graph and the code of `root` and the `CHOSEN` experiments."""
-    sections = choose(plain_yaml.read(root / "params.yaml"))
+    sections = choose(plain_yaml.read(root / "params.yaml"), params.load(root / "params.yaml"))
     for files in sections["files"].values():
         (folder / files["path"]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / files["path"], folder / files["path"])
     workspace = with_params(root, folder, sections)
+    shutil.copyfile(root / TEMPLATES, folder / TEMPLATES)
     shutil.copyfile(root / "claims.yaml", workspace.claims)
     return workspace
 
 
-def choose(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections of params.yaml with the `CHOSEN` experiments, as far as they exist, and the first seeds."""
-    sections = complete(sections)
+def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
+    """The sections of params.yaml, which `config` holds, with the `CHOSEN` experiments and the first seeds."""
     fewer = without(sections, [name for name in sections["datasets"] if name not in CHOSEN])
-    datasets, experiments = fewer["datasets"], fewer["experiments"]
-    names = [f"{dataset}_{name}" for dataset, chosen_names in CHOSEN.items() for name in chosen_names.split()]
-    experiments = {name: _first_seeds(experiments[name], SEEDS) for name in names if name in experiments}
-    datasets = {name: _first_seeds(datasets[name], SEEDS) for name in CHOSEN if name in datasets}
-    return {**fewer, "templates": {}, "datasets": datasets, "experiments": experiments}
+    datasets = {name: fewer["datasets"][name] for name in CHOSEN if name in fewer["datasets"]}
+    experiments: dict[str, dict[str, Any]] = {}
+    for dataset in datasets:
+        entries = fewer["experiments"][dataset]
+        names = [name for name in CHOSEN[dataset].split() if name in entries]
+        known = config.experiments_of(dataset)
+        experiments[dataset] = {name: {**entries[name], "seeds": known[name].seeds[:SEEDS]} for name in names}
+    return {**fewer, "datasets": datasets, "experiments": experiments}
 
 
 def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
     """The sections of params.yaml without these data sets, their experiments, and sources that only they use."""
     datasets = {name: section for name, section in sections["datasets"].items() if name not in left_out}
     used = {section["source"] for section in datasets.values()}
-    experiments = sections["experiments"].items()
     own = {name: section for name, section in sections.get("forecasts", {}).items() if name in datasets}
     return {
         **sections,
@@ -116,7 +116,7 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
         "sources": {name: section for name, section in sections["sources"].items() if name in used},
         "files": {name: section for name, section in sections.get("files", {}).items() if name in used},
         "datasets": datasets,
-        "experiments": {name: section for name, section in experiments if section["dataset"] in datasets},
+        "experiments": {name: section for name, section in sections["experiments"].items() if name in datasets},
     }
 
 
@@ -135,14 +135,8 @@ def _copy_graph(root: Path, folder: Path) -> None:
     for name in COPIED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, folder / name)
+    write_text(folder / TEMPLATES, "{}\n")
     write_text(folder / ".dvc" / "config", CONFIG)
     # What was searched and written there is of other runs.
     (folder / "results" / "sceptic").mkdir(parents=True, exist_ok=True)
     write_text(Workspace(folder).paragraphs, "")
-
-
-def _first_seeds(section: Mapping[str, Any], count: int) -> dict[str, Any]:
-    """An experiment's section, or the defaults in that of a data set, with at most `count` seeds."""
-    if (seeds := section.get("seeds")) is None:
-        return dict(section)
-    return {**section, "seeds": seeds[:count] if isinstance(seeds, list) else min(seeds, count)}

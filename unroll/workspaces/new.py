@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -11,7 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.files import write_text
 from pipeline.provenance.machine import CODE, DOCUMENTS, REQUIREMENTS, pins, repository
 from unroll.workspaces.checkout import git
-from unroll.workspaces.make import OWN, WITH_CODE, own
+from unroll.workspaces.make import OWN, own
 
 ACTION = ".github/actions/report/action.yml"
 
@@ -35,7 +36,7 @@ def new(folder: Path, *, documents: bool) -> list[str]:
         (shutil.copytree if (packed / name).is_dir() else shutil.copyfile)(packed / name, folder / name)
     if documents:
         graph = (folder / "dvc.yaml").read_text(encoding="utf-8")
-        write_text(folder / "dvc.yaml", graph.replace(WITH_CODE, "always_changed: true"))
+        write_text(folder / "dvc.yaml", without_code(graph))
     python = ".".join(platform.python_version_tuple()[:2])
     about = {
         "name": folder.resolve().name,
@@ -46,6 +47,12 @@ def new(folder: Path, *, documents: bool) -> list[str]:
     own(folder, (*OWN, "README.md", "requirements.txt", ".github/workflows/results.yml"), **about)
     write_text(folder / "constraints.txt", pins((packed / REQUIREMENTS).read_text(encoding="utf-8")))
     return sorted(path.name for path in folder.iterdir() if path.name != ".git")
+
+
+def without_code(graph: str) -> str:
+    """The text of dvc.yaml for a folder without the code: each stage depends on version.txt, which stands for it."""
+    graph = re.sub(r"(?m)^ +- (pipeline|stages)/.*\n", "", graph)
+    return re.sub(r"(?m)^( +)deps:\n", r"\1deps:\n\1  - version.txt\n\1  - unroll_extensions\n", graph)
 
 
 def _requirement(folder: Path) -> str:

@@ -36,9 +36,9 @@ def workspace(tmp_path_factory) -> Workspace:
     """Waves with a network of three seeds that is better than a perceptron: noise that nothing predicts as well."""
     workspace = Workspace(tmp_path_factory.mktemp("sceptic"))
     experiments = {
-        "waves_last_value": ("waves", 1, "baselines", "last_value", "none"),
-        "waves_perceptron": ("waves", 3, "dense", "mlp", "by_hand"),
-        "waves_node": ("waves", 3, "recurrent", "simple_rnn", "by_hand"),
+        "waves/last_value": ("waves", 1, "baselines", "last_value", "none"),
+        "waves/perceptron": ("waves", 3, "dense", "mlp", "by_hand"),
+        "waves/node": ("waves", 3, "recurrent", "simple_rnn", "by_hand"),
     }
     entries = "".join(fake_runs.EXPERIMENT.format(name, *of) for name, of in experiments.items())
     workspace.params.write_text(PARAMS.format(entries))

@@ -21,7 +21,7 @@ PARAMS = """
 sources: {waves: {kind: waves}}
 datasets: {waves: {source: waves, preparation: {name: waves}}}
 experiments:
-  waves_first: {dataset: waves, model: {family: mine, name: first, times: TIMES}, training: {method: none}}
+  waves: {first: {model: {family: mine, name: first, times: TIMES}, training: {method: none}}}
 """
 
 
@@ -32,7 +32,7 @@ def load(tmp_path):
     def call(times="3", model=MODEL, file="models/mine.py"):
         write_text(tmp_path / "params.yaml", PARAMS.replace("TIMES", times))
         write_text(tmp_path / "unroll_extensions" / file, model)
-        return recipe("waves_first", params.load(tmp_path / "params.yaml").experiments["waves_first"])
+        return recipe("first", params.load(tmp_path / "params.yaml").experiment("waves/first"))
 
     yield call
     extensions.use(CODE)
@@ -45,7 +45,7 @@ def test_a_model_is_found_checked_and_part_of_the_fingerprint_like_ours(load):
     load(model=f"{MODEL}\nEDITED = True\n")
     after = Code(CODE).made_of({}, ["pipeline.models.mine"])["modules"]
     assert [name for name in before if before[name] != after[name]] == ["pipeline.models.mine"]
-    with pytest.raises(UsageError, match=r"^params\.yaml: experiments\.waves_first\.model\.times must be a valid int"):
+    with pytest.raises(UsageError, match=r"^params\.yaml: experiments\.waves\.first\.model\.times must be a valid int"):
         load("often")
 
 

@@ -20,7 +20,8 @@ sources:
 datasets:
   waves: {source: waves, preparation: {name: waves}}
 experiments:
-  guess: {dataset: waves, seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}}
+  waves:
+    guess: {seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}}
 """
 
 
@@ -29,8 +30,9 @@ def file(tmp_path):
     return tmp_path / "params.yaml"
 
 
-def load(file, *changes):
+def load(file, *changes, templates="{}"):
     text = GOOD
+    file.with_name("templates.yaml").write_text(templates, encoding="utf-8")
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
@@ -41,16 +43,12 @@ def load(file, *changes):
 WHOLE = "seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}"
 MODEL = "seeds: [0], model: {family: baselines, name: last_value}"
 USUAL = ("name: waves}}", "name: waves}, seeds: 3, training: {method: none, rate: 0.1, order: shuffle}}")
-TEMPLATES = (
-    "\nsources",
-    """
-templates:
-  net: {seeds: 4, model: {family: recurrent, name: gru, units: 32}}
-  wet: {model: {dropout: 0.2}, training: {epochs: 40}}
-  both: {like: [net, wet], model: {units: 16}}
-  short: {preparation: {name: waves, train: 9}, training: {method: none, rate: 1}}
-sources""",
-)
+TEMPLATES = """
+net: {seeds: 4, model: {family: recurrent, name: gru, units: 32}}
+wet: {model: {dropout: 0.2}, training: {epochs: 40}}
+both: {like: [net, wet], model: {units: 16}}
+short: {preparation: {name: waves, train: 9}, training: {method: none, rate: 1}}
+"""
 GRU = {"family": "recurrent", "name": "gru", "units": 16, "dropout": 0.2}
 
 
@@ -62,36 +60,43 @@ GRU = {"family": "recurrent", "name": "gru", "units": 16, "dropout": 0.2}
         ([USUAL, ("seeds: [0], ", "")], {}, {"rate": 0.1, "order": "shuffle"}, [0, 1, 2]),
         ([USUAL, ("{method: none}}", "{method: none, rate: 0.2}}")], {}, {"rate": 0.2, "order": "shuffle"}, [0]),
         ([USUAL, ("seeds: [0], ", ""), ("g: {method: none}", "g: {method: x}")], {}, {"method": "x"}, [0]),
-        ([TEMPLATES, (MODEL, "like: both, model: {name: lstm}")], GRU | {"name": "lstm"}, {"epochs": 40}, range(4)),
-        ([TEMPLATES, USUAL, (WHOLE, "like: both")], GRU, {"rate": 0.1, "order": "shuffle", "epochs": 40}, range(4)),
-        ([TEMPLATES, ("preparation: {name: waves}", "like: short")], {}, {"rate": 1}, [0]),
+        ([(MODEL, "like: both, model: {name: lstm}")], GRU | {"name": "lstm"}, {"epochs": 40}, range(4)),
+        ([USUAL, (WHOLE, "like: both")], GRU, {"rate": 0.1, "order": "shuffle", "epochs": 40}, range(4)),
+        ([("preparation: {name: waves}", "like: short")], {}, {"rate": 1}, [0]),
     ],
 )
 def test_an_experiment_takes_what_it_does_not_say_from_templates_then_from_its_data_set(
     file, changes, model, training, seeds
 ):
-    guess = load(file, *changes).experiment("guess")
+    guess = load(file, *changes, templates=TEMPLATES).experiment("waves/guess")
     assert guess.model.model_dump() == (model or {"family": "baselines", "name": "last_value"})
     assert guess.training.model_dump() == {"method": "none"} | training
     assert guess.seeds == list(seeds)
 
 
 def test_an_experiment_may_be_like_another_one_but_no_template_like_itself(file):
-    more = "experiments:\n  again: {like: guess, dataset: waves, share: 0.5}\n"
-    again = load(file, ("experiments:\n", more), ("seeds: [0]", "seeds: 3")).experiment("again")
+    more = "  waves:\n    again: {like: waves/guess, share: 0.5}\n    guess"
+    again = load(file, ("  waves:\n    guess", more), ("seeds: [0]", "seeds: 3")).experiment("waves/again")
     assert (again.model.name, again.seeds, again.share) == ("last_value", [0, 1, 2], 0.5)
-    circle = ("\nsources", "\ntemplates: {a: {like: b}, b: {like: a}}\nsources")
     with pytest.raises(UsageError, match=r"^params\.yaml: a is like itself, by way of a, b$"):
-        load(file, circle, ("guess: {", "guess: {like: a, "))
+        load(file, ("guess: {", "guess: {like: a, "), templates="{a: {like: b}, b: {like: a}}")
+
+
+def test_the_form_of_before_is_refused_with_the_form_of_now(file):
+    flat = ("  waves:\n    guess: {", "  waves_guess: {dataset: waves, ")
+    with pytest.raises(UsageError, match=r"experiments\.waves_guess: an experiment stands under its data set, as in "):
+        load(file, flat)
+    with pytest.raises(UsageError, match=r"templates stand in a file of their own, templates\.yaml; move them there$"):
+        load(file, ("\nsources", "\ntemplates: {}\nsources"))
 
 
 def test_a_trial_has_other_epochs_and_seeds_where_the_method_has_epochs(file):
-    guess = load(file, ("{method: none}", "{method: none, epochs: 9, rate: 0.1}")).experiment("guess")
+    guess = load(file, ("{method: none}", "{method: none, epochs: 9, rate: 0.1}")).experiment("waves/guess")
     trial = guess.trial(2, [5])
     assert (trial.training.options, trial.seeds) == ({"epochs": 2, "rate": 0.1}, [5])
     assert guess.trial(None, None) == guess
     with pytest.raises(UsageError, match="the training method none has no epochs; leave out --epochs"):
-        load(file).experiment("guess").trial(2, None)
+        load(file).experiment("waves/guess").trial(2, None)
 
 
 NAME = "(the name) must be small letters, digits and _, a letter first, at most 60 in all."
@@ -101,13 +106,13 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
     ("old", "new", "line"),
     [
         ("source: waves", "source: wavs", "datasets.waves.source must be one of: waves. Received: 'wavs'. Did you"),
-        ("seeds:", "sedes:", "guess.sedes is not known here. Valid: calendar, converged, dataset, features, in_unit,"),
-        ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, forecasts, sources, "),
-        ("method: none", "", "experiments.guess.training.method is missing"),
-        ("seeds: [0]", "seeds: [0, -1]", "experiments.guess.seeds.1 must be greater than or equal to 0. Received: -1"),
-        ("seeds: [0]", "seeds: [1, 2, 1]", "experiments.guess.seeds must hold every seed once. Received: [1, 2, 1]"),
-        ("guess: {", "guess: {like: tall, ", "experiments.guess.like must be one of: guess. Received: 'tall'."),
-        ("guess:", "Guess-1:", f"experiments.Guess-1 {NAME}"),
+        ("seeds:", "sedes:", "waves.guess.sedes is not known here. Valid: calendar, converged, dataset, features, in_unit,"),
+        ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, forecasts, sources"),
+        ("method: none", "", "experiments.waves.guess.training.method is missing"),
+        ("seeds: [0]", "seeds: [0, -1]", "experiments.waves.guess.seeds.1 must be greater than or equal to 0. Received: -1"),
+        ("seeds: [0]", "seeds: [1, 2, 1]", "experiments.waves.guess.seeds must hold every seed once. Received: [1, 2, 1]"),
+        ("guess: {", "guess: {like: tall, ", "experiments.waves.guess.like must be one of: waves/guess. Received: 'tall'."),
+        ("guess:", "Guess-1:", f"experiments.waves.Guess-1 {NAME}"),
         ("kind: waves", 'kind: "wa\\n\\nves"', "sources.waves.kind must be small letters"),
         ("kind: waves", "kind: local, path: a.csv", "sources.waves: a file of your own belongs to `files`"),
         (GOOD, "- 1\n- 2\n", "the whole must be a mapping. Received: "),
@@ -165,19 +170,19 @@ def test_what_is_written_comes_back_in_order(file):
 
 def test_dvc_changes_one_line_of_the_repositorys_file_and_one_option_for_each_experiment(file):
     """What an entry says, and what it takes from a template."""
-    shutil.copy(REPOSITORY / "params.yaml", file)
+    for name in ("params.yaml", "templates.yaml"):
+        shutil.copy(REPOSITORY / name, file.with_name(name))
     before = params.load(file)
     lines = file.read_text(encoding="utf-8").splitlines()
-    apply_overrides(file, ["experiments.waves_lstm.model.units=16", "+experiments.jena_gru.model.units=16"])
+    apply_overrides(file, ["experiments.waves.lstm.model.units=16", "+experiments.jena.gru.model.units=16"])
     edited = file.read_text(encoding="utf-8").splitlines()
-    names = [old.partition(":")[0].strip() for old, new in zip(lines, edited, strict=True) if old != new]
-    assert sorted(names) == ["jena_gru", "waves_lstm"]
+    changed = [old.partition(":")[0].strip() for old, new in zip(lines, edited, strict=True) if old != new]
+    assert sorted(changed) == ["gru", "lstm"]
     after = params.load(file)
+    names = ["waves/lstm", "jena/gru"]
     for name in names:
-        assert after.experiments[name].model.options == before.experiments[name].model.options | {"units": 16}
-    assert sorted(key for key in after.experiments if after.experiments[key] != before.experiments[key]) == sorted(
-        names
-    )
+        assert after.runs[name].model.options == before.runs[name].model.options | {"units": 16}
+    assert [key for key in after.runs if after.runs[key] != before.runs[key]] == names
     assert after.datasets == before.datasets
 
 
@@ -189,21 +194,32 @@ def test_entries_are_added_whatever_the_order_of_sections(file, text):
 
 
 def test_an_entry_is_replaced_in_braces_and_nothing_else(file):
-    text = "experiments:\n  a: {like: x}  # of a\n  # of b\n  b: {like: [x, y]}\n  # of c\n  c:\n    like: x\nz: 1\n"
+    text = (
+        "experiments:\n  w:\n    a: {like: x}  # of a\n    # of b\n    b: {like: [x, y]}\n"
+        "    # of c\n    c:\n      like: x\nz: 1\n"
+    )
     file.write_text(text, encoding="utf-8")
     entry = {"like": "w", "model": {"hidden": [4, 2]}, "converged": False}
-    written = plain_yaml.replaced(file, "b", entry)
-    block = "  b:\n    like: w\n    model: {hidden: [4, 2]}\n    converged: false\n"
-    assert written == text.replace("  b: {like: [x, y]}\n", block)
+    written = plain_yaml.replaced(file, "w", "b", entry)
+    block = "    b:\n      like: w\n      model: {hidden: [4, 2]}\n      converged: false\n"
+    assert written == text.replace("    b: {like: [x, y]}\n", block)
     file.write_text(written, encoding="utf-8")
-    assert plain_yaml.replaced(file, "c", {"like": "y"}) == written.replace("    like: x\n", "    like: y\n")
+    assert plain_yaml.replaced(file, "w", "c", {"like": "y"}) == written.replace("      like: x\n", "      like: y\n")
+
+
+def test_an_experiment_is_added_behind_those_of_its_data_set(file):
+    text = "experiments:\n  v:\n    a: {like: x}\n  # of w\n  w:\n    b: {like: y}\nz: 1\n"
+    file.write_text(text, encoding="utf-8")
+    added = plain_yaml.with_experiment(file, "v", "c", {"like": "z"}, "By hand.")
+    assert added == text.replace("  # of w", "    # By hand.\n    c:\n      like: z\n  # of w")
 
 
 def test_an_entry_that_ends_in_nothing_ends_there(file):
-    text = "experiments:\n  a:\n    like: x\n    share:\n  b: {like: y}\n"
+    text = "experiments:\n  w:\n    a:\n      like: x\n      share:\n  v: {b: {like: y}}\n"
     file.write_text(text, encoding="utf-8")
-    assert plain_yaml.replaced(file, "a", {"like": "z"}) == "experiments:\n  a:\n    like: z\n  b: {like: y}\n"
-    assert plain_yaml.removed(file, {"experiments": ["a"]}) == "experiments:\n  b: {like: y}\n"
+    after = "experiments:\n  w:\n    a:\n      like: z\n  v: {b: {like: y}}\n"
+    assert plain_yaml.replaced(file, "w", "a", {"like": "z"}) == after
+    assert plain_yaml.removed(file, {"experiments": ["w"]}) == "experiments:\n  v: {b: {like: y}}\n"
 
 
 def build(

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from pipeline.config import params, plain_yaml
+from pipeline.config.params import own_name
 from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json, write_json, write_npz
@@ -43,8 +44,8 @@ QUESTIONS = {
     "ahead": {"horizon": 3, "fill": 3, "target_lags": [48], "categories": ["state"], "overlap": True},
     "later": {"delay": 24, "step": 2, "drop": ["state"], "time_zone": "Europe/Berlin"},
 }
-ASKED = ["ahead_last", "ahead_daily_calendar", "ahead_ridge_calendar", "ahead_boosting"]
-ASKED += ["later_perceptron", "later_daily", "later_ridge", "later_lad_calendar", "later_boosting_calendar"]
+ASKED = ["ahead/last", "ahead/daily_calendar", "ahead/ridge_calendar", "ahead/boosting"]
+ASKED += ["later/perceptron", "later/daily", "later/ridge", "later/lad_calendar", "later/boosting_calendar"]
 READ = {"file": "meter.csv", "stamp": ["day", "hour"], "stamp_format": "%d.%m.%Y %H:%M", "target": "load", "unit": "kW"}
 
 
@@ -76,10 +77,9 @@ def workspace(tmp_path_factory):
     }
     experiments = {}
     for name in ASKED:
-        question, model, *calendar = name.split("_")
+        question, model, *calendar = name.replace("/", "_").split("_")
         options = dict(zip(("model", "training"), MODELS[model], strict=True))
-        experiments[name] = {
-            "dataset": question,
+        experiments.setdefault(question, {})[own_name(name)] = {
             "calendar": bool(calendar),
             "seeds": 1 + (model == "perceptron"),
             **options,
@@ -96,7 +96,7 @@ def trained(workspace, name):
     """The run of an experiment, its data set with what the model sees, and its forecaster."""
     experiment = params.load(workspace.params).experiment(name)
     data = dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
-    folder = workspace.run(experiment.dataset, name)
+    folder = workspace.run(experiment.dataset, own_name(name))
     if not folder.exists():
         train(workspace, name)
     return run_folder.load(folder), data, Forecaster.of(workspace, name)
@@ -150,14 +150,14 @@ BAD = {
 
 @pytest.mark.parametrize(("change", "message"), BAD.values(), ids=BAD)
 def test_rows_that_cannot_be_used_get_one_line(workspace, change, message):
-    _, _, forecaster = trained(workspace, "ahead_last")
+    _, _, forecaster = trained(workspace, "ahead/last")
     with pytest.raises(UnrollError, match=message) as caught:
         forecaster.forecast(change(rows()))
     assert "\n" not in str(caught.value)
 
 
 def test_a_forecast_starts_after_the_last_measured_target_and_says_so(workspace):
-    _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
+    _, _, forecaster = trained(workspace, "ahead/ridge_calendar")
     table = rows()
     told = r"'load' was measured last at 2023-05-29 18:00:00; the forecast starts there \(9 rows have none after that\)"
     with pytest.warns(OutsideRangeWarning, match=told):
@@ -166,7 +166,7 @@ def test_a_forecast_starts_after_the_last_measured_target_and_says_so(workspace)
 
 
 def test_other_columns_and_orders_do_not_matter_and_a_value_far_from_the_trained_ones_is_warned_of(workspace):
-    _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
+    _, _, forecaster = trained(workspace, "ahead/ridge_calendar")
     other = rows().assign(more="x")[["more", "wind", "state", "hour", "load", "day"]].iloc[::-1]
     pd.testing.assert_frame_equal(forecaster.forecast(other), forecaster.forecast(rows()))
     far = rows()
@@ -176,7 +176,7 @@ def test_other_columns_and_orders_do_not_matter_and_a_value_far_from_the_trained
 
 
 def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspace):
-    _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
+    _, _, forecaster = trained(workspace, "ahead/ridge_calendar")
     window = forecaster.windows(rows())[""]
     assert (forecaster.ahead(window, 0.95)[2] > forecaster.ahead(window, 0.8)[2]).all()
     assert (forecaster.inside(window, 0.95) >= forecaster.inside(window, 0.8)).all()
@@ -186,7 +186,7 @@ def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspac
 
 
 def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
-    _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
+    _, _, forecaster = trained(workspace, "ahead/ridge_calendar")
     window = forecaster.windows(rows())[""]
     steps = np.array([-99.0, -6.6, 0.0])  # in deviations of about 14.6 around 100
     predict = [[lambda _: steps]]
@@ -198,25 +198,25 @@ def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
 
 
 def test_what_an_older_version_saved_is_refused(workspace, tmp_path):
-    trained(workspace, "later_daily")[2].save(tmp_path / "model")
+    trained(workspace, "later/daily")[2].save(tmp_path / "model")
     write_npz(tmp_path / "model" / "forecaster.npz", {"errors": np.zeros((3, 2))})
     with pytest.raises(UnrollError, match="older version of Unroll; fit it anew: `unroll repro`"):
         Forecaster.load(tmp_path / "model")
 
 
 def test_what_is_of_an_earlier_build_is_refused(workspace):
-    trained(workspace, "later_daily")
-    run, fitted = workspace.run("later", "later_daily") / "run.json", workspace.prepared("later") / "fitted.json"
+    trained(workspace, "later/daily")
+    run, fitted = workspace.run("later", "daily") / "run.json", workspace.prepared("later") / "fitted.json"
     before = {path: path.read_bytes() for path in (run, fitted)}
     try:
         fitted.unlink()
         with pytest.raises(UnrollError, match="later was prepared by an earlier Unroll; run `unroll repro evaluate@l"):
-            Forecaster.of(workspace, "later_daily")
+            Forecaster.of(workspace, "later/daily")
         write_json(run, read_json(run) | {"fingerprint": {"data": "0"}})
         with pytest.raises(
             UnrollError, match="later_daily was trained on an earlier build of later; run `unroll repro"
         ):
-            Forecaster.of(workspace, "later_daily")
+            Forecaster.of(workspace, "later/daily")
     finally:
         for path, content in before.items():
             path.write_bytes(content)

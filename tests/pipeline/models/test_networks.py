@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.config import params
+from pipeline.config.params import own_name
 from pipeline.data.problem import Problem
 from pipeline.models import readout, recurrent
 from pipeline.training import keras_models
@@ -26,19 +27,19 @@ JENA = Problem((240, 14), target=1, horizon=25, period=24)
 # IMDB's parameters are printed in 001 and 002, those of waves in 003; the rest follow from the layers: SimpleRNN
 # u(f + u + 1), LSTM 4u(f + u + 1), GRU 3u(f + u + 2) with reset_after.
 PARAMETERS = [
-    (WORDS, {"imdb_rnn": 322_113, "imdb_lstm": 320_000 + 8_320 + 33, "imdb_gru": 320_000 + 6_336 + 33}),
-    (WAVES, {"waves_perceptron": 51, "waves_hidden10": 50 * 10 + 10 + 11, "waves_node": 3, "waves_rnn6": 55}),
-    (POINT, {"sine_interpolation_dense": 128 + 64 * 65 + 65, "sine_extrapolation_dense_rnn2": 64 + 2 * 32 * 65 + 33}),
-    (POINT, {"sine_extrapolation_lstm2": 4 * 32 * (34 + 65) + 33, "sine_extrapolation_gru2": 3 * 32 * (35 + 66) + 33}),
-    (JENA, {"jena_lstm_dropout": 4 * 32 * 47 + 33, "jena_dense": 240 * 14 * 32 + 32 + 33}),
-    (EACH_STEP, {"shapes_seq2seq_rnn": 24 * 26 + 25}),
-    (NEXT_TEN, {"shapes_seq2vec_rnn": 19 * 21 + 10 * 20}),
-    (VECTOR, {"shapes_vec2seq_rnn": 23 * 30 + 24}),
+    (WORDS, {"imdb/rnn": 322_113, "imdb/lstm": 320_000 + 8_320 + 33, "imdb/gru": 320_000 + 6_336 + 33}),
+    (WAVES, {"waves/perceptron": 51, "waves/hidden10": 50 * 10 + 10 + 11, "waves/node": 3, "waves/rnn6": 55}),
+    (POINT, {"sine_interpolation/dense": 128 + 64 * 65 + 65, "sine_extrapolation/dense_rnn2": 64 + 2 * 32 * 65 + 33}),
+    (POINT, {"sine_extrapolation/lstm2": 4 * 32 * (34 + 65) + 33, "sine_extrapolation/gru2": 3 * 32 * (35 + 66) + 33}),
+    (JENA, {"jena/lstm_dropout": 4 * 32 * 47 + 33, "jena/dense": 240 * 14 * 32 + 32 + 33}),
+    (EACH_STEP, {"shapes_seq2seq/rnn": 24 * 26 + 25}),
+    (NEXT_TEN, {"shapes_seq2vec/rnn": 19 * 21 + 10 * 20}),
+    (VECTOR, {"shapes_vec2seq/rnn": 23 * 30 + 24}),
 ]
 
 
 def build(name, problem, **changes):
-    return recipe(name, PARAMS.experiment(name)).build(problem, **changes)
+    return recipe(own_name(name), PARAMS.experiment(name)).build(problem, **changes)
 
 
 @pytest.mark.parametrize(("problem", "parameters"), PARAMETERS)
@@ -48,27 +49,27 @@ def test_parameters_are_the_published_ones(problem, parameters):
 
 def test_deep_and_shallow_networks_have_as_many_parameters():
     for shape, problem in (("seq2seq", EACH_STEP), ("seq2vec", NEXT_TEN), ("vec2seq", VECTOR), ("delayed", EACH_STEP)):
-        shallow, deep = (build(f"shapes_{shape}_{name}", problem).count_params() for name in ("rnn", "rnn2"))
+        shallow, deep = (build(f"shapes_{shape}/{name}", problem).count_params() for name in ("rnn", "rnn2"))
         assert deep == pytest.approx(shallow, rel=0.01)
 
 
 def test_a_model_has_an_output_for_each_target():
     for name, problem, output in (
-        ("waves_gru", EACH_STEP, (None, 30, 1)),
-        ("waves_gru", NEXT_TEN, (None, 10)),
-        ("waves_gru", VECTOR, (None, 40, 1)),
-        ("sine_interpolation_dense", NEXT_TEN, (None, 10)),
+        ("waves/gru", EACH_STEP, (None, 30, 1)),
+        ("waves/gru", NEXT_TEN, (None, 10)),
+        ("waves/gru", VECTOR, (None, 40, 1)),
+        ("sine_interpolation/dense", NEXT_TEN, (None, 10)),
         # The slip behind "about 0.5": (batch, 1, 1), where the target is (batch,).
-        *((f"sine_extrapolation_{kind}", POINT, (None, 1, 1)) for kind in ("rnn2", "dense_rnn2", "lstm2", "gru2")),
+        *((f"sine_extrapolation/{kind}", POINT, (None, 1, 1)) for kind in ("rnn2", "dense_rnn2", "lstm2", "gru2")),
     ):
         assert build(name, problem).output_shape == output
 
 
 def test_a_summary_shows_stacked_layers_one_by_one_and_the_last_state_or_all_states():
     for name, output in (("last_state", [None, 32]), ("all_states", [None, None, 32])):
-        words, cells = keras_models.layers(build(f"imdb_summary_{name}", WORDS))
+        words, cells = keras_models.layers(build(f"imdb/summary_{name}", WORDS))
         assert (words["parameters"], cells["parameters"], cells["output"]) == (320_000, 2_080, output)
-    stack = [(layer["type"], layer["output"]) for layer in keras_models.layers(build("imdb_rnn4", WORDS))]
+    stack = [(layer["type"], layer["output"]) for layer in keras_models.layers(build("imdb/rnn4", WORDS))]
     assert stack[1:] == [*[("SimpleRNN", [None, None, 32])] * 3, ("SimpleRNN", [None, 32]), ("Dense", [None, 1])]
 
 
@@ -102,7 +103,7 @@ def test_a_readout_is_two_dense_layers_behind_the_states(problem):
 
 
 def test_keras_2_gates_are_a_straight_line_and_its_gru_resets_before_the_product():
-    old = build("jena_hourly_gru_keras2", JENA)
+    old = build("jena_hourly/gru_keras2", JENA)
     assert old.count_params() == 3 * 32 * 47 + 33, "one bias of each gate"
     assert (old.layers[0].reset_after, old.layers[0].recurrent_activation) == (False, recurrent.hard_sigmoid)
     values = np.array([-9, -2.5, -1, 0, 1, 2.5, 9], np.float32)
@@ -110,7 +111,7 @@ def test_keras_2_gates_are_a_straight_line_and_its_gru_resets_before_the_product
 
 
 def test_a_dense_network_sees_the_mean_of_the_words_whatever_their_order():
-    model = build("imdb_dense", WORDS)
+    model = build("imdb/dense", WORDS)
     words = np.random.default_rng(0).integers(1, WORDS.vocabulary, (2, *WORDS.input_shape))
     mean = np.asarray(model.layers[0](words)).mean(axis=1)
     np.testing.assert_allclose(model(words), model.layers[3](model.layers[2](mean)), rtol=1e-5)
@@ -134,7 +135,7 @@ def test_weights_that_find_no_room_are_one_error_and_not_pages_of_hdf5(tmp_path,
 def test_a_text_is_read_backward_behind_its_padding():
     keras.utils.set_random_seed(0)
     short = Problem((20,), classify=True, vocabulary=10_000)
-    forward, backward = (build("imdb_rnn", short, direction=direction) for direction in ("forward", "backward"))
+    forward, backward = (build("imdb/rnn", short, direction=direction) for direction in ("forward", "backward"))
     backward.set_weights(forward.get_weights())
     texts, turned = np.zeros((2, 3, 20), np.int32)
     for row, length in enumerate((0, 4, 20)):
@@ -142,4 +143,4 @@ def test_a_text_is_read_backward_behind_its_padding():
         texts[row, 20 - length :], turned[row, 20 - length :] = words, words[::-1]
     np.testing.assert_array_equal(backward(texts), forward(turned))
     with pytest.raises(ValueError, match="`direction` must be forward"):
-        build("imdb_rnn", WORDS, direction="both", sequences=True)
+        build("imdb/rnn", WORDS, direction="both", sequences=True)

@@ -32,7 +32,7 @@ def root(tmp_path, monkeypatch):
     """A package `pipeline.toys` with a model and a method, measures, a lock, and a prepared data set."""
     for name, text in TOYS.items():
         write_text(tmp_path / "pipeline" / "toys" / f"{name}.py", text)
-    for name in ("stages/train.py", "pipeline/metrics/mae.py", "pipeline/metrics/mse.py", "pipeline/toys/page.css"):
+    for name in ("stages/perform.py", "pipeline/metrics/mae.py", "pipeline/metrics/mse.py", "pipeline/toys/page.css"):
         write_text(tmp_path / name, "")
     write_text(tmp_path / ".ci/locks/numerics.lock", "numpy==2\n")
     write_text(tmp_path / "prepared" / "arrays.npz", "1")
@@ -51,7 +51,7 @@ def test_a_run_is_made_of_its_section_files_modules_and_lock(root):
     assert ingredients.params == experiment().model_dump()
     assert list(ingredients.files) == ["arrays.npz"]
     toys = ["pipeline.toys.deep", "pipeline.toys.inner", "pipeline.toys.method", "pipeline.toys.model"]
-    assert list(ingredients.modules) == [*toys, "pipeline.toys.part", "pipeline.toys/page.css", "stages.train"]
+    assert list(ingredients.modules) == [*toys, "pipeline.toys.part", "pipeline.toys/page.css", "stages.perform"]
 
 
 @pytest.mark.parametrize(

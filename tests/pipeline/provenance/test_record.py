@@ -9,7 +9,7 @@ from pipeline.provenance import machine, record
 from pipeline.provenance.fingerprint import Ingredients
 from pipeline.workspace import Workspace
 
-NAME = ("waves", "waves_node")
+NAME = ("waves", "node")
 MADE_OF = Ingredients({"seeds": [0]}, {"arrays.npz": "1"}, {"pipeline.training.job": "2"}, lock="3")
 
 
@@ -33,7 +33,7 @@ def test_a_record_that_cannot_be_written_costs_one_line(workspace, capsys):
     (workspace.root / "records").write_text("a file where a folder should be")
     record.write(workspace, workspace.run(*NAME), MADE_OF)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("warning: no record of where waves_node was made: ")
+    assert line.startswith("warning: no record of where node was made: ")
 
 
 @pytest.fixture

@@ -60,10 +60,10 @@ def test_values_are_in_the_form_of_their_metric():
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("sine_extrapolation_dense_rnn2_matched", "Dense(32) and 2 stacked SimpleRNN(32), relu, shapes matched"),
-        ("waves_node", "SimpleRNN(1), no output layer, by hand, rate 0.01"),
-        ("shapes_seq2seq_tuned_attention", "transformer 4-8, dropout 0.05, best of 12 trials"),
-        ("jena_hourly_boosting", "boosted trees on the last 48 steps, calendar"),
+        ("sine_extrapolation/dense_rnn2_matched", "Dense(32) and 2 stacked SimpleRNN(32), relu, shapes matched"),
+        ("waves/node", "SimpleRNN(1), no output layer, by hand, rate 0.01"),
+        ("shapes_seq2seq/tuned_attention", "transformer 4-8, dropout 0.05, best of 12 trials"),
+        ("jena_hourly/boosting", "boosted trees on the last 48 steps, calendar"),
     ],
 )
 def test_an_experiment_in_words(name, words):

@@ -41,13 +41,13 @@ def test_names_become_functions_and_options_are_filled_in(sine_windows):
     ],
 )
 def test_a_wrong_name_or_option_is_named_with_its_place(changes, message):
-    with pytest.raises(UsageError, match=f"^params.yaml: experiments.guess.{message}"):
+    with pytest.raises(UsageError, match=f"^params.yaml: experiments.waves.guess.{message}"):
         recipe("guess", experiment(**changes))
 
 
 def test_an_option_that_does_not_fit_the_data_set_is_a_mistake_in_params(sine_windows):
     linear = recipe("guess", experiment(model=LINEAR | {"last": 6}))
-    line = "^params.yaml: experiments.guess: `last` must be at most 5 timesteps. Received: 6$"
+    line = "^params.yaml: experiments.waves.guess: `last` must be at most 5 timesteps. Received: 6$"
     with pytest.raises(UsageError, match=line):
         linear.train(linear.job(sine_windows))
 
@@ -75,8 +75,8 @@ from dataclasses import replace
 from pathlib import Path
 from pipeline.config import params
 from pipeline.training.recipe import recipe
-for name, section in params.load(Path("params.yaml")).experiments.items():
-    known = recipe(name, section)
+for name, section in params.load(Path("params.yaml")).runs.items():
+    known = recipe(name.partition("/")[2], section)
     assert section.model.options.items() <= known.build.keywords.items()
     assert section.training.options.items() <= known.method.keywords.items()
 heavy = {"tensorflow", "keras", "mlflow", "pandas", "sklearn", "scipy"} & set(sys.modules)

@@ -99,9 +99,9 @@ def test_a_network_may_answer_in_the_unit_of_the_data(model, station):
     ours = keras_models.seeded(in_unit.job(celsius).build, 0)
     np.testing.assert_allclose(9 + 8 * ours(inputs), degrees, rtol=1e-4, atol=1e-5)
     assert bool(LoopedModel(ours).loop) == (model is not TCN)
-    with pytest.raises(UsageError, match=r"experiments.x.in_unit: the data have no unit; leave it out$"):
+    with pytest.raises(UsageError, match=r"experiments.\w+.x.in_unit: the data have no unit; leave it out$"):
         in_unit.job(replace(celsius, scale=Scale()))
-    with pytest.raises(UsageError, match=r"experiments.x: standardise and in_unit exclude each other; leave one out$"):
+    with pytest.raises(UsageError, match=r"experiments.\w+.x: standardise and in_unit exclude each other; leave one out$"):
         chosen(model, in_unit=True)
 
 
@@ -126,7 +126,7 @@ def test_a_probability_is_not_turned_back(random):
 
 
 def test_words_and_models_without_layers_are_refused(reviews):
-    with pytest.raises(UsageError, match=r"^params.yaml: experiments.x.standardise: words have no mean; leave it out$"):
+    with pytest.raises(UsageError, match=r"^params.yaml: experiments.\w+.x.standardise: words have no mean; leave it out$"):
         chosen(GRU | {"embedding": 3}).job(reviews)
-    with pytest.raises(UsageError, match=r"experiments.x.standardise is for networks. Received: linear; leave it out"):
+    with pytest.raises(UsageError, match=r"experiments.\w+.x.standardise is for networks. Received: linear; leave it out"):
         chosen({"family": "baselines", "name": "linear"}, training={"method": "least_squares"})

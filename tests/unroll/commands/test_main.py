@@ -82,10 +82,10 @@ def look(lines, heavy):
         assert run(lambda: invoke(shlex.split(line))) == 0, line
     assert not heavy & set(sys.modules), heavy & set(sys.modules)
 look(["--help", "train --help", "list", "list --json"], {HEAVY | {"numpy", "rich"}!r})
-look(["show waves", "show waves_last_value", "compare", "compare --json"], {HEAVY - {"scipy"}!r})
+look(["show waves", "show waves/last_value", "compare", "compare --json"], {HEAVY - {"scipy"}!r})
 """
     printed = output(built, sys.executable, "-c", code)
-    assert "jena_gru" in printed
+    assert "jena/gru" in printed
     assert "mean over seeds" in printed
 
 
@@ -168,7 +168,7 @@ def test_the_version_and_the_headings_of_help(unroll):
 
 
 @pytest.mark.parametrize(
-    ("words", "completed"), [("unroll train waves_n", "waves_node"), ("unroll repro evaluate@w", "evaluate@waves")]
+    ("words", "completed"), [("unroll train waves_n", "waves/node"), ("unroll repro evaluate@w", "evaluate@waves")]
 )
 def test_a_shell_completes_names_and_targets(built, monkeypatch, capsys, words, completed):
     """As the scripts of `unroll --install-completion` ask."""
@@ -188,18 +188,18 @@ def test_a_shell_completes_names_and_targets(built, monkeypatch, capsys, words, 
         (["list", "--jsn"], 2, "No such option: --jsn (Possible options: --json). `unroll list --help` says"),
         (["verify", "--quick", "report"], 2, "--quick builds the whole miniature; leave out report, or --quick"),
         (["train"], 2, "Missing argument 'name'. `unroll train --help` says more"),
-        (["train", "waves_node", "--epochs", "0"], 2, "Invalid value for '--epochs': Input should be greater than"),
+        (["train", "waves/node", "--epochs", "0"], 2, "Invalid value for '--epochs': Input should be greater than"),
         (
             ["train", "waves_nod"],
             2,
-            "the experiment must be one of 13 names. Received: 'waves_nod'. Did you mean waves_node?",
+            "the experiment must be one of 13 names. Received: 'waves_nod'. Did you mean waves/node?",
         ),
         (["prepare", "wavs"], 2, "the data set must be one of: imdb, jena, jena_hourly, sine_extrapolation, "),
         (["show", "wavs"], 2, "the name must be one of 20 names. Received: 'wavs'. Did you mean waves?"),
         (["lab", "X"], 2, "the part (`check` tries a program) must be one of: D, N, R. Received: 'X'."),
         (["prepare", "waves"], 1, "data/raw/waves/source.json is missing; run `unroll source waves`"),
         (["evaluate", "jena"], 1, "data/prepared/jena/dataset.json is missing; `unroll repro evaluate@jena` builds it"),
-        (["compare", "jena_gru"], 1, "jena_gru is not built; `unroll repro evaluate@jena` builds it"),
+        (["compare", "jena/gru"], 1, "jena/gru is not built; `unroll repro evaluate@jena` builds it"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_an_exit_code(unroll, arguments, code, words):
@@ -243,14 +243,14 @@ def test_a_mistake_in_the_code_keeps_its_traceback(unroll, monkeypatch):
 def test_why_a_stage_of_dvc_failed_is_kept_without_a_path_of_this_machine_until_it_ends_well(
     unroll, monkeypatch, tmp_path, error, reason
 ):
-    monkeypatch.setenv("DVC_STAGE", "train@waves_node")
+    monkeypatch.setenv("DVC_STAGE", "train@waves")
     monkeypatch.setenv("UNROLL_MIRROR", "/home/me/mirror")
     monkeypatch.chdir(tmp_path)
     error.args = tuple(str(part).replace("HERE", str(tmp_path)) for part in error.args)
     with monkeypatch.context() as patch, contextlib.suppress(ZeroDivisionError):
         failing(patch, error)
         unroll("list")
-    assert failures.read(Workspace(tmp_path)) == ({"train@waves_node": reason} if reason else {})
+    assert failures.read(Workspace(tmp_path)) == ({"train@waves": reason} if reason else {})
     assert unroll("list")[0] == 0
     assert failures.read(Workspace(tmp_path)) == {}
     failing(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))

@@ -31,11 +31,11 @@ def experiments(table):
 
 
 def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_be_mixed(evaluated):
-    every, few = compare(evaluated, []), compare(evaluated, ["imdb_rnn", "waves"])
+    every, few = compare(evaluated, []), compare(evaluated, ["imdb/rnn", "waves"])
     names = ["sine_extrapolation"] * 2 + ["sine_windows"] * 2 + ["waves", "imdb", "jena_hourly", "claims"]
     assert [table["name"] for table in every] == names
     assert [table["name"] for table in few] == ["waves", "imdb"]
-    assert experiments(few[1]) == ["imdb_rnn"]
+    assert experiments(few[1]) == ["imdb/rnn"]
     assert json.dumps(every, allow_nan=False)
     of_document = claims(evaluated, ["002"])
     assert of_document["title"].startswith("002 ")
@@ -48,27 +48,27 @@ def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(ev
     (table,) = compare(evaluated, ["waves"])
     assert experiments(table)[0] == "noise"
     assert re.fullmatch(r"cannot tell: SimpleRNN.* against perceptron.*: too few seeds", *table["answers"])
-    cell = next(row["test"] for row in table["rows"] if row["experiment"]["value"] == "waves_perceptron")
+    cell = next(row["test"] for row in table["rows"] if row["experiment"]["value"] == "waves/perceptron")
     assert len(cell["value"]["values"]) == 3
     assert cell["text"].count("±") == 1
 
 
 def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printed):
-    (table,) = compare(evaluated, ["waves_last_value", "waves_perceptron"])
-    pair, expected = table["comparison"], unroll.open(evaluated.root).compare("waves_last_value", "waves_perceptron")
-    assert (pair["experiment"], pair["against"]) == ("waves_last_value", "waves_perceptron")
+    (table,) = compare(evaluated, ["waves/last_value", "waves/perceptron"])
+    pair, expected = table["comparison"], unroll.open(evaluated.root).compare("waves/last_value", "waves/perceptron")
+    assert (pair["experiment"], pair["against"]) == ("waves/last_value", "waves/perceptron")
     assert (pair["outcome"], pair["change"]) == (expected.outcome, expected.change.mean)
-    assert f"waves_last_value against waves_perceptron: {expected.outcome}, " in printed([table], terminal=False)
+    assert f"waves/last_value against waves/perceptron: {expected.outcome}, " in printed([table], terminal=False)
     assert f"{expected.outcome}: {pair['words']}" == str(expected)
-    (table,) = compare(evaluated, ["waves_node", "waves_perceptron"])
+    (table,) = compare(evaluated, ["waves/node", "waves/perceptron"])
     assert (table["comparison"]["outcome"], table["comparison"]["words"][:13]) == ("cannot tell", "too few seeds")
-    (table,) = compare(evaluated, ["imdb_rnn", "imdb_majority"])
+    (table,) = compare(evaluated, ["imdb/rnn", "imdb/majority"])
     assert table["comparison"]["outcome"] == "stand-in"
     assert json.dumps(table, allow_nan=False)
     for names, message in (
-        (["waves_node", "imdb_rnn"], "are of two data sets, so nothing compares them"),
-        (["waves_nodes", "waves_perceptron"], "waves_node"),
-        (["jena_gru", "jena_gru"], "jena_gru is not built; `unroll repro evaluate@jena` builds it"),
+        (["waves/node", "imdb/rnn"], "are of two data sets, so nothing compares them"),
+        (["waves_nodes", "waves/perceptron"], "waves/node"),
+        (["jena/gru", "jena/gru"], "jena/gru is not built; `unroll repro evaluate@jena` builds it"),
     ):
         with pytest.raises((UsageError, UnrollError), match=message):
             compare(evaluated, names)

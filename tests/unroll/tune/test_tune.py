@@ -54,7 +54,7 @@ experiments:
     dataset: waves
     model: {family: baselines, name: last_value}
     training: {method: none}
-  sine_dense:
+  sine/dense:
     dataset: sine
     model: {family: dense, name: mlp, hidden: [4]}
     training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 2, batch_size: 16}
@@ -120,9 +120,9 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
             values = {path: both[end] for path, both in ends.items()}
             recipe(name, type(experiment).model_validate(with_values(experiment.model_dump(), values)))
     common = {f"training.{option}" for option in ("learning_rate", "schedule", "weight_decay", "batch_size")}
-    assert set(searched["waves_gru"]) == common | {"model.units", "model.layers", "model.dropout"}
-    assert set(searched["waves_dense"]) == common | {"model.hidden.1", "model.activation", "model.dropout"}
-    assert set(searched["waves_node"]) == {"training.learning_rate"}
+    assert set(searched["waves/gru"]) == common | {"model.units", "model.layers", "model.dropout"}
+    assert set(searched["waves/dense"]) == common | {"model.hidden.1", "model.activation", "model.dropout"}
+    assert set(searched["waves/node"]) == {"training.learning_rate"}
     assert len(searched) > 50
 
 
@@ -130,7 +130,7 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
     ("arguments", "message"),
     [
         (["last_value"], "last_value has no number with a known range; `unroll show last_value`"),
-        (["sine_dense"], "sine has no validation split to choose by, and nothing is chosen on test"),
+        (["sine/dense"], "sine has no validation split to choose by, and nothing is chosen on test"),
         (["node", "--name", "ridge"], "params.yaml has ridge already; pass --name with another"),
         (["node", "--over", "learning_rat"], "Did you mean learning_rate?"),
         (["node", "--over", "learning_rate=1:99"], "learning_rate=1:99: LOW and HIGH must be less than or equal to 10"),
@@ -305,10 +305,10 @@ def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_sta
     common = ("training.learning_rate", "training.schedule", "training.weight_decay", "training.batch_size")
     for option in (*common, "model.dropout"):
         assert len({distribution_to_json(space[option]) for space in networks}) == 1
-    assert searched["waves_tuned_mlp"]["model.activation"].choices == ("relu", "tanh", "sine")
-    assert "model.embedding" in searched["imdb_tuned_gru"]
-    assert "model.last" not in searched["waves_tuned_mlp"]
-    assert family_space("kernels", every["jena_hourly_exact_tuned_kernel_ridge"], 30)["model.last"].high == 30
+    assert searched["waves/tuned_mlp"]["model.activation"].choices == ("relu", "tanh", "sine")
+    assert "model.embedding" in searched["imdb/tuned_gru"]
+    assert "model.last" not in searched["waves/tuned_mlp"]
+    assert family_space("kernels", every["jena_hourly_exact/tuned_kernel_ridge"], 30)["model.last"].high == 30
     for name, experiment in every.items():
         if experiment.trials and experiment.share == 1:
             now = current_values(name, experiment, searched[name])

@@ -1,24 +1,17 @@
-"""A fresh workspace of a small repository; no stage runs here (tests/unroll/verify/test_committed.py builds)."""
+"""A clone of a small repository, in which nothing is run; tests/unroll/test_verify.py builds."""
 
 import subprocess
 
 import pytest
 
-from pipeline.errors import UnrollError
-from pipeline.locks import alone
 from pipeline.provenance import machine, record
 from pipeline.workspace import Workspace
 from unroll.workspaces import checkout
 
-RESULTS = {
-    "dvc.lock": "schema: '2.0'\n",
-    "results/metrics/waves/linear.json": "{}\n",
-    "results/index.html": "the page\n",
-}
-FILES = RESULTS | {
+FILES = {
     ".dvc/config": "[cache]\n    dir = /shared\n['remote \"team\"']\n    url = s3://team\n",
     ".gitignore": "/.verify/\n/.unroll/\n",
-    "dvc.yaml": "stages: {}\n",
+    "dvc.lock": "schema: '2.0'\n",
     "params.yaml": "committed: 1\n",
     "pipeline/code.py": "committed = 1\n",
 }
@@ -53,43 +46,18 @@ def users_own(root):
     return {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and ".verify" not in path.parts}
 
 
-def test_it_has_what_is_committed_and_the_results_lie_apart(repository):
+def test_a_clone_has_what_is_committed_and_a_cache_of_its_own(repository):
     (repository / "params.yaml").write_text("edited: 1\n")
     (repository / "pipeline/new.py").touch()
-    (repository / ".unroll").mkdir()
-    (repository / ".unroll/seconds.json").write_text("{}")
     status = git(repository, "status", "--porcelain")
     whole = users_own(repository)
-    fresh = checkout.make(repository, repository / ".verify/rebuild")
-    assert contents(fresh.committed.root) == RESULTS
-    expected = {**FILES, ".dvc/config": checkout.CONFIG, ".unroll/seconds.json": "{}"}
-    assert contents(fresh.workspace.root) == {name: text for name, text in expected.items() if name not in RESULTS}
-    assert fresh.commit == git(repository, "rev-parse", "HEAD")
-    assert checkout.uncommitted(repository) == ["params.yaml", "pipeline/new.py"]
+    folder = repository / ".verify/rebuild"
+    checkout.clone(repository, folder)
+    assert contents(folder) == FILES | {".dvc/config.local": checkout.OWN_CACHE}
+    assert git(folder, "rev-parse", "HEAD") == checkout.last_commit(repository)
     assert users_own(repository) == whole, "git wrote nothing into the user's repository"
     assert git(repository, "status", "--porcelain") == status
-
-
-def test_what_is_no_repository_of_its_own_or_has_no_lock_is_one_line(repository, tmp_path):
-    git(repository, "rm", "-q", "--cached", "dvc.lock")
-    git(repository, "commit", "-q", "-m", "no lock")
-    for root, message in (
-        (repository, r"no dvc\.lock is committed"),
-        (repository / "pipeline", "is not the top of its git repository"),
-        (tmp_path, r"git cannot read the last commit of .* \(fatal: not a git repository.*--quick` needs none"),
-    ):
-        with pytest.raises(UnrollError, match=message):
-            checkout.make(root, tmp_path / "rebuild")
-
-
-def test_a_workspace_in_which_a_build_runs_is_left_alone(repository):
-    folder = repository / ".verify/rebuild"
-    fresh = checkout.make(repository, folder)
-    with alone(fresh.workspace.scratch / "repro.lock", ""):
-        for call in (lambda: checkout.make(repository, folder), lambda: checkout.clear(folder)):
-            with pytest.raises(UnrollError, match="a build still runs in"):
-                call()
-    assert (fresh.workspace.root / "params.yaml").exists()
+    assert checkout.dvc(folder, "cache", "dir").strip() == str(folder / ".dvc/cache")
 
 
 def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatch):
@@ -105,8 +73,8 @@ def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatc
     assert len(traces) == 3, "git by itself runs them"
     for trace in traces:
         trace.unlink()
-    checkout.make(repository, repository / ".verify/rebuild")
-    checkout.uncommitted(repository)
+    checkout.clone(repository, repository / ".verify/rebuild")
+    checkout.git(repository, "status", "--porcelain")
     monkeypatch.setattr(machine, "CODE", repository)
     assert record._revision(Workspace(repository))[1] is False
     assert not sorted(hooks.glob("*.ran"))

@@ -1,0 +1,129 @@
+"""results/answers.json, one of DVC's metrics files: which data sets need a recurrent network, and which claims hold.
+
+The stage `report` writes it, once: Holm's correction is of all answers together. All that shows them reads it.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import pydantic
+
+from pipeline.config.params import Params
+from pipeline.errors import UnrollError
+from pipeline.evaluation import answers, claims, schema
+from pipeline.evaluation.answers import Answer
+from pipeline.evaluation.claims import Claim, Verdict
+from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.schema import Evaluation
+from pipeline.files import read_checked, write_json
+from pipeline.validation import Strict
+from pipeline.workspace import Workspace
+
+
+class ClaimOutcome(Strict):
+    """What the rebuild says of a claim."""
+
+    outcome: Annotated[Outcome, pydantic.Field(strict=False)]
+
+
+class Claims(Strict):
+    """How many claims have which outcome, and document -> claim -> its outcome."""
+
+    counts: dict[str, int]
+    documents: dict[str, dict[str, ClaimOutcome]]
+
+
+class AnswersFile(Strict):
+    """What results/answers.json holds.
+
+    Attributes:
+        evaluations: data set -> twelve characters for the evaluation that its answers are of.
+        answers: data set -> "untuned", "segments" or "tuned" -> the answer for these networks.
+        claims: what the documents publish.
+    """
+
+    evaluations: dict[str, str]
+    answers: dict[str, dict[str, Answer]]
+    claims: Claims
+
+
+def evaluations(workspace: Workspace, params: Params, *, own: bool = False) -> dict[str, Evaluation]:
+    """Data set -> its evaluation, of the documents' data sets that are built; with `own`, of the series of one's own.
+
+    Of the experiments of params.yaml alone, in their order there. Raises UnrollError if one is damaged.
+    """
+    built = {}
+    for name in params.datasets:
+        if (name in params.forecasts) == own and workspace.evaluation(name).joinpath("evaluation.json").is_file():
+            built[name] = schema.load(workspace.evaluation(name), params.experiments_of(name))
+    return built
+
+
+def published(workspace: Workspace, params: Params) -> list[Claim]:
+    """The claims of the documents; none in a workspace of series of one's own alone, of which no document speaks.
+
+    Raises:
+        UsageError: claims.yaml is wrong.
+    """
+    if set(params.datasets) <= set(params.forecasts):
+        return []
+    return claims.load(workspace.claims)
+
+
+def write(workspace: Workspace, params: Params) -> None:
+    """Answer all that is built, judge all claims whose experiments are in params.yaml, and write both.
+
+    Raises:
+        UsageError: claims.yaml is wrong.
+        UnrollError: an evaluation is damaged.
+    """
+    built = evaluations(workspace, params)
+    known = claims.known(published(workspace, params), params)
+    by_dataset = {}
+    for name, of_dataset in answers.front_page(built).items():
+        by_dataset[name] = {answer.key: answer for answer in of_dataset}
+    file = AnswersFile(
+        evaluations={name: _brief(evaluation) for name, evaluation in built.items()},
+        answers=by_dataset,
+        claims=_claims([claims.judge(claim, built) for claim in known]),
+    )
+    write_json(workspace.answers, file.model_dump(mode="json", exclude_none=True))
+
+
+def load(workspace: Workspace) -> AnswersFile | None:
+    """What was written; None where nothing was. Raises UnrollError if the file is damaged."""
+    if not workspace.answers.is_file():
+        return None
+    return read_checked(workspace.answers, AnswersFile)
+
+
+def answers_of(file: AnswersFile | None, name: str, evaluation: Evaluation) -> list[Answer]:
+    """The answers of a data set. Raises UnrollError if the file is missing, or not made from this evaluation."""
+    if file is None:
+        raise UnrollError("results/answers.json is missing; `unroll report` writes it")
+    if file.evaluations.get(name) != _brief(evaluation):
+        raise UnrollError(f"results/answers.json is older than the evaluation of {name}; `unroll report` writes it")
+    return list(file.answers[name].values())
+
+
+def _brief(evaluation: Evaluation) -> str:
+    return hashlib.sha256(evaluation.model_dump_json().encode()).hexdigest()[:12]
+
+
+def _claims(verdicts: Sequence[Verdict]) -> Claims:
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    documents: dict[str, dict[str, ClaimOutcome]] = {}
+    for verdict in verdicts:
+        of_document = documents.setdefault(verdict.claim.document, {})
+        of_document[_key(verdict.claim, of_document)] = ClaimOutcome(outcome=verdict.outcome)
+    return Claims(counts={outcome: counts[outcome] for outcome in Outcome if counts[outcome]}, documents=documents)
+
+
+def _key(claim: Claim, taken: Mapping[str, ClaimOutcome]) -> str:
+    """A claim in short, such as "waves/gru best.test.mse 0.01"; two of the same words are numbered."""
+    said = f"{claim.relation} {claim.against}" if claim.against else str(claim.value)
+    key = f"{claim.experiment} {claim.metric} {said}"
+    number = sum(other == key or other.startswith(f"{key} (") for other in taken)
+    return f"{key} ({number + 1})" if number else key

@@ -1,0 +1,78 @@
+"""`unroll report --against` a commit, in a small repository whose stages are shell lines."""
+
+import pytest
+
+from pipeline.errors import UnrollError, UsageError
+from tests.support import toy
+from tests.unroll.workspaces.test_checkout import git
+from unroll import changes
+from unroll.changes import report_against
+from unroll.commands.main import invoke
+from unroll.exits import run
+
+REPORT = """\
+## 1 verdict changed
+
+### Verdicts
+
+| verdict | before | now |
+| --- | --- | --- |
+| waves tuned | yes | no |
+
+### Metrics
+
+| Path                       | Metric              | HEAD~1   | workspace   | Change   |
+|----------------------------|---------------------|----------|-------------|----------|
+| results/metrics/waves.json | gru.mse             | 0.32     | 0.64        | 0.32     |
+
+### Options
+
+| Path        | Param                   | HEAD~1   | workspace   |
+|-------------|-------------------------|----------|-------------|
+| params.yaml | experiments.waves.units | 32       | 64          |
+"""
+
+
+def test_changed_verdicts_metrics_and_options_are_told_and_what_is_not_built_is_named(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    root = toy.make(tmp_path / "work")
+    toy.edit(root, "params.yaml", "units: 32", "units: 64")
+    assert report_against(root, "HEAD")
+    said = capfd.readouterr().out
+    assert said.startswith("## 0 verdicts changed\n\n### Options\n")
+    assert said.endswith("\nNot built since what they depend on changed: train@waves.\n")
+
+    toy.repro(root)
+    toy.commit(root, "More units")
+    git(root, "clone", "-q", ".", str(tmp_path / "clone"))  # as in CI, which has no outputs
+    assert run(lambda: invoke(["--root", str(tmp_path / "clone"), "report", "--against", "HEAD~1"])) == 1
+    assert capfd.readouterr().out == REPORT
+
+
+def test_verdicts_that_cannot_be_compared_are_told(tmp_path, capsys):
+    answers = tmp_path / "results/answers.json"
+    answers.parent.mkdir()
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "Without verdicts")
+    assert changes._committed_outcomes(tmp_path, "HEAD") == {}
+    assert capsys.readouterr().out == "HEAD has no results/answers.json, so no verdict can be compared.\n\n"
+    with pytest.raises(UnrollError, match=r"answers.json is missing"):
+        report_against(tmp_path, "HEAD")
+    answers.write_text("damaged")
+    toy.commit(tmp_path, "Damaged verdicts")
+    with pytest.raises(UnrollError, match=r"answers.json is damaged"):
+        report_against(tmp_path, "HEAD")
+    answers.write_text("{}")
+    with pytest.raises(UnrollError, match=r"answers.json of HEAD is damaged"):
+        report_against(tmp_path, "HEAD")
+
+
+def test_git_says_itself_why_it_reads_nothing(tmp_path, monkeypatch):
+    with pytest.raises(UnrollError, match="not a git repository"):
+        report_against(tmp_path, "HEAD")
+    git(tmp_path, "init", "-q")
+    with pytest.raises(UsageError, match="git knows no commit HEAD"):
+        report_against(tmp_path, "HEAD")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(UnrollError, match="detected dubious ownership .* safe.directory"):
+        report_against(tmp_path, "HEAD")

@@ -1,0 +1,140 @@
+"""`unroll verify` of a small repository whose stages are shell lines."""
+
+import os
+import shutil
+import signal
+import time
+
+import psutil
+import pytest
+
+from pipeline.config import plain_yaml
+from pipeline.errors import UnrollError
+from pipeline.locks import alone
+from pipeline.workspace import Workspace
+from tests.support import last_output, start_unroll, toy
+from tests.unroll.workspaces.test_checkout import git
+from unroll import verify
+from unroll.commands.main import invoke
+from unroll.exits import run
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return toy.make(tmp_path_factory.mktemp("repository") / "work")
+
+
+@pytest.fixture
+def root(built, tmp_path, monkeypatch):
+    """A copy that a test may change."""
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    shutil.copytree(built, tmp_path / "work", symlinks=True)
+    return tmp_path / "work"
+
+
+def unroll(root, capfd, *arguments):
+    """Exit code, standard output and standard error, of the builds too."""
+    return run(lambda: invoke(["--root", str(root), *arguments])), *capfd.readouterr()
+
+
+SAME_WAVES = """\
+prepare@waves   same bytes
+train@waves     same bytes
+evaluate@waves  same bytes
+All 3 stages have the same bytes.
+"""
+
+
+def test_a_stopped_verification_leaves_no_process_and_goes_on_to_the_same_bytes(root, capfd):
+    (root / "params.yaml").write_text("not even valid\n")
+    (root / ".unroll").mkdir()
+    (root / ".unroll/seconds.json").write_text("{}")
+    before = git(root, "status", "--porcelain", "--ignored")
+    environment = os.environ | {"NAP": "600"}
+    verification = start_unroll(root, "verify", "waves", env=environment, start_new_session=True)
+    while not (root / ".verify/rebuild/waiting").exists():
+        assert verification.poll() is None, verification.communicate()[0]
+        time.sleep(0.05)
+    there = psutil.Process(verification.pid).children(recursive=True)
+    verification.send_signal(signal.SIGTERM)
+    output = last_output(verification, there)
+    assert verification.returncode == 130, output
+    assert output.count("stopped; what was finished is kept") == 1
+
+    code, out, err = unroll(root, capfd, "verify", "waves")
+    assert (code, out) == (0, SAME_WAVES), err
+    assert "not in it, since not committed: 1 files, such as params.yaml" in err
+    assert "Stage 'prepare@waves' didn't change, skipping" in err
+    assert "sine" not in err
+    assert not (root / ".verify").exists()
+    assert git(root, "status", "--porcelain", "--ignored") == before
+
+
+def test_a_changed_output_is_named_with_its_stage_and_its_inputs_and_kept(root, capfd, monkeypatch):
+    lock = root / "dvc.lock"
+    lock_data = plain_yaml.read(lock)
+    del lock_data["stages"]["prepare@sine"]
+    plain_yaml.write(lock_data, lock)
+    failing = "mkdir -p .unroll/failures; echo no luck > .unroll/failures/train@sine.txt; exit 3;"
+    toy.edit(root, "dvc.yaml", "cat code", f"if [ ${{key}} = sine ]; then {failing} fi; cat code")
+    toy.commit(root, "One stage less in dvc.lock, and one that fails")
+    monkeypatch.setenv("NOISE", "5")
+    code, out, _ = unroll(root, capfd, "verify")
+    assert code == 1
+    assert sorted(line for line in out.splitlines() if line) == sorted(
+        [
+            "prepare@waves   same bytes",
+            "prepare@sine    not committed",
+            "train@waves     differs: runs/waves, from the same inputs",
+            "evaluate@waves  differs: results/metrics/waves.json, as do its inputs runs/waves",
+            "report          differs: results/answers.json, as do its inputs results/metrics/waves.json, runs/waves",
+            "evaluate@sine   not built: what it needs is not built, or DVC says above why",
+            "train@sine      not built: no luck",
+            f"1 of 6 stages have the same bytes. What was built: {root}/.verify",
+            "The metrics that differ:",
+            "Path                        Metric               HEAD    workspace    Change",
+            "results/metrics/waves.json  gru.mse              0.32    0.325        0.005",
+            "results/answers.json        waves.tuned.outcome  yes     no           diff not supported",
+        ]
+    )
+    assert (root / ".verify/rebuild/runs/waves/weights").read_text() == "325\n"
+
+
+def test_a_figure_edited_by_hand_is_found(root):
+    toy.edit(root, "results/metrics/waves.json", "0.32", "0.31")
+    edited = verify.compare(root / "dvc.lock", root, changed=["results/metrics/waves.json"])
+    assert [stage for stage, finding in edited.items() if finding != verify.SAME] == ["evaluate@waves"]
+    assert edited["evaluate@waves"].endswith("was committed with other bytes than dvc.lock names")
+
+
+def test_what_cannot_be_verified_is_one_line(root, tmp_path, capfd):
+    code, _, err = unroll(root, capfd, "verify", "wave")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "Stage 'evaluate@wave' not found inside 'dvc.yaml' file" in err
+    with alone(root / ".unroll/verify.lock", ""), pytest.raises(UnrollError, match="another `unroll verify`"):
+        verify.verify(Workspace(root), [], 1)
+    (tmp_path / "nowhere").mkdir()
+    git(root, "rm", "-q", "--cached", "dvc.lock")
+    git(root, "commit", "-qm", "No lock")
+    for folder, message in (
+        (root, r"no dvc\.lock is committed"),
+        (root / "results", "is not the top of its git repository"),
+        (tmp_path / "nowhere", r"git cannot read the last commit of .* \(fatal: not a git repository"),
+    ):
+        with pytest.raises(UnrollError, match=message):
+            verify.verify(Workspace(folder), [], 1)
+
+
+def test_the_environment_of_a_build_is_its_own(tmp_path, monkeypatch):
+    for name in ("DVC_STAGE", "DVC_ROOT", "MLFLOW_TRACKING_URI"):
+        monkeypatch.setenv(name, "the user's")
+    monkeypatch.setenv("PYTHONPATH", "/theirs")
+    monkeypatch.setenv("UNROLL_MIRROR", "data")
+    monkeypatch.chdir(tmp_path)
+    assert verify.environment(tmp_path / "fresh", 1)["PYTHONPATH"] == "/theirs"
+    (tmp_path / "fresh/unroll").mkdir(parents=True)
+    variables = verify.environment(tmp_path / "fresh", 3)
+    assert "the user's" not in variables.values()
+    assert variables["PYTHONPATH"] == f"{tmp_path}/fresh:/theirs"
+    assert variables["UNROLL_MIRROR"] == str(tmp_path / "data"), "it is meant from here"
+    assert variables["UNROLL_JOBS"] == "3"

@@ -1,0 +1,93 @@
+"""The command `report --against`: the verdicts, metrics and options that changed since a commit, as Markdown."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import read_json
+from unroll.workspaces.checkout import dvc, git
+
+ANSWERS = "results/answers.json"
+"""The verdicts, as DVC's metrics: nested, each under the key `outcome`."""
+
+MAX_ROWS = 40
+"""Of a table, since a comment on a pull request has at most 65,536 characters."""
+
+
+def report_against(root: Path, ref: str) -> bool:
+    """Print what changed between the commit `ref` and the workspace at `root`; whether all its verdicts are the same.
+
+    Raises:
+        UsageError: git does not know `ref`.
+        UnrollError: git or DVC cannot read the workspace, or its verdicts are not there or damaged.
+    """
+    git(root, "rev-parse", "--git-dir")  # what fails here says why itself
+    try:
+        # A name that begins with a dash would be an option.
+        git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    except UnrollError:
+        raise UsageError(f"git knows no commit {ref} in {root}; a shallow clone has only the last one") from None
+    now = _outcomes(read_json(root / ANSWERS))
+    changed = []
+    for question, before in _committed_outcomes(root, ref).items():
+        after = now.get(question, "gone")
+        if after != before:
+            changed.append(f"| {question} | {before} | {after} |")
+    print(f"## {len(changed)} {'verdict' if len(changed) == 1 else 'verdicts'} changed")
+    _print_table("Verdicts", ["| verdict | before | now |", "| --- | --- | --- |", *changed])
+    metrics = dvc(root, "metrics", "diff", ref, "--md", "--precision", "9").splitlines()
+    _print_table("Metrics", [row for row in metrics if ANSWERS not in row])
+    _print_table("Options", dvc(root, "params", "diff", ref, "--md").splitlines())
+    stale = _out_of_date(root)
+    if stale:
+        print(f"\nNot built since what they depend on changed: {', '.join(stale)}.")
+    return not changed
+
+
+def _print_table(title: str, lines: Sequence[str]) -> None:
+    """Print the first rows of a table in Markdown and how many more there are; nothing if it has a head alone."""
+    rows = [line for line in lines if line][2:]
+    if not rows:
+        return
+    print("\n".join(["", f"### {title}", "", *lines[:2], *rows[:MAX_ROWS]]))
+    if len(rows) > MAX_ROWS:
+        print(f"\nand {len(rows) - MAX_ROWS} more")
+
+
+def _committed_outcomes(root: Path, ref: str) -> dict[str, str]:
+    """Question -> its verdict at the commit `ref`; empty where that has none."""
+    try:
+        text = git(root, "show", f"{ref}:./{ANSWERS}")
+    except UnrollError:
+        print(f"{ref} has no {ANSWERS}, so no verdict can be compared.\n")
+        return {}
+    try:
+        return _outcomes(json.loads(text))
+    except ValueError as error:
+        raise UnrollError(f"{ANSWERS} of {ref} is damaged: {error}") from None
+
+
+def _outcomes(answers: Any) -> dict[str, str]:
+    """Question, such as `waves tuned` -> its verdict."""
+    return {" ".join(keys[:-1]): value for keys, value in _leaves(answers) if keys[-1] == "outcome"}
+
+
+def _out_of_date(root: Path) -> list[str]:
+    """The stages whose code, options or inputs have changed since they were built; not those that a clone lacks."""
+    stages = []
+    for stage, changes in json.loads(dvc(root, "status", "--json")).items():
+        kinds = {value for change in changes for _, value in _leaves(change)}
+        if kinds & {"modified", "new"}:
+            stages.append(stage)
+    return stages
+
+
+def _leaves(data: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Keys that lead to a value in nested mappings, and the value."""
+    if not isinstance(data, Mapping):
+        yield keys, data
+        return
+    for key, value in data.items():
+        yield from _leaves(value, (*keys, key))

@@ -1,0 +1,186 @@
+"""`unroll repro`: DVC builds what is out of date, then the page is written, and what failed is said once more."""
+
+import ctypes
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import failures, locks
+from pipeline.config import params, plain_yaml
+from pipeline.config.params import Params
+from pipeline.errors import StoppedError, UnrollError, UsageError
+from pipeline.files import write_text
+from pipeline.provenance import fingerprint
+from pipeline.validation import one_of
+from pipeline.workspace import Workspace
+
+REPORT = "report"
+"""The stage that is built whatever failed: its page says what is missing, and why."""
+
+ROOM = 16 * 1024**2
+"""Bytes that must be free: on a full disk DVC tries for ever to write its notes."""
+
+DIE_WITH_PARENT = 1
+"""Linux's PR_SET_PDEATHSIG."""
+
+
+def repro(workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = False) -> int:
+    """Build the targets, or everything, with `dvc repro --keep-going`, and the page.
+
+    A stage that fails stops those that need it and nothing else. `quiet` leaves out what DVC says of each stage; what
+    the stages say themselves is shown.
+
+    Returns:
+        The exit status of DVC, or of the page if that cannot be written.
+
+    Raises:
+        UsageError: params.yaml is wrong, or a target is no stage.
+        UnrollError: another `unroll repro` is building here, or there is no room on the disk.
+        StoppedError: the build was stopped; DVC and its stages have ended.
+    """
+    config = params.load(workspace.params)
+    for target in targets:
+        one_of(target, stages(config), "the target")
+    busy = f"another `unroll repro` is building in {workspace.root}; wait until it is done, or stop it"
+    with locks.alone(workspace.scratch / "repro.lock", busy):
+        locks.sweep(workspace)
+        prepare(workspace, config)
+        before = failures.read(workspace)
+        if not targets:
+            for stage in before:
+                failures.clear(workspace, stage)
+        said = ["--quiet"] if quiet else []
+        status = run_dvc(workspace, ["repro", "--keep-going", *said, *targets])
+        failed = failures.read(workspace)
+        # The page says why something is missing; no file that DVC watches for it does.
+        news = ["--force"] if failed != before else []
+        if status or targets or news:
+            status = status or run_dvc(workspace, ["repro", "--single-item", "--quiet", *news, REPORT])
+    return status
+
+
+def summary(workspace: Workspace, status: int) -> list[str]:
+    """What failed and why, a line each, of a build that ended with a status."""
+    failed = failures.read(workspace)
+    lines = [f"FAILED {stage}: {why}" for stage, why in failed.items()]
+    if status and not lines:
+        lines = ["A stage failed without saying why; DVC's own words are above"]
+    return lines
+
+
+def stages(config: Params) -> list[str]:
+    """The names of all stages, as dvc.yaml makes them of params.yaml."""
+    names = [config.source_stage(name) for name in config.sources]
+    names += [f"prepare@{name}" for name in config.datasets]
+    names += [f"{verb}@{name}" for name in config.experiments for verb in ("train", "evaluate")]
+    names += [f"refit@{name}" for name in config.forecasts]
+    return [*names, REPORT]
+
+
+def prepare(workspace: Workspace, config: Params) -> None:
+    """Make what DVC needs before it starts, and mend what a kill has left of its own files.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    for folder in (workspace.root, Path(os.environ.get("DVC_SITE_CACHE_DIR", workspace.root))):
+        if folder.exists() and shutil.disk_usage(folder).free < ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    if not (workspace.root / "stages").exists():  # the code is not here but installed, and DVC watches this for it
+        write_if_new(workspace.root / "version.txt", f"{fingerprint.package()}\n")
+    (workspace.root / "results" / "evaluations").mkdir(parents=True, exist_ok=True)
+    for folder in (workspace.root / "results" / "evaluations").glob("*/"):
+        if folder.name not in config.datasets:
+            shutil.rmtree(folder)
+            workspace.metrics(folder.name).unlink(missing_ok=True)
+    notes = workspace.root / ".dvc" / "tmp" / "rwlock"
+    if notes.exists() and not is_json(notes):
+        notes.unlink()
+    lock = workspace.root / "dvc.lock"
+    try:
+        if lock.exists():
+            plain_yaml.read(lock)["stages"]
+    except (UsageError, KeyError, TypeError):
+        lock.unlink()
+        print("dvc.lock was cut off by a kill; it is written anew, of what DVC and .unroll/store keep", flush=True)
+
+
+def write_if_new(path: Path, text: str) -> None:
+    """Write a text unless the file holds it already: its time stays."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
+def is_json(path: Path) -> bool:
+    """Whether a file is whole JSON."""
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
+
+
+def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> int:
+    """Run DVC in a workspace; its exit status.
+
+    DVC and its stages are a session of their own, which ends with Ctrl-C or a request to end: DVC itself takes either
+    for the failure of one stage, and goes on to the next.
+
+    Args:
+        workspace: where DVC runs.
+        arguments: of DVC.
+        options: of `subprocess.Popen`; `env` is this process's by default.
+
+    Raises:
+        StoppedError: it was stopped.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "dvc", *arguments],
+        cwd=workspace.root,
+        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no other thread runs here
+        start_new_session=True,
+        **{"env": environment(workspace), **options},
+    )
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C changes nothing
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+        print("unroll: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
+        raise StoppedError from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def die_with_parent() -> None:
+    """Let this process be killed when its parent ends, however that happens."""
+    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+
+
+def environment(workspace: Workspace) -> dict[str, str]:
+    """Variables of DVC's process: `unroll` is found by name, and DVC's notes lie where the user may write."""
+    variables = dict(os.environ)
+    variables["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    variables["DVC_NO_ANALYTICS"] = "1"
+    if "DVC_SITE_CACHE_DIR" not in variables:
+        notes = workspace.scratch / "dvc"
+        notes.mkdir(mode=0o700, parents=True, exist_ok=True)
+        variables["DVC_SITE_CACHE_DIR"] = str(notes)
+        if not Path(os.environ.get("HOME", "/")).is_dir():  # else DVC asks for its settings in there
+            variables.setdefault("DVC_GLOBAL_CONFIG_DIR", str(notes))
+    return variables
+
+
+def require_built(workspace: Workspace, status: int, what: str) -> None:
+    """Raise UnrollError with the reasons if a build of something did not end well."""
+    if status:
+        raise UnrollError(f"{what} is not built: {'; '.join(summary(workspace, status))}")
