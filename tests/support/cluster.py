@@ -72,10 +72,9 @@ class ClusterProcesses:
         home = self.folder / "homes" / name
         self.start(name, "cluster", "worker", self.address, "--name", name, "--home", str(home), **options)
 
-    def train(self, name="waves"):
-        """Start a head, whose runs MLflow cannot record: that would take seconds."""
-        nowhere = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
-        self.start("head", "train", name, UNROLL_SCHEDULER=self.address, **nowhere)
+    def train(self, records="http://127.0.0.1:9"):
+        """Start a head, which records nowhere if nothing else is said: that takes seconds."""
+        self.start("head", "train", "waves", UNROLL_SCHEDULER=self.address, MLFLOW_TRACKING_URI=records)
 
     def kill(self, name):
         """As if its machine was switched off; the processes that it had started."""

@@ -8,9 +8,10 @@ import hashlib
 import io
 import tarfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, redirect_stderr
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -53,37 +54,26 @@ def run(
         UsageError: as `connection.security`.
         UnrollError: packages are missing, no scheduler answers, now or later, or no worker is like this machine.
     """
+    if not tasks:
+        return
     with connected(address, certificates) as client:
-        workers = Workers(workspace, client, address)
-        data = pack(workspace, tasks)
-        digest = hashlib.sha256(data).hexdigest()
+        workers = Workers(workspace, client, address, pack(workspace, tasks))
         waiting = list(tasks)
         running: dict[Any, Task] = {}
         started: dict[Task, float] = {}
-        sent: Any = None
         while waiting or running:
             slots = workers.slots()
             while waiting and len(running) < slots:
-                if sent is None or sent.status != "finished":  # anew where all workers that had it are gone
-                    sent = client.scatter(data, broadcast=True)
-                task = waiting.pop(0)
-                future = client.submit(
-                    worker.train,
-                    sent,
-                    digest,
-                    task,
-                    key=f"train-{task.whole_name}-{uuid4().hex}",
-                    resources={workers.slot: 1},
-                    retries=RETRIES,
-                )
-                running[future] = task
-                started[task] = time.monotonic()
+                try:
+                    running[workers.submit(waiting[0])] = waiting[0]
+                except (OSError, TimeoutError, CancelledError):
+                    break  # workers or the scheduler have just gone: the next look at them says so
+                started[waiting.pop(0)] = time.monotonic()
             on_tick({task: time.monotonic() - started[task] for task in running.values()})
             time.sleep(EVERY)
             for future in [future for future in running if future.done()]:
                 task = running.pop(future)
-                seconds = time.monotonic() - started[task]
-                result = landed(workspace, future, task, seconds)
+                result = landed(workspace, future, task, time.monotonic() - started[task])
                 if result is None:
                     waiting.insert(0, task)
                 else:
@@ -112,14 +102,17 @@ def connected(address: str, certificates: Path | None) -> Iterator["Client"]:
 
 
 class Workers:
-    """The workers of a scheduler, as the head sees them."""
+    """The workers of a scheduler, as the head sees them; `data` is what they need of its workspace (`pack`)."""
 
-    def __init__(self, workspace: Workspace, client: "Client", address: str) -> None:
+    def __init__(self, workspace: Workspace, client: "Client", address: str, data: bytes) -> None:
         self._workspace = workspace
         self._client = client
         self._address = address
+        self._data = data
+        self._digest = hashlib.sha256(data).hexdigest()
+        self._sent: Any = None  # the data, as Dask's future
         self._environment = connection.environment()
-        self.slot = connection.slot(self._environment)
+        self._slot = connection.slot(self._environment)
         self._states: dict[str, str] | None = None
         self._slots = 0
         self._looked = -LOOK
@@ -146,7 +139,7 @@ class Workers:
         except (OSError, TimeoutError):  # the next look says that it is gone
             return self._slots
         workers = {str(worker["name"]): worker["resources"] for worker in seen["workers"].values()}
-        self._slots = sum(int(resources.get(self.slot, 0)) for resources in workers.values())
+        self._slots = sum(int(resources.get(self._slot, 0)) for resources in workers.values())
         states = {name: self._state(resources) for name, resources in workers.items()}
         if states and self._slots == 0:
             reasons = "; ".join(f"worker {name} {state}" for name, state in states.items())
@@ -154,10 +147,24 @@ class Workers:
         self._tell(states)
         return self._slots
 
+    def submit(self, task: Task) -> Any:
+        """Hand a task out, as Dask's future; the data go along where workers have not got them yet."""
+        if self._sent is None or self._sent.status != "finished":
+            self._sent = self._client.scatter(self._data, broadcast=True)
+        return self._client.submit(
+            worker.train,
+            self._sent,
+            self._digest,
+            task,
+            key=f"train-{task.whole_name}-{uuid4().hex}",
+            resources={self._slot: 1},
+            retries=RETRIES,
+        )
+
     def _state(self, resources: Mapping[str, float]) -> str:
         """What to say of a worker with these Dask resources."""
-        if self.slot in resources:
-            return f"is there, {resources[self.slot]:.0f} slots"
+        if self._slot in resources:
+            return f"is there, {resources[self._slot]:.0f} slots"
         return f"is not used: {connection.difference(resources, self._environment)}"
 
     def _tell(self, states: dict[str, str]) -> None:
@@ -191,7 +198,7 @@ def landed(workspace: Workspace, future: Any, task: Task, seconds: float) -> Res
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(trained.log)
     if trained.result.error:
-        return Result(task, seconds, f"{trained.result.error} (on worker {trained.worker})")
+        return replace(trained.result, error=f"{trained.result.error} (on worker {trained.worker})")
     with run_store.adding(workspace, task.dataset, task.name, task.key) as folder:
         for name, content in trained.run.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -203,7 +210,7 @@ def landed(workspace: Workspace, future: Any, task: Task, seconds: float) -> Res
         write_json(workspace.record(task.dataset, task.name), written)
     with log.open("a", encoding="utf-8") as output, redirect_stderr(output):
         live.landed(workspace, task.name, task.experiment)
-    return Result(task, seconds, "")
+    return trained.result
 
 
 def _why(error: BaseException | None) -> str:

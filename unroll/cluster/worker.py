@@ -7,7 +7,7 @@ import signal
 import tarfile
 import threading
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,15 @@ def train(data: bytes, digest: str, task: Task) -> Trained:
             raise UnrollError("nobody waits for it any more: its head or the scheduler is gone")
     with _processes:
         result = child.result()
+    error = result.error.replace(f"{workspace.root}/", "")  # the head has the same files
     run = {}
     record = {}
-    if not result.error:
+    if not error:
         folder = workspace.run(task.dataset, task.name)
         run = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         if workspace.record(task.dataset, task.name).exists():
             record = read_json(workspace.record(task.dataset, task.name))
-    return Trained(result, run, record, child.log.read_bytes(), str(worker.name))
+    return Trained(replace(result, error=error), run, record, child.log.read_bytes(), str(worker.name))
 
 
 def unpack(data: bytes, folder: Path) -> Workspace:

@@ -1,7 +1,9 @@
 """Trainings on a cluster: a scheduler and workers as processes of their own, on this machine."""
 
 import asyncio
+import contextlib
 import shutil
+import sqlite3
 import ssl
 
 import pytest
@@ -74,7 +76,7 @@ def test_a_training_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_loc
     cluster.train()
     cluster.wait_for_training("b")
     cluster.kill("head")
-    cluster.train()
+    cluster.train(records="")
     cluster.wait_for_training("b")
     (tmp_path / "go").touch()
     log = cluster.ends()
@@ -83,6 +85,10 @@ def test_a_training_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_loc
     local.unroll("train", "waves")
     assert content(head.root / "runs") == content(local.root / "runs")
     assert (head.root / "records" / "waves" / "waves_rnn.json").exists()
+    assert "not recorded" not in log
+    with contextlib.closing(sqlite3.connect(head.root / "mlflow.db")) as database:
+        runs = database.execute("SELECT name, status FROM runs").fetchall()
+    assert sorted(runs) == [("waves_held", "FINISHED"), ("waves_linear", "FINISHED")]
 
 
 def test_workers_that_are_not_like_the_head_are_refused_by_one_line(tmp_path, cluster):
