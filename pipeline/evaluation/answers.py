@@ -133,7 +133,7 @@ class Answer(Strict):
     """
 
     networks: Annotated[Networks, pydantic.Field(strict=False)]
-    outcome: Annotated[Outcome, pydantic.Field(strict=False)] = Outcome.UNSURE
+    outcome: Annotated[Outcome, pydantic.Field(strict=False)]
     network: str | None = None
     opponent: str | None = None
     change: float | None = None
@@ -201,7 +201,13 @@ def _question(evaluation: Evaluation, networks: Networks) -> tuple[Answer, Pair 
     """An answer before it is decided, and the pair to decide it by; None where there is none."""
     network = strongest(evaluation, lambda entry: entry.recurrent and networks in {Networks.ALL, Networks.of(entry)})
     opponent = strongest_opponent(evaluation)
-    unanswered = Answer(networks=networks, network=network, opponent=opponent, reason="too few seeds")
+    unanswered = Answer(
+        networks=networks,
+        outcome=Outcome.UNSURE,
+        network=network,
+        opponent=opponent,
+        reason="too few seeds",
+    )
     if network is None or opponent is None:
         return unanswered.updated(outcome=Outcome.NOT_ASKED, reason=NOTHING), None
     if evaluation.dataset.layout == "points":

@@ -3,6 +3,7 @@
 The stage `report` writes it, once: Holm's correction is of all answers together. All that shows them reads it.
 """
 
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Annotated
 
 import pydantic
 
+from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, claims, schema
@@ -49,38 +51,38 @@ class AnswersFile(Strict):
     claims: Claims
 
 
-def evaluations(workspace: Workspace, params: Params, *, own: bool = False) -> dict[str, Evaluation]:
+def evaluations(workspace: Workspace, config: Params, *, own: bool = False) -> dict[str, Evaluation]:
     """Data set -> its evaluation, of the documents' data sets that are built; with `own`, of the series of one's own.
 
     Of the experiments of params.yaml alone, in their order there. Raises UnrollError if one is damaged.
     """
     built = {}
-    for name in params.datasets:
-        if (name in params.forecasts) == own and workspace.evaluation(name).joinpath("evaluation.json").is_file():
-            built[name] = schema.load(workspace.evaluation(name), params.experiments_of(name))
+    for name in config.datasets:
+        if (name in config.forecasts) == own and workspace.evaluation(name).joinpath("evaluation.json").is_file():
+            built[name] = schema.load(workspace.evaluation(name), config.experiments_of(name))
     return built
 
 
-def published(workspace: Workspace, params: Params) -> list[Claim]:
+def published(workspace: Workspace, config: Params) -> list[Claim]:
     """The claims of the documents; none in a workspace of series of one's own alone, of which no document speaks.
 
     Raises:
         UsageError: claims.yaml is wrong.
     """
-    if set(params.datasets) <= set(params.forecasts):
+    if set(config.datasets) <= set(config.forecasts):
         return []
     return claims.load(workspace.claims)
 
 
-def write(workspace: Workspace, params: Params) -> None:
+def write(workspace: Workspace, config: Params) -> None:
     """Answer all that is built, judge all claims whose experiments are in params.yaml, and write both.
 
     Raises:
         UsageError: claims.yaml is wrong.
         UnrollError: an evaluation is damaged.
     """
-    built = evaluations(workspace, params)
-    known = claims.known(published(workspace, params), params)
+    built = evaluations(workspace, config)
+    known = claims.known(published(workspace, config), config)
     by_dataset = {}
     for name, of_dataset in answers.front_page(built).items():
         by_dataset[name] = {answer.key: answer for answer in of_dataset}
@@ -89,7 +91,7 @@ def write(workspace: Workspace, params: Params) -> None:
         answers=by_dataset,
         claims=_claims([claims.judge(claim, built) for claim in known]),
     )
-    write_json(workspace.answers, file.model_dump(mode="json", exclude_none=True))
+    write_json(workspace.answers, file.model_dump(mode="json", exclude_defaults=True))
 
 
 def load(workspace: Workspace) -> AnswersFile | None:
@@ -106,6 +108,26 @@ def answers_of(file: AnswersFile | None, name: str, evaluation: Evaluation) -> l
     if file.evaluations.get(name) != _brief(evaluation):
         raise UnrollError(f"results/answers.json is older than the evaluation of {name}; `unroll report` writes it")
     return list(file.answers[name].values())
+
+
+def every(workspace: Workspace) -> dict[str, list[Answer]]:
+    """Data set -> its answers, of all that are built: what was written, and each series of one's own by itself.
+
+    A data set of the documents whose answers are missing or out of date is left out.
+
+    Raises:
+        UsageError: params.yaml is wrong.
+        UnrollError: a file is damaged.
+    """
+    config = params.load(workspace.params)
+    answered: dict[str, list[Answer]] = {}
+    for name, evaluation in evaluations(workspace, config, own=True).items():
+        answered |= answers.front_page({name: evaluation})
+    file = load(workspace)
+    for name, evaluation in evaluations(workspace, config).items():
+        with contextlib.suppress(UnrollError):
+            answered[name] = answers_of(file, name, evaluation)
+    return answered
 
 
 def _brief(evaluation: Evaluation) -> str:

@@ -143,7 +143,9 @@ def _arrays(path: Path) -> list[Array]:
             names.sort(key=lambda name: (order.get(name.split("/")[0], 1), name))
             return [file["layers"][name][()] for name in names]
     except (OSError, KeyError) as error:
-        raise UnrollError(f"{path} is damaged ({error!s:.100}); run `unroll train {path.parents[1].name}`") from None
+        run = path.parents[1]
+        again = f"run `unroll train {run.parent.name} {run.name}`"
+        raise UnrollError(f"{path} is damaged ({error!s:.100}); {again}") from None
 
 
 def _examples(dataset: Dataset) -> tuple[Array, list[str]]:

@@ -303,7 +303,7 @@ def _checked(dataset: Dataset, run: Run, name: str) -> Array:
     targets = compared(examples)
     shape = (len(examples), len(KEPT)) if targets is None else targets.shape
     experiment = run.summary.experiment
-    again = f"run `unroll train {experiment}`"
+    again = f"run `unroll train {dataset.name} {experiment}`"
     if name not in run.predictions:
         raise UnrollError(f"the run of {experiment} has no predictions {name}; {again}")
     values, expected = run.predictions[name], (len(run.summary.seeds), *shape)

@@ -57,9 +57,7 @@ def page(results: Results) -> str:
         signs=SIGNS,
         results=results,
         sentence=sentence([answer for section in sections for answer in section["answers"]]),
-        answers=sorted(
-            sections, key=lambda section: min([*Outcome].index(answer.outcome) for answer in section["answers"])
-        ),
+        answers=sorted(sections, key=_first_outcome),
         changes=charts.CHANGES,
         counted={
             "Figures and comparisons": _judged(verdict for verdict in results.verdicts if verdict not in counts),
@@ -161,6 +159,12 @@ def _section(results: Results, dataset: Evaluated, network: PlayableNetwork | No
         "facts": _facts(dataset),
         "tables": shown,
     }
+
+
+def _first_outcome(section: Mapping[str, Any]) -> int:
+    """The place of a data set among the answers: that of its first outcome; last where nothing is answered."""
+    outcomes = [*Outcome]
+    return min((outcomes.index(answer.outcome) for answer in section["answers"]), default=len(outcomes))
 
 
 def _mistakes(dataset: Evaluated) -> list[dict[str, str]]:

@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Self
 
-import psutil
-
 from pipeline.config.params import Experiment, Params
 from pipeline.errors import UnrollError
 from pipeline.tracking import runs, store
@@ -31,10 +29,9 @@ class Recording:
     def __init__(self, workspace: Workspace, name: str, experiment: Experiment) -> None:
         self._workspace, self._name, self._experiment = workspace, name, experiment
         self._writer: Writer | None = None
-        self._failed, self._written, self._began = False, -INTERVAL, time.monotonic()
+        self._failed = False
+        self._written = -INTERVAL
         self._waiting: dict[int, list[tuple[int, Mapping[str, float]]]] = {}
-        self._process = psutil.Process()
-        self._process.cpu_percent()  # the next call says how much there was since this one
         self._lock = contextlib.ExitStack()
         # A cluster's worker without a server's address leaves it to the head, which has the run when it has ended.
         self._elsewhere = "UNROLL_WORKER" in os.environ and not os.environ.get("MLFLOW_TRACKING_URI")
@@ -91,10 +88,6 @@ class Recording:
             with self._unharmed():
                 for seed, points in self._waiting.items():
                     self._writer.epochs(seed, points)
-                memory = self._process.memory_info().rss / 2**20
-                used = {"cpu_utilization_percentage": self._process.cpu_percent(), "process_memory_megabytes": memory}
-                system = {f"system/{key}": value for key, value in used.items()}  # which MLflow shows beside the curves
-                self._writer.store.log(self._writer.run(), [(int(time.monotonic() - self._began), system)])
         self._waiting.clear()
         self._written = time.monotonic()
 

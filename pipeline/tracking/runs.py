@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -11,13 +11,11 @@ from pipeline.config import params
 from pipeline.config.params import Experiment
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
-from pipeline.evaluation import schema
+from pipeline.evaluation import metrics_file, schema
 from pipeline.evaluation.schema import Evaluation
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
 from pipeline.provenance.record import Record
-from pipeline.report.results import Evaluated
-from pipeline.report.sentences import answer_text
 from pipeline.tracking import network, payload, store
 from pipeline.tracking.payload import Points
 from pipeline.tracking.store import Store, StoreError
@@ -30,7 +28,10 @@ if TYPE_CHECKING:
 
 
 class Writer:
-    """The runs of one experiment, each made when it is first asked for: a parent, and a child for each of many seeds.
+    """The runs of one experiment, each made when it is first asked for: a parent, and a child for each seed.
+
+    MLflow compares runs by the metric that they got first. So children have the curves of a training, and the parent
+    has no metric before its scores (`_score`).
 
     Args:
         opened: the store.
@@ -46,7 +47,11 @@ class Writer:
         self.group = opened.experiment(self.data)
         self._live, self._record = live, None if live else _record(workspace, experiment.dataset, name)
         variant, made_in = store.dvc_experiment(), records.environment(workspace) if live else self._record
-        self.label = name + payload.MARK * self.data.stand_in + (f" [{variant}]" if variant else "")
+        self.label = name
+        if self.data.stand_in:
+            self.label += payload.MARK
+        if variant:
+            self.label += f" [{variant}]"
         self.tags = payload.tags(name, experiment, self.data) | (payload.origin(made_in) if made_in else {})
         self.tags |= {"recorded": "live" if live else "replay", "place": opened.place}
         # A cluster's head ends the runs of workers that died.
@@ -56,9 +61,7 @@ class Writer:
         self._logged: dict[int, int] = {}  # seed -> its last epoch that is logged
 
     def run(self, seed: int | None = None) -> str:
-        """The id of a replicate's run, or of the parent; an only replicate has no run beside it."""
-        if len(self.experiment.seeds) == 1:
-            seed = None
+        """The id of a replicate's run, or of the parent."""
         if seed not in self._ids:
             tags, label, own = self.tags | {"level": "experiment"}, self.label, dict[str, str]()
             if seed is not None:
@@ -73,7 +76,9 @@ class Writer:
 
     def epochs(self, seed: int, points: Points) -> None:
         """Log those epochs of a replicate that are not logged yet."""
-        if new := [(epoch, values) for epoch, values in points if epoch > self._logged.get(seed, 0)]:
+        logged = self._logged.get(seed, 0)
+        new = [(epoch, payload.per_epoch(values)) for epoch, values in points if epoch > logged]
+        if new:
             self.store.log(self.run(seed), new)
             self._logged[seed] = new[-1][0]
 
@@ -95,20 +100,15 @@ class Writer:
                 whole_name = f"{self.experiment.dataset}/{name}"
                 raise UnrollError(f"params.yaml says otherwise of {whole_name} by now; `unroll repro` trains it anew")
             network.log(self.store.client, self.group, self.run(), workspace, self.experiment, run)
-            tags, summaries = {"fingerprint": mark, "brief": fingerprint.brief(made_of)}, payload.summary(run.summary)
-            for seed, values in summaries.items():
+            tags = {"fingerprint": mark, "brief": fingerprint.brief(made_of)}
+            for seed, values in payload.summary(run.summary).items():
                 self.epochs(seed, _points(run.history[run.history["seed"] == seed]))
-                if len(summaries) > 1:
-                    log(self.run(seed), [(0, values)], tags)
-            overall = {key: fmean(of_seed[key] for of_seed in summaries.values()) for key in values}
-            if record := self._record or _record(workspace, self.experiment.dataset, name):
-                overall["seconds"] = (_milliseconds(record.ended) - _milliseconds(record.started)) / 1000
+                log(self.run(seed), [(0, values)], tags)
             for file in ("run.json", "history.csv"):
                 self.store.client.log_artifact(self.run(), str(folder / file))
             if any((folder / "weights").iterdir()):
                 self.store.client.log_artifacts(self.run(), str(folder / "weights"), "weights")
-            means = _points(run.history) if len(summaries) > 1 else []
-            log(self.run(), [*means, (0, overall)], tags | {"current": "true"})
+            log(self.run(), tags=tags | {"current": "true"})
             self.end("FINISHED")
         except BaseException:
             with contextlib.suppress(Exception):  # else it would be said to be running for good
@@ -210,7 +210,7 @@ def record(
             parent = opened.client.get_run(writer.complete())
         changed = _make_current(opened, group, name, parent)
         if evaluated is not None:
-            changed |= _score(opened, parent, evaluated)
+            changed |= _score(opened, workspace, parent, evaluated)
     return "updated" if changed and action == "present" else action
 
 
@@ -243,43 +243,70 @@ def _variant(run: "Run") -> str:
     return str(run.data.tags.get("dvc_experiment", ""))
 
 
-def _score(opened: Store, parent: "Run", evaluated: Evaluation) -> bool:
+def _score(opened: Store, workspace: Workspace, parent: "Run", evaluated: Evaluation) -> bool:
     """Bring the metrics of the parent that is on disk, and of its children, to the evaluation of its data set.
 
+    The parent's are those that `dvc metrics` has; after them, the first time, means over the seeds of all else.
     Says whether anything changed.
     """
     name = parent.data.tags["experiment"]
     entry = evaluated.experiments.get(name)
     if entry is None or entry.fingerprint != parent.data.tags["brief"]:  # not evaluated since it was trained
         return False
-    overall, by_seed = payload.scores(evaluated, name)
-    sentence, tags = payload.verdict(evaluated, name)
-    model = parent.data.tags.get("mlflow.note.content", "").partition("\n")[0]
-    tags["mlflow.note.content"] = payload.described(model, evaluated.dataset, sentence)
-    if not _update(opened, parent, overall, tags):
-        return False
-    children = f"tags.level = 'replicate' and tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-    for child in opened.search(children, parent.info.experiment_id) if len(entry.seeds) > 1 else ():
-        _update(opened, child, by_seed.get(int(child.data.tags["seed"]), {}), {})
-    return True
+    changed = _update(opened, parent, metrics_file.metrics(evaluated).get(name, {}))
+    if "parameters" not in parent.data.metrics:
+        opened.log(parent.info.run_id, _means(workspace, evaluated.dataset.name, name))
+        changed = True
+    if changed:
+        by_seed = metrics_file.metrics_of_seeds(entry, evaluated.dataset.metric)
+        children = f"tags.level = 'replicate' and tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+        for child in opened.search(children, parent.info.experiment_id):
+            _update(opened, child, by_seed.get(int(child.data.tags["seed"]), {}))
+    return changed
 
 
-def _update(opened: Store, run: "Run", metrics: Mapping[str, float], tags: Mapping[str, str]) -> bool:
-    metrics = {name: value for name, value in metrics.items() if run.data.metrics.get(name) != value}
-    tags = {name: value for name, value in tags.items() if run.data.tags.get(name) != value}
-    opened.log(run.info.run_id, [(0, metrics)], tags)
-    return bool(metrics or tags)
+def _means(workspace: Workspace, about: str, name: str) -> list[tuple[int, Mapping[str, float]]]:
+    """What a training comes to, and its curves by epoch: means over the seeds."""
+    run = run_folder.load(workspace.run(about, name))
+    by_seed = payload.summary(run.summary)
+    overall = {key: fmean(of_seed[key] for of_seed in by_seed.values()) for key in by_seed[run.summary.seeds[0]]}
+    record = _record(workspace, about, name)
+    if record:
+        overall["seconds"] = (_milliseconds(record.ended) - _milliseconds(record.started)) / 1000
+    curves = [(epoch, payload.per_epoch(values)) for epoch, values in _points(run.history)]
+    return [(0, overall), *curves]
 
 
-def describe(workspace: Workspace, evaluated: Iterable[Evaluated]) -> None:
-    """Say in the description of each data set's MLflow experiment what is answered."""
-    opened = store.connect(workspace)
+def _update(opened: Store, run: "Run", metrics: Mapping[str, float]) -> bool:
+    """Log the metrics that a run does not have with these values; says whether there were any."""
+    changed = {name: value for name, value in metrics.items() if run.data.metrics.get(name) != value}
+    opened.log(run.info.run_id, [(0, changed)])
+    return bool(changed)
+
+
+def describe(opened: Store, workspace: Workspace, answers: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Say in the description of each data set's MLflow experiment what is answered.
+
+    Args:
+        opened: the store.
+        workspace: whose data sets are described.
+        answers: data set -> a line for each answer.
+
+    Returns:
+        What each of these MLflow experiments is called -> where MLflow's page shows its runs by score.
+    """
+    addresses = {}
     with store.guard(opened.uri):
-        for dataset in evaluated:
-            if group := opened.client.get_experiment_by_name(payload.title(dataset.about)):
-                lines = [answer_text(dataset, answer).line for answer in dataset.answers]
-                for key, value in payload.experiment_tags(group.experiment_id, dataset.about, lines).items():
-                    opened.client.set_experiment_tag(group.experiment_id, key, value)
+        for path in sorted(workspace.prepared("").glob("*/dataset.json")):
+            data = dataset.describe(path.parent)
+            group = opened.client.get_experiment_by_name(payload.title(data))
+            if group is None:
+                continue
+            lines = () if data.stand_in else answers.get(data.name, ())
+            for key, value in payload.experiment_tags(group.experiment_id, data, lines).items():
+                opened.client.set_experiment_tag(group.experiment_id, key, value)
+            addresses[group.name] = payload.address(group.experiment_id)
+    return addresses
 
 
 def end_abandoned(opened: Store, workspace: Workspace) -> None:
@@ -297,13 +324,3 @@ def end_worker(workspace: Workspace, worker: str) -> None:
     with store.guard(opened.uri):
         for run in opened.search(f"attributes.status = 'RUNNING' and tags.worker = '{worker}'"):
             opened.client.set_terminated(run.info.run_id, "KILLED")
-
-
-def addresses(opened: Store, workspace: Workspace) -> dict[str, str]:
-    """What the MLflow experiment of each data set here is called -> where MLflow's page shows its runs by score."""
-    by_title = {}
-    with store.guard(opened.uri):
-        for path in sorted(workspace.prepared("").glob("*/dataset.json")):
-            if group := opened.client.get_experiment_by_name(payload.title(dataset.describe(path.parent))):
-                by_title[group.name] = payload.address(group.experiment_id)
-    return by_title

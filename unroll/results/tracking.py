@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from pipeline import numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError, without_password
+from pipeline.evaluation import answers_file
 from pipeline.forecast.forecaster import Forecaster
 from pipeline.provenance.machine import CODE, documents
-from pipeline.report.results import load
 from pipeline.tracking import login, model_registry, runs, store
 from pipeline.tracking.model_registry import ALIAS, Registered
 from pipeline.workspace import Workspace
@@ -59,12 +59,14 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
         report = Workspace(documents(workspace.root)).report
         shown = f" The page of the four documents' results: {report}" if report.is_file() else ""
         raise UnrollError(f"there is nothing to show: nothing is built here; `unroll demo` takes some minutes.{shown}")
+    answered = {}
     if workspace.params.is_file():
-        documented = load(whole or workspace, params.load((whole or workspace).params)).built
-        own = load(workspace, params.load(workspace.params), own=True).built
-        runs.describe(workspace, [*documented, *own])
+        answered = answers_file.every(workspace)
+        if whole:
+            answered |= answers_file.every(whole)
     opened = store.connect(workspace)
-    addresses = runs.addresses(opened, workspace)
+    lines_of = {name: [answer.line for answer in of_dataset] for name, of_dataset in answered.items()}
+    addresses = runs.describe(opened, workspace, lines_of)
     shared = opened.uri.startswith(("http://", "https://"))
     token = secrets.token_urlsafe()
     here = f"http://127.0.0.1:{port}/?token={token}"

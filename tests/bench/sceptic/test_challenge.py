@@ -11,7 +11,7 @@ from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, compared
 from pipeline.errors import UnrollError
-from pipeline.evaluation import sceptic
+from pipeline.evaluation import answers_file, sceptic
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.sceptic import Search
 from pipeline.report.results import load
@@ -22,12 +22,15 @@ from stages.evaluate import evaluate
 from tests.support import fake_runs
 
 PARAMS = """
-sources: {{waves: {{kind: waves}}, sine: {{kind: sine}}}}
+sources: {waves: {kind: waves}, sine: {kind: sine}}
 datasets:
-  waves: {{source: waves, preparation: {{name: waves}}}}
-  sine_windows: {{source: sine, preparation: {{name: sine_windows}}}}
+  waves: {source: waves, preparation: {name: waves}}
+  sine_windows: {source: sine, preparation: {name: sine_windows}}
 experiments:
-{}
+  waves:
+    last_value: {seeds: 1, model: {family: baselines, name: last_value}, training: {method: none}}
+    perceptron: {seeds: 3, model: {family: dense, name: mlp}, training: {method: by_hand}}
+    node: {seeds: 3, model: {family: recurrent, name: simple_rnn}, training: {method: by_hand}}
 """
 
 
@@ -35,13 +38,7 @@ experiments:
 def workspace(tmp_path_factory) -> Workspace:
     """Waves with a network of three seeds that is better than a perceptron: noise that nothing predicts as well."""
     workspace = Workspace(tmp_path_factory.mktemp("sceptic"))
-    experiments = {
-        "waves/last_value": ("waves", 1, "baselines", "last_value", "none"),
-        "waves/perceptron": ("waves", 3, "dense", "mlp", "by_hand"),
-        "waves/node": ("waves", 3, "recurrent", "simple_rnn", "by_hand"),
-    }
-    entries = "".join(fake_runs.EXPERIMENT.format(name, *of) for name, of in experiments.items())
-    workspace.params.write_text(PARAMS.format(entries))
+    workspace.params.write_text(PARAMS)
     workspace.claims.write_text("[]")
     fake_runs.fill(workspace)
     evaluate(workspace, "waves")
@@ -49,7 +46,9 @@ def workspace(tmp_path_factory) -> Workspace:
 
 
 def shown(workspace):
-    (evaluated,) = load(workspace, params.load(workspace.params)).built
+    config = params.load(workspace.params)
+    answers_file.write(workspace, config)
+    (evaluated,) = load(workspace, config).built
     (answer,) = evaluated.answers
     return answer, answer_text(evaluated, answer).sentence
 

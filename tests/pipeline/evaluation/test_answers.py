@@ -71,7 +71,8 @@ def test_documents_networks_those_on_segments_and_tuned_ones_are_questions_decid
     assert (documents.networks, documents.network) == ("untuned networks", "gru")
     assert (segments.networks, segments.network) == ("networks on segments", "patches")
     assert (tuned.networks, tuned.network) == ("tuned networks", "tuned")
-    assert np.ptp(documents.comparison.interval) > np.ptp(alone.comparison.interval)
+    assert np.ptp(documents.interval) > np.ptp(alone.interval)
+    assert documents.level > alone.level == 0.95
 
 
 def test_a_network_that_had_not_converged_wins_but_does_not_lose():

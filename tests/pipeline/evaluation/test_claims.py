@@ -32,11 +32,11 @@ def evaluation(values, other=(5.0,), *, between=None, beside=1.0, metric="mse", 
     }
     rows = {} if between is None else {"e": {"o": between**2}, "b": {"o": beside**2}}
     update = {"experiments": entries, "rows": {"test": rows}, "blocks": {"test": 10**6}}
-    return dict.fromkeys("eob", bare.model_copy(update=update))
+    return {"d": bare.model_copy(update=update)}
 
 
 def claim(**fields):
-    return Claim(**{"document": "000", "words": "w", "experiment": "e", "metric": "final.test.mse", **fields})
+    return Claim(**{"document": "000", "words": "w", "experiment": "d/e", "metric": "final.test.mse", **fields})
 
 
 def figure(value, **fields):
@@ -71,18 +71,18 @@ SPREAD, NARROW = [1.0, 2.0, 4.0], [1.0, 1.01, 1.02]
         # An interval that is wider than the claim allows.
         (SPREAD, {"value": "2.0", "width": 3.0}, {}, Outcome.UNSURE),
         # Beside what a baseline has.
-        (SPREAD, {"value": "2.0", "beside": ["o"]}, {"other": (2.5,)}, Outcome.LITTLE),
-        (SPREAD, {"value": "500", "beside": ["o"]}, {"other": (2.5,)}, Outcome.FAILS),
-        (SPREAD, {"value": "2.0", "beside": ["o"]}, {"other": (90.0,)}, Outcome.HOLDS),
+        (SPREAD, {"value": "2.0", "beside": ["d/o"]}, {"other": (2.5,)}, Outcome.LITTLE),
+        (SPREAD, {"value": "500", "beside": ["d/o"]}, {"other": (2.5,)}, Outcome.FAILS),
+        (SPREAD, {"value": "2.0", "beside": ["d/o"]}, {"other": (90.0,)}, Outcome.HOLDS),
         # A model without seeds is exact on the same rows. On others 0.1 is a tenth, and there are two draws.
         ([1.0], {"value": "1.1"}, {"varies": False}, Outcome.FAILS),
         ([1.0], {"value": "1.1", "rows": "own"}, {"varies": False}, Outcome.HOLDS),
         ([1.0], {"value": "1.5", "rows": "own"}, {"varies": False}, Outcome.FAILS),
         # As a fraction of another experiment's figure.
-        ([1.0, 1.1, 1.2], {"value": "0.25", "of": "o", "about": True}, {"other": (4.0,)}, Outcome.HOLDS),
-        ([1.0, 1.1, 1.2], {"value": "0.50", "of": "o", "about": True}, {"other": (4.0,)}, Outcome.FAILS),
-        ([1.0, 1.2], {"value": "0.25", "of": "o"}, {"other": (4.0,)}, Outcome.UNSURE),
-        (SPREAD, {"value": "1", "of": "o", "beside": ["o"]}, {"other": (2.5,)}, Outcome.LITTLE),
+        ([1.0, 1.1, 1.2], {"value": "0.25", "of": "d/o", "about": True}, {"other": (4.0,)}, Outcome.HOLDS),
+        ([1.0, 1.1, 1.2], {"value": "0.50", "of": "d/o", "about": True}, {"other": (4.0,)}, Outcome.FAILS),
+        ([1.0, 1.2], {"value": "0.25", "of": "d/o"}, {"other": (4.0,)}, Outcome.UNSURE),
+        (SPREAD, {"value": "1", "of": "d/o", "beside": ["d/o"]}, {"other": (2.5,)}, Outcome.LITTLE),
     ],
 )
 def test_a_figure_holds_if_it_could_be_one_more_run(values, fields, known, outcome):
@@ -102,14 +102,14 @@ def test_a_figure_holds_if_it_could_be_one_more_run(values, fields, known, outco
         ({"relation": "par", "within": 1.0}, 8.0, {"between": 0.1}, Outcome.FAILS),
         ({"relation": "below"}, 4.0, {}, Outcome.UNSURE),
         # Beside a baseline with the same error: whether that is below o, too, is known or not.
-        ({"relation": "below", "beside": ["b"]}, 4.0, {"between": 0.05, "beside": 0.05}, Outcome.LITTLE),
+        ({"relation": "below", "beside": ["d/b"]}, 4.0, {"between": 0.05, "beside": 0.05}, Outcome.LITTLE),
         # `best` is the final weights where no epoch was chosen.
         ({"relation": "below", "metric": "best.test.mse"}, 4.0, {"between": 0.05}, Outcome.HOLDS),
-        ({"relation": "below", "beside": ["b"]}, 4.0, {"between": 0.05, "beside": 0.3}, Outcome.HOLDS),
+        ({"relation": "below", "beside": ["d/b"]}, 4.0, {"between": 0.05, "beside": 0.3}, Outcome.HOLDS),
     ],
 )
 def test_a_comparison_with_another_experiment(relation, mean, known, outcome):
-    verdict = judge(claim(against="o", **relation), evaluation([mean] * 3, **known))
+    verdict = judge(claim(against="d/o", **relation), evaluation([mean] * 3, **known))
     assert (verdict.outcome, verdict.other.mean) == (outcome, 5.0)
     if outcome == Outcome.FAILS and "within" in relation:
         assert verdict.interval == pytest.approx((5 * (1.6 * 0.8483 - 1), 5 * (1.6 * 1.1788 - 1)), abs=0.01)
@@ -117,7 +117,7 @@ def test_a_comparison_with_another_experiment(relation, mean, known, outcome):
 
 def test_an_accuracy_above_is_an_error_below():
     known = evaluation([0.9] * 3, [0.8] * 3, between=0.1, metric="accuracy")
-    verdict = judge(claim(against="o", relation="above", metric="final.test.accuracy"), known)
+    verdict = judge(claim(against="d/o", relation="above", metric="final.test.accuracy"), known)
     assert verdict.outcome == Outcome.HOLDS
     low, high = verdict.interval
     assert 0 < low < 0.1 < high
@@ -133,19 +133,19 @@ def test_an_accuracy_above_is_an_error_below():
 )
 def test_parameters_are_compared_as_they_are_and_epochs_over_seeds(metric, seeds, below, above):
     """e has three parameters and is best at epochs 2 to 3, o has five and is best at epochs 8 to 10."""
-    whole, own = evaluation([1.0] * 3)["e"], {"e": (3, [2.0, 3.0, 3.0]), "o": (5, [8.0, 9.0, 10.0])}
+    whole, own = evaluation([1.0] * 3)["d"], {"e": (3, [2.0, 3.0, 3.0]), "o": (5, [8.0, 9.0, 10.0])}
     entries = {}
     for name, (parameters, epochs) in own.items():
         update = {"parameters": parameters, "best_epoch": statistics(epochs), "seeds": [*range(seeds)]}
         entries[name] = whole.experiments[name].model_copy(update=update)
-    known = dict.fromkeys("eo", whole.model_copy(update={"experiments": entries}))
+    known = {"d": whole.model_copy(update={"experiments": entries})}
     for relation, outcome in (("below", below), ("above", above)):
-        assert judge(claim(against="o", relation=relation, metric=metric), known).outcome == outcome
+        assert judge(claim(against="d/o", relation=relation, metric=metric), known).outcome == outcome
 
 
 def test_a_metric_that_is_not_there_or_of_another_kind_is_a_mistake():
     for metric, message in (
-        ("final.test.accuracy", "e has no metric final.test.accuracy: 'accuracy' is not one of mse"),
+        ("final.test.accuracy", "d/e has no metric final.test.accuracy: 'accuracy' is not one of mse"),
         ("parameters.test", "nothing"),
         ("layers.SimpleRNN.output", "another kind|is a shape"),
     ):
@@ -167,7 +167,7 @@ def test_a_count_or_shape_is_equal_or_not_unless_data_are_stand_ins_or_not_built
     count = claim(metric=metric, value=value)
     assert judge(count, evaluation([1.0])).outcome == outcome
     assert judge(count, evaluation([1.0], stand_in=True)).outcome == "stand-in"
-    for lacking in ({"experiment": "x"}, {"beside": ["x"]}):
+    for lacking in ({"experiment": "d/x"}, {"beside": ["d/x"]}, {"experiment": "x/e"}):
         assert judge(figure("1.0", **lacking), evaluation([1.0])).outcome == "not built"
 
 
@@ -175,22 +175,22 @@ def test_every_claim_of_the_repository_names_an_experiment_and_a_metric_that_it_
     workspace = Workspace(REPOSITORY)
     claims = load(workspace.claims)
     evaluations = [schema.load(folder) for folder in (REPOSITORY / "results" / "evaluations").iterdir()]
-    of_experiments = {name: evaluation for evaluation in evaluations for name in evaluation.experiments}
-    outcomes = {judge(each, of_experiments).outcome for each in claims}
+    by_dataset = {evaluation.dataset.name: evaluation for evaluation in evaluations}
+    outcomes = {judge(each, by_dataset).outcome for each in claims}
     assert outcomes <= {Outcome.HOLDS, Outcome.FAILS, Outcome.LITTLE, Outcome.UNSURE, Outcome.NOT_BUILT}
-    assert {name for each in claims for name in each.experiments} <= {*params.load(workspace.params).experiments}
+    assert {name for each in claims for name in each.experiments} <= {*params.load(workspace.params).runs}
 
 
-TEXT = '{document: "003", words: about 0.02, experiment: guess, metric: final.test.mse, value: "0.02", width: 2}'
+TEXT = '{document: "003", words: about 0.02, experiment: waves/guess, metric: final.test.mse, value: "0.02", width: 2}'
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("value:", "valeu:", "claim 2: valeu is not known here. Valid: about, against, beside, document"),
-        ("width: 2", "against: b", "must have either value, or against and relation"),
+        ("width: 2", "against: waves/b", "must have either value, or against and relation"),
         (", width: 2", "", "must say the `width` beyond which an interval tells nothing"),
-        ('value: "0.02", width: 2', "against: b, relation: par", "must have `within` where the relation is par"),
+        ('value: "0.02", width: 2', "against: waves/b, relation: par", "must have `within` where the relation is par"),
     ],
 )
 def test_a_mistake_in_a_claim_is_one_line_with_its_place(tmp_path, old, new, message):

@@ -30,19 +30,19 @@ def of_imdb(evaluated, tmp_path):
     data = datasets.load(evaluated.prepared("imdb"))
     data = dataclasses.replace(data, words=np.array(["", *map(str, range(1, 98)), networks.RARE]))
     every = params.load(evaluated.params)
-    (tmp_path / "imdb/rnn" / "weights").mkdir(parents=True)
+    (tmp_path / "imdb" / "rnn" / "weights").mkdir(parents=True)
     for seed in (0, 1):
-        with h5py.File(tmp_path / "imdb/rnn" / "weights" / f"seed_{seed}_best.weights.h5", "w") as file:
+        with h5py.File(tmp_path / "imdb" / "rnn" / "weights" / f"seed_{seed}_best.weights.h5", "w") as file:
             for name, array in WEIGHTS.items():
                 file[f"layers/{name}"] = np.float32(array + 1000 * seed)
 
     def build(**options):
         experiments = every.experiments_of("imdb")
         model = params.Model.model_validate(OPTIONS | options)
-        experiments["imdb/rnn"] = experiments["imdb/rnn"].model_copy(update={"model": model})
+        experiments["rnn"] = experiments["rnn"].model_copy(update={"model": model})
         runs = {key: run_folder.load(evaluated.run("imdb", key)) for key in experiments}
         evaluation = schema.load(evaluated.evaluation("imdb"))
-        return networks.network(data, "imdb", runs, experiments, evaluation, tmp_path), data, runs
+        return networks.network(data, "imdb", runs, experiments, evaluation, tmp_path / "imdb"), data, runs
 
     return build
 
@@ -61,7 +61,7 @@ def test_it_holds_the_weights_by_layer_the_vectors_of_its_words_and_what_keras_s
         np.testing.assert_array_equal(numbers(text), expected)
     for k, index in enumerate((25, 50, 74)):
         assert [rows[int(row)] for row in numbers(network.inputs[k])] == data.splits["test"].inputs[index].tolist()
-        predicted = runs["imdb/rnn"].predictions["best_test"][:, index]
+        predicted = runs["rnn"].predictions["best_test"][:, index]
         assert np.ravel(network.predicted[k]) == pytest.approx(predicted, rel=1e-8)
         assert network.truth[k] == [data.splits["test"].targets[index]]
 
@@ -72,7 +72,7 @@ def test_one_that_the_script_does_not_know_is_not_played(of_imdb):
 
 
 def test_damaged_weights_are_one_line(of_imdb, tmp_path):
-    (tmp_path / "imdb/rnn" / "weights" / "seed_1_best.weights.h5").write_bytes(b"no")
+    (tmp_path / "imdb" / "rnn" / "weights" / "seed_1_best.weights.h5").write_bytes(b"no")
     with pytest.raises(UnrollError, match=r"seed_1_best.weights.h5 is damaged .*; run `unroll train imdb rnn`"):
         of_imdb()
 

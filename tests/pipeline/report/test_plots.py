@@ -26,11 +26,11 @@ def test_a_plot_is_drawn_in_a_square_of_a_hundred_whatever_its_axes_are():
 def test_what_is_compared_is_drawn_and_each_curve_of_one_plot_can_be_chosen(evaluated):
     results = load(evaluated, params.load(evaluated.params))
     waves = next(dataset for dataset in results.built if dataset.name == "waves")
-    groups = plots.plots(waves, ["waves/perceptron", "waves/last_value", "waves/node"])
+    groups = plots.plots(waves, ["perceptron", "last_value", "node"])
     drawn = {group.title: group for group in groups}
     forecasts, curves = drawn["Forecasts beside the truth"], drawn["Loss by epoch"]
     assert [plot.title for plot in forecasts.plots] == ["Best example", "Median example", "Worst example"]
-    titles = [waves.titles[name] for name in ("waves/node", "waves/perceptron")]
+    titles = [waves.titles[name] for name in ("node", "perceptron")]
     assert [line.words for line in forecasts.key] == ["the truth", *titles]
     assert forecasts.plots[0].y.label == "wave, without a unit"
     assert [(line.words, line.colour) for line in curves.key] == [(titles[1], "dense"), (titles[0], "rnn")]
@@ -81,7 +81,7 @@ def built(name, **models):
     experiments = {model: entry(*options) for model, options in models.items()}
     return SimpleNamespace(
         name=name,
-        titles={model: model.removeprefix(f"{name}_").replace("gru", "GRU") for model in models},
+        titles={model: model.replace("gru", "GRU") for model in models},
         families=dict.fromkeys(models, "simple"),
         experiments=experiments,
         about=about,
@@ -103,11 +103,11 @@ def test_a_network_and_its_opponent_are_compared_by_the_fraction_of_rows_that_th
 
 def test_a_published_epoch_lies_inside_where_one_more_run_would():
     values = np.random.default_rng(0).uniform(0.7, 0.9, (5, 10))
-    rows = [("imdb/rnn", seed, epoch, values[seed, epoch - 1]) for seed in range(5) for epoch in range(1, 11)]
-    imdb = built("imdb", imdb/rnn=(0.8, 1, "SimpleRNN"))
+    rows = [("rnn", seed, epoch, values[seed, epoch - 1]) for seed in range(5) for epoch in range(1, 11)]
+    imdb = built("imdb", rnn=(0.8, 1, "SimpleRNN"))
     imdb.about.kind = "classify"
     imdb.history = pd.DataFrame(rows, columns=["experiment", "seed", "epoch", "validation_accuracy"])
-    band = plots.bands(imdb)["imdb/rnn"]
+    band = plots.bands(imdb)["rnn"]
     assert ([*band.index], [*band["Chollet"]][:2]) == ([*range(1, 11)], [0.7758, 0.7742])
     logits = np.log(values / (1 - values))
     reach = stats.t.ppf(0.975, 4) * logits.std(axis=0, ddof=1) * np.sqrt(1 + 1 / 5)

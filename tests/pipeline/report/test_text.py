@@ -67,7 +67,7 @@ def test_values_are_in_the_form_of_their_metric():
     ],
 )
 def test_an_experiment_in_words(name, words):
-    experiment = EVERY.experiments[name]
+    experiment = EVERY.experiment(name)
     assert titles.experiment(experiment, EVERY.datasets[experiment.dataset]) == words
 
 

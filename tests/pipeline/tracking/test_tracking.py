@@ -14,10 +14,9 @@ import pytest
 from pipeline.config import params
 from pipeline.data import dataset as datasets
 from pipeline.errors import DivergedError, UnrollError
-from pipeline.evaluation import answers
+from pipeline.evaluation import answers_file
 from pipeline.files import read_json, write_json, write_text
 from pipeline.provenance import fingerprint, record
-from pipeline.report import results
 from pipeline.tracking import live, payload, runs, store
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
@@ -28,12 +27,12 @@ PARAMS = """
 sources: {{air: {{kind: jena}}}}
 datasets: {{{0}: {{source: air, preparation: {{name: series, protocol: as_published}}}}}}
 experiments:
-  gru:
-    dataset: {0}
-    seeds: [0, 3]
-    model: {{family: recurrent, name: gru, units: 4}}
-    training: {{method: gradient_descent, optimizer: adam, loss: mae, epochs: 20, batch_size: 8}}
-  last: {{dataset: {0}, model: {{family: baselines, name: last_value}}, training: {{method: none}}}}
+  {0}:
+    gru:
+      seeds: [0, 3]
+      model: {{family: recurrent, name: gru, units: 4}}
+      training: {{method: gradient_descent, optimizer: adam, loss: mae, epochs: 20, batch_size: 8}}
+    last: {{model: {{family: baselines, name: last_value}}, training: {{method: none}}}}
 """
 PARENTS = "tags.`level` = 'experiment'"
 numbers = itertools.count()
@@ -50,12 +49,15 @@ class Tracked:
     def params(self):
         return params.load(self.workspace.params)
 
+    def experiment(self, name):
+        return self.params.experiments_of(self.data)[name]
+
     def folder(self, name):
         return self.workspace.run(self.data, name)
 
     def leave(self, name, weights="w"):
         """What a training leaves on disk, and what it was made of."""
-        experiment, folder = self.params.experiment(name), self.folder(name)
+        experiment, folder = self.experiment(name), self.folder(name)
         shutil.rmtree(folder, ignore_errors=True)
         fake_runs.run(self.workspace, datasets.load(self.workspace.prepared(self.data)), name, experiment)
         write_text(folder / "weights" / "seed_0_final.weights.h5", weights)
@@ -65,7 +67,7 @@ class Tracked:
         return made_of
 
     def recording(self, name):
-        return live.Recording(self.workspace, name, self.params.experiment(name))
+        return live.Recording(self.workspace, name, self.experiment(name))
 
     def train(self, name, weights="w"):
         with self.recording(name) as recorded:
@@ -76,10 +78,12 @@ class Tracked:
             recorded.finish()
 
     def track(self):
-        return dict(runs.replay(self.workspace, self.params.experiments))
+        """Experiment, within its data set -> what was done."""
+        actions = dict(runs.replay(self.workspace, self.params.runs))
+        return {params.own_name(name): action for name, action in actions.items()}
 
     def start(self, opened):
-        return runs.Writer(opened, self.workspace, "gru", self.params.experiment("gru"), live=True).run()
+        return runs.Writer(opened, self.workspace, "gru", self.experiment("gru"), live=True).run()
 
     def search(self, query="", mark=""):
         """Runs that there are, newest first."""
@@ -94,7 +98,7 @@ class Tracked:
             tags, files = dict(run.data.tags), Path(unquote(urlparse(run.info.artifact_uri).path))
             parent = tags.pop("mlflow.parentRunId", None)
             tags.pop("recorded")
-            metrics = {name: value for name, value in run.data.metrics.items() if not name.startswith("system/")}
+            metrics = run.data.metrics
             records[tags["experiment"], tags.get("seed")] = SimpleNamespace(
                 name=run.info.run_name,
                 status=run.info.status,
@@ -156,35 +160,38 @@ def whole(workspace):
     return lab, evaluate(lab.workspace, lab.data), lab.read()
 
 
-def test_a_child_has_every_epoch_and_its_score(whole):
+def test_a_child_has_every_epoch_and_its_scores(whole):
     lab, evaluated, records = whole
     child, run = records["gru", "3"], run_folder.load(lab.folder("gru"))
     for name, values in run.history.query("seed == 3").set_index("epoch").drop(columns="seed").items():
-        assert child.curves[name] == [*values.items()]
-    score = evaluated.experiments["gru"].best["test"]["mae"].model_dump()["values"][1]
-    assert child.metrics.items() >= {"best_epoch": run.summary.best_epochs[1], "epochs": 20}.items()
-    assert child.metrics["score"] == float(f"{score:.4g}")
+        assert child.curves[f"epoch/{name}"] == [*values.items()]
+    metrics = {"best_epoch": run.summary.best_epochs[1], "epochs": 20}
+    for split, prefix in (("test", ""), ("validation", "validation_")):
+        for measure in ("mae", "mse"):
+            metrics[f"{prefix}{measure}"] = evaluated.experiments["gru"].best[split][measure].values[1]
+    assert child.metrics.items() >= metrics.items()
     assert (child.parent, child.status, child.files) == ("gru", "FINISHED", {})
 
 
-def test_the_parent_has_means_options_with_defaults_tags_and_files(whole):
+def test_the_parent_has_the_metrics_of_dvc_options_with_defaults_tags_and_files(whole):
     lab, evaluated, records = whole
     parent, entry, run = records["gru", None], evaluated.experiments["gru"], run_folder.load(lab.folder("gru"))
     options = {"seeds": "[0, 3]", "model.units": "4", "training.learning_rate": "0.001", "training.patience": "null"}
     assert parent.params.items() >= options.items()
-    assert parent.curves["train_loss"] == [*run.history.groupby("epoch")["train_loss"].mean().items()]
+    assert parent.curves["epoch/train_loss"] == [*run.history.groupby("epoch")["train_loss"].mean().items()]
     assert parent.metrics["best_epoch"] == sum(run.summary.best_epochs) / 2
     assert parent.metrics["parameters"] == run.summary.parameters
-    best = entry.best["test"]
-    measured = {"score": best["mae"].mean, "score_in_unit": best["mae_unit"].mean}
-    measured |= zip(("score_low", "score_high"), best["mae"].mean_ci, strict=True)
-    measured["change_pct"] = 100 * answers.change(evaluated, "gru", "last")[0]
-    for name, value in measured.items():
-        assert parent.metrics[name] == pytest.approx(value, rel=1e-3)
-        assert len(f"{abs(parent.metrics[name]):.9g}".replace(".", "").lstrip("0")) <= 4
+    of_dvc = read_json(lab.workspace.metrics(lab.data))
+    assert parent.metrics.items() >= of_dvc["gru"].items(), "to the last digit"
+    assert of_dvc["gru"].keys() == {
+        f"{split}{measure}{std}" for split in ("", "validation_") for measure in ("mae", "mse") for std in ("", "_std")
+    }
+    compared_by_default = ["mae", "mae_std", "validation_mae", "validation_mae_std"]
+    assert [*parent.metrics][:4] == [*of_dvc["gru"]][:4] == compared_by_default
+    assert [*records["last", None].metrics][:2] == ["mae", "validation_mae"]
+    assert records["last", "0"].metrics.items() >= of_dvc["last"].items()
     tags = {"fingerprint": fingerprint.folder(lab.folder("gru")), "brief": entry.fingerprint, "current": "true"}
     assert parent.tags.items() >= (tags | {"python": platform.python_version()}).items()
-    assert "MAE on test" in parent.tags["mlflow.note.content"]
     assert sorted(parent.files) == ["history.csv", "run.json", "weights/seed_0_final.weights.h5"]
 
 
@@ -209,7 +216,7 @@ def test_a_replay_leaves_out_what_is_unknown_damaged_or_otherwise_in_params_yaml
     write_text(lab.folder("gru") / "history.csv", "seed,epoch,train_loss\n0,1,much\n")
     lab.leave("last")
     actions = lab.track()
-    assert actions["gru"].startswith("skipped: the run of gru is damaged")
+    assert actions["gru"].startswith(f"skipped: the run of {lab.data}/gru is damaged")
     assert actions["last"] == "recorded"
     (run,) = lab.search(payload.CURRENT)
     assert run.data.tags["fingerprint"] == fingerprint.folder(lab.folder("last"))
@@ -250,7 +257,7 @@ def test_epochs_are_there_while_it_trains_and_what_a_killed_one_left_is_ended(la
         assert status(opened.client.get_run(abandoned)) == ["KILLED"]
         recorded.epoch(0, 1, {"train_loss": 0.5})
         (run,) = lab.search("tags.`seed` = '0'")
-        assert (run.info.status, run.data.metrics) == ("RUNNING", {"train_loss": 0.5})
+        assert (run.info.status, run.data.metrics) == ("RUNNING", {"epoch/train_loss": 0.5})
         lab.leave("gru")
         assert lab.track()["gru"].startswith("skipped: another process"), "it is at work"
         recorded.finish()
@@ -269,7 +276,7 @@ def test_a_training_that_stops_leaves_runs_that_say_so(lab, error, ended):
         stop(recorded)
     child, parent = lab.search()
     assert status(child, parent) == [ended]
-    assert child.data.metrics == {"train_loss": 0.5}
+    assert child.data.metrics == {"epoch/train_loss": 0.5}
     assert "fingerprint" not in parent.data.tags
 
 
@@ -341,22 +348,26 @@ def test_a_store_that_breaks_and_is_back_at_the_end_of_a_training(lab, monkeypat
     lab.train("gru")
     assert capsys.readouterr().err == ""
     assert status(*lab.search(PARENTS)) == ["FINISHED"]
-    assert [epoch for epoch, _ in lab.read()["gru", "3"].curves["train_loss"]] == [*range(1, 21)]
+    assert [epoch for epoch, _ in lab.read()["gru", "3"].curves["epoch/train_loss"]] == [*range(1, 21)]
     assert lab.track()["gru"] == "present"
 
 
-def test_the_address_of_a_data_set_shows_its_experiments_by_score(whole):
-    opened = store.connect(whole[0].workspace)
-    address, group = runs.addresses(opened, whole[0].workspace)["whole"], opened.client.get_experiment_by_name("whole")
-    assert address in group.tags["mlflow.note.content"]
-    write_text(whole[0].workspace.claims, "[]")
-    write_text(whole[0].workspace.params, PARAMS.format("whole"))  # which all share
-    runs.describe(whole[0].workspace, results.load(whole[0].workspace, whole[0].params).built)
+def test_the_address_of_a_data_set_shows_its_answers_and_its_experiments_by_score(whole):
+    lab = whole[0]
+    opened = store.connect(lab.workspace)
+    group = opened.client.get_experiment_by_name("whole")
+    before = group.tags["mlflow.note.content"]
+    write_text(lab.workspace.claims, "[]")
+    write_text(lab.workspace.params, PARAMS.format("whole"))  # which all share
+    answers_file.write(lab.workspace, lab.params)
+    ((answer,),) = answers_file.every(lab.workspace).values()
+    address = runs.describe(opened, lab.workspace, {"whole": [answer.line]})["whole"]
     described = opened.client.get_experiment(group.experiment_id).tags["mlflow.note.content"]
-    assert described.endswith(group.tags["mlflow.note.content"])
-    assert " against " in described
+    assert described == f"untuned networks: {answer.outcome}, gru against last: {answer.reason}. {before}"
+    assert address in described
     (key,) = parse_qs(urlparse(address[1:]).query)["viewStateShareKey"]
     view = json.loads(group.tags[f"mlflow.sharedViewState.{key}"])
     order = f"{view['orderByKey']} {'ASC' if view['orderByAsc'] else 'DESC'}"
     shown = opened.client.search_runs([group.experiment_id], view["searchFilter"], order_by=[order])
     assert [run.info.run_name for run in shown] == ["gru", "last"]
+    assert {column.partition(".")[2].strip("`") for column in view["selectedColumns"]} <= {*shown[0].data.metrics}

@@ -35,7 +35,7 @@ def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_b
     names = ["sine_extrapolation"] * 2 + ["sine_windows"] * 2 + ["waves", "imdb", "jena_hourly", "claims"]
     assert [table["name"] for table in every] == names
     assert [table["name"] for table in few] == ["waves", "imdb"]
-    assert experiments(few[1]) == ["imdb/rnn"]
+    assert experiments(few[1]) == ["rnn"]
     assert json.dumps(every, allow_nan=False)
     of_document = claims(evaluated, ["002"])
     assert of_document["title"].startswith("002 ")
@@ -48,7 +48,7 @@ def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(ev
     (table,) = compare(evaluated, ["waves"])
     assert experiments(table)[0] == "noise"
     assert re.fullmatch(r"cannot tell: SimpleRNN.* against perceptron.*: too few seeds", *table["answers"])
-    cell = next(row["test"] for row in table["rows"] if row["experiment"]["value"] == "waves/perceptron")
+    cell = next(row["test"] for row in table["rows"] if row["experiment"]["value"] == "perceptron")
     assert len(cell["value"]["values"]) == 3
     assert cell["text"].count("±") == 1
 

@@ -20,7 +20,7 @@ RNN = {"model": RNN_MODEL, "training": {"method": "gradient_descent", "epochs": 
 PARAMS = {
     "sources": {"waves": {"kind": "waves", "train": 20, "test": 10}},
     "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
-    "experiments": {"rnn": {"dataset": "waves", **RNN}, "linear": {"dataset": "waves", "seeds": [3, 1], **LINEAR}},
+    "experiments": {"waves": {"rnn": RNN, "linear": {"seeds": [3, 1], **LINEAR}}},
 }
 
 
@@ -33,12 +33,12 @@ def workspace(tmp_path):
 def test_every_experiment_in_the_order_of_params_and_no_other(workspace, capsys):
     for name in ("linear", "removed"):
         write_json(workspace.run("waves", name) / "run.json", {})
-    write_json(workspace.headline("waves", "linear"), {"score": 0.25, "low": 0.2, "high": 0.3})
+    write_json(workspace.metrics("waves"), {"linear": {"mse": 0.25, "mse_std": 0.1, "mae": 0.4}})
     rows = listing(workspace)
     keys = ("experiment", "dataset", "model", "method", "epochs", "seeds", "score", "built")
     assert [tuple(row[key] for key in keys) for row in rows] == [
-        ("rnn", "waves", "recurrent.simple_rnn", "gradient_descent", 30, [0], None, False),
-        ("linear", "waves", "baselines.linear", "least_squares", None, [3, 1], 0.25, True),
+        ("waves/rnn", "waves", "recurrent.simple_rnn", "gradient_descent", 30, [0], None, False),
+        ("waves/linear", "waves", "baselines.linear", "least_squares", None, [3, 1], 0.25, True),
     ]
     assert json.loads(json.dumps(rows)) == rows == listing(workspace, ["waves"])
     with pytest.raises(UsageError, match="must be one of: waves"):
@@ -50,7 +50,7 @@ def test_every_experiment_in_the_order_of_params_and_no_other(workspace, capsys)
 
 
 def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
-    both, experiment = show(workspace, "waves"), show(workspace, "linear")["experiment"]
+    both, experiment = show(workspace, "waves"), show(workspace, "waves/linear")["experiment"]
     assert both["source"]["options"] == {"seed": 0, "train": 20, "validation": 2000, "test": 10}
     dataset = {"name": "waves", "source": "waves", "preparation": {"name": "waves"}}
     assert both["dataset"] == dataset | {"experiments": ["rnn", "linear"], "built": None}
@@ -67,40 +67,41 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     run = {"experiment": "linear", "dataset": "waves", "parameters": 51, "layers": [], "seeds": [3, 1], "epochs": 0}
     run |= {"best_epochs": None, "loss": None, "fingerprint": ingredients}
     write_json(folder / "run.json", run)
-    write_json(workspace.headline("waves", "linear"), {"test": 0.003})
+    write_json(workspace.metrics("waves"), {"linear": {"mse": 0.003}})
     facts = show(workspace, "waves")
     assert list(facts["source"]["built"]["files"]) == ["waves.npz"]
     assert facts["dataset"]["built"]["examples"] == {"train": 20, "validation": 2000, "test": 10}
-    facts = show(workspace, "linear")
+    facts = show(workspace, "waves/linear")
     assert facts["experiment"]["built"] == run
-    assert facts["experiment"]["metrics"] == {"test": 0.003}
+    assert facts["experiment"]["metrics"] == {"mse": 0.003}
     assert f"  fingerprint: {fingerprint.brief(ingredients)}" in list(lines(facts))
     assert "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere" in list(lines(facts))
     every = params.load(workspace.params)
-    section, preparation = every.experiment("linear"), every.dataset("waves").preparation
+    section, preparation = every.experiment("waves/linear"), every.dataset("waves").preparation
     record.write(workspace, folder, fingerprint.ingredients(workspace.prepared("waves"), section, preparation))
-    facts = show(workspace, "linear")
+    facts = show(workspace, "waves/linear")
     assert "no_record" not in facts["experiment"]
     assert f"    run: {fingerprint.folder(folder)[:12]}..." in list(lines(facts))
 
 
 def test_what_only_shows_imports_no_module_of_the_repository(workspace, evaluated):
     """Whether it is a file or a package; `doctor`, which checks options by it, does."""
-    linear = {"dataset": "waves", "model": {"family": "one", "name": "linear", "times": 3}}
-    experiments = {"one": linear | {"training": {"method": "two", "epochs": 4}}}
-    plain_yaml.write(PARAMS | {"experiments": PARAMS["experiments"] | experiments}, workspace.params)
+    linear = {"model": {"family": "one", "name": "linear", "times": 3}}
+    one = linear | {"training": {"method": "two", "epochs": 4}}
+    experiments = {"waves": PARAMS["experiments"]["waves"] | {"one": one}}
+    plain_yaml.write(PARAMS | {"experiments": experiments}, workspace.params)
     write_text(workspace.claims, "[]\n")
     for file in ("models/one.py", "methods/two/__init__.py"):
         write_text(workspace.root / "unroll_extensions" / file, "raise SystemExit('code of the repository')\n")
-    shown = show(workspace, "one")["experiment"]
+    shown = show(workspace, "waves/one")["experiment"]
     assert shown["model"] == {"family": "one", "name": "linear", "times": 3}
     assert shown["training"] == {"method": "two", "epochs": 4}
-    assert [row["experiment"] for row in listing(workspace)] == ["rnn", "linear", "one"]
+    assert [row["experiment"] for row in listing(workspace)] == ["waves/rnn", "waves/linear", "waves/one"]
     assert compare.claims(workspace)["rows"] == []
     shutil.copytree(evaluated.evaluation("waves"), workspace.evaluation("waves"))
     compare.compare(workspace, ["waves"])
     with pytest.raises(SystemExit, match="code of the repository"):
-        sections(params.load(workspace.params), "one", theirs=True)
+        sections(params.load(workspace.params), "waves/one", theirs=True)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,6 @@ def test_a_file_with_another_type_in_some_place_is_one_line(workspace, evaluated
     if place:
         within[place[-1]] = "text"
     write_json(file, whole if place else "text")
-    for command in (lambda: show(workspace, "linear"), lambda: compare.compare(workspace, ["waves"])):
+    for command in (lambda: show(workspace, "waves/linear"), lambda: compare.compare(workspace, ["waves"])):
         with pytest.raises(UnrollError, match=r"evaluation\.json is damaged .*; delete it and run `unroll repro`"):
             command()
