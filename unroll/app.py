@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -12,6 +12,9 @@ from typer.core import TyperGroup
 from pipeline.errors import UnrollError
 from pipeline.provenance.machine import documents
 from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipeline.config.params import Params
 
 HEADINGS = ("Start here", "Your own series", "Results", "Search and check", "Learning", "Stages", "Many machines")
 """What `--help` lists commands under: their `rich_help_panel`."""
@@ -57,18 +60,29 @@ def complete(*sections: str) -> Callable[[typer.Context, str], list[str]]:
     """What a shell proposes for an argument: the names in sections of params.yaml that begin as it does."""
 
     def names(context: typer.Context, incomplete: str) -> list[str]:
-        from pipeline.config import params
-
-        # While a shell completes, the app's own callback has not run.
-        root = (context.parent.params.get("root") if context.parent else None) or Path()
-        try:
-            config = params.load(Workspace(root).params)
-        except UnrollError:
-            return []
+        config = _config(context)
         known = dict.fromkeys(name for section in sections for name in getattr(config, section))
         return [name for name in known if name.startswith(incomplete)]
 
     return names
+
+
+def experiments(context: typer.Context, incomplete: str) -> list[str]:
+    """What a shell proposes for an experiment behind its data set."""
+    known = _config(context).experiments_of(context.params.get("name") or "")
+    return [name for name in known if name.startswith(incomplete)]
+
+
+def _config(context: typer.Context) -> "Params":
+    """The params.yaml of a command line that is not complete yet; without entries where it cannot be read."""
+    from pipeline.config import params
+
+    # While a shell completes, the app's own callback has not run.
+    root = (context.parent.params.get("root") if context.parent else None) or Path()
+    try:
+        return params.load(Workspace(root).params)
+    except UnrollError:
+        return params.Params()
 
 
 def named(about: str, *sections: str) -> Any:

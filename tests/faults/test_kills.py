@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 import pytest
+from unroll.runner import processes
+from unroll.runner.build import environment
 
 from tests.faults.conftest import FaultyWorkspace, prepare
 from tests.support import REPOSITORY
-from unroll.runner import processes
-from unroll.runner.build import environment
 
 DROPOUT = {"units": 4, "dropout": 0.2, "recurrent_dropout": 0.2}
 

@@ -12,7 +12,7 @@ import typer
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from stages import pool, progress
-from unroll.app import DataSet, app, complete, named
+from unroll.app import DataSet, app, experiments, named
 
 if TYPE_CHECKING:
     from stages.train import RunTasks
@@ -64,7 +64,7 @@ def train(
     context: typer.Context,
     name: DataSet,
     experiment: Annotated[
-        str, typer.Argument(help="One of its experiments; none: all.", autocompletion=complete("experiments"))
+        str, typer.Argument(help="One of its experiments; none: all.", autocompletion=experiments)
     ] = "",
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, envvar="UNROLL_JOBS", help="Trainings side by side.")

@@ -106,12 +106,28 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
     ("old", "new", "line"),
     [
         ("source: waves", "source: wavs", "datasets.waves.source must be one of: waves. Received: 'wavs'. Did you"),
-        ("seeds:", "sedes:", "waves.guess.sedes is not known here. Valid: calendar, converged, dataset, features, in_unit,"),
+        (
+            "seeds:",
+            "sedes:",
+            "waves.guess.sedes is not known here. Valid: calendar, converged, dataset, features, in_unit,",
+        ),
         ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, forecasts, sources"),
         ("method: none", "", "experiments.waves.guess.training.method is missing"),
-        ("seeds: [0]", "seeds: [0, -1]", "experiments.waves.guess.seeds.1 must be greater than or equal to 0. Received: -1"),
-        ("seeds: [0]", "seeds: [1, 2, 1]", "experiments.waves.guess.seeds must hold every seed once. Received: [1, 2, 1]"),
-        ("guess: {", "guess: {like: tall, ", "experiments.waves.guess.like must be one of: waves/guess. Received: 'tall'."),
+        (
+            "seeds: [0]",
+            "seeds: [0, -1]",
+            "experiments.waves.guess.seeds.1 must be greater than or equal to 0. Received: -1",
+        ),
+        (
+            "seeds: [0]",
+            "seeds: [1, 2, 1]",
+            "experiments.waves.guess.seeds must hold every seed once. Received: [1, 2, 1]",
+        ),
+        (
+            "guess: {",
+            "guess: {like: tall, ",
+            "experiments.waves.guess.like must be one of: waves/guess. Received: 'tall'.",
+        ),
         ("guess:", "Guess-1:", f"experiments.waves.Guess-1 {NAME}"),
         ("kind: waves", 'kind: "wa\\n\\nves"', "sources.waves.kind must be small letters"),
         ("kind: waves", "kind: local, path: a.csv", "sources.waves: a file of your own belongs to `files`"),

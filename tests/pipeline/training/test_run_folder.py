@@ -75,12 +75,14 @@ def edited(**values):
 )
 def test_damage_is_one_line_with_the_command_that_helps(folder, damage, why):
     damage(folder)
-    with pytest.raises(UnrollError, match=rf"^the run of \S+/gru is damaged: [^\n]*{why}[^\n]*; run `unroll train \S+ gru`$"):
+    line = rf"^the run of \S+/gru is damaged: [^\n]*{why}[^\n]*; run `unroll train \S+ gru`$"
+    with pytest.raises(UnrollError, match=line):
         run_folder.load(folder)
 
 
 def test_what_is_not_trained_or_of_another_section_says_so(folder, tmp_path):
-    with pytest.raises(UnrollError, match=r"lstm is not trained \(there is no .*run\.json\); run `unroll train \S+ lstm`"):
+    line = r"lstm is not trained \(there is no .*run\.json\); run `unroll train \S+ lstm`"
+    with pytest.raises(UnrollError, match=line):
         run_folder.load(tmp_path / "lstm")
     for dataset, seeds in (("waves", [3, 5]), ("sine_windows", [3])):
         message = rf"the run of {dataset}/gru is of sine_windows/gru with seeds \[3, 5\], but params\.yaml says seeds"

@@ -101,7 +101,8 @@ def test_a_network_may_answer_in_the_unit_of_the_data(model, station):
     assert bool(LoopedModel(ours).loop) == (model is not TCN)
     with pytest.raises(UsageError, match=r"experiments.\w+.x.in_unit: the data have no unit; leave it out$"):
         in_unit.job(replace(celsius, scale=Scale()))
-    with pytest.raises(UsageError, match=r"experiments.\w+.x: standardise and in_unit exclude each other; leave one out$"):
+    line = r"experiments.\w+.x: standardise and in_unit exclude each other; leave one out$"
+    with pytest.raises(UsageError, match=line):
         chosen(model, in_unit=True)
 
 
@@ -126,7 +127,9 @@ def test_a_probability_is_not_turned_back(random):
 
 
 def test_words_and_models_without_layers_are_refused(reviews):
-    with pytest.raises(UsageError, match=r"^params.yaml: experiments.\w+.x.standardise: words have no mean; leave it out$"):
+    line = r"^params.yaml: experiments.\w+.x.standardise: words have no mean; leave it out$"
+    with pytest.raises(UsageError, match=line):
         chosen(GRU | {"embedding": 3}).job(reviews)
-    with pytest.raises(UsageError, match=r"experiments.\w+.x.standardise is for networks. Received: linear; leave it out"):
+    line = r"experiments.\w+.x.standardise is for networks. Received: linear; leave it out"
+    with pytest.raises(UsageError, match=line):
         chosen({"family": "baselines", "name": "linear"}, training={"method": "least_squares"})

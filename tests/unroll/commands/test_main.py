@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from unroll.runner import dvc_graph
 
 from pipeline import failures, numerics
 from pipeline.config import params
@@ -24,7 +25,6 @@ from unroll.app import HEADINGS, app
 from unroll.commands.main import invoke
 from unroll.exits import run
 from unroll.results import show
-from unroll.runner import dvc_graph
 
 COMMANDS = typer.main.get_command(app).commands
 HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "pandas", "matplotlib", "sklearn", "scipy", "dvc"}
