@@ -145,10 +145,10 @@ def compare(committed: Path, rebuilt: Path, stages: Sequence[str] = (), changed:
     reasons = failures.read(Workspace(rebuilt))
     findings = {}
     for stage in dict.fromkeys([*new, *stages]):
-        if stage not in old:
-            findings[stage] = NOT_COMMITTED
-        elif stage not in new:
+        if stage not in new:
             findings[stage] = f"not built: {reasons.get(stage, 'what it needs is not built, or DVC says above why')}"
+        elif stage not in old:
+            findings[stage] = NOT_COMMITTED
         else:
             findings[stage] = _finding(old[stage], new[stage], changed)
     return findings

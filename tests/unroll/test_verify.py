@@ -108,6 +108,10 @@ def test_a_figure_edited_by_hand_is_found(root):
     assert edited["evaluate@waves"].endswith("was committed with other bytes than dvc.lock names")
 
 
+def test_a_stage_that_fails_does_not_hold_though_it_is_not_committed(root):
+    assert verify.compare(root / "dvc.lock", root, ["train@new"])["train@new"].startswith("not built: ")
+
+
 def test_what_cannot_be_verified_is_one_line(root, tmp_path, capfd):
     code, _, err = unroll(root, capfd, "verify", "wave")
     assert (code, err.count("\n")) == (1, 1)
