@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import importlib
+import os
 import signal
 import sys
 import warnings
@@ -26,6 +27,9 @@ def end_with_parent() -> None:
 
 
 end_with_parent()
+parent = os.environ.pop("UNROLL_PARENT", "")  # which `pool` sets
+if parent and parent != str(os.getppid()):  # it died before the system was told
+    os._exit(1)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     for name in MODULES:
