@@ -181,6 +181,7 @@ def _environment() -> Iterator[None]:
     variables = dict(os.environ)
     main = sys.modules["__main__"]
     os.environ.update({**ONE_THREAD, **numerics.from_start(), **numerics.python_path(), "PYTHONSAFEPATH": "1"})
+    os.environ["UNROLL_PARENT"] = str(os.getpid())
     sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import sys
 import warnings
 
@@ -19,6 +20,9 @@ MODULES = (
 
 
 end_with_parent()
+parent = os.environ.pop("UNROLL_PARENT", "")  # which `pool` sets
+if parent and parent != str(os.getppid()):  # it died before the system was told
+    os._exit(1)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     for name in MODULES:
