@@ -21,9 +21,9 @@ CONFIG = params.load(REPOSITORY / "params.yaml")
 
 
 def due(miniature):
-    """The stages that DVC calls out of date."""
+    """The stages that DVC calls out of date, but for the page, which depends on the whole of params.yaml."""
     with Repo(str(miniature.root)) as repo:
-        return {stage.rpartition(":")[2] for stage in repo.status()}
+        return {stage.rpartition(":")[2] for stage in repo.status()} - {"report"}
 
 
 def test_every_run_has_a_record_of_all_that_it_was_made_of(built):
@@ -125,23 +125,22 @@ def test_an_edit_is_named_by_its_section_and_reruns_what_can_change(miniature):
     before = miniature.workspace.params.read_bytes()
     miniature.change(lambda data: data["experiments"]["waves"]["node"].update(seeds=2))
     with Repo(str(miniature.root)) as repo:
-        (changed,) = repo.status()["train@waves"][0].values()
+        status = {stage.rpartition(":")[2]: changes for stage, changes in repo.status().items()}
+    (changed,) = status["train@waves"][0].values()
     assert changed == {"params.yaml": {"experiments.waves": "modified"}}
     miniature.workspace.params.write_bytes(before + b"# a comment\n")
     assert due(miniature) == set()
     edits = {
         "templates.yaml": {"prepare@waves", "prepare@jena", "train@waves", "train@jena"},
-        "pipeline/models/recurrent.py": {"train@waves", "train@jena", "report"},
-        "pipeline/evaluation/scores.py": {"evaluate@waves", "evaluate@jena", "report"},
-        "pipeline/report/page.css": {"report"},
-        "claims.yaml": {"report"},
-        "unroll/app.py": set(),
+        "pipeline/models/recurrent.py": {"train@waves", "train@jena"},
+        "pipeline/evaluation/scores.py": {"evaluate@waves", "evaluate@jena"},
+        "pipeline/report/page.css": set(),
     }
     for path, rerun in edits.items():
         file = miniature.root / path
         text = file.read_bytes()
         file.write_bytes(text + b"\n")
-        assert due(miniature) - {"report"} == rerun - {"report"}, path
+        assert due(miniature) == rerun, path
         file.write_bytes(text)
     made = ("data/prepared/waves", "runs/waves", "runs/waves/linear")
     for folder in (*made, "results/evaluations/waves", "results/metrics"):
@@ -149,9 +148,10 @@ def test_an_edit_is_named_by_its_section_and_reruns_what_can_change(miniature):
     assert due(miniature) == set()
 
 
-def test_a_file_of_ones_own_is_what_its_source_depends_on(miniature):
+def test_a_file_of_ones_own_is_what_its_source_depends_on(miniature, monkeypatch):
     (miniature.root / "meter.csv").touch()
     miniature.change(lambda data: data.update(files={"meter": {"path": "meter.csv"}}))
-    with Repo(str(miniature.root)) as repo:
+    monkeypatch.chdir(miniature.root)
+    with Repo() as repo:
         (stage,) = repo.stage.collect("file@meter")
     assert "meter.csv" in [dependency.def_path for dependency in stage.deps]

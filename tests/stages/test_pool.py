@@ -16,7 +16,7 @@ def workspace(tmp_path, monkeypatch):
     for name, value in AWAY.items():
         monkeypatch.setenv(name, value)
     wrong = LINEAR | {"training": {"method": "least_squares", "ridge": -1}}
-    return trainable.waves(tmp_path, waves_last_value=LAST_VALUE, waves_wrong=wrong, waves_linear=LINEAR)
+    return trainable.waves(tmp_path, last_value=LAST_VALUE, wrong=wrong, linear=LINEAR)
 
 
 def tasks(workspace):
@@ -40,10 +40,10 @@ def test_one_that_is_killed_and_one_that_fails_stop_no_other(workspace):
     first, wrong, last = pool.run(workspace, tasks(workspace), 1, kill_the_first)
     assert killed == [first.task]
     assert first.error.startswith("the system killed it, as it does where memory runs out")
-    assert "experiments.waves_wrong.training.ridge" in wrong.error
+    assert "experiments.waves.wrong.training.ridge" in wrong.error
     assert (last.error, last.seconds > 0) == ("", True)
     assert [stored(workspace, task) for task in tasks(workspace)] == [False, False, True]
-    assert (workspace.run("waves", "waves_linear") / "run.json").exists()
+    assert (workspace.run("waves", "linear") / "run.json").exists()
 
 
 def test_what_ends_the_iteration_ends_the_children_and_the_server(workspace):

@@ -16,6 +16,7 @@ from stages.prune import prune
 from stages.train import tasks_of, train
 from tests.support import content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
+from unroll.results.trained import show_trained
 
 RIDGE = LINEAR | {"training": {"method": "least_squares", "ridge": 1.0}}
 
@@ -33,7 +34,7 @@ def two(tmp_path_factory):
         for name, value in AWAY.items():
             patch.setenv(name, value)
         folder = tmp_path_factory.mktemp("two") / "with a blank and an ü"
-        workspace = trainable.waves(folder, waves_linear=LINEAR, waves_last_value=LAST_VALUE)
+        workspace = trainable.waves(folder, linear=LINEAR, last_value=LAST_VALUE)
         train(workspace, "waves", jobs=2)
     return workspace
 
@@ -44,32 +45,31 @@ def lines(capsys):
 
 
 def test_what_was_trained_is_taken_from_the_store_without_a_process(two, capsys, monkeypatch):
-    monkeypatch.setattr(pool, "_Child", None)
+    monkeypatch.setattr(pool, "Child", None)
     runs = content(two.runs("waves"))
     train(two, "waves")
-    shown, table = lines(capsys)
+    shown, _ = lines(capsys)
     assert shown == ["2 of 2 runs are in the store"]
-    assert table[0].split() == ["run", "mse", "committed"]
-    assert [line.split()[0] for line in table[1:3]] == [
-        "waves/waves_linear",
-        "waves/waves_last_value",
-    ]
-    assert table[3] == "Next: `dvc repro evaluate@waves`, then `unroll compare waves`."
+    show_trained(two, "waves")
+    _, table = lines(capsys)
+    assert table[0].split() == ["run", "mse", "on", "test"]
+    assert [line.split()[0] for line in table[1:3]] == ["waves/linear", "waves/last_value"]
+    assert table[-1] == "Next: `unroll repro evaluate@waves`, then `unroll compare waves`."
     assert content(two.runs("waves")) == runs
 
 
 def test_one_edited_option_trains_one_run_and_an_edit_taken_back_none(two, capsys):
     before = content(two.runs("waves"))
-    trainable.write(two, waves_linear=RIDGE, waves_last_value=LAST_VALUE)
+    trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
     train(two, "waves")
     shown, _ = lines(capsys)
     assert shown[0] == "1 of 2 runs are in the store"
-    assert shown[1].startswith("1/1  waves/waves_linear  ")
+    assert shown[1].startswith("1/1  waves/linear  ")
     assert shown[2:] == ["MLflow lacks 1 of these runs; `unroll track` records them"]
     changed = {path for path, data in content(two.runs("waves")).items() if data != before[path]}
-    assert "waves_linear/run.json" in changed
-    assert not any(path.startswith("waves_last_value") for path in changed)
-    trainable.write(two, waves_linear=LINEAR, waves_last_value=LAST_VALUE)
+    assert "linear/run.json" in changed
+    assert not any(path.startswith("last_value") for path in changed)
+    trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
     train(two, "waves")
     assert lines(capsys)[0] == ["2 of 2 runs are in the store"]
     assert content(two.runs("waves")) == before
@@ -77,13 +77,13 @@ def test_one_edited_option_trains_one_run_and_an_edit_taken_back_none(two, capsy
 
 def test_a_damaged_entry_is_named_and_trained_again(two, capsys):
     before = content(two.runs("waves"))
-    task = tasks_of(two, params.load(two.params), "waves", "waves_linear")[0]
-    file = run_store.entry(two, "waves", "waves_linear", task.key) / "run" / "predictions.npz"
+    task = tasks_of(two, params.load(two.params), "waves", "linear")[0]
+    file = run_store.entry(two, "waves", "linear", task.key) / "run" / "predictions.npz"
     whole = file.read_bytes()
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # in runs/, too, which is a link to it
     train(two, "waves")
     shown, _ = lines(capsys)
-    assert "the run of waves/waves_linear in" in shown[0]
+    assert "the run of waves/linear in" in shown[0]
     assert shown[0].endswith("is damaged and was removed; it is trained again")
     assert shown[1] == "1 of 2 runs are in the store"
     assert content(two.runs("waves")) == before
@@ -91,17 +91,17 @@ def test_a_damaged_entry_is_named_and_trained_again(two, capsys):
 
 def test_one_experiment_is_trained_and_its_folder_alone_is_replaced(two, capsys):
     before = content(two.runs("waves"))
-    trainable.write(two, waves_linear=RIDGE)
-    train(two, "waves", "waves_linear")
+    trainable.write(two, linear=RIDGE)
+    train(two, "waves", "linear")
     assert sorted(path.name for path in two.runs("waves").iterdir()) == [
-        "waves_last_value",
-        "waves_linear",
+        "last_value",
+        "linear",
     ]
-    assert len(lines(capsys)[1]) == 3
+    capsys.readouterr()
     train(two, "waves")
-    assert [path.name for path in two.runs("waves").iterdir()] == ["waves_linear"]
+    assert [path.name for path in two.runs("waves").iterdir()] == ["linear"]
     assert prune(two, "1G") == "Runs removed from the store: 0. Space freed: 0.0 MB."
-    trainable.write(two, waves_linear=LINEAR, waves_last_value=LAST_VALUE)
+    trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
     train(two, "waves")
     assert prune(two, "0") == "Runs removed from the store: 1. Space freed: 0.0 MB."
     assert content(two.runs("waves")) == before
@@ -110,16 +110,16 @@ def test_one_experiment_is_trained_and_its_folder_alone_is_replaced(two, capsys)
 def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):
     before = content(two.runs("waves"))
     wrong = LINEAR | {"training": {"method": "least_squares", "ridge": -1}}
-    trainable.write(two, waves_linear=RIDGE, waves_wrong=wrong)
+    trainable.write(two, linear=RIDGE, wrong=wrong)
     with pytest.raises(UnrollError) as raised:
         train(two, "waves", jobs=2)
-    assert str(raised.value).startswith("1 of 2 trainings failed (waves/waves_wrong: params.yaml: experiments.")
+    assert str(raised.value).startswith("1 of 2 trainings failed (waves/wrong: params.yaml: experiments.")
     assert str(raised.value).endswith("; the others are in the store")
-    assert any("waves/waves_wrong  FAILED: params.yaml" in line for line in lines(capsys)[0])
-    trainable.write(two, waves_linear=RIDGE)
+    assert any("waves/wrong  FAILED: params.yaml" in line for line in lines(capsys)[0])
+    trainable.write(two, linear=RIDGE)
     train(two, "waves")
     assert lines(capsys)[0] == ["1 of 1 runs are in the store"]
-    trainable.write(two, waves_linear=LINEAR, waves_last_value=LAST_VALUE)
+    trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
     train(two, "waves")
     assert content(two.runs("waves")) == before
 
@@ -131,21 +131,21 @@ def test_what_is_not_there_is_named(two):
         train(two, "waves", "gru")
     with pytest.raises(UsageError, match="--keep must be a size such as 500M or 20G. Received: 'much'"):
         prune(two, "much")
-    trainable.write(two, waves_linear=LINEAR | {"model": {"family": "none", "name": "x"}})
-    with pytest.raises(UsageError, match=r"experiments\.waves_linear\.model\.family"):
+    trainable.write(two, linear=LINEAR | {"model": {"family": "none", "name": "x"}})
+    with pytest.raises(UsageError, match=r"experiments\.waves\.linear\.model\.family"):
         train(two, "waves")
-    trainable.write(two, waves_linear=LINEAR, waves_last_value=LAST_VALUE)
+    trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
 
 
 def test_code_that_changes_while_it_trains_is_noticed(two):
-    (task,) = tasks_of(two, params.load(two.params), "waves", "waves_linear")
+    (task,) = tasks_of(two, params.load(two.params), "waves", "linear")
     with pytest.raises(UnrollError, match="its data or the code has changed since this began"):
         perform(two, replace(task, key="of other code"))
 
 
 def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(tmp_path):
     def experiments(workspace):
-        trainable.write(workspace, waves_linear=LINEAR, waves_node=NODE, waves_last_value=LAST_VALUE)
+        trainable.write(workspace, linear=LINEAR, node=NODE, last_value=LAST_VALUE)
 
     whole = trainable.waves(tmp_path / "whole")
     experiments(whole)
@@ -153,7 +153,7 @@ def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(t
     killed = trainable.waves(tmp_path / "killed")
     experiments(killed)
     process = trainable.start_training(killed, "--jobs", "2")
-    checkpoint = killed.checkpoint("waves", "waves_node")
+    checkpoint = killed.checkpoint("waves", "node")
     while not checkpoint.exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
@@ -161,7 +161,7 @@ def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(t
     process.send_signal(signal.SIGKILL)
     last_output(process, family)
     train(killed, "waves", jobs=4)
-    log = killed.log("waves/waves_node").read_text()
+    log = killed.log("waves/node").read_text()
     assert "where it was interrupted" in log
     assert not checkpoint.exists()
     assert content(killed.runs("waves")) == content(whole.runs("waves"))
@@ -170,9 +170,9 @@ def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(t
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_request_to_end_ends_all_in_one_line(number, tmp_path):
-    workspace = trainable.waves(tmp_path, waves_linear=LINEAR, waves_last_value=LAST_VALUE)
+    workspace = trainable.waves(tmp_path, linear=LINEAR, last_value=LAST_VALUE)
     process = trainable.start_training(workspace, "--jobs", "2")
-    while not workspace.log("waves/waves_linear").exists():  # a child has started
+    while not workspace.log("waves/linear").exists():  # a child has started
         assert process.poll() is None
         time.sleep(0.01)
     family = psutil.Process(process.pid).children(recursive=True)

@@ -9,10 +9,9 @@ from stages.source import source
 from tests.support import start_unroll
 
 MODEL = {"family": "baselines", "name": "linear"}
-LINEAR = {"dataset": "waves", "model": MODEL, "training": {"method": "least_squares", "ridge": 0.0}}
+LINEAR = {"model": MODEL, "training": {"method": "least_squares", "ridge": 0.0}}
 LAST_VALUE = LINEAR | {"model": MODEL | {"name": "last_value"}, "training": {"method": "none"}}
 NODE = {
-    "dataset": "waves",
     "seeds": 2,
     "model": {"family": "recurrent", "name": "simple_rnn", "units": 1, "head": False},
     "training": {"method": "by_hand", "learning_rate": 0.01, "epochs": 300},
@@ -35,7 +34,7 @@ def write(workspace, **experiments):
     sections = {
         "sources": {"waves": {"kind": "waves", "train": 60, "validation": 30, "test": 30}},
         "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
-        "experiments": experiments,
+        "experiments": {"waves": experiments},
     }
     workspace.root.mkdir(exist_ok=True)
     plain_yaml.write(sections, workspace.params)
