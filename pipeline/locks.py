@@ -1,6 +1,8 @@
 """One process at a time, and what killed processes left half-written."""
 
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -78,3 +80,12 @@ def alive(number: int, written: float) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= written + CLOCK)
     except psutil.NoSuchProcess:
         return False
+
+
+def end_with_parent() -> None:
+    """Let the system kill this process when the one dies that has started it; only Linux can."""
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

@@ -1,11 +1,11 @@
 """What the fork server of `pool` imports before it forks: importing costs more than most trainings."""
 
-import ctypes
 import gc
 import importlib
-import signal
 import sys
 import warnings
+
+from pipeline.locks import end_with_parent
 
 MODULES = (
     "pandas",
@@ -16,14 +16,6 @@ MODULES = (
     "stages.perform",
 )
 """What every task imports, or one of its libraries. No thread of theirs runs after it."""
-
-
-def end_with_parent() -> None:
-    """Let the system kill this process when the one dies that has started it; only Linux can."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
 
 end_with_parent()
 with warnings.catch_warnings():
