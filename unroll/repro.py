@@ -90,7 +90,8 @@ def summary(workspace: Workspace, status: int) -> list[str]:
     failed = failures.read(workspace)
     lines = [f"FAILED {stage}: {why}" for stage, why in failed.items()]
     if status and not lines:
-        lines = ["A stage failed without saying why; DVC's own words are above"]
+        notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
+        lines = [f"A stage failed without saying why; DVC's own words are above. If they are of a database, delete {notes}"]
     return lines
 
 
