@@ -80,7 +80,7 @@ def tasks_of(workspace: Workspace, config: Params, name: str, only: str = "") ->
     code = fingerprint.Code(machine.CODE)
     tasks = []
     for key, experiment in experiments.items():
-        _check_names(key, experiment)
+        _check_names(f"{name}.{key}", experiment)
         made_of = fingerprint.training(experiment, preparation, code, settings)
         ingredients = fingerprint.Ingredients(files=files, **made_of)
         key_of_run = run_store.key(name, key, ingredients.fingerprint)
@@ -88,12 +88,12 @@ def tasks_of(workspace: Workspace, config: Params, name: str, only: str = "") ->
     return tasks
 
 
-def _check_names(key: str, experiment: Experiment) -> None:
-    full_name(MODELS, experiment.model.family, f"experiments.{key}.model.family")
-    full_name(METHODS, experiment.training.method, f"experiments.{key}.training.method")
+def _check_names(place: str, experiment: Experiment) -> None:
+    full_name(MODELS, experiment.model.family, f"experiments.{place}.model.family")
+    full_name(METHODS, experiment.training.method, f"experiments.{place}.training.method")
     loss = experiment.training.options.get("loss")
     if loss:
-        one_of(loss, MEASURES, f"params.yaml: experiments.{key}.training.loss")
+        one_of(loss, MEASURES, f"params.yaml: experiments.{place}.training.loss")
 
 
 def _finished(workspace: Workspace, task: Task) -> bool:

@@ -1,21 +1,25 @@
 """`unroll repro`: DVC builds what is out of date, then the page is written, and what failed is said once more."""
 
 import errno
-import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import psutil
+from pydantic import BaseModel, ValidationError
 
 from pipeline import failures, locks
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
 from pipeline.errors import StoppedError, UnrollError, UsageError
-from pipeline.files import write_text
+from pipeline.files import remove, write_text
 from pipeline.provenance import fingerprint
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -25,6 +29,24 @@ REPORT = "report"
 
 ROOM = 16 * 1024**2
 """Bytes that must be free: on a full disk DVC tries for ever to write its notes."""
+
+PAUSE = 0.05
+"""Seconds between two looks at processes that are to end."""
+
+
+class Entry(BaseModel):
+    """A stage in dvc.lock."""
+
+    cmd: str
+    deps: list[dict[str, Any]] = []
+    params: dict[str, dict[str, Any]] = {}
+    outs: list[dict[str, Any]] = []
+
+
+class LockFile(BaseModel):
+    """A whole dvc.lock."""
+
+    stages: dict[str, Entry]
 
 
 def repro(workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = False) -> int:
@@ -58,7 +80,8 @@ def repro(workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = Fa
         # The page says why something is missing; no file that DVC watches for it does.
         news = ["--force"] if failed != before else []
         if status or targets or news:
-            status = status or run_dvc(workspace, ["repro", "--single-item", "--quiet", *news, REPORT])
+            page = run_dvc(workspace, ["repro", "--single-item", "--quiet", *news, REPORT])
+            status = status or page
     return status
 
 
@@ -67,7 +90,8 @@ def summary(workspace: Workspace, status: int) -> list[str]:
     failed = failures.read(workspace)
     lines = [f"FAILED {stage}: {why}" for stage, why in failed.items()]
     if status and not lines:
-        lines = ["A stage failed without saying why; DVC's own words are above"]
+        notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
+        lines = [f"A stage failed without saying why; DVC's own words are above. If they are of a database, delete {notes}"]
     return lines
 
 
@@ -92,35 +116,49 @@ def prepare(workspace: Workspace, config: Params) -> None:
     if not (workspace.root / "stages").exists():  # the code is not here but installed, and DVC watches this for it
         write_if_new(workspace.root / "version.txt", f"{fingerprint.package()}\n")
     (workspace.root / "results" / "evaluations").mkdir(parents=True, exist_ok=True)
-    for folder in (workspace.root / "results" / "evaluations").glob("*/"):
-        if folder.name not in config.datasets:
-            shutil.rmtree(folder)
-            workspace.metrics(folder.name).unlink(missing_ok=True)
-    notes = workspace.root / ".dvc" / "tmp" / "rwlock"
-    if notes.exists() and not is_json(notes):
+    prune(workspace, config)
+    mend(workspace.root)
+
+
+def prune(workspace: Workspace, config: Params) -> None:
+    """Remove what was made of data sets that params.yaml no longer names; no stage does."""
+    for folder in ("runs", "results/evaluations", "results/metrics"):
+        for path in (workspace.root / folder).glob("[!.]*"):
+            if path.name.removesuffix(".json") not in config.experiments:
+                remove(path)
+
+
+def mend(root: Path) -> None:
+    """Remove those of DVC's own files that a kill has cut off, or that name none but killed processes."""
+    notes = root / ".dvc" / "tmp" / "rwlock"
+    if notes.exists() and not in_use(notes):
         notes.unlink()
-    lock = workspace.root / "dvc.lock"
-    try:
-        if lock.exists():
-            plain_yaml.read(lock)["stages"]
-    except (UsageError, KeyError, TypeError):
+    lock = root / "dvc.lock"
+    if lock.exists() and not is_whole(lock):
         lock.unlink()
-        print("dvc.lock was cut off by a kill; it is written anew, of what DVC and .unroll/store keep", flush=True)
+        print("dvc.lock is damaged; it is written anew, of what DVC and .unroll/store keep", flush=True)
+
+
+def is_whole(lock: Path) -> bool:
+    """Whether a dvc.lock was written to its end, and DVC will read it."""
+    try:
+        LockFile.model_validate(plain_yaml.read(lock))
+    except (UsageError, ValidationError):
+        return False
+    return lock.read_bytes().endswith(b"\n")
+
+
+def in_use(notes: Path) -> bool:
+    """Whether a process still runs that has noted there, as DVC does, what it reads and writes."""
+    numbers = re.findall(rb'"pid": (\d+)', notes.read_bytes())
+    written = notes.stat().st_mtime
+    return any(locks.alive(int(number), written) for number in numbers)
 
 
 def write_if_new(path: Path, text: str) -> None:
     """Write a text unless the file holds it already: its time stays."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         write_text(path, text)
-
-
-def is_json(path: Path) -> bool:
-    """Whether a file is whole JSON."""
-    try:
-        json.loads(path.read_bytes())
-    except ValueError:
-        return False
-    return True
 
 
 def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> int:
@@ -149,12 +187,25 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
         return process.wait()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C changes nothing
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+        stop(process)
         print("unroll: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
         raise StoppedError from None
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def stop(dvc: subprocess.Popen[Any]) -> None:
+    """End DVC and its stages, which get the time to end by themselves.
+
+    DVC stands still meanwhile: it would go on to the next stage.
+    """
+    os.kill(dvc.pid, signal.SIGSTOP)
+    family = psutil.Process(dvc.pid).children(recursive=True)
+    os.killpg(dvc.pid, signal.SIGTERM)
+    while any(locks.alive(process.pid, process.create_time()) for process in family):
+        time.sleep(PAUSE)
+    dvc.kill()
+    dvc.wait()
 
 
 def environment(workspace: Workspace) -> dict[str, str]:

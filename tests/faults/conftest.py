@@ -15,9 +15,6 @@ from pipeline.workspace import Workspace
 from tests.conftest import Miniature
 from unroll import exits
 from unroll.commands import main
-from unroll.runner import processes
-
-prepare = processes.prepare
 
 
 class Ended(NamedTuple):
@@ -75,7 +72,6 @@ def unaffected(tmp_path_factory):
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("notes")))
         patch.setenv("NO_PROXY", "*")
-        patch.setattr(processes, "prepare", lambda *_, **__: None)
         yield
 
 

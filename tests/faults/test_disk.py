@@ -17,7 +17,7 @@ from pipeline.tracking import store
 from tests.faults.conftest import FaultyWorkspace
 from tests.support import REPOSITORY
 
-STAGES = ("source waves", "prepare waves", "train waves/linear", "evaluate waves", "report")
+STAGES = ("source waves", "prepare waves", "train waves linear", "evaluate waves", "report")
 REPRO = "repro --jobs 1"
 ROOM = (4096, 0, 16384, 65536, 262144)
 """Bytes that are left on the disk, in turn: too few at first, and at some point enough; in brief the first."""

@@ -83,7 +83,7 @@ def test_a_damaged_file_of_rows_is_one_line_or_harmless(whole, tmp_path, kind, d
 MAKERS = {
     "data/raw/waves": "source waves",
     "data/prepared/waves": "prepare waves",
-    "runs/waves/linear": "train waves/linear",
+    "runs/waves/linear": "train waves linear",
     "results/evaluations/jena": "evaluate jena",
     "results/metrics/waves": "evaluate waves",
 }
@@ -94,7 +94,7 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/linear
     ("file", "damage", "command", "says"),
     [
         (f"{RAW}/waves.npz", "gone", "prepare waves", "waves.npz is missing; run `unroll source waves` again"),
-        (f"{PREPARED}/arrays.npz", "gone", "train waves/linear", "arrays.npz is missing; `unroll repro train@w"),
+        (f"{PREPARED}/arrays.npz", "gone", "train waves linear", "arrays.npz is missing"),
         (f"{RUN}/run.json", "gone", "evaluate waves", "run.json); run `unroll train waves linear`"),
         (f"{RUN}/predictions.npz", "flipped", "evaluate waves", "predictions.npz is damaged"),
         ("results/evaluations/jena/evaluation.json", "cut", "report", "evaluation.json is damaged"),

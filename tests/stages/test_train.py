@@ -52,7 +52,7 @@ def test_what_was_trained_is_taken_from_the_store_without_a_process(two, capsys,
     assert shown == ["2 of 2 runs are in the store"]
     show_trained(two, "waves")
     _, table = lines(capsys)
-    assert table[0].split() == ["run", "mse", "on", "test"]
+    assert table[0].split() == ["run", "mse", "on", "test", "committed"]
     assert [line.split()[0] for line in table[1:3]] == ["waves/linear", "waves/last_value"]
     assert table[-1] == "Next: `unroll repro evaluate@waves`, then `unroll compare waves`."
     assert content(two.runs("waves")) == runs

@@ -1,0 +1,156 @@
+"""`unroll repro`: what fails, what is refused, what is stopped or killed, and another DVC at the same time."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from filelock import FileLock
+from ruamel.yaml import YAML
+
+from pipeline.config import plain_yaml
+from tests.conftest import Miniature
+from tests.support import REPOSITORY, content, last_output, start_unroll
+from unroll import exits, repro
+from unroll.commands.main import invoke
+from unroll.workspaces.make import with_params
+
+CSV = {"file": "meter.csv", "stamp": "time", "target": "load"}
+LAST_VALUE = {"model": {"family": "baselines", "name": "last_value"}, "training": {"method": "none"}}
+SECTIONS = {
+    "sources": {
+        "meter": {"kind": "download", "files": {"meter.csv": None}},
+        "waves": {"kind": "waves", "train": 60, "validation": 30, "test": 30},
+    },
+    "datasets": {"meter": {"source": "meter", "preparation": {"name": "series", "csv": CSV}}},
+    "experiments": {"meter": {"last_value": LAST_VALUE}},
+}
+OLD = ("runs/old/linear/run.json", "results/evaluations/old/evaluation.json", "results/metrics/old.json")
+"""Files of a data set that params.yaml no longer names."""
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A workspace of two sources, one of which cannot be had."""
+    workspace = with_params(REPOSITORY, tmp_path / "small", SECTIONS)
+    (workspace.root / "claims.yaml").write_text("[]\n")
+    (tmp_path / "mirror/meter").mkdir(parents=True)
+    for name, value in Miniature(workspace.root).environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("UNROLL_MIRROR", str(tmp_path / "mirror"))
+    return workspace
+
+
+def unroll(workspace, *arguments):
+    """The exit code of a command that runs in this process."""
+    return exits.run(lambda: invoke(["--root", str(workspace.root), *arguments]))
+
+
+def test_a_failure_stops_no_other_stage_and_is_named_until_it_is_mended(small, tmp_path, capfd):
+    for name in (*OLD, "runs/.gitignore"):
+        (small.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (small.root / name).touch()
+    assert unroll(small, "repro") == 255
+    *_, page, last = capfd.readouterr().out.splitlines()
+    assert page.startswith("The page: ")
+    assert last.startswith("FAILED source@meter: meter.csv cannot be had")
+    assert (small.raw("waves") / "source.json").exists()
+    assert "meter.csv cannot be had" in small.report.read_text(encoding="utf-8")
+    assert [name for name in OLD if (small.root / name).exists()] == []
+    assert [path.name for path in (small.root / "runs").iterdir()] == [".gitignore"]
+
+    (tmp_path / "mirror/meter/meter.csv").write_text("time,load\n")
+    assert unroll(small, "repro", "source@meter") == 0
+    assert "FAILED" not in capfd.readouterr().out
+    assert "meter.csv cannot be had" not in small.report.read_text(encoding="utf-8")
+
+
+def test_mistakes_and_a_second_build_are_refused_in_one_line(small, capfd):
+    def refused(words, *arguments):
+        assert unroll(small, "repro", *arguments) in {1, 2}
+        output, line = capfd.readouterr()
+        assert (output, line.count("\n"), words in line) == ("", 1, True), line
+
+    refused("the target must be one of: evaluate@meter, prepare@meter, ", "waves")
+    with FileLock(small.scratch / "repro.lock"):
+        refused("another `unroll repro` is building in")
+    small.params.write_text("datasets: {waves: {sauce: waves}}\n")
+    refused("params.yaml: datasets.waves")
+    assert not (small.root / "dvc.lock").exists()
+
+
+def test_what_a_kill_leaves_of_dvcs_files_is_one_that_dvc_reads_or_is_removed(built, small, capsys):
+    lock = small.root / "dvc.lock"
+    text = (built.root / "dvc.lock").read_bytes()
+    for length in range(0, 1000, 5):
+        lock.write_bytes(text[:length])
+        repro.mend(small.root)
+        if lock.exists():
+            COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(lock))
+    lock.write_bytes(text)
+    repro.mend(small.root)
+    assert lock.read_bytes() == text
+    assert "dvc.lock is damaged; it is written anew" in capsys.readouterr().out
+
+    notes = small.root / ".dvc/tmp/rwlock"
+    notes.parent.mkdir()
+    zombie = subprocess.Popen(["true"])  # as which one may end in a container that is killed
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+    for number, stays in ((os.getpid(), True), (zombie.pid, False)):
+        notes.write_text('{"write": {"runs/waves": {"pid": %d, "cmd": "dvc repro"}}, "read": {}}' % number)
+        repro.mend(small.root)
+        assert notes.exists() == stays
+    notes.write_bytes(b'{"write": {"ru')
+    repro.mend(small.root)
+    assert not notes.exists()
+    zombie.wait()
+
+
+def test_one_that_is_stopped_or_killed_leaves_no_process_and_the_next_one_goes_on(miniature):
+    lock, runs = (miniature.root / "dvc.lock").read_bytes(), content(miniature.workspace.runs("waves"))
+    params = miniature.workspace.params.read_bytes()
+    miniature.change(lambda data: data["experiments"]["waves"]["node"]["training"].update(epochs=100_000))
+    log = miniature.workspace.log("waves/node")
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
+        log.unlink(missing_ok=True)
+        # One that does not heed Ctrl-C was started in the background of a script.
+        handler = "default_int_handler" if number == signal.SIGINT else "SIG_IGN"
+        build = start_unroll(miniature.root, "repro", handler=handler, env=miniature.environment)
+        while not log.exists():
+            assert build.poll() is None, build.communicate()
+            time.sleep(0.05)
+        family = psutil.Process(build.pid).children(recursive=True)
+        assert {"dvc", "train"} <= {word for process in family for word in process.cmdline()}
+        build.send_signal(number)
+        output = last_output(build, family)
+        assert "Traceback" not in output
+        if number != signal.SIGKILL:
+            assert build.returncode == 130
+            assert output.splitlines()[-1].startswith("unroll: stopped; what was finished is kept, the same command")
+    miniature.workspace.params.write_bytes(params)
+    miniature.unroll("repro")
+    assert (miniature.root / "dvc.lock").read_bytes() == lock
+    assert content(miniature.workspace.runs("waves")) == runs
+
+
+def test_another_dvc_that_is_at_the_same_stage_goes_first(miniature):
+    folder, target = miniature.workspace.evaluation("waves"), "evaluate@waves"
+    whole, lock = content(folder), plain_yaml.read(miniature.root / "dvc.lock")
+    for first, second in (("unroll", "dvc"), ("dvc", "unroll")):
+        (folder / "scores.csv").write_text("damaged\n")
+        command = [sys.executable, "-m", first, "repro", target]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        with FileLock(miniature.workspace.scratch / "evaluate-waves.lock"):
+            process = subprocess.Popen(command, cwd=miniature.root, env=miniature.environment, **streams)
+            while "> unroll evaluate" not in (line := process.stdout.readline()):
+                assert line
+            refused = miniature.run(sys.executable, "-m", second, "repro", target, status=255)
+        assert "is busy, it is being blocked by" in refused
+        rest, _ = process.communicate()
+        assert process.returncode == 0, rest
+        assert content(folder) == whole
+    assert plain_yaml.read(miniature.root / "dvc.lock") == lock
