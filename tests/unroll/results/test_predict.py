@@ -24,7 +24,7 @@ def value(hour):
     return round(100 + 20 * math.sin(hour * math.pi / 12) + math.sin(hour**2), 1)
 
 
-MODELS = ("meter_last_value", "meter/ridge", "meter/gru")
+MODELS = ("last_value", "ridge", "gru")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def hours(tmp_path_factory):
     def briefly(data):
         data["datasets"]["meter"]["seeds"] = 1
         data["datasets"]["meter"]["training"] |= {"epochs": 1, "batch_size": 128}
-        data["experiments"]["meter/gru"]["model"]["units"] = 2
+        data["experiments"]["meter"]["gru"]["model"]["units"] = 2
 
     root, flags = tmp_path_factory.mktemp("hours"), ("--horizon", "12", "--lookback", "24")
     return added(root, "meter", frame, MODELS, *flags, change=briefly, origins=9, refits=2), frame
@@ -111,7 +111,7 @@ LINEAR = {"model": {"family": "baselines", "name": "linear"}, "training": {"meth
 WAVES = {
     "sources": {"waves": {"kind": "waves", "train": 20, "validation": 5, "test": 5}},
     "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
-    "experiments": {"waves/linear": {"dataset": "waves", **LINEAR}},
+    "experiments": {"waves": {"linear": LINEAR}},
 }
 
 
