@@ -1,6 +1,9 @@
 """One process at a time, and what killed processes left half-written."""
 
+import ctypes
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +14,16 @@ from pipeline.workspace import Workspace
 
 CLOCK = 5.0
 """Seconds by which a process may seem younger than it is: systems count from their own start, in whole seconds."""
+
+
+SET_DEATH_SIGNAL = 1
+"""Linux's PR_SET_PDEATHSIG."""
+
+
+def end_with_parent() -> None:
+    """Let the system kill this process when the one dies that has started it; only Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
 
 
 @contextmanager

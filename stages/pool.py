@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from pipeline import failures, numerics
+from pipeline import failures, locks, numerics
 from pipeline.errors import one_line
 from pipeline.provenance import machine
 from pipeline.training.task import Result, Task
@@ -181,6 +181,7 @@ def _environment() -> Iterator[None]:
     variables = dict(os.environ)
     main = sys.modules["__main__"]
     os.environ.update({**ONE_THREAD, **numerics.from_start(), **numerics.python_path(), "PYTHONSAFEPATH": "1"})
+    os.environ["UNROLL_PARENT"] = str(os.getpid())
     sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
@@ -230,9 +231,7 @@ def _explained(raised: Exception, log: Path) -> str:
 def _leave_parent(log: Path) -> None:
     """Out of the terminal's reach, with a log file for all that is printed; but killed where the parent is."""
     if LINUX:
-        from stages.preload import end_with_parent
-
-        end_with_parent()
+        locks.end_with_parent()
         # The server ends once nobody holds its pipe, which only the parent may, so that all end with it.
         server: Any = forkserver._forkserver  # noqa: SLF001
         os.close(server._forkserver_alive_fd)  # noqa: SLF001

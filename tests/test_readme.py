@@ -79,7 +79,7 @@ def first():
                 break
 
 
-FASTER = ("sine_windowed", "imdb/lstm", "jena/gru_dropout")
+FASTER = ("sine_windowed", "imdb_lstm", "jena_gru_dropout")
 """One workload of each kind of document."""
 
 
@@ -139,7 +139,7 @@ def test_the_example_of_an_own_series_is_valid(tmp_path):
     text = f"files: {{meter: {{path: meter.csv}}}}\ndatasets:{example}"
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     wanted = params.load(tmp_path / "params.yaml")
-    for name in (*wanted.sources, *wanted.datasets, *wanted.experiments):
+    for name in (*wanted.sources, *wanted.datasets, *wanted.runs):
         assert sections(wanted, name)
 
 

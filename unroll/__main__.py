@@ -16,6 +16,10 @@ def main() -> None:
         numerics.start_with()
     numerics.settle()  # before NumPy is imported
     keep_notes_private()
+    if "DVC_STAGE" in os.environ:  # a stage is of no use once DVC is gone
+        from pipeline.locks import end_with_parent
+
+        end_with_parent()
     from unroll.commands import main as commands
 
     sys.exit(commands.status())

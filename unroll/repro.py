@@ -1,6 +1,5 @@
 """`unroll repro`: DVC builds what is out of date, then the page is written, and what failed is said once more."""
 
-import ctypes
 import errno
 import json
 import os
@@ -26,9 +25,6 @@ REPORT = "report"
 
 ROOM = 16 * 1024**2
 """Bytes that must be free: on a full disk DVC tries for ever to write its notes."""
-
-DIE_WITH_PARENT = 1
-"""Linux's PR_SET_PDEATHSIG."""
 
 
 def repro(workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = False) -> int:
@@ -145,7 +141,7 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "dvc", *arguments],
         cwd=workspace.root,
-        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no other thread runs here
+        preexec_fn=locks.end_with_parent,  # noqa: PLW1509 - no other thread runs here
         start_new_session=True,
         **{"env": environment(workspace), **options},
     )
@@ -160,11 +156,6 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
         raise StoppedError from None
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def die_with_parent() -> None:
-    """Let this process be killed when its parent ends, however that happens."""
-    ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
 
 
 def environment(workspace: Workspace) -> dict[str, str]:

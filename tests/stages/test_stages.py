@@ -90,14 +90,14 @@ def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypat
 def test_an_evaluation_is_metrics_scores_and_what_plots_need(evaluated):
     folder = evaluated.evaluation("waves")
     baselines = {name: entry.baseline for name, entry in schema.load(folder).experiments.items()}
-    assert baselines == {"waves/last_value": True, "waves/perceptron": False, "waves/node": False}
+    assert baselines == {"last_value": True, "perceptron": False, "node": False}
     assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
     scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
-    headline = read_json(evaluated.headline("waves", "waves/node"))
-    assert scores.T.to_dict()["waves/node"] == pytest.approx({"low": np.nan, "high": np.nan} | headline, nan_ok=True)
-    columns = ["part", "index", "truth", "waves/node", "waves/perceptron"]
+    mse = read_json(evaluated.metrics("waves"))["node"]["mse"]
+    assert scores.T.to_dict()["node"] == pytest.approx({"score": mse, "low": np.nan, "high": np.nan}, nan_ok=True)
+    columns = ["part", "index", "truth", "node", "perceptron"]
     assert list(tables.read(folder / "tables" / "predictions.csv")) == columns
-    predicted = read_npz(evaluated.run("waves", "waves/node") / "predictions.npz")["best_test"].astype(float)
+    predicted = read_npz(evaluated.run("waves", "node") / "predictions.npz")["best_test"].astype(float)
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets
     naive = sum((float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)) / len(truth)
-    assert headline["score"] == pytest.approx(naive)
+    assert mse == pytest.approx(naive)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pipeline.config.extensions import NAME as EXTENSIONS
+from pipeline.config.params import TEMPLATES
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import write_json
 from pipeline.provenance import record
@@ -209,7 +210,7 @@ def landed(workspace: Workspace, future: Any, task: Task, seconds: float) -> Res
         written = trained.record | {"commit": here.commit, "dirty": here.dirty}
         write_json(workspace.record(task.dataset, task.name), written)
     with log.open("a", encoding="utf-8") as output, redirect_stderr(output):
-        live.landed(workspace, task.name, task.experiment)
+        live.landed(workspace, task.whole_name, task.experiment)
     return trained.result
 
 
@@ -225,7 +226,7 @@ def _why(error: BaseException | None) -> str:
 
 def pack(workspace: Workspace, tasks: Sequence[Task]) -> bytes:
     """What the tasks need of the workspace, as a tar file: params.yaml, prepared data and the user's own modules."""
-    paths = {workspace.params, workspace.root / EXTENSIONS}
+    paths = {workspace.params, workspace.root / TEMPLATES, workspace.root / EXTENSIONS}
     paths |= {workspace.prepared(task.dataset) for task in tasks}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", dereference=True) as tar:

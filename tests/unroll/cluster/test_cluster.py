@@ -27,14 +27,11 @@ def head(tmp_path):
     def only_waves(data):
         data.update(make.without(data, ("sine", "jena", "imdb")))
         network = {"family": "recurrent", "name": "simple_rnn", "units": 2}
-        data["experiments"] = {
-            "waves_linear": data["experiments"]["waves_linear"],
-            "waves_rnn": {"dataset": "waves", "like": "compiled", "model": network},
-            "waves_held": {
-                "dataset": "waves",
-                "model": {"family": "held", "name": "held", "folder": str(tmp_path)},
-                "training": {"method": "none"},
-            },
+        held = {"family": "held", "name": "held", "folder": str(tmp_path)}
+        data["experiments"]["waves"] = {
+            "linear": data["experiments"]["waves"]["linear"],
+            "rnn": {"like": "compiled", "model": network},
+            "held": {"model": held, "training": {"method": "none"}},
         }
 
     miniature.change(only_waves)
@@ -84,11 +81,11 @@ def test_a_training_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_loc
     assert "Traceback" not in log + cluster.log("b") + cluster.log("scheduler")
     local.unroll("train", "waves")
     assert content(head.root / "runs") == content(local.root / "runs")
-    assert (head.root / "records" / "waves" / "waves_rnn.json").exists()
+    assert (head.root / "records" / "waves" / "rnn.json").exists()
     assert "not recorded" not in log
     with contextlib.closing(sqlite3.connect(head.root / "mlflow.db")) as database:
         runs = database.execute("SELECT name, status FROM runs").fetchall()
-    assert sorted(runs) == [("waves_held", "FINISHED"), ("waves_linear", "FINISHED")]
+    assert sorted(runs) == [("held", "FINISHED"), ("linear", "FINISHED")]
 
 
 def test_workers_that_are_not_like_the_head_are_refused_by_one_line(tmp_path, cluster):

@@ -97,14 +97,14 @@ def test_mlflow_records_in_postgresql(tmp_path, servers, monkeypatch):
         workspace = make.miniature(tmp_path / "workspace")
         source.source(workspace, "waves")
         prepare.prepare(workspace, "waves")
-        (task,) = train.tasks_of(workspace, params.load(workspace.params), "waves", "waves_linear")
+        (task,) = train.tasks_of(workspace, params.load(workspace.params), "waves", "linear")
         perform.perform(workspace, task)
         client = MlflowClient(f"http://127.0.0.1:{port}")
         groups = [group.experiment_id for group in client.search_experiments()]
         (run,) = client.search_runs(groups)
         assert (run.info.status, run.data.tags["experiment"], run.data.tags["recorded"]) == (
             "FINISHED",
-            "waves_linear",
+            "linear",
             "live",
         )
         assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"run.json", "history.csv"}

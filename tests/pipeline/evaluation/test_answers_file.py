@@ -1,0 +1,92 @@
+import shutil
+
+import pytest
+
+import unroll
+from pipeline.config import params
+from pipeline.errors import UnrollError
+from pipeline.evaluation import answers_file, schema
+from pipeline.evaluation.answers_file import answers_of
+from pipeline.evaluation.metrics_file import metrics, metrics_of_seeds
+from pipeline.files import read_json, write_json
+from pipeline.report.results import load
+from pipeline.workspace import Workspace
+from unroll.results.compare import compare
+from unroll.results.show import listing
+
+
+@pytest.fixture
+def copy(evaluated, tmp_path):
+    """What git keeps of a workspace, which a test may change."""
+    for name in ("params.yaml", "templates.yaml", "claims.yaml"):
+        shutil.copy(evaluated.root / name, tmp_path)
+    shutil.copytree(evaluated.root / "results", tmp_path / "results")
+    return Workspace(tmp_path)
+
+
+def test_each_experiment_has_its_measures_on_test_and_validation_the_data_sets_own_first(evaluated):
+    evaluation = schema.load(evaluated.evaluation("jena_hourly"))
+    written = metrics(evaluation)
+    assert written == read_json(evaluated.metrics("jena_hourly"))
+    gru = evaluation.experiments["gru"]
+    assert [*written["gru"]] == [
+        *("mae", "mae_std", "validation_mae", "validation_mae_std"),
+        *("mse", "mse_std", "validation_mse", "validation_mse_std"),
+    ]
+    for key, split, measure in (("mae", "test", "mae"), ("validation_mse", "validation", "mse")):
+        stat = gru.best[split][measure]
+        assert (written["gru"][key], written["gru"][f"{key}_std"]) == (stat.mean, stat.std)
+        of_seeds = metrics_of_seeds(gru, "mae")
+        assert [of_seeds[seed][key] for seed in gru.seeds] == stat.values
+    assert [*written["last_value"]] == ["mae", "validation_mae", "mse", "validation_mse"], "one seed has no deviation"
+    assert [*read_json(evaluated.metrics("imdb"))["majority"]] == ["accuracy", "validation_accuracy"]
+    assert "summary" not in read_json(evaluated.metrics("imdb")), "it predicts nothing"
+    assert (
+        next(row["score"] for row in listing(evaluated) if row["experiment"] == "jena_hourly/gru")
+        == gru.best["test"]["mae"].mean
+    )
+
+
+def test_what_was_answered_and_judged_is_read_by_all_that_shows_it(copy):
+    config = params.load(copy.params)
+    written = read_json(copy.answers)
+    assert written["answers"]["waves"]["untuned"]["outcome"] == "cannot tell"
+    assert written["answers"]["imdb"]["untuned"]["outcome"] == "stand-in"
+    assert written["claims"]["counts"] == {"holds": 1, "does not hold": 2, "not built": 1, "stand-in": 2}
+    of_003 = written["claims"]["documents"]["003"]
+    assert of_003["waves/perceptron best.test.mse 1000"] == {"outcome": "does not hold"}
+    written["answers"]["waves"]["untuned"] |= {"outcome": "yes", "change": -0.5, "low": -0.6, "high": -0.4}
+    write_json(copy.answers, written)
+    assert [answer.outcome for answer in unroll.open(copy.root).answer("waves")] == ["yes"]
+    (waves,) = (dataset for dataset in load(copy, config).built if dataset.name == "waves")
+    told = "untuned networks: yes, node against perceptron: -50 % error (-60 to -40 %); too few seeds"
+    assert waves.answers[0].line == told
+    (table,) = compare(copy, ["waves"])
+    assert table["answers"][0].startswith("yes: SimpleRNN()")
+    assert "perceptron, by hand, rate : -50 % error (-60 to -40 %)" in table["answers"][0]
+
+
+def test_answers_that_are_missing_or_older_than_their_evaluation_are_not_shown(copy):
+    config = params.load(copy.params)
+    built = answers_file.evaluations(copy, config)
+    recorded = answers_file.load(copy)
+    known = built["waves"].experiments
+    fewer = built["waves"].model_copy(update={"experiments": {"node": known["node"]}})
+    reason = "results/answers.json is older than the evaluation of waves; `unroll report` writes it"
+    with pytest.raises(UnrollError, match=reason):
+        answers_of(recorded, "waves", fewer)
+    whole = read_json(copy.evaluation("waves") / "evaluation.json")
+    whole["experiments"]["node"]["epochs"] = 21
+    write_json(copy.evaluation("waves") / "evaluation.json", whole)
+    tables = compare(copy, ["waves", "imdb"])
+    assert tables[0]["answers"] == [reason]
+    assert tables[1]["answers"][0].startswith("stand-in: ")
+    assert "waves" not in answers_file.every(copy)
+    answers_file.write(copy, config)
+    assert answers_file.every(copy).keys() == built.keys()
+    copy.answers.unlink()
+    with pytest.raises(UnrollError, match="answers.json is missing; `unroll report` writes it"):
+        unroll.open(copy.root).answer("waves")
+    copy.answers.write_text("{}", encoding="utf-8")
+    with pytest.raises(UnrollError, match=r"answers\.json is damaged .*; delete it and run `unroll repro`"):
+        compare(copy, ["waves"])
