@@ -96,7 +96,7 @@ def test_what_follows_the_rows_that_it_was_fitted_to_is_kept_and_asks_no_model(h
 
 def test_a_network_is_taken_by_name_and_says_what_it_said_at_an_origin(hours, capsys, tmp_path):
     workspace, frame = hours
-    table = pd.read_parquet(workspace.run("meter", "meter/gru") / "forecasts.parquet")
+    table = pd.read_parquet(workspace.run("meter", "gru") / "forecasts.parquet")
     last = table[table["cutoff"] == table["cutoff"].max()]
     frame[frame["time"] <= last["cutoff"].iloc[0]].to_csv(tmp_path / "new.csv", index=False)
     predicted = json.loads(predict(capsys, workspace, "meter/gru", "--data", str(tmp_path / "new.csv"), "--json"))
@@ -125,7 +125,7 @@ WAVES = {
         (["meter", "--level", "2"], "the level must be 0.5 to 0.99"),
         (["meter", "--csv", "--json"], "pass --csv or --json, not both"),
         (["meter", "--plot", "next.docx"], "--plot must name a .png, .svg or .pdf file"),
-        (["waves"], "waves is not built; `unroll repro evaluate@waves` builds it, in about 20"),
+        (["waves"], "waves is not built; `unroll repro evaluate@waves` builds it"),
         (["waves/linear"], "waves is no series with a time in each row"),
     ],
 )
