@@ -42,7 +42,9 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             tables.write(folder / "scores.csv", plot_data.scores(evaluation))
             # Inside of the block: if the disk is full here, nothing is replaced.
             write_json(workspace.metrics(name), metrics_file.metrics(evaluation))
-        live.scored(workspace, config, name)
+        # Else the stage `report` does it for all data sets: MLflow takes seconds to import.
+        if name in config.forecasts:
+            live.scored(workspace, config, [name])
     return evaluation
 
 

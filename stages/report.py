@@ -7,13 +7,14 @@ from pipeline.evaluation import answers_file
 from pipeline.files import write_text
 from pipeline.report.page import page
 from pipeline.report.results import load
+from pipeline.tracking import live
 from pipeline.workspace import Workspace
 
 
 def report(workspace: Workspace) -> Path:
     """Write results/answers.json and results/index.html, and return the latter's path.
 
-    They are made of params.yaml, claims.yaml and the evaluations that are built.
+    They are made of params.yaml, claims.yaml and the evaluations that are built. MLflow is told the scores, too.
 
     Raises:
         UsageError: params.yaml or claims.yaml is wrong.
@@ -22,4 +23,5 @@ def report(workspace: Workspace) -> Path:
     config = params.load(workspace.params)
     answers_file.write(workspace, config)
     write_text(workspace.report, page(load(workspace, config)))
+    live.scored(workspace, config, [name for name in config.experiments if name not in config.forecasts])
     return workspace.report

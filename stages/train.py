@@ -4,23 +4,17 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
-from statistics import fmean
 
 from pipeline import locks
 from pipeline.config import params
 from pipeline.config.params import Experiment, Params
 from pipeline.config.registry import METHODS, MODELS, full_name
-from pipeline.data import dataset
-from pipeline.data.dataset import Dataset
-from pipeline.data.examples import compared
 from pipeline.errors import UnrollError
-from pipeline.files import read_checked
-from pipeline.metrics import MEASURES, score
+from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, machine
-from pipeline.training import run_folder, run_store
-from pipeline.training.run_folder import Run
+from pipeline.training import run_store
 from pipeline.training.task import Result, Task
-from pipeline.validation import Metrics, one_of
+from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import pool, progress
 from stages.estimates import Estimates
@@ -67,7 +61,6 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1, run: R
             run_store.place(workspace, name, only, tasks[0].key)
         else:
             run_store.place_all(workspace, name, {task.name: task.key for task in tasks})
-    _show(workspace, tasks)
 
 
 def tasks_of(workspace: Workspace, config: Params, name: str, only: str = "") -> list[Task]:
@@ -194,46 +187,3 @@ class Display:
         running = {_estimated(task): since for task, since in self._running.items()}
         seconds = self._estimates.left(waiting, running, self._jobs)
         return f"  (about {progress.duration(seconds)} left)"
-
-
-def _show(workspace: Workspace, tasks: Sequence[Task]) -> None:
-    """Print the score of each run beside the one that was committed, and what to type next."""
-    if not tasks:
-        return
-    name = tasks[0].dataset
-    data = dataset.load(workspace.prepared(name))
-    rows = [("run", data.metric, "committed")]
-    for task in tasks:
-        new = None
-        if task.settings is None:  # from rolling origins, `evaluate` scores
-            new = score_of(data, run_folder.load(workspace.run(name, task.name)))
-        committed = committed_score(workspace, name, task.name, data.metric)
-        rows.append((task.whole_name, _shown(new), _shown(committed)))
-    width = max(len(row[0]) for row in rows)
-    for row in rows:
-        print(f"{row[0]:<{width}}  {row[1]:>9}  {row[2]:>9}".rstrip())
-    print(f"Next: `dvc repro evaluate@{name}`, then `unroll compare {name}`.")
-
-
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
-
-
-def score_of(data: Dataset, run: Run) -> float | None:
-    """The mean over seeds of the data set's metric on test, of the weights that validation has chosen.
-
-    None where a run has no predictions on test.
-    """
-    predictions = run.predictions.get(f"{run.points[-1]}_test")
-    if predictions is None:
-        return None
-    targets = compared(data.splits["test"])
-    return fmean(score(data.metric, of_seed, targets) for of_seed in predictions)
-
-
-def committed_score(workspace: Workspace, name: str, experiment: str, metric: str) -> float | None:
-    """The score of an experiment in results/metrics, which git keeps; None where there is none."""
-    path = workspace.metrics(name)
-    if not path.exists():
-        return None
-    return read_checked(path, Metrics).root.get(experiment, {}).get(metric)

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 from pipeline.config.params import Experiment, Params
@@ -114,12 +114,12 @@ def worker_gone(workspace: Workspace, worker: str) -> None:
             runs.end_worker(workspace, worker)
 
 
-def scored(workspace: Workspace, config: Params, about: str) -> None:
-    """Add a data set's evaluation to the MLflow runs of its trainings; those not recorded yet are left to `replay`."""
+def scored(workspace: Workspace, config: Params, datasets: Sequence[str]) -> None:
+    """Add evaluations to the MLflow runs of their trainings; those not recorded yet are left to `replay`."""
     if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
         return  # nothing is recorded, so there is nothing to add to
     with _warning():
-        experiments = {f"{about}/{name}": experiment for name, experiment in config.experiments_of(about).items()}
+        experiments = {name: experiment for name, experiment in config.runs.items() if experiment.dataset in datasets}
         list(runs.replay(workspace, experiments, new=False))
 
 

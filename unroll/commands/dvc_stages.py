@@ -94,6 +94,10 @@ def train(
             print(os.path.relpath(folder))
         else:
             train(workspace, name, experiment, jobs, _runner())
+            if "DVC_STAGE" not in os.environ:  # the stage `evaluate` comes next by itself
+                from unroll.results.trained import show_trained
+
+                show_trained(workspace, name, experiment)
 
 
 def _runner() -> "RunTasks":
