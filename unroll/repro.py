@@ -57,7 +57,8 @@ def repro(workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = Fa
         failed = failures.read(workspace)
         # The page says why something is missing; no file that DVC watches for it does.
         news = ["--force"] if failed != before else []
-        has_page = REPORT in plain_yaml.read(workspace.root / "dvc.yaml")["stages"]  # a workspace for own series has none
+        # A workspace for own series has no page.
+        has_page = REPORT in plain_yaml.read(workspace.root / "dvc.yaml")["stages"]
         if has_page and (status or targets or news):
             status = status or run_dvc(workspace, ["repro", "--single-item", "--quiet", *news, REPORT])
     return status

@@ -201,7 +201,7 @@ def tune(
         typer.Option(help="Only these options: units,dropout or, with a range, units=8:64 (repeatable)."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Of the experiment, so many for each trial.")] = 1,
-    new_name: Annotated[str | None, typer.Option("--name", help="Of the new experiment; else, of waves/gru, gru_tuned.")] = None,
+    new_name: Annotated[str | None, typer.Option("--name", help="Of the new one; of waves/gru else gru_tuned.")] = None,
     dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be searched.")] = False,
 ) -> None:
     """Try other options of an experiment, and add the best on validation to params.yaml; test is not looked at.

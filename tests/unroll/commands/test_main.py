@@ -19,8 +19,8 @@ from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages import evaluate
 from tests.support import REPOSITORY, fake_runs
-from unroll.__main__ import keep_notes_private
 from unroll import repro
+from unroll.__main__ import keep_notes_private
 from unroll.app import HEADINGS, app
 from unroll.commands.main import invoke
 from unroll.exits import run

@@ -131,9 +131,9 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
         (["sine/dense"], "sine has no validation split to choose by, and nothing is chosen on test"),
         (["waves/node", "--name", "ridge"], "params.yaml has waves/ridge already; pass --name with another"),
         (["waves/node", "--over", "learning_rat"], "Did you mean learning_rate?"),
-        (["waves/node", "--over", "learning_rate=1:99"], "learning_rate=1:99: LOW and HIGH must be less than or equal to 10"),
+        (["waves/node", "--over", "learning_rate=1:99"], "rate=1:99: LOW and HIGH must be less than or equal to 10"),
         (["waves/node", "--over", "units=9:2"], "a range is LOW:HIGH, two whole numbers"),
-        (["waves/node", "--over", "patience"], "--over patience: give a range, as in --over patience=1:100; it is None now"),
+        (["waves/node", "--over", "patience"], "patience: give a range, as in --over patience=1:100; it is None now"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_line_and_changes_nothing(tuned, arguments, message):
