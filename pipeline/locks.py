@@ -91,12 +91,3 @@ def alive(number: int, written: float) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= written + CLOCK)
     except psutil.NoSuchProcess:
         return False
-
-
-def end_with_parent() -> None:
-    """Let the system kill this process when the one dies that has started it; only Linux can."""
-    if sys.platform == "linux":
-        import ctypes
-
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

@@ -43,8 +43,8 @@ def test_a_notebook_compiles_imports_what_is_locked_and_names_what_exists(path):
     assert all(find_spec(module) for module in re.findall(r"(?m)^(?:import|from) (\w+)", code))
     wanted = params.load(ROOT / "params.yaml")
     assert {*re.findall(r'data\("(\w+)"', code)} <= wanted.datasets.keys()
-    assert {*re.findall(r'(?:train|compare)\("(\w+)"', code)} <= wanted.experiments.keys()
-    assert {*re.findall(r'compare\("\w+", "(\w+)"', code)} <= wanted.experiments.keys()
+    assert {*re.findall(r'(?:train|compare)\("([\w/]+)"', code)} <= wanted.runs.keys()
+    assert {*re.findall(r'compare\("[\w/]+", "([\w/]+)"', code)} <= wanted.runs.keys()
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)

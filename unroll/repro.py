@@ -79,7 +79,9 @@ def repro(workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = Fa
         failed = failures.read(workspace)
         # The page says why something is missing; no file that DVC watches for it does.
         news = ["--force"] if failed != before else []
-        if status or targets or news:
+        # A workspace for own series has no page.
+        has_page = REPORT in plain_yaml.read(workspace.root / "dvc.yaml")["stages"]
+        if has_page and (status or targets or news):
             page = run_dvc(workspace, ["repro", "--single-item", "--quiet", *news, REPORT])
             status = status or page
     return status
@@ -91,7 +93,10 @@ def summary(workspace: Workspace, status: int) -> list[str]:
     lines = [f"FAILED {stage}: {why}" for stage, why in failed.items()]
     if status and not lines:
         notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
-        lines = [f"A stage failed without saying why; DVC's own words are above. If they are of a database, delete {notes}"]
+        lines = [
+            "A stage failed without saying why; DVC's own words are above. If they are of a database, delete its notes: "
+            f"{notes}"
+        ]
     return lines
 
 

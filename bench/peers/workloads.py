@@ -1,5 +1,6 @@
 """What every framework is given: the same rows, the same batches in the same order, the same first weights."""
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -131,6 +132,7 @@ def prepare(root: Path, names: Iterable[str]) -> None:
     stand_ins = {name: {"kind": "stand_in", "of": name, "rows": rows} for name, rows in ROWS.items()}
     sources = {name: stand_ins.get(name, section) for name, section in plain["sources"].items()}
     plain_yaml.write({**plain, "sources": sources}, workspace.params)
+    shutil.copyfile(built.root / params.TEMPLATES, workspace.root / params.TEMPLATES)
     every = params.load(workspace.params)
     for name in {every.experiment(WORKLOADS[workload].experiment).dataset for workload in names}:
         if (built.prepared(name) / "dataset.json").is_file() and not dataset.load(built.prepared(name)).stand_in:

@@ -38,11 +38,11 @@ def small(monkeypatch):
 
     def fewer(name, *arguments):
         sections, comments = usual(name, *arguments)
-        experiments = {f"{name}_{model}": sections["experiments"][f"{name}_{model}"] for model in MODELS}
-        experiments[f"{name}_gru"]["model"]["units"] = 2
+        experiments = {model: sections["experiments"][name][model] for model in MODELS}
+        experiments["gru"]["model"]["units"] = 2
         sections["datasets"][name]["training"] |= {"epochs": 2, "patience": 1}
         sections["forecasts"][name] = {"origins": 30, "refits": 1}
-        return sections | {"experiments": experiments}, comments
+        return sections | {"experiments": {name: experiments}}, comments
 
     monkeypatch.setattr("unroll.add.add.entries", fewer)
 
@@ -70,20 +70,20 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     assert f"<h1>{sentence}</h1>" in page
     assert page.count("<svg") == 2
     evaluation = schema.load(workspace.evaluation("shop"))
-    assert evaluation.experiments["shop_ridge"].final["test"]["mae"].mean > 0
+    assert evaluation.experiments["ridge"].final["test"]["mae"].mean > 0
 
     invoke(["answer", "shop.csv", "--json"])
     again = json.loads(capsys.readouterr().out)
     assert again["answer"] == sentence
-    ridge = next(row for row in again["models"] if row["name"] == "shop_ridge")
-    assert ridge["mae"] == pytest.approx(evaluation.experiments["shop_ridge"].final["test"]["mae"].mean * 7, rel=0.5)
+    ridge = next(row for row in again["models"] if row["name"] == "ridge")
+    assert ridge["mae"] == pytest.approx(evaluation.experiments["ridge"].final["test"]["mae"].mean * 7, rel=0.5)
     assert [row["champion"] for row in again["models"]].count(True) == 1
     assert len(again["forecasts"]) == 7
     assert (again["span"], again["members"]) == ("2 weeks", [])
     assert "of 2 weeks" in sentence
     table = pd.read_parquet(workspace.evaluation("shop") / "tables" / "forecasts.parquet")
     days = table.cutoff.drop_duplicates().sort_values()
-    later = table[(table.cutoff >= days.iloc[len(days) // 2]) & (table.model == "shop_ridge")]
+    later = table[(table.cutoff >= days.iloc[len(days) // 2]) & (table.model == "ridge")]
     assert (later.y_hat - later.y).abs().mean() == pytest.approx(ridge["mae"]), "as the documentation computes it"
     (in_python,) = unroll.open(workspace.root).answer("shop")
     assert in_python.sentence == sentence
@@ -94,7 +94,7 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     for command, words in (("answer", "shop:"), ("compare", "help?"), ("compare shop", "help?")):
         invoke(command.split())
         assert f"{words} {sentence}" in capsys.readouterr().out
-    invoke(["compare", "shop_ridge", "--json"])
+    invoke(["compare", "shop/ridge", "--json"])
     (table,) = json.loads(capsys.readouterr().out)
     assert [row["mae"]["value"] for row in table["rows"]] == [ridge["mae"]]
 

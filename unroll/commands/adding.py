@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from pipeline.errors import UnknownAheadError, UsageError, printable
-from unroll.app import DataSet, Experiment, Json, app, named, print_json
+from unroll.app import DataSet, Experiment, Json, app, experiments, named, print_json
 from unroll.commands.building import CORES, Jobs
 
 Target = Annotated[str | None, typer.Option(help="The column to forecast.")]
@@ -201,7 +201,7 @@ def tune(
         typer.Option(help="Only these options: units,dropout or, with a range, units=8:64 (repeatable)."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Of the experiment, so many for each trial.")] = 1,
-    new_name: Annotated[str | None, typer.Option("--name", help="Of the new experiment; else NAME_tuned.")] = None,
+    new_name: Annotated[str | None, typer.Option("--name", help="Of the new one; of waves/gru else gru_tuned.")] = None,
     dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be searched.")] = False,
 ) -> None:
     """Try other options of an experiment, and add the best on validation to params.yaml; test is not looked at.
@@ -211,7 +211,9 @@ def tune(
     from unroll.tune.tune import tune as tune_it
 
     options = [option for text in over or () for option in text.split(",")]
-    target = new_name or f"{name}_tuned"
+    dataset, _, experiment = name.partition("/")
+    new_name = (new_name or f"{experiment}_tuned").removeprefix(f"{dataset}/")
+    target = f"{dataset}/{new_name}"
     tune_it(context.obj, name, trials=trials, over=options, seeds=seeds, target=target, dry=dry)
 
 
@@ -219,11 +221,13 @@ def tune(
 def search(
     context: typer.Context,
     name: DataSet,
-    only: Annotated[str | None, typer.Argument(help="One of its experiments.")] = None,
+    only: Annotated[
+        str | None, typer.Argument(help="One of its experiments.", autocompletion=experiments)
+    ] = None,
 ) -> None:
     """Give each experiment of a data set that has `trials` so many, the best more epochs; its options replace its own.
 
-    `unroll search waves` · `unroll search jena_hourly_exact jena_hourly_exact/tuned_gru`
+    `unroll search waves` · `unroll search jena_hourly_exact tuned_gru`
     """
     from unroll.tune.tune import search as search_it
 

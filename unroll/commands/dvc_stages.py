@@ -42,7 +42,7 @@ def source(context: typer.Context, name: Annotated[str, named("A source of param
     """
     from stages.source import source
 
-    print(source(context.obj, name))
+    print(os.path.relpath(source(context.obj, name)))
 
 
 @app.command(rich_help_panel="Stages")
@@ -56,7 +56,7 @@ def prepare(context: typer.Context, name: DataSet) -> None:
     workspace: Workspace = context.obj
     with _naming_target(workspace, f"prepare@{name}"):
         prepare(workspace, name)
-    print(workspace.prepared(name))
+    print(os.path.relpath(workspace.prepared(name)))
 
 
 @app.command(rich_help_panel="Stages")
@@ -91,7 +91,7 @@ def train(
         if dry:
             folder = trial(workspace, name, experiment, epochs, seed)
             progress.finish()  # where patience ended the last replicate, its line still stands open
-            print(folder)
+            print(os.path.relpath(folder))
         else:
             train(workspace, name, experiment, jobs, _runner())
             if "DVC_STAGE" not in os.environ:  # the stage `evaluate` comes next by itself
@@ -137,7 +137,7 @@ def evaluate(context: typer.Context, name: DataSet) -> None:
     workspace: Workspace = context.obj
     with _naming_target(workspace, f"evaluate@{name}"):
         evaluate(workspace, name)
-    print(workspace.metrics(name))
+    print(os.path.relpath(workspace.metrics(name)))
 
 
 Series = Annotated[str, named("A data set with a forecast.", "forecasts")]
@@ -175,4 +175,4 @@ def report(
         raise typer.Exit(0 if report_against(context.obj.root, against) else 1)
     from stages.report import report
 
-    print(report(context.obj))
+    print(os.path.relpath(report(context.obj)))

@@ -18,7 +18,7 @@ from pipeline.workspace import Workspace
 from unroll.results.answer import ANSWERS
 from unroll.results.predict import own_files
 
-KINDS = ("prepared", "runs", "forecaster", "evaluation", "metrics")
+KINDS = ("prepared", "runs", "forecaster", "evaluation")
 """Folders of a workspace that hold what was built of a data set."""
 
 
@@ -32,8 +32,6 @@ def renew(workspace: Workspace, name: str) -> tuple[int, str]:
         UsageError: there is no such series.
         UnrollError: no row has come since.
     """
-    from dvc.utils.hydra import apply_overrides
-
     config = params.load(workspace.params)
     config.forecast(name)
     options = config.dataset(name).preparation.options
@@ -44,7 +42,8 @@ def renew(workspace: Workspace, name: str) -> tuple[int, str]:
     count = int((stamps > before).sum())
     if not count:
         raise UnrollError(f"{name} has no row after {shown(before)}, so there is nothing to renew")
-    apply_overrides(workspace.params, [f"{where}.cleaning.until='{last.astype('datetime64[s]')}'"])
+    place = ("datasets", name, "preparation", "cleaning", "until")
+    write_text(workspace.params, plain_yaml.with_value(workspace.params, place, f"'{last.astype('datetime64[s]')}'"))
     return count, shown(last)
 
 
@@ -77,3 +76,4 @@ def remove(workspace: Workspace, name: str, *, yes: bool) -> None:
         (workspace.root / ANSWERS).rmdir()
     for dataset in datasets:
         shutil.rmtree(workspace.root / "results" / "trials" / dataset, ignore_errors=True)
+        workspace.metrics(dataset).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import pydantic
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic.fields import FieldInfo
 
-from pipeline.config.params import Experiment
+from pipeline.config.params import Experiment, own_name
 from pipeline.errors import UsageError, one_line
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
@@ -121,7 +121,7 @@ def _widened(distribution: Any, value: Any) -> Any:
 
 def _options(name: str, experiment: Experiment) -> Iterator[tuple[str, tuple[Any, Any]]]:
     """Every option that can be searched, with its annotation and its value."""
-    chosen = recipe(name, experiment)
+    chosen = recipe(own_name(name), experiment)
     for part, call in (("model", chosen.build), ("training", chosen.method)):
         parameters = inspect.signature(call.func).parameters
         for option, value in call.keywords.items():

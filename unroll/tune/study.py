@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.config import params
-from pipeline.config.params import Experiment
+from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.errors import DivergedError, UnrollError, UsageError, one_line
@@ -271,7 +271,7 @@ def train(trials: Trials, values: Mapping[str, Any], show: Show, trial: Trial | 
     """
     gc.collect()  # the trial before has left circles with tensors in them, whose size Python does not know
     tried = Experiment.model_validate(with_values(trials.experiment.model_dump(), values))
-    chosen, data = recipe(trials.name, tried), trials.data
+    chosen, data = recipe(own_name(trials.name), tried), trials.data
     callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.keywords.get("epochs", 0), show)
     try:
         replicates = chosen.train(chosen.job(data, callback)).replicates

@@ -22,9 +22,9 @@ def test_a_quick_round_compares_and_writes_a_page_and_leaves_what_is_committed(t
     monkeypatch.setattr(command, "REPOSITORY", tmp_path)
     monkeypatch.setattr(compare, "PeerProcess", SameProcess)
     monkeypatch.setattr(compare, "FRAMEWORKS", ("unroll", "documents"))
-    monkeypatch.setattr(compare, "QUICK", ("sine/dense",))
-    short = replace(compare.WORKLOADS["sine/dense"], epochs=1, evaluations=1)
-    monkeypatch.setitem(compare.WORKLOADS, "sine/dense", short)
+    monkeypatch.setattr(compare, "QUICK", ("sine_dense",))
+    short = replace(compare.WORKLOADS["sine_dense"], epochs=1, evaluations=1)
+    monkeypatch.setitem(compare.WORKLOADS, "sine_dense", short)
     monkeypatch.setattr("sys.argv", ["bench", "peers", "--quick"])
     assert command.main() == 0
     assert capsys.readouterr().out == ".unroll/bench/performance.md\n"
@@ -35,4 +35,4 @@ def test_a_quick_round_compares_and_writes_a_page_and_leaves_what_is_committed(t
     for row in found["rows"]:
         assert 0 < row["ms"]["min"] <= row["ms"]["median"] <= row["ms"]["max"]
         assert row["side"] != "unroll" or set(row["ratio"].values()) == {1}
-    assert "| sine/dense | train |" in (tmp_path / ".unroll/bench/performance.md").read_text(encoding="utf-8")
+    assert "| sine_dense | train |" in (tmp_path / ".unroll/bench/performance.md").read_text(encoding="utf-8")

@@ -130,9 +130,9 @@ def test_a_file_becomes_a_data_set_and_a_forecast_with_no_edit_by_hand(workspace
     assert (windows.outputs, windows.lookback, windows.horizon) == (12, 24, 1)
     assert len(windows) > 20
 
-    train(workspace, "load_last_value")
+    train(workspace, "load/last_value")
     capsys.readouterr()
-    invoke(["--root", str(workspace.root), "predict", "load_last_value", "--csv"])
+    invoke(["--root", str(workspace.root), "predict", "load/last_value", "--csv"])
     head, *ahead = (line.split(",") for line in capsys.readouterr().out.splitlines())
     assert head == ["stamp", "forecast", "low", "high"]
     assert (len(ahead), ahead[0][0]) == (12, NEXT.get(form, "2023-03-01 00:00:00"))
@@ -145,7 +145,8 @@ def test_what_was_there_stays_and_dvc_changes_one_line_of_what_was_added(workspa
     def lines():
         return workspace.params.read_text(encoding="utf-8").splitlines()
 
-    workspace.params.write_bytes((REPOSITORY / "params.yaml").read_bytes())
+    for name in ("params.yaml", "templates.yaml"):
+        (workspace.root / name).write_bytes((REPOSITORY / name).read_bytes())
     before = lines()
     add(workspace, comma(workspace.root)[0], "--yes")
     added = lines()
@@ -155,7 +156,7 @@ def test_what_was_there_stays_and_dvc_changes_one_line_of_what_was_added(workspa
     models = {experiment.model.name for experiment in params.load(workspace.params).experiments_of("load").values()}
     assert models >= {"last_value", "seasonal_naive", "linear", "boosting", "mlp", "gru"}
     with modify_yaml(str(workspace.params)) as data:
-        data["experiments"]["load_gru"]["model"]["units"] = 16
+        data["experiments"]["load"]["gru"]["model"]["units"] = 16
     assert sum(line != other for line, other in zip(added, lines(), strict=True)) == 1
 
 

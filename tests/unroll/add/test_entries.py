@@ -66,6 +66,6 @@ def test_it_is_looked_back_by_whole_cycles_and_a_season_takes_two_years(
 ):
     profile, proposal = proposed(tmp_path, ["load"], freq, count)
     assert (proposal.horizon, proposal.lookback, "target" in proposal.reasons) == (horizon, lookback, False)
-    experiments = entries("a", {}, "a.csv", profile, proposal)[0]["experiments"]
-    seasons = {experiments[f"a_{name}"]["model"].get("season", True) for name in ("ridge", "boosting", "boosting_own")}
+    experiments = entries("a", {}, "a.csv", profile, proposal)[0]["experiments"]["a"]
+    seasons = {experiments[name]["model"].get("season", True) for name in ("ridge", "boosting", "boosting_own")}
     assert seasons == {two_years}

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import typer
-from unroll.runner import dvc_graph
 
 from pipeline import failures, numerics
 from pipeline.config import params
@@ -20,6 +19,7 @@ from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages import evaluate
 from tests.support import REPOSITORY, fake_runs
+from unroll import repro
 from unroll.__main__ import keep_notes_private
 from unroll.app import HEADINGS, app
 from unroll.commands.main import invoke
@@ -135,14 +135,15 @@ def examples():
 def of_examples(tmp_path_factory):
     """The repository's params.yaml and claims.yaml, and made-up runs of what the examples name."""
     root = tmp_path_factory.mktemp("examples")
-    for name in ("params.yaml", "claims.yaml"):
+    for name in ("params.yaml", "templates.yaml", "claims.yaml"):
         shutil.copy(REPOSITORY / name, root / name)
     config = params.load(root / "params.yaml")
     workspace = fake_runs.fill(Workspace(root), without={*config.datasets} - {"waves", "imdb"})
     for name in ("waves", "imdb"):
         evaluate.evaluate(workspace, name)
     (root / "program.py").touch()
-    return root, {*config.sources, *config.datasets, *config.experiments}
+    own_names = map(params.own_name, config.runs)
+    return root, {*config.sources, *config.datasets, *config.runs, *own_names}
 
 
 @pytest.mark.parametrize("example", dict.fromkeys(examples()))
@@ -157,7 +158,7 @@ def test_every_example_of_a_help_text_can_be_typed_and_names_what_there_is(of_ex
     if words[0] == "cluster":
         command, rest = command.commands[words[1]], words[2:]
     command.make_context(words[0], rest)
-    names = [word.rpartition("@")[2] for word in words[1:] if re.fullmatch(r"\w*@?[a-z]\w*_\w+", word)]
+    names = [word.rpartition("@")[2] for word in words[1:] if re.fullmatch(r"\w*@?[a-z]\w*[_/]\w+", word)]
     assert {name for name in names if not name.startswith("meter")} <= known
 
 
@@ -283,7 +284,8 @@ def test_without_a_home_dvcs_notes_lie_in_the_workspace(tmp_path, monkeypatch, h
     monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", "")
     monkeypatch.delenv("DVC_GLOBAL_CONFIG_DIR")
     keep_notes_private()
-    (tmp_path / ".dvc").mkdir()
-    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n")
-    assert dvc_graph.cache(tmp_path) == tmp_path / ".dvc/cache/files/md5"
-    assert stat.S_IMODE((tmp_path / ".unroll/dvc").stat().st_mode) == 0o700
+    notes = tmp_path / ".unroll" / "dvc"
+    variables = repro.environment(Workspace(tmp_path))
+    assert variables["DVC_SITE_CACHE_DIR"] == str(notes)
+    assert variables.get("DVC_GLOBAL_CONFIG_DIR") == (str(notes) if home else None)
+    assert stat.S_IMODE(notes.stat().st_mode) == 0o700

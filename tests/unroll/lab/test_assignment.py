@@ -1,5 +1,6 @@
 import contextlib
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ def workspace(tmp_path):
     data = plain_yaml.read(REPOSITORY / "params.yaml")
     data["sources"]["waves"] |= {"train": 400, "validation": 10, "test": 200}
     plain_yaml.write(data, tmp_path / "params.yaml")
+    shutil.copyfile(REPOSITORY / "templates.yaml", tmp_path / "templates.yaml")
     return Workspace(tmp_path)
 
 
@@ -34,7 +36,7 @@ def test_n_is_the_error_of_the_last_value_and_leaves_nothing_behind(workspace, l
     test = generate(np.random.default_rng(np.random.SeedSequence(0).spawn(3)[2]), 200)
     error = np.mean((test[:, -1] - test[:, -2]) ** 2)
     assert printed_by(workspace, letter) == [SIZES, f"last value: test MSE {error:.6f}"]
-    assert [path.name for path in workspace.root.iterdir()] == ["params.yaml"]
+    assert sorted(path.name for path in workspace.root.iterdir()) == ["params.yaml", "templates.yaml"]
 
 
 def test_n_of_all_the_waves_is_what_document_003_says():
@@ -54,5 +56,5 @@ def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
 
 @pytest.mark.parametrize("rate", [0.0, np.inf, np.nan])
 def test_a_rate_that_cannot_be_is_refused(workspace, rate):
-    with pytest.raises(UsageError, match=r"waves/node\.training\.learning_rate must be "):
+    with pytest.raises(UsageError, match=r"experiments\.waves\.node\.training\.learning_rate must be "):
         printed_by(workspace, "R", epochs=1, rate=rate)

@@ -17,10 +17,11 @@ PARAMS = """
 sources: {sine: {kind: sine}}
 datasets: {sine: {source: sine, preparation: {name: sine_points, part: interpolation}}}
 experiments:
-  sine_zero: {dataset: sine, model: {family: baselines, name: constant}, training: {method: none}}
+  sine:
+    zero: {model: {family: baselines, name: constant}, training: {method: none}}
 """
 CLAIMS = """
-- {document: "003", words: MSE 0.02, experiment: sine_zero, metric: final.test.mse, value: "0.02", width: 2}
+- {document: "003", words: MSE 0.02, experiment: sine/zero, metric: final.test.mse, value: "0.02", width: 2}
 """
 
 
@@ -41,11 +42,11 @@ def failures(workspace):
 
 
 def test_where_all_is_well_every_check_says_what_it_found(workspace):
-    for name in ("params.yaml", "claims.yaml"):
+    for name in ("params.yaml", "templates.yaml", "claims.yaml"):
         shutil.copyfile(REPOSITORY / name, workspace.root / name)
     assert failures(workspace) == {}
     code, packages, whole, _, folder, *_ = (text for _, _, text in doctor.doctor(workspace))
-    assert f"{len(params.load(workspace.params).experiments)} experiments, all valid" in whole
+    assert f"{len(params.load(workspace.params).runs)} experiments, all valid" in whole
     assert re.fullmatch(r"0\.2\.0 [0-9a-f]{12}, in its checkout", code)
     assert re.fullmatch(r"Python 3\.\d+\.\d+, \d+ as locked", packages)
     assert folder == "writable, 50 GB free"
@@ -69,12 +70,12 @@ def test_packages_that_are_not_as_locked_and_a_disk_that_is_nearly_full(workspac
 
 def test_wrong_values_are_named_and_no_check_stops_the_others(workspace):
     workspace.params.write_text(PARAMS.replace("part: interpolation", "part: interpolatoin"), encoding="utf-8")
-    workspace.claims.write_text(CLAIMS.replace("sine_zero", "sine_zeor"), encoding="utf-8")
+    workspace.claims.write_text(CLAIMS.replace("sine/zero", "sine/zeor"), encoding="utf-8")
     wrong = failures(workspace)
     assert wrong.keys() == {"params.yaml", "claims.yaml"}
     option = "params.yaml: datasets.sine.preparation.part must be 'interpolation' or 'extrapolation'."
     assert option in wrong["params.yaml"]
-    assert "claims.yaml: claim 1: experiment must be one of: sine_zero." in wrong["claims.yaml"]
+    assert "claims.yaml: claim 1: experiment must be one of: sine/zero." in wrong["claims.yaml"]
 
 
 def test_a_project_of_ones_own_has_no_claims(tmp_path):

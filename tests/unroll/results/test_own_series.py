@@ -15,7 +15,7 @@ from tests.support.training import added
 from unroll.commands.main import invoke
 
 DAYS, AHEAD, MONTHS = 300, 7, 80
-MODELS = ("shop_last_value", "shop_ridge")
+MODELS = ("last_value", "ridge")
 
 
 def rows(count=DAYS, start="2022-03-01"):
@@ -66,7 +66,7 @@ def test_what_is_known_beforehand_counts_from_a_file_and_from_rows_behind_the_la
     assert (options["windows"]["future"], options["windows"]["holidays"]) == (["price"], "DE")
     with pytest.raises(UnrollError, match="price must be known beforehand, .* 2022-12-26; pass --future FILE"):
         forecasts(shop, capsys)
-    monkeypatch.setattr("unroll.answer.repro", lambda *_: 0)
+    monkeypatch.setattr("unroll.answer.repro", lambda *_, **__: 0)
     run(shop, "answer", "shop")
     assert "No forecast yet: price must be known beforehand" in capsys.readouterr().out, "the answer stands"
     forecast = forecasts(shop, capsys, "--future", plan(tmp_path))
@@ -126,13 +126,13 @@ def test_renew_moves_the_end_of_the_evaluation_and_predict_says_when_it_is_time(
 
 
 def test_tune_says_what_the_test_says_of_earlier_trials(shop, capsys):
-    run(shop, "tune", "shop_ridge", "--name", "shop_last_value", "--dry-run")
-    assert "mae on test, of the last build: shop_ridge 0." in capsys.readouterr().out
+    run(shop, "tune", "shop/ridge", "--name", "last_value", "--dry-run")
+    assert "mae on test, of the last build: shop/ridge 0." in capsys.readouterr().out
 
 
 def test_remove_leaves_nothing_but_the_file(shop, file, capsys):
     run(shop, "remove", "shop", "--yes")
-    assert "shop_ridge" in capsys.readouterr().out
+    assert "shop/ridge" in capsys.readouterr().out
     left = params.load(shop.params)
     assert not {**left.files, **left.datasets, **left.experiments, **left.forecasts}
     assert "forecasts" not in shop.params.read_text(encoding="utf-8")
@@ -149,12 +149,12 @@ def months(count=MONTHS):
 
 
 def test_statistical_models_are_fitted_to_all_months_that_there_are(tmp_path):
-    models = ("sales_last_value", "sales_cycle_12", "sales_ets")
+    models = ("last_value", "cycle_12", "ets")
     workspace = added(tmp_path, "sales", months(), models, "--target", "sales", refits=1)
     options = params.load(workspace.params).datasets["sales"].preparation.options["windows"]
     assert (options["lookback"], options["horizon"]) == (24, 12), "two years, so that a year repeats in them"
     forecaster = Forecaster.load(workspace.forecaster("sales"))
-    index = [member.name for member in forecaster.spec.members].index("sales_ets")
+    index = [member.name for member in forecaster.spec.members].index("ets")
     scale = forecaster.spec.question.scale
     for count in (MONTHS, 30):
         (window,) = forecaster.windows(months(count)).values()
@@ -174,7 +174,7 @@ def test_after_closing_time_the_next_opening_hours_are_forecast(tmp_path, capsys
     noise = np.random.default_rng(0).normal(size=len(hours))
     load = 60 + 20 * np.sin((hours.hour - 7) / 10 * np.pi) + noise
     table = pd.DataFrame({"time": hours, "load": load})
-    workspace = added(tmp_path, "cafe", table[:-11], ("cafe_last_value", "cafe_cycle_11"), origins=10, refits=1)
+    workspace = added(tmp_path, "cafe", table[:-11], ("last_value", "cycle_11"), origins=10, refits=1)
     assert "Sat 07:00-17:00, and no others" in capsys.readouterr().out
     table.to_csv(tmp_path / "new.csv", index=False)
     for arguments, day in (((), "2024-02-10"), (("--data", tmp_path / "new.csv"), "2024-02-12")):

@@ -24,7 +24,7 @@ def value(hour):
     return round(100 + 20 * math.sin(hour * math.pi / 12) + math.sin(hour**2), 1)
 
 
-MODELS = ("meter_last_value", "meter/ridge", "meter/gru")
+MODELS = ("last_value", "ridge", "gru")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def hours(tmp_path_factory):
     def briefly(data):
         data["datasets"]["meter"]["seeds"] = 1
         data["datasets"]["meter"]["training"] |= {"epochs": 1, "batch_size": 128}
-        data["experiments"]["meter/gru"]["model"]["units"] = 2
+        data["experiments"]["meter"]["gru"]["model"]["units"] = 2
 
     root, flags = tmp_path_factory.mktemp("hours"), ("--horizon", "12", "--lookback", "24")
     return added(root, "meter", frame, MODELS, *flags, change=briefly, origins=9, refits=2), frame
@@ -96,7 +96,7 @@ def test_what_follows_the_rows_that_it_was_fitted_to_is_kept_and_asks_no_model(h
 
 def test_a_network_is_taken_by_name_and_says_what_it_said_at_an_origin(hours, capsys, tmp_path):
     workspace, frame = hours
-    table = pd.read_parquet(workspace.run("meter", "meter/gru") / "forecasts.parquet")
+    table = pd.read_parquet(workspace.run("meter", "gru") / "forecasts.parquet")
     last = table[table["cutoff"] == table["cutoff"].max()]
     frame[frame["time"] <= last["cutoff"].iloc[0]].to_csv(tmp_path / "new.csv", index=False)
     predicted = json.loads(predict(capsys, workspace, "meter/gru", "--data", str(tmp_path / "new.csv"), "--json"))
@@ -111,7 +111,7 @@ LINEAR = {"model": {"family": "baselines", "name": "linear"}, "training": {"meth
 WAVES = {
     "sources": {"waves": {"kind": "waves", "train": 20, "validation": 5, "test": 5}},
     "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
-    "experiments": {"waves/linear": {"dataset": "waves", **LINEAR}},
+    "experiments": {"waves": {"linear": LINEAR}},
 }
 
 
@@ -125,7 +125,7 @@ WAVES = {
         (["meter", "--level", "2"], "the level must be 0.5 to 0.99"),
         (["meter", "--csv", "--json"], "pass --csv or --json, not both"),
         (["meter", "--plot", "next.docx"], "--plot must name a .png, .svg or .pdf file"),
-        (["waves"], "waves is not built; `unroll repro evaluate@waves` builds it, in about 20"),
+        (["waves"], "waves is not built; `unroll repro evaluate@waves` builds it"),
         (["waves/linear"], "waves is no series with a time in each row"),
     ],
 )

@@ -19,7 +19,7 @@ from unroll.commands.main import invoke
 
 DAYS = 240
 MODEL = {"csv": CsvFormat, "cleaning": Cleaning, "windows": Windowing}
-MODELS = ("shops_last_value", "shops_cycle_7", "shops_ridge")
+MODELS = ("last_value", "cycle_7", "ridge")
 LEVELS = {"north": 1000.0, "south": 3.0, "west": 50.0}
 
 
@@ -103,7 +103,7 @@ def test_a_forecast_of_each_and_of_one(shops, capsys):
     south = json.loads(run(capsys, shops, "predict", "shops", "--series", "south", "--horizon", "2", "--json").out)
     assert [row["step"] for row in south["forecasts"]] == [1, 2]
     assert [row["forecast"] for row in south["forecasts"]] == table[table["shop"] == "south"]["forecast"].tolist()[:2]
-    assert run(capsys, shops, "predict", "shops_ridge", "--csv").out.count("\n") == 1 + 3 * 7, "one model of all"
+    assert run(capsys, shops, "predict", "shops/ridge", "--csv").out.count("\n") == 1 + 3 * 7, "one model of all"
     assert "north" in run(capsys, shops, "predict", "shops").out
     served = Forecaster.load(shops.forecaster("shops")).forecast(rows().astype({"day": str}))
     np.testing.assert_array_equal(served["forecast"], table["forecast"])
@@ -121,7 +121,7 @@ def test_series_with_too_few_rows_are_left_out_by_name_and_the_others_are_answer
     days = pd.date_range("2024-01-01", periods=DAYS).strftime("%Y-%m-%d")
     late = rows().query("shop == 'south'").assign(shop="late").query("day >= '2024-07-20'")
     early = rows().query("shop == 'south'").assign(shop="early").query("day < '2024-03-01'")
-    models = ("few_last_value", "few_ridge")
+    models = ("last_value", "ridge")
     few = added(tmp_path, "few", pd.concat([rows(), late, early]), models, "--lookback", "14", origins=8, refits=1)
     told = "left out  2 of 5 series: early: 31 rows, none of them from 2024-04-30 00:00:00 on; "
     told += "late: 39 rows, 0 of them before 2024-04-30 00:00:00, where 21 are needed"

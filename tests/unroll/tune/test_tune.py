@@ -41,26 +41,24 @@ datasets:
     source: sine
     preparation: {name: sine_points, part: interpolation}
 experiments:
-  node:  # three numbers
-    dataset: waves
-    seeds: [7]
-    model: {family: recurrent, name: simple_rnn, units: 1, head: false}
-    training: {method: by_hand}
-  ridge:
-    dataset: waves
-    model: {family: baselines, name: linear, last: 8}
-    training: {method: least_squares, ridge: 1000.0}
-  last_value:
-    dataset: waves
-    model: {family: baselines, name: last_value}
-    training: {method: none}
-  sine/dense:
-    dataset: sine
-    model: {family: dense, name: mlp, hidden: [4]}
-    training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 2, batch_size: 16}
+  waves:
+    node:  # three numbers
+      seeds: [7]
+      model: {family: recurrent, name: simple_rnn, units: 1, head: false}
+      training: {method: by_hand}
+    ridge:
+      model: {family: baselines, name: linear, last: 8}
+      training: {method: least_squares, ridge: 1000.0}
+    last_value:
+      model: {family: baselines, name: last_value}
+      training: {method: none}
+  sine:
+    dense:
+      model: {family: dense, name: mlp, hidden: [4]}
+      training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 2, batch_size: 16}
 """
-FAMILIES = PARAMS.replace("  ridge:\n", "  ridge:\n    trials: 4\n").replace(
-    "by_hand}\n  ridge", "by_hand, learning_rate: 0.001}\n    trials: 3\n  ridge"
+FAMILIES = PARAMS.replace("    ridge:\n", "    ridge:\n      trials: 4\n").replace(
+    "by_hand}\n    ridge", "by_hand, learning_rate: 0.001}\n      trials: 3\n    ridge"
 )
 OVER = "learning_rate=0.00001:0.01"
 
@@ -78,7 +76,7 @@ def tune(workspace, *arguments, command="tune"):
     invoke(["--root", str(workspace.root), command, *arguments])
 
 
-def trials(workspace, name="node"):
+def trials(workspace, name="waves/node"):
     storage = f"sqlite:///{workspace.scratch / 'tuning' / name}.db"
     (study,) = optuna.get_all_study_names(storage)
     return optuna.load_study(study_name=study, storage=storage).get_trials()
@@ -88,8 +86,8 @@ def trials(workspace, name="node"):
 def tuned(tmp_path_factory):
     """A study that was stopped after three trials and went on to eight."""
     workspace = make(tmp_path_factory.mktemp("tuned"))
-    tune(workspace, "node", "--trials", "3", "--over", OVER, "--name", "early")
-    tune(workspace, "node", "--trials", "8", "--over", OVER)
+    tune(workspace, "waves/node", "--trials", "3", "--over", OVER, "--name", "early")
+    tune(workspace, "waves/node", "--trials", "8", "--over", OVER)
     return workspace
 
 
@@ -101,13 +99,13 @@ def other_test(tmp_path_factory):
     test = data.splits["test"]
     splits = data.splits | {"test": Arrays(1 - test.inputs, 5 + test.targets)}
     dataset.save(replace(data, splits=splits), workspace.prepared("waves"))
-    tune(workspace, "node", "--trials", "8", "--over", OVER)
+    tune(workspace, "waves/node", "--trials", "8", "--over", OVER)
     return workspace
 
 
 def test_both_ends_of_every_range_and_the_value_between_are_valid():
     searched = {}
-    for name, experiment in params.load(REPOSITORY / "params.yaml").experiments.items():
+    for name, experiment in params.load(REPOSITORY / "params.yaml").runs.items():
         try:
             searched[name] = space(name, experiment, (), 240)
         except UsageError as error:
@@ -118,7 +116,7 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
         for end in (0, -1):
             ends = {path: getattr(t, "choices", None) or (t.low, t.high) for path, t in searched[name].items()}
             values = {path: both[end] for path, both in ends.items()}
-            recipe(name, type(experiment).model_validate(with_values(experiment.model_dump(), values)))
+            recipe(params.own_name(name), type(experiment).model_validate(with_values(experiment.model_dump(), values)))
     common = {f"training.{option}" for option in ("learning_rate", "schedule", "weight_decay", "batch_size")}
     assert set(searched["waves/gru"]) == common | {"model.units", "model.layers", "model.dropout"}
     assert set(searched["waves/dense"]) == common | {"model.hidden.1", "model.activation", "model.dropout"}
@@ -129,36 +127,38 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["last_value"], "last_value has no number with a known range; `unroll show last_value`"),
+        (["waves/last_value"], "waves/last_value has no number with a known range; `unroll show waves/last_value`"),
         (["sine/dense"], "sine has no validation split to choose by, and nothing is chosen on test"),
-        (["node", "--name", "ridge"], "params.yaml has ridge already; pass --name with another"),
-        (["node", "--over", "learning_rat"], "Did you mean learning_rate?"),
-        (["node", "--over", "learning_rate=1:99"], "learning_rate=1:99: LOW and HIGH must be less than or equal to 10"),
-        (["node", "--over", "units=9:2"], "a range is LOW:HIGH, two whole numbers"),
-        (["node", "--over", "patience"], "--over patience: give a range, as in --over patience=1:100; it is None now"),
+        (["waves/node", "--name", "ridge"], "params.yaml has waves/ridge already; pass --name with another"),
+        (["waves/node", "--over", "learning_rat"], "Did you mean learning_rate?"),
+        (["waves/node", "--over", "learning_rate=1:99"], "rate=1:99: LOW and HIGH must be less than or equal to 10"),
+        (["waves/node", "--over", "units=9:2"], "a range is LOW:HIGH, two whole numbers"),
+        (["waves/node", "--over", "patience"], "patience: give a range, as in --over patience=1:100; it is None now"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_line_and_changes_nothing(tuned, arguments, message):
-    files = [tuned.params, *(tuned.scratch / "tuning").iterdir()]
+    files = [tuned.params, *(tuned.scratch / "tuning" / "waves").iterdir()]
     before = [path.read_bytes() for path in files]
     with pytest.raises(UsageError) as caught:
         tune(tuned, *arguments)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert [tuned.params, *(tuned.scratch / "tuning").iterdir()] == files
+    assert [tuned.params, *(tuned.scratch / "tuning" / "waves").iterdir()] == files
     assert [path.read_bytes() for path in files] == before
 
 
 def test_the_winner_is_added_and_nothing_else_changes(tuned):
     lines = tuned.params.read_text(encoding="utf-8").splitlines()
-    assert lines[: PARAMS.count("\n")] == PARAMS.splitlines()
-    assert any(line.startswith("  # By `unroll tune node`, 8 trials: MSE on validation 0.") for line in lines)
+    sine = PARAMS.index("  sine:\n    dense:")
+    text = tuned.params.read_text(encoding="utf-8")
+    assert (text[:sine], text[text.index("  sine:\n    dense:") :]) == (PARAMS[:sine], PARAMS[sine:])
+    assert any(line.startswith("    # By `unroll tune waves/node`, 8 trials: MSE on validation 0.") for line in lines)
     best = min((trial for trial in trials(tuned) if trial.value is not None), key=lambda trial: trial.value)
-    experiment = params.load(tuned.params).experiment("node_tuned")
+    experiment = params.load(tuned.params).experiment("waves/node_tuned")
     rate = experiment.training.options["learning_rate"]
     assert rate == float(f"{best.params['training.learning_rate']:.2g}") != 0.0001
     assert experiment.seeds == [0, 1]  # the data set's
-    entry = plain_yaml.read(tuned.params)["experiments"]["node_tuned"]
+    entry = plain_yaml.read(tuned.params)["experiments"]["waves"]["node_tuned"]
     assert entry["training"] == {"method": "by_hand", "learning_rate": rate}
     assert trials(tuned)[0].params == {"training.learning_rate": 0.0001}, "the experiment as it is"
     pruned = [trial for trial in trials(tuned) if trial.state.name == "PRUNED"]
@@ -168,7 +168,7 @@ def test_the_winner_is_added_and_nothing_else_changes(tuned):
 
 def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been_and_no_number_of_test_counts(tuned, other_test):
     def winner_and_trials(workspace):
-        winner = plain_yaml.read(workspace.params)["experiments"]["node_tuned"]
+        winner = plain_yaml.read(workspace.params)["experiments"]["waves"]["node_tuned"]
         return winner, [(t.params, t.value, t.state, t.intermediate_values) for t in trials(workspace)]
 
     assert winner_and_trials(tuned) == winner_and_trials(other_test)
@@ -177,37 +177,37 @@ def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been_and_no_number_of
 
 def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_left_to_it(tmp_path, capsys):
     workspace = make(tmp_path)
-    tune(workspace, "ridge", "--trials", "2", "--name", "early")
-    storage = f"sqlite:///{workspace.scratch / 'tuning' / 'ridge.db'}"
+    tune(workspace, "waves/ridge", "--trials", "2", "--name", "early")
+    storage = f"sqlite:///{workspace.scratch / 'tuning' / 'waves' / 'ridge.db'}"
     study = optuna.load_study(study_name=None, storage=storage)
     study.enqueue_trial({"model.last": 5, "training.ridge": 77.0})
     lost = study.ask(study.trials[0].distributions)
     lost.set_user_attr("process", 2**22 + 1)  # no process has this number
-    tune(workspace, "ridge", "--trials", "4", "--name", "more")
+    tune(workspace, "waves/ridge", "--trials", "4", "--name", "more")
     every = study.get_trials()
     assert [trial.state.name for trial in every] == ["COMPLETE"] * 2 + ["FAIL"] + ["COMPLETE"] * 2
     assert every[3].params == {"model.last": 5, "training.ridge": 77.0}
 
     study.ask(every[0].distributions).set_user_attr("process", os.getpid())
     capsys.readouterr()
-    tune(workspace, "ridge", "--trials", "5")
+    tune(workspace, "waves/ridge", "--trials", "5")
     assert "Another process is at the last 1; it will write the best" in capsys.readouterr().out
-    assert "ridge_tuned" not in params.load(workspace.params).experiments
+    assert "waves/ridge_tuned" not in params.load(workspace.params).runs
 
 
 def test_a_damaged_study_and_one_of_other_ranges_are_one_line(tmp_path, capsys):
     workspace = make(tmp_path)
-    tune(workspace, "ridge", "--trials", "1")
-    assert "ridge as it is was the best, so nothing was written" in capsys.readouterr().out
-    tune(workspace, "ridge", "--trials", "1", "--over", "ridge=1:2000")
+    tune(workspace, "waves/ridge", "--trials", "1")
+    assert "waves/ridge as it is was the best, so nothing was written" in capsys.readouterr().out
+    tune(workspace, "waves/ridge", "--trials", "1", "--over", "ridge=1:2000")
     assert "A new study; 1 trials of other ranges, options, data or code are kept" in capsys.readouterr().out
-    (workspace.scratch / "tuning" / "ridge.db").write_bytes(b"no database at all" * 99)
+    (workspace.scratch / "tuning" / "waves" / "ridge.db").write_bytes(b"no database at all" * 99)
     with pytest.raises(UnrollError, match=r"ridge.db cannot be used \(file is not a database\); move it away"):
-        tune(workspace, "ridge", "--trials", "2")
+        tune(workspace, "waves/ridge", "--trials", "2")
 
 
 def table_of(workspace, name):
-    table = pd.read_csv(workspace.trials(name))
+    table = pd.read_csv(workspace.trials("waves", name))
     return table.assign(options=[json.loads(text) for text in table["options"]])
 
 
@@ -220,7 +220,7 @@ def test_the_best_of_a_search_replaces_the_options_and_all_trials_are_kept(tmp_p
     assert all(each["model.last"] <= 50 for each in table["options"]), "the input's length"
     assert all(float(f"{number:.2g}") == number for each in table["options"] for number in each.values())
     best = table["options"][table["validation_mse"].idxmin()]
-    ridge = params.load(workspace.params).experiments["ridge"]
+    ridge = params.load(workspace.params).experiment("waves/ridge")
     assert (ridge.model.options["last"], ridge.training.options["ridge"]) == tuple(best.values())
     text = workspace.params.read_bytes()
     tune(workspace, "waves", "ridge", command="search")
@@ -243,21 +243,21 @@ def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_mark
     assert list(table["epochs"]) == [5, 5, 5, 10, 20]
     assert table["trial"][3:].unique() == table["trial"][table["validation_mse"][:3].idxmin()]
     assert [each.get("training.epochs") for each in table["options"]] == [None] * 3 + [10, 20]
-    node = params.load(workspace.params).experiments["node"]
+    node = params.load(workspace.params).experiment("waves/node")
     assert node.training.options["epochs"] == 20
     assert not node.converged
-    assert "node: MSE 0." in capsys.readouterr().out
+    assert "waves/node: MSE 0." in capsys.readouterr().out
     (before, after), (start, end) = [
-        (text[: text.index("  node:")], text[text.index("  ridge:") :])
+        (text[: text.index("    node:")], text[text.index("    ridge:") :])
         for text in (FAMILIES, workspace.params.read_text(encoding="utf-8"))
     ]
     assert (before, after) == (start, end), "nothing else was written"
-    trained = workspace.trials("node").read_bytes()
-    workspace.trials("node").unlink()
+    trained = workspace.trials("waves", "node").read_bytes()
+    workspace.trials("waves", "node").unlink()
     workspace.params.write_text(FAMILIES, encoding="utf-8")
     monkeypatch.setattr(tuning, "train", None)  # a search that was killed has all that was trained
     tune(workspace, "waves", "node", command="search")
-    assert workspace.trials("node").read_bytes() == trained
+    assert workspace.trials("waves", "node").read_bytes() == trained
 
 
 @pytest.mark.parametrize(
@@ -291,24 +291,24 @@ def test_only_trials_that_come_to_an_end_count_up_to_twice_as_many(tmp_path, mon
 
 def test_an_experiment_that_another_process_searches_is_left_to_it(tmp_path, capsys):
     workspace = make(tmp_path, FAMILIES)
-    with alone(workspace.scratch / "tuning" / "node.search.lock", ""):
+    with alone(workspace.scratch / "tuning" / "waves" / "node.search.lock", ""):
         tune(workspace, "waves", command="search")
-    assert "node: left to another process" in capsys.readouterr().out
-    assert workspace.trials("ridge").exists()
-    assert not workspace.trials("node").exists()
+    assert "waves/node: left to another process" in capsys.readouterr().out
+    assert workspace.trials("waves", "ridge").exists()
+    assert not workspace.trials("waves", "node").exists()
 
 
 def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_stays():
-    every = params.load(REPOSITORY / "params.yaml").experiments
+    every = params.load(REPOSITORY / "params.yaml").runs
     searched = {name: family_space(name, e, 240) for name, e in every.items() if e.trials}
-    networks = [searched[f"shapes_seq2seq_tuned_{family}"] for family in ("mlp", "tcn", "lstm", "gru")]
+    networks = [searched[f"shapes_seq2seq/tuned_{family}"] for family in ("mlp", "tcn", "lstm", "gru")]
     common = ("training.learning_rate", "training.schedule", "training.weight_decay", "training.batch_size")
     for option in (*common, "model.dropout"):
         assert len({distribution_to_json(space[option]) for space in networks}) == 1
     assert searched["waves/tuned_mlp"]["model.activation"].choices == ("relu", "tanh", "sine")
     assert "model.embedding" in searched["imdb/tuned_gru"]
     assert "model.last" not in searched["waves/tuned_mlp"]
-    assert family_space("kernels", every["jena_hourly_exact/tuned_kernel_ridge"], 30)["model.last"].high == 30
+    assert family_space("x/kernels", every["jena_hourly_exact/tuned_kernel_ridge"], 30)["model.last"].high == 30
     for name, experiment in every.items():
         if experiment.trials and experiment.share == 1:
             now = current_values(name, experiment, searched[name])
@@ -316,8 +316,8 @@ def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_sta
 
 
 def test_the_best_of_each_committed_search_is_what_params_yaml_has():
-    families = {name: e for name, e in params.load(REPOSITORY / "params.yaml").experiments.items() if e.trials}
-    files = {path.stem: path for path in (REPOSITORY / "results/trials").glob("*.csv")}
+    families = {name: e for name, e in params.load(REPOSITORY / "params.yaml").runs.items() if e.trials}
+    files = {f"{path.parent.name}/{path.stem}": path for path in (REPOSITORY / "results/trials").glob("*/*.csv")}
     assert files.keys() <= families.keys()
     for name, path in files.items():
         table = pd.read_csv(path)
