@@ -93,10 +93,8 @@ def summary(workspace: Workspace, status: int) -> list[str]:
     lines = [f"FAILED {stage}: {why}" for stage, why in failed.items()]
     if status and not lines:
         notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
-        lines = [
-            "A stage failed without saying why; DVC's own words are above. If they are of a database, delete its notes: "
-            f"{notes}"
-        ]
+        lines = ["A stage failed without saying why; DVC's own words are above"]
+        lines += [f"If they are of a database, delete {notes}, which DVC fills anew, and run this again"]
     return lines
 
 
