@@ -109,7 +109,7 @@ def _tried(
     text = plain_yaml.added(workspace.params, sections, comments)
     with scratch_folder(workspace.scratch, "add") as scratch:
         write_text(scratch / workspace.params.name, text)
-        after = params.load(scratch / workspace.params.name)
+        after = params.parse(plain_yaml.read(scratch / workspace.params.name), params.templates(workspace.params))
     windows = Windowing(**sections["datasets"][name]["preparation"]["windows"])
     least = backtest.rows_needed(windows, proposal.day, REFITS)
     try:

@@ -51,7 +51,7 @@ def new(folder: Path, *, documents: bool) -> list[str]:
 
 def without_code(graph: str) -> str:
     """The text of dvc.yaml for a folder without the code: each stage depends on version.txt, which stands for it."""
-    graph = re.sub(r"(?m)^ +- (pipeline|stages)/.*\n", "", graph)
+    graph = re.sub(r"(?m)^ +- (pipeline|stages)(/.*)?\n", "", graph)
     return re.sub(r"(?m)^( +)deps:\n", r"\1deps:\n\1  - version.txt\n\1  - unroll_extensions\n", graph)
 
 
