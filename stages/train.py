@@ -55,7 +55,7 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1, run: R
     ending = pool.handling(signal.default_int_handler, signal.SIGTERM)
     with locks.stage(workspace, "train", name), ending:
         due = [task for task in tasks if not _finished(workspace, task)]
-        progress.line(f"{len(tasks) - len(due)} of {len(tasks)} runs are in the store", last=True)
+        progress.line(f"{name}: {len(due)} of {len(tasks)} runs to train, the others are in the store", last=True)
         _train(workspace, due, jobs, run)
         if only:
             run_store.place(workspace, name, only, tasks[0].key)

@@ -84,6 +84,8 @@ def train(
     from stages.trial import trial
 
     workspace: Workspace = context.obj
+    if "/" in name:
+        raise UsageError(f"name the data set and the experiment apart: unroll train {name.replace('/', ' ')}")
     dry = epochs is not None or bool(seed)
     if dry and not experiment:
         raise UsageError("--epochs and --seed are for one experiment; name it behind the data set")

@@ -18,12 +18,14 @@ from unroll import tables
 def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
     """Print the scores of a data set's runs, or of one, and the next command. Raises UnrollError if one is damaged."""
     config = params.load(workspace.params)
-    scored = name not in config.forecasts  # from rolling origins, `evaluate` scores
+    if name in config.forecasts:  # from rolling origins, which `answer` scores
+        print(f"Next: `unroll answer {name}`.")
+        return
     data = dataset.load(workspace.prepared(name))
     rows = []
     for key in config.experiments_of(name):
         if only in {"", key}:
-            new = score_of(data, run_folder.load(workspace.run(name, key))) if scored else None
+            new = score_of(data, run_folder.load(workspace.run(name, key)))
             committed = committed_score(workspace, name, key, data.metric)
             rows.append([f"{name}/{key}", _text(new), _text(committed)])
     header = ("run", f"{data.metric} on test", "committed")
