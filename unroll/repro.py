@@ -91,7 +91,7 @@ def summary(workspace: Workspace, status: int) -> list[str]:
     lines = [f"FAILED {stage}: {why}" for stage, why in failed.items()]
     if status and not lines:
         notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
-        lines = [f"A stage failed without saying why; DVC's own words are above. If they are of a database, delete {notes}"]
+        lines = [f"A stage failed without saying why; DVC says it above. If that is of a database, delete {notes}"]
     return lines
 
 

@@ -14,7 +14,8 @@ from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from stages.prepare import prepare
 from stages.source import source
-from stages.train import train, trial
+from stages.train import train
+from stages.trial import trial
 from tests.support import content, fake_runs
 
 MINE = {"name": "series", "csv": {"file": "mine.csv", "stamp": "when", "target": "load"}}
@@ -65,8 +66,9 @@ def test_a_trial_leaves_the_run_and_its_records_alone(miniature):
         return {name: data for name, data in content(miniature.root).items() if not name.startswith(".unroll/")}
 
     before = all_else()
-    assert trial(miniature.workspace, "waves/node", epochs=1, seeds=[8]) == miniature.workspace.trial("waves/node")
-    facts = miniature.json(".unroll/trials/waves_node/run.json")
+    folder = trial(miniature.workspace, "waves", "node", epochs=1, seeds=[8])
+    assert folder == miniature.workspace.trial("waves", "node")
+    facts = read_json(folder / "run.json")
     assert (facts["seeds"], facts["epochs"]) == ([8], 1)
     assert all_else() == before
 
@@ -75,11 +77,11 @@ def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypat
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):  # to set up a store takes seconds
         monkeypatch.setenv(name, miniature.environment[name])
     model, training = {"family": "baselines", "name": "linear", "last": 2}, {"method": "least_squares", "ridge": 1.0}
-    section = {"dataset": "jena", "model": model, "training": training}
-    sections = {"jena/ridge": section, "jena/ridge_calendar": section | {"calendar": True}}
-    miniature.change(lambda data: data["experiments"].update(sections))
-    for name, parameters in (("jena/ridge", 2 * 14 + 1), ("jena/ridge_calendar", 2 * 14 + 8 + 1)):
-        train(miniature.workspace, name)
+    section = {"model": model, "training": training}
+    sections = {"ridge": section, "ridge_calendar": section | {"calendar": True}}
+    miniature.change(lambda data: data["experiments"].update(jena=sections))
+    train(miniature.workspace, "jena", jobs=2)
+    for name, parameters in (("ridge", 2 * 14 + 1), ("ridge_calendar", 2 * 14 + 8 + 1)):
         assert miniature.json(f"runs/jena/{name}/run.json")["parameters"] == parameters
     about = evaluate(miniature.workspace, "jena").dataset
     assert (about.input_shape, about.stand_in) == ([4, 14], True)
@@ -88,14 +90,16 @@ def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypat
 def test_an_evaluation_is_metrics_scores_and_what_plots_need(evaluated):
     folder = evaluated.evaluation("waves")
     baselines = {name: entry.baseline for name, entry in schema.load(folder).experiments.items()}
-    assert baselines == {"waves/last_value": True, "waves/perceptron": False, "waves/node": False}
+    assert baselines == {"last_value": True, "perceptron": False, "node": False}
     assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
     scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
-    headline = read_json(evaluated.headline("waves", "waves/node"))
-    assert scores.T.to_dict()["waves/node"] == pytest.approx({"low": np.nan, "high": np.nan} | headline, nan_ok=True)
-    columns = ["part", "index", "truth", "waves/node", "waves/perceptron"]
+    headline = read_json(evaluated.metrics("waves"))["node"]
+    assert scores.loc["node"].to_dict() == pytest.approx(
+        {"score": headline["mse"], "low": np.nan, "high": np.nan}, nan_ok=True
+    )
+    columns = ["part", "index", "truth", "node", "perceptron"]
     assert list(tables.read(folder / "tables" / "predictions.csv")) == columns
-    predicted = read_npz(evaluated.run("waves", "waves/node") / "predictions.npz")["best_test"].astype(float)
+    predicted = read_npz(evaluated.run("waves", "node") / "predictions.npz")["best_test"].astype(float)
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets
     naive = sum((float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)) / len(truth)
-    assert headline["score"] == pytest.approx(naive)
+    assert headline["mse"] == pytest.approx(naive)

@@ -1,5 +1,6 @@
 """`unroll repro`: what fails, what is refused, what is stopped or killed, and another DVC at the same time."""
 
+import json
 import os
 import signal
 import subprocess
@@ -101,7 +102,7 @@ def test_what_a_kill_leaves_of_dvcs_files_is_one_that_dvc_reads_or_is_removed(bu
     zombie = subprocess.Popen(["true"])  # as which one may end in a container that is killed
     os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
     for number, stays in ((os.getpid(), True), (zombie.pid, False)):
-        notes.write_text('{"write": {"runs/waves": {"pid": %d, "cmd": "dvc repro"}}, "read": {}}' % number)
+        notes.write_text(json.dumps({"write": {"runs/waves": {"pid": number, "cmd": "dvc repro"}}, "read": {}}))
         repro.mend(small.root)
         assert notes.exists() == stays
     notes.write_bytes(b'{"write": {"ru')
