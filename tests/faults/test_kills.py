@@ -38,6 +38,7 @@ def stages(built, database, tmp_path_factory, request) -> FaultyWorkspace:
         gru["model"] |= DROPOUT
 
     faulty.change(longer)
+    shutil.rmtree(faulty.workspace.scratch / "store")
     faulty.succeeds("train waves node", "train jena gru", "evaluate waves")
     return faulty
 
