@@ -186,7 +186,8 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
     try:
         return process.wait()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C changes nothing
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C changes nothing
+            signal.signal(number, signal.SIG_IGN)
         stop(process)
         print("unroll: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
         raise StoppedError from None
