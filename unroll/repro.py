@@ -93,8 +93,7 @@ def summary(workspace: Workspace, status: int) -> list[str]:
     lines = [f"FAILED {stage}: {why}" for stage, why in failed.items()]
     if status and not lines:
         notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
-        lines = ["A stage failed without saying why; DVC's own words are above"]
-        lines += [f"If they are of a database, delete {notes}, which DVC fills anew, and run this again"]
+        lines = [f"A stage failed without saying why; DVC says it above. If that is of a database, delete {notes}"]
     return lines
 
 
@@ -189,7 +188,8 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
     try:
         return process.wait()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C changes nothing
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C changes nothing
+            signal.signal(number, signal.SIG_IGN)
         stop(process)
         print("unroll: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
         raise StoppedError from None

@@ -14,7 +14,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
-from unroll.repro import run_dvc
+from unroll.repro import mend, run_dvc
 from unroll.workspaces.checkout import clone, dvc, git, last_commit, use_own_cache
 from unroll.workspaces.make import miniature
 
@@ -219,6 +219,7 @@ def repro(root: Path, targets: Sequence[str], variables: Mapping[str, str], umas
 
     What it prints goes to standard error.
     """
+    mend(root)
     arguments = ["repro", "--keep-going", *targets]
     return run_dvc(Workspace(root), arguments, env=variables, umask=umask, stdout=sys.stderr)
 

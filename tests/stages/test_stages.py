@@ -66,9 +66,9 @@ def test_a_trial_leaves_the_run_and_its_records_alone(miniature):
         return {name: data for name, data in content(miniature.root).items() if not name.startswith(".unroll/")}
 
     before = all_else()
-    trained = trial(miniature.workspace, "waves", "node", epochs=1, seeds=[8])
-    assert trained == miniature.workspace.trial("waves", "node")
-    facts = miniature.json(".unroll/trials/waves/node/run.json")
+    folder = trial(miniature.workspace, "waves", "node", epochs=1, seeds=[8])
+    assert folder == miniature.workspace.trial("waves", "node")
+    facts = read_json(folder / "run.json")
     assert (facts["seeds"], facts["epochs"]) == ([8], 1)
     assert all_else() == before
 
@@ -79,9 +79,9 @@ def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypat
     model, training = {"family": "baselines", "name": "linear", "last": 2}, {"method": "least_squares", "ridge": 1.0}
     section = {"model": model, "training": training}
     sections = {"ridge": section, "ridge_calendar": section | {"calendar": True}}
-    miniature.change(lambda data: data["experiments"]["jena"].update(sections))
+    miniature.change(lambda data: data["experiments"].update(jena=sections))
+    train(miniature.workspace, "jena", jobs=2)
     for name, parameters in (("ridge", 2 * 14 + 1), ("ridge_calendar", 2 * 14 + 8 + 1)):
-        train(miniature.workspace, "jena", name)
         assert miniature.json(f"runs/jena/{name}/run.json")["parameters"] == parameters
     about = evaluate(miniature.workspace, "jena").dataset
     assert (about.input_shape, about.stand_in) == ([4, 14], True)
@@ -93,11 +93,13 @@ def test_an_evaluation_is_metrics_scores_and_what_plots_need(evaluated):
     assert baselines == {"last_value": True, "perceptron": False, "node": False}
     assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
     scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
-    mse = read_json(evaluated.metrics("waves"))["node"]["mse"]
-    assert scores.T.to_dict()["node"] == pytest.approx({"score": mse, "low": np.nan, "high": np.nan}, nan_ok=True)
+    headline = read_json(evaluated.metrics("waves"))["node"]
+    assert scores.loc["node"].to_dict() == pytest.approx(
+        {"score": headline["mse"], "low": np.nan, "high": np.nan}, nan_ok=True
+    )
     columns = ["part", "index", "truth", "node", "perceptron"]
     assert list(tables.read(folder / "tables" / "predictions.csv")) == columns
     predicted = read_npz(evaluated.run("waves", "node") / "predictions.npz")["best_test"].astype(float)
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets
     naive = sum((float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)) / len(truth)
-    assert mse == pytest.approx(naive)
+    assert headline["mse"] == pytest.approx(naive)
