@@ -92,13 +92,13 @@ def run(
 
     Args:
         workspace: where the prepared data set is, and where runs go.
-        tasks: all of one data set.
+        tasks: those whose data sets are prepared.
         jobs: how many at once, at most; fewer where memory is short (`fitting`).
         on_tick: called now and then with the seconds since each running task started.
     """
     waiting = list(tasks)
     running: list[Child] = []
-    at_once = fitting(workspace, tasks[0].dataset, jobs) if tasks else 0
+    at_once = min((fitting(workspace, name, jobs) for name in {task.dataset for task in tasks}), default=0)
     try:
         # It takes seconds, in which nothing is trained: a few networks do it themselves, side by side.
         start_server(tensorflow=sum(task.network for task in tasks) > at_once)

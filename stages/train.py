@@ -1,6 +1,7 @@
 """The stage `train`: every experiment of a data set, into runs/DATASET, from the store where it can."""
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
@@ -13,7 +14,7 @@ from pipeline.errors import UnrollError
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, machine
 from pipeline.training import run_store
-from pipeline.training.task import Result, Task
+from pipeline.training.task import WHOLE, Result, Task
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import pool, progress
@@ -56,7 +57,8 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1, run: R
     with locks.stage(workspace, "train", name), ending:
         due = [task for task in tasks if not _finished(workspace, task)]
         progress.line(f"{name}: {len(due)} of {len(tasks)} runs to train, the others are in the store", last=True)
-        _train(workspace, due, jobs, run)
+        later = _later(workspace, config, name) if due and not only and WHOLE in os.environ else []
+        _train(workspace, due, later, jobs, run)
         if only:
             run_store.place(workspace, name, only, tasks[0].key)
         else:
@@ -108,23 +110,42 @@ def _finished(workspace: Workspace, task: Task) -> bool:
     return finished
 
 
-def _train(workspace: Workspace, due: Sequence[Task], jobs: int, run: RunTasks) -> None:
-    """Train what is due, the longest first. Raises UnrollError if some of it failed, when the rest is done."""
+def _later(workspace: Workspace, config: Params, name: str) -> list[Task]:
+    """What the stages of other prepared data sets will find due: trained now, side by side, it is in the store then.
+
+    What is wrong with one of them, its own stage says.
+    """
+    due = []
+    for other in config.experiments:
+        if other != name and workspace.prepared(other).exists():
+            with contextlib.suppress(UnrollError):
+                tasks = tasks_of(workspace, config, other)
+                due += [task for task in tasks if not _finished(workspace, task)]
+    return due
+
+
+def _train(workspace: Workspace, due: Sequence[Task], later: Sequence[Task], jobs: int, run: RunTasks) -> None:
+    """Train what is due, now and later, the longest first.
+
+    Raises:
+        UnrollError: some of what is due now has failed; the rest is done.
+    """
     if not due:
         return
     estimates = Estimates(workspace.scratch / "seconds.json")
-    for task in due:
+    tasks = [*due, *later]
+    for task in tasks:
         estimates.expect(_estimated(task), NETWORK if task.network else 1.0)
-    due = sorted(due, key=lambda task: -estimates.seconds(_estimated(task)))
-    display = Display(due, jobs, estimates)
+    tasks.sort(key=lambda task: -estimates.seconds(_estimated(task)))
+    display = Display(tasks, jobs, estimates)
     failed = []
     unrecorded = 0
-    with contextlib.closing(run(workspace, due, jobs, display.tick)) as results:
+    with contextlib.closing(run(workspace, tasks, jobs, display.tick)) as results:
         for result in results:
             display.ended(result)
-            if result.error:
+            if result.error and result.task in due:
                 failed.append(result)
-            else:
+            elif not result.error:
                 unrecorded += _unrecorded(workspace, result.task)
                 estimates.keep()
     if unrecorded:

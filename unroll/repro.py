@@ -21,6 +21,7 @@ from pipeline.config.params import Params
 from pipeline.errors import StoppedError, UnrollError, UsageError
 from pipeline.files import remove, write_text
 from pipeline.provenance import fingerprint
+from pipeline.training.task import WHOLE
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 
@@ -75,7 +76,10 @@ def repro(workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = Fa
             for stage in before:
                 failures.clear(workspace, stage)
         said = ["--quiet"] if quiet else []
-        status = run_dvc(workspace, ["repro", "--keep-going", *said, *targets])
+        variables = environment(workspace)
+        if not targets:
+            variables[WHOLE] = "1"
+        status = run_dvc(workspace, ["repro", "--keep-going", *said, *targets], env=variables)
         failed = failures.read(workspace)
         # The page says why something is missing; no file that DVC watches for it does.
         news = ["--force"] if failed != before else []

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from pipeline.config.params import Experiment, Forecast, Preparation
 
+WHOLE = "UNROLL_WHOLE"
+"""The variable by which `unroll repro` says that it builds everything: a stage may train for later ones, too."""
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
