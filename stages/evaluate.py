@@ -14,7 +14,6 @@ from pipeline.tracking import live
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Run
 from pipeline.workspace import Workspace
-from stages.leaderboard import from_origins
 
 
 def evaluate(workspace: Workspace, name: str) -> Evaluation:
@@ -35,8 +34,12 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         runs = {key: run_folder.load_for(workspace.run(name, key), name, e.seeds) for key, e in experiments.items()}
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
             (folder / "tables").mkdir()
-            score = from_origins if name in config.forecasts else _on_splits
-            evaluation = score(workspace, config, data, runs, folder / "tables")
+            if name in config.forecasts:
+                from stages.leaderboard import from_origins  # its imports would cost every other data set half a second
+
+                evaluation = from_origins(workspace, config, data, runs, folder / "tables")
+            else:
+                evaluation = _on_splits(workspace, config, data, runs, folder / "tables")
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.rounded(plot_data.history(runs)))
             tables.write(folder / "scores.csv", plot_data.scores(evaluation))
