@@ -226,9 +226,10 @@ class Project:
         """
         data = self.data(dataset)
         if against is None:
-            against = answers.strongest_opponent(self._evaluation(dataset))
-            if against is None:
+            opponent = answers.strongest_opponent(self._evaluation(dataset))
+            if opponent is None:
                 raise UnrollError(f"{dataset} has no model without recurrence; pass `against`")
+            against = f"{dataset}/{opponent}"
         losses, others = self._losses(data, predictions), self._losses(data, against)
         built = (self.workspace.evaluation(dataset) / "evaluation.json").is_file()
         naive = answers.naive_error(self._evaluation(dataset)) if built else None
