@@ -110,7 +110,7 @@ def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None"
         model: ModelInfo = Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
-            name=forecaster.spec.name,
+            name=own_name(forecaster.spec.name),  # MLflow takes no slash
             run_id=run,
             loader_module="pipeline.tracking.served",
             data_path=str(Path(folder) / "forecaster"),

@@ -98,9 +98,9 @@ def test_a_rollouts_horizon_is_a_median_within_what_can_be_seen_and_a_constant_h
 @pytest.mark.parametrize(
     ("test", "match"),
     [
-        ([[0.0, 1.0, 2.0]], r"final_test must have shape \(1, 4\).*\(1, 3\).*unroll train e"),
-        ([[0.0, 1.0, 2.0, math.nan]], "final_test hold values that are not finite; run `unroll train e`"),
-        (None, "the run of e has no predictions final_test; run `unroll train e`"),
+        ([[0.0, 1.0, 2.0]], r"final_test must have shape \(1, 4\).*\(1, 3\).*unroll train d e"),
+        ([[0.0, 1.0, 2.0, math.nan]], "final_test hold values that are not finite; run `unroll train d e`"),
+        (None, "the run of e has no predictions final_test; run `unroll train d e`"),
     ],
 )
 def test_predictions_that_are_not_one_number_for_each_example_are_named(test, match):

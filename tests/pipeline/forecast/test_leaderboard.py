@@ -91,7 +91,7 @@ def test_sides_are_chosen_on_the_earlier_half_and_compared_on_the_later(rows, or
     assert len(found.experiments["gru"].final["test"]["mae"].values) == 3
     assert found.dataset.days == origins // 2 // 7 * 7
     assert answer.outcome == (Outcome.YES if ranked else Outcome.SHORT)
-    assert answer.comparison.change.mean == pytest.approx(0.51 / 0.9 - 1, abs=0.05)
+    assert answer.change == pytest.approx(0.51 / 0.9 - 1, abs=0.05)
     weeks = leaderboard.by_week(whole, forecasts)
     assert weeks["week"].max() == (origins - origins // 2) // 7, "the days behind the last whole week are of that"
     assert weeks[weeks["model"] == "late"]["mae"].tolist() == pytest.approx([0.8] * weeks["week"].max())

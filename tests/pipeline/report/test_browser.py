@@ -21,7 +21,7 @@ from tests.pipeline.evaluation.test_networks import numbers
 from tests.support import chromium
 
 LAYOUT = Path(chromium.__file__).with_name("layout.js").read_text(encoding="utf-8")
-SHOWN = {"waves": "waves/perceptron", "imdb": "imdb/rnn", "jena_hourly": "jena_hourly/gru"}
+SHOWN = {"waves": "perceptron", "imdb": "rnn", "jena_hourly": "gru"}
 """An experiment of each data set: with floors, with stand-ins and a table of words, with a unit and many columns."""
 
 COMMITTED = Path(__file__).parents[3] / "results"

@@ -13,15 +13,17 @@ import pytest
 import requests
 from mlflow.models import Model
 
+from pipeline.config import params
 from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
 from pipeline.forecast.forecaster import Forecaster
-from pipeline.tracking import model_registry, store
+from pipeline.provenance import fingerprint
+from pipeline.tracking import model_registry, runs, store
 from pipeline.training import run_folder
+from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
-from stages.train import train
 from unroll.results import tracking
 
 PARAMS = """
@@ -37,14 +39,13 @@ datasets:
       train: 0.6
       validation: 0.2
 experiments:
-  last: {dataset: meter, model: {family: baselines, name: last_value}, training: {method: none}}
-  ridge:
-    {dataset: meter, model: {family: baselines, name: linear, last: 6}, training: {method: least_squares, ridge: 1.0}}
-  gru:
-    dataset: meter
-    seeds: [3]
-    model: {family: recurrent, name: gru, units: 2}
-    training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 1, batch_size: 512}
+  meter:
+    last: {model: {family: baselines, name: last_value}, training: {method: none}}
+    ridge: {model: {family: baselines, name: linear, last: 6}, training: {method: least_squares, ridge: 1.0}}
+    gru:
+      seeds: [3]
+      model: {family: recurrent, name: gru, units: 2}
+      training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 1, batch_size: 512}
 """
 
 
@@ -62,13 +63,27 @@ def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is ou
     workspace.params.write_text(PARAMS, encoding="utf-8")
     source(workspace, "meter")
     prepare(workspace, "meter")
-    train(workspace, "meter", jobs=2)
+    config = params.load(workspace.params)
+    for name, experiment in config.experiments_of("meter").items():
+        leave(workspace, name, experiment)
+    assert {action for _, action in runs.replay(workspace, config.runs)} == {"recorded"}
     return workspace
+
+
+def leave(workspace, name, experiment):
+    """What a training leaves on disk."""
+    prepared, trainer = workspace.prepared("meter"), recipe(name, experiment)
+    preparation = params.load(workspace.params).dataset("meter").preparation
+    made_of = fingerprint.ingredients(prepared, experiment, preparation)
+    job = trainer.job(dataset.load(prepared))
+    folder = workspace.run("meter", name)
+    folder.mkdir(parents=True)
+    run_folder.save(trainer.train(job), job, folder, made_of.fingerprint)
 
 
 @pytest.fixture(scope="module")
 def registered(workspace):
-    return [tracking.register(workspace, name)[0] for name in ("last", "ridge", "ridge")]
+    return [tracking.register(workspace, name)[0] for name in ("meter/last", "meter/ridge", "meter/ridge")]
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +117,7 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
     client = store.connect(workspace).client
     version = client.get_model_version_by_alias(registered[-1].name, "champion")
     run = client.get_run(version.run_id)
-    assert version.tags == {"experiment": "ridge", "fingerprint": run.data.tags["fingerprint"]}
+    assert version.tags == {"experiment": "meter/ridge", "fingerprint": run.data.tags["fingerprint"]}
     assert (run.info.status, run.data.tags["current"]) == ("FINISHED", "true")
     model = version.source.removesuffix("/artifacts").rpartition("/")[2]
     tags = client.get_logged_model(model).tags
@@ -117,7 +132,7 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
 @pytest.mark.filterwarnings("ignore:.*AnyType:UserWarning")  # of MLflow's own classes
 def test_a_recorded_network_has_a_signature_and_an_example_and_predicts_what_was_scored(workspace, monkeypatch):
     opened = store.connect(workspace)
-    (run,) = opened.search("tags.experiment = 'gru'")
+    (run,) = opened.search("tags.experiment = 'gru' and tags.level = 'experiment'")
     (output,) = run.outputs.model_outputs
     monkeypatch.setenv("MLFLOW_TRACKING_URI", opened.uri)
     address = f"models:/{output.model_id}"
@@ -132,7 +147,7 @@ def test_a_recorded_network_has_a_signature_and_an_example_and_predicts_what_was
 
 @pytest.mark.parametrize("level", [None, 0.5])
 def test_the_server_says_what_the_forecaster_says_to_the_last_digit(workspace, address, level):
-    forecasts = Forecaster.of(workspace, "ridge").forecast(rows(), level or 0.9)
+    forecasts = Forecaster.of(workspace, "meter/ridge").forecast(rows(), level or 0.9)
     body = {"dataframe_records": rows().tail(24).to_dict("records")} | ({"params": {"level": level}} if level else {})
     answer = post(address, json.dumps(body))
     assert answer.status_code == 200
