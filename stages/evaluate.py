@@ -1,5 +1,6 @@
 """The stage `evaluate`: every experiment of a data set, scored side by side."""
 
+import os
 from pathlib import Path
 
 from pipeline import locks, tables
@@ -13,6 +14,7 @@ from pipeline.files import atomic_folder, write_json
 from pipeline.tracking import live
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Run
+from pipeline.training.task import WHOLE
 from pipeline.workspace import Workspace
 
 
@@ -45,8 +47,7 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             tables.write(folder / "scores.csv", plot_data.scores(evaluation))
             # Inside of the block: if the disk is full here, nothing is replaced.
             write_json(workspace.metrics(name), metrics_file.metrics(evaluation))
-        # Else the stage `report` does it for all data sets: MLflow takes seconds to import.
-        if name in config.forecasts:
+        if WHOLE not in os.environ:  # else `report` does it for all data sets: MLflow takes seconds to import
             live.scored(workspace, config, [name])
     return evaluation
 

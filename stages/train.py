@@ -56,7 +56,7 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1, run: R
     ending = pool.handling(signal.default_int_handler, signal.SIGTERM)
     with locks.stage(workspace, "train", name), ending:
         due = [task for task in tasks if not _finished(workspace, task)]
-        progress.line(f"{name}: {len(due)} of {len(tasks)} runs to train, the others are in the store", last=True)
+        progress.line(f"{name}: {len(due)} runs to train, {len(tasks) - len(due)} are in the store", last=True)
         later = _later(workspace, config, name) if due and not only and WHOLE in os.environ else []
         _train(workspace, due, later, jobs, run)
         if only:

@@ -201,8 +201,6 @@ class Params(Strict):
             self.sources[name] = Source.model_validate({"kind": "local"} | files.model_dump())
         for name, dataset in self.datasets.items():
             one_of(dataset.source, self.sources, f"params.yaml: datasets.{name}.source")
-        for name in self.experiments:
-            one_of(name, self.datasets, "params.yaml: the data set under `experiments`")
         for name in self.forecasts:
             one_of(name, self.datasets, "params.yaml: the data set that `forecasts` names")
         return self
@@ -292,6 +290,8 @@ def complete(sections: Any, from_templates: Any) -> Any:
         _EXPERIMENTS.validate_python(sections["experiments"])
     except (pydantic.ValidationError, KeyError, TypeError):
         return sections
+    for name in sections["experiments"]:
+        one_of(name, sections["datasets"], "params.yaml: the data set under `experiments`")
     datasets = {
         name: _filled(entry, from_templates, (f"datasets.{name}",)) for name, entry in sections["datasets"].items()
     }
@@ -327,6 +327,8 @@ def _experiments(
     experiments = {}
     for name, entry in entries.items():
         where = f"experiments.{dataset}.{name}"
+        if "dataset" in entry:
+            raise UsageError(f"params.yaml: {where}: it is of {dataset}, under which it stands; take out `dataset`")
         experiment = _filled(entry, known, (where,))
         if usual_method and experiment.get("training", {}).get("method", usual_method) == usual_method:
             experiment = merged(usual, experiment)
@@ -346,6 +348,8 @@ def _filled(entry: Mapping[str, Any], known: Mapping[str, Any], path: tuple[str,
     like: str | list[str] = entry.get("like", [])
     base: Any = {}
     for name in [like] if isinstance(like, str) else like:
+        if "/" in name and name not in known:
+            raise UsageError(f"params.yaml: {path[-1]}.like: {name} is no other experiment of its own data set")
         one_of(name, known, f"params.yaml: {path[-1]}.like")
         if name in path[1:]:
             raise UsageError(f"params.yaml: {name} is like itself, by way of {', '.join(path[1:])}")

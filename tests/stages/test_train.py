@@ -49,7 +49,7 @@ def test_what_was_trained_is_taken_from_the_store_without_a_process(two, capsys,
     runs = content(two.runs("waves"))
     train(two, "waves")
     shown, _ = lines(capsys)
-    assert shown == ["waves: 0 of 2 runs to train, the others are in the store"]
+    assert shown == ["waves: 0 runs to train, 2 are in the store"]
     show_trained(two, "waves")
     _, table = lines(capsys)
     assert table[0].split() == ["run", "mse", "on", "test", "committed"]
@@ -63,7 +63,7 @@ def test_one_edited_option_trains_one_run_and_an_edit_taken_back_none(two, capsy
     trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
     train(two, "waves")
     shown, _ = lines(capsys)
-    assert shown[0] == "waves: 1 of 2 runs to train, the others are in the store"
+    assert shown[0] == "waves: 1 runs to train, 1 are in the store"
     assert shown[1].startswith("1/1  waves/linear  ")
     assert shown[2:] == ["MLflow lacks 1 of these runs; `unroll track` records them"]
     changed = {path for path, data in content(two.runs("waves")).items() if data != before[path]}
@@ -71,7 +71,7 @@ def test_one_edited_option_trains_one_run_and_an_edit_taken_back_none(two, capsy
     assert not any(path.startswith("last_value") for path in changed)
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
     train(two, "waves")
-    assert lines(capsys)[0] == ["waves: 0 of 2 runs to train, the others are in the store"]
+    assert lines(capsys)[0] == ["waves: 0 runs to train, 2 are in the store"]
     assert content(two.runs("waves")) == before
 
 
@@ -85,7 +85,7 @@ def test_a_damaged_entry_is_named_and_trained_again(two, capsys):
     shown, _ = lines(capsys)
     assert "the run of waves/linear in" in shown[0]
     assert shown[0].endswith("is damaged and was removed; it is trained again")
-    assert shown[1] == "waves: 1 of 2 runs to train, the others are in the store"
+    assert shown[1] == "waves: 1 runs to train, 1 are in the store"
     assert content(two.runs("waves")) == before
 
 
@@ -118,7 +118,7 @@ def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):
     assert any("waves/wrong  FAILED: params.yaml" in line for line in lines(capsys)[0])
     trainable.write(two, linear=RIDGE)
     train(two, "waves")
-    assert lines(capsys)[0] == ["waves: 0 of 1 runs to train, the others are in the store"]
+    assert lines(capsys)[0] == ["waves: 0 runs to train, 1 are in the store"]
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
     train(two, "waves")
     assert content(two.runs("waves")) == before

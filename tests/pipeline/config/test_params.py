@@ -86,6 +86,12 @@ def test_the_form_of_before_is_refused_with_the_form_of_now(file):
     flat = ("  waves:\n    guess: {", "  waves_guess: {dataset: waves, ")
     with pytest.raises(UsageError, match=r"experiments\.waves_guess: an experiment stands under its data set, as in "):
         load(file, flat)
+    with pytest.raises(UsageError, match=r"experiments\.waves\.guess: it is of waves, under which it stands; take out"):
+        load(file, ("guess: {", "guess: {dataset: waves, "))
+    with pytest.raises(UsageError, match=r"guess\.like: jena/gru is no other experiment of its own data set$"):
+        load(file, ("guess: {", "guess: {like: jena/gru, "))
+    with pytest.raises(UsageError, match=r"the data set under `experiments` must be one of: waves\. Received: 'waevs'"):
+        load(file, ("  waves:\n    guess", "  waevs:\n    guess"))
     with pytest.raises(UsageError, match=r"templates stand in a file of their own, templates\.yaml; move them there$"):
         load(file, ("\nsources", "\ntemplates: {}\nsources"))
 
