@@ -82,10 +82,11 @@ def test_a_training_has_the_same_bytes_whatever_the_user_has_set_for_keras(minia
     monkeypatch.delenv("KERAS_HOME")
     for name, value in (USERS | {"HOME": str(file.parents[1])}).items():
         monkeypatch.setenv(name, value)
-    folder = miniature.workspace.run("jena", "jena/gru")
+    folder = miniature.workspace.run("jena", "gru")
     before = content(folder)
     shutil.rmtree(folder)
-    miniature.unroll("train", "jena/gru")
+    shutil.rmtree(miniature.workspace.scratch / "store")
+    miniature.unroll("train", "jena", "gru")
     assert content(folder) == before
     assert "float64" in file.read_text(encoding="utf-8")
 

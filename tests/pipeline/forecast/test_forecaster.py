@@ -214,7 +214,7 @@ def test_what_is_of_an_earlier_build_is_refused(workspace):
             Forecaster.of(workspace, "later/daily")
         write_json(run, read_json(run) | {"fingerprint": {"data": "0"}})
         with pytest.raises(
-            UnrollError, match="later_daily was trained on an earlier build of later; run `unroll repro"
+            UnrollError, match="later/daily was trained on an earlier build of later; run `unroll repro"
         ):
             Forecaster.of(workspace, "later/daily")
     finally:
