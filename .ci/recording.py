@@ -29,7 +29,8 @@ def main() -> None:
     lines, started = [(0.0, "$ make demo")], time.monotonic()
     command = [sys.executable, "-m", "unroll", "demo"]
     screen = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH - 4)}
-    with subprocess.Popen(command, cwd=ROOT, env=screen, stdout=subprocess.PIPE, encoding="utf-8") as process:
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=ROOT, env=screen, encoding="utf-8", **streams) as process:
         for line in process.stdout or ():
             shown = re.sub(r"\x1b\[[0-9;]*m", "", line.rstrip()).replace(str(ROOT), "~/unroll")
             lines.append((time.monotonic() - started, shown))
