@@ -28,7 +28,7 @@ def main() -> None:
     shutil.rmtree(ROOT / ".demo", ignore_errors=True)
     lines, started = [(0.0, "$ make demo")], time.monotonic()
     command = [sys.executable, "-m", "unroll", "demo"]
-    screen = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH - 4)}
+    screen = {**os.environ, "COLUMNS": str(WIDTH - 4)}
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, cwd=ROOT, env=screen, encoding="utf-8", **streams) as process:
         for line in process.stdout or ():
