@@ -26,11 +26,6 @@ class Estimates:
         except (OSError, ValueError, TypeError, AttributeError):
             self._known = {}
 
-    @property
-    def known(self) -> bool:
-        """Whether anything was ever built here."""
-        return bool(self._known)
-
     def expect(self, task: str, seconds: float) -> None:
         """Take it that a task takes so long, if it was never done."""
         self._known.setdefault(task, seconds)

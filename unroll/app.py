@@ -60,7 +60,7 @@ def complete(*sections: str) -> Callable[[typer.Context, str], list[str]]:
     """What a shell proposes for an argument: the names in sections of params.yaml that begin as it does."""
 
     def names(context: typer.Context, incomplete: str) -> list[str]:
-        config = _config(context)
+        config = unfinished_config(context)
         known = dict.fromkeys(name for section in sections for name in getattr(config, section))
         return [name for name in known if name.startswith(incomplete)]
 
@@ -69,11 +69,11 @@ def complete(*sections: str) -> Callable[[typer.Context, str], list[str]]:
 
 def experiments(context: typer.Context, incomplete: str) -> list[str]:
     """What a shell proposes for an experiment behind its data set."""
-    known = _config(context).experiments_of(context.params.get("name") or "")
+    known = unfinished_config(context).experiments_of(context.params.get("name") or "")
     return [name for name in known if name.startswith(incomplete)]
 
 
-def _config(context: typer.Context) -> "Params":
+def unfinished_config(context: typer.Context) -> "Params":
     """The params.yaml of a command line that is not complete yet; without entries where it cannot be read."""
     from pipeline.config import params
 
@@ -95,14 +95,6 @@ READ_ONLY = dict.fromkeys(("claims", "compare", "list", "show"), "params.yaml") 
 
 DataSet = Annotated[str, named("A data set of params.yaml.", "datasets")]
 Experiment = Annotated[str, named("An experiment of params.yaml, such as waves/gru.", "runs")]
-
-
-def targets(context: typer.Context, incomplete: str) -> list[str]:
-    """What a shell proposes for a stage."""
-    of_stage = {"source": "sources", "prepare": "datasets", "train": "datasets", "evaluate": "datasets"}
-    of_stage |= {"refit": "forecasts"}
-    stages = [f"{stage}@{name}" for stage, section in of_stage.items() for name in complete(section)(context, "")]
-    return [stage for stage in [*stages, "report"] if stage.startswith(incomplete)]
 
 
 @app.callback()

@@ -12,6 +12,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import remove
 from pipeline.workspace import Workspace
 from unroll.cluster import connection
+from unroll.repro import LOCK
 from unroll.workspaces import make
 
 FOLDER = ".cluster"
@@ -21,8 +22,6 @@ WORKERS = ("a", "b")
 
 IDLE = {"DASK_DISTRIBUTED__SCHEDULER__IDLE_TIMEOUT": "10m"}
 """Ends a scheduler that has nothing to do for so long: whoever started it was killed."""
-
-LOCK = "dvc.lock"
 
 
 def demo(workspace: Workspace) -> int:

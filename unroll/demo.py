@@ -1,4 +1,4 @@
-"""The command `demo`: results in two minutes, from data that are generated or lie here, in a workspace of its own."""
+"""The command `demo`: results in a few minutes, from data that are generated or lie here, in a workspace of its own."""
 
 import os
 import shutil
@@ -56,7 +56,8 @@ def demo(workspace: Workspace, jobs: int) -> int:
     rest = "."
     if different:
         rest = f"; {', '.join(different)} not: `unroll doctor` compares packages."
-    built = sum(len(params.load(whole.params).experiments_of(name)) for name in config.datasets)
+    everywhere = params.load(whole.params)
+    built = sum(len(everywhere.experiments_of(name)) for name in config.datasets)
     print("\n" + TRAINED.format(all=built, few=count, seeds=make.SEEDS, equal=len(equal), rest=rest))
     for line in summary(small, status):
         print(line)

@@ -25,6 +25,9 @@ from pipeline.training.task import WHOLE
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 
+LOCK = "dvc.lock"
+"""DVC's file of what each stage was made of, and of what it made."""
+
 REPORT = "report"
 """The stage that is built whatever failed: its page says what is missing, and why."""
 
@@ -72,13 +75,12 @@ def repro(workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = Fa
         locks.sweep(workspace)
         prepare(workspace, config)
         before = failures.read(workspace)
-        if not targets:
-            for stage in before:
-                failures.clear(workspace, stage)
         said = ["--quiet"] if quiet else []
         variables = environment(workspace)
         if not targets:
             variables[WHOLE] = "1"
+            for stage in before:
+                failures.clear(workspace, stage)
         status = run_dvc(workspace, ["repro", "--keep-going", *said, *targets], env=variables)
         failed = failures.read(workspace)
         # The page says why something is missing; no file that DVC watches for it does.
@@ -139,7 +141,7 @@ def mend(root: Path) -> None:
     notes = root / ".dvc" / "tmp" / "rwlock"
     if notes.exists() and not in_use(notes):
         notes.unlink()
-    lock = root / "dvc.lock"
+    lock = root / LOCK
     if lock.exists() and not is_whole(lock):
         lock.unlink()
         print("dvc.lock is damaged; it is written anew, of what DVC and .unroll/store keep", flush=True)

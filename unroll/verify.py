@@ -14,15 +14,12 @@ from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
-from unroll.repro import mend, run_dvc
+from unroll.repro import LOCK, mend, run_dvc
 from unroll.workspaces.checkout import clone, dvc, git, last_commit, use_own_cache
 from unroll.workspaces.make import miniature
 
 FOLDER = ".verify"
 """Where verifications build, in the user's workspace."""
-
-LOCK = "dvc.lock"
-"""DVC's file of what each stage was made of, and of what it made."""
 
 FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI", "UNROLL_SCHEDULER")
 """How the names of variables begin that are about the caller's own workspace."""

@@ -8,13 +8,21 @@ from typing import Annotated
 import typer
 
 from pipeline.errors import UsageError
-from unroll.app import app, named, targets
+from unroll.app import app, named, unfinished_config
+
+
+def targets(context: typer.Context, incomplete: str) -> list[str]:
+    """What a shell proposes for a stage."""
+    from unroll.repro import stages
+
+    return [stage for stage in stages(unfinished_config(context)) if stage.startswith(incomplete)]
+
 
 Targets = Annotated[
     list[str] | None,
     typer.Argument(help="Stages, such as evaluate@waves; none: all.", autocompletion=targets),
 ]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages side by side.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Trainings side by side.")]
 
 CORES = os.cpu_count() or 1
 
@@ -29,7 +37,7 @@ Certificates = Annotated[
 
 @app.command(rich_help_panel="Start here")
 def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
-    """Train some experiments in .demo, offline, and hold their errors against the committed ones: two minutes.
+    """Train some experiments in .demo, offline, and hold their errors against the committed ones: a few minutes.
 
     `unroll demo` · `unroll demo --jobs 1`
     """

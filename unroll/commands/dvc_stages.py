@@ -11,13 +11,11 @@ import typer
 
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
-from stages import pool, progress
 from unroll.app import DataSet, app, experiments, named
+from unroll.commands.building import CORES
 
 if TYPE_CHECKING:
     from stages.train import RunTasks
-
-CORES = os.cpu_count() or 1
 
 
 @contextlib.contextmanager
@@ -91,6 +89,8 @@ def train(
         raise UsageError("--epochs and --seed are for one experiment; name it behind the data set")
     with _naming_target(workspace, f"train@{name}"):
         if dry:
+            from stages import progress
+
             folder = trial(workspace, name, experiment, epochs, seed)
             progress.finish()  # where patience ended the last replicate, its line still stands open
             print(os.path.relpath(folder))
@@ -106,6 +106,8 @@ def _runner() -> "RunTasks":
     """What performs trainings: the cluster that the environment names, or child processes of this machine."""
     address = os.environ.get("UNROLL_SCHEDULER")
     if not address:
+        from stages import pool
+
         return pool.run
     from unroll.cluster import head
 

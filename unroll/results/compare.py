@@ -82,7 +82,7 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
         raise UsageError(f"{experiment} and {other} are of two data sets, so nothing compares them")
     folder = workspace.evaluation(dataset)
     evaluation = schema.load(folder) if (folder / "evaluation.json").is_file() else None
-    pair = (experiment.partition("/")[2], other.partition("/")[2])
+    pair = (params.own_name(experiment), params.own_name(other))
     for name in pair:
         if evaluation is None or name not in evaluation.experiments:
             raise UnrollError(f"{dataset}/{name} is not built; {built_by(f'evaluate@{dataset}')}")

@@ -173,14 +173,24 @@ def test_the_version_and_the_headings_of_help(unroll):
     [("unroll train waves n", "node"), ("unroll repro evaluate@w", "evaluate@waves")],
 )
 def test_a_shell_completes_names_and_targets(built, monkeypatch, capsys, words, completed):
-    """As the scripts of `unroll --install-completion` ask."""
     monkeypatch.chdir(built.root)
+    assert proposals(words, monkeypatch, capsys) == [completed]
+
+
+def test_a_shell_proposes_a_stage_by_the_name_that_dvc_knows(monkeypatch, capsys):
+    """The stage of a source that is a file here is `file@`, not `source@`."""
+    monkeypatch.chdir(REPOSITORY)
+    assert proposals("unroll repro file@j", monkeypatch, capsys) == ["file@jena_sample"]
+
+
+def proposals(words, monkeypatch, capsys):
+    """What the scripts of `unroll --install-completion` are answered."""
     monkeypatch.setenv("_UNROLL_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
     with pytest.raises(SystemExit):
         typer.main.get_command(app).main(prog_name="unroll", complete_var="_UNROLL_COMPLETE")
-    assert capsys.readouterr().out.split() == [completed]
+    return capsys.readouterr().out.split()
 
 
 @pytest.mark.parametrize(
