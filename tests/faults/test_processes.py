@@ -33,7 +33,7 @@ def test_a_build_mends_what_it_can_trains_nothing_anew_and_says_what_else_to_do(
     faulty.workspace.report.unlink()
     lock.write_bytes(text.replace(b"stages:\n", b"stages:\n<<<<<<< ours\n", 1))
     assert "dvc.lock is damaged; it is written anew" in faulty.succeeds("repro").output
-    assert "> unroll train" not in capfd.readouterr().out
+    assert "> exec unroll train" not in capfd.readouterr().out
     assert faulty.outputs() == whole
     assert lock.read_bytes() == text
     notes = list((faulty.root.parent / "notes").rglob("cache.db"))

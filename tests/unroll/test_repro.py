@@ -120,7 +120,9 @@ def test_one_that_is_stopped_or_killed_leaves_no_process_and_the_next_one_goes_o
         log.unlink(missing_ok=True)
         # One that does not heed Ctrl-C was started in the background of a script.
         handler = "default_int_handler" if number == signal.SIGINT else "SIG_IGN"
-        build = start_unroll(miniature.root, "repro", handler=handler, env=miniature.environment)
+        # Without SHELL, DVC runs a stage by /bin/sh, which may wait for it as a process of its own.
+        variables = {name: value for name, value in miniature.environment.items() if name != "SHELL"}
+        build = start_unroll(miniature.root, "repro", handler=handler, env=variables)
         while not log.exists():
             assert build.poll() is None, build.communicate()
             time.sleep(0.05)
@@ -147,7 +149,7 @@ def test_another_dvc_that_is_at_the_same_stage_goes_first(miniature):
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         with FileLock(miniature.workspace.scratch / "evaluate-waves.lock"):
             process = subprocess.Popen(command, cwd=miniature.root, env=miniature.environment, **streams)
-            while "> unroll evaluate" not in (line := process.stdout.readline()):
+            while "> exec unroll evaluate" not in (line := process.stdout.readline()):
                 assert line
             refused = miniature.run(sys.executable, "-m", second, "repro", target, status=255)
         assert "is busy, it is being blocked by" in refused
