@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pipeline.config.params import Forecast
 from pipeline.data import dataset
-from pipeline.forecast.backtest import TABLE, cross_validate
 from pipeline.training import run_folder
 from pipeline.training.task import Task
+from series.backtest import TABLE, cross_validate
 from stages import progress
 
 

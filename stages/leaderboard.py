@@ -14,9 +14,9 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import plot_data
 from pipeline.evaluation.schema import Evaluation
 from pipeline.files import write_json
-from pipeline.forecast import backtest, leaderboard
 from pipeline.training.run_folder import Run
 from pipeline.workspace import Workspace
+from series import backtest, leaderboard
 
 
 def from_origins(workspace: Workspace, config: Params, data: Dataset, runs: dict[str, Run], folder: Path) -> Evaluation:

@@ -19,15 +19,15 @@ from pipeline.data.series import files_of
 from pipeline.data.series_options import Fitted
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, write_json, write_npz
-from pipeline.forecast import backtest, leaderboard
-from pipeline.forecast.backtest import Origins
-from pipeline.forecast.forecaster import Forecaster
-from pipeline.forecast.leaderboard import ENSEMBLE, Leaderboard
-from pipeline.forecast.rows import History, histories
-from pipeline.forecast.spec import ForecasterSpec, Member, SeriesQuestion, fitted_of
 from pipeline.report.titles import ensemble_title, short_title
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
+from series import backtest, leaderboard
+from series.backtest import Origins
+from series.forecaster import Forecaster
+from series.leaderboard import ENSEMBLE, Leaderboard
+from series.rows import History, histories
+from series.spec import ForecasterSpec, Member, SeriesQuestion, fitted_of
 from stages.progress import Epochs
 
 

@@ -13,8 +13,9 @@ INDEX = ROOT / "docs" / "decisions" / "README.md"
 VERDICTS = INDEX.with_name("verdicts.md")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").rglob("*.ipynb"))
+ROOMS = ("pipeline", "series", "stages", "unroll", "bench")
 SOURCES = [
-    *(path for room in ("pipeline", "stages", "unroll", "bench") for path in (ROOT / room).rglob("*.[pj]*[y2]")),
+    *(path for room in ROOMS for path in (ROOT / room).rglob("*.[pj]*[y2]")),
     *sorted(path for path in (ROOT / ".ci").iterdir() if path.is_file()),
     *sorted((ROOT / ".github").rglob("*.[my]*")),
     *(ROOT / name for name in ("Makefile", "dvc.yaml", "params.yaml", "claims.yaml", "pyproject.toml")),

@@ -13,19 +13,19 @@ from pipeline.config import params, registry
 from pipeline.config.params import Experiment, Params
 from pipeline.data.dataset import Dataset
 from pipeline.data.series_options import Windowing
-from pipeline.data.sniff.profile import Overrides
 from pipeline.errors import UsageError, printable
 from pipeline.evaluation.verdicts import SEASON
 from pipeline.files import write_text
-from pipeline.forecast import backtest, leaderboard, plot
-from pipeline.forecast.backtest import Fold
 from pipeline.report.page import answer_page
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from series import backtest, leaderboard, plot
+from series.backtest import Fold
+from series.question import Wanted
+from series.reading.profile import Overrides
 from stages.estimates import Estimates
 from stages.progress import duration
 from unroll.add.add import add
-from unroll.add.entries import Wanted
 from unroll.hints import program
 from unroll.repro import repro, require_built
 from unroll.results import compare, predict

@@ -22,8 +22,8 @@ from bench.own_series import measure
 from pipeline.data import download
 from pipeline.data.examples import Array
 from pipeline.data.row_files import no_progress
-from pipeline.forecast import leaderboard
-from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
+from series import leaderboard
+from series.forecaster import Forecaster, OutsideRangeWarning
 
 DAYS, STEPS = 14, 10_000
 """Held back; timesteps that a file keeps, its last ones."""

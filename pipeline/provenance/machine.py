@@ -10,7 +10,7 @@ from pathlib import Path
 CODE = Path(__file__).resolve().parents[2]
 """The folder that holds `PACKAGES`: the checkout, or where packages are installed."""
 
-PACKAGES = ("pipeline", "stages", "unroll")
+PACKAGES = ("pipeline", "series", "stages", "unroll")
 """The project's code."""
 
 NUMERICS = ".ci/locks/numerics.lock"

@@ -13,8 +13,7 @@ from pipeline.config.params import Experiment
 from pipeline.data import dataset
 from pipeline.data.problem import problem
 from pipeline.files import read_checked, write_json
-from pipeline.forecast import models
-from pipeline.training import keras_models
+from pipeline.training import fitted_models, keras_models
 from pipeline.training.run_folder import Run
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
@@ -37,7 +36,7 @@ class Spec(Strict):
 class TrainedNetwork:
     """The model, as `mlflow.pyfunc` calls it."""
 
-    def __init__(self, predict: models.Predict) -> None:
+    def __init__(self, predict: fitted_models.Predict) -> None:
         self._predict = predict
 
     def predict(self, data: "Array", params: dict[str, Any] | None = None) -> "Array":  # noqa: ARG002 -- MLflow passes it
@@ -49,7 +48,8 @@ def _load_pyfunc(path: str) -> TrainedNetwork:
     """What MLflow calls with the folder of network.json."""
     numerics.settle()
     spec = read_checked(Path(path) / "network.json", Spec)
-    return TrainedNetwork(models.load(spec.name, spec.experiment, spec.problem, Path(path) / Path(spec.weights).name))
+    weights = Path(path) / Path(spec.weights).name
+    return TrainedNetwork(fitted_models.load(spec.name, spec.experiment, spec.problem, weights))
 
 
 def log(

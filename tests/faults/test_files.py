@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pipeline.data import row_table
 from pipeline.data.row_files import no_progress
 from pipeline.data.series_options import CsvFormat
-from pipeline.data.sniff.detect import detect
-from pipeline.data.sniff.profile import Overrides
 from pipeline.errors import UnrollError
+from series.reading.detect import detect
+from series.reading.profile import Overrides
 
 PARQUET = {
     "snappy": {"row_group_size": 50},

@@ -9,11 +9,11 @@ from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.data.problem import problem
-from pipeline.forecast.backtest import TABLE, cross_validate
 from pipeline.training import run_folder
 from pipeline.training.job import Job
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
+from series.backtest import TABLE, cross_validate
 from stages.evaluate import evaluate
 from stages.prepare import prepare
 from stages.refit import refit

@@ -14,7 +14,7 @@ from pipeline.config import params
 from pipeline.errors import UsageError
 from pipeline.evaluation import schema
 from pipeline.evaluation.verdicts import Lack
-from pipeline.forecast import plot
+from series import plot
 from unroll.commands.main import invoke
 from unroll.results import answer
 from unroll.workspaces import make

@@ -21,16 +21,16 @@ from pipeline.config import params, plain_yaml, registry
 from pipeline.data.dataset import Dataset
 from pipeline.data.series import holidays_of
 from pipeline.data.series_options import Windowing
-from pipeline.data.sniff.detect import detect
-from pipeline.data.sniff.profile import FileProfile, Overrides
 from pipeline.data.timestamps import DAY, shown
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError, one_line, printable
 from pipeline.files import scratch_folder, write_text
-from pipeline.forecast import backtest
 from pipeline.validation import one_of, utf_8
 from pipeline.workspace import Workspace
+from series import backtest
+from series.question import REFITS, Proposal, Wanted, entries, likely_target, propose
+from series.reading.detect import detect
+from series.reading.profile import FileProfile, Overrides
 from stages import progress
-from unroll.add.entries import REFITS, Proposal, Wanted, entries, likely_target, propose
 
 LONGEST_NAME = 40
 """Characters, so that the experiments' names are not too long."""

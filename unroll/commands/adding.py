@@ -83,10 +83,10 @@ def answer(
     `unroll answer meter.csv` · `unroll answer meter.csv --target load --yes` · `unroll answer waves`
     """
     from pipeline.config import params
-    from pipeline.data.sniff.profile import Overrides
-    from pipeline.forecast.forecaster import require_level
+    from series.forecaster import require_level
+    from series.question import Wanted
+    from series.reading.profile import Overrides
     from unroll import answer
-    from unroll.add.entries import Wanted
     from unroll.hints import program
     from unroll.results import compare, predict
 
@@ -155,9 +155,9 @@ def add(
 
     `unroll add station/2023.csv station/2024.csv`
     """
-    from pipeline.data.sniff.profile import Overrides
+    from series.question import Wanted
+    from series.reading.profile import Overrides
     from unroll.add.add import add as add_to
-    from unroll.add.entries import Wanted
 
     overrides = Overrides(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
     wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)

@@ -19,12 +19,12 @@ from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Entry, Evaluation
 from pipeline.evaluation.verdicts import SEASON, Change, Lack
-from pipeline.forecast import leaderboard
-from pipeline.forecast.leaderboard import ENSEMBLE, Leaderboard
 from pipeline.provenance import record
 from pipeline.report.formatting import capital
 from pipeline.report.titles import ensemble_title, short_title
 from pipeline.workspace import Workspace
+from series import leaderboard
+from series.leaderboard import ENSEMBLE, Leaderboard
 
 if TYPE_CHECKING:
     import pandas as pd

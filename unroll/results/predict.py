@@ -15,16 +15,16 @@ from pipeline.config.params import Params
 from pipeline.data.examples import Array
 from pipeline.data.row_files import RowFile
 from pipeline.data.series import files_of
-from pipeline.data.sniff import layout
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation import answers, schema
-from pipeline.forecast import plot
-from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning, require_level
-from pipeline.forecast.rows import Window
-from pipeline.forecast.spec import MIDNIGHT
 from pipeline.report.formatting import alike
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from series import plot
+from series.forecaster import Forecaster, OutsideRangeWarning, require_level
+from series.reading import layout
+from series.rows import Window
+from series.spec import MIDNIGHT
 from stages import progress
 from unroll import tables
 from unroll.hints import built_by

@@ -11,11 +11,12 @@ from pipeline import numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError, without_password
 from pipeline.evaluation import answers_file
-from pipeline.forecast.forecaster import Forecaster
 from pipeline.provenance.machine import CODE, documents
-from pipeline.tracking import login, model_registry, runs, store
-from pipeline.tracking.model_registry import ALIAS, Registered
+from pipeline.tracking import login, runs, store
 from pipeline.workspace import Workspace
+from series.forecaster import Forecaster
+from unroll.registry import model_registry
+from unroll.registry.model_registry import ALIAS, Registered
 from unroll.results import predict
 
 SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

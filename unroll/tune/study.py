@@ -29,12 +29,12 @@ from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.errors import DivergedError, UnrollError, UsageError, one_line
-from pipeline.forecast import backtest
 from pipeline.locks import alive, alone
 from pipeline.metrics import MEASURES, score
 from pipeline.provenance import fingerprint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
+from series import backtest
 from stages import progress
 from unroll.hints import built_by
 from unroll.tune.space import Space, contains, current_values, rounded_within, with_values

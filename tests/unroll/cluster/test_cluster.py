@@ -92,7 +92,7 @@ def test_a_training_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_loc
 def test_workers_that_are_not_like_the_head_are_refused_by_one_line(tmp_path, cluster):
     (tmp_path / "go").touch()
     other = tmp_path / "other"
-    for name in ("pipeline", "stages", "unroll", ".ci"):
+    for name in ("pipeline", "series", "stages", "unroll", ".ci"):
         shutil.copytree(REPOSITORY / name, other / name)
     with (other / "stages" / "train.py").open("a") as code:
         code.write("\n# edited\n")

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.config import params
 from pipeline.errors import UnrollError
-from pipeline.forecast.forecaster import Forecaster
 from pipeline.models import statistical
+from series.forecaster import Forecaster
 from tests.support.training import added
 from unroll.commands.main import invoke
 
@@ -100,7 +100,7 @@ def test_what_cannot_be_done_gets_one_line(shop, monkeypatch, arguments, message
 def test_the_served_champion_says_what_predict_says(shop, capsys, tmp_path, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of MLflow's own types
-        from pipeline.tracking import served
+        from unroll.registry import served
 
     forecast = forecasts(shop, capsys, "--future", plan(tmp_path))
     Forecaster.load(shop.forecaster("shop")).save(tmp_path / "model")

@@ -11,8 +11,8 @@ import pytest
 import unroll
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
-from pipeline.forecast.forecaster import Forecaster
 from pipeline.workspace import Workspace
+from series.forecaster import Forecaster
 from tests.support import REPOSITORY
 from tests.support.examples import run_example
 from tests.support.training import added

@@ -12,8 +12,8 @@ from pipeline.data import dataset
 from pipeline.data.preparations import series
 from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
 from pipeline.errors import UnrollError
-from pipeline.forecast.backtest import folds
-from pipeline.forecast.forecaster import Forecaster
+from series.backtest import folds
+from series.forecaster import Forecaster
 from tests.support.training import added
 from unroll.commands.main import invoke
 

@@ -22,7 +22,6 @@ from pipeline.data.examples import Arrays
 from pipeline.data.problem import problem
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_npz, write_npz
-from pipeline.forecast import models
 from pipeline.metrics import score
 from pipeline.models import baselines, recurrent, seasonal
 from pipeline.training import prediction
@@ -35,6 +34,7 @@ from pipeline.training.methods import (
     none,
     sklearn,
 )
+from series import models
 from tests.support.training import job
 
 

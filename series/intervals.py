@@ -8,7 +8,7 @@ The score is an error divided by its expected size (locally weighted split confo
 import numpy as np
 
 from pipeline.data.examples import Array
-from pipeline.forecast.ensemble import discounted, when_known
+from series.combination import discounted, when_known
 
 LEVELS = tuple(percent / 100 for percent in range(50, 100))
 """Coverages that intervals can be made for."""
@@ -34,7 +34,7 @@ def adaptive(errors: Array, level: float, delay: Array, since: int = 0) -> tuple
     Args:
         errors: (origins, steps) absolute, in the order of time; NaN where nothing was forecast or measured.
         level: the coverage.
-        delay: (steps,) as `ensemble.known_after` gives it.
+        delay: (steps,) as `combination.known_after` gives it.
         since: the first origin to compute; what takes the time is half widths.
 
     Returns:

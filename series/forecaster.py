@@ -20,15 +20,15 @@ from pipeline.data.problem import problem
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_checked, read_npz, regular, write_json, write_npz
-from pipeline.forecast import backtest, intervals, models
-from pipeline.forecast.backtest import Origins
-from pipeline.forecast.ensemble import known_after, weighted_median_forecast
-from pipeline.forecast.rows import Window, histories, latest
-from pipeline.forecast.spec import ForecasterSpec, Member, fitted_of
 from pipeline.provenance import fingerprint
-from pipeline.training import run_folder
+from pipeline.training import fitted_models, run_folder
 from pipeline.training.run_folder import Run
 from pipeline.workspace import Workspace
+from series import backtest, intervals
+from series.backtest import Origins
+from series.combination import known_after, weighted_median_forecast
+from series.rows import Window, histories, latest
+from series.spec import ForecasterSpec, Member, fitted_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ class Members:
     """
 
     spec: ForecasterSpec
-    predict: Sequence[Sequence[models.Predict]]
+    predict: Sequence[Sequence[fitted_models.Predict]]
     forecasts: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     def forecast(self, window: Array) -> Array:
@@ -152,7 +152,7 @@ class Forecaster:
         """A forecaster with its models loaded. Raises UnrollError if weights are missing or damaged."""
         predict = [
             [
-                models.load(member.name, member.experiment, member.problem, path)
+                fitted_models.load(member.name, member.experiment, member.problem, path)
                 for path in (weights[member.name] / f"seed_{seed}_{member.point}" for seed in member.seeds)
             ]
             for member in spec.members

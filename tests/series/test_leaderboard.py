@@ -6,10 +6,10 @@ import pytest
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.outcome import Outcome
-from pipeline.forecast import backtest, ensemble, leaderboard
-from pipeline.forecast.leaderboard import ENSEMBLE
 from pipeline.training.run_folder import Summary
-from tests.pipeline.forecast.test_backtest import HORIZON, data, experiment, settings
+from series import backtest, combination, leaderboard
+from series.leaderboard import ENSEMBLE
+from tests.series.test_backtest import HORIZON, data, experiment, settings
 
 RIDGE = experiment("seasonal", "linear", "least_squares")
 LAST = experiment("baselines", "last_value", "none")
@@ -50,7 +50,7 @@ def test_of_models_that_err_apart_the_median_speaks_unless_one_is_a_third_better
     assert (board.champion, board.members) == (ENSEMBLE, ["high", "last", "low", "odd"])
     values = {name: rows["y_hat"].to_numpy().reshape(-1, HORIZON) for name, rows in forecasts.groupby("model")}
     truth = forecasts.query("model == 'odd'")["y"].to_numpy().reshape(-1, HORIZON)
-    together = ensemble.weighted_median_forecast(
+    together = combination.weighted_median_forecast(
         np.stack([values[name] for name in board.members]), truth, np.ones(HORIZON, int)
     )
     np.testing.assert_allclose(values[ENSEMBLE], together)

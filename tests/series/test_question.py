@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from pipeline.data.row_files import no_progress
-from pipeline.data.sniff.detect import detect
-from pipeline.data.sniff.profile import Overrides
-from unroll.add.entries import Wanted, entries, propose
+from series.question import Wanted, entries, propose
+from series.reading.detect import detect
+from series.reading.profile import Overrides
 
 
 def proposed(folder, columns, freq="h", count=200):

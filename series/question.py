@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.config.plain_yaml import Place
 from pipeline.data import row_calendar
 from pipeline.data.series_options import Cleaning, Windowing
-from pipeline.data.sniff.profile import FileProfile
+from series.reading.profile import FileProfile
 
 HOUR, DAY = 3600, 86_400
 """Seconds."""

@@ -17,13 +17,13 @@ from pipeline.config import params
 from pipeline.config.params import own_name
 from pipeline.data import dataset, row_files, row_table, series
 from pipeline.errors import UnrollError
-from pipeline.forecast import intervals
-from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 from pipeline.provenance import fingerprint
 from pipeline.tracking import payload, runs, store
 from pipeline.tracking.store import Store
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from series import intervals
+from series.forecaster import Forecaster, OutsideRangeWarning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +112,7 @@ def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None"
             flavor=mlflow.pyfunc,
             name=own_name(forecaster.spec.name),  # MLflow takes no slash
             run_id=run,
-            loader_module="pipeline.tracking.served",
+            loader_module="unroll.registry.served",
             data_path=str(Path(folder) / "forecaster"),
             code_paths=[str(Path(pipeline.__file__).parent)],
             signature=signature(forecaster),
@@ -137,7 +137,7 @@ def app(workspace: Workspace, name: str) -> Any:
     from mlflow.models import Model
     from mlflow.pyfunc import PyFuncModel, scoring_server
 
-    from pipeline.tracking import served
+    from unroll.registry import served
 
     opened = store.connect(workspace)
     with tempfile.TemporaryDirectory() as folder, store.guard(opened.uri), _at(opened, "0"):

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.data import row_calendar, row_files, row_table, series, timestamps
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnknownAheadError, UnrollError
-from pipeline.forecast.spec import SeriesQuestion
+from series.spec import SeriesQuestion
 
 if TYPE_CHECKING:
     from pipeline.data.download import Progress

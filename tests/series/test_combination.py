@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.forecast import ensemble
+from series import combination
 
 KNOWN = np.array([1, 1, 2])
 
@@ -17,16 +17,17 @@ def case(origins=30, models=4):
 def test_with_nothing_known_it_is_the_median_and_of_one_model_itself():
     forecasts, truth = case()
     none = np.full_like(truth, np.nan)
-    np.testing.assert_allclose(ensemble.weighted_median_forecast(forecasts, none, KNOWN), np.median(forecasts, axis=0))
-    np.testing.assert_array_equal(ensemble.weighted_median_forecast(forecasts[:1], truth, KNOWN), forecasts[0])
+    combined = combination.weighted_median_forecast(forecasts, none, KNOWN)
+    np.testing.assert_allclose(combined, np.median(forecasts, axis=0))
+    np.testing.assert_array_equal(combination.weighted_median_forecast(forecasts[:1], truth, KNOWN), forecasts[0])
 
 
 def test_an_origin_uses_what_had_come_by_then():
     forecasts, truth = case()
-    usual, later = ensemble.weighted_median_forecast(forecasts, truth, KNOWN), truth.copy()
+    usual, later = combination.weighted_median_forecast(forecasts, truth, KNOWN), truth.copy()
     later[20, :2] += 9  # known at origin 21
     later[19, 2] += 9
-    changed = ensemble.weighted_median_forecast(forecasts, later, KNOWN) != usual
+    changed = combination.weighted_median_forecast(forecasts, later, KNOWN) != usual
     assert not changed[:21].any()
     assert changed[21].all()
 
@@ -35,7 +36,7 @@ def test_sums_are_those_of_a_loop_over_what_is_known():
     forecasts, truth = case()
     errors = truth - forecasts[0]
     errors[7, 1] = np.nan
-    found, weights = ensemble.discounted(ensemble.when_known(errors, KNOWN), 0.9)
+    found, weights = combination.discounted(combination.when_known(errors, KNOWN), 0.9)
     for origin, step in np.ndindex(errors.shape):
         past = [place for place in range(origin - KNOWN[step] + 1) if np.isfinite(errors[place, step])]
         aged = [0.9 ** (origin - KNOWN[step] - place) for place in past]
@@ -47,12 +48,13 @@ def test_models_that_err_less_weigh_more_and_what_all_miss_is_added():
     rng = np.random.default_rng(3)
     truth = rng.normal(size=(60, 3))
     good, bad = (truth + size * rng.normal(size=(3, 60, 3)) for size in (0.1, 2.0))
-    off = np.abs(ensemble.weighted_median_forecast(np.concatenate([good[:2], bad]), truth, KNOWN) - truth)[20:].mean()
+    combined = combination.weighted_median_forecast(np.concatenate([good[:2], bad]), truth, KNOWN)
+    off = np.abs(combined - truth)[20:].mean()
     assert off < 0.3 * np.abs(np.median(np.concatenate([good[:2], bad]), axis=0) - truth)[20:].mean()
-    low = ensemble.weighted_median_forecast(good - 1, truth, KNOWN)
-    share = ensemble.CORRECTION / (1 - ensemble.CORRECTION_DECAY)
+    low = combination.weighted_median_forecast(good - 1, truth, KNOWN)
+    share = combination.CORRECTION / (1 - combination.CORRECTION_DECAY)
     assert np.mean(truth - low, where=np.arange(60)[:, None] > 20) == pytest.approx(1 - share / (1 + share), abs=0.1)
     wild = truth.copy()
     wild[40] += 100
-    usual, moved = (ensemble.weighted_median_forecast(good, came, KNOWN)[41] for came in (truth, wild))
+    usual, moved = (combination.weighted_median_forecast(good, came, KNOWN)[41] for came in (truth, wild))
     assert np.abs(moved - usual).max() < 1, "one odd day moves the next by no more than a usual error"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data import notations
-from pipeline.data.sniff import timestamp_formats
 from pipeline.errors import UnrollError, UsageError
+from series.reading import timestamp_formats
 
 HEAD = 2**18
 """Bytes at a file's beginning that its form is read from; no line has as many."""

@@ -19,11 +19,11 @@ from pipeline.evaluation import intervals as of_scores
 from pipeline.evaluation.schema import Entry, Evaluation, Split, Splits
 from pipeline.evaluation.scores import MIN_SEEDS, about, statistics
 from pipeline.files import read_checked
-from pipeline.forecast import backtest, intervals
-from pipeline.forecast.backtest import Origins
 from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Summary
 from pipeline.validation import Strict
+from series import backtest, intervals
+from series.backtest import Origins
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,9 +15,9 @@ from pipeline.config.params import own_name
 from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json, write_json, write_npz
-from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
+from series.forecaster import Forecaster, OutsideRangeWarning
 from stages.prepare import prepare
 from stages.source import source
 from tests.support.options import sections

@@ -11,8 +11,8 @@ from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
 from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.errors import UnrollError
-from pipeline.forecast import backtest
 from pipeline.validation import Strict
+from series import backtest
 
 MIDNIGHT = " 00:00:00"
 """How the text of a timestamp ends at midnight."""
@@ -126,7 +126,7 @@ class ForecasterSpec(Strict):
     Attributes:
         name: of the experiment, or of the data set whose champion it is.
         dataset: of its rows.
-        members: whose median, weighted by their errors, is the forecast (`ensemble`).
+        members: whose median, weighted by their errors, is the forecast (`combination`).
         fitted: how rows become inputs, and of which series.
         stride: rows from one origin to the next.
         judged: what origins the coverage comes from, in words.

@@ -6,9 +6,9 @@ import pytest
 
 from pipeline.data.row_files import no_progress
 from pipeline.data.row_table import read
-from pipeline.data.sniff.detect import detect
-from pipeline.data.sniff.profile import Overrides
 from pipeline.errors import UnrollError
+from series.reading.detect import detect
+from series.reading.profile import Overrides
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from pipeline.data.examples import Array
 from pipeline.data.row_files import RowFile, blank, require_same
 from pipeline.data.row_table import MOST_WORDS
 from pipeline.data.series_options import Cleaning, CsvFormat
-from pipeline.data.sniff import layout, timestamp_formats
-from pipeline.data.sniff.profile import ColumnProfile, Detected, FileProfile, Overrides, sentinels_of
 from pipeline.data.timestamps import Regularity
 from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.validation import one_of
+from series.reading import layout, timestamp_formats
+from series.reading.profile import ColumnProfile, Detected, FileProfile, Overrides, sentinels_of
 
 if TYPE_CHECKING:
     from pipeline.data.download import Progress

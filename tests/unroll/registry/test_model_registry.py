@@ -16,14 +16,15 @@ from mlflow.models import Model
 from pipeline.config import params
 from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
-from pipeline.forecast.forecaster import Forecaster
 from pipeline.provenance import fingerprint
-from pipeline.tracking import model_registry, runs, store
+from pipeline.tracking import runs, store
 from pipeline.training import run_folder
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
+from series.forecaster import Forecaster
 from stages.prepare import prepare
 from stages.source import source
+from unroll.registry import model_registry
 from unroll.results import tracking
 
 PARAMS = """

@@ -17,9 +17,9 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.data.series_options import Fitted, Windowing
 from pipeline.errors import UnrollError
-from pipeline.forecast.ensemble import known_after, weighted_median_forecast
 from pipeline.training.job import Callback, Job, Trained
 from pipeline.training.recipe import recipe
+from series.combination import known_after, weighted_median_forecast
 
 if TYPE_CHECKING:
     import pandas as pd

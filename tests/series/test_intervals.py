@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from pipeline.forecast import intervals
-from pipeline.forecast.ensemble import known_after
-from pipeline.forecast.intervals import FEWEST, adaptive
+from series import intervals
+from series.combination import known_after
+from series.intervals import FEWEST, adaptive
 
 
 def held(known, *, rounds=60, draw=None):

@@ -6,10 +6,10 @@ import pytest
 from pipeline.data.row_files import no_progress
 from pipeline.data.row_table import read
 from pipeline.data.series_options import CsvFormat
-from pipeline.data.sniff import layout, timestamp_formats
-from pipeline.data.sniff.detect import detect
-from pipeline.data.sniff.profile import ColumnProfile, Overrides, sentinels_of
 from pipeline.errors import UnrollError
+from series.reading import layout, timestamp_formats
+from series.reading.detect import detect
+from series.reading.profile import ColumnProfile, Overrides, sentinels_of
 
 DAY = 86_400
 

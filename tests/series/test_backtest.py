@@ -10,7 +10,7 @@ from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Windows
 from pipeline.data.series_options import ALONE, Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.errors import UnrollError
-from pipeline.forecast import backtest
+from series import backtest
 
 HORIZON = 12
 

@@ -15,8 +15,8 @@ from pipeline import numerics
 numerics.settle()  # before TensorFlow is imported
 
 from pipeline.errors import UnrollError, one_line  # noqa: E402
-from pipeline.forecast import intervals  # noqa: E402
-from pipeline.forecast.forecaster import Forecaster  # noqa: E402
+from series import intervals  # noqa: E402
+from series.forecaster import Forecaster  # noqa: E402
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,1 +1,0 @@
-"""From a trained experiment on a series to forecasts of what nobody has measured yet."""
