@@ -10,8 +10,8 @@ import typer
 
 from bench import REPOSITORY, results
 from bench import page as performance
-from bench.own_series import real
 from bench.peers import compare
+from bench.series import part
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.workspace import Workspace
@@ -19,7 +19,7 @@ from unroll.exits import run
 
 PARTS: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
     "peers": compare.measure,
-    "series": real.series,
+    "series": part.measure,
 }
 """Part of results.json -> what measures it."""
 

@@ -19,12 +19,19 @@ class UnknownAheadError(UnrollError):
 
 
 class UnusableSeriesError(UnrollError):
-    """Some of several series have too few rows or nothing to learn: name -> why. `every` if none is left."""
+    """Some of several series have too few rows or nothing to learn.
 
-    def __init__(self, file: str, reasons: dict[str, str], count: int, place: str) -> None:
-        self.reasons, self.every = reasons, len(reasons) == count
+    Attributes:
+        reasons: name -> why.
+        every: whether no series is left.
+        why: the reasons in words.
+    """
+
+    def __init__(self, reasons: dict[str, str], count: int) -> None:
+        self.reasons = reasons
+        self.every = len(reasons) == count
         self.why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        super().__init__(f"{file}: {len(reasons)} of {count} series cannot be used ({self.why}); name them in {place}")
+        super().__init__(f"{len(reasons)} of {count} series cannot be used ({self.why})")
 
 
 class DivergedError(UnrollError):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.files import damaged, missing, regular, write_text
+from pipeline.files import atomic_file, damaged, missing, regular, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +47,14 @@ def read(path: Path, **columns: type) -> "pd.DataFrame":
     return table
 
 
+def write_parquet(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table that `read_parquet` reads, its index left out; whole or not at all."""
+    with atomic_file(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
 def read_parquet(path: Path) -> "pd.DataFrame":
-    """A table that `DataFrame.to_parquet` wrote. Raises UnrollError if it is missing or damaged."""
+    """A table that `write_parquet` wrote. Raises UnrollError if it is missing or damaged."""
     import pandas as pd
 
     try:

@@ -22,12 +22,6 @@ class Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Numbers(pydantic.RootModel[dict[str, float | None]]):
-    """A mapping of names to finite numbers, such as a file of results/metrics."""
-
-    model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
-
-
 class Metrics(pydantic.RootModel[dict[str, Annotated[dict[str, float], pydantic.Field(min_length=1)]]]):
     """What results/metrics/DATASET.json holds: experiment -> name of a metric -> its value, a finite number."""
 

@@ -74,10 +74,6 @@ class Workspace:
         """What a search with scikit-learn alone did to a data set's answers; kept in git."""
         return self.root / "results" / "sceptic" / f"{dataset}.json"
 
-    def forecaster(self, dataset: str) -> Path:
-        """The folder of what forecasts a series, fitted on all rows."""
-        return self.root / "forecasters" / dataset
-
     @property
     def answers(self) -> Path:
         """The answers of all data sets and the outcomes of all claims, for `dvc metrics`."""

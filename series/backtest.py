@@ -1,42 +1,63 @@
-"""Cross-validation by rolling origins: a model is fitted on the rows before some origins, and forecasts from each.
+"""Cross-validation by rolling origins: models are fitted to the rows before some cutoffs, and forecast from each.
 
-Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of Forecasting 16. The result is one
-long table with a row for each forecast value, and the columns of Nixtla's utilsforecast:
-`unique_id, ds, cutoff, model, seed, y, y_hat`.
+Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of Forecasting 16.
+The result is one long table with a row for each value that was forecast, in the columns of Nixtla's
+utilsforecast: `unique_id, ds, cutoff, model, seed, y, y_hat`.
+
+An *origin* is the window of a series that ends at a *cutoff*, the timestamp of its last input.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.config.params import Experiment, Forecast
-from pipeline.data import row_calendar, timestamps
+from pipeline.config.params import Experiment
+from pipeline.data import timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
-from pipeline.data.series_options import Fitted, Windowing
+from pipeline.data.series_options import Fitted
 from pipeline.errors import UnrollError
-from pipeline.training.job import Callback, Job, Trained
-from pipeline.training.recipe import recipe
+from series import training
 from series.combination import known_after, weighted_median_forecast
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ORIGINS_FRACTION = 0.5
-"""Origins lie in this fraction of the windows, the last ones; the first fit has the other half."""
+ORIGINS_SHARE = 0.5
+"""The share of the windows, the last ones, in which origins lie; the first fit has the others."""
 
-VALIDATION_FRACTION = 0.15
-"""A network's number of epochs is chosen on this fraction of the first fold's train windows, the last ones."""
+MOST_ORIGINS = 200
+"""The most origins of a series: half a year of days, or days spread over years."""
 
-COMPLETE_FRACTION = 0.5
-"""If fewer of the train windows have all their targets, those with filled-in targets are trained on, too."""
+MOST_FORECASTS = 20_000
+"""The most origins of all series of a file together."""
 
-TABLE = "forecasts.parquet"
+FEWEST_ORIGINS = 12
+"""The origins of a series that many series in one file do not cut into, where the rows suffice."""
 
-MOMENTS = ("mean", "std")
-"""Of a `Scale`."""
+REFITS = 3
+"""How often each model is fitted anew on the way through the origins."""
+
+COLUMNS = ["unique_id", "ds", "cutoff", "model", "seed", "y", "y_hat"]
+"""The columns of the table of forecasts."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """From where models forecast.
+
+    Attributes:
+        origins: how many, of each series.
+        stride: rows from one origin to the next.
+        refits: how often each model is fitted anew; each fit forecasts from as many origins.
+    """
+
+    origins: int
+    stride: int
+    refits: int = REFITS
 
 
 @dataclass(frozen=True)
@@ -50,6 +71,77 @@ class Fold:
 
     train: Windows
     test: Windows
+
+
+def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
+    """Spread origins evenly over the last half of the windows.
+
+    They lie a day apart, or a timestep where rows are a day or more apart; where those are too many,
+    every second, third, ... is taken, but none that would always see the same day of a cycle.
+
+    Args:
+        dataset: the series.
+        cycles: timesteps of what repeats, such as a day and a week.
+
+    Raises:
+        UnrollError: there are too few windows.
+    """
+    shared = _shared_rows(dataset, windows(dataset).rows)
+    spacing = windows(dataset).step * max(1, dataset.period)
+    first = shared[-1] - ORIGINS_SHARE * (shared[-1] - shared[0])
+    available = 1 + int((shared[-1] - first) // spacing)
+    most = min(MOST_ORIGINS, max(FEWEST_ORIGINS, MOST_FORECASTS // len(dataset.scales)))
+    apart = math.ceil(available / most)
+    days = [cycle // max(1, dataset.period) for cycle in cycles]
+    while apart > 1 and any(math.gcd(apart, cycle) > 1 for cycle in days):
+        apart += 1
+    origins = len(_origins(shared, first, apart * spacing))
+    refits = min(REFITS, origins)
+    if origins < 2:
+        raise UnrollError(f"{dataset.name}: {origins} origins are too few to compare models; add rows")
+    return Plan(origins, apart * spacing, refits)
+
+
+def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
+    """Split the origins into one fold for each fit; all series have the same origins.
+
+    Raises:
+        UnrollError: there is no window before the first origin.
+    """
+    whole = windows(dataset)
+    numbers = _shared_rows(dataset, whole.rows, distinct=False)
+    candidates = timestamps.distinct(numbers)  # `np.unique` takes seconds for millions of rows
+    first = candidates[-1] - ORIGINS_SHARE * (candidates[-1] - candidates[0])
+    origins = _origins(candidates, first, plan.stride)[-plan.origins :]
+    horizon = int(whole.ahead[-1])
+    train_stride = dataset.fitted.windows.stride if dataset.fitted else 1
+    groups = []
+    for group in np.array_split(origins, plan.refits):
+        known = numbers <= group[0] - whole.step - horizon
+        kept = (group[0] - numbers) % train_stride == 0
+        train = whole.rows[known & kept]
+        if not len(train):
+            raise UnrollError(f"{dataset.name} has no window before the first origin; add rows")
+        test = whole.rows[np.isin(numbers, group)]
+        groups.append(Fold(replace(whole, rows=train), replace(whole, rows=test)))
+    return groups
+
+
+def _shared_rows(dataset: Dataset, rows: Array, *, distinct: bool = True) -> Array:
+    """Row numbers counted in each series by itself: series with the same timestamps have the same."""
+    if dataset.series_id is not None:
+        first_rows = np.searchsorted(dataset.series_id, dataset.series_id[rows])
+        rows = rows - first_rows
+    return timestamps.distinct(rows) if distinct else rows
+
+
+def _origins(candidates: Array, first: float, stride: int) -> list[int]:
+    """Take every so many rows from the last one back; over a gap the last one before it."""
+    origins = list[int]()
+    while len(candidates) and candidates[-1] > first:
+        origins.append(int(candidates[-1]))
+        candidates = candidates[candidates <= origins[-1] - stride]
+    return origins[::-1]
 
 
 def windows(dataset: Dataset) -> Windows:
@@ -67,200 +159,102 @@ def windows(dataset: Dataset) -> Windows:
     if splits[0].step == 1:
         candidates = np.arange(rows[0], rows[-1] + 1)
         after = np.searchsorted(rows, candidates)
-        # Between windows at most `outputs` rows apart every target is known; a missing value leaves a wider gap.
-        rows = candidates[(rows[after] == candidates) | (rows[after] - rows[after - 1] <= splits[0].outputs)]
+        # Between windows at most `outputs` rows apart all targets are known; a missing value leaves a wider gap.
+        close = rows[after] - rows[after - 1] <= splits[0].outputs
+        rows = candidates[(rows[after] == candidates) | close]
     return replace(splits[0], rows=rows)
 
 
-def stride(dataset: Dataset) -> int:
-    """Rows from one origin to the next: those of a day, or one timestep if rows are a day or more apart."""
-    return windows(dataset).step * max(1, dataset.period)
-
-
-def delay(dataset: Dataset) -> Array:
-    """(steps,) after how many origins an error is known."""
+def delay(dataset: Dataset, stride: int) -> Array:
+    """(steps,) after how many origins, `stride` rows apart, an error is known."""
     whole = windows(dataset)
-    return known_after(whole.outputs, whole.step, stride(dataset))
-
-
-def folds(dataset: Dataset, settings: Forecast) -> list[Fold]:
-    """Split the origins, `stride` rows apart from the last one back, into one fold for each fit.
-
-    All series have the same origins.
-
-    Raises:
-        UnrollError: there are too few windows.
-    """
-    whole = windows(dataset)
-    spacing, horizon, origins = stride(dataset), int(whole.ahead[-1]), list[int]()
-    numbers = whole.rows  # counted in each series by itself, so that series with the same timestamps have the same
-    if dataset.series_id is not None:
-        numbers = numbers - np.searchsorted(dataset.series_id, dataset.series_id[numbers])
-    candidates = timestamps.distinct(numbers)  # `np.unique` takes seconds for millions of rows
-    earliest = candidates[-1] - ORIGINS_FRACTION * (candidates[-1] - candidates[0])
-    while len(origins) < settings.origins and len(candidates) and candidates[-1] > earliest:
-        origins.insert(0, int(candidates[-1]))
-        candidates = candidates[candidates <= origins[0] - spacing]  # over a gap, the last one before it
-    if len(origins) < max(2, settings.refits):
-        raise UnrollError(f"{dataset.name}: {len(origins)} origins are too few for {settings.refits} fits; add rows")
-    train_stride = dataset.fitted.windows.stride if dataset.fitted else 1
-    groups = []
-    for group in np.array_split(origins, settings.refits):
-        train = (numbers <= group[0] - whole.step - horizon) & ((group[0] - numbers) % train_stride == 0)
-        if not train.any():
-            raise UnrollError(f"{dataset.name} has no window before the first origin; add rows")
-        test = whole.rows[np.isin(numbers, group)]
-        groups.append(Fold(replace(whole, rows=whole.rows[train]), replace(whole, rows=test)))
-    return groups
-
-
-def rows_needed(windows: Windowing, period: int, fits: int) -> int:
-    """The least rows without a gap that `folds` takes, of a series with one half to train on."""
-    span, later = windows.lookback + int(windows.ahead[-1]), int(windows.ahead[-1]) - windows.step
-    between = (max(2, fits) - 1) * windows.step * max(1, period)  # from the first origin to the last
-    return max(2 * span, span - 1 + max(2 * between + 2, between + windows.step + later + 1))
+    return known_after(whole.outputs, whole.step, stride)
 
 
 def cross_validate(
-    name: str, experiment: Experiment, dataset: Dataset, settings: Forecast, progress: Callable[[int, int], None]
-) -> tuple["pd.DataFrame", Trained, Job]:
-    """Forecast from all origins: the table that the module's docstring describes, in the target's unit; the last fit.
+    name: str,
+    experiment: Experiment,
+    dataset: Dataset,
+    plan: Plan,
+    progress: Callable[[int, int], None],
+) -> tuple["pd.DataFrame", Experiment]:
+    """Forecast from all origins.
 
     Args:
-        name: of the experiment.
-        experiment: with patience, the number of epochs is chosen in the first fold (`with_best_epochs`) for all.
+        name: of the model.
+        experiment: the model, and how it is trained.
         dataset: the series, with the columns that the experiment takes as inputs.
-        settings: how many origins and fits.
+        plan: the origins.
         progress: called before each fit with its number, from 1, and their count.
+
+    Returns:
+        The table that the module's docstring describes, in the target's unit; and the experiment as it was
+        trained, with the epochs and the options that were chosen on the rows before the first origin.
+
+    Raises:
+        UnrollError: there are too few windows, or the loss is not finite.
     """
     import pandas as pd
 
-    tables, groups = [], folds(dataset, settings)
-    experiment = with_best_epochs(name, experiment, dataset, groups[0].train)
+    groups = folds(dataset, plan)
+    settled = training.settled(name, experiment, dataset, groups[0].train)
+    tables = []
     for number, fold in enumerate(groups, 1):
         progress(number, len(groups))
-        trained, job = fit(name, experiment, dataset, fold.train, fold.test)
+        trained, _ = training.fit(name, settled, dataset, fold.train, fold.test)
         for replicate in trained.replicates:
             forecasts = table(dataset, fold.test, replicate.predictions["final_test"])
             tables.append(forecasts.assign(model=name, seed=replicate.seed))
     rows = pd.concat(tables).sort_values(["seed", "unique_id", "cutoff", "ds"], ignore_index=True)
-    return rows[["unique_id", "ds", "cutoff", "model", "seed", "y", "y_hat"]], trained, job
+    return rows[COLUMNS], settled
 
 
 def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame":
-    """Forecasts in model units -> unique_id, ds, cutoff, y and y_hat; y is NaN where nothing was measured.
+    """Forecasts in model units as rows of unique_id, ds, cutoff, y and y_hat.
 
-    `forecasts` are (origins, steps), or (origins,) of a model with one output, who forecasts this value for all steps.
+    Args:
+        dataset: the series.
+        origins: its windows.
+        forecasts: (origins, steps), or (origins,) of a model with one output, which stands for all steps.
+
+    Returns:
+        The table, in the target's unit; y is NaN where nothing was measured.
     """
     import pandas as pd
 
-    ahead, count = origins.rows[:, None] + origins.ahead, origins.outputs
-    ids = np.zeros(len(origins), int) if dataset.series_id is None else dataset.series_id[origins.rows]
-    scales, floors = dataset.scales, [floor(dataset.fitted, name) for name in dataset.scales]
-    mean, std = (np.array([getattr(scale, key) for scale in scales.values()])[ids, None] for key in MOMENTS)
+    count = origins.outputs
+    ahead = origins.rows[:, None] + origins.ahead  # (origins, steps)
+    ids = np.zeros(len(origins), int)
+    if dataset.series_id is not None:
+        ids = dataset.series_id[origins.rows]
+    scales = dataset.scales
+    mean = np.array([scale.mean for scale in scales.values()])[ids, None]
+    std = np.array([scale.std for scale in scales.values()])[ids, None]
+    floors = np.array([floor(dataset.fitted, name) for name in scales])[ids, None]
     names = np.array([name or dataset.name for name in scales], object)
     moments = np.asarray(dataset.stamps)
-    values = np.broadcast_to(np.reshape(forecasts, (len(origins), -1)), (len(origins), count)).astype(np.float64)
-    truth = origins.series[ahead, origins.target] * std + mean if dataset.truth is None else dataset.truth[ahead]
+    by_origin = np.reshape(forecasts, (len(origins), -1)).astype(np.float64)
+    values = np.broadcast_to(by_origin, (len(origins), count))
+    truth = origins.series[ahead, origins.target] * std + mean
+    if dataset.truth is not None:
+        truth = dataset.truth[ahead]
     return pd.DataFrame(
         {
             "unique_id": np.repeat(names[ids], count),
             "ds": moments[ahead].ravel(),
             "cutoff": np.repeat(moments[origins.rows - origins.step], count),
             "y": truth.ravel(),
-            "y_hat": np.maximum(values * std + mean, np.array(floors)[ids, None]).ravel(),
+            "y_hat": np.maximum(values * std + mean, floors).ravel(),
         }
     )
 
 
 def floor(fitted: Fitted | None, series: str) -> float:
-    """The least value that is forecast of a series, in its unit: 0 if none of its train rows lies below, else none."""
-    if fitted is None or fitted.series[series].low[fitted.columns.index(fitted.csv.target)] < 0:
+    """The least value that is forecast of a series, in its unit: 0 if no train row lies below, else none."""
+    if fitted is None:
         return -np.inf
-    return 0.0
-
-
-def fit(
-    name: str, experiment: Experiment, dataset: Dataset, train: Windows, test: Windows, *callbacks: Callback
-) -> tuple[Trained, Job]:
-    """Train an experiment on windows and predict others, as "final_test".
-
-    Raises:
-        UnrollError: the model has the option `history`, and the series has a gap.
-    """
-    if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
-        fitted = dataset.fitted
-        spacing = np.diff(row_calendar.numbered(dataset.stamps, fitted.cleaning, fitted.csv.time_zone))
-        if (spacing != spacing[0]).any():
-            raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
-    trainer = recipe(name, experiment)
-    if experiment.training.method == "none":
-        train = test  # this method learns nothing, and predicts all splits: predict no more than is needed
-    elif not trainer.masks:
-        train = complete_windows(train)
-    splits = {"train": with_lookback(experiment, train), "test": with_lookback(experiment, test)}
-    job = replace(trainer.job(replace(dataset, splits={**splits}, scored=()), *callbacks), splits=("test",))
-    return trainer.train(job), job
-
-
-def with_best_epochs(name: str, experiment: Experiment, dataset: Dataset, train: Windows) -> Experiment:
-    """Instead of patience, the number of epochs that is best by validation within the train windows, for one seed."""
-    if not experiment.training.options.get("patience"):
-        return experiment
-    trainer = recipe(name, experiment.model_copy(update={"seeds": experiment.seeds[:1]}))
-    trained = trainer.train(trainer.job(with_validation(dataset, with_lookback(experiment, train))))
-    return with_epochs(experiment, trained.replicates[0].best_epoch or 1)
-
-
-def with_validation(dataset: Dataset, windows: Windows) -> Dataset:
-    """The data set with these windows alone (`complete_windows`), of which the last ones are for validation.
-
-    `test` is validation again. Raises UnrollError if there are too few.
-    """
-    windows = complete_windows(windows)
-    first = windows.rows[int((1 - VALIDATION_FRACTION) * len(windows))] if len(windows) > 1 else 0
-    train = windows.rows[windows.rows < first - windows.ahead[-1]]
-    if not len(train):
-        before, ahead = f"{len(windows)} windows before the first origin", windows.ahead[-1] + windows.step
-        cure = "add rows, or the series anew with a smaller --horizon"
-        raise UnrollError(f"{dataset.name}: {before} are too few to validate by, with a value {ahead} rows on; {cure}")
-    validation = replace(windows, rows=windows.rows[windows.rows >= first])
-    splits = {"train": replace(windows, rows=train), "validation": validation, "test": validation}
-    return replace(dataset, splits={**splits}, scored=("validation",))
-
-
-def complete_windows(train: Windows) -> Windows:
-    """For methods that cannot mask a missing target: the windows that have all targets.
-
-    If too few do (`COMPLETE_FRACTION`), all windows, whose missing targets were filled in.
-    """
-    windows = train.complete()
-    return windows if len(windows) >= COMPLETE_FRACTION * len(train) else replace(train, measured=None)
-
-
-def with_epochs(experiment: Experiment, epochs: int) -> Experiment:
-    """The experiment with this number of epochs and no patience."""
-    options = experiment.training.model_dump() | {"epochs": epochs, "patience": None}
-    return experiment.model_copy(update={"training": type(experiment.training).model_validate(options)})
-
-
-def with_lookback(experiment: Experiment, windows: Windows) -> Windows:
-    """Windows as long as a model's options say: longer by `history` (NaN before the series begins), shorter by `last`.
-
-    Both count timesteps; `last` shortens the windows of networks alone, as the other models do this themselves.
-    """
-    options = experiment.model.options
-    if experiment.training.method == "gradient_descent" and options.get("last"):
-        return replace(windows, lookback=min(options["last"] * windows.step, windows.lookback))
-    more = (options.get("history") or 0) * windows.step - windows.lookback
-    if more <= 0:
-        return windows
-    before = np.full((more, windows.series.shape[1]), np.nan, windows.series.dtype)
-    series, measured = np.concatenate([before, windows.series]), windows.measured
-    if measured is not None:
-        measured = np.concatenate([np.zeros(more, bool), measured])
-    shifted: dict[str, Any] = {"rows": windows.rows + more, "lookback": windows.lookback + more, "measured": measured}
-    return replace(windows, series=series, **shifted)
+    column = fitted.columns.index(fitted.csv.target)
+    return -np.inf if fitted.series[series].low[column] < 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -287,15 +281,22 @@ class Origins:
         """The arrays of a table, all of whose models forecast from the same origins."""
         ordered = table.sort_values(["seed", "unique_id", "cutoff", "ds"])
         by_model = {str(name): rows for name, rows in ordered.groupby("model", sort=False)}
-        first, outputs, scales = next(iter(by_model.values())), windows(dataset).outputs, dataset.scales
+        first = next(iter(by_model.values()))
         rows = first[first["seed"] == first["seed"].iloc[0]]
-        names = [name or dataset.name for name in scales]
-        series = np.array([names.index(name) for name in rows["unique_id"].to_numpy()[::outputs]])
-        mean, std = (np.array([getattr(scale, key) for scale in scales.values()])[series, None] for key in MOMENTS)
-        values = {"": rows["y"]} | {name: own["y_hat"] for name, own in by_model.items()}
-        grids = {name: column.to_numpy().reshape(-1, len(series), outputs) for name, column in values.items()}
-        units = {name: (grid.mean(axis=0) - mean) / std for name, grid in grids.items()}
-        return cls(rows, series, mean, std, units.pop(""), units)
+        outputs = windows(dataset).outputs
+        scales = dataset.scales
+        number_of = {name or dataset.name: number for number, name in enumerate(scales)}
+        series = rows["unique_id"].map(number_of).to_numpy()[::outputs]
+        mean = np.array([scale.mean for scale in scales.values()])[series, None]
+        std = np.array([scale.std for scale in scales.values()])[series, None]
+        shape = (-1, len(series), outputs)  # seeds, origins, steps
+
+        def in_model_units(column: "pd.Series[float]") -> Array:
+            by_seed = column.to_numpy().reshape(shape)
+            return np.asarray((by_seed.mean(axis=0) - mean) / std)
+
+        forecasts = {name: in_model_units(own["y_hat"]) for name, own in by_model.items()}
+        return cls(rows, series, mean, std, in_model_units(rows["y"]), forecasts)
 
     def errors(self, name: str) -> Array:
         """(origins, steps) absolute errors of a model."""
@@ -303,8 +304,10 @@ class Origins:
 
     def combined(self, names: Sequence[str], delay: Array) -> Array:
         """(origins, steps) the weighted median of some models, for each series by itself."""
-        forecasts, combined = np.stack([self.forecasts[name] for name in names]), np.empty_like(self.truth)
-        for own in (self.series == number for number in np.unique(self.series)):
+        forecasts = np.stack([self.forecasts[name] for name in names])
+        combined = np.empty_like(self.truth)
+        for number in np.unique(self.series):
+            own = self.series == number
             combined[own] = weighted_median_forecast(forecasts[:, own], self.truth[own], delay)
         return combined
 

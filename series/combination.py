@@ -1,88 +1,171 @@
-"""Forecast combination: the weighted median of several models' forecasts, with an intercept correction.
+"""Forecast combination: the weighted median of several models, with an intercept correction.
 
-Weights by discounted inverse errors: Bates and Granger 1969, "The combination of forecasts", Operational Research
-Quarterly 20; the median of models: Stock and Watson 2004, "Combination forecasts of output growth", Journal of
-Forecasting 23. Adding a part of the last errors is the intercept correction of Clements and Hendry 1996, "Intercept
-corrections and structural change", Journal of Applied Econometrics 11.
+Weights by discounted inverse errors: Bates and Granger 1969, "The combination of forecasts",
+Operational Research Quarterly 20. The median of models: Stock and Watson 2004, "Combination
+forecasts of output growth", Journal of Forecasting 23. Adding a part of the last errors is the
+intercept correction of Clements and Hendry 1996, "Intercept corrections and structural change",
+Journal of Applied Econometrics 11.
+
+Arrays of errors end in the axes (origins, steps); axes before them are series.
 """
 
 import numpy as np
 
 from pipeline.data.examples import Array
 
-DECAY, POWER, BANDWIDTH = 0.95, 4, 2.0
-"""The weight of an origin relative to the next one, the power of a model's MAE, and how many steps around one count."""
+DECAY = 0.95
+"""The weight of an origin relative to the next one."""
+
+POWER = 4
+"""A model's weight is its inverse MAE to this power."""
+
+BANDWIDTH = 2.0
+"""How many steps around one count for it: the standard deviation of a normal kernel."""
 
 PRIOR_ORIGINS = 3
 """Origins at the mean model's MAE that each model begins with."""
 
-CORRECTION, CORRECTION_DECAY = 0.15, 0.3
-"""The part of the last errors that is added, and the weight of one of them relative to the next. Errors beyond the
-usual size count as that: a day like no other is not to be expected again."""
+CORRECTION = 0.15
+"""The part of the last errors that is added. Errors beyond the usual size count as that: a day like
+no other is not to be expected again."""
+
+CORRECTION_DECAY = 0.3
+"""The weight of one of the last errors relative to the next one."""
+
+MOST_VALUES = 1_000_000
+"""The forecasts that are combined at a time; more would need much memory."""
+
+TINY = 1e-12
+"""Keeps a division from being by 0."""
 
 
-def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Array:
-    """The combination of several models' forecasts at each origin, by the errors that are known there.
+def combined(forecasts: Array, truth: Array, series: Array, delay: Array) -> Array:
+    """Return the combination of several models' forecasts, for each series by itself.
 
     Args:
-        forecasts: (models, origins, steps), in the order of time.
-        truth: (origins, steps), NaN where nothing was measured, or not yet.
+        forecasts: (models, origins, steps), those of one series in the order of time.
+        truth: (origins, steps), NaN where nothing was measured.
+        series: (origins,) the number of the series of each origin, ascending.
         delay: (steps,) after how many origins an error is known, as `known_after` gives it.
 
     Returns:
-        (origins, steps); of one model alone its forecasts.
+        (origins, steps).
+    """
+    result = np.empty(truth.shape)
+    for rows in stacks(series):
+        values_each = max(1, forecasts[:, rows[0]].size)
+        count = max(1, MOST_VALUES // values_each)
+        for start in range(0, len(rows), count):
+            some = rows[start : start + count]  # (series, origins)
+            result[some] = weighted_median_forecast(forecasts[:, some], truth[some], delay)
+    return result
+
+
+def stacks(series: Array) -> list[Array]:
+    """Group the series that have equally many origins, so that arrays hold them side by side.
+
+    Args:
+        series: (origins,) the number of the series of each origin, ascending.
+
+    Returns:
+        For each number of origins (series, origins) the places of these origins.
+    """
+    _, first, counts = np.unique(series, return_index=True, return_counts=True)
+    return [first[counts == count][:, None] + np.arange(count) for count in np.unique(counts)]
+
+
+def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Array:
+    """Return the combination at each origin, by the errors that are known there.
+
+    Args:
+        forecasts: (models, ..., origins, steps), in the order of time.
+        truth: (..., origins, steps), NaN where nothing was measured, or not yet.
+        delay: (steps,) after how many origins an error is known, as `known_after` gives it.
+
+    Returns:
+        (..., origins, steps); of one model alone its forecasts.
     """
     if len(forecasts) == 1:
         return np.asarray(forecasts[0])
-    steps = np.arange(truth.shape[1])
-    kernel = np.exp(-0.5 * ((steps[:, None] - steps) / BANDWIDTH) ** 2)
+    steps = np.arange(truth.shape[-1])
+    kernel = np.exp(-0.5 * ((steps[:, None] - steps) / BANDWIDTH) ** 2)  # (steps, steps)
     kernel /= kernel.sum(axis=0)
-    known = when_known(np.abs(truth - forecasts), delay)
-    errors, weights = (sums @ kernel for sums in discounted(known, DECAY))
-    mean = errors.sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-12)
+    known = when_known(np.abs(truth - forecasts), delay)  # (models, ..., origins, steps)
+    sums, counts = discounted(known, DECAY)
+    errors = sums @ kernel
+    weights = counts @ kernel
+    mean = errors.sum(axis=0) / np.maximum(weights.sum(axis=0), TINY)
     mae = (errors + PRIOR_ORIGINS * mean) / (weights + PRIOR_ORIGINS)
     relative = np.where(mae > 0, mae.min(axis=0) / np.where(mae > 0, mae, 1.0), 1.0)
     median = weighted_median(forecasts, relative**POWER)
-    last = when_known(truth - median, delay)
-    sizes, counts = (sums.sum(axis=1, keepdims=True) for sums in discounted(np.abs(last), DECAY))
-    usual = sizes / np.maximum(counts, 1e-12)
+    return np.asarray(median + _correction(truth - median, delay))
+
+
+def _correction(errors: Array, delay: Array) -> Array:
+    """Return what to add at each origin for the last errors (..., origins, steps) known there."""
+    last = when_known(errors, delay)
+    sizes, counts = discounted(np.abs(last), DECAY)
+    count = np.maximum(counts.sum(axis=-1, keepdims=True), TINY)
+    usual = sizes.sum(axis=-1, keepdims=True) / count
     recent, weight = discounted(np.clip(last, -usual, usual), CORRECTION_DECAY)
-    return np.asarray(median + CORRECTION * recent / (weight + CORRECTION))
+    return np.asarray(CORRECTION * recent / (weight + CORRECTION))
 
 
 def weighted_median(values: Array, weights: Array) -> Array:
-    """(...) of (models, ...) the value with half of all weight on either side, between two of them in proportion.
+    """Return the value with half of all weight on either side; with equal weights the median.
 
-    With equal weights it is the median.
+    Args:
+        values: (models, ...).
+        weights: (models, ...).
+
+    Returns:
+        (...), between two of the values in proportion to their weights.
     """
     order = np.argsort(values, axis=0)
-    values, weights = (np.take_along_axis(array, order, axis=0) for array in (values, weights))
+    values = np.take_along_axis(values, order, axis=0)
+    weights = np.take_along_axis(weights, order, axis=0)
     middles = (np.cumsum(weights, axis=0) - weights / 2) / weights.sum(axis=0)
     above = np.clip((middles < 0.5).sum(axis=0, keepdims=True), 1, len(values) - 1)
-    (low, high), (before, after) = (
-        [np.take_along_axis(array, index, axis=0)[0] for index in (above - 1, above)] for array in (values, middles)
-    )
-    fraction = np.clip((0.5 - before) / np.maximum(after - before, 1e-12), 0, 1)
+    low = np.take_along_axis(values, above - 1, axis=0)[0]
+    high = np.take_along_axis(values, above, axis=0)[0]
+    before = np.take_along_axis(middles, above - 1, axis=0)[0]
+    after = np.take_along_axis(middles, above, axis=0)[0]
+    fraction = np.clip((0.5 - before) / np.maximum(after - before, TINY), 0, 1)
     return np.asarray(low + fraction * (high - low))
 
 
 def known_after(outputs: int, step: int, stride: int) -> Array:
-    """(steps,) how many origins later an error is known; steps are `step` rows apart, and origins `stride` rows."""
+    """Return (steps,) how many origins later an error is known.
+
+    Args:
+        outputs: the number of steps ahead.
+        step: rows from one step to the next.
+        stride: rows from one origin to the next.
+    """
     return np.asarray(-(-np.arange(1, outputs + 1) * step // stride))
 
 
 def when_known(errors: Array, delay: Array) -> Array:
-    """(..., origins, steps): the errors that become known at each origin; NaN where none does."""
+    """Return the errors (..., origins, steps) that become known at each origin, else NaN."""
     origins = np.arange(errors.shape[-2])[:, None] - delay
     known = errors[..., np.maximum(origins, 0), np.arange(len(delay))]
     return np.asarray(np.where(origins >= 0, known, np.nan))
 
 
 def discounted(errors: Array, decay: float) -> tuple[Array, Array]:
-    """(..., origins, steps) -> sums of the errors up to each origin, each worth `decay` of the next, and of weights."""
+    """Sum up the errors to each origin; NaN is left out.
+
+    Args:
+        errors: (..., origins, steps).
+        decay: the weight of an origin relative to the next one.
+
+    Returns:
+        (..., origins, steps) the weighted sums, and the sums of the weights.
+    """
     measured = np.isfinite(errors)
-    sums, weights = np.where(measured, errors, 0.0), measured.astype(np.float64)
+    sums = np.where(measured, errors, 0.0)
+    weights = measured.astype(np.float64)
     for origin in range(1, errors.shape[-2]):
-        for running in (sums, weights):
-            running[..., origin, :] += decay * running[..., origin - 1, :]
+        sums[..., origin, :] += decay * sums[..., origin - 1, :]
+        weights[..., origin, :] += decay * weights[..., origin - 1, :]
     return sums, weights

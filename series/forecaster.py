@@ -1,34 +1,26 @@
-"""A trained experiment that forecasts: from a workspace, or from a folder of plain files that needs nothing else."""
+"""A fitted model, or a combination of several, that forecasts from rows; a folder of plain files holds it."""
 
+import contextlib
 import hashlib
 import shutil
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline import tables
-from pipeline.config import params
-from pipeline.data import dataset as datasets
 from pipeline.data import row_files, series
-from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Windows
-from pipeline.data.problem import problem
+from pipeline.data.examples import Array
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_checked, read_npz, regular, write_json, write_npz
-from pipeline.provenance import fingerprint
-from pipeline.training import fitted_models, run_folder
-from pipeline.training.run_folder import Run
-from pipeline.workspace import Workspace
-from series import backtest, intervals
-from series.backtest import Origins
+from pipeline.training import fitted_models
+from series import intervals
 from series.combination import known_after, weighted_median_forecast
-from series.rows import Window, histories, latest
-from series.spec import ForecasterSpec, Member, fitted_of
+from series.rows import Window, continued, histories, latest
+from series.spec import ForecasterSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,14 +28,17 @@ if TYPE_CHECKING:
     from pipeline.data.download import Progress
 
 CACHED = 64
-"""Windows whose forecasts are cached, the last ones."""
+"""The most windows whose forecasts are kept, the last ones."""
 
 ARRAYS = {"truth", "forecasts", "series_id"}
-"""Of a `Forecaster`, at least."""
+"""The arrays that a forecaster has at least."""
+
+LONGEST = 100
+"""How many times the horizon that models were trained for may be forecast."""
 
 
 class OutsideRangeWarning(UserWarning):
-    """A value that is far from all that was trained on, where a model's answer is a guess."""
+    """A value that is far from all that was trained on, where a model's forecast is a guess."""
 
 
 @dataclass
@@ -51,7 +46,7 @@ class Members:
     """The models, with a cache of their forecasts: the same rows give the same bits, and run no model twice.
 
     Attributes:
-        spec: what each is.
+        spec: what each model is.
         predict: of each member one function for each seed.
         forecasts: digest of a window -> (members, steps) in model units, of the last `CACHED` windows.
     """
@@ -61,19 +56,25 @@ class Members:
     forecasts: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     def forecast(self, window: Array) -> Array:
-        """(members, steps) in model units of a window (timesteps, columns + calendar); one window at a time."""
-        if (digest := _digest(window)) not in self.forecasts:
-            forecasts, windows = [], self.spec.fitted.windows
-            for member, seeds in zip(self.spec.members, self.predict, strict=True):
-                inputs = window[None, -member.timesteps :]
-                if not member.experiment.calendar:
-                    inputs = inputs[:, :, : -series.calendar_columns(week=windows.week)]
-                by_seed = [np.broadcast_to(predict(inputs).reshape(-1), windows.horizon) for predict in seeds]
-                forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
+        """Return (members, steps) in model units of a window (timesteps, columns + calendar)."""
+        digest = _digest(window)
+        if digest not in self.forecasts:
             if len(self.forecasts) >= CACHED:
                 self.forecasts.pop(next(iter(self.forecasts)))
-            self.forecasts[digest] = np.stack(forecasts)
+            self.forecasts[digest] = self._computed(window)
         return self.forecasts[digest]
+
+    def _computed(self, window: Array) -> Array:
+        windows = self.spec.fitted.windows
+        calendar = series.calendar_columns(week=windows.week)
+        forecasts = []
+        for member, seeds in zip(self.spec.members, self.predict, strict=True):
+            inputs = window[None, -member.timesteps :]  # (1, timesteps, columns + calendar)
+            if not member.experiment.calendar:
+                inputs = inputs[:, :, :-calendar]
+            by_seed = [np.broadcast_to(predict(inputs).reshape(-1), windows.horizon) for predict in seeds]
+            forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
+        return np.stack(forecasts)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Forecaster:
     Attributes:
         spec: plain data.
         arrays: of rolling origins, as `Origins.arrays` gives them, from which weights and intervals are computed. Where
-            they were saved, `windows` (windows, 32), digests, and `answers` (windows, members, steps), with which
+            they were kept, `windows` (windows, 32), digests, and `answers` (windows, members, steps), with which
             `members` begin their cache.
         weights: name of a member -> the folder of its weights.
         members: the models.
@@ -91,74 +92,28 @@ class Forecaster:
 
     spec: ForecasterSpec
     arrays: dict[str, Array]
-    weights: dict[str, Path]
+    weights: Mapping[str, Path]
     members: Members
 
     @classmethod
-    def of(cls, workspace: Workspace, name: str) -> "Forecaster":
-        """The forecaster of a trained experiment, such as waves/gru, by its weights.
-
-        Its origins are those of validation and test, a day apart; of a series of one's own those of its backtest, and
-        the weights are the last fit's there.
-
-        Raises:
-            UsageError: there is no such experiment, or its data set is no series with stamps.
-            UnrollError: something is not built, or of an earlier build than something else.
-        """
-        every = params.load(workspace.params)
-        experiment = every.experiment(name)
-        about = experiment.dataset
-        own_name = name.partition("/")[2]
-        if every.dataset(about).preparation.name != "series":
-            raise UsageError(f"{about} is no series with a time in each row, so there is no next value")
-        prepared = workspace.prepared(about)
-        data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
-        run = run_folder.load_for(workspace.run(about, own_name), about, experiment.seeds)
-        if run.summary.fingerprint.get("data") not in {None, fingerprint.folder(prepared)}:
-            again = f"run `unroll repro evaluate@{about}`"
-            raise UnrollError(f"{name} was trained on an earlier build of {about}; {again}")
-        own, fitted = about in every.forecasts, fitted_of(data)
-        table = tables.read_parquet(workspace.run(about, own_name) / backtest.TABLE) if own else _table(data, run)
-        inputs = replace(data, splits={"train": backtest.with_lookback(experiment, backtest.windows(data))})
-        member = Member(
-            name=own_name,
-            experiment=experiment,
-            problem=asdict(problem(inputs)),
-            seeds=run.summary.seeds if run.varies else run.summary.seeds[:1],
-            point=run.points[-1],
-        )
-        spec = ForecasterSpec(
-            name=name,
-            dataset=about,
-            members=[member],
-            fitted=fitted,
-            stride=backtest.stride(data),
-            judged="rolling origins" if own else "origins of validation and test",
-        )
-        arrays = Origins.of(data, table).arrays([own_name])
-        return cls.ready(spec, arrays, {own_name: workspace.run(about, own_name) / "weights"})
-
-    @classmethod
     def load(cls, folder: Path) -> "Forecaster":
-        """What `save` wrote, wherever it lies now. Raises UnrollError if a file is missing, damaged or too old."""
+        """Read what `save` wrote, wherever it lies now. Raises UnrollError if a file is missing, damaged or too old."""
         arrays = read_npz(folder / "forecaster.npz")
         if not {*arrays} >= ARRAYS:
-            raise UnrollError(f"{folder} was written by an older version of Unroll; fit it anew: `unroll repro`")
+            raise UnrollError(f"{folder} was written by an older version of Unroll; answer the series anew")
         spec = read_checked(folder / "forecaster.json", ForecasterSpec)
         return cls.ready(spec, arrays, {member.name: folder / "weights" / member.name for member in spec.members})
 
     @classmethod
-    def ready(cls, spec: ForecasterSpec, arrays: dict[str, Array], weights: dict[str, Path]) -> "Forecaster":
-        """A forecaster with its models loaded. Raises UnrollError if weights are missing or damaged."""
-        predict = [
-            [
-                fitted_models.load(member.name, member.experiment, member.problem, path)
-                for path in (weights[member.name] / f"seed_{seed}_{member.point}" for seed in member.seeds)
-            ]
-            for member in spec.members
-        ]
-        saved = dict(zip(map(bytes, arrays.get("windows", ())), arrays.get("answers", ()), strict=True))
-        return cls(spec, arrays, weights, Members(spec, predict, saved))
+    def ready(cls, spec: ForecasterSpec, arrays: dict[str, Array], weights: Mapping[str, Path]) -> "Forecaster":
+        """Return a forecaster with its models loaded. Raises UnrollError if weights are missing or damaged."""
+        predict = []
+        for member in spec.members:
+            paths = [weights[member.name] / f"seed_{seed}_{member.point}" for seed in member.seeds]
+            about = (member.name, member.experiment, member.problem)
+            predict.append([fitted_models.load(*about, path) for path in paths])
+        kept = zip(map(bytes, arrays.get("windows", ())), arrays.get("answers", ()), strict=True)
+        return cls(spec, arrays, weights, Members(spec, predict, dict(kept)))
 
     def save(self, folder: Path) -> None:
         """Write forecaster.json, forecaster.npz and weights/ into a folder."""
@@ -166,79 +121,136 @@ class Forecaster:
         write_json(folder / "forecaster.json", self.spec.model_dump())
         write_npz(folder / "forecaster.npz", self.arrays)
         for member in self.spec.members:
-            (folder / "weights" / member.name).mkdir(parents=True)
+            target = folder / "weights" / member.name
+            if target == self.weights[member.name]:
+                continue
+            target.mkdir(parents=True)
             for seed in member.seeds:
                 for file in self.weights[member.name].glob(f"seed_{seed}_{member.point}.*"):
-                    shutil.copyfile(regular(file), folder / "weights" / member.name / file.name)
+                    shutil.copyfile(regular(file), target / file.name)
 
-    def ahead(self, window: Window, level: float = intervals.USUAL) -> tuple[Array, Array, Array]:
-        """(steps,) what follows a window, and the ends of its intervals of this level; in the target's unit.
+    def remember(self, paths: Sequence[Path]) -> None:
+        """Keep what follows the last row of files, so that a forecast from these rows runs no model."""
+        with warnings.catch_warnings(), contextlib.suppress(UnrollError):
+            warnings.simplefilter("ignore", OutsideRangeWarning)
+            forecasts = {
+                _digest(window.inputs): self.members.forecast(window.inputs) for window in self.read(paths).values()
+            }
+            self.arrays["windows"] = np.array([[*digest] for digest in forecasts], np.uint8)
+            self.arrays["answers"] = np.stack([*forecasts.values()])
 
-        The errors since the models were fitted count, too. Nothing lies below `SeriesQuestion.floor`.
+    def ahead(
+        self, window: Window, levels: Sequence[float] = (intervals.USUAL,), horizon: int | None = None
+    ) -> tuple[Array, Array]:
+        """Forecast what follows a window. The errors since the models were fitted count, too.
+
+        Args:
+            window: the last rows of a series.
+            levels: coverages of the prediction intervals.
+            horizon: timesteps; None for those that the models were trained for.
+
+        Returns:
+            (horizon,) forecasts and (horizon, 2 * levels) their quantiles, in the order of `intervals.tails`, in
+            the target's unit. Nothing lies below `SeriesQuestion.floor`.
+
+        Raises:
+            UsageError: a level or the horizon is wrong.
         """
-        require_level(level)
+        for level in levels:
+            require_level(level)
+        trained = self.spec.fitted.windows.horizon
+        count = trained if horizon is None else horizon
+        require_horizon(count, trained)
         errors, delay, forecast = self._errors(window)
-        half_widths = intervals.adaptive(errors, level, delay, since=len(errors))[0][-1] * window.question.scale.std
-        return forecast, np.maximum(forecast - half_widths, window.question.floor), forecast + half_widths
+        offsets = intervals.quantiles(errors, levels, delay, since=len(errors))[-1]  # (steps, 2 * levels)
+        later = window
+        while len(forecast) < count:
+            later = continued(later, forecast[-trained:], len(forecast))
+            _, _, following = self._errors(later)
+            # The last error grows as that of a random walk does: with the square root of the time ahead.
+            steps = np.arange(len(forecast) + 1, len(forecast) + trained + 1)
+            growth = np.sqrt(steps / trained)
+            offsets = np.concatenate([offsets, growth[:, None] * offsets[trained - 1]])
+            forecast = np.concatenate([forecast, following])
+        scale = window.question.scale
+        forecast = forecast[:count] * scale.std + scale.mean
+        quantiles = forecast[:, None] + offsets[:count] * scale.std
+        floor = window.question.floor
+        return np.maximum(forecast, floor), np.maximum(quantiles, floor)
 
     def inside(self, window: Window, level: float = intervals.USUAL) -> Array:
-        """(origins, steps) whether such intervals held the value at the origins so far, 1 or 0; NaN where unknown.
+        """Return (origins, steps) whether such intervals held the value at the origins so far.
 
-        Only origins before which enough errors were known have intervals.
+        1 or 0; NaN where that is not known. Only origins before which enough errors were known count.
         """
         require_level(level)
         errors, delay, _ = self._errors(window)
-        inside = intervals.adaptive(errors, level, delay)[1]
-        return inside[np.isfinite(inside).any(axis=1)]
+        offsets = intervals.quantiles(errors, (level,), delay)[:-1]
+        inside = intervals.inside(errors, offsets)
+        return np.asarray(inside[np.isfinite(inside).any(axis=1)])
 
     def _errors(self, window: Window) -> tuple[Array, Array, Array]:
-        """(origins, steps) absolute errors up to a window in model units, after how many origins each is known, and
-        (steps,) what follows the window in the target's unit.
+        """Compare with what came, up to a window; all in model units.
+
+        Returns:
+            (origins, steps) what came less what was forecast, (steps,) after how many origins each is known, and
+            (steps,) what follows the window.
         """
-        question, scale, outputs = window.question, window.question.scale, self.spec.fitted.windows.horizon
+        question = window.question
+        outputs = self.spec.fitted.windows.horizon
         delay = known_after(outputs, question.windows.step, self.spec.stride)
         own = self.arrays["series_id"] == [*self.spec.fitted.series].index(question.series)
         # The models were fitted to the rows of the origins in between: of those nothing is known.
         between = np.full((delay[-1] - 1, outputs), np.nan)
-        inputs, observed = window.since or ((), np.empty((0, outputs)))
-        later = np.stack([self.members.forecast(values) for values in (*inputs, window.inputs)], axis=1)
+        inputs = window.inputs[None]  # (origins since the fit and the last one, timesteps, columns)
+        observed = np.empty((0, outputs))
+        if window.since is not None:
+            inputs = np.concatenate([window.since[0], inputs])
+            observed = window.since[1]
+        later = np.stack([self.members.forecast(values) for values in inputs], axis=1)
         truth = np.concatenate([self.arrays["truth"][own], between, observed, np.full((1, outputs), np.nan)])
         past = self.arrays["forecasts"][:, own]
-        forecasts = np.concatenate([past, np.zeros((len(later), *between.shape)), later], axis=1)
+        unknown = np.zeros((len(later), *between.shape))
+        forecasts = np.concatenate([past, unknown, later], axis=1)  # (members, origins, steps)
         combined = weighted_median_forecast(forecasts, truth, delay)
-        combined = np.maximum(combined, (question.floor - scale.mean) / scale.std)
-        return np.abs(combined - truth)[:-1], delay, combined[-1] * scale.std + scale.mean
-
-    def answers(self, windows: Iterable[Window]) -> dict[str, Array]:
-        """`windows` and `answers` of `arrays`: with them a forecast from these runs no model, nor imports any."""
-        forecasts = {_digest(window.inputs): self.members.forecast(window.inputs) for window in windows}
-        digests = np.array([[*digest] for digest in forecasts], np.uint8)
-        return {"windows": digests, "answers": np.stack([*forecasts.values()])}
+        floor = (question.floor - question.scale.mean) / question.scale.std
+        combined = np.maximum(combined, floor)
+        return truth[:-1] - combined[:-1], delay, combined[-1]
 
     def read(
         self, paths: Sequence[Path], progress: "Progress" = row_files.no_progress, plan: Sequence[Path] = ()
     ) -> dict[str, Window]:
-        """The last window of each series in files of the form that the model was trained on. Raises as `forecast`.
+        """Read the last window of each series from files of the form that the models were trained on.
 
-        `plan` are files with what is known beforehand of the rows that come.
+        Args:
+            paths: the files.
+            progress: told of what has been read.
+            plan: files with what is known beforehand of the rows to come.
+
+        Raises:
+            UnrollError: the rows cannot be used; the text says which and why.
+
+        Warns:
+            OutsideRangeWarning: a value is far outside of what was trained on.
         """
-        form, where = self.spec.question.csv, self.spec.question.where
         for path in [*paths, *plan]:
             if not path.is_file():
                 raise UnrollError(f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}")
-        measured, known = ([row_files.RowFile(path, form, where) for path in files] for files in (paths, plan))
-        return self._latest(measured, progress, known)
+        return self._latest([self._file(path) for path in paths], progress, [self._file(path) for path in plan])
 
     def windows(self, rows: "pd.DataFrame") -> dict[str, Window]:
-        """The last window of each series in rows in memory. Raises as `forecast`."""
-        file = row_files.RowFile(Path("the table"), self.spec.question.csv, self.spec.question.where, rows)
-        return self._latest([file], row_files.no_progress)
+        """Return the last window of each series of rows in memory. Raises as `read`."""
+        return self._latest([replace(self._file(Path("the table")), table=rows)], row_files.no_progress)
+
+    def _file(self, path: Path) -> row_files.RowFile:
+        return row_files.RowFile(path, self.spec.question.csv, self.spec.question.where)
 
     def _latest(
         self, files: Sequence[row_files.RowFile], progress: "Progress", plan: Sequence[row_files.RowFile] = ()
     ) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None
-        windows, failed = dict[str, Window](), UnrollError("")
+        windows = dict[str, Window]()
+        failed = UnrollError("no series has rows to forecast from")
         for name, history in histories(self.spec.questions, files, progress, plan).items():
             try:
                 window = latest(history, self.spec.timesteps, until, self.spec.stride)
@@ -257,58 +269,50 @@ class Forecaster:
             raise failed
         return windows
 
-    def forecast(self, rows: "pd.DataFrame", level: float = intervals.USUAL) -> "pd.DataFrame":
-        """Forecast what follows the last of some rows, of each series that they hold.
+    def forecast(
+        self, rows: "pd.DataFrame", levels: Sequence[float] = (intervals.USUAL,), horizon: int | None = None
+    ) -> "pd.DataFrame":
+        """Forecast what follows the last of some rows in memory, of each series; as `windows` and `after`."""
+        return self.after(self.windows(rows), levels, horizon)
 
-        Args:
-            rows: in raw units, with the columns of the file that the model was trained on, others are ignored. At
-                least `spec.question.reach` of them in a row, in any order; best `spec.reach`.
-            level: of the interval: 0.5 to 0.99, a whole number of percent.
+    def after(
+        self,
+        windows: Mapping[str, Window],
+        levels: Sequence[float] = (intervals.USUAL,),
+        horizon: int | None = None,
+    ) -> "pd.DataFrame":
+        """Forecast what follows the windows of some series; arguments and errors as of `ahead`.
 
         Returns:
-            A row for each step ahead: stamp, forecast, low and high, in the target's unit, and before them of several
-            series the name; of a data set with a time zone stamps are aware of it. `low` and `high` are infinite where
-            there are too few errors to go by.
-
-        Raises:
-            UnrollError: the rows cannot be used; one line says which and why.
-
-        Warns:
-            OutsideRangeWarning: a value is far outside of what was trained on.
+            A row for each series and timestep: unique_id, ds, y_hat, and for each level such as 0.9 lo-90 and
+            hi-90, in the target's unit. Timestamps are aware of the time zone where the series has one. Ends are
+            infinite where there are too few errors to go by.
         """
-        return self.after(self.windows(rows), level)
-
-    def after(self, windows: Mapping[str, Window], level: float = intervals.USUAL) -> "pd.DataFrame":
-        """What follows the windows of some series, as `forecast`."""
         import pandas as pd
 
-        column, tables = self.spec.fitted.csv.series_id, []
+        frames = []
         for name, window in windows.items():
-            forecast, low, high = self.ahead(window, level)
-            values = {"stamp": window.ahead, "forecast": forecast, "low": low, "high": high}
-            tables.append(pd.DataFrame(({column: name} if column else {}) | values))
-        return pd.concat(tables, ignore_index=True)
-
-
-def _table(data: Dataset, run: Run) -> "pd.DataFrame":
-    """The forecasts of a run from its validation and test rows, a day apart, as `backtest.cross_validate` has them."""
-    import pandas as pd
-
-    tables, stride = [], backtest.stride(data)
-    for split in ("validation", "test"):
-        windows = data.splits.get(split)
-        if isinstance(windows, Windows):
-            chosen = (windows.rows[-1] - windows.rows) % stride == 0
-            mean = run.predictions[f"{run.points[-1]}_{split}"].mean(axis=0, dtype=np.float64)
-            origins = replace(windows, rows=windows.rows[chosen])
-            tables.append(backtest.table(data, origins, mean[chosen]))
-    return pd.concat(tables).assign(model=run.summary.experiment, seed=0)
+            forecast, quantiles = self.ahead(window, levels, horizon)
+            columns = {"unique_id": name or self.spec.name, "ds": window.times(len(forecast)), "y_hat": forecast}
+            for level in levels:
+                percent = f"{100 * level:g}"
+                wider = sum(other > level for other in levels)  # quantiles lie in order, the widest outermost
+                columns[f"lo-{percent}"] = quantiles[:, wider]
+                columns[f"hi-{percent}"] = quantiles[:, -1 - wider]
+            frames.append(pd.DataFrame(columns))
+        return pd.concat(frames, ignore_index=True)
 
 
 def require_level(level: float) -> None:
-    """Raises UsageError if a level is none of `intervals.LEVELS`."""
+    """Raise UsageError if a level is none of `intervals.LEVELS`."""
     if round(level, 9) not in intervals.LEVELS:
         raise UsageError(f"the level must be 0.5 to 0.99, a whole number of percent. Received: {level}")
+
+
+def require_horizon(horizon: int, trained: int) -> None:
+    """Raise UsageError if a horizon is less than 1 or more than `LONGEST` times the trained one."""
+    if not 1 <= horizon <= LONGEST * trained:
+        raise UsageError(f"horizon must be 1 to {LONGEST * trained}. Received: {horizon}")
 
 
 def _digest(window: Array) -> bytes:

@@ -1,9 +1,15 @@
-"""Weighted conformal prediction by step ahead: intervals of the errors at earlier origins, scaled by recent ones.
+"""Prediction intervals: weighted conformal quantiles of the errors at earlier origins.
 
-The score is an error divided by its expected size (locally weighted split conformal prediction: Lei and others 2018,
-"Distribution-free predictive inference for regression", JASA 113, section 5.2). Scores weigh less the older they are
-(NexCP: Barber and others 2023, "Conformal prediction beyond exchangeability", Annals of Statistics 51).
+Each step ahead has its own. The score is a signed error divided by its expected size (locally
+weighted split conformal prediction: Lei and others 2018, "Distribution-free predictive inference
+for regression", JASA 113, section 5.2). Each end of an interval is a quantile of its own (Linusson
+and others 2014, "Signed-error conformal regression", PAKDD), so that intervals are as skewed as the
+errors are. Scores weigh less the older they are (NexCP: Barber and others 2023, "Conformal
+prediction beyond exchangeability", Annals of Statistics 51).
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,70 +20,259 @@ LEVELS = tuple(percent / 100 for percent in range(50, 100))
 """Coverages that intervals can be made for."""
 
 USUAL = 0.9
+"""The coverage of an interval for which nobody names one."""
 
-DECAY, RECENT_DECAY = 0.98, 0.8
-"""The weight of an origin relative to the next one: in the scores' quantile, and in the size of recent errors."""
+DECAY = 0.98
+"""The weight of an origin's scores relative to the next origin's."""
+
+RECENT_DECAY = 0.8
+"""The weight of an origin relative to the next one, in the size of recent errors."""
 
 PRIOR_ORIGINS = 0.5
 """Origins with usual errors that the size of recent ones begins with."""
 
+PRIOR_SYMMETRIC = 20
+"""Origins' worth of a symmetric interval in each interval: one tail has half of the errors only."""
+
 FEWEST = 5
 """Origins whose errors are known before intervals are counted on."""
 
+ROUNDING = 1e-9
+"""Fractions of the weight that differ by less are equal."""
 
-def adaptive(errors: Array, level: float, delay: Array, since: int = 0) -> tuple[Array, Array]:
-    """Half widths from origin to origin, wider after large errors and narrower after small ones.
+MOST_VALUES = 500_000
+"""The weights that are summed up at a time; more would need much memory."""
 
-    For each step the half width is the quantile of the scores at this step and its neighbours, times the expected size
-    of an error, to which the first steps of late origins contribute, too.
+
+def tails(levels: Sequence[float]) -> list[float]:
+    """Return the levels of the quantiles that bound intervals: 0.9 gives .05 and .95."""
+    lower = [round((1 - level) / 2, 9) for level in levels]
+    upper = [round((1 + level) / 2, 9) for level in levels]
+    return sorted(lower + upper)
+
+
+def quantiles(errors: Array, levels: Sequence[float], delay: Array, since: int = 0) -> Array:
+    """Return the quantiles of the errors to expect at each origin.
+
+    They are computed from the errors that are known there. At each step they are the quantiles of
+    the scores at this step and its two neighbours, times the expected size of an error. To that
+    size the first steps of late origins contribute, too.
 
     Args:
-        errors: (origins, steps) absolute, in the order of time; NaN where nothing was forecast or measured.
-        level: the coverage.
+        errors: (..., origins, steps) truth minus forecast, in the order of time; NaN where nothing
+            was forecast or measured. Leading axes are series.
+        levels: coverages of central intervals.
         delay: (steps,) as `combination.known_after` gives it.
-        since: the first origin to compute; what takes the time is half widths.
+        since: the first origin to compute.
 
     Returns:
-        (origins + 1, steps) half widths, the last of them for what comes next, infinite where too few errors are known;
-        and (counted, steps) of those from `since` on for which enough were known: 1 where the value lay inside, 0 or
-        NaN.
+        (..., origins + 1, steps, 2 * levels) what to add to the forecast, in the order of
+        `tails(levels)`. The last origin is the one that comes next. Infinite where too few errors
+        are known. No lower end is above 0 and no upper end below, since the forecast itself is the
+        median.
     """
-    origins, steps = errors.shape
+    *leading, origins, steps = errors.shape
+    stacked = errors.reshape(-1, origins, steps)
     first = FEWEST + int(delay[-1]) - 1
-    sizes = _expected_sizes(errors, delay, first)
-    measured, errors, ages = np.isfinite(errors), np.nan_to_num(errors), DECAY ** np.arange(origins + 1)
-    half_widths = np.full((origins + 1, steps), np.inf)
-    neighbours = np.clip(np.arange(steps)[:, None] + np.arange(-1, 2), 0, steps - 1)
-    for origin in range(max(first, since), origins + 1):
-        age = origin - delay - np.arange(origin)[:, None]
-        weights = np.where(measured[:origin] & (age >= 0), ages[np.maximum(age, 0)], 0.0)
-        pairs = (errors[:origin] / sizes[:origin, None], weights)
-        scores, counted = (array[:, neighbours].transpose(1, 0, 2).reshape(steps, -1) for array in pairs)
-        last = weights[:, int(weights.sum(axis=0).argmin())]
-        effective = last.sum() ** 2 / max((last**2).sum(), 1e-12)  # Kish's effective number of origins
-        corrected = min(1.0, level * (1 + 1 / max(effective, 1e-12)))
-        half_widths[origin] = sizes[origin] * _quantiles(scores, counted, corrected)
-        half_widths[origin, counted.sum(axis=1) == 0] = np.inf
-    return half_widths, np.where(measured, errors <= half_widths[:-1], np.nan)[max(first, since) :]
+    sizes = _expected_sizes(np.abs(stacked), delay, first)
+    scores = stacked / sizes[:, :-1, None]
+    effective = _effective_origins(np.isfinite(stacked), delay)
+    signed = _Sorted.of(scores, delay)
+    absolute = _Sorted.of(np.abs(scores), delay)
+    offsets = np.empty((len(stacked), origins + 1, steps, 2 * len(levels)))
+    offsets[..., : len(levels)] = -np.inf
+    offsets[..., len(levels) :] = np.inf
+    at_once = max(1, MOST_VALUES // signed.scores.size)
+    for start in range(max(first, since), origins + 1, at_once):
+        some = np.arange(start, min(start + at_once, origins + 1))
+        of_scores = _ends(signed, absolute, np.sort(levels), effective[:, some], some)
+        offsets[:, some] = sizes[:, some, None, None] * of_scores
+    return offsets.reshape(*leading, origins + 1, steps, 2 * len(levels))
+
+
+def inside(errors: Array, offsets: Array) -> Array:
+    """Return which errors lie inside the widest interval: 1 or 0, NaN where either is unknown.
+
+    Args:
+        errors: (..., origins, steps) truth minus forecast.
+        offsets: (..., origins, steps, 2 * levels), as `quantiles` gives them, without the origin
+            that comes next.
+    """
+    low = offsets[..., 0]
+    high = offsets[..., -1]
+    held = (low <= errors) & (errors <= high)
+    return np.asarray(np.where(np.isfinite(errors) & np.isfinite(high), held, np.nan))
+
+
+def weighted_quantile_loss(truth: Array, forecasts: Array, levels: Sequence[float]) -> float | None:
+    """Return twice the pinball loss relative to the sum of all values, as a mean over quantiles.
+
+    It is the loss of the M5 competition's and GluonTS's tables: 0 is perfect, and with the median
+    alone it is the sum of absolute errors over the sum of absolute values.
+
+    Args:
+        truth: (n,) values, without NaN.
+        forecasts: (n, quantiles), without NaN.
+        levels: of the quantiles.
+
+    Returns:
+        None where all values are 0, or there are none.
+    """
+    total = np.abs(truth).sum()
+    if not total:
+        return None
+    errors = truth[:, None] - forecasts
+    pinball = np.maximum(np.array(levels) * errors, (np.array(levels) - 1) * errors)
+    return float(2 * pinball.sum(axis=0).mean() / total)
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """The scores of each step and its two neighbours, from the least to the greatest.
+
+    Attributes:
+        scores: (series, steps, 3 * origins).
+        weights: of them; 0 where nothing was measured.
+        known: the origin at which each is known.
+    """
+
+    scores: Array
+    weights: Array
+    known: Array
+
+    @classmethod
+    def of(cls, scores: Array, delay: Array) -> "_Sorted":
+        """Sort (series, origins, steps) scores; NaN where nothing was measured."""
+        series, origins, steps = scores.shape
+        neighbours = np.clip(np.arange(steps)[:, None] + np.arange(-1, 2), 0, steps - 1)
+        # (origins, steps). Relative weights are the same from whatever origin one looks back.
+        weights = np.broadcast_to(DECAY ** np.arange(origins, 0, -1)[:, None], (origins, steps))
+        known = np.arange(origins)[:, None] + delay
+        measured = np.isfinite(scores)
+
+        def pooled(values: Array) -> Array:
+            # (..., origins, steps) -> (..., steps, 3 * origins)
+            moved = np.moveaxis(values[..., neighbours], -3, -1)
+            return moved.reshape(*values.shape[:-2], steps, 3 * origins)
+
+        values = pooled(np.where(measured, scores, 0.0))
+        order = np.argsort(values, axis=-1)
+        shape = (series, steps, 3 * origins)
+        return cls(
+            np.take_along_axis(values, order, axis=-1),
+            np.take_along_axis(pooled(measured * weights), order, axis=-1),
+            np.take_along_axis(np.broadcast_to(pooled(known), shape), order, axis=-1),
+        )
+
+    def quantiles(self, fractions: Array, origins: Array) -> tuple[Array, Array]:
+        """Return weighted quantiles of what is known at some origins.
+
+        Args:
+            fractions: (series, origins, steps, levels) of all weight.
+            origins: (origins,) their numbers.
+
+        Returns:
+            (series, origins, steps, levels) the greatest scores with at least these fractions at or
+            above them, and the least scores with at least these fractions at or below them. Where
+            no score is known they mean nothing.
+        """
+        count = self.scores.shape[-1]
+        known = self.known[:, None] <= origins[:, None, None]  # (series, origins, steps, count)
+        reached = np.cumsum(np.where(known, self.weights[:, None], 0.0), axis=-1)
+        total = reached[..., -1:]
+        parts = (reached / np.where(total > 0, total, 1.0)).reshape(-1, count)
+        # One search for all rows: what is reached in row r lies between r and r + 1.
+        rows = np.arange(len(parts))[:, None]
+        sought = fractions.reshape(len(rows), -1)
+        ascending = (parts + rows).ravel()
+        above = np.searchsorted(ascending, rows + 1 - sought + ROUNDING, side="right")
+        below = np.searchsorted(ascending, rows + sought - ROUNDING, side="left")
+        first = rows * count
+        above = np.clip(above - first, 0, count - 1).reshape(fractions.shape)
+        below = np.clip(below - first, 0, count - 1).reshape(fractions.shape)
+        scores = self.scores[:, None]
+        greatest = np.take_along_axis(scores, above, axis=-1)
+        least = np.take_along_axis(scores, below, axis=-1)
+        return greatest, least
+
+
+def _ends(
+    signed: _Sorted, absolute: _Sorted, levels: Array, effective: Array, origins: Array
+) -> Array:
+    """Return quantiles of the scores: (series, origins, steps, 2 * levels), as `tails` has them.
+
+    Of n origins the largest error bounds a new one with probability n / (n + 1) only. So the
+    quantile at level q is taken at q * (1 + 1 / n). Where that is more than 1, n origins say too
+    little about one tail alone: there an interval is symmetric. Elsewhere the ends are means of the
+    signed quantile, with weight n, and of the symmetric one, with weight `PRIOR_SYMMETRIC`.
+
+    Args:
+        signed: the scores.
+        absolute: their absolute values.
+        levels: (levels,) of the intervals, ascending.
+        effective: (series, origins, steps) how many origins are known there.
+        origins: (origins,) the numbers of the origins.
+    """
+    number = np.maximum(effective, ROUNDING)[..., None]  # (series, origins, steps, 1)
+    both = np.minimum(levels * (1 + 1 / number), 1.0)  # (series, origins, steps, levels)
+    _, half = absolute.quantiles(both, origins)
+    tail = (1 + levels) / 2 * (1 + 1 / number)
+    low, high = signed.quantiles(np.minimum(tail, 1.0), origins)
+    share = np.where(tail <= 1 + ROUNDING, number / (number + PRIOR_SYMMETRIC), 0.0)
+    low = share * np.minimum(low, 0.0) - (1 - share) * half
+    high = share * np.maximum(high, 0.0) + (1 - share) * half
+    # A higher level's interval holds a lower level's.
+    low = np.minimum.accumulate(low, axis=-1)
+    high = np.maximum.accumulate(high, axis=-1)
+    ends = np.concatenate([low[..., ::-1], high], axis=-1)
+    unknown = np.repeat([-np.inf, np.inf], len(levels))
+    return np.asarray(np.where(effective[..., None] > 0, ends, unknown))
+
+
+def _effective_origins(measured: Array, delay: Array) -> Array:
+    """Return how many equally weighted origins the known ones are worth (Kish 1965).
+
+    Args:
+        measured: (series, origins, steps) where there is an error.
+        delay: (steps,) after how many origins it is known.
+
+    Returns:
+        (series, origins + 1, steps).
+    """
+    series, origins, steps = measured.shape
+    weights = measured * DECAY ** np.arange(origins, 0, -1)[:, None]
+    total = np.zeros((series, origins + 1, steps))
+    total[:, 1:] = np.cumsum(weights, axis=1)
+    squares = np.zeros((series, origins + 1, steps))
+    squares[:, 1:] = np.cumsum(weights**2, axis=1)
+    # At origin o the errors of origins 0 to o - delay are known.
+    known = np.maximum(np.arange(origins + 1)[:, None] - delay + 1, 0)
+    places = np.broadcast_to(known, (series, origins + 1, steps))
+    total = np.take_along_axis(total, places, axis=1)
+    squares = np.take_along_axis(squares, places, axis=1)
+    effective = total**2 / np.where(squares > 0, squares, 1.0)
+    around = np.pad(effective, ((0, 0), (0, 0), (1, 1)))
+    return np.asarray(np.max([around[..., :-2], around[..., 1:-1], around[..., 2:]], axis=0))
 
 
 def _expected_sizes(errors: Array, delay: Array, first: int) -> Array:
-    """(origins + 1,) how large errors are to be expected, relative to usual ones, by those known lately; 1 at first."""
-    steps = errors.shape[1]
-    known = when_known(np.concatenate([errors, np.full((1, steps), np.nan)]), delay)
-    (total, weight), (recent, recent_weight) = (discounted(known, decay) for decay in (DECAY, RECENT_DECAY))
+    """Return how large errors are to be expected, relative to usual ones, by those known lately.
+
+    Args:
+        errors: (series, origins, steps) absolute.
+        delay: (steps,) after how many origins they are known.
+        first: the origin before which sizes are 1.
+
+    Returns:
+        (series, origins + 1).
+    """
+    series, _, steps = errors.shape
+    next_origin = np.full((series, 1, steps), np.nan)
+    known = when_known(np.concatenate([errors, next_origin], axis=1), delay)
+    total, weight = discounted(known, DECAY)
+    recent, recent_weight = discounted(known, RECENT_DECAY)
     usual = np.where(total > 0, total / np.where(weight > 0, weight, 1.0), 1.0)
     prior = PRIOR_ORIGINS * steps
-    sizes = ((recent / usual).sum(axis=1) + prior) / (recent_weight.sum(axis=1) + prior)
-    sizes[:first] = 1.0
+    sizes = ((recent / usual).sum(axis=-1) + prior) / (recent_weight.sum(axis=-1) + prior)
+    sizes[:, :first] = 1.0
     return np.asarray(sizes)
-
-
-def _quantiles(values: Array, weights: Array, level: float) -> Array:
-    """(rows,) of (rows, values) the least value below or at which a fraction `level` of all weight lies."""
-    order = np.argsort(values, axis=1)
-    reached = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
-    index = (reached < (level - 1e-9) * reached[:, -1:]).sum(axis=1)
-    # Of a level beyond all weight, the greatest value that has any.
-    index = np.minimum(index, (reached < reached[:, -1:]).sum(axis=1))
-    return np.asarray(np.take_along_axis(values, order, axis=1)[np.arange(len(values)), index])

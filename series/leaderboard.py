@@ -1,12 +1,11 @@
-"""From one long table of forecasts: the scores of all models, the champion, and the data set's evaluation.
+"""From one long table of forecasts: the scores of all models, the comparison, and who forecasts.
 
-The best network and the best model without recurrence are chosen on the earlier half of the origins, and compared on
-the later half, so that the choice does not favour either (docs/decisions/own-series.md).
+Models are chosen on the earlier half of the cutoffs and compared on the later half, so that the
+choice does not favour any (docs/decisions/own-series.md).
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +14,14 @@ from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import shown
-from pipeline.evaluation import intervals as of_scores
-from pipeline.evaluation.schema import Entry, Evaluation, Split, Splits
-from pipeline.evaluation.scores import MIN_SEEDS, about, statistics
-from pipeline.files import read_checked
-from pipeline.provenance.fingerprint import brief
-from pipeline.training.run_folder import Summary
+from pipeline.errors import UnrollError
+from pipeline.evaluation.intervals import Part
+from pipeline.evaluation.margin import Word
 from pipeline.validation import Strict
-from series import backtest, intervals
+from series import backtest, combination, comparison
 from series.backtest import Origins
+from series.comparison import NO_SEEDS, WEEK, BlockErrors, Comparison, compare
+from series.scores import QuantileScores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,253 +32,440 @@ ENSEMBLE = "weighted_median"
 DEVIATIONS = "standard deviations"
 """The unit of errors over several series: each one's own, over the train rows."""
 
+RECURRENT = {"simple_rnn", "lstm", "gru", "min_gru", "segments"}
+"""Names of models with a recurrent cell."""
+
 MIN_MEMBERS = 3
 """Fewer models are not combined."""
 
 MARGIN = 2 / 3
-"""A single model is champion only if its MAE is at most this fraction of the combination's: on none of the files that
-were tried did a smaller lead last beyond the season that it was measured in (docs/decisions/own-series.md)."""
+"""A single model is preferred to the combination only if its MAE is at most this fraction of the
+combination's. On none of the files that were tried did a smaller lead last beyond the season that
+it was measured in (docs/decisions/own-series.md)."""
 
-HALVES: tuple[Split, Split] = ("validation", "test")
-"""What the earlier and the later half of the origins stand for in an evaluation."""
-
-WEEK = np.timedelta64(7, "D")
-
-MIN_BLOCKS = 2
-"""Weeks that a difference of errors needs for a standard error."""
+DAY = np.timedelta64(1, "D")
 
 
-class Scores(Strict):
-    """A model's scores over all steps, in `Leaderboard.unit`.
+class ModelScores(Strict):
+    """A model's scores on the later half of the cutoffs; its forecast is the mean over its seeds.
 
     Attributes:
-        mae: at all origins.
-        later: at the later half of them.
-        coverage: the fraction of targets inside intervals of the level `intervals.USUAL`; None where too few origins
-            come before.
+        mae: the mean absolute error, in `Board.unit`.
+        earlier: the same on the earlier half, by which models are chosen.
+        wql: the weighted quantile loss over the deciles; None where it is not known.
+        coverage: the fraction of values inside 90 % intervals; None where it is not known.
+        recurrent: whether it has a recurrent cell.
+        seeds: how many it was fitted with.
+        seed_variance: what they add to the variance of the logarithm of its error.
+        change: of its error to that of `Board.opponent`, as a fraction of it; None of the opponent.
+        low: the lower end of the change's 95 % interval; None where there is none.
+        high: the upper end.
     """
 
     mae: float
-    later: float
+    earlier: float
+    wql: float | None
     coverage: float | None
+    recurrent: bool
+    seeds: int
+    seed_variance: float
+    change: float | None
+    low: float | None
+    high: float | None
 
 
-class Leaderboard(Strict):
-    """What leaderboard.json holds.
+class Board(Strict):
+    """What is known of all models.
 
     Attributes:
-        unit: of the scores: the target's, or `DEVIATIONS` if there are several series.
-        first, last: timestamps of the first and the last origin.
-        models: their scores, `ENSEMBLE` included.
-        naive: the models that are baselines without a fit.
-        champion: the model whose forecasts are used.
-        members: the models that the champion combines, or the champion itself.
+        dataset: the name of the data set.
+        unit: of errors: the target's, or `DEVIATIONS` if there are several series.
+        first: the timestamp of the first cutoff.
+        middle: the timestamp of the first cutoff of the later half.
+        last: the timestamp of the last cutoff.
+        origins: the number of cutoffs.
+        days: that the later half spans.
+        block_days: the length of a block: a week, or the horizon if that is longer.
+        deviations: name of a series -> what its errors are divided by when models are compared.
+        models: name -> scores, the least MAE first; `ENSEMBLE` is one of them.
+        members: the models that `ENSEMBLE` combines; empty without it.
+        network: the best recurrent model of the earlier half; None if there is none.
+        opponent: the best model without recurrence of the earlier half.
+        naive: the best naive model of the earlier half; None if there is none.
+        comparison: the network with the opponent; None without a network.
+        rival: the best model of the earlier half that is neither recurrent nor naive; None if there
+            is none.
+        with_naive: `network` and `rival` -> the comparison with `naive`.
+        champion: the model that forecasts.
     """
 
     dataset: str
     unit: str
     first: str
+    middle: str
     last: str
     origins: int
-    models: dict[str, Scores]
-    naive: list[str]
-    champion: str
+    days: float
+    block_days: float
+    deviations: dict[str, float]
+    models: dict[str, ModelScores]
     members: list[str]
+    network: str | None
+    opponent: str
+    naive: str | None
+    rival: str | None
+    comparison: Comparison | None
+    with_naive: dict[str, Comparison]
+    champion: str
 
-    def why(self, titles: Mapping[str, str]) -> str:
-        """The champion's MAE beside those of the best other model and the best naive one; name -> title of each."""
-        maes = {name: scores.mae for name, scores in self.models.items()}
-        others = sorted((name for name in maes if name not in {self.champion, ENSEMBLE}), key=maes.__getitem__)
-        best_naive = min(self.naive, key=maes.__getitem__, default=self.champion)
-        rivals = [name for name in dict.fromkeys([*others[:1], best_naive]) if name != self.champion]
-        text = f"MAE {maes[self.champion]:.4g}{f' {self.unit}' if self.unit else ''} over all rolling origins"
-        if rivals:
-            text += f"; {', '.join(f'{titles.get(name, name)} {maes[name]:.4g}' for name in rivals)}"
-        if self.champion == ENSEMBLE and others and maes[others[0]] < maes[ENSEMBLE]:
-            lead = f"{titles.get(others[0], others[0])} was {100 * (1 - maes[others[0]] / maes[ENSEMBLE]):.0f} % better"
-            text += f"; the combination forecasts unless one model is a third better: {lead}"
-        return text
+    @property
+    def word(self) -> Word | None:
+        """Whether recurrence helps; None if it was not tried."""
+        return None if self.comparison is None else self.comparison.word
+
+    @property
+    def unbeaten(self) -> bool:
+        """Whether models were tried, and none is better than the best naive one."""
+        return _unbeaten(self.with_naive)
+
+    @property
+    def champions(self) -> list[str]:
+        """The models whose forecasts make the champion's."""
+        return self.members if self.champion == ENSEMBLE else [self.champion]
+
+    @property
+    def block_length(self) -> np.timedelta64:
+        """The length of a block."""
+        return np.timedelta64(round(self.block_days * 86_400), "s")
+
+    @property
+    def block_name(self) -> str:
+        """What blocks are, in words."""
+        if self.block_length == WEEK:
+            return "weeks"
+        return f"stretches of {self.block_days:.3g} days"
+
+    @property
+    def factor(self) -> float:
+        """What turns an error in standard deviations into `unit`."""
+        [*deviations] = self.deviations.values()
+        return deviations[0] if len(deviations) == 1 else 1.0
 
 
-def load(folder: Path) -> Leaderboard:
-    """The leaderboard.json of results/evaluations/DATASET/tables. Raises UnrollError if it is missing or damaged."""
-    return read_checked(folder / "tables" / "leaderboard.json", Leaderboard)
+@dataclass(frozen=True)
+class _Halves:
+    """The two halves of the cutoffs.
+
+    Attributes:
+        cutoffs: (origins,) of each origin.
+        later: (origins,) whether it belongs to the later half.
+        length: of a block.
+    """
+
+    cutoffs: Array
+    later: Array
+    length: np.timedelta64
+
+    @classmethod
+    def of(cls, origins: Origins) -> "_Halves":
+        """Halve the cutoffs of a table."""
+        steps = origins.truth.shape[1]
+        cutoffs = origins.rows["cutoff"].to_numpy()[::steps]
+        last = origins.rows["ds"].to_numpy()[steps - 1 :: steps]
+        horizon = np.timedelta64((last - cutoffs).max())
+        return cls(cutoffs, cutoffs >= comparison.middle(cutoffs), max(WEEK, horizon))
+
+    @property
+    def days(self) -> float:
+        """How many days the later half spans."""
+        return float(comparison.span(self.cutoffs[self.later]) / DAY)
+
+    @property
+    def blocks(self) -> Array:
+        """The number of the block (later origins,) of each origin of the later half."""
+        return comparison.block_numbers(self.cutoffs[self.later], self.length)
 
 
-def with_ensemble(
-    dataset: Dataset, table: "pd.DataFrame", experiments: Mapping[str, Experiment], networks: set[str]
-) -> tuple["pd.DataFrame", Leaderboard]:
-    """Add the combination's forecasts to the table, and choose the champion.
+@dataclass(frozen=True)
+class _Chosen:
+    """The models that are chosen on the earlier half; see `Board`."""
+
+    network: str | None
+    opponent: str
+    naive: str | None
+    rival: str | None
+
+
+def is_recurrent(experiment: Experiment) -> bool:
+    """Return whether a model has a recurrent cell."""
+    return experiment.model.name in RECURRENT
+
+
+def is_network(experiment: Experiment) -> bool:
+    """Return whether a model is a Keras network."""
+    return experiment.training.method == "gradient_descent"
+
+
+def is_naive(experiment: Experiment) -> bool:
+    """Return whether a model is a baseline that is fitted to nothing, such as the last value."""
+    return experiment.training.method == "none" and experiment.model.family == "baselines"
+
+
+def board(
+    dataset: Dataset,
+    table: "pd.DataFrame",
+    experiments: Mapping[str, Experiment],
+    delay: Array,
+) -> tuple["pd.DataFrame", Board]:
+    """Score all models and their combination, compare them, and choose who forecasts.
 
     Args:
-        dataset: the series, with its timestamps.
+        dataset: the series.
         table: the forecasts of all models, as `backtest.cross_validate` returns them.
         experiments: the models.
-        networks: Keras models, which are not combined, since TensorFlow takes seconds to start for every forecast.
+        delay: (steps,) after how many origins an error is known (`backtest.delay`).
+
+    Returns:
+        The table with the combination's forecasts, and the board.
+
+    Raises:
+        UnrollError: nothing was measured in one half of the cutoffs, or all models are recurrent.
     """
+    origins = Origins.of(dataset, table)
+    halves = _Halves.of(origins)
+    earlier = _earlier(dataset, origins, halves)
+    members = _members(experiments, earlier)
+    if members:
+        origins = _with_ensemble(dataset, origins, members, delay)
+        earlier = _earlier(dataset, origins, halves)
+        table = _with_rows(table, origins)
+    chosen = _chosen(dataset, experiments, earlier)
+    errors = _later(origins, halves, _seed_parts(dataset, table, halves))
+    quantiles = QuantileScores.of(origins, _floors(dataset, origins), halves.later, delay)
+    factor = _factor(dataset)
+    models = {}
+    for name in sorted(errors, key=lambda name: errors[name].mean):
+        wql, coverage = quantiles.scores(origins.forecasts[name])
+        compared = _compared(name, chosen.opponent, errors, halves)
+        models[name] = ModelScores(
+            mae=factor * errors[name].mean,
+            earlier=factor * earlier[name],
+            wql=wql,
+            coverage=coverage,
+            recurrent=name in experiments and is_recurrent(experiments[name]),
+            seeds=errors[name].seeds.draws,
+            seed_variance=errors[name].seeds.variance,
+            change=None if compared is None else compared.change,
+            low=None if compared is None else compared.low,
+            high=None if compared is None else compared.high,
+        )
+    return table, _board(dataset, halves, models, members, chosen, errors)
+
+
+def _board(
+    dataset: Dataset,
+    halves: _Halves,
+    models: dict[str, ModelScores],
+    members: list[str],
+    chosen: _Chosen,
+    errors: Mapping[str, BlockErrors],
+) -> Board:
+    """Compare both sides, and put all together."""
+    compared = _compared(chosen.network, chosen.opponent, errors, halves)
+    with_naive = {}
+    for name in (chosen.network, chosen.rival):
+        against = _compared(name, chosen.naive, errors, halves)
+        if name is not None and against is not None:
+            with_naive[name] = against
+    deviations = {name or dataset.name: scale.std for name, scale in dataset.scales.items()}
+    return Board(
+        dataset=dataset.name,
+        unit=dataset.scale.unit if len(deviations) == 1 else DEVIATIONS,
+        first=shown(halves.cutoffs.min()),
+        middle=shown(halves.cutoffs[halves.later].min()),
+        last=shown(halves.cutoffs.max()),
+        origins=len(np.unique(halves.cutoffs)),
+        days=halves.days,
+        block_days=float(halves.length / DAY),
+        deviations=deviations,
+        models=models,
+        members=members,
+        network=chosen.network,
+        opponent=chosen.opponent,
+        naive=chosen.naive,
+        rival=chosen.rival,
+        comparison=compared,
+        with_naive=with_naive,
+        champion=_champion(chosen, compared, with_naive),
+    )
+
+
+def _compared(
+    name: str | None, other: str | None, errors: Mapping[str, BlockErrors], halves: _Halves
+) -> Comparison | None:
+    """Compare two models on the later half; None where they are one, or one is None."""
+    if name is None or other is None or name == other:
+        return None
+    return compare(errors[name], errors[other], halves.days)
+
+
+def _champion(
+    chosen: _Chosen, compared: Comparison | None, with_naive: Mapping[str, Comparison]
+) -> str:
+    """Return the model that forecasts: it is without recurrence, unless recurrence helps."""
+    if chosen.naive is not None and _unbeaten(with_naive):
+        return chosen.naive
+    if chosen.network is not None and compared is not None and compared.word == Word.HELPS:
+        return chosen.network
+    return chosen.opponent
+
+
+def _unbeaten(with_naive: Mapping[str, Comparison]) -> bool:
+    """Return whether there are models, and none is better than the naive one."""
+    leads = [compared.better for compared in with_naive.values()]
+    return bool(leads) and not any(leads)
+
+
+def _chosen(
+    dataset: Dataset, experiments: Mapping[str, Experiment], earlier: Mapping[str, float]
+) -> _Chosen:
+    """Choose the best of each side by the MAE of the earlier half."""
+    recurrent = {name for name, experiment in experiments.items() if is_recurrent(experiment)}
+    naive = {name for name, experiment in experiments.items() if is_naive(experiment)}
+    best_naive = _best([name for name in earlier if name in naive], earlier)
+    single = _best(
+        [name for name in earlier if name not in recurrent | naive | {ENSEMBLE}], earlier
+    )
+    rival = _rival(single, earlier)
+    opponent = _best([name for name in (rival, best_naive) if name is not None], earlier)
+    if opponent is None:
+        raise UnrollError(f"{dataset.name}: all models are recurrent; add one without recurrence")
+    return _Chosen(
+        network=_best([name for name in earlier if name in recurrent], earlier),
+        opponent=opponent,
+        naive=best_naive,
+        rival=rival,
+    )
+
+
+def _rival(single: str | None, earlier: Mapping[str, float]) -> str | None:
+    """Choose between the combination, if there is one, and the best single model: see `MARGIN`."""
+    if single is None or ENSEMBLE not in earlier:
+        return single
+    return single if earlier[single] <= MARGIN * earlier[ENSEMBLE] else ENSEMBLE
+
+
+def _best(names: Sequence[str], earlier: Mapping[str, float]) -> str | None:
+    return min(names, key=earlier.__getitem__, default=None)
+
+
+def _members(experiments: Mapping[str, Experiment], earlier: Mapping[str, float]) -> list[str]:
+    """Choose the models to combine; none if they are fewer than `MIN_MEMBERS`.
+
+    Of those without a fit it is the best of each family (naive, statistical), by the MAE of the
+    earlier half. All others are members but networks: TensorFlow would take seconds to start for
+    every forecast. If rows are weeks or months, statistical models look back for years (option
+    `history`). Then only these are combined with boosting of differences to the year before
+    (`base: cycle`), as the others follow no trend.
+    """
+    candidates = [name for name in earlier if not is_network(experiments[name])]
+    options = {name: experiments[name].model.options for name in candidates}
+    if any(option.get("history") for option in options.values()):
+        members = [
+            name
+            for name, option in options.items()
+            if option.get("history") or option.get("base") == "cycle"
+        ]
+    else:
+        best: dict[str, str] = {}
+        for name in sorted(candidates, key=earlier.__getitem__):
+            fitted = experiments[name].training.method != "none"
+            best.setdefault(name if fitted else experiments[name].model.family, name)
+        members = list(best.values())
+    return sorted(members) if len(members) >= MIN_MEMBERS else []
+
+
+def _with_ensemble(
+    dataset: Dataset, origins: Origins, members: Sequence[str], delay: Array
+) -> Origins:
+    """Add the combination's forecasts; nothing is forecast below `backtest.floor`."""
+    forecasts = np.stack([origins.forecasts[name] for name in members])
+    combined = combination.combined(forecasts, origins.truth, origins.series, delay)
+    combined = np.maximum(combined, _floors(dataset, origins))
+    return replace(origins, forecasts={**origins.forecasts, ENSEMBLE: combined})
+
+
+def _with_rows(table: "pd.DataFrame", origins: Origins) -> "pd.DataFrame":
+    """Add the combination's rows to a table."""
     import pandas as pd
 
-    origins, delay = Origins.of(dataset, table), backtest.delay(dataset)
-    unfitted = {name for name in origins.forecasts if experiments[name].training.method == "none"}
-    # Statistical models have the method "none", too: they are fitted to each window.
-    naive = {name for name in unfitted if experiments[name].model.family == "baselines"}
-    candidates = {name: experiments[name] for name in origins.forecasts if name not in networks}
-    maes = {name: float(np.nanmean(origins.errors(name))) for name in origins.forecasts}
-    members = sorted(_members(candidates, maes, unfitted))
-    if len(members) >= MIN_MEMBERS:
-        floors = np.array([backtest.floor(dataset.fitted, name) for name in dataset.scales])[origins.series, None]
-        combined = np.maximum(origins.combined(members, delay), (floors - origins.mean) / origins.std)
-        origins = replace(origins, forecasts=origins.forecasts | {ENSEMBLE: combined})
-        maes[ENSEMBLE] = float(np.nanmean(origins.errors(ENSEMBLE)))
-        values = (combined * origins.std + origins.mean).ravel()
-        table = pd.concat([table, origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=values)])
-    champion, cutoffs = _champion(maes, naive), np.unique(origins.rows["cutoff"].to_numpy())
-    single = len(dataset.scales) == 1
-    board = Leaderboard(
-        dataset=dataset.name,
-        unit=dataset.scale.unit if single else DEVIATIONS,
-        first=shown(cutoffs[0]),
-        last=shown(cutoffs[-1]),
-        origins=len(cutoffs),
-        models={name: _scores(origins, name, delay, dataset.scale.std if single else 1.0) for name in maes},
-        naive=sorted(naive),
-        champion=champion,
-        members=members if champion == ENSEMBLE else [champion],
-    )
-    return table.reset_index(drop=True), board
+    values = origins.forecasts[ENSEMBLE] * origins.std + origins.mean
+    rows = origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=values.ravel())
+    return pd.concat([table, rows], ignore_index=True)
 
 
-def _champion(maes: Mapping[str, float], naive: set[str]) -> str:
-    """The combination, unless the best single model is better by `MARGIN`, or a naive model is better at all."""
-    best = min((name for name in maes if name != ENSEMBLE), key=maes.__getitem__)
-    if ENSEMBLE not in maes or any(maes[name] < maes[ENSEMBLE] for name in naive):
-        return best
-    return ENSEMBLE if maes[best] > MARGIN * maes[ENSEMBLE] else best
+def _floors(dataset: Dataset, origins: Origins) -> Array:
+    """Return (origins, 1) the least value that is forecast, in model units."""
+    floors = np.array([backtest.floor(dataset.fitted, name) for name in dataset.scales])
+    return np.asarray((floors[origins.series, None] - origins.mean) / origins.std)
 
 
-def _members(experiments: Mapping[str, Experiment], maes: Mapping[str, float], unfitted: set[str]) -> list[str]:
-    """The models to combine: of those without a fit the best of each family (naive, statistical), and all others.
+def _earlier(dataset: Dataset, origins: Origins, halves: _Halves) -> dict[str, float]:
+    """Return the MAE of each model on the earlier half, in standard deviations."""
+    measured = np.isfinite(origins.truth)
+    for half, chosen in (("earlier", ~halves.later), ("later", halves.later)):
+        if not measured[chosen].any():
+            raise UnrollError(
+                f"{dataset.name}: no value was measured after the cutoffs of the {half} half; "
+                "add rows, or leave out those where the target is missing"
+            )
+    return {
+        name: float(np.nanmean(origins.errors(name)[~halves.later])) for name in origins.forecasts
+    }
 
-    If rows are weeks or months, statistical models look back for years (option `history`). Then only these are combined
-    with boosting of differences to the year before (`base: cycle`), as the others follow no trend.
+
+def _later(origins: Origins, halves: _Halves, seeds: Mapping[str, Part]) -> dict[str, BlockErrors]:
+    """Return the errors of each model on the later half, in standard deviations."""
+    blocks = halves.blocks
+    return {
+        name: BlockErrors.of(origins.errors(name)[halves.later], blocks, seeds.get(name, NO_SEEDS))
+        for name in origins.forecasts
+    }
+
+
+def _seed_parts(dataset: Dataset, table: "pd.DataFrame", halves: _Halves) -> dict[str, Part]:
+    """Return what seeds add to the variance of the error of each model that has several."""
+    seeds = table.groupby("model")["seed"].nunique()
+    several = table["model"].isin(seeds.index[seeds > 1])
+    rows = table[several & (table["cutoff"] >= halves.cutoffs[halves.later].min())]
+    deviations = {name or dataset.name: scale.std for name, scale in dataset.scales.items()}
+    errors = comparison.in_deviations(rows, deviations)
+    means = errors.groupby([rows["model"], rows["seed"]]).mean()
+    return {
+        str(name): comparison.seed_part(own.to_numpy())
+        for name, own in means.groupby(level="model")
+    }
+
+
+def _factor(dataset: Dataset) -> float:
+    """Return what turns an error in standard deviations into the board's unit."""
+    return dataset.scale.std if len(dataset.scales) == 1 else 1.0
+
+
+def errors_by_block(forecasts: "pd.DataFrame", board: Board) -> "pd.DataFrame":
+    """Return the MAE of each model in each block of the later half, in the board's unit.
+
+    Args:
+        forecasts: unique_id, ds, cutoff, model, y and y_hat, the mean over seeds.
+        board: of these forecasts.
+
+    Returns:
+        A row for each block, from 1, and a column for each model; the index is named for what it
+        counts, such as "weeks".
     """
-    options = {name: experiment.model.options for name, experiment in experiments.items()}
-    if any(option.get("history") for option in options.values()):
-        return [name for name, option in options.items() if option.get("history") or option.get("base") == "cycle"]
-    best: dict[str, str] = {}
-    for name in sorted(experiments, key=maes.__getitem__):
-        best.setdefault(experiments[name].model.family if name in unfitted else name, name)
-    return [*best.values()]
-
-
-def _scores(origins: Origins, name: str, delay: Array, factor: float) -> Scores:
-    """Of a model; `factor` turns errors in model units into the leaderboard's unit."""
-    errors = origins.errors(name)
-    by_series = [errors[origins.series == number] for number in np.unique(origins.series)]
-    inside = np.concatenate([intervals.adaptive(own, intervals.USUAL, delay)[1] for own in by_series])
-    later = np.concatenate([own[len(own) // 2 :] for own in by_series])
-    return Scores(
-        mae=factor * float(np.nanmean(errors)),
-        later=factor * float(np.nanmean(later)),
-        coverage=float(np.nanmean(inside)) if np.isfinite(inside).any() else None,
-    )
-
-
-def evaluate(
-    dataset: Dataset, forecasts: "pd.DataFrame", summaries: Mapping[str, Summary], experiments: Mapping[str, Experiment]
-) -> Evaluation:
-    """Evaluate the forecasts of all models: `validation` is the earlier half of the origins, `test` the later half."""
-    errors = with_errors(dataset, forecasts)
-    unit = {"mae": 1.0} | ({"mae_unit": dataset.scale.std} if len(dataset.scales) == 1 else {})
-    compared = [name for name, summary in summaries.items() if summary.epochs == 0 or len(summary.seeds) >= MIN_SEEDS]
-    scores: dict[str, Splits] = {name: {} for name in summaries}
-    variances: dict[str, dict[str, dict[str, float]]] = {}
-    weeks: dict[str, int] = {}
-    for split in HALVES:
-        rows = errors[errors["split"] == split]
-        by_model = {str(name): own for name, own in rows.groupby("model") if name in summaries}
-        losses = {name: _by_seed(own, "error") for name, own in by_model.items()}
-        for name, loss in losses.items():
-            varies, maes = summaries[name].epochs > 0, loss.mean(axis=1)
-            stats = {key: statistics((factor * maes).tolist(), key, varies=varies) for key, factor in unit.items()}
-            scores[name][split] = stats
-        if compared and (count := rows["week"].nunique()) >= MIN_BLOCKS:
-            blocks, weeks[split] = _by_seed(by_model[compared[0]], "week")[0], count
-            variances[split] = {
-                name: {
-                    other: of_scores.rows(losses[name], losses[other], blocks).variance for other in compared[index:]
-                }
-                for index, name in enumerate(compared[:-1], 1)
-            }
-    origins = errors.groupby("split")["cutoff"].nunique().to_dict()
-    described = about(dataset, origins, 7.0 * halves_of(errors["cutoff"].to_numpy())[1])
-    entries = {name: _entry(summary, experiments[name], scores[name]) for name, summary in summaries.items()}
-    return Evaluation(dataset=described, experiments=entries, blocks=weeks, rows=variances)
-
-
-def _entry(summary: Summary, experiment: Experiment, scores: Splits) -> Entry:
-    return Entry(
-        parameters=summary.parameters,
-        layers=summary.layers,
-        baseline=experiment.model.family == "baselines",
-        model=experiment.model.name,
-        method=experiment.training.method,
-        converged=experiment.converged,
-        trials=experiment.trials,
-        varies=summary.epochs > 0,
-        epochs=summary.epochs,
-        loss=summary.loss,
-        seeds=summary.seeds,
-        fingerprint=brief(summary.fingerprint),
-        best_epoch=None,
-        final=scores,
-        best=None,
-        groups={},
-        rollout=None,
-    )
-
-
-def with_errors(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":
-    """The rows of the table whose value was measured, with three columns more.
-
-    `error`, absolute, in model units; `split`, one of `HALVES`; `week`, the block of the cutoff in its half, from 0: a
-    week, or as long as the horizon if that is longer; what is left behind the last whole one is of that. Errors depend
-    on one another within a block, not across blocks.
-    """
-    std = {name or dataset.name: scale.std for name, scale in dataset.scales.items()}
-    rows = forecasts.dropna(subset="y").reset_index(drop=True)
-    rows["error"] = (rows["y_hat"] - rows["y"]).abs() / rows["unique_id"].map(std)
-    middle, _ = halves_of(rows["cutoff"].to_numpy())
-    rows["split"] = np.where(rows["cutoff"] < middle, *HALVES)
-    length = max(WEEK, (rows["ds"] - rows["cutoff"]).max().to_timedelta64())
-    cutoffs = rows.groupby("split")["cutoff"]
-    first, last = cutoffs.transform("min"), cutoffs.transform("max")
-    whole = np.maximum((last - first + _distance(rows["cutoff"].to_numpy())) // length, 1)
-    rows["week"] = np.minimum((rows["cutoff"] - first) // length, whole - 1)
-    return rows.sort_values(["seed", "unique_id", "cutoff", "ds"])
-
-
-def _by_seed(rows: "pd.DataFrame", column: str) -> Array:
-    """(seeds, values) of a column of one model's `with_errors`, in the order of series, cutoff and time."""
-    return np.reshape(rows[column].to_numpy(), (rows["seed"].nunique(), -1))
-
-
-def halves_of(cutoffs: Array) -> tuple[np.datetime64, int]:
-    """The first cutoff of the later half, and how many whole weeks that half spans."""
-    cutoffs = np.unique(cutoffs)
-    middle = cutoffs[len(cutoffs) // 2]
-    return middle, int((cutoffs[-1] - middle + _distance(cutoffs)) / WEEK)
-
-
-def _distance(cutoffs: Array) -> np.timedelta64:
-    """From one cutoff to the next, as a rule."""
-    steps = np.diff(np.unique(cutoffs))
-    return np.median(steps) if len(steps) else WEEK
-
-
-def by_week(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":
-    """The MAE of each model in each week of the later half, in the leaderboard's unit: model, week (from 1), mae."""
-    rows = with_errors(dataset, forecasts)
-    factor = dataset.scale.std if len(dataset.scales) == 1 else 1.0
-    later = rows[rows["split"] == "test"].assign(week=rows["week"] + 1, mae=factor * rows["error"])
-    return later.groupby(["model", "week"], sort=False, as_index=False)["mae"].mean()
+    rows = forecasts[forecasts["cutoff"] >= np.datetime64(board.middle)]
+    errors = comparison.in_deviations(rows, board.deviations)
+    numbers = comparison.block_numbers(rows["cutoff"].to_numpy(), board.block_length)
+    by_block = rows.assign(error=board.factor * errors, block=numbers + 1).dropna(subset="error")
+    means = by_block.pivot_table(index="block", columns="model", values="error")
+    return means.rename_axis(index=board.block_name, columns=None)

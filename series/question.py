@@ -1,92 +1,101 @@
-"""What is proposed of a series, where nobody says, and the sections of params.yaml for it."""
+"""What is asked of a file: which column, how far ahead, from how far back; and its windows.
+
+What nobody says is proposed from the file's frequency and length. A *timestep* is what models see
+as one step: a row, or an hour where rows lie closer together than half an hour.
+"""
 
 import re
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from pipeline.config.plain_yaml import Place
-from pipeline.data import row_calendar
-from pipeline.data.series_options import Cleaning, Windowing
+from pipeline.data import row_calendar, row_table
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import ceil_div
+from pipeline.data.preparations.series import from_table
+from pipeline.data.series import holidays_of
+from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
+from pipeline.errors import UnrollError, UnusableSeriesError, UsageError, one_line
 from series.reading.profile import FileProfile
 
-HOUR, DAY = 3600, 86_400
-"""Seconds."""
+if TYPE_CHECKING:
+    from pipeline.data.download import Progress
+
+HOUR = 3600
+"""Seconds of an hour."""
+
+DAY = 86_400
+"""Seconds of a day."""
 
 TRAIN = 0.5
-"""Of the rows, in the order of time; the origins of the backtest lie in the rest."""
+"""The share of the rows, the first ones, that models are fitted to before the first cutoff."""
 
-PART, MOST = 0.2, 1 / 3
-"""The fraction of the rows that a window may span, so that the smaller blocks have many; and up to `LEAST` years."""
+WINDOW_SHARE = 0.2
+"""The share of the rows that one window may span."""
 
-LEAST, HISTORY = {4: 3, 12: 2, 52: 1}, {4: 10, 12: 10, 52: 5}
-"""Timesteps of a year -> years that a window spans, and that statistical models look back: in months and weeks a season
-is seen in years alone."""
+YEARLY_WINDOW_SHARE = 1 / 3
+"""The share of the rows that one window may span where a season is a year of weeks or months."""
 
+LOOKBACK_YEARS = {4: 3, 12: 2, 52: 1}
+"""Timesteps of a year -> years that a window spans at least, where the rows suffice."""
 
-TARGET = (
-    "^(y|ot|cnt|counts?|flow|close|orders?|volume|load|value|wert)$|last$|demand|power|energy|consum|usage|sales|revenue|"
-    "price|traffic|passenger|visitor|target|verbrauch|leistung|bedarf|absatz|umsatz|preis|anzahl|menge|producti|generati|"
-    "erzeug|strom|ventas|precio|prix|appliances|pollution|^pm$"
-)
-"""Words, and parts of longer ones, in the names of columns that people forecast."""
-
-COVARIATE = (
-    "^(t|rh|ws|wd|id|no|nr|lat|lon|is|tag|day|days)$|^(temp|hum|wind|rain|snow|cloud|press|dew|weather|lag|luft|regen|week|"
-    "hour|stunde|month|monat|year|jahr|minute|index|season|precip|visib|sun|promo|flag)|temperatur|feucht|niederschlag|"
-    "radiation|forecast|predict|prognose|holiday|feiertag|weekday|wochentag"
-)
-"""Of weather, the calendar and forecasts, which tell of others."""
-
-WEATHER = r"°?[CFK]|deg.*|%|[hk]?Pa|m?bar|m/s|km/h|mph|W/m.*|mm"
-"""Units of these."""
-
-FEW, BATCH = 5_000, 128
-"""Rows to train on, below which networks take more epochs of smaller batches."""
+HISTORY_YEARS = {4: 10, 12: 10, 52: 5}
+"""Timesteps of a year -> years that statistical models look back."""
 
 MOST_WINDOWS = 25_000
-"""That models learn from, evenly drawn: of more an epoch takes longer than it is worth."""
+"""The most windows that a model learns from; of more, every second, third, ... is taken."""
 
-DAYS = 3
-"""That networks look back, at most; a week of rows that are a day apart or more, four times."""
+TARGET_WORDS = (
+    "^(y|ot|cnt|counts?|flow|close|orders?|volume|load|value|wert)$|last$|demand|power|energy|consum|"
+    "usage|sales|revenue|price|traffic|passenger|visitor|target|verbrauch|leistung|bedarf|absatz|"
+    "umsatz|preis|anzahl|menge|producti|generati|erzeug|strom|ventas|precio|prix|appliances|"
+    "pollution|^pm$"
+)
+"""Words, and parts of longer words, in the names of columns that people forecast."""
 
-ORIGINS, REFITS = 182, 3
-"""Of the backtest: half a year of days, so that twelve weeks are left to compare on after twelve to choose on."""
+COVARIATE_WORDS = (
+    "^(t|rh|ws|wd|id|no|nr|lat|lon|is|tag|day|days)$|^(temp|hum|wind|rain|snow|cloud|press|dew|weather|"
+    "lag|luft|regen|week|hour|stunde|month|monat|year|jahr|minute|index|season|precip|visib|sun|promo|"
+    "flag)|temperatur|feucht|niederschlag|radiation|forecast|predict|prognose|holiday|feiertag|"
+    "weekday|wochentag"
+)
+"""Words of weather, of the calendar and of other forecasts: columns that help to forecast others."""
 
-RECENT = 24
-"""Last values of the target that boosting of the target alone sees; the other one has six, so that they err apart."""
-
-JOINT = {"strategy": "joint", "trees": 200, "learning_rate": 0.08, "examples": 40, "rows": 100_000}
-"""One boosting of all values ahead, from a subset of them."""
-
-YEARS = 2 * np.timedelta64(365, "D")
-"""Of rows, below which models are not told the time of the year: they would learn single weeks by heart."""
+WEATHER_UNITS = r"°?[CFK]|deg.*|%|[hk]?Pa|m?bar|m/s|km/h|mph|W/m.*|mm"
+"""Units of weather."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command line says of the task; None: it is asked, or proposed with `yes`."""
+    """What a user says of the question; None or nothing: it is proposed."""
 
-    name: str | None = None
     target: str | None = None
-    step: int | None = None
     horizon: int | None = None
     lookback: int | None = None
-    yes: bool = False
+    step: int | None = None
     future: Sequence[str] = ()
     holidays: str | None = None
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What is forecast: `step` counts rows to a timestep, `horizon`, `lookback`, `day` and `cycles` timesteps.
+    """What is forecast of a file.
 
-    A `day` that is no whole number of them is 0. `history` is how far statistical models look back, 0 for `lookback`.
-    `reasons` are of options of params.yaml: why they have their values. `leave_out` names series that cannot be used.
+    Attributes:
+        target: the column to forecast.
+        step: rows of a timestep.
+        horizon: timesteps to forecast.
+        lookback: timesteps that a forecast sees.
+        day: timesteps of a day; 0 if a day is no whole number of timesteps.
+        cycles: timesteps of what repeats, such as a day and a week, the shortest first.
+        history: timesteps that statistical models look back; 0 for `lookback`.
+        future: columns whose values are known beforehand.
+        holidays: the country whose holidays are known, such as "DE".
+        reasons: option -> why it has its value, where it was proposed.
+        leave_out: series that cannot be used.
     """
 
     target: str
@@ -98,127 +107,243 @@ class Proposal:
     history: int
     future: list[str]
     holidays: str | None
-    reasons: dict[str, str]
+    reasons: dict[str, str] = field(default_factory=dict)
     leave_out: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class Cycles:
+    """How many timesteps repeat; 0 where there is no such cycle.
+
+    Attributes:
+        day, week, year: timesteps of each.
+        all: those that models look at, the shortest first.
+    """
+
+    day: int = 0
+    week: int = 0
+    year: int = 0
+    all: list[int] = field(default_factory=list)
+
+
 def likely_target(profile: FileProfile) -> tuple[str, str]:
-    """The column that looks most like one to forecast, of `profile.targets` the first of those, and why."""
-
-    def score(name: str) -> int:
-        words = [word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", profile.columns[name].quantity)]
-        named, other = (any(re.search(words_of, word) for word in words) for words_of in (TARGET, COVARIATE))
-        unit = profile.columns[name].unit
-        by_unit = bool(unit) * (-1 if re.fullmatch(WEATHER, unit) else 1)
-        return 4 * named - 2 * other + by_unit - bool(profile.columns[name].sparse)
-
-    best = max(profile.targets, key=score)
-    why = "by its name" if score(best) > 1 else "by its unit" if score(best) == 1 else "the first that may be one"
+    """Return the column that most looks like one to forecast, and why; of equals the first."""
+    scores = {name: _target_score(profile, name) for name in profile.targets}
+    best = max(scores, key=scores.__getitem__)
+    why = "the first that may be one"
+    if scores[best] > 1:
+        why = "by its name"
+    elif scores[best] == 1:
+        why = "by its unit"
     return best, f"{why}; --target names another"
 
 
-def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
-    """Fill in what is not said.
+def _target_score(profile: FileProfile, name: str) -> int:
+    column = profile.columns[name]
+    words = [word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column.quantity)]
+    score = 0
+    if any(re.search(TARGET_WORDS, word) for word in words):
+        score += 4
+    if any(re.search(COVARIATE_WORDS, word) for word in words):
+        score -= 2
+    if column.unit:
+        score += -1 if re.fullmatch(WEATHER_UNITS, column.unit) else 1
+    if column.sparse:
+        score -= 1
+    return score
 
-    The target is the `likely_target`. A timestep is an hour where rows are closer than half an hour. The horizon is a
-    day, a week of daily rows, four of weekly ones. The lookback is four weeks, of daily rows eight, so that cycles are
-    seen several times, of weekly rows a year; a fifth of the rows at most, of weeks and months a third, up to a year
-    and two, and whole cycles.
+
+def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
+    """Return what is forecast: as wanted, and where nothing is said as this file suggests.
+
+    The horizon is a day, of daily rows a week, of weekly rows four weeks, of months a year. The
+    lookback is four weeks, of daily rows eight weeks, of weekly rows a year: whole cycles, and a
+    fifth of the rows at most (of weeks and months a third, up to one or two years).
+
+    Raises:
+        UnrollError: no column can be forecast.
+        UsageError: the target, a known column or the country is none.
     """
-    freq, reasons = profile.freq, dict[str, str]()
-    target, step, horizon, lookback = wanted.target, wanted.step, wanted.horizon, wanted.lookback
+    _check(profile, wanted)
+    reasons = dict[str, str]()
+    target = wanted.target
     if target is None:
         target, why = likely_target(profile)
-        reasons = {"target": why} if len(profile.targets) > 1 else {}
+        if len(profile.targets) > 1:
+            reasons["target"] = why
+    step = wanted.step
     if step is None:
-        step = HOUR // freq if freq < HOUR // 2 and HOUR % freq == 0 else 1
-        while any(count % step for count in row_calendar.slots_per_day(profile.calendar, freq)):  # else times drift
-            step -= 1
+        step = _step(profile)
         if step > 1:
             reasons["step"] = "a timestep is an hour; 1 takes every row, for longer"
-    day, week, year, cycles = _repeating(profile, step)
-    longest = max(2, int(profile.length * PART) // step)
-    if year:
-        longest = max(longest, min(LEAST[year] * year, int(profile.length * MOST)))
+    cycles = _cycles(profile, step)
+    longest = _longest_window(profile, step, cycles)
+    horizon = wanted.horizon
     if horizon is None:
-        usual_horizon, why = (cycles[-1], "a cycle") if cycles else (1, "the next")
-        if year == 52 or day > 1:
-            usual_horizon, why = (4, "four weeks") if year == 52 else (day, "a day")
-        horizon = max(1, min(usual_horizon, longest // 2))
+        horizon, why = _horizon(cycles, longest)
         reasons["horizon"] = f"values at once; proposed: {why}"
+    lookback = wanted.lookback
     if lookback is None:
-        lookback, why = (52, "a year") if year == 52 else (24, "24 timesteps")
-        if profile.calendar and cycles and day < 2:
-            lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
-        elif day:
-            lookback, why = (4 * week, "four weeks") if day > 1 else (8 * week, "eight weeks")
-        if day and not profile.series_id:
-            with np.errstate(invalid="ignore", divide="ignore"):  # of a column that does not change
-                values = pd.Series(profile.columns[target].measured)
-                near, far = (np.nan_to_num(values.autocorr(lag * step)) for lag in (day, week))
-            why += f": autocorrelation is {near:.2f} after a day and {far:.2f} after a week"
-        if lookback > longest:
-            cycle = max((cycle for cycle in cycles if cycle <= longest), default=1)
-            lookback = longest // cycle * cycle
-            why = f"{lookback // cycle} times {cycle} timesteps, since the file is short"
-        reasons["lookback"] = f"rows; proposed: {why}"
-    history = 0 if not year or profile.gaps or profile.series_id else HISTORY[year] * year
-    return Proposal(target, step, horizon, lookback, day, cycles, history, [*wanted.future], wanted.holidays, reasons)
+        lookback, why = _lookback(profile, cycles, longest)
+        reasons["lookback"] = f"timesteps; proposed: {why}"
+    history = 0
+    if cycles.year and not profile.gaps and not profile.series_id:
+        history = HISTORY_YEARS[cycles.year] * cycles.year
+    return Proposal(
+        target=target,
+        step=step,
+        horizon=horizon,
+        lookback=lookback,
+        day=cycles.day,
+        cycles=cycles.all,
+        history=history,
+        future=[*wanted.future],
+        holidays=wanted.holidays,
+        reasons=reasons,
+    )
 
 
-def _repeating(profile: FileProfile, step: int) -> tuple[int, int, int, list[int]]:
-    """Timesteps of a day, a week and a year, 0 where that is no whole number or no cycle to see; and all cycles."""
-    timestep, slots = profile.freq * step, row_calendar.slots_per_day(profile.calendar, profile.freq)
+def _check(profile: FileProfile, wanted: Wanted) -> None:
+    """Raise UnrollError or UsageError if what is wanted cannot be forecast."""
+    if not profile.targets:
+        columns = [f"{name!r}: {profile.useless(name) or 'words'}" for name in profile.columns]
+        raise UnrollError(
+            one_line(f"no column holds numbers to forecast ({', '.join(columns):.300})")
+        )
+    if wanted.target is not None and wanted.target not in profile.targets:
+        why = ""
+        if wanted.target in profile.columns:
+            useless = profile.useless(wanted.target) or "no column of numbers"
+            why = f" {wanted.target!r} is {useless}."
+        expected = f"target must be one of: {', '.join(profile.targets)}."
+        raise UsageError(one_line(f"{expected}{why} Received: {wanted.target!r}"))
+    for name in ("horizon", "lookback", "step"):
+        value = getattr(wanted, name)
+        if value is not None and value < 1:
+            raise UsageError(f"{name} must be 1 or more. Received: {value}")
+    if wanted.future and profile.series_id:
+        raise UsageError(
+            f"future is for one series; this file has {len(profile.series)}, by {profile.series_id!r}"
+        )
+    target = wanted.target or likely_target(profile)[0]
+    others = [name for name in profile.targets if name != target]
+    for column in wanted.future:
+        if column not in others:
+            raise UsageError(
+                "future must name columns of numbers besides the target: "
+                f"{', '.join(others) or 'there are none'}. Received: {column!r}"
+            )
+    if wanted.holidays:
+        holidays_of(wanted.holidays, np.array([profile.last]))
+
+
+def _step(profile: FileProfile) -> int:
+    """Return the rows of an hour where rows lie closer together than half an hour, else 1."""
+    if profile.freq >= HOUR // 2 or HOUR % profile.freq:
+        return 1
+    step = HOUR // profile.freq
+    # Each open day must be a whole number of timesteps; else the time of day would drift.
+    rows_per_day = row_calendar.slots_per_day(profile.calendar, profile.freq)
+    while any(rows % step for rows in rows_per_day):
+        step -= 1
+    return step
+
+
+def _cycles(profile: FileProfile, step: int) -> Cycles:
     if profile.calendar == "business":
-        return 0, 0, 0, [5]
-    if isinstance(profile.calendar, str):
+        return Cycles(all=[5])
+    timestep = profile.freq * step
+    if isinstance(profile.calendar, str):  # months, which count as days
         year = 12 // (timestep // DAY)
-        return (0, 0, year, [year]) if year in LEAST else (0, 0, 0, [])
+        if year in LOOKBACK_YEARS:
+            return Cycles(year=year, all=[year])
+        return Cycles()
     if timestep == 7 * DAY:
-        return 0, 0, 52, [52]
+        return Cycles(year=52, all=[52])
     day = DAY // timestep if DAY % timestep == 0 else 0
     week = 7 * day
-    if slots:
-        day, week = max(slots) // step, sum(slots) // step
-    repeating = [day, week] if len({*slots}) < 2 else [week]  # of unequal days none repeats at a distance
-    return day, week, 0, [cycle for cycle in repeating if cycle > 1]
+    repeating = [day, week]
+    rows_per_day = row_calendar.slots_per_day(profile.calendar, profile.freq)
+    if rows_per_day:
+        day = max(rows_per_day) // step
+        week = sum(rows_per_day) // step
+        # Days of different lengths: yesterday's rows are no fixed number of rows away.
+        repeating = [day, week] if len(set(rows_per_day)) == 1 else [week]
+    return Cycles(day, week, 0, [cycle for cycle in repeating if cycle > 1])
 
 
-def entries(
-    name: str, files: Mapping[str, Any], pattern: str, profile: FileProfile, proposal: Proposal
-) -> tuple[dict[str, dict[str, Any]], dict[Place, str]]:
-    """What is added to params.yaml: section -> name -> data, and comments as `plain_yaml.added` takes them.
+def _longest_window(profile: FileProfile, step: int, cycles: Cycles) -> int:
+    """Return the most timesteps that a window may span."""
+    longest = max(2, int(profile.length * WINDOW_SHARE) // step)
+    if not cycles.year:
+        return longest
+    years = LOOKBACK_YEARS[cycles.year] * cycles.year
+    return max(longest, min(years, int(profile.length * YEARLY_WINDOW_SHARE)))
 
-    `name` is that of the files and of the data set; `files` says where they
-    lie, and `pattern` is the file's name, or one for several.
-    """
+
+def _horizon(cycles: Cycles, longest: int) -> tuple[int, str]:
+    """Return the usual horizon in timesteps, and what it is in words."""
+    usual, why = 1, "the next"
+    if cycles.year == 52:
+        usual, why = 4, "four weeks"
+    elif cycles.day > 1:
+        usual, why = cycles.day, "a day"
+    elif cycles.all:
+        usual, why = cycles.all[-1], "a cycle"
+    return max(1, min(usual, longest // 2)), why
+
+
+def _lookback(profile: FileProfile, cycles: Cycles, longest: int) -> tuple[int, str]:
+    """Return the usual lookback in timesteps, and what it is in words."""
+    lookback, why = 24, "24 timesteps"
+    if cycles.year == 52:
+        lookback, why = 52, "a year"
+    elif profile.calendar and cycles.all and cycles.day < 2:
+        lookback, why = 8 * cycles.all[0], f"eight times {cycles.all[0]} rows"
+    elif cycles.day > 1:
+        lookback, why = 4 * cycles.week, "four weeks"
+    elif cycles.day == 1:
+        lookback, why = 8 * cycles.week, "eight weeks"
+    if lookback <= longest:
+        return lookback, why
+    cycle = max((cycle for cycle in cycles.all if cycle <= longest), default=1)
+    lookback = longest // cycle * cycle
+    return lookback, f"{lookback // cycle} times {cycle} timesteps, since the file is short"
+
+
+def options(
+    profile: FileProfile, proposal: Proposal
+) -> tuple[CsvFormat, Cleaning, Windowing]:
+    """Return how the file is read, how its rows are cleaned, and how they are cut into windows."""
     target = profile.columns[proposal.target]
-    others = [column for column in profile.columns if column not in {proposal.target, profile.series_id}]
-    left_out = {column: why for column in others if (why := profile.useless(column) or profile.columns[column].sparse)}
-    words = [column for column in others if column not in left_out and not profile.columns[column].numeric]
-    gaps = profile.missing or profile.gaps or profile.series_id
-    csv = {
-        "file": pattern,
-        "target": proposal.target,
-        "series_id": profile.series_id,
-        "leave_out": [*proposal.leave_out],
-        "drop": [*left_out],
-        "categories": words,
-        # Else a word such as None would mean nothing, and rows with what is known beforehand have no target.
-        "missing": [*profile.missing] or ([""] if words or proposal.future else None),
-    }
-    cleaning = Cleaning(
-        spacing=profile.freq,
-        fill=max(1, DAY // 4 // profile.freq) if gaps else None,
-        repeat=proposal.cycles[0] * proposal.step if gaps and proposal.cycles else None,
-        rows=profile.calendar,
-        until=str(profile.last.astype("datetime64[s]")),
+    others = [
+        name for name in profile.columns if name not in {proposal.target, profile.series_id}
+    ]
+    left_out = [name for name in others if left_out_because(profile, name)]
+    words = [name for name in others if name not in left_out and not profile.columns[name].numeric]
+    missing = [*profile.missing] or None
+    if missing is None and (words or proposal.future):
+        # An empty word is no category, and rows of known values to come have no target.
+        missing = [""]
+    csv = profile.form.model_copy(
+        update={
+            "target": proposal.target,
+            "series_id": profile.series_id,
+            "leave_out": [*proposal.leave_out],
+            "drop": left_out,
+            "categories": words,
+            "missing": missing,
+        }
     )
+    has_gaps = bool(profile.missing or profile.gaps or profile.series_id)
+    fill = max(1, DAY // 4 // profile.freq) if has_gaps else None
+    repeat = proposal.cycles[0] * proposal.step if has_gaps and proposal.cycles else None
+    cleaning = Cleaning(spacing=profile.freq, fill=fill, repeat=repeat, rows=profile.calendar)
     windows = Windowing(
         lookback=proposal.lookback * proposal.step,
         step=proposal.step,
         horizon=proposal.horizon,
-        stride=-(-profile.rows // MOST_WINDOWS),
+        stride=ceil_div(profile.rows, MOST_WINDOWS),
         unit=target.unit,
         quantity=target.quantity,
         week=bool(proposal.day) or profile.calendar == "business",
@@ -227,91 +352,66 @@ def entries(
         future=proposal.future,
         holidays=proposal.holidays,
     )
-    options = {"csv": profile.form.model_copy(update=csv), "cleaning": cleaning, "windows": windows}
-    sections = {section: option.model_dump(exclude_defaults=True) for section, option in options.items()}
-    if len(stamp := sections["csv"]["stamp"]) == 1:
-        (sections["csv"]["stamp"],) = stamp
-    preparation = {"name": "series", **sections, "train": TRAIN}
-    seen = ", ".join(f"{word or 'nothing'!s} {count:,} times" for word, count in profile.missing.items())
-    reasons = {
-        "unit": "from the heading",
-        "quantity": "what reports call it",
-        "drop": "; ".join(f"{column}: {why}" for column, why in left_out.items()),
-        "categories": "columns of words: a column of 0 and 1 for each word",
-        "missing": f"no value, found: {seen}",
-        "leave_out": "series that have too few rows, or nothing to learn",
-        "fill": "rows; proposed: what is missing for up to so many takes the last value",
-        "repeat": "rows; what is missing for longer takes the value of a cycle before; after seven, windows are cut",
-        "train": "of the rows, in the order of time; origins of the backtest lie in the rest",
-        "stride": "rows from one window to the next that models learn from",
-        "spacing": "seconds from row to row",
-        "until": "later rows are for the refit alone; `unroll renew NAME` moves this on",
-        **({"rows": "the times of the week at which there are rows"} if isinstance(cleaning.rows, dict) else {}),
-        **profile.reasons,
-        **proposal.reasons,
-    }
-    comments: dict[Place, str] = {
-        ("files",): "Your own files, which DVC watches: an edit of one rebuilds what it can change.",
-        ("datasets", name): "Added by `unroll add`; what was guessed or proposed says so.",
-        **{
-            ("datasets", name, "preparation", section, option): reasons[option]
-            for section, options in sections.items()
-            for option in options
-            if option in reasons
-        },
-        ("datasets", name, "preparation", "train"): reasons["train"],
-    }
-    few = profile.rows * TRAIN < FEW
-    training: dict[str, Any] = {"method": "gradient_descent", "optimizer": "adam", "loss": "mae"}
-    training |= {"epochs": 100 if few else 50, "batch_size": 32 if few else BATCH, "patience": 5}
-    added = {
-        "files": {name: dict(files)},
-        "datasets": {name: {"source": name, "preparation": preparation, "seeds": 3, "training": training}},
-        "experiments": {name: _experiments(profile, proposal)},
-        "forecasts": {name: {"origins": ORIGINS, "refits": REFITS}},
-    }
-    return added, comments
+    return csv, cleaning, windows
 
 
-def _experiments(profile: FileProfile, proposal: Proposal) -> dict[str, dict[str, Any]]:
-    """The naive answers of each cycle, the strongest models without a network, and networks."""
-    cycles, history = proposal.cycles, {"history": proposal.history} if proposal.history else {}
-    last = {"last": min(DAYS * proposal.day if proposal.day > 1 else 4 * DAYS, proposal.lookback)}
-    known = {"known": count} if (count := len(proposal.future) + bool(proposal.holidays)) else {}
-    known |= {} if profile.last - profile.first >= YEARS else {"season": False}
-    none, network = {"method": "none"}, {"method": "gradient_descent"}
-    boosting = {"method": "boosting", **JOINT}
-    slow, quick = {"trees": 300, "learning_rate": 0.05}, {"trees": 150, "learning_rate": 0.1}
-    own = {"cycles": cycles[:1], **known, "own": True, "base": "zero", "recent": RECENT}
-    models: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
-        "last_value": ("baselines", "last_value", {}, none),
-        **{
-            f"cycle_{cycle}": ("baselines", "seasonal_naive", {"timesteps": cycle}, none)
-            for cycle in cycles
-            if cycle <= proposal.lookback
-        },
-        "ridge": ("seasonal", "linear", known, {"method": "least_squares", "ridge": 100.0}),
-        "boosting": ("seasonal", "boosting", {"cycles": cycles[:1], **known}, boosting),
-        "boosting_own": ("seasonal", "boosting", own, boosting | slow),
-        "boosting_cycle": ("seasonal", "boosting", own | {"base": "cycle"}, boosting | quick),
-        "mlp": ("dense", "mlp", {"hidden": [64, 32], "dropout": 0.1, **last}, network),
-        "gru": ("seasonal", "gru", {"units": 32, **last}, network),
-        # Those that are fitted to each window.
-        "ets": ("statistical", "ets", {**({"cycle": cycles[0]} if cycles else {}), **history}, none),
-        **{
-            f"ets_{cycle}": ("statistical", "ets", {"cycle": cycle, "trend": False, **history}, none)
-            for cycle in cycles
-            if history or 2 * cycle <= proposal.lookback
-        },
-        "mstl": ("statistical", "mstl", {"cycles": cycles, **history}, none),
-    }
-    if not cycles:
-        del models["boosting_cycle"], models["mstl"]
-    return {
-        key: {
-            **({"calendar": True} if training is not none else {}),
-            "model": {"family": family, "name": name, **deepcopy(options)},  # YAML would refer from list to list
-            "training": dict(training),
-        }
-        for key, (family, name, options, training) in models.items()
-    }
+def left_out_because(profile: FileProfile, name: str) -> str:
+    """Return why a column is no input; "" if it is one."""
+    return profile.useless(name) or profile.columns[name].sparse
+
+
+def prepared(
+    name: str, paths: Sequence[Path], profile: FileProfile, proposal: Proposal, progress: "Progress"
+) -> tuple[Dataset, Proposal]:
+    """Read files and cut their rows into windows.
+
+    Args:
+        name: of the data set.
+        paths: files of one form.
+        profile: what they are like.
+        proposal: what is asked of them.
+        progress: told of what has been read.
+
+    Returns:
+        The data set, of which the first half of the rows is the split "train"; and the proposal,
+        which leaves out those of several series that cannot be used.
+
+    Raises:
+        UnrollError: the rows do not suffice; the text says what would help.
+    """
+    form, _, _ = options(profile, proposal)
+    table = row_table.read(paths, form, "", progress)
+
+    def windows_of(asked: Proposal) -> Dataset:
+        csv, cleaning, windows = options(profile, asked)
+        return from_table(name, table, csv, cleaning, windows, TRAIN)
+
+    try:
+        return windows_of(proposal), proposal
+    except UnusableSeriesError as error:
+        if error.every:
+            why = _told_apart(profile, error.why)
+            raise UnrollError(f"{paths[0].name}: none of the series can be used ({why}); add rows") from None
+        fewer = replace(proposal, leave_out=[*error.reasons])
+        return windows_of(fewer), fewer
+    except ValueError as error:
+        raise UsageError(f"{error}; pass other values of --horizon, --lookback or --step") from None
+    except UnrollError as error:
+        raise UnrollError(f"{error}; {_cure(windows_of, proposal)}") from None
+
+
+def _told_apart(profile: FileProfile, why: str) -> str:
+    reason = profile.reasons.get("series_id")
+    if reason is None:
+        return why
+    return f"{why}; its series are told apart by {profile.series_id!r}; {reason}"
+
+
+def _cure(windows_of: Callable[[Proposal], Dataset], proposal: Proposal) -> str:
+    """Return what would help where the rows are too few for a question; tried, not guessed."""
+    smallest = replace(proposal, horizon=1, lookback=1)
+    try:
+        windows_of(smallest)
+    except (UnrollError, ValueError):
+        return "no smaller --horizon or --lookback helps: give more rows, or pass another --target"
+    return "pass a smaller --horizon or --lookback, or add rows"

@@ -31,11 +31,11 @@ class Window:
         stamps: (rows,) datetime64[ms], in UTC where the preparation has them so.
         target: (rows,) what was measured of the target, NaN where nothing was.
         inputs: (timesteps, columns + calendar) float32; those before the lookback NaN where there is no row.
-        ahead: a pandas DatetimeIndex of the stamps that are asked for.
+        last: datetime64[ms], the number of the last row in time (`row_calendar.numbered`).
         unusual: lines about values far outside of what was trained on, and about rows at the end without a target.
         since: (origins, timesteps, columns) the inputs at the origins since the models were fitted, and (origins,
             steps) what was observed after them, in model units, NaN where nothing was yet.
-        new: rows after the evaluation's end, as a part of those before.
+        new: rows after the last one that models were fitted to, as a share of those before.
         later: rows after the last one with a target.
     """
 
@@ -43,11 +43,59 @@ class Window:
     stamps: Array
     target: Array
     inputs: Array
-    ahead: Any
+    last: np.datetime64
     unusual: list[str]
     since: tuple[Array, Array] | None = None
     new: float = 0.0
     later: int = 0
+
+    def times(self, steps: int) -> Any:
+        """Return a pandas DatetimeIndex of the timestamps of so many timesteps ahead."""
+        question = self.question
+        timesteps = question.windows.step * np.arange(steps)
+        ahead = question.ahead[0] + timesteps  # rows
+        return question.on_clock(self.last + ahead * np.timedelta64(1000 * question.spacing, "ms"))
+
+
+def continued(window: Window, forecast: Array, ahead: int) -> Window:
+    """Return the window after a forecast, as if the forecast had been measured.
+
+    Other columns take their values of a cycle before, where a window has a whole cycle, else the last ones.
+
+    Args:
+        window: the last rows.
+        forecast: (steps,) what follows them, in model units.
+        ahead: how many timesteps of forecasts there are so far, from the last measured row on.
+
+    Raises:
+        UnrollError: a column is known beforehand, of which the rows to come would have to be known.
+    """
+    question = window.question
+    if question.windows.future:
+        raise UnrollError(
+            f"a horizon beyond the trained one needs {', '.join(question.windows.future)} of later rows; pass no "
+            "horizon, or answer the series anew with a longer one"
+        )
+    cycle = _cycle(question, len(window.inputs))
+    count = len(forecast)
+    repeated = window.inputs[len(window.inputs) - cycle + np.arange(count) % cycle].copy()  # (steps, columns)
+    repeated[:, question.fitted.columns.index(question.csv.target)] = forecast
+    times = window.times(ahead)[ahead - count :]
+    columns = series.calendar_columns(week=question.windows.week)
+    moments = np.asarray(times.tz_localize(None), dtype="datetime64[ms]")
+    spread = row_calendar.spread(moments, question.cleaning)
+    repeated[:, -columns:] = series.calendar(spread, week=question.windows.week)
+    inputs = np.concatenate([window.inputs, repeated])[-len(window.inputs) :].astype(np.float32)
+    return replace(window, inputs=inputs, since=window.since)
+
+
+def _cycle(question: SeriesQuestion, timesteps: int) -> int:
+    """The longest of a week and a day that a window holds, in timesteps; 1 if it holds neither."""
+    seconds = question.spacing * question.windows.step
+    for cycle in (7 * series.DAY, series.DAY):
+        if cycle % seconds == 0 and cycle // seconds <= timesteps and question.cleaning.rows is None:
+            return cycle // seconds
+    return 1
 
 
 @dataclass(frozen=True)
@@ -188,15 +236,14 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
         raise UnrollError(f"{history.name}: {column!r} holds a number too large for any model")
     times, values = rows.timestamps[first:], rows.values[first:]
     new = 0
-    if end := question.cleaning.until:
-        evaluated = row_calendar.numbered(np.array([end], "datetime64[ms]"), question.cleaning, question.csv.time_zone)
-        new = int((rows.timestamps > evaluated).sum())
+    if until is not None:
+        new = int((rows.timestamps > until).sum())
     return Window(
         question=question,
         stamps=times,
         target=history.measured.target(history.target)[first:],
         inputs=inputs,
-        ahead=question.on_clock(rows.timestamps[last] + question.ahead * np.timedelta64(1000 * question.spacing, "ms")),
+        last=rows.timestamps[last],
         unusual=_unusual(question, times, values) + _without_target(history),
         since=history.since(timesteps, until, stride) if until is not None else None,
         new=new / max(1, len(rows.timestamps) - new),

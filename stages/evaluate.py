@@ -1,6 +1,7 @@
 """The stage `evaluate`: every experiment of a data set, scored side by side."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline import locks, tables
@@ -35,13 +36,9 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         experiments = config.experiments_of(name)
         runs = {key: run_folder.load_for(workspace.run(name, key), name, e.seeds) for key, e in experiments.items()}
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
+            evaluation = scores.evaluate(data, runs, experiments)
             (folder / "tables").mkdir()
-            if name in config.forecasts:
-                from stages.leaderboard import from_origins  # its imports would cost every other data set half a second
-
-                evaluation = from_origins(workspace, config, data, runs, folder / "tables")
-            else:
-                evaluation = _on_splits(workspace, config, data, runs, folder / "tables")
+            _write_tables(workspace, config, data, runs, evaluation, folder / "tables")
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.rounded(plot_data.history(runs)))
             tables.write(folder / "scores.csv", plot_data.scores(evaluation))
@@ -52,15 +49,21 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
     return evaluation
 
 
-def _on_splits(workspace: Workspace, config: Params, data: Dataset, runs: dict[str, Run], folder: Path) -> Evaluation:
-    experiments = config.experiments_of(data.name)
-    evaluation = scores.evaluate(data, runs, experiments)
+def _write_tables(
+    workspace: Workspace,
+    config: Params,
+    data: Dataset,
+    runs: Mapping[str, Run],
+    evaluation: Evaluation,
+    folder: Path,
+) -> None:
+    """Write the tables behind a data set's plots, and the network to play with, into a folder."""
     answer = answers.answer(evaluation)
     compared = [name for name in (answer.network, answer.opponent) if name]
     for table, columns in plot_data.tables(data, runs, compared).items():
         tables.write(folder / f"{table}.csv", plot_data.rounded(columns))
     preparation = config.dataset(data.name).preparation.name
+    experiments = config.experiments_of(data.name)
     network = networks.network(data, preparation, runs, experiments, evaluation, workspace.runs(data.name))
     if network:
         write_json(folder / "network.json", network.model_dump())
-    return evaluation

@@ -10,14 +10,11 @@ from pipeline.training.job import Checkpoint
 from pipeline.training.recipe import recipe
 from pipeline.training.task import Task
 from pipeline.workspace import Workspace
-from stages.backtest import backtest
 from stages.progress import Epochs
 
 
 def perform(workspace: Workspace, task: Task) -> None:
     """Train a task, from its checkpoint on if it was interrupted; the run gets into the store and into runs/.
-
-    A model of a series of one's own is cross-validated from rolling origins instead (`backtest`).
 
     Raises:
         UsageError: a name or an option is wrong.
@@ -27,20 +24,17 @@ def perform(workspace: Workspace, task: Task) -> None:
     extensions.use(workspace.root)
     trainer = recipe(task.name, task.experiment)
     prepared = workspace.prepared(task.dataset)
-    ingredients = fingerprint.ingredients(prepared, task.experiment, task.preparation, task.settings)
+    ingredients = fingerprint.ingredients(prepared, task.experiment, task.preparation)
     if run_store.key(task.dataset, task.name, ingredients.fingerprint) != task.key:
         raise UnrollError(f"{task.whole_name}: its data or the code has changed since this began; run it again")
     path = workspace.checkpoint(task.dataset, task.name)
     checkpoint = Checkpoint(path, fingerprint.brief(ingredients.fingerprint))
     with live.Recording(workspace, task.name, task.experiment) as recording:
         with run_store.adding(workspace, task.dataset, task.name, task.key) as folder:
-            if task.settings:
-                backtest(prepared, task, task.settings, folder, ingredients.fingerprint)
-            else:
-                data = dataset.load(prepared, calendar=task.experiment.calendar, share=task.experiment.share)
-                epochs = Epochs(task.name, trainer.method.keywords, trainer.seeds)
-                job = trainer.job(data, epochs, recording, checkpoint=checkpoint)
-                run_folder.save(trainer.train(job), job, folder, ingredients.fingerprint)
+            data = dataset.load(prepared, calendar=task.experiment.calendar, share=task.experiment.share)
+            epochs = Epochs(task.name, trainer.method.keywords, trainer.seeds)
+            job = trainer.job(data, epochs, recording, checkpoint=checkpoint)
+            run_folder.save(trainer.train(job), job, folder, ingredients.fingerprint)
         run_store.place(workspace, task.dataset, task.name, task.key)
         record.write(workspace, workspace.run(task.dataset, task.name), ingredients)
         recording.finish()

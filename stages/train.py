@@ -73,7 +73,6 @@ def tasks_of(workspace: Workspace, config: Params, name: str, only: str = "") ->
         UnrollError: the data set is not prepared.
     """
     preparation = config.dataset(name).preparation
-    settings = config.forecasts.get(name)
     experiments = config.experiments_of(name)
     if only:
         one_of(only, experiments, f"the experiment of {name}")
@@ -83,10 +82,10 @@ def tasks_of(workspace: Workspace, config: Params, name: str, only: str = "") ->
     tasks = []
     for key, experiment in experiments.items():
         _check_names(f"{name}.{key}", experiment)
-        made_of = fingerprint.training(experiment, preparation, code, settings)
+        made_of = fingerprint.training(experiment, preparation, code)
         ingredients = fingerprint.Ingredients(files=files, **made_of)
         key_of_run = run_store.key(name, key, ingredients.fingerprint)
-        tasks.append(Task(name, key, experiment, preparation, settings, key_of_run))
+        tasks.append(Task(name, key, experiment, preparation, key_of_run))
     return tasks
 
 

@@ -45,12 +45,11 @@ MODULES = {
     ],
     "train": [
         "stages.perform",
-        "stages.backtest",
         *(f"{MODELS}.{experiment.model.family}" for experiment in CONFIG.runs.values()),
         *(f"{METHODS}.{experiment.training.method}" for experiment in CONFIG.runs.values()),
     ],
     "evaluate": ["stages.evaluate", *(f"{METRICS}.{name}" for name in MEASURES)],
-    "refit": ["stages.refit"],
+    "answer": ["series.answer"],
     "report": ["stages.report"],
 }
 """Stage -> the modules that it begins with."""

@@ -1,4 +1,22 @@
-"""The command line `unroll`, the tools around the pipeline, and the interface in Python: `unroll.open(".")`."""
+"""The command line `unroll`, and the interface in Python.
+
+A series of one's own, in a DataFrame or a file:
+
+>>> answer = unroll.answer(frame, target="load", horizon=24)
+>>> answer.sentence, answer.models, answer.forecasts      # text, a row for each model, every forecast of the past
+>>> answer.forecast(levels=(0.5, 0.8, 0.9))               # what comes next, with prediction intervals
+>>> answer.save("meter")
+>>> unroll.load("meter").forecast(horizon=48)
+
+Forecasts of your own on the same cutoffs, judged by the same rule:
+
+>>> rows = answer.forecasts.drop_duplicates(["unique_id", "ds", "cutoff"])
+>>> unroll.judge(rows.assign(model="mine", y_hat=my_forecasts(rows)), against=answer).sentence
+
+A project, with what was built in it:
+
+>>> unroll.open(".").compare("waves/gru", "waves/rnn20").outcome
+"""
 
 import sys
 
@@ -6,11 +24,26 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path and sys.path[0] != __file_
     # By `python -m unroll` a file of the user's that is called as a module of the standard library would stand for it.
     del sys.path[0]
 
+from importlib import import_module
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from series.answer import answer, load
+    from series.judge import judge
     from unroll.project import Project
+
+__all__ = ["answer", "judge", "load", "open"]
+
+LIBRARY = {"answer": "series.answer", "load": "series.answer", "judge": "series.judge"}
+"""The functions for a series of one's own -> their modules, which take a second to import."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a function of the library when it is first asked for."""
+    if name not in LIBRARY:
+        raise AttributeError(f"module 'unroll' has no attribute {name!r}")
+    return getattr(import_module(LIBRARY[name]), name)
 
 
 def open(folder: str | PathLike[str] = ".") -> "Project":  # noqa: A001 - as in shelve.open

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +32,6 @@ from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.hints import built_by
-
-if TYPE_CHECKING:
-    from unroll.results.answer import SeriesAnswer
 
 Predictions = npt.ArrayLike | Trained | str
 """Of the test examples: (seeds, n) or (seeds, n, values) in model units, of one seed (n,) or (n, values); what `train`
@@ -97,11 +94,10 @@ class Project:
         ]
         return pd.DataFrame(rows)
 
-    def answer(self, dataset: str) -> "list[Answer] | list[SeriesAnswer]":
+    def answer(self, dataset: str) -> list[Answer]:
         """Does a recurrent network help? Of untuned networks, and of tuned ones where there are some.
 
-        Corrected for how many answers the page has, as there. Of a series of one's own what `unroll answer` printed:
-        one answer, whose `sentence` says it and whose `models` are the table.
+        Corrected for how many answers the page has, as there.
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
@@ -109,10 +105,6 @@ class Project:
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
         (0.07, 0.01, 0.12)
         """
-        if dataset in self.params.forecasts:
-            from unroll.results import answer
-
-            return [answer.answer(self.workspace, dataset)]
         return answers_file.answers_of(answers_file.load(self.workspace), dataset, self._evaluation(dataset))
 
     def compare(self, experiment: str, other: str) -> Comparison:
@@ -239,12 +231,13 @@ class Project:
     def forecast(
         self, name: str, *, data: str | Path | None = None, level: float = 0.9, horizon: int | None = None
     ) -> pd.DataFrame:
-        """What follows the last row of a series, by the model that `unroll answer` chose, with intervals.
+        """Forecast what follows the last row of a series, with prediction intervals of a level.
 
-        `data` is a file of new rows, of the same form; without, they are those of the series' own file.
+        `name` is of an experiment, or of a data set, whose best experiment forecasts. `data` is a file of new rows in
+        the same form; without, the rows are those of the data set.
 
-        >>> list(project.forecast("meter", level=0.8).columns)
-        ['stamp', 'forecast', 'low', 'high']
+        >>> list(project.forecast("jena_hourly", level=0.8).columns)
+        ['unique_id', 'ds', 'y_hat', 'lo-80', 'hi-80']
         """
         from unroll.results.predict import predict
 

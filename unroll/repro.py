@@ -85,7 +85,7 @@ def repro(workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = Fa
         failed = failures.read(workspace)
         # The page says why something is missing; no file that DVC watches for it does.
         news = ["--force"] if failed != before else []
-        # A workspace for own series has no page.
+        # The dvc.yaml that `unroll new` writes has no page.
         has_page = REPORT in plain_yaml.read(workspace.root / "dvc.yaml")["stages"]
         if has_page and (status or targets or news):
             page = run_dvc(workspace, ["repro", "--single-item", "--quiet", *news, REPORT])
@@ -108,7 +108,7 @@ def stages(config: Params) -> list[str]:
     names = [config.source_stage(name) for name in config.sources]
     names += [f"prepare@{name}" for name in config.datasets]
     names += [f"{verb}@{name}" for name in config.experiments for verb in ("train", "evaluate")]
-    names += [f"refit@{name}" for name in config.forecasts]
+    names += [f"answer@{name}" for name in config.series]
     return [*names, REPORT]
 
 

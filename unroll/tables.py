@@ -13,6 +13,9 @@ WRAPS = 22
 GAP = 3
 """Between two columns."""
 
+MOST_LINES = 60
+"""The most lines of a forecast that are printed; files have them all."""
+
 GREEN, RED = (Outcome.YES, Outcome.BETTER, Outcome.HOLDS), (Outcome.NO, Outcome.WORSE, Outcome.FAILS)
 STYLES = dict.fromkeys(GREEN, "green") | dict.fromkeys(RED, "red")
 STYLES |= dict.fromkeys((Outcome.UNSURE, Outcome.SHORT, Outcome.LITTLE), "yellow") | {Outcome.SAME: "cyan"}

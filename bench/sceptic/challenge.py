@@ -34,7 +34,7 @@ def challenge_all(workspace: Workspace, names: Sequence[str], seconds: int, seed
     every = params.load(workspace.params)
     for name in names:
         every.dataset(name)
-    for name in names or [name for name in every.datasets if name not in every.forecasts]:
+    for name in names or every.datasets:
         try:
             challenge(workspace, every, name, *searched(workspace, name, seconds, seed, tell), tell)
         except UnrollError as error:
@@ -77,7 +77,7 @@ def challenge(workspace: Workspace, every: Params, name: str, search: Search, of
     Raises:
         UnrollError: the data set is not evaluated, or a run is not there or of another build.
     """
-    folders = {key: workspace.evaluation(key) for key in every.datasets if key not in every.forecasts}
+    folders = {key: workspace.evaluation(key) for key in every.datasets}
     built = {key: schema.load(folder) for key, folder in folders.items() if (folder / "evaluation.json").is_file()}
     if name not in built:
         raise UnrollError(f"{name} is not evaluated; `unroll repro evaluate@{name}` builds it")

@@ -163,31 +163,20 @@ class Experiment(Strict):
         return self.model_copy(update={"training": training, "seeds": seeds or self.seeds})
 
 
-class Forecast(Strict):
-    """A series of one's own, whose models forecast from rolling origins; named as its data set.
-
-    Attributes:
-        origins: at most: one a day, the last one at the end. Half a year of them rank models.
-        refits: how often each model is fitted anew on the way.
-    """
-
-    origins: Annotated[int, pydantic.Field(ge=2, le=1000)] = 182
-    refits: Annotated[int, pydantic.Field(ge=1, le=100)] = 3
-
-
 class Params(Strict):
     """The whole of params.yaml. Names are checked against each other; options when they are used.
 
     Attributes:
         sources: those of `files`, too.
         experiments: data set -> name -> experiment.
+        series: name -> file and options of `unroll answer`, which checks them; nothing else reads them.
     """
 
     sources: dict[Name, Source] = pydantic.Field(default={})
     files: dict[Name, Files] = pydantic.Field(default={})
     datasets: dict[Name, DatasetParams] = pydantic.Field(default={})
     experiments: dict[Name, dict[Name, Experiment]] = pydantic.Field(default={})
-    forecasts: dict[Name, Forecast] = pydantic.Field(default={})
+    series: dict[Name, dict[str, Any]] = pydantic.Field(default={})
 
     @pydantic.model_validator(mode="after")
     def _complete(self) -> "Params":
@@ -201,8 +190,6 @@ class Params(Strict):
             self.sources[name] = Source.model_validate({"kind": "local"} | files.model_dump())
         for name, dataset in self.datasets.items():
             one_of(dataset.source, self.sources, f"params.yaml: datasets.{name}.source")
-        for name in self.forecasts:
-            one_of(name, self.datasets, "params.yaml: the data set that `forecasts` names")
         return self
 
     @property
@@ -230,10 +217,6 @@ class Params(Strict):
         """An experiment by its whole name, waves/gru. Raises UsageError with the valid names if there is none."""
         runs = self.runs
         return runs[one_of(name, runs, "the experiment")]
-
-    def forecast(self, name: str) -> Forecast:
-        """Raises UsageError with the valid names if the data set has no entry in `forecasts`."""
-        return self.forecasts[one_of(name, self.forecasts, "the data set with an entry in `forecasts`")]
 
     def experiments_of(self, dataset: str) -> dict[str, Experiment]:
         """The experiments of one data set by their names in it, such as gru, in the order of params.yaml."""

@@ -13,6 +13,11 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
+def ceil_div(number: Any, divisor: Any) -> Any:
+    """Return the quotient of two whole numbers, or of arrays of them, rounded up."""
+    return -(-number // divisor)
+
+
 @dataclass(frozen=True)
 class Arrays:
     """Examples that are stored one by one.

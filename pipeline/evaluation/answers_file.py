@@ -51,25 +51,26 @@ class AnswersFile(Strict):
     claims: Claims
 
 
-def evaluations(workspace: Workspace, config: Params, *, own: bool = False) -> dict[str, Evaluation]:
-    """Data set -> its evaluation, of the documents' data sets that are built; with `own`, of the series of one's own.
+def evaluations(workspace: Workspace, config: Params) -> dict[str, Evaluation]:
+    """Data set -> its evaluation, of the data sets that are built.
 
     Of the experiments of params.yaml alone, in their order there. Raises UnrollError if one is damaged.
     """
     built = {}
     for name in config.datasets:
-        if (name in config.forecasts) == own and workspace.evaluation(name).joinpath("evaluation.json").is_file():
-            built[name] = schema.load(workspace.evaluation(name), config.experiments_of(name))
+        folder = workspace.evaluation(name)
+        if (folder / "evaluation.json").is_file():
+            built[name] = schema.load(folder, config.experiments_of(name))
     return built
 
 
-def published(workspace: Workspace, config: Params) -> list[Claim]:
-    """The claims of the documents; none in a workspace of series of one's own alone, of which no document speaks.
+def published(workspace: Workspace) -> list[Claim]:
+    """The claims of claims.yaml; none in a project without this file, whose data sets no document speaks of.
 
     Raises:
         UsageError: claims.yaml is wrong.
     """
-    if set(config.datasets) <= set(config.forecasts):
+    if not workspace.claims.exists():
         return []
     return claims.load(workspace.claims)
 
@@ -82,7 +83,7 @@ def write(workspace: Workspace, config: Params) -> None:
         UnrollError: an evaluation is damaged.
     """
     built = evaluations(workspace, config)
-    known = claims.known(published(workspace, config), config)
+    known = claims.known(published(workspace), config)
     by_dataset = {}
     for name, of_dataset in answers.front_page(built).items():
         by_dataset[name] = {answer.key: answer for answer in of_dataset}
@@ -111,19 +112,17 @@ def answers_of(file: AnswersFile | None, name: str, evaluation: Evaluation) -> l
 
 
 def every(workspace: Workspace) -> dict[str, list[Answer]]:
-    """Data set -> its answers, of all that are built: what was written, and each series of one's own by itself.
+    """Data set -> its answers as they were written, of all that are built.
 
-    A data set of the documents whose answers are missing or out of date is left out.
+    A data set whose answers are missing or out of date is left out.
 
     Raises:
         UsageError: params.yaml is wrong.
         UnrollError: a file is damaged.
     """
     config = params.load(workspace.params)
-    answered: dict[str, list[Answer]] = {}
-    for name, evaluation in evaluations(workspace, config, own=True).items():
-        answered |= answers.front_page({name: evaluation})
     file = load(workspace)
+    answered: dict[str, list[Answer]] = {}
     for name, evaluation in evaluations(workspace, config).items():
         with contextlib.suppress(UnrollError):
             answered[name] = answers_of(file, name, evaluation)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import extensions
-from pipeline.config.params import Experiment, Forecast, Preparation
+from pipeline.config.params import Experiment, Preparation
 from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, module
 from pipeline.errors import UnrollError
 from pipeline.files import missing, sha256
@@ -43,29 +43,20 @@ class Ingredients:
         return {"params": _of(self.params), "data": _of(self.files), "code": _of(self.modules), "lock": self.lock}
 
 
-def ingredients(
-    prepared: Path, experiment: Experiment, preparation: Preparation, settings: Forecast | None = None
-) -> Ingredients:
+def ingredients(prepared: Path, experiment: Experiment, preparation: Preparation) -> Ingredients:
     """Read what a run of an experiment is made of, whose prepared data set is a folder, by a preparation.
 
     Raises:
         UnrollError: the data set is not prepared, or .ci/locks/numerics.lock is missing.
     """
-    made_of = training(experiment, preparation, Code(CODE), settings)
+    made_of = training(experiment, preparation, Code(CODE))
     return Ingredients(files=files_of(prepared), **made_of)
 
 
-def training(
-    experiment: Experiment, preparation: Preparation, code: "Code", settings: Forecast | None = None
-) -> dict[str, Any]:
-    """What a run of an experiment, whose names have modules, is made of besides its data.
-
-    `settings` are those of a series of one's own, whose models forecast from rolling origins.
-    """
+def training(experiment: Experiment, preparation: Preparation, code: "Code") -> dict[str, Any]:
+    """What a run of an experiment, whose names have modules, is made of besides its data."""
     method, options = experiment.training.method, experiment.training.options
     modules = ["stages.perform", f"{MODELS}.{experiment.model.family}", f"{METHODS}.{method}"]
-    if settings:
-        modules.append("stages.backtest")
     if experiment.features is not None:
         modules.append(f"{MODELS}.baselines")
     if "loss" in options:
@@ -73,11 +64,7 @@ def training(
     if "epochs" in options:  # the best one is chosen by what the data set is compared by
         prepare = module(PREPARATIONS, preparation.name, f"datasets.{experiment.dataset}.preparation.name")
         modules.append(f"{METRICS}.{prepare.METRIC}")
-    return code.made_of(_section(experiment, settings), modules)
-
-
-def _section(experiment: Experiment, settings: Forecast | None) -> dict[str, Any]:
-    return experiment.model_dump() | ({"forecast": settings.model_dump()} if settings else {})
+    return code.made_of(experiment.model_dump(), modules)
 
 
 def files_of(folder: Path) -> dict[str, str]:
@@ -88,9 +75,9 @@ def files_of(folder: Path) -> dict[str, str]:
     return hashes
 
 
-def params(experiment: Experiment, settings: Forecast | None = None) -> str:
+def params(experiment: Experiment) -> str:
     """The hash of an experiment's section, as in a run's fingerprint."""
-    return _of(_section(experiment, settings))
+    return _of(experiment.model_dump())
 
 
 def folder(path: Path) -> str:

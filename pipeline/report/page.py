@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,29 +70,6 @@ def page(results: Results) -> str:
         chosen=VISIBLE,
     )
     return printable(f"{text}\n", kept="\n")
-
-
-def answer_page(
-    data: Mapping[str, Any],
-    table: Mapping[str, Any],
-    forecast: tuple[Sequence[str], Sequence[Sequence[str]]],
-    pictures: Mapping[str, str],
-) -> str:
-    """The HTML of the page of a series of one's own: the answer, every model, the forecast; without a script.
-
-    Args:
-        data: as `unroll answer --json` prints it.
-        table: of its models, as `unroll answer` prints it.
-        forecast: headings and rows.
-        pictures: caption -> SVG.
-    """
-    from markupsafe import Markup
-
-    inline = {caption: Markup(svg[svg.index("<svg") :]) for caption, svg in pictures.items()}  # noqa: S704 - our own
-    style = Markup(_ours("answer.css"))  # noqa: S704 - our own
-    headings, rows = forecast
-    shown = {"table": table, "headings": headings, "rows": rows, "pictures": inline, "style": style}
-    return _environment().get_template("answer.html.j2").render(**data, **shown)
 
 
 def _environment() -> "jinja2.Environment":

@@ -139,25 +139,23 @@ class Results:
     unused: int
 
 
-def load(workspace: Workspace, params: Params, *, own: bool = False) -> Results:
-    """Read every evaluation of the documents' data sets that params.yaml asks for and that is there.
-
-    Or, with `own`, of the series of one's own, each of which is a question by itself.
+def load(workspace: Workspace, params: Params) -> Results:
+    """Read every evaluation that params.yaml asks for and that is there.
 
     Raises:
         UsageError: claims.yaml is wrong.
         UnrollError: a file is damaged.
     """
-    published = answers_file.published(workspace, params)
+    published = answers_file.published(workspace)
     # Without the path of this workspace: the page must be the same anywhere.
     here = re.compile("|".join(re.escape(f"{root}/") for root in (workspace.root.resolve(), workspace.root)))
     failed = {stage: here.sub("", line)[:400] for stage, line in failures.read(workspace).items()}
-    evaluations = answers_file.evaluations(workspace, params, own=own)
-    recorded = None if own else answers_file.load(workspace)
-    explained = {} if own else paragraphs.read(workspace)
+    evaluations = answers_file.evaluations(workspace, params)
+    recorded = answers_file.load(workspace)
+    explained = paragraphs.read(workspace)
     built: list[Evaluated] = []
     missing: list[Missing] = []
-    for name in (name for name in params.datasets if (name in params.forecasts) == own):
+    for name in params.datasets:
         experiments = list(params.experiments_of(name))
         failure = _missing(failed, params, name, name, experiments)
         if name not in evaluations:
@@ -167,7 +165,7 @@ def load(workspace: Workspace, params: Params, *, own: bool = False) -> Results:
         evaluated = _evaluated(workspace, params, evaluation, failure)
         if not evaluation.dataset.stand_in:
             evaluated = replace(evaluated, paragraph=explained.get(name, ""))
-        built.append(_answered(evaluated, recorded, own=own))
+        built.append(_answered(evaluated, recorded))
         absent = [experiment for experiment in experiments if experiment not in evaluation.experiments]
         missing += [_missing(failed, params, f"{name}/{experiment}", name, [experiment]) for experiment in absent]
     known = claims.known(published, params)
@@ -175,10 +173,8 @@ def load(workspace: Workspace, params: Params, *, own: bool = False) -> Results:
     return Results(built, missing, verdicts, len(published) - len(known))
 
 
-def _answered(evaluated: Evaluated, recorded: AnswersFile | None, *, own: bool) -> Evaluated:
-    """With the answers that results/answers.json has of it, or what to do if it has none; `own` is one table alone."""
-    if own:
-        return replace(evaluated, answers=answers.front_page({evaluated.name: evaluated.evaluation})[evaluated.name])
+def _answered(evaluated: Evaluated, recorded: AnswersFile | None) -> Evaluated:
+    """With the answers that results/answers.json has of it, or what to do if it has none."""
     try:
         return replace(evaluated, answers=answers_file.answers_of(recorded, evaluated.name, evaluated.evaluation))
     except UnrollError as error:

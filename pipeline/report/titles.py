@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.config.params import DatasetParams, Experiment, Params
+from pipeline.config.params import DatasetParams, Experiment
 from pipeline.evaluation.schema import About
 
 CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU", "min_gru": "minGRU"}
@@ -64,17 +64,6 @@ def question(section: DatasetParams, about: About) -> str:
         years = round(about.facts.get("rows", 0) * seconds / YEAR)
         words += f", {f'{years} years of ' if years > 1 else ''}{frequency} rows"
     return words
-
-
-def short_title(config: Params, name: str) -> str:
-    """An experiment in words, without its options."""
-    section = config.experiment(name)
-    return experiment(section, config.datasets[section.dataset]).split(", ")[0].split(" on ")[0]
-
-
-def ensemble_title(members: int) -> str:
-    """The combination in words, of so many models if more than one are known."""
-    return "weighted median" + f" of {members} models" * (members > 1)
 
 
 def family(section: Experiment) -> str:

@@ -7,8 +7,7 @@ from datetime import datetime
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from pipeline.config import params
-from pipeline.config.params import Experiment
+from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.evaluation import metrics_file, schema
@@ -95,8 +94,8 @@ class Writer:
         folder = workspace.run(self.experiment.dataset, name)
         try:
             run, mark = run_folder.load(folder), fingerprint.folder(folder)
-            made_of, settings = run.summary.fingerprint, params.load(workspace.params).forecasts.get(self.data.name)
-            if made_of["params"] != fingerprint.params(self.experiment, settings):
+            made_of = run.summary.fingerprint
+            if made_of["params"] != fingerprint.params(self.experiment):
                 whole_name = f"{self.experiment.dataset}/{name}"
                 raise UnrollError(f"params.yaml says otherwise of {whole_name} by now; `unroll repro` trains it anew")
             network.log(self.store.client, self.group, self.run(), workspace, self.experiment, run)
@@ -165,9 +164,8 @@ def replay(
         if opened is not None and name in built:
             try:
                 with store.hold(store.experiment_lock(workspace, name), 0):
-                    own_name = name.partition("/")[2]
                     evaluated = evaluations[experiment.dataset]
-                    action = record(opened, workspace, own_name, experiment, evaluated, new=new)
+                    action = record(opened, workspace, own_name(name), experiment, evaluated, new=new)
             except StoreError:
                 raise
             except UnrollError as error:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.config.params import Experiment, Forecast, Preparation
+from pipeline.config.params import Experiment, Preparation
 
 WHOLE = "UNROLL_WHOLE"
 """The variable by which `unroll repro` says that it builds everything: a stage may train for later ones, too."""
@@ -17,7 +17,6 @@ class Task:
         name: of the experiment.
         experiment: as in params.yaml.
         preparation: of the data set.
-        settings: of a series of one's own, which is cross-validated; else None.
         key: of the run in the store (`run_store.key`).
     """
 
@@ -25,7 +24,6 @@ class Task:
     name: str
     experiment: Experiment
     preparation: Preparation
-    settings: Forecast | None
     key: str
 
     @property

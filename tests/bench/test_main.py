@@ -1,16 +1,13 @@
 """`python -m bench`: one clear line for a mistake, and results that are not mixed."""
 
-import os
 import sys
-from pathlib import Path
 
 import pytest
 
 from bench import __main__ as command
 from bench import results
-from bench.own_series import measure
+from bench.series import costs
 from pipeline.errors import UnrollError
-from pipeline.workspace import Workspace
 
 
 @pytest.mark.parametrize(
@@ -42,12 +39,15 @@ def test_a_part_takes_the_place_of_its_old_self_and_parts_of_two_machines_are_no
     results.require_same_machine(found, "peers")
 
 
-def test_what_a_command_says_when_it_fails_is_told(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
-    monkeypatch.setattr(measure, "PRINTED", tmp_path / "printed.txt")
-    (tmp_path / "params.yaml").write_text("sources: none\n")
-    with pytest.raises(UnrollError) as failed:
-        measure.unroll(Workspace(tmp_path), "doctor")
-    *before, last = (tmp_path / "printed.txt").read_text(encoding="utf-8").splitlines()
-    assert before
-    assert f"`unroll doctor` ended with status 1: {last} (all: " in str(failed.value)
+def test_the_last_line_of_a_command_that_fails_is_told(tmp_path):
+    program = "import sys; print('well', flush=True); sys.exit('no such meter')"
+    with pytest.raises(UnrollError, match="ended with status 1: no such meter$"):
+        costs.metered([sys.executable, "-c", program], tmp_path)
+
+
+def test_a_command_is_measured(tmp_path):
+    program = "import time; print('first', flush=True); time.sleep(2); print('last')"
+    found = costs.metered([sys.executable, "-c", program], tmp_path)
+    assert 0 < found["first_line"] < 2 < found["seconds"]
+    assert found["cpu"] < found["seconds"]
+    assert found["peak"] > 1

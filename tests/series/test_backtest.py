@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.config.params import Experiment, Forecast
+from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Windows
 from pipeline.data.series_options import ALONE, Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.errors import UnrollError
-from series import backtest
+from series import backtest, training
 
 HORIZON = 12
 
@@ -32,8 +32,8 @@ def data(rows=400):
     return Dataset(name="x", kind="forecast", metric="mae", splits=splits, scored=(), **made)
 
 
-def settings(origins, refits):
-    return Forecast(origins=origins, refits=refits)
+def planned(origins, refits):
+    return backtest.Plan(origins, 24, refits)
 
 
 def experiment(family, name, method, seeds=1, training=None, **options):
@@ -43,32 +43,40 @@ def experiment(family, name, method, seeds=1, training=None, **options):
 
 
 def validated(whole, model, origins=6, refits=2):
-    return backtest.cross_validate("m", model, whole, settings(origins, refits), lambda *_: None)[0]
+    return backtest.cross_validate("m", model, whole, planned(origins, refits), lambda *_: None)[0]
 
 
 def test_targets_of_train_are_known_when_an_origin_is_asked():
-    folds = backtest.folds(data(), settings(6, 2))
+    folds = backtest.folds(data(), planned(6, 2))
     origins = np.concatenate([fold.test.rows for fold in folds])
     assert origins[-1] == 388, "the last window"
     assert set(np.diff(origins)) == {24}, "one a day"
     for fold in folds:
         assert fold.train.rows[-1] + 11 == fold.test.rows[0] - 1
-    with pytest.raises(UnrollError, match="origins are too few for 9 fits"):
-        backtest.folds(data(), settings(6, 9))
+    few = data(rows=130)
+    with pytest.raises(UnrollError, match="1 origins are too few"):
+        backtest.plan(replace(few, period=96))
 
 
-@pytest.mark.parametrize(("rows", "count"), [(400, 8), (2000, 41), (10_000, 182)])
-def test_origins_lie_in_the_last_half_of_the_windows(rows, count):
-    folds = backtest.folds(data(rows), settings(182, 2))
-    assert sum(len(fold.test) for fold in folds) == count
-    assert folds[0].test.rows[0] - 1 >= rows // 2, "the scale is that of rows before the first one"
+@pytest.mark.parametrize(
+    ("rows", "cycles", "origins", "days"),
+    [(400, [24, 168], 8, 1), (2000, [24, 168], 41, 1), (10_000, [24, 168], 104, 2), (80_000, [24, 168], 186, 9)],
+)
+def test_origins_are_spread_over_the_last_half_and_see_every_day_of_a_week(rows, cycles, origins, days):
+    whole = data(rows)
+    plan = backtest.plan(whole, cycles)
+    assert (plan.origins, plan.stride) == (origins, 24 * days)
+    chosen = np.concatenate([fold.test.rows for fold in backtest.folds(whole, plan)])
+    assert len(chosen) == origins
+    assert chosen[0] - 1 >= rows // 2, "the scale is that of rows before the first one"
+    assert len(np.unique(chosen // 24 % 7)) == 7
 
 
 def test_models_learn_from_every_so_many_windows():
     whole = data()
     windows = whole.fitted.windows.model_copy(update={"stride": 5})
     thin = replace(whole, fitted=whole.fitted.model_copy(update={"windows": windows}))
-    for many, few in zip(*(backtest.folds(each, settings(6, 2)) for each in (whole, thin)), strict=True):
+    for many, few in zip(*(backtest.folds(each, planned(6, 2)) for each in (whole, thin)), strict=True):
         assert set(np.diff(few.train.rows)) == {5}
         assert {*few.train.rows} <= {*many.train.rows}
         np.testing.assert_array_equal(few.test.rows, many.test.rows)
@@ -84,7 +92,7 @@ def test_windows_between_two_blocks_count_and_those_of_unknown_targets_do_not():
 
 def test_what_looks_back_further_than_windows_sees_all_that_there_is():
     windows = data().splits["train"]
-    seen = backtest.with_lookback(experiment("statistical", "ets", "none", history=60), windows)
+    seen = training.with_lookback(experiment("statistical", "ets", "none", history=60), windows)
     inputs, targets = seen.take(np.array([0, 20]))
     assert inputs.shape == (2, 60, 1)
     assert np.isnan(inputs[0, :12]).all()
@@ -138,16 +146,16 @@ def test_a_missing_target_costs_its_value_and_no_window_or_origin():
     ridge = experiment("baselines", "linear", "least_squares", last=2)
     np.testing.assert_array_equal(validated(holes, ridge)["y_hat"], validated(whole, ridge)["y_hat"])  # as filled
     some = replace(whole.splits["train"], measured=np.arange(400) != 100)
-    assert 100 not in (backtest.complete_windows(some).rows[:, None] + some.ahead)
+    assert 100 not in (training.complete_windows(some).rows[:, None] + some.ahead)
 
 
 def test_epochs_are_chosen_before_the_first_origin_and_are_then_so_many():
     options = {"optimizer": "adam", "loss": "mae", "epochs": 9, "batch_size": 64, "patience": 2, "learning_rate": 0.01}
     network = experiment("dense", "mlp", "gradient_descent", seeds=2, training=options, hidden=[4])
-    settled = backtest.with_best_epochs("m", network, data(), backtest.folds(data(), settings(4, 1))[0].train)
+    settled = training.settled("m", network, data(), backtest.folds(data(), planned(4, 1))[0].train)
     assert settled.training.options["patience"] is None
     assert 1 <= settled.training.options["epochs"] <= 9
-    assert backtest.with_best_epochs("m", settled, data(), None) is settled
-    table, trained, _ = backtest.cross_validate("m", network, data(), settings(4, 2), lambda *_: None)
+    assert training.settled("m", settled, data(), None) is settled
+    table, found = backtest.cross_validate("m", network, data(), planned(4, 2), lambda *_: None)
     assert {*table["seed"]} == {0, 1}
-    assert {len(replicate.history) for replicate in trained.replicates} == {settled.training.options["epochs"]}
+    assert found.training.options["epochs"] == settled.training.options["epochs"]

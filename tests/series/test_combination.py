@@ -1,5 +1,3 @@
-"""Several forecasts as one: by what is known at each origin alone, nearer to the models that erred less."""
-
 import numpy as np
 import pytest
 
@@ -58,3 +56,31 @@ def test_models_that_err_less_weigh_more_and_what_all_miss_is_added():
     wild[40] += 100
     usual, moved = (combination.weighted_median_forecast(good, came, KNOWN)[41] for came in (truth, wild))
     assert np.abs(moved - usual).max() < 1, "one odd day moves the next by no more than a usual error"
+
+
+def test_each_series_is_combined_by_itself_however_many_origins_it_has(monkeypatch):
+    rng = np.random.default_rng(6)
+    counts = [30, 12, 30, 7, 12]
+    series = np.repeat([2, 5, 6, 7, 9], counts)
+    truth = rng.normal(size=(len(series), 3))
+    truth[5:8] = np.nan
+    forecasts = rng.normal(size=(4, len(series), 3))
+    stacks = combination.stacks(series)
+    assert [rows.shape for rows in stacks] == [(1, 7), (2, 12), (2, 30)]
+    assert sorted(np.concatenate([rows.ravel() for rows in stacks])) == [*range(len(series))]
+    together = combination.combined(forecasts, truth, series, KNOWN)
+    for number in np.unique(series):
+        own = series == number
+        alone = combination.weighted_median_forecast(forecasts[:, own], truth[own], KNOWN)
+        np.testing.assert_allclose(together[own], alone)
+    monkeypatch.setattr(combination, "MOST_VALUES", 1)
+    np.testing.assert_array_equal(combination.combined(forecasts, truth, series, KNOWN), together)
+
+
+def test_the_weighted_median_has_half_of_the_weight_on_either_side():
+    values = np.array([3.0, 1.0, 2.0, 9.0])
+    assert combination.weighted_median(values, np.ones(4)) == pytest.approx(np.median(values))
+    heavy = combination.weighted_median(values, np.array([0.1, 0.1, 9.0, 0.1]))
+    assert heavy == pytest.approx(2, abs=0.05)
+    between = combination.weighted_median(np.array([1.0, 3.0]), np.array([1.0, 3.0]))
+    assert between == pytest.approx(2.5 - 0.25)

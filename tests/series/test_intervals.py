@@ -3,65 +3,160 @@ import pytest
 
 from series import intervals
 from series.combination import known_after
-from series.intervals import FEWEST, adaptive
+from series.intervals import FEWEST, inside, quantiles, tails, weighted_quantile_loss
+
+DAILY = known_after(4, 1, 4)
+"""Four steps, an origin every fourth row: all errors are known one origin later."""
+
+HOURLY = known_after(4, 1, 1)
+"""Four steps, an origin in each row: the error of step 4 is known four origins later."""
 
 
-def held(known, *, rounds=60, draw=None):
-    """(origins, steps) the share of many series of errors that intervals of 90 % held."""
-    random = np.random.default_rng(0)
-    return np.mean([adaptive(np.abs(draw(random)), 0.9, known)[1] for _ in range(rounds)], axis=0)
+def held(draw, delay, level=0.9, series=25):
+    """(origins, steps) the share of many series whose errors lay inside intervals; NaN of the first origins."""
+    rng = np.random.default_rng(0)
+    errors = np.stack([draw(rng) for _ in range(series)])
+    return inside(errors, quantiles(errors, (level,), delay)[:, :-1]).mean(axis=0)
+
+
+def skewed(rng, shape):
+    return rng.exponential(size=shape) - np.log(2)
 
 
 @pytest.mark.parametrize("kind", ["normal", "laplace", "uniform"])
-@pytest.mark.parametrize("known", [known_after(4, 1, 4), known_after(4, 1, 1)], ids=["a day apart", "a row apart"])
-def test_of_errors_of_one_distribution_the_level_is_held(known, kind):
-    share = held(known, draw=lambda random: getattr(random, kind)(-1, 1, (50, 4)))
-    assert 0.89 < share[10:].mean() < 0.95, "not more than what few origins ask for"
+@pytest.mark.parametrize("delay", [DAILY, HOURLY], ids=["a day apart", "a row apart"])
+def test_intervals_hold_their_level(kind, delay):
+    share = held(lambda rng: getattr(rng, kind)(size=(60, 4)) - 0.5 * (kind == "uniform"), delay)
+    assert np.isnan(share[: FEWEST - 1]).all()
+    assert 0.9 < share[12:].mean() < 0.955, "not more than few origins ask for"
 
 
-def test_after_a_shift_in_level_most_is_held_again_soon_which_scores_as_they_are_do_not_do(monkeypatch):
-    def draw(random):
-        return random.normal(size=(60, 4)) * np.repeat([1.0, 2.0], [40, 20])[:, None]
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
+def test_each_level_is_held_and_few_origins_are_on_the_safe_side(level):
+    share = held(lambda rng: rng.normal(size=(150, 4)), DAILY, level, series=15)
+    assert level < share[5:30].mean() < level + 0.13
+    assert level - 0.01 < share[100:].mean() < level + 0.04
 
-    share = held(known_after(4, 1, 4), draw=draw)
-    assert 0.89 < share[5:35].mean() < 0.95
-    assert share[35].mean() < 0.7, "nothing has been learnt yet"
+
+def test_skewed_errors_have_skewed_intervals_that_hold():
+    share = held(lambda rng: skewed(rng, (120, 4)), DAILY)
+    assert 0.88 < share[10:].mean() < 0.96
+    rng = np.random.default_rng(1)
+    low, high = quantiles(skewed(rng, (120, 4)), (0.9,), DAILY)[-1].T
+    assert (high > 2 * -low).all()
+    assert -low.mean() < 1.5, "the errors below are never less than -0.69"
+
+
+def test_errors_that_grow_and_errors_that_double_are_held_again_soon(monkeypatch):
+    growth = np.linspace(1, 3, 100)[:, None]
+    assert held(lambda rng: rng.normal(size=(100, 4)) * growth, DAILY)[10:].mean() > 0.85
+
+    def doubled(rng):
+        return rng.normal(size=(60, 4)) * np.repeat([1.0, 2.0], [40, 20])[:, None]
+
+    share = held(doubled, DAILY)
     assert share[40:].mean() > 0.82
     monkeypatch.setattr(intervals, "PRIOR_ORIGINS", 1e9)
-    assert held(known_after(4, 1, 4), draw=draw)[40:].mean() < 0.78
+    assert held(doubled, DAILY)[40:].mean() < share[40:].mean() - 0.03
+
+
+def test_quantiles_are_those_of_a_naive_loop():
+    """Of known scores of one step, with weights that age; no scaling by recent errors, and enough origins."""
+    errors = np.random.default_rng(2).normal(size=(60, 1))
+    delay = np.array([2])
+    intervals_of = quantiles(errors, (0.5, 0.8), delay)
+    sizes = intervals._expected_sizes(np.abs(errors)[None], delay, FEWEST + 1)[0]
+    for origin in (30, 45, 60):
+        scores = errors[: origin - 1, 0] / sizes[: origin - 1]  # those of two origins ago are known
+        weights = intervals.DECAY ** (origin - 2 - np.arange(origin - 1))
+        count = weights.sum() ** 2 / (weights**2).sum()
+        share = count / (count + intervals.PRIOR_SYMMETRIC)
+        for column, level in ((2, 0.5), (3, 0.8)):
+            one = least(scores, weights, (1 + level) / 2 * (1 + 1 / count))
+            other = least(-scores, weights, (1 + level) / 2 * (1 + 1 / count))
+            both = least(np.abs(scores), weights, level * (1 + 1 / count))
+            expected = sizes[origin] * (share * one + (1 - share) * both)
+            assert intervals_of[origin, 0, column] == pytest.approx(expected)
+            expected = -sizes[origin] * (share * other + (1 - share) * both)
+            assert intervals_of[origin, 0, 3 - column] == pytest.approx(expected)
+
+
+def least(values, weights, fraction):
+    """The least value with a fraction of the weight at or below it."""
+    reached = 0.0
+    for place in np.argsort(values):
+        reached += weights[place]
+        if reached >= fraction * weights.sum() - 1e-9:
+            return values[place]
+    return max(values)
+
+
+def test_a_wider_level_holds_a_narrower_one_and_both_hold_the_forecast():
+    errors = skewed(np.random.default_rng(3), (40, 3)) + 3
+    found = quantiles(errors, (0.9, 0.5, 0.8), known_after(3, 1, 3))[FEWEST:]
+    assert tails((0.9, 0.5, 0.8)) == [0.05, 0.1, 0.25, 0.75, 0.9, 0.95]
+    assert (np.diff(found, axis=-1) >= 0).all()
+    assert (found[..., 2] <= 0).all()
+    assert (found[..., 3] >= 0).all()
 
 
 def test_an_error_of_the_first_step_counts_before_those_of_later_ones():
-    assert known_after(4, 1, 1).tolist() == [1, 2, 3, 4]
+    assert HOURLY.tolist() == [1, 2, 3, 4]
     assert known_after(24, 6, 144).tolist() == [1] * 24
     errors = np.ones((20, 4))
+    usual = quantiles(errors, (0.9,), HOURLY)[-1]
+    unknown = errors.copy()
+    unknown[-1] = [1, 9, 9, 9]
+    np.testing.assert_array_equal(quantiles(unknown, (0.9,), HOURLY)[-1], usual)
     large = errors.copy()
     large[-1, 0] = 9.0
-    known = known_after(4, 1, 1)
-    assert adaptive(large, 0.9, known)[0][-1].mean() > adaptive(errors, 0.9, known)[0][-1].mean()
-    large[-1] = [1, 9, 9, 9]
-    np.testing.assert_array_equal(adaptive(large, 0.9, known)[0][-1], adaptive(errors, 0.9, known)[0][-1])
+    assert quantiles(large, (0.9,), HOURLY)[-1, :, 1].mean() > usual[:, 1].mean()
 
 
-def test_what_is_asked_of_late_origins_alone_is_the_same():
-    errors, known = np.abs(np.random.default_rng(0).normal(size=(30, 4))), known_after(4, 1, 1)
-    (widths, held), (late, some) = (adaptive(errors, 0.9, known, since) for since in (0, 25))
-    np.testing.assert_array_equal(late[25:], widths[25:])
-    np.testing.assert_array_equal(some, held[-5:])
+def test_many_series_and_late_origins_alone_have_the_same_quantiles():
+    errors = np.random.default_rng(0).normal(size=(3, 30, 4))
+    errors[1, 4:9] = np.nan
+    every = quantiles(errors, (0.5, 0.9), HOURLY)
+    late = quantiles(errors, (0.5, 0.9), HOURLY, since=25)
+    np.testing.assert_array_equal(late[:, 25:], every[:, 25:])
+    assert np.isinf(late[:, :25]).all()
+    for own, of_all in zip(errors, every, strict=True):
+        np.testing.assert_allclose(quantiles(own, (0.5, 0.9), HOURLY), of_all)
 
 
 def test_too_few_errors_are_no_interval_and_none_is_no_division():
-    widths, counted = adaptive(np.zeros((7, 3)), 0.9, known_after(3, 1, 1))
-    assert np.isinf(widths[: FEWEST + 2]).all()
-    assert counted.shape == (0, 3)
-    assert widths[-1].tolist() == [0, 0, 0]
+    delay = known_after(3, 1, 1)
+    found = quantiles(np.zeros((7, 3)), (0.9,), delay)
+    assert np.isinf(found[: FEWEST + 2]).all()
+    assert (found[-1] == 0).all()
+    assert np.isnan(inside(np.zeros((7, 3)), found[:-1])).all()
 
 
 def test_a_step_that_was_never_measured_has_no_interval_and_the_others_have():
-    errors = np.abs(np.random.default_rng(0).normal(size=(30, 6)))
+    errors = np.random.default_rng(0).normal(size=(30, 6))
     errors[:, 3:] = np.nan
-    widths, counted = adaptive(errors, 0.9, known_after(6, 1, 6))
-    assert np.isfinite(widths[-1, :4]).all()
-    assert np.isinf(widths[-1, 5])
-    assert np.nanmean(counted[:, :3]) > 0.8
-    assert np.isnan(counted[:, 3:]).all()
+    found = quantiles(errors, (0.9,), known_after(6, 1, 6))
+    assert np.isfinite(found[-1, :4]).all()
+    assert (found[-1, :2, 1] < 3 * found[-1, 3, 1]).all()
+    assert np.isinf(found[-1, 5]).all()
+    share = inside(errors, found[:-1])
+    assert np.nanmean(share[:, :3]) > 0.8
+    assert np.isnan(share[:, 3:]).all()
+
+
+def test_the_weighted_quantile_loss_is_that_of_a_naive_loop():
+    rng = np.random.default_rng(4)
+    truth = rng.normal(size=20)
+    forecasts = np.sort(rng.normal(size=(20, 3)), axis=1)
+    levels = [0.1, 0.5, 0.9]
+    total = 0.0
+    for value, row in zip(truth, forecasts, strict=True):
+        for level, forecast in zip(levels, row, strict=True):
+            error = value - forecast
+            total += 2 * (level * error if error > 0 else (level - 1) * error) / len(levels)
+    expected = total / sum(abs(value) for value in truth)
+    assert weighted_quantile_loss(truth, forecasts, levels) == pytest.approx(expected)
+    median = weighted_quantile_loss(truth, forecasts[:, 1:2], [0.5])
+    assert median == pytest.approx(np.abs(truth - forecasts[:, 1]).sum() / np.abs(truth).sum())
+    assert weighted_quantile_loss(np.zeros(3), np.ones((3, 1)), [0.5]) is None
+    assert weighted_quantile_loss(np.empty(0), np.empty((0, 1)), [0.5]) is None

@@ -1,107 +1,205 @@
-"""Whose forecasts to use, and what they are compared by: all from one table."""
-
 import numpy as np
-import pandas as pd
 import pytest
 
-from pipeline.evaluation import answers
-from pipeline.evaluation.outcome import Outcome
-from pipeline.training.run_folder import Summary
-from series import backtest, combination, leaderboard
-from series.leaderboard import ENSEMBLE
-from tests.series.test_backtest import HORIZON, data, experiment, settings
+from pipeline.errors import UnrollError
+from pipeline.evaluation.margin import Word
+from series import combination, intervals, leaderboard
+from series.leaderboard import ENSEMBLE, Board, errors_by_block
+from tests.series.boards import STD, STEPS, board, changing, dataset, experiment, noisy, table
 
-RIDGE = experiment("seasonal", "linear", "least_squares")
-LAST = experiment("baselines", "last_value", "none")
-GRU = [{"name": "gru", "type": "GRU", "output": [None, 4], "parameters": 9}]
+PLAIN = {"last": noisy(2.0), "cycle": noisy(1.5), "ridge": noisy(1.0), "trees": noisy(1.1)}
+"""Models without recurrence; the combination of three of them is the best."""
 
 
-def table(whole, origins, errors, seeds=None):
-    """Forecasts of models that are off by so much: a number, or a function of (seed, origins, steps)."""
-    test = np.concatenate([fold.test.rows for fold in backtest.folds(whole, settings(origins, 1))])
-    windows = backtest.folds(whole, settings(origins, 1))[0].test
-    parts = []
-    for name, error in errors.items():
-        for seed in range((seeds or {}).get(name, 1)):
-            off = error(seed, len(test), HORIZON) if callable(error) else np.full((len(test), HORIZON), error)
-            made = backtest.table(whole, windows, windows.targets + off)
-            parts.append(made.assign(model=name, seed=seed))
-    return pd.concat(parts)  # as the stage reads them, with the same index in each part
+@pytest.fixture(scope="module")
+def usual():
+    return board(table(PLAIN | {"gru": noisy(0.4), "mlp": noisy(3.0)}, seeds={"gru": 3}))
 
 
-def judged(whole, origins, errors, experiments, networks=frozenset()):
-    return leaderboard.with_ensemble(whole, table(whole, origins, errors), experiments, {*networks})
+def test_both_sides_are_chosen_on_the_earlier_half_and_compared_on_the_later():
+    errors = {"gru": noisy(0.5), "early": changing(0.1, 0.9), "late": changing(0.9, 0.1)}
+    _, found = board(table(errors | {"lstm": changing(0.6, 0.1)}))
+    assert (found.network, found.opponent) == ("gru", "early")
+    assert found.models["early"].earlier == pytest.approx(STD * 0.1, rel=0.1)
+    assert found.models["early"].mae == pytest.approx(STD * 0.9, rel=0.1)
+    assert found.comparison.change == pytest.approx(0.5 / 0.9 - 1, abs=0.05)
+    assert found.word == Word.HELPS
+    assert {*[*found.models][:2]} == {"lstm", "late"}, "the best on the later half are the first"
 
 
-def test_a_champion_is_never_beaten_by_a_naive_model():
-    experiments = {"cycle": LAST, "last": LAST, "ridge": RIDGE, "wild": RIDGE}
-    _, board = judged(data(), 6, {"cycle": 0.1, "last": 1.0, "ridge": 2.0, "wild": 3.0}, experiments)
-    assert board.naive == ["cycle", "last"]
-    assert (board.champion, board.members) == ("cycle", ["cycle"])
-    assert (board.first, board.last) == ("2024-01-12 03:00:00", "2024-01-17 03:00:00")
-    assert board.why({"last": "the last"}) == "MAE 0.2 over all rolling origins; the last 2", "the deviation is 2"
+def test_nothing_is_chosen_by_the_later_half():
+    forecasts = table(PLAIN | {"gru": noisy(1.0), "lstm": noisy(1.01)})
+    _, found = board(forecasts)
+    later = (forecasts["cutoff"] >= found.middle).to_numpy()
+    changed = forecasts.copy()
+    odd = later & forecasts["model"].isin(["ridge", "cycle", "gru"]).to_numpy()
+    changed.loc[:, "y_hat"] += np.where(odd, 100.0, 0.0)
+    _, other = board(changed)
+    for name in ("members", "network", "opponent", "naive", "rival"):
+        assert getattr(other, name) == getattr(found, name)
+    assert other.models["ridge"].earlier == found.models["ridge"].earlier
 
 
-def test_of_models_that_err_apart_the_median_speaks_unless_one_is_a_third_better():
-    experiments = {"high": RIDGE, "low": RIDGE, "odd": RIDGE, "last": LAST}
-    off = {"high": 1.0, "low": -1.0, "odd": 0.05, "last": 3.0}
-    assert judged(data(), 6, off, experiments)[1].champion == "odd"
-    forecasts, board = judged(data(), 6, off | {"odd": 0.3}, experiments)
-    assert (board.champion, board.members) == (ENSEMBLE, ["high", "last", "low", "odd"])
-    values = {name: rows["y_hat"].to_numpy().reshape(-1, HORIZON) for name, rows in forecasts.groupby("model")}
-    truth = forecasts.query("model == 'odd'")["y"].to_numpy().reshape(-1, HORIZON)
-    together = combination.weighted_median_forecast(
-        np.stack([values[name] for name in board.members]), truth, np.ones(HORIZON, int)
-    )
-    np.testing.assert_allclose(values[ENSEMBLE], together)
-    assert np.abs(together - truth).mean() == pytest.approx(board.models[ENSEMBLE].mae)
-    reason = "the combination forecasts unless one model is a third better: odd was 9 % better"
-    assert board.why({}).endswith(f"; odd 0.6, last 6; {reason}")
-    assert "low" not in judged(data(), 6, off | {"odd": 0.3}, experiments, {"low"})[1].members
+def test_the_combination_is_the_opponent_and_its_forecasts_are_in_the_table(usual):
+    forecasts, found = usual
+    assert (found.opponent, found.rival, found.naive) == (ENSEMBLE, ENSEMBLE, "cycle")
+    assert found.members == ["cycle", "ridge", "trees"], "the best naive one, and no network"
+    values = {name: rows["y_hat"] for name, rows in forecasts.groupby("model")}
+    members = np.stack([values[name].to_numpy().reshape(-1, STEPS) for name in found.members])
+    truth = forecasts[forecasts["model"] == "ridge"]["y"].to_numpy().reshape(-1, STEPS)
+    expected = combination.weighted_median_forecast(members, truth, np.ones(STEPS, int))
+    combined = values[ENSEMBLE].to_numpy().reshape(-1, STEPS)
+    np.testing.assert_allclose(combined, expected)
+    later = np.abs(combined - truth)[91:]
+    assert found.models[ENSEMBLE].mae == pytest.approx(later.mean())
+    assert found.models[ENSEMBLE].change is None
 
 
-def summary(name, layers=(), seeds=1):
-    made = {"experiment": name, "dataset": "x", "parameters": 9, "layers": [*layers], "seeds": [*range(seeds)]}
-    made |= {"epochs": 2 * bool(layers), "best_epochs": None, "loss": None, "fingerprint": {}}
-    return Summary.model_validate(made)
+def test_a_single_model_is_preferred_only_if_it_is_better_by_a_third():
+    apart = {"high": 1.0, "low": -1.0, "last": 3.0}
+    assert board(table(apart | {"odd": 0.05}, origins=6))[1].opponent == "odd"
+    assert board(table(apart | {"odd": 0.3}, origins=6))[1].opponent == ENSEMBLE
+    assert board(table({"ridge": 1.0, "last": 2.0}))[1].members == [], "two are not combined"
 
 
-@pytest.mark.parametrize(("rows", "origins", "ranked"), [(10_000, 182, True), (2000, 40, False)])
-def test_sides_are_chosen_on_the_earlier_half_and_compared_on_the_later(rows, origins, ranked):
-    """`early` is best on the earlier half and worst on the later: it stands for those without recurrence."""
-    whole, rng = data(rows), np.random.default_rng(0)
+def test_models_that_look_back_for_years_are_combined_alone():
+    history = {
+        "ets": experiment("ets", history=36),
+        "mstl": experiment("mstl", history=36),
+        "change": experiment("change", base="cycle"),
+        "ridge": experiment("ridge"),
+    }
+    forecasts = table(dict.fromkeys(history, noisy(1.0)))
+    _, found = leaderboard.board(dataset(), forecasts, history, np.ones(STEPS, int))
+    assert found.members == ["change", "ets", "mstl"]
 
-    def network(seed, count, steps):
-        return 0.5 + 0.01 * seed + 0.1 * rng.normal(size=(count, steps))
 
-    def early(_, count, steps):
-        return np.where(np.arange(count)[:, None] < count // 2, 0.1, 0.9) + 0.1 * rng.normal(size=(count, steps))
+def test_who_forecasts_agrees_with_the_answer(usual):
+    _, found = usual
+    assert (found.word, found.champion, found.champions) == (Word.HELPS, "gru", ["gru"])
+    _, found = board(table(PLAIN | {"gru": noisy(2.0)}))
+    assert (found.word, found.champion) == (Word.HURTS, ENSEMBLE)
+    assert found.champions == found.members
+    _, found = board(table({"ridge": noisy(1.0), "last": noisy(2.0), "gru": noisy(1.0)}))
+    assert (found.word, found.champion) == (Word.SAME, "ridge")
 
-    errors = {"gru": network, "early": early, "late": 0.4}
-    experiments = {"gru": experiment("seasonal", "gru", "gradient_descent", seeds=3), "early": RIDGE, "late": RIDGE}
-    forecasts = table(whole, origins, errors, {"gru": 3})
-    summaries = {"gru": summary("gru", GRU, 3), "early": summary("early"), "late": summary("late")}
-    found = leaderboard.evaluate(whole, forecasts, summaries, experiments)
-    answer = answers.answer(found)
-    assert (answer.network, answer.opponent) == ("gru", "early")
-    scores = found.experiments["early"].final
-    assert scores["validation"]["mae"].mean < 0.2
-    assert scores["test"]["mae"].mean > 0.8
-    assert scores["test"]["mae_unit"].mean == pytest.approx(2 * scores["test"]["mae"].mean)
-    assert len(found.experiments["gru"].final["test"]["mae"].values) == 3
-    assert found.dataset.days == origins // 2 // 7 * 7
-    assert answer.outcome == (Outcome.YES if ranked else Outcome.SHORT)
-    assert answer.change == pytest.approx(0.51 / 0.9 - 1, abs=0.05)
-    weeks = leaderboard.by_week(whole, forecasts)
-    assert weeks["week"].max() == (origins - origins // 2) // 7, "the days behind the last whole week are of that"
-    assert weeks[weeks["model"] == "late"]["mae"].tolist() == pytest.approx([0.8] * weeks["week"].max())
+
+def test_if_nothing_beats_a_naive_model_it_forecasts():
+    _, found = board(table({"last": noisy(1.0), "cycle": noisy(3.0), "ridge": noisy(1.01)}))
+    assert found.unbeaten
+    assert (found.champion, found.network, found.word) == ("last", None, None)
+    _, found = board(table({"last": noisy(1.0), "ridge": changing(0.9, 1.1), "gru": noisy(1.2)}))
+    assert (found.opponent, found.unbeaten, found.champion) == ("ridge", True, "last")
+    _, found = board(table({"last": noisy(1.0), "ridge": noisy(1.1), "gru": noisy(0.8)}))
+    assert (found.opponent, found.unbeaten, found.champion) == ("last", False, "gru")
+    _, found = board(table({"last": noisy(1.0), "cycle": noisy(1.1)}))
+    assert (found.unbeaten, found.champion) == (False, "last"), "nothing was tried"
+
+
+def test_of_a_few_weeks_there_is_no_interval_and_no_verdict():
+    few = {"last": noisy(1.0), "ridge": noisy(0.9), "gru": noisy(0.1)}
+    _, found = board(table(few, origins=40))
+    assert (found.days, found.comparison.blocks, found.comparison.ahead) == (20, 2, 2)
+    assert (found.comparison.low, found.models["last"].high) == (None, None)
+    assert (found.word, found.unbeaten, found.champion) == (Word.OPEN, False, "ridge")
+    _, found = board(table(few, origins=40, days=7))
+    assert found.days == 140
+    assert found.word == Word.HELPS
+
+
+def test_scores_are_those_of_a_naive_loop(usual):
+    forecasts, found = usual
+    delay = np.ones(STEPS, int)
+    for name in ("gru", "ridge"):
+        rows = forecasts[forecasts["model"] == name].groupby(["cutoff", "ds"], as_index=False)
+        means = rows[["y", "y_hat"]].mean()
+        truth = means["y"].to_numpy().reshape(-1, STEPS)
+        forecast = means["y_hat"].to_numpy().reshape(-1, STEPS)
+        assert found.models[name].mae == pytest.approx(np.abs(truth - forecast)[91:].mean())
+        offsets = intervals.quantiles(truth - forecast, (0.2, 0.4, 0.6, 0.8, 0.9), delay)
+        held, loss, total = 0, 0.0, 0.0
+        for origin in range(91, 182):
+            for step in range(STEPS):
+                value = truth[origin, step]
+                ends = forecast[origin, step] + offsets[origin, step]
+                held += ends[0] <= value <= ends[-1]
+                deciles = [*ends[1:5], forecast[origin, step], *ends[5:9]]
+                for number, decile in enumerate(deciles, 1):
+                    level = number / 10
+                    error = value - decile
+                    loss += 2 * max(level * error, (level - 1) * error) / 9
+                total += abs(value)
+        assert found.models[name].coverage == pytest.approx(held / 91 / STEPS)
+        assert found.models[name].wql == pytest.approx(loss / total)
+    assert found.models["gru"].seeds == 3
+    assert found.models["gru"].seed_variance > 0
+    assert (found.models["ridge"].seeds, found.models["ridge"].seed_variance) == (1, 0)
+
+
+def test_nothing_is_below_zero_of_a_series_that_never_was():
+    errors = {"ridge": -9.0, "last": -9.0, "trees": -9.0}
+    forecasts, _ = board(table(errors), low=0.0)
+    assert (forecasts[forecasts["model"] == ENSEMBLE]["y_hat"] >= 0).all()
+    forecasts, _ = board(table(errors), low=-1.0)
+    assert (forecasts[forecasts["model"] == ENSEMBLE]["y_hat"] < 0).any()
 
 
 def test_a_value_that_was_not_measured_counts_for_nobody():
-    whole = data(2000)
-    forecasts = table(whole, 20, {"a": 1.0, "b": 2.0})
-    forecasts.loc[forecasts["ds"].dt.hour == 5, "y"] = np.nan
-    found = leaderboard.evaluate(whole, forecasts, {"a": summary("a"), "b": summary("b")}, {"a": RIDGE, "b": RIDGE})
-    assert found.experiments["b"].final["test"]["mae"].mean == pytest.approx(2.0)
-    _, board = leaderboard.with_ensemble(whole, forecasts, {"a": RIDGE, "b": RIDGE}, set())
-    assert board.models["a"].later == pytest.approx(2.0)
+    forecasts = table({"ridge": 1.0, "trees": 2.0}, origins=20)
+    unmeasured = forecasts["ds"].dt.hour == 8
+    wrong = forecasts.assign(y_hat=forecasts["y_hat"] + 99 * unmeasured)
+    wrong.loc[unmeasured.to_numpy(), "y"] = np.nan
+    _, found = board(wrong)
+    assert found.models["ridge"].mae == pytest.approx(STD * 1.0)
+    assert found.models["trees"].earlier == pytest.approx(STD * 2.0)
+    never = forecasts.assign(y=forecasts["y"].where(forecasts["cutoff"] < found.middle))
+    with pytest.raises(UnrollError, match="no value was measured .* the later half"):
+        board(never)
+
+
+def test_models_without_errors_are_alike_and_need_no_division():
+    exact = {"last": 0.0, "ridge": 0.0, "gru": 1e-9}
+    _, found = board(table(exact, seeds={"gru": 2}))
+    assert found.word == Word.SAME
+    assert found.champion == "last"
+    _, found = board(table(exact | {"gru": 0.1}))
+    assert found.word == Word.HURTS
+    assert Board.model_validate_json(found.model_dump_json()) == found
+
+
+def test_many_series_are_compared_in_their_own_deviations():
+    names = ("a", "b", "c")
+    forecasts = table({"ridge": noisy(1.0), "last": noisy(2.0), "trees": noisy(1.0)}, series=names)
+    # One of the series has fewer cutoffs than the others.
+    fewer = forecasts[(forecasts["unique_id"] != "b") | (forecasts["cutoff"].dt.day % 2 == 0)]
+    made, found = board(fewer)
+    assert found.unit == "standard deviations"
+    assert found.deviations == dict.fromkeys(names, STD)
+    later = made["cutoff"] >= found.middle
+    for name, rows in made[later].groupby("model"):
+        errors = (rows["y_hat"] - rows["y"]).abs()
+        assert found.models[name].mae == pytest.approx(errors.mean() / STD)
+        assert 0.8 < found.models[name].coverage < 1
+    alone, _ = board(fewer[fewer["unique_id"] == "b"])
+    in_all = made[(made["unique_id"] == "b") & (made["model"] == ENSEMBLE)]
+    in_one = alone[alone["model"] == ENSEMBLE]
+    np.testing.assert_allclose(in_all["y_hat"], in_one["y_hat"])
+
+
+def test_errors_by_block_are_those_of_weeks_of_the_later_half():
+    forecasts, found = board(table({"ridge": 0.5, "last": 1.0}, origins=60))
+    weeks = errors_by_block(forecasts, found)
+    assert weeks.index.name == "weeks"
+    assert weeks.index.tolist() == [1, 2, 3, 4]
+    assert weeks["ridge"].tolist() == pytest.approx([STD * 0.5] * 4)
+    assert found.block_days == 7
+    later = forecasts[forecasts["cutoff"] >= found.middle]
+    odd = later["cutoff"] == later["cutoff"].max()
+    last = later.assign(y_hat=later["y_hat"] + np.where(odd, 9.0, 0.0))
+    changed = errors_by_block(last, found)["last"] > weeks["last"] + 0.1
+    assert changed.tolist() == [False, False, False, True]
+
+
+def test_all_recurrent_models_have_no_opponent():
+    with pytest.raises(UnrollError, match="add one without recurrence"):
+        board(table({"gru": 1.0, "lstm": 2.0}))

@@ -1,11 +1,14 @@
 """What is proposed where nobody says."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.data.row_files import no_progress
-from series.question import Wanted, entries, propose
+from pipeline.errors import UnrollError, UsageError
+from series.question import Wanted, prepared, propose
 from series.reading.detect import detect
 from series.reading.profile import Overrides
 
@@ -48,24 +51,65 @@ def test_a_target_may_lack_half_of_its_values(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("freq", "count", "horizon", "lookback", "two_years"),
+    ("freq", "count", "horizon", "lookback", "cycles"),
     [
-        ("h", 1960, 24, 336, False),
-        ("h", 200, 20, 24, False),
-        ("D", 600, 7, 56, False),
-        ("B", 600, 5, 40, True),
-        ("W", 600, 4, 52, True),
-        ("MS", 600, 12, 96, True),
-        ("QS", 60, 4, 12, True),
-        ("YS", 40, 1, 8, True),
-        ("10min", 9999, 24, 168, False),
+        ("h", 1960, 24, 336, [24, 168]),
+        ("h", 200, 20, 24, [24, 168]),
+        ("D", 600, 7, 56, [7]),
+        ("B", 600, 5, 40, [5]),
+        ("W", 600, 4, 52, [52]),
+        ("MS", 600, 12, 96, [12]),
+        ("QS", 60, 4, 12, [4]),
+        ("YS", 40, 1, 8, []),
+        ("10min", 9999, 24, 168, [24, 168]),
     ],
 )
-def test_it_is_looked_back_by_whole_cycles_and_a_season_takes_two_years(
-    tmp_path, freq, count, horizon, lookback, two_years
-):
-    profile, proposal = proposed(tmp_path, ["load"], freq, count)
-    assert (proposal.horizon, proposal.lookback, "target" in proposal.reasons) == (horizon, lookback, False)
-    experiments = entries("a", {}, "a.csv", profile, proposal)[0]["experiments"]["a"]
-    seasons = {experiments[name]["model"].get("season", True) for name in ("ridge", "boosting", "boosting_own")}
-    assert seasons == {two_years}
+def test_a_window_spans_whole_cycles(tmp_path, freq, count, horizon, lookback, cycles):
+    _, proposal = proposed(tmp_path, ["load"], freq, count)
+    assert (proposal.horizon, proposal.lookback, proposal.cycles) == (horizon, lookback, cycles)
+    assert "target" not in proposal.reasons
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        (Wanted(target="b"), "target must be one of: load. Received: 'b'"),
+        (Wanted(target="words"), "target must be one of: load. 'words' is no column of numbers. Received: 'words'"),
+        (Wanted(horizon=0), "horizon must be 1 or more. Received: 0"),
+        (Wanted(future=["b"]), "future must name columns of numbers besides the target: there are none. Received: 'b'"),
+        (Wanted(holidays="XX"), "XX"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_says_what_is_expected(tmp_path, wanted, text):
+    days = pd.date_range("2021-01-01", periods=200)
+    words = np.where(np.arange(200) % 3, "sun", "rain")
+    pd.DataFrame({"day": days, "load": np.sin(np.arange(200)), "words": words}).to_csv(tmp_path / "a.csv", index=False)
+    profile = detect([tmp_path / "a.csv"], Overrides(), no_progress)
+    with pytest.raises(UsageError, match=re.escape(text)):
+        propose(profile, wanted)
+
+
+def test_one_short_series_among_long_ones_is_left_out(tmp_path):
+    days = pd.date_range("2021-01-01", periods=300)
+    rows = [pd.DataFrame({"unique_id": name, "ds": days, "y": np.sin(np.arange(300)) + 2}) for name in "ab"]
+    rows.append(rows[0].tail(30).assign(unique_id="short"))
+    path = tmp_path / "a.csv"
+    pd.concat(rows).to_csv(path, index=False)
+    profile = detect([path], Overrides(), no_progress)
+    dataset, proposal = prepared("a", [path], profile, propose(profile, Wanted()), no_progress)
+    assert [*proposal.leave_out] == ["short"]
+    assert [*dataset.scales] == ["a", "b"]
+
+
+def test_too_few_rows_get_an_advice_that_was_tried(tmp_path):
+    path = tmp_path / "a.csv"
+    days = pd.date_range("2021-01-01", periods=60)
+    pd.DataFrame({"day": days, "load": np.sin(np.arange(60))}).to_csv(path, index=False)
+    profile = detect([path], Overrides(), no_progress)
+    with pytest.raises(UnrollError, match="pass a smaller --horizon or --lookback"):
+        prepared("a", [path], profile, propose(profile, Wanted(lookback=50)), no_progress)
+    with pytest.raises(UnrollError, match="give more rows"):
+        few = detect([path], Overrides(), no_progress)
+        path.write_text("day,load\n2021-01-01,1\n2021-01-02,2\n2021-01-03,1\n")
+        few = detect([path], Overrides(), no_progress)
+        prepared("a", [path], few, propose(few, Wanted(horizon=1, lookback=2)), no_progress)

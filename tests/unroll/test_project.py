@@ -13,7 +13,7 @@ from unroll.project import Project
 
 METHODS = {name: value for name, value in vars(Project).items() if callable(value) and not name.startswith("_")}
 IN_A_BUILD = {"predictions", "forecast"}
-"""Methods whose example needs a run on disk: that of `forecast` is run in `results/test_predict.py`."""
+"""Methods whose example needs a run on disk: `forecast` is in `results/test_trained_forecaster.py`."""
 
 
 @pytest.mark.parametrize("name", sorted(METHODS.keys() - IN_A_BUILD))

@@ -1,33 +1,61 @@
-"""The commands that add to params.yaml: a series of one's own, and an experiment that was tuned."""
+"""The commands that ask a new question: of a series of one's own, and of an experiment's options."""
 
 import contextlib
+import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pipeline.errors import UnknownAheadError, UsageError, printable
-from unroll.app import DataSet, Experiment, Json, app, experiments, named, print_json
-from unroll.commands.building import CORES, Jobs
+from pipeline.errors import UsageError, printable
+from pipeline.workspace import Workspace
+from unroll.app import DataSet, Experiment, Json, app, experiments, print_json
+from unroll.commands.building import CORES
+
+if TYPE_CHECKING:
+    from series.answer import Answer
+    from unroll.answers.options import Options
 
 Target = Annotated[str | None, typer.Option(help="The column to forecast.")]
-Horizon = Annotated[int | None, typer.Option(min=1, max=10_000, help="Values ahead, all at once.")]
+Horizon = Annotated[int | None, typer.Option(min=1, max=10_000, help="Timesteps to forecast.")]
 Lookback = Annotated[int | None, typer.Option(min=1, max=100_000, help="Timesteps that a forecast sees.")]
-Step = Annotated[int | None, typer.Option(min=1, help="Rows to a timestep.")]
+Step = Annotated[int | None, typer.Option(min=1, help="Rows of a timestep.")]
 Future = Annotated[list[str] | None, typer.Option(help="A column known beforehand (repeatable).")]
-Holidays = Annotated[str | None, typer.Option(help="Whose holidays are known: DE, US ...")]
+Holidays = Annotated[str | None, typer.Option(help="A country whose holidays count: DE, US ...")]
 Missing = Annotated[list[str] | None, typer.Option(help="A number or word that means no value.")]
-Name = Annotated[str | None, typer.Option(help="In params.yaml; by default the file's.")]
+Name = Annotated[str | None, typer.Option(help="Of the series; by default the file's.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Take what is proposed; ask nothing.")]
-Stamp = Annotated[list[str] | None, typer.Option(help="A column of times (repeatable).")]
+Stamp = Annotated[list[str] | None, typer.Option(help="A column of timestamps (repeatable).")]
 StampFormat = Annotated[str | None, typer.Option(help="As strptime takes it.")]
 DayFirst = Annotated[bool | None, typer.Option("--day-first/--month-first", help="Of 01/02/2024.")]
-TimeZone = Annotated[str | None, typer.Option(help="Whose clock the stamps show: Europe/Berlin.")]
+TimeZone = Annotated[str | None, typer.Option(help="Whose clock the timestamps show: Europe/Berlin.")]
 Encoding = Annotated[str | None, typer.Option(help="Of the text, such as latin-1.")]
 Delimiter = Annotated[str | None, typer.Option(help="Between columns; a space for any white space.")]
 Decimal = Annotated[Literal[".", ","] | None, typer.Option(help="The mark before decimals.")]
+Networks = Annotated[bool, typer.Option("--networks/--no-networks", help="Try neural networks, too.")]
+Minutes = Annotated[float | None, typer.Option(min=0.01, help="The time budget; by default none.")]
+Level = Annotated[
+    float, typer.Option(min=0.5, max=0.99, help="The coverage of the prediction intervals.")
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", min=1, envvar="UNROLL_JOBS", help="Models fitted at a time.")
+]
+
+
+def own_workspace(context: typer.Context) -> Workspace:
+    """Return the folder that the user is in or has named, whatever lies in it."""
+    root = context.parent.params["root"] if context.parent else Path()
+    return Workspace(root.resolve())
+
+
+def _options(**given: Any) -> "Options":
+    """Return what flags say of a question; those that are not given have their defaults."""
+    from unroll.answers.options import Options
+
+    return Options.model_validate({key: value for key, value in given.items() if value is not None})
 
 
 @app.command(rich_help_panel="Start here")
@@ -54,9 +82,11 @@ def answer(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="A CSV or Parquet file, or several of one form; or a data set. None: all answers."),
+        typer.Argument(help="A CSV or Parquet file, or several of one form; or a name. None: all answers."),
     ] = None,
-    root: Annotated[Path | None, typer.Option(help="A folder for this series alone; made if it is not there.")] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="The folder of the answer; by default NAME, in this folder.")
+    ] = None,
     target: Target = None,
     horizon: Horizon = None,
     lookback: Lookback = None,
@@ -73,65 +103,105 @@ def answer(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     decimal: Decimal = None,
-    level: Annotated[float, typer.Option(help="The share of intervals that are to hold what comes.")] = 0.9,
+    networks: Networks = True,
+    minutes: Minutes = None,
+    level: Level = 0.9,
     jobs: Jobs = CORES,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the forecast as comma-separated values.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Does your series need a recurrent network? Looks at the file, builds, answers, and forecasts what comes next.
+    """Does your series need a recurrent network? Looks at the file, judges models, and forecasts what comes next.
 
     `unroll answer meter.csv` · `unroll answer meter.csv --target load --yes` · `unroll answer waves`
     """
-    from pipeline.config import params
-    from series.forecaster import require_level
-    from series.question import Wanted
-    from series.reading.profile import Overrides
-    from unroll import answer
-    from unroll.hints import program
-    from unroll.results import compare, predict
-
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
-    require_level(level)  # before the build, which takes minutes
-    here = root or (context.obj.root if context.parent and context.parent.params.get("root") != Path() else None)
+    workspace = own_workspace(context)
+    if not names or _is_data_set(workspace, names[0]):
+        _show_answers(workspace, names or [], as_json=as_json)
+        return
+    options = _options(
+        target=target,
+        horizon=horizon,
+        lookback=lookback,
+        step=step,
+        future=future,
+        holidays=holidays,
+        missing=missing,
+        stamp=stamp,
+        stamp_format=stamp_format,
+        day_first=day_first,
+        time_zone=time_zone,
+        encoding=encoding,
+        delimiter=delimiter,
+        decimal=decimal,
+        networks=networks,
+        minutes=minutes,
+    )
     # What a program reads stands alone on standard output.
     quiet = contextlib.redirect_stdout(sys.stderr) if as_json or as_csv else contextlib.nullcontext()
     with quiet:
-        workspace = answer.workspace_for(here, names or [])
-    config = params.load(workspace.params) if workspace.params.is_file() else None
-    if not names and not as_json:
-        compare.show_answers(workspace, compare.evaluation_times(workspace))
-        return
-    if not names or (config and names[0] in config.datasets and names[0] not in config.forecasts):
-        tables = compare.compare(workspace, names or [])
-        print_json(tables) if as_json else compare.show(tables)
-        return
-    wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)
-    overrides = Overrides(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
-    with quiet:
-        series = answer.build(workspace, names, wanted, overrides, jobs)
-        predicted, reason = None, ""
-        try:
-            predicted = predict.predict(workspace, series.name, None, level)
-        except UnknownAheadError as error:
-            if as_csv:
-                raise
-            reason = f"No forecast yet: {error}. Next: {program(workspace)} predict {series.name} --future FILE"
-    if as_json:
-        print_json(answer.as_data(series, predicted))
-    elif predicted is None:
-        answer.show_models(series)
-        print(printable(reason))
-    elif as_csv:
-        print(predict.csv(predicted), end="")
+        print(f"Reading {', '.join(names)} ...", flush=True)
+        from unroll.answers import answering  # its imports take a second
+
+        answered = answering.answer(
+            workspace, names, options, folder=root, name=name, yes=yes, jobs=jobs
+        )
+    if "DVC_STAGE" in os.environ:
+        print(answered.sentence)
     else:
-        answer.show(workspace, series, predicted)
+        _print(answered, level, as_csv=as_csv, as_json=as_json)
+
+
+def _print(answered: "Answer", level: float, *, as_csv: bool = False, as_json: bool = False) -> None:
+    """Print an answer for people or programs."""
+    from unroll.answers import pages, show
+
+    if as_json:
+        print_json(show.as_data(answered, level))
+    elif as_csv:
+        print(show.csv(pages.read_forecast(answered, level)), end="")
+    else:
+        show.show(answered, level)
+
+
+def _is_data_set(workspace: Workspace, name: str) -> bool:
+    """Return whether a name is a data set or an experiment of params.yaml, and no file."""
+    from pipeline.config import params
+
+    if Path(name).is_file() or not workspace.params.is_file():
+        return False
+    config = params.load(workspace.params)
+    return name in config.datasets or name in config.runs
+
+
+def _show_answers(workspace: Workspace, names: Sequence[str], *, as_json: bool) -> None:
+    """Print the answers of data sets of params.yaml; without names all answers, those of series, too."""
+    from series.answer import load
+    from unroll.answers import find, show
+    from unroll.results import compare
+
+    folders = [] if names else [*find.answers(workspace).values()]
+    built = compare.evaluation_times(workspace)
+    if not names and not folders and not built:
+        raise UsageError("no answer is here; name a file, such as `unroll answer meter.csv`")
+    tables = compare.compare(workspace, names) if names or (built and as_json) else []
+    if as_json:
+        print_json([*tables, *(show.about(load(folder)) for folder in folders)])
+    elif names:
+        compare.show(tables)
+    else:
+        if built:
+            compare.show_answers(workspace, built)
+        for folder in folders:
+            answered = load(folder)
+            print(printable(f"{answered.name}: {answered.sentence}"))
 
 
 @app.command(rich_help_panel="Your own series")
 def add(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="A CSV or Parquet file; or several of one form in one folder.")],
+    path: Annotated[Path, typer.Argument(help="A CSV or Parquet file, or a folder of several of one form.")],
     target: Target = None,
     horizon: Horizon = None,
     lookback: Lookback = None,
@@ -148,47 +218,79 @@ def add(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     decimal: Decimal = None,
+    networks: Networks = True,
+    minutes: Minutes = None,
 ) -> None:
-    """Look at a file of your own, say what is in it, and write what it takes to answer; `answer` does this, too.
+    """Look at a file of your own, say what is in it, and write it to params.yaml of a project under DVC.
 
-    `unroll add meter.csv` · `unroll add meter.csv --target load --horizon 24 --yes`
+    `unroll add meter.csv` · `unroll add meter.csv --target load --horizon 24`
 
-    `unroll add station/2023.csv station/2024.csv`
+    `unroll add station`
     """
-    from series.question import Wanted
-    from series.reading.profile import Overrides
-    from unroll.add.add import add as add_to
+    from series.reading import described
+    from unroll.answers import answering, asking, entries
+    from unroll.answers.options import Entry
 
-    overrides = Overrides(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
-    wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)
-    print(f"Next: unroll answer {add_to(context.obj, files, wanted, overrides)}")
+    options = _options(
+        target=target,
+        horizon=horizon,
+        lookback=lookback,
+        step=step,
+        future=future,
+        holidays=holidays,
+        missing=missing,
+        stamp=stamp,
+        stamp_format=stamp_format,
+        day_first=day_first,
+        time_zone=time_zone,
+        encoding=encoding,
+        delimiter=delimiter,
+        decimal=decimal,
+        networks=networks,
+        minutes=minutes,
+    )
+    workspace = own_workspace(context)
+    name = answering.name_of([path], name)
+    files = entries.files(workspace, Entry(file=str(path.resolve())))
+    profile = asking.look(files, options)
+    print(*described.lines(profile), sep="\n", flush=True)
+    entries.add(workspace, name, path, asking.settled(profile, options, yes=yes))
+    print(f"Written to params.yaml: series.{name}. Next: unroll repro answer@{name}")
 
 
 @app.command(rich_help_panel="Your own series")
 def remove(
     context: typer.Context,
-    name: Annotated[str, named("A file of your own.", "files")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    name: Annotated[str, typer.Argument(help="A series of params.yaml.")],
 ) -> None:
-    """Take a series out of params.yaml, with all that was built of it; your file stays.
+    """Take a series out of params.yaml, with its answer; your file stays. A folder of its own you delete yourself.
 
     `unroll remove meter`
     """
-    from unroll.results.upkeep import remove as remove_it
+    from unroll.answers import entries
 
-    remove_it(context.obj, name, yes=yes)
+    removed = entries.remove(own_workspace(context), name)
+    print("Removed:", ", ".join([f"params.yaml: series.{name}", *(f"{os.path.relpath(path)}/" for path in removed)]))
 
 
 @app.command(rich_help_panel="Your own series")
-def renew(context: typer.Context, name: Annotated[str, named("A file of your own.", "forecasts")]) -> None:
-    """Let the rows that have come since `add` count for the evaluation and the backtest, too.
+def renew(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="An answer.")],
+    level: Level = 0.9,
+    jobs: Jobs = CORES,
+) -> None:
+    """Answer a series again, with the same options, of its file as it is now: new rows count, too.
 
-    `unroll renew meter && unroll answer meter`
+    `unroll renew meter`
     """
-    from unroll.results.upkeep import renew as renew_it
+    from unroll.answers import answering, find
+    from unroll.answers.options import Options
 
-    count, last = renew_it(context.obj, name)
-    print(f"{name}: {count:,} rows more, until {last}. Next: unroll answer {name}")
+    workspace = own_workspace(context)
+    if find.find(name, workspace) is None:
+        raise UsageError(f"{name} is a data set; `unroll repro evaluate@{name}` builds it anew")
+    _print(answering.answer(workspace, [name], Options(), yes=True, jobs=jobs), level)
 
 
 @app.command(rich_help_panel="Search and check")

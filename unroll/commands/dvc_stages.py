@@ -144,21 +144,6 @@ def evaluate(context: typer.Context, name: DataSet) -> None:
     print(os.path.relpath(workspace.metrics(name)))
 
 
-Series = Annotated[str, named("A data set with a forecast.", "forecasts")]
-
-
-@app.command(rich_help_panel="Stages")
-def refit(context: typer.Context, name: Series) -> None:
-    """Fit a series' champion on all rows: what `predict` and `register` use.
-
-    `unroll refit meter`
-    """
-    from stages.refit import refit
-
-    with _naming_target(context.obj, f"refit@{name}"):
-        print(refit(context.obj, name).why)
-
-
 @app.command(rich_help_panel="Stages")
 def report(
     context: typer.Context,

@@ -1,64 +1,106 @@
 """Commands that show, compare and check what was built. Heavy imports wait until a command runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from pipeline.errors import UsageError
 from pipeline.workspace import Workspace
 from unroll.app import Json, app, named, print_json
+from unroll.commands.adding import Level, own_workspace
 
 Forecasting = Annotated[
-    str, named("A data set, whose best model is taken; or an experiment.", "datasets", "runs")
+    str, named("An answer; or a data set, whose best model is taken, or an experiment.", "datasets", "runs")
 ]
 
 
 @app.command(rich_help_panel="Start here")
 def compare(
     context: typer.Context,
-    names: Annotated[list[str] | None, named("Experiments or data sets; none: all.", "datasets", "runs")] = None,
+    names: Annotated[
+        list[str] | None, named("Answers, experiments or data sets; none: all.", "datasets", "runs")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print whether a recurrent network helps, and the experiments behind that, the best first; of two the verdict.
+    """Print whether a recurrent network helps, and the models behind that, the best first; of two the verdict.
 
-    `unroll compare waves` · `unroll compare imdb/lstm imdb/gru` · `unroll compare waves --json`
+    `unroll compare waves` · `unroll compare imdb/lstm imdb/gru` · `unroll compare waves --json` ·
+    `unroll compare meter` · `unroll compare meter/gru meter/ridge`
     """
+    from unroll.answers import find
     from unroll.results import compare
 
-    tables = compare.compare(context.obj, names or [])
-    print_json(tables) if as_json else compare.show(tables)
+    workspace = own_workspace(context)
+    pair = find.pair(names or [], workspace)
+    if pair is not None:
+        from unroll.answers.comparing import between
+
+        judgement = between(*pair)
+        print_json(judgement.model_dump(mode="json")) if as_json else print(judgement.sentence)
+        return
+    folders, others = find.split(names or [], workspace, context.obj)
+    tables = []
+    if others or not folders or (not names and compare.evaluation_times(workspace)):
+        tables = compare.compare(context.obj, others)
+    if as_json:
+        print_json([*tables, *(_about(folder) for folder in folders)])
+        return
+    compare.show(tables)
+    for number, folder in enumerate(folders):
+        if tables or number:
+            print()
+        _show_models(folder)
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """Return an answer and its models as plain data."""
+    from series.answer import load
+    from unroll.answers.show import about
+
+    return about(load(folder))
+
+
+def _show_models(folder: Path) -> None:
+    """Print the sentence and the models of an answer."""
+    from series.answer import load
+    from unroll.answers.show import show_models
+
+    show_models(load(folder))
 
 
 @app.command(rich_help_panel="Results")
 def predict(
     context: typer.Context,
     name: Forecasting,
-    data: Annotated[Path | None, typer.Option(help="New rows of the same form; by default the data set's own.")] = None,
-    level: Annotated[float, typer.Option(help="The share of intervals that are to hold what comes.")] = 0.9,
+    data: Annotated[Path | None, typer.Option(help="New rows of the same form; by default the series' own.")] = None,
+    level: Level = 0.9,
     plot: Annotated[Path | None, typer.Option(help="Draw it, into a .png, .svg or .pdf file.")] = None,
     future: Annotated[Path | None, typer.Option(help="Rows to come, with what is known beforehand.")] = None,
-    horizon: Annotated[int | None, typer.Option(help="Steps ahead, of those that were trained for.")] = None,
+    horizon: Annotated[int | None, typer.Option(min=1, help="Timesteps ahead; by default as trained for.")] = None,
     series: Annotated[str | None, typer.Option(help="One of several.")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Forecast what follows the last row of a series, with intervals.
+    """Forecast what comes after the last row of a series, with prediction intervals.
 
-    `unroll predict meter` · `unroll predict meter/gru --data new.csv --level 0.8 --csv` ·
-    `unroll predict meter --plot next.png`
+    `unroll predict meter` · `unroll predict meter --data new.csv --level 0.8 --csv` ·
+    `unroll predict meter --horizon 48 --plot next.png`
     """
-    from pipeline.errors import UsageError
+    from unroll.answers.show import csv
     from unroll.results import predict
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
-    predicted = predict.predict(context.obj, name, data, level, future, horizon, series)
+    predicted = predict.predict(own_workspace(context), name, data, level, future, horizon, series)
     if plot:
         predict.draw(predicted, plot)
     if as_json:
         print_json(predict.as_data(predicted))
+    elif as_csv:
+        print(csv(predicted.table), end="")
     else:
-        print(predict.csv(predicted), end="") if as_csv else predict.show(predicted)
+        predict.show(predicted)
 
 
 @app.command(rich_help_panel="Results")
@@ -142,19 +184,19 @@ def ui(
 
 @app.command(rich_help_panel="Results")
 def register(context: typer.Context, name: Forecasting) -> None:
-    """Put a model that forecasts into MLflow's registry, as the champion of its data set, and say how to serve it.
+    """Put a model that forecasts into MLflow's registry, as the champion of its series, and say how to serve it.
 
-    `unroll register meter` · `unroll register meter/gru`
+    `unroll register meter` · `unroll register jena_hourly/gru`
     """
     from unroll.results import tracking
 
-    print("\n".join(tracking.registered_lines(*tracking.register(context.obj, name))))
+    print("\n".join(tracking.registered_lines(*tracking.register(own_workspace(context), name))))
 
 
 @app.command(rich_help_panel="Results")
 def serve(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A registered model, which has the name of its data set.")],
+    name: Annotated[str, typer.Argument(help="A registered model, which has the name of its series.")],
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where the server listens, on this machine.")] = 5001,
 ) -> None:
     """Answer requests for forecasts over HTTP, by the champion of a registered model.
@@ -163,7 +205,7 @@ def serve(
     """
     from unroll.results import tracking
 
-    tracking.serve(context.obj, name, port)
+    tracking.serve(own_workspace(context), name, port)
 
 
 @app.command(rich_help_panel="Learning")
@@ -186,7 +228,6 @@ def lab(
 
     `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001` · `unroll lab check program.py`
     """
-    from pipeline.errors import UsageError
     from unroll.lab import assignment
 
     if (part == "check") != (script is not None):

@@ -1,4 +1,4 @@
-"""A forecaster as MLflow serves it. A registered model names this module as its loader, with a copy of this package."""
+"""A forecaster as MLflow serves it. A registered model names this module as its loader, and brings it along."""
 
 import json
 from collections.abc import Callable
@@ -43,37 +43,48 @@ class Served:
         self.forecaster = forecaster
 
     def predict(self, data: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":
-        """What follows the last of some rows.
+        """Forecast what comes after the last of some rows.
 
         Args:
-            data: as `Forecaster.forecast` takes it, stamps as text.
-            params: `level` of the intervals; `intervals.USUAL` if not given.
+            data: in raw units, with the columns of the file that the models were fitted to; stamps as text.
+            params: `level` of the prediction interval; `intervals.USUAL` if not given.
 
         Returns:
-            As `Forecaster.forecast`, stamps by ISO 8601; an end that is not known is None. The column
-            `warning` only where values are far outside of what was trained on.
+            As `Forecaster.after` for this level, with timestamps by ISO 8601; an end that is not known is None. The
+            column `warning` only where values are far outside of what was trained on.
 
         Raises:
             RefusedError: the rows or the level cannot be used.
         """
+        self._require_numbers(data)
+        level = float((params or {}).get("level", intervals.USUAL))
+        try:
+            windows = self.forecaster.windows(data)
+            forecasts = self.forecaster.after(windows, (level,))
+        except UnrollError as error:
+            raise RefusedError(str(error)) from None
+        ends = forecasts.columns[-2:]
+        known = np.isfinite(forecasts[ends])
+        forecasts[ends] = forecasts[ends].astype(object).where(known, None)
+        forecasts["ds"] = [stamp.isoformat() for stamp in forecasts["ds"]]
+        unusual = [text for window in windows.values() for text in window.unusual]
+        if unusual:
+            forecasts["warning"] = "; ".join(unusual)
+        return forecasts
+
+    def _require_numbers(self, data: "pd.DataFrame") -> None:
+        """Raise RefusedError if a row lacks a number, and the models were fitted to rows that lack none."""
         question = self.forecaster.spec.question
+        if question.csv.missing is not None:
+            return
         numbers = data[[name for name in question.numbers if name in data]]
         if question.csv.target in data:  # the last rows may lack a target: the forecast starts before them
             numbers = numbers[data[question.csv.target].notna()]
-        if question.csv.missing is None and (empty := ~np.isfinite(numbers.to_numpy(np.float64))).any():
+        empty = ~np.isfinite(numbers.to_numpy(np.float64))
+        if empty.any():
             row, column = np.argwhere(empty)[0]
             name = numbers.columns[column]
             raise RefusedError(f"row {numbers.index[row]} (from 0): {name!r} is no finite number; each row needs one")
-        try:
-            windows = self.forecaster.windows(data)
-            forecasts = self.forecaster.after(windows, float((params or {}).get("level", intervals.USUAL)))
-        except UnrollError as error:
-            raise RefusedError(str(error)) from None
-        ends = forecasts[["low", "high"]]
-        forecasts[["low", "high"]] = ends.astype(object).where(np.isfinite(ends), None)
-        unusual = [text for window in windows.values() for text in window.unusual]
-        warning = {"warning": "; ".join(unusual)} if unusual else {}
-        return forecasts.assign(stamp=[stamp.isoformat() for stamp in forecasts["stamp"]], **warning)
 
 
 def _strict(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:

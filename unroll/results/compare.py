@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.config import params
-from pipeline.errors import UnrollError, UsageError, printable
+from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.verdicts import Comparison
@@ -17,7 +17,6 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
 from unroll.hints import built_by
-from unroll.results import answer
 
 IMPORTANT = ("test_best", "against", "test", "claim", "verdict", "rebuilt", "published", "interval")
 """Keys of the columns that a narrow terminal shows first."""
@@ -44,10 +43,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         chosen.setdefault(dataset, set()).update({experiment} - {""})
     pair = len(names) == 2 and {*names} <= {*every.runs}
     results = load(workspace, every)
-    own = [name for name in chosen or every.forecasts if name in every.forecasts]
-    own = own if names else [name for name in own if answer.is_built(workspace, name)]
-    if not own or any(name not in own for name in chosen):
-        _require_built(results, names)
+    _require_built(results, names)
     missing = {absent.name for absent in results.missing}
     pages = []
     for evaluated in results.built:
@@ -59,8 +55,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         pages += [replace(table, caption=table.caption + note) for table in scores]
     if not names and results.verdicts:
         pages.append(claims_table(results))
-    series = (answer.table(answer.answer(workspace, name), chosen.get(name, ())) for name in own)
-    shown = [*map(as_data, pages), *series]
+    shown = [as_data(page) for page in pages]
     if pair:
         comparison = between(workspace, *names)
         label = next((evaluated.label for evaluated in results.built if evaluated.name in chosen), None)
@@ -174,7 +169,7 @@ def evaluation_times(workspace: Workspace) -> dict[str, int]:
 def show_answers(workspace: Workspace, names: Collection[str]) -> None:
     """Print whether these data sets need a recurrent network, a line for each answer, in the order of params.yaml.
 
-    The documents' as the page has them, corrected for how many answers there are; of one's own series in a sentence.
+    As the page has them, corrected for how many answers there are.
 
     Raises:
         UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
@@ -193,6 +188,3 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
         tables.show(ANSWER, rows)
     for reason in dict.fromkeys(evaluated.unanswered for evaluated in chosen if evaluated.unanswered):
         print(reason)
-    for name in every.forecasts:
-        if name in names and answer.is_built(workspace, name):
-            print(printable(f"{name}: {answer.answer(workspace, name).sentence}"))

@@ -14,13 +14,15 @@ from pipeline.evaluation import answers_file
 from pipeline.provenance.machine import CODE, documents
 from pipeline.tracking import login, runs, store
 from pipeline.workspace import Workspace
+from series.answer import load
 from series.forecaster import Forecaster
+from unroll.answers.find import find
 from unroll.registry import model_registry
 from unroll.registry.model_registry import ALIAS, Registered
 from unroll.results import predict
 
 SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-"""Of MLflow's server, where the user has not set it: jobs are for language models."""
+"""Settings of MLflow's server, where the user has not set them: jobs are for language models."""
 
 
 def track(workspace: Workspace) -> list[tuple[str, str]]:
@@ -99,14 +101,19 @@ def require_free(port: int) -> None:
 
 
 def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
-    """Put a data set's best experiment, or the one that is named, into MLflow's model registry.
+    """Put a model into MLflow's registry: an answer's, a data set's best experiment, or the one that is named.
 
     Raises:
-        UsageError: there is no such name, or it is no series with stamps.
+        UsageError: there is no such name, or it is no series with timestamps.
         UnrollError: something is not built, or MLflow's store cannot be used.
     """
-    forecaster, _ = predict.best(workspace, params.load(workspace.params), name)
-    return model_registry.register(workspace, forecaster), forecaster
+    folder = find(name, workspace)
+    if folder is not None:
+        answer = load(folder)
+        return model_registry.register_answer(workspace, answer), answer.forecaster
+    source = predict.source_of(workspace, name)
+    registered = model_registry.register_experiment(workspace, source.forecaster, source.files)
+    return registered, source.forecaster
 
 
 def registered_lines(registered: Registered, forecaster: Forecaster) -> Iterator[str]:
@@ -114,7 +121,8 @@ def registered_lines(registered: Registered, forecaster: Forecaster) -> Iterator
     spec = forecaster.spec
     seeds = f", the mean of {spec.seeds} seeds" if spec.seeds > 1 else ""
     before = "" if registered.new else ", registered before"
-    yield f"{registered.name}, version {registered.version}: {spec.name}{seeds}{before}"
+    model = spec.name if spec.name != registered.name else spec.why
+    yield f"{registered.name}, version {registered.version}: {model}{seeds}{before}"
     if registered.before not in {None, registered.version}:
         yield f"{ALIAS} was version {registered.before} and is now version {registered.version}"
     yield f"It takes the last {spec.reach:,} rows and answers on this machine, once served:"

@@ -18,9 +18,6 @@ from unroll import tables
 def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
     """Print the scores of a data set's runs, or of one, and the next command. Raises UnrollError if one is damaged."""
     config = params.load(workspace.params)
-    if name in config.forecasts:  # from rolling origins, which `answer` scores
-        print(f"Next: `unroll answer {name}`.")
-        return
     data = dataset.load(workspace.prepared(name))
     rows = []
     for key in config.experiments_of(name):

@@ -34,7 +34,6 @@ from pipeline.metrics import MEASURES, score
 from pipeline.provenance import fingerprint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
-from series import backtest
 from stages import progress
 from unroll.hints import built_by
 from unroll.tune.space import Space, contains, current_values, rounded_within, with_values
@@ -217,9 +216,6 @@ def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
         missing = folder.relative_to(workspace.root)
         raise UnrollError(f"{missing} is missing; {built_by(f'prepare@{experiment.dataset}')}")
     data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
-    every = params.load(workspace.params)
-    if experiment.dataset in every.forecasts:  # what lies before the first origin
-        return backtest.with_validation(data, backtest.folds(data, every.forecast(experiment.dataset))[0].train)
     if "validation" not in data.splits:
         raise UsageError(
             f"{data.name} has no validation split to choose by, and nothing is chosen on test; docs/tune.md says how "

@@ -1,4 +1,4 @@
-"""Makes workspaces: the demo (`chosen`), the `miniature` of the tests, and `own` for a user's series."""
+"""Makes workspaces: the demo (`chosen`), and the `miniature` of the tests."""
 
 import shutil
 from collections.abc import Collection, Mapping
@@ -19,7 +19,6 @@ CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = f
 
 WITH_GIT = CONFIG.replace("    no_scm = true\n", "")
 DVC_IGNORED = "/config.local\n/tmp\n/cache\n"
-PROJECT = Path(__file__).with_name("project")
 
 DEMO = ".demo"
 """The demo's folder."""
@@ -43,28 +42,6 @@ SEEDS = 3
 MINIATURE_CLAIMS = """
 - {document: "003", words: close to 0.02, experiment: waves/linear, metric: final.test.mse, value: "0.02", width: 2}
 """
-
-OWN = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore", "unroll_extensions/README.md")
-"""Files of a workspace for own series, whose templates lie in project/."""
-
-
-def own(root: Path, files: Collection[str] = OWN, **about: Any) -> Workspace:
-    """Make a folder a workspace for a user's own series, with an ordinary dvc.yaml; files that exist stay.
-
-    `files` have templates, which ask what they are `about`: `requirement`, where the folder is a git repository.
-    """
-    import jinja2
-
-    brackets = {"variable_start_string": "[[", "variable_end_string": "]]"}  # YAML of GitHub and of DVC has braces
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PROJECT), keep_trailing_newline=True, **brackets)  # type: ignore[arg-type] # noqa: S701
-    texts = {".dvc/config": WITH_GIT if about else CONFIG, ".dvc/.gitignore": DVC_IGNORED}
-    for name in files:
-        texts[name] = environment.get_template(f"{name.strip('.').replace('/', '_')}.j2").render(about)
-    for name, text in texts.items():
-        if not (root / name).exists():
-            write_text(root / name, text)
-    return Workspace(root)
-
 
 def miniature(folder: Path) -> Workspace:
     """Make a new folder a DVC workspace with copies of the documents' graph and the code, and miniature.yaml as params.
@@ -94,7 +71,8 @@ def chosen(root: Path, folder: Path) -> Workspace:
 
 def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
     """The sections of params.yaml, which `config` holds, with the `CHOSEN` experiments and the first seeds."""
-    fewer = without(sections, [name for name in sections["datasets"] if name not in CHOSEN])
+    documents = {key: section for key, section in sections.items() if key != "series"}
+    fewer = without(documents, [name for name in sections["datasets"] if name not in CHOSEN])
     datasets = {name: fewer["datasets"][name] for name in CHOSEN if name in fewer["datasets"]}
     experiments: dict[str, dict[str, Any]] = {}
     for dataset in datasets:
@@ -109,10 +87,8 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
     """The sections of params.yaml without these data sets, their experiments, and sources that only they use."""
     datasets = {name: section for name, section in sections["datasets"].items() if name not in left_out}
     used = {section["source"] for section in datasets.values()}
-    own = {name: section for name, section in sections.get("forecasts", {}).items() if name in datasets}
     return {
         **sections,
-        **({"forecasts": own} if "forecasts" in sections else {}),
         "sources": {name: section for name, section in sections["sources"].items() if name in used},
         "files": {name: section for name, section in sections.get("files", {}).items() if name in used},
         "datasets": datasets,

@@ -12,9 +12,24 @@ from pipeline.errors import UsageError
 from pipeline.files import write_text
 from pipeline.provenance.machine import CODE, DOCUMENTS, REQUIREMENTS, pins, repository
 from unroll.workspaces.checkout import git
-from unroll.workspaces.make import OWN, own
+from unroll.workspaces.make import DVC_IGNORED, WITH_GIT
 
-ACTION = ".github/actions/report/action.yml"
+PROJECT = Path(__file__).with_name("project")
+"""The folder of the templates."""
+
+FILES = (
+    "params.yaml",
+    "dvc.yaml",
+    ".dvcignore",
+    ".gitignore",
+    "README.md",
+    "requirements.txt",
+    ".github/workflows/results.yml",
+)
+"""The files of a project that have templates."""
+
+EXTENSIONS = "unroll_extensions/README.md"
+"""A file of a project with the four documents, in the folder of the user's own models."""
 
 
 def new(folder: Path, *, documents: bool) -> list[str]:
@@ -31,27 +46,53 @@ def new(folder: Path, *, documents: bool) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "--quiet")
     packed = repository(CODE)
-    for name in DOCUMENTS if documents else (ACTION,):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if (packed / name).is_dir() else shutil.copyfile)(packed / name, folder / name)
     if documents:
-        graph = (folder / "dvc.yaml").read_text(encoding="utf-8")
-        write_text(folder / "dvc.yaml", without_code(graph))
-    python = ".".join(platform.python_version_tuple()[:2])
-    about = {
-        "name": folder.resolve().name,
-        "documents": documents,
-        "requirement": _requirement(folder),
-        "python": python,
-    }
-    own(folder, (*OWN, "README.md", "requirements.txt", ".github/workflows/results.yml"), **about)
+        _copy_documents(packed, folder)
+    _write_templates(folder, documents=documents)
     write_text(folder / "constraints.txt", pins((packed / REQUIREMENTS).read_text(encoding="utf-8")))
     return sorted(path.name for path in folder.iterdir() if path.name != ".git")
 
 
+def _copy_documents(packed: Path, folder: Path) -> None:
+    """Copy what the four documents consist of, with a graph that does without the code."""
+    for name in DOCUMENTS:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (packed / name).is_dir() else shutil.copyfile
+        copy(packed / name, folder / name)
+    graph = (folder / "dvc.yaml").read_text(encoding="utf-8")
+    write_text(folder / "dvc.yaml", without_code(graph))
+
+
+def _write_templates(folder: Path, *, documents: bool) -> None:
+    """Write the files of a project that have templates in project/; files that exist stay."""
+    import jinja2
+
+    environment = jinja2.Environment(  # noqa: S701 - nothing here is HTML
+        loader=jinja2.FileSystemLoader(PROJECT),
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        # YAML of GitHub and of DVC has braces.
+        variable_start_string="[[",
+        variable_end_string="]]",
+    )
+    about = {
+        "name": folder.resolve().name,
+        "documents": documents,
+        "requirement": _requirement(folder),
+        "python": ".".join(platform.python_version_tuple()[:2]),
+    }
+    texts = {".dvc/config": WITH_GIT, ".dvc/.gitignore": DVC_IGNORED}
+    for name in (*FILES, EXTENSIONS) if documents else FILES:
+        template = environment.get_template(f"{name.strip('.').replace('/', '_')}.j2")
+        texts[name] = template.render(about)
+    for name, text in texts.items():
+        if not (folder / name).exists():
+            write_text(folder / name, text)
+
+
 def without_code(graph: str) -> str:
     """The text of dvc.yaml for a folder without the code: each stage depends on version.txt, which stands for it."""
-    graph = re.sub(r"(?m)^ +- (pipeline|stages)(/.*)?\n", "", graph)
+    graph = re.sub(r"(?m)^ +- (pipeline|series|stages|unroll)(/.*)?\n", "", graph)
     return re.sub(r"(?m)^( +)deps:\n", r"\1deps:\n\1  - version.txt\n\1  - unroll_extensions\n", graph)
 
 

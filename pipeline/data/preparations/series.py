@@ -84,15 +84,48 @@ def prepare(
         UsageError: an option contradicts another or names a column that is not there.
         ValueError: `lookback` is not a multiple of `step`, or a number of rows is not whole.
     """
-    where, published, step = f"datasets.{name}.preparation", protocol == "as_published", windows.step
-    corrected = protocol == "corrected"
+    where = f"datasets.{name}.preparation"
+    published = protocol == "as_published"
     if published != (batch_size is not None):
         what = "is missing; it scores" if published else "has no effect; only as_published scores"
         raise UsageError(f"params.yaml: {where}.batch_size {what} whole batches")
     _require_effect(csv, cleaning, windows, where)
-    if windows.lookback % step:  # before a step of any size makes room for rows that no window can have
-        raise ValueError(f"`lookback` must be a multiple of `step`. Received: {windows.lookback}, {step}")
-    table = _table(raw, csv, cleaning, windows, where, progress)
+    if windows.lookback % windows.step:  # before a step of any size makes room for rows that no window can have
+        raise ValueError(
+            f"`lookback` must be a multiple of `step`. Received: {windows.lookback}, {windows.step}"
+        )
+    table = row_table.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
+    options = {"validation": validation, "protocol": protocol, "batch_size": batch_size}
+    try:
+        return from_table(name, table, csv, cleaning, windows, train, **options)  # type: ignore[arg-type]
+    except UnusableSeriesError as error:
+        raise UnrollError(f"{raw / csv.file}: {error}; name them in {where}.csv.leave_out") from None
+    except UnrollError as error:
+        raise UnrollError(f"{raw / csv.file}: {error}; see {where}") from None
+
+
+def from_table(
+    name: str,
+    table: row_table.RowTable,
+    csv: CsvFormat,
+    cleaning: Cleaning,
+    windows: Windowing,
+    train: float,
+    *,
+    validation: float | None = None,
+    protocol: Literal["as_published", "keras_utility", "corrected"] = "corrected",
+    batch_size: int | None = None,
+) -> Dataset:
+    """Windows over rows that have been read; else as `prepare`.
+
+    Raises:
+        UnrollError: the rows are too few for the split and the window, or there is nothing to learn.
+        UnusableSeriesError: this is so of some of several series.
+    """
+    published = protocol == "as_published"
+    corrected = protocol == "corrected"
+    step = windows.step
+    table = _counted(table, csv, cleaning, windows)
     every = {
         series_id: series.rows_of(own, csv, cleaning, windows) if corrected else series.as_they_are(own, None)
         for series_id, own in row_table.by_series(table).items()
@@ -100,10 +133,7 @@ def prepare(
     first, reasons = next(iter(every.values())), dict[str, str]()
     count, freq, column = len(first.series.values), first.regular.freq, first.columns.index(csv.target)
     statistics, chosen, lost = dict[str, Statistics](), defaultdict[str, list[Array]](list), Counter[str]()
-    try:
-        borders = series.borders(count, train, validation)
-    except UnrollError as error:
-        raise UnrollError(f"{raw / csv.file}: {error}; see {where}") from None
+    borders = series.borders(count, train, validation)
     for number, (series_id, rows) in enumerate(every.items()):
         try:
             statistics[series_id] = _statistics(rows, borders[0], column, windows.lag)
@@ -113,7 +143,7 @@ def prepare(
             _require_room(examples, rows, windows, borders)
         except UnrollError as error:
             if series_id == ALONE:
-                raise UnrollError(f"{raw / csv.file}: {error}; see {where}") from None
+                raise
             border = row_calendar.stamps(first.series.timestamps[[borders[0]]], cleaning, csv.time_zone)[0]
             reasons[series_id] = _lacking(rows, column, windows, borders[0], shown(border)) or str(error)
             continue
@@ -121,7 +151,7 @@ def prepare(
         for split, own in examples.items():
             chosen[split].append(own + number * count)
     if reasons:
-        raise UnusableSeriesError(str(raw / csv.file), reasons, len(every), f"{where}.csv.leave_out")
+        raise UnusableSeriesError(reasons, len(every))
     fitted = Fitted(
         csv=csv,
         cleaning=cleaning.model_copy(update={"spacing": freq}),
@@ -177,21 +207,22 @@ def _require_effect(csv: CsvFormat, cleaning: Cleaning, windows: Windowing, wher
         raise UsageError(f"params.yaml: {where}.{idle} has no effect on several series; take it out")
 
 
-def _table(
-    raw: Path, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str, progress: "Progress"
+def _counted(
+    table: row_table.RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing
 ) -> row_table.RowTable:
     """The rows that count, an even distance apart."""
-    table = row_table.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
     if cleaning.until:
         table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
     table = series.on_calendar(table, csv, cleaning)
-    if windows.partial:  # a target that is measured from some day on, and to some day, has no rows before and after
-        measured = table.timestamps[~np.isnan(table.values[:, table.columns.index(csv.target)])]
-        if len(measured) and not csv.series_id:
-            table = table.only(table.timestamps >= measured.min())
-        if len(measured):
-            table = table.only(table.timestamps <= measured.max())
-    return table
+    if not windows.partial:
+        return table
+    # A target that is measured from some day on, and to some day, has no rows before and after.
+    measured = table.timestamps[~np.isnan(table.values[:, table.columns.index(csv.target)])]
+    if not len(measured):
+        return table
+    if not csv.series_id:
+        table = table.only(table.timestamps >= measured.min())
+    return table.only(table.timestamps <= measured.max())
 
 
 def _examples(

@@ -13,6 +13,7 @@ from pipeline.config import params, plain_yaml, registry
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError, UsageError
 from tests.support import REPOSITORY
+from unroll import repro
 
 GOOD = """
 sources:
@@ -96,6 +97,12 @@ def test_the_form_of_before_is_refused_with_the_form_of_now(file):
         load(file, ("\nsources", "\ntemplates: {}\nsources"))
 
 
+def test_a_series_stands_beside_the_data_sets_with_whatever_options_it_has(file):
+    config = load(file, ("experiments:", "series: {meter: {file: meter.csv, horizon: 24}}\nexperiments:"))
+    assert config.series == {"meter": {"file": "meter.csv", "horizon": 24}}
+    assert "answer@meter" in repro.stages(config)
+
+
 def test_a_trial_has_other_epochs_and_seeds_where_the_method_has_epochs(file):
     guess = load(file, ("{method: none}", "{method: none, epochs: 9, rate: 0.1}")).experiment("waves/guess")
     trial = guess.trial(2, [5])
@@ -117,7 +124,7 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
             "sedes:",
             "waves.guess.sedes is not known here. Valid: calendar, converged, dataset, features, in_unit,",
         ),
-        ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, forecasts, sources"),
+        ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, series, sources"),
         ("method: none", "", "experiments.waves.guess.training.method is missing"),
         (
             "seeds: [0]",

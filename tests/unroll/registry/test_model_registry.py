@@ -21,11 +21,11 @@ from pipeline.tracking import runs, store
 from pipeline.training import run_folder
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
-from series.forecaster import Forecaster
 from stages.prepare import prepare
 from stages.source import source
 from unroll.registry import model_registry
 from unroll.results import tracking
+from unroll.results.trained_forecaster import forecaster_of
 
 PARAMS = """
 sources: {}
@@ -148,11 +148,13 @@ def test_a_recorded_network_has_a_signature_and_an_example_and_predicts_what_was
 
 @pytest.mark.parametrize("level", [None, 0.5])
 def test_the_server_says_what_the_forecaster_says_to_the_last_digit(workspace, address, level):
-    forecasts = Forecaster.of(workspace, "meter/ridge").forecast(rows(), level or 0.9)
+    forecaster = forecaster_of(workspace, "meter/ridge")
+    forecasts = forecaster.after(forecaster.windows(rows()), (level or 0.9,))
+    assert [*forecasts] == ["unique_id", "ds", "y_hat", *(f"{end}-{100 * (level or 0.9):g}" for end in ("lo", "hi"))]
     body = {"dataframe_records": rows().tail(24).to_dict("records")} | ({"params": {"level": level}} if level else {})
     answer = post(address, json.dumps(body))
     assert answer.status_code == 200
-    expected = forecasts.assign(stamp=[stamp.isoformat() for stamp in forecasts["stamp"]]).to_dict("records")
+    expected = forecasts.assign(ds=[stamp.isoformat() for stamp in forecasts["ds"]]).to_dict("records")
     assert answer.json()["predictions"] == expected
     if not level:
         assert post(address, rows().to_csv(index=False), "text/csv").json() == answer.json()

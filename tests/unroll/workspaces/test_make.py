@@ -13,8 +13,8 @@ def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_shorter_training(
     assert {*few.sources} == {"sine", "waves", "sines", "jena_sample"}
     for name, experiment in few.runs.items():
         assert experiment == whole.runs[name].model_copy(update={"seeds": whole.runs[name].seeds[:3]})
-    sections = plain_yaml.read(REPOSITORY / "params.yaml") | {"forecasts": {"meter": {}}}
-    assert make.choose(sections, whole)["forecasts"] == {}, "a series of one's own is not the demo's"
+    sections = plain_yaml.read(REPOSITORY / "params.yaml") | {"series": {"meter": {"file": "meter.csv"}}}
+    assert "series" not in make.choose(sections, whole), "a series of one's own is not the demo's"
     assert workspace.claims.read_bytes() == (REPOSITORY / "claims.yaml").read_bytes()
     with Repo(str(tmp_path)) as repo:
         assert {stage.name for stage in repo.index.stages} == {*repro.stages(few)}

@@ -1,0 +1,136 @@
+"""A public file's row of the table: what `unroll.answer` forecasts, and what rivals do."""
+
+import hashlib
+import inspect
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from statistics import geometric_mean
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench import REPOSITORY
+from bench.series import ours, public, rivals, scores
+from bench.series.public import HeldOut, PublicFile, Say
+from pipeline.data.examples import Array
+from pipeline.files import read_npz, write_npz
+
+RIVALS = REPOSITORY / ".unroll" / "bench" / "rivals"
+"""Rivals' forecasts, which take minutes and stay the same."""
+
+BASELINE = "LightGBM"
+"""The rival that has a ratio of its own in each row."""
+
+Row = dict[str, Any]
+
+
+def measure(file: PublicFile, say: Say) -> Row:
+    """Measure a file: what `unroll.answer` forecasts, what it costs, and what rivals forecast."""
+    with tempfile.TemporaryDirectory(prefix="unroll-bench-") as name:
+        folder = Path(name)
+        held = public.load(file, folder)
+        say(f"{file.name}: unroll.answer")
+        quantiles, costs = ours.answered(folder, held)
+    return row(held, quantiles, say) | costs
+
+
+def score(file: PublicFile, table: pd.DataFrame, say: Say) -> Row:
+    """Measure forecasts from elsewhere.
+
+    Args:
+        file: the file.
+        table: as `Answer.forecast` gives it, with a column `cutoff`.
+        say: called with what is done next.
+    """
+    held = loaded(file)
+    return row(held, ours.aligned(held, table), say)
+
+
+def loaded(file: PublicFile) -> HeldOut:
+    """Load a file."""
+    with tempfile.TemporaryDirectory(prefix="unroll-bench-") as name:
+        return public.load(file, Path(name))
+
+
+def row(held: HeldOut, quantiles: Array, say: Say) -> Row:
+    """Compare quantiles (series, origins, steps, quantiles) with those of rivals.
+
+    Returns:
+        `mae`, `wql` and `coverage`; the same of each of `rivals`; `best_rival`, the one with the
+        lowest MAE at the origins held out; `ratio` and `baseline_ratio`, the MAE over that of the
+        best rival and of `BASELINE`.
+    """
+    median = quantiles[..., scores.QUANTILES.index(0.5)]
+    own = _scores(held, median, quantiles)
+    theirs = rivals_of(held, say)
+    best = min(theirs, key=lambda name: float(theirs[name]["mae"]))
+    return {
+        "kind": held.file.kind,
+        "licence": held.file.licence,
+        "rows": len(held.training()),
+        "series": len(held.names),
+        **own,
+        "rivals": theirs,
+        "best_rival": best,
+        "ratio": own["mae"] / theirs[best]["mae"],
+        "baseline_ratio": own["mae"] / theirs[BASELINE]["mae"],
+    }
+
+
+def rivals_of(held: HeldOut, say: Say) -> dict[str, Row]:
+    """Score each rival, by name."""
+    floor = 0.0 if np.nanmin(held.known) >= 0 else -np.inf
+    found = {}
+    for name, (forecasts, errors) in _forecasts(held, say).items():
+        quantiles = scores.conformal(forecasts, errors, floor)
+        found[name] = _scores(held, forecasts, quantiles)
+    return found
+
+
+def _scores(held: HeldOut, forecasts: Array, quantiles: Array) -> Row:
+    return {
+        "mae": scores.mean_absolute_error(held.truth, forecasts),
+        "wql": scores.weighted_quantile_loss(held.truth, quantiles),
+        "coverage": scores.coverage(held.truth, quantiles),
+    }
+
+
+def _forecasts(held: HeldOut, say: Say) -> dict[str, tuple[Array, Array]]:
+    """Return `rivals.forecasts`, kept in `RIVALS` until the rivals' code or the file is another."""
+    code = inspect.getsource(rivals)
+    key = hashlib.sha256(f"{held.file}{held.origins}{code}".encode()).hexdigest()[:16]
+    path = RIVALS / f"{held.file.name}-{key}.npz"
+    if not path.is_file():
+        say(f"{held.file.name}: rivals")
+        made = {}
+        for name, (forecasts, errors) in rivals.forecasts(held).items():
+            made[f"{name}/forecasts"] = forecasts
+            made[f"{name}/errors"] = errors
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_npz(path, made)
+    kept = read_npz(path)
+    names = dict.fromkeys(key.partition("/")[0] for key in kept)
+    return {name: (kept[f"{name}/forecasts"], kept[f"{name}/errors"]) for name in names}
+
+
+def summary(rows: Mapping[str, Row]) -> Row:
+    """Compute geometric means over files.
+
+    Returns:
+        `ratio`, and `worst`, the file with the highest one; `mae` and `wql`: rival -> ours over the
+        rival's, over the files that it has forecast.
+    """
+    names = dict.fromkeys(name for row in rows.values() for name in row["rivals"])
+    return {
+        "ratio": geometric_mean(row["ratio"] for row in rows.values()),
+        "worst": max(rows, key=lambda name: float(rows[name]["ratio"])),
+        "mae": {name: _mean_ratio(rows.values(), name, "mae") for name in names},
+        "wql": {name: _mean_ratio(rows.values(), name, "wql") for name in names},
+    }
+
+
+def _mean_ratio(rows: Iterable[Row], rival: str, measure: str) -> float:
+    faced = [row for row in rows if rival in row["rivals"]]
+    return geometric_mean(row[measure] / row["rivals"][rival][measure] for row in faced)

@@ -1,0 +1,68 @@
+"""What a command costs."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench import REPOSITORY
+from pipeline.errors import UnrollError
+from pipeline.files import read_json
+
+OWN = ("DVC_", "MLFLOW_", "PYTHON", "TF_", "UNROLL_")
+"""How variables of the user's own settings begin."""
+
+SHOWN = 200
+"""Characters of a command that a message shows."""
+
+
+def metered(
+    command: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None
+) -> dict[str, float]:
+    """Run a command in a folder, and measure what it costs.
+
+    Args:
+        command: its words.
+        folder: where it runs.
+        variables: of its environment; None: `environment()`.
+
+    Returns:
+        `seconds`, `cpu` seconds and `peak` memory in MiB, by bench/meter.py; and `first_line`, the
+        seconds until the command prints its first line.
+
+    Raises:
+        UnrollError: the command failed; the text has its last line.
+    """
+    meter = [sys.executable, "-I", "-S", str(REPOSITORY / "bench" / "meter.py")]
+    first_line = 0.0
+    last = "it printed nothing"
+    start = time.perf_counter()
+    with (
+        tempfile.NamedTemporaryFile("w") as costs,
+        subprocess.Popen(
+            [*meter, *command],
+            cwd=folder,
+            env=variables or environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=costs,
+            stderr=subprocess.PIPE,  # the meter sends all that the command prints here
+            text=True,
+            errors="replace",
+        ) as process,
+    ):
+        for line in process.stderr or ():
+            first_line = first_line or time.perf_counter() - start
+            last = line.strip() or last
+        if process.wait():
+            shown = " ".join(command)[:SHOWN]
+            raise UnrollError(f"`{shown}` ended with status {process.returncode}: {last}")
+        found: dict[str, float] = read_json(Path(costs.name))
+    return found | {"first_line": first_line}
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of a process that has no settings of the user's own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(OWN)}

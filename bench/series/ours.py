@@ -1,0 +1,122 @@
+"""The library's part: answer a file in a process of its own, then forecast at each origin."""
+
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench import REPOSITORY
+from bench.series.costs import environment, metered
+from bench.series.public import SEVERAL, HeldOut, PublicFile
+from bench.series.scores import LEVELS
+from pipeline.data.examples import Array
+from pipeline.errors import UnrollError
+
+ANSWER = """
+import json, sys, unroll
+path, options, folder = sys.argv[1:]
+unroll.answer(path, **json.loads(options)).save(folder)
+"""
+"""What the process runs, with a file, options and a folder."""
+
+LOWER = [f"lo-{100 * level:.0f}" for level in reversed(LEVELS)]
+UPPER = [f"hi-{100 * level:.0f}" for level in LEVELS]
+COLUMNS = [*LOWER, "y_hat", *UPPER]
+"""Columns of `Answer.forecast` in the order of `scores.QUANTILES`."""
+
+
+def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
+    """Answer the rows before the first origin held out, and forecast at each origin.
+
+    Args:
+        folder: an empty folder for the file and the answer.
+        held: the file.
+
+    Returns:
+        (series, origins, steps, quantiles); and `seconds`, `cpu` and `peak` (MiB) of the answer,
+        its `sentence`, and `forecast_seconds`, the time of one forecast.
+
+    Raises:
+        UnrollError: the process failed.
+    """
+    import unroll
+
+    path = folder / f"{held.file.name}.csv"
+    held.training().to_csv(path, index=False)
+    options = json.dumps(_options(held.file))
+    saved = folder / "answer"
+    command = [sys.executable, "-c", ANSWER, str(path), options, str(saved)]
+    costs = metered(command, folder, environment() | {"PYTHONPATH": str(REPOSITORY)})
+    answer = unroll.load(saved)
+    start = time.perf_counter()
+    tables = []
+    for origin in held.origins:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table = answer.forecast(held.until(origin), levels=LEVELS)
+        tables.append(table.assign(cutoff=held.grid[origin - 1]))
+    costs["forecast_seconds"] = (time.perf_counter() - start) / len(held.origins)
+    return aligned(held, pd.concat(tables)), costs | {"sentence": answer.sentence}
+
+
+def _options(file: PublicFile) -> dict[str, Any]:
+    """What a user has to say of a file."""
+    found: dict[str, Any] = {"target": file.target, "horizon": file.horizon}
+    columns = file.stamp.split(SEVERAL)
+    if len(columns) > 1:
+        found |= {"stamp": columns, "stamp_format": "%Y %m %d"}
+    return found
+
+
+def aligned(held: HeldOut, table: pd.DataFrame) -> Array:
+    """Arrange forecasts as the truth is arranged.
+
+    Args:
+        held: the file.
+        table: unique_id, ds, cutoff (the last timestamp that was known) and `COLUMNS`. Rows at
+            other cutoffs are left out.
+
+    Returns:
+        (series, origins, steps, quantiles).
+
+    Raises:
+        UnrollError: a value that came has no forecast.
+    """
+    cutoff = held.grid.get_indexer(_like(held.grid, table["cutoff"]))
+    step = held.grid.get_indexer(_like(held.grid, table["ds"])) - cutoff - 1
+    origin = pd.Index(held.origins - 1).get_indexer(cutoff)
+    series = np.zeros_like(step)
+    if len(held.names) > 1:
+        series = pd.Index(held.names).get_indexer(table["unique_id"].astype(str))
+    used = (step >= 0) & (step < held.file.horizon) & (origin >= 0) & (series >= 0)
+    found = np.full((*held.truth.shape, len(COLUMNS)), np.nan)
+    found[series[used], origin[used], step[used]] = table.loc[used, COLUMNS].to_numpy(float)
+    _require_forecasts(held, np.asarray(np.isnan(found).any(axis=-1)))
+    return found
+
+
+def _require_forecasts(held: HeldOut, missing: Array) -> None:
+    """Raise UnrollError if forecasts (series, origins, steps) are missing where a value came."""
+    lost = np.argwhere(missing & np.isfinite(held.truth))
+    if len(lost):
+        series, origin, step = map(int, lost[0])
+        cutoff = held.grid[held.origins[origin] - 1]
+        raise UnrollError(
+            f"{held.file.name}: {len(lost)} of {missing.size} values have no forecast; the first "
+            f"is step {step + 1} after {cutoff} of series {held.names[series]!r}"
+        )
+
+
+def _like(grid: pd.DatetimeIndex, times: pd.Series) -> pd.DatetimeIndex:
+    """Return timestamps in the time zone of a grid."""
+    found = pd.DatetimeIndex(pd.to_datetime(times))
+    if grid.tz is None:
+        return found.tz_localize(None)
+    if found.tz is None:
+        return found.tz_localize(grid.tz)
+    return found.tz_convert(grid.tz)

@@ -1,0 +1,195 @@
+"""Public files, listed in public.csv, with the last 14 origins of each held out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import environ
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data import download
+from pipeline.data.examples import Array
+from pipeline.data.row_files import no_progress
+
+ORIGINS = 14
+"""Origins that are held out."""
+
+TIMESTEPS = 10_000
+"""Timesteps before the first origin that are kept."""
+
+SEVERAL = "+"
+"""The mark between the names of several columns that make one."""
+
+SERIES = "series"
+"""The column that is made of several columns which name a series."""
+
+
+class PublicFile(NamedTuple):
+    """A public file.
+
+    Attributes:
+        name: what the file is called here.
+        kind: what it holds.
+        licence: its licence, or where the data are from.
+        stamp: the column of timestamps; `year+month+day` for three columns.
+        target: the column to forecast.
+        series: the column that names a row's series, several joined by `+`; "" for a single series.
+        every: the time between two timesteps, as pandas writes it.
+        day: timesteps between two origins: those of a day, or 1.
+        cycle: timesteps of the longest cycle: a week, or a year of months or quarters.
+        place: the file's path in a mirror.
+        sha256: its hash.
+        url: its address; "" if it has none.
+    """
+
+    name: str
+    kind: str
+    licence: str
+    stamp: str
+    target: str
+    series: str
+    every: str
+    day: int
+    cycle: int
+    place: str
+    sha256: str
+    url: str
+
+    @property
+    def horizon(self) -> int:
+        """Timesteps ahead: a day; a week of daily rows; a year of months or quarters."""
+        return self.day if self.day > 1 else self.cycle
+
+    @property
+    def cycles(self) -> list[int]:
+        """Cycles in timesteps, the shortest first."""
+        return [self.day, self.cycle] if self.day > 1 else [self.cycle]
+
+    @property
+    def series_column(self) -> str:
+        """The column that names a row's series, after `read`; "" for a single series."""
+        return SERIES if SEVERAL in self.series else self.series
+
+
+LISTED = pd.read_csv(Path(__file__).with_suffix(".csv"), keep_default_na=False)
+FILES = {str(file.name): PublicFile(*file) for file in LISTED.itertuples(index=False)}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A file's rows, and the origins at which forecasts are compared.
+
+    Attributes:
+        file: what the rows are of.
+        frame: the rows as the file has them, in the order of time.
+        times: (rows,) their timestamps.
+        grid: (timesteps,) the timestamps of all timesteps, without gaps.
+        names: the series, one name "" for a single series.
+        target: (series, timesteps) its values, NaN where they are missing.
+        origins: (origins,) the index in `grid` of the first timestep ahead.
+    """
+
+    file: PublicFile
+    frame: pd.DataFrame
+    times: pd.Series
+    grid: pd.DatetimeIndex
+    names: list[str]
+    target: Array
+    origins: Array
+
+    @property
+    def ahead(self) -> Array:
+        """(origins, steps) indices of the timesteps ahead."""
+        return np.asarray(self.origins[:, None] + np.arange(self.file.horizon))
+
+    @property
+    def truth(self) -> Array:
+        """(series, origins, steps) what came, NaN where it is missing."""
+        return np.asarray(self.target[:, self.ahead])
+
+    @property
+    def known(self) -> Array:
+        """(series, timesteps) the target before the first origin."""
+        return self.target[:, : self.origins[0]]
+
+    def until(self, origin: int) -> pd.DataFrame:
+        """The rows that are known at an origin, an index of `grid`."""
+        return self.frame[self.times <= self.grid[origin - 1]]
+
+    def training(self) -> pd.DataFrame:
+        """The rows before the first origin."""
+        return self.until(int(self.origins[0]))
+
+
+def load(file: PublicFile, folder: Path) -> HeldOut:
+    """Fetch a file and hold its last origins out.
+
+    Args:
+        file: the file.
+        folder: where it is put while it is read.
+
+    Raises:
+        UnrollError: the file cannot be had, or is another one.
+    """
+    frame = _read(file, folder)
+    times = _timestamps(frame, file)
+    order = times.argsort(kind="stable")
+    frame = frame.iloc[order].reset_index(drop=True)
+    times = times.iloc[order].reset_index(drop=True)
+    grid = pd.date_range(times.iloc[0], times.iloc[-1], freq=file.every)
+    first = len(grid) - file.horizon - (ORIGINS - 1) * file.day
+    start = max(0, first - TIMESTEPS)
+    grid = grid[start:]
+    kept = times >= grid[0]
+    frame = frame[kept].reset_index(drop=True)
+    times = times[kept].reset_index(drop=True)
+    names, target = _by_series(frame, times, grid, file)
+    origins = first - start + np.arange(ORIGINS) * file.day
+    return HeldOut(file, frame, times, grid, names, target, origins)
+
+
+def _read(file: PublicFile, folder: Path) -> pd.DataFrame:
+    path = folder / "raw.csv"
+    mirror = environ.get("UNROLL_MIRROR")
+    download.fetch(
+        path.name,
+        file.url or None,
+        path,
+        path=file.place,
+        mirror=mirror,
+        progress=no_progress,
+        sha256=file.sha256,
+    )
+    frame = pd.read_csv(path, encoding="latin-1")
+    path.unlink()
+    if SEVERAL in file.series:
+        columns = file.series.split(SEVERAL)
+        frame[SERIES] = frame[columns[0]].str.cat(frame[columns[1:]], sep=" ")
+        frame = frame.drop(columns=columns)
+    return frame
+
+
+def _timestamps(frame: pd.DataFrame, file: PublicFile) -> pd.Series:
+    columns = file.stamp.split(SEVERAL)
+    if len(columns) > 1:
+        return pd.to_datetime(frame[columns].set_axis(["year", "month", "day"], axis=1))
+    column = frame[file.stamp]
+    unit = "ms" if pd.api.types.is_integer_dtype(column) else None
+    return pd.to_datetime(column, unit=unit)
+
+
+def _by_series(
+    frame: pd.DataFrame, times: pd.Series, grid: pd.DatetimeIndex, file: PublicFile
+) -> tuple[list[str], Array]:
+    """Return the names of the series, and (series, timesteps) their targets."""
+    name = file.series_column
+    series = frame[name] if name else pd.Series("", index=frame.index)
+    rows = pd.DataFrame({"series": series, "time": times, "value": frame[file.target]})
+    table = rows.pivot_table("value", "series", "time", aggfunc="first").reindex(columns=grid)
+    return [str(name) for name in table.index], table.to_numpy(float)
+
+
+Say = Callable[[str], None]
+"""Called with what is done next, in words."""

@@ -1,0 +1,450 @@
+"""The answer for a series of one's own: how good each model is, whether recurrence helps, and what comes next."""
+
+import os
+import shutil
+import sys
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import tables
+from pipeline.data import row_calendar
+from pipeline.data.dataset import Dataset
+from pipeline.data.row_files import no_progress
+from pipeline.data.series_options import Fitted
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import atomic_folder, read_checked, read_json, write_json
+from pipeline.report import titles
+from pipeline.validation import Strict
+from series import backtest, fits, leaderboard, sentence
+from series.backtest import Origins, Plan
+from series.candidates import candidates
+from series.fits import Say, Store
+from series.forecaster import Forecaster
+from series.leaderboard import Board
+from series.question import Proposal, Wanted, prepared, propose
+from series.reading import described
+from series.reading.detect import detect
+from series.reading.profile import FileProfile, Overrides
+from series.source import Data, files_of, plain_name
+from series.spec import ForecasterSpec, Member, fitted_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVELS = (0.5, 0.8, 0.9)
+"""The usual coverages of prediction intervals."""
+
+SCORES = ("recurrent", "mae", "wql", "change", "low", "high", "coverage")
+"""The scores of a model that `Answer.models` has."""
+
+FILE = "answer.json"
+"""The file by which a folder is known to hold an answer."""
+
+
+TABLE = "forecasts.parquet"
+"""The file of every forecast from the past."""
+
+SECONDS = "seconds.json"
+"""The file of CPU seconds, which differ from run to run and so lie apart."""
+
+
+class About(Strict):
+    """What answer.json holds.
+
+    Attributes:
+        name: of the series.
+        files: the files of its rows, relative to the folder of the answer where they lie near it.
+        target: the column that is forecast.
+        horizon: timesteps that are forecast at once.
+        board: the scores of all models, and who forecasts.
+        titles: name of a model -> its title.
+        left_out: name of a model -> why it was not fitted.
+        networks: whether recurrent networks were tried.
+    """
+
+    name: str
+    files: list[str]
+    target: str
+    horizon: int
+    board: Board
+    titles: dict[str, str]
+    left_out: dict[str, str]
+    networks: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found out about a series; made by `answer`, read by `load`.
+
+    Attributes:
+        about: what was asked, and how good each model is.
+        forecasts: every forecast from the past: unique_id, ds, cutoff, model, y, y_hat, a row for each value;
+            y_hat is the mean over a network's seeds, y is NaN where nothing was measured.
+        forecaster: the best model, fitted to all rows.
+        folder: where its files lie; a temporary one until it is saved.
+        seconds: name of a model -> CPU seconds that its backtest took here.
+    """
+
+    about: About
+    forecasts: "pd.DataFrame"
+    forecaster: Forecaster
+    folder: Path
+    seconds: Mapping[str, float]
+
+    @property
+    def name(self) -> str:
+        """The name of the series."""
+        return self.about.name
+
+    @property
+    def board(self) -> Board:
+        """The scores of all models, and who forecasts."""
+        return self.about.board
+
+    @property
+    def unit(self) -> str:
+        """The unit of `mae` in `models`; "" if it has none."""
+        return self.board.unit
+
+    @property
+    def outcome(self) -> str | None:
+        """Whether recurrence helps: "helps", "hurts", "no difference that matters" or "open".
+
+        None where recurrent networks were not tried.
+        """
+        word = self.board.word
+        return None if word is None else str(word)
+
+    @property
+    def sentence(self) -> str:
+        """The answer in words: whether recurrence helps, by how much, and who forecasts."""
+        return sentence.sentence(self.board, self.about.titles)
+
+    @property
+    def hint(self) -> str:
+        """What would decide an open question; else empty."""
+        return sentence.hint(self.board, self.about.titles)
+
+    @property
+    def models(self) -> "pd.DataFrame":
+        """A row for each model, the best first.
+
+        Columns: model, title, recurrent, mae, wql (weighted quantile loss), change (of the error, as a share of
+        the best model's without recurrence), low and high (its 95 % interval), coverage (of 90 % prediction
+        intervals), seconds (CPU), forecasts (whether it makes the forecast). All scores are of the later half of
+        the cutoffs.
+        """
+        import pandas as pd
+
+        rows = []
+        for name, scores in self.board.models.items():
+            row: dict[str, Any] = {"model": name}
+            row["title"] = sentence.title(self.board, self.about.titles, name)
+            for key in SCORES:
+                row[key] = getattr(scores, key)
+            row["seconds"] = self.seconds.get(name)
+            row["forecasts"] = name == self.board.champion
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def forecast(
+        self,
+        frame: "Data | None" = None,
+        levels: Sequence[float] = LEVELS,
+        horizon: int | None = None,
+        future: "Data | None" = None,
+    ) -> "pd.DataFrame":
+        """Forecast what comes after the last row whose target was measured.
+
+        Args:
+            frame: rows of the same form, as a DataFrame or a file; by default the rows of the answer, from its
+                files as they are now.
+            levels: coverages of the prediction intervals.
+            horizon: timesteps ahead; by default as many as models were trained for. More are forecast from
+                the forecasts before them, and their intervals grow with the square root of the time ahead.
+            future: rows to come, with the columns that are known beforehand.
+
+        Returns:
+            A row for each series and timestep: unique_id, ds, y_hat, and lo-90 and hi-90 for each level.
+
+        Raises:
+            UnrollError: the rows cannot be used; the text says which and why.
+            UnknownAheadError: what must be known beforehand is not.
+            UsageError: a level or the horizon is wrong.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            rows = self.files if frame is None else files_of(frame, Path(scratch), "rows")
+            plan = [] if future is None else files_of(future, Path(scratch), "future")
+            windows = self.forecaster.read(rows, no_progress, plan)
+            return self.forecaster.after(windows, levels, horizon)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of its rows."""
+        return [self.folder / file for file in self.about.files]
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the answer into a folder, which `load` reads.
+
+        A folder that is there is replaced if it holds an answer, or nothing that is not hidden. What is hidden
+        in it, such as a cache, stays.
+
+        Raises:
+            UsageError: something else is there.
+        """
+        path = Path(folder).resolve()
+        there = sorted(path.iterdir()) if path.is_dir() else []
+        hidden = [entry for entry in there if entry.name.startswith(".")]
+        if len(there) > len(hidden) and path / FILE not in there:
+            raise UsageError(f"{path} holds something else than an answer; name another folder")
+        own = [entry for entry in self.folder.iterdir() if not entry.name.startswith(".")]
+        inside = {entry.name for entry in own}
+        files = []
+        for name in self.about.files:
+            files.append(name if name in inside else _relative(self.folder / name, path))
+        with atomic_folder(path, path.parent) as new:
+            for entry in own:
+                copy = shutil.copytree if entry.is_dir() else shutil.copyfile
+                copy(entry, new / entry.name)
+            write_json(new / FILE, self.about.model_copy(update={"files": files}).model_dump())
+            for entry in hidden:
+                entry.replace(new / entry.name)
+        return path
+
+
+def _relative(file: Path, folder: Path) -> str:
+    """The path of a file from a folder, where both lie near each other, else as it is."""
+    file = file.resolve()
+    if file.is_relative_to(folder.parent):
+        return Path(os.path.relpath(file, folder)).as_posix()
+    return str(file)
+
+
+def answer(
+    data: "Data",
+    target: str | None = None,
+    horizon: int | None = None,
+    *,
+    lookback: int | None = None,
+    step: int | None = None,
+    future: Sequence[str] = (),
+    holidays: str | None = None,
+    missing: Sequence[str] = (),
+    stamp: Sequence[str] = (),
+    stamp_format: str | None = None,
+    day_first: bool | None = None,
+    time_zone: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    name: str | None = None,
+    networks: bool = True,
+    minutes: float | None = None,
+    jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    say: Say | None = None,
+) -> Answer:
+    """Judge models on a series at cutoffs of its past, and fit the best one for what comes next.
+
+    Args:
+        data: a DataFrame; the path of a CSV or Parquet file; or several files of one form. Several series
+            in one are told apart by a column, such as unique_id.
+        target: the column to forecast; by default the one that looks most like it.
+        horizon: timesteps to forecast; by default a day, a week, or a year, as the rows suggest.
+        lookback: timesteps that a forecast sees.
+        step: rows of a timestep.
+        future: columns whose values are known beforehand.
+        holidays: a country whose holidays are known, such as "DE".
+        missing: numbers or words that mean no value.
+        stamp: columns of the timestamps.
+        stamp_format: of the timestamps, as `strptime` takes it.
+        day_first: whether 01/02/2024 is the first of February.
+        time_zone: whose clock the timestamps show, such as "Europe/Berlin".
+        encoding: of a text file, such as "latin-1".
+        delimiter: between the columns of a text file.
+        decimal: the mark before decimals in a text file.
+        name: of the series; by default the file's.
+        networks: whether recurrent and dense networks are tried; they take most of the time.
+        minutes: after which models that are not done are left out.
+        jobs: models that are fitted at a time; by default one for each core.
+        cache: a folder that keeps what was fitted, so that the same call goes on where it was stopped.
+        say: called with lines of progress; by default they go to standard error.
+
+    Raises:
+        UsageError: an argument is wrong; the text says what was expected and received.
+        UnrollError: the rows cannot be used; the text says why and what would help.
+    """
+    say = say or _to_stderr
+    _require_range("minutes", minutes)
+    _require_range("jobs", jobs)
+    folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
+    try:
+        paths = files_of(data, folder, "rows")
+        name = name or plain_name(data)
+        profile = detect(
+            paths,
+            Overrides(
+                stamp, stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing, target
+            ),
+            no_progress,
+        )
+        for line in described.lines(profile):
+            say(line)
+        wanted = Wanted(target, horizon, lookback, step, future, holidays)
+        proposal = propose(profile, wanted)
+        dataset, proposal = prepared(name, paths, profile, proposal, no_progress)
+        made = _made(
+            dataset,
+            profile,
+            proposal,
+            paths,
+            folder,
+            cache=Path(cache) if cache else folder / ".cache",
+            networks=networks,
+            minutes=minutes,
+            jobs=jobs or os.cpu_count() or 1,
+            say=say,
+        )
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
+    return made
+
+
+def _made(
+    dataset: Dataset,
+    profile: FileProfile,
+    proposal: Proposal,
+    paths: Sequence[Path],
+    folder: Path,
+    *,
+    cache: Path,
+    networks: bool,
+    minutes: float | None,
+    jobs: int,
+    say: Say,
+) -> Answer:
+    """Fit the candidates, judge them, and fit the best one to all rows."""
+    plan = backtest.plan(dataset, proposal.cycles)
+    say(_announced(plan))
+    count = len(dataset.scales)
+    experiments = candidates(profile, proposal, networks=networks, series=count, origins=plan.origins)
+    store = Store.of(cache, dataset)
+    fitted, left_out = fits.cross_validated(
+        store, experiments, plan, jobs=jobs, minutes=minutes, say=say
+    )
+    settled = {name: fit.experiment for name, fit in fitted.items()}
+    import pandas as pd
+
+    delay = backtest.delay(dataset, plan.stride)
+    every = pd.concat([fit.table for fit in fitted.values()])
+    table, board = leaderboard.board(dataset, every, settled, delay)
+    champions = {name: settled[name] for name in board.champions}
+    members = fits.refitted(store, champions, folder / "weights", jobs=jobs, say=say)
+    titled = {name: titles.brief(titles.experiment(model)) for name, model in settled.items()}
+    spec = _spec(dataset, board, titled, members, plan)
+    arrays = Origins.of(dataset, table).arrays(board.champions)
+    forecaster = Forecaster.ready(spec, arrays, {name: folder / "weights" / name for name in champions})
+    forecaster.remember(paths)
+    forecaster.save(folder)
+    columns = ["unique_id", "ds", "cutoff", "model"]
+    forecasts = table.groupby(columns, sort=False, as_index=False)[["y", "y_hat"]].mean()
+    tables.write_parquet(folder / TABLE, forecasts)
+    about = About(
+        name=dataset.name,
+        files=[_relative(path, folder) for path in paths],
+        target=proposal.target,
+        horizon=proposal.horizon,
+        board=board,
+        titles=titled,
+        left_out=left_out,
+        networks=networks,
+    )
+    seconds = {name: fit.seconds for name, fit in fitted.items()}
+    write_json(folder / FILE, about.model_dump())
+    write_json(folder / SECONDS, seconds)
+    return Answer(about, forecasts, forecaster, folder, seconds)
+
+
+def _announced(plan: Plan) -> str:
+    """What the rows can decide, in a line."""
+    times = "once" if plan.refits == 1 else f"{plan.refits} times"
+    return (
+        f"Each model forecasts from {plan.origins} cutoffs of the past, fitted {times} to the rows before. "
+        "The earlier half of the cutoffs chooses models, the later half compares them."
+    )
+
+
+def _spec(
+    dataset: Dataset, board: Board, titled: Mapping[str, str], members: list[Member], plan: Plan
+) -> ForecasterSpec:
+    """What the forecaster is, as plain data; values beyond those of all rows are unusual to it."""
+    fitted = fitted_of(dataset)
+    whole = backtest.windows(dataset).series  # (rows, columns + calendar), in model units
+    target = fitted.columns.index(fitted.csv.target)
+    statistics = {}
+    rows = len(whole) // len(fitted.series)  # of each series, one after the other
+    truth = np.asarray(dataset.truth).reshape(len(fitted.series), rows)
+    for number, (name, known) in enumerate(fitted.series.items()):
+        own = whole[number * rows : (number + 1) * rows, : len(known.mean)]
+        low = own.min(axis=0) * known.std + known.mean
+        high = own.max(axis=0) * known.std + known.mean
+        # Exact for the target: nothing below 0 is forecast where nothing was.
+        low[target] = np.nanmin(truth[number])
+        high[target] = np.nanmax(truth[number])
+        ends = {"low": low.tolist(), "high": high.tolist()}
+        statistics[name] = known.model_copy(update=ends)
+    return ForecasterSpec(
+        name=dataset.name,
+        dataset=dataset.name,
+        members=members,
+        fitted=fitted.model_copy(update={"series": statistics}),
+        stride=plan.stride,
+        judged="rolling origins",
+        why=sentence.title(board, titled, board.champion),
+        until=str(_last_number(dataset, fitted)),
+    )
+
+
+def _last_number(dataset: Dataset, fitted: Fitted) -> np.datetime64:
+    """The last row as the calendar counts rows (`row_calendar.numbered`)."""
+    last = np.asarray(dataset.stamps).max().astype("datetime64[ms]")
+    numbers = row_calendar.numbered(np.array([last]), fitted.cleaning, fitted.csv.time_zone)
+    number: np.datetime64 = numbers[0]
+    return number
+
+
+def load(folder: str | os.PathLike[str]) -> Answer:
+    """Read what `Answer.save` wrote.
+
+    Raises:
+        UnrollError: there is no answer in the folder, or a file of it is damaged.
+    """
+    path = Path(folder).resolve()
+    if not (path / FILE).is_file():
+        raise UnrollError(f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes one")
+    seconds = read_json(path / SECONDS) if (path / SECONDS).is_file() else {}
+    return Answer(
+        read_checked(path / FILE, About),
+        tables.read_parquet(path / TABLE),
+        Forecaster.load(path),
+        path,
+        seconds,
+    )
+
+
+def _require_range(name: str, value: float | None) -> None:
+    if value is not None and value <= 0:
+        raise UsageError(f"{name} must be more than 0. Received: {value!r}")
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

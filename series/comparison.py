@@ -1,0 +1,219 @@
+"""Two models on the same cutoffs: how much their errors differ, and how sure that is.
+
+Errors of one week depend on one another, so a week counts as one draw. Where the horizon is longer
+than a week, so is the block. The interval is that of `pipeline.evaluation.intervals.Difference`.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.data.examples import Array
+from pipeline.evaluation import intervals
+from pipeline.evaluation.intervals import Difference, Part
+from pipeline.evaluation.margin import BAND, Word, decide
+from pipeline.validation import Strict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WEEK = np.timedelta64(7, "D")
+"""The shortest block of errors that are taken to be independent of those of other blocks."""
+
+SEASON = 84
+"""Days of cutoffs below which there is no interval, since other seasons were not seen."""
+
+FEWEST_BLOCKS = 4
+"""Blocks below which there is no interval, since their scatter is not known."""
+
+ROUNDING = 1e-6
+"""Added to each error, in standard deviations: smaller errors are those of rounding, and equal."""
+
+LARGEST = 15.0
+"""The largest logarithm of a ratio of errors that is told."""
+
+MORE = (1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.0)
+"""Times the rows that are there, of which the least that would decide is told."""
+
+NO_SEEDS = Part(0.0, 1)
+"""The part of the variance by the seeds, of a model that depends on none."""
+
+
+class Comparison(Strict):
+    """How much more error one model has than another.
+
+    Attributes:
+        change: of the error, as a fraction of the other model's: -0.04 is 4 % less.
+        low: the lower end of its 95 % interval; None where there are too few days or blocks.
+        high: the upper end.
+        ahead: in how many blocks it has less error than the other model.
+        blocks: how many there are.
+        more: times the rows that would decide, if all else stayed; None where twice the rows would
+            not, and where it is decided or there is no interval.
+    """
+
+    change: float
+    low: float | None
+    high: float | None
+    ahead: int
+    blocks: int
+    more: float | None
+
+    @property
+    def word(self) -> Word:
+        """Whether the model helps, hurts or does not matter; OPEN where that is not known."""
+        return decide(self.low, self.high)
+
+    @property
+    def better(self) -> bool:
+        """Whether the model has less error: surely, or by more than the band; else at all.
+
+        With an interval it has to lie below 0, or the change below the band. A lead that is as
+        large is more often real than not, even if it is not sure. Without an interval any lead
+        counts.
+        """
+        if self.high is None:
+            return self.change < 0
+        return self.high < 0 or self.change < -BAND
+
+
+@dataclass(frozen=True)
+class BlockErrors:
+    """The absolute errors of a model in each block.
+
+    Attributes:
+        sums: (blocks,) of the errors.
+        counts: (blocks,) of the values, above 0.
+        seeds: what the model's seeds add to the variance of the logarithm of its error.
+    """
+
+    sums: Array
+    counts: Array
+    seeds: Part = NO_SEEDS
+
+    @classmethod
+    def of(cls, errors: Array, blocks: Array, seeds: Part = NO_SEEDS) -> "BlockErrors":
+        """Sum up errors by block.
+
+        Args:
+            errors: (n, steps), NaN where nothing was measured.
+            blocks: (n,) the number of the block of each row.
+            seeds: as in the attributes.
+        """
+        measured = np.isfinite(errors)
+        counts = np.bincount(blocks, measured.sum(axis=1))
+        sums = np.bincount(blocks, np.where(measured, errors, 0.0).sum(axis=1))
+        return cls(sums[counts > 0], counts[counts > 0], seeds)
+
+    @property
+    def mean(self) -> float:
+        """The mean absolute error."""
+        return float(self.sums.sum() / self.counts.sum())
+
+    @property
+    def shares(self) -> Array:
+        """(1, blocks) losses whose mean is the mean error, each of one block, above 0."""
+        sums = self.sums + ROUNDING * self.counts
+        return np.asarray(sums * len(sums) / self.counts.sum())[None]
+
+
+def compare(errors: BlockErrors, others: BlockErrors, days: float) -> Comparison:
+    """Compare a model with another one.
+
+    Args:
+        errors: of the model.
+        others: of the other model, in the same blocks.
+        days: that the cutoffs span.
+    """
+    losses = errors.shares
+    of_other = others.shares
+    blocks = losses.shape[1]
+    rows = intervals.rows(losses, of_other, np.arange(blocks))
+    mean = math.log(losses.mean()) - math.log(of_other.mean())
+    difference = Difference(mean, log=True, rows=rows, seeds=errors.seeds, other_seeds=others.seeds)
+    known = days >= SEASON and blocks >= FEWEST_BLOCKS
+    low, high = _interval(difference) if known else (None, None)
+    return Comparison(
+        change=_change(mean),
+        low=low,
+        high=high,
+        ahead=int((errors.sums < others.sums).sum()),
+        blocks=blocks,
+        more=_more(difference) if known else None,
+    )
+
+
+def _interval(difference: Difference) -> tuple[float, float]:
+    low, high = difference.interval()
+    return _change(low), _change(high)
+
+
+def _change(logarithm: float) -> float:
+    return math.expm1(min(logarithm, LARGEST))
+
+
+def _more(difference: Difference) -> float | None:
+    """Return how many times the rows would decide, if the difference stayed; else None."""
+    if decide(*_interval(difference)) != Word.OPEN:
+        return None
+    blocks = difference.rows.draws
+    for times in MORE:
+        if decide(*_interval(difference.with_more(math.ceil(times * blocks), 0))) != Word.OPEN:
+            return times
+    return None
+
+
+def seed_part(errors: Array) -> Part:
+    """Return what seeds add to the variance of a model's error: that of the mean of logarithms.
+
+    Args:
+        errors: (seeds,) the mean absolute error with each seed.
+    """
+    if len(errors) < 2:
+        return NO_SEEDS
+    logarithms = np.log(errors + ROUNDING)
+    return Part(float(np.var(logarithms, ddof=1)) / len(errors), len(errors))
+
+
+def in_deviations(rows: "pd.DataFrame", deviations: Mapping[str, float]) -> "pd.Series[float]":
+    """Return the absolute errors of forecasts, in standard deviations; NaN where unmeasured.
+
+    Args:
+        rows: with unique_id, y and y_hat.
+        deviations: unique_id -> the standard deviation of the series.
+    """
+    return (rows["y_hat"] - rows["y"]).abs() / rows["unique_id"].map(deviations).astype(float)
+
+
+def middle(cutoffs: Array) -> np.datetime64:
+    """Return the first cutoff of the later half."""
+    distinct = np.unique(cutoffs)
+    return np.datetime64(distinct[len(distinct) // 2])
+
+
+def span(cutoffs: Array) -> np.timedelta64:
+    """Return how long cutoffs last: from the first to where the next one would be."""
+    distinct = np.unique(cutoffs)
+    return np.timedelta64(distinct[-1] - distinct[0] + _distance(distinct))
+
+
+def block_numbers(cutoffs: Array, length: np.timedelta64) -> Array:
+    """Return (n,) the number of the block of each cutoff, from 0.
+
+    Args:
+        cutoffs: (n,) in any order.
+        length: of a block; what is left behind the last whole block belongs to that.
+    """
+    whole = max(int(span(cutoffs) // length), 1)
+    numbers = (cutoffs - cutoffs.min()) // length
+    return np.asarray(np.minimum(numbers, whole - 1))
+
+
+def _distance(distinct: Array) -> np.timedelta64:
+    """Return the usual distance from one cutoff to the next; a week of one cutoff alone."""
+    if len(distinct) < 2:
+        return WEEK
+    return np.timedelta64(np.median(np.diff(distinct)))

@@ -1,0 +1,94 @@
+"""What was found in a file, in words: a line for each fact."""
+
+from collections.abc import Iterator
+
+from pipeline.data.series_options import CsvFormat
+from pipeline.data.timestamps import DAY, shown
+from pipeline.errors import printable
+from series.reading.profile import FileProfile
+
+DELIMITERS = {"\t": "tabs", " ": "white space"}
+"""Delimiters that have no sign of their own -> their names."""
+
+
+def lines(profile: FileProfile) -> Iterator[str]:
+    """Describe a file: how it is written, when its rows were measured, and each column."""
+    form = profile.form
+    if profile.text:
+        yield f"text      {_text(form)}"
+    stamps = " and ".join(printable(name) for name in form.stamp)
+    zone = f", clock of {form.time_zone}" if form.time_zone else ""
+    yield f"stamps    {stamps}, as {form.stamp_format}{zone}"
+    utc = " (UTC)" if form.time_zone else ""
+    span = f"{shown(profile.first)} to {shown(profile.last)}{utc}"
+    yield f"rows      {profile.rows:,}, {span}, {_distance(profile)}"
+    if isinstance(profile.calendar, dict):
+        hours = "; ".join(f"{day} {times}" for day, times in profile.calendar.items())
+        yield f"hours     {hours}; {profile.outside:,} rows outside are left out"
+    if profile.series_id:
+        names = printable(", ".join(profile.series))
+        yield f"series    {len(profile.series)}, by {_name(profile.series_id)}: {names:.80}"
+    elif profile.repeated or profile.unsorted:
+        order = "rows not in the order of time" if profile.unsorted else "rows in the order of time"
+        yield f"order     {order}, {profile.repeated:,} repeated stamps"
+    if profile.gaps:
+        yield f"gaps      {profile.gaps.total():,}, the longest of {max(profile.gaps):,} rows"
+    if profile.missing:
+        cells = [f"{printable(word) or 'nothing'} {count:,} times" for word, count in profile.missing.items()]
+        yield f"no value  {', '.join(cells)}"
+    for name in profile.columns:
+        if name != profile.series_id:
+            yield f"column    {_name(name)}: {_column(profile, name)}"
+    for name, odd in profile.odd.items():
+        cure = "empty such cells, since other columns hold it, too"
+        if profile.alone(name, odd):
+            cure = f"--missing {odd:g}"
+        yield f"odd       {_name(name)}: {odd:g} lies far from all others; no value? then {cure}"
+    for option, why in profile.reasons.items():
+        yield f"guessed   {option}: {why}"
+
+
+def _text(form: CsvFormat) -> str:
+    """Describe how the text of a CSV file is written."""
+    delimiter = DELIMITERS.get(form.delimiter, repr(form.delimiter))
+    words = [form.encoding, f"columns divided by {delimiter}", f"decimals by {form.decimal!r}"]
+    if form.thousands:
+        words.append(f"thousands by {form.thousands!r}")
+    if form.names:
+        words.append("no header")
+    if form.units_rows:
+        words.append("a row of units")
+    if form.skip:
+        words.append(f"{form.skip} lines before the header")
+    return ", ".join(words)
+
+
+def _distance(profile: FileProfile) -> str:
+    """Say how far rows lie apart."""
+    if profile.calendar == "business":
+        return "business days"
+    if not isinstance(profile.calendar, str):
+        return f"{profile.freq:,} seconds apart"
+    months = profile.freq * 1000 // DAY
+    apart = "months" if months == 1 else f"{months} months apart"
+    _, _, day = profile.calendar.partition(", ")
+    return f"{apart}, {day}" if day else apart
+
+
+def _column(profile: FileProfile, name: str) -> str:
+    """Say what a column holds, or why it is left out."""
+    column = profile.columns[name]
+    unit = f", in {column.unit}" if column.unit else ""
+    useless = profile.useless(name)
+    if useless:
+        return f"left out: {useless}{unit}"
+    low, high = column.ends
+    what = f"from {low:g} to {high:g}" if column.numeric else "words"
+    if column.sparse:
+        what += f", {column.sparse}: left out unless it is the target"
+    return f"{what}{unit}"
+
+
+def _name(name: str) -> str:
+    """Return the start of a column's name, fit for a terminal."""
+    return f"{printable(name):.60}"

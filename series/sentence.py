@@ -1,0 +1,241 @@
+"""The answer in words: whether recurrence helps, by how much, and who forecasts."""
+
+import math
+from collections.abc import Mapping
+
+from pipeline.evaluation.margin import BAND, Word
+from pipeline.report.formatting import capital
+from series.comparison import FEWEST_BLOCKS, SEASON, Comparison
+from series.leaderboard import ENSEMBLE, Board
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+"""Small numbers in words."""
+
+DAYS_OF_YEAR = 365.25
+"""Days of a year."""
+
+LARGE = 1.0
+"""The change from which on an error is told as a multiple of the other one: 2 times the error."""
+
+UNTOLD = 100.0
+"""The ratio of two errors beyond which the ratio itself says nothing."""
+
+VERDICTS = {
+    Word.HELPS: "Recurrence helps",
+    Word.HURTS: "No, recurrence hurts here",
+    Word.SAME: "Recurrence makes no difference that matters",
+    Word.OPEN: "Open",
+}
+"""How the sentence begins."""
+
+
+def sentence(board: Board, titles: Mapping[str, str]) -> str:
+    """Return the answer; the last sentence says who forecasts.
+
+    Args:
+        board: the scores of all models.
+        titles: name -> title of each model; the combination needs none.
+    """
+    compared = board.comparison
+    if board.unbeaten:
+        answer = _unbeaten(board, titles)
+    elif compared is None:
+        answer = _not_tried(board, titles)
+    elif compared.low is None:
+        answer = _undecided(board, compared, titles)
+    else:
+        answer = _decided(board, compared, titles)
+    return f"{answer} The forecast below is by {title(board, titles, board.champion)}."
+
+
+def title(board: Board, titles: Mapping[str, str], name: str) -> str:
+    """Return a model in words, such as "the weighted median of six models"."""
+    if name != ENSEMBLE:
+        return titles.get(name, name)
+    count = len(board.members)
+    return f"the weighted median of {NUMBERS[count] if count < len(NUMBERS) else count} models"
+
+
+def _decided(board: Board, compared: Comparison, titles: Mapping[str, str]) -> str:
+    """Tell the change, its interval, and what they mean."""
+    network = f"the best recurrent network, {title(board, titles, str(board.network))}"
+    opponent = f"the best model without recurrence, {title(board, titles, board.opponent)}"
+    text = f"{VERDICTS[compared.word]}: over {span(board)} {network}, had "
+    text += f"{amount(compared.change)} {opponent}{interval(compared)}."
+    if compared.word == Word.SAME and _excludes_0(compared):
+        text += f" That is hardly chance, but less than {100 * BAND:.0f} % does not matter."
+    return text
+
+
+def _undecided(board: Board, compared: Comparison, titles: Mapping[str, str]) -> str:
+    """Tell who was ahead, where there are too few days or blocks for an interval."""
+    network = f"the best recurrent network, {title(board, titles, str(board.network))},"
+    opponent = f"the best model without recurrence, {title(board, titles, board.opponent)}"
+    text = f"Open so far: {so_far(board, compared, network, opponent)}."
+    if board.days < SEASON:
+        text += " Other seasons were not seen."
+    return text
+
+
+def _not_tried(board: Board, titles: Mapping[str, str]) -> str:
+    """Tell the best model and its lead over the best naive one."""
+    best = title(board, titles, board.opponent)
+    text = f"Recurrence was not tried. The best model is {best}"
+    compared = board.with_naive.get(board.opponent)
+    if board.naive is None or compared is None:
+        return f"{text}."
+    naive = f"the best naive model, {title(board, titles, board.naive)}"
+    text += f": over {span(board)} it had {amount(compared.change)} {naive}"
+    return f"{text}{interval(compared)}."
+
+
+def _unbeaten(board: Board, titles: Mapping[str, str]) -> str:
+    """Tell how the best models compare with the naive one that none of them beats."""
+    roles = {
+        str(board.rival): "the best other model without recurrence",
+        str(board.network): "the best recurrent network",
+    }
+    naive = title(board, titles, str(board.naive))
+    clauses = []
+    for name, role in roles.items():
+        compared = board.with_naive.get(name)
+        if compared is not None:
+            error = f"{amount(compared.change, 'it')}{interval(compared)}"
+            clauses.append(f"{role}, {title(board, titles, name)}, had {error}")
+    text = f"over {span(board)} {', and '.join(clauses)}."
+    if board.network is None:
+        text += " Recurrence was not tried."
+    known = all(compared.low is not None for compared in board.with_naive.values())
+    return f"Nothing beats {naive}{'' if known else ' so far'}: {text}"
+
+
+def hint(board: Board, titles: Mapping[str, str]) -> str:
+    """Return what would decide an open question, and why the first in the table does not forecast.
+
+    Args:
+        board: the scores of all models.
+        titles: name -> title of each model; the combination needs none.
+
+    Returns:
+        Whole sentences; empty where there is nothing to add.
+    """
+    texts = []
+    if board.comparison is not None and not board.unbeaten:
+        texts.append(_lacking(board, board.comparison))
+    best = next(iter(board.models))
+    if best not in {board.champion, board.network}:
+        texts.append(
+            f"{capital(title(board, titles, best))} had the least error on the later half of the "
+            "cutoffs. It does not forecast, because models are chosen on the earlier half."
+        )
+    return " ".join(text for text in texts if text)
+
+
+def _lacking(board: Board, compared: Comparison) -> str:
+    """Return what would decide a comparison; empty where it is decided."""
+    if compared.word != Word.OPEN:
+        return ""
+    if compared.low is None:
+        return _too_short(board, compared)
+    if compared.more is None:
+        return "Twice the rows would not decide it, if both models went on like that."
+    times = "twice" if compared.more == 2 else f"{compared.more:.2g} times"
+    return f"About {times} the rows would decide it, if both models went on like that."
+
+
+def _too_short(board: Board, compared: Comparison) -> str:
+    """Return what it takes for an interval."""
+    if board.days < SEASON:
+        needed = SEASON / board.days
+        text = f"A verdict takes {SEASON // 7} weeks to compare on, which is about a year of rows"
+    else:
+        needed = FEWEST_BLOCKS / compared.blocks
+        text = f"A verdict takes {NUMBERS[FEWEST_BLOCKS]} {board.block_name} to compare on"
+    if needed > 2:
+        return f"{text}; this file has too few."
+    return f"{text}: about {math.ceil(10 * needed) / 10:.2g} times as many as this file has."
+
+
+def span(board: Board) -> str:
+    """Return what models are compared on in words, such as "the last 24 weeks of 20 series"."""
+    weeks = int(board.days // 7)
+    years = board.days / DAYS_OF_YEAR
+    if years >= 2:
+        text = f"the last {years:.2g} years"
+    elif weeks >= 2:
+        text = f"the last {weeks} weeks"
+    else:
+        days = max(1, round(board.days))
+        text = f"the last {days} day{'' if days == 1 else 's'}"
+    count = len(board.deviations)
+    return text if count == 1 else f"{text} of {count:,} series"
+
+
+def so_far(board: Board, compared: Comparison, model: str, other: str) -> str:
+    """Return who was ahead, where there is no interval, such as "in 3 of 4 weeks ...".
+
+    Args:
+        board: the scores of all models.
+        compared: a model with another one.
+        model: in words.
+        other: in words.
+    """
+    if compared.blocks == 1:
+        return f"over {span(board)} {model} had {amount(compared.change, other)}"
+    weeks = f"in {compared.ahead} of {compared.blocks} {board.block_name}"
+    return f"{weeks} {model} had less error than {other}"
+
+
+def amount(change: float, other: str = "") -> str:
+    """Return a change in words, such as "8 % less error than", before whose error it is."""
+    ratio = 1 + change
+    if ratio > UNTOLD:
+        text = f"more than {UNTOLD:.0f} times the error of"
+    elif ratio < 1 / UNTOLD:
+        text = "less than a hundredth of the error of"
+    elif change >= LARGE:
+        text = f"{_times(change)} times the error of"
+    elif _percent(change) == _percent(0.0):
+        text = "the same error as"
+    else:
+        text = f"{_percent(change)} % {_direction(change)} error than"
+    return f"{text} {other}".rstrip()
+
+
+def interval(compared: Comparison) -> str:
+    """Return the interval of a change in words, in brackets, such as " (95 % interval: ...)"."""
+    low, high = compared.low, compared.high
+    if low is None or high is None:
+        return ""
+    if 1 + high > UNTOLD or 1 + low < 1 / UNTOLD:
+        return " (it varies too much for an interval)" if compared.word == Word.OPEN else ""
+    if compared.change >= LARGE:
+        ends = f"{_times(low)} to {_times(high)} times"
+    elif low < 0 < high:
+        ends = f"{_percent(low)} % less to {_percent(high)} % more"
+    else:
+        direction = _direction(compared.change)
+        near, far = sorted((_percent(low), _percent(high)), key=float)
+        ends = f"{far} to {near} % less" if direction == "less" else f"{near} to {far} % more"
+    return f" (95 % interval: {ends})"
+
+
+def _excludes_0(compared: Comparison) -> bool:
+    return (
+        compared.low is not None and compared.high is not None and compared.low * compared.high > 0
+    )
+
+
+def _direction(change: float) -> str:
+    return "less" if change < 0 else "more"
+
+
+def _percent(change: float) -> str:
+    """Return the size of a change in percent: with a decimal below 10, else whole."""
+    percent = 100 * abs(change)
+    return f"{percent:.1f}" if percent < 9.95 else f"{percent:.0f}"
+
+
+def _times(change: float) -> str:
+    """Return a ratio with two digits."""
+    return f"{float(f'{1 + change:.2g}'):g}"

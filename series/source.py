@@ -1,0 +1,95 @@
+"""What a user gives as a series: a DataFrame, a file, or several files of one form."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from pipeline.errors import UnrollError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Data: TypeAlias = pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+else:
+    Data: TypeAlias = object
+
+LONGEST_NAME = 40
+"""The most characters of a name."""
+
+
+def files_of(data: Data, folder: Path, name: str) -> list[Path]:
+    """Return the files that hold the rows of what was given.
+
+    Args:
+        data: a DataFrame is written into `folder`, as NAME.parquet; of others the paths are returned.
+        folder: for a DataFrame.
+        name: for a DataFrame.
+
+    Raises:
+        UsageError: it is neither a DataFrame nor paths, or a DataFrame cannot be written.
+        UnrollError: a file is not there.
+    """
+    import pandas as pd
+
+    if isinstance(data, pd.DataFrame):
+        path = folder / f"{name}.parquet"
+        _write(data, path)
+        return [path]
+    paths = [data] if isinstance(data, str | os.PathLike) else data
+    if not isinstance(paths, Sequence) or not paths:
+        raise UsageError(
+            "data must be a DataFrame, the path of a CSV or Parquet file, or a list of paths. "
+            f"Received: {data!r:.60}"
+        )
+    return [_existing(path) for path in paths]
+
+
+def _existing(given: object) -> Path:
+    if not isinstance(given, str | os.PathLike):
+        raise UsageError(f"each of several files must be a path. Received: {given!r:.60}")
+    path = Path(given)
+    if path.is_dir():
+        raise UnrollError(f"{path} is a folder; name the files in it")
+    if not path.exists():
+        raise UnrollError(f"{path} is not there; name a CSV or Parquet file")
+    if not path.is_file():
+        raise UnrollError(f"{path} is no file that holds data; name a CSV or Parquet file")
+    return path.resolve()
+
+
+def _write(frame: "pd.DataFrame", path: Path) -> None:
+    """Write a DataFrame as Parquet, its index as a column where the index holds timestamps or names."""
+    import pandas as pd
+
+    if not len(frame):
+        raise UsageError("data has no rows; give a DataFrame with rows")
+    counted = isinstance(frame.index, pd.RangeIndex) or (
+        frame.index.name is None and pd.api.types.is_integer_dtype(frame.index.dtype)
+    )
+    rows = frame if counted else frame.reset_index()
+    rows = rows.set_axis([str(column) for column in rows.columns], axis=1)
+    for column in rows.columns:
+        cells = rows[column]
+        if isinstance(cells.dtype, pd.PeriodDtype):
+            rows[column] = cells.dt.to_timestamp()
+        elif cells.dtype == object and len({*cells.dropna().map(type)}) > 1:
+            rows[column] = cells.map(str, na_action="ignore")  # such as numbers with "n/a" among them
+    try:
+        rows.to_parquet(path, index=False)
+    except (TypeError, ValueError, NotImplementedError) as error:  # pyarrow's errors are of these kinds
+        raise UsageError(
+            f"data has a column that is neither numbers, text nor timestamps ({error!s:.160}); leave it out"
+        ) from None
+
+
+def plain_name(data: Data) -> str:
+    """Return a name for a series: of small letters, digits and _, from its file; "series" for a DataFrame."""
+    import pandas as pd
+
+    if isinstance(data, pd.DataFrame):
+        return "series"
+    first = Path(data if isinstance(data, str | os.PathLike) else data[0])
+    words = re.sub(r"[^a-z0-9]+", "_", first.stem.lower())
+    return words.strip("_")[:LONGEST_NAME].strip("_") or "series"

@@ -1,0 +1,106 @@
+"""The tables of an answer as text, for a terminal and a page: its models, and what comes next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import printable
+from pipeline.evaluation.verdicts import Change
+from pipeline.report.formatting import alike
+from series.spec import MIDNIGHT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text.
+
+    Attributes:
+        headings: of the columns.
+        rows: the cells of each row.
+        numeric: headings of the columns that hold numbers.
+    """
+
+    headings: list[str]
+    rows: list[list[str]]
+    numeric: list[str]
+
+
+def models(scores: "pd.DataFrame", unit: str) -> Table:
+    """Write the models of an answer as text; without the column of CPU seconds where none are known.
+
+    Args:
+        scores: as `Answer.models` has them.
+        unit: of the errors; "" if they have none.
+    """
+    mae = f"MAE, {unit}" if unit else "MAE"
+    headings = ["Model", mae, "WQL", "Change", "95 % interval", "90 % held", "CPU s"]
+    known = scores.astype(object).where(scores.notna(), None)
+    rows = [_model(score) for score in known.to_dict("records")]
+    if scores["seconds"].isna().all():
+        headings = headings[:-1]
+        rows = [row[:-1] for row in rows]
+    return Table(headings, rows, headings[1:])
+
+
+def _model(score: Mapping[str, Any]) -> list[str]:
+    """Write the scores of a model as text."""
+    title = f"{score['title']} (forecasts)" if score["forecasts"] else score["title"]
+    change, interval = _change(score["change"], score["low"], score["high"])
+    return [
+        printable(title),
+        f"{score['mae']:.4g}",
+        _number(score["wql"], "{:.3f}"),
+        change,
+        interval,
+        _number(score["coverage"], "{:.0%}").replace("%", " %"),
+        _number(score["seconds"], "{:.0f}"),
+    ]
+
+
+def _change(mean: float | None, low: float | None, high: float | None) -> tuple[str, str]:
+    """Write a change of the error and its interval, as far as they are known."""
+    if mean is None:
+        return "", ""
+    if low is None or high is None:
+        return Change(mean, (mean, mean)).words[0], ""
+    return Change(mean, (low, high)).words
+
+
+def _number(value: float | None, form: str) -> str:
+    """Write a number in a form; "-" where there is none."""
+    return "-" if value is None else form.format(value)
+
+
+def plain(forecast: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a forecast with its timestamps as text, without the time of day where all are midnight."""
+    stamps = [str(stamp) for stamp in forecast["ds"]]
+    if all(stamp.endswith(MIDNIGHT) for stamp in stamps):
+        stamps = [stamp.removesuffix(MIDNIGHT) for stamp in stamps]
+    return forecast.assign(ds=stamps)
+
+
+def forecast(rows: "pd.DataFrame", level: float, unit: str) -> Table:
+    """Write a forecast as text, with the digits that its intervals leave some meaning.
+
+    Args:
+        rows: unique_id, ds, y_hat and the ends of the intervals of this level among others.
+        level: whose ends are shown.
+        unit: of the values; "" if they have none.
+    """
+    percent = f"{100 * level:g}"
+    values = ["y_hat", f"lo-{percent}", f"hi-{percent}"]
+    numeric = [f"Forecast, {unit}" if unit else "Forecast", f"Low {percent} %", f"High {percent} %"]
+    texts = []
+    for name, own in plain(rows).groupby("unique_id", sort=False):  # each series has its own digits
+        width = (own[values[2]] - own[values[1]]).median()
+        cells = alike(own[values].to_numpy(float).ravel().tolist(), float(width))
+        for index, stamp in enumerate(own["ds"]):
+            texts.append([str(name), stamp, *cells[3 * index : 3 * index + 3]])
+    headings = ["Series", "Timestamp", *numeric]
+    if len(set(rows["unique_id"])) == 1:
+        headings = headings[1:]
+        texts = [row[1:] for row in texts]
+    return Table(headings, texts, numeric)

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+
+from pipeline.evaluation import intervals
+from pipeline.evaluation.intervals import Part
+from pipeline.evaluation.margin import Word
+from series.comparison import (
+    NO_SEEDS,
+    WEEK,
+    BlockErrors,
+    block_numbers,
+    compare,
+    middle,
+    seed_part,
+    span,
+)
+
+FIRST = np.datetime64("2024-01-01T00:00:00")
+
+
+def cutoffs(count, days=1):
+    return FIRST + np.arange(count) * np.timedelta64(days, "D")
+
+
+def errors(size, blocks=13, *, seed=0, scatter=0.1, seeds=NO_SEEDS):
+    """Of seven origins a block, three steps."""
+    rng = np.random.default_rng(seed)
+    of_blocks = np.repeat(np.arange(blocks), 7)
+    sizes = size * (1 + scatter * rng.normal(size=blocks))[of_blocks]
+    return BlockErrors.of(np.repeat(sizes[:, None], 3, axis=1), of_blocks, seeds)
+
+
+def test_the_change_and_its_interval_are_those_of_all_losses():
+    """By hand: `intervals.difference` of every single loss, with its block."""
+    rng = np.random.default_rng(1)
+    of_model = np.abs(rng.normal(size=(91, 3)))
+    of_other = np.abs(rng.normal(size=(91, 3)))
+    of_model[5, 1] = of_other[5, 1] = np.nan
+    blocks = np.arange(91) // 7
+    found = compare(BlockErrors.of(of_model, blocks), BlockErrors.of(of_other, blocks), 91)
+    measured = np.isfinite(of_model)
+    each = np.repeat(blocks, 3).reshape(-1, 3)[measured]
+    expected = intervals.difference(of_model[measured][None], of_other[measured][None], each)
+    assert found.change == pytest.approx(np.expm1(expected.mean), rel=1e-4)
+    assert (found.low, found.high) == pytest.approx(np.expm1(expected.interval()), rel=1e-4)
+    weeks = [
+        np.nanmean(of_model[blocks == block]) < np.nanmean(of_other[blocks == block])
+        for block in range(13)
+    ]
+    assert (found.ahead, found.blocks) == (sum(weeks), 13)
+
+
+@pytest.mark.parametrize(
+    ("size", "word"),
+    [(0.8, Word.HELPS), (1.2, Word.HURTS), (1.0, Word.SAME)],
+)
+def test_models_that_differ_always_alike_are_decided(size, word):
+    assert compare(errors(size), errors(1.0), 91).word == word
+
+
+def test_with_few_days_or_blocks_there_is_no_interval():
+    found = compare(errors(0.5, 6), errors(1.0, 6), 42)
+    assert (found.low, found.high, found.more) == (None, None, None)
+    assert found.word == Word.OPEN
+    assert found.better
+    assert (found.ahead, found.blocks) == (6, 6)
+    assert compare(errors(0.5, 3), errors(1.0, 3), 300).low is None
+
+
+def test_seeds_widen_the_interval():
+    usual = compare(errors(1.0), errors(1.0, seed=1), 91)
+    seeded = compare(errors(1.0, seeds=Part(0.01, 3)), errors(1.0, seed=1), 91)
+    assert seeded.change == usual.change
+    assert seeded.low < usual.low
+    assert seeded.high > usual.high
+    assert seed_part(np.array([1.0])) == NO_SEEDS
+    part = seed_part(np.exp([0.0, 0.3, 0.6]))
+    assert part.variance == pytest.approx(np.var([0, 0.3, 0.6], ddof=1) / 3, rel=1e-4)
+
+
+def test_more_rows_are_told_of_only_where_twice_as_many_would_decide():
+    close = compare(errors(1.0, scatter=0.06), errors(1.0, seed=1, scatter=0.06), 91)
+    far = compare(errors(1.0, scatter=0.5), errors(1.0, seed=1, scatter=0.5), 91)
+    assert close.word == far.word == Word.OPEN
+    assert 1 < close.more <= 2
+    assert far.more is None
+    assert compare(errors(0.8), errors(1.0), 91).more is None
+
+
+def test_a_lead_is_real_if_it_is_sure_or_larger_than_the_band():
+    sure = compare(errors(0.98), errors(1.0), 91)
+    assert sure.high < 0
+    assert sure.better
+    large = compare(errors(0.9, scatter=0.4), errors(1.0, seed=1, scatter=0.4), 91)
+    assert large.high > 0
+    assert large.better == (large.change < -0.05)
+    assert not compare(errors(1.0), errors(1.0), 91).better
+
+
+def test_errors_of_rounding_are_equal():
+    none = compare(errors(0.0), errors(1e-9), 91)
+    assert none.word == Word.SAME
+    assert none.change == pytest.approx(0, abs=0.01)
+    assert compare(errors(1.0), errors(0.0), 91).word == Word.HURTS
+    assert np.isfinite(compare(errors(1e9), errors(0.0), 91).high)
+
+
+def test_blocks_are_weeks_and_what_is_left_belongs_to_the_last_one():
+    numbers = block_numbers(cutoffs(30), WEEK)
+    assert np.bincount(numbers).tolist() == [7, 7, 7, 9]
+    assert block_numbers(cutoffs(5), WEEK).tolist() == [0] * 5
+    assert np.bincount(block_numbers(cutoffs(12, days=3), WEEK)).tolist() == [3, 2, 2, 3, 2]
+    assert block_numbers(cutoffs(4, days=30), WEEK).tolist() == [0, 4, 8, 12]
+    assert span(cutoffs(12, days=3)) == np.timedelta64(36, "D")
+    assert middle(cutoffs(5)) == FIRST + np.timedelta64(2, "D")

@@ -1,0 +1,131 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import UsageError
+from series.judge import judge
+from tests.series.boards import ENSEMBLE, STD, answered, board, noisy, table
+
+ERRORS = {"last": noisy(2.0), "ridge": noisy(1.0), "trees": noisy(1.1), "gru": noisy(0.9)}
+
+
+@pytest.fixture(scope="module")
+def against():
+    return answered(*board(table(ERRORS, seeds={"gru": 2})))
+
+
+def forecasts(against, model="ridge"):
+    rows = against.forecasts[against.forecasts["model"] == model]
+    return rows[["unique_id", "ds", "cutoff", "y_hat"]].reset_index(drop=True)
+
+
+def off(against, size):
+    """Forecasts that err by so much, in standard deviations."""
+    rows = against.forecasts[against.forecasts["model"] == "ridge"]
+    return rows.assign(y_hat=rows["y"] + STD * size)[["ds", "cutoff", "y_hat"]]
+
+
+@pytest.mark.parametrize(
+    ("size", "outcome"),
+    [(0.05, "better"), (3.0, "worse"), (None, "no difference that matters")],
+)
+def test_forecasts_are_compared_with_those_of_the_champion(against, size, outcome):
+    champion = against.board.champion
+    rows = forecasts(against, champion) if size is None else off(against, size)
+    found = judge(rows, against)
+    assert found.outcome == outcome
+    assert found.sentence.startswith(outcome.capitalize())
+    assert found.champion_mae == pytest.approx(against.board.models[champion].mae)
+    expected = found.champion_mae if size is None else STD * size
+    assert found.mae == pytest.approx(expected)
+    assert found.change == pytest.approx(found.mae / found.champion_mae - 1, abs=1e-4)
+
+
+def test_the_rule_is_that_of_the_board(against):
+    """A model of the answer gets the change and the interval that the board has of it."""
+    assert against.board.champion == ENSEMBLE == against.board.opponent
+    for name in ("ridge", "last"):
+        found = judge(forecasts(against, name), against)
+        scores = against.board.models[name]
+        assert found.change == pytest.approx(scores.change, abs=1e-9)
+        assert (found.low, found.high) == pytest.approx((scores.low, scores.high), abs=1e-9)
+        assert found.mae == pytest.approx(scores.mae)
+
+
+def test_several_models_are_a_table_and_one_is_a_judgement(against):
+    every = against.forecasts[against.forecasts["model"].isin(["last", "gru"])]
+    found = judge(every, against)
+    assert found["model"].tolist() == ["last", "gru"]
+    assert found["outcome"].tolist()[0] == "worse"
+    alone = judge(every[every["model"] == "last"], against)
+    assert alone.model_dump() == found.iloc[0].to_dict()
+    assert judge(forecasts(against).drop(columns="unique_id"), against).model == "your forecast"
+
+
+def test_rows_of_the_earlier_half_are_not_looked_at(against):
+    rows = forecasts(against)
+    later = rows[rows["cutoff"] >= against.board.middle]
+    odd = rows.assign(y_hat=rows["y_hat"].where(rows["cutoff"] >= against.board.middle))
+    assert judge(later, against) == judge(rows, against) == judge(odd, against)
+
+
+def test_timestamps_may_be_text_and_rows_in_any_order(against):
+    rows = forecasts(against)
+    texts = rows.astype({"ds": str, "cutoff": str}).sample(frac=1, random_state=0)
+    assert judge(texts, against) == judge(rows, against)
+
+
+def test_a_value_that_was_not_measured_need_not_be_forecast():
+    made, _ = board(table(ERRORS))
+    made = made[made["model"] != ENSEMBLE]
+    made.loc[made["ds"].dt.hour == 16, "y"] = np.nan
+    against = answered(*board(made))
+    rows = forecasts(against)
+    some = rows[rows["ds"].dt.hour != 16]
+    assert judge(some, against) == judge(rows, against)
+
+
+def test_of_a_few_weeks_nothing_is_decided():
+    against = answered(*board(table(ERRORS, origins=40)))
+    found = judge(off(against, 0.01), against)
+    assert (found.outcome, found.low, found.high) == ("open", None, None)
+    assert "in 2 of 2 weeks your forecast had less error" in found.sentence
+
+
+def test_several_series_are_judged_in_their_deviations():
+    against = answered(*board(table(ERRORS, series=("1", "2"))))
+    rows = forecasts(against, "last")
+    found = judge(rows.assign(unique_id=rows["unique_id"].astype(int)), against)
+    assert found.unit == "standard deviations"
+    assert found.mae == pytest.approx(against.board.models["last"].mae)
+    with pytest.raises(UsageError, match="Missing: unique_id"):
+        judge(rows.drop(columns="unique_id"), against)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda rows: rows.to_dict(), "must be a DataFrame .* Received: dict"),
+        (lambda rows: rows.drop(columns="ds"), "Missing: ds. Received: unique_id, cutoff, y_hat"),
+        (lambda rows: rows.drop(columns=["cutoff", "y_hat"]), "Missing: cutoff, y_hat"),
+        (lambda rows: rows.iloc[:-1], "for 273 values.* Received 272; missing: ds 2024-07-01"),
+        (lambda rows: rows.iloc[:0], "your forecast must have .* Received 0"),
+        (lambda rows: pd.concat([rows, rows.tail(2)]), "one row for each.* Received 2 rows"),
+        (lambda rows: rows.assign(y_hat=np.nan), "finite y_hat for 273 values.* Received 0"),
+        (lambda rows: rows.assign(y_hat=np.inf), "finite y_hat for 273 values.* Received 0"),
+        (lambda rows: rows.assign(y_hat="much"), "must hold numbers. Received: 'much'"),
+        (lambda rows: rows.assign(ds="soon"), "ds must hold timestamps .* Received: 'soon'"),
+        (
+            lambda rows: rows.assign(cutoff=rows["cutoff"].dt.tz_localize("UTC")),
+            "cutoff must hold timestamps without a time zone",
+        ),
+        (
+            lambda rows: rows.assign(ds=rows["ds"] + pd.Timedelta(minutes=1)),
+            "Received 273 other rows, such as ds .* 08:01:00",
+        ),
+        (lambda rows: rows.assign(unique_id="y"), "such as x. Received: y"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(against, wrong, said):
+    with pytest.raises(UsageError, match=said):
+        judge(wrong(forecasts(against)), against)

@@ -1,0 +1,214 @@
+import pytest
+
+from pipeline.evaluation.margin import Word
+from series.comparison import Comparison
+from series.leaderboard import ENSEMBLE, Board, ModelScores
+from series.sentence import amount, hint, interval, sentence, span, title
+
+TITLES = {"gru": "GRU(32)", "last": "the last value", "ridge": "ridge regression"}
+
+SCORES = ModelScores(
+    mae=1.0,
+    earlier=1.0,
+    wql=None,
+    coverage=None,
+    recurrent=False,
+    seeds=1,
+    seed_variance=0.0,
+    change=None,
+    low=None,
+    high=None,
+)
+
+
+def compared(change, low=None, high=None, *, ahead=3, blocks=4, more=None):
+    return Comparison(change=change, low=low, high=high, ahead=ahead, blocks=blocks, more=more)
+
+
+def board(comparison=None, champion=ENSEMBLE, best=ENSEMBLE, **changes):
+    """A board of a network, a combination and a naive model, which the others beat."""
+    names = dict.fromkeys([best, ENSEMBLE, "gru", "last", "ridge"])
+    beaten = compared(-0.3, -0.4, -0.2)
+    values = {
+        "dataset": "meter",
+        "unit": "kW",
+        "first": "2023-01-01 00:00:00",
+        "middle": "2023-07-01 00:00:00",
+        "last": "2023-12-15 00:00:00",
+        "origins": 336,
+        "days": 168.0,
+        "block_days": 7.0,
+        "deviations": {"meter": 2.0},
+        "models": dict.fromkeys(names, SCORES),
+        "members": ["a", "b", "c", "d", "e", "f"],
+        "network": "gru" if comparison else None,
+        "opponent": ENSEMBLE,
+        "naive": "last",
+        "rival": ENSEMBLE,
+        "comparison": comparison,
+        "with_naive": {"gru": beaten, ENSEMBLE: beaten} if comparison else {ENSEMBLE: beaten},
+        "champion": champion,
+    }
+    return Board.model_validate(values | changes)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "champion", "start", "figures"),
+    [
+        (
+            compared(-0.08, -0.11, -0.06),
+            "gru",
+            "Recurrence helps: over the last 24 weeks",
+            "GRU(32), had 8.0 % less error than the best model without recurrence, the weighted "
+            "median of six models (95 % interval: 11 to 6.0 % less).",
+        ),
+        (
+            compared(0.2, 0.1, 0.3),
+            ENSEMBLE,
+            "No, recurrence hurts here:",
+            "had 20 % more error than the best model without recurrence, the weighted median of "
+            "six models (95 % interval: 10 to 30 % more).",
+        ),
+        (
+            compared(-0.01, -0.03, 0.02),
+            ENSEMBLE,
+            "Recurrence makes no difference that matters:",
+            "(95 % interval: 3.0 % less to 2.0 % more).",
+        ),
+        (compared(-0.04, -0.11, 0.03), ENSEMBLE, "Open:", "11 % less to 3.0 % more"),
+        (compared(7.2, 3.9, 12.6), ENSEMBLE, "No,", "8.2 times the error of the best model"),
+    ],
+)
+def test_the_sentence_has_the_verdict_its_figures_and_who_forecasts(
+    comparison, champion, start, figures
+):
+    text = sentence(board(comparison, champion), TITLES)
+    assert text.startswith(start)
+    assert figures in text
+    named = "GRU(32)" if champion == "gru" else "the weighted median of six models"
+    assert text.endswith(f"The forecast below is by {named}.")
+
+
+def test_a_difference_that_is_sure_and_does_not_matter_is_told_with_its_sign():
+    text = sentence(board(compared(-0.02, -0.03, -0.01)), TITLES)
+    assert "2.0 % less error" in text
+    assert "hardly chance" in text
+    assert "hardly chance" not in sentence(board(compared(0.0, -0.03, 0.02)), TITLES)
+
+
+def test_of_a_few_weeks_it_says_who_was_ahead_and_no_figure():
+    short = board(compared(-0.9999, ahead=3), days=28.0)
+    text = sentence(short, TITLES)
+    assert text.startswith("Open so far: in 3 of 4 weeks the best recurrent network, GRU(32), had")
+    assert "%" not in text
+    assert "Other seasons were not seen." in text
+    assert "about a year of rows; this file has too few" in hint(short, TITLES)
+    longer = board(compared(-0.1, ahead=5, blocks=8), days=60.0)
+    assert "about 1.4 times as many as this file has" in hint(longer, TITLES)
+    one = board(compared(0.3, ahead=0, blocks=1), days=5.0)
+    assert "over the last 5 days the best recurrent network, GRU(32), had 30 % more error" in (
+        sentence(one, TITLES)
+    )
+    years = board(compared(-0.1, ahead=2, blocks=2), days=730.0, block_days=365.0)
+    assert "in 2 of 2 stretches of 365 days" in sentence(years, TITLES)
+    assert "Other seasons" not in sentence(years, TITLES)
+    assert "four stretches of 365 days" in hint(years, TITLES)
+
+
+def test_nothing_beats_the_last_value():
+    close = {"gru": compared(0.05, 0.01, 0.09), ENSEMBLE: compared(0.01, -0.01, 0.03)}
+    unbeaten = board(compared(0.04, 0.0, 0.08), "last", with_naive=close)
+    text = sentence(unbeaten, TITLES)
+    assert text.startswith("Nothing beats the last value: over the last 24 weeks")
+    assert "1.0 % more error than it (95 % interval: 1.0 % less to 3.0 % more)" in text
+    assert "GRU(32), had 5.0 % more error than it" in text
+    assert text.endswith("The forecast below is by the last value.")
+    assert hint(board(unbeaten.comparison, "last", "last", with_naive=close), TITLES) == ""
+    alone = board(None, "last", with_naive={ENSEMBLE: compared(0.01)}, days=20.0)
+    assert sentence(alone, TITLES).startswith("Nothing beats the last value so far:")
+    assert "Recurrence was not tried." in sentence(alone, TITLES)
+
+
+def test_without_networks_it_names_the_best_model():
+    text = sentence(board(), TITLES)
+    assert text.startswith(
+        "Recurrence was not tried. The best model is the weighted median of six models: over the "
+        "last 24 weeks it had 30 % less error than the best naive model, the last value (95 %"
+    )
+    only = board(None, "last", opponent="last", rival=None, with_naive={})
+    assert sentence(only, TITLES) == (
+        "Recurrence was not tried. The best model is the last value. "
+        "The forecast below is by the last value."
+    )
+
+
+def test_the_hint_says_what_would_decide_and_never_more_than_twice_the_rows():
+    assert "About 1.4 times the rows would decide it" in (
+        hint(board(compared(-0.04, -0.11, 0.03, more=1.4)), TITLES)
+    )
+    assert "About twice the rows" in hint(board(compared(-0.04, -0.11, 0.03, more=2.0)), TITLES)
+    assert "Twice the rows would not decide it" in (hint(board(compared(-0.04, -0.4, 0.5)), TITLES))
+    assert hint(board(compared(-0.2, -0.3, -0.1), "gru"), TITLES) == ""
+
+
+def test_the_hint_says_why_the_best_of_the_table_does_not_forecast():
+    other = board(compared(0.2, 0.1, 0.3), best="ridge")
+    assert hint(other, TITLES).startswith("Ridge regression had the least error")
+    network = board(compared(-0.04, -0.11, 0.03), best="gru")
+    assert "least error" not in hint(network, TITLES)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (-0.08, "8.0 % less error than"),
+        (0.234, "23 % more error than"),
+        (0.0994, "9.9 % more error than"),
+        (0.0003, "the same error as"),
+        (0.99, "99 % more error than"),
+        (1.0, "2 times the error of"),
+        (40.4, "41 times the error of"),
+        (1e5, "more than 100 times the error of"),
+        (-0.999, "less than a hundredth of the error of"),
+        (-1.0, "less than a hundredth of the error of"),
+    ],
+)
+def test_a_change_in_words(change, words):
+    assert amount(change) == words
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (-0.3, -0.2, " (95 % interval: 30 to 20 % less)"),
+        (-0.099, 0.3, " (95 % interval: 9.9 % less to 30 % more)"),
+        (None, None, ""),
+        (-0.9999, 999.0, " (it varies too much for an interval)"),
+        (-0.9999, -0.9998, ""),
+    ],
+)
+def test_an_interval_in_words_is_never_absurd(low, high, words):
+    change = -0.25 if low is None else max(low, min(high, 0.1))
+    assert interval(compared(change, low, high)) == words
+
+
+@pytest.mark.parametrize(
+    ("days", "series", "words"),
+    [
+        (1.0, 1, "the last 1 day"),
+        (13.0, 1, "the last 13 days"),
+        (91.0, 20, "the last 13 weeks of 20 series"),
+        (914.0, 1, "the last 2.5 years"),
+        (3652.5, 1200, "the last 10 years of 1,200 series"),
+    ],
+)
+def test_how_long_models_are_compared(days, series, words):
+    deviations = {f"s{number}": 1.0 for number in range(series)}
+    assert span(board(days=days, deviations=deviations)) == words
+
+
+def test_titles():
+    assert title(board(members=list("abcdefghijkl")), TITLES, ENSEMBLE).endswith("of 12 models")
+    assert title(board(), TITLES, "ridge") == "ridge regression"
+    assert title(board(), {}, "ridge") == "ridge"
+    assert board(compared(-0.2, -0.3, -0.1)).word == Word.HELPS

@@ -1,0 +1,62 @@
+"""What is given as a series: DataFrames and paths."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import UnrollError, UsageError
+from series.source import files_of, plain_name
+
+HOURS = pd.date_range("2024-01-01", periods=5, freq="h")
+
+
+@pytest.mark.parametrize(
+    ("frame", "columns"),
+    [
+        (pd.DataFrame({"ds": HOURS, "y": range(5)}), ["ds", "y"]),
+        (pd.DataFrame({"y": range(5)}, index=HOURS), ["index", "y"]),
+        (pd.DataFrame({"y": range(5)}, index=HOURS.rename("time")), ["time", "y"]),
+        (pd.DataFrame({"y": range(5)}, index=HOURS.to_period("h").rename("hour")), ["hour", "y"]),
+        (pd.DataFrame({"ds": HOURS, 2019: range(5)})[::2], ["ds", "2019"]),
+        (pd.DataFrame({"ds": HOURS, "y": [1, "n/a", 2.5, None, 4]}), ["ds", "y"]),
+    ],
+)
+def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(tmp_path, frame, columns):
+    (path,) = files_of(frame, tmp_path, "rows")
+    written = pd.read_parquet(path)
+    assert [*written] == columns
+    assert len(written) == len(frame)
+    assert written[columns[0]].iloc[0] == HOURS[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "text"),
+    [
+        (3, UsageError, "data must be a DataFrame, the path of a CSV or Parquet file, or a list of paths"),
+        ([], UsageError, "Received: "),
+        ([3], UsageError, "each of several files must be a path. Received: 3"),
+        ("none.csv", UnrollError, "none.csv is not there; name a CSV or Parquet file"),
+        (pd.DataFrame({"y": []}), UsageError, "data has no rows"),
+        (pd.DataFrame({"y": [1j, 2j]}), UsageError, "neither numbers, text nor timestamps"),
+    ],
+)
+def test_what_is_no_series_says_what_is_expected(tmp_path, given, error, text):
+    with pytest.raises(error, match=text):
+        files_of(given, tmp_path, "rows")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(UnrollError, match="is a folder; name the files in it"):
+        files_of(tmp_path, tmp_path, "rows")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("Wörk/Meter 2 (kW).csv", "meter_2_kw"),
+        (["a/b.csv", "a/c.csv"], "b"),
+        (pd.DataFrame({"y": np.ones(2)}), "series"),
+    ],
+)
+def test_a_name_is_made_of_the_file(data, name):
+    assert plain_name(data) == name

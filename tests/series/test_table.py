@@ -1,0 +1,116 @@
+"""The tables of an answer as text, its page and its pictures."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+
+from pipeline.errors import UsageError
+from series import page, plot, table
+
+SCORES = pd.DataFrame(
+    {
+        "title": ["GRU(32), 3 seeds", "ridge\x1b[2J", "last value"],
+        "mae": [1.23456, 1.5, 20.0],
+        "wql": [0.1234, None, 0.5],
+        "change": [-0.177, None, 12.0],
+        "low": [-0.25, None, None],
+        "high": [-0.1, None, None],
+        "coverage": [0.914, None, 0.9],
+        "seconds": [12.4, 0.2, None],
+        "forecasts": [True, False, False],
+    }
+)
+
+
+def test_models_have_as_much_as_is_known():
+    shown = table.models(SCORES, "kW")
+    assert shown.headings == ["Model", "MAE, kW", "WQL", "Change", "95 % interval", "90 % held", "CPU s"]
+    assert shown.numeric == shown.headings[1:]
+    assert shown.rows == [
+        ["GRU(32), 3 seeds (forecasts)", "1.235", "0.123", "-18 %", "-25 to -10 %", "91 %", "12"],
+        ["ridge\\x1b[2J", "1.5", "-", "", "", "-", "0"],
+        ["last value", "20", "0.500", "13 times", "", "90 %", "-"],
+    ]
+    without = table.models(SCORES.assign(seconds=np.nan), "")
+    assert without.headings[1] == "MAE"
+    assert without.headings[-1] == "90 % held"
+    assert {len(row) for row in without.rows} == {6}
+
+
+def rows(names=("meter",), stamps=("2024-01-08", "2024-01-09")):
+    count = len(names) * len(stamps)
+    values = 100.0 * np.arange(1, count + 1)
+    return pd.DataFrame(
+        {
+            "unique_id": np.repeat(names, len(stamps)),
+            "ds": pd.to_datetime([*stamps] * len(names)),
+            "y_hat": values,
+            "lo-80": values - 10,
+            "hi-80": values + 10,
+        }
+    )
+
+
+def test_a_forecast_has_the_digits_that_its_intervals_leave():
+    shown = table.forecast(rows(), 0.8, "kW")
+    assert shown.headings == ["Timestamp", "Forecast, kW", "Low 80 %", "High 80 %"]
+    assert shown.rows[0] == ["2024-01-08", "100.0", "90.0", "110.0"]
+    several = table.forecast(rows(("a", "b"), ("2024-01-08 12:00",)), 0.8, "")
+    assert several.headings[0] == "Series"
+    assert several.rows[1] == ["b", "2024-01-08 12:00:00", "200.0", "190.0", "210.0"]
+
+
+def test_the_page_says_what_the_answer_says_and_runs_nothing():
+    spec = SimpleNamespace(why="a <model>", fitted=SimpleNamespace(windows=SimpleNamespace(unit="kW")))
+    answer = SimpleNamespace(
+        name="meter",
+        sentence="No: <b>ridge</b> is better.",
+        hint="More rows would tell.",
+        models=SCORES,
+        board=SimpleNamespace(unit="kW"),
+        forecaster=SimpleNamespace(spec=spec),
+    )
+    text = page.page(answer, rows(), 0.8, {"Caption.": "<?xml?><svg id='s'></svg>"})
+    assert text.startswith("<!doctype html>\n")
+    assert "<h1>No: &lt;b&gt;ridge&lt;/b&gt; is better.</h1>" in text
+    assert "<figure><svg id='s'></svg><figcaption>Caption.</figcaption></figure>" in text
+    assert text.count('<tr class="best">') == 1
+    assert '<tr class="best"><th scope="row">GRU(32), 3 seeds (forecasts)</th><td class="n">1.235</td>' in text
+    assert "made by a &lt;model&gt;." in text
+    assert "<script" not in text
+    assert "://" not in text
+
+
+def window(measured):
+    """The last rows of a series of days."""
+    stamps = np.arange("2024-01-01", "2024-01-08", dtype="datetime64[D]").astype("datetime64[ms]")
+    question = SimpleNamespace(
+        ahead=np.array([1, 2]),
+        csv=SimpleNamespace(target="load"),
+        scale=SimpleNamespace(quantity="value", unit=""),
+        on_clock=pd.DatetimeIndex,
+    )
+    return SimpleNamespace(question=question, stamps=stamps, target=np.array(measured))
+
+
+def test_what_was_not_measured_is_not_drawn(tmp_path, monkeypatch):
+    usual, drawn = Axes.plot, []
+    monkeypatch.setattr(Axes, "plot", lambda axes, x, y, **keys: drawn.append([*y]) or usual(axes, x, y, **keys))
+    measured = window([1, np.nan, 3, 4, 5, 6, 7])
+    for name in ("next.svg", "again.svg"):
+        plot.forecast(tmp_path / name, measured, rows(), level=0.8, title="meter")
+    assert drawn[:2] == [[1.0, 3.0, 4.0, 5.0, 6.0, 7.0], [100.0, 200.0]]
+    with pytest.raises(UsageError, match="--plot must name a .png, .svg or .pdf file. Received: 'next.docx'"):
+        plot.forecast(tmp_path / "next.docx", measured, rows(), level=0.8, title="meter")
+
+
+def test_a_single_week_has_a_whole_number(tmp_path):
+    errors = pd.DataFrame({"gru": [2.0], "ridge": [1.0]}, pd.Index([1], name="weeks"))
+    plot.by_week(tmp_path / "weeks.svg", errors, {"gru": "GRU", "ridge": "ridge"}, unit="")
+    drawn = (tmp_path / "weeks.svg").read_text(encoding="utf-8")
+    assert "<!-- 1 -->" in drawn
+    assert "<!-- 0.99" not in drawn
+    assert "<!-- 1.0" not in drawn.partition("matplotlib.axis_2")[0]

@@ -1,0 +1,222 @@
+"""The flow of `unroll answer`, with a stand-in for the library: what is asked, kept, and said at once."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from pipeline.config import plain_yaml
+from pipeline.errors import UnrollError, UsageError
+from pipeline.workspace import Workspace
+from tests.support import REPOSITORY
+from unroll.answers import answering, asked
+from unroll.answers.options import Options
+from unroll.commands import adding
+from unroll.commands.main import invoke
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder with a file of two columns."""
+    monkeypatch.chdir(tmp_path)
+    days = pd.date_range("2024-01-01", periods=60)
+    frame = pd.DataFrame({"day": days, "load": [day * day % 17 for day in range(60)], "wind": [day % 7 for day in range(60)]})
+    frame.to_csv("meter.csv", index=False)
+    return tmp_path
+
+
+@pytest.fixture
+def library(monkeypatch):
+    """The calls of the library, which here leaves nothing but answer.json."""
+    calls = []
+
+    def make(folder, name, files, options, **_):
+        calls.append((name, [file.name for file in files], options.given))
+        (folder / "answer.json").write_text("{}")
+        return SimpleNamespace(folder=folder, sentence="No.")
+
+    monkeypatch.setattr(answering, "_made", make)
+    monkeypatch.setattr(answering, "load", lambda folder: SimpleNamespace(folder=folder, sentence="No."))
+    monkeypatch.setattr(adding, "_print", lambda *_, **__: None)
+    return calls
+
+
+def answer(*flags):
+    invoke(["answer", "meter.csv", *flags])
+
+
+def test_the_same_question_is_answered_at_once_and_without_options_it_is_the_one_of_before(here, library):
+    answer("--target", "load", "--horizon", "7")
+    for flags in (["--target", "load", "--horizon", "7"], [], ["--yes"]):
+        answer(*flags)
+    invoke(["answer", "meter"])
+    invoke(["renew", "meter"])
+    assert library == [("meter", ["meter.csv"], {"target": "load", "horizon": 7})]
+    with (here / "meter.csv").open("a") as file:
+        file.write("2024-03-01,5,1\n")
+    invoke(["renew", "meter"])
+    answer("--target", "load", "--horizon", "3", "--no-networks", "--minutes", "2")
+    assert [options for *_, options in library[1:]] == [
+        {"target": "load", "horizon": 7},
+        {"target": "load", "horizon": 3, "networks": False, "minutes": 2.0},
+    ]
+
+
+def test_other_code_answers_anew(here, library, monkeypatch):
+    answer("--yes")
+    monkeypatch.setattr(asked.fingerprint, "package", lambda: "9.9.9 abc")
+    answer("--yes")
+    assert len(library) == 2
+
+
+def test_a_folder_of_something_else_stays_as_it_is(here, library):
+    (here / "meter").mkdir()
+    (here / "meter" / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="meter is there and holds no answer of Unroll's; pass --name with another"):
+        answer("--yes")
+    answer("--yes", "--name", "other")
+    (here / "new").mkdir()
+    (here / "meter.csv").rename(here / "new" / "meter.csv")
+    with pytest.raises(UsageError, match="other holds the answer for meter.csv; pass --name"):
+        invoke(["answer", "new/meter.csv", "--yes", "--name", "other"])
+    assert [path.name for path in (here / "meter").iterdir()] == ["notes.txt"]
+
+
+def test_what_fails_leaves_no_folder_and_what_is_stopped_goes_on(here, library, monkeypatch):
+    def fail(error):
+        def make(*_, **__):
+            raise error
+
+        return make
+
+    with monkeypatch.context() as patch:
+        patch.setattr(answering, "_made", fail(UnrollError("too few rows")))
+        with pytest.raises(UnrollError, match="too few rows"):
+            answer("--yes")
+        assert not (here / "meter").exists()
+        patch.setattr(answering, "_made", fail(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            answer("--target", "wind", "--horizon", "2")
+    with pytest.raises(UsageError, match="'meter' is no answer here, nor in params.yaml"):
+        invoke(["predict", "meter"])
+    answer()
+    assert library == [("meter", ["meter.csv"], {"target": "wind", "horizon": 2})]
+
+
+def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(here, library, monkeypatch):
+    with pytest.raises(UsageError, match=r"pass --target load --horizon 6 or other values, or --yes to take these"):
+        answer()
+    assert [path.name for path in here.iterdir()] == ["meter.csv"]
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    replies = {"What is to be forecast? (load, wind)": "wind", "How many timesteps ahead?": 9}
+    monkeypatch.setattr("typer.prompt", lambda question, **_: replies.pop(question))
+    answer("--lookback", "14")
+    assert library == [("meter", ["meter.csv"], {"target": "wind", "horizon": 9, "lookback": 14})]
+    assert not replies
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("answer", "no answer is here; name a file, such as `unroll answer meter.csv`"),
+        ("answer other.csv", "other.csv is not there; name a CSV or Parquet file"),
+        ("answer .", r"\. is a folder; name a CSV or Parquet file"),
+        ("answer meter.csv --csv --json", "pass --csv or --json, not both"),
+        ("answer meter.csv --name ../x --yes", "pass --name with small letters, digits and _, a letter first, up to 40"),
+        ("answer meter.csv --target lod --horizon 2 --name a", "must be one of: load, wind"),
+        ("renew meter", "'meter' is no answer here, nor in params.yaml. `unroll answer FILE` makes"),
+        ("remove meter", r"the name in params.yaml \(series\) must be one of: \(none\)"),
+        ("add meter.csv --yes", "params.yaml is missing"),
+    ],
+)
+def test_what_cannot_be_done_gets_one_line_and_leaves_nothing(here, arguments, message):
+    with pytest.raises(UnrollError, match=message):
+        invoke(arguments.split())
+    assert [path.name for path in here.iterdir() if path.name != ".unroll"] == ["meter.csv"]
+
+
+def test_the_first_line_comes_before_all_that_takes_long_to_import(here):
+    code = "import sys; sys.modules['numpy'] = None; from unroll.commands.main import invoke; invoke(sys.argv[1:])"
+    command = [sys.executable, "-c", code, "answer", "meter.csv", "--yes"]
+    done = subprocess.run(command, env={"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=False)
+    assert done.stdout == "Reading meter.csv ...\n"
+    assert "import of numpy halted" in done.stderr
+
+
+@pytest.fixture
+def project(here):
+    """A project under DVC."""
+    (here / "params.yaml").write_text("# Mine.\nseries: {}\n", encoding="utf-8")
+    return Workspace(here)
+
+
+def test_a_series_is_added_with_its_options_and_removed_and_all_else_stays(project, capsys):
+    invoke(["add", "meter.csv", "--target", "load", "--horizon", "5", "--future", "wind", "--minutes", "3"])
+    printed = capsys.readouterr().out
+    assert "column    load: from 0 to 16" in printed
+    assert printed.endswith("Written to params.yaml: series.meter. Next: unroll repro answer@meter\n")
+    entry = {"file": "meter.csv", "target": "load", "horizon": 5, "future": ["wind"], "minutes": 3.0}
+    assert plain_yaml.read(project.params) == {"series": {"meter": entry}}
+    with pytest.raises(UsageError, match="params.yaml has series.meter already; pass --name with another name, or `unr"):
+        invoke(["add", "meter.csv", "--yes"])
+    with pytest.raises(UsageError, match="edit series.meter there"):
+        invoke(["answer", "meter", "--horizon", "3"])
+    with pytest.raises(UnrollError, match="meter is not answered yet; `unroll repro answer@meter` does it"):
+        invoke(["predict", "meter"])
+    answers = project.root / "answers" / "meter"
+    answers.mkdir(parents=True)
+    invoke(["remove", "meter"])
+    assert not answers.exists()
+    assert project.params.read_text(encoding="utf-8").startswith("# Mine.\nseries: {}\n")
+    assert (project.root / "meter.csv").is_file()
+
+
+def test_a_folder_of_files_is_one_series(project):
+    (project.root / "station").mkdir()
+    lines = (project.root / "meter.csv").read_text().splitlines(keepends=True)
+    (project.root / "station" / "one.csv").write_text("".join(lines[:31]))
+    (project.root / "station" / "two.csv").write_text("".join([lines[0], *lines[31:]]))
+    invoke(["add", "station", "--yes"])
+    entry = plain_yaml.read(project.params)["series"]["station"]
+    assert entry == {"file": "station", "target": "load", "horizon": 6}
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"target": "load"}, r"params.yaml: series.meter.file is missing"),
+        ({"file": "meter.csv", "horizn": 3}, "series.meter.horizn is not known here. .* Did you mean horizon"),
+        ({"file": "meter.csv", "horizon": 0}, "series.meter.horizon must be greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_entry_is_named_with_its_place(project, entry, message):
+    plain_yaml.write({"series": {"meter": entry}}, project.params)
+    with pytest.raises(UsageError, match=message):
+        invoke(["answer", "meter"])
+
+
+def test_a_stage_of_dvc_answers_into_the_folder_of_answers(project, library, monkeypatch, capsys):
+    calls = []
+    monkeypatch.setattr(answering, "_made", lambda *args, **keys: calls.append((args, keys)) or SimpleNamespace(sentence="No."))
+    monkeypatch.setenv("DVC_STAGE", "answer@meter")
+    plain_yaml.write({"series": {"meter": {"file": "meter.csv", "horizon": 3}}}, project.params)
+    invoke(["answer", "meter", "--jobs", "1"])
+    [((folder, name, files, options), keys)] = calls
+    assert (folder, name) == (project.root / "answers" / "meter", "meter")
+    assert files == [project.root / "meter.csv"]
+    assert (options, keys["seconds"]) == (Options(horizon=3), False)
+    assert keys["cache"] == project.root / ".unroll" / "answers" / "meter"
+    assert capsys.readouterr().out == "Reading meter ...\nNo.\n"
+
+
+def test_every_option_of_the_library_is_one_of_the_command():
+    import inspect
+
+    from series.answer import answer as library_answer
+
+    known = {*inspect.signature(library_answer).parameters}
+    assert {*Options.model_fields} == known - {"data", "name", "jobs", "cache", "say"}
+    assert json.loads(Options().model_dump_json())["networks"] is True

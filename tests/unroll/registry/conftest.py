@@ -1,0 +1,3 @@
+from tests.pipeline.tracking.conftest import alone
+
+__all__ = ["alone"]

@@ -1,1 +1,0 @@
-"""`unroll add`: from a file to entries of params.yaml."""

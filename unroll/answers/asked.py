@@ -1,0 +1,85 @@
+"""What an answer in a folder of its own was made of, so that the same command answers at once."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import read_checked, sha256, write_json
+from pipeline.provenance import fingerprint
+from pipeline.validation import Strict
+from unroll.answers.options import Options
+
+CACHE = ".cache"
+"""The folder inside of an answer's folder that keeps finished parts."""
+
+FILE = f"{CACHE}/asked.json"
+"""The file in the folder of an answer that says what the answer was made of."""
+
+
+class Asked(Strict):
+    """What asked.json holds.
+
+    Attributes:
+        files: path from the answer's folder -> SHA-256 of the file when it was read.
+        options: what was asked of the files.
+        code: version and hash of the code.
+        answered: whether the answer is there; it is not while it is computed, nor after a stop.
+    """
+
+    files: dict[str, str]
+    options: Options
+    code: str
+    answered: bool = True
+
+    def paths(self, folder: Path) -> list[Path]:
+        """Return where the files lie now."""
+        return [Path(os.path.normpath(folder.resolve() / path)) for path in self.files]
+
+
+def now(folder: Path, files: Sequence[Path], options: Options) -> Asked:
+    """Return what an answer in `folder` would be made of now.
+
+    Raises:
+        UsageError: a file is not there.
+    """
+    hashes = {}
+    for file in files:
+        if not file.is_file():
+            found = "is a folder" if file.is_dir() else "is not there"
+            raise UsageError(f"{file} {found}; name a CSV or Parquet file")
+        path = os.path.relpath(file.resolve(), folder.resolve())
+        hashes[Path(path).as_posix()] = sha256(file)
+    return Asked(files=hashes, options=options, code=fingerprint.package())
+
+
+def before(folder: Path, files: Sequence[Path]) -> Asked | None:
+    """Return what was asked before in a folder; None if nothing was.
+
+    Raises:
+        UsageError: the folder holds something else, or the answer for other files.
+    """
+    cure = "pass --name with another name"
+    if (folder / FILE).is_file():
+        asked = read(folder)
+        paths = asked.paths(folder)
+        if not {file.resolve() for file in files} & {path.resolve() for path in paths}:
+            names = ", ".join(os.path.relpath(path) for path in paths)
+            raise UsageError(f"{folder} holds the answer for {names}; {cure}")
+        return asked
+    is_ours = (folder / "answer.json").is_file()  # without its cache
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_ours):
+        raise UsageError(f"{folder} is there and holds no answer of Unroll's; {cure}")
+    return None
+
+
+def read(folder: Path) -> Asked:
+    """Read asked.json. Raises UnrollError if it is missing or damaged."""
+    if not (folder / FILE).is_file():
+        raise UnrollError(f"{folder} has lost its {CACHE}; `unroll answer FILE` makes it again")
+    return read_checked(folder / FILE, Asked)
+
+
+def write(folder: Path, asked: Asked) -> None:
+    """Write asked.json."""
+    write_json(folder / FILE, asked.model_dump())

@@ -1,0 +1,93 @@
+"""Where the answer lies that a name on the command line means."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.config import params
+from pipeline.errors import UnrollError, UsageError, one_line
+from pipeline.workspace import Workspace
+from unroll.answers import entries
+
+FILE = "answer.json"
+"""The file by which the folder of an answer is known."""
+
+
+def find(name: str, workspace: Workspace, documents: Workspace | None = None) -> Path | None:
+    """Find the folder of an answer: NAME/ or a path, else answers/NAME of a project.
+
+    Args:
+        name: as the user typed it.
+        workspace: where answers are looked for.
+        documents: whose params.yaml names data sets; by default the workspace.
+
+    Returns:
+        The folder; None if `name` is a data set or an experiment of params.yaml.
+
+    Raises:
+        UsageError: nothing has this name; the text says which names are near.
+        UnrollError: the series of params.yaml is not answered yet.
+    """
+    folder = folder_of(name, workspace)
+    if folder is not None:
+        return folder
+    if name in entries.load(workspace):
+        raise UnrollError(f"{name} is not answered yet; `unroll repro answer@{name}` does it")
+    others = _data_sets(documents or workspace)
+    if name in others:
+        return None
+    known = [*answers(workspace), *others]
+    close = difflib.get_close_matches(name.rstrip("/"), known, n=1)
+    hint = f"Did you mean {close[0]}?" if close else "`unroll answer FILE` makes an answer"
+    raise UsageError(one_line(f"{name!r} is no answer here, nor in params.yaml. {hint}"))
+
+
+def folder_of(name: str, workspace: Workspace) -> Path | None:
+    """Return the folder of an answer; None if there is none of this name."""
+    for folder in (workspace.root / name, workspace.root / entries.ANSWERS / name):
+        if (folder / FILE).is_file():
+            return folder
+    return None
+
+
+def pair(names: Sequence[str], workspace: Workspace) -> tuple[Path, str, str] | None:
+    """Return what such as meter/gru and meter/ridge name: the folder of an answer, and two models of it."""
+    if len(names) != 2:
+        return None
+    [(head, _, model), (other_head, _, other)] = [name.rpartition("/") for name in names]
+    folder = folder_of(head, workspace) if head else None
+    if folder is None or other_head != head:
+        return None
+    return folder, model, other
+
+
+def split(
+    names: Sequence[str], workspace: Workspace, documents: Workspace
+) -> tuple[list[Path], list[str]]:
+    """Return the folders of the answers that are named, and the other names; no names: every answer here.
+
+    Raises:
+        UsageError: a name is neither an answer nor in the documents' params.yaml.
+    """
+    if not names:
+        return [*answers(workspace).values()], []
+    found = {name: find(name, workspace, documents) for name in names}
+    folders = [folder for folder in found.values() if folder is not None]
+    return folders, [name for name in names if found[name] is None]
+
+
+def answers(workspace: Workspace) -> dict[str, Path]:
+    """Return name -> folder of every answer here, in alphabetical order."""
+    folders = {}
+    for pattern in (f"{entries.ANSWERS}/*/{FILE}", f"*/{FILE}"):
+        for path in sorted(workspace.root.glob(pattern)):
+            folders[path.parent.name] = path.parent
+    return dict(sorted(folders.items()))
+
+
+def _data_sets(workspace: Workspace) -> list[str]:
+    """Return the data sets and experiments of params.yaml; none where there is no such file."""
+    if not workspace.params.is_file():
+        return []
+    config = params.load(workspace.params)
+    return [*config.datasets, *config.runs]

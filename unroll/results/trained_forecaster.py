@@ -1,0 +1,110 @@
+"""The forecaster of a trained experiment of params.yaml, made of its run and its data set."""
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.config import params
+from pipeline.config.params import Experiment, own_name
+from pipeline.data import dataset as datasets
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Windows
+from pipeline.data.problem import problem
+from pipeline.errors import UnrollError, UsageError
+from pipeline.provenance import fingerprint
+from pipeline.training import run_folder
+from pipeline.training.run_folder import Run
+from pipeline.workspace import Workspace
+from series import backtest
+from series.backtest import Origins
+from series.forecaster import Forecaster
+from series.spec import ForecasterSpec, Member, fitted_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+JUDGED = "origins of validation and test"
+"""Where the errors behind the intervals come from."""
+
+
+def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
+    """Return the forecaster of a trained experiment.
+
+    Its intervals come from the errors of the run on validation and test, at origins a day apart.
+
+    Args:
+        workspace: the project, with the run and the prepared data set.
+        name: the whole name of the experiment, such as jena_hourly/gru.
+
+    Raises:
+        UsageError: there is no such experiment, or its data set is no series with timestamps.
+        UnrollError: something is not built, or it is of an earlier build than something else.
+    """
+    config = params.load(workspace.params)
+    experiment = config.experiment(name)
+    about = experiment.dataset
+    if config.dataset(about).preparation.name != "series":
+        raise UsageError(
+            f"{about} is no series with a time in each row, so there is no next value"
+        )
+    prepared = workspace.prepared(about)
+    data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
+    run = _run(workspace, name, experiment)
+    key = own_name(name)
+    stride = _rows_of_a_day(data)
+    member = Member(
+        name=key,
+        experiment=experiment,
+        problem=asdict(problem(data)),
+        seeds=run.summary.seeds if run.varies else run.summary.seeds[:1],
+        point=run.points[-1],
+    )
+    spec = ForecasterSpec(
+        name=name,
+        dataset=about,
+        members=[member],
+        fitted=fitted_of(data),
+        stride=stride,
+        judged=JUDGED,
+    )
+    origins = Origins.of(data, _past_forecasts(data, run, stride))
+    weights = workspace.run(about, key) / "weights"
+    return Forecaster.ready(spec, origins.arrays([key]), {key: weights})
+
+
+def _run(workspace: Workspace, name: str, experiment: Experiment) -> Run:
+    """Read the run of an experiment; raise UnrollError if its data set was built anew since."""
+    about = experiment.dataset
+    run = run_folder.load_for(workspace.run(about, own_name(name)), about, experiment.seeds)
+    trained_on = run.summary.fingerprint.get("data")
+    if trained_on not in {None, fingerprint.folder(workspace.prepared(about))}:
+        raise UnrollError(
+            f"{name} was trained on an earlier build of {about}; run `unroll repro evaluate@{about}`"
+        )
+    return run
+
+
+def _rows_of_a_day(data: Dataset) -> int:
+    """Return the rows from one origin to the next: a day, or a timestep where rows are a day apart."""
+    return backtest.windows(data).step * max(1, data.period)
+
+
+def _past_forecasts(data: Dataset, run: Run, stride: int) -> "pd.DataFrame":
+    """Return what a run forecast on validation and test, as `backtest.cross_validate` does.
+
+    The origins lie `stride` rows apart, counted from the last one of each split.
+    """
+    import pandas as pd
+
+    tables = []
+    for split in ("validation", "test"):
+        windows = data.splits.get(split)
+        if not isinstance(windows, Windows):
+            continue
+        chosen = (windows.rows[-1] - windows.rows) % stride == 0
+        predictions = run.predictions[f"{run.points[-1]}_{split}"]  # (seeds, n) or (seeds, n, steps)
+        mean = predictions.mean(axis=0, dtype=np.float64)
+        origins = replace(windows, rows=windows.rows[chosen])
+        tables.append(backtest.table(data, origins, mean[chosen]))
+    return pd.concat(tables).assign(model=run.summary.experiment, seed=0)
