@@ -21,7 +21,7 @@ from pipeline.data.examples import Array, Windows
 from pipeline.data.series_options import Fitted
 from pipeline.errors import UnrollError
 from series import training
-from series.combination import known_after, weighted_median_forecast
+from series.combination import known_after
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -301,15 +301,6 @@ class Origins:
     def errors(self, name: str) -> Array:
         """(origins, steps) absolute errors of a model."""
         return np.asarray(np.abs(self.forecasts[name] - self.truth))
-
-    def combined(self, names: Sequence[str], delay: Array) -> Array:
-        """(origins, steps) the weighted median of some models, for each series by itself."""
-        forecasts = np.stack([self.forecasts[name] for name in names])
-        combined = np.empty_like(self.truth)
-        for number in np.unique(self.series):
-            own = self.series == number
-            combined[own] = weighted_median_forecast(forecasts[:, own], self.truth[own], delay)
-        return combined
 
     def arrays(self, names: Sequence[str]) -> dict[str, Array]:
         """`truth`, `forecasts` (models, origins, steps) of some models, and `series_id`, as a `Forecaster` has them."""

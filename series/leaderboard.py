@@ -52,7 +52,8 @@ class ModelScores(Strict):
     Attributes:
         mae: the mean absolute error, in `Board.unit`.
         earlier: the same on the earlier half, by which models are chosen.
-        wql: the weighted quantile loss over the deciles; None where it is not known.
+        wql: the weighted quantile loss over the deciles, of all series in the target's unit; None
+            where it is not known.
         coverage: the fraction of values inside 90 % intervals; None where it is not known.
         recurrent: whether it has a recurrent cell.
         seeds: how many it was fitted with.
@@ -92,9 +93,9 @@ class Board(Strict):
         network: the best recurrent model of the earlier half; None if there is none.
         opponent: the best model without recurrence of the earlier half.
         naive: the best naive model of the earlier half; None if there is none.
-        comparison: the network with the opponent; None without a network.
         rival: the best model of the earlier half that is neither recurrent nor naive; None if there
             is none.
+        comparison: the network with the opponent; None without a network.
         with_naive: `network` and `rival` -> the comparison with `naive`.
         champion: the model that forecasts.
     """
@@ -242,22 +243,21 @@ def board(
     chosen = _chosen(dataset, experiments, earlier)
     errors = _later(origins, halves, _seed_parts(dataset, table, halves))
     quantiles = QuantileScores.of(origins, _floors(dataset, origins), halves.later, delay)
-    factor = _factor(dataset)
     models = {}
     for name in sorted(errors, key=lambda name: errors[name].mean):
         wql, coverage = quantiles.scores(origins.forecasts[name])
         compared = _compared(name, chosen.opponent, errors, halves)
         models[name] = ModelScores(
-            mae=factor * errors[name].mean,
-            earlier=factor * earlier[name],
+            mae=_factor(dataset) * errors[name].mean,
+            earlier=_factor(dataset) * earlier[name],
             wql=wql,
             coverage=coverage,
             recurrent=name in experiments and is_recurrent(experiments[name]),
             seeds=errors[name].seeds.draws,
             seed_variance=errors[name].seeds.variance,
-            change=None if compared is None else compared.change,
-            low=None if compared is None else compared.low,
-            high=None if compared is None else compared.high,
+            change=compared.change if compared else None,
+            low=compared.low if compared else None,
+            high=compared.high if compared else None,
         )
     return table, _board(dataset, halves, models, members, chosen, errors)
 

@@ -12,7 +12,6 @@ from pipeline.config import params, plain_yaml
 from pipeline.provenance import fingerprint
 from pipeline.workspace import Workspace
 from tests.conftest import Miniature
-from tests.pipeline.config.test_extensions import MODEL
 from tests.support import REPOSITORY
 from tests.unroll.workspaces.test_checkout import git
 from unroll.repro import prepare
@@ -26,12 +25,6 @@ from unroll.exits import run
 sys.exit(max([run(lambda: invoke(line.split())) for line in sys.argv[1:]]))
 """
 """Runs several commands in one process, which has to import what they need once."""
-
-LINES = """
-    mine: {model: {family: mine, name: first}, training: {method: none}}
-    lasso: {model: {family: seasonal, name: linear}, training: {method: sklearn, estimator: Lasso}}
-"""
-
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
@@ -76,14 +69,14 @@ def test_the_documents_graph_depends_on_the_installed_version_in_place_of_code(i
     for name, section in graph.items():
         dependencies = section.get("do", section)["deps"]
         assert "version.txt" in dependencies, name
-        assert not [path for path in dependencies if path.startswith(("pipeline", "stages"))], name
+        assert not [path for path in dependencies if path.startswith(("pipeline", "series", "stages", "unroll/"))], name
     workspace = Workspace(tmp_path / "documents")
     prepare(workspace, params.load(workspace.params))
     assert (workspace.root / "version.txt").read_text(encoding="utf-8") == f"{fingerprint.package()}\n"
 
 
 def test_a_project_of_ones_own_is_answered_committed_cloned_and_verified(installed, tmp_path, request):
-    """As a checkout answers it; with a model of one's own, whose edit is the cause that a report names."""
+    """As a checkout answers it."""
     unroll(installed, tmp_path, "new mine")
     assert "mine is there and not empty" in unroll(installed, tmp_path, "new mine", status=2)
     mine = tmp_path / "mine"
@@ -95,23 +88,26 @@ def test_a_project_of_ones_own_is_answered_committed_cloned_and_verified(install
     rows = (f"{2022 + i // 12}-{1 + i % 12:02}-01,{100 + 7 * (i % 12) + i * i % 5}" for i in range(112))
     (mine / "shop.csv").write_text("\n".join(["month,sales", *rows]) + "\n")
     unroll(installed, mine, "add shop.csv --yes")
-    extension = mine / "unroll_extensions/models/mine.py"
-    extension.parent.mkdir(parents=True, exist_ok=True)
-    extension.write_text(MODEL)
-    text = (mine / "params.yaml").read_text(encoding="utf-8")
-    text = text.replace("\nexperiments:\n  shop:\n", f"\nexperiments:\n  shop:{LINES}", 1)
-    (mine / "params.yaml").write_text(text, encoding="utf-8")
     shutil.copytree(mine, tmp_path / "checkout")
-    assert "Lasso" in unroll(installed, mine, "answer shop.csv")
-    unroll(REPOSITORY, tmp_path / "checkout", "answer shop.csv")
+    unroll(installed, mine, "repro")
+    unroll(REPOSITORY, tmp_path / "checkout", "repro")
     assert (mine / "dvc.lock").read_bytes() == (tmp_path / "checkout/dvc.lock").read_bytes()
+    shown = unroll(installed, mine, "answer shop", "compare shop", "predict shop --horizon 24")
+    assert shown.count("shop: ") > 2
     git(mine, "add", ".")
     git(mine, "commit", "-qm", "All")
     assert not git(mine, "status", "--porcelain")
     assert not [name for name in git(mine, "ls-files").split() if name.endswith(".pyc")]
     git(mine, "clone", "-q", ".", str(tmp_path / "clone"))
     assert "have the same bytes" in unroll(installed, tmp_path / "clone", "verify")
-    extension.write_text(MODEL.replace("times * inputs", "inputs"))
-    unroll(installed, mine, "repro evaluate@shop")
-    report = unroll(installed, mine, "report --against HEAD")
-    assert "mine.mae" in report
+
+
+def test_in_an_empty_folder_a_file_is_answered(installed, tmp_path, request):
+    if not request.config.getoption("--long"):
+        return
+    rows = (f"2024-{1 + i // 28:02}-{1 + i % 28:02},{100 + 7 * (i % 7) + i * i % 5}" for i in range(200))
+    (tmp_path / "shop.csv").write_text("\n".join(["day,sales", *rows]) + "\n")
+    shown = unroll(installed, tmp_path, "answer shop.csv --yes --no-networks", "predict shop --csv", "answer shop.csv")
+    assert shown.startswith("Reading shop.csv ...\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"shop.csv", "shop"}
+    assert (tmp_path / "shop" / "index.html").is_file()

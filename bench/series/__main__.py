@@ -5,6 +5,7 @@ measures nothing. With `--score TABLE` it measures forecasts from a Parquet file
 cutoff, y_hat, lo-90 ... hi-90). With `--rivals` it measures the rivals alone.
 """
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ import typer
 
 from bench.series import compare, public
 from bench.series.compare import Row
+from unroll.exits import run
 
 Names = Annotated[list[str] | None, typer.Argument(help="From bench/series/public.csv; none: all.")]
 Cut = Annotated[Path | None, typer.Option(help="Write the training rows of each file here.")]
@@ -56,4 +58,7 @@ def show(name: str, found: dict[str, Row]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    command = typer.main.get_command(app)
+    sys.exit(run(lambda: command.main(standalone_mode=False)))

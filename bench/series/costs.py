@@ -57,7 +57,7 @@ def metered(
             first_line = first_line or time.perf_counter() - start
             last = line.strip() or last
         if process.wait():
-            shown = " ".join(command)[:SHOWN]
+            shown = " ".join(" ".join(command).split())[:SHOWN]
             raise UnrollError(f"`{shown}` ended with status {process.returncode}: {last}")
         found: dict[str, float] = read_json(Path(costs.name))
     return found | {"first_line": first_line}

@@ -85,7 +85,7 @@ def dataset(series: tuple[str, ...] = ("x",), low: float = -9.0) -> Dataset:
         columns=["y"],
         series=dict.fromkeys(series if len(series) > 1 else (ALONE,), statistics),
     )
-    windows = Windows(np.zeros((40, 1), np.float32), np.arange(4, 30), 4, 1, 0, 0, STEPS)
+    windows = Windows(np.zeros((40, 1), np.float32), np.arange(4, 20), 4, 1, 0, 0, STEPS)
     return Dataset(
         name=series[0] if len(series) == 1 else "many",
         kind="forecast",

@@ -17,7 +17,9 @@ def test_with_nothing_known_it_is_the_median_and_of_one_model_itself():
     none = np.full_like(truth, np.nan)
     combined = combination.weighted_median_forecast(forecasts, none, KNOWN)
     np.testing.assert_allclose(combined, np.median(forecasts, axis=0))
-    np.testing.assert_array_equal(combination.weighted_median_forecast(forecasts[:1], truth, KNOWN), forecasts[0])
+    np.testing.assert_array_equal(
+        combination.weighted_median_forecast(forecasts[:1], truth, KNOWN), forecasts[0]
+    )
 
 
 def test_an_origin_uses_what_had_come_by_then():
@@ -36,9 +38,13 @@ def test_sums_are_those_of_a_loop_over_what_is_known():
     errors[7, 1] = np.nan
     found, weights = combination.discounted(combination.when_known(errors, KNOWN), 0.9)
     for origin, step in np.ndindex(errors.shape):
-        past = [place for place in range(origin - KNOWN[step] + 1) if np.isfinite(errors[place, step])]
+        past = [
+            place for place in range(origin - KNOWN[step] + 1) if np.isfinite(errors[place, step])
+        ]
         aged = [0.9 ** (origin - KNOWN[step] - place) for place in past]
-        assert found[origin, step] == pytest.approx(sum(a * errors[p, step] for a, p in zip(aged, past, strict=True)))
+        assert found[origin, step] == pytest.approx(
+            sum(a * errors[p, step] for a, p in zip(aged, past, strict=True))
+        )
         assert weights[origin, step] == pytest.approx(sum(aged))
 
 
@@ -48,14 +54,22 @@ def test_models_that_err_less_weigh_more_and_what_all_miss_is_added():
     good, bad = (truth + size * rng.normal(size=(3, 60, 3)) for size in (0.1, 2.0))
     combined = combination.weighted_median_forecast(np.concatenate([good[:2], bad]), truth, KNOWN)
     off = np.abs(combined - truth)[20:].mean()
-    assert off < 0.3 * np.abs(np.median(np.concatenate([good[:2], bad]), axis=0) - truth)[20:].mean()
+    assert (
+        off < 0.3 * np.abs(np.median(np.concatenate([good[:2], bad]), axis=0) - truth)[20:].mean()
+    )
     low = combination.weighted_median_forecast(good - 1, truth, KNOWN)
     share = combination.CORRECTION / (1 - combination.CORRECTION_DECAY)
-    assert np.mean(truth - low, where=np.arange(60)[:, None] > 20) == pytest.approx(1 - share / (1 + share), abs=0.1)
+    assert np.mean(truth - low, where=np.arange(60)[:, None] > 20) == pytest.approx(
+        1 - share / (1 + share), abs=0.1
+    )
     wild = truth.copy()
     wild[40] += 100
-    usual, moved = (combination.weighted_median_forecast(good, came, KNOWN)[41] for came in (truth, wild))
-    assert np.abs(moved - usual).max() < 1, "one odd day moves the next by no more than a usual error"
+    usual, moved = (
+        combination.weighted_median_forecast(good, came, KNOWN)[41] for came in (truth, wild)
+    )
+    assert np.abs(moved - usual).max() < 1, (
+        "one odd day moves the next by no more than a usual error"
+    )
 
 
 def test_each_series_is_combined_by_itself_however_many_origins_it_has(monkeypatch):
@@ -83,4 +97,4 @@ def test_the_weighted_median_has_half_of_the_weight_on_either_side():
     heavy = combination.weighted_median(values, np.array([0.1, 0.1, 9.0, 0.1]))
     assert heavy == pytest.approx(2, abs=0.05)
     between = combination.weighted_median(np.array([1.0, 3.0]), np.array([1.0, 3.0]))
-    assert between == pytest.approx(2.5 - 0.25)
+    assert between == pytest.approx(2.5), "their middles lie at an eighth and at five eighths"

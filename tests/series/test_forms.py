@@ -153,7 +153,7 @@ BAD = {
         text("time,a,b,x", *(f"2020-01-{d:02d},{a},{b},{d * a % 7}{b}" for a in (1, 2) for b in (3, 4) for d in DAYS)),
         r"each stamp stands 4 times, .* no column alone says which series a row is of; join those that do \(a and b",
     ),
-    "too few rows": (text("time,load", *DAILY[:3]), "to learn; no smaller --horizon or --lookback helps: give more rows, or pass another --target"),
+    "too few rows": (text("time,load", *DAILY[:3]), "nothing to learn; no smaller --horizon or --lookback helps: "),
     "one stamp": (text("time,load", *["2023-01-01 00:00,1"] * 40), "the file has 1 different stamps"),
     "stamps alone": ("date,time\n" + "2023-01-01,00:00\n" * 40, "the file has 1 different stamps"),
     "no columns": ("some words\nand more of those words\n", "has no columns that a comma"),

@@ -23,8 +23,8 @@ def here(tmp_path, monkeypatch):
     """An empty folder with a file of two columns."""
     monkeypatch.chdir(tmp_path)
     days = pd.date_range("2024-01-01", periods=60)
-    frame = pd.DataFrame({"day": days, "load": [day * day % 17 for day in range(60)], "wind": [day % 7 for day in range(60)]})
-    frame.to_csv("meter.csv", index=False)
+    load, wind = [day * day % 17 for day in range(60)], [day % 7 for day in range(60)]
+    pd.DataFrame({"day": days, "load": load, "wind": wind}).to_csv("meter.csv", index=False)
     return tmp_path
 
 
@@ -65,14 +65,16 @@ def test_the_same_question_is_answered_at_once_and_without_options_it_is_the_one
     ]
 
 
-def test_other_code_answers_anew(here, library, monkeypatch):
+@pytest.mark.usefixtures("here")
+def test_other_code_answers_anew(library, monkeypatch):
     answer("--yes")
     monkeypatch.setattr(asked.fingerprint, "package", lambda: "9.9.9 abc")
     answer("--yes")
     assert len(library) == 2
 
 
-def test_a_folder_of_something_else_stays_as_it_is(here, library):
+@pytest.mark.usefixtures("library")
+def test_a_folder_of_something_else_stays_as_it_is(here):
     (here / "meter").mkdir()
     (here / "meter" / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="meter is there and holds no answer of Unroll's; pass --name with another"):
@@ -125,7 +127,7 @@ def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(here, library
         ("answer other.csv", "other.csv is not there; name a CSV or Parquet file"),
         ("answer .", r"\. is a folder; name a CSV or Parquet file"),
         ("answer meter.csv --csv --json", "pass --csv or --json, not both"),
-        ("answer meter.csv --name ../x --yes", "pass --name with small letters, digits and _, a letter first, up to 40"),
+        ("answer meter.csv --name ../x --yes", "pass --name with small letters, digits and _, a letter first, up to"),
         ("answer meter.csv --target lod --horizon 2 --name a", "must be one of: load, wind"),
         ("renew meter", "'meter' is no answer here, nor in params.yaml. `unroll answer FILE` makes"),
         ("remove meter", r"the name in params.yaml \(series\) must be one of: \(none\)"),
@@ -138,7 +140,8 @@ def test_what_cannot_be_done_gets_one_line_and_leaves_nothing(here, arguments, m
     assert [path.name for path in here.iterdir() if path.name != ".unroll"] == ["meter.csv"]
 
 
-def test_the_first_line_comes_before_all_that_takes_long_to_import(here):
+@pytest.mark.usefixtures("here")
+def test_the_first_line_comes_before_all_that_takes_long_to_import():
     code = "import sys; sys.modules['numpy'] = None; from unroll.commands.main import invoke; invoke(sys.argv[1:])"
     command = [sys.executable, "-c", code, "answer", "meter.csv", "--yes"]
     done = subprocess.run(command, env={"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=False)
@@ -160,7 +163,7 @@ def test_a_series_is_added_with_its_options_and_removed_and_all_else_stays(proje
     assert printed.endswith("Written to params.yaml: series.meter. Next: unroll repro answer@meter\n")
     entry = {"file": "meter.csv", "target": "load", "horizon": 5, "future": ["wind"], "minutes": 3.0}
     assert plain_yaml.read(project.params) == {"series": {"meter": entry}}
-    with pytest.raises(UsageError, match="params.yaml has series.meter already; pass --name with another name, or `unr"):
+    with pytest.raises(UsageError, match="params.yaml has series.meter already; pass --name with another name, or"):
         invoke(["add", "meter.csv", "--yes"])
     with pytest.raises(UsageError, match="edit series.meter there"):
         invoke(["answer", "meter", "--horizon", "3"])
@@ -198,9 +201,14 @@ def test_a_wrong_entry_is_named_with_its_place(project, entry, message):
         invoke(["answer", "meter"])
 
 
-def test_a_stage_of_dvc_answers_into_the_folder_of_answers(project, library, monkeypatch, capsys):
+def test_a_stage_of_dvc_answers_into_the_folder_of_answers(project, monkeypatch, capsys):
     calls = []
-    monkeypatch.setattr(answering, "_made", lambda *args, **keys: calls.append((args, keys)) or SimpleNamespace(sentence="No."))
+
+    def make(*arguments, **options):
+        calls.append((arguments, options))
+        return SimpleNamespace(sentence="No.")
+
+    monkeypatch.setattr(answering, "_made", make)
     monkeypatch.setenv("DVC_STAGE", "answer@meter")
     plain_yaml.write({"series": {"meter": {"file": "meter.csv", "horizon": 3}}}, project.params)
     invoke(["answer", "meter", "--jobs", "1"])

@@ -1,0 +1,199 @@
+"""The library as a user calls it: an answer, its tables, its forecasts; and nothing that comes later is learnt from."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import processes
+from pipeline.errors import UnrollError, UsageError
+from series import answer as answers
+from series import candidates, fits
+from series.judge import judge
+
+FEW = ("last_value", "cycle_7", "ridge", "ets")
+"""Models that are fitted in a moment."""
+
+
+def run_here(calls, _jobs, *, on_tick, **_options):
+    """`processes.run` without a process."""
+    for call in calls:
+        started = time.process_time()
+        on_tick({call: 0.0})
+        error = ""
+        try:
+            call.function(*call.arguments)
+        except UnrollError as raised:
+            error = str(raised)
+        seconds = time.process_time() - started
+        yield processes.Ended(call, seconds, seconds, error)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    every = candidates.candidates
+
+    def few(*arguments, **options):
+        return {name: model for name, model in every(*arguments, **options).items() if name in FEW}
+
+    monkeypatch.setattr(fits.processes, "run", run_here)
+    monkeypatch.setattr(answers, "candidates", few)
+
+
+def rows(count=420):
+    """Daily sales with a week."""
+    days = pd.date_range("2022-01-01", periods=count)
+    noise = np.random.default_rng(0).normal(size=count)
+    week = np.tile([0, 4, 5, 3, 2, 8, 9], count // 7)
+    return pd.DataFrame({"day": days, "sales": 50 + 5 * week + 3 * noise})
+
+
+@pytest.fixture(scope="module")
+def said():
+    return []
+
+
+def answered(frame=None, **options):
+    return answers.answer(rows() if frame is None else frame, networks=False, say=lambda _line: None, **options)
+
+
+def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast():
+    answer = answered(target="sales", horizon=7)
+    assert answer.sentence.startswith("Recurrence was not tried.")
+    assert {*answer.models["model"]} == {*FEW, "weighted_median"}
+    assert answer.models["forecasts"].sum() == 1
+    assert (answer.models["mae"].diff().dropna() >= 0).all(), "the best first"
+    assert answer.models["coverage"].between(0.8, 1).all()
+    assert [*answer.forecasts] == ["unique_id", "ds", "cutoff", "model", "y", "y_hat"]
+    by_hand = answer.forecasts.query("model == 'cycle_7'").merge(rows(), left_on="ds", right_on="day")
+    np.testing.assert_allclose(by_hand["y"], by_hand["sales"])
+    week = rows().set_index("day")["sales"]
+    np.testing.assert_allclose(by_hand["y_hat"], week[by_hand["ds"] - pd.Timedelta(days=7)], rtol=1e-5)
+
+
+def test_no_forecast_at_an_earlier_cutoff_changes_by_a_digit_when_later_rows_do():
+    before = answered().forecasts
+    planted = rows()
+    planted.loc[360:, "sales"] = np.random.default_rng(1).uniform(5000, 9000, 60)
+    after = answered(planted).forecasts
+    known = before["cutoff"] < planted["day"][360]
+    early = before[known & (before["ds"] < planted["day"][360])]
+    same = after.loc[early.index]
+    assert len(early) > 1000
+    assert {*early["model"]} == {*FEW, "weighted_median"}
+    pd.testing.assert_frame_equal(same, early, check_exact=True)
+    assert not after["y_hat"].equals(before["y_hat"])
+
+
+def test_what_comes_next_has_nested_intervals_and_goes_on_beyond_the_horizon():
+    answer = answered(horizon=7)
+    forecast = answer.forecast(levels=(0.5, 0.9))
+    assert [*forecast] == ["unique_id", "ds", "y_hat", "lo-50", "hi-50", "lo-90", "hi-90"]
+    assert [*forecast["ds"]] == [*pd.date_range("2023-02-25", periods=7)]
+    ordered = forecast[["lo-90", "lo-50", "y_hat", "hi-50", "hi-90"]].to_numpy()
+    assert (np.diff(ordered, axis=1) >= 0).all()
+    longer = answer.forecast(levels=(0.5, 0.9), horizon=30)
+    pd.testing.assert_frame_equal(longer.head(7), forecast)
+    assert [*longer["ds"]] == [*pd.date_range("2023-02-25", periods=30)]
+    width = longer["hi-90"] - longer["lo-90"]
+    assert width[27] > width[6]
+    expected = 50 + 5 * np.tile([0, 4, 5, 3, 2, 8, 9], 5)[:30]  # day 420 begins a week
+    assert np.abs(longer["y_hat"] - expected).mean() < 3
+    with pytest.raises(UsageError, match="horizon must be 1 to 700. Received: 0"):
+        answer.forecast(horizon=0)
+    with pytest.raises(UsageError, match=r"Received: 0\.3"):
+        answer.forecast(levels=(0.3,))
+
+
+def test_other_rows_of_the_same_form_are_forecast_from():
+    answer = answered(horizon=7)
+    later = rows(490)
+    moved = answer.forecast(later)
+    assert moved["ds"].iloc[0] == later["day"].iloc[-1] + pd.Timedelta(days=1)
+    with pytest.raises(UnrollError, match="add rows from before"):
+        answer.forecast(later.tail(3))
+    with pytest.raises(UnrollError, match="has no column 'sales'"):
+        answer.forecast(later.rename(columns={"sales": "sold"}))
+
+
+def test_a_saved_answer_is_the_same_wherever_it_lies(tmp_path):
+    answer = answered(horizon=7)
+    answer.save(tmp_path / "meter")
+    (tmp_path / "meter").rename(tmp_path / "moved")
+    loaded = answers.load(tmp_path / "moved")
+    assert loaded.sentence == answer.sentence
+    pd.testing.assert_frame_equal(loaded.models, answer.models)
+    pd.testing.assert_frame_equal(loaded.forecasts, answer.forecasts)
+    pd.testing.assert_frame_equal(loaded.forecast(), answer.forecast())
+    (tmp_path / "moved" / ".cache").mkdir()
+    loaded.save(tmp_path / "moved")
+    assert (tmp_path / "moved" / ".cache").is_dir(), "what is hidden stays"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").touch()
+    with pytest.raises(UsageError, match="holds something else than an answer"):
+        answer.save(tmp_path / "other")
+    with pytest.raises(UnrollError, match="so it is no answer"):
+        answers.load(tmp_path / "other")
+
+
+def test_a_cache_lets_the_same_call_go_on_and_notices_other_rows(tmp_path, monkeypatch):
+    answer = answered(horizon=7, cache=tmp_path)
+    fitted = []
+
+    def counted(calls, jobs, **options):
+        fitted.extend(call.name for call in calls if call.function is fits.fit_one)
+        return run_here(calls, jobs, **options)
+
+    monkeypatch.setattr(fits.processes, "run", counted)
+    again = answered(horizon=7, cache=tmp_path)
+    assert fitted == []
+    pd.testing.assert_frame_equal(again.forecasts, answer.forecasts)
+    changed = rows()
+    changed.loc[3, "sales"] += 1
+    answered(changed, horizon=7, cache=tmp_path)
+    assert {*fitted} == {*FEW}
+
+
+def test_the_long_format_of_several_series_and_a_table_of_ones_own():
+    frames = []
+    for number, name in enumerate(["north", "south"]):
+        own = rows().rename(columns={"day": "ds", "sales": "y"}).assign(unique_id=name)
+        own["y"] *= 1 + number
+        frames.append(own)
+    answer = answered(pd.concat(frames))
+    assert {*answer.forecasts["unique_id"]} == {"north", "south"}
+    assert {*answer.forecast()["unique_id"]} == {"north", "south"}
+    table = answer.forecasts.query("model == 'cycle_7'").drop(columns=["model", "y"])
+    good = table.assign(y_hat=answer.forecasts.query("model == 'cycle_7'")["y"])
+    assert judge(good, answer).outcome == "better"
+    assert judge(table.assign(y_hat=0.0), answer).outcome == "worse"
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"target": "sails"}, r"one of: .*sales.*Received: 'sails'"),
+        ({"horizon": 0}, "horizon must be 1 or more. Received: 0"),
+        ({"minutes": 0}, "minutes must be more than 0. Received: 0"),
+        ({"jobs": -1}, "jobs must be more than 0. Received: -1"),
+        ({"holidays": "XX"}, "Received: 'XX'"),
+    ],
+)
+def test_wrong_arguments_say_what_is_expected_and_what_was_received(options, text):
+    with pytest.raises(UsageError, match=text):
+        answered(**options)
+
+
+def test_a_model_that_cannot_be_fitted_is_left_out(monkeypatch):
+    fit = fits.fit_one
+
+    def failing(prepared, name, experiment, plan, path):
+        if name == "ets":
+            raise UnrollError("it does not converge")
+        fit(prepared, name, experiment, plan, path)
+
+    monkeypatch.setattr(fits, "fit_one", failing)
+    answer = answered(horizon=7)
+    assert answer.about.left_out == {"ets": "it does not converge"}
+    assert "ets" not in {*answer.models["model"]}
