@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from pipeline import failures, locks, numerics
 from pipeline.errors import one_line
@@ -103,9 +103,8 @@ class Outcome:
 def run(
     calls: Sequence[Call],
     jobs: int,
+    server: "Server",
     *,
-    preload: str,
-    tensorflow: bool,
     on_tick: Callable[[dict[Call, float]], None],
     deadline: float = math.inf,
     grace: float = 0.0,
@@ -118,15 +117,13 @@ def run(
     Args:
         calls: what to perform.
         jobs: how many run at once.
-        preload: the module that the server imports before it forks (`import_modules`).
-        tensorflow: whether the server imports TensorFlow, too, which takes seconds.
+        server: starts the children.
         on_tick: called about once a second with the seconds since each running call started.
         deadline: the time on `time.monotonic` at which the iteration ends early.
         grace: seconds that children get to end by themselves if the iteration ends early.
     """
     waiting = list(calls)
     running: list[Child] = []
-    server = Server(preload, tensorflow=tensorflow)
     try:
         while (waiting or running) and time.monotonic() < deadline:
             while waiting and len(running) < jobs:
@@ -141,7 +138,6 @@ def run(
     finally:
         with handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM):  # Ctrl-C may come twice
             stop(running, grace)
-            server.stop()
 
 
 class Child:
@@ -239,14 +235,23 @@ def available() -> int:
 class Server:
     """A process that starts a child for each connection. It imports while this process goes on.
 
+    It is a context manager: at the end of the block it ends.
+
     Args:
-        preload: the module that it imports.
-        tensorflow: whether it imports TensorFlow, too.
+        preload: the module that it imports before it forks (`import_modules`).
+        tensorflow: whether it imports TensorFlow, too, which takes seconds.
     """
 
     def __init__(self, preload: str, *, tensorflow: bool) -> None:
         self._options = f"{preload!r}, tensorflow={tensorflow}, forks={FORKS}"
         self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        with handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM):
+            self.stop()
 
     def _start(self) -> None:
         self._control, theirs = socket.socketpair()

@@ -19,6 +19,7 @@ from pipeline.data.row_files import no_progress
 from pipeline.data.series_options import Fitted
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import atomic_folder, read_checked, read_json, write_json
+from pipeline.processes import Server
 from pipeline.report import titles
 from pipeline.validation import Strict
 from series import backtest, fits, leaderboard, sentence
@@ -205,9 +206,9 @@ class Answer:
             raise UsageError(f"{path} holds something else than an answer; name another folder")
         own = [entry for entry in self.folder.iterdir() if not entry.name.startswith(".")]
         inside = {entry.name for entry in own}
-        files = []
-        for name in self.about.files:
-            files.append(name if name in inside else _relative(self.folder / name, path))
+        files = [
+            name if name in inside else _relative(self.folder / name, path) for name in self.about.files
+        ]
         with atomic_folder(path, path.parent) as new:
             for entry in own:
                 copy = shutil.copytree if entry.is_dir() else shutil.copyfile
@@ -284,38 +285,43 @@ def answer(
     _require_range("minutes", minutes)
     _require_range("jobs", jobs)
     folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
+    overrides = Overrides(
+        stamp, stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing, target
+    )
+    wanted = Wanted(target, horizon, lookback, step, future, holidays)
     try:
         paths = files_of(data, folder, "rows")
-        name = name or plain_name(data)
-        profile = detect(
-            paths,
-            Overrides(
-                stamp, stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing, target
-            ),
-            no_progress,
-        )
-        for line in described.lines(profile):
-            say(line)
-        wanted = Wanted(target, horizon, lookback, step, future, holidays)
-        proposal = propose(profile, wanted)
-        dataset, proposal = prepared(name, paths, profile, proposal, no_progress)
-        made = _made(
-            dataset,
-            profile,
-            proposal,
-            paths,
-            folder,
-            cache=Path(cache) if cache else folder / ".cache",
-            networks=networks,
-            minutes=minutes,
-            jobs=jobs or os.cpu_count() or 1,
-            say=say,
-        )
+        with Server(fits.PRELOAD, tensorflow=False) as server:  # it imports while the rows are read
+            profile = detect(paths, overrides, no_progress)
+            for line in described.lines(profile):
+                say(line)
+            proposal = propose(profile, wanted)
+            dataset, proposal = prepared(name or plain_name(data), paths, profile, proposal, no_progress)
+            made = _made(
+                dataset,
+                profile,
+                proposal,
+                paths,
+                folder,
+                server,
+                cache=Path(cache) if cache else folder / ".cache",
+                networks=networks,
+                minutes=minutes,
+                jobs=jobs or _cores(),
+                say=say,
+            )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
     return made
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _made(
@@ -324,6 +330,7 @@ def _made(
     proposal: Proposal,
     paths: Sequence[Path],
     folder: Path,
+    server: Server,
     *,
     cache: Path,
     networks: bool,
@@ -338,7 +345,7 @@ def _made(
     experiments = candidates(profile, proposal, networks=networks, series=count, origins=plan.origins)
     store = Store.of(cache, dataset)
     fitted, left_out = fits.cross_validated(
-        store, experiments, plan, jobs=jobs, minutes=minutes, say=say
+        store, dataset, experiments, plan, server, jobs=jobs, minutes=minutes, say=say
     )
     settled = {name: fit.experiment for name, fit in fitted.items()}
     import pandas as pd
@@ -347,13 +354,13 @@ def _made(
     every = pd.concat([fit.table for fit in fitted.values()])
     table, board = leaderboard.board(dataset, every, settled, delay)
     champions = {name: settled[name] for name in board.champions}
-    members = fits.refitted(store, champions, folder / "weights", jobs=jobs, say=say)
+    members = fits.refitted(store, champions, folder / "weights", server, jobs=jobs)
     titled = {name: titles.brief(titles.experiment(model)) for name, model in settled.items()}
     spec = _spec(dataset, board, titled, members, plan)
     arrays = Origins.of(dataset, table).arrays(board.champions)
-    forecaster = Forecaster.ready(spec, arrays, {name: folder / "weights" / name for name in champions})
-    forecaster.remember(paths)
-    forecaster.save(folder)
+    weights = {name: folder / "weights" / name for name in champions}
+    Forecaster.ready(spec, arrays, weights).save(folder)
+    fits.remembered(store, folder, paths, server)
     columns = ["unique_id", "ds", "cutoff", "model"]
     forecasts = table.groupby(columns, sort=False, as_index=False)[["y", "y_hat"]].mean()
     tables.write_parquet(folder / TABLE, forecasts)
@@ -370,7 +377,7 @@ def _made(
     seconds = {name: fit.seconds for name, fit in fitted.items()}
     write_json(folder / FILE, about.model_dump())
     write_json(folder / SECONDS, seconds)
-    return Answer(about, forecasts, forecaster, folder, seconds)
+    return Answer(about, forecasts, Forecaster.load(folder), folder, seconds)
 
 
 def _announced(plan: Plan) -> str:

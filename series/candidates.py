@@ -1,63 +1,205 @@
-"""The models that are tried on a series. (Interim: without networks, until the helper on candidates has them.)"""
+"""The models that are tried on a series, as experiments."""
 
 from typing import Any
 
 import numpy as np
 
-from pipeline.config.params import Experiment
+from pipeline.config.params import Experiment, Model, Training
 from series.question import Proposal
 from series.reading.profile import FileProfile
+
+DATASET = "series"
+"""The name of the data set in all experiments: a series of one's own has no other."""
+
+SEEDS = [0, 1, 2]
+"""The seeds of each network."""
 
 YEARS = 2 * np.timedelta64(365, "D")
 """The rows below which models are not told the time of the year: they would learn single weeks by heart."""
 
-RECENT = 24
+RECENT_VALUES = 24
 """The last values of the target that boosting of the target alone sees."""
 
-JOINT = {"strategy": "joint", "trees": 200, "learning_rate": 0.08, "examples": 40, "rows": 100_000}
+BOOSTING = {"strategy": "joint", "trees": 200, "learning_rate": 0.08, "examples": 40, "rows": 100_000}
 """Options of one boosting of all steps ahead, from a subset of the values."""
+
+HIDDEN = [256, 128]
+"""Widths of the perceptron's hidden layers."""
+
+PERCEPTRON_VALUES = 64
+"""The last values of the target that the perceptron sees."""
+
+UNITS = 32
+"""Width of a recurrent network's state."""
+
+ROWS = 12
+"""The enriched rows that a recurrent network reads."""
+
+BASES = ("last", "mean")
+"""The naive forecasts to which a network may learn the residual; see `models.residual`."""
+
+MOST_WINDOW_FITS = 2_000
+"""The most forecasts (origins of all series) for which statistical models are tried: they are fitted anew
+for each forecast, which takes about 15 ms."""
+
+ZERO_SHARE = 0.3
+"""The share of values that are 0 from which a series counts as intermittent demand."""
 
 
 def candidates(
-    profile: FileProfile, proposal: Proposal, *, networks: bool = True, series: int = 1, origins: int = 182
+    profile: FileProfile,
+    proposal: Proposal,
+    *,
+    networks: bool = True,
+    series: int = 1,
+    origins: int = 182,
 ) -> dict[str, Experiment]:
-    """Return the models by name."""
-    del networks, series, origins
-    cycles = proposal.cycles
-    history: dict[str, Any] = {"history": proposal.history} if proposal.history else {}
-    known: dict[str, Any] = {}
-    count = len(proposal.future) + bool(proposal.holidays)
-    if count:
-        known["known"] = count
-    if profile.last - profile.first < YEARS:
-        known["season"] = False
-    own = {"cycles": cycles[:1], **known, "own": True, "recent": RECENT}
-    models = {"last_value": _experiment("baselines", "last_value", {}, "none")}
-    for cycle in cycles:
-        if cycle <= proposal.lookback:
-            models[f"cycle_{cycle}"] = _experiment("baselines", "seasonal_naive", {"timesteps": cycle}, "none")
-    models["ridge"] = _experiment("seasonal", "linear", known, "least_squares", {"ridge": 100.0})
-    models["boosting"] = _experiment("seasonal", "boosting", {"cycles": cycles[:1], **known}, "boosting", JOINT)
-    slow = {**JOINT, "trees": 300, "learning_rate": 0.05}
-    models["boosting_own"] = _experiment("seasonal", "boosting", {**own, "base": "zero"}, "boosting", slow)
-    if cycles:
-        quick = {**JOINT, "trees": 150, "learning_rate": 0.1}
-        models["boosting_cycle"] = _experiment("seasonal", "boosting", {**own, "base": "cycle"}, "boosting", quick)
-    season = {"cycle": cycles[0]} if cycles else {}
-    models["ets"] = _experiment("statistical", "ets", {**season, **history}, "none")
-    if cycles:
-        models["mstl"] = _experiment("statistical", "mstl", {"cycles": cycles, **history}, "none")
+    """Return the models to try: naive forecasts, models without a network, and networks.
+
+    Args:
+        profile: of the file.
+        proposal: what is forecast of it.
+        networks: whether networks are tried, dense and recurrent ones.
+        series: how many the file has.
+        origins: from how many cutoffs each series is forecast. With more than `MOST_WINDOW_FITS`
+            forecasts in all, models that are fitted anew for each forecast are left out.
+
+    Returns:
+        Name -> model and training.
+    """
+    models = _naive(proposal)
+    models |= _fitted(profile, proposal)
+    if networks:
+        models |= _networks(profile, proposal)
+    if series * origins <= MOST_WINDOW_FITS:
+        models |= _statistical(proposal)
+    if is_intermittent(profile.columns[proposal.target].measured):
+        models["tsb"] = Experiment(
+            dataset=DATASET, model=_model("statistical", "tsb"), training=_training("none")
+        )
     return models
 
 
-def _experiment(
-    family: str, name: str, options: dict[str, Any], method: str, training: dict[str, Any] | None = None
-) -> Experiment:
-    return Experiment.model_validate(
-        {
-            "dataset": "series",
-            "calendar": method != "none",
-            "model": {"family": family, "name": name, **options},
-            "training": {"method": method, **(training or {})},
-        }
-    )
+def variants(experiment: Experiment) -> list[Experiment]:
+    """Return the experiment with each of the options that are chosen on the rows before the first origin.
+
+    A network has one with each naive forecast of `BASES`; of all other models there is one alone.
+    """
+    if experiment.model.family != "residual" or not experiment.model.options["cycles"]:
+        return [experiment]
+    return [_with_options(experiment, base=base) for base in BASES]
+
+
+def is_intermittent(measured: np.ndarray) -> bool:
+    """Return whether a target is never below 0 and often 0, as sales of a spare part are."""
+    known = measured[np.isfinite(measured)]
+    if not len(known) or known.min() < 0:
+        return False
+    return bool(np.mean(known == 0) >= ZERO_SHARE)
+
+
+def _naive(proposal: Proposal) -> dict[str, Experiment]:
+    """The last value, and the value one cycle before."""
+    models = {
+        "last_value": Experiment(
+            dataset=DATASET, model=_model("baselines", "last_value"), training=_training("none")
+        )
+    }
+    for cycle in proposal.cycles:
+        if cycle <= proposal.lookback:
+            models[f"cycle_{cycle}"] = Experiment(
+                dataset=DATASET,
+                model=_model("baselines", "seasonal_naive", timesteps=cycle),
+                training=_training("none"),
+            )
+    return models
+
+
+def _fitted(profile: FileProfile, proposal: Proposal) -> dict[str, Experiment]:
+    """Ridge regression, and boosting of three kinds that err apart."""
+    season = _sees_season(profile)
+    known = len(proposal.future) + bool(proposal.holidays)
+    common: dict[str, Any] = {"cycles": proposal.cycles[:1], "known": known, "season": season}
+    own = {**common, "own": True, "recent": RECENT_VALUES}
+    models = {
+        "ridge": Experiment(
+            dataset=DATASET,
+            calendar=True,
+            model=_model("seasonal", "linear", known=known, season=season),
+            training=_training("least_squares", ridge=100.0),
+        ),
+        "boosting": Experiment(
+            dataset=DATASET,
+            calendar=True,
+            model=_model("seasonal", "boosting", **common),
+            training=_training("boosting", **BOOSTING),
+        ),
+        "boosting_own": Experiment(
+            dataset=DATASET,
+            calendar=True,
+            model=_model("seasonal", "boosting", **own, base="zero"),
+            training=_training("boosting", **BOOSTING | {"trees": 300, "learning_rate": 0.05}),
+        ),
+    }
+    if proposal.cycles:
+        models["boosting_cycle"] = Experiment(
+            dataset=DATASET,
+            calendar=True,
+            model=_model("seasonal", "boosting", **own, base="cycle"),
+            training=_training("boosting", **BOOSTING | {"trees": 150, "learning_rate": 0.1}),
+        )
+    return models
+
+
+def _networks(profile: FileProfile, proposal: Proposal) -> dict[str, Experiment]:
+    """A perceptron and two recurrent networks, which learn the residual to a naive forecast."""
+    common: dict[str, Any] = {"cycles": proposal.cycles, "season": _sees_season(profile)}
+    perceptron = _model("residual", "mlp", **common, hidden=HIDDEN, last=PERCEPTRON_VALUES)
+    models = {"mlp": perceptron}
+    for name in ("gru", "lstm"):
+        models[name] = _model("residual", name, **common, units=UNITS, last=ROWS)
+    return {
+        name: Experiment(
+            dataset=DATASET,
+            calendar=True,
+            seeds=SEEDS,
+            model=model,
+            training=_training("backpropagation"),
+        )
+        for name, model in models.items()
+    }
+
+
+def _statistical(proposal: Proposal) -> dict[str, Experiment]:
+    """Exponential smoothing and MSTL, which are fitted anew for each forecast."""
+    cycles = proposal.cycles
+    history: dict[str, Any] = {"history": proposal.history or None}
+    models = {"ets": _model("statistical", "ets", cycle=cycles[0] if cycles else 0, **history)}
+    for cycle in cycles:
+        if proposal.history or 2 * cycle <= proposal.lookback:
+            models[f"ets_{cycle}"] = _model("statistical", "ets", cycle=cycle, trend=False, **history)
+    if cycles:
+        models["mstl"] = _model("statistical", "mstl", cycles=cycles, **history)
+    return {
+        name: Experiment(dataset=DATASET, model=model, training=_training("none"))
+        for name, model in models.items()
+    }
+
+
+def _sees_season(profile: FileProfile) -> bool:
+    """Whether there are enough years of rows to tell models the time of the year."""
+    return bool(profile.last - profile.first >= YEARS)
+
+
+def _model(family: str, name: str, **options: Any) -> Model:
+    return Model.model_validate({"family": family, "name": name, **options})
+
+
+def _training(method: str, **options: Any) -> Training:
+    return Training.model_validate({"method": method, **options})
+
+
+def _with_options(experiment: Experiment, **options: Any) -> Experiment:
+    """Return the experiment with other options of the model."""
+    model = experiment.model.model_dump() | options
+    return experiment.model_copy(update={"model": Model.model_validate(model)})

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +23,9 @@ from pipeline.data.problem import problem
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, read_checked, read_json, sha256, write_json
 from pipeline.provenance import fingerprint
-from pipeline.training.recipe import recipe
-from series import backtest, training
+from series import backtest, costs, training
 from series.backtest import Plan
+from series.forecaster import Forecaster
 from series.spec import Member
 
 if TYPE_CHECKING:
@@ -90,8 +90,10 @@ def _digest(plain: Any) -> str:
 
 def cross_validated(
     store: Store,
+    dataset: Dataset,
     experiments: Mapping[str, Experiment],
     plan: Plan,
+    server: processes.Server,
     *,
     jobs: int,
     minutes: float | None,
@@ -100,9 +102,11 @@ def cross_validated(
     """Forecast with each model from all origins.
 
     Args:
-        store: the data set.
-        experiments: the models, those that are wanted most first.
+        store: where the data set lies.
+        dataset: the series.
+        experiments: the models.
         plan: the origins.
+        server: starts the processes.
         jobs: how many processes work at a time.
         minutes: after which what still runs is left out; None for no limit.
         say: told of each model that is done.
@@ -113,21 +117,20 @@ def cross_validated(
     Raises:
         UnrollError: no model could be fitted; the text is that of the first one's error.
     """
-    paths = {
-        name: store.path(name, experiment.model_dump(), asdict(plan))
-        for name, experiment in experiments.items()
-    }
-    calls = [
-        processes.Call(
-            name,
-            fit_one,
-            (store.prepared, name, experiment, plan, paths[name]),
-            store.folder / f"{name}.log",
-        )
-        for name, experiment in experiments.items()
-        if not paths[name].with_suffix(".parquet").exists()
-    ]
-    left_out = _performed(calls, experiments, jobs, minutes, say)
+    folds = backtest.folds(dataset, plan)
+    paths = {}
+    calls = []
+    expected = {}
+    for name, experiment in experiments.items():
+        path = store.path(name, experiment.model_dump(), asdict(plan))
+        paths[name] = path
+        if not path.with_suffix(".parquet").exists():
+            arguments = (store.prepared, name, experiment, plan, path)
+            calls.append(processes.Call(name, fit_one, arguments, store.folder / f"{name}.log"))
+            expected[name] = costs.expected_seconds(experiment, folds)
+    # The longest first, so that none runs alone at the end; but the quick ones where time may run out.
+    calls.sort(key=lambda call: expected[call.name], reverse=minutes is None)
+    left_out = _performed(calls, server, costs.TimeLeft(expected, jobs), minutes, say)
     fits = {}
     for name, path in paths.items():
         if name not in left_out:
@@ -138,35 +141,32 @@ def cross_validated(
 
 
 def _performed(
-    calls: list[processes.Call],
-    experiments: Mapping[str, Experiment],
-    jobs: int,
+    calls: Sequence[processes.Call],
+    server: processes.Server,
+    left: costs.TimeLeft,
     minutes: float | None,
     say: Say,
 ) -> dict[str, str]:
     """Perform calls; return those that failed or for which there was no time, with the reason."""
     waiting = {call.name for call in calls}
-    networks = [name for name in waiting if recipe(name, experiments[name]).network]
-    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    started = time.monotonic()
+    deadline = math.inf if minutes is None else started + 60 * minutes
     left_out = {}
-    runs = processes.run(
-        calls,
-        jobs,
-        preload=PRELOAD,
-        tensorflow=len(networks) > jobs,
-        on_tick=_no_tick,
-        deadline=deadline,
-    )
+    runs = processes.run(calls, left.jobs, server, on_tick=_no_tick, deadline=deadline)
     with contextlib.closing(runs):
         for done, ended in enumerate(runs, 1):
             name = ended.call.name
             waiting.remove(name)
             text = f"{done}/{len(calls)}  {name}"
+            left.ended(name, ended.seconds)
             if ended.error:
                 left_out[name] = ended.error
-                say(f"{text}: left out: {ended.error}")
+                text += f": left out: {ended.error}"
             else:
-                say(f"{text}  {ended.cpu_seconds:.1f} CPU s")
+                text += f"  {ended.cpu_seconds:.1f} CPU s"
+            if waiting:
+                text += f"  (about {costs.in_words(left.seconds)} left)"
+            say(text)
     for name in sorted(waiting):
         left_out[name] = f"there was no time for it in {minutes:g} minutes"
         say(f"{name}: left out: {left_out[name]}")
@@ -198,7 +198,12 @@ def _read(path: Path) -> Fit:
 
 
 def refitted(
-    store: Store, experiments: Mapping[str, Experiment], folder: Path, *, jobs: int, say: Say
+    store: Store,
+    experiments: Mapping[str, Experiment],
+    folder: Path,
+    server: processes.Server,
+    *,
+    jobs: int,
 ) -> list[Member]:
     """Fit models on all rows.
 
@@ -206,8 +211,8 @@ def refitted(
         store: the data set.
         experiments: the models as they were settled by `cross_validated`.
         folder: a new folder; each model's weights are written into a folder in there.
+        server: starts the processes.
         jobs: how many processes work at a time.
-        say: told of each model that is done.
 
     Returns:
         The models as members of a forecaster, in their order.
@@ -215,19 +220,33 @@ def refitted(
     Raises:
         UnrollError: one could not be fitted.
     """
-    calls = [
-        processes.Call(
-            name,
-            refit_one,
-            (store.prepared, name, experiment, folder / name),
-            store.folder / f"{name}.log",
-        )
-        for name, experiment in experiments.items()
-    ]
-    failed = _performed(calls, experiments, jobs, None, say)
-    for reason in failed.values():
-        raise UnrollError(reason)
+    calls = []
+    for name, experiment in experiments.items():
+        arguments = (store.prepared, name, experiment, folder / name)
+        calls.append(processes.Call(name, refit_one, arguments, store.folder / f"{name}.log"))
+    _require(calls, server, jobs)
     return [read_checked(folder / name / "member.json", Member) for name in experiments]
+
+
+def remembered(store: Store, folder: Path, paths: Sequence[Path], server: processes.Server) -> None:
+    """Let a saved forecaster keep what follows the last row of files; a process has its models imported already."""
+    arguments = (folder, paths)
+    _require([processes.Call("forecast", remember_one, arguments, store.folder / "forecast.log")], server, 1)
+
+
+def _require(calls: Sequence[processes.Call], server: processes.Server, jobs: int) -> None:
+    """Perform calls. Raises UnrollError if one of them fails."""
+    with contextlib.closing(processes.run(calls, jobs, server, on_tick=_no_tick)) as runs:
+        for ended in runs:
+            if ended.error:
+                raise UnrollError(f"{ended.call.name}: {ended.error}")
+
+
+def remember_one(folder: Path, paths: Sequence[Path]) -> None:
+    """Keep what follows the last row of files, in a process of its own."""
+    forecaster = Forecaster.load(folder)
+    forecaster.remember(paths)
+    forecaster.save(folder)
 
 
 def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -> None:

@@ -36,13 +36,13 @@ def models(scores: "pd.DataFrame", unit: str) -> Table:
         unit: of the errors; "" if they have none.
     """
     mae = f"MAE, {unit}" if unit else "MAE"
-    headings = ["Model", mae, "WQL", "Change", "95 % interval", "90 % held", "CPU s"]
+    numeric = [mae, "WQL", "Change", "95 % interval", "90 % held", "CPU s"]
     known = scores.astype(object).where(scores.notna(), None)
     rows = [_model(score) for score in known.to_dict("records")]
     if scores["seconds"].isna().all():
-        headings = headings[:-1]
+        numeric = numeric[:-1]
         rows = [row[:-1] for row in rows]
-    return Table(headings, rows, headings[1:])
+    return Table(["Model", "Name", *numeric], rows, numeric)
 
 
 def _model(score: Mapping[str, Any]) -> list[str]:
@@ -51,6 +51,7 @@ def _model(score: Mapping[str, Any]) -> list[str]:
     change, interval = _change(score["change"], score["low"], score["high"])
     return [
         printable(title),
+        score["model"],
         f"{score['mae']:.4g}",
         _number(score["wql"], "{:.3f}"),
         change,
@@ -74,7 +75,7 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
-def plain(forecast: "pd.DataFrame") -> "pd.DataFrame":
+def with_text_stamps(forecast: "pd.DataFrame") -> "pd.DataFrame":
     """Return a forecast with its timestamps as text, without the time of day where all are midnight."""
     stamps = [str(stamp) for stamp in forecast["ds"]]
     if all(stamp.endswith(MIDNIGHT) for stamp in stamps):
@@ -94,7 +95,7 @@ def forecast(rows: "pd.DataFrame", level: float, unit: str) -> Table:
     values = ["y_hat", f"lo-{percent}", f"hi-{percent}"]
     numeric = [f"Forecast, {unit}" if unit else "Forecast", f"Low {percent} %", f"High {percent} %"]
     texts = []
-    for name, own in plain(rows).groupby("unique_id", sort=False):  # each series has its own digits
+    for name, own in with_text_stamps(rows).groupby("unique_id", sort=False):  # each series has its own digits
         width = (own[values[2]] - own[values[1]]).median()
         cells = alike(own[values].to_numpy(float).ravel().tolist(), float(width))
         for index, stamp in enumerate(own["ds"]):

@@ -1,4 +1,4 @@
-"""A model fitted to windows: with how many epochs, from how far back, and to which windows."""
+"""A model fitted to windows: by which options, from how far back, and to which windows."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,94 +10,136 @@ from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
-from pipeline.training.job import Callback, Job, Trained
+from pipeline.models.residual import reach
+from pipeline.training.job import Job, Trained
 from pipeline.training.recipe import recipe
+from series.candidates import variants
 
-VALIDATION_FRACTION = 0.15
-"""A network's number of epochs is chosen on this fraction of the first fold's train windows, the last ones."""
+VALIDATION_SHARE = 0.15
+"""The share of the windows, the last ones, on which options are chosen."""
 
-COMPLETE_FRACTION = 0.5
-"""If fewer of the train windows have all their targets, those with filled-in targets are trained on, too."""
+FEWEST_TO_CHOOSE = 20
+"""The fewest windows, to train on and to validate on, from which options are chosen; of fewer the first are taken."""
+
+COMPLETE_SHARE = 0.5
+"""The share of the train windows that have all their targets, below which filled-in targets are trained on, too."""
+
+
+def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows) -> Experiment:
+    """Choose the options that a model leaves open (`candidates.variants`), by validation with one seed.
+
+    Args:
+        name: of the model.
+        experiment: the model, and how it is trained.
+        dataset: the series.
+        train: the windows whose targets were known at the first origin; the last ones are validated on.
+
+    Returns:
+        The experiment with the options of the least mean absolute error.
+    """
+    choices = variants(experiment)
+    if len(choices) == 1:
+        return experiment
+    earlier, later = _halves(dataset, train)
+    if min(len(earlier), len(later)) < FEWEST_TO_CHOOSE:
+        return choices[0]
+    errors = []
+    for choice in choices:
+        one_seed = choice.model_copy(update={"seeds": choice.seeds[:1]})
+        trained, _ = fit(name, one_seed, dataset, earlier, later)
+        forecasts = trained.replicates[0].predictions["final_test"]
+        errors.append(float(np.nanmean(np.abs(forecasts - later.targets))))
+    return choices[int(np.argmin(errors))]
+
+
+def _halves(dataset: Dataset, train: Windows) -> tuple[Windows, Windows]:
+    """Split windows by time: those whose targets all come before the others, which are the later ones."""
+    stamps = np.asarray(dataset.stamps)
+    begins = stamps[train.rows]
+    ends = stamps[train.rows + train.ahead[-1]]
+    first = np.sort(begins)[int((1 - VALIDATION_SHARE) * len(train))]
+    earlier = replace(train, rows=train.rows[ends < first])
+    later = replace(train, rows=train.rows[begins >= first])
+    return earlier, later
 
 
 def fit(
-    name: str, experiment: Experiment, dataset: Dataset, train: Windows, test: Windows, *callbacks: Callback
+    name: str, experiment: Experiment, dataset: Dataset, train: Windows, test: Windows
 ) -> tuple[Trained, Job]:
-    """Train an experiment on windows and predict others, as "final_test".
+    """Train a model on windows and predict others, as "final_test".
+
+    Args:
+        name: of the model.
+        experiment: the model, and how it is trained.
+        dataset: the series.
+        train: windows to train on.
+        test: windows to predict.
+
+    Returns:
+        What was trained, and the job with the windows as the model takes them.
 
     Raises:
         UnrollError: the model has the option `history`, and the series has a gap.
     """
-    if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
-        fitted = dataset.fitted
-        spacing = np.diff(row_calendar.numbered(dataset.stamps, fitted.cleaning, fitted.csv.time_zone))
-        if (spacing != spacing[0]).any():
-            raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
+    if experiment.model.options.get("history"):
+        _require_no_gap(name, dataset)
     trainer = recipe(name, experiment)
     if experiment.training.method == "none":
         train = test  # this method learns nothing, and predicts all splits: predict no more than is needed
     elif not trainer.masks:
         train = complete_windows(train)
     splits = {"train": with_lookback(experiment, train), "test": with_lookback(experiment, test)}
-    job = replace(trainer.job(replace(dataset, splits={**splits}, scored=()), *callbacks), splits=("test",))
+    job = trainer.job(replace(dataset, splits={**splits}, scored=()))
+    job = replace(job, splits=("test",))
     return trainer.train(job), job
 
 
-def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows) -> Experiment:
-    """Instead of patience, the number of epochs that is best by validation within the train windows, for one seed."""
-    if not experiment.training.options.get("patience"):
-        return experiment
-    trainer = recipe(name, experiment.model_copy(update={"seeds": experiment.seeds[:1]}))
-    trained = trainer.train(trainer.job(with_validation(dataset, with_lookback(experiment, train))))
-    return with_epochs(experiment, trained.replicates[0].best_epoch or 1)
-
-
-def with_validation(dataset: Dataset, windows: Windows) -> Dataset:
-    """The data set with these windows alone (`complete_windows`), of which the last ones are for validation.
-
-    `test` is validation again. Raises UnrollError if there are too few.
-    """
-    windows = complete_windows(windows)
-    first = windows.rows[int((1 - VALIDATION_FRACTION) * len(windows))] if len(windows) > 1 else 0
-    train = windows.rows[windows.rows < first - windows.ahead[-1]]
-    if not len(train):
-        before, ahead = f"{len(windows)} windows before the first origin", windows.ahead[-1] + windows.step
-        cure = "add rows, or the series anew with a smaller --horizon"
-        raise UnrollError(f"{dataset.name}: {before} are too few to validate by, with a value {ahead} rows on; {cure}")
-    validation = replace(windows, rows=windows.rows[windows.rows >= first])
-    splits = {"train": replace(windows, rows=train), "validation": validation, "test": validation}
-    return replace(dataset, splits={**splits}, scored=("validation",))
+def _require_no_gap(name: str, dataset: Dataset) -> None:
+    """Raise UnrollError if rows of a series are missing."""
+    if dataset.stamps is None or dataset.fitted is None:
+        return
+    fitted = dataset.fitted
+    spacing = np.diff(row_calendar.numbered(dataset.stamps, fitted.cleaning, fitted.csv.time_zone))
+    if (spacing != spacing[0]).any():
+        raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
 
 
 def complete_windows(train: Windows) -> Windows:
-    """For methods that cannot mask a missing target: the windows that have all targets.
+    """Return the windows that have all targets, for methods that cannot mask a missing target.
 
-    If too few do (`COMPLETE_FRACTION`), all windows, whose missing targets were filled in.
+    If too few do (`COMPLETE_SHARE`), all windows, whose missing targets were filled in.
     """
     windows = train.complete()
-    return windows if len(windows) >= COMPLETE_FRACTION * len(train) else replace(train, measured=None)
-
-
-def with_epochs(experiment: Experiment, epochs: int) -> Experiment:
-    """The experiment with this number of epochs and no patience."""
-    options = experiment.training.model_dump() | {"epochs": epochs, "patience": None}
-    return experiment.model_copy(update={"training": type(experiment.training).model_validate(options)})
+    if len(windows) >= COMPLETE_SHARE * len(train):
+        return windows
+    return replace(train, measured=None)
 
 
 def with_lookback(experiment: Experiment, windows: Windows) -> Windows:
-    """Windows as long as a model's options say: longer by `history` (NaN before the series begins), shorter by `last`.
+    """Return windows that reach as far back as a model looks.
 
-    Both count timesteps; `last` shortens the windows of networks alone, as the other models do this themselves.
+    They are longer by the model's option `history`, with NaN before the series begins; and shorter for
+    a network of the family `residual`, which looks at a few enriched rows.
     """
     options = experiment.model.options
-    if experiment.training.method == "gradient_descent" and options.get("last"):
-        return replace(windows, lookback=min(options["last"] * windows.step, windows.lookback))
-    more = (options.get("history") or 0) * windows.step - windows.lookback
-    if more <= 0:
-        return windows
+    if experiment.model.family == "residual":
+        seen = reach(options["last"], options["cycles"]) * windows.step
+        return replace(windows, lookback=min(seen, windows.lookback))
+    history = options.get("history") or 0
+    more = history * windows.step - windows.lookback
+    return _extended(windows, more) if more > 0 else windows
+
+
+def _extended(windows: Windows, more: int) -> Windows:
+    """Return windows that are longer by so many rows, with NaN before the series begins."""
     before = np.full((more, windows.series.shape[1]), np.nan, windows.series.dtype)
-    series, measured = np.concatenate([before, windows.series]), windows.measured
+    measured = windows.measured
     if measured is not None:
         measured = np.concatenate([np.zeros(more, bool), measured])
-    shifted: dict[str, Any] = {"rows": windows.rows + more, "lookback": windows.lookback + more, "measured": measured}
-    return replace(windows, series=series, **shifted)
+    longer: dict[str, Any] = {
+        "series": np.concatenate([before, windows.series]),
+        "rows": windows.rows + more,
+        "lookback": windows.lookback + more,
+        "measured": measured,
+    }
+    return replace(windows, **longer)

@@ -5,11 +5,9 @@ from collections.abc import Callable, Generator, Sequence
 from functools import cache
 
 from pipeline import processes
-from pipeline.processes import ONE_THREAD, TICK, Call, Server, available, handling
+from pipeline.processes import Call, Server, available
 from pipeline.training.task import Result, Task
 from pipeline.workspace import Workspace
-
-__all__ = ["ONE_THREAD", "TICK", "Child", "available", "fitting", "handling", "run", "start_server", "stop"]
 
 PRELOAD = "stages.preload"
 
@@ -48,10 +46,11 @@ def run(
     # It takes seconds, in which nothing is trained: a few networks import TensorFlow themselves, side by side.
     tensorflow = sum(task.network for task in tasks) > at_once
     calls = list(tasks_by_call)
-    results = processes.run(calls, at_once, preload=PRELOAD, tensorflow=tensorflow, on_tick=tick, grace=GRACE)
-    with contextlib.closing(results):
-        for ended in results:
-            yield Result(tasks_by_call[ended.call], ended.seconds, ended.error)
+    with Server(PRELOAD, tensorflow=tensorflow) as server:
+        results = processes.run(calls, at_once, server, on_tick=tick, grace=GRACE)
+        with contextlib.closing(results):
+            for ended in results:
+                yield Result(tasks_by_call[ended.call], ended.seconds, ended.error)
 
 
 def fitting(workspace: Workspace, dataset: str, jobs: int) -> int:

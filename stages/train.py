@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
 
-from pipeline import locks
+from pipeline import locks, processes
 from pipeline.config import params
 from pipeline.config.params import Experiment, Params
 from pipeline.config.registry import METHODS, MODELS, full_name
@@ -53,7 +53,7 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1, run: R
     """
     config = params.load(workspace.params)
     tasks = tasks_of(workspace, config, name, only)
-    ending = pool.handling(signal.default_int_handler, signal.SIGTERM)
+    ending = processes.handling(signal.default_int_handler, signal.SIGTERM)
     with locks.stage(workspace, "train", name), ending:
         due = [task for task in tasks if not _finished(workspace, task)]
         progress.line(f"{name}: {len(due)} runs to train, {len(tasks) - len(due)} are in the store", last=True)

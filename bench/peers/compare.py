@@ -17,7 +17,7 @@ from bench.peers import frameworks, workloads
 from bench.peers.workloads import FRAMEWORKS, WORKLOADS, Task
 from pipeline import numerics
 from pipeline.errors import UnrollError
-from stages.pool import ONE_THREAD
+from pipeline.processes import ONE_THREAD
 
 ROUNDS, QUICK_ROUNDS = 5, 2
 

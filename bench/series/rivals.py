@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from statsmodels.tsa.holtwinters import ExponentialSmoothing
+from statsmodels.tsa.seasonal import MSTL
 from threadpoolctl import threadpool_limits
 
 from bench.series.public import HeldOut, PublicFile
@@ -141,16 +143,12 @@ def _of_windows(
 
 
 def _ets(window: Array, horizon: int, cycle: int) -> Array:
-    from statsmodels.tsa.holtwinters import ExponentialSmoothing
-
     season: dict[str, Any] = {"seasonal": "add", "seasonal_periods": cycle} if cycle else {}
     fitted = ExponentialSmoothing(window[-400:], trend="add", damped_trend=True, **season).fit()
     return np.asarray(fitted.forecast(horizon))
 
 
 def _mstl(window: Array, file: PublicFile) -> Array:
-    from statsmodels.tsa.seasonal import MSTL
-
     seasons = MSTL(window, periods=file.cycles).fit().seasonal.reshape(len(window), -1)
     forecast = _ets(window - seasons.sum(axis=1), file.horizon, 0)
     for cycle, season in zip(file.cycles, seasons.T, strict=True):

@@ -1,6 +1,6 @@
-"""Rows that have no even distance are numbered by a calendar: business days, months, or the hours of a week.
+"""Numbers rows that have no even distance by a calendar: business days, months, hours of a week.
 
-By their numbers no window has a gap where none is, and a forecast names what comes next.
+By these numbers no window has a gap where none is, and a forecast names what comes next.
 """
 
 import re
@@ -18,61 +18,117 @@ WEEK = 7 * DAY
 """Milliseconds."""
 
 MONDAY = np.datetime64("1969-12-29", "ms")
-"""The first of a week."""
+"""The first day of a week."""
+
+EPOCH = np.datetime64("1970-01-01")
 
 WEEKMASKS = {"day": "1111111", "business day": "1111100", **{name: name for name in WEEKDAYS}}
 """Days of which a month's n-th or last one is meant -> as NumPy writes them."""
 
 SHORTEST = 28
-"""Days of a month, at least."""
+"""Days of the shortest month."""
+
+LATE_DAYS = (29, 30)
+"""Days that some months do not have, for which their last day stands."""
 
 CONVENTION = 0.75
 """The share of rows that must lie on one day of the month, such as the last business day."""
 
-WEEKS, HALF = 3, 0.5
-"""That opening hours must be seen in, and the share of its days on which a time of the week has a row."""
+WEEKS = 3
+"""Weeks in which opening hours must be seen."""
 
-INSIDE, FILLED, OPEN = 0.98, 0.9, 0.95
-"""Of opening hours: the share of rows that lie within, of times within that have a row, and of a week, at most."""
+HALF = 0.5
+"""The share of its days on which a time of the week must have a row."""
+
+INSIDE = 0.98
+"""The share of rows that must lie within opening hours."""
+
+FILLED = 0.9
+"""The share of times within opening hours that must have a row."""
+
+OPEN = 0.95
+"""The largest share of a week that opening hours can have."""
 
 FEW_WRONG = 0.9
-"""The share of quarters or years that must have one day of the month, such as the last business day."""
+"""The share of quarters or years that must have one day of the month, such as the last one."""
 
 FEW_DAYS = 15
 """Timestamps, of which it can be coincidence that none lies on a weekend."""
 
 
 def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:
-    """By what calendar rows follow one another, if it is not an even distance; and how regular they are by it.
+    """Return the calendar by which rows follow one another, and how regular they are by it.
 
-    Months may lie several apart, as quarters and years do, if they have a day of their own, such as the last one.
+    The calendar has no `rows` if the rows have an even distance. Months may lie several apart, as
+    quarters and years do, if they have a day of their own, such as the last one.
 
     Args:
         moments: (rows,) datetime64[ms], in UTC with a zone.
         zone: by whose clock the calendar goes.
     """
-    rows, hours = None, None
-    distinct = timestamps.distinct(timestamps.to_wall_clock(moments, zone) if zone else moments)
-    days = distinct.astype("datetime64[D]")
-    times, steps = (distinct - days).astype(np.int64), np.diff(days).astype(int)
-    if len(days) > 2 and steps.min() > 0:
-        month_steps = np.diff(days.astype("datetime64[M]")).astype(int)
-        if len(days) >= FEW_DAYS and np.median(steps) == 1 and np.is_busday(days).all():
-            rows = "business"
-        elif steps.min() >= SHORTEST and month_steps.min() > 0:
-            name, share = day_of_month(days, times)
-            certain = share == 1 and re.match("month( at|, day|$)", name)
-            uneven = np.ptp(steps) > 0 and (np.median(month_steps) == 1 or share >= FEW_WRONG)
-            rows = name if certain or uneven else None
-    if len(days) > 2 and (rows is None or (rows == "business" and times.any())):
-        hours = opening_hours(distinct)
-    cleaning = hours or Cleaning(rows=rows)
+    clock = timestamps.to_wall_clock(moments, zone) if zone else moments
+    distinct = timestamps.distinct(clock)
+    cleaning = Cleaning()
+    if len(distinct) > 2:
+        cleaning = Cleaning(rows=_by_days(distinct))
+        timed = (distinct != distinct.astype("datetime64[D]")).any()
+        if cleaning.rows is None or (cleaning.rows == "business" and timed):
+            cleaning = opening_hours(distinct) or cleaning
+        if cleaning.rows is None and zone:
+            cleaning = _days_of_a_clock(moments, distinct)
     even = numbered(moments, cleaning, zone)
     return cleaning, regularity(even[~np.isnat(even)])
 
 
+def _by_days(distinct: Array) -> str | None:
+    """Return "business" or a kind of month, if rows follow one another so.
+
+    Args:
+        distinct: (rows,) datetime64[ms], more than two, in order, by the clock.
+    """
+    days = distinct.astype("datetime64[D]")
+    steps = np.diff(days).astype(int)
+    if steps.min() <= 0:
+        return None
+    if len(days) >= FEW_DAYS and np.median(steps) == 1 and np.is_busday(days).all():
+        return "business"
+    month_steps = np.diff(days.astype("datetime64[M]")).astype(int)
+    if steps.min() < SHORTEST or month_steps.min() <= 0:
+        return None
+    name, share = day_of_month(days, (distinct - days).astype(np.int64))
+    if share == 1 and re.match("month( at|, day|$)", name):
+        return name
+    uneven = np.ptp(steps) > 0
+    usual = np.median(month_steps) == 1 or share >= FEW_WRONG
+    return name if uneven and usual else None
+
+
+def _days_of_a_clock(moments: Array, distinct: Array) -> Cleaning:
+    """Return the days of the week on which a clock shows one time of day at all rows.
+
+    In UTC such rows have no even distance, since days with a change of the clock are longer or
+    shorter. There are no `rows` where that is not so.
+
+    Args:
+        moments: (rows,) datetime64[ms], in UTC.
+        distinct: (rows,) the same by the clock, distinct and in order.
+    """
+    steps = np.diff(distinct).astype(np.int64)
+    spacing = int(np.median(steps))
+    even = (steps % spacing == 0).all()
+    in_utc = np.diff(timestamps.distinct(moments)).astype(np.int64)
+    if spacing not in {DAY, WEEK} or not even or (in_utc % spacing == 0).all():
+        return Cleaning()
+    time = _clock((distinct[0] - MONDAY).astype(np.int64) % DAY)
+    weekday = int((distinct[0] - MONDAY).astype(np.int64) % WEEK // DAY)
+    names = WEEKDAYS if spacing == DAY else [WEEKDAYS[weekday]]
+    return Cleaning(rows=dict.fromkeys(names, time), spacing=spacing // 1000)
+
+
 def phases(moments: Array, freq: float) -> list[Array]:
-    """Return where rows lie within their frequency: (rows,) milliseconds, of months from their beginning and end.
+    """Return where rows lie within their frequency: (rows,) milliseconds.
+
+    Of months there are two: milliseconds from their beginning and from their end.
 
     Args:
         moments: (rows,) datetime64[ms].
@@ -85,10 +141,11 @@ def phases(moments: Array, freq: float) -> list[Array]:
 
 
 def numbered(moments: Array, cleaning: Cleaning, zone: str | None = None) -> Array:
-    """Number rows, and return the numbers as timestamps that are evenly spaced; NaT for one outside of opening hours.
+    """Number rows, and return the numbers as timestamps that are evenly spaced.
 
-    A row counts as a day of 1970 and later: business days, or months (also for quarters, which become three days
-    apart); of opening hours as `cleaning.spacing` seconds. Where the calendar has no name timestamps (rows,) stay.
+    A row counts as a day of 1970 and later: business days, or months (also for quarters, which
+    become three days apart); of opening hours as `cleaning.spacing` seconds. A row outside of
+    opening hours becomes NaT. Where the calendar has no name timestamps (rows,) stay.
 
     Args:
         moments: (rows,) datetime64[ms], in UTC with a zone.
@@ -98,78 +155,113 @@ def numbered(moments: Array, cleaning: Cleaning, zone: str | None = None) -> Arr
     rows = cleaning.rows
     if rows is None:
         return moments
-    moments = timestamps.to_wall_clock(moments, zone) if zone else moments
+    if zone:
+        moments = timestamps.to_wall_clock(moments, zone)
     if isinstance(rows, Mapping):
-        times, spacing = week_times(rows, cleaning.spacing or 1), 1000 * (cleaning.spacing or 1)
-        week, time = np.divmod((moments - MONDAY).astype(np.int64), WEEK)
-        position = np.searchsorted(times, time)
-        numbers = np.asarray(((week * len(times) + position) * spacing).astype("datetime64[ms]"))
-        numbers[times[np.minimum(position, len(times) - 1)] != time] = np.datetime64("NaT")
-        return numbers
+        return _numbered_by_hours(moments, rows, cleaning.spacing or 1)
     if rows == "business":
-        days = np.busday_count(np.datetime64("1970-01-01"), moments.astype("datetime64[D]"))
+        days = np.busday_count(EPOCH, moments.astype("datetime64[D]"))
     else:
         days = moments.astype("datetime64[M]").astype(np.int64)
     return np.asarray((days * DAY).astype("datetime64[ms]"))
 
 
+def _numbered_by_hours(moments: Array, rows: Mapping[str, str], spacing: int) -> Array:
+    """Return `numbered` by opening hours."""
+    times = week_times(rows, spacing)
+    week, time = np.divmod((moments - MONDAY).astype(np.int64), WEEK)
+    position = np.searchsorted(times, time)
+    numbers = (week * len(times) + position) * spacing * 1000
+    found = np.asarray(numbers.astype("datetime64[ms]"))
+    outside = times[np.minimum(position, len(times) - 1)] != time
+    found[outside] = np.datetime64("NaT")
+    return found
+
+
 def stamps(numbers: Array, cleaning: Cleaning, zone: str | None = None) -> Array:
-    """The inverse of `numbered`: of a month the day that `rows` names."""
+    """Return the inverse of `numbered`: of a month the day that `rows` names."""
     rows = cleaning.rows
     if rows is None:
         return numbers
-    days = numbers.astype("datetime64[ms]").astype(np.int64) // DAY
+    milliseconds = numbers.astype("datetime64[ms]").astype(np.int64)
     if isinstance(rows, Mapping):
-        times, spacing = week_times(rows, cleaning.spacing or 1), 1000 * (cleaning.spacing or 1)
-        week, position = np.divmod(numbers.astype("datetime64[ms]").astype(np.int64) // spacing, len(times))
+        spacing = cleaning.spacing or 1
+        times = week_times(rows, spacing)
+        week, position = np.divmod(milliseconds // (1000 * spacing), len(times))
         moments = MONDAY + week * WEEK + times[position]
     elif rows == "business":
-        moments = np.busday_offset(np.datetime64("1970-01-01"), days)
+        moments = np.busday_offset(EPOCH, milliseconds // DAY)
     else:
-        moments = _days_of_months(days.astype("datetime64[M]"), rows)
+        moments = _days_of_months((milliseconds // DAY).astype("datetime64[M]"), rows)
     moments = np.asarray(moments, "datetime64[ms]")
     return timestamps.to_utc(moments, zone, nonexistent="shift_forward") if zone else moments
 
 
 def _days_of_months(months: Array, rows: str) -> Array:
-    """(rows,) datetime64[ms] of "month, KIND N at TIME": the N-th of a kind of `WEEKMASKS`, -1 the last."""
+    """Return (rows,) datetime64[ms] of "month, KIND N at TIME".
+
+    It is the N-th day of a kind of `WEEKMASKS` in each month, -1 the last one.
+    """
     match = re.fullmatch(r"month(?:, (.+) (-?\d+))?(?: at (.+))?", rows)
     kind, number, time = match.groups() if match else (None, None, None)
-    number = int(number or 1)
-    start = (months + (number < 0)).astype("datetime64[D]")
-    days = np.busday_offset(start, number - (number > 0), roll="forward", weekmask=WEEKMASKS[kind or "day"])
-    return np.asarray(days.astype("datetime64[ms]") + (_milliseconds(time) if time else 0))
+    count = int(number or 1)
+    mask = WEEKMASKS[kind or "day"]
+    if count in LATE_DAYS:
+        days = _late_days(months, count)
+    elif count > 0:
+        starts = months.astype("datetime64[D]")
+        days = np.busday_offset(starts, count - 1, roll="forward", weekmask=mask)
+    else:
+        ends = (months + 1).astype("datetime64[D]")
+        days = np.busday_offset(ends, count, roll="forward", weekmask=mask)
+    within = _milliseconds(time) if time else 0
+    return np.asarray(days.astype("datetime64[ms]") + within)
+
+
+def _late_days(months: Array, number: int) -> Array:
+    """Return (rows,) datetime64[D], a day of each month, or the last one of a shorter month."""
+    starts = months.astype("datetime64[D]")
+    lasts = (months + 1).astype("datetime64[D]") - 1
+    return np.asarray(np.minimum(starts + (number - 1), lasts))
 
 
 def day_of_month(days: Array, times: Array) -> tuple[str, float]:
-    """What `Cleaning.rows` says of months whose rows lie on some days, and the share of rows that do lie so.
+    """Return what `Cleaning.rows` says of months, and the share of rows that do lie so.
 
     Args:
-        days: (rows,) datetime64[D].
+        days: (rows,) datetime64[D], one in a month.
         times: (rows,) milliseconds since midnight.
     """
-    months, found = days.astype("datetime64[M]"), dict[str, float]()
-    starts, ends = (month.astype("datetime64[D]") for month in (months, months + 1))
-    usual = WEEKDAYS[np.bincount((days.astype(np.int64) + 3) % 7).argmax()]
+    months = days.astype("datetime64[M]")
+    starts = months.astype("datetime64[D]")
+    ends = (months + 1).astype("datetime64[D]")
+    weekdays = (days.astype(np.int64) + 3) % 7
+    usual = WEEKDAYS[np.bincount(weekdays).argmax()]
+    found = dict[str, float]()
     for kind in ("day", "business day", usual):
-        is_one = np.is_busday(days, weekmask=WEEKMASKS[kind])
-        after, before = (
-            np.busday_count(first, last, weekmask=WEEKMASKS[kind]) for first, last in ((starts, days), (days, ends))
-        )
-        for sign, number in ((1, after + 1), (-1, before)):
-            counts = np.bincount(number[is_one], minlength=1)[: SHORTEST + 1]
+        mask = WEEKMASKS[kind]
+        is_one = np.is_busday(days, weekmask=mask)
+        after = np.busday_count(starts, days, weekmask=mask)
+        before = np.busday_count(days, ends, weekmask=mask)
+        for sign, numbers in ((1, after + 1), (-1, before)):
+            counts = np.bincount(numbers[is_one], minlength=1)[: SHORTEST + 1]
             found[f"month, {kind} {sign * counts.argmax()}"] = counts.max() / len(days)
+    for number in LATE_DAYS:
+        found[f"month, day {number}"] = float((days == _late_days(months, number)).mean())
     name = max(found, key=found.__getitem__)
     share = found[name]
-    name = name if share >= CONVENTION and name != "month, day 1" else "month"
-    return name + (f" at {_clock(times[0])}" if times[0] and np.ptp(times) == 0 else ""), share
+    if share < CONVENTION or name == "month, day 1":
+        name = "month"
+    if times[0] and np.ptp(times) == 0:
+        name += f" at {_clock(times[0])}"
+    return name, share
 
 
 def opening_hours(moments: Array) -> Cleaning | None:
-    """The times of the week at which rows lie, as `Cleaning.rows` has them, with their distance.
+    """Return the times of the week at which rows lie, as `Cleaning.rows`, with their distance.
 
-    None where rows are not confined to a part of the week, or the weeks are too few to tell. A day without rows, such
-    as a holiday, and single rows that lack or lie outside do not matter.
+    None where rows are not confined to a part of the week, or the weeks are too few to tell. A day
+    without rows, such as a holiday, and single rows that lack or lie outside do not matter.
 
     Args:
         moments: (rows,) datetime64[ms], distinct and in order, by the clock.
@@ -181,36 +273,50 @@ def opening_hours(moments: Array) -> Cleaning | None:
     if len(steps) < 2 or spacing < 1000 or spacing % 1000 or weeks < WEEKS:
         return None
     times, filled = np.unique(time, return_counts=True)
-    days = np.bincount(np.unique(week * 7 + time // DAY) % 7, minlength=7)[times // DAY]
+    weekdays = np.unique(week * 7 + time // DAY) % 7
+    days = np.bincount(weekdays, minlength=7)[times // DAY]
     usual = (filled >= HALF * days) & (days >= HALF * weeks)
-    inside, hours = filled[usual].sum(), times[usual]
+    hours = times[usual]
+    inside = filled[usual].sum()
     confined = 0 < len(hours) * spacing <= OPEN * WEEK
-    if not (confined and inside >= INSIDE * len(moments) and inside >= FILLED * days[usual].sum()):
+    whole = inside >= INSIDE * len(moments) and inside >= FILLED * days[usual].sum()
+    if not (confined and whole):
         return None
     by_day = {name: _ranges(hours, day, spacing) for day, name in enumerate(WEEKDAYS)}
-    return Cleaning(rows={name: text for name, text in by_day.items() if text}, spacing=spacing // 1000)
+    rows = {name: text for name, text in by_day.items() if text}
+    return Cleaning(rows=rows, spacing=spacing // 1000)
 
 
 def _ranges(times: Array, day: int, spacing: int) -> str:
-    """Such as "08:00-12:00, 14:00-18:00", of the times of a week that lie on a day of it."""
-    times = times[times // DAY == day] % DAY
-    runs = np.split(times, np.flatnonzero(np.diff(times) != spacing) + 1)
-    return ", ".join("-".join(dict.fromkeys(map(_clock, (run[0], run[-1])))) for run in runs if len(run))
+    """Return times of a week on one of its days, such as "08:00-12:00, 14:00-18:00"."""
+    of_day = times[times // DAY == day] % DAY
+    if not len(of_day):
+        return ""
+    breaks = np.flatnonzero(np.diff(of_day) != spacing) + 1
+    texts = []
+    for run in np.split(of_day, breaks):
+        first = _clock(run[0])
+        texts.append(first if len(run) == 1 else f"{first}-{_clock(run[-1])}")
+    return ", ".join(texts)
 
 
 def week_times(rows: Mapping[str, str], spacing: int) -> Array:
-    """(times,) milliseconds since Monday 00:00, in order: the inverse of `_ranges`, for all days."""
+    """Return (times,) milliseconds since Monday 00:00, in order.
+
+    That is the inverse of `_ranges`, for all days.
+    """
     times = list[int]()
     for day, text in rows.items():
+        midnight = WEEKDAYS.index(day) * DAY
         for run in text.split(", "):
-            first, *last = map(_milliseconds, run.split("-"))
-            until = ((last or [first])[0] - first) % DAY  # the last may lie after midnight
-            times += (WEEKDAYS.index(day) * DAY + first + np.arange(0, until + 1, 1000 * spacing)).tolist()
+            ends = [_milliseconds(time) for time in run.split("-")]
+            length = (ends[-1] - ends[0]) % DAY  # the last may lie after midnight
+            times += range(midnight + ends[0], midnight + ends[0] + length + 1, 1000 * spacing)
     return np.unique(np.mod(times, WEEK))
 
 
 def slots_per_day(rows: Rows, spacing: int) -> list[int]:
-    """How many times each day of the week has that has any; none of other calendars."""
+    """Return how many times each day of the week has that has any; none of other calendars."""
     if not isinstance(rows, Mapping):
         return []
     counts = np.bincount(week_times(rows, spacing) // DAY)
@@ -218,14 +324,20 @@ def slots_per_day(rows: Rows, spacing: int) -> list[int]:
 
 
 def spread(moments: Array, cleaning: Cleaning) -> Array:
-    """Opening hours (rows,) by the clock, spread over the whole day: models see a day as a cycle of its rows."""
+    """Return opening hours (rows,) by the clock, spread over the whole day.
+
+    So models see a day as a cycle of its rows.
+    """
     if not isinstance(cleaning.rows, Mapping):
         return moments
     times = week_times(cleaning.rows, cleaning.spacing or 1)
-    days, time = moments.astype("datetime64[D]"), (moments - MONDAY).astype(np.int64) % WEEK
-    first, last = (np.searchsorted(times, (time // DAY + later) * DAY) for later in (0, 1))
+    days = moments.astype("datetime64[D]")
+    time = (moments - MONDAY).astype(np.int64) % WEEK
+    first = np.searchsorted(times, time // DAY * DAY)
+    last = np.searchsorted(times, (time // DAY + 1) * DAY)
     position = np.searchsorted(times, time) - first
-    return np.asarray(days + (DAY * position // np.maximum(last - first, 1)).astype("timedelta64[ms]"))
+    within = DAY * position // np.maximum(last - first, 1)
+    return np.asarray(days + within.astype("timedelta64[ms]"))
 
 
 def _milliseconds(clock: str) -> int:

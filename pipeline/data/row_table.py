@@ -18,8 +18,11 @@ from pipeline.errors import UnrollError, UsageError
 if TYPE_CHECKING:
     from pipeline.data.download import Progress
 
-MOST_WORDS = 50
-"""The most categories of a column, and the most series in a file."""
+MOST_CATEGORIES = 50
+"""Largest number of words in a column that becomes columns of 0 and 1."""
+
+MOST_SERIES = 10_000
+"""Largest number of series in a file."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,13 @@ class RowTable:
     """The rows of one or more files, in order.
 
     Attributes:
-        timestamps: (rows,) datetime64[ms], in UTC if the cells have a UTC offset or the time zone is given, else as
-            written.
-        columns: the numeric columns, then the one-hot columns `COLUMN=WORD`; an empty cell is no category.
+        timestamps: (rows,) datetime64[ms], in UTC if the cells have a UTC offset or the time zone
+            is given, else as written.
+        columns: the numeric columns, then the one-hot columns `COLUMN=WORD`; an empty cell is no
+            category.
         values: (rows, columns) float64, NaN where a value is missing, else finite.
-        series_id: (rows,) the name of each row's series, "" if it has none; None for a single series.
+        series_id: (rows,) the name of each row's series, "" if it has none; None for a single
+            series.
     """
 
     timestamps: Array
@@ -40,12 +45,14 @@ class RowTable:
     series_id: Array | None = None
 
     def only(self, mask: Array) -> "RowTable":
-        """The rows where `mask` (rows,) is true."""
+        """Return the rows where `mask` (rows,) is true."""
         series_id = None if self.series_id is None else self.series_id[mask]
         return RowTable(self.timestamps[mask], self.columns, self.values[mask], series_id)
 
 
-def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress" = no_progress) -> RowTable:
+def read(
+    paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress" = no_progress
+) -> RowTable:
     """Read every column but the dropped ones, from files of the same format.
 
     Args:
@@ -55,22 +62,22 @@ def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress
         progress: called with how much of a file is read.
 
     Raises:
-        UnrollError: a file is empty, of another encoding or no regular CSV, or a cell is not a stamp
-            or not a finite number; the text names its line and column.
-        UsageError: a file or a named column is not there (the text lists those that are), or one option contradicts
-            another.
+        UnrollError: a file is empty, of another encoding or no regular CSV, or a cell is not a
+            stamp or not a finite number; the text names its line and column.
+        UsageError: a file or a named column is not there (the text lists those that are), or one
+            option contradicts another.
     """
     for path in paths:
         if not path.is_file():
-            names = ", ".join(sorted(file.name for file in path.parent.glob("*") if file.name != "source.json"))
-            raise UsageError(
-                f"params.yaml: {where}.file: {path.parent} has no {path.name!r}. It has: {names or 'none'}"
-            )
+            others = [file.name for file in path.parent.glob("*") if file.name != "source.json"]
+            has = f"It has: {', '.join(sorted(others)) or 'none'}"
+            what = f"{where}.file: {path.parent} has no {path.name!r}"
+            raise UsageError(f"params.yaml: {what}. {has}")
     return read_files([RowFile(path, form, where) for path in paths], progress)
 
 
 def read_files(files: Sequence[RowFile], progress: "Progress" = no_progress) -> RowTable:
-    """As `read`, from files that exist."""
+    """Do as `read`, with files that exist."""
     form = files[0].form
     columns = _columns(files)
     utc = False
@@ -78,7 +85,7 @@ def read_files(files: Sequence[RowFile], progress: "Progress" = no_progress) -> 
     values = list[Array]()
     words = list[pd.DataFrame]()
     for file in files:
-        frame = file.rows(progress).reset_index(drop=True)
+        frame = file.rows(progress)
         if form.missing is not None and "" in form.missing:
             frame = frame[~blank(frame, form.stamp)]
         if not len(frame):
@@ -86,62 +93,102 @@ def read_files(files: Sequence[RowFile], progress: "Progress" = no_progress) -> 
         values.append(values_of(file, frame, columns))
         stamp, utc = _timestamps(file, frame)
         stamps.append(stamp)
-        text = frame[form.words].apply(lambda cells: cells.astype("str").str.strip())
-        words.append(text.mask(text.isin([*(form.missing or ()), ""])).astype("str"))
+        words.append(_words_of(frame, form))
     blocks = [np.concatenate(values)]
     series_id = None
     for column in form.words:
-        codes, found = pd.factorize(pd.concat([frame[column] for frame in words]), sort=True)
+        cells = pd.concat([frame[column] for frame in words])
+        codes, found = pd.factorize(cells, sort=True)
         names = [str(word) for word in found]
-        if len(names) > MOST_WORDS:
-            what = f"column {column!r} holds {len(names)} words, more than {MOST_WORDS}"
-            raise UsageError(f"params.yaml: {files[0].where}.categories: {what}; leave it out with drop")
         if column == form.series_id:
+            _require_few(names, MOST_SERIES, f"{files[0].where}.series_id", column)
             series_id = np.array([*names, ""], object)[codes]
         else:
+            _require_few(names, MOST_CATEGORIES, f"{files[0].where}.categories", column)
             columns += [f"{column}={word}" for word in names]
             blocks.append((codes[:, None] == np.arange(len(names))).astype(np.float64))
     stamp = np.concatenate(stamps)
     if form.time_zone is not None and not utc:
         option = f"params.yaml: {files[0].where}.time_zone"
-        stamp = timestamps.in_utc(stamp, form.time_zone, option, ends=form.ends, series_id=series_id)
+        stamp = timestamps.in_utc(
+            stamp, form.time_zone, option, ends=form.ends, series_id=series_id
+        )
     # A single block is large: `concatenate` would copy it.
-    return RowTable(stamp, columns, np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0], series_id)
+    whole = np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]
+    return RowTable(stamp, columns, whole, series_id)
+
+
+def _words_of(frame: pd.DataFrame, form: CsvFormat) -> pd.DataFrame:
+    """Return the columns of words as text, NA where a cell means no value."""
+    words = pd.DataFrame(index=frame.index)
+    for column in form.words:
+        texts = timestamps.as_text(frame[column])
+        missing = [""] if column == form.series_id else [*(form.missing or ()), ""]
+        words[column] = texts.mask(texts.isin(missing)).astype("str")
+    return words
+
+
+def _require_few(names: Sequence[str], most: int, where: str, column: str) -> None:
+    """Raise UsageError if a column holds too many words."""
+    if len(names) > most:
+        what = f"column {column!r} holds {len(names):,} words, more than {most:,}"
+        raise UsageError(f"params.yaml: {where}: {what}; leave it out with drop")
 
 
 def by_series(table: RowTable, names: Iterable[str] = ()) -> dict[str, RowTable]:
-    """The rows of each series, reindexed to the timestamps of all series, with NaN where a series has no row.
+    """Return the rows of each series at the timestamps of all series.
 
-    Of rows with the same timestamp the first counts. `names` are by default those that occur.
+    A value is NaN where a series has no row. Of rows with the same timestamp the first counts.
+
+    Args:
+        table: the rows.
+        names: of the series; by default those that occur.
     """
     if table.series_id is None:
         return {ALONE: table}
-    index = timestamps.distinct(table.timestamps)
+    index, position = np.unique(table.timestamps, return_inverse=True)
+    codes, found = pd.factorize(table.series_id)
+    code_of = {str(name): code for code, name in enumerate(found) if name}
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(len(found) + 1))
     tables = {}
-    for name in names or sorted({*table.series_id} - {""}):
-        rows = np.flatnonzero(table.series_id == name)
-        stamps, first = timestamps.first_rows(table.timestamps[rows])
+    for name in names or sorted(code_of):
         values = np.full((len(index), len(table.columns)), np.nan)
-        values[np.searchsorted(index, stamps)] = table.values[rows[first]]  # noqa: PD011 - not pandas'
+        if name in code_of:
+            code = code_of[name]
+            # Backwards, so that the first of several rows is written last.
+            rows = order[starts[code] : starts[code + 1]][::-1]
+            values[position[rows]] = table.values[rows]  # noqa: PD011 - not pandas'
         tables[name] = RowTable(index, table.columns, values)
     return tables
 
 
 def _columns(files: Sequence[RowFile]) -> list[str]:
-    """The numeric columns. Raises UsageError if a column of the options is lacking, or files differ in theirs."""
+    """Return the numeric columns.
+
+    Raises:
+        UsageError: a column of the options is lacking, or files differ in theirs.
+    """
     file = files[0]
-    form, where, header = file.form, file.where, file.header()
-    options = {"stamp": form.stamp, "target": [form.target], "drop": form.drop, "categories": form.words}
-    for key, column in ((key, column) for key, columns in options.items() for column in columns):
-        if column not in header:
-            raise UsageError(
-                f"params.yaml: {where}.{key}: {file.path.name} has no column {column!r}. It has: {', '.join(header)}"
-            )
-    columns = [column for column in header if column not in {*form.stamp, *form.drop, *form.words}]
+    form = file.form
+    header = file.header()
+    named = {
+        "stamp": form.stamp,
+        "target": [form.target],
+        "drop": form.drop,
+        "categories": form.words,
+    }
+    for key, columns in named.items():
+        lacking = [column for column in columns if column not in header]
+        if lacking:
+            what = f"{file.where}.{key}: {file.path.name} has no column {lacking[0]!r}"
+            raise UsageError(f"params.yaml: {what}. It has: {', '.join(header)}")
+    others = {*form.stamp, *form.drop, *form.words}
+    columns = [column for column in header if column not in others]
     if form.target not in columns or {*form.stamp} & {*form.drop}:
         stamp = form.stamp[0] if len(form.stamp) == 1 else list(form.stamp)
         raise UsageError(
-            f"params.yaml: {where}: target, stamp and drop must name different columns. "
+            f"params.yaml: {file.where}: target, stamp and drop must name different columns. "
             f"Received: {form.target!r}, {stamp!r}, {list(form.drop)}"
         )
     require_same(files, [column for column in header if column not in form.drop])
@@ -149,25 +196,35 @@ def _columns(files: Sequence[RowFile]) -> list[str]:
 
 
 def _timestamps(file: RowFile, frame: pd.DataFrame) -> tuple[Array, bool]:
-    """Parse the timestamps as `timestamps.parse` does. The frame's index counts the rows after the header."""
+    """Parse the timestamps as `timestamps.parse` does.
+
+    The frame's index counts the rows after the header.
+    """
     form = file.form
     cells = timestamps.joined(frame, form.stamp)
     try:
         stamps, utc = timestamps.parse(cells, form.stamp_format, form.first_year)
     except (ValueError, re.error) as error:
-        raise UsageError(f"params.yaml: {file.where}.stamp_format: {error}. Received: {form.stamp_format!r}") from None
-    if (bad := timestamps.wrong(stamps)).any():
-        cell = cells.iloc[int(bad.argmax())]
+        what = f"{file.where}.stamp_format: {error}. Received: {form.stamp_format!r}"
+        raise UsageError(f"params.yaml: {what}") from None
+    bad = timestamps.wrong(stamps)
+    if bad.any():
+        row = int(bad.argmax())
+        cell = cells.iloc[row]
         text = "nothing" if pd.isna(cell) or cell == "" else f"{cell!r:.60}"
+        column = " ".join(form.stamp)
         raise UnrollError(
-            f"{file.path}, {file.place(frame.index[bad.argmax()])}: column {' '.join(form.stamp)!r} holds "
-            f"{text}, not a stamp of the form {form.stamp_format!r}; correct the file or {file.where}.stamp_format"
+            f"{file.path}, {file.place(frame.index[row])}: column {column!r} holds {text}, not a "
+            f"stamp of the form {form.stamp_format!r}; correct the file or "
+            f"{file.where}.stamp_format"
         )
     return stamps, utc
 
 
 def values_of(file: RowFile, frame: pd.DataFrame, columns: Sequence[str]) -> Array:
-    """Return (rows, columns) float64, NaN where a value is missing. The frame's index counts the rows after the header.
+    """Return (rows, columns) float64, NaN where a value is missing.
+
+    The frame's index counts the rows after the header.
 
     Raises:
         UnrollError: a cell is neither a finite number nor one of `missing`.
@@ -182,11 +239,15 @@ def values_of(file: RowFile, frame: pd.DataFrame, columns: Sequence[str]) -> Arr
         bad = ~texts.isin(missing) & (others.notna() | (form.missing is None))
         if bad.any():
             text = texts[bad].iloc[0]
-            holds = f"{text!r:.60}, not a finite number" if isinstance(text, str) and text else "no value"
+            holds = "no value"
+            if isinstance(text, str) and text:
+                holds = f"{text!r:.60}, not a finite number"
             raise UnrollError(
-                f"{file.path}, {file.place(bad.idxmax())}: column {column!r} holds {holds}; correct the file, say what "
-                f"means no value with {file.where}.missing, or leave the column out with {file.where}.drop"
+                f"{file.path}, {file.place(bad.idxmax())}: column {column!r} holds {holds}; "
+                f"correct the file, say what means no value with {file.where}.missing, or leave "
+                f"the column out with {file.where}.drop"
             )
     sentinels = numbers(pd.Series(missing, dtype="str"), CsvFormat())
-    values[~np.isfinite(values) | np.isin(values, sentinels[np.isfinite(sentinels)])] = np.nan
+    finite = sentinels[np.isfinite(sentinels)]
+    values[~np.isfinite(values) | np.isin(values, finite)] = np.nan
     return values

@@ -20,7 +20,8 @@ Hours = Annotated[str, pydantic.StringConstraints(pattern=rf"^{TIME}(-{TIME})?(,
 Month = Annotated[
     str,
     pydantic.StringConstraints(
-        pattern=rf"^month(, (day|business day|{'|'.join(WEEKDAYS)}) (-?[1-9]|-?1\d|-?2[0-8]))?( at {TIME})?$"
+        pattern=rf"^month(, (day|business day|{'|'.join(WEEKDAYS)}) (-?[1-9]|-?1\d|-?2[0-8])|, day (29|30))?"
+        rf"( at {TIME})?$"
     ),
 ]
 Opening = Annotated[dict[Weekday, Hours], pydantic.Field(min_length=1)]

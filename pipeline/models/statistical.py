@@ -19,6 +19,9 @@ History = Annotated[int, Field(ge=2)] | None
 RECENT = 100
 """Values that smoothing with a trend is fitted to, or four cycles if those are more: a trend is of lately."""
 
+SMOOTHING = (0.02, 0.05, 0.1, 0.2, 0.3)
+"""The weights of the newest value that are tried for intermittent demand."""
+
 
 def mstl(problem: Problem, *, cycles: Cycles, history: History = None) -> Baseline:
     """MSTL (Bandara, Hyndman and Bergmeir 2021): cycles taken off by LOESS, the rest smoothed, cycles put back.
@@ -39,6 +42,49 @@ def ets(
     `history` is as that of `mstl`.
     """
     return _each(problem, history, partial(_ets, cycle=cycle, trend=trend))
+
+
+def tsb(problem: Problem) -> Baseline:
+    """Intermittent demand: the probability that something is asked for, times how much it is then.
+
+    Both are smoothed exponentially, the probability at each timestep, the size at those with demand
+    (Teunter, Syntetos and Babai 2011, "Intermittent demand: linking forecasting to inventory
+    obsolescence", European Journal of Operational Research 214). Of the constants in `SMOOTHING` each
+    window takes the pair with which the next value was forecast best, by squared error. No demand is
+    the lowest value of a window, since values are not in the unit of the file.
+
+    Args:
+        problem: of a series.
+    """
+
+    def predict(inputs: Array) -> Array:
+        values = inputs[:, :, problem.target].astype(np.float64)
+        forecasts = _tsb(values)
+        return np.repeat(forecasts[:, None], problem.outputs, axis=1) if problem.outputs > 1 else forecasts
+
+    return Baseline(predict)
+
+
+def _tsb(values: Array) -> Array:
+    """(n,) what follows values (n, timesteps) on average."""
+    lowest = values.min(axis=1, keepdims=True)
+    sizes = values - lowest
+    demanded = sizes > 0
+    pairs = np.array([(p, z) for p in SMOOTHING for z in SMOOTHING])  # (pairs, 2)
+    of_probability, of_size = pairs[:, 0], pairs[:, 1]
+    count = np.maximum(demanded.sum(axis=1, keepdims=True), 1)
+    probability = np.repeat(demanded.mean(axis=1, keepdims=True), len(pairs), axis=1)  # (n, pairs)
+    size = np.repeat(sizes.sum(axis=1, keepdims=True) / count, len(pairs), axis=1)
+    errors = np.zeros_like(size)
+    for time in range(values.shape[1]):
+        now = sizes[:, time, None]
+        some = demanded[:, time, None]
+        errors += (now - probability * size) ** 2
+        size += np.where(some, of_size * (now - size), 0)
+        probability += of_probability * (some - probability)
+    best = errors.argmin(axis=1)[:, None]
+    forecast = np.take_along_axis(probability * size, best, axis=1)
+    return np.asarray((lowest + forecast)[:, 0])
 
 
 def _each(problem: Problem, history: int | None, forecast: Callable[[Array, int], Array]) -> Baseline:
@@ -86,6 +132,6 @@ def _ets(values: Array, ahead: int, cycle: int = 0, *, trend: bool = True) -> Ar
         return np.asarray(model.fit(method="Powell", use_brute=False).forecast(ahead))
 
 
-MODELS = {"mstl": mstl, "ets": ets}
+MODELS = {"mstl": mstl, "ets": ets, "tsb": tsb}
 
 KINDS = dict.fromkeys(MODELS, "predictions")

@@ -16,11 +16,25 @@ from pipeline.data.series_options import CsvFormat, Rows
 
 Value = TypeVar("Value")
 
-SENTINELS = (-99999.0, -9999.9, -9999.0, -999.9, -999.0, -200.0, -99.9, -99.0, 999.0, 999.9, 9999.0, 9999.9, 99999.0)
+SENTINELS = (
+    -99999.0,
+    -9999.9,
+    -9999.0,
+    -999.9,
+    -999.0,
+    -200.0,
+    -99.9,
+    -99.0,
+    999.0,
+    999.9,
+    9999.0,
+    9999.9,
+    99999.0,
+)
 """Numbers that stand for no value in many files, if they lie far from all others."""
 
 MOST_WORDS = 20
-"""Words that may mean no value, and categories that are proposed."""
+"""Largest number of words that mean no value, and of categories that are proposed."""
 
 SPARSE = 0.3
 """A column that lacks more of its values is no input: it would cut more windows than it is worth."""
@@ -63,11 +77,12 @@ class ColumnProfile:
     """One column.
 
     Attributes:
+        name: of the column.
         below: what stands in the row of units.
         measured: (rows,) float64, NaN where there is no value.
         numbers: how many cells hold a finite number, one that means no value included.
         words: what other cells hold, if they hold something -> how often.
-        signs: currencies and percent signs beside numbers -> how often.
+        signs: currencies, percent signs and units beside numbers -> how often.
     """
 
     name: str
@@ -82,18 +97,22 @@ class ColumnProfile:
         """Profile the cells of a column."""
         values = row_files.numbers(cells, form)
         finite = np.isfinite(values)
-        texts = cells.astype("str").str.strip()
-        words = texts[~finite].value_counts()
+        others = cells[~finite]
+        if pd.api.types.is_numeric_dtype(cells.dtype):
+            others = others[~others.isna()]
+        words = others.astype("str").str.strip().value_counts()
+        words = words[words.index != ""]
         signs = Counter[str]()
         if not pd.api.types.is_numeric_dtype(cells.dtype):
-            signed = texts[finite & texts.str.contains(SIGNED, na=False).to_numpy(bool)]
-            signs.update(notations.plain_number(text)[1] for text in signed)
-        values = np.where(finite, values, np.nan)
-        return cls(name, below, values, int(finite.sum()), Counter(words[words.index != ""].to_dict()), signs)
+            signs = _signs(cells[finite].astype("str").str.strip())
+        measured = np.where(finite, values, np.nan)
+        return cls(name, below, measured, int(finite.sum()), Counter(words.to_dict()), signs)
 
     def without(self, sentinels: set[float]) -> Self:
         """Return the column without the numbers that mean no value."""
-        return replace(self, measured=np.where(np.isin(self.measured, [*sentinels]), np.nan, self.measured))
+        return replace(
+            self, measured=np.where(np.isin(self.measured, [*sentinels]), np.nan, self.measured)
+        )
 
     @cached_property
     def ends(self) -> tuple[float, float]:
@@ -139,7 +158,11 @@ class ColumnProfile:
         if low > high:
             return "without a value"
         if high - low < 1e-150:  # squares of less have no digits
-            return "numbers less than 1e-150 apart; give another unit" if high > low else f"always {low:g}"
+            return (
+                "numbers less than 1e-150 apart; give another unit"
+                if high > low
+                else f"always {low:g}"
+            )
         return ""
 
     @property
@@ -147,6 +170,17 @@ class ColumnProfile:
         """How much the column lacks, if it lacks too much to be an input; "" if it does not."""
         fraction = np.isnan(self.measured).mean() if self.numeric else 0.0
         return f"{fraction:.0%} without a value" if fraction > SPARSE else ""
+
+
+def _signs(texts: "pd.Series[str]") -> Counter[str]:
+    """Return the signs beside numbers -> how often."""
+    signed = texts[texts.str.contains(SIGNED, na=False)]
+    signs = Counter(notations.plain_number(text)[1] for text in signed)
+    del signs[""]
+    _, unit = notations.without_unit(signed)
+    if unit and not signs:
+        signs[unit] = len(signed)
+    return signs
 
 
 def sentinels_of(columns: Iterable[ColumnProfile], given: Sequence[str]) -> set[float]:
@@ -161,7 +195,9 @@ def sentinels_of(columns: Iterable[ColumnProfile], given: Sequence[str]) -> set[
         others = values[~np.isin(values, [*suspects])]
         low = others.min(initial=np.inf)
         high = others.max(initial=-np.inf)
-        sentinels |= {number for number in suspects if not 2 * low - high <= number <= 2 * high - low}
+        for number in suspects:
+            if not 2 * low - high <= number <= 2 * high - low:
+                sentinels.add(number)
     return sentinels
 
 
@@ -181,7 +217,8 @@ class FileProfile:
         reasons: the option of params.yaml that was not certain -> why it was decided so.
         text: whether it is CSV.
         calendar: by which rows follow one another, as `Cleaning.rows` says; `outside` lie outside of opening hours.
-        series_id: of several series the column that says which one a row belongs to; its values are `series`.
+        series_id: of several series the column that says which one a row belongs to.
+        series: its values; where a column names a single series, that name, without `series_id`.
     """
 
     form: CsvFormat
@@ -208,20 +245,29 @@ class FileProfile:
 
     @property
     def odd(self) -> dict[str, float]:
-        """Columns with an end that lies further from all other numbers than those from each other -> that number."""
+        """Columns with an outlier at one end -> that number.
+
+        Its distance to the nearest other number is larger than the range of all others.
+        """
         odd = {}
         for name in self.targets:
             values = np.unique(self.columns[name].measured)
             values = values[np.isfinite(values)]
-            if len(values) >= FEW_NUMBERS:
-                for end, low, high in ((values[0], values[1], values[-1]), (values[-1], values[0], values[-2])):
-                    if max(low - end, end - high) > high - low:
-                        odd[name] = float(end)
+            if len(values) < FEW_NUMBERS:
+                continue
+            if values[1] - values[0] > values[-1] - values[1]:
+                odd[name] = float(values[0])
+            if values[-1] - values[-2] > values[-2] - values[0]:
+                odd[name] = float(values[-1])
         return odd
 
     def alone(self, name: str, number: float) -> bool:
         """Whether no other column holds this number."""
-        return not any((self.columns[other].measured == number).any() for other in self.targets if other != name)
+        return not any(
+            (self.columns[other].measured == number).any()
+            for other in self.targets
+            if other != name
+        )
 
     @cached_property
     def has_values(self) -> bool:
@@ -231,12 +277,16 @@ class FileProfile:
     @property
     def targets(self) -> list[str]:
         """The columns of numbers that can be forecast; one may be sparse, since each of its values counts."""
-        return [name for name in self.columns if self.columns[name].numeric and not self.useless(name)]
+        return [
+            name for name in self.columns if self.columns[name].numeric and not self.useless(name)
+        ]
 
     def useless(self, name: str) -> str:
         """Why a column is of no use, "" if it is."""
-        if name in {*self.form.drop, self.series_id}:
-            return "other times" if name != self.series_id else "the series' names"
+        if name == self.series_id:
+            return "the series' names"
+        if name in self.form.drop:
+            return "other times"
         if self.columns[name].counts and self.has_values:
             return "counts the rows"
         return self.columns[name].useless

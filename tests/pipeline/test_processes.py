@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from functools import partial
 
 import psutil
 import pytest
@@ -16,7 +15,10 @@ from pipeline import processes
 from pipeline.processes import Call
 from tests.support import REPOSITORY, last_output, still_there
 
-run = partial(processes.run, preload="pipeline.errors", tensorflow=False)
+
+def run(calls, jobs, preload="pipeline.errors", **options):
+    with processes.Server(preload, tensorflow=False) as server:
+        yield from processes.run(calls, jobs, server, **options)
 
 
 @pytest.fixture
@@ -33,6 +35,8 @@ def servers():
     """The servers of this process, which may have other children."""
     return [process for process in psutil.Process().children() if "processes.serve" in " ".join(process.cmdline())]
 
+
+SLEEP = "import time; print('asleep', flush=True); time.sleep(60)"
 
 ENDS = {
     "well": ("print('seen')", ""),
@@ -70,6 +74,18 @@ def test_calls_start_in_their_order_as_many_as_there_are_jobs(call):
     assert max(len(names) for names in shown) == 2
 
 
+def test_one_server_serves_several_runs(call):
+    with processes.Server("pipeline.errors", tensorflow=False) as server:
+        first = servers()
+        stopped = processes.run([call("a", SLEEP)], 1, server, on_tick=ignore, deadline=time.monotonic() + 0.1)
+        assert list(stopped) == []
+        (ended,) = processes.run([call("b", "")], 1, server, on_tick=ignore)
+        assert ended.error == ""
+        assert servers() == first
+        assert first[0].children() == []
+    assert servers() == []
+
+
 def test_a_call_has_one_thread_no_input_and_the_settings_of_unroll(call, monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")  # as a notebook may have set it
     code = "import os, sys; print(os.environ['OMP_NUM_THREADS'], os.environ['TF_ENABLE_ONEDNN_OPTS'], sys.stdin.read())"
@@ -88,9 +104,10 @@ def test_what_the_caller_has_imported_or_runs_is_left_alone(tmp_path):
         print("once")
         forkserver.set_forkserver_preload([])
         forkserver.ensure_running()
-        from pipeline.processes import Call, run
+        from pipeline.processes import Call, Server, run
         call = Call("a", exec, ("import colorsys; print(colorsys.__file__)",), Path("a.txt"))
-        (ended,) = run([call], 1, preload="pipeline.errors", tensorflow=False, on_tick=lambda _: None)
+        with Server("pipeline.errors", tensorflow=False) as server:
+            (ended,) = run([call], 1, server, on_tick=lambda _: None)
         print(ended.error, call.log.read_text())
         os.kill(forkserver._forkserver._forkserver_pid, 0)
     """
@@ -116,11 +133,8 @@ def test_a_server_that_is_killed_takes_its_calls_along_and_another_one_starts(ca
 
 
 def test_a_preload_that_cannot_be_imported_costs_time_only(call):
-    (ended,) = processes.run([call("a", "")], 1, preload="pipeline.nothing", tensorflow=False, on_tick=ignore)
+    (ended,) = run([call("a", "")], 1, preload="pipeline.nothing", on_tick=ignore)
     assert ended.error == ""
-
-
-SLEEP = "import time; print('asleep', flush=True); time.sleep(60)"
 
 
 def test_at_the_deadline_what_has_not_ended_is_stopped(call):
@@ -166,10 +180,11 @@ def test_no_process_outlives_its_caller(slow, number, tmp_path):
         from pathlib import Path
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.path[:0] = [{str(REPOSITORY)!r}, {str(tmp_path)!r}]
-        from pipeline.processes import Call, run
+        from pipeline.processes import Call, Server, run
         call = Call("a", exec, ({SLEEP!r},), Path("a.txt"))
         preload = {"slow" if slow == "preload" else "pipeline.errors"!r}
-        list(run([call], 1, preload=preload, tensorflow=False, on_tick=lambda _: None))
+        with Server(preload, tensorflow=False) as server:
+            list(run([call], 1, server, on_tick=lambda _: None))
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
     caller = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -1,5 +1,6 @@
 """The library as a user calls it: an answer, its tables, its forecasts; and nothing that comes later is learnt from."""
 
+import contextlib
 import time
 
 import numpy as np
@@ -16,7 +17,7 @@ FEW = ("last_value", "cycle_7", "ridge", "ets")
 """Models that are fitted in a moment."""
 
 
-def run_here(calls, _jobs, *, on_tick, **_options):
+def run_here(calls, _jobs, _server, *, on_tick, **_options):
     """`processes.run` without a process."""
     for call in calls:
         started = time.process_time()
@@ -39,6 +40,7 @@ def _quick(monkeypatch):
 
     monkeypatch.setattr(fits.processes, "run", run_here)
     monkeypatch.setattr(answers, "candidates", few)
+    monkeypatch.setattr(answers, "Server", lambda *_, **__: contextlib.nullcontext())
 
 
 def rows(count=420):
@@ -47,11 +49,6 @@ def rows(count=420):
     noise = np.random.default_rng(0).normal(size=count)
     week = np.tile([0, 4, 5, 3, 2, 8, 9], count // 7)
     return pd.DataFrame({"day": days, "sales": 50 + 5 * week + 3 * noise})
-
-
-@pytest.fixture(scope="module")
-def said():
-    return []
 
 
 def answered(frame=None, **options):
@@ -141,9 +138,9 @@ def test_a_cache_lets_the_same_call_go_on_and_notices_other_rows(tmp_path, monke
     answer = answered(horizon=7, cache=tmp_path)
     fitted = []
 
-    def counted(calls, jobs, **options):
+    def counted(calls, jobs, server, **options):
         fitted.extend(call.name for call in calls if call.function is fits.fit_one)
-        return run_here(calls, jobs, **options)
+        return run_here(calls, jobs, server, **options)
 
     monkeypatch.setattr(fits.processes, "run", counted)
     again = answered(horizon=7, cache=tmp_path)

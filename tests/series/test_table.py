@@ -12,6 +12,7 @@ from series import page, plot, table
 
 SCORES = pd.DataFrame(
     {
+        "model": ["gru", "ridge", "last_value"],
         "title": ["GRU(32), 3 seeds", "ridge\x1b[2J", "last value"],
         "mae": [1.23456, 1.5, 20.0],
         "wql": [0.1234, None, 0.5],
@@ -27,17 +28,17 @@ SCORES = pd.DataFrame(
 
 def test_models_have_as_much_as_is_known():
     shown = table.models(SCORES, "kW")
-    assert shown.headings == ["Model", "MAE, kW", "WQL", "Change", "95 % interval", "90 % held", "CPU s"]
-    assert shown.numeric == shown.headings[1:]
+    assert shown.headings == ["Model", "Name", "MAE, kW", "WQL", "Change", "95 % interval", "90 % held", "CPU s"]
+    assert shown.numeric == shown.headings[2:]
     assert shown.rows == [
-        ["GRU(32), 3 seeds (forecasts)", "1.235", "0.123", "-18 %", "-25 to -10 %", "91 %", "12"],
-        ["ridge\\x1b[2J", "1.5", "-", "", "", "-", "0"],
-        ["last value", "20", "0.500", "13 times", "", "90 %", "-"],
+        ["GRU(32), 3 seeds (forecasts)", "gru", "1.235", "0.123", "-18 %", "-25 to -10 %", "91 %", "12"],
+        ["ridge\\x1b[2J", "ridge", "1.5", "-", "", "", "-", "0"],
+        ["last value", "last_value", "20", "0.500", "13 times", "", "90 %", "-"],
     ]
     without = table.models(SCORES.assign(seconds=np.nan), "")
-    assert without.headings[1] == "MAE"
+    assert without.headings[2] == "MAE"
     assert without.headings[-1] == "90 % held"
-    assert {len(row) for row in without.rows} == {6}
+    assert {len(row) for row in without.rows} == {7}
 
 
 def rows(names=("meter",), stamps=("2024-01-08", "2024-01-09")):
@@ -78,7 +79,8 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
     assert "<h1>No: &lt;b&gt;ridge&lt;/b&gt; is better.</h1>" in text
     assert "<figure><svg id='s'></svg><figcaption>Caption.</figcaption></figure>" in text
     assert text.count('<tr class="best">') == 1
-    assert '<tr class="best"><th scope="row">GRU(32), 3 seeds (forecasts)</th><td class="n">1.235</td>' in text
+    row = '<tr class="best"><th scope="row">GRU(32), 3 seeds (forecasts)</th><td>gru</td><td class="n">1.235</td>'
+    assert row in text
     assert "made by a &lt;model&gt;." in text
     assert "<script" not in text
     assert "://" not in text

@@ -45,7 +45,7 @@ def lines(capsys):
 
 
 def test_what_was_trained_is_taken_from_the_store_without_a_process(two, capsys, monkeypatch):
-    monkeypatch.setattr(pool, "Child", None)
+    monkeypatch.setattr(pool, "Server", None)
     runs = content(two.runs("waves"))
     train(two, "waves")
     shown, _ = lines(capsys)

@@ -41,7 +41,10 @@ def show_models(answer: Answer) -> None:
     if answer.hint:
         print(printable(answer.hint))
     models = table.models(answer.models, answer.board.unit)
-    caption = "Scores are of the later half of the cutoffs; the change is to the best without recurrence before."
+    caption = (
+        "Scores are of the later half of the cutoffs. Change: of the error, against the best model without "
+        "recurrence of the earlier half."
+    )
     for name, why in answer.about.left_out.items():
         caption += f"\nLeft out: {name}, {why}"
     print()
@@ -75,7 +78,7 @@ def about(answer: Answer) -> dict[str, Any]:
 def as_data(answer: Answer, level: float) -> dict[str, Any]:
     """Return the answer and the forecast as plain data; the forecast is empty where there is none."""
     try:
-        rows = plain(table.plain(pages.read_forecast(answer, level)))
+        rows = plain(table.with_text_stamps(pages.read_forecast(answer, level)))
     except UnknownAheadError:
         rows = []
     return {**about(answer), "level": level, "forecasts": rows}
@@ -93,4 +96,4 @@ def plain(frame: "pd.DataFrame") -> list[dict[str, Any]]:
 
 def csv(rows: "pd.DataFrame") -> str:
     """Return a forecast as comma-separated values, numbers in full."""
-    return str(table.plain(rows).to_csv(index=False, lineterminator="\n"))
+    return str(table.with_text_stamps(rows).to_csv(index=False, lineterminator="\n"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipeline import processes
 from pipeline.errors import UnrollError, UsageError, without_password
 from pipeline.files import atomic_folder, read_json
 from pipeline.training.task import Result, Task
@@ -27,7 +28,7 @@ WORKER = "UNROLL_WORKER"
 """Tells a training whose worker it runs on (`pipeline.tracking`)."""
 
 _unpacking = threading.Lock()
-_processes = threading.Lock()  # `multiprocessing` lets only one thread at a time start processes or ask for their end
+_processes = threading.Lock()  # a server serves one thread at a time
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def train(data: bytes, digest: str, task: Task) -> Trained:
     workspace = unpack(data, Path(worker.local_directory) / digest)
     with _processes:
         child = pool.Child(workspace, task)
-    while not wait([child.process.sentinel], pool.TICK):
+    while not wait([child.process.sentinel], processes.TICK):
         state = worker.state.tasks.get(key)
         if worker.status.name != "running" or state is None or state.state != "executing":
             with _processes:
@@ -171,7 +172,7 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
     `asyncio.run` would cancel Dask's tasks first and wait for them; if the other side is gone, too, for ever.
     """
-    with pool.handling(signal.default_int_handler, signal.SIGTERM):
+    with processes.handling(signal.default_int_handler, signal.SIGTERM):
         loop = asyncio.new_event_loop()
         loop.set_exception_handler(lambda _loop, _context: None)  # says of each task that it was left
         loop.run_until_complete(main)

@@ -73,7 +73,7 @@ def new(
 
     print(f"{folder}: {', '.join(new(folder, documents=documents))}")
     print(
-        f"Next: cd {shlex.quote(str(folder))}; unroll {'compare' if documents else 'answer FILE'}; README.md says more"
+        f"Next: cd {shlex.quote(str(folder))}; unroll {'compare' if documents else 'add FILE'}; README.md says more"
     )
 
 

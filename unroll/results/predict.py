@@ -173,7 +173,7 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
         "unit": spec.fitted.windows.unit,
         "origin": predicted.origin,
         "level": predicted.level,
-        "forecasts": plain(table.plain(predicted.table)),
+        "forecasts": plain(table.with_text_stamps(predicted.table)),
     }
 
 
@@ -182,9 +182,10 @@ def show(predicted: Predicted) -> None:
     spec = predicted.source.forecaster.spec
     windows = spec.fitted.windows
     print(printable(f"{spec.name}: {predicted.source.why}"))
-    print(printable(f"After {predicted.origin}, in {predicted.file.name}:\n"))
+    print(printable(f"After {predicted.origin}, in {predicted.file.name}:"))
     if len(predicted.table) > windows.horizon * len(predicted.windows):
-        print(f"From step {windows.horizon + 1} on, each forecast is made from the forecasts before it.\n")
+        print(f"From step {windows.horizon + 1} on, each forecast is made from the forecasts before it.")
+    print()
     show_forecast(predicted.table, predicted.level, windows.unit)
 
 

@@ -22,6 +22,12 @@ TRAINS = ("features", "features ahead")
 MASKS = True
 """Targets may be NaN: such a value is left out, the others of its window stay."""
 
+TIED = 0.1
+"""The share of errors that equal their median from which they get noise."""
+
+NOISE = 1e-6
+"""Standard deviation of that noise, as a share of the errors' own."""
+
 Strategy = Literal["direct", "joint", "recursive"]
 Trees = Callable[[Array], Array]
 """What a model adds to the base: rows (n, features) -> (n,)."""
@@ -78,6 +84,8 @@ def train(
     steps = [measured] if strategy == "joint" else [measured & (np.arange(outputs) == step) for step in range(outputs)]
     if not all(step.any() for step in steps):
         raise ValueError("boosting needs a target that was measured for each value ahead")
+    if loss == "mae":
+        errors = _untied(errors)
     # Made first: what is loaded later is not limited to one thread.
     unfitted = [regressor(loss, trees, leaves, learning_rate, examples) for _ in steps]
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
@@ -88,6 +96,19 @@ def train(
         single = split.targets.ndim == 1
         trained = prediction.fitted(job, lambda x: predict(x)[:, 0] if single else predict(x), weights, loss)
     return replace(trained, parameters=len(weights))
+
+
+def _untied(errors: Array) -> Array:
+    """Errors (n, steps) to be learnt by MAE; where many equal their median, with a little noise.
+
+    scikit-learn begins at the median, and counts a value that equals the prediction as a larger one.
+    If the median is 0, as of sales on many days, all slopes were the same and no tree would split.
+    """
+    measured = errors[np.isfinite(errors)]
+    if np.mean(measured == np.median(measured)) < TIED:
+        return errors
+    noise = np.random.default_rng(0).normal(size=errors.shape)
+    return errors + NOISE * measured.std() * noise
 
 
 def _features(model: Any, inputs: Array, predicted: Array | None = None) -> tuple[Array, Array]:

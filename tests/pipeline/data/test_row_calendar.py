@@ -167,7 +167,7 @@ def test_models_see_a_day_of_opening_hours_as_one_cycle():
     assert row_calendar.slots_per_day(cleaning.rows, 3600) == [4]
 
 
-WRONG = [{}, {"Mon": "7-17"}, {"Mon": "07:00-24:00"}, {"Mo": "07:00"}, "month, day 30", "week"]
+WRONG = [{}, {"Mon": "7-17"}, {"Mon": "07:00-24:00"}, {"Mo": "07:00"}, "month, day 31", "month, Fri 29", "week"]
 
 
 @pytest.mark.parametrize("rows", WRONG)

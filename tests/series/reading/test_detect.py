@@ -7,7 +7,7 @@ from pipeline.data.row_files import no_progress
 from pipeline.data.row_table import read
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError
-from series.reading import layout, timestamp_formats
+from series.reading import layout, number_marks, timestamp_columns, timestamp_formats
 from series.reading.detect import detect
 from series.reading.profile import ColumnProfile, Overrides, sentinels_of
 
@@ -73,11 +73,11 @@ def test_a_frequency(seen, text, stamp_format, offset, freq):
     ],
 )
 def test_a_form_is_seen(cells, form):
-    assert timestamp_formats.find_columns(pd.DataFrame({"when": cells}), []) == (["when"], [form])
+    assert timestamp_columns.find_columns(pd.DataFrame({"when": cells}), []) == (["when"], [form])
 
 
 def test_words_with_numbers_are_no_stamps():
-    assert timestamp_formats.find_columns(pd.DataFrame({"unit": ["Unit 12, 2019", "March hare 7"]}), [])[1] == []
+    assert timestamp_columns.find_columns(pd.DataFrame({"unit": ["Unit 12, 2019", "March hare 7"]}), [])[1] == []
     assert not any(
         timestamp_formats.formats(word, digits=False) for word in ("Unit 12", "Store 3", "Mary-7", "mar 7, 1", "A12")
     )
@@ -135,7 +135,7 @@ def test_a_time_of_day_joins_a_date_where_dates_repeat_and_measures_something_wh
     ],
 )
 def test_marks(tmp_path, cells, known, marks):
-    assert layout.marks([cells.split()], tmp_path, ";", known) == marks
+    assert number_marks.marks([cells.split()], tmp_path, ";", known) == marks
 
 
 @pytest.mark.parametrize(

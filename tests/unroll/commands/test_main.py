@@ -152,7 +152,7 @@ def test_every_example_of_a_help_text_can_be_typed_and_names_what_there_is(of_ex
     monkeypatch.chdir(root)
     words = shlex.split(example)
     words = words[2:] if words[0] == "--root" else words
-    if words[0] in LOOK:
+    if words[0] in LOOK and "meter" not in example:  # tests/unroll/answers/test_commands.py compares such an answer
         assert run(lambda: invoke(words)) == 0
     command, rest = COMMANDS[words[0]], words[1:]
     if words[0] == "cluster":

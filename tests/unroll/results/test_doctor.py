@@ -5,13 +5,12 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline import numerics
-from pipeline.config import params
+from pipeline.config import params, plain_yaml
 from pipeline.provenance import record
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
 from tests.unroll.workspaces.test_checkout import git
 from unroll.results import doctor
-from unroll.workspaces import make
 
 PARAMS = """
 sources: {sine: {kind: sine}}
@@ -80,7 +79,8 @@ def test_wrong_values_are_named_and_no_check_stops_the_others(workspace):
 
 def test_a_project_of_ones_own_has_no_claims(tmp_path):
     """Without a project the documents are looked at: tests/test_wheel.py."""
-    names = [name for name, _, _ in doctor.doctor(make.own(tmp_path / "mine"))]
+    plain_yaml.write({"series": {}}, tmp_path / "params.yaml")
+    names = [name for name, _, _ in doctor.doctor(Workspace(tmp_path))]
     assert names[:4] == ["unroll", "packages", "params.yaml", "folder"]
 
 

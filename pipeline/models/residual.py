@@ -1,0 +1,182 @@
+"""Networks that learn a residual to a naive forecast, from a few rows that are enriched; without TensorFlow.
+
+A network sees the last rows of a window. Each row is enriched with what a network would have to learn
+from many rows: by how much the target changed, how far it is from its short means, and what it was
+one cycle before the time that is asked for. The network's outputs are added to a naive forecast.
+
+These models are trained by the method `backpropagation`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.data.examples import Array
+from pipeline.data.problem import Problem
+from pipeline.models import Size
+
+Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=4)]
+Positive = Annotated[int, Field(ge=1)]
+Base = Literal["last", "mean"]
+
+SPANS = (3, 6, 12, 24)
+"""Timesteps of the short means."""
+
+SEASON_COLUMNS = (2, 3)
+"""The columns of the calendar that tell the time of the year."""
+
+
+@dataclass(frozen=True)
+class Residual:
+    """A network with what it sees and what it corrects.
+
+    Attributes:
+        rows: inputs (n, timesteps, columns) -> enriched rows (n, last, values) float32, the oldest first; or
+            (n, values) for a dense network.
+        naive: inputs -> the naive forecast (n, outputs), to which the network's outputs are added.
+        layer: the kind of its layers.
+        sizes: width of each layer but the last one, which is a linear map to the outputs.
+        outputs: how many values are forecast.
+    """
+
+    rows: Callable[[Array], Array]
+    naive: Callable[[Array], Array]
+    layer: Literal["GRU", "LSTM", "Dense"]
+    sizes: list[int]
+    outputs: int
+
+
+def reach(last: int, cycles: list[int]) -> int:
+    """How many timesteps a network looks at, with those that enrich its first row."""
+    return last + max([*cycles, *SPANS])
+
+
+def recurrent(
+    cell: Literal["GRU", "LSTM"],
+    problem: Problem,
+    *,
+    cycles: Cycles,
+    last: Positive = 12,
+    base: Base = "last",
+    units: Size = 32,
+    season: bool = True,
+) -> Residual:
+    """A recurrent cell that reads the enriched rows, with a linear map from its last state to all values ahead.
+
+    Args:
+        cell: the kind of cell, as Keras has it.
+        problem: of a series.
+        cycles: timesteps of what repeats, the shortest first.
+        last: how many rows are read.
+        base: the naive forecast: the last value, or the mean of the last value and of the values one cycle
+            before, for each cycle.
+        units: width of the state.
+        season: whether the network sees the time of the year.
+    """
+    rows = partial(_enriched, problem, cycles, last, season)
+    naive = partial(_naive, problem, cycles, base)
+    return Residual(rows, naive, cell, [units], problem.outputs)
+
+
+def mlp(
+    problem: Problem,
+    *,
+    cycles: Cycles,
+    hidden: Annotated[list[Size], Field(min_length=1, max_length=16)],
+    last: Positive = 64,
+    base: Base = "last",
+    season: bool = True,
+) -> Residual:
+    """A multi-layer perceptron on the target's last values, the last enriched row and the naive forecasts.
+
+    Args:
+        problem: of a series.
+        cycles: timesteps of what repeats, the shortest first.
+        hidden: width of each hidden layer.
+        last: how many of the target's values are seen.
+        base: the naive forecast, as for `recurrent`.
+        season: whether the network sees the time of the year.
+    """
+
+    def rows(inputs: Array) -> Array:
+        target = inputs[:, :, problem.target]
+        level = target[:, -1:]
+        row = _enriched(problem, cycles, 1, season, inputs)[:, 0]
+        parts = [target[:, -last:] - level, row]
+        for cycle in _usable(problem, cycles):
+            parts.append(_cycle_before(problem, cycle, target) - level)
+        return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")
+
+    naive = partial(_naive, problem, cycles, base)
+    return Residual(rows, naive, "Dense", hidden, problem.outputs)
+
+
+def _usable(problem: Problem, cycles: list[int]) -> list[int]:
+    """The cycles that a window spans."""
+    return [cycle for cycle in cycles if cycle <= problem.input_shape[0]]
+
+
+def _aligned(problem: Problem, cycle: int) -> int:
+    """How many timesteps before a row the value lies that is whole cycles before the last value asked for."""
+    furthest = problem.horizon + problem.outputs - 1
+    cycles = -(-furthest // cycle)
+    return cycles * cycle - furthest
+
+
+def _cycle_before(problem: Problem, cycle: int, target: Array) -> Array:
+    """(n, outputs) the target (n, timesteps) as late before each time that is asked for as whole cycles allow."""
+    back = -(problem.horizon + np.arange(problem.outputs)) % cycle
+    return target[:, -1 - back]
+
+
+def _naive(problem: Problem, cycles: list[int], base: Base, inputs: Array) -> Array:
+    """(n, outputs) the naive forecast."""
+    target = inputs[:, :, problem.target]
+    forecasts = [np.repeat(target[:, -1:], problem.outputs, axis=1)]
+    if base == "mean":
+        forecasts += [_cycle_before(problem, cycle, target) for cycle in _usable(problem, cycles)]
+    return np.mean(forecasts, axis=0, dtype=np.float64)
+
+
+def _enriched(problem: Problem, cycles: list[int], last: int, season: bool, inputs: Array) -> Array:
+    """(n, last, values) the last rows of inputs (n, timesteps, columns), each enriched from the rows before it."""
+    timesteps = inputs.shape[1]
+    last = min(last, timesteps)
+    target = inputs[:, :, problem.target].astype(np.float64)
+    now = target[:, -last:]
+    sums = np.cumsum(np.pad(target, ((0, 0), (1, 0))), axis=1)  # (n, timesteps + 1)
+    first = timesteps - last
+    columns = [now, now - _before(target, 1, last)]
+    for span in SPANS:
+        ends = 1 + np.arange(first, timesteps)
+        begins = np.maximum(ends - span, 0)
+        columns.append(now - (sums[:, ends] - sums[:, begins]) / (ends - begins))
+    for cycle in _usable(problem, cycles):
+        columns.append(_before(target, _aligned(problem, cycle), last))
+    measured = inputs.shape[2] - problem.calendar
+    for column in range(inputs.shape[2]):
+        of_season = column - measured in SEASON_COLUMNS
+        if column != problem.target and (season or not of_season):
+            columns.append(inputs[:, -last:, column])
+    return np.stack(columns, axis=2, dtype=np.float32, casting="same_kind")
+
+
+def _before(values: Array, back: int, last: int) -> Array:
+    """(n, last) values (n, timesteps) so many timesteps before each of the last ones; the first one before that."""
+    timesteps = values.shape[1]
+    index = np.arange(timesteps - last, timesteps) - back
+    return values[:, np.maximum(index, 0)]
+
+
+MODELS = {
+    "gru": partial(recurrent, "GRU"),
+    "lstm": partial(recurrent, "LSTM"),
+    "mlp": mlp,
+}
+
+KINDS = dict.fromkeys(MODELS, "residual")
+"""What a training method has to fit."""

@@ -1,0 +1,199 @@
+"""A file of one's own by the commands: answered, forecast, compared, renewed; with few and quick models."""
+
+import contextlib
+import io
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import unroll
+from pipeline.errors import UnrollError, UsageError
+from pipeline.processes import Ended
+from series.candidates import candidates
+from unroll.commands.main import invoke
+
+DAYS = 120
+MODELS = ("last_value", "cycle_7", "ridge", "gru")
+
+
+def few(*arguments, **options):
+    """Few candidates, whose networks have one seed."""
+    every = candidates(*arguments, **options)
+    return {name: every[name].model_copy(update={"seeds": every[name].seeds[:1]}) for name in MODELS if name in every}
+
+
+def in_this_process(calls, *_, **__):
+    """As `processes.run`; tests/series/test_answer.py has processes."""
+    for call in calls:
+        call.function(*call.arguments)
+        yield Ended(call, 0.1, 0.1, "")
+
+
+@contextlib.contextmanager
+def quickly():
+    """Few candidates, fitted in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("series.answer.candidates", few)
+        patch.setattr("series.answer.Server", lambda *_, **__: contextlib.nullcontext())
+        patch.setattr("series.fits.processes.run", in_this_process)
+        yield
+
+
+def answered(folder, name, rows, *flags):
+    """What `unroll answer` prints in a folder with the file of these rows."""
+    rows.to_csv(folder / f"{name}.csv", index=False)
+    with quickly():
+        return printed(folder, "answer", f"{name}.csv", "--yes", "--jobs", "2", *flags)
+
+
+def printed(folder, *words):
+    """What a command prints in a folder, on standard output."""
+    output = io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(output):
+        invoke([str(word) for word in words])
+    return output.getvalue()
+
+
+def sales(count=DAYS):
+    random = np.random.default_rng(0)
+    values = 100 + 10 * np.sin(2 * np.pi * np.arange(count) / 7) + random.normal(size=count)
+    return pd.DataFrame({"day": pd.date_range("2024-01-01", periods=count), "sales": values.round(3)})
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A folder in which a file was answered, and what was printed."""
+    folder = tmp_path_factory.mktemp("shop")
+    return folder, answered(folder, "shop", sales(), "--lookback", "14")
+
+
+def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(shop, monkeypatch):
+    folder, text = shop
+    assert text.startswith("Reading shop.csv ...\ntext      utf-8, columns divided by ','")
+    assert text.endswith("\nNext: unroll predict shop\n")
+    answer = unroll.load(folder / "shop")
+    assert f"\nshop: {answer.sentence}\n" in text
+    assert {path.name for path in folder.iterdir()} - {".unroll"} == {"shop.csv", "shop"}
+    files = {"forecast.csv", "forecast.svg", "weeks.svg", "index.html"}
+    assert {path.name for path in (folder / "shop").iterdir()} >= {*files, "answer.json", "forecasts.parquet"}
+    page = (folder / "shop" / "index.html").read_text(encoding="utf-8")
+    assert f"<h1>{answer.sentence}</h1>".replace("'", "&#39;") in page
+    assert page.count("<svg") == 2
+
+    monkeypatch.setattr("unroll.answers.answering.answer_series", None)
+    monkeypatch.setattr("series.forecaster.Forecaster.read", None)  # no row is read
+    assert printed(folder, "answer", "shop.csv").splitlines()[1:] == text[text.index("\nshop: ") + 1 :].splitlines()
+    data = json.loads(printed(folder, "answer", "shop.csv", "--json"))
+    assert data["answer"] == answer.sentence
+    assert {model["model"] for model in data["models"]} == {*MODELS, "weighted_median"}
+    forecast = pd.read_csv(io.StringIO(printed(folder, "answer", "shop.csv", "--csv")))
+    assert forecast.to_dict("records") == data["forecasts"]
+    assert [*forecast] == ["unique_id", "ds", "y_hat", "lo-90", "hi-90"]
+
+
+def test_the_mae_is_that_of_the_later_half_of_the_forecasts(shop):
+    answer = unroll.load(shop[0] / "shop")
+    table = answer.forecasts[answer.forecasts["model"] == "ridge"]
+    later = table[table["cutoff"] >= pd.Timestamp(answer.board.middle)]
+    assert (later.y_hat - later.y).abs().mean() == pytest.approx(answer.board.models["ridge"].mae)
+
+
+def test_what_comes_next_is_forecast_further_and_from_new_rows(shop, tmp_path):
+    folder, _ = shop
+    forecast = pd.read_csv(folder / "shop" / "forecast.csv")
+    same = pd.read_csv(io.StringIO(printed(folder, "predict", "shop", "--csv", "--level", "0.8")))
+    pd.testing.assert_frame_equal(same, forecast[[*same]])
+    picture = tmp_path / "next.png"
+    text = printed(folder, "predict", "shop/", "--horizon", "10", "--plot", picture)
+    assert "After 2024-04-29, in shop.csv:" in text
+    assert "From step 8 on, each forecast is made from the forecasts before it." in text
+    assert text.count("\n2024-05-") == 9
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    sales(DAYS + 2).to_csv(tmp_path / "new.csv", index=False)
+    data = json.loads(printed(folder, "predict", "shop", "--data", tmp_path / "new.csv", "--json"))
+    assert (data["origin"], data["forecasts"][0]["ds"]) == ("2024-05-01", "2024-05-02")
+    truth = 100 + 10 * np.sin(2 * np.pi * np.arange(DAYS + 2, DAYS + 9) / 7)
+    assert [row["y_hat"] for row in data["forecasts"]] == pytest.approx(truth, abs=5)
+
+
+def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
+    folder, _ = shop
+    answer = unroll.load(folder / "shop")
+    text = printed(folder, "compare", "shop")
+    assert text.startswith(f"shop: {answer.sentence}\n")
+    assert text == printed(folder, "compare")
+    assert printed(folder, "answer") == f"shop: {answer.sentence}\n"
+    judgement = json.loads(printed(folder, "compare", "shop/ridge", "shop/last_value", "--json"))
+    assert judgement["change"] < -0.5
+    assert printed(folder, "compare", "shop/ridge", "shop/last_value") == f"{judgement['sentence']}\n"
+    with pytest.raises(UsageError, match="the model of shop must be one of: cycle_7, gru, last_value"):
+        printed(folder, "compare", "shop/rige", "shop/gru")
+
+
+def test_new_rows_are_told_and_renewed(shop, tmp_path, capsys):
+    shutil.copytree(shop[0], tmp_path, dirs_exist_ok=True)
+    sales(DAYS + 20).to_csv(tmp_path / "shop.csv", index=False)
+    assert "After 2024-05-19" in printed(tmp_path, "predict", "shop")
+    told = "hint: 17 % more rows have come since the answer; `unroll renew shop` judges the models on them, too"
+    assert told in capsys.readouterr().err
+    with quickly():
+        assert "\n2024-05-20" in printed(tmp_path, "renew", "shop")
+    printed(tmp_path, "predict", "shop")
+    assert "hint" not in capsys.readouterr().err
+    assert unroll.load(tmp_path / "shop").forecaster.spec.fitted.windows.lookback == 14
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("predict shop --data none.csv", "none.csv is not there"),
+        ("predict shop --level 0.905", "the level must be 0.5 to 0.99"),
+        ("predict shop --csv --json", "pass --csv or --json, not both"),
+        ("predict shop --horizon 5000", "horizon must be 1 to 700"),
+        ("predict shop --plot next.docx", "--plot must name a .png, .svg or .pdf file"),
+        ("predict shops", "'shops' is no answer here, nor in params.yaml. Did you mean shop?"),
+        ("register shops", "'shops' is no answer here, nor in params.yaml. Did you mean shop?"),
+        ("remove shop", "shop/ is in no params.yaml; delete the folder"),
+    ],
+)
+def test_what_cannot_be_done_gets_one_line(shop, arguments, message):
+    with pytest.raises(UnrollError, match=message):
+        printed(shop[0], *arguments.split())
+
+
+def shops():
+    """Two shops of different size."""
+    parts = [sales().assign(shop=name, sales=sales()["sales"] * factor) for name, factor in (("a", 1), ("b", 9))]
+    return pd.concat(parts)
+
+
+def test_of_several_series_each_one_has_its_forecast(tmp_path):
+    assert "series    2, by shop: a, b" in answered(tmp_path, "shops", shops(), "--no-networks")
+    table = pd.read_csv(io.StringIO(printed(tmp_path, "predict", "shops", "--csv")))
+    assert table.groupby("unique_id")["ds"].first().to_dict() == {"a": "2024-04-30", "b": "2024-04-30"}
+    assert not (tmp_path / "shops" / "forecast.svg").exists()
+    text = printed(tmp_path, "predict", "shops", "--series", "b", "--plot", tmp_path / "b.svg")
+    assert text.count("\n2024-") == 7
+    for arguments, message in (
+        (["--series", "c"], "--series must be one of: a, b"),
+        (["--plot", "all.svg"], "a plot shows one series; pass --series, such as a"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            printed(tmp_path, "predict", "shops", *arguments)
+
+
+def test_what_is_known_beforehand_is_asked_for(tmp_path):
+    every = sales(DAYS + 7)
+    every["price"] = (3 + np.sin(np.arange(DAYS + 7) ** 2)).round(3)
+    every["sales"] -= 10 * every["price"]
+    known = ("--target", "sales", "--future", "price", "--no-networks")
+    text = answered(tmp_path, "shop", every[:DAYS], *known)
+    assert "No forecast yet: price must be known beforehand" in text, "the answer stands"
+    assert text.endswith("Next: unroll predict shop --future FILE\n")
+    every[DAYS:][["day", "price"]].to_csv(tmp_path / "plan.csv", index=False)
+    table = pd.read_csv(io.StringIO(printed(tmp_path, "predict", "shop", "--csv", "--future", "plan.csv")))
+    assert np.corrcoef(table["y_hat"], every["sales"][DAYS:])[0, 1] > 0.9, "by the prices of these days"
+    assert json.loads(printed(tmp_path, "answer", "shop", "--json"))["forecasts"] == []
