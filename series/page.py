@@ -1,4 +1,4 @@
-"""The page of an answer: one file without scripts and requests, with the sentence, every model and the forecast."""
+"""The page of an answer: one file, without scripts and requests."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import printable
 from pipeline.evaluation.verdicts import Change
-from pipeline.report.formatting import alike
+from pipeline.report.formatting import alike, number
 from series.spec import MIDNIGHT
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Table:
 
 
 def models(scores: "pd.DataFrame", unit: str) -> Table:
-    """Write the models of an answer as text; without the column of CPU seconds where none are known.
+    """Write the models of an answer as text, without CPU seconds where none are known.
 
     Args:
         scores: as `Answer.models` has them.
@@ -52,7 +52,7 @@ def _model(score: Mapping[str, Any]) -> list[str]:
     return [
         printable(title),
         score["model"],
-        f"{score['mae']:.4g}",
+        number(score["mae"]),
         _number(score["wql"], "{:.3f}"),
         change,
         interval,
@@ -76,7 +76,7 @@ def _number(value: float | None, form: str) -> str:
 
 
 def with_text_stamps(forecast: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a forecast with its timestamps as text, without the time of day where all are midnight."""
+    """Return a forecast with its timestamps as text, as dates where all are midnight."""
     stamps = [str(stamp) for stamp in forecast["ds"]]
     if all(stamp.endswith(MIDNIGHT) for stamp in stamps):
         stamps = [stamp.removesuffix(MIDNIGHT) for stamp in stamps]
@@ -95,7 +95,8 @@ def forecast(rows: "pd.DataFrame", level: float, unit: str) -> Table:
     values = ["y_hat", f"lo-{percent}", f"hi-{percent}"]
     numeric = [f"Forecast, {unit}" if unit else "Forecast", f"Low {percent} %", f"High {percent} %"]
     texts = []
-    for name, own in with_text_stamps(rows).groupby("unique_id", sort=False):  # each series has its own digits
+    # Each series has its own digits.
+    for name, own in with_text_stamps(rows).groupby("unique_id", sort=False):
         width = (own[values[2]] - own[values[1]]).median()
         cells = alike(own[values].to_numpy(float).ravel().tolist(), float(width))
         for index, stamp in enumerate(own["ds"]):

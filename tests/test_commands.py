@@ -86,9 +86,10 @@ def split(block: str) -> Iterator[str]:
 
 
 def reading(command: str) -> bool:
-    """Whether a command only reads committed results."""
+    """Whether a command only reads committed results; those of a series of one's own are not."""
     words = shlex.split(command, comments=True)
-    return words[:1] == ["unroll"] and words[1] in READING and not {*"|;>."} & {*"".join(words)}
+    own = any(word.split("/")[0] == "meter" for word in words)
+    return words[:1] == ["unroll"] and words[1] in READING and not own and not {*"|;>."} & {*"".join(words)}
 
 
 @cache

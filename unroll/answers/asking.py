@@ -25,7 +25,9 @@ def look(files: Sequence[Path], options: Options) -> FileProfile:
 
 
 def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
-    """Return the options with a target and a horizon: as given, else as the user says or, with `yes`, as proposed.
+    """Return the options with a target and a horizon.
+
+    They are as given; else as the user says or, with `yes`, as proposed.
 
     Raises:
         UsageError: an option is wrong, or something is open and nobody can be asked.
@@ -47,4 +49,5 @@ def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
         target = typer.prompt(printable(question), default=proposal.target)
     if horizon is None:
         horizon = typer.prompt("How many timesteps ahead?", default=proposal.horizon, type=int)
-    return validated(Options, {**options.given, "target": target, "horizon": horizon}, "the options")
+    given = {**options.given, "target": target, "horizon": horizon}
+    return validated(Options, given, "the options")

@@ -10,7 +10,7 @@ from series.judge import Judgement, judge
 
 
 def between(folder: Path, model: str, other: str) -> Judgement:
-    """Judge a model of an answer against another one of its models, by the rule that the answer is given by.
+    """Judge a model of an answer against another one, by the rule of the answer.
 
     Raises:
         UsageError: the answer has no such model.

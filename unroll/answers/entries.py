@@ -97,7 +97,8 @@ def remove(workspace: Workspace, name: str) -> list[Path]:
     """
     known = load(workspace)
     if name not in known and (workspace.root / name / "answer.json").is_file():
-        raise UsageError(f"{name}/ is in no params.yaml; delete the folder, and nothing is left of it")
+        cure = "delete the folder, and nothing is left of it"
+        raise UsageError(f"{name}/ is in no params.yaml; {cure}")
     one_of(name, known, f"the name in params.yaml ({SECTION})")
     write_text(workspace.params, plain_yaml.removed(workspace.params, {SECTION: [name]}))
     there = [path for path in (folder(workspace, name), cache(workspace, name)) if path.exists()]

@@ -51,20 +51,26 @@ def folder_of(name: str, workspace: Workspace) -> Path | None:
 
 
 def pair(names: Sequence[str], workspace: Workspace) -> tuple[Path, str, str] | None:
-    """Return what such as meter/gru and meter/ridge name: the folder of an answer, and two models of it."""
+    """Return the folder of an answer and two of its models, as meter/gru and meter/ridge name them.
+
+    None where the names are something else.
+    """
     if len(names) != 2:
         return None
-    [(head, _, model), (other_head, _, other)] = [name.rpartition("/") for name in names]
-    folder = folder_of(head, workspace) if head else None
-    if folder is None or other_head != head:
+    head, _, model = names[0].rpartition("/")
+    other_head, _, other = names[1].rpartition("/")
+    if not head or head != other_head:
         return None
-    return folder, model, other
+    folder = folder_of(head, workspace)
+    return None if folder is None else (folder, model, other)
 
 
 def split(
     names: Sequence[str], workspace: Workspace, documents: Workspace
 ) -> tuple[list[Path], list[str]]:
-    """Return the folders of the answers that are named, and the other names; no names: every answer here.
+    """Return the folders of the answers that are named, and the other names.
+
+    Without names the folders are those of every answer here.
 
     Raises:
         UsageError: a name is neither an answer nor in the documents' params.yaml.

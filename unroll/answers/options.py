@@ -1,4 +1,4 @@
-"""What is asked of a file: the options of `series.answer`, as flags or as an entry of params.yaml."""
+"""What is asked of a file: the options of `series.answer`, as flags or in params.yaml."""
 
 from typing import Annotated, Any, Literal
 

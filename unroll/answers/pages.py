@@ -40,7 +40,8 @@ def write(answer: Answer) -> None:
         warnings.simplefilter("ignore", OutsideRangeWarning)  # `unroll predict` says it
         windows = answer.forecaster.read(answer.files)
     rows = answer.forecaster.after(windows, LEVELS)
-    write_text(answer.folder / FORECAST, table.with_text_stamps(rows).to_csv(index=False, lineterminator="\n"))
+    text = table.with_text_stamps(rows).to_csv(index=False, lineterminator="\n")
+    write_text(answer.folder / FORECAST, text)
     captions = {}
     if len(windows) == 1:
         captions[AHEAD] = _draw_forecast(answer, windows, rows)

@@ -42,13 +42,15 @@ def show_models(answer: Answer) -> None:
         print(printable(answer.hint))
     models = table.models(answer.models, answer.board.unit)
     caption = (
-        "Scores are of the later half of the cutoffs. Change: of the error, against the best model without "
-        "recurrence of the earlier half."
+        "Scores are of the later half of the cutoffs. Change: of the error, against the best model "
+        "without recurrence of the earlier half."
     )
     for name, why in answer.about.left_out.items():
         caption += f"\nLeft out: {name}, {why}"
     print()
-    tables.show(models.headings, models.rows, numeric=models.numeric, important=IMPORTANT, caption=caption)
+    tables.show(
+        models.headings, models.rows, numeric=models.numeric, important=IMPORTANT, caption=caption
+    )
 
 
 def show_forecast(rows: "pd.DataFrame", level: float, unit: str) -> None:
@@ -76,7 +78,7 @@ def about(answer: Answer) -> dict[str, Any]:
 
 
 def as_data(answer: Answer, level: float) -> dict[str, Any]:
-    """Return the answer and the forecast as plain data; the forecast is empty where there is none."""
+    """Return the answer and the forecast as plain data; an empty forecast where there is none."""
     try:
         rows = plain(table.with_text_stamps(pages.read_forecast(answer, level)))
     except UnknownAheadError:

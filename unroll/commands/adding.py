@@ -270,7 +270,8 @@ def remove(
     from unroll.answers import entries
 
     removed = entries.remove(own_workspace(context), name)
-    print("Removed:", ", ".join([f"params.yaml: series.{name}", *(f"{os.path.relpath(path)}/" for path in removed)]))
+    folders = [f"{os.path.relpath(path)}/" for path in removed]
+    print(f"Removed: {', '.join([f'series.{name} of params.yaml', *folders])}")
 
 
 @app.command(rich_help_panel="Your own series")

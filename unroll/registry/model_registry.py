@@ -100,7 +100,11 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
             if value is not None:
                 metrics[f"{name}/{key}"] = value
     about = answer.about
-    params = {"target": about.target, "horizon": str(about.horizon), "champion": about.board.champion}
+    params = {
+        "target": about.target,
+        "horizon": str(about.horizon),
+        "champion": about.board.champion,
+    }
     tags = {**_tags(answer.name), "mlflow.note.content": answer.sentence}
     run = opened.client.create_run(group, run_name=answer.name, tags=tags)
     for page in answer.folder.glob("*.html"):
@@ -128,7 +132,8 @@ def register_experiment(
     Raises:
         UnrollError: the store cannot be used, or the run is not that of params.yaml.
     """
-    name, about = forecaster.spec.name, forecaster.spec.dataset
+    name = forecaster.spec.name
+    about = forecaster.spec.dataset
     key = own_name(name)
     experiment = params.load(workspace.params).experiment(name)
     mark = fingerprint.folder(workspace.run(about, key))
@@ -183,7 +188,9 @@ def _version(
     with _at(opened, run.info.experiment_id):
         model = _log(forecaster, run.info.run_id, example)
         source = f"models:/{model.model_id}"
-        version = client.create_model_version(title, source, model.run_id, tags, model_id=model.model_id)
+        version = client.create_model_version(
+            title, source, model.run_id, tags, model_id=model.model_id
+        )
     # As `mlflow.register_model` does, or the model's page would say that it is not registered.
     link = json.dumps([{"name": title, "version": version.version}])
     client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": link})

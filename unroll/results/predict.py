@@ -1,4 +1,4 @@
-"""The command `predict`: what comes after the last row of a series, by an answer's champion or an experiment."""
+"""The command `predict`: what comes after the last row of a series."""
 
 import sys
 import warnings
@@ -34,7 +34,14 @@ MANY = 0.1
 
 @dataclass(frozen=True)
 class Source:
-    """Who forecasts, why that model, and from which files of rows; `answered`: it is the champion of an answer."""
+    """Who forecasts, and from which rows.
+
+    Attributes:
+        forecaster: the models.
+        why: why these models.
+        files: the files of the rows, as they are now.
+        answered: whether it is the champion of an answer.
+    """
 
     forecaster: Forecaster
     why: str
@@ -114,7 +121,8 @@ def predict(
         if series not in windows:
             raise UnrollError(f"{series} has no forecast, as said above")
         windows = {series: windows[series]}
-    return Predicted(source, paths[-1], windows, level, forecaster.after(windows, (level,), horizon))
+    rows = forecaster.after(windows, (level,), horizon)
+    return Predicted(source, paths[-1], windows, level, rows)
 
 
 def _note(text: str) -> None:
@@ -122,7 +130,7 @@ def _note(text: str) -> None:
 
 
 def source_of(workspace: Workspace, name: str) -> Source:
-    """Return who forecasts a series: the champion of an answer, an experiment, or the best one of a data set.
+    """Return who forecasts: the champion of an answer, an experiment, or a data set's best one.
 
     Raises:
         UsageError: nothing has this name.
@@ -142,19 +150,20 @@ def source_of(workspace: Workspace, name: str) -> Source:
 
 
 def _best(workspace: Workspace, config: Params, name: str) -> tuple[str, str]:
-    """Return the best experiment of a data set of the documents, and why that one. Raises UnrollError."""
+    """Return the best experiment of a data set, and why that one. Raises UnrollError."""
     folder = workspace.evaluation(name)
     if not (folder / "evaluation.json").is_file():
         raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{name}')}")
     champion = answers.champion(schema.load(folder, config.experiments_of(name)))
     if champion is None:
-        raise UnrollError(f"{name} has no experiment that predicts anything; add one to params.yaml")
+        cure = "add one to params.yaml"
+        raise UnrollError(f"{name} has no experiment that predicts anything; {cure}")
     experiment, why = champion
     return f"{name}/{experiment}", why
 
 
 def _own_files(workspace: Workspace, config: Params, name: str) -> list[Path]:
-    """Return the files of a data set: the user's own where it lies, since it may have got new rows."""
+    """Return the files of a data set: the user's own where it lies, with rows that are new."""
     section = config.dataset(name)
     if section.source in config.files:
         own = workspace.root / config.files[section.source].path
@@ -184,7 +193,8 @@ def show(predicted: Predicted) -> None:
     print(printable(f"{spec.name}: {predicted.source.why}"))
     print(printable(f"After {predicted.origin}, in {predicted.file.name}:"))
     if len(predicted.table) > windows.horizon * len(predicted.windows):
-        print(f"From step {windows.horizon + 1} on, each forecast is made from the forecasts before it.")
+        first = windows.horizon + 1
+        print(f"From step {first} on, each forecast is made from the forecasts before it.")
     print()
     show_forecast(predicted.table, predicted.level, windows.unit)
 
@@ -199,5 +209,6 @@ def draw(predicted: Predicted, path: Path) -> None:
         first = next(iter(predicted.windows))
         raise UsageError(f"a plot shows one series; pass --series, such as {first}")
     [(name, window)] = predicted.windows.items()
-    title = f"{name or predicted.source.forecaster.spec.name}, intervals of {100 * predicted.level:.0f} %"
+    shown = name or predicted.source.forecaster.spec.name
+    title = f"{shown}, intervals of {100 * predicted.level:.0f} %"
     plot.forecast(path, window, predicted.table, level=predicted.level, title=title)

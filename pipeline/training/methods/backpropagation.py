@@ -72,7 +72,7 @@ def train(
     job: Job,
     *,
     steps: Annotated[int, Field(ge=1, le=1_000_000)] = 400,
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 60,
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 40,
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 64,
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.015,
     loss: Literal["mae", "mse"] = "mae",

@@ -1,0 +1,93 @@
+"""Networks in NumPy: they learn, the same bytes twice, and forecast from their weights alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Windows
+from pipeline.data.problem import problem
+from pipeline.errors import DivergedError
+from pipeline.files import read_npz
+from pipeline.models.residual import MODELS
+from pipeline.training.methods import backpropagation
+from tests.support.training import job
+
+OPTIONS = {"gru": {"units": 8, "last": 6}, "lstm": {"units": 8, "last": 6}, "mlp": {"hidden": [16, 8], "last": 12}}
+
+
+@pytest.fixture
+def sine():
+    """Windows over a sine with a period of 17 timesteps: three values ahead from 24."""
+    series = np.sin(2 * np.pi * np.arange(400) / 17).astype(np.float32)[:, None]
+    whole = Windows(series, np.arange(24, 390), lookback=24, step=1, delay=0, target=0, outputs=3)
+    splits = {"train": replace(whole, rows=whole.rows[:300]), "test": replace(whole, rows=whole.rows[300:])}
+    return Dataset("sine", "forecast", "mae", splits, scored=())
+
+
+def trained(data, name="gru", seeds=(0, 1), **options):
+    model = MODELS[name]
+    return backpropagation.train(job(data, model, *seeds, cycles=[], **OPTIONS[name]), **options)
+
+
+def error(data, result):
+    forecasts = [replicate.predictions["final_test"] for replicate in result.replicates]
+    return [float(np.mean(np.abs(each - data.splits["test"].targets))) for each in forecasts]
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "mlp"])
+def test_a_network_of_each_seed_learns(sine, name):
+    result = trained(sine, name, steps=200)
+    assert max(error(sine, result)) < 0.05
+    assert [replicate.seed for replicate in result.replicates] == [0, 1]
+    assert result.parameters == sum(layer["parameters"] for layer in result.layers)
+    assert [layer["type"] for layer in result.layers][-1] == "Dense"
+
+
+def test_a_seed_gives_the_same_bytes_beside_others_and_alone(sine):
+    both, alone = trained(sine, steps=20), trained(sine, seeds=(1,), steps=20)
+    assert both.replicates[1].weights["final"].tobytes() == alone.replicates[0].weights["final"].tobytes()
+    assert both.replicates[0].weights["final"].tobytes() != both.replicates[1].weights["final"].tobytes()
+
+
+def test_weights_on_disk_forecast_the_same(sine, tmp_path):
+    result = trained(sine, steps=20)
+    replicate = result.replicates[0]
+    result.save(replicate.weights["final"], tmp_path / "seed_0_final")
+    model = MODELS["gru"](problem(sine), cycles=[], **OPTIONS["gru"])
+    weights = read_npz(tmp_path / "seed_0_final.npz")["weights"]
+    inputs, _ = sine.splits["test"].take(np.arange(5))
+    forecasts = backpropagation.load(model, weights)(inputs)
+    np.testing.assert_allclose(forecasts, replicate.predictions["final_test"][:5], rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="numbers are needed. Received"):
+        backpropagation.load(model, weights[:-1])
+
+
+def test_missing_targets_are_not_learned_from(sine):
+    measured = np.ones(400, bool)
+    measured[30:300:2] = False
+    train = replace(sine.splits["train"], measured=measured)
+    data = replace(sine, splits={**sine.splits, "train": train})
+    result = trained(data, steps=200)
+    assert max(error(sine, result)) < 0.1
+
+
+def test_one_value_ahead_is_one_value(sine):
+    splits = {name: replace(split, outputs=1) for name, split in sine.splits.items()}
+    result = trained(replace(sine, splits=splits), steps=5)
+    assert result.replicates[0].predictions["final_test"].shape == (66,)
+
+
+def test_there_are_at_most_so_many_epochs(sine):
+    few = trained(sine, steps=10_000, epochs=1, batch_size=100)
+    same = trained(sine, steps=3, epochs=40, batch_size=100)
+    assert few.replicates[0].weights["final"].tobytes() == same.replicates[0].weights["final"].tobytes()
+
+
+def test_a_diverged_training_says_so(sine):
+    series = sine.splits["train"].series.copy()
+    series[50] = np.inf
+    splits = {name: replace(split, series=series) for name, split in sine.splits.items()}
+    with pytest.raises(DivergedError), np.errstate(all="ignore"):
+        trained(replace(sine, splits=splits), steps=5)
