@@ -22,6 +22,6 @@ The way of a series through the modules:
 5. `forecaster` is the best model, fitted to all rows; `spec`, `rows` and `plot` serve it.
 6. `answer` is all of this in one call; `judge` compares a table of the user's own.
 
-The library is built on `pipeline`, which has the models and their training. It knows nothing of DVC, MLflow, params.yaml
-or a terminal.
+The library is built on `pipeline`, which has the models and their training. It knows nothing of DVC, MLflow,
+params.yaml or a terminal.
 """

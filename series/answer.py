@@ -220,9 +220,9 @@ class Answer:
 
 
 def _relative(file: Path, folder: Path) -> str:
-    """The path of a file from a folder, where both lie near each other, else as it is."""
+    """The path of a file from a folder, where both lie in one project, else as it is."""
     file = file.resolve()
-    if file.is_relative_to(folder.parent):
+    if file.is_relative_to(folder.parents[min(1, len(folder.parents) - 1)]):
         return Path(os.path.relpath(file, folder)).as_posix()
     return str(file)
 
@@ -296,6 +296,8 @@ def answer(
             for line in described.lines(profile):
                 say(line)
             proposal = propose(profile, wanted)
+            for option, why in proposal.reasons.items():
+                say(f"guessed   {option}: {getattr(proposal, option)}, {why}")
             dataset, proposal = prepared(name or plain_name(data), paths, profile, proposal, no_progress)
             made = _made(
                 dataset,

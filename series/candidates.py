@@ -20,7 +20,13 @@ YEARS = 2 * np.timedelta64(365, "D")
 RECENT_VALUES = 24
 """The last values of the target that boosting of the target alone sees."""
 
-BOOSTING = {"strategy": "joint", "trees": 100, "learning_rate": 0.15, "examples": 40, "rows": 33_000}
+BOOSTING = {
+    "strategy": "joint",
+    "trees": 100,
+    "learning_rate": 0.15,
+    "examples": 40,
+    "rows": 33_000,
+}
 """Options of one boosting of all steps ahead, from a subset of the values: three times as many gain nothing."""
 
 SLOW_BOOSTING = {**BOOSTING, "trees": 150, "learning_rate": 0.1}
@@ -80,9 +86,7 @@ def candidates(
     if series * origins <= MOST_WINDOW_FITS:
         models |= _statistical(proposal)
     if is_intermittent(profile.columns[proposal.target].measured):
-        models["tsb"] = Experiment(
-            dataset=DATASET, model=_model("statistical", "tsb"), training=_training("none")
-        )
+        models["tsb"] = Experiment(dataset=DATASET, model=_model("statistical", "tsb"), training=_training("none"))
     return models
 
 
@@ -119,9 +123,7 @@ def is_intermittent(measured: np.ndarray) -> bool:
 def _naive(proposal: Proposal) -> dict[str, Experiment]:
     """The last value, and the value one cycle before."""
     models = {
-        "last_value": Experiment(
-            dataset=DATASET, model=_model("baselines", "last_value"), training=_training("none")
-        )
+        "last_value": Experiment(dataset=DATASET, model=_model("baselines", "last_value"), training=_training("none"))
     }
     for cycle in proposal.cycles:
         if cycle <= proposal.lookback:
@@ -199,8 +201,7 @@ def _statistical(proposal: Proposal) -> dict[str, Experiment]:
     if cycles:
         models["mstl"] = _model("statistical", "mstl", cycles=cycles, **history)
     return {
-        name: Experiment(dataset=DATASET, model=model, training=_training("none"))
-        for name, model in models.items()
+        name: Experiment(dataset=DATASET, model=model, training=_training("none")) for name, model in models.items()
     }
 
 
@@ -215,4 +216,3 @@ def _model(family: str, name: str, **options: Any) -> Model:
 
 def _training(method: str, **options: Any) -> Training:
     return Training.model_validate({"method": method, **options})
-

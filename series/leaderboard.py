@@ -202,11 +202,6 @@ def is_recurrent(experiment: Experiment) -> bool:
     return experiment.model.name in RECURRENT
 
 
-def is_network(experiment: Experiment) -> bool:
-    """Return whether a model is a Keras network."""
-    return experiment.training.method == "gradient_descent"
-
-
 def is_naive(experiment: Experiment) -> bool:
     """Return whether a model is a baseline that is fitted to nothing, such as the last value."""
     return experiment.training.method == "none" and experiment.model.family == "baselines"
@@ -363,12 +358,12 @@ def _members(experiments: Mapping[str, Experiment], earlier: Mapping[str, float]
     """Choose the models to combine; none if they are fewer than `MIN_MEMBERS`.
 
     Of those without a fit it is the best of each family (naive, statistical), by the MAE of the
-    earlier half. All others are members but networks: TensorFlow would take seconds to start for
-    every forecast. If rows are weeks or months, statistical models look back for years (option
+    earlier half. All others are members but recurrent networks: the combination stands on the side
+    without recurrence. If rows are weeks or months, statistical models look back for years (option
     `history`). Then only these are combined with boosting of differences to the year before
     (`base: cycle`), as the others follow no trend.
     """
-    candidates = [name for name in earlier if not is_network(experiments[name])]
+    candidates = [name for name in earlier if not is_recurrent(experiments[name])]
     options = {name: experiments[name].model.options for name in candidates}
     if any(option.get("history") for option in options.values()):
         members = [

@@ -389,22 +389,20 @@ def prepared(
     try:
         return windows_of(proposal), proposal
     except UnusableSeriesError as error:
+        doubtful = profile.reasons.get("series_id")
+        if doubtful is not None:
+            told_apart = f"its series are told apart by {profile.series_id!r}; {doubtful}"
+            raise UnrollError(f"{paths[0].name}: {error.why}; {told_apart}") from None
         if error.every:
-            why = _told_apart(profile, error.why)
-            raise UnrollError(f"{paths[0].name}: none of the series can be used ({why}); add rows") from None
+            raise UnrollError(
+                f"{paths[0].name}: none of the series can be used ({error.why}); add rows"
+            ) from None
         fewer = replace(proposal, leave_out=[*error.reasons])
         return windows_of(fewer), fewer
     except ValueError as error:
         raise UsageError(f"{error}; pass other values of --horizon, --lookback or --step") from None
     except UnrollError as error:
         raise UnrollError(f"{error}; {_cure(windows_of, proposal)}") from None
-
-
-def _told_apart(profile: FileProfile, why: str) -> str:
-    reason = profile.reasons.get("series_id")
-    if reason is None:
-        return why
-    return f"{why}; its series are told apart by {profile.series_id!r}; {reason}"
 
 
 def _cure(windows_of: Callable[[Proposal], Dataset], proposal: Proposal) -> str:

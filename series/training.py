@@ -63,9 +63,7 @@ def _halves(dataset: Dataset, train: Windows) -> tuple[Windows, Windows]:
     return earlier, later
 
 
-def fit(
-    name: str, experiment: Experiment, dataset: Dataset, train: Windows, test: Windows
-) -> tuple[Trained, Job]:
+def fit(name: str, experiment: Experiment, dataset: Dataset, train: Windows, test: Windows) -> tuple[Trained, Job]:
     """Train a model on windows and predict others, as "final_test".
 
     Args:

@@ -106,9 +106,8 @@ def mlp(
         target = inputs[:, :, problem.target]
         level = target[:, -1:]
         row = _enriched(problem, cycles, 1, season, inputs)[:, 0]
-        parts = [level, target[:, -last:] - level, row]
-        for cycle in _usable(problem, cycles):
-            parts.append(_cycle_before(problem, cycle, target) - level)
+        naive = [_cycle_before(problem, cycle, target) - level for cycle in _usable(problem, cycles)]
+        parts = [level, target[:, -last:] - level, row, *naive]
         return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")
 
     naive = partial(_naive, problem, cycles, base)
@@ -139,7 +138,7 @@ def _naive(problem: Problem, cycles: list[int], base: Base, inputs: Array) -> Ar
     forecasts = [np.repeat(target[:, -1:], problem.outputs, axis=1)]
     if base == "mean":
         forecasts += [_cycle_before(problem, cycle, target) for cycle in _usable(problem, cycles)]
-    return np.mean(forecasts, axis=0, dtype=np.float64)
+    return np.asarray(np.mean(forecasts, axis=0, dtype=np.float64))
 
 
 def _enriched(problem: Problem, cycles: list[int], last: int, season: bool, inputs: Array) -> Array:
@@ -155,8 +154,8 @@ def _enriched(problem: Problem, cycles: list[int], last: int, season: bool, inpu
         ends = 1 + np.arange(first, timesteps)
         begins = np.maximum(ends - span, 0)
         columns.append(now - (sums[:, ends] - sums[:, begins]) / (ends - begins))
-    for cycle in _usable(problem, cycles):
-        columns.append(_before(target, _aligned(problem, cycle), last))
+    aligned = [_aligned(problem, cycle) for cycle in _usable(problem, cycles)]
+    columns += [_before(target, back, last) for back in aligned]
     measured = inputs.shape[2] - problem.calendar
     for column in range(inputs.shape[2]):
         of_season = column - measured in SEASON_COLUMNS

@@ -135,7 +135,10 @@ class Gru(Network):
             "kernel": (gates, values),
             "recurrent": (gates, self.units),
             "bias": (gates, 1),
-            "recurrent_bias": (self.units, 1),  # of the candidate alone: for the others it would be a second bias
+            "recurrent_bias": (
+                self.units,
+                1,
+            ),  # of the candidate: the others would have two that add up
         }
         super().__init__(shapes, self.units, outputs)
 
@@ -199,7 +202,11 @@ class Gru(Network):
             gradient += kept
         before = states[:-1].swapaxes(2, 3)
         np.sum(np.matmul(of_gates, inputs.swapaxes(2, 3)), axis=0, out=into["kernel"])
-        np.sum(np.matmul(of_gates[:, :, : 2 * units], before), axis=0, out=into["recurrent"][:, : 2 * units])
+        np.sum(
+            np.matmul(of_gates[:, :, : 2 * units], before),
+            axis=0,
+            out=into["recurrent"][:, : 2 * units],
+        )
         np.sum(np.matmul(of_recurrents, before), axis=0, out=into["recurrent"][:, 2 * units :])
         into["bias"][:] = of_gates.sum(axis=(0, 3))[..., None]
         into["recurrent_bias"][:] = of_recurrents.sum(axis=(0, 3))[..., None]

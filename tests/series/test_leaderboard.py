@@ -43,7 +43,7 @@ def test_nothing_is_chosen_by_the_later_half():
 def test_the_combination_is_the_opponent_and_its_forecasts_are_in_the_table(usual):
     forecasts, found = usual
     assert (found.opponent, found.rival, found.naive) == (ENSEMBLE, ENSEMBLE, "cycle")
-    assert found.members == ["cycle", "ridge", "trees"], "the best naive one, and no network"
+    assert found.members == ["cycle", "mlp", "ridge", "trees"], "the best naive one, and no recurrent network"
     values = {name: rows["y_hat"] for name, rows in forecasts.groupby("model")}
     members = np.stack([values[name].to_numpy().reshape(-1, STEPS) for name in found.members])
     truth = forecasts[forecasts["model"] == "ridge"]["y"].to_numpy().reshape(-1, STEPS)

@@ -115,8 +115,7 @@ def train(
             weights = _packed(scaling, flat[number])
             predict = load(model, weights)
             predictions = {
-                f"final_{name}": prediction.predict_split(predict, examples)
-                for name, examples in job.predicted.items()
+                f"final_{name}": prediction.predict_split(predict, examples) for name, examples in job.predicted.items()
             }
             replicates.append(Replicate(seed, [], None, predictions, {"final": weights}))
     return Trained(replicates, network.size, _save, _layers(model, network), loss)
@@ -133,7 +132,9 @@ def load(model: Residual, weights: Array) -> Callable[[Array], Array]:
     network = LAYERS[model.layer](values, model.sizes, model.outputs)
     if len(weights) != head + network.size:
         raise ValueError(f"{head + network.size} numbers are needed. Received: {len(weights)}")
-    scaling = Scaling(weights[HEADER : HEADER + values], weights[HEADER + values : head], float(weights[1]))
+    mean = weights[HEADER : HEADER + values]
+    std = weights[HEADER + values : head]
+    scaling = Scaling(mean, std, float(weights[1]))
     layers = network.views(weights[None, head:])
 
     def predict(inputs: Array) -> Array:
@@ -153,9 +154,16 @@ def _save(weights: Array, path: Path) -> None:
 def _layers(model: Residual, network: Network) -> list[dict[str, Any]]:
     """The layers as `Trained` lists them."""
     head = model.outputs * (model.sizes[-1] + 1)
-    layers = [{"name": "head", "type": "Dense", "output": [None, model.outputs], "parameters": head}]
-    inner = {"name": model.layer.lower(), "type": model.layer, "output": [None, model.sizes[-1]]}
-    return [{**inner, "parameters": network.size - head}, *layers]
+    inner = network.size - head
+    return [
+        {
+            "name": model.layer.lower(),
+            "type": model.layer,
+            "output": [None, model.sizes[-1]],
+            "parameters": inner,
+        },
+        {"name": "head", "type": "Dense", "output": [None, model.outputs], "parameters": head},
+    ]
 
 
 def _packed(scaling: Scaling, flat: Array) -> Array:
@@ -178,8 +186,8 @@ def _scaling(rows: Array, residuals: Array) -> Scaling:
     mean = rows.mean(axis=over, dtype=np.float64)
     std = rows.std(axis=over, dtype=np.float64)
     std[std < SMALLEST] = 1.0  # of a constant
-    residual = float(np.nanstd(residuals, dtype=np.float64))
-    return Scaling(mean.astype(np.float32), std.astype(np.float32), float(np.float32(residual or 1.0)))
+    residual = np.nanstd(residuals, dtype=np.float64) or 1.0  # of a constant
+    return Scaling(mean.astype(np.float32), std.astype(np.float32), float(np.float32(residual)))
 
 
 def _batched(rows: Array) -> Array:
@@ -206,7 +214,9 @@ def _descended(
         rows: (windows, ...) standardised.
         targets: (windows, outputs), NaN where there is none.
         seeds: of initial weights and the order of windows.
-        steps, batch_size, learning_rate: as for `train`.
+        steps: as for `train`.
+        batch_size: as for `train`.
+        learning_rate: as for `train`.
         slope: errors -> slope of the loss.
     """
     randoms = [np.random.default_rng(seed) for seed in seeds]

@@ -108,7 +108,7 @@ def _untied(errors: Array) -> Array:
     if np.mean(measured == np.median(measured)) < TIED:
         return errors
     noise = np.random.default_rng(0).normal(size=errors.shape)
-    return errors + NOISE * measured.std() * noise
+    return np.asarray(errors + NOISE * measured.std() * noise)
 
 
 def _features(model: Any, inputs: Array, predicted: Array | None = None) -> tuple[Array, Array]:

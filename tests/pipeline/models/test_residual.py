@@ -21,8 +21,7 @@ def enriched(window, time, cycles, season):
     """The row of one timestep, from a loop."""
     target = window[:, 1].astype(float)
     row = [target[time] - target[-1], target[time] - target[time - 1]]
-    for span in SPANS:
-        row.append(target[time] - np.mean(target[time - span + 1 : time + 1]))
+    row += [target[time] - np.mean(target[time - span + 1 : time + 1]) for span in SPANS]
     for cycle in cycles:
         back = -(-OUTPUTS // cycle) * cycle  # so many steps before the last value that is asked for
         row.append(target[time + OUTPUTS - back])
@@ -68,7 +67,7 @@ def test_a_perceptron_sees_the_last_values_one_row_and_the_naive_forecasts(input
     np.testing.assert_allclose(values[:, 0], target[:, -1])
     np.testing.assert_allclose(values[:, 1:11], target[:, -10:] - target[:, -1:], atol=1e-6)
     row = [enriched(window, TIMESTEPS - 1, [24], season=True) for window in inputs]
-    np.testing.assert_allclose(values[:, 11 : -OUTPUTS], row, atol=1e-5)
+    np.testing.assert_allclose(values[:, 11:-OUTPUTS], row, atol=1e-5)
     day_before = target[:, TIMESTEPS - 24 + np.arange(OUTPUTS)]
     np.testing.assert_allclose(values[:, -OUTPUTS:], day_before - target[:, -1:], atol=1e-6)
 

@@ -41,7 +41,11 @@ def keras_model(network, flat):
     elif isinstance(network, Gru):
         model = keras.Sequential([keras.layers.GRU(UNITS)])
         recurrent_bias = np.concatenate([np.zeros(2 * UNITS, np.float32), weights["recurrent_bias"][0]])
-        inner = [weights["kernel"], weights["recurrent"], np.stack([weights["bias"][0], recurrent_bias])]
+        inner = [
+            weights["kernel"],
+            weights["recurrent"],
+            np.stack([weights["bias"][0], recurrent_bias]),
+        ]
         shape = (1, 4, 3)
     else:
         model = keras.Sequential([keras.layers.LSTM(UNITS)])

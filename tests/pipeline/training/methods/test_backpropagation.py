@@ -14,7 +14,11 @@ from pipeline.models.residual import MODELS
 from pipeline.training.methods import backpropagation
 from tests.support.training import job
 
-OPTIONS = {"gru": {"units": 8, "last": 6}, "lstm": {"units": 8, "last": 6}, "mlp": {"hidden": [16, 8], "last": 12}}
+OPTIONS = {
+    "gru": {"units": 8, "last": 6},
+    "lstm": {"units": 8, "last": 6},
+    "mlp": {"hidden": [16, 8], "last": 12},
+}
 
 
 @pytest.fixture
@@ -22,7 +26,10 @@ def sine():
     """Windows over a sine with a period of 17 timesteps: three values ahead from 24."""
     series = np.sin(2 * np.pi * np.arange(400) / 17).astype(np.float32)[:, None]
     whole = Windows(series, np.arange(24, 390), lookback=24, step=1, delay=0, target=0, outputs=3)
-    splits = {"train": replace(whole, rows=whole.rows[:300]), "test": replace(whole, rows=whole.rows[300:])}
+    splits = {
+        "train": replace(whole, rows=whole.rows[:300]),
+        "test": replace(whole, rows=whole.rows[300:]),
+    }
     return Dataset("sine", "forecast", "mae", splits, scored=())
 
 
