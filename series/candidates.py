@@ -41,14 +41,27 @@ PERCEPTRON_VALUES = 64
 UNITS = 32
 """Width of a recurrent network's state."""
 
-ROWS = 12
-"""The enriched rows that a recurrent network reads."""
+MOST_ROWS = 12
+"""The most enriched rows that a recurrent network reads; of shorter cycles it reads one."""
 
-BASES = ("last", "mean")
-"""The naive forecasts to which a network may learn the residual; see `models.residual`."""
+BASES = ("mean", "last")
+"""The naive forecasts whose residual a network may learn, the second one where nothing repeats; see
+`models.residual`."""
 
 STEPS = (250, 800)
-"""The numbers of steps that a network may be trained for: noisy series want few, and regular ones many."""
+"""The numbers of steps that a network may be trained for: noisy series want few, regular ones many."""
+
+MOST_EPOCHS = 30
+"""How often a network learns from each window, at most."""
+
+BATCH_SIZE = 64
+"""The windows of a step."""
+
+RECURRENT_RATE = 0.015
+"""The highest learning rate of recurrent networks."""
+
+DENSE_RATE = 0.005
+"""The highest learning rate of the perceptron."""
 
 MOST_WINDOW_FITS = 2_000
 """The most forecasts (origins of all series) for which statistical models are tried: they are fitted anew
@@ -90,26 +103,29 @@ def candidates(
     return models
 
 
-def variants(experiment: Experiment) -> list[Experiment]:
-    """Return the experiment with each of the options that are chosen on the rows before the first origin.
+def is_network(experiment: Experiment) -> bool:
+    """Return whether a model is a network, dense or recurrent."""
+    return experiment.training.method == "backpropagation"
 
-    A network has one with each naive forecast of `BASES` and each number of `STEPS`; of all other models
-    there is one alone.
+
+def by_base(experiment: Experiment) -> list[Experiment]:
+    """Return a network with each of the naive forecasts whose residual it may learn."""
+    bases = BASES if experiment.model.options["cycles"] else BASES[1:]
+    models = [experiment.model.model_dump() | {"base": base} for base in bases]
+    return [experiment.model_copy(update={"model": Model.model_validate(model)}) for model in models]
+
+
+def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
+    """Return a network with each of the numbers of steps that it may be trained for.
+
+    Args:
+        experiment: the network, and how it is trained.
+        windows: how many it learns from, from each `MOST_EPOCHS` times at most.
     """
-    if experiment.training.method != "backpropagation":
-        return [experiment]
-    bases = BASES if experiment.model.options["cycles"] else BASES[:1]
-    found = []
-    for base in bases:
-        for steps in STEPS:
-            model = experiment.model.model_dump() | {"base": base}
-            training = experiment.training.model_dump() | {"steps": steps}
-            options = {
-                "model": Model.model_validate(model),
-                "training": Training.model_validate(training),
-            }
-            found.append(experiment.model_copy(update=options))
-    return found
+    most = max(1, MOST_EPOCHS * windows // BATCH_SIZE)
+    numbers = sorted({min(steps, most) for steps in STEPS})
+    trainings = [experiment.training.model_dump() | {"steps": steps} for steps in numbers]
+    return [experiment.model_copy(update={"training": Training.model_validate(training)}) for training in trainings]
 
 
 def is_intermittent(measured: np.ndarray) -> bool:
@@ -175,19 +191,24 @@ def _networks(profile: FileProfile, proposal: Proposal) -> dict[str, Experiment]
     """A perceptron and two recurrent networks, which learn the residual to a naive forecast."""
     common: dict[str, Any] = {"cycles": proposal.cycles, "season": _sees_season(profile)}
     perceptron = _model("residual", "mlp", **common, hidden=HIDDEN, last=PERCEPTRON_VALUES)
-    models = {"mlp": perceptron}
+    models = {"mlp": _network(perceptron, DENSE_RATE)}
+    rows = min([MOST_ROWS, *proposal.cycles])
     for name in ("gru", "lstm"):
-        models[name] = _model("residual", name, **common, units=UNITS, last=ROWS)
-    return {
-        name: Experiment(
-            dataset=DATASET,
-            calendar=True,
-            seeds=SEEDS,
-            model=model,
-            training=_training("backpropagation"),
-        )
-        for name, model in models.items()
-    }
+        model = _model("residual", name, **common, units=UNITS, last=rows)
+        models[name] = _network(model, RECURRENT_RATE)
+    return models
+
+
+def _network(model: Model, rate: float) -> Experiment:
+    """A network, with options of which `training.settled` chooses others."""
+    options = {"steps": STEPS[0], "batch_size": BATCH_SIZE, "learning_rate": rate}
+    return Experiment(
+        dataset=DATASET,
+        calendar=True,
+        seeds=SEEDS,
+        model=model,
+        training=_training("backpropagation", **options),
+    )
 
 
 def _statistical(proposal: Proposal) -> dict[str, Experiment]:

@@ -1,6 +1,8 @@
 """A model fitted to windows: by which options, from how far back, and to which windows."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from pipeline.errors import UnrollError
 from pipeline.models.residual import reach
 from pipeline.training.job import Job, Trained
 from pipeline.training.recipe import recipe
-from series.candidates import variants
+from series import candidates
 
 VALIDATION_SHARE = 0.15
 """The share of the windows, the last ones, on which options are chosen."""
@@ -26,7 +28,7 @@ COMPLETE_SHARE = 0.5
 
 
 def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows) -> Experiment:
-    """Choose the options that a model leaves open (`candidates.variants`), by validation with one seed.
+    """Choose what a network leaves open: the naive forecast that it corrects, and the number of steps.
 
     Args:
         name: of the model.
@@ -35,21 +37,33 @@ def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows)
         train: the windows whose targets were known at the first origin; the last ones are validated on.
 
     Returns:
-        The experiment with the options of the least mean absolute error.
+        The experiment with the options of the least mean absolute error of one seed. Of too few windows
+        the first options are taken; other models than networks come back as they are.
     """
-    choices = variants(experiment)
-    if len(choices) == 1:
+    if not candidates.is_network(experiment):
         return experiment
     earlier, later = _halves(dataset, train)
     if min(len(earlier), len(later)) < FEWEST_TO_CHOOSE:
-        return choices[0]
-    errors = []
-    for choice in choices:
-        one_seed = choice.model_copy(update={"seeds": choice.seeds[:1]})
-        trained, _ = fit(name, one_seed, dataset, earlier, later)
-        forecasts = trained.replicates[0].predictions["final_test"]
-        errors.append(float(np.nanmean(np.abs(forecasts - later.targets))))
-    return choices[int(np.argmin(errors))]
+        first = candidates.by_base(experiment)[0]
+        return candidates.by_steps(first, len(train))[0]
+    error = partial(_validation_error, name, dataset, earlier, later)
+    best = _best(candidates.by_base(experiment), error)
+    return _best(candidates.by_steps(best, len(train)), error)
+
+
+def _best(choices: list[Experiment], error: Callable[[Experiment], float]) -> Experiment:
+    """Return the experiment of the least error; of one alone nothing is computed."""
+    return choices[0] if len(choices) == 1 else min(choices, key=error)
+
+
+def _validation_error(
+    name: str, dataset: Dataset, train: Windows, validation: Windows, experiment: Experiment
+) -> float:
+    """The mean absolute error of an experiment's first seed."""
+    one_seed = experiment.model_copy(update={"seeds": experiment.seeds[:1]})
+    trained, _ = fit(name, one_seed, dataset, train, validation)
+    forecasts = trained.replicates[0].predictions["final_test"]
+    return float(np.nanmean(np.abs(forecasts - validation.targets)))
 
 
 def _halves(dataset: Dataset, train: Windows) -> tuple[Windows, Windows]:

@@ -224,7 +224,7 @@ or percent sign."""
 
 # Without \s and \u, as above.
 NUMBER_BEGINS = (
-    rf'^(?:=")?[{BLANKS}]*\(?[{MINUS}+]?[{BLANKS}]?(?:{CURRENCY})?[{BLANKS}]?[{MINUS}+]?[.,]?[0-9]'
+    rf'^(?:=")?[{BLANKS}\t]*\(?[{MINUS}+]?[{BLANKS}]?(?:{CURRENCY})?[{BLANKS}]?[{MINUS}+]?[.,]?[0-9]'
 )
 """The beginning of each `NUMBER`."""
 

@@ -62,13 +62,9 @@ class RowFile:
         with self.path.open("rb") as file:
             return file.read(4) == b"PAR1"
 
-    @cached_property
-    def _names_of_header(self) -> list[str]:
-        return list(self._read(no_progress, empty=True).columns)
-
     def header(self) -> list[str]:
         """Return the names of all columns."""
-        return [*self._names_of_header]
+        return list(self._read(no_progress, empty=True).columns)
 
     def rows(self, progress: "Progress") -> pd.DataFrame:
         """Return all rows: of a CSV file as text, "" where one is too short, of Parquet as typed.
@@ -94,8 +90,9 @@ class RowFile:
                 f"set {option}, such as latin-1"
             ) from None
         except LookupError:
-            what = f"{self.where}.encoding is unknown. Received: {self.form.encoding!r}"
-            raise UsageError(f"params.yaml: {what}") from None
+            raise UsageError(
+                f"params.yaml: {self.where}.encoding is unknown. Received: {self.form.encoding!r}"
+            ) from None
         except pd.errors.EmptyDataError:
             raise UnrollError(f"{self.path} is empty; it needs a header and rows") from None
         except (UnrollError, MemoryError):
@@ -105,8 +102,9 @@ class RowFile:
                 raise
             what = "is no whole Parquet file" if self.typed else "is not a regular CSV file"
             why = one_line(str(error)).removeprefix("Error tokenizing data. C error: ")
-            cure = "correct the file, or save it again"
-            raise UnrollError(f"{self.path} {what} ({why:.160}); {cure}") from None
+            raise UnrollError(
+                f"{self.path} {what} ({why:.160}); correct the file, or save it again"
+            ) from None
 
     def _names(self, names: Iterable[Any]) -> list[str]:
         """Return names in one line, without blanks around them and letters that nobody sees.
@@ -117,8 +115,9 @@ class RowFile:
         cleaned = [plain_name(str(name)) for name in names]
         twice = [name for name, count in Counter(cleaned).items() if count > 1]
         if twice:
-            cure = "rename or remove one of them"
-            raise UnrollError(f"{self.path} has two columns {twice[0]!r}; {cure}")
+            raise UnrollError(
+                f"{self.path} has two columns {twice[0]!r}; rename or remove one of them"
+            )
         return cleaned
 
     def _csv(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator[pd.DataFrame]:
@@ -153,9 +152,10 @@ class RowFile:
         fields = [field for field in table.schema_arrow if field.name not in self.form.drop]
         odd = [field for field in fields if not PLAIN.match(str(field.type))]
         if odd:
-            what = f"column {odd[0].name!r} holds {odd[0].type!s:.80}"
-            cure = "save it as numbers, text or times, or leave it out"
-            raise UnrollError(f"{self.path}: {what}; {cure}")
+            raise UnrollError(
+                f"{self.path}: column {odd[0].name!r} holds {odd[0].type!s:.80}; "
+                "save it as numbers, text or times, or leave it out"
+            )
         names = [field.name for field in fields]
         rows = table.schema_arrow.empty_table() if empty else table.read(names)
         rows.validate(full=True)  # of text, too: pandas decodes it when it is used
@@ -196,8 +196,10 @@ def require_same(files: Sequence[RowFile], columns: Sequence[str]) -> None:
         header = {*file.header()}
         lacking = [name for name in columns if name not in header]
         if lacking:
-            what = f"{file.path} has no column {lacking[0]!r}, which {files[0].path.name} has"
-            raise UnrollError(f"{what}; leave that file out")
+            raise UnrollError(
+                f"{file.path} has no column {lacking[0]!r}, which {files[0].path.name} has; "
+                "leave that file out"
+            )
 
 
 def blank(frame: pd.DataFrame, stamp: Sequence[str]) -> Array:

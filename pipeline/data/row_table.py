@@ -70,9 +70,10 @@ def read(
     for path in paths:
         if not path.is_file():
             others = [file.name for file in path.parent.glob("*") if file.name != "source.json"]
-            has = f"It has: {', '.join(sorted(others)) or 'none'}"
-            what = f"{where}.file: {path.parent} has no {path.name!r}"
-            raise UsageError(f"params.yaml: {what}. {has}")
+            raise UsageError(
+                f"params.yaml: {where}.file: {path.parent} has no {path.name!r}. "
+                f"It has: {', '.join(sorted(others)) or 'none'}"
+            )
     return read_files([RowFile(path, form, where) for path in paths], progress)
 
 
@@ -131,8 +132,10 @@ def _words_of(frame: pd.DataFrame, form: CsvFormat) -> pd.DataFrame:
 def _require_few(names: Sequence[str], most: int, where: str, column: str) -> None:
     """Raise UsageError if a column holds too many words."""
     if len(names) > most:
-        what = f"column {column!r} holds {len(names):,} words, more than {most:,}"
-        raise UsageError(f"params.yaml: {where}: {what}; leave it out with drop")
+        raise UsageError(
+            f"params.yaml: {where}: column {column!r} holds {len(names):,} words, more than "
+            f"{most:,}; leave it out with drop"
+        )
 
 
 def by_series(table: RowTable, names: Iterable[str] = ()) -> dict[str, RowTable]:
@@ -181,8 +184,10 @@ def _columns(files: Sequence[RowFile]) -> list[str]:
     for key, columns in named.items():
         lacking = [column for column in columns if column not in header]
         if lacking:
-            what = f"{file.where}.{key}: {file.path.name} has no column {lacking[0]!r}"
-            raise UsageError(f"params.yaml: {what}. It has: {', '.join(header)}")
+            raise UsageError(
+                f"params.yaml: {file.where}.{key}: {file.path.name} has no column {lacking[0]!r}. "
+                f"It has: {', '.join(header)}"
+            )
     others = {*form.stamp, *form.drop, *form.words}
     columns = [column for column in header if column not in others]
     if form.target not in columns or {*form.stamp} & {*form.drop}:
@@ -205,8 +210,9 @@ def _timestamps(file: RowFile, frame: pd.DataFrame) -> tuple[Array, bool]:
     try:
         stamps, utc = timestamps.parse(cells, form.stamp_format, form.first_year)
     except (ValueError, re.error) as error:
-        what = f"{file.where}.stamp_format: {error}. Received: {form.stamp_format!r}"
-        raise UsageError(f"params.yaml: {what}") from None
+        raise UsageError(
+            f"params.yaml: {file.where}.stamp_format: {error}. Received: {form.stamp_format!r}"
+        ) from None
     bad = timestamps.wrong(stamps)
     if bad.any():
         row = int(bad.argmax())

@@ -41,7 +41,8 @@ class CsvFormat(Strict):
         stamp: the column of times; or several, which `stamp_format` has with a space between.
         target: the column to forecast.
         stamp_format: as `strptime` takes it, with `%q` for a quarter and `%G` with `%V` for a week; "ISO8601"; "unix",
-            "unix_ms", "unix_us" or "unix_ns" since 1970; or "excel", days since 30 December 1899.
+            "unix_ms", "unix_us" or "unix_ns" since 1970; "excel", days since 30 December 1899; or a year with decimals,
+            "decimal_month" for months and quarters, else "decimal_year".
         first_year: the first of the hundred years that the two digits of `%y` stand for; by default 1969.
         time_zone: such as "Europe/Berlin", if stamps are read from a clock that keeps daylight saving. Rows are then in
             the order of UTC, and the calendar's hours are that clock's.
@@ -97,7 +98,8 @@ class Cleaning(Strict):
         repeat: rows of a cycle. With `fill` gaps of up to seven cycles are filled: what is missing for longer than
             `fill` rows takes the value of a cycle before.
         rows: of what rows are made that have no even distance, so that none is a gap: "business" days; "month", by its
-            first day or as in "month, business day -1", the last one; or opening hours, a day of the week ->
+            first day or as in "month, business day -1", the last one, and "month, day 30", which is the last one of
+            February; or opening hours, a day of the week ->
             "07:00-17:00", the first row's time and the last one's, `spacing` apart; by the clock of `time_zone`.
         measured: whether rows without a target are left out, such as days on which nothing is sold.
         until: the last row that counts, as ISO 8601; in UTC with a time zone. Later rows are for the refit alone, so

@@ -279,10 +279,8 @@ def in_century(timestamps: Array, first_year: int) -> Array:
 
 def usual(timestamps: Array) -> Array:
     """Return (rows,) bool, whether a timestamp's year lies within `YEARS`."""
-    first, last = YEARS
-    start = np.datetime64(f"{first}-01-01")
-    end = np.datetime64(f"{last}-01-01")
-    return np.asarray((timestamps >= start) & (timestamps < end))
+    first, last = np.array([f"{year}-01-01" for year in YEARS], "datetime64[ms]")
+    return np.asarray((timestamps >= first) & (timestamps < last))
 
 
 def wrong(timestamps: Array) -> Array:
@@ -351,8 +349,9 @@ def in_utc(
     try:
         utc = to_utc(written, zone, ends=ends, series_id=series_id)
     except (KeyError, ValueError, OSError):
-        what = "must be a name such as Europe/Berlin"
-        raise UsageError(f"{option} {what}. Received: {zone!r}") from None
+        raise UsageError(
+            f"{option} must be a name such as Europe/Berlin. Received: {zone!r}"
+        ) from None
     skipped = np.isnat(utc)
     if skipped.any():
         raise UsageError(

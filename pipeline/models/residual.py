@@ -72,8 +72,8 @@ def recurrent(
         problem: of a series.
         cycles: timesteps of what repeats, the shortest first.
         last: how many rows are read.
-        base: the naive forecast: the last value, or the mean of the last value and of the values one cycle
-            before, for each cycle.
+        base: the naive forecast: the last value, or the mean of the last value and of the values one
+            cycle before, for each cycle.
         units: width of the state.
         season: whether the network sees the time of the year.
     """

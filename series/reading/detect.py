@@ -3,7 +3,6 @@
 What is not certain gets a reason, what is contradictory is refused.
 """
 
-import itertools
 import re
 import shlex
 from collections import Counter
@@ -57,24 +56,33 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     files = [RowFile(path, form, "") for path in paths]
     headings.require_plain(files)
     overrides = _of_columns(overrides, files[0].header())
-    frame = pd.concat({number: file.rows(progress) for number, file in enumerate(files)})
+    frames = [file.rows(progress) for file in files]
+    frame = pd.concat(frames, ignore_index=True)
     if not len(frame):
         raise UnrollError(f"{paths[0]} holds no rows; name a file with a header and rows")
     stamp, formats = row_moments.stamp_columns(frame.head(HEAD), overrides, paths[0])
     empty = blank(frame, stamp)
-    rows = Rows(files, frame[~empty] if empty.any() else frame)
+    counts = [len(one) for one in frames]
+    rows = Rows(files, counts, frame[~empty] if empty.any() else frame)
     names = [name for name in frame.columns if name not in stamp]
     if overrides.target is not None:
         one_of(overrides.target, names, "--target")
     moments = row_moments.moments_of(rows, stamp, formats, overrides)
     marks = _marks(rows, names, form, overrides)
     form = form.model_copy(update={option: entry.value for option, entry in marks.items()})
-    columns = _columns(rows.frame, names, units, form)
+    below = dict(zip(frame.columns, units, strict=False))
+    columns = {
+        name: ColumnProfile.of(name, below.get(name, ""), rows.frame[name], form) for name in names
+    }
     series = moments.series
-    _require_one_notation(columns, series.column, overrides, form)
-    _require_numbers(columns, series.column, overrides, paths[0])
-    sentinels = _sentinels(columns, series.column, overrides)
-    missing = _missing(columns, series.column, sentinels)
+    # The names of series are no values.
+    measured = {name: column for name, column in columns.items() if name != series.column}
+    _require_one_notation(measured, overrides, form)
+    _require_numbers(measured, overrides, files[0])
+    sentinels = sentinels_of(
+        [column for column in measured.values() if column.numeric], overrides.missing
+    )
+    missing = _missing(measured, sentinels)
     missing[""] += int(empty.sum())
     detected = written | marks | moments.options
     options = {option: entry.value for option, entry in detected.items()}
@@ -103,12 +111,12 @@ def _of_columns(overrides: Overrides, header: Sequence[str]) -> Overrides:
     stamp = [column_named(name, header) for name in overrides.stamp]
     lacking = [name for name in stamp if name not in header]
     if lacking:
-        has = f"It has: {', '.join(header):.2000}"
-        raise UsageError(f"--stamp: the file has no column {lacking[0]!r}. {has}")
-    target = overrides.target
-    if target is not None:
-        target = column_named(target, header)
-    return replace(overrides, stamp=stamp, target=target)
+        raise UsageError(
+            f"--stamp: the file has no column {lacking[0]!r}. It has: {', '.join(header):.2000}"
+        )
+    if overrides.target is None:
+        return replace(overrides, stamp=stamp)
+    return replace(overrides, stamp=stamp, target=column_named(overrides.target, header))
 
 
 def _spacing(moments: Moments, stamp: Sequence[str]) -> dict[str, Any]:
@@ -144,11 +152,12 @@ def _written(
         encoding = next((name for name in encodings if name != "ascii"), "utf-8")
         first = layout.layout(paths[0], encoding, overrides.delimiter)
     except (LookupError, UnicodeError):  # a name that is no text of UTF-8
-        what = f"there is no encoding {overrides.encoding!r}"
-        raise UsageError(f"--encoding: {what}") from None
+        raise UsageError(f"--encoding: there is no encoding {overrides.encoding!r}") from None
     if not {*encodings} <= {"ascii", encoding}:
-        written = " and ".join(sorted({*encodings}))
-        raise UnrollError(f"{paths[0]} and others are written in {written}; pass --encoding")
+        raise UnrollError(
+            f"{paths[0]} and others are written in {' and '.join(sorted({*encodings}))}; "
+            "pass --encoding"
+        )
     why = ""
     if encoding in {"latin-1", "cp1252"} and not overrides.encoding:
         why = "not UTF-8; of the encodings of one byte this is the usual one"
@@ -179,26 +188,13 @@ def _sample(cells: "pd.Series[str]") -> list[str]:
     return [*cells.head(SHORT), *cells.iloc[longest]]
 
 
-def _columns(
-    frame: pd.DataFrame, names: Sequence[str], units: Sequence[str], form: CsvFormat
-) -> dict[str, ColumnProfile]:
-    """Return names -> what the columns hold."""
-    below = dict(itertools.zip_longest(frame.columns, units, fillvalue=""))
-    return {name: ColumnProfile.of(name, below[name], frame[name], form) for name in names}
-
-
 def _require_one_notation(
-    columns: Mapping[str, ColumnProfile],
-    series_id: str | None,
-    overrides: Overrides,
-    form: CsvFormat,
+    columns: Mapping[str, ColumnProfile], overrides: Overrides, form: CsvFormat
 ) -> None:
     """Raise UsageError if a column of numbers holds others, too, or numbers of several units."""
     # By the wrong mark all numbers are words.
     doubtful = r"-?\d+[.,]\d+" if overrides.decimal else r"(?!)"
     for name, column in columns.items():
-        if name == series_id:
-            continue
         pattern = NUMBERED if column.numeric else doubtful
         for word, count in column.words.items():
             if word in overrides.missing or not re.search(pattern, word):
@@ -214,44 +210,34 @@ def _require_one_notation(
         parts = [sign for sign in "%‰" if 0 < column.signs[sign] < column.numbers]
         if parts or len(column.signs) > 1:
             signs = [*column.signs, *(["none"] if parts else [])]
-            what = f"numbers of several units ({' and '.join(signs)})"
-            raise UsageError(f"column {name!r} holds {what}; write all in one")
+            raise UsageError(
+                f"column {name!r} holds numbers of several units ({' and '.join(signs)}); "
+                "write all in one"
+            )
 
 
 def _require_numbers(
-    columns: Mapping[str, ColumnProfile],
-    series_id: str | None,
-    overrides: Overrides,
-    path: Path,
+    columns: Mapping[str, ColumnProfile], overrides: Overrides, file: RowFile
 ) -> None:
     """Raise UsageError if what may be forecast holds no numbers, but words that begin with one."""
-    asked = [overrides.target] if overrides.target is not None else list(columns)
-    names = [name for name in asked if name != series_id]
+    names = [name for name in columns if overrides.target in {None, name}]
     if any(columns[name].numeric for name in names):
         return
     for name in names:
         words = [word for word in columns[name].words if re.search(r"^\D{0,3}\d", word)]
         if 2 * len(words) > len(columns[name].words):
-            found = " and ".join(f"{word:.40}" for word in words[:2])
-            what = f"column {name!r} holds {found}, which are not read as numbers"
-            raise UsageError(f"{path}: {what}; write numbers alone, all in one unit")
+            cure = "save them as numbers" if file.typed else "write numbers alone, all in one unit"
+            raise UsageError(
+                f"{file.path}: column {name!r} holds {words[0]:.40} and {words[-1]:.40}, which are "
+                f"not read as numbers; {cure}"
+            )
 
 
-def _sentinels(
-    columns: Mapping[str, ColumnProfile], series_id: str | None, overrides: Overrides
-) -> set[float]:
-    """Return numbers that mean no value; the names of series are none."""
-    measured = [column for name, column in columns.items() if name != series_id and column.numeric]
-    return sentinels_of(measured, overrides.missing)
-
-
-def _missing(
-    columns: Mapping[str, ColumnProfile], series_id: str | None, sentinels: set[float]
-) -> Counter[str]:
+def _missing(columns: Mapping[str, ColumnProfile], sentinels: set[float]) -> Counter[str]:
     """Return words and numbers that mean no value -> how often."""
     missing = Counter[str]()
-    for name, column in columns.items():
-        if name == series_id or not column.numeric:
+    for column in columns.values():
+        if not column.numeric:
             continue
         cells = column.measured[np.isin(column.measured, [*sentinels])]
         missing.update(column.words)

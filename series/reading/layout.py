@@ -76,13 +76,15 @@ def encoding(path: Path, known: str | None = None) -> str:
     wide = marked or len("0".encode(known or "ascii")) > 1
     odd = rb"\x00" if known else rb"[\x00-\x08\x0e-\x1f]"
     if not wide and re.search(odd, head):
-        what = "is packed, binary, UTF-32 or UTF-16 without its mark"
-        raise UnrollError(f"{path} {what}; save it as UTF-8 CSV")
+        raise UnrollError(
+            f"{path} is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV"
+        )
     first_line = re.split(rb"[\r\n]", head.lstrip())[0]
     columns = 1 + max(first_line.count(mark) for mark in DELIMITERS.encode())
     if columns > MOST_COLUMNS:
-        what = f"has {columns:,} columns, more than {MOST_COLUMNS}"
-        raise UnrollError(f"{path} {what}; keep those that matter")
+        raise UnrollError(
+            f"{path} has {columns:,} columns, more than {MOST_COLUMNS}; keep those that matter"
+        )
     candidates = ["ascii", "utf-8", "cp1252"]
     if known or marked:
         candidates = [known or "utf-16"]
@@ -105,8 +107,10 @@ def _require_lines(path: Path, encoding: str) -> None:
     with path.open(encoding=encoding) as text:
         for block in iter(functools.partial(text.read, size), ""):
             if len(block) == size and "\n" not in block:
-                what = f"line {line:,} has {size:,} characters or more"
-                raise UnrollError(f"{path}: {what}; save it with a line for each row")
+                raise UnrollError(
+                    f"{path}: line {line:,} has {size:,} characters or more; "
+                    "save it with a line for each row"
+                )
             line += block.count("\n")
 
 
@@ -126,7 +130,16 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
         found = _layout_by(lines, mark, path)
         if found is not None:
             return found
-    raise UnrollError(f"{path} {_why_no_columns(lines, delimiter)}")
+    if delimiter:
+        raise UnrollError(
+            f"{path} has not the same number of columns in all rows, by {delimiter!r}; "
+            "correct the file"
+        )
+    raise UnrollError(
+        f"{path} has no columns that a comma, a semicolon, a tab, a bar or white space divides "
+        "alike; give each row as many cells as the header, without quotes around a whole line, "
+        "or pass --delimiter, one letter"
+    )
 
 
 def _first_lines(path: Path, encoding: str) -> list[str]:
@@ -216,23 +229,6 @@ def _filled(row: Cells) -> int:
     return count
 
 
-def _why_no_columns(lines: Sequence[str], delimiter: str | None) -> str:
-    """Return what is wrong with rows that no delimiter divides alike, and what to do."""
-    if delimiter:
-        what = f"has not the same number of columns in all rows, by {delimiter!r}"
-        return f"{what}; correct the file"
-    if len(lines) > 1 and all(re.fullmatch(r'\s*"[^"]*"\s*', line) for line in lines):
-        return "has each line in quotes as a whole; save it without them"
-    counts = {mark: Counter(map(len, _divided(lines, mark))) for mark in DELIMITERS[:-1]}
-    likely = max(counts, key=lambda mark: counts[mark].total() - counts[mark][1] - counts[mark][0])
-    if len(counts[likely]) > 1:
-        cells = " and ".join(str(count) for count, _ in counts[likely].most_common(2))
-        what = f"has rows of {cells} cells, by {likely!r}"
-        return f"{what}; give each row as many cells as the header, or pass --delimiter"
-    what = "has no columns that a comma, a semicolon, a tab, a bar or white space divides alike"
-    return f"{what}; pass --delimiter, one letter"
-
-
 def _names(rows: list[Cells], first: int, below: list[Cells], path: Path) -> Cells | None:
     """Return the names of the columns where the first row is none, else None.
 
@@ -260,9 +256,10 @@ def _names(rows: list[Cells], first: int, below: list[Cells], path: Path) -> Cel
             return [*_numbered([], 1), *before]
     if count < max(2, len(row) - 1):
         return _numbered([], len(row))
-    counts = f"the header has {count} names, and the rows have {len(row)} cells"
-    cure = "make them as many, with quotes around a cell that holds a delimiter"
-    raise UnrollError(f"{path}, line {first}: {counts}; {cure}")
+    raise UnrollError(
+        f"{path}, line {first}: the header has {count} names, and the rows have {len(row)} cells; "
+        "make them as many, with quotes around a cell that holds a delimiter"
+    )
 
 
 def _numbered(names: Cells, count: int) -> Cells:

@@ -38,10 +38,12 @@ class Rows:
 
     Attributes:
         files: of one form.
-        frame: their rows; its index has the file's number and the row's in it.
+        counts: how many rows each file has.
+        frame: their rows; its index counts those of all files.
     """
 
     files: Sequence[RowFile]
+    counts: Sequence[int]
     frame: pd.DataFrame
 
     @property
@@ -51,7 +53,10 @@ class Rows:
 
     def place(self, row: int) -> str:
         """Return the file and the line of a row."""
-        number, own = self.frame.index[row]
+        ends = np.cumsum(self.counts)
+        position = int(self.frame.index[row])
+        number = int(np.searchsorted(ends, position, side="right"))
+        own = position - int(ends[number]) + self.counts[number]
         return f"{self.files[number].path}, {self.files[number].place(own)}"
 
 
@@ -98,41 +103,22 @@ def stamp_columns(
             return stamp, [overrides.stamp_format]
         if formats:
             return stamp, formats
-    _require_rows_of_one_time(texts, path)
-    if not overrides.stamp:
-        _require_known_column(texts, path)
+        for names in (list(texts.columns), list(texts.iloc[0])):
+            times = headings.times_of(names)
+            if len(times) > len(names) / 2:
+                raise UsageError(headings.turned(path, names, times))
+    for name in texts.columns if not overrides.stamp else ():
+        if timestamp_columns.find_columns(texts[[name]], [name])[1]:
+            raise UsageError(
+                f"{path}: column {name!r} may hold times; pass --stamp {shlex.quote(name)} if it does"
+            )
     shown = [f"{name} ({texts[name].iloc[0]!r:.40})" for name in stamp or texts.columns]
     raise UsageError(
         f"{path}: no column holds times of a form that is known here; pass --stamp COLUMN "
-        "(repeatable) and --stamp-format, such as '%d.%m.%Y %H:%M' for 31.01.2024 13:00, or write "
-        f"times like 2024-01-31 13:00. Columns and first cells: {', '.join(shown):.2000}"
+        "(repeatable) and --stamp-format, such as '%d.%m.%Y %H:%M' for 31.01.2024 13:00 or excel "
+        "for a spreadsheet's days since 1900, or write times like 2024-01-31 13:00. "
+        f"Columns and first cells: {', '.join(shown):.2000}"
     )
-
-
-def _require_rows_of_one_time(texts: pd.DataFrame, path: Path) -> None:
-    """Raise UsageError if most columns are of one time each."""
-    for names in (list(texts.columns), list(texts.iloc[0])):
-        times = headings.times_of(names)
-        if len(times) > len(names) / 2:
-            raise UsageError(headings.turned(path, names, times))
-
-
-def _require_known_column(texts: pd.DataFrame, path: Path) -> None:
-    """Raise UsageError if a column may hold times that are numbers."""
-    for name in texts.columns:
-        if timestamp_columns.find_columns(texts[[name]], [name])[1]:
-            cure = f"pass --stamp {shlex.quote(name)} if it does"
-            raise UsageError(f"{path}: column {name!r} may hold times; {cure}")
-        if timestamp_columns.is_named(name) and _counts_days(texts[name]):
-            cure = f"pass --stamp {shlex.quote(name)} --stamp-format excel if it does"
-            what = f"column {name!r} may count days since 1900, as spreadsheets do"
-            raise UsageError(f"{path}: {what}; {cure}, or write times like 2024-01-31 13:00")
-
-
-def _counts_days(cells: "pd.Series[str]") -> bool:
-    """Return whether cells are numbers that a spreadsheet shows as days."""
-    moments, _ = timestamps.parse(cells, "excel")
-    return bool(timestamps.usual(moments).all() and cells.str.fullmatch(r"\d{5}([.,]\d+)?").all())
 
 
 def moments_of(
@@ -203,8 +189,9 @@ def _parsed(
     try:
         return {name: timestamps.parse(cells, name) for name in formats}
     except (ValueError, re.error) as error:
-        what = f"--stamp-format: {one_line(str(error))}"
-        raise UsageError(f"{what}. Received: {overrides.stamp_format!r}") from None
+        raise UsageError(
+            f"--stamp-format: {one_line(str(error))}. Received: {overrides.stamp_format!r}"
+        ) from None
 
 
 def _right_readings(
@@ -238,11 +225,8 @@ def _right_readings(
         first, last = timestamps.YEARS
         cure = f"correct it, or if most are right pass --stamp {shlex.quote(stamp[0])}"
         what = f"lies outside of the years {first} to {last}, read as {likely}; {cure}"
-    elif likely == "ISO8601":
-        offset = timestamps.has_offset(cells.iloc[row])
-        if timestamps.has_offset(cells.iloc[0]) != offset:
-            has = "a" if offset else "no"
-            what = f"has {has} UTC offset, unlike others; write all alike"
+    elif likely == "ISO8601" and len({*map(timestamps.has_offset, cells.iloc[[0, row]])}) > 1:
+        what = f"is not like {cells.iloc[0]!r:.60}: one has a UTC offset; write all alike"
     raise UnrollError(f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} {what}")
 
 
@@ -308,8 +292,10 @@ def _require_one_order(
     if not in_order and (np.diff(mended) > np.timedelta64(0)).all():
         row = int((mended != moments).argmax())
         other = str(cells.iloc[int((~both).argmax())])
-        what = f"{str(cells.iloc[row])!r:.60} has day and month in another order than {other!r:.60}"
-        raise UnrollError(f"{rows.place(row)}: {what}; correct the file")
+        raise UnrollError(
+            f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} has day and month in another order "
+            f"than {other!r:.60}; correct the file"
+        )
 
 
 def _require_no_slip(rows: Rows, moments: Array, series: series_names.SeriesNames) -> None:
@@ -410,8 +396,9 @@ def even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Arr
         if freq >= timestamps.DAY:
             cure = "make rows of equal distance first, such as sums of a month"
         if len(stamp) == 2:
-            part = f"if {stamp[1]!r} is no part of the time"
-            cure += f"; or pass --stamp {shlex.quote(stamp[0])}, {part}"
+            cure += (
+                f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no part of the time"
+            )
         raise UnrollError(
             f"rows are not evenly spaced: from {steps.min() / 1000:,.0f} to "
             f"{steps.max() / 1000:,.0f} seconds apart, {regular.freq:,} in the middle; {cure}"

@@ -73,8 +73,9 @@ def marks(
     between = [mark for one in found for mark in one.between]
     unsure = {mark: number for one in found for mark, number in one.unsure.items()}
     if known is None and len(decimals) > 1:
-        cure = "pass --decimal , or --decimal ."
-        raise UsageError(f"{path}: columns have different decimal marks; {cure}")
+        raise UsageError(
+            f"{path}: columns have different decimal marks; pass --decimal , or --decimal ."
+        )
     grouped = " " in between or "'" in between
     # In a file with commas between columns, a number such as 1.234 has decimals.
     doubtful = delimiter != "," or "," in unsure or any(one.many for one in found if one.unsure)
@@ -134,5 +135,6 @@ def _by_kind(cells: Sequence[str]) -> dict[str, list[str]]:
 
 def _ask(path: Path, number: str) -> None:
     """Raise UsageError about a number that can be read in two ways."""
-    cure = "pass --decimal , or --decimal ."
-    raise UsageError(f"{path}: {number} may be a thousand or one and a bit; {cure}")
+    raise UsageError(
+        f"{path}: {number} may be a thousand or one and a bit; pass --decimal , or --decimal ."
+    )

@@ -1,4 +1,4 @@
-"""What a file is like: how it is written, when its rows were measured, and what stands in its columns."""
+"""What a file is like: how it is written, when its rows were measured, what its columns hold."""
 
 import re
 from collections import Counter
@@ -17,19 +17,8 @@ from pipeline.data.series_options import CsvFormat, Rows
 Value = TypeVar("Value")
 
 SENTINELS = (
-    -99999.0,
-    -9999.9,
-    -9999.0,
-    -999.9,
-    -999.0,
-    -200.0,
-    -99.9,
-    -99.0,
-    999.0,
-    999.9,
-    9999.0,
-    9999.9,
-    99999.0,
+    *(-99999.0, -9999.9, -9999.0, -999.9, -999.0, -200.0, -99.9, -99.0),
+    *(999.0, 999.9, 9999.0, 9999.9, 99999.0),
 )
 """Numbers that stand for no value in many files, if they lie far from all others."""
 
@@ -37,10 +26,10 @@ MOST_WORDS = 20
 """Largest number of words that mean no value, and of categories that are proposed."""
 
 SPARSE = 0.3
-"""A column that lacks more of its values is no input: it would cut more windows than it is worth."""
+"""The largest share of its values that an input may lack; more would cut too many windows."""
 
 FEW_NUMBERS = 15
-"""Different numbers of a column, of which it can be coincidence that one lies far from the others."""
+"""Different numbers of a column, of which one can lie far from the others by coincidence."""
 
 SIGNED = r"[^0-9.,) -][) -]*$|^[( -]*[^0-9.,( +-]"
 """A cell with a sign beside its number."""
@@ -51,7 +40,10 @@ UNIT = r"\[([^\[\]]{1,20})\]\s*$|\s\(([^()]{1,20})\)\s*$"
 
 @dataclass(frozen=True)
 class Detected(Generic[Value]):
-    """What was read off a file, and why it was decided so; no reason where nothing else was possible."""
+    """What was read off a file, and why it was decided so.
+
+    There is no reason where nothing else was possible.
+    """
 
     value: Value
     why: str = ""
@@ -184,9 +176,10 @@ def _signs(texts: "pd.Series[str]") -> Counter[str]:
 
 
 def sentinels_of(columns: Iterable[ColumnProfile], given: Sequence[str]) -> set[float]:
-    """Return the numbers that mean no value: those that a user named, and `SENTINELS` far from all others of a column.
+    """Return the numbers that mean no value.
 
-    Far is further from the others than those from each other.
+    They are those that a user named, and `SENTINELS` that are outliers of a column: their
+    distance to the nearest other number is larger than the range of all others.
     """
     sentinels = {*pd.to_numeric(pd.Series([*given], dtype="str"), errors="coerce").dropna()}
     for column in columns:
@@ -209,14 +202,17 @@ class FileProfile:
         form: how it is written; no target yet.
         columns: all but those of the timestamp, in their order.
         missing: words and numbers that mean no value, "" an empty cell -> how often.
-        freq: seconds from row to row; of business days and months those of a day (`row_calendar.numbered`).
+        freq: seconds from row to row; of business days and months those of a day
+            (`row_calendar.numbered`).
         rows: of all series together.
-        repeated: rows whose timestamp was there before; `unsorted` if they are not in the order of time.
-        first, last: timestamps, as in UTC if the time zone is known.
+        repeated: rows whose timestamp was there before.
+        unsorted: whether rows are not in the order of time.
+        first, last: timestamps, in UTC if the time zone is known.
         gaps: rows that a gap lacks -> how many such gaps.
         reasons: the option of params.yaml that was not certain -> why it was decided so.
         text: whether it is CSV.
-        calendar: by which rows follow one another, as `Cleaning.rows` says; `outside` lie outside of opening hours.
+        calendar: by which rows follow one another, as `Cleaning.rows` says.
+        outside: rows that lie outside of opening hours.
         series_id: of several series the column that says which one a row belongs to.
         series: its values; where a column names a single series, that name, without `series_id`.
     """

@@ -31,6 +31,12 @@ FILLED = 0.5
 REPEATED = 0.7
 """Different timestamps, as a fraction of the rows, up to which there may be several series."""
 
+SOMETIMES = 0.99
+"""As `REPEATED`, for series of which each is even."""
+
+EVEN = 0.8
+"""The share of even steps that each of those series must have."""
+
 PART_OF_TIME = re.compile(
     r"(?<![a-z])(time|hour|hr|he|minute|min|day|month|mon|quarter|qtr|week|period|interval|half|"
     r"date|zeit|uhrzeit|stunde|minute|tag|datum|monat|quartal|woche|kw|von|bis|"
@@ -89,32 +95,52 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
         UsageError: there are too many series, or no column tells apart rows that differ at one
             timestamp.
     """
-    times = len(timestamps.distinct(moments))
-    named = [name for name in frame.columns if name.lower() in LONG_FORMAT]
-    for name in named:
+    found = _in_long_format(frame, moments, path)
+    if found is None:
+        found = _told_apart(frame, moments, path)
+    return found or SeriesNames(count=len(frame))
+
+
+def _in_long_format(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames | None:
+    """Return the series by a column of the long format; None where there is none."""
+    for name in frame.columns:
+        if name.lower() not in LONG_FORMAT:
+            continue
         texts = timestamps.as_text(frame[name]).reset_index(drop=True)
         names = sorted(texts[texts != ""].dropna().unique())
         if len(names) == 1:
             return SeriesNames(None, names, count=len(frame))
         if names and _apart(texts, moments) >= DISTINCT:
             return _found(name, texts, names, "", path)
-    if times < 2 or times > REPEATED * len(moments):
-        return SeriesNames(count=len(frame))
+    return None
+
+
+def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames | None:
+    """Return the series by a column that tells apart rows of one timestamp; None without one."""
+    times = len(timestamps.distinct(moments))
+    if times < 2 or times > SOMETIMES * len(moments):
+        return None
+    often = times <= REPEATED * len(moments)
     for name in frame.columns:
         texts = timestamps.as_text(frame[name]).reset_index(drop=True)
         counts = texts[texts != ""].value_counts()
         if not _may_be_series(counts, times) or _apart(texts, moments) < DISTINCT:
             continue
+        filled = counts.sum() >= FILLED * times * len(counts) or 2 * counts.max() >= times
+        if not (often and filled) and not _each_even(texts, moments):
+            continue
         _require_no_part_of_time(name, counts.index, path)
         why = ""
         if _counts_parts_of_a_day(counts.index):
             why = f"{name!r} may count parts of a day, too; then make it part of the stamp"
-        filled = counts.sum() / (times * len(counts))
-        if filled >= FILLED or 2 * counts.max() >= times or len(counts) > MOST_SERIES:
-            return _found(name, texts, sorted(counts.index), why, path)
-    if len(frame.assign(**{"the stamp": moments}).drop_duplicates()) > 2 * times:
+            if len(counts) > MOST_CATEGORIES:
+                raise UsageError(
+                    f"{path} holds {len(counts)} series, by {name!r}; {why}, else call it unique_id"
+                )
+        return _found(name, texts, sorted(counts.index), why, path)
+    if often and len(frame.assign(**{"the stamp": moments}).drop_duplicates()) > 2 * times:
         raise UsageError(f"{path}: {_no_column(frame, times)}")
-    return SeriesNames(count=len(frame))
+    return None
 
 
 def _apart(names: "pd.Series[str]", moments: Array) -> float:
@@ -123,13 +149,22 @@ def _apart(names: "pd.Series[str]", moments: Array) -> float:
     return float(1 - rows.duplicated().mean())
 
 
+def _each_even(names: "pd.Series[str]", moments: Array) -> bool:
+    """Return whether the rows of each series have the median distance of all series."""
+    rows = pd.DataFrame({"series": names, "stamp": moments}).sort_values(["series", "stamp"])
+    steps = rows.groupby("series")["stamp"].diff()
+    even = (steps == steps.median())[steps.notna()]
+    return bool(even.groupby(rows["series"]).mean().min() >= EVEN)
+
+
 def _found(
     column: str, texts: "pd.Series[str]", names: Sequence[str], why: str, path: Path
 ) -> SeriesNames:
     """Return the series of a column. Raises UsageError if there are too many."""
     if len(names) > MOST_SERIES:
-        cure = why or f"leave all but {MOST_SERIES:,} out"
-        raise UsageError(f"{path} holds {len(names):,} series, by {column!r}; {cure}")
+        raise UsageError(
+            f"{path} holds {len(names):,} series, by {column!r}; leave all but {MOST_SERIES:,} out"
+        )
     return SeriesNames(column, names, why, texts.fillna("").to_numpy(object), len(texts))
 
 

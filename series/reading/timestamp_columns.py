@@ -61,6 +61,9 @@ COARSE = {"%Y", *timestamps.DECIMAL_YEARS}
 WEEKS = {"week", "weeks", "kw", "woche", "semaine", "semana"}
 """Words in the name of a column of weeks."""
 
+ONE_DIGIT = "^[0-9]{1,2}[.][0-9]$"
+"""A number such as 1.5, which is no time of day."""
+
 CLOCKS = r"time|zeit|hour|stunde|hhmm"
 """A part of the name of a column of times of day, which may be four digits."""
 
@@ -118,7 +121,8 @@ def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) 
     cells = head[first][head[first] != ""]
     if first not in found.whole and len(cells):
         # Numbers may be anything, so that a date goes first.
-        counts = _count_formats(cells.str.strip(), share)
+        counts = timestamp_formats.formats(cells.iloc[0], digits=True)
+        counts = _parsing(cells, [form for form in counts if form not in NAMED_ONLY], share)
         candidates += [([first], counts)] if counts else []
     # A column with one value says when rows were written.
     single = {column for column in head if head[column].nunique() < 2}
@@ -146,7 +150,7 @@ def _look_at(
     if whole:
         found.whole[column] = whole
     hours = _parsing(cells, timestamp_formats.time_formats(first), share)
-    if hours:
+    if hours and not cells.str.contains(ONE_DIGIT).any():
         found.clocks[column] = hours
     elif found.parts.get("%H", ("", ""))[0] == column:
         found.clocks[column] = ["%H"]
@@ -173,15 +177,6 @@ def _directive(code: str, cells: "pd.Series[str]") -> str | None:
     return None
 
 
-def _count_formats(cells: "pd.Series[str]", share: float) -> list[str]:
-    """Return formats of the first column, if its numbers count from a day.
-
-    Other numbers may be anything.
-    """
-    counts = timestamp_formats.formats(cells.iloc[0], digits=True)
-    return _parsing(cells, [form for form in counts if form not in NAMED_ONLY], share)
-
-
 def _parsing(
     cells: "pd.Series[str]", forms: Iterable[str], share: float, *, any_year: bool = False
 ) -> list[str]:
@@ -203,30 +198,35 @@ def _parsing(
 def _candidates(head: pd.DataFrame, found: Found) -> list[Candidate]:
     """Return columns and formats that would do, the best first.
 
-    An exact timestamp goes before a date, and so does a date with a time of day.
+    A date with a time of day goes before an exact timestamp of ISO 8601, and behind another one.
     """
-    iso = [column for column, forms in found.whole.items() if forms == ["ISO8601"]]
-    long = [column for column in iso if head[column].str.strip().str.len().max() > LONGEST_DATE]
     exact = [
-        column for column, forms in found.whole.items() if TIMED.search(forms[0]) or column in long
+        column
+        for column, forms in found.whole.items()
+        if TIMED.search(forms[0])
+        or (forms == ["ISO8601"] and _longest(head[column]) > LONGEST_DATE)
     ]
-    days = [column for column in found.whole if column not in exact]
-    coarse = [column for column in days if found.whole[column][0] in COARSE]
-    paired = _pairs(head, found, [column for column in days if column not in coarse])
-    alone = _alone(found, exact)
-    candidates = paired + alone if {*exact} <= {*iso} else alone + paired
-    dates = _alone(found, [column for column in days if column not in coarse])
-    parts = _of_parts(found)
-    if parts and ("%d" in parts[0][1][0] or "%j" in parts[0][1][0]):
-        candidates += parts + dates
-    else:
-        candidates += dates + parts
-    return candidates + _alone(found, coarse)
+    days = [
+        column
+        for column, forms in found.whole.items()
+        if column not in exact and forms[0] not in COARSE
+    ]
+    ranked: list[tuple[int, Candidate]] = []
+    for column, forms in found.whole.items():
+        rank = 3 if column in days else 5
+        if column in exact:
+            rank = 1
+        ranked.append((rank, ([column], forms)))
+    iso = all(found.whole[column] == ["ISO8601"] for column in exact)
+    ranked += [(0 if iso else 2, pair) for pair in _pairs(head, found, days)]
+    ranked += [(2 if re.search("%d|%j", parts[1][0]) else 4, parts) for parts in _of_parts(found)]
+    ranked.sort(key=lambda candidate: candidate[0])
+    return [candidate for _, candidate in ranked]
 
 
-def _alone(found: Found, columns: Iterable[str]) -> list[Candidate]:
-    """Return columns that are timestamps alone."""
-    return [([column], found.whole[column]) for column in columns]
+def _longest(cells: "pd.Series[str]") -> int:
+    """Return how many letters the longest cell has."""
+    return int(cells.str.strip().str.len().max())
 
 
 def _joined_parsing(
@@ -261,14 +261,10 @@ def _tells_apart(head: pd.DataFrame, day: str, clocks: set[str]) -> bool:
     if not head.duplicated([day]).any():
         return False
     others = [column for column in head.columns if column not in {day, *clocks}]
-    words = [column for column in others if _holds_words(head[column])]
-    return all(head.duplicated([day, column]).any() for column in words)
-
-
-def _holds_words(cells: "pd.Series[str]") -> bool:
-    """Return whether a column holds several words and no numbers."""
-    no_numbers = pd.to_numeric(cells, errors="coerce").isna().all()
-    return bool(no_numbers) and len(cells.unique()) > 1
+    words = [name for name in others if pd.to_numeric(head[name], errors="coerce").isna().all()]
+    return all(
+        head.duplicated([day, column]).any() for column in words if len(head[column].unique()) > 1
+    )
 
 
 def _of_parts(found: Found) -> list[Candidate]:

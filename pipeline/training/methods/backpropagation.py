@@ -72,7 +72,6 @@ def train(
     job: Job,
     *,
     steps: Annotated[int, Field(ge=1, le=1_000_000)] = 400,
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 40,
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 64,
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.015,
     loss: Literal["mae", "mse"] = "mae",
@@ -81,8 +80,7 @@ def train(
 
     Args:
         job: its `build` makes a `models.residual.Residual`.
-        steps: batches that are learned from, at most.
-        epochs: how often each window is learned from, at most.
+        steps: batches that are learned from.
         batch_size: windows of a step.
         learning_rate: the highest rate.
         loss: what is made small.
@@ -95,23 +93,21 @@ def train(
     rows, targets = _examples(model, split)
     scaling = _scaling(rows, targets)
     network = LAYERS[model.layer](rows.shape[-1], model.sizes, model.outputs)
-    batch_size = min(batch_size, len(rows))
-    count = max(1, min(steps, epochs * (len(rows) // batch_size)))
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
         flat = _descended(
             network,
             scaling.scaled(rows),
             targets / np.float32(scaling.residual),
             seeds=job.seeds,
-            steps=count,
-            batch_size=batch_size,
+            steps=steps,
+            batch_size=min(batch_size, len(rows)),
             learning_rate=learning_rate,
             slope=np.sign if loss == "mae" else np.positive,
         )
         replicates = []
         for number, seed in enumerate(job.seeds):
             if not np.isfinite(flat[number]).all():
-                raise DivergedError(job.experiment, seed, 1, count)
+                raise DivergedError(job.experiment, seed, 1, steps)
             weights = _packed(scaling, flat[number])
             predict = load(model, weights)
             predictions = {

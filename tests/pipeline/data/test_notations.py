@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.notations import plain_date, plain_number
+from pipeline.data.notations import plain_date, plain_number, without_unit
 from pipeline.data.row_files import numbers
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.timestamps import parse
@@ -24,6 +24,11 @@ from pipeline.data.timestamps import parse
         ("01/02/2024 12 a.m.", "01/02/2024 12 am"),
         ("3. Quartal 2020", "3. Q 2020"),
         ("2024-01-01T00:00:00-05:00", "2024-01-01T00:00:00-05:00"),
+        ("01:00:00-02:00:00", "01:00:00"),
+        ("2020 H1", "2020 H1"),
+        ("2024 01-02", "2024 01-02"),
+        ("27/10/2024 02:00 (CEST) - 27/10/2024 03:00 (CEST)", "27/10/2024 02:00+02:00"),
+        ("2024-01-01 10:00 CST", "2024-01-01 10:00 CST"),
         ("Unit 12, 2019", "Unit 12, 2019"),
     ],
 )
@@ -43,10 +48,26 @@ def test_a_date_in_another_notation(text, plain):
         ("CHF 1\u2019234.50", ("1\u2019234.50", "CHF")),
         ("1e-5", ("1e-5", "")),
         *((word, (word, "")) for word in ("1.0k", "<1", "--5", "(-5)", "(5", "12 kW", "-", "n/a", "$5 €")),
+        ('="12.5"', ("12.5", "")),
+        ("1\u2007234 \u00a0%", ("1\u2007234", "%")),
     ],
 )
 def test_a_number_in_another_notation(text, plain):
     assert plain_number(text) == plain
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers", "unit"),
+    [
+        (["12.5 kWh", "-3 kWh"], ["12.5 ", "-3 "], "kWh"),
+        (["12,5°C"], ["12,5"], "°C"),
+        (["5 km/h", "6 km/h"], ["5 ", "6 "], "km/h"),
+        (["3 m2"], ["3 "], "m2"),
+        *((texts, texts, "") for texts in (["12 kW", "9 MW"], ["12 kW", "0"], ["1.5k"], ["3 Mio."], ["5*"], [])),
+    ],
+)
+def test_a_unit_is_left_out_where_it_stands_behind_each_number(texts, numbers, unit):
+    assert without_unit(texts) == (numbers, unit)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,10 @@ def test_forecasts_bear_the_stamps_of_the_next_rows(freq, rows):
     np.testing.assert_array_equal(ahead, stamps[-6:])
 
 
-@pytest.mark.parametrize(("day", "rows"), [(15, "month, day 15"), (31, "month, day -1 at 23:59:59")])
+DAYS = [(2, "month, day 2"), (15, "month, day 15"), (28, "month, day 28"), (29, "month, day 29"), (30, "month, day 30")]
+
+
+@pytest.mark.parametrize(("day", "rows"), [*DAYS, (31, "month, day -1 at 23:59:59")])
 def test_the_middle_of_a_month_and_the_last_second_of_it(day, rows):
     stamps = [pd.Timestamp("2022-01-01") + pd.DateOffset(months=month, day=day) for month in range(30)]
     stamps = [stamp + pd.Timedelta("23:59:59") if day == 31 else stamp for stamp in stamps]
@@ -67,6 +70,18 @@ def test_months_of_which_few_lie_on_another_day_keep_their_convention():
     assert row_calendar.calendar(moments)[0].rows == "month, business day -1"
     odd = [pd.Timestamp(2020, 1, 1) + pd.DateOffset(months=month, day=1 + month * 7 % 28) for month in range(20)]
     assert row_calendar.calendar(np.asarray(odd, "datetime64[ms]"))[0].rows in {None, "month"}
+
+
+@pytest.mark.parametrize("freq", ["D", "W-SUN", "B", "MS", "ME", "QS", "BME"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Sydney"])
+def test_days_and_months_of_a_clock_are_even_where_it_changes(freq, zone):
+    stamps = pd.date_range("2021-01-01", periods=300 if freq in {"D", "B"} else 60, freq=freq, tz=zone)
+    moments = np.asarray(stamps.tz_convert("UTC").tz_localize(None), "datetime64[ms]")
+    calendar, regular = row_calendar.calendar(moments[:-6], zone)
+    numbers = row_calendar.numbered(moments[:-6], calendar, zone)
+    ahead = numbers[-1] + np.arange(1, 7) * np.timedelta64(regular.freq, "s")
+    assert regular.gaps == 0
+    np.testing.assert_array_equal(row_calendar.stamps(ahead, calendar, zone), moments[-6:])
 
 
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -87,6 +87,12 @@ def test_each_series_has_its_own_rows_at_the_timestamps_of_all(file):
             np.testing.assert_array_equal(tables[name].timestamps, HOURS)
 
 
+def test_a_series_may_be_called_like_a_word_that_means_no_value(file):
+    text = rows("when,who,T", *(f"2020-01-01 0{hour}:00:00,{who},{hour}" for hour in range(2) for who in ("NA", "99")))
+    table = reading(file(text), series_id="who", missing=["NA", "99", ""])
+    assert {name: own.values[:, 0].tolist() for name, own in by_series(table).items()} == {"99": [0, 1], "NA": [0, 1]}
+
+
 NEXT = "2020-01-01 00:20:00"
 REFUSED = [
     (f"{GOOD}{NEXT},warm,1\n", {}, "line 4: column 'T' holds 'warm', not a finite number; correct the file, say"),

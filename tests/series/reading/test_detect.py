@@ -169,6 +169,13 @@ def test_several_series_are_told_apart_by_one_column(seen):
     assert (profile.series_id, profile.series, profile.length) == ("who", ["a", "b"], 40)
 
 
+def test_a_wrong_stamp_of_a_second_file_is_named(tmp_path):
+    for name, start in (("a.csv", "2015-01-01"), ("b.csv", "2015-01-11")):
+        (tmp_path / name).write_text(series("D", 10, start=start).replace("-15 00:00", "-15 99:00"), encoding="utf-8")
+    with pytest.raises(UnrollError, match=r"b\.csv, line 6: '2015-01-15 99:00' is no stamp of the form ISO8601"):
+        detect([tmp_path / "a.csv", tmp_path / "b.csv"], Overrides(), no_progress)
+
+
 @pytest.mark.parametrize(("ends", "zone"), [(False, "Europe/Berlin"), (True, "Europe/Berlin"), (False, None)])
 def test_a_clock_that_keeps_daylight_saving_is_recognised(seen, ends, zone):
     begun = pd.date_range("2023-03-01", "2023-11-10", freq="h", tz=zone).tz_localize(None)
@@ -194,6 +201,19 @@ CURES = {
         {"stamp": ["time"], "stamp_format": "%Y_%m_%d %Hh"},
     ),
     "years": (series("YS", 30, "%Y", head="n,x"), {}, "'n' may hold times; pass --stamp n if", {"stamp": ["n"]}),
+    "days since 1900": (
+        "\n".join(["date,x", *(f"{22_647 + day},{day * day % 23}" for day in range(60))]),
+        {},
+        "or excel for a spreadsheet's days since 1900",
+        {"stamp": ["date"], "stamp_format": "excel"},
+    ),
+    "decimal years": (
+        "\n".join(["a,x", *(f"{2000 + month / 12:.3f},{month * month % 23}" for month in range(60))]),
+        {},
+        "'a' may hold times; pass --stamp a if",
+        {"stamp": ["a"]},
+    ),
+    "two letters": (series("D", 30).replace(",", "::"), {"delimiter": "::"}, "--delimiter must be one letter", None),
     "alone": (series("D", 30, "%Yy%mm%d"), {"stamp_format": "%Yy%mm%d"}, "--stamp COLUMN", {"stamp": ["time"]}),
     "no format": (D30, {"stamp_format": "%Q"}, "--stamp-format: .* Received: '%Q'", {"stamp_format": None}),
     "another form": (

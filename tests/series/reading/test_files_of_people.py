@@ -34,6 +34,7 @@ HOURS = [f"202401{day:02}{hour:02}" for day in range(1, 9) for hour in range(1, 
 SECONDS = [str(1_704_067_200 + 3600 * hour) for hour in range(240)]
 MILLISECONDS = [f"{second}000" for second in SECONDS]
 DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-01-01", periods=60)]
+LOCAL_DAYS = pd.date_range("2023-10-01", periods=200, tz="Europe/Berlin")
 QUARTERS = [(year, quarter) for year in range(2000, 2015) for quarter in range(1, 5)]
 READ = {
     "hours 1 to 24": (rows_of("stamp,kW", HOURS, VARIED), "2024-01-01T01", "2024-01-09", [0, 1, 4]),
@@ -163,6 +164,71 @@ READ = {
         [0, 1],
     ),
     "a spreadsheet's first line": ("sep=;\n" + rows_of("date;x", DAYS, VARIED, ";"), DAYS[0], DAYS[-1], [0, 1]),
+    "two delimiters more": (rows_of("date,x", DAYS, [f"{x},," for x in VARIED]), DAYS[0], DAYS[-1], [0, 1, 4]),
+    "a delimiter more in some rows": (
+        rows_of("date,x", DAYS, [f"{x}{',' if x % 2 else ''}" for x in VARIED]),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
+    "a delimiter more in one row": (
+        rows_of("date,x", DAYS, [*map(str, VARIED[:40]), "5,", *map(str, VARIED[41:])]),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
+    "delimiters that lack at the end": (
+        rows_of("date;x;note", DAYS, [f"{x},5;a" if x == 4 else f"{x},5" for x in VARIED], ";"),
+        DAYS[0],
+        DAYS[-1],
+        [0.5, 1.5, 4.5],
+    ),
+    "names of rows without a heading": (
+        rows_of('"date","x"', [f'"{n}","{d}"' for n, d in enumerate(DAYS, 1)], VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
+    "rows that are named by their dates": (rows_of('"x"', DAYS, VARIED), DAYS[0], DAYS[-1], [0, 1, 4]),
+    "blanks before quotes": (
+        rows_of('date, "x"', DAYS, [f' "{x}"' for x in VARIED]),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
+    "letters that nobody sees": (rows_of("\u200bdate,\ufeffx", DAYS, VARIED), DAYS[0], DAYS[-1], [0, 1, 4]),
+    "units behind numbers": (
+        rows_of("t;x", DAYS, ["1.234,5 kWh", "0,5 kWh"], ";"),
+        DAYS[0],
+        DAYS[-1],
+        [1234.5, 0.5],
+    ),
+    "powers of ten": (rows_of("t;x", DAYS, ["1,5E+03", "2,25E-01"], ";"), DAYS[0], DAYS[-1], [1500, 0.225]),
+    "formulas of a spreadsheet": (rows_of("t,x", DAYS, ['"=""12.5"""', "7"]), DAYS[0], DAYS[-1], [12.5, 7]),
+    "other apostrophes": (
+        rows_of("t;x", DAYS, ["1\u02bc234", "9`876.5", "998"], ";"),
+        DAYS[0],
+        DAYS[-1],
+        [1234, 9876.5],
+    ),
+    "days of days since 1900": (
+        rows_of("date;x", [f"{45_292 + hour / 24:.4f}" for hour in range(48)], VARIED, ";"),
+        "2024-01-01",
+        "2024-01-02T23",
+        [0, 1],
+    ),
+    "numbers that may be hours": (
+        rows_of("date,a,x", [f"{d},{n % 20}.5" for n, d in enumerate(DAYS)], VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [],
+    ),
+    "a day of each zone's midnight": (
+        rows_of("t,x", [f"{d:%Y-%m-%dT%H:%M:%S%z}" for d in LOCAL_DAYS], VARIED),
+        "2023-09-30T22",
+        "2024-04-16T22",
+        [0, 1],
+    ),
     "shops that open at their hours": (
         rows_of("date,shop,opens,x", [f"{d},{shop}" for d in DAYS for shop in ("A,09:00", "B,08:30")], VARIED),
         DAYS[0],
@@ -284,6 +350,32 @@ REFUSED = {
         rows_of("Year,Jan,Feb,Mar,Apr,May", range(1950, 1990), ["1,2,3,4,5"]),
         r"each column is of another time, from 'Jan' to 'May'; .*melt\(\['Year'\], var_name='month'\)",
     ),
+    "units that differ": (
+        rows_of("t,x", DAYS, ["12 kW", "9 MW"]),
+        "column 'x' holds 12 kW and 9 MW, which are not read as numbers; write numbers alone",
+    ),
+    "numbers with thousands as k": (
+        rows_of("t,x", DAYS, [f"{n}.5k" for n in range(60)]),
+        "'x' holds 0.5k and 59.5k, which are not read as numbers; write numbers alone, all in one unit",
+    ),
+    "durations": (rows_of("t,x", DAYS, [f"{n % 9}:3{n % 7}" for n in range(60)]), "'x' holds 0:30 and .* are not read"),
+    "an offset that lacks": (
+        rows_of("t,x", [f"{d}T00:00:00Z" for d in DAYS[:20]] + [f"{d}T00:00:00" for d in DAYS[20:]], VARIED),
+        "line 22: '2024-01-21T00:00:00' is not like '2024-01-01T00:00:00Z': one has a UTC offset; write all",
+    ),
+    "twice a month": (
+        rows_of(
+            "t,x",
+            [f"{m:%Y-%m}-{d}" for m in pd.date_range("2020-01-01", periods=30, freq="MS") for d in ("01", "15")],
+            VARIED,
+        ),
+        "not evenly spaced: .*; make rows of equal distance first, such as sums of a month",
+    ),
+    "lines in quotes": (
+        "".join(f'"{line}"\n' for line in rows_of("date,x", DAYS, VARIED).splitlines()),
+        "give each row as many cells as the header, without quotes around a whole line, or pass --delimiter, one",
+    ),
+    "years of a company": (rows_of("t,x", [f"FY{y} Q{q}" for y, q in QUARTERS], VARIED), "or write times like 2024-01"),
     "a column for each hour": (
         rows_of("date," + ",".join(f"H{h}" for h in range(1, 25)), DAYS, [",".join("1" * 24)]),
         "each column is of another",

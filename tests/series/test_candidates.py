@@ -1,0 +1,93 @@
+"""Which models are tried, by what a file is like; each of them has options that its builder takes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.data.row_files import no_progress
+from pipeline.training.recipe import recipe
+from series import candidates
+from series.question import Wanted, propose
+from series.reading.detect import detect
+from series.reading.profile import Overrides
+
+
+def profiled(folder, values, freq="h", **wanted):
+    stamps = pd.date_range("2021-01-01", periods=len(values), freq=freq)
+    pd.DataFrame({"time": stamps, "load": values, "wind": np.arange(len(values)) % 7}).to_csv(
+        folder / "a.csv", index=False
+    )
+    profile = detect([folder / "a.csv"], Overrides(target="load"), no_progress)
+    return profile, propose(profile, Wanted(target="load", **wanted))
+
+
+@pytest.fixture
+def hourly(tmp_path):
+    return profiled(tmp_path, 10 + np.arange(2000) % 29)
+
+
+def test_hourly_rows_have_naive_fitted_statistical_and_recurrent_models(hourly):
+    found = candidates.candidates(*hourly)
+    naive = ["last_value", "cycle_24", "cycle_168"]
+    fitted = ["ridge", "boosting", "boosting_own", "boosting_cycle"]
+    assert [*found] == [*naive, *fitted, "mlp", "gru", "lstm", "ets", "ets_24", "ets_168", "mstl"]
+    assert [name for name in found if candidates.is_network(found[name])] == ["mlp", "gru", "lstm"]
+    for name, experiment in found.items():
+        assert not recipe(name, experiment).network, "none needs TensorFlow"
+        assert experiment.calendar == (experiment.training.method != "none")
+
+
+def test_without_networks_the_others_are_the_same(hourly):
+    every, some = candidates.candidates(*hourly), candidates.candidates(*hourly, networks=False)
+    assert some == {name: model for name, model in every.items() if not candidates.is_network(model)}
+
+
+def test_of_many_series_no_model_is_fitted_to_each_forecast(hourly):
+    most = candidates.MOST_WINDOW_FITS // 100
+    few = candidates.candidates(*hourly, series=most, origins=100)
+    many = candidates.candidates(*hourly, series=most + 1, origins=100)
+    assert {*few} - {*many} == {"ets", "ets_24", "ets_168", "mstl"}
+
+
+def test_rows_without_a_cycle_have_no_model_of_one(tmp_path):
+    profile, proposal = profiled(tmp_path, np.arange(300) % 29, freq="7h")
+    assert not proposal.cycles
+    found = candidates.candidates(profile, proposal)
+    assert [*found] == ["last_value", "ridge", "boosting", "boosting_own", "mlp", "gru", "lstm", "ets"]
+    assert [each.model.options["base"] for each in candidates.by_base(found["gru"])] == ["last"]
+
+
+def test_months_have_a_history(tmp_path):
+    found = candidates.candidates(*profiled(tmp_path, 5 + np.arange(200) % 29, freq="MS"))
+    assert {found[name].model.options["history"] for name in ("ets", "ets_12", "mstl")} == {120}
+
+
+def test_what_is_known_beforehand_is_told(tmp_path):
+    found = candidates.candidates(*profiled(tmp_path, 10 + np.arange(2000) % 29, future=["wind"], holidays="DE"))
+    assert {found[name].model.options["known"] for name in ("ridge", "boosting")} == {2}
+
+
+@pytest.mark.parametrize(
+    ("values", "intermittent"),
+    [
+        (np.where(np.arange(1000) % 3, 0, 5), True),
+        (np.where(np.arange(1000) % 3, 5, 0), True),
+        (np.where(np.arange(1000) % 9, 5, 0), False),
+        (np.where(np.arange(1000) % 3, 0, -5), False),
+    ],
+)
+def test_demand_that_is_often_0_has_a_model_of_its_own(tmp_path, values, intermittent):
+    values = np.append(values, values[::-1])
+    found = candidates.candidates(*profiled(tmp_path, values, freq="D"))
+    assert ("tsb" in found) == intermittent
+
+
+def test_a_target_without_a_value_is_not_intermittent():
+    assert not candidates.is_intermittent(np.full(5, np.nan))
+
+
+def test_a_network_is_trained_for_fewer_steps_on_few_windows(hourly):
+    gru = candidates.candidates(*hourly)["gru"]
+    many, few = candidates.by_steps(gru, 5000), candidates.by_steps(gru, 200)
+    assert tuple(each.training.options["steps"] for each in many) == candidates.STEPS
+    assert [each.training.options["steps"] for each in few] == [125]
