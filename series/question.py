@@ -19,6 +19,7 @@ from pipeline.data.preparations.series import from_table
 from pipeline.data.series import holidays_of
 from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError, one_line
+from series.reading.headings import column_named
 from series.reading.profile import FileProfile
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
         UnrollError: no column can be forecast.
         UsageError: the target, a known column or the country is none.
     """
+    wanted = _as_written(profile, wanted)
     _check(profile, wanted)
     reasons = dict[str, str]()
     target = wanted.target
@@ -201,6 +203,15 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
         holidays=wanted.holidays,
         reasons=reasons,
     )
+
+
+def _as_written(profile: FileProfile, wanted: Wanted) -> Wanted:
+    """Return the columns that are wanted as the file writes them, without regard to case."""
+    target = wanted.target
+    if target is not None:
+        target = column_named(target, profile.targets)
+    future = [column_named(name, profile.targets) for name in wanted.future]
+    return replace(wanted, target=target, future=future)
 
 
 def _check(profile: FileProfile, wanted: Wanted) -> None:

@@ -141,10 +141,6 @@ BAD = {
         r"'load' holds 20\.25 1 times beside numbers with ',' as decimal mark",
     ),
     "no stamps": ("a,b\n1,2\n3,4\n", "pass --stamp COLUMN .* Columns and first cells: a \\('1'\\), b"),
-    "too many series": (
-        text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for who in range(51) for d in DAYS)),
-        "holds 51 series, by 'who'; leave all but 50 out",
-    ),
     "quarter hours": (
         text("day,part,x", *(f"2020-01-{d:02d},{part},{d * part % 7}" for d in DAYS for part in range(1, 97))),
         "holds 96 series, by 'part'; 'part' may count parts of a day, too; then make it part of the stamp",

@@ -175,9 +175,7 @@ def from_table(
         split: Windows(whole, np.concatenate(own), windows.lookback, step, **shape) for split, own in chosen.items()
     }
     facts = _facts(protocol, first, borders, splits, fitted, batch_size)
-    timestep = freq * step
-    period = DAY // timestep if not cleaning.rows and timestep < DAY and DAY % timestep == 0 else 0  # a day is a cycle
-    period = max(row_calendar.slots_per_day(cleaning.rows, freq), default=step * period) // step
+    period = _timesteps_of_day(cleaning, freq, step)
     scale = Scale(quantity=windows.quantity)
     if alone := statistics.get(ALONE):
         scale = Scale(unit=windows.unit, quantity=windows.quantity, mean=alone.mean[column], std=alone.std[column])
@@ -196,6 +194,19 @@ def from_table(
         fitted=fitted,
         facts=facts | ({"series": len(every)} if csv.series_id else {}) | dict(lost),
     )
+
+
+def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
+    """How many timesteps a day has, in which models see a cycle; 0 where it has none."""
+    if freq >= 7 * DAY:
+        return 0
+    rows_per_day = row_calendar.slots_per_day(cleaning.rows, freq)
+    if rows_per_day:
+        return max(rows_per_day) // step
+    timestep = freq * step
+    if cleaning.rows or timestep >= DAY or DAY % timestep:
+        return 0
+    return DAY // timestep
 
 
 def _require_effect(csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str) -> None:
