@@ -83,11 +83,11 @@ def update(parts: Sequence[str], *, quick: bool) -> None:
     path = (scratch if quick else REPOSITORY / "bench") / "results.json"
     # All parts: nothing stays of an earlier run, which may be of another machine.
     measured = {} if set(parts) == set(PARTS) else results.read(path)
-    for part in parts:
-        results.require_same_machine(measured, part)
+    for name in parts:
+        results.require_same_machine(measured, name)
         start = time.monotonic()
-        values = PARTS[part](quick, partial(print, f"{part}:", file=sys.stderr, flush=True))
-        measured = results.merge(measured, part, values, time.monotonic() - start)
+        values = PARTS[name](quick, partial(print, f"{name}:", file=sys.stderr, flush=True))
+        measured = results.merge(measured, name, values, time.monotonic() - start)
         results.write(path, measured)
     if not measured:
         raise UnrollError(f"{path.relative_to(REPOSITORY)} is missing; run `make bench`")

@@ -8,9 +8,10 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+import pydantic
 
 from pipeline import tables
 from pipeline.data import row_calendar
@@ -21,7 +22,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import atomic_folder, read_checked, read_json, write_json
 from pipeline.processes import Server
 from pipeline.report import titles
-from pipeline.validation import Strict
+from pipeline.validation import Strict, validated
 from series import backtest, fits, leaderboard, sentence
 from series.backtest import Origins, Plan
 from series.candidates import candidates
@@ -79,14 +80,55 @@ class About(Strict):
     networks: bool
 
 
-@dataclass(frozen=True)
+def _plain(value: Any) -> Any:
+    """A number of NumPy as one of Python."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _several(value: Any) -> Any:
+    """One name as a list of names; numbers that mean no value as text."""
+    values = [value] if isinstance(value, str | int | float | np.generic) else value
+    if isinstance(values, tuple | list):
+        return [str(_plain(one)) for one in values]
+    return values
+
+
+Count = Annotated[int, pydantic.Field(ge=1), pydantic.BeforeValidator(_plain)]
+Names = Annotated[list[str], pydantic.BeforeValidator(_several)]
+
+
+class Arguments(Strict):
+    """The arguments of `answer` that can be checked before the rows are read."""
+
+    target: str | None = None
+    horizon: Count | None = None
+    lookback: Count | None = None
+    step: Count | None = None
+    future: Names = pydantic.Field(default=[])
+    holidays: str | None = None
+    missing: Names = pydantic.Field(default=[])
+    stamp: Names = pydantic.Field(default=[])
+    stamp_format: str | None = None
+    day_first: bool | None = None
+    time_zone: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: Literal[".", ","] | None = None
+    name: Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00-\x1f]+$")] | None = None
+    networks: bool = True
+    minutes: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False), pydantic.BeforeValidator(_plain)] | None = None
+    jobs: Count | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
     """What was found out about a series; made by `answer`, read by `load`.
 
     Attributes:
         about: what was asked, and how good each model is.
-        forecasts: every forecast from the past: unique_id, ds, cutoff, model, y, y_hat, a row for each value;
-            y_hat is the mean over a network's seeds, y is NaN where nothing was measured.
+        forecasts: every forecast from the past: unique_id, ds, cutoff, model, y, y_hat, a row for each value.
+            y_hat is the mean over a network's seeds, y is NaN where nothing was measured. unique_id is text. Where
+            the series has a time zone, ds and cutoff are in UTC, without a zone.
         forecaster: the best model, fitted to all rows.
         folder: where its files lie; a temporary one until it is saved.
         seconds: name of a model -> CPU seconds that its backtest took here.
@@ -97,6 +139,9 @@ class Answer:
     forecaster: Forecaster
     folder: Path
     seconds: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        return f"Answer({self.name!r}: {self.sentence})"
 
     @property
     def name(self) -> str:
@@ -157,7 +202,7 @@ class Answer:
     def forecast(
         self,
         frame: "Data | None" = None,
-        levels: Sequence[float] = LEVELS,
+        levels: float | Sequence[float] = LEVELS,
         horizon: int | None = None,
         future: "Data | None" = None,
     ) -> "pd.DataFrame":
@@ -166,7 +211,7 @@ class Answer:
         Args:
             frame: rows of the same form, as a DataFrame or a file; by default the rows of the answer, from its
                 files as they are now.
-            levels: coverages of the prediction intervals.
+            levels: coverages of the prediction intervals, whole percents from 0.5 to 0.99; one or several.
             horizon: timesteps ahead; by default as many as models were trained for. More are forecast from
                 the forecasts before them, and their intervals grow with the square root of the time ahead.
             future: rows to come, with the columns that are known beforehand.
@@ -179,11 +224,12 @@ class Answer:
             UnknownAheadError: what must be known beforehand is not.
             UsageError: a level or the horizon is wrong.
         """
+        several = [levels] if isinstance(levels, float | int) else levels
         with tempfile.TemporaryDirectory() as scratch:
             rows = self.files if frame is None else files_of(frame, Path(scratch), "rows")
             plan = [] if future is None else files_of(future, Path(scratch), "future")
             windows = self.forecaster.read(rows, no_progress, plan)
-            return self.forecaster.after(windows, levels, horizon)
+            return self.forecaster.after(windows, several, horizon)
 
     @property
     def files(self) -> list[Path]:
@@ -200,6 +246,8 @@ class Answer:
             UsageError: something else is there.
         """
         path = Path(folder).resolve()
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{path} is a file; name a folder to make")
         there = sorted(path.iterdir()) if path.is_dir() else []
         hidden = [entry for entry in there if entry.name.startswith(".")]
         if len(there) > len(hidden) and path / FILE not in there:
@@ -281,14 +329,41 @@ def answer(
         UsageError: an argument is wrong; the text says what was expected and received.
         UnrollError: the rows cannot be used; the text says why and what would help.
     """
+    given = {
+        "target": target,
+        "horizon": horizon,
+        "lookback": lookback,
+        "step": step,
+        "future": future,
+        "holidays": holidays,
+        "missing": missing,
+        "stamp": stamp,
+        "stamp_format": stamp_format,
+        "day_first": day_first,
+        "time_zone": time_zone,
+        "encoding": encoding,
+        "delimiter": delimiter,
+        "decimal": decimal,
+        "name": name,
+        "networks": networks,
+        "minutes": minutes,
+        "jobs": jobs,
+    }
+    asked = validated(Arguments, given, "unroll.answer")
     say = say or _to_stderr
-    _require_range("minutes", minutes)
-    _require_range("jobs", jobs)
     folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
     overrides = Overrides(
-        stamp, stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing, target
+        asked.stamp,
+        stamp_format,
+        day_first,
+        time_zone,
+        encoding,
+        delimiter,
+        decimal,
+        asked.missing,
+        asked.target,
     )
-    wanted = Wanted(target, horizon, lookback, step, future, holidays)
+    wanted = Wanted(asked.target, asked.horizon, asked.lookback, asked.step, asked.future, holidays)
     try:
         paths = files_of(data, folder, "rows")
         with Server(fits.PRELOAD, tensorflow=False) as server:  # it imports while the rows are read
@@ -298,7 +373,7 @@ def answer(
             proposal = propose(profile, wanted)
             for option, why in proposal.reasons.items():
                 say(f"guessed   {option}: {getattr(proposal, option)}, {why}")
-            dataset, proposal = prepared(name or plain_name(data), paths, profile, proposal, no_progress)
+            dataset, proposal = prepared(_name(asked, data, profile), paths, profile, proposal, no_progress)
             made = _made(
                 dataset,
                 profile,
@@ -307,9 +382,9 @@ def answer(
                 folder,
                 server,
                 cache=Path(cache) if cache else folder / ".cache",
-                networks=networks,
-                minutes=minutes,
-                jobs=jobs or _cores(),
+                networks=asked.networks,
+                minutes=asked.minutes,
+                jobs=asked.jobs or _cores(),
                 say=say,
             )
     except BaseException:
@@ -317,6 +392,15 @@ def answer(
         raise
     weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
     return made
+
+
+def _name(asked: Arguments, data: "Data", profile: FileProfile) -> str:
+    """The name that was asked for, else that of a series in long format, else the file's."""
+    if asked.name is not None:
+        return asked.name
+    if len(profile.series) == 1:
+        return profile.series[0]
+    return plain_name(data)
 
 
 def _cores() -> int:
@@ -358,6 +442,8 @@ def _made(
     champions = {name: settled[name] for name in board.champions}
     members = fits.refitted(store, champions, folder / "weights", server, jobs=jobs)
     titled = {name: titles.brief(titles.experiment(model)) for name, model in settled.items()}
+    if sentence.ZERO in titled:
+        titled[sentence.ZERO] = "always 0"
     spec = _spec(dataset, board, titled, members, plan)
     arrays = Origins.of(dataset, table).arrays(board.champions)
     weights = {name: folder / "weights" / name for name in champions}
@@ -447,11 +533,6 @@ def load(folder: str | os.PathLike[str]) -> Answer:
         path,
         seconds,
     )
-
-
-def _require_range(name: str, value: float | None) -> None:
-    if value is not None and value <= 0:
-        raise UsageError(f"{name} must be more than 0. Received: {value!r}")
 
 
 def _to_stderr(line: str) -> None:

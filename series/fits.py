@@ -136,6 +136,8 @@ def cross_validated(
         if name not in left_out:
             fits[name] = _read(path)
     if not fits:
+        if minutes is not None:
+            raise UnrollError(f"no model was done in {minutes:g} minutes; give more minutes")
         raise UnrollError(next(iter(left_out.values())))
     return fits, left_out
 

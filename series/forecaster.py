@@ -156,6 +156,8 @@ class Forecaster:
         Raises:
             UsageError: a level or the horizon is wrong.
         """
+        if not isinstance(levels, list | tuple):
+            raise UsageError(f"levels must be numbers such as (0.5, 0.9). Received: {levels!r}")
         for level in levels:
             require_level(level)
         trained = self.spec.fitted.windows.horizon
@@ -243,7 +245,7 @@ class Forecaster:
         return self._latest([replace(self._file(Path("the table")), table=rows)], row_files.no_progress)
 
     def _file(self, path: Path) -> row_files.RowFile:
-        return row_files.RowFile(path, self.spec.question.csv, self.spec.question.where)
+        return row_files.RowFile(path, self.spec.question.csv, "")
 
     def _latest(
         self, files: Sequence[row_files.RowFile], progress: "Progress", plan: Sequence[row_files.RowFile] = ()
@@ -305,14 +307,14 @@ class Forecaster:
 
 def require_level(level: float) -> None:
     """Raise UsageError if a level is none of `intervals.LEVELS`."""
-    if round(level, 9) not in intervals.LEVELS:
-        raise UsageError(f"the level must be 0.5 to 0.99, a whole number of percent. Received: {level}")
+    if not isinstance(level, float) or round(level, 9) not in intervals.LEVELS:
+        raise UsageError(f"the level must be 0.5 to 0.99, a whole number of percent. Received: {level!r}")
 
 
 def require_horizon(horizon: int, trained: int) -> None:
     """Raise UsageError if a horizon is less than 1 or more than `LONGEST` times the trained one."""
-    if not 1 <= horizon <= LONGEST * trained:
-        raise UsageError(f"horizon must be 1 to {LONGEST * trained}. Received: {horizon}")
+    if not isinstance(horizon, int | np.integer) or not 1 <= horizon <= LONGEST * trained:
+        raise UsageError(f"horizon must be 1 to {LONGEST * trained}. Received: {horizon!r}")
 
 
 def _digest(window: Array) -> bytes:

@@ -205,7 +205,7 @@ def _timestamps(cells: "pd.Series[Any]", like: "pd.Series[Any]") -> "pd.Series[A
     if getattr(stamps.dt, "tz", None) is not None:
         raise UsageError(
             f"{cells.name} must hold timestamps without a time zone, such as {like.iloc[0]}. "
-            f"Received: {_first(cells)}; drop the zone with .dt.tz_localize(None)"
+            f'Received: {_first(cells)}; forecasts are in UTC: take .dt.tz_convert("UTC").dt.tz_localize(None)'
         )
     return stamps.astype(like.dtype)
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 
 from pipeline.evaluation.margin import BAND, Word
-from pipeline.report.formatting import capital
 from series.comparison import FEWEST_BLOCKS, SEASON, Comparison
 from series.leaderboard import ENSEMBLE, Board
 
@@ -109,6 +108,10 @@ def _unbeaten(board: Board, titles: Mapping[str, str]) -> str:
     return f"Nothing beats {naive}{'' if known else ' so far'}: {text}"
 
 
+ZERO = "zero"
+"""The model that always forecasts 0, which a series of intermittent demand has."""
+
+
 def hint(board: Board, titles: Mapping[str, str]) -> str:
     """Return what would decide an open question, and why the first in the table does not forecast.
 
@@ -122,13 +125,27 @@ def hint(board: Board, titles: Mapping[str, str]) -> str:
     texts = []
     if board.comparison is not None and not board.unbeaten:
         texts.append(_lacking(board, board.comparison))
-    best = next(iter(board.models))
-    if best not in {board.champion, board.network}:
+    ahead = _ahead_of_chosen(board)
+    if ahead is not None:
         texts.append(
-            f"{capital(title(board, titles, best))} had the least error on the later half of the "
-            "cutoffs. It does not forecast, because models are chosen on the earlier half."
+            f"In the table {title(board, titles, ahead)} is first of its side: models are chosen on the "
+            "earlier half of the cutoffs, and the table is of the later half."
+        )
+    if ZERO in board.models:
+        texts.append(
+            "Most values are 0, so their median is 0, which the mean absolute error rewards. To keep "
+            "something in stock, look at the weighted quantile loss and at the upper ends of the intervals."
         )
     return " ".join(text for text in texts if text)
+
+
+def _ahead_of_chosen(board: Board) -> str | None:
+    """Return a model that has less error in the table than the one that was chosen of its side."""
+    for name, scores in board.models.items():
+        chosen = board.network if scores.recurrent else board.opponent
+        if chosen is not None and scores.mae < board.models[chosen].mae:
+            return name
+    return None
 
 
 def _lacking(board: Board, compared: Comparison) -> str:

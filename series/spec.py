@@ -69,11 +69,6 @@ class SeriesQuestion:
         return self.windows.ahead + self.fitted.slip
 
     @property
-    def where(self) -> str:
-        """The place of the file's format in params.yaml."""
-        return f"datasets.{self.dataset}.preparation.csv"
-
-    @property
     def reach(self) -> int:
         """Rows in a row that a forecast needs: a window, and the lags of its first row."""
         return self.windows.lookback + self.windows.lag - self.windows.step + 1

@@ -21,10 +21,10 @@ VALIDATION_SHARE = 0.15
 """The share of the windows, the last ones, on which options are chosen."""
 
 FEWEST_TO_CHOOSE = 20
-"""The fewest windows, to train on and to validate on, from which options are chosen; of fewer the first are taken."""
+"""The fewest windows, to train on and to validate on, by which options are chosen."""
 
 COMPLETE_SHARE = 0.5
-"""The share of the train windows that have all their targets, below which filled-in targets are trained on, too."""
+"""The share of the train windows that have all their targets from which on only these are trained on."""
 
 
 def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows) -> Experiment:
@@ -37,8 +37,8 @@ def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows)
         train: the windows whose targets were known at the first origin; the last ones are validated on.
 
     Returns:
-        The experiment with the options of the least mean absolute error of one seed. Of too few windows
-        the first options are taken; other models than networks come back as they are.
+        The experiment with the options of the least mean absolute error of one seed. Of too few
+        windows the first options are taken. Models without a choice come back as they are.
     """
     if not candidates.is_network(experiment):
         return experiment
@@ -97,7 +97,7 @@ def fit(name: str, experiment: Experiment, dataset: Dataset, train: Windows, tes
         _require_no_gap(name, dataset)
     trainer = recipe(name, experiment)
     if experiment.training.method == "none":
-        train = test  # this method learns nothing, and predicts all splits: predict no more than is needed
+        train = test  # nothing is learnt, and no more is to be predicted than is needed
     elif not trainer.masks:
         train = complete_windows(train)
     splits = {"train": with_lookback(experiment, train), "test": with_lookback(experiment, test)}

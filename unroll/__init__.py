@@ -29,14 +29,21 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.errors import UnrollError, UsageError
     from series.answer import answer, load
     from series.judge import judge
     from unroll.project import Project
 
-__all__ = ["answer", "judge", "load", "open"]
+__all__ = ["UnrollError", "UsageError", "answer", "judge", "load", "open"]
 
-LIBRARY = {"answer": "series.answer", "load": "series.answer", "judge": "series.judge"}
-"""The functions for a series of one's own -> their modules, which take a second to import."""
+LIBRARY = {
+    "UnrollError": "pipeline.errors",
+    "UsageError": "pipeline.errors",
+    "answer": "series.answer",
+    "judge": "series.judge",
+    "load": "series.answer",
+}
+"""The names of the library for a series of one's own -> their modules, which take a second to import."""
 
 
 def __getattr__(name: str) -> Any:

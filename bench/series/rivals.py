@@ -31,6 +31,9 @@ WEEKS = 8
 CYCLES = 52
 """Cycles before an origin that ETS and MSTL are fitted to, elsewhere."""
 
+MANY = 100
+"""The fewest series for which smoothing starts from usual values, not from the best of a grid."""
+
 SMOOTHING = 0.1
 """The weight of the last demand in SBA, as in Syntetos and Boylan 2005."""
 
@@ -123,14 +126,16 @@ def _sba(demand: Array) -> float:
 
 def ets(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -> Array:
     """Forecast by exponential smoothing with the shortest cycle, fitted at each origin."""
+    grid = len(values) < MANY
     return _of_windows(
-        values, origins, file, lambda window: _ets(window, file.horizon, file.cycles[0])
+        values, origins, file, lambda window: _ets(window, file.horizon, file.cycles[0], grid)
     )
 
 
 def mstl(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -> Array:
     """Forecast by a decomposition into all cycles, the rest by smoothing; fitted at each origin."""
-    return _of_windows(values, origins, file, lambda window: _mstl(window, file))
+    grid = len(values) < MANY
+    return _of_windows(values, origins, file, lambda window: _mstl(window, file, grid))
 
 
 def _of_windows(
@@ -142,15 +147,16 @@ def _of_windows(
     return np.array([[forecast(series[start:end]) for start, end in windows] for series in values])
 
 
-def _ets(window: Array, horizon: int, cycle: int) -> Array:
+def _ets(window: Array, horizon: int, cycle: int, grid: bool) -> Array:
     season: dict[str, Any] = {"seasonal": "add", "seasonal_periods": cycle} if cycle else {}
-    fitted = ExponentialSmoothing(window[-400:], trend="add", damped_trend=True, **season).fit()
+    model = ExponentialSmoothing(window[-400:], trend="add", damped_trend=True, **season)
+    fitted = model.fit(use_brute=grid)
     return np.asarray(fitted.forecast(horizon))
 
 
-def _mstl(window: Array, file: PublicFile) -> Array:
+def _mstl(window: Array, file: PublicFile, grid: bool) -> Array:
     seasons = MSTL(window, periods=file.cycles).fit().seasonal.reshape(len(window), -1)
-    forecast = _ets(window - seasons.sum(axis=1), file.horizon, 0)
+    forecast = _ets(window - seasons.sum(axis=1), file.horizon, 0, grid)
     for cycle, season in zip(file.cycles, seasons.T, strict=True):
         forecast = forecast + season[-cycle:][np.arange(file.horizon) % cycle]
     return forecast

@@ -62,6 +62,12 @@ class RowFile:
         with self.path.open("rb") as file:
             return file.read(4) == b"PAR1"
 
+    def option(self, name: str) -> str:
+        """Return how an option of the format is set: its place in params.yaml, else its flag."""
+        if self.where:
+            return f"{self.where}.{name}"
+        return f"--{name.replace('_', '-')}"
+
     def header(self) -> list[str]:
         """Return the names of all columns."""
         return list(self._read(no_progress, empty=True).columns)
@@ -84,7 +90,7 @@ class RowFile:
                 frame = pd.concat([*read(file, progress, empty=empty)], ignore_index=True)
                 return frame.set_axis(self._names(frame.columns), axis=1)
         except UnicodeError as error:
-            option = f"{self.where}.encoding" if self.where else "--encoding"
+            option = self.option("encoding")
             raise UnrollError(
                 f"{self.path} is not {self.form.encoding} text ({one_line(str(error))}); "
                 f"set {option}, such as latin-1"

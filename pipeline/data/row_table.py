@@ -222,7 +222,7 @@ def _timestamps(file: RowFile, frame: pd.DataFrame) -> tuple[Array, bool]:
         raise UnrollError(
             f"{file.path}, {file.place(frame.index[row])}: column {column!r} holds {text}, not a "
             f"stamp of the form {form.stamp_format!r}; correct the file or "
-            f"{file.where}.stamp_format"
+            f"{file.option('stamp_format')}"
         )
     return stamps, utc
 
@@ -250,8 +250,8 @@ def values_of(file: RowFile, frame: pd.DataFrame, columns: Sequence[str]) -> Arr
                 holds = f"{text!r:.60}, not a finite number"
             raise UnrollError(
                 f"{file.path}, {file.place(bad.idxmax())}: column {column!r} holds {holds}; "
-                f"correct the file, say what means no value with {file.where}.missing, or leave "
-                f"the column out with {file.where}.drop"
+                f"correct the file, say what means no value with {file.option('missing')}, or leave "
+                "the column out"
             )
     sentinels = numbers(pd.Series(missing, dtype="str"), CsvFormat())
     finite = sentinels[np.isfinite(sentinels)]

@@ -1,8 +1,8 @@
-"""Networks that learn a residual to a naive forecast, from a few rows that are enriched; without TensorFlow.
+"""Networks that learn a residual to a naive forecast, from a few enriched rows; without TensorFlow.
 
-A network sees the last rows of a window. Each row is enriched with what a network would have to learn
-from many rows: by how much the target changed, how far it is from its short means, and what it was
-one cycle before the time that is asked for. The network's outputs are added to a naive forecast.
+A network sees the last rows of a window. Each row is enriched with what a network would have to
+learn from many rows: by how much the target changed, how far it is from its short means, and what
+it was one cycle before the time that is asked for. The outputs are added to a naive forecast.
 
 These models are trained by the method `backpropagation`.
 """
@@ -21,6 +21,7 @@ from pipeline.models import Size
 
 Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=4)]
 Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
 Base = Literal["last", "mean"]
 
 SPANS = (3, 6, 12, 24)
@@ -35,8 +36,8 @@ class Residual:
     """A network with what it sees and what it corrects.
 
     Attributes:
-        rows: inputs (n, timesteps, columns) -> enriched rows (n, last, values) float32, the oldest first; or
-            (n, values) for a dense network.
+        rows: inputs (n, timesteps, columns) -> enriched rows (n, last, values) float32, the oldest
+            first; or (n, values) for a dense network.
         naive: inputs -> the naive forecast (n, outputs), to which the network's outputs are added.
         layer: the kind of its layers.
         sizes: width of each layer but the last one, which is a linear map to the outputs.
@@ -65,15 +66,15 @@ def recurrent(
     units: Size = 32,
     season: bool = True,
 ) -> Residual:
-    """A recurrent cell that reads the enriched rows, with a linear map from its last state to all values ahead.
+    """A recurrent cell on the enriched rows, and a linear map from its last state to all values.
 
     Args:
         cell: the kind of cell, as Keras has it.
         problem: of a series.
         cycles: timesteps of what repeats, the shortest first.
         last: how many rows are read.
-        base: the naive forecast: the last value, or the mean of the last value and of the values one
-            cycle before, for each cycle.
+        base: the naive forecast: the last value, or the mean of the last value and of the values
+            one cycle before, for each cycle.
         units: width of the state.
         season: whether the network sees the time of the year.
     """
@@ -89,9 +90,10 @@ def mlp(
     hidden: Annotated[list[Size], Field(min_length=1, max_length=16)],
     last: Positive = 64,
     base: Base = "last",
+    known: Count = 0,
     season: bool = True,
 ) -> Residual:
-    """A multi-layer perceptron on the target's last values, the last enriched row and the naive forecasts.
+    """A perceptron on the target's last values, the last enriched row and the naive forecasts.
 
     Args:
         problem: of a series.
@@ -99,15 +101,20 @@ def mlp(
         hidden: width of each hidden layer.
         last: how many of the target's values are seen.
         base: the naive forecast, as for `recurrent`.
+        known: how many columns, the last ones before the calendar's, are known beforehand; it sees
+            their values for each value ahead.
         season: whether the network sees the time of the year.
     """
+    usable = _usable(problem, cycles)
 
     def rows(inputs: Array) -> Array:
         target = inputs[:, :, problem.target]
         level = target[:, -1:]
         row = _enriched(problem, cycles, 1, season, inputs)[:, 0]
-        naive = [_cycle_before(problem, cycle, target) - level for cycle in _usable(problem, cycles)]
-        parts = [level, target[:, -last:] - level, row, *naive]
+        naive = [_cycle_before(problem, cycle, target) - level for cycle in usable]
+        measured = inputs.shape[2] - problem.calendar
+        beforehand = inputs[:, -problem.outputs :, measured - known : measured]
+        parts = [level, target[:, -last:] - level, row, *naive, beforehand.reshape(len(inputs), -1)]
         return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")
 
     naive = partial(_naive, problem, cycles, base)
@@ -120,14 +127,14 @@ def _usable(problem: Problem, cycles: list[int]) -> list[int]:
 
 
 def _aligned(problem: Problem, cycle: int) -> int:
-    """How many timesteps before a row the value lies that is whole cycles before the last value asked for."""
+    """How far before the last row that value lies which is whole cycles before the last one ahead."""
     furthest = problem.horizon + problem.outputs - 1
     cycles = -(-furthest // cycle)
     return cycles * cycle - furthest
 
 
 def _cycle_before(problem: Problem, cycle: int, target: Array) -> Array:
-    """(n, outputs) the target (n, timesteps) as late before each time that is asked for as whole cycles allow."""
+    """(n, outputs) the target (n, timesteps) whole cycles before each value ahead, as late as possible."""
     back = -(problem.horizon + np.arange(problem.outputs)) % cycle
     return target[:, -1 - back]
 
@@ -142,7 +149,7 @@ def _naive(problem: Problem, cycles: list[int], base: Base, inputs: Array) -> Ar
 
 
 def _enriched(problem: Problem, cycles: list[int], last: int, season: bool, inputs: Array) -> Array:
-    """(n, last, values) the last rows of inputs (n, timesteps, columns), each enriched from the rows before it."""
+    """(n, last, values) the last rows of inputs (n, timesteps, columns), enriched by those before them."""
     timesteps = inputs.shape[1]
     last = min(last, timesteps)
     target = inputs[:, :, problem.target].astype(np.float64)
@@ -165,7 +172,7 @@ def _enriched(problem: Problem, cycles: list[int], last: int, season: bool, inpu
 
 
 def _before(values: Array, back: int, last: int) -> Array:
-    """(n, last) values (n, timesteps) so many timesteps before each of the last ones; the first one before that."""
+    """(n, last) the values (n, timesteps) so many timesteps before each of the last ones."""
     timesteps = values.shape[1]
     index = np.arange(timesteps - last, timesteps) - back
     return values[:, np.maximum(index, 0)]

@@ -6,19 +6,16 @@ targets.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
-from pipeline.models import Last, Rate, recurrent
+from pipeline.models import Last
 from pipeline.models.baselines import Baseline
-
-if TYPE_CHECKING:
-    import keras
 
 Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=4)]
 Count = Annotated[int, Field(ge=0)]
@@ -191,18 +188,7 @@ def _moments(problem: Problem, inputs: Array, ahead: Array, season: bool) -> lis
     return moments
 
 
-def gru(problem: Problem, *, last: Positive, units: Positive = 32, dropout: Rate = 0.0) -> "keras.Model":
-    """A GRU that reads the `last` timesteps alone, however far other models look back."""
-    import keras
-
-    timesteps, columns = problem.input_shape
-    last = min(last, timesteps)
-    inner = recurrent.build("GRU", replace(problem, input_shape=(last, columns)), units=units, dropout=dropout)
-    crop = keras.layers.Cropping1D((timesteps - last, 0))
-    return keras.Sequential([keras.Input(problem.input_shape), crop, *inner.layers])
-
-
-MODELS = {"linear": linear, "boosting": boosting, "gru": gru}
+MODELS = {"linear": linear, "boosting": boosting}
 
 KINDS = {"linear": "features", "boosting": "features ahead"}
-"""What `features` gives, and so which training methods can take a model; the others are networks."""
+"""What `features` gives, and so which training methods can take a model."""

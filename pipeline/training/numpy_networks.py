@@ -1,11 +1,11 @@
-"""Small networks in NumPy, forward and backward, of several seeds side by side; they need no TensorFlow.
+"""Small networks in NumPy, forward and backward, of several seeds side by side, without TensorFlow.
 
-A recurrent network of 32 units on a dozen rows is trained within seconds. TensorFlow would take as long
+A recurrent network of 32 units on a dozen rows is trained within seconds. TensorFlow takes longer
 to be imported and to compile it, in each process that trains or forecasts.
 
 The networks of all seeds are stacked: an array of weights is (seeds, rows, columns), and values are
-(seeds, values, batch). The cells are those of Keras' layers `GRU` (with `reset_after`) and `LSTM`; a
-test compares them. Arrays are written in place, since new ones would take a third of the time.
+(seeds, values, batch). The cells are those of Keras' layers `GRU` (with `reset_after`) and `LSTM`;
+a test compares them. Arrays are written in place, since new ones would take more time.
 """
 
 from abc import ABC, abstractmethod
@@ -26,7 +26,7 @@ class Network(ABC):
     """Layers, and a linear map from the last one to the outputs.
 
     Attributes:
-        shapes: name of an array of weights -> its (rows, columns), in the order in which they are kept.
+        shapes: name of an array of weights -> its (rows, columns), in the order of `views`.
     """
 
     def __init__(self, shapes: dict[str, tuple[int, int]], units: int, outputs: int) -> None:
@@ -48,7 +48,7 @@ class Network(ABC):
         return weights
 
     def fresh(self, random: np.random.Generator) -> Array:
-        """(1, size) initial weights: Glorot's, of states orthogonal for each gate, and biases of 0."""
+        """Initial weights (1, size): Glorot's, of states orthogonal for each gate, and biases of 0."""
         flat = np.zeros((1, self.size), np.float32)
         for name, weights in self.views(flat).items():
             rows, columns = self.shapes[name]
@@ -62,7 +62,7 @@ class Network(ABC):
         return flat
 
     def forward(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
-        """(seeds, outputs, batch) for inputs as the kind of network takes them, and what `backward` needs."""
+        """The outputs (seeds, outputs, batch), and what `backward` needs."""
         states, saved = self._forward(weights, inputs)
         outputs = np.matmul(weights["head"], states)
         outputs += weights["head_bias"]
@@ -88,7 +88,14 @@ class Network(ABC):
         """The last layer's values (seeds, units, batch), and what `_backward` needs."""
 
     @abstractmethod
-    def _backward(self, weights: Weights, inputs: Array, saved: Any, gradient: Array, into: Weights) -> None:
+    def _backward(
+        self,
+        weights: Weights,
+        inputs: Array,
+        saved: Any,
+        gradient: Array,
+        into: Weights,
+    ) -> None:
         """Write the gradients of the layers' weights, given that of the last layer's values."""
 
 
@@ -111,7 +118,14 @@ class Dense(Network):
             values.append(np.maximum(sums, 0, out=sums))
         return values[-1], values
 
-    def _backward(self, weights: Weights, inputs: Array, saved: Any, gradient: Array, into: Weights) -> None:
+    def _backward(
+        self,
+        weights: Weights,
+        inputs: Array,
+        saved: Any,
+        gradient: Array,
+        into: Weights,
+    ) -> None:
         del inputs  # they are the first of what was saved
         for number in reversed(range(self.layers)):
             gradient *= saved[number + 1] > 0
@@ -122,10 +136,10 @@ class Dense(Network):
 
 
 class Gru(Network):
-    """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078) on inputs (timesteps, seeds, values, batch).
+    """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078).
 
-    The gates are update, reset and candidate, as in Keras. The next state is
-    update * state + (1 - update) * candidate.
+    Inputs are (timesteps, seeds, values, batch). The gates are update, reset and candidate, as in
+    Keras. The next state is update * state + (1 - update) * candidate.
     """
 
     def __init__(self, values: int, sizes: list[int], outputs: int) -> None:
@@ -169,7 +183,14 @@ class Gru(Network):
             state += candidate
         return states[-1], (gates, states, recurrents)
 
-    def _backward(self, weights: Weights, inputs: Array, saved: Any, gradient: Array, into: Weights) -> None:
+    def _backward(
+        self,
+        weights: Weights,
+        inputs: Array,
+        saved: Any,
+        gradient: Array,
+        into: Weights,
+    ) -> None:
         gates, states, recurrents = saved
         units = self.units
         transposed = np.ascontiguousarray(weights["recurrent"].swapaxes(1, 2))
@@ -213,9 +234,10 @@ class Gru(Network):
 
 
 class Lstm(Network):
-    """A long short-term memory (Hochreiter and Schmidhuber 1997) on inputs (timesteps, seeds, values, batch).
+    """A long short-term memory (Hochreiter and Schmidhuber 1997, Neural Computation 9).
 
-    The gates are input, forget, output and candidate; Keras has the last two the other way round.
+    Inputs are (timesteps, seeds, values, batch). The gates are input, forget, output and candidate;
+    Keras has the last two the other way round.
     """
 
     def __init__(self, values: int, sizes: list[int], outputs: int) -> None:
@@ -257,7 +279,14 @@ class Lstm(Network):
             np.multiply(exit_, squashed[time], out=states[time + 1])
         return states[-1], (gates, states, carries, squashed)
 
-    def _backward(self, weights: Weights, inputs: Array, saved: Any, gradient: Array, into: Weights) -> None:
+    def _backward(
+        self,
+        weights: Weights,
+        inputs: Array,
+        saved: Any,
+        gradient: Array,
+        into: Weights,
+    ) -> None:
         gates, states, carries, squashed = saved
         transposed = np.ascontiguousarray(weights["recurrent"].swapaxes(1, 2))
         of_gates = np.empty_like(gates)
@@ -286,7 +315,7 @@ class Lstm(Network):
 
 
 def _logistic(values: Array) -> None:
-    """Put the logistic function in place of values: (1 + tanh(x / 2)) / 2, which does not overflow."""
+    """Apply the logistic function in place: (1 + tanh(x / 2)) / 2 does not overflow."""
     values *= HALF
     np.tanh(values, out=values)
     values *= HALF

@@ -11,6 +11,10 @@ DELIMITERS = {"\t": "tabs", " ": "white space"}
 """Delimiters that have no sign of their own -> their names."""
 
 
+SHOWN = 6
+"""The most series that are named."""
+
+
 def lines(profile: FileProfile) -> Iterator[str]:
     """Describe a file: how it is written, when its rows were measured, and each column."""
     form = profile.form
@@ -26,8 +30,10 @@ def lines(profile: FileProfile) -> Iterator[str]:
         hours = "; ".join(f"{day} {times}" for day, times in profile.calendar.items())
         yield f"hours     {hours}; {profile.outside:,} rows outside are left out"
     if profile.series_id:
-        names = printable(", ".join(profile.series))
-        yield f"series    {len(profile.series)}, by {_name(profile.series_id)}: {names:.80}"
+        names = printable(", ".join(profile.series[:SHOWN]))
+        others = len(profile.series) - SHOWN
+        more = f" and {others} more" if others > 0 else ""
+        yield f"series    {len(profile.series)}, by {_name(profile.series_id)}: {names:.80}{more}"
     elif profile.repeated or profile.unsorted:
         order = "rows not in the order of time" if profile.unsorted else "rows in the order of time"
         yield f"order     {order}, {profile.repeated:,} repeated stamps"

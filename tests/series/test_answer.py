@@ -101,6 +101,9 @@ def test_what_comes_next_has_nested_intervals_and_goes_on_beyond_the_horizon():
         answer.forecast(horizon=0)
     with pytest.raises(UsageError, match=r"Received: 0\.3"):
         answer.forecast(levels=(0.3,))
+    with pytest.raises(UsageError, match="levels must be numbers"):
+        answer.forecast(levels="0.9")
+    assert [*answer.forecast(levels=0.9)] == ["unique_id", "ds", "y_hat", "lo-90", "hi-90"]
 
 
 def test_other_rows_of_the_same_form_are_forecast_from():
@@ -132,6 +135,10 @@ def test_a_saved_answer_is_the_same_wherever_it_lies(tmp_path):
         answer.save(tmp_path / "other")
     with pytest.raises(UnrollError, match="so it is no answer"):
         answers.load(tmp_path / "other")
+    (tmp_path / "precious.csv").touch()
+    with pytest.raises(UsageError, match="is a file; name a folder"):
+        answer.save(tmp_path / "precious.csv")
+    assert (tmp_path / "precious.csv").is_file()
 
 
 def test_a_cache_lets_the_same_call_go_on_and_notices_other_rows(tmp_path, monkeypatch):
@@ -150,6 +157,12 @@ def test_a_cache_lets_the_same_call_go_on_and_notices_other_rows(tmp_path, monke
     changed.loc[3, "sales"] += 1
     answered(changed, horizon=7, cache=tmp_path)
     assert {*fitted} == {*FEW}
+
+
+def test_the_long_format_of_one_series_keeps_its_name():
+    frame = rows().rename(columns={"day": "ds", "sales": "y"}).assign(unique_id="north")
+    answer = answered(frame, horizon=np.int64(7))
+    assert {*answer.forecasts["unique_id"], *answer.forecast()["unique_id"]} == {"north"}
 
 
 def test_the_long_format_of_several_series_and_a_table_of_ones_own():
@@ -171,9 +184,13 @@ def test_the_long_format_of_several_series_and_a_table_of_ones_own():
     ("options", "text"),
     [
         ({"target": "sails"}, r"one of: .*sales.*Received: 'sails'"),
-        ({"horizon": 0}, "horizon must be 1 or more. Received: 0"),
-        ({"minutes": 0}, "minutes must be more than 0. Received: 0"),
-        ({"jobs": -1}, "jobs must be more than 0. Received: -1"),
+        ({"horizon": 0}, "horizon must be .* 1.* Received: 0"),
+        ({"horizon": 7.5}, r"horizon must be .* Received: 7\.5"),
+        ({"horizon": "7"}, "horizon must be .* Received: '7'"),
+        ({"minutes": 0}, "minutes must be .* 0.* Received: 0"),
+        ({"jobs": -1}, "jobs must be .* 1.* Received: -1"),
+        ({"day_first": "no"}, "day_first must be .* Received: 'no'"),
+        ({"future": "temp"}, "future must name columns .* Received: 'temp'"),
         ({"holidays": "XX"}, "Received: 'XX'"),
     ],
 )

@@ -53,7 +53,16 @@ def test_rows_without_a_cycle_have_no_model_of_one(tmp_path):
     profile, proposal = profiled(tmp_path, np.arange(300) % 29, freq="7h")
     assert not proposal.cycles
     found = candidates.candidates(profile, proposal)
-    assert [*found] == ["last_value", "ridge", "boosting", "boosting_own", "mlp", "gru", "lstm", "ets"]
+    assert [*found] == [
+        "last_value",
+        "ridge",
+        "boosting",
+        "boosting_own",
+        "mlp",
+        "gru",
+        "lstm",
+        "ets",
+    ]
     assert [each.model.options["base"] for each in candidates.by_base(found["gru"])] == ["last"]
 
 
@@ -64,7 +73,8 @@ def test_months_have_a_history(tmp_path):
 
 def test_what_is_known_beforehand_is_told(tmp_path):
     found = candidates.candidates(*profiled(tmp_path, 10 + np.arange(2000) % 29, future=["wind"], holidays="DE"))
-    assert {found[name].model.options["known"] for name in ("ridge", "boosting")} == {2}
+    assert {found[name].model.options["known"] for name in ("ridge", "boosting", "mlp")} == {2}
+    assert found["gru"].model.options["last"] == 24, "a row for each value ahead"
 
 
 @pytest.mark.parametrize(
@@ -90,4 +100,5 @@ def test_a_network_is_trained_for_fewer_steps_on_few_windows(hourly):
     gru = candidates.candidates(*hourly)["gru"]
     many, few = candidates.by_steps(gru, 5000), candidates.by_steps(gru, 200)
     assert tuple(each.training.options["steps"] for each in many) == candidates.STEPS
-    assert [each.training.options["steps"] for each in few] == [125]
+    most = candidates.MOST_EPOCHS * 200 // candidates.BATCH_SIZE
+    assert [each.training.options["steps"] for each in few] == [most]

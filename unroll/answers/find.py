@@ -31,6 +31,12 @@ def find(name: str, workspace: Workspace, documents: Workspace | None = None) ->
     folder = folder_of(name, workspace)
     if folder is not None:
         return folder
+    answer, _, model = name.rpartition("/")
+    if answer and folder_of(answer, workspace) is not None:
+        raise UsageError(
+            f"{name} names a model of {answer}; `unroll compare {answer}` shows all of them, and two models "
+            f"of one answer are compared as in `unroll compare {answer}/{model} {answer}/ridge`"
+        )
     if name in entries.load(workspace):
         raise UnrollError(f"{name} is not answered yet; `unroll repro answer@{name}` does it")
     others = _data_sets(documents or workspace)

@@ -312,7 +312,7 @@ def _example(files: Sequence[Path], forecaster: Forecaster) -> "pd.DataFrame | N
     None where no forecast can be made from those.
     """
     question = forecaster.spec.question
-    file = row_files.RowFile(files[-1], question.csv, question.where)
+    file = row_files.RowFile(files[-1], question.csv, "")
     rows = file.rows(row_files.no_progress).tail(forecaster.spec.reach)
     rows[question.numbers] = row_table.values_of(file, rows, question.numbers)
     columns = [*question.csv.stamp, *question.csv.words, *question.numbers]

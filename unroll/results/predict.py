@@ -195,6 +195,7 @@ def show(predicted: Predicted) -> None:
     if len(predicted.table) > windows.horizon * len(predicted.windows):
         first = windows.horizon + 1
         print(f"From step {first} on, each forecast is made from the forecasts before it.")
+        print("Intervals there grow with the square root of the time ahead; they were not tested.")
     print()
     show_forecast(predicted.table, predicted.level, windows.unit)
 

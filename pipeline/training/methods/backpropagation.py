@@ -1,8 +1,8 @@
-"""Gradient descent in NumPy, for small networks that learn a residual to a naive forecast (family `residual`).
+"""Gradient descent in NumPy, for the small networks of the family `residual`.
 
 All seeds are trained side by side, for a fixed number of steps with Adam (Kingma and Ba 2015, arXiv
-1412.6980) at a rate that rises and then falls to 0 (Smith and Topin 2019, arXiv 1708.07120). So no rows
-are needed to stop early by, and each fit takes the same time however many rows there are.
+1412.6980) at a rate that rises and then falls to 0 (Smith and Topin 2019, arXiv 1708.07120). So no
+rows are needed to stop early by, and a fit takes the same time however many rows there are.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +43,7 @@ SMALLEST = 1e-6
 """The standard deviation below which an input is taken to be constant."""
 
 HEADER = 2
-"""Numbers before the others in an array of weights: how many values there are, and `Scaling.residual`."""
+"""Numbers at the beginning of an array of weights: how many values a row has, and `Scaling.residual`."""
 
 FARTHEST = 5.0
 """Standard deviations: an input that lies further from its mean is taken to lie there."""
@@ -110,9 +110,9 @@ def train(
                 raise DivergedError(job.experiment, seed, 1, steps)
             weights = _packed(scaling, flat[number])
             predict = load(model, weights)
-            predictions = {
-                f"final_{name}": prediction.predict_split(predict, examples) for name, examples in job.predicted.items()
-            }
+            predictions = {}
+            for name, examples in job.predicted.items():
+                predictions[f"final_{name}"] = prediction.predict_split(predict, examples)
             replicates.append(Replicate(seed, [], None, predictions, {"final": weights}))
     return Trained(replicates, network.size, _save, _layers(model, network), loss)
 
@@ -169,7 +169,7 @@ def _packed(scaling: Scaling, flat: Array) -> Array:
 
 
 def _examples(model: Residual, split: Examples) -> tuple[Array, Array]:
-    """What the network sees of all windows, and what it learns: targets less the naive forecasts (n, outputs)."""
+    """What the network sees of all windows, and what it learns: targets less naive forecasts."""
     rows, residuals = [], []
     for inputs, targets in prediction.chunks(split):
         rows.append(model.rows(inputs))
@@ -237,7 +237,7 @@ def _descended(
 
 
 def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[Array]:
-    """Whole batches of window numbers, without end: all windows in an order drawn anew for each epoch."""
+    """Whole batches of window numbers, without end, in an order that is drawn anew for each epoch."""
     while True:
         order = random.permutation(count)
         for start in range(0, count - size + 1, size):
@@ -245,7 +245,7 @@ def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[Arr
 
 
 def _share(progress: float) -> float:
-    """The share of the highest rate at a point from 0 to 1 of the training: a line up, then half a cosine down."""
+    """The share of the highest rate at a point from 0 to 1: a line up, then half a cosine down."""
     if progress < RISE:
         return progress / RISE
     return 0.5 * (1 + float(np.cos(np.pi * (progress - RISE) / (1 - RISE))))

@@ -79,3 +79,9 @@ def test_no_more_is_seen_than_the_reach(inputs):
     short = inputs[:, -reach(8, [24]) :]
     np.testing.assert_allclose(same.rows(short), model.rows(inputs), atol=1e-5)
     np.testing.assert_array_equal(same.naive(short), model.naive(inputs))
+
+
+def test_a_perceptron_sees_what_is_known_of_each_value_ahead(inputs):
+    model = MODELS["mlp"](PROBLEM, cycles=[], hidden=[8], last=10, known=1)
+    values = model.rows(inputs)
+    np.testing.assert_array_equal(values[:, -OUTPUTS:], inputs[:, -OUTPUTS:, 2])

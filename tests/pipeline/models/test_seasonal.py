@@ -67,12 +67,15 @@ def test_trees_as_arrays_predict_what_a_library_predicts_by_each_strategy(strate
     trained = boosting.train(training, strategy=strategy, trees=30, leaves=4, learning_rate=0.3, examples=5)
     features, base = model.features(inputs)
     measured = ~np.isnan(masked)
+    outputs = 1 if strategy == "recursive" else HORIZON
+    errors = (masked - base).astype(np.float64)
+    errors[:, :outputs] = boosting._untied((masked - base)[:, :outputs])
 
     def library(rows):
         """Of the rows (197, HORIZON) that are asked for."""
         options = {"loss": "absolute_error", "early_stopping": False, "random_state": 0, "learning_rate": 0.3}
         trees = HistGradientBoostingRegressor(max_iter=30, max_leaf_nodes=4, min_samples_leaf=5, **options)
-        return trees.fit(features[rows], (masked - base)[rows])
+        return trees.fit(features[rows], errors[rows])
 
     steps = np.arange(HORIZON)
     if strategy == "recursive":
@@ -86,8 +89,8 @@ def test_trees_as_arrays_predict_what_a_library_predicts_by_each_strategy(strate
         expected = base + np.column_stack([trees.predict(features[:, step]) for step, trees in enumerate(by_step)])
     (replicate,) = trained.replicates
     predictions = replicate.predictions["final_test"]
-    assert predictions == pytest.approx(expected)
-    assert boosting.load(model, replicate.weights["final"], strategy)(inputs) == pytest.approx(predictions)
+    assert predictions == pytest.approx(expected, abs=1e-6)
+    assert boosting.load(model, replicate.weights["final"], strategy)(inputs) == pytest.approx(predictions, abs=1e-6)
     if "known" in options:
         assert np.abs(predictions - targets).mean() < 0.3
 

@@ -11,12 +11,11 @@ from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Arrays
 from pipeline.data.problem import problem
 from pipeline.errors import UsageError
-from pipeline.training import keras_models
+from pipeline.training import fitted_models, keras_models
 from pipeline.training.program import Program
 from pipeline.training.recipe import recipe
 from pipeline.training.recurrence.network import LoopedModel
 from pipeline.training.standardised import moments
-from series import models
 
 GRU = {"family": "recurrent", "name": "gru", "units": 4}
 TCN = {"family": "feedforward", "name": "tcn", "layers": 1, "filters": 4}
@@ -84,7 +83,7 @@ def test_weights_on_disk_hold_the_moments_or_the_unit(flags, station, tmp_path):
     keras_models.save_weights(ours, keras_models.values(ours), tmp_path / "seed_0")
     options = {"dataset": "x", "standardise": True, "model": GRU, "training": TRAINING}
     fields = {**vars(problem(celsius)), "input_shape": list(celsius.input_shape)}
-    predict = models.load("x", Experiment.model_validate(options | flags), fields, tmp_path / "seed_0")
+    predict = fitted_models.load("x", Experiment.model_validate(options | flags), fields, tmp_path / "seed_0")
     np.testing.assert_allclose(predict(inputs), ours(inputs), rtol=1e-4)
 
 

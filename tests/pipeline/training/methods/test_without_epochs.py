@@ -24,7 +24,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_npz, write_npz
 from pipeline.metrics import score
 from pipeline.models import baselines, recurrent, seasonal
-from pipeline.training import prediction
+from pipeline.training import fitted_models, prediction
 from pipeline.training.methods import (
     boosting,
     kernel_ridge,
@@ -34,7 +34,6 @@ from pipeline.training.methods import (
     none,
     sklearn,
 )
-from series import models
 from tests.support.training import job
 
 
@@ -218,7 +217,7 @@ def test_weights_from_elsewhere_run_nothing(content, says, station, tmp_path, mo
     model, training = {"family": "baselines", "name": "linear"}, {"method": "sklearn", "estimator": "Ridge"}
     experiment = Experiment.model_validate({"dataset": "meter", "model": model, "training": training})
     with pytest.raises(UnrollError, match=f"seed_0_final.npz is damaged .{says}.*; delete it and run `unroll repro`"):
-        models.load("mine", experiment, asdict(problem(station)), tmp_path / "seed_0_final")
+        fitted_models.load("mine", experiment, asdict(problem(station)), tmp_path / "seed_0_final")
     assert [path.name for path in tmp_path.iterdir()] == ["seed_0_final.npz"]
 
 
