@@ -88,7 +88,7 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(s
     assert printed(folder, "answer", "shop.csv").splitlines()[1:] == text[text.index("\nshop: ") + 1 :].splitlines()
     data = json.loads(printed(folder, "answer", "shop.csv", "--json"))
     assert data["answer"] == answer.sentence
-    assert {model["model"] for model in data["models"]} == {*MODELS, "weighted_median"}
+    assert {model["model"] for model in data["models"]} == {*MODELS}
     forecast = pd.read_csv(io.StringIO(printed(folder, "answer", "shop.csv", "--csv")))
     assert forecast.to_dict("records") == data["forecasts"]
     assert [*forecast] == ["unique_id", "ds", "y_hat", "lo-90", "hi-90"]
