@@ -174,6 +174,7 @@ NAMES = {
     "tcn": "TCN",
     "ets": "ETS",
     "mstl": "MSTL",
+    "tsb": "TSB",
     "shared": "a linear map for all columns, least squares",
     "segments": "a GRU over segments",
     "bag_of_words": "logistic regression on words",

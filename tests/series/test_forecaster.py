@@ -22,6 +22,7 @@ from stages.prepare import prepare
 from stages.source import source
 from tests.support.options import sections
 from tests.support.training import train
+from unroll.results.trained_forecaster import forecaster_of
 
 HOURS = 700
 GAPS = (100, 333, 334, *range(500, 520))
@@ -99,7 +100,7 @@ def trained(workspace, name):
     folder = workspace.run(experiment.dataset, own_name(name))
     if not folder.exists():
         train(workspace, name)
-    return run_folder.load(folder), data, Forecaster.of(workspace, name)
+    return run_folder.load(folder), data, forecaster_of(workspace, name)
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -117,12 +118,13 @@ def test_a_forecast_at_an_origin_of_the_past_is_what_the_run_said_there(workspac
         found = forecaster.forecast(past)
         expected = run.predictions[f"{run.points[-1]}_test"][:, place].reshape(len(run.summary.seeds), -1).mean(axis=0)
         expected = expected * data.scale.std + data.scale.mean
-        np.testing.assert_allclose(found["forecast"], expected, rtol=2e-6)
+        np.testing.assert_allclose(found["y_hat"], expected, rtol=2e-6)
         target = windows.rows[place] + windows.delay + windows.step * np.arange(windows.outputs)
         when = pd.DatetimeIndex(data.stamps[target])
-        assert [*found["stamp"]] == [*(when.tz_localize("UTC").tz_convert(zone) if zone else when)]
-        middle, low, high = forecaster.ahead(forecaster.windows(past)[""])
-        np.testing.assert_allclose(found[["low", "forecast", "high"]].to_numpy().T, [low, middle, high])
+        assert [*found["ds"]] == [*(when.tz_localize("UTC").tz_convert(zone) if zone else when)]
+        middle, ends = forecaster.ahead(forecaster.windows(past)[""])
+        np.testing.assert_allclose(found["y_hat"], middle)
+        np.testing.assert_allclose(found[["lo-90", "hi-90"]], ends)
         pd.testing.assert_frame_equal(apart.forecast(past.iloc[-120:]), found)
 
 
@@ -178,11 +180,12 @@ def test_other_columns_and_orders_do_not_matter_and_a_value_far_from_the_trained
 def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspace):
     _, _, forecaster = trained(workspace, "ahead/ridge_calendar")
     window = forecaster.windows(rows())[""]
-    assert (forecaster.ahead(window, 0.95)[2] > forecaster.ahead(window, 0.8)[2]).all()
+    _, ends = forecaster.ahead(window, (0.8, 0.95))
+    assert (np.diff(ends, axis=1) > 0).all(), "low 95, low 80, high 80, high 95"
     assert (forecaster.inside(window, 0.95) >= forecaster.inside(window, 0.8)).all()
     for level in (0.905, 0.3, 1.0):
         with pytest.raises(UsageError, match="the level must be 0.5 to 0.99, a whole number of percent"):
-            forecaster.forecast(rows(), level)
+            forecaster.forecast(rows(), (level,))
 
 
 def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
@@ -191,7 +194,8 @@ def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
     steps = np.array([-99.0, -6.6, 0.0])  # in deviations of about 14.6 around 100
     predict = [[lambda _: steps]]
     forecaster = replace(forecaster, members=replace(forecaster.members, predict=predict, forecasts={}))
-    forecast, low, high = forecaster.ahead(window)
+    forecast, ends = forecaster.ahead(window)
+    low, high = ends.T
     assert (forecast[0], low[0], low[1]) == (0, 0, 0)
     assert min(low[2], forecast[1]) > 0
     assert (high > forecast).all()
@@ -200,7 +204,7 @@ def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
 def test_what_an_older_version_saved_is_refused(workspace, tmp_path):
     trained(workspace, "later/daily")[2].save(tmp_path / "model")
     write_npz(tmp_path / "model" / "forecaster.npz", {"errors": np.zeros((3, 2))})
-    with pytest.raises(UnrollError, match="older version of Unroll; fit it anew: `unroll repro`"):
+    with pytest.raises(UnrollError, match="older version of Unroll; answer the series anew"):
         Forecaster.load(tmp_path / "model")
 
 
@@ -211,12 +215,12 @@ def test_what_is_of_an_earlier_build_is_refused(workspace):
     try:
         fitted.unlink()
         with pytest.raises(UnrollError, match="later was prepared by an earlier Unroll; run `unroll repro evaluate@l"):
-            Forecaster.of(workspace, "later/daily")
+            forecaster_of(workspace, "later/daily")
         write_json(run, read_json(run) | {"fingerprint": {"data": "0"}})
         with pytest.raises(
             UnrollError, match="later/daily was trained on an earlier build of later; run `unroll repro"
         ):
-            Forecaster.of(workspace, "later/daily")
+            forecaster_of(workspace, "later/daily")
     finally:
         for path, content in before.items():
             path.write_bytes(content)
