@@ -25,3 +25,6 @@ The way of a series through the modules:
 The library is built on `pipeline`, which has the models and their training. It knows nothing of DVC, MLflow,
 params.yaml or a terminal.
 """
+
+FILE = "answer.json"
+"""The file by which the folder of an answer is known."""

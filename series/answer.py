@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pydantic
@@ -23,16 +23,17 @@ from pipeline.files import atomic_folder, read_checked, read_json, write_json
 from pipeline.processes import Server
 from pipeline.report import titles
 from pipeline.validation import Strict, validated
-from series import backtest, fits, leaderboard, sentence
+from series import FILE, backtest, fits, leaderboard, sentence
 from series.backtest import Origins, Plan
 from series.candidates import candidates
 from series.fits import Say, Store
 from series.forecaster import Forecaster
 from series.leaderboard import Board
-from series.question import Proposal, Wanted, prepared, propose
+from series.options import Options
+from series.question import Proposal, prepared, propose
 from series.reading import described
 from series.reading.detect import detect
-from series.reading.profile import FileProfile, Overrides
+from series.reading.profile import FileProfile
 from series.source import Data, files_of, plain_name
 from series.spec import ForecasterSpec, Member, fitted_of
 
@@ -44,10 +45,6 @@ LEVELS = (0.5, 0.8, 0.9)
 
 SCORES = ("recurrent", "mae", "wql", "change", "low", "high", "coverage")
 """The scores of a model that `Answer.models` has."""
-
-FILE = "answer.json"
-"""The file by which a folder is known to hold an answer."""
-
 
 TABLE = "forecasts.parquet"
 """The file of every forecast from the past."""
@@ -80,44 +77,39 @@ class About(Strict):
     networks: bool
 
 
+class Arguments(Options):
+    """The arguments of `answer` that can be checked before the rows are read.
+
+    Numbers may be NumPy's. Where several names are expected, a single one will do.
+
+    Attributes:
+        name: of the series.
+        jobs: models that are fitted at a time.
+    """
+
+    name: Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00-\x1f]+$")] | None = None
+    jobs: Annotated[int, pydantic.Field(ge=1)] | None = None
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _as_python(cls, given: dict[str, Any]) -> dict[str, Any]:
+        plain = {key: _plain(value) for key, value in given.items()}
+        for key in ("future", "missing", "stamp"):
+            plain[key] = _names(plain[key])
+        return plain
+
+
 def _plain(value: Any) -> Any:
     """A number of NumPy as one of Python."""
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _several(value: Any) -> Any:
+def _names(value: Any) -> Any:
     """One name as a list of names; numbers that mean no value as text."""
-    values = [value] if isinstance(value, str | int | float | np.generic) else value
+    values = [value] if isinstance(value, str | int | float) else value
     if isinstance(values, tuple | list):
         return [str(_plain(one)) for one in values]
     return values
-
-
-Count = Annotated[int, pydantic.Field(ge=1), pydantic.BeforeValidator(_plain)]
-Names = Annotated[list[str], pydantic.BeforeValidator(_several)]
-
-
-class Arguments(Strict):
-    """The arguments of `answer` that can be checked before the rows are read."""
-
-    target: str | None = None
-    horizon: Count | None = None
-    lookback: Count | None = None
-    step: Count | None = None
-    future: Names = pydantic.Field(default=[])
-    holidays: str | None = None
-    missing: Names = pydantic.Field(default=[])
-    stamp: Names = pydantic.Field(default=[])
-    stamp_format: str | None = None
-    day_first: bool | None = None
-    time_zone: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    decimal: Literal[".", ","] | None = None
-    name: Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00-\x1f]+$")] | None = None
-    networks: bool = True
-    minutes: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False), pydantic.BeforeValidator(_plain)] | None = None
-    jobs: Count | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -352,27 +344,15 @@ def answer(
     asked = validated(Arguments, given, "unroll.answer")
     say = say or _to_stderr
     folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
-    overrides = Overrides(
-        asked.stamp,
-        stamp_format,
-        day_first,
-        time_zone,
-        encoding,
-        delimiter,
-        decimal,
-        asked.missing,
-        asked.target,
-    )
-    wanted = Wanted(asked.target, asked.horizon, asked.lookback, asked.step, asked.future, holidays)
     try:
         paths = files_of(data, folder, "rows")
         with Server(fits.PRELOAD, tensorflow=False) as server:  # it imports while the rows are read
-            profile = detect(paths, overrides, no_progress)
+            profile = detect(paths, asked.overrides, no_progress)
             for line in described.lines(profile):
                 say(line)
-            proposal = propose(profile, wanted)
-            for option, why in proposal.reasons.items():
-                say(f"guessed   {option}: {getattr(proposal, option)}, {why}")
+            proposal = propose(profile, asked.wanted)
+            for line in proposal.guesses:
+                say(line)
             dataset, proposal = prepared(_name(asked, data, profile), paths, profile, proposal, no_progress)
             made = _made(
                 dataset,

@@ -8,7 +8,7 @@ An *origin* is the window of a series that ends at a *cutoff*, the timestamp of 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -176,7 +176,6 @@ def cross_validate(
     experiment: Experiment,
     dataset: Dataset,
     plan: Plan,
-    progress: Callable[[int, int], None],
 ) -> tuple["pd.DataFrame", Experiment]:
     """Forecast from all origins.
 
@@ -185,7 +184,6 @@ def cross_validate(
         experiment: the model, and how it is trained.
         dataset: the series, with the columns that the experiment takes as inputs.
         plan: the origins.
-        progress: called before each fit with its number, from 1, and their count.
 
     Returns:
         The table that the module's docstring describes, in the target's unit; and the experiment as it was
@@ -199,8 +197,7 @@ def cross_validate(
     groups = folds(dataset, plan)
     settled = training.settled(name, experiment, dataset, groups[0].train)
     tables = []
-    for number, fold in enumerate(groups, 1):
-        progress(number, len(groups))
+    for fold in groups:
         trained, _ = training.fit(name, settled, dataset, fold.train, fold.test)
         for replicate in trained.replicates:
             forecasts = table(dataset, fold.test, replicate.predictions["final_test"])

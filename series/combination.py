@@ -11,7 +11,7 @@ Arrays of errors end in the axes (origins, steps); axes before them are series.
 
 import numpy as np
 
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, ceil_div
 
 DECAY = 0.95
 """The weight of an origin relative to the next one."""
@@ -142,7 +142,8 @@ def known_after(outputs: int, step: int, stride: int) -> Array:
         step: rows from one step to the next.
         stride: rows from one origin to the next.
     """
-    return np.asarray(-(-np.arange(1, outputs + 1) * step // stride))
+    rows = np.arange(1, outputs + 1) * step
+    return np.asarray(ceil_div(rows, stride))
 
 
 def when_known(errors: Array, delay: Array) -> Array:

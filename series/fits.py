@@ -183,14 +183,10 @@ def fit_one(prepared: Path, name: str, experiment: Experiment, plan: Plan, path:
     """Cross-validate a model, in a process of its own; write PATH.json, then PATH.parquet."""
     started = time.process_time()
     dataset = datasets.load(prepared, calendar=experiment.calendar)
-    table, settled = backtest.cross_validate(name, experiment, dataset, plan, _no_progress)
+    table, settled = backtest.cross_validate(name, experiment, dataset, plan)
     seconds = time.process_time() - started
     write_json(path.with_suffix(".json"), {"experiment": settled.model_dump(), "seconds": seconds})
     tables.write_parquet(path.with_suffix(".parquet"), table)
-
-
-def _no_progress(_number: int, _count: int) -> None:
-    """Progress inside of a model is not shown."""
 
 
 def _read(path: Path) -> Fit:

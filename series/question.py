@@ -18,7 +18,7 @@ from pipeline.data.examples import ceil_div
 from pipeline.data.preparations.series import from_table
 from pipeline.data.series import holidays_of
 from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
-from pipeline.errors import UnrollError, UnusableSeriesError, UsageError, one_line
+from pipeline.errors import UnrollError, UnusableSeriesError, UsageError, one_line, printable
 from series.reading.headings import column_named
 from series.reading.profile import FileProfile
 
@@ -110,6 +110,14 @@ class Proposal:
     holidays: str | None
     reasons: dict[str, str] = field(default_factory=dict)
     leave_out: Sequence[str] = ()
+
+    @property
+    def guesses(self) -> list[str]:
+        """What was proposed where nobody said it, with the reason, fit for a terminal."""
+        lines = []
+        for option, why in self.reasons.items():
+            lines.append(printable(f"guessed   {option}: {getattr(self, option)}, {why}"))
+        return lines
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
     spread = row_calendar.spread(moments, question.cleaning)
     repeated[:, -columns:] = series.calendar(spread, week=question.windows.week)
     inputs = np.concatenate([window.inputs, repeated])[-len(window.inputs) :].astype(np.float32)
-    return replace(window, inputs=inputs, since=window.since)
+    return replace(window, inputs=inputs)
 
 
 def _cycle(question: SeriesQuestion, timesteps: int) -> int:

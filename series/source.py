@@ -91,5 +91,10 @@ def plain_name(data: Data) -> str:
     if isinstance(data, pd.DataFrame):
         return "series"
     first = Path(data if isinstance(data, str | os.PathLike) else data[0])
-    words = re.sub(r"[^a-z0-9]+", "_", first.stem.lower())
-    return words.strip("_")[:LONGEST_NAME].strip("_") or "series"
+    return slug(first.stem) or "series"
+
+
+def slug(text: str) -> str:
+    """Return a text as small letters, digits and _, `LONGEST_NAME` at most; "" if it has no such letter."""
+    words = re.sub(r"[^a-z0-9]+", "_", text.lower())
+    return words.strip("_")[:LONGEST_NAME].strip("_")

@@ -110,13 +110,6 @@ def replaced(path: Path, dataset: str, name: str, entry: Mapping[str, Any]) -> s
     return "".join(lines)
 
 
-def with_value(path: Path, keys: Sequence[str], value: str) -> str:
-    """The text of a YAML file with another value, as YAML writes it, where keys lead; all else stays."""
-    text = _text(path)
-    _, node = _node(path, *keys)
-    return f"{text[: node.start_mark.index]}{value}{text[node.end_mark.index :]}"
-
-
 def _node(path: Path, *keys: str) -> tuple[Any, Any]:
     """The key and the value to which keys lead in a YAML file that has them."""
     key, value = None, YAML().compose(_text(path))

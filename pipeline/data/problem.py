@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Windows
+from pipeline.data.examples import Windows, ceil_div
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def problem(dataset: Dataset) -> Problem:
     return replace(
         general,
         target=train.target,
-        horizon=-(-train.horizon // train.step),
+        horizon=ceil_div(train.horizon, train.step),
         period=dataset.period,
         calendar=dataset.calendar,
         every=train.every,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.data import manifest, row_calendar, timestamps
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, ceil_div
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.data.timestamps import Regularity, regularity
@@ -122,7 +122,7 @@ def fill(series: Series, freq: int, limit: int, repeat: int | None = None) -> tu
         age = rows - _last_good(missing)
         late |= age > longest
         if repeat:
-            source = rows - -(-age // repeat) * repeat
+            source = rows - ceil_div(age, repeat) * repeat
             old = (age > limit) & (age <= longest) & (source >= 0)
             values[old, column] = values[source[old], column]
     start = int(np.searchsorted(before, series.start))

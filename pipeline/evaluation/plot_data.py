@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Arrays, Windows, of_every_column
+from pipeline.data.examples import Array, Arrays, Windows, ceil_div, of_every_column
 from pipeline.evaluation.schema import Evaluation
 from pipeline.evaluation.scores import blocks, layout
 from pipeline.metrics import losses
@@ -140,7 +140,7 @@ def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
     test, metric = dataset.splits["test"], dataset.metric
     if layout(dataset) == "points":
         order = np.argsort(test.take(np.arange(len(test)))[0][:, 0], kind="stable")
-        return [order[:: -(-len(order) // LONGEST)]]
+        return [order[:: ceil_div(len(order), LONGEST)]]
     errors = sum(losses(metric, values, test.targets).mean(axis=0) for values in drawn.values())
     if isinstance(test, Arrays):
         order = np.argsort(errors, kind="stable")

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, shortened
-from pipeline.data.examples import Array, Windows, compared
+from pipeline.data.examples import Array, Windows, ceil_div, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import as_errors
@@ -104,7 +104,7 @@ def seasonal_naive(dataset: Dataset) -> float | None:
     spacing = np.median(np.diff(timestamps[train.rows.min() : train.rows.max() + 1]).astype(np.int64))
     total, count = 0.0, 0
     for output in range(train.outputs):
-        lag = -(-(train.horizon + output * train.step) // season) * season
+        lag = ceil_div(train.horizon + output * train.step, season) * season
         targets = train.rows + train.delay + output * train.step
         targets = targets[targets >= lag]
         without_gap = (timestamps[targets] - timestamps[targets - lag]).astype(np.int64) == lag * spacing

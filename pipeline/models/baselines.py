@@ -72,6 +72,20 @@ def daily_cycle(problem: Problem) -> Baseline:
     return seasonal_naive(problem, timesteps=problem.period)
 
 
+def back_to_cycle(problem: Problem, cycle: int) -> Array:
+    """How far before the last row those values lie which are whole cycles before each value ahead, as late as possible.
+
+    Args:
+        problem: of series.
+        cycle: timesteps.
+
+    Returns:
+        (outputs,) timesteps, from 0 to less than a cycle.
+    """
+    ahead = problem.horizon + np.arange(problem.outputs)
+    return np.asarray(-ahead % cycle)
+
+
 def seasonal_naive(problem: Problem, *, timesteps: Annotated[int, Field(ge=1)]) -> Baseline:
     """The target's column a whole number of cycles before each target, as late as the input allows.
 
@@ -82,7 +96,7 @@ def seasonal_naive(problem: Problem, *, timesteps: Annotated[int, Field(ge=1)]) 
     Raises:
         ValueError: the input does not reach back so far.
     """
-    back = -(problem.horizon + np.arange(problem.outputs)) % timesteps
+    back = back_to_cycle(problem, timesteps)
     if back.max() >= problem.input_shape[0]:
         raise ValueError(f"a cycle of {timesteps} needs {back.max() + 1} timesteps. Received: {problem.input_shape[0]}")
     index = -1 - (back if problem.outputs > 1 else back[0])

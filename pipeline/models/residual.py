@@ -18,6 +18,7 @@ from pydantic import Field
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.models import Size
+from pipeline.models.baselines import back_to_cycle
 
 Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=4)]
 Positive = Annotated[int, Field(ge=1)]
@@ -126,17 +127,9 @@ def _usable(problem: Problem, cycles: list[int]) -> list[int]:
     return [cycle for cycle in cycles if cycle <= problem.input_shape[0]]
 
 
-def _aligned(problem: Problem, cycle: int) -> int:
-    """How far before the last row that value lies which is whole cycles before the last one ahead."""
-    furthest = problem.horizon + problem.outputs - 1
-    cycles = -(-furthest // cycle)
-    return cycles * cycle - furthest
-
-
 def _cycle_before(problem: Problem, cycle: int, target: Array) -> Array:
     """(n, outputs) the target (n, timesteps) whole cycles before each value ahead, as late as possible."""
-    back = -(problem.horizon + np.arange(problem.outputs)) % cycle
-    return target[:, -1 - back]
+    return target[:, -1 - back_to_cycle(problem, cycle)]
 
 
 def _naive(problem: Problem, cycles: list[int], base: Base, inputs: Array) -> Array:
@@ -161,8 +154,9 @@ def _enriched(problem: Problem, cycles: list[int], last: int, season: bool, inpu
         ends = 1 + np.arange(first, timesteps)
         begins = np.maximum(ends - span, 0)
         columns.append(now - (sums[:, ends] - sums[:, begins]) / (ends - begins))
-    aligned = [_aligned(problem, cycle) for cycle in _usable(problem, cycles)]
-    columns += [_before(target, back, last) for back in aligned]
+    for cycle in _usable(problem, cycles):
+        furthest = back_to_cycle(problem, cycle)[-1]
+        columns.append(_before(target, furthest, last))
     measured = inputs.shape[2] - problem.calendar
     for column in range(inputs.shape[2]):
         of_season = column - measured in SEASON_COLUMNS

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, ceil_div
 from pipeline.data.problem import Problem
 from pipeline.models import Last
 from pipeline.models.baselines import Baseline
@@ -167,7 +167,7 @@ def boosting(
 def _repeats(values: Array, ahead: Array, cycle: int) -> Array:
     """Values (n, timesteps) one, two, ... cycles before each of the times ahead: (n, ahead, how many)."""
     last = values.shape[1] - 1
-    latest = last + ahead - -(-ahead // cycle) * cycle  # at the last input or before it
+    latest = last + ahead - ceil_div(ahead, cycle) * cycle  # at the last input or before it
     count = max(1, min(REPEATS, 1 + int(latest.min()) // cycle))
     return values[:, latest[:, None] - cycle * np.arange(count)]
 

@@ -11,13 +11,12 @@ from pipeline.errors import UnknownAheadError, UnrollError, UsageError, printabl
 from pipeline.workspace import Workspace
 from series.answer import SECONDS, Answer, load
 from series.answer import answer as answer_series
+from series.options import Options
+from series.source import LONGEST_NAME, slug
 from unroll.answers import asked, asking, entries, pages
+from unroll.answers.entries import Entry
 from unroll.answers.find import folder_of
-from unroll.answers.options import Entry, Options
 from unroll.repro import repro, require_built
-
-LONGEST_NAME = 40
-"""The most characters of a name."""
 
 
 def answer(
@@ -69,7 +68,7 @@ def name_of(files: Sequence[Path], name: str | None) -> str:
     if name is None:
         path = files[0].resolve()
         text = path.stem if len(files) == 1 else path.parent.name
-        name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:LONGEST_NAME]
+        name = slug(text)
     if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
         letters = f"small letters, digits and _, a letter first, up to {LONGEST_NAME}"
         raise UsageError(f"pass --name with {letters}. Received: {name!r:.60}")

@@ -8,7 +8,8 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_checked, sha256, write_json
 from pipeline.provenance import fingerprint
 from pipeline.validation import Strict
-from unroll.answers.options import Options
+from series import FILE as ANSWER
+from series.options import Options
 
 CACHE = ".cache"
 """The folder inside of an answer's folder that keeps finished parts."""
@@ -67,7 +68,7 @@ def before(folder: Path, files: Sequence[Path]) -> Asked | None:
             names = ", ".join(os.path.relpath(path) for path in paths)
             raise UsageError(f"{folder} holds the answer for {names}; {cure}")
         return asked
-    is_ours = (folder / "answer.json").is_file()  # without its cache
+    is_ours = (folder / ANSWER).is_file()  # without its cache
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_ours):
         raise UsageError(f"{folder} is there and holds no answer of Unroll's; {cure}")
     return None

@@ -9,19 +9,17 @@ import typer
 
 from pipeline.errors import UsageError, one_line, printable
 from pipeline.validation import validated
-from series.question import Wanted, propose
+from series.options import Options
+from series.question import propose
 from series.reading.detect import detect
-from series.reading.profile import FileProfile, Overrides
+from series.reading.profile import FileProfile
 from stages import progress
-from unroll.answers.options import Options
 
 
 def look(files: Sequence[Path], options: Options) -> FileProfile:
     """Find out what files are like. Raises UnrollError if they cannot be used."""
-    keys = Overrides.__dataclass_fields__
-    overrides = Overrides(**{key: value for key, value in options.given.items() if key in keys})
     with progress.files() as shown:
-        return detect(files, overrides, shown)
+        return detect(files, options.overrides, shown)
 
 
 def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
@@ -32,9 +30,7 @@ def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
     Raises:
         UsageError: an option is wrong, or something is open and nobody can be asked.
     """
-    keys = Wanted.__dataclass_fields__
-    wanted = Wanted(**{key: value for key, value in options.given.items() if key in keys})
-    proposal = propose(profile, wanted)
+    proposal = propose(profile, options.wanted)
     target = options.target
     horizon = options.horizon
     if len(profile.targets) == 1 or yes:

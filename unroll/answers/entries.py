@@ -10,7 +10,8 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_text
 from pipeline.validation import one_of, utf_8, validated
 from pipeline.workspace import Workspace
-from unroll.answers.options import Entry, Options
+from series import FILE
+from series.options import Options
 
 SECTION = "series"
 """The section of params.yaml."""
@@ -20,6 +21,17 @@ ANSWERS = "answers"
 
 ENDS = {".csv", ".parquet", ".tsv", ".txt"}
 """How the names of files of rows end, of which a folder may hold several."""
+
+
+class Entry(Options):
+    """An entry of the section `series` of params.yaml.
+
+    Attributes:
+        file: the path of a CSV or Parquet file from params.yaml's folder, or of a folder of files
+            of one form.
+    """
+
+    file: str
 
 
 def load(workspace: Workspace) -> dict[str, Entry]:
@@ -96,7 +108,7 @@ def remove(workspace: Workspace, name: str) -> list[Path]:
         UsageError: there is no such entry.
     """
     known = load(workspace)
-    if name not in known and (workspace.root / name / "answer.json").is_file():
+    if name not in known and (workspace.root / name / FILE).is_file():
         cure = "delete the folder, and nothing is left of it"
         raise UsageError(f"{name}/ is in no params.yaml; {cure}")
     one_of(name, known, f"the name in params.yaml ({SECTION})")

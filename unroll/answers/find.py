@@ -7,10 +7,8 @@ from pathlib import Path
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.workspace import Workspace
+from series import FILE
 from unroll.answers import entries
-
-FILE = "answer.json"
-"""The file by which the folder of an answer is known."""
 
 
 def find(name: str, workspace: Workspace, documents: Workspace | None = None) -> Path | None:

@@ -40,7 +40,7 @@ def show_models(answer: Answer) -> None:
     print(printable(f"{answer.name}: {answer.sentence}"))
     if answer.hint:
         print(printable(answer.hint))
-    models = table.models(answer.models, answer.board.unit)
+    models = table.models(answer.models, answer.unit)
     caption = (
         "Scores are of the later half of the cutoffs. Change: of the error, against the best model "
         "without recurrence of the earlier half."
@@ -65,15 +65,14 @@ def show_forecast(rows: "pd.DataFrame", level: float, unit: str) -> None:
 
 def about(answer: Answer) -> dict[str, Any]:
     """Return the answer and its models as plain data."""
-    board = answer.board
     return {
         "name": answer.name,
         "answer": answer.sentence,
-        "outcome": board.word and str(board.word),
+        "outcome": answer.outcome,
         "hint": answer.hint,
-        "error_unit": board.unit,
+        "error_unit": answer.unit,
         "models": plain(answer.models),
-        "members": board.members,
+        "members": answer.board.members,
     }
 
 

@@ -17,7 +17,7 @@ from unroll.commands.building import CORES
 
 if TYPE_CHECKING:
     from series.answer import Answer
-    from unroll.answers.options import Options
+    from series.options import Options
 
 Target = Annotated[str | None, typer.Option(help="The column to forecast.")]
 Horizon = Annotated[int | None, typer.Option(min=1, max=10_000, help="Timesteps to forecast.")]
@@ -53,7 +53,7 @@ def own_workspace(context: typer.Context) -> Workspace:
 
 def _options(**given: Any) -> "Options":
     """Return what flags say of a question; those that are not given have their defaults."""
-    from unroll.answers.options import Options
+    from series.options import Options
 
     return Options.model_validate({key: value for key, value in given.items() if value is not None})
 
@@ -229,7 +229,7 @@ def add(
     """
     from series.reading import described
     from unroll.answers import answering, asking, entries
-    from unroll.answers.options import Entry
+    from unroll.answers.entries import Entry
 
     options = _options(
         target=target,
@@ -285,8 +285,8 @@ def renew(
 
     `unroll renew meter`
     """
+    from series.options import Options
     from unroll.answers import answering, find
-    from unroll.answers.options import Options
 
     workspace = own_workspace(context)
     if find.find(name, workspace) is None:

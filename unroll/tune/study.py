@@ -28,6 +28,7 @@ from pipeline.config import params
 from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
+from pipeline.data.examples import ceil_div
 from pipeline.errors import DivergedError, UnrollError, UsageError, one_line
 from pipeline.locks import alive, alone
 from pipeline.metrics import MEASURES, score
@@ -300,7 +301,7 @@ class _Callback:
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
         """Raises `optuna.TrialPruned`. Only the first seed is asked about."""
         value = values[f"validation_{self._metric}"]
-        if self._trial and seed == self._seed and epoch < self._epochs and epoch % -(-self._epochs // REPORTS) == 0:
+        if self._trial and seed == self._seed and epoch < self._epochs and epoch % ceil_div(self._epochs, REPORTS) == 0:
             self._trial.report(value, epoch)
             if self._trial.should_prune():
                 raise TrialPruned

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, ceil_div
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.metrics import Loss
 from pipeline.training import keras_models, prediction
@@ -167,7 +167,7 @@ class ProgramLearner:
 def epoch_orders(examples: int, batch_size: int, order: Order, steps: int | None, seed: int) -> Iterator[Array]:
     """For every epoch the example numbers (steps, batch_size); -1 fills up the last, partial batch."""
     random = np.random.default_rng(seed)
-    full = -(-examples // batch_size)
+    full = ceil_div(examples, batch_size)
     while True:
         if order == "draws":
             yield random.integers(0, examples, (steps or full, batch_size), dtype=np.int32)

@@ -14,6 +14,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
+from pipeline.data.examples import ceil_div
 from pipeline.training.recurrence.rules import RULES, Product, Residual, Rule, Save, Tensor, Tensors, barrier
 
 ALIGNED = 24
@@ -44,7 +45,7 @@ class Cell:
     @property
     def rows(self) -> int:
         """Of the operand."""
-        return -(-(self.units + self.inputs + 1) // ALIGNED) * ALIGNED
+        return int(ceil_div(self.units + self.inputs + 1, ALIGNED)) * ALIGNED
 
     def first(self, product: Product) -> int:
         """The first of the operand's rows that the product takes."""

@@ -11,9 +11,9 @@ import pytest
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
+from series.options import Options
 from tests.support import REPOSITORY
 from unroll.answers import answering, asked
-from unroll.answers.options import Options
 from unroll.commands import adding
 from unroll.commands.main import invoke
 

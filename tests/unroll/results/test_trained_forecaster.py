@@ -1,6 +1,7 @@
 """The forecaster of a trained experiment says at an origin of the past what the run said there."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,10 @@ from pipeline.config import params, plain_yaml
 from pipeline.config.params import own_name
 from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import read_json, write_json
+from pipeline.files import read_json, write_json, write_npz
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
-from series.forecaster import Forecaster
+from series.forecaster import Forecaster, OutsideRangeWarning
 from stages.evaluate import evaluate
 from stages.prepare import prepare
 from stages.source import source
@@ -167,7 +168,8 @@ def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(workspace
     apart = Forecaster.load(tmp_path / "apart")
     windows = data.splits["test"]
     whole = rows()
-    stamps = in_utc(whole, QUESTIONS[data.name].get("time_zone"))
+    zone = QUESTIONS[data.name].get("time_zone")
+    stamps = in_utc(whole, zone)
     predictions = run.predictions[f"{run.points[-1]}_test"].reshape(
         len(run.summary.seeds), len(windows), -1
     )
@@ -179,6 +181,17 @@ def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(workspace
             (window,) = each.windows(past).values()
             (found,) = each.members.forecast(window.inputs)
             np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
+        forecast = forecaster.forecast(past)
+        np.testing.assert_allclose(forecast["y_hat"], expected * data.scale.std + data.scale.mean, rtol=2e-6)
+        ahead = windows.rows[place] + windows.delay + windows.step * np.arange(windows.outputs)
+        when = pd.DatetimeIndex(data.stamps[ahead])
+        if zone:
+            when = when.tz_localize("UTC").tz_convert(zone)
+        assert [*forecast["ds"]] == [*when]
+        middle, ends = forecaster.ahead(forecaster.windows(past)[""])
+        np.testing.assert_allclose(forecast["y_hat"], middle)
+        np.testing.assert_allclose(forecast[["lo-90", "hi-90"]], ends)
+        pd.testing.assert_frame_equal(apart.forecast(past.iloc[-120:]), forecast)
 
 
 @pytest.mark.parametrize("name", ["jena_hourly/ridge_calendar", "later/perceptron"])
@@ -203,6 +216,89 @@ def test_the_interface_in_python_forecasts_by_the_best_experiment_of_a_data_set(
     found = project.forecast("jena_hourly/boosting", level=0.8, horizon=2)
     expected = forecaster_of(workspace, "jena_hourly/boosting").forecast(rows(), (0.8,), 2)
     pd.testing.assert_frame_equal(found, expected)
+
+
+BAD = {
+    "too few": (lambda rows: rows.tail(30), "the table: a forecast needs the last 72 rows, and there are 30; add"),
+    "no column": (lambda rows: rows.drop(columns="wind"), "has no column 'wind', which jena_hourly was trained on"),
+    "another name": (lambda rows: rows.rename(columns={"wind": "Wind"}), r"is it 'Wind'\? Rename it"),
+    "another step": (lambda rows: rows[::2], "rows lie 7,200 seconds apart, and jena_hourly was trained on 3,600"),
+    "a gap": (
+        lambda rows: rows.drop(rows.index[-20:-10]),
+        "and between .* there are none, and no more than 3 in a row",
+    ),
+    "not measured": (
+        lambda rows: rows.assign(wind=rows["wind"].where(rows.index < rows.index[-9])),
+        "'wind' was not measured",
+    ),
+    "nothing at first": (lambda rows: rows.tail(80).assign(wind=np.nan), "'wind' holds no value until"),
+    "no number": (lambda rows: rows.assign(wind="calm"), r"row 0 \(from 0\): column 'wind' holds 'calm', not"),
+    "1e308": (lambda rows: rows.assign(load=1e308), "'load' holds a number too large for any model"),
+    "one name": (lambda rows: rows.assign(gust=1.0).rename(columns={"gust": "wind"}), "has two columns 'wind'"),
+    "no stamp": (lambda rows: rows.assign(day="today"), "column 'day hour' holds 'today 00:00', not a stamp"),
+    "a new word": (
+        lambda rows: rows.assign(state="ajar"),
+        "column 'state' holds 'ajar', a word that jena_hourly does not",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BAD.values(), ids=BAD)
+def test_rows_that_cannot_be_used_get_one_line(workspace, change, message):
+    _, _, forecaster = trained(workspace, "jena_hourly/last")
+    with pytest.raises(UnrollError, match=message) as caught:
+        forecaster.forecast(change(rows()))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_forecast_starts_after_the_last_measured_target_and_says_so(workspace):
+    _, _, forecaster = trained(workspace, "jena_hourly/ridge_calendar")
+    table = rows()
+    told = r"'load' was measured last at 2023-05-29 18:00:00; the forecast starts there \(9 rows have none after that\)"
+    with pytest.warns(OutsideRangeWarning, match=told):
+        found = forecaster.forecast(table.assign(load=table["load"].where(table.index < table.index[-9])))
+    pd.testing.assert_frame_equal(found, forecaster.forecast(table[:-9]))
+
+
+def test_other_columns_and_orders_do_not_matter_and_a_value_far_from_the_trained_ones_is_warned_of(workspace):
+    _, _, forecaster = trained(workspace, "jena_hourly/ridge_calendar")
+    other = rows().assign(more="x")[["more", "wind", "state", "hour", "load", "day"]].iloc[::-1]
+    pd.testing.assert_frame_equal(forecaster.forecast(other), forecaster.forecast(rows()))
+    far = rows()
+    far.loc[far.index[-3], "load"] = 900.0
+    with pytest.warns(OutsideRangeWarning, match="'load' is 900 at 2023-05-30 01:00:00, far outside .* 7[0-9.]+ to 12"):
+        forecaster.forecast(far)
+
+
+def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspace):
+    _, _, forecaster = trained(workspace, "jena_hourly/ridge_calendar")
+    window = forecaster.windows(rows())[""]
+    _, ends = forecaster.ahead(window, (0.8, 0.95))
+    assert (np.diff(ends, axis=1) > 0).all(), "low 95, low 80, high 80, high 95"
+    assert (forecaster.inside(window, 0.95) >= forecaster.inside(window, 0.8)).all()
+    for level in (0.905, 0.3, 1.0):
+        with pytest.raises(UsageError, match="the level must be 0.5 to 0.99, a whole number of percent"):
+            forecaster.forecast(rows(), (level,))
+
+
+def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
+    _, _, forecaster = trained(workspace, "jena_hourly/ridge_calendar")
+    window = forecaster.windows(rows())[""]
+    steps = np.array([-99.0, -6.6, 0.0])  # in deviations of about 14.6 around 100
+    predict = [[lambda _: steps]]
+    forecaster = replace(forecaster, members=replace(forecaster.members, predict=predict, forecasts={}))
+    forecast, ends = forecaster.ahead(window)
+    low, high = ends.T
+    assert (forecast[0], low[0], low[1]) == (0, 0, 0)
+    assert min(low[2], forecast[1]) > 0
+    assert (high > forecast).all()
+
+
+def test_what_an_older_version_saved_is_refused(workspace, tmp_path):
+    trained(workspace, "later/daily")[2].save(tmp_path / "model")
+    write_npz(tmp_path / "model" / "forecaster.npz", {"errors": np.zeros((3, 2))})
+    with pytest.raises(UnrollError, match="older version of Unroll; answer the series anew"):
+        Forecaster.load(tmp_path / "model")
 
 
 def test_what_is_of_an_earlier_build_is_refused(workspace):

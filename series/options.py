@@ -1,16 +1,20 @@
-"""What is asked of a file: the options of `series.answer`, as flags or in params.yaml."""
+"""The options of an answer: as arguments, as flags of a command, or in params.yaml."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 
 from pipeline.validation import Strict
 
+if TYPE_CHECKING:
+    from series.question import Wanted
+    from series.reading.profile import Overrides
+
 Count = Annotated[int, pydantic.Field(ge=1)]
 
 
 class Options(Strict):
-    """The options of `series.answer`; what is left out is detected in the file, or proposed.
+    """The options of an answer; what is left out is detected in the file, or proposed.
 
     Attributes:
         target: the column to forecast.
@@ -44,20 +48,40 @@ class Options(Strict):
     delimiter: str | None = None
     decimal: Literal[".", ","] | None = None
     networks: bool = True
-    minutes: Annotated[float, pydantic.Field(gt=0, strict=False)] | None = None
+    minutes: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)] | None = None
 
     @property
     def given(self) -> dict[str, Any]:
         """The options that differ from their defaults."""
         return self.model_dump(exclude_defaults=True)
 
+    @property
+    def overrides(self) -> "Overrides":
+        """What is said of the file."""
+        from series.reading.profile import Overrides  # imports pandas
 
-class Entry(Options):
-    """An entry of the section `series` of params.yaml.
+        return Overrides(
+            stamp=self.stamp,
+            stamp_format=self.stamp_format,
+            day_first=self.day_first,
+            time_zone=self.time_zone,
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            decimal=self.decimal,
+            missing=self.missing,
+            target=self.target,
+        )
 
-    Attributes:
-        file: the path of a CSV or Parquet file from params.yaml's folder, or of a folder of files
-            of one form.
-    """
+    @property
+    def wanted(self) -> "Wanted":
+        """What is said of the question."""
+        from series.question import Wanted
 
-    file: str
+        return Wanted(
+            target=self.target,
+            horizon=self.horizon,
+            lookback=self.lookback,
+            step=self.step,
+            future=self.future,
+            holidays=self.holidays,
+        )
