@@ -27,7 +27,8 @@ demo: venv ## train some experiments, offline, and hold them against the committ
 test: lint ## check style, types, imports, and run the tests (PYTEST=--long: random trials in full)
 	@.venv/bin/python -m pytest --numprocesses logical --dist loadfile $(PYTEST)
 
-lint: venv ## check style, types and imports
+lint: venv ## check format, style, types and imports
+	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/ruff check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo

@@ -1,4 +1,6 @@
-"""What MkDocs calls (.ci/mkdocs.yml): notebooks are run, and shown with what they print and draw."""
+"""What MkDocs calls (.ci/mkdocs.yml): notebooks are run, and shown with what they print
+and draw.
+"""
 
 import base64
 import inspect
@@ -19,12 +21,15 @@ from unroll.project import Project
 ROOT = Path(__file__).resolve().parents[1]
 
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "")
-"""OWNER/NAME, where GitHub builds the site (.github/workflows/pages.yml): the project names no address of its own."""
+"""OWNER/NAME, where GitHub builds the site (.github/workflows/pages.yml): the project
+names no address of its own."""
 
 COLAB = "https://colab.research.google.com/github/{}/blob/notebooks/{}"
 """Opens a file of the branch that pages.yml fills with the notebooks of the site."""
 
-QUESTION = re.compile(r"^## (.+)\n\n<!-- (\w+): .*\n((?:.*\n)*?)(?=^## |\Z)", re.MULTILINE)
+QUESTION = re.compile(
+    r"^## (.+)\n\n<!-- (\w+): .*\n((?:.*\n)*?)(?=^## |\Z)", re.MULTILINE
+)
 """A section of docs/results.md: its heading, the data set's name, what it says."""
 
 BOOST = {
@@ -36,7 +41,8 @@ BOOST = {
     "decisions": 0.25,
     "CHANGELOG.md": 0.25,
 }
-"""How much a page, or a folder's pages, count in a search: getting started before decision notes."""
+"""How much a page, or a folder's pages, count in a search: getting started before
+decision notes."""
 
 
 def on_config(config: Any) -> None:
@@ -46,11 +52,19 @@ def on_config(config: Any) -> None:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """A page for each question, and one for each notebook; the notebook itself is there to be downloaded."""
+    """A page for each question, and one for each notebook; the notebook itself is there
+    to be downloaded.
+    """
     for heading, name, text in _questions():
         linked = re.sub(r"\]\((?=\w+[/.])", "](../", text).replace("\n**", "\n\n**")
         pictures = f'<a href="../../results.html#{name}">Its pictures, tables and published figures</a>'
-        files.append(File.generated(config, f"questions/{name}.md", content=f"# {heading}\n\n{linked}\n{pictures}\n"))
+        files.append(
+            File.generated(
+                config,
+                f"questions/{name}.md",
+                content=f"# {heading}\n\n{linked}\n{pictures}\n",
+            )
+        )
     for path in sorted((ROOT / "docs/notebooks").rglob("*.ipynb")):
         page = path.relative_to(ROOT / "docs").with_suffix(".md").as_posix()
         files.append(File.generated(config, page, content=path.stem))
@@ -58,9 +72,13 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """A page as it is, or as a notebook that was run; links to files that are no page become plain text."""
+    """A page as it is, or as a notebook that was run; links to files that are no page
+    become plain text.
+    """
     path = Path(page.file.src_uri)
-    page.meta["search"] = {"boost": next((BOOST[part] for part in path.parts[::-1] if part in BOOST), 1)}
+    page.meta["search"] = {
+        "boost": next((BOOST[part] for part in path.parts[::-1] if part in BOOST), 1)
+    }
     notebook = path.with_suffix(".ipynb")
     if (ROOT / "docs" / notebook).exists():
         links = f"[Download]({notebook.name})"
@@ -77,12 +95,21 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_post_build(config: Any, **_: Any) -> None:
-    """Add the page of results, with a way back; tell notebooks to be downloaded where Colab finds the repository."""
-    for notebook in Path(config["site_dir"], "notebooks").rglob("*.ipynb") if REPOSITORY else ():
+    """Add the page of results, with a way back; tell notebooks to be downloaded where
+    Colab finds the repository.
+    """
+    for notebook in (
+        Path(config["site_dir"], "notebooks").rglob("*.ipynb") if REPOSITORY else ()
+    ):
         text = notebook.read_text(encoding="utf-8").replace("OWNER/NAME", REPOSITORY)
         notebook.write_text(text, encoding="utf-8")
     results = (ROOT / "results" / "index.html").read_text(encoding="utf-8")
-    linked = re.sub(r"(<body[^>]*>)", r'\1<p><a href="index.html">Unroll: docs</a></p>', results, count=1)
+    linked = re.sub(
+        r"(<body[^>]*>)",
+        r'\1<p><a href="index.html">Unroll: docs</a></p>',
+        results,
+        count=1,
+    )
     (Path(config["site_dir"]) / "results.html").write_text(linked, encoding="utf-8")
 
 
@@ -99,23 +126,39 @@ def _to_pages(markdown: str) -> str:
 def _run(source: Path) -> str:
     notebook = nbformat.read(source, as_version=4)
     folder = {"metadata": {"path": str(source.parent)}}
-    with tempfile.TemporaryDirectory() as sockets:  # a kernel that only this user reaches
-        config = Config({"AsyncKernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}})
-        NotebookClient(notebook, timeout=300, startup_timeout=300, resources=folder, config=config).execute()
-    for cell in notebook.cells:  # what TensorFlow logs at its start is of no use to a reader
-        cell["outputs"] = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]
+    # a kernel that only this user reaches
+    with tempfile.TemporaryDirectory() as sockets:
+        config = Config(
+            {"AsyncKernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}
+        )
+        NotebookClient(
+            notebook, timeout=300, startup_timeout=300, resources=folder, config=config
+        ).execute()
+    # what TensorFlow logs at its start is of no use to a reader
+    for cell in notebook.cells:
+        cell["outputs"] = [
+            output
+            for output in cell.get("outputs", [])
+            if output.get("name") != "stderr"
+        ]
     markdown, resources = MarkdownExporter().from_notebook_node(notebook)
     for name, picture in resources["outputs"].items():
-        markdown = markdown.replace(f"({name})", f"(data:image/png;base64,{base64.b64encode(picture).decode()})")
+        markdown = markdown.replace(
+            f"({name})", f"(data:image/png;base64,{base64.b64encode(picture).decode()})"
+        )
     return str(markdown)
 
 
 def _reference() -> str:
-    """A section for each method of `Project`: its signature, what it gives, its example."""
+    """A section for each method of `Project`: its signature, what it gives, its
+    example.
+    """
     text = ""
     for name, method in vars(Project).items():
         if callable(method) and not name.startswith("_"):
             words, _, example = str(inspect.getdoc(method)).partition(">>> ")
-            signature = f"{name}{inspect.signature(method)}".replace("(self, ", "(").replace("(self)", "()")
+            signature = f"{name}{inspect.signature(method)}".replace(
+                "(self, ", "("
+            ).replace("(self)", "()")
             text += f"\n## {name}\n\n{words}\n```pycon\n>>> {example}\n```\n\nSignature: `{signature}`\n"
     return text

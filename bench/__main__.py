@@ -24,7 +24,11 @@ PARTS: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
 """Part of results.json -> what measures it."""
 
 Quick = Annotated[
-    bool, typer.Option("--quick", help="A trial of some minutes, into .unroll/bench: what is committed stays.")
+    bool,
+    typer.Option(
+        "--quick",
+        help="A trial of some minutes, into .unroll/bench: what is committed stays.",
+    ),
 ]
 
 app = typer.Typer(
@@ -36,7 +40,9 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def everything(context: typer.Context) -> None:
-    """Measure Unroll; write bench/results.json, docs/performance.md. Without a part: all of them."""
+    """Measure Unroll; write bench/results.json, docs/performance.md. Without a part:
+    all of them.
+    """
     if context.invoked_subcommand is None:
         update([*PARTS], quick=False)
 
@@ -49,7 +55,9 @@ def peers(quick: Quick = False) -> None:
 
 @app.command()
 def series(quick: Quick = False) -> None:
-    """A series of one's own: generated files, and public ones against what a user would pick instead."""
+    """A series of one's own: generated files, and public ones against what a user would
+    pick instead.
+    """
     update(["series"], quick=quick)
 
 
@@ -61,23 +69,38 @@ def page() -> None:
 
 @app.command()
 def sceptic(
-    names: Annotated[list[str] | None, typer.Argument(help="Data sets that are prepared; none: all.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Data sets that are prepared; none: all.")
+    ] = None,
     cpu_seconds: Annotated[
-        int, typer.Option(min=0, help="For each, on one core; 0: compare again what was searched last.")
+        int,
+        typer.Option(
+            min=0,
+            help="For each, on one core; 0: compare again what was searched last.",
+        ),
     ] = 1800,
     seed: Annotated[int, typer.Option(min=0, help="Of what is tried.")] = 0,
 ) -> None:
-    """Search by scikit-learn and NumPy alone for what overturns the answers; into results/sceptic/."""
+    """Search by scikit-learn and NumPy alone for what overturns the answers; into
+    results/sceptic/.
+    """
     from bench.sceptic.challenge import challenge_all
 
-    challenge_all(Workspace(REPOSITORY), names or [], cpu_seconds, seed, partial(print, flush=True))
+    challenge_all(
+        Workspace(REPOSITORY),
+        names or [],
+        cpu_seconds,
+        seed,
+        partial(print, flush=True),
+    )
 
 
 def update(parts: Sequence[str], *, quick: bool) -> None:
     """Measure parts into results.json, then write the page from all that it holds.
 
     Raises:
-        UnrollError: nothing was measured yet, or other parts are of another machine; or a measurement fails.
+        UnrollError: nothing was measured yet, or other parts are of another machine; or
+            a measurement fails.
     """
     scratch = REPOSITORY / ".unroll" / "bench"
     path = (scratch if quick else REPOSITORY / "bench") / "results.json"
@@ -86,11 +109,15 @@ def update(parts: Sequence[str], *, quick: bool) -> None:
     for name in parts:
         results.require_same_machine(measured, name)
         start = time.monotonic()
-        values = PARTS[name](quick, partial(print, f"{name}:", file=sys.stderr, flush=True))
+        values = PARTS[name](
+            quick, partial(print, f"{name}:", file=sys.stderr, flush=True)
+        )
         measured = results.merge(measured, name, values, time.monotonic() - start)
         results.write(path, measured)
     if not measured:
-        raise UnrollError(f"{path.relative_to(REPOSITORY)} is missing; run `make bench`")
+        raise UnrollError(
+            f"{path.relative_to(REPOSITORY)} is missing; run `make bench`"
+        )
     written = (scratch if quick else REPOSITORY / "docs") / "performance.md"
     write_text(written, performance.text(measured))
     print(written.relative_to(REPOSITORY))
@@ -99,7 +126,11 @@ def update(parts: Sequence[str], *, quick: bool) -> None:
 def main() -> int:
     """The exit code; a mistake of the user is one line."""
     command = typer.main.get_command(app)
-    return run(lambda: command.main(sys.argv[1:], prog_name="python -m bench", standalone_mode=False))
+    return run(
+        lambda: command.main(
+            sys.argv[1:], prog_name="python -m bench", standalone_mode=False
+        )
+    )
 
 
 if __name__ == "__main__":

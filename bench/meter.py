@@ -1,7 +1,7 @@
 """Run a command and print what it cost, as JSON: `python -I -S bench/meter.py COMMAND`.
 
-A child starts with its parent's peak: Linux counts the memory that it shares until it runs its own program. So the
-parent is this interpreter, with next to nothing imported.
+A child starts with its parent's peak: Linux counts the memory that it shares until it
+runs its own program. So the parent is this interpreter, with next to nothing imported.
 """
 
 import contextlib
@@ -14,7 +14,8 @@ import sys
 import time
 
 SUBREAPER = 36
-"""Linux's prctl by which orphans come to this process: stages of `unroll` outlive the one that started them."""
+"""Linux's prctl by which orphans come to this process: stages of `unroll` outlive the
+one that started them."""
 
 MEBI = 2**20 if sys.platform == "darwin" else 2**10
 """What `ru_maxrss` counts in a MiB: bytes on macOS, else KiB."""
@@ -28,5 +29,13 @@ with contextlib.suppress(ChildProcessError):
     while os.wait():
         pass
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss / MEBI}))
+print(
+    json.dumps(
+        {
+            "seconds": seconds,
+            "cpu": used.ru_utime + used.ru_stime,
+            "peak": used.ru_maxrss / MEBI,
+        }
+    )
+)
 sys.exit(abs(status))

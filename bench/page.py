@@ -30,14 +30,22 @@ def text(measured: Mapping[str, Any]) -> str:
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - Markdown
     )
-    environment.filters |= {"figure": figure, "fastest": fastest, "geometric_mean": geometric_mean}
+    environment.filters |= {
+        "figure": figure,
+        "fastest": fastest,
+        "geometric_mean": geometric_mean,
+    }
     rows = measured.get("peers", {}).get("rows", [])
-    settings = " ".join(f'{name}="{value}"' if " " in value else f"{name}={value}" for name, value in OWN.items())
+    settings = " ".join(
+        f'{name}="{value}"' if " " in value else f"{name}={value}"
+        for name, value in OWN.items()
+    )
     return environment.get_template("performance.md.j2").render(
         found=measured,
         groups=grouped(rows),
         goals={
-            name: dict(zip(("train", "evaluate"), workload.goals, strict=True)) for name, workload in WORKLOADS.items()
+            name: dict(zip(("train", "evaluate"), workload.goals, strict=True))
+            for name, workload in WORKLOADS.items()
         },
         warm_ups=[row["warm_up"] for row in rows if row["side"] == "unroll"],
         checked=CHECKED,
@@ -56,9 +64,14 @@ def grouped(rows: Sequence[Row]) -> Groups:
 
 def fastest(rows: Rows) -> Row:
     """The peer with the lowest median."""
-    return min((rows[name] for name in PEERS if name in rows), key=lambda row: float(row["ms"]["median"]))
+    return min(
+        (rows[name] for name in PEERS if name in rows),
+        key=lambda row: float(row["ms"]["median"]),
+    )
 
 
 def figure(value: float) -> str:
     """A number with three significant digits, without an exponent."""
-    return np.format_float_positional(value, 3, unique=False, fractional=False, trim="-")
+    return np.format_float_positional(
+        value, 3, unique=False, fractional=False, trim="-"
+    )

@@ -1,4 +1,6 @@
-"""bench/results.json: what was measured, where and when. A part that is measured again replaces what it found."""
+"""bench/results.json: what was measured, where and when. A part that is measured again
+replaces what it found.
+"""
 
 import importlib.metadata
 import json
@@ -40,47 +42,72 @@ def _text(value: Any, indent: str = "") -> str:
         return flat
     inner = f"{indent} "
     if isinstance(value, dict):
-        lines = [f"{json.dumps(key)}: {_text(part, inner)}" for key, part in value.items()]
+        lines = [
+            f"{json.dumps(key)}: {_text(part, inner)}" for key, part in value.items()
+        ]
     else:
         lines = [_text(part, inner) for part in value]
-    return f",\n{inner}".join(lines).join((f"{flat[0]}\n{inner}", f"\n{indent}{flat[-1]}"))
+    return f",\n{inner}".join(lines).join(
+        (f"{flat[0]}\n{inner}", f"\n{indent}{flat[-1]}")
+    )
 
 
 def require_same_machine(old: Results, part: str) -> None:
-    """Raise UnrollError if parts other than this one were measured on a machine of another kind."""
+    """Raise UnrollError if parts other than this one were measured on a machine of
+    another kind.
+    """
     here = machine()
     there = old.get("machine", here)
-    if old.keys() - {"machine", part} and any(there[key] != here[key] for key in ("kind", "cores", "system")):
+    if old.keys() - {"machine", part} and any(
+        there[key] != here[key] for key in ("kind", "cores", "system")
+    ):
         raise UnrollError(
             f"bench/results.json is of another machine ({there['kind']}; this is {here['kind']}); "
             "run `make bench` without a part to measure all of it here"
         )
 
 
-def merge(old: Results, part: str, measured: Mapping[str, Any], seconds: float) -> Results:
+def merge(
+    old: Results, part: str, measured: Mapping[str, Any], seconds: float
+) -> Results:
     """The results with one part measured anew, on this machine, in so many seconds."""
     about = {"date": datetime.now(UTC).date().isoformat(), "seconds": round(seconds)}
     return {**old, "machine": machine(), part: about | dict(measured)}
 
 
 def rounded(measured: Any, digits: int) -> Any:
-    """What was measured as plain data, every number that is no count with so many digits."""
-    return json.loads(json.dumps(measured), parse_float=lambda text: float(f"{float(text):.{digits}g}"))
+    """What was measured as plain data, every number that is no count with so many
+    digits.
+    """
+    return json.loads(
+        json.dumps(measured),
+        parse_float=lambda text: float(f"{float(text):.{digits}g}"),
+    )
 
 
 def machine() -> dict[str, Any]:
-    """The kind of this machine and the versions of what runs on it; nothing that names it."""
+    """The kind of this machine and the versions of what runs on it; nothing that names
+    it.
+    """
     cpu = cpuinfo()
     name = cpu.get("model name") or platform.processor() or platform.machine()
     wide = {"avx512f": "AVX-512", "avx2": "AVX2"}
     return {
-        "kind": f"{name} (family {cpu['cpu family']}, model {cpu['model']})" if "cpu family" in cpu else name,
+        "kind": f"{name} (family {cpu['cpu family']}, model {cpu['model']})"
+        if "cpu family" in cpu
+        else name,
         "cores": os.cpu_count() or 1,
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
-        "instructions": next((text for flag, text in wide.items() if flag in flags()), ""),
+        "instructions": next(
+            (text for flag, text in wide.items() if flag in flags()), ""
+        ),
         "python": platform.python_version(),
-        "versions": {library: version for library in LIBRARIES if (version := _installed(library))},
+        "versions": {
+            library: version
+            for library in LIBRARIES
+            if (version := _installed(library))
+        },
     }
 
 

@@ -1,4 +1,6 @@
-"""Errors that a user can act on. The command line prints their text as one line, without a traceback."""
+"""Errors that a user can act on. The command line prints their text as one line,
+without a traceback.
+"""
 
 import re
 
@@ -11,11 +13,15 @@ class UnrollError(Exception):
 
 
 class UsageError(UnrollError):
-    """What was asked for does not exist or is misspelt. Exit code 2. The text lists what is valid."""
+    """What was asked for does not exist or is misspelt. Exit code 2. The text lists
+    what is valid.
+    """
 
 
 class UnknownAheadError(UnrollError):
-    """What must be known beforehand of the rows to come is not known, so that they cannot be forecast."""
+    """What must be known beforehand of the rows to come is not known, so that they
+    cannot be forecast.
+    """
 
 
 class UnusableSeriesError(UnrollError):
@@ -31,11 +37,15 @@ class UnusableSeriesError(UnrollError):
         self.reasons = reasons
         self.every = len(reasons) == count
         self.why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        super().__init__(f"{len(reasons)} of {count} series cannot be used ({self.why})")
+        super().__init__(
+            f"{len(reasons)} of {count} series cannot be used ({self.why})"
+        )
 
 
 class DivergedError(UnrollError):
-    """The training loss of an experiment's replicate became NaN or infinite; epoch and step count from 1."""
+    """The training loss of an experiment's replicate became NaN or infinite; epoch and
+    step count from 1.
+    """
 
     def __init__(self, experiment: str, seed: int, epoch: int, step: int) -> None:
         super().__init__(
@@ -45,7 +55,9 @@ class DivergedError(UnrollError):
 
 
 class StoppedError(Exception):
-    """What this command had started was stopped by Ctrl-C or a request to end, and has told the user. Exit code 130."""
+    """What this command had started was stopped by Ctrl-C or a request to end, and has
+    told the user. Exit code 130.
+    """
 
 
 def without_password(text: str) -> str:
@@ -54,8 +66,9 @@ def without_password(text: str) -> str:
 
 
 def printable(text: str, kept: str = "") -> str:
-    """The text with control characters, line ends and others that nobody sees as escapes, but for some that are `kept`:
-    what is in a file or its name must not steer the terminal that it is shown on.
+    """The text with control characters, line ends and others that nobody sees as
+    escapes, but for some that are `kept`: what is in a file or its name must not steer
+    the terminal that it is shown on.
     """
     kept += "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
     return "".join(c if c.isprintable() or c in kept else ascii(c)[1:-1] for c in text)

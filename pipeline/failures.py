@@ -1,4 +1,6 @@
-"""Why a stage could not be built: one line per stage in `.unroll/failures`, for the page and for `unroll repro`."""
+"""Why a stage could not be built: one line per stage in `.unroll/failures`, for the
+page and for `unroll repro`.
+"""
 
 import errno
 from pathlib import Path
@@ -8,7 +10,8 @@ from pipeline.files import UNFINISHED, regular, write_text
 from pipeline.workspace import Workspace
 
 MACHINE = ("the disk is full", "a file cannot be read or written", "memory ran out")
-"""How lines begin that say what this machine lacks: on another one the same may work."""
+"""How lines begin that say what this machine lacks: on another one the same may work.
+"""
 
 
 def explain(error: BaseException) -> str | None:
@@ -40,7 +43,9 @@ def _file(workspace: Workspace, stage: str) -> Path:
 
 
 def record(workspace: Workspace, stage: str, text: str) -> None:
-    """Keep why `stage` failed, as one line. The stage's name is DVC's (`DVC_STAGE`), such as `source@jena`."""
+    """Keep why `stage` failed, as one line. The stage's name is DVC's (`DVC_STAGE`),
+    such as `source@jena`.
+    """
     write_text(_file(workspace, stage), one_line(text) + "\n")
 
 
@@ -50,6 +55,13 @@ def clear(workspace: Workspace, stage: str) -> None:
 
 
 def read(workspace: Workspace) -> dict[str, str]:
-    """Stage -> why it failed, of every stage that failed last time, in alphabetical order."""
+    """Stage -> why it failed, of every stage that failed last time, in alphabetical
+    order.
+    """
     files = sorted((workspace.scratch / "failures").glob("*.txt"))
-    return {file.name.removesuffix(".txt"): one_line(regular(file).read_text(encoding="utf-8")) for file in files}
+    return {
+        file.name.removesuffix(".txt"): one_line(
+            regular(file).read_text(encoding="utf-8")
+        )
+        for file in files
+    }

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 UNFINISHED = re.compile(r"\..+\.(\d+)\.\w+\.tmp")
-"""The names that `unfinished` gives. The number is that of the process that writes there."""
+"""The names that `unfinished` gives. The number is that of the process that writes
+there."""
 
 
 def unfinished(folder: Path, name: str) -> Path:
-    """A new path in `folder` for what is being written; `locks.sweep` finds it if this process is killed."""
+    """A new path in `folder` for what is being written; `locks.sweep` finds it if this
+    process is killed.
+    """
     return folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
 
 
@@ -42,7 +45,9 @@ def remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A temporary path: it replaces `path` when the block ends well, and is removed if not."""
+    """A temporary path: it replaces `path` when the block ends well, and is removed if
+    not.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = unfinished(path.parent, path.name)
     temporary.touch(exist_ok=False)
@@ -68,7 +73,8 @@ def scratch_folder(scratch: Path, name: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
-    """A temporary folder: it replaces `path` when the block ends well, and is removed if not.
+    """A temporary folder: it replaces `path` when the block ends well, and is removed
+    if not.
 
     Args:
         path: the folder to replace, whole.
@@ -89,22 +95,30 @@ def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Keys in the order given, floats as `repr`, one newline at the end. NaN is refused."""
+    """Keys in the order given, floats as `repr`, one newline at the end. NaN is
+    refused.
+    """
     text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
 def regular(path: Path) -> Path:
-    """The path of what is to be read. Raises UnrollError if it is no file: to read a pipe or a device may never end."""
+    """The path of what is to be read. Raises UnrollError if it is no file: to read a
+    pipe or a device may never end.
+    """
     if path.exists() and not path.is_file():
-        raise UnrollError(f"{path} is a folder, a pipe or a device, not a file; remove it and run this again")
+        raise UnrollError(
+            f"{path} is a folder, a pipe or a device, not a file; remove it and run this again"
+        )
     return path
 
 
 def read_json(path: Path) -> Any:
     """Raises UnrollError if the file is missing or damaged."""
     try:
-        return json.loads(regular(path).read_text(encoding="utf-8"), parse_constant=_refuse)
+        return json.loads(
+            regular(path).read_text(encoding="utf-8"), parse_constant=_refuse
+        )
     except FileNotFoundError:
         raise missing(path) from None
     except (ValueError, RecursionError) as error:
@@ -134,11 +148,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_npz(path: Path, arrays: Mapping[str, "npt.NDArray[Any]"]) -> None:
-    """The same arrays give the same bytes: row by row, in the order given, and NumPy dates every member alike."""
+    """The same arrays give the same bytes: row by row, in the order given, and NumPy
+    dates every member alike.
+    """
     import numpy as np
 
     with atomic_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **{name: np.asarray(array, order="C") for name, array in arrays.items()})
+        np.savez(
+            file,
+            allow_pickle=False,
+            **{name: np.asarray(array, order="C") for name, array in arrays.items()},
+        )
 
 
 def read_npz(path: Path) -> dict[str, "npt.NDArray[Any]"]:
@@ -150,13 +170,19 @@ def read_npz(path: Path) -> dict[str, "npt.NDArray[Any]"]:
     import numpy as np
 
     def array(content: bytes) -> "npt.NDArray[Any]":
-        found: npt.NDArray[Any] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+        found: npt.NDArray[Any] = np.lib.format.read_array(
+            io.BytesIO(content), allow_pickle=False
+        )
         return found
 
     try:
         with zipfile.ZipFile(regular(path)) as archive:
-            # Each member whole, and so its checksum compared, before NumPy believes its header.
-            return {name.removesuffix(".npy"): array(archive.read(name)) for name in archive.namelist()}
+            # Each member whole, and so its checksum compared, before NumPy believes its
+            # header.
+            return {
+                name.removesuffix(".npy"): array(archive.read(name))
+                for name in archive.namelist()
+            }
     except FileNotFoundError:
         raise missing(path) from None
     except (UnrollError, PermissionError, MemoryError):
@@ -179,4 +205,6 @@ def missing(path: Path) -> UnrollError:
 def damaged(path: Path, error: Exception) -> UnrollError:
     """What to say of a file that a build makes and that is not as it was written."""
     what = one_line(str(error)) or type(error).__name__
-    return UnrollError(f"{path} is damaged ({what:.200}); delete it and run `unroll repro`")
+    return UnrollError(
+        f"{path} is damaged ({what:.200}); delete it and run `unroll repro`"
+    )

@@ -13,7 +13,8 @@ from pipeline.files import UNFINISHED, remove
 from pipeline.workspace import Workspace
 
 CLOCK = 5.0
-"""Seconds by which a process may seem younger than it is: systems count from their own start, in whole seconds."""
+"""Seconds by which a process may seem younger than it is: systems count from their own
+start, in whole seconds."""
 
 
 SET_DEATH_SIGNAL = 1
@@ -21,30 +22,38 @@ SET_DEATH_SIGNAL = 1
 
 
 def end_with_parent() -> None:
-    """Let the system kill this process when the one dies that has started it; only Linux can."""
+    """Let the system kill this process when the one dies that has started it; only
+    Linux can.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
 
 
 @contextmanager
 def stage(workspace: Workspace, verb: str, name: str) -> Iterator[None]:
-    """Let no other process into a stage: two that write the same folder would mix what they write.
+    """Let no other process into a stage: two that write the same folder would mix what
+    they write.
 
-    What a killed one has left half-written is removed first. Run by DVC, as by a plain `dvc repro` beside a build, it
-    waits for the other process.
+    What a killed one has left half-written is removed first. Run by DVC, as by a plain
+    `dvc repro` beside a build, it waits for the other process.
 
     Raises:
         UnrollError: another process is in it.
     """
     busy = f"another process is at {verb} {name} in {workspace.root}; wait until it has ended"
-    with alone(workspace.scratch / f"{verb}-{name}.lock", busy, patience=-1 if "DVC_STAGE" in os.environ else 0):
+    with alone(
+        workspace.scratch / f"{verb}-{name}.lock",
+        busy,
+        patience=-1 if "DVC_STAGE" in os.environ else 0,
+    ):
         sweep(workspace)
         yield
 
 
 @contextmanager
 def alone(lock: Path, busy: str, *, patience: float = 0.0) -> Iterator[None]:
-    """Let no other process into a block that has the same lock; the system releases it even if this one is killed.
+    """Let no other process into a block that has the same lock; the system releases it
+    even if this one is killed.
 
     Args:
         lock: the file that stands for the block; its folder is made.
@@ -66,7 +75,9 @@ def alone(lock: Path, busy: str, *, patience: float = 0.0) -> Iterator[None]:
 
 
 def sweep(workspace: Workspace) -> None:
-    """Remove the half-written files of processes that are no more, wherever `pipeline.files` writes them."""
+    """Remove the half-written files of processes that are no more, wherever
+    `pipeline.files` writes them.
+    """
     scratch = workspace.scratch
     folders = [workspace.root, workspace.report.parent, scratch, *scratch.glob("*/")]
     folders += scratch.glob("checkpoints/*/")
@@ -82,12 +93,16 @@ def sweep(workspace: Workspace) -> None:
 def alive(number: int, written: float) -> bool:
     """Whether the process that had this number when it wrote something still runs.
 
-    One that started later is another process. In a container a dead one may keep its number, as a zombie, for good.
+    One that started later is another process. In a container a dead one may keep its
+    number, as a zombie, for good.
     """
     import psutil
 
     try:
         process = psutil.Process(number)
-        return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= written + CLOCK)
+        return bool(
+            process.status() != psutil.STATUS_ZOMBIE
+            and process.create_time() <= written + CLOCK
+        )
     except psutil.NoSuchProcess:
         return False

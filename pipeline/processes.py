@@ -1,13 +1,14 @@
-"""Runs functions in child processes: several at once, each in a new process with one thread.
+"""Runs functions in child processes: several at once, each in a new process with one
+thread.
 
-A server starts the processes. On Linux it imports the modules that all functions need, and forks
-itself for each call. Elsewhere each call starts a new Python, because a process that has imported
-TensorFlow does not survive a fork there. Nothing is computed before the fork, so results have the
-same bytes (docs/decisions/side-by-side.md).
+A server starts the processes. On Linux it imports the modules that all functions need,
+and forks itself for each call. Elsewhere each call starts a new Python, because a
+process that has imported TensorFlow does not survive a fork there. Nothing is computed
+before the fork, so results have the same bytes (docs/decisions/side-by-side.md).
 
-The server is not the one of `multiprocessing`. The caller may be a notebook, or a script without
-an `if __name__ == "__main__"` guard: its main module does not run again. Its environment does not
-change, and its own process pools are neither used nor stopped.
+The server is not the one of `multiprocessing`. The caller may be a notebook, or a
+script without an `if __name__ == "__main__"` guard: its main module does not run again.
+Its environment does not change, and its own process pools are neither used nor stopped.
 """
 
 import contextlib
@@ -51,11 +52,13 @@ LOST = (EOFError, OSError)
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A function to be called in a process of its own. No two are equal, so it may be a key.
+    """A function to be called in a process of its own. No two are equal, so it may be a
+    key.
 
     Attributes:
         name: shown to the user.
-        function: at the top level of a module other than `__main__`; it keeps results in files.
+        function: at the top level of a module other than `__main__`; it keeps results
+            in files.
         arguments: of the function; they can be pickled.
         log: the file for all that the call prints; its folder is made.
     """
@@ -93,7 +96,9 @@ class Report:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the server tells of a child that has ended; `report` is None if it was killed."""
+    """What the server tells of a child that has ended; `report` is None if it was
+    killed.
+    """
 
     exit_code: int
     cpu_seconds: float
@@ -109,18 +114,21 @@ def run(
     deadline: float = math.inf,
     grace: float = 0.0,
 ) -> Generator[Ended, None, None]:
-    """Perform calls in child processes, in the given order, and yield each one as it ends.
+    """Perform calls in child processes, in the given order, and yield each one as it
+    ends.
 
-    If the iteration ends early, for example by Ctrl-C, the children are stopped. They die with
-    this process, too.
+    If the iteration ends early, for example by Ctrl-C, the children are stopped. They
+    die with this process, too.
 
     Args:
         calls: what to perform.
         jobs: how many run at once.
         server: starts the children.
-        on_tick: called about once a second with the seconds since each running call started.
+        on_tick: called about once a second with the seconds since each running call
+            started.
         deadline: the time on `time.monotonic` at which the iteration ends early.
-        grace: seconds that children get to end by themselves if the iteration ends early.
+        grace: seconds that children get to end by themselves if the iteration ends
+            early.
     """
     waiting = list(calls)
     running: list[Child] = []
@@ -136,7 +144,8 @@ def run(
                 running.remove(child)
                 yield child.result()
     finally:
-        with handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM):  # Ctrl-C may come twice
+        # Ctrl-C may come twice
+        with handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM):
             stop(running, grace)
 
 
@@ -146,7 +155,8 @@ class Child:
     Attributes:
         call: the call.
         started: the time on `time.monotonic`.
-        sentinel: readable when the process has ended (`multiprocessing.connection.wait`).
+        sentinel: readable when the process has ended
+            (`multiprocessing.connection.wait`).
     """
 
     def __init__(self, call: Call, server: "Server") -> None:
@@ -168,7 +178,8 @@ class Child:
 
     def result(self) -> Ended:
         """Wait for the end of the process."""
-        outcome = Outcome(-signal.SIGKILL, 0.0, None)  # where the server itself was killed
+        # where the server itself was killed
+        outcome = Outcome(-signal.SIGKILL, 0.0, None)
         with contextlib.suppress(*LOST):
             outcome = self.sentinel.recv()
         self.sentinel.close()
@@ -186,11 +197,15 @@ class Child:
                 "close other programs or take fewer jobs"
             )
         log = self.call.log
-        return f"it ended without a word (exit code {exit_code}); its output is in {log}"
+        return (
+            f"it ended without a word (exit code {exit_code}); its output is in {log}"
+        )
 
 
 def stop(children: Sequence[Child], grace: float) -> None:
-    """Interrupt children, as Ctrl-C does, and kill those that still run after `grace` seconds."""
+    """Interrupt children, as Ctrl-C does, and kill those that still run after `grace`
+    seconds.
+    """
     for child in children:
         child.send(signal.SIGINT)
     limit = time.monotonic() + grace
@@ -202,7 +217,9 @@ def stop(children: Sequence[Child], grace: float) -> None:
 
 @contextlib.contextmanager
 def handling(handler: Any, *numbers: int) -> Iterator[None]:
-    """Handle these signals so; without effect outside of the main thread, the only one that may."""
+    """Handle these signals so; without effect outside of the main thread, the only one
+    that may.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -225,7 +242,8 @@ def available() -> int:
 
     free = int(psutil.virtual_memory().available)
     group = Path("/sys/fs/cgroup")
-    with contextlib.suppress(OSError, ValueError):  # no control group, or no limit ("max")
+    # no control group, or no limit ("max")
+    with contextlib.suppress(OSError, ValueError):
         limit = int((group / "memory.max").read_text(encoding="ascii"))
         used = int((group / "memory.current").read_text(encoding="ascii"))
         free = min(free, limit - used)
@@ -233,7 +251,8 @@ def available() -> int:
 
 
 class Server:
-    """A process that starts a child for each connection. It imports while this process goes on.
+    """A process that starts a child for each connection. It imports while this process
+    goes on.
 
     It is a context manager: at the end of the block it ends.
 
@@ -271,7 +290,11 @@ class Server:
             self.stop()
             self._start()
         ours, theirs = multiprocessing.Pipe()
-        with theirs, contextlib.suppress(OSError):  # it was killed just now: `ours` is at its end
+        # it was killed just now: `ours` is at its end
+        with (
+            theirs,
+            contextlib.suppress(OSError),
+        ):
             socket.send_fds(self._control, [b"1"], [theirs.fileno()])
         return ours
 
@@ -284,7 +307,9 @@ class Server:
 
 
 def import_modules(*names: str) -> None:
-    """Import modules that all calls need. A preload module consists of a call of this function."""
+    """Import modules that all calls need. A preload module consists of a call of this
+    function.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in names:
@@ -292,13 +317,15 @@ def import_modules(*names: str) -> None:
 
 
 def serve(parent: int, preload: str, *, tensorflow: bool, forks: bool) -> NoReturn:
-    """Start a child for each connection that comes through standard input, until it is closed.
+    """Start a child for each connection that comes through standard input, until it is
+    closed.
 
     Args:
         parent: the number of the process that has started this one.
         preload: as of `Server`.
         tensorflow: as of `Server`.
-        forks: whether a child is forked with all that was imported, or starts a new Python.
+        forks: whether a child is forked with all that was imported, or starts a new
+            Python.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with(parent)
@@ -322,7 +349,9 @@ def serve(parent: int, preload: str, *, tensorflow: bool, forks: bool) -> NoRetu
 
 
 def work() -> NoReturn:
-    """Perform the call that comes through standard input, report to standard output, and end."""
+    """Perform the call that comes through standard input, report to standard output,
+    and end.
+    """
     exit_code = 1
     try:
         _perform(Connection(os.dup(0)), Connection(os.dup(1)))
@@ -340,7 +369,9 @@ def work() -> NoReturn:
 
 @dataclass(frozen=True)
 class _Forked:
-    """A child as the server sees it: its number, what it reports, and who asks for its outcome."""
+    """A child as the server sees it: its number, what it reports, and who asks for its
+    outcome.
+    """
 
     pid: int
     reports: Connection
@@ -380,13 +411,16 @@ def _fork(channel: Connection, *, forks: bool) -> _Forked:
 
 
 def _preload(name: str, *, tensorflow: bool) -> None:
-    """Import the preload module. A call that needs what cannot be imported says so itself."""
+    """Import the preload module. A call that needs what cannot be imported says so
+    itself.
+    """
     modules = [name]
     if tensorflow:
         modules += ["tensorflow", "keras"]
     with contextlib.suppress(Exception):
         import_modules(*modules)
-    # Children do not search these objects for garbage, so they do not copy the shared memory.
+    # Children do not search these objects for garbage, so they do not copy the shared
+    # memory.
     gc.collect()
     gc.freeze()
 
@@ -407,7 +441,9 @@ def _perform(channel: Connection, reports: Connection) -> None:
 
 
 def _redirect(log: Path) -> None:
-    """Let standard output and standard error go into a log, and standard input be empty."""
+    """Let standard output and standard error go into a log, and standard input be
+    empty.
+    """
     nothing = os.open(os.devnull, os.O_RDONLY)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     os.dup2(nothing, 0)
@@ -419,7 +455,9 @@ def _redirect(log: Path) -> None:
 
 
 def _explained(raised: Exception, log: Path) -> str:
-    """Why a call failed, in one line. A mistake in the code leaves its traceback in the log."""
+    """Why a call failed, in one line. A mistake in the code leaves its traceback in the
+    log.
+    """
     text = failures.explain(raised)
     if text is None:
         traceback.print_exception(raised)
@@ -444,8 +482,8 @@ def _python(statement: str, folders: Sequence[str]) -> list[str]:
 def _import_path() -> list[str]:
     """The folders that this process imports from, in the order for its children.
 
-    The folder of the user's script and the current folder come last: a file there may be named
-    like a module of a library.
+    The folder of the user's script and the current folder come last: a file there may
+    be named like a module of a library.
     """
     here = str(Path.cwd())
     folders = [folder or here for folder in sys.path]

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def write(path: Path, table: "pd.DataFrame") -> None:
-    """One line per row, numbers with as many digits as it takes to read the same number again, no value as nothing."""
+    """One line per row, numbers with as many digits as it takes to read the same number
+    again, no value as nothing.
+    """
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
@@ -21,8 +23,8 @@ def read(path: Path, **columns: type) -> "pd.DataFrame":
 
     Args:
         path: the file.
-        columns: name -> int, float or str: columns that must be there, with a value in every row. All others hold
-            numbers, NaN where there is no value.
+        columns: name -> int, float or str: columns that must be there, with a value in
+            every row. All others hold numbers, NaN where there is no value.
 
     Raises:
         UnrollError: the file is missing, or it does not hold such columns.
@@ -30,7 +32,8 @@ def read(path: Path, **columns: type) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        if not regular(path).read_bytes().endswith(b"\n"):  # a number that lost its last digits is still a number
+        # a number that lost its last digits is still a number
+        if not regular(path).read_bytes().endswith(b"\n"):
             raise ValueError("its last line has no end")
         table = pd.read_csv(path, dtype=columns, na_values=[""], keep_default_na=False)
         if lacking := [column for column in columns if column not in table.columns]:
@@ -54,7 +57,9 @@ def write_parquet(path: Path, table: "pd.DataFrame") -> None:
 
 
 def read_parquet(path: Path) -> "pd.DataFrame":
-    """A table that `write_parquet` wrote. Raises UnrollError if it is missing or damaged."""
+    """A table that `write_parquet` wrote. Raises UnrollError if it is missing or
+    damaged.
+    """
     import pandas as pd
 
     try:

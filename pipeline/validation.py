@@ -17,19 +17,31 @@ Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
 class Strict(pydantic.BaseModel):
-    """A mapping whose keys are all known and whose values have exactly the types that are named."""
+    """A mapping whose keys are all known and whose values have exactly the types that
+    are named.
+    """
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = pydantic.ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False
+    )
 
 
-class Metrics(pydantic.RootModel[dict[str, Annotated[dict[str, float], pydantic.Field(min_length=1)]]]):
-    """What results/metrics/DATASET.json holds: experiment -> name of a metric -> its value, a finite number."""
+class Metrics(
+    pydantic.RootModel[
+        dict[str, Annotated[dict[str, float], pydantic.Field(min_length=1)]]
+    ]
+):
+    """What results/metrics/DATASET.json holds: experiment -> name of a metric -> its
+    value, a finite number.
+    """
 
     model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
 
 
 def utf_8(name: str) -> str:
-    """Return the name of a file if files of UTF-8, such as params.yaml, can hold it. Raises UsageError if not."""
+    """Return the name of a file if files of UTF-8, such as params.yaml, can hold it.
+    Raises UsageError if not.
+    """
     if name.encode(errors="ignore").decode() != name:
         raise UsageError(f"{name}: this name is not UTF-8; rename it")
     return name
@@ -45,15 +57,21 @@ def one_of(name: str, valid: Iterable[str], what: str) -> str:
     if name in valid:
         return name
     received = f"Received: {reprlib.repr(name)}.{_hint(name, valid)}"
-    among = f"one of: {', '.join(valid) or '(none)'}" if len(valid) <= LISTED else f"one of {len(valid)} names"
+    among = (
+        f"one of: {', '.join(valid) or '(none)'}"
+        if len(valid) <= LISTED
+        else f"one of {len(valid)} names"
+    )
     raise UsageError(one_line(f"{what} must be {among}. {received}"))
 
 
 def checked(model: type[Model], data: Any, where: str = "") -> Model:
-    """Plain data as `model` describes it; `where` is their place, such as "experiments.waves.node.model".
+    """Plain data as `model` describes it; `where` is their place, such as
+    "experiments.waves.node.model".
 
     Raises:
-        ValueError: they are not; one line says the place, what is valid there, and what was received.
+        ValueError: they are not; one line says the place, what is valid there, and what
+            was received.
     """
     try:
         return model.model_validate(data)
@@ -62,40 +80,62 @@ def checked(model: type[Model], data: Any, where: str = "") -> Model:
 
 
 def validated(model: type[Model], data: Any, file: str, where: str = "") -> Model:
-    """As `checked`, for what the user wrote in a file. Raises UsageError, which names the file first."""
+    """As `checked`, for what the user wrote in a file. Raises UsageError, which names
+    the file first.
+    """
     try:
         return checked(model, data, where)
     except ValueError as error:
         raise UsageError(f"{file}: {error}") from None
 
 
-def _explained(error: pydantic.ValidationError, model: type[pydantic.BaseModel], data: Any, where: str) -> str:
+def _explained(
+    error: pydantic.ValidationError,
+    model: type[pydantic.BaseModel],
+    data: Any,
+    where: str,
+) -> str:
     """An unknown key goes first: what else is wrong is often what was meant by it."""
     problems = error.errors(include_url=False)
     first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
     location = _present(first["loc"], data)
-    path = ".".join(f"{key!s:.80}" for key in ([where, *location] if where else location)) or "the whole"
+    path = (
+        ".".join(f"{key!s:.80}" for key in ([where, *location] if where else location))
+        or "the whole"
+    )
     if first["type"] == "missing":
         return f"{path + '.' if location or where else ''}{first['loc'][-1]!s:.80} is missing"
     if first["type"] == "extra_forbidden":
         known = _keys(model, location[:-1])
-        return one_line(f"{path} is not known here. Valid: {', '.join(known)}.{_hint(location[-1], known)}")
+        return one_line(
+            f"{path} is not known here. Valid: {', '.join(known)}.{_hint(location[-1], known)}"
+        )
     if "[key]" in first["loc"]:
         path += " (the name)"
-    alternatives = (_must(problem) for problem in problems if _present(problem["loc"], data) == location)
+    alternatives = (
+        _must(problem)
+        for problem in problems
+        if _present(problem["loc"], data) == location
+    )
     received = _Received().repr(first["input"])
-    return one_line(f"{path} {' or '.join(dict.fromkeys(alternatives))}. Received: {received}")
+    return one_line(
+        f"{path} {' or '.join(dict.fromkeys(alternatives))}. Received: {received}"
+    )
 
 
 class _Received(reprlib.Repr):
-    """Shortens what was received; a text that loses its middle no longer shows which part is a password."""
+    """Shortens what was received; a text that loses its middle no longer shows which
+    part is a password.
+    """
 
     def repr_str(self, x: str, level: int) -> str:
         return super().repr_str(without_password(x), level)
 
 
 def _present(location: Sequence[int | str], data: Any) -> list[int | str]:
-    """As much of a location as leads to something in the data; what follows names a part of the schema."""
+    """As much of a location as leads to something in the data; what follows names a
+    part of the schema.
+    """
     present: list[int | str] = []
     for key in location:
         in_list = isinstance(data, list) and isinstance(key, int) and key < len(data)
@@ -119,13 +159,21 @@ def _keys(model: Any, location: Sequence[int | str]) -> list[str]:
 
 
 def _must(problem: Any) -> str:
-    """What a value must be, in the words of the one who writes it: `must be greater than 0`."""
-    kind, text = problem["type"], str(problem["msg"])
+    """What a value must be, in the words of the one who writes it: `must be greater
+    than 0`.
+    """
+    kind = problem["type"]
+    text = str(problem["msg"])
     if kind in {"model_type", "dict_type", "mapping_type", "model_attributes_type"}:
         return "must be a mapping"
     if kind == "too_short":
         return f"must hold at least {problem['ctx']['min_length']}"
-    words = {"Input should ": "must ", "Value error, ": "", "String should ": "must ", "Keys should ": "must "}
+    words = {
+        "Input should ": "must ",
+        "Value error, ": "",
+        "String should ": "must ",
+        "Keys should ": "must ",
+    }
     for start, instead in words.items():
         if text.startswith(start):
             return instead + text.removeprefix(start)

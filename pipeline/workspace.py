@@ -6,7 +6,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder that holds params.yaml, and the place of everything that is built in it."""
+    """The folder that holds params.yaml, and the place of everything that is built in
+    it.
+    """
 
     root: Path
 
@@ -27,7 +29,9 @@ class Workspace:
 
     @property
     def scratch(self) -> Path:
-        """Locks, logs, checkpoints and half-written files. DVC deletes a stage's outputs first, so none lies there."""
+        """Locks, logs, checkpoints and half-written files. DVC deletes a stage's
+        outputs first, so none lies there.
+        """
         return self.root / ".unroll"
 
     def raw(self, source: str) -> Path:
@@ -43,7 +47,9 @@ class Workspace:
         return self.root / "runs" / dataset
 
     def run(self, dataset: str, experiment: str) -> Path:
-        """The folder of an experiment: run.json, history.csv, predictions.npz and weights/."""
+        """The folder of an experiment: run.json, history.csv, predictions.npz and
+        weights/.
+        """
         return self.runs(dataset) / experiment
 
     def trial(self, dataset: str, experiment: str) -> Path:
@@ -51,11 +57,15 @@ class Workspace:
         return self.scratch / "trials" / dataset / experiment
 
     def trials(self, dataset: str, experiment: str) -> Path:
-        """What was tried for an experiment, and what it came to on validation; kept in git."""
+        """What was tried for an experiment, and what it came to on validation; kept in
+        git.
+        """
         return self.root / "results" / "trials" / dataset / f"{experiment}.csv"
 
     def record(self, dataset: str, experiment: str) -> Path:
-        """Where, when and with what a run was made. No output may hold such things, so it lies beside the runs."""
+        """Where, when and with what a run was made. No output may hold such things, so
+        it lies beside the runs.
+        """
         return self.root / "records" / dataset / f"{experiment}.json"
 
     def checkpoint(self, dataset: str, experiment: str) -> Path:
@@ -71,12 +81,16 @@ class Workspace:
         return self.root / "results" / "evaluations" / dataset
 
     def sceptic(self, dataset: str) -> Path:
-        """What a search with scikit-learn alone did to a data set's answers; kept in git."""
+        """What a search with scikit-learn alone did to a data set's answers; kept in
+        git.
+        """
         return self.root / "results" / "sceptic" / f"{dataset}.json"
 
     @property
     def answers(self) -> Path:
-        """The answers of all data sets and the outcomes of all claims, for `dvc metrics`."""
+        """The answers of all data sets and the outcomes of all claims, for `dvc
+        metrics`.
+        """
         return self.root / "results" / "answers.json"
 
     @property

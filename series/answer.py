@@ -1,4 +1,6 @@
-"""The answer for a series of one's own: how good each model is, whether recurrence helps, and what comes next."""
+"""The answer for a series of one's own: how good each model is, whether recurrence
+helps, and what comes next.
+"""
 
 import os
 import shutil
@@ -58,7 +60,8 @@ class About(Strict):
 
     Attributes:
         name: of the series.
-        files: the files of its rows, relative to the folder of the answer where they lie near it.
+        files: the files of its rows, relative to the folder of the answer where they
+            lie near it.
         target: the column that is forecast.
         horizon: timesteps that are forecast at once.
         board: the scores of all models, and who forecasts.
@@ -87,7 +90,9 @@ class Arguments(Options):
         jobs: models that are fitted at a time.
     """
 
-    name: Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00-\x1f]+$")] | None = None
+    name: (
+        Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00-\x1f]+$")] | None
+    ) = None
     jobs: Annotated[int, pydantic.Field(ge=1)] | None = None
 
     @pydantic.model_validator(mode="before")
@@ -118,9 +123,10 @@ class Answer:
 
     Attributes:
         about: what was asked, and how good each model is.
-        forecasts: every forecast from the past: unique_id, ds, cutoff, model, y, y_hat, a row for each value.
-            y_hat is the mean over a network's seeds, y is NaN where nothing was measured. unique_id is text. Where
-            the series has a time zone, ds and cutoff are in UTC, without a zone.
+        forecasts: every forecast from the past: unique_id, ds, cutoff, model, y, y_hat,
+            a row for each value. y_hat is the mean over a network's seeds, y is NaN
+            where nothing was measured. unique_id is text. Where the series has a time
+            zone, ds and cutoff are in UTC, without a zone.
         forecaster: the best model, fitted to all rows.
         folder: where its files lie; a temporary one until it is saved.
         seconds: name of a model -> CPU seconds that its backtest took here.
@@ -152,7 +158,8 @@ class Answer:
 
     @property
     def outcome(self) -> str | None:
-        """Whether recurrence helps: "helps", "hurts", "no difference that matters" or "open".
+        """Whether recurrence helps: "helps", "hurts", "no difference that matters" or
+        "open".
 
         None where recurrent networks were not tried.
         """
@@ -161,7 +168,9 @@ class Answer:
 
     @property
     def sentence(self) -> str:
-        """The answer in words: whether recurrence helps, by how much, and who forecasts."""
+        """The answer in words: whether recurrence helps, by how much, and who
+        forecasts.
+        """
         return sentence.sentence(self.board, self.about.titles)
 
     @property
@@ -173,9 +182,10 @@ class Answer:
     def models(self) -> "pd.DataFrame":
         """A row for each model, the best first.
 
-        Columns: model, title, recurrent, mae, wql (weighted quantile loss), change (of the error, as a share of
-        the best model's without recurrence), low and high (its 95 % interval), coverage (of 90 % prediction
-        intervals), seconds (CPU), forecasts (whether it makes the forecast). All scores are of the later half of
+        Columns: model, title, recurrent, mae, wql (weighted quantile loss), change (of
+        the error, as a share of the best model's without recurrence), low and high (its
+        95 % interval), coverage (of 90 % prediction intervals), seconds (CPU),
+        forecasts (whether it makes the forecast). All scores are of the later half of
         the cutoffs.
         """
         import pandas as pd
@@ -201,15 +211,18 @@ class Answer:
         """Forecast what comes after the last row whose target was measured.
 
         Args:
-            frame: rows of the same form, as a DataFrame or a file; by default the rows of the answer, from its
-                files as they are now.
-            levels: coverages of the prediction intervals, whole percents from 0.5 to 0.99; one or several.
-            horizon: timesteps ahead; by default as many as models were trained for. More are forecast from
-                the forecasts before them, and their intervals grow with the square root of the time ahead.
+            frame: rows of the same form, as a DataFrame or a file; by default the rows
+                of the answer, from its files as they are now.
+            levels: coverages of the prediction intervals, whole percents from 0.5 to
+                0.99; one or several.
+            horizon: timesteps ahead; by default as many as models were trained for.
+                More are forecast from the forecasts before them, and their intervals
+                grow with the square root of the time ahead.
             future: rows to come, with the columns that are known beforehand.
 
         Returns:
-            A row for each series and timestep: unique_id, ds, y_hat, and lo-90 and hi-90 for each level.
+            A row for each series and timestep: unique_id, ds, y_hat, and lo-90 and
+            hi-90 for each level.
 
         Raises:
             UnrollError: the rows cannot be used; the text says which and why.
@@ -218,7 +231,9 @@ class Answer:
         """
         several = [levels] if isinstance(levels, float | int) else levels
         with tempfile.TemporaryDirectory() as scratch:
-            rows = self.files if frame is None else files_of(frame, Path(scratch), "rows")
+            rows = (
+                self.files if frame is None else files_of(frame, Path(scratch), "rows")
+            )
             plan = [] if future is None else files_of(future, Path(scratch), "future")
             windows = self.forecaster.read(rows, no_progress, plan)
             return self.forecaster.after(windows, several, horizon)
@@ -231,8 +246,8 @@ class Answer:
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the answer into a folder, which `load` reads.
 
-        A folder that is there is replaced if it holds an answer, or nothing that is not hidden. What is hidden
-        in it, such as a cache, stays.
+        A folder that is there is replaced if it holds an answer, or nothing that is not
+        hidden. What is hidden in it, such as a cache, stays.
 
         Raises:
             UsageError: something else is there.
@@ -243,17 +258,24 @@ class Answer:
         there = sorted(path.iterdir()) if path.is_dir() else []
         hidden = [entry for entry in there if entry.name.startswith(".")]
         if len(there) > len(hidden) and path / FILE not in there:
-            raise UsageError(f"{path} holds something else than an answer; name another folder")
-        own = [entry for entry in self.folder.iterdir() if not entry.name.startswith(".")]
+            raise UsageError(
+                f"{path} holds something else than an answer; name another folder"
+            )
+        own = [
+            entry for entry in self.folder.iterdir() if not entry.name.startswith(".")
+        ]
         inside = {entry.name for entry in own}
         files = [
-            name if name in inside else _relative(self.folder / name, path) for name in self.about.files
+            name if name in inside else _relative(self.folder / name, path)
+            for name in self.about.files
         ]
         with atomic_folder(path, path.parent) as new:
             for entry in own:
                 copy = shutil.copytree if entry.is_dir() else shutil.copyfile
                 copy(entry, new / entry.name)
-            write_json(new / FILE, self.about.model_copy(update={"files": files}).model_dump())
+            write_json(
+                new / FILE, self.about.model_copy(update={"files": files}).model_dump()
+            )
             for entry in hidden:
                 entry.replace(new / entry.name)
         return path
@@ -291,13 +313,15 @@ def answer(
     cache: str | os.PathLike[str] | None = None,
     say: Say | None = None,
 ) -> Answer:
-    """Judge models on a series at cutoffs of its past, and fit the best one for what comes next.
+    """Judge models on a series at cutoffs of its past, and fit the best one for what
+    comes next.
 
     Args:
-        data: a DataFrame; the path of a CSV or Parquet file; or several files of one form. Several series
-            in one are told apart by a column, such as unique_id.
+        data: a DataFrame; the path of a CSV or Parquet file; or several files of one
+            form. Several series in one are told apart by a column, such as unique_id.
         target: the column to forecast; by default the one that looks most like it.
-        horizon: timesteps to forecast; by default a day, a week, or a year, as the rows suggest.
+        horizon: timesteps to forecast; by default a day, a week, or a year, as the rows
+            suggest.
         lookback: timesteps that a forecast sees.
         step: rows of a timestep.
         future: columns whose values are known beforehand.
@@ -311,10 +335,12 @@ def answer(
         delimiter: between the columns of a text file.
         decimal: the mark before decimals in a text file.
         name: of the series; by default the file's.
-        networks: whether recurrent and dense networks are tried; they take most of the time.
+        networks: whether recurrent and dense networks are tried; they take most of the
+            time.
         minutes: after which models that are not done are left out.
         jobs: models that are fitted at a time; by default one for each core.
-        cache: a folder that keeps what was fitted, so that the same call goes on where it was stopped.
+        cache: a folder that keeps what was fitted, so that the same call goes on where
+            it was stopped.
         say: called with lines of progress; by default they go to standard error.
 
     Raises:
@@ -346,14 +372,17 @@ def answer(
     folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
     try:
         paths = files_of(data, folder, "rows")
-        with Server(fits.PRELOAD, tensorflow=False) as server:  # it imports while the rows are read
+        # it imports while the rows are read
+        with Server(fits.PRELOAD, tensorflow=False) as server:
             profile = detect(paths, asked.overrides, no_progress)
             for line in described.lines(profile):
                 say(line)
             proposal = propose(profile, asked.wanted)
             for line in proposal.guesses:
                 say(line)
-            dataset, proposal = prepared(_name(asked, data, profile), paths, profile, proposal, no_progress)
+            dataset, proposal = prepared(
+                _name(asked, data, profile), paths, profile, proposal, no_progress
+            )
             made = _made(
                 dataset,
                 profile,
@@ -375,7 +404,9 @@ def answer(
 
 
 def _name(asked: Arguments, data: "Data", profile: FileProfile) -> str:
-    """The name that was asked for, else that of a series in long format, else the file's."""
+    """The name that was asked for, else that of a series in long format, else the
+    file's.
+    """
     if asked.name is not None:
         return asked.name
     if len(profile.series) == 1:
@@ -408,7 +439,9 @@ def _made(
     plan = backtest.plan(dataset, proposal.cycles)
     say(_announced(plan))
     count = len(dataset.scales)
-    experiments = candidates(profile, proposal, networks=networks, series=count, origins=plan.origins)
+    experiments = candidates(
+        profile, proposal, networks=networks, series=count, origins=plan.origins
+    )
     store = Store.of(cache, dataset)
     fitted, left_out = fits.cross_validated(
         store, dataset, experiments, plan, server, jobs=jobs, minutes=minutes, say=say
@@ -421,7 +454,9 @@ def _made(
     table, board = leaderboard.board(dataset, every, settled, delay)
     champions = {name: settled[name] for name in board.champions}
     members = fits.refitted(store, champions, folder / "weights", server, jobs=jobs)
-    titled = {name: titles.brief(titles.experiment(model)) for name, model in settled.items()}
+    titled = {
+        name: titles.brief(titles.experiment(model)) for name, model in settled.items()
+    }
     if sentence.ZERO in titled:
         titled[sentence.ZERO] = "always 0"
     spec = _spec(dataset, board, titled, members, plan)
@@ -430,7 +465,9 @@ def _made(
     Forecaster.ready(spec, arrays, weights).save(folder)
     fits.remembered(store, folder, paths, server)
     columns = ["unique_id", "ds", "cutoff", "model"]
-    forecasts = table.groupby(columns, sort=False, as_index=False)[["y", "y_hat"]].mean()
+    forecasts = table.groupby(columns, sort=False, as_index=False)[
+        ["y", "y_hat"]
+    ].mean()
     tables.write_parquet(folder / TABLE, forecasts)
     about = About(
         name=dataset.name,
@@ -458,11 +495,18 @@ def _announced(plan: Plan) -> str:
 
 
 def _spec(
-    dataset: Dataset, board: Board, titled: Mapping[str, str], members: list[Member], plan: Plan
+    dataset: Dataset,
+    board: Board,
+    titled: Mapping[str, str],
+    members: list[Member],
+    plan: Plan,
 ) -> ForecasterSpec:
-    """What the forecaster is, as plain data; values beyond those of all rows are unusual to it."""
+    """What the forecaster is, as plain data; values beyond those of all rows are
+    unusual to it.
+    """
     fitted = fitted_of(dataset)
-    whole = backtest.windows(dataset).series  # (rows, columns + calendar), in model units
+    # (rows, columns + calendar), in model units
+    whole = backtest.windows(dataset).series
     target = fitted.columns.index(fitted.csv.target)
     statistics = {}
     rows = len(whole) // len(fitted.series)  # of each series, one after the other
@@ -491,7 +535,9 @@ def _spec(
 def _last_number(dataset: Dataset, fitted: Fitted) -> np.datetime64:
     """The last row as the calendar counts rows (`row_calendar.numbered`)."""
     last = np.asarray(dataset.stamps).max().astype("datetime64[ms]")
-    numbers = row_calendar.numbered(np.array([last]), fitted.cleaning, fitted.csv.time_zone)
+    numbers = row_calendar.numbered(
+        np.array([last]), fitted.cleaning, fitted.csv.time_zone
+    )
     number: np.datetime64 = numbers[0]
     return number
 
@@ -504,7 +550,9 @@ def load(folder: str | os.PathLike[str]) -> Answer:
     """
     path = Path(folder).resolve()
     if not (path / FILE).is_file():
-        raise UnrollError(f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes one")
+        raise UnrollError(
+            f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes one"
+        )
     seconds = read_json(path / SECONDS) if (path / SECONDS).is_file() else {}
     return Answer(
         read_checked(path / FILE, About),

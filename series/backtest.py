@@ -1,10 +1,13 @@
-"""Cross-validation by rolling origins: models are fitted to the rows before some cutoffs, and forecast from each.
+"""Cross-validation by rolling origins: models are fitted to the rows before some
+cutoffs, and forecast from each.
 
-Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of Forecasting 16.
-The result is one long table with a row for each value that was forecast, in the columns of Nixtla's
-utilsforecast: `unique_id, ds, cutoff, model, seed, y, y_hat`.
+Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of
+Forecasting 16. The result is one long table with a row for each value that was
+forecast, in the columns of Nixtla's utilsforecast: `unique_id, ds, cutoff, model, seed,
+y, y_hat`.
 
-An *origin* is the window of a series that ends at a *cutoff*, the timestamp of its last input.
+An *origin* is the window of a series that ends at a *cutoff*, the timestamp of its last
+input.
 """
 
 import math
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ORIGINS_SHARE = 0.5
-"""The share of the windows, the last ones, in which origins lie; the first fit has the others."""
+"""The share of the windows, the last ones, in which origins lie; the first fit has the
+others."""
 
 MOST_ORIGINS = 200
 """The most origins of a series: half a year of days, or days spread over years."""
@@ -36,7 +40,8 @@ MOST_FORECASTS = 20_000
 """The most origins of all series of a file together."""
 
 FEWEST_ORIGINS = 12
-"""The origins of a series that many series in one file do not cut into, where the rows suffice."""
+"""The origins of a series that many series in one file do not cut into, where the rows
+suffice."""
 
 REFITS = 3
 """How often each model is fitted anew on the way through the origins."""
@@ -52,7 +57,8 @@ class Plan:
     Attributes:
         origins: how many, of each series.
         stride: rows from one origin to the next.
-        refits: how often each model is fitted anew; each fit forecasts from as many origins.
+        refits: how often each model is fitted anew; each fit forecasts from as many
+            origins.
     """
 
     origins: int
@@ -76,8 +82,9 @@ class Fold:
 def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
     """Spread origins evenly over the last half of the windows.
 
-    They lie a day apart, or a timestep where rows are a day or more apart; where those are too many,
-    every second, third, ... is taken, but none that would always see the same day of a cycle.
+    They lie a day apart, or a timestep where rows are a day or more apart; where those
+    are too many, every second, third, ... is taken, but none that would always see the
+    same day of a cycle.
 
     Args:
         dataset: the series.
@@ -98,7 +105,9 @@ def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
     origins = len(_origins(shared, first, apart * spacing))
     refits = min(REFITS, origins)
     if origins < 2:
-        raise UnrollError(f"{dataset.name}: {origins} origins are too few to compare models; add rows")
+        raise UnrollError(
+            f"{dataset.name}: {origins} origins are too few to compare models; add rows"
+        )
     return Plan(origins, apart * spacing, refits)
 
 
@@ -110,7 +119,8 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
     """
     whole = windows(dataset)
     numbers = _shared_rows(dataset, whole.rows, distinct=False)
-    candidates = timestamps.distinct(numbers)  # `np.unique` takes seconds for millions of rows
+    # `np.unique` takes seconds for millions of rows
+    candidates = timestamps.distinct(numbers)
     first = candidates[-1] - ORIGINS_SHARE * (candidates[-1] - candidates[0])
     origins = _origins(candidates, first, plan.stride)[-plan.origins :]
     horizon = int(whole.ahead[-1])
@@ -121,14 +131,18 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
         kept = (group[0] - numbers) % train_stride == 0
         train = whole.rows[known & kept]
         if not len(train):
-            raise UnrollError(f"{dataset.name} has no window before the first origin; add rows")
+            raise UnrollError(
+                f"{dataset.name} has no window before the first origin; add rows"
+            )
         test = whole.rows[np.isin(numbers, group)]
         groups.append(Fold(replace(whole, rows=train), replace(whole, rows=test)))
     return groups
 
 
 def _shared_rows(dataset: Dataset, rows: Array, *, distinct: bool = True) -> Array:
-    """Row numbers counted in each series by itself: series with the same timestamps have the same."""
+    """Row numbers counted in each series by itself: series with the same timestamps
+    have the same.
+    """
     if dataset.series_id is not None:
         first_rows = np.searchsorted(dataset.series_id, dataset.series_id[rows])
         rows = rows - first_rows
@@ -136,7 +150,9 @@ def _shared_rows(dataset: Dataset, rows: Array, *, distinct: bool = True) -> Arr
 
 
 def _origins(candidates: Array, first: float, stride: int) -> list[int]:
-    """Take every so many rows from the last one back; over a gap the last one before it."""
+    """Take every so many rows from the last one back; over a gap the last one before
+    it.
+    """
     origins = list[int]()
     while len(candidates) and candidates[-1] > first:
         origins.append(int(candidates[-1]))
@@ -145,7 +161,8 @@ def _origins(candidates: Array, first: float, stride: int) -> list[int]:
 
 
 def windows(dataset: Dataset) -> Windows:
-    """The windows of all splits; with step 1 also those between two splits, whose targets lie in both.
+    """The windows of all splits; with step 1 also those between two splits, whose
+    targets lie in both.
 
     Raises:
         UnrollError: the data set is not a series.
@@ -159,7 +176,8 @@ def windows(dataset: Dataset) -> Windows:
     if splits[0].step == 1:
         candidates = np.arange(rows[0], rows[-1] + 1)
         after = np.searchsorted(rows, candidates)
-        # Between windows at most `outputs` rows apart all targets are known; a missing value leaves a wider gap.
+        # Between windows at most `outputs` rows apart all targets are known; a missing
+        # value leaves a wider gap.
         close = rows[after] - rows[after - 1] <= splits[0].outputs
         rows = candidates[(rows[after] == candidates) | close]
     return replace(splits[0], rows=rows)
@@ -186,8 +204,9 @@ def cross_validate(
         plan: the origins.
 
     Returns:
-        The table that the module's docstring describes, in the target's unit; and the experiment as it was
-        trained, with the epochs and the options that were chosen on the rows before the first origin.
+        The table that the module's docstring describes, in the target's unit; and the
+        experiment as it was trained, with the epochs and the options that were chosen
+        on the rows before the first origin.
 
     Raises:
         UnrollError: there are too few windows, or the loss is not finite.
@@ -202,7 +221,9 @@ def cross_validate(
         for replicate in trained.replicates:
             forecasts = table(dataset, fold.test, replicate.predictions["final_test"])
             tables.append(forecasts.assign(model=name, seed=replicate.seed))
-    rows = pd.concat(tables).sort_values(["seed", "unique_id", "cutoff", "ds"], ignore_index=True)
+    rows = pd.concat(tables).sort_values(
+        ["seed", "unique_id", "cutoff", "ds"], ignore_index=True
+    )
     return rows[COLUMNS], settled
 
 
@@ -212,7 +233,8 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame
     Args:
         dataset: the series.
         origins: its windows.
-        forecasts: (origins, steps), or (origins,) of a model with one output, which stands for all steps.
+        forecasts: (origins, steps), or (origins,) of a model with one output, which
+            stands for all steps.
 
     Returns:
         The table, in the target's unit; y is NaN where nothing was measured.
@@ -247,7 +269,9 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame
 
 
 def floor(fitted: Fitted | None, series: str) -> float:
-    """The least value that is forecast of a series, in its unit: 0 if no train row lies below, else none."""
+    """The least value that is forecast of a series, in its unit: 0 if no train row lies
+    below, else none.
+    """
     if fitted is None:
         return -np.inf
     column = fitted.columns.index(fitted.csv.target)
@@ -256,10 +280,12 @@ def floor(fitted: Fitted | None, series: str) -> float:
 
 @dataclass(frozen=True)
 class Origins:
-    """The table of forecasts as arrays, in model units: a series' standard deviations from its mean.
+    """The table of forecasts as arrays, in model units: a series' standard deviations
+    from its mean.
 
     Attributes:
-        rows: the table's rows of one model and seed, in the order of series, cutoff and time.
+        rows: the table's rows of one model and seed, in the order of series, cutoff and
+            time.
         series: (origins,) int, which of the data set's series an origin is of.
         mean, std: (origins, 1) of its series.
         truth: (origins, steps), NaN where nothing was measured.
@@ -277,7 +303,9 @@ class Origins:
     def of(cls, dataset: Dataset, table: "pd.DataFrame") -> "Origins":
         """The arrays of a table, all of whose models forecast from the same origins."""
         ordered = table.sort_values(["seed", "unique_id", "cutoff", "ds"])
-        by_model = {str(name): rows for name, rows in ordered.groupby("model", sort=False)}
+        by_model = {
+            str(name): rows for name, rows in ordered.groupby("model", sort=False)
+        }
         first = next(iter(by_model.values()))
         rows = first[first["seed"] == first["seed"].iloc[0]]
         outputs = windows(dataset).outputs
@@ -292,7 +320,9 @@ class Origins:
             by_seed = column.to_numpy().reshape(shape)
             return np.asarray((by_seed.mean(axis=0) - mean) / std)
 
-        forecasts = {name: in_model_units(own["y_hat"]) for name, own in by_model.items()}
+        forecasts = {
+            name: in_model_units(own["y_hat"]) for name, own in by_model.items()
+        }
         return cls(rows, series, mean, std, in_model_units(rows["y"]), forecasts)
 
     def errors(self, name: str) -> Array:
@@ -300,6 +330,8 @@ class Origins:
         return np.asarray(np.abs(self.forecasts[name] - self.truth))
 
     def arrays(self, names: Sequence[str]) -> dict[str, Array]:
-        """`truth`, `forecasts` (models, origins, steps) of some models, and `series_id`, as a `Forecaster` has them."""
+        """`truth`, `forecasts` (models, origins, steps) of some models, and
+        `series_id`, as a `Forecaster` has them.
+        """
         forecasts = np.stack([self.forecasts[name] for name in names])
         return {"truth": self.truth, "forecasts": forecasts, "series_id": self.series}

@@ -17,8 +17,8 @@ SEEDS = (0, 1, 2)
 """The seeds of each network."""
 
 YEARS = 2 * np.timedelta64(365, "D")
-"""The span of rows from which on models are told the time of the year. With fewer rows they would
-learn single weeks by heart."""
+"""The span of rows from which on models are told the time of the year. With fewer rows
+they would learn single weeks by heart."""
 
 RECENT_VALUES = 24
 """The last values of the target that boosting of the target alone sees."""
@@ -30,7 +30,8 @@ BOOSTING = {
     "examples": 40,
     "rows": 33_000,
 }
-"""Options of one boosting of all steps ahead, from a subset of the values; more of them do not help."""
+"""Options of one boosting of all steps ahead, from a subset of the values; more of them
+do not help."""
 
 SLOW_BOOSTING = {**BOOSTING, "trees": 150, "learning_rate": 0.1}
 """Options of boosting without a base, which has more to learn."""
@@ -45,17 +46,20 @@ UNITS = 32
 """Width of a recurrent network's state."""
 
 MOST_ROWS = 12
-"""The most enriched rows that a recurrent network reads; of shorter cycles it reads one."""
+"""The most enriched rows that a recurrent network reads; of shorter cycles it reads
+one."""
 
 MOST_KNOWN_ROWS = 48
-"""The most enriched rows that a recurrent network reads where columns are known beforehand."""
+"""The most enriched rows that a recurrent network reads where columns are known
+beforehand."""
 
 BASES = ("mean", "last")
-"""The naive forecasts whose residual a network may learn (see `models.residual`). A series without a
-cycle has the second one alone."""
+"""The naive forecasts whose residual a network may learn (see `models.residual`). A
+series without a cycle has the second one alone."""
 
 STEPS = (250, 800)
-"""The numbers of steps that a network may be trained for: few suit noisy series, many regular ones."""
+"""The numbers of steps that a network may be trained for: few suit noisy series, many
+regular ones."""
 
 MOST_EPOCHS = 30
 """How often a network learns from each window, at most."""
@@ -70,8 +74,8 @@ DENSE_RATE = 0.005
 """The highest learning rate of the perceptron."""
 
 MOST_WINDOW_FITS = 2_000
-"""The most forecasts (series times origins) for which statistical models are tried. They are fitted
-anew for each forecast, which takes about 15 ms."""
+"""The most forecasts (series times origins) for which statistical models are tried.
+They are fitted anew for each forecast, which takes about 15 ms."""
 
 ZERO_SHARE = 0.3
 """The share of values that are 0 from which a series counts as intermittent demand."""
@@ -85,15 +89,17 @@ def candidates(
     series: int = 1,
     origins: int = 182,
 ) -> dict[str, Experiment]:
-    """Return the models to try: naive forecasts, models without a network, and networks.
+    """Return the models to try: naive forecasts, models without a network, and
+    networks.
 
     Args:
         profile: of the file.
         proposal: what is forecast of it.
         networks: whether networks are tried, dense and recurrent ones.
         series: how many the file has.
-        origins: from how many cutoffs each series is forecast. With more than `MOST_WINDOW_FITS`
-            forecasts in all, models that are fitted anew for each forecast are left out.
+        origins: from how many cutoffs each series is forecast. With more than
+            `MOST_WINDOW_FITS` forecasts in all, models that are fitted anew for each
+            forecast are left out.
 
     Returns:
         Name -> model and training.
@@ -136,13 +142,17 @@ def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
     most = max(1, MOST_EPOCHS * windows // BATCH_SIZE)
     found = []
     for steps in sorted({min(steps, most) for steps in STEPS}):
-        training = Training.model_validate(experiment.training.model_dump() | {"steps": steps})
+        training = Training.model_validate(
+            experiment.training.model_dump() | {"steps": steps}
+        )
         found.append(experiment.model_copy(update={"training": training}))
     return found
 
 
 def is_intermittent(measured: Array) -> bool:
-    """Return whether a target is never below 0 and often 0, as sales of a spare part are."""
+    """Return whether a target is never below 0 and often 0, as sales of a spare part
+    are.
+    """
     known = measured[np.isfinite(measured)]
     if not len(known) or known.min() < 0:
         return False
@@ -154,7 +164,9 @@ def _naive(proposal: Proposal) -> dict[str, Experiment]:
     models = {"last_value": _unfitted("baselines", "last_value")}
     for cycle in proposal.cycles:
         if cycle <= proposal.lookback:
-            models[f"cycle_{cycle}"] = _unfitted("baselines", "seasonal_naive", timesteps=cycle)
+            models[f"cycle_{cycle}"] = _unfitted(
+                "baselines", "seasonal_naive", timesteps=cycle
+            )
     return models
 
 
@@ -169,7 +181,9 @@ def _fitted(profile: FileProfile, proposal: Proposal) -> dict[str, Experiment]:
     models = {
         "ridge": _trained(_model("seasonal", "linear", **about), least_squares),
         "boosting": _trained(_model("seasonal", "boosting", **boosted), boosting),
-        "boosting_own": _trained(_model("seasonal", "boosting", **own, base="zero"), slow_boosting),
+        "boosting_own": _trained(
+            _model("seasonal", "boosting", **own, base="zero"), slow_boosting
+        ),
     }
     if proposal.cycles:
         of_cycle = _model("seasonal", "boosting", **own, base="cycle")
@@ -178,10 +192,14 @@ def _fitted(profile: FileProfile, proposal: Proposal) -> dict[str, Experiment]:
 
 
 def _networks(profile: FileProfile, proposal: Proposal) -> dict[str, Experiment]:
-    """A perceptron and two recurrent networks, with options of which `training.settled` chooses others."""
+    """A perceptron and two recurrent networks, with options of which `training.settled`
+    chooses others.
+    """
     about: dict[str, Any] = {"cycles": proposal.cycles, "season": _sees_season(profile)}
     known = _known(proposal)
-    perceptron = _model("residual", "mlp", **about, known=known, hidden=HIDDEN, last=PERCEPTRON_VALUES)
+    perceptron = _model(
+        "residual", "mlp", **about, known=known, hidden=HIDDEN, last=PERCEPTRON_VALUES
+    )
     rows = min([MOST_ROWS, *proposal.cycles])
     if known:
         # Each row tells what is known of one value ahead.
@@ -204,9 +222,13 @@ def _statistical(proposal: Proposal) -> dict[str, Experiment]:
     models = {"ets": _unfitted("statistical", "ets", cycle=first, history=history)}
     for cycle in cycles:
         if history or 2 * cycle <= proposal.lookback:
-            models[f"ets_{cycle}"] = _unfitted("statistical", "ets", cycle=cycle, trend=False, history=history)
+            models[f"ets_{cycle}"] = _unfitted(
+                "statistical", "ets", cycle=cycle, trend=False, history=history
+            )
     if cycles:
-        models["mstl"] = _unfitted("statistical", "mstl", cycles=cycles, history=history)
+        models["mstl"] = _unfitted(
+            "statistical", "mstl", cycles=cycles, history=history
+        )
     return models
 
 
@@ -222,12 +244,20 @@ def _sees_season(profile: FileProfile) -> bool:
 
 def _unfitted(family: str, name: str, **options: Any) -> Experiment:
     """A model that is not trained."""
-    return Experiment(dataset=DATASET, model=_model(family, name, **options), training=_training("none"))
+    return Experiment(
+        dataset=DATASET,
+        model=_model(family, name, **options),
+        training=_training("none"),
+    )
 
 
-def _trained(model: Model, training: Training, seeds: Sequence[int] = (0,)) -> Experiment:
+def _trained(
+    model: Model, training: Training, seeds: Sequence[int] = (0,)
+) -> Experiment:
     """A model that is trained, and sees the calendar."""
-    return Experiment(dataset=DATASET, calendar=True, seeds=[*seeds], model=model, training=training)
+    return Experiment(
+        dataset=DATASET, calendar=True, seeds=[*seeds], model=model, training=training
+    )
 
 
 def _model(family: str, name: str, **options: Any) -> Model:

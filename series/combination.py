@@ -1,10 +1,11 @@
-"""Forecast combination: the weighted median of several models, with an intercept correction.
+"""Forecast combination: the weighted median of several models, with an intercept
+correction.
 
-Weights by discounted inverse errors: Bates and Granger 1969, "The combination of forecasts",
-Operational Research Quarterly 20. The median of models: Stock and Watson 2004, "Combination
-forecasts of output growth", Journal of Forecasting 23. Adding a part of the last errors is the
-intercept correction of Clements and Hendry 1996, "Intercept corrections and structural change",
-Journal of Applied Econometrics 11.
+Weights by discounted inverse errors: Bates and Granger 1969, "The combination of
+forecasts", Operational Research Quarterly 20. The median of models: Stock and Watson
+2004, "Combination forecasts of output growth", Journal of Forecasting 23. Adding a part
+of the last errors is the intercept correction of Clements and Hendry 1996, "Intercept
+corrections and structural change", Journal of Applied Econometrics 11.
 
 Arrays of errors end in the axes (origins, steps); axes before them are series.
 """
@@ -26,8 +27,8 @@ PRIOR_ORIGINS = 3
 """Origins at the mean model's MAE that each model begins with."""
 
 CORRECTION = 0.15
-"""The part of the last errors that is added. Errors beyond the usual size count as that: a day like
-no other is not to be expected again."""
+"""The part of the last errors that is added. Errors beyond the usual size count as
+that: a day like no other is not to be expected again."""
 
 CORRECTION_DECAY = 0.3
 """The weight of one of the last errors relative to the next one."""
@@ -46,7 +47,8 @@ def combined(forecasts: Array, truth: Array, series: Array, delay: Array) -> Arr
         forecasts: (models, origins, steps), those of one series in the order of time.
         truth: (origins, steps), NaN where nothing was measured.
         series: (origins,) the number of the series of each origin, ascending.
-        delay: (steps,) after how many origins an error is known, as `known_after` gives it.
+        delay: (steps,) after how many origins an error is known, as `known_after` gives
+            it.
 
     Returns:
         (origins, steps).
@@ -57,12 +59,15 @@ def combined(forecasts: Array, truth: Array, series: Array, delay: Array) -> Arr
         count = max(1, MOST_VALUES // values_each)
         for start in range(0, len(rows), count):
             some = rows[start : start + count]  # (series, origins)
-            result[some] = weighted_median_forecast(forecasts[:, some], truth[some], delay)
+            result[some] = weighted_median_forecast(
+                forecasts[:, some], truth[some], delay
+            )
     return result
 
 
 def stacks(series: Array) -> list[Array]:
-    """Group the series that have equally many origins, so that arrays hold them side by side.
+    """Group the series that have equally many origins, so that arrays hold them side by
+    side.
 
     Args:
         series: (origins,) the number of the series of each origin, ascending.
@@ -71,7 +76,10 @@ def stacks(series: Array) -> list[Array]:
         For each number of origins (series, origins) the places of these origins.
     """
     _, first, counts = np.unique(series, return_index=True, return_counts=True)
-    return [first[counts == count][:, None] + np.arange(count) for count in np.unique(counts)]
+    return [
+        first[counts == count][:, None] + np.arange(count)
+        for count in np.unique(counts)
+    ]
 
 
 def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Array:
@@ -80,7 +88,8 @@ def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Ar
     Args:
         forecasts: (models, ..., origins, steps), in the order of time.
         truth: (..., origins, steps), NaN where nothing was measured, or not yet.
-        delay: (steps,) after how many origins an error is known, as `known_after` gives it.
+        delay: (steps,) after how many origins an error is known, as `known_after` gives
+            it.
 
     Returns:
         (..., origins, steps); of one model alone its forecasts.
@@ -88,9 +97,11 @@ def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Ar
     if len(forecasts) == 1:
         return np.asarray(forecasts[0])
     steps = np.arange(truth.shape[-1])
-    kernel = np.exp(-0.5 * ((steps[:, None] - steps) / BANDWIDTH) ** 2)  # (steps, steps)
+    # (steps, steps)
+    kernel = np.exp(-0.5 * ((steps[:, None] - steps) / BANDWIDTH) ** 2)
     kernel /= kernel.sum(axis=0)
-    known = when_known(np.abs(truth - forecasts), delay)  # (models, ..., origins, steps)
+    # (models, ..., origins, steps)
+    known = when_known(np.abs(truth - forecasts), delay)
     sums, counts = discounted(known, DECAY)
     errors = sums @ kernel
     weights = counts @ kernel
@@ -102,7 +113,9 @@ def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Ar
 
 
 def _correction(errors: Array, delay: Array) -> Array:
-    """Return what to add at each origin for the last errors (..., origins, steps) known there."""
+    """Return what to add at each origin for the last errors (..., origins, steps) known
+    there.
+    """
     last = when_known(errors, delay)
     sizes, counts = discounted(np.abs(last), DECAY)
     count = np.maximum(counts.sum(axis=-1, keepdims=True), TINY)
@@ -112,7 +125,8 @@ def _correction(errors: Array, delay: Array) -> Array:
 
 
 def weighted_median(values: Array, weights: Array) -> Array:
-    """Return the value with half of all weight on either side; with equal weights the median.
+    """Return the value with half of all weight on either side; with equal weights the
+    median.
 
     Args:
         values: (models, ...).
@@ -147,7 +161,9 @@ def known_after(outputs: int, step: int, stride: int) -> Array:
 
 
 def when_known(errors: Array, delay: Array) -> Array:
-    """Return the errors (..., origins, steps) that become known at each origin, else NaN."""
+    """Return the errors (..., origins, steps) that become known at each origin, else
+    NaN.
+    """
     origins = np.arange(errors.shape[-2])[:, None] - delay
     known = errors[..., np.maximum(origins, 0), np.arange(len(delay))]
     return np.asarray(np.where(origins >= 0, known, np.nan))

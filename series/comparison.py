@@ -1,7 +1,8 @@
 """Two models on the same cutoffs: how much their errors differ, and how sure that is.
 
-Errors of one week depend on one another, so a week counts as one draw. Where the horizon is longer
-than a week, so is the block. The interval is that of `pipeline.evaluation.intervals.Difference`.
+Errors of one week depend on one another, so a week counts as one draw. Where the
+horizon is longer than a week, so is the block. The interval is that of
+`pipeline.evaluation.intervals.Difference`.
 """
 
 import math
@@ -21,16 +22,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WEEK = np.timedelta64(7, "D")
-"""The shortest block of errors that are taken to be independent of those of other blocks."""
+"""The shortest block of errors that are taken to be independent of those of other
+blocks."""
 
 SEASON = 84
-"""Days of cutoffs below which there is no interval, since other seasons were not seen."""
+"""Days of cutoffs below which there is no interval, since other seasons were not seen.
+"""
 
 FEWEST_BLOCKS = 4
 """Blocks below which there is no interval, since their scatter is not known."""
 
 ROUNDING = 1e-6
-"""Added to each error, in standard deviations: smaller errors are those of rounding, and equal."""
+"""Added to each error, in standard deviations: smaller errors are those of rounding,
+and equal."""
 
 LARGEST = 15.0
 """The largest logarithm of a ratio of errors that is told."""
@@ -47,12 +51,13 @@ class Comparison(Strict):
 
     Attributes:
         change: of the error, as a fraction of the other model's: -0.04 is 4 % less.
-        low: the lower end of its 95 % interval; None where there are too few days or blocks.
+        low: the lower end of its 95 % interval; None where there are too few days or
+            blocks.
         high: the upper end.
         ahead: in how many blocks it has less error than the other model.
         blocks: how many there are.
-        more: times the rows that would decide, if all else stayed; None where twice the rows would
-            not, and where it is decided or there is no interval.
+        more: times the rows that would decide, if all else stayed; None where twice the
+            rows would not, and where it is decided or there is no interval.
     """
 
     change: float
@@ -64,16 +69,19 @@ class Comparison(Strict):
 
     @property
     def word(self) -> Word:
-        """Whether the model helps, hurts or does not matter; OPEN where that is not known."""
+        """Whether the model helps, hurts or does not matter; OPEN where that is not
+        known.
+        """
         return decide(self.low, self.high)
 
     @property
     def better(self) -> bool:
-        """Whether the model has less error: surely, or by more than the band; else at all.
+        """Whether the model has less error: surely, or by more than the band; else at
+        all.
 
-        With an interval it has to lie below 0, or the change below the band. A lead that is as
-        large is more often real than not, even if it is not sure. Without an interval any lead
-        counts.
+        With an interval it has to lie below 0, or the change below the band. A lead
+        that is as large is more often real than not, even if it is not sure. Without an
+        interval any lead counts.
         """
         if self.high is None:
             return self.change < 0
@@ -133,7 +141,9 @@ def compare(errors: BlockErrors, others: BlockErrors, days: float) -> Comparison
     blocks = losses.shape[1]
     rows = intervals.rows(losses, of_other, np.arange(blocks))
     mean = math.log(losses.mean()) - math.log(of_other.mean())
-    difference = Difference(mean, log=True, rows=rows, seeds=errors.seeds, other_seeds=others.seeds)
+    difference = Difference(
+        mean, log=True, rows=rows, seeds=errors.seeds, other_seeds=others.seeds
+    )
     known = days >= SEASON and blocks >= FEWEST_BLOCKS
     low, high = _interval(difference) if known else (None, None)
     return Comparison(
@@ -161,13 +171,17 @@ def _more(difference: Difference) -> float | None:
         return None
     blocks = difference.rows.draws
     for times in MORE:
-        if decide(*_interval(difference.with_more(math.ceil(times * blocks), 0))) != Word.OPEN:
+        if (
+            decide(*_interval(difference.with_more(math.ceil(times * blocks), 0)))
+            != Word.OPEN
+        ):
             return times
     return None
 
 
 def seed_part(errors: Array) -> Part:
-    """Return what seeds add to the variance of a model's error: that of the mean of logarithms.
+    """Return what seeds add to the variance of a model's error: that of the mean of
+    logarithms.
 
     Args:
         errors: (seeds,) the mean absolute error with each seed.
@@ -178,14 +192,19 @@ def seed_part(errors: Array) -> Part:
     return Part(float(np.var(logarithms, ddof=1)) / len(errors), len(errors))
 
 
-def in_deviations(rows: "pd.DataFrame", deviations: Mapping[str, float]) -> "pd.Series[float]":
-    """Return the absolute errors of forecasts, in standard deviations; NaN where unmeasured.
+def in_deviations(
+    rows: "pd.DataFrame", deviations: Mapping[str, float]
+) -> "pd.Series[float]":
+    """Return the absolute errors of forecasts, in standard deviations; NaN where
+    unmeasured.
 
     Args:
         rows: with unique_id, y and y_hat.
         deviations: unique_id -> the standard deviation of the series.
     """
-    return (rows["y_hat"] - rows["y"]).abs() / rows["unique_id"].map(deviations).astype(float)
+    return (rows["y_hat"] - rows["y"]).abs() / rows["unique_id"].map(deviations).astype(
+        float
+    )
 
 
 def middle(cutoffs: Array) -> np.datetime64:
@@ -213,7 +232,9 @@ def block_numbers(cutoffs: Array, length: np.timedelta64) -> Array:
 
 
 def _distance(distinct: Array) -> np.timedelta64:
-    """Return the usual distance from one cutoff to the next; a week of one cutoff alone."""
+    """Return the usual distance from one cutoff to the next; a week of one cutoff
+    alone.
+    """
     if len(distinct) < 2:
         return WEEK
     return np.timedelta64(np.median(np.diff(distinct)))

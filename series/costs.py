@@ -1,4 +1,6 @@
-"""How long a model's backtest takes, so that the longest begin first and the time left can be told."""
+"""How long a model's backtest takes, so that the longest begin first and the time left
+can be told.
+"""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +24,8 @@ NETWORK = 8.0
 
 
 def expected_seconds(experiment: Experiment, folds: list[Fold]) -> float:
-    """Return the CPU seconds that the backtest of a model may take, as measured on one core.
+    """Return the CPU seconds that the backtest of a model may take, as measured on one
+    core.
 
     Args:
         experiment: the model.
@@ -67,10 +70,14 @@ class TimeLeft:
 
     @property
     def seconds(self) -> float:
-        """Seconds by the clock that the others take, at the speed of those that are done."""
+        """Seconds by the clock that the others take, at the speed of those that are
+        done.
+        """
         if not self.expected or not self._done:
             return 0.0
-        rest = max(sum(self.expected.values()) / self.jobs, *self.expected.values(), 0.0)
+        rest = max(
+            sum(self.expected.values()) / self.jobs, *self.expected.values(), 0.0
+        )
         return rest * self._took / self._done
 
 

@@ -1,7 +1,9 @@
-"""Fits of the candidates in processes of their own, kept in a cache: what was fitted before is taken from there.
+"""Fits of the candidates in processes of their own, kept in a cache: what was fitted
+before is taken from there.
 
-A cache is a folder. It holds the prepared data set, and for each model KEY.parquet, its table of
-forecasts, and KEY.json, its options as they were settled; KEY is made of all that these depend on.
+A cache is a folder. It holds the prepared data set, and for each model KEY.parquet, its
+table of forecasts, and KEY.json, its options as they were settled; KEY is made of all
+that these depend on.
 """
 
 import contextlib
@@ -43,9 +45,11 @@ class Fit:
     """A model's forecasts from all origins.
 
     Attributes:
-        experiment: the model as it was trained, with epochs and options that were chosen on the way.
+        experiment: the model as it was trained, with epochs and options that were
+            chosen on the way.
         table: its forecasts, as `backtest.cross_validate` returns them.
-        seconds: CPU seconds that it took; 0 where it came from the cache of another machine.
+        seconds: CPU seconds that it took; 0 where it came from the cache of another
+            machine.
     """
 
     experiment: Experiment
@@ -80,7 +84,9 @@ class Store:
         return self.folder / "prepared"
 
     def path(self, name: str, *made_of: Any) -> Path:
-        """Return the path, without its suffix, of what is made of the data set and of plain data."""
+        """Return the path, without its suffix, of what is made of the data set and of
+        plain data.
+        """
         return self.folder / f"{name}-{_digest([self.key, *made_of])[:16]}"
 
 
@@ -115,7 +121,8 @@ def cross_validated(
         The fits by name; and the models that are left out, with the reason.
 
     Raises:
-        UnrollError: no model could be fitted; the text is that of the first one's error.
+        UnrollError: no model could be fitted; the text is that of the first one's
+            error.
     """
     folds = backtest.folds(dataset, plan)
     paths = {}
@@ -126,9 +133,12 @@ def cross_validated(
         paths[name] = path
         if not path.with_suffix(".parquet").exists():
             arguments = (store.prepared, name, experiment, plan, path)
-            calls.append(processes.Call(name, fit_one, arguments, store.folder / f"{name}.log"))
+            calls.append(
+                processes.Call(name, fit_one, arguments, store.folder / f"{name}.log")
+            )
             expected[name] = costs.expected_seconds(experiment, folds)
-    # The longest first, so that none runs alone at the end; but the quick ones where time may run out.
+    # The longest first, so that none runs alone at the end; but the quick ones where
+    # time may run out.
     calls.sort(key=lambda call: expected[call.name], reverse=minutes is None)
     left_out = _performed(calls, server, costs.TimeLeft(expected, jobs), minutes, say)
     fits = {}
@@ -137,7 +147,9 @@ def cross_validated(
             fits[name] = _read(path)
     if not fits:
         if minutes is not None:
-            raise UnrollError(f"no model was done in {minutes:g} minutes; give more minutes")
+            raise UnrollError(
+                f"no model was done in {minutes:g} minutes; give more minutes"
+            )
         raise UnrollError(next(iter(left_out.values())))
     return fits, left_out
 
@@ -149,7 +161,9 @@ def _performed(
     minutes: float | None,
     say: Say,
 ) -> dict[str, str]:
-    """Perform calls; return those that failed or for which there was no time, with the reason."""
+    """Perform calls; return those that failed or for which there was no time, with the
+    reason.
+    """
     waiting = {call.name for call in calls}
     started = time.monotonic()
     deadline = math.inf if minutes is None else started + 60 * minutes
@@ -179,20 +193,29 @@ def _no_tick(_running: Mapping[processes.Call, float]) -> None:
     """What runs is not shown."""
 
 
-def fit_one(prepared: Path, name: str, experiment: Experiment, plan: Plan, path: Path) -> None:
-    """Cross-validate a model, in a process of its own; write PATH.json, then PATH.parquet."""
+def fit_one(
+    prepared: Path, name: str, experiment: Experiment, plan: Plan, path: Path
+) -> None:
+    """Cross-validate a model, in a process of its own; write PATH.json, then
+    PATH.parquet.
+    """
     started = time.process_time()
     dataset = datasets.load(prepared, calendar=experiment.calendar)
     table, settled = backtest.cross_validate(name, experiment, dataset, plan)
     seconds = time.process_time() - started
-    write_json(path.with_suffix(".json"), {"experiment": settled.model_dump(), "seconds": seconds})
+    write_json(
+        path.with_suffix(".json"),
+        {"experiment": settled.model_dump(), "seconds": seconds},
+    )
     tables.write_parquet(path.with_suffix(".parquet"), table)
 
 
 def _read(path: Path) -> Fit:
     about = read_json(path.with_suffix(".json"))
     experiment = Experiment.model_validate(about["experiment"])
-    return Fit(experiment, tables.read_parquet(path.with_suffix(".parquet")), about["seconds"])
+    return Fit(
+        experiment, tables.read_parquet(path.with_suffix(".parquet")), about["seconds"]
+    )
 
 
 def refitted(
@@ -221,20 +244,38 @@ def refitted(
     calls = []
     for name, experiment in experiments.items():
         arguments = (store.prepared, name, experiment, folder / name)
-        calls.append(processes.Call(name, refit_one, arguments, store.folder / f"{name}.log"))
+        calls.append(
+            processes.Call(name, refit_one, arguments, store.folder / f"{name}.log")
+        )
     _require(calls, server, jobs)
     return [read_checked(folder / name / "member.json", Member) for name in experiments]
 
 
-def remembered(store: Store, folder: Path, paths: Sequence[Path], server: processes.Server) -> None:
-    """Let a saved forecaster keep what follows the last row of files; a process has its models imported already."""
+def remembered(
+    store: Store, folder: Path, paths: Sequence[Path], server: processes.Server
+) -> None:
+    """Let a saved forecaster keep what follows the last row of files; a process has its
+    models imported already.
+    """
     arguments = (folder, paths)
-    _require([processes.Call("forecast", remember_one, arguments, store.folder / "forecast.log")], server, 1)
+    _require(
+        [
+            processes.Call(
+                "forecast", remember_one, arguments, store.folder / "forecast.log"
+            )
+        ],
+        server,
+        1,
+    )
 
 
-def _require(calls: Sequence[processes.Call], server: processes.Server, jobs: int) -> None:
+def _require(
+    calls: Sequence[processes.Call], server: processes.Server, jobs: int
+) -> None:
     """Perform calls. Raises UnrollError if one of them fails."""
-    with contextlib.closing(processes.run(calls, jobs, server, on_tick=_no_tick)) as runs:
+    with contextlib.closing(
+        processes.run(calls, jobs, server, on_tick=_no_tick)
+    ) as runs:
         for ended in runs:
             if ended.error:
                 raise UnrollError(f"{ended.call.name}: {ended.error}")
@@ -248,14 +289,18 @@ def remember_one(folder: Path, paths: Sequence[Path]) -> None:
 
 
 def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -> None:
-    """Fit a model on all windows, in a process of its own; write its weights and member.json."""
+    """Fit a model on all windows, in a process of its own; write its weights and
+    member.json.
+    """
     dataset = datasets.load(prepared, calendar=experiment.calendar)
     train = _every_window(dataset)
     last = replace(train, rows=train.rows[-1:])
     trained, job = training.fit(name, experiment, dataset, train, last)
     folder.mkdir(parents=True)
     for replicate in trained.replicates:
-        trained.save(replicate.weights["final"], folder / f"seed_{replicate.seed}_final")
+        trained.save(
+            replicate.weights["final"], folder / f"seed_{replicate.seed}_final"
+        )
     member = Member(
         name=name,
         experiment=experiment,
@@ -267,7 +312,9 @@ def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -
 
 
 def _every_window(dataset: Dataset) -> Windows:
-    """The windows of all rows, the newest included; of very many every second, third, ..."""
+    """The windows of all rows, the newest included; of very many every second, third,
+    ...
+    """
     whole = backtest.windows(dataset)
     stride = dataset.fitted.windows.stride if dataset.fitted else 1
     return replace(whole, rows=whole.rows[::-stride][::-1])

@@ -1,4 +1,6 @@
-"""A fitted model, or a combination of several, that forecasts from rows; a folder of plain files holds it."""
+"""A fitted model, or a combination of several, that forecasts from rows; a folder of
+plain files holds it.
+"""
 
 import contextlib
 import hashlib
@@ -38,17 +40,21 @@ LONGEST = 100
 
 
 class OutsideRangeWarning(UserWarning):
-    """A value that is far from all that was trained on, where a model's forecast is a guess."""
+    """A value that is far from all that was trained on, where a model's forecast is a
+    guess.
+    """
 
 
 @dataclass
 class Members:
-    """The models, with a cache of their forecasts: the same rows give the same bits, and run no model twice.
+    """The models, with a cache of their forecasts: the same rows give the same bits,
+    and run no model twice.
 
     Attributes:
         spec: what each model is.
         predict: of each member one function for each seed.
-        forecasts: digest of a window -> (members, steps) in model units, of the last `CACHED` windows.
+        forecasts: digest of a window -> (members, steps) in model units, of the last
+            `CACHED` windows.
     """
 
     spec: ForecasterSpec
@@ -56,7 +62,9 @@ class Members:
     forecasts: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     def forecast(self, window: Array) -> Array:
-        """Return (members, steps) in model units of a window (timesteps, columns + calendar)."""
+        """Return (members, steps) in model units of a window (timesteps, columns +
+        calendar).
+        """
         digest = _digest(window)
         if digest not in self.forecasts:
             if len(self.forecasts) >= CACHED:
@@ -69,10 +77,14 @@ class Members:
         calendar = series.calendar_columns(week=windows.week)
         forecasts = []
         for member, seeds in zip(self.spec.members, self.predict, strict=True):
-            inputs = window[None, -member.timesteps :]  # (1, timesteps, columns + calendar)
+            # (1, timesteps, columns + calendar)
+            inputs = window[None, -member.timesteps :]
             if not member.experiment.calendar:
                 inputs = inputs[:, :, :-calendar]
-            by_seed = [np.broadcast_to(predict(inputs).reshape(-1), windows.horizon) for predict in seeds]
+            by_seed = [
+                np.broadcast_to(predict(inputs).reshape(-1), windows.horizon)
+                for predict in seeds
+            ]
             forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
         return np.stack(forecasts)
 
@@ -83,9 +95,10 @@ class Forecaster:
 
     Attributes:
         spec: plain data.
-        arrays: of rolling origins, as `Origins.arrays` gives them, from which weights and intervals are computed. Where
-            they were kept, `windows` (windows, 32), digests, and `answers` (windows, members, steps), with which
-            `members` begin their cache.
+        arrays: of rolling origins, as `Origins.arrays` gives them, from which weights
+            and intervals are computed. Where they were kept, `windows` (windows, 32),
+            digests, and `answers` (windows, members, steps), with which `members` begin
+            their cache.
         weights: name of a member -> the folder of its weights.
         members: the models.
     """
@@ -97,22 +110,41 @@ class Forecaster:
 
     @classmethod
     def load(cls, folder: Path) -> "Forecaster":
-        """Read what `save` wrote, wherever it lies now. Raises UnrollError if a file is missing, damaged or too old."""
+        """Read what `save` wrote, wherever it lies now. Raises UnrollError if a file is
+        missing, damaged or too old.
+        """
         arrays = read_npz(folder / "forecaster.npz")
         if not {*arrays} >= ARRAYS:
-            raise UnrollError(f"{folder} was written by an older version of Unroll; answer the series anew")
+            raise UnrollError(
+                f"{folder} was written by an older version of Unroll; answer the series anew"
+            )
         spec = read_checked(folder / "forecaster.json", ForecasterSpec)
-        return cls.ready(spec, arrays, {member.name: folder / "weights" / member.name for member in spec.members})
+        return cls.ready(
+            spec,
+            arrays,
+            {member.name: folder / "weights" / member.name for member in spec.members},
+        )
 
     @classmethod
-    def ready(cls, spec: ForecasterSpec, arrays: dict[str, Array], weights: Mapping[str, Path]) -> "Forecaster":
-        """Return a forecaster with its models loaded. Raises UnrollError if weights are missing or damaged."""
+    def ready(
+        cls, spec: ForecasterSpec, arrays: dict[str, Array], weights: Mapping[str, Path]
+    ) -> "Forecaster":
+        """Return a forecaster with its models loaded. Raises UnrollError if weights are
+        missing or damaged.
+        """
         predict = []
         for member in spec.members:
-            paths = [weights[member.name] / f"seed_{seed}_{member.point}" for seed in member.seeds]
+            paths = [
+                weights[member.name] / f"seed_{seed}_{member.point}"
+                for seed in member.seeds
+            ]
             about = (member.name, member.experiment, member.problem)
             predict.append([fitted_models.load(*about, path) for path in paths])
-        kept = zip(map(bytes, arrays.get("windows", ())), arrays.get("answers", ()), strict=True)
+        kept = zip(
+            map(bytes, arrays.get("windows", ())),
+            arrays.get("answers", ()),
+            strict=True,
+        )
         return cls(spec, arrays, weights, Members(spec, predict, dict(kept)))
 
     def save(self, folder: Path) -> None:
@@ -126,23 +158,34 @@ class Forecaster:
                 continue
             target.mkdir(parents=True)
             for seed in member.seeds:
-                for file in self.weights[member.name].glob(f"seed_{seed}_{member.point}.*"):
+                for file in self.weights[member.name].glob(
+                    f"seed_{seed}_{member.point}.*"
+                ):
                     shutil.copyfile(regular(file), target / file.name)
 
     def remember(self, paths: Sequence[Path]) -> None:
-        """Keep what follows the last row of files, so that a forecast from these rows runs no model."""
+        """Keep what follows the last row of files, so that a forecast from these rows
+        runs no model.
+        """
         with warnings.catch_warnings(), contextlib.suppress(UnrollError):
             warnings.simplefilter("ignore", OutsideRangeWarning)
             forecasts = {
-                _digest(window.inputs): self.members.forecast(window.inputs) for window in self.read(paths).values()
+                _digest(window.inputs): self.members.forecast(window.inputs)
+                for window in self.read(paths).values()
             }
-            self.arrays["windows"] = np.array([[*digest] for digest in forecasts], np.uint8)
+            self.arrays["windows"] = np.array(
+                [[*digest] for digest in forecasts], np.uint8
+            )
             self.arrays["answers"] = np.stack([*forecasts.values()])
 
     def ahead(
-        self, window: Window, levels: Sequence[float] = (intervals.USUAL,), horizon: int | None = None
+        self,
+        window: Window,
+        levels: Sequence[float] = (intervals.USUAL,),
+        horizon: int | None = None,
     ) -> tuple[Array, Array]:
-        """Forecast what follows a window. The errors since the models were fitted count, too.
+        """Forecast what follows a window. The errors since the models were fitted
+        count, too.
 
         Args:
             window: the last rows of a series.
@@ -150,26 +193,31 @@ class Forecaster:
             horizon: timesteps; None for those that the models were trained for.
 
         Returns:
-            (horizon,) forecasts and (horizon, 2 * levels) their quantiles, in the order of `intervals.tails`, in
-            the target's unit. Nothing lies below `SeriesQuestion.floor`.
+            (horizon,) forecasts and (horizon, 2 * levels) their quantiles, in the order
+            of `intervals.tails`, in the target's unit. Nothing lies below
+            `SeriesQuestion.floor`.
 
         Raises:
             UsageError: a level or the horizon is wrong.
         """
         if not isinstance(levels, list | tuple):
-            raise UsageError(f"levels must be numbers such as (0.5, 0.9). Received: {levels!r}")
+            raise UsageError(
+                f"levels must be numbers such as (0.5, 0.9). Received: {levels!r}"
+            )
         for level in levels:
             require_level(level)
         trained = self.spec.fitted.windows.horizon
         count = trained if horizon is None else horizon
         require_horizon(count, trained)
         errors, delay, forecast = self._errors(window)
-        offsets = intervals.quantiles(errors, levels, delay, since=len(errors))[-1]  # (steps, 2 * levels)
+        # (steps, 2 * levels)
+        offsets = intervals.quantiles(errors, levels, delay, since=len(errors))[-1]
         later = window
         while len(forecast) < count:
             later = continued(later, forecast[-trained:], len(forecast))
             _, _, following = self._errors(later)
-            # The last error grows as that of a random walk does: with the square root of the time ahead.
+            # The last error grows as that of a random walk does: with the square root
+            # of the time ahead.
             steps = np.arange(len(forecast) + 1, len(forecast) + trained + 1)
             growth = np.sqrt(steps / trained)
             offsets = np.concatenate([offsets, growth[:, None] * offsets[trained - 1]])
@@ -181,9 +229,11 @@ class Forecaster:
         return np.maximum(forecast, floor), np.maximum(quantiles, floor)
 
     def inside(self, window: Window, level: float = intervals.USUAL) -> Array:
-        """Return (origins, steps) whether such intervals held the value at the origins so far.
+        """Return (origins, steps) whether such intervals held the value at the origins
+        so far.
 
-        1 or 0; NaN where that is not known. Only origins before which enough errors were known count.
+        1 or 0; NaN where that is not known. Only origins before which enough errors
+        were known count.
         """
         require_level(level)
         errors, delay, _ = self._errors(window)
@@ -195,34 +245,50 @@ class Forecaster:
         """Compare with what came, up to a window; all in model units.
 
         Returns:
-            (origins, steps) what came less what was forecast, (steps,) after how many origins each is known, and
-            (steps,) what follows the window.
+            (origins, steps) what came less what was forecast, (steps,) after how many
+            origins each is known, and (steps,) what follows the window.
         """
         question = window.question
         outputs = self.spec.fitted.windows.horizon
         delay = known_after(outputs, question.windows.step, self.spec.stride)
-        own = self.arrays["series_id"] == [*self.spec.fitted.series].index(question.series)
-        # The models were fitted to the rows of the origins in between: of those nothing is known.
+        own = self.arrays["series_id"] == [*self.spec.fitted.series].index(
+            question.series
+        )
+        # The models were fitted to the rows of the origins in between: of those nothing
+        # is known.
         between = np.full((delay[-1] - 1, outputs), np.nan)
-        inputs = window.inputs[None]  # (origins since the fit and the last one, timesteps, columns)
+        # (origins since the fit and the last one, timesteps, columns)
+        inputs = window.inputs[None]
         observed = np.empty((0, outputs))
         if window.since is not None:
             inputs = np.concatenate([window.since[0], inputs])
             observed = window.since[1]
         later = np.stack([self.members.forecast(values) for values in inputs], axis=1)
-        truth = np.concatenate([self.arrays["truth"][own], between, observed, np.full((1, outputs), np.nan)])
+        truth = np.concatenate(
+            [
+                self.arrays["truth"][own],
+                between,
+                observed,
+                np.full((1, outputs), np.nan),
+            ]
+        )
         past = self.arrays["forecasts"][:, own]
         unknown = np.zeros((len(later), *between.shape))
-        forecasts = np.concatenate([past, unknown, later], axis=1)  # (members, origins, steps)
+        # (members, origins, steps)
+        forecasts = np.concatenate([past, unknown, later], axis=1)
         combined = weighted_median_forecast(forecasts, truth, delay)
         floor = (question.floor - question.scale.mean) / question.scale.std
         combined = np.maximum(combined, floor)
         return truth[:-1] - combined[:-1], delay, combined[-1]
 
     def read(
-        self, paths: Sequence[Path], progress: "Progress" = row_files.no_progress, plan: Sequence[Path] = ()
+        self,
+        paths: Sequence[Path],
+        progress: "Progress" = row_files.no_progress,
+        plan: Sequence[Path] = (),
     ) -> dict[str, Window]:
-        """Read the last window of each series from files of the form that the models were trained on.
+        """Read the last window of each series from files of the form that the models
+        were trained on.
 
         Args:
             paths: the files.
@@ -237,33 +303,50 @@ class Forecaster:
         """
         for path in [*paths, *plan]:
             if not path.is_file():
-                raise UnrollError(f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}")
-        return self._latest([self._file(path) for path in paths], progress, [self._file(path) for path in plan])
+                raise UnrollError(
+                    f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}"
+                )
+        return self._latest(
+            [self._file(path) for path in paths],
+            progress,
+            [self._file(path) for path in plan],
+        )
 
     def windows(self, rows: "pd.DataFrame") -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
-        return self._latest([replace(self._file(Path("the table")), table=rows)], row_files.no_progress)
+        return self._latest(
+            [replace(self._file(Path("the table")), table=rows)], row_files.no_progress
+        )
 
     def _file(self, path: Path) -> row_files.RowFile:
         return row_files.RowFile(path, self.spec.question.csv, "")
 
     def _latest(
-        self, files: Sequence[row_files.RowFile], progress: "Progress", plan: Sequence[row_files.RowFile] = ()
+        self,
+        files: Sequence[row_files.RowFile],
+        progress: "Progress",
+        plan: Sequence[row_files.RowFile] = (),
     ) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None
         windows = dict[str, Window]()
         failed = UnrollError("no series has rows to forecast from")
-        for name, history in histories(self.spec.questions, files, progress, plan).items():
+        for name, history in histories(
+            self.spec.questions, files, progress, plan
+        ).items():
             try:
                 window = latest(history, self.spec.timesteps, until, self.spec.stride)
             except UnrollError as error:
                 if name == ALONE:
                     raise
                 failed = error
-                warnings.warn(f"{name}: left out: {error}", OutsideRangeWarning, stacklevel=3)
+                warnings.warn(
+                    f"{name}: left out: {error}", OutsideRangeWarning, stacklevel=3
+                )
                 continue
             if name != ALONE:
-                window = replace(window, unusual=[f"{name}: {text}" for text in window.unusual])
+                window = replace(
+                    window, unusual=[f"{name}: {text}" for text in window.unusual]
+                )
             for text in window.unusual:
                 warnings.warn(text, OutsideRangeWarning, stacklevel=3)
             windows[name] = window
@@ -272,9 +355,14 @@ class Forecaster:
         return windows
 
     def forecast(
-        self, rows: "pd.DataFrame", levels: Sequence[float] = (intervals.USUAL,), horizon: int | None = None
+        self,
+        rows: "pd.DataFrame",
+        levels: Sequence[float] = (intervals.USUAL,),
+        horizon: int | None = None,
     ) -> "pd.DataFrame":
-        """Forecast what follows the last of some rows in memory, of each series; as `windows` and `after`."""
+        """Forecast what follows the last of some rows in memory, of each series; as
+        `windows` and `after`.
+        """
         return self.after(self.windows(rows), levels, horizon)
 
     def after(
@@ -283,22 +371,29 @@ class Forecaster:
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | None = None,
     ) -> "pd.DataFrame":
-        """Forecast what follows the windows of some series; arguments and errors as of `ahead`.
+        """Forecast what follows the windows of some series; arguments and errors as of
+        `ahead`.
 
         Returns:
-            A row for each series and timestep: unique_id, ds, y_hat, and for each level such as 0.9 lo-90 and
-            hi-90, in the target's unit. Timestamps are aware of the time zone where the series has one. Ends are
-            infinite where there are too few errors to go by.
+            A row for each series and timestep: unique_id, ds, y_hat, and for each level
+            such as 0.9 lo-90 and hi-90, in the target's unit. Timestamps are aware of
+            the time zone where the series has one. Ends are infinite where there are
+            too few errors to go by.
         """
         import pandas as pd
 
         frames = []
         for name, window in windows.items():
             forecast, quantiles = self.ahead(window, levels, horizon)
-            columns = {"unique_id": name or self.spec.name, "ds": window.times(len(forecast)), "y_hat": forecast}
+            columns = {
+                "unique_id": name or self.spec.name,
+                "ds": window.times(len(forecast)),
+                "y_hat": forecast,
+            }
             for level in levels:
                 percent = f"{100 * level:g}"
-                wider = sum(other > level for other in levels)  # quantiles lie in order, the widest outermost
+                # quantiles lie in order, the widest outermost
+                wider = sum(other > level for other in levels)
                 columns[f"lo-{percent}"] = quantiles[:, wider]
                 columns[f"hi-{percent}"] = quantiles[:, -1 - wider]
             frames.append(pd.DataFrame(columns))
@@ -308,13 +403,22 @@ class Forecaster:
 def require_level(level: float) -> None:
     """Raise UsageError if a level is none of `intervals.LEVELS`."""
     if not isinstance(level, float) or round(level, 9) not in intervals.LEVELS:
-        raise UsageError(f"the level must be 0.5 to 0.99, a whole number of percent. Received: {level!r}")
+        raise UsageError(
+            f"the level must be 0.5 to 0.99, a whole number of percent. Received: {level!r}"
+        )
 
 
 def require_horizon(horizon: int, trained: int) -> None:
-    """Raise UsageError if a horizon is less than 1 or more than `LONGEST` times the trained one."""
-    if not isinstance(horizon, int | np.integer) or not 1 <= horizon <= LONGEST * trained:
-        raise UsageError(f"horizon must be 1 to {LONGEST * trained}. Received: {horizon!r}")
+    """Raise UsageError if a horizon is less than 1 or more than `LONGEST` times the
+    trained one.
+    """
+    if (
+        not isinstance(horizon, int | np.integer)
+        or not 1 <= horizon <= LONGEST * trained
+    ):
+        raise UsageError(
+            f"horizon must be 1 to {LONGEST * trained}. Received: {horizon!r}"
+        )
 
 
 def _digest(window: Array) -> bytes:

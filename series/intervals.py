@@ -1,11 +1,12 @@
 """Prediction intervals: weighted conformal quantiles of the errors at earlier origins.
 
-Each step ahead has its own. The score is a signed error divided by its expected size (locally
-weighted split conformal prediction: Lei and others 2018, "Distribution-free predictive inference
-for regression", JASA 113, section 5.2). Each end of an interval is a quantile of its own (Linusson
-and others 2014, "Signed-error conformal regression", PAKDD), so that intervals are as skewed as the
-errors are. Scores weigh less the older they are (NexCP: Barber and others 2023, "Conformal
-prediction beyond exchangeability", Annals of Statistics 51).
+Each step ahead has its own. The score is a signed error divided by its expected size
+(locally weighted split conformal prediction: Lei and others 2018, "Distribution-free
+predictive inference for regression", JASA 113, section 5.2). Each end of an interval is
+a quantile of its own (Linusson and others 2014, "Signed-error conformal regression",
+PAKDD), so that intervals are as skewed as the errors are. Scores weigh less the older
+they are (NexCP: Barber and others 2023, "Conformal prediction beyond exchangeability",
+Annals of Statistics 51).
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,8 @@ PRIOR_ORIGINS = 0.5
 """Origins with usual errors that the size of recent ones begins with."""
 
 PRIOR_SYMMETRIC = 20
-"""Origins' worth of a symmetric interval in each interval: one tail has half of the errors only."""
+"""Origins' worth of a symmetric interval in each interval: one tail has half of the
+errors only."""
 
 FEWEST = 5
 """Origins whose errors are known before intervals are counted on."""
@@ -51,25 +53,27 @@ def tails(levels: Sequence[float]) -> list[float]:
     return sorted(lower + upper)
 
 
-def quantiles(errors: Array, levels: Sequence[float], delay: Array, since: int = 0) -> Array:
+def quantiles(
+    errors: Array, levels: Sequence[float], delay: Array, since: int = 0
+) -> Array:
     """Return the quantiles of the errors to expect at each origin.
 
-    They are computed from the errors that are known there. At each step they are the quantiles of
-    the scores at this step and its two neighbours, times the expected size of an error. To that
-    size the first steps of late origins contribute, too.
+    They are computed from the errors that are known there. At each step they are the
+    quantiles of the scores at this step and its two neighbours, times the expected size
+    of an error. To that size the first steps of late origins contribute, too.
 
     Args:
-        errors: (..., origins, steps) truth minus forecast, in the order of time; NaN where nothing
-            was forecast or measured. Leading axes are series.
+        errors: (..., origins, steps) truth minus forecast, in the order of time; NaN
+            where nothing was forecast or measured. Leading axes are series.
         levels: coverages of central intervals.
         delay: (steps,) as `combination.known_after` gives it.
         since: the first origin to compute.
 
     Returns:
-        (..., origins + 1, steps, 2 * levels) what to add to the forecast, in the order of
-        `tails(levels)`. The last origin is the one that comes next. Infinite where too few errors
-        are known. No lower end is above 0 and no upper end below, since the forecast itself is the
-        median.
+        (..., origins + 1, steps, 2 * levels) what to add to the forecast, in the order
+        of `tails(levels)`. The last origin is the one that comes next. Infinite where
+        too few errors are known. No lower end is above 0 and no upper end below, since
+        the forecast itself is the median.
     """
     *leading, origins, steps = errors.shape
     stacked = errors.reshape(-1, origins, steps)
@@ -91,12 +95,13 @@ def quantiles(errors: Array, levels: Sequence[float], delay: Array, since: int =
 
 
 def inside(errors: Array, offsets: Array) -> Array:
-    """Return which errors lie inside the widest interval: 1 or 0, NaN where either is unknown.
+    """Return which errors lie inside the widest interval: 1 or 0, NaN where either is
+    unknown.
 
     Args:
         errors: (..., origins, steps) truth minus forecast.
-        offsets: (..., origins, steps, 2 * levels), as `quantiles` gives them, without the origin
-            that comes next.
+        offsets: (..., origins, steps, 2 * levels), as `quantiles` gives them, without
+            the origin that comes next.
     """
     low = offsets[..., 0]
     high = offsets[..., -1]
@@ -104,11 +109,14 @@ def inside(errors: Array, offsets: Array) -> Array:
     return np.asarray(np.where(np.isfinite(errors) & np.isfinite(high), held, np.nan))
 
 
-def weighted_quantile_loss(truth: Array, forecasts: Array, levels: Sequence[float]) -> float | None:
-    """Return twice the pinball loss relative to the sum of all values, as a mean over quantiles.
+def weighted_quantile_loss(
+    truth: Array, forecasts: Array, levels: Sequence[float]
+) -> float | None:
+    """Return twice the pinball loss relative to the sum of all values, as a mean over
+    quantiles.
 
-    It is the loss of the M5 competition's and GluonTS's tables: 0 is perfect, and with the median
-    alone it is the sum of absolute errors over the sum of absolute values.
+    It is the loss of the M5 competition's and GluonTS's tables: 0 is perfect, and with
+    the median alone it is the sum of absolute errors over the sum of absolute values.
 
     Args:
         truth: (n,) values, without NaN.
@@ -145,8 +153,11 @@ class _Sorted:
         """Sort (series, origins, steps) scores; NaN where nothing was measured."""
         series, origins, steps = scores.shape
         neighbours = np.clip(np.arange(steps)[:, None] + np.arange(-1, 2), 0, steps - 1)
-        # (origins, steps). Relative weights are the same from whatever origin one looks back.
-        weights = np.broadcast_to(DECAY ** np.arange(origins, 0, -1)[:, None], (origins, steps))
+        # (origins, steps). Relative weights are the same from whatever origin one looks
+        # back.
+        weights = np.broadcast_to(
+            DECAY ** np.arange(origins, 0, -1)[:, None], (origins, steps)
+        )
         known = np.arange(origins)[:, None] + delay
         measured = np.isfinite(scores)
 
@@ -172,12 +183,13 @@ class _Sorted:
             origins: (origins,) their numbers.
 
         Returns:
-            (series, origins, steps, levels) the greatest scores with at least these fractions at or
-            above them, and the least scores with at least these fractions at or below them. Where
-            no score is known they mean nothing.
+            (series, origins, steps, levels) the greatest scores with at least these
+            fractions at or above them, and the least scores with at least these
+            fractions at or below them. Where no score is known they mean nothing.
         """
         count = self.scores.shape[-1]
-        known = self.known[:, None] <= origins[:, None, None]  # (series, origins, steps, count)
+        # (series, origins, steps, count)
+        known = self.known[:, None] <= origins[:, None, None]
         reached = np.cumsum(np.where(known, self.weights[:, None], 0.0), axis=-1)
         total = reached[..., -1:]
         parts = (reached / np.where(total > 0, total, 1.0)).reshape(-1, count)
@@ -199,12 +211,14 @@ class _Sorted:
 def _ends(
     signed: _Sorted, absolute: _Sorted, levels: Array, effective: Array, origins: Array
 ) -> Array:
-    """Return quantiles of the scores: (series, origins, steps, 2 * levels), as `tails` has them.
+    """Return quantiles of the scores: (series, origins, steps, 2 * levels), as `tails`
+    has them.
 
-    Of n origins the largest error bounds a new one with probability n / (n + 1) only. So the
-    quantile at level q is taken at q * (1 + 1 / n). Where that is more than 1, n origins say too
-    little about one tail alone: there an interval is symmetric. Elsewhere the ends are means of the
-    signed quantile, with weight n, and of the symmetric one, with weight `PRIOR_SYMMETRIC`.
+    Of n origins the largest error bounds a new one with probability n / (n + 1) only.
+    So the quantile at level q is taken at q * (1 + 1 / n). Where that is more than 1, n
+    origins say too little about one tail alone: there an interval is symmetric.
+    Elsewhere the ends are means of the signed quantile, with weight n, and of the
+    symmetric one, with weight `PRIOR_SYMMETRIC`.
 
     Args:
         signed: the scores.
@@ -214,7 +228,8 @@ def _ends(
         origins: (origins,) the numbers of the origins.
     """
     number = np.maximum(effective, ROUNDING)[..., None]  # (series, origins, steps, 1)
-    both = np.minimum(levels * (1 + 1 / number), 1.0)  # (series, origins, steps, levels)
+    # (series, origins, steps, levels)
+    both = np.minimum(levels * (1 + 1 / number), 1.0)
     _, half = absolute.quantiles(both, origins)
     tail = (1 + levels) / 2 * (1 + 1 / number)
     low, high = signed.quantiles(np.minimum(tail, 1.0), origins)
@@ -252,11 +267,14 @@ def _effective_origins(measured: Array, delay: Array) -> Array:
     squares = np.take_along_axis(squares, places, axis=1)
     effective = total**2 / np.where(squares > 0, squares, 1.0)
     around = np.pad(effective, ((0, 0), (0, 0), (1, 1)))
-    return np.asarray(np.max([around[..., :-2], around[..., 1:-1], around[..., 2:]], axis=0))
+    return np.asarray(
+        np.max([around[..., :-2], around[..., 1:-1], around[..., 2:]], axis=0)
+    )
 
 
 def _expected_sizes(errors: Array, delay: Array, first: int) -> Array:
-    """Return how large errors are to be expected, relative to usual ones, by those known lately.
+    """Return how large errors are to be expected, relative to usual ones, by those
+    known lately.
 
     Args:
         errors: (series, origins, steps) absolute.
@@ -273,6 +291,8 @@ def _expected_sizes(errors: Array, delay: Array, first: int) -> Array:
     recent, recent_weight = discounted(known, RECENT_DECAY)
     usual = np.where(total > 0, total / np.where(weight > 0, weight, 1.0), 1.0)
     prior = PRIOR_ORIGINS * steps
-    sizes = ((recent / usual).sum(axis=-1) + prior) / (recent_weight.sum(axis=-1) + prior)
+    sizes = ((recent / usual).sum(axis=-1) + prior) / (
+        recent_weight.sum(axis=-1) + prior
+    )
     sizes[:, :first] = 1.0
     return np.asarray(sizes)

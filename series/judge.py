@@ -45,7 +45,8 @@ class Judgement(Strict):
         outcome: "better", "worse", "no difference that matters" or "open".
         sentence: the outcome with its figures.
         change: of the error, as a fraction of the champion's: -0.04 is 4 % less.
-        low: the lower end of the change's 95 % interval; None where cutoffs span too little.
+        low: the lower end of the change's 95 % interval; None where cutoffs span too
+            little.
         high: the upper end.
         mae: the mean absolute error, in `unit`.
         champion_mae: the champion's.
@@ -67,22 +68,24 @@ class Judgement(Strict):
 def judge(table: "pd.DataFrame", against: "Answer") -> "Judgement | pd.DataFrame":
     """Compare forecasts with those of the model that forecasts.
 
-    The truth is that of the answer. Only the cutoffs of the later half count, since the earlier
-    half was used to choose the model that forecasts. The rule is that of the answer.
+    The truth is that of the answer. Only the cutoffs of the later half count, since the
+    earlier half was used to choose the model that forecasts. The rule is that of the
+    answer.
 
     Args:
-        table: ds, cutoff and y_hat: a row for each value of the later half of the cutoffs in
-            `against.forecasts`. Rows of cutoffs before are ignored. Also unique_id, if there are
-            several series, and model, if there are several models.
+        table: ds, cutoff and y_hat: a row for each value of the later half of the
+            cutoffs in `against.forecasts`. Rows of cutoffs before are ignored. Also
+            unique_id, if there are several series, and model, if there are several
+            models.
         against: an answer for the same series.
 
     Returns:
-        The judgement; of several models a DataFrame with a row for each, whose columns are the
-        attributes of `Judgement`.
+        The judgement; of several models a DataFrame with a row for each, whose columns
+        are the attributes of `Judgement`.
 
     Raises:
-        UsageError: a column, a cutoff or a value is missing or does not fit; the text says what
-            was expected and received.
+        UsageError: a column, a cutoff or a value is missing or does not fit; the text
+            says what was expected and received.
     """
     import pandas as pd
 
@@ -92,21 +95,27 @@ def judge(table: "pd.DataFrame", against: "Answer") -> "Judgement | pd.DataFrame
     if "model" not in rows.columns:
         rows = rows.assign(model=ALONE)
     names = rows["model"].drop_duplicates().tolist() or [ALONE]
-    judgements = [_judged(name, rows[rows["model"] == name], truth, against) for name in names]
+    judgements = [
+        _judged(name, rows[rows["model"] == name], truth, against) for name in names
+    ]
     if len(judgements) == 1:
         return judgements[0]
     return pd.DataFrame([judgement.model_dump() for judgement in judgements])
 
 
 def _truth(against: "Answer") -> "pd.DataFrame":
-    """Return the champion's forecasts on the later half of the cutoffs, with what was measured."""
+    """Return the champion's forecasts on the later half of the cutoffs, with what was
+    measured.
+    """
     forecasts = against.forecasts
     later = forecasts["cutoff"] >= np.datetime64(against.board.middle)
     rows = forecasts[later & (forecasts["model"] == against.board.champion)]
     return rows.reset_index(drop=True)
 
 
-def _judged(name: str, rows: "pd.DataFrame", truth: "pd.DataFrame", against: "Answer") -> Judgement:
+def _judged(
+    name: str, rows: "pd.DataFrame", truth: "pd.DataFrame", against: "Answer"
+) -> Judgement:
     """Compare one model.
 
     Args:
@@ -116,7 +125,9 @@ def _judged(name: str, rows: "pd.DataFrame", truth: "pd.DataFrame", against: "An
         against: the answer.
     """
     board = against.board
-    merged = truth.merge(rows[[*KEYS, "y_hat"]], on=KEYS, how="left", suffixes=("_champion", ""))
+    merged = truth.merge(
+        rows[[*KEYS, "y_hat"]], on=KEYS, how="left", suffixes=("_champion", "")
+    )
     _require_all(name, merged)
     champion = board.models[board.champion]
     seeds = Part(champion.seed_variance, champion.seeds)
@@ -155,7 +166,9 @@ def _sentence(name: str, champion: str, board: Board, compared: Comparison) -> s
     return f"{outcome}: over {span(board)} {name} had {error}."
 
 
-def _checked(table: "pd.DataFrame", board: Board, truth: "pd.DataFrame") -> "pd.DataFrame":
+def _checked(
+    table: "pd.DataFrame", board: Board, truth: "pd.DataFrame"
+) -> "pd.DataFrame":
     """Return the rows of the later half, with columns of the types that `truth` has."""
     import pandas as pd
 
@@ -217,7 +230,9 @@ def _numbers(cells: "pd.Series[Any]") -> "pd.Series[float]":
     try:
         return pd.to_numeric(cells).astype(float)
     except (ValueError, TypeError):
-        raise UsageError(f"y_hat must hold numbers. Received: {_first(cells)}") from None
+        raise UsageError(
+            f"y_hat must hold numbers. Received: {_first(cells)}"
+        ) from None
 
 
 def _require_once(rows: "pd.DataFrame") -> None:
@@ -232,7 +247,9 @@ def _require_once(rows: "pd.DataFrame") -> None:
 
 
 def _require_known(rows: "pd.DataFrame", truth: "pd.DataFrame") -> None:
-    """Raise UsageError if rows forecast what the answer did not, or are of unknown series."""
+    """Raise UsageError if rows forecast what the answer did not, or are of unknown
+    series.
+    """
     unknown = set(rows["unique_id"]) - set(truth["unique_id"])
     if unknown:
         raise UsageError(

@@ -1,7 +1,8 @@
-"""From one long table of forecasts: the scores of all models, the comparison, and who forecasts.
+"""From one long table of forecasts: the scores of all models, the comparison, and who
+forecasts.
 
-Models are chosen on the earlier half of the cutoffs and compared on the later half, so that the
-choice does not favour any (docs/decisions/own-series.md).
+Models are chosen on the earlier half of the cutoffs and compared on the later half, so
+that the choice does not favour any (docs/decisions/own-series.md).
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,26 +40,29 @@ MIN_MEMBERS = 3
 """Fewer models are not combined."""
 
 MARGIN = 2 / 3
-"""A single model is preferred to the combination only if its MAE is at most this fraction of the
-combination's. On none of the files that were tried did a smaller lead last beyond the season that
-it was measured in (docs/decisions/own-series.md)."""
+"""A single model is preferred to the combination only if its MAE is at most this
+fraction of the combination's. On none of the files that were tried did a smaller lead
+last beyond the season that it was measured in (docs/decisions/own-series.md)."""
 
 DAY = np.timedelta64(1, "D")
 
 
 class ModelScores(Strict):
-    """A model's scores on the later half of the cutoffs; its forecast is the mean over its seeds.
+    """A model's scores on the later half of the cutoffs; its forecast is the mean over
+    its seeds.
 
     Attributes:
         mae: the mean absolute error, in `Board.unit`.
         earlier: the same on the earlier half, by which models are chosen.
-        wql: the weighted quantile loss over the deciles, of all series in the target's unit; None
-            where it is not known.
-        coverage: the fraction of values inside 90 % intervals; None where it is not known.
+        wql: the weighted quantile loss over the deciles, of all series in the target's
+            unit; None where it is not known.
+        coverage: the fraction of values inside 90 % intervals; None where it is not
+            known.
         recurrent: whether it has a recurrent cell.
         seeds: how many it was fitted with.
         seed_variance: what they add to the variance of the logarithm of its error.
-        change: of its error to that of `Board.opponent`, as a fraction of it; None of the opponent.
+        change: of its error to that of `Board.opponent`, as a fraction of it; None of
+            the opponent.
         low: the lower end of the change's 95 % interval; None where there is none.
         high: the upper end.
     """
@@ -87,14 +91,15 @@ class Board(Strict):
         origins: the number of cutoffs.
         days: that the later half spans.
         block_days: the length of a block: a week, or the horizon if that is longer.
-        deviations: name of a series -> what its errors are divided by when models are compared.
+        deviations: name of a series -> what its errors are divided by when models are
+            compared.
         models: name -> scores, the least MAE first; `ENSEMBLE` is one of them.
         members: the models that `ENSEMBLE` combines; empty without it.
         network: the best recurrent model of the earlier half; None if there is none.
         opponent: the best model without recurrence of the earlier half.
         naive: the best naive model of the earlier half; None if there is none.
-        rival: the best model of the earlier half that is neither recurrent nor naive; None if there
-            is none.
+        rival: the best model of the earlier half that is neither recurrent nor naive;
+            None if there is none.
         comparison: the network with the opponent; None without a network.
         with_naive: `network` and `rival` -> the comparison with `naive`.
         champion: the model that forecasts.
@@ -203,8 +208,12 @@ def is_recurrent(experiment: Experiment) -> bool:
 
 
 def is_naive(experiment: Experiment) -> bool:
-    """Return whether a model is a baseline that is fitted to nothing, such as the last value."""
-    return experiment.training.method == "none" and experiment.model.family == "baselines"
+    """Return whether a model is a baseline that is fitted to nothing, such as the last
+    value.
+    """
+    return (
+        experiment.training.method == "none" and experiment.model.family == "baselines"
+    )
 
 
 def board(
@@ -225,7 +234,8 @@ def board(
         The table with the combination's forecasts, and the board.
 
     Raises:
-        UnrollError: nothing was measured in one half of the cutoffs, or all models are recurrent.
+        UnrollError: nothing was measured in one half of the cutoffs, or all models are
+            recurrent.
     """
     origins = Origins.of(dataset, table)
     halves = _Halves.of(origins)
@@ -237,7 +247,9 @@ def board(
         table = _with_rows(table, origins)
     chosen = _chosen(dataset, experiments, earlier)
     errors = _later(origins, halves, _seed_parts(dataset, table, halves))
-    quantiles = QuantileScores.of(origins, _floors(dataset, origins), halves.later, delay)
+    quantiles = QuantileScores.of(
+        origins, _floors(dataset, origins), halves.later, delay
+    )
     models = {}
     for name in sorted(errors, key=lambda name: errors[name].mean):
         wql, coverage = quantiles.scores(origins.forecasts[name])
@@ -272,7 +284,9 @@ def _board(
         against = _compared(name, chosen.naive, errors, halves)
         if name is not None and against is not None:
             with_naive[name] = against
-    deviations = {name or dataset.name: scale.std for name, scale in dataset.scales.items()}
+    deviations = {
+        name or dataset.name: scale.std for name, scale in dataset.scales.items()
+    }
     return Board(
         dataset=dataset.name,
         unit=dataset.scale.unit if len(deviations) == 1 else DEVIATIONS,
@@ -296,7 +310,10 @@ def _board(
 
 
 def _compared(
-    name: str | None, other: str | None, errors: Mapping[str, BlockErrors], halves: _Halves
+    name: str | None,
+    other: str | None,
+    errors: Mapping[str, BlockErrors],
+    halves: _Halves,
 ) -> Comparison | None:
     """Compare two models on the later half; None where they are one, or one is None."""
     if name is None or other is None or name == other:
@@ -307,10 +324,16 @@ def _compared(
 def _champion(
     chosen: _Chosen, compared: Comparison | None, with_naive: Mapping[str, Comparison]
 ) -> str:
-    """Return the model that forecasts: it is without recurrence, unless recurrence helps."""
+    """Return the model that forecasts: it is without recurrence, unless recurrence
+    helps.
+    """
     if chosen.naive is not None and _unbeaten(with_naive):
         return chosen.naive
-    if chosen.network is not None and compared is not None and compared.word == Word.HELPS:
+    if (
+        chosen.network is not None
+        and compared is not None
+        and compared.word == Word.HELPS
+    ):
         return chosen.network
     return chosen.opponent
 
@@ -322,19 +345,28 @@ def _unbeaten(with_naive: Mapping[str, Comparison]) -> bool:
 
 
 def _chosen(
-    dataset: Dataset, experiments: Mapping[str, Experiment], earlier: Mapping[str, float]
+    dataset: Dataset,
+    experiments: Mapping[str, Experiment],
+    earlier: Mapping[str, float],
 ) -> _Chosen:
     """Choose the best of each side by the MAE of the earlier half."""
-    recurrent = {name for name, experiment in experiments.items() if is_recurrent(experiment)}
+    recurrent = {
+        name for name, experiment in experiments.items() if is_recurrent(experiment)
+    }
     naive = {name for name, experiment in experiments.items() if is_naive(experiment)}
     best_naive = _best([name for name in earlier if name in naive], earlier)
     single = _best(
-        [name for name in earlier if name not in recurrent | naive | {ENSEMBLE}], earlier
+        [name for name in earlier if name not in recurrent | naive | {ENSEMBLE}],
+        earlier,
     )
     rival = _rival(single, earlier)
-    opponent = _best([name for name in (rival, best_naive) if name is not None], earlier)
+    opponent = _best(
+        [name for name in (rival, best_naive) if name is not None], earlier
+    )
     if opponent is None:
-        raise UnrollError(f"{dataset.name}: all models are recurrent; add one without recurrence")
+        raise UnrollError(
+            f"{dataset.name}: all models are recurrent; add one without recurrence"
+        )
     return _Chosen(
         network=_best([name for name in earlier if name in recurrent], earlier),
         opponent=opponent,
@@ -344,7 +376,9 @@ def _chosen(
 
 
 def _rival(single: str | None, earlier: Mapping[str, float]) -> str | None:
-    """Choose between the combination, if there is one, and the best single model: see `MARGIN`."""
+    """Choose between the combination, if there is one, and the best single model: see
+    `MARGIN`.
+    """
     if single is None or ENSEMBLE not in earlier:
         return single
     return single if earlier[single] <= MARGIN * earlier[ENSEMBLE] else ENSEMBLE
@@ -354,14 +388,17 @@ def _best(names: Sequence[str], earlier: Mapping[str, float]) -> str | None:
     return min(names, key=earlier.__getitem__, default=None)
 
 
-def _members(experiments: Mapping[str, Experiment], earlier: Mapping[str, float]) -> list[str]:
+def _members(
+    experiments: Mapping[str, Experiment], earlier: Mapping[str, float]
+) -> list[str]:
     """Choose the models to combine; none if they are fewer than `MIN_MEMBERS`.
 
-    Of those without a fit it is the best of each family (naive, statistical), by the MAE of the
-    earlier half. All others are members but recurrent networks: the combination stands on the side
-    without recurrence. If rows are weeks or months, statistical models look back for years (option
-    `history`). Then only these are combined with boosting of differences to the year before
-    (`base: cycle`), as the others follow no trend.
+    Of those without a fit it is the best of each family (naive, statistical), by the
+    MAE of the earlier half. All others are members but recurrent networks: the
+    combination stands on the side without recurrence. If rows are weeks or months,
+    statistical models look back for years (option `history`). Then only these are
+    combined with boosting of differences to the year before (`base: cycle`), as the
+    others follow no trend.
     """
     candidates = [name for name in earlier if not is_recurrent(experiments[name])]
     options = {name: experiments[name].model.options for name in candidates}
@@ -415,25 +452,36 @@ def _earlier(dataset: Dataset, origins: Origins, halves: _Halves) -> dict[str, f
                 "add rows, or leave out those where the target is missing"
             )
     return {
-        name: float(np.nanmean(origins.errors(name)[~halves.later])) for name in origins.forecasts
-    }
-
-
-def _later(origins: Origins, halves: _Halves, seeds: Mapping[str, Part]) -> dict[str, BlockErrors]:
-    """Return the errors of each model on the later half, in standard deviations."""
-    blocks = halves.blocks
-    return {
-        name: BlockErrors.of(origins.errors(name)[halves.later], blocks, seeds.get(name, NO_SEEDS))
+        name: float(np.nanmean(origins.errors(name)[~halves.later]))
         for name in origins.forecasts
     }
 
 
-def _seed_parts(dataset: Dataset, table: "pd.DataFrame", halves: _Halves) -> dict[str, Part]:
-    """Return what seeds add to the variance of the error of each model that has several."""
+def _later(
+    origins: Origins, halves: _Halves, seeds: Mapping[str, Part]
+) -> dict[str, BlockErrors]:
+    """Return the errors of each model on the later half, in standard deviations."""
+    blocks = halves.blocks
+    return {
+        name: BlockErrors.of(
+            origins.errors(name)[halves.later], blocks, seeds.get(name, NO_SEEDS)
+        )
+        for name in origins.forecasts
+    }
+
+
+def _seed_parts(
+    dataset: Dataset, table: "pd.DataFrame", halves: _Halves
+) -> dict[str, Part]:
+    """Return what seeds add to the variance of the error of each model that has
+    several.
+    """
     seeds = table.groupby("model")["seed"].nunique()
     several = table["model"].isin(seeds.index[seeds > 1])
     rows = table[several & (table["cutoff"] >= halves.cutoffs[halves.later].min())]
-    deviations = {name or dataset.name: scale.std for name, scale in dataset.scales.items()}
+    deviations = {
+        name or dataset.name: scale.std for name, scale in dataset.scales.items()
+    }
     errors = comparison.in_deviations(rows, deviations)
     means = errors.groupby([rows["model"], rows["seed"]]).mean()
     return {
@@ -448,19 +496,22 @@ def _factor(dataset: Dataset) -> float:
 
 
 def errors_by_block(forecasts: "pd.DataFrame", board: Board) -> "pd.DataFrame":
-    """Return the MAE of each model in each block of the later half, in the board's unit.
+    """Return the MAE of each model in each block of the later half, in the board's
+    unit.
 
     Args:
         forecasts: unique_id, ds, cutoff, model, y and y_hat, the mean over seeds.
         board: of these forecasts.
 
     Returns:
-        A row for each block, from 1, and a column for each model; the index is named for what it
-        counts, such as "weeks".
+        A row for each block, from 1, and a column for each model; the index is named
+        for what it counts, such as "weeks".
     """
     rows = forecasts[forecasts["cutoff"] >= np.datetime64(board.middle)]
     errors = comparison.in_deviations(rows, board.deviations)
     numbers = comparison.block_numbers(rows["cutoff"].to_numpy(), board.block_length)
-    by_block = rows.assign(error=board.factor * errors, block=numbers + 1).dropna(subset="error")
+    by_block = rows.assign(error=board.factor * errors, block=numbers + 1).dropna(
+        subset="error"
+    )
     means = by_block.pivot_table(index="block", columns="model", values="error")
     return means.rename_axis(index=board.block_name, columns=None)

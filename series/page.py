@@ -47,7 +47,9 @@ def page(
         answer=answer,
         models=table.models(answer.models, answer.board.unit),
         champions=answer.models["forecasts"].tolist(),
-        forecast=table.forecast(forecast, level, answer.forecaster.spec.fitted.windows.unit),
+        forecast=table.forecast(
+            forecast, level, answer.forecaster.spec.fitted.windows.unit
+        ),
         pictures=inline,
         style=Markup(style),  # noqa: S704 - our own
     )

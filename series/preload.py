@@ -1,4 +1,6 @@
-"""The modules that every fit of a candidate imports; the server of `pipeline.processes` imports them once."""
+"""The modules that every fit of a candidate imports; the server of `pipeline.processes`
+imports them once.
+"""
 
 from pipeline.processes import import_modules
 

@@ -1,7 +1,9 @@
-"""What is asked of a file: which column, how far ahead, from how far back; and its windows.
+"""What is asked of a file: which column, how far ahead, from how far back; and its
+windows.
 
-What nobody says is proposed from the file's frequency and length. A *timestep* is what models see
-as one step: a row, or an hour where rows lie closer together than half an hour.
+What nobody says is proposed from the file's frequency and length. A *timestep* is what
+models see as one step: a row, or an hour where rows lie closer together than half an
+hour.
 """
 
 import re
@@ -18,7 +20,13 @@ from pipeline.data.examples import ceil_div
 from pipeline.data.preparations.series import from_table
 from pipeline.data.series import holidays_of
 from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
-from pipeline.errors import UnrollError, UnusableSeriesError, UsageError, one_line, printable
+from pipeline.errors import (
+    UnrollError,
+    UnusableSeriesError,
+    UsageError,
+    one_line,
+    printable,
+)
 from series.reading.headings import column_named
 from series.reading.profile import FileProfile
 
@@ -32,13 +40,15 @@ DAY = 86_400
 """Seconds of a day."""
 
 TRAIN = 0.5
-"""The share of the rows, the first ones, that models are fitted to before the first cutoff."""
+"""The share of the rows, the first ones, that models are fitted to before the first
+cutoff."""
 
 WINDOW_SHARE = 0.2
 """The share of the rows that one window may span."""
 
 YEARLY_WINDOW_SHARE = 1 / 3
-"""The share of the rows that one window may span where a season is a year of weeks or months."""
+"""The share of the rows that one window may span where a season is a year of weeks or
+months."""
 
 LOOKBACK_YEARS = {4: 3, 12: 2, 52: 1}
 """Timesteps of a year -> years that a window spans at least, where the rows suffice."""
@@ -47,7 +57,8 @@ HISTORY_YEARS = {4: 10, 12: 10, 52: 5}
 """Timesteps of a year -> years that statistical models look back."""
 
 MOST_WINDOWS = 25_000
-"""The most windows that a model learns from; of more, every second, third, ... is taken."""
+"""The most windows that a model learns from; of more, every second, third, ... is
+taken."""
 
 TARGET_WORDS = (
     "^(y|ot|cnt|counts?|flow|close|orders?|volume|load|value|wert)$|last$|demand|power|energy|consum|"
@@ -63,7 +74,8 @@ COVARIATE_WORDS = (
     "flag)|temperatur|feucht|niederschlag|radiation|forecast|predict|prognose|holiday|feiertag|"
     "weekday|wochentag"
 )
-"""Words of weather, of the calendar and of other forecasts: columns that help to forecast others."""
+"""Words of weather, of the calendar and of other forecasts: columns that help to
+forecast others."""
 
 WEATHER_UNITS = r"°?[CFK]|deg.*|%|[hk]?Pa|m?bar|m/s|km/h|mph|W/m.*|mm"
 """Units of weather."""
@@ -116,7 +128,9 @@ class Proposal:
         """What was proposed where nobody said it, with the reason, fit for a terminal."""
         lines = []
         for option, why in self.reasons.items():
-            lines.append(printable(f"guessed   {option}: {getattr(self, option)}, {why}"))
+            lines.append(
+                printable(f"guessed   {option}: {getattr(self, option)}, {why}")
+            )
         return lines
 
 
@@ -136,7 +150,9 @@ class Cycles:
 
 
 def likely_target(profile: FileProfile) -> tuple[str, str]:
-    """Return the column that most looks like one to forecast, and why; of equals the first."""
+    """Return the column that most looks like one to forecast, and why; of equals the
+    first.
+    """
     scores = {name: _target_score(profile, name) for name in profile.targets}
     best = max(scores, key=scores.__getitem__)
     why = "the first that may be one"
@@ -149,7 +165,9 @@ def likely_target(profile: FileProfile) -> tuple[str, str]:
 
 def _target_score(profile: FileProfile, name: str) -> int:
     column = profile.columns[name]
-    words = [word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column.quantity)]
+    words = [
+        word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column.quantity)
+    ]
     score = 0
     if any(re.search(TARGET_WORDS, word) for word in words):
         score += 4
@@ -163,11 +181,13 @@ def _target_score(profile: FileProfile, name: str) -> int:
 
 
 def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
-    """Return what is forecast: as wanted, and where nothing is said as this file suggests.
+    """Return what is forecast: as wanted, and where nothing is said as this file
+    suggests.
 
-    The horizon is a day, of daily rows a week, of weekly rows four weeks, of months a year. The
-    lookback is four weeks, of daily rows eight weeks, of weekly rows a year: whole cycles, and a
-    fifth of the rows at most (of weeks and months a third, up to one or two years).
+    The horizon is a day, of daily rows a week, of weekly rows four weeks, of months a
+    year. The lookback is four weeks, of daily rows eight weeks, of weekly rows a year:
+    whole cycles, and a fifth of the rows at most (of weeks and months a third, up to
+    one or two years).
 
     Raises:
         UnrollError: no column can be forecast.
@@ -214,7 +234,9 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
 
 
 def _as_written(profile: FileProfile, wanted: Wanted) -> Wanted:
-    """Return the columns that are wanted as the file writes them, without regard to case."""
+    """Return the columns that are wanted as the file writes them, without regard to
+    case.
+    """
     target = wanted.target
     if target is not None:
         target = column_named(target, profile.targets)
@@ -225,7 +247,9 @@ def _as_written(profile: FileProfile, wanted: Wanted) -> Wanted:
 def _check(profile: FileProfile, wanted: Wanted) -> None:
     """Raise UnrollError or UsageError if what is wanted cannot be forecast."""
     if not profile.targets:
-        columns = [f"{name!r}: {profile.useless(name) or 'words'}" for name in profile.columns]
+        columns = [
+            f"{name!r}: {profile.useless(name) or 'words'}" for name in profile.columns
+        ]
         raise UnrollError(
             one_line(f"no column holds numbers to forecast ({', '.join(columns):.300})")
         )
@@ -257,11 +281,14 @@ def _check(profile: FileProfile, wanted: Wanted) -> None:
 
 
 def _step(profile: FileProfile) -> int:
-    """Return the rows of an hour where rows lie closer together than half an hour, else 1."""
+    """Return the rows of an hour where rows lie closer together than half an hour, else
+    1.
+    """
     if profile.freq >= HOUR // 2 or HOUR % profile.freq:
         return 1
     step = HOUR // profile.freq
-    # Each open day must be a whole number of timesteps; else the time of day would drift.
+    # Each open day must be a whole number of timesteps; else the time of day would
+    # drift.
     rows_per_day = row_calendar.slots_per_day(profile.calendar, profile.freq)
     while any(rows % step for rows in rows_per_day):
         step -= 1
@@ -302,44 +329,64 @@ def _longest_window(profile: FileProfile, step: int, cycles: Cycles) -> int:
 
 def _horizon(cycles: Cycles, longest: int) -> tuple[int, str]:
     """Return the usual horizon in timesteps, and what it is in words."""
-    usual, why = 1, "the next"
+    usual = 1
+    why = "the next"
     if cycles.year == 52:
-        usual, why = 4, "four weeks"
+        usual = 4
+        why = "four weeks"
     elif cycles.day > 1:
-        usual, why = cycles.day, "a day"
+        usual = cycles.day
+        why = "a day"
     elif cycles.all:
-        usual, why = cycles.all[-1], "a cycle"
+        usual = cycles.all[-1]
+        why = "a cycle"
     return max(1, min(usual, longest // 2)), why
 
 
 def _lookback(profile: FileProfile, cycles: Cycles, longest: int) -> tuple[int, str]:
     """Return the usual lookback in timesteps, and what it is in words."""
-    lookback, why = 24, "24 timesteps"
+    lookback = 24
+    why = "24 timesteps"
     if cycles.year == 52:
-        lookback, why = 52, "a year"
+        lookback = 52
+        why = "a year"
     elif profile.calendar and cycles.all and cycles.day < 2:
-        lookback, why = 8 * cycles.all[0], f"eight times {cycles.all[0]} rows"
+        lookback = 8 * cycles.all[0]
+        why = f"eight times {cycles.all[0]} rows"
     elif cycles.day > 1:
-        lookback, why = 4 * cycles.week, "four weeks"
+        lookback = 4 * cycles.week
+        why = "four weeks"
     elif cycles.day == 1:
-        lookback, why = 8 * cycles.week, "eight weeks"
+        lookback = 8 * cycles.week
+        why = "eight weeks"
     if lookback <= longest:
         return lookback, why
     cycle = max((cycle for cycle in cycles.all if cycle <= longest), default=1)
     lookback = longest // cycle * cycle
-    return lookback, f"{lookback // cycle} times {cycle} timesteps, since the file is short"
+    return (
+        lookback,
+        f"{lookback // cycle} times {cycle} timesteps, since the file is short",
+    )
 
 
 def options(
     profile: FileProfile, proposal: Proposal
 ) -> tuple[CsvFormat, Cleaning, Windowing]:
-    """Return how the file is read, how its rows are cleaned, and how they are cut into windows."""
+    """Return how the file is read, how its rows are cleaned, and how they are cut into
+    windows.
+    """
     target = profile.columns[proposal.target]
     others = [
-        name for name in profile.columns if name not in {proposal.target, profile.series_id}
+        name
+        for name in profile.columns
+        if name not in {proposal.target, profile.series_id}
     ]
     left_out = [name for name in others if left_out_because(profile, name)]
-    words = [name for name in others if name not in left_out and not profile.columns[name].numeric]
+    words = [
+        name
+        for name in others
+        if name not in left_out and not profile.columns[name].numeric
+    ]
     missing = [*profile.missing] or None
     if missing is None and (words or proposal.future):
         # An empty word is no category, and rows of known values to come have no target.
@@ -356,8 +403,12 @@ def options(
     )
     has_gaps = bool(profile.missing or profile.gaps or profile.series_id)
     fill = max(1, DAY // 4 // profile.freq) if has_gaps else None
-    repeat = proposal.cycles[0] * proposal.step if has_gaps and proposal.cycles else None
-    cleaning = Cleaning(spacing=profile.freq, fill=fill, repeat=repeat, rows=profile.calendar)
+    repeat = (
+        proposal.cycles[0] * proposal.step if has_gaps and proposal.cycles else None
+    )
+    cleaning = Cleaning(
+        spacing=profile.freq, fill=fill, repeat=repeat, rows=profile.calendar
+    )
     windows = Windowing(
         lookback=proposal.lookback * proposal.step,
         step=proposal.step,
@@ -380,7 +431,11 @@ def left_out_because(profile: FileProfile, name: str) -> str:
 
 
 def prepared(
-    name: str, paths: Sequence[Path], profile: FileProfile, proposal: Proposal, progress: "Progress"
+    name: str,
+    paths: Sequence[Path],
+    profile: FileProfile,
+    proposal: Proposal,
+    progress: "Progress",
 ) -> tuple[Dataset, Proposal]:
     """Read files and cut their rows into windows.
 
@@ -392,8 +447,8 @@ def prepared(
         progress: told of what has been read.
 
     Returns:
-        The data set, of which the first half of the rows is the split "train"; and the proposal,
-        which leaves out those of several series that cannot be used.
+        The data set, of which the first half of the rows is the split "train"; and the
+        proposal, which leaves out those of several series that cannot be used.
 
     Raises:
         UnrollError: the rows do not suffice; the text says what would help.
@@ -410,7 +465,9 @@ def prepared(
     except UnusableSeriesError as error:
         doubtful = profile.reasons.get("series_id")
         if doubtful is not None:
-            told_apart = f"its series are told apart by {profile.series_id!r}; {doubtful}"
+            told_apart = (
+                f"its series are told apart by {profile.series_id!r}; {doubtful}"
+            )
             raise UnrollError(f"{paths[0].name}: {error.why}; {told_apart}") from None
         if error.every:
             raise UnrollError(
@@ -419,13 +476,17 @@ def prepared(
         fewer = replace(proposal, leave_out=[*error.reasons])
         return windows_of(fewer), fewer
     except ValueError as error:
-        raise UsageError(f"{error}; pass other values of --horizon, --lookback or --step") from None
+        raise UsageError(
+            f"{error}; pass other values of --horizon, --lookback or --step"
+        ) from None
     except UnrollError as error:
         raise UnrollError(f"{error}; {_cure(windows_of, proposal)}") from None
 
 
 def _cure(windows_of: Callable[[Proposal], Dataset], proposal: Proposal) -> str:
-    """Return what would help where the rows are too few for a question; tried, not guessed."""
+    """Return what would help where the rows are too few for a question; tried, not
+    guessed.
+    """
     smallest = replace(proposal, horizon=1, lookback=1)
     try:
         windows_of(smallest)

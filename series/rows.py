@@ -1,4 +1,6 @@
-"""New rows -> the last window of them as a model's input, by the preparation that its data set was made with."""
+"""New rows -> the last window of them as a model's input, by the preparation that its
+data set was made with.
+"""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -30,12 +32,17 @@ class Window:
         question: what is asked of it.
         stamps: (rows,) datetime64[ms], in UTC where the preparation has them so.
         target: (rows,) what was measured of the target, NaN where nothing was.
-        inputs: (timesteps, columns + calendar) float32; those before the lookback NaN where there is no row.
-        last: datetime64[ms], the number of the last row in time (`row_calendar.numbered`).
-        unusual: lines about values far outside of what was trained on, and about rows at the end without a target.
-        since: (origins, timesteps, columns) the inputs at the origins since the models were fitted, and (origins,
-            steps) what was observed after them, in model units, NaN where nothing was yet.
-        new: rows after the last one that models were fitted to, as a share of those before.
+        inputs: (timesteps, columns + calendar) float32; those before the lookback NaN
+            where there is no row.
+        last: datetime64[ms], the number of the last row in time
+            (`row_calendar.numbered`).
+        unusual: lines about values far outside of what was trained on, and about rows
+            at the end without a target.
+        since: (origins, timesteps, columns) the inputs at the origins since the models
+            were fitted, and (origins, steps) what was observed after them, in model
+            units, NaN where nothing was yet.
+        new: rows after the last one that models were fitted to, as a share of those
+            before.
         later: rows after the last one with a target.
     """
 
@@ -54,21 +61,26 @@ class Window:
         question = self.question
         timesteps = question.windows.step * np.arange(steps)
         ahead = question.ahead[0] + timesteps  # rows
-        return question.on_clock(self.last + ahead * np.timedelta64(1000 * question.spacing, "ms"))
+        return question.on_clock(
+            self.last + ahead * np.timedelta64(1000 * question.spacing, "ms")
+        )
 
 
 def continued(window: Window, forecast: Array, ahead: int) -> Window:
     """Return the window after a forecast, as if the forecast had been measured.
 
-    Other columns take their values of a cycle before, where a window has a whole cycle, else the last ones.
+    Other columns take their values of a cycle before, where a window has a whole cycle,
+    else the last ones.
 
     Args:
         window: the last rows.
         forecast: (steps,) what follows them, in model units.
-        ahead: how many timesteps of forecasts there are so far, from the last measured row on.
+        ahead: how many timesteps of forecasts there are so far, from the last measured
+            row on.
 
     Raises:
-        UnrollError: a column is known beforehand, of which the rows to come would have to be known.
+        UnrollError: a column is known beforehand, of which the rows to come would have
+            to be known.
     """
     question = window.question
     if question.windows.future:
@@ -78,22 +90,33 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
         )
     cycle = _cycle(question, len(window.inputs))
     count = len(forecast)
-    repeated = window.inputs[len(window.inputs) - cycle + np.arange(count) % cycle].copy()  # (steps, columns)
+    # (steps, columns)
+    repeated = window.inputs[
+        len(window.inputs) - cycle + np.arange(count) % cycle
+    ].copy()
     repeated[:, question.fitted.columns.index(question.csv.target)] = forecast
     times = window.times(ahead)[ahead - count :]
     columns = series.calendar_columns(week=question.windows.week)
     moments = np.asarray(times.tz_localize(None), dtype="datetime64[ms]")
     spread = row_calendar.spread(moments, question.cleaning)
     repeated[:, -columns:] = series.calendar(spread, week=question.windows.week)
-    inputs = np.concatenate([window.inputs, repeated])[-len(window.inputs) :].astype(np.float32)
+    inputs = np.concatenate([window.inputs, repeated])[-len(window.inputs) :].astype(
+        np.float32
+    )
     return replace(window, inputs=inputs)
 
 
 def _cycle(question: SeriesQuestion, timesteps: int) -> int:
-    """The longest of a week and a day that a window holds, in timesteps; 1 if it holds neither."""
+    """The longest of a week and a day that a window holds, in timesteps; 1 if it holds
+    neither.
+    """
     seconds = question.spacing * question.windows.step
     for cycle in (7 * series.DAY, series.DAY):
-        if cycle % seconds == 0 and cycle // seconds <= timesteps and question.cleaning.rows is None:
+        if (
+            cycle % seconds == 0
+            and cycle // seconds <= timesteps
+            and question.cleaning.rows is None
+        ):
             return cycle // seconds
     return 1
 
@@ -122,40 +145,77 @@ class History:
         return self.measured.columns.index(self.question.csv.target)
 
     def windows(self, outputs: int | None = None) -> Windows:
-        """Every window between whose rows there is no gap, and of whose targets one, or all, were measured.
+        """Every window between whose rows there is no gap, and of whose targets one, or
+        all, were measured.
 
-        As `Windowing.partial` says; `outputs` counts the first of the targets, None all of them.
+        As `Windowing.partial` says; `outputs` counts the first of the targets, None all
+        of them.
         """
-        question, rows = self.question, self.measured.series
-        options = question.windows.model_copy(update={"horizon": outputs or question.windows.horizon})
+        question = self.question
+        rows = self.measured.series
+        options = question.windows.model_copy(
+            update={"horizon": outputs or question.windows.horizon}
+        )
         chosen, _ = series.corrected_rows(
-            rows, len(rows.values), len(rows.values), options, freq=question.spacing, target=self.target
+            rows,
+            len(rows.values),
+            len(rows.values),
+            options,
+            freq=question.spacing,
+            target=self.target,
         )
         measured = ~rows.unknown[:, self.target] if options.partial else None
-        shape = options.lookback, options.step, options.first - options.step, self.target, options.horizon
+        shape = (
+            options.lookback,
+            options.step,
+            options.first - options.step,
+            self.target,
+            options.horizon,
+        )
         return Windows(self.inputs, chosen["train"], *shape, measured=measured)
 
     def behind(self, origins: Array, timesteps: int) -> Array:
-        """(origins, timesteps, columns + calendar) the inputs at some origins, NaN before the first row or a gap."""
+        """(origins, timesteps, columns + calendar) the inputs at some origins, NaN
+        before the first row or a gap.
+        """
         rows = self.measured.series
-        gaps = np.flatnonzero(np.diff(rows.timestamps) != np.timedelta64(1000 * self.question.spacing, "ms")) + 1
+        gaps = (
+            np.flatnonzero(
+                np.diff(rows.timestamps)
+                != np.timedelta64(1000 * self.question.spacing, "ms")
+            )
+            + 1
+        )
         starts = np.concatenate([[0], gaps])[np.searchsorted(gaps, origins, "right")]
-        index = origins[:, None] + self.question.windows.step * np.arange(1 - timesteps, 1)
+        index = origins[:, None] + self.question.windows.step * np.arange(
+            1 - timesteps, 1
+        )
         inputs = self.inputs[np.maximum(index, 0)]
         inputs[index < starts[:, None]] = np.nan
         return inputs
 
-    def since(self, timesteps: int, until: np.datetime64, stride: int) -> tuple[Array, Array]:
-        """As `Window.since`: origins from `until` on, `stride` rows from each other, the last `MOST` of them."""
-        question, rows = self.question, self.measured.series
-        origins = self.windows(1).rows - question.windows.step  # `Windows` counts from the row after the last step
+    def since(
+        self, timesteps: int, until: np.datetime64, stride: int
+    ) -> tuple[Array, Array]:
+        """As `Window.since`: origins from `until` on, `stride` rows from each other,
+        the last `MOST` of them.
+        """
+        question = self.question
+        rows = self.measured.series
+        # `Windows` counts from the row after the last step
+        origins = self.windows(1).rows - question.windows.step
         row = np.timedelta64(1000 * question.spacing, "ms")
         since = (rows.timestamps[origins] - until) // row
         origins = origins[(since >= 0) & (since % stride == 0)][-MOST:]
         targets = np.minimum(origins[:, None] + question.ahead, len(rows.values) - 1)
-        observed = rows.timestamps[targets] - rows.timestamps[origins, None] == question.ahead * row
+        observed = (
+            rows.timestamps[targets] - rows.timestamps[origins, None]
+            == question.ahead * row
+        )
         observed &= ~rows.unknown[targets, self.target]
-        return self.behind(origins, timesteps), np.where(observed, self.inputs[targets, self.target], np.nan)
+        return self.behind(origins, timesteps), np.where(
+            observed, self.inputs[targets, self.target], np.nan
+        )
 
 
 def histories(
@@ -168,53 +228,85 @@ def histories(
 
     Args:
         questions: of each series what models were trained to answer.
-        files: of the rows. Behind the last one with a target there may be rows with what is known beforehand.
+        files: of the rows. Behind the last one with a target there may be rows with
+            what is known beforehand.
         progress: told of what has been read.
         plan: files of more such rows; None where no forecast is made of them.
 
     Raises:
-        UnrollError: a column is missing, a cell is wrong, or rows are another time apart.
+        UnrollError: a column is missing, a cell is wrong, or rows are another time
+            apart.
     """
     question = next(iter(questions.values()))
     strict = [_only(question, file) for file in files]
     missing = [*(question.csv.missing or ()), ""]  # the last rows may lack a value
-    lenient = [replace(file, form=file.form.model_copy(update={"missing": missing})) for file in strict]
+    lenient = [
+        replace(file, form=file.form.model_copy(update={"missing": missing}))
+        for file in strict
+    ]
     table = row_table.read_files(lenient, progress)
     table = series.on_calendar(table, question.csv, question.cleaning)
-    name, spacing = files[0].path.name, timestamps.regularity(table.timestamps).freq
-    if len(table.timestamps) > 1 and table.timestamps.min() < table.timestamps.max() and spacing != question.spacing:
+    name = files[0].path.name
+    spacing = timestamps.regularity(table.timestamps).freq
+    if (
+        len(table.timestamps) > 1
+        and table.timestamps.min() < table.timestamps.max()
+        and spacing != question.spacing
+    ):
         raise UnrollError(
             f"{name}: rows lie {spacing:,} seconds apart, and {question.dataset} was trained on {question.spacing:,}; "
             "give such rows"
         )
-    table, by_series, gaps = _aligned(question, table, name), {}, False
+    table = _aligned(question, table, name)
+    by_series = {}
+    gaps = False
     for series_id, every in row_table.by_series(table, questions).items():
         own = _measured(question, every)
-        cells = table if table.series_id is None else table.only(np.equal(table.series_id, series_id))
+        cells = (
+            table
+            if table.series_id is None
+            else table.only(np.equal(table.series_id, series_id))
+        )
         gaps = gaps or bool(np.isnan(_measured(question, cells).values).any())
-        beforehand = _beforehand(question, own, every, plan, progress) if plan is not None else None
+        beforehand = (
+            _beforehand(question, own, every, plan, progress)
+            if plan is not None
+            else None
+        )
         if question.fitted.slip:
             measured = series.as_they_are(own, question.spacing)
         else:
-            measured = series.rows_of(own, question.csv, question.cleaning, question.windows, beforehand)
+            measured = series.rows_of(
+                own, question.csv, question.cleaning, question.windows, beforehand
+            )
         with np.errstate(over="ignore"):
-            inputs = series.inputs_of(measured.series, question.fitted, questions[series_id].statistics)
+            inputs = series.inputs_of(
+                measured.series, question.fitted, questions[series_id].statistics
+            )
         title = f"{name}, {series_id}" if series_id else name
-        later = int((timestamps.distinct(every.timestamps) > own.timestamps.max()).sum())
-        by_series[series_id] = History(questions[series_id], title, measured, inputs, later)
+        later = int(
+            (timestamps.distinct(every.timestamps) > own.timestamps.max()).sum()
+        )
+        by_series[series_id] = History(
+            questions[series_id], title, measured, inputs, later
+        )
     if gaps and "" not in (question.csv.missing or ()):
         row_table.read_files(strict)  # names the cell
     return by_series
 
 
-def _measured(question: SeriesQuestion, table: row_table.RowTable) -> row_table.RowTable:
+def _measured(
+    question: SeriesQuestion, table: row_table.RowTable
+) -> row_table.RowTable:
     """The rows up to the last one with a target; all, where none has."""
     target = table.values[:, table.columns.index(question.csv.target)]
     known = table.timestamps[~np.isnan(target) & (target != question.cleaning.sentinel)]
     return table.only(table.timestamps <= known.max()) if len(known) else table
 
 
-def latest(history: History, timesteps: int, until: np.datetime64 | None, stride: int) -> Window:
+def latest(
+    history: History, timesteps: int, until: np.datetime64 | None, stride: int
+) -> Window:
     """The last window of some rows.
 
     Args:
@@ -224,17 +316,26 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
         stride: rows from one origin since then to the next.
 
     Raises:
-        UnrollError: rows are too few, there is a gap, or something that is known beforehand is missing.
+        UnrollError: rows are too few, there is a gap, or something that is known
+            beforehand is missing.
     """
-    question, rows = history.question, history.measured.series
+    question = history.question
+    rows = history.measured.series
     last = len(rows.values) - 1
     first = last + 1 - question.reach
     _require_whole(history, first)
     inputs = history.behind(np.array([last]), timesteps)[0]
-    if (beyond := ~np.isfinite(inputs[-question.windows.lookback // question.windows.step :]).all(axis=0)).any():
+    if (
+        beyond := ~np.isfinite(
+            inputs[-question.windows.lookback // question.windows.step :]
+        ).all(axis=0)
+    ).any():
         column = question.fitted.columns[beyond.argmax()]
-        raise UnrollError(f"{history.name}: {column!r} holds a number too large for any model")
-    times, values = rows.timestamps[first:], rows.values[first:]
+        raise UnrollError(
+            f"{history.name}: {column!r} holds a number too large for any model"
+        )
+    times = rows.timestamps[first:]
+    values = rows.values[first:]
     new = 0
     if until is not None:
         new = int((rows.timestamps > until).sum())
@@ -258,12 +359,14 @@ def _beforehand(
     plan: Sequence[row_files.RowFile],
     progress: "Progress",
 ) -> series.Plan:
-    """What is known beforehand of the timesteps to forecast: from rows behind the `past` ones, and files.
+    """What is known beforehand of the timesteps to forecast: from rows behind the
+    `past` ones, and files.
 
     Raises:
         UnrollError: it is not known of all of them.
     """
-    names, last = question.windows.future, past.timestamps.max()
+    names = question.windows.future
+    last = past.timestamps.max()
     if not names:
         return None
     columns = [table.columns.index(name) for name in names]
@@ -271,27 +374,40 @@ def _beforehand(
     known = dict(zip(later.timestamps, later.values[:, columns], strict=True))
     for file in plan:
         header = file.header()
-        if lacking := [name for name in [*question.csv.stamp, *names] if name not in header]:
-            raise UnrollError(f"{file.path.name} has no column {lacking[0]!r}, which is known beforehand")
+        if lacking := [
+            name for name in [*question.csv.stamp, *names] if name not in header
+        ]:
+            raise UnrollError(
+                f"{file.path.name} has no column {lacking[0]!r}, which is known beforehand"
+            )
         drop = [name for name in header if name not in {*question.csv.stamp, *names}]
-        form = file.form.model_copy(update={"target": names[0], "drop": drop, "categories": []})
+        form = file.form.model_copy(
+            update={"target": names[0], "drop": drop, "categories": []}
+        )
         planned = row_table.read_files([replace(file, form=form)], progress)
         planned = series.on_calendar(planned, question.csv, question.cleaning)
         rows = planned.values[:, [planned.columns.index(name) for name in names]]
         known |= dict(zip(planned.timestamps, rows, strict=True))
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
     ahead = last + lead * np.timedelta64(question.spacing, "s")
-    if lacking := [moment for moment in ahead if moment not in known or np.isnan(known[moment]).any()]:
+    if lacking := [
+        moment
+        for moment in ahead
+        if moment not in known or np.isnan(known[moment]).any()
+    ]:
         raise UnknownAheadError(
             f"{', '.join(names)} must be known beforehand, and nothing says so for {question.when(lacking[0])}; pass "
             "--future FILE with such rows, or add them behind the last one"
         )
-    return dict(zip(names, np.array([known[moment] for moment in ahead]).T, strict=True))
+    return dict(
+        zip(names, np.array([known[moment] for moment in ahead]).T, strict=True)
+    )
 
 
 def _only(question: SeriesQuestion, file: row_files.RowFile) -> row_files.RowFile:
     """The file without the columns that the model was not trained on."""
-    form, header = question.csv, file.header()
+    form = question.csv
+    header = file.header()
     needed = [*form.stamp, *question.numbers, *form.words]
     if lacking := [name for name in needed if name not in header]:
         close = difflib.get_close_matches(lacking[0], header, n=1)
@@ -304,8 +420,12 @@ def _only(question: SeriesQuestion, file: row_files.RowFile) -> row_files.RowFil
     return replace(file, form=file.form.model_copy(update={"drop": drop}))
 
 
-def _aligned(question: SeriesQuestion, table: row_table.RowTable, name: str) -> row_table.RowTable:
-    """The columns in the order that the model knows; a word that does not occur is 0 everywhere."""
+def _aligned(
+    question: SeriesQuestion, table: row_table.RowTable, name: str
+) -> row_table.RowTable:
+    """The columns in the order that the model knows; a word that does not occur is 0
+    everywhere.
+    """
     import pandas as pd
 
     unknown = [column for column in table.columns if column not in question.read]
@@ -314,27 +434,45 @@ def _aligned(question: SeriesQuestion, table: row_table.RowTable, name: str) -> 
         unknown += [f"{question.csv.series_id}={name}" for name in names]
     if unknown:
         column, _, word = unknown[0].partition("=")
-        raise UnrollError(f"{name}: column {column!r} holds {word!r}, a word that {question.dataset} does not have")
+        raise UnrollError(
+            f"{name}: column {column!r} holds {word!r}, a word that {question.dataset} does not have"
+        )
     frame = pd.DataFrame(table.values, columns=table.columns)
-    return replace(table, columns=question.read, values=frame.reindex(columns=question.read, fill_value=0).to_numpy())
+    return replace(
+        table,
+        columns=question.read,
+        values=frame.reindex(columns=question.read, fill_value=0).to_numpy(),
+    )
 
 
 def _require_whole(history: History, first: int) -> None:
-    """Raise UnrollError unless the rows from `first` on are without a gap and their values known."""
-    question, rows, columns = history.question, history.measured.series, history.measured.columns
+    """Raise UnrollError unless the rows from `first` on are without a gap and their
+    values known.
+    """
+    question = history.question
+    rows = history.measured.series
+    columns = history.measured.columns
     needed = f"{history.name}: a forecast needs the last {question.reach:,} rows"
     if first < 0:
-        raise UnrollError(f"{needed}, and there are {len(rows.values):,}; add rows from before")
+        raise UnrollError(
+            f"{needed}, and there are {len(rows.values):,}; add rows from before"
+        )
     if first < rows.start:
         column = columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
         until = question.when(rows.timestamps[rows.start - 1])
-        raise UnrollError(f"{needed}, and {column!r} holds no value until {until}; add rows from before")
+        raise UnrollError(
+            f"{needed}, and {column!r} holds no value until {until}; add rows from before"
+        )
     longest = question.cleaning.fill
     filled = f", and no more than {longest} in a row are filled" if longest else ""
-    broken = np.flatnonzero(np.diff(rows.timestamps[first:]).astype(np.int64) != 1000 * question.spacing)
+    broken = np.flatnonzero(
+        np.diff(rows.timestamps[first:]).astype(np.int64) != 1000 * question.spacing
+    )
     if len(broken):
         before, after = map(question.when, rows.timestamps[first + broken[-1] :][:2])
-        raise UnrollError(f"{needed}, and between {before} and {after} there are none{filled}; add them")
+        raise UnrollError(
+            f"{needed}, and between {before} and {after} there are none{filled}; add them"
+        )
     if rows.late is not None and rows.late[first:].any():
         late = first + int(np.flatnonzero(rows.late[first:])[-1])
         column = columns[int(rows.unknown[late].argmax())]
@@ -344,20 +482,26 @@ def _require_whole(history: History, first: int) -> None:
 
 
 def _without_target(history: History) -> list[str]:
-    """A line about rows at the end that lack the target; none where they say what is known beforehand."""
-    question, count = history.question, history.later
+    """A line about rows at the end that lack the target; none where they say what is
+    known beforehand.
+    """
+    question = history.question
+    count = history.later
     if not count or question.windows.future:
         return []
     last = question.when(history.measured.series.timestamps[-1])
     rows = f"{count:,} rows have" if count > 1 else "1 row has"
-    return [f"{question.csv.target!r} was measured last at {last}; the forecast starts there ({rows} none after that)"]
+    return [
+        f"{question.csv.target!r} was measured last at {last}; the forecast starts there ({rows} none after that)"
+    ]
 
 
 def _unusual(question: SeriesQuestion, times: Array, values: Array) -> list[str]:
     lines = []
     for name in question.numbers:
         column = question.fitted.columns.index(name)
-        low, high = question.statistics.low[column], question.statistics.high[column]
+        low = question.statistics.low[column]
+        high = question.statistics.high[column]
         beyond = np.maximum(low - values[:, column], values[:, column] - high)
         if (far := beyond > FAR * ((high - low) or 1.0)).any():
             row = int(beyond.argmax())

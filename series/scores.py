@@ -1,4 +1,6 @@
-"""How good the quantiles of forecasts are: the weighted quantile loss, and the coverage."""
+"""How good the quantiles of forecasts are: the weighted quantile loss, and the
+coverage.
+"""
 
 import math
 from dataclasses import dataclass
@@ -16,12 +18,14 @@ DECILES = [number / 10 for number in range(1, 10)]
 """The quantiles of the weighted quantile loss."""
 
 MOST_SERIES = 100
-"""The most series that quantiles are scored on, evenly drawn; more would take minutes."""
+"""The most series that quantiles are scored on, evenly drawn; more would take minutes.
+"""
 
 
 @dataclass(frozen=True)
 class QuantileScores:
-    """Scores the quantiles of forecasts on the later half; of many series on some of them.
+    """Scores the quantiles of forecasts on the later half; of many series on some of
+    them.
 
     Attributes:
         truth: (origins, steps) in model units.
@@ -42,12 +46,16 @@ class QuantileScores:
     delay: Array
 
     @classmethod
-    def of(cls, origins: Origins, floors: Array, later: Array, delay: Array) -> "QuantileScores":
+    def of(
+        cls, origins: Origins, floors: Array, later: Array, delay: Array
+    ) -> "QuantileScores":
         """Draw at most `MOST_SERIES` series; the arguments are as in the attributes."""
         stacks = combination.stacks(origins.series)
         every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
         drawn = [rows[::every] for rows in stacks]
-        return cls(origins.truth, origins.mean, origins.std, floors, later, drawn, delay)
+        return cls(
+            origins.truth, origins.mean, origins.std, floors, later, drawn, delay
+        )
 
     def scores(self, forecasts: Array) -> tuple[float | None, float | None]:
         """Return the weighted quantile loss and the coverage of 90 % intervals.
@@ -80,8 +88,9 @@ class QuantileScores:
             rows: (series, origins) the places of these origins.
 
         Returns:
-            Of each value of the later half that has an interval: (n,) the value and (n, 9) its
-            deciles in the target's unit, and (n,) whether it lay inside the 90 % interval.
+            Of each value of the later half that has an interval: (n,) the value and (n,
+            9) its deciles in the target's unit, and (n,) whether it lay inside the 90 %
+            interval.
         """
         errors = self.truth[rows] - forecasts
         later = self.later[rows]  # (series, origins)
@@ -90,7 +99,8 @@ class QuantileScores:
         offsets = intervals.quantiles(errors, levels, self.delay, since)[:, :-1]
         held = intervals.inside(errors, offsets)
         known = np.isfinite(held) & later[..., None]
-        # The outermost offsets are those of the 90 % interval; the forecast itself is the median.
+        # The outermost offsets are those of the 90 % interval; the forecast itself is
+        # the median.
         of_deciles = np.insert(offsets[..., 1:-1], len(LEVELS), 0.0, axis=-1)
         deciles = forecasts[..., None] + of_deciles  # (series, origins, steps, 9)
         deciles = np.maximum(deciles, self.floors[rows][..., None])

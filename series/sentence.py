@@ -7,14 +7,27 @@ from pipeline.evaluation.margin import BAND, Word
 from series.comparison import FEWEST_BLOCKS, SEASON, Comparison
 from series.leaderboard import ENSEMBLE, Board
 
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+NUMBERS = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+)
 """Small numbers in words."""
 
 DAYS_OF_YEAR = 365.25
 """Days of a year."""
 
 LARGE = 1.0
-"""The change from which on an error is told as a multiple of the other one: 2 times the error."""
+"""The change from which on an error is told as a multiple of the other one: 2 times the
+error."""
 
 UNTOLD = 100.0
 """The ratio of two errors beyond which the ratio itself says nothing."""
@@ -58,18 +71,24 @@ def title(board: Board, titles: Mapping[str, str], name: str) -> str:
 def _decided(board: Board, compared: Comparison, titles: Mapping[str, str]) -> str:
     """Tell the change, its interval, and what they mean."""
     network = f"the best recurrent network, {title(board, titles, str(board.network))}"
-    opponent = f"the best model without recurrence, {title(board, titles, board.opponent)}"
+    opponent = (
+        f"the best model without recurrence, {title(board, titles, board.opponent)}"
+    )
     text = f"{VERDICTS[compared.word]}: over {span(board)} {network}, had "
     text += f"{amount(compared.change)} {opponent}{interval(compared)}."
     if compared.word == Word.SAME and _excludes_0(compared):
-        text += f" That is hardly chance, but less than {100 * BAND:.0f} % does not matter."
+        text += (
+            f" That is hardly chance, but less than {100 * BAND:.0f} % does not matter."
+        )
     return text
 
 
 def _undecided(board: Board, compared: Comparison, titles: Mapping[str, str]) -> str:
     """Tell who was ahead, where there are too few days or blocks for an interval."""
     network = f"the best recurrent network, {title(board, titles, str(board.network))},"
-    opponent = f"the best model without recurrence, {title(board, titles, board.opponent)}"
+    opponent = (
+        f"the best model without recurrence, {title(board, titles, board.opponent)}"
+    )
     text = f"Open so far: {so_far(board, compared, network, opponent)}."
     if board.days < SEASON:
         text += " Other seasons were not seen."
@@ -113,7 +132,8 @@ ZERO = "zero"
 
 
 def hint(board: Board, titles: Mapping[str, str]) -> str:
-    """Return what would decide an open question, and why the first in the table does not forecast.
+    """Return what would decide an open question, and why the first in the table does
+    not forecast.
 
     Args:
         board: the scores of all models.
@@ -140,7 +160,9 @@ def hint(board: Board, titles: Mapping[str, str]) -> str:
 
 
 def _ahead_of_chosen(board: Board) -> str | None:
-    """Return a model that has less error in the table than the one that was chosen of its side."""
+    """Return a model that has less error in the table than the one that was chosen of
+    its side.
+    """
     for name, scores in board.models.items():
         chosen = board.network if scores.recurrent else board.opponent
         if chosen is not None and scores.mae < board.models[chosen].mae:
@@ -167,14 +189,18 @@ def _too_short(board: Board, compared: Comparison) -> str:
         text = f"A verdict takes {SEASON // 7} weeks to compare on, which is about a year of rows"
     else:
         needed = FEWEST_BLOCKS / compared.blocks
-        text = f"A verdict takes {NUMBERS[FEWEST_BLOCKS]} {board.block_name} to compare on"
+        text = (
+            f"A verdict takes {NUMBERS[FEWEST_BLOCKS]} {board.block_name} to compare on"
+        )
     if needed > 2:
         return f"{text}; this file has too few."
     return f"{text}: about {math.ceil(10 * needed) / 10:.2g} times as many as this file has."
 
 
 def span(board: Board) -> str:
-    """Return what models are compared on in words, such as "the last 24 weeks of 20 series"."""
+    """Return what models are compared on in words, such as "the last 24 weeks of 20
+    series".
+    """
     weeks = int(board.days // 7)
     years = board.days / DAYS_OF_YEAR
     if years >= 2:
@@ -204,7 +230,9 @@ def so_far(board: Board, compared: Comparison, model: str, other: str) -> str:
 
 
 def amount(change: float, other: str = "") -> str:
-    """Return a change in words, such as "8 % less error than", before whose error it is."""
+    """Return a change in words, such as "8 % less error than", before whose error it
+    is.
+    """
     ratio = 1 + change
     if ratio > UNTOLD:
         text = f"more than {UNTOLD:.0f} times the error of"
@@ -220,12 +248,19 @@ def amount(change: float, other: str = "") -> str:
 
 
 def interval(compared: Comparison) -> str:
-    """Return the interval of a change in words, in brackets, such as " (95 % interval: ...)"."""
-    low, high = compared.low, compared.high
+    """Return the interval of a change in words, in brackets, such as " (95 % interval:
+    ...)".
+    """
+    low = compared.low
+    high = compared.high
     if low is None or high is None:
         return ""
     if 1 + high > UNTOLD or 1 + low < 1 / UNTOLD:
-        return " (it varies too much for an interval)" if compared.word == Word.OPEN else ""
+        return (
+            " (it varies too much for an interval)"
+            if compared.word == Word.OPEN
+            else ""
+        )
     if compared.change >= LARGE:
         ends = f"{_times(low)} to {_times(high)} times"
     elif low < 0 < high:
@@ -233,13 +268,19 @@ def interval(compared: Comparison) -> str:
     else:
         direction = _direction(compared.change)
         near, far = sorted((_percent(low), _percent(high)), key=float)
-        ends = f"{far} to {near} % less" if direction == "less" else f"{near} to {far} % more"
+        ends = (
+            f"{far} to {near} % less"
+            if direction == "less"
+            else f"{near} to {far} % more"
+        )
     return f" (95 % interval: {ends})"
 
 
 def _excludes_0(compared: Comparison) -> bool:
     return (
-        compared.low is not None and compared.high is not None and compared.low * compared.high > 0
+        compared.low is not None
+        and compared.high is not None
+        and compared.low * compared.high > 0
     )
 
 

@@ -11,7 +11,9 @@ from pipeline.errors import UnrollError, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    Data: TypeAlias = pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+    Data: TypeAlias = (
+        pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+    )
 else:
     Data: TypeAlias = object
 
@@ -23,12 +25,14 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
     """Return the files that hold the rows of what was given.
 
     Args:
-        data: a DataFrame is written into `folder`, as NAME.parquet; of others the paths are returned.
+        data: a DataFrame is written into `folder`, as NAME.parquet; of others the paths
+            are returned.
         folder: for a DataFrame.
         name: for a DataFrame.
 
     Raises:
-        UsageError: it is neither a DataFrame nor paths, or a DataFrame cannot be written.
+        UsageError: it is neither a DataFrame nor paths, or a DataFrame cannot be
+            written.
         UnrollError: a file is not there.
     """
     import pandas as pd
@@ -48,19 +52,25 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
 
 def _existing(given: object) -> Path:
     if not isinstance(given, str | os.PathLike):
-        raise UsageError(f"each of several files must be a path. Received: {given!r:.60}")
+        raise UsageError(
+            f"each of several files must be a path. Received: {given!r:.60}"
+        )
     path = Path(given)
     if path.is_dir():
         raise UnrollError(f"{path} is a folder; name the files in it")
     if not path.exists():
         raise UnrollError(f"{path} is not there; name a CSV or Parquet file")
     if not path.is_file():
-        raise UnrollError(f"{path} is no file that holds data; name a CSV or Parquet file")
+        raise UnrollError(
+            f"{path} is no file that holds data; name a CSV or Parquet file"
+        )
     return path.resolve()
 
 
 def _write(frame: "pd.DataFrame", path: Path) -> None:
-    """Write a DataFrame as Parquet, its index as a column where the index holds timestamps or names."""
+    """Write a DataFrame as Parquet, its index as a column where the index holds
+    timestamps or names.
+    """
     import pandas as pd
 
     if not len(frame):
@@ -75,17 +85,25 @@ def _write(frame: "pd.DataFrame", path: Path) -> None:
         if isinstance(cells.dtype, pd.PeriodDtype):
             rows[column] = cells.dt.to_timestamp()
         elif cells.dtype == object and len({*cells.dropna().map(type)}) > 1:
-            rows[column] = cells.map(str, na_action="ignore")  # such as numbers with "n/a" among them
+            # such as numbers with "n/a" among them
+            rows[column] = cells.map(str, na_action="ignore")
     try:
         rows.to_parquet(path, index=False)
-    except (TypeError, ValueError, NotImplementedError) as error:  # pyarrow's errors are of these kinds
+    except (
+        TypeError,
+        ValueError,
+        NotImplementedError,
+    ) as error:
+        # pyarrow's errors are of these kinds
         raise UsageError(
             f"data has a column that is neither numbers, text nor timestamps ({error!s:.160}); leave it out"
         ) from None
 
 
 def plain_name(data: Data) -> str:
-    """Return a name for a series: of small letters, digits and _, from its file; "series" for a DataFrame."""
+    """Return a name for a series: of small letters, digits and _, from its file;
+    "series" for a DataFrame.
+    """
     import pandas as pd
 
     if isinstance(data, pd.DataFrame):
@@ -95,6 +113,8 @@ def plain_name(data: Data) -> str:
 
 
 def slug(text: str) -> str:
-    """Return a text as small letters, digits and _, `LONGEST_NAME` at most; "" if it has no such letter."""
+    """Return a text as small letters, digits and _, `LONGEST_NAME` at most; "" if it
+    has no such letter.
+    """
     words = re.sub(r"[^a-z0-9]+", "_", text.lower())
     return words.strip("_")[:LONGEST_NAME].strip("_")

@@ -1,4 +1,6 @@
-"""What a forecaster is, as plain data: its models, and of each series how rows become inputs and what is forecast."""
+"""What a forecaster is, as plain data: its models, and of each series how rows become
+inputs and what is forecast.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +11,13 @@ from pipeline.config.params import Experiment
 from pipeline.data import row_calendar, series
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
-from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
+from pipeline.data.series_options import (
+    Cleaning,
+    CsvFormat,
+    Fitted,
+    Statistics,
+    Windowing,
+)
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict
 from series import backtest
@@ -20,7 +28,9 @@ MIDNIGHT = " 00:00:00"
 
 @dataclass(frozen=True)
 class SeriesQuestion:
-    """How rows of a series become inputs and which values come after them, by what was fitted to its train rows."""
+    """How rows of a series become inputs and which values come after them, by what was
+    fitted to its train rows.
+    """
 
     dataset: str
     fitted: Fitted
@@ -49,8 +59,10 @@ class SeriesQuestion:
     @property
     def scale(self) -> Scale:
         """Of its target."""
-        column, windows = self.fitted.columns.index(self.csv.target), self.windows
-        mean, std = self.statistics.mean[column], self.statistics.std[column]
+        column = self.fitted.columns.index(self.csv.target)
+        windows = self.windows
+        mean = self.statistics.mean[column]
+        std = self.statistics.std[column]
         return Scale(mean=mean, std=std, unit=windows.unit, quantity=windows.quantity)
 
     @property
@@ -65,7 +77,9 @@ class SeriesQuestion:
 
     @property
     def ahead(self) -> Array:
-        """(outputs,) rows from the last input to each value; the documents' generator forgets a step."""
+        """(outputs,) rows from the last input to each value; the documents' generator
+        forgets a step.
+        """
         return self.windows.ahead + self.fitted.slip
 
     @property
@@ -75,7 +89,9 @@ class SeriesQuestion:
 
     @property
     def read(self) -> list[str]:
-        """The columns that stand in a file: numbers, then a column for each word of a category."""
+        """The columns that stand in a file: numbers, then a column for each word of a
+        category.
+        """
         derived = (self.cleaning.fill is not None) + len(self.windows.target_lags)
         derived += len(self.windows.future) + bool(self.windows.holidays)
         return self.fitted.columns[: len(self.fitted.columns) - derived]
@@ -87,7 +103,9 @@ class SeriesQuestion:
         return [name for name in self.read if not name.startswith(words)]
 
     def on_clock(self, times: Array) -> Any:
-        """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
+        """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is
+        one.
+        """
         import pandas as pd
 
         zone = self.csv.time_zone
@@ -97,11 +115,17 @@ class SeriesQuestion:
     def when(self, stamp: Any) -> str:
         """A stamp on the file's clock; of days and longer rows the date alone."""
         on_clock = str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
-        return on_clock.removesuffix(MIDNIGHT) if self.spacing % series.DAY == 0 else on_clock
+        return (
+            on_clock.removesuffix(MIDNIGHT)
+            if self.spacing % series.DAY == 0
+            else on_clock
+        )
 
 
 class Member(Strict):
-    """A model that a forecast is made of: the mean of its seeds' "best" or "final" weights."""
+    """A model that a forecast is made of: the mean of its seeds' "best" or "final"
+    weights.
+    """
 
     name: str
     experiment: Experiment
@@ -121,12 +145,14 @@ class ForecasterSpec(Strict):
     Attributes:
         name: of the experiment, or of the data set whose champion it is.
         dataset: of its rows.
-        members: whose median, weighted by their errors, is the forecast (`combination`).
+        members: whose median, weighted by their errors, is the forecast
+            (`combination`).
         fitted: how rows become inputs, and of which series.
         stride: rows from one origin to the next.
         judged: what origins the coverage comes from, in words.
         why: the members were chosen.
-        until: the last row that they were fitted to, where the errors since then are to count; else None.
+        until: the last row that they were fitted to, where the errors since then are to
+            count; else None.
     """
 
     name: str
@@ -141,11 +167,16 @@ class ForecasterSpec(Strict):
     @property
     def questions(self) -> dict[str, SeriesQuestion]:
         """Name of a series -> what is asked of its rows; one that is alone is `ALONE`."""
-        return {series: SeriesQuestion(self.dataset, self.fitted, series) for series in self.fitted.series}
+        return {
+            series: SeriesQuestion(self.dataset, self.fitted, series)
+            for series in self.fitted.series
+        }
 
     @property
     def question(self) -> SeriesQuestion:
-        """That of the first series; how a file is written and what is asked for is the same for all."""
+        """That of the first series; how a file is written and what is asked for is the
+        same for all.
+        """
         return next(iter(self.questions.values()))
 
     @property
@@ -155,8 +186,12 @@ class ForecasterSpec(Strict):
 
     @property
     def reach(self) -> int:
-        """Rows that are looked at; of a model with `history` fewer do, down to those that a window takes."""
-        return max(self.question.reach, (self.timesteps - 1) * self.fitted.windows.step + 1)
+        """Rows that are looked at; of a model with `history` fewer do, down to those
+        that a window takes.
+        """
+        return max(
+            self.question.reach, (self.timesteps - 1) * self.fitted.windows.step + 1
+        )
 
     @property
     def seeds(self) -> int:
@@ -165,7 +200,11 @@ class ForecasterSpec(Strict):
 
 
 def fitted_of(data: Dataset) -> Fitted:
-    """What a series was prepared with. Raises UnrollError if that was by an earlier Unroll."""
+    """What a series was prepared with. Raises UnrollError if that was by an earlier
+    Unroll.
+    """
     if data.fitted is None:
-        raise UnrollError(f"{data.name} was prepared by an earlier Unroll; run `unroll repro evaluate@{data.name}`")
+        raise UnrollError(
+            f"{data.name} was prepared by an earlier Unroll; run `unroll repro evaluate@{data.name}`"
+        )
     return data.fitted

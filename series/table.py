@@ -1,4 +1,6 @@
-"""The tables of an answer as text, for a terminal and a page: its models, and what comes next."""
+"""The tables of an answer as text, for a terminal and a page: its models, and what
+comes next.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,7 +63,9 @@ def _model(score: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _change(mean: float | None, low: float | None, high: float | None) -> tuple[str, str]:
+def _change(
+    mean: float | None, low: float | None, high: float | None
+) -> tuple[str, str]:
     """Write a change of the error and its interval, as far as they are known."""
     if mean is None:
         return "", ""
@@ -87,13 +91,18 @@ def forecast(rows: "pd.DataFrame", level: float, unit: str) -> Table:
     """Write a forecast as text, with the digits that its intervals leave some meaning.
 
     Args:
-        rows: unique_id, ds, y_hat and the ends of the intervals of this level among others.
+        rows: unique_id, ds, y_hat and the ends of the intervals of this level among
+            others.
         level: whose ends are shown.
         unit: of the values; "" if they have none.
     """
     percent = f"{100 * level:g}"
     values = ["y_hat", f"lo-{percent}", f"hi-{percent}"]
-    numeric = [f"Forecast, {unit}" if unit else "Forecast", f"Low {percent} %", f"High {percent} %"]
+    numeric = [
+        f"Forecast, {unit}" if unit else "Forecast",
+        f"Low {percent} %",
+        f"High {percent} %",
+    ]
     texts = []
     # Each series has its own digits.
     for name, own in with_text_stamps(rows).groupby("unique_id", sort=False):

@@ -24,21 +24,27 @@ FEWEST_TO_CHOOSE = 20
 """The fewest windows, to train on and to validate on, by which options are chosen."""
 
 COMPLETE_SHARE = 0.5
-"""The share of the train windows that have all their targets from which on only these are trained on."""
+"""The share of the train windows that have all their targets from which on only these
+are trained on."""
 
 
-def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows) -> Experiment:
-    """Choose what a network leaves open: the naive forecast that it corrects, and the number of steps.
+def settled(
+    name: str, experiment: Experiment, dataset: Dataset, train: Windows
+) -> Experiment:
+    """Choose what a network leaves open: the naive forecast that it corrects, and the
+    number of steps.
 
     Args:
         name: of the model.
         experiment: the model, and how it is trained.
         dataset: the series.
-        train: the windows whose targets were known at the first origin; the last ones are validated on.
+        train: the windows whose targets were known at the first origin; the last ones
+            are validated on.
 
     Returns:
-        The experiment with the options of the least mean absolute error of one seed. Of too few
-        windows the first options are taken. Models without a choice come back as they are.
+        The experiment with the options of the least mean absolute error of one seed. Of
+        too few windows the first options are taken. Models without a choice come back
+        as they are.
     """
     if not candidates.is_network(experiment):
         return experiment
@@ -51,13 +57,19 @@ def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows)
     return _best(candidates.by_steps(best, len(train)), error)
 
 
-def _best(choices: list[Experiment], error: Callable[[Experiment], float]) -> Experiment:
+def _best(
+    choices: list[Experiment], error: Callable[[Experiment], float]
+) -> Experiment:
     """Return the experiment of the least error; of one alone nothing is computed."""
     return choices[0] if len(choices) == 1 else min(choices, key=error)
 
 
 def _validation_error(
-    name: str, dataset: Dataset, train: Windows, validation: Windows, experiment: Experiment
+    name: str,
+    dataset: Dataset,
+    train: Windows,
+    validation: Windows,
+    experiment: Experiment,
 ) -> float:
     """The mean absolute error of an experiment's first seed."""
     one_seed = experiment.model_copy(update={"seeds": experiment.seeds[:1]})
@@ -67,7 +79,9 @@ def _validation_error(
 
 
 def _halves(dataset: Dataset, train: Windows) -> tuple[Windows, Windows]:
-    """Split windows by time: those whose targets all come before the others, which are the later ones."""
+    """Split windows by time: those whose targets all come before the others, which are
+    the later ones.
+    """
     stamps = np.asarray(dataset.stamps)
     begins = stamps[train.rows]
     ends = stamps[train.rows + train.ahead[-1]]
@@ -77,7 +91,9 @@ def _halves(dataset: Dataset, train: Windows) -> tuple[Windows, Windows]:
     return earlier, later
 
 
-def fit(name: str, experiment: Experiment, dataset: Dataset, train: Windows, test: Windows) -> tuple[Trained, Job]:
+def fit(
+    name: str, experiment: Experiment, dataset: Dataset, train: Windows, test: Windows
+) -> tuple[Trained, Job]:
     """Train a model on windows and predict others, as "final_test".
 
     Args:
@@ -100,7 +116,10 @@ def fit(name: str, experiment: Experiment, dataset: Dataset, train: Windows, tes
         train = test  # nothing is learnt, and no more is to be predicted than is needed
     elif not trainer.masks:
         train = complete_windows(train)
-    splits = {"train": with_lookback(experiment, train), "test": with_lookback(experiment, test)}
+    splits = {
+        "train": with_lookback(experiment, train),
+        "test": with_lookback(experiment, test),
+    }
     job = trainer.job(replace(dataset, splits={**splits}, scored=()))
     job = replace(job, splits=("test",))
     return trainer.train(job), job
@@ -111,13 +130,18 @@ def _require_no_gap(name: str, dataset: Dataset) -> None:
     if dataset.stamps is None or dataset.fitted is None:
         return
     fitted = dataset.fitted
-    spacing = np.diff(row_calendar.numbered(dataset.stamps, fitted.cleaning, fitted.csv.time_zone))
+    spacing = np.diff(
+        row_calendar.numbered(dataset.stamps, fitted.cleaning, fitted.csv.time_zone)
+    )
     if (spacing != spacing[0]).any():
-        raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
+        raise UnrollError(
+            f"{name}: `history` is for one series without gaps; leave it out"
+        )
 
 
 def complete_windows(train: Windows) -> Windows:
-    """Return the windows that have all targets, for methods that cannot mask a missing target.
+    """Return the windows that have all targets, for methods that cannot mask a missing
+    target.
 
     If too few do (`COMPLETE_SHARE`), all windows, whose missing targets were filled in.
     """
@@ -130,8 +154,9 @@ def complete_windows(train: Windows) -> Windows:
 def with_lookback(experiment: Experiment, windows: Windows) -> Windows:
     """Return windows that reach as far back as a model looks.
 
-    They are longer by the model's option `history`, with NaN before the series begins; and shorter for
-    a network of the family `residual`, which looks at a few enriched rows.
+    They are longer by the model's option `history`, with NaN before the series begins;
+    and shorter for a network of the family `residual`, which looks at a few enriched
+    rows.
     """
     options = experiment.model.options
     if experiment.model.family == "residual":
@@ -143,7 +168,9 @@ def with_lookback(experiment: Experiment, windows: Windows) -> Windows:
 
 
 def _extended(windows: Windows, more: int) -> Windows:
-    """Return windows that are longer by so many rows, with NaN before the series begins."""
+    """Return windows that are longer by so many rows, with NaN before the series
+    begins.
+    """
     before = np.full((more, windows.series.shape[1]), np.nan, windows.series.dtype)
     measured = windows.measured
     if measured is not None:

@@ -13,7 +13,9 @@ STEADY = 5.0
 
 
 class Estimates:
-    """How long tasks take, learnt as they end and kept in a file; damaged, it is as if empty."""
+    """How long tasks take, learnt as they end and kept in a file; damaged, it is as if
+    empty.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -42,18 +44,29 @@ class Estimates:
             write_text(self._file, json.dumps(self._known, sort_keys=True) + "\n")
 
     def seconds(self, task: str) -> float:
-        """As the last time; of a task that was never done the mean of its kind, of a new kind 1."""
+        """As the last time; of a task that was never done the mean of its kind, of a
+        new kind 1.
+        """
         kind, _, _ = task.partition("@")
-        of_kind = [took for other, took in self._known.items() if other.startswith(f"{kind}@")]
+        of_kind = [
+            took for other, took in self._known.items() if other.startswith(f"{kind}@")
+        ]
         return self._known.get(task, fmean(of_kind or [1.0]))
 
-    def left(self, waiting: Sequence[str], running: Mapping[str, float], slots: int) -> float:
-        """Seconds until all tasks are done, if all slots stay busy; `running`: task -> seconds since it started.
+    def left(
+        self, waiting: Sequence[str], running: Mapping[str, float], slots: int
+    ) -> float:
+        """Seconds until all tasks are done, if all slots stay busy; `running`: task ->
+        seconds since it started.
 
-        How much longer tasks have taken by now than was expected counts for those to come.
+        How much longer tasks have taken by now than was expected counts for those to
+        come.
         """
         taken = sum(self._taken.values())
         pace = taken / sum(self._expected.values()) if taken > STEADY else 1.0
-        rest = [max(pace * self.seconds(task) - since, 0.0) for task, since in running.items()]
+        rest = [
+            max(pace * self.seconds(task) - since, 0.0)
+            for task, since in running.items()
+        ]
         rest += [pace * self.seconds(task) for task in waiting]
         return max([sum(rest) / slots, *rest], default=0.0)

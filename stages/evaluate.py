@@ -20,10 +20,11 @@ from pipeline.workspace import Workspace
 
 
 def evaluate(workspace: Workspace, name: str) -> Evaluation:
-    """Score the runs of data set `name`; write results/metrics/NAME.json and results/evaluations/NAME/.
+    """Score the runs of data set `name`; write results/metrics/NAME.json and
+    results/evaluations/NAME/.
 
-    The experiments are those of params.yaml, not those that have a run folder: one that was removed from params.yaml
-    is in no table, even if its run is still there.
+    The experiments are those of params.yaml, not those that have a run folder: one that
+    was removed from params.yaml is in no table, even if its run is still there.
 
     Raises:
         UsageError: there is no such data set.
@@ -34,17 +35,23 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
     with locks.stage(workspace, "evaluate", name):
         data = dataset.load(workspace.prepared(name))
         experiments = config.experiments_of(name)
-        runs = {key: run_folder.load_for(workspace.run(name, key), name, e.seeds) for key, e in experiments.items()}
+        runs = {
+            key: run_folder.load_for(workspace.run(name, key), name, e.seeds)
+            for key, e in experiments.items()
+        }
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
             evaluation = scores.evaluate(data, runs, experiments)
             (folder / "tables").mkdir()
             _write_tables(workspace, config, data, runs, evaluation, folder / "tables")
             write_json(folder / "evaluation.json", evaluation.model_dump())
-            tables.write(folder / "history.csv", plot_data.rounded(plot_data.history(runs)))
+            tables.write(
+                folder / "history.csv", plot_data.rounded(plot_data.history(runs))
+            )
             tables.write(folder / "scores.csv", plot_data.scores(evaluation))
             # Inside of the block: if the disk is full here, nothing is replaced.
             write_json(workspace.metrics(name), metrics_file.metrics(evaluation))
-        if WHOLE not in os.environ:  # else `report` does it for all data sets: MLflow takes seconds to import
+        # else `report` does it for all data sets: MLflow takes seconds to import
+        if WHOLE not in os.environ:
             live.scored(workspace, config, [name])
     return evaluation
 
@@ -57,13 +64,17 @@ def _write_tables(
     evaluation: Evaluation,
     folder: Path,
 ) -> None:
-    """Write the tables behind a data set's plots, and the network to play with, into a folder."""
+    """Write the tables behind a data set's plots, and the network to play with, into a
+    folder.
+    """
     answer = answers.answer(evaluation)
     compared = [name for name in (answer.network, answer.opponent) if name]
     for table, columns in plot_data.tables(data, runs, compared).items():
         tables.write(folder / f"{table}.csv", plot_data.rounded(columns))
     preparation = config.dataset(data.name).preparation.name
     experiments = config.experiments_of(data.name)
-    network = networks.network(data, preparation, runs, experiments, evaluation, workspace.runs(data.name))
+    network = networks.network(
+        data, preparation, runs, experiments, evaluation, workspace.runs(data.name)
+    )
     if network:
         write_json(folder / "network.json", network.model_dump())

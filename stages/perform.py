@@ -1,4 +1,6 @@
-"""One task of the stage `train`: an experiment, from the prepared data set into the store of runs."""
+"""One task of the stage `train`: an experiment, from the prepared data set into the
+store of runs.
+"""
 
 from pipeline.config import extensions
 from pipeline.data import dataset
@@ -14,24 +16,29 @@ from stages.progress import Epochs
 
 
 def perform(workspace: Workspace, task: Task) -> None:
-    """Train a task, from its checkpoint on if it was interrupted; the run gets into the store and into runs/.
+    """Train a task, from its checkpoint on if it was interrupted; the run gets into the
+    store and into runs/.
 
     Raises:
         UsageError: a name or an option is wrong.
-        UnrollError: the data set is not prepared, it or the code is not what the task was made of, or the loss is not
-            finite.
+        UnrollError: the data set is not prepared, it or the code is not what the task
+            was made of, or the loss is not finite.
     """
     extensions.use(workspace.root)
     trainer = recipe(task.name, task.experiment)
     prepared = workspace.prepared(task.dataset)
     ingredients = fingerprint.ingredients(prepared, task.experiment, task.preparation)
     if run_store.key(task.dataset, task.name, ingredients.fingerprint) != task.key:
-        raise UnrollError(f"{task.whole_name}: its data or the code has changed since this began; run it again")
+        raise UnrollError(
+            f"{task.whole_name}: its data or the code has changed since this began; run it again"
+        )
     path = workspace.checkpoint(task.dataset, task.name)
     checkpoint = Checkpoint(path, fingerprint.brief(ingredients.fingerprint))
     with live.Recording(workspace, task.name, task.experiment) as recording:
         with run_store.adding(workspace, task.dataset, task.name, task.key) as folder:
-            data = dataset.load(prepared, calendar=task.experiment.calendar, share=task.experiment.share)
+            data = dataset.load(
+                prepared, calendar=task.experiment.calendar, share=task.experiment.share
+            )
             epochs = Epochs(task.name, trainer.method.keywords, trainer.seeds)
             job = trainer.job(data, epochs, recording, checkpoint=checkpoint)
             run_folder.save(trainer.train(job), job, folder, ingredients.fingerprint)

@@ -1,4 +1,6 @@
-"""Imports what every training needs, in the server that forks trainings: importing costs more than most of them."""
+"""Imports what every training needs, in the server that forks trainings: importing
+costs more than most of them.
+"""
 
 import sys
 

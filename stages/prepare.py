@@ -14,14 +14,16 @@ from stages import progress
 
 
 def prepare(workspace: Workspace, name: str) -> Dataset:
-    """Turn the raw files of a data set's source into `data/prepared/NAME`; returns the data set.
+    """Turn the raw files of a data set's source into `data/prepared/NAME`; returns the
+    data set.
 
     Args:
         workspace: where params.yaml and the data lie.
         name: a key of `datasets` in params.yaml.
 
     Raises:
-        UnrollError: the raw data are missing or unfit; then an earlier data/prepared/NAME stays as it was.
+        UnrollError: the raw data are missing or unfit; then an earlier
+            data/prepared/NAME stays as it was.
         UsageError: a name or an option in params.yaml is wrong.
     """
     config = params.load(workspace.params)
@@ -32,10 +34,16 @@ def prepare(workspace: Workspace, name: str) -> Dataset:
         try:
             with progress.files() as show_progress:
                 # Only preparations that read large files take the argument `progress`.
-                arguments = [show_progress] if "progress" in signature(preparation).parameters else []
+                arguments = (
+                    [show_progress]
+                    if "progress" in signature(preparation).parameters
+                    else []
+                )
                 prepared: Dataset = preparation(name, raw, *arguments)
         except ValueError as error:
-            raise UnrollError(f"params.yaml: datasets.{name}.preparation: {error}") from None
+            raise UnrollError(
+                f"params.yaml: datasets.{name}.preparation: {error}"
+            ) from None
         prepared = dataclasses.replace(prepared, stand_in=source.stand_in)
         with atomic_folder(workspace.prepared(name), workspace.scratch) as folder:
             dataset.save(prepared, folder)

@@ -1,4 +1,6 @@
-"""Progress on stderr: on a terminal one line that is overwritten, in a log a line every two seconds."""
+"""Progress on stderr: on a terminal one line that is overwritten, in a log a line every
+two seconds.
+"""
 
 import contextlib
 import shutil
@@ -15,7 +17,8 @@ CLEAR = "\r\x1b[2K"
 
 
 class Epochs:
-    """A `pipeline.training.job.Callback` that shows the epochs of an experiment, with their losses and the time left.
+    """A `pipeline.training.job.Callback` that shows the epochs of an experiment, with
+    their losses and the time left.
 
     Args:
         name: of the experiment.
@@ -23,8 +26,11 @@ class Epochs:
         seeds: in the order in which they are trained.
     """
 
-    def __init__(self, name: str, training: Mapping[str, Any], seeds: Sequence[int]) -> None:
-        self._name, self._seeds = name, list(seeds)
+    def __init__(
+        self, name: str, training: Mapping[str, Any], seeds: Sequence[int]
+    ) -> None:
+        self._name = name
+        self._seeds = list(seeds)
         self._epochs = int(training.get("epochs", 0))
         self._trained = 0
         self._current: tuple[int, int] | None = None
@@ -34,17 +40,27 @@ class Epochs:
         """Print that training goes on from a checkpoint."""
         self._started = time.monotonic()
         seed, history = list(histories.items())[-1]
-        line(f"{self._name} goes on after epoch {len(history)} of seed {seed}, where it was interrupted", last=True)
+        line(
+            f"{self._name} goes on after epoch {len(history)} of seed {seed}, where it was interrupted",
+            last=True,
+        )
 
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
         """Show the losses of an epoch, which count from 1."""
-        done, total = self._seeds.index(seed) * self._epochs + epoch, self._epochs * len(self._seeds)
-        if self._current and self._current[0] != seed and self._current[1] < self._epochs:
-            finish()  # the seed before stopped early: leave its last epoch on the screen
+        done = self._seeds.index(seed) * self._epochs + epoch
+        total = self._epochs * len(self._seeds)
+        if (
+            self._current
+            and self._current[0] != seed
+            and self._current[1] < self._epochs
+        ):
+            # the seed before stopped early: leave its last epoch on the screen
+            finish()
         self._current = seed, epoch
         self._trained += 1
         now = time.monotonic()
-        # Seconds between lines, so that a log stays short and a terminal does not flicker.
+        # Seconds between lines, so that a log stays short and a terminal does not
+        # flicker.
         if now - self._shown < (0.1 if sys.stderr.isatty() else 2.0) and done < total:
             return
         self._shown = now
@@ -55,14 +71,20 @@ class Epochs:
 
 
 def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) -> None:
-    """Print a line; on a terminal it overwrites the one before, and is itself overwritten unless it is the last.
+    """Print a line; on a terminal it overwrites the one before, and is itself
+    overwritten unless it is the last.
 
     A line that wraps cannot be overwritten, so figures that do not fit are left out.
     """
     if not sys.stderr.isatty():
-        print("  ".join(part for part in (start, *figures, end) if part), file=sys.stderr, flush=True)
+        print(
+            "  ".join(part for part in (start, *figures, end) if part),
+            file=sys.stderr,
+            flush=True,
+        )
         return
-    width, fitting = shutil.get_terminal_size().columns - 1, list(figures)
+    width = shutil.get_terminal_size().columns - 1
+    fitting = list(figures)
     while fitting and len("  ".join([start, *fitting, end])) > width:
         fitting.pop()
     text = "  ".join(part for part in (start, *fitting, end) if part)[:width]
@@ -73,11 +95,14 @@ def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) 
 
 
 _unfinished: list[str] = []
-"""The line on the terminal that the next one overwrites; a list, so that `line` and `finish` share it."""
+"""The line on the terminal that the next one overwrites; a list, so that `line` and
+`finish` share it."""
 
 
 def finish() -> None:
-    """End the line that would be overwritten, so that what is printed next starts below it."""
+    """End the line that would be overwritten, so that what is printed next starts below
+    it.
+    """
     if _unfinished:
         print(file=sys.stderr, flush=True)
         _unfinished.clear()
@@ -95,15 +120,23 @@ def duration(seconds: float) -> str:
 
 @contextlib.contextmanager
 def files() -> Iterator["Progress"]:
-    """A progress bar for each file that is read, on a terminal alone; the bars disappear at the end."""
+    """A progress bar for each file that is read, on a terminal alone; the bars
+    disappear at the end.
+    """
     from rich.console import Console
     from rich.progress import DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
-    columns = TextColumn("{task.description}", markup=False), DownloadColumn(), TimeRemainingColumn()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
     tasks: dict[str, TaskID] = {}
-    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Bars(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
 
         def progress(file: str, done: int, total: int | None) -> None:
             if file not in tasks:

@@ -16,9 +16,11 @@ UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def prune(workspace: Workspace, keep: str) -> str:
-    """Remove unused runs until the store takes at most `keep`, such as 20G; says what that freed.
+    """Remove unused runs until the store takes at most `keep`, such as 20G; says what
+    that freed.
 
-    Of a data set that is not prepared nobody knows which runs are used, so all of them stay.
+    Of a data set that is not prepared nobody knows which runs are used, so all of them
+    stay.
 
     Raises:
         UsageError: `keep` is no size, or params.yaml is wrong.
@@ -27,12 +29,20 @@ def prune(workspace: Workspace, keep: str) -> str:
     config = params.load(workspace.params)
     used: set[Path] = set()
     checkpoints: set[Path] = set()
-    with locks.alone(workspace.scratch / "prune.lock", "another `unroll prune` is at work; wait for it"):
+    with locks.alone(
+        workspace.scratch / "prune.lock",
+        "another `unroll prune` is at work; wait for it",
+    ):
         for name in config.datasets:
-            checkpoints.update(workspace.checkpoint(name, key) for key in config.experiments_of(name))
+            checkpoints.update(
+                workspace.checkpoint(name, key) for key in config.experiments_of(name)
+            )
             if workspace.prepared(name).exists():
                 tasks = tasks_of(workspace, config, name)
-                used.update(run_store.entry(workspace, name, task.name, task.key) for task in tasks)
+                used.update(
+                    run_store.entry(workspace, name, task.name, task.key)
+                    for task in tasks
+                )
             else:
                 used.update(run_store.entries(workspace, name))
         count, freed = run_store.prune(workspace, used, most)
@@ -47,5 +57,7 @@ def _bytes(size: str) -> int:
     """The bytes of a size such as `500M`."""
     match = re.fullmatch(r"(\d+)([KMGT]?)B?", size.upper())
     if match is None:
-        raise UsageError(f"--keep must be a size such as 500M or 20G. Received: {size!r}")
+        raise UsageError(
+            f"--keep must be a size such as 500M or 20G. Received: {size!r}"
+        )
     return int(match[1]) * UNITS[match[2]]

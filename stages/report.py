@@ -16,8 +16,8 @@ from pipeline.workspace import Workspace
 def report(workspace: Workspace) -> Path:
     """Write results/answers.json and results/index.html, and return the latter's path.
 
-    They are made of params.yaml, claims.yaml and the evaluations that are built. Of a whole build MLflow is told the
-    scores, too.
+    They are made of params.yaml, claims.yaml and the evaluations that are built. Of a
+    whole build MLflow is told the scores, too.
 
     Raises:
         UsageError: params.yaml or claims.yaml is wrong.

@@ -13,9 +13,11 @@ from stages import progress
 
 
 def source(workspace: Workspace, name: str) -> Path:
-    """Write data/raw/NAME, whole or not at all: the files, and source.json with their sizes and hashes.
+    """Write data/raw/NAME, whole or not at all: the files, and source.json with their
+    sizes and hashes.
 
-    Files are looked for first in UNROLL_MIRROR, a folder or base URL, if the environment has this variable.
+    Files are looked for first in UNROLL_MIRROR, a folder or base URL, if the
+    environment has this variable.
 
     Args:
         workspace: where params.yaml is.
@@ -23,7 +25,8 @@ def source(workspace: Workspace, name: str) -> Path:
 
     Raises:
         UsageError: a name or an option is wrong.
-        UnrollError: a file cannot be fetched or is damaged, or another process is writing the same source.
+        UnrollError: a file cannot be fetched or is damaged, or another process is
+            writing the same source.
     """
     config = params.load(workspace.params)
     produce = registry.source(config, name)
@@ -34,6 +37,9 @@ def source(workspace: Workspace, name: str) -> Path:
         atomic_folder(raw, workspace.scratch) as folder,
     ):
         mirror = environ.get("UNROLL_MIRROR") or None
-        produce(folder, Context(name, workspace.root, workspace.scratch, mirror, show_progress))
+        produce(
+            folder,
+            Context(name, workspace.root, workspace.scratch, mirror, show_progress),
+        )
         manifest.write(folder, name, config.source(name).kind)
     return raw

@@ -1,4 +1,6 @@
-"""The stage `train`: every experiment of a data set, into runs/DATASET, from the store where it can."""
+"""The stage `train`: every experiment of a data set, into runs/DATASET, from the store
+where it can.
+"""
 
 import contextlib
 import os
@@ -33,22 +35,32 @@ NOT_RECORDED = b"not recorded in MLflow"
 """What a training warns of in its log (`pipeline.tracking.live`)."""
 
 
-def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1, run: RunTasks = pool.run) -> None:
-    """Let runs/NAME hold a run of each experiment that params.yaml has for a data set, and no other.
+def train(
+    workspace: Workspace,
+    name: str,
+    only: str = "",
+    jobs: int = 1,
+    run: RunTasks = pool.run,
+) -> None:
+    """Let runs/NAME hold a run of each experiment that params.yaml has for a data set,
+    and no other.
 
-    Runs that the store has are taken from there. The others are trained, several at a time; each is in
-    the store as soon as it is finished. One that fails does not stop the others.
+    Runs that the store has are taken from there. The others are trained, several at a
+    time; each is in the store as soon as it is finished. One that fails does not stop
+    the others.
 
     Args:
         workspace: where params.yaml and the prepared data set are.
         name: a key of `datasets` in params.yaml.
-        only: an experiment of it, which alone is trained; its run folder alone is replaced.
+        only: an experiment of it, which alone is trained; its run folder alone is
+            replaced.
         jobs: how many experiments are trained at once, at most.
         run: performs the tasks.
 
     Raises:
         UsageError: a name or an option is wrong.
-        UnrollError: the data set is not prepared, or a training has failed; then runs/NAME is not complete.
+        UnrollError: the data set is not prepared, or a training has failed; then
+            runs/NAME is not complete.
         KeyboardInterrupt: it was stopped, by Ctrl-C or by a request to end.
     """
     config = params.load(workspace.params)
@@ -56,20 +68,32 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1, run: R
     ending = processes.handling(signal.default_int_handler, signal.SIGTERM)
     with locks.stage(workspace, "train", name), ending:
         due = [task for task in tasks if not _finished(workspace, task)]
-        progress.line(f"{name}: {len(due)} runs to train, {len(tasks) - len(due)} are in the store", last=True)
-        later = _later(workspace, config, name) if due and not only and WHOLE in os.environ else []
+        progress.line(
+            f"{name}: {len(due)} runs to train, {len(tasks) - len(due)} are in the store",
+            last=True,
+        )
+        later = (
+            _later(workspace, config, name)
+            if due and not only and WHOLE in os.environ
+            else []
+        )
         _train(workspace, due, later, jobs, run)
         if only:
             run_store.place(workspace, name, only, tasks[0].key)
         else:
-            run_store.place_all(workspace, name, {task.name: task.key for task in tasks})
+            run_store.place_all(
+                workspace, name, {task.name: task.key for task in tasks}
+            )
 
 
-def tasks_of(workspace: Workspace, config: Params, name: str, only: str = "") -> list[Task]:
+def tasks_of(
+    workspace: Workspace, config: Params, name: str, only: str = ""
+) -> list[Task]:
     """What is to be trained of a data set, or one experiment of it.
 
     Raises:
-        UsageError: there is no such data set or experiment, or no such model, method or loss.
+        UsageError: there is no such data set or experiment, or no such model, method or
+            loss.
         UnrollError: the data set is not prepared.
     """
     preparation = config.dataset(name).preparation
@@ -91,7 +115,9 @@ def tasks_of(workspace: Workspace, config: Params, name: str, only: str = "") ->
 
 def _check_names(place: str, experiment: Experiment) -> None:
     full_name(MODELS, experiment.model.family, f"experiments.{place}.model.family")
-    full_name(METHODS, experiment.training.method, f"experiments.{place}.training.method")
+    full_name(
+        METHODS, experiment.training.method, f"experiments.{place}.training.method"
+    )
     loss = experiment.training.options.get("loss")
     if loss:
         one_of(loss, MEASURES, f"params.yaml: experiments.{place}.training.loss")
@@ -110,7 +136,8 @@ def _finished(workspace: Workspace, task: Task) -> bool:
 
 
 def _later(workspace: Workspace, config: Params, name: str) -> list[Task]:
-    """What the stages of other prepared data sets will find due: trained now, side by side, it is in the store then.
+    """What the stages of other prepared data sets will find due: trained now, side by
+    side, it is in the store then.
 
     What is wrong with one of them, its own stage says.
     """
@@ -123,7 +150,13 @@ def _later(workspace: Workspace, config: Params, name: str) -> list[Task]:
     return due
 
 
-def _train(workspace: Workspace, due: Sequence[Task], later: Sequence[Task], jobs: int, run: RunTasks) -> None:
+def _train(
+    workspace: Workspace,
+    due: Sequence[Task],
+    later: Sequence[Task],
+    jobs: int,
+    run: RunTasks,
+) -> None:
     """Train what is due, now and later, the longest first.
 
     Raises:
@@ -148,10 +181,17 @@ def _train(workspace: Workspace, due: Sequence[Task], later: Sequence[Task], job
                 unrecorded += _unrecorded(workspace, result.task)
                 estimates.keep()
     if unrecorded:
-        progress.line(f"MLflow lacks {unrecorded} of these runs; `unroll track` records them", last=True)
+        progress.line(
+            f"MLflow lacks {unrecorded} of these runs; `unroll track` records them",
+            last=True,
+        )
     if failed:
-        why = "; ".join(f"{result.task.whole_name}: {result.error}" for result in failed)
-        raise UnrollError(f"{len(failed)} of {len(due)} trainings failed ({why}); the others are in the store")
+        why = "; ".join(
+            f"{result.task.whole_name}: {result.error}" for result in failed
+        )
+        raise UnrollError(
+            f"{len(failed)} of {len(due)} trainings failed ({why}); the others are in the store"
+        )
 
 
 def _estimated(task: Task) -> str:
@@ -165,7 +205,8 @@ def _unrecorded(workspace: Workspace, task: Task) -> bool:
 
 
 class Display:
-    """Shows how far the tasks are: a line for each that has ended and, on a terminal, what is running.
+    """Shows how far the tasks are: a line for each that has ended and, on a terminal,
+    what is running.
 
     Args:
         tasks: in the order in which they start.
@@ -186,8 +227,13 @@ class Display:
         self._running = running
         self._waiting = [task for task in self._waiting if task not in running]
         if running and sys.stderr.isatty():
-            names = [f"{task.name} {progress.duration(since)}" for task, since in running.items()]
-            progress.line(f"{self._ended}/{self._count}{self._time_left()}", names, last=False)
+            names = [
+                f"{task.name} {progress.duration(since)}"
+                for task, since in running.items()
+            ]
+            progress.line(
+                f"{self._ended}/{self._count}{self._time_left()}", names, last=False
+            )
 
     def ended(self, result: Result) -> None:
         """Print a line for a task that has ended."""

@@ -1,4 +1,6 @@
-"""A dry run of an experiment with other epochs or seeds, which neither DVC nor MLflow records."""
+"""A dry run of an experiment with other epochs or seeds, which neither DVC nor MLflow
+records.
+"""
 
 from pathlib import Path
 
@@ -13,8 +15,15 @@ from pipeline.workspace import Workspace
 from stages.progress import Epochs
 
 
-def trial(workspace: Workspace, name: str, experiment: str, epochs: int | None, seeds: list[int] | None) -> Path:
-    """Train an experiment of data set `name` in this process, into .unroll/trials; returns the run folder.
+def trial(
+    workspace: Workspace,
+    name: str,
+    experiment: str,
+    epochs: int | None,
+    seeds: list[int] | None,
+) -> Path:
+    """Train an experiment of data set `name` in this process, into .unroll/trials;
+    returns the run folder.
 
     Raises:
         UsageError: a name or an option is wrong, or the experiment has no epochs.
@@ -27,9 +36,13 @@ def trial(workspace: Workspace, name: str, experiment: str, epochs: int | None, 
     changed = experiments[experiment].trial(epochs, seeds)
     trainer = recipe(experiment, changed)
     with locks.stage(workspace, "trial", f"{name}-{experiment}"):
-        data = dataset.load(workspace.prepared(name), calendar=changed.calendar, share=changed.share)
+        data = dataset.load(
+            workspace.prepared(name), calendar=changed.calendar, share=changed.share
+        )
         shown = Epochs(experiment, trainer.method.keywords, trainer.seeds)
         job = trainer.job(data, shown)
-        with atomic_folder(workspace.trial(name, experiment), workspace.scratch) as unfinished:
+        with atomic_folder(
+            workspace.trial(name, experiment), workspace.scratch
+        ) as unfinished:
             run_folder.save(trainer.train(job), job, unfinished, {})
     return workspace.trial(name, experiment)

@@ -1,4 +1,5 @@
-"""What all tests share: a small built workspace, options, and TensorFlow with one thread."""
+"""What all tests share: a small built workspace, options, and TensorFlow with one
+thread."""
 
 import json
 import os
@@ -15,20 +16,31 @@ import pytest
 
 from pipeline import numerics
 
-numerics.settle()  # before NumPy is imported: what is computed in this process has the bytes of `unroll`
+# before NumPy is imported: what is computed in this process has the bytes of `unroll`
+numerics.settle()
 
 from pipeline.config import plain_yaml  # noqa: E402
 from pipeline.workspace import Workspace  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
-hypothesis.settings.register_profile("brief", max_examples=6, deadline=None, derandomize=True)
+hypothesis.settings.register_profile(
+    "brief", max_examples=6, deadline=None, derandomize=True
+)
 hypothesis.settings.register_profile("long", max_examples=2000, deadline=None)
 
 
 def pytest_addoption(parser):
-    parser.addoption("--long", action="store_true", help="Random trials (kills, damaged bytes) in full, not in brief.")
-    parser.addoption("--rebuilds", action="store_true", help="The miniature built in every way has the same bytes.")
+    parser.addoption(
+        "--long",
+        action="store_true",
+        help="Random trials (kills, damaged bytes) in full, not in brief.",
+    )
+    parser.addoption(
+        "--rebuilds",
+        action="store_true",
+        help="The miniature built in every way has the same bytes.",
+    )
 
 
 def pytest_configure(config):
@@ -47,10 +59,15 @@ class Miniature:
 
     @property
     def environment(self) -> dict[str, str]:
-        """This process's, without variables of the user's own workspace, and without MLflow, which takes seconds."""
+        """This process's, without variables of the user's own workspace, and without
+        MLflow, which takes seconds."""
         own = ("DVC_", "MLFLOW_", "PIP_", "UNROLL_")
-        return {key: value for key, value in os.environ.items() if not key.startswith(own)} | {
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        return {
+            key: value for key, value in os.environ.items() if not key.startswith(own)
+        } | {
+            "PATH": os.pathsep.join(
+                [str(Path(sys.executable).parent), os.environ["PATH"]]
+            ),
             "PYTHONPATH": str(self.root),
             "DVC_NO_ANALYTICS": "1",
             "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
@@ -62,7 +79,9 @@ class Miniature:
     def run(self, *command: str, status: int = 0) -> str:
         """The output, both streams, of a command that has to end with `status`."""
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        done = subprocess.run(command, cwd=self.root, env=self.environment, check=False, **streams)
+        done = subprocess.run(
+            command, cwd=self.root, env=self.environment, check=False, **streams
+        )
         assert done.returncode == status, done.stdout
         return done.stdout
 
@@ -83,7 +102,8 @@ class Miniature:
 
 
 def make_half(folder: Path) -> Miniature:
-    """Half the miniature, with one network: what most tests need of a workspace that DVC builds."""
+    """Half the miniature, with one network: what most tests need of a workspace that
+    DVC builds."""
     from unroll.workspaces.make import miniature as make_miniature
     from unroll.workspaces.make import without
 
@@ -94,7 +114,8 @@ def make_half(folder: Path) -> Miniature:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """TensorFlow takes its number of threads before its first use only: files of tests that use it import it on top."""
+    """TensorFlow takes its number of threads before its first use only: files of tests
+    that use it import it on top."""
     if "tensorflow" in sys.modules:
         from pipeline.training import keras_models
 
@@ -103,7 +124,8 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory, worker_id) -> Miniature:
-    """Half the miniature, built by `unroll repro`, once for all processes. Do not change it: `miniature` is a copy."""
+    """Half the miniature, built by `unroll repro`, once for all processes. Do not
+    change it: `miniature` is a copy."""
     from filelock import FileLock
 
     own = tmp_path_factory.getbasetemp()
@@ -120,7 +142,8 @@ def built(tmp_path_factory, worker_id) -> Miniature:
 
 @pytest.fixture(scope="session")
 def evaluated(tmp_path_factory) -> Workspace:
-    """Every data set of `fake_runs` but jena, evaluated and answered. Who changes it puts it back."""
+    """Every data set of `fake_runs` but jena, evaluated and answered. Who changes it
+    puts it back."""
     from pipeline.config import params
     from pipeline.evaluation import answers_file
     from stages.evaluate import evaluate

@@ -1,6 +1,8 @@
-"""What README and docs show is typed as a reader meets it, and output that stands there is compared.
+"""What README and docs show is typed as a reader meets it, and output that stands there
+is compared.
 
-In brief what only reads committed results; with --long all of it, in a fresh clone after `make demo`.
+In brief what only reads committed results; with --long all of it, in a fresh clone
+after `make demo`.
 """
 
 import contextlib
@@ -23,7 +25,11 @@ from pipeline.errors import UnrollError
 from unroll.commands.main import invoke
 
 ROOT = Path(__file__).resolve().parents[1]
-NAV = re.findall(r": ([\w/-]+\.md)$", (ROOT / ".ci/mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+NAV = re.findall(
+    r": ([\w/-]+\.md)$",
+    (ROOT / ".ci/mkdocs.yml").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
 PAGES = ["README.md", *(f"docs/{page}" for page in NAV if "notebooks/" not in page)]
 
 ELSEWHERE = {
@@ -52,7 +58,10 @@ ELSEWHERE = {
 """How something typed begins -> what it takes that is not here."""
 
 READING = {"claims", "compare", "list", "show"}
-SHOWN = re.compile(r"^```(sh|console|python)\n(.*?)^```$|^((?:\||\(`)[^\n]*)$", re.MULTILINE | re.DOTALL)
+SHOWN = re.compile(
+    r"^```(sh|console|python)\n(.*?)^```$|^((?:\||\(`)[^\n]*)$",
+    re.MULTILINE | re.DOTALL,
+)
 IN_ROW = re.compile(r"[|(] ?`((?:unroll|make) [^`]+)`(?= \||\)$)")
 
 Typed = tuple[str, str, str]
@@ -61,13 +70,17 @@ Typed = tuple[str, str, str]
 
 def typed(page: str) -> Iterator[Typed]:
     """All that a page shows and that can be typed, in its order."""
-    for language, block, row in SHOWN.findall((ROOT / page).read_text(encoding="utf-8")):
+    for language, block, row in SHOWN.findall(
+        (ROOT / page).read_text(encoding="utf-8")
+    ):
         if language == "console":
             command, _, output = block.partition("\n")
             yield command.removeprefix("$ "), "sh", output
         elif language:
             commands = [block] if language == "python" else split(block)
-            if here := "\n".join(c for c in commands if not c.startswith(tuple(ELSEWHERE))):
+            if here := "\n".join(
+                c for c in commands if not c.startswith(tuple(ELSEWHERE))
+            ):
                 yield here, language, ""
         for command in IN_ROW.findall(row):
             if not command.startswith(tuple(ELSEWHERE)):
@@ -86,10 +99,16 @@ def split(block: str) -> Iterator[str]:
 
 
 def reading(command: str) -> bool:
-    """Whether a command only reads committed results; those of a series of one's own are not."""
+    """Whether a command only reads committed results; those of a series of one's own
+    are not."""
     words = shlex.split(command, comments=True)
     own = any(word.split("/")[0] == "meter" for word in words)
-    return words[:1] == ["unroll"] and words[1] in READING and not own and not {*"|;>."} & {*"".join(words)}
+    return (
+        words[:1] == ["unroll"]
+        and words[1] in READING
+        and not own
+        and not {*"|;>."} & {*"".join(words)}
+    )
 
 
 @cache
@@ -107,15 +126,23 @@ def printed(command: str) -> str:
 
 
 def check(command: str, row: str, output: str) -> None:
-    """Every word in bold in the row is a verdict, or a number of parameters, that the command prints."""
+    """Every word in bold in the row is a verdict, or a number of parameters, that the
+    command prints."""
     assert "is not built" not in output or "` builds it, in about " in output, output
     for word in re.findall(r"\*\*([\w ]+)\*\*", row):
-        assert re.search(rf"(\?|:|parameters) {word}\b(?! difference)", output), f"{command} does not say {word}"
+        assert re.search(rf"(\?|:|parameters) {word}\b(?! difference)", output), (
+            f"{command} does not say {word}"
+        )
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_what_reads_results_prints_what_the_page_says(page):
-    commands = [(command, beside) for block, _, beside in typed(page) for command in split(block) if reading(command)]
+    commands = [
+        (command, beside)
+        for block, _, beside in typed(page)
+        for command in split(block)
+        if reading(command)
+    ]
     for command, beside in commands:
         check(command, beside, printed(command))
 
@@ -128,17 +155,32 @@ def clone(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("home") / "unroll"
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
     subprocess.run(["git", "checkout", "--quiet", "-B", "main"], cwd=folder, check=True)
-    random, hours = np.random.default_rng(0), pd.date_range("2024-01-01", periods=24 * 60, freq="h", name="time")
-    load = 50 + 10 * np.sin(np.arange(len(hours)) * np.pi / 12) + random.normal(size=len(hours))
-    meter = pd.DataFrame({"load": load.round(2), "wind": random.gamma(2, size=len(hours)).round(2)}, hours)
+    random = np.random.default_rng(0)
+    hours = pd.date_range("2024-01-01", periods=24 * 60, freq="h", name="time")
+    load = (
+        50
+        + 10 * np.sin(np.arange(len(hours)) * np.pi / 12)
+        + random.normal(size=len(hours))
+    )
+    meter = pd.DataFrame(
+        {"load": load.round(2), "wind": random.gamma(2, size=len(hours)).round(2)},
+        hours,
+    )
     meter.to_csv(folder / "meter.csv")
     meter.iloc[:-48].to_csv(folder / "new.csv")
     (folder / "station").mkdir()
     for part in (2023, 2024):
-        meter.shift(freq=f"{60 * (part - 2024)}D").to_csv(folder / "station" / f"{part}.csv")
+        meter.shift(freq=f"{60 * (part - 2024)}D").to_csv(
+            folder / "station" / f"{part}.csv"
+        )
     days = pd.date_range("2024-01-01", periods=207, name="day")
     shop = pd.DataFrame(
-        {"sales": load[:207], "price": random.integers(8, 12, 207), "promotion": random.integers(0, 2, 207)}, days
+        {
+            "sales": load[:207],
+            "price": random.integers(8, 12, 207),
+            "promotion": random.integers(0, 2, 207),
+        },
+        days,
     )
     shop.iloc[:200].to_csv(folder / "shop.csv")
     shop.iloc[200:].drop(columns="sales").to_csv(folder / "plan.csv")
@@ -147,20 +189,37 @@ def clone(tmp_path_factory, request):
 
 
 def run(folder: Path, script: str, language: str = "sh") -> str:
-    """What a reader sees who types this in a shell, and answers every question with Enter."""
+    """What a reader sees who types this in a shell, and answers every question with
+    Enter."""
     own = ("DVC_", "MLFLOW_", "UNROLL_", "PYTHON", "VIRTUAL_ENV")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(own)}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(own)
+    }
     environment |= dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "reader")
-    environment |= dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL", "EMAIL"), "reader@example.org")
-    environment |= {"PATH": f"{folder}/.venv/bin:{os.environ['PATH']}", "COLUMNS": "120"}
+    environment |= dict.fromkeys(
+        ("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL", "EMAIL"), "reader@example.org"
+    )
+    environment |= {
+        "PATH": f"{folder}/.venv/bin:{os.environ['PATH']}",
+        "COLUMNS": "120",
+    }
     program = ["bash", "-ec"] if language == "sh" else ["python", "-c"]
     keyboard, stdin = pty.openpty()  # a question is asked of a terminal alone
     os.write(keyboard, b"\n" * 30)
-    streams = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    done = subprocess.run([*program, script], cwd=folder, env=environment, check=False, **streams)
+    streams = {
+        "stdin": stdin,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+    }
+    done = subprocess.run(
+        [*program, script], cwd=folder, env=environment, check=False, **streams
+    )
     os.close(stdin)
     os.close(keyboard)
-    assert done.returncode == 0 or script.startswith("unroll compare"), f"{script}\n{done.stdout}"
+    assert done.returncode == 0 or script.startswith("unroll compare"), (
+        f"{script}\n{done.stdout}"
+    )
     return done.stdout
 
 
@@ -172,4 +231,6 @@ def test_all_that_a_page_shows_works_as_typed(page, clone):
         if beside.startswith(("|", "(")):
             check(script, beside, output)
         elif beside:
-            assert same(beside, output, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE), f"{script}\n{output}"
+            assert same(
+                beside, output, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+            ), f"{script}\n{output}"

@@ -18,17 +18,32 @@ SOURCES = [
     *(path for room in ROOMS for path in (ROOT / room).rglob("*.[pj]*[y2]")),
     *sorted(path for path in (ROOT / ".ci").iterdir() if path.is_file()),
     *sorted((ROOT / ".github").rglob("*.[my]*")),
-    *(ROOT / name for name in ("Makefile", "dvc.yaml", "params.yaml", "claims.yaml", "pyproject.toml")),
+    *(
+        ROOT / name
+        for name in (
+            "Makefile",
+            "dvc.yaml",
+            "params.yaml",
+            "claims.yaml",
+            "pyproject.toml",
+        )
+    ),
 ]
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-PATH = re.compile(r"(?<![\w/.-])(?:docs/[\w/-]+\.\w+|(?:pipeline|stages|tests|bench)/[\w/-]+\.py)\b")
+PATH = re.compile(
+    r"(?<![\w/.-])(?:docs/[\w/-]+\.\w+|(?:pipeline|stages|tests|bench)/[\w/-]+\.py)\b"
+)
 
 
 def links(page):
     """The files of this repository that a page links to."""
     targets = LINK.findall(page.read_text(encoding="utf-8"))
-    return [(page.parent / target.partition("#")[0]).resolve() for target in targets if not re.match(r"\w+:|#", target)]
+    return [
+        (page.parent / target.partition("#")[0]).resolve()
+        for target in targets
+        if not re.match(r"\w+:|#", target)
+    ]
 
 
 def named(file):
@@ -37,7 +52,9 @@ def named(file):
 
 
 def test_every_link_of_a_page_and_every_path_that_a_page_or_a_source_names_leads_to_a_file():
-    targets = [(file, target) for file in (*PAGES, *NOTEBOOKS) for target in links(file)]
+    targets = [
+        (file, target) for file in (*PAGES, *NOTEBOOKS) for target in links(file)
+    ]
     targets += [(file, target) for file in (*PAGES, *SOURCES) for target in named(file)]
     assert [(file, target) for file, target in targets if not target.exists()] == []
 
@@ -48,23 +65,44 @@ def test_every_decision_is_linked_from_another_page():
 
 
 def test_the_site_leads_to_every_page_of_the_docs():
-    pages = re.findall(r": ([\w/-]+\.md)$", (ROOT / ".ci/mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    pages = re.findall(
+        r": ([\w/-]+\.md)$",
+        (ROOT / ".ci/mkdocs.yml").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     docs = ROOT / "docs"
-    lessons = {notebook.with_suffix(".md") for notebook in docs.glob("notebooks/*.ipynb")}  # made by .ci/site.py
-    assert {docs / page for page in pages} == {*docs.glob("*.md"), *lessons, INDEX, VERDICTS}
+    # made by .ci/site.py
+    lessons = {
+        notebook.with_suffix(".md") for notebook in docs.glob("notebooks/*.ipynb")
+    }
+    assert {docs / page for page in pages} == {
+        *docs.glob("*.md"),
+        *lessons,
+        INDEX,
+        VERDICTS,
+    }
 
 
 SHOWN = re.compile(r"(?:^|`)unroll ([a-z]+)([^`#\n]*)", re.MULTILINE)
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.stem != "CHANGELOG"], ids=lambda page: str(page.relative_to(ROOT))
+    "page",
+    [page for page in PAGES if page.stem != "CHANGELOG"],
+    ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_a_command_that_a_page_shows_exists_with_its_options(page):
     commands = get_command(app).commands
     for name, rest in SHOWN.findall(page.read_text(encoding="utf-8")):
         assert name in commands, f"unroll {name}"
-        if hasattr(commands[name], "commands"):  # a group, whose options are those of its own commands
+        # a group, whose options are those of its own commands
+        if hasattr(commands[name], "commands"):
             continue
-        known = {option for parameter in commands[name].params for option in parameter.opts + parameter.secondary_opts}
-        assert {*re.findall(r"(?<!\S)--[a-z][\w-]*", rest)} <= known | {"--help"}, f"unroll {name}{rest}"
+        known = {
+            option
+            for parameter in commands[name].params
+            for option in parameter.opts + parameter.secondary_opts
+        }
+        assert {*re.findall(r"(?<!\S)--[a-z][\w-]*", rest)} <= known | {"--help"}, (
+            f"unroll {name}{rest}"
+        )

@@ -1,4 +1,5 @@
-"""What DVC says of the graph after an edit, on the miniature, and that its documented commands run."""
+"""What DVC says of the graph after an edit, on the miniature, and that its documented
+commands run."""
 
 import re
 import shlex
@@ -21,7 +22,8 @@ CONFIG = params.load(REPOSITORY / "params.yaml")
 
 
 def due(miniature):
-    """The stages that DVC calls out of date, but for the page, which depends on the whole of params.yaml."""
+    """The stages that DVC calls out of date, but for the page, which depends on the
+    whole of params.yaml."""
     with Repo(str(miniature.root)) as repo:
         return {stage.rpartition(":")[2] for stage in repo.status()} - {"report"}
 
@@ -37,16 +39,25 @@ def test_every_run_has_a_record_of_all_that_it_was_made_of(built):
 
 
 MODULES = {
-    "source": ["stages.source", *(f"{SOURCES}.{source.kind}" for source in CONFIG.sources.values())],
+    "source": [
+        "stages.source",
+        *(f"{SOURCES}.{source.kind}" for source in CONFIG.sources.values()),
+    ],
     "file": ["stages.source", f"{SOURCES}.local"],
     "prepare": [
         "stages.prepare",
-        *(f"{PREPARATIONS}.{dataset.preparation.name}" for dataset in CONFIG.datasets.values()),
+        *(
+            f"{PREPARATIONS}.{dataset.preparation.name}"
+            for dataset in CONFIG.datasets.values()
+        ),
     ],
     "train": [
         "stages.perform",
         *(f"{MODELS}.{experiment.model.family}" for experiment in CONFIG.runs.values()),
-        *(f"{METHODS}.{experiment.training.method}" for experiment in CONFIG.runs.values()),
+        *(
+            f"{METHODS}.{experiment.training.method}"
+            for experiment in CONFIG.runs.values()
+        ),
     ],
     "evaluate": ["stages.evaluate", *(f"{METRICS}.{name}" for name in MEASURES)],
     "answer": ["series.answer"],
@@ -60,14 +71,24 @@ def test_every_module_that_shapes_what_a_stage_makes_is_its_dependency(stage):
     section = plain_yaml.read(REPOSITORY / "dvc.yaml")["stages"][stage]
     dependencies = [Path(path) for path in section.get("do", section)["deps"]]
     code = Code(REPOSITORY)
-    files = [path.relative_to(REPOSITORY) for path in code.sources(MODULES[stage]).values()]
-    unseen = [file for file in files if not any(file.is_relative_to(folder) for folder in dependencies)]
+    files = [
+        path.relative_to(REPOSITORY) for path in code.sources(MODULES[stage]).values()
+    ]
+    unseen = [
+        file
+        for file in files
+        if not any(file.is_relative_to(folder) for folder in dependencies)
+    ]
     assert unseen == []
 
 
 DOCS = [
     REPOSITORY / "README.md",
-    *(path for path in (REPOSITORY / "docs").glob("*.md") if path.name != "CHANGELOG.md"),
+    *(
+        path
+        for path in (REPOSITORY / "docs").glob("*.md")
+        if path.name != "CHANGELOG.md"
+    ),
 ]
 
 HERE = {
@@ -77,16 +98,28 @@ HERE = {
 }
 """What the docs name -> what the miniature has in its place."""
 
-ELSEWHERE = "vega.html", "add -d NAME", "dvc push", "s3", "exp run -S experiments.waves.", "templates.yaml"
+ELSEWHERE = (
+    "vega.html",
+    "add -d NAME",
+    "dvc push",
+    "s3",
+    "exp run -S experiments.waves.",
+    "templates.yaml",
+)
 """In commands that need a library, a place to store, or minutes."""
 
 
 def documented():
-    """Every DVC command in the docs, as typed, without those that need what is `ELSEWHERE`."""
+    """Every DVC command in the docs, as typed, without those that need what is
+    `ELSEWHERE`."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in DOCS)
     typed = re.findall(r"^dvc .*|(?<=`)dvc [^`\n]+(?=`)", text, re.MULTILINE)
     commands = [line.partition("  #")[0].strip() for line in typed]
-    return dict.fromkeys(command for command in commands if not any(word in command for word in ELSEWHERE))
+    return dict.fromkeys(
+        command
+        for command in commands
+        if not any(word in command for word in ELSEWHERE)
+    )
 
 
 def test_every_dvc_command_of_the_docs_runs_in_a_demo(miniature, monkeypatch, capsys):
@@ -97,8 +130,13 @@ def test_every_dvc_command_of_the_docs_runs_in_a_demo(miniature, monkeypatch, ca
         monkeypatch.setenv(name, value)
     with Repo() as repo:
         assert repo.reproduce() == [], "what `unroll repro` has built"
-        files = {Path(path).stem: file["data"] for path, file in repo.metrics.show()[""]["data"].items()}
-    for name, experiments in params.load(miniature.workspace.params).experiments.items():
+        files = {
+            Path(path).stem: file["data"]
+            for path, file in repo.metrics.show()[""]["data"].items()
+        }
+    for name, experiments in params.load(
+        miniature.workspace.params
+    ).experiments.items():
         assert files[name].keys() == experiments.keys()
     assert "mse" in files["waves"]["linear"]
     assert (miniature.root / "dvc.lock").read_bytes() == before
@@ -108,13 +146,21 @@ def test_every_dvc_command_of_the_docs_runs_in_a_demo(miniature, monkeypatch, ca
         for theirs, ours in HERE.items():
             command = command.replace(theirs, ours)  # noqa: PLW2901
         assert main(shlex.split(command)[1:]) == 0, command
-    assert "results/evaluations/waves/history.csv" in (miniature.root / "plots/index.html").read_text(encoding="utf-8")
+    assert "results/evaluations/waves/history.csv" in (
+        miniature.root / "plots/index.html"
+    ).read_text(encoding="utf-8")
     output = capsys.readouterr().out
     assert "experiments.waves.linear.training.ridge" in output
     with Repo() as repo:
         assert repo.status(["evaluate@waves"], with_deps=True) == {}
         (changed,) = repo.params.diff()["diff"].values()
-        assert changed == {"experiments.waves.linear.training.ridge": {"old": 0.0, "new": 5.0, "diff": 5.0}}
+        assert changed == {
+            "experiments.waves.linear.training.ridge": {
+                "old": 0.0,
+                "new": 5.0,
+                "diff": 5.0,
+            }
+        }
         changed = repo.metrics.diff()["diff"]["results/metrics/waves.json"]
         assert {"linear.mse", "linear.validation_mse"} <= changed.keys()
         assert not [key for key in changed if key.startswith("node.")]
@@ -124,13 +170,21 @@ def test_an_edit_is_named_by_its_section_and_reruns_what_can_change(miniature):
     before = miniature.workspace.params.read_bytes()
     miniature.change(lambda data: data["experiments"]["waves"]["node"].update(seeds=2))
     with Repo(str(miniature.root)) as repo:
-        status = {stage.rpartition(":")[2]: changes for stage, changes in repo.status().items()}
+        status = {
+            stage.rpartition(":")[2]: changes
+            for stage, changes in repo.status().items()
+        }
     (changed,) = status["train@waves"][0].values()
     assert changed == {"params.yaml": {"experiments.waves": "modified"}}
     miniature.workspace.params.write_bytes(before + b"# a comment\n")
     assert due(miniature) == set()
     edits = {
-        "templates.yaml": {"prepare@waves", "prepare@jena", "train@waves", "train@jena"},
+        "templates.yaml": {
+            "prepare@waves",
+            "prepare@jena",
+            "train@waves",
+            "train@jena",
+        },
         "pipeline/models/recurrent.py": {"train@waves", "train@jena"},
         "pipeline/evaluation/scores.py": {"evaluate@waves", "evaluate@jena"},
         "pipeline/report/page.css": set(),
@@ -143,7 +197,8 @@ def test_an_edit_is_named_by_its_section_and_reruns_what_can_change(miniature):
         file.write_bytes(text)
     made = ("data/prepared/waves", "runs/waves", "runs/waves/linear")
     for folder in (*made, "results/evaluations/waves", "results/metrics"):
-        (miniature.root / folder / ".EaZqxlTMTQZ5b8J-qDRc_A.tmp").touch()  # of a killed process
+        # of a killed process
+        (miniature.root / folder / ".EaZqxlTMTQZ5b8J-qDRc_A.tmp").touch()
     assert due(miniature) == set()
 
 

@@ -1,4 +1,5 @@
-"""Notebooks are in one form, name what exists, and answer their exercises; with `--long` each one runs."""
+"""Notebooks are in one form, name what exists, and answer their exercises; with
+`--long` each one runs."""
 
 import json
 import os
@@ -17,13 +18,17 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "notebooks"
 LESSONS = sorted(FOLDER.glob("*.ipynb"))
 NOTEBOOKS = sorted(FOLDER.rglob("*.ipynb"))
-every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.relative_to(FOLDER)))
+every_notebook = pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=lambda path: str(path.relative_to(FOLDER))
+)
 
 
 def source(path, kind):
     """All cells of a kind as one text; what only Colab runs is left out."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == kind)
+    text = "\n\n".join(
+        "".join(cell["source"]) for cell in cells if cell["cell_type"] == kind
+    )
     return re.sub(r"(?m)^( +)[!%].*", r"\1pass", text)
 
 
@@ -40,7 +45,9 @@ def test_a_notebook_holds_no_output_and_nothing_that_an_editor_left(path):
 def test_a_notebook_compiles_imports_what_is_locked_and_names_what_exists(path):
     code = source(path, "code")
     compile(code, path.name, "exec")
-    assert all(find_spec(module) for module in re.findall(r"(?m)^(?:import|from) (\w+)", code))
+    assert all(
+        find_spec(module) for module in re.findall(r"(?m)^(?:import|from) (\w+)", code)
+    )
     wanted = params.load(ROOT / "params.yaml")
     assert {*re.findall(r'data\("(\w+)"', code)} <= wanted.datasets.keys()
     assert {*re.findall(r'(?:train|compare)\("([\w/]+)"', code)} <= wanted.runs.keys()
@@ -49,8 +56,12 @@ def test_a_notebook_compiles_imports_what_is_locked_and_names_what_exists(path):
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_has_three_exercises_each_with_a_solution(path):
-    exercises = re.findall(r"(?m)^(\d)\. ", source(path, "markdown").split("## Exercises")[1])
-    solutions = re.findall(r"(?m)^## (\d)\. ", source(FOLDER / "solutions" / path.name, "markdown"))
+    exercises = re.findall(
+        r"(?m)^(\d)\. ", source(path, "markdown").split("## Exercises")[1]
+    )
+    solutions = re.findall(
+        r"(?m)^## (\d)\. ", source(FOLDER / "solutions" / path.name, "markdown")
+    )
     assert exercises == solutions == ["1", "2", "3"]
 
 
@@ -58,7 +69,16 @@ def test_a_lesson_has_three_exercises_each_with_a_solution(path):
 def test_a_notebook_runs_offline_from_its_folder(path, request):
     if not request.config.getoption("--long"):
         pytest.skip("half a minute each: `--long`, and `make site` runs them")
-    environment = {key: value for key, value in os.environ.items() if key != "UNROLL_MIRROR"} | {"MPLBACKEND": "agg"}
+    environment = {
+        key: value for key, value in os.environ.items() if key != "UNROLL_MIRROR"
+    } | {"MPLBACKEND": "agg"}
     command = [sys.executable, "-c", source(path, "code")]
-    done = subprocess.run(command, cwd=path.parent, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=path.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]

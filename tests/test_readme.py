@@ -1,4 +1,5 @@
-"""The figures of README.md and docs/results.md come from results/evaluations/, those of speed from bench/results.json.
+"""The figures of README.md and docs/results.md come from results/evaluations/, those of
+speed from bench/results.json.
 
 `python -m tests.test_readme` writes them between the pages' marks.
 """
@@ -34,25 +35,43 @@ def results():
 @cache
 def texts():
     """Data set -> its answers as on the page."""
-    return {data.name: [answer_text(data, answer) for answer in data.answers] for data in results().built}
+    return {
+        data.name: [answer_text(data, answer) for answer in data.answers]
+        for data in results().built
+    }
 
 
 def paragraph(data):
-    """What a data set says: its answers, and how many published figures hold, in sentences to be read aloud."""
+    """What a data set says: its answers, and how many published figures hold, in
+    sentences to be read aloud."""
     for answer in texts()[data.name]:
         networks = f" {answer.networks.capitalize()}:" if answer.networks else ""
         yield f"**{str(answer.outcome).capitalize()}.**{networks} {answer.sentence}."
-    of_data = [verdict for verdict in results().verdicts if verdict.dataset and verdict.dataset.name == data.name]
-    for kind, words in ((False, "published figures and comparisons"), (True, "counts and shapes")):
-        counts = Counter(str(verdict.outcome) for verdict in of_data if (verdict.claim.kind == "count") == kind)
-        shown = ", ".join(f"{outcome} {count}" for outcome, count in counts.most_common())
+    of_data = [
+        verdict
+        for verdict in results().verdicts
+        if verdict.dataset and verdict.dataset.name == data.name
+    ]
+    for kind, words in (
+        (False, "published figures and comparisons"),
+        (True, "counts and shapes"),
+    ):
+        counts = Counter(
+            str(verdict.outcome)
+            for verdict in of_data
+            if (verdict.claim.kind == "count") == kind
+        )
+        shown = ", ".join(
+            f"{outcome} {count}" for outcome, count in counts.most_common()
+        )
         if counts:
             yield f"Of {counts.total()} {words}: {shown}."
     yield f"(`unroll compare {data.name}`)"
 
 
 def answers():
-    """How many answers there are of each kind, and whether each data set needs a recurrent network, as on the page."""
+    """How many answers there are of each kind, and whether each data set needs a
+    recurrent network, as on the page."""
     yield f"{sentence(list(chain(*texts().values())))}.\n"
     yield "| question | best without recurrence | untuned networks | tuned ones; of segments | command |"
     yield "| --- | --- | --- | --- | --- |"
@@ -61,16 +80,23 @@ def answers():
         if first_answer.outcome == Outcome.NOT_ASKED or data.about.stand_in:
             continue
         for answer in texts()[data.name]:
-            change = f"{answer.change}{f' ({answer.interval})' if answer.interval else ''}"
+            change = (
+                f"{answer.change}{f' ({answer.interval})' if answer.interval else ''}"
+            )
             reason = f"; {answer.reason}" if answer.outcome == Outcome.UNSURE else ""
-            cells.append(f"**{answer.outcome}**: {', '.join(filter(None, (answer.best.brief, change)))}{reason}")
+            cells.append(
+                f"**{answer.outcome}**: {', '.join(filter(None, (answer.best.brief, change)))}{reason}"
+            )
         without = f"{first_answer.without.brief}: {first_answer.without.score}"
         yield f"| {first_answer.question} | {without} | {' | '.join((*cells, '')[:2])} | `unroll compare {data.name}` |"
 
 
 def first():
-    """For yes, no and no difference: the first question whose last answer, that of the tuned networks, is this."""
-    last = [texts()[data.name][-1] for data in results().built if not data.about.stand_in]
+    """For yes, no and no difference: the first question whose last answer, that of the
+    tuned networks, is this."""
+    last = [
+        texts()[data.name][-1] for data in results().built if not data.about.stand_in
+    ]
     for wanted in ("yes", "no", "no difference"):
         for answer in last:
             if str(answer.outcome) == wanted and answer.change.endswith("%"):
@@ -84,17 +110,27 @@ FASTER = ("sine_windowed", "imdb_lstm", "jena_gru_dropout")
 
 
 def speed():
-    """How many times Unroll's time others take with the same settings, median over the rounds."""
+    """How many times Unroll's time others take with the same settings, median over the
+    rounds."""
     rows = {}
-    for row in json.loads((ROOT / "bench" / "results.json").read_text(encoding="utf-8"))["peers"]["rows"]:
+    for row in json.loads(
+        (ROOT / "bench" / "results.json").read_text(encoding="utf-8")
+    )["peers"]["rows"]:
         if not row["own_settings"]:
-            rows.setdefault(row["work"], {}).setdefault(row["phase"], {})[row["side"]] = row
+            rows.setdefault(row["work"], {}).setdefault(row["phase"], {})[
+                row["side"]
+            ] = row
     yield "| work | train: the documents' way | fastest peer | predict: the documents' way | fastest peer |"
     yield "| --- | ---: | ---: | ---: | ---: |"
     for work in FASTER:
-        phases, cells = rows[work], []
+        phases = rows[work]
+        cells = []
         for phase in ("train", "evaluate"):
-            ratios = {side: row["ratio"]["median"] for side, row in phases[phase].items() if side != "unroll"}
+            ratios = {
+                side: row["ratio"]["median"]
+                for side, row in phases[phase].items()
+                if side != "unroll"
+            }
             peer = min(ratios, key=ratios.get)
             cells += [f"{ratios['documents']:.3g}", f"{ratios[peer]:.3g} ({peer})"]
         yield f"| {work} | {' | '.join(cells)} |"
@@ -118,7 +154,9 @@ def parts(page, name, origin):
     text = (ROOT / page).read_text(encoding="utf-8")
     begin = f"<!-- {name}: tests/test_readme.py compares every figure here with {origin} -->\n"
     end = f"<!-- end of {name} -->"
-    assert text.count(begin) == text.count(end) == 1, f"{page} needs one place for {name}, in marks as the others have"
+    assert text.count(begin) == text.count(end) == 1, (
+        f"{page} needs one place for {name}, in marks as the others have"
+    )
     before, _, rest = text.partition(begin)
     inside, _, after = rest.partition(end)
     return before + begin, inside, end + after
@@ -141,15 +179,24 @@ def test_the_example_of_an_own_series_is_valid(tmp_path):
 
 
 def test_version_changelog_and_citation_agree():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]["version"]
     changes = (ROOT / "docs/CHANGELOG.md").read_text(encoding="utf-8").splitlines()
     headings = [line for line in changes if line[:3] == "## "]
     assert headings[0].split()[1] == version
-    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_film_shows_each_line_when_it_was_printed_and_a_count_until_the_next():
-    lines = [(0.0, "$ make demo"), (5.0, "     1/9  a <model>"), (6.0, "  yes  a question"), (10.0, "done")]
+    lines = [
+        (0.0, "$ make demo"),
+        (5.0, "     1/9  a <model>"),
+        (6.0, "  yes  a question"),
+        (10.0, "done"),
+    ]
     film = ET.fromstring(runpy.run_path(str(ROOT / ".ci/recording.py"))["film"](lines))
     texts = film.findall(f".//{SVG}text")
     assert [(text.text, text.get("y"), text.get("class")) for text in texts] == [
@@ -159,7 +206,10 @@ def test_a_film_shows_each_line_when_it_was_printed_and_a_count_until_the_next()
         ("done", "60", None),
     ]
     moves = [text.find(f"{SVG}animate") for text in texts]
-    assert [move.get("keyTimes") for move in moves[1:3]] == ["0.0000;0.4000;0.4800", "0.0000;0.4800"]
+    assert [move.get("keyTimes") for move in moves[1:3]] == [
+        "0.0000;0.4000;0.4800",
+        "0.0000;0.4800",
+    ]
     assert {move.get("dur") for move in moves} == {"20s"}
 
 
@@ -179,7 +229,11 @@ def test_the_film_shows_the_answers_that_are_committed():
     for name in CHOSEN:
         for answer in texts()[name]:
             # A cell of the table may break the line behind "to".
-            low = f" ({answer.interval.partition(' to ')[0]} to" if answer.interval else ""
+            low = (
+                f" ({answer.interval.partition(' to ')[0]} to"
+                if answer.interval
+                else ""
+            )
             row = rf"\n{name}( \(tuned\))? +{answer.outcome} +{re.escape(answer.change + low)}"
             assert re.search(row, shown), f"{name}: run `make recording`"
 
@@ -187,4 +241,6 @@ def test_the_film_shows_the_answers_that_are_committed():
 if __name__ == "__main__":
     for key, make in TABLES.items():
         before, _, after = parts(*key)
-        (ROOT / key[0]).write_text(before + "\n".join(make()) + "\n" + after, encoding="utf-8")
+        (ROOT / key[0]).write_text(
+            before + "\n".join(make()) + "\n" + after, encoding="utf-8"
+        )

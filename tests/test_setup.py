@@ -13,7 +13,21 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-TOOLS = ("sh", "cat", "chmod", "cmp", "cp", "date", "dirname", "mkdir", "rm", "pwd", "ls", "sed", "tr")
+TOOLS = (
+    "sh",
+    "cat",
+    "chmod",
+    "cmp",
+    "cp",
+    "date",
+    "dirname",
+    "mkdir",
+    "rm",
+    "pwd",
+    "ls",
+    "sed",
+    "tr",
+)
 
 # What .ci/venv asks of a Python, answered as the test says.
 PYTHON = """#!/bin/sh
@@ -42,7 +56,12 @@ exit {fails}
 def clone(tmp_path):
     root = tmp_path / "a clone"
     (root / ".ci/locks").mkdir(parents=True)
-    for name in (".ci/venv", ".ci/requirements.lock", ".ci/locks/requirements.lock", "pyproject.toml"):
+    for name in (
+        ".ci/venv",
+        ".ci/requirements.lock",
+        ".ci/locks/requirements.lock",
+        "pyproject.toml",
+    ):
         shutil.copy(ROOT / name, root / name)
     (root / "pip.conf").touch()
     (tmp_path / "bin").mkdir()
@@ -54,25 +73,47 @@ def clone(tmp_path):
 
 
 def add(program, text, **exits):
-    """Put a made-up Python or uv there, with exit codes other than 0 where the test says so."""
-    program.write_text(text.format(**dict.fromkeys(("unsupported", "without_venv", "pip_fails", "fails"), 0) | exits))
+    """Put a made-up Python or uv there, with exit codes other than 0 where the test
+    says so."""
+    program.write_text(
+        text.format(
+            **dict.fromkeys(("unsupported", "without_venv", "pip_fails", "fails"), 0)
+            | exits
+        )
+    )
     program.chmod(0o755)
 
 
 def set_up(clone, status=0):
-    streams = {"env": {"PATH": str(clone.parent / "bin")}, "capture_output": True, "text": True}
-    done = subprocess.run([clone / ".ci/venv"], check=False, cwd=clone.parent, **streams)
+    streams = {
+        "env": {"PATH": str(clone.parent / "bin")},
+        "capture_output": True,
+        "text": True,
+    }
+    done = subprocess.run(
+        [clone / ".ci/venv"], check=False, cwd=clone.parent, **streams
+    )
     assert done.returncode == status, done.stderr
     return done.stdout + done.stderr
 
 
 def assert_installed_by(tool, clone):
-    locked, project = (line for line in (clone / "log").read_text().splitlines() if line.startswith(f"{tool} "))
+    locked, project = (
+        line
+        for line in (clone / "log").read_text().splitlines()
+        if line.startswith(f"{tool} ")
+    )
     assert "--require-hashes -r .ci/locks/requirements.lock" in locked
-    assert {"--offline" if tool == "uv" else "--no-index", "--no-deps", "--no-build-isolation"} < {*project.split()}
+    assert {
+        "--offline" if tool == "uv" else "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+    } < {*project.split()}
 
 
-def test_uv_is_fetched_or_found_on_path_and_installs_the_lock_with_its_hashes_then_the_project_offline(clone):
+def test_uv_is_fetched_or_found_on_path_and_installs_the_lock_with_its_hashes_then_the_project_offline(
+    clone,
+):
     assert re.search("Making .venv .*\nMade .venv in [0-9]+ s", set_up(clone))
     assert_installed_by("uv", clone)
     shutil.rmtree(clone / ".venv")
@@ -84,19 +125,29 @@ def test_uv_is_fetched_or_found_on_path_and_installs_the_lock_with_its_hashes_th
 
 
 @pytest.mark.parametrize("there_is_one", [True, False])
-def test_where_uv_fails_or_there_is_none_pip_installs_and_what_uv_said_is_kept(clone, there_is_one):
-    add(clone / "fetched", UV, fails=2) if there_is_one else (clone / "fetched").unlink()
+def test_where_uv_fails_or_there_is_none_pip_installs_and_what_uv_said_is_kept(
+    clone, there_is_one
+):
+    add(clone / "fetched", UV, fails=2) if there_is_one else (
+        clone / "fetched"
+    ).unlink()
     output = set_up(clone)
     assert "pip does it in a few minutes" in output
     assert "uv found no network" not in output
-    assert ("uv found no network" in (clone / ".venv/uv.log").read_text()) == there_is_one
+    assert (
+        "uv found no network" in (clone / ".venv/uv.log").read_text()
+    ) == there_is_one
     assert_installed_by("pip", clone)
 
 
-def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_others(clone):
+def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_others(
+    clone,
+):
     add(clone.parent / "bin/python3", PYTHON, pip_fails=1)
     (clone / "fetched").unlink()
-    assert "pip could not install .ci/locks/requirements.lock" in set_up(clone, status=1)
+    assert "pip could not install .ci/locks/requirements.lock" in set_up(
+        clone, status=1
+    )
     add(clone.parent / "bin/python3", PYTHON)
     add(clone / "fetched", UV)
     assert "Making .venv" in set_up(clone), "an install that failed is done again"
@@ -106,7 +157,9 @@ def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_ot
     with (clone / "pyproject.toml").open("a") as file:
         file.write("# newer\n")
     assert not set_up(clone)
-    assert ["--editable" in line for line in (clone / "log").read_text().splitlines()] == [True]
+    assert [
+        "--editable" in line for line in (clone / "log").read_text().splitlines()
+    ] == [True]
     with (clone / ".ci/locks/requirements.lock").open("a") as file:
         file.write("# newer\n")
     (clone / ".venv/old").touch()
@@ -121,7 +174,10 @@ def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_ot
     ("python", "said"),
     [
         ({"unsupported": 1}, "Python 3.11, 3.12 or 3.13 is needed"),
-        ({"without_venv": 1}, "python3 has no venv module; install it (Debian, Ubuntu: apt install python3-venv)"),
+        (
+            {"without_venv": 1},
+            "python3 has no venv module; install it (Debian, Ubuntu: apt install python3-venv)",
+        ),
     ],
 )
 def test_without_a_python_that_serves_there_is_one_line(clone, python, said):
@@ -132,7 +188,10 @@ def test_without_a_python_that_serves_there_is_one_line(clone, python, said):
     assert not (clone / ".venv").exists()
 
 
-@pytest.mark.parametrize("name", [".ci/locks/requirements.lock", ".ci/locks/docs.lock", ".ci/requirements.lock"])
+@pytest.mark.parametrize(
+    "name",
+    [".ci/locks/requirements.lock", ".ci/locks/docs.lock", ".ci/requirements.lock"],
+)
 def test_a_lock_names_no_host_and_no_path_and_hashes_everything(name):
     lock = (ROOT / name).read_text()
     assert not re.search(r"://|^-|@ ", lock, re.MULTILINE)
@@ -149,19 +208,35 @@ def test_every_direct_dependency_is_locked_once_within_its_bounds():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"].values()
     for requirement in map(Requirement, [*project["dependencies"], *chain(*extras)]):
-        (version,) = re.findall(rf"^{canonicalize_name(requirement.name)}==(\S+)", locks, re.MULTILINE)
+        (version,) = re.findall(
+            rf"^{canonicalize_name(requirement.name)}==(\S+)", locks, re.MULTILINE
+        )
         assert version in requirement.specifier, requirement
 
 
 def make(*arguments, **environment):
-    base = {key: value for key, value in os.environ.items() if key not in {"UNROLL_MIRROR", "MAKEFLAGS", "MAKELEVEL"}}
+    base = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in {"UNROLL_MIRROR", "MAKEFLAGS", "MAKELEVEL"}
+    }
     command = ["make", "--no-print-directory", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=base | environment, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=base | environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
 
 
-@pytest.mark.parametrize("given", ["../a folder", "/data", "https://example.org/data", ""])
+@pytest.mark.parametrize(
+    "given", ["../a folder", "/data", "https://example.org/data", ""]
+)
 def test_a_relative_mirror_is_meant_from_the_repository(tmp_path, given):
-    wrapper, meant = tmp_path / "Makefile", f"{ROOT}/{given}" if given.startswith("..") else given
+    wrapper = tmp_path / "Makefile"
+    meant = f"{ROOT}/{given}" if given.startswith("..") else given
     wrapper.write_text('include Makefile\nshow:\n\t@echo "$$UNROLL_MIRROR"\n')
     assert make("-f", str(wrapper), "show", UNROLL_MIRROR=given).strip() == meant
     assert make("-f", str(wrapper), "show", f"UNROLL_MIRROR={given}").strip() == meant
@@ -174,4 +249,9 @@ def test_uv_looks_for_packages_where_pip_would(clone):
     )
     set_up(clone)
     asked = [line.strip() for line in (clone / "where").read_text().splitlines()[:4]]
-    assert asked == ["file:///first", "file:///one file:///two", "/wheels,/more", "/ca.pem"]
+    assert asked == [
+        "file:///first",
+        "file:///one file:///two",
+        "/wheels,/more",
+        "/ca.pem",
+    ]

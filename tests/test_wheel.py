@@ -26,35 +26,51 @@ sys.exit(max([run(lambda: invoke(line.split())) for line in sys.argv[1:]]))
 """
 """Runs several commands in one process, which has to import what they need once."""
 
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """The folder that the wheel is unpacked in, with what pip notes there."""
     folder = tmp_path_factory.mktemp("wheel")
     build = f"setup.py -q build -b {folder}/b egg_info -e {folder} bdist_wheel -b {folder}/c -d {folder}"
-    subprocess.run([sys.executable, "-W", "ignore", *build.split()], cwd=REPOSITORY, check=True)
+    subprocess.run(
+        [sys.executable, "-W", "ignore", *build.split()], cwd=REPOSITORY, check=True
+    )
     (wheel,) = folder.glob("*.whl")
     assert wheel.stat().st_size < 5e6
     zipfile.ZipFile(wheel).extractall(folder / "installed")
     (noted,) = (folder / "installed").glob("*.dist-info")
-    (noted / "direct_url.json").write_text(json.dumps({"url": wheel.as_uri(), "archive_info": {}}))
+    (noted / "direct_url.json").write_text(
+        json.dumps({"url": wheel.as_uri(), "archive_info": {}})
+    )
     return folder / "installed"
 
 
 def unroll(installed, folder, *lines, status=0):
     """What command lines print, both streams; `status`: the worst of theirs."""
-    environment = Miniature(folder).environment | {"PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"}
-    start = ["-c", SEVERAL, *lines] if lines[1:] else ["-m", "unroll", *lines[0].split()]
+    environment = Miniature(folder).environment | {
+        "PYTHONPATH": str(installed),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    start = (
+        ["-c", SEVERAL, *lines] if lines[1:] else ["-m", "unroll", *lines[0].split()]
+    )
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    done = subprocess.run([sys.executable, *start], cwd=folder, env=environment, check=False, **streams)
+    done = subprocess.run(
+        [sys.executable, *start], cwd=folder, env=environment, check=False, **streams
+    )
     assert done.returncode == status, done.stdout
     return done.stdout
 
 
-def test_in_an_empty_folder_the_documents_are_shown_and_nothing_is_written(installed, tmp_path):
+def test_in_an_empty_folder_the_documents_are_shown_and_nothing_is_written(
+    installed, tmp_path
+):
     shown = unroll(installed, tmp_path, "doctor", "claims", "compare waves", "lab N")
     assert f"unroll: {fingerprint.package()}, installed; no project here" in shown
     assert shown.count("\n003 ") > 10
-    assert "waves: the next value of noisy waves\nDoes a recurrent network help? " in shown
+    assert (
+        "waves: the next value of noisy waves\nDoes a recurrent network help? " in shown
+    )
     assert "last value: test MSE 0.0205" in shown
     wrong = unroll(installed, tmp_path, "repro", "compare wavse", status=2)
     assert wrong.count("\n") == 2
@@ -63,36 +79,57 @@ def test_in_an_empty_folder_the_documents_are_shown_and_nothing_is_written(insta
     assert not [*tmp_path.iterdir()]
 
 
-def test_the_documents_graph_depends_on_the_installed_version_in_place_of_code(installed, tmp_path):
+def test_the_documents_graph_depends_on_the_installed_version_in_place_of_code(
+    installed, tmp_path
+):
     unroll(installed, tmp_path, "new --documents documents")
     graph = plain_yaml.read(tmp_path / "documents/dvc.yaml")["stages"]
     for name, section in graph.items():
         dependencies = section.get("do", section)["deps"]
         assert "version.txt" in dependencies, name
-        assert not [path for path in dependencies if path.startswith(("pipeline", "series", "stages", "unroll/"))], name
+        assert not [
+            path
+            for path in dependencies
+            if path.startswith(("pipeline", "series", "stages", "unroll/"))
+        ], name
     workspace = Workspace(tmp_path / "documents")
     prepare(workspace, params.load(workspace.params))
-    assert (workspace.root / "version.txt").read_text(encoding="utf-8") == f"{fingerprint.package()}\n"
+    assert (workspace.root / "version.txt").read_text(
+        encoding="utf-8"
+    ) == f"{fingerprint.package()}\n"
 
 
-def test_a_project_of_ones_own_is_answered_committed_cloned_and_verified(installed, tmp_path, request):
+def test_a_project_of_ones_own_is_answered_committed_cloned_and_verified(
+    installed, tmp_path, request
+):
     """As a checkout answers it."""
     unroll(installed, tmp_path, "new mine")
-    assert "mine is there and not empty" in unroll(installed, tmp_path, "new mine", status=2)
+    assert "mine is there and not empty" in unroll(
+        installed, tmp_path, "new mine", status=2
+    )
     mine = tmp_path / "mine"
     wheel = (mine / "requirements.txt").read_text(encoding="utf-8").split()[-1]
-    assert (mine / wheel).read_bytes() == next(installed.parent.glob("*.whl")).read_bytes()
+    assert (mine / wheel).read_bytes() == next(
+        installed.parent.glob("*.whl")
+    ).read_bytes()
     assert "\nnumpy==" in (mine / "constraints.txt").read_text(encoding="utf-8")
     if not request.config.getoption("--long"):
         return
-    rows = (f"{2022 + i // 12}-{1 + i % 12:02}-01,{100 + 7 * (i % 12) + i * i % 5}" for i in range(112))
+    rows = (
+        f"{2022 + i // 12}-{1 + i % 12:02}-01,{100 + 7 * (i % 12) + i * i % 5}"
+        for i in range(112)
+    )
     (mine / "shop.csv").write_text("\n".join(["month,sales", *rows]) + "\n")
     unroll(installed, mine, "add shop.csv --yes")
     shutil.copytree(mine, tmp_path / "checkout")
     unroll(installed, mine, "repro")
     unroll(REPOSITORY, tmp_path / "checkout", "repro")
-    assert (mine / "dvc.lock").read_bytes() == (tmp_path / "checkout/dvc.lock").read_bytes()
-    shown = unroll(installed, mine, "answer shop", "compare shop", "predict shop --horizon 24")
+    assert (mine / "dvc.lock").read_bytes() == (
+        tmp_path / "checkout/dvc.lock"
+    ).read_bytes()
+    shown = unroll(
+        installed, mine, "answer shop", "compare shop", "predict shop --horizon 24"
+    )
     assert shown.count("shop: ") > 2
     git(mine, "add", ".")
     git(mine, "commit", "-qm", "All")
@@ -105,9 +142,18 @@ def test_a_project_of_ones_own_is_answered_committed_cloned_and_verified(install
 def test_in_an_empty_folder_a_file_is_answered(installed, tmp_path, request):
     if not request.config.getoption("--long"):
         return
-    rows = (f"2024-{1 + i // 28:02}-{1 + i % 28:02},{100 + 7 * (i % 7) + i * i % 5}" for i in range(200))
+    rows = (
+        f"2024-{1 + i // 28:02}-{1 + i % 28:02},{100 + 7 * (i % 7) + i * i % 5}"
+        for i in range(200)
+    )
     (tmp_path / "shop.csv").write_text("\n".join(["day,sales", *rows]) + "\n")
-    shown = unroll(installed, tmp_path, "answer shop.csv --yes --no-networks", "predict shop --csv", "answer shop.csv")
+    shown = unroll(
+        installed,
+        tmp_path,
+        "answer shop.csv --yes --no-networks",
+        "predict shop --csv",
+        "answer shop.csv",
+    )
     assert shown.startswith("Reading shop.csv ...\n")
     assert {path.name for path in tmp_path.iterdir()} == {"shop.csv", "shop"}
     assert (tmp_path / "shop" / "index.html").is_file()

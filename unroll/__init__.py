@@ -20,8 +20,13 @@ A project, with what was built in it:
 
 import sys
 
-if sys.argv[:1] == ["-m"] and not sys.flags.safe_path and sys.path[0] != __file__[: -len("/unroll/__init__.py")]:
-    # By `python -m unroll` a file of the user's that is called as a module of the standard library would stand for it.
+if (
+    sys.argv[:1] == ["-m"]
+    and not sys.flags.safe_path
+    and sys.path[0] != __file__[: -len("/unroll/__init__.py")]
+):
+    # By `python -m unroll` a file of the user's that is called as a module of the
+    # standard library would stand for it.
     del sys.path[0]
 
 from importlib import import_module
@@ -43,7 +48,8 @@ LIBRARY = {
     "judge": "series.judge",
     "load": "series.answer",
 }
-"""The names of the library for a series of one's own -> their modules, which take a second to import."""
+"""The names of the library for a series of one's own -> their modules, which take a
+second to import."""
 
 
 def __getattr__(name: str) -> Any:
@@ -62,6 +68,9 @@ def open(folder: str | PathLike[str] = ".") -> "Project":  # noqa: A001 - as in 
     """
     from pathlib import Path
 
-    from unroll.project import Project  # pandas takes half a second, which no help text needs
+    # pandas takes half a second, which no help text needs
+    from unroll.project import (
+        Project,
+    )
 
     return Project(Path(folder))

@@ -26,19 +26,26 @@ def main() -> None:
 
 
 def open_streams() -> None:
-    """Let the streams that the caller has closed lead nowhere; else files that are opened would take their numbers."""
+    """Let the streams that the caller has closed lead nowhere; else files that are
+    opened would take their numbers.
+    """
     number = 0
     while number < 3:
         number = os.open(os.devnull, os.O_RDWR)
         os.set_inheritable(number, number < 3)
     os.close(number)
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+    for number, name, mode in (
+        (0, "stdin", "r"),
+        (1, "stdout", "w"),
+        (2, "stderr", "w"),
+    ):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def keep_notes_private() -> None:
-    """Let DVC keep its notes on files where the user alone may write; by itself it takes one for all users.
+    """Let DVC keep its notes on files where the user alone may write; by itself it
+    takes one for all users.
 
     Where the user has no such folder, `unroll.repro` takes one in the workspace.
     """
@@ -46,13 +53,16 @@ def keep_notes_private() -> None:
     own = os.environ.pop("DVC_SITE_CACHE_DIR", "")
     with suppress(OSError, RuntimeError):  # no home, or none that can be written
         notes = Path(own or Path(cache).expanduser() / "unroll" / "dvc")
-        notes.mkdir(mode=0o700, parents=True, exist_ok=True)  # DVC would make it writable for all
+        # DVC would make it writable for all
+        notes.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.access(notes, os.W_OK):
             os.environ["DVC_SITE_CACHE_DIR"] = str(notes)
 
 
 def own_packages_first() -> None:
-    """Let what PYTHONPATH names come last, so that no package there counts in place of ours."""
+    """Let what PYTHONPATH names come last, so that no package there counts in place of
+    ours.
+    """
     others = numerics.foreign_paths()
     sys.path[:] = [*(path for path in sys.path if path not in others), *others]
 

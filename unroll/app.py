@@ -16,12 +16,22 @@ from pipeline.workspace import Workspace
 if TYPE_CHECKING:
     from pipeline.config.params import Params
 
-HEADINGS = ("Start here", "Your own series", "Results", "Search and check", "Learning", "Stages", "Many machines")
+HEADINGS = (
+    "Start here",
+    "Your own series",
+    "Results",
+    "Search and check",
+    "Learning",
+    "Stages",
+    "Many machines",
+)
 """What `--help` lists commands under: their `rich_help_panel`."""
 
 
 class CommandsByHeading(TyperGroup):
-    """Help in plain text: to draw it with Rich takes twice as long as all the rest of `unroll --help`."""
+    """Help in plain text: to draw it with Rich takes twice as long as all the rest of
+    `unroll --help`.
+    """
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """The commands under their headings, then the options."""
@@ -45,7 +55,12 @@ app = typer.Typer(
     epilog="`unroll repro` builds everything that params.yaml names; `unroll list` says what that is.",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print data for programs instead of a table for people.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print data for programs instead of a table for people."
+    ),
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -57,11 +72,15 @@ def _print_version(wanted: bool) -> None:
 
 
 def complete(*sections: str) -> Callable[[typer.Context, str], list[str]]:
-    """What a shell proposes for an argument: the names in sections of params.yaml that begin as it does."""
+    """What a shell proposes for an argument: the names in sections of params.yaml that
+    begin as it does.
+    """
 
     def names(context: typer.Context, incomplete: str) -> list[str]:
         config = unfinished_config(context)
-        known = dict.fromkeys(name for section in sections for name in getattr(config, section))
+        known = dict.fromkeys(
+            name for section in sections for name in getattr(config, section)
+        )
         return [name for name in known if name.startswith(incomplete)]
 
     return names
@@ -74,7 +93,9 @@ def experiments(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def unfinished_config(context: typer.Context) -> "Params":
-    """The params.yaml of a command line that is not complete yet; without entries where it cannot be read."""
+    """The params.yaml of a command line that is not complete yet; without entries where
+    it cannot be read.
+    """
     from pipeline.config import params
 
     # While a shell completes, the app's own callback has not run.
@@ -90,27 +111,43 @@ def named(about: str, *sections: str) -> Any:
     return typer.Argument(help=about, autocompletion=complete(*sections))
 
 
-READ_ONLY = dict.fromkeys(("claims", "compare", "list", "show"), "params.yaml") | {"lab": "claims.yaml"}
-"""Commands that only read -> the file without which they take the four documents, which come with the package."""
+READ_ONLY = dict.fromkeys(("claims", "compare", "list", "show"), "params.yaml") | {
+    "lab": "claims.yaml"
+}
+"""Commands that only read -> the file without which they take the four documents, which
+come with the package."""
 
 DataSet = Annotated[str, named("A data set of params.yaml.", "datasets")]
-Experiment = Annotated[str, named("An experiment of params.yaml, such as waves/gru.", "runs")]
+Experiment = Annotated[
+    str, named("An experiment of params.yaml, such as waves/gru.", "runs")
+]
 
 
 @app.callback()
 def unroll(
     context: typer.Context,
-    root: Annotated[Path, typer.Option(help="The folder that holds params.yaml.", metavar="DIR")] = Path(),
+    root: Annotated[
+        Path, typer.Option(help="The folder that holds params.yaml.", metavar="DIR")
+    ] = Path(),
     _version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version.",
+            is_eager=True,
+            callback=_print_version,
+        ),
     ] = False,
 ) -> None:
     """Rebuild and compare the recurrent networks of four teaching documents."""
     context.obj = Workspace(root.resolve())
-    if "DVC_SITE_CACHE_DIR" not in os.environ:  # the user has no folder to write into, and Matplotlib wants one, too
+    # the user has no folder to write into, and Matplotlib wants one, too
+    if "DVC_SITE_CACHE_DIR" not in os.environ:
         os.environ.setdefault("MPLCONFIGDIR", str(context.obj.scratch / "matplotlib"))
     if context.invoked_subcommand in READ_ONLY and root == Path():
-        context.obj = Workspace(documents(context.obj.root, READ_ONLY[context.invoked_subcommand]))
+        context.obj = Workspace(
+            documents(context.obj.root, READ_ONLY[context.invoked_subcommand])
+        )
 
 
 def print_json(data: Any) -> None:

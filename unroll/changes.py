@@ -1,4 +1,6 @@
-"""The command `report --against`: the verdicts, metrics and options that changed since a commit, as Markdown."""
+"""The command `report --against`: the verdicts, metrics and options that changed since
+a commit, as Markdown.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,18 +19,29 @@ MAX_ROWS = 40
 
 
 def report_against(root: Path, ref: str) -> bool:
-    """Print what changed between the commit `ref` and the workspace at `root`; whether all its verdicts are the same.
+    """Print what changed between the commit `ref` and the workspace at `root`; whether
+    all its verdicts are the same.
 
     Raises:
         UsageError: git does not know `ref`.
-        UnrollError: git or DVC cannot read the workspace, or its verdicts are not there or damaged.
+        UnrollError: git or DVC cannot read the workspace, or its verdicts are not there
+            or damaged.
     """
     git(root, "rev-parse", "--git-dir")  # what fails here says why itself
     try:
         # A name that begins with a dash would be an option.
-        git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        git(
+            root,
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            f"{ref}^{{commit}}",
+        )
     except UnrollError:
-        raise UsageError(f"git knows no commit {ref} in {root}; a shallow clone has only the last one") from None
+        raise UsageError(
+            f"git knows no commit {ref} in {root}; a shallow clone has only the last one"
+        ) from None
     now = _outcomes(read_json(root / ANSWERS))
     changed = []
     for question, before in _committed_outcomes(root, ref).items():
@@ -36,7 +49,9 @@ def report_against(root: Path, ref: str) -> bool:
         if after != before:
             changed.append(f"| {question} | {before} | {after} |")
     print(f"## {len(changed)} {'verdict' if len(changed) == 1 else 'verdicts'} changed")
-    _print_table("Verdicts", ["| verdict | before | now |", "| --- | --- | --- |", *changed])
+    _print_table(
+        "Verdicts", ["| verdict | before | now |", "| --- | --- | --- |", *changed]
+    )
     metrics = dvc(root, "metrics", "diff", ref, "--md", "--precision", "9").splitlines()
     _print_table("Metrics", [row for row in metrics if ANSWERS not in row])
     _print_table("Options", dvc(root, "params", "diff", ref, "--md").splitlines())
@@ -47,12 +62,15 @@ def report_against(root: Path, ref: str) -> bool:
 
 
 def _print_table(title: str, lines: Sequence[str]) -> None:
-    """Print the first rows of a table in Markdown and how many more there are; nothing if it has a head alone."""
+    """Print the first rows of a table in Markdown and how many more there are; nothing
+    if it has a head alone.
+    """
     head = lines[:2]
     rows = sorted(line for line in lines[2:] if line)
     if not rows:
         return
-    shown = [" ".join(line.split()) for line in [*head, *rows[:MAX_ROWS]]]  # without DVC's padding
+    # without DVC's padding
+    shown = [" ".join(line.split()) for line in [*head, *rows[:MAX_ROWS]]]
     print("\n".join(["", f"### {title}", "", *shown]))
     if len(rows) > MAX_ROWS:
         print(f"\nand {len(rows) - MAX_ROWS} more")
@@ -73,11 +91,17 @@ def _committed_outcomes(root: Path, ref: str) -> dict[str, str]:
 
 def _outcomes(answers: Any) -> dict[str, str]:
     """Question, such as `waves tuned` -> its verdict."""
-    return {" ".join(keys[:-1]): value for keys, value in _leaves(answers) if keys[-1] == "outcome"}
+    return {
+        " ".join(keys[:-1]): value
+        for keys, value in _leaves(answers)
+        if keys[-1] == "outcome"
+    }
 
 
 def _out_of_date(root: Path) -> list[str]:
-    """The stages whose code, options or inputs have changed since they were built; not those that a clone lacks."""
+    """The stages whose code, options or inputs have changed since they were built; not
+    those that a clone lacks.
+    """
     stages = []
     for stage, changes in json.loads(dvc(root, "status", "--json")).items():
         kinds = {value for change in changes for _, value in _leaves(change)}
@@ -86,7 +110,9 @@ def _out_of_date(root: Path) -> list[str]:
     return sorted(stages)
 
 
-def _leaves(data: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _leaves(
+    data: Any, keys: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Keys that lead to a value in nested mappings, and the value."""
     if not isinstance(data, Mapping):
         yield keys, data

@@ -1,4 +1,6 @@
-"""A cluster on this machine, to try: a scheduler and two workers, which build the demo and end."""
+"""A cluster on this machine, to try: a scheduler and two workers, which build the demo
+and end.
+"""
 
 import os
 import socket
@@ -21,11 +23,13 @@ FOLDER = ".cluster"
 WORKERS = ("a", "b")
 
 IDLE = {"DASK_DISTRIBUTED__SCHEDULER__IDLE_TIMEOUT": "10m"}
-"""Ends a scheduler that has nothing to do for so long: whoever started it was killed."""
+"""Ends a scheduler that has nothing to do for so long: whoever started it was killed.
+"""
 
 
 def demo(workspace: Workspace) -> int:
-    """Build the demo alone, then on a cluster, and compare their dvc.lock; the exit status.
+    """Build the demo alone, then on a cluster, and compare their dvc.lock; the exit
+    status.
 
     Raises:
         UnrollError: a package is not installed, or a build fails.
@@ -40,15 +44,20 @@ def demo(workspace: Workspace) -> int:
         _unroll(small.root, "repro", "--no-scores", environment=environment)
     alone = workspace.root / make.DEMO / LOCK
     if alone.read_bytes() != (small.root / LOCK).read_bytes():
-        print(f"{small.root / LOCK} is not {alone}: the cluster has built something else")
+        print(
+            f"{small.root / LOCK} is not {alone}: the cluster has built something else"
+        )
         return 1
-    print(f"{FOLDER}/workspace/{LOCK} is, byte for byte, {make.DEMO}/{LOCK}, which this machine has built alone.")
+    print(
+        f"{FOLDER}/workspace/{LOCK} is, byte for byte, {make.DEMO}/{LOCK}, which this machine has built alone."
+    )
     return 0
 
 
 @contextmanager
 def servers(home: Path) -> Iterator[dict[str, str]]:
-    """A scheduler and two workers, which end with the block; yields the variables of the commands that use them.
+    """A scheduler and two workers, which end with the block; yields the variables of
+    the commands that use them.
 
     Their output is in `home`. All listen on the loopback interface alone.
     """
@@ -57,18 +66,37 @@ def servers(home: Path) -> Iterator[dict[str, str]]:
         connection.make_certificates(certificates)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tls://127.0.0.1:{server.getsockname()[1]}"
-    environment = {"UNROLL_SCHEDULER": address, "UNROLL_CERTIFICATES": str(certificates)}
+    environment = {
+        "UNROLL_SCHEDULER": address,
+        "UNROLL_CERTIFICATES": str(certificates),
+    }
     with ExitStack() as stack:
-        stack.enter_context(_server(home, "scheduler", "scheduler", address, environment=environment))
+        stack.enter_context(
+            _server(home, "scheduler", "scheduler", address, environment=environment)
+        )
         for name in WORKERS:
-            words = ["worker", address, "--name", name, "--home", str(home / f"worker-{name}")]
-            stack.enter_context(_server(home, f"worker-{name}", *words, environment=environment))
-        print(f"a scheduler and {len(WORKERS)} workers at {address}; their output: {FOLDER}/*.log", flush=True)
+            words = [
+                "worker",
+                address,
+                "--name",
+                name,
+                "--home",
+                str(home / f"worker-{name}"),
+            ]
+            stack.enter_context(
+                _server(home, f"worker-{name}", *words, environment=environment)
+            )
+        print(
+            f"a scheduler and {len(WORKERS)} workers at {address}; their output: {FOLDER}/*.log",
+            flush=True,
+        )
         yield environment
 
 
 @contextmanager
-def _server(home: Path, name: str, *words: str, environment: dict[str, str]) -> Iterator[None]:
+def _server(
+    home: Path, name: str, *words: str, environment: dict[str, str]
+) -> Iterator[None]:
     """`unroll cluster` with these words, as a process that ends with the block."""
     with (home / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
@@ -91,4 +119,6 @@ def _unroll(root: Path, *words: str, environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "unroll", "--root", str(root), *words]
     done = subprocess.run(command, env={**os.environ, **environment}, check=False)
     if done.returncode:
-        raise UnrollError(f"`unroll {' '.join(words)}` in {root} failed; its own lines say why")
+        raise UnrollError(
+            f"`unroll {' '.join(words)}` in {root} failed; its own lines say why"
+        )

@@ -1,4 +1,6 @@
-"""The command `demo`: results in a few minutes, from data that are generated or lie here, in a workspace of its own."""
+"""The command `demo`: results in a few minutes, from data that are generated or lie
+here, in a workspace of its own.
+"""
 
 import os
 import shutil
@@ -22,7 +24,8 @@ These are the answers of the whole build: {all} experiments on these data, up to
 
 
 def demo(workspace: Workspace, jobs: int) -> int:
-    """Train a part of the experiments in `.demo`, and hold them against the whole build's; the exit status.
+    """Train a part of the experiments in `.demo`, and hold them against the whole
+    build's; the exit status.
 
     The answers are the whole build's. What is up to date is not trained again.
 
@@ -39,8 +42,13 @@ def demo(workspace: Workspace, jobs: int) -> int:
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     os.environ["UNROLL_JOBS"] = str(jobs)
     count = len(config.runs)
-    print(f"{count} experiments, {make.SEEDS} seeds each, {jobs} at a time, offline, all in {make.DEMO}/.")
-    print("Does recurrence help? Is the best recurrent network better than the best without?", flush=True)
+    print(
+        f"{count} experiments, {make.SEEDS} seeds each, {jobs} at a time, offline, all in {make.DEMO}/."
+    )
+    print(
+        "Does recurrence help? Is the best recurrent network better than the best without?",
+        flush=True,
+    )
     started = time.monotonic()
     status = repro(small, quiet=True)
     seconds = time.monotonic() - started
@@ -58,7 +66,12 @@ def demo(workspace: Workspace, jobs: int) -> int:
         rest = f"; {', '.join(different)} not: `unroll doctor` compares packages."
     everywhere = params.load(whole.params)
     built = sum(len(everywhere.experiments_of(name)) for name in config.datasets)
-    print("\n" + TRAINED.format(all=built, few=count, seeds=make.SEEDS, equal=len(equal), rest=rest))
+    print(
+        "\n"
+        + TRAINED.format(
+            all=built, few=count, seeds=make.SEEDS, equal=len(equal), rest=rest
+        )
+    )
     for line in summary(small, status):
         print(line)
     print(f"\nThe demo took {duration(seconds)}.")
@@ -66,14 +79,22 @@ def demo(workspace: Workspace, jobs: int) -> int:
     if whole.root != workspace.root:
         everything = "unroll new --documents lecture; unroll --root lecture repro"
     print("\n".join(_next(whole, small, everything)), flush=True)
-    screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    screen = (
+        sys.platform == "darwin"
+        or os.environ.get("DISPLAY")
+        or os.environ.get("WAYLAND_DISPLAY")
+    )
     if sys.stdout.isatty() and screen:
         webbrowser.open(whole.report.as_uri())
     return status
 
 
-def reproduced(whole: Workspace, small: Workspace, dataset: str) -> tuple[list[str], list[str]]:
-    """The experiments of a data set whose test errors are the whole build's of the same seeds, and those where not."""
+def reproduced(
+    whole: Workspace, small: Workspace, dataset: str
+) -> tuple[list[str], list[str]]:
+    """The experiments of a data set whose test errors are the whole build's of the same
+    seeds, and those where not.
+    """
     folders = [workspace.evaluation(dataset) for workspace in (whole, small)]
     if not all((folder / "evaluation.json").is_file() for folder in folders):
         return [], []
@@ -94,11 +115,15 @@ def reproduced(whole: Workspace, small: Workspace, dataset: str) -> tuple[list[s
 def _next(whole: Workspace, small: Workspace, rest: str) -> list[str]:
     """What can be done with the demo, a line each."""
     by_name = not rest.startswith("make") and shutil.which("unroll")
-    command = "unroll" if by_name else os.path.relpath(Path(sys.executable).parent / "unroll")
+    command = (
+        "unroll" if by_name else os.path.relpath(Path(sys.executable).parent / "unroll")
+    )
     here = f"{command} --root {os.path.relpath(small.root)}"
     steps = {
         "The page": str(whole.report),
-        "MLflow": f"make ui ROOT={os.path.relpath(small.root)}" if rest.startswith("make") else f"{here} ui",
+        "MLflow": f"make ui ROOT={os.path.relpath(small.root)}"
+        if rest.startswith("make")
+        else f"{here} ui",
         "One data set": f"{command} compare waves",
         "Your series": f"{command} answer FILE.csv",
         "Everything": rest,

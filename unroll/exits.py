@@ -12,7 +12,13 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from pipeline.errors import StoppedError, UsageError, one_line, printable, without_password
+from pipeline.errors import (
+    StoppedError,
+    UsageError,
+    one_line,
+    printable,
+    without_password,
+)
 from pipeline.workspace import Workspace
 from stages.progress import CLEAR
 
@@ -26,13 +32,16 @@ LONGEST_LINE = 4000
 def run(command: Callable[[], object]) -> int:
     """The exit code of `command`, whose errors become one line each on standard error.
 
-    Under DVC the line is also kept for the page and for `unroll repro`. A mistake in the code keeps its traceback.
+    Under DVC the line is also kept for the page and for `unroll repro`. A mistake in
+    the code keeps its traceback.
     """
     code = 0
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Paths are printed as they are; characters that the terminal lacks, as escapes.
         utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
-        sys.stdout.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
+        sys.stdout.reconfigure(
+            errors="surrogateescape" if utf_8 else "backslashreplace"
+        )
     try:
         try:
             command()
@@ -45,13 +54,19 @@ def run(command: Callable[[], object]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (Exception, KeyboardInterrupt) as error:
         if isinstance(error, (KeyboardInterrupt, StoppedError)):
-            for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C would end this process without its code
+            # a second Ctrl-C would end this process without its code
+            for number in (
+                signal.SIGINT,
+                signal.SIGTERM,
+            ):
                 signal.signal(number, signal.SIG_IGN)
         if isinstance(error, StoppedError):
             return STOPPED
         explained = _explain(error)
         if explained is None:
-            _record(printable(f"a mistake in the code, {type(error).__name__}: {error}"))
+            _record(
+                printable(f"a mistake in the code, {type(error).__name__}: {error}")
+            )
             raise
         text, code = explained
         line = printable(without_password(one_line(text)))[:LONGEST_LINE]
@@ -63,13 +78,21 @@ def run(command: Callable[[], object]) -> int:
 
 
 def _explain(error: BaseException) -> tuple[str, int] | None:
-    """What to tell the user, and the exit code; None for a mistake in the code, which keeps its traceback."""
+    """What to tell the user, and the exit code; None for a mistake in the code, which
+    keeps its traceback.
+    """
     match error:
         case TyperException():
             return _misuse(error), error.exit_code
         case KeyboardInterrupt() | typer.Abort():
-            return "stopped; what was finished is kept, the same command goes on from there", STOPPED
-    from pipeline import failures  # not before: its imports are a third of the time of `--help`
+            return (
+                "stopped; what was finished is kept, the same command goes on from there",
+                STOPPED,
+            )
+    # not before: its imports are a third of the time of `--help`
+    from pipeline import (
+        failures,
+    )
 
     text = failures.explain(error)
     return None if text is None else (text, 2 if isinstance(error, UsageError) else 1)
@@ -77,7 +100,8 @@ def _explain(error: BaseException) -> tuple[str, int] | None:
 
 def _misuse(error: TyperException) -> str:
     """Typer's own text, and where to read on."""
-    text, context = error.format_message().rstrip("."), getattr(error, "ctx", None)
+    text = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
     if context is None:
         return text
     return f"{text}{'' if text.endswith('?') else '.'} `{context.command_path} --help` says more"
@@ -88,7 +112,8 @@ def _record(line: str) -> None:
 
     No path of this machine is kept: the page, which shows the line, is committed.
     """
-    stage, workspace = os.environ.get("DVC_STAGE"), Workspace(Path.cwd())
+    stage = os.environ.get("DVC_STAGE")
+    workspace = Workspace(Path.cwd())
     if not stage:
         return
     from pipeline import failures

@@ -1,4 +1,6 @@
-"""Unroll in Python: a project's experiments, scores, answers, trainings and forecasts; commands print the same."""
+"""Unroll in Python: a project's experiments, scores, answers, trainings and forecasts;
+commands print the same.
+"""
 
 import os
 import sys
@@ -34,21 +36,25 @@ from pipeline.workspace import Workspace
 from unroll.hints import built_by
 
 Predictions = npt.ArrayLike | Trained | str
-"""Of the test examples: (seeds, n) or (seeds, n, values) in model units, of one seed (n,) or (n, values); what `train`
-gave back; or the name of an experiment whose run lies on disk.
+"""Of the test examples: (seeds, n) or (seeds, n, values) in model units, of one seed
+(n,) or (n, values); what `train` gave back; or the name of an experiment whose run lies
+on disk.
 """
 
 
 class Project:
-    """A folder with a params.yaml, and what was built in it. Nothing here writes into it.
+    """A folder with a params.yaml, and what was built in it. Nothing here writes into
+    it.
 
-    Every method raises UsageError for a name or an option that is wrong, listing the valid ones, and UnrollError where
-    a file is missing or damaged, naming the command that helps.
+    Every method raises UsageError for a name or an option that is wrong, listing the
+    valid ones, and UnrollError where a file is missing or damaged, naming the command
+    that helps.
     """
 
     def __init__(self, folder: Path) -> None:
         self.workspace = Workspace(folder.resolve())
-        if "tensorflow" in sys.modules:  # takes its number of threads before it trains: now, or `train` refuses
+        # takes its number of threads before it trains: now, or `train` refuses
+        if "tensorflow" in sys.modules:
             with suppress(RuntimeError, UsageError):
                 keras_models.start()
 
@@ -58,7 +64,8 @@ class Project:
         return params.load(self.workspace.params)
 
     def experiments(self, *names: str) -> pd.DataFrame:
-        """The experiments of these data sets (of all, without): model, method, seeds, score on test, whether built.
+        """The experiments of these data sets (of all, without): model, method, seeds,
+        score on test, whether built.
 
         >>> project.experiments("waves").set_index("experiment")["model"]["waves/gru"]
         'recurrent.gru'
@@ -68,9 +75,11 @@ class Project:
         return pd.DataFrame(listing(self.workspace, names))
 
     def scores(self, dataset: str) -> pd.DataFrame:
-        """Each experiment's measures on each split: the mean over seeds and its 95 % interval.
+        """Each experiment's measures on each split: the mean over seeds and its 95 %
+        interval.
 
-        By the weights that validation chose, where it did. In model units; `mae_unit` and `rmse_unit` in the data's.
+        By the weights that validation chose, where it did. In model units; `mae_unit`
+        and `rmse_unit` in the data's.
 
         >>> scores = project.scores("waves").query("split == 'test' and measure == 'mse'")
         >>> scores.loc[scores["mean"].idxmin(), "experiment"]
@@ -95,7 +104,8 @@ class Project:
         return pd.DataFrame(rows)
 
     def answer(self, dataset: str) -> list[Answer]:
-        """Does a recurrent network help? Of untuned networks, and of tuned ones where there are some.
+        """Does a recurrent network help? Of untuned networks, and of tuned ones where
+        there are some.
 
         Corrected for how many answers the page has, as there.
 
@@ -105,10 +115,13 @@ class Project:
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
         (0.07, 0.01, 0.12)
         """
-        return answers_file.answers_of(answers_file.load(self.workspace), dataset, self._evaluation(dataset))
+        return answers_file.answers_of(
+            answers_file.load(self.workspace), dataset, self._evaluation(dataset)
+        )
 
     def compare(self, experiment: str, other: str) -> Comparison:
-        """Any two experiments of one data set on test, as `unroll compare` prints them: the first against the other.
+        """Any two experiments of one data set on test, as `unroll compare` prints them:
+        the first against the other.
 
         >>> comparison = project.compare("waves/gru", "waves/tuned_kernel_ridge")
         >>> print(comparison)
@@ -120,11 +133,14 @@ class Project:
 
         comparison = between(self.workspace, experiment, other)
         if comparison is None:
-            raise UnrollError(f"nothing compares {experiment} with {other}: too few seeds, or no predictions")
+            raise UnrollError(
+                f"nothing compares {experiment} with {other}: too few seeds, or no predictions"
+            )
         return comparison
 
     def claims(self) -> pd.DataFrame:
-        """What the documents publish, what is rebuilt with its interval, and the verdict.
+        """What the documents publish, what is rebuilt with its interval, and the
+        verdict.
 
         >>> claims = project.claims().query("experiment == 'waves/perceptron' and published == '0.005'")
         >>> claims[["claim", "verdict"]].to_dict("records")
@@ -146,7 +162,8 @@ class Project:
         )
 
     def data(self, dataset: str, *, calendar: bool = False) -> Dataset:
-        """A data set's examples: as it was prepared, else made now, in memory, from UNROLL_MIRROR or the web.
+        """A data set's examples: as it was prepared, else made now, in memory, from
+        UNROLL_MIRROR or the web.
 
         >>> project.data("waves").splits["test"].inputs.shape
         (6000, 50, 1)
@@ -157,14 +174,25 @@ class Project:
         if (folder / "dataset.json").is_file():
             return datasets.load(folder, calendar=calendar)
         mirror = os.environ.get("UNROLL_MIRROR") or None
-        with tempfile.TemporaryDirectory() as raw, tempfile.TemporaryDirectory() as prepared:
+        with (
+            tempfile.TemporaryDirectory() as raw,
+            tempfile.TemporaryDirectory() as prepared,
+        ):
             context = Context(
-                section.source, self.workspace.root, Path(raw), mirror, lambda _file, _bytes, _total: None
+                section.source,
+                self.workspace.root,
+                Path(raw),
+                mirror,
+                lambda _file, _bytes, _total: None,
             )
             registry.source(every, section.source)(Path(raw), context)
-            datasets.save(registry.preparation(every, dataset)(dataset, Path(raw)), Path(prepared))
+            datasets.save(
+                registry.preparation(every, dataset)(dataset, Path(raw)), Path(prepared)
+            )
             stand_in = every.sources[section.source].kind == "stand_in"
-            return replace(datasets.load(Path(prepared), calendar=calendar), stand_in=stand_in)
+            return replace(
+                datasets.load(Path(prepared), calendar=calendar), stand_in=stand_in
+            )
 
     def train(
         self,
@@ -174,9 +202,11 @@ class Project:
         model: Mapping[str, Any] | None = None,
         **training: Any,
     ) -> Trained:
-        """Train an experiment in memory, with other options if you like: `model={"units": 8}, epochs=20`.
+        """Train an experiment in memory, with other options if you like:
+        `model={"units": 8}, epochs=20`.
 
-        `callbacks` are told of every epoch; `seeds` are those of the replicates, or how many.
+        `callbacks` are told of every epoch; `seeds` are those of the replicates, or how
+        many.
 
         >>> trained = project.train("waves/node", epochs=2, seeds=2)
         >>> trained.parameters, len(trained.replicates)
@@ -184,7 +214,10 @@ class Project:
         """
         section = self.params.experiment(experiment)
         options = {"model": dict(model or {}), "training": training, "seeds": seeds}
-        chosen = recipe(own_name(experiment), Experiment.model_validate(merged(section.model_dump(), options)))
+        chosen = recipe(
+            own_name(experiment),
+            Experiment.model_validate(merged(section.model_dump(), options)),
+        )
         data = self.data(section.dataset, calendar=section.calendar)
         try:
             job = chosen.job(data, *callbacks)
@@ -195,7 +228,8 @@ class Project:
         return chosen.train(job)
 
     def predictions(self, experiment: str, split: str = "test") -> npt.NDArray[Any]:
-        """What a run on disk says of a split, (seeds, n) or (seeds, n, values), in model units.
+        """What a run on disk says of a split, (seeds, n) or (seeds, n, values), in
+        model units.
 
         >>> project.predictions("waves/node").shape[1:] == project.data("waves").splits["test"].targets.shape
         True
@@ -203,13 +237,21 @@ class Project:
         section = self.params.experiment(experiment)
         folder = self.workspace.run(section.dataset, own_name(experiment))
         run = run_folder.load_for(folder, section.dataset, section.seeds)
-        splits = [name.partition("_")[2] for name in run.predictions if name.startswith("final_")]
+        splits = [
+            name.partition("_")[2]
+            for name in run.predictions
+            if name.startswith("final_")
+        ]
         return run.predictions[f"{run.points[-1]}_{one_of(split, splits, 'the split')}"]
 
-    def judge(self, dataset: str, predictions: Predictions, against: Predictions | None = None) -> Comparison:
-        """Predictions that you made with any library, compared as ours are: same rows, same interval, same verdict.
+    def judge(
+        self, dataset: str, predictions: Predictions, against: Predictions | None = None
+    ) -> Comparison:
+        """Predictions that you made with any library, compared as ours are: same rows,
+        same interval, same verdict.
 
-        `against` is the strongest opponent without recurrence by default, whose run has to be on disk.
+        `against` is the strongest opponent without recurrence by default, whose run has
+        to be on disk.
 
         >>> inputs = project.data("waves").splits["test"].inputs[..., 0]
         >>> on_a_line = 2 * inputs[:, -1] - inputs[:, -2]
@@ -220,52 +262,81 @@ class Project:
         if against is None:
             opponent = answers.strongest_opponent(self._evaluation(dataset))
             if opponent is None:
-                raise UnrollError(f"{dataset} has no model without recurrence; pass `against`")
+                raise UnrollError(
+                    f"{dataset} has no model without recurrence; pass `against`"
+                )
             against = f"{dataset}/{opponent}"
-        losses, others = self._losses(data, predictions), self._losses(data, against)
+        losses = self._losses(data, predictions)
+        others = self._losses(data, against)
         built = (self.workspace.evaluation(dataset) / "evaluation.json").is_file()
         naive = answers.naive_error(self._evaluation(dataset)) if built else None
-        blocks, days = scores.blocks(data, "test"), scores.days(data)
-        return decide([answers.pair(data.metric, losses, others, blocks, naive, days)])[0]
+        blocks = scores.blocks(data, "test")
+        days = scores.days(data)
+        return decide([answers.pair(data.metric, losses, others, blocks, naive, days)])[
+            0
+        ]
 
     def forecast(
-        self, name: str, *, data: str | Path | None = None, level: float = 0.9, horizon: int | None = None
+        self,
+        name: str,
+        *,
+        data: str | Path | None = None,
+        level: float = 0.9,
+        horizon: int | None = None,
     ) -> pd.DataFrame:
-        """Forecast what follows the last row of a series, with prediction intervals of a level.
+        """Forecast what follows the last row of a series, with prediction intervals of
+        a level.
 
-        `name` is of an experiment, or of a data set, whose best experiment forecasts. `data` is a file of new rows in
-        the same form; without, the rows are those of the data set.
+        `name` is of an experiment, or of a data set, whose best experiment forecasts.
+        `data` is a file of new rows in the same form; without, the rows are those of
+        the data set.
 
         >>> list(project.forecast("jena_hourly", level=0.8).columns)
         ['unique_id', 'ds', 'y_hat', 'lo-80', 'hi-80']
         """
         from unroll.results.predict import predict
 
-        return predict(self.workspace, name, Path(data) if data else None, level, horizon=horizon).table
+        return predict(
+            self.workspace, name, Path(data) if data else None, level, horizon=horizon
+        ).table
 
     def _evaluation(self, dataset: str) -> Evaluation:
         self.params.dataset(dataset)
         experiments = self.params.experiments_of(dataset)
         folder = self.workspace.evaluation(dataset)
         if not (folder / "evaluation.json").is_file():
-            raise UnrollError(f"{dataset} is not built; {built_by(f'evaluate@{dataset}')}")
+            raise UnrollError(
+                f"{dataset} is not built; {built_by(f'evaluate@{dataset}')}"
+            )
         return schema.load(folder, experiments)
 
-    def _losses(self, data: Dataset, predictions: Predictions) -> npt.NDArray[np.float64]:
+    def _losses(
+        self, data: Dataset, predictions: Predictions
+    ) -> npt.NDArray[np.float64]:
         """What each test example adds to the measure, (seeds, n)."""
         targets = compared(data.splits["test"])
         if isinstance(predictions, str):
             values = self.predictions(predictions)
         elif isinstance(predictions, Trained):
-            point = "best_test" if "best_test" in predictions.replicates[0].predictions else "final_test"
-            values = np.stack([replicate.predictions[point] for replicate in predictions.replicates])
+            point = (
+                "best_test"
+                if "best_test" in predictions.replicates[0].predictions
+                else "final_test"
+            )
+            values = np.stack(
+                [replicate.predictions[point] for replicate in predictions.replicates]
+            )
         else:
             values = np.asarray(predictions)
         if targets is not None:
             values = values[None] if values.shape == targets.shape else values
             if values.shape[1:] != targets.shape:
                 expected = f"(seeds, {', '.join(map(str, targets.shape))}), in the order of the test examples"
-                raise UsageError(f"predictions of {data.name} must have shape {expected}. Received: {values.shape}")
+                raise UsageError(
+                    f"predictions of {data.name} must have shape {expected}. Received: {values.shape}"
+                )
         if not np.isfinite(values).all():
-            raise UsageError(f"predictions of {data.name} must be finite; some are NaN or infinite")
+            raise UsageError(
+                f"predictions of {data.name} must be finite; some are NaN or infinite"
+            )
         return metrics.losses(data.metric, values, targets)

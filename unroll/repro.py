@@ -1,4 +1,6 @@
-"""`unroll repro`: DVC builds what is out of date, then the page is written, and what failed is said once more."""
+"""`unroll repro`: DVC builds what is out of date, then the page is written, and what
+failed is said once more.
+"""
 
 import errno
 import os
@@ -53,18 +55,21 @@ class LockFile(BaseModel):
     stages: dict[str, Entry]
 
 
-def repro(workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = False) -> int:
+def repro(
+    workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = False
+) -> int:
     """Build the targets, or everything, with `dvc repro --keep-going`, and the page.
 
-    A stage that fails stops those that need it and nothing else. `quiet` leaves out what DVC says of each stage; what
-    the stages say themselves is shown.
+    A stage that fails stops those that need it and nothing else. `quiet` leaves out
+    what DVC says of each stage; what the stages say themselves is shown.
 
     Returns:
         The exit status of DVC, or of the page if that cannot be written.
 
     Raises:
         UsageError: params.yaml is wrong, or a target is no stage.
-        UnrollError: another `unroll repro` is building here, or there is no room on the disk.
+        UnrollError: another `unroll repro` is building here, or there is no room on the
+            disk.
         StoppedError: the build was stopped; DVC and its stages have ended.
     """
     config = params.load(workspace.params)
@@ -81,14 +86,18 @@ def repro(workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = Fa
             variables[WHOLE] = "1"
             for stage in before:
                 failures.clear(workspace, stage)
-        status = run_dvc(workspace, ["repro", "--keep-going", *said, *targets], env=variables)
+        status = run_dvc(
+            workspace, ["repro", "--keep-going", *said, *targets], env=variables
+        )
         failed = failures.read(workspace)
         # The page says why something is missing; no file that DVC watches for it does.
         news = ["--force"] if failed != before else []
         # The dvc.yaml that `unroll new` writes has no page.
         has_page = REPORT in plain_yaml.read(workspace.root / "dvc.yaml")["stages"]
         if has_page and (status or targets or news):
-            page = run_dvc(workspace, ["repro", "--single-item", "--quiet", *news, REPORT])
+            page = run_dvc(
+                workspace, ["repro", "--single-item", "--quiet", *news, REPORT]
+            )
             status = status or page
     return status
 
@@ -99,7 +108,9 @@ def summary(workspace: Workspace, status: int) -> list[str]:
     lines = [f"FAILED {stage}: {why}" for stage, why in failed.items()]
     if status and not lines:
         notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
-        lines = [f"A stage failed without saying why; DVC says it above. If that is of a database, delete {notes}"]
+        lines = [
+            f"A stage failed without saying why; DVC says it above. If that is of a database, delete {notes}"
+        ]
     return lines
 
 
@@ -107,21 +118,30 @@ def stages(config: Params) -> list[str]:
     """The names of all stages, as dvc.yaml makes them of params.yaml."""
     names = [config.source_stage(name) for name in config.sources]
     names += [f"prepare@{name}" for name in config.datasets]
-    names += [f"{verb}@{name}" for name in config.experiments for verb in ("train", "evaluate")]
+    names += [
+        f"{verb}@{name}"
+        for name in config.experiments
+        for verb in ("train", "evaluate")
+    ]
     names += [f"answer@{name}" for name in config.series]
     return [*names, REPORT]
 
 
 def prepare(workspace: Workspace, config: Params) -> None:
-    """Make what DVC needs before it starts, and mend what a kill has left of its own files.
+    """Make what DVC needs before it starts, and mend what a kill has left of its own
+    files.
 
     Raises:
         OSError: the disk is full.
     """
-    for folder in (workspace.root, Path(os.environ.get("DVC_SITE_CACHE_DIR", workspace.root))):
+    for folder in (
+        workspace.root,
+        Path(os.environ.get("DVC_SITE_CACHE_DIR", workspace.root)),
+    ):
         if folder.exists() and shutil.disk_usage(folder).free < ROOM:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-    if not (workspace.root / "stages").exists():  # the code is not here but installed, and DVC watches this for it
+    # the code is not here but installed, and DVC watches this for it
+    if not (workspace.root / "stages").exists():
         write_if_new(workspace.root / "version.txt", f"{fingerprint.package()}\n")
     (workspace.root / "results" / "evaluations").mkdir(parents=True, exist_ok=True)
     prune(workspace, config)
@@ -129,7 +149,9 @@ def prepare(workspace: Workspace, config: Params) -> None:
 
 
 def prune(workspace: Workspace, config: Params) -> None:
-    """Remove what was made of data sets that params.yaml no longer names; no stage does."""
+    """Remove what was made of data sets that params.yaml no longer names; no stage
+    does.
+    """
     for folder in ("runs", "results/evaluations", "results/metrics"):
         for path in (workspace.root / folder).glob("[!.]*"):
             if path.name.removesuffix(".json") not in config.experiments:
@@ -137,14 +159,19 @@ def prune(workspace: Workspace, config: Params) -> None:
 
 
 def mend(root: Path) -> None:
-    """Remove those of DVC's own files that a kill has cut off, or that name none but killed processes."""
+    """Remove those of DVC's own files that a kill has cut off, or that name none but
+    killed processes.
+    """
     notes = root / ".dvc" / "tmp" / "rwlock"
     if notes.exists() and not in_use(notes):
         notes.unlink()
     lock = root / LOCK
     if lock.exists() and not is_whole(lock):
         lock.unlink()
-        print("dvc.lock is damaged; it is written anew, of what DVC and .unroll/store keep", flush=True)
+        print(
+            "dvc.lock is damaged; it is written anew, of what DVC and .unroll/store keep",
+            flush=True,
+        )
 
 
 def is_whole(lock: Path) -> bool:
@@ -157,7 +184,9 @@ def is_whole(lock: Path) -> bool:
 
 
 def in_use(notes: Path) -> bool:
-    """Whether a process still runs that has noted there, as DVC does, what it reads and writes."""
+    """Whether a process still runs that has noted there, as DVC does, what it reads and
+    writes.
+    """
     numbers = re.findall(rb'"pid": (\d+)', notes.read_bytes())
     written = notes.stat().st_mtime
     return any(locks.alive(int(number), written) for number in numbers)
@@ -172,8 +201,9 @@ def write_if_new(path: Path, text: str) -> None:
 def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> int:
     """Run DVC in a workspace; its exit status.
 
-    DVC and its stages are a session of their own, which ends with Ctrl-C or a request to end: DVC itself takes either
-    for the failure of one stage, and goes on to the next.
+    DVC and its stages are a session of their own, which ends with Ctrl-C or a request
+    to end: DVC itself takes either for the failure of one stage, and goes on to the
+    next.
 
     Args:
         workspace: where DVC runs.
@@ -194,10 +224,17 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
     try:
         return process.wait()
     except KeyboardInterrupt:
-        for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C changes nothing
+        # a second Ctrl-C changes nothing
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+        ):
             signal.signal(number, signal.SIG_IGN)
         stop(process)
-        print("unroll: stopped; what was finished is kept, the same command goes on from there", file=sys.stderr)
+        print(
+            "unroll: stopped; what was finished is kept, the same command goes on from there",
+            file=sys.stderr,
+        )
         raise StoppedError from None
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -218,15 +255,20 @@ def stop(dvc: subprocess.Popen[Any]) -> None:
 
 
 def environment(workspace: Workspace) -> dict[str, str]:
-    """Variables of DVC's process: `unroll` is found by name, and DVC's notes lie where the user may write."""
+    """Variables of DVC's process: `unroll` is found by name, and DVC's notes lie where
+    the user may write.
+    """
     variables = dict(os.environ)
-    variables["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    variables["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    )
     variables["DVC_NO_ANALYTICS"] = "1"
     if "DVC_SITE_CACHE_DIR" not in variables:
         notes = workspace.scratch / "dvc"
         notes.mkdir(mode=0o700, parents=True, exist_ok=True)
         variables["DVC_SITE_CACHE_DIR"] = str(notes)
-        if not Path(os.environ.get("HOME", "/")).is_dir():  # else DVC asks for its settings in there
+        # else DVC asks for its settings in there
+        if not Path(os.environ.get("HOME", "/")).is_dir():
             variables.setdefault("DVC_GLOBAL_CONFIG_DIR", str(notes))
     return variables
 
@@ -234,4 +276,6 @@ def environment(workspace: Workspace) -> dict[str, str]:
 def require_built(workspace: Workspace, status: int, what: str) -> None:
     """Raise UnrollError with the reasons if a build of something did not end well."""
     if status:
-        raise UnrollError(f"{what} is not built: {'; '.join(summary(workspace, status))}")
+        raise UnrollError(
+            f"{what} is not built: {'; '.join(summary(workspace, status))}"
+        )

@@ -16,9 +16,12 @@ GAP = 3
 MOST_LINES = 60
 """The most lines of a forecast that are printed; files have them all."""
 
-GREEN, RED = (Outcome.YES, Outcome.BETTER, Outcome.HOLDS), (Outcome.NO, Outcome.WORSE, Outcome.FAILS)
+GREEN = (Outcome.YES, Outcome.BETTER, Outcome.HOLDS)
+RED = (Outcome.NO, Outcome.WORSE, Outcome.FAILS)
 STYLES = dict.fromkeys(GREEN, "green") | dict.fromkeys(RED, "red")
-STYLES |= dict.fromkeys((Outcome.UNSURE, Outcome.SHORT, Outcome.LITTLE), "yellow") | {Outcome.SAME: "cyan"}
+STYLES |= dict.fromkeys((Outcome.UNSURE, Outcome.SHORT, Outcome.LITTLE), "yellow") | {
+    Outcome.SAME: "cyan"
+}
 """A verdict at the end of a cell -> how it is shown."""
 
 
@@ -31,7 +34,8 @@ def show(
     title: str = "",
     caption: str = "",
 ) -> None:
-    """Print a table on standard output; on a terminal as many columns as there is room for, and which are left out.
+    """Print a table on standard output; on a terminal as many columns as there is room
+    for, and which are left out.
 
     Args:
         headings: of the columns; the first one is always shown.
@@ -43,9 +47,12 @@ def show(
     """
     columns = [*zip(headings, *rows, strict=True)]
     widths = [max(map(len, column)) for column in columns]
-    if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):  # whoever reads it has no right-hand edge
+    # whoever reads it has no right-hand edge
+    if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
         marks = [">" if heading in numeric else "<" for heading in headings]
-        form = "  ".join(f"{{:{mark}{width}}}" for mark, width in zip(marks, widths, strict=True))
+        form = "  ".join(
+            f"{{:{mark}{width}}}" for mark, width in zip(marks, widths, strict=True)
+        )
         lines = (form.format(*row).rstrip() for row in (headings, *rows))
         print("\n".join(text for text in (title, *lines, caption) if text))
         return
@@ -55,10 +62,18 @@ def show(
     from rich.text import Text
 
     console = Console()
-    longest_words = [max((len(word) for cell in column for word in cell.split()), default=0) for column in columns]
-    needed = [max(word, min(WRAPS, width)) + GAP for word, width in zip(longest_words, widths, strict=True)]
+    longest_words = [
+        max((len(word) for cell in column for word in cell.split()), default=0)
+        for column in columns
+    ]
+    needed = [
+        max(word, min(WRAPS, width)) + GAP
+        for word, width in zip(longest_words, widths, strict=True)
+    ]
     fitting = _fitting(headings, needed, important, console.width)
-    if left_out := [heading for index, heading in enumerate(headings) if index not in fitting]:
+    if left_out := [
+        heading for index, heading in enumerate(headings) if index not in fitting
+    ]:
         caption = f"{caption} Wider terminals show: {', '.join(left_out)}.".strip()
     table = Table(
         title=Text(title, style="bold") if title else None,
@@ -70,8 +85,15 @@ def show(
         show_edge=False,
     )
     for index in fitting:
-        justify: Literal["left", "right"] = "right" if headings[index] in numeric else "left"
-        table.add_column(Text(headings[index]), justify=justify, overflow="fold", min_width=longest_words[index])
+        justify: Literal["left", "right"] = (
+            "right" if headings[index] in numeric else "left"
+        )
+        table.add_column(
+            Text(headings[index]),
+            justify=justify,
+            overflow="fold",
+            min_width=longest_words[index],
+        )
     for row in rows:
         texts = [Text(row[index]) for index in fitting]
         for text in texts:
@@ -81,11 +103,19 @@ def show(
     console.print(table)
 
 
-def _fitting(headings: Sequence[str], needed: Sequence[int], important: Sequence[str], width: int) -> list[int]:
-    """The indices of the columns to show: the important ones first, as many as fit with no word broken."""
-    fitting, used = [0], needed[0]
+def _fitting(
+    headings: Sequence[str], needed: Sequence[int], important: Sequence[str], width: int
+) -> list[int]:
+    """The indices of the columns to show: the important ones first, as many as fit with
+    no word broken.
+    """
+    fitting = [0]
+    used = needed[0]
     ranks = {heading: rank for rank, heading in enumerate(important)}
-    for index in sorted(range(1, len(headings)), key=lambda index: ranks.get(headings[index], len(ranks))):
+    for index in sorted(
+        range(1, len(headings)),
+        key=lambda index: ranks.get(headings[index], len(ranks)),
+    ):
         if used + needed[index] <= width:
             fitting.append(index)
             used += needed[index]

@@ -1,1 +1,3 @@
-"""How fast Unroll trains and evaluates beside other frameworks, and beside what one core can do at most."""
+"""How fast Unroll trains and evaluates beside other frameworks, and beside what one
+core can do at most.
+"""

@@ -1,4 +1,6 @@
-"""What every framework is given: the same rows, the same batches in the same order, the same first weights."""
+"""What every framework is given: the same rows, the same batches in the same order, the
+same first weights.
+"""
 
 import shutil
 from collections.abc import Iterable
@@ -17,12 +19,27 @@ from pipeline.data.examples import Array, Arrays, Examples
 from pipeline.files import read_npz, write_npz
 from pipeline.workspace import Workspace
 
-FRAMEWORKS = ("unroll", "documents", "keras", "keras_jit", "pytorch", "pytorch_compiled", "jax")
+FRAMEWORKS = (
+    "unroll",
+    "documents",
+    "keras",
+    "keras_jit",
+    "pytorch",
+    "pytorch_compiled",
+    "jax",
+)
 
 SEED = 0
 
-ROWS = {"imdb": 25_000, "jena": 420_551, "jena_2009_2010": 106_727, "jena_hourly": 70_038, "weather": 52_696}
-"""Official data -> rows of the file (for imdb, reviews in each half), of which a stand-in has as many."""
+ROWS = {
+    "imdb": 25_000,
+    "jena": 420_551,
+    "jena_2009_2010": 106_727,
+    "jena_hourly": 70_038,
+    "weather": 52_696,
+}
+"""Official data -> rows of the file (for imdb, reviews in each half), of which a
+stand-in has as many."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +48,8 @@ class Workload:
 
     Attributes:
         experiment: where model, data set, batch size, optimizer and loss are from.
-        goals: how many times Unroll's time the fastest peer should take, to train and to evaluate.
+        goals: how many times Unroll's time the fastest peer should take, to train and
+            to evaluate.
         steps: batches of one epoch of a round; an epoch of `experiment` may have more.
         evaluated: batches of a round's evaluation.
         epochs: times that a round goes through its steps.
@@ -54,9 +72,14 @@ WORKLOADS = {
     "imdb_simple_rnn": Workload("imdb/rnn", (2.8, 1.9), 10, 20),
     "imdb_lstm": Workload("imdb/lstm", (1.9, 1.9), 10, 20),
     "imdb_gru": Workload("imdb/gru", (2.1, 1.9), 10, 20),
-    # One call into TensorFlow costs more than PyTorch needs for 96 points: no more than 1.2 times PyTorch's time.
-    "sine_dense": Workload("sine_interpolation/dense", (1, 1 / 1.2), 31, 3, epochs=10, evaluations=20),
-    "sine_windowed": Workload("sine_windows/lstm", (1, 1), 18, 20, epochs=10, evaluations=4),
+    # One call into TensorFlow costs more than PyTorch needs for 96 points: no more than
+    # 1.2 times PyTorch's time.
+    "sine_dense": Workload(
+        "sine_interpolation/dense", (1, 1 / 1.2), 31, 3, epochs=10, evaluations=20
+    ),
+    "sine_windowed": Workload(
+        "sine_windows/lstm", (1, 1), 18, 20, epochs=10, evaluations=4
+    ),
 }
 
 
@@ -67,7 +90,8 @@ class Task:
     Attributes:
         batch: examples per step.
         rows: (steps, batch) the examples of each step, numbers into the train split.
-        held_out: the examples that are evaluated: evaluated * batch of the validation split, or of test without one.
+        held_out: the examples that are evaluated: evaluated * batch of the validation
+            split, or of test without one.
         weights: the file of the first weights, in Keras' order.
     """
 
@@ -92,24 +116,32 @@ class Task:
 
     def write_weights(self, arrays: list[Array]) -> None:
         """Keep the weights that every framework starts from."""
-        write_npz(self.weights, {str(index): array for index, array in enumerate(arrays)})
+        write_npz(
+            self.weights, {str(index): array for index, array in enumerate(arrays)}
+        )
 
     def read_weights(self) -> list[Array]:
-        """The weights that every framework starts from: fresh arrays, kernel before recurrent kernel before bias."""
+        """The weights that every framework starts from: fresh arrays, kernel before
+        recurrent kernel before bias.
+        """
         return list(read_npz(self.weights).values())
 
 
 def load(root: Path, name: str) -> Task:
     """The task of a workload, from a workspace that `prepare` made."""
-    workload, workspace = WORKLOADS[name], Workspace(root)
+    workload = WORKLOADS[name]
+    workspace = Workspace(root)
     experiment = params.load(workspace.params).experiment(workload.experiment)
     data = dataset.load(workspace.prepared(experiment.dataset))
     batch = int(experiment.training.options["batch_size"])
-    train, held_out = data.splits["train"], data.splits.get("validation", data.splits["test"])
+    train = data.splits["train"]
+    held_out = data.splits.get("validation", data.splits["test"])
     order = np.random.default_rng(SEED).permutation(len(train)).astype(np.int32)
     rows = order[: workload.steps * batch].reshape(workload.steps, batch)
     held_out = first(held_out, workload.evaluated * batch)
-    return Task(name, workload, experiment, data, batch, rows, held_out, root / f"{name}.npz")
+    return Task(
+        name, workload, experiment, data, batch, rows, held_out, root / f"{name}.npz"
+    )
 
 
 def first(examples: Examples, count: int) -> Examples:
@@ -122,20 +154,31 @@ def first(examples: Examples, count: int) -> Examples:
 def prepare(root: Path, names: Iterable[str]) -> None:
     """Make a workspace with the data of some workloads, in the official size.
 
-    What this repository has prepared is taken as it is. Any other download is stood in for: shapes and lengths count.
+    What this repository has prepared is taken as it is. Any other download is stood in
+    for: shapes and lengths count.
     """
     from stages.prepare import prepare
     from stages.source import source
 
-    workspace, built = Workspace(root), Workspace(REPOSITORY)
+    workspace = Workspace(root)
+    built = Workspace(REPOSITORY)
     plain = plain_yaml.read(built.params)
-    stand_ins = {name: {"kind": "stand_in", "of": name, "rows": rows} for name, rows in ROWS.items()}
-    sources = {name: stand_ins.get(name, section) for name, section in plain["sources"].items()}
+    stand_ins = {
+        name: {"kind": "stand_in", "of": name, "rows": rows}
+        for name, rows in ROWS.items()
+    }
+    sources = {
+        name: stand_ins.get(name, section) for name, section in plain["sources"].items()
+    }
     plain_yaml.write({**plain, "sources": sources}, workspace.params)
     shutil.copyfile(built.root / params.TEMPLATES, workspace.root / params.TEMPLATES)
     every = params.load(workspace.params)
-    for name in {every.experiment(WORKLOADS[workload].experiment).dataset for workload in names}:
-        if (built.prepared(name) / "dataset.json").is_file() and not dataset.load(built.prepared(name)).stand_in:
+    for name in {
+        every.experiment(WORKLOADS[workload].experiment).dataset for workload in names
+    }:
+        if (built.prepared(name) / "dataset.json").is_file() and not dataset.load(
+            built.prepared(name)
+        ).stand_in:
             workspace.prepared(name).parent.mkdir(parents=True, exist_ok=True)
             workspace.prepared(name).symlink_to(built.prepared(name))
         else:

@@ -1,1 +1,3 @@
-"""What a sceptic tries against the answers that are committed, with scikit-learn and NumPy alone."""
+"""What a sceptic tries against the answers that are committed, with scikit-learn and
+NumPy alone.
+"""

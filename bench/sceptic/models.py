@@ -1,4 +1,5 @@
-"""The models that a sceptic tries: scikit-learn's, and two that it lacks or has too slow.
+"""The models that a sceptic tries: scikit-learn's, and two that it lacks or has too
+slow.
 
 All are for inputs (n, columns) and targets (n, values) that are standardised.
 """
@@ -25,7 +26,8 @@ from sklearn.pipeline import make_pipeline
 
 from pipeline.data.examples import Array
 
-FIRST_MOMENT, SECOND_MOMENT = 0.9, 0.999
+FIRST_MOMENT = 0.9
+SECOND_MOMENT = 0.999
 """Of Adam, as its paper has them (Kingma and Ba 2015)."""
 
 ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
@@ -36,7 +38,15 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]
 """Each with its derivative."""
 
 
-def build(kind: str, options: Mapping[str, Any], columns: int, seed: int, *, absolute: bool, several: bool) -> Any:
+def build(
+    kind: str,
+    options: Mapping[str, Any],
+    columns: int,
+    seed: int,
+    *,
+    absolute: bool,
+    several: bool,
+) -> Any:
     """A model with `fit` and `predict`.
 
     Args:
@@ -51,16 +61,22 @@ def build(kind: str, options: Mapping[str, Any], columns: int, seed: int, *, abs
     model: Any
     match kind:
         case "Gaussian process":
-            model = GaussianProcess(options["few"], options["many"], options["steps"], seed)
+            model = GaussianProcess(
+                options["few"], options["many"], options["steps"], seed
+            )
         case "linear":
             model = Ridge(alpha=options["penalty"])
         case "random features":
-            features = RBFSampler(gamma=gamma, n_components=options["features"], random_state=seed)
+            features = RBFSampler(
+                gamma=gamma, n_components=options["features"], random_state=seed
+            )
             model = make_pipeline(features, Ridge(alpha=options["penalty"]))
         case "kernel ridge":
             model = KernelRidge(kernel="rbf", gamma=gamma, alpha=options["penalty"])
         case "neighbours":
-            model = KNeighborsRegressor(options["neighbours"], weights=options["weights"])
+            model = KNeighborsRegressor(
+                options["neighbours"], weights=options["weights"]
+            )
         case "boosting":
             model = HistGradientBoostingRegressor(
                 loss="absolute_error" if absolute else "squared_error",
@@ -74,22 +90,31 @@ def build(kind: str, options: Mapping[str, Any], columns: int, seed: int, *, abs
             )
             model = MultiOutputRegressor(model) if several else model
         case _:
-            units = [options["units"] * options["narrower"] ** index for index in range(options["layers"])]
-            hidden, activation = tuple(max(1, round(number)) for number in units), kind.removesuffix(" perceptron")
-            training = {name: options[name] for name in ("rate", "decay", "updates", "batch")}
-            model = Perceptron(hidden, activation, **training, seed=seed, absolute=absolute)
+            units = [
+                options["units"] * options["narrower"] ** index
+                for index in range(options["layers"])
+            ]
+            hidden = tuple(max(1, round(number)) for number in units)
+            activation = kind.removesuffix(" perceptron")
+            training = {
+                name: options[name] for name in ("rate", "decay", "updates", "batch")
+            }
+            model = Perceptron(
+                hidden, activation, **training, seed=seed, absolute=absolute
+            )
     return model
 
 
 def of_words(longest: int, reviews: int, strength: float, *, bayes: bool) -> Any:
-    """Logistic regression on which words a text (n,) of word numbers has, and which sequences of up to `longest` words.
+    """Logistic regression on which words a text (n,) of word numbers has, and which
+    sequences of up to `longest` words.
 
     Args:
         longest: of the sequences.
         reviews: that must have one, at least.
         strength: of the data against the penalty.
-        bayes: whether each counts by how much likelier it is in one class than in the other ("NBSVM", Wang and Manning
-            2012, "Baselines and Bigrams").
+        bayes: whether each counts by how much likelier it is in one class than in the
+            other ("NBSVM", Wang and Manning 2012, "Baselines and Bigrams").
     """
     counts = CountVectorizer(
         tokenizer=lambda numbers: [f"{number:.0f}" for number in numbers if number],
@@ -99,7 +124,11 @@ def of_words(longest: int, reviews: int, strength: float, *, bayes: bool) -> Any
         min_df=reviews,
         binary=True,
     )
-    return make_pipeline(counts, *([Odds()] if bayes else []), LogisticRegression(C=strength, max_iter=200))
+    return make_pipeline(
+        counts,
+        *([Odds()] if bayes else []),
+        LogisticRegression(C=strength, max_iter=200),
+    )
 
 
 class Odds(MultinomialNB):  # type: ignore[misc]  # scikit-learn has no types
@@ -107,14 +136,17 @@ class Odds(MultinomialNB):  # type: ignore[misc]  # scikit-learn has no types
 
     def transform(self, present: Any) -> Any:
         """The same rows, weighted."""
-        return present.multiply(self.feature_log_prob_[1] - self.feature_log_prob_[0]).tocsr()
+        return present.multiply(
+            self.feature_log_prob_[1] - self.feature_log_prob_[0]
+        ).tocsr()
 
 
 @dataclass
 class Perceptron:
     """Dense layers, trained by AdamW with a rate that falls to 0 as a cosine.
 
-    scikit-learn's has neither a sine, a falling rate nor an absolute error, and takes four times as long.
+    scikit-learn's has neither a sine, a falling rate nor an absolute error, and takes
+    four times as long.
 
     Attributes:
         hidden: units of each layer.
@@ -135,20 +167,27 @@ class Perceptron:
 
     def fit(self, inputs: Array, targets: Array) -> None:
         """Of float32 throughout."""
-        random, (inputs, targets) = np.random.default_rng(self.seed), (inputs.astype("f"), targets.astype("f"))
+        random, (inputs, targets) = (
+            np.random.default_rng(self.seed),
+            (inputs.astype("f"), targets.astype("f")),
+        )
         sizes = [inputs.shape[1], *self.hidden, targets.shape[1]]
-        # All weights lie in one vector, and so do their gradients: one update for all, by a few long operations.
+        # All weights lie in one vector, and so do their gradients: one update for all,
+        # by a few long operations.
         count = sum((above + 1) * units for above, units in pairwise(sizes))
         weights, gradient, mean, square = np.zeros((4, count), "f")
-        self.layers, gradients = _by_layer(weights, sizes), _by_layer(gradient, sizes)
+        self.layers = _by_layer(weights, sizes)
+        gradients = _by_layer(gradient, sizes)
         for kernel, _ in self.layers:
             limit = np.sqrt(6 / sum(kernel.shape))  # Glorot and Bengio 2010
             kernel[:] = random.uniform(-limit, limit, kernel.shape)
-        slope, order = ACTIVATIONS[self.activation][1], np.empty(0, int)
+        slope = ACTIVATIONS[self.activation][1]
+        order = np.empty(0, int)
         for update in range(1, self.updates + 1):
             if len(order) < self.batch:
                 order = np.append(order, random.permutation(len(inputs)))
-            rows, order = order[: self.batch], order[self.batch :]
+            rows = order[: self.batch]
+            order = order[self.batch :]
             outputs, sums = self._forward(inputs[rows])
             error = outputs[-1] - targets[rows]
             error = (np.sign(error) if self.absolute else error) / error.size
@@ -159,15 +198,31 @@ class Perceptron:
                     error = (error @ self.layers[index][0].T) * slope(sums[index - 1])
             mean += (1 - FIRST_MOMENT) * (gradient - mean)
             square += (1 - SECOND_MOMENT) * (gradient**2 - square)
-            step = mean / (1 - FIRST_MOMENT**update) / (np.sqrt(square / (1 - SECOND_MOMENT**update)) + 1e-7)
-            weights -= self.rate * (1 + np.cos(np.pi * update / self.updates)) / 2 * (step + self.decay * weights)
+            step = (
+                mean
+                / (1 - FIRST_MOMENT**update)
+                / (np.sqrt(square / (1 - SECOND_MOMENT**update)) + 1e-7)
+            )
+            weights -= (
+                self.rate
+                * (1 + np.cos(np.pi * update / self.updates))
+                / 2
+                * (step + self.decay * weights)
+            )
 
     def _forward(self, inputs: Array) -> tuple[list[Array], list[Array]]:
-        """What goes into each layer and what comes out in the end; the weighted sums of each layer."""
-        outputs, sums = [inputs], []
+        """What goes into each layer and what comes out in the end; the weighted sums of
+        each layer.
+        """
+        outputs = [inputs]
+        sums = []
         for kernel, bias in self.layers:
             sums.append(outputs[-1] @ kernel + bias)
-            outputs.append(sums[-1] if len(sums) == len(self.layers) else ACTIVATIONS[self.activation][0](sums[-1]))
+            outputs.append(
+                sums[-1]
+                if len(sums) == len(self.layers)
+                else ACTIVATIONS[self.activation][0](sums[-1])
+            )
         return outputs, sums
 
     def predict(self, inputs: Array) -> Array:
@@ -177,20 +232,25 @@ class Perceptron:
 
 def _by_layer(vector: Array, sizes: list[int]) -> list[tuple[Array, Array]]:
     """Views of a vector: of each layer the kernel (above, units) and the bias (units,)."""
-    layers, first = [], 0
+    layers = []
+    first = 0
     for above, units in pairwise(sizes):
         last = first + above * units
-        layers.append((vector[first:last].reshape(above, units), vector[last : last + units]))
+        layers.append(
+            (vector[first:last].reshape(above, units), vector[last : last + units])
+        )
         first = last + units
     return layers
 
 
 @dataclass
 class GaussianProcess:
-    """With a scale for each input, which all values share; its likelihood has a gradient in closed form.
+    """With a scale for each input, which all values share; its likelihood has a
+    gradient in closed form.
 
-    Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", equations 5.9 and 6.1. scikit-learn's keeps
-    a matrix for each input: of 50 inputs and 500 rows it takes ten times as long.
+    Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", equations
+    5.9 and 6.1. scikit-learn's keeps a matrix for each input: of 50 inputs and 500 rows
+    it takes ten times as long.
 
     Attributes:
         few: rows that scales are learnt from.
@@ -215,7 +275,9 @@ class GaussianProcess:
         ).x  # fmt: skip
         *self.scales, noise, amplitude = np.exp(logs)
         kernel = ConstantKernel(amplitude) * RBF(self.scales)
-        self.known = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None).fit(inputs, targets)
+        self.known = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None).fit(
+            inputs, targets
+        )
 
     def predict(self, inputs: Array) -> Array:
         """(n, values); of one value (n,)."""
@@ -223,22 +285,31 @@ class GaussianProcess:
 
 
 def _likelihood(logs: Array, inputs: Array, targets: Array) -> tuple[float, Array]:
-    """The negative one for each target, and its gradient by the logarithms of scales, noise and amplitude."""
-    scaled, noise = inputs * np.exp(-logs[:-2]), np.exp(logs[-2])
+    """The negative one for each target, and its gradient by the logarithms of scales,
+    noise and amplitude.
+    """
+    scaled = inputs * np.exp(-logs[:-2])
+    noise = np.exp(logs[-2])
     signal = np.exp(logs[-1] - cdist(scaled, scaled, "sqeuclidean") / 2)
     covariance = signal.copy()
     covariance.flat[:: len(inputs) + 1] += noise
     try:
         factor = linalg.cholesky(covariance, lower=True)
-    except linalg.LinAlgError:  # no more a covariance by rounding: the search turns back
+    except linalg.LinAlgError:
+        # no more a covariance by rounding: the search turns back
         return 1e10, np.zeros(len(logs))
     inverse = np.tril(linalg.lapack.dpotri(factor, lower=1)[0])
     inverse += np.tril(inverse, -1).T
     weights = inverse @ targets
-    value = (weights * targets).sum() / 2 + targets.shape[1] * np.log(factor.diagonal()).sum()
+    value = (weights * targets).sum() / 2 + targets.shape[1] * np.log(
+        factor.diagonal()
+    ).sum()
     by_covariance = (targets.shape[1] * inverse - weights @ weights.T) / 2
     by_signal = by_covariance * signal
-    # By a scale the covariance changes by the squared differences of that input, which need no matrix of their own.
-    by_scales = 2 * (by_signal.sum(axis=1) @ scaled**2 - (scaled * (by_signal @ scaled)).sum(axis=0))
+    # By a scale the covariance changes by the squared differences of that input, which
+    # need no matrix of their own.
+    by_scales = 2 * (
+        by_signal.sum(axis=1) @ scaled**2 - (scaled * (by_signal @ scaled)).sum(axis=0)
+    )
     gradient = np.array([*by_scales, noise * by_covariance.trace(), by_signal.sum()])
     return value / targets.size, gradient / targets.size

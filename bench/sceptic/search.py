@@ -1,4 +1,6 @@
-"""Models without recurrence, tried on validation for so many seconds; the best of them scored on test, once."""
+"""Models without recurrence, tried on validation for so many seconds; the best of them
+scored on test, once.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,10 +24,12 @@ VALUES = 20_000_000
 """Of all inputs of the rows that a model learns from."""
 
 FEW = 8000
-"""Rows that kernel ridge regression and neighbours learn from, whose time grows with the square."""
+"""Rows that kernel ridge regression and neighbours learn from, whose time grows with
+the square."""
 
 TOO_MANY = 12
-"""Values in an answer from which on boosting is left out, since it makes a model for each."""
+"""Values in an answer from which on boosting is left out, since it makes a model for
+each."""
 
 SEEDS = 5
 """Of the best perceptron; their mean is tried last."""
@@ -33,13 +37,25 @@ SEEDS = 5
 DIVERGED = 1e9
 """The error of what ends in no number."""
 
-RANKS, OF_ANY = 3.0, 0.15
-"""How far down the best ones the parent of a new trial lies, on average; how often it is the best of any kind."""
+RANKS = 3.0
+OF_ANY = 0.15
+"""How far down the best ones the parent of a new trial lies, on average; how often it
+is the best of any kind."""
 
-MOVED, REDRAWN = 0.5, 0.2
-"""How often an option of a trial differs from its parent's: a number, and a choice from a list."""
+MOVED = 0.5
+REDRAWN = 0.2
+"""How often an option of a trial differs from its parent's: a number, and a choice from
+a list."""
 
-PERCEPTRON = {"layers": 2, "units": 128, "narrower": 0.5, "rate": 0.005, "decay": 0.01, "updates": 20_000, "batch": 32}
+PERCEPTRON = {
+    "layers": 2,
+    "units": 128,
+    "narrower": 0.5,
+    "rate": 0.005,
+    "decay": 0.01,
+    "updates": 20_000,
+    "batch": 32,
+}
 START: dict[str, dict[str, Any]] = {
     "Gaussian process": {"few": 1000, "many": 4000, "steps": 60},
     "tanh perceptron": {**PERCEPTRON, "units": 64, "narrower": 1.0},
@@ -49,7 +65,13 @@ START: dict[str, dict[str, Any]] = {
     "random features": {"features": 1000, "gamma": 0.1, "penalty": 3.0},
     "kernel ridge": {"gamma": 0.3, "penalty": 0.1},
     "neighbours": {"neighbours": 10, "weights": "distance"},
-    "boosting": {"trees": 300, "leaves": 16, "rate": 0.05, "examples": 100, "share": 0.3},
+    "boosting": {
+        "trees": 300,
+        "leaves": 16,
+        "rate": 0.05,
+        "examples": 100,
+        "share": 0.3,
+    },
 }
 """Each kind as it is tried first, which is how it has won before."""
 
@@ -60,7 +82,8 @@ START_OF_WORDS: dict[str, dict[str, Any]] = {
 """The same where inputs are words."""
 
 BRIEF = {"decay": 1.0, "updates": 1000, "batch": 128}
-"""Of a perceptron for one column of a series, which learns its noise when it is trained for longer."""
+"""Of a perceptron for one column of a series, which learns its noise when it is trained
+for longer."""
 
 CHOICES: dict[str, Any] = {
     "few": (300, 1500),
@@ -86,8 +109,8 @@ CHOICES: dict[str, Any] = {
     "reviews": (2, 20),
     "strength": (0.01, 30.0),
 }
-"""What an option may be: a member of a list, or between two ends, on a logarithmic scale. A gamma is that of a column
-times their number."""
+"""What an option may be: a member of a list, or between two ends, on a logarithmic
+scale. A gamma is that of a column times their number."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +120,8 @@ class FittedModel:
     Attributes:
         view: of the examples.
         scaler: of scikit-learn, for the inputs.
-        mean, scale: of the targets: (values,), and one for all, so that all count as in the measure.
+        mean, scale: of the targets: (values,), and one for all, so that all count as in
+            the measure.
     """
 
     view: View
@@ -114,7 +138,8 @@ class FittedModel:
 
 @dataclass(frozen=True)
 class Trial:
-    """Models of one kind with the same options, of so many seeds, and the error of their mean on validation.
+    """Models of one kind with the same options, of so many seeds, and the error of
+    their mean on validation.
 
     Only the best ones keep their models: those of an hour would not fit into memory.
     """
@@ -128,26 +153,40 @@ class Trial:
 
     def __str__(self) -> str:
         count = f"mean of {self.seeds} seeds of a " if self.seeds > 1 else ""
-        options = {name: value for name, value in self.options.items() if value is not False}
-        return ", ".join([f"{count}{self.kind}", *(f"{name} {value}" for name, value in options.items())])
+        options = {
+            name: value for name, value in self.options.items() if value is not False
+        }
+        return ", ".join(
+            [
+                f"{count}{self.kind}",
+                *(f"{name} {value}" for name, value in options.items()),
+            ]
+        )
 
 
-def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable[[str], None]) -> tuple[Search, Array]:
-    """Each kind once, then near what is best on validation; in the end the mean of some seeds of the best perceptron.
+def search(
+    data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable[[str], None]
+) -> tuple[Search, Array]:
+    """Each kind once, then near what is best on validation; in the end the mean of some
+    seeds of the best perceptron.
 
-    The same seed tries the same models in the same order; how many, and which near the end, depends on the time.
+    The same seed tries the same models in the same order; how many, and which near the
+    end, depends on the time.
 
     Args:
         data: with a validation split.
         arrays: twelve characters of their hash.
-        seconds: of CPU. No model is begun near one that took longer than is left; what has begun is finished.
+        seconds: of CPU. No model is begun near one that took longer than is left; what
+            has begun is finished.
         seed: of what is drawn.
         tell: gets a line for each model that is the best so far.
 
     Returns:
         What it came to, and what each test example (n,) adds to the best model's error.
     """
-    begun, random, trials = time.process_time(), np.random.default_rng(seed), list[Trial]()
+    begun = time.process_time()
+    random = np.random.default_rng(seed)
+    trials = list[Trial]()
     view, views = rows.start(data)
     train = data.splits["train"]
     brief = BRIEF if isinstance(train, Windows) and not of_every_column(train) else {}
@@ -160,14 +199,25 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
     def spent() -> float:
         return time.process_time() - begun
 
-    def tried(kind: str, options: dict[str, Any], others: Sequence[FittedModel] = ()) -> Trial:
+    def tried(
+        kind: str, options: dict[str, Any], others: Sequence[FittedModel] = ()
+    ) -> Trial:
         started = spent()
         models = [*others, fit(data, kind, options, seed + len(others))]
-        error = float(np.fmin(as_errors(data.metric, losses_of(data, "validation", models).mean()), DIVERGED))
-        trials.append(trial := Trial(kind, options, len(models), models, error, spent() - started))
+        error = float(
+            np.fmin(
+                as_errors(data.metric, losses_of(data, "validation", models).mean()),
+                DIVERGED,
+            )
+        )
+        trials.append(
+            trial := Trial(kind, options, len(models), models, error, spent() - started)
+        )
         keep = [_best(trials), _best(perceptrons())]
         if trial is keep[0]:
-            tell(f"{data.name}  {spent():.0f} CPU s  error on validation {error:.4g}  {trial}")
+            tell(
+                f"{data.name}  {spent():.0f} CPU s  error on validation {error:.4g}  {trial}"
+            )
         for other in trials:
             if all(other is not best for best in keep):
                 other.models.clear()
@@ -182,18 +232,27 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
         while True:
             several = _best(perceptrons())
             kept = min(seconds / 4, (SEEDS - 1) * several.seconds) if several else 0.0
-            affordable = [trial for trial in trials if trial.seconds < seconds - kept - spent()]
+            affordable = [
+                trial for trial in trials if trial.seconds < seconds - kept - spent()
+            ]
             if not affordable:
                 break
             tried(*near(random, affordable, CHOICES | views))
         cost = several.seconds if several else 0.0
-        while several and several is _best(perceptrons()) and several.seeds < SEEDS and cost < seconds - spent():
+        while (
+            several
+            and several is _best(perceptrons())
+            and several.seeds < SEEDS
+            and cost < seconds - spent()
+        ):
             several = tried(several.kind, several.options, several.models)
         best = min(trials, key=lambda trial: trial.error)
         of_test = losses_of(data, "test", best.models)
     kinds: dict[str, float] = {}
     for trial in sorted(trials, key=lambda trial: trial.error):
-        kinds.setdefault(trial.kind if trial.seeds == 1 else f"mean of {trial.kind}s", trial.error)
+        kinds.setdefault(
+            trial.kind if trial.seeds == 1 else f"mean of {trial.kind}s", trial.error
+        )
     result = Search(
         data=arrays,
         seed=seed,
@@ -215,8 +274,12 @@ def _best(trials: Sequence[Trial]) -> Trial | None:
 def near(
     random: np.random.Generator, trials: Sequence[Trial], choices: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """A kind and options close to those of a trial among the best, or now and then of any kind's best."""
-    singles = sorted((trial for trial in trials if trial.seeds == 1), key=lambda trial: trial.error)
+    """A kind and options close to those of a trial among the best, or now and then of
+    any kind's best.
+    """
+    singles = sorted(
+        (trial for trial in trials if trial.seeds == 1), key=lambda trial: trial.error
+    )
     if random.random() < OF_ANY:
         kind = str(random.choice([*{trial.kind: None for trial in singles}]))
         parent = next(trial for trial in singles if trial.kind == kind)
@@ -236,20 +299,48 @@ def near(
 
 
 def fit(data: Dataset, kind: str, options: Mapping[str, Any], seed: int) -> FittedModel:
-    """A model of a kind, of as many train rows as it can take; of words all, as they are."""
+    """A model of a kind, of as many train rows as it can take; of words all, as they
+    are.
+    """
     if data.vocabulary:
-        texts, classes = rows.rows(data, "train", np.arange(len(data.splits["train"])), View())
-        classifier = of_words(**options, bayes="Bayes" in kind).fit(texts, classes[:, 0])
+        texts, classes = rows.rows(
+            data, "train", np.arange(len(data.splits["train"])), View()
+        )
+        classifier = of_words(**options, bayes="Bayes" in kind).fit(
+            texts, classes[:, 0]
+        )
         return FittedModel(View(), FunctionTransformer(), classifier, np.zeros(1), 1.0)
-    view = View(**{option.name: options[option.name] for option in fields(View) if option.name in options})
+    view = View(
+        **{
+            option.name: options[option.name]
+            for option in fields(View)
+            if option.name in options
+        }
+    )
     columns = rows.rows(data, "train", np.arange(1), view)[0].shape[1]
-    most = min(VALUES // columns, FEW if kind in ("kernel ridge", "neighbours") else VALUES) // rows.each(data)
-    drawn = np.random.default_rng(seed).permutation(len(data.splits["train"]))[: max(1, most)]
+    most = min(
+        VALUES // columns, FEW if kind in ("kernel ridge", "neighbours") else VALUES
+    ) // rows.each(data)
+    drawn = np.random.default_rng(seed).permutation(len(data.splits["train"]))[
+        : max(1, most)
+    ]
     inputs, targets = rows.rows(data, "train", drawn, view)
-    scaler, mean, scale = StandardScaler().fit(inputs), targets.mean(axis=0), float(targets.std()) or 1.0
-    model = build(kind, options, columns, seed, absolute=data.metric == "mae", several=targets.shape[1] > 1)
+    scaler = StandardScaler().fit(inputs)
+    mean = targets.mean(axis=0)
+    scale = float(targets.std()) or 1.0
+    model = build(
+        kind,
+        options,
+        columns,
+        seed,
+        absolute=data.metric == "mae",
+        several=targets.shape[1] > 1,
+    )
     targets = (targets - mean) / scale
-    model.fit(scaler.transform(inputs), targets[:, 0] if kind == "boosting" and targets.shape[1] == 1 else targets)
+    model.fit(
+        scaler.transform(inputs),
+        targets[:, 0] if kind == "boosting" and targets.shape[1] == 1 else targets,
+    )
     return FittedModel(view, scaler, model, mean, scale)
 
 
@@ -258,10 +349,15 @@ def losses_of(data: Dataset, split: str, models: Sequence[FittedModel]) -> Array
 
     What is taken off targets is taken off answers, so it cancels.
     """
-    parts, count = [], len(data.splits[split])
+    parts = []
+    count = len(data.splits[split])
     for first in range(0, count, rows.AT_ONCE):
         indices = np.arange(first, min(first + rows.AT_ONCE, count))
         inputs, targets = rows.rows(data, split, indices, models[0].view)
         answers = np.mean([model.predict(inputs) for model in models], axis=0)
-        parts.append(losses(data.metric, answers[None], targets)[0].reshape(len(indices), -1).mean(axis=1))
+        parts.append(
+            losses(data.metric, answers[None], targets)[0]
+            .reshape(len(indices), -1)
+            .mean(axis=1)
+        )
     return np.concatenate(parts)

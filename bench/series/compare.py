@@ -27,7 +27,9 @@ Row = dict[str, Any]
 
 
 def measure(file: PublicFile, say: Say) -> Row:
-    """Measure a file: what `unroll.answer` forecasts, what it costs, and what rivals forecast."""
+    """Measure a file: what `unroll.answer` forecasts, what it costs, and what rivals
+    forecast.
+    """
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as name:
         folder = Path(name)
         held = public.load(file, folder)
@@ -58,9 +60,9 @@ def row(held: HeldOut, quantiles: Array, say: Say) -> Row:
     """Compare quantiles (series, origins, steps, quantiles) with those of rivals.
 
     Returns:
-        `mae`, `wql` and `coverage`; the same of each of `rivals`; `best_rival`, the one with the
-        lowest MAE at the origins held out; `ratio` and `baseline_ratio`, the MAE over that of the
-        best rival and of `BASELINE`.
+        `mae`, `wql` and `coverage`; the same of each of `rivals`; `best_rival`, the one
+        with the lowest MAE at the origins held out; `ratio` and `baseline_ratio`, the
+        MAE over that of the best rival and of `BASELINE`.
     """
     median = quantiles[..., scores.QUANTILES.index(0.5)]
     own = _scores(held, median, quantiles)
@@ -98,7 +100,9 @@ def _scores(held: HeldOut, forecasts: Array, quantiles: Array) -> Row:
 
 
 def _forecasts(held: HeldOut, say: Say) -> dict[str, tuple[Array, Array]]:
-    """Return `rivals.forecasts`, kept in `RIVALS` until the rivals' code or the file is another."""
+    """Return `rivals.forecasts`, kept in `RIVALS` until the rivals' code or the file is
+    another.
+    """
     code = inspect.getsource(rivals)
     key = hashlib.sha256(f"{held.file}{held.origins}{code}".encode()).hexdigest()[:16]
     path = RIVALS / f"{held.file.name}-{key}.npz"
@@ -119,8 +123,8 @@ def summary(rows: Mapping[str, Row]) -> Row:
     """Compute geometric means over files.
 
     Returns:
-        `ratio`, and `worst`, the file with the highest one; `mae` and `wql`: rival -> ours over the
-        rival's, over the files that it has forecast.
+        `ratio`, and `worst`, the file with the highest one; `mae` and `wql`: rival ->
+        ours over the rival's, over the files that it has forecast.
     """
     names = dict.fromkeys(name for row in rows.values() for name in row["rivals"])
     return {

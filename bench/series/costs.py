@@ -30,8 +30,8 @@ def metered(
         variables: of its environment; None: `environment()`.
 
     Returns:
-        `seconds`, `cpu` seconds and `peak` memory in MiB, by bench/meter.py; and `first_line`, the
-        seconds until the command prints its first line.
+        `seconds`, `cpu` seconds and `peak` memory in MiB, by bench/meter.py; and
+        `first_line`, the seconds until the command prints its first line.
 
     Raises:
         UnrollError: the command failed; the text has its last line.
@@ -58,11 +58,15 @@ def metered(
             last = line.strip() or last
         if process.wait():
             shown = " ".join(" ".join(command).split())[:SHOWN]
-            raise UnrollError(f"`{shown}` ended with status {process.returncode}: {last}")
+            raise UnrollError(
+                f"`{shown}` ended with status {process.returncode}: {last}"
+            )
         found: dict[str, float] = read_json(Path(costs.name))
     return found | {"first_line": first_line}
 
 
 def environment() -> dict[str, str]:
     """Return the variables of a process that has no settings of the user's own."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(OWN)
+    }

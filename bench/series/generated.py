@@ -33,7 +33,9 @@ class Form:
     def write(self, folder: Path, rows: int) -> Path:
         """Write the file, of so many rows, into a folder."""
         path = folder / f"{self.name}.csv"
-        self.frame(rows).to_csv(path, index=False, sep=self.delimiter, decimal=self.decimal)
+        self.frame(rows).to_csv(
+            path, index=False, sep=self.delimiter, decimal=self.decimal
+        )
         return path
 
 
@@ -55,14 +57,22 @@ def meter(rows: int) -> pd.DataFrame:
 def river(rows: int) -> pd.DataFrame:
     """Make daily levels with a week's cycle."""
     timestamps = pd.date_range("2012-01-01", periods=rows, freq="D")
-    return pd.DataFrame({"day": timestamps.strftime("%Y-%m-%d"), "level": cycle(rows, period=7)})
+    return pd.DataFrame(
+        {"day": timestamps.strftime("%Y-%m-%d"), "level": cycle(rows, period=7)}
+    )
 
 
 def minutes(rows: int) -> pd.DataFrame:
     """Make five columns besides the timestamp, a row each minute."""
     timestamps = pd.date_range("2024-01-01", periods=rows, freq="min")
     frame = pd.DataFrame({"time": timestamps.strftime("%Y-%m-%d %H:%M:%S")})
-    for name, period in {"load": 1440, "wind": 1300, "sun": 1200, "rain": 777, "price": 60}.items():
+    for name, period in {
+        "load": 1440,
+        "wind": 1300,
+        "sun": 1200,
+        "rain": 777,
+        "price": 60,
+    }.items():
         frame[name] = cycle(rows, period)
     return frame
 
@@ -86,5 +96,11 @@ FORMS = (
         decimal=",",
     ),
     Form("river", "daily, one column besides the timestamp", "level", 900, river),
-    Form("minutes", "every minute, five columns besides the timestamp", "load", 300_000, minutes),
+    Form(
+        "minutes",
+        "every minute, five columns besides the timestamp",
+        "load",
+        300_000,
+        minutes,
+    ),
 )

@@ -1,4 +1,6 @@
-"""The library's part: answer a file in a process of its own, then forecast at each origin."""
+"""The library's part: answer a file in a process of its own, then forecast at each
+origin.
+"""
 
 import json
 import sys
@@ -38,8 +40,8 @@ def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
         held: the file.
 
     Returns:
-        (series, origins, steps, quantiles); and `seconds`, `cpu` and `peak` (MiB) of the answer,
-        its `sentence`, and `forecast_seconds`, the time of one forecast.
+        (series, origins, steps, quantiles); and `seconds`, `cpu` and `peak` (MiB) of
+        the answer, its `sentence`, and `forecast_seconds`, the time of one forecast.
 
     Raises:
         UnrollError: the process failed.
@@ -78,8 +80,8 @@ def aligned(held: HeldOut, table: pd.DataFrame) -> Array:
 
     Args:
         held: the file.
-        table: unique_id, ds, cutoff (the last timestamp that was known) and `COLUMNS`. Rows at
-            other cutoffs are left out.
+        table: unique_id, ds, cutoff (the last timestamp that was known) and `COLUMNS`.
+            Rows at other cutoffs are left out.
 
     Returns:
         (series, origins, steps, quantiles).
@@ -95,13 +97,17 @@ def aligned(held: HeldOut, table: pd.DataFrame) -> Array:
         series = pd.Index(held.names).get_indexer(table["unique_id"].astype(str))
     used = (step >= 0) & (step < held.file.horizon) & (origin >= 0) & (series >= 0)
     found = np.full((*held.truth.shape, len(COLUMNS)), np.nan)
-    found[series[used], origin[used], step[used]] = table.loc[used, COLUMNS].to_numpy(float)
+    found[series[used], origin[used], step[used]] = table.loc[used, COLUMNS].to_numpy(
+        float
+    )
     _require_forecasts(held, np.asarray(np.isnan(found).any(axis=-1)))
     return found
 
 
 def _require_forecasts(held: HeldOut, missing: Array) -> None:
-    """Raise UnrollError if forecasts (series, origins, steps) are missing where a value came."""
+    """Raise UnrollError if forecasts (series, origins, steps) are missing where a value
+    came.
+    """
     lost = np.argwhere(missing & np.isfinite(held.truth))
     if len(lost):
         series, origin, step = map(int, lost[0])

@@ -15,8 +15,8 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
     """Measure speed and, if not `quick`, the public files.
 
     Returns:
-        What `speed.measure` gives; `files`, a row for each public file; `summary` of them; and
-        `failed`, file -> why it has no row.
+        What `speed.measure` gives; `files`, a row for each public file; `summary` of
+        them; and `failed`, file -> why it has no row.
     """
     found: dict[str, Any] = speed.measure(quick, say)
     if not quick:

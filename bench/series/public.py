@@ -35,7 +35,8 @@ class PublicFile(NamedTuple):
         licence: its licence, or where the data are from.
         stamp: the column of timestamps; `year+month+day` for three columns.
         target: the column to forecast.
-        series: the column that names a row's series, several joined by `+`; "" for a single series.
+        series: the column that names a row's series, several joined by `+`; "" for a
+            single series.
         every: the time between two timesteps, as pandas writes it.
         day: timesteps between two origins: those of a day, or 1.
         cycle: timesteps of the longest cycle: a week, or a year of months or quarters.
@@ -187,7 +188,9 @@ def _by_series(
     name = file.series_column
     series = frame[name] if name else pd.Series("", index=frame.index)
     rows = pd.DataFrame({"series": series, "time": times, "value": frame[file.target]})
-    table = rows.pivot_table("value", "series", "time", aggfunc="first").reindex(columns=grid)
+    table = rows.pivot_table("value", "series", "time", aggfunc="first").reindex(
+        columns=grid
+    )
     return [str(name) for name in table.index], table.to_numpy(float)
 
 

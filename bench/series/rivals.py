@@ -1,8 +1,9 @@
-"""What a user would pick instead: naive forecasts, ETS, MSTL, LightGBM, a small pretrained network.
+"""What a user would pick instead: naive forecasts, ETS, MSTL, LightGBM, a small
+pretrained network.
 
-For intermittent demand there are SBA and zero, too. Each rival takes values (series, timesteps)
-without gaps, and origins (the index of the first timestep ahead). It returns forecasts
-(series, origins, steps).
+For intermittent demand there are SBA and zero, too. Each rival takes values (series,
+timesteps) without gaps, and origins (the index of the first timestep ahead). It returns
+forecasts (series, origins, steps).
 """
 
 import warnings
@@ -26,13 +27,15 @@ INTERMITTENT = 0.3
 """The least fraction of zeros of a target that is intermittent."""
 
 WEEKS = 8
-"""Weeks before an origin that ETS and MSTL are fitted to, where a day has several timesteps."""
+"""Weeks before an origin that ETS and MSTL are fitted to, where a day has several
+timesteps."""
 
 CYCLES = 52
 """Cycles before an origin that ETS and MSTL are fitted to, elsewhere."""
 
 MANY = 100
-"""The fewest series for which smoothing starts from usual values, not from the best of a grid."""
+"""The fewest series for which smoothing starts from usual values, not from the best of
+a grid."""
 
 SMOOTHING = 0.1
 """The weight of the last demand in SBA, as in Syntetos and Boylan 2005."""
@@ -44,7 +47,8 @@ def forecasts(held: HeldOut) -> dict[str, tuple[Array, Array]]:
     """Forecast a file by each rival.
 
     Returns:
-        Name -> forecasts (series, origins, steps), and errors at earlier origins, in that shape.
+        Name -> forecasts (series, origins, steps), and errors at earlier origins, in
+        that shape.
     """
     file = held.file
     values = pd.DataFrame(held.target.T).ffill().bfill().to_numpy().T
@@ -63,15 +67,21 @@ def _origins_before(held: HeldOut) -> Array:
     """Return origins whose values are all known at the first one that is held out."""
     file = held.file
     first = int(held.origins[0])
-    # Before the first of them MSTL has three of the longest cycles, and LightGBM all its lags.
+    # Before the first of them MSTL has three of the longest cycles, and LightGBM all
+    # its lags.
     least = max(3 * file.cycle, 7 * file.cycles[0] + file.horizon)
     count = min(CALIBRATION, (first - least) // (2 * file.day))
-    return np.asarray(first - file.horizon + file.day - np.arange(count, 0, -1) * file.day)
+    return np.asarray(
+        first - file.horizon + file.day - np.arange(count, 0, -1) * file.day
+    )
 
 
 def _rivals(file: PublicFile, values: Array) -> Mapping[str, Rival]:
     """Return the rivals that a file has, by name."""
-    found: dict[str, Rival] = {"last value": last_value, "seasonal naive": seasonal_naive}
+    found: dict[str, Rival] = {
+        "last value": last_value,
+        "seasonal naive": seasonal_naive,
+    }
     if len(file.cycles) > 1:
         found["naive of a day"] = naive_of_a_day
     found |= {"ETS": ets, "MSTL": mstl, "LightGBM": lightgbm, "Fracast-0": fracast}
@@ -80,17 +90,23 @@ def _rivals(file: PublicFile, values: Array) -> Mapping[str, Rival]:
     return found
 
 
-def last_value(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -> Array:
+def last_value(
+    values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex
+) -> Array:
     """Repeat the last value."""
     return np.repeat(values[:, origins - 1, None], file.horizon, axis=2)
 
 
-def seasonal_naive(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -> Array:
+def seasonal_naive(
+    values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex
+) -> Array:
     """Repeat the longest cycle: a week, or a year."""
     return _repeated(values, origins, file.cycle, file.horizon)
 
 
-def naive_of_a_day(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -> Array:
+def naive_of_a_day(
+    values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex
+) -> Array:
     """Repeat the last day."""
     return _repeated(values, origins, file.day, file.horizon)
 
@@ -107,8 +123,12 @@ def zero(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -
 
 
 def sba(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -> Array:
-    """Forecast the demand of a period by Croston's method in Syntetos and Boylan's form."""
-    rates = np.array([[_sba(series[:origin]) for origin in origins] for series in values])
+    """Forecast the demand of a period by Croston's method in Syntetos and Boylan's
+    form.
+    """
+    rates = np.array(
+        [[_sba(series[:origin]) for origin in origins] for series in values]
+    )
     return np.repeat(rates[:, :, None], file.horizon, axis=2)
 
 
@@ -128,12 +148,17 @@ def ets(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) ->
     """Forecast by exponential smoothing with the shortest cycle, fitted at each origin."""
     grid = len(values) < MANY
     return _of_windows(
-        values, origins, file, lambda window: _ets(window, file.horizon, file.cycles[0], grid)
+        values,
+        origins,
+        file,
+        lambda window: _ets(window, file.horizon, file.cycles[0], grid),
     )
 
 
 def mstl(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -> Array:
-    """Forecast by a decomposition into all cycles, the rest by smoothing; fitted at each origin."""
+    """Forecast by a decomposition into all cycles, the rest by smoothing; fitted at
+    each origin.
+    """
     grid = len(values) < MANY
     return _of_windows(values, origins, file, lambda window: _mstl(window, file, grid))
 
@@ -144,12 +169,18 @@ def _of_windows(
     cycles = WEEKS if file.day > 1 else CYCLES
     starts = np.maximum(origins - cycles * file.cycle, 0)
     windows = list(zip(starts, origins, strict=True))
-    return np.array([[forecast(series[start:end]) for start, end in windows] for series in values])
+    return np.array(
+        [[forecast(series[start:end]) for start, end in windows] for series in values]
+    )
 
 
 def _ets(window: Array, horizon: int, cycle: int, grid: bool) -> Array:
-    season: dict[str, Any] = {"seasonal": "add", "seasonal_periods": cycle} if cycle else {}
-    model = ExponentialSmoothing(window[-400:], trend="add", damped_trend=True, **season)
+    season: dict[str, Any] = (
+        {"seasonal": "add", "seasonal_periods": cycle} if cycle else {}
+    )
+    model = ExponentialSmoothing(
+        window[-400:], trend="add", damped_trend=True, **season
+    )
     fitted = model.fit(use_brute=grid)
     return np.asarray(fitted.forecast(horizon))
 
@@ -162,12 +193,14 @@ def _mstl(window: Array, file: PublicFile, grid: bool) -> Array:
     return forecast
 
 
-def lightgbm(values: Array, origins: Array, file: PublicFile, grid: pd.DatetimeIndex) -> Array:
+def lightgbm(
+    values: Array, origins: Array, file: PublicFile, grid: pd.DatetimeIndex
+) -> Array:
     """Forecast by boosted trees, one model a step, fitted once to all series together.
 
-    The inputs are lags, the same phase of the last seven cycles, rolling statistics and the
-    calendar. Each series is divided by its mean absolute value. Where there are several, a
-    series' number is an input.
+    The inputs are lags, the same phase of the last seven cycles, rolling statistics and
+    the calendar. Each series is divided by its mean absolute value. Where there are
+    several, a series' number is an input.
     """
     from lightgbm import LGBMRegressor
 
@@ -201,7 +234,9 @@ def _lags(file: PublicFile) -> Array:
 
 
 def _rolling(values: Array, file: PublicFile) -> Array:
-    """Return (series, timesteps, 8): mean, deviation, least, greatest of 1 and 7 cycles."""
+    """Return (series, timesteps, 8): mean, deviation, least, greatest of 1 and 7
+    cycles.
+    """
     table = pd.DataFrame(values.T)
     found = []
     for cycles in (1, 7):
@@ -224,7 +259,9 @@ def _features(
     recent = values[:, rows[:, None] - _lags(file)]
     same_phase = values[:, np.maximum(rows[:, None] + step - cycles_back * cycle, 0)]
     then = grid[np.minimum(rows + step, len(grid) - 1)]
-    calendar = np.column_stack([then.hour + then.minute / 60, then.day_of_week, then.month])
+    calendar = np.column_stack(
+        [then.hour + then.minute / 60, then.day_of_week, then.month]
+    )
     several = np.broadcast_to(calendar, (len(values), *calendar.shape))
     blocks = [recent, same_phase, rolling[:, rows - 1], several]
     if len(values) > 1:
@@ -233,8 +270,12 @@ def _features(
     return np.concatenate(blocks, axis=2).reshape(len(values) * len(rows), -1)
 
 
-def fracast(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -> Array:
-    """Forecast by Fracast-0, a pretrained network of 85,001 weights, which lie in its wheel."""
+def fracast(
+    values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex
+) -> Array:
+    """Forecast by Fracast-0, a pretrained network of 85,001 weights, which lie in its
+    wheel.
+    """
     model = _pretrained()
     median = model.quantiles.index(0.5)
     found = []

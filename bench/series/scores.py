@@ -1,7 +1,8 @@
-"""What forecasts are compared by: mean absolute error, weighted quantile loss, coverage.
+"""What forecasts are compared by: mean absolute error, weighted quantile loss,
+coverage.
 
-Arrays are (series, origins, steps), those of quantiles (series, origins, steps, quantiles).
-Values that are missing are left out.
+Arrays are (series, origins, steps), those of quantiles (series, origins, steps,
+quantiles). Values that are missing are left out.
 """
 
 import numpy as np
@@ -21,10 +22,11 @@ def mean_absolute_error(truth: Array, forecasts: Array) -> float:
 
 
 def weighted_quantile_loss(truth: Array, quantiles: Array) -> float:
-    """Compute twice the pinball loss over the sum of |truth|, its mean over `QUANTILES`.
+    """Compute twice the pinball loss over the sum of |truth|, its mean over
+    `QUANTILES`.
 
-    GluonTS has the same measure; 0 is perfect. A forecast without intervals, all quantiles equal,
-    scores its MAE over the mean of |truth|.
+    GluonTS has the same measure; 0 is perfect. A forecast without intervals, all
+    quantiles equal, scores its MAE over the mean of |truth|.
     """
     levels = np.array(QUANTILES)
     error = truth[..., None] - quantiles  # (series, origins, steps, quantiles)
@@ -40,11 +42,13 @@ def coverage(truth: Array, quantiles: Array) -> float:
 
 
 def conformal(forecasts: Array, earlier: Array, floor: float) -> Array:
-    """Make quantiles of a model that has none, by its errors at earlier origins (split conformal).
+    """Make quantiles of a model that has none, by its errors at earlier origins (split
+    conformal).
 
     Args:
         forecasts: (series, origins, steps).
-        earlier: (series, earlier origins, steps) errors, NaN where the value is missing.
+        earlier: (series, earlier origins, steps) errors, NaN where the value is
+            missing.
         floor: no quantile lies below it.
 
     Returns:
@@ -60,4 +64,6 @@ def conformal(forecasts: Array, earlier: Array, floor: float) -> Array:
     median = forecasts[..., None]
     lower = median - narrow_first[..., ::-1]
     upper = median + narrow_first
-    return np.asarray(np.maximum(np.concatenate([lower, median, upper], axis=-1), floor))
+    return np.asarray(
+        np.maximum(np.concatenate([lower, median, upper], axis=-1), floor)
+    )

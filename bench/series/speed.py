@@ -1,7 +1,7 @@
 """What an owner of a series waits for: an answer, a forecast, a forecast over HTTP.
 
-The files are generated, since their shapes and sizes are what counts. The commands are those that a
-user types, in a folder of their own.
+The files are generated, since their shapes and sizes are what counts. The commands are
+those that a user types, in a folder of their own.
 """
 
 import socket
@@ -46,7 +46,8 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
         say: called with what is done next.
 
     Returns:
-        `answers`, a row for each file, and `served`, a row for each number of requests at once.
+        `answers`, a row for each file, and `served`, a row for each number of requests
+        at once.
 
     Raises:
         UnrollError: a command failed.
@@ -55,8 +56,12 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
     forms = generated.FORMS[:1] if quick else generated.FORMS
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as name:
         folder = Path(name)
-        answers = {form.name: answered(folder, form, form.rows // part, say) for form in forms}
-        served = list(latencies(folder, forms[0], forms[0].rows // part, REQUESTS // part, say))
+        answers = {
+            form.name: answered(folder, form, form.rows // part, say) for form in forms
+        }
+        served = list(
+            latencies(folder, forms[0], forms[0].rows // part, REQUESTS // part, say)
+        )
     return {"answers": answers, "served": served}
 
 
@@ -80,7 +85,9 @@ def answered(folder: Path, form: Form, rows: int, say: Say) -> dict[str, Any]:
 def latencies(
     folder: Path, form: Form, rows: int, count: int, say: Say
 ) -> Iterator[dict[str, Any]]:
-    """Measure how long the served forecaster takes, with one and with more requests at once."""
+    """Measure how long the served forecaster takes, with one and with more requests at
+    once.
+    """
     say(f"unroll register {form.name}")
     metered(["unroll", "register", form.name], folder, registry(folder))
     records = form.frame(rows).tail(WINDOW).to_json(orient="records")
@@ -112,7 +119,9 @@ def request(address: str, body: str) -> float:
     """
     headers = {"Content-Type": "application/json"}
     start = time.perf_counter()
-    answer = requests.post(f"{address}/invocations", data=body, headers=headers, timeout=PATIENCE)
+    answer = requests.post(
+        f"{address}/invocations", data=body, headers=headers, timeout=PATIENCE
+    )
     if not answer.ok:
         raise UnrollError(f"the server says {answer.status_code}: {answer.text:.200}")
     return time.perf_counter() - start

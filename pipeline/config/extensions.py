@@ -1,7 +1,9 @@
-"""Modules of the user's own: unroll_extensions/models/mine.py, beside params.yaml, is found as `pipeline.models.mine`.
+"""Modules of the user's own: unroll_extensions/models/mine.py, beside params.yaml, is
+found as `pipeline.models.mine`.
 
-Their folders are added to the registries' packages, so all that is true of our modules is true of them: the schema from
-a signature, the errors, and that a stage depends on exactly those that it uses.
+Their folders are added to the registries' packages, so all that is true of our modules
+is true of them: the schema from a signature, the errors, and that a stage depends on
+exactly those that it uses.
 """
 
 import importlib
@@ -19,13 +21,16 @@ KINDS = {
     "pipeline.data.sources": ("sources", ["produce"]),
     "pipeline.data.preparations": ("preparations", ["prepare", "METRIC"]),
 }
-"""Registry package -> the folder in `unroll_extensions` whose modules it gets, too; what each of them has to define."""
+"""Registry package -> the folder in `unroll_extensions` whose modules it gets, too;
+what each of them has to define."""
 
 _root = Path()
 
 
 def use(root: Path) -> None:
-    """Let the registries find what lies in `root`/unroll_extensions, and no other project's any more."""
+    """Let the registries find what lies in `root`/unroll_extensions, and no other
+    project's any more.
+    """
     global _root  # noqa: PLW0603 - Python's own import system, which this is a part of, is of the whole process
     if root.resolve() != _root:
         for name, module in list(sys.modules.items()):
@@ -35,7 +40,9 @@ def use(root: Path) -> None:
 
 
 def folders(package: str) -> list[str]:
-    """The folders that hold a registry package's modules: ours, and the user's behind it."""
+    """The folders that hold a registry package's modules: ours, and the user's behind
+    it.
+    """
     paths = importlib.import_module(package).__path__
     if package in KINDS:
         paths[1:] = [str(_root / NAME / KINDS[package][0])]
@@ -43,12 +50,16 @@ def folders(package: str) -> list[str]:
 
 
 def file(name: str) -> Path | None:
-    """Where a module of a registry package lies in the user's folder; None where it is not there."""
+    """Where a module of a registry package lies in the user's folder; None where it is
+    not there.
+    """
     return _root / path(name) if (_root / path(name)).is_file() else None
 
 
 def ours(name: str) -> bool:
-    """Whether a module of a registry package is Unroll's: to import it runs nobody else's code."""
+    """Whether a module of a registry package is Unroll's: to import it runs nobody
+    else's code.
+    """
     package, _, module = name.rpartition(".")
     return (Path(folders(package)[0]) / f"{module}.py").is_file()
 
@@ -60,7 +71,9 @@ def path(name: str) -> str:
 
 
 def load(name: str) -> ModuleType:
-    """Import a module of a registry package. Raises UsageError where the user's is not one of its kind."""
+    """Import a module of a registry package. Raises UsageError where the user's is not
+    one of its kind.
+    """
     own = regular(_root / path(name)).exists()
     try:
         module = importlib.import_module(name)
@@ -71,5 +84,7 @@ def load(name: str) -> ModuleType:
         raise UsageError(f"{path(name)} cannot be imported: {why}") from error
     for word in KINDS[name.rpartition(".")[0]][1] if own else ():
         if not hasattr(module, word):
-            raise UsageError(f"{path(name)} must define `{word}`, as Unroll's own modules of this kind do")
+            raise UsageError(
+                f"{path(name)} must define `{word}`, as Unroll's own modules of this kind do"
+            )
     return module

@@ -1,4 +1,6 @@
-"""params.yaml as frozen, validated values, filled in from templates.yaml. Nothing else reads these files."""
+"""params.yaml as frozen, validated values, filled in from templates.yaml. Nothing else
+reads these files.
+"""
 
 import re
 from collections.abc import Mapping
@@ -17,19 +19,27 @@ TEMPLATES = "templates.yaml"
 
 def _name(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", text):
-        raise ValueError("must be small letters, digits and _, a letter first, at most 60 in all")
+        raise ValueError(
+            "must be small letters, digits and _, a letter first, at most 60 in all"
+        )
     return text
 
 
 def _run_name(text: str) -> str:
     dataset, slash, name = text.partition("/")
     if not slash:
-        raise ValueError("must be a data set and an experiment of it, such as waves/gru")
+        raise ValueError(
+            "must be a data set and an experiment of it, such as waves/gru"
+        )
     return f"{_name(dataset)}/{_name(name)}"
 
 
 def _seeds(value: Any) -> Any:
-    return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else value
+    return (
+        list(range(value))
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0
+        else value
+    )
 
 
 def _distinct(seeds: list[int]) -> list[int]:
@@ -63,7 +73,9 @@ class _Open(Strict):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The keys that belong to the named function, not yet validated (see `registry.options`)."""
+        """The keys that belong to the named function, not yet validated (see
+        `registry.options`).
+        """
         return dict(self.model_extra or {})
 
 
@@ -78,7 +90,8 @@ class Files(Strict):
 
     Attributes:
         path: of the file, from params.yaml's folder; or of a folder.
-        pattern: of the files in the folder that belong together, such as "station_*.csv".
+        pattern: of the files in the folder that belong together, such as
+            "station_*.csv".
     """
 
     path: str
@@ -86,13 +99,17 @@ class Files(Strict):
 
 
 class Preparation(_Open):
-    """How raw data becomes a supervised problem; `name` is a module of `pipeline.data.preparations`."""
+    """How raw data becomes a supervised problem; `name` is a module of
+    `pipeline.data.preparations`.
+    """
 
     name: Name
 
 
 class Model(_Open):
-    """A model; `family` is a module of `pipeline.models`, `name` an entry of its `MODELS`."""
+    """A model; `family` is a module of `pipeline.models`, `name` an entry of its
+    `MODELS`.
+    """
 
     family: Name
     name: Name
@@ -105,13 +122,15 @@ class Training(_Open):
 
 
 class DatasetParams(Strict):
-    """A source and its preparation, and how experiments on it are trained if they don't say.
+    """A source and its preparation, and how experiments on it are trained if they don't
+    say.
 
     Attributes:
         source: a key of `sources`.
         like: nothing any more: `complete` has put in its place what templates say.
         preparation: makes the problem.
-        seeds, training: for the experiments with the same training method; each may say otherwise, option by option.
+        seeds, training: for the experiments with the same training method; each may say
+            otherwise, option by option.
     """
 
     source: Name
@@ -125,15 +144,21 @@ class Experiment(Strict):
     """A data set, a model, a training method and the seeds that it is repeated with.
 
     Attributes:
-        calendar: whether the model is told the hour and the season of each row, beside what was measured.
-        features: options of the model `lags`, whose values a network then sees of each window in place of the window.
-        standardise: whether a network sees its inputs by mean and deviation of the train inputs, and learns its targets
-            by those of the train targets; its predictions are in model units as without.
-        in_unit: whether a network's own outputs are in the unit of the data, such as °C, as document 006 has them; its
+        calendar: whether the model is told the hour and the season of each row, beside
+            what was measured.
+        features: options of the model `lags`, whose values a network then sees of each
+            window in place of the window.
+        standardise: whether a network sees its inputs by mean and deviation of the
+            train inputs, and learns its targets by those of the train targets; its
             predictions are in model units as without.
-        share: of the train examples that it learns from, the last ones: less than all for a curve of the data's size.
-        trials: on validation that its options were chosen by (results/trials); 0 for a document's, or those of a hand.
-        converged: whether more epochs do not make it better on validation, as far as a search has seen.
+        in_unit: whether a network's own outputs are in the unit of the data, such as
+            °C, as document 006 has them; its predictions are in model units as without.
+        share: of the train examples that it learns from, the last ones: less than all
+            for a curve of the data's size.
+        trials: on validation that its options were chosen by (results/trials); 0 for a
+            document's, or those of a hand.
+        converged: whether more epochs do not make it better on validation, as far as a
+            search has seen.
     """
 
     dataset: Name
@@ -158,18 +183,26 @@ class Experiment(Strict):
         training = self.training
         if epochs is not None:
             if "epochs" not in training.options:
-                raise UsageError(f"the training method {training.method} has no epochs; leave out --epochs")
-            training = Training.model_validate(training.model_dump() | {"epochs": epochs})
-        return self.model_copy(update={"training": training, "seeds": seeds or self.seeds})
+                raise UsageError(
+                    f"the training method {training.method} has no epochs; leave out --epochs"
+                )
+            training = Training.model_validate(
+                training.model_dump() | {"epochs": epochs}
+            )
+        return self.model_copy(
+            update={"training": training, "seeds": seeds or self.seeds}
+        )
 
 
 class Params(Strict):
-    """The whole of params.yaml. Names are checked against each other; options when they are used.
+    """The whole of params.yaml. Names are checked against each other; options when they
+    are used.
 
     Attributes:
         sources: those of `files`, too.
         experiments: data set -> name -> experiment.
-        series: name -> file and options of `unroll answer`, which checks them; nothing else reads them.
+        series: name -> file and options of `unroll answer`, which checks them; nothing
+            else reads them.
     """
 
     sources: dict[Name, Source] = pydantic.Field(default={})
@@ -183,18 +216,24 @@ class Params(Strict):
         """Check the names, and take files as sources."""
         for name, source in self.sources.items():
             if source.kind == "local":
-                raise ValueError(f"sources.{name}: a file of your own belongs to `files`, where DVC sees its edits")
+                raise ValueError(
+                    f"sources.{name}: a file of your own belongs to `files`, where DVC sees its edits"
+                )
         for name, files in self.files.items():
             if name in self.sources:
                 raise ValueError(f"files.{name} has the name of a source; rename it")
-            self.sources[name] = Source.model_validate({"kind": "local"} | files.model_dump())
+            self.sources[name] = Source.model_validate(
+                {"kind": "local"} | files.model_dump()
+            )
         for name, dataset in self.datasets.items():
             one_of(dataset.source, self.sources, f"params.yaml: datasets.{name}.source")
         return self
 
     @property
     def runs(self) -> dict[str, Experiment]:
-        """Every experiment by its whole name, such as waves/gru, in the order of params.yaml."""
+        """Every experiment by its whole name, such as waves/gru, in the order of
+        params.yaml.
+        """
         return {
             f"{dataset}/{name}": experiment
             for dataset, experiments in self.experiments.items()
@@ -214,21 +253,26 @@ class Params(Strict):
         return self.datasets[one_of(name, self.datasets, "the data set")]
 
     def experiment(self, name: str) -> Experiment:
-        """An experiment by its whole name, waves/gru. Raises UsageError with the valid names if there is none."""
+        """An experiment by its whole name, waves/gru. Raises UsageError with the valid
+        names if there is none.
+        """
         runs = self.runs
         return runs[one_of(name, runs, "the experiment")]
 
     def experiments_of(self, dataset: str) -> dict[str, Experiment]:
-        """The experiments of one data set by their names in it, such as gru, in the order of params.yaml."""
+        """The experiments of one data set by their names in it, such as gru, in the
+        order of params.yaml.
+        """
         return self.experiments.get(dataset, {})
 
 
 def load(path: Path) -> Params:
-    """Read and validate params.yaml. From here on its names may be those of modules beside it (`extensions`).
+    """Read and validate params.yaml. From here on its names may be those of modules
+    beside it (`extensions`).
 
     Raises:
-        UsageError: the file is no plain YAML, or a value, a name or a key is wrong; the text names its place
-            and what is valid.
+        UsageError: the file is no plain YAML, or a value, a name or a key is wrong; the
+            text names its place and what is valid.
         UnrollError: the file is missing or cannot be read.
     """
     extensions.use(path.parent)
@@ -236,7 +280,9 @@ def load(path: Path) -> Params:
 
 
 def templates(path: Path) -> Any:
-    """The entries of templates.yaml, which lies beside params.yaml; none where it is not there."""
+    """The entries of templates.yaml, which lies beside params.yaml; none where it is
+    not there.
+    """
     file = path.with_name(TEMPLATES)
     return plain_yaml.read(file) if file.exists() else {}
 
@@ -258,13 +304,15 @@ _EXPERIMENTS = pydantic.TypeAdapter(dict[str, dict[str, _Entry]])
 
 
 def complete(sections: Any, from_templates: Any) -> Any:
-    """The sections of params.yaml, each entry with all that it says itself, by templates or by its data set.
+    """The sections of params.yaml, each entry with all that it says itself, by
+    templates or by its data set.
 
-    What is no sections of entries comes back as it is: whoever validates it says what is wrong.
+    What is no sections of entries comes back as it is: whoever validates it says what
+    is wrong.
 
     Raises:
-        UsageError: `like` names no template and no experiment of the same data set, an entry is like itself, or
-            experiments do not stand under their data set.
+        UsageError: `like` names no template and no experiment of the same data set, an
+            entry is like itself, or experiments do not stand under their data set.
     """
     _require_nested(sections)
     try:
@@ -274,26 +322,39 @@ def complete(sections: Any, from_templates: Any) -> Any:
     except (pydantic.ValidationError, KeyError, TypeError):
         return sections
     for name in sections["experiments"]:
-        one_of(name, sections["datasets"], "params.yaml: the data set under `experiments`")
+        one_of(
+            name, sections["datasets"], "params.yaml: the data set under `experiments`"
+        )
     datasets = {
-        name: _filled(entry, from_templates, (f"datasets.{name}",)) for name, entry in sections["datasets"].items()
+        name: _filled(entry, from_templates, (f"datasets.{name}",))
+        for name, entry in sections["datasets"].items()
     }
     experiments = {
-        dataset: _experiments(dataset, entries, from_templates, datasets.get(dataset, {}))
+        dataset: _experiments(
+            dataset, entries, from_templates, datasets.get(dataset, {})
+        )
         for dataset, entries in sections["experiments"].items()
     }
     return {**sections, "datasets": datasets, "experiments": experiments}
 
 
 def _require_nested(sections: Any) -> None:
-    """Raise UsageError if the sections are of the form of before: flat experiments that name their data set."""
+    """Raise UsageError if the sections are of the form of before: flat experiments that
+    name their data set.
+    """
     if not isinstance(sections, Mapping):
         return
     if "templates" in sections:
-        raise UsageError(f"params.yaml: templates stand in a file of their own, {TEMPLATES}; move them there")
+        raise UsageError(
+            f"params.yaml: templates stand in a file of their own, {TEMPLATES}; move them there"
+        )
     experiments = sections.get("experiments")
-    for name, entries in experiments.items() if isinstance(experiments, Mapping) else ():
-        if isinstance(entries, Mapping) and ("model" in entries or "dataset" in entries):
+    for name, entries in (
+        experiments.items() if isinstance(experiments, Mapping) else ()
+    ):
+        if isinstance(entries, Mapping) and (
+            "model" in entries or "dataset" in entries
+        ):
             raise UsageError(
                 f"params.yaml: experiments.{name}: an experiment stands under its data set, as in "
                 "`experiments: {waves: {gru: {model: ...}}}`; move it there, without `dataset`"
@@ -301,19 +362,30 @@ def _require_nested(sections: Any) -> None:
 
 
 def _experiments(
-    dataset: str, entries: Mapping[str, Any], from_templates: Mapping[str, Any], about: Mapping[str, Any]
+    dataset: str,
+    entries: Mapping[str, Any],
+    from_templates: Mapping[str, Any],
+    about: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The experiments of a data set, whose own section is `about`."""
-    known = dict(from_templates) | {f"{dataset}/{name}": entry for name, entry in entries.items()}
+    known = dict(from_templates) | {
+        f"{dataset}/{name}": entry for name, entry in entries.items()
+    }
     usual = {key: about[key] for key in ("seeds", "training") if key in about}
     usual_method = usual.get("training", {}).get("method")
     experiments = {}
     for name, entry in entries.items():
         where = f"experiments.{dataset}.{name}"
         if "dataset" in entry:
-            raise UsageError(f"params.yaml: {where}: it is of {dataset}, under which it stands; take out `dataset`")
+            raise UsageError(
+                f"params.yaml: {where}: it is of {dataset}, under which it stands; take out `dataset`"
+            )
         experiment = _filled(entry, known, (where,))
-        if usual_method and experiment.get("training", {}).get("method", usual_method) == usual_method:
+        if (
+            usual_method
+            and experiment.get("training", {}).get("method", usual_method)
+            == usual_method
+        ):
             experiment = merged(usual, experiment)
         experiments[name] = {"dataset": dataset, **experiment}
     return experiments
@@ -322,19 +394,31 @@ def _experiments(
 def merged(base: Any, over: Any) -> Any:
     """`over`, and of a mapping also what only `base` has, at any depth."""
     if isinstance(base, Mapping) and isinstance(over, Mapping):
-        return {**base, **over, **{key: merged(base[key], over[key]) for key in base.keys() & over.keys()}}
+        return {
+            **base,
+            **over,
+            **{key: merged(base[key], over[key]) for key in base.keys() & over.keys()},
+        }
     return over
 
 
-def _filled(entry: Mapping[str, Any], known: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    """An entry with what it takes from those that it is like, of several what the last says; `path` leads to it."""
+def _filled(
+    entry: Mapping[str, Any], known: Mapping[str, Any], path: tuple[str, ...]
+) -> Any:
+    """An entry with what it takes from those that it is like, of several what the last
+    says; `path` leads to it.
+    """
     like: str | list[str] = entry.get("like", [])
     base: Any = {}
     for name in [like] if isinstance(like, str) else like:
         if "/" in name and name not in known:
-            raise UsageError(f"params.yaml: {path[-1]}.like: {name} is no other experiment of its own data set")
+            raise UsageError(
+                f"params.yaml: {path[-1]}.like: {name} is no other experiment of its own data set"
+            )
         one_of(name, known, f"params.yaml: {path[-1]}.like")
         if name in path[1:]:
-            raise UsageError(f"params.yaml: {name} is like itself, by way of {', '.join(path[1:])}")
+            raise UsageError(
+                f"params.yaml: {name} is like itself, by way of {', '.join(path[1:])}"
+            )
         base = merged(base, _filled(known[name], known, (*path, name)))
     return merged(base, {key: value for key, value in entry.items() if key != "like"})

@@ -28,9 +28,13 @@ def read(path: Path) -> Any:
     except MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         problem = re.sub(" with value .*", "", one_line(str(error.problem)))
-        raise UsageError(f"{path.name}{line} is not plain YAML: {problem:.200}") from None
+        raise UsageError(
+            f"{path.name}{line} is not plain YAML: {problem:.200}"
+        ) from None
     except (YAMLError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path.name} is not plain YAML: {one_line(str(error)):.200}") from None
+        raise UsageError(
+            f"{path.name} is not plain YAML: {one_line(str(error)):.200}"
+        ) from None
     if problem:
         raise UsageError(f"{path.name}: {problem}")
     return data
@@ -39,8 +43,8 @@ def read(path: Path) -> Any:
 def write(data: Mapping[str, Any], path: Path) -> None:
     """Write plain data as YAML that `read` gives back, in the order given, atomically.
 
-    Block style, and what occurs twice is written twice: DVC leaves such a file as it is when `dvc exp run -S` changes a
-    value of it, but for the line with the value.
+    Block style, and what occurs twice is written twice: DVC leaves such a file as it is
+    when `dvc exp run -S` changes a value of it, but for the line with the value.
     """
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
@@ -55,71 +59,102 @@ Place = tuple[str, ...]
 """Keys, from a section on."""
 
 
-def added(path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mapping[Place, str]) -> str:
-    """The text of a YAML file with further entries at the end of its sections; every other byte stays.
+def added(
+    path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mapping[Place, str]
+) -> str:
+    """The text of a YAML file with further entries at the end of its sections; every
+    other byte stays.
 
     The entries are in DVC's style, so that DVC leaves them as they are, too.
 
     Args:
         path: the file, valid.
-        entries: section -> name -> plain data. A section that is not there follows the first one.
+        entries: section -> name -> plain data. A section that is not there follows the
+            first one.
         comments: keys from the section on -> what stands above that key.
 
     Raises:
         UsageError: a section is written in braces.
     """
     text = _text(path)
-    lines = [line if line.endswith("\n") else f"{line}\n" for line in text.splitlines(keepends=True)]
+    lines = [
+        line if line.endswith("\n") else f"{line}\n"
+        for line in text.splitlines(keepends=True)
+    ]
     root = YAML().compose(text)
     sections = {key.value: (key, value) for key, value in root.value}
     first = root.value[0][0].start_mark.line
     starts = {name: key.start_mark.line for name, (key, _) in sections.items()}
-    # From the last one in the file to the first, so that lines above stay where they are.
-    for section, named in sorted(entries.items(), key=lambda entry: starts.get(entry[0], first + 0.5), reverse=True):
+    # From the last one in the file to the first, so that lines above stay where they
+    # are.
+    for section, named in sorted(
+        entries.items(),
+        key=lambda entry: starts.get(entry[0], first + 0.5),
+        reverse=True,
+    ):
         block = _block(section, named, comments)
         if section not in sections:
             _, value = root.value[0]
-            block, at = ["\n", *block], _last_line(value) + 1
+            block = ["\n", *block]
+            at = _last_line(value) + 1
         else:
             key, value = sections[section]
             at = max(key.end_mark.line, _last_line(value)) + 1
             if value.value and value.flow_style:
-                raise UsageError(f"{path.name}: write {section} in lines, not in braces, so that entries can be added")
+                raise UsageError(
+                    f"{path.name}: write {section} in lines, not in braces, so that entries can be added"
+                )
             if not value.value:
                 lines[key.start_mark.line] = f"{section}:\n"
-            block = [line for line in block if not line.startswith((f"{section}:", "#"))]
+            block = [
+                line for line in block if not line.startswith((f"{section}:", "#"))
+            ]
         lines[at:at] = block
     return "".join(lines)
 
 
-def with_experiment(path: Path, dataset: str, name: str, entry: Mapping[str, Any], comment: str) -> str:
-    """The text of params.yaml with an experiment behind the others of its data set, in DVC's style; all else stays."""
+def with_experiment(
+    path: Path, dataset: str, name: str, entry: Mapping[str, Any], comment: str
+) -> str:
+    """The text of params.yaml with an experiment behind the others of its data set, in
+    DVC's style; all else stays.
+    """
     lines = _text(path).splitlines(keepends=True)
     _, experiments = _node(path, "experiments", dataset)
-    comments: dict[Place, str] = {("experiments", dataset, name): comment} if comment else {}
+    comments: dict[Place, str] = (
+        {("experiments", dataset, name): comment} if comment else {}
+    )
     end = _last_line(experiments) + 1
     lines[end:end] = _block("experiments", {dataset: {name: entry}}, comments)[2:]
     return "".join(lines)
 
 
 def replaced(path: Path, dataset: str, name: str, entry: Mapping[str, Any]) -> str:
-    """The text of params.yaml with other plain data for an experiment, in DVC's style; all else stays."""
+    """The text of params.yaml with other plain data for an experiment, in DVC's style;
+    all else stays.
+    """
     lines = _text(path).splitlines(keepends=True)
     key, value = _node(path, "experiments", dataset, name)
-    lines[key.start_mark.line : _last_line(value) + 1] = _block("experiments", {dataset: {name: entry}}, {})[2:]
+    lines[key.start_mark.line : _last_line(value) + 1] = _block(
+        "experiments", {dataset: {name: entry}}, {}
+    )[2:]
     return "".join(lines)
 
 
 def _node(path: Path, *keys: str) -> tuple[Any, Any]:
     """The key and the value to which keys lead in a YAML file that has them."""
-    key, value = None, YAML().compose(_text(path))
+    key = None
+    value = YAML().compose(_text(path))
     for wanted in keys:
         key, value = next(each for each in value.value if each[0].value == wanted)
     return key, value
 
 
-def removed(path: Path, entries: Mapping[str, Sequence[str]], optional: Sequence[str] = ()) -> str:
-    """The text of a YAML file without some entries of its sections, nor the comments right above them.
+def removed(
+    path: Path, entries: Mapping[str, Sequence[str]], optional: Sequence[str] = ()
+) -> str:
+    """The text of a YAML file without some entries of its sections, nor the comments
+    right above them.
 
     Args:
         path: the file, valid.
@@ -133,7 +168,9 @@ def removed(path: Path, entries: Mapping[str, Sequence[str]], optional: Sequence
         for key, entry in reversed(value.value if gone else []):
             first = key.start_mark.line
             if key.value in gone:
-                while lines[first - 1].startswith("  ") and lines[first - 1].lstrip().startswith("#"):
+                while lines[first - 1].startswith("  ") and lines[
+                    first - 1
+                ].lstrip().startswith("#"):
                     first -= 1
                 del lines[first : _last_line(entry) + 1]
         if gone and all(key.value in gone for key, _ in value.value):
@@ -145,18 +182,28 @@ def removed(path: Path, entries: Mapping[str, Sequence[str]], optional: Sequence
     return "".join(lines)
 
 
-def _block(section: str, named: Mapping[str, Any], comments: Mapping[Place, str]) -> list[str]:
+def _block(
+    section: str, named: Mapping[str, Any], comments: Mapping[Place, str]
+) -> list[str]:
     """A section as DVC writes it."""
 
     def commented(data: Any, keys: Place) -> Any:
         if not isinstance(data, Mapping):
             return data
-        mapping = CommentedMap({key: commented(value, (*keys, key)) for key, value in data.items()})
-        if keys[-1] in BRACES and 2 * len(keys) + len(f"{keys[-1]}: {dict(data)}".replace("'", "")) < WIDTH:
+        mapping = CommentedMap(
+            {key: commented(value, (*keys, key)) for key, value in data.items()}
+        )
+        if (
+            keys[-1] in BRACES
+            and 2 * len(keys) + len(f"{keys[-1]}: {dict(data)}".replace("'", ""))
+            < WIDTH
+        ):
             mapping.fa.set_flow_style()
         for key in data:
             if (*keys, key) in comments:
-                mapping.yaml_set_comment_before_after_key(key, comments[*keys, key], indent=2 * len(keys))
+                mapping.yaml_set_comment_before_after_key(
+                    key, comments[*keys, key], indent=2 * len(keys)
+                )
         return mapping
 
     text = io.StringIO()
@@ -167,7 +214,8 @@ def _block(section: str, named: Mapping[str, Any], comments: Mapping[Place, str]
 
 
 BRACES = ("model", "training")
-"""Keys whose mapping stands in braces where it fits on a line of `WIDTH` columns, at which DVC breaks lines."""
+"""Keys whose mapping stands in braces where it fits on a line of `WIDTH` columns, at
+which DVC breaks lines."""
 
 WIDTH = 80
 
@@ -177,7 +225,8 @@ def _last_line(node: Any) -> int:
     if isinstance(node.value, str) or not node.value or node.flow_style:
         return int(node.end_mark.line)
     last = node.value[-1]
-    if isinstance(last, tuple) and last[1].value == "" and last[1].style is None:  # `key:`, ended by the next
+    # `key:`, ended by the next
+    if isinstance(last, tuple) and last[1].value == "" and last[1].style is None:
         last = last[0]
     return _last_line(last[1] if isinstance(last, tuple) else last)
 
@@ -193,7 +242,9 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise UnrollError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path.name} must be UTF-8; byte {error.start} is not") from None
+        raise UsageError(
+            f"{path.name} must be UTF-8; byte {error.start} is not"
+        ) from None
 
 
 def _not_plain(data: Any, place: list[str]) -> Iterator[str]:

@@ -1,1 +1,3 @@
-"""From a file on the web, or a formula, to numbered examples: sources, preparations, and the data sets they make."""
+"""From a file on the web, or a formula, to numbered examples: sources, preparations,
+and the data sets they make.
+"""

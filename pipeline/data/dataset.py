@@ -1,4 +1,6 @@
-"""A supervised problem on disk: `data/prepared/NAME/arrays.npz` and `dataset.json`, of a series `fitted.json`, too."""
+"""A supervised problem on disk: `data/prepared/NAME/arrays.npz` and `dataset.json`, of
+a series `fitted.json`, too.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -23,7 +25,8 @@ ROWS = ("series_id", "truth", "words")
 
 
 class Scale(Strict):
-    """How a target in model units becomes a value in the data's unit: value = target * std + mean.
+    """How a target in model units becomes a value in the data's unit: value = target *
+    std + mean.
 
     Attributes:
         mean, std: in `unit`, over the train rows only.
@@ -43,27 +46,36 @@ class Dataset:
 
     Attributes:
         name: the key in params.yaml.
-        kind: what is asked: `forecast` a later value, `regress` a value, `classify` into 0 or 1.
+        kind: what is asked: `forecast` a later value, `regress` a value, `classify`
+            into 0 or 1.
         metric: the measure that this data set is compared by, in model units.
         splits: "train", "validation" (not for every data set) and "test" examples.
         scale: of the targets.
         vocabulary: the number of words where inputs are word numbers, else 0.
-        calendar: how many of the series' columns, the last ones, tell the hour and the season (`load`).
-        groups: parts of the test set that are scored apart: name -> (n,) indices into it.
+        calendar: how many of the series' columns, the last ones, tell the hour and the
+            season (`load`).
+        groups: parts of the test set that are scored apart: name -> (n,) indices into
+            it.
         scored: the splits that are scored after every epoch.
-        period: timesteps of one natural cycle of the inputs (a day, say), 0 where there is none.
-        rollout: whether one-step predictions are also fed back, over the length of the test series.
-        each_step: whether an example has a target for each timestep of its input, to be answered from the input up to
-            there.
-        floors: best scores that are possible or known in closed form: words -> value of `metric`.
+        period: timesteps of one natural cycle of the inputs (a day, say), 0 where there
+            is none.
+        rollout: whether one-step predictions are also fed back, over the length of the
+            test series.
+        each_step: whether an example has a target for each timestep of its input, to be
+            answered from the input up to there.
+        floors: best scores that are possible or known in closed form: words -> value of
+            `metric`.
         stand_in: whether the raw data were generated in place of the real ones.
-        facts: what a reader wants to know of the preparation: words -> value, plain data.
-        stamps: (rows,) datetime64[s], when each row of the windows' series was measured; None where that is not known.
-        series_id: (rows,) int, which of `fitted.series` each row of the windows' series belongs to; None where that is
-            not known.
-        truth: (rows,) float64, the target as observed in each row, in its unit, NaN where it was not; None where all
-            windows have all their targets.
-        words: (vocabulary,) str, the word of each word number; None where inputs are none.
+        facts: what a reader wants to know of the preparation: words -> value, plain
+            data.
+        stamps: (rows,) datetime64[s], when each row of the windows' series was
+            measured; None where that is not known.
+        series_id: (rows,) int, which of `fitted.series` each row of the windows' series
+            belongs to; None where that is not known.
+        truth: (rows,) float64, the target as observed in each row, in its unit, NaN
+            where it was not; None where all windows have all their targets.
+        words: (vocabulary,) str, the word of each word number; None where inputs are
+            none.
         fitted: what turns new rows into inputs; None where that is not asked.
     """
 
@@ -95,12 +107,20 @@ class Dataset:
 
     @property
     def scales(self) -> dict[str, Scale]:
-        """series_id -> the scale of its targets: those of several series are multiples of their own deviation."""
+        """series_id -> the scale of its targets: those of several series are multiples
+        of their own deviation.
+        """
         if self.fitted is None or [*self.fitted.series] == [ALONE]:
             return {ALONE: self.scale}
-        column, windows = self.fitted.columns.index(self.fitted.csv.target), self.fitted.windows
+        column = self.fitted.columns.index(self.fitted.csv.target)
+        windows = self.fitted.windows
         return {
-            series_id: Scale(mean=fit.mean[column], std=fit.std[column], unit=windows.unit, quantity=windows.quantity)
+            series_id: Scale(
+                mean=fit.mean[column],
+                std=fit.std[column],
+                unit=windows.unit,
+                quantity=windows.quantity,
+            )
             for series_id, fit in self.fitted.series.items()
         }
 
@@ -153,12 +173,18 @@ def save(dataset: Dataset, folder: Path) -> None:
                 f"{dataset.name}: the {split} split is empty; check datasets.{dataset.name} in params.yaml"
             )
         if isinstance(examples, Windows):
-            key = stored.setdefault(id(examples.series), f"{split}_series")  # splits of one series share it
+            # splits of one series share it
+            key = stored.setdefault(id(examples.series), f"{split}_series")
             arrays.setdefault(key, examples.series)
             arrays[f"{split}_rows"] = examples.rows
-            layout[split] = {"series": key} | {name: getattr(examples, name) for name in [*_Cut.model_fields][1:]}
+            layout[split] = {"series": key} | {
+                name: getattr(examples, name) for name in [*_Cut.model_fields][1:]
+            }
         else:
-            arrays[f"{split}_inputs"], arrays[f"{split}_targets"] = examples.inputs, examples.targets
+            arrays[f"{split}_inputs"], arrays[f"{split}_targets"] = (
+                examples.inputs,
+                examples.targets,
+            )
             layout[split] = {}
     for group, indices in dataset.groups.items():
         arrays[f"group_{group}"] = indices
@@ -169,10 +195,22 @@ def save(dataset: Dataset, folder: Path) -> None:
             arrays[key] = values
     for key, array in arrays.items():
         if key != "truth" and array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise UnrollError(f"{dataset.name}: {key} holds values that are not finite; check its source")
-    facts = {f.name: getattr(dataset, f.name) for f in fields(dataset) if f.name not in {"stamps", "fitted", *ROWS}}
-    facts |= {"scale": dataset.scale.model_dump(), "splits": layout, "groups": list(dataset.groups)}
-    facts["examples"] = {split: len(examples) for split, examples in dataset.splits.items()}
+            raise UnrollError(
+                f"{dataset.name}: {key} holds values that are not finite; check its source"
+            )
+    facts = {
+        f.name: getattr(dataset, f.name)
+        for f in fields(dataset)
+        if f.name not in {"stamps", "fitted", *ROWS}
+    }
+    facts |= {
+        "scale": dataset.scale.model_dump(),
+        "splits": layout,
+        "groups": list(dataset.groups),
+    }
+    facts["examples"] = {
+        split: len(examples) for split, examples in dataset.splits.items()
+    }
     folder.mkdir(parents=True, exist_ok=True)
     write_npz(folder / "arrays.npz", arrays)
     write_json(folder / "dataset.json", facts)
@@ -190,27 +228,44 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
 
     Args:
         folder: `data/prepared/NAME`.
-        calendar: whether the inputs keep the calendar's columns. Without them the examples are the same, so models
-            with and without compare.
-        share: of the train examples that are kept: the last ones, which are next to the other splits.
+        calendar: whether the inputs keep the calendar's columns. Without them the
+            examples are the same, so models with and without compare.
+        share: of the train examples that are kept: the last ones, which are next to the
+            other splits.
 
     Raises:
         UsageError: there is no calendar to keep.
         UnrollError: a file is missing or damaged.
     """
-    description, arrays = describe(folder), read_npz(folder / "arrays.npz")
+    description = describe(folder)
+    arrays = read_npz(folder / "arrays.npz")
     if calendar and not description.calendar:
-        raise UsageError(f"{description.name} has no calendar, which rows with stamps have; leave calendar: true out")
+        raise UsageError(
+            f"{description.name} has no calendar, which rows with stamps have; leave calendar: true out"
+        )
     try:
-        splits = {split: _examples(split, layout, arrays) for split, layout in description.splits.items()}
+        splits = {
+            split: _examples(split, layout, arrays)
+            for split, layout in description.splits.items()
+        }
         groups = {group: arrays[f"group_{group}"] for group in description.groups}
         _agree(description, splits, groups)
-        facts = description.model_dump(exclude={"splits", "groups", "scored", "scale", "examples"})
+        facts = description.model_dump(
+            exclude={"splits", "groups", "scored", "scale", "examples"}
+        )
         facts |= {"scored": tuple(description.scored), "scale": description.scale}
         facts |= {key: arrays.get(key) for key in ROWS}
-        stamps = arrays["stamps"].astype("datetime64[s]") if "stamps" in arrays else None
-        fitted = read_checked(folder / FITTED, Fitted) if (folder / FITTED).exists() else None
-        dataset = Dataset(splits=splits, groups=groups, stamps=stamps, fitted=fitted, **facts)
+        stamps = (
+            arrays["stamps"].astype("datetime64[s]") if "stamps" in arrays else None
+        )
+        fitted = (
+            read_checked(folder / FITTED, Fitted)
+            if (folder / FITTED).exists()
+            else None
+        )
+        dataset = Dataset(
+            splits=splits, groups=groups, stamps=stamps, fitted=fitted, **facts
+        )
         return shortened(dataset if calendar else _without_calendar(dataset), share)
     except (KeyError, ValueError) as error:
         raise damaged(folder, error) from None
@@ -230,29 +285,56 @@ def shortened(dataset: Dataset, share: float) -> Dataset:
 
 
 def _without_calendar(dataset: Dataset) -> Dataset:
-    """The same examples of the measured columns alone: views of the series, which splits share as before."""
+    """The same examples of the measured columns alone: views of the series, which
+    splits share as before.
+    """
     if not dataset.calendar:
         return dataset
-    windows = {split: examples for split, examples in dataset.splits.items() if isinstance(examples, Windows)}
-    measured = {id(cut.series): cut.series[:, : -dataset.calendar] for cut in windows.values()}
-    splits = {split: replace(cut, series=measured[id(cut.series)]) for split, cut in windows.items()}
+    windows = {
+        split: examples
+        for split, examples in dataset.splits.items()
+        if isinstance(examples, Windows)
+    }
+    measured = {
+        id(cut.series): cut.series[:, : -dataset.calendar] for cut in windows.values()
+    }
+    splits = {
+        split: replace(cut, series=measured[id(cut.series)])
+        for split, cut in windows.items()
+    }
     return replace(dataset, splits={**dataset.splits, **splits}, calendar=0)
 
 
-def _examples(split: str, layout: Mapping[str, Any], arrays: Mapping[str, Array]) -> Examples:
+def _examples(
+    split: str, layout: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> Examples:
     if not layout:
         return Arrays(arrays[f"{split}_inputs"], arrays[f"{split}_targets"])
     cut = checked(_Cut, layout, f"splits.{split}")
     measured = np.isfinite(arrays["truth"]) if "truth" in arrays else None
-    return Windows(arrays[cut.series], arrays[f"{split}_rows"], **cut.model_dump(exclude={"series"}), measured=measured)
+    return Windows(
+        arrays[cut.series],
+        arrays[f"{split}_rows"],
+        **cut.model_dump(exclude={"series"}),
+        measured=measured,
+    )
 
 
-def _agree(description: Description, splits: dict[str, Examples], groups: dict[str, Array]) -> None:
+def _agree(
+    description: Description, splits: dict[str, Examples], groups: dict[str, Array]
+) -> None:
     """Raise ValueError where dataset.json and arrays.npz are not of one data set."""
-    if {split: len(examples) for split, examples in splits.items()} != description.examples:
-        raise ValueError(f"its arrays do not hold the examples that it counts, {description.examples}")
+    if {
+        split: len(examples) for split, examples in splits.items()
+    } != description.examples:
+        raise ValueError(
+            f"its arrays do not hold the examples that it counts, {description.examples}"
+        )
     if not {"train", "test", *description.scored} <= splits.keys() <= {*SPLITS}:
         raise ValueError(f"its splits are {', '.join(splits)}")
     for group, indices in groups.items():
-        if indices.dtype.kind not in "iu" or not np.isin(indices, np.arange(description.examples["test"])).all():
+        if (
+            indices.dtype.kind not in "iu"
+            or not np.isin(indices, np.arange(description.examples["test"])).all()
+        ):
             raise ValueError(f"group {group} holds more than numbers of test examples")

@@ -1,4 +1,6 @@
-"""Files of the web, fetched by pooch: from a mirror first, else from their official address, checked before use."""
+"""Files of the web, fetched by pooch: from a mirror first, else from their official
+address, checked before use.
+"""
 
 import re
 import shutil
@@ -11,13 +13,15 @@ from pipeline.errors import UnrollError, without_password
 from pipeline.files import sha256 as hash_of
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with a file's name, its bytes so far, and its bytes in all or None where that is not known."""
+"""Called with a file's name, its bytes so far, and its bytes in all or None where that
+is not known."""
 
 TIMEOUT = (10.0, 30.0)
 """Seconds to wait for a connection, and for the next bytes."""
 
 RETRIES = 4
-"""Times that a broken connection, a busy server or a wrong hash is tried again, after 1, 2, 3 and 4 seconds."""
+"""Times that a broken connection, a busy server or a wrong hash is tried again, after
+1, 2, 3 and 4 seconds."""
 
 CHUNK = 256 * 1024
 
@@ -31,7 +35,9 @@ class AbsentError(Exception):
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is the address of something on the web: https, or http on this machine."""
+    """Whether a text is the address of something on the web: https, or http on this
+    machine.
+    """
     return bool(re.match(r"(https://|http://(localhost|127\.0\.0\.1)[:/])[^\s/]", text))
 
 
@@ -61,7 +67,8 @@ def fetch(
 
     Raises:
         UnavailableError: no address gives the file.
-        UnrollError: what came is not the file, or the mirror is neither a folder nor an https address.
+        UnrollError: what came is not the file, or the mirror is neither a folder nor an
+            https address.
     """
     failures: list[str] = []
     for address, advice in _addresses(mirror, path, url):
@@ -84,10 +91,14 @@ def fetch(
     advice = f"put it at {mirror}/{path}"
     if not mirror or "://" in mirror:
         advice = f"set UNROLL_MIRROR to a folder or an https address that holds {path}"
-    raise UnavailableError(f"{name} cannot be had: {'; '.join(failures)}. To go on, {advice}")
+    raise UnavailableError(
+        f"{name} cannot be had: {'; '.join(failures)}. To go on, {advice}"
+    )
 
 
-def _addresses(mirror: str | None, path: str, url: str | None) -> Iterator[tuple[Path | str, str]]:
+def _addresses(
+    mirror: str | None, path: str, url: str | None
+) -> Iterator[tuple[Path | str, str]]:
     """Where to look, in order, each with what to do if it holds something else."""
     if mirror:
         advice = "replace it there, or unset UNROLL_MIRROR"
@@ -97,18 +108,27 @@ def _addresses(mirror: str | None, path: str, url: str | None) -> Iterator[tuple
             yield Path(mirror) / path, advice
         else:
             shown = without_password(mirror)
-            raise UnrollError(f"UNROLL_MIRROR must be a folder that exists or an https address. Received: {shown}")
+            raise UnrollError(
+                f"UNROLL_MIRROR must be a folder that exists or an https address. Received: {shown}"
+            )
     if url is not None:
-        yield url, f"try again later, or set UNROLL_MIRROR to a folder that holds {path}"
+        yield (
+            url,
+            f"try again later, or set UNROLL_MIRROR to a folder that holds {path}",
+        )
 
 
-def _copy(source: Path, destination: Path, sha256: str | None, progress: Progress) -> None:
+def _copy(
+    source: Path, destination: Path, sha256: str | None, progress: Progress
+) -> None:
     if not source.is_file():
         raise AbsentError("not there")
     try:
         shutil.copyfile(source, destination)
     except OSError as error:
-        raise UnrollError(f"{source} cannot be copied: {error.strerror}; check permissions and free space") from None
+        raise UnrollError(
+            f"{source} cannot be copied: {error.strerror}; check permissions and free space"
+        ) from None
     size = destination.stat().st_size
     progress(source.name, size, size)
     if sha256 is not None and hash_of(destination) != sha256:
@@ -116,8 +136,12 @@ def _copy(source: Path, destination: Path, sha256: str | None, progress: Progres
         raise ValueError("another hash")
 
 
-def _download(name: str, url: str, destination: Path, sha256: str | None, progress: Progress) -> None:
-    """Fetch by pooch, which writes beside `destination`, checks the hash, and only then moves the file there."""
+def _download(
+    name: str, url: str, destination: Path, sha256: str | None, progress: Progress
+) -> None:
+    """Fetch by pooch, which writes beside `destination`, checks the hash, and only then
+    moves the file there.
+    """
     import pooch
     import requests
 
@@ -136,8 +160,15 @@ def _download(name: str, url: str, destination: Path, sha256: str | None, progre
     pooch.get_logger().setLevel("WARNING")
     bar = Bar(name, progress)
     headers = {"Accept-Encoding": "identity"}
-    downloader = Downloader(progressbar=bar, chunk_size=CHUNK, timeout=TIMEOUT, headers=headers)
-    files = pooch.create(destination.parent, "", registry={destination.name: sha256}, urls={destination.name: url})
+    downloader = Downloader(
+        progressbar=bar, chunk_size=CHUNK, timeout=TIMEOUT, headers=headers
+    )
+    files = pooch.create(
+        destination.parent,
+        "",
+        registry={destination.name: sha256},
+        urls={destination.name: url},
+    )
     files.retry_if_failed = RETRIES
     try:
         files.fetch(destination.name, downloader=downloader)
@@ -150,12 +181,16 @@ class Bar:
 
     def __init__(self, name: str, progress: Progress) -> None:
         self.total = 0
-        self._name, self._progress, self._done = name, progress, 0
+        self._name = name
+        self._progress = progress
+        self._done = 0
 
     def update(self, size: int) -> None:
         """Count a chunk, which may be smaller than `size`."""
         self._done += size
-        self._progress(self._name, min(self._done, self.total or self._done), self.total or None)
+        self._progress(
+            self._name, min(self._done, self.total or self._done), self.total or None
+        )
 
     def reset(self) -> None:
         """Start from zero, as the next try does."""
@@ -174,4 +209,8 @@ def _reason(error: BaseException) -> str:
             return cause.strerror
         cause = cause.__cause__ or cause.__context__
     response = getattr(error, "response", None)
-    return "the connection broke off" if response is None else f"HTTP {response.status_code}"
+    return (
+        "the connection broke off"
+        if response is None
+        else f"HTTP {response.status_code}"
+    )

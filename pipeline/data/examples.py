@@ -1,6 +1,7 @@
 """Supervised examples as plain arrays or as windows over one series.
 
-A window is an index: a series of 420,551 x 14 float32 takes 24 MB, its materialised windows 12 GB.
+A window is an index: a series of 420,551 x 14 float32 takes 24 MB, its materialised
+windows 12 GB.
 """
 
 from dataclasses import dataclass, replace
@@ -24,15 +25,20 @@ class Arrays:
 
     Attributes:
         inputs: (examples, ...), any dtype.
-        targets: (examples,) or, of several values each, (examples, values), float. Several are two and more, so that
-            (examples, 1) is no second way to write (examples,).
+        targets: (examples,) or, of several values each, (examples, values), float.
+            Several are two and more, so that (examples, 1) is no second way to write
+            (examples,).
     """
 
     inputs: Array
     targets: Array
 
     def __post_init__(self) -> None:
-        if len(self.inputs) != len(self.targets) or self.targets.ndim not in (1, 2) or self.targets.shape[1:] == (1,):
+        if (
+            len(self.inputs) != len(self.targets)
+            or self.targets.ndim not in (1, 2)
+            or self.targets.shape[1:] == (1,)
+        ):
             raise ValueError(
                 "`targets` must be one value for each of `inputs`, or several. "
                 f"Received: inputs {self.inputs.shape}, targets {self.targets.shape}"
@@ -55,13 +61,15 @@ class Arrays:
 class Windows:
     """Examples cut from a series, kept as one row number each.
 
-    The window of row r holds the series at r - lookback, r - lookback + step, ... up to r - step; its
-    target is column `target` at r + delay. So the horizon, from the last input to the target, is
-    delay + step rows: the indexing of the generator in documents 001 and 002. With more than one output the
-    targets go on from there, with a stride of `step` rows.
+    The window of row r holds the series at r - lookback, r - lookback + step, ... up to
+    r - step; its target is column `target` at r + delay. So the horizon, from the last
+    input to the target, is delay + step rows: the indexing of the generator in
+    documents 001 and 002. With more than one output the targets go on from there, with
+    a stride of `step` rows.
 
-    With `every` column a target, those of a window are too many to keep (15,120 in the largest benchmark): runs then
-    keep what each example adds to each measure, in place of predictions (`compared`).
+    With `every` column a target, those of a window are too many to keep (15,120 in the
+    largest benchmark): runs then keep what each example adds to each measure, in place
+    of predictions (`compared`).
 
     Attributes:
         series: (rows, features), float.
@@ -72,7 +80,8 @@ class Windows:
         target: the column to predict.
         outputs: how many of its values.
         every: whether all columns are predicted, and not `target` alone.
-        measured: (rows,) bool, whether there is a target in a row: else it is NaN; None where all have one.
+        measured: (rows,) bool, whether there is a target in a row: else it is NaN; None
+            where all have one.
     """
 
     series: Array
@@ -87,14 +96,19 @@ class Windows:
 
     def __post_init__(self) -> None:
         if self.step < 1 or self.lookback < self.step or self.lookback % self.step:
-            raise ValueError(f"`lookback` must be a multiple of `step`. Received: {self.lookback}, {self.step}")
+            raise ValueError(
+                f"`lookback` must be a multiple of `step`. Received: {self.lookback}, {self.step}"
+            )
         if self.outputs < 1:
             raise ValueError(f"`outputs` must be at least 1. Received: {self.outputs}")
         if self.series.ndim != 2 or not 0 <= self.target < self.series.shape[1]:
-            raise ValueError(f"`target` must be a column of (rows, features). Received: {self.series.shape}")
+            raise ValueError(
+                f"`target` must be a column of (rows, features). Received: {self.series.shape}"
+            )
         if len(self.rows):
             reach = self.delay + (self.outputs - 1) * self.step
-            first, last = int(self.rows.min()) - self.lookback, int(self.rows.max()) + max(reach, -self.step)
+            first = int(self.rows.min()) - self.lookback
+            last = int(self.rows.max()) + max(reach, -self.step)
             if first < 0 or last >= len(self.series):
                 raise ValueError(
                     f"`rows` must leave the window and its target inside the series of {len(self.series)} rows. "
@@ -121,17 +135,27 @@ class Windows:
 
     @cached_property
     def targets(self) -> Array:
-        """(examples,) the value to predict for every example; of several, (examples, outputs), columns side by side."""
+        """(examples,) the value to predict for every example; of several, (examples,
+        outputs), columns side by side.
+        """
         return self._after(self.rows)
 
     def take(self, indices: Array) -> tuple[Array, Array]:
-        """Inputs (n, timesteps, features) and targets (n,) or (n, outputs) of the examples at `indices`."""
+        """Inputs (n, timesteps, features) and targets (n,) or (n, outputs) of the
+        examples at `indices`.
+        """
         rows = self.rows[indices]
         return self.series[rows[:, None] + self.offsets], self._after(rows)
 
     def _after(self, rows: Array) -> Array:
-        ahead = rows[:, None] + self.ahead if self.every or self.outputs > 1 else rows + self.delay
-        values: Array = self.series[ahead] if self.every else self.series[ahead, self.target]
+        ahead = (
+            rows[:, None] + self.ahead
+            if self.every or self.outputs > 1
+            else rows + self.delay
+        )
+        values: Array = (
+            self.series[ahead] if self.every else self.series[ahead, self.target]
+        )
         if self.measured is not None:
             values = np.where(self.measured[ahead], values, np.nan)
         return values.reshape(len(rows), -1) if self.every else values
@@ -145,17 +169,24 @@ class Windows:
         """The windows all of whose targets were measured."""
         if self.measured is None:
             return self
-        return replace(self, rows=self.rows[self.measured[self.rows[:, None] + self.ahead].all(axis=1)])
+        return replace(
+            self,
+            rows=self.rows[self.measured[self.rows[:, None] + self.ahead].all(axis=1)],
+        )
 
 
 Examples = Arrays | Windows
 
 
 def of_every_column(examples: Examples) -> TypeGuard[Windows]:
-    """Whether all columns are asked for, so that runs keep what each window adds to each measure, not predictions."""
+    """Whether all columns are asked for, so that runs keep what each window adds to
+    each measure, not predictions.
+    """
     return isinstance(examples, Windows) and examples.every
 
 
 def compared(examples: Examples) -> Array | None:
-    """The targets that a run's predictions are compared with; None where it keeps what they add to each measure."""
+    """The targets that a run's predictions are compared with; None where it keeps what
+    they add to each measure.
+    """
     return None if of_every_column(examples) else examples.targets

@@ -1,4 +1,6 @@
-"""source.json: which files lie in data/raw/SOURCE, written by the stage `source` and checked by `prepare`."""
+"""source.json: which files lie in data/raw/SOURCE, written by the stage `source` and
+checked by `prepare`.
+"""
 
 from pathlib import Path
 
@@ -39,24 +41,37 @@ def write(folder: Path, name: str, kind: str) -> None:
         UnrollError: one of them has the manifest's name.
     """
     if (folder / NAME).exists():
-        raise UnrollError(f"source {name}: {NAME} is a name that Unroll uses itself; rename that file")
-    files = {file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)} for file in sorted(folder.iterdir())}
-    write_json(folder / NAME, {"name": name, "kind": kind, "stand_in": kind == "stand_in", "files": files})
+        raise UnrollError(
+            f"source {name}: {NAME} is a name that Unroll uses itself; rename that file"
+        )
+    files = {
+        file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)}
+        for file in sorted(folder.iterdir())
+    }
+    write_json(
+        folder / NAME,
+        {"name": name, "kind": kind, "stand_in": kind == "stand_in", "files": files},
+    )
 
 
 def checked(folder: Path) -> Manifest:
-    """Read a source's manifest and compare every file with it: a CSV file with another digit in it reads well.
+    """Read a source's manifest and compare every file with it: a CSV file with another
+    digit in it reads well.
 
     Raises:
         UnrollError: a file is missing or is not the one that was fetched.
     """
     again = f"run `unroll source {folder.name}` again"
     if not (folder / NAME).is_file():
-        raise UnrollError(f"{folder / NAME} is missing; run `unroll source {folder.name}`")
+        raise UnrollError(
+            f"{folder / NAME} is missing; run `unroll source {folder.name}`"
+        )
     manifest = read_checked(folder / NAME, Manifest)
     for name, file in manifest.files.items():
         if not (folder / name).is_file():
             raise UnrollError(f"{folder / name} is missing; {again}")
         if sha256(folder / name) != file.sha256:
-            raise UnrollError(f"{folder / name} has another sha256 than {NAME} says, so it is damaged; {again}")
+            raise UnrollError(
+                f"{folder / name} has another sha256 than {NAME} says, so it is damaged; {again}"
+            )
     return manifest

@@ -1,7 +1,8 @@
-"""Notations of dates and numbers that pandas does not read, and the same in one that it does.
+"""Notations of dates and numbers that pandas does not read, and the same in one that it
+does.
 
-Each rewriting has one meaning. A text that no rule knows stays as it is, so that its reader can
-refuse it.
+Each rewriting has one meaning. A text that no rule knows stays as it is, so that its
+reader can refuse it.
 """
 
 import re
@@ -25,11 +26,13 @@ MONTHS = {
     "Dec": "december dezember dez décembre decembre déc diciembre dic dicembre dezembro desember "
     "des grudzień grudnia",
 }
-"""English abbreviations -> names in English, German, French, Spanish, Italian, Portuguese, Dutch,
-Swedish, Danish, Norwegian and Polish."""
+"""English abbreviations -> names in English, German, French, Spanish, Italian,
+Portuguese, Dutch, Swedish, Danish, Norwegian and Polish."""
 
 MONTH_OF = {
-    word: month for month, words in MONTHS.items() for word in [month.lower(), *words.split()]
+    word: month
+    for month, words in MONTHS.items()
+    for word in [month.lower(), *words.split()]
 }
 
 WEEKDAYS = (
@@ -64,7 +67,8 @@ OFFSETS = {
     "-07:00": "mst pdt",
     "-08:00": "pst",
 }
-"""UTC offsets -> names of time zones; those of several zones, such as CST, are left out."""
+"""UTC offsets -> names of time zones; those of several zones, such as CST, are left
+out."""
 
 OTHERS = {
     "t": "T",
@@ -84,7 +88,8 @@ OTHERS = {
     "日": "",
     "일": "",
 }
-"""Further words -> what is written instead; the last ones are Chinese, Japanese and Korean."""
+"""Further words -> what is written instead; the last ones are Chinese, Japanese and
+Korean."""
 
 REPLACEMENTS = {
     **dict.fromkeys(WEEKDAYS.split(), ""),
@@ -148,8 +153,18 @@ BEFORE: Sequence[Rule] = (
     (re.compile(r"/P[\dT]\w*$"), ""),
     (re.compile(r"\[[A-Za-z_]+/[A-Za-z_/]+\]$"), ""),
     (re.compile(rf"^(.*?{DATE}.*?)(?:{UNTIL}|/)(?:{DATE}|{TIME}).*$"), r"\1"),
-    (re.compile(rf"^(.*?(?:{DAY_AND_MONTH}).*?)(?:{UNTIL})(?:{DAY_AND_MONTH}|{TIME}).*$"), r"\1"),
-    (re.compile(rf"^(\d\d?([./])\d\d?\2\d{{2,4}}.*?)[{DASH}]\d\d?\2\d\d?\2\d{{2,4}}.*$"), r"\1"),
+    (
+        re.compile(
+            rf"^(.*?(?:{DAY_AND_MONTH}).*?)(?:{UNTIL})(?:{DAY_AND_MONTH}|{TIME}).*$"
+        ),
+        r"\1",
+    ),
+    (
+        re.compile(
+            rf"^(\d\d?([./])\d\d?\2\d{{2,4}}.*?)[{DASH}]\d\d?\2\d\d?\2\d{{2,4}}.*$"
+        ),
+        r"\1",
+    ),
     (re.compile(rf"^(\d{{8}})[{DASH}]\d{{8}}$"), r"\1"),
     (re.compile(rf"((?:^|[ T])\d\d?:\d\d)\s?[{DASH}]\s?\d\d?:\d\d$"), r"\1"),
     (re.compile(rf"((?:^|[ T])\d\d?:\d\d:\d\d)\s?[{DASH}]\s?\d\d?:\d\d:\d\d$"), r"\1"),
@@ -176,7 +191,10 @@ AFTER: Sequence[Rule] = (
     (re.compile(r"(?<=\d-)S(?=\d\d$)|^S(?=\d\d\b)"), "W"),
     (re.compile(r"^(\d{4})W(\d\d)([1-7])$"), r"\1-W\2-\3"),
     (re.compile(r"^(\d\d)(?=-?W\d\d?$)"), lambda match: _four_digits(match[1])),
-    (re.compile(r"^(W ?\d\d?[-/ ])(\d\d)$"), lambda match: match[1] + _four_digits(match[2])),
+    (
+        re.compile(r"^(W ?\d\d?[-/ ])(\d\d)$"),
+        lambda match: match[1] + _four_digits(match[2]),
+    ),
     # An hour alone: "HE24", "00-01", "0h-1h", "14h".
     (re.compile(rf"{HOUR_OF_DATE}HE? ?(\d\d?)$"), r"\1\2:00"),
     (re.compile(rf"{HOUR_OF_DATE}(\d\d?) ?h?\s?[{DASH}]\s?\d\d? ?h?$"), r"\1\2:00"),
@@ -219,20 +237,35 @@ NUMBER = re.compile(
     rf"(?P<digits>\d[\d.,{APOSTROPHES}{BLANKS}]*|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
     rf"(?P<behind>[{MINUS}])?\s?(?P<unit>[%‰]|{CURRENCY})?(?P<after>[{MINUS}])?(?P<end>\))?"
 )
-"""A number with a sign before or behind it, or in brackets as in accounts, and perhaps a currency
-or percent sign."""
+"""A number with a sign before or behind it, or in brackets as in accounts, and perhaps
+a currency or percent sign."""
 
 # Without \s and \u, as above.
-NUMBER_BEGINS = (
-    rf'^(?:=")?[{BLANKS}\t]*\(?[{MINUS}+]?[{BLANKS}]?(?:{CURRENCY})?[{BLANKS}]?[{MINUS}+]?[.,]?[0-9]'
-)
+NUMBER_BEGINS = rf'^(?:=")?[{BLANKS}\t]*\(?[{MINUS}+]?[{BLANKS}]?(?:{CURRENCY})?[{BLANKS}]?[{MINUS}+]?[.,]?[0-9]'
 """The beginning of each `NUMBER`."""
 
-UNIT = re.compile(rf"(.*\d[.,]?[{BLANKS}]?)([A-Za-zÀ-ÿµμΩ°][A-Za-zÀ-ÿµμΩ°²³/·.^]{{0,11}}[23]?)")
+UNIT = re.compile(
+    rf"(.*\d[.,]?[{BLANKS}]?)([A-Za-zÀ-ÿµμΩ°][A-Za-zÀ-ÿµμΩ°²³/·.^]{{0,11}}[23]?)"
+)
 """A number and the unit behind it."""
 
 MULTIPLES = {
-    *("k", "m", "b", "g", "t", "bn", "mn", "mio", "mrd", "mln", "mld", "mil", "tsd", "tn"),
+    *(
+        "k",
+        "m",
+        "b",
+        "g",
+        "t",
+        "bn",
+        "mn",
+        "mio",
+        "mrd",
+        "mln",
+        "mld",
+        "mil",
+        "tsd",
+        "tn",
+    ),
     *("thousand", "million", "billion", "lakh", "crore", "cr", "dr"),
 }
 """Words behind a number that are no unit: they change its value."""
@@ -242,7 +275,9 @@ GROUPS = {" ": f"[{BLANKS}]", "'": f"[{APOSTROPHES}]", ",": ",", ".": r"\."}
 
 
 def plain_date(text: str) -> str:
-    """Return a date with English months, am or pm, without its weekday; of an interval its start."""
+    """Return a date with English months, am or pm, without its weekday; of an interval
+    its start.
+    """
     if PLAIN.fullmatch(text):
         return text
     text = unicodedata.normalize("NFC", text)
@@ -263,17 +298,18 @@ def _replaced(match: re.Match[str]) -> str:
 def plain_number(text: str) -> tuple[str, str]:
     """Return a number as sign and digits, and its currency or percent sign.
 
-    Marks of decimals and thousands stay. Another text is returned as it is, with "": also a
-    number with two signs, or with half of its brackets.
+    Marks of decimals and thousands stay. Another text is returned as it is, with "":
+    also a number with two signs, or with half of its brackets.
     """
     whole = text.strip().removeprefix('="').removesuffix('"')
-    whole = re.sub(
-        r"(?<=\d)[.,][-\u2013\u2014\u2212]{1,2}(?=\D*$)", "", whole
-    )  # 120.- has no cents
+    # 120.- has no cents
+    whole = re.sub(r"(?<=\d)[.,][-\u2013\u2014\u2212]{1,2}(?=\D*$)", "", whole)
     match = NUMBER.fullmatch(whole)
     if match is None or (match["bracket"] is None) != (match["end"] is None):
         return text, ""
-    signs = [match[name] for name in ("before", "within", "behind", "after") if match[name]]
+    signs = [
+        match[name] for name in ("before", "within", "behind", "after") if match[name]
+    ]
     if match["bracket"]:
         signs.append("-")
     units = {match["sign"], match["unit"]} - {None}
@@ -287,7 +323,8 @@ def plain_number(text: str) -> tuple[str, str]:
 def without_unit(texts: Sequence[str]) -> tuple[list[str], str]:
     """Return numbers without the unit that stands behind all of them, and that unit.
 
-    They are returned as they are, with "", where they have several units or one has none.
+    They are returned as they are, with "", where they have several units or one has
+    none.
     """
     found = [UNIT.fullmatch(text.strip()) for text in texts]
     numbers = [match[1] for match in found if match]
@@ -306,4 +343,6 @@ def ungrouped(mark: str) -> re.Pattern[str]:
     It stands before groups of three digits, or as in India, and not behind a 0 alone.
     """
     group = GROUPS[mark]
-    return re.compile(rf"(?<=\d)(?<!^0)(?<!^-0){group}(?=(?:\d\d{group})*\d{{3}}(?:\D|$))")
+    return re.compile(
+        rf"(?<=\d)(?<!^0)(?<!^-0){group}(?=(?:\d\d{group})*\d{{3}}(?:\D|$))"
+    )

@@ -13,16 +13,20 @@ class Problem:
     """What a builder must know of a data set.
 
     Attributes:
-        input_shape: the shape of one example: (values,), (timesteps, features) or, of words, (timesteps,).
+        input_shape: the shape of one example: (values,), (timesteps, features) or, of
+            words, (timesteps,).
         classify: whether the output is the probability of class 1, else a value.
         vocabulary: the number of words where inputs are word numbers, else 0.
         target: the input column that is predicted, where inputs are series.
         horizon: timesteps from the last input to the target.
         period: timesteps of one natural cycle, 0 where there is none.
-        calendar: how many input columns, the last ones, tell the hour and the season (`series.calendar`).
+        calendar: how many input columns, the last ones, tell the hour and the season
+            (`series.calendar`).
         outputs: how many values are asked for.
-        each_step: whether they are one for each timestep, to be answered from the input up to there.
-        every: whether they are all columns at each time to come, times one after the other.
+        each_step: whether they are one for each timestep, to be answered from the input
+            up to there.
+        every: whether they are all columns at each time to come, times one after the
+            other.
     """
 
     input_shape: tuple[int, ...]

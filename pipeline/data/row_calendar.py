@@ -1,6 +1,8 @@
-"""Numbers rows that have no even distance by a calendar: business days, months, hours of a week.
+"""Numbers rows that have no even distance by a calendar: business days, months, hours
+of a week.
 
-By these numbers no window has a gap where none is, and a forecast names what comes next.
+By these numbers no window has a gap where none is, and a forecast names what comes
+next.
 """
 
 import re
@@ -22,7 +24,11 @@ MONDAY = np.datetime64("1969-12-29", "ms")
 
 EPOCH = np.datetime64("1970-01-01")
 
-WEEKMASKS = {"day": "1111111", "business day": "1111100", **{name: name for name in WEEKDAYS}}
+WEEKMASKS = {
+    "day": "1111111",
+    "business day": "1111100",
+    **{name: name for name in WEEKDAYS},
+}
 """Days of which a month's n-th or last one is meant -> as NumPy writes them."""
 
 SHORTEST = 28
@@ -32,7 +38,8 @@ LATE_DAYS = (29, 30)
 """Days that some months do not have, for which their last day stands."""
 
 CONVENTION = 0.75
-"""The share of rows that must lie on one day of the month, such as the last business day."""
+"""The share of rows that must lie on one day of the month, such as the last business
+day."""
 
 WEEKS = 3
 """Weeks in which opening hours must be seen."""
@@ -50,17 +57,20 @@ OPEN = 0.95
 """The largest share of a week that opening hours can have."""
 
 FEW_WRONG = 0.9
-"""The share of quarters or years that must have one day of the month, such as the last one."""
+"""The share of quarters or years that must have one day of the month, such as the last
+one."""
 
 FEW_DAYS = 15
 """Timestamps, of which it can be coincidence that none lies on a weekend."""
 
 
 def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:
-    """Return the calendar by which rows follow one another, and how regular they are by it.
+    """Return the calendar by which rows follow one another, and how regular they are by
+    it.
 
-    The calendar has no `rows` if the rows have an even distance. Months may lie several apart, as
-    quarters and years do, if they have a day of their own, such as the last one.
+    The calendar has no `rows` if the rows have an even distance. Months may lie several
+    apart, as quarters and years do, if they have a day of their own, such as the last
+    one.
 
     Args:
         moments: (rows,) datetime64[ms], in UTC with a zone.
@@ -106,8 +116,8 @@ def _by_days(distinct: Array) -> str | None:
 def _days_of_a_clock(moments: Array, distinct: Array) -> Cleaning:
     """Return the days of the week on which a clock shows one time of day at all rows.
 
-    In UTC such rows have no even distance, since days with a change of the clock are longer or
-    shorter. There are no `rows` where that is not so.
+    In UTC such rows have no even distance, since days with a change of the clock are
+    longer or shorter. There are no `rows` where that is not so.
 
     Args:
         moments: (rows,) datetime64[ms], in UTC.
@@ -137,15 +147,19 @@ def phases(moments: Array, freq: float) -> list[Array]:
     if freq < SHORTEST * DAY:
         return [(moments - moments[0]).astype(np.int64) % max(1, int(freq))]
     months = moments.astype("datetime64[M]")
-    return [(moments - months).astype(np.int64), (moments - (months + 1)).astype(np.int64)]
+    return [
+        (moments - months).astype(np.int64),
+        (moments - (months + 1)).astype(np.int64),
+    ]
 
 
 def numbered(moments: Array, cleaning: Cleaning, zone: str | None = None) -> Array:
     """Number rows, and return the numbers as timestamps that are evenly spaced.
 
-    A row counts as a day of 1970 and later: business days, or months (also for quarters, which
-    become three days apart); of opening hours as `cleaning.spacing` seconds. A row outside of
-    opening hours becomes NaT. Where the calendar has no name timestamps (rows,) stay.
+    A row counts as a day of 1970 and later: business days, or months (also for
+    quarters, which become three days apart); of opening hours as `cleaning.spacing`
+    seconds. A row outside of opening hours becomes NaT. Where the calendar has no name
+    timestamps (rows,) stay.
 
     Args:
         moments: (rows,) datetime64[ms], in UTC with a zone.
@@ -194,7 +208,11 @@ def stamps(numbers: Array, cleaning: Cleaning, zone: str | None = None) -> Array
     else:
         moments = _days_of_months((milliseconds // DAY).astype("datetime64[M]"), rows)
     moments = np.asarray(moments, "datetime64[ms]")
-    return timestamps.to_utc(moments, zone, nonexistent="shift_forward") if zone else moments
+    return (
+        timestamps.to_utc(moments, zone, nonexistent="shift_forward")
+        if zone
+        else moments
+    )
 
 
 def _days_of_months(months: Array, rows: str) -> Array:
@@ -219,7 +237,9 @@ def _days_of_months(months: Array, rows: str) -> Array:
 
 
 def _late_days(months: Array, number: int) -> Array:
-    """Return (rows,) datetime64[D], a day of each month, or the last one of a shorter month."""
+    """Return (rows,) datetime64[D], a day of each month, or the last one of a shorter
+    month.
+    """
     starts = months.astype("datetime64[D]")
     lasts = (months + 1).astype("datetime64[D]") - 1
     return np.asarray(np.minimum(starts + (number - 1), lasts))
@@ -247,7 +267,9 @@ def day_of_month(days: Array, times: Array) -> tuple[str, float]:
             counts = np.bincount(numbers[is_one], minlength=1)[: SHORTEST + 1]
             found[f"month, {kind} {sign * counts.argmax()}"] = counts.max() / len(days)
     for number in LATE_DAYS:
-        found[f"month, day {number}"] = float((days == _late_days(months, number)).mean())
+        found[f"month, day {number}"] = float(
+            (days == _late_days(months, number)).mean()
+        )
     name = max(found, key=found.__getitem__)
     share = found[name]
     if share < CONVENTION or name == "month, day 1":
@@ -258,10 +280,12 @@ def day_of_month(days: Array, times: Array) -> tuple[str, float]:
 
 
 def opening_hours(moments: Array) -> Cleaning | None:
-    """Return the times of the week at which rows lie, as `Cleaning.rows`, with their distance.
+    """Return the times of the week at which rows lie, as `Cleaning.rows`, with their
+    distance.
 
-    None where rows are not confined to a part of the week, or the weeks are too few to tell. A day
-    without rows, such as a holiday, and single rows that lack or lie outside do not matter.
+    None where rows are not confined to a part of the week, or the weeks are too few to
+    tell. A day without rows, such as a holiday, and single rows that lack or lie
+    outside do not matter.
 
     Args:
         moments: (rows,) datetime64[ms], distinct and in order, by the clock.
@@ -311,12 +335,16 @@ def week_times(rows: Mapping[str, str], spacing: int) -> Array:
         for run in text.split(", "):
             ends = [_milliseconds(time) for time in run.split("-")]
             length = (ends[-1] - ends[0]) % DAY  # the last may lie after midnight
-            times += range(midnight + ends[0], midnight + ends[0] + length + 1, 1000 * spacing)
+            times += range(
+                midnight + ends[0], midnight + ends[0] + length + 1, 1000 * spacing
+            )
     return np.unique(np.mod(times, WEEK))
 
 
 def slots_per_day(rows: Rows, spacing: int) -> list[int]:
-    """Return how many times each day of the week has that has any; none of other calendars."""
+    """Return how many times each day of the week has that has any; none of other
+    calendars.
+    """
     if not isinstance(rows, Mapping):
         return []
     counts = np.bincount(week_times(rows, spacing) // DAY)
@@ -345,4 +373,6 @@ def _milliseconds(clock: str) -> int:
 
 
 def _clock(time: Any) -> str:
-    return str(np.datetime64(int(time) // 1000, "s")).partition("T")[2].removesuffix(":00")
+    return (
+        str(np.datetime64(int(time) // 1000, "s")).partition("T")[2].removesuffix(":00")
+    )

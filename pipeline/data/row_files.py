@@ -63,7 +63,9 @@ class RowFile:
             return file.read(4) == b"PAR1"
 
     def option(self, name: str) -> str:
-        """Return how an option of the format is set: its place in params.yaml, else its flag."""
+        """Return how an option of the format is set: its place in params.yaml, else its
+        flag.
+        """
         if self.where:
             return f"{self.where}.{name}"
         return f"--{name.replace('_', '-')}"
@@ -73,7 +75,8 @@ class RowFile:
         return list(self._read(no_progress, empty=True).columns)
 
     def rows(self, progress: "Progress") -> pd.DataFrame:
-        """Return all rows: of a CSV file as text, "" where one is too short, of Parquet as typed.
+        """Return all rows: of a CSV file as text, "" where one is too short, of Parquet
+        as typed.
 
         Raises:
             UnrollError: the file is damaged, of another encoding, or not regular.
@@ -87,7 +90,9 @@ class RowFile:
         try:
             with warnings.catch_warnings(), self.path.open("rb") as file:
                 warnings.simplefilter("error", pd.errors.ParserWarning)
-                frame = pd.concat([*read(file, progress, empty=empty)], ignore_index=True)
+                frame = pd.concat(
+                    [*read(file, progress, empty=empty)], ignore_index=True
+                )
                 return frame.set_axis(self._names(frame.columns), axis=1)
         except UnicodeError as error:
             option = self.option("encoding")
@@ -100,20 +105,27 @@ class RowFile:
                 f"params.yaml: {self.where}.encoding is unknown. Received: {self.form.encoding!r}"
             ) from None
         except pd.errors.EmptyDataError:
-            raise UnrollError(f"{self.path} is empty; it needs a header and rows") from None
+            raise UnrollError(
+                f"{self.path} is empty; it needs a header and rows"
+            ) from None
         except (UnrollError, MemoryError):
             raise
         except Exception as error:
             if getattr(error, "errno", None) is not None:  # the disk's
                 raise
-            what = "is no whole Parquet file" if self.typed else "is not a regular CSV file"
+            what = (
+                "is no whole Parquet file"
+                if self.typed
+                else "is not a regular CSV file"
+            )
             why = one_line(str(error)).removeprefix("Error tokenizing data. C error: ")
             raise UnrollError(
                 f"{self.path} {what} ({why:.160}); correct the file, or save it again"
             ) from None
 
     def _names(self, names: Iterable[Any]) -> list[str]:
-        """Return names in one line, without blanks around them and letters that nobody sees.
+        """Return names in one line, without blanks around them and letters that nobody
+        sees.
 
         Raises:
             UnrollError: one stands twice.
@@ -126,7 +138,9 @@ class RowFile:
             )
         return cleaned
 
-    def _csv(self, file: IO[bytes], progress: "Progress", *, empty: bool) -> Iterator[pd.DataFrame]:
+    def _csv(
+        self, file: IO[bytes], progress: "Progress", *, empty: bool
+    ) -> Iterator[pd.DataFrame]:
         form = self.form
         options: dict[str, Any] = {"encoding": form.encoding, "sep": form.delimiter}
         if form.delimiter == " ":
@@ -155,7 +169,9 @@ class RowFile:
 
         table = parquet.ParquetFile(file)
         self._names(table.schema_arrow.names)
-        fields = [field for field in table.schema_arrow if field.name not in self.form.drop]
+        fields = [
+            field for field in table.schema_arrow if field.name not in self.form.drop
+        ]
         odd = [field for field in fields if not PLAIN.match(str(field.type))]
         if odd:
             raise UnrollError(
@@ -174,11 +190,16 @@ class RowFile:
         return f"row {row} (from 0)" if self.typed else f"line {self.line(row)}"
 
     def line(self, row: int) -> int:
-        """Return the line, counted from 1, on which the data row `row`, counted from 0, ends."""
+        """Return the line, counted from 1, on which the data row `row`, counted from 0,
+        ends.
+        """
         form = self.form
         if not form.names:
             row += 1 + form.units_rows
-        with contextlib.suppress(csv.Error), self.path.open(encoding=form.encoding) as text:
+        with (
+            contextlib.suppress(csv.Error),
+            self.path.open(encoding=form.encoding) as text,
+        ):
             lines = itertools.islice(text, form.skip, None)
             reader = csv.reader(lines, delimiter=form.delimiter, skipinitialspace=True)
             ends = (
@@ -191,7 +212,9 @@ class RowFile:
 
 
 def plain_name(name: str) -> str:
-    """Return a column's name in one line, without blanks around it and letters that nobody sees."""
+    """Return a column's name in one line, without blanks around it and letters that
+    nobody sees.
+    """
     seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
     return " ".join(seen.split())
 
@@ -209,7 +232,9 @@ def require_same(files: Sequence[RowFile], columns: Sequence[str]) -> None:
 
 
 def blank(frame: pd.DataFrame, stamp: Sequence[str]) -> Array:
-    """Return (rows,) bool, rows of a frame that hold nothing, as spreadsheets leave them."""
+    """Return (rows,) bool, rows of a frame that hold nothing, as spreadsheets leave
+    them.
+    """
     texts = frame[list(stamp)]
     rows = np.array((texts.isna() | (texts == "")).all(axis=1), bool)
     if rows.any():
@@ -218,10 +243,11 @@ def blank(frame: pd.DataFrame, stamp: Sequence[str]) -> Array:
 
 
 def numbers(cells: "pd.Series[Any]", form: CsvFormat, *, typed: bool = False) -> Array:
-    """Return (rows,) float64 of cells of text or of numbers, NaN where a cell is no number.
+    """Return (rows,) float64 of cells of text or of numbers, NaN where a cell is no
+    number.
 
-    Texts of a `typed` file have points as decimal marks, whatever the form says. A unit is left
-    out if it stands behind each number.
+    Texts of a `typed` file have points as decimal marks, whatever the form says. A unit
+    is left out if it stands behind each number.
     """
     if typed:
         form = CsvFormat()
@@ -246,5 +272,7 @@ def _floats(texts: "pd.Series[str]", form: CsvFormat) -> "pd.Series[float]":
     if form.thousands:
         texts = texts.str.replace(notations.ungrouped(form.thousands), "", regex=True)
     if form.decimal != ".":  # a point is then no mark of a number, as for pandas
-        texts = texts.str.replace(".", "?", regex=False).str.replace(form.decimal, ".", regex=False)
+        texts = texts.str.replace(".", "?", regex=False).str.replace(
+            form.decimal, ".", regex=False
+        )
     return pd.to_numeric(texts, errors="coerce").astype(np.float64)

@@ -1,4 +1,6 @@
-"""Reads files of rows with timestamps into arrays; an error names the cell that is wrong."""
+"""Reads files of rows with timestamps into arrays; an error names the cell that is
+wrong.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -30,13 +32,13 @@ class RowTable:
     """The rows of one or more files, in order.
 
     Attributes:
-        timestamps: (rows,) datetime64[ms], in UTC if the cells have a UTC offset or the time zone
-            is given, else as written.
-        columns: the numeric columns, then the one-hot columns `COLUMN=WORD`; an empty cell is no
-            category.
+        timestamps: (rows,) datetime64[ms], in UTC if the cells have a UTC offset or the
+            time zone is given, else as written.
+        columns: the numeric columns, then the one-hot columns `COLUMN=WORD`; an empty
+            cell is no category.
         values: (rows, columns) float64, NaN where a value is missing, else finite.
-        series_id: (rows,) the name of each row's series, "" if it has none; None for a single
-            series.
+        series_id: (rows,) the name of each row's series, "" if it has none; None for a
+            single series.
     """
 
     timestamps: Array
@@ -47,11 +49,16 @@ class RowTable:
     def only(self, mask: Array) -> "RowTable":
         """Return the rows where `mask` (rows,) is true."""
         series_id = None if self.series_id is None else self.series_id[mask]
-        return RowTable(self.timestamps[mask], self.columns, self.values[mask], series_id)
+        return RowTable(
+            self.timestamps[mask], self.columns, self.values[mask], series_id
+        )
 
 
 def read(
-    paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress" = no_progress
+    paths: Sequence[Path],
+    form: CsvFormat,
+    where: str,
+    progress: "Progress" = no_progress,
 ) -> RowTable:
     """Read every column but the dropped ones, from files of the same format.
 
@@ -62,14 +69,18 @@ def read(
         progress: called with how much of a file is read.
 
     Raises:
-        UnrollError: a file is empty, of another encoding or no regular CSV, or a cell is not a
-            stamp or not a finite number; the text names its line and column.
-        UsageError: a file or a named column is not there (the text lists those that are), or one
-            option contradicts another.
+        UnrollError: a file is empty, of another encoding or no regular CSV, or a cell
+            is not a stamp or not a finite number; the text names its line and column.
+        UsageError: a file or a named column is not there (the text lists those that
+            are), or one option contradicts another.
     """
     for path in paths:
         if not path.is_file():
-            others = [file.name for file in path.parent.glob("*") if file.name != "source.json"]
+            others = [
+                file.name
+                for file in path.parent.glob("*")
+                if file.name != "source.json"
+            ]
             raise UsageError(
                 f"params.yaml: {where}.file: {path.parent} has no {path.name!r}. "
                 f"It has: {', '.join(sorted(others)) or 'none'}"
@@ -77,7 +88,9 @@ def read(
     return read_files([RowFile(path, form, where) for path in paths], progress)
 
 
-def read_files(files: Sequence[RowFile], progress: "Progress" = no_progress) -> RowTable:
+def read_files(
+    files: Sequence[RowFile], progress: "Progress" = no_progress
+) -> RowTable:
     """Do as `read`, with files that exist."""
     form = files[0].form
     columns = _columns(files)
@@ -141,7 +154,8 @@ def _require_few(names: Sequence[str], most: int, where: str, column: str) -> No
 def by_series(table: RowTable, names: Iterable[str] = ()) -> dict[str, RowTable]:
     """Return the rows of each series at the timestamps of all series.
 
-    A value is NaN where a series has no row. Of rows with the same timestamp the first counts.
+    A value is NaN where a series has no row. Of rows with the same timestamp the first
+    counts.
 
     Args:
         table: the rows.

@@ -1,4 +1,6 @@
-"""Rows of a file -> rows as models see them, and which of them are examples; of a data set, and of later rows."""
+"""Rows of a file -> rows as models see them, and which of them are examples; of a data
+set, and of later rows.
+"""
 
 import fnmatch
 import math
@@ -11,7 +13,13 @@ import numpy as np
 from pipeline.data import manifest, row_calendar, timestamps
 from pipeline.data.examples import Array, ceil_div
 from pipeline.data.row_table import RowTable
-from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
+from pipeline.data.series_options import (
+    Cleaning,
+    CsvFormat,
+    Fitted,
+    Statistics,
+    Windowing,
+)
 from pipeline.data.timestamps import Regularity, regularity
 from pipeline.errors import UnrollError, UsageError
 
@@ -28,14 +36,21 @@ CYCLES = 7
 Plan = Mapping[str, Array] | None
 
 Rows = dict[str, Array]
-"""train, validation and test -> (examples,) row numbers, as `Windows.rows` takes them."""
+"""train, validation and test -> (examples,) row numbers, as `Windows.rows` takes them.
+"""
 
 
 def files_of(raw: Path, file: str) -> list[Path]:
-    """The file of that name, or those that its pattern matches, in the order of their names."""
+    """The file of that name, or those that its pattern matches, in the order of their
+    names.
+    """
     if (raw / file).is_file():
         return [raw / file]
-    paths = (path for path in raw.iterdir() if fnmatch.fnmatchcase(path.name, file)) if raw.is_dir() else ()
+    paths = (
+        (path for path in raw.iterdir() if fnmatch.fnmatchcase(path.name, file))
+        if raw.is_dir()
+        else ()
+    )
     return sorted(path for path in paths if path.name != manifest.NAME) or [raw / file]
 
 
@@ -48,7 +63,8 @@ class Series:
         values: (rows, columns) float64.
         unknown: (rows, columns) bool, where nothing was measured.
         start: the first row that may be used.
-        late: (rows,) bool, rows whose last good values are too old to stand for them; None where none is.
+        late: (rows,) bool, rows whose last good values are too old to stand for them;
+            None where none is.
     """
 
     timestamps: Array
@@ -60,15 +76,18 @@ class Series:
     def with_column(self, values: Array) -> "Series":
         """The same series with one more column, (rows,), that is known everywhere."""
         unknown = np.column_stack([self.unknown, np.zeros(len(values), bool)])
-        return replace(self, values=np.column_stack([self.values, values]), unknown=unknown)
+        return replace(
+            self, values=np.column_stack([self.values, values]), unknown=unknown
+        )
 
 
 def clean(moments: Array, values: Array, sentinel: float | None) -> Series:
     """Rows in the order of their timestamps, each timestamp once, a value everywhere.
 
-    Of rows with one timestamp the first in the file is kept. A missing value takes the last good value of its column: a
-    value from the past, so nothing of a later block reaches an earlier one. Rows before the first good value of
-    every column lie before `start`, which is the number of rows if a column holds no value.
+    Of rows with one timestamp the first in the file is kept. A missing value takes the
+    last good value of its column: a value from the past, so nothing of a later block
+    reaches an earlier one. Rows before the first good value of every column lie before
+    `start`, which is the number of rows if a column holds no value.
 
     Args:
         moments: (rows,) datetime64[ms].
@@ -91,20 +110,27 @@ def clean(moments: Array, values: Array, sentinel: float | None) -> Series:
 
 def _last_good(unknown: Array) -> Array:
     """(rows,) for each row the last one up to it that is known, -1 where there is none."""
-    return np.asarray(np.maximum.accumulate(np.where(unknown, -1, np.arange(len(unknown)))))
+    return np.asarray(
+        np.maximum.accumulate(np.where(unknown, -1, np.arange(len(unknown))))
+    )
 
 
-def fill(series: Series, freq: int, limit: int, repeat: int | None = None) -> tuple[Series, dict[str, int]]:
-    """Put in the rows that a gap of up to `limit` of them lacks; they hold what was measured last.
+def fill(
+    series: Series, freq: int, limit: int, repeat: int | None = None
+) -> tuple[Series, dict[str, int]]:
+    """Put in the rows that a gap of up to `limit` of them lacks; they hold what was
+    measured last.
 
-    A value that is missing for longer is not held further than that: its rows are `late`, and no window may have one.
-    A window that ends before it is too late is kept: when it ends, nobody can know how long the gap will be.
+    A value that is missing for longer is not held further than that: its rows are
+    `late`, and no window may have one. A window that ends before it is too late is
+    kept: when it ends, nobody can know how long the gap will be.
 
     Args:
         series: as `clean` gives it.
         freq: seconds from one row to the next.
         limit: rows.
-        repeat: rows of a cycle; beyond `limit` a missing value takes that of a cycle before, for `CYCLES` of them.
+        repeat: rows of a cycle; beyond `limit` a missing value takes that of a cycle
+            before, for `CYCLES` of them.
 
     Returns:
         A new series, and what was done: words -> count.
@@ -113,11 +139,13 @@ def fill(series: Series, freq: int, limit: int, repeat: int | None = None) -> tu
     steps = np.diff(series.timestamps).astype(np.int64)
     lacking = np.where(steps % (freq * 1000) == 0, steps // (freq * 1000) - 1, 0)
     lacking = np.append(np.where(lacking <= longest, lacking, 0), 0)
-    before = np.repeat(np.arange(len(series.values)), lacking + 1)  # the measured row that each row is, or follows
+    # the measured row that each row is, or follows
+    before = np.repeat(np.arange(len(series.values)), lacking + 1)
     rows = np.arange(len(before))
     after = rows - np.searchsorted(before, before)
     unknown = series.unknown[before] | (after > 0)[:, None]
-    values, late = series.values[before], np.zeros(len(before), bool)
+    values = series.values[before]
+    late = np.zeros(len(before), bool)
     for column, missing in enumerate(unknown.T):
         age = rows - _last_good(missing)
         late |= age > longest
@@ -126,7 +154,9 @@ def fill(series: Series, freq: int, limit: int, repeat: int | None = None) -> tu
             old = (age > limit) & (age <= longest) & (source >= 0)
             values[old, column] = values[source[old], column]
     start = int(np.searchsorted(before, series.start))
-    moments = series.timestamps[before] + (after * freq * 1000).astype("timedelta64[ms]")
+    moments = series.timestamps[before] + (after * freq * 1000).astype(
+        "timedelta64[ms]"
+    )
     counts = {
         "rows put in": int((after > 0).sum()),
         "values filled": int((unknown & ~late[:, None])[start:].sum()),
@@ -137,7 +167,8 @@ def fill(series: Series, freq: int, limit: int, repeat: int | None = None) -> tu
 
 @dataclass(frozen=True)
 class Measured:
-    """A file's rows, cleaned as the protocol says, each with all that models see of it but the calendar.
+    """A file's rows, cleaned as the protocol says, each with all that models see of it
+    but the calendar.
 
     Attributes:
         series: the rows.
@@ -155,50 +186,79 @@ class Measured:
 
     def target(self, column: int) -> Array:
         """(rows,) what was measured of a column, NaN where nothing was."""
-        return np.where(self.series.unknown[:, column], np.nan, self.series.values[:, column])
+        return np.where(
+            self.series.unknown[:, column], np.nan, self.series.values[:, column]
+        )
 
 
 def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable:
-    """The rows at an even distance (`row_calendar.numbered`), without those outside of opening hours and `leave_out`.
+    """The rows at an even distance (`row_calendar.numbered`), without those outside of
+    opening hours and `leave_out`.
 
     Raises:
         UnrollError: there are no others.
     """
     if table.series_id is not None and csv.leave_out:
         table = table.only(~np.isin(table.series_id, csv.leave_out))
-    table = replace(table, timestamps=row_calendar.numbered(table.timestamps, cleaning, csv.time_zone))
+    table = replace(
+        table,
+        timestamps=row_calendar.numbered(table.timestamps, cleaning, csv.time_zone),
+    )
     outside = np.isnat(table.timestamps)
     if outside.all():
-        raise UnrollError(f"no row lies at a time of cleaning.rows ({cleaning.rows}); give rows of these hours")
+        raise UnrollError(
+            f"no row lies at a time of cleaning.rows ({cleaning.rows}); give rows of these hours"
+        )
     return table.only(~outside) if outside.any() else table
 
 
-def rows_of(table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, plan: Plan = None) -> Measured:
-    """Rows, cleaned and completed; none depends on a later one, but for what is known beforehand.
+def rows_of(
+    table: RowTable,
+    csv: CsvFormat,
+    cleaning: Cleaning,
+    windows: Windowing,
+    plan: Plan = None,
+) -> Measured:
+    """Rows, cleaned and completed; none depends on a later one, but for what is known
+    beforehand.
 
-    The table's timestamps are an even distance apart (`on_calendar`). `plan` has of each of
-    `windows.future` its values (lead,) after the last row; it is None where no forecast is made.
+    The table's timestamps are an even distance apart (`on_calendar`). `plan` has of
+    each of `windows.future` its values (lead,) after the last row; it is None where no
+    forecast is made.
     """
     target = table.columns.index(csv.target)
     if cleaning.measured:
         table = table.only(~np.isnan(table.values[:, target]))
-    regular, lost = regularity(table.timestamps, cleaning.spacing), dict[str, int]()
+    regular = regularity(table.timestamps, cleaning.spacing)
+    lost = dict[str, int]()
     series = clean(table.timestamps, table.values, cleaning.sentinel)
-    columns, missed = table.columns, int(series.unknown.sum())
+    columns = table.columns
+    missed = int(series.unknown.sum())
     if cleaning.fill is not None:
         series, lost = fill(series, regular.freq, cleaning.fill, cleaning.repeat)
-        columns, series = [*columns, "filled"], series.with_column(np.asarray(series.unknown.any(axis=1)))
+        columns = [*columns, "filled"]
+        series = series.with_column(np.asarray(series.unknown.any(axis=1)))
     for lag in windows.target_lags:
-        earlier = np.roll(series.values[:, target], lag)  # windows do not reach what wraps around
-        columns, series = [*columns, f"{csv.target} {lag} rows before"], series.with_column(earlier)
-    lead = int(windows.ahead[-1])  # a row has what is known beforehand as it is when the last target comes
+        # windows do not reach what wraps around
+        earlier = np.roll(series.values[:, target], lag)
+        columns = [*columns, f"{csv.target} {lag} rows before"]
+        series = series.with_column(earlier)
+    # a row has what is known beforehand as it is when the last target comes
+    lead = int(windows.ahead[-1])
     for name in windows.future:
         values = series.values[:, table.columns.index(name)]
-        later = plan[name] if plan else np.repeat(values[-1:], lead)  # no target lies there
-        columns, series = [*columns, f"{name} {lead} rows on"], series.with_column(np.append(values, later)[lead:])
+        # no target lies there
+        later = plan[name] if plan else np.repeat(values[-1:], lead)
+        columns = [*columns, f"{name} {lead} rows on"]
+        series = series.with_column(np.append(values, later)[lead:])
     if windows.holidays:
-        moments = on_clock(series.timestamps + np.timedelta64(lead * regular.freq * 1000, "ms"), csv, cleaning)
-        columns, series = [*columns, "holiday"], series.with_column(holidays_of(windows.holidays, moments))
+        moments = on_clock(
+            series.timestamps + np.timedelta64(lead * regular.freq * 1000, "ms"),
+            csv,
+            cleaning,
+        )
+        columns = [*columns, "holiday"]
+        series = series.with_column(holidays_of(windows.holidays, moments))
     return Measured(series, columns, regular, missed, lost)
 
 
@@ -223,8 +283,11 @@ def borders(rows: int, train: float, validation: float | None) -> tuple[int, int
     counts = []
     for size in (train, validation or 0.0):
         if size >= 1 and size != int(size):
-            raise ValueError(f"`train` and `validation` must be whole rows, or shares below 1. Received: {size}")
-        # The small step up: 0.29 of 100 rows is 29, though the product of the doubles is 28.999...
+            raise ValueError(
+                f"`train` and `validation` must be whole rows, or shares below 1. Received: {size}"
+            )
+        # The small step up: 0.29 of 100 rows is 29, though the product of the doubles
+        # is 28.999...
         counts.append(int(size) if size >= 1 else math.floor(size * rows + 1e-6))
     if sum(counts) >= rows:
         raise UnrollError(
@@ -233,19 +296,23 @@ def borders(rows: int, train: float, validation: float | None) -> tuple[int, int
     return counts[0], sum(counts)
 
 
-def published_rows(rows: int, first: int, second: int, windows: Windowing, batch_size: int) -> Rows:
+def published_rows(
+    rows: int, first: int, second: int, windows: Windowing, batch_size: int
+) -> Rows:
     """The rows that the generator of documents 001 and 002 uses, its slips included.
 
-    Train rows are drawn from [lookback, first). Validation runs from first + 1 + lookback up to `second`, test
-    from second + 1 + lookback up to rows - delay - 1, in whole batches: where a batch would reach the end, the
-    generator starts again, so a cycle over n rows is (n - 1) // batch_size batches, or, where that is none, the n
+    Train rows are drawn from [lookback, first). Validation runs from first + 1 +
+    lookback up to `second`, test from second + 1 + lookback up to rows - delay - 1, in
+    whole batches: where a batch would reach the end, the generator starts again, so a
+    cycle over n rows is (n - 1) // batch_size batches, or, where that is none, the n
     rows at once. A target may lie beyond the border of its block.
 
     Args:
         rows: of the series.
         first: the first row of the validation block.
         second: the first row of the test block.
-        windows: how they are cut; `delay` counts from a window's row, and the last input lies a step before that.
+        windows: how they are cut; `delay` counts from a window's row, and the last
+            input lies a step before that.
         batch_size: rows that the generator gives at once.
     """
 
@@ -260,7 +327,9 @@ def published_rows(rows: int, first: int, second: int, windows: Windowing, batch
     }
 
 
-def document_rows(rows: int, first: int, second: int, windows: Windowing, batch_size: int | None) -> Rows:
+def document_rows(
+    rows: int, first: int, second: int, windows: Windowing, batch_size: int | None
+) -> Rows:
     """`published_rows`; without batches `utility_rows`."""
     if batch_size is None:
         return utility_rows(rows, first, second, windows)
@@ -268,10 +337,12 @@ def document_rows(rows: int, first: int, second: int, windows: Windowing, batch_
 
 
 def utility_rows(rows: int, first: int, second: int, windows: Windowing) -> Rows:
-    """The rows that `keras.utils.timeseries_dataset_from_array` uses, as document 006 calls it.
+    """The rows that `keras.utils.timeseries_dataset_from_array` uses, as document 006
+    calls it.
 
-    A window's inputs lie in one block, and its target may lie in the next. Of the test block the document leaves out
-    as many rows as lie from a window's first input to its target, so the last windows are not used.
+    A window's inputs lie in one block, and its target may lie in the next. Of the test
+    block the document leaves out as many rows as lie from a window's first input to its
+    target, so the last windows are not used.
 
     Args:
         rows: of the series.
@@ -280,12 +351,25 @@ def utility_rows(rows: int, first: int, second: int, windows: Windowing) -> Rows
         windows: how they are cut; `delay` counts from the last input.
     """
     last = rows - windows.lookback - windows.first + windows.step
-    blocks = {"train": (0, first), "validation": (first, second), "test": (second, last)}
-    return {split: np.arange(start + windows.lookback, stop + windows.step) for split, (start, stop) in blocks.items()}
+    blocks = {
+        "train": (0, first),
+        "validation": (first, second),
+        "test": (second, last),
+    }
+    return {
+        split: np.arange(start + windows.lookback, stop + windows.step)
+        for split, (start, stop) in blocks.items()
+    }
 
 
 def corrected_rows(
-    series: Series, first: int, second: int, windows: Windowing, *, freq: int, target: int
+    series: Series,
+    first: int,
+    second: int,
+    windows: Windowing,
+    *,
+    freq: int,
+    target: int,
 ) -> tuple[Rows, dict[str, int]]:
     """Every row whose window and targets lie in one block, with no gap between them.
 
@@ -295,19 +379,31 @@ def corrected_rows(
         second: the first row of the test block.
         windows: how they are cut.
         freq: seconds from one row to the next.
-        target: the column to forecast; where nothing was measured of it, there is nothing to be right about.
+        target: the column to forecast; where nothing was measured of it, there is
+            nothing to be right about.
 
     Returns:
         The rows, and how many were lost: words -> count.
     """
-    lookback = windows.lookback + windows.lag  # a window's first row needs its lagged value, too
-    ahead = windows.ahead - windows.step  # `Windows` counts from the row after the last step
-    runs = runs_of(series, freq)  # a window crosses no gap if both of its ends are of one run
-    blocks = {"train": (series.start, first), "validation": (first, second), "test": (second, len(series.values))}
+    # a window's first row needs its lagged value, too
+    lookback = windows.lookback + windows.lag
+    # `Windows` counts from the row after the last step
+    ahead = windows.ahead - windows.step
+    # a window crosses no gap if both of its ends are of one run
+    runs = runs_of(series, freq)
+    blocks = {
+        "train": (series.start, first),
+        "validation": (first, second),
+        "test": (second, len(series.values)),
+    }
     rows: Rows = {}
     lost = {"windows lost to gaps": 0, "windows lost to unknown targets": 0}
     for split, (start, stop) in blocks.items():
-        earliest = max(series.start + lookback, start - ahead[0]) if windows.overlap else start + lookback
+        earliest = (
+            max(series.start + lookback, start - ahead[0])
+            if windows.overlap
+            else start + lookback
+        )
         candidates = np.arange(earliest, stop - ahead[-1])
         whole = runs[candidates - lookback] == runs[candidates + ahead[-1]]
         known = np.full(len(candidates), not windows.partial)
@@ -321,7 +417,9 @@ def corrected_rows(
 
 
 def runs_of(series: Series, freq: int) -> Array:
-    """(rows,) the number of the run that each row is of; rows of one have no gap between them."""
+    """(rows,) the number of the run that each row is of; rows of one have no gap
+    between them.
+    """
     breaks = np.diff(series.timestamps).astype(np.int64) != freq * 1000
     runs = np.concatenate([[0], np.cumsum(breaks)])
     if series.late is not None:  # a late row is a run of its own
@@ -330,13 +428,22 @@ def runs_of(series: Series, freq: int) -> Array:
 
 
 def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
-    """What models see: (rows, columns + calendar) float32, by the mean and deviation of the train rows."""
-    columns, week = series.values.shape[1], fitted.windows.week
-    inputs = np.empty((len(series.values), columns + calendar_columns(week=week)), np.float32)
+    """What models see: (rows, columns + calendar) float32, by the mean and deviation of
+    the train rows.
+    """
+    columns = series.values.shape[1]
+    week = fitted.windows.week
+    inputs = np.empty(
+        (len(series.values), columns + calendar_columns(week=week)), np.float32
+    )
     for column in range(columns):
-        inputs[:, column] = (series.values[:, column] - statistics.mean[column]) / statistics.std[column]
+        inputs[:, column] = (
+            series.values[:, column] - statistics.mean[column]
+        ) / statistics.std[column]
     for start in range(0, len(inputs), BLOCK):
-        moments = on_clock(series.timestamps[start : start + BLOCK], fitted.csv, fitted.cleaning)
+        moments = on_clock(
+            series.timestamps[start : start + BLOCK], fitted.csv, fitted.cleaning
+        )
         moments = row_calendar.spread(moments, fitted.cleaning)
         inputs[start : start + BLOCK, columns:] = calendar(moments, week=week)
     return inputs
@@ -345,18 +452,26 @@ def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
 def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
     """Timestamps (rows,) as the clock of the file shows them."""
     moments = row_calendar.stamps(moments, cleaning, csv.time_zone)
-    return moments if csv.time_zone is None else timestamps.to_wall_clock(moments, csv.time_zone)
+    return (
+        moments
+        if csv.time_zone is None
+        else timestamps.to_wall_clock(moments, csv.time_zone)
+    )
 
 
 def holidays_of(country: str, moments: Array) -> Array:
-    """(rows,) whether timestamps lie on a holiday. Raises UsageError if the country is unknown."""
+    """(rows,) whether timestamps lie on a holiday. Raises UsageError if the country is
+    unknown.
+    """
     import holidays
 
     years = 1970 + np.unique(moments.astype("datetime64[Y]")).astype(int)
     try:
         days = holidays.country_holidays(country, years=years.tolist())
     except NotImplementedError:
-        raise UsageError(f"--holidays must be a country such as DE or US. Received: {country!r}") from None
+        raise UsageError(
+            f"--holidays must be a country such as DE or US. Received: {country!r}"
+        ) from None
     return np.isin(moments.astype("datetime64[D]"), np.array([*days], "datetime64[D]"))
 
 
@@ -366,14 +481,23 @@ def calendar_columns(*, week: bool) -> int:
 
 
 def calendar(moments: Array, *, week: bool = False) -> Array:
-    """When a row is: sine and cosine of the time of day, then of the time of year, then perhaps of the week.
+    """When a row is: sine and cosine of the time of day, then of the time of year, then
+    perhaps of the week.
 
     Args:
-        moments: (rows,) datetime64[ms]; a day begins at 00:00 of their clock, a week on Thursday as 1970 did.
+        moments: (rows,) datetime64[ms]; a day begins at 00:00 of their clock, a week on
+            Thursday as 1970 did.
         week: whether it tells the week.
 
     Returns:
         (rows, 4) or, with the week, (rows, 6) float64.
     """
-    seconds, cycles = moments.astype(np.int64) / 1000, (DAY, YEAR, 7 * DAY) if week else (DAY, YEAR)
-    return np.column_stack([wave(2 * np.pi * seconds / cycle) for cycle in cycles for wave in (np.sin, np.cos)])
+    seconds = moments.astype(np.int64) / 1000
+    cycles = (DAY, YEAR, 7 * DAY) if week else (DAY, YEAR)
+    return np.column_stack(
+        [
+            wave(2 * np.pi * seconds / cycle)
+            for cycle in cycles
+            for wave in (np.sin, np.cos)
+        ]
+    )

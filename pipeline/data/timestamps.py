@@ -23,17 +23,19 @@ COUNTS = {
     "unix_ns": ("ns", "1970-01-01", 4.2e15),
     "excel": ("D", "1899-12-30", 0.0),
 }
-"""Formats that count from a day -> pandas' name of the unit, that day, and the largest count of the
-next larger unit."""
+"""Formats that count from a day -> pandas' name of the unit, that day, and the largest
+count of the next larger unit."""
 
 DECIMAL_YEARS = ("decimal_month", "decimal_year")
 """Formats of a year with decimals: 2020.083 is February 2020, or a day of 2020."""
 
 MONTH_DECIMALS = 0.07
-"""Largest distance, in months, of a decimal year from the beginning or the middle of a month."""
+"""Largest distance, in months, of a decimal year from the beginning or the middle of a
+month."""
 
 FEW_DECIMALS = 4
-"""Decimals of a day or year, up to which a count of days or years is only about a timestamp."""
+"""Decimals of a day or year, up to which a count of days or years is only about a
+timestamp."""
 
 YEARS = (1800, 2100)
 """Years of timestamps that are taken without being asked for."""
@@ -88,7 +90,8 @@ def regularity(timestamps: Array, freq: int | None = None) -> Regularity:
 
 
 def joined(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[Any]":
-    """Return the timestamp of each row as text, its columns joined by a space; NA where one is.
+    """Return the timestamp of each row as text, its columns joined by a space; NA where
+    one is.
 
     A single column is returned as it is: in a Parquet file it need not be text.
     """
@@ -99,7 +102,9 @@ def joined(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[Any]":
 
 
 def as_text(cells: "pd.Series[Any]") -> "pd.Series[str]":
-    """Return the cells of a column as text, without blanks around them; whole numbers as such."""
+    """Return the cells of a column as text, without blanks around them; whole numbers
+    as such.
+    """
     import pandas as pd
 
     if pd.api.types.is_float_dtype(cells.dtype) and (cells.dropna() % 1 == 0).all():
@@ -114,13 +119,15 @@ def parse(
 
     Args:
         cells: text, or datetimes.
-        stamp_format: a format of `strptime`, where `%q` is a quarter and `%G` with `%V` a week;
-            "ISO8601", or one of `COUNTS` or `DECIMAL_YEARS`. Other notations of the same
-            (`notations.plain_date`, hour 24) are read, too.
-        first_year: the first of the hundred years that `%y` stands for; by default 1969.
+        stamp_format: a format of `strptime`, where `%q` is a quarter and `%G` with `%V`
+            a week; "ISO8601", or one of `COUNTS` or `DECIMAL_YEARS`. Other notations of
+            the same (`notations.plain_date`, hour 24) are read, too.
+        first_year: the first of the hundred years that `%y` stands for; by default
+            1969.
 
     Returns:
-        (rows,) datetime64[ms], NaT where a cell has another format, and whether they are in UTC.
+        (rows,) datetime64[ms], NaT where a cell has another format, and whether they
+        are in UTC.
 
     Raises:
         ValueError, re.error: there is no such format.
@@ -159,7 +166,9 @@ def has_offset(cell: Any) -> bool:
 
 
 def _in_plain_notation(plain: "pd.Series[str]", stamp_format: str) -> Array:
-    """Return (rows,) datetime64[ms] of texts by `notations.plain_date`, in which an hour may be 24."""
+    """Return (rows,) datetime64[ms] of texts by `notations.plain_date`, in which an
+    hour may be 24.
+    """
     stamp_format = stamp_format.replace("%B", "%b")
     if WITH_HOUR.search(stamp_format) is None:
         return _strptime(plain, stamp_format)
@@ -188,7 +197,9 @@ def _strptime(cells: "pd.Series[Any]", stamp_format: str) -> Array:
 
 
 def _quarters_as_months(cells: "pd.Series[str]", stamp_format: str) -> "pd.Series[str]":
-    """Return texts with the first month of the quarter in place of `%q`; NA where there is none."""
+    """Return texts with the first month of the quarter in place of `%q`; NA where there
+    is none.
+    """
     before, after = stamp_format.split("%q")
     patterns = []
     for part in (before, after):
@@ -204,7 +215,8 @@ def _quarters_as_months(cells: "pd.Series[str]", stamp_format: str) -> "pd.Serie
 
 
 def _counted(cells: "pd.Series[Any]", stamp_format: str) -> Array:
-    """Return (rows,) datetime64[ms] of counts of one unit, NaT where another was counted.
+    """Return (rows,) datetime64[ms] of counts of one unit, NaT where another was
+    counted.
 
     Days are to the second, or to the minute if they have few decimals.
     """
@@ -220,7 +232,8 @@ def _counted(cells: "pd.Series[Any]", stamp_format: str) -> Array:
 
 
 def _decimals(cells: "pd.Series[Any]") -> tuple["pd.Series[Any]", int]:
-    """Return numbers with a point or a comma, NaN where a cell is none, and how many decimals.
+    """Return numbers with a point or a comma, NaN where a cell is none, and how many
+    decimals.
 
     Of numbers that are no text the decimals are not known: there are many.
     """
@@ -239,8 +252,8 @@ def _decimal_years(cells: "pd.Series[Any]", *, monthly: bool) -> Array:
 
     Args:
         cells: text or numbers.
-        monthly: whether they are the beginnings or the middles of months, else NaT. Otherwise
-            they are to the hour, or to half a day if they have few decimals.
+        monthly: whether they are the beginnings or the middles of months, else NaT.
+            Otherwise they are to the hour, or to half a day if they have few decimals.
     """
     numbers, decimals = _decimals(cells)
     values = numbers.where(numbers.between(*YEARS)).to_numpy(np.float64)
@@ -252,7 +265,9 @@ def _decimal_years(cells: "pd.Series[Any]", *, monthly: bool) -> Array:
         months = fraction * 12
         halves = np.rint(months * 2).astype(np.int64)
         days = np.where(halves % 2 == 1, 14, 0)
-        moments = (years.astype("datetime64[M]") + halves // 2).astype("datetime64[D]") + days
+        moments = (years.astype("datetime64[M]") + halves // 2).astype(
+            "datetime64[D]"
+        ) + days
         known &= np.abs(months - halves / 2) <= MONTH_DECIMALS
     else:
         starts = years.astype("datetime64[D]")
@@ -305,13 +320,14 @@ def to_utc(
 ) -> Array:
     """Return local time with daylight saving in UTC.
 
-    A time that does not exist, in the hour that clocks skip, becomes NaT. Of a time that comes
-    twice, in the hour that clocks repeat, the earlier one is summer time.
+    A time that does not exist, in the hour that clocks skip, becomes NaT. Of a time
+    that comes twice, in the hour that clocks repeat, the earlier one is summer time.
 
     Args:
         timestamps: (rows,) datetime64[ms], as written.
         zone: such as "Europe/Berlin".
-        ends: whether they are the ends of intervals: 03:00 for the hour from 02:00 to 03:00.
+        ends: whether they are the ends of intervals: 03:00 for the hour from 02:00 to
+            03:00.
         series_id: (rows,) the series of each row; None for a single series.
         nonexistent: "shift_forward" for the next time that exists instead of NaT.
 
@@ -344,7 +360,8 @@ def in_utc(
     """Return `to_utc`.
 
     Raises:
-        UsageError: the zone, or a time in it, does not exist; the text names the option.
+        UsageError: the zone, or a time in it, does not exist; the text names the
+            option.
     """
     try:
         utc = to_utc(written, zone, ends=ends, series_id=series_id)

@@ -1,4 +1,6 @@
-"""Is a network better than the strongest opponent without recurrence? By the rule of docs/decisions/verdicts.md."""
+"""Is a network better than the strongest opponent without recurrence? By the rule of
+docs/decisions/verdicts.md.
+"""
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -22,40 +24,62 @@ NO_PAST = "one value in, so there is no past to use"
 
 
 def pair(
-    metric: str, losses: Array, others: Array, blocks: Array, naive: float | None = None, days: float | None = None
+    metric: str,
+    losses: Array,
+    others: Array,
+    blocks: Array,
+    naive: float | None = None,
+    days: float | None = None,
 ) -> Pair:
-    """Two models of any origin on the same examples, for `decide`, alone or beside others of a table.
+    """Two models of any origin on the same examples, for `decide`, alone or beside
+    others of a table.
 
     Args:
         metric: the data set's measure.
-        losses: what each example adds to it (seeds, n), as `metrics.losses` gives it; one row of a model without seeds.
+        losses: what each example adds to it (seeds, n), as `metrics.losses` gives it;
+            one row of a model without seeds.
         others: of the other model (seeds, n).
-        blocks: the number of the block (n,) that each example belongs to, as `scores.blocks` gives it.
+        blocks: the number of the block (n,) that each example belongs to, as
+            `scores.blocks` gives it.
         naive: the error of the best naive model (`naive_error`), where it is known.
         days: that the test rows span (`scores.days`); None where they have none.
     """
-    losses, others = as_errors(metric, losses), as_errors(metric, others)
-    return Pair(intervals.difference(losses, others, blocks), float(others.mean()), naive, days)
+    losses = as_errors(metric, losses)
+    others = as_errors(metric, others)
+    return Pair(
+        intervals.difference(losses, others, blocks), float(others.mean()), naive, days
+    )
 
 
-def table(evaluation: Evaluation, pairs: Mapping[Key, tuple[str, str]]) -> dict[Key, Comparison]:
-    """The two of each pair on test, where their difference is known, corrected for how many pairs there are."""
+def table(
+    evaluation: Evaluation, pairs: Mapping[Key, tuple[str, str]]
+) -> dict[Key, Comparison]:
+    """The two of each pair on test, where their difference is known, corrected for how
+    many pairs there are.
+    """
     both = {key: _pair(evaluation, *names) for key, names in pairs.items()}
     comparable = {key: of_two for key, of_two in both.items() if of_two}
     return dict(zip(comparable, decide([*comparable.values()]), strict=True))
 
 
 def _pair(evaluation: Evaluation, name: str, other: str) -> Pair | None:
-    difference, error = evaluation.difference("test", name, other), _error(evaluation, other)
+    difference = evaluation.difference("test", name, other)
+    error = _error(evaluation, other)
     if difference is None or error is None:
         return None
     unfinished = _unfinished(evaluation, name), _unfinished(evaluation, other)
-    return Pair(difference, error, naive_error(evaluation), evaluation.dataset.days, unfinished)
+    return Pair(
+        difference, error, naive_error(evaluation), evaluation.dataset.days, unfinished
+    )
 
 
 def _unfinished(evaluation: Evaluation, name: str) -> str:
     entry = evaluation.experiments[name]
-    return "" if entry.converged else f"{name} had not converged after {entry.epochs} epochs"
+    return (
+        ""
+        if entry.converged
+        else f"{name} had not converged after {entry.epochs} epochs"
+    )
 
 
 def _error(evaluation: Evaluation, name: str) -> float | None:
@@ -64,23 +88,34 @@ def _error(evaluation: Evaluation, name: str) -> float | None:
     return as_errors(metric, score.mean) if score else None
 
 
-def change(evaluation: Evaluation, name: str, other: str) -> tuple[float | None, Interval | None]:
-    """How much more error one has, as a fraction of the other's, and its 95 % interval, where they are known."""
-    comparable, error, reference = _pair(evaluation, name, other), _error(evaluation, name), _error(evaluation, other)
+def change(
+    evaluation: Evaluation, name: str, other: str
+) -> tuple[float | None, Interval | None]:
+    """How much more error one has, as a fraction of the other's, and its 95 % interval,
+    where they are known.
+    """
+    comparable = _pair(evaluation, name, other)
+    error = _error(evaluation, name)
+    reference = _error(evaluation, other)
     if comparable and (compared := Comparison(comparable, Outcome.UNSURE).change):
         return compared.mean, compared.interval
     return (error / reference - 1 if error is not None and reference else None), None
 
 
 def naive_error(evaluation: Evaluation) -> float | None:
-    """The error on test of the best model that needs no fit, chosen before the test; None where there is none."""
+    """The error on test of the best model that needs no fit, chosen before the test;
+    None where there is none.
+    """
     name = strongest(evaluation, lambda entry: entry.method == "none")
     return _error(evaluation, name) if name else None
 
 
 def against(evaluation: Evaluation, opponent: str | None) -> dict[str, Comparison]:
     """Each experiment against the opponent, as one `table`."""
-    return table(evaluation, {name: (name, opponent) for name in evaluation.experiments if opponent})
+    return table(
+        evaluation,
+        {name: (name, opponent) for name in evaluation.experiments if opponent},
+    )
 
 
 def strongest_opponent(evaluation: Evaluation) -> str | None:
@@ -89,16 +124,20 @@ def strongest_opponent(evaluation: Evaluation) -> str | None:
 
 
 def strongest(evaluation: Evaluation, eligible: Callable[[Entry], bool]) -> str | None:
-    """The best of some experiments on validation, or on train where there is none: never on test.
+    """The best of some experiments on validation, or on train where there is none:
+    never on test.
 
     Those that have seen only a fraction of the train examples are left out.
     """
-    metric, scores = evaluation.dataset.metric, {}
+    metric = evaluation.dataset.metric
+    scores = {}
     for name, entry in evaluation.experiments.items():
         chosen_on = entry.chosen.get("validation") or entry.chosen.get("train")
         if chosen_on and eligible(entry) and entry.share == 1:
             scores[name] = chosen_on[metric].mean
-    return (max if MEASURES[metric].higher else min)(scores, key=scores.__getitem__, default=None)
+    return (max if MEASURES[metric].higher else min)(
+        scores, key=scores.__getitem__, default=None
+    )
 
 
 class Networks(StrEnum):
@@ -111,8 +150,16 @@ class Networks(StrEnum):
 
     @classmethod
     def of(cls, entry: Entry) -> "Networks":
-        """Segments are what the field uses for long forecasts: neither they nor the others stand for both."""
-        return cls.TUNED if entry.trials else cls.SEGMENTS if entry.model == "segments" else cls.UNTUNED
+        """Segments are what the field uses for long forecasts: neither they nor the
+        others stand for both.
+        """
+        return (
+            cls.TUNED
+            if entry.trials
+            else cls.SEGMENTS
+            if entry.model == "segments"
+            else cls.UNTUNED
+        )
 
 
 class Answer(Strict):
@@ -120,16 +167,19 @@ class Answer(Strict):
 
     Attributes:
         networks: which ones the question is about.
-        outcome: YES or NO where one of the two is better, else the comparison's; NOT_ASKED where nothing is to ask;
-            STAND_IN where the data are no result.
+        outcome: YES or NO where one of the two is better, else the comparison's;
+            NOT_ASKED where nothing is to ask; STAND_IN where the data are no result.
         network: the best of them; None where there is none.
         opponent: the strongest of all that has no recurrence; None where there is none.
-        change: how much more error the network has on test, as a fraction of the opponent's; None where the two are
-            not compared, or the opponent errs nowhere.
+        change: how much more error the network has on test, as a fraction of the
+            opponent's; None where the two are not compared, or the opponent errs
+            nowhere.
         difference: of the errors, where the opponent errs nowhere; else None.
-        low, high: the interval of the change, or of the difference; None where the two are not compared.
+        low, high: the interval of the change, or of the difference; None where the two
+            are not compared.
         level: of the interval.
-        reason: why there is no answer, and what would give one; empty where there is one.
+        reason: why there is no answer, and what would give one; empty where there is
+            one.
     """
 
     networks: Annotated[Networks, pydantic.Field(strict=False)]
@@ -164,7 +214,9 @@ class Answer(Strict):
 
     @property
     def line(self) -> str:
-        """The answer by the names of params.yaml, such as "untuned networks: no, gru against linear: +6 % error"."""
+        """The answer by the names of params.yaml, such as "untuned networks: no, gru
+        against linear: +6 % error".
+        """
         start = f"{self.networks}: {self.outcome}"
         if self.outcome == Outcome.NOT_ASKED:
             return f"{start}, {self.reason}"
@@ -176,7 +228,9 @@ class Answer(Strict):
         return self.model_copy(update=changes)
 
     def decided(self, comparison: Comparison) -> "Answer":
-        """By the comparison of the two; numbers have four digits, so that a file of answers differs where they do."""
+        """By the comparison of the two; numbers have four digits, so that a file of
+        answers differs where they do.
+        """
         yes_or_no = {Outcome.BETTER: Outcome.YES, Outcome.WORSE: Outcome.NO}
         outcome = yes_or_no.get(comparison.outcome, comparison.outcome)
         change = comparison.change
@@ -192,14 +246,23 @@ class Answer(Strict):
 
 
 def answer(evaluation: Evaluation) -> Answer:
-    """Both are chosen on validation (train, where there is none), and compared on test; one question by itself."""
+    """Both are chosen on validation (train, where there is none), and compared on test;
+    one question by itself.
+    """
     unanswered, comparable = _question(evaluation, Networks.ALL)
     return unanswered.decided(*decide([comparable])) if comparable else unanswered
 
 
 def _question(evaluation: Evaluation, networks: Networks) -> tuple[Answer, Pair | None]:
-    """An answer before it is decided, and the pair to decide it by; None where there is none."""
-    network = strongest(evaluation, lambda entry: entry.recurrent and networks in {Networks.ALL, Networks.of(entry)})
+    """An answer before it is decided, and the pair to decide it by; None where there is
+    none.
+    """
+    network = strongest(
+        evaluation,
+        lambda entry: (
+            entry.recurrent and networks in {Networks.ALL, Networks.of(entry)}
+        ),
+    )
     opponent = strongest_opponent(evaluation)
     unanswered = Answer(
         networks=networks,
@@ -219,15 +282,21 @@ def _question(evaluation: Evaluation, networks: Networks) -> tuple[Answer, Pair 
     return unanswered, comparable
 
 
-def decided(evaluations: Mapping[str, Evaluation]) -> list[tuple[str, Answer, Comparison | None]]:
-    """Data set, answer and the comparison behind it, of each question, corrected for how many there are."""
+def decided(
+    evaluations: Mapping[str, Evaluation],
+) -> list[tuple[str, Answer, Comparison | None]]:
+    """Data set, answer and the comparison behind it, of each question, corrected for
+    how many there are.
+    """
     questions = []
     for name, evaluation in evaluations.items():
         for networks in (Networks.UNTUNED, Networks.SEGMENTS, Networks.TUNED):
             unanswered, comparable = _question(evaluation, networks)
             if unanswered.network or networks == Networks.UNTUNED:
                 questions.append((name, unanswered, comparable))
-    comparisons = iter(decide([comparable for _, _, comparable in questions if comparable]))
+    comparisons = iter(
+        decide([comparable for _, _, comparable in questions if comparable])
+    )
     answered: list[tuple[str, Answer, Comparison | None]] = []
     for name, unanswered, comparable in questions:
         if comparable is None:
@@ -239,7 +308,9 @@ def decided(evaluations: Mapping[str, Evaluation]) -> list[tuple[str, Answer, Co
 
 
 def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]:
-    """Data set -> its answers, of untuned networks and of others, corrected for how many there are."""
+    """Data set -> its answers, of untuned networks and of others, corrected for how
+    many there are.
+    """
     answers: dict[str, list[Answer]] = {name: [] for name in evaluations}
     for name, answered, _ in decided(evaluations):
         labelled = answered
@@ -250,18 +321,27 @@ def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]
 
 
 def champion(evaluation: Evaluation) -> tuple[str, str] | None:
-    """Whose forecasts to use, and why: a recurrent network only where it is better than the strongest without one.
+    """Whose forecasts to use, and why: a recurrent network only where it is better than
+    the strongest without one.
 
     None where nothing is scored.
     """
     best = answer(evaluation)
-    network, opponent = best.network, best.opponent
+    network = best.network
+    opponent = best.opponent
     if network is None and opponent is None:
         return None
     why = "the strongest without recurrence"
     if network and (opponent is None or best.outcome == Outcome.YES):
-        return network, f"better than {opponent}, {why}" if opponent else "the only kind here"
+        return (
+            network,
+            f"better than {opponent}, {why}" if opponent else "the only kind here",
+        )
     if network is None:
         return str(opponent), why
-    verdict = "is worse" if best.outcome == Outcome.NO else ", ".join(filter(None, (best.outcome, best.reason)))
+    verdict = (
+        "is worse"
+        if best.outcome == Outcome.NO
+        else ", ".join(filter(None, (best.outcome, best.reason)))
+    )
     return str(opponent), f"{why}; no network is better (of {network}: {verdict})"

@@ -1,6 +1,8 @@
-"""results/answers.json, one of DVC's metrics files: which data sets need a recurrent network, and which claims hold.
+"""results/answers.json, one of DVC's metrics files: which data sets need a recurrent
+network, and which claims hold.
 
-The stage `report` writes it, once: Holm's correction is of all answers together. All that shows them reads it.
+The stage `report` writes it, once: Holm's correction is of all answers together. All
+that shows them reads it.
 """
 
 import contextlib
@@ -41,8 +43,10 @@ class AnswersFile(Strict):
     """What results/answers.json holds.
 
     Attributes:
-        evaluations: data set -> twelve characters for the evaluation that its answers are of.
-        answers: data set -> "untuned", "segments" or "tuned" -> the answer for these networks.
+        evaluations: data set -> twelve characters for the evaluation that its answers
+            are of.
+        answers: data set -> "untuned", "segments" or "tuned" -> the answer for these
+            networks.
         claims: what the documents publish.
     """
 
@@ -54,7 +58,8 @@ class AnswersFile(Strict):
 def evaluations(workspace: Workspace, config: Params) -> dict[str, Evaluation]:
     """Data set -> its evaluation, of the data sets that are built.
 
-    Of the experiments of params.yaml alone, in their order there. Raises UnrollError if one is damaged.
+    Of the experiments of params.yaml alone, in their order there. Raises UnrollError if
+    one is damaged.
     """
     built = {}
     for name in config.datasets:
@@ -65,7 +70,8 @@ def evaluations(workspace: Workspace, config: Params) -> dict[str, Evaluation]:
 
 
 def published(workspace: Workspace) -> list[Claim]:
-    """The claims of claims.yaml; none in a project without this file, whose data sets no document speaks of.
+    """The claims of claims.yaml; none in a project without this file, whose data sets
+    no document speaks of.
 
     Raises:
         UsageError: claims.yaml is wrong.
@@ -76,7 +82,8 @@ def published(workspace: Workspace) -> list[Claim]:
 
 
 def write(workspace: Workspace, config: Params) -> None:
-    """Answer all that is built, judge all claims whose experiments are in params.yaml, and write both.
+    """Answer all that is built, judge all claims whose experiments are in params.yaml,
+    and write both.
 
     Raises:
         UsageError: claims.yaml is wrong.
@@ -96,18 +103,26 @@ def write(workspace: Workspace, config: Params) -> None:
 
 
 def load(workspace: Workspace) -> AnswersFile | None:
-    """What was written; None where nothing was. Raises UnrollError if the file is damaged."""
+    """What was written; None where nothing was. Raises UnrollError if the file is
+    damaged.
+    """
     if not workspace.answers.is_file():
         return None
     return read_checked(workspace.answers, AnswersFile)
 
 
-def answers_of(file: AnswersFile | None, name: str, evaluation: Evaluation) -> list[Answer]:
-    """The answers of a data set. Raises UnrollError if the file is missing, or not made from this evaluation."""
+def answers_of(
+    file: AnswersFile | None, name: str, evaluation: Evaluation
+) -> list[Answer]:
+    """The answers of a data set. Raises UnrollError if the file is missing, or not made
+    from this evaluation.
+    """
     if file is None:
         raise UnrollError("results/answers.json is missing; `unroll report` writes it")
     if file.evaluations.get(name) != _brief(evaluation):
-        raise UnrollError(f"results/answers.json is older than the evaluation of {name}; `unroll report` writes it")
+        raise UnrollError(
+            f"results/answers.json is older than the evaluation of {name}; `unroll report` writes it"
+        )
     return list(file.answers[name].values())
 
 
@@ -138,12 +153,19 @@ def _claims(verdicts: Sequence[Verdict]) -> Claims:
     documents: dict[str, dict[str, ClaimOutcome]] = {}
     for verdict in verdicts:
         of_document = documents.setdefault(verdict.claim.document, {})
-        of_document[_key(verdict.claim, of_document)] = ClaimOutcome(outcome=verdict.outcome)
-    return Claims(counts={outcome: counts[outcome] for outcome in Outcome if counts[outcome]}, documents=documents)
+        of_document[_key(verdict.claim, of_document)] = ClaimOutcome(
+            outcome=verdict.outcome
+        )
+    return Claims(
+        counts={outcome: counts[outcome] for outcome in Outcome if counts[outcome]},
+        documents=documents,
+    )
 
 
 def _key(claim: Claim, taken: Mapping[str, ClaimOutcome]) -> str:
-    """A claim in short, such as "waves/gru best.test.mse 0.01"; two of the same words are numbered."""
+    """A claim in short, such as "waves/gru best.test.mse 0.01"; two of the same words
+    are numbered.
+    """
     said = f"{claim.relation} {claim.against}" if claim.against else str(claim.value)
     key = f"{claim.experiment} {claim.metric} {said}"
     number = sum(other == key or other.startswith(f"{key} (") for other in taken)

@@ -1,4 +1,6 @@
-"""Published figures and what a rebuild says of them, by the rule of docs/decisions/verdicts.md."""
+"""Published figures and what a rebuild says of them, by the rule of
+docs/decisions/verdicts.md.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +23,8 @@ from pipeline.metrics import MEASURES
 from pipeline.validation import Strict, validated
 
 ROUNDING = 1e-9
-"""Relative slack, so that a figure that lies on the edge of an interval holds whatever its last bit."""
+"""Relative slack, so that a figure that lies on the edge of an interval holds whatever
+its last bit."""
 
 
 class Claim(Strict):
@@ -48,14 +51,20 @@ class Claim(Strict):
 
     @pydantic.model_validator(mode="after")
     def _one_kind(self) -> "Claim":
-        if (self.value is None) == (self.against is None) or (self.against is None) != (self.relation is None):
+        if (self.value is None) == (self.against is None) or (self.against is None) != (
+            self.relation is None
+        ):
             raise ValueError("must have either value, or against and relation")
         if (self.relation == "par") != (self.within is not None):
-            raise ValueError("must have `within` where the relation is par, and only there")
+            raise ValueError(
+                "must have `within` where the relation is par, and only there"
+            )
         if isinstance(self.value, str):
             self.printed()
             if self.width is None:
-                raise ValueError("must say the `width` beyond which an interval tells nothing")
+                raise ValueError(
+                    "must say the `width` beyond which an interval tells nothing"
+                )
         return self
 
     @property
@@ -68,7 +77,11 @@ class Claim(Strict):
     @property
     def experiments(self) -> list[RunName]:
         """The whole names of all that it names."""
-        return [self.experiment, *(name for name in (self.against, self.of) if name), *self.beside]
+        return [
+            self.experiment,
+            *(name for name in (self.against, self.of) if name),
+            *self.beside,
+        ]
 
     @property
     def dataset(self) -> str:
@@ -81,8 +94,12 @@ class Claim(Strict):
             value = Decimal(str(self.value))
             exponent = int(value.as_tuple().exponent)
         except (ArithmeticError, TypeError, ValueError):
-            raise ValueError(f"`value` must be a number. Received: {self.value}") from None
-        reach = self.reach or float(Decimal(1).scaleb(exponent)) * (1.0 if self.about else 0.5)
+            raise ValueError(
+                f"`value` must be a number. Received: {self.value}"
+            ) from None
+        reach = self.reach or float(Decimal(1).scaleb(exponent)) * (
+            1.0 if self.about else 0.5
+        )
         return float(value) - reach, float(value) + reach
 
 
@@ -90,13 +107,19 @@ def load(path: Path) -> list[Claim]:
     """Read and validate claims.yaml, a list of claims.
 
     Raises:
-        UsageError: the file is no plain YAML, or a claim is wrong; the text names its place and what is valid.
+        UsageError: the file is no plain YAML, or a claim is wrong; the text names its
+            place and what is valid.
         UnrollError: the file is missing or cannot be read.
     """
     claims = plain_yaml.read(path)
     if not isinstance(claims, list):
-        raise UsageError(f"{path.name}: the whole must be a list of claims. Received: {type(claims).__name__}")
-    return [validated(Claim, claim, f"{path.name}: claim {number}") for number, claim in enumerate(claims, 1)]
+        raise UsageError(
+            f"{path.name}: the whole must be a list of claims. Received: {type(claims).__name__}"
+        )
+    return [
+        validated(Claim, claim, f"{path.name}: claim {number}")
+        for number, claim in enumerate(claims, 1)
+    ]
 
 
 def known(claims: Iterable[Claim], params: Params) -> list[Claim]:
@@ -110,9 +133,11 @@ class Verdict:
     """What the rebuild says of a claim.
 
     Attributes:
-        dataset: the data set of the claim's experiment, as its evaluation describes it; None if not built.
+        dataset: the data set of the claim's experiment, as its evaluation describes it;
+            None if not built.
         rebuilt: the metric over the seeds; None if not built or a shape.
-        interval: where one more run would lie; of a comparison, where the difference lies; None if that is not known.
+        interval: where one more run would lie; of a comparison, where the difference
+            lies; None if that is not known.
         shape: the rebuilt shape, where the claim is about one.
         other: the metric of the experiment that the claim is against.
     """
@@ -137,47 +162,80 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation]) -> Verdict:
         UsageError: the claim names a metric that its experiment does not have.
     """
     if any(not name.startswith(f"{claim.dataset}/") for name in claim.experiments):
-        raise UsageError(f"claims.yaml: {', '.join(claim.experiments)} must be of one data set to be compared")
+        raise UsageError(
+            f"claims.yaml: {', '.join(claim.experiments)} must be of one data set to be compared"
+        )
     evaluation = evaluations.get(claim.dataset)
-    if evaluation is None or not {own_name(name) for name in claim.experiments} <= evaluation.experiments.keys():
+    if (
+        evaluation is None
+        or not {own_name(name) for name in claim.experiments}
+        <= evaluation.experiments.keys()
+    ):
         return Verdict(claim, Outcome.NOT_BUILT)
-    verdict = {"count": _count, "figure": _figure, "comparison": _comparison}[claim.kind](claim, evaluation)
+    verdict = {"count": _count, "figure": _figure, "comparison": _comparison}[
+        claim.kind
+    ](claim, evaluation)
     outcome = Outcome.STAND_IN if evaluation.dataset.stand_in else verdict.outcome
     return replace(verdict, outcome=outcome)
 
 
 def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
-    rebuilt, about = look_up(evaluation, claim.experiment, claim.metric), evaluation.dataset
+    rebuilt = look_up(evaluation, claim.experiment, claim.metric)
+    about = evaluation.dataset
     if isinstance(rebuilt, list) != isinstance(claim.value, list):
-        raise UsageError(f"claims.yaml: {claim.metric} of {claim.experiment} is compared with another kind of value")
+        raise UsageError(
+            f"claims.yaml: {claim.metric} of {claim.experiment} is compared with another kind of value"
+        )
     if isinstance(rebuilt, Stat):
-        return Verdict(claim, Outcome.HOLDS if rebuilt.mean == claim.value else Outcome.FAILS, about, rebuilt)
+        return Verdict(
+            claim,
+            Outcome.HOLDS if rebuilt.mean == claim.value else Outcome.FAILS,
+            about,
+            rebuilt,
+        )
     published = claim.value if isinstance(claim.value, list) else []
     same = len(rebuilt) == len(published) and all(
         length in (None, own) for own, length in zip(rebuilt, published, strict=True)
     )
-    return Verdict(claim, Outcome.HOLDS if same else Outcome.FAILS, about, shape=rebuilt)
+    return Verdict(
+        claim, Outcome.HOLDS if same else Outcome.FAILS, about, shape=rebuilt
+    )
 
 
 def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
     rebuilt = _stat(evaluation, claim.experiment, claim.metric)
     if claim.of:
         rebuilt = _divided(rebuilt, _stat(evaluation, claim.of, claim.metric).mean)
-    interval = rebuilt.prediction_interval if claim.rows == "same" else rebuilt.prediction_interval_new_rows
+    interval = (
+        rebuilt.prediction_interval
+        if claim.rows == "same"
+        else rebuilt.prediction_interval_new_rows
+    )
     outcome = Outcome.UNSURE
     if interval is not None and _span(interval, claim.metric) <= (claim.width or 0):
         outcome = Outcome.HOLDS if _meet(interval, claim.printed()) else Outcome.FAILS
         unit = _stat(evaluation, claim.of, claim.metric).mean if claim.of else 1.0
-        baselines = [_stat(evaluation, name, claim.metric).mean / unit for name in claim.beside]
-        if outcome == Outcome.HOLDS and any(_meet(interval, (mean, mean)) for mean in baselines):
+        baselines = [
+            _stat(evaluation, name, claim.metric).mean / unit for name in claim.beside
+        ]
+        if outcome == Outcome.HOLDS and any(
+            _meet(interval, (mean, mean)) for mean in baselines
+        ):
             outcome = Outcome.LITTLE
     return Verdict(claim, outcome, evaluation.dataset, rebuilt, interval)
 
 
 def _divided(stat: Stat, unit: float) -> Stat:
-    """All numbers of it; no interval is estimated anew, which would import SciPy each time that somebody looks."""
-    fields = {key: value for key, value in stat.model_dump().items() if value is not None}
-    return Stat.model_validate({"std": None} | {key: np.divide(value, unit).tolist() for key, value in fields.items()})
+    """All numbers of it; no interval is estimated anew, which would import SciPy each
+    time that somebody looks.
+    """
+    fields = {
+        key: value for key, value in stat.model_dump().items() if value is not None
+    }
+    return Stat.model_validate(
+        {"std": None}
+        | {key: np.divide(value, unit).tolist() for key, value in fields.items()}
+    )
 
 
 def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
@@ -185,8 +243,17 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
     entries = [evaluation.experiments[own_name(key)] for key in (name, other)]
     chosen = "best" if entries[0].best else "final"
     metric = claim.metric.replace("best.", f"{chosen}.")  # as `look_up` has it
-    by_rows = [f"{chosen}.{split}.{about.metric}" for split in ("validation", "test") if split in about.examples]
-    by_seeds = ["best_epoch", "gap", "parameters", *(f"reached.{level}" for level in entries[0].reached)]
+    by_rows = [
+        f"{chosen}.{split}.{about.metric}"
+        for split in ("validation", "test")
+        if split in about.examples
+    ]
+    by_seeds = [
+        "best_epoch",
+        "gap",
+        "parameters",
+        *(f"reached.{level}" for level in entries[0].reached),
+    ]
     if metric not in by_rows + by_seeds:
         raise UsageError(
             f"claims.yaml: {name} and {other} can be compared by {', '.join(by_rows + by_seeds)}. "
@@ -194,27 +261,46 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
         )
     rebuilt, reference = (_stat(evaluation, key, claim.metric) for key in (name, other))
     if metric in by_rows:
-        difference = evaluation.difference(metric.split(".")[1], own_name(name), own_name(other))
-    elif metric != "parameters" and any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries):
+        difference = evaluation.difference(
+            metric.split(".")[1], own_name(name), own_name(other)
+        )
+    elif metric != "parameters" and any(
+        entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries
+    ):
         difference = None
     else:
         difference = independent(rebuilt.values, reference.values)
-    outcome, interval = Outcome.UNSURE, None
+    outcome = Outcome.UNSURE
+    interval = None
     if difference is not None:
         # 95 %; on par 90 %, since each of its ends is a one-sided test at 5 %.
         level = LEVEL if claim.within is None else 0.9
         low, high = difference.interval(level)
-        if metric in by_rows:  # in the measure's own unit, in which claims give their widths
-            low, _, high = in_errors(difference, level, as_errors(about.metric, reference.mean))
+        # in the measure's own unit, in which claims give their widths
+        if metric in by_rows:
+            low, _, high = in_errors(
+                difference, level, as_errors(about.metric, reference.mean)
+            )
             low, high = (-high, -low) if MEASURES[about.metric].higher else (low, high)
         interval = low, high
         if claim.within is not None:
-            holds, fails = -claim.within < low and high < claim.within, low > claim.within or high < -claim.within
+            holds = -claim.within < low and high < claim.within
+            fails = low > claim.within or high < -claim.within
         else:
-            holds, fails = (high < 0, low > 0) if claim.relation == "below" else (low > 0, high < 0)
+            holds, fails = (
+                (high < 0, low > 0)
+                if claim.relation == "below"
+                else (low > 0, high < 0)
+            )
         outcome = Outcome.HOLDS if holds else Outcome.FAILS if fails else Outcome.UNSURE
-        instead = [claim.model_copy(update={"experiment": name, "beside": []}) for name in claim.beside]
-        if holds and any(_comparison(baseline, evaluation).outcome == Outcome.HOLDS for baseline in instead):
+        instead = [
+            claim.model_copy(update={"experiment": name, "beside": []})
+            for name in claim.beside
+        ]
+        if holds and any(
+            _comparison(baseline, evaluation).outcome == Outcome.HOLDS
+            for baseline in instead
+        ):
             outcome = Outcome.LITTLE
     return Verdict(claim, outcome, about, rebuilt, interval, other=reference)
 
@@ -225,37 +311,54 @@ def _meet(interval: Interval, other: Interval) -> bool:
 
 
 def _span(interval: Interval, metric: str) -> float:
-    """How many times its low end the high end of an interval is; of an accuracy, its odds."""
-    low, high = (end / (1 - end) for end in interval) if metric.endswith("accuracy") else interval
+    """How many times its low end the high end of an interval is; of an accuracy, its
+    odds.
+    """
+    low, high = (
+        (end / (1 - end) for end in interval)
+        if metric.endswith("accuracy")
+        else interval
+    )
     return high / low
 
 
 def _stat(evaluation: Evaluation, experiment: str, path: str) -> Stat:
     stat = look_up(evaluation, experiment, path)
     if isinstance(stat, list):
-        raise UsageError(f"claims.yaml: {path} of {experiment} is a shape, and is compared with a figure")
+        raise UsageError(
+            f"claims.yaml: {path} of {experiment} is a shape, and is compared with a figure"
+        )
     return stat
 
 
-def look_up(evaluation: Evaluation, experiment: str, path: str) -> Stat | list[int | None]:
+def look_up(
+    evaluation: Evaluation, experiment: str, path: str
+) -> Stat | list[int | None]:
     """What a metric's path leads to: the statistics of a number, or a shape.
 
-    Paths start in the experiment's entry of evaluation.json: `parameters`, `final.test.mse`, `rollout.horizon`,
-    `groups.outside.mse`. Those that start with `best` mean the final weights where no epoch was chosen;
-    `layers.TYPE.parameters` and `layers.TYPE.output` are of the first layer of that type;
-    `dataset.` leads into the data set's description; `dataset.examples` counts those of all splits.
+    Paths start in the experiment's entry of evaluation.json: `parameters`,
+    `final.test.mse`, `rollout.horizon`, `groups.outside.mse`. Those that start with
+    `best` mean the final weights where no epoch was chosen; `layers.TYPE.parameters`
+    and `layers.TYPE.output` are of the first layer of that type; `dataset.` leads into
+    the data set's description; `dataset.examples` counts those of all splits.
 
     Raises:
         UsageError: the path leads nowhere; the text names what is there.
     """
     entry = evaluation.experiments[own_name(experiment)].model_dump()
-    node: Any = {**entry, "best": entry["best"] or entry["final"], "dataset": evaluation.dataset.model_dump()}
+    node: Any = {
+        **entry,
+        "best": entry["best"] or entry["final"],
+        "dataset": evaluation.dataset.model_dump(),
+    }
     for key in path.split("."):
         if isinstance(node, list):
             node = {layer["type"]: layer for layer in reversed(node)}
         if not isinstance(node, Mapping) or node.get(key) is None:
             valid = ", ".join(node) if isinstance(node, Mapping) else "(nothing)"
-            raise UsageError(f"claims.yaml: {experiment} has no metric {path}: {key!r} is not one of {valid}")
+            raise UsageError(
+                f"claims.yaml: {experiment} has no metric {path}: {key!r} is not one of {valid}"
+            )
         node = node[key]
     if isinstance(node, int | float) and not isinstance(node, bool):
         return statistics([float(node)])
@@ -265,4 +368,6 @@ def look_up(evaluation: Evaluation, experiment: str, path: str) -> Stat | list[i
         return statistics([float(sum(node.values()))])
     if isinstance(node, list):
         return node
-    raise UsageError(f"claims.yaml: {path} of {experiment} is not a number, its statistics or a shape")
+    raise UsageError(
+        f"claims.yaml: {path} of {experiment} is not a number, its statistics or a shape"
+    )

@@ -1,22 +1,27 @@
-"""results/metrics/DATASET.json, for `dvc metrics` and MLflow: the scores of each experiment of a data set."""
+"""results/metrics/DATASET.json, for `dvc metrics` and MLflow: the scores of each
+experiment of a data set.
+"""
 
 from collections.abc import Mapping
 
 from pipeline.evaluation.schema import Entry, Evaluation, Split, Stat
 
 MEASURES = ("mse", "mae", "accuracy")
-"""The measures that are shown, where a data set has them; its own measure is, whatever it is."""
+"""The measures that are shown, where a data set has them; its own measure is, whatever
+it is."""
 
 SPLITS: dict[Split, str] = {"test": "", "validation": "validation_"}
 """The splits that are shown, and what stands before the name of a measure on each."""
 
 
 def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    """Experiment -> name of a metric -> its value, by the weights that validation chose, if it did.
+    """Experiment -> name of a metric -> its value, by the weights that validation
+    chose, if it did.
 
-    Each measure on test is the mean over seeds; `mse_std` is the sample standard deviation, where there are several
-    seeds; `validation_mse` is the same of validation. The data set's own measure stands first. Experiments without
-    predictions are left out.
+    Each measure on test is the mean over seeds; `mse_std` is the sample standard
+    deviation, where there are several seeds; `validation_mse` is the same of
+    validation. The data set's own measure stands first. Experiments without predictions
+    are left out.
     """
     by_experiment = {}
     for name, entry in evaluation.experiments.items():
@@ -31,16 +36,22 @@ def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:
 
 
 def metrics_of_seeds(entry: Entry, metric: str) -> dict[int, dict[str, float]]:
-    """Seed -> name of a metric -> its value. A model that does not depend on the seed has one value for all."""
+    """Seed -> name of a metric -> its value. A model that does not depend on the seed
+    has one value for all.
+    """
     by_seed = {}
     for index, seed in enumerate(entry.seeds):
         shown = _shown(entry, metric).items()
-        by_seed[seed] = {key: stat.values[index] for key, stat in shown if index < len(stat.values)}
+        by_seed[seed] = {
+            key: stat.values[index] for key, stat in shown if index < len(stat.values)
+        }
     return by_seed
 
 
 def _shown(entry: Entry, metric: str) -> Mapping[str, Stat]:
-    """The statistics that are shown of an experiment, those of the data set's own measure first."""
+    """The statistics that are shown of an experiment, those of the data set's own
+    measure first.
+    """
     shown = {}
     for measure in dict.fromkeys((metric, *MEASURES)):
         for split, prefix in SPLITS.items():

@@ -1,4 +1,6 @@
-"""network.json: a trained recurrent network, small enough to run in the page, and test examples to run it on."""
+"""network.json: a trained recurrent network, small enough to run in the page, and test
+examples to run it on.
+"""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -18,13 +20,19 @@ from pipeline.validation import Strict
 
 CELLS = ("simple_rnn", "lstm", "gru")
 PLAIN = {"units", "layers", "widths", "dropout", "recurrent_dropout", "embedding"}
-"""What the page's script knows: models of `models.recurrent`, and options that leave them Keras' layers and a head."""
+"""What the page's script knows: models of `models.recurrent`, and options that leave
+them Keras' layers and a head."""
 
-EXAMPLES, WORDS, RARE = 3, 40, "…"
-"""Test examples; the most words of one that is a text, as their vectors are kept, too; what a rare word is shown as."""
+EXAMPLES = 3
+WORDS = 40
+RARE = "…"
+"""Test examples; the most words of one that is a text, as their vectors are kept, too;
+what a rare word is shown as."""
 
-SEEDS, BYTES = 5, 120_000
-"""Seeds at most, and bytes of weights and inputs, as git keeps them; the first seed is there whatever it takes."""
+SEEDS = 5
+BYTES = 120_000
+"""Seeds at most, and bytes of weights and inputs, as git keeps them; the first seed is
+there whatever it takes."""
 
 
 class PlayableNetwork(Strict):
@@ -32,18 +40,23 @@ class PlayableNetwork(Strict):
 
     Attributes:
         cell: of its recurrent layers, one of `CELLS`.
-        each_step: whether there is an output at each timestep, not at the last one alone.
+        each_step: whether there is an output at each timestep, not at the last one
+            alone.
         classify: whether the output is a sigmoid's.
         column: of the inputs, the one that is predicted.
         words: the word of each row of the embedding; empty where inputs are values.
-        shapes: of the weights: of the embedding if there is one, of kernel, recurrent kernel and bias of each layer, of
-            kernel and bias of the head.
-        weights: of each seed, float32 (little-endian), one array after the other, in base64.
-        examples: test examples: which ones they are, by when their input ends or by number.
-        inputs: of each, float32 (timesteps, features), in base64; of a text the embedding's row at each timestep.
+        shapes: of the weights: of the embedding if there is one, of kernel, recurrent
+            kernel and bias of each layer, of kernel and bias of the head.
+        weights: of each seed, float32 (little-endian), one array after the other, in
+            base64.
+        examples: test examples: which ones they are, by when their input ends or by
+            number.
+        inputs: of each, float32 (timesteps, features), in base64; of a text the
+            embedding's row at each timestep.
         truth: of each, its targets.
         predicted: of each, what every seed's network predicted, by its Keras model.
-        nodes: the three weights of document 003's node where the data set has it, a seed each.
+        nodes: the three weights of document 003's node where the data set has it, a
+            seed each.
     """
 
     experiment: str
@@ -71,32 +84,55 @@ def network(
     evaluation: Evaluation,
     folder: Path,
 ) -> PlayableNetwork | None:
-    """The best of a data set's plain recurrent networks that nobody tuned; None where there is none to play with.
+    """The best of a data set's plain recurrent networks that nobody tuned; None where
+    there is none to play with.
 
     `experiments` are those of params.yaml, `folder` is that of their runs.
 
     Raises:
         UnrollError: a file of weights is damaged.
     """
-    test, entries = dataset.splits["test"], evaluation.experiments
-    plain = {key: entry for key, entry in entries.items() if key in experiments and _plain(experiments[key])}
-    name = answers.strongest(evaluation.model_copy(update={"experiments": plain}), lambda _: True)
-    no_past = evaluation.dataset.layout == "points" or (len(dataset.input_shape) == 1 and test.targets.ndim > 1)
+    test = dataset.splits["test"]
+    entries = evaluation.experiments
+    plain = {
+        key: entry
+        for key, entry in entries.items()
+        if key in experiments and _plain(experiments[key])
+    }
+    name = answers.strongest(
+        evaluation.model_copy(update={"experiments": plain}), lambda _: True
+    )
+    no_past = evaluation.dataset.layout == "points" or (
+        len(dataset.input_shape) == 1 and test.targets.ndim > 1
+    )
     no_words = dataset.vocabulary > 0 and dataset.words is None
-    if name is None or no_past or no_words or of_every_column(test) or not (weights := _weights(folder, runs[name])):
+    if (
+        name is None
+        or no_past
+        or no_words
+        or of_every_column(test)
+        or not (weights := _weights(folder, runs[name]))
+    ):
         return None
     chosen, labels = _examples(dataset)
     inputs, targets = test.take(chosen)
     words: list[str] = []
     if dataset.words is not None:
         rows = np.unique(np.append(inputs, np.flatnonzero(dataset.words == RARE)))
-        words, inputs = dataset.words[rows].tolist(), np.searchsorted(rows, inputs)
+        words = dataset.words[rows].tolist()
+        inputs = np.searchsorted(rows, inputs)
         weights = [[embedding[rows], *others] for embedding, *others in weights]
     packed_inputs = [_base64(values) for values in inputs]
     packed = [_base64(_flat(arrays)) for arrays in weights]
     packed = packed[: max(1, (BYTES - sum(map(len, packed_inputs))) // len(packed[0]))]
-    predictions = runs[name].predictions[f"{runs[name].points[-1]}_test"][: len(packed), chosen]
-    node = [key for key, entry in entries.items() if entry.recurrent and entry.parameters == 3][:1]
+    predictions = runs[name].predictions[f"{runs[name].points[-1]}_test"][
+        : len(packed), chosen
+    ]
+    node = [
+        key
+        for key, entry in entries.items()
+        if entry.recurrent and entry.parameters == 3
+    ][:1]
     return PlayableNetwork(
         experiment=name,
         preparation=preparation,
@@ -111,22 +147,42 @@ def network(
         examples=labels,
         inputs=packed_inputs,
         truth=[_short(values) for values in targets],
-        predicted=[[_short(values) for values in of_seeds] for of_seeds in predictions.swapaxes(0, 1)],
-        nodes=[_short(_flat(arrays)) for key in node for arrays in _weights(folder, runs[key])],
+        predicted=[
+            [_short(values) for values in of_seeds]
+            for of_seeds in predictions.swapaxes(0, 1)
+        ],
+        nodes=[
+            _short(_flat(arrays))
+            for key in node
+            for arrays in _weights(folder, runs[key])
+        ],
     )
 
 
 def _plain(experiment: Experiment) -> bool:
-    model, options = experiment.model, experiment.model.options
+    model = experiment.model
+    options = experiment.model.options
     few = options.get("layers", 1) <= 2 and len(options.get("widths", ())) <= 2
-    known = model.family == "recurrent" and model.name in CELLS and set(options) <= PLAIN
+    known = (
+        model.family == "recurrent" and model.name in CELLS and set(options) <= PLAIN
+    )
     layered = experiment.standardise or experiment.in_unit
-    return known and few and not experiment.calendar and not layered and not experiment.trials
+    return (
+        known
+        and few
+        and not experiment.calendar
+        and not layered
+        and not experiment.trials
+    )
 
 
 def _weights(folder: Path, run: Run) -> list[list[Array]]:
-    """The arrays of each seed's Keras model, in the order of its layers; none where a run left no files."""
-    names = [f"seed_{seed}_{run.points[-1]}{SUFFIX}" for seed in run.summary.seeds[:SEEDS]]
+    """The arrays of each seed's Keras model, in the order of its layers; none where a
+    run left no files.
+    """
+    names = [
+        f"seed_{seed}_{run.points[-1]}{SUFFIX}" for seed in run.summary.seeds[:SEEDS]
+    ]
     files = [folder / run.summary.experiment / "weights" / name for name in names]
     return [_arrays(path) for path in files if path.exists()]
 
@@ -135,11 +191,18 @@ def _arrays(path: Path) -> list[Array]:
     import h5py
 
     # Keras names a layer by its kind, and those of one kind by a number.
-    order, names = {"embedding": 0, "dense": 2}, list[str]()
+    order = {"embedding": 0, "dense": 2}
+    names = list[str]()
     try:
         with h5py.File(path) as file:
             file["layers"].visit(names.append)
-            names = [name for name in names if name[-1].isdigit() and "/vars/" in name and "seed_generator" not in name]
+            names = [
+                name
+                for name in names
+                if name[-1].isdigit()
+                and "/vars/" in name
+                and "seed_generator" not in name
+            ]
             names.sort(key=lambda name: (order.get(name.split("/")[0], 1), name))
             return [file["layers"][name][()] for name in names]
     except (OSError, KeyError) as error:
@@ -149,12 +212,17 @@ def _arrays(path: Path) -> list[Array]:
 
 
 def _examples(dataset: Dataset) -> tuple[Array, list[str]]:
-    """Test examples (m,), evenly spaced, of texts among the short ones; and what to call them."""
-    test, lengths = dataset.splits["test"], np.zeros(len(dataset.splits["test"]))
+    """Test examples (m,), evenly spaced, of texts among the short ones; and what to
+    call them.
+    """
+    test = dataset.splits["test"]
+    lengths = np.zeros(len(dataset.splits["test"]))
     if dataset.words is not None and not isinstance(test, Windows):
         lengths = (test.inputs != 0).sum(axis=1)
     among = np.flatnonzero(lengths <= max(WORDS, lengths.min()))
-    chosen = among[np.linspace(0, len(among) - 1, EXAMPLES + 2).round().astype(int)[1:-1]]
+    chosen = among[
+        np.linspace(0, len(among) - 1, EXAMPLES + 2).round().astype(int)[1:-1]
+    ]
     if isinstance(test, Windows) and dataset.stamps is not None:
         ends = dataset.stamps[test.rows[chosen] - test.step].astype("datetime64[m]")
         return chosen, [f"up to {end}".replace("T", " ") for end in ends]

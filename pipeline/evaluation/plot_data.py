@@ -1,4 +1,6 @@
-"""What plots show of a data set, as tables: curves of training, a stretch of its test set, its worst mistakes."""
+"""What plots show of a data set, as tables: curves of training, a stretch of its test
+set, its worst mistakes.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -30,12 +32,17 @@ PARTS = ("best", "median", "worst")
 CURVE = 100
 """Epochs in a curve: as many as a plot can show."""
 
-MISTAKES, WORDS = 3, 40
-"""Reviews shown of each experiment that is sure and wrong, and how many of their last words."""
+MISTAKES = 3
+WORDS = 40
+"""Reviews shown of each experiment that is sure and wrong, and how many of their last
+words."""
 
 
-def tables(dataset: Dataset, runs: Mapping[str, Run], compared: Sequence[str]) -> dict[str, "pd.DataFrame"]:
-    """Every table but the history that there is something to put in: the name of its file -> the table.
+def tables(
+    dataset: Dataset, runs: Mapping[str, Run], compared: Sequence[str]
+) -> dict[str, "pd.DataFrame"]:
+    """Every table but the history that there is something to put in: the name of its
+    file -> the table.
 
     `compared` are the experiments whose predictions are drawn.
     """
@@ -49,15 +56,21 @@ def tables(dataset: Dataset, runs: Mapping[str, Run], compared: Sequence[str]) -
 
 
 def rounded(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Numbers with six digits, which is more than a plot shows, and keeps a long excerpt small."""
+    """Numbers with six digits, which is more than a plot shows, and keeps a long
+    excerpt small.
+    """
     floats = [name for name in table if table[name].dtype.kind == "f"]
-    return table.assign(**{name: [float(f"{value:.6g}") for value in table[name]] for name in floats})
+    return table.assign(
+        **{name: [float(f"{value:.6g}") for value in table[name]] for name in floats}
+    )
 
 
 def scores(evaluation: Evaluation) -> "pd.DataFrame":
-    """scores.csv, for `dvc plots`: each experiment's measure on test by the weights that validation chose.
+    """scores.csv, for `dvc plots`: each experiment's measure on test by the weights
+    that validation chose.
 
-    Columns: experiment; score, the mean over seeds; low and high, its 95 % interval where that is known.
+    Columns: experiment; score, the mean over seeds; low and high, its 95 % interval
+    where that is known.
     """
     import pandas as pd
 
@@ -66,14 +79,17 @@ def scores(evaluation: Evaluation) -> "pd.DataFrame":
         stat = entry.score(evaluation.dataset.metric)
         if stat:
             low, high = stat.mean_ci or (None, None)
-            rows.append({"experiment": name, "score": stat.mean, "low": low, "high": high})
+            rows.append(
+                {"experiment": name, "score": stat.mean, "low": low, "high": high}
+            )
     return pd.DataFrame(rows, columns=["experiment", "score", "low", "high"])
 
 
 def history(runs: Mapping[str, Run]) -> "pd.DataFrame":
     """history.csv: experiment, seed, epoch and what was recorded of it.
 
-    Of each seed `CURVE` epochs at most, evenly spaced from the first to the last, and the best one.
+    Of each seed `CURVE` epochs at most, evenly spaced from the first to the last, and
+    the best one.
     """
     import pandas as pd
 
@@ -82,23 +98,34 @@ def history(runs: Mapping[str, Run]) -> "pd.DataFrame":
         for index, (_, rows) in enumerate(run.history.groupby("seed", sort=False)):
             epochs = np.linspace(1, len(rows), min(CURVE, len(rows))).round()
             best = [run.summary.best_epochs[index]] if run.summary.best_epochs else []
-            curves.append(rows[rows["epoch"].isin([*epochs, *best])].assign(experiment=name))
-    return pd.concat(curves[1:] or curves, ignore_index=True).set_index(["experiment", "seed", "epoch"]).reset_index()
+            curves.append(
+                rows[rows["epoch"].isin([*epochs, *best])].assign(experiment=name)
+            )
+    return (
+        pd.concat(curves[1:] or curves, ignore_index=True)
+        .set_index(["experiment", "seed", "epoch"])
+        .reset_index()
+    )
 
 
-def predictions(dataset: Dataset, runs: Mapping[str, Run], names: Sequence[str]) -> "pd.DataFrame | None":
-    """predictions.csv: part, index, truth and one column for each of `names`, in the data's unit; None where no line
-    can be drawn of them.
+def predictions(
+    dataset: Dataset, runs: Mapping[str, Run], names: Sequence[str]
+) -> "pd.DataFrame | None":
+    """predictions.csv: part, index, truth and one column for each of `names`, in the
+    data's unit; None where no line can be drawn of them.
 
-    The first seed's predictions, by the best epoch where one was chosen, else the final one. A `part` is a stretch of
-    test to look at: the week (of a series) or the example in which these experiments together err least (0), by the
-    median (1) and most (2); part 0 alone where test has less than three whole weeks. `index` is the row of the series,
-    counted from the first one, or the step of the example: from 1, what stands before was given. `time` is that of the
-    target, seconds since 1970 by the file's clock, where it is known. Points (examples, 1) have a column x, ascending.
+    The first seed's predictions, by the best epoch where one was chosen, else the final
+    one. A `part` is a stretch of test to look at: the week (of a series) or the example
+    in which these experiments together err least (0), by the median (1) and most (2);
+    part 0 alone where test has less than three whole weeks. `index` is the row of the
+    series, counted from the first one, or the step of the example: from 1, what stands
+    before was given. `time` is that of the target, seconds since 1970 by the file's
+    clock, where it is known. Points (examples, 1) have a column x, ascending.
     """
     import pandas as pd
 
-    on_test, test = _on_test(runs), dataset.splits["test"]
+    on_test = _on_test(runs)
+    test = dataset.splits["test"]
     drawn = {name: on_test[name] for name in names if name in on_test}
     if not drawn or dataset.kind == "classify" or of_every_column(test):
         return None
@@ -108,55 +135,97 @@ def predictions(dataset: Dataset, runs: Mapping[str, Run], names: Sequence[str])
     frames = []
     for part, chosen in enumerate(_stretches(dataset, drawn)):
         truth = test.targets[chosen].astype(np.float64).ravel()
-        columns: dict[str, Array] = {"part": np.full(len(truth), part), "index": np.arange(1, len(truth) + 1)}
+        columns: dict[str, Array] = {
+            "part": np.full(len(truth), part),
+            "index": np.arange(1, len(truth) + 1),
+        }
         if isinstance(test, Windows):
             rows = (test.rows[chosen][:, None] + test.ahead).ravel()
             columns["index"] = rows - rows[0]
             if dataset.stamps is not None:
-                columns["time"] = dataset.stamps[rows].astype("datetime64[s]").astype(np.int64)
+                columns["time"] = (
+                    dataset.stamps[rows].astype("datetime64[s]").astype(np.int64)
+                )
         elif layout(dataset) == "points":
             columns["x"] = test.inputs[chosen, 0]
         columns |= {"truth": truth} | {
-            name: values[0][chosen].astype(np.float64).ravel() for name, values in drawn.items()
+            name: values[0][chosen].astype(np.float64).ravel()
+            for name, values in drawn.items()
         }
         if before:
             given = test.take(chosen)[0].astype(np.float64).ravel()[-before:]
-            head = {"part": np.full(before, part), "index": np.arange(1 - before, 1), "truth": given}
+            head = {
+                "part": np.full(before, part),
+                "index": np.arange(1 - before, 1),
+                "truth": given,
+            }
             frames.append(pd.DataFrame(head))
         frames.append(pd.DataFrame(columns))
-    table, scale = pd.concat(frames, ignore_index=True), dataset.scale
-    return table.assign(**{name: table[name] * scale.std + scale.mean for name in ("truth", *drawn)})
+    table = pd.concat(frames, ignore_index=True)
+    scale = dataset.scale
+    return table.assign(
+        **{name: table[name] * scale.std + scale.mean for name in ("truth", *drawn)}
+    )
 
 
 def _values_before(dataset: Dataset) -> int:
-    """How many of the values before an example's targets to show, where its input holds those; else 0."""
-    shape, targets = dataset.input_shape, dataset.splits["test"].targets
-    follows = dataset.kind == "forecast" and layout(dataset) == "examples" and len(shape) == 2 and shape[1] == 1
-    return min(shape[0], BEFORE) if follows and (targets.ndim == 1 or targets.shape[1] < shape[0]) else 0
+    """How many of the values before an example's targets to show, where its input holds
+    those; else 0.
+    """
+    shape = dataset.input_shape
+    targets = dataset.splits["test"].targets
+    follows = (
+        dataset.kind == "forecast"
+        and layout(dataset) == "examples"
+        and len(shape) == 2
+        and shape[1] == 1
+    )
+    return (
+        min(shape[0], BEFORE)
+        if follows and (targets.ndim == 1 or targets.shape[1] < shape[0])
+        else 0
+    )
 
 
 def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
     """The test examples (m,) of each part."""
-    test, metric = dataset.splits["test"], dataset.metric
+    test = dataset.splits["test"]
+    metric = dataset.metric
     if layout(dataset) == "points":
         order = np.argsort(test.take(np.arange(len(test)))[0][:, 0], kind="stable")
         return [order[:: ceil_div(len(order), LONGEST)]]
-    errors = sum(losses(metric, values, test.targets).mean(axis=0) for values in drawn.values())
+    errors = sum(
+        losses(metric, values, test.targets).mean(axis=0) for values in drawn.values()
+    )
     if isinstance(test, Arrays):
         order = np.argsort(errors, kind="stable")
         return [order[[index]] for index in (0, len(order) // 2, -1)]
-    numbers, week, counts = np.unique(blocks(dataset, "test"), return_inverse=True, return_counts=True)
+    numbers, week, counts = np.unique(
+        blocks(dataset, "test"), return_inverse=True, return_counts=True
+    )
     whole = np.flatnonzero(counts > 0.9 * counts.max())
     if not dataset.period or len(whole) < len(PARTS):
         length = CYCLES * dataset.period * test.step or LONGEST * test.step
-        return [one_after_another(test, np.flatnonzero(test.rows - test.rows[0] < length))]
-    order = whole[np.argsort((np.bincount(week, errors, len(numbers)) / counts)[whole], kind="stable")]
-    return [one_after_another(test, np.flatnonzero(week == order[index])) for index in (0, len(order) // 2, -1)]
+        return [
+            one_after_another(test, np.flatnonzero(test.rows - test.rows[0] < length))
+        ]
+    order = whole[
+        np.argsort(
+            (np.bincount(week, errors, len(numbers)) / counts)[whole], kind="stable"
+        )
+    ]
+    return [
+        one_after_another(test, np.flatnonzero(week == order[index]))
+        for index in (0, len(order) // 2, -1)
+    ]
 
 
 def one_after_another(test: Windows, examples: Array) -> Array:
-    """Those of some examples that follow one another, from the first on, so that no target comes twice."""
-    chosen, free = [], 0
+    """Those of some examples that follow one another, from the first on, so that no
+    target comes twice.
+    """
+    chosen = []
+    free = 0
     for example in examples:
         if test.rows[example] >= free:
             chosen.append(example)
@@ -165,21 +234,29 @@ def one_after_another(test: Windows, examples: Array) -> Array:
 
 
 def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """rollout.csv: step (from 1), truth, and the first seed's free run of each experiment."""
+    """rollout.csv: step (from 1), truth, and the first seed's free run of each
+    experiment.
+    """
     import pandas as pd
 
     if not dataset.rollout:
         return None
     truth = dataset.splits["test"].targets
-    free = {name: run.predictions["rollout"][0] for name, run in runs.items() if "rollout" in run.predictions}
+    free = {
+        name: run.predictions["rollout"][0]
+        for name, run in runs.items()
+        if "rollout" in run.predictions
+    }
     return pd.DataFrame({"step": np.arange(1, len(truth) + 1), "truth": truth, **free})
 
 
 def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """mistakes.csv: of each experiment the test reviews that it is surest of and wrong about, the worst first.
+    """mistakes.csv: of each experiment the test reviews that it is surest of and wrong
+    about, the worst first.
 
-    Columns: experiment, example, truth, probability (of class 1, mean over seeds, weights as selected), words (the
-    last ones of the review). A model that says the same of every review is left out.
+    Columns: experiment, example, truth, probability (of class 1, mean over seeds,
+    weights as selected), words (the last ones of the review). A model that says the
+    same of every review is left out.
     """
     import pandas as pd
 
@@ -190,16 +267,34 @@ def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
     for name, predicted in _on_test(runs).items():
         probability = predicted.astype(np.float64).mean(axis=0)
         errors = np.abs(probability - test.targets)
-        worst = np.argsort(-errors, kind="stable")[: MISTAKES if np.ptp(probability) else 0]
+        worst = np.argsort(-errors, kind="stable")[
+            : MISTAKES if np.ptp(probability) else 0
+        ]
         for example in worst[errors[worst] > 0.5]:
             # "br" is what is left of a line break.
-            words = [str(word) for word in dataset.words[test.inputs[example]] if word not in ("", "br")][-WORDS:]
-            rows.append([name, example, int(test.targets[example]), probability[example], " ".join(words)])
-    return pd.DataFrame(rows, columns=["experiment", "example", "truth", "probability", "words"])
+            words = [
+                str(word)
+                for word in dataset.words[test.inputs[example]]
+                if word not in ("", "br")
+            ][-WORDS:]
+            rows.append(
+                [
+                    name,
+                    example,
+                    int(test.targets[example]),
+                    probability[example],
+                    " ".join(words),
+                ]
+            )
+    return pd.DataFrame(
+        rows, columns=["experiment", "example", "truth", "probability", "words"]
+    )
 
 
 def weeks(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """weeks.csv: the measure of each experiment in each week of test, where runs keep that and no predictions."""
+    """weeks.csv: the measure of each experiment in each week of test, where runs keep
+    that and no predictions.
+    """
     import pandas as pd
 
     if not of_every_column(dataset.splits["test"]):
@@ -207,10 +302,18 @@ def weeks(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
     numbers, week = np.unique(blocks(dataset, "test"), return_inverse=True)
     columns: dict[str, Array] = {"week": numbers - numbers[0]}
     for name, values in _on_test(runs).items():
-        columns[name] = np.bincount(week, losses(dataset.metric, values, None).mean(axis=0)) / np.bincount(week)
+        columns[name] = np.bincount(
+            week, losses(dataset.metric, values, None).mean(axis=0)
+        ) / np.bincount(week)
     return pd.DataFrame(columns)
 
 
 def _on_test(runs: Mapping[str, Run]) -> dict[str, Array]:
-    """Experiment -> its predictions on test (seeds, n, ...), by the weights chosen on validation where they are."""
-    return {name: run.predictions[f"{run.points[-1]}_test"] for name, run in runs.items() if run.predictions}
+    """Experiment -> its predictions on test (seeds, n, ...), by the weights chosen on
+    validation where they are.
+    """
+    return {
+        name: run.predictions[f"{run.points[-1]}_test"]
+        for name, run in runs.items()
+        if run.predictions
+    }

@@ -25,9 +25,12 @@ class Stat(Strict):
         mean, min, max: over the seeds.
         std: sample standard deviation; None with one seed.
         values: of each seed.
-        mean_ci: of the mean over ever more seeds; None with one seed of a model that depends on it.
-        prediction_interval: of one more run, on the same rows; None with fewer than three such seeds.
-        prediction_interval_new_rows: the same on other rows of the same kind; None where that is not known, too.
+        mean_ci: of the mean over ever more seeds; None with one seed of a model that
+            depends on it.
+        prediction_interval: of one more run, on the same rows; None with fewer than
+            three such seeds.
+        prediction_interval_new_rows: the same on other rows of the same kind; None
+            where that is not known, too.
     """
 
     mean: float
@@ -41,7 +44,9 @@ class Stat(Strict):
 
     @property
     def median(self) -> float:
-        """For what is bounded by how long one looks, as `horizon`: a mean would mix how long with how often."""
+        """For what is bounded by how long one looks, as `horizon`: a mean would mix how
+        long with how often.
+        """
         return statistics.median(self.values)
 
 
@@ -61,18 +66,22 @@ class Entry(Strict):
         baseline: whether its model belongs to the baselines.
         varies: whether its results depend on the seed.
         fingerprint: twelve characters for what it was made of.
-        model, method: the names of its model and of how it is trained, as in params.yaml.
+        model, method: the names of its model and of how it is trained, as in
+            params.yaml.
         converged: whether more epochs would gain nothing, as params.yaml says.
-        trials: on validation that its options were chosen by; 0 where they are a document's, or were set by hand.
+        trials: on validation that its options were chosen by; 0 where they are a
+            document's, or were set by hand.
         share: the fraction of the train examples that it has seen.
         best_epoch: None where no epoch was chosen.
-        gap: how much worse the measure is on validation than on train, by the last weights; None without validation.
-        reached: per cents of accuracy on validation -> the epoch that first had them, one more than there were for a
-            seed that had them never.
-        final, best: by the weights of the last epoch, and of the best one on validation; empty without predictions.
+        gap: how much worse the measure is on validation than on train, by the last
+            weights; None without validation.
+        reached: per cents of accuracy on validation -> the epoch that first had them,
+            one more than there were for a seed that had them never.
+        final, best: by the weights of the last epoch, and of the best one on
+            validation; empty without predictions.
         groups: parts of the test set, by the weights that validation chose, if it did.
-        rollout: of the free run: its mse, and for how many steps it keeps the phase (`horizon`), but for one that is
-            constant and so has no phase.
+        rollout: of the free run: its mse, and for how many steps it keeps the phase
+            (`horizon`), but for one that is constant and so has no phase.
     """
 
     parameters: int
@@ -98,7 +107,9 @@ class Entry(Strict):
 
     @property
     def chosen(self) -> Splits:
-        """By the weights that validation chose where it did, else by those of the last epoch."""
+        """By the weights that validation chose where it did, else by those of the last
+        epoch.
+        """
         return self.best or self.final
 
     def score(self, metric: str) -> Stat | None:
@@ -115,10 +126,14 @@ class About(Strict):
     """What evaluation.json says of its data set; see `Dataset`.
 
     Attributes:
-        layout: how the test set lies: "windows" of a series, "points" (one number in, one out) or "examples".
-        days: from the first to the last target of test; None where the data set knows no days.
-        naive: the MAE that MASE divides by, in model units; None where there is none (`scores.seasonal_naive`).
-        horizons: the least and the greatest `horizon` of a free run that can be seen; None without free runs.
+        layout: how the test set lies: "windows" of a series, "points" (one number in,
+            one out) or "examples".
+        days: from the first to the last target of test; None where the data set knows
+            no days.
+        naive: the MAE that MASE divides by, in model units; None where there is none
+            (`scores.seasonal_naive`).
+        horizons: the least and the greatest `horizon` of a free run that can be seen;
+            None without free runs.
     """
 
     name: str
@@ -142,10 +157,12 @@ class Evaluation(Strict):
     Attributes:
         dataset: what is asked.
         experiments: scores of each.
-        blocks: split -> how many weeks, or single examples, its errors are taken to be independent by.
-        rows: split -> experiment -> each later one -> what these add to the variance of the difference between the two
-            (`intervals.rows`), by the weights that are chosen on validation, else the final ones. Only between
-            experiments that have three seeds or need none.
+        blocks: split -> how many weeks, or single examples, its errors are taken to be
+            independent by.
+        rows: split -> experiment -> each later one -> what these add to the variance of
+            the difference between the two (`intervals.rows`), by the weights that are
+            chosen on validation, else the final ones. Only between experiments that
+            have three seeds or need none.
     """
 
     dataset: About
@@ -154,18 +171,27 @@ class Evaluation(Strict):
     rows: dict[str, dict[str, dict[str, float]]]
 
     def difference(self, split: str, name: str, other: str) -> Difference | None:
-        """How much larger the error is for an experiment than for another; None where that is not known."""
-        known, metric = self.rows.get(split, {}), self.dataset.metric
+        """How much larger the error is for an experiment than for another; None where
+        that is not known.
+        """
+        known = self.rows.get(split, {})
+        metric = self.dataset.metric
         rows = known.get(name, {}).get(other, known.get(other, {}).get(name))
         if rows is None:
             return None
-        scores = (self.experiments[key].chosen[cast("Split", split)][metric].values for key in (name, other))
-        errors, others = ([as_errors(metric, value) for value in values] for values in scores)
+        scores = (
+            self.experiments[key].chosen[cast("Split", split)][metric].values
+            for key in (name, other)
+        )
+        errors, others = (
+            [as_errors(metric, value) for value in values] for values in scores
+        )
         return Difference.of(errors, others, Part(rows, self.blocks[split]))
 
 
 def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
-    """The evaluation.json of results/evaluations/DATASET; only of some experiments, in this order, if they are given.
+    """The evaluation.json of results/evaluations/DATASET; only of some experiments, in
+    this order, if they are given.
 
     Raises:
         UnrollError: it is missing or damaged.
@@ -173,5 +199,9 @@ def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
     whole = read_checked(folder / "evaluation.json", Evaluation)
     if experiments is None:
         return whole
-    entries = {name: whole.experiments[name] for name in experiments if name in whole.experiments}
+    entries = {
+        name: whole.experiments[name]
+        for name in experiments
+        if name in whole.experiments
+    }
     return whole.model_copy(update={"experiments": entries})

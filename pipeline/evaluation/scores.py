@@ -18,50 +18,73 @@ from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Run
 
 CYCLE = 13
-"""Steps over which a rollout's error is averaged: one period of the documents' sine, 2 pi / 0.5 = 12.6."""
+"""Steps over which a rollout's error is averaged: one period of the documents' sine, 2
+pi / 0.5 = 12.6."""
 
 MIN_SEEDS = 3
 """Below which nothing is said of a model that depends on them."""
 
 LEVELS = (80, 85)
-"""Per cents of accuracy whose first epoch is noted: what the documents call about 85 %, and less."""
+"""Per cents of accuracy whose first epoch is noted: what the documents call about 85 %,
+and less."""
 
 LOST = 0.5
-"""The mean squared error of a constant 0 on a sine: a rollout that is worse has lost the phase."""
+"""The mean squared error of a constant 0 on a sine: a rollout that is worse has lost
+the phase."""
 
 
-def statistics(values: Sequence[float], measure: str = "", *, varies: bool = True, error: float | None = None) -> Stat:
+def statistics(
+    values: Sequence[float],
+    measure: str = "",
+    *,
+    varies: bool = True,
+    error: float | None = None,
+) -> Stat:
     """One value per seed, and where others would lie (docs/decisions/verdicts.md).
 
     Args:
         values: of each seed.
-        measure: errors vary in proportion and are compared as logarithms, accuracies as logits, others as they are.
+        measure: errors vary in proportion and are compared as logarithms, accuracies as
+            logits, others as they are.
         varies: whether they depend on the seed.
-        error: the standard error of their mean by the rows; None where that is not known.
+        error: the standard error of their mean by the rows; None where that is not
+            known.
     """
-    count, mean = len(values), math.fsum(values) / len(values)
-    several, enough = count > 1 or not varies, count >= MIN_SEEDS or not varies
+    count = len(values)
+    mean = math.fsum(values) / len(values)
+    several = count > 1 or not varies
+    enough = count >= MIN_SEEDS or not varies
     return Stat(
         mean=mean,
-        std=math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1)) if count > 1 else None,
+        std=math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))
+        if count > 1
+        else None,
         min=min(values),
         max=max(values),
         values=list(values),
         mean_ci=intervals.mean(values, measure) if several else None,
         prediction_interval=intervals.prediction(values, measure) if enough else None,
         prediction_interval_new_rows=(
-            intervals.prediction(values, measure, error) if enough and error is not None else None
+            intervals.prediction(values, measure, error)
+            if enough and error is not None
+            else None
         ),
     )
 
 
-def measures(dataset: Dataset, predictions: Array, targets: Array | None) -> dict[str, float]:
-    """Every measure of predictions (n, ...) against targets (`examples.compared`) that is for data sets of this kind.
+def measures(
+    dataset: Dataset, predictions: Array, targets: Array | None
+) -> dict[str, float]:
+    """Every measure of predictions (n, ...) against targets (`examples.compared`) that
+    is for data sets of this kind.
 
     Returns:
-        In model units and, where the data have a unit, mae_unit and rmse_unit in that unit.
+        In model units and, where the data have a unit, mae_unit and rmse_unit in that
+        unit.
     """
-    names = [name for name, measure in MEASURES.items() if dataset.kind in measure.kinds]
+    names = [
+        name for name, measure in MEASURES.items() if dataset.kind in measure.kinds
+    ]
     values = {name: score(name, predictions, targets) for name in names}
     if dataset.scale.unit:
         values["mae_unit"] = values["mae"] * dataset.scale.std
@@ -70,46 +93,63 @@ def measures(dataset: Dataset, predictions: Array, targets: Array | None) -> dic
 
 
 def horizon(predictions: Array, targets: Array) -> int:
-    """How many steps a rollout keeps the phase: `CYCLE` - 1 at least, since an error over a cycle is needed to say so.
+    """How many steps a rollout keeps the phase: `CYCLE` - 1 at least, since an error
+    over a cycle is needed to say so.
 
     Args:
         predictions: (steps,), each made from the ones before it.
         targets: (steps,), the true values.
 
     Returns:
-        The first step, counted from 0, at which the mean squared error over it and the 12 steps before
-        it is above 0.5; the number of steps if there is none.
+        The first step, counted from 0, at which the mean squared error over it and the
+        12 steps before it is above 0.5; the number of steps if there is none.
     """
     for end in range(CYCLE, len(targets) + 1):
-        if score("mse", predictions[end - CYCLE : end], targets[end - CYCLE : end]) > LOST:
+        if (
+            score("mse", predictions[end - CYCLE : end], targets[end - CYCLE : end])
+            > LOST
+        ):
             return end - 1
     return len(targets)
 
 
 def seasonal_naive(dataset: Dataset) -> float | None:
-    """What MASE divides by: the MAE on train of saying what was measured a whole number of seasons before each target.
+    """What MASE divides by: the MAE on train of saying what was measured a whole number
+    of seasons before each target.
 
-    Hyndman and Koehler, "Another look at measures of forecast accuracy", International Journal of Forecasting 22
-    (2006), section 3, look one step ahead. This looks as far ahead as the model, by as few seasons as were known at the
-    last input, so that 1 is as good as the naive forecast. A season is a day, or a timestep where the data set knows no
-    days.
+    Hyndman and Koehler, "Another look at measures of forecast accuracy", International
+    Journal of Forecasting 22 (2006), section 3, look one step ahead. This looks as far
+    ahead as the model, by as few seasons as were known at the last input, so that 1 is
+    as good as the naive forecast. A season is a day, or a timestep where the data set
+    knows no days.
 
     Returns:
-        In model units; None of other data sets than series with timestamps, and where no season lies in the train rows.
+        In model units; None of other data sets than series with timestamps, and where
+        no season lies in the train rows.
     """
-    train, timestamps = dataset.splits["train"], dataset.stamps
+    train = dataset.splits["train"]
+    timestamps = dataset.stamps
     if not isinstance(train, Windows) or timestamps is None:
         return None
     season = max(1, dataset.period) * train.step
-    spacing = np.median(np.diff(timestamps[train.rows.min() : train.rows.max() + 1]).astype(np.int64))
-    total, count = 0.0, 0
+    spacing = np.median(
+        np.diff(timestamps[train.rows.min() : train.rows.max() + 1]).astype(np.int64)
+    )
+    total = 0.0
+    count = 0
     for output in range(train.outputs):
         lag = ceil_div(train.horizon + output * train.step, season) * season
         targets = train.rows + train.delay + output * train.step
         targets = targets[targets >= lag]
-        without_gap = (timestamps[targets] - timestamps[targets - lag]).astype(np.int64) == lag * spacing
-        errors = np.abs(train.series[targets, train.target] - train.series[targets - lag, train.target])[without_gap]
-        total, count = total + float(errors.sum(dtype=np.float64)), count + len(errors)
+        without_gap = (timestamps[targets] - timestamps[targets - lag]).astype(
+            np.int64
+        ) == lag * spacing
+        errors = np.abs(
+            train.series[targets, train.target]
+            - train.series[targets - lag, train.target]
+        )[without_gap]
+        total = total + float(errors.sum(dtype=np.float64))
+        count = count + len(errors)
     return total / count if total else None
 
 
@@ -121,8 +161,11 @@ def layout(dataset: Dataset) -> Literal["windows", "points", "examples"]:
 
 
 def days(dataset: Dataset, split: str = "test") -> float | None:
-    """From the first to the last target of a split; None where the data set knows no days."""
-    examples, stamps = dataset.splits[split], dataset.stamps
+    """From the first to the last target of a split; None where the data set knows no
+    days.
+    """
+    examples = dataset.splits[split]
+    stamps = dataset.stamps
     if not isinstance(examples, Windows) or not dataset.period:
         return None
     first = examples.rows.min() + examples.delay
@@ -133,20 +176,27 @@ def days(dataset: Dataset, split: str = "test") -> float | None:
 
 
 def blocks(dataset: Dataset, split: str) -> Array:
-    """The number of the block (n,) that each example belongs to: those of one week of a series are not independent.
+    """The number of the block (n,) that each example belongs to: those of one week of a
+    series are not independent.
 
-    The sine's points and windows are a grid that is the same in each build: one block, so that no error is estimated.
+    The sine's points and windows are a grid that is the same in each build: one block,
+    so that no error is estimated.
     """
     examples = dataset.splits[split]
     if isinstance(examples, Windows) and dataset.period:
-        # Seven cycles are a week, since the only cycle that a preparation finds in a series is the day (`series`).
+        # Seven cycles are a week, since the only cycle that a preparation finds in a
+        # series is the day (`series`).
         return np.asarray(examples.rows // (7 * dataset.period * examples.step))
     grid = isinstance(examples, Windows) or layout(dataset) == "points"
     return np.zeros(len(examples), int) if grid else np.arange(len(examples))
 
 
-def about(dataset: Dataset, examples: Mapping[str, int], days_of_test: float | None) -> About:
-    """What an evaluation says of its data set; `examples` is split -> how many of them were scored."""
+def about(
+    dataset: Dataset, examples: Mapping[str, int], days_of_test: float | None
+) -> About:
+    """What an evaluation says of its data set; `examples` is split -> how many of them
+    were scored.
+    """
     count = len(dataset.splits["test"])
     return About(
         name=dataset.name,
@@ -165,7 +215,9 @@ def about(dataset: Dataset, examples: Mapping[str, int], days_of_test: float | N
     )
 
 
-def evaluate(dataset: Dataset, runs: Mapping[str, Run], experiments: Mapping[str, Experiment]) -> Evaluation:
+def evaluate(
+    dataset: Dataset, runs: Mapping[str, Run], experiments: Mapping[str, Experiment]
+) -> Evaluation:
     """Score every run of a data set on the same examples.
 
     Args:
@@ -183,13 +235,17 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], experiments: Mapping[str
     rows, of_blocks = _rows(dataset, runs)
     return Evaluation(
         dataset=about(dataset, counts, days(dataset)),
-        experiments={name: _entry(dataset, run, experiments[name]) for name, run in runs.items()},
+        experiments={
+            name: _entry(dataset, run, experiments[name]) for name, run in runs.items()
+        },
         blocks=of_blocks,
         rows=rows,
     )
 
 
-def _rows(dataset: Dataset, runs: Mapping[str, Run]) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, int]]:
+def _rows(
+    dataset: Dataset, runs: Mapping[str, Run]
+) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, int]]:
     rows: dict[str, dict[str, dict[str, float]]] = {}
     counts: dict[str, int] = {}
     enough_seeds = {
@@ -202,27 +258,41 @@ def _rows(dataset: Dataset, runs: Mapping[str, Run]) -> tuple[dict[str, dict[str
         numbers = np.unique(blocks(dataset, split), return_inverse=True)[1]
         errors = {
             name: as_errors(
-                dataset.metric, losses(dataset.metric, _checked(dataset, run, f"{run.points[-1]}_{split}"), targets)
+                dataset.metric,
+                losses(
+                    dataset.metric,
+                    _checked(dataset, run, f"{run.points[-1]}_{split}"),
+                    targets,
+                ),
             )
             for name, run in enough_seeds.items()
         }
         names, counts[split] = list(errors), int(numbers.max()) + 1
         rows[split] = {
-            name: {other: intervals.rows(errors[name], errors[other], numbers).variance for other in names[index:]}
+            name: {
+                other: intervals.rows(errors[name], errors[other], numbers).variance
+                for other in names[index:]
+            }
             for index, name in enumerate(names[:-1], 1)
         }
     return rows, counts
 
 
 def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
-    summary, dataset = run.summary, shortened(whole, experiment.share)
+    summary = run.summary
+    dataset = shortened(whole, experiment.share)
     scores: dict[str, Any] = {"final": {}, "best": None, "groups": {}, "rollout": None}
     if run.predictions:  # else a model that was built for its summary
         chosen = run.points[-1]
         for point in run.points:
-            scores[point] = {split: _over_seeds(dataset, run, f"{point}_{split}") for split in dataset.splits}
+            scores[point] = {
+                split: _over_seeds(dataset, run, f"{point}_{split}")
+                for split in dataset.splits
+            }
         for group, indices in dataset.groups.items():
-            scores["groups"][group] = _over_seeds(dataset, run, f"{chosen}_test", indices)
+            scores["groups"][group] = _over_seeds(
+                dataset, run, f"{chosen}_test", indices
+            )
         if dataset.rollout:
             scores["rollout"] = _rollout(dataset, run)
     return Entry(
@@ -239,7 +309,9 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
         loss=summary.loss,
         seeds=summary.seeds,
         fingerprint=brief(summary.fingerprint),
-        best_epoch=statistics([float(epoch) for epoch in summary.best_epochs]) if summary.best_epochs else None,
+        best_epoch=statistics([float(epoch) for epoch in summary.best_epochs])
+        if summary.best_epochs
+        else None,
         gap=_gap(dataset, scores["final"], varies=run.varies),
         reached=_reached(run),
         **scores,
@@ -247,10 +319,19 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
 
 
 def _rollout(dataset: Dataset, run: Run) -> Scores:
-    truth, predictions = dataset.splits["test"].targets, _checked(dataset, run, "rollout")
-    scores = {"mse": statistics([score("mse", values, truth) for values in predictions], "mse", varies=run.varies)}
+    truth = dataset.splits["test"].targets
+    predictions = _checked(dataset, run, "rollout")
+    scores = {
+        "mse": statistics(
+            [score("mse", values, truth) for values in predictions],
+            "mse",
+            varies=run.varies,
+        )
+    }
     if np.ptp(predictions, axis=1).any():
-        scores["horizon"] = statistics([float(horizon(values, truth)) for values in predictions], varies=run.varies)
+        scores["horizon"] = statistics(
+            [float(horizon(values, truth)) for values in predictions], varies=run.varies
+        )
     return scores
 
 
@@ -258,8 +339,14 @@ def _gap(dataset: Dataset, final: Mapping[str, Scores], *, varies: bool) -> Stat
     if not {"train", "validation"} <= final.keys():
         return None
     sign = -1 if MEASURES[dataset.metric].higher else 1
-    pairs = zip(final["validation"][dataset.metric].values, final["train"][dataset.metric].values, strict=True)
-    return statistics([sign * (validation - train) for validation, train in pairs], varies=varies)
+    pairs = zip(
+        final["validation"][dataset.metric].values,
+        final["train"][dataset.metric].values,
+        strict=True,
+    )
+    return statistics(
+        [sign * (validation - train) for validation, train in pairs], varies=varies
+    )
 
 
 def _reached(run: Run) -> dict[str, Stat]:
@@ -270,20 +357,28 @@ def _reached(run: Run) -> dict[str, Stat]:
         high = run.history[run.history["validation_accuracy"] >= per_cent / 100]
         first = high.groupby("seed")["epoch"].min()
         never = run.summary.epochs + 1
-        reached[str(per_cent)] = statistics([float(first.get(seed, never)) for seed in run.summary.seeds])
+        reached[str(per_cent)] = statistics(
+            [float(first.get(seed, never)) for seed in run.summary.seeds]
+        )
     return reached
 
 
-def _over_seeds(dataset: Dataset, run: Run, name: str, indices: Array | None = None) -> Scores:
+def _over_seeds(
+    dataset: Dataset, run: Run, name: str, indices: Array | None = None
+) -> Scores:
     split = name.partition("_")[2]
-    predictions, targets = _checked(dataset, run, name), compared(dataset.splits[split])
+    predictions = _checked(dataset, run, name)
+    targets = compared(dataset.splits[split])
     numbers = blocks(dataset, split)
     if indices is not None:
-        predictions, numbers = predictions[:, indices], numbers[indices]
+        predictions = predictions[:, indices]
+        numbers = numbers[indices]
         targets = None if targets is None else targets[indices]
     of_seeds = [measures(dataset, values, targets) for values in predictions]
     errors = {
-        measure: intervals.clustered_error(losses(measure, predictions, targets).mean(axis=0), numbers)
+        measure: intervals.clustered_error(
+            losses(measure, predictions, targets).mean(axis=0), numbers
+        )
         for measure in (of_seeds[0] if (numbers != numbers[0]).any() else ())
         if measure in MEASURES
     }
@@ -291,7 +386,10 @@ def _over_seeds(dataset: Dataset, run: Run, name: str, indices: Array | None = N
         errors["mae_unit"] = errors["mae"] * dataset.scale.std
     return {
         measure: statistics(
-            [values[measure] for values in of_seeds], measure, varies=run.varies, error=errors.get(measure)
+            [values[measure] for values in of_seeds],
+            measure,
+            varies=run.varies,
+            error=errors.get(measure),
         )
         for measure in of_seeds[0]
     }
@@ -306,12 +404,15 @@ def _checked(dataset: Dataset, run: Run, name: str) -> Array:
     again = f"run `unroll train {dataset.name} {experiment}`"
     if name not in run.predictions:
         raise UnrollError(f"the run of {experiment} has no predictions {name}; {again}")
-    values, expected = run.predictions[name], (len(run.summary.seeds), *shape)
+    values = run.predictions[name]
+    expected = (len(run.summary.seeds), *shape)
     if values.shape != expected:
         raise UnrollError(
             f"{experiment}: the predictions {name} must have shape {expected}, one for each seed and example. "
             f"Received: {values.shape}; {again}"
         )
     if values.dtype.kind != "f" or not np.isfinite(values).all():
-        raise UnrollError(f"{experiment}: the predictions {name} hold values that are not finite; {again}")
+        raise UnrollError(
+            f"{experiment}: the predictions {name} hold values that are not finite; {again}"
+        )
     return values

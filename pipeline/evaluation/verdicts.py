@@ -1,4 +1,6 @@
-"""Is one model better than another, the same, or can we not tell? By the rule of docs/decisions/verdicts.md."""
+"""Is one model better than another, the same, or can we not tell? By the rule of
+docs/decisions/verdicts.md.
+"""
 
 import bisect
 import math
@@ -11,26 +13,34 @@ from pipeline.evaluation.intervals import Difference, Interval, Part
 from pipeline.evaluation.outcome import Outcome
 
 ALPHA = 0.05
-"""How often a table with nothing in it may show a difference, and how often one of real differences equal errors."""
+"""How often a table with nothing in it may show a difference, and how often one of real
+differences equal errors."""
 
-MARGIN, NEGLIGIBLE = 0.05, 1e-3
-"""What counts as no difference: this share of the opponent's error; where that is below `NEGLIGIBLE` times the naive
-model's, the latter."""
+MARGIN = 0.05
+NEGLIGIBLE = 1e-3
+"""What counts as no difference: this share of the opponent's error; where that is below
+`NEGLIGIBLE` times the naive model's, the latter."""
 
 SEASON = 84
-"""Days of test rows below which nothing is ranked on a series that has days: they are of one season."""
+"""Days of test rows below which nothing is ranked on a series that has days: they are
+of one season."""
 
-SEEDS, ROWS, MOST = 100, 4, 1000
-"""What would decide is first sought in more seeds alone, up to so many; then in so many times the rows alone; then in
-both, up to so many times what there is."""
+SEEDS = 100
+ROWS = 4
+MOST = 1000
+"""What would decide is first sought in more seeds alone, up to so many; then in so many
+times the rows alone; then in both, up to so many times what there is."""
 
-FAR, UNTOLD = 10.0, 1000.0
-"""Times the other's error from which on a change is told as a factor, and beyond which the factor says nothing."""
+FAR = 10.0
+UNTOLD = 1000.0
+"""Times the other's error from which on a change is told as a factor, and beyond which
+the factor says nothing."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """How much more error one model has than another, as a fraction of the other's: -0.04 is 4 % less.
+    """How much more error one model has than another, as a fraction of the other's:
+    -0.04 is 4 % less.
 
     The error is the measure; of an accuracy it is the fraction that is wrong.
     """
@@ -40,13 +50,21 @@ class Change:
 
     @property
     def words(self) -> tuple[str, str]:
-        """The change and its interval: -4.4 % and -7.4 to -1.4 %, or 41 times and 35 to 48 times; beyond 1,000 none."""
+        """The change and its interval: -4.4 % and -7.4 to -1.4 %, or 41 times and 35 to
+        48 times; beyond 1,000 none.
+        """
         low, high = self.interval
         if low + 1 > UNTOLD:
             return _times(low), ""
         if self.mean + 1 >= FAR:
-            return _times(self.mean), f"{_times(low)} to {_times(high)}".replace(" times", "", 1)
-        ends = f"{_percent(low)} to {_percent(high)} %" if high + 1 < FAR else f"{_percent(low)} % to {_times(high)}"
+            return _times(self.mean), f"{_times(low)} to {_times(high)}".replace(
+                " times", "", 1
+            )
+        ends = (
+            f"{_percent(low)} to {_percent(high)} %"
+            if high + 1 < FAR
+            else f"{_percent(low)} % to {_times(high)}"
+        )
         return f"{_percent(self.mean)} %", ends
 
     def __str__(self) -> str:
@@ -58,13 +76,25 @@ def _times(change: float) -> str:
     factor = change + 1
     if factor > UNTOLD:
         return f"over {UNTOLD:,.0f} times"
-    return f"{factor:.1f} times" if factor < FAR else f"{float(f'{factor:.2g}'):,.0f} times"
+    return (
+        f"{factor:.1f} times"
+        if factor < FAR
+        else f"{float(f'{factor:.2g}'):,.0f} times"
+    )
 
 
 def _percent(fraction: float) -> str:
-    """Whole from 10 on; below -99 with the first digit of what is left, for no error but 0 is 100 % less."""
+    """Whole from 10 on; below -99 with the first digit of what is left, for no error
+    but 0 is 100 % less.
+    """
     left = 1 + fraction
-    digits = 1 if abs(fraction) < 0.0995 else -math.floor(math.log10(100 * left)) if 0 < left < 0.01 else 0
+    digits = (
+        1
+        if abs(fraction) < 0.0995
+        else -math.floor(math.log10(100 * left))
+        if 0 < left < 0.01
+        else 0
+    )
     return f"{100 * fraction:+.{digits}f}"
 
 
@@ -96,14 +126,20 @@ class Pair:
         """Within which there is no difference, on the scale of `difference`."""
         if self.naive is not None and self.error < NEGLIGIBLE * self.naive:
             width = NEGLIGIBLE * self.naive
-            # No error is less than none, so one that is negligible cannot be undercut by more than the margin.
-            return (-math.inf, math.log1p(width / self.error)) if self.difference.log else (-width, width)
+            # No error is less than none, so one that is negligible cannot be undercut
+            # by more than the margin.
+            return (
+                (-math.inf, math.log1p(width / self.error))
+                if self.difference.log
+                else (-width, width)
+            )
         width = math.log1p(MARGIN) if self.difference.log else MARGIN * self.error
         return -width, width
 
 
 Unit = Literal["weeks", "examples", "seeds"]
-"""Of what a comparison lacks. Weeks are test rows of a series that has days, examples those of all else."""
+"""Of what a comparison lacks. Weeks are test rows of a series that has days, examples
+those of all else."""
 
 
 class Lack(NamedTuple):
@@ -115,7 +151,9 @@ class Lack(NamedTuple):
 
     def __str__(self) -> str:
         """Such as "12 seeds (there are 3)"."""
-        unit = {"weeks": "weeks of test rows", "examples": "test examples"}.get(self.unit, self.unit)
+        unit = {"weeks": "weeks of test rows", "examples": "test examples"}.get(
+            self.unit, self.unit
+        )
         return f"{self.needed:,.0f} {unit} (there are {self.now:,.0f})"
 
 
@@ -126,7 +164,8 @@ class Comparison:
     Attributes:
         pair: the two.
         outcome: BETTER, WORSE or SAME; UNSURE or SHORT with a reason.
-        level: of the interval that decides: it excludes 0 where one is better, and lies within the margin of SAME.
+        level: of the interval that decides: it excludes 0 where one is better, and lies
+            within the margin of SAME.
         why: the season or the network that nothing can be decided by; else empty.
         of_same: the level at which no difference would have been seen.
     """
@@ -148,7 +187,10 @@ class Comparison:
         """Why nothing is decided, and what would decide it; empty where something is."""
         if self.why or self.outcome != Outcome.UNSURE:
             return self.why
-        lacks = " and ".join(map(str, self.lacks)) or "no number of rows and seeds that can be had"
+        lacks = (
+            " and ".join(map(str, self.lacks))
+            or "no number of rows and seeds that can be had"
+        )
         return f"{'about ' * bool(self.lacks)}{lacks} would decide"
 
     @property
@@ -163,41 +205,64 @@ class Comparison:
 
     @property
     def change(self) -> Change | None:
-        """Of the error; None where the other's is none, so that there is nothing to be a fraction of."""
+        """Of the error; None where the other's is none, so that there is nothing to be
+        a fraction of.
+        """
         error = self.pair.error
         if not error:
             return None
-        low, mean, high = (max(-1.0, end / error) for end in in_errors(self.difference, self.level, error))
+        low, mean, high = (
+            max(-1.0, end / error)
+            for end in in_errors(self.difference, self.level, error)
+        )
         return Change(mean, (low, high))
 
     @property
     def amount(self) -> str:
-        """How much more error, and its interval: as a change, or where there is none as the difference itself."""
+        """How much more error, and its interval: as a change, or where there is none as
+        the difference itself.
+        """
         low, high = self.interval
-        return str(self.change or f"{self.difference.mean:+.3g} ({low:+.3g} to {high:+.3g})")
+        return str(
+            self.change or f"{self.difference.mean:+.3g} ({low:+.3g} to {high:+.3g})"
+        )
 
     def __str__(self) -> str:
-        return f"{self.outcome}: {self.amount}{f'; {self.reason}' if self.reason else ''}"
+        return (
+            f"{self.outcome}: {self.amount}{f'; {self.reason}' if self.reason else ''}"
+        )
 
 
-def in_errors(difference: Difference, level: float, error: float) -> tuple[float, float, float]:
-    """A difference of errors, and the ends of its interval around it, by what the other's error is."""
+def in_errors(
+    difference: Difference, level: float, error: float
+) -> tuple[float, float, float]:
+    """A difference of errors, and the ends of its interval around it, by what the
+    other's error is.
+    """
     low, high = difference.interval(level)
     if not difference.log:
         return low, difference.mean, high
     # e^710 is no number any more.
-    low, mean, high = (error * math.expm1(min(end, 700.0)) for end in (low, difference.mean, high))
+    low, mean, high = (
+        error * math.expm1(min(end, 700.0)) for end in (low, difference.mean, high)
+    )
     return low, mean, high
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The level at which each p-value of one table is decided, by Holm's method: what is below it is seen.
+    """The level at which each p-value of one table is decided, by Holm's method: what
+    is below it is seen.
 
-    The least of m has `ALPHA` / m, the next `ALPHA` / (m - 1), and so on. All that come after the first one that is not
-    below its level have that one's level, and so are not below it either.
+    The least of m has `ALPHA` / m, the next `ALPHA` / (m - 1), and so on. All that come
+    after the first one that is not below its level have that one's level, and so are
+    not below it either.
     """
-    levels, level, rejecting = [ALPHA] * len(p_values), ALPHA, True
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
+    levels = [ALPHA] * len(p_values)
+    level = ALPHA
+    rejecting = True
+    for rank, index in enumerate(
+        sorted(range(len(p_values)), key=lambda index: p_values[index])
+    ):
         if rejecting:
             level = ALPHA / (len(p_values) - rank)
             rejecting = p_values[index] < level
@@ -206,39 +271,67 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def too_short(days: float | None) -> str:
-    """Why test rows that span so many days rank nothing; empty if they do, or if there are no days."""
-    return f"the test rows span {days:.0f} days, less than {SEASON}" if days is not None and days < SEASON else ""
+    """Why test rows that span so many days rank nothing; empty if they do, or if there
+    are no days.
+    """
+    return (
+        f"the test rows span {days:.0f} days, less than {SEASON}"
+        if days is not None and days < SEASON
+        else ""
+    )
 
 
 def decide(pairs: Sequence[Pair]) -> list[Comparison]:
-    """All pairs of one table, corrected for how many there are: first which one is better, then what is the same."""
+    """All pairs of one table, corrected for how many there are: first which one is
+    better, then what is the same.
+    """
     decided = {
         index: Comparison(pair, Outcome.SHORT, why=why)
         for index, pair in enumerate(pairs)
         if (why := too_short(pair.days))
     }
     ranked = [index for index in range(len(pairs)) if index not in decided]
-    levels = dict(zip(ranked, holm([pairs[index].difference.p_value for index in ranked]), strict=True))
-    left = [index for index, level in levels.items() if pairs[index].difference.p_value >= level]
-    of_same = dict(zip(left, holm([pairs[index].equivalence for index in left]), strict=True))
+    levels = dict(
+        zip(
+            ranked,
+            holm([pairs[index].difference.p_value for index in ranked]),
+            strict=True,
+        )
+    )
+    left = [
+        index
+        for index, level in levels.items()
+        if pairs[index].difference.p_value >= level
+    ]
+    of_same = dict(
+        zip(left, holm([pairs[index].equivalence for index in left]), strict=True)
+    )
     for index, level in levels.items():
-        pair, same = pairs[index], of_same.get(index, 0.0)
+        pair = pairs[index]
+        same = of_same.get(index, 0.0)
         of_one, of_other = pair.unfinished
         if index not in of_same:
             worse = pair.difference.mean > 0
-            outcome, why = (Outcome.WORSE, of_one) if worse else (Outcome.BETTER, of_other)
+            outcome, why = (
+                (Outcome.WORSE, of_one) if worse else (Outcome.BETTER, of_other)
+            )
         elif pair.equivalence < same:
-            outcome, why = Outcome.SAME, of_one or of_other
+            outcome = Outcome.SAME
+            why = of_one or of_other
         else:
-            outcome, why = Outcome.UNSURE, ""
+            outcome = Outcome.UNSURE
+            why = ""
         # Each end of an interval that shows sameness is a one-sided test.
         confidence = 1 - 2 * same if outcome == Outcome.SAME else 1 - level
-        decided[index] = Comparison(pair, Outcome.UNSURE if why else outcome, confidence, why, same)
+        decided[index] = Comparison(
+            pair, Outcome.UNSURE if why else outcome, confidence, why, same
+        )
     return [decided[index] for index in range(len(pairs))]
 
 
 def lacking(pair: Pair, level: float, of_same: float) -> list[Lack]:
-    """How many seeds, or else rows, or else both would decide, if the difference and its scatter stayed as they are.
+    """How many seeds, or else rows, or else both would decide, if the difference and
+    its scatter stayed as they are.
 
     Args:
         pair: nothing of which is decided.
@@ -248,29 +341,55 @@ def lacking(pair: Pair, level: float, of_same: float) -> list[Lack]:
     Returns:
         Rows first; empty where no number of them would decide.
     """
-    now, blocks = pair.difference, pair.difference.rows.draws
-    seeds = min((part.draws for part in (now.seeds, now.other_seeds) if part.variance), default=0)
+    now = pair.difference
+    blocks = pair.difference.rows.draws
+    seeds = min(
+        (part.draws for part in (now.seeds, now.other_seeds) if part.variance),
+        default=0,
+    )
 
     def decides(then: Difference) -> bool:
-        return then.p_value < level or replace(pair, difference=then).equivalence < of_same
+        return (
+            then.p_value < level or replace(pair, difference=then).equivalence < of_same
+        )
 
     # In steps of a twentieth: more would be said than is known.
     factors = [1.05**step for step in range(1, math.ceil(math.log(MOST, 1.05)))]
     for more in (
-        [now.with_more(0, math.ceil(seeds * factor)) for factor in factors if seeds * factor <= SEEDS],
-        [now.with_more(math.ceil(blocks * factor), 0) for factor in factors if factor <= ROWS],
-        [now.with_more(math.ceil(blocks * factor), math.ceil(seeds * factor)) for factor in factors],
+        [
+            now.with_more(0, math.ceil(seeds * factor))
+            for factor in factors
+            if seeds * factor <= SEEDS
+        ],
+        [
+            now.with_more(math.ceil(blocks * factor), 0)
+            for factor in factors
+            if factor <= ROWS
+        ],
+        [
+            now.with_more(math.ceil(blocks * factor), math.ceil(seeds * factor))
+            for factor in factors
+        ],
     ):
         index = bisect.bisect_left(more, True, key=decides)
         if index < len(more):
             then = more[index]
             unit: Unit = "weeks" if pair.days else "examples"
-            rows = _lacks(now.rows, then.rows, unit, pair.days / 7 / blocks if pair.days else 1.0)
-            of_one, of_other = _lacks(now.seeds, then.seeds), _lacks(now.other_seeds, then.other_seeds)
+            rows = _lacks(
+                now.rows, then.rows, unit, pair.days / 7 / blocks if pair.days else 1.0
+            )
+            of_one = _lacks(now.seeds, then.seeds)
+            of_other = _lacks(now.other_seeds, then.other_seeds)
             return rows + (of_one or of_other)
     return []
 
 
-def _lacks(now: Part, then: Part, unit: Unit = "seeds", each: float = 1.0) -> list[Lack]:
+def _lacks(
+    now: Part, then: Part, unit: Unit = "seeds", each: float = 1.0
+) -> list[Lack]:
     """With two digits; empty where there are enough. `each`: units in a draw."""
-    return [Lack(unit, float(f"{then.draws * each:.2g}"), now.draws * each)] if then.draws > now.draws else []
+    return (
+        [Lack(unit, float(f"{then.draws * each:.2g}"), now.draws * each)]
+        if then.draws > now.draws
+        else []
+    )

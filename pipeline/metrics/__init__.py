@@ -1,4 +1,6 @@
-"""Every measure of predictions against targets, as a metric and as a loss: a module here, and its place in `table`."""
+"""Every measure of predictions against targets, as a metric and as a loss: a module
+here, and its place in `table`.
+"""
 
 import math
 from functools import partial
@@ -11,7 +13,17 @@ import pydantic
 from pipeline.metrics.measure import Measure, Ops
 from pipeline.metrics.table import MEASURES
 
-__all__ = ["KEPT", "MEASURES", "Loss", "Measure", "Metric", "Ops", "added", "losses", "score"]
+__all__ = [
+    "KEPT",
+    "MEASURES",
+    "Loss",
+    "Measure",
+    "Metric",
+    "Ops",
+    "added",
+    "losses",
+    "score",
+]
 
 
 def _known(name: str, *, trains: bool = False) -> str:
@@ -32,10 +44,15 @@ class _NumPy:
         return float(np.mean(values))
 
     def log(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        # One by one: NumPy's logarithms have other last bits on processors with AVX-512 (docs/decisions/bits.md).
-        return np.array([math.log(value) for value in values.ravel().tolist()]).reshape(values.shape)
+        # One by one: NumPy's logarithms have other last bits on processors with AVX-512
+        # (docs/decisions/bits.md).
+        return np.array([math.log(value) for value in values.ravel().tolist()]).reshape(
+            values.shape
+        )
 
-    def clip(self, values: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[Any]:
+    def clip(
+        self, values: npt.NDArray[Any], low: float, high: float
+    ) -> npt.NDArray[Any]:
         clipped: npt.NDArray[Any] = np.clip(values, low, high)
         return clipped
 
@@ -51,31 +68,44 @@ KEPT = ("mse", "mae")
 """The measures of which `added` keeps what each example adds."""
 
 
-def added(predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def added(
+    predictions: npt.NDArray[Any], targets: npt.NDArray[Any]
+) -> npt.NDArray[np.float32]:
     """What predictions (n, values) add to each measure of `KEPT`: (n, measures)."""
     by_measure = [losses(name, predictions[None], targets)[0] for name in KEPT]
     return np.stack(by_measure, axis=1).astype(np.float32)
 
 
-def losses(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | None) -> npt.NDArray[np.float64]:
-    """What each example (seeds, n) adds to a measure that is a mean over examples; the mean of several values.
+def losses(
+    name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | None
+) -> npt.NDArray[np.float64]:
+    """What each example (seeds, n) adds to a measure that is a mean over examples; the
+    mean of several values.
 
     Without targets, `predictions` (seeds, n, measures) are what `added` gave.
     """
     if targets is None:
         return predictions[..., KEPT.index(name)].astype(np.float64)
-    values = MEASURES[name].formula(predictions.astype(np.float64), targets, _Examples())
-    by_example: npt.NDArray[np.float64] = np.reshape(values, (*values.shape[:2], -1)).mean(axis=2)
+    values = MEASURES[name].formula(
+        predictions.astype(np.float64), targets, _Examples()
+    )
+    by_example: npt.NDArray[np.float64] = np.reshape(
+        values, (*values.shape[:2], -1)
+    ).mean(axis=2)
     return by_example
 
 
-def score(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | None) -> float:
-    """A measure of predictions (n,) or (n, values) against targets of the same shape, computed in float64.
+def score(
+    name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | None
+) -> float:
+    """A measure of predictions (n,) or (n, values) against targets of the same shape,
+    computed in float64.
 
     Without targets, `predictions` (n, measures) are what `added` gave.
 
     Raises:
-        ValueError: the shapes differ. NumPy would broadcast them, and the number would mean something else.
+        ValueError: the shapes differ. NumPy would broadcast them, and the number would
+            mean something else.
     """
     if targets is None:
         return float(losses(name, predictions[None], None).mean())
@@ -85,4 +115,8 @@ def score(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | 
             "`predictions` and `targets` must both have shape (n,), or both (n, values) with several of each. "
             f"Received: {predictions.shape} and {targets.shape}"
         )
-    return float(MEASURES[name].formula(predictions.astype(np.float64), targets.astype(np.float64), _NumPy()))
+    return float(
+        MEASURES[name].formula(
+            predictions.astype(np.float64), targets.astype(np.float64), _NumPy()
+        )
+    )

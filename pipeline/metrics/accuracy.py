@@ -3,5 +3,10 @@
 from pipeline.metrics.measure import CLASSES, Measure
 
 MEASURE = Measure(
-    "accuracy", "accuracy", lambda p, t, ops: ops.mean((p > 0.5) == (t > 0.5)), CLASSES, higher=True, trains=False
+    "accuracy",
+    "accuracy",
+    lambda p, t, ops: ops.mean((p > 0.5) == (t > 0.5)),
+    CLASSES,
+    higher=True,
+    trains=False,
 )

@@ -2,4 +2,10 @@
 
 from pipeline.metrics.measure import CLASSES, Measure
 
-MEASURE = Measure("brier", "Brier score", lambda p, t, ops: ops.mean((p - t) ** 2), CLASSES, trains=False)
+MEASURE = Measure(
+    "brier",
+    "Brier score",
+    lambda p, t, ops: ops.mean((p - t) ** 2),
+    CLASSES,
+    trains=False,
+)

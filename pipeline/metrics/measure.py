@@ -1,6 +1,8 @@
-"""What a measure is. A formula is written once and serves NumPy (`score`, float64) and TensorFlow.
+"""What a measure is. A formula is written once and serves NumPy (`score`, float64) and
+TensorFlow.
 
-That is `pipeline.training.program`, float32 under XLA. What the two do differently comes in as `ops`.
+That is `pipeline.training.program`, float32 under XLA. What the two do differently
+comes in as `ops`.
 """
 
 from collections.abc import Callable
@@ -8,7 +10,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-VALUES, CLASSES = frozenset({"forecast", "regress"}), frozenset({"classify"})
+VALUES = frozenset({"forecast", "regress"})
+CLASSES = frozenset({"classify"})
 """The kinds of data sets."""
 
 

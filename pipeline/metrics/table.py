@@ -1,6 +1,13 @@
 """All measures. A run depends on those that it uses, not on the whole table."""
 
-from pipeline.metrics import accuracy, binary_crossentropy, brier, mae, mse, pairwise_mse
+from pipeline.metrics import (
+    accuracy,
+    binary_crossentropy,
+    brier,
+    mae,
+    mse,
+    pairwise_mse,
+)
 
 MODULES = (mse, mae, accuracy, brier, binary_crossentropy, pairwise_mse)
 MEASURES = {module.MEASURE.name: module.MEASURE for module in MODULES}

@@ -1,7 +1,8 @@
-"""Registry of model families: a module here is a `model.family` of params.yaml, with `MODELS`, name -> builder.
+"""Registry of model families: a module here is a `model.family` of params.yaml, with
+`MODELS`, name -> builder.
 
-A builder takes a `Problem` and keyword-only options, which are its schema in params.yaml. Options that several have are
-here.
+A builder takes a `Problem` and keyword-only options, which are its schema in
+params.yaml. Options that several have are here.
 """
 
 from typing import Annotated
@@ -22,13 +23,21 @@ Last = Annotated[int | None, Field(ge=1)]
 
 
 def look_back(timesteps: int, last: int | None) -> int:
-    """How many of an input's timesteps are seen. Raises ValueError if `last` is more than there are."""
+    """How many of an input's timesteps are seen. Raises ValueError if `last` is more
+    than there are.
+    """
     if last is not None and last > timesteps:
-        raise ValueError(f"`last` must be at most {timesteps} timesteps. Received: {last}")
+        raise ValueError(
+            f"`last` must be at most {timesteps} timesteps. Received: {last}"
+        )
     return last or timesteps
 
 
 def check_embedding(problem: Problem, embedding: int) -> None:
-    """Raise ValueError where inputs are words without an embedding, or an embedding has no words."""
+    """Raise ValueError where inputs are words without an embedding, or an embedding has
+    no words.
+    """
     if bool(problem.vocabulary) != bool(embedding):
-        raise ValueError("`embedding` must be set where inputs are words, and only there")
+        raise ValueError(
+            "`embedding` must be set where inputs are words, and only there"
+        )

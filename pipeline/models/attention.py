@@ -13,21 +13,30 @@ if TYPE_CHECKING:
 
 
 def transformer(
-    problem: Problem, *, heads: Few = 4, size: Size = 8, layers: Few = 3, taps: Size = 8, dropout: Rate = 0.0
+    problem: Problem,
+    *,
+    heads: Few = 4,
+    size: Size = 8,
+    layers: Few = 3,
+    taps: Size = 8,
+    dropout: Rate = 0.0,
 ) -> "keras.Model":
-    """A causal transformer (Vaswani et al. 2017, arXiv 1706.03762), normalised before each layer (arXiv 2002.04745).
+    """A causal transformer (Vaswani et al. 2017, arXiv 1706.03762), normalised before
+    each layer (arXiv 2002.04745).
 
     Args:
         problem: of series.
         heads: of each layer's attention.
         size: values of a head; a timestep has `heads` times as many.
         layers: how many, each of attention and of a perceptron twice as wide.
-        taps: values that a timestep begins with: its own and those before it, zeros before the first.
+        taps: values that a timestep begins with: its own and those before it, zeros
+            before the first.
         dropout: fraction of each layer's outputs that is dropped.
 
     Returns:
-        A model from (batch, *problem.input_shape) to (batch, problem.outputs), from the last timestep; or to
-        (batch, timesteps, 1), from each, where each has its target.
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs), from the
+        last timestep; or to (batch, timesteps, 1), from each, where each has its
+        target.
 
     Raises:
         ValueError: inputs are no timesteps of values, or targets are classes.
@@ -35,25 +44,39 @@ def transformer(
     import keras
 
     if problem.vocabulary or problem.classify or len(problem.input_shape) != 2:
-        raise ValueError("transformer needs timesteps of values, and targets that are values")
-    steps, width = problem.input_shape[0], heads * size
+        raise ValueError(
+            "transformer needs timesteps of values, and targets that are values"
+        )
+    steps = problem.input_shape[0]
+    width = heads * size
     inputs = keras.Input(problem.input_shape)
     padded = keras.layers.ZeroPadding1D((taps - 1, 0))(inputs)
     tapped = [padded[:, tap : tap + steps] for tap in range(taps)]
-    # Of a timestep's number as ones and zeros a layer makes a vector, which begins as 0.
+    # Of a timestep's number as ones and zeros a layer makes a vector, which begins as
+    # 0.
     positions = keras.ops.zeros_like(inputs[:, :, :1]) + np.eye(steps, dtype=np.float32)
     hidden = keras.layers.Dense(width)(keras.ops.concatenate(tapped, axis=2))
-    hidden = hidden + keras.layers.Dense(width, use_bias=False, kernel_initializer="zeros")(positions)
+    hidden = hidden + keras.layers.Dense(
+        width, use_bias=False, kernel_initializer="zeros"
+    )(positions)
     causal_mask = np.triu(np.full((steps, steps), -1e9, dtype=np.float32), 1)
     for _ in range(layers):
         normed = keras.layers.LayerNormalization()(hidden)
         queries, keys, values = (
-            keras.ops.reshape(keras.layers.Dense(width)(normed), (-1, steps, heads, size)) for _ in range(3)
+            keras.ops.reshape(
+                keras.layers.Dense(width)(normed), (-1, steps, heads, size)
+            )
+            for _ in range(3)
         )
-        scores = keras.ops.einsum("bihd,bjhd->bhij", queries, keys) / size**0.5 + causal_mask
-        attended = keras.ops.einsum("bhij,bjhd->bihd", keras.ops.softmax(scores), values)
+        scores = (
+            keras.ops.einsum("bihd,bjhd->bhij", queries, keys) / size**0.5 + causal_mask
+        )
+        attended = keras.ops.einsum(
+            "bhij,bjhd->bihd", keras.ops.softmax(scores), values
+        )
         attended = keras.ops.reshape(attended, (-1, steps, width))
-        # Weights of 0, so that each layer begins by passing on what came in: else the rate would have to rise slowly.
+        # Weights of 0, so that each layer begins by passing on what came in: else the
+        # rate would have to rise slowly.
         change = keras.layers.Dense(width, kernel_initializer="zeros")(attended)
         hidden = hidden + keras.layers.Dropout(dropout)(change)
         normed = keras.layers.LayerNormalization()(hidden)

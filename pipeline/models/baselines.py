@@ -1,8 +1,9 @@
 """Models that learn little or nothing. No TensorFlow.
 
-A baseline is a pair of functions. `features` turns inputs (n, ...) into what its training method fits:
-predictions (n,) for the method `none`, a matrix (n, features) for the others. An experiment with `calendar: true`
-gives the functions of series the calendar's columns, too.
+A baseline is a pair of functions. `features` turns inputs (n, ...) into what its
+training method fits: predictions (n,) for the method `none`, a matrix (n, features) for
+the others. An experiment with `calendar: true` gives the functions of series the
+calendar's columns, too.
 """
 
 from collections.abc import Callable
@@ -23,11 +24,14 @@ class Baseline:
 
     Attributes:
         features: inputs (n, ...) -> (n,) predictions, or (n, features) to be weighted.
-        learn: train inputs (n, ...) -> `features`, where those are found in the train split; else None.
+        learn: train inputs (n, ...) -> `features`, where those are found in the train
+            split; else None.
         intercept: whether a constant is fitted beside the weights.
         majority: whether it predicts the mean target, rounded to a class.
-        columns: how many columns share the weights, each by itself from its own past; 0 where none does.
-        base: inputs (n, ...) -> (n,), which the trees of `boosting` correct; None for 0.
+        columns: how many columns share the weights, each by itself from its own past; 0
+            where none does.
+        base: inputs (n, ...) -> (n,), which the trees of `boosting` correct; None for
+            0.
     """
 
     features: Callable[[Array], Any]
@@ -38,7 +42,9 @@ class Baseline:
     base: Callable[[Array], Array] | None = None
 
 
-def constant(_problem: Problem, *, value: Annotated[float, Field(ge=-1e9, le=1e9)] = 0.0) -> Baseline:
+def constant(
+    _problem: Problem, *, value: Annotated[float, Field(ge=-1e9, le=1e9)] = 0.0
+) -> Baseline:
     """Always `value`, in model units."""
     return Baseline(lambda inputs: np.full(len(inputs), value))
 
@@ -49,15 +55,20 @@ def majority(_problem: Problem) -> Baseline:
 
 
 def last_value(problem: Problem) -> Baseline:
-    """The target's column at the last timestep of the input: "persistence". Of every column its own.
+    """The target's column at the last timestep of the input: "persistence". Of every
+    column its own.
 
     Raises:
         ValueError: inputs are not series.
     """
     if len(problem.input_shape) != 2:
-        raise ValueError(f"last_value needs inputs (timesteps, features). Received: {problem.input_shape}")
+        raise ValueError(
+            f"last_value needs inputs (timesteps, features). Received: {problem.input_shape}"
+        )
     if problem.every:
-        return Baseline(lambda inputs: np.tile(inputs[:, -1], problem.outputs // inputs.shape[2]))
+        return Baseline(
+            lambda inputs: np.tile(inputs[:, -1], problem.outputs // inputs.shape[2])
+        )
     return Baseline(lambda inputs: inputs[:, -1, problem.target])
 
 
@@ -73,7 +84,8 @@ def daily_cycle(problem: Problem) -> Baseline:
 
 
 def back_to_cycle(problem: Problem, cycle: int) -> Array:
-    """How far before the last row those values lie which are whole cycles before each value ahead, as late as possible.
+    """How far before the last row those values lie which are whole cycles before each
+    value ahead, as late as possible.
 
     Args:
         problem: of series.
@@ -86,8 +98,11 @@ def back_to_cycle(problem: Problem, cycle: int) -> Array:
     return np.asarray(-ahead % cycle)
 
 
-def seasonal_naive(problem: Problem, *, timesteps: Annotated[int, Field(ge=1)]) -> Baseline:
-    """The target's column a whole number of cycles before each target, as late as the input allows.
+def seasonal_naive(
+    problem: Problem, *, timesteps: Annotated[int, Field(ge=1)]
+) -> Baseline:
+    """The target's column a whole number of cycles before each target, as late as the
+    input allows.
 
     Args:
         problem: of series.
@@ -98,28 +113,38 @@ def seasonal_naive(problem: Problem, *, timesteps: Annotated[int, Field(ge=1)]) 
     """
     back = back_to_cycle(problem, timesteps)
     if back.max() >= problem.input_shape[0]:
-        raise ValueError(f"a cycle of {timesteps} needs {back.max() + 1} timesteps. Received: {problem.input_shape[0]}")
+        raise ValueError(
+            f"a cycle of {timesteps} needs {back.max() + 1} timesteps. Received: {problem.input_shape[0]}"
+        )
     index = -1 - (back if problem.outputs > 1 else back[0])
     return Baseline(lambda inputs: inputs[:, index, problem.target])
 
 
 def delayed(problem: Problem, *, timesteps: Annotated[int, Field(ge=0)]) -> Baseline:
-    """The target's column so many timesteps before the last one, and 0 where there is none.
+    """The target's column so many timesteps before the last one, and 0 where there is
+    none.
 
     Raises:
         ValueError: inputs are not series.
     """
     if len(problem.input_shape) != 2:
-        raise ValueError(f"delayed needs inputs (timesteps, features). Received: {problem.input_shape}")
+        raise ValueError(
+            f"delayed needs inputs (timesteps, features). Received: {problem.input_shape}"
+        )
 
     def value(inputs: Array) -> Any:
-        return inputs[:, -1 - timesteps, problem.target] if timesteps < inputs.shape[1] else np.zeros(len(inputs))
+        return (
+            inputs[:, -1 - timesteps, problem.target]
+            if timesteps < inputs.shape[1]
+            else np.zeros(len(inputs))
+        )
 
     return Baseline(value)
 
 
 def shared(problem: Problem) -> Baseline:
-    """A weighted sum of each column's own past, with the same weights for all columns, for `least_squares`.
+    """A weighted sum of each column's own past, with the same weights for all columns,
+    for `least_squares`.
 
     Raises:
         ValueError: not every column is asked for.
@@ -127,14 +152,19 @@ def shared(problem: Problem) -> Baseline:
     if not problem.every:
         raise ValueError("shared needs a data set that asks for every column")
     timesteps, columns = problem.input_shape
-    return Baseline(lambda inputs: inputs.swapaxes(1, 2).reshape(-1, timesteps), intercept=True, columns=columns)
+    return Baseline(
+        lambda inputs: inputs.swapaxes(1, 2).reshape(-1, timesteps),
+        intercept=True,
+        columns=columns,
+    )
 
 
 def linear(problem: Problem, *, last: Last = None, intercept: bool = True) -> Baseline:
-    """A weighted sum of what was measured in the `last` timesteps (None: in all), for `least_squares`.
+    """A weighted sum of what was measured in the `last` timesteps (None: in all), for
+    `least_squares`.
 
-    With a calendar the hour and the season of the last timestep follow, and their products: how much warmer an
-    afternoon is than a night depends on the season.
+    With a calendar the hour and the season of the last timestep follow, and their
+    products: how much warmer an afternoon is than a night depends on the season.
 
     Raises:
         ValueError: `last` is more than the input has.
@@ -145,8 +175,12 @@ def linear(problem: Problem, *, last: Last = None, intercept: bool = True) -> Ba
         if not problem.calendar:
             return inputs[:, -used:].reshape(len(inputs), -1)
         measured, calendar = _measured_and_calendar(problem, inputs)
-        products = (calendar[:, :2, None] * calendar[:, None, 2:]).reshape(len(inputs), -1)
-        return np.concatenate([measured[:, -used:].reshape(len(inputs), -1), calendar, products], axis=1)
+        products = (calendar[:, :2, None] * calendar[:, None, 2:]).reshape(
+            len(inputs), -1
+        )
+        return np.concatenate(
+            [measured[:, -used:].reshape(len(inputs), -1), calendar, products], axis=1
+        )
 
     return Baseline(features, intercept=intercept)
 
@@ -159,31 +193,37 @@ def lags(
     differences: bool = False,
     means: Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=16)] = [],  # noqa: B006 - never changed
 ) -> Baseline:
-    """The target in the `last` timesteps, and the other columns in the last `others`, for `boosting` (None: in all).
+    """The target in the `last` timesteps, and the other columns in the last `others`,
+    for `boosting` (None: in all).
 
-    Of a vector (values,) it takes all. With a calendar the hour and the season of the last timestep follow; trees
-    find the products by themselves.
+    Of a vector (values,) it takes all. With a calendar the hour and the season of the
+    last timestep follow; trees find the products by themselves.
 
     Args:
         problem: of values.
         last: timesteps of the target.
         others: timesteps of the other columns.
-        differences: whether it sees by how much each of these values is more than the one before it, too. Trees, which
-            predict no value beyond those that they were trained on, then predict how much the target rises from its
-            last value.
-        means: over so many timesteps each: by how much the last value of each column is more than its mean over them.
+        differences: whether it sees by how much each of these values is more than the
+            one before it, too. Trees, which predict no value beyond those that they
+            were trained on, then predict how much the target rises from its last value.
+        means: over so many timesteps each: by how much the last value of each column is
+            more than its mean over them.
 
     Raises:
-        ValueError: `last`, `others` or one of `means` is more timesteps than the input has, or a vector has none.
+        ValueError: `last`, `others` or one of `means` is more timesteps than the input
+            has, or a vector has none.
     """
     if len(problem.input_shape) == 1:
         if differences or means:
             raise ValueError("`differences` and `means` need inputs with timesteps")
         return Baseline(lambda inputs: inputs)
     timesteps = problem.input_shape[0]
-    used, used_others = look_back(timesteps, last), look_back(timesteps, others)
+    used = look_back(timesteps, last)
+    used_others = look_back(timesteps, others)
     if means and max(means) > timesteps:
-        raise ValueError(f"`means` must be at most {timesteps} timesteps. Received: {max(means)}")
+        raise ValueError(
+            f"`means` must be at most {timesteps} timesteps. Received: {max(means)}"
+        )
 
     def features(inputs: Array) -> Array:
         measured, calendar = _measured_and_calendar(problem, inputs)
@@ -191,21 +231,32 @@ def lags(
         rest = np.delete(measured[:, -used_others:], problem.target, axis=2)
         columns = [target, rest.reshape(len(inputs), -1), calendar]
         if differences:
-            columns += [np.diff(target, axis=1), np.diff(rest, axis=1).reshape(len(inputs), -1)]
-        columns += [measured[:, -1] - measured[:, -span:].mean(axis=1) for span in means]
+            columns += [
+                np.diff(target, axis=1),
+                np.diff(rest, axis=1).reshape(len(inputs), -1),
+            ]
+        columns += [
+            measured[:, -1] - measured[:, -span:].mean(axis=1) for span in means
+        ]
         return np.concatenate(columns, axis=1)
 
-    return Baseline(features, base=(lambda inputs: inputs[:, -1, problem.target]) if differences else None)
+    return Baseline(
+        features,
+        base=(lambda inputs: inputs[:, -1, problem.target]) if differences else None,
+    )
 
 
 def _measured_and_calendar(problem: Problem, inputs: Array) -> tuple[Array, Array]:
-    """What was measured, (n, timesteps, columns), and the calendar of the last timestep, (n, 4) or (n, 0)."""
+    """What was measured, (n, timesteps, columns), and the calendar of the last
+    timestep, (n, 4) or (n, 0).
+    """
     columns = inputs.shape[2] - problem.calendar
     return inputs[:, :, :columns], inputs[:, -1, columns:]
 
 
 def bag_of_words(problem: Problem) -> Baseline:
-    """Which words occur, as a sparse 0/1 matrix (n, vocabulary), for `logistic_regression`.
+    """Which words occur, as a sparse 0/1 matrix (n, vocabulary), for
+    `logistic_regression`.
 
     Raises:
         ValueError: inputs are not words.
@@ -216,23 +267,28 @@ def bag_of_words(problem: Problem) -> Baseline:
     def features(inputs: Array) -> Any:
         from scipy.sparse import csr_matrix
 
-        bags = [np.unique(review[review > 0]) for review in inputs]  # 0 is padding, not a word
+        # 0 is padding, not a word
+        bags = [np.unique(review[review > 0]) for review in inputs]
         ends = np.cumsum([0, *map(len, bags)])
         ones = np.ones(ends[-1], np.float64)
-        return csr_matrix((ones, np.concatenate(bags), ends), shape=(len(inputs), problem.vocabulary))
+        return csr_matrix(
+            (ones, np.concatenate(bags), ends), shape=(len(inputs), problem.vocabulary)
+        )
 
     return Baseline(features, intercept=True)
 
 
 def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Baseline:
-    """How often words and pairs of neighbours occur, by tf-idf as scikit-learn has it, for `logistic_regression`.
+    """How often words and pairs of neighbours occur, by tf-idf as scikit-learn has it,
+    for `logistic_regression`.
 
-    Counts are taken as 1 + log(count), weighted by rarity in the train split, and scaled to length 1: a sparse matrix
-    (n, vocabulary + pairs).
+    Counts are taken as 1 + log(count), weighted by rarity in the train split, and
+    scaled to length 1: a sparse matrix (n, vocabulary + pairs).
 
     Args:
         problem: of words; 0 is padding.
-        reviews: of the train split that a pair must occur in; without a bound there were millions of them.
+        reviews: of the train split that a pair must occur in; without a bound there
+            were millions of them.
 
     Raises:
         ValueError: inputs are not words.
@@ -243,25 +299,36 @@ def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Base
     def learn(train: Array) -> Callable[[Array], Any]:
         from sklearn.feature_extraction.text import TfidfTransformer
 
-        pairs, counts = np.unique(np.concatenate([np.unique(_pairs(problem, r)) for r in train]), return_counts=True)
+        pairs, counts = np.unique(
+            np.concatenate([np.unique(_pairs(problem, r)) for r in train]),
+            return_counts=True,
+        )
         frequent = pairs[counts >= reviews]
-        weights = TfidfTransformer(sublinear_tf=True).fit(_counts(problem, train, frequent))
+        weights = TfidfTransformer(sublinear_tf=True).fit(
+            _counts(problem, train, frequent)
+        )
         return lambda inputs: weights.transform(_counts(problem, inputs, frequent))
 
     return Baseline(lambda inputs: inputs, learn=learn, intercept=True)
 
 
 def _pairs(problem: Problem, review: Array) -> Array:
-    """One number for each two neighbouring words of a review (words,), padding left out."""
+    """One number for each two neighbouring words of a review (words,), padding left
+    out.
+    """
     words = review[review > 0].astype(np.int64)
     return words[:-1] * problem.vocabulary + words[1:]
 
 
 def _counts(problem: Problem, inputs: Array, frequent: Array) -> Any:
-    """How often each word, and each pair of `frequent` (sorted), occurs: a sparse matrix (n, vocabulary + pairs)."""
+    """How often each word, and each pair of `frequent` (sorted), occurs: a sparse
+    matrix (n, vocabulary + pairs).
+    """
     from scipy.sparse import csr_matrix
 
-    bounded, columns = np.append(frequent, -1), []  # what is greater than all of them lands on -1
+    # what is greater than all of them lands on -1
+    bounded = np.append(frequent, -1)
+    columns = []
     for review in inputs:
         pairs = _pairs(problem, review)
         index = np.searchsorted(frequent, pairs)
@@ -288,6 +355,8 @@ MODELS = {
     "tfidf": tfidf,
 }
 
-KINDS = dict.fromkeys(MODELS, "predictions") | dict.fromkeys(("linear", "shared", "lags", "bag_of_words"), "features")
+KINDS = dict.fromkeys(MODELS, "predictions") | dict.fromkeys(
+    ("linear", "shared", "lags", "bag_of_words"), "features"
+)
 KINDS["tfidf"] = "learnt features"
 """What `features` gives, and so which training methods can take a model."""

@@ -23,27 +23,30 @@ def build(
     last: Last = None,
     embedding: Width = 0,
 ) -> "keras.Model":
-    """A multi-layer perceptron on the flattened input; without hidden layers a perceptron.
+    """A multi-layer perceptron on the flattened input; without hidden layers a
+    perceptron.
 
-    Of words it sees the mean of their vectors, padding included, so it knows which there are and not their order. Where
-    each timestep has its target, it is asked at each, and sees the values up to there, zeros before them.
+    Of words it sees the mean of their vectors, padding included, so it knows which
+    there are and not their order. Where each timestep has its target, it is asked at
+    each, and sees the values up to there, zeros before them.
 
     Args:
         problem: inputs of any shape.
         hidden: width of each hidden layer; may be empty.
-        activation: of the hidden layers; `sine` is that of Sitzmann et al. 2020 (arXiv 2006.09661), with Keras' initial
-            weights.
+        activation: of the hidden layers; `sine` is that of Sitzmann et al. 2020 (arXiv
+            2006.09661), with Keras' initial weights.
         output: activation of the outputs; a class needs "sigmoid".
         dropout: fraction of each hidden layer's outputs that is dropped.
         last: timesteps that are seen, of inputs that have some.
         embedding: width of a word's vector where inputs are word numbers.
 
     Returns:
-        A model from (batch, *problem.input_shape) to (batch, problem.outputs), or (batch, timesteps, 1) where each
-        has its target.
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs), or
+        (batch, timesteps, 1) where each has its target.
 
     Raises:
-        ValueError: as `check_embedding` and `look_back`; a class without a sigmoid, or a `last` of words.
+        ValueError: as `check_embedding` and `look_back`; a class without a sigmoid, or
+            a `last` of words.
     """
     import keras
 
@@ -63,20 +66,38 @@ def build(
     elif len(problem.input_shape) > 1:
         model.add(keras.layers.Flatten())
     for width in hidden:
-        model.add(keras.layers.Dense(width, activation=keras.ops.sin if activation == "sine" else activation))
+        model.add(
+            keras.layers.Dense(
+                width, activation=keras.ops.sin if activation == "sine" else activation
+            )
+        )
         if dropout:  # at all timesteps the same, as a recurrent layer has it
-            model.add((keras.layers.SpatialDropout1D if problem.each_step else keras.layers.Dropout)(dropout))
-    model.add(keras.layers.Dense(1 if problem.each_step else problem.outputs, activation=output))
+            model.add(
+                (
+                    keras.layers.SpatialDropout1D
+                    if problem.each_step
+                    else keras.layers.Dropout
+                )(dropout)
+            )
+    model.add(
+        keras.layers.Dense(
+            1 if problem.each_step else problem.outputs, activation=output
+        )
+    )
     return model
 
 
 def _up_to_each(values: Any, seen: int) -> Any:
-    """For each timestep (batch, timesteps, values) the last ones up to it, zeros before the first, side by side."""
+    """For each timestep (batch, timesteps, values) the last ones up to it, zeros before
+    the first, side by side.
+    """
     import keras
 
     steps = values.shape[1]
     padded = keras.ops.pad(values, [(0, 0), (seen - 1, 0), (0, 0)])
-    windows = keras.ops.take(padded, np.arange(steps)[:, None] + np.arange(seen), axis=1)
+    windows = keras.ops.take(
+        padded, np.arange(steps)[:, None] + np.arange(seen), axis=1
+    )
     return keras.ops.reshape(windows, (-1, steps, seen * values.shape[2]))
 
 

@@ -16,9 +16,9 @@ Few = Annotated[int, Field(ge=1, le=12)]
 Start = Literal["keras", "pytorch"]
 """Whose initial weights the linear maps have.
 
-Their published figures (cure-lab/LTSF-Linear) are of ten epochs at a rate that halves: too few to forget where they
-began. PyTorch begins with weights of half the size of Keras' or less, so with Keras' own the same ten epochs end 7 to
-17 % behind.
+Their published figures (cure-lab/LTSF-Linear) are of ten epochs at a rate that halves:
+too few to forget where they began. PyTorch begins with weights of half the size of
+Keras' or less, so with Keras' own the same ten epochs end 7 to 17 % behind.
 """
 
 
@@ -33,21 +33,25 @@ def tcn(
     last: Last = None,
     embedding: Width = 0,
 ) -> "keras.Model":
-    """Causal convolutions, each added to what came in (Bai, Kolter and Koltun 2018, arXiv 1803.01271).
+    """Causal convolutions, each added to what came in (Bai, Kolter and Koltun 2018,
+    arXiv 1803.01271).
 
     Args:
         problem: of series, of one value each or several, or of words.
         filters: of each layer.
-        kernel: timesteps that a filter weighs; in layer n, counted from 0, they lie 2^n apart.
+        kernel: timesteps that a filter weighs; in layer n, counted from 0, they lie 2^n
+            apart.
         layers: how many. Together they look back (kernel - 1) (2^layers - 1) timesteps.
         activation: of each.
-        dropout: fraction of each layer's outputs that is dropped, the same ones at all timesteps.
+        dropout: fraction of each layer's outputs that is dropped, the same ones at all
+            timesteps.
         last: timesteps that are seen.
         embedding: width of a word's vector.
 
     Returns:
-        A model from (batch, *problem.input_shape) to (batch, problem.outputs). It answers from the last timestep; of
-        words from the largest value of each filter; where each timestep has its target, from each.
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs). It
+        answers from the last timestep; of words from the largest value of each filter;
+        where each timestep has its target, from each.
 
     Raises:
         ValueError: as `_timesteps`.
@@ -56,12 +60,20 @@ def tcn(
 
     inputs, values = _timesteps(problem, last, embedding)
     for layer in range(layers):
-        # What a filter weighs side by side, then one matrix product: it takes a ninth of what XLA needs for Conv1D.
-        dilation, steps = 2**layer, values.shape[1]
+        # What a filter weighs side by side, then one matrix product: it takes a ninth
+        # of what XLA needs for Conv1D.
+        dilation = 2**layer
+        steps = values.shape[1]
         padded = keras.layers.ZeroPadding1D(((kernel - 1) * dilation, 0))(values)
         taps = [padded[:, k * dilation : k * dilation + steps] for k in range(kernel)]
-        seen = keras.layers.Dense(filters, activation=activation)(keras.ops.concatenate(taps, axis=2))
-        same = values if values.shape[-1] == filters else keras.layers.Dense(filters)(values)
+        seen = keras.layers.Dense(filters, activation=activation)(
+            keras.ops.concatenate(taps, axis=2)
+        )
+        same = (
+            values
+            if values.shape[-1] == filters
+            else keras.layers.Dense(filters)(values)
+        )
         values = keras.layers.SpatialDropout1D(dropout)(seen) + same
     if problem.vocabulary:
         values = keras.layers.GlobalMaxPooling1D()(values)
@@ -74,39 +86,57 @@ def convolutions(
     problem: Problem,
     *,
     filters: Size = 8,
-    kernels: Annotated[Sequence[Annotated[int, Field(ge=1, le=512)]], Field(min_length=1, max_length=12)] = (24, 12, 6),
+    kernels: Annotated[
+        Sequence[Annotated[int, Field(ge=1, le=512)]],
+        Field(min_length=1, max_length=12),
+    ] = (24, 12, 6),
 ) -> "keras.Model":
-    """Convolutions with a pooling by 2 between any two, and the mean over timesteps, as document 006 has them.
+    """Convolutions with a pooling by 2 between any two, and the mean over timesteps, as
+    document 006 has them.
 
     Args:
         problem: of series.
         filters: of each convolution.
-        kernels: timesteps that a filter of each weighs; only whole ones count, so a convolution has fewer timesteps.
+        kernels: timesteps that a filter of each weighs; only whole ones count, so a
+            convolution has fewer timesteps.
 
     Raises:
-        ValueError: inputs are words, targets one for each timestep, or no timestep is left.
+        ValueError: inputs are words, targets one for each timestep, or no timestep is
+            left.
     """
     import keras
 
     if problem.vocabulary or problem.each_step:
-        raise ValueError("convolutions need values, and targets that are not one for each timestep")
+        raise ValueError(
+            "convolutions need values, and targets that are not one for each timestep"
+        )
     inputs, values = _timesteps(problem, None, 0)
     for level, kernel in enumerate(kernels):
         values = keras.layers.MaxPooling1D(2)(values) if level else values
-        steps, columns = values.shape[1] - kernel + 1, values.shape[2]
+        steps = values.shape[1] - kernel + 1
+        columns = values.shape[2]
         if steps < 1:
-            raise ValueError(f"`kernels` leave no timestep of {problem.input_shape[0]}. Received: {list(kernels)}")
+            raise ValueError(
+                f"`kernels` leave no timestep of {problem.input_shape[0]}. Received: {list(kernels)}"
+            )
         # What a filter weighs side by side, then one matrix product, as in `tcn`.
-        seen = keras.ops.take(values, np.arange(steps)[:, None] + np.arange(kernel), axis=1)
+        seen = keras.ops.take(
+            values, np.arange(steps)[:, None] + np.arange(kernel), axis=1
+        )
         seen = keras.ops.reshape(seen, (-1, steps, kernel * columns))
         bound = (6 / kernel / (columns + filters)) ** 0.5  # as Keras starts a Conv1D
         start = keras.initializers.RandomUniform(-bound, bound)
-        values = keras.layers.Dense(filters, activation="relu", kernel_initializer=start)(seen)
-    return keras.Model(inputs, _answers(problem, keras.layers.GlobalAveragePooling1D()(values)))
+        values = keras.layers.Dense(
+            filters, activation="relu", kernel_initializer=start
+        )(seen)
+    return keras.Model(
+        inputs, _answers(problem, keras.layers.GlobalAveragePooling1D()(values))
+    )
 
 
 def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
-    """One linear map of each column's own past, shared by all columns (Zeng et al. 2023, arXiv 2205.13504).
+    """One linear map of each column's own past, shared by all columns (Zeng et al.
+    2023, arXiv 2205.13504).
 
     Raises:
         ValueError: not every column is asked for.
@@ -114,21 +144,28 @@ def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
     import keras
 
     if not problem.every:
-        raise ValueError("linear needs a data set that asks for every column; `mlp` without `hidden` is for the rest")
+        raise ValueError(
+            "linear needs a data set that asks for every column; `mlp` without `hidden` is for the rest"
+        )
     inputs, values = _timesteps(problem, None, 0)
     return _started(keras.Model(inputs, _mapped(problem, values)), start)
 
 
-def nlinear(problem: Problem, *, last: Last = None, start: Start = "keras") -> "keras.Model":
-    """One linear map of the window, less its last value, which is put back (Zeng et al. 2023, arXiv 2205.13504).
+def nlinear(
+    problem: Problem, *, last: Last = None, start: Start = "keras"
+) -> "keras.Model":
+    """One linear map of the window, less its last value, which is put back (Zeng et al.
+    2023, arXiv 2205.13504).
 
     Args:
-        problem: of series; all columns are weighed, or each by itself and alike where every one is asked for.
+        problem: of series; all columns are weighed, or each by itself and alike where
+            every one is asked for.
         last: timesteps that are seen.
         start: see `Start`.
 
     Raises:
-        ValueError: inputs are words, targets are one for each timestep, or as `look_back`.
+        ValueError: inputs are words, targets are one for each timestep, or as
+            `look_back`.
     """
     import keras
 
@@ -142,12 +179,16 @@ def nlinear(problem: Problem, *, last: Last = None, start: Start = "keras") -> "
     return _started(keras.Model(inputs, moved + level), start)
 
 
-def dlinear(problem: Problem, *, average: Size = 25, last: Last = None, start: Start = "keras") -> "keras.Model":
-    """One linear map of the window's moving average, and one of the rest (Zeng et al. 2023, arXiv 2205.13504).
+def dlinear(
+    problem: Problem, *, average: Size = 25, last: Last = None, start: Start = "keras"
+) -> "keras.Model":
+    """One linear map of the window's moving average, and one of the rest (Zeng et al.
+    2023, arXiv 2205.13504).
 
     Args:
         problem: of series; all columns are weighed.
-        average: timesteps of the moving average; at the ends it takes the first and the last value for those beyond.
+        average: timesteps of the moving average; at the ends it takes the first and the
+            last value for those beyond.
         last: timesteps that are seen.
         start: see `Start`.
 
@@ -157,13 +198,21 @@ def dlinear(problem: Problem, *, average: Size = 25, last: Last = None, start: S
     import keras
 
     inputs, values = _timesteps(_whole(problem), last, 0)
-    before, after = [values[:, :1]] * ((average - 1) // 2), [values[:, -1:]] * (average // 2)
-    trend = keras.layers.AveragePooling1D(average, 1)(keras.ops.concatenate([*before, values, *after], axis=1))
-    return _started(keras.Model(inputs, _mapped(problem, trend) + _mapped(problem, values - trend)), start)
+    before = [values[:, :1]] * ((average - 1) // 2)
+    after = [values[:, -1:]] * (average // 2)
+    trend = keras.layers.AveragePooling1D(average, 1)(
+        keras.ops.concatenate([*before, values, *after], axis=1)
+    )
+    return _started(
+        keras.Model(inputs, _mapped(problem, trend) + _mapped(problem, values - trend)),
+        start,
+    )
 
 
 def _started(model: "keras.Model", start: Start) -> "keras.Model":
-    """The model; with PyTorch's initial weights of `nn.Linear`: uniform within 1 / sqrt(inputs), biases, too."""
+    """The model; with PyTorch's initial weights of `nn.Linear`: uniform within 1 /
+    sqrt(inputs), biases, too.
+    """
     import keras
 
     for layer in model.layers if start == "pytorch" else ():
@@ -176,23 +225,34 @@ def _started(model: "keras.Model", start: Start) -> "keras.Model":
 
 
 def _mapped(problem: Problem, values: Any) -> Any:
-    """A linear map of timesteps (batch, timesteps, values); where every column is asked for, one that all share."""
+    """A linear map of timesteps (batch, timesteps, values); where every column is asked
+    for, one that all share.
+    """
     import keras
 
     if not problem.every:
         return keras.layers.Dense(problem.outputs)(keras.layers.Flatten()(values))
-    ahead = keras.layers.Dense(problem.outputs // values.shape[2])(keras.ops.transpose(values, (0, 2, 1)))
-    return keras.ops.reshape(keras.ops.transpose(ahead, (0, 2, 1)), (-1, problem.outputs))
+    ahead = keras.layers.Dense(problem.outputs // values.shape[2])(
+        keras.ops.transpose(values, (0, 2, 1))
+    )
+    return keras.ops.reshape(
+        keras.ops.transpose(ahead, (0, 2, 1)), (-1, problem.outputs)
+    )
 
 
 def _whole(problem: Problem) -> Problem:
     if problem.vocabulary or problem.each_step:
-        raise ValueError("a linear map of the window needs values, and targets that are not one for each timestep")
+        raise ValueError(
+            "a linear map of the window needs values, and targets that are not one for each timestep"
+        )
     return problem
 
 
-def _timesteps(problem: Problem, last: int | None, embedding: int) -> tuple["keras.KerasTensor", Any]:
-    """A model's input, and the timesteps (batch, timesteps, values) that it sees: a vector's values are some, too.
+def _timesteps(
+    problem: Problem, last: int | None, embedding: int
+) -> tuple["keras.KerasTensor", Any]:
+    """A model's input, and the timesteps (batch, timesteps, values) that it sees: a
+    vector's values are some, too.
 
     Raises:
         ValueError: as `check_embedding` and `look_back`.
@@ -205,15 +265,27 @@ def _timesteps(problem: Problem, last: int | None, embedding: int) -> tuple["ker
     values = inputs[:, -last:] if last else inputs
     if embedding:
         values = keras.layers.Embedding(problem.vocabulary, embedding)(values)
-    return inputs, keras.ops.expand_dims(values, -1) if len(values.shape) == 2 else values
+    return inputs, keras.ops.expand_dims(values, -1) if len(
+        values.shape
+    ) == 2 else values
 
 
 def _answers(problem: Problem, values: Any) -> Any:
-    """The outputs, from (batch, values), or from (batch, timesteps, values) where each timestep has its target."""
+    """The outputs, from (batch, values), or from (batch, timesteps, values) where each
+    timestep has its target.
+    """
     import keras
 
     outputs = 1 if problem.each_step else problem.outputs
-    return keras.layers.Dense(outputs, activation="sigmoid" if problem.classify else None)(values)
+    return keras.layers.Dense(
+        outputs, activation="sigmoid" if problem.classify else None
+    )(values)
 
 
-MODELS = {"tcn": tcn, "convolutions": convolutions, "linear": linear, "nlinear": nlinear, "dlinear": dlinear}
+MODELS = {
+    "tcn": tcn,
+    "convolutions": convolutions,
+    "linear": linear,
+    "nlinear": nlinear,
+    "dlinear": dlinear,
+}

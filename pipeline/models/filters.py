@@ -20,23 +20,26 @@ def adaptive_filter(
     dropout: Rate = 0.0,
     last: Last = None,
 ) -> "keras.Model":
-    """A weighted sum of the values in, and a constant; a perceptron on squares of linear maps of the values gives both.
+    """A weighted sum of the values in, and a constant; a perceptron on squares of
+    linear maps of the values gives both.
 
-    The next value of a sum of sines is a weighted sum of those before. The weights depend on the frequencies alone, and
-    so on powers: squares do not change with the sign.
+    The next value of a sum of sines is a weighted sum of those before. The weights
+    depend on the frequencies alone, and so on powers: squares do not change with the
+    sign.
 
     Args:
-        problem: of series. Where each timestep has its target, zeros stand for the values before the first, and the
-            perceptron is told where they are.
+        problem: of series. Where each timestep has its target, zeros stand for the
+            values before the first, and the perceptron is told where they are.
         powers: linear maps that are squared.
         hidden: width of the perceptron's hidden layer.
         activation: of that layer.
-        dropout: fraction of its outputs that is dropped, the same ones at all timesteps.
+        dropout: fraction of its outputs that is dropped, the same ones at all
+            timesteps.
         last: timesteps that are seen.
 
     Returns:
-        A model from (batch, *problem.input_shape) to (batch, problem.outputs), or (batch, timesteps, 1) where each
-        has its target.
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs), or
+        (batch, timesteps, 1) where each has its target.
 
     Raises:
         ValueError: inputs are no timesteps of values, or as `look_back`.
@@ -44,7 +47,9 @@ def adaptive_filter(
     import keras
 
     if problem.vocabulary or problem.classify or len(problem.input_shape) != 2:
-        raise ValueError("adaptive_filter needs timesteps of values, and targets that are values")
+        raise ValueError(
+            "adaptive_filter needs timesteps of values, and targets that are values"
+        )
     steps, columns = problem.input_shape
     seen = look_back(steps, last)
     inputs = keras.Input(problem.input_shape)
@@ -57,17 +62,30 @@ def adaptive_filter(
     else:
         values = keras.layers.Flatten()(inputs[:, steps - seen :])
         outputs = problem.outputs
-    # Small squares, and weights of 0, to begin with: from Keras' own start it gets no further than a linear map.
+    # Small squares, and weights of 0, to begin with: from Keras' own start it gets no
+    # further than a linear map.
     bound = values.shape[-1] ** -0.5
     start = keras.initializers.RandomUniform(-bound, bound)
-    squares = keras.ops.square(keras.layers.Dense(powers, use_bias=False, kernel_initializer=start)(values))
+    squares = keras.ops.square(
+        keras.layers.Dense(powers, use_bias=False, kernel_initializer=start)(values)
+    )
     if problem.each_step:
         filled = np.repeat(places >= 0, columns, axis=1).astype(np.float32)
-        squares = keras.ops.concatenate([squares, keras.ops.zeros_like(values) + filled], axis=-1)
-    layer = keras.layers.Dense(hidden, activation=keras.ops.sin if activation == "sine" else activation)(squares)
-    layer = (keras.layers.SpatialDropout1D if problem.each_step else keras.layers.Dropout)(dropout)(layer)
-    weights = keras.layers.Dense(outputs * seen * columns, kernel_initializer="zeros")(layer)
-    weights = keras.ops.reshape(weights, (-1, *values.shape[1:-1], outputs, seen * columns))
+        squares = keras.ops.concatenate(
+            [squares, keras.ops.zeros_like(values) + filled], axis=-1
+        )
+    layer = keras.layers.Dense(
+        hidden, activation=keras.ops.sin if activation == "sine" else activation
+    )(squares)
+    layer = (
+        keras.layers.SpatialDropout1D if problem.each_step else keras.layers.Dropout
+    )(dropout)(layer)
+    weights = keras.layers.Dense(outputs * seen * columns, kernel_initializer="zeros")(
+        layer
+    )
+    weights = keras.ops.reshape(
+        weights, (-1, *values.shape[1:-1], outputs, seen * columns)
+    )
     filtered = keras.ops.sum(weights * keras.ops.expand_dims(values, -2), axis=-1)
     return keras.Model(inputs, filtered + keras.layers.Dense(outputs)(layer))
 

@@ -1,4 +1,6 @@
-"""Recurrent networks whose states a perceptron reads, where `recurrent` has a linear map."""
+"""Recurrent networks whose states a perceptron reads, where `recurrent` has a linear
+map.
+"""
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -40,9 +42,13 @@ def build(
 
     if problem.vocabulary or problem.classify:
         raise ValueError("readout needs inputs and targets that are values")
-    model = recurrent.build(cell, problem, units=units, layers=layers, dropout=dropout, head=False)
+    model = recurrent.build(
+        cell, problem, units=units, layers=layers, dropout=dropout, head=False
+    )
     model.add(keras.layers.Dense(hidden, activation=activation))
-    model.add(keras.layers.Dense(1 if len(model.output_shape) == 3 else problem.outputs))
+    model.add(
+        keras.layers.Dense(1 if len(model.output_shape) == 3 else problem.outputs)
+    )
     return model
 
 

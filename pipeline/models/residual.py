@@ -1,8 +1,10 @@
-"""Networks that learn a residual to a naive forecast, from a few enriched rows; without TensorFlow.
+"""Networks that learn a residual to a naive forecast, from a few enriched rows; without
+TensorFlow.
 
-A network sees the last rows of a window. Each row is enriched with what a network would have to
-learn from many rows: by how much the target changed, how far it is from its short means, and what
-it was one cycle before the time that is asked for. The outputs are added to a naive forecast.
+A network sees the last rows of a window. Each row is enriched with what a network would
+have to learn from many rows: by how much the target changed, how far it is from its
+short means, and what it was one cycle before the time that is asked for. The outputs
+are added to a naive forecast.
 
 These models are trained by the method `backpropagation`.
 """
@@ -37,11 +39,13 @@ class Residual:
     """A network with what it sees and what it corrects.
 
     Attributes:
-        rows: inputs (n, timesteps, columns) -> enriched rows (n, last, values) float32, the oldest
-            first; or (n, values) for a dense network.
-        naive: inputs -> the naive forecast (n, outputs), to which the network's outputs are added.
+        rows: inputs (n, timesteps, columns) -> enriched rows (n, last, values) float32,
+            the oldest first; or (n, values) for a dense network.
+        naive: inputs -> the naive forecast (n, outputs), to which the network's outputs
+            are added.
         layer: the kind of its layers.
-        sizes: width of each layer but the last one, which is a linear map to the outputs.
+        sizes: width of each layer but the last one, which is a linear map to the
+            outputs.
         outputs: how many values are forecast.
     """
 
@@ -67,15 +71,16 @@ def recurrent(
     units: Size = 32,
     season: bool = True,
 ) -> Residual:
-    """A recurrent cell on the enriched rows, and a linear map from its last state to all values.
+    """A recurrent cell on the enriched rows, and a linear map from its last state to
+    all values.
 
     Args:
         cell: the kind of cell, as Keras has it.
         problem: of a series.
         cycles: timesteps of what repeats, the shortest first.
         last: how many rows are read.
-        base: the naive forecast: the last value, or the mean of the last value and of the values
-            one cycle before, for each cycle.
+        base: the naive forecast: the last value, or the mean of the last value and of
+            the values one cycle before, for each cycle.
         units: width of the state.
         season: whether the network sees the time of the year.
     """
@@ -94,7 +99,8 @@ def mlp(
     known: Count = 0,
     season: bool = True,
 ) -> Residual:
-    """A perceptron on the target's last values, the last enriched row and the naive forecasts.
+    """A perceptron on the target's last values, the last enriched row and the naive
+    forecasts.
 
     Args:
         problem: of a series.
@@ -102,8 +108,8 @@ def mlp(
         hidden: width of each hidden layer.
         last: how many of the target's values are seen.
         base: the naive forecast, as for `recurrent`.
-        known: how many columns, the last ones before the calendar's, are known beforehand; it sees
-            their values for each value ahead.
+        known: how many columns, the last ones before the calendar's, are known
+            beforehand; it sees their values for each value ahead.
         season: whether the network sees the time of the year.
     """
     usable = _usable(problem, cycles)
@@ -115,7 +121,13 @@ def mlp(
         naive = [_cycle_before(problem, cycle, target) - level for cycle in usable]
         measured = inputs.shape[2] - problem.calendar
         beforehand = inputs[:, -problem.outputs :, measured - known : measured]
-        parts = [level, target[:, -last:] - level, row, *naive, beforehand.reshape(len(inputs), -1)]
+        parts = [
+            level,
+            target[:, -last:] - level,
+            row,
+            *naive,
+            beforehand.reshape(len(inputs), -1),
+        ]
         return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")
 
     naive = partial(_naive, problem, cycles, base)
@@ -128,7 +140,9 @@ def _usable(problem: Problem, cycles: list[int]) -> list[int]:
 
 
 def _cycle_before(problem: Problem, cycle: int, target: Array) -> Array:
-    """(n, outputs) the target (n, timesteps) whole cycles before each value ahead, as late as possible."""
+    """(n, outputs) the target (n, timesteps) whole cycles before each value ahead, as
+    late as possible.
+    """
     return target[:, -1 - back_to_cycle(problem, cycle)]
 
 
@@ -137,12 +151,18 @@ def _naive(problem: Problem, cycles: list[int], base: Base, inputs: Array) -> Ar
     target = inputs[:, :, problem.target]
     forecasts = [np.repeat(target[:, -1:], problem.outputs, axis=1)]
     if base == "mean":
-        forecasts += [_cycle_before(problem, cycle, target) for cycle in _usable(problem, cycles)]
+        forecasts += [
+            _cycle_before(problem, cycle, target) for cycle in _usable(problem, cycles)
+        ]
     return np.asarray(np.mean(forecasts, axis=0, dtype=np.float64))
 
 
-def _enriched(problem: Problem, cycles: list[int], last: int, season: bool, inputs: Array) -> Array:
-    """(n, last, values) the last rows of inputs (n, timesteps, columns), enriched by those before them."""
+def _enriched(
+    problem: Problem, cycles: list[int], last: int, season: bool, inputs: Array
+) -> Array:
+    """(n, last, values) the last rows of inputs (n, timesteps, columns), enriched by
+    those before them.
+    """
     timesteps = inputs.shape[1]
     last = min(last, timesteps)
     target = inputs[:, :, problem.target].astype(np.float64)
@@ -166,7 +186,9 @@ def _enriched(problem: Problem, cycles: list[int], last: int, season: bool, inpu
 
 
 def _before(values: Array, back: int, last: int) -> Array:
-    """(n, last) the values (n, timesteps) so many timesteps before each of the last ones."""
+    """(n, last) the values (n, timesteps) so many timesteps before each of the last
+    ones.
+    """
     timesteps = values.shape[1]
     index = np.arange(timesteps - last, timesteps) - back
     return values[:, np.maximum(index, 0)]

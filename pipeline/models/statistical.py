@@ -1,4 +1,6 @@
-"""Statistical models of one series, which are fitted to a window each time that they are asked, by statsmodels."""
+"""Statistical models of one series, which are fitted to a window each time that they
+are asked, by statsmodels.
+"""
 
 import warnings
 from collections.abc import Callable
@@ -17,27 +19,36 @@ Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1, max_le
 History = Annotated[int, Field(ge=2)] | None
 
 RECENT = 100
-"""Values that smoothing with a trend is fitted to, or four cycles if those are more: a trend is of lately."""
+"""Values that smoothing with a trend is fitted to, or four cycles if those are more: a
+trend is of lately."""
 
 SMOOTHING = (0.02, 0.05, 0.1, 0.2, 0.3)
 """The weights of the newest value that are tried for intermittent demand."""
 
 
 def mstl(problem: Problem, *, cycles: Cycles, history: History = None) -> Baseline:
-    """MSTL (Bandara, Hyndman and Bergmeir 2021): cycles taken off by LOESS, the rest smoothed, cycles put back.
+    """MSTL (Bandara, Hyndman and Bergmeir 2021): cycles taken off by LOESS, the rest
+    smoothed, cycles put back.
 
     Args:
         problem: of a series.
-        cycles: in timesteps, the shortest first; one is left out if there are no more values than two of it.
-        history: timesteps that it looks back, of a series without gaps; None for the data set's lookback.
+        cycles: in timesteps, the shortest first; one is left out if there are no more
+            values than two of it.
+        history: timesteps that it looks back, of a series without gaps; None for the
+            data set's lookback.
     """
     return _each(problem, history, partial(_mstl, cycles))
 
 
 def ets(
-    problem: Problem, *, cycle: Annotated[int, Field(ge=0)] = 0, trend: bool = True, history: History = None
+    problem: Problem,
+    *,
+    cycle: Annotated[int, Field(ge=0)] = 0,
+    trend: bool = True,
+    history: History = None,
 ) -> Baseline:
-    """Exponential smoothing (Holt and Winters), with a cycle an additive season, with `trend` a damped trend.
+    """Exponential smoothing (Holt and Winters), with a cycle an additive season, with
+    `trend` a damped trend.
 
     `history` is as that of `mstl`.
     """
@@ -45,13 +56,15 @@ def ets(
 
 
 def tsb(problem: Problem) -> Baseline:
-    """Intermittent demand: the probability that something is asked for, times how much it is then.
+    """Intermittent demand: the probability that something is asked for, times how much
+    it is then.
 
-    Both are smoothed exponentially, the probability at each timestep, the size at those with demand
-    (Teunter, Syntetos and Babai 2011, "Intermittent demand: linking forecasting to inventory
-    obsolescence", European Journal of Operational Research 214). Of the constants in `SMOOTHING` each
-    window takes the pair with which the next value was forecast best, by squared error. No demand is
-    the lowest value of a window, since values are not in the unit of the file.
+    Both are smoothed exponentially, the probability at each timestep, the size at those
+    with demand (Teunter, Syntetos and Babai 2011, "Intermittent demand: linking
+    forecasting to inventory obsolescence", European Journal of Operational Research
+    214). Of the constants in `SMOOTHING` each window takes the pair with which the next
+    value was forecast best, by squared error. No demand is the lowest value of a
+    window, since values are not in the unit of the file.
 
     Args:
         problem: of a series.
@@ -60,7 +73,11 @@ def tsb(problem: Problem) -> Baseline:
     def predict(inputs: Array) -> Array:
         values = inputs[:, :, problem.target].astype(np.float64)
         forecasts = _tsb(values)
-        return np.repeat(forecasts[:, None], problem.outputs, axis=1) if problem.outputs > 1 else forecasts
+        return (
+            np.repeat(forecasts[:, None], problem.outputs, axis=1)
+            if problem.outputs > 1
+            else forecasts
+        )
 
     return Baseline(predict)
 
@@ -71,9 +88,11 @@ def _tsb(values: Array) -> Array:
     sizes = values - lowest
     demanded = sizes > 0
     pairs = np.array([(p, z) for p in SMOOTHING for z in SMOOTHING])  # (pairs, 2)
-    of_probability, of_size = pairs[:, 0], pairs[:, 1]
+    of_probability = pairs[:, 0]
+    of_size = pairs[:, 1]
     count = np.maximum(demanded.sum(axis=1, keepdims=True), 1)
-    probability = np.repeat(demanded.mean(axis=1, keepdims=True), len(pairs), axis=1)  # (n, pairs)
+    # (n, pairs)
+    probability = np.repeat(demanded.mean(axis=1, keepdims=True), len(pairs), axis=1)
     size = np.repeat(sizes.sum(axis=1, keepdims=True) / count, len(pairs), axis=1)
     errors = np.zeros_like(size)
     for time in range(values.shape[1]):
@@ -87,14 +106,19 @@ def _tsb(values: Array) -> Array:
     return np.asarray((lowest + forecast)[:, 0])
 
 
-def _each(problem: Problem, history: int | None, forecast: Callable[[Array, int], Array]) -> Baseline:
-    first, ahead = problem.horizon - 1, problem.horizon - 1 + problem.outputs
+def _each(
+    problem: Problem, history: int | None, forecast: Callable[[Array, int], Array]
+) -> Baseline:
+    first = problem.horizon - 1
+    ahead = problem.horizon - 1 + problem.outputs
     last = history or problem.input_shape[0]
 
     def predict(inputs: Array) -> Array:
         windows = inputs[:, -last:, problem.target].astype(np.float64)
         # Where `history` reaches back further than the series, values are NaN.
-        forecasts = np.stack([forecast(window[~np.isnan(window)], ahead)[first:] for window in windows])
+        forecasts = np.stack(
+            [forecast(window[~np.isnan(window)], ahead)[first:] for window in windows]
+        )
         return forecasts if problem.outputs > 1 else forecasts[:, 0]
 
     return Baseline(predict)
@@ -106,10 +130,17 @@ def _mstl(cycles: list[int], values: Array, ahead: int) -> Array:
     cycles = [cycle for cycle in cycles if 2 * cycle < len(values)]
     if not cycles:
         return _ets(values, ahead)
-    # LOESS at some places, straight lines between, and two passes as in R, not five: a small part of the time, for no
-    # worse a forecast.
-    options = {f"{what}_jump": max(1, cycles[0] // 2) for what in ("seasonal", "trend", "low_pass")} | {"inner_iter": 2}
-    seasons = MSTL(values, periods=cycles, stl_kwargs=options).fit().seasonal.reshape(len(values), -1)
+    # LOESS at some places, straight lines between, and two passes as in R, not five: a
+    # small part of the time, for no worse a forecast.
+    options = {
+        f"{what}_jump": max(1, cycles[0] // 2)
+        for what in ("seasonal", "trend", "low_pass")
+    } | {"inner_iter": 2}
+    seasons = (
+        MSTL(values, periods=cycles, stl_kwargs=options)
+        .fit()
+        .seasonal.reshape(len(values), -1)
+    )
     forecast = _ets(values - seasons.sum(axis=1), ahead)
     for cycle, season in zip(cycles, seasons.T, strict=True):
         forecast = forecast + season[-cycle:][np.arange(ahead) % cycle]
@@ -120,14 +151,20 @@ def _ets(values: Array, ahead: int, cycle: int = 0, *, trend: bool = True) -> Ar
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
     cycle = cycle if 2 * cycle <= len(values) else 0
-    options: dict[str, Any] = {"seasonal": "add", "seasonal_periods": cycle} if cycle else {}
+    options: dict[str, Any] = (
+        {"seasonal": "add", "seasonal_periods": cycle} if cycle else {}
+    )
     if trend:
-        values, options = values[-max(RECENT, 4 * cycle) :], {**options, "trend": "add", "damped_trend": True}
-    # The states to begin with by rule, where it applies: a search over a week's of them takes half a second.
+        values = values[-max(RECENT, 4 * cycle) :]
+        options = {**options, "trend": "add", "damped_trend": True}
+    # The states to begin with by rule, where it applies: a search over a week's of them
+    # takes half a second.
     begin = "heuristic" if len(values) >= 10 + cycle else "estimated"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # not converged, or constant values: its forecast is still one
-        # Powell's method needs no slopes: of the same error in a tenth of the time of the default.
+        # not converged, or constant values: its forecast is still one
+        warnings.simplefilter("ignore")
+        # Powell's method needs no slopes: of the same error in a tenth of the time of
+        # the default.
         model = ExponentialSmoothing(values, initialization_method=begin, **options)
         return np.asarray(model.fit(method="Powell", use_brute=False).forecast(ahead))
 

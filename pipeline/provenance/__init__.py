@@ -1,1 +1,3 @@
-"""What made a result: hashes of its ingredients, a record of where and when, and the machine it was made on."""
+"""What made a result: hashes of its ingredients, a record of where and when, and the
+machine it was made on.
+"""

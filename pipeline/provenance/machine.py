@@ -1,6 +1,8 @@
-"""The processor that this process runs on, and what of its environment counts. The only reader of /proc/cpuinfo.
+"""The processor that this process runs on, and what of its environment counts. The only
+reader of /proc/cpuinfo.
 
-Each process of `unroll` asks for it before anything else, so nothing slow is imported here.
+Each process of `unroll` asks for it before anything else, so nothing slow is imported
+here.
 """
 
 import re
@@ -17,27 +19,62 @@ NUMERICS = ".ci/locks/numerics.lock"
 """The packages that compute, whose versions are part of every fingerprint."""
 
 REQUIREMENTS = ".ci/locks/requirements.lock"
-"""All packages, whose versions hold for a whole environment; in a wheel without their hashes."""
+"""All packages, whose versions hold for a whole environment; in a wheel without their
+hashes."""
 
 PACKED = ("unroll", "documents")
 """Where in an installed wheel `DOCUMENTS` lie."""
 
 DOCUMENTS = (
-    *("params.yaml", "templates.yaml", "claims.yaml", "dvc.yaml", "dvc.lock", "docs/results.md"),
+    *(
+        "params.yaml",
+        "templates.yaml",
+        "claims.yaml",
+        "dvc.yaml",
+        "dvc.lock",
+        "docs/results.md",
+    ),
     *("results", "data/sample"),
     *(".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore"),
     *(NUMERICS, "LICENSE", ".github/actions/report/action.yml"),
 )
-"""What a wheel brings besides code (setup.py): the four documents' graph and results, and data for the demo."""
+"""What a wheel brings besides code (setup.py): the four documents' graph and results,
+and data for the demo."""
 
 FEATURES = (
-    *("sse4_2", "avx", "f16c", "avx2", "fma", "avx_vnni", "avx512f", "avx512dq", "avx512bw", "avx512vl"),
-    *("avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8", "asimd", "sve"),
+    *(
+        "sse4_2",
+        "avx",
+        "f16c",
+        "avx2",
+        "fma",
+        "avx_vnni",
+        "avx512f",
+        "avx512dq",
+        "avx512bw",
+        "avx512vl",
+    ),
+    *(
+        "avx512_vnni",
+        "avx512_bf16",
+        "avx512_fp16",
+        "amx_tile",
+        "amx_bf16",
+        "amx_int8",
+        "asimd",
+        "sve",
+    ),
 )
 """Instruction sets by which XLA, oneDNN, OpenBLAS and NumPy choose their code."""
 
 VARIABLES = (
-    *("XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE"),
+    *(
+        "XLA_FLAGS",
+        "TF_ENABLE_ONEDNN_OPTS",
+        "ONEDNN_MAX_CPU_ISA",
+        "NPY_DISABLE_CPU_FEATURES",
+        "OPENBLAS_CORETYPE",
+    ),
     *("GLIBC_TUNABLES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
     *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
 )
@@ -51,22 +88,33 @@ def cpuinfo() -> dict[str, str]:
         first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
     except OSError:
         return {}
-    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
+    return {
+        key.strip(): value.strip()
+        for key, _, value in (line.partition(":") for line in first.splitlines())
+    }
 
 
 def pins(lock: str) -> str:
-    """The text of a lock file without hashes and comments, which pip takes as constraints."""
-    return "".join(f"{pin}\n" for pin in re.findall(r"(?m)^([a-z0-9][^\\\n]*?) *\\?$", lock))
+    """The text of a lock file without hashes and comments, which pip takes as
+    constraints.
+    """
+    return "".join(
+        f"{pin}\n" for pin in re.findall(r"(?m)^([a-z0-9][^\\\n]*?) *\\?$", lock)
+    )
 
 
 def repository(code: Path) -> Path:
-    """The folder of `DOCUMENTS` that belong to the code in a folder: the same one, or inside of an installed wheel."""
+    """The folder of `DOCUMENTS` that belong to the code in a folder: the same one, or
+    inside of an installed wheel.
+    """
     packed = code.joinpath(*PACKED)
     return packed if packed.is_dir() else code
 
 
 def documents(root: Path, needed: str = "params.yaml") -> Path:
-    """A user's folder, where it holds the file that is needed; else that of the four documents."""
+    """A user's folder, where it holds the file that is needed; else that of the four
+    documents.
+    """
     return root if (root / needed).is_file() else repository(CODE)
 
 

@@ -1,7 +1,9 @@
-"""Where, when and with what a run was made: a record beside it, since no output may hold a time, a commit or a CPU.
+"""Where, when and with what a run was made: a record beside it, since no output may
+hold a time, a commit or a CPU.
 
-A fingerprint says by a hash what a run was made of. A record keeps what the hash was taken over, so that a diff of
-two records names the parameter, module, file or package. Nothing here shapes a result.
+A fingerprint says by a hash what a run was made of. A record keeps what the hash was
+taken over, so that a diff of two records names the parameter, module, file or package.
+Nothing here shapes a result.
 """
 
 import os
@@ -24,16 +26,26 @@ from pipeline.provenance.fingerprint import Ingredients
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
 
-GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
-"""git as Unroll asks it: without a lock, and without hook and monitor of a repository, which may be a stranger's."""
+GIT = (
+    "git",
+    "--no-optional-locks",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+)
+"""git as Unroll asks it: without a lock, and without hook and monitor of a repository,
+which may be a stranger's."""
 
 
 class Environment(Strict):
     """Where a run is made.
 
     Attributes:
-        unroll: its version, and the hash of its code (`fingerprint.package`); None in records of before.
-        commit, dirty: of the code, and whether what shapes results differs from it; None outside git.
+        unroll: its version, and the hash of its code (`fingerprint.package`); None in
+            records of before.
+        commit, dirty: of the code, and whether what shapes results differs from it;
+            None outside git.
         platform: system, architecture and C library.
         features: those of `machine.FEATURES` that it has; only Linux tells.
         cores: as many as the system shows.
@@ -73,7 +85,9 @@ class Record(Environment):
 
 
 def write(workspace: Workspace, folder: Path, made_of: Ingredients) -> None:
-    """Write the record of the run in `folder`, which this process has just made; failing that, one line of warning."""
+    """Write the record of the run in `folder`, which this process has just made;
+    failing that, one line of warning.
+    """
     import psutil
 
     path = workspace.record(folder.parent.name, folder.name)
@@ -89,17 +103,25 @@ def write(workspace: Workspace, folder: Path, made_of: Ingredients) -> None:
         write_json(path, written.model_dump())
     except Exception as error:  # noqa: BLE001 - a full disk, a folder without rights: the training counts all the same
         why = one_line(str(error)) or type(error).__name__
-        sys.stderr.write(f"warning: no record of where {folder.name} was made: {why:.200}\n")
+        sys.stderr.write(
+            f"warning: no record of where {folder.name} was made: {why:.200}\n"
+        )
 
 
 def read(workspace: Workspace, dataset: str, experiment: str) -> Record:
-    """The record of the run that is on disk. Raises UnrollError: there is none, or it is damaged; the text says why."""
+    """The record of the run that is on disk. Raises UnrollError: there is none, or it
+    is damaged; the text says why.
+    """
     path = workspace.record(dataset, experiment)
     if not path.is_file():
-        raise UnrollError("no record on this machine: taken from DVC's cache, or made elsewhere")
+        raise UnrollError(
+            "no record on this machine: taken from DVC's cache, or made elsewhere"
+        )
     record = read_checked(path, Record)
     if record.run != fingerprint.folder(workspace.run(dataset, experiment)):
-        raise UnrollError("no record of this run: the one on this machine is of another, which DVC has replaced since")
+        raise UnrollError(
+            "no record of this run: the one on this machine is of another, which DVC has replaced since"
+        )
     return record
 
 
@@ -111,18 +133,30 @@ def environment(workspace: Workspace) -> Environment:
         commit=commit,
         dirty=dirty,
         python=platform.python_version(),
-        platform=" ".join((platform.system(), platform.machine(), *platform.libc_ver())).strip(),
-        cpu=machine.cpuinfo().get("model name") or platform.processor() or platform.machine(),
-        features=[feature for feature in machine.FEATURES if feature in machine.flags()],
+        platform=" ".join(
+            (platform.system(), platform.machine(), *platform.libc_ver())
+        ).strip(),
+        cpu=machine.cpuinfo().get("model name")
+        or platform.processor()
+        or platform.machine(),
+        features=[
+            feature for feature in machine.FEATURES if feature in machine.flags()
+        ],
         cores=os.cpu_count() or 1,
-        variables={name: os.environ[name] for name in machine.VARIABLES if name in os.environ},
+        variables={
+            name: os.environ[name] for name in machine.VARIABLES if name in os.environ
+        },
         packages=installed(locked()),
     )
 
 
 def locked(lock: Path | None = None) -> dict[str, str]:
-    """Package -> version that a lock file says, .ci/locks/numerics.lock where none is named."""
-    text = (lock or machine.repository(machine.CODE) / machine.NUMERICS).read_text(encoding="utf-8")
+    """Package -> version that a lock file says, .ci/locks/numerics.lock where none is
+    named.
+    """
+    text = (lock or machine.repository(machine.CODE) / machine.NUMERICS).read_text(
+        encoding="utf-8"
+    )
     return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text))
 
 
@@ -136,23 +170,49 @@ def installed(names: Iterable[str]) -> dict[str, str]:
 
 
 def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
-    """The commit of the code, and whether what shapes results differs from it; None without git, or in no checkout.
+    """The commit of the code, and whether what shapes results differs from it; None
+    without git, or in no checkout.
 
     What a build writes itself (dvc.lock, metrics) does not count as a difference.
     """
-    # An installed package may lie in a repository of the user's, whose commits say nothing about it.
-    commit = _git(machine.CODE, "rev-parse", "HEAD") if machine.repository(machine.CODE) == machine.CODE else None
+    # An installed package may lie in a repository of the user's, whose commits say
+    # nothing about it.
+    commit = (
+        _git(machine.CODE, "rev-parse", "HEAD")
+        if machine.repository(machine.CODE) == machine.CODE
+        else None
+    )
     if not commit:
         return None, None
-    changed = _git(machine.CODE, "status", "--porcelain", "--", *machine.PACKAGES, machine.NUMERICS) != ""
-    return commit, changed or _git(workspace.root, "status", "--porcelain", "--", "params.yaml") != ""
+    changed = (
+        _git(
+            machine.CODE,
+            "status",
+            "--porcelain",
+            "--",
+            *machine.PACKAGES,
+            machine.NUMERICS,
+        )
+        != ""
+    )
+    return commit, changed or _git(
+        workspace.root, "status", "--porcelain", "--", "params.yaml"
+    ) != ""
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says, None if it fails; a warning with its reason, but for a folder in no repository and no git."""
-    options: Any = {"capture_output": True, "text": True, "env": os.environ | {"LC_ALL": "C"}}
+    """What git says, None if it fails; a warning with its reason, but for a folder in
+    no repository and no git.
+    """
+    options: Any = {
+        "capture_output": True,
+        "text": True,
+        "env": os.environ | {"LC_ALL": "C"},
+    }
     try:
-        done = subprocess.run([*GIT, *arguments], cwd=folder, timeout=10, check=False, **options)
+        done = subprocess.run(
+            [*GIT, *arguments], cwd=folder, timeout=10, check=False, **options
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     if done.returncode == 0:

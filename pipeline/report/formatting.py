@@ -15,8 +15,10 @@ DASH = "\N{EN DASH}"
 SMALL = 1e-3
 """Below this a number is written with an exponent."""
 
-LONG, LARGE = 1e9, 1e15
-"""From here on a forecast has marks between its thousands, and from there on an exponent."""
+LONG = 1e9
+LARGE = 1e15
+"""From here on a forecast has marks between its thousands, and from there on an
+exponent."""
 
 MOST_DECIMALS = 15
 """That a double has, about."""
@@ -50,25 +52,38 @@ def short(value: float) -> str:
 
 
 def alike(values: Sequence[float], width: float) -> list[str]:
-    """Values of one quantity as text, with the digits that an interval of some width leaves some meaning; "-" for inf.
+    """Values of one quantity as text, with the digits that an interval of some width
+    leaves some meaning; "-" for inf.
 
-    All have the same decimals, or an exponent where they are so small that decimals would begin with many zeros.
+    All have the same decimals, or an exponent where they are so small that decimals
+    would begin with many zeros.
     """
     finite = [value for value in values if math.isfinite(value)]
     largest = max(map(abs, finite), default=0.0) or 1.0
     meaning = width if 0 < width < math.inf else largest / 100
     decimals = max(0, 2 - math.floor(math.log10(meaning)))
     if SMALL <= largest < LARGE:
-        texts = {value: f"{value:{',' if largest >= LONG else ''}.{min(decimals, MOST_DECIMALS)}f}" for value in finite}
+        texts = {
+            value: f"{value:{',' if largest >= LONG else ''}.{min(decimals, MOST_DECIMALS)}f}"
+            for value in finite
+        }
     else:
-        digits = max(2, 2 - math.floor(math.log10(meaning)) + math.floor(math.log10(largest)))
-        texts = {value: exponent(value, min(digits, MOST_DECIMALS)) if value else "0" for value in finite}
+        digits = max(
+            2, 2 - math.floor(math.log10(meaning)) + math.floor(math.log10(largest))
+        )
+        texts = {
+            value: exponent(value, min(digits, MOST_DECIMALS)) if value else "0"
+            for value in finite
+        }
     return [texts.get(value, "-") for value in values]
 
 
 def spread(stat: Stat, metric: str) -> str:
-    """± the sample standard deviation over seeds, with the decimals of the mean; empty with one seed."""
-    mean, std = stat.mean, stat.std
+    """± the sample standard deviation over seeds, with the decimals of the mean; empty
+    with one seed.
+    """
+    mean = stat.mean
+    std = stat.std
     if std is None:
         return ""
     if metric == "accuracy":
@@ -81,8 +96,8 @@ def spread(stat: Stat, metric: str) -> str:
 
 
 def measured(stat: Stat | float, metric: str, unit: str = "") -> str:
-    """The mean over seeds, or one value, as text: accuracy in per cent, counts whole, the rest with four digits and its
-    unit.
+    """The mean over seeds, or one value, as text: accuracy in per cent, counts whole,
+    the rest with four digits and its unit.
     """
     mean, std = (stat.mean, stat.std) if isinstance(stat, Stat) else (stat, None)
     if metric == "accuracy":
@@ -96,7 +111,11 @@ def signed(value: float, metric: str) -> str:
     """A difference as text, of accuracies in points: +0.0013, -2.70, +2.4e-5."""
     if metric == "accuracy":
         return f"{100 * value:+.2f}"
-    return f"{value:+.4g}" if abs(value) >= SMALL or not value else f"{'+' * (value > 0)}{exponent(value, 1)}"
+    return (
+        f"{value:+.4g}"
+        if abs(value) >= SMALL or not value
+        else f"{'+' * (value > 0)}{exponent(value, 1)}"
+    )
 
 
 def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
@@ -108,7 +127,9 @@ def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
 
 
 def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
-    """The change of the error and its interval, -4.4 % and -7.4 to -1.4 %; without a change those of the error."""
+    """The change of the error and its interval, -4.4 % and -7.4 to -1.4 %; without a
+    change those of the error.
+    """
     if comparison.change:
         return comparison.change.words
     low, high = (signed(end, metric) for end in comparison.interval)
@@ -116,12 +137,16 @@ def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
 
 
 def answer_change(answer: Answer, metric: str) -> tuple[str, str]:
-    """The change of the error of an answer and its interval, as `comparison_text`; empty where nothing is compared."""
+    """The change of the error of an answer and its interval, as `comparison_text`;
+    empty where nothing is compared.
+    """
     if answer.amount:
         return answer.amount.words
     if answer.difference is None or answer.interval is None:
         return "", ""
-    return signed(answer.difference, metric), " to ".join(signed(end, metric) for end in answer.interval)
+    return signed(answer.difference, metric), " to ".join(
+        signed(end, metric) for end in answer.interval
+    )
 
 
 def fact(value: Any) -> str:
@@ -144,7 +169,9 @@ def published(value: float, metric: str, unit: str = "") -> str:
     """A published value as text, in the form of `measured`."""
     if metric == "accuracy":
         return f"{short(round(100 * value, 6))} %"
-    return f"{short(value)} {unit}".rstrip() if metric.endswith("_unit") else short(value)
+    return (
+        f"{short(value)} {unit}".rstrip() if metric.endswith("_unit") else short(value)
+    )
 
 
 def title(metric: str) -> str:

@@ -1,4 +1,6 @@
-"""The page: one self-contained file without requests, which can be read without its script."""
+"""The page: one self-contained file without requests, which can be read without its
+script.
+"""
 
 import base64
 import hashlib
@@ -31,8 +33,10 @@ KINDS = {
     "classify": "classification into two classes",
 }
 
-ROOM, SEEDS = 150_000, 3
-"""Bytes of weights and examples in a page, which is to stay below 1.2 MB with all else that it holds; seeds of each."""
+ROOM = 150_000
+SEEDS = 3
+"""Bytes of weights and examples in a page, which is to stay below 1.2 MB with all else
+that it holds; seeds of each."""
 
 
 def page(results: Results) -> str:
@@ -47,7 +51,10 @@ def page(results: Results) -> str:
         "prose": lambda markdown: Markup(paragraphs.as_html(markdown)),  # noqa: S704 -- escaped there
     }
     networks = playable(results.built)
-    sections = [_section(results, dataset, networks.get(dataset.name)) for dataset in results.built]
+    sections = [
+        _section(results, dataset, networks.get(dataset.name))
+        for dataset in results.built
+    ]
     counts = [verdict for verdict in results.verdicts if verdict.claim.kind == "count"]
     script = printable(_ours("page.js", "play.js"), kept="\n")
     text = environment.get_template("page.html.j2").render(
@@ -56,16 +63,28 @@ def page(results: Results) -> str:
         hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         signs=SIGNS,
         results=results,
-        sentence=sentence([answer for section in sections for answer in section["answers"]]),
+        sentence=sentence(
+            [answer for section in sections for answer in section["answers"]]
+        ),
         answers=sorted(sections, key=_first_outcome),
         changes=charts.CHANGES,
         counted={
-            "Figures and comparisons": _judged(verdict for verdict in results.verdicts if verdict not in counts),
+            "Figures and comparisons": _judged(
+                verdict for verdict in results.verdicts if verdict not in counts
+            ),
             "Counts and shapes": _judged(counts),
         },
         claims=claims_table(results),
         sections=sections,
-        curves=max((len(group.key) for section in sections for group in section["plots"] if group.chosen), default=0),
+        curves=max(
+            (
+                len(group.key)
+                for section in sections
+                for group in section["plots"]
+                if group.chosen
+            ),
+            default=0,
+        ),
         outcomes=[*Outcome],
         chosen=VISIBLE,
     )
@@ -89,22 +108,31 @@ def _ours(*files: str) -> str:
 
 
 def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
-    """Data set -> the network to play with: of each preparation the first one's, with as many seeds as have room.
+    """Data set -> the network to play with: of each preparation the first one's, with
+    as many seeds as have room.
 
     Raises:
         UnrollError: a network.json is damaged.
     """
     networks: dict[str, PlayableNetwork] = {}
-    room, preparations = ROOM, set()
+    room = ROOM
+    preparations = set()
     for dataset in built:
         path = dataset.folder / "tables" / "network.json"
         network = read_checked(path, PlayableNetwork) if path.exists() else None
-        if network is None or network.preparation in preparations or network.experiment not in dataset.experiments:
+        if (
+            network is None
+            or network.preparation in preparations
+            or network.experiment not in dataset.experiments
+        ):
             continue
-        inputs, of_seed = sum(map(len, network.inputs)), len(network.weights[0])
+        inputs = sum(map(len, network.inputs))
+        of_seed = len(network.weights[0])
         if weights := network.weights[: min(SEEDS, max(0, room - inputs) // of_seed)]:
             seeds = network.seeds[: len(weights)]
-            networks[dataset.name] = network.model_copy(update={"seeds": seeds, "weights": weights})
+            networks[dataset.name] = network.model_copy(
+                update={"seeds": seeds, "weights": weights}
+            )
             room -= inputs + of_seed * len(weights)
             preparations.add(network.preparation)
     return networks
@@ -116,18 +144,38 @@ def _judged(verdicts: Iterable[Verdict]) -> Counter[Outcome]:
     return Counter({outcome: counts[outcome] for outcome in Outcome if counts[outcome]})
 
 
-def _section(results: Results, dataset: Evaluated, network: PlayableNetwork | None) -> dict[str, Any]:
-    """What the template shows of a data set; the ranking is of the models that were trained on all rows."""
-    shown, (axis, marks) = dataset_tables(results, dataset), charts.ranking(dataset, dataset.whole)
-    ranked = [row for row in shown[0].rows if row["experiment"].text in marks] if shown else []
-    verdicts = [verdict for verdict in results.verdicts if verdict.dataset and verdict.dataset.name == dataset.name]
+def _section(
+    results: Results, dataset: Evaluated, network: PlayableNetwork | None
+) -> dict[str, Any]:
+    """What the template shows of a data set; the ranking is of the models that were
+    trained on all rows.
+    """
+    shown, (axis, marks) = (
+        dataset_tables(results, dataset),
+        charts.ranking(dataset, dataset.whole),
+    )
+    ranked = (
+        [row for row in shown[0].rows if row["experiment"].text in marks]
+        if shown
+        else []
+    )
+    verdicts = [
+        verdict
+        for verdict in results.verdicts
+        if verdict.dataset and verdict.dataset.name == dataset.name
+    ]
     return {
         "dataset": dataset,
         "answers": [answer_text(dataset, answer) for answer in dataset.answers],
         "standing": charts.standing(dataset),
         "published": charts.figures(verdicts),
-        "judged": _judged(verdict for verdict in verdicts if verdict.claim.kind != "count"),
-        "plots": plots(dataset, [row["experiment"].value for row in ranked if row["experiment"].value]),
+        "judged": _judged(
+            verdict for verdict in verdicts if verdict.claim.kind != "count"
+        ),
+        "plots": plots(
+            dataset,
+            [row["experiment"].value for row in ranked if row["experiment"].value],
+        ),
         "network": network,
         "mistakes": _mistakes(dataset),
         "axis": axis,
@@ -139,9 +187,14 @@ def _section(results: Results, dataset: Evaluated, network: PlayableNetwork | No
 
 
 def _first_outcome(section: Mapping[str, Any]) -> int:
-    """The place of a data set among the answers: that of its first outcome; last where nothing is answered."""
+    """The place of a data set among the answers: that of its first outcome; last where
+    nothing is answered.
+    """
     outcomes = [*Outcome]
-    return min((outcomes.index(answer.outcome) for answer in section["answers"]), default=len(outcomes))
+    return min(
+        (outcomes.index(answer.outcome) for answer in section["answers"]),
+        default=len(outcomes),
+    )
 
 
 def _mistakes(dataset: Evaluated) -> list[dict[str, str]]:
@@ -149,7 +202,9 @@ def _mistakes(dataset: Evaluated) -> list[dict[str, str]]:
         return []
     path = dataset.folder / "tables" / "mistakes.csv"
     table = tables.read(path, experiment=str, truth=int, probability=float, words=str)
-    compared = {name for answer in dataset.answers for name in (answer.network, answer.opponent)}
+    compared = {
+        name for answer in dataset.answers for name in (answer.network, answer.opponent)
+    }
     table = table[table["experiment"].isin(compared)]
     columns = {
         "probability": (100 * table["probability"]).map("{:.1f} %".format),
@@ -166,11 +221,17 @@ def _facts(dataset: Evaluated) -> list[tuple[str, str]]:
     facts = [
         ("name", dataset.name),
         ("question", f"{KINDS[about.kind]}{unit}"),
-        ("examples", ", ".join(f"{count:,} {split}" for split, count in about.examples.items())),
+        (
+            "examples",
+            ", ".join(f"{count:,} {split}" for split, count in about.examples.items()),
+        ),
         ("input", " x ".join(map(str, about.input_shape))),
         ("compared by", title(about.metric)),
     ]
     if about.scale.unit:
-        mean, std = (f"{number(value)} {about.scale.unit}" for value in (about.scale.mean, about.scale.std))
+        mean, std = (
+            f"{number(value)} {about.scale.unit}"
+            for value in (about.scale.mean, about.scale.std)
+        )
         facts.append(("scale of train", f"mean {mean}, standard deviation {std}"))
     return facts + [(words, fact(value)) for words, value in about.facts.items()]

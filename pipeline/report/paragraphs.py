@@ -1,15 +1,21 @@
-"""Why each answer is as it is: the paragraphs of docs/results.md, for the page. Nothing slow is imported."""
+"""Why each answer is as it is: the paragraphs of docs/results.md, for the page. Nothing
+slow is imported.
+"""
 
 import html
 import re
 
 from pipeline.workspace import Workspace
 
-OF_A_DATASET = re.compile(r"<!-- end of (?P<dataset>\w+) -->\n(?P<text>.*?)(?=\n## |\Z)", re.DOTALL)
-"""What stands below the sentences that are made from results, up to the next heading."""
+OF_A_DATASET = re.compile(
+    r"<!-- end of (?P<dataset>\w+) -->\n(?P<text>.*?)(?=\n## |\Z)", re.DOTALL
+)
+"""What stands below the sentences that are made from results, up to the next heading.
+"""
 
 INLINE = {
-    r" \(\[[^]]*\]\([^)]*\)\)": "",  # in brackets nothing but a link, and the page links to nothing outside of it
+    # in brackets nothing but a link, and the page links to nothing outside of it
+    r" \(\[[^]]*\]\([^)]*\)\)": "",
     r"\[([^]]*)\]\([^)]*\)": r"\1",
     r"`([^`]*)`": r"<code>\1</code>",
     r"\*\*([^*]*)\*\*": r"<b>\1</b>",
@@ -18,7 +24,9 @@ INLINE = {
 
 
 def read(workspace: Workspace) -> dict[str, str]:
-    """Data set -> its paragraphs, as Markdown; none in a workspace without docs/results.md."""
+    """Data set -> its paragraphs, as Markdown; none in a workspace without
+    docs/results.md.
+    """
     if not workspace.paragraphs.is_file():
         return {}
     parts = OF_A_DATASET.finditer(workspace.paragraphs.read_text(encoding="utf-8"))
@@ -26,7 +34,9 @@ def read(workspace: Workspace) -> dict[str, str]:
 
 
 def as_html(markdown: str) -> str:
-    """Paragraphs, lists of points, code, bold words and the text of links; all else is escaped."""
+    """Paragraphs, lists of points, code, bold words and the text of links; all else is
+    escaped.
+    """
     text = html.escape(markdown, quote=False)
     for pattern, replacement in INLINE.items():
         text = re.sub(pattern, replacement, text)
@@ -36,5 +46,7 @@ def as_html(markdown: str) -> str:
 def _block(text: str) -> str:
     if not text.startswith("- "):
         return f"<p>{text}</p>"
-    points = "".join(f"<li>{point}</li>" for point in text.removeprefix("- ").split("\n- "))
+    points = "".join(
+        f"<li>{point}</li>" for point in text.removeprefix("- ").split("\n- ")
+    )
     return f"<ul>{points}</ul>"

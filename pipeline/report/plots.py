@@ -1,7 +1,9 @@
-"""The plots of one data set: learning curves, forecasts of the compared models, and published learning curves.
+"""The plots of one data set: learning curves, forecasts of the compared models, and
+published learning curves.
 
-The published ones are from F. Chollet's notebooks 6.2 and 6.3 (Deep Learning with Python, first edition; MIT), which
-hold the logs of all epochs. Jena's are of ten-minute rows, while the band beneath is of hourly rows. The dots are from
+The published ones are from F. Chollet's notebooks 6.2 and 6.3 (Deep Learning with
+Python, first edition; MIT), which hold the logs of all epochs. Jena's are of ten-minute
+rows, while the band beneath is of hourly rows. The dots are from
 tessy1234/data_science, notebooks 05 and 07, which ran two of these listings again.
 """
 
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VISIBLE = 5
-"""Curves in a plot that are visible until a reader chooses others: those of the best experiments."""
+"""Curves in a plot that are visible until a reader chooses others: those of the best
+experiments."""
 
 CURVES = 6
-"""Curves in a plot, of the best experiments. More are hard to read, and make the page large."""
+"""Curves in a plot, of the best experiments. More are hard to read, and make the page
+large."""
 
 POINTS = 36
 """Points of a curve, at most, which keeps the page small."""
@@ -44,21 +48,31 @@ DASHES = ("solid", "dashed", "dotted")
 """These distinguish experiments of the same family, which have the same colour."""
 
 LOG_ABOVE = 4.0
-"""If the greatest value is more than this many times the least, the axis of a learning curve is logarithmic."""
+"""If the greatest value is more than this many times the least, the axis of a learning
+curve is logarithmic."""
 
-X_LABELS = {"x": "x", "time": "", "index": "step", "step": "steps after the last true value"}
-"""Columns for the x axis, of which the first that a table has is used -> what they are; of times it is their range."""
+X_LABELS = {
+    "x": "x",
+    "time": "",
+    "index": "step",
+    "step": "steps after the last true value",
+}
+"""Columns for the x axis, of which the first that a table has is used -> what they are;
+of times it is their range."""
 
 PUBLISHED_CURVES = Path(__file__).with_name("published_curves.csv")
 """Experiment, measure, epoch -> the notebook's figure, then those of others."""
 
 COLUMNS = {"validation_accuracy": "accuracy", "validation_loss": "mae"}
-"""Column of history.csv -> its measure, by which `intervals.prediction` transforms it."""
+"""Column of history.csv -> its measure, by which `intervals.prediction` transforms it.
+"""
 
 
 @dataclass(frozen=True)
 class Plots:
-    """Plots side by side, how to read them, and the legend where all have the same, by which curves may be chosen."""
+    """Plots side by side, how to read them, and the legend where all have the same, by
+    which curves may be chosen.
+    """
 
     title: str
     caption: str
@@ -68,7 +82,9 @@ class Plots:
 
 
 def plots(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
-    """All plots for which a data set has the data; `ranked` are its experiments, the best first."""
+    """All plots for which a data set has the data; `ranked` are its experiments, the
+    best first.
+    """
     answer = answers.answer(dataset.evaluation)
     compared = [name for name in (answer.network, answer.opponent) if name]
     groups = (
@@ -83,18 +99,34 @@ def plots(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
 
 
 def _forecasts(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
-    if dataset.about.kind == "classify" or not compared or not dataset.has("predictions"):
+    if (
+        dataset.about.kind == "classify"
+        or not compared
+        or not dataset.has("predictions")
+    ):
         return None
-    table, title = dataset.numbers("predictions", "part", "index", "truth"), "Forecasts beside the truth"
+    table = dataset.numbers("predictions", "part", "index", "truth")
+    title = "Forecasts beside the truth"
     if lacking := [name for name in compared if name not in table]:
         names = " and ".join(lacking)
-        return Plots(title, f"There are none of {names} yet: unroll repro evaluate@{dataset.name} draws them.")
+        return Plots(
+            title,
+            f"There are none of {names} yet: unroll repro evaluate@{dataset.name} draws them.",
+        )
     caption = "The network and the model without recurrence that are compared, chosen before the test; first seed."
-    noun, several = "week" if dataset.about.layout == "windows" else "example", (table["part"] > 0).any()
+    noun = "week" if dataset.about.layout == "windows" else "example"
+    several = (table["part"] > 0).any()
     if several:
-        caption += f" Best, median and worst {noun} of test: by the error of the two together."
+        caption += (
+            f" Best, median and worst {noun} of test: by the error of the two together."
+        )
     drawn = [
-        _stretch(dataset, rows, compared, capital(f"{PARTS[int(part)]} {noun}") if several else "First rows of test")
+        _stretch(
+            dataset,
+            rows,
+            compared,
+            capital(f"{PARTS[int(part)]} {noun}") if several else "First rows of test",
+        )
         for part, rows in table.groupby("part", sort=False)
     ]
     return Plots(title, caption, drawn, drawn[0].lines)
@@ -104,38 +136,69 @@ def _free_runs(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
     names = [name for name in compared if dataset.experiments[name].rollout]
     if not names:
         return None
-    drawn = _stretch(dataset, dataset.numbers("rollout", "step", "truth", *names), names, "From one true window on")
+    drawn = _stretch(
+        dataset,
+        dataset.numbers("rollout", "step", "truth", *names),
+        names,
+        "From one true window on",
+    )
     caption = "From one true window on, each model is fed its own predictions. First seed, last epoch."
     return Plots("Left alone: predictions fed back", caption, [drawn], drawn.lines)
 
 
-def _stretch(dataset: Evaluated, rows: "pd.DataFrame", names: Sequence[str], title: str) -> Plot:
-    """The truth and some experiments' predictions over rows of predictions.csv or rollout.csv.
+def _stretch(
+    dataset: Evaluated, rows: "pd.DataFrame", names: Sequence[str], title: str
+) -> Plot:
+    """The truth and some experiments' predictions over rows of predictions.csv or
+    rollout.csv.
 
-    `names` are the experiments, whose columns are NaN where they predict nothing. Where each predicts one value, these
-    stand beside one another, so that none hides another.
+    `names` are the experiments, whose columns are NaN where they predict nothing. Where
+    each predicts one value, these stand beside one another, so that none hides another.
     """
     single = rows[names].notna().sum().max() == 1
     rows = rows.tail(BEFORE + 1) if single else rows
     column = next(column for column in X_LABELS if column in rows)
-    x, truth = rows[column], rows["truth"]
+    x = rows[column]
+    truth = rows["truth"]
     label = X_LABELS[column]
     if column == "time":
-        label = "time, {} to {}".format(*(f"{datetime.fromtimestamp(x.iloc[end], UTC):%Y-%m-%d}" for end in (0, -1)))
+        label = "time, {} to {}".format(
+            *(f"{datetime.fromtimestamp(x.iloc[end], UTC):%Y-%m-%d}" for end in (0, -1))
+        )
     elif rows[names].isna().any(axis=None):
         label += "; up to 0 it is given"
     margin = 0.35 * (truth.max() - truth.min()) or 1.0
-    x_axis = Axis(x.iloc[0], x.iloc[-1] + single, label, kind={"time": "time", "x": "number"}.get(column, "whole"))
+    x_axis = Axis(
+        x.iloc[0],
+        x.iloc[-1] + single,
+        label,
+        kind={"time": "time", "x": "number"}.get(column, "whole"),
+    )
     y_axis = Axis(truth.min() - margin, truth.max() + margin, dataset.quantity)
     lines = [Line("the truth", "ink", [*zip(x, truth, strict=True)], "wide")]
     for index, name in enumerate(names):
         beside = 0.3 * (index + 1) if single else 0
-        points = [(at + beside, value) for at, value in zip(x, rows[name], strict=True) if not np.isnan(value)]
-        lines.append(_line(dataset, name, points, dash=DASHES[index % 2], dotted=single, joined=not single))
+        points = [
+            (at + beside, value)
+            for at, value in zip(x, rows[name], strict=True)
+            if not np.isnan(value)
+        ]
+        lines.append(
+            _line(
+                dataset,
+                name,
+                points,
+                dash=DASHES[index % 2],
+                dotted=single,
+                joined=not single,
+            )
+        )
     return Plot(title, x_axis, y_axis, lines)
 
 
-def _line(dataset: Evaluated, name: str, points: Iterable[tuple[float, float]], **how: Any) -> Line:
+def _line(
+    dataset: Evaluated, name: str, points: Iterable[tuple[float, float]], **how: Any
+) -> Line:
     return Line(dataset.titles[name], dataset.families[name], [*points], **how)
 
 
@@ -143,46 +206,84 @@ def _by_week(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
     if not compared or not dataset.has("weeks"):
         return None
     table = dataset.numbers("weeks", "week", *compared)
-    week, label = table["week"], f"Test {measure_title(dataset.about.metric)}"
+    week = table["week"]
+    label = f"Test {measure_title(dataset.about.metric)}"
     axes = (
         Axis(week.min(), week.max(), "week of test", kind="whole"),
         Axis(0.0, 1.05 * table[[*compared]].max(axis=None), label),
     )
-    lines = [_line(dataset, name, zip(week, table[name], strict=True), dotted=True) for name in compared]
-    return Plots("Error by week of test", "Mean over seeds.", [Plot("Each week of test", *axes, lines)], lines)
+    lines = [
+        _line(dataset, name, zip(week, table[name], strict=True), dotted=True)
+        for name in compared
+    ]
+    return Plots(
+        "Error by week of test",
+        "Mean over seeds.",
+        [Plot("Each week of test", *axes, lines)],
+        lines,
+    )
 
 
 def data_size(dataset: Evaluated) -> Plots | None:
-    """The scores of a network and its opponent by the number of train rows: from how many on does recurrence pay?"""
+    """The scores of a network and its opponent by the number of train rows: from how
+    many on does recurrence pay?
+    """
     curves = by_fraction(dataset)
     if len(curves) != 2:
         return None
     network, opponent = curves
-    metric, rows = dataset.about.metric, dataset.about.examples["train"]
-    pairs = {share: (name, opponent[share]) for share, name in network.items() if share in opponent}
+    metric = dataset.about.metric
+    rows = dataset.about.examples["train"]
+    pairs = {
+        share: (name, opponent[share])
+        for share, name in network.items()
+        if share in opponent
+    }
     lines = []
     for curve in curves:
-        stats = {share * rows: dataset.experiments[name].score(metric) for share, name in curve.items()}
+        stats = {
+            share * rows: dataset.experiments[name].score(metric)
+            for share, name in curve.items()
+        }
         known = {count: stat for count, stat in stats.items() if stat}
-        band = [(count, *(stat.mean_ci or (stat.mean, stat.mean))) for count, stat in known.items()]
+        band = [
+            (count, *(stat.mean_ci or (stat.mean, stat.mean)))
+            for count, stat in known.items()
+        ]
         points = [(count, stat.mean) for count, stat in known.items()]
         lines.append(_line(dataset, curve[1.0], points, band=band, dotted=True))
     # The verdict on each pair stands under their number of rows.
     compared = answers.table(dataset.evaluation, pairs)
-    marked = [(share * rows, f"{share * rows:,.0f}\n{pair.outcome}") for share, pair in compared.items()]
-    x = Axis(min(network) * rows / 1.2, rows * 1.2, "train examples, log scale", log=True, marked=marked)
+    marked = [
+        (share * rows, f"{share * rows:,.0f}\n{pair.outcome}")
+        for share, pair in compared.items()
+    ]
+    x = Axis(
+        min(network) * rows / 1.2,
+        rows * 1.2,
+        "train examples, log scale",
+        log=True,
+        marked=marked,
+    )
     ends = [end for line in lines for _, *interval in line.band for end in interval]
     y = _padded(ends, f"Test {measure_title(metric)}", share=metric == "accuracy")
     caption = (
         "With the last eighth, quarter, half and all of the train rows, and the same options: the mean on test over "
         "seeds, and its 95 % interval. Beneath: the network against the other, corrected for how many are asked."
     )
-    return Plots("How many rows recurrence needs", caption, [Plot("Error by train examples", x, y, lines)], lines)
+    return Plots(
+        "How many rows recurrence needs",
+        caption,
+        [Plot("Error by train examples", x, y, lines)],
+        lines,
+    )
 
 
 def _padded(values: Sequence[float], label: str, *, share: bool) -> Axis:
     """An axis with room for these values, logarithmic above `LOG_ABOVE`."""
-    low, high, kind = min(values, default=0.0), max(values, default=1.0), "share" if share else "number"
+    low = min(values, default=0.0)
+    high = max(values, default=1.0)
+    kind = "share" if share else "number"
     if low > 0 and high / low > LOG_ABOVE:
         return Axis(low / 1.2, high * 1.2, f"{label}, log scale", log=True, kind=kind)
     margin = 0.06 * (high - low) or 0.5
@@ -190,56 +291,89 @@ def _padded(values: Sequence[float], label: str, *, share: bool) -> Axis:
 
 
 def by_fraction(dataset: Evaluated) -> list[dict[float, str]]:
-    """For each model that was trained on fractions of the rows, fraction -> experiment; the recurrent models first."""
+    """For each model that was trained on fractions of the rows, fraction -> experiment;
+    the recurrent models first.
+    """
     curves = []
     for whole, entry in dataset.experiments.items():
         fractions = {
             other.share: name
             for name, other in dataset.experiments.items()
-            if other.share < 1 and (other.layers, other.trials) == (entry.layers, entry.trials)
+            if other.share < 1
+            and (other.layers, other.trials) == (entry.layers, entry.trials)
         }
         if entry.share == 1 and fractions:
             curves.append(dict(sorted(fractions.items())) | {1.0: whole})
-    return sorted(curves, key=lambda curve: not dataset.experiments[curve[1.0]].recurrent)
+    return sorted(
+        curves, key=lambda curve: not dataset.experiments[curve[1.0]].recurrent
+    )
 
 
 def _by_epoch(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
     """Learning curves of the loss and, for classification, of the accuracy."""
-    split, groups = "validation" if "validation" in dataset.about.examples else "train", []
-    for measure in ("loss", "accuracy") if dataset.about.kind == "classify" else ("loss",):
-        curves = {name: curve(dataset.history, name, f"{split}_{measure}") for name in ranked}
+    split = "validation" if "validation" in dataset.about.examples else "train"
+    groups = []
+    for measure in (
+        ("loss", "accuracy") if dataset.about.kind == "classify" else ("loss",)
+    ):
+        curves = {
+            name: curve(dataset.history, name, f"{split}_{measure}") for name in ranked
+        }
         available = {name: table for name, table in curves.items() if table is not None}
         if not available:
             continue
         shown = dict(islice(available.items(), CURVES))
-        losses = {dataset.experiments[name].loss for name in shown} if measure == "loss" else {measure}
+        losses = (
+            {dataset.experiments[name].loss for name in shown}
+            if measure == "loss"
+            else {measure}
+        )
         label = measure_title(str(losses.pop())) if len(losses) == 1 else measure
         label += f" on {split}{', standardised' if dataset.about.scale.unit and measure == 'loss' else ''}"
         caption = (
             f"Mean over all seeds on {split}; the band reaches from the lowest seed to the highest. A seed that "
             "stopped early keeps its last value."
-        ) + (f" The best {CURVES} of {len(available)}." if len(available) > CURVES else "")
+        ) + (
+            f" The best {CURVES} of {len(available)}."
+            if len(available) > CURVES
+            else ""
+        )
         lines: list[Line] = []
-        values, counts = list[float](), Counter[str]()
+        values = list[float]()
+        counts = Counter[str]()
         for name, table in shown.items():
             dash = DASHES[counts[dataset.families[name]] % len(DASHES)]
             counts[dataset.families[name]] += 1
-            band = [] if table["min"].equals(table["max"]) else [*table[["min", "max"]].itertuples(name=None)]
-            # A hidden curve that starts far off would flatten the visible ones: only its second half counts.
-            values += table["mean"].tolist()[0 if len(lines) < VISIBLE else len(table) // 2 :]
-            lines.append(_line(dataset, name, table["mean"].items(), dash=dash, band=band))
-        x = Axis(1, max(table.index[-1] for table in shown.values()), "epoch", kind="whole")
+            band = (
+                []
+                if table["min"].equals(table["max"])
+                else [*table[["min", "max"]].itertuples(name=None)]
+            )
+            # A hidden curve that starts far off would flatten the visible ones: only
+            # its second half counts.
+            values += table["mean"].tolist()[
+                0 if len(lines) < VISIBLE else len(table) // 2 :
+            ]
+            lines.append(
+                _line(dataset, name, table["mean"].items(), dash=dash, band=band)
+            )
+        x = Axis(
+            1, max(table.index[-1] for table in shown.values()), "epoch", kind="whole"
+        )
         y = _padded(values, label, share=measure == "accuracy")
         title = f"{measure.title()} by epoch"
-        groups.append(Plots(title, caption, [Plot(title, x, y, lines)], lines, chosen=True))
+        groups.append(
+            Plots(title, caption, [Plot(title, x, y, lines)], lines, chosen=True)
+        )
     return groups
 
 
 def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | None":
-    """Mean, min and max over the seeds of a column of history.csv, by epoch; None if there are fewer than two epochs.
+    """Mean, min and max over the seeds of a column of history.csv, by epoch; None if
+    there are fewer than two epochs.
 
-    history.csv has not every epoch of each seed: values between are interpolated, and the last one is kept to the end,
-    so that every mean is over the same seeds.
+    history.csv has not every epoch of each seed: values between are interpolated, and
+    the last one is kept to the end, so that every mean is over the same seeds.
     """
     rows = history[history["experiment"] == name]
     if column not in rows:
@@ -248,12 +382,19 @@ def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | No
     if len(seeds) < 2:
         return None
     shown = np.unique(np.linspace(0, len(seeds) - 1, POINTS).round().astype(int))
-    return seeds.interpolate("index", limit_area="inside").ffill().iloc[shown].agg(["mean", "min", "max"], axis=1)
+    return (
+        seeds.interpolate("index", limit_area="inside")
+        .ffill()
+        .iloc[shown]
+        .agg(["mean", "min", "max"], axis=1)
+    )
 
 
 def published_curves(dataset: Evaluated) -> Plots | None:
     """Published learning curves, over the band where one more run of ours would lie."""
-    drawn = [_published_curve(dataset, name, band) for name, band in bands(dataset).items()]
+    drawn = [
+        _published_curve(dataset, name, band) for name, band in bands(dataset).items()
+    ]
     measure = "accuracy" if dataset.about.kind == "classify" else "loss"
     caption = (
         f"Line: the {measure} on validation that the source of documents 001 and 002 logged, one run; dots: somebody "
@@ -263,23 +404,38 @@ def published_curves(dataset: Evaluated) -> Plots | None:
 
 
 def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
-    """Experiment -> table by epoch: the 95 % prediction interval, `low` to `high`, and a column for each publication.
+    """Experiment -> table by epoch: the 95 % prediction interval, `low` to `high`, and
+    a column for each publication.
 
     Only epochs with enough seeds are in it.
     """
     table = tables.read(PUBLISHED_CURVES, experiment=str, measure=str, epoch=int)
     by_experiment = {}
-    for (whole_name, measure), rows in table.groupby(["experiment", "measure"], sort=False):
+    for (whole_name, measure), rows in table.groupby(
+        ["experiment", "measure"], sort=False
+    ):
         about, _, name = whole_name.partition("/")
         history = dataset.history[dataset.history["experiment"] == name]
-        if about != dataset.name or name not in dataset.experiments or measure not in history:
+        if (
+            about != dataset.name
+            or name not in dataset.experiments
+            or measure not in history
+        ):
             continue
-        published = rows.set_index("epoch").drop(columns=["experiment", "measure"]).dropna(axis="columns")
-        seeds = {epoch: values.dropna().tolist() for epoch, values in history.groupby("epoch")[measure]}
+        published = (
+            rows.set_index("epoch")
+            .drop(columns=["experiment", "measure"])
+            .dropna(axis="columns")
+        )
+        seeds = {
+            epoch: values.dropna().tolist()
+            for epoch, values in history.groupby("epoch")[measure]
+        }
         ends = {
             epoch: interval
             for epoch in published.index
-            if len(values := seeds.get(epoch, [])) >= MIN_SEEDS and (interval := prediction(values, COLUMNS[measure]))
+            if len(values := seeds.get(epoch, [])) >= MIN_SEEDS
+            and (interval := prediction(values, COLUMNS[measure]))
         }
         if ends:
             low, high = zip(*ends.values(), strict=True)
@@ -288,11 +444,38 @@ def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
 
 
 def _published_curve(dataset: Evaluated, name: str, band: "pd.DataFrame") -> Plot:
-    published, share = band.drop(columns=["low", "high"]), dataset.about.kind == "classify"
-    y = _padded([*band.to_numpy().flat], f"{'accuracy' if share else 'standardised MAE'} on validation", share=share)
-    lines = [_line(dataset, name, (), band=[*band[["low", "high"]].itertuples(name=None)])]
+    published = band.drop(columns=["low", "high"])
+    share = dataset.about.kind == "classify"
+    y = _padded(
+        [*band.to_numpy().flat],
+        f"{'accuracy' if share else 'standardised MAE'} on validation",
+        share=share,
+    )
+    lines = [
+        _line(dataset, name, (), band=[*band[["low", "high"]].itertuples(name=None)])
+    ]
     for index, source in enumerate(published):
-        lines.append(Line(source, "ink", [*published[source].items()], dotted=index > 0, joined=index == 0))
-    inside = {source: published[source].between(band["low"], band["high"]).sum() for source in published}
-    small = "; ".join(f"{source}: {count} of {len(band)} epochs inside" for source, count in inside.items())
-    return Plot(dataset.titles[name], Axis(1, band.index[-1], "epoch", kind="whole"), y, lines, small)
+        lines.append(
+            Line(
+                source,
+                "ink",
+                [*published[source].items()],
+                dotted=index > 0,
+                joined=index == 0,
+            )
+        )
+    inside = {
+        source: published[source].between(band["low"], band["high"]).sum()
+        for source in published
+    }
+    small = "; ".join(
+        f"{source}: {count} of {len(band)} epochs inside"
+        for source, count in inside.items()
+    )
+    return Plot(
+        dataset.titles[name],
+        Axis(1, band.index[-1], "epoch", kind="whole"),
+        y,
+        lines,
+        small,
+    )

@@ -1,4 +1,6 @@
-"""What a workspace holds, read for the page and for `compare`: evaluations, verdicts, and what is missing and why."""
+"""What a workspace holds, read for the page and for `compare`: evaluations, verdicts,
+and what is missing and why.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,23 +32,28 @@ if TYPE_CHECKING:
 class Evaluated:
     """One data set that has an evaluation.
 
-    Its curves are read when they are asked for: the page shows them, `compare` does not.
+    Its curves are read when they are asked for: the page shows them, `compare` does
+    not.
 
     Attributes:
         name: its key in params.yaml.
-        evaluation: what evaluation.json holds of the experiments of params.yaml, in their order there.
+        evaluation: what evaluation.json holds of the experiments of params.yaml, in
+            their order there.
         question: what is asked, in words.
         titles: experiment -> what it is, in words.
         families: experiment -> one of `titles.FAMILIES`, or "simple".
         folder: of the evaluation.
         quantity: what is forecast, with its unit, for an axis.
-        paragraph: why the answers are as they are, in Markdown; empty where nobody wrote it, or of what is no result.
-        stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
+        paragraph: why the answers are as they are, in Markdown; empty where nobody
+            wrote it, or of what is no result.
+        stale: the stage that failed since, so that these figures are an earlier
+            build's, and why; else empty.
         label: STAND_IN, of what is no result.
-        answers: does it need a recurrent network, corrected for all that are asked in this workspace; the outcome of
-            what is no result is its label.
+        answers: does it need a recurrent network, corrected for all that are asked in
+            this workspace; the outcome of what is no result is its label.
         unanswered: why there are no answers, and what to do; else empty.
-        sceptic: what a search with scikit-learn alone did to the answers; None where there was none.
+        sceptic: what a search with scikit-learn alone did to the answers; None where
+            there was none.
     """
 
     name: str
@@ -85,20 +92,28 @@ class Evaluated:
 
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
-        """Experiment -> its comparison with the opponent, corrected for this data set's table."""
+        """Experiment -> its comparison with the opponent, corrected for this data set's
+        table.
+        """
         return answers.against(self.evaluation, self.opponent)
 
     @cached_property
     def history(self) -> "pd.DataFrame":
-        """Experiment, seed, epoch and what was recorded of it. Raises UnrollError if damaged."""
-        return tables.read(self.folder / "history.csv", experiment=str, seed=int, epoch=int)
+        """Experiment, seed, epoch and what was recorded of it. Raises UnrollError if
+        damaged.
+        """
+        return tables.read(
+            self.folder / "history.csv", experiment=str, seed=int, epoch=int
+        )
 
     def has(self, name: str) -> bool:
         """Whether there is such a table of `plot_data`."""
         return (self.folder / "tables" / f"{name}.csv").exists()
 
     def numbers(self, name: str, *columns: str) -> "pd.DataFrame":
-        """A table of numbers. Raises UnrollError if it is damaged, has no rows or lacks one of these columns."""
+        """A table of numbers. Raises UnrollError if it is damaged, has no rows or lacks
+        one of these columns.
+        """
         path = self.folder / "tables" / f"{name}.csv"
         table = tables.read(path, **dict.fromkeys(columns, float))
         if table.empty:
@@ -112,7 +127,8 @@ class Missing:
 
     Attributes:
         experiments: what is missing with it.
-        stage: the stage that failed, such as "source@jena"; empty where that is unknown.
+        stage: the stage that failed, such as "source@jena"; empty where that is
+            unknown.
         reason: the line it failed with, or what to do.
     """
 
@@ -148,8 +164,15 @@ def load(workspace: Workspace, params: Params) -> Results:
     """
     published = answers_file.published(workspace)
     # Without the path of this workspace: the page must be the same anywhere.
-    here = re.compile("|".join(re.escape(f"{root}/") for root in (workspace.root.resolve(), workspace.root)))
-    failed = {stage: here.sub("", line)[:400] for stage, line in failures.read(workspace).items()}
+    here = re.compile(
+        "|".join(
+            re.escape(f"{root}/") for root in (workspace.root.resolve(), workspace.root)
+        )
+    )
+    failed = {
+        stage: here.sub("", line)[:400]
+        for stage, line in failures.read(workspace).items()
+    }
     evaluations = answers_file.evaluations(workspace, params)
     recorded = answers_file.load(workspace)
     explained = paragraphs.read(workspace)
@@ -166,22 +189,38 @@ def load(workspace: Workspace, params: Params) -> Results:
         if not evaluation.dataset.stand_in:
             evaluated = replace(evaluated, paragraph=explained.get(name, ""))
         built.append(_answered(evaluated, recorded))
-        absent = [experiment for experiment in experiments if experiment not in evaluation.experiments]
-        missing += [_missing(failed, params, f"{name}/{experiment}", name, [experiment]) for experiment in absent]
+        absent = [
+            experiment
+            for experiment in experiments
+            if experiment not in evaluation.experiments
+        ]
+        missing += [
+            _missing(failed, params, f"{name}/{experiment}", name, [experiment])
+            for experiment in absent
+        ]
     known = claims.known(published, params)
     verdicts = [claims.judge(claim, evaluations) for claim in known]
     return Results(built, missing, verdicts, len(published) - len(known))
 
 
 def _answered(evaluated: Evaluated, recorded: AnswersFile | None) -> Evaluated:
-    """With the answers that results/answers.json has of it, or what to do if it has none."""
+    """With the answers that results/answers.json has of it, or what to do if it has
+    none.
+    """
     try:
-        return replace(evaluated, answers=answers_file.answers_of(recorded, evaluated.name, evaluated.evaluation))
+        return replace(
+            evaluated,
+            answers=answers_file.answers_of(
+                recorded, evaluated.name, evaluated.evaluation
+            ),
+        )
     except UnrollError as error:
         return replace(evaluated, unanswered=str(error))
 
 
-def _evaluated(workspace: Workspace, params: Params, evaluation: Evaluation, failure: Missing) -> Evaluated:
+def _evaluated(
+    workspace: Workspace, params: Params, evaluation: Evaluation, failure: Missing
+) -> Evaluated:
     name = evaluation.dataset.name
     section = params.datasets[name]
     experiments = params.experiments_of(name)
@@ -189,7 +228,10 @@ def _evaluated(workspace: Workspace, params: Params, evaluation: Evaluation, fai
         name,
         evaluation,
         titles.question(section, evaluation.dataset),
-        {key: titles.experiment(experiment, section) for key, experiment in experiments.items()},
+        {
+            key: titles.experiment(experiment, section)
+            for key, experiment in experiments.items()
+        },
         {key: titles.family(experiment) for key, experiment in experiments.items()},
         workspace.evaluation(name),
         titles.quantity(section, evaluation.dataset),
@@ -199,9 +241,25 @@ def _evaluated(workspace: Workspace, params: Params, evaluation: Evaluation, fai
     )
 
 
-def _missing(failed: Mapping[str, str], params: Params, name: str, dataset: str, experiments: list[str]) -> Missing:
-    """Why something is missing: the failure that lies first in the graph, if one was recorded."""
-    stages = [params.source_stage(params.datasets[dataset].source), f"prepare@{dataset}"]
+def _missing(
+    failed: Mapping[str, str],
+    params: Params,
+    name: str,
+    dataset: str,
+    experiments: list[str],
+) -> Missing:
+    """Why something is missing: the failure that lies first in the graph, if one was
+    recorded.
+    """
+    stages = [
+        params.source_stage(params.datasets[dataset].source),
+        f"prepare@{dataset}",
+    ]
     stages += [f"train@{dataset}", f"evaluate@{dataset}"]
     stage = next((stage for stage in stages if stage in failed), "")
-    return Missing(name, experiments, stage, failed.get(stage, "no failure is recorded; `unroll repro` builds it"))
+    return Missing(
+        name,
+        experiments,
+        stage,
+        failed.get(stage, "no failure is recorded; `unroll repro` builds it"),
+    )

@@ -30,14 +30,17 @@ class Contender:
 
 @dataclass(frozen=True)
 class AnswerText:
-    """An answer as text: the question, whether a recurrent network helps, the two models and the change between them.
+    """An answer as text: the question, whether a recurrent network helps, the two
+    models and the change between them.
 
     Attributes:
         networks: which networks the question is about, where that has to be said.
         change, interval: of the error; without a change the difference itself.
         reason: why there is no answer, and what would give one.
-        ratio: of the two errors, with the ends of its interval; None where there is none.
-        sceptic: whether a search from outside overturned it; empty where there was none.
+        ratio: of the two errors, with the ends of its interval; None where there is
+            none.
+        sceptic: whether a search from outside overturned it; empty where there was
+            none.
     """
 
     question: str
@@ -63,8 +66,12 @@ class AnswerText:
 
     @property
     def note(self) -> str:
-        """What would decide, and what a sceptic's search came to: a row below an answer on the page."""
-        searched = f"a sceptic's search: {self.sceptic}" if self.sceptic and self.ratio else ""
+        """What would decide, and what a sceptic's search came to: a row below an answer
+        on the page.
+        """
+        searched = (
+            f"a sceptic's search: {self.sceptic}" if self.sceptic and self.ratio else ""
+        )
         return "; ".join(filter(None, (self.lacking, searched)))
 
     @property
@@ -91,11 +98,27 @@ class AnswerText:
 def answer_text(dataset: Evaluated, answer: Answer) -> AnswerText:
     """One of a data set's answers as text."""
     networks = str(answer.networks) if len(dataset.answers) > 1 else ""
-    text = AnswerText(capital(dataset.question), networks, answer.outcome, None, None, reason=answer.reason)
+    text = AnswerText(
+        capital(dataset.question),
+        networks,
+        answer.outcome,
+        None,
+        None,
+        reason=answer.reason,
+    )
     if answer.outcome == Outcome.NOT_ASKED:
         return text
-    text = replace(text, without=_contender(dataset, answer.opponent), best=_contender(dataset, answer.network))
-    text = replace(text, sceptic=dataset.sceptic.beside(answer, dataset.evaluation) if dataset.sceptic else "")
+    text = replace(
+        text,
+        without=_contender(dataset, answer.opponent),
+        best=_contender(dataset, answer.network),
+    )
+    text = replace(
+        text,
+        sceptic=dataset.sceptic.beside(answer, dataset.evaluation)
+        if dataset.sceptic
+        else "",
+    )
     if answer.interval is None:
         return text
     metric = dataset.about.metric
@@ -108,16 +131,21 @@ def answer_text(dataset: Evaluated, answer: Answer) -> AnswerText:
 
 
 def _contender(dataset: Evaluated, name: str | None) -> Contender | None:
-    """A model by its title, but for how it was trained, and its error: in the data's unit where they have one."""
+    """A model by its title, but for how it was trained, and its error: in the data's
+    unit where they have one.
+    """
     metric = dataset.about.metric
     stat = dataset.experiments[name].score(metric) if name else None
     if name is None or stat is None:
         return None
-    scores, words = dataset.experiments[name].chosen["test"], dataset.titles[name]
+    scores = dataset.experiments[name].chosen["test"]
+    words = dataset.titles[name]
     if MEASURES[metric].higher:
         return Contender(words, f"{100 * (1 - stat.mean):.2f} % wrong")
     if metric == "mae" and "mae_unit" in scores:
-        return Contender(words, f"{number(scores['mae_unit'].mean, 3)} {dataset.about.scale.unit}")
+        return Contender(
+            words, f"{number(scores['mae_unit'].mean, 3)} {dataset.about.scale.unit}"
+        )
     return Contender(words, f"{title(metric)} {number(stat.mean, 3)}")
 
 
@@ -128,5 +156,7 @@ def sentence(answers: Sequence[AnswerText]) -> str:
     if {answer.outcome for answer in answers} <= {Outcome.STAND_IN, Outcome.NOT_ASKED}:
         return "No figure here is a result"
     counts = Counter(answer.outcome for answer in answers)
-    listed = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])
+    listed = ", ".join(
+        f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome]
+    )
     return f"Does a recurrent network help? {len(answers)} answer{'s' * (len(answers) > 1)}: {listed}"

@@ -1,4 +1,6 @@
-"""MLflow's page for those alone who have its token; `unroll ui` starts it, as an app of MLflow's server."""
+"""MLflow's page for those alone who have its token; `unroll ui` starts it, as an app of
+MLflow's server.
+"""
 
 import os
 import secrets
@@ -14,13 +16,16 @@ APP = "unroll"
 """What pyproject.toml calls `guarded` among MLflow's apps."""
 
 TOKEN = "UNROLL_UI_TOKEN"  # noqa: S105 - its name
-"""The variable of the server's environment, which no other user can read, that holds the token."""
+"""The variable of the server's environment, which no other user can read, that holds
+the token."""
 
 REFUSED = "This page is its owner's: open an address that this start of `unroll ui` has printed.\n"
 
 
 def guarded() -> "ASGIApp":
-    """MLflow's app, which the other users of this machine could reach, too, behind a question for the token."""
+    """MLflow's app, which the other users of this machine could reach, too, behind a
+    question for the token.
+    """
     from mlflow.server.fastapi_app import app
 
     return asking(app, os.environ[TOKEN])
@@ -29,7 +34,8 @@ def guarded() -> "ASGIApp":
 def asking(app: "ASGIApp", token: str) -> "ASGIApp":
     """An app that answers who has the token.
 
-    A browser has it in the first address, and from then on as a cookie; a program as `MLFLOW_TRACKING_TOKEN`.
+    A browser has it in the first address, and from then on as a cookie; a program as
+    `MLFLOW_TRACKING_TOKEN`.
     """
 
     def right(given: str) -> bool:
@@ -41,7 +47,8 @@ def asking(app: "ASGIApp", token: str) -> "ASGIApp":
             return
         request = HTTPConnection(scope)
         cookie = f"unroll_{request.url.port}"  # cookies do not tell ports apart
-        kept, bearer = request.cookies.get(cookie, ""), request.headers.get("authorization", "")
+        kept = request.cookies.get(cookie, "")
+        bearer = request.headers.get("authorization", "")
         if right(request.query_params.get("token", "")):
             opened = RedirectResponse("/", 303)  # a browser keeps what follows the #
             opened.set_cookie(cookie, token, httponly=True, samesite="lax")

@@ -1,4 +1,6 @@
-"""A trained network as an MLflow model: what it takes and gives, an example of it, and the function that loads it."""
+"""A trained network as an MLflow model: what it takes and gives, an example of it, and
+the function that loads it.
+"""
 
 import json
 import tempfile
@@ -25,7 +27,9 @@ if TYPE_CHECKING:  # at run time MLflow would take the hint of an array for a sc
 
 
 class Spec(Strict):
-    """What network.json holds: an experiment, its `Problem` as plain data, and the file of weights without suffix."""
+    """What network.json holds: an experiment, its `Problem` as plain data, and the file
+    of weights without suffix.
+    """
 
     name: str
     experiment: Experiment
@@ -40,7 +44,9 @@ class TrainedNetwork:
         self._predict = predict
 
     def predict(self, data: "Array", params: dict[str, Any] | None = None) -> "Array":  # noqa: ARG002 -- MLflow passes it
-        """Inputs (n, ...) as the data set has them -> predictions (n, values), in model units."""
+        """Inputs (n, ...) as the data set has them -> predictions (n, values), in model
+        units.
+        """
         return self._predict(np.asarray(data, np.float32))
 
 
@@ -49,28 +55,39 @@ def _load_pyfunc(path: str) -> TrainedNetwork:
     numerics.settle()
     spec = read_checked(Path(path) / "network.json", Spec)
     weights = Path(path) / Path(spec.weights).name
-    return TrainedNetwork(fitted_models.load(spec.name, spec.experiment, spec.problem, weights))
+    return TrainedNetwork(
+        fitted_models.load(spec.name, spec.experiment, spec.problem, weights)
+    )
 
 
 def log(
-    client: "MlflowClient", group: str, run_id: str, workspace: Workspace, experiment: Experiment, run: Run
+    client: "MlflowClient",
+    group: str,
+    run_id: str,
+    workspace: Workspace,
+    experiment: Experiment,
+    run: Run,
 ) -> None:
-    """Add the first replicate's network, with the weights that its scores are of, to a run; nothing without a network.
+    """Add the first replicate's network, with the weights that its scores are of, to a
+    run; nothing without a network.
 
-    `mlflow.pyfunc.load_model` loads it where this package is installed. Written by hand: MLflow's own function takes
-    seconds for each, to find out what a network needs.
+    `mlflow.pyfunc.load_model` loads it where this package is installed. Written by
+    hand: MLflow's own function takes seconds for each, to find out what a network
+    needs.
     """
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
 
     weights = f"seed_{run.summary.seeds[0]}_{run.points[-1]}"
-    name, about = run.summary.experiment, run.summary.dataset
+    name = run.summary.experiment
+    about = run.summary.dataset
     file = workspace.run(about, name) / "weights" / f"{weights}{keras_models.SUFFIX}"
     if not file.exists() or not run.predictions:
         return
     data = dataset.load(workspace.prepared(about), calendar=experiment.calendar)
-    example, built_for = data.splits["test"].take(np.arange(2))[0].astype(np.float32), problem(data)
+    example = data.splits["test"].take(np.arange(2))[0].astype(np.float32)
+    built_for = problem(data)
     shapes = (-1, *example.shape[1:]), (-1, built_for.outputs)
     inputs, outputs = (Schema([TensorSpec(example.dtype, shape)]) for shape in shapes)
     created = client.create_logged_model(group, name, run_id, model_type="network")
@@ -79,15 +96,26 @@ def log(
         model_id=created.model_id,
         model_uuid=created.model_id,
         signature=ModelSignature(inputs, outputs),
-        saved_input_example_info={"artifact_path": "input_example.json", "type": "ndarray", "format": "tf-serving"},
+        saved_input_example_info={
+            "artifact_path": "input_example.json",
+            "type": "ndarray",
+            "format": "tf-serving",
+        },
     ).add_flavor("python_function", loader_module=__name__, data="network")
-    spec = {"name": name, "experiment": experiment.model_dump(), "problem": asdict(built_for), "weights": weights}
+    spec = {
+        "name": name,
+        "experiment": experiment.model_dump(),
+        "problem": asdict(built_for),
+        "weights": weights,
+    }
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "network"
         folder.mkdir()
         (folder / file.name).symlink_to(file.resolve())
         write_json(folder / "network.json", spec)
-        (folder.parent / "input_example.json").write_text(json.dumps(example.tolist()), encoding="utf-8")
+        (folder.parent / "input_example.json").write_text(
+            json.dumps(example.tolist()), encoding="utf-8"
+        )
         model.save(folder.parent / "MLmodel")
         client.log_model_artifacts(created.model_id, temporary)
     client.finalize_logged_model(created.model_id, "READY")

@@ -1,4 +1,6 @@
-"""The MLflow runs of experiments: one writer, used while an experiment trains and afterwards, for what is on disk."""
+"""The MLflow runs of experiments: one writer, used while an experiment trains and
+afterwards, for what is on disk.
+"""
 
 import contextlib
 import os
@@ -27,34 +29,54 @@ if TYPE_CHECKING:
 
 
 class Writer:
-    """The runs of one experiment, each made when it is first asked for: a parent, and a child for each seed.
+    """The runs of one experiment, each made when it is first asked for: a parent, and a
+    child for each seed.
 
-    MLflow compares runs by the metric that they got first. So children have the curves of a training, and the parent
-    has no metric before its scores (`_score`).
+    MLflow compares runs by the metric that they got first. So children have the curves
+    of a training, and the parent has no metric before its scores (`_score`).
 
     Args:
         opened: the store.
         workspace: its data set must be prepared.
         name: the experiment, within its data set.
         experiment: as in params.yaml.
-        live: whether it trains in this process now; else times and machine are those of its record, if there is one.
+        live: whether it trains in this process now; else times and machine are those of
+            its record, if there is one.
     """
 
-    def __init__(self, opened: Store, workspace: Workspace, name: str, experiment: Experiment, *, live: bool) -> None:
-        self.store, self.workspace, self.name, self.experiment = opened, workspace, name, experiment
+    def __init__(
+        self,
+        opened: Store,
+        workspace: Workspace,
+        name: str,
+        experiment: Experiment,
+        *,
+        live: bool,
+    ) -> None:
+        self.store = opened
+        self.workspace = workspace
+        self.name = name
+        self.experiment = experiment
         self.data = dataset.describe(workspace.prepared(experiment.dataset))
         self.group = opened.experiment(self.data)
-        self._live, self._record = live, None if live else _record(workspace, experiment.dataset, name)
-        variant, made_in = store.dvc_experiment(), records.environment(workspace) if live else self._record
+        self._live = live
+        self._record = None if live else _record(workspace, experiment.dataset, name)
+        variant = store.dvc_experiment()
+        made_in = records.environment(workspace) if live else self._record
         self.label = name
         if self.data.stand_in:
             self.label += payload.MARK
         if variant:
             self.label += f" [{variant}]"
-        self.tags = payload.tags(name, experiment, self.data) | (payload.origin(made_in) if made_in else {})
+        self.tags = payload.tags(name, experiment, self.data) | (
+            payload.origin(made_in) if made_in else {}
+        )
         self.tags |= {"recorded": "live" if live else "replay", "place": opened.place}
         # A cluster's head ends the runs of workers that died.
-        others = {"dvc_experiment": variant, "worker": os.environ.get("UNROLL_WORKER", "") if live else ""}
+        others = {
+            "dvc_experiment": variant,
+            "worker": os.environ.get("UNROLL_WORKER", "") if live else "",
+        }
         self.tags |= {key: value for key, value in others.items() if value}
         self._ids: dict[int | None, str] = {}
         self._logged: dict[int, int] = {}  # seed -> its last epoch that is logged
@@ -62,43 +84,70 @@ class Writer:
     def run(self, seed: int | None = None) -> str:
         """The id of a replicate's run, or of the parent."""
         if seed not in self._ids:
-            tags, label, own = self.tags | {"level": "experiment"}, self.label, dict[str, str]()
+            tags = self.tags | {"level": "experiment"}
+            label = self.label
+            own = dict[str, str]()
             if seed is not None:
-                label, own = f"{label} seed {seed}", {"seed": str(seed)}
+                label = f"{label} seed {seed}"
+                own = {"seed": str(seed)}
                 tags |= own | {"level": "replicate", "mlflow.parentRunId": self.run()}
             began = _milliseconds(self._record.started) if self._record else None
-            # Known before it is complete, so that whatever fails from here on, somebody can end it.
-            run = self.store.client.create_run(self.group, start_time=began, tags=tags, run_name=label)
+            # Known before it is complete, so that whatever fails from here on, somebody
+            # can end it.
+            run = self.store.client.create_run(
+                self.group, start_time=began, tags=tags, run_name=label
+            )
             self._ids[seed] = str(run.info.run_id)
-            self.store.log(self._ids[seed], params=payload.options(self.name, self.experiment) | own)
+            self.store.log(
+                self._ids[seed],
+                params=payload.options(self.name, self.experiment) | own,
+            )
         return self._ids[seed]
 
     def epochs(self, seed: int, points: Points) -> None:
         """Log those epochs of a replicate that are not logged yet."""
         logged = self._logged.get(seed, 0)
-        new = [(epoch, payload.per_epoch(values)) for epoch, values in points if epoch > logged]
+        new = [
+            (epoch, payload.per_epoch(values))
+            for epoch, values in points
+            if epoch > logged
+        ]
         if new:
             self.store.log(self.run(seed), new)
             self._logged[seed] = new[-1][0]
 
     def complete(self) -> str:
-        """Add what the training left in its folder and end the runs: FINISHED with a fingerprint, all is there.
+        """Add what the training left in its folder and end the runs: FINISHED with a
+        fingerprint, all is there.
 
         Returns:
             The id of the parent.
 
         Raises:
-            UnrollError: the run is damaged, or params.yaml describes another one by now; the runs are FAILED.
+            UnrollError: the run is damaged, or params.yaml describes another one by
+                now; the runs are FAILED.
         """
-        workspace, name, log = self.workspace, self.name, self.store.log
+        workspace = self.workspace
+        name = self.name
+        log = self.store.log
         folder = workspace.run(self.experiment.dataset, name)
         try:
-            run, mark = run_folder.load(folder), fingerprint.folder(folder)
+            run = run_folder.load(folder)
+            mark = fingerprint.folder(folder)
             made_of = run.summary.fingerprint
             if made_of["params"] != fingerprint.params(self.experiment):
                 whole_name = f"{self.experiment.dataset}/{name}"
-                raise UnrollError(f"params.yaml says otherwise of {whole_name} by now; `unroll repro` trains it anew")
-            network.log(self.store.client, self.group, self.run(), workspace, self.experiment, run)
+                raise UnrollError(
+                    f"params.yaml says otherwise of {whole_name} by now; `unroll repro` trains it anew"
+                )
+            network.log(
+                self.store.client,
+                self.group,
+                self.run(),
+                workspace,
+                self.experiment,
+                run,
+            )
             tags = {"fingerprint": mark, "brief": fingerprint.brief(made_of)}
             for seed, values in payload.summary(run.summary).items():
                 self.epochs(seed, _points(run.history[run.history["seed"] == seed]))
@@ -106,21 +155,30 @@ class Writer:
             for file in ("run.json", "history.csv"):
                 self.store.client.log_artifact(self.run(), str(folder / file))
             if any((folder / "weights").iterdir()):
-                self.store.client.log_artifacts(self.run(), str(folder / "weights"), "weights")
+                self.store.client.log_artifacts(
+                    self.run(), str(folder / "weights"), "weights"
+                )
             log(self.run(), tags=tags | {"current": "true"})
             self.end("FINISHED")
         except BaseException:
-            with contextlib.suppress(Exception):  # else it would be said to be running for good
+            # else it would be said to be running for good
+            with contextlib.suppress(Exception):
                 self.end("FAILED")
             raise
         return self.run()
 
     def end(self, status: str) -> None:
-        """End every run; one that was found on disk took no time, unless it is known when it was made."""
+        """End every run; one that was found on disk took no time, unless it is known
+        when it was made.
+        """
         client = self.store.client
         for run_id in reversed(self._ids.values()):
             ended = None if self._live else client.get_run(run_id).info.start_time
-            client.set_terminated(run_id, status, _milliseconds(self._record.ended) if self._record else ended)
+            client.set_terminated(
+                run_id,
+                status,
+                _milliseconds(self._record.ended) if self._record else ended,
+            )
 
 
 def _points(curves: "pd.DataFrame") -> list[tuple[int, Mapping[str, float]]]:
@@ -143,19 +201,27 @@ def _record(workspace: Workspace, about: str, name: str) -> Record | None:
 def replay(
     workspace: Workspace, experiments: Mapping[str, Experiment], *, new: bool = True
 ) -> Iterator[tuple[str, str]]:
-    """Record the runs on disk of some experiments in MLflow, once, and end the runs of trainings that were killed.
+    """Record the runs on disk of some experiments in MLflow, once, and end the runs of
+    trainings that were killed.
 
-    `experiments` are by their whole names, such as waves/gru. Yields each with what was done: as `record` says, "not
-    built", or "skipped: " and the reason. Without `new`, what is not there is left to later. Raises UnrollError if the
-    store cannot be used, or an evaluation is damaged.
+    `experiments` are by their whole names, such as waves/gru. Yields each with what was
+    done: as `record` says, "not built", or "skipped: " and the reason. Without `new`,
+    what is not there is left to later. Raises UnrollError if the store cannot be used,
+    or an evaluation is damaged.
     """
     built = {
         name: experiment.dataset
         for name, experiment in experiments.items()
         if (workspace.root / "runs" / name / "run.json").exists()
     }
-    evaluations = {dataset: evaluation(workspace, dataset) for dataset in {*built.values()}}
-    opened = store.connect(workspace) if built or store.database(workspace).exists() else None
+    evaluations = {
+        dataset: evaluation(workspace, dataset) for dataset in {*built.values()}
+    }
+    opened = (
+        store.connect(workspace)
+        if built or store.database(workspace).exists()
+        else None
+    )
     if opened is not None:
         with store.guard(opened.uri):
             end_abandoned(opened, workspace)
@@ -165,7 +231,14 @@ def replay(
             try:
                 with store.hold(store.experiment_lock(workspace, name), 0):
                     evaluated = evaluations[experiment.dataset]
-                    action = record(opened, workspace, own_name(name), experiment, evaluated, new=new)
+                    action = record(
+                        opened,
+                        workspace,
+                        own_name(name),
+                        experiment,
+                        evaluated,
+                        new=new,
+                    )
             except StoreError:
                 raise
             except UnrollError as error:
@@ -189,16 +262,20 @@ def record(
     writer: Writer | None = None,
     new: bool = True,
 ) -> str:
-    """Bring MLflow to what is on disk of one experiment, whose lock is held, and to the evaluation of its data set.
+    """Bring MLflow to what is on disk of one experiment, whose lock is held, and to the
+    evaluation of its data set.
 
-    The runs are those that were started while it trained, with all its epochs (`writer`), or those that have the
-    fingerprint of what is on disk, or new ones. Says "recorded", "updated" (newly the current run, or its evaluation
-    has changed), "present" or "not there". Raises StoreError if the store cannot be used, another UnrollError if the
-    run is damaged or params.yaml describes another one by now.
+    The runs are those that were started while it trained, with all its epochs
+    (`writer`), or those that have the fingerprint of what is on disk, or new ones. Says
+    "recorded", "updated" (newly the current run, or its evaluation has changed),
+    "present" or "not there". Raises StoreError if the store cannot be used, another
+    UnrollError if the run is damaged or params.yaml describes another one by now.
     """
     mark = fingerprint.folder(workspace.run(experiment.dataset, name))
     with store.guard(opened.uri):
-        group = opened.experiment(dataset.describe(workspace.prepared(experiment.dataset)))
+        group = opened.experiment(
+            dataset.describe(workspace.prepared(experiment.dataset))
+        )
         parent = None if writer else recorded(opened, group, name, mark)
         action = "present" if parent else "recorded"
         if parent is None:
@@ -214,23 +291,34 @@ def record(
 
 def recorded(opened: Store, group: str, name: str, mark: str) -> "Run | None":
     """The parent that holds all of the run of an experiment with this fingerprint."""
-    complete = (run for run in _parents(opened, group, name) if run.info.status == "FINISHED")
-    return next((run for run in complete if run.data.tags.get("fingerprint") == mark), None)
+    complete = (
+        run for run in _parents(opened, group, name) if run.info.status == "FINISHED"
+    )
+    return next(
+        (run for run in complete if run.data.tags.get("fingerprint") == mark), None
+    )
 
 
 def _parents(opened: Store, group: str, name: str) -> list["Run"]:
-    return opened.search(f"tags.level = 'experiment' and tags.experiment = '{name}'", group)
+    return opened.search(
+        f"tags.level = 'experiment' and tags.experiment = '{name}'", group
+    )
 
 
 def _make_current(opened: Store, group: str, name: str, chosen: "Run") -> bool:
-    """Tag one parent as the run that is on disk, and no other of its kind; says whether anything changed.
+    """Tag one parent as the run that is on disk, and no other of its kind; says whether
+    anything changed.
 
-    An experiment of DVC is a kind of its own: it stands beside the run that it started from, and replaces none.
+    An experiment of DVC is a kind of its own: it stands beside the run that it started
+    from, and replaces none.
     """
     changed = False
     for run in _parents(opened, group, name):
         current = str(run.info.run_id == chosen.info.run_id).lower()
-        if _variant(run) == _variant(chosen) and run.data.tags.get("current", "false") != current:
+        if (
+            _variant(run) == _variant(chosen)
+            and run.data.tags.get("current", "false") != current
+        ):
             opened.client.set_tag(run.info.run_id, "current", current)
             changed = True
     return changed
@@ -241,15 +329,19 @@ def _variant(run: "Run") -> str:
     return str(run.data.tags.get("dvc_experiment", ""))
 
 
-def _score(opened: Store, workspace: Workspace, parent: "Run", evaluated: Evaluation) -> bool:
-    """Bring the metrics of the parent that is on disk, and of its children, to the evaluation of its data set.
+def _score(
+    opened: Store, workspace: Workspace, parent: "Run", evaluated: Evaluation
+) -> bool:
+    """Bring the metrics of the parent that is on disk, and of its children, to the
+    evaluation of its data set.
 
-    The parent's are those that `dvc metrics` has; after them, the first time, means over the seeds of all else.
-    Says whether anything changed.
+    The parent's are those that `dvc metrics` has; after them, the first time, means
+    over the seeds of all else. Says whether anything changed.
     """
     name = parent.data.tags["experiment"]
     entry = evaluated.experiments.get(name)
-    if entry is None or entry.fingerprint != parent.data.tags["brief"]:  # not evaluated since it was trained
+    # not evaluated since it was trained
+    if entry is None or entry.fingerprint != parent.data.tags["brief"]:
         return False
     changed = _update(opened, parent, metrics_file.metrics(evaluated).get(name, {}))
     if "parameters" not in parent.data.metrics:
@@ -263,26 +355,43 @@ def _score(opened: Store, workspace: Workspace, parent: "Run", evaluated: Evalua
     return changed
 
 
-def _means(workspace: Workspace, about: str, name: str) -> list[tuple[int, Mapping[str, float]]]:
+def _means(
+    workspace: Workspace, about: str, name: str
+) -> list[tuple[int, Mapping[str, float]]]:
     """What a training comes to, and its curves by epoch: means over the seeds."""
     run = run_folder.load(workspace.run(about, name))
     by_seed = payload.summary(run.summary)
-    overall = {key: fmean(of_seed[key] for of_seed in by_seed.values()) for key in by_seed[run.summary.seeds[0]]}
+    overall = {
+        key: fmean(of_seed[key] for of_seed in by_seed.values())
+        for key in by_seed[run.summary.seeds[0]]
+    }
     record = _record(workspace, about, name)
     if record:
-        overall["seconds"] = (_milliseconds(record.ended) - _milliseconds(record.started)) / 1000
-    curves = [(epoch, payload.per_epoch(values)) for epoch, values in _points(run.history)]
+        overall["seconds"] = (
+            _milliseconds(record.ended) - _milliseconds(record.started)
+        ) / 1000
+    curves = [
+        (epoch, payload.per_epoch(values)) for epoch, values in _points(run.history)
+    ]
     return [(0, overall), *curves]
 
 
 def _update(opened: Store, run: "Run", metrics: Mapping[str, float]) -> bool:
-    """Log the metrics that a run does not have with these values; says whether there were any."""
-    changed = {name: value for name, value in metrics.items() if run.data.metrics.get(name) != value}
+    """Log the metrics that a run does not have with these values; says whether there
+    were any.
+    """
+    changed = {
+        name: value
+        for name, value in metrics.items()
+        if run.data.metrics.get(name) != value
+    }
     opened.log(run.info.run_id, [(0, changed)])
     return bool(changed)
 
 
-def describe(opened: Store, workspace: Workspace, answers: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def describe(
+    opened: Store, workspace: Workspace, answers: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
     """Say in the description of each data set's MLflow experiment what is answered.
 
     Args:
@@ -291,7 +400,8 @@ def describe(opened: Store, workspace: Workspace, answers: Mapping[str, Sequence
         answers: data set -> a line for each answer.
 
     Returns:
-        What each of these MLflow experiments is called -> where MLflow's page shows its runs by score.
+        What each of these MLflow experiments is called -> where MLflow's page shows its
+        runs by score.
     """
     addresses = {}
     with store.guard(opened.uri):
@@ -301,18 +411,28 @@ def describe(opened: Store, workspace: Workspace, answers: Mapping[str, Sequence
             if group is None:
                 continue
             lines = () if data.stand_in else answers.get(data.name, ())
-            for key, value in payload.experiment_tags(group.experiment_id, data, lines).items():
+            for key, value in payload.experiment_tags(
+                group.experiment_id, data, lines
+            ).items():
                 opened.client.set_experiment_tag(group.experiment_id, key, value)
             addresses[group.name] = payload.address(group.experiment_id)
     return addresses
 
 
 def end_abandoned(opened: Store, workspace: Workspace) -> None:
-    """End what processes of this workspace left running: they were killed, or the store was away when they ended."""
-    for run in opened.search(f"attributes.status = 'RUNNING' and tags.place = '{opened.place}'"):
+    """End what processes of this workspace left running: they were killed, or the store
+    was away when they ended.
+    """
+    for run in opened.search(
+        f"attributes.status = 'RUNNING' and tags.place = '{opened.place}'"
+    ):
         name = f"{run.data.tags['dataset']}/{run.data.tags['experiment']}"
         lock = store.experiment_lock(workspace, name, _variant(run))
-        with contextlib.suppress(UnrollError), store.hold(lock, 0):  # a training that is at work holds it
+        # a training that is at work holds it
+        with (
+            contextlib.suppress(UnrollError),
+            store.hold(lock, 0),
+        ):
             opened.client.set_terminated(run.info.run_id, "KILLED")
 
 
@@ -320,5 +440,7 @@ def end_worker(workspace: Workspace, worker: str) -> None:
     """End what a worker of a cluster left running."""
     opened = store.connect(workspace)
     with store.guard(opened.uri):
-        for run in opened.search(f"attributes.status = 'RUNNING' and tags.worker = '{worker}'"):
+        for run in opened.search(
+            f"attributes.status = 'RUNNING' and tags.worker = '{worker}'"
+        ):
             opened.client.set_terminated(run.info.run_id, "KILLED")

@@ -1,1 +1,3 @@
-"""From examples to predictions: a job, the methods that do it, and what they leave on disk."""
+"""From examples to predictions: a job, the methods that do it, and what they leave on
+disk.
+"""

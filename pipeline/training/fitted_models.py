@@ -1,4 +1,6 @@
-"""The weights of a run -> a function that predicts. What each training method leaves is read back here."""
+"""The weights of a run -> a function that predicts. What each training method leaves is
+read back here.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,13 +21,18 @@ Predict = Callable[[Array], Array]
 """Inputs (n, timesteps, features) float32 -> (n,) or (n, values), in model units."""
 
 
-def load(name: str, experiment: Experiment, fields: Mapping[str, Any], path: Path) -> Predict:
-    """A trained model, of an experiment and its `Problem` as plain data; `path` is of its weights, without the suffix.
+def load(
+    name: str, experiment: Experiment, fields: Mapping[str, Any], path: Path
+) -> Predict:
+    """A trained model, of an experiment and its `Problem` as plain data; `path` is of
+    its weights, without the suffix.
 
     Raises:
-        UnrollError: the weights are missing or damaged, or those of a method that forecasts nothing.
+        UnrollError: the weights are missing or damaged, or those of a method that
+            forecasts nothing.
     """
-    chosen, problem = recipe(name, experiment), Problem(**{**fields, "input_shape": tuple(fields["input_shape"])})
+    chosen = recipe(name, experiment)
+    problem = Problem(**{**fields, "input_shape": tuple(fields["input_shape"])})
     if chosen.network:
         return _network(chosen, problem, path)
     file = path.with_name(f"{path.name}.npz")
@@ -41,8 +48,12 @@ def load(name: str, experiment: Experiment, fields: Mapping[str, Any], path: Pat
 
         return lambda inputs: design(baseline, inputs) @ weights
     if method == "least_absolute":
-        slopes, constant = (weights[:-1], weights[-1]) if baseline.intercept else (weights, 0.0)
-        return lambda inputs: np.asarray(baseline.features(inputs), np.float64) @ slopes + constant
+        slopes, constant = (
+            (weights[:-1], weights[-1]) if baseline.intercept else (weights, 0.0)
+        )
+        return lambda inputs: (
+            np.asarray(baseline.features(inputs), np.float64) @ slopes + constant
+        )
     if method == "boosting":
         from pipeline.training.methods import boosting
 
@@ -54,7 +65,9 @@ def load(name: str, experiment: Experiment, fields: Mapping[str, Any], path: Pat
         except ValueError as error:
             raise damaged(file, error) from None
         return forecasts
-    raise UnrollError(f"{name}: the training method {method} leaves nothing that forecasts")
+    raise UnrollError(
+        f"{name}: the training method {method} leaves nothing that forecasts"
+    )
 
 
 def _network(chosen: Recipe, problem: Problem, path: Path) -> Predict:
@@ -62,12 +75,17 @@ def _network(chosen: Recipe, problem: Problem, path: Path) -> Predict:
     import tensorflow as tf
 
     seen, problem = chosen.seen(problem)
-    model, file = chosen.model(problem), path.with_name(path.name + keras_models.SUFFIX)
+    model = chosen.model(problem)
+    file = path.with_name(path.name + keras_models.SUFFIX)
     try:
         model.load_weights(regular(file))
     except (OSError, ValueError, KeyError) as error:
-        raise UnrollError(f"{file} is missing or damaged ({error!s:.100}); run `unroll train {chosen.name}`") from None
+        raise UnrollError(
+            f"{file} is missing or damaged ({error!s:.100}); run `unroll train {chosen.name}`"
+        ) from None
     # One trace for any number of examples.
     shape = tf.TensorSpec((None, *problem.input_shape), tf.float32)
-    call = tf.function(lambda inputs: model(inputs, training=False), input_signature=[shape])
+    call = tf.function(
+        lambda inputs: model(inputs, training=False), input_signature=[shape]
+    )
     return lambda inputs: np.asarray(call(seen(inputs))).reshape(len(inputs), -1)

@@ -1,4 +1,6 @@
-"""What every training method that has a Keras model needs: start-up, seeds, weights, summaries."""
+"""What every training method that has a Keras model needs: start-up, seeds, weights,
+summaries.
+"""
 
 import io
 from pathlib import Path
@@ -25,14 +27,17 @@ SETTINGS = {
     "max_epochs": None,
     "max_steps_per_epoch": None,
 }
-"""What models here need of Keras, by the names of `keras.config`; keras.json has the same."""
+"""What models here need of Keras, by the names of `keras.config`; keras.json has the
+same."""
 
 
 def start() -> None:
-    """Import TensorFlow quietly, with one thread: parallelism is across processes, and bits do not depend on it.
+    """Import TensorFlow quietly, with one thread: parallelism is across processes, and
+    bits do not depend on it.
 
     Raises:
-        UsageError: the user's own program has imported Keras before, with other settings.
+        UsageError: the user's own program has imported Keras before, with other
+            settings.
         RuntimeError: it has used TensorFlow before, with several threads.
     """
     numerics.settle()
@@ -57,13 +62,16 @@ def seeded(build: Any, seed: int) -> "keras.Model":
     """A new model whose weights and dropout come from `seed` alone."""
     import keras
 
-    keras.backend.clear_session(free_memory=False)  # a collection takes a quarter of a second, for one small model
+    # a collection takes a quarter of a second, for one small model
+    keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     return build()
 
 
 def optimizer(name: str, learning_rate: float, weight_decay: float = 0.0) -> Any:
-    """Keras' optimizer of that name, with its defaults; `rmsprop_keras2` is RMSprop as Keras 2 had it."""
+    """Keras' optimizer of that name, with its defaults; `rmsprop_keras2` is RMSprop as
+    Keras 2 had it.
+    """
     import keras
 
     config = {"learning_rate": learning_rate, "weight_decay": weight_decay or None}
@@ -71,16 +79,22 @@ def optimizer(name: str, learning_rate: float, weight_decay: float = 0.0) -> Any
         return keras.optimizers.get({"class_name": name, "config": config})
 
     class RMSprop(keras.optimizers.RMSprop):  # type: ignore[misc]
-        """Keras' own step, with a root and a division that have the same bits on every processor."""
+        """Keras' own step, with a root and a division that have the same bits on every
+        processor.
+        """
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             square = self._velocities[self._get_variable_index(variable)]
             self.assign(square, self.rho * square + (1 - self.rho) * gradient**2)
             if name == "rmsprop":
-                # Never less than that. But of a division by a bare root XLA makes a product with the processor's own
-                # guess of 1 / root.
-                root = keras.ops.maximum(keras.ops.sqrt(square + self.epsilon), self.epsilon**0.5)
-            else:  # steps are shorter only where a slope is as small as epsilon, not its square
+                # Never less than that. But of a division by a bare root XLA makes a
+                # product with the processor's own guess of 1 / root.
+                root = keras.ops.maximum(
+                    keras.ops.sqrt(square + self.epsilon), self.epsilon**0.5
+                )
+            else:
+                # steps are shorter only where a slope is as small as epsilon, not its
+                # square
                 root = keras.ops.sqrt(square) + self.epsilon
             self.assign_sub(variable, learning_rate * gradient / root)
 
@@ -108,7 +122,8 @@ class _InMemory(io.BytesIO):
 def save_weights(model: "keras.Model", numbers: list[Array], path: Path) -> None:
     """Write `PATH.weights.h5`, which `keras.Model.load_weights` reads."""
     assign(model, numbers)
-    # Not to the disk at once: where that is full, HDF5 prints pages that nothing can hold back.
+    # Not to the disk at once: where that is full, HDF5 prints pages that nothing can
+    # hold back.
     file = _InMemory()
     model.save_weights(file)
     with atomic_file(path.with_name(path.name + SUFFIX)) as temporary:
@@ -116,18 +131,28 @@ def save_weights(model: "keras.Model", numbers: list[Array], path: Path) -> None
 
 
 def parameters(part: Any) -> int:
-    """How many numbers of a model, a layer or a cell are trained: fixed ones do not count."""
+    """How many numbers of a model, a layer or a cell are trained: fixed ones do not
+    count.
+    """
     return sum(int(np.prod(weights.shape)) for weights in part.trainable_weights)
 
 
 def layers(model: "keras.Model") -> list[dict[str, Any]]:
-    """Type, output shape (None: any) and parameters of each layer; of stacked cells, as of the layers that they are."""
+    """Type, output shape (None: any) and parameters of each layer; of stacked cells, as
+    of the layers that they are.
+    """
     rows: list[tuple[str, list[int | None], int]] = []
     for layer in model.layers:
         if type(layer).__name__ == "InputLayer":
             continue
         # A cell gives its states, too.
-        output = list((layer.output[0] if isinstance(layer.output, list | tuple) else layer.output).shape)
+        output = list(
+            (
+                layer.output[0]
+                if isinstance(layer.output, list | tuple)
+                else layer.output
+            ).shape
+        )
         cells = getattr(getattr(layer, "cell", None), "cells", None)
         if cells is None:
             rows.append((type(layer).__name__, output, parameters(layer)))
@@ -135,8 +160,15 @@ def layers(model: "keras.Model") -> list[dict[str, Any]]:
         between: list[int | None] = [None, layer.input.shape[1], output[-1]]
         for cell in cells:
             shape = output if cell is cells[-1] else between
-            rows.append((type(cell).__name__.removesuffix("Cell"), shape, parameters(cell)))
+            rows.append(
+                (type(cell).__name__.removesuffix("Cell"), shape, parameters(cell))
+            )
     return [
-        {"name": f"{kind.lower()}_{number}", "type": kind, "output": output, "parameters": parameters}
+        {
+            "name": f"{kind.lower()}_{number}",
+            "type": kind,
+            "output": output,
+            "parameters": parameters,
+        }
         for number, (kind, output, parameters) in enumerate(rows, 1)
     ]

@@ -1,11 +1,13 @@
-"""Small networks in NumPy, forward and backward, of several seeds side by side, without TensorFlow.
+"""Small networks in NumPy, forward and backward, of several seeds side by side, without
+TensorFlow.
 
-A recurrent network of 32 units on a dozen rows is trained within seconds. TensorFlow takes longer
-to be imported and to compile it, in each process that trains or forecasts.
+A recurrent network of 32 units on a dozen rows is trained within seconds. TensorFlow
+takes longer to be imported and to compile it, in each process that trains or forecasts.
 
-The networks of all seeds are stacked: an array of weights is (seeds, rows, columns), and values are
-(seeds, values, batch). The cells are those of Keras' layers `GRU` (with `reset_after`) and `LSTM`;
-a test compares them. Arrays are written in place, since new ones would take more time.
+The networks of all seeds are stacked: an array of weights is (seeds, rows, columns),
+and values are (seeds, values, batch). The cells are those of Keras' layers `GRU` (with
+`reset_after`) and `LSTM`; a test compares them. Arrays are written in place, since new
+ones would take more time.
 """
 
 from abc import ABC, abstractmethod
@@ -26,10 +28,13 @@ class Network(ABC):
     """Layers, and a linear map from the last one to the outputs.
 
     Attributes:
-        shapes: name of an array of weights -> its (rows, columns), in the order of `views`.
+        shapes: name of an array of weights -> its (rows, columns), in the order of
+            `views`.
     """
 
-    def __init__(self, shapes: dict[str, tuple[int, int]], units: int, outputs: int) -> None:
+    def __init__(
+        self, shapes: dict[str, tuple[int, int]], units: int, outputs: int
+    ) -> None:
         self.shapes = {**shapes, "head": (outputs, units), "head_bias": (outputs, 1)}
 
     @property
@@ -48,14 +53,18 @@ class Network(ABC):
         return weights
 
     def fresh(self, random: np.random.Generator) -> Array:
-        """Initial weights (1, size): Glorot's, of states orthogonal for each gate, and biases of 0."""
+        """Initial weights (1, size): Glorot's, of states orthogonal for each gate, and
+        biases of 0.
+        """
         flat = np.zeros((1, self.size), np.float32)
         for name, weights in self.views(flat).items():
             rows, columns = self.shapes[name]
             if name == "recurrent":
                 for gate in range(rows // columns):
                     square = random.normal(size=(columns, columns))
-                    weights[0, gate * columns : (gate + 1) * columns] = np.linalg.qr(square)[0]
+                    weights[0, gate * columns : (gate + 1) * columns] = np.linalg.qr(
+                        square
+                    )[0]
             elif "bias" not in name:
                 bound = np.sqrt(6 / (rows + columns))
                 weights[0] = random.uniform(-bound, bound, (rows, columns))
@@ -68,7 +77,9 @@ class Network(ABC):
         outputs += weights["head_bias"]
         return outputs, (inputs, states, saved)
 
-    def backward(self, weights: Weights, gradient: Array, tape: Any, into: Weights) -> None:
+    def backward(
+        self, weights: Weights, gradient: Array, tape: Any, into: Weights
+    ) -> None:
         """Write the gradients of the weights.
 
         Args:
@@ -96,7 +107,9 @@ class Network(ABC):
         gradient: Array,
         into: Weights,
     ) -> None:
-        """Write the gradients of the layers' weights, given that of the last layer's values."""
+        """Write the gradients of the layers' weights, given that of the last layer's
+        values.
+        """
 
 
 class Dense(Network):
@@ -104,7 +117,9 @@ class Dense(Network):
 
     def __init__(self, values: int, sizes: list[int], outputs: int) -> None:
         shapes = {}
-        for number, (columns, rows) in enumerate(zip([values, *sizes], sizes, strict=False)):
+        for number, (columns, rows) in enumerate(
+            zip([values, *sizes], sizes, strict=False)
+        ):
             shapes[f"kernel_{number}"] = (rows, columns)
             shapes[f"bias_{number}"] = (rows, 1)
         self.layers = len(sizes)
@@ -129,17 +144,21 @@ class Dense(Network):
         del inputs  # they are the first of what was saved
         for number in reversed(range(self.layers)):
             gradient *= saved[number + 1] > 0
-            np.matmul(gradient, saved[number].swapaxes(1, 2), out=into[f"kernel_{number}"])
+            np.matmul(
+                gradient, saved[number].swapaxes(1, 2), out=into[f"kernel_{number}"]
+            )
             into[f"bias_{number}"][:] = gradient.sum(axis=2, keepdims=True)
             if number:
-                gradient = np.matmul(weights[f"kernel_{number}"].swapaxes(1, 2), gradient)
+                gradient = np.matmul(
+                    weights[f"kernel_{number}"].swapaxes(1, 2), gradient
+                )
 
 
 class Gru(Network):
     """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078).
 
-    Inputs are (timesteps, seeds, values, batch). The gates are update, reset and candidate, as in
-    Keras. The next state is update * state + (1 - update) * candidate.
+    Inputs are (timesteps, seeds, values, batch). The gates are update, reset and
+    candidate, as in Keras. The next state is update * state + (1 - update) * candidate.
     """
 
     def __init__(self, values: int, sizes: list[int], outputs: int) -> None:
@@ -152,14 +171,16 @@ class Gru(Network):
             "recurrent_bias": (
                 self.units,
                 1,
-            ),  # of the candidate: the others would have two that add up
+                # of the candidate: the others would have two that add up
+            ),
         }
         super().__init__(shapes, self.units, outputs)
 
     def _forward(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
         timesteps, seeds, _, batch = inputs.shape
         units = self.units
-        gates = np.matmul(weights["kernel"], inputs)  # (timesteps, seeds, 3 * units, batch)
+        # (timesteps, seeds, 3 * units, batch)
+        gates = np.matmul(weights["kernel"], inputs)
         gates += weights["bias"]
         states = np.zeros((timesteps + 1, seeds, units, batch), np.float32)
         recurrents = np.empty_like(states[1:])
@@ -172,7 +193,9 @@ class Gru(Network):
             _logistic(update_reset)
             update = gates[time, :, :units]
             reset = gates[time, :, units : 2 * units]
-            np.add(sums[:, 2 * units :], weights["recurrent_bias"], out=recurrents[time])
+            np.add(
+                sums[:, 2 * units :], weights["recurrent_bias"], out=recurrents[time]
+            )
             candidate = gates[time, :, 2 * units :]
             np.multiply(reset, recurrents[time], out=scaled)
             candidate += scaled
@@ -204,7 +227,8 @@ class Gru(Network):
             reset = gates[time, :, units : 2 * units]
             candidate = gates[time, :, 2 * units :]
             of_candidate = of_gates[time, :, 2 * units :]
-            np.multiply(gradient, update, out=kept)  # what flows to the old state directly
+            # what flows to the old state directly
+            np.multiply(gradient, update, out=kept)
             np.subtract(gradient, kept, out=of_candidate)
             np.subtract(states[time], candidate, out=factor)
             factor *= of_candidate
@@ -228,7 +252,11 @@ class Gru(Network):
             axis=0,
             out=into["recurrent"][:, : 2 * units],
         )
-        np.sum(np.matmul(of_recurrents, before), axis=0, out=into["recurrent"][:, 2 * units :])
+        np.sum(
+            np.matmul(of_recurrents, before),
+            axis=0,
+            out=into["recurrent"][:, 2 * units :],
+        )
         into["bias"][:] = of_gates.sum(axis=(0, 3))[..., None]
         into["recurrent_bias"][:] = of_recurrents.sum(axis=(0, 3))[..., None]
 
@@ -236,14 +264,18 @@ class Gru(Network):
 class Lstm(Network):
     """A long short-term memory (Hochreiter and Schmidhuber 1997, Neural Computation 9).
 
-    Inputs are (timesteps, seeds, values, batch). The gates are input, forget, output and candidate;
-    Keras has the last two the other way round.
+    Inputs are (timesteps, seeds, values, batch). The gates are input, forget, output
+    and candidate; Keras has the last two the other way round.
     """
 
     def __init__(self, values: int, sizes: list[int], outputs: int) -> None:
         (self.units,) = sizes
         gates = 4 * self.units
-        shapes = {"kernel": (gates, values), "recurrent": (gates, self.units), "bias": (gates, 1)}
+        shapes = {
+            "kernel": (gates, values),
+            "recurrent": (gates, self.units),
+            "bias": (gates, 1),
+        }
         super().__init__(shapes, self.units, outputs)
 
     def fresh(self, random: np.random.Generator) -> Array:
@@ -254,11 +286,14 @@ class Lstm(Network):
 
     def _split(self, gates: Array) -> list[Array]:
         """The four gates (seeds, units, batch) of a timestep."""
-        return [gates[:, gate * self.units : (gate + 1) * self.units] for gate in range(4)]
+        return [
+            gates[:, gate * self.units : (gate + 1) * self.units] for gate in range(4)
+        ]
 
     def _forward(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
         timesteps, seeds, _, batch = inputs.shape
-        gates = np.matmul(weights["kernel"], inputs)  # (timesteps, seeds, 4 * units, batch)
+        # (timesteps, seeds, 4 * units, batch)
+        gates = np.matmul(weights["kernel"], inputs)
         gates += weights["bias"]
         states = np.zeros((timesteps + 1, seeds, self.units, batch), np.float32)
         carries = np.zeros_like(states)
@@ -310,7 +345,11 @@ class Lstm(Network):
             of_carry *= forget
             np.matmul(transposed, of_gates[time], out=gradient)
         np.sum(np.matmul(of_gates, inputs.swapaxes(2, 3)), axis=0, out=into["kernel"])
-        np.sum(np.matmul(of_gates, states[:-1].swapaxes(2, 3)), axis=0, out=into["recurrent"])
+        np.sum(
+            np.matmul(of_gates, states[:-1].swapaxes(2, 3)),
+            axis=0,
+            out=into["recurrent"],
+        )
         into["bias"][:] = of_gates.sum(axis=(0, 3))[..., None]
 
 
@@ -322,7 +361,9 @@ def _logistic(values: Array) -> None:
     values += HALF
 
 
-def _times_logistic_slope(values: Array, gate: Array, memory: Array, out: Array) -> None:
+def _times_logistic_slope(
+    values: Array, gate: Array, memory: Array, out: Array
+) -> None:
     """Multiply values by the slope of the logistic function where it is `gate`."""
     np.subtract(ONE, gate, out=memory)
     memory *= gate

@@ -1,4 +1,6 @@
-"""Predictions from a function of arrays: of whole splits, fed back as inputs, and of models that need no seed."""
+"""Predictions from a function of arrays: of whole splits, fed back as inputs, and of
+models that need no seed.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,28 +22,38 @@ def chunks(examples: Examples) -> Iterator[tuple[Array, Array]]:
         yield examples.take(np.arange(start, min(start + CHUNK, len(examples))))
 
 
-def predict_split(predict: Callable[[Array], Array], examples: Examples, *, each_step: bool = False) -> Array:
+def predict_split(
+    predict: Callable[[Array], Array], examples: Examples, *, each_step: bool = False
+) -> Array:
     """Predictions (n,) or (n, values) for a split.
 
     Args:
-        predict: inputs (chunk, ...) -> (chunk,) or (chunk, values). One number counts for each of several targets.
+        predict: inputs (chunk, ...) -> (chunk,) or (chunk, values). One number counts
+            for each of several targets.
         examples: the split.
-        each_step: whether it predicts once for each timestep, from the inputs up to there.
+        each_step: whether it predicts once for each timestep, from the inputs up to
+            there.
     """
     predictions = []
     for inputs, targets in chunks(examples):
         if each_step:
-            values = np.stack([predict(inputs[:, : step + 1]) for step in range(inputs.shape[1])], axis=1)
+            values = np.stack(
+                [predict(inputs[:, : step + 1]) for step in range(inputs.shape[1])],
+                axis=1,
+            )
         else:
             values = predict(inputs)
         if values.ndim < targets.ndim:
             values = np.repeat(values[:, None], targets.shape[1], axis=1)
-        predictions.append(added(values, targets) if of_every_column(examples) else values)
+        predictions.append(
+            added(values, targets) if of_every_column(examples) else values
+        )
     return np.concatenate(predictions)
 
 
 def rollout(predict: Callable[[Array], Array], examples: Examples) -> Array:
-    """Free-running predictions (n,): the first true window, then every prediction is fed back as an input.
+    """Free-running predictions (n,): the first true window, then every prediction is
+    fed back as an input.
 
     Args:
         predict: inputs (1, timesteps, 1) -> (1,), one step ahead.
@@ -55,7 +67,9 @@ def rollout(predict: Callable[[Array], Array], examples: Examples) -> Array:
     return values
 
 
-def fitted(job: Job, predict: Callable[[Array], Array], weights: Array, loss: str | None = None) -> Trained:
+def fitted(
+    job: Job, predict: Callable[[Array], Array], weights: Array, loss: str | None = None
+) -> Trained:
     """What a method gives back whose weights do not depend on the seed.
 
     Args:
@@ -71,7 +85,9 @@ def fitted(job: Job, predict: Callable[[Array], Array], weights: Array, loss: st
     }
     if dataset.rollout:
         predictions["rollout"] = rollout(predict, dataset.splits["test"])
-    replicates = [Replicate(seed, [], None, predictions, {"final": weights}) for seed in job.seeds]
+    replicates = [
+        Replicate(seed, [], None, predictions, {"final": weights}) for seed in job.seeds
+    ]
 
     def save_weights(numbers: Array, path: Path) -> None:
         write_npz(path.with_name(f"{path.name}.npz"), {"weights": numbers})

@@ -29,14 +29,18 @@ class Recipe:
     Attributes:
         name: of the experiment, within its data set.
         where: its place in params.yaml.
-        build: the model's builder: call it with a `Problem`. What is trained and loaded is `model`.
+        build: the model's builder: call it with a `Problem`. What is trained and loaded
+            is `model`.
         method: the training method: call it with a `Job`.
         seeds: of its replicates.
         network: whether the model is a Keras model, so that TensorFlow is needed.
-        masks: whether the method takes windows some of whose targets are missing (its module's `MASKS`).
-        standardise: whether the network is put between two fixed layers (`standardised`).
+        masks: whether the method takes windows some of whose targets are missing (its
+            module's `MASKS`).
+        standardise: whether the network is put between two fixed layers
+            (`standardised`).
         in_unit: whether one is put behind it (`standardised.in_unit`).
-        features: the builder of the model `lags`, whose features the network sees in place of windows; else None.
+        features: the builder of the model `lags`, whose features the network sees in
+            place of windows; else None.
     """
 
     name: str
@@ -56,50 +60,80 @@ class Recipe:
         With `features` windows (n, timesteps, columns) become (n, values) float32.
 
         Raises:
-            UsageError: the data set has no windows with answers at their end, or they are too short.
+            UsageError: the data set has no windows with answers at their end, or they
+                are too short.
         """
         if self.features is None:
             return lambda inputs: inputs, about
         where = f"params.yaml: {self.where}.features"
-        if about.vocabulary or about.each_step or about.every or len(about.input_shape) == 1:
-            raise UsageError(f"{where}: they are of windows whose one column is forecast; leave them out")
+        if (
+            about.vocabulary
+            or about.each_step
+            or about.every
+            or len(about.input_shape) == 1
+        ):
+            raise UsageError(
+                f"{where}: they are of windows whose one column is forecast; leave them out"
+            )
         try:
             make = self.features(about).features
         except ValueError as error:
             raise UsageError(f"{where}: {error}") from None
         width = make(np.zeros((1, *about.input_shape))).shape[1]
-        return lambda inputs: make(inputs).astype(np.float32), Problem((width,), outputs=about.outputs)
+        return lambda inputs: make(inputs).astype(np.float32), Problem(
+            (width,), outputs=about.outputs
+        )
 
     def model(self, about: Problem, known: Moments | None = None) -> Any:
-        """A new model for a problem; its fixed layers have these moments, or those that are loaded as weights."""
+        """A new model for a problem; its fixed layers have these moments, or those that
+        are loaded as weights.
+        """
         model = self.build(about)
         if self.in_unit:
             return in_unit(model, about, known.targets if known else None)
         return standardised(model, about, known) if self.standardise else model
 
-    def job(self, data: Dataset, *callbacks: Callback, checkpoint: Checkpoint | None = None) -> Job:
-        """What `train` takes: the experiment on a data set. For a network it starts TensorFlow.
+    def job(
+        self, data: Dataset, *callbacks: Callback, checkpoint: Checkpoint | None = None
+    ) -> Job:
+        """What `train` takes: the experiment on a data set. For a network it starts
+        TensorFlow.
 
         Raises:
-            UsageError: words are to be standardised, the data have no unit, or no such features.
+            UsageError: words are to be standardised, the data have no unit, or no such
+                features.
         """
         about = problem(data)
         if self.features:
             make, about = self.seen(about)
             splits: dict[str, Examples] = {
-                split: Arrays(_in_parts(make, examples), examples.targets) for split, examples in data.splits.items()
+                split: Arrays(_in_parts(make, examples), examples.targets)
+                for split, examples in data.splits.items()
             }
             data = replace(data, splits=splits, calendar=0)
         if self.standardise and about.vocabulary:
-            raise UsageError(f"params.yaml: {self.where}.standardise: words have no mean; leave it out")
+            raise UsageError(
+                f"params.yaml: {self.where}.standardise: words have no mean; leave it out"
+            )
         if self.in_unit and not data.scale.unit:
-            raise UsageError(f"params.yaml: {self.where}.in_unit: the data have no unit; leave it out")
+            raise UsageError(
+                f"params.yaml: {self.where}.in_unit: the data have no unit; leave it out"
+            )
         if self.network:
             keras_models.start()
         known = moments(data.splits["train"]) if self.standardise else None
         if self.in_unit:
-            known = Moments(np.empty((2, 0)), np.array([data.scale.mean, data.scale.std**2]))
-        return Job(self.name, data, partial(self.model, about, known), self.seeds, callbacks, checkpoint)
+            known = Moments(
+                np.empty((2, 0)), np.array([data.scale.mean, data.scale.std**2])
+            )
+        return Job(
+            self.name,
+            data,
+            partial(self.model, about, known),
+            self.seeds,
+            callbacks,
+            checkpoint,
+        )
 
     def train(self, job: Job) -> Trained:
         """Train a job by the method.
@@ -125,7 +159,9 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
     model = experiment.model
     training = experiment.training
     family = module(MODELS, model.family, f"{where}.model.family")
-    build = family.MODELS[one_of(model.name, family.MODELS, f"params.yaml: {where}.model.name")]
+    build = family.MODELS[
+        one_of(model.name, family.MODELS, f"params.yaml: {where}.model.name")
+    ]
     method = module(METHODS, training.method, f"{where}.training.method")
     kind = getattr(family, "KINDS", {}).get(model.name, "network")
     if kind not in method.TRAINS:
@@ -135,14 +171,20 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
         )
     for option in ("features", "standardise", "in_unit"):
         if getattr(experiment, option) and kind != "network":
-            raise UsageError(f"params.yaml: {where}.{option} is for networks. Received: {model.name}; leave it out")
+            raise UsageError(
+                f"params.yaml: {where}.{option} is for networks. Received: {model.name}; leave it out"
+            )
     if experiment.standardise and experiment.in_unit:
-        raise UsageError(f"params.yaml: {where}: standardise and in_unit exclude each other; leave one out")
+        raise UsageError(
+            f"params.yaml: {where}: standardise and in_unit exclude each other; leave one out"
+        )
     return Recipe(
         name,
         where,
         partial(build, **options(build, model.options, f"{where}.model")),
-        partial(method.train, **options(method.train, training.options, f"{where}.training")),
+        partial(
+            method.train, **options(method.train, training.options, f"{where}.training")
+        ),
         tuple(experiment.seeds),
         network=kind == "network",
         masks=getattr(method, "MASKS", False),
@@ -161,4 +203,9 @@ def _features(experiment: Experiment, where: str) -> partial[Any] | None:
 
 def _in_parts(make: Callable[[Array], Array], examples: Examples) -> Array:
     numbers = np.arange(len(examples))
-    return np.concatenate([make(examples.take(part)[0]) for part in np.split(numbers, numbers[AT_ONCE::AT_ONCE])])
+    return np.concatenate(
+        [
+            make(examples.take(part)[0])
+            for part in np.split(numbers, numbers[AT_ONCE::AT_ONCE])
+        ]
+    )

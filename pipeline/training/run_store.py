@@ -1,7 +1,9 @@
-"""The store of finished runs, `.unroll/store/DATASET/NAME/KEY/`: what was trained once is not trained again.
+"""The store of finished runs, `.unroll/store/DATASET/NAME/KEY/`: what was trained once
+is not trained again.
 
-An entry holds the run folder, in `run/`, and `files.json`, the SHA-256 of each of its files. It comes into the store by
-one rename, so it is there whole or not at all. The run folders in runs/ are hard links to it and take no further space.
+An entry holds the run folder, in `run/`, and `files.json`, the SHA-256 of each of its
+files. It comes into the store by one rename, so it is there whole or not at all. The
+run folders in runs/ are hard links to it and take no further space.
 """
 
 import hashlib
@@ -25,7 +27,9 @@ HASHES = "files.json"
 
 def key(dataset: str, name: str, of_run: Mapping[str, str]) -> str:
     """The key of a run: the SHA-256 over its data set, its name and its fingerprint."""
-    return hashlib.sha256("\n".join([dataset, name, *of_run.values()]).encode()).hexdigest()
+    return hashlib.sha256(
+        "\n".join([dataset, name, *of_run.values()]).encode()
+    ).hexdigest()
 
 
 def entry(workspace: Workspace, dataset: str, name: str, key: str) -> Path:
@@ -36,7 +40,9 @@ def entry(workspace: Workspace, dataset: str, name: str, key: str) -> Path:
 @contextmanager
 def adding(workspace: Workspace, dataset: str, name: str, key: str) -> Iterator[Path]:
     """An empty folder for a run; when the block ends well, the store holds it."""
-    with atomic_folder(entry(workspace, dataset, name, key), workspace.scratch) as unfinished:
+    with atomic_folder(
+        entry(workspace, dataset, name, key), workspace.scratch
+    ) as unfinished:
         run = unfinished / RUN
         run.mkdir()
         yield run
@@ -58,7 +64,9 @@ def holds(workspace: Workspace, dataset: str, name: str, key: str) -> bool:
         whole = False
     if not whole:
         remove(folder)
-        raise UnrollError(f"the run of {dataset}/{name} in {folder.parent} is damaged and was removed")
+        raise UnrollError(
+            f"the run of {dataset}/{name} in {folder.parent} is damaged and was removed"
+        )
     os.utime(folder)
     return True
 
@@ -95,10 +103,12 @@ def entries(workspace: Workspace, dataset: str = "*") -> list[Path]:
 
 
 def prune(workspace: Workspace, used: Collection[Path], keep: int) -> tuple[int, int]:
-    """Remove entries that are not `used`, those used longest ago first, until the store has at most `keep` bytes.
+    """Remove entries that are not `used`, those used longest ago first, until the store
+    has at most `keep` bytes.
 
     Returns:
-        How many were removed, and how many bytes that freed: a file that runs/ has, too, frees none.
+        How many were removed, and how many bytes that freed: a file that runs/ has,
+        too, frees none.
     """
     sizes = {folder: _size(folder) for folder in entries(workspace)}
     total = sum(sizes.values())

@@ -1,16 +1,20 @@
-"""What goes to the process or the machine that trains one experiment, and what comes back."""
+"""What goes to the process or the machine that trains one experiment, and what comes
+back.
+"""
 
 from dataclasses import dataclass
 
 from pipeline.config.params import Experiment, Preparation
 
 WHOLE = "UNROLL_WHOLE"
-"""The variable by which `unroll repro` says that it builds everything: a stage may train for later ones, too."""
+"""The variable by which `unroll repro` says that it builds everything: a stage may
+train for later ones, too."""
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One experiment to be trained. It can be pickled; no two are equal, so it may be a key of a dictionary.
+    """One experiment to be trained. It can be pickled; no two are equal, so it may be a
+    key of a dictionary.
 
     Attributes:
         dataset: the name of the data set.

@@ -35,12 +35,19 @@ def lines(profile: FileProfile) -> Iterator[str]:
         more = f" and {others} more" if others > 0 else ""
         yield f"series    {len(profile.series)}, by {_name(profile.series_id)}: {names:.80}{more}"
     elif profile.repeated or profile.unsorted:
-        order = "rows not in the order of time" if profile.unsorted else "rows in the order of time"
+        order = (
+            "rows not in the order of time"
+            if profile.unsorted
+            else "rows in the order of time"
+        )
         yield f"order     {order}, {profile.repeated:,} repeated stamps"
     if profile.gaps:
         yield f"gaps      {profile.gaps.total():,}, the longest of {max(profile.gaps):,} rows"
     if profile.missing:
-        cells = [f"{printable(word) or 'nothing'} {count:,} times" for word, count in profile.missing.items()]
+        cells = [
+            f"{printable(word) or 'nothing'} {count:,} times"
+            for word, count in profile.missing.items()
+        ]
         yield f"no value  {', '.join(cells)}"
     for name in profile.columns:
         if name != profile.series_id:
@@ -57,7 +64,11 @@ def lines(profile: FileProfile) -> Iterator[str]:
 def _text(form: CsvFormat) -> str:
     """Describe how the text of a CSV file is written."""
     delimiter = DELIMITERS.get(form.delimiter, repr(form.delimiter))
-    words = [form.encoding, f"columns divided by {delimiter}", f"decimals by {form.decimal!r}"]
+    words = [
+        form.encoding,
+        f"columns divided by {delimiter}",
+        f"decimals by {form.decimal!r}",
+    ]
     if form.thousands:
         words.append(f"thousands by {form.thousands!r}")
     if form.names:

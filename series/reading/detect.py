@@ -41,15 +41,19 @@ SHORT = 200
 """First cells of a column that are looked at for marks in numbers."""
 
 LONG = 50
-"""Longest cells of a column that are looked at: where thousands have marks, those do."""
+"""Longest cells of a column that are looked at: where thousands have marks, those do.
+"""
 
 
-def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") -> FileProfile:
+def detect(
+    paths: Sequence[Path], overrides: Overrides, progress: "Progress"
+) -> FileProfile:
     """Read files of one form.
 
     Raises:
         UnrollError: they are no series; one line says why.
-        UsageError: something can be read in two ways; the line says which option decides.
+        UsageError: something can be read in two ways; the line says which option
+            decides.
     """
     written, units = _written(paths, overrides)
     form = CsvFormat(**{option: entry.value for option, entry in written.items()})
@@ -59,7 +63,9 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     frames = [file.rows(progress) for file in files]
     frame = pd.concat(frames, ignore_index=True)
     if not len(frame):
-        raise UnrollError(f"{paths[0]} holds no rows; name a file with a header and rows")
+        raise UnrollError(
+            f"{paths[0]} holds no rows; name a file with a header and rows"
+        )
     stamp, formats = row_moments.stamp_columns(frame.head(HEAD), overrides, paths[0])
     empty = blank(frame, stamp)
     counts = [len(one) for one in frames]
@@ -69,14 +75,19 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
         one_of(overrides.target, names, "--target")
     moments = row_moments.moments_of(rows, stamp, formats, overrides)
     marks = _marks(rows, names, form, overrides)
-    form = form.model_copy(update={option: entry.value for option, entry in marks.items()})
+    form = form.model_copy(
+        update={option: entry.value for option, entry in marks.items()}
+    )
     below = dict(zip(frame.columns, units, strict=False))
     columns = {
-        name: ColumnProfile.of(name, below.get(name, ""), rows.frame[name], form) for name in names
+        name: ColumnProfile.of(name, below.get(name, ""), rows.frame[name], form)
+        for name in names
     }
     series = moments.series
     # The names of series are no values.
-    measured = {name: column for name, column in columns.items() if name != series.column}
+    measured = {
+        name: column for name, column in columns.items() if name != series.column
+    }
     _require_one_notation(measured, overrides, form)
     _require_numbers(measured, overrides, files[0])
     sentinels = sentinels_of(
@@ -116,7 +127,9 @@ def _of_columns(overrides: Overrides, header: Sequence[str]) -> Overrides:
         )
     if overrides.target is None:
         return replace(overrides, stamp=stamp)
-    return replace(overrides, stamp=stamp, target=column_named(overrides.target, header))
+    return replace(
+        overrides, stamp=stamp, target=column_named(overrides.target, header)
+    )
 
 
 def _spacing(moments: Moments, stamp: Sequence[str]) -> dict[str, Any]:
@@ -127,7 +140,9 @@ def _spacing(moments: Moments, stamp: Sequence[str]) -> dict[str, Any]:
     """
     clock = moments.options["time_zone"].value
     calendar = moments.calendar
-    numbers = row_calendar.numbered(timestamps.distinct(moments.written), calendar, clock)
+    numbers = row_calendar.numbered(
+        timestamps.distinct(moments.written), calendar, clock
+    )
     outside = np.isnat(numbers)
     ordered = timestamps.distinct(numbers[~outside])
     steps = row_moments.even_steps(ordered, moments.regular, stamp)
@@ -144,7 +159,9 @@ def _spacing(moments: Moments, stamp: Sequence[str]) -> dict[str, Any]:
 def _written(
     paths: Sequence[Path], overrides: Overrides
 ) -> tuple[dict[str, Detected[Any]], list[str]]:
-    """Return how files are written, as far as the first lines say, and the cells of units."""
+    """Return how files are written, as far as the first lines say, and the cells of
+    units.
+    """
     if RowFile(paths[0], CsvFormat(), "").typed:
         return {}, []
     try:
@@ -152,7 +169,9 @@ def _written(
         encoding = next((name for name in encodings if name != "ascii"), "utf-8")
         first = layout.layout(paths[0], encoding, overrides.delimiter)
     except (LookupError, UnicodeError):  # a name that is no text of UTF-8
-        raise UsageError(f"--encoding: there is no encoding {overrides.encoding!r}") from None
+        raise UsageError(
+            f"--encoding: there is no encoding {overrides.encoding!r}"
+        ) from None
     if not {*encodings} <= {"ascii", encoding}:
         raise UnrollError(
             f"{paths[0]} and others are written in {' and '.join(sorted({*encodings}))}; "
@@ -166,7 +185,9 @@ def _written(
         "delimiter": Detected(first.delimiter),
         "skip": Detected(first.skip),
         "units_rows": Detected(len(first.units)),
-        "names": Detected(first.names, "the file has no whole header" if first.names else ""),
+        "names": Detected(
+            first.names, "the file has no whole header" if first.names else ""
+        ),
     }
     return detected, first.units[0] if first.units else []
 
@@ -178,7 +199,9 @@ def _marks(
     if rows.files[0].typed:
         return {}
     samples = [_sample(rows.frame[name]) for name in names]
-    decimal, thousands = number_marks.marks(samples, rows.path, form.delimiter, overrides.decimal)
+    decimal, thousands = number_marks.marks(
+        samples, rows.path, form.delimiter, overrides.decimal
+    )
     return {"decimal": Detected(decimal), "thousands": Detected(thousands)}
 
 
@@ -191,7 +214,9 @@ def _sample(cells: "pd.Series[str]") -> list[str]:
 def _require_one_notation(
     columns: Mapping[str, ColumnProfile], overrides: Overrides, form: CsvFormat
 ) -> None:
-    """Raise UsageError if a column of numbers holds others, too, or numbers of several units."""
+    """Raise UsageError if a column of numbers holds others, too, or numbers of several
+    units.
+    """
     # By the wrong mark all numbers are words.
     doubtful = r"-?\d+[.,]\d+" if overrides.decimal else r"(?!)"
     for name, column in columns.items():
@@ -219,21 +244,29 @@ def _require_one_notation(
 def _require_numbers(
     columns: Mapping[str, ColumnProfile], overrides: Overrides, file: RowFile
 ) -> None:
-    """Raise UsageError if what may be forecast holds no numbers, but words that begin with one."""
+    """Raise UsageError if what may be forecast holds no numbers, but words that begin
+    with one.
+    """
     names = [name for name in columns if overrides.target in {None, name}]
     if any(columns[name].numeric for name in names):
         return
     for name in names:
         words = [word for word in columns[name].words if re.search(r"^\D{0,3}\d", word)]
         if 2 * len(words) > len(columns[name].words):
-            cure = "save them as numbers" if file.typed else "write numbers alone, all in one unit"
+            cure = (
+                "save them as numbers"
+                if file.typed
+                else "write numbers alone, all in one unit"
+            )
             raise UsageError(
                 f"{file.path}: column {name!r} holds {words[0]:.40} and {words[-1]:.40}, which are "
                 f"not read as numbers; {cure}"
             )
 
 
-def _missing(columns: Mapping[str, ColumnProfile], sentinels: set[float]) -> Counter[str]:
+def _missing(
+    columns: Mapping[str, ColumnProfile], sentinels: set[float]
+) -> Counter[str]:
     """Return words and numbers that mean no value -> how often."""
     missing = Counter[str]()
     for column in columns.values():
@@ -254,6 +287,8 @@ def _other_times(columns: Mapping[str, ColumnProfile]) -> list[str]:
         if column.numeric or not column.words:
             continue
         word = next(iter(column.words))
-        if timestamp_formats.formats(word, digits=False) or timestamp_formats.time_formats(word):
+        if timestamp_formats.formats(
+            word, digits=False
+        ) or timestamp_formats.time_formats(word):
             others.append(name)
     return others

@@ -1,4 +1,6 @@
-"""The names of columns: which name a user means, which are times, and which are not for the eye."""
+"""The names of columns: which name a user means, which are times, and which are not for
+the eye.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -37,7 +39,8 @@ def require_plain(files: Sequence[RowFile]) -> None:
     """Require columns that can be told apart and are alike in all files.
 
     Raises:
-        UnrollError: there are too many, one has a name that is not for the eye, or files differ.
+        UnrollError: there are too many, one has a name that is not for the eye, or
+            files differ.
         UsageError: each column is of another time.
     """
     header = files[0].header()
@@ -47,7 +50,8 @@ def require_plain(files: Sequence[RowFile]) -> None:
             f"{path} has {len(header):,} columns; keep those that matter, "
             f"{layout.MOST_COLUMNS:,} at most"
         )
-    for name in header:  # of a file, or to steer a terminal: it is a mistake or mischief
+    # of a file, or to steer a terminal: it is a mistake or mischief
+    for name in header:
         if re.match(r"\.{0,2}[/\\]|~[/\\]|[A-Za-z]:\\", name) or not name.isprintable():
             raise UnrollError(
                 f"{path}: column {name!r:.80} is named like a path; rename it in the file"
@@ -59,7 +63,9 @@ def require_plain(files: Sequence[RowFile]) -> None:
 
 
 def _times_beside_a_date(header: Sequence[str]) -> list[str]:
-    """Return columns that are times of a day, a month or a year, in a file with a date, too."""
+    """Return columns that are times of a day, a month or a year, in a file with a date,
+    too.
+    """
     for kind in ("hour", "month", "quarter", "weekday"):
         names = [name for name in header if _kind(name) == kind]
         if len(names) > FEW:
@@ -67,7 +73,11 @@ def _times_beside_a_date(header: Sequence[str]) -> list[str]:
     found = {name: series_names.COUNTED.fullmatch(name) for name in header}
     counted = {name: int(match[1]) for name, match in found.items() if match}
     counts = sorted({*counted.values()})
-    whole = len(counts) in WIDTHS and counts[0] < 2 and counts[-1] - counts[0] == len(counts) - 1
+    whole = (
+        len(counts) in WIDTHS
+        and counts[0] < 2
+        and counts[-1] - counts[0] == len(counts) - 1
+    )
     return list(counted) if whole else []
 
 
@@ -84,7 +94,9 @@ def _kind(heading: str) -> str | None:
 
 
 def times_of(names: Sequence[str]) -> list[str]:
-    """Return the headings that are times, also behind a word: "X2024.01.31", "1990 [YR1990]"."""
+    """Return the headings that are times, also behind a word: "X2024.01.31", "1990
+    [YR1990]".
+    """
     found = []
     for name in names:
         plain = re.sub(r"\s*[\[(].*[\])]$|^[A-Za-z]+[_ ]?(?=\d{4})", "", str(name))

@@ -1,4 +1,6 @@
-"""How a text file of rows is written: encoding, lines before the header, delimiter, header."""
+"""How a text file of rows is written: encoding, lines before the header, delimiter,
+header.
+"""
 
 import codecs
 import csv
@@ -60,12 +62,12 @@ class Layout:
 def encoding(path: Path, known: str | None = None) -> str:
     """Return the encoding of a file: the known one, or ascii, utf-8, cp1252 or latin-1.
 
-    Every byte decides. UTF-16 is recognised by its mark at the beginning. A user's file is read
-    by this before anything else reads it, unless it is Parquet.
+    Every byte decides. UTF-16 is recognised by its mark at the beginning. A user's file
+    is read by this before anything else reads it, unless it is Parquet.
 
     Raises:
-        UnrollError: the file is empty, packed or no text, or has too many columns or too long a
-            line.
+        UnrollError: the file is empty, packed or no text, or has too many columns or
+            too long a line.
         LookupError, UnicodeError: there is no such encoding.
     """
     with path.open("rb") as file:
@@ -118,7 +120,8 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
     """Look at the first lines.
 
     Raises:
-        UnrollError: its rows have no columns, now more, now less of them, or are too few.
+        UnrollError: its rows have no columns, now more, now less of them, or are too
+            few.
         UsageError: the delimiter has several letters.
     """
     if delimiter is not None and len(delimiter) != 1:
@@ -153,7 +156,9 @@ def _first_lines(path: Path, encoding: str) -> list[str]:
         del lines[-1]
     if lines and re.fullmatch(r"sep=.\s*", lines[0]):  # of a spreadsheet
         lines[0] = "\n"
-    comments = sum(1 for _ in itertools.takewhile(lambda line: line.startswith("#"), lines))
+    comments = sum(
+        1 for _ in itertools.takewhile(lambda line: line.startswith("#"), lines)
+    )
     if comments < len(lines):
         cells = re.split(r"[\t;|, ]", lines[comments])
         if not any(map(_like_data, cells)):
@@ -199,17 +204,24 @@ def _divided(lines: Sequence[str], mark: str) -> list[Cells]:
 
 
 def _first_row(rows: list[Cells], mark: str) -> tuple[int, int] | None:
-    """Return the header or, where there is none, the first row, and how many cells it has.
+    """Return the header or, where there is none, the first row, and how many cells it
+    has.
 
-    Most rows have as many cells as it, or they lack some at their end, or have empty ones more.
-    None where that is not so.
+    Most rows have as many cells as it, or they lack some at their end, or have empty
+    ones more. None where that is not so.
     """
     widths = Counter(len(row) for row in rows if row)
     width, often = widths.most_common(1)[0]
     first = next(index for index, row in enumerate(rows) if len(row) == width)
     before = rows[first - 1] if first else []
-    lacking = len(before) > width and any(len(row) == len(before) for row in rows[first:])
-    if width > 1 and often >= ALIKE * sum(1 for row in rows[first:] if row) and not lacking:
+    lacking = len(before) > width and any(
+        len(row) == len(before) for row in rows[first:]
+    )
+    if (
+        width > 1
+        and often >= ALIKE * sum(1 for row in rows[first:] if row)
+        and not lacking
+    ):
         return first, width
     filled = [_filled(row) for row in rows]
     widest = max(filled)
@@ -229,11 +241,14 @@ def _filled(row: Cells) -> int:
     return count
 
 
-def _names(rows: list[Cells], first: int, below: list[Cells], path: Path) -> Cells | None:
+def _names(
+    rows: list[Cells], first: int, below: list[Cells], path: Path
+) -> Cells | None:
     """Return the names of the columns where the first row is none, else None.
 
-    The first row is data if it holds data above a column of data. The names are then those of
-    the row before it, if only columns at the end, or the rows' own names, have none; else numbers.
+    The first row is data if it holds data above a column of data. The names are then
+    those of the row before it, if only columns at the end, or the rows' own names, have
+    none; else numbers.
 
     Raises:
         UnrollError: the row before it has too many names, or too few.
@@ -268,7 +283,8 @@ def _numbered(names: Cells, count: int) -> Cells:
 
 
 def _own_names(rows: list[Cells], names: int) -> bool:
-    """Return whether the first cells of rows are the rows' names, which have no heading.
+    """Return whether the first cells of rows are the rows' names, which have no
+    heading.
 
     They count the rows, or are timestamps beside a single column.
     """
@@ -298,7 +314,9 @@ def _full(rows: list[Cells]) -> list[int]:
     if not rows:
         return []
     width = min(len(row) for row in rows)
-    return [index for index in range(width) if all(_like_data(row[index]) for row in rows)]
+    return [
+        index for index in range(width) if all(_like_data(row[index]) for row in rows)
+    ]
 
 
 @functools.lru_cache(maxsize=10_000)

@@ -1,4 +1,6 @@
-"""When the rows of files were measured: the timestamps, their format, their series and clock."""
+"""When the rows of files were measured: the timestamps, their format, their series and
+clock.
+"""
 
 import re
 import shlex
@@ -29,7 +31,8 @@ OTHER = 0.75
 """How much of that share other readings of the timestamps may have."""
 
 UNEVEN = 0.1
-"""The largest share of steps of days or longer that are no multiple of the frequency."""
+"""The largest share of steps of days or longer that are no multiple of the frequency.
+"""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,9 @@ def stamp_columns(
     Raises:
         UsageError: there are none.
     """
-    texts = pd.DataFrame({name: timestamps.as_text(head[name]).fillna("") for name in head})
+    texts = pd.DataFrame(
+        {name: timestamps.as_text(head[name]).fillna("") for name in head}
+    )
     for rows, share in ((texts, 1.0), (texts[len(texts) // 2 :], 0.9), (texts, 0.5)):
         stamp, formats = timestamp_columns.find_columns(rows, overrides.stamp, share)
         if stamp and overrides.stamp_format:
@@ -133,8 +138,8 @@ def moments_of(
         overrides: what a user says.
 
     Raises:
-        UnrollError: a row has no timestamp of a form that the others have, or one that contradicts
-            the others, or rows are not evenly spaced.
+        UnrollError: a row has no timestamp of a form that the others have, or one that
+            contradicts the others, or rows are not evenly spaced.
         UsageError: all have several forms that give other times.
     """
     cells = timestamps.joined(rows.frame, stamp)
@@ -166,12 +171,16 @@ def moments_of(
             ends=zone["ends"].value,
             series_id=series.of_rows,
         )
-    calendar, regular, zone["time_zone"] = _calendar(written, zone["time_zone"], utc=utc)
+    calendar, regular, zone["time_zone"] = _calendar(
+        written, zone["time_zone"], utc=utc
+    )
     return Moments(written, options | zone, calendar, regular, series, unsorted)
 
 
 def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
-    """Raise UsageError if the ends of intervals are so few that they may be UTC offsets."""
+    """Raise UsageError if the ends of intervals are so few that they may be UTC
+    offsets.
+    """
     pattern = r"( \d\d?:\d\d)(-\d\d?:\d\d)$"
     found = cells[cells.str.contains(notations.CLOSE_INTERVAL, na=False)]
     ends = found.str.extract(pattern)[1].dropna()
@@ -225,13 +234,20 @@ def _right_readings(
         first, last = timestamps.YEARS
         cure = f"correct it, or if most are right pass --stamp {shlex.quote(stamp[0])}"
         what = f"lies outside of the years {first} to {last}, read as {likely}; {cure}"
-    elif likely == "ISO8601" and len({*map(timestamps.has_offset, cells.iloc[[0, row]])}) > 1:
-        what = f"is not like {cells.iloc[0]!r:.60}: one has a UTC offset; write all alike"
+    elif (
+        likely == "ISO8601"
+        and len({*map(timestamps.has_offset, cells.iloc[[0, row]])}) > 1
+    ):
+        what = (
+            f"is not like {cells.iloc[0]!r:.60}: one has a UTC offset; write all alike"
+        )
     raise UnrollError(f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} {what}")
 
 
 def _in_their_centuries(readings: dict[str, Array]) -> dict[str, int | None]:
-    """Move timestamps with years of two digits into their century, and return its first year."""
+    """Move timestamps with years of two digits into their century, and return its first
+    year.
+    """
     first_years = {}
     for name, moments in readings.items():
         if "%y" not in name:
@@ -243,7 +259,9 @@ def _in_their_centuries(readings: dict[str, Array]) -> dict[str, int | None]:
     return first_years
 
 
-def _stamp_format(readings: Mapping[str, Array], overrides: Overrides, path: Path) -> Detected[str]:
+def _stamp_format(
+    readings: Mapping[str, Array], overrides: Overrides, path: Path
+) -> Detected[str]:
     """Return, of the formats that all rows have, that by which they have a frequency.
 
     Raises:
@@ -255,20 +273,28 @@ def _stamp_format(readings: Mapping[str, Array], overrides: Overrides, path: Pat
         readings = ordered or readings
     if len(readings) == 1:
         return Detected(next(iter(readings)))
-    even = {name: timestamp_checks.evenness(moments) for name, moments in readings.items()}
+    even = {
+        name: timestamp_checks.evenness(moments) for name, moments in readings.items()
+    }
     first, *others = sorted(readings, key=lambda name: -even[name])
-    others = [name for name in others if not np.array_equal(readings[name], readings[first])]
+    others = [
+        name for name in others if not np.array_equal(readings[name], readings[first])
+    ]
     if not others:
         return Detected(first)
     other = others[0]
     if even[first] >= EVEN and even[other] <= even[first] * OTHER:
         return Detected(first, f"by {other} the rows would not be evenly spaced")
     if first.startswith("%d.%m."):
-        return Detected(first, "with dots the day stands first; --month-first says otherwise")
+        return Detected(
+            first, "with dots the day stands first; --month-first says otherwise"
+        )
     which = f"--stamp-format {first!r} or {other!r}"
     if {first[:2], other[:2]} == {"%d", "%m"}:
         which = "--day-first or --month-first"
-    raise UsageError(f"{path}: its stamps can be read as {first} or as {other}; pass {which}")
+    raise UsageError(
+        f"{path}: its stamps can be read as {first} or as {other}; pass {which}"
+    )
 
 
 def _require_one_order(
@@ -298,7 +324,9 @@ def _require_one_order(
         )
 
 
-def _require_no_slip(rows: Rows, moments: Array, series: series_names.SeriesNames) -> None:
+def _require_no_slip(
+    rows: Rows, moments: Array, series: series_names.SeriesNames
+) -> None:
     """Raise UnrollError if the timestamp of a row contradicts the others of its series."""
     for own in series.rows():
         slip = timestamp_checks.slip(moments[own])
@@ -321,7 +349,8 @@ def _zone(
     *,
     utc: bool,
 ) -> dict[str, Detected[Any]]:
-    """Return the time zone where it is given or shows, and whether stamps are ends of intervals.
+    """Return the time zone where it is given or shows, and whether stamps are ends of
+    intervals.
 
     Raises:
         UnrollError: there are too few timestamps.
@@ -349,7 +378,8 @@ def _calendar(
 ) -> tuple[Cleaning, Regularity, Detected[str | None]]:
     """Return `row_calendar.calendar` by the clock of a zone.
 
-    Of rows in UTC without a zone it is that of the zone whose days or opening hours they keep.
+    Of rows in UTC without a zone it is that of the zone whose days or opening hours
+    they keep.
     """
     calendar, regular = row_calendar.calendar(moments, zone.value)
     uneven = regular.gaps > 0
@@ -387,7 +417,9 @@ def even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Arr
     steps = np.diff(ordered).astype(np.int64)
     freq = regular.freq * 1000
     if np.median(steps) < 1000:
-        raise UnrollError("rows lie less than a second apart; thin them out to a second or more")
+        raise UnrollError(
+            "rows lie less than a second apart; thin them out to a second or more"
+        )
     even = (steps == freq).mean()
     months = steps.min() >= row_calendar.SHORTEST * timestamps.DAY
     off = (steps % freq != 0).mean() if freq >= timestamps.DAY else 0.0
@@ -396,9 +428,7 @@ def even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Arr
         if freq >= timestamps.DAY:
             cure = "make rows of equal distance first, such as sums of a month"
         if len(stamp) == 2:
-            cure += (
-                f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no part of the time"
-            )
+            cure += f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no part of the time"
         raise UnrollError(
             f"rows are not evenly spaced: from {steps.min() / 1000:,.0f} to "
             f"{steps.max() / 1000:,.0f} seconds apart, {regular.freq:,} in the middle; {cure}"

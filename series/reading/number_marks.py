@@ -55,9 +55,13 @@ class Marks:
 
 
 def marks(
-    columns: Iterable[Sequence[str]], path: Path, delimiter: str, known: str | None = None
+    columns: Iterable[Sequence[str]],
+    path: Path,
+    delimiter: str,
+    known: str | None = None,
 ) -> tuple[str, str | None]:
-    """Return the decimal mark and the mark between thousands that the cells of columns have.
+    """Return the decimal mark and the mark between thousands that the cells of columns
+    have.
 
     Args:
         columns: of each column some cells.
@@ -78,7 +82,11 @@ def marks(
         )
     grouped = " " in between or "'" in between
     # In a file with commas between columns, a number such as 1.234 has decimals.
-    doubtful = delimiter != "," or "," in unsure or any(one.many for one in found if one.unsure)
+    doubtful = (
+        delimiter != ","
+        or "," in unsure
+        or any(one.many for one in found if one.unsure)
+    )
     if known is None and not decimals and unsure and doubtful and not grouped:
         _ask(path, next(iter(unsure.values())))
     decimal = known or next(iter(decimals), ".")
@@ -112,7 +120,11 @@ def _marks_of(cells: Sequence[str], delimiter: str) -> Marks:
             found.certain[mark] += 1
         elif found.certain[mark]:
             continue
-        elif found.many and (mark, delimiter) != (".", ","):  # 998 beside 1.002: it has one
+        elif found.many and (mark, delimiter) != (
+            ".",
+            ",",
+        ):
+            # 998 beside 1.002: it has one
             found.certain[other] += 1
             found.between.append(mark)
         else:
@@ -121,7 +133,9 @@ def _marks_of(cells: Sequence[str], delimiter: str) -> Marks:
 
 
 def _by_kind(cells: Sequence[str]) -> dict[str, list[str]]:
-    """Return the numbers of each kind of `FORMS`, without signs, units and powers of ten."""
+    """Return the numbers of each kind of `FORMS`, without signs, units and powers of
+    ten.
+    """
     stripped, _ = notations.without_unit([cell for cell in cells if cell.strip()])
     kinds: dict[str, list[str]] = {kind: [] for kind in FORMS}
     for cell in stripped:

@@ -1,4 +1,6 @@
-"""What a file is like: how it is written, when its rows were measured, what its columns hold."""
+"""What a file is like: how it is written, when its rows were measured, what its columns
+hold.
+"""
 
 import re
 from collections import Counter
@@ -26,10 +28,12 @@ MOST_WORDS = 20
 """Largest number of words that mean no value, and of categories that are proposed."""
 
 SPARSE = 0.3
-"""The largest share of its values that an input may lack; more would cut too many windows."""
+"""The largest share of its values that an input may lack; more would cut too many
+windows."""
 
 FEW_NUMBERS = 15
-"""Different numbers of a column, of which one can lie far from the others by coincidence."""
+"""Different numbers of a column, of which one can lie far from the others by
+coincidence."""
 
 SIGNED = r"[^0-9.,) -][) -]*$|^[( -]*[^0-9.,( +-]"
 """A cell with a sign beside its number."""
@@ -85,7 +89,9 @@ class ColumnProfile:
     signs: Counter[str]
 
     @classmethod
-    def of(cls, name: str, below: str, cells: "pd.Series[Any]", form: CsvFormat) -> Self:
+    def of(
+        cls, name: str, below: str, cells: "pd.Series[Any]", form: CsvFormat
+    ) -> Self:
         """Profile the cells of a column."""
         values = row_files.numbers(cells, form)
         finite = np.isfinite(values)
@@ -98,17 +104,24 @@ class ColumnProfile:
         if not pd.api.types.is_numeric_dtype(cells.dtype):
             signs = _signs(cells[finite].astype("str").str.strip())
         measured = np.where(finite, values, np.nan)
-        return cls(name, below, measured, int(finite.sum()), Counter(words.to_dict()), signs)
+        return cls(
+            name, below, measured, int(finite.sum()), Counter(words.to_dict()), signs
+        )
 
     def without(self, sentinels: set[float]) -> Self:
         """Return the column without the numbers that mean no value."""
         return replace(
-            self, measured=np.where(np.isin(self.measured, [*sentinels]), np.nan, self.measured)
+            self,
+            measured=np.where(
+                np.isin(self.measured, [*sentinels]), np.nan, self.measured
+            ),
         )
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        """The lowest and the highest value; infinity and its negative where there is none."""
+        """The lowest and the highest value; infinity and its negative where there is
+        none.
+        """
         known = self.measured[np.isfinite(self.measured)]
         return float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
 
@@ -125,11 +138,15 @@ class ColumnProfile:
     @cached_property
     def numeric(self) -> bool:
         """Whether it is a column of numbers, with some words that mean no value."""
-        return self.numbers >= max(1, self.words.total()) and len(self.words) <= MOST_WORDS
+        return (
+            self.numbers >= max(1, self.words.total()) and len(self.words) <= MOST_WORDS
+        )
 
     @property
     def unit(self) -> str:
-        """The unit from the row of units, else from the heading, else the sign beside the numbers."""
+        """The unit from the row of units, else from the heading, else the sign beside
+        the numbers.
+        """
         match = re.search(UNIT, self.name)
         of_name = (match[1] or match[2]).strip() if match else ""
         return self.below.strip("[]() -") or of_name or next(iter(self.signs), "")
@@ -146,7 +163,9 @@ class ColumnProfile:
         if self.empty == len(self.measured):
             return "empty"
         if not self.numeric:
-            return "" if 1 < len(self.words) <= MOST_WORDS and not self.numbers else "text"
+            return (
+                "" if 1 < len(self.words) <= MOST_WORDS and not self.numbers else "text"
+            )
         if low > high:
             return "without a value"
         if high - low < 1e-150:  # squares of less have no digits
@@ -159,7 +178,9 @@ class ColumnProfile:
 
     @property
     def sparse(self) -> str:
-        """How much the column lacks, if it lacks too much to be an input; "" if it does not."""
+        """How much the column lacks, if it lacks too much to be an input; "" if it does
+        not.
+        """
         fraction = np.isnan(self.measured).mean() if self.numeric else 0.0
         return f"{fraction:.0%} without a value" if fraction > SPARSE else ""
 
@@ -178,10 +199,12 @@ def _signs(texts: "pd.Series[str]") -> Counter[str]:
 def sentinels_of(columns: Iterable[ColumnProfile], given: Sequence[str]) -> set[float]:
     """Return the numbers that mean no value.
 
-    They are those that a user named, and `SENTINELS` that are outliers of a column: their
-    distance to the nearest other number is larger than the range of all others.
+    They are those that a user named, and `SENTINELS` that are outliers of a column:
+    their distance to the nearest other number is larger than the range of all others.
     """
-    sentinels = {*pd.to_numeric(pd.Series([*given], dtype="str"), errors="coerce").dropna()}
+    sentinels = {
+        *pd.to_numeric(pd.Series([*given], dtype="str"), errors="coerce").dropna()
+    }
     for column in columns:
         values = column.measured[np.isfinite(column.measured)]
         suspects = {*SENTINELS} & {*values[np.isin(values, SENTINELS)].tolist()}
@@ -209,12 +232,14 @@ class FileProfile:
         unsorted: whether rows are not in the order of time.
         first, last: timestamps, in UTC if the time zone is known.
         gaps: rows that a gap lacks -> how many such gaps.
-        reasons: the option of params.yaml that was not certain -> why it was decided so.
+        reasons: the option of params.yaml that was not certain -> why it was decided
+            so.
         text: whether it is CSV.
         calendar: by which rows follow one another, as `Cleaning.rows` says.
         outside: rows that lie outside of opening hours.
         series_id: of several series the column that says which one a row belongs to.
-        series: its values; where a column names a single series, that name, without `series_id`.
+        series: its values; where a column names a single series, that name, without
+            `series_id`.
     """
 
     form: CsvFormat
@@ -268,13 +293,19 @@ class FileProfile:
     @cached_property
     def has_values(self) -> bool:
         """Whether a column of numbers does not merely count the rows."""
-        return any(column.numeric and not column.counts for column in self.columns.values())
+        return any(
+            column.numeric and not column.counts for column in self.columns.values()
+        )
 
     @property
     def targets(self) -> list[str]:
-        """The columns of numbers that can be forecast; one may be sparse, since each of its values counts."""
+        """The columns of numbers that can be forecast; one may be sparse, since each of
+        its values counts.
+        """
         return [
-            name for name in self.columns if self.columns[name].numeric and not self.useless(name)
+            name
+            for name in self.columns
+            if self.columns[name].numeric and not self.useless(name)
         ]
 
     def useless(self, name: str) -> str:

@@ -17,8 +17,8 @@ LONG_FORMAT = ("unique_id", "item_id", "series_id")
 """Names of the series' column in the long format of forecasting libraries."""
 
 PARTS_OF_A_DAY = (24, 25, 48, 50, 96, 100, 144, 150)
-"""Hours, half hours and such, which some files count in a column of its own; some have an hour more
-in autumn."""
+"""Hours, half hours and such, which some files count in a column of its own; some have
+an hour more in autumn."""
 
 DISTINCT = 0.99
 """The share of rows that a column must tell apart by series.
@@ -29,7 +29,8 @@ FILLED = 0.5
 """The share of all timestamps that series have, at least on average."""
 
 REPEATED = 0.7
-"""Different timestamps, as a fraction of the rows, up to which there may be several series."""
+"""Different timestamps, as a fraction of the rows, up to which there may be several
+series."""
 
 SOMETIMES = 0.99
 """As `REPEATED`, for series of which each is even."""
@@ -76,15 +77,17 @@ class SeriesNames:
             return
         codes, names = pd.factorize(self.of_rows)
         order = np.argsort(codes, kind="stable")
-        yield from np.split(order, np.searchsorted(codes[order], np.arange(1, len(names))))
+        yield from np.split(
+            order, np.searchsorted(codes[order], np.arange(1, len(names)))
+        )
 
 
 def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
     """Return the column that says which series a row belongs to, and the series' names.
 
-    Each series has a timestamp once, except for the hours that come twice in autumn. In the long
-    format of forecasting libraries the column is known by its name; otherwise there are several
-    series only where timestamps repeat.
+    Each series has a timestamp once, except for the hours that come twice in autumn. In
+    the long format of forecasting libraries the column is known by its name; otherwise
+    there are several series only where timestamps repeat.
 
     Args:
         frame: the rows, without the columns of the timestamp.
@@ -92,8 +95,8 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
         path: of the file, for messages.
 
     Raises:
-        UsageError: there are too many series, or no column tells apart rows that differ at one
-            timestamp.
+        UsageError: there are too many series, or no column tells apart rows that differ
+            at one timestamp.
     """
     found = _in_long_format(frame, moments, path)
     if found is None:
@@ -101,7 +104,9 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
     return found or SeriesNames(count=len(frame))
 
 
-def _in_long_format(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames | None:
+def _in_long_format(
+    frame: pd.DataFrame, moments: Array, path: Path
+) -> SeriesNames | None:
     """Return the series by a column of the long format; None where there is none."""
     for name in frame.columns:
         if name.lower() not in LONG_FORMAT:
@@ -116,7 +121,9 @@ def _in_long_format(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNa
 
 
 def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames | None:
-    """Return the series by a column that tells apart rows of one timestamp; None without one."""
+    """Return the series by a column that tells apart rows of one timestamp; None
+    without one.
+    """
     times = len(timestamps.distinct(moments))
     if times < 2 or times > SOMETIMES * len(moments):
         return None
@@ -126,7 +133,9 @@ def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames 
         counts = texts[texts != ""].value_counts()
         if not _may_be_series(counts, times) or _apart(texts, moments) < DISTINCT:
             continue
-        filled = counts.sum() >= FILLED * times * len(counts) or 2 * counts.max() >= times
+        filled = (
+            counts.sum() >= FILLED * times * len(counts) or 2 * counts.max() >= times
+        )
         if not (often and filled) and not _each_even(texts, moments):
             continue
         _require_no_part_of_time(name, counts.index, path)
@@ -138,7 +147,10 @@ def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames 
                     f"{path} holds {len(counts)} series, by {name!r}; {why}, else call it unique_id"
                 )
         return _found(name, texts, sorted(counts.index), why, path)
-    if often and len(frame.assign(**{"the stamp": moments}).drop_duplicates()) > 2 * times:
+    if (
+        often
+        and len(frame.assign(**{"the stamp": moments}).drop_duplicates()) > 2 * times
+    ):
         raise UsageError(f"{path}: {_no_column(frame, times)}")
     return None
 
@@ -151,7 +163,9 @@ def _apart(names: "pd.Series[str]", moments: Array) -> float:
 
 def _each_even(names: "pd.Series[str]", moments: Array) -> bool:
     """Return whether the rows of each series have the median distance of all series."""
-    rows = pd.DataFrame({"series": names, "stamp": moments}).sort_values(["series", "stamp"])
+    rows = pd.DataFrame({"series": names, "stamp": moments}).sort_values(
+        ["series", "stamp"]
+    )
     steps = rows.groupby("series")["stamp"].diff()
     even = (steps == steps.median())[steps.notna()]
     return bool(even.groupby(rows["series"]).mean().min() >= EVEN)
@@ -165,16 +179,24 @@ def _found(
         raise UsageError(
             f"{path} holds {len(names):,} series, by {column!r}; leave all but {MOST_SERIES:,} out"
         )
-    return SeriesNames(column, names, why, texts.fillna("").to_numpy(object), len(texts))
+    return SeriesNames(
+        column, names, why, texts.fillna("").to_numpy(object), len(texts)
+    )
 
 
 def _may_be_series(counts: "pd.Series[int]", times: int) -> bool:
-    """Return whether a column has words that several rows have, and none has too many rows."""
-    return len(counts) >= 2 and counts.median() >= 2 and counts.max() * DISTINCT <= times
+    """Return whether a column has words that several rows have, and none has too many
+    rows.
+    """
+    return (
+        len(counts) >= 2 and counts.median() >= 2 and counts.max() * DISTINCT <= times
+    )
 
 
 def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> None:
-    """Raise UsageError if the words of a column are parts of the time, not names of series."""
+    """Raise UsageError if the words of a column are parts of the time, not names of
+    series.
+    """
     words_of_time = all(_names_a_time(word) for word in words[:400])
     counted = PART_OF_TIME.search(column) and len(words) <= 400
     if words_of_time or (counted and all(COUNTED.fullmatch(word) for word in words)):
@@ -194,12 +216,16 @@ def _names_a_time(word: str) -> bool:
 def _counts_parts_of_a_day(words: Sequence[str]) -> bool:
     """Return whether words count from 0 or 1 to as many as a day has parts."""
     numbers = pd.to_numeric(pd.Series(words), errors="coerce")
-    counted = numbers.min() in {0, 1} and numbers.max() - numbers.min() == len(words) - 1
+    counted = (
+        numbers.min() in {0, 1} and numbers.max() - numbers.min() == len(words) - 1
+    )
     return bool(counted) and len(words) in PARTS_OF_A_DAY
 
 
 def _no_column(frame: pd.DataFrame, times: int) -> str:
-    """Return what is wrong where no column says which series a row belongs to, and what to do."""
+    """Return what is wrong where no column says which series a row belongs to, and what
+    to do.
+    """
     few = [name for name in frame if 1 < frame[name].nunique() <= MOST_CATEGORIES]
     candidates = " and ".join(few) or "none has few values"
     return (

@@ -1,4 +1,6 @@
-"""What timestamps of a file say together: their century, slips, how even they are, their clock."""
+"""What timestamps of a file say together: their century, slips, how even they are,
+their clock.
+"""
 
 import itertools
 
@@ -12,8 +14,8 @@ ZONES = (
     *("Europe/Berlin", "Europe/London", "Europe/Helsinki", "America/New_York"),
     *("America/Sao_Paulo", "Australia/Sydney", "Pacific/Auckland"),
 )
-"""One time zone for each rule of daylight saving that many live by; others of the same rule give
-the same rows."""
+"""One time zone for each rule of daylight saving that many live by; others of the same
+rule give the same rows."""
 
 DISPLACED = 3
 """Rows that a slip lies away from its place, at least."""
@@ -25,7 +27,8 @@ FEW = 0.05
 """The largest fraction of the rows that may be slips."""
 
 IN_ORDER = 0.8
-"""Steps forward less steps back, as a fraction of the rows, from which on their order counts."""
+"""Steps forward less steps back, as a fraction of the rows, from which on their order
+counts."""
 
 MOST = 10
 """Rows that are looked at as slips."""
@@ -34,9 +37,9 @@ MOST = 10
 def first_year(moments: Array) -> int | None:
     """Return the first of the hundred years that two-digit years lie in.
 
-    None where `strptime` is right about them. The years of one file are closer to one another
-    than to the same years of another century. They do not begin in the future, nor reach it where
-    `strptime` puts them into two centuries.
+    None where `strptime` is right about them. The years of one file are closer to one
+    another than to the same years of another century. They do not begin in the future,
+    nor reach it where `strptime` puts them into two centuries.
 
     Args:
         moments: (rows,) datetime64[ms], as `strptime` reads them.
@@ -55,10 +58,11 @@ def first_year(moments: Array) -> int | None:
 
 
 def slip(moments: Array) -> int | None:
-    """Return the row of a timestamp (rows,) that contradicts the others; None where none does.
+    """Return the row of a timestamp (rows,) that contradicts the others; None where
+    none does.
 
-    It is a row out of its place, one of very few between the times at which all others lie, or
-    one of few that lie further from all others than those from each other.
+    It is a row out of its place, one of very few between the times at which all others
+    lie, or one of few that lie further from all others than those from each other.
     """
     ordered = timestamps.distinct(moments)
     steps = np.diff(ordered).astype(np.int64)
@@ -107,7 +111,9 @@ def _off_the_grid(moments: Array, freq: float) -> int | None:
 
 
 def _far_away(moments: Array) -> int | None:
-    """Return one of few rows that lie further from all others than those from each other."""
+    """Return one of few rows that lie further from all others than those from each
+    other.
+    """
     ordered = timestamps.distinct(moments)
     steps = np.diff(ordered).astype(np.int64)
     widest = int(steps.argmax())
@@ -120,7 +126,9 @@ def _far_away(moments: Array) -> int | None:
 
 
 def evenness(moments: Array) -> float:
-    """Return the share of time, from the first row to the last, that has rows of their frequency."""
+    """Return the share of time, from the first row to the last, that has rows of their
+    frequency.
+    """
     cleaning, regular = row_calendar.calendar(moments)
     even = row_calendar.numbered(moments, cleaning)
     steps = np.diff(timestamps.distinct(even[~np.isnat(even)])).astype(np.int64)
@@ -129,9 +137,11 @@ def evenness(moments: Array) -> float:
 
 
 def time_zone(moments: Array) -> tuple[str, bool] | None:
-    """Return the time zone by whose clock timestamps (rows,) are more regular than as written.
+    """Return the time zone by whose clock timestamps (rows,) are more regular than as
+    written.
 
-    With it comes whether they tell the ends of intervals. None where there is no such zone.
+    With it comes whether they tell the ends of intervals. None where there is no such
+    zone.
     """
     best = None
     least = regularity(moments)

@@ -29,7 +29,8 @@ CELLS = {
     "%q": (("[1-4]", "%q"), ("Q[1-4]", "Q%q")),
     "%V": ((r"\d{1,2}", "%V"), (r"W\d{1,2}", "W%V")),
 }
-"""Parts of a timestamp -> what their cells may be, in plain notation, and what reads them.
+"""Parts of a timestamp -> what their cells may be, in plain notation, and what reads
+them.
 
 Other parts are digits."""
 
@@ -42,9 +43,30 @@ SEQUENCES = (
 """Parts that make a timestamp together; the last ones may be missing."""
 
 NAMED = {
-    *("time", "times", "date", "dates", "datetime", "timestamp", "timestamps", "stamp", "ts", "ds"),
+    *(
+        "time",
+        "times",
+        "date",
+        "dates",
+        "datetime",
+        "timestamp",
+        "timestamps",
+        "stamp",
+        "ts",
+        "ds",
+    ),
     *("epoch", "unix", "utc", "day", "month", "period", "decimal", "week", "quarter"),
-    *("datum", "zeit", "zeitstempel", "zeitpunkt", "uhrzeit", "tag", "monat", "woche", "quartal"),
+    *(
+        "datum",
+        "zeit",
+        "zeitstempel",
+        "zeitpunkt",
+        "uhrzeit",
+        "tag",
+        "monat",
+        "woche",
+        "quartal",
+    ),
     *("fecha", "hora", "año", "años", "jahr", "year", "jour", "mois"),
 }
 """Words in the name of a column of timestamps, which may be counts or years."""
@@ -53,10 +75,12 @@ NAMED_ONLY = {
     *("excel", "%Y", "%Y%m", "%G%V", "%Y%j", "%Y.%q", "%Y.%m"),
     *timestamps.DECIMAL_YEARS,
 }
-"""Formats of numbers that may be anything, unless the column's name says that they are times."""
+"""Formats of numbers that may be anything, unless the column's name says that they are
+times."""
 
 COARSE = {"%Y", *timestamps.DECIMAL_YEARS}
-"""Formats of a column that stands behind others, such as columns of a year and a month."""
+"""Formats of a column that stands behind others, such as columns of a year and a month.
+"""
 
 WEEKS = {"week", "weeks", "kw", "woche", "semaine", "semana"}
 """Words in the name of a column of weeks."""
@@ -88,7 +112,8 @@ class Found:
     """What the columns of some rows may hold.
 
     Attributes:
-        whole: columns -> the formats of their cells, if they are dates, with or without a time.
+        whole: columns -> the formats of their cells, if they are dates, with or without
+            a time.
         clocks: the same of times of day.
         parts: parts of a timestamp -> the column that holds it and its directive.
     """
@@ -98,8 +123,11 @@ class Found:
     parts: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
-def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) -> Candidate:
-    """Return the columns of the timestamp, and the formats that the first rows have, if any do.
+def find_columns(
+    head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0
+) -> Candidate:
+    """Return the columns of the timestamp, and the formats that the first rows have, if
+    any do.
 
     Args:
         head: the first rows, as text.
@@ -114,7 +142,9 @@ def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) 
             _look_at(found, column, cells, chosen, share)
     candidates = []
     for columns, forms in _candidates(head, found):
-        read = forms if len(columns) == 1 else _joined_parsing(head, columns, forms, share)
+        read = (
+            forms if len(columns) == 1 else _joined_parsing(head, columns, forms, share)
+        )
         if read:
             candidates.append((columns, read))
     first = head.columns[0]
@@ -122,24 +152,36 @@ def find_columns(head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0) 
     if first not in found.whole and len(cells):
         # Numbers may be anything, so that a date goes first.
         counts = timestamp_formats.formats(cells.iloc[0], digits=True)
-        counts = _parsing(cells, [form for form in counts if form not in NAMED_ONLY], share)
+        counts = _parsing(
+            cells, [form for form in counts if form not in NAMED_ONLY], share
+        )
         candidates += [([first], counts)] if counts else []
     # A column with one value says when rows were written.
     single = {column for column in head if head[column].nunique() < 2}
     candidates.sort(key=lambda candidate: {*candidate[0]} <= single)
     if chosen:
-        candidates = [candidate for candidate in candidates if candidate[0] == list(chosen)]
+        candidates = [
+            candidate for candidate in candidates if candidate[0] == list(chosen)
+        ]
         return candidates[0] if candidates else (list(chosen), [])
     return candidates[0] if candidates else ([], [])
 
 
 def _look_at(
-    found: Found, column: str, cells: "pd.Series[str]", chosen: Sequence[str], share: float
+    found: Found,
+    column: str,
+    cells: "pd.Series[str]",
+    chosen: Sequence[str],
+    share: float,
 ) -> None:
     """Add what a column may hold."""
     first = notations.plain_date(cells.iloc[0])
     for code, name in PARTS.items():
-        directive = _directive(code, cells) if re.fullmatch(name, column, re.IGNORECASE) else None
+        directive = (
+            _directive(code, cells)
+            if re.fullmatch(name, column, re.IGNORECASE)
+            else None
+        )
         if directive:
             found.parts[code] = (column, directive)
     named = is_named(column) or column in chosen
@@ -154,7 +196,9 @@ def _look_at(
         found.clocks[column] = hours
     elif found.parts.get("%H", ("", ""))[0] == column:
         found.clocks[column] = ["%H"]
-    elif re.search(CLOCKS, column, re.IGNORECASE) and cells.str.fullmatch(r"\d{4}").all():
+    elif (
+        re.search(CLOCKS, column, re.IGNORECASE) and cells.str.fullmatch(r"\d{4}").all()
+    ):
         found.clocks[column] = ["%H%M"]
 
 
@@ -178,9 +222,15 @@ def _directive(code: str, cells: "pd.Series[str]") -> str | None:
 
 
 def _parsing(
-    cells: "pd.Series[str]", forms: Iterable[str], share: float, *, any_year: bool = False
+    cells: "pd.Series[str]",
+    forms: Iterable[str],
+    share: float,
+    *,
+    any_year: bool = False,
 ) -> list[str]:
-    """Return the formats that a share of the cells have; weeks and years only if no others do."""
+    """Return the formats that a share of the cells have; weeks and years only if no
+    others do.
+    """
     few = cells.iloc[:: max(1, len(cells) // SAMPLE)]
     good: list[str] = []
     for form in forms:
@@ -198,7 +248,8 @@ def _parsing(
 def _candidates(head: pd.DataFrame, found: Found) -> list[Candidate]:
     """Return columns and formats that would do, the best first.
 
-    A date with a time of day goes before an exact timestamp of ISO 8601, and behind another one.
+    A date with a time of day goes before an exact timestamp of ISO 8601, and behind
+    another one.
     """
     exact = [
         column
@@ -219,7 +270,10 @@ def _candidates(head: pd.DataFrame, found: Found) -> list[Candidate]:
         ranked.append((rank, ([column], forms)))
     iso = all(found.whole[column] == ["ISO8601"] for column in exact)
     ranked += [(0 if iso else 2, pair) for pair in _pairs(head, found, days)]
-    ranked += [(2 if re.search("%d|%j", parts[1][0]) else 4, parts) for parts in _of_parts(found)]
+    ranked += [
+        (2 if re.search("%d|%j", parts[1][0]) else 4, parts)
+        for parts in _of_parts(found)
+    ]
     ranked.sort(key=lambda candidate: candidate[0])
     return [candidate for _, candidate in ranked]
 
@@ -238,7 +292,9 @@ def _joined_parsing(
 
 
 def _pairs(head: pd.DataFrame, found: Found, days: Sequence[str]) -> list[Candidate]:
-    """Return columns of a date with columns of a time of day that tells the date's rows apart."""
+    """Return columns of a date with columns of a time of day that tells the date's rows
+    apart.
+    """
     pairs: list[Candidate] = []
     for day, clock in itertools.product(days, found.clocks):
         dates = found.whole[day]
@@ -249,7 +305,9 @@ def _pairs(head: pd.DataFrame, found: Found, days: Sequence[str]) -> list[Candid
         named = found.parts.get("%H", ("", ""))[0] == clock
         if named or _tells_apart(head, day, {clock, *found.clocks}):
             hours = found.clocks[clock]
-            pairs.append(([day, clock], [f"{date} {hour}" for date in dates for hour in hours]))
+            pairs.append(
+                ([day, clock], [f"{date} {hour}" for date in dates for hour in hours])
+            )
     return pairs
 
 
@@ -261,9 +319,15 @@ def _tells_apart(head: pd.DataFrame, day: str, clocks: set[str]) -> bool:
     if not head.duplicated([day]).any():
         return False
     others = [column for column in head.columns if column not in {day, *clocks}]
-    words = [name for name in others if pd.to_numeric(head[name], errors="coerce").isna().all()]
+    words = [
+        name
+        for name in others
+        if pd.to_numeric(head[name], errors="coerce").isna().all()
+    ]
     return all(
-        head.duplicated([day, column]).any() for column in words if len(head[column].unique()) > 1
+        head.duplicated([day, column]).any()
+        for column in words
+        if len(head[column].unique()) > 1
     )
 
 

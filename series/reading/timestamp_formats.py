@@ -27,7 +27,9 @@ CENTURY = "(?:18|19|20)"
 """The first digits of a year."""
 
 COMPACT = {
-    r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:?\d{2}){0,2}([.,]\d+)?( ?(Z|[+-]\d{2}:?\d{2}))?)?": ["ISO8601"],
+    r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:?\d{2}){0,2}([.,]\d+)?( ?(Z|[+-]\d{2}:?\d{2}))?)?": [
+        "ISO8601"
+    ],
     rf"{CENTURY}\d{{6}}": ["%Y%m%d"],
     rf"{CENTURY}\d{{8}}": ["%Y%m%d%H"],
     rf"{CENTURY}\d{{10}}": ["%Y%m%d%H%M"],
@@ -50,7 +52,8 @@ COMPACT = {
 }
 """Timestamps without marks, ISO's and decimal years -> their formats.
 
-The first pattern that fits is the only one, and of its formats the first that all rows have."""
+The first pattern that fits is the only one, and of its formats the first that all rows
+have."""
 
 KINDS = {
     rf"{CENTURY}\d\d": "Y",
@@ -62,8 +65,9 @@ KINDS = {
     "W": "W",
     "M": "M",
 }
-"""Tokens of a date -> their kind: a year, a number of up to two digits, a day of the year, a date of
-eight digits, a month's name, and marks of a quarter, a week and a month."""
+"""Tokens of a date -> their kind: a year, a number of up to two digits, a day of the
+year, a date of eight digits, a month's name, and marks of a quarter, a week and a
+month."""
 
 ORDERS = {
     "Ynn": ("Ymd",),
@@ -96,7 +100,8 @@ ORDERS = {
 `Q`, `W` and `M` stay as written."""
 
 DIRECTIVES = {"D": "%Y%m%d", "Q": None, "W": None, "M": None}
-"""Letters of `ORDERS` that are no directive -> what they stand for; None: as written."""
+"""Letters of `ORDERS` that are no directive -> what they stand for; None: as written.
+"""
 
 PLACE = "\0"
 """Where the time of day stood in a date."""
@@ -127,7 +132,9 @@ def formats(cell: str, *, digits: bool) -> list[str]:
 
 
 def date_formats(text: str) -> list[str]:
-    """Return the formats that a date may have, of which days and months may be interchanged."""
+    """Return the formats that a date may have, of which days and months may be
+    interchanged.
+    """
     pieces = re.split(r"(\d+|[^\W\d_]+)", text)
     tokens = pieces[1::2]
     kinds = "".join(_kind(token) for token in tokens)

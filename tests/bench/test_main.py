@@ -28,12 +28,20 @@ def test_a_mistake_is_one_line(arguments, status, said, monkeypatch, tmp_path, c
 
 
 def test_a_part_takes_the_place_of_its_old_self_and_parts_of_two_machines_are_not_mixed():
-    found = results.merge(results.merge({}, "peers", {"rows": [1]}, 5.2), "series", {"served": []}, 1.0)
-    assert found["peers"] == {"date": found["series"]["date"], "seconds": 5, "rows": [1]}
+    found = results.merge(
+        results.merge({}, "peers", {"rows": [1]}, 5.2), "series", {"served": []}, 1.0
+    )
+    assert found["peers"] == {
+        "date": found["series"]["date"],
+        "seconds": 5,
+        "rows": [1],
+    }
     assert results.merge(found, "peers", {"rows": [2]}, 1.0)["peers"]["rows"] == [2]
     results.require_same_machine(found, "peers")
     found["machine"]["kind"] = "Another CPU"
-    with pytest.raises(UnrollError, match="of another machine \\(Another CPU; this is "):
+    with pytest.raises(
+        UnrollError, match="of another machine \\(Another CPU; this is "
+    ):
         results.require_same_machine(found, "peers")
     del found["series"]
     results.require_same_machine(found, "peers")

@@ -1,4 +1,5 @@
-"""Faults are caused for real: damaged files, full disks, dead servers, killed processes (docs/reliability.md)."""
+"""Faults are caused for real: damaged files, full disks, dead servers, killed processes
+(docs/reliability.md)."""
 
 import contextlib
 import hashlib
@@ -18,7 +19,8 @@ from unroll.commands import main
 
 
 class Ended(NamedTuple):
-    """How a command ended: its exit code, its last line on standard error, and all its output."""
+    """How a command ended: its exit code, its last line on standard error, and all its
+    output."""
 
     code: int
     line: str
@@ -26,15 +28,24 @@ class Ended(NamedTuple):
 
 
 class FaultyWorkspace(Miniature):
-    """A workspace that was built, commands in it without a process of their own, and what must hold after a fault."""
+    """A workspace that was built, commands in it without a process of their own, and
+    what must hold after a fault."""
 
     def run(self, command: str) -> Ended:
-        """One `unroll` command line; a traceback is raised. Paths are as seen from the workspace."""
-        output, errors = io.StringIO(), io.StringIO()
+        """One `unroll` command line; a traceback is raised. Paths are as seen from the
+        workspace."""
+        output = io.StringIO()
+        errors = io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
-            code = exits.run(lambda: main.invoke(["--root", str(self.root), *command.split()]))
-        text = errors.getvalue().replace(f"{self.root}/", "").replace(str(self.root), ".")
-        return Ended(code, (text.strip().splitlines() or [""])[-1], output.getvalue() + text)
+            code = exits.run(
+                lambda: main.invoke(["--root", str(self.root), *command.split()])
+            )
+        text = (
+            errors.getvalue().replace(f"{self.root}/", "").replace(str(self.root), ".")
+        )
+        return Ended(
+            code, (text.strip().splitlines() or [""])[-1], output.getvalue() + text
+        )
 
     def succeeds(self, *commands: str) -> Ended:
         """How the last one ended."""
@@ -55,8 +66,18 @@ class FaultyWorkspace(Miniature):
     def outputs(self) -> dict[str, str]:
         """File -> hash, of every output of a stage."""
         folders = ("data", "runs", "results")
-        files = [path for name in folders for path in sorted((self.root / name).rglob("[!.]*")) if path.is_file()]
-        return {str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+        files = [
+            path
+            for name in folders
+            for path in sorted((self.root / name).rglob("[!.]*"))
+            if path.is_file()
+        ]
+        return {
+            str(path.relative_to(self.root)): hashlib.sha256(
+                path.read_bytes()
+            ).hexdigest()
+            for path in files
+        }
 
     def unfinished(self) -> list[Path]:
         return [path for path in self.root.rglob(".*.tmp") if ".dvc" not in path.parts]
@@ -64,9 +85,14 @@ class FaultyWorkspace(Miniature):
 
 @pytest.fixture(autouse=True, scope="session")
 def unaffected(tmp_path_factory):
-    """No variable of the user's own workspace counts, and no test waits for MLflow or for imports that it needs not."""
+    """No variable of the user's own workspace counts, and no test waits for MLflow or
+    for imports that it needs not."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_", "UNROLL_"))]:
+        for name in [
+            name
+            for name in os.environ
+            if name.startswith(("DVC_", "MLFLOW_", "UNROLL_"))
+        ]:
             patch.delenv(name)
         patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -77,7 +103,8 @@ def unaffected(tmp_path_factory):
 
 @pytest.fixture
 def faulty(miniature, tmp_path, monkeypatch) -> FaultyWorkspace:
-    """A copy of the built workspace that a test may change, with notes of DVC's of its own."""
+    """A copy of the built workspace that a test may change, with notes of DVC's of its
+    own."""
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "notes"))
     shutil.rmtree(miniature.workspace.scratch / "logs")
     return FaultyWorkspace(miniature.root)

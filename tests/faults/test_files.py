@@ -1,4 +1,5 @@
-"""Files that are missing or damaged, made by stages or a user's own: one line, nothing is written, and a way out."""
+"""Files that are missing or damaged, made by stages or a user's own: one line, nothing
+is written, and a way out."""
 
 import contextlib
 import resource
@@ -21,11 +22,16 @@ from series.reading.profile import Overrides
 PARQUET = {
     "snappy": {"row_group_size": 50},
     "plain": {"compression": None, "use_dictionary": False},
-    "delta": {"compression": None, "use_dictionary": False, "column_encoding": {"sky": "DELTA_BYTE_ARRAY"}},
+    "delta": {
+        "compression": None,
+        "use_dictionary": False,
+        "column_encoding": {"sky": "DELTA_BYTE_ARRAY"},
+    },
     "zstd": {"compression": "zstd", "data_page_version": "2.0"},
 }
 CLAIMS = (b"", b"\0", b"\xff", b"\xff\xff\xff\xff\x0f", b"\xff" * 9 + b"\x01")
-"""Bytes that stand in others' place: in a footer a number, and those of all are large."""
+"""Bytes that stand in others' place: in a footer a number, and those of all are large.
+"""
 
 MEMORY = 200 * 1024
 """KiB that a file may take; seen before other tests have taken as much."""
@@ -34,8 +40,11 @@ MEMORY = 200 * 1024
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A folder of whole files."""
-    folder, times = tmp_path_factory.mktemp("whole"), pd.date_range("2020-01-01", periods=120, freq="h")
-    frame = pd.DataFrame({"time": times, "value": np.sin(np.arange(120)), "sky": ["fair", "dull"] * 60})
+    folder = tmp_path_factory.mktemp("whole")
+    times = pd.date_range("2020-01-01", periods=120, freq="h")
+    frame = pd.DataFrame(
+        {"time": times, "value": np.sin(np.arange(120)), "sky": ["fair", "dull"] * 60}
+    )
     for name, options in PARQUET.items():
         frame.to_parquet(folder / f"{name}.parquet", **options)
     return folder
@@ -48,8 +57,14 @@ READERS = (
 )
 """How `add`, and how `prepare` and `predict --data` read a file."""
 
-DAMAGE = st.tuples(st.booleans(), st.integers(0, 2**16), st.integers(0, 7), st.sampled_from(["flip", *CLAIMS]))
-"""Whether it is at the end, where Parquet keeps its lengths; the offset; the bit, or how many bytes; by what."""
+DAMAGE = st.tuples(
+    st.booleans(),
+    st.integers(0, 2**16),
+    st.integers(0, 7),
+    st.sampled_from(["flip", *CLAIMS]),
+)
+"""Whether it is at the end, where Parquet keeps its lengths; the offset; the bit, or
+how many bytes; by what."""
 
 
 def damaged(path, damages, cut):
@@ -64,16 +79,24 @@ def damaged(path, damages, cut):
     return bytes(text[: len(text) - len(text) * cut // 100])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(
-    kind=st.sampled_from([*PARQUET]), damages=st.lists(DAMAGE, max_size=4), cut=st.sampled_from([0] * 9 + [1, 60, 100])
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-def test_a_damaged_file_of_rows_is_one_line_or_harmless(whole, tmp_path, kind, damages, cut):
-    path, before = tmp_path / f"{kind}.parquet", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+@given(
+    kind=st.sampled_from([*PARQUET]),
+    damages=st.lists(DAMAGE, max_size=4),
+    cut=st.sampled_from([0] * 9 + [1, 60, 100]),
+)
+def test_a_damaged_file_of_rows_is_one_line_or_harmless(
+    whole, tmp_path, kind, damages, cut
+):
+    path = tmp_path / f"{kind}.parquet"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     path.write_bytes(damaged(whole / path.name, damages, cut))
     for read in READERS:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numbers of damaged bytes may be of any size
+            # numbers of damaged bytes may be of any size
+            warnings.simplefilter("ignore")
             with contextlib.suppress(UnrollError):
                 read(path)
     if sys.platform == "linux":
@@ -87,22 +110,57 @@ MAKERS = {
     "results/evaluations/jena": "evaluate jena",
     "results/metrics/waves": "evaluate waves",
 }
-RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/linear"
+RAW = "data/raw/waves"
+PREPARED = "data/prepared/waves"
+RUN = "runs/waves/linear"
 
 
 @pytest.mark.parametrize(
     ("file", "damage", "command", "says"),
     [
-        (f"{RAW}/waves.npz", "gone", "prepare waves", "waves.npz is missing; run `unroll source waves` again"),
-        (f"{PREPARED}/arrays.npz", "gone", "train waves linear", "arrays.npz is missing"),
-        (f"{RUN}/run.json", "gone", "evaluate waves", "run.json); run `unroll train waves linear`"),
-        (f"{RUN}/predictions.npz", "flipped", "evaluate waves", "predictions.npz is damaged"),
-        ("results/evaluations/jena/evaluation.json", "cut", "report", "evaluation.json is damaged"),
-        ("results/evaluations/jena/tables/predictions.csv", "emptied", "report", "it holds no rows"),
+        (
+            f"{RAW}/waves.npz",
+            "gone",
+            "prepare waves",
+            "waves.npz is missing; run `unroll source waves` again",
+        ),
+        (
+            f"{PREPARED}/arrays.npz",
+            "gone",
+            "train waves linear",
+            "arrays.npz is missing",
+        ),
+        (
+            f"{RUN}/run.json",
+            "gone",
+            "evaluate waves",
+            "run.json); run `unroll train waves linear`",
+        ),
+        (
+            f"{RUN}/predictions.npz",
+            "flipped",
+            "evaluate waves",
+            "predictions.npz is damaged",
+        ),
+        (
+            "results/evaluations/jena/evaluation.json",
+            "cut",
+            "report",
+            "evaluation.json is damaged",
+        ),
+        (
+            "results/evaluations/jena/tables/predictions.csv",
+            "emptied",
+            "report",
+            "it holds no rows",
+        ),
     ],
 )
-def test_a_damaged_file_is_named_and_can_be_made_anew(faulty, file, damage, command, says):
-    whole, path = faulty.outputs(), faulty.root / file
+def test_a_damaged_file_is_named_and_can_be_made_anew(
+    faulty, file, damage, command, says
+):
+    whole = faulty.outputs()
+    path = faulty.root / file
     data = path.read_bytes()
     if damage == "gone":
         path.unlink()
@@ -110,9 +168,16 @@ def test_a_damaged_file_is_named_and_can_be_made_anew(faulty, file, damage, comm
         index = data.index(b"\0", len(data) // 2)
         path.write_bytes(data[:index] + b"\1" + data[index + 1 :])
     else:
-        path.write_bytes(data[: 2 * len(data) // 3 - 1] if damage == "cut" else data[: data.index(b"\n") + 1])
+        path.write_bytes(
+            data[: 2 * len(data) // 3 - 1]
+            if damage == "cut"
+            else data[: data.index(b"\n") + 1]
+        )
     faulty.refuses(command, says)
-    faulty.succeeds(next(maker for folder, maker in MAKERS.items() if file.startswith(folder)), command)
+    faulty.succeeds(
+        next(maker for folder, maker in MAKERS.items() if file.startswith(folder)),
+        command,
+    )
     assert faulty.outputs() == whole
 
 
@@ -122,32 +187,58 @@ def test_files_that_may_not_grow(faulty):
     try:
         faulty.refuses("prepare waves", line)
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_whatever_the_damage_it_is_one_line_or_harmless(faulty, data):
-    """Cuts and flipped bits anywhere. What has a checksum is read as it was written, or not at all."""
+    """Cuts and flipped bits anywhere. What has a checksum is read as it was written, or
+    not at all."""
     whole = faulty.outputs()
-    name = data.draw(st.sampled_from([name for name in whole if name.endswith((".json", ".npz", ".csv"))]))
+    name = data.draw(
+        st.sampled_from(
+            [name for name in whole if name.endswith((".json", ".npz", ".csv"))]
+        )
+    )
     folder, *rest = name.split("/")
-    dataset = rest[folder in {"data", "results"}].removesuffix(".json") if len(rest) > 1 else ""
-    reader = f"prepare {dataset}" if name.startswith("data/raw") else f"evaluate {dataset}"
+    dataset = (
+        rest[folder in {"data", "results"}].removesuffix(".json")
+        if len(rest) > 1
+        else ""
+    )
+    reader = (
+        f"prepare {dataset}" if name.startswith("data/raw") else f"evaluate {dataset}"
+    )
     contents = {path: (faulty.root / path).read_bytes() for path in whole}
     text = contents[name]
     index = data.draw(st.integers(0, max(len(text) - 1, 0)))
-    flipped = text[:index] + bytes([text[index] ^ 1 << data.draw(st.integers(0, 7))]) + text[index + 1 :]
+    flipped = (
+        text[:index]
+        + bytes([text[index] ^ 1 << data.draw(st.integers(0, 7))])
+        + text[index + 1 :]
+    )
     whole_lines = text[: text.rfind(b"\n", 0, index) + 1]
-    (faulty.root / name).write_bytes(data.draw(st.sampled_from([flipped, text[:index], whole_lines])))
+    (faulty.root / name).write_bytes(
+        data.draw(st.sampled_from([flipped, text[:index], whole_lines]))
+    )
     try:
-        ended = faulty.run("report" if folder == "results" else reader)  # a traceback would be raised
+        # a traceback would be raised
+        ended = faulty.run("report" if folder == "results" else reader)
     finally:
         now = faulty.outputs()
-        changed = {path for path in {**whole, **now} if whole.get(path) != now.get(path)}
+        changed = {
+            path for path in {**whole, **now} if whole.get(path) != now.get(path)
+        }
         for path in changed:
             (faulty.root / path).write_bytes(contents[path])
-    assert (ended.code, ended.line.startswith("unroll: ")) in {(0, False), (1, True)}, ended.line
+    assert (ended.code, ended.line.startswith("unroll: ")) in {(0, False), (1, True)}, (
+        ended.line
+    )
     if ended.code or name.endswith(".npz") or name.startswith("data/raw"):
         assert changed == {name}
     assert faulty.unfinished() == []

@@ -32,12 +32,19 @@ os._exit(9)
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     workspace = Workspace(tmp_path)
-    others = [tmp_path / ".mine.tmp", tmp_path / ".dvc.lock.old.1.tmp", workspace.scratch / "downloads" / "x.part"]
-    others.append(files.unfinished(tmp_path, "dvc.lock"))  # of this process, which lives
+    others = [
+        tmp_path / ".mine.tmp",
+        tmp_path / ".dvc.lock.old.1.tmp",
+        workspace.scratch / "downloads" / "x.part",
+    ]
+    # of this process, which lives
+    others.append(files.unfinished(tmp_path, "dvc.lock"))
     for path in others:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    writer = subprocess.run([sys.executable, "-c", WRITE, str(tmp_path)], cwd=REPOSITORY, check=False)
+    writer = subprocess.run(
+        [sys.executable, "-c", WRITE, str(tmp_path)], cwd=REPOSITORY, check=False
+    )
     assert writer.returncode == 9
     left = [path for path in tmp_path.rglob("*.tmp") if path not in others]
     assert len(left) == 6
@@ -46,11 +53,16 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     assert all(path.exists() for path in others)
 
 
-def test_neither_a_zombie_nor_a_later_process_with_its_number_keeps_what_a_dead_one_left(tmp_path):
-    mine, old, zombie = (files.unfinished(tmp_path, name) for name in ("mine", "old", "zombie"))
+def test_neither_a_zombie_nor_a_later_process_with_its_number_keeps_what_a_dead_one_left(
+    tmp_path,
+):
+    mine, old, zombie = (
+        files.unfinished(tmp_path, name) for name in ("mine", "old", "zombie")
+    )
     child = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
     child.stdout.read()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has waited for it
+    # it has ended, and nobody has waited for it
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     zombie = zombie.with_name(zombie.name.replace(f".{os.getpid()}.", f".{child.pid}."))
     for path in (mine, old, zombie):
         path.mkdir()
@@ -66,7 +78,9 @@ def test_a_stage_is_for_one_process_and_starts_without_what_a_dead_one_left(tmp_
     workspace = Workspace(tmp_path)
     with stage(workspace, "train", "gru"):
         assert not left.exists()
-        busy = rf"^another process is at train gru in {tmp_path}; wait until it has ended$"
+        busy = (
+            rf"^another process is at train gru in {tmp_path}; wait until it has ended$"
+        )
         with pytest.raises(UnrollError, match=busy), stage(workspace, "train", "gru"):
             pass
         with stage(workspace, "train", "lstm"):

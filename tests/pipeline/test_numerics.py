@@ -15,7 +15,8 @@ VARIABLE = "OPENBLAS_CORETYPE"
 
 @pytest.fixture
 def settled(monkeypatch):
-    """What the environment is after `settle`, for these variables of the user's and instruction sets."""
+    """What the environment is after `settle`, for these variables of the user's and
+    instruction sets."""
 
     def settled(flags="avx2 fma", **users):
         for name in ("XLA_FLAGS", VARIABLE, numerics.KEEP):
@@ -33,24 +34,55 @@ def settled(monkeypatch):
 
 
 def test_kernels_are_pinned_where_the_processor_can_run_them(settled):
-    assert settled("fpu avx avx2 fma")[VARIABLE] == settled(**{VARIABLE: "Nehalem"})[VARIABLE] == "Haswell"
+    assert (
+        settled("fpu avx avx2 fma")[VARIABLE]
+        == settled(**{VARIABLE: "Nehalem"})[VARIABLE]
+        == "Haswell"
+    )
     assert VARIABLE not in settled("avx2 avx512f")
-    assert settled(**{VARIABLE: "Nehalem", numerics.KEEP: f"XLA_FLAGS,{VARIABLE}"})[VARIABLE] == "Nehalem"
+    assert (
+        settled(**{VARIABLE: "Nehalem", numerics.KEEP: f"XLA_FLAGS,{VARIABLE}"})[
+            VARIABLE
+        ]
+        == "Nehalem"
+    )
 
 
-def test_xla_is_capped_where_it_can_be_and_flags_of_the_users_own_count_if_they_are_named(settled):
+def test_xla_is_capped_where_it_can_be_and_flags_of_the_users_own_count_if_they_are_named(
+    settled,
+):
     def flags(*arguments, **users):
-        return sorted(flag.rpartition("_")[2] for flag in settled(*arguments, **users)["XLA_FLAGS"].split())
+        return sorted(
+            flag.rpartition("_")[2]
+            for flag in settled(*arguments, **users)["XLA_FLAGS"].split()
+        )
 
-    assert flags() == flags(XLA_FLAGS="--misspelt=1") == ["isa=AVX2", "level=1", "math=false"]
+    assert (
+        flags()
+        == flags(XLA_FLAGS="--misspelt=1")
+        == ["isa=AVX2", "level=1", "math=false"]
+    )
     assert flags("asimd") == ["level=1", "math=false"]
-    users = {"XLA_FLAGS": "--xla_cpu_max_isa=AVX --xla_dump_to=x", numerics.KEEP: "XLA_FLAGS"}
+    users = {
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX --xla_dump_to=x",
+        numerics.KEEP: "XLA_FLAGS",
+    }
     assert flags(**users) == ["isa=AVX", "level=1", "math=false", "to=x"]
 
 
-def test_variables_of_libraries_are_put_aside_but_not_those_of_threads_and_of_terraform(settled):
-    others = {"OPENBLAS_NUM_THREADS": "3", "TF_VAR_password": "secret", "KERASTASE": "x"}
-    users = {"KERAS_MAX_EPOCHS": "1", "TF_DETERMINISTIC_OPS": "1", "DNNL_DEFAULT_FPMATH_MODE": "BF16"}
+def test_variables_of_libraries_are_put_aside_but_not_those_of_threads_and_of_terraform(
+    settled,
+):
+    others = {
+        "OPENBLAS_NUM_THREADS": "3",
+        "TF_VAR_password": "secret",
+        "KERASTASE": "x",
+    }
+    users = {
+        "KERAS_MAX_EPOCHS": "1",
+        "TF_DETERMINISTIC_OPS": "1",
+        "DNNL_DEFAULT_FPMATH_MODE": "BF16",
+    }
     environment = settled(**others, **users, KERAS_BACKEND="jax")
     assert numerics.ignored == {**users, "KERAS_BACKEND": "jax"}
     assert others.items() <= environment.items()
@@ -76,7 +108,9 @@ USERS = {
 }
 
 
-def test_a_training_has_the_same_bytes_whatever_the_user_has_set_for_keras(miniature, monkeypatch):
+def test_a_training_has_the_same_bytes_whatever_the_user_has_set_for_keras(
+    miniature, monkeypatch
+):
     file = miniature.root.parent / ".keras/keras.json"
     write_text(file, '{"floatx": "float64", "epsilon": 0.1, "backend": "torch"}')
     monkeypatch.delenv("KERAS_HOME")
@@ -100,12 +134,17 @@ try:
 except Exception as error:
     print(error)
 """
-    assert "Keras has dtype_policy mixed_float16 in this process, and models here need float32;" in run(code)
+    assert (
+        "Keras has dtype_policy mixed_float16 in this process, and models here need float32;"
+        in run(code)
+    )
 
 
 def run(code):
     streams = {"capture_output": True, "text": True}
-    return subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, **streams).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, check=True, **streams
+    ).stdout
 
 
 def test_the_command_line_settles_before_numpy_is_imported():
@@ -114,9 +153,13 @@ def test_the_command_line_settles_before_numpy_is_imported():
     assert run(code).startswith("False\n")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have another C library")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems have another C library"
+)
 @pytest.mark.parametrize("users", [None, "glibc.malloc.check=0"])
-def test_a_process_starts_anew_with_huge_pages_unless_the_user_has_settings_of_their_own(monkeypatch, users):
+def test_a_process_starts_anew_with_huge_pages_unless_the_user_has_settings_of_their_own(
+    monkeypatch, users
+):
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     if users:
         monkeypatch.setenv("GLIBC_TUNABLES", users)

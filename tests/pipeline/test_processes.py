@@ -1,4 +1,5 @@
-"""Calls in child processes: how they end, what they have of their caller, and what is left when they are stopped."""
+"""Calls in child processes: how they end, what they have of their caller, and what is
+left when they are stopped."""
 
 import contextlib
 import os
@@ -24,7 +25,9 @@ def run(calls, jobs, preload="pipeline.errors", **options):
 @pytest.fixture
 def call(tmp_path):
     """A call that runs code."""
-    return lambda name, code: Call(name, exec, (textwrap.dedent(code),), tmp_path / "logs" / f"{name}.txt")
+    return lambda name, code: Call(
+        name, exec, (textwrap.dedent(code),), tmp_path / "logs" / f"{name}.txt"
+    )
 
 
 def ignore(_running):
@@ -33,22 +36,40 @@ def ignore(_running):
 
 def servers():
     """The servers of this process, which may have other children."""
-    return [process for process in psutil.Process().children() if "processes.serve" in " ".join(process.cmdline())]
+    return [
+        process
+        for process in psutil.Process().children()
+        if "processes.serve" in " ".join(process.cmdline())
+    ]
 
 
 SLEEP = "import time; print('asleep', flush=True); time.sleep(60)"
 
 ENDS = {
     "well": ("print('seen')", ""),
-    "mistaken": ("1 / 0", "a mistake in the code, ZeroDivisionError: division by zero; the traceback is in "),
-    "refused": ("import pipeline.errors; raise pipeline.errors.UnrollError('too few rows')", "too few rows"),
-    "killed": ("import os; os.kill(os.getpid(), 9)", "the system killed it, as it does where memory runs out; "),
-    "silent": ("import os; os._exit(3)", "it ended without a word (exit code 3); its output is in "),
+    "mistaken": (
+        "1 / 0",
+        "a mistake in the code, ZeroDivisionError: division by zero; the traceback is in ",
+    ),
+    "refused": (
+        "import pipeline.errors; raise pipeline.errors.UnrollError('too few rows')",
+        "too few rows",
+    ),
+    "killed": (
+        "import os; os.kill(os.getpid(), 9)",
+        "the system killed it, as it does where memory runs out; ",
+    ),
+    "silent": (
+        "import os; os._exit(3)",
+        "it ended without a word (exit code 3); its output is in ",
+    ),
 }
 
 
 @pytest.mark.parametrize("forks", [True, False])
-def test_each_call_has_a_process_and_a_log_and_says_how_it_ended(forks, call, monkeypatch):
+def test_each_call_has_a_process_and_a_log_and_says_how_it_ended(
+    forks, call, monkeypatch
+):
     monkeypatch.setattr(processes, "FORKS", forks)
     variables = dict(os.environ)
     calls = [call(name, code) for name, (code, _) in ENDS.items()]
@@ -67,7 +88,9 @@ def test_each_call_has_a_process_and_a_log_and_says_how_it_ended(forks, call, mo
 def test_calls_start_in_their_order_as_many_as_there_are_jobs(call):
     shown = []
     calls = [call(name, "import time; time.sleep(0.1)") for name in "abcd"]
-    for _ in run(calls, 2, on_tick=lambda running: shown.append([one.name for one in running])):
+    for _ in run(
+        calls, 2, on_tick=lambda running: shown.append([one.name for one in running])
+    ):
         pass
     assert shown[0] == ["a", "b"]
     assert {name for names in shown for name in names} == set("abcd")
@@ -77,7 +100,13 @@ def test_calls_start_in_their_order_as_many_as_there_are_jobs(call):
 def test_one_server_serves_several_runs(call):
     with processes.Server("pipeline.errors", tensorflow=False) as server:
         first = servers()
-        stopped = processes.run([call("a", SLEEP)], 1, server, on_tick=ignore, deadline=time.monotonic() + 0.1)
+        stopped = processes.run(
+            [call("a", SLEEP)],
+            1,
+            server,
+            on_tick=ignore,
+            deadline=time.monotonic() + 0.1,
+        )
         assert list(stopped) == []
         (ended,) = processes.run([call("b", "")], 1, server, on_tick=ignore)
         assert ended.error == ""
@@ -94,7 +123,8 @@ def test_a_call_has_one_thread_no_input_and_the_settings_of_unroll(call, monkeyp
 
 
 def test_what_the_caller_has_imported_or_runs_is_left_alone(tmp_path):
-    """The caller is a script without a guard, beside a file that is named like a module of the standard library."""
+    """The caller is a script without a guard, beside a file that is named like a module
+    of the standard library."""
     (tmp_path / "colorsys.py").write_text("raise SystemExit('not this one')")
     code = f"""
         import os, sys
@@ -113,7 +143,9 @@ def test_what_the_caller_has_imported_or_runs_is_left_alone(tmp_path):
     """
     (tmp_path / "script.py").write_text(textwrap.dedent(code))
     command = [sys.executable, "script.py"]
-    output = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+    output = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout.split()
     assert output[0] == "once"
     assert output[1].endswith("lib/python{}.{}/colorsys.py".format(*sys.version_info))
     assert len(output) == 2
@@ -127,7 +159,11 @@ def test_a_server_that_is_killed_takes_its_calls_along_and_another_one_starts(ca
             killed.extend(servers())
             killed[0].kill()
 
-    first, second = run([call("a", "import time; time.sleep(60)"), call("b", "")], 1, on_tick=kill_the_first)
+    first, second = run(
+        [call("a", "import time; time.sleep(60)"), call("b", "")],
+        1,
+        on_tick=kill_the_first,
+    )
     assert first.error.startswith("the system killed it")
     assert second.error == ""
 
@@ -144,7 +180,12 @@ def test_at_the_deadline_what_has_not_ended_is_stopped(call):
         (server,) = servers()
         family.extend([server, *server.children()])
 
-    calls = [call("slow", SLEEP), call("quick", ""), call("late", SLEEP), call("never", SLEEP)]
+    calls = [
+        call("slow", SLEEP),
+        call("quick", ""),
+        call("late", SLEEP),
+        call("never", SLEEP),
+    ]
     ended = run(calls, 2, on_tick=watch, deadline=time.monotonic() + 3)
     assert [one.call.name for one in ended] == ["quick"]
     assert not calls[3].log.exists()
@@ -161,11 +202,21 @@ def test_one_that_is_stopped_may_end_by_itself_for_some_time(call):
             print("woken")
     """
     sleeping = call("a", code)
-    stubborn = call("b", SLEEP.replace("import", "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import"))
+    stubborn = call(
+        "b",
+        SLEEP.replace(
+            "import",
+            "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import",
+        ),
+    )
     calls = [sleeping, stubborn, call("c", "")]
     with contextlib.closing(run(calls, 3, on_tick=ignore, grace=1.0)) as ended:
         assert next(ended).call.name == "c"
-        while not (stubborn.log.exists() and stubborn.log.read_text() and sleeping.log.read_text()):
+        while not (
+            stubborn.log.exists()
+            and stubborn.log.read_text()
+            and sleeping.log.read_text()
+        ):
             time.sleep(0.01)
     assert sleeping.log.read_text() == "asleep\nwoken\n"
     assert servers() == []
@@ -174,7 +225,9 @@ def test_one_that_is_stopped_may_end_by_itself_for_some_time(call):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("slow", ["call", "preload"])
 def test_no_process_outlives_its_caller(slow, number, tmp_path):
-    (tmp_path / "slow.py").write_text("import os, pathlib, time; pathlib.Path('a.txt').touch(); time.sleep(60)")
+    (tmp_path / "slow.py").write_text(
+        "import os, pathlib, time; pathlib.Path('a.txt').touch(); time.sleep(60)"
+    )
     code = f"""
         import signal, sys
         from pathlib import Path
@@ -187,7 +240,13 @@ def test_no_process_outlives_its_caller(slow, number, tmp_path):
             list(run([call], 1, server, on_tick=lambda _: None))
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    caller = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    caller = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     while not (tmp_path / "a.txt").exists():
         assert caller.poll() is None, caller.communicate()
         time.sleep(0.01)

@@ -1,4 +1,5 @@
-"""Tables of forecasts that are off by a known error, and the boards that are made of them."""
+"""Tables of forecasts that are off by a known error, and the boards that are made of
+them."""
 
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -28,7 +29,8 @@ STD = 2.0
 FIRST = np.datetime64("2024-01-01T00:00:00")
 
 Error = float | Callable[[np.random.Generator, int], np.ndarray]
-"""Of a model, in standard deviations: a number, or a function of a generator and the origins."""
+"""Of a model, in standard deviations: a number, or a function of a generator and the
+origins."""
 
 FAMILIES = {
     "gru": ("recurrent", "gru", "gradient_descent"),
@@ -39,7 +41,8 @@ FAMILIES = {
     "ets": ("statistical", "ets", "none"),
     "mstl": ("statistical", "mstl", "none"),
 }
-"""Name of a model -> its family, its name and its method; all others are ridge regressions."""
+"""Name of a model -> its family, its name and its method; all others are ridge
+regressions."""
 
 
 def experiment(name: str, **options: object) -> Experiment:
@@ -76,7 +79,8 @@ def changing(before: float, after: float) -> Error:
 
 
 def dataset(series: tuple[str, ...] = ("x",), low: float = -9.0) -> Dataset:
-    """A data set whose windows have `STEPS` outputs; `low` is the least value that was seen."""
+    """A data set whose windows have `STEPS` outputs; `low` is the least value that was
+    seen."""
     statistics = Statistics(mean=[3.0], std=[STD], low=[low], high=[9.0])
     fitted = Fitted(
         csv=CsvFormat(target="y", series_id="unique_id" if len(series) > 1 else None),
@@ -85,7 +89,9 @@ def dataset(series: tuple[str, ...] = ("x",), low: float = -9.0) -> Dataset:
         columns=["y"],
         series=dict.fromkeys(series if len(series) > 1 else (ALONE,), statistics),
     )
-    windows = Windows(np.zeros((40, 1), np.float32), np.arange(4, 20), 4, 1, 0, 0, STEPS)
+    windows = Windows(
+        np.zeros((40, 1), np.float32), np.arange(4, 20), 4, 1, 0, 0, STEPS
+    )
     return Dataset(
         name=series[0] if len(series) == 1 else "many",
         kind="forecast",
@@ -113,7 +119,11 @@ def table(
         truth = 3 + STD * rng.normal(size=(origins, STEPS))
         for name, error in errors.items():
             for seed in range((seeds or {}).get(name, 1)):
-                off = error(rng, origins) if callable(error) else np.full((origins, STEPS), error)
+                off = (
+                    error(rng, origins)
+                    if callable(error)
+                    else np.full((origins, STEPS), error)
+                )
                 columns = {
                     "unique_id": unique_id,
                     "ds": (cutoffs[:, None] + ahead).ravel(),
@@ -127,7 +137,9 @@ def table(
     return pd.concat(parts)
 
 
-def board(forecasts: pd.DataFrame, low: float = -9.0, delay: int = 1) -> tuple[pd.DataFrame, Board]:
+def board(
+    forecasts: pd.DataFrame, low: float = -9.0, delay: int = 1
+) -> tuple[pd.DataFrame, Board]:
     """The board of a table of models of `FAMILIES`."""
     series = tuple(forecasts["unique_id"].drop_duplicates())
     experiments = {name: experiment(name) for name in forecasts["model"].unique()}
@@ -138,9 +150,20 @@ def board(forecasts: pd.DataFrame, low: float = -9.0, delay: int = 1) -> tuple[p
 def answered(forecasts: pd.DataFrame, found: Board) -> SimpleNamespace:
     """What `judge` takes of an answer."""
     columns = ["unique_id", "ds", "cutoff", "model"]
-    means = forecasts.groupby(columns, sort=False, as_index=False)[["y", "y_hat"]].mean()
+    means = forecasts.groupby(columns, sort=False, as_index=False)[
+        ["y", "y_hat"]
+    ].mean()
     about = SimpleNamespace(titles={"gru": "GRU(32)", "last": "the last value"})
     return SimpleNamespace(board=found, forecasts=means, about=about)
 
 
-__all__ = ["ENSEMBLE", "answered", "board", "changing", "dataset", "experiment", "noisy", "table"]
+__all__ = [
+    "ENSEMBLE",
+    "answered",
+    "board",
+    "changing",
+    "dataset",
+    "experiment",
+    "noisy",
+    "table",
+]

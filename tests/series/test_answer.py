@@ -1,4 +1,5 @@
-"""The library as a user calls it: an answer, its tables, its forecasts; and nothing that comes later is learnt from."""
+"""The library as a user calls it: an answer, its tables, its forecasts; and nothing
+that comes later is learnt from."""
 
 import contextlib
 import time
@@ -36,7 +37,11 @@ def _quick(monkeypatch):
     every = candidates.candidates
 
     def few(*arguments, **options):
-        return {name: model for name, model in every(*arguments, **options).items() if name in FEW}
+        return {
+            name: model
+            for name, model in every(*arguments, **options).items()
+            if name in FEW
+        }
 
     monkeypatch.setattr(fits.processes, "run", run_here)
     monkeypatch.setattr(answers, "candidates", few)
@@ -52,7 +57,12 @@ def rows(count=420):
 
 
 def answered(frame=None, **options):
-    return answers.answer(rows() if frame is None else frame, networks=False, say=lambda _line: None, **options)
+    return answers.answer(
+        rows() if frame is None else frame,
+        networks=False,
+        say=lambda _line: None,
+        **options,
+    )
 
 
 def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast():
@@ -63,10 +73,14 @@ def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast():
     assert (answer.models["mae"].diff().dropna() >= 0).all(), "the best first"
     assert answer.models["coverage"].between(0.8, 1).all()
     assert [*answer.forecasts] == ["unique_id", "ds", "cutoff", "model", "y", "y_hat"]
-    by_hand = answer.forecasts.query("model == 'cycle_7'").merge(rows(), left_on="ds", right_on="day")
+    by_hand = answer.forecasts.query("model == 'cycle_7'").merge(
+        rows(), left_on="ds", right_on="day"
+    )
     np.testing.assert_allclose(by_hand["y"], by_hand["sales"])
     week = rows().set_index("day")["sales"]
-    np.testing.assert_allclose(by_hand["y_hat"], week[by_hand["ds"] - pd.Timedelta(days=7)], rtol=1e-5)
+    np.testing.assert_allclose(
+        by_hand["y_hat"], week[by_hand["ds"] - pd.Timedelta(days=7)], rtol=1e-5
+    )
 
 
 def test_no_forecast_at_an_earlier_cutoff_changes_by_a_digit_when_later_rows_do():
@@ -86,7 +100,15 @@ def test_no_forecast_at_an_earlier_cutoff_changes_by_a_digit_when_later_rows_do(
 def test_what_comes_next_has_nested_intervals_and_goes_on_beyond_the_horizon():
     answer = answered(horizon=7)
     forecast = answer.forecast(levels=(0.5, 0.9))
-    assert [*forecast] == ["unique_id", "ds", "y_hat", "lo-50", "hi-50", "lo-90", "hi-90"]
+    assert [*forecast] == [
+        "unique_id",
+        "ds",
+        "y_hat",
+        "lo-50",
+        "hi-50",
+        "lo-90",
+        "hi-90",
+    ]
     assert [*forecast["ds"]] == [*pd.date_range("2023-02-25", periods=7)]
     ordered = forecast[["lo-90", "lo-50", "y_hat", "hi-50", "hi-90"]].to_numpy()
     assert (np.diff(ordered, axis=1) >= 0).all()
@@ -103,7 +125,13 @@ def test_what_comes_next_has_nested_intervals_and_goes_on_beyond_the_horizon():
         answer.forecast(levels=(0.3,))
     with pytest.raises(UsageError, match="levels must be numbers"):
         answer.forecast(levels="0.9")
-    assert [*answer.forecast(levels=0.9)] == ["unique_id", "ds", "y_hat", "lo-90", "hi-90"]
+    assert [*answer.forecast(levels=0.9)] == [
+        "unique_id",
+        "ds",
+        "y_hat",
+        "lo-90",
+        "hi-90",
+    ]
 
 
 def test_other_rows_of_the_same_form_are_forecast_from():
@@ -162,7 +190,9 @@ def test_a_cache_lets_the_same_call_go_on_and_notices_other_rows(tmp_path, monke
 def test_the_long_format_of_one_series_keeps_its_name():
     frame = rows().rename(columns={"day": "ds", "sales": "y"}).assign(unique_id="north")
     answer = answered(frame, horizon=np.int64(7))
-    assert {*answer.forecasts["unique_id"], *answer.forecast()["unique_id"]} == {"north"}
+    assert {*answer.forecasts["unique_id"], *answer.forecast()["unique_id"]} == {
+        "north"
+    }
 
 
 def test_the_long_format_of_several_series_and_a_table_of_ones_own():

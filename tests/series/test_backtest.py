@@ -1,4 +1,5 @@
-"""Rolling origins: nothing that comes later is learnt from, and the table says what was said, where and when."""
+"""Rolling origins: nothing that comes later is learnt from, and the table says what was
+said, where and when."""
 
 from dataclasses import replace
 
@@ -8,7 +9,14 @@ import pytest
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Windows
-from pipeline.data.series_options import ALONE, Cleaning, CsvFormat, Fitted, Statistics, Windowing
+from pipeline.data.series_options import (
+    ALONE,
+    Cleaning,
+    CsvFormat,
+    Fitted,
+    Statistics,
+    Windowing,
+)
 from pipeline.errors import UnrollError
 from series import backtest, training
 
@@ -18,18 +26,37 @@ HORIZON = 12
 def data(rows=400):
     time = np.arange(rows)
     series = np.sin(2 * np.pi * time / 24)[:, None].astype(np.float32)
-    parts = {"train": np.arange(48, rows // 2 - 11), "test": np.arange(rows // 2, rows - 11)}
-    truth, kept = 3 + 2.0 * series[:, 0], np.ones(rows, bool)
-    splits = {split: Windows(series, found, 48, 1, 0, 0, HORIZON, measured=kept) for split, found in parts.items()}
+    parts = {
+        "train": np.arange(48, rows // 2 - 11),
+        "test": np.arange(rows // 2, rows - 11),
+    }
+    truth = 3 + 2.0 * series[:, 0]
+    kept = np.ones(rows, bool)
+    splits = {
+        split: Windows(series, found, 48, 1, 0, 0, HORIZON, measured=kept)
+        for split, found in parts.items()
+    }
     stamps = np.datetime64("2024-01-01T00:00:00") + time.astype("timedelta64[h]")
     statistics = Statistics(mean=[3], std=[2], low=[-1], high=[1])
     windows = Windowing(lookback=48, horizon=HORIZON)
     fitted = Fitted(
-        csv=CsvFormat(target="x"), cleaning=Cleaning(), windows=windows, columns=["x"], series={ALONE: statistics}
+        csv=CsvFormat(target="x"),
+        cleaning=Cleaning(),
+        windows=windows,
+        columns=["x"],
+        series={ALONE: statistics},
     )
-    made = {"period": 24, "stamps": stamps, "truth": truth, "fitted": fitted, "facts": {"horizon in hours": 12}}
+    made = {
+        "period": 24,
+        "stamps": stamps,
+        "truth": truth,
+        "fitted": fitted,
+        "facts": {"horizon in hours": 12},
+    }
     made["scale"] = Scale(mean=3.0, std=2.0)
-    return Dataset(name="x", kind="forecast", metric="mae", splits=splits, scored=(), **made)
+    return Dataset(
+        name="x", kind="forecast", metric="mae", splits=splits, scored=(), **made
+    )
 
 
 def planned(origins, refits):
@@ -38,7 +65,11 @@ def planned(origins, refits):
 
 def experiment(family, name, method, seeds=1, training=None, **options):
     trained = {"method": method, **(training or {})}
-    section = {"dataset": "x", "model": {"family": family, "name": name, **options}, "training": trained}
+    section = {
+        "dataset": "x",
+        "model": {"family": family, "name": name, **options},
+        "training": trained,
+    }
     return Experiment.model_validate(section | {"seeds": seeds})
 
 
@@ -60,9 +91,16 @@ def test_targets_of_train_are_known_when_an_origin_is_asked():
 
 @pytest.mark.parametrize(
     ("rows", "cycles", "origins", "days"),
-    [(400, [24, 168], 8, 1), (2000, [24, 168], 41, 1), (10_000, [24, 168], 104, 2), (80_000, [24, 168], 186, 9)],
+    [
+        (400, [24, 168], 8, 1),
+        (2000, [24, 168], 41, 1),
+        (10_000, [24, 168], 104, 2),
+        (80_000, [24, 168], 186, 9),
+    ],
 )
-def test_origins_are_spread_over_the_last_half_and_see_every_day_of_a_week(rows, cycles, origins, days):
+def test_origins_are_spread_over_the_last_half_and_see_every_day_of_a_week(
+    rows, cycles, origins, days
+):
     whole = data(rows)
     plan = backtest.plan(whole, cycles)
     assert (plan.origins, plan.stride) == (origins, 24 * days)
@@ -76,23 +114,33 @@ def test_models_learn_from_every_so_many_windows():
     whole = data()
     windows = whole.fitted.windows.model_copy(update={"stride": 5})
     thin = replace(whole, fitted=whole.fitted.model_copy(update={"windows": windows}))
-    for many, few in zip(*(backtest.folds(each, planned(6, 2)) for each in (whole, thin)), strict=True):
+    for many, few in zip(
+        *(backtest.folds(each, planned(6, 2)) for each in (whole, thin)), strict=True
+    ):
         assert set(np.diff(few.train.rows)) == {5}
         assert {*few.train.rows} <= {*many.train.rows}
         np.testing.assert_array_equal(few.test.rows, many.test.rows)
 
 
 def test_windows_between_two_blocks_count_and_those_of_unknown_targets_do_not():
-    whole, kept = data(), {"train": np.arange(48, 189), "test": np.arange(200, 289)}
-    splits = {split: replace(whole.splits[split], rows=rows) for split, rows in kept.items()}
+    whole = data()
+    kept = {"train": np.arange(48, 189), "test": np.arange(200, 289)}
+    splits = {
+        split: replace(whole.splits[split], rows=rows) for split, rows in kept.items()
+    }
     assert [*backtest.windows(replace(whole, splits=splits)).rows] == [*range(48, 289)]
     splits["test"] = replace(whole.splits["test"], rows=np.arange(201, 289))
-    assert [*backtest.windows(replace(whole, splits=splits)).rows] == [*range(48, 189), *range(201, 289)]
+    assert [*backtest.windows(replace(whole, splits=splits)).rows] == [
+        *range(48, 189),
+        *range(201, 289),
+    ]
 
 
 def test_what_looks_back_further_than_windows_sees_all_that_there_is():
     windows = data().splits["train"]
-    seen = training.with_lookback(experiment("statistical", "ets", "none", history=60), windows)
+    seen = training.with_lookback(
+        experiment("statistical", "ets", "none", history=60), windows
+    )
     inputs, targets = seen.take(np.array([0, 20]))
     assert inputs.shape == (2, 60, 1)
     assert np.isnan(inputs[0, :12]).all()
@@ -102,10 +150,15 @@ def test_what_looks_back_further_than_windows_sees_all_that_there_is():
 
 
 def test_a_gap_is_told_of_where_more_than_a_window_is_seen():
-    whole, tried = data(), experiment("statistical", "ets", "none", history=60)
+    whole = data()
+    tried = experiment("statistical", "ets", "none", history=60)
     assert np.isfinite(validated(whole, tried, 2, 1)["y_hat"]).all()
-    broken = replace(whole, stamps=whole.stamps + np.where(np.arange(400) < 50, 0, 3600))
-    with pytest.raises(UnrollError, match="m: `history` is for one series without gaps"):
+    broken = replace(
+        whole, stamps=whole.stamps + np.where(np.arange(400) < 50, 0, 3600)
+    )
+    with pytest.raises(
+        UnrollError, match="m: `history` is for one series without gaps"
+    ):
         validated(broken, tried, 2, 1)
 
 
@@ -116,8 +169,12 @@ def test_the_table_has_a_row_for_each_value_with_its_cutoff_and_its_time():
     assert {*table["unique_id"]} == {"x"}
     ahead = (table["ds"] - table["cutoff"]).dt.total_seconds() / 3600
     assert ahead.tolist() == [*range(1, HORIZON + 1)] * 6
-    hours = (table["ds"].to_numpy() - np.datetime64("2024-01-01")) / np.timedelta64(1, "h")
-    np.testing.assert_allclose(table["y"], 3 + 2 * np.sin(2 * np.pi * hours / 24), atol=1e-6)
+    hours = (table["ds"].to_numpy() - np.datetime64("2024-01-01")) / np.timedelta64(
+        1, "h"
+    )
+    np.testing.assert_allclose(
+        table["y"], 3 + 2 * np.sin(2 * np.pi * hours / 24), atol=1e-6
+    )
     last = 3 + 2 * np.sin(2 * np.pi * (hours - ahead) / 24)
     np.testing.assert_allclose(table["y_hat"], last, atol=1e-6)
 
@@ -126,8 +183,12 @@ def test_the_table_has_a_row_for_each_value_with_its_cutoff_and_its_time():
 def test_nothing_is_forecast_below_zero_of_a_series_that_never_was(low, least):
     whole = data()
     statistics = {ALONE: whole.fitted.series[ALONE].model_copy(update={"low": [low]})}
-    whole = replace(whole, fitted=whole.fitted.model_copy(update={"series": statistics}))
-    table = backtest.table(whole, whole.splits["test"], np.full(len(whole.splits["test"]), -9.0))
+    whole = replace(
+        whole, fitted=whole.fitted.model_copy(update={"series": statistics})
+    )
+    table = backtest.table(
+        whole, whole.splits["test"], np.full(len(whole.splits["test"]), -9.0)
+    )
     assert {*table["y_hat"]} == {least}
 
 
@@ -136,23 +197,39 @@ def test_a_missing_target_costs_its_value_and_no_window_or_origin():
     truth = whole.truth.copy()
     truth[::5] = np.nan
     measured = np.isfinite(truth)
-    splits = {split: replace(windows, measured=measured) for split, windows in whole.splits.items()}
+    splits = {
+        split: replace(windows, measured=measured)
+        for split, windows in whole.splits.items()
+    }
     holes = replace(whole, truth=truth, splits=splits)
     assert not len(backtest.windows(holes).complete()), "each window of 12 lacks two"
     naive = experiment("baselines", "last_value", "none")
-    full, part = validated(whole, naive), validated(holes, naive)
+    full = validated(whole, naive)
+    part = validated(holes, naive)
     assert part["y"].isna().mean() == pytest.approx(0.2, abs=0.05)
     np.testing.assert_array_equal(part["y_hat"], full["y_hat"])
     ridge = experiment("baselines", "linear", "least_squares", last=2)
-    np.testing.assert_array_equal(validated(holes, ridge)["y_hat"], validated(whole, ridge)["y_hat"])  # as filled
+    # as filled
+    np.testing.assert_array_equal(
+        validated(holes, ridge)["y_hat"], validated(whole, ridge)["y_hat"]
+    )
     some = replace(whole.splits["train"], measured=np.arange(400) != 100)
     assert 100 not in (training.complete_windows(some).rows[:, None] + some.ahead)
 
 
 def test_options_are_chosen_before_the_first_origin_and_hold_for_all_folds():
     options = {"units": 4, "last": 6, "cycles": [24]}
-    network = experiment("residual", "gru", "backpropagation", seeds=2, training={"learning_rate": 0.02}, **options)
-    settled = training.settled("m", network, data(), backtest.folds(data(), planned(4, 1))[0].train)
+    network = experiment(
+        "residual",
+        "gru",
+        "backpropagation",
+        seeds=2,
+        training={"learning_rate": 0.02},
+        **options,
+    )
+    settled = training.settled(
+        "m", network, data(), backtest.folds(data(), planned(4, 1))[0].train
+    )
     table, found = backtest.cross_validate("m", network, data(), planned(4, 2))
     assert {*table["seed"]} == {0, 1}
     assert found == settled

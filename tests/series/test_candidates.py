@@ -1,4 +1,5 @@
-"""Which models are tried, by what a file is like; each of them has options that its builder takes."""
+"""Which models are tried, by what a file is like; each of them has options that its
+builder takes."""
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,9 @@ from series.reading.profile import Overrides
 
 def profiled(folder, values, freq="h", **wanted):
     stamps = pd.date_range("2021-01-01", periods=len(values), freq=freq)
-    pd.DataFrame({"time": stamps, "load": values, "wind": np.arange(len(values)) % 7}).to_csv(
-        folder / "a.csv", index=False
-    )
+    pd.DataFrame(
+        {"time": stamps, "load": values, "wind": np.arange(len(values)) % 7}
+    ).to_csv(folder / "a.csv", index=False)
     profile = detect([folder / "a.csv"], Overrides(target="load"), no_progress)
     return profile, propose(profile, Wanted(target="load", **wanted))
 
@@ -30,16 +31,33 @@ def test_hourly_rows_have_naive_fitted_statistical_and_recurrent_models(hourly):
     found = candidates.candidates(*hourly)
     naive = ["last_value", "cycle_24", "cycle_168"]
     fitted = ["ridge", "boosting", "boosting_own", "boosting_cycle"]
-    assert [*found] == [*naive, *fitted, "mlp", "gru", "lstm", "ets", "ets_24", "ets_168", "mstl"]
-    assert [name for name in found if candidates.is_network(found[name])] == ["mlp", "gru", "lstm"]
+    assert [*found] == [
+        *naive,
+        *fitted,
+        "mlp",
+        "gru",
+        "lstm",
+        "ets",
+        "ets_24",
+        "ets_168",
+        "mstl",
+    ]
+    assert [name for name in found if candidates.is_network(found[name])] == [
+        "mlp",
+        "gru",
+        "lstm",
+    ]
     for name, experiment in found.items():
         assert not recipe(name, experiment).network, "none needs TensorFlow"
         assert experiment.calendar == (experiment.training.method != "none")
 
 
 def test_without_networks_the_others_are_the_same(hourly):
-    every, some = candidates.candidates(*hourly), candidates.candidates(*hourly, networks=False)
-    assert some == {name: model for name, model in every.items() if not candidates.is_network(model)}
+    every = candidates.candidates(*hourly)
+    some = candidates.candidates(*hourly, networks=False)
+    assert some == {
+        name: model for name, model in every.items() if not candidates.is_network(model)
+    }
 
 
 def test_of_many_series_no_model_is_fitted_to_each_forecast(hourly):
@@ -63,17 +81,27 @@ def test_rows_without_a_cycle_have_no_model_of_one(tmp_path):
         "lstm",
         "ets",
     ]
-    assert [each.model.options["base"] for each in candidates.by_base(found["gru"])] == ["last"]
+    assert [
+        each.model.options["base"] for each in candidates.by_base(found["gru"])
+    ] == ["last"]
 
 
 def test_months_have_a_history(tmp_path):
-    found = candidates.candidates(*profiled(tmp_path, 5 + np.arange(200) % 29, freq="MS"))
-    assert {found[name].model.options["history"] for name in ("ets", "ets_12", "mstl")} == {120}
+    found = candidates.candidates(
+        *profiled(tmp_path, 5 + np.arange(200) % 29, freq="MS")
+    )
+    assert {
+        found[name].model.options["history"] for name in ("ets", "ets_12", "mstl")
+    } == {120}
 
 
 def test_what_is_known_beforehand_is_told(tmp_path):
-    found = candidates.candidates(*profiled(tmp_path, 10 + np.arange(2000) % 29, future=["wind"], holidays="DE"))
-    assert {found[name].model.options["known"] for name in ("ridge", "boosting", "mlp")} == {2}
+    found = candidates.candidates(
+        *profiled(tmp_path, 10 + np.arange(2000) % 29, future=["wind"], holidays="DE")
+    )
+    assert {
+        found[name].model.options["known"] for name in ("ridge", "boosting", "mlp")
+    } == {2}
     assert found["gru"].model.options["last"] == 24, "a row for each value ahead"
 
 
@@ -98,7 +126,8 @@ def test_a_target_without_a_value_is_not_intermittent():
 
 def test_a_network_is_trained_for_fewer_steps_on_few_windows(hourly):
     gru = candidates.candidates(*hourly)["gru"]
-    many, few = candidates.by_steps(gru, 5000), candidates.by_steps(gru, 200)
+    many = candidates.by_steps(gru, 5000)
+    few = candidates.by_steps(gru, 200)
     assert tuple(each.training.options["steps"] for each in many) == candidates.STEPS
     most = candidates.MOST_EPOCHS * 200 // candidates.BATCH_SIZE
     assert [each.training.options["steps"] for each in few] == [most]

@@ -9,7 +9,9 @@ KNOWN = np.array([1, 1, 2])
 def case(origins=30, models=4):
     rng = np.random.default_rng(5)
     truth = rng.normal(size=(origins, 3))
-    return truth + rng.normal(size=(models, 1, 1)) * rng.normal(size=(models, origins, 3)), truth
+    return truth + rng.normal(size=(models, 1, 1)) * rng.normal(
+        size=(models, origins, 3)
+    ), truth
 
 
 def test_with_nothing_known_it_is_the_median_and_of_one_model_itself():
@@ -24,7 +26,8 @@ def test_with_nothing_known_it_is_the_median_and_of_one_model_itself():
 
 def test_an_origin_uses_what_had_come_by_then():
     forecasts, truth = case()
-    usual, later = combination.weighted_median_forecast(forecasts, truth, KNOWN), truth.copy()
+    usual = combination.weighted_median_forecast(forecasts, truth, KNOWN)
+    later = truth.copy()
     later[20, :2] += 9  # known at origin 21
     later[19, 2] += 9
     changed = combination.weighted_median_forecast(forecasts, later, KNOWN) != usual
@@ -39,7 +42,9 @@ def test_sums_are_those_of_a_loop_over_what_is_known():
     found, weights = combination.discounted(combination.when_known(errors, KNOWN), 0.9)
     for origin, step in np.ndindex(errors.shape):
         past = [
-            place for place in range(origin - KNOWN[step] + 1) if np.isfinite(errors[place, step])
+            place
+            for place in range(origin - KNOWN[step] + 1)
+            if np.isfinite(errors[place, step])
         ]
         aged = [0.9 ** (origin - KNOWN[step] - place) for place in past]
         assert found[origin, step] == pytest.approx(
@@ -52,10 +57,14 @@ def test_models_that_err_less_weigh_more_and_what_all_miss_is_added():
     rng = np.random.default_rng(3)
     truth = rng.normal(size=(60, 3))
     good, bad = (truth + size * rng.normal(size=(3, 60, 3)) for size in (0.1, 2.0))
-    combined = combination.weighted_median_forecast(np.concatenate([good[:2], bad]), truth, KNOWN)
+    combined = combination.weighted_median_forecast(
+        np.concatenate([good[:2], bad]), truth, KNOWN
+    )
     off = np.abs(combined - truth)[20:].mean()
     assert (
-        off < 0.3 * np.abs(np.median(np.concatenate([good[:2], bad]), axis=0) - truth)[20:].mean()
+        off
+        < 0.3
+        * np.abs(np.median(np.concatenate([good[:2], bad]), axis=0) - truth)[20:].mean()
     )
     low = combination.weighted_median_forecast(good - 1, truth, KNOWN)
     share = combination.CORRECTION / (1 - combination.CORRECTION_DECAY)
@@ -65,7 +74,8 @@ def test_models_that_err_less_weigh_more_and_what_all_miss_is_added():
     wild = truth.copy()
     wild[40] += 100
     usual, moved = (
-        combination.weighted_median_forecast(good, came, KNOWN)[41] for came in (truth, wild)
+        combination.weighted_median_forecast(good, came, KNOWN)[41]
+        for came in (truth, wild)
     )
     assert np.abs(moved - usual).max() < 1, (
         "one odd day moves the next by no more than a usual error"
@@ -81,20 +91,30 @@ def test_each_series_is_combined_by_itself_however_many_origins_it_has(monkeypat
     forecasts = rng.normal(size=(4, len(series), 3))
     stacks = combination.stacks(series)
     assert [rows.shape for rows in stacks] == [(1, 7), (2, 12), (2, 30)]
-    assert sorted(np.concatenate([rows.ravel() for rows in stacks])) == [*range(len(series))]
+    assert sorted(np.concatenate([rows.ravel() for rows in stacks])) == [
+        *range(len(series))
+    ]
     together = combination.combined(forecasts, truth, series, KNOWN)
     for number in np.unique(series):
         own = series == number
-        alone = combination.weighted_median_forecast(forecasts[:, own], truth[own], KNOWN)
+        alone = combination.weighted_median_forecast(
+            forecasts[:, own], truth[own], KNOWN
+        )
         np.testing.assert_allclose(together[own], alone)
     monkeypatch.setattr(combination, "MOST_VALUES", 1)
-    np.testing.assert_array_equal(combination.combined(forecasts, truth, series, KNOWN), together)
+    np.testing.assert_array_equal(
+        combination.combined(forecasts, truth, series, KNOWN), together
+    )
 
 
 def test_the_weighted_median_has_half_of_the_weight_on_either_side():
     values = np.array([3.0, 1.0, 2.0, 9.0])
-    assert combination.weighted_median(values, np.ones(4)) == pytest.approx(np.median(values))
+    assert combination.weighted_median(values, np.ones(4)) == pytest.approx(
+        np.median(values)
+    )
     heavy = combination.weighted_median(values, np.array([0.1, 0.1, 9.0, 0.1]))
     assert heavy == pytest.approx(2, abs=0.05)
     between = combination.weighted_median(np.array([1.0, 3.0]), np.array([1.0, 3.0]))
-    assert between == pytest.approx(2.5), "their middles lie at an eighth and at five eighths"
+    assert between == pytest.approx(2.5), (
+        "their middles lie at an eighth and at five eighths"
+    )

@@ -37,12 +37,18 @@ def test_the_change_and_its_interval_are_those_of_all_losses():
     of_other = np.abs(rng.normal(size=(91, 3)))
     of_model[5, 1] = of_other[5, 1] = np.nan
     blocks = np.arange(91) // 7
-    found = compare(BlockErrors.of(of_model, blocks), BlockErrors.of(of_other, blocks), 91)
+    found = compare(
+        BlockErrors.of(of_model, blocks), BlockErrors.of(of_other, blocks), 91
+    )
     measured = np.isfinite(of_model)
     each = np.repeat(blocks, 3).reshape(-1, 3)[measured]
-    expected = intervals.difference(of_model[measured][None], of_other[measured][None], each)
+    expected = intervals.difference(
+        of_model[measured][None], of_other[measured][None], each
+    )
     assert found.change == pytest.approx(np.expm1(expected.mean), rel=1e-4)
-    assert (found.low, found.high) == pytest.approx(np.expm1(expected.interval()), rel=1e-4)
+    assert (found.low, found.high) == pytest.approx(
+        np.expm1(expected.interval()), rel=1e-4
+    )
     weeks = [
         np.nanmean(of_model[blocks == block]) < np.nanmean(of_other[blocks == block])
         for block in range(13)
@@ -109,7 +115,13 @@ def test_blocks_are_weeks_and_what_is_left_belongs_to_the_last_one():
     numbers = block_numbers(cutoffs(30), WEEK)
     assert np.bincount(numbers).tolist() == [7, 7, 7, 9]
     assert block_numbers(cutoffs(5), WEEK).tolist() == [0] * 5
-    assert np.bincount(block_numbers(cutoffs(12, days=3), WEEK)).tolist() == [3, 2, 2, 3, 2]
+    assert np.bincount(block_numbers(cutoffs(12, days=3), WEEK)).tolist() == [
+        3,
+        2,
+        2,
+        3,
+        2,
+    ]
     assert block_numbers(cutoffs(4, days=30), WEEK).tolist() == [0, 4, 8, 12]
     assert span(cutoffs(12, days=3)) == np.timedelta64(36, "D")
     assert middle(cutoffs(5)) == FIRST + np.timedelta64(2, "D")

@@ -9,11 +9,13 @@ DAILY = known_after(4, 1, 4)
 """Four steps, an origin every fourth row: all errors are known one origin later."""
 
 HOURLY = known_after(4, 1, 1)
-"""Four steps, an origin in each row: the error of step 4 is known four origins later."""
+"""Four steps, an origin in each row: the error of step 4 is known four origins later.
+"""
 
 
 def held(draw, delay, level=0.9, series=25):
-    """(origins, steps) the share of many series whose errors lay inside intervals; NaN of the first origins."""
+    """(origins, steps) the share of many series whose errors lay inside intervals; NaN
+    of the first origins."""
     rng = np.random.default_rng(0)
     errors = np.stack([draw(rng) for _ in range(series)])
     return inside(errors, quantiles(errors, (level,), delay)[:, :-1]).mean(axis=0)
@@ -26,7 +28,9 @@ def skewed(rng, shape):
 @pytest.mark.parametrize("kind", ["normal", "laplace", "uniform"])
 @pytest.mark.parametrize("delay", [DAILY, HOURLY], ids=["a day apart", "a row apart"])
 def test_intervals_hold_their_level(kind, delay):
-    share = held(lambda rng: getattr(rng, kind)(size=(60, 4)) - 0.5 * (kind == "uniform"), delay)
+    share = held(
+        lambda rng: getattr(rng, kind)(size=(60, 4)) - 0.5 * (kind == "uniform"), delay
+    )
     assert np.isnan(share[: FEWEST - 1]).all()
     assert 0.9 < share[12:].mean() < 0.955, "not more than few origins ask for"
 
@@ -49,7 +53,9 @@ def test_skewed_errors_have_skewed_intervals_that_hold():
 
 def test_errors_that_grow_and_errors_that_double_are_held_again_soon(monkeypatch):
     growth = np.linspace(1, 3, 100)[:, None]
-    assert held(lambda rng: rng.normal(size=(100, 4)) * growth, DAILY)[10:].mean() > 0.85
+    assert (
+        held(lambda rng: rng.normal(size=(100, 4)) * growth, DAILY)[10:].mean() > 0.85
+    )
 
     def doubled(rng):
         return rng.normal(size=(60, 4)) * np.repeat([1.0, 2.0], [40, 20])[:, None]
@@ -61,13 +67,15 @@ def test_errors_that_grow_and_errors_that_double_are_held_again_soon(monkeypatch
 
 
 def test_quantiles_are_those_of_a_naive_loop():
-    """Of known scores of one step, with weights that age; no scaling by recent errors, and enough origins."""
+    """Of known scores of one step, with weights that age; no scaling by recent errors,
+    and enough origins."""
     errors = np.random.default_rng(2).normal(size=(60, 1))
     delay = np.array([2])
     intervals_of = quantiles(errors, (0.5, 0.8), delay)
     sizes = intervals._expected_sizes(np.abs(errors)[None], delay, FEWEST + 1)[0]
     for origin in (30, 45, 60):
-        scores = errors[: origin - 1, 0] / sizes[: origin - 1]  # those of two origins ago are known
+        # those of two origins ago are known
+        scores = errors[: origin - 1, 0] / sizes[: origin - 1]
         weights = intervals.DECAY ** (origin - 2 - np.arange(origin - 1))
         count = weights.sum() ** 2 / (weights**2).sum()
         share = count / (count + intervals.PRIOR_SYMMETRIC)
@@ -153,10 +161,14 @@ def test_the_weighted_quantile_loss_is_that_of_a_naive_loop():
     for value, row in zip(truth, forecasts, strict=True):
         for level, forecast in zip(levels, row, strict=True):
             error = value - forecast
-            total += 2 * (level * error if error > 0 else (level - 1) * error) / len(levels)
+            total += (
+                2 * (level * error if error > 0 else (level - 1) * error) / len(levels)
+            )
     expected = total / sum(abs(value) for value in truth)
     assert weighted_quantile_loss(truth, forecasts, levels) == pytest.approx(expected)
     median = weighted_quantile_loss(truth, forecasts[:, 1:2], [0.5])
-    assert median == pytest.approx(np.abs(truth - forecasts[:, 1]).sum() / np.abs(truth).sum())
+    assert median == pytest.approx(
+        np.abs(truth - forecasts[:, 1]).sum() / np.abs(truth).sum()
+    )
     assert weighted_quantile_loss(np.zeros(3), np.ones((3, 1)), [0.5]) is None
     assert weighted_quantile_loss(np.empty(0), np.empty((0, 1)), [0.5]) is None

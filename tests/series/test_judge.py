@@ -6,7 +6,12 @@ from pipeline.errors import UsageError
 from series.judge import judge
 from tests.series.boards import ENSEMBLE, STD, answered, board, noisy, table
 
-ERRORS = {"last": noisy(2.0), "ridge": noisy(1.0), "trees": noisy(1.1), "gru": noisy(0.9)}
+ERRORS = {
+    "last": noisy(2.0),
+    "ridge": noisy(1.0),
+    "trees": noisy(1.1),
+    "gru": noisy(0.9),
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +53,9 @@ def test_the_rule_is_that_of_the_board(against):
         found = judge(forecasts(against, name), against)
         scores = against.board.models[name]
         assert found.change == pytest.approx(scores.change, abs=1e-9)
-        assert (found.low, found.high) == pytest.approx((scores.low, scores.high), abs=1e-9)
+        assert (found.low, found.high) == pytest.approx(
+            (scores.low, scores.high), abs=1e-9
+        )
         assert found.mae == pytest.approx(scores.mae)
 
 
@@ -59,7 +66,10 @@ def test_several_models_are_a_table_and_one_is_a_judgement(against):
     assert found["outcome"].tolist()[0] == "worse"
     alone = judge(every[every["model"] == "last"], against)
     assert alone.model_dump() == found.iloc[0].to_dict()
-    assert judge(forecasts(against).drop(columns="unique_id"), against).model == "your forecast"
+    assert (
+        judge(forecasts(against).drop(columns="unique_id"), against).model
+        == "your forecast"
+    )
 
 
 def test_rows_of_the_earlier_half_are_not_looked_at(against):
@@ -106,15 +116,33 @@ def test_several_series_are_judged_in_their_deviations():
     ("wrong", "said"),
     [
         (lambda rows: rows.to_dict(), "must be a DataFrame .* Received: dict"),
-        (lambda rows: rows.drop(columns="ds"), "Missing: ds. Received: unique_id, cutoff, y_hat"),
+        (
+            lambda rows: rows.drop(columns="ds"),
+            "Missing: ds. Received: unique_id, cutoff, y_hat",
+        ),
         (lambda rows: rows.drop(columns=["cutoff", "y_hat"]), "Missing: cutoff, y_hat"),
-        (lambda rows: rows.iloc[:-1], "for 273 values.* Received 272; missing: ds 2024-07-01"),
+        (
+            lambda rows: rows.iloc[:-1],
+            "for 273 values.* Received 272; missing: ds 2024-07-01",
+        ),
         (lambda rows: rows.iloc[:0], "your forecast must have .* Received 0"),
-        (lambda rows: pd.concat([rows, rows.tail(2)]), "one row for each.* Received 2 rows"),
-        (lambda rows: rows.assign(y_hat=np.nan), "finite y_hat for 273 values.* Received 0"),
-        (lambda rows: rows.assign(y_hat=np.inf), "finite y_hat for 273 values.* Received 0"),
+        (
+            lambda rows: pd.concat([rows, rows.tail(2)]),
+            "one row for each.* Received 2 rows",
+        ),
+        (
+            lambda rows: rows.assign(y_hat=np.nan),
+            "finite y_hat for 273 values.* Received 0",
+        ),
+        (
+            lambda rows: rows.assign(y_hat=np.inf),
+            "finite y_hat for 273 values.* Received 0",
+        ),
         (lambda rows: rows.assign(y_hat="much"), "must hold numbers. Received: 'much'"),
-        (lambda rows: rows.assign(ds="soon"), "ds must hold timestamps .* Received: 'soon'"),
+        (
+            lambda rows: rows.assign(ds="soon"),
+            "ds must hold timestamps .* Received: 'soon'",
+        ),
         (
             lambda rows: rows.assign(cutoff=rows["cutoff"].dt.tz_localize("UTC")),
             "cutoff must hold timestamps without a time zone",

@@ -5,26 +5,48 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation.margin import Word
 from series import combination, intervals, leaderboard
 from series.leaderboard import ENSEMBLE, Board, errors_by_block
-from tests.series.boards import STD, STEPS, board, changing, dataset, experiment, noisy, table
+from tests.series.boards import (
+    STD,
+    STEPS,
+    board,
+    changing,
+    dataset,
+    experiment,
+    noisy,
+    table,
+)
 
-PLAIN = {"last": noisy(2.0), "cycle": noisy(1.5), "ridge": noisy(1.0), "trees": noisy(1.1)}
+PLAIN = {
+    "last": noisy(2.0),
+    "cycle": noisy(1.5),
+    "ridge": noisy(1.0),
+    "trees": noisy(1.1),
+}
 """Models without recurrence; the combination of three of them is the best."""
 
 
 @pytest.fixture(scope="module")
 def usual():
-    return board(table(PLAIN | {"gru": noisy(0.4), "mlp": noisy(3.0)}, seeds={"gru": 3}))
+    return board(
+        table(PLAIN | {"gru": noisy(0.4), "mlp": noisy(3.0)}, seeds={"gru": 3})
+    )
 
 
 def test_both_sides_are_chosen_on_the_earlier_half_and_compared_on_the_later():
-    errors = {"gru": noisy(0.5), "early": changing(0.1, 0.9), "late": changing(0.9, 0.1)}
+    errors = {
+        "gru": noisy(0.5),
+        "early": changing(0.1, 0.9),
+        "late": changing(0.9, 0.1),
+    }
     _, found = board(table(errors | {"lstm": changing(0.6, 0.1)}))
     assert (found.network, found.opponent) == ("gru", "early")
     assert found.models["early"].earlier == pytest.approx(STD * 0.1, rel=0.1)
     assert found.models["early"].mae == pytest.approx(STD * 0.9, rel=0.1)
     assert found.comparison.change == pytest.approx(0.5 / 0.9 - 1, abs=0.05)
     assert found.word == Word.HELPS
-    assert {*[*found.models][:2]} == {"lstm", "late"}, "the best on the later half are the first"
+    assert {*[*found.models][:2]} == {"lstm", "late"}, (
+        "the best on the later half are the first"
+    )
 
 
 def test_nothing_is_chosen_by_the_later_half():
@@ -43,9 +65,13 @@ def test_nothing_is_chosen_by_the_later_half():
 def test_the_combination_is_the_opponent_and_its_forecasts_are_in_the_table(usual):
     forecasts, found = usual
     assert (found.opponent, found.rival, found.naive) == (ENSEMBLE, ENSEMBLE, "cycle")
-    assert found.members == ["cycle", "mlp", "ridge", "trees"], "the best naive one, and no recurrent network"
+    assert found.members == ["cycle", "mlp", "ridge", "trees"], (
+        "the best naive one, and no recurrent network"
+    )
     values = {name: rows["y_hat"] for name, rows in forecasts.groupby("model")}
-    members = np.stack([values[name].to_numpy().reshape(-1, STEPS) for name in found.members])
+    members = np.stack(
+        [values[name].to_numpy().reshape(-1, STEPS) for name in found.members]
+    )
     truth = forecasts[forecasts["model"] == "ridge"]["y"].to_numpy().reshape(-1, STEPS)
     expected = combination.weighted_median_forecast(members, truth, np.ones(STEPS, int))
     combined = values[ENSEMBLE].to_numpy().reshape(-1, STEPS)
@@ -59,7 +85,9 @@ def test_a_single_model_is_preferred_only_if_it_is_better_by_a_third():
     apart = {"high": 1.0, "low": -1.0, "last": 3.0}
     assert board(table(apart | {"odd": 0.05}, origins=6))[1].opponent == "odd"
     assert board(table(apart | {"odd": 0.3}, origins=6))[1].opponent == ENSEMBLE
-    assert board(table({"ridge": 1.0, "last": 2.0}))[1].members == [], "two are not combined"
+    assert board(table({"ridge": 1.0, "last": 2.0}))[1].members == [], (
+        "two are not combined"
+    )
 
 
 def test_models_that_look_back_for_years_are_combined_alone():
@@ -80,17 +108,25 @@ def test_who_forecasts_agrees_with_the_answer(usual):
     _, found = board(table(PLAIN | {"gru": noisy(2.0)}))
     assert (found.word, found.champion) == (Word.HURTS, ENSEMBLE)
     assert found.champions == found.members
-    _, found = board(table({"ridge": noisy(1.0), "last": noisy(2.0), "gru": noisy(1.0)}))
+    _, found = board(
+        table({"ridge": noisy(1.0), "last": noisy(2.0), "gru": noisy(1.0)})
+    )
     assert (found.word, found.champion) == (Word.SAME, "ridge")
 
 
 def test_if_nothing_beats_a_naive_model_it_forecasts():
-    _, found = board(table({"last": noisy(1.0), "cycle": noisy(3.0), "ridge": noisy(1.01)}))
+    _, found = board(
+        table({"last": noisy(1.0), "cycle": noisy(3.0), "ridge": noisy(1.01)})
+    )
     assert found.unbeaten
     assert (found.champion, found.network, found.word) == ("last", None, None)
-    _, found = board(table({"last": noisy(1.0), "ridge": changing(0.9, 1.1), "gru": noisy(1.2)}))
+    _, found = board(
+        table({"last": noisy(1.0), "ridge": changing(0.9, 1.1), "gru": noisy(1.2)})
+    )
     assert (found.opponent, found.unbeaten, found.champion) == ("ridge", True, "last")
-    _, found = board(table({"last": noisy(1.0), "ridge": noisy(1.1), "gru": noisy(0.8)}))
+    _, found = board(
+        table({"last": noisy(1.0), "ridge": noisy(1.1), "gru": noisy(0.8)})
+    )
     assert (found.opponent, found.unbeaten, found.champion) == ("last", False, "gru")
     _, found = board(table({"last": noisy(1.0), "cycle": noisy(1.1)}))
     assert (found.unbeaten, found.champion) == (False, "last"), "nothing was tried"
@@ -111,13 +147,21 @@ def test_scores_are_those_of_a_naive_loop(usual):
     forecasts, found = usual
     delay = np.ones(STEPS, int)
     for name in ("gru", "ridge"):
-        rows = forecasts[forecasts["model"] == name].groupby(["cutoff", "ds"], as_index=False)
+        rows = forecasts[forecasts["model"] == name].groupby(
+            ["cutoff", "ds"], as_index=False
+        )
         means = rows[["y", "y_hat"]].mean()
         truth = means["y"].to_numpy().reshape(-1, STEPS)
         forecast = means["y_hat"].to_numpy().reshape(-1, STEPS)
-        assert found.models[name].mae == pytest.approx(np.abs(truth - forecast)[91:].mean())
-        offsets = intervals.quantiles(truth - forecast, (0.2, 0.4, 0.6, 0.8, 0.9), delay)
-        held, loss, total = 0, 0.0, 0.0
+        assert found.models[name].mae == pytest.approx(
+            np.abs(truth - forecast)[91:].mean()
+        )
+        offsets = intervals.quantiles(
+            truth - forecast, (0.2, 0.4, 0.6, 0.8, 0.9), delay
+        )
+        held = 0
+        loss = 0.0
+        total = 0.0
         for origin in range(91, 182):
             for step in range(STEPS):
                 value = truth[origin, step]
@@ -169,9 +213,13 @@ def test_models_without_errors_are_alike_and_need_no_division():
 
 def test_many_series_are_compared_in_their_own_deviations():
     names = ("a", "b", "c")
-    forecasts = table({"ridge": noisy(1.0), "last": noisy(2.0), "trees": noisy(1.0)}, series=names)
+    forecasts = table(
+        {"ridge": noisy(1.0), "last": noisy(2.0), "trees": noisy(1.0)}, series=names
+    )
     # One of the series has fewer cutoffs than the others.
-    fewer = forecasts[(forecasts["unique_id"] != "b") | (forecasts["cutoff"].dt.day % 2 == 0)]
+    fewer = forecasts[
+        (forecasts["unique_id"] != "b") | (forecasts["cutoff"].dt.day % 2 == 0)
+    ]
     made, found = board(fewer)
     assert found.unit == "standard deviations"
     assert found.deviations == dict.fromkeys(names, STD)

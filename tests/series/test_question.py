@@ -15,7 +15,10 @@ from series.reading.profile import Overrides
 
 def proposed(folder, columns, freq="h", count=200):
     stamps = pd.date_range("2021-01-01", periods=count, freq=freq)
-    values = {column: np.arange(count) * number % 29 for number, column in enumerate(columns, 2)}
+    values = {
+        column: np.arange(count) * number % 29
+        for number, column in enumerate(columns, 2)
+    }
     pd.DataFrame({"time": stamps, **values}).to_csv(folder / "a.csv", index=False)
     profile = detect([folder / "a.csv"], Overrides(), no_progress)
     return profile, propose(profile, Wanted())
@@ -29,7 +32,10 @@ def proposed(folder, columns, freq="h", count=200):
         ("temp rain_1h snow_1h traffic_volume", "traffic_volume"),
         ("No year month pm2.5 DEWP TEMP", "pm2.5"),
         ("season hum windspeed casual registered cnt", "cnt"),
-        ("Temperature Humidity PowerConsumption_Zone1 PowerConsumption_Zone2", "PowerConsumption_Zone1"),
+        (
+            "Temperature Humidity PowerConsumption_Zone1 PowerConsumption_Zone2",
+            "PowerConsumption_Zone1",
+        ),
         ("Temp (°C)|Stromverbrauch [kWh]", "Stromverbrauch [kWh]"),
         ("load_forecast load", "load"),
         ("price y", "price"),
@@ -44,10 +50,16 @@ def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
 
 
 def test_a_target_may_lack_half_of_its_values(tmp_path):
-    hours, load = pd.date_range("2021-01-01", periods=200, freq="h"), np.where(np.arange(200) % 2, np.nan, 1.0)
-    pd.DataFrame({"time": hours, "wind": hours.hour, "load": load + hours.hour}).to_csv(tmp_path / "a.csv", index=False)
+    hours = pd.date_range("2021-01-01", periods=200, freq="h")
+    load = np.where(np.arange(200) % 2, np.nan, 1.0)
+    pd.DataFrame({"time": hours, "wind": hours.hour, "load": load + hours.hour}).to_csv(
+        tmp_path / "a.csv", index=False
+    )
     proposal = propose(detect([tmp_path / "a.csv"], Overrides(), no_progress), Wanted())
-    assert (proposal.target, proposal.reasons["target"]) == ("load", "by its name; --target names another")
+    assert (proposal.target, proposal.reasons["target"]) == (
+        "load",
+        "by its name; --target names another",
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +78,11 @@ def test_a_target_may_lack_half_of_its_values(tmp_path):
 )
 def test_a_window_spans_whole_cycles(tmp_path, freq, count, horizon, lookback, cycles):
     _, proposal = proposed(tmp_path, ["load"], freq, count)
-    assert (proposal.horizon, proposal.lookback, proposal.cycles) == (horizon, lookback, cycles)
+    assert (proposal.horizon, proposal.lookback, proposal.cycles) == (
+        horizon,
+        lookback,
+        cycles,
+    )
     assert "target" not in proposal.reasons
 
 
@@ -74,16 +90,24 @@ def test_a_window_spans_whole_cycles(tmp_path, freq, count, horizon, lookback, c
     ("wanted", "text"),
     [
         (Wanted(target="b"), "target must be one of: load. Received: 'b'"),
-        (Wanted(target="words"), "target must be one of: load. 'words' is no column of numbers. Received: 'words'"),
+        (
+            Wanted(target="words"),
+            "target must be one of: load. 'words' is no column of numbers. Received: 'words'",
+        ),
         (Wanted(horizon=0), "horizon must be 1 or more. Received: 0"),
-        (Wanted(future=["b"]), "future must name columns of numbers besides the target: there are none. Received: 'b'"),
+        (
+            Wanted(future=["b"]),
+            "future must name columns of numbers besides the target: there are none. Received: 'b'",
+        ),
         (Wanted(holidays="XX"), "XX"),
     ],
 )
 def test_a_question_that_cannot_be_asked_says_what_is_expected(tmp_path, wanted, text):
     days = pd.date_range("2021-01-01", periods=200)
     words = np.where(np.arange(200) % 3, "sun", "rain")
-    pd.DataFrame({"day": days, "load": np.sin(np.arange(200)), "words": words}).to_csv(tmp_path / "a.csv", index=False)
+    pd.DataFrame({"day": days, "load": np.sin(np.arange(200)), "words": words}).to_csv(
+        tmp_path / "a.csv", index=False
+    )
     profile = detect([tmp_path / "a.csv"], Overrides(), no_progress)
     with pytest.raises(UsageError, match=re.escape(text)):
         propose(profile, wanted)
@@ -91,12 +115,17 @@ def test_a_question_that_cannot_be_asked_says_what_is_expected(tmp_path, wanted,
 
 def test_one_short_series_among_long_ones_is_left_out(tmp_path):
     days = pd.date_range("2021-01-01", periods=300)
-    rows = [pd.DataFrame({"unique_id": name, "ds": days, "y": np.sin(np.arange(300)) + 2}) for name in "ab"]
+    rows = [
+        pd.DataFrame({"unique_id": name, "ds": days, "y": np.sin(np.arange(300)) + 2})
+        for name in "ab"
+    ]
     rows.append(rows[0].tail(30).assign(unique_id="short"))
     path = tmp_path / "a.csv"
     pd.concat(rows).to_csv(path, index=False)
     profile = detect([path], Overrides(), no_progress)
-    dataset, proposal = prepared("a", [path], profile, propose(profile, Wanted()), no_progress)
+    dataset, proposal = prepared(
+        "a", [path], profile, propose(profile, Wanted()), no_progress
+    )
     assert [*proposal.leave_out] == ["short"]
     assert [*dataset.scales] == ["a", "b"]
 
@@ -107,8 +136,12 @@ def test_too_few_rows_get_an_advice_that_was_tried(tmp_path):
     pd.DataFrame({"day": days, "load": np.sin(np.arange(60))}).to_csv(path, index=False)
     profile = detect([path], Overrides(), no_progress)
     with pytest.raises(UnrollError, match="pass a smaller --horizon or --lookback"):
-        prepared("a", [path], profile, propose(profile, Wanted(lookback=50)), no_progress)
+        prepared(
+            "a", [path], profile, propose(profile, Wanted(lookback=50)), no_progress
+        )
     path.write_text("day,load\n2021-01-01,1\n2021-01-02,2\n2021-01-03,1\n")
     few = detect([path], Overrides(), no_progress)
     with pytest.raises(UnrollError, match="give more rows"):
-        prepared("a", [path], few, propose(few, Wanted(horizon=1, lookback=2)), no_progress)
+        prepared(
+            "a", [path], few, propose(few, Wanted(horizon=1, lookback=2)), no_progress
+        )

@@ -22,7 +22,9 @@ SCORES = ModelScores(
 
 
 def compared(change, low=None, high=None, *, ahead=3, blocks=4, more=None):
-    return Comparison(change=change, low=low, high=high, ahead=ahead, blocks=blocks, more=more)
+    return Comparison(
+        change=change, low=low, high=high, ahead=ahead, blocks=blocks, more=more
+    )
 
 
 def board(comparison=None, champion=ENSEMBLE, best=ENSEMBLE, **changes):
@@ -46,7 +48,9 @@ def board(comparison=None, champion=ENSEMBLE, best=ENSEMBLE, **changes):
         "naive": "last",
         "rival": ENSEMBLE,
         "comparison": comparison,
-        "with_naive": {"gru": beaten, ENSEMBLE: beaten} if comparison else {ENSEMBLE: beaten},
+        "with_naive": {"gru": beaten, ENSEMBLE: beaten}
+        if comparison
+        else {ENSEMBLE: beaten},
         "champion": champion,
     }
     return Board.model_validate(values | changes)
@@ -80,7 +84,12 @@ def board(comparison=None, champion=ENSEMBLE, best=ENSEMBLE, **changes):
             "(95 % interval: 11 to 6.0 % less).",
         ),
         (compared(-0.04, -0.11, 0.03), ENSEMBLE, "Open:", "11 % less to 3.0 % more"),
-        (compared(7.2, 3.9, 12.6), ENSEMBLE, "No,", "8.2 times the error of the best model"),
+        (
+            compared(7.2, 3.9, 12.6),
+            ENSEMBLE,
+            "No,",
+            "8.2 times the error of the best model",
+        ),
     ],
 )
 def test_the_sentence_has_the_verdict_its_figures_and_who_forecasts(
@@ -103,15 +112,18 @@ def test_a_difference_that_is_sure_and_does_not_matter_is_told_with_its_sign():
 def test_of_a_few_weeks_it_says_who_was_ahead_and_no_figure():
     short = board(compared(-0.9999, ahead=3), days=28.0)
     text = sentence(short, TITLES)
-    assert text.startswith("Open so far: in 3 of 4 weeks the best recurrent network, GRU(32), had")
+    assert text.startswith(
+        "Open so far: in 3 of 4 weeks the best recurrent network, GRU(32), had"
+    )
     assert "%" not in text
     assert "Other seasons were not seen." in text
     assert "about a year of rows; this file has too few" in hint(short, TITLES)
     longer = board(compared(-0.1, ahead=5, blocks=8), days=60.0)
     assert "about 1.4 times as many as this file has" in hint(longer, TITLES)
     one = board(compared(0.3, ahead=0, blocks=1), days=5.0)
-    assert "over the last 5 days the best recurrent network, GRU(32), had 30 % more error" in (
-        sentence(one, TITLES)
+    assert (
+        "over the last 5 days the best recurrent network, GRU(32), had 30 % more error"
+        in (sentence(one, TITLES))
     )
     years = board(compared(-0.1, ahead=2, blocks=2), days=730.0, block_days=365.0)
     assert "in 2 of 2 stretches of 365 days" in sentence(years, TITLES)
@@ -127,7 +139,9 @@ def test_nothing_beats_the_last_value():
     assert "1.0 % more error than it (95 % interval: 1.0 % less to 3.0 % more)" in text
     assert "GRU(32), had 5.0 % more error than it" in text
     assert text.endswith("The forecast below is by the last value.")
-    assert hint(board(unbeaten.comparison, "last", "last", with_naive=close), TITLES) == ""
+    assert (
+        hint(board(unbeaten.comparison, "last", "last", with_naive=close), TITLES) == ""
+    )
     alone = board(None, "last", with_naive={ENSEMBLE: compared(0.01)}, days=20.0)
     assert sentence(alone, TITLES).startswith("Nothing beats the last value so far:")
     assert "Recurrence was not tried." in sentence(alone, TITLES)
@@ -150,16 +164,24 @@ def test_the_hint_says_what_would_decide_and_never_more_than_twice_the_rows():
     assert "About 1.4 times the rows would decide it" in (
         hint(board(compared(-0.04, -0.11, 0.03, more=1.4)), TITLES)
     )
-    assert "About twice the rows" in hint(board(compared(-0.04, -0.11, 0.03, more=2.0)), TITLES)
-    assert "Twice the rows would not decide it" in (hint(board(compared(-0.04, -0.4, 0.5)), TITLES))
+    assert "About twice the rows" in hint(
+        board(compared(-0.04, -0.11, 0.03, more=2.0)), TITLES
+    )
+    assert "Twice the rows would not decide it" in (
+        hint(board(compared(-0.04, -0.4, 0.5)), TITLES)
+    )
     assert hint(board(compared(-0.2, -0.3, -0.1), "gru", "gru"), TITLES) == ""
 
 
 def test_the_hint_says_why_the_best_of_the_table_does_not_forecast():
     other = board(compared(0.2, 0.1, 0.3), best="ridge")
-    scores = other.models["ridge"].model_copy(update={"mae": 0.5 * other.models[other.opponent].mae})
+    scores = other.models["ridge"].model_copy(
+        update={"mae": 0.5 * other.models[other.opponent].mae}
+    )
     ahead = other.model_copy(update={"models": {**other.models, "ridge": scores}})
-    assert hint(ahead, TITLES).startswith("In the table ridge regression is first of its side")
+    assert hint(ahead, TITLES).startswith(
+        "In the table ridge regression is first of its side"
+    )
     network = board(compared(-0.04, -0.11, 0.03), best="gru")
     assert "first of its side" not in hint(network, TITLES)
 
@@ -214,7 +236,9 @@ def test_how_long_models_are_compared(days, series, words):
 
 
 def test_titles():
-    assert title(board(members=list("abcdefghijkl")), TITLES, ENSEMBLE).endswith("of 12 models")
+    assert title(board(members=list("abcdefghijkl")), TITLES, ENSEMBLE).endswith(
+        "of 12 models"
+    )
     assert title(board(), TITLES, "ridge") == "ridge regression"
     assert title(board(), {}, "ridge") == "ridge"
     assert board(compared(-0.2, -0.3, -0.1)).word == Word.HELPS

@@ -16,12 +16,17 @@ HOURS = pd.date_range("2024-01-01", periods=5, freq="h")
         (pd.DataFrame({"ds": HOURS, "y": range(5)}), ["ds", "y"]),
         (pd.DataFrame({"y": range(5)}, index=HOURS), ["index", "y"]),
         (pd.DataFrame({"y": range(5)}, index=HOURS.rename("time")), ["time", "y"]),
-        (pd.DataFrame({"y": range(5)}, index=HOURS.to_period("h").rename("hour")), ["hour", "y"]),
+        (
+            pd.DataFrame({"y": range(5)}, index=HOURS.to_period("h").rename("hour")),
+            ["hour", "y"],
+        ),
         (pd.DataFrame({"ds": HOURS, 2019: range(5)})[::2], ["ds", "2019"]),
         (pd.DataFrame({"ds": HOURS, "y": [1, "n/a", 2.5, None, 4]}), ["ds", "y"]),
     ],
 )
-def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(tmp_path, frame, columns):
+def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(
+    tmp_path, frame, columns
+):
     (path,) = files_of(frame, tmp_path, "rows")
     written = pd.read_parquet(path)
     assert [*written] == columns
@@ -32,12 +37,20 @@ def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(tmp
 @pytest.mark.parametrize(
     ("given", "error", "text"),
     [
-        (3, UsageError, "data must be a DataFrame, the path of a CSV or Parquet file, or a list of paths"),
+        (
+            3,
+            UsageError,
+            "data must be a DataFrame, the path of a CSV or Parquet file, or a list of paths",
+        ),
         ([], UsageError, "Received: "),
         ([3], UsageError, "each of several files must be a path. Received: 3"),
         ("none.csv", UnrollError, "none.csv is not there; name a CSV or Parquet file"),
         (pd.DataFrame({"y": []}), UsageError, "data has no rows"),
-        (pd.DataFrame({"y": [1j, 2j]}), UsageError, "neither numbers, text nor timestamps"),
+        (
+            pd.DataFrame({"y": [1j, 2j]}),
+            UsageError,
+            "neither numbers, text nor timestamps",
+        ),
     ],
 )
 def test_what_is_no_series_says_what_is_expected(tmp_path, given, error, text):

@@ -28,10 +28,28 @@ SCORES = pd.DataFrame(
 
 def test_models_have_as_much_as_is_known():
     shown = table.models(SCORES, "kW")
-    assert shown.headings == ["Model", "Name", "MAE, kW", "WQL", "Change", "95 % interval", "90 % held", "CPU s"]
+    assert shown.headings == [
+        "Model",
+        "Name",
+        "MAE, kW",
+        "WQL",
+        "Change",
+        "95 % interval",
+        "90 % held",
+        "CPU s",
+    ]
     assert shown.numeric == shown.headings[2:]
     assert shown.rows == [
-        ["GRU(32), 3 seeds (forecasts)", "gru", "1.235", "0.123", "-18 %", "-25 to -10 %", "91 %", "12"],
+        [
+            "GRU(32), 3 seeds (forecasts)",
+            "gru",
+            "1.235",
+            "0.123",
+            "-18 %",
+            "-25 to -10 %",
+            "91 %",
+            "12",
+        ],
         ["ridge\\x1b[2J", "ridge", "1.500", "-", "", "", "-", "0"],
         ["last value", "last_value", "20.00", "0.500", "13 times", "", "90 %", "-"],
     ]
@@ -65,7 +83,9 @@ def test_a_forecast_has_the_digits_that_its_intervals_leave():
 
 
 def test_the_page_says_what_the_answer_says_and_runs_nothing():
-    spec = SimpleNamespace(why="a <model>", fitted=SimpleNamespace(windows=SimpleNamespace(unit="kW")))
+    spec = SimpleNamespace(
+        why="a <model>", fitted=SimpleNamespace(windows=SimpleNamespace(unit="kW"))
+    )
     answer = SimpleNamespace(
         name="meter",
         sentence="No: <b>ridge</b> is better.",
@@ -77,7 +97,9 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
     text = page.page(answer, rows(), 0.8, {"Caption.": "<?xml?><svg id='s'></svg>"})
     assert text.startswith("<!doctype html>\n")
     assert "<h1>No: &lt;b&gt;ridge&lt;/b&gt; is better.</h1>" in text
-    assert "<figure><svg id='s'></svg><figcaption>Caption.</figcaption></figure>" in text
+    assert (
+        "<figure><svg id='s'></svg><figcaption>Caption.</figcaption></figure>" in text
+    )
     assert text.count('<tr class="best">') == 1
     row = '<tr class="best"><th scope="row">GRU(32), 3 seeds (forecasts)</th><td>gru</td><td class="n">1.235</td>'
     assert row in text
@@ -88,7 +110,9 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
 
 def window(measured):
     """The last rows of a series of days."""
-    stamps = np.arange("2024-01-01", "2024-01-08", dtype="datetime64[D]").astype("datetime64[ms]")
+    stamps = np.arange("2024-01-01", "2024-01-08", dtype="datetime64[D]").astype(
+        "datetime64[ms]"
+    )
     question = SimpleNamespace(
         ahead=np.array([1, 2]),
         csv=SimpleNamespace(target="load"),
@@ -99,19 +123,31 @@ def window(measured):
 
 
 def test_what_was_not_measured_is_not_drawn(tmp_path, monkeypatch):
-    usual, drawn = Axes.plot, []
-    monkeypatch.setattr(Axes, "plot", lambda axes, x, y, **keys: drawn.append([*y]) or usual(axes, x, y, **keys))
+    usual = Axes.plot
+    drawn = []
+    monkeypatch.setattr(
+        Axes,
+        "plot",
+        lambda axes, x, y, **keys: drawn.append([*y]) or usual(axes, x, y, **keys),
+    )
     measured = window([1, np.nan, 3, 4, 5, 6, 7])
     for name in ("next.svg", "again.svg"):
         plot.forecast(tmp_path / name, measured, rows(), level=0.8, title="meter")
     assert drawn[:2] == [[1.0, 3.0, 4.0, 5.0, 6.0, 7.0], [100.0, 200.0]]
-    with pytest.raises(UsageError, match="--plot must name a .png, .svg or .pdf file. Received: 'next.docx'"):
-        plot.forecast(tmp_path / "next.docx", measured, rows(), level=0.8, title="meter")
+    with pytest.raises(
+        UsageError,
+        match="--plot must name a .png, .svg or .pdf file. Received: 'next.docx'",
+    ):
+        plot.forecast(
+            tmp_path / "next.docx", measured, rows(), level=0.8, title="meter"
+        )
 
 
 def test_a_single_week_has_a_whole_number(tmp_path):
     errors = pd.DataFrame({"gru": [2.0], "ridge": [1.0]}, pd.Index([1], name="weeks"))
-    plot.by_week(tmp_path / "weeks.svg", errors, {"gru": "GRU", "ridge": "ridge"}, unit="")
+    plot.by_week(
+        tmp_path / "weeks.svg", errors, {"gru": "GRU", "ridge": "ridge"}, unit=""
+    )
     drawn = (tmp_path / "weeks.svg").read_text(encoding="utf-8")
     assert "<!-- 1 -->" in drawn
     assert "<!-- 0.99" not in drawn

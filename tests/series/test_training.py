@@ -1,4 +1,5 @@
-"""What is chosen before the first origin, by windows whose targets come after all that was learnt from."""
+"""What is chosen before the first origin, by windows whose targets come after all that
+was learnt from."""
 
 from dataclasses import replace
 
@@ -14,17 +15,36 @@ HOURS = 600
 
 
 def network(name="gru", **options):
-    model = {"family": "residual", "name": name, "cycles": [24], "units": 4, "last": 6, **options}
+    model = {
+        "family": "residual",
+        "name": name,
+        "cycles": [24],
+        "units": 4,
+        "last": 6,
+        **options,
+    }
     fitted = {"method": "backpropagation", "learning_rate": 0.02, "batch_size": 64}
-    return Experiment.model_validate({"dataset": "x", "model": model, "training": fitted, "seeds": [0, 1]})
+    return Experiment.model_validate(
+        {"dataset": "x", "model": model, "training": fitted, "seeds": [0, 1]}
+    )
 
 
 def data(values):
     """Windows of 48 hours for the next 12."""
     series = values[:, None].astype(np.float32)
     whole = Windows(series, np.arange(48, len(series) - 11), 48, 1, 0, 0, 12)
-    stamps = np.datetime64("2024-01-01T00:00:00") + np.arange(len(series)).astype("timedelta64[h]")
-    return Dataset("x", "forecast", "mae", {"train": whole, "test": whole}, scored=(), stamps=stamps, period=24)
+    stamps = np.datetime64("2024-01-01T00:00:00") + np.arange(len(series)).astype(
+        "timedelta64[h]"
+    )
+    return Dataset(
+        "x",
+        "forecast",
+        "mae",
+        {"train": whole, "test": whole},
+        scored=(),
+        stamps=stamps,
+        period=24,
+    )
 
 
 @pytest.fixture
@@ -38,10 +58,22 @@ def days():
     return data(np.tile(np.random.default_rng(0).normal(size=24), HOURS // 24))
 
 
-def test_a_network_corrects_the_naive_forecast_that_suits_the_series(walk, days, monkeypatch):
+def test_a_network_corrects_the_naive_forecast_that_suits_the_series(
+    walk, days, monkeypatch
+):
     monkeypatch.setattr(candidates, "STEPS", (5,))
-    assert training.settled("m", network(), walk, walk.splits["train"]).model.options["base"] == "last"
-    assert training.settled("m", network(), days, days.splits["train"]).model.options["base"] == "mean"
+    assert (
+        training.settled("m", network(), walk, walk.splits["train"]).model.options[
+            "base"
+        ]
+        == "last"
+    )
+    assert (
+        training.settled("m", network(), days, days.splits["train"]).model.options[
+            "base"
+        ]
+        == "mean"
+    )
 
 
 def test_what_is_validated_on_comes_after_all_that_was_learnt_from(walk):
@@ -54,10 +86,14 @@ def test_what_is_validated_on_comes_after_all_that_was_learnt_from(walk):
 def test_several_series_are_validated_on_at_the_same_times():
     twice = data(np.arange(2 * HOURS))
     stamps = np.tile(twice.stamps[:HOURS], 2)
-    rows = np.concatenate([np.arange(48, HOURS - 11), np.arange(HOURS + 48, 2 * HOURS - 11)])
+    rows = np.concatenate(
+        [np.arange(48, HOURS - 11), np.arange(HOURS + 48, 2 * HOURS - 11)]
+    )
     train = replace(twice.splits["train"], rows=rows)
     earlier, later = training._halves(replace(twice, stamps=stamps), train)
-    assert np.array_equal(later.rows[: len(later) // 2] + HOURS, later.rows[len(later) // 2 :])
+    assert np.array_equal(
+        later.rows[: len(later) // 2] + HOURS, later.rows[len(later) // 2 :]
+    )
     assert stamps[earlier.rows + 11].max() < stamps[later.rows].min()
 
 
@@ -65,12 +101,17 @@ def test_of_few_windows_the_first_options_are_taken(walk):
     train = replace(walk.splits["train"], rows=np.arange(48, 90))
     settled = training.settled("m", network(), walk, train)
     assert settled.model.options["base"] == candidates.BASES[0]
-    assert settled.training.options["steps"] == candidates.MOST_EPOCHS * 42 // candidates.BATCH_SIZE
+    assert (
+        settled.training.options["steps"]
+        == candidates.MOST_EPOCHS * 42 // candidates.BATCH_SIZE
+    )
 
 
 def test_other_models_are_left_as_they_are(walk):
     model = {"family": "baselines", "name": "last_value"}
-    naive = Experiment.model_validate({"dataset": "x", "model": model, "training": {"method": "none"}})
+    naive = Experiment.model_validate(
+        {"dataset": "x", "model": model, "training": {"method": "none"}}
+    )
     assert training.settled("m", naive, walk, walk.splits["train"]) is naive
 
 

@@ -1,4 +1,5 @@
-"""Tasks in child processes: what becomes of those that fail or are killed, and of their parent."""
+"""Tasks in child processes: what becomes of those that fail or are killed, and of their
+parent."""
 
 import psutil
 import pytest
@@ -25,7 +26,11 @@ def tasks(workspace):
 
 def servers():
     """Those that start children, of which this process may have others."""
-    return [process for process in psutil.Process().children() if "processes.serve" in " ".join(process.cmdline())]
+    return [
+        process
+        for process in psutil.Process().children()
+        if "processes.serve" in " ".join(process.cmdline())
+    ]
 
 
 def stored(workspace, task):
@@ -44,10 +49,16 @@ def test_one_that_is_killed_and_one_that_fails_stop_no_other(workspace):
 
     first, wrong, last = pool.run(workspace, tasks(workspace), 1, kill_the_first)
     assert killed == [first.task]
-    assert first.error.startswith("the system killed it, as it does where memory runs out")
+    assert first.error.startswith(
+        "the system killed it, as it does where memory runs out"
+    )
     assert "experiments.waves.wrong.training.ridge" in wrong.error
     assert (last.error, last.seconds > 0) == ("", True)
-    assert [stored(workspace, task) for task in tasks(workspace)] == [False, False, True]
+    assert [stored(workspace, task) for task in tasks(workspace)] == [
+        False,
+        False,
+        True,
+    ]
     assert (workspace.run("waves", "linear") / "run.json").exists()
 
 

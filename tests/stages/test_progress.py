@@ -15,7 +15,9 @@ def clock(monkeypatch):
     return clock
 
 
-def test_a_log_gets_a_line_every_two_seconds_with_the_time_left_over_all_seeds_and_the_last_epoch(clock, capsys):
+def test_a_log_gets_a_line_every_two_seconds_with_the_time_left_over_all_seeds_and_the_last_epoch(
+    clock, capsys
+):
     shown = progress.Epochs("rnn", {"epochs": 4}, (7, 9))
     for seconds, seed, epoch in ((10, 7, 1), (1.9, 7, 2), (48.1, 9, 2), (0, 9, 4)):
         clock.now += seconds
@@ -27,17 +29,26 @@ def test_a_log_gets_a_line_every_two_seconds_with_the_time_left_over_all_seeds_a
     )
 
 
-def test_a_training_that_goes_on_says_from_where_and_counts_only_what_is_left(clock, capsys):
+def test_a_training_that_goes_on_says_from_where_and_counts_only_what_is_left(
+    clock, capsys
+):
     shown = progress.Epochs("rnn", {"epochs": 4}, (7, 9))
     shown.resumed({7: [{}] * 4, 9: [{}] * 2})
     clock.now += 10
     shown.epoch(9, 3, {})
-    lines = ["rnn goes on after epoch 2 of seed 9, where it was interrupted", "rnn  seed 9  epoch 3/4  10 s left"]
+    lines = [
+        "rnn goes on after epoch 2 of seed 9, where it was interrupted",
+        "rnn  seed 9  epoch 3/4  10 s left",
+    ]
     assert capsys.readouterr().err.splitlines() == lines
 
 
-@pytest.mark.parametrize(("columns", "figures"), [(41, ""), (80, "train_loss 1  validation_loss 2  ")])
-def test_a_terminal_gets_one_line_that_keeps_the_time_left_and_what_figures_fit(clock, monkeypatch, columns, figures):
+@pytest.mark.parametrize(
+    ("columns", "figures"), [(41, ""), (80, "train_loss 1  validation_loss 2  ")]
+)
+def test_a_terminal_gets_one_line_that_keeps_the_time_left_and_what_figures_fit(
+    clock, monkeypatch, columns, figures
+):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -47,6 +58,13 @@ def test_a_terminal_gets_one_line_that_keeps_the_time_left_and_what_figures_fit(
     shown = progress.Epochs("a_long_name", {"epochs": 3}, (0,))
     for epoch in (1, 2, 3):
         clock.now += 1
-        shown.epoch(0, epoch, {"train_loss": 1.0, "validation_loss": 2.0, "validation_accuracy": 0.5})
-    lines = [f"a_long_name  seed 0  epoch {done}/3  {figures}{3 - done} s left" for done in (1, 2, 3)]
+        shown.epoch(
+            0,
+            epoch,
+            {"train_loss": 1.0, "validation_loss": 2.0, "validation_accuracy": 0.5},
+        )
+    lines = [
+        f"a_long_name  seed 0  epoch {done}/3  {figures}{3 - done} s left"
+        for done in (1, 2, 3)
+    ]
     assert sys.stderr.getvalue() == "".join(f"\r\x1b[2K{line}" for line in lines) + "\n"

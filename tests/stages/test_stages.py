@@ -1,4 +1,5 @@
-"""Source and prepare on a user's own file; train and evaluate on a built workspace and on runs made of noise."""
+"""Source and prepare on a user's own file; train and evaluate on a built workspace and
+on runs made of noise."""
 
 import numpy as np
 import pytest
@@ -18,24 +19,41 @@ from stages.train import train
 from stages.trial import trial
 from tests.support import content, fake_runs
 
-MINE = {"name": "series", "csv": {"file": "mine.csv", "stamp": "when", "target": "load"}}
+MINE = {
+    "name": "series",
+    "csv": {"file": "mine.csv", "stamp": "when", "target": "load"},
+}
 MINE |= {"train": 0.6, "validation": 0.2, "windows": {"lookback": 4, "delay": 2}}
 
 
-def test_a_mirrors_file_becomes_a_data_set_and_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
-    workspace, mirrored = Workspace(tmp_path), tmp_path / "mirror" / "meter" / "mine.csv"
+def test_a_mirrors_file_becomes_a_data_set_and_a_failure_leaves_what_was_there(
+    tmp_path, monkeypatch
+):
+    workspace = Workspace(tmp_path)
+    mirrored = tmp_path / "mirror" / "meter" / "mine.csv"
     sources = {"meter": {"kind": "download", "files": {"mine.csv": None}}}
     datasets = {"mine": {"source": "meter", "preparation": MINE}}
-    plain_yaml.write({"sources": sources, "datasets": datasets, "experiments": {}}, workspace.params)
+    plain_yaml.write(
+        {"sources": sources, "datasets": datasets, "experiments": {}}, workspace.params
+    )
     monkeypatch.setenv("UNROLL_MIRROR", str(tmp_path / "mirror"))
     stamps = np.datetime64("2024-01-01", "h") + np.arange(100)
-    write_text(mirrored, "when,load\n" + "".join(f"{at},{np.sin(row):.6f}\n" for row, at in enumerate(stamps)))
+    write_text(
+        mirrored,
+        "when,load\n"
+        + "".join(f"{at},{np.sin(row):.6f}\n" for row, at in enumerate(stamps)),
+    )
     raw = source(workspace, "meter")
     assert (raw, manifest.checked(raw).kind) == (workspace.raw("meter"), "download")
     assert prepare(workspace, "mine").name == "mine"
-    first, loaded = content(workspace.prepared("mine")), load(workspace.prepared("mine"))
+    first = content(workspace.prepared("mine"))
+    loaded = load(workspace.prepared("mine"))
     assert sorted(first) == ["arrays.npz", "dataset.json", "fitted.json"]
-    assert [len(examples) for examples in loaded.splits.values()] == [60 - 5, 20 - 5, 20 - 5]
+    assert [len(examples) for examples in loaded.splits.values()] == [
+        60 - 5,
+        20 - 5,
+        20 - 5,
+    ]
     prepare(workspace, "mine")
     assert content(workspace.prepared("mine")) == first
 
@@ -49,12 +67,21 @@ def test_a_mirrors_file_becomes_a_data_set_and_a_failure_leaves_what_was_there(t
         prepare(workspace, "mine")
     assert content(raw) == fetched
     (raw / "mine.csv").write_text("when,load\n", encoding="utf-8")
-    with pytest.raises(UnrollError, match=r"mine.csv has another sha256 than source.json says"):
+    with pytest.raises(
+        UnrollError, match=r"mine.csv has another sha256 than source.json says"
+    ):
         prepare(workspace, "mine")
-    with pytest.raises(UnrollError, match="source meter: source.json is a name that Unroll uses itself"):
+    with pytest.raises(
+        UnrollError, match="source meter: source.json is a name that Unroll uses itself"
+    ):
         manifest.write(raw, "meter", "download")
-    for damage, line in ((b"{}", r"is damaged \(name is missing\)"), (None, r"is missing; run `unroll source meter`$")):
-        (raw / "source.json").write_bytes(damage) if damage else (raw / "source.json").unlink()
+    for damage, line in (
+        (b"{}", r"is damaged \(name is missing\)"),
+        (None, r"is missing; run `unroll source meter`$"),
+    ):
+        (raw / "source.json").write_bytes(damage) if damage else (
+            raw / "source.json"
+        ).unlink()
         with pytest.raises(UnrollError, match=rf"source\.json {line}"):
             prepare(workspace, "mine")
     assert content(workspace.prepared("mine")) == first
@@ -63,7 +90,11 @@ def test_a_mirrors_file_becomes_a_data_set_and_a_failure_leaves_what_was_there(t
 
 def test_a_trial_leaves_the_run_and_its_records_alone(miniature):
     def all_else():
-        return {name: data for name, data in content(miniature.root).items() if not name.startswith(".unroll/")}
+        return {
+            name: data
+            for name, data in content(miniature.root).items()
+            if not name.startswith(".unroll/")
+        }
 
     before = all_else()
     folder = trial(miniature.workspace, "waves", "node", epochs=1, seeds=[8])
@@ -74,9 +105,14 @@ def test_a_trial_leaves_the_run_and_its_records_alone(miniature):
 
 
 def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypatch):
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):  # to set up a store takes seconds
+    # to set up a store takes seconds
+    for name in (
+        "MLFLOW_TRACKING_URI",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
+    ):
         monkeypatch.setenv(name, miniature.environment[name])
-    model, training = {"family": "baselines", "name": "linear", "last": 2}, {"method": "least_squares", "ridge": 1.0}
+    model = {"family": "baselines", "name": "linear", "last": 2}
+    training = {"method": "least_squares", "ridge": 1.0}
     section = {"model": model, "training": training}
     sections = {"ridge": section, "ridge_calendar": section | {"calendar": True}}
     miniature.change(lambda data: data["experiments"].update(jena=sections))
@@ -89,7 +125,9 @@ def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypat
 
 def test_an_evaluation_is_metrics_scores_and_what_plots_need(evaluated):
     folder = evaluated.evaluation("waves")
-    baselines = {name: entry.baseline for name, entry in schema.load(folder).experiments.items()}
+    baselines = {
+        name: entry.baseline for name, entry in schema.load(folder).experiments.items()
+    }
     assert baselines == {"last_value": True, "perceptron": False, "node": False}
     assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
     scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
@@ -99,7 +137,11 @@ def test_an_evaluation_is_metrics_scores_and_what_plots_need(evaluated):
     )
     columns = ["part", "index", "truth", "node", "perceptron"]
     assert list(tables.read(folder / "tables" / "predictions.csv")) == columns
-    predicted = read_npz(evaluated.run("waves", "node") / "predictions.npz")["best_test"].astype(float)
+    predicted = read_npz(evaluated.run("waves", "node") / "predictions.npz")[
+        "best_test"
+    ].astype(float)
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets
-    naive = sum((float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)) / len(truth)
+    naive = sum(
+        (float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)
+    ) / len(truth)
     assert headline["mse"] == pytest.approx(naive)

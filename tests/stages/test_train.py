@@ -1,4 +1,5 @@
-"""What is taken from the store, what is trained, and what is left where a training fails or is stopped."""
+"""What is taken from the store, what is trained, and what is left where a training
+fails or is stopped."""
 
 import signal
 import time
@@ -29,7 +30,8 @@ def without_mlflow(monkeypatch):
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """A workspace with two trained experiments. Tests end with the same two in params.yaml and in runs/."""
+    """A workspace with two trained experiments. Tests end with the same two in
+    params.yaml and in runs/."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in AWAY.items():
             patch.setenv(name, value)
@@ -44,7 +46,9 @@ def lines(capsys):
     return output.err.splitlines(), output.out.splitlines()
 
 
-def test_what_was_trained_is_taken_from_the_store_without_a_process(two, capsys, monkeypatch):
+def test_what_was_trained_is_taken_from_the_store_without_a_process(
+    two, capsys, monkeypatch
+):
     monkeypatch.setattr(pool, "Server", None)
     runs = content(two.runs("waves"))
     train(two, "waves")
@@ -53,8 +57,13 @@ def test_what_was_trained_is_taken_from_the_store_without_a_process(two, capsys,
     show_trained(two, "waves")
     _, table = lines(capsys)
     assert table[0].split() == ["run", "mse", "on", "test", "committed"]
-    assert [line.split()[0] for line in table[1:3]] == ["waves/linear", "waves/last_value"]
-    assert table[-1] == "Next: `unroll repro evaluate@waves`, then `unroll compare waves`."
+    assert [line.split()[0] for line in table[1:3]] == [
+        "waves/linear",
+        "waves/last_value",
+    ]
+    assert (
+        table[-1] == "Next: `unroll repro evaluate@waves`, then `unroll compare waves`."
+    )
     assert content(two.runs("waves")) == runs
 
 
@@ -66,7 +75,11 @@ def test_one_edited_option_trains_one_run_and_an_edit_taken_back_none(two, capsy
     assert shown[0] == "waves: 1 runs to train, 1 are in the store"
     assert shown[1].startswith("1/1  waves/linear  ")
     assert shown[2:] == ["MLflow lacks 1 of these runs; `unroll track` records them"]
-    changed = {path for path, data in content(two.runs("waves")).items() if data != before[path]}
+    changed = {
+        path
+        for path, data in content(two.runs("waves")).items()
+        if data != before[path]
+    }
     assert "linear/run.json" in changed
     assert not any(path.startswith("last_value") for path in changed)
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
@@ -80,7 +93,8 @@ def test_a_damaged_entry_is_named_and_trained_again(two, capsys):
     task = tasks_of(two, params.load(two.params), "waves", "linear")[0]
     file = run_store.entry(two, "waves", "linear", task.key) / "run" / "predictions.npz"
     whole = file.read_bytes()
-    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # in runs/, too, which is a link to it
+    # in runs/, too, which is a link to it
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     train(two, "waves")
     shown, _ = lines(capsys)
     assert "the run of waves/linear in" in shown[0]
@@ -113,7 +127,9 @@ def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):
     trainable.write(two, linear=RIDGE, wrong=wrong)
     with pytest.raises(UnrollError) as raised:
         train(two, "waves", jobs=2)
-    assert str(raised.value).startswith("1 of 2 trainings failed (waves/wrong: params.yaml: experiments.")
+    assert str(raised.value).startswith(
+        "1 of 2 trainings failed (waves/wrong: params.yaml: experiments."
+    )
     assert str(raised.value).endswith("; the others are in the store")
     assert any("waves/wrong  FAILED: params.yaml" in line for line in lines(capsys)[0])
     trainable.write(two, linear=RIDGE)
@@ -129,7 +145,9 @@ def test_what_is_not_there_is_named(two):
         train(two, "wave")
     with pytest.raises(UsageError, match="the experiment of waves must be one of"):
         train(two, "waves", "gru")
-    with pytest.raises(UsageError, match="--keep must be a size such as 500M or 20G. Received: 'much'"):
+    with pytest.raises(
+        UsageError, match="--keep must be a size such as 500M or 20G. Received: 'much'"
+    ):
         prune(two, "much")
     trainable.write(two, linear=LINEAR | {"model": {"family": "none", "name": "x"}})
     with pytest.raises(UsageError, match=r"experiments\.waves\.linear\.model\.family"):
@@ -139,11 +157,15 @@ def test_what_is_not_there_is_named(two):
 
 def test_code_that_changes_while_it_trains_is_noticed(two):
     (task,) = tasks_of(two, params.load(two.params), "waves", "linear")
-    with pytest.raises(UnrollError, match="its data or the code has changed since this began"):
+    with pytest.raises(
+        UnrollError, match="its data or the code has changed since this began"
+    ):
         perform(two, replace(task, key="of other code"))
 
 
-def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(tmp_path):
+def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(
+    tmp_path,
+):
     def experiments(workspace):
         trainable.write(workspace, linear=LINEAR, node=NODE, last_value=LAST_VALUE)
 
@@ -179,7 +201,9 @@ def test_a_request_to_end_ends_all_in_one_line(number, tmp_path):
     process.send_signal(number)
     output = last_output(process, family)
     assert process.returncode == 130
-    assert output.splitlines()[-1].startswith("unroll: stopped; what was finished is kept")
+    assert output.splitlines()[-1].startswith(
+        "unroll: stopped; what was finished is kept"
+    )
     assert "Traceback" not in output
     assert still_there(family) == []
     assert not list(workspace.scratch.glob(".*"))

@@ -1,4 +1,5 @@
-"""What several folders of tests share, such as runs made of noise, a web server, the processes of a cluster."""
+"""What several folders of tests share, such as runs made of noise, a web server, the
+processes of a cluster."""
 
 import subprocess
 import sys
@@ -12,13 +13,20 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def content(folder):
     """The bytes of every file below a folder, by its path in there."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def still_there(processes, seconds=60):
-    """Those that do not end within so many seconds; a container may keep a dead one's number, as a zombie."""
+    """Those that do not end within so many seconds; a container may keep a dead one's
+    number, as a zombie."""
     limit = time.monotonic() + seconds
-    while running := [process for process in processes if alive(process.pid, process.create_time())]:
+    while running := [
+        process for process in processes if alive(process.pid, process.create_time())
+    ]:
         if time.monotonic() > limit:
             return running
         time.sleep(0.02)
@@ -26,7 +34,8 @@ def still_there(processes, seconds=60):
 
 
 def start_unroll(root, *arguments, handler="default_int_handler", **options):
-    """`unroll` as a process whose SIGINT is handled so, whatever was inherited: a job in the background ignores it."""
+    """`unroll` as a process whose SIGINT is handled so, whatever was inherited: a job
+    in the background ignores it."""
     code = f"import runpy, signal; signal.signal(signal.SIGINT, signal.{handler}); "
     code += "runpy.run_module('unroll', run_name='__main__', alter_sys=True)"
     command = [sys.executable, "-c", code, "--root", str(root), *arguments]

@@ -36,7 +36,8 @@ MODELS, KINDS = {"held": held}, {"held": "predictions"}
 
 
 class ClusterProcesses:
-    """Starts processes, and ends them. Their logs lie in `folder`, and the workers' homes."""
+    """Starts processes, and ends them. Their logs lie in `folder`, and the workers'
+    homes."""
 
     def __init__(self, folder, root):
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -70,11 +71,28 @@ class ClusterProcesses:
 
     def work(self, name, **options):
         home = self.folder / "homes" / name
-        self.start(name, "cluster", "worker", self.address, "--name", name, "--home", str(home), **options)
+        self.start(
+            name,
+            "cluster",
+            "worker",
+            self.address,
+            "--name",
+            name,
+            "--home",
+            str(home),
+            **options,
+        )
 
     def train(self, records="http://127.0.0.1:9"):
-        """Start a head, which records nowhere if nothing else is said: that takes seconds."""
-        self.start("head", "train", "waves", UNROLL_SCHEDULER=self.address, MLFLOW_TRACKING_URI=records)
+        """Start a head, which records nowhere if nothing else is said: that takes
+        seconds."""
+        self.start(
+            "head",
+            "train",
+            "waves",
+            UNROLL_SCHEDULER=self.address,
+            MLFLOW_TRACKING_URI=records,
+        )
 
     def kill(self, name):
         """As if its machine was switched off; the processes that it had started."""

@@ -1,4 +1,5 @@
-"""Small data sets and runs made of noise, in the formats of the real ones: nothing is trained."""
+"""Small data sets and runs made of noise, in the formats of the real ones: nothing is
+trained."""
 
 import functools
 from pathlib import Path
@@ -69,7 +70,8 @@ ERRORS = {"constant": 0.7, "last_value": 0.35, "majority": 0.5}
 
 
 def build(root: Path, *, without: tuple[str, ...] = ("jena",)) -> Workspace:
-    """A workspace with params.yaml, claims.yaml and the runs of every data set but those `without`."""
+    """A workspace with params.yaml, claims.yaml and the runs of every data set but
+    those `without`."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "params.yaml").write_text(PARAMS, encoding="utf-8")
     (root / "templates.yaml").write_text(TEMPLATES, encoding="utf-8")
@@ -96,70 +98,161 @@ def dataset(name: str, preparation: str, *, stand_in: bool = False) -> Dataset:
     rng = np.random.default_rng(len(name))
     if preparation == "sine_points":
         x = {"train": np.arange(0, 100, 0.5), "test": np.arange(90, 200, 0.5)}
-        splits = {split: Arrays(values[:, None], np.sin(values)) for split, values in x.items()}
-        groups = {"inside": np.arange(20), "outside": np.arange(20, 220)}
-        return Dataset(name, "regress", "mse", splits, groups=groups, scored=(), facts={"spacing of x": 0.5})
-    if preparation == "sine_windows":
-        series = {"train": np.sin(np.arange(0, 100, 0.5)), "test": np.sin(np.arange(90, 200, 0.5))}
         splits = {
-            split: Windows(sine[:, None], np.arange(20, len(sine)), 20, 1, 0, 0) for split, sine in series.items()
+            split: Arrays(values[:, None], np.sin(values))
+            for split, values in x.items()
         }
-        return Dataset(name, "forecast", "mse", splits, scored=(), rollout=True, floors={"exact recurrence": 0.0})
+        groups = {"inside": np.arange(20), "outside": np.arange(20, 220)}
+        return Dataset(
+            name,
+            "regress",
+            "mse",
+            splits,
+            groups=groups,
+            scored=(),
+            facts={"spacing of x": 0.5},
+        )
+    if preparation == "sine_windows":
+        series = {
+            "train": np.sin(np.arange(0, 100, 0.5)),
+            "test": np.sin(np.arange(90, 200, 0.5)),
+        }
+        splits = {
+            split: Windows(sine[:, None], np.arange(20, len(sine)), 20, 1, 0, 0)
+            for split, sine in series.items()
+        }
+        return Dataset(
+            name,
+            "forecast",
+            "mse",
+            splits,
+            scored=(),
+            rollout=True,
+            floors={"exact recurrence": 0.0},
+        )
     if preparation == "waves":
         sizes = {"train": 600, "validation": 200, "test": 300}
-        splits = {split: Arrays(rng.random((n, 50, 1)), rng.uniform(-0.7, 0.7, n)) for split, n in sizes.items()}
-        scored, floors = ("validation", "test"), {"noise variance": 0.1**2 / 12}
+        splits = {
+            split: Arrays(rng.random((n, 50, 1)), rng.uniform(-0.7, 0.7, n))
+            for split, n in sizes.items()
+        }
+        scored = ("validation", "test")
+        floors = {"noise variance": 0.1**2 / 12}
         return Dataset(name, "forecast", "mse", splits, scored=scored, floors=floors)
     if preparation == "imdb":
-        sizes, truth = {"train": 80, "validation": 20, "test": 100}, np.arange(100, dtype=np.float32) % 2
-        splits = {split: Arrays(rng.integers(0, 99, (n, 12)), truth[:n]) for split, n in sizes.items()}
+        sizes = {"train": 80, "validation": 20, "test": 100}
+        truth = np.arange(100, dtype=np.float32) % 2
+        splits = {
+            split: Arrays(rng.integers(0, 99, (n, 12)), truth[:n])
+            for split, n in sizes.items()
+        }
         facts = {"reviews to train on": 100}
-        return Dataset(name, "classify", "accuracy", splits, vocabulary=99, stand_in=stand_in, facts=facts)
+        return Dataset(
+            name,
+            "classify",
+            "accuracy",
+            splits,
+            vocabulary=99,
+            stand_in=stand_in,
+            facts=facts,
+        )
     hours = np.arange(2000)
-    series = np.stack([np.sin(hours * 2 * np.pi / 24), np.cos(hours / 50)], axis=1).astype(np.float32)
+    series = np.stack(
+        [np.sin(hours * 2 * np.pi / 24), np.cos(hours / 50)], axis=1
+    ).astype(np.float32)
     rows = {"train": (24, 1000), "validation": (1024, 1400), "test": (1424, 1970)}
-    splits = {split: Windows(series, np.arange(*ends), 24, 1, 24, 0) for split, ends in rows.items()}
+    splits = {
+        split: Windows(series, np.arange(*ends), 24, 1, 24, 0)
+        for split, ends in rows.items()
+    }
     facts = {"rows": 2000, "protocol": "as_published", "gaps": 3, "quantities": 14}
     facts |= {"validation batches": 5, "horizon in hours": 25.0}
     scale = Scale(mean=8.8, std=8.85, unit="°C", quantity="temperature")
     if preparation == "long_forecast":
         groups = {"as published": np.arange(512)}
-        return Dataset(name, "forecast", "mse", splits, groups=groups, period=24, stand_in=stand_in, facts=facts)
-    return Dataset(name, "forecast", "mae", splits, scale=scale, period=24, stand_in=stand_in, facts=facts)
+        return Dataset(
+            name,
+            "forecast",
+            "mse",
+            splits,
+            groups=groups,
+            period=24,
+            stand_in=stand_in,
+            facts=facts,
+        )
+    return Dataset(
+        name,
+        "forecast",
+        "mae",
+        splits,
+        scale=scale,
+        period=24,
+        stand_in=stand_in,
+        facts=facts,
+    )
 
 
-def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Experiment) -> None:
+def run(
+    workspace: Workspace, dataset: Dataset, name: str, experiment: params.Experiment
+) -> None:
     """Write what training would leave: predictions that are the truth with noise on it."""
     model = experiment.model
     whole_name = f"{dataset.name}/{name}"
     rng = np.random.default_rng([*whole_name.encode(), 1])
     dataset = datasets.shortened(dataset, experiment.share)
-    learns, baseline = experiment.training.method in {"gradient_descent", "by_hand"}, model.family == "baselines"
+    learns = experiment.training.method in {"gradient_descent", "by_hand"}
+    baseline = model.family == "baselines"
     validated = learns and "validation" in dataset.splits
     points = ["final", "best"] if validated else ["final"]
     error = ERRORS.get(model.name, 0.05 + 0.1 * rng.random())
     replicates = [
         Replicate(
             seed,
-            [_losses(rng, dataset, epoch, error) for epoch in range(1, 21)] if learns else [],
+            [_losses(rng, dataset, epoch, error) for epoch in range(1, 21)]
+            if learns
+            else [],
             int(rng.integers(5, 15)) if validated else None,
-            _predictions(rng, dataset, points, error * (1 + 0.1 * index)) if learns or baseline else {},
+            _predictions(rng, dataset, points, error * (1 + 0.1 * index))
+            if learns or baseline
+            else {},
             {},
         )
         for index, seed in enumerate(experiment.seeds)
     ]
-    kinds = [] if baseline else ["Embedding", "SimpleRNN", "Dense"] if model.family == "recurrent" else ["Dense"]
+    kinds = (
+        []
+        if baseline
+        else ["Embedding", "SimpleRNN", "Dense"]
+        if model.family == "recurrent"
+        else ["Dense"]
+    )
     trained = Trained(
         replicates,
-        3 if whole_name == "waves/node" else 0 if baseline else int(rng.integers(10, 400_000)),
+        3
+        if whole_name == "waves/node"
+        else 0
+        if baseline
+        else int(rng.integers(10, 400_000)),
         save=lambda *_: None,
-        layers=[{"name": kind.lower(), "type": kind, "output": [None, 32], "parameters": 2080} for kind in kinds],
-        loss=("binary_crossentropy" if dataset.kind == "classify" else dataset.metric) if learns else None,
+        layers=[
+            {
+                "name": kind.lower(),
+                "type": kind,
+                "output": [None, 32],
+                "parameters": 2080,
+            }
+            for kind in kinds
+        ],
+        loss=("binary_crossentropy" if dataset.kind == "classify" else dataset.metric)
+        if learns
+        else None,
     )
     folder = workspace.run(dataset.name, name)
     folder.mkdir(parents=True)
     job = Job(name, dataset, build=lambda: None, seeds=tuple(experiment.seeds))
-    run_folder.save(trained, job, folder, {"params": whole_name, "data": dataset.name, "code": "c"})
+    run_folder.save(
+        trained, job, folder, {"params": whole_name, "data": dataset.name, "code": "c"}
+    )
 
 
 def _predictions(rng, dataset, points, error):
@@ -169,9 +262,13 @@ def _predictions(rng, dataset, points, error):
             targets = examples.targets
             if dataset.kind == "classify":
                 right = rng.random(len(targets)) > error
-                values = np.where(right, targets, 1 - targets).astype(np.float32) * 0.8 + 0.1
+                values = (
+                    np.where(right, targets, 1 - targets).astype(np.float32) * 0.8 + 0.1
+                )
             else:
-                values = (targets + error * rng.normal(size=len(targets))).astype(np.float32)
+                values = (targets + error * rng.normal(size=len(targets))).astype(
+                    np.float32
+                )
             predictions[f"{point}_{split}"] = values
     if dataset.rollout:
         truth = dataset.splits["test"].targets
@@ -181,5 +278,17 @@ def _predictions(rng, dataset, points, error):
 
 def _losses(rng, dataset, epoch, error):
     fall = np.exp(-epoch / 4) + error
-    columns = ["train_loss", *(f"{split}_{what}" for split in dataset.scored for what in ("loss", dataset.metric))]
-    return {key: 1 - 0.5 * fall if key.endswith("accuracy") else fall * (1 + 0.05 * rng.random()) for key in columns}
+    columns = [
+        "train_loss",
+        *(
+            f"{split}_{what}"
+            for split in dataset.scored
+            for what in ("loss", dataset.metric)
+        ),
+    ]
+    return {
+        key: 1 - 0.5 * fall
+        if key.endswith("accuracy")
+        else fall * (1 + 0.05 * rng.random())
+        for key in columns
+    }

@@ -11,7 +11,10 @@ def sections(options: dict[str, Any]) -> dict[str, Any]:
     """As params.yaml has them: plain data, what belongs to no section at the top."""
     sorted_options: dict[str, Any] = {name: {} for name in SECTIONS}
     for option, value in options.items():
-        section = next((name for name, model in SECTIONS.items() if option in model.model_fields), None)
+        section = next(
+            (name for name, model in SECTIONS.items() if option in model.model_fields),
+            None,
+        )
         (sorted_options[section] if section else sorted_options)[option] = value
     return {name: value for name, value in sorted_options.items() if value != {}}
 
@@ -19,4 +22,8 @@ def sections(options: dict[str, Any]) -> dict[str, Any]:
 def typed(options: dict[str, Any]) -> dict[str, Any]:
     """As `prepare` takes them."""
     plain = sections(options)
-    return plain | {name: model.model_validate(plain[name]) for name, model in SECTIONS.items() if name in plain}
+    return plain | {
+        name: model.model_validate(plain[name])
+        for name, model in SECTIONS.items()
+        if name in plain
+    }

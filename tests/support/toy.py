@@ -1,4 +1,5 @@
-"""A repository with a graph like the documents', of shell lines; the variable NOISE makes a build another one."""
+"""A repository with a graph like the documents', of shell lines; the variable NOISE
+makes a build another one."""
 
 import os
 import subprocess
@@ -65,8 +66,16 @@ def make(root):
 
 
 def repro(root):
-    environment = os.environ | {"DVC_SITE_CACHE_DIR": str(root.parent / "site"), "NOISE": ""}
-    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q"], cwd=root, env=environment, check=True)
+    environment = os.environ | {
+        "DVC_SITE_CACHE_DIR": str(root.parent / "site"),
+        "NOISE": "",
+    }
+    subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "-q"],
+        cwd=root,
+        env=environment,
+        check=True,
+    )
 
 
 def commit(root, message):

@@ -19,7 +19,9 @@ def train(workspace: Workspace, name: str) -> None:
     experiment = params.load(workspace.params).experiment(name)
     name = params.own_name(name)
     folder = workspace.run(experiment.dataset, name)
-    data = dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
+    data = dataset.load(
+        workspace.prepared(experiment.dataset), calendar=experiment.calendar
+    )
     folder.mkdir(parents=True)
     chosen = recipe(name, experiment)
     job = chosen.job(data)
@@ -27,5 +29,6 @@ def train(workspace: Workspace, name: str) -> None:
 
 
 def job(data: Dataset, build: Callable[..., Any], *seeds: int, **options: Any) -> Job:
-    """The experiment `x`: a builder of `pipeline.models` with options, on a data set, with seed 0 or others."""
+    """The experiment `x`: a builder of `pipeline.models` with options, on a data set,
+    with seed 0 or others."""
     return Job("x", data, partial(build, problem(data), **options), seeds or (0,))

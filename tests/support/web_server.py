@@ -9,7 +9,8 @@ from collections import defaultdict
 
 
 class Web:
-    """Serves `files` by path; `script[path]` holds functions of the handler that answer instead, one per request."""
+    """Serves `files` by path; `script[path]` holds functions of the handler that answer
+    instead, one per request."""
 
     def __init__(self, address):
         self.address = address
@@ -71,7 +72,9 @@ def serving():
 
     with Server(("127.0.0.1", 0), Handler) as server:
         web = Web(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=functools.partial(server.serve_forever, poll_interval=0.01))
+        thread = threading.Thread(
+            target=functools.partial(server.serve_forever, poll_interval=0.01)
+        )
         thread.start()
         yield web
         server.shutdown()

@@ -1,4 +1,5 @@
-"""`unroll report --against` a commit, in a small repository whose stages are shell lines."""
+"""`unroll report --against` a commit, in a small repository whose stages are shell
+lines."""
 
 import pytest
 
@@ -35,20 +36,32 @@ Not built since what they depend on changed: train@sine, train@waves.
 """
 
 
-def test_changed_verdicts_metrics_and_options_are_told_and_what_is_not_built_is_named(tmp_path, monkeypatch, capfd):
+def test_changed_verdicts_metrics_and_options_are_told_and_what_is_not_built_is_named(
+    tmp_path, monkeypatch, capfd
+):
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     root = toy.make(tmp_path / "work")
     toy.edit(root, "params.yaml", "units: 32", "units: 64")
     toy.repro(root)
     toy.commit(root, "More units")
-    git(root, "clone", "-q", ".", str(tmp_path / "clone"))  # as in CI, which has no outputs
+    # as in CI, which has no outputs
+    git(root, "clone", "-q", ".", str(tmp_path / "clone"))
     (tmp_path / "clone/code").write_text("2\n")
-    assert run(lambda: invoke(["--root", str(tmp_path / "clone"), "report", "--against", "HEAD~1"])) == 1
+    assert (
+        run(
+            lambda: invoke(
+                ["--root", str(tmp_path / "clone"), "report", "--against", "HEAD~1"]
+            )
+        )
+        == 1
+    )
     assert capfd.readouterr().out == REPORT
 
 
 def test_a_long_table_is_cut_so_that_it_fits_into_a_comment(capsys):
-    changes._print_table("Metrics", ["| a |", "|---|", *[f"| {number} |" for number in range(100, 150)]])
+    changes._print_table(
+        "Metrics", ["| a |", "|---|", *[f"| {number} |" for number in range(100, 150)]]
+    )
     lines = capsys.readouterr().out.splitlines()
     assert lines[:6] == ["", "### Metrics", "", "| a |", "|---|", "| 100 |"]
     assert lines[-3:] == ["| 139 |", "", "and 10 more"]
@@ -60,7 +73,10 @@ def test_verdicts_that_cannot_be_compared_are_told(tmp_path, capsys):
     git(tmp_path, "init", "-q")
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "Without verdicts")
     assert changes._committed_outcomes(tmp_path, "HEAD") == {}
-    assert capsys.readouterr().out == "HEAD has no results/answers.json, so no verdict can be compared.\n\n"
+    assert (
+        capsys.readouterr().out
+        == "HEAD has no results/answers.json, so no verdict can be compared.\n\n"
+    )
     with pytest.raises(UnrollError, match=r"answers.json is missing"):
         report_against(tmp_path, "HEAD")
     answers.write_text("damaged")
@@ -79,5 +95,7 @@ def test_git_says_itself_why_it_reads_nothing(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="git knows no commit HEAD"):
         report_against(tmp_path, "HEAD")
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    with pytest.raises(UnrollError, match="detected dubious ownership .* safe.directory"):
+    with pytest.raises(
+        UnrollError, match="detected dubious ownership .* safe.directory"
+    ):
         report_against(tmp_path, "HEAD")

@@ -29,7 +29,9 @@ def root(tmp_path, monkeypatch):
         (root / name).symlink_to(REPOSITORY / name)
     shutil.copyfile(REPOSITORY / "templates.yaml", root / "templates.yaml")
     real = plain_yaml.read(REPOSITORY / "params.yaml")
-    plain_yaml.write(make.without(real, {*real["datasets"]} - {"waves"}), root / "params.yaml")
+    plain_yaml.write(
+        make.without(real, {*real["datasets"]} - {"waves"}), root / "params.yaml"
+    )
     (root / "claims.yaml").write_text("[]\n")
     return root
 
@@ -40,7 +42,9 @@ def build(monkeypatch):
 
     def repro(workspace, *, quiet):
         assert quiet
-        assert "MLFLOW_TRACKING_URI" not in os.environ, "the demo does not belong in the user's records"
+        assert "MLFLOW_TRACKING_URI" not in os.environ, (
+            "the demo does not belong in the user's records"
+        )
         evaluate(fake_runs.fill(workspace), "waves")
         report(workspace)
         return 0
@@ -54,13 +58,22 @@ def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys
     assert demo.demo(Workspace(root), 2) == 0
     output = capsys.readouterr().out
     page = root / "results/index.html"
-    assert output.startswith("7 experiments, 3 seeds each, 2 at a time, offline, all in .demo/.")
+    assert output.startswith(
+        "7 experiments, 3 seeds each, 2 at a time, offline, all in .demo/."
+    )
     assert re.search(r"\nThe demo took [0-9]+ s\.\n", output)
     assert re.search(rf"The page +{re.escape(str(page))}\n", output)
     assert re.search(r"MLflow +make ui ROOT=\S+\.demo\n", output)
-    assert "0 have its test errors to the last digit." in output, "nothing is committed here"
-    assert sorted(path.name for path in root.iterdir()) == sorted([".demo", *before]), "all is in the demo's workspace"
-    assert git(root / ".demo", "log", "--format=%s").split("\n") == ["what was built", "what is asked"]
+    assert "0 have its test errors to the last digit." in output, (
+        "nothing is committed here"
+    )
+    assert sorted(path.name for path in root.iterdir()) == sorted([".demo", *before]), (
+        "all is in the demo's workspace"
+    )
+    assert git(root / ".demo", "log", "--format=%s").split("\n") == [
+        "what was built",
+        "what is asked",
+    ]
     assert git(root / ".demo", "status", "--porcelain") == ""
 
 
@@ -79,4 +92,7 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     output = capsys.readouterr().out
     verdict = answer(schema.load(file.parent))
     assert re.search(rf"^waves +{verdict.outcome} ", output, re.MULTILINE)
-    assert "6 have its test errors to the last digit; waves/rnn6 not: `unroll doctor` compares packages." in output
+    assert (
+        "6 have its test errors to the last digit; waves/rnn6 not: `unroll doctor` compares packages."
+        in output
+    )

@@ -11,9 +11,14 @@ from tests.support import REPOSITORY
 from tests.support.examples import run_example
 from unroll.project import Project
 
-METHODS = {name: value for name, value in vars(Project).items() if callable(value) and not name.startswith("_")}
+METHODS = {
+    name: value
+    for name, value in vars(Project).items()
+    if callable(value) and not name.startswith("_")
+}
 IN_A_BUILD = {"predictions", "forecast"}
-"""Methods whose example needs a run on disk: `forecast` is in `results/test_trained_forecaster.py`."""
+"""Methods whose example needs a run on disk: `forecast` is in
+`results/test_trained_forecaster.py`."""
 
 
 @pytest.mark.parametrize("name", sorted(METHODS.keys() - IN_A_BUILD))
@@ -27,18 +32,28 @@ def test_predictions_are_those_of_a_run(evaluated):
 
 def test_judge_decides_on_an_array_as_the_evaluation_did_on_the_run(evaluated):
     project = unroll.open(evaluated.root)
-    judged = project.judge("waves", project.predictions("waves/perceptron"), against="waves/last_value")
+    judged = project.judge(
+        "waves", project.predictions("waves/perceptron"), against="waves/last_value"
+    )
     compared = project.compare("waves/perceptron", "waves/last_value")
-    assert (judged.interval, judged.outcome) == (pytest.approx(compared.interval), compared.outcome)
+    assert (judged.interval, judged.outcome) == (
+        pytest.approx(compared.interval),
+        compared.outcome,
+    )
     assert judged.outcome == "better"
     truth = project.data("waves").splits["test"].targets
-    assert project.judge("waves", truth).outcome == "better", "than the strongest opponent"
+    assert project.judge("waves", truth).outcome == "better", (
+        "than the strongest opponent"
+    )
 
 
 @pytest.mark.parametrize(
     ("predictions", "message"),
     [
-        (np.zeros(7), r"must have shape \(seeds, 300\), in the order of the test examples\. Received: \(7,\)"),
+        (
+            np.zeros(7),
+            r"must have shape \(seeds, 300\), in the order of the test examples\. Received: \(7,\)",
+        ),
         (np.full(300, np.nan), "must be finite"),
         ("waves_nod", "waves/node"),
     ],
@@ -55,25 +70,38 @@ def test_what_is_not_built_is_said_with_the_command_that_builds_it(evaluated):
         unroll.open(evaluated.root).compare("waves/node", "imdb/rnn")
 
 
-def test_a_mirror_is_asked_for_data_of_the_web_and_what_is_generated_says_so(tmp_path, monkeypatch):
-    generated = (REPOSITORY / "docs/notebooks/stand_in/params.yaml").read_text(encoding="utf-8")
+def test_a_mirror_is_asked_for_data_of_the_web_and_what_is_generated_says_so(
+    tmp_path, monkeypatch
+):
+    generated = (REPOSITORY / "docs/notebooks/stand_in/params.yaml").read_text(
+        encoding="utf-8"
+    )
     (tmp_path / "params.yaml").write_text(generated.replace("rows: 2000", "rows: 100"))
     made = unroll.open(tmp_path).data("imdb")
     assert made.stand_in
     (tmp_path / "imdb").mkdir()
     stand_in.produce(tmp_path / "imdb", None, of="imdb", rows=100)
     files = "{kind: download, files: {imdb.npz: null, imdb_word_index.json: null}}"
-    (tmp_path / "params.yaml").write_text(re.sub(r"\{kind: stand_in.*?\}", files, generated))
+    (tmp_path / "params.yaml").write_text(
+        re.sub(r"\{kind: stand_in.*?\}", files, generated)
+    )
     monkeypatch.setenv("UNROLL_MIRROR", str(tmp_path))
     fetched = unroll.open(tmp_path).data("imdb")
     assert not fetched.stand_in
-    np.testing.assert_array_equal(fetched.splits["test"].inputs, made.splits["test"].inputs)
+    np.testing.assert_array_equal(
+        fetched.splits["test"].inputs, made.splits["test"].inputs
+    )
 
 
 def test_networks_of_ones_own_that_began_with_several_threads_are_named(monkeypatch):
     def refuse():
-        raise RuntimeError("Intra op parallelism cannot be modified after initialization.")
+        raise RuntimeError(
+            "Intra op parallelism cannot be modified after initialization."
+        )
 
     monkeypatch.setattr(keras_models, "start", refuse)
-    with pytest.raises(UsageError, match=r"several threads here; call `unroll\.open` after `import keras`"):
+    with pytest.raises(
+        UsageError,
+        match=r"several threads here; call `unroll\.open` after `import keras`",
+    ):
         unroll.open(REPOSITORY).train("waves/rnn6", epochs=1)

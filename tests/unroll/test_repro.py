@@ -1,4 +1,5 @@
-"""`unroll repro`: what fails, what is refused, what is stopped or killed, and another DVC at the same time."""
+"""`unroll repro`: what fails, what is refused, what is stopped or killed, and another
+DVC at the same time."""
 
 import json
 import os
@@ -21,16 +22,25 @@ from unroll.commands.main import invoke
 from unroll.workspaces.make import with_params
 
 CSV = {"file": "meter.csv", "stamp": "time", "target": "load"}
-LAST_VALUE = {"model": {"family": "baselines", "name": "last_value"}, "training": {"method": "none"}}
+LAST_VALUE = {
+    "model": {"family": "baselines", "name": "last_value"},
+    "training": {"method": "none"},
+}
 SECTIONS = {
     "sources": {
         "meter": {"kind": "download", "files": {"meter.csv": None}},
         "waves": {"kind": "waves", "train": 60, "validation": 30, "test": 30},
     },
-    "datasets": {"meter": {"source": "meter", "preparation": {"name": "series", "csv": CSV}}},
+    "datasets": {
+        "meter": {"source": "meter", "preparation": {"name": "series", "csv": CSV}}
+    },
     "experiments": {"meter": {"last_value": LAST_VALUE}},
 }
-OLD = ("runs/old/linear/run.json", "results/evaluations/old/evaluation.json", "results/metrics/old.json")
+OLD = (
+    "runs/old/linear/run.json",
+    "results/evaluations/old/evaluation.json",
+    "results/metrics/old.json",
+)
 """Files of a data set that params.yaml no longer names."""
 
 
@@ -51,7 +61,9 @@ def unroll(workspace, *arguments):
     return exits.run(lambda: invoke(["--root", str(workspace.root), *arguments]))
 
 
-def test_a_failure_stops_no_other_stage_and_is_named_until_it_is_mended(small, tmp_path, capfd):
+def test_a_failure_stops_no_other_stage_and_is_named_until_it_is_mended(
+    small, tmp_path, capfd
+):
     for name in (*OLD, "runs/.gitignore"):
         (small.root / name).parent.mkdir(parents=True, exist_ok=True)
         (small.root / name).touch()
@@ -84,7 +96,9 @@ def test_mistakes_and_a_second_build_are_refused_in_one_line(small, capfd):
     assert not (small.root / "dvc.lock").exists()
 
 
-def test_what_a_kill_leaves_of_dvcs_files_is_one_that_dvc_reads_or_is_removed(built, small, capsys):
+def test_what_a_kill_leaves_of_dvcs_files_is_one_that_dvc_reads_or_is_removed(
+    built, small, capsys
+):
     lock = small.root / "dvc.lock"
     text = (built.root / "dvc.lock").read_bytes()
     for length in range(0, 1000, 5):
@@ -99,10 +113,18 @@ def test_what_a_kill_leaves_of_dvcs_files_is_one_that_dvc_reads_or_is_removed(bu
 
     notes = small.root / ".dvc/tmp/rwlock"
     notes.parent.mkdir()
-    zombie = subprocess.Popen(["true"])  # as which one may end in a container that is killed
+    # as which one may end in a container that is killed
+    zombie = subprocess.Popen(["true"])
     os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
     for number, stays in ((os.getpid(), True), (zombie.pid, False)):
-        notes.write_text(json.dumps({"write": {"runs/waves": {"pid": number, "cmd": "dvc repro"}}, "read": {}}))
+        notes.write_text(
+            json.dumps(
+                {
+                    "write": {"runs/waves": {"pid": number, "cmd": "dvc repro"}},
+                    "read": {},
+                }
+            )
+        )
         repro.mend(small.root)
         assert notes.exists() == stays
     notes.write_bytes(b'{"write": {"ru')
@@ -111,29 +133,45 @@ def test_what_a_kill_leaves_of_dvcs_files_is_one_that_dvc_reads_or_is_removed(bu
     zombie.wait()
 
 
-def test_one_that_is_stopped_or_killed_leaves_no_process_and_the_next_one_goes_on(miniature):
-    lock, runs = (miniature.root / "dvc.lock").read_bytes(), content(miniature.workspace.runs("waves"))
+def test_one_that_is_stopped_or_killed_leaves_no_process_and_the_next_one_goes_on(
+    miniature,
+):
+    lock = (miniature.root / "dvc.lock").read_bytes()
+    runs = content(miniature.workspace.runs("waves"))
     params = miniature.workspace.params.read_bytes()
-    miniature.change(lambda data: data["experiments"]["waves"]["node"]["training"].update(epochs=100_000))
+    miniature.change(
+        lambda data: data["experiments"]["waves"]["node"]["training"].update(
+            epochs=100_000
+        )
+    )
     log = miniature.workspace.log("waves/node")
     for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
         log.unlink(missing_ok=True)
         # One that does not heed Ctrl-C was started in the background of a script.
         handler = "default_int_handler" if number == signal.SIGINT else "SIG_IGN"
-        # Without SHELL, DVC runs a stage by /bin/sh, which may wait for it as a process of its own.
-        variables = {name: value for name, value in miniature.environment.items() if name != "SHELL"}
+        # Without SHELL, DVC runs a stage by /bin/sh, which may wait for it as a process
+        # of its own.
+        variables = {
+            name: value
+            for name, value in miniature.environment.items()
+            if name != "SHELL"
+        }
         build = start_unroll(miniature.root, "repro", handler=handler, env=variables)
         while not log.exists():
             assert build.poll() is None, build.communicate()
             time.sleep(0.05)
         family = psutil.Process(build.pid).children(recursive=True)
-        assert {"dvc", "train"} <= {word for process in family for word in process.cmdline()}
+        assert {"dvc", "train"} <= {
+            word for process in family for word in process.cmdline()
+        }
         build.send_signal(number)
         output = last_output(build, family)
         assert "Traceback" not in output
         if number != signal.SIGKILL:
             assert build.returncode == 130
-            assert output.splitlines()[-1].startswith("unroll: stopped; what was finished is kept, the same command")
+            assert output.splitlines()[-1].startswith(
+                "unroll: stopped; what was finished is kept, the same command"
+            )
     miniature.workspace.params.write_bytes(params)
     miniature.unroll("repro")
     assert (miniature.root / "dvc.lock").read_bytes() == lock
@@ -141,17 +179,23 @@ def test_one_that_is_stopped_or_killed_leaves_no_process_and_the_next_one_goes_o
 
 
 def test_another_dvc_that_is_at_the_same_stage_goes_first(miniature):
-    folder, target = miniature.workspace.evaluation("waves"), "evaluate@waves"
-    whole, lock = content(folder), plain_yaml.read(miniature.root / "dvc.lock")
+    folder = miniature.workspace.evaluation("waves")
+    target = "evaluate@waves"
+    whole = content(folder)
+    lock = plain_yaml.read(miniature.root / "dvc.lock")
     for first, second in (("unroll", "dvc"), ("dvc", "unroll")):
         (folder / "scores.csv").write_text("damaged\n")
         command = [sys.executable, "-m", first, "repro", target]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         with FileLock(miniature.workspace.scratch / "evaluate-waves.lock"):
-            process = subprocess.Popen(command, cwd=miniature.root, env=miniature.environment, **streams)
+            process = subprocess.Popen(
+                command, cwd=miniature.root, env=miniature.environment, **streams
+            )
             while "> exec unroll evaluate" not in (line := process.stdout.readline()):
                 assert line
-            refused = miniature.run(sys.executable, "-m", second, "repro", target, status=255)
+            refused = miniature.run(
+                sys.executable, "-m", second, "repro", target, status=255
+            )
         assert "is busy, it is being blocked by" in refused
         rest, _ = process.communicate()
         assert process.returncode == 0, rest

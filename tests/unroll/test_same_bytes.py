@@ -21,7 +21,11 @@ KILLS = 10
 def start(other, *command, **options):
     """A command in a workspace of its own."""
     command = [sys.executable, "-m", *command]
-    options = {"env": other.environment, "cwd": other.root, "stdout": subprocess.DEVNULL} | options
+    options = {
+        "env": other.environment,
+        "cwd": other.root,
+        "stdout": subprocess.DEVNULL,
+    } | options
     return subprocess.Popen(command, **options)
 
 
@@ -31,16 +35,28 @@ def lock(tmp_path_factory, request):
     if not request.config.getoption("--rebuilds"):
         pytest.skip("with --rebuilds only: minutes")
     plain = Miniature(make.miniature(tmp_path_factory.mktemp("plain") / "root").root)
-    assert start(plain, "dvc", "repro", env=plain.environment | {"UNROLL_JOBS": "1"}).wait() == 0
+    assert (
+        start(
+            plain, "dvc", "repro", env=plain.environment | {"UNROLL_JOBS": "1"}
+        ).wait()
+        == 0
+    )
     return (plain.root / "dvc.lock").read_bytes()
 
 
 def test_in_another_folder_language_time_zone_and_two_at_a_time(lock, tmp_path):
     other = Miniature(make.miniature(tmp_path / verify.SECOND).root)
     variables = other.environment | verify.CIRCUMSTANCES
-    assert start(other, "unroll", "repro", "--jobs", "2", env=variables, umask=verify.UMASK).wait() == 0
+    assert (
+        start(
+            other, "unroll", "repro", "--jobs", "2", env=variables, umask=verify.UMASK
+        ).wait()
+        == 0
+    )
     assert (other.root / "dvc.lock").read_bytes() == lock
-    assert other.workspace.run("jena", "gru").stat().st_mode & 0o077 == 0, "it had another umask"
+    assert other.workspace.run("jena", "gru").stat().st_mode & 0o077 == 0, (
+        "it had another umask"
+    )
 
 
 def test_killed_again_and_again_and_four_at_a_time(lock, tmp_path):
@@ -60,4 +76,6 @@ def test_killed_again_and_again_and_four_at_a_time(lock, tmp_path):
         assert still_there(family) == []
     assert start(other, "unroll", "repro", "--jobs", "4").wait() == 0
     assert (other.root / "dvc.lock").read_bytes() == lock
-    assert [path for path in other.root.rglob(".*.tmp") if ".dvc" not in path.parts] == []
+    assert [
+        path for path in other.root.rglob(".*.tmp") if ".dvc" not in path.parts
+    ] == []

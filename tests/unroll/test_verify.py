@@ -46,13 +46,17 @@ All 3 stages have the same bytes.
 """
 
 
-def test_a_stopped_verification_leaves_no_process_and_goes_on_to_the_same_bytes(root, capfd):
+def test_a_stopped_verification_leaves_no_process_and_goes_on_to_the_same_bytes(
+    root, capfd
+):
     (root / "params.yaml").write_text("not even valid\n")
     (root / ".unroll").mkdir()
     (root / ".unroll/seconds.json").write_text("{}")
     before = git(root, "status", "--porcelain", "--ignored")
     environment = os.environ | {"NAP": "600"}
-    verification = start_unroll(root, "verify", "waves", env=environment, start_new_session=True)
+    verification = start_unroll(
+        root, "verify", "waves", env=environment, start_new_session=True
+    )
     while not (root / ".verify/rebuild/waiting").exists():
         assert verification.poll() is None, verification.communicate()[0]
         time.sleep(0.05)
@@ -71,13 +75,20 @@ def test_a_stopped_verification_leaves_no_process_and_goes_on_to_the_same_bytes(
     assert git(root, "status", "--porcelain", "--ignored") == before
 
 
-def test_a_changed_output_is_named_with_its_stage_and_its_inputs_and_kept(root, capfd, monkeypatch):
+def test_a_changed_output_is_named_with_its_stage_and_its_inputs_and_kept(
+    root, capfd, monkeypatch
+):
     lock = root / "dvc.lock"
     lock_data = plain_yaml.read(lock)
     del lock_data["stages"]["prepare@sine"]
     plain_yaml.write(lock_data, lock)
     failing = "mkdir -p .unroll/failures; echo no luck > .unroll/failures/train@sine.txt; exit 3;"
-    toy.edit(root, "dvc.yaml", "cat code", f"if [ ${{key}} = sine ]; then {failing} fi; cat code")
+    toy.edit(
+        root,
+        "dvc.yaml",
+        "cat code",
+        f"if [ ${{key}} = sine ]; then {failing} fi; cat code",
+    )
     toy.commit(root, "One stage less in dvc.lock, and one that fails")
     monkeypatch.setenv("NOISE", "5")
     code, out, _ = unroll(root, capfd, "verify")
@@ -103,20 +114,31 @@ def test_a_changed_output_is_named_with_its_stage_and_its_inputs_and_kept(root, 
 
 def test_a_figure_edited_by_hand_is_found(root):
     toy.edit(root, "results/metrics/waves.json", "0.32", "0.31")
-    edited = verify.compare(root / "dvc.lock", root, changed=["results/metrics/waves.json"])
-    assert [stage for stage, finding in edited.items() if finding != verify.SAME] == ["evaluate@waves"]
-    assert edited["evaluate@waves"].endswith("was committed with other bytes than dvc.lock names")
+    edited = verify.compare(
+        root / "dvc.lock", root, changed=["results/metrics/waves.json"]
+    )
+    assert [stage for stage, finding in edited.items() if finding != verify.SAME] == [
+        "evaluate@waves"
+    ]
+    assert edited["evaluate@waves"].endswith(
+        "was committed with other bytes than dvc.lock names"
+    )
 
 
 def test_a_stage_that_fails_does_not_hold_though_it_is_not_committed(root):
-    assert verify.compare(root / "dvc.lock", root, ["train@new"])["train@new"].startswith("not built: ")
+    assert verify.compare(root / "dvc.lock", root, ["train@new"])[
+        "train@new"
+    ].startswith("not built: ")
 
 
 def test_what_cannot_be_verified_is_one_line(root, tmp_path, capfd):
     code, _, err = unroll(root, capfd, "verify", "wave")
     assert (code, err.count("\n")) == (1, 1)
     assert "Stage 'evaluate@wave' not found inside 'dvc.yaml' file" in err
-    with alone(root / ".unroll/verify.lock", ""), pytest.raises(UnrollError, match="another `unroll verify`"):
+    with (
+        alone(root / ".unroll/verify.lock", ""),
+        pytest.raises(UnrollError, match="another `unroll verify`"),
+    ):
         verify.verify(Workspace(root), [], 1)
     (tmp_path / "nowhere").mkdir()
     git(root, "rm", "-q", "--cached", "dvc.lock")
@@ -124,18 +146,27 @@ def test_what_cannot_be_verified_is_one_line(root, tmp_path, capfd):
     for folder, message in (
         (root, r"no dvc\.lock is committed"),
         (root / "results", "is not the top of its git repository"),
-        (tmp_path / "nowhere", r"git cannot read the last commit of .* \(fatal: not a git repository"),
+        (
+            tmp_path / "nowhere",
+            r"git cannot read the last commit of .* \(fatal: not a git repository",
+        ),
     ):
         with pytest.raises(UnrollError, match=message):
             verify.verify(Workspace(folder), [], 1)
 
 
-def test_what_depends_on_circumstances_is_found_by_building_twice(tmp_path, capfd, monkeypatch):
+def test_what_depends_on_circumstances_is_found_by_building_twice(
+    tmp_path, capfd, monkeypatch
+):
     def small(folder):
         make.write_text(folder / ".dvc/config", make.CONFIG)
-        zone, jobs = "{cmd: 'echo $TZ > zone', outs: [zone]}", "{cmd: 'echo $UNROLL_JOBS > jobs', outs: [jobs]}"
+        zone = "{cmd: 'echo $TZ > zone', outs: [zone]}"
+        jobs = "{cmd: 'echo $UNROLL_JOBS > jobs', outs: [jobs]}"
         always = "{cmd: 'echo 1 > always', outs: [always]}"
-        make.write_text(folder / "dvc.yaml", f"stages: {{zone: {zone}, jobs: {jobs}, always: {always}}}")
+        make.write_text(
+            folder / "dvc.yaml",
+            f"stages: {{zone: {zone}, jobs: {jobs}, always: {always}}}",
+        )
         return Workspace(folder)
 
     monkeypatch.setattr(verify, "miniature", small)

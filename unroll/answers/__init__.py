@@ -1,1 +1,3 @@
-"""The answers of one's own series: what is asked, where an answer lies, how it is shown."""
+"""The answers of one's own series: what is asked, where an answer lies, how it is
+shown.
+"""

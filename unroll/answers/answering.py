@@ -1,4 +1,6 @@
-"""The command `answer`: asks the library, keeps what it made, and says it at once next time."""
+"""The command `answer`: asks the library, keeps what it made, and says it at once next
+time.
+"""
 
 import contextlib
 import os
@@ -29,7 +31,8 @@ def answer(
     yes: bool = False,
     jobs: int,
 ) -> Answer:
-    """Answer a series: of files, or one that was answered before or stands in params.yaml.
+    """Answer a series: of files, or one that was answered before or stands in
+    params.yaml.
 
     Args:
         workspace: the folder that the command is about.
@@ -48,7 +51,9 @@ def answer(
     if names[0] in series:
         if options.given:
             where = f"{entries.SECTION}.{names[0]}"
-            raise UsageError(f"params.yaml says what is asked of {names[0]}; edit {where} there")
+            raise UsageError(
+                f"params.yaml says what is asked of {names[0]}; edit {where} there"
+            )
         return of_entry(workspace, names[0], series[names[0]], jobs=jobs)
     files = [Path(name) for name in names]
     known = folder_of(names[0], workspace)
@@ -56,11 +61,14 @@ def answer(
         files = asked.read(known).paths(known)
         return of_files(known, known.resolve().name, files, options, yes=yes, jobs=jobs)
     name = name_of(files, name)
-    return of_files(folder or workspace.root / name, name, files, options, yes=yes, jobs=jobs)
+    return of_files(
+        folder or workspace.root / name, name, files, options, yes=yes, jobs=jobs
+    )
 
 
 def name_of(files: Sequence[Path], name: str | None) -> str:
-    """Return the name of a series: as given, else that of its file, or of the folder of several.
+    """Return the name of a series: as given, else that of its file, or of the folder of
+    several.
 
     Raises:
         UsageError: the name has other characters than small letters, digits and _.
@@ -76,12 +84,18 @@ def name_of(files: Sequence[Path], name: str | None) -> str:
 
 
 def of_files(
-    folder: Path, name: str, files: Sequence[Path], options: Options, *, yes: bool, jobs: int
+    folder: Path,
+    name: str,
+    files: Sequence[Path],
+    options: Options,
+    *,
+    yes: bool,
+    jobs: int,
 ) -> Answer:
     """Answer a series in a folder of its own; arguments and errors as of `answer`.
 
-    With the same files, options and code as before, the answer is only read. Without any option,
-    the options are those of before.
+    With the same files, options and code as before, the answer is only read. Without
+    any option, the options are those of before.
     """
     before = asked.before(folder, files)
     if before is not None and not options.given:
@@ -96,7 +110,9 @@ def of_files(
     is_new = not folder.exists()
     asked.write(folder, now.model_copy(update={"answered": False}))
     try:
-        made = _made(folder, name, files, options, cache=folder / asked.CACHE, jobs=jobs)
+        made = _made(
+            folder, name, files, options, cache=folder / asked.CACHE, jobs=jobs
+        )
     except UnrollError:
         if is_new:
             shutil.rmtree(folder)
@@ -106,7 +122,8 @@ def of_files(
 
 
 def of_entry(workspace: Workspace, name: str, entry: Entry, *, jobs: int) -> Answer:
-    """Answer a series of params.yaml into answers/NAME: as a stage of DVC here, else by DVC.
+    """Answer a series of params.yaml into answers/NAME: as a stage of DVC here, else by
+    DVC.
 
     What is written has the same bytes each time, unless there is a time budget.
 
@@ -136,7 +153,9 @@ def _made(
     seconds: bool = True,
 ) -> Answer:
     """Let the library answer, and write all files of the answer into its folder."""
-    made = answer_series(files, **options.given, name=name, jobs=jobs, cache=cache, say=_say)
+    made = answer_series(
+        files, **options.given, name=name, jobs=jobs, cache=cache, say=_say
+    )
     made.save(folder)
     if not seconds:
         (folder / SECONDS).unlink(missing_ok=True)

@@ -1,4 +1,6 @@
-"""What an answer in a folder of its own was made of, so that the same command answers at once."""
+"""What an answer in a folder of its own was made of, so that the same command answers
+at once.
+"""
 
 import os
 from collections.abc import Sequence
@@ -25,7 +27,8 @@ class Asked(Strict):
         files: path from the answer's folder -> SHA-256 of the file when it was read.
         options: what was asked of the files.
         code: version and hash of the code.
-        answered: whether the answer is there; it is not while it is computed, nor after a stop.
+        answered: whether the answer is there; it is not while it is computed, nor after
+            a stop.
     """
 
     files: dict[str, str]
@@ -77,7 +80,9 @@ def before(folder: Path, files: Sequence[Path]) -> Asked | None:
 def read(folder: Path) -> Asked:
     """Read asked.json. Raises UnrollError if it is missing or damaged."""
     if not (folder / FILE).is_file():
-        raise UnrollError(f"{folder} has lost its {CACHE}; `unroll answer FILE` makes it again")
+        raise UnrollError(
+            f"{folder} has lost its {CACHE}; `unroll answer FILE` makes it again"
+        )
     return read_checked(folder / FILE, Asked)
 
 

@@ -39,11 +39,15 @@ def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
         horizon = proposal.horizon
     if None in {target, horizon} and not sys.stdin.isatty():
         flags = f"--target {shlex.quote(proposal.target)} --horizon {proposal.horizon}"
-        raise UsageError(one_line(f"pass {flags} or other values, or --yes to take these"))
+        raise UsageError(
+            one_line(f"pass {flags} or other values, or --yes to take these")
+        )
     if target is None:
         question = f"What is to be forecast? ({', '.join(profile.targets)})"
         target = typer.prompt(printable(question), default=proposal.target)
     if horizon is None:
-        horizon = typer.prompt("How many timesteps ahead?", default=proposal.horizon, type=int)
+        horizon = typer.prompt(
+            "How many timesteps ahead?", default=proposal.horizon, type=int
+        )
     given = {**options.given, "target": target, "horizon": horizon}
     return validated(Options, given, "the options")

@@ -25,4 +25,3 @@ def between(folder: Path, model: str, other: str) -> Judgement:
     if not isinstance(judgement, Judgement):
         raise UnrollError(f"{model} has no forecasts")
     return judgement
-

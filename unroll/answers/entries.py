@@ -27,8 +27,8 @@ class Entry(Options):
     """An entry of the section `series` of params.yaml.
 
     Attributes:
-        file: the path of a CSV or Parquet file from params.yaml's folder, or of a folder of files
-            of one form.
+        file: the path of a CSV or Parquet file from params.yaml's folder, or of a
+            folder of files of one form.
     """
 
     file: str
@@ -45,18 +45,24 @@ def load(workspace: Workspace) -> dict[str, Entry]:
     sections = plain_yaml.read(workspace.params)
     entries = {}
     for name, data in (sections.get(SECTION) or {}).items():
-        entries[name] = validated(Entry, data, workspace.params.name, f"{SECTION}.{name}")
+        entries[name] = validated(
+            Entry, data, workspace.params.name, f"{SECTION}.{name}"
+        )
     return entries
 
 
 def files(workspace: Workspace, entry: Entry) -> list[Path]:
-    """Return the files of an entry as they are now. Raises UnrollError if there are none."""
+    """Return the files of an entry as they are now. Raises UnrollError if there are
+    none.
+    """
     path = workspace.root / entry.file
     found = [path]
     if path.is_dir():
         found = sorted(file for file in path.iterdir() if file.suffix.lower() in ENDS)
     if not found or not found[0].is_file():
-        raise UnrollError(f"{path} is no file of rows, nor a folder of such; put them there")
+        raise UnrollError(
+            f"{path} is no file of rows, nor a folder of such; put them there"
+        )
     return found
 
 
@@ -66,12 +72,16 @@ def folder(workspace: Workspace, name: str) -> Path:
 
 
 def cache(workspace: Workspace, name: str) -> Path:
-    """Return where finished parts of an answer are kept; DVC removes the answer's own folder."""
+    """Return where finished parts of an answer are kept; DVC removes the answer's own
+    folder.
+    """
     return workspace.scratch / ANSWERS / name
 
 
 def place(workspace: Workspace, path: Path) -> str:
-    """Return a path as an entry names it: from params.yaml's folder, where it lies near."""
+    """Return a path as an entry names it: from params.yaml's folder, where it lies
+    near.
+    """
     path = path.resolve()
     if path.is_relative_to(workspace.root.parent):  # so that both can be moved together
         return utf_8(Path(os.path.relpath(path, workspace.root)).as_posix())
@@ -112,8 +122,14 @@ def remove(workspace: Workspace, name: str) -> list[Path]:
         cure = "delete the folder, and nothing is left of it"
         raise UsageError(f"{name}/ is in no params.yaml; {cure}")
     one_of(name, known, f"the name in params.yaml ({SECTION})")
-    write_text(workspace.params, plain_yaml.removed(workspace.params, {SECTION: [name]}))
-    there = [path for path in (folder(workspace, name), cache(workspace, name)) if path.exists()]
+    write_text(
+        workspace.params, plain_yaml.removed(workspace.params, {SECTION: [name]})
+    )
+    there = [
+        path
+        for path in (folder(workspace, name), cache(workspace, name))
+        if path.exists()
+    ]
     for path in there:
         shutil.rmtree(path)
     return there

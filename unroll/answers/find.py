@@ -11,7 +11,9 @@ from series import FILE
 from unroll.answers import entries
 
 
-def find(name: str, workspace: Workspace, documents: Workspace | None = None) -> Path | None:
+def find(
+    name: str, workspace: Workspace, documents: Workspace | None = None
+) -> Path | None:
     """Find the folder of an answer: NAME/ or a path, else answers/NAME of a project.
 
     Args:
@@ -36,14 +38,20 @@ def find(name: str, workspace: Workspace, documents: Workspace | None = None) ->
             f"of one answer are compared as in `unroll compare {answer}/{model} {answer}/ridge`"
         )
     if name in entries.load(workspace):
-        raise UnrollError(f"{name} is not answered yet; `unroll repro answer@{name}` does it")
+        raise UnrollError(
+            f"{name} is not answered yet; `unroll repro answer@{name}` does it"
+        )
     others = _data_sets(documents or workspace)
     if name in others:
         return None
     known = [*answers(workspace), *others]
     close = difflib.get_close_matches(name.rstrip("/"), known, n=1)
-    hint = f"Did you mean {close[0]}?" if close else "`unroll answer FILE` makes an answer"
-    raise UsageError(one_line(f"{name!r} is no answer here, nor in params.yaml. {hint}"))
+    hint = (
+        f"Did you mean {close[0]}?" if close else "`unroll answer FILE` makes an answer"
+    )
+    raise UsageError(
+        one_line(f"{name!r} is no answer here, nor in params.yaml. {hint}")
+    )
 
 
 def folder_of(name: str, workspace: Workspace) -> Path | None:
@@ -55,7 +63,8 @@ def folder_of(name: str, workspace: Workspace) -> Path | None:
 
 
 def pair(names: Sequence[str], workspace: Workspace) -> tuple[Path, str, str] | None:
-    """Return the folder of an answer and two of its models, as meter/gru and meter/ridge name them.
+    """Return the folder of an answer and two of its models, as meter/gru and
+    meter/ridge name them.
 
     None where the names are something else.
     """
@@ -96,7 +105,9 @@ def answers(workspace: Workspace) -> dict[str, Path]:
 
 
 def _data_sets(workspace: Workspace) -> list[str]:
-    """Return the data sets and experiments of params.yaml; none where there is no such file."""
+    """Return the data sets and experiments of params.yaml; none where there is no such
+    file.
+    """
     if not workspace.params.is_file():
         return []
     config = params.load(workspace.params)

@@ -28,13 +28,15 @@ PAGE = "index.html"
 
 
 def write(answer: Answer) -> None:
-    """Write the files of an answer into its folder, as far as there is something to show.
+    """Write the files of an answer into its folder, as far as there is something to
+    show.
 
     Args:
         answer: as it was loaded from its folder.
 
     Raises:
-        UnknownAheadError: there is no forecast, since what must be known beforehand is not.
+        UnknownAheadError: there is no forecast, since what must be known beforehand is
+            not.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OutsideRangeWarning)  # `unroll predict` says it
@@ -53,7 +55,9 @@ def write(answer: Answer) -> None:
     write_text(answer.folder / PAGE, page.page(answer, rows, USUAL, pictures))
 
 
-def _draw_forecast(answer: Answer, windows: Mapping[str, Window], rows: pd.DataFrame) -> str:
+def _draw_forecast(
+    answer: Answer, windows: Mapping[str, Window], rows: pd.DataFrame
+) -> str:
     """Draw what was measured and the forecast; the caption."""
     percent = f"{100 * USUAL:.0f} %"
     [window] = windows.values()
@@ -73,14 +77,17 @@ def _draw_weeks(answer: Answer) -> str:
 
 
 def read_forecast(answer: Answer, level: float) -> pd.DataFrame:
-    """Return what comes next, with intervals of one level: as it was written, else computed now.
+    """Return what comes next, with intervals of one level: as it was written, else
+    computed now.
 
     Raises:
         UnknownAheadError: what must be known beforehand is not.
     """
     columns = ["unique_id", "ds", "y_hat", f"lo-{100 * level:g}", f"hi-{100 * level:g}"]
     if (answer.folder / FORECAST).is_file():
-        rows = pd.read_csv(answer.folder / FORECAST, dtype={"unique_id": str, "ds": str})
+        rows = pd.read_csv(
+            answer.folder / FORECAST, dtype={"unique_id": str, "ds": str}
+        )
         if set(columns) <= set(rows.columns):
             return rows[columns]
     return answer.forecast(levels=(level,))

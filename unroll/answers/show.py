@@ -19,14 +19,20 @@ IMPORTANT = ("Change", "95 % interval", "90 % held")
 
 
 def show(answer: Answer, level: float) -> None:
-    """Print the answer, the models, the forecast, where the files are, and what to type next."""
+    """Print the answer, the models, the forecast, where the files are, and what to type
+    next.
+    """
     show_models(answer)
     print()
     where = Path(os.path.relpath(answer.folder))
     try:
         rows = pages.read_forecast(answer, level)
     except UnknownAheadError as error:
-        print(printable(f"No forecast yet: {error}. Next: unroll predict {where} --future FILE"))
+        print(
+            printable(
+                f"No forecast yet: {error}. Next: unroll predict {where} --future FILE"
+            )
+        )
         return
     show_forecast(rows, level, answer.forecaster.spec.fitted.windows.unit)
     files = (pages.FORECAST, pages.AHEAD, pages.WEEKS, pages.PAGE)
@@ -49,7 +55,11 @@ def show_models(answer: Answer) -> None:
         caption += f"\nLeft out: {name}, {why}"
     print()
     tables.show(
-        models.headings, models.rows, numeric=models.numeric, important=IMPORTANT, caption=caption
+        models.headings,
+        models.rows,
+        numeric=models.numeric,
+        important=IMPORTANT,
+        caption=caption,
     )
 
 
@@ -77,7 +87,9 @@ def about(answer: Answer) -> dict[str, Any]:
 
 
 def as_data(answer: Answer, level: float) -> dict[str, Any]:
-    """Return the answer and the forecast as plain data; an empty forecast where there is none."""
+    """Return the answer and the forecast as plain data; an empty forecast where there
+    is none.
+    """
     try:
         rows = plain(table.with_text_stamps(pages.read_forecast(answer, level)))
     except UnknownAheadError:

@@ -1,1 +1,3 @@
-"""Trainings on many machines: `head.run` sends them to a Dask cluster. Commands alone import it."""
+"""Trainings on many machines: `head.run` sends them to a Dask cluster. Commands alone
+import it.
+"""

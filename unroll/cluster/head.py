@@ -1,7 +1,9 @@
-"""Trainings on the workers of a Dask cluster, in place of this machine's processes (`stages.pool.run`).
+"""Trainings on the workers of a Dask cluster, in place of this machine's processes
+(`stages.pool.run`).
 
-What a task needs goes to each worker once, through Dask; what it leaves comes back as bytes, into this workspace's
-store. So the head has no other state than its workspace, and nothing that has ended is lost with a worker.
+What a task needs goes to each worker once, through Dask; what it leaves comes back as
+bytes, into this workspace's store. So the head has no other state than its workspace,
+and nothing that has ended is lost with a worker.
 """
 
 import hashlib
@@ -49,11 +51,13 @@ def run(
     address: str,
     certificates: Path | None,
 ) -> Generator[Result]:
-    """Perform tasks on workers, in the given order, as many at once as these have slots; yields each as it ends.
+    """Perform tasks on workers, in the given order, as many at once as these have
+    slots; yields each as it ends.
 
     Raises:
         UsageError: as `connection.security`.
-        UnrollError: packages are missing, no scheduler answers, now or later, or no worker is like this machine.
+        UnrollError: packages are missing, no scheduler answers, now or later, or no
+            worker is like this machine.
     """
     if not tasks:
         return
@@ -68,13 +72,19 @@ def run(
                 try:
                     running[workers.submit(waiting[0])] = waiting[0]
                 except (OSError, TimeoutError, CancelledError):
-                    break  # workers or the scheduler have just gone: the next look at them says so
+                    # workers or the scheduler have just gone: the next look at them
+                    # says so
+                    break
                 started[waiting.pop(0)] = time.monotonic()
-            on_tick({task: time.monotonic() - started[task] for task in running.values()})
+            on_tick(
+                {task: time.monotonic() - started[task] for task in running.values()}
+            )
             time.sleep(EVERY)
             for future in [future for future in running if future.done()]:
                 task = running.pop(future)
-                result = landed(workspace, future, task, time.monotonic() - started[task])
+                result = landed(
+                    workspace, future, task, time.monotonic() - started[task]
+                )
                 if result is None:
                     waiting.insert(0, task)
                 else:
@@ -89,7 +99,12 @@ def connected(address: str, certificates: Path | None) -> Iterator["Client"]:
 
     security = connection.security(address, certificates)
     try:
-        client = Client(address, security=security, timeout=connection.PATIENCE, set_as_default=False)
+        client = Client(
+            address,
+            security=security,
+            timeout=connection.PATIENCE,
+            set_as_default=False,
+        )
     except (OSError, TimeoutError, ValueError) as error:
         why = next(iter(str(error).splitlines()), type(error).__name__)
         why += f": {getattr(error.__cause__, 'verify_message', 'is it a clock, or the certificate?')}"
@@ -103,9 +118,13 @@ def connected(address: str, certificates: Path | None) -> Iterator["Client"]:
 
 
 class Workers:
-    """The workers of a scheduler, as the head sees them; `data` is what they need of its workspace (`pack`)."""
+    """The workers of a scheduler, as the head sees them; `data` is what they need of
+    its workspace (`pack`).
+    """
 
-    def __init__(self, workspace: Workspace, client: "Client", address: str, data: bytes) -> None:
+    def __init__(
+        self, workspace: Workspace, client: "Client", address: str, data: bytes
+    ) -> None:
         self._workspace = workspace
         self._client = client
         self._address = address
@@ -119,12 +138,14 @@ class Workers:
         self._looked = -LOOK
 
     def slots(self) -> int:
-        """How many trainings the workers that are like this machine take at once, by now.
+        """How many trainings the workers that are like this machine take at once, by
+        now.
 
         Says which came, went or are not used, and why.
 
         Raises:
-            UnrollError: the scheduler is gone, or there are workers, but none that is like this machine.
+            UnrollError: the scheduler is gone, or there are workers, but none that is
+                like this machine.
         """
         if self._client.status != "running":
             raise UnrollError(
@@ -135,21 +156,33 @@ class Workers:
             return self._slots
         self._looked = time.monotonic()
         try:
-            ask = self._client.scheduler.identity  # `scheduler_info` has what was true seconds ago
-            seen = self._client.sync(ask, n_workers=-1, callback_timeout=connection.PATIENCE)
+            # `scheduler_info` has what was true seconds ago
+            ask = self._client.scheduler.identity
+            seen = self._client.sync(
+                ask, n_workers=-1, callback_timeout=connection.PATIENCE
+            )
         except (OSError, TimeoutError):  # the next look says that it is gone
             return self._slots
-        workers = {str(worker["name"]): worker["resources"] for worker in seen["workers"].values()}
-        self._slots = sum(int(resources.get(self._slot, 0)) for resources in workers.values())
+        workers = {
+            str(worker["name"]): worker["resources"]
+            for worker in seen["workers"].values()
+        }
+        self._slots = sum(
+            int(resources.get(self._slot, 0)) for resources in workers.values()
+        )
         states = {name: self._state(resources) for name, resources in workers.items()}
         if states and self._slots == 0:
-            reasons = "; ".join(f"worker {name} {state}" for name, state in states.items())
+            reasons = "; ".join(
+                f"worker {name} {state}" for name, state in states.items()
+            )
             raise UnrollError(f"no worker can train this: {reasons}")
         self._tell(states)
         return self._slots
 
     def submit(self, task: Task) -> Any:
-        """Hand a task out, as Dask's future; the data go along where workers have not got them yet."""
+        """Hand a task out, as Dask's future; the data go along where workers have not
+        got them yet.
+        """
         if self._sent is None or self._sent.status != "finished":
             self._sent = self._client.scatter(self._data, broadcast=True)
         return self._client.submit(
@@ -178,7 +211,9 @@ class Workers:
             if before.get(name) != state:
                 say(f"worker {name} {state}")
         if not states and self._states != {}:
-            say(f"no worker is there; waiting for `unroll cluster worker {self._address}`")
+            say(
+                f"no worker is there; waiting for `unroll cluster worker {self._address}`"
+            )
         self._states = states
 
 
@@ -187,8 +222,12 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def landed(workspace: Workspace, future: Any, task: Task, seconds: float) -> Result | None:
-    """Take what a worker has trained into the workspace; None where it was lost on the way."""
+def landed(
+    workspace: Workspace, future: Any, task: Task, seconds: float
+) -> Result | None:
+    """Take what a worker has trained into the workspace; None where it was lost on the
+    way.
+    """
     if future.status == "error":
         return Result(task, seconds, f"{task.whole_name}: {_why(future.exception())}")
     try:
@@ -199,14 +238,17 @@ def landed(workspace: Workspace, future: Any, task: Task, seconds: float) -> Res
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(trained.log)
     if trained.result.error:
-        return replace(trained.result, error=f"{trained.result.error} (on worker {trained.worker})")
+        return replace(
+            trained.result, error=f"{trained.result.error} (on worker {trained.worker})"
+        )
     with run_store.adding(workspace, task.dataset, task.name, task.key) as folder:
         for name, content in trained.run.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
     run_store.place(workspace, task.dataset, task.name, task.key)
     if trained.record:
-        here = record.environment(workspace)  # a worker knows nothing of this workspace's history
+        # a worker knows nothing of this workspace's history
+        here = record.environment(workspace)
         written = trained.record | {"commit": here.commit, "dirty": here.dirty}
         write_json(workspace.record(task.dataset, task.name), written)
     with log.open("a", encoding="utf-8") as output, redirect_stderr(output):
@@ -221,11 +263,15 @@ def _why(error: BaseException | None) -> str:
     if isinstance(error, KilledWorker):
         died = error.allowed_failures + 1
         return f"{died} workers died while they trained it, so it may be what kills them, such as by its memory"
-    return f"the cluster cannot train it: {type(error).__name__}: {one_line(str(error))}"
+    return (
+        f"the cluster cannot train it: {type(error).__name__}: {one_line(str(error))}"
+    )
 
 
 def pack(workspace: Workspace, tasks: Sequence[Task]) -> bytes:
-    """What the tasks need of the workspace, as a tar file: params.yaml, prepared data and the user's own modules."""
+    """What the tasks need of the workspace, as a tar file: params.yaml, prepared data
+    and the user's own modules.
+    """
     paths = {workspace.params, workspace.root / TEMPLATES, workspace.root / EXTENSIONS}
     paths |= {workspace.prepared(task.dataset) for task in tasks}
     packed = io.BytesIO()

@@ -1,4 +1,6 @@
-"""The processes of a cluster besides the head: its scheduler, and workers, which train what Dask hands them."""
+"""The processes of a cluster besides the head: its scheduler, and workers, which train
+what Dask hands them.
+"""
 
 import asyncio
 import io
@@ -38,7 +40,8 @@ class Trained:
     Attributes:
         result: as the local pool yields it.
         run: path in the run folder -> content; empty where the training failed.
-        record: where and when it was made (`Workspace.record`); empty where it could not be written.
+        record: where and when it was made (`Workspace.record`); empty where it could
+            not be written.
         log: what the training printed.
         worker: its name.
     """
@@ -51,7 +54,8 @@ class Trained:
 
 
 def train(data: bytes, digest: str, task: Task) -> Trained:
-    """Perform a task in a process of its own, on the head's `data` (`head.pack`), whose hash is `digest`.
+    """Perform a task in a process of its own, on the head's `data` (`head.pack`), whose
+    hash is `digest`.
 
     Dask calls it on a worker, in a thread for each slot.
     """
@@ -64,21 +68,38 @@ def train(data: bytes, digest: str, task: Task) -> Trained:
         child = pool.Child(workspace, task)
     while not wait([child.process.sentinel], processes.TICK):
         state = worker.state.tasks.get(key)
-        if worker.status.name != "running" or state is None or state.state != "executing":
+        if (
+            worker.status.name != "running"
+            or state is None
+            or state.state != "executing"
+        ):
             with _processes:
                 pool.stop([child])
-            raise UnrollError("nobody waits for it any more: its head or the scheduler is gone")
+            raise UnrollError(
+                "nobody waits for it any more: its head or the scheduler is gone"
+            )
     with _processes:
         result = child.result()
-    error = result.error.replace(f"{workspace.root}/", "")  # the head has the same files
+    # the head has the same files
+    error = result.error.replace(f"{workspace.root}/", "")
     run = {}
     record = {}
     if not error:
         folder = workspace.run(task.dataset, task.name)
-        run = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        run = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
         if workspace.record(task.dataset, task.name).exists():
             record = read_json(workspace.record(task.dataset, task.name))
-    return Trained(replace(result, error=error), run, record, child.log.read_bytes(), str(worker.name))
+    return Trained(
+        replace(result, error=error),
+        run,
+        record,
+        child.log.read_bytes(),
+        str(worker.name),
+    )
 
 
 def unpack(data: bytes, folder: Path) -> Workspace:
@@ -93,11 +114,15 @@ def unpack(data: bytes, folder: Path) -> Workspace:
     return Workspace(folder)
 
 
-def work(address: str, certificates: Path | None, home: Path, slots: int, name: str) -> None:
-    """Be a worker until this process is stopped; arguments as of `unroll cluster worker`.
+def work(
+    address: str, certificates: Path | None, home: Path, slots: int, name: str
+) -> None:
+    """Be a worker until this process is stopped; arguments as of `unroll cluster
+    worker`.
 
     Raises:
-        UsageError, UnrollError: it must not be a worker, or no scheduler answers, now or later.
+        UsageError, UnrollError: it must not be a worker, or no scheduler answers, now
+            or later.
     """
     connection.require()
     from distributed import Worker
@@ -106,7 +131,8 @@ def work(address: str, certificates: Path | None, home: Path, slots: int, name: 
     security = connection.security(address, certificates)
     check_records()
     os.environ[WORKER] = name
-    pool.start_server(tensorflow=True)  # not in a thread of Dask's, with which the system would end it
+    # not in a thread of Dask's, with which the system would end it
+    pool.start_server(tensorflow=True)
     folder = str(home.resolve())
     slot = connection.slot(connection.environment())
 
@@ -126,7 +152,10 @@ def work(address: str, certificates: Path | None, home: Path, slots: int, name: 
             ) as worker:
                 print(f"worker {name}: {slots} slots, for {address}", flush=True)
                 await worker.finished()
-            print(f"worker {name} joins anew: the scheduler ended, or heard nothing of it", flush=True)
+            print(
+                f"worker {name} joins anew: the scheduler ended, or heard nothing of it",
+                flush=True,
+            )
 
     try:
         _run(run())
@@ -137,11 +166,14 @@ def work(address: str, certificates: Path | None, home: Path, slots: int, name: 
     except RuntimeError as error:
         if "name taken" not in str(error.__cause__):
             raise
-        raise UsageError(f"another worker of {address} is called {name}; name this one: --name") from None
+        raise UsageError(
+            f"another worker of {address} is called {name}; name this one: --name"
+        ) from None
 
 
 def schedule(address: str, certificates: Path | None) -> None:
-    """Be a cluster's scheduler until this process is stopped; arguments as of `connection.security`.
+    """Be a cluster's scheduler until this process is stopped; arguments as of
+    `connection.security`.
 
     Raises:
         UsageError, UnrollError: it must not listen at this address, or cannot.
@@ -154,7 +186,11 @@ def schedule(address: str, certificates: Path | None) -> None:
 
     async def run() -> None:
         async with Scheduler(
-            host=url.hostname, port=url.port, protocol="tls", security=security, dashboard=False
+            host=url.hostname,
+            port=url.port,
+            protocol="tls",
+            security=security,
+            dashboard=False,
         ) as scheduler:
             print(f"scheduler at {address}", flush=True)
             await scheduler.finished()
@@ -170,11 +206,13 @@ def schedule(address: str, certificates: Path | None) -> None:
 def _run(main: Coroutine[Any, Any, None]) -> None:
     """Run to the end, or until this process is told to end: then at once.
 
-    `asyncio.run` would cancel Dask's tasks first and wait for them; if the other side is gone, too, for ever.
+    `asyncio.run` would cancel Dask's tasks first and wait for them; if the other side
+    is gone, too, for ever.
     """
     with processes.handling(signal.default_int_handler, signal.SIGTERM):
         loop = asyncio.new_event_loop()
-        loop.set_exception_handler(lambda _loop, _context: None)  # says of each task that it was left
+        # says of each task that it was left
+        loop.set_exception_handler(lambda _loop, _context: None)
         loop.run_until_complete(main)
 
 

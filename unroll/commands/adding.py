@@ -1,4 +1,6 @@
-"""The commands that ask a new question: of a series of one's own, and of an experiment's options."""
+"""The commands that ask a new question: of a series of one's own, and of an
+experiment's options.
+"""
 
 import contextlib
 import os
@@ -20,28 +22,58 @@ if TYPE_CHECKING:
     from series.options import Options
 
 Target = Annotated[str | None, typer.Option(help="The column to forecast.")]
-Horizon = Annotated[int | None, typer.Option(min=1, max=10_000, help="Timesteps to forecast.")]
-Lookback = Annotated[int | None, typer.Option(min=1, max=100_000, help="Timesteps that a forecast sees.")]
+Horizon = Annotated[
+    int | None, typer.Option(min=1, max=10_000, help="Timesteps to forecast.")
+]
+Lookback = Annotated[
+    int | None, typer.Option(min=1, max=100_000, help="Timesteps that a forecast sees.")
+]
 Step = Annotated[int | None, typer.Option(min=1, help="Rows of a timestep.")]
-Future = Annotated[list[str] | None, typer.Option(help="A column known beforehand (repeatable).")]
-Holidays = Annotated[str | None, typer.Option(help="A country whose holidays count: DE, US ...")]
-Missing = Annotated[list[str] | None, typer.Option(help="A number or word that means no value.")]
+Future = Annotated[
+    list[str] | None, typer.Option(help="A column known beforehand (repeatable).")
+]
+Holidays = Annotated[
+    str | None, typer.Option(help="A country whose holidays count: DE, US ...")
+]
+Missing = Annotated[
+    list[str] | None, typer.Option(help="A number or word that means no value.")
+]
 Name = Annotated[str | None, typer.Option(help="Of the series; by default the file's.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Take what is proposed; ask nothing.")]
-Stamp = Annotated[list[str] | None, typer.Option(help="A column of timestamps (repeatable).")]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Take what is proposed; ask nothing.")
+]
+Stamp = Annotated[
+    list[str] | None, typer.Option(help="A column of timestamps (repeatable).")
+]
 StampFormat = Annotated[str | None, typer.Option(help="As strptime takes it.")]
-DayFirst = Annotated[bool | None, typer.Option("--day-first/--month-first", help="Of 01/02/2024.")]
-TimeZone = Annotated[str | None, typer.Option(help="Whose clock the timestamps show: Europe/Berlin.")]
+DayFirst = Annotated[
+    bool | None, typer.Option("--day-first/--month-first", help="Of 01/02/2024.")
+]
+TimeZone = Annotated[
+    str | None, typer.Option(help="Whose clock the timestamps show: Europe/Berlin.")
+]
 Encoding = Annotated[str | None, typer.Option(help="Of the text, such as latin-1.")]
-Delimiter = Annotated[str | None, typer.Option(help="Between columns; a space for any white space.")]
-Decimal = Annotated[Literal[".", ","] | None, typer.Option(help="The mark before decimals.")]
-Networks = Annotated[bool, typer.Option("--networks/--no-networks", help="Try neural networks, too.")]
-Minutes = Annotated[float | None, typer.Option(min=0.01, help="The time budget; by default none.")]
+Delimiter = Annotated[
+    str | None, typer.Option(help="Between columns; a space for any white space.")
+]
+Decimal = Annotated[
+    Literal[".", ","] | None, typer.Option(help="The mark before decimals.")
+]
+Networks = Annotated[
+    bool, typer.Option("--networks/--no-networks", help="Try neural networks, too.")
+]
+Minutes = Annotated[
+    float | None, typer.Option(min=0.01, help="The time budget; by default none.")
+]
 Level = Annotated[
-    float, typer.Option(min=0.5, max=0.99, help="The coverage of the prediction intervals.")
+    float,
+    typer.Option(min=0.5, max=0.99, help="The coverage of the prediction intervals."),
 ]
 Jobs = Annotated[
-    int, typer.Option("--jobs", "-j", min=1, envvar="UNROLL_JOBS", help="Models fitted at a time.")
+    int,
+    typer.Option(
+        "--jobs", "-j", min=1, envvar="UNROLL_JOBS", help="Models fitted at a time."
+    ),
 ]
 
 
@@ -52,20 +84,29 @@ def own_workspace(context: typer.Context) -> Workspace:
 
 
 def _options(**given: Any) -> "Options":
-    """Return what flags say of a question; those that are not given have their defaults."""
+    """Return what flags say of a question; those that are not given have their
+    defaults.
+    """
     from series.options import Options
 
-    return Options.model_validate({key: value for key, value in given.items() if value is not None})
+    return Options.model_validate(
+        {key: value for key, value in given.items() if value is not None}
+    )
 
 
 @app.command(rich_help_panel="Start here")
 def new(
     folder: Annotated[Path, typer.Argument(help="Is made.")],
     documents: Annotated[
-        bool, typer.Option("--documents", help="With the four documents: experiments, claims, data, results.")
+        bool,
+        typer.Option(
+            "--documents",
+            help="With the four documents: experiments, claims, data, results.",
+        ),
     ] = False,
 ) -> None:
-    """Make a repository of your own, with git and DVC; nothing is committed. The code stays in the installed package.
+    """Make a repository of your own, with git and DVC; nothing is committed. The code
+    stays in the installed package.
 
     `unroll new forecasts` · `unroll new --documents lecture`
     """
@@ -82,10 +123,13 @@ def answer(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="A CSV or Parquet file, or several of one form; or a name. None: all answers."),
+        typer.Argument(
+            help="A CSV or Parquet file, or several of one form; or a name. None: all answers."
+        ),
     ] = None,
     root: Annotated[
-        Path | None, typer.Option(help="The folder of the answer; by default NAME, in this folder.")
+        Path | None,
+        typer.Option(help="The folder of the answer; by default NAME, in this folder."),
     ] = None,
     target: Target = None,
     horizon: Horizon = None,
@@ -107,12 +151,17 @@ def answer(
     minutes: Minutes = None,
     level: Level = 0.9,
     jobs: Jobs = CORES,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print the forecast as comma-separated values.")] = False,
+    as_csv: Annotated[
+        bool,
+        typer.Option("--csv", help="Print the forecast as comma-separated values."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Does your series need a recurrent network? Looks at the file, judges models, and forecasts what comes next.
+    """Does your series need a recurrent network? Looks at the file, judges models, and
+    forecasts what comes next.
 
-    `unroll answer meter.csv` · `unroll answer meter.csv --target load --yes` · `unroll answer waves`
+    `unroll answer meter.csv` · `unroll answer meter.csv --target load --yes` · `unroll
+    answer waves`
     """
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
@@ -139,7 +188,11 @@ def answer(
         minutes=minutes,
     )
     # What a program reads stands alone on standard output.
-    quiet = contextlib.redirect_stdout(sys.stderr) if as_json or as_csv else contextlib.nullcontext()
+    quiet = (
+        contextlib.redirect_stdout(sys.stderr)
+        if as_json or as_csv
+        else contextlib.nullcontext()
+    )
     with quiet:
         print(f"Reading {', '.join(names)} ...", flush=True)
         from unroll.answers import answering  # its imports take a second
@@ -153,7 +206,9 @@ def answer(
         _print(answered, level, as_csv=as_csv, as_json=as_json)
 
 
-def _print(answered: "Answer", level: float, *, as_csv: bool = False, as_json: bool = False) -> None:
+def _print(
+    answered: "Answer", level: float, *, as_csv: bool = False, as_json: bool = False
+) -> None:
     """Print an answer for people or programs."""
     from unroll.answers import pages, show
 
@@ -176,7 +231,9 @@ def _is_data_set(workspace: Workspace, name: str) -> bool:
 
 
 def _show_answers(workspace: Workspace, names: Sequence[str], *, as_json: bool) -> None:
-    """Print the answers of data sets of params.yaml; without names all answers, those of series, too."""
+    """Print the answers of data sets of params.yaml; without names all answers, those
+    of series, too.
+    """
     from series.answer import load
     from unroll.answers import find, show
     from unroll.results import compare
@@ -184,7 +241,9 @@ def _show_answers(workspace: Workspace, names: Sequence[str], *, as_json: bool) 
     folders = [] if names else [*find.answers(workspace).values()]
     built = compare.evaluation_times(workspace)
     if not names and not folders and not built:
-        raise UsageError("no answer is here; name a file, such as `unroll answer meter.csv`")
+        raise UsageError(
+            "no answer is here; name a file, such as `unroll answer meter.csv`"
+        )
     tables = compare.compare(workspace, names) if names or (built and as_json) else []
     if as_json:
         print_json([*tables, *(show.about(load(folder)) for folder in folders)])
@@ -201,7 +260,12 @@ def _show_answers(workspace: Workspace, names: Sequence[str], *, as_json: bool) 
 @app.command(rich_help_panel="Your own series")
 def add(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="A CSV or Parquet file, or a folder of several of one form.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="A CSV or Parquet file, or a folder of several of one form."
+        ),
+    ],
     target: Target = None,
     horizon: Horizon = None,
     lookback: Lookback = None,
@@ -221,7 +285,8 @@ def add(
     networks: Networks = True,
     minutes: Minutes = None,
 ) -> None:
-    """Look at a file of your own, say what is in it, and write it to params.yaml of a project under DVC.
+    """Look at a file of your own, say what is in it, and write it to params.yaml of a
+    project under DVC.
 
     `unroll add meter.csv` · `unroll add meter.csv --target load --horizon 24`
 
@@ -263,7 +328,8 @@ def remove(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A series of params.yaml.")],
 ) -> None:
-    """Take a series out of params.yaml, with its answer; your file stays. A folder of its own you delete yourself.
+    """Take a series out of params.yaml, with its answer; your file stays. A folder of
+    its own you delete yourself.
 
     `unroll remove meter`
     """
@@ -281,7 +347,8 @@ def renew(
     level: Level = 0.9,
     jobs: Jobs = CORES,
 ) -> None:
-    """Answer a series again, with the same options, of its file as it is now: new rows count, too.
+    """Answer a series again, with the same options, of its file as it is now: new rows
+    count, too.
 
     `unroll renew meter`
     """
@@ -290,7 +357,9 @@ def renew(
 
     workspace = own_workspace(context)
     if find.find(name, workspace) is None:
-        raise UsageError(f"{name} is a data set; `unroll repro evaluate@{name}` builds it anew")
+        raise UsageError(
+            f"{name} is a data set; `unroll repro evaluate@{name}` builds it anew"
+        )
     _print(answering.answer(workspace, [name], Options(), yes=True, jobs=jobs), level)
 
 
@@ -298,18 +367,32 @@ def renew(
 def tune(
     context: typer.Context,
     name: Experiment,
-    trials: Annotated[int, typer.Option(min=1, max=100_000, help="How many, those of before included.")] = 30,
+    trials: Annotated[
+        int,
+        typer.Option(min=1, max=100_000, help="How many, those of before included."),
+    ] = 30,
     over: Annotated[
         list[str] | None,
-        typer.Option(help="Only these options: units,dropout or, with a range, units=8:64 (repeatable)."),
+        typer.Option(
+            help="Only these options: units,dropout or, with a range, units=8:64 (repeatable)."
+        ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Of the experiment, so many for each trial.")] = 1,
-    new_name: Annotated[str | None, typer.Option("--name", help="Of the new one; of waves/gru else gru_tuned.")] = None,
-    dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be searched.")] = False,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Of the experiment, so many for each trial.")
+    ] = 1,
+    new_name: Annotated[
+        str | None,
+        typer.Option("--name", help="Of the new one; of waves/gru else gru_tuned."),
+    ] = None,
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be searched.")
+    ] = False,
 ) -> None:
-    """Try other options of an experiment, and add the best on validation to params.yaml; test is not looked at.
+    """Try other options of an experiment, and add the best on validation to
+    params.yaml; test is not looked at.
 
-    `unroll tune waves/gru` · `unroll tune jena_hourly/gru --trials 50 --over units,learning_rate=1e-4:1e-2`
+    `unroll tune waves/gru` · `unroll tune jena_hourly/gru --trials 50 --over
+    units,learning_rate=1e-4:1e-2`
     """
     from unroll.tune.tune import tune as tune_it
 
@@ -317,7 +400,15 @@ def tune(
     dataset, _, experiment = name.partition("/")
     new_name = (new_name or f"{experiment}_tuned").removeprefix(f"{dataset}/")
     target = f"{dataset}/{new_name}"
-    tune_it(context.obj, name, trials=trials, over=options, seeds=seeds, target=target, dry=dry)
+    tune_it(
+        context.obj,
+        name,
+        trials=trials,
+        over=options,
+        seeds=seeds,
+        target=target,
+        dry=dry,
+    )
 
 
 @app.command(rich_help_panel="Search and check")
@@ -325,10 +416,12 @@ def search(
     context: typer.Context,
     name: DataSet,
     only: Annotated[
-        str | None, typer.Argument(help="One of its experiments.", autocompletion=experiments)
+        str | None,
+        typer.Argument(help="One of its experiments.", autocompletion=experiments),
     ] = None,
 ) -> None:
-    """Give each experiment of a data set that has `trials` so many, the best more epochs; its options replace its own.
+    """Give each experiment of a data set that has `trials` so many, the best more
+    epochs; its options replace its own.
 
     `unroll search waves` · `unroll search jena_hourly_exact tuned_gru`
     """

@@ -20,20 +20,26 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def _naming_target(workspace: Workspace, target: str) -> Iterator[None]:
-    """Where an input is missing, say how this stage is built with all that it needs, and not everything."""
+    """Where an input is missing, say how this stage is built with all that it needs,
+    and not everything.
+    """
     try:
         yield
     except UnrollError as error:
         from unroll.hints import built_by
 
-        everything, text = "`unroll repro` builds it", str(error).replace(f"{workspace.root}/", "")
+        everything = "`unroll repro` builds it"
+        text = str(error).replace(f"{workspace.root}/", "")
         if everything not in text:
             raise
         raise UnrollError(text.replace(everything, built_by(target))) from None
 
 
 @app.command(rich_help_panel="Stages")
-def source(context: typer.Context, name: Annotated[str, named("A source of params.yaml.", "sources")]) -> None:
+def source(
+    context: typer.Context,
+    name: Annotated[str, named("A source of params.yaml.", "sources")],
+) -> None:
     """Fetch or generate the raw data of a source.
 
     `unroll source waves` · `UNROLL_MIRROR=../shared/data unroll source imdb`
@@ -62,48 +68,68 @@ def train(
     context: typer.Context,
     name: DataSet,
     experiment: Annotated[
-        str, typer.Argument(help="One of its experiments; none: all.", autocompletion=experiments)
+        str,
+        typer.Argument(
+            help="One of its experiments; none: all.", autocompletion=experiments
+        ),
     ] = "",
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, envvar="UNROLL_JOBS", help="Trainings side by side.")
+        int,
+        typer.Option(
+            "--jobs", "-j", min=1, envvar="UNROLL_JOBS", help="Trainings side by side."
+        ),
     ] = CORES,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Another number of epochs: a dry run, not recorded.")
+        int | None,
+        typer.Option(min=1, help="Another number of epochs: a dry run, not recorded."),
     ] = None,
     seed: Annotated[
-        list[int] | None, typer.Option(min=0, max=2**32 - 1, help="Another seed (repeatable): a dry run, too.")
+        list[int] | None,
+        typer.Option(
+            min=0, max=2**32 - 1, help="Another seed (repeatable): a dry run, too."
+        ),
     ] = None,
 ) -> None:
-    """Train the experiments of a data set that were not trained before, several at a time.
+    """Train the experiments of a data set that were not trained before, several at a
+    time.
 
-    `unroll train waves` · `unroll train waves rnn6` · `unroll train jena_hourly gru --epochs 2`
+    `unroll train waves` · `unroll train waves rnn6` · `unroll train jena_hourly gru
+    --epochs 2`
     """
     from stages.train import train
     from stages.trial import trial
 
     workspace: Workspace = context.obj
     if "/" in name:
-        raise UsageError(f"name the data set and the experiment apart: unroll train {name.replace('/', ' ')}")
+        raise UsageError(
+            f"name the data set and the experiment apart: unroll train {name.replace('/', ' ')}"
+        )
     dry = epochs is not None or bool(seed)
     if dry and not experiment:
-        raise UsageError("--epochs and --seed are for one experiment; name it behind the data set")
+        raise UsageError(
+            "--epochs and --seed are for one experiment; name it behind the data set"
+        )
     with _naming_target(workspace, f"train@{name}"):
         if dry:
             from stages import progress
 
             folder = trial(workspace, name, experiment, epochs, seed)
-            progress.finish()  # where patience ended the last replicate, its line still stands open
+            # where patience ended the last replicate, its line still stands open
+            progress.finish()
             print(os.path.relpath(folder))
         else:
             train(workspace, name, experiment, jobs, _runner())
-            if "DVC_STAGE" not in os.environ:  # the stage `evaluate` comes next by itself
+            # the stage `evaluate` comes next by itself
+            if "DVC_STAGE" not in os.environ:
                 from unroll.results.trained import show_trained
 
                 show_trained(workspace, name, experiment)
 
 
 def _runner() -> "RunTasks":
-    """What performs trainings: the cluster that the environment names, or child processes of this machine."""
+    """What performs trainings: the cluster that the environment names, or child
+    processes of this machine.
+    """
     address = os.environ.get("UNROLL_SCHEDULER")
     if not address:
         from stages import pool
@@ -119,9 +145,12 @@ def _runner() -> "RunTasks":
 @app.command(rich_help_panel="Results")
 def prune(
     context: typer.Context,
-    keep: Annotated[str, typer.Option(help="Leave so much of the store, such as 500M or 20G.")] = "0",
+    keep: Annotated[
+        str, typer.Option(help="Leave so much of the store, such as 500M or 20G.")
+    ] = "0",
 ) -> None:
-    """Remove finished trainings that params.yaml does not use now, those used longest ago first.
+    """Remove finished trainings that params.yaml does not use now, those used longest
+    ago first.
 
     `unroll prune` · `unroll prune --keep 20G`
     """
@@ -150,7 +179,8 @@ def report(
     against: Annotated[
         str,
         typer.Option(
-            metavar="REF", help="Print instead what changed since that commit, as Markdown. Exit code 1: a verdict."
+            metavar="REF",
+            help="Print instead what changed since that commit, as Markdown. Exit code 1: a verdict.",
         ),
     ] = "",
 ) -> None:

@@ -15,7 +15,9 @@ REGISTERED = (adding, building, dvc_stages, results)
 
 
 def invoke(arguments: Sequence[str]) -> None:
-    """Run one command line, such as `["train", "waves/node"]`. Errors are raised, not printed."""
+    """Run one command line, such as `["train", "waves/node"]`. Errors are raised, not
+    printed.
+    """
     command = typer.main.get_command(app)
     with command.make_context("unroll", list(arguments)) as context:
         command.invoke(context)

@@ -1,4 +1,6 @@
-"""Commands that show, compare and check what was built. Heavy imports wait until a command runs."""
+"""Commands that show, compare and check what was built. Heavy imports wait until a
+command runs.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +13,12 @@ from unroll.app import Json, app, named, print_json
 from unroll.commands.adding import Level, own_workspace
 
 Forecasting = Annotated[
-    str, named("An answer; or a data set, whose best model is taken, or an experiment.", "datasets", "runs")
+    str,
+    named(
+        "An answer; or a data set, whose best model is taken, or an experiment.",
+        "datasets",
+        "runs",
+    ),
 ]
 
 
@@ -19,14 +26,16 @@ Forecasting = Annotated[
 def compare(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, named("Answers, experiments or data sets; none: all.", "datasets", "runs")
+        list[str] | None,
+        named("Answers, experiments or data sets; none: all.", "datasets", "runs"),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print whether a recurrent network helps, and the models behind that, the best first; of two the verdict.
+    """Print whether a recurrent network helps, and the models behind that, the best
+    first; of two the verdict.
 
-    `unroll compare waves` · `unroll compare imdb/lstm imdb/gru` · `unroll compare waves --json` ·
-    `unroll compare meter` · `unroll compare meter/gru meter/ridge`
+    `unroll compare waves` · `unroll compare imdb/lstm imdb/gru` · `unroll compare waves
+    --json` · `unroll compare meter` · `unroll compare meter/gru meter/ridge`
     """
     from unroll.answers import find
     from unroll.results import compare
@@ -37,7 +46,9 @@ def compare(
         from unroll.answers.comparing import between
 
         judgement = between(*pair)
-        print_json(judgement.model_dump(mode="json")) if as_json else print(judgement.sentence)
+        print_json(judgement.model_dump(mode="json")) if as_json else print(
+            judgement.sentence
+        )
         return
     folders, others = find.split(names or [], workspace, context.obj)
     tables = []
@@ -73,13 +84,25 @@ def _show_models(folder: Path) -> None:
 def predict(
     context: typer.Context,
     name: Forecasting,
-    data: Annotated[Path | None, typer.Option(help="New rows of the same form; by default the series' own.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="New rows of the same form; by default the series' own."),
+    ] = None,
     level: Level = 0.9,
-    plot: Annotated[Path | None, typer.Option(help="Draw it, into a .png, .svg or .pdf file.")] = None,
-    future: Annotated[Path | None, typer.Option(help="Rows to come, with what is known beforehand.")] = None,
-    horizon: Annotated[int | None, typer.Option(min=1, help="Timesteps ahead; by default as trained for.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw it, into a .png, .svg or .pdf file.")
+    ] = None,
+    future: Annotated[
+        Path | None, typer.Option(help="Rows to come, with what is known beforehand.")
+    ] = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option(min=1, help="Timesteps ahead; by default as trained for."),
+    ] = None,
     series: Annotated[str | None, typer.Option(help="One of several.")] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print comma-separated values.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Forecast what comes after the last row of a series, with prediction intervals.
@@ -92,7 +115,9 @@ def predict(
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
-    predicted = predict.predict(own_workspace(context), name, data, level, future, horizon, series)
+    predicted = predict.predict(
+        own_workspace(context), name, data, level, future, horizon, series
+    )
     if plot:
         predict.draw(predicted, plot)
     if as_json:
@@ -106,10 +131,13 @@ def predict(
 @app.command(rich_help_panel="Results")
 def claims(
     context: typer.Context,
-    documents: Annotated[list[str] | None, typer.Argument(help="Their numbers, such as 002; none: all.")] = None,
+    documents: Annotated[
+        list[str] | None, typer.Argument(help="Their numbers, such as 002; none: all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print every claim of the documents: what is published, what is rebuilt, the verdict and what is behind it.
+    """Print every claim of the documents: what is published, what is rebuilt, the
+    verdict and what is behind it.
 
     `unroll claims` · `unroll claims 002` · `unroll claims --json`
     """
@@ -122,10 +150,13 @@ def claims(
 @app.command("list", rich_help_panel="Results")
 def list_(
     context: typer.Context,
-    names: Annotated[list[str] | None, named("Data sets; without, one line for each.", "datasets")] = None,
+    names: Annotated[
+        list[str] | None, named("Data sets; without, one line for each.", "datasets")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print the data sets of params.yaml, or the experiments of some, their scores, and which were run here.
+    """Print the data sets of params.yaml, or the experiments of some, their scores, and
+    which were run here.
 
     `unroll list` · `unroll list waves` · `unroll list --json`
     """
@@ -139,11 +170,18 @@ def list_(
 def show(
     context: typer.Context,
     name: Annotated[
-        str, named("A source, data set or experiment of params.yaml.", "sources", "datasets", "runs")
+        str,
+        named(
+            "A source, data set or experiment of params.yaml.",
+            "sources",
+            "datasets",
+            "runs",
+        ),
     ],
     as_json: Json = False,
 ) -> None:
-    """Print all there is to know of a name: its options with their defaults, what was built, where, the figures.
+    """Print all there is to know of a name: its options with their defaults, what was
+    built, where, the figures.
 
     `unroll show jena/gru_dropout` · `unroll show waves --json`
     """
@@ -167,9 +205,15 @@ def track(context: typer.Context) -> None:
 @app.command(rich_help_panel="Results")
 def ui(
     context: typer.Context,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the server listens, on this machine.")] = 5000,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=1, max=65535, help="Where the server listens, on this machine."
+        ),
+    ] = 5000,
 ) -> None:
-    """Show the records in the browser: MLflow's page, each data set's experiments by score.
+    """Show the records in the browser: MLflow's page, each data set's experiments by
+    score.
 
     `unroll ui` · `unroll --root .demo ui --port 5001`
     """
@@ -179,25 +223,42 @@ def ui(
 
     workspace: Workspace = context.obj
     demo = workspace.root.name == make.DEMO  # three seeds, and some of the opponents
-    ui(workspace, port, Workspace(documents(workspace.root.parent, "claims.yaml")) if demo else None)
+    ui(
+        workspace,
+        port,
+        Workspace(documents(workspace.root.parent, "claims.yaml")) if demo else None,
+    )
 
 
 @app.command(rich_help_panel="Results")
 def register(context: typer.Context, name: Forecasting) -> None:
-    """Put a model that forecasts into MLflow's registry, as the champion of its series, and say how to serve it.
+    """Put a model that forecasts into MLflow's registry, as the champion of its series,
+    and say how to serve it.
 
     `unroll register meter` · `unroll register jena_hourly/gru`
     """
     from unroll.results import tracking
 
-    print("\n".join(tracking.registered_lines(*tracking.register(own_workspace(context), name))))
+    print(
+        "\n".join(
+            tracking.registered_lines(*tracking.register(own_workspace(context), name))
+        )
+    )
 
 
 @app.command(rich_help_panel="Results")
 def serve(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A registered model, which has the name of its series.")],
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the server listens, on this machine.")] = 5001,
+    name: Annotated[
+        str,
+        typer.Argument(help="A registered model, which has the name of its series."),
+    ],
+    port: Annotated[
+        int,
+        typer.Option(
+            min=1, max=65535, help="Where the server listens, on this machine."
+        ),
+    ] = 5001,
 ) -> None:
     """Answer requests for forecasts over HTTP, by the champion of a registered model.
 
@@ -212,26 +273,47 @@ def serve(
 def lab(
     context: typer.Context,
     part: Annotated[
-        str, typer.Argument(help="N: naive guess; D: dense, a perceptron; R: one recurrent node; check: a program.")
+        str,
+        typer.Argument(
+            help="N: naive guess; D: dense, a perceptron; R: one recurrent node; check: a program."
+        ),
     ],
     script: Annotated[
-        Path | None, typer.Argument(help="The program to check.", exists=True, dir_okay=False, metavar="[SCRIPT]")
+        Path | None,
+        typer.Argument(
+            help="The program to check.",
+            exists=True,
+            dir_okay=False,
+            metavar="[SCRIPT]",
+        ),
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the 7,000 series.")] = 10,
-    rate: Annotated[float | None, typer.Option(help="Learning rate; as in params.yaml if not given.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the first weights.")] = 0,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Passes over the 7,000 series.")
+    ] = 10,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Learning rate; as in params.yaml if not given."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Of the first weights.")
+    ] = 0,
 ) -> None:
-    """Document 003's assignment: generate the waves, train, print the test error after every epoch; or check a program.
+    """Document 003's assignment: generate the waves, train, print the test error after
+    every epoch; or check a program.
 
-    `check` runs somebody's program, with your rights, on rows made for it, and says in one sentence what is wrong.
-    The exit status is 0 if it is right, 1 if it is wrong, 3 if that cannot be told.
+    `check` runs somebody's program, with your rights, on rows made for it, and says in
+    one sentence what is wrong. The exit status is 0 if it is right, 1 if it is wrong, 3
+    if that cannot be told.
 
-    `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001` · `unroll lab check program.py`
+    `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001` · `unroll
+    lab check program.py`
     """
     from unroll.lab import assignment
 
     if (part == "check") != (script is not None):
-        raise UsageError("`unroll lab check SCRIPT` checks a program; N, D and R take none")
+        raise UsageError(
+            "`unroll lab check SCRIPT` checks a program; N, D and R take none"
+        )
     if script is None:
         assignment.lab(context.obj, part, epochs=epochs, rate=rate, seed=seed)
         return
@@ -242,7 +324,8 @@ def lab(
 
 @app.command(rich_help_panel="Learning")
 def doctor(context: typer.Context) -> None:
-    """Check packages, every value of params.yaml and claims.yaml, and the disk; say what to do about what is wrong.
+    """Check packages, every value of params.yaml and claims.yaml, and the disk; say
+    what to do about what is wrong.
 
     `unroll doctor` · `unroll --root .demo doctor`
     """

@@ -1,7 +1,9 @@
-"""Runs a student's program on rows of our choosing. A child of `unroll.lab.program`; it imports nothing of Unroll.
+"""Runs a student's program on rows of our choosing. A child of `unroll.lab.program`; it
+imports nothing of Unroll.
 
-The first numbers that numpy and `random` draw are the same in every run, and rows stay in their order. So two runs
-start from the same first weights, and what differs between them is the rows.
+The first numbers that numpy and `random` draw are the same in every run, and rows stay
+in their order. So two runs start from the same first weights, and what differs between
+them is the rows.
 """
 
 import ast
@@ -21,7 +23,9 @@ from typing import Any
 import numpy as np
 
 NAME = "generate_time_series"
-MEMORY, OUTPUT, NOTES = 4 * 2**30, 2**24, 4096
+MEMORY = 4 * 2**30
+OUTPUT = 2**24
+NOTES = 4096
 """Bytes at most: of memory, of what it prints (and of any file), and of all notes."""
 
 
@@ -42,20 +46,25 @@ def document(n_steps: int) -> Any:
 
 
 class Child:
-    """The program's surroundings: its rows, its random numbers, and notes on what it did.
+    """The program's surroundings: its rows, its random numbers, and notes on what it
+    did.
 
-    The file `shared` begins with the notes as JSON: `calls` of the generator and its `fault`, and the `error` that
-    ended the program. Then come the rows (series, 51), which are handed out again and again.
+    The file `shared` begins with the notes as JSON: `calls` of the generator and its
+    `fault`, and the `error` that ended the program. Then come the rows (series, 51),
+    which are handed out again and again.
     """
 
     def __init__(self, shared: int, seed: int) -> None:
-        self._shared, self._notes, self._calls = shared, dict[str, Any](), 0
+        self._shared = shared
+        self._notes = dict[str, Any]()
+        self._calls = 0
         with os.fdopen(shared, "rb", closefd=False) as file:
             file.seek(NOTES)
             self._rows = np.load(file)
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002
-        self._seed, self._state = np.random.seed, np.random.get_state
+        self._seed = np.random.seed
+        self._state = np.random.get_state
         _hold_still(seed)
 
     def note(self, **facts: Any) -> None:
@@ -83,7 +92,9 @@ class Child:
         self._seed(1)
         ours = document(51)
         np.random.set_state(before)  # noqa: NPY002
-        if np.shape(theirs) != ours.shape or not np.allclose(theirs, ours, rtol=0, atol=1e-9):
+        if np.shape(theirs) != ours.shape or not np.allclose(
+            theirs, ours, rtol=0, atol=1e-9
+        ):
             self.note(
                 fault=f"{NAME} is not the document's: it does not make its 51 values from the same random numbers"
             )
@@ -104,9 +115,12 @@ def _hold_still(seed: int) -> None:
         """Neither shuffle nor seed."""
 
     class Still(np.random.Generator):
-        shuffle, permutation, permuted = staticmethod(ignored), staticmethod(unmoved), staticmethod(unmoved)
+        shuffle = staticmethod(ignored)
+        permutation = staticmethod(unmoved)
+        permuted = staticmethod(unmoved)
 
-    random.sample, np.random.permutation = sampled, unmoved  # type: ignore[assignment]
+    random.sample = sampled  # type: ignore[assignment]
+    np.random.permutation = unmoved
     np.random.default_rng = lambda *_, **__: Still(np.random.PCG64(seed))
     for module in (random, np.random):
         module.shuffle = module.seed = ignored  # type: ignore[attr-defined]
@@ -114,8 +128,13 @@ def _hold_still(seed: int) -> None:
 
 def main(script: str, letter: str, shared: str, seed: str) -> None:
     """Run the program as `python SCRIPT LETTER`, with notes on how it ended."""
-    prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends with the check, however that ends
-    for what, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, OUTPUT), (resource.RLIMIT_CORE, 0)):
+    # PR_SET_PDEATHSIG: it ends with the check, however that ends
+    prctl(1, signal.SIGKILL)
+    for what, most in (
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_FSIZE, OUTPUT),
+        (resource.RLIMIT_CORE, 0),
+    ):
         resource.setrlimit(what, (most, most))
     child = Child(int(shared), int(seed))
     sys.argv, sys.path[0] = [script, letter], str(Path(script).parent)
@@ -130,9 +149,14 @@ def main(script: str, letter: str, shared: str, seed: str) -> None:
     except SystemExit:
         pass
     except BaseException as error:  # noqa: BLE001 - whatever ends it is what we are to say
-        frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script]
+        frames = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == script
+        ]
         line = frames[-1] if frames else getattr(error, "lineno", None) or "?"
-        text = traceback.format_exception_only(error)[-1].strip()  # unlike str, it bears a __str__ that fails
+        # unlike str, it bears a __str__ that fails
+        text = traceback.format_exception_only(error)[-1].strip()
         child.note(error=f"{text[:250]} (line {line})")
 
 

@@ -1,4 +1,6 @@
-"""A student's program in a child process, on rows of our choosing, and the numbers that it prints."""
+"""A student's program in a child process, on rows of our choosing, and the numbers that
+it prints.
+"""
 
 import json
 import os
@@ -27,12 +29,14 @@ NUMBER = re.compile(
 ANY = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|\s+")
 Bounds = tuple[float, float]
 PrintedSeries = dict[tuple[str, int], list["PrintedNumber"]]
-"""The words of a line and which of its numbers -> those that were printed there, epoch by epoch."""
+"""The words of a line and which of its numbers -> those that were printed there, epoch
+by epoch."""
 
 ENOUGH = 12
 """So many lines alike are read where no number is one that we expect."""
 
-LINE, BEAT = 2**16, 0.1
+LINE = 2**16
+BEAT = 0.1
 """Bytes that are read of a line; seconds between two looks at what is printed."""
 
 
@@ -45,7 +49,9 @@ class Undecided(Exception):  # noqa: N818
 
 
 class PrintedNumber(NamedTuple):
-    """What it stands for is at most `half`, half a unit of its last digit, from `value`."""
+    """What it stands for is at most `half`, half a unit of its last digit, from
+    `value`.
+    """
 
     value: float
     half: float
@@ -65,31 +71,44 @@ def numbers_of(output: bytes) -> PrintedSeries:
             mantissa, _, exponent = number.lower().partition("e")
             # In digits, as the number itself: no exponent is too large for it.
             half = float(f"0.{'0' * len(mantissa.partition('.')[2])}5e{exponent or 0}")
-            printed.setdefault((words, index), []).append(PrintedNumber(float(number), half))
+            printed.setdefault((words, index), []).append(
+                PrintedNumber(float(number), half)
+            )
     return printed
 
 
-def within(printed: PrintedSeries, bounds: Bounds, count: int = 1) -> list[PrintedNumber]:
-    """The last numbers with the same words whose first `count` lie between two bounds; empty if there is none."""
+def within(
+    printed: PrintedSeries, bounds: Bounds, count: int = 1
+) -> list[PrintedNumber]:
+    """The last numbers with the same words whose first `count` lie between two bounds;
+    empty if there is none.
+    """
     for numbers in reversed(printed.values()):
-        if len(numbers) >= count and all(number.is_in(*bounds) for number in numbers[:count]):
+        if len(numbers) >= count and all(
+            number.is_in(*bounds) for number in numbers[:count]
+        ):
             return numbers
     return []
 
 
 @dataclass(frozen=True)
 class StudentProgram:
-    """A program to check. It has `limit` seconds for each run; `seed` is that of the first numbers that it draws."""
+    """A program to check. It has `limit` seconds for each run; `seed` is that of the
+    first numbers that it draws.
+    """
 
     script: Path
     limit: float
     seed: int = 0
 
-    def run(self, letter: str, rows: Array, bounds: Bounds = (0, np.inf), epochs: int = 0) -> tuple[PrintedSeries, int]:
+    def run(
+        self, letter: str, rows: Array, bounds: Bounds = (0, np.inf), epochs: int = 0
+    ) -> tuple[PrintedSeries, int]:
         """The numbers that `python SCRIPT LETTER` prints, and how many series it makes.
 
-        Its generator hands out `rows` (series, 51). It is stopped once so many `epochs` have a number with the same
-        words, the first ones within the `bounds`; with 0 epochs it runs to its end.
+        Its generator hands out `rows` (series, 51). It is stopped once so many `epochs`
+        have a number with the same words, the first ones within the `bounds`; with 0
+        epochs it runs to its end.
 
         Raises:
             Wrong: it changed the generator, stopped with an error, or printed nothing.
@@ -103,24 +122,37 @@ class StudentProgram:
             shared.seek(NOTES)
             np.save(shared, rows)
             shared.flush()
-            child, fileno = Path(__file__).with_name("child.py"), shared.fileno()
+            child = Path(__file__).with_name("child.py")
+            fileno = shared.fileno()
             with (
                 Popen(
-                    [sys.executable, "-u", child, self.script.resolve(), letter, f"{fileno}", f"{self.seed}"],
+                    [
+                        sys.executable,
+                        "-u",
+                        child,
+                        self.script.resolve(),
+                        letter,
+                        f"{fileno}",
+                        f"{self.seed}",
+                    ],
                     cwd=folder,
-                    env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"} | numerics.python_path(),
+                    env=os.environ
+                    | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+                    | numerics.python_path(),
                     stdin=DEVNULL,
                     stdout=output,
                     stderr=DEVNULL,
                     pass_fds=[fileno],
-                    start_new_session=True,  # what it sends to its group or to a terminal does not come here
+                    # what it sends to its group or to a terminal does not come here
+                    start_new_session=True,
                 ) as process,
                 _ending(process),
             ):
                 printed, status = self._read(process, output.fileno(), bounds, epochs)
             with suppress(ValueError):  # it was ended before its first note
                 notes |= json.loads(os.pread(fileno, NOTES, 0).rstrip(b"\0"))
-        few, why = not within(printed, bounds, max(epochs, 1)), ""
+        few = not within(printed, bounds, max(epochs, 1))
+        why = ""
         if "fault" in notes:
             raise Wrong(notes["fault"])
         if status is None and (few or not notes["calls"]):
@@ -140,26 +172,45 @@ class StudentProgram:
     def _read(
         self, process: Popen[bytes], output: int, bounds: Bounds, epochs: int
     ) -> tuple[PrintedSeries, int | None]:
-        """What it has printed, and its exit status; 0 if that is enough, None at the time limit."""
-        printed, end = PrintedSeries(), time.monotonic() + self.limit
+        """What it has printed, and its exit status; 0 if that is enough, None at the
+        time limit.
+        """
+        printed = PrintedSeries()
+        end = time.monotonic() + self.limit
         while time.monotonic() < end:
-            status = process.poll()  # before reading: what it has started may print for longer
+            # before reading: what it has started may print for longer
+            status = process.poll()
             text = os.pread(output, OUTPUT, 0).replace(b"\r", b"\n")
-            printed = numbers_of(text if status is not None else text[: text.rfind(b"\n") + 1])
+            printed = numbers_of(
+                text if status is not None else text[: text.rfind(b"\n") + 1]
+            )
             if status is not None:
                 return printed, status
-            if epochs and (within(printed, bounds, epochs) or max(map(len, printed.values()), default=0) > ENOUGH):
+            if epochs and (
+                within(printed, bounds, epochs)
+                or max(map(len, printed.values()), default=0) > ENOUGH
+            ):
                 return printed, 0
             with suppress(psutil.Error):  # one has just ended
-                if sum(child.memory_info().rss for child in psutil.Process().children(recursive=True)) > MEMORY:
-                    raise Wrong(f"it takes more than {MEMORY / 2**30:g} GB of memory, with all that it starts")
+                if (
+                    sum(
+                        child.memory_info().rss
+                        for child in psutil.Process().children(recursive=True)
+                    )
+                    > MEMORY
+                ):
+                    raise Wrong(
+                        f"it takes more than {MEMORY / 2**30:g} GB of memory, with all that it starts"
+                    )
             time.sleep(BEAT)
         return printed, None
 
 
 @contextmanager
 def _ending(process: Popen[bytes]) -> Iterator[None]:
-    """Afterwards it has ended, and all that it started, also what has left its parent, group and session."""
+    """Afterwards it has ended, and all that it started, also what has left its parent,
+    group and session.
+    """
     parent = psutil.Process()
     others = {child for child in parent.children() if child.pid != process.pid}
     prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: whose parent has ended becomes our child

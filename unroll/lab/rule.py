@@ -1,7 +1,8 @@
 """By which rule a network learns, told from its outputs after two epochs.
 
-The network is one recurrent node that learns by document 003's rule, or by one of the slips that students make. With
-one timestep it is the perceptron: what all 50 inputs have in common is one input.
+The network is one recurrent node that learns by document 003's rule, or by one of the
+slips that students make. With one timestep it is the perceptron: what all 50 inputs
+have in common is one input.
 """
 
 import warnings
@@ -31,25 +32,37 @@ SLIPS = {
     "state": "ws is trained with the state of the same step, and needs that of the step before",
     "target": "it is trained to give the 50th value, and must give the 51st",
 }
-"""What can be wrong with the learning, and how the verdict says it. The first five need no recurrence."""
+"""What can be wrong with the learning, and how the verdict says it. The first five need
+no recurrence."""
 
 ROUNDING = 1e-10, 3e-6
-"""How far off outputs are besides what the digits leave open: those that were printed, and those from these."""
+"""How far off outputs are besides what the digits leave open: those that were printed,
+and those from these."""
 
 LEFT = 1e-3
 """What the digits may leave open of outputs, at most, for these to tell rules apart."""
 
 
 def outputs(weights: Array, inputs: Array) -> Array:
-    """Last states (rows, candidates) for weights (3, candidates), kernel, recurrent, bias, and inputs (rows, steps)."""
+    """Last states (rows, candidates) for weights (3, candidates), kernel, recurrent,
+    bias, and inputs (rows, steps).
+    """
     state = np.zeros((len(inputs), weights.shape[1]))
     for values in inputs.T:
         state = np.tanh(weights[0] * values[:, None] + weights[1] * state + weights[2])
     return state
 
 
-def epoch(weights: Array, inputs: Array, targets: Array, rates: Array, slips: Sequence[str] | Array) -> Array:
-    """Weights (3, candidates) after one pass over inputs (rows, steps), each candidate with its rate and its slip."""
+def epoch(
+    weights: Array,
+    inputs: Array,
+    targets: Array,
+    rates: Array,
+    slips: Sequence[str] | Array,
+) -> Array:
+    """Weights (3, candidates) after one pass over inputs (rows, steps), each candidate
+    with its rate and its slip.
+    """
     has = {name: np.asarray(slips) == name for name in SLIPS}
     kernel, recurrent, bias = weights
     rates = np.where(has["sign"], -rates, rates)
@@ -59,86 +72,145 @@ def epoch(weights: Array, inputs: Array, targets: Array, rates: Array, slips: Se
         for step, value in enumerate(values):
             states[step + 1] = np.tanh(kernel * value + recurrent * states[step] + bias)
         slope = 1 - states[1:] ** 2
-        slope = np.where(has["output"], 1 - np.tanh(states[1:]) ** 2, np.where(has["plain"], 1, slope))
+        slope = np.where(
+            has["output"],
+            1 - np.tanh(states[1:]) ** 2,
+            np.where(has["plain"], 1, slope),
+        )
         slope = np.where(has["cosh"], 1 / np.maximum(slope, 1e-9), slope)
         deltas = np.empty_like(slope)
-        deltas[-1] = (np.where(has["target"], values[-1], target) - states[-1]) * slope[-1]
+        deltas[-1] = (np.where(has["target"], values[-1], target) - states[-1]) * slope[
+            -1
+        ]
         back = np.where(has["last"], 0, np.where(has["weight"], 1, recurrent))
         slope = np.where(has["back"], 1, slope)
         for step in range(steps - 2, -1, -1):
             deltas[step] = deltas[step + 1] * back * slope[step]
         before = np.where(has["state"], states[1:], states[:-1])
-        change = [values @ deltas, (deltas * before).sum(0), np.where(has["bias"], 0, deltas.sum(0))]
-        kernel, recurrent, bias = np.clip([kernel, recurrent, bias] + rates * np.array(change), -1e6, 1e6)
+        change = [
+            values @ deltas,
+            (deltas * before).sum(0),
+            np.where(has["bias"], 0, deltas.sum(0)),
+        ]
+        kernel, recurrent, bias = np.clip(
+            [kernel, recurrent, bias] + rates * np.array(change), -1e6, 1e6
+        )
     return np.array([kernel, recurrent, bias])
 
 
 def _weights(after: Array, probes: Array) -> Array:
-    """The weights (3, 1) of a node whose outputs (probes,) are known; a perceptron has two, and no recurrent weight."""
+    """The weights (3, 1) of a node whose outputs (probes,) are known; a perceptron has
+    two, and no recurrent weight.
+    """
     dots = np.arctanh(np.clip(after, -1 + 1e-15, 1 - 1e-15))
     if len(after) == 2:
         return np.array([[dots[1] - dots[0]], [0.0], [dots[0]]])
-    # The state has settled before the input comes: then the last but one is the second probe's output.
+    # The state has settled before the input comes: then the last but one is the second
+    # probe's output.
     recurrent = (dots[2] - dots[0]) / (after[1] - after[0])
     start = [dots[1] - dots[0], recurrent, dots[0] - recurrent * after[0]]
     with warnings.catch_warnings(action="ignore"):  # it says so when rounding stops it
-        solution: Array = fsolve(lambda w: outputs(w[:, None], probes)[:, 0] - after, start, xtol=1e-13)
+        solution: Array = fsolve(
+            lambda w: outputs(w[:, None], probes)[:, 0] - after, start, xtol=1e-13
+        )
     return solution[:, None]
 
 
 class LearningRule:
-    """What leads from a network's outputs for the probes after one epoch to those after the next.
+    """What leads from a network's outputs for the probes after one epoch to those after
+    the next.
 
     Args:
         letter: D or R.
         train: the rows (series, 51) that it learns from.
-        first, second: (probes, 2): the outputs after each epoch, and how far off they may be by the printed digits.
+        first, second: (probes, 2): the outputs after each epoch, and how far off they
+            may be by the printed digits.
     """
 
     def __init__(self, letter: str, train: Array, first: Array, second: Array) -> None:
         # All 50 inputs of D are alike, so they are one, of this size.
-        self._inputs = train[:, :1] * np.sqrt(INPUTS) if letter == "D" else train[:, :-1]
-        self._probes = PROBES[letter][:, :1] * np.sqrt(INPUTS) if letter == "D" else PROBES[letter]
-        self._targets, self._second = train[:, -1], second[:, :, None]
+        self._inputs = (
+            train[:, :1] * np.sqrt(INPUTS) if letter == "D" else train[:, :-1]
+        )
+        self._probes = (
+            PROBES[letter][:, :1] * np.sqrt(INPUTS) if letter == "D" else PROBES[letter]
+        )
+        self._targets = train[:, -1]
+        self._second = second[:, :, None]
         # From the first outputs, and from each of them at its digits' upper end.
         shifts = np.vstack([np.zeros(len(first)), np.diag(first[:, 1] + ROUNDING[0])])
         with np.errstate(all="ignore"):
-            self._weights = np.hstack([_weights(first[:, 0] + shift, self._probes) for shift in shifts])
+            self._weights = np.hstack(
+                [_weights(first[:, 0] + shift, self._probes) for shift in shifts]
+            )
         self.slips = list(SLIPS)[: None if letter == "R" else 5]
-        self._rates = np.geomspace(1e-4, 10, 201) if letter == "D" else np.geomspace(1e-5, 1, 51)
+        self._rates = (
+            np.geomspace(1e-4, 10, 201) if letter == "D" else np.geomspace(1e-5, 1, 51)
+        )
 
-    def agreeing(self, slips: Sequence[str], low: float = 0, high: float = np.inf) -> dict[str, float]:
-        """Those slips, "" for none, that lead from the digits of the first figures to those of the second ones.
+    def agreeing(
+        self, slips: Sequence[str], low: float = 0, high: float = np.inf
+    ) -> dict[str, float]:
+        """Those slips, "" for none, that lead from the digits of the first figures to
+        those of the second ones.
 
         With the rate, between `low` and `high`, at which each comes nearest.
         """
-        low, high = max(low, self._rates[0]), min(high, self._rates[-1])
-        rates, reach = np.unique(np.clip(self._rates, low, high)), self._rates[1] / self._rates[0]
-        misses = self._misses(np.repeat(slips, len(rates)), np.tile(rates, len(slips))).reshape(len(slips), -1)
+        low = max(low, self._rates[0])
+        high = min(high, self._rates[-1])
+        rates = np.unique(np.clip(self._rates, low, high))
+        reach = self._rates[1] / self._rates[0]
+        misses = self._misses(
+            np.repeat(slips, len(rates)), np.tile(rates, len(slips))
+        ).reshape(len(slips), -1)
         sides = np.pad(misses, ((0, 0), (1, 1)), constant_values=np.inf)
         which, at = np.nonzero((misses <= sides[:, :-2]) & (misses <= sides[:, 2:]))
-        tried, nearest = np.array(slips)[which], rates[at]
+        tried = np.array(slips)[which]
+        nearest = rates[at]
         for closer in range(5):
-            trials = np.clip(nearest[:, None] * reach ** np.linspace(-1, 1, 21), low, high)
-            misses = self._misses(np.repeat(tried, 21), trials.ravel(), closely=closer > 0).reshape(trials.shape)
+            trials = np.clip(
+                nearest[:, None] * reach ** np.linspace(-1, 1, 21), low, high
+            )
+            misses = self._misses(
+                np.repeat(tried, 21), trials.ravel(), closely=closer > 0
+            ).reshape(trials.shape)
             best = np.arange(len(tried)), misses.argmin(1)
-            keep = misses[best].argsort()[:8]  # the others are too far off for a closer look
-            nearest, tried, misses = trials[best][keep], tried[keep], misses[best][keep]
+            # the others are too far off for a closer look
+            keep = misses[best].argsort()[:8]
+            nearest = trials[best][keep]
+            tried = tried[keep]
+            misses = misses[best][keep]
             reach **= 0.1
-        # A network that has settled is where it was an epoch ago, which a rate of nearly 0 would explain as well.
+        # A network that has settled is where it was an epoch ago, which a rate of
+        # nearly 0 would explain as well.
         order = np.lexsort((-misses, nearest > 1.01 * low))
         return {str(tried[at]): float(nearest[at]) for at in order if misses[at] <= 1}
 
     def _misses(self, slips: Array, rates: Array, *, closely: bool = False) -> Array:
-        """How far each slip at each rate leads from the second outputs, in units of what the digits leave open.
+        """How far each slip at each rate leads from the second outputs, in units of
+        what the digits leave open.
 
-        Looked at `closely`, what they leave open of the first outputs counts as well, and may be at most `LEFT`.
+        Looked at `closely`, what they leave open of the first outputs counts as well,
+        and may be at most `LEFT`.
         """
         count = self._weights.shape[1] if closely else 1
         weights = np.repeat(self._weights[:, :count], len(rates), 1)
-        with np.errstate(all="ignore"):  # many a rate is far too high for one slip or another
-            after = epoch(weights, self._inputs, self._targets, np.tile(rates, count), np.tile(slips, count))
+        # many a rate is far too high for one slip or another
+        with np.errstate(all="ignore"):
+            after = epoch(
+                weights,
+                self._inputs,
+                self._targets,
+                np.tile(rates, count),
+                np.tile(slips, count),
+            )
         candidates = outputs(after, self._probes).reshape(-1, count, len(rates))
-        left = self._second[:, 1] + ROUNDING[1] + np.abs(candidates[:, 1:] - candidates[:, :1]).sum(1)
+        left = (
+            self._second[:, 1]
+            + ROUNDING[1]
+            + np.abs(candidates[:, 1:] - candidates[:, :1]).sum(1)
+        )
         misses = (np.abs(candidates[:, 0] - self._second[:, 0]) / left).max(0)
-        return np.where(np.isnan(misses) | (closely & (left.max(0) > LEFT)), np.inf, misses)
+        return np.where(
+            np.isnan(misses) | (closely & (left.max(0) > LEFT)), np.inf, misses
+        )

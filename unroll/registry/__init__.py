@@ -1,1 +1,3 @@
-"""MLflow's model registry: forecasters as versions of a registered model, and how they are served."""
+"""MLflow's model registry: forecasters as versions of a registered model, and how they
+are served.
+"""

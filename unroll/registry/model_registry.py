@@ -1,4 +1,6 @@
-"""MLflow's model registry: forecasters as versions of a model for each data set, and which of them is the champion."""
+"""MLflow's model registry: forecasters as versions of a model for each data set, and
+which of them is the champion.
+"""
 
 import json
 import os
@@ -43,10 +45,20 @@ LOADER = "unroll.registry.served"
 """The module that loads a registered model."""
 
 NEEDS = (
-    *("holidays", "keras", "mlflow", "numpy", "pandas", "pydantic", "ruamel.yaml", "statsmodels"),
+    *(
+        "holidays",
+        "keras",
+        "mlflow",
+        "numpy",
+        "pandas",
+        "pydantic",
+        "ruamel.yaml",
+        "statsmodels",
+    ),
     *("tensorflow", "tensorflow-cpu", "threadpoolctl", "tzdata"),
 )
-"""The packages that a forecast takes; of the two TensorFlows, the one that is installed."""
+"""The packages that a forecast takes; of the two TensorFlows, the one that is
+installed."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +80,11 @@ class Registered:
 
 
 def register_answer(workspace: Workspace, answer: "Answer") -> Registered:
-    """Register the forecaster of an answer, unless it is there, and move the alias to it.
+    """Register the forecaster of an answer, unless it is there, and move the alias to
+    it.
 
-    Its MLflow run has the scores of every model as metrics, and the answer's page as an artifact.
+    Its MLflow run has the scores of every model as metrics, and the answer's page as an
+    artifact.
 
     Raises:
         UnrollError: the store cannot be used.
@@ -84,11 +98,19 @@ def register_answer(workspace: Workspace, answer: "Answer") -> Registered:
         client = opened.client
         group = client.get_experiment_by_name(answer.name)
         if group is None:
-            location = (opened.artifacts / answer.name).as_uri() if opened.artifacts else None
-            group = client.get_experiment(client.create_experiment(answer.name, location))
+            location = (
+                (opened.artifacts / answer.name).as_uri() if opened.artifacts else None
+            )
+            group = client.get_experiment(
+                client.create_experiment(answer.name, location)
+            )
         known = opened.search(f"tags.fingerprint = '{mark}'", group.experiment_id)
-        run = known[0] if known else _recorded(opened, group.experiment_id, answer, mark)
-        return _registered(opened, answer.name, answer.forecaster, answer.files, mark, run)
+        run = (
+            known[0] if known else _recorded(opened, group.experiment_id, answer, mark)
+        )
+        return _registered(
+            opened, answer.name, answer.forecaster, answer.files, mark, run
+        )
 
 
 def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
@@ -115,17 +137,21 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
 
 
 def _tags(name: str) -> dict[str, str]:
-    """Return tags in place of the login's name and the command's path, which MLflow would take."""
+    """Return tags in place of the login's name and the command's path, which MLflow
+    would take.
+    """
     return {"mlflow.user": "unknown", "mlflow.source.name": f"unroll register {name}"}
 
 
 def register_experiment(
     workspace: Workspace, forecaster: Forecaster, files: Sequence[Path]
 ) -> Registered:
-    """Register the forecaster of a trained experiment, unless it is there, and move the alias to it.
+    """Register the forecaster of a trained experiment, unless it is there, and move the
+    alias to it.
 
     Args:
-        workspace: with the run of the experiment; the run is recorded in MLflow if it is not yet.
+        workspace: with the run of the experiment; the run is recorded in MLflow if it
+            is not yet.
         forecaster: of the experiment.
         files: of rows, for an example of a request.
 
@@ -141,7 +167,9 @@ def register_experiment(
     opened = store.connect(workspace)
     lock = store.experiment_lock(workspace, name)
     with store.hold(lock, store.PATIENCE), store.guard(opened.uri):
-        runs.record(opened, workspace, key, experiment, runs.evaluation(workspace, about))
+        runs.record(
+            opened, workspace, key, experiment, runs.evaluation(workspace, about)
+        )
         run = runs.recorded(opened, opened.experiment(data), key, mark)
         if run is None:
             raise UnrollError(f"MLflow has no run of {name}; `unroll track` records it")
@@ -156,7 +184,9 @@ def _registered(
     mark: str,
     run: "Run",
 ) -> Registered:
-    """Move the alias of a registered model to the version with a fingerprint, which is made if it is not there."""
+    """Move the alias of a registered model to the version with a fingerprint, which is
+    made if it is not there.
+    """
     client = opened.client
     before = None
     models = client.search_registered_models(f"name = '{title}'")
@@ -166,7 +196,11 @@ def _registered(
     versions = client.search_model_versions(same, order_by=["version_number DESC"])
     if not models:
         client.create_registered_model(title)
-    version = versions[0] if versions else _version(opened, title, forecaster, files, mark, run)
+    version = (
+        versions[0]
+        if versions
+        else _version(opened, title, forecaster, files, mark, run)
+    )
     number = str(version.version)
     if number != before:
         client.set_registered_model_alias(title, ALIAS, number)
@@ -181,7 +215,9 @@ def _version(
     mark: str,
     run: "Run",
 ) -> "ModelVersion":
-    """Log a forecaster as the model of a run, and make it the next version of a registered model."""
+    """Log a forecaster as the model of a run, and make it the next version of a
+    registered model.
+    """
     client = opened.client
     example = _example(files, forecaster)
     tags = {"fingerprint": mark, "experiment": forecaster.spec.name}
@@ -191,13 +227,16 @@ def _version(
         version = client.create_model_version(
             title, source, model.run_id, tags, model_id=model.model_id
         )
-    # As `mlflow.register_model` does, or the model's page would say that it is not registered.
+    # As `mlflow.register_model` does, or the model's page would say that it is not
+    # registered.
     link = json.dumps([{"name": title, "version": version.version}])
     client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": link})
     return version
 
 
-def _log(forecaster: Forecaster, run: str, example: "pd.DataFrame | None") -> "ModelInfo":
+def _log(
+    forecaster: Forecaster, run: str, example: "pd.DataFrame | None"
+) -> "ModelInfo":
     """Log a forecaster, with the code that it takes and the versions of all packages."""
     import mlflow
     from mlflow.models import Model
@@ -211,7 +250,9 @@ def _log(forecaster: Forecaster, run: str, example: "pd.DataFrame | None") -> "M
         versions.pop("unroll", None)  # the model has our code itself
         # Whatever is installed: pip installs of it what is needed, and in that version.
         pins = scratch / "constraints.txt"
-        write_text(pins, "".join(f"{key}=={versions[key]}\n" for key in sorted(versions)))
+        write_text(
+            pins, "".join(f"{key}=={versions[key]}\n" for key in sorted(versions))
+        )
         needed = [f"{key}=={versions[key]}" for key in NEEDS if key in versions]
         model: ModelInfo = Model.log(
             artifact_path=None,
@@ -230,7 +271,9 @@ def _log(forecaster: Forecaster, run: str, example: "pd.DataFrame | None") -> "M
 
 
 def _code(scratch: Path) -> list[str]:
-    """Return the folders of the code that the loader imports; of `unroll` a copy of that part alone."""
+    """Return the folders of the code that the loader imports; of `unroll` a copy of
+    that part alone.
+    """
     loader = scratch / "unroll" / "registry"
     loader.mkdir(parents=True)
     ours = CODE / "unroll"
@@ -240,9 +283,11 @@ def _code(scratch: Path) -> list[str]:
 
 
 def app(workspace: Workspace, name: str) -> Any:
-    """What a web server runs to answer by the champion of a registered model, in the form of MLflow's own server.
+    """What a web server runs to answer by the champion of a registered model, in the
+    form of MLflow's own server.
 
-    Only the files of the model are read: neither its loader nor the code beside it, which may be anybody's.
+    Only the files of the model are read: neither its loader nor the code beside it,
+    which may be anybody's.
 
     Raises:
         UsageError: no model of this name is registered.
@@ -253,38 +298,57 @@ def app(workspace: Workspace, name: str) -> Any:
     from mlflow.pyfunc import PyFuncModel, scoring_server
 
     opened = store.connect(workspace)
-    with tempfile.TemporaryDirectory() as folder, store.guard(opened.uri), _at(opened, "0"):
-        models = {model.name: model.aliases for model in opened.client.search_registered_models()}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        store.guard(opened.uri),
+        _at(opened, "0"),
+    ):
+        models = {
+            model.name: model.aliases
+            for model in opened.client.search_registered_models()
+        }
         named = [model for model, aliases in models.items() if ALIAS in aliases]
         version = models[one_of(name, named, "the name of a registered model")][ALIAS]
-        files = Path(artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder))
+        files = Path(
+            artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder)
+        )
         model = Model.load(files)
         flavor = model.flavors.get("python_function", {})
         if flavor.get("loader_module") != LOADER:
             what = f"{name}, version {version}, is loaded by {flavor.get('loader_module')}, which is not Unroll's"
-            raise UnrollError(f"{what}, so it is not served; move the alias {ALIAS}, or run `unroll register {name}`")
+            raise UnrollError(
+                f"{what}, so it is not served; move the alias {ALIAS}, or run `unroll register {name}`"
+            )
         from unroll.registry import served
 
-        return scoring_server.init(PyFuncModel(model, served.load(files / flavor["data"])))
+        return scoring_server.init(
+            PyFuncModel(model, served.load(files / flavor["data"]))
+        )
 
 
 @contextmanager
 def _at(opened: Store, group: str) -> Iterator[None]:
-    """MLflow's own functions work on this store and experiment; what they warn of is not shown.
+    """MLflow's own functions work on this store and experiment; what they warn of is
+    not shown.
 
-    By the environment for so long, as MLflow's functions that set a place set it for good.
+    By the environment for so long, as MLflow's functions that set a place set it for
+    good.
     """
     places = dict.fromkeys(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"), opened.uri)
-    with mock.patch.dict(os.environ, places, MLFLOW_EXPERIMENT_ID=group), warnings.catch_warnings():
+    with (
+        mock.patch.dict(os.environ, places, MLFLOW_EXPERIMENT_ID=group),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
         yield
 
 
 def signature(forecaster: Forecaster) -> "ModelSignature":
-    """Return what a request and its answer hold: the columns of the user's file, and those of `Forecaster.after`.
+    """Return what a request and its answer hold: the columns of the user's file, and
+    those of `Forecaster.after`.
 
-    All columns are optional to MLflow: it would name a missing one behind all rows of the request, the model names it
-    in one line.
+    All columns are optional to MLflow: it would name a missing one behind all rows of
+    the request, the model names it in one line.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
@@ -292,7 +356,9 @@ def signature(forecaster: Forecaster) -> "ModelSignature":
     question = forecaster.spec.question
     kinds = dict.fromkeys([*question.csv.stamp, *question.csv.words], "string")
     kinds |= dict.fromkeys(question.numbers, "double")
-    inputs: list[ColSpec | TensorSpec] = [ColSpec(kind, name, required=False) for name, kind in kinds.items()]
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(kind, name, required=False) for name, kind in kinds.items()
+    ]
     percent = f"{100 * intervals.USUAL:g}"
     outputs: list[ColSpec | TensorSpec] = [
         ColSpec("string", "unique_id"),
@@ -307,7 +373,8 @@ def signature(forecaster: Forecaster) -> "ModelSignature":
 
 
 def _example(files: Sequence[Path], forecaster: Forecaster) -> "pd.DataFrame | None":
-    """Return the last rows as a request has them, timestamps and words as text, numbers as numbers.
+    """Return the last rows as a request has them, timestamps and words as text, numbers
+    as numbers.
 
     None where no forecast can be made from those.
     """
@@ -318,7 +385,8 @@ def _example(files: Sequence[Path], forecaster: Forecaster) -> "pd.DataFrame | N
     columns = [*question.csv.stamp, *question.csv.words, *question.numbers]
     example = rows[columns].astype(dict.fromkeys(question.csv.stamp, str))
     with suppress(UnrollError), warnings.catch_warnings():
-        warnings.simplefilter("ignore", OutsideRangeWarning)  # an example shows the form
+        # an example shows the form
+        warnings.simplefilter("ignore", OutsideRangeWarning)
         forecaster.windows(example)
         return example.reset_index(drop=True)
     return None

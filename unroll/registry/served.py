@@ -1,4 +1,6 @@
-"""A forecaster as MLflow serves it. A registered model names this module as its loader, and brings it along."""
+"""A forecaster as MLflow serves it. A registered model names this module as its loader,
+and brings it along.
+"""
 
 import json
 from collections.abc import Callable
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 class RefusedError(MlflowException):
     """A request that cannot be answered: 400 with one line.
 
-    MLflow's server puts all rows of the request before `message`, which a client need not get back.
+    MLflow's server puts all rows of the request before `message`, which a client need
+    not get back.
     """
 
     def __init__(self, text: str) -> None:
@@ -42,16 +45,20 @@ class Served:
     def __init__(self, forecaster: Forecaster) -> None:
         self.forecaster = forecaster
 
-    def predict(self, data: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":
+    def predict(
+        self, data: "pd.DataFrame", params: dict[str, Any] | None = None
+    ) -> "pd.DataFrame":
         """Forecast what comes after the last of some rows.
 
         Args:
-            data: in raw units, with the columns of the file that the models were fitted to; stamps as text.
+            data: in raw units, with the columns of the file that the models were fitted
+                to; stamps as text.
             params: `level` of the prediction interval; `intervals.USUAL` if not given.
 
         Returns:
-            As `Forecaster.after` for this level, with timestamps by ISO 8601; an end that is not known is None. The
-            column `warning` only where values are far outside of what was trained on.
+            As `Forecaster.after` for this level, with timestamps by ISO 8601; an end
+            that is not known is None. The column `warning` only where values are far
+            outside of what was trained on.
 
         Raises:
             RefusedError: the rows or the level cannot be used.
@@ -73,22 +80,29 @@ class Served:
         return forecasts
 
     def _require_numbers(self, data: "pd.DataFrame") -> None:
-        """Raise RefusedError if a row lacks a number, and the models were fitted to rows that lack none."""
+        """Raise RefusedError if a row lacks a number, and the models were fitted to
+        rows that lack none.
+        """
         question = self.forecaster.spec.question
         if question.csv.missing is not None:
             return
         numbers = data[[name for name in question.numbers if name in data]]
-        if question.csv.target in data:  # the last rows may lack a target: the forecast starts before them
+        # the last rows may lack a target: the forecast starts before them
+        if question.csv.target in data:
             numbers = numbers[data[question.csv.target].notna()]
         empty = ~np.isfinite(numbers.to_numpy(np.float64))
         if empty.any():
             row, column = np.argwhere(empty)[0]
             name = numbers.columns[column]
-            raise RefusedError(f"row {numbers.index[row]} (from 0): {name!r} is no finite number; each row needs one")
+            raise RefusedError(
+                f"row {numbers.index[row]} (from 0): {name!r} is no finite number; each row needs one"
+            )
 
 
 def _strict(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """How MLflow reads JSON, but for what it takes for a number (`true`) or answers with a bare 500 (deep brackets)."""
+    """How MLflow reads JSON, but for what it takes for a number (`true`) or answers
+    with a bare 500 (deep brackets).
+    """
 
     def decoded(body: Any) -> Any:
         try:
@@ -103,7 +117,13 @@ def _strict(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _flagged(data: Any) -> bool:
-    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    inner = (
+        data.values()
+        if isinstance(data, dict)
+        else data
+        if isinstance(data, list)
+        else ()
+    )
     return isinstance(data, bool) or any(map(_flagged, inner))
 
 
@@ -114,6 +134,7 @@ def _load_pyfunc(path: str) -> Served:
 
 def load(folder: Path) -> Served:
     """What answers requests, of the folder that `Forecaster.save` wrote."""
-    # There is no hook before it casts; the model's requirements name the version that has this function.
+    # There is no hook before it casts; the model's requirements name the version that
+    # has this function.
     scoring_server._decode_json_input = _strict(scoring_server._decode_json_input)  # noqa: SLF001
     return Served(Forecaster.load(folder))

@@ -1,1 +1,3 @@
-"""Looking at what was built: answer, compare, list, show and track, and forecasting from it."""
+"""Looking at what was built: answer, compare, list, show and track, and forecasting
+from it.
+"""

@@ -58,7 +58,8 @@ class Predicted:
         file: the last file of its rows.
         windows: name of a series -> its last rows.
         level: the coverage of the intervals.
-        table: unique_id, ds, y_hat and the ends of the interval, as `Forecaster.after` returns them.
+        table: unique_id, ds, y_hat and the ends of the interval, as `Forecaster.after`
+            returns them.
     """
 
     source: Source
@@ -95,18 +96,22 @@ def predict(
         series: one of several.
 
     Raises:
-        UsageError: a name, the level or the horizon is wrong, or there is no next value.
+        UsageError: a name, the level or the horizon is wrong, or there is no next
+            value.
         UnrollError: something is not built, or the rows cannot be used.
     """
     require_level(level)
     source = source_of(workspace, name)
     forecaster = source.forecaster
     if series is not None:
-        one_of(series, [key for key in forecaster.spec.fitted.series if key], "--series")
+        one_of(
+            series, [key for key in forecaster.spec.fitted.series if key], "--series"
+        )
     form = forecaster.spec.question.csv
     for path in filter(None, (data, plan)):
         if path.is_file() and not RowFile(path, form, "").typed:
-            layout.encoding(path, form.encoding)  # says what is wrong with a file that is no text
+            # says what is wrong with a file that is no text
+            layout.encoding(path, form.encoding)
     paths = [data] if data else source.files
     with progress.files() as shown, warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", OutsideRangeWarning)
@@ -130,7 +135,8 @@ def _note(text: str) -> None:
 
 
 def source_of(workspace: Workspace, name: str) -> Source:
-    """Return who forecasts: the champion of an answer, an experiment, or a data set's best one.
+    """Return who forecasts: the champion of an answer, an experiment, or a data set's
+    best one.
 
     Raises:
         UsageError: nothing has this name.
@@ -139,7 +145,9 @@ def source_of(workspace: Workspace, name: str) -> Source:
     folder = find(name, workspace)
     if folder is not None:
         answer = load(folder)
-        return Source(answer.forecaster, answer.forecaster.spec.why, answer.files, answered=True)
+        return Source(
+            answer.forecaster, answer.forecaster.spec.why, answer.files, answered=True
+        )
     config = params.load(workspace.params)
     why = "as asked"
     if name in config.datasets:
@@ -163,13 +171,17 @@ def _best(workspace: Workspace, config: Params, name: str) -> tuple[str, str]:
 
 
 def _own_files(workspace: Workspace, config: Params, name: str) -> list[Path]:
-    """Return the files of a data set: the user's own where it lies, with rows that are new."""
+    """Return the files of a data set: the user's own where it lies, with rows that are
+    new.
+    """
     section = config.dataset(name)
     if section.source in config.files:
         own = workspace.root / config.files[section.source].path
         if own.is_file():
             return [own]
-    return files_of(workspace.raw(section.source), section.preparation.options["csv"]["file"])
+    return files_of(
+        workspace.raw(section.source), section.preparation.options["csv"]["file"]
+    )
 
 
 def as_data(predicted: Predicted) -> dict[str, Any]:
@@ -194,8 +206,12 @@ def show(predicted: Predicted) -> None:
     print(printable(f"After {predicted.origin}, in {predicted.file.name}:"))
     if len(predicted.table) > windows.horizon * len(predicted.windows):
         first = windows.horizon + 1
-        print(f"From step {first} on, each forecast is made from the forecasts before it.")
-        print("Intervals there grow with the square root of the time ahead; they were not tested.")
+        print(
+            f"From step {first} on, each forecast is made from the forecasts before it."
+        )
+        print(
+            "Intervals there grow with the square root of the time ahead; they were not tested."
+        )
     print()
     show_forecast(predicted.table, predicted.level, windows.unit)
 

@@ -21,7 +21,8 @@ SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str, Any]]:
-    """One mapping per experiment of these data sets (of all, if none is named), in the order of params.yaml.
+    """One mapping per experiment of these data sets (of all, if none is named), in the
+    order of params.yaml.
 
     Raises:
         UsageError: a name is no data set.
@@ -50,16 +51,22 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
 
 
 def _scores(workspace: Workspace, dataset: str) -> dict[str, float]:
-    """The score of each experiment of a data set that is evaluated, by its whole name: the measure that is first."""
+    """The score of each experiment of a data set that is evaluated, by its whole name:
+    the measure that is first.
+    """
     scores = {}
     with contextlib.suppress(UnrollError):  # one damaged file does not stop the list
-        for name, metrics in read_checked(workspace.metrics(dataset), Metrics).root.items():
+        for name, metrics in read_checked(
+            workspace.metrics(dataset), Metrics
+        ).root.items():
             scores[f"{dataset}/{name}"] = next(iter(metrics.values()))
     return scores
 
 
 def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> None:
-    """Print the result of `listing` as a table: a line an experiment, or in groups a line a data set."""
+    """Print the result of `listing` as a table: a line an experiment, or in groups a
+    line a data set.
+    """
     if in_groups:
         groups: dict[str, list[Mapping[str, Any]]] = {}
         for row in experiments:
@@ -67,13 +74,18 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
         counts = [
             [
                 name,
-                *(str(sum(row[key] not in {None, False} for row in rows)) for key in ("experiment", "score", "built")),
+                *(
+                    str(sum(row[key] not in {None, False} for row in rows))
+                    for key in ("experiment", "score", "built")
+                ),
             ]
             for name, rows in groups.items()
         ]
         header = ("data set", "experiments", "with a score", "run here")
         tables.show(header, counts, numeric=header[1:])
-        print("`unroll list NAME` lists the experiments of a data set, `unroll compare NAME` ranks them.")
+        print(
+            "`unroll list NAME` lists the experiments of a data set, `unroll compare NAME` ranks them."
+        )
         return
     rows = [
         [
@@ -86,7 +98,15 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
         for row in experiments
     ]
     tables.show(
-        ("experiment", "model", "method", "epochs", "seeds", "score on test", "run here"),
+        (
+            "experiment",
+            "model",
+            "method",
+            "epochs",
+            "seeds",
+            "score on test",
+            "run here",
+        ),
         rows,
         numeric=("epochs", "seeds", "score on test"),
         important=("run here", "score on test", "model", "method", "seeds"),
@@ -94,10 +114,12 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
 
 
 def show(workspace: Workspace, name: str) -> dict[str, Any]:
-    """The options and the build of the source, the data set and the experiment of this name; one at least exists.
+    """The options and the build of the source, the data set and the experiment of this
+    name; one at least exists.
 
     Raises:
-        UsageError: there is no such name, or an option is wrong; the text lists what is valid.
+        UsageError: there is no such name, or an option is wrong; the text lists what is
+            valid.
         UnrollError: a file of the build is damaged.
     """
     config = params.load(workspace.params)
@@ -109,35 +131,55 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
     from pipeline.training import run_folder
 
     if "source" in facts:
-        facts["source"] |= _built(workspace.raw(name) / manifest.NAME, manifest.Manifest)
+        facts["source"] |= _built(
+            workspace.raw(name) / manifest.NAME, manifest.Manifest
+        )
     if "dataset" in facts:
-        facts["dataset"] |= _built(workspace.prepared(name) / "dataset.json", datasets.Description)
+        facts["dataset"] |= _built(
+            workspace.prepared(name) / "dataset.json", datasets.Description
+        )
     if "experiment" in facts:
         dataset, _, own_name = name.partition("/")
-        facts["experiment"] |= _built(workspace.run(dataset, own_name) / "run.json", run_folder.Summary)
+        facts["experiment"] |= _built(
+            workspace.run(dataset, own_name) / "run.json", run_folder.Summary
+        )
         if facts["experiment"]["built"]:
-            facts["experiment"] |= _provenance(workspace, dataset, own_name, facts["experiment"]["built"])
+            facts["experiment"] |= _provenance(
+                workspace, dataset, own_name, facts["experiment"]["built"]
+            )
         metrics = workspace.metrics(dataset)
         scored = read_checked(metrics, Metrics).root if metrics.exists() else {}
         if own_name in scored:
             facts["experiment"]["metrics"] = scored[own_name]
         evaluation = workspace.evaluation(dataset)
-        evaluated = schema.load(evaluation).experiments if (evaluation / "evaluation.json").exists() else {}
+        evaluated = (
+            schema.load(evaluation).experiments
+            if (evaluation / "evaluation.json").exists()
+            else {}
+        )
         if own_name in evaluated:
-            facts["experiment"] |= evaluated[own_name].model_dump(include={"parameters", "layers"})
+            facts["experiment"] |= evaluated[own_name].model_dump(
+                include={"parameters", "layers"}
+            )
     return facts
 
 
-def sections(config: Params, name: str, *, theirs: bool = False) -> dict[str, dict[str, Any]]:
+def sections(
+    config: Params, name: str, *, theirs: bool = False
+) -> dict[str, dict[str, Any]]:
     """The sections of params.yaml with this name, as plain data with all defaults.
 
-    Those of a module in `unroll_extensions` only with `theirs`, which imports it: what only shows runs no code of a
-    repository.
+    Those of a module in `unroll_extensions` only with `theirs`, which imports it: what
+    only shows runs no code of a repository.
 
     Raises:
         UsageError: an option is wrong; the text lists what is valid.
     """
-    from pipeline.config import extensions, registry  # `unroll list` starts without NumPy
+    # `unroll list` starts without NumPy
+    from pipeline.config import (
+        extensions,
+        registry,
+    )
     from pipeline.training.recipe import recipe
 
     def ours(package: str, module: str, where: str) -> bool:
@@ -145,17 +187,26 @@ def sections(config: Params, name: str, *, theirs: bool = False) -> dict[str, di
 
     facts: dict[str, dict[str, Any]] = {}
     if name in config.sources:
-        kind, options = config.sources[name].kind, config.sources[name].options
+        kind = config.sources[name].kind
+        options = config.sources[name].options
         if ours(registry.SOURCES, kind, f"sources.{name}.kind"):
             options = registry.source(config, name).keywords
         facts["source"] = {"name": name, "kind": kind, "options": options}
     if name in config.datasets:
         section = config.datasets[name]
         chosen = section.preparation.options
-        if ours(registry.PREPARATIONS, section.preparation.name, f"datasets.{name}.preparation.name"):
+        if ours(
+            registry.PREPARATIONS,
+            section.preparation.name,
+            f"datasets.{name}.preparation.name",
+        ):
             chosen = registry.preparation(config, name).keywords
         preparation = {"name": section.preparation.name, **chosen}
-        facts["dataset"] = {"name": name, "source": section.source, "preparation": preparation}
+        facts["dataset"] = {
+            "name": name,
+            "source": section.source,
+            "preparation": preparation,
+        }
         facts["dataset"]["experiments"] = list(config.experiments_of(name))
     if name in config.runs:
         experiment = config.runs[name]
@@ -164,10 +215,12 @@ def sections(config: Params, name: str, *, theirs: bool = False) -> dict[str, di
         training = experiment.training
         family = ours(registry.MODELS, model.family, f"{where}.model.family")
         method = ours(registry.METHODS, training.method, f"{where}.training.method")
-        built, trained = model.options, training.options
+        built = model.options
+        trained = training.options
         if family and method:
             trainer = recipe(params.own_name(name), experiment)
-            built, trained = trainer.build.keywords, trainer.method.keywords
+            built = trainer.build.keywords
+            trained = trainer.method.keywords
         facts["experiment"] = {
             "name": name,
             "dataset": experiment.dataset,
@@ -183,11 +236,19 @@ def sections(config: Params, name: str, *, theirs: bool = False) -> dict[str, di
     return plain
 
 
-def _provenance(workspace: Workspace, dataset: str, name: str, run: Mapping[str, Any]) -> dict[str, Any]:
-    """The fingerprint as the page cites it, and the record of when and where the run was trained, or why not."""
+def _provenance(
+    workspace: Workspace, dataset: str, name: str, run: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The fingerprint as the page cites it, and the record of when and where the run
+    was trained, or why not.
+    """
     from pipeline.provenance import fingerprint, record
 
-    brief = {"fingerprint": fingerprint.brief(run["fingerprint"])} if "fingerprint" in run else {}
+    brief = (
+        {"fingerprint": fingerprint.brief(run["fingerprint"])}
+        if "fingerprint" in run
+        else {}
+    )
     try:
         return brief | {"record": record.read(workspace, dataset, name).model_dump()}
     except UnrollError as error:
@@ -195,7 +256,9 @@ def _provenance(workspace: Workspace, dataset: str, name: str, run: Mapping[str,
 
 
 def _built(path: Path, model: type[pydantic.BaseModel]) -> dict[str, Any]:
-    """What a file holds, as it was written. Raises UnrollError if that is not what `model` describes."""
+    """What a file holds, as it was written. Raises UnrollError if that is not what
+    `model` describes.
+    """
     if not path.exists():
         return {"built": None}
     read_checked(path, model)
@@ -212,13 +275,20 @@ def lines(facts: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             yield " " * indent + f"{key}:"
             for item in value:
-                yield " " * (indent + 2) + ", ".join(f"{printable(k)} {text(v)}" for k, v in item.items())
+                yield " " * (indent + 2) + ", ".join(
+                    f"{printable(k)} {text(v)}" for k, v in item.items()
+                )
         else:
-            yield " " * indent + f"{key}: {'not built' if key == 'built' and value is None else text(value)}"
+            yield (
+                " " * indent
+                + f"{key}: {'not built' if key == 'built' and value is None else text(value)}"
+            )
 
 
 def text(value: Any) -> str:
-    """A value as YAML, but a SHA-256 by its first digits, which are enough to tell it from others."""
+    """A value as YAML, but a SHA-256 by its first digits, which are enough to tell it
+    from others.
+    """
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):

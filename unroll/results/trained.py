@@ -1,4 +1,6 @@
-"""What `unroll train` ends with: the score of each run beside the committed one, and what to type next."""
+"""What `unroll train` ends with: the score of each run beside the committed one, and
+what to type next.
+"""
 
 from statistics import fmean
 
@@ -16,7 +18,9 @@ from unroll import tables
 
 
 def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
-    """Print the scores of a data set's runs, or of one, and the next command. Raises UnrollError if one is damaged."""
+    """Print the scores of a data set's runs, or of one, and the next command. Raises
+    UnrollError if one is damaged.
+    """
     config = params.load(workspace.params)
     data = dataset.load(workspace.prepared(name))
     rows = []
@@ -31,7 +35,8 @@ def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
 
 
 def score_of(data: Dataset, run: Run) -> float | None:
-    """The mean over seeds of the data set's metric on test, of the weights that validation has chosen.
+    """The mean over seeds of the data set's metric on test, of the weights that
+    validation has chosen.
 
     None where a run has no predictions on test.
     """
@@ -42,8 +47,12 @@ def score_of(data: Dataset, run: Run) -> float | None:
     return fmean(score(data.metric, of_seed, targets) for of_seed in predictions)
 
 
-def committed_score(workspace: Workspace, name: str, experiment: str, metric: str) -> float | None:
-    """The score of an experiment in results/metrics, which git keeps; None where there is none."""
+def committed_score(
+    workspace: Workspace, name: str, experiment: str, metric: str
+) -> float | None:
+    """The score of an experiment in results/metrics, which git keeps; None where there
+    is none.
+    """
     path = workspace.metrics(name)
     if not path.exists():
         return None

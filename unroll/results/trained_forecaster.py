@@ -1,4 +1,6 @@
-"""The forecaster of a trained experiment of params.yaml, made of its run and its data set."""
+"""The forecaster of a trained experiment of params.yaml, made of its run and its data
+set.
+"""
 
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
@@ -31,15 +33,18 @@ JUDGED = "origins of validation and test"
 def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
     """Return the forecaster of a trained experiment.
 
-    Its intervals come from the errors of the run on validation and test, at origins a day apart.
+    Its intervals come from the errors of the run on validation and test, at origins a
+    day apart.
 
     Args:
         workspace: the project, with the run and the prepared data set.
         name: the whole name of the experiment, such as jena_hourly/gru.
 
     Raises:
-        UsageError: there is no such experiment, or its data set is no series with timestamps.
-        UnrollError: something is not built, or it is of an earlier build than something else.
+        UsageError: there is no such experiment, or its data set is no series with
+            timestamps.
+        UnrollError: something is not built, or it is of an earlier build than something
+            else.
     """
     config = params.load(workspace.params)
     experiment = config.experiment(name)
@@ -74,9 +79,13 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
 
 
 def _run(workspace: Workspace, name: str, experiment: Experiment) -> Run:
-    """Read the run of an experiment; raise UnrollError if its data set was built anew since."""
+    """Read the run of an experiment; raise UnrollError if its data set was built anew
+    since.
+    """
     about = experiment.dataset
-    run = run_folder.load_for(workspace.run(about, own_name(name)), about, experiment.seeds)
+    run = run_folder.load_for(
+        workspace.run(about, own_name(name)), about, experiment.seeds
+    )
     trained_on = run.summary.fingerprint.get("data")
     if trained_on not in {None, fingerprint.folder(workspace.prepared(about))}:
         raise UnrollError(
@@ -86,12 +95,15 @@ def _run(workspace: Workspace, name: str, experiment: Experiment) -> Run:
 
 
 def _rows_of_a_day(data: Dataset) -> int:
-    """Return the rows from one origin to the next: a day, or a timestep where rows are a day apart."""
+    """Return the rows from one origin to the next: a day, or a timestep where rows are
+    a day apart.
+    """
     return backtest.windows(data).step * max(1, data.period)
 
 
 def _past_forecasts(data: Dataset, run: Run, stride: int) -> "pd.DataFrame":
-    """Return what a run forecast on validation and test, as `backtest.cross_validate` does.
+    """Return what a run forecast on validation and test, as `backtest.cross_validate`
+    does.
 
     The origins lie `stride` rows apart, counted from the last one of each split.
     """
@@ -103,7 +115,8 @@ def _past_forecasts(data: Dataset, run: Run, stride: int) -> "pd.DataFrame":
         if not isinstance(windows, Windows):
             continue
         chosen = (windows.rows[-1] - windows.rows) % stride == 0
-        predictions = run.predictions[f"{run.points[-1]}_{split}"]  # (seeds, n) or (seeds, n, steps)
+        # (seeds, n) or (seeds, n, steps)
+        predictions = run.predictions[f"{run.points[-1]}_{split}"]
         mean = predictions.mean(axis=0, dtype=np.float64)
         origins = replace(windows, rows=windows.rows[chosen])
         tables.append(backtest.table(data, origins, mean[chosen]))

@@ -1,6 +1,8 @@
-"""The trials of an experiment: in an SQLite file, put back if whoever was at one is no more; and how one is trained.
+"""The trials of an experiment: in an SQLite file, put back if whoever was at one is no
+more; and how one is trained.
 
-A trial is an experiment with other options, trained and scored on validation; test is not there.
+A trial is an experiment with other options, trained and scored on validation; test is
+not there.
 """
 
 import contextlib
@@ -37,10 +39,17 @@ from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages import progress
 from unroll.hints import built_by
-from unroll.tune.space import Space, contains, current_values, rounded_within, with_values
+from unroll.tune.space import (
+    Space,
+    contains,
+    current_values,
+    rounded_within,
+    with_values,
+)
 
 PATIENCE = 60
-"""Seconds to wait for another process that writes; that takes milliseconds, the first time a second."""
+"""Seconds to wait for another process that writes; that takes milliseconds, the first
+time a second."""
 
 WARM_UP = 0.2
 """The fraction of its epochs that a trial has in any case."""
@@ -49,10 +58,12 @@ ATTEMPTS = 2
 """So many times the trials that are to come to an end are begun, at most."""
 
 REPORTS = 20
-"""How often in a training the study is asked whether to give it up: each time takes ten milliseconds."""
+"""How often in a training the study is asked whether to give it up: each time takes ten
+milliseconds."""
 
 INTERVAL = 0.5
-"""Seconds between two lines that are drawn over each other; the study is read for each."""
+"""Seconds between two lines that are drawn over each other; the study is read for each.
+"""
 
 ATTRIBUTES = ("why", "epochs", "best_epoch")
 """Of an `Attempt`, kept with its trial."""
@@ -66,10 +77,11 @@ class Attempt:
     """How a training ended.
 
     Attributes:
-        value: the measure on validation, at the best epoch where there are epochs, the mean over seeds; None if the
-            training did not come to its end.
+        value: the measure on validation, at the best epoch where there are epochs, the
+            mean over seeds; None if the training did not come to its end.
         why: it did not, such as "diverged"; else "".
-        epochs, best_epoch: how many the first seed was trained, and which was the best; None where there are none.
+        epochs, best_epoch: how many the first seed was trained, and which was the best;
+            None where there are none.
     """
 
     value: float | None
@@ -86,15 +98,16 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Trials:
-    """The trials of an experiment, in one study. Several processes of this machine may be at it. Made by `opened`.
+    """The trials of an experiment, in one study. Several processes of this machine may
+    be at it. Made by `opened`.
 
     Attributes:
         name, experiment, data: what is trained.
         searched: what differs between trials.
         own_values: those of the experiment itself.
         count: how many trials there are to be.
-        pruning: whether a trial is given up when it is worse than most. If not, only trials that came to an end count,
-            of at most `ATTEMPTS` times as many.
+        pruning: whether a trial is given up when it is worse than most. If not, only
+            trials that came to an end count, of at most `ATTEMPTS` times as many.
         study: Optuna's.
         lock: under it no other process begins a trial.
     """
@@ -110,37 +123,58 @@ class Trials:
     lock: Callable[[], AbstractContextManager[None]]
 
     def begin(self) -> Trial | None:
-        """The next trial; None if there are enough, those that are being trained included."""
+        """The next trial; None if there are enough, those that are being trained
+        included.
+        """
         with self.lock():
             running = len(self.running())
-            if len(self.counted()) + running >= self.count or len(self.done()) + running >= ATTEMPTS * self.count:
+            if (
+                len(self.counted()) + running >= self.count
+                or len(self.done()) + running >= ATTEMPTS * self.count
+            ):
                 return None
-            # Drawn by its number: a study that was stopped goes on with the trials that it would have had.
-            self.study.sampler = TPESampler(seed=len(self.study.get_trials(deepcopy=False)))
+            # Drawn by its number: a study that was stopped goes on with the trials that
+            # it would have had.
+            self.study.sampler = TPESampler(
+                seed=len(self.study.get_trials(deepcopy=False))
+            )
             trial = self.study.ask(self.searched)
             trial.set_user_attr("process", os.getpid())
         return trial
 
     def running(self) -> list[FrozenTrial]:
-        """The trials that are being trained; those of processes that are no more are begun anew."""
+        """The trials that are being trained; those of processes that are no more are
+        begun anew.
+        """
         alive_trials = []
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        for trial in self.study.get_trials(
+            deepcopy=False, states=(TrialState.RUNNING,)
+        ):
             began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-            if "process" in trial.user_attrs and alive(trial.user_attrs["process"], began):
+            if "process" in trial.user_attrs and alive(
+                trial.user_attrs["process"], began
+            ):
                 alive_trials.append(trial)
                 continue
             self.study.tell(trial.number, state=TrialState.FAIL)
-            if len(trial.params) == len(self.searched):  # else it was broken off while it was drawn
+            # else it was broken off while it was drawn
+            if len(trial.params) == len(self.searched):
                 self.study.enqueue_trial(trial.params)
         return alive_trials
 
     def done(self) -> list[FrozenTrial]:
         """The trials that ended or were given up."""
-        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        return self.study.get_trials(
+            deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
+        )
 
     def counted(self) -> list[FrozenTrial]:
         """Of those the ones of which there are to be `count`."""
-        return [trial for trial in self.done() if self.pruning or trial.state == TrialState.COMPLETE]
+        return [
+            trial
+            for trial in self.done()
+            if self.pruning or trial.state == TrialState.COMPLETE
+        ]
 
     def best(self) -> FrozenTrial | None:
         """The best trial that was not given up."""
@@ -149,10 +183,23 @@ class Trials:
         return None
 
     def values(self, trial: Trial | FrozenTrial) -> dict[str, Any]:
-        """What a trial has that differs from the experiment as it is, with as many digits as it is trained with."""
-        drawn = {path: value for path, value in trial.params.items() if value != self.own_values[path]}
-        values = {path: rounded_within(value, self.searched[path]) for path, value in drawn.items()}
-        return {path: value for path, value in values.items() if value != self.own_values[path]}
+        """What a trial has that differs from the experiment as it is, with as many
+        digits as it is trained with.
+        """
+        drawn = {
+            path: value
+            for path, value in trial.params.items()
+            if value != self.own_values[path]
+        }
+        values = {
+            path: rounded_within(value, self.searched[path])
+            for path, value in drawn.items()
+        }
+        return {
+            path: value
+            for path, value in values.items()
+            if value != self.own_values[path]
+        }
 
 
 @contextlib.contextmanager
@@ -166,9 +213,11 @@ def opened(
     *,
     pruning: bool = True,
 ) -> Iterator[Trials]:
-    """The trials of an experiment, of before and to come; those of other ranges, options, data or code are kept apart.
+    """The trials of an experiment, of before and to come; those of other ranges,
+    options, data or code are kept apart.
 
-    The experiment has the seeds of a trial. Its own values are the first trial if they are among what is `searched`.
+    The experiment has the seeds of a trial. Its own values are the first trial if they
+    are among what is `searched`.
 
     Raises:
         UnrollError: the file of the trials cannot be read or written.
@@ -176,38 +225,62 @@ def opened(
     file = workspace.scratch / "tuning" / f"{name}.db"
     own_values = current_values(name, experiment, searched)
     lock_file = file.with_suffix(".lock")
-    lock = partial(alone, lock_file, f"another process holds {lock_file}", patience=PATIENCE)
+    lock = partial(
+        alone, lock_file, f"another process holds {lock_file}", patience=PATIENCE
+    )
     preparation = params.load(workspace.params).dataset(data.name).preparation
-    made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment, preparation).fingerprint
+    made_of = fingerprint.ingredients(
+        workspace.prepared(data.name), experiment, preparation
+    ).fingerprint
     study_name = fingerprint.brief(
-        made_of | {path: path + distribution_to_json(tried) for path, tried in searched.items()}
+        made_of
+        | {path: path + distribution_to_json(tried) for path, tried in searched.items()}
     )
     epochs = experiment.training.options.get("epochs", 0)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with lock():
-            database = optuna.storages.RDBStorage(f"sqlite:///{file}", {"connect_args": {"timeout": PATIENCE}})
+            database = optuna.storages.RDBStorage(
+                f"sqlite:///{file}", {"connect_args": {"timeout": PATIENCE}}
+            )
             summaries = optuna.get_all_study_summaries(database)
             new = study_name not in {summary.study_name for summary in summaries}
             study = optuna.create_study(
                 storage=database,
                 study_name=study_name,
                 direction="maximize" if MEASURES[data.metric].higher else "minimize",
-                pruner=MedianPruner(n_warmup_steps=int(WARM_UP * epochs)) if pruning else NopPruner(),
+                pruner=MedianPruner(n_warmup_steps=int(WARM_UP * epochs))
+                if pruning
+                else NopPruner(),
                 load_if_exists=True,
             )
-            if new and all(contains(tried, own_values[path]) for path, tried in searched.items()):
+            if new and all(
+                contains(tried, own_values[path]) for path, tried in searched.items()
+            ):
                 study.enqueue_trial(dict(own_values))
         if new and (count_of_others := sum(summary.n_trials for summary in summaries)):
-            print(f"A new study; {count_of_others} trials of other ranges, options, data or code are kept.")
-        yield Trials(name, experiment, data, searched, own_values, count, pruning, study, lock)
+            print(
+                f"A new study; {count_of_others} trials of other ranges, options, data or code are kept."
+            )
+        yield Trials(
+            name, experiment, data, searched, own_values, count, pruning, study, lock
+        )
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
-        why = one_line(str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error))
-        raise UnrollError(f"{file} cannot be used ({why:.200}); move it away to begin anew") from error
+        why = one_line(
+            str(
+                getattr(error, "orig", None)
+                or getattr(error.__cause__, "orig", None)
+                or error
+            )
+        )
+        raise UnrollError(
+            f"{file} cannot be used ({why:.200}); move it away to begin anew"
+        ) from error
 
 
 def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
-    """The data set without its test split, so that nobody looks at it: what asks for one gets validation again.
+    """The data set without its test split, so that nobody looks at it: what asks for
+    one gets validation again.
 
     Raises:
         UsageError, UnrollError: it is not prepared, or has no validation split.
@@ -215,7 +288,9 @@ def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
     folder = workspace.prepared(experiment.dataset)
     if not (folder / "dataset.json").is_file():
         missing = folder.relative_to(workspace.root)
-        raise UnrollError(f"{missing} is missing; {built_by(f'prepare@{experiment.dataset}')}")
+        raise UnrollError(
+            f"{missing} is missing; {built_by(f'prepare@{experiment.dataset}')}"
+        )
     data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
     if "validation" not in data.splits:
         raise UsageError(
@@ -223,8 +298,14 @@ def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
             "to try a change by hand"
         )
     validation = data.splits["validation"]
-    splits = {"train": data.splits["train"], "validation": validation, "test": validation}
-    return replace(data, splits=splits, scored=("validation",), groups={}, rollout=False)
+    splits = {
+        "train": data.splits["train"],
+        "validation": validation,
+        "test": validation,
+    }
+    return replace(
+        data, splits=splits, scored=("validation",), groups={}, rollout=False
+    )
 
 
 def train_all(trials: Trials) -> None:
@@ -233,10 +314,14 @@ def train_all(trials: Trials) -> None:
     Raises:
         UnrollError: the first one could not be trained.
     """
-    started, before, title = time.monotonic(), len(trials.done()), MEASURES[trials.data.metric].title
+    started = time.monotonic()
+    before = len(trials.done())
+    title = MEASURES[trials.data.metric].title
 
     def show(number: int, figures: Sequence[str], *, last: bool = False) -> None:
-        done, best, left = len(trials.done()), trials.best(), ""
+        done = len(trials.done())
+        best = trials.best()
+        left = ""
         if ended := done - before:
             missing = trials.count - len(trials.counted())
             left = f"{progress.duration((time.monotonic() - started) / ended * max(0, missing))} left"
@@ -244,7 +329,9 @@ def train_all(trials: Trials) -> None:
         start = f"{trials.name}  trial {number} of {trials.count}"
         progress.line(start, [figures[0], *best_so_far, *figures[1:]], left, last=last)
 
-    gc.freeze()  # Keras collects garbage before each model: a third of a second, for what is imported and is none
+    # Keras collects garbage before each model: a third of a second, for what is
+    # imported and is none
+    gc.freeze()
     while (trial := trials.begin()) is not None:
         number = len(trials.done()) + len(trials.running())
         try:
@@ -255,21 +342,40 @@ def train_all(trials: Trials) -> None:
             attempt = Attempt(None, str(error))
         for attribute in ATTRIBUTES:
             trial.set_user_attr(attribute, getattr(attempt, attribute))
-        ended = trials.study.tell(trial, attempt.value, TrialState.PRUNED if attempt.why else None)
-        options = (f"{option.partition('.')[2]} {chosen}" for option, chosen in trials.values(ended).items())
+        ended = trials.study.tell(
+            trial, attempt.value, TrialState.PRUNED if attempt.why else None
+        )
+        options = (
+            f"{option.partition('.')[2]} {chosen}"
+            for option, chosen in trials.values(ended).items()
+        )
         show(number, [attempt.why or f"{title} {ended.value:.4g}", *options], last=True)
 
 
-def train(trials: Trials, values: Mapping[str, Any], show: Show, trial: Trial | None = None) -> Attempt:
-    """Train the experiment with other values; a trial is told after epochs, and asked whether to go on.
+def train(
+    trials: Trials, values: Mapping[str, Any], show: Show, trial: Trial | None = None
+) -> Attempt:
+    """Train the experiment with other values; a trial is told after epochs, and asked
+    whether to go on.
 
     Raises:
         UnrollError: the options do not fit.
     """
-    gc.collect()  # the trial before has left circles with tensors in them, whose size Python does not know
-    tried = Experiment.model_validate(with_values(trials.experiment.model_dump(), values))
-    chosen, data = recipe(own_name(trials.name), tried), trials.data
-    callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.keywords.get("epochs", 0), show)
+    # the trial before has left circles with tensors in them, whose size Python does not
+    # know
+    gc.collect()
+    tried = Experiment.model_validate(
+        with_values(trials.experiment.model_dump(), values)
+    )
+    chosen = recipe(own_name(trials.name), tried)
+    data = trials.data
+    callback = _Callback(
+        trial,
+        data.metric,
+        chosen.seeds[0],
+        chosen.method.keywords.get("epochs", 0),
+        show,
+    )
     try:
         replicates = chosen.train(chosen.job(data, callback)).replicates
     except TrialPruned:
@@ -289,10 +395,18 @@ def train(trials: Trials, values: Mapping[str, Any], show: Show, trial: Trial | 
 
 
 class _Callback:
-    """Shows how a training goes; gives a trial up where its study says so (`pipeline.training.job.Callback`)."""
+    """Shows how a training goes; gives a trial up where its study says so
+    (`pipeline.training.job.Callback`).
+    """
 
-    def __init__(self, trial: Trial | None, metric: str, seed: int, epochs: int, show: Show) -> None:
-        self._trial, self._metric, self._seed, self._epochs, self._show = trial, metric, seed, epochs, show
+    def __init__(
+        self, trial: Trial | None, metric: str, seed: int, epochs: int, show: Show
+    ) -> None:
+        self._trial = trial
+        self._metric = metric
+        self._seed = seed
+        self._epochs = epochs
+        self._show = show
         self._shown = 0.0
 
     def resumed(self, histories: Mapping[int, list[dict[str, float]]]) -> None:
@@ -301,7 +415,12 @@ class _Callback:
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
         """Raises `optuna.TrialPruned`. Only the first seed is asked about."""
         value = values[f"validation_{self._metric}"]
-        if self._trial and seed == self._seed and epoch < self._epochs and epoch % ceil_div(self._epochs, REPORTS) == 0:
+        if (
+            self._trial
+            and seed == self._seed
+            and epoch < self._epochs
+            and epoch % ceil_div(self._epochs, REPORTS) == 0
+        ):
             self._trial.report(value, epoch)
             if self._trial.should_prune():
                 raise TrialPruned

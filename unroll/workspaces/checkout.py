@@ -1,4 +1,6 @@
-"""Workspaces and git: a clone of what is committed, and one that is committed, as DVC's commands need it."""
+"""Workspaces and git: a clone of what is committed, and one that is committed, as DVC's
+commands need it.
+"""
 
 import os
 import shutil
@@ -20,22 +22,29 @@ def last_commit(root: Path) -> str:
     """Return the hash of the last commit of the workspace at `root`.
 
     Raises:
-        UnrollError: `root` is not the top of a repository, or git cannot read its last commit.
+        UnrollError: `root` is not the top of a repository, or git cannot read its last
+            commit.
     """
     try:
         commit = git(root, "rev-parse", "HEAD").strip()
         inside = git(root, "rev-parse", "--show-prefix").strip()
     except UnrollError as error:
-        raise UnrollError(f"git cannot read the last commit of {root} ({error})") from None
+        raise UnrollError(
+            f"git cannot read the last commit of {root} ({error})"
+        ) from None
     if inside:
-        raise UnrollError(f"{root} is not the top of its git repository, so it has no commit of its own")
+        raise UnrollError(
+            f"{root} is not the top of its git repository, so it has no commit of its own"
+        )
     return commit
 
 
 def clone(root: Path, folder: Path) -> None:
-    """Clone the last commit of the repository at `root` into a new folder, with a DVC cache of its own.
+    """Clone the last commit of the repository at `root` into a new folder, with a DVC
+    cache of its own.
 
-    Objects are the user's, refs and index its own: git writes nothing into the user's repository.
+    Objects are the user's, refs and index its own: git writes nothing into the user's
+    repository.
 
     Raises:
         UnrollError: git refuses.
@@ -45,24 +54,32 @@ def clone(root: Path, folder: Path) -> None:
 
 
 def use_own_cache(folder: Path) -> None:
-    """Let DVC keep what is built in the workspace `folder` in there, and take nothing from elsewhere."""
+    """Let DVC keep what is built in the workspace `folder` in there, and take nothing
+    from elsewhere.
+    """
     write_text(folder / ".dvc" / "config.local", OWN_CACHE)
 
 
 def git(root: Path, *arguments: str) -> str:
-    """Return what git says in a folder. Raises UnrollError, in git's own words, if it is not there or refuses."""
+    """Return what git says in a folder. Raises UnrollError, in git's own words, if it
+    is not there or refuses.
+    """
     return _output([*GIT, "-C", str(root), *arguments])
 
 
 def dvc(root: Path, *arguments: str) -> str:
-    """Return what DVC says of the workspace at `root`. Raises UnrollError, in DVC's own words, if it refuses."""
+    """Return what DVC says of the workspace at `root`. Raises UnrollError, in DVC's own
+    words, if it refuses.
+    """
     return _output([sys.executable, "-P", "-m", "dvc", "--cd", str(root), *arguments])
 
 
 def _output(command: Sequence[str]) -> str:
     variables = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     try:
-        done = subprocess.run(command, check=True, capture_output=True, env=variables, encoding="utf-8")
+        done = subprocess.run(
+            command, check=True, capture_output=True, env=variables, encoding="utf-8"
+        )
     except FileNotFoundError:
         raise UnrollError(f"{command[0]} is not on PATH; install it") from None
     except subprocess.CalledProcessError as error:
@@ -71,7 +88,8 @@ def _output(command: Sequence[str]) -> str:
 
 
 def commit(root: Path, folder: Path, message: str) -> None:
-    """Make the workspace in `folder` a git repository of its own, if it is none, and commit what has changed.
+    """Make the workspace in `folder` a git repository of its own, if it is none, and
+    commit what has changed.
 
     DVC compares commits, and runs experiments from one.
 
@@ -81,9 +99,22 @@ def commit(root: Path, folder: Path, message: str) -> None:
     write_text(folder / ".dvc" / "config", WITH_GIT)
     write_text(folder / ".dvc" / ".gitignore", DVC_IGNORED)
     shutil.copyfile(root / ".gitignore", folder / ".gitignore")
-    author = ("-c", "user.name=unroll", "-c", "user.email=unroll@localhost", "-c", "commit.gpgsign=false")
+    author = (
+        "-c",
+        "user.name=unroll",
+        "-c",
+        "user.email=unroll@localhost",
+        "-c",
+        "commit.gpgsign=false",
+    )
     try:
-        for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--allow-empty", "-m", message)):
+        for words in (
+            ("init", "--quiet"),
+            ("add", "--all"),
+            ("commit", "--quiet", "--allow-empty", "-m", message),
+        ):
             git(folder, *author, *words)
     except UnrollError as error:
-        raise UnrollError(f"git cannot keep the demo, which DVC's commands need ({error})") from None
+        raise UnrollError(
+            f"git cannot keep the demo, which DVC's commands need ({error})"
+        ) from None

@@ -11,8 +11,15 @@ from pipeline.files import write_text
 from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
 from pipeline.workspace import Workspace
 
-COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", ".dvc/plots/scores.json", NUMERICS)
-"""Copied from the repository: the graph, and the lock file whose hash is in every fingerprint."""
+COPIED = (
+    "dvc.yaml",
+    ".dvcignore",
+    ".dvc/plots/curves.json",
+    ".dvc/plots/scores.json",
+    NUMERICS,
+)
+"""Copied from the repository: the graph, and the lock file whose hash is in every
+fingerprint."""
 
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
 """DVC without git, for a folder that git ignores."""
@@ -34,7 +41,8 @@ CHOSEN = {
     "sine_interpolation": "zero dense",
     "sine_extrapolation": "zero dense rnn rnn2 dense_rnn2 lstm2 gru2",
 }
-"""Data set -> its experiments that the demo trains: those that take seconds, as the whole build trains them."""
+"""Data set -> its experiments that the demo trains: those that take seconds, as the
+whole build trains them."""
 
 SEEDS = 3
 """How many of an experiment's seeds the demo trains, the first ones."""
@@ -43,23 +51,36 @@ MINIATURE_CLAIMS = """
 - {document: "003", words: close to 0.02, experiment: waves/linear, metric: final.test.mse, value: "0.02", width: 2}
 """
 
-def miniature(folder: Path) -> Workspace:
-    """Make a new folder a DVC workspace with copies of the documents' graph and the code, and miniature.yaml as params.
 
-    This has an experiment of each kind on generated data, for `unroll verify --quick` and the tests.
+def miniature(folder: Path) -> Workspace:
+    """Make a new folder a DVC workspace with copies of the documents' graph and the
+    code, and miniature.yaml as params.
+
+    This has an experiment of each kind on generated data, for `unroll verify --quick`
+    and the tests.
     """
     _copy_graph(repository(CODE), folder)
     for name in PACKAGES:
-        shutil.copytree(CODE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", PACKED[-1]))
+        shutil.copytree(
+            CODE / name,
+            folder / name,
+            ignore=shutil.ignore_patterns("__pycache__", PACKED[-1]),
+        )
     shutil.copyfile(Path(__file__).with_name("miniature.yaml"), folder / "params.yaml")
-    shutil.copyfile(Path(__file__).with_name("miniature_templates.yaml"), folder / TEMPLATES)
+    shutil.copyfile(
+        Path(__file__).with_name("miniature_templates.yaml"), folder / TEMPLATES
+    )
     write_text(folder / "claims.yaml", MINIATURE_CLAIMS)
     return Workspace(folder)
 
 
 def chosen(root: Path, folder: Path) -> Workspace:
-    """Make `folder` a DVC workspace with the graph and the code of `root` and the `CHOSEN` experiments."""
-    sections = choose(plain_yaml.read(root / "params.yaml"), params.load(root / "params.yaml"))
+    """Make `folder` a DVC workspace with the graph and the code of `root` and the
+    `CHOSEN` experiments.
+    """
+    sections = choose(
+        plain_yaml.read(root / "params.yaml"), params.load(root / "params.yaml")
+    )
     for files in sections["files"].values():
         (folder / files["path"]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / files["path"], folder / files["path"])
@@ -70,34 +91,63 @@ def chosen(root: Path, folder: Path) -> Workspace:
 
 
 def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
-    """The sections of params.yaml, which `config` holds, with the `CHOSEN` experiments and the first seeds."""
+    """The sections of params.yaml, which `config` holds, with the `CHOSEN` experiments
+    and the first seeds.
+    """
     documents = {key: section for key, section in sections.items() if key != "series"}
-    fewer = without(documents, [name for name in sections["datasets"] if name not in CHOSEN])
-    datasets = {name: fewer["datasets"][name] for name in CHOSEN if name in fewer["datasets"]}
+    fewer = without(
+        documents, [name for name in sections["datasets"] if name not in CHOSEN]
+    )
+    datasets = {
+        name: fewer["datasets"][name] for name in CHOSEN if name in fewer["datasets"]
+    }
     experiments: dict[str, dict[str, Any]] = {}
     for dataset in datasets:
         entries = fewer["experiments"][dataset]
         names = [name for name in CHOSEN[dataset].split() if name in entries]
         known = config.experiments_of(dataset)
-        experiments[dataset] = {name: {**entries[name], "seeds": known[name].seeds[:SEEDS]} for name in names}
+        experiments[dataset] = {
+            name: {**entries[name], "seeds": known[name].seeds[:SEEDS]}
+            for name in names
+        }
     return {**fewer, "datasets": datasets, "experiments": experiments}
 
 
 def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
-    """The sections of params.yaml without these data sets, their experiments, and sources that only they use."""
-    datasets = {name: section for name, section in sections["datasets"].items() if name not in left_out}
+    """The sections of params.yaml without these data sets, their experiments, and
+    sources that only they use.
+    """
+    datasets = {
+        name: section
+        for name, section in sections["datasets"].items()
+        if name not in left_out
+    }
     used = {section["source"] for section in datasets.values()}
     return {
         **sections,
-        "sources": {name: section for name, section in sections["sources"].items() if name in used},
-        "files": {name: section for name, section in sections.get("files", {}).items() if name in used},
+        "sources": {
+            name: section
+            for name, section in sections["sources"].items()
+            if name in used
+        },
+        "files": {
+            name: section
+            for name, section in sections.get("files", {}).items()
+            if name in used
+        },
         "datasets": datasets,
-        "experiments": {name: section for name, section in sections["experiments"].items() if name in datasets},
+        "experiments": {
+            name: section
+            for name, section in sections["experiments"].items()
+            if name in datasets
+        },
     }
 
 
 def with_params(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
-    """Make `folder` a DVC workspace with the graph of `root`, the code, and these sections of params.yaml."""
+    """Make `folder` a DVC workspace with the graph of `root`, the code, and these
+    sections of params.yaml.
+    """
     _copy_graph(root, folder)
     for name in PACKAGES:
         link = folder / name

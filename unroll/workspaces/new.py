@@ -1,4 +1,6 @@
-"""The command `new`: a git repository of one's own, for own series or with the four documents; it holds no code."""
+"""The command `new`: a git repository of one's own, for own series or with the four
+documents; it holds no code.
+"""
 
 import json
 import platform
@@ -29,13 +31,16 @@ FILES = (
 """The files of a project that have templates."""
 
 EXTENSIONS = "unroll_extensions/README.md"
-"""A file of a project with the four documents, in the folder of the user's own models."""
+"""A file of a project with the four documents, in the folder of the user's own models.
+"""
 
 
 def new(folder: Path, *, documents: bool) -> list[str]:
-    """Make a new folder a git repository that Unroll builds in, of which nothing is committed yet; its files.
+    """Make a new folder a git repository that Unroll builds in, of which nothing is
+    committed yet; its files.
 
-    `documents`: with the experiments, published figures, sample data and results of the four documents.
+    `documents`: with the experiments, published figures, sample data and results of the
+    four documents.
 
     Raises:
         UsageError: the folder is there and not empty.
@@ -49,7 +54,10 @@ def new(folder: Path, *, documents: bool) -> list[str]:
     if documents:
         _copy_documents(packed, folder)
     _write_templates(folder, documents=documents)
-    write_text(folder / "constraints.txt", pins((packed / REQUIREMENTS).read_text(encoding="utf-8")))
+    write_text(
+        folder / "constraints.txt",
+        pins((packed / REQUIREMENTS).read_text(encoding="utf-8")),
+    )
     return sorted(path.name for path in folder.iterdir() if path.name != ".git")
 
 
@@ -64,7 +72,9 @@ def _copy_documents(packed: Path, folder: Path) -> None:
 
 
 def _write_templates(folder: Path, *, documents: bool) -> None:
-    """Write the files of a project that have templates in project/; files that exist stay."""
+    """Write the files of a project that have templates in project/; files that exist
+    stay.
+    """
     import jinja2
 
     environment = jinja2.Environment(  # noqa: S701 - nothing here is HTML
@@ -91,14 +101,24 @@ def _write_templates(folder: Path, *, documents: bool) -> None:
 
 
 def without_code(graph: str) -> str:
-    """The text of dvc.yaml for a folder without the code: each stage depends on version.txt, which stands for it."""
+    """The text of dvc.yaml for a folder without the code: each stage depends on
+    version.txt, which stands for it.
+    """
     graph = re.sub(r"(?m)^ +- (pipeline|series|stages|unroll)(/.*)?\n", "", graph)
-    return re.sub(r"(?m)^( +)deps:\n", r"\1deps:\n\1  - version.txt\n\1  - unroll_extensions\n", graph)
+    return re.sub(
+        r"(?m)^( +)deps:\n",
+        r"\1deps:\n\1  - version.txt\n\1  - unroll_extensions\n",
+        graph,
+    )
 
 
 def _requirement(folder: Path) -> str:
-    """What pip installs this Unroll by: the wheel that it is from, copied into the folder, or its address."""
-    url = json.loads(metadata.distribution("unroll").read_text("direct_url.json") or "{}").get("url", "")
+    """What pip installs this Unroll by: the wheel that it is from, copied into the
+    folder, or its address.
+    """
+    url = json.loads(
+        metadata.distribution("unroll").read_text("direct_url.json") or "{}"
+    ).get("url", "")
     wheel = Path(unquote(urlsplit(url).path))
     if not url.endswith(".whl") or (url.startswith("file:") and not wheel.is_file()):
         return f"unroll=={metadata.version('unroll')}"

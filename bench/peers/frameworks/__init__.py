@@ -1,7 +1,8 @@
-"""The frameworks that are compared, each in a process of its own behind the same four methods.
+"""The frameworks that are compared, each in a process of its own behind the same four
+methods.
 
-A framework is made from a `Task`, and builds its model with the first weights of that. Losses tell whether two of them
-do the same work.
+A framework is made from a `Task`, and builds its model with the first weights of that.
+Losses tell whether two of them do the same work.
 """
 
 import gc
@@ -20,7 +21,9 @@ class Framework(Protocol):
     """What a process drives."""
 
     def reset(self, seed: int) -> None:
-        """Start again from the first weights with a fresh optimizer; `seed` is that of Unroll's dropout alone."""
+        """Start again from the first weights with a fresh optimizer; `seed` is that of
+        Unroll's dropout alone.
+        """
 
     def train(self) -> float:
         """Train one round: seconds."""
@@ -52,11 +55,14 @@ def make(name: str) -> Callable[[Task], Framework]:
 
 
 models: dict[str, Framework] = {}
-"""What a process has from one call to the next: its framework's name -> the model of the current workload."""
+"""What a process has from one call to the next: its framework's name -> the model of
+the current workload."""
 
 
 def begin(log: Path) -> None:
-    """One core, since some libraries start threads whatever they are told; what libraries print goes to a file."""
+    """One core, since some libraries start threads whatever they are told; what
+    libraries print goes to a file.
+    """
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with log.open("wb") as file:
@@ -65,10 +71,13 @@ def begin(log: Path) -> None:
 
 
 def start(name: str, root: Path, workload: str) -> dict[str, float]:
-    """Build a model and go through a first round: the held-out loss `before`, and the seconds of it all (`warm_up`)."""
+    """Build a model and go through a first round: the held-out loss `before`, and the
+    seconds of it all (`warm_up`).
+    """
     models.pop(name, None)  # the memory of the last workload
     gc.collect()
-    task, framework = workloads.load(root, workload), make(name)
+    task = workloads.load(root, workload)
+    framework = make(name)
     began = time.perf_counter()
     models[name] = framework(task)
     before = models[name].evaluate()[1]

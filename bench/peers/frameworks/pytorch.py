@@ -1,4 +1,6 @@
-"""PyTorch: a plain loop over batches that lie in memory, the model eager or under `torch.compile`."""
+"""PyTorch: a plain loop over batches that lie in memory, the model eager or under
+`torch.compile`.
+"""
 
 import time
 from collections.abc import Callable
@@ -16,8 +18,11 @@ class PyTorch:
 
     def __init__(self, task: Task, *, compiled: bool) -> None:
         torch.set_num_threads(1)
-        self.task, self.network = task, TorchNetwork(task)
-        self.forward: Callable[[Tensor], Tensor] = torch.compile(self.network) if compiled else self.network
+        self.task = task
+        self.network = TorchNetwork(task)
+        self.forward: Callable[[Tensor], Tensor] = (
+            torch.compile(self.network) if compiled else self.network
+        )
         self.loss = LOSSES[task.training["loss"]]
         train = task.data.splits["train"]
         self.batches = [tensors(*train.take(rows)) for rows in task.rows]
@@ -28,7 +33,11 @@ class PyTorch:
     def reset(self, seed: int) -> None:
         del seed
         self.network.assign(self.task.read_weights())
-        parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        parameters = [
+            parameter
+            for parameter in self.network.parameters()
+            if parameter.requires_grad
+        ]
         rate = self.task.training.get("learning_rate", 0.001)
         self.optimizer = OPTIMIZERS[self.task.training["optimizer"]](parameters, rate)
 
@@ -53,7 +62,10 @@ class PyTorch:
         start = time.perf_counter()
         with torch.inference_mode():
             for _ in range(self.task.workload.evaluations):
-                losses = [self.loss(self.forward(inputs), targets) for inputs, targets in self.held_out]
+                losses = [
+                    self.loss(self.forward(inputs), targets)
+                    for inputs, targets in self.held_out
+                ]
         seconds = time.perf_counter() - start
         return seconds, float(torch.stack(losses).mean())
 
@@ -61,7 +73,9 @@ class PyTorch:
 def tensors(inputs: Array, targets: Array) -> tuple[Tensor, Tensor]:
     """A batch as contiguous tensors, word numbers as PyTorch's embedding wants them."""
     kind = np.int64 if inputs.dtype.kind in "iu" else np.float32
-    return torch.from_numpy(inputs.astype(kind)), torch.from_numpy(targets.astype(np.float32))
+    return torch.from_numpy(inputs.astype(kind)), torch.from_numpy(
+        targets.astype(np.float32)
+    )
 
 
 class TorchNetwork(nn.Module):
@@ -70,7 +84,8 @@ class TorchNetwork(nn.Module):
     def __init__(self, task: Task) -> None:
         super().__init__()
         shapes = [weight.shape for weight in task.read_weights()]
-        self.kind, self.sigmoid = task.experiment.model.name, task.data.kind == "classify"
+        self.kind = task.experiment.model.name
+        self.sigmoid = task.data.kind == "classify"
         self.embedding = nn.Embedding(*shapes.pop(0)) if task.data.vocabulary else None
         self.recurrent: nn.RNNBase | None = None
         if self.kind != "mlp":
@@ -88,12 +103,17 @@ class TorchNetwork(nn.Module):
                 self.embedding.weight.copy_(left.pop(0))
             if self.recurrent is not None:
                 own = [*self.recurrent.parameters()]
-                for parameter, value in zip(own, fused(self.kind, *left[:3]), strict=True):
+                for parameter, value in zip(
+                    own, fused(self.kind, *left[:3]), strict=True
+                ):
                     parameter.copy_(value)
                 del left[:3]
-                # PyTorch's second bias of an LSTM or RNN is none of Keras' parameters: it stays 0.
+                # PyTorch's second bias of an LSTM or RNN is none of Keras' parameters:
+                # it stays 0.
                 own[-1].requires_grad_(self.kind == "gru")
-            for layer, kernel, bias in zip(self.dense, left[::2], left[1::2], strict=True):
+            for layer, kernel, bias in zip(
+                self.dense, left[::2], left[1::2], strict=True
+            ):
                 layer.weight.copy_(kernel.T)
                 layer.bias.copy_(bias)
 
@@ -116,15 +136,30 @@ def fused(kind: str, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> list[Te
     if kind != "gru":
         return [kernel.T, recurrent.T, bias, torch.zeros_like(bias)]
     units = len(recurrent)
-    order = torch.cat([torch.arange(units, 2 * units), torch.arange(units), torch.arange(2 * units, 3 * units)])
+    order = torch.cat(
+        [
+            torch.arange(units, 2 * units),
+            torch.arange(units),
+            torch.arange(2 * units, 3 * units),
+        ]
+    )
     return [kernel.T[order], recurrent.T[order], bias[0][order], bias[1][order]]
 
 
 class Rmsprop:
     """Keras' form: epsilon stands under the root."""
 
-    def __init__(self, parameters: list[nn.Parameter], rate: float, rho: float = 0.9, epsilon: float = 1e-7) -> None:
-        self.parameters, self.rate, self.rho, self.epsilon = parameters, rate, rho, epsilon
+    def __init__(
+        self,
+        parameters: list[nn.Parameter],
+        rate: float,
+        rho: float = 0.9,
+        epsilon: float = 1e-7,
+    ) -> None:
+        self.parameters = parameters
+        self.rate = rate
+        self.rho = rho
+        self.epsilon = epsilon
         self.squares = [torch.zeros_like(parameter) for parameter in parameters]
 
     @torch.no_grad()
@@ -133,7 +168,9 @@ class Rmsprop:
         for parameter, square in zip(self.parameters, self.squares, strict=True):
             gradient = parameter.grad
             square.mul_(self.rho).addcmul_(gradient, gradient, value=1 - self.rho)
-            parameter.addcdiv_(gradient, (square + self.epsilon).sqrt_(), value=-self.rate)
+            parameter.addcdiv_(
+                gradient, (square + self.epsilon).sqrt_(), value=-self.rate
+            )
             parameter.grad = None
 
 
@@ -143,7 +180,8 @@ class Adam(Rmsprop):
     def __init__(self, parameters: list[nn.Parameter], rate: float) -> None:
         super().__init__(parameters, rate, rho=0.999)
         self.means = [torch.zeros_like(parameter) for parameter in parameters]
-        self.steps, self.first = 0, 0.9
+        self.steps = 0
+        self.first = 0.9
 
     @torch.no_grad()
     def step(self) -> None:
@@ -154,13 +192,18 @@ class Adam(Rmsprop):
         torch._foreach_mul_(self.squares, self.rho)
         torch._foreach_addcmul_(self.squares, gradients, gradients, 1 - self.rho)
         roots = [square.sqrt().add_(self.epsilon) for square in self.squares]
-        rate = self.rate * (1 - self.rho**self.steps) ** 0.5 / (1 - self.first**self.steps)
+        rate = (
+            self.rate * (1 - self.rho**self.steps) ** 0.5 / (1 - self.first**self.steps)
+        )
         torch._foreach_addcdiv_(self.parameters, self.means, roots, -rate)
         for parameter in self.parameters:
             parameter.grad = None
 
 
-OPTIMIZERS: dict[str, Callable[[list[nn.Parameter], float], Rmsprop]] = {"rmsprop": Rmsprop, "adam": Adam}
+OPTIMIZERS: dict[str, Callable[[list[nn.Parameter], float], Rmsprop]] = {
+    "rmsprop": Rmsprop,
+    "adam": Adam,
+}
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mae": nn.functional.l1_loss,

@@ -24,17 +24,26 @@ class Compiled:
 
         chosen = recipe(task.name, task.experiment)
         options = chosen.method.keywords
-        self.task, self.loss = task, options["loss"]
+        self.task = task
+        self.loss = options["loss"]
         self.build = partial(chosen.build, problem(task.data))
         self.model = keras_models.seeded(self.build, 0)
         task.write_weights(self.model.get_weights())
         self.numbers: dict[int, list[Array]] = {0: keras_models.values(self.model)}
         train = task.data.splits["train"]
-        self.program = Program(self.model, train, options["optimizer"], options["learning_rate"], [self.loss])
+        self.program = Program(
+            self.model,
+            train,
+            options["optimizer"],
+            options["learning_rate"],
+            [self.loss],
+        )
 
     def reset(self, seed: int) -> None:
         if seed not in self.numbers:
-            self.numbers[seed] = keras_models.values(keras_models.seeded(self.build, seed))
+            self.numbers[seed] = keras_models.values(
+                keras_models.seeded(self.build, seed)
+            )
         self.program.reset(self.numbers[seed])
         self.model.set_weights(self.task.read_weights())
 
@@ -50,5 +59,9 @@ class Compiled:
     def evaluate(self) -> tuple[float, float]:
         start = time.perf_counter()
         for _ in range(self.task.workload.evaluations):
-            loss = score(self.loss, self.program.predict(self.task.held_out), self.task.held_out.targets)
+            loss = score(
+                self.loss,
+                self.program.predict(self.task.held_out),
+                self.task.held_out.targets,
+            )
         return time.perf_counter() - start, loss

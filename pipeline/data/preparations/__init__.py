@@ -1,5 +1,6 @@
-"""Raw data -> a supervised problem. A module here is a `preparation.name` of params.yaml, with a `METRIC`.
+"""Raw data -> a supervised problem. A module here is a `preparation.name` of
+params.yaml, with a `METRIC`.
 
-Its function `prepare(name, raw, *, ...)` takes the data set's name and the folder of its source; what is keyword-only
-are its options.
+Its function `prepare(name, raw, *, ...)` takes the data set's name and the folder of
+its source; what is keyword-only are its options.
 """

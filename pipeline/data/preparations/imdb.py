@@ -1,4 +1,6 @@
-"""Documents 001 and 002: is a film review good or bad? From Keras's own file of word numbers."""
+"""Documents 001 and 002: is a film review good or bad? From Keras's own file of word
+numbers.
+"""
 
 import itertools
 import pickle
@@ -18,13 +20,20 @@ METRIC = "accuracy"
 
 HALVES = ("train", "test")
 
-START, UNKNOWN, SHIFT, SEED = 1, 2, 3, 113
-"""Keras's `imdb.load_data`: the word numbers of a review's start and of a rare word, what is added to every
-word number to make room for them, and the seed of its shuffle. 0 pads."""
+START = 1
+UNKNOWN = 2
+SHIFT = 3
+SEED = 113
+"""Keras's `imdb.load_data`: the word numbers of a review's start and of a rare word,
+what is added to every word number to make room for them, and the seed of its shuffle. 0
+pads."""
 
 
 _HARMLESS = {("numpy", "ndarray"), ("numpy", "dtype")}
-_HARMLESS |= {(f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")}  # NumPy 1 and 2
+# NumPy 1 and 2
+_HARMLESS |= {
+    (f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")
+}
 
 
 class _Index(pydantic.RootModel[dict[str, int]]):
@@ -32,7 +41,9 @@ class _Index(pydantic.RootModel[dict[str, int]]):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Makes arrays of plain Python values. A pickle may call any function that Python knows; this one may not."""
+    """Makes arrays of plain Python values. A pickle may call any function that Python
+    knows; this one may not.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _HARMLESS:
@@ -48,29 +59,36 @@ def prepare(
     length: Annotated[int, pydantic.Field(ge=1, le=10_000)],
     validation: Annotated[float, pydantic.Field(gt=0, lt=1)],
 ) -> Dataset:
-    """Reviews as `keras.datasets.imdb.load_data(num_words=words)` and `pad_sequences(maxlen=length)` give them.
+    """Reviews as `keras.datasets.imdb.load_data(num_words=words)` and
+    `pad_sequences(maxlen=length)` give them.
 
     Args:
         name: of the data set.
         raw: the folder of its source, with `imdb.npz` and `imdb_word_index.json`.
         words: word numbers that are kept; a rarer word becomes 2.
-        length: word numbers per review: the last ones of a longer review, zeros in front of a shorter one.
-        validation: the fraction of the train reviews, taken from the end, that validates (as Keras's `fit` takes it).
+        length: word numbers per review: the last ones of a longer review, zeros in
+            front of a shorter one.
+        validation: the fraction of the train reviews, taken from the end, that
+            validates (as Keras's `fit` takes it).
 
     Returns:
-        A classification, scored by accuracy: inputs (n, length) int16, or int32 where the words need it, and
-        targets (n,) float32, 1 for a good review.
+        A classification, scored by accuracy: inputs (n, length) int16, or int32 where
+        the words need it, and targets (n,) float32, 1 for a good review.
 
     Raises:
         UnrollError: a file is missing or holds something else than reviews, or words.
     """
-    halves, index = _read(raw), read_checked(raw / "imdb_word_index.json", _Index).root
+    halves = _read(raw)
+    index = read_checked(raw / "imdb_word_index.json", _Index).root
     random = np.random.RandomState(SEED)
     splits = {}
     for half, (reviews, labels) in halves.items():
         order = np.arange(len(reviews))
         random.shuffle(order)
-        splits[half] = Arrays(_pad([reviews[i] for i in order], words, length), labels[order].astype(np.float32))
+        splits[half] = Arrays(
+            _pad([reviews[i] for i in order], words, length),
+            labels[order].astype(np.float32),
+        )
     train = splits["train"]
     cut = int(len(train) * (1 - validation))
     return Dataset(
@@ -88,7 +106,9 @@ def prepare(
             "words": words,
             "length": length,
             "reviews to train on": len(train),
-            "share of train reviews cut": float(np.mean([len(review) >= length for review in halves["train"][0]])),
+            "share of train reviews cut": float(
+                np.mean([len(review) >= length for review in halves["train"][0]])
+            ),
             "share of good test reviews": float(splits["test"].targets.mean()),
         },
     )
@@ -97,7 +117,8 @@ def prepare(
 def _read(raw: Path) -> dict[str, tuple[list[list[int]], Array]]:
     """The reviews and their labels (n,) of both halves, `train` and `test`.
 
-    The file holds pickled lists, and a pickle may run anything: so nothing but lists and numbers comes out of it.
+    The file holds pickled lists, and a pickle may run anything: so nothing but lists
+    and numbers comes out of it.
     """
     path = raw / "imdb.npz"
     again = f"delete {raw} and run `unroll source {raw.name}` again"
@@ -105,11 +126,20 @@ def _read(raw: Path) -> dict[str, tuple[list[list[int]], Array]]:
         raise UnrollError(f"{path} is missing; run `unroll source {raw.name}`")
     try:
         with zipfile.ZipFile(path) as archive:
-            halves = {half: (list(_array(archive, f"x_{half}")), _array(archive, f"y_{half}")) for half in HALVES}
+            halves = {
+                half: (list(_array(archive, f"x_{half}")), _array(archive, f"y_{half}"))
+                for half in HALVES
+            }
     except Exception as error:  # noqa: BLE001 - of damaged bytes zipfile and pickle raise a dozen kinds
-        raise UnrollError(f"{path} is not Keras's file of reviews ({error}); {again}") from None
+        raise UnrollError(
+            f"{path} is not Keras's file of reviews ({error}); {again}"
+        ) from None
     for half, (reviews, labels) in halves.items():
-        if not _are_reviews(reviews) or labels.shape != (len(reviews),) or not np.isin(labels, (0, 1)).all():
+        if (
+            not _are_reviews(reviews)
+            or labels.shape != (len(reviews),)
+            or not np.isin(labels, (0, 1)).all()
+        ):
             raise UnrollError(
                 f"{path}: the {half} half holds more than lists of word numbers, labelled 0 or 1; {again}"
             )
@@ -117,7 +147,9 @@ def _read(raw: Path) -> dict[str, tuple[list[list[int]], Array]]:
 
 
 def _words(index: dict[str, int], count: int) -> Array:
-    """The words (count,) behind the word numbers; nothing for padding and the start, an ellipsis for a rare word."""
+    """The words (count,) behind the word numbers; nothing for padding and the start, an
+    ellipsis for a rare word.
+    """
     words = [""] * count
     words[UNKNOWN] = "…"
     for word, rank in index.items():
@@ -142,13 +174,22 @@ def _are_reviews(reviews: list[list[int]]) -> bool:
         len(reviews) > 0
         and set(map(type, reviews)) == {list}
         and set(map(type, itertools.chain.from_iterable(reviews))) <= {int}
-        and all(min(review) >= 0 and max(review) < 2**31 - SHIFT for review in reviews if review)
+        and all(
+            min(review) >= 0 and max(review) < 2**31 - SHIFT
+            for review in reviews
+            if review
+        )
     )
 
 
 def _pad(reviews: list[list[int]], words: int, length: int) -> Array:
-    """(reviews, length): each review's start, then its words, at the right end; its front is cut or padded."""
-    padded = np.zeros((len(reviews), length), np.int16 if words <= np.iinfo(np.int16).max else np.int32)
+    """(reviews, length): each review's start, then its words, at the right end; its
+    front is cut or padded.
+    """
+    padded = np.zeros(
+        (len(reviews), length),
+        np.int16 if words <= np.iinfo(np.int16).max else np.int32,
+    )
     for row, review in zip(padded, reviews, strict=True):
         numbers = np.array(review[-length:], np.int64) + SHIFT
         numbers[numbers >= words] = UNKNOWN

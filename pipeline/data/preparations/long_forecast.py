@@ -1,6 +1,8 @@
-"""The long forecasts on which papers compare models: all columns of a series from all columns of it.
+"""The long forecasts on which papers compare models: all columns of a series from all
+columns of it.
 
-As in the code that most of them share: cure-lab/LTSF-Linear (Zeng et al. 2023, arXiv 2205.13504), in turn Autoformer's.
+As in the code that most of them share: cure-lab/LTSF-Linear (Zeng et al. 2023, arXiv
+2205.13504), in turn Autoformer's.
 """
 
 from pathlib import Path
@@ -19,7 +21,8 @@ from pipeline.files import missing
 
 METRIC = "mse"
 
-TRAIN, TEST = 0.7, 0.2
+TRAIN = 0.7
+TEST = 0.2
 """Shares of the rows; those between validate."""
 
 BATCH = 32
@@ -28,11 +31,22 @@ BATCH = 32
 Count = Annotated[int, pydantic.Field(ge=1, le=100_000)]
 
 
-def prepare(name: str, raw: Path, *, file: str, stamp: str, lookback: Count, horizon: Count, day: Count) -> Dataset:
-    """Windows of `lookback` rows and the `horizon` rows after them, of every column but the stamp.
+def prepare(
+    name: str,
+    raw: Path,
+    *,
+    file: str,
+    stamp: str,
+    lookback: Count,
+    horizon: Count,
+    day: Count,
+) -> Dataset:
+    """Windows of `lookback` rows and the `horizon` rows after them, of every column but
+    the stamp.
 
-    Each column is standardised by mean and deviation of the train rows. A window of validation or test looks back into
-    the rows before its part; its targets do not reach beyond it.
+    Each column is standardised by mean and deviation of the train rows. A window of
+    validation or test looks back into the rows before its part; its targets do not
+    reach beyond it.
 
     Args:
         name: of the data set.
@@ -44,26 +58,54 @@ def prepare(name: str, raw: Path, *, file: str, stamp: str, lookback: Count, hor
         day: rows of a day: errors of one week are taken as dependent.
 
     Returns:
-        A forecast scored by MSE and MAE over all windows, rows and columns, in standardised units. The group "as
-        published" is the test set without its last, partial batch of 32 windows.
+        A forecast scored by MSE and MAE over all windows, rows and columns, in
+        standardised units. The group "as published" is the test set without its last,
+        partial batch of 32 windows.
 
     Raises:
         UnrollError: the file cannot be used (`row_table.read`), or is too short.
     """
     if not (raw / file).is_file():
         raise missing(raw / file)
-    where, form = f"datasets.{name}.preparation", CsvFormat(stamp=[stamp])
-    first = next((column for column in RowFile(raw / file, form, where).header() if column != stamp), "")
-    table = row_table.read([raw / file], form.model_copy(update={"target": first}), where)
+    where = f"datasets.{name}.preparation"
+    form = CsvFormat(stamp=[stamp])
+    first = next(
+        (
+            column
+            for column in RowFile(raw / file, form, where).header()
+            if column != stamp
+        ),
+        "",
+    )
+    table = row_table.read(
+        [raw / file], form.model_copy(update={"target": first}), where
+    )
     rows = len(table.values)
-    train, test = int(rows * TRAIN), int(rows * TEST)
-    borders = {"train": (lookback, train), "validation": (train, rows - test), "test": (rows - test, rows)}
+    train = int(rows * TRAIN)
+    test = int(rows * TEST)
+    borders = {
+        "train": (lookback, train),
+        "validation": (train, rows - test),
+        "test": (rows - test, rows),
+    }
     if any(end - start < horizon for start, end in borders.values()):
-        raise UnrollError(f"datasets.{name}: {rows:,} rows are too few for windows of {lookback} and {horizon} more")
-    mean, deviation = table.values[:train].mean(axis=0), table.values[:train].std(axis=0)
+        raise UnrollError(
+            f"datasets.{name}: {rows:,} rows are too few for windows of {lookback} and {horizon} more"
+        )
+    mean = table.values[:train].mean(axis=0)
+    deviation = table.values[:train].std(axis=0)
     series = ((table.values - mean) / deviation).astype(np.float32)
     splits = {
-        split: Windows(series, np.arange(start, end - horizon + 1), lookback, 1, 0, 0, horizon, every=True)
+        split: Windows(
+            series,
+            np.arange(start, end - horizon + 1),
+            lookback,
+            1,
+            0,
+            0,
+            horizon,
+            every=True,
+        )
         for split, (start, end) in borders.items()
     }
     whole = len(splits["test"]) // BATCH * BATCH
@@ -74,5 +116,9 @@ def prepare(name: str, raw: Path, *, file: str, stamp: str, lookback: Count, hor
         splits={**splits},
         groups={"as published": np.arange(whole)},
         period=day,
-        facts={"rows": rows, "columns": len(table.columns), "rows to forecast": horizon},
+        facts={
+            "rows": rows,
+            "columns": len(table.columns),
+            "rows to forecast": horizon,
+        },
     )

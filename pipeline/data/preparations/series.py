@@ -1,6 +1,8 @@
-"""A file of measurements, equally spaced in time -> forecasts of one column from windows of all.
+"""A file of measurements, equally spaced in time -> forecasts of one column from
+windows of all.
 
-Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and a user's own file.
+Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and a
+user's own file.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +16,15 @@ from pipeline.data import row_calendar, row_files, row_table, series
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.data.series import DAY, Measured
-from pipeline.data.series_options import ALONE, Cleaning, Count, CsvFormat, Fitted, Statistics, Windowing
+from pipeline.data.series_options import (
+    ALONE,
+    Cleaning,
+    Count,
+    CsvFormat,
+    Fitted,
+    Statistics,
+    Windowing,
+)
 from pipeline.data.timestamps import shown
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
 
@@ -44,25 +54,31 @@ def prepare(
     protocol: Literal["as_published", "keras_utility", "corrected"] = "corrected",
     batch_size: Count | None = None,
 ) -> Dataset:
-    """Windows over the whole series, normalised by mean and standard deviation of the train rows.
+    """Windows over the whole series, normalised by mean and standard deviation of the
+    train rows.
 
-    After the columns of the file each row has its `calendar`, for the models that ask for it.
+    After the columns of the file each row has its `calendar`, for the models that ask
+    for it.
 
-    `as_published` does what the generator of documents 001 and 002 does, its slips included (see
-    `series.published_rows`): nothing in the file is handled; the target lies delay + step rows after the
-    last input, in the next block too; validation and test give whole batches only.
+    `as_published` does what the generator of documents 001 and 002 does, its slips
+    included (see `series.published_rows`): nothing in the file is handled; the target
+    lies delay + step rows after the last input, in the next block too; validation and
+    test give whole batches only.
 
-    `keras_utility` handles nothing either, and takes the windows that Keras' own function cuts for document 006 (see
-    `series.utility_rows`); the target lies exactly `delay` rows after the last input.
+    `keras_utility` handles nothing either, and takes the windows that Keras' own
+    function cuts for document 006 (see `series.utility_rows`); the target lies exactly
+    `delay` rows after the last input.
 
-    `corrected` asks the same question without the slips. Rows are put in the order of their timestamps, of a repeated
-    one the first is kept, and completed as `cleaning` says. Then they are cut in blocks, and mean and deviation are
-    taken over the first. A window counts if its first input and its target lie in one block and no gap between them
-    (but see `Windowing.overlap`), and if its targets were measured (but see `Windowing.partial`). The target lies
-    exactly `delay` rows after the last input.
+    `corrected` asks the same question without the slips. Rows are put in the order of
+    their timestamps, of a repeated one the first is kept, and completed as `cleaning`
+    says. Then they are cut in blocks, and mean and deviation are taken over the first.
+    A window counts if its first input and its target lie in one block and no gap
+    between them (but see `Windowing.overlap`), and if its targets were measured (but
+    see `Windowing.partial`). The target lies exactly `delay` rows after the last input.
 
-    With `csv.series_id` each of several series is prepared as if it were alone, at the timestamps of all, cut at the
-    same rows; they stand one after the other (`Dataset.series_id`), each in units of its own deviation.
+    With `csv.series_id` each of several series is prepared as if it were alone, at the
+    timestamps of all, cut at the same rows; they stand one after the other
+    (`Dataset.series_id`), each in units of its own deviation.
 
     Args:
         name: of the data set.
@@ -77,29 +93,41 @@ def prepare(
         batch_size: of the generator, as published only.
 
     Returns:
-        A forecast, scored by MAE; its series (rows, columns + calendar) float32 is shared by the splits.
+        A forecast, scored by MAE; its series (rows, columns + calendar) float32 is
+        shared by the splits.
 
     Raises:
-        UnrollError: the file cannot be used (`row_table.read`) or is too short for the split and the window.
+        UnrollError: the file cannot be used (`row_table.read`) or is too short for the
+            split and the window.
         UsageError: an option contradicts another or names a column that is not there.
-        ValueError: `lookback` is not a multiple of `step`, or a number of rows is not whole.
+        ValueError: `lookback` is not a multiple of `step`, or a number of rows is not
+            whole.
     """
     where = f"datasets.{name}.preparation"
     published = protocol == "as_published"
     if published != (batch_size is not None):
-        what = "is missing; it scores" if published else "has no effect; only as_published scores"
+        what = (
+            "is missing; it scores"
+            if published
+            else "has no effect; only as_published scores"
+        )
         raise UsageError(f"params.yaml: {where}.batch_size {what} whole batches")
     _require_effect(csv, cleaning, windows, where)
-    if windows.lookback % windows.step:  # before a step of any size makes room for rows that no window can have
+    # before a step of any size makes room for rows that no window can have
+    if windows.lookback % windows.step:
         raise ValueError(
             f"`lookback` must be a multiple of `step`. Received: {windows.lookback}, {windows.step}"
         )
-    table = row_table.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
+    table = row_table.read(
+        series.files_of(raw, csv.file), csv, f"{where}.csv", progress
+    )
     options = {"validation": validation, "protocol": protocol, "batch_size": batch_size}
     try:
         return from_table(name, table, csv, cleaning, windows, train, **options)  # type: ignore[arg-type]
     except UnusableSeriesError as error:
-        raise UnrollError(f"{raw / csv.file}: {error}; name them in {where}.csv.leave_out") from None
+        raise UnrollError(
+            f"{raw / csv.file}: {error}; name them in {where}.csv.leave_out"
+        ) from None
     except UnrollError as error:
         raise UnrollError(f"{raw / csv.file}: {error}; see {where}") from None
 
@@ -119,7 +147,8 @@ def from_table(
     """Windows over rows that have been read; else as `prepare`.
 
     Raises:
-        UnrollError: the rows are too few for the split and the window, or there is nothing to learn.
+        UnrollError: the rows are too few for the split and the window, or there is
+            nothing to learn.
         UnusableSeriesError: this is so of some of several series.
     """
     published = protocol == "as_published"
@@ -127,25 +156,38 @@ def from_table(
     step = windows.step
     table = _counted(table, csv, cleaning, windows)
     every = {
-        series_id: series.rows_of(own, csv, cleaning, windows) if corrected else series.as_they_are(own, None)
+        series_id: series.rows_of(own, csv, cleaning, windows)
+        if corrected
+        else series.as_they_are(own, None)
         for series_id, own in row_table.by_series(table).items()
     }
-    first, reasons = next(iter(every.values())), dict[str, str]()
-    count, freq, column = len(first.series.values), first.regular.freq, first.columns.index(csv.target)
-    statistics, chosen, lost = dict[str, Statistics](), defaultdict[str, list[Array]](list), Counter[str]()
+    first = next(iter(every.values()))
+    reasons = dict[str, str]()
+    count = len(first.series.values)
+    freq = first.regular.freq
+    column = first.columns.index(csv.target)
+    statistics = dict[str, Statistics]()
+    chosen = defaultdict[str, list[Array]](list)
+    lost = Counter[str]()
     borders = series.borders(count, train, validation)
     for number, (series_id, rows) in enumerate(every.items()):
         try:
             statistics[series_id] = _statistics(rows, borders[0], column, windows.lag)
-            examples, gone = _examples(rows, borders, windows, freq, column, batch_size, corrected=corrected)
+            examples, gone = _examples(
+                rows, borders, windows, freq, column, batch_size, corrected=corrected
+            )
             if validation is None:
                 del examples["validation"]
             _require_room(examples, rows, windows, borders)
         except UnrollError as error:
             if series_id == ALONE:
                 raise
-            border = row_calendar.stamps(first.series.timestamps[[borders[0]]], cleaning, csv.time_zone)[0]
-            reasons[series_id] = _lacking(rows, column, windows, borders[0], shown(border)) or str(error)
+            border = row_calendar.stamps(
+                first.series.timestamps[[borders[0]]], cleaning, csv.time_zone
+            )[0]
+            reasons[series_id] = _lacking(
+                rows, column, windows, borders[0], shown(border)
+            ) or str(error)
             continue
         lost.update(gone)
         for split, own in examples.items():
@@ -160,25 +202,40 @@ def from_table(
         series=statistics,
         slip=step * published,
     )
-    inputs = [series.inputs_of(rows.series, fitted, statistics[key]) for key, rows in every.items()]
-    whole = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]  # one alone is not copied
-    truth = np.concatenate([rows.target(column) for rows in every.values()]) if windows.partial else None
+    inputs = [
+        series.inputs_of(rows.series, fitted, statistics[key])
+        for key, rows in every.items()
+    ]
+    # one alone is not copied
+    whole = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]
+    truth = (
+        np.concatenate([rows.target(column) for rows in every.values()])
+        if windows.partial
+        else None
+    )
     shape: dict[str, Any] = {
-        # `Windows` counts from the row after the last step, so a target `delay` rows after the last input is
-        # `delay - step` there. The documents' generator counts so, too, and forgets the step.
+        # `Windows` counts from the row after the last step, so a target `delay` rows
+        # after the last input is `delay - step` there. The documents' generator counts
+        # so, too, and forgets the step.
         "delay": windows.first if published else windows.first - step,
         "target": column,
         "outputs": windows.horizon,
         "measured": None if truth is None else np.isfinite(truth),
     }
     splits = {
-        split: Windows(whole, np.concatenate(own), windows.lookback, step, **shape) for split, own in chosen.items()
+        split: Windows(whole, np.concatenate(own), windows.lookback, step, **shape)
+        for split, own in chosen.items()
     }
     facts = _facts(protocol, first, borders, splits, fitted, batch_size)
     period = _timesteps_of_day(cleaning, freq, step)
     scale = Scale(quantity=windows.quantity)
     if alone := statistics.get(ALONE):
-        scale = Scale(unit=windows.unit, quantity=windows.quantity, mean=alone.mean[column], std=alone.std[column])
+        scale = Scale(
+            unit=windows.unit,
+            quantity=windows.quantity,
+            mean=alone.mean[column],
+            std=alone.std[column],
+        )
     return Dataset(
         name=name,
         kind="forecast",
@@ -188,8 +245,13 @@ def from_table(
         period=period,
         calendar=series.calendar_columns(week=windows.week),
         scored=("validation",) if validation is not None else (),
-        stamps=np.tile(row_calendar.stamps(first.series.timestamps, cleaning, csv.time_zone), len(every)),
-        series_id=np.repeat(np.arange(len(every)), count) if truth is not None else None,
+        stamps=np.tile(
+            row_calendar.stamps(first.series.timestamps, cleaning, csv.time_zone),
+            len(every),
+        ),
+        series_id=np.repeat(np.arange(len(every)), count)
+        if truth is not None
+        else None,
         truth=truth,
         fitted=fitted,
         facts=facts | ({"series": len(every)} if csv.series_id else {}) | dict(lost),
@@ -209,13 +271,19 @@ def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
     return DAY // timestep
 
 
-def _require_effect(csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str) -> None:
+def _require_effect(
+    csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str
+) -> None:
     """Refuse what has no effect for several series: it would seem to have one."""
     if csv.series_id in ANSWERED:
-        raise UsageError(f"params.yaml: {where}.csv.series_id: a forecast has a column {csv.series_id!r}; rename it")
+        raise UsageError(
+            f"params.yaml: {where}.csv.series_id: a forecast has a column {csv.series_id!r}; rename it"
+        )
     if csv.series_id and (cleaning.measured or windows.future):
         idle = "cleaning.measured" if cleaning.measured else "windows.future"
-        raise UsageError(f"params.yaml: {where}.{idle} has no effect on several series; take it out")
+        raise UsageError(
+            f"params.yaml: {where}.{idle} has no effect on several series; take it out"
+        )
 
 
 def _counted(
@@ -227,8 +295,11 @@ def _counted(
     table = series.on_calendar(table, csv, cleaning)
     if not windows.partial:
         return table
-    # A target that is measured from some day on, and to some day, has no rows before and after.
-    measured = table.timestamps[~np.isnan(table.values[:, table.columns.index(csv.target)])]
+    # A target that is measured from some day on, and to some day, has no rows before
+    # and after.
+    measured = table.timestamps[
+        ~np.isnan(table.values[:, table.columns.index(csv.target)])
+    ]
     if not len(measured):
         return table
     if not csv.series_id:
@@ -246,67 +317,101 @@ def _examples(
     *,
     corrected: bool,
 ) -> tuple[series.Rows, dict[str, int]]:
-    """The rows of each split's examples in one series, and what was filled and lost: words -> count."""
+    """The rows of each split's examples in one series, and what was filled and lost:
+    words -> count.
+    """
     if not corrected:
-        return series.document_rows(len(rows.series.values), *borders, windows, batch_size), {}
-    examples, gone = series.corrected_rows(rows.series, *borders, windows, freq=freq, target=target)
+        return series.document_rows(
+            len(rows.series.values), *borders, windows, batch_size
+        ), {}
+    examples, gone = series.corrected_rows(
+        rows.series, *borders, windows, freq=freq, target=target
+    )
     return examples, rows.lost | gone
 
 
 def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statistics:
-    """Of the train rows, those before row `first`, where every column, the lagged ones too, is known.
+    """Of the train rows, those before row `first`, where every column, the lagged ones
+    too, is known.
 
-    Deviations are those of the population (ddof 0). A column that never changes gets the deviation 1: it is centred and
-    otherwise left alone.
+    Deviations are those of the population (ddof 0). A column that never changes gets
+    the deviation 1: it is centred and otherwise left alone.
 
     Raises:
         UnrollError: a column holds no value there, or the target never changes.
     """
-    rows, columns = measured.series, measured.columns
+    rows = measured.series
+    columns = measured.columns
     if rows.start >= first:
         empty = columns[int(rows.unknown[:first].sum(axis=0).argmax())]
-        raise UnrollError(f"column {empty!r} holds no value in the {first} train rows; drop it")
+        raise UnrollError(
+            f"column {empty!r} holds no value in the {first} train rows; drop it"
+        )
     train = rows.values[min(rows.start + lag, first - 1) : first]
-    low, high = train.min(axis=0), train.max(axis=0)
+    low = train.min(axis=0)
+    high = train.max(axis=0)
     if low[target] == high[target]:
         raise UnrollError(
             f"the target {columns[target]!r} is {train[0, target]} in each of the {first} train rows, so there is "
             "nothing to learn"
         )
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, std = train.mean(axis=0), np.where(low == high, 1.0, train.std(axis=0))
+        mean = train.mean(axis=0)
+        std = np.where(low == high, 1.0, train.std(axis=0))
     if (huge := ~np.isfinite(mean + std)).any():
-        raise UnrollError(f"column {columns[int(huge.argmax())]!r} holds numbers too large for a mean; drop it")
-    return Statistics(mean=mean.tolist(), std=std.tolist(), low=low.tolist(), high=high.tolist())
+        raise UnrollError(
+            f"column {columns[int(huge.argmax())]!r} holds numbers too large for a mean; drop it"
+        )
+    return Statistics(
+        mean=mean.tolist(), std=std.tolist(), low=low.tolist(), high=high.tolist()
+    )
 
 
-def _lacking(measured: Measured, target: int, windows: Windowing, first: int, border: str) -> str:
-    """How many rows one of several series has and lacks before row `first`, of the stamp `border`, and after it.
+def _lacking(
+    measured: Measured, target: int, windows: Windowing, first: int, border: str
+) -> str:
+    """How many rows one of several series has and lacks before row `first`, of the
+    stamp `border`, and after it.
 
     "" if it has enough.
     """
     known = ~measured.series.unknown[:, target]
-    needed, before = windows.lookback + windows.lag + int(windows.ahead[-1]), int(known[:first].sum())
+    needed = windows.lookback + windows.lag + int(windows.ahead[-1])
+    before = int(known[:first].sum())
     if before < needed:
         return f"{known.sum():,} rows, {before:,} of them before {border}, where {needed:,} are needed"
-    return "" if known[first:].any() else f"{before:,} rows, none of them from {border} on"
+    return (
+        "" if known[first:].any() else f"{before:,} rows, none of them from {border} on"
+    )
 
 
-def _require_room(rows: series.Rows, measured: Measured, windows: Windowing, borders: tuple[int, int]) -> None:
+def _require_room(
+    rows: series.Rows, measured: Measured, windows: Windowing, borders: tuple[int, int]
+) -> None:
     """Raises UnrollError if a split has no window."""
     if empty := [split for split, own in rows.items() if not len(own)]:
-        span, ahead = windows.lookback + windows.lag, windows.ahead[-1]
-        ends = {"train": (0, borders[0]), "validation": borders, "test": (borders[1], len(measured.series.values))}
+        span = windows.lookback + windows.lag
+        ahead = windows.ahead[-1]
+        ends = {
+            "train": (0, borders[0]),
+            "validation": borders,
+            "test": (borders[1], len(measured.series.values)),
+        }
         start, stop = ends[empty[0]]
         start = max(start - span * windows.overlap, measured.series.start)
         runs = series.runs_of(measured.series, measured.regular.freq)[start:stop]
         longest = np.unique(runs, return_counts=True)[1].max(initial=0)
         unknown = measured.series.unknown.sum(axis=0)
-        name, most = measured.columns[int(unknown.argmax())], int(unknown.max())
+        name = measured.columns[int(unknown.argmax())]
+        most = int(unknown.max())
         raise UnrollError(
             f"the {empty[0]} block has no room for a window of {span} rows and a target {ahead} rows on, with "
             f"{measured.regular.gaps} gaps in the clock"
-            + (f" and {most:,} of {len(measured.series.unknown):,} rows without a value of {name!r}" if most else "")
+            + (
+                f" and {most:,} of {len(measured.series.unknown):,} rows without a value of {name!r}"
+                if most
+                else ""
+            )
             + f": {span + ahead:,} rows in a row are needed, and there are {longest:,}"
         )
 
@@ -320,8 +425,12 @@ def _facts(
     batch: int | None,
 ) -> dict[str, Any]:
     """What a reader wants to know: words -> value."""
-    moments = row_calendar.stamps(measured.series.timestamps, fitted.cleaning, fitted.csv.time_zone)
-    regular, test, zone = measured.regular, splits["test"], fitted.csv.time_zone
+    moments = row_calendar.stamps(
+        measured.series.timestamps, fitted.cleaning, fitted.csv.time_zone
+    )
+    regular = measured.regular
+    test = splits["test"]
+    zone = fitted.csv.time_zone
     told = dict(zip(BLOCKS, np.diff([0, *borders, len(moments)]).tolist(), strict=True))
     facts = {
         "protocol": protocol,
@@ -329,15 +438,21 @@ def _facts(
         **(told if protocol != "corrected" else {}),
         "columns": measured.columns,
         "quantities": len(measured.columns),
-        "horizon in hours": (test.horizon + (test.outputs - 1) * test.step) * regular.freq / 3600,
+        "horizon in hours": (test.horizon + (test.outputs - 1) * test.step)
+        * regular.freq
+        / 3600,
         "train from": shown(moments[measured.series.start]),
-        "validation from": shown(moments[borders[0]]) if "validation" in splits else None,
+        "validation from": shown(moments[borders[0]])
+        if "validation" in splits
+        else None,
         "test from": shown(moments[borders[1]]),
         "test to": shown(moments[-1]),
         "seconds between rows": regular.freq,
         "repeated stamps": regular.repeated,
         "gaps": regular.gaps,
-        "validation batches": len(splits["validation"]) // batch if batch and "validation" in splits else None,
+        "validation batches": len(splits["validation"]) // batch
+        if batch and "validation" in splits
+        else None,
         "sentinels": None if fitted.cleaning.sentinel is None else measured.missed,
         "missing values": None if fitted.csv.missing is None else measured.missed,
         "time zone": None if zone is None else f"{zone}, stamps in UTC",

@@ -1,4 +1,6 @@
-"""Document 001: the four shapes of a recurrent network, each as a question about the same noisy series."""
+"""Document 001: the four shapes of a recurrent network, each as a question about the
+same noisy series.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,22 +18,33 @@ METRIC = "mse"
 NOISE = 0.1
 """The width of the uniform noise on every value (`pipeline.data.sources.sines`)."""
 
-Shape = Literal["sequence_to_sequence", "sequence_to_vector", "vector_to_sequence", "delayed"]
+Shape = Literal[
+    "sequence_to_sequence", "sequence_to_vector", "vector_to_sequence", "delayed"
+]
 Count = Annotated[int, pydantic.Field(ge=1, le=1_000)]
 
 
 def prepare(
-    name: str, raw: Path, *, shape: Shape, lookback: Count = 30, ahead: Count = 10, delay: Count = 5
+    name: str,
+    raw: Path,
+    *,
+    shape: Shape,
+    lookback: Count = 30,
+    ahead: Count = 10,
+    delay: Count = 5,
 ) -> Dataset:
-    """One of four questions about the series of the source `sines`, each with several targets per example.
+    """One of four questions about the series of the source `sines`, each with several
+    targets per example.
 
-    By its first `lookback` values: at each step the next value (`sequence_to_sequence`) or the value `delay` steps
-    before, 0 while there is none (`delayed`), or at the end the next `ahead` values (`sequence_to_vector`). From what
-    it was made of, six numbers: all its values (`vector_to_sequence`).
+    By its first `lookback` values: at each step the next value (`sequence_to_sequence`)
+    or the value `delay` steps before, 0 while there is none (`delayed`), or at the end
+    the next `ahead` values (`sequence_to_vector`). From what it was made of, six
+    numbers: all its values (`vector_to_sequence`).
 
     Returns:
-        Scored by MSE over all values: inputs (n, lookback, 1) or (n, 6), targets (n, values), float64. The floor is the
-        variance of the targets' own noise; a delayed value was seen with its noise, so that its floor is 0.
+        Scored by MSE over all values: inputs (n, lookback, 1) or (n, 6), targets (n,
+        values), float64. The floor is the variance of the targets' own noise; a delayed
+        value was seen with its noise, so that its floor is 0.
 
     Raises:
         UnrollError: the file is missing or damaged.
@@ -41,10 +54,14 @@ def prepare(
     arrays = read_npz(path)
     keys = [f"{split}_{what}" for split in SPLITS for what in ("series", "waves")]
     if missing := [key for key in keys if key not in arrays]:
-        raise UnrollError(f"{path} has no array {missing[0]!r}; run `unroll source {raw.name}` again")
+        raise UnrollError(
+            f"{path} has no array {missing[0]!r}; run `unroll source {raw.name}` again"
+        )
     values = arrays["train_series"].shape[1]
     if lookback + ahead > values or delay >= lookback:
-        raise ValueError(f"`lookback` and `ahead` must be at most {values} in all, and `delay` below `lookback`")
+        raise ValueError(
+            f"`lookback` and `ahead` must be at most {values} in all, and `delay` below `lookback`"
+        )
 
     def examples(split: str) -> Arrays:
         series: Array = arrays[f"{split}_series"]
@@ -55,7 +72,9 @@ def prepare(
             return Arrays(given, series[:, lookback : lookback + ahead])
         if shape == "vector_to_sequence":
             return Arrays(arrays[f"{split}_waves"].reshape(len(series), -1), series)
-        return Arrays(given, np.pad(series[:, : lookback - delay], [(0, 0), (delay, 0)]))
+        return Arrays(
+            given, np.pad(series[:, : lookback - delay], [(0, 0), (delay, 0)])
+        )
 
     return Dataset(
         name=name,
@@ -63,6 +82,11 @@ def prepare(
         metric=METRIC,
         splits={split: examples(split) for split in SPLITS},
         each_step=shape in ("sequence_to_sequence", "delayed"),
-        floors={"what was seen": 0.0} if shape == "delayed" else {"noise variance": NOISE**2 / 12},
-        facts={"values in": examples("train").inputs[0].size, "values out": examples("train").targets.shape[1]},
+        floors={"what was seen": 0.0}
+        if shape == "delayed"
+        else {"noise variance": NOISE**2 / 12},
+        facts={
+            "values in": examples("train").inputs[0].size,
+            "values out": examples("train").targets.shape[1],
+        },
     )

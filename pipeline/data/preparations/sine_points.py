@@ -12,19 +12,27 @@ from pipeline.data.examples import Arrays
 METRIC = "mse"
 
 
-def prepare(name: str, raw: Path, *, part: Literal["interpolation", "extrapolation"]) -> Dataset:
-    """One x in, its y out, no validation: the document has none, and nothing may be chosen on test.
+def prepare(
+    name: str, raw: Path, *, part: Literal["interpolation", "extrapolation"]
+) -> Dataset:
+    """One x in, its y out, no validation: the document has none, and nothing may be
+    chosen on test.
 
-    `part` of the source `sine`: test x lie in the range of the train x, or mostly beyond it.
+    `part` of the source `sine`: test x lie in the range of the train x, or mostly
+    beyond it.
 
     Returns:
-        A regression, scored by MSE: inputs (n, 1) and targets (n,) float64. Where some test x are train x and
-        some are not, the groups `inside` and `outside` tell which.
+        A regression, scored by MSE: inputs (n, 1) and targets (n,) float64. Where some
+        test x are train x and some are not, the groups `inside` and `outside` tell
+        which.
 
     Raises:
         UnrollError: a file is missing or damaged.
     """
-    points = {split: tables.read(raw / f"{part}_{split}.csv", x=float, y=float) for split in ("train", "test")}
+    points = {
+        split: tables.read(raw / f"{part}_{split}.csv", x=float, y=float)
+        for split in ("train", "test")
+    }
     x = {split: table["x"].to_numpy() for split, table in points.items()}
     seen = np.isin(x["test"], x["train"])
     mixed = seen.any() and not seen.all()
@@ -32,8 +40,16 @@ def prepare(name: str, raw: Path, *, part: Literal["interpolation", "extrapolati
         name=name,
         kind="regress",
         metric=METRIC,
-        splits={split: Arrays(x[split][:, None], table["y"].to_numpy()) for split, table in points.items()},
-        groups={"inside": np.flatnonzero(seen), "outside": np.flatnonzero(~seen)} if mixed else {},
+        splits={
+            split: Arrays(x[split][:, None], table["y"].to_numpy())
+            for split, table in points.items()
+        },
+        groups={"inside": np.flatnonzero(seen), "outside": np.flatnonzero(~seen)}
+        if mixed
+        else {},
         scored=(),
-        facts={f"{split} range": [float(values.min()), float(values.max())] for split, values in x.items()},
+        facts={
+            f"{split} range": [float(values.min()), float(values.max())]
+            for split, values in x.items()
+        },
     )

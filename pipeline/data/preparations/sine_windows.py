@@ -13,24 +13,37 @@ from pipeline.data.examples import Windows
 METRIC = "mse"
 
 
-def prepare(name: str, raw: Path, *, lookback: Annotated[int, pydantic.Field(ge=1, le=1_000_000)]) -> Dataset:
-    """Windows of `lookback` values over the extrapolation series of the source `sine`, train and test; no validation.
+def prepare(
+    name: str,
+    raw: Path,
+    *,
+    lookback: Annotated[int, pydantic.Field(ge=1, le=1_000_000)],
+) -> Dataset:
+    """Windows of `lookback` values over the extrapolation series of the source `sine`,
+    train and test; no validation.
 
-    sin(x + h) = 2 cos(h) sin(x) - sin(x - h), so two values give the next one exactly: the floor is 0.
+    sin(x + h) = 2 cos(h) sin(x) - sin(x - h), so two values give the next one exactly:
+    the floor is 0.
 
     Returns:
-        A forecast one value ahead, scored by MSE, rolled out over the test series: inputs (n, lookback, 1)
-        float64. Where the x of some test targets lies in the range of the train x, the groups `inside` and
-        `outside` tell which (with 20 values in, all targets lie outside).
+        A forecast one value ahead, scored by MSE, rolled out over the test series:
+        inputs (n, lookback, 1) float64. Where the x of some test targets lies in the
+        range of the train x, the groups `inside` and `outside` tell which (with 20
+        values in, all targets lie outside).
 
     Raises:
         UnrollError: a file is missing or damaged.
         ValueError: a series is not longer than `lookback`.
     """
-    points = {split: tables.read(raw / f"extrapolation_{split}.csv", x=float, y=float) for split in ("train", "test")}
+    points = {
+        split: tables.read(raw / f"extrapolation_{split}.csv", x=float, y=float)
+        for split in ("train", "test")
+    }
     for split, table in points.items():
         if len(table) <= lookback:
-            raise ValueError(f"`lookback` must be below the {len(table)} values of {split}. Received: {lookback}")
+            raise ValueError(
+                f"`lookback` must be below the {len(table)} values of {split}. Received: {lookback}"
+            )
     x = {split: table["x"].to_numpy() for split, table in points.items()}
     y = {split: table["y"].to_numpy() for split, table in points.items()}
     inside = x["test"][lookback:] <= x["train"].max()
@@ -41,13 +54,23 @@ def prepare(name: str, raw: Path, *, lookback: Annotated[int, pydantic.Field(ge=
         metric=METRIC,
         splits={
             split: Windows(
-                values[:, None], np.arange(lookback, len(values)), lookback=lookback, step=1, delay=0, target=0
+                values[:, None],
+                np.arange(lookback, len(values)),
+                lookback=lookback,
+                step=1,
+                delay=0,
+                target=0,
             )
             for split, values in y.items()
         },
-        groups={"inside": np.flatnonzero(inside), "outside": np.flatnonzero(~inside)} if mixed else {},
+        groups={"inside": np.flatnonzero(inside), "outside": np.flatnonzero(~inside)}
+        if mixed
+        else {},
         scored=(),
         rollout=True,
         floors={"exact recurrence": 0.0},
-        facts={f"{split} range": [float(values.min()), float(values.max())] for split, values in x.items()},
+        facts={
+            f"{split} range": [float(values.min()), float(values.max())]
+            for split, values in x.items()
+        },
     )

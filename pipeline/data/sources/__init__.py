@@ -1,6 +1,7 @@
 """Where raw data come from. A module here is a `kind` of params.yaml.
 
-Its function `produce(folder, context, *, ...)` fills an empty folder; what is keyword-only are its options.
+Its function `produce(folder, context, *, ...)` fills an empty folder; what is
+keyword-only are its options.
 """
 
 from dataclasses import dataclass
@@ -39,15 +40,36 @@ class Context:
     progress: Progress
 
     def fetch(
-        self, name: str, url: str | None, destination: Path, *, folder: str = "", sha256: str | None = None
+        self,
+        name: str,
+        url: str | None,
+        destination: Path,
+        *,
+        folder: str = "",
+        sha256: str | None = None,
     ) -> str:
-        """As `pipeline.data.download.fetch`; in the mirror the file lies in `folder`, by default the source's."""
+        """As `pipeline.data.download.fetch`; in the mirror the file lies in `folder`,
+        by default the source's.
+        """
         path = f"{folder or self.name}/{name}"
-        return fetch(name, url, destination, path=path, mirror=self.mirror, progress=self.progress, sha256=sha256)
+        return fetch(
+            name,
+            url,
+            destination,
+            path=path,
+            mirror=self.mirror,
+            progress=self.progress,
+            sha256=sha256,
+        )
 
 
 def streams(seed: int, count: int) -> "list[np.random.Generator]":
-    """Generators with a seed of their own each, so that how much one draws leaves the others as they are."""
+    """Generators with a seed of their own each, so that how much one draws leaves the
+    others as they are.
+    """
     import numpy as np
 
-    return [np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(count)]
+    return [
+        np.random.default_rng(stream)
+        for stream in np.random.SeedSequence(seed).spawn(count)
+    ]

@@ -14,13 +14,20 @@ def _official(url: str) -> str:
     if not is_address(url):
         raise ValueError("must be an https address (http on this machine only)")
     if without_password(url) != url:
-        raise ValueError("must not hold a user's name or password: what params.yaml says is shown and recorded")
+        raise ValueError(
+            "must not hold a user's name or password: what params.yaml says is shown and recorded"
+        )
     return url
 
 
 Url = Annotated[str, pydantic.AfterValidator(_official)]
 Sha256 = Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100)]
+Name = Annotated[
+    str,
+    pydantic.StringConstraints(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100
+    ),
+]
 
 
 def produce(
@@ -32,8 +39,13 @@ def produce(
 ) -> None:
     """Fetch every file of `files`: name -> SHA-256, None where it is not known.
 
-    `url` is the address of the folder that holds them; None where only mirrors have them. Errors as in
-    `pipeline.data.download.fetch`.
+    `url` is the address of the folder that holds them; None where only mirrors have
+    them. Errors as in `pipeline.data.download.fetch`.
     """
     for name, sha256 in files.items():
-        context.fetch(name, f"{url.rstrip('/')}/{name}" if url else None, folder / name, sha256=sha256)
+        context.fetch(
+            name,
+            f"{url.rstrip('/')}/{name}" if url else None,
+            folder / name,
+            sha256=sha256,
+        )

@@ -1,6 +1,8 @@
-"""The weather station at Jena, 2009 to 2016, every ten minutes: the official file of documents 001 and 002.
+"""The weather station at Jena, 2009 to 2016, every ten minutes: the official file of
+documents 001 and 002.
 
-Its hash is not published and other copies are in circulation, so its structure is checked.
+Its hash is not published and other copies are in circulation, so its structure is
+checked.
 """
 
 import shutil
@@ -44,12 +46,15 @@ COLUMNS = (
 )
 STAMP_FORMAT = "%d.%m.%Y %H:%M:%S"
 
-_Stamp = Annotated[str, pydantic.StringConstraints(pattern=r"^\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d$")]
+_Stamp = Annotated[
+    str, pydantic.StringConstraints(pattern=r"^\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d$")
+]
 _Count = Annotated[int, pydantic.Field(ge=1)]
 
 
 class Structure(Strict):
-    """What a file in the official format must look like; the defaults are the official file's.
+    """What a file in the official format must look like; the defaults are the official
+    file's.
 
     Attributes:
         rows: below the header.
@@ -66,13 +71,20 @@ class Structure(Strict):
 OFFICIAL = Structure()
 
 
-def produce(folder: Path, context: Context, *, url: Url = URL, official: Structure = OFFICIAL) -> None:
-    """Fetch the zip, also from a mirror's `jena/`, unpack it and check its structure. Errors as in `whole`."""
+def produce(
+    folder: Path, context: Context, *, url: Url = URL, official: Structure = OFFICIAL
+) -> None:
+    """Fetch the zip, also from a mirror's `jena/`, unpack it and check its structure.
+    Errors as in `whole`.
+    """
     whole(folder / FILE, context, url, official)
 
 
-def whole(path: Path, context: Context, url: str, structure: Structure) -> "pd.DataFrame":
-    """Put the unpacked, checked official file at `path`; its rows, as `read` gives them.
+def whole(
+    path: Path, context: Context, url: str, structure: Structure
+) -> "pd.DataFrame":
+    """Put the unpacked, checked official file at `path`; its rows, as `read` gives
+    them.
 
     Raises:
         UnrollError: it cannot be had, is no sound zip, or is not of this structure.
@@ -84,7 +96,12 @@ def whole(path: Path, context: Context, url: str, structure: Structure) -> "pd.D
     table = read(path, origin)
     timestamps = table[STAMP]
     ends = (timestamps.iloc[0], timestamps.iloc[-1]) if len(table) else ("none", "none")
-    received = {"rows": len(table), "first stamp": ends[0], "last stamp": ends[1], "bytes": path.stat().st_size}
+    received = {
+        "rows": len(table),
+        "first stamp": ends[0],
+        "last stamp": ends[1],
+        "bytes": path.stat().st_size,
+    }
     expected = (structure.rows, structure.first, structure.last, structure.csv_bytes)
     for (what, value), right in zip(received.items(), expected, strict=True):
         if value != right:
@@ -96,10 +113,12 @@ def whole(path: Path, context: Context, url: str, structure: Structure) -> "pd.D
 
 
 def extract(path: Path, context: Context, sha256: str) -> "pd.DataFrame | None":
-    """Put an extract of the official file at `path`, from a mirror's `jena/`, or get what it can be made from.
+    """Put an extract of the official file at `path`, from a mirror's `jena/`, or get
+    what it can be made from.
 
     Returns:
-        None if the mirror had it; else the rows of the official file, which lies beside it and is to be removed.
+        None if the mirror had it; else the rows of the official file, which lies beside
+        it and is to be removed.
 
     Raises:
         UnrollError: neither can be had, or one of them is damaged.
@@ -117,14 +136,17 @@ def extract(path: Path, context: Context, sha256: str) -> "pd.DataFrame | None":
 
 
 def read(path: Path, origin: str) -> "pd.DataFrame":
-    """The rows of a file in the official format: timestamps as text, which `prepare` reads, and 14 columns of float64.
+    """The rows of a file in the official format: timestamps as text, which `prepare`
+    reads, and 14 columns of float64.
 
     Raises:
-        UnrollError: a column is missing, or a cell is no number; the text names `origin`.
+        UnrollError: a column is missing, or a cell is no number; the text names
+            `origin`.
     """
     import pandas as pd
 
-    name, advice = f"{path.name} from {origin}", "the file is damaged, get it again"
+    name = f"{path.name} from {origin}"
+    advice = "the file is damaged, get it again"
     types = {column: str if column == STAMP else np.float64 for column in COLUMNS}
     try:
         table = pd.read_csv(path, dtype=types, encoding_errors="replace")
@@ -132,17 +154,36 @@ def read(path: Path, origin: str) -> "pd.DataFrame":
         raise UnrollError(f"{name}: {one_line(str(error)):.200}; {advice}") from None
     if tuple(table.columns) != COLUMNS:
         missing = [column for column in COLUMNS if column not in table.columns]
-        what = f"column {missing[0]!r} is missing" if missing else f"the columns are not {len(COLUMNS)} in their order"
-        raise UnrollError(f"{name}: {what}. Received: {list(table.columns)!r:.300}; {advice}")
+        what = (
+            f"column {missing[0]!r} is missing"
+            if missing
+            else f"the columns are not {len(COLUMNS)} in their order"
+        )
+        raise UnrollError(
+            f"{name}: {what}. Received: {list(table.columns)!r:.300}; {advice}"
+        )
     return table
 
 
 def _unpack(archive: Path, path: Path, origin: str) -> None:
     advice = "get it again, or name a mirror with a sound one (UNROLL_MIRROR)"
     try:
-        with zipfile.ZipFile(archive) as file, file.open(FILE) as source, path.open("wb") as target:
+        with (
+            zipfile.ZipFile(archive) as file,
+            file.open(FILE) as source,
+            path.open("wb") as target,
+        ):
             shutil.copyfileobj(source, target)
     except KeyError:
         raise UnrollError(f"{origin} must hold {FILE}; {advice}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise UnrollError(f"{origin} is damaged or cut off ({error}); {advice}") from None
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as error:
+        raise UnrollError(
+            f"{origin} is damaged or cut off ({error}); {advice}"
+        ) from None

@@ -1,4 +1,6 @@
-"""Every sixth row of the official Jena file: an extract from a mirror, or the official file thinned by itself."""
+"""Every sixth row of the official Jena file: an extract from a mirror, or the official
+file thinned by itself.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +18,15 @@ SHA256 = "75a9edcba9e346fbda0d612abbf5277d4667a66924123b2cdc475f64e2557f16"
 
 ROWS = 70_038
 WIND = "wv (m/s)"
-COLUMNS = [jena.STAMP, "p (mbar)", "T (degC)", "Tdew (degC)", "rh (%)", "VPmax (mbar)", WIND]
+COLUMNS = [
+    jena.STAMP,
+    "p (mbar)",
+    "T (degC)",
+    "Tdew (degC)",
+    "rh (%)",
+    "VPmax (mbar)",
+    WIND,
+]
 SENTINEL = -9999.0
 STEP = 6
 
@@ -38,9 +48,10 @@ def produce(folder: Path, context: Context) -> None:
 def thin(table: "pd.DataFrame") -> "pd.DataFrame":
     """Six of the columns of every sixth row of the official file.
 
-    A row whose timestamp was there before is dropped, then rows 0, 6, 12, ... are kept. A wind of -9999 (no reading)
-    becomes 0.0: the extract in circulation holds none, and has 0.0 where the official file is said to have them. On the
-    first 1,000 official rows this gives the extract's first 167 rows, byte for byte; beyond them it is a
+    A row whose timestamp was there before is dropped, then rows 0, 6, 12, ... are kept.
+    A wind of -9999 (no reading) becomes 0.0: the extract in circulation holds none, and
+    has 0.0 where the official file is said to have them. On the first 1,000 official
+    rows this gives the extract's first 167 rows, byte for byte; beyond them it is a
     reconstruction, so the hash of a thinned file is not checked.
     """
     hours = table.drop_duplicates(jena.STAMP).iloc[::STEP][COLUMNS].copy()

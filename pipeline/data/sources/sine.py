@@ -16,10 +16,12 @@ def produce(
     points: Count = 1000,
     test_points: Count = 100,
 ) -> None:
-    """Write `{interpolation,extrapolation}_{train,test}.csv` with the columns x (radians) and y = sin(x).
+    """Write `{interpolation,extrapolation}_{train,test}.csv` with the columns x
+    (radians) and y = sin(x).
 
-    The interpolation set has `points` x to train on and `test_points` more, uniform on (-3 pi, 3 pi), from streams of
-    their own. The extrapolation set is a fixed grid of step 0.5: train from 0 to 99.5, test from 90 to 199.5.
+    The interpolation set has `points` x to train on and `test_points` more, uniform on
+    (-3 pi, 3 pi), from streams of their own. The extrapolation set is a fixed grid of
+    step 0.5: train from 0 to 99.5, test from 90 to 199.5.
     """
     import pandas as pd
 

@@ -1,4 +1,6 @@
-"""Noisy sums of two sines, with what each was made of: for the four shapes of a recurrent network in document 001."""
+"""Noisy sums of two sines, with what each was made of: for the four shapes of a
+recurrent network in document 001.
+"""
 
 from pathlib import Path
 
@@ -16,7 +18,8 @@ NOISE = 0.1
 
 LEAST = np.array([[0.3, 0.2, -1.0], [0.1, 0.5, -1.0]])
 GREATEST = np.array([[0.7, 0.4, 1.0], [0.3, 0.8, 1.0]])
-"""Amplitude, frequency (radians a step) and phase (radians) of both sines, each uniform between these."""
+"""Amplitude, frequency (radians a step) and phase (radians) of both sines, each uniform
+between these."""
 
 
 def produce(
@@ -28,17 +31,22 @@ def produce(
     validation: Count = 500,
     test: Count = 1000,
 ) -> None:
-    """Write `sines.npz`: for each split `SPLIT_series` (series, 40) and `SPLIT_waves` (series, 2, 3), float64.
+    """Write `sines.npz`: for each split `SPLIT_series` (series, 40) and `SPLIT_waves`
+    (series, 2, 3), float64.
 
-    `train`, `validation` and `test` are how many series each has. Each is a stream of its own, so that the size
-    of one leaves the others as they are.
+    `train`, `validation` and `test` are how many series each has. Each is a stream of
+    its own, so that the size of one leaves the others as they are.
     """
     sizes = {"train": train, "validation": validation, "test": test}
     arrays: dict[str, Array] = {}
-    for (split, size), random in zip(sizes.items(), streams(seed, len(sizes)), strict=True):
+    for (split, size), random in zip(
+        sizes.items(), streams(seed, len(sizes)), strict=True
+    ):
         waves = LEAST + (GREATEST - LEAST) * random.random((size, 2, 3))
         amplitude, frequency, phase = np.moveaxis(waves, 2, 0)[..., None]
         clean = (amplitude * np.sin(frequency * np.arange(VALUES) + phase)).sum(axis=1)
-        arrays[f"{split}_series"] = clean + NOISE * (random.random((size, VALUES)) - 0.5)
+        arrays[f"{split}_series"] = clean + NOISE * (
+            random.random((size, VALUES)) - 0.5
+        )
         arrays[f"{split}_waves"] = waves
     write_npz(folder / "sines.npz", arrays)

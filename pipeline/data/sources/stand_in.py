@@ -1,4 +1,6 @@
-"""Seeded stand-ins in the official format of each download, for machines without it. No figure from one is a result."""
+"""Seeded stand-ins in the official format of each download, for machines without it. No
+figure from one is a result.
+"""
 
 import io
 import zipfile
@@ -30,7 +32,8 @@ WEATHER_COLUMNS = (
 )
 SENTINEL = -9999.0
 GAP = 544 * 600
-"""Seconds that Jena's clock jumps: all gaps of the official file in one, so that a full-size file ends when it does."""
+"""Seconds that Jena's clock jumps: all gaps of the official file in one, so that a
+full-size file ends when it does."""
 VOCABULARY = 20_000
 TELLING = 50
 
@@ -43,9 +46,11 @@ def produce(
     rows: Annotated[int, Field(ge=100, le=4 * jena.OFFICIAL.rows)],
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0,
 ) -> None:
-    """Write the files that the source `of` would hold into an empty folder: the same names, columns and number formats.
+    """Write the files that the source `of` would hold into an empty folder: the same
+    names, columns and number formats.
 
-    `rows` are below the header; of `imdb`, the reviews in each half. The same seed and rows give the same bytes.
+    `rows` are below the header; of `imdb`, the reviews in each half. The same seed and
+    rows give the same bytes.
     """
     random = np.random.default_rng(seed)
     if of == "imdb":
@@ -61,22 +66,34 @@ def produce(
         tables.write(folder / file, _jena(random, rows, _repeats(rows)))
 
 
-def station(random: np.random.Generator, start: str, rows: int, gap: tuple[int, int]) -> tuple[Array, dict[str, Array]]:
-    """Draw what a weather station reads every ten minutes, with a yearly and a daily cycle and weather that lasts days.
+def station(
+    random: np.random.Generator, start: str, rows: int, gap: tuple[int, int]
+) -> tuple[Array, dict[str, Array]]:
+    """Draw what a weather station reads every ten minutes, with a yearly and a daily
+    cycle and weather that lasts days.
 
-    Vapour pressure is Magnus's formula; the other moist columns follow from temperature, pressure and humidity. `gap`
-    is the row before which the clock jumps, and by how many seconds.
+    Vapour pressure is Magnus's formula; the other moist columns follow from
+    temperature, pressure and humidity. `gap` is the row before which the clock jumps,
+    and by how many seconds.
 
     Returns:
-        Stamps (rows,) datetime64[s], and readings: column, in the order of the official file -> (rows,).
+        Stamps (rows,) datetime64[s], and readings: column, in the order of the official
+        file -> (rows,).
     """
     seconds = 600 * np.arange(rows) + np.where(np.arange(rows) >= gap[0], gap[1], 0)
     stamps = np.datetime64(start, "s") + seconds
     days = (stamps - stamps[0].astype("datetime64[Y]")) / np.timedelta64(1, "D")
-    year, day = np.cos(2 * np.pi * (days - 200) / 365.25), np.cos(2 * np.pi * (days - 0.62))
+    year = np.cos(2 * np.pi * (days - 200) / 365.25)
+    day = np.cos(2 * np.pi * (days - 0.62))
     front = drift(random, rows, 60)
     p = 989 + 7 * drift(random, rows, 70) - 4 * front
-    t = 9.5 + 9.5 * year + (2.7 + 1.3 * year) * day + 3.5 * front + 0.8 * drift(random, rows, 4)
+    t = (
+        9.5
+        + 9.5 * year
+        + (2.7 + 1.3 * year) * day
+        + 3.5 * front
+        + 0.8 * drift(random, rows, 4)
+    )
     rh = np.clip(76 - 5 * year - 13 * day + 9 * drift(random, rows, 12), 14, 100)
     wind = np.abs(1.8 + 0.5 * day + 1.6 * drift(random, rows, 8))
     top = 6.1094 * np.exp(17.625 * t / (t + 243.04))
@@ -103,41 +120,61 @@ def station(random: np.random.Generator, start: str, rows: int, gap: tuple[int, 
 
 
 def drift(random: np.random.Generator, rows: int, hours: float) -> Array:
-    """(rows,) of mean 0 and variance 1, of which 1/e is left after `hours`: a first-order autoregression."""
+    """(rows,) of mean 0 and variance 1, of which 1/e is left after `hours`: a
+    first-order autoregression.
+    """
     keep = float(np.exp(-1 / (6 * hours)))
     shocks = random.standard_normal(rows)
     shocks[1:] *= np.sqrt(1 - keep**2)
-    return np.fromiter(accumulate(shocks.tolist(), lambda value, shock: keep * value + shock), np.float64, rows)
+    return np.fromiter(
+        accumulate(shocks.tolist(), lambda value, shock: keep * value + shock),
+        np.float64,
+        rows,
+    )
 
 
 def _repeats(rows: int) -> int:
-    """How many rows are there twice: 327 of the official file's 420,551, here in proportion."""
+    """How many rows are there twice: 327 of the official file's 420,551, here in
+    proportion.
+    """
     return max(3, 327 * rows // 420_551)
 
 
 def _jena(random: np.random.Generator, rows: int, repeated: int) -> "pd.DataFrame":
-    """A table in the official format: a gap, a block of rows that is there twice, wind sentinels."""
+    """A table in the official format: a gap, a block of rows that is there twice, wind
+    sentinels.
+    """
     import pandas as pd
 
     unique = rows - repeated
-    written, readings = station(random, "2009-01-01T00:10:00", unique, (11 * unique // 20, GAP))
+    written, readings = station(
+        random, "2009-01-01T00:10:00", unique, (11 * unique // 20, GAP)
+    )
     lost = slice(4 * unique // 5, 4 * unique // 5 + max(3, unique // 20_000))
     readings["wv (m/s)"][lost] = readings["max. wv (m/s)"][lost] = SENTINEL
     end = 3 * unique // 10
     order = np.concatenate([np.arange(end), np.arange(end - repeated, unique)])
     stamps = pd.Series(written[order]).dt.strftime(jena.STAMP_FORMAT)
-    columns = {name: np.round(column[order], 2) + 0.0 for name, column in readings.items()}
+    columns = {
+        name: np.round(column[order], 2) + 0.0 for name, column in readings.items()
+    }
     return pd.DataFrame({jena.STAMP: stamps, **columns})
 
 
 def _weather(path: Path, random: np.random.Generator, rows: int) -> None:
-    """A file in the format of LTSF's Weather: one stamp twice, a gap of 100 minutes, sentinels in three columns."""
+    """A file in the format of LTSF's Weather: one stamp twice, a gap of 100 minutes,
+    sentinels in three columns.
+    """
     import pandas as pd
 
     stamps, readings = station(random, "2020-01-01T00:10:00", rows, (rows // 2, 5400))
     stamps[rows // 4] = stamps[rows // 4 - 1]
     days = (stamps - stamps[0].astype("datetime64[Y]")) / np.timedelta64(1, "D")
-    height = np.cos(2 * np.pi * (days - 0.5)) + 0.4 * np.cos(2 * np.pi * (days - 172) / 366) - 0.1
+    height = (
+        np.cos(2 * np.pi * (days - 0.5))
+        + 0.4 * np.cos(2 * np.pi * (days - 172) / 366)
+        - 0.1
+    )
     sun = np.maximum(0, height) * np.clip(400 + 150 * drift(random, rows, 3), 20, 800)
     wet = np.maximum(0, drift(random, rows, 2) - 2)
     best = 2.3 * sun
@@ -146,15 +183,35 @@ def _weather(path: Path, random: np.random.Generator, rows: int) -> None:
     best[rows // 3 : rows // 3 + max(1, rows // 1750)] = SENTINEL
     co2[3 * rows // 5 : 3 * rows // 5 + max(1, rows // 1050)] = SENTINEL
     t = readings["T (degC)"]
-    columns = [*readings.values(), wet, np.where(wet > 0, 600.0, 0.0), sun, 2 * sun, best, t + 9 + sun / 80, co2]
-    rounded = {name: np.round(column, 2) + 0.0 for name, column in zip(WEATHER_COLUMNS[1:], columns, strict=True)}
-    table = pd.DataFrame({WEATHER_COLUMNS[0]: pd.Series(stamps).dt.strftime("%Y-%m-%d %H:%M:%S"), **rounded})
+    columns = [
+        *readings.values(),
+        wet,
+        np.where(wet > 0, 600.0, 0.0),
+        sun,
+        2 * sun,
+        best,
+        t + 9 + sun / 80,
+        co2,
+    ]
+    rounded = {
+        name: np.round(column, 2) + 0.0
+        for name, column in zip(WEATHER_COLUMNS[1:], columns, strict=True)
+    }
+    table = pd.DataFrame(
+        {
+            WEATHER_COLUMNS[0]: pd.Series(stamps).dt.strftime("%Y-%m-%d %H:%M:%S"),
+            **rounded,
+        }
+    )
     write_text(path, table.to_csv(index=False, lineterminator="\r\n"))
 
 
 def _imdb(folder: Path, random: np.random.Generator, reviews: int) -> None:
-    """`imdb.npz` and `imdb_word_index.json` as Keras has them: word numbers from 1, the positive reviews first."""
-    telling = 20 + random.choice(400, (2, TELLING), replace=False)  # rows: negative, positive; frequent words
+    """`imdb.npz` and `imdb_word_index.json` as Keras has them: word numbers from 1, the
+    positive reviews first.
+    """
+    # rows: negative, positive; frequent words
+    telling = 20 + random.choice(400, (2, TELLING), replace=False)
     arrays = {}
     for half in ("test", "train"):
         labels = np.repeat([1, 0], [reviews // 2, reviews - reviews // 2])
@@ -168,17 +225,30 @@ def _imdb(folder: Path, random: np.random.Generator, reviews: int) -> None:
     words = {number: f"word{number}" for number in range(1, VOCABULARY + 1)}
     for numbers, name in zip(telling.tolist(), ("bad", "good"), strict=True):
         words.update({number: f"{name}{number}" for number in numbers})
-    write_json(folder / "imdb_word_index.json", {word: number for number, word in words.items()})
+    write_json(
+        folder / "imdb_word_index.json",
+        {word: number for number, word in words.items()},
+    )
 
 
 def _reviews(random: np.random.Generator, labels: Array, telling: Array) -> Array:
-    """(reviews,) lists of word numbers: Zipf's law, and one word in twelve tells the label, four times in five."""
-    lengths = np.clip(np.exp(random.normal(5.2, 0.7, len(labels))), 10, 2494).astype(int)
+    """(reviews,) lists of word numbers: Zipf's law, and one word in twelve tells the
+    label, four times in five.
+    """
+    lengths = np.clip(np.exp(random.normal(5.2, 0.7, len(labels))), 10, 2494).astype(
+        int
+    )
     total = int(lengths.sum())
     fractions = np.cumsum(1 / np.arange(1, VOCABULARY + 1))
-    words = 1 + np.searchsorted(fractions, random.random(total) * fractions[-1], side="right")
+    words = 1 + np.searchsorted(
+        fractions, random.random(total) * fractions[-1], side="right"
+    )
     side = np.repeat(labels, lengths) ^ (random.random(total) < 0.2)
-    words = np.where(random.random(total) < 1 / 12, telling[side, random.integers(TELLING, size=total)], words).tolist()
+    words = np.where(
+        random.random(total) < 1 / 12,
+        telling[side, random.integers(TELLING, size=total)],
+        words,
+    ).tolist()
     reviews = np.empty(len(labels), object)
     end = 0
     for index, length in enumerate(lengths.tolist()):

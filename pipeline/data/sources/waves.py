@@ -20,22 +20,27 @@ def produce(
     validation: Count = 2000,
     test: Count = 2000,
 ) -> None:
-    """Write `waves.npz` with the arrays `train`, `validation`, `test`, each (series, 51) float64.
+    """Write `waves.npz` with the arrays `train`, `validation`, `test`, each (series,
+    51) float64.
 
-    `train`, `validation` and `test` are how many series each has. Each is a stream of its own, so that the size
-    of one leaves the others as they are.
+    `train`, `validation` and `test` are how many series each has. Each is a stream of
+    its own, so that the size of one leaves the others as they are.
     """
     sizes = {"train": train, "validation": validation, "test": test}
     randoms = streams(seed, len(sizes))
-    waves = {split: generate(random, size) for (split, size), random in zip(sizes.items(), randoms, strict=True)}
+    waves = {
+        split: generate(random, size)
+        for (split, size), random in zip(sizes.items(), randoms, strict=True)
+    }
     write_npz(folder / "waves.npz", waves)
 
 
 def generate(random: np.random.Generator, series: int) -> Array:
     """Draw (series, 51) float64 values, by the formula of document 003.
 
-    Over 51 times t from 0 to 1: 0.5 sin((t - a)(10 + 10 f)) + 0.2 sin((t - b)(20 + 20 g)) + noise, with a, b, f,
-    g uniform on (0, 1) for each series and noise uniform on (-0.05, 0.05) for each value.
+    Over 51 times t from 0 to 1: 0.5 sin((t - a)(10 + 10 f)) + 0.2 sin((t - b)(20 + 20
+    g)) + noise, with a, b, f, g uniform on (0, 1) for each series and noise uniform on
+    (-0.05, 0.05) for each value.
     """
     time = np.linspace(0, 1, VALUES)
     slow, fast, first, second = random.random((4, series, 1))

@@ -1,5 +1,7 @@
-"""Ways to fit a model. A module here is a `training.method` of params.yaml, with one function `train(job, ...)`.
+"""Ways to fit a model. A module here is a `training.method` of params.yaml, with one
+function `train(job, ...)`.
 
-Its `TRAINS` names the kinds of model that it accepts: "network" (a Keras model), "features" or "predictions" (the two
-kinds of baseline, see `pipeline.models.baselines.KINDS`).
+Its `TRAINS` names the kinds of model that it accepts: "network" (a Keras model),
+"features" or "predictions" (the two kinds of baseline, see
+`pipeline.models.baselines.KINDS`).
 """

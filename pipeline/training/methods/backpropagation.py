@@ -1,8 +1,9 @@
 """Gradient descent in NumPy, for the small networks of the family `residual`.
 
-All seeds are trained side by side, for a fixed number of steps with Adam (Kingma and Ba 2015, arXiv
-1412.6980) at a rate that rises and then falls to 0 (Smith and Topin 2019, arXiv 1708.07120). So no
-rows are needed to stop early by, and a fit takes the same time however many rows there are.
+All seeds are trained side by side, for a fixed number of steps with Adam (Kingma and Ba
+2015, arXiv 1412.6980) at a rate that rises and then falls to 0 (Smith and Topin 2019,
+arXiv 1708.07120). So no rows are needed to stop early by, and a fit takes the same time
+however many rows there are.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -43,10 +44,12 @@ SMALLEST = 1e-6
 """The standard deviation below which an input is taken to be constant."""
 
 HEADER = 2
-"""Numbers at the beginning of an array of weights: how many values a row has, and `Scaling.residual`."""
+"""Numbers at the beginning of an array of weights: how many values a row has, and
+`Scaling.residual`."""
 
 FARTHEST = 5.0
-"""Standard deviations: an input that lies further from its mean is taken to lie there."""
+"""Standard deviations: an input that lies further from its mean is taken to lie there.
+"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ def train(
     rows, targets = _examples(model, split)
     scaling = _scaling(rows, targets)
     network = LAYERS[model.layer](rows.shape[-1], model.sizes, model.outputs)
-    with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
+    # sums in another order, as by more threads, have other last bits
+    with threadpool_limits(1):
         flat = _descended(
             network,
             scaling.scaled(rows),
@@ -112,8 +116,12 @@ def train(
             predict = load(model, weights)
             predictions = {}
             for name, examples in job.predicted.items():
-                predictions[f"final_{name}"] = prediction.predict_split(predict, examples)
-            replicates.append(Replicate(seed, [], None, predictions, {"final": weights}))
+                predictions[f"final_{name}"] = prediction.predict_split(
+                    predict, examples
+                )
+            replicates.append(
+                Replicate(seed, [], None, predictions, {"final": weights})
+            )
     return Trained(replicates, network.size, _save, _layers(model, network), loss)
 
 
@@ -127,7 +135,9 @@ def load(model: Residual, weights: Array) -> Callable[[Array], Array]:
     head = HEADER + 2 * values
     network = LAYERS[model.layer](values, model.sizes, model.outputs)
     if len(weights) != head + network.size:
-        raise ValueError(f"{head + network.size} numbers are needed. Received: {len(weights)}")
+        raise ValueError(
+            f"{head + network.size} numbers are needed. Received: {len(weights)}"
+        )
     mean = weights[HEADER : HEADER + values]
     std = weights[HEADER + values : head]
     scaling = Scaling(mean, std, float(weights[1]))
@@ -158,7 +168,12 @@ def _layers(model: Residual, network: Network) -> list[dict[str, Any]]:
             "output": [None, model.sizes[-1]],
             "parameters": inner,
         },
-        {"name": "head", "type": "Dense", "output": [None, model.outputs], "parameters": head},
+        {
+            "name": "head",
+            "type": "Dense",
+            "output": [None, model.outputs],
+            "parameters": head,
+        },
     ]
 
 
@@ -169,12 +184,17 @@ def _packed(scaling: Scaling, flat: Array) -> Array:
 
 
 def _examples(model: Residual, split: Examples) -> tuple[Array, Array]:
-    """What the network sees of all windows, and what it learns: targets less naive forecasts."""
-    rows, residuals = [], []
+    """What the network sees of all windows, and what it learns: targets less naive
+    forecasts.
+    """
+    rows = []
+    residuals = []
     for inputs, targets in prediction.chunks(split):
         rows.append(model.rows(inputs))
         residuals.append(targets.reshape(len(inputs), -1) - model.naive(inputs))
-    return np.concatenate(rows), np.concatenate(residuals, dtype=np.float32, casting="same_kind")
+    return np.concatenate(rows), np.concatenate(
+        residuals, dtype=np.float32, casting="same_kind"
+    )
 
 
 def _scaling(rows: Array, residuals: Array) -> Scaling:
@@ -183,11 +203,15 @@ def _scaling(rows: Array, residuals: Array) -> Scaling:
     std = rows.std(axis=over, dtype=np.float64)
     std[std < SMALLEST] = 1.0  # of a constant
     residual = np.nanstd(residuals, dtype=np.float64) or 1.0  # of a constant
-    return Scaling(mean.astype(np.float32), std.astype(np.float32), float(np.float32(residual)))
+    return Scaling(
+        mean.astype(np.float32), std.astype(np.float32), float(np.float32(residual))
+    )
 
 
 def _batched(rows: Array) -> Array:
-    """Rows (seeds, batch, timesteps, values) or (seeds, batch, values) as networks take them."""
+    """Rows (seeds, batch, timesteps, values) or (seeds, batch, values) as networks take
+    them.
+    """
     order = (2, 0, 3, 1) if rows.ndim == 4 else (0, 2, 1)
     return np.ascontiguousarray(rows.transpose(order))
 
@@ -217,9 +241,14 @@ def _descended(
     """
     randoms = [np.random.default_rng(seed) for seed in seeds]
     flat = np.concatenate([network.fresh(random) for random in randoms])
-    gradient, mean, square = np.empty_like(flat), np.zeros_like(flat), np.zeros_like(flat)
-    weights, into = network.views(flat), network.views(gradient)
-    batches = zip(*(_batches(len(rows), batch_size, random) for random in randoms), strict=True)
+    gradient = np.empty_like(flat)
+    mean = np.zeros_like(flat)
+    square = np.zeros_like(flat)
+    weights = network.views(flat)
+    into = network.views(gradient)
+    batches = zip(
+        *(_batches(len(rows), batch_size, random) for random in randoms), strict=True
+    )
     for step, numbers in zip(range(1, steps + 1), batches, strict=False):
         chosen = np.stack(numbers)  # (seeds, batch)
         outputs, tape = network.forward(weights, _batched(rows[chosen]))
@@ -237,7 +266,9 @@ def _descended(
 
 
 def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[Array]:
-    """Whole batches of window numbers, without end, in an order that is drawn anew for each epoch."""
+    """Whole batches of window numbers, without end, in an order that is drawn anew for
+    each epoch.
+    """
     while True:
         order = random.permutation(count)
         for start in range(0, count - size + 1, size):
@@ -245,7 +276,9 @@ def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[Arr
 
 
 def _share(progress: float) -> float:
-    """The share of the highest rate at a point from 0 to 1: a line up, then half a cosine down."""
+    """The share of the highest rate at a point from 0 to 1: a line up, then half a
+    cosine down.
+    """
     if progress < RISE:
         return progress / RISE
     return 0.5 * (1 + float(np.cos(np.pi * (progress - RISE) / (1 - RISE))))

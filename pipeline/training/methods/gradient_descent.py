@@ -1,8 +1,9 @@
 """Gradient descent with a whole epoch as one XLA program.
 
-The data lie on the device once; examples are gathered, batches looped over, and weights updated inside
-the program. The order of the examples comes from NumPy with the replicate's seed, so it is known and
-the same everywhere. Epochs are those of Keras' `fit`: the last, partial batch is trained on too.
+The data lie on the device once; examples are gathered, batches looped over, and weights
+updated inside the program. The order of the examples comes from NumPy with the
+replicate's seed, so it is known and the same everywhere. Epochs are those of Keras'
+`fit`: the last, partial batch is trained on too.
 """
 
 import math
@@ -51,36 +52,48 @@ def train(
 
     Args:
         job: its `build` makes a `keras.Model`.
-        optimizer: with Keras' defaults but for the learning rate; `rmsprop_keras2` has epsilon outside of the root.
-        loss: `pairwise_mse` is what Keras makes of outputs (batch, 1, 1) and targets (batch,): the mean over
-            all pairs of an output and a target of the batch.
+        optimizer: with Keras' defaults but for the learning rate; `rmsprop_keras2` has
+            epsilon outside of the root.
+        loss: `pairwise_mse` is what Keras makes of outputs (batch, 1, 1) and targets
+            (batch,): the mean over all pairs of an output and a target of the batch.
         epochs: how many at most.
         batch_size: examples per step.
         learning_rate: of the optimizer, in the first epoch.
-        schedule: `constant`, or `cosine`: from epoch to epoch less, to 0 after the last of `epochs`.
-        halve_after: epochs at this rate, of which each later one has half of the one before; None: it stays.
-        weight_decay: times the rate, the fraction of each weight that a step takes off, beside the loss (AdamW:
-            Loshchilov and Hutter 2019, arXiv 1711.05101).
-        order: `permutation` of all examples (Keras' `fit` on arrays), whole `batches` in shuffled order (`fit` on
-            a sequence), or `draws` with replacement (the generator of documents 001 and 002).
+        schedule: `constant`, or `cosine`: from epoch to epoch less, to 0 after the last
+            of `epochs`.
+        halve_after: epochs at this rate, of which each later one has half of the one
+            before; None: it stays.
+        weight_decay: times the rate, the fraction of each weight that a step takes off,
+            beside the loss (AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101).
+        order: `permutation` of all examples (Keras' `fit` on arrays), whole `batches`
+            in shuffled order (`fit` on a sequence), or `draws` with replacement (the
+            generator of documents 001 and 002).
         steps_per_epoch: for `draws`; None for as many as cover the examples once.
         patience: as for `train_replicates`.
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
-        UnrollError: `halve_after` of a cosine, `steps_per_epoch` with another order than `draws`, more draws an epoch
-            than fit in memory, or a model whose outputs are not as many as the targets.
+        UnrollError: `halve_after` of a cosine, `steps_per_epoch` with another order
+            than `draws`, more draws an epoch than fit in memory, or a model whose
+            outputs are not as many as the targets.
     """
     if steps_per_epoch is not None and order != "draws":
-        raise UnrollError(f"{job.experiment}: steps_per_epoch needs order: draws. Received: {order}")
+        raise UnrollError(
+            f"{job.experiment}: steps_per_epoch needs order: draws. Received: {order}"
+        )
     if halve_after is not None and schedule != "constant":
-        raise UnrollError(f"{job.experiment}: halve_after needs schedule: constant. Received: {schedule}")
+        raise UnrollError(
+            f"{job.experiment}: halve_after needs schedule: constant. Received: {schedule}"
+        )
     train_split = job.dataset.splits["train"]
     examples = len(train_split)
     if order != "draws":
-        batch_size = min(batch_size, examples)  # a larger one would be filled up, to no effect but on memory
+        # a larger one would be filled up, to no effect but on memory
+        batch_size = min(batch_size, examples)
     elif batch_size * (steps_per_epoch or 1) > MOST_DRAWS:
-        raise UnrollError(f"{job.experiment}: batch_size times steps_per_epoch must be at most {MOST_DRAWS:,}")
+        raise UnrollError(
+            f"{job.experiment}: batch_size times steps_per_epoch must be at most {MOST_DRAWS:,}"
+        )
     model = keras_models.seeded(job.build, job.seeds[0])
     shape = train_split.take(np.arange(1))[1].shape[1:]
     if [size for size in model.output_shape[1:] if size != 1] != list(shape):
@@ -91,11 +104,15 @@ def train(
     from pipeline.training.program import Program
 
     measures = [loss] if job.dataset.metric == loss else [loss, job.dataset.metric]
-    program = Program(model, train_split, optimizer, learning_rate, measures, weight_decay)
+    program = Program(
+        model, train_split, optimizer, learning_rate, measures, weight_decay
+    )
     orders = partial(epoch_orders, examples, batch_size, order, steps_per_epoch)
     rate = partial(rate_of, learning_rate, schedule, epochs, halve_after)
     return Trained(
-        train_replicates(job, epochs, ProgramLearner(job, program, rate, orders), patience),
+        train_replicates(
+            job, epochs, ProgramLearner(job, program, rate, orders), patience
+        ),
         keras_models.parameters(model),
         lambda numbers, path: keras_models.save_weights(model, numbers, path),
         keras_models.layers(model),
@@ -103,15 +120,20 @@ def train(
     )
 
 
-def rate_of(start: float, schedule: Schedule, epochs: int, halve_after: int | None, epoch: int) -> float:
-    """The learning rate of an epoch, from 1 to `epochs`; other arguments as for `train`."""
+def rate_of(
+    start: float, schedule: Schedule, epochs: int, halve_after: int | None, epoch: int
+) -> float:
+    """The learning rate of an epoch, from 1 to `epochs`; other arguments as for
+    `train`.
+    """
     if schedule == "cosine":
         return start * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / epochs))
     return start * 0.5 ** max(epoch - (halve_after or epochs), 0)
 
 
 class ProgramLearner:
-    """Trains one replicate after the other with one program (`pipeline.training.job.Learner`).
+    """Trains one replicate after the other with one program
+    (`pipeline.training.job.Learner`).
 
     Args:
         job: what is trained.
@@ -121,15 +143,25 @@ class ProgramLearner:
     """
 
     def __init__(
-        self, job: Job, program: "Program", rate: Callable[[int], float], orders: Callable[[int], Iterator[Array]]
+        self,
+        job: Job,
+        program: "Program",
+        rate: Callable[[int], float],
+        orders: Callable[[int], Iterator[Array]],
     ) -> None:
-        self._job, self._program, self._rate, self._orders = job, program, rate, orders
+        self._job = job
+        self._program = program
+        self._rate = rate
+        self._orders = orders
         self._seed = 0
         self._batches: Iterator[Array] = iter(())
 
     def begin(self, seed: int, done: int = 0, state: list[Array] | None = None) -> None:
-        self._program.reset(keras_models.values(keras_models.seeded(self._job.build, seed)))
-        self._seed, self._batches = seed, islice(self._orders(seed), done, None)
+        self._program.reset(
+            keras_models.values(keras_models.seeded(self._job.build, seed))
+        )
+        self._seed = seed
+        self._batches = islice(self._orders(seed), done, None)
         if state is not None:
             self._program.restore(state)
 
@@ -142,12 +174,16 @@ class ProgramLearner:
             step = int(np.argmin(finite)) + 1
             raise DivergedError(self._job.experiment, self._seed, number, step)
         # As Keras has it: while the weights change, and with dropout on.
-        means = np.average(measured.astype(np.float64), axis=0, weights=(rows >= 0).sum(axis=1))
+        means = np.average(
+            measured.astype(np.float64), axis=0, weights=(rows >= 0).sum(axis=1)
+        )
         loss, *others = self._program.measures
         names = ["train_loss", *(f"train_{measure}" for measure in others)]
         line = {name: float(mean) for name, mean in zip(names, means, strict=True)}
         splits = self._job.dataset.splits
-        return line | self._job.scores(loss, lambda split: self._program.predict(splits[split]))
+        return line | self._job.scores(
+            loss, lambda split: self._program.predict(splits[split])
+        )
 
     def state(self) -> list[Array]:
         return self._program.state()
@@ -158,21 +194,36 @@ class ProgramLearner:
     def predictions(self, point: str, weights: list[Array]) -> dict[str, Array]:
         keras_models.assign(self._program.model, weights)
         splits = self._job.predicted
-        predictions = {f"{point}_{split}": self._program.predict(examples) for split, examples in splits.items()}
+        predictions = {
+            f"{point}_{split}": self._program.predict(examples)
+            for split, examples in splits.items()
+        }
         if point == "final" and self._job.dataset.rollout:
-            predictions["rollout"] = prediction.rollout(self._program.predict_one, splits["test"])
+            predictions["rollout"] = prediction.rollout(
+                self._program.predict_one, splits["test"]
+            )
         return predictions
 
 
-def epoch_orders(examples: int, batch_size: int, order: Order, steps: int | None, seed: int) -> Iterator[Array]:
-    """For every epoch the example numbers (steps, batch_size); -1 fills up the last, partial batch."""
+def epoch_orders(
+    examples: int, batch_size: int, order: Order, steps: int | None, seed: int
+) -> Iterator[Array]:
+    """For every epoch the example numbers (steps, batch_size); -1 fills up the last,
+    partial batch.
+    """
     random = np.random.default_rng(seed)
     full = ceil_div(examples, batch_size)
     while True:
         if order == "draws":
-            yield random.integers(0, examples, (steps or full, batch_size), dtype=np.int32)
+            yield random.integers(
+                0, examples, (steps or full, batch_size), dtype=np.int32
+            )
             continue
         rows = np.full(full * batch_size, -1, np.int32)
-        rows[:examples] = random.permutation(examples) if order == "permutation" else np.arange(examples)
+        rows[:examples] = (
+            random.permutation(examples)
+            if order == "permutation"
+            else np.arange(examples)
+        )
         batches = rows.reshape(full, batch_size)
         yield random.permutation(batches) if order == "batches" else batches

@@ -23,35 +23,44 @@ def train(
     rows: Annotated[int, Field(ge=1, le=30_000)] = 8000,
     scales: Annotated[int, Field(ge=0, le=2000)] = 0,
 ) -> Trained:
-    """Fit the baseline's features to the train targets less their mean; features are scaled by mean and deviation.
+    """Fit the baseline's features to the train targets less their mean; features are
+    scaled by mean and deviation.
 
     All features count alike, or by `scales` as much as they help (`_length_scales`).
 
     Args:
         job: its `build` makes a `Baseline` with a feature matrix.
-        gamma: of the kernel exp(-gamma d²), as a multiple of 1 / features ("scale" in scikit-learn).
+        gamma: of the kernel exp(-gamma d²), as a multiple of 1 / features ("scale" in
+            scikit-learn).
         alpha: weight of the squared norm.
-        rows: examples that are learnt from, at most; of more so many, evenly spaced. Memory grows with the square.
-        scales: examples, evenly spaced, that a length scale for each feature is fitted to; 0 for none. The kernel with
-            these scales has a `gamma` of 1. Memory is 8 bytes times features times the square.
+        rows: examples that are learnt from, at most; of more so many, evenly spaced.
+            Memory grows with the square.
+        scales: examples, evenly spaced, that a length scale for each feature is fitted
+            to; 0 for none. The kernel with these scales has a `gamma` of 1. Memory is 8
+            bytes times features times the square.
 
     Returns:
         The weights are (rows, values): those of the kernels.
 
     Raises:
-        ValueError: targets are one for each timestep, and features of the whole input know what comes after it.
+        ValueError: targets are one for each timestep, and features of the whole input
+            know what comes after it.
     """
     from sklearn.kernel_ridge import KernelRidge
     from sklearn.preprocessing import StandardScaler
 
     if job.dataset.each_step:
-        raise ValueError("kernel ridge sees the whole input, and these targets are to be answered step by step")
+        raise ValueError(
+            "kernel ridge sees the whole input, and these targets are to be answered step by step"
+        )
     baseline: Baseline = job.build()
-    split, scaler = job.dataset.splits["train"], StandardScaler()
+    split = job.dataset.splits["train"]
+    scaler = StandardScaler()
     inputs, targets = split.take(_evenly(len(split), rows))
     mean = targets.mean(axis=0, dtype=np.float64)
     model = KernelRidge(alpha=alpha, kernel="precomputed")
-    with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
+    # sums in another order, as by more threads, have other last bits
+    with threadpool_limits(1):
         known = scaler.fit_transform(np.asarray(baseline.features(inputs), np.float64))
         if scales:
             few = _evenly(len(known), scales)
@@ -61,7 +70,9 @@ def train(
         model.fit(_kernel(known, known, gamma), targets - mean)
 
         def predict(inputs: Array) -> Array:
-            features = scaler.transform(np.asarray(baseline.features(inputs), np.float64))
+            features = scaler.transform(
+                np.asarray(baseline.features(inputs), np.float64)
+            )
             return np.asarray(mean + model.predict(_kernel(features, known, gamma)))
 
         return prediction.fitted(job, predict, model.dual_coef_, loss="mse")
@@ -73,9 +84,11 @@ def _evenly(count: int, most: int) -> Array:
 
 
 def _length_scales(features: Array, targets: Array) -> Array:
-    """What to divide each feature (n, features) by: with a Gaussian process so scaled, the targets are likeliest.
+    """What to divide each feature (n, features) by: with a Gaussian process so scaled,
+    the targets are likeliest.
 
-    Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", 5.1. What tells nothing gets a large scale.
+    Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", 5.1. What
+    tells nothing gets a large scale.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
@@ -85,11 +98,12 @@ def _length_scales(features: Array, targets: Array) -> Array:
     start = np.full(count, count**0.5)  # two examples are about sqrt(2 count) apart
     process = GaussianProcessRegressor(ConstantKernel() * RBF(start) + WhiteKernel(0.1))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a scale at its bound: the feature tells nothing
+        # a scale at its bound: the feature tells nothing
+        warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(features, targets / (targets.std() or 1.0))
     fitted = np.ravel(process.kernel_.k1.k2.length_scale)
-    # As the kernel here is exp(-d² / features), and a process' exp(-d² / 2). The steps of the search, and so the last
-    # digits, depend on the processor's exp.
+    # As the kernel here is exp(-d² / features), and a process' exp(-d² / 2). The steps
+    # of the search, and so the last digits, depend on the processor's exp.
     rounded = np.array([float(f"{scale:.3g}") for scale in fitted])
     return rounded * float(np.sqrt(2 / count))
 

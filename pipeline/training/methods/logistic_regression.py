@@ -23,8 +23,11 @@ def train(job: Job, *, c: Annotated[float, Field(ge=1e-9, le=1e9)] = 1.0) -> Tra
     from sklearn.linear_model import LogisticRegression
 
     baseline: Baseline = job.build()
-    inputs, targets = job.dataset.splits["train"].take(np.arange(len(job.dataset.splits["train"])))
-    with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
+    inputs, targets = job.dataset.splits["train"].take(
+        np.arange(len(job.dataset.splits["train"]))
+    )
+    # sums in another order, as by more threads, have other last bits
+    with threadpool_limits(1):
         features = baseline.learn(inputs) if baseline.learn else baseline.features
         model = LogisticRegression(C=c, max_iter=1000).fit(features(inputs), targets)
         return prediction.fitted(

@@ -1,4 +1,6 @@
-"""No training: baselines that fit nothing, and networks that are built but not fitted (summaries)."""
+"""No training: baselines that fit nothing, and networks that are built but not fitted
+(summaries).
+"""
 
 import numpy as np
 
@@ -16,7 +18,8 @@ def train(job: Job) -> Trained:
     """
     baseline = job.build()
     if not isinstance(baseline, Baseline):
-        count, layers = keras_models.parameters(baseline), keras_models.layers(baseline)
+        count = keras_models.parameters(baseline)
+        layers = keras_models.layers(baseline)
         return Trained([], count, lambda _weights, _path: None, layers)
     weights = np.array([])
     predict = baseline.features

@@ -1,10 +1,13 @@
-"""One cell on one batch: the products of a timestep, forward and backward, around its rule.
+"""One cell on one batch: the products of a timestep, forward and backward, around its
+rule.
 
-An example of shapes: an LSTM of 32 units, 14 values at each timestep, a batch of 100. Its operand (48, 100) is stacked
-from the state (32), inputs (14), ones, which the bias is multiplied by, and zeros up to a multiple of 24 rows. The one
-product of an LSTM is weights (128, 48) @ operand = (128, 100): four gates (32, 100), which the rule makes the new
-state (32, 100) of. Backward, from the gates' gradients (128, 100), those of state and inputs are weights' (46, 128) @
-gates, and that of the weights is gates @ operand' = (128, 48).
+An example of shapes: an LSTM of 32 units, 14 values at each timestep, a batch of 100.
+Its operand (48, 100) is stacked from the state (32), inputs (14), ones, which the bias
+is multiplied by, and zeros up to a multiple of 24 rows. The one product of an LSTM is
+weights (128, 48) @ operand = (128, 100): four gates (32, 100), which the rule makes the
+new state (32, 100) of. Backward, from the gates' gradients (128, 100), those of state
+and inputs are weights' (46, 128) @ gates, and that of the weights is gates @ operand' =
+(128, 48).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,24 +18,36 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
 from pipeline.data.examples import ceil_div
-from pipeline.training.recurrence.rules import RULES, Product, Residual, Rule, Save, Tensor, Tensors, barrier
+from pipeline.training.recurrence.rules import (
+    RULES,
+    Product,
+    Residual,
+    Rule,
+    Save,
+    Tensor,
+    Tensors,
+    barrier,
+)
 
 ALIGNED = 24
-"""Rows of an operand are filled up with zeros to a multiple of this: matrix products run in blocks of 8 to 48 rows."""
+"""Rows of an operand are filled up with zeros to a multiple of this: matrix products
+run in blocks of 8 to 48 rows."""
 
 
 @dataclass(frozen=True)
 class Cell:
     """One cell of a layer, on one batch.
 
-    Its operand (rows, width) is stacked from state (units), inputs, a row of ones, which the bias is multiplied by, and
-    zeros. A product without the state takes the rows below it.
+    Its operand (rows, width) is stacked from state (units), inputs, a row of ones,
+    which the bias is multiplied by, and zeros. A product without the state takes the
+    rows below it.
 
     Attributes:
         rule: of its kind.
         units: of its state.
         inputs: how many values it takes per timestep.
-        products: of the rule; under dropout with a mask for each gate, one for each gate.
+        products: of the rule; under dropout with a mask for each gate, one for each
+            gate.
         masks: for each product None, or a dropout mask (rows of its operand, batch).
     """
 
@@ -52,37 +67,62 @@ class Cell:
         return 0 if product.state else self.units
 
     def weights(self, keras_cell: Any) -> list[Tensor]:
-        """Of each product: (gates * units, rows of its operand), zero where the operand is."""
+        """Of each product: (gates * units, rows of its operand), zero where the operand
+        is.
+        """
         packed = zip(self.rule.pack(keras_cell), self.rule.scales, strict=True)
         gates = iter(tf.transpose(w) * scale for w, scale in packed)
-        weights = [tf.concat([next(gates) for _ in range(product.gates)], 0) for product in self.products]
+        weights = [
+            tf.concat([next(gates) for _ in range(product.gates)], 0)
+            for product in self.products
+        ]
         sizes = [self.rows - self.first(product) for product in self.products]
-        return [tf.pad(w, [[0, 0], [0, size - w.shape[1]]]) for w, size in zip(weights, sizes, strict=True)]
+        return [
+            tf.pad(w, [[0, 0], [0, size - w.shape[1]]])
+            for w, size in zip(weights, sizes, strict=True)
+        ]
 
     def transposed(self, weights: Tensors, *, inputs: bool) -> list[Tensor]:
-        """The weights as `backward` takes them: (rows, gates * units), for the rows whose gradient is asked for."""
+        """The weights as `backward` takes them: (rows, gates * units), for the rows
+        whose gradient is asked for.
+        """
         last = self.units + (self.inputs if inputs else 0)
-        return [tf.transpose(w[:, : last - self.first(p)]) for w, p in zip(weights, self.products, strict=True)]
+        return [
+            tf.transpose(w[:, : last - self.first(p)])
+            for w, p in zip(weights, self.products, strict=True)
+        ]
 
-    def forward(self, weights: Tensors, values: Tensor, states: Tensors, save: Save) -> Tensors:
+    def forward(
+        self, weights: Tensors, values: Tensor, states: Tensors, save: Save
+    ) -> Tensors:
         """One timestep: values (inputs, width) and states (units, width) -> new states."""
-        width, inputs = values.shape[1], self.inputs
+        width = values.shape[1]
+        inputs = self.inputs
         zeros = tf.zeros((self.rows - self.units - inputs - 1, width))
         operand = tf.concat([states[0], values, tf.ones((1, width)), zeros], 0)
         save(operand)
         gates: list[Tensor] = []
         for w, product, mask in zip(weights, self.products, self.masks, strict=True):
-            # Without the state, the values as they came and the bias by itself: XLA would copy values, one and zeros
-            # out of the operand first. The weights' columns are in that order, too.
+            # Without the state, the values as they came and the bias by itself: XLA
+            # would copy values, one and zeros out of the operand first. The weights'
+            # columns are in that order, too.
             factor = operand if product.state else values
             if mask is not None:
                 factor *= mask[: factor.shape[0], :width]
-            sums = w @ factor if product.state else w[:, :inputs] @ factor + w[:, inputs : inputs + 1]
+            sums = (
+                w @ factor
+                if product.state
+                else w[:, :inputs] @ factor + w[:, inputs : inputs + 1]
+            )
             gates += tf.split(sums, product.gates)
         return self.rule.forward(gates, states, save)
 
     def backward(
-        self, transposed: Tensors, residuals: Sequence[Residual], grad_states: Tensors, scratch: Tensors
+        self,
+        transposed: Tensors,
+        residuals: Sequence[Residual],
+        grad_states: Tensors,
+        scratch: Tensors,
     ) -> tuple[Tensor, Tensors, list[Tensor], list[Tensor]]:
         """The gradient of `forward`.
 
@@ -93,18 +133,27 @@ class Cell:
             scratch: for each product (gates * units, width), to be written over.
 
         Returns:
-            Gradients of the values (none of them if not asked for), of the old states, of the weights; and the scratch
-            for the next timestep.
+            Gradients of the values (none of them if not asked for), of the old states,
+            of the weights; and the scratch for the next timestep.
         """
         operand, *others = residuals
-        gates, (grad_state, *grad_others) = self.rule.backward(others, lambda: operand(0, self.units), grad_states)
-        grad_gates, grad_values = iter(gates), 0.0
-        grad_weights, used = [], []
-        for w, product, mask, memory in zip(transposed, self.products, self.masks, scratch, strict=True):
-            grad_sums = _stacked(memory, [next(grad_gates) for _ in range(product.gates)])
-            # sums = w @ (mask * operand), so the operand's gradient is mask * (w' @ grad_sums), and that of w is
-            # grad_sums @ (mask * operand)'.
-            grad_operand, factor = w @ grad_sums, operand(self.first(product), self.rows)
+        gates, (grad_state, *grad_others) = self.rule.backward(
+            others, lambda: operand(0, self.units), grad_states
+        )
+        grad_gates = iter(gates)
+        grad_values = 0.0
+        grad_weights = []
+        used = []
+        for w, product, mask, memory in zip(
+            transposed, self.products, self.masks, scratch, strict=True
+        ):
+            grad_sums = _stacked(
+                memory, [next(grad_gates) for _ in range(product.gates)]
+            )
+            # sums = w @ (mask * operand), so the operand's gradient is mask * (w' @
+            # grad_sums), and that of w is grad_sums @ (mask * operand)'.
+            grad_operand = w @ grad_sums
+            factor = operand(self.first(product), self.rows)
             if mask is not None:
                 grad_operand *= mask[: grad_operand.shape[0], : grad_operand.shape[1]]
                 factor *= mask[:, : grad_operand.shape[1]]
@@ -118,11 +167,17 @@ class Cell:
 
 
 def _stacked(scratch: Tensor, blocks: Tensors) -> Tensor:
-    """Blocks (units, width), one below the other, each written by itself: XLA does not vectorise a concatenation."""
+    """Blocks (units, width), one below the other, each written by itself: XLA does not
+    vectorise a concatenation.
+    """
     if len(blocks) == 1:
         return blocks[0]
     for number, block in enumerate(blocks):
-        scratch = barrier(xla.dynamic_update_slice(scratch, block, tf.constant([number * block.shape[0], 0])))
+        scratch = barrier(
+            xla.dynamic_update_slice(
+                scratch, block, tf.constant([number * block.shape[0], 0])
+            )
+        )
     return scratch
 
 
@@ -130,11 +185,20 @@ def plain(keras_cell: Any) -> Cell:
     """The cell of a built Keras cell, without dropout."""
     rule = RULES[type(keras_cell).__name__]
     products = list(rule.products)
-    return Cell(rule, keras_cell.units, keras_cell.kernel.shape[0], products, [None] * len(products))
+    return Cell(
+        rule,
+        keras_cell.units,
+        keras_cell.kernel.shape[0],
+        products,
+        [None] * len(products),
+    )
 
 
-def masked(cell: Cell, keras_cell: Any, batch: int, ordered: Callable[[Tensor], Tensor]) -> Cell:
-    """The cell with Keras' dropout masks for one batch, drawn in Keras' order, as factors of the products' operands.
+def masked(
+    cell: Cell, keras_cell: Any, batch: int, ordered: Callable[[Tensor], Tensor]
+) -> Cell:
+    """The cell with Keras' dropout masks for one batch, drawn in Keras' order, as
+    factors of the products' operands.
 
     `ordered`: rows of the batch -> rows as the loop wants them.
     """
@@ -146,16 +210,31 @@ def masked(cell: Cell, keras_cell: Any, batch: int, ordered: Callable[[Tensor], 
         return cell
 
     def mask(number: int) -> Tensor:
-        """(rows of the operand, batch) for a gate; Keras has one for all gates, or a list."""
+        """(rows of the operand, batch) for a gate; Keras has one for all gates, or a
+        list.
+        """
         columns = [
-            tf.ones((batch, size)) if drawn is None else drawn[number] if isinstance(drawn, list) else drawn
+            tf.ones((batch, size))
+            if drawn is None
+            else drawn[number]
+            if isinstance(drawn, list)
+            else drawn
             for drawn, size in ((state_masks, cell.units), (input_masks, cell.inputs))
         ]
         rest = tf.ones((batch, cell.rows - cell.units - cell.inputs))
         return tf.transpose(ordered(tf.concat([*columns, rest], 1)))
 
     if not any(isinstance(drawn, list) for drawn in (input_masks, state_masks)):
-        return replace(cell, masks=[mask(0)[cell.first(product) :] for product in cell.products])
-    by_gate = [replace(product, gates=1) for product in cell.products for _ in range(product.gates)]
-    masks = [mask(number)[cell.first(product) :] for number, product in zip(cell.rule.masks, by_gate, strict=True)]
+        return replace(
+            cell, masks=[mask(0)[cell.first(product) :] for product in cell.products]
+        )
+    by_gate = [
+        replace(product, gates=1)
+        for product in cell.products
+        for _ in range(product.gates)
+    ]
+    masks = [
+        mask(number)[cell.first(product) :]
+        for number, product in zip(cell.rule.masks, by_gate, strict=True)
+    ]
     return replace(cell, products=by_gate, masks=masks)

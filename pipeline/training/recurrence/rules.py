@@ -1,6 +1,7 @@
 """One timestep of each kind of recurrent cell, forward, and its gradient.
 
-Every gate is a tanh: the logistic function is (1 + tanh(x / 2)) / 2, and the half is in the weights.
+Every gate is a tanh: the logistic function is (1 + tanh(x / 2)) / 2, and the half is in
+the weights.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +15,8 @@ Tensor = Any
 Tensors = Sequence[Tensor]
 
 Residual = Callable[..., Tensor]
-"""A number (rows, width) that the loop forward saves for the loop backward. It is called anew for each use of it."""
+"""A number (rows, width) that the loop forward saves for the loop backward. It is
+called anew for each use of it."""
 
 Save = Callable[[Tensor], Residual]
 """Saves a residual."""
@@ -31,7 +33,8 @@ class Product:
 
     Attributes:
         gates: how many; each is a block of `units` rows.
-        state: whether the operand has the rows state, inputs, a one for the bias, and zeros, or all but the state.
+        state: whether the operand has the rows state, inputs, a one for the bias, and
+            zeros, or all but the state.
     """
 
     gates: int
@@ -48,10 +51,12 @@ class Rule:
         masks: Keras' number of the dropout mask of each gate.
         scales: of the gates; .5 makes a tanh the logistic function.
         residuals: how many `forward` saves.
-        pack: the cell -> weights of each gate, (rows of its product's operand but for the zeros, units).
-        forward: gates (units, batch) before their activation, old states, save -> new states.
-        backward: residuals, the old state, gradients of the new states -> gradients of the gates, and of the old
-            states but for what flows through the gates.
+        pack: the cell -> weights of each gate, (rows of its product's operand but for
+            the zeros, units).
+        forward: gates (units, batch) before their activation, old states, save -> new
+            states.
+        backward: residuals, the old state, gradients of the new states -> gradients of
+            the gates, and of the old states but for what flows through the gates.
     """
 
     states: int
@@ -75,21 +80,34 @@ def _derivative(tanh: Residual) -> Tensor:
 
 
 def _pack(cell: Any) -> list[Tensor]:
-    weights = tf.concat([cell.recurrent_kernel.value, cell.kernel.value, cell.bias.value[None]], 0)
+    weights = tf.concat(
+        [cell.recurrent_kernel.value, cell.kernel.value, cell.bias.value[None]], 0
+    )
     return list(tf.split(weights, weights.shape[1] // cell.units, 1))
 
 
 def _pack_gru(cell: Any) -> list[Tensor]:
-    """Update, reset, and for the candidate two, of state and of input, since the reset lies between them."""
-    kernel, recurrent = (tf.split(w.value, 3, axis=1) for w in (cell.kernel, cell.recurrent_kernel))
-    input_bias, state_bias = (tf.split(b[None], 3, axis=1) for b in tf.unstack(cell.bias.value))
-    gates = [tf.concat([recurrent[g], kernel[g], input_bias[g] + state_bias[g]], 0) for g in (0, 1)]
+    """Update, reset, and for the candidate two, of state and of input, since the reset
+    lies between them.
+    """
+    kernel, recurrent = (
+        tf.split(w.value, 3, axis=1) for w in (cell.kernel, cell.recurrent_kernel)
+    )
+    input_bias, state_bias = (
+        tf.split(b[None], 3, axis=1) for b in tf.unstack(cell.bias.value)
+    )
+    gates = [
+        tf.concat([recurrent[g], kernel[g], input_bias[g] + state_bias[g]], 0)
+        for g in (0, 1)
+    ]
     gates.append(tf.concat([recurrent[2], tf.zeros_like(kernel[2]), state_bias[2]], 0))
     return [*gates, tf.concat([kernel[2], input_bias[2]], 0)]
 
 
 def _pack_min_gru(cell: Any) -> list[Tensor]:
-    return list(tf.split(tf.concat([cell.kernel.value, cell.bias.value[None]], 0), 2, 1))
+    return list(
+        tf.split(tf.concat([cell.kernel.value, cell.bias.value[None]], 0), 2, 1)
+    )
 
 
 def _simple_rnn(gates: Tensors, _states: Tensors, save: Save) -> Tensors:
@@ -110,11 +128,16 @@ def _lstm(gates: Tensors, states: Tensors, save: Save) -> Tensors:
     return _logistic(exit_()) * squashed(), carry
 
 
-def _lstm_backward(residuals: Sequence[Residual], _old: Residual, grad_states: Tensors) -> tuple[Tensors, Tensors]:
+def _lstm_backward(
+    residuals: Sequence[Residual], _old: Residual, grad_states: Tensors
+) -> tuple[Tensors, Tensors]:
     carry, entry, forget, candidate, exit_, squashed = residuals
     grad_state, grad_carry = grad_states
-    # Three gates and the older carry use it: without the barrier XLA computes it again in each.
-    grad_carry = barrier(grad_carry + grad_state * _logistic(exit_()) * _derivative(squashed))
+    # Three gates and the older carry use it: without the barrier XLA computes it again
+    # in each.
+    grad_carry = barrier(
+        grad_carry + grad_state * _logistic(exit_()) * _derivative(squashed)
+    )
     grad_gates = (
         0.5 * grad_carry * candidate() * _derivative(entry),
         0.5 * grad_carry * carry() * _derivative(forget),
@@ -131,9 +154,13 @@ def _gru(gates: Tensors, states: Tensors, save: Save) -> Tensors:
     return (candidate() + _logistic(update()) * (states[0] - candidate()),)
 
 
-def _gru_backward(residuals: Sequence[Residual], old: Residual, grad_states: Tensors) -> tuple[Tensors, Tensors]:
+def _gru_backward(
+    residuals: Sequence[Residual], old: Residual, grad_states: Tensors
+) -> tuple[Tensors, Tensors]:
     update, reset, recurrent, candidate = residuals
-    grad_candidate = barrier(grad_states[0] * (1 - _logistic(update())) * _derivative(candidate))
+    grad_candidate = barrier(
+        grad_states[0] * (1 - _logistic(update())) * _derivative(candidate)
+    )
     grad_gates = (
         0.5 * grad_states[0] * (old() - candidate()) * _derivative(update),
         0.5 * grad_candidate * recurrent() * _derivative(reset),
@@ -144,11 +171,14 @@ def _gru_backward(residuals: Sequence[Residual], old: Residual, grad_states: Ten
 
 
 def _min_gru(gates: Tensors, states: Tensors, save: Save) -> Tensors:
-    update, candidate = save(tf.tanh(gates[0])), save(gates[1])
+    update = save(tf.tanh(gates[0]))
+    candidate = save(gates[1])
     return (states[0] + _logistic(update()) * (candidate() - states[0]),)
 
 
-def _min_gru_backward(residuals: Sequence[Residual], old: Residual, grad_states: Tensors) -> tuple[Tensors, Tensors]:
+def _min_gru_backward(
+    residuals: Sequence[Residual], old: Residual, grad_states: Tensors
+) -> tuple[Tensors, Tensors]:
     update, candidate = residuals
     grad_candidate = grad_states[0] * _logistic(update())
     grad_update = 0.5 * grad_states[0] * (candidate() - old()) * _derivative(update)
@@ -156,13 +186,38 @@ def _min_gru_backward(residuals: Sequence[Residual], old: Residual, grad_states:
 
 
 RULES = {
-    "SimpleRNNCell": Rule(1, (Product(1),), (0,), (1.0,), 1, _pack, _simple_rnn, _simple_rnn_backward),
-    "LSTMCell": Rule(2, (Product(4),), (0, 1, 2, 3), (0.5, 0.5, 1.0, 0.5), 6, _pack, _lstm, _lstm_backward),
+    "SimpleRNNCell": Rule(
+        1, (Product(1),), (0,), (1.0,), 1, _pack, _simple_rnn, _simple_rnn_backward
+    ),
+    "LSTMCell": Rule(
+        2,
+        (Product(4),),
+        (0, 1, 2, 3),
+        (0.5, 0.5, 1.0, 0.5),
+        6,
+        _pack,
+        _lstm,
+        _lstm_backward,
+    ),
     "GRUCell": Rule(
-        1, (Product(3), Product(1, state=False)), (0, 1, 2, 2), (0.5, 0.5, 1.0, 1.0), 4, _pack_gru, _gru, _gru_backward
+        1,
+        (Product(3), Product(1, state=False)),
+        (0, 1, 2, 2),
+        (0.5, 0.5, 1.0, 1.0),
+        4,
+        _pack_gru,
+        _gru,
+        _gru_backward,
     ),
     "MinGRUCell": Rule(
-        1, (Product(2, state=False),), (0, 0), (0.5, 1.0), 2, _pack_min_gru, _min_gru, _min_gru_backward
+        1,
+        (Product(2, state=False),),
+        (0, 0),
+        (0.5, 1.0),
+        2,
+        _pack_min_gru,
+        _min_gru,
+        _min_gru_backward,
     ),
 }
 """Name of a Keras cell -> its rule. GRU with `reset_after`, as is Keras' default."""

@@ -1,4 +1,6 @@
-"""Backpropagation through time: the loop forward over the timesteps of a batch, and the loop backward."""
+"""Backpropagation through time: the loop forward over the timesteps of a batch, and the
+loop backward.
+"""
 
 from dataclasses import dataclass
 from functools import partial
@@ -12,14 +14,16 @@ from pipeline.training.recurrence.cell import Cell
 from pipeline.training.recurrence.rules import Residual, Save, Tensor, Tensors, barrier
 
 COUNTERS = 2
-"""Of the timestep, read in turn: one fused operation reads a residual twice at most (`Tape`)."""
+"""Of the timestep, read in turn: one fused operation reads a residual twice at most
+(`Tape`)."""
 
 
 class Tape:
     """What one timestep writes for the loop backward, or reads from the loop forward.
 
-    A timestep reads a residual by another counter for each use of it. They all count the same, but XLA does not know:
-    it would load a slice that one fused operation uses twice element by element (docs/decisions/recurrence.md).
+    A timestep reads a residual by another counter for each use of it. They all count
+    the same, but XLA does not know: it would load a slice that one fused operation uses
+    twice element by element (docs/decisions/recurrence.md).
 
     Args:
         times: the counters, each the timestep.
@@ -28,16 +32,22 @@ class Tape:
     """
 
     def __init__(self, times: Tensors, buffers: Tensors, width: int) -> None:
-        self.times, self.buffers, self.width = times, list(buffers), width
+        self.times = times
+        self.buffers = list(buffers)
+        self.width = width
         self._next = 0
 
     def save(self, number: Tensor) -> Residual:
         """Write the next buffer (rows, width) at this timestep, in place under XLA."""
-        index, self._next = self._next, self._next + 1
+        index = self._next
+        self._next = self._next + 1
         start = tf.stack([self.times[0], 0, 0])
-        # Behind the barrier the timestep goes on with what it reads from the buffer. With the number that was just
-        # computed, and that XLA has to hold elsewhere, an LSTM took 5 % longer (docs/attempts.md).
-        self.buffers[index] = barrier(xla.dynamic_update_slice(self.buffers[index], number[None], start))
+        # Behind the barrier the timestep goes on with what it reads from the buffer.
+        # With the number that was just computed, and that XLA has to hold elsewhere, an
+        # LSTM took 5 % longer (docs/attempts.md).
+        self.buffers[index] = barrier(
+            xla.dynamic_update_slice(self.buffers[index], number[None], start)
+        )
         return self._residual(self.buffers[index])
 
     def residuals(self) -> list[Residual]:
@@ -55,7 +65,9 @@ class Tape:
 
 
 def counters(time: Tensor) -> list[Tensor]:
-    """`COUNTERS` counters from `time` on, which XLA takes for different ones: a barrier hides where each comes from."""
+    """`COUNTERS` counters from `time` on, which XLA takes for different ones: a barrier
+    hides where each comes from.
+    """
     times = [time]
     while len(times) < COUNTERS:
         times.append(barrier(times[-1]))
@@ -63,7 +75,9 @@ def counters(time: Tensor) -> list[Tensor]:
 
 
 class Values:
-    """Sequences of values (batch, timesteps, values), all of one length: every row takes part in every timestep."""
+    """Sequences of values (batch, timesteps, values), all of one length: every row
+    takes part in every timestep.
+    """
 
     padding: Tensor
 
@@ -74,16 +88,25 @@ class Values:
 
     def stages(self) -> list[tuple[int, Tensor, Tensor]]:
         """Width, first timestep and end of each run of timesteps; a run may be empty."""
-        # With widths 2, 4, 8, rows 2 and 3 join when row 2, of these the one with less padding, has its first word.
-        bounds = [tf.constant(0), *(self.padding[width] for width in self.widths[:-1]), tf.constant(self.timesteps)]
+        # With widths 2, 4, 8, rows 2 and 3 join when row 2, of these the one with less
+        # padding, has its first word.
+        bounds = [
+            tf.constant(0),
+            *(self.padding[width] for width in self.widths[:-1]),
+            tf.constant(self.timesteps),
+        ]
         return list(zip(self.widths, bounds, bounds[1:], strict=False))
 
     def at(self, _source: Tensor, time: Tensor, _width: int) -> Tensor:
         """The inputs (values, width) at a timestep."""
         return tf.transpose(self.steps[time])
 
-    def backward(self, grad_source: Tensor, _grad_values: Tensor, _time: Tensor, _width: int) -> Tensor:
-        """The source's gradient, with that of a timestep's inputs (values, width) added where they have a source."""
+    def backward(
+        self, grad_source: Tensor, _grad_values: Tensor, _time: Tensor, _width: int
+    ) -> Tensor:
+        """The source's gradient, with that of a timestep's inputs (values, width) added
+        where they have a source.
+        """
         return grad_source
 
     def ordered(self, rows: Tensor) -> Tensor:
@@ -96,15 +119,19 @@ class Values:
 
 
 class Texts(Values):
-    """Word numbers (batch, timesteps), padded with zeros in front; the source is the words' vectors (words, values).
+    """Word numbers (batch, timesteps), padded with zeros in front; the source is the
+    words' vectors (words, values).
 
-    Rows are sorted: the one with most padding first, since it goes through the padding for all; then by padding,
-    the least first.
+    Rows are sorted: the one with most padding first, since it goes through the padding
+    for all; then by padding, the least first.
     """
 
     def __init__(self, inputs: Tensor, widths: list[int]) -> None:
-        batch, self.timesteps, self.widths = inputs.shape[0], inputs.shape[1], widths
-        padding = tf.argmax(inputs != 0, axis=1, output_type=tf.int32)  # where the first word is
+        batch = inputs.shape[0]
+        self.timesteps = inputs.shape[1]
+        self.widths = widths
+        # where the first word is
+        padding = tf.argmax(inputs != 0, axis=1, output_type=tf.int32)
         padding = tf.where(tf.reduce_any(inputs != 0, axis=1), padding, self.timesteps)
         order = tf.argsort(padding, stable=True)
         self.order = tf.concat([order[-1:], order[:-1]], 0)
@@ -116,8 +143,12 @@ class Texts(Values):
     def at(self, source: Tensor, time: Tensor, width: int) -> Tensor:
         return tf.transpose(tf.gather(source, self.steps[time][:width]))
 
-    def backward(self, grad_source: Tensor, grad_values: Tensor, time: Tensor, width: int) -> Tensor:
-        return tf.tensor_scatter_nd_add(grad_source, self.steps[time][:width, None], tf.transpose(grad_values))
+    def backward(
+        self, grad_source: Tensor, grad_values: Tensor, time: Tensor, width: int
+    ) -> Tensor:
+        return tf.tensor_scatter_nd_add(
+            grad_source, self.steps[time][:width, None], tf.transpose(grad_values)
+        )
 
     def ordered(self, rows: Tensor) -> Tensor:
         return tf.gather(rows, self.order)
@@ -127,7 +158,9 @@ class Texts(Values):
 
 
 def widened(states: Any, width: int) -> Any:
-    """States (units, n) with `width` columns; the new ones copy the first, which has read the same padding."""
+    """States (units, n) with `width` columns; the new ones copy the first, which has
+    read the same padding.
+    """
 
     def widen(state: Tensor) -> Tensor:
         new = width - state.shape[1]
@@ -152,7 +185,8 @@ def widened_backward(gradients: Any, width: int) -> Any:
 class ThroughTime:
     """The cells of one layer on one batch.
 
-    Timesteps run in stages (`Values.stages`): in each the first `width` columns of the batch take part.
+    Timesteps run in stages (`Values.stages`): in each the first `width` columns of the
+    batch take part.
 
     Attributes:
         cells: the lowest first.
@@ -172,8 +206,9 @@ class ThroughTime:
         Args:
             source: of the sequence's values.
             weights: for each cell, of its products.
-            buffers: (timesteps, ..., batch), to be written over: the residuals of each cell if it is to `train`, then
-                the top cell's states where each is asked for.
+            buffers: (timesteps, ..., batch), to be written over: the residuals of each
+                cell if it is to `train`, then the top cell's states where each is asked
+                for.
             train: whether residuals are saved.
 
         Returns:
@@ -183,7 +218,8 @@ class ThroughTime:
         def step(width: int, times: Any, states: Any, filled: Any) -> Any:
             tape = Tape(times, filled, width)
             save: Save = tape.save if train else lambda number: lambda: number
-            values, new = self.sequence.at(source, times[0], width), []
+            values = self.sequence.at(source, times[0], width)
+            new = []
             for cell, w, old in zip(self.cells, weights, states, strict=True):
                 new.append(cell.forward(w, values, old, save))
                 values = new[-1][0]  # the cell above reads the new state
@@ -192,7 +228,10 @@ class ThroughTime:
             return [time + 1 for time in times], new, tuple(tape.buffers)
 
         first = self.sequence.widths[0]
-        states: Any = [tuple(tf.zeros((cell.units, first)) for _ in range(cell.rule.states)) for cell in self.cells]
+        states: Any = [
+            tuple(tf.zeros((cell.units, first)) for _ in range(cell.rule.states))
+            for cell in self.cells
+        ]
         filled: Any = tuple(buffers)
         for width, begin, end in self.sequence.stages():
             _, states, filled = tf.while_loop(
@@ -203,7 +242,12 @@ class ThroughTime:
         return states, filled
 
     def backward(
-        self, source: Tensor, weights: Any, states: Any, buffers: Tensors, grad_output: Tensor
+        self,
+        source: Tensor,
+        weights: Any,
+        states: Any,
+        buffers: Tensors,
+        grad_output: Tensor,
     ) -> tuple[Tensor, Any]:
         """Loop over all timesteps, from the last to the first.
 
@@ -212,47 +256,85 @@ class ThroughTime:
             weights: likewise.
             states: what it returned.
             buffers: likewise.
-            grad_output: of the top cell's last state (units, batch), or of each (timesteps, units, batch).
+            grad_output: of the top cell's last state (units, batch), or of each
+                (timesteps, units, batch).
 
         Returns:
             The gradients of the source (None if it is not trained) and of the weights.
         """
 
-        def step(width: int, times: Any, grad_states: Any, grad_weights: Any, scratch: Any, grad_source: Tensor) -> Any:
+        def step(
+            width: int,
+            times: Any,
+            grad_states: Any,
+            grad_weights: Any,
+            scratch: Any,
+            grad_source: Tensor,
+        ) -> Any:
             residuals = Tape(times, buffers, width).residuals()
             if self.every:
-                residuals.pop()  # the states that were asked for come last, and no gradient needs them
-            # A new state goes to the next timestep and to the cell above, or out: so its gradients add up. From the
-            # top, since what a cell's state gets from above is the gradient of the inputs there.
+                # the states that were asked for come last, and no gradient needs them
+                residuals.pop()
+            # A new state goes to the next timestep and to the cell above, or out: so
+            # its gradients add up. From the top, since what a cell's state gets from
+            # above is the gradient of the inputs there.
             grad_values: Any = grad_output[times[0]] if self.every else 0.0
             by_cell: list[Any] = []
             for cell, w, (grad_state, *others), memory in reversed(
                 list(zip(self.cells, transposed, grad_states, scratch, strict=True))
             ):
                 count = 1 + cell.rule.residuals  # the operand, then the rule's
-                mine, residuals = residuals[-count:], residuals[:-count]
-                grad_values, *rest = cell.backward(w, mine, (grad_state + grad_values, *others), memory)
+                mine = residuals[-count:]
+                residuals = residuals[:-count]
+                grad_values, *rest = cell.backward(
+                    w, mine, (grad_state + grad_values, *others), memory
+                )
                 by_cell.insert(0, rest)
             new_states, new_weights, scratch = zip(*by_cell, strict=True)
-            grad_weights = tf.nest.map_structure(tf.add, grad_weights, list(new_weights))
-            grad_source = self.sequence.backward(grad_source, grad_values, times[0], width)
-            return [time - 1 for time in times], list(new_states), grad_weights, list(scratch), grad_source
+            grad_weights = tf.nest.map_structure(
+                tf.add, grad_weights, list(new_weights)
+            )
+            grad_source = self.sequence.backward(
+                grad_source, grad_values, times[0], width
+            )
+            return (
+                [time - 1 for time in times],
+                list(new_states),
+                grad_weights,
+                list(scratch),
+                grad_source,
+            )
 
         words = isinstance(self.sequence, Texts)
         transposed = [
-            cell.transposed(w, inputs=bool(level) or words)  # of the lowest cell's inputs only if they are trained
+            cell.transposed(
+                w,
+                inputs=bool(level) or words,
+                # of the lowest cell's inputs only if they are trained
+            )
             for level, (cell, w) in enumerate(zip(self.cells, weights, strict=True))
         ]
-        grad_states: Any = [tuple(tf.zeros_like(state) for state in of_cell) for of_cell in states]
+        grad_states: Any = [
+            tuple(tf.zeros_like(state) for state in of_cell) for of_cell in states
+        ]
         if not self.every:
             grad_states[-1] = (grad_output, *grad_states[-1][1:])
         grad_weights = tf.nest.map_structure(tf.zeros_like, weights)
         grad_source = tf.zeros_like(source) if words else tf.constant(0.0)
         for width, begin, end in reversed(self.sequence.stages()):
-            scratch = [[tf.zeros((p.gates * cell.units, width)) for p in cell.products] for cell in self.cells]
+            scratch = [
+                [tf.zeros((p.gates * cell.units, width)) for p in cell.products]
+                for cell in self.cells
+            ]
             _, grad_states, grad_weights, _, grad_source = tf.while_loop(
                 lambda times, *_, begin=begin: times[0] >= begin,
                 partial(step, width),
-                (counters(end - 1), widened_backward(grad_states, width), grad_weights, scratch, grad_source),
+                (
+                    counters(end - 1),
+                    widened_backward(grad_states, width),
+                    grad_weights,
+                    scratch,
+                    grad_source,
+                ),
             )
         return grad_source if words else None, grad_weights

@@ -1,4 +1,5 @@
-"""Every framework does the same work: the same losses from the same weights on the same batches.
+"""Every framework does the same work: the same losses from the same weights on the same
+batches.
 
 PyTorch is there once `make bench` has installed it; `make bench` runs this first.
 """
@@ -14,16 +15,37 @@ from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
 
-NETWORK = {"method": "gradient_descent", "optimizer": "rmsprop", "epochs": 1, "batch_size": 8}
+NETWORK = {
+    "method": "gradient_descent",
+    "optimizer": "rmsprop",
+    "epochs": 1,
+    "batch_size": 8,
+}
 
 
 def task(folder, data, model, training, steps=3):
     """A workload that is small enough for a test."""
-    experiment = Experiment.model_validate({"dataset": "tiny", "model": model, "training": training})
+    experiment = Experiment.model_validate(
+        {"dataset": "tiny", "model": model, "training": training}
+    )
     batch = training.get("batch_size", 1)
-    rows = np.random.default_rng(0).permutation(steps * batch).astype(np.int32).reshape(steps, batch)
+    rows = (
+        np.random.default_rng(0)
+        .permutation(steps * batch)
+        .astype(np.int32)
+        .reshape(steps, batch)
+    )
     workload = Workload("tiny", (1, 1), steps, 2)
-    return Task("tiny", workload, experiment, data, batch, rows, data.splits["test"], folder / "tiny.npz")
+    return Task(
+        "tiny",
+        workload,
+        experiment,
+        data,
+        batch,
+        rows,
+        data.splits["test"],
+        folder / "tiny.npz",
+    )
 
 
 def windows(folder, name):
@@ -33,16 +55,25 @@ def windows(folder, name):
     splits = {"train": Windows(series, np.arange(12, 60), **window)}
     splits["test"] = Windows(series, np.arange(70, 86), **window)
     model = {"family": "recurrent", "name": name, "units": 4}
-    return task(folder, Dataset("tiny", "forecast", "mae", splits), model, NETWORK | {"loss": "mae"})
+    return task(
+        folder,
+        Dataset("tiny", "forecast", "mae", splits),
+        model,
+        NETWORK | {"loss": "mae"},
+    )
 
 
 def words(folder, name):
-    """Reviews of nine places, padded in front, as IMDB's are; words occur more than once."""
+    """Reviews of nine places, padded in front, as IMDB's are; words occur more than
+    once."""
     random = np.random.default_rng(2)
     texts = random.integers(1, 12, (40, 9), dtype=np.int16)
     texts[np.arange(9) < random.integers(0, 7, (40, 1))] = 0
     labels = random.integers(0, 2, 40).astype(np.float32)
-    splits = {"train": Arrays(texts[:24], labels[:24]), "test": Arrays(texts[24:], labels[24:])}
+    splits = {
+        "train": Arrays(texts[:24], labels[:24]),
+        "test": Arrays(texts[24:], labels[24:]),
+    }
     data = Dataset("tiny", "classify", "accuracy", splits, vocabulary=12)
     model = {"family": "recurrent", "name": name, "units": 4, "embedding": 3}
     return task(folder, data, model, NETWORK | {"loss": "binary_crossentropy"})
@@ -51,7 +82,10 @@ def words(folder, name):
 def points(folder, _name):
     """Points of a curve, as the sine's are."""
     inputs = np.random.default_rng(4).uniform(0, 6, (40, 1)).astype(np.float32)
-    splits = {"train": Arrays(inputs[:24], np.sin(inputs[:24, 0])), "test": Arrays(inputs[24:], np.sin(inputs[24:, 0]))}
+    splits = {
+        "train": Arrays(inputs[:24], np.sin(inputs[:24, 0])),
+        "test": Arrays(inputs[24:], np.sin(inputs[24:, 0])),
+    }
     model = {"family": "dense", "name": "mlp", "hidden": [4], "activation": "relu"}
     data = Dataset("tiny", "forecast", "mse", splits)
     return task(folder, data, model, NETWORK | {"optimizer": "adam", "loss": "mse"})
@@ -61,7 +95,10 @@ def losses(name, given):
     """Of the outputs, and after gradients and steps of the optimizer."""
     framework = frameworks.make(name)(given)
     framework.reset(0)
-    return {"before": framework.evaluate()[1], "train": framework.learn(compare.CHECKED)}
+    return {
+        "before": framework.evaluate()[1],
+        "train": framework.learn(compare.CHECKED),
+    }
 
 
 CASES = [
@@ -84,5 +121,8 @@ def test_other_weights_are_seen(tmp_path):
     given = points(tmp_path, "mlp")
     reference = compare.tolerated(given, None, losses("unroll", given))
     given.write_weights([weight[::-1].copy() for weight in given.read_weights()])
-    with pytest.raises(compare.UnrollError, match=r"keras does not agree on tiny: the loss \(before\) is"):
+    with pytest.raises(
+        compare.UnrollError,
+        match=r"keras does not agree on tiny: the loss \(before\) is",
+    ):
         compare.check(given, "keras", losses("keras", given), reference)

@@ -9,7 +9,8 @@ class SameProcess(compare.PeerProcess):
     """In this process, which has TensorFlow, a framework after the other."""
 
     def __init__(self, framework, _folder, *, own_settings):
-        self.framework, self.own_settings = framework, own_settings
+        self.framework = framework
+        self.own_settings = own_settings
 
     def ask(self, do, *arguments):
         return do(self.framework, *arguments)
@@ -18,7 +19,9 @@ class SameProcess(compare.PeerProcess):
         """There is no process."""
 
 
-def test_a_quick_round_compares_and_writes_a_page_and_leaves_what_is_committed(tmp_path, monkeypatch, capsys):
+def test_a_quick_round_compares_and_writes_a_page_and_leaves_what_is_committed(
+    tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr(command, "REPOSITORY", tmp_path)
     monkeypatch.setattr(compare, "PeerProcess", SameProcess)
     monkeypatch.setattr(compare, "FRAMEWORKS", ("unroll", "documents"))
@@ -35,4 +38,6 @@ def test_a_quick_round_compares_and_writes_a_page_and_leaves_what_is_committed(t
     for row in found["rows"]:
         assert 0 < row["ms"]["min"] <= row["ms"]["median"] <= row["ms"]["max"]
         assert row["side"] != "unroll" or set(row["ratio"].values()) == {1}
-    assert "| sine_dense | train |" in (tmp_path / ".unroll/bench/performance.md").read_text(encoding="utf-8")
+    assert "| sine_dense | train |" in (
+        tmp_path / ".unroll/bench/performance.md"
+    ).read_text(encoding="utf-8")

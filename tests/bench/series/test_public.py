@@ -21,8 +21,21 @@ def load(tmp_path, monkeypatch):
         path.parent.mkdir()
         frame.to_csv(path, index=False)
         monkeypatch.setenv("UNROLL_MIRROR", str(path.parent))
-        usual = {"name": "file", "kind": "", "licence": "", "stamp": "time", "target": "y"}
-        usual |= {"series": "", "every": "D", "day": 1, "cycle": 7, "place": path.name, "url": ""}
+        usual = {
+            "name": "file",
+            "kind": "",
+            "licence": "",
+            "stamp": "time",
+            "target": "y",
+        }
+        usual |= {
+            "series": "",
+            "every": "D",
+            "day": 1,
+            "cycle": 7,
+            "place": path.name,
+            "url": "",
+        }
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         return public.load(PublicFile(**(usual | about), sha256=sha256), tmp_path)
 
@@ -32,7 +45,10 @@ def load(tmp_path, monkeypatch):
 def days(count: int) -> pd.DataFrame:
     """Rows of so many days, the target the day's number."""
     return pd.DataFrame(
-        {"time": pd.date_range("2024-01-01", periods=count), "y": np.arange(float(count))}
+        {
+            "time": pd.date_range("2024-01-01", periods=count),
+            "y": np.arange(float(count)),
+        }
     )
 
 
@@ -70,7 +86,10 @@ def test_only_the_last_timesteps_are_kept(load, monkeypatch):
 
 
 def test_columns_that_name_a_series_or_a_day_are_read_together(load):
-    both = [days(60).assign(region="a", kind="x"), days(60).assign(region="a", kind="y")]
+    both = [
+        days(60).assign(region="a", kind="x"),
+        days(60).assign(region="a", kind="y"),
+    ]
     frame = pd.concat(both)
     for part in ("year", "month", "day"):
         frame[part] = getattr(frame["time"].dt, part)
@@ -119,5 +138,7 @@ def test_a_value_without_a_forecast_is_told(load):
     gap = table["ds"] == "2024-03-22"
     assert np.isnan(ours.aligned(held, table[~gap])[0, 0, 1]).all()
     lost = (table["ds"] == "2024-03-25") & (table["cutoff"] == "2024-03-21")
-    with pytest.raises(UnrollError, match="1 of 98 values have no forecast; the first is step 4"):
+    with pytest.raises(
+        UnrollError, match="1 of 98 values have no forecast; the first is step 4"
+    ):
         ours.aligned(held, table[~lost])

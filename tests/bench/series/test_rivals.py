@@ -13,7 +13,8 @@ NAMES = ["last value", "seasonal naive", "ETS", "MSTL", *NEEDS, "zero", "SBA"]
 
 
 def held(changed: float = 0.0) -> HeldOut:
-    """Two series with a week's cycle and zeros; `changed` is added from the first origin on."""
+    """Two series with a week's cycle and zeros; `changed` is added from the first
+    origin on."""
     days = np.arange(160)
     noise = np.random.default_rng(0).normal(0, 0.3, (2, 160))
     target = np.maximum(3 * np.sin(2 * np.pi * days / 7) + noise, 0)
@@ -48,7 +49,9 @@ def test_naive_forecasts_repeat_the_past():
     values = np.arange(100.0)[None]
     origins = np.array([50])
     hours = FILE._replace(day=24, cycle=48)
-    week = rivals.seasonal_naive(values, origins, FILE._replace(cycle=7), pd.DatetimeIndex([]))
+    week = rivals.seasonal_naive(
+        values, origins, FILE._replace(cycle=7), pd.DatetimeIndex([])
+    )
     assert week[0, 0].tolist() == list(range(43, 50))
     day = rivals.naive_of_a_day(values, origins, hours, pd.DatetimeIndex([]))
     assert day[0, 0].tolist() == list(range(26, 50))
@@ -58,7 +61,9 @@ def test_naive_forecasts_repeat_the_past():
 
 def test_sba_is_that_of_a_hand_calculation():
     # Sizes 2, then 2 + .1 * (4 - 2) = 2.2; intervals 3, then 3 + .1 * (2 - 3) = 2.9.
-    assert rivals._sba(np.array([0.0, 0, 2, 0, 4, 0])) == pytest.approx(0.95 * 2.2 / 2.9)
+    assert rivals._sba(np.array([0.0, 0, 2, 0, 4, 0])) == pytest.approx(
+        0.95 * 2.2 / 2.9
+    )
     assert rivals._sba(np.zeros(5)) == 0
 
 

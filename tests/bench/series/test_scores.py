@@ -16,7 +16,9 @@ def test_mean_absolute_error_leaves_missing_values_out():
     measured = [index for index in np.ndindex(TRUTH.shape) if np.isfinite(TRUTH[index])]
     errors = [abs(TRUTH[index] - forecasts[index]) for index in measured]
     assert len(errors) == TRUTH.size - 1
-    assert scores.mean_absolute_error(TRUTH, forecasts) == pytest.approx(np.mean(errors))
+    assert scores.mean_absolute_error(TRUTH, forecasts) == pytest.approx(
+        np.mean(errors)
+    )
 
 
 def test_weighted_quantile_loss_is_the_mean_pinball_loss_over_the_sum_of_the_truth():

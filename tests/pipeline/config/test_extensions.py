@@ -27,12 +27,15 @@ experiments:
 
 @pytest.fixture
 def load(tmp_path):
-    """Loads a project with a model of its own, whose text and option are given; afterwards nobody finds it."""
+    """Loads a project with a model of its own, whose text and option are given;
+    afterwards nobody finds it."""
 
     def call(times="3", model=MODEL, file="models/mine.py"):
         write_text(tmp_path / "params.yaml", PARAMS.replace("TIMES", times))
         write_text(tmp_path / "unroll_extensions" / file, model)
-        return recipe("first", params.load(tmp_path / "params.yaml").experiment("waves/first"))
+        return recipe(
+            "first", params.load(tmp_path / "params.yaml").experiment("waves/first")
+        )
 
     yield call
     extensions.use(CODE)
@@ -44,8 +47,13 @@ def test_a_model_is_found_checked_and_part_of_the_fingerprint_like_ours(load):
     assert {"pipeline.models.mine", "pipeline.models.baselines"} <= before.keys()
     load(model=f"{MODEL}\nEDITED = True\n")
     after = Code(CODE).made_of({}, ["pipeline.models.mine"])["modules"]
-    assert [name for name in before if before[name] != after[name]] == ["pipeline.models.mine"]
-    with pytest.raises(UsageError, match=r"^params\.yaml: experiments\.waves\.first\.model\.times must be a valid int"):
+    assert [name for name in before if before[name] != after[name]] == [
+        "pipeline.models.mine"
+    ]
+    with pytest.raises(
+        UsageError,
+        match=r"^params\.yaml: experiments\.waves\.first\.model\.times must be a valid int",
+    ):
         load("often")
 
 
@@ -53,17 +61,35 @@ def test_another_project_does_not_find_it(load, tmp_path_factory):
     load()
     assert registry.module(MODELS, "mine", "x").MODELS.keys() == {"first"}
     extensions.use(tmp_path_factory.mktemp("other"))
-    with pytest.raises(UsageError, match=r"^params\.yaml: x must be one of: attention, baselines"):
+    with pytest.raises(
+        UsageError, match=r"^params\.yaml: x must be one of: attention, baselines"
+    ):
         registry.module(MODELS, "mine", "x")
 
 
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
-        ("models/mine.py", "x = (", r"models/mine\.py cannot be imported: SyntaxError: '\(' was never closed"),
-        ("models/mine.py", "import nowhere", r"models/mine\.py cannot be imported: ModuleNotFoundError: No module"),
-        ("models/mine.py", "", r"models/mine\.py must define `MODELS`, as Unroll's own modules of this kind do"),
-        ("models/recurrent.py", MODEL, r"models/recurrent\.py: Unroll has this name, too; give yours another one"),
+        (
+            "models/mine.py",
+            "x = (",
+            r"models/mine\.py cannot be imported: SyntaxError: '\(' was never closed",
+        ),
+        (
+            "models/mine.py",
+            "import nowhere",
+            r"models/mine\.py cannot be imported: ModuleNotFoundError: No module",
+        ),
+        (
+            "models/mine.py",
+            "",
+            r"models/mine\.py must define `MODELS`, as Unroll's own modules of this kind do",
+        ),
+        (
+            "models/recurrent.py",
+            MODEL,
+            r"models/recurrent\.py: Unroll has this name, too; give yours another one",
+        ),
     ],
 )
 def test_what_is_wrong_with_it_is_one_line(load, file, text, message):

@@ -1,4 +1,5 @@
-"""params.yaml: plain YAML, templates, options that are a function's keywords; a mistake is one line with its place."""
+"""params.yaml: plain YAML, templates, options that are a function's keywords; a mistake
+is one line with its place."""
 
 import json
 import re
@@ -41,9 +42,14 @@ def load(file, *changes, templates="{}"):
     return params.load(file)
 
 
-WHOLE = "seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}"
+WHOLE = (
+    "seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}"
+)
 MODEL = "seeds: [0], model: {family: baselines, name: last_value}"
-USUAL = ("name: waves}}", "name: waves}, seeds: 3, training: {method: none, rate: 0.1, order: shuffle}}")
+USUAL = (
+    "name: waves}}",
+    "name: waves}, seeds: 3, training: {method: none, rate: 0.1, order: shuffle}}",
+)
 TEMPLATES = """
 net: {seeds: 4, model: {family: recurrent, name: gru, units: 32}}
 wet: {model: {dropout: 0.2}, training: {epochs: 40}}
@@ -58,11 +64,36 @@ GRU = {"family": "recurrent", "name": "gru", "units": 16, "dropout": 0.2}
     [
         ([("seeds: [0], ", "seeds: 3, ")], {}, {}, [0, 1, 2]),
         ([("seeds: [0], ", "")], {}, {}, [0]),
-        ([USUAL, ("seeds: [0], ", "")], {}, {"rate": 0.1, "order": "shuffle"}, [0, 1, 2]),
-        ([USUAL, ("{method: none}}", "{method: none, rate: 0.2}}")], {}, {"rate": 0.2, "order": "shuffle"}, [0]),
-        ([USUAL, ("seeds: [0], ", ""), ("g: {method: none}", "g: {method: x}")], {}, {"method": "x"}, [0]),
-        ([(MODEL, "like: both, model: {name: lstm}")], GRU | {"name": "lstm"}, {"epochs": 40}, range(4)),
-        ([USUAL, (WHOLE, "like: both")], GRU, {"rate": 0.1, "order": "shuffle", "epochs": 40}, range(4)),
+        (
+            [USUAL, ("seeds: [0], ", "")],
+            {},
+            {"rate": 0.1, "order": "shuffle"},
+            [0, 1, 2],
+        ),
+        (
+            [USUAL, ("{method: none}}", "{method: none, rate: 0.2}}")],
+            {},
+            {"rate": 0.2, "order": "shuffle"},
+            [0],
+        ),
+        (
+            [USUAL, ("seeds: [0], ", ""), ("g: {method: none}", "g: {method: x}")],
+            {},
+            {"method": "x"},
+            [0],
+        ),
+        (
+            [(MODEL, "like: both, model: {name: lstm}")],
+            GRU | {"name": "lstm"},
+            {"epochs": 40},
+            range(4),
+        ),
+        (
+            [USUAL, (WHOLE, "like: both")],
+            GRU,
+            {"rate": 0.1, "order": "shuffle", "epochs": 40},
+            range(4),
+        ),
         ([("preparation: {name: waves}", "like: short")], {}, {"rate": 1}, [0]),
     ],
 )
@@ -70,61 +101,110 @@ def test_an_experiment_takes_what_it_does_not_say_from_templates_then_from_its_d
     file, changes, model, training, seeds
 ):
     guess = load(file, *changes, templates=TEMPLATES).experiment("waves/guess")
-    assert guess.model.model_dump() == (model or {"family": "baselines", "name": "last_value"})
+    assert guess.model.model_dump() == (
+        model or {"family": "baselines", "name": "last_value"}
+    )
     assert guess.training.model_dump() == {"method": "none"} | training
     assert guess.seeds == list(seeds)
 
 
 def test_an_experiment_may_be_like_another_one_but_no_template_like_itself(file):
     more = "  waves:\n    again: {like: waves/guess, share: 0.5}\n    guess"
-    again = load(file, ("  waves:\n    guess", more), ("seeds: [0]", "seeds: 3")).experiment("waves/again")
-    assert (again.model.name, again.seeds, again.share) == ("last_value", [0, 1, 2], 0.5)
-    with pytest.raises(UsageError, match=r"^params\.yaml: a is like itself, by way of a, b$"):
-        load(file, ("guess: {", "guess: {like: a, "), templates="{a: {like: b}, b: {like: a}}")
+    again = load(
+        file, ("  waves:\n    guess", more), ("seeds: [0]", "seeds: 3")
+    ).experiment("waves/again")
+    assert (again.model.name, again.seeds, again.share) == (
+        "last_value",
+        [0, 1, 2],
+        0.5,
+    )
+    with pytest.raises(
+        UsageError, match=r"^params\.yaml: a is like itself, by way of a, b$"
+    ):
+        load(
+            file,
+            ("guess: {", "guess: {like: a, "),
+            templates="{a: {like: b}, b: {like: a}}",
+        )
 
 
 def test_the_form_of_before_is_refused_with_the_form_of_now(file):
     flat = ("  waves:\n    guess: {", "  waves_guess: {dataset: waves, ")
-    with pytest.raises(UsageError, match=r"experiments\.waves_guess: an experiment stands under its data set, as in "):
+    with pytest.raises(
+        UsageError,
+        match=r"experiments\.waves_guess: an experiment stands under its data set, as in ",
+    ):
         load(file, flat)
-    with pytest.raises(UsageError, match=r"experiments\.waves\.guess: it is of waves, under which it stands; take out"):
+    with pytest.raises(
+        UsageError,
+        match=r"experiments\.waves\.guess: it is of waves, under which it stands; take out",
+    ):
         load(file, ("guess: {", "guess: {dataset: waves, "))
-    with pytest.raises(UsageError, match=r"guess\.like: jena/gru is no other experiment of its own data set$"):
+    with pytest.raises(
+        UsageError,
+        match=r"guess\.like: jena/gru is no other experiment of its own data set$",
+    ):
         load(file, ("guess: {", "guess: {like: jena/gru, "))
-    with pytest.raises(UsageError, match=r"the data set under `experiments` must be one of: waves\. Received: 'waevs'"):
+    with pytest.raises(
+        UsageError,
+        match=r"the data set under `experiments` must be one of: waves\. Received: 'waevs'",
+    ):
         load(file, ("  waves:\n    guess", "  waevs:\n    guess"))
-    with pytest.raises(UsageError, match=r"templates stand in a file of their own, templates\.yaml; move them there$"):
+    with pytest.raises(
+        UsageError,
+        match=r"templates stand in a file of their own, templates\.yaml; move them there$",
+    ):
         load(file, ("\nsources", "\ntemplates: {}\nsources"))
 
 
 def test_a_series_stands_beside_the_data_sets_with_whatever_options_it_has(file):
-    config = load(file, ("experiments:", "series: {meter: {file: meter.csv, horizon: 24}}\nexperiments:"))
+    config = load(
+        file,
+        (
+            "experiments:",
+            "series: {meter: {file: meter.csv, horizon: 24}}\nexperiments:",
+        ),
+    )
     assert config.series == {"meter": {"file": "meter.csv", "horizon": 24}}
     assert "answer@meter" in repro.stages(config)
 
 
 def test_a_trial_has_other_epochs_and_seeds_where_the_method_has_epochs(file):
-    guess = load(file, ("{method: none}", "{method: none, epochs: 9, rate: 0.1}")).experiment("waves/guess")
+    guess = load(
+        file, ("{method: none}", "{method: none, epochs: 9, rate: 0.1}")
+    ).experiment("waves/guess")
     trial = guess.trial(2, [5])
     assert (trial.training.options, trial.seeds) == ({"epochs": 2, "rate": 0.1}, [5])
     assert guess.trial(None, None) == guess
-    with pytest.raises(UsageError, match="the training method none has no epochs; leave out --epochs"):
+    with pytest.raises(
+        UsageError, match="the training method none has no epochs; leave out --epochs"
+    ):
         load(file).experiment("waves/guess").trial(2, None)
 
 
-NAME = "(the name) must be small letters, digits and _, a letter first, at most 60 in all."
+NAME = (
+    "(the name) must be small letters, digits and _, a letter first, at most 60 in all."
+)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("source: waves", "source: wavs", "datasets.waves.source must be one of: waves. Received: 'wavs'. Did you"),
+        (
+            "source: waves",
+            "source: wavs",
+            "datasets.waves.source must be one of: waves. Received: 'wavs'. Did you",
+        ),
         (
             "seeds:",
             "sedes:",
             "waves.guess.sedes is not known here. Valid: calendar, converged, dataset, features, in_unit,",
         ),
-        ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, series, sources"),
+        (
+            "sources:",
+            "sourcs:",
+            "sourcs is not known here. Valid: datasets, experiments, files, series, sources",
+        ),
         ("method: none", "", "experiments.waves.guess.training.method is missing"),
         (
             "seeds: [0]",
@@ -142,31 +222,49 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
             "experiments.waves.guess.like must be one of: waves/guess. Received: 'tall'.",
         ),
         ("guess:", "Guess-1:", f"experiments.waves.Guess-1 {NAME}"),
-        ("kind: waves", 'kind: "wa\\n\\nves"', "sources.waves.kind must be small letters"),
-        ("kind: waves", "kind: local, path: a.csv", "sources.waves: a file of your own belongs to `files`"),
+        (
+            "kind: waves",
+            'kind: "wa\\n\\nves"',
+            "sources.waves.kind must be small letters",
+        ),
+        (
+            "kind: waves",
+            "kind: local, path: a.csv",
+            "sources.waves: a file of your own belongs to `files`",
+        ),
         (GOOD, "- 1\n- 2\n", "the whole must be a mapping. Received: "),
         (GOOD, "", "the whole must be a mapping. Received: "),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place_and_what_is_valid(file, old, new, line):
-    with pytest.raises(UsageError, match=rf"^params\.yaml: .*{re.escape(line)}.{{,400}}$"):
+    with pytest.raises(
+        UsageError, match=rf"^params\.yaml: .*{re.escape(line)}.{{,400}}$"
+    ):
         load(file, (old, new))
 
 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("a: 1\nb: 2\na: {}\n", r'params\.yaml, line 3 is not plain YAML: found duplicate key "a"$'),
+        (
+            "a: 1\nb: 2\na: {}\n",
+            r'params\.yaml, line 3 is not plain YAML: found duplicate key "a"$',
+        ),
         ("a: [1, 2\n", r"params\.yaml, line 2 is not plain YAML"),
         ("a: !!python/object/apply:os.mkdir [hacked]\n", r"line 1 is not plain YAML"),
         ("a: 1\n---\nb: 2", r"line 2 is not plain YAML: but found another document"),
         ("a: 2020-13-45", r"params\.yaml is not plain YAML: month must be in 1\.\.12"),
-        ("a: 2020-01-01", r"a must be text or a number, but YAML reads date; put it in quotes"),
+        (
+            "a: 2020-01-01",
+            r"a must be text or a number, but YAML reads date; put it in quotes",
+        ),
         ("a: [{b: .nan}]", r"a\.item 1\.b must be a finite number\. Received: nan"),
         ("a: {7: b}", r"a: the key 7 must be text; put it in quotes"),
     ],
 )
-def test_what_is_no_plain_yaml_is_one_line_with_its_place(file, monkeypatch, text, line):
+def test_what_is_no_plain_yaml_is_one_line_with_its_place(
+    file, monkeypatch, text, line
+):
     monkeypatch.chdir(file.parent)
     file.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=line) as caught:
@@ -176,10 +274,15 @@ def test_what_is_no_plain_yaml_is_one_line_with_its_place(file, monkeypatch, tex
 
 
 def test_a_file_that_cannot_be_read(file, tmp_path):
-    with pytest.raises(UnrollError, match=r"params\.yaml is missing; run this in the folder that holds it") as missing:
+    with pytest.raises(
+        UnrollError,
+        match=r"params\.yaml is missing; run this in the folder that holds it",
+    ) as missing:
         plain_yaml.read(file)
     assert not isinstance(missing.value, UsageError)
-    with pytest.raises(UnrollError, match="is a folder, a pipe or a device, not a file; remove it"):
+    with pytest.raises(
+        UnrollError, match="is a folder, a pipe or a device, not a file; remove it"
+    ):
         plain_yaml.read(tmp_path)
     file.write_bytes(b"sources: \xff")
     with pytest.raises(UsageError, match=r"params\.yaml must be UTF-8; byte 9 is not"):
@@ -194,31 +297,50 @@ def test_what_is_written_comes_back_in_order(file):
     values = [1, 1.0, 0.1 + 0.2, 10**30, True, None, {}, []]
     data = {"z": texts, "a": values, "1": {text: {"b": [[]]} for text in texts}}
     plain_yaml.write(data, file)
-    assert json.dumps(plain_yaml.read(file)) == json.dumps(data)  # 1 is not 1.0, and the order is kept
+    # 1 is not 1.0, and the order is kept
+    assert json.dumps(plain_yaml.read(file)) == json.dumps(data)
 
 
-def test_dvc_changes_one_line_of_the_repositorys_file_and_one_option_for_each_experiment(file):
+def test_dvc_changes_one_line_of_the_repositorys_file_and_one_option_for_each_experiment(
+    file,
+):
     """What an entry says, and what it takes from a template."""
     for name in ("params.yaml", "templates.yaml"):
         shutil.copy(REPOSITORY / name, file.with_name(name))
     before = params.load(file)
     lines = file.read_text(encoding="utf-8").splitlines()
-    apply_overrides(file, ["experiments.waves.lstm.model.units=16", "+experiments.jena.gru.model.units=16"])
+    apply_overrides(
+        file,
+        [
+            "experiments.waves.lstm.model.units=16",
+            "+experiments.jena.gru.model.units=16",
+        ],
+    )
     edited = file.read_text(encoding="utf-8").splitlines()
-    changed = [old.partition(":")[0].strip() for old, new in zip(lines, edited, strict=True) if old != new]
+    changed = [
+        old.partition(":")[0].strip()
+        for old, new in zip(lines, edited, strict=True)
+        if old != new
+    ]
     assert sorted(changed) == ["gru", "lstm"]
     after = params.load(file)
     names = ["waves/lstm", "jena/gru"]
     for name in names:
-        assert after.runs[name].model.options == before.runs[name].model.options | {"units": 16}
+        assert after.runs[name].model.options == before.runs[name].model.options | {
+            "units": 16
+        }
     assert [key for key in after.runs if after.runs[key] != before.runs[key]] == names
     assert after.datasets == before.datasets
 
 
-@pytest.mark.parametrize("text", ["b: {}\na:\n  x: 1\n", "a:\n  x: 1\nb: {}\n", "a:\n  x: 1\n"])
+@pytest.mark.parametrize(
+    "text", ["b: {}\na:\n  x: 1\n", "a:\n  x: 1\nb: {}\n", "a:\n  x: 1\n"]
+)
 def test_entries_are_added_whatever_the_order_of_sections(file, text):
     file.write_text(text, encoding="utf-8")
-    file.write_text(plain_yaml.added(file, {"b": {"z": 3}, "a": {"y": 2}}, {}), encoding="utf-8")
+    file.write_text(
+        plain_yaml.added(file, {"b": {"z": 3}, "a": {"y": 2}}, {}), encoding="utf-8"
+    )
     assert plain_yaml.read(file) == {"a": {"x": 1, "y": 2}, "b": {"z": 3}}
 
 
@@ -230,25 +352,38 @@ def test_an_entry_is_replaced_in_braces_and_nothing_else(file):
     file.write_text(text, encoding="utf-8")
     entry = {"like": "w", "model": {"hidden": [4, 2]}, "converged": False}
     written = plain_yaml.replaced(file, "w", "b", entry)
-    block = "    b:\n      like: w\n      model: {hidden: [4, 2]}\n      converged: false\n"
+    block = (
+        "    b:\n      like: w\n      model: {hidden: [4, 2]}\n      converged: false\n"
+    )
     assert written == text.replace("    b: {like: [x, y]}\n", block)
     file.write_text(written, encoding="utf-8")
-    assert plain_yaml.replaced(file, "w", "c", {"like": "y"}) == written.replace("      like: x\n", "      like: y\n")
+    assert plain_yaml.replaced(file, "w", "c", {"like": "y"}) == written.replace(
+        "      like: x\n", "      like: y\n"
+    )
 
 
 def test_an_experiment_is_added_behind_those_of_its_data_set(file):
-    text = "experiments:\n  v:\n    a: {like: x}\n  # of w\n  w:\n    b: {like: y}\nz: 1\n"
+    text = (
+        "experiments:\n  v:\n    a: {like: x}\n  # of w\n  w:\n    b: {like: y}\nz: 1\n"
+    )
     file.write_text(text, encoding="utf-8")
     added = plain_yaml.with_experiment(file, "v", "c", {"like": "z"}, "By hand.")
-    assert added == text.replace("  # of w", "    # By hand.\n    c:\n      like: z\n  # of w")
+    assert added == text.replace(
+        "  # of w", "    # By hand.\n    c:\n      like: z\n  # of w"
+    )
 
 
 def test_an_entry_that_ends_in_nothing_ends_there(file):
-    text = "experiments:\n  w:\n    a:\n      like: x\n      share:\n  v: {b: {like: y}}\n"
+    text = (
+        "experiments:\n  w:\n    a:\n      like: x\n      share:\n  v: {b: {like: y}}\n"
+    )
     file.write_text(text, encoding="utf-8")
     after = "experiments:\n  w:\n    a:\n      like: z\n  v: {b: {like: y}}\n"
     assert plain_yaml.replaced(file, "w", "a", {"like": "z"}) == after
-    assert plain_yaml.removed(file, {"experiments": ["w"]}) == "experiments:\n  v: {b: {like: y}}\n"
+    assert (
+        plain_yaml.removed(file, {"experiments": ["w"]})
+        == "experiments:\n  v: {b: {like: y}}\n"
+    )
 
 
 def build(
@@ -263,33 +398,62 @@ def build(
 
 
 def test_a_functions_keywords_are_a_sections_options_defaults_filled_in():
-    options = registry.options(build, {"hidden": [3, 4], "units": 1, "dropout": 0}, "model")
-    assert options == {"units": 1, "dropout": 0.0, "hidden": [3, 4], "activation": "tanh"}
-    assert isinstance(options["dropout"], float)  # a whole number is a number: `dropout: 0` is fine
+    options = registry.options(
+        build, {"hidden": [3, 4], "units": 1, "dropout": 0}, "model"
+    )
+    assert options == {
+        "units": 1,
+        "dropout": 0.0,
+        "hidden": [3, 4],
+        "activation": "tanh",
+    }
+    # a whole number is a number: `dropout: 0` is fine
+    assert isinstance(options["dropout"], float)
 
 
 @pytest.mark.parametrize(
     ("section", "line"),
     [
         ({}, "units is missing"),
-        ({"unit": 3}, "unit is not known here. Valid: activation, dropout, hidden, units. Did you mean uni"),
+        (
+            {"unit": 3},
+            "unit is not known here. Valid: activation, dropout, hidden, units. Did you mean uni",
+        ),
         ({"units": "3"}, "units must be a valid integer. Received: '3'"),
-        ({"units": 1, "dropout": float("nan")}, "dropout must be a finite number. Received: nan"),
-        ({"units": 1, "hidden": [1, "a"]}, "hidden.1 must be a valid integer. Received: 'a'"),
-        ({"units": 1, "activation": "rulu"}, "activation must be 'tanh' or 'relu'. Received: 'rulu'"),
+        (
+            {"units": 1, "dropout": float("nan")},
+            "dropout must be a finite number. Received: nan",
+        ),
+        (
+            {"units": 1, "hidden": [1, "a"]},
+            "hidden.1 must be a valid integer. Received: 'a'",
+        ),
+        (
+            {"units": 1, "activation": "rulu"},
+            "activation must be 'tanh' or 'relu'. Received: 'rulu'",
+        ),
     ],
 )
 def test_a_wrong_option_is_one_line_with_its_place_and_what_is_valid(section, line):
-    with pytest.raises(UsageError, match=rf"^params.yaml: x\.model\.{re.escape(line)}.*$"):
+    with pytest.raises(
+        UsageError, match=rf"^params.yaml: x\.model\.{re.escape(line)}.*$"
+    ):
         registry.options(build, section, "x.model")
 
 
 def test_the_modules_of_a_package_are_the_names():
     assert {"baselines", "dense", "recurrent"} <= {*registry.modules(registry.MODELS)}
-    with pytest.raises(UsageError, match=r"^params.yaml: x must be .*'recurent'\. Did you mean recurrent\?"):
+    with pytest.raises(
+        UsageError,
+        match=r"^params.yaml: x must be .*'recurent'\. Did you mean recurrent\?",
+    ):
         registry.module(registry.MODELS, "recurent", "x")
     with pytest.raises(UsageError, match="must be one of"):
         registry.module(registry.METHODS, "..errors", "x")
-    params = Params.model_validate({"sources": {"b": {"kind": "sin"}}, "datasets": {}, "experiments": {}})
-    with pytest.raises(UsageError, match=r"params\.yaml: sources\.b\.kind must be one of: .*sine"):
+    params = Params.model_validate(
+        {"sources": {"b": {"kind": "sin"}}, "datasets": {}, "experiments": {}}
+    )
+    with pytest.raises(
+        UsageError, match=r"params\.yaml: sources\.b\.kind must be one of: .*sine"
+    ):
         registry.source(params, "b")

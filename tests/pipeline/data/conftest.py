@@ -1,4 +1,5 @@
-"""A web server on this machine whose answers a test scripts, and what a source is given."""
+"""A web server on this machine whose answers a test scripts, and what a source is
+given."""
 
 import types
 
@@ -31,7 +32,13 @@ def reports():
 
 @pytest.fixture
 def context(tmp_path, reports):
-    return Context("imdb", tmp_path, tmp_path / "scratch", None, lambda *report: reports.append(report))
+    return Context(
+        "imdb",
+        tmp_path,
+        tmp_path / "scratch",
+        None,
+        lambda *report: reports.append(report),
+    )
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""Dates and numbers in other notations: each has one meaning, and what has none stays as it is."""
+"""Dates and numbers in other notations: each has one meaning, and what has none stays
+as it is."""
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,10 @@ def test_a_date_in_another_notation(text, plain):
         ("1.234,50 €", ("1.234,50", "€")),
         ("CHF 1\u2019234.50", ("1\u2019234.50", "CHF")),
         ("1e-5", ("1e-5", "")),
-        *((word, (word, "")) for word in ("1.0k", "<1", "--5", "(-5)", "(5", "12 kW", "-", "n/a", "$5 €")),
+        *(
+            (word, (word, ""))
+            for word in ("1.0k", "<1", "--5", "(-5)", "(5", "12 kW", "-", "n/a", "$5 €")
+        ),
         ('="12.5"', ("12.5", "")),
         ("1\u2007234 \u00a0%", ("1\u2007234", "%")),
     ],
@@ -63,7 +67,17 @@ def test_a_number_in_another_notation(text, plain):
         (["12,5°C"], ["12,5"], "°C"),
         (["5 km/h", "6 km/h"], ["5 ", "6 "], "km/h"),
         (["3 m2"], ["3 "], "m2"),
-        *((texts, texts, "") for texts in (["12 kW", "9 MW"], ["12 kW", "0"], ["1.5k"], ["3 Mio."], ["5*"], [])),
+        *(
+            (texts, texts, "")
+            for texts in (
+                ["12 kW", "9 MW"],
+                ["12 kW", "0"],
+                ["1.5k"],
+                ["3 Mio."],
+                ["5*"],
+                [],
+            )
+        ),
     ],
 )
 def test_a_unit_is_left_out_where_it_stands_behind_each_number(texts, numbers, unit):
@@ -74,9 +88,24 @@ def test_a_unit_is_left_out_where_it_stands_behind_each_number(texts, numbers, u
     ("decimal", "thousands", "cells", "values"),
     [
         (".", None, ["120", "40-", "(5)", "1.0k", "7 %"], [120, -40, -5, np.nan, 7]),
-        (",", ".", ["1.002", "962", "1.234.567,5", "1.2"], [1002, 962, 1234567.5, np.nan]),
-        (".", ",", ["1,234", "1,23,456", "1,23", "$9,999.5"], [1234, 123456, np.nan, 9999.5]),
-        (",", " ", ["1\u00a0234,5", "12 345", "1\u202f000", "1 23"], [1234.5, 12345, 1000, np.nan]),
+        (
+            ",",
+            ".",
+            ["1.002", "962", "1.234.567,5", "1.2"],
+            [1002, 962, 1234567.5, np.nan],
+        ),
+        (
+            ".",
+            ",",
+            ["1,234", "1,23,456", "1,23", "$9,999.5"],
+            [1234, 123456, np.nan, 9999.5],
+        ),
+        (
+            ",",
+            " ",
+            ["1\u00a0234,5", "12 345", "1\u202f000", "1 23"],
+            [1234.5, 12345, 1000, np.nan],
+        ),
         (".", "'", ["1'234.5", "1\u2019234", "999"], [1234.5, 1234, 999]),
     ],
 )
@@ -88,9 +117,21 @@ def test_marks_count_only_where_they_can_stand(decimal, thousands, cells, values
 @pytest.mark.parametrize(
     ("cells", "stamp_format", "stamps"),
     [
-        (["2024010123", "2024010124"], "%Y%m%d%H", ["2024-01-01T23:00", "2024-01-02T00:00"]),
-        (["2024-01-31 24:00", "2024-02-28 24:00:00"], "ISO8601", ["2024-02-01", "2024-02-29"]),
-        (["31.12.2023 24:00", "01.01.2024 24:30"], "%d.%m.%Y %H:%M", ["2024-01-01", "NaT"]),
+        (
+            ["2024010123", "2024010124"],
+            "%Y%m%d%H",
+            ["2024-01-01T23:00", "2024-01-02T00:00"],
+        ),
+        (
+            ["2024-01-31 24:00", "2024-02-28 24:00:00"],
+            "ISO8601",
+            ["2024-02-01", "2024-02-29"],
+        ),
+        (
+            ["31.12.2023 24:00", "01.01.2024 24:30"],
+            "%d.%m.%Y %H:%M",
+            ["2024-01-01", "NaT"],
+        ),
         (["2020Q3", "2020Q5"], "%YQ%q", ["2020-07-01", "NaT"]),
         (["4-2015", "5-2015"], "%q-%Y", ["2015-10-01", "NaT"]),
         (["2020-W53", "2021-W53"], "%G-W%V", ["2020-12-28", "NaT"]),
@@ -106,5 +147,9 @@ def test_stamps_are_read_by_their_format_or_not_at_all(cells, stamp_format, stam
 
 
 def test_years_of_two_digits_lie_in_the_hundred_years_that_are_given():
-    moments, _ = parse(pd.Series(["Jan-55", "Dec-90", "Feb-54"], dtype="str"), "%b-%y", 1955)
-    np.testing.assert_array_equal(moments, np.array(["1955-01-01", "1990-12-01", "2054-02-01"], "datetime64[ms]"))
+    moments, _ = parse(
+        pd.Series(["Jan-55", "Dec-90", "Feb-54"], dtype="str"), "%b-%y", 1955
+    )
+    np.testing.assert_array_equal(
+        moments, np.array(["1955-01-01", "1990-12-01", "2054-02-01"], "datetime64[ms]")
+    )

@@ -10,29 +10,53 @@ def minutes(*counts):
 
 def test_short_gaps_are_filled_from_the_past_and_longer_ones_are_late():
     at = [0, 1, 4, 5, 9, 10, 11, 12]  # two rows lack, then three
-    series, counts = fill(Series(minutes(*at), np.array(at, float)[:, None], np.zeros((8, 1), bool)), 60, limit=2)
+    series, counts = fill(
+        Series(minutes(*at), np.array(at, float)[:, None], np.zeros((8, 1), bool)),
+        60,
+        limit=2,
+    )
     assert series.values[:, 0].tolist() == [0, 1, 1, 1, 4, 5, 9, 10, 11, 12]
     assert series.unknown[:, 0].tolist() == [False, False, True, True, *[False] * 6]
     np.testing.assert_array_equal(series.timestamps[:6], minutes(*range(6)))
-    assert counts == {"rows put in": 2, "values filled": 2, "rows missing for longer": 0}
+    assert counts == {
+        "rows put in": 2,
+        "values filled": 2,
+        "rows missing for longer": 0,
+    }
     rows, _ = corrected_rows(series, 10, 10, Windowing(lookback=2), freq=60, target=0)
-    assert rows["train"].tolist() == [4, 5, 8, 9]  # 2 and 3 were not measured; 6 and 7 reach over the long gap
+    # 2 and 3 were not measured; 6 and 7 reach over the long gap
+    assert rows["train"].tolist() == [
+        4,
+        5,
+        8,
+        9,
+    ]
 
 
 def test_a_value_that_is_missing_for_longer_makes_its_rows_late():
     unknown = np.isin(np.arange(8), range(2, 6))[:, None]
-    series, _ = fill(Series(minutes(*range(8)), np.arange(8.0)[:, None], unknown), 60, limit=2)
+    series, _ = fill(
+        Series(minutes(*range(8)), np.arange(8.0)[:, None], unknown), 60, limit=2
+    )
     assert series.late.tolist() == [False] * 4 + [True] * 2 + [False] * 2
     rows, _ = corrected_rows(series, 8, 8, Windowing(lookback=1), freq=60, target=0)
     assert rows["train"].tolist() == [1, 7]
 
 
 def test_what_repeats_stands_in_for_gaps_of_up_to_seven_cycles():
-    cycle, missing = 4, np.arange(10, 10 + 7 * 4 + 2)
-    values, unknown = (np.arange(60) % cycle * 10.0)[:, None], np.isin(np.arange(60), missing)[:, None]
+    cycle = 4
+    missing = np.arange(10, 10 + 7 * 4 + 2)
+    values = (np.arange(60) % cycle * 10.0)[:, None]
+    unknown = np.isin(np.arange(60), missing)[:, None]
     values[missing] = values[9]  # as `clean` leaves it: the last good value
-    series, _ = fill(Series(minutes(*range(60)), values, unknown), 60, limit=2, repeat=cycle)
+    series, _ = fill(
+        Series(minutes(*range(60)), values, unknown), 60, limit=2, repeat=cycle
+    )
     filled = series.values[missing, 0].tolist()
     assert filled[:2] == [10, 10], "up to `limit` rows hold the last value"
-    assert filled[2:28] == [row % cycle * 10 for row in missing[2:28]], "later ones that of a cycle before"
-    assert np.flatnonzero(series.late).tolist() == [38, 39], "after seven cycles no window may have them"
+    assert filled[2:28] == [row % cycle * 10 for row in missing[2:28]], (
+        "later ones that of a cycle before"
+    )
+    assert np.flatnonzero(series.late).tolist() == [38, 39], (
+        "after seven cycles no window may have them"
+    )

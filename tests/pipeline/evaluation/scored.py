@@ -15,12 +15,22 @@ def small(kind="forecast", targets=(0.0, 1.0, 2.0, 3.0), unit="", **options):
     examples = Arrays(np.zeros((len(targets), 2, 1)), targets)
     metric = "accuracy" if kind == "classify" else "mse"
     scale = Scale(mean=5.0, std=2.0, unit=unit)
-    return Dataset("d", kind, metric, {"train": examples, "test": examples}, **{"scale": scale} | options)
+    return Dataset(
+        "d",
+        kind,
+        metric,
+        {"train": examples, "test": examples},
+        **{"scale": scale} | options,
+    )
 
 
 def params_of(**options):
     """An experiment of params.yaml: a baseline, unless it says otherwise."""
-    own = {"dataset": "d", "model": {"family": "baselines", "name": "linear"}, "training": {"method": "none"}}
+    own = {
+        "dataset": "d",
+        "model": {"family": "baselines", "name": "linear"},
+        "training": {"method": "none"},
+    }
     return Experiment.model_validate(own | options)
 
 
@@ -44,4 +54,6 @@ def of(predictions, best_epochs=None, history=()):
         fingerprint={"params": "a"},
     )
     history = pd.DataFrame(history, columns=None if history else ["seed", "epoch"])
-    return Run(summary, history, {key: np.array(values) for key, values in predictions.items()})
+    return Run(
+        summary, history, {key: np.array(values) for key, values in predictions.items()}
+    )

@@ -24,7 +24,9 @@ def copy(evaluated, tmp_path):
     return Workspace(tmp_path)
 
 
-def test_each_experiment_has_its_measures_on_test_and_validation_the_data_sets_own_first(evaluated):
+def test_each_experiment_has_its_measures_on_test_and_validation_the_data_sets_own_first(
+    evaluated,
+):
     evaluation = schema.load(evaluated.evaluation("jena_hourly"))
     written = metrics(evaluation)
     assert written == read_json(evaluated.metrics("jena_hourly"))
@@ -33,16 +35,34 @@ def test_each_experiment_has_its_measures_on_test_and_validation_the_data_sets_o
         *("mae", "mae_std", "validation_mae", "validation_mae_std"),
         *("mse", "mse_std", "validation_mse", "validation_mse_std"),
     ]
-    for key, split, measure in (("mae", "test", "mae"), ("validation_mse", "validation", "mse")):
+    for key, split, measure in (
+        ("mae", "test", "mae"),
+        ("validation_mse", "validation", "mse"),
+    ):
         stat = gru.best[split][measure]
-        assert (written["gru"][key], written["gru"][f"{key}_std"]) == (stat.mean, stat.std)
+        assert (written["gru"][key], written["gru"][f"{key}_std"]) == (
+            stat.mean,
+            stat.std,
+        )
         of_seeds = metrics_of_seeds(gru, "mae")
         assert [of_seeds[seed][key] for seed in gru.seeds] == stat.values
-    assert [*written["last_value"]] == ["mae", "validation_mae", "mse", "validation_mse"], "one seed has no deviation"
-    assert [*read_json(evaluated.metrics("imdb"))["majority"]] == ["accuracy", "validation_accuracy"]
+    assert [*written["last_value"]] == [
+        "mae",
+        "validation_mae",
+        "mse",
+        "validation_mse",
+    ], "one seed has no deviation"
+    assert [*read_json(evaluated.metrics("imdb"))["majority"]] == [
+        "accuracy",
+        "validation_accuracy",
+    ]
     assert "summary" not in read_json(evaluated.metrics("imdb")), "it predicts nothing"
     assert (
-        next(row["score"] for row in listing(evaluated) if row["experiment"] == "jena_hourly/gru")
+        next(
+            row["score"]
+            for row in listing(evaluated)
+            if row["experiment"] == "jena_hourly/gru"
+        )
         == gru.best["test"]["mae"].mean
     )
 
@@ -52,18 +72,34 @@ def test_what_was_answered_and_judged_is_read_by_all_that_shows_it(copy):
     written = read_json(copy.answers)
     assert written["answers"]["waves"]["untuned"]["outcome"] == "cannot tell"
     assert written["answers"]["imdb"]["untuned"]["outcome"] == "stand-in"
-    assert written["claims"]["counts"] == {"holds": 1, "does not hold": 2, "not built": 1, "stand-in": 2}
+    assert written["claims"]["counts"] == {
+        "holds": 1,
+        "does not hold": 2,
+        "not built": 1,
+        "stand-in": 2,
+    }
     of_003 = written["claims"]["documents"]["003"]
     assert of_003["waves/perceptron best.test.mse 1000"] == {"outcome": "does not hold"}
-    written["answers"]["waves"]["untuned"] |= {"outcome": "yes", "change": -0.5, "low": -0.6, "high": -0.4}
+    written["answers"]["waves"]["untuned"] |= {
+        "outcome": "yes",
+        "change": -0.5,
+        "low": -0.6,
+        "high": -0.4,
+    }
     write_json(copy.answers, written)
-    assert [answer.outcome for answer in unroll.open(copy.root).answer("waves")] == ["yes"]
-    (waves,) = (dataset for dataset in load(copy, config).built if dataset.name == "waves")
+    assert [answer.outcome for answer in unroll.open(copy.root).answer("waves")] == [
+        "yes"
+    ]
+    (waves,) = (
+        dataset for dataset in load(copy, config).built if dataset.name == "waves"
+    )
     told = "untuned networks: yes, node against perceptron: -50 % error (-60 to -40 %); too few seeds"
     assert waves.answers[0].line == told
     (table,) = compare(copy, ["waves"])
     assert table["answers"][0].startswith("yes: SimpleRNN()")
-    assert "perceptron, by hand, rate : -50 % error (-60 to -40 %)" in table["answers"][0]
+    assert (
+        "perceptron, by hand, rate : -50 % error (-60 to -40 %)" in table["answers"][0]
+    )
 
 
 def test_answers_that_are_missing_or_older_than_their_evaluation_are_not_shown(copy):
@@ -85,8 +121,13 @@ def test_answers_that_are_missing_or_older_than_their_evaluation_are_not_shown(c
     answers_file.write(copy, config)
     assert answers_file.every(copy).keys() == built.keys()
     copy.answers.unlink()
-    with pytest.raises(UnrollError, match="answers.json is missing; `unroll report` writes it"):
+    with pytest.raises(
+        UnrollError, match="answers.json is missing; `unroll report` writes it"
+    ):
         unroll.open(copy.root).answer("waves")
     copy.answers.write_text("{}", encoding="utf-8")
-    with pytest.raises(UnrollError, match=r"answers\.json is damaged .*; delete it and run `unroll repro`"):
+    with pytest.raises(
+        UnrollError,
+        match=r"answers\.json is damaged .*; delete it and run `unroll repro`",
+    ):
         compare(copy, ["waves"])

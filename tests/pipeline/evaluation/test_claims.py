@@ -14,20 +14,38 @@ from tests.pipeline.evaluation.scored import evaluated, of, small
 from tests.support import REPOSITORY
 
 LAYERS = [
-    LayerSummary(name=f"rnn{i}", type="SimpleRNN", output=[None, n], parameters=2080 * i) for i, n in ((1, 32), (2, 7))
+    LayerSummary(
+        name=f"rnn{i}", type="SimpleRNN", output=[None, n], parameters=2080 * i
+    )
+    for i, n in ((1, 32), (2, 7))
 ]
 
 
-def evaluation(values, other=(5.0,), *, between=None, beside=1.0, metric="mse", stand_in=False, varies=True):
-    """Experiments e and b with these values on test, and o with others; `between` is the standard error by the rows
-    of the difference between e and o, `beside` that between b and o.
+def evaluation(
+    values,
+    other=(5.0,),
+    *,
+    between=None,
+    beside=1.0,
+    metric="mse",
+    stand_in=False,
+    varies=True,
+):
+    """Experiments e and b with these values on test, and o with others; `between` is
+    the standard error by the rows of the difference between e and o, `beside` that
+    between b and o.
     """
     data = small("classify" if metric == "accuracy" else "forecast", stand_in=stand_in)
     bare = evaluated(data, dict.fromkeys("eob", of({})))
     own = statistics(values, metric, varies=varies, error=0.1)
     others = statistics(other, metric, varies=len(other) > 1, error=0.1)
     entries = {
-        name: entry.model_copy(update={"layers": LAYERS, "final": {"test": {metric: others if name == "o" else own}}})
+        name: entry.model_copy(
+            update={
+                "layers": LAYERS,
+                "final": {"test": {metric: others if name == "o" else own}},
+            }
+        )
         for name, entry in bare.experiments.items()
     }
     rows = {} if between is None else {"e": {"o": between**2}, "b": {"o": beside**2}}
@@ -36,7 +54,15 @@ def evaluation(values, other=(5.0,), *, between=None, beside=1.0, metric="mse", 
 
 
 def claim(**fields):
-    return Claim(**{"document": "000", "words": "w", "experiment": "d/e", "metric": "final.test.mse", **fields})
+    return Claim(
+        **{
+            "document": "000",
+            "words": "w",
+            "experiment": "d/e",
+            "metric": "final.test.mse",
+            **fields,
+        }
+    )
 
 
 def figure(value, **fields):
@@ -56,7 +82,8 @@ def test_printed_digits_are_an_interval(value, about, interval):
     assert figure(value, about=about).printed() == pytest.approx(interval)
 
 
-SPREAD, NARROW = [1.0, 2.0, 4.0], [1.0, 1.01, 1.02]
+SPREAD = [1.0, 2.0, 4.0]
+NARROW = [1.0, 1.01, 1.02]
 
 
 @pytest.mark.parametrize(
@@ -71,18 +98,44 @@ SPREAD, NARROW = [1.0, 2.0, 4.0], [1.0, 1.01, 1.02]
         # An interval that is wider than the claim allows.
         (SPREAD, {"value": "2.0", "width": 3.0}, {}, Outcome.UNSURE),
         # Beside what a baseline has.
-        (SPREAD, {"value": "2.0", "beside": ["d/o"]}, {"other": (2.5,)}, Outcome.LITTLE),
+        (
+            SPREAD,
+            {"value": "2.0", "beside": ["d/o"]},
+            {"other": (2.5,)},
+            Outcome.LITTLE,
+        ),
         (SPREAD, {"value": "500", "beside": ["d/o"]}, {"other": (2.5,)}, Outcome.FAILS),
-        (SPREAD, {"value": "2.0", "beside": ["d/o"]}, {"other": (90.0,)}, Outcome.HOLDS),
-        # A model without seeds is exact on the same rows. On others 0.1 is a tenth, and there are two draws.
+        (
+            SPREAD,
+            {"value": "2.0", "beside": ["d/o"]},
+            {"other": (90.0,)},
+            Outcome.HOLDS,
+        ),
+        # A model without seeds is exact on the same rows. On others 0.1 is a tenth, and
+        # there are two draws.
         ([1.0], {"value": "1.1"}, {"varies": False}, Outcome.FAILS),
         ([1.0], {"value": "1.1", "rows": "own"}, {"varies": False}, Outcome.HOLDS),
         ([1.0], {"value": "1.5", "rows": "own"}, {"varies": False}, Outcome.FAILS),
         # As a fraction of another experiment's figure.
-        ([1.0, 1.1, 1.2], {"value": "0.25", "of": "d/o", "about": True}, {"other": (4.0,)}, Outcome.HOLDS),
-        ([1.0, 1.1, 1.2], {"value": "0.50", "of": "d/o", "about": True}, {"other": (4.0,)}, Outcome.FAILS),
+        (
+            [1.0, 1.1, 1.2],
+            {"value": "0.25", "of": "d/o", "about": True},
+            {"other": (4.0,)},
+            Outcome.HOLDS,
+        ),
+        (
+            [1.0, 1.1, 1.2],
+            {"value": "0.50", "of": "d/o", "about": True},
+            {"other": (4.0,)},
+            Outcome.FAILS,
+        ),
         ([1.0, 1.2], {"value": "0.25", "of": "d/o"}, {"other": (4.0,)}, Outcome.UNSURE),
-        (SPREAD, {"value": "1", "of": "d/o", "beside": ["d/o"]}, {"other": (2.5,)}, Outcome.LITTLE),
+        (
+            SPREAD,
+            {"value": "1", "of": "d/o", "beside": ["d/o"]},
+            {"other": (2.5,)},
+            Outcome.LITTLE,
+        ),
     ],
 )
 def test_a_figure_holds_if_it_could_be_one_more_run(values, fields, known, outcome):
@@ -96,28 +149,49 @@ def test_a_figure_holds_if_it_could_be_one_more_run(values, fields, known, outco
         ({"relation": "below"}, 4.0, {"between": 0.12}, Outcome.UNSURE),
         ({"relation": "below"}, 6.0, {"between": 0.05}, Outcome.FAILS),
         ({"relation": "above"}, 6.0, {"between": 0.05}, Outcome.HOLDS),
-        # On par by the 90 % interval of the difference in the measure's own unit: 0.5 is a tenth of 5.
+        # On par by the 90 % interval of the difference in the measure's own unit: 0.5
+        # is a tenth of 5.
         ({"relation": "par", "within": 1.0}, 5.1, {"between": 0.09}, Outcome.HOLDS),
         ({"relation": "par", "within": 1.0}, 5.1, {"between": 0.12}, Outcome.UNSURE),
         ({"relation": "par", "within": 1.0}, 8.0, {"between": 0.1}, Outcome.FAILS),
         ({"relation": "below"}, 4.0, {}, Outcome.UNSURE),
-        # Beside a baseline with the same error: whether that is below o, too, is known or not.
-        ({"relation": "below", "beside": ["d/b"]}, 4.0, {"between": 0.05, "beside": 0.05}, Outcome.LITTLE),
+        # Beside a baseline with the same error: whether that is below o, too, is known
+        # or not.
+        (
+            {"relation": "below", "beside": ["d/b"]},
+            4.0,
+            {"between": 0.05, "beside": 0.05},
+            Outcome.LITTLE,
+        ),
         # `best` is the final weights where no epoch was chosen.
-        ({"relation": "below", "metric": "best.test.mse"}, 4.0, {"between": 0.05}, Outcome.HOLDS),
-        ({"relation": "below", "beside": ["d/b"]}, 4.0, {"between": 0.05, "beside": 0.3}, Outcome.HOLDS),
+        (
+            {"relation": "below", "metric": "best.test.mse"},
+            4.0,
+            {"between": 0.05},
+            Outcome.HOLDS,
+        ),
+        (
+            {"relation": "below", "beside": ["d/b"]},
+            4.0,
+            {"between": 0.05, "beside": 0.3},
+            Outcome.HOLDS,
+        ),
     ],
 )
 def test_a_comparison_with_another_experiment(relation, mean, known, outcome):
     verdict = judge(claim(against="d/o", **relation), evaluation([mean] * 3, **known))
     assert (verdict.outcome, verdict.other.mean) == (outcome, 5.0)
     if outcome == Outcome.FAILS and "within" in relation:
-        assert verdict.interval == pytest.approx((5 * (1.6 * 0.8483 - 1), 5 * (1.6 * 1.1788 - 1)), abs=0.01)
+        assert verdict.interval == pytest.approx(
+            (5 * (1.6 * 0.8483 - 1), 5 * (1.6 * 1.1788 - 1)), abs=0.01
+        )
 
 
 def test_an_accuracy_above_is_an_error_below():
     known = evaluation([0.9] * 3, [0.8] * 3, between=0.1, metric="accuracy")
-    verdict = judge(claim(against="d/o", relation="above", metric="final.test.accuracy"), known)
+    verdict = judge(
+        claim(against="d/o", relation="above", metric="final.test.accuracy"), known
+    )
     assert verdict.outcome == Outcome.HOLDS
     low, high = verdict.interval
     assert 0 < low < 0.1 < high
@@ -131,21 +205,35 @@ def test_an_accuracy_above_is_an_error_below():
         ("best_epoch", 1, Outcome.UNSURE, Outcome.UNSURE),
     ],
 )
-def test_parameters_are_compared_as_they_are_and_epochs_over_seeds(metric, seeds, below, above):
-    """e has three parameters and is best at epochs 2 to 3, o has five and is best at epochs 8 to 10."""
-    whole, own = evaluation([1.0] * 3)["d"], {"e": (3, [2.0, 3.0, 3.0]), "o": (5, [8.0, 9.0, 10.0])}
+def test_parameters_are_compared_as_they_are_and_epochs_over_seeds(
+    metric, seeds, below, above
+):
+    """e has three parameters and is best at epochs 2 to 3, o has five and is best at
+    epochs 8 to 10."""
+    whole = evaluation([1.0] * 3)["d"]
+    own = {"e": (3, [2.0, 3.0, 3.0]), "o": (5, [8.0, 9.0, 10.0])}
     entries = {}
     for name, (parameters, epochs) in own.items():
-        update = {"parameters": parameters, "best_epoch": statistics(epochs), "seeds": [*range(seeds)]}
+        update = {
+            "parameters": parameters,
+            "best_epoch": statistics(epochs),
+            "seeds": [*range(seeds)],
+        }
         entries[name] = whole.experiments[name].model_copy(update=update)
     known = {"d": whole.model_copy(update={"experiments": entries})}
     for relation, outcome in (("below", below), ("above", above)):
-        assert judge(claim(against="d/o", relation=relation, metric=metric), known).outcome == outcome
+        assert (
+            judge(claim(against="d/o", relation=relation, metric=metric), known).outcome
+            == outcome
+        )
 
 
 def test_a_metric_that_is_not_there_or_of_another_kind_is_a_mistake():
     for metric, message in (
-        ("final.test.accuracy", "d/e has no metric final.test.accuracy: 'accuracy' is not one of mse"),
+        (
+            "final.test.accuracy",
+            "d/e has no metric final.test.accuracy: 'accuracy' is not one of mse",
+        ),
         ("parameters.test", "nothing"),
         ("layers.SimpleRNN.output", "another kind|is a shape"),
     ):
@@ -163,7 +251,9 @@ def test_a_metric_that_is_not_there_or_of_another_kind_is_a_mistake():
         ("parameters", 4, Outcome.FAILS),
     ],
 )
-def test_a_count_or_shape_is_equal_or_not_unless_data_are_stand_ins_or_not_built(metric, value, outcome):
+def test_a_count_or_shape_is_equal_or_not_unless_data_are_stand_ins_or_not_built(
+    metric, value, outcome
+):
     count = claim(metric=metric, value=value)
     assert judge(count, evaluation([1.0])).outcome == outcome
     assert judge(count, evaluation([1.0], stand_in=True)).outcome == "stand-in"
@@ -174,11 +264,22 @@ def test_a_count_or_shape_is_equal_or_not_unless_data_are_stand_ins_or_not_built
 def test_every_claim_of_the_repository_names_an_experiment_and_a_metric_that_it_has():
     workspace = Workspace(REPOSITORY)
     claims = load(workspace.claims)
-    evaluations = [schema.load(folder) for folder in (REPOSITORY / "results" / "evaluations").iterdir()]
+    evaluations = [
+        schema.load(folder)
+        for folder in (REPOSITORY / "results" / "evaluations").iterdir()
+    ]
     by_dataset = {evaluation.dataset.name: evaluation for evaluation in evaluations}
     outcomes = {judge(each, by_dataset).outcome for each in claims}
-    assert outcomes <= {Outcome.HOLDS, Outcome.FAILS, Outcome.LITTLE, Outcome.UNSURE, Outcome.NOT_BUILT}
-    assert {name for each in claims for name in each.experiments} <= {*params.load(workspace.params).runs}
+    assert outcomes <= {
+        Outcome.HOLDS,
+        Outcome.FAILS,
+        Outcome.LITTLE,
+        Outcome.UNSURE,
+        Outcome.NOT_BUILT,
+    }
+    assert {name for each in claims for name in each.experiments} <= {
+        *params.load(workspace.params).runs
+    }
 
 
 TEXT = '{document: "003", words: about 0.02, experiment: waves/guess, metric: final.test.mse, value: "0.02", width: 2}'
@@ -187,13 +288,31 @@ TEXT = '{document: "003", words: about 0.02, experiment: waves/guess, metric: fi
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("value:", "valeu:", "claim 2: valeu is not known here. Valid: about, against, beside, document"),
-        ("width: 2", "against: waves/b", "must have either value, or against and relation"),
-        (", width: 2", "", "must say the `width` beyond which an interval tells nothing"),
-        ('value: "0.02", width: 2', "against: waves/b, relation: par", "must have `within` where the relation is par"),
+        (
+            "value:",
+            "valeu:",
+            "claim 2: valeu is not known here. Valid: about, against, beside, document",
+        ),
+        (
+            "width: 2",
+            "against: waves/b",
+            "must have either value, or against and relation",
+        ),
+        (
+            ", width: 2",
+            "",
+            "must say the `width` beyond which an interval tells nothing",
+        ),
+        (
+            'value: "0.02", width: 2',
+            "against: waves/b, relation: par",
+            "must have `within` where the relation is par",
+        ),
     ],
 )
 def test_a_mistake_in_a_claim_is_one_line_with_its_place(tmp_path, old, new, message):
-    (tmp_path / "claims.yaml").write_text(f"- {TEXT}\n- {TEXT.replace(old, new)}\n", encoding="utf-8")
+    (tmp_path / "claims.yaml").write_text(
+        f"- {TEXT}\n- {TEXT.replace(old, new)}\n", encoding="utf-8"
+    )
     with pytest.raises(UsageError, match=rf"^claims\.yaml: .*{re.escape(message)}.*$"):
         load(tmp_path / "claims.yaml")

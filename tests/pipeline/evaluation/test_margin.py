@@ -36,4 +36,6 @@ def test_above_a_floor_only_what_can_be_learnt_counts():
     assert band_above_floor(2.0, 1.0) == pytest.approx(BAND / 2)
     assert band_above_floor(1.0, 1.0) == 0
     assert band_above_floor(0.0, 0.0) == 0
-    assert decide(-0.04, -0.03, band_above_floor(1.0, 0.9)) == Word.HELPS, "of 10 % that can be learnt, 3 % is much"
+    assert decide(-0.04, -0.03, band_above_floor(1.0, 0.9)) == Word.HELPS, (
+        "of 10 % that can be learnt, 3 % is much"
+    )

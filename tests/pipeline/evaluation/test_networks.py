@@ -26,13 +26,18 @@ WEIGHTS = {
 
 @pytest.fixture
 def of_imdb(evaluated, tmp_path):
-    """A function of the model's options: the network of imdb/rnn, whose second seed has other weights."""
+    """A function of the model's options: the network of imdb/rnn, whose second seed has
+    other weights."""
     data = datasets.load(evaluated.prepared("imdb"))
-    data = dataclasses.replace(data, words=np.array(["", *map(str, range(1, 98)), networks.RARE]))
+    data = dataclasses.replace(
+        data, words=np.array(["", *map(str, range(1, 98)), networks.RARE])
+    )
     every = params.load(evaluated.params)
     (tmp_path / "imdb" / "rnn" / "weights").mkdir(parents=True)
     for seed in (0, 1):
-        with h5py.File(tmp_path / "imdb" / "rnn" / "weights" / f"seed_{seed}_best.weights.h5", "w") as file:
+        with h5py.File(
+            tmp_path / "imdb" / "rnn" / "weights" / f"seed_{seed}_best.weights.h5", "w"
+        ) as file:
             for name, array in WEIGHTS.items():
                 file[f"layers/{name}"] = np.float32(array + 1000 * seed)
 
@@ -42,7 +47,13 @@ def of_imdb(evaluated, tmp_path):
         experiments["rnn"] = experiments["rnn"].model_copy(update={"model": model})
         runs = {key: run_folder.load(evaluated.run("imdb", key)) for key in experiments}
         evaluation = schema.load(evaluated.evaluation("imdb"))
-        return networks.network(data, "imdb", runs, experiments, evaluation, tmp_path / "imdb"), data, runs
+        return (
+            networks.network(
+                data, "imdb", runs, experiments, evaluation, tmp_path / "imdb"
+            ),
+            data,
+            runs,
+        )
 
     return build
 
@@ -51,38 +62,68 @@ def numbers(text):
     return np.frombuffer(base64.b64decode(text), "<f4")
 
 
-def test_it_holds_the_weights_by_layer_the_vectors_of_its_words_and_what_keras_said(of_imdb):
+def test_it_holds_the_weights_by_layer_the_vectors_of_its_words_and_what_keras_said(
+    of_imdb,
+):
     network, data, runs = of_imdb()
     rows = [data.words.tolist().index(word) for word in network.words]
     assert networks.RARE in network.words
     assert network.shapes == [[len(rows), 2], [2, 1], [1, 1], [1], [1, 1], [1]]
     for seed, text in enumerate(network.weights):
-        expected = np.concatenate([WEIGHTS["embedding/vars/0"][rows].ravel(), np.arange(1, 7)]) + 1000 * seed
+        expected = (
+            np.concatenate([WEIGHTS["embedding/vars/0"][rows].ravel(), np.arange(1, 7)])
+            + 1000 * seed
+        )
         np.testing.assert_array_equal(numbers(text), expected)
     for k, index in enumerate((25, 50, 74)):
-        assert [rows[int(row)] for row in numbers(network.inputs[k])] == data.splits["test"].inputs[index].tolist()
+        assert [rows[int(row)] for row in numbers(network.inputs[k])] == data.splits[
+            "test"
+        ].inputs[index].tolist()
         predicted = runs["rnn"].predictions["best_test"][:, index]
         assert np.ravel(network.predicted[k]) == pytest.approx(predicted, rel=1e-8)
         assert network.truth[k] == [data.splits["test"].targets[index]]
 
 
 def test_one_that_the_script_does_not_know_is_not_played(of_imdb):
-    others = {"name": "min_gru", "layers": 3, "direction": "backward", "activation": "relu", "head": False}
-    assert [of_imdb(**{option: value})[0] for option, value in others.items()] == [None] * 5
+    others = {
+        "name": "min_gru",
+        "layers": 3,
+        "direction": "backward",
+        "activation": "relu",
+        "head": False,
+    }
+    assert [of_imdb(**{option: value})[0] for option, value in others.items()] == [
+        None
+    ] * 5
 
 
 def test_damaged_weights_are_one_line(of_imdb, tmp_path):
-    (tmp_path / "imdb" / "rnn" / "weights" / "seed_1_best.weights.h5").write_bytes(b"no")
-    with pytest.raises(UnrollError, match=r"seed_1_best.weights.h5 is damaged .*; run `unroll train imdb rnn`"):
+    (tmp_path / "imdb" / "rnn" / "weights" / "seed_1_best.weights.h5").write_bytes(
+        b"no"
+    )
+    with pytest.raises(
+        UnrollError,
+        match=r"seed_1_best.weights.h5 is damaged .*; run `unroll train imdb rnn`",
+    ):
         of_imdb()
 
 
-def test_a_page_has_one_of_each_preparation_and_as_many_seeds_as_have_room(evaluated, of_imdb, tmp_path, monkeypatch):
+def test_a_page_has_one_of_each_preparation_and_as_many_seeds_as_have_room(
+    evaluated, of_imdb, tmp_path, monkeypatch
+):
     network = of_imdb()[0]
-    (imdb,) = (each for each in load(evaluated, params.load(evaluated.params)).built if each.name == "imdb")
+    (imdb,) = (
+        each
+        for each in load(evaluated, params.load(evaluated.params)).built
+        if each.name == "imdb"
+    )
     (tmp_path / "tables").mkdir()
-    (tmp_path / "tables" / "network.json").write_text(network.model_dump_json(), encoding="utf-8")
-    built = [dataclasses.replace(imdb, name=name, folder=tmp_path) for name in ("a", "b")]
+    (tmp_path / "tables" / "network.json").write_text(
+        network.model_dump_json(), encoding="utf-8"
+    )
+    built = [
+        dataclasses.replace(imdb, name=name, folder=tmp_path) for name in ("a", "b")
+    ]
     assert page.playable(built) == {"a": network}
     given = sum(map(len, network.inputs))
     monkeypatch.setattr(page, "ROOM", given + len(network.weights[0]))

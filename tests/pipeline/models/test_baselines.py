@@ -10,8 +10,12 @@ from pipeline.data.problem import Problem
 from pipeline.models.baselines import MODELS
 
 
-@given(period=st.integers(1, 30), horizon=st.integers(1, 90), outputs=st.integers(2, 30))
-def test_daily_cycle_is_whole_cycles_before_each_target_and_as_late_as_can_be(period, horizon, outputs):
+@given(
+    period=st.integers(1, 30), horizon=st.integers(1, 90), outputs=st.integers(2, 30)
+)
+def test_daily_cycle_is_whole_cycles_before_each_target_and_as_late_as_can_be(
+    period, horizon, outputs
+):
     clock = np.arange(40.0)[None, :, None]
     problem = Problem((40, 1), horizon=horizon, period=period, outputs=outputs)
     predicted = MODELS["daily_cycle"](problem).features(clock)[0]
@@ -24,27 +28,54 @@ def test_daily_cycle_is_whole_cycles_before_each_target_and_as_late_as_can_be(pe
 
 @pytest.mark.parametrize("calendar", [0, 4])
 def test_linear_and_lags_take_the_last_timesteps_and_the_last_calendar(calendar):
-    """`linear` with the calendar's products; `lags` of the other columns the last two timesteps alone."""
+    """`linear` with the calendar's products; `lags` of the other columns the last two
+    timesteps alone."""
     inputs = np.random.default_rng(0).random((3, 5, 2 + calendar))
     problem = Problem((5, 2 + calendar), target=1, calendar=calendar)
-    linear, lags = MODELS["linear"](problem, last=2), MODELS["lags"](problem, last=4, others=2)
-    for example, of_linear, of_lags in zip(inputs, linear.features(inputs), lags.features(inputs), strict=True):
-        hour, season = example[-1, 2:4], example[-1, 4:]
+    linear = MODELS["linear"](problem, last=2)
+    lags = MODELS["lags"](problem, last=4, others=2)
+    for example, of_linear, of_lags in zip(
+        inputs, linear.features(inputs), lags.features(inputs), strict=True
+    ):
+        hour = example[-1, 2:4]
+        season = example[-1, 4:]
         products = [a * b for a in hour for b in season]
-        assert of_linear.tolist() == [*example[-2, :2], *example[-1, :2], *hour, *season, *products]
-        assert of_lags.tolist() == [*example[-4:, 1], *example[-2:, 0], *example[-1, 2:]]
+        assert of_linear.tolist() == [
+            *example[-2, :2],
+            *example[-1, :2],
+            *hour,
+            *season,
+            *products,
+        ]
+        assert of_lags.tolist() == [
+            *example[-4:, 1],
+            *example[-2:, 0],
+            *example[-1, 2:],
+        ]
 
 
 def test_lags_have_their_differences_and_means_behind_them():
     inputs = np.random.default_rng(0).random((3, 5, 2))
-    features = MODELS["lags"](Problem((5, 2), target=1), last=3, others=2, differences=True, means=[2, 5]).features
-    for row, (other, target) in zip(features(inputs), inputs.swapaxes(1, 2), strict=True):
+    features = MODELS["lags"](
+        Problem((5, 2), target=1), last=3, others=2, differences=True, means=[2, 5]
+    ).features
+    for row, (other, target) in zip(
+        features(inputs), inputs.swapaxes(1, 2), strict=True
+    ):
         steps = [*np.diff(target[-3:]), *np.diff(other[-2:])]
-        means = [column[-1] - column[-span:].mean() for span in (2, 5) for column in (other, target)]
+        means = [
+            column[-1] - column[-span:].mean()
+            for span in (2, 5)
+            for column in (other, target)
+        ]
         np.testing.assert_allclose(row, [*target[-3:], *other[-2:], *steps, *means])
-    with pytest.raises(ValueError, match="`means` must be at most 5 timesteps. Received: 6"):
+    with pytest.raises(
+        ValueError, match="`means` must be at most 5 timesteps. Received: 6"
+    ):
         MODELS["lags"](Problem((5, 2)), means=[6])
-    with pytest.raises(ValueError, match="`differences` and `means` need inputs with timesteps"):
+    with pytest.raises(
+        ValueError, match="`differences` and `means` need inputs with timesteps"
+    ):
         MODELS["lags"](Problem((5,)), differences=True)
 
 
@@ -57,9 +88,18 @@ def test_tfidf_is_that_of_a_library():
     reviews = random.integers(1, 6, (30, 9))
     reviews[np.arange(9) < random.integers(0, 5, (30, 1))] = 0
     library = TfidfVectorizer(analyzer=pairs, sublinear_tf=True).fit(reviews[:20])
-    ours = MODELS["tfidf"](Problem((9,), vocabulary=6), reviews=1).learn(reviews[:20])(reviews)
-    order = [library.vocabulary_[name] for name in sorted(library.vocabulary_, key=lambda name: (len(name), name))]
-    np.testing.assert_allclose(ours.toarray()[:, 1:], library.transform(reviews).toarray()[:, order], atol=1e-12)
+    ours = MODELS["tfidf"](Problem((9,), vocabulary=6), reviews=1).learn(reviews[:20])(
+        reviews
+    )
+    order = [
+        library.vocabulary_[name]
+        for name in sorted(library.vocabulary_, key=lambda name: (len(name), name))
+    ]
+    np.testing.assert_allclose(
+        ours.toarray()[:, 1:],
+        library.transform(reviews).toarray()[:, order],
+        atol=1e-12,
+    )
 
 
 def test_bag_of_words_says_which_words_occur_and_ignores_padding():

@@ -1,4 +1,5 @@
-"""Networks without recurrence: what each answers with, by plain NumPy, and what it can see."""
+"""Networks without recurrence: what each answers with, by plain NumPy, and what it can
+see."""
 
 import keras
 import numpy as np
@@ -25,64 +26,103 @@ def inputs(problem, count=4):
 
 
 def test_nlinear_is_a_map_of_the_window_less_its_last_value():
-    model, x = seeded(feedforward.nlinear, SERIES, last=5), inputs(SERIES)
+    model = seeded(feedforward.nlinear, SERIES, last=5)
+    x = inputs(SERIES)
     kernel, bias = model.get_weights()
     moved = (x[:, -5:] - x[:, -1:]).reshape(4, -1) @ kernel + bias
     np.testing.assert_allclose(model(x), moved + x[:, -1, 1:2], rtol=1e-5, atol=1e-6)
 
 
 def test_dlinear_is_a_map_of_the_moving_average_and_one_of_the_rest():
-    model, x = seeded(feedforward.dlinear, SERIES, average=4), inputs(SERIES)
+    model = seeded(feedforward.dlinear, SERIES, average=4)
+    x = inputs(SERIES)
     padded = np.pad(x, [(0, 0), (1, 2), (0, 0)], mode="edge")
-    trend = np.stack([padded[:, start : start + 4].mean(axis=1) for start in range(12)], axis=1)
+    trend = np.stack(
+        [padded[:, start : start + 4].mean(axis=1) for start in range(12)], axis=1
+    )
     by_trend, trend_bias, by_rest, rest_bias = model.get_weights()
-    expected = trend.reshape(4, -1) @ by_trend + trend_bias + (x - trend).reshape(4, -1) @ by_rest + rest_bias
+    expected = (
+        trend.reshape(4, -1) @ by_trend
+        + trend_bias
+        + (x - trend).reshape(4, -1) @ by_rest
+        + rest_bias
+    )
     np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_tcn_is_its_convolutions_and_what_came_in():
-    model, x = seeded(feedforward.tcn, SERIES, filters=3, kernel=2, layers=2), inputs(SERIES)
+    model = seeded(feedforward.tcn, SERIES, filters=3, kernel=2, layers=2)
+    x = inputs(SERIES)
     values = x
     *filters, kernel, bias = model.get_weights()
     for dilation, weights, offset in ((1, *filters[:2]), (2, *filters[2:])):
         earlier = np.pad(values, [(0, 0), (dilation, 0), (0, 0)])[:, : values.shape[1]]
-        values = values + np.maximum(earlier @ weights[:3] + values @ weights[3:] + offset, 0)
-    np.testing.assert_allclose(model(x), values[:, -1] @ kernel + bias, rtol=1e-4, atol=1e-5)
+        values = values + np.maximum(
+            earlier @ weights[:3] + values @ weights[3:] + offset, 0
+        )
+    np.testing.assert_allclose(
+        model(x), values[:, -1] @ kernel + bias, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_convolutions_are_keras_own():
     """Its layers, their weights, and how far from 0 these begin."""
-    ours, x = seeded(feedforward.convolutions, SERIES, filters=4, kernels=[5, 3]), inputs(SERIES)
-    layers = [keras.layers.Conv1D(4, 5, activation="relu"), keras.layers.MaxPooling1D(2)]
-    layers += [keras.layers.Conv1D(4, 3, activation="relu"), keras.layers.GlobalAveragePooling1D()]
-    theirs = seeded(keras.Sequential, [keras.Input(SERIES.input_shape), *layers, keras.layers.Dense(2)])
+    ours = seeded(feedforward.convolutions, SERIES, filters=4, kernels=[5, 3])
+    x = inputs(SERIES)
+    layers = [
+        keras.layers.Conv1D(4, 5, activation="relu"),
+        keras.layers.MaxPooling1D(2),
+    ]
+    layers += [
+        keras.layers.Conv1D(4, 3, activation="relu"),
+        keras.layers.GlobalAveragePooling1D(),
+    ]
+    theirs = seeded(
+        keras.Sequential,
+        [keras.Input(SERIES.input_shape), *layers, keras.layers.Dense(2)],
+    )
     for layer in (0, 2):
         assert np.abs(ours.get_weights()[layer]).max() == pytest.approx(
             np.abs(theirs.get_weights()[layer]).max(), rel=0.1
         )
-    theirs.set_weights([mine.reshape(w.shape) for mine, w in zip(ours.get_weights(), theirs.weights, strict=True)])
+    theirs.set_weights(
+        [
+            mine.reshape(w.shape)
+            for mine, w in zip(ours.get_weights(), theirs.weights, strict=True)
+        ]
+    )
     np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-4, atol=1e-6)
-    for problem, wrong in ((WORDS, "need values"), (Problem((8, 3)), r"no timestep of 8. Received: \[5, 3\]")):
+    for problem, wrong in (
+        (WORDS, "need values"),
+        (Problem((8, 3)), r"no timestep of 8. Received: \[5, 3\]"),
+    ):
         with pytest.raises(ValueError, match=wrong):
             feedforward.convolutions(problem, kernels=[5, 3])
 
 
 @pytest.mark.parametrize(
     ("build", "options"),
-    [(feedforward.tcn, {}), (dense.build, {"hidden": [5, 4], "dropout": 0.1}), (attention.transformer, {})],
+    [
+        (feedforward.tcn, {}),
+        (dense.build, {"hidden": [5, 4], "dropout": 0.1}),
+        (attention.transformer, {}),
+    ],
 )
 def test_an_answer_at_a_timestep_knows_nothing_of_what_comes_after(build, options):
-    model, x = seeded(build, EACH_STEP, **options), inputs(EACH_STEP)
+    model = seeded(build, EACH_STEP, **options)
+    x = inputs(EACH_STEP)
     changed = x.copy()
     changed[:, 3] += 1.0
-    before, after = np.asarray(model(x)), np.asarray(model(changed))
+    before = np.asarray(model(x))
+    after = np.asarray(model(changed))
     assert before.shape == (4, 6, 1)
     moved = np.abs(after - before).max(axis=(0, 2)) > 1e-7
     assert moved.tolist() == [False] * 3 + [True] * 3
 
 
 def test_a_perceptron_asked_at_each_timestep_sees_all_before_it_and_zeros():
-    model, x = seeded(dense.build, EACH_STEP, hidden=[5]), inputs(EACH_STEP)
+    model = seeded(dense.build, EACH_STEP, hidden=[5])
+    x = inputs(EACH_STEP)
     first, bias, second, constant = model.get_weights()
     for step in range(6):
         seen = np.zeros((4, 6))
@@ -91,28 +131,47 @@ def test_a_perceptron_asked_at_each_timestep_sees_all_before_it_and_zeros():
         np.testing.assert_allclose(model(x)[:, step], expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("build", "options"), [(feedforward.tcn, {}), (dense.build, {"hidden": [4]})])
+@pytest.mark.parametrize(
+    ("build", "options"), [(feedforward.tcn, {}), (dense.build, {"hidden": [4]})]
+)
 def test_what_lies_before_the_last_timesteps_is_not_seen(build, options):
-    model, x = seeded(build, SERIES, last=4, **options), inputs(SERIES)
+    model = seeded(build, SERIES, last=4, **options)
+    x = inputs(SERIES)
     changed = x.copy()
     changed[:, :8] += 1.0
     assert model.output_shape == (None, 2)
     np.testing.assert_array_equal(model(x), model(changed))
-    with pytest.raises(ValueError, match="`last` must be at most 12 timesteps. Received: 13"):
+    with pytest.raises(
+        ValueError, match="`last` must be at most 12 timesteps. Received: 13"
+    ):
         build(SERIES, last=13, **options)
 
 
 @pytest.mark.parametrize("problem", [SERIES, EACH_STEP])
 def test_a_filter_is_a_weighted_sum_of_what_it_sees_by_weights_from_squares(problem):
-    model, x = seeded(filters.adaptive_filter, problem, powers=3, hidden=5, activation="relu", last=4), inputs(problem)
+    model = seeded(
+        filters.adaptive_filter,
+        problem,
+        powers=3,
+        hidden=5,
+        activation="relu",
+        last=4,
+    )
+    x = inputs(problem)
     random = np.random.default_rng(1)
-    model.set_weights([random.normal(size=weights.shape) for weights in model.get_weights()])
+    model.set_weights(
+        [random.normal(size=weights.shape) for weights in model.get_weights()]
+    )
     maps, first, bias, second, second_bias, third, third_bias = model.get_weights()
     steps, columns = problem.input_shape
     for step in range(steps) if problem.each_step else [steps - 1]:
-        seen, filled = np.zeros((4, 4, columns)), np.zeros((4, 4))
+        seen = np.zeros((4, 4, columns))
+        filled = np.zeros((4, 4))
         count = min(4, step + 1)
-        seen[:, 4 - count :], filled[:, 4 - count :] = x[:, step + 1 - count : step + 1], 1
+        seen[:, 4 - count :], filled[:, 4 - count :] = (
+            x[:, step + 1 - count : step + 1],
+            1,
+        )
         values = seen.reshape(4, -1)
         squares = (values @ maps) ** 2
         if problem.each_step:
@@ -121,7 +180,12 @@ def test_a_filter_is_a_weighted_sum_of_what_it_sees_by_weights_from_squares(prob
         weights = (hidden @ second + second_bias).reshape(4, -1, values.shape[1])
         expected = (weights * values[:, None]).sum(axis=2) + hidden @ third + third_bias
         answer = np.asarray(model(x))
-        np.testing.assert_allclose(answer[:, step] if problem.each_step else answer, expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            answer[:, step] if problem.each_step else answer,
+            expected,
+            rtol=1e-4,
+            atol=1e-4,
+        )
 
 
 @pytest.mark.parametrize("build", [filters.adaptive_filter, attention.transformer])
@@ -133,16 +197,35 @@ def test_filters_and_attention_need_timesteps_of_values(build):
 
 @pytest.mark.parametrize("problem", [SERIES, EACH_STEP])
 def test_a_transformer_is_attention_to_what_came_before_and_a_perceptron(problem):
-    model, x = seeded(attention.transformer, problem, heads=2, size=3, layers=1, taps=2), inputs(problem)
+    model = seeded(attention.transformer, problem, heads=2, size=3, layers=1, taps=2)
+    x = inputs(problem)
     random = np.random.default_rng(1)
-    model.set_weights([random.normal(size=weights.shape) for weights in model.get_weights()])
-    taps, start, positions, *layer, last_scale, last_shift, kernel, bias = model.get_weights()
-    scale, shift, query, query_bias, key, key_bias, value, value_bias, back, back_bias, *perceptron = layer
+    model.set_weights(
+        [random.normal(size=weights.shape) for weights in model.get_weights()]
+    )
+    taps, start, positions, *layer, last_scale, last_shift, kernel, bias = (
+        model.get_weights()
+    )
+    (
+        scale,
+        shift,
+        query,
+        query_bias,
+        key,
+        key_bias,
+        value,
+        value_bias,
+        back,
+        back_bias,
+        *perceptron,
+    ) = layer
     scale_2, shift_2, up, up_bias, down, down_bias = perceptron
 
     def normed(values, scale, shift):
         moved = values - values.mean(axis=-1, keepdims=True)
-        return moved / np.sqrt(values.var(axis=-1, keepdims=True) + 1e-3) * scale + shift
+        return (
+            moved / np.sqrt(values.var(axis=-1, keepdims=True) + 1e-3) * scale + shift
+        )
 
     before = np.concatenate([np.zeros_like(x[:, :1]), x[:, :-1]], axis=1)
     hidden = np.concatenate([before, x], axis=2) @ taps + start + positions
@@ -156,7 +239,9 @@ def test_a_transformer_is_attention_to_what_came_before_and_a_perceptron(problem
             weights = np.exp(keys @ queried / np.sqrt(3))
             hidden[example, step] += weights / weights.sum() @ values @ back[part]
     hidden += back_bias
-    wide = np.asarray(keras.activations.gelu(normed(hidden, scale_2, shift_2) @ up + up_bias))
+    wide = np.asarray(
+        keras.activations.gelu(normed(hidden, scale_2, shift_2) @ up + up_bias)
+    )
     hidden += wide @ down + down_bias
     answers = normed(hidden, last_scale, last_shift) @ kernel + bias
     expected = answers if problem.each_step else answers[:, -1]
@@ -164,6 +249,8 @@ def test_a_transformer_is_attention_to_what_came_before_and_a_perceptron(problem
 
 
 def test_words_have_a_probability():
-    probabilities = np.asarray(seeded(feedforward.tcn, WORDS, embedding=8)(inputs(WORDS)))
+    probabilities = np.asarray(
+        seeded(feedforward.tcn, WORDS, embedding=8)(inputs(WORDS))
+    )
     assert probabilities.shape == (4, 1)
     assert ((probabilities > 0) & (probabilities < 1)).all()

@@ -1,4 +1,5 @@
-"""The networks are those of the documents: parameter counts and output shapes as published."""
+"""The networks are those of the documents: parameter counts and output shapes as
+published."""
 
 import resource
 
@@ -24,14 +25,45 @@ NEXT_TEN = Problem((30, 1), outputs=10)
 VECTOR = Problem((6,), outputs=40)
 JENA = Problem((240, 14), target=1, horizon=25, period=24)
 
-# IMDB's parameters are printed in 001 and 002, those of waves in 003; the rest follow from the layers: SimpleRNN
-# u(f + u + 1), LSTM 4u(f + u + 1), GRU 3u(f + u + 2) with reset_after.
+# IMDB's parameters are printed in 001 and 002, those of waves in 003; the rest follow
+# from the layers: SimpleRNN u(f + u + 1), LSTM 4u(f + u + 1), GRU 3u(f + u + 2) with
+# reset_after.
 PARAMETERS = [
-    (WORDS, {"imdb/rnn": 322_113, "imdb/lstm": 320_000 + 8_320 + 33, "imdb/gru": 320_000 + 6_336 + 33}),
-    (WAVES, {"waves/perceptron": 51, "waves/hidden10": 50 * 10 + 10 + 11, "waves/node": 3, "waves/rnn6": 55}),
-    (POINT, {"sine_interpolation/dense": 128 + 64 * 65 + 65, "sine_extrapolation/dense_rnn2": 64 + 2 * 32 * 65 + 33}),
-    (POINT, {"sine_extrapolation/lstm2": 4 * 32 * (34 + 65) + 33, "sine_extrapolation/gru2": 3 * 32 * (35 + 66) + 33}),
-    (JENA, {"jena/lstm_dropout": 4 * 32 * 47 + 33, "jena/dense": 240 * 14 * 32 + 32 + 33}),
+    (
+        WORDS,
+        {
+            "imdb/rnn": 322_113,
+            "imdb/lstm": 320_000 + 8_320 + 33,
+            "imdb/gru": 320_000 + 6_336 + 33,
+        },
+    ),
+    (
+        WAVES,
+        {
+            "waves/perceptron": 51,
+            "waves/hidden10": 50 * 10 + 10 + 11,
+            "waves/node": 3,
+            "waves/rnn6": 55,
+        },
+    ),
+    (
+        POINT,
+        {
+            "sine_interpolation/dense": 128 + 64 * 65 + 65,
+            "sine_extrapolation/dense_rnn2": 64 + 2 * 32 * 65 + 33,
+        },
+    ),
+    (
+        POINT,
+        {
+            "sine_extrapolation/lstm2": 4 * 32 * (34 + 65) + 33,
+            "sine_extrapolation/gru2": 3 * 32 * (35 + 66) + 33,
+        },
+    ),
+    (
+        JENA,
+        {"jena/lstm_dropout": 4 * 32 * 47 + 33, "jena/dense": 240 * 14 * 32 + 32 + 33},
+    ),
     (EACH_STEP, {"shapes_seq2seq/rnn": 24 * 26 + 25}),
     (NEXT_TEN, {"shapes_seq2vec/rnn": 19 * 21 + 10 * 20}),
     (VECTOR, {"shapes_vec2seq/rnn": 23 * 30 + 24}),
@@ -44,12 +76,22 @@ def build(name, problem, **changes):
 
 @pytest.mark.parametrize(("problem", "parameters"), PARAMETERS)
 def test_parameters_are_the_published_ones(problem, parameters):
-    assert {name: build(name, problem).count_params() for name in parameters} == parameters
+    assert {
+        name: build(name, problem).count_params() for name in parameters
+    } == parameters
 
 
 def test_deep_and_shallow_networks_have_as_many_parameters():
-    for shape, problem in (("seq2seq", EACH_STEP), ("seq2vec", NEXT_TEN), ("vec2seq", VECTOR), ("delayed", EACH_STEP)):
-        shallow, deep = (build(f"shapes_{shape}/{name}", problem).count_params() for name in ("rnn", "rnn2"))
+    for shape, problem in (
+        ("seq2seq", EACH_STEP),
+        ("seq2vec", NEXT_TEN),
+        ("vec2seq", VECTOR),
+        ("delayed", EACH_STEP),
+    ):
+        shallow, deep = (
+            build(f"shapes_{shape}/{name}", problem).count_params()
+            for name in ("rnn", "rnn2")
+        )
         assert deep == pytest.approx(shallow, rel=0.01)
 
 
@@ -60,7 +102,10 @@ def test_a_model_has_an_output_for_each_target():
         ("waves/gru", VECTOR, (None, 40, 1)),
         ("sine_interpolation/dense", NEXT_TEN, (None, 10)),
         # The slip behind "about 0.5": (batch, 1, 1), where the target is (batch,).
-        *((f"sine_extrapolation/{kind}", POINT, (None, 1, 1)) for kind in ("rnn2", "dense_rnn2", "lstm2", "gru2")),
+        *(
+            (f"sine_extrapolation/{kind}", POINT, (None, 1, 1))
+            for kind in ("rnn2", "dense_rnn2", "lstm2", "gru2")
+        ),
     ):
         assert build(name, problem).output_shape == output
 
@@ -68,34 +113,62 @@ def test_a_model_has_an_output_for_each_target():
 def test_a_summary_shows_stacked_layers_one_by_one_and_the_last_state_or_all_states():
     for name, output in (("last_state", [None, 32]), ("all_states", [None, None, 32])):
         words, cells = keras_models.layers(build(f"imdb/summary_{name}", WORDS))
-        assert (words["parameters"], cells["parameters"], cells["output"]) == (320_000, 2_080, output)
-    stack = [(layer["type"], layer["output"]) for layer in keras_models.layers(build("imdb/rnn4", WORDS))]
-    assert stack[1:] == [*[("SimpleRNN", [None, None, 32])] * 3, ("SimpleRNN", [None, 32]), ("Dense", [None, 1])]
+        assert (words["parameters"], cells["parameters"], cells["output"]) == (
+            320_000,
+            2_080,
+            output,
+        )
+    stack = [
+        (layer["type"], layer["output"])
+        for layer in keras_models.layers(build("imdb/rnn4", WORDS))
+    ]
+    assert stack[1:] == [
+        *[("SimpleRNN", [None, None, 32])] * 3,
+        ("SimpleRNN", [None, 32]),
+        ("Dense", [None, 1]),
+    ]
 
 
 def test_stacked_cells_are_stacked_layers_which_may_differ():
-    """The same weights give the same outputs and gradients as the documents' way to write it."""
+    """The same weights give the same outputs and gradients as the documents' way to
+    write it."""
     options = {"widths": [3, 4], "top_activation": "relu"}
-    ours = keras_models.seeded(lambda: recurrent.build("GRU", Problem((4, 1)), **options), 0)
-    layers = [keras.layers.GRU(3, return_sequences=True), keras.layers.GRU(4, activation="relu")]
+    ours = keras_models.seeded(
+        lambda: recurrent.build("GRU", Problem((4, 1)), **options), 0
+    )
+    layers = [
+        keras.layers.GRU(3, return_sequences=True),
+        keras.layers.GRU(4, activation="relu"),
+    ]
     theirs = keras.Sequential([keras.Input((4, 1)), *layers, keras.layers.Dense(1)])
     theirs.set_weights(ours.get_weights())
     inputs = tf.constant(np.random.default_rng(0).random((4, 4, 1)), tf.float32)
     with tf.GradientTape(persistent=True) as tape:
         outputs = [model(inputs) for model in (ours, theirs)]
     np.testing.assert_allclose(*outputs, rtol=1e-5, atol=1e-6)
-    for mine, other in zip(ours.trainable_variables, theirs.trainable_variables, strict=True):
-        gradients = tape.gradient(outputs[0], mine.value), tape.gradient(outputs[1], other.value)
+    for mine, other in zip(
+        ours.trainable_variables, theirs.trainable_variables, strict=True
+    ):
+        gradients = (
+            tape.gradient(outputs[0], mine.value),
+            tape.gradient(outputs[1], other.value),
+        )
         np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("problem", [EACH_STEP, NEXT_TEN])
 def test_a_readout_is_two_dense_layers_behind_the_states(problem):
-    model = readout.build("GRU", problem, units=4, layers=2, hidden=3, activation="relu")
+    model = readout.build(
+        "GRU", problem, units=4, layers=2, hidden=3, activation="relu"
+    )
     states = recurrent.build("GRU", problem, units=4, layers=2, head=False)
     *of_states, first, bias, second, constant = model.get_weights()
     states.set_weights(of_states)
-    x = np.random.default_rng(0).normal(size=(2, *problem.input_shape)).astype(np.float32)
+    x = (
+        np.random.default_rng(0)
+        .normal(size=(2, *problem.input_shape))
+        .astype(np.float32)
+    )
     expected = np.maximum(np.asarray(states(x)) @ first + bias, 0) @ second + constant
     np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-6)
     with pytest.raises(ValueError, match="inputs and targets that are values"):
@@ -105,16 +178,25 @@ def test_a_readout_is_two_dense_layers_behind_the_states(problem):
 def test_keras_2_gates_are_a_straight_line_and_its_gru_resets_before_the_product():
     old = build("jena_hourly/gru_keras2", JENA)
     assert old.count_params() == 3 * 32 * 47 + 33, "one bias of each gate"
-    assert (old.layers[0].reset_after, old.layers[0].recurrent_activation) == (False, recurrent.hard_sigmoid)
+    assert (old.layers[0].reset_after, old.layers[0].recurrent_activation) == (
+        False,
+        recurrent.hard_sigmoid,
+    )
     values = np.array([-9, -2.5, -1, 0, 1, 2.5, 9], np.float32)
-    np.testing.assert_allclose(recurrent.hard_sigmoid(values), [0, 0, 0.3, 0.5, 0.7, 1, 1], atol=1e-6)
+    np.testing.assert_allclose(
+        recurrent.hard_sigmoid(values), [0, 0, 0.3, 0.5, 0.7, 1, 1], atol=1e-6
+    )
 
 
 def test_a_dense_network_sees_the_mean_of_the_words_whatever_their_order():
     model = build("imdb/dense", WORDS)
-    words = np.random.default_rng(0).integers(1, WORDS.vocabulary, (2, *WORDS.input_shape))
+    words = np.random.default_rng(0).integers(
+        1, WORDS.vocabulary, (2, *WORDS.input_shape)
+    )
     mean = np.asarray(model.layers[0](words)).mean(axis=1)
-    np.testing.assert_allclose(model(words), model.layers[3](model.layers[2](mean)), rtol=1e-5)
+    np.testing.assert_allclose(
+        model(words), model.layers[3](model.layers[2](mean)), rtol=1e-5
+    )
     np.testing.assert_allclose(model(words), model(words[:, ::-1]), rtol=1e-4)
 
 
@@ -124,18 +206,25 @@ def test_weights_that_find_no_room_are_one_error_and_not_pages_of_hdf5(tmp_path,
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            keras_models.save_weights(model, keras_models.values(model), tmp_path / "seed_0_final")
+            keras_models.save_weights(
+                model, keras_models.values(model), tmp_path / "seed_0_final"
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert capfd.readouterr().err == ""
-    keras_models.save_weights(model, keras_models.values(model), tmp_path / "seed_0_final")
+    keras_models.save_weights(
+        model, keras_models.values(model), tmp_path / "seed_0_final"
+    )
     model.load_weights(tmp_path / "seed_0_final.weights.h5")
 
 
 def test_a_text_is_read_backward_behind_its_padding():
     keras.utils.set_random_seed(0)
     short = Problem((20,), classify=True, vocabulary=10_000)
-    forward, backward = (build("imdb/rnn", short, direction=direction) for direction in ("forward", "backward"))
+    forward, backward = (
+        build("imdb/rnn", short, direction=direction)
+        for direction in ("forward", "backward")
+    )
     backward.set_weights(forward.get_weights())
     texts, turned = np.zeros((2, 3, 20), np.int32)
     for row, length in enumerate((0, 4, 20)):

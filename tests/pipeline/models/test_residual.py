@@ -1,4 +1,5 @@
-"""What networks see of a window, and the naive forecasts whose residual they learn, against loops over one window."""
+"""What networks see of a window, and the naive forecasts whose residual they learn,
+against loops over one window."""
 
 import numpy as np
 import pytest
@@ -21,9 +22,12 @@ def enriched(window, time, cycles, season):
     """The row of one timestep, from a loop."""
     target = window[:, 1].astype(float)
     row = [target[time] - target[-1], target[time] - target[time - 1]]
-    row += [target[time] - np.mean(target[time - span + 1 : time + 1]) for span in SPANS]
+    row += [
+        target[time] - np.mean(target[time - span + 1 : time + 1]) for span in SPANS
+    ]
     for cycle in cycles:
-        back = -(-OUTPUTS // cycle) * cycle  # so many steps before the last value that is asked for
+        # so many steps before the last value that is asked for
+        back = -(-OUTPUTS // cycle) * cycle
         row.append(target[time + OUTPUTS - back])
     row += [window[time, 0], window[time, 2], *window[time, 3:5]]
     return row + [*window[time, 5:]] * season
@@ -58,18 +62,24 @@ def test_naive_forecasts_are_the_last_value_or_a_mean_with_the_cycles(inputs):
         by_3 = target[:, TIMESTEPS + step - 3 * (1 + step // 3)]
         by_24 = target[:, TIMESTEPS + step - 24]
         np.testing.assert_allclose(last[:, step], target[:, -1])
-        np.testing.assert_allclose(mean[:, step], (target[:, -1] + by_3 + by_24) / 3, atol=1e-6)
+        np.testing.assert_allclose(
+            mean[:, step], (target[:, -1] + by_3 + by_24) / 3, atol=1e-6
+        )
 
 
 def test_a_perceptron_sees_the_last_values_one_row_and_the_naive_forecasts(inputs):
     values = MODELS["mlp"](PROBLEM, cycles=[24], hidden=[8], last=10).rows(inputs)
     target = inputs[:, :, 1].astype(float)
     np.testing.assert_allclose(values[:, 0], target[:, -1])
-    np.testing.assert_allclose(values[:, 1:11], target[:, -10:] - target[:, -1:], atol=1e-6)
+    np.testing.assert_allclose(
+        values[:, 1:11], target[:, -10:] - target[:, -1:], atol=1e-6
+    )
     row = [enriched(window, TIMESTEPS - 1, [24], season=True) for window in inputs]
     np.testing.assert_allclose(values[:, 11:-OUTPUTS], row, atol=1e-5)
     day_before = target[:, TIMESTEPS - 24 + np.arange(OUTPUTS)]
-    np.testing.assert_allclose(values[:, -OUTPUTS:], day_before - target[:, -1:], atol=1e-6)
+    np.testing.assert_allclose(
+        values[:, -OUTPUTS:], day_before - target[:, -1:], atol=1e-6
+    )
 
 
 def test_no_more_is_seen_than_the_reach(inputs):

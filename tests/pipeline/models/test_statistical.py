@@ -1,4 +1,5 @@
-"""Intermittent demand by Teunter, Syntetos and Babai, against a loop over one window's values."""
+"""Intermittent demand by Teunter, Syntetos and Babai, against a loop over one window's
+values."""
 
 import numpy as np
 
@@ -7,11 +8,13 @@ from pipeline.models.statistical import SMOOTHING, tsb
 
 
 def by_hand(values):
-    """What follows one window, by the pair of constants that forecast the next value best."""
+    """What follows one window, by the pair of constants that forecast the next value
+    best."""
     lowest = min(values)
     sizes = [value - lowest for value in values]
     demands = [size for size in sizes if size > 0]
-    least, best = np.inf, 0.0
+    least = np.inf
+    best = 0.0
     for of_probability in SMOOTHING:
         for of_size in SMOOTHING:
             probability = len(demands) / len(sizes)
@@ -25,18 +28,24 @@ def by_hand(values):
                 else:
                     probability += of_probability * (0 - probability)
             if errors < least:
-                least, best = errors, probability * size
+                least = errors
+                best = probability * size
     return lowest + best
 
 
 def test_it_is_probability_times_size_smoothed_with_the_best_constants():
     random = np.random.default_rng(0)
-    windows = np.where(random.random((6, 40)) < 0.3, random.poisson(4, (6, 40)) + 1.0, 0.0) - 0.7
+    windows = (
+        np.where(random.random((6, 40)) < 0.3, random.poisson(4, (6, 40)) + 1.0, 0.0)
+        - 0.7
+    )
     windows[5] = -0.7  # nothing is asked for
     inputs = np.stack([random.normal(size=windows.shape), windows], axis=2)
     forecasts = tsb(Problem((40, 2), target=1, outputs=3)).features(inputs)
     expected = [by_hand(window.tolist()) for window in windows]
-    np.testing.assert_allclose(forecasts, np.repeat(np.array(expected)[:, None], 3, axis=1))
+    np.testing.assert_allclose(
+        forecasts, np.repeat(np.array(expected)[:, None], 3, axis=1)
+    )
     assert forecasts[5, 0] == -0.7
 
 

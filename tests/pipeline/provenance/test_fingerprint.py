@@ -23,16 +23,26 @@ TOYS = {
 
 
 def experiment(**changes):
-    section = {"dataset": "d", "model": {"family": "model", "name": "a"}, "training": {"method": "method"}}
+    section = {
+        "dataset": "d",
+        "model": {"family": "model", "name": "a"},
+        "training": {"method": "method"},
+    }
     return Experiment.model_validate(section | changes)
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """A package `pipeline.toys` with a model and a method, measures, a lock, and a prepared data set."""
+    """A package `pipeline.toys` with a model and a method, measures, a lock, and a
+    prepared data set."""
     for name, text in TOYS.items():
         write_text(tmp_path / "pipeline" / "toys" / f"{name}.py", text)
-    for name in ("stages/perform.py", "pipeline/metrics/mae.py", "pipeline/metrics/mse.py", "pipeline/toys/page.css"):
+    for name in (
+        "stages/perform.py",
+        "pipeline/metrics/mae.py",
+        "pipeline/metrics/mse.py",
+        "pipeline/toys/page.css",
+    ):
         write_text(tmp_path / name, "")
     write_text(tmp_path / ".ci/locks/numerics.lock", "numpy==2\n")
     write_text(tmp_path / "prepared" / "arrays.npz", "1")
@@ -43,15 +53,27 @@ def root(tmp_path, monkeypatch):
 
 
 def made_of(root, **changes):
-    return ingredients(root / "prepared", experiment(**changes), Preparation(name="waves"))
+    return ingredients(
+        root / "prepared", experiment(**changes), Preparation(name="waves")
+    )
 
 
 def test_a_run_is_made_of_its_section_files_modules_and_lock(root):
     ingredients = made_of(root)
     assert ingredients.params == experiment().model_dump()
     assert list(ingredients.files) == ["arrays.npz"]
-    toys = ["pipeline.toys.deep", "pipeline.toys.inner", "pipeline.toys.method", "pipeline.toys.model"]
-    assert list(ingredients.modules) == [*toys, "pipeline.toys.part", "pipeline.toys/page.css", "stages.perform"]
+    toys = [
+        "pipeline.toys.deep",
+        "pipeline.toys.inner",
+        "pipeline.toys.method",
+        "pipeline.toys.model",
+    ]
+    assert list(ingredients.modules) == [
+        *toys,
+        "pipeline.toys.part",
+        "pipeline.toys/page.css",
+        "stages.perform",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -71,13 +93,19 @@ def test_an_edited_file_changes_its_own_hash_and_no_other(root, file, part):
     before = made_of(root).fingerprint
     write_text(root / file, "edited = 1")
     after = made_of(root).fingerprint
-    assert {name for name in before if before[name] != after[name]} == ({part} if part else set())
+    assert {name for name in before if before[name] != after[name]} == (
+        {part} if part else set()
+    )
 
 
 def test_the_order_of_keys_does_not_count_and_the_hash_stays_the_same_over_versions():
     # It is in every run.json: changing it makes every run on disk look out of date.
     known = "526786e5c38aa594fd6a6d0ec19b25cbff545d0186a85f0c78f1c156d87d3eb0"
-    assert fingerprint._of({"seeds": [0], "unit": "°C"}) == fingerprint._of({"unit": "°C", "seeds": [0]}) == known
+    assert (
+        fingerprint._of({"seeds": [0], "unit": "°C"})
+        == fingerprint._of({"unit": "°C", "seeds": [0]})
+        == known
+    )
     assert fingerprint._of({"seeds": [0.0], "unit": "°C"}) != known
 
 
@@ -86,16 +114,28 @@ def test_what_the_import_statements_say_is_what_python_loads():
         "import sys, pipeline.training.methods.none\n"
         "print(*(name for name, module in sys.modules.items() if not hasattr(module, '__path__')))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     exempt = re.compile(f"({'|'.join(map(re.escape, EXEMPT))})(\\..*)?")
-    loaded = {name for name in done.stdout.split() if name.startswith("pipeline.") and not exempt.fullmatch(name)}
+    loaded = {
+        name
+        for name in done.stdout.split()
+        if name.startswith("pipeline.") and not exempt.fullmatch(name)
+    }
     sources = Code(CODE).sources(["pipeline.training.methods.none"])
-    listed = {f"pipeline.metrics.{name}" for name in MEASURES}  # by a table that no result depends on
-    assert {name for name, file in sources.items() if file.stem != "__init__"} == loaded - listed
+    # by a table that no result depends on
+    listed = {f"pipeline.metrics.{name}" for name in MEASURES}
+    assert {
+        name for name, file in sources.items() if file.stem != "__init__"
+    } == loaded - listed
 
 
-def test_a_runs_fingerprint_is_of_every_byte_and_every_name_and_not_of_folder_or_time(tmp_path):
-    folder, elsewhere = tmp_path / "run", tmp_path / "elsewhere" / "other"
+def test_a_runs_fingerprint_is_of_every_byte_and_every_name_and_not_of_folder_or_time(
+    tmp_path,
+):
+    folder = tmp_path / "run"
+    elsewhere = tmp_path / "elsewhere" / "other"
     for name in ("history.csv", "weights/a", "weights/b"):
         write_text(folder / name, name)
     shutil.copytree(folder, elsewhere, copy_function=shutil.copyfile)

@@ -10,7 +10,9 @@ from pipeline.provenance.fingerprint import Ingredients
 from pipeline.workspace import Workspace
 
 NAME = ("waves", "node")
-MADE_OF = Ingredients({"seeds": [0]}, {"arrays.npz": "1"}, {"pipeline.training.job": "2"}, lock="3")
+MADE_OF = Ingredients(
+    {"seeds": [0]}, {"arrays.npz": "1"}, {"pipeline.training.job": "2"}, lock="3"
+)
 
 
 @pytest.fixture
@@ -21,7 +23,9 @@ def workspace(tmp_path):
 
 
 def test_a_record_of_another_run_is_none(workspace):
-    with pytest.raises(UnrollError, match="no record on this machine: taken from DVC's cache"):
+    with pytest.raises(
+        UnrollError, match="no record on this machine: taken from DVC's cache"
+    ):
         record.read(workspace, *NAME)
     record.write(workspace, workspace.run(*NAME), MADE_OF)
     write_text(workspace.run(*NAME) / "history.csv", "seed,epoch\n")
@@ -39,17 +43,35 @@ def test_a_record_that_cannot_be_written_costs_one_line(workspace, capsys):
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A repository with one commit, which the code seems to be in."""
-    for name in ("pipeline/files.py", "params.yaml", ".ci/locks/numerics.lock", "dvc.lock"):
+    for name in (
+        "pipeline/files.py",
+        "params.yaml",
+        ".ci/locks/numerics.lock",
+        "dvc.lock",
+    ):
         write_text(tmp_path / "checkout" / name, "")
-    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    identity = (
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@example.org",
+        "-c",
+        "commit.gpgsign=false",
+    )
     for command in (("init", "-q"), ("add", "."), (*identity, "commit", "-qm", "All")):
         subprocess.run(["git", *command], cwd=tmp_path / "checkout", check=True)
     monkeypatch.setattr(machine, "CODE", tmp_path / "checkout")
     return Workspace(tmp_path / "checkout")
 
 
-def test_code_is_dirty_by_what_shapes_results_only_and_without_git_nobody_knows(checkout, monkeypatch, capsys):
-    for changed, dirty in (("dvc.lock", False), ("params.yaml", True), ("pipeline/new.py", True)):
+def test_code_is_dirty_by_what_shapes_results_only_and_without_git_nobody_knows(
+    checkout, monkeypatch, capsys
+):
+    for changed, dirty in (
+        ("dvc.lock", False),
+        ("params.yaml", True),
+        ("pipeline/new.py", True),
+    ):
         write_text(checkout.root / changed, "as edited")
         environment = record.environment(checkout)
         assert (len(environment.commit), environment.dirty) == (40, dirty)
@@ -57,7 +79,10 @@ def test_code_is_dirty_by_what_shapes_results_only_and_without_git_nobody_knows(
         subprocess.run(["git", "checkout", "-q", "."], cwd=checkout.root, check=True)
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     assert record.environment(checkout).commit is None
-    assert "warning: no commit in the record: fatal: detected dubious ownership" in capsys.readouterr().err
+    assert (
+        "warning: no commit in the record: fatal: detected dubious ownership"
+        in capsys.readouterr().err
+    )
     shutil.rmtree(checkout.root / ".git")
     assert record.environment(checkout).commit is None
     monkeypatch.setenv("PATH", "")

@@ -22,18 +22,23 @@ from tests.support import chromium
 
 LAYOUT = Path(chromium.__file__).with_name("layout.js").read_text(encoding="utf-8")
 SHOWN = {"waves": "perceptron", "imdb": "rnn", "jena_hourly": "gru"}
-"""An experiment of each data set: with floors, with stand-ins and a table of words, with a unit and many columns."""
+"""An experiment of each data set: with floors, with stand-ins and a table of words,
+with a unit and many columns."""
 
 COMMITTED = Path(__file__).parents[3] / "results"
 
 
 if chromium.find() is None:
-    pytest.skip(f"no Chromium on PATH ({', '.join(chromium.NAMES)}): no page in it", allow_module_level=True)
+    pytest.skip(
+        f"no Chromium on PATH ({', '.join(chromium.NAMES)}): no page in it",
+        allow_module_level=True,
+    )
 
 
 @pytest.fixture(scope="module")
 def path(evaluated, tmp_path_factory):
-    """Runs made of noise beside trained networks, with words that would be elements if they were no text."""
+    """Runs made of noise beside trained networks, with words that would be elements if
+    they were no text."""
     results = load(evaluated, params.load(evaluated.params))
     file = tmp_path_factory.mktemp("page") / "index.html"
     built = []
@@ -41,7 +46,9 @@ def path(evaluated, tmp_path_factory):
         folder = shutil.copytree(dataset.folder, file.parent / dataset.name)
         network = committed(dataset.name)
         network |= {"experiment": SHOWN[dataset.name]}
-        network["words"] = [word if word == RARE else f"<{word}>" for word in network["words"]]
+        network["words"] = [
+            word if word == RARE else f"<{word}>" for word in network["words"]
+        ]
         write_json(folder / "tables" / "network.json", network)
         built.append(dataclasses.replace(dataset, folder=folder))
     file.write_text(page(dataclasses.replace(results, built=built)), encoding="utf-8")
@@ -70,32 +77,50 @@ def tab(browser, path):
 
 def committed(name):
     """The trained network of a data set."""
-    return json.loads((COMMITTED / "evaluations" / name / "tables" / "network.json").read_text("utf-8"))
+    return json.loads(
+        (COMMITTED / "evaluations" / name / "tables" / "network.json").read_text(
+            "utf-8"
+        )
+    )
 
 
 def count(tab, selector):
     return tab.run(f"document.querySelectorAll('{selector}').length")
 
 
-def test_it_asks_for_nothing_complains_of_nothing_and_runs_no_script_but_its_own(tab, path):
+def test_it_asks_for_nothing_complains_of_nothing_and_runs_no_script_but_its_own(
+    tab, path
+):
     assert tab.requests == [path.as_uri()]
     assert tab.errors == []
-    tab.run("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))")
+    tab.run(
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))"
+    )
     assert tab.run("window.ran") is None
 
 
 @pytest.mark.parametrize(("width", "media"), [(390, ""), (1280, ""), (718, "print")])
-def test_nothing_is_wider_than_its_box_or_over_another_and_a_finger_hits_what_it_is_for(tab, width, media):
+def test_nothing_is_wider_than_its_box_or_over_another_and_a_finger_hits_what_it_is_for(
+    tab, width, media
+):
     tab.unfolded(width=width, media=media)
-    tab.look(width=width, height=tab.run("document.documentElement.scrollHeight"), media=media)
+    tab.look(
+        width=width,
+        height=tab.run("document.documentElement.scrollHeight"),
+        media=media,
+    )
     faults = ("wide", "overlapping", "covered", *["small"] * (not media))
-    assert {fault: tab.run(f"layout.{fault}()") for fault in faults} == {fault: [] for fault in faults}
+    assert {fault: tab.run(f"layout.{fault}()") for fault in faults} == {
+        fault: [] for fault in faults
+    }
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_and_marks_stand_out(tab, scheme):
     tab.unfolded(scheme=scheme)
-    assert tab.run("matchMedia('(prefers-color-scheme: dark)').matches") == (scheme == "dark")
+    assert tab.run("matchMedia('(prefers-color-scheme: dark)').matches") == (
+        scheme == "dark"
+    )
     assert tab.run("layout.pale()") == []
 
 
@@ -105,7 +130,11 @@ def test_the_keyboard_reaches_all_and_shows_where_it_is(tab):
     for index in range(tab.run("layout.reachable().length")):
         tab.press("Tab", 9)
         focus = tab.run("layout.focus()")
-        faults += focus["faults"] if focus["place"] == index else [f"{focus} instead of {index}"]
+        faults += (
+            focus["faults"]
+            if focus["place"] == index
+            else [f"{focus} instead of {index}"]
+        )
     assert faults == []
 
 
@@ -116,7 +145,9 @@ def test_the_keyboard_enlarges_a_plot(tab):
     for pressed in ("true", "false"):
         tab.run("document.querySelector('#waves .enlarge').focus()")
         tab.press("Enter", 13, "\r")
-        assert tab.run("document.querySelector('#waves .enlarge').ariaPressed") == pressed
+        assert (
+            tab.run("document.querySelector('#waves .enlarge').ariaPressed") == pressed
+        )
         assert (tab.run(width) > before) == (pressed == "true")
 
 
@@ -128,11 +159,17 @@ def test_on_a_small_screen_a_cell_says_what_it_is_also_without_scripts(tab, path
         "getComputedStyle(cell, '::before').content]))"
     )
     named = {heading: name for heading, name in said if name != "none"}
-    assert named == {name: f'"{name}: "' for name in ("Change", "Verdict", "Parameters", "Seeds")}
-    assert {heading.endswith(" drawn") for heading, name in said if name == "none"} == {True}
+    assert named == {
+        name: f'"{name}: "' for name in ("Change", "Verdict", "Parameters", "Seeds")
+    }
+    assert {heading.endswith(" drawn") for heading, name in said if name == "none"} == {
+        True
+    }
 
 
-@pytest.mark.parametrize(("heading", "key"), [("Model", str), ("Parameters", float), ("Test MSE", float)])
+@pytest.mark.parametrize(
+    ("heading", "key"), [("Model", str), ("Parameters", float), ("Test MSE", float)]
+)
 def test_a_click_on_a_heading_sorts(tab, heading, key):
     tab.unfolded()
     headings = "[...document.querySelectorAll('#waves .ranked thead th')]"
@@ -140,8 +177,12 @@ def test_a_click_on_a_heading_sorts(tab, heading, key):
     for order in ("ascending", "descending"):
         tab.click(f"{headings}[{index}].querySelector('button')")
         assert tab.run(f"{headings}[{index}].ariaSort") == order
-        text = f"row.cells[{index}].innerText.trim().split(/\\s/)[0].replaceAll(',', '')"
-        column = tab.run(f"[...document.querySelectorAll('#waves .ranked tbody tr')].map((row) => {text})")
+        text = (
+            f"row.cells[{index}].innerText.trim().split(/\\s/)[0].replaceAll(',', '')"
+        )
+        column = tab.run(
+            f"[...document.querySelectorAll('#waves .ranked tbody tr')].map((row) => {text})"
+        )
         column = [value for value in column if value]
         assert column == sorted(column, key=key, reverse=order == "descending")
     assert count(tab, "#waves .ranked [aria-sort]") == 1
@@ -150,7 +191,10 @@ def test_a_click_on_a_heading_sorts(tab, heading, key):
 def test_the_keyboard_chooses_whose_curves_are_shown_also_without_scripts(tab, path):
     tab.open(path, scripts=False)
     overlay = "document.querySelector('#waves .overlay')"
-    boxes, curves = (f"[...{overlay}.querySelectorAll('{what}')]" for what in ("input", "[class^=curve]"))
+    boxes, curves = (
+        f"[...{overlay}.querySelectorAll('{what}')]"
+        for what in ("input", "[class^=curve]")
+    )
     shown = f"{curves}.map((one) => getComputedStyle(one).display !== 'none')"
     assert tab.run(f"{overlay}.closest('details').open = true")
     before = tab.run(shown)
@@ -161,12 +205,15 @@ def test_the_keyboard_chooses_whose_curves_are_shown_also_without_scripts(tab, p
         tab.press(" ", 32, " ")
     assert tab.run(shown) == [not one for one in before]
     drawn = tab.run(f"{curves}.map((one) => getComputedStyle(one.firstChild).stroke)")
-    assert drawn == tab.run(f"[...{overlay}.querySelectorAll('.line')].map((one) => getComputedStyle(one).color)")
+    assert drawn == tab.run(
+        f"[...{overlay}.querySelectorAll('.line')].map((one) => getComputedStyle(one).color)"
+    )
 
 
 def test_without_scripts_it_says_as_much_and_has_no_dead_button(tab, path):
     words = (
-        "layout.unfold(), layout.texts().map((one) => one.element.closest('.enlarge, .play') ? '' : one.text).join('')"
+        "layout.unfold(), layout.texts().map("
+        "(one) => one.element.closest('.enlarge, .play') ? '' : one.text).join('')"
     )
     tab.look()
     with_scripts = tab.run(words)
@@ -205,7 +252,9 @@ def test_words_filter_questions_and_contents_and_rows_and_nothing_found_is_said(
 def panel(tab, name, kind="network"):
     """The panel of a data set, open, as an expression of JavaScript."""
     box = f"document.querySelector('#{name} [data-{kind}]')"
-    tab.run(f"new Promise((ready) => ({box}.addEventListener('toggle', ready, {{once: true}}), {box}.open = true))")
+    tab.run(
+        f"new Promise((ready) => ({box}.addEventListener('toggle', ready, {{once: true}}), {box}.open = true))"
+    )
     return box
 
 
@@ -215,18 +264,35 @@ def choose(tab, box, control, value, event="input"):
 
 
 def reactions(network):
-    """By Keras, of the first seed: the norm of the last output's gradient by what each timestep gives to the cell."""
-    cell = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[network["cell"]]
+    """By Keras, of the first seed: the norm of the last output's gradient by what each
+    timestep gives to the cell."""
+    cell = {
+        "simple_rnn": keras.layers.SimpleRNN,
+        "lstm": keras.layers.LSTM,
+        "gru": keras.layers.GRU,
+    }[network["cell"]]
     ends = np.cumsum([math.prod(shape) for shape in network["shapes"]])[:-1]
     arrays = [
         part.reshape(shape)
-        for part, shape in zip(np.split(numbers(network["weights"][0]), ends), network["shapes"], strict=True)
+        for part, shape in zip(
+            np.split(numbers(network["weights"][0]), ends),
+            network["shapes"],
+            strict=True,
+        )
     ]
     inputs = numbers(network["inputs"][0])
-    inputs = arrays.pop(0)[inputs.astype(int)] if network["words"] else inputs.reshape(-1, len(arrays[0]))
+    inputs = (
+        arrays.pop(0)[inputs.astype(int)]
+        if network["words"]
+        else inputs.reshape(-1, len(arrays[0]))
+    )
     units = [len(array) for array in arrays[1:-2:3]]
-    head = keras.layers.Dense(network["shapes"][-1][0], activation="sigmoid" if network["classify"] else None)
-    model = keras.Sequential([*(cell(count, return_sequences=True) for count in units), head])
+    head = keras.layers.Dense(
+        network["shapes"][-1][0], activation="sigmoid" if network["classify"] else None
+    )
+    model = keras.Sequential(
+        [*(cell(count, return_sequences=True) for count in units), head]
+    )
     values = tf.constant(inputs[None])
     model(values)
     model.set_weights(arrays)
@@ -236,21 +302,29 @@ def reactions(network):
     return tf.norm(tape.gradient(output, values)[0], axis=1).numpy()
 
 
-def test_trained_networks_say_in_the_committed_page_what_they_say_in_keras_and_react_as_far_back(tab):
+def test_trained_networks_say_in_the_committed_page_what_they_say_in_keras_and_react_as_far_back(
+    tab,
+):
     assert (COMMITTED / "index.html").stat().st_size < 1_200_000
     tab.open(COMMITTED / "index.html")
-    names = tab.run("[...document.querySelectorAll('[data-network]')].map((one) => one.closest('section').id)")
+    names = tab.run(
+        "[...document.querySelectorAll('[data-network]')].map((one) => one.closest('section').id)"
+    )
     assert names
     for name in names:
         box = panel(tab, name)
         network = committed(name)
         reaction = tab.run(f"{box}.found[0].felt")
-        assert reaction == pytest.approx(reactions(network)[-len(reaction) :], rel=1e-3, abs=1e-6), name
+        assert reaction == pytest.approx(
+            reactions(network)[-len(reaction) :], rel=1e-3, abs=1e-6
+        ), name
         for index, predicted in enumerate(network["predicted"]):
             choose(tab, box, "example", index)
             outputs = "outputs.flat()" if network["each_step"] else "outputs.at(-1)"
             said = np.array(tab.run(f"{box}.found.map((one) => one.{outputs})"))
-            assert said == pytest.approx(np.array(predicted[: len(said)]), rel=1e-6, abs=1e-6), name
+            assert said == pytest.approx(
+                np.array(predicted[: len(said)]), rel=1e-6, abs=1e-6
+            ), name
 
 
 def test_an_input_is_dragged_or_moved_by_keys_and_a_word_is_hidden(tab, path):

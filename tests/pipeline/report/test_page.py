@@ -19,7 +19,9 @@ from pipeline.report.results import Evaluated, load
 from pipeline.report.sentences import AnswerText, Contender, sentence
 from tests.pipeline.evaluation.scored import of, params_of, small
 
-YES, NO, UNSURE = Outcome.YES, Outcome.NO, Outcome.UNSURE
+YES = Outcome.YES
+NO = Outcome.NO
+UNSURE = Outcome.UNSURE
 VOID = {"meta", "link", "br", "wbr", "hr", "img", "input"}
 
 
@@ -59,7 +61,9 @@ def named(results, name):
 
 def only(results, name, **other):
     """The page of one data set: its plots take less time to draw than all of them."""
-    return page(dataclasses.replace(results, **{"built": [named(results, name)]} | other))
+    return page(
+        dataclasses.replace(results, **{"built": [named(results, name)]} | other)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +77,15 @@ def text(results):
 
 
 class Checker(html.parser.HTMLParser):
-    """Collects tags and texts, and fails on an element that is not closed where it should be."""
+    """Collects tags and texts, and fails on an element that is not closed where it
+    should be."""
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.tags, self.texts, self.attributes = [], [], [], []
+        self.open = []
+        self.tags = []
+        self.texts = []
+        self.attributes = []
         self.feed(text)
         self.close()
         assert self.open == []
@@ -98,20 +106,35 @@ class Checker(html.parser.HTMLParser):
         self.texts.append(data)
 
 
-def test_the_page_is_well_formed_asks_nobody_for_anything_and_can_be_read_aloud(text, workspace):
+def test_the_page_is_well_formed_asks_nobody_for_anything_and_can_be_read_aloud(
+    text, workspace
+):
     checked = Checker(text)
     ids = [value for _, key, value in checked.attributes if key == "id"]
     assert len(ids) == len(set(ids))
-    links = [value for _, key, value in checked.attributes if key in {"href", "xlink:href"}]
-    assert {link.removeprefix("#") for link in [*links, *re.findall(r"url\(([^)]*)\)", text)]} <= {*ids}
+    links = [
+        value for _, key, value in checked.attributes if key in {"href", "xlink:href"}
+    ]
+    assert {
+        link.removeprefix("#")
+        for link in [*links, *re.findall(r"url\(([^)]*)\)", text)]
+    } <= {*ids}
     assert all(link.startswith("#") for link in links)
     assert checked.tags.count("script") == checked.tags.count("style") == 1
-    assert not {"link", "iframe", "object", "img", "image", "foreignobject"} & set(checked.tags)
-    assert not [key for _, key, _ in checked.attributes if key.startswith("on") or key == "src"]
+    assert not {"link", "iframe", "object", "img", "image", "foreignobject"} & set(
+        checked.tags
+    )
+    assert not [
+        key for _, key, _ in checked.attributes if key.startswith("on") or key == "src"
+    ]
     assert not re.search("@import|https?://", text)
     assert "default-src 'none'; script-src 'sha256-" in text
     assert str(workspace.root) not in text
-    assert checked.tags.count("svg") == checked.attributes.count(("svg", "role", "img")) > 10
+    assert (
+        checked.tags.count("svg")
+        == checked.attributes.count(("svg", "role", "img"))
+        > 10
+    )
     assert text.count("<title>") == checked.tags.count("svg") + 1
     assert checked.tags.count("caption") == checked.tags.count("table")
     assert checked.attributes.count(("th", "scope", "row")) > 10
@@ -124,13 +147,25 @@ def section(text, name):
 def test_hostile_texts_are_shown_not_run(results):
     evil = "<script>alert('x')</script><img src=x onerror=alert(1)>\x1b[2J\x85"
     words = dict.fromkeys(("words", "note", "document"), evil)
-    verdicts = [dataclasses.replace(each, claim=each.claim.model_copy(update=words)) for each in results.verdicts]
+    verdicts = [
+        dataclasses.replace(each, claim=each.claim.model_copy(update=words))
+        for each in results.verdicts
+    ]
     waves = named(results, "waves")
-    about = {"facts": {evil: [evil, {evil: evil}]}, "floors": {evil: 1.0}, "scale": Scale(unit=evil, quantity=evil)}
-    evaluation = waves.evaluation.model_copy(update={"dataset": waves.about.model_copy(update=about)})
+    about = {
+        "facts": {evil: [evil, {evil: evil}]},
+        "floors": {evil: 1.0},
+        "scale": Scale(unit=evil, quantity=evil),
+    }
+    evaluation = waves.evaluation.model_copy(
+        update={"dataset": waves.about.model_copy(update=about)}
+    )
     built = [dataclasses.replace(waves, evaluation=evaluation)]
     text = only(results, "waves", built=built, verdicts=verdicts)
-    assert "<code>source@jena</code> failed: jena: &lt;script&gt;alert(1)&lt;/script&gt; in data cannot" in text
+    assert (
+        "<code>source@jena</code> failed: jena: &lt;script&gt;alert(1)&lt;/script&gt; in data cannot"
+        in text
+    )
     checked = Checker(text)
     assert (checked.tags.count("script"), checked.tags.count("img")) == (1, 0)
     assert any("<script>" in each for each in checked.texts)
@@ -138,18 +173,26 @@ def test_hostile_texts_are_shown_not_run(results):
 
 
 def test_figures_of_an_earlier_build_say_so(workspace, text, edit):
-    edit(workspace.scratch / "failures" / "train@waves.txt", "", "unroll: no room left\n")
+    edit(
+        workspace.scratch / "failures" / "train@waves.txt", "", "unroll: no room left\n"
+    )
     results = read(workspace)
     assert [dataset.name for dataset in results.built if dataset.stale] == ["waves"]
     shown = only(results, "waves")
-    assert "<b>Of an earlier build.</b> train@waves failed: unroll: no room left" in shown
+    assert (
+        "<b>Of an earlier build.</b> train@waves failed: unroll: no room left" in shown
+    )
     assert shown.count("Of an earlier build.") == 2
     assert "Of an earlier build." not in text
 
 
-def test_every_table_plot_and_row_of_a_stand_in_is_labelled_and_nothing_else_is(results, text):
+def test_every_table_plot_and_row_of_a_stand_in_is_labelled_and_nothing_else_is(
+    results, text
+):
     imdb = section(text, "imdb")
-    captions = re.findall(r"<caption>.*?</caption>|<figcaption>.*?</figcaption>|<h2>.*?</h2>", imdb)
+    captions = re.findall(
+        r"<caption>.*?</caption>|<figcaption>.*?</figcaption>|<h2>.*?</h2>", imdb
+    )
     assert len(captions) >= 5
     assert all(">stand-in<" in caption for caption in captions)
     rows = re.findall(r'<th scope="row">.*?</th>', imdb, re.DOTALL)
@@ -176,17 +219,26 @@ def table_of(results, name, index=0):
 
 def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
     (rows, table), waves = table_of(results, "waves"), named(results, "waves")
-    scores = {name: entry.chosen["validation"] for name, entry in waves.experiments.items() if not entry.recurrent}
+    scores = {
+        name: entry.chosen["validation"]
+        for name, entry in waves.experiments.items()
+        if not entry.recurrent
+    }
     strongest = min(scores, key=lambda name: scores[name]["mse"].mean)
     assert strongest == answers.answer(waves.evaluation).opponent == "perceptron"
     assert f"without recurrence is {strongest}, chosen" in table.caption
     assert rows[strongest]["against"].text == DASH
     compared = rows["last_value"]["against"]
-    assert compared.value["mean"] == waves.evaluation.difference("test", "last_value", strongest).mean
+    assert (
+        compared.value["mean"]
+        == waves.evaluation.difference("test", "last_value", strongest).mean
+    )
     assert compared.text.endswith(("better", "worse", "no difference", "cannot tell"))
 
 
-def test_units_floors_published_figures_groups_and_the_free_run_have_their_columns_and_rows(results):
+def test_units_floors_published_figures_groups_and_the_free_run_have_their_columns_and_rows(
+    results,
+):
     rows, table = table_of(results, "jena_hourly")
     assert "Test MAE in °C" in [column.title for column in table.columns]
     assert rows["gru"]["unit"].text.endswith("°C")
@@ -203,16 +255,35 @@ def test_units_floors_published_figures_groups_and_the_free_run_have_their_colum
 
 def test_the_best_comes_first_by_the_weights_that_validation_chose(results):
     for dataset in results.built:
-        metric, (_, marks) = dataset.about.metric, charts.ranking(dataset, dataset.whole)
-        names = [name for name in table_of(results, dataset.name)[0] if name in dataset.experiments and name in marks]
-        chosen = [dataset.experiments[name].best or dataset.experiments[name].final for name in names]
-        for values in ([scores["test"][metric].mean for scores in chosen], [marks[name].dot for name in names]):
+        metric, (_, marks) = (
+            dataset.about.metric,
+            charts.ranking(dataset, dataset.whole),
+        )
+        names = [
+            name
+            for name in table_of(results, dataset.name)[0]
+            if name in dataset.experiments and name in marks
+        ]
+        chosen = [
+            dataset.experiments[name].best or dataset.experiments[name].final
+            for name in names
+        ]
+        for values in (
+            [scores["test"][metric].mean for scores in chosen],
+            [marks[name].dot for name in names],
+        ):
             assert values == sorted(values, reverse=metric == "accuracy")
 
 
 def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
-    values = {name: [value + off for value in range(4)] for name, off in (("base", 1e-15), ("net", 0.1))}
-    runs = {name: of({"final_train": [each], "final_test": [each]}) for name, each in values.items()}
+    values = {
+        name: [value + off for value in range(4)]
+        for name, off in (("base", 1e-15), ("net", 0.1))
+    }
+    runs = {
+        name: of({"final_train": [each], "final_test": [each]})
+        for name, each in values.items()
+    }
     network = params_of(model={"family": "recurrent", "name": "gru"})
     evaluation = evaluate(small(), runs, {"base": params_of(), "net": network})
     axis, marks = charts.ranking(Evaluated("d", evaluation, "?", {}, {}, None), runs)
@@ -225,20 +296,40 @@ def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
 
 def test_an_interval_that_goes_beyond_the_axis_is_marked_at_that_end():
     axis = Axis(0.5, 2.0, log=True)
-    assert axis.mark(1.0, (0.25, 1.5)) == charts.IntervalMark(50.0, 0.0, 79.25, "low", beyond=False)
-    assert axis.mark(4.0, (0.4, 8.0)) == charts.IntervalMark(100.0, 0.0, 100.0, "low high", beyond=True)
+    assert axis.mark(1.0, (0.25, 1.5)) == charts.IntervalMark(
+        50.0, 0.0, 79.25, "low", beyond=False
+    )
+    assert axis.mark(4.0, (0.4, 8.0)) == charts.IntervalMark(
+        100.0, 0.0, 100.0, "low high", beyond=True
+    )
 
 
 def test_numbers_of_an_axis_are_round_and_apart():
-    axes = Axis(0.0017, 0.0032, log=True), Axis(1e-7, 0.2, log=True), Axis(0, 1, kind="share"), Axis(1, 7, kind="whole")
+    axes = (
+        Axis(0.0017, 0.0032, log=True),
+        Axis(1e-7, 0.2, log=True),
+        Axis(0, 1, kind="share"),
+        Axis(1, 7, kind="whole"),
+    )
     for axis in axes:
         places = [place for place, _ in axis.ticks]
         assert len(places) >= 2
-        assert all(later - earlier > charts.APART for earlier, later in itertools.pairwise(places))
-    assert [words for _, words in axes[2].ticks] == ["0 %", "25 %", "50 %", "75 %", "100 %"]
+        assert all(
+            later - earlier > charts.APART
+            for earlier, later in itertools.pairwise(places)
+        )
+    assert [words for _, words in axes[2].ticks] == [
+        "0 %",
+        "25 %",
+        "50 %",
+        "75 %",
+        "100 %",
+    ]
 
 
-def test_the_picture_of_an_answer_shows_who_is_compared_and_the_best_of_each_other_kind(results):
+def test_the_picture_of_an_answer_shows_who_is_compared_and_the_best_of_each_other_kind(
+    results,
+):
     waves = named(results, "waves")
     standing = charts.standing(waves)
     shown = {strip.words: strip.strong for strip in standing.strips}
@@ -251,8 +342,12 @@ def test_the_picture_of_an_answer_shows_who_is_compared_and_the_best_of_each_oth
 
 def test_a_model_that_was_trained_on_a_part_of_the_rows_is_in_no_ranking(results):
     waves = named(results, "waves")
-    entries = waves.experiments | {"node": waves.experiments["node"].model_copy(update={"share": 0.5})}
-    part = dataclasses.replace(waves, evaluation=waves.evaluation.model_copy(update={"experiments": entries}))
+    entries = waves.experiments | {
+        "node": waves.experiments["node"].model_copy(update={"share": 0.5})
+    }
+    part = dataclasses.replace(
+        waves, evaluation=waves.evaluation.model_copy(update={"experiments": entries})
+    )
     text = only(results, "waves", built=[part])
     ranked = re.search(r'<table class="ranked">.*?</table>', text, re.DOTALL).group()
     assert ">perceptron<" in ranked
@@ -279,11 +374,16 @@ waves ([why](decisions/opponents.md)), see [the rule](x.md).
 Words."""
 
 
-def test_a_question_has_the_paragraph_of_the_results_page_unless_it_is_no_result(workspace, edit):
+def test_a_question_has_the_paragraph_of_the_results_page_unless_it_is_no_result(
+    workspace, edit
+):
     workspace.paragraphs.parent.mkdir(exist_ok=True)
     edit(workspace.paragraphs, "", PROSE)
     results = read(workspace)
-    assert (named(results, "waves").paragraph[:6], named(results, "imdb").paragraph) == ("A node", "")
+    assert (
+        named(results, "waves").paragraph[:6],
+        named(results, "imdb").paragraph,
+    ) == ("A node", "")
     assert paragraphs.as_html(named(results, "waves").paragraph) == (
         "<p>A node with <code>tanh</code> <b>cannot</b> &lt;hold&gt; two\nwaves, see the rule.</p>"
         "<ul><li>One\n  point.</li><li>Another.</li></ul>"
@@ -291,18 +391,26 @@ def test_a_question_has_the_paragraph_of_the_results_page_unless_it_is_no_result
     assert "<b>cannot</b> &lt;hold&gt;" in only(results, "waves")
 
 
-def test_a_rebuilt_figure_is_a_fraction_of_the_published_one_and_of_accuracies_the_errors_are(results):
+def test_a_rebuilt_figure_is_a_fraction_of_the_published_one_and_of_accuracies_the_errors_are(
+    results,
+):
     figures = charts.figures(results.verdicts)
-    verdicts = {capital(verdict.claim.words): verdict for verdict in results.verdicts if verdict.claim.kind == "figure"}
+    verdicts = {
+        capital(verdict.claim.words): verdict
+        for verdict in results.verdicts
+        if verdict.claim.kind == "figure"
+    }
     assert {verdicts[row.words].claim.metric for row in figures.strips} >= {
         "best.validation.accuracy",
         "final.test.mse",
     }
     for row in figures.strips:
         verdict = verdicts[row.words]
-        published, rebuilt = float(verdict.claim.value), verdict.rebuilt.mean
+        published = float(verdict.claim.value)
+        rebuilt = verdict.rebuilt.mean
         if verdict.claim.metric.endswith("accuracy"):
-            published, rebuilt = 1 - published, 1 - rebuilt
+            published = 1 - published
+            rebuilt = 1 - rebuilt
         assert row.mark.dot == figures.axis.mark(rebuilt / published, (1, 1)).dot
         assert row.band.low <= row.band.dot == figures.line == 50.0 <= row.band.high
         assert "→" in row.text, "both figures stand there"
@@ -316,11 +424,25 @@ def answer(outcome, networks=""):
     ("answers", "words"),
     [
         (
-            [answer(outcome) for outcome in (NO, Outcome.SHORT, Outcome.NOT_ASKED, YES, NO, UNSURE, Outcome.SAME)],
+            [
+                answer(outcome)
+                for outcome in (
+                    NO,
+                    Outcome.SHORT,
+                    Outcome.NOT_ASKED,
+                    YES,
+                    NO,
+                    UNSURE,
+                    Outcome.SAME,
+                )
+            ],
             "help? 7 answers: 1 yes, 2 no, 1 no difference, 1 cannot tell, 1 too short, 1 not asked",
         ),
         ([answer(YES)], "help? 1 answer: 1 yes"),
-        ([answer(Outcome.STAND_IN), answer(NO, "tuned networks")], "help? 2 answers: 1 no, 1 stand-in"),
+        (
+            [answer(Outcome.STAND_IN), answer(NO, "tuned networks")],
+            "help? 2 answers: 1 no, 1 stand-in",
+        ),
         ([answer(Outcome.STAND_IN)], "No figure here is a result"),
         ([], "Nothing is built yet"),
     ],
@@ -330,11 +452,19 @@ def test_all_answers_in_one_sentence(answers, words):
 
 
 def test_an_answer_in_a_line_says_what_is_lacking():
-    sides = Contender("ridge regression on the last 4 steps", "2"), Contender("GRU(2), tuned", "3")
+    sides = (
+        Contender("ridge regression on the last 4 steps", "2"),
+        Contender("GRU(2), tuned", "3"),
+    )
     change = "+2.0 %", "-1.0 to +5.0 %", "about 12 seeds would decide"
     text = AnswerText("", "", UNSURE, *sides, *change, (1.02, 0.99, 1.05))
     told = "+2.0 % error (-1.0 to +5.0 %); about 12 seeds would decide"
-    assert text.sentence == f"GRU(2), tuned against ridge regression on the last 4 steps: {told}"
-    factor = dataclasses.replace(text, change="41 times", interval="30 to 50 times", reason="")
+    assert (
+        text.sentence
+        == f"GRU(2), tuned against ridge regression on the last 4 steps: {told}"
+    )
+    factor = dataclasses.replace(
+        text, change="41 times", interval="30 to 50 times", reason=""
+    )
     assert (text.lacking, factor.lacking) == (change[2], "")
     assert factor.effect == "41 times the error (30 to 50 times)"

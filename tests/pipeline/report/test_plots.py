@@ -14,7 +14,9 @@ from pipeline.report.results import load
 
 
 def test_a_plot_is_drawn_in_a_square_of_a_hundred_whatever_its_axes_are():
-    line = Line("a", "gru", [(0, 1), (5, 10), (10, 100)], band=[(0, 1, 10), (10, 10, 1000)])
+    line = Line(
+        "a", "gru", [(0, 1), (5, 10), (10, 100)], band=[(0, 1, 10), (10, 10, 1000)]
+    )
     plot = Plot("p", Axis(0, 10), Axis(1, 100, log=True), [line])
     assert plot.path(line.points) == "M0.0,100.0 50.0,50.0 100.0,0.0"
     assert plot.dots(line) == "M0.0,100.0h0M50.0,50.0h0M100.0,0.0h0"
@@ -28,16 +30,28 @@ def test_what_is_compared_is_drawn_and_each_curve_of_one_plot_can_be_chosen(eval
     waves = next(dataset for dataset in results.built if dataset.name == "waves")
     groups = plots.plots(waves, ["perceptron", "last_value", "node"])
     drawn = {group.title: group for group in groups}
-    forecasts, curves = drawn["Forecasts beside the truth"], drawn["Loss by epoch"]
-    assert [plot.title for plot in forecasts.plots] == ["Best example", "Median example", "Worst example"]
+    forecasts = drawn["Forecasts beside the truth"]
+    curves = drawn["Loss by epoch"]
+    assert [plot.title for plot in forecasts.plots] == [
+        "Best example",
+        "Median example",
+        "Worst example",
+    ]
     titles = [waves.titles[name] for name in ("node", "perceptron")]
     assert [line.words for line in forecasts.key] == ["the truth", *titles]
     assert forecasts.plots[0].y.label == "wave, without a unit"
-    assert [(line.words, line.colour) for line in curves.key] == [(titles[1], "dense"), (titles[0], "rnn")]
-    assert [bool(line.band) for line in curves.key] == [True, False], "one seed has no band"
+    assert [(line.words, line.colour) for line in curves.key] == [
+        (titles[1], "dense"),
+        (titles[0], "rnn"),
+    ]
+    assert [bool(line.band) for line in curves.key] == [True, False], (
+        "one seed has no band"
+    )
 
 
-def test_forecasts_of_one_value_stand_side_by_side_so_that_none_hides_another(evaluated):
+def test_forecasts_of_one_value_stand_side_by_side_so_that_none_hides_another(
+    evaluated,
+):
     results = load(evaluated, params.load(evaluated.params))
     waves = next(dataset for dataset in results.built if dataset.name == "waves")
     for plot in plots.plots(waves, [])[0].plots:
@@ -48,34 +62,79 @@ def test_forecasts_of_one_value_stand_side_by_side_so_that_none_hides_another(ev
 
 
 def test_a_curve_is_the_mean_and_the_band_of_all_seeds_to_the_end_of_the_longest_whatever_epochs_were_kept():
-    """Each seed has every second epoch, another half than its neighbour's; the last one ends early."""
-    seeds = [np.arange(1, 101, 2), np.append(1, np.arange(2, 101, 2)), np.arange(1, 40, 2)]
-    lines = [("e", seed, epoch, seed + epoch / 100) for seed, epochs in enumerate(seeds) for epoch in epochs]
+    """Each seed has every second epoch, another half than its neighbour's; the last one
+    ends early."""
+    seeds = [
+        np.arange(1, 101, 2),
+        np.append(1, np.arange(2, 101, 2)),
+        np.arange(1, 40, 2),
+    ]
+    lines = [
+        ("e", seed, epoch, seed + epoch / 100)
+        for seed, epochs in enumerate(seeds)
+        for epoch in epochs
+    ]
     history = pd.DataFrame(lines, columns=["experiment", "seed", "epoch", "train_loss"])
     curve = plots.curve(history, "e", "train_loss")
     assert (curve.index[0], curve.index[-1], len(curve)) == (1, 100, plots.POINTS)
     for epoch, *values in curve[["mean", "min", "max"]].itertuples():
-        of_seeds = [seed + min(epoch, ends[-1]) / 100 for seed, ends in enumerate(seeds)]
-        assert values == pytest.approx([np.mean(of_seeds), min(of_seeds), max(of_seeds)])
-    assert plots.curve(history, "none", "train_loss") is plots.curve(history, "e", "validation_loss") is None
+        of_seeds = [
+            seed + min(epoch, ends[-1]) / 100 for seed, ends in enumerate(seeds)
+        ]
+        assert values == pytest.approx(
+            [np.mean(of_seeds), min(of_seeds), max(of_seeds)]
+        )
+    assert (
+        plots.curve(history, "none", "train_loss")
+        is plots.curve(history, "e", "validation_loss")
+        is None
+    )
 
 
-@pytest.mark.parametrize("unit", [60, 3600, 86_400, 30 * 86_400], ids=["minutes", "hours", "days", "months"])
+@pytest.mark.parametrize(
+    "unit", [60, 3600, 86_400, 30 * 86_400], ids=["minutes", "hours", "days", "months"]
+)
 def test_times_of_any_range_have_some_dates_and_no_warning(unit):
-    for count in [2, 5, 12, 33, 66, 71]:  # some are those that fewer ticks have no interval for
-        assert 2 <= len(Axis(1.6e9, 1.6e9 + count * unit, kind="time").ticks) <= 12, count
+    # some are those that fewer ticks have no interval for
+    for count in [
+        2,
+        5,
+        12,
+        33,
+        66,
+        71,
+    ]:
+        assert 2 <= len(Axis(1.6e9, 1.6e9 + count * unit, kind="time").ticks) <= 12, (
+            count
+        )
 
 
 def built(name, **models):
-    """A data set with these (mean, share, layer) of each experiment, each pair with a standard error of a tenth."""
+    """A data set with these (mean, share, layer) of each experiment, each pair with a
+    standard error of a tenth."""
 
     def difference(_, name, other):
         return Difference.of([models[name][0]], [models[other][0]], Part(0.01, 999))
 
     def entry(mean, share, layer):
-        stat = Stat(mean=mean, std=0.01, min=mean, max=mean, values=[mean] * 3, mean_ci=(mean - 0.01, mean + 0.01))
-        own = {"share": share, "trials": 12, "layers": [layer], "recurrent": layer == "GRU", "score": lambda _: stat}
-        return SimpleNamespace(**own, chosen={"train": {"mse": stat}}, method="", converged=True)
+        stat = Stat(
+            mean=mean,
+            std=0.01,
+            min=mean,
+            max=mean,
+            values=[mean] * 3,
+            mean_ci=(mean - 0.01, mean + 0.01),
+        )
+        own = {
+            "share": share,
+            "trials": 12,
+            "layers": [layer],
+            "recurrent": layer == "GRU",
+            "score": lambda _: stat,
+        }
+        return SimpleNamespace(
+            **own, chosen={"train": {"mse": stat}}, method="", converged=True
+        )
 
     about = SimpleNamespace(metric="mse", examples={"train": 8000}, days=None)
     experiments = {model: entry(*options) for model, options in models.items()}
@@ -85,34 +144,67 @@ def built(name, **models):
         families=dict.fromkeys(models, "simple"),
         experiments=experiments,
         about=about,
-        evaluation=SimpleNamespace(dataset=about, difference=difference, experiments=experiments),
+        evaluation=SimpleNamespace(
+            dataset=about, difference=difference, experiments=experiments
+        ),
     )
 
 
 def test_a_network_and_its_opponent_are_compared_by_the_fraction_of_rows_that_they_saw():
-    networks = {"gru": (0.1, 1, "GRU"), "gru_half": (0.2, 0.5, "GRU"), "gru_quarter": (0.3, 0.25, "GRU")}
-    others = {"map": (0.15, 1, ""), "map_half": (0.21, 0.5, ""), "map_quarter": (0.2, 0.25, ""), "plain": (0.3, 1, "x")}
+    networks = {
+        "gru": (0.1, 1, "GRU"),
+        "gru_half": (0.2, 0.5, "GRU"),
+        "gru_quarter": (0.3, 0.25, "GRU"),
+    }
+    others = {
+        "map": (0.15, 1, ""),
+        "map_half": (0.21, 0.5, ""),
+        "map_quarter": (0.2, 0.25, ""),
+        "plain": (0.3, 1, "x"),
+    }
     dataset = built("waves", **others, **networks)
     network, opponent = plots.by_fraction(dataset)
-    assert (network, opponent[0.5]) == ({0.25: "gru_quarter", 0.5: "gru_half", 1: "gru"}, "map_half")
+    assert (network, opponent[0.5]) == (
+        {0.25: "gru_quarter", 0.5: "gru_half", 1: "gru"},
+        "map_half",
+    )
     (plot,) = plots.data_size(dataset).plots
     assert [line.words for line in plot.lines] == ["GRU", "map"]
-    assert [words for _, words in plot.x.ticks] == ["2,000\nworse", "4,000\ncannot tell", "8,000\nbetter"]
+    assert [words for _, words in plot.x.ticks] == [
+        "2,000\nworse",
+        "4,000\ncannot tell",
+        "8,000\nbetter",
+    ]
     assert plots.data_size(built("waves", gru=(0.1, 1, "GRU"))) is None
 
 
 def test_a_published_epoch_lies_inside_where_one_more_run_would():
     values = np.random.default_rng(0).uniform(0.7, 0.9, (5, 10))
-    rows = [("rnn", seed, epoch, values[seed, epoch - 1]) for seed in range(5) for epoch in range(1, 11)]
+    rows = [
+        ("rnn", seed, epoch, values[seed, epoch - 1])
+        for seed in range(5)
+        for epoch in range(1, 11)
+    ]
     imdb = built("imdb", rnn=(0.8, 1, "SimpleRNN"))
     imdb.about.kind = "classify"
-    imdb.history = pd.DataFrame(rows, columns=["experiment", "seed", "epoch", "validation_accuracy"])
+    imdb.history = pd.DataFrame(
+        rows, columns=["experiment", "seed", "epoch", "validation_accuracy"]
+    )
     band = plots.bands(imdb)["rnn"]
-    assert ([*band.index], [*band["Chollet"]][:2]) == ([*range(1, 11)], [0.7758, 0.7742])
+    assert ([*band.index], [*band["Chollet"]][:2]) == (
+        [*range(1, 11)],
+        [0.7758, 0.7742],
+    )
     logits = np.log(values / (1 - values))
     reach = stats.t.ppf(0.975, 4) * logits.std(axis=0, ddof=1) * np.sqrt(1 + 1 / 5)
-    for column, ends in (("low", logits.mean(axis=0) - reach), ("high", logits.mean(axis=0) + reach)):
+    for column, ends in (
+        ("low", logits.mean(axis=0) - reach),
+        ("high", logits.mean(axis=0) + reach),
+    ):
         assert band[column].tolist() == pytest.approx(1 / (1 + np.exp(-ends)))
-    inside = sum(a <= value <= b for a, value, b in zip(band["low"], band["Chollet"], band["high"], strict=True))
+    inside = sum(
+        a <= value <= b
+        for a, value, b in zip(band["low"], band["Chollet"], band["high"], strict=True)
+    )
     (plot,) = plots.published_curves(imdb).plots
     assert (plot.title, plot.small) == ("rnn", f"Chollet: {inside} of 10 epochs inside")

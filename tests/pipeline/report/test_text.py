@@ -8,7 +8,15 @@ from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Stat
 from pipeline.evaluation.verdicts import Comparison, Pair
 from pipeline.report import titles
-from pipeline.report.formatting import alike, comparison_text, fact, measured, published, signed, spread
+from pipeline.report.formatting import (
+    alike,
+    comparison_text,
+    fact,
+    measured,
+    published,
+    signed,
+    spread,
+)
 from tests.support import REPOSITORY
 
 EVERY = params.load(REPOSITORY / "params.yaml")
@@ -41,13 +49,22 @@ def test_a_mean_and_its_spread_have_the_same_decimals(mean, std, metric, texts):
         ([2e300, 1e-300], 1e300, ["2.00e300", "1.00e-300"]),
     ],
 )
-def test_values_of_any_size_have_the_digits_that_their_intervals_leave(values, width, texts):
+def test_values_of_any_size_have_the_digits_that_their_intervals_leave(
+    values, width, texts
+):
     assert alike(values, width) == texts
 
 
 def test_values_are_in_the_form_of_their_metric():
-    assert (published(0.85, "accuracy"), published(0.005, "accuracy")) == ("85 %", "0.5 %")
-    assert [signed(value, "mse") for value in (-0.00086712, 0.1, 2.44e-5)] == ["-8.7e-4", "+0.1", "+2.4e-5"]
+    assert (published(0.85, "accuracy"), published(0.005, "accuracy")) == (
+        "85 %",
+        "0.5 %",
+    )
+    assert [signed(value, "mse") for value in (-0.00086712, 0.1, 2.44e-5)] == [
+        "-8.7e-4",
+        "+0.1",
+        "+2.4e-5",
+    ]
     assert fact([True, 1000, {"a": 0.5}]) == "yes, 1,000, a 0.5"
     for errors, others, texts in (
         ([0.05], [0.0], ("+5.00", "+3.04 to +6.96")),
@@ -60,9 +77,15 @@ def test_values_are_in_the_form_of_their_metric():
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("sine_extrapolation/dense_rnn2_matched", "Dense(32) and 2 stacked SimpleRNN(32), relu, shapes matched"),
+        (
+            "sine_extrapolation/dense_rnn2_matched",
+            "Dense(32) and 2 stacked SimpleRNN(32), relu, shapes matched",
+        ),
         ("waves/node", "SimpleRNN(1), no output layer, by hand, rate 0.01"),
-        ("shapes_seq2seq/tuned_attention", "transformer 4-8, dropout 0.05, best of 12 trials"),
+        (
+            "shapes_seq2seq/tuned_attention",
+            "transformer 4-8, dropout 0.05, best of 12 trials",
+        ),
         ("jena_hourly/boosting", "boosted trees on the last 48 steps, calendar"),
     ],
 )
@@ -73,5 +96,8 @@ def test_an_experiment_in_words(name, words):
 
 def test_no_two_experiments_of_a_data_set_have_the_same_words():
     for name, section in EVERY.datasets.items():
-        words = [titles.experiment(experiment, section) for experiment in EVERY.experiments_of(name).values()]
+        words = [
+            titles.experiment(experiment, section)
+            for experiment in EVERY.experiments_of(name).values()
+        ]
         assert len(words) == len(set(words)), name

@@ -11,8 +11,17 @@ from pipeline.tracking import login
 def ask(query="", **headers):
     """Status, headers and body of what is answered."""
     sent = []
-    raw = [(name.encode(), value.encode()) for name, value in {"host": "127.0.0.1:5000", **headers}.items()]
-    scope = {"type": "http", "method": "POST", "path": "/api/x", "query_string": query.encode(), "headers": raw}
+    raw = [
+        (name.encode(), value.encode())
+        for name, value in {"host": "127.0.0.1:5000", **headers}.items()
+    ]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/x",
+        "query_string": query.encode(),
+        "headers": raw,
+    }
 
     async def send(message):
         sent.append(message)

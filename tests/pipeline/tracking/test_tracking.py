@@ -57,13 +57,22 @@ class Tracked:
 
     def leave(self, name, weights="w"):
         """What a training leaves on disk, and what it was made of."""
-        experiment, folder = self.experiment(name), self.folder(name)
+        experiment = self.experiment(name)
+        folder = self.folder(name)
         shutil.rmtree(folder, ignore_errors=True)
-        fake_runs.run(self.workspace, datasets.load(self.workspace.prepared(self.data)), name, experiment)
+        fake_runs.run(
+            self.workspace,
+            datasets.load(self.workspace.prepared(self.data)),
+            name,
+            experiment,
+        )
         write_text(folder / "weights" / "seed_0_final.weights.h5", weights)
         files = fingerprint.files_of(self.workspace.prepared(self.data))
         made_of = fingerprint.Ingredients(experiment.model_dump(), files, {}, "lock")
-        write_json(folder / "run.json", read_json(folder / "run.json") | {"fingerprint": made_of.fingerprint})
+        write_json(
+            folder / "run.json",
+            read_json(folder / "run.json") | {"fingerprint": made_of.fingerprint},
+        )
         return made_of
 
     def recording(self, name):
@@ -83,7 +92,9 @@ class Tracked:
         return {params.own_name(name): action for name, action in actions.items()}
 
     def start(self, opened):
-        return runs.Writer(opened, self.workspace, "gru", self.experiment("gru"), live=True).run()
+        return runs.Writer(
+            opened, self.workspace, "gru", self.experiment("gru"), live=True
+        ).run()
 
     def search(self, query="", mark=""):
         """Runs that there are, newest first."""
@@ -92,10 +103,13 @@ class Tracked:
         return list(client.search_runs([group.experiment_id], query)) if group else []
 
     def read(self):
-        """Experiment and seed (None: the parent) -> all that MLflow says of it, but for ids and times."""
-        client, records = store.connect(self.workspace).client, {}
+        """Experiment and seed (None: the parent) -> all that MLflow says of it, but for
+        ids and times."""
+        client = store.connect(self.workspace).client
+        records = {}
         for run in self.search():
-            tags, files = dict(run.data.tags), Path(unquote(urlparse(run.info.artifact_uri).path))
+            tags = dict(run.data.tags)
+            files = Path(unquote(urlparse(run.info.artifact_uri).path))
             parent = tags.pop("mlflow.parentRunId", None)
             tags.pop("recorded")
             metrics = run.data.metrics
@@ -107,10 +121,16 @@ class Tracked:
                 params=run.data.params,
                 metrics=metrics,
                 curves={
-                    name: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
+                    name: [
+                        (point.step, point.value)
+                        for point in client.get_metric_history(run.info.run_id, name)
+                    ]
                     for name in metrics
                 },
-                files={str(file.relative_to(files)): file.read_text("utf-8") for file in files.rglob("*.*")},
+                files={
+                    str(file.relative_to(files)): file.read_text("utf-8")
+                    for file in files.rglob("*.*")
+                },
             )
         return records
 
@@ -125,7 +145,9 @@ def status(*some_runs):
 
 def make(workspace, data, *, stand_in=False):
     write_text(workspace.params, PARAMS.format(data))
-    datasets.save(fake_runs.dataset(data, "series", stand_in=stand_in), workspace.prepared(data))
+    datasets.save(
+        fake_runs.dataset(data, "series", stand_in=stand_in), workspace.prepared(data)
+    )
     return Tracked(workspace, data)
 
 
@@ -153,7 +175,8 @@ def other(workspace, tmp_path):
 
 @pytest.fixture(scope="module")
 def whole(workspace):
-    """Both experiments trained and evaluated while MLflow listened: the evaluation, and what MLflow says."""
+    """Both experiments trained and evaluated while MLflow listened: the evaluation, and
+    what MLflow says."""
     lab = make(workspace, "whole")
     lab.train("gru")
     lab.train("last")
@@ -162,43 +185,71 @@ def whole(workspace):
 
 def test_a_child_has_every_epoch_and_its_scores(whole):
     lab, evaluated, records = whole
-    child, run = records["gru", "3"], run_folder.load(lab.folder("gru"))
-    for name, values in run.history.query("seed == 3").set_index("epoch").drop(columns="seed").items():
+    child = records["gru", "3"]
+    run = run_folder.load(lab.folder("gru"))
+    for name, values in (
+        run.history.query("seed == 3").set_index("epoch").drop(columns="seed").items()
+    ):
         assert child.curves[f"epoch/{name}"] == [*values.items()]
     metrics = {"best_epoch": run.summary.best_epochs[1], "epochs": 20}
     for split, prefix in (("test", ""), ("validation", "validation_")):
         for measure in ("mae", "mse"):
-            metrics[f"{prefix}{measure}"] = evaluated.experiments["gru"].best[split][measure].values[1]
+            metrics[f"{prefix}{measure}"] = (
+                evaluated.experiments["gru"].best[split][measure].values[1]
+            )
     assert child.metrics.items() >= metrics.items()
     assert (child.parent, child.status, child.files) == ("gru", "FINISHED", {})
 
 
 def test_the_parent_has_the_metrics_of_dvc_options_with_defaults_tags_and_files(whole):
     lab, evaluated, records = whole
-    parent, entry, run = records["gru", None], evaluated.experiments["gru"], run_folder.load(lab.folder("gru"))
-    options = {"seeds": "[0, 3]", "model.units": "4", "training.learning_rate": "0.001", "training.patience": "null"}
+    parent = records["gru", None]
+    entry = evaluated.experiments["gru"]
+    run = run_folder.load(lab.folder("gru"))
+    options = {
+        "seeds": "[0, 3]",
+        "model.units": "4",
+        "training.learning_rate": "0.001",
+        "training.patience": "null",
+    }
     assert parent.params.items() >= options.items()
-    assert parent.curves["epoch/train_loss"] == [*run.history.groupby("epoch")["train_loss"].mean().items()]
+    assert parent.curves["epoch/train_loss"] == [
+        *run.history.groupby("epoch")["train_loss"].mean().items()
+    ]
     assert parent.metrics["best_epoch"] == sum(run.summary.best_epochs) / 2
     assert parent.metrics["parameters"] == run.summary.parameters
     of_dvc = read_json(lab.workspace.metrics(lab.data))
     assert parent.metrics.items() >= of_dvc["gru"].items(), "to the last digit"
     assert of_dvc["gru"].keys() == {
-        f"{split}{measure}{std}" for split in ("", "validation_") for measure in ("mae", "mse") for std in ("", "_std")
+        f"{split}{measure}{std}"
+        for split in ("", "validation_")
+        for measure in ("mae", "mse")
+        for std in ("", "_std")
     }
     compared_by_default = ["mae", "mae_std", "validation_mae", "validation_mae_std"]
     assert [*parent.metrics][:4] == [*of_dvc["gru"]][:4] == compared_by_default
     assert [*records["last", None].metrics][:2] == ["mae", "validation_mae"]
     assert records["last", "0"].metrics.items() >= of_dvc["last"].items()
-    tags = {"fingerprint": fingerprint.folder(lab.folder("gru")), "brief": entry.fingerprint, "current": "true"}
+    tags = {
+        "fingerprint": fingerprint.folder(lab.folder("gru")),
+        "brief": entry.fingerprint,
+        "current": "true",
+    }
     assert parent.tags.items() >= (tags | {"python": platform.python_version()}).items()
-    assert sorted(parent.files) == ["history.csv", "run.json", "weights/seed_0_final.weights.h5"]
+    assert sorted(parent.files) == [
+        "history.csv",
+        "run.json",
+        "weights/seed_0_final.weights.h5",
+    ]
 
 
-def test_a_replay_is_what_a_live_record_would_be_once_and_follows_the_evaluation(whole, other):
+def test_a_replay_is_what_a_live_record_would_be_once_and_follows_the_evaluation(
+    whole, other
+):
     for folder in ("runs", "results", "records"):
         shutil.copytree(whole[0].workspace.root / folder, other.root / folder)
-    lab, database = make(other, "whole"), other.root / "mlflow.db"
+    lab = make(other, "whole")
+    database = other.root / "mlflow.db"
     assert lab.track() == {"gru": "recorded", "last": "recorded"}
     assert lab.read() == whole[2]
     before = database.read_bytes()
@@ -220,16 +271,22 @@ def test_a_replay_leaves_out_what_is_unknown_damaged_or_otherwise_in_params_yaml
     assert actions["last"] == "recorded"
     (run,) = lab.search(payload.CURRENT)
     assert run.data.tags["fingerprint"] == fingerprint.folder(lab.folder("last"))
-    assert not {"git_dirty", "cpu"} & {*run.data.tags}, "without a record nobody knows where it was made"
+    assert not {"git_dirty", "cpu"} & {*run.data.tags}, (
+        "without a record nobody knows where it was made"
+    )
     lab.leave("gru")
-    write_text(lab.workspace.params, PARAMS.format(lab.data).replace("units: 4", "units: 5"))
+    write_text(
+        lab.workspace.params, PARAMS.format(lab.data).replace("units: 4", "units: 5")
+    )
     assert "skipped: params.yaml says otherwise" in lab.track()["gru"]
 
 
 def test_an_experiment_of_dvc_stands_beside_its_baseline(lab, tmp_path, monkeypatch):
     lab.train("gru")
     copy = make(Workspace(tmp_path), lab.data)  # as with `dvc exp run --temp`
-    write_text(copy.workspace.params, PARAMS.format(lab.data).replace("units: 4", "units: 5"))
+    write_text(
+        copy.workspace.params, PARAMS.format(lab.data).replace("units: 4", "units: 5")
+    )
     for name, value in {"EXP_NAME": "coy-auk", "ROOT": str(lab.workspace.root)}.items():
         monkeypatch.setenv(f"DVC_{name}", value)
     copy.train("gru", "others")
@@ -249,7 +306,9 @@ def test_a_stand_in_is_called_one_and_kept_apart(workspace):
     assert "no figure here is a result" in parent.data.tags["mlflow.note.content"]
 
 
-def test_epochs_are_there_while_it_trains_and_what_a_killed_one_left_is_ended(lab, monkeypatch):
+def test_epochs_are_there_while_it_trains_and_what_a_killed_one_left_is_ended(
+    lab, monkeypatch
+):
     monkeypatch.setattr(live, "INTERVAL", 0)
     opened = store.connect(lab.workspace)
     abandoned = lab.start(opened)
@@ -257,15 +316,21 @@ def test_epochs_are_there_while_it_trains_and_what_a_killed_one_left_is_ended(la
         assert status(opened.client.get_run(abandoned)) == ["KILLED"]
         recorded.epoch(0, 1, {"train_loss": 0.5})
         (run,) = lab.search("tags.`seed` = '0'")
-        assert (run.info.status, run.data.metrics) == ("RUNNING", {"epoch/train_loss": 0.5})
+        assert (run.info.status, run.data.metrics) == (
+            "RUNNING",
+            {"epoch/train_loss": 0.5},
+        )
         lab.leave("gru")
-        assert lab.track()["gru"].startswith("skipped: another process"), "it is at work"
+        assert lab.track()["gru"].startswith("skipped: another process"), (
+            "it is at work"
+        )
         recorded.finish()
     assert lab.track()["gru"] == "present"
 
 
 @pytest.mark.parametrize(
-    ("error", "ended"), [(DivergedError("gru", 0, 1, 2), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+    ("error", "ended"),
+    [(DivergedError("gru", 0, 1, 2), "FAILED"), (KeyboardInterrupt(), "KILLED")],
 )
 def test_a_training_that_stops_leaves_runs_that_say_so(lab, error, ended):
     def stop(recorded):
@@ -280,7 +345,9 @@ def test_a_training_that_stops_leaves_runs_that_say_so(lab, error, ended):
     assert "fingerprint" not in parent.data.tags
 
 
-def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(lab, monkeypatch, capsys):
+def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(
+    lab, monkeypatch, capsys
+):
     with monkeypatch.context() as patch:
         patch.setattr("mlflow.MlflowClient.log_artifact", full_disk)
         lab.train("gru")
@@ -291,7 +358,9 @@ def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(l
     assert lab.track()["gru"] == "recorded"
 
 
-def test_a_store_that_was_copied_from_another_workspace_is_refused(whole, other, capsys):
+def test_a_store_that_was_copied_from_another_workspace_is_refused(
+    whole, other, capsys
+):
     shutil.copy(store.database(whole[0].workspace), other.root)
     copy = make(other, "whole")
     copy.train("last")
@@ -301,14 +370,21 @@ def test_a_store_that_was_copied_from_another_workspace_is_refused(whole, other,
 
 
 def test_an_error_shows_no_password():
-    with pytest.raises(UnrollError, match="http://host failed") as error, store.guard("http://me:secret@host"):
+    with (
+        pytest.raises(UnrollError, match="http://host failed") as error,
+        store.guard("http://me:secret@host"),
+    ):
         raise OSError("no http://me:secret@host\nand more")
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_in_a_shared_store_only_what_this_place_or_that_worker_left_is_ended(lab, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store.database(lab.workspace).as_posix()}")
+def test_in_a_shared_store_only_what_this_place_or_that_worker_left_is_ended(
+    lab, monkeypatch
+):
+    monkeypatch.setenv(
+        "MLFLOW_TRACKING_URI", f"sqlite:///{store.database(lab.workspace).as_posix()}"
+    )
     here = store.connect(lab.workspace)
     left = {"here": lab.start(here)}
     for worker in ("build/a", "build/b", "other/a"):
@@ -316,7 +392,11 @@ def test_in_a_shared_store_only_what_this_place_or_that_worker_left_is_ended(lab
         left[worker] = lab.start(replace(here, place="elsewhere"))
 
     def running():
-        return [name for name, run in left.items() if status(here.client.get_run(run)) == ["RUNNING"]]
+        return [
+            name
+            for name, run in left.items()
+            if status(here.client.get_run(run)) == ["RUNNING"]
+        ]
 
     runs.end_abandoned(here, lab.workspace)
     assert running() == ["build/a", "build/b", "other/a"]
@@ -324,20 +404,29 @@ def test_in_a_shared_store_only_what_this_place_or_that_worker_left_is_ended(lab
     assert running() == ["build/b", "other/a"]
 
 
-def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(tmp_path, monkeypatch):
+def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(
+    tmp_path, monkeypatch
+):
     def killed(_engine):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mlflow.store.db.utils._upgrade_db", killed)
     with pytest.raises(KeyboardInterrupt):
         store.connect(Workspace(tmp_path))
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mlflow.lock"]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [
+        "mlflow.lock"
+    ]
     monkeypatch.setattr(store, "PATIENCE", 0)
-    with store.hold(tmp_path / ".unroll" / "mlflow.lock", 0), pytest.raises(UnrollError, match="another process"):
+    with (
+        store.hold(tmp_path / ".unroll" / "mlflow.lock", 0),
+        pytest.raises(UnrollError, match="another process"),
+    ):
         store.connect(Workspace(tmp_path))
 
 
-def test_a_store_that_breaks_and_is_back_at_the_end_of_a_training(lab, monkeypatch, capsys):
+def test_a_store_that_breaks_and_is_back_at_the_end_of_a_training(
+    lab, monkeypatch, capsys
+):
     def log(*_, **_params):
         monkeypatch.setattr(store.Store, "log", log_again)
         full_disk()
@@ -347,11 +436,15 @@ def test_a_store_that_breaks_and_is_back_at_the_end_of_a_training(lab, monkeypat
     lab.train("gru")
     assert capsys.readouterr().err == ""
     assert status(*lab.search(PARENTS)) == ["FINISHED"]
-    assert [epoch for epoch, _ in lab.read()["gru", "3"].curves["epoch/train_loss"]] == [*range(1, 21)]
+    assert [
+        epoch for epoch, _ in lab.read()["gru", "3"].curves["epoch/train_loss"]
+    ] == [*range(1, 21)]
     assert lab.track()["gru"] == "present"
 
 
-def test_the_address_of_a_data_set_shows_its_answers_and_its_experiments_by_score(whole):
+def test_the_address_of_a_data_set_shows_its_answers_and_its_experiments_by_score(
+    whole,
+):
     lab = whole[0]
     opened = store.connect(lab.workspace)
     group = opened.client.get_experiment_by_name("whole")
@@ -361,12 +454,21 @@ def test_the_address_of_a_data_set_shows_its_answers_and_its_experiments_by_scor
     answers_file.write(lab.workspace, lab.params)
     ((answer,),) = answers_file.every(lab.workspace).values()
     address = runs.describe(opened, lab.workspace, {"whole": [answer.line]})["whole"]
-    described = opened.client.get_experiment(group.experiment_id).tags["mlflow.note.content"]
-    assert described == f"untuned networks: {answer.outcome}, gru against last: {answer.reason}. {before}"
+    described = opened.client.get_experiment(group.experiment_id).tags[
+        "mlflow.note.content"
+    ]
+    assert (
+        described
+        == f"untuned networks: {answer.outcome}, gru against last: {answer.reason}. {before}"
+    )
     assert address in described
     (key,) = parse_qs(urlparse(address[1:]).query)["viewStateShareKey"]
     view = json.loads(group.tags[f"mlflow.sharedViewState.{key}"])
     order = f"{view['orderByKey']} {'ASC' if view['orderByAsc'] else 'DESC'}"
-    shown = opened.client.search_runs([group.experiment_id], view["searchFilter"], order_by=[order])
+    shown = opened.client.search_runs(
+        [group.experiment_id], view["searchFilter"], order_by=[order]
+    )
     assert [run.info.run_name for run in shown] == ["gru", "last"]
-    assert {column.partition(".")[2].strip("`") for column in view["selectedColumns"]} <= {*shown[0].data.metrics}
+    assert {
+        column.partition(".")[2].strip("`") for column in view["selectedColumns"]
+    } <= {*shown[0].data.metrics}

@@ -12,7 +12,8 @@ from pipeline.data.sources import sines
 
 @pytest.fixture
 def eager(monkeypatch):
-    """Programs run operation by operation: the same numbers but for rounding, without the seconds of compiling."""
+    """Programs run operation by operation: the same numbers but for rounding, without
+    the seconds of compiling."""
 
     def plain(function, **_):
         function.get_concrete_function = lambda *_: function
@@ -28,11 +29,14 @@ def random():
 
 @pytest.fixture
 def waves(random):
-    """A forecast from ten values, 45 series to train on: a partial last batch but for sizes that divide 45."""
+    """A forecast from ten values, 45 series to train on: a partial last batch but for
+    sizes that divide 45."""
 
     def split(size):
         start = random.random((size, 1)) * 6
-        series = 0.5 * np.sin(start + np.arange(11) / 2) + 0.05 * random.random((size, 11))
+        series = 0.5 * np.sin(start + np.arange(11) / 2) + 0.05 * random.random(
+            (size, 11)
+        )
         return Arrays(series[:, :10, None], series[:, 10])
 
     splits = {"train": split(45), "validation": split(20), "test": split(21)}
@@ -44,7 +48,9 @@ def shape(tmp_path, monkeypatch):
     """Makes one of document 001's four shapes, small: series of twelve values."""
     monkeypatch.setattr(sines, "VALUES", 12)
     sines.produce(tmp_path, None, train=20, validation=10, test=10)
-    return lambda name: shapes.prepare(name, tmp_path, shape=name, lookback=8, ahead=4, delay=2)
+    return lambda name: shapes.prepare(
+        name, tmp_path, shape=name, lookback=8, ahead=4, delay=2
+    )
 
 
 @pytest.fixture
@@ -53,9 +59,15 @@ def station(random):
     series = random.standard_normal((300, 3)).cumsum(axis=0).astype(np.float32) / 10
 
     def split(start, stop):
-        return Windows(series, np.arange(start, stop), lookback=12, step=2, delay=3, target=1)
+        return Windows(
+            series, np.arange(start, stop), lookback=12, step=2, delay=3, target=1
+        )
 
-    splits = {"train": split(12, 150), "validation": split(165, 220), "test": split(235, 290)}
+    splits = {
+        "train": split(12, 150),
+        "validation": split(165, 220),
+        "test": split(235, 290),
+    }
     return Dataset("station", "forecast", "mae", splits, period=6)
 
 
@@ -80,7 +92,13 @@ def points():
         x = np.arange(start, stop, 0.5)
         return Arrays(x[:, None], np.sin(x))
 
-    return Dataset("points", "regress", "mse", {"train": split(0, 25), "test": split(20, 30)}, scored=())
+    return Dataset(
+        "points",
+        "regress",
+        "mse",
+        {"train": split(0, 25), "test": split(20, 30)},
+        scored=(),
+    )
 
 
 @pytest.fixture
@@ -89,7 +107,9 @@ def sine_windows():
 
     def split(start, stop):
         series = np.sin(np.arange(start, stop, 0.5))[:, None]
-        return Windows(series, np.arange(5, len(series)), lookback=5, step=1, delay=0, target=0)
+        return Windows(
+            series, np.arange(5, len(series)), lookback=5, step=1, delay=0, target=0
+        )
 
     splits = {"train": split(0, 40), "test": split(30, 37)}
     return Dataset("sine_windows", "forecast", "mse", splits, scored=(), rollout=True)

@@ -1,4 +1,5 @@
-"""Checkpoints, and the loop over seeds and epochs, with a method that is a few lines of NumPy."""
+"""Checkpoints, and the loop over seeds and epochs, with a method that is a few lines of
+NumPy."""
 
 from dataclasses import replace
 
@@ -15,7 +16,9 @@ from pipeline.training.job import Checkpoint, Job, train_replicates
 
 STATE = {"seed": 1, "state": [np.arange(4.0)]}
 plain = st.none() | st.integers() | st.text() | st.floats(allow_nan=False)
-numbers = arrays.arrays(st.sampled_from([np.float32, np.float64, np.int64]), arrays.array_shapes(min_dims=0))
+numbers = arrays.arrays(
+    st.sampled_from([np.float32, np.float64, np.int64]), arrays.array_shapes(min_dims=0)
+)
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +32,13 @@ def path(tmp_path):
     return tmp_path / "checkpoints" / "rnn.npz"
 
 
-@given(st.dictionaries(st.text(), plain | st.lists(plain) | numbers | st.lists(numbers, max_size=2), max_size=4))
+@given(
+    st.dictionaries(
+        st.text(),
+        plain | st.lists(plain) | numbers | st.lists(numbers, max_size=2),
+        max_size=4,
+    )
+)
 def test_a_checkpoint_is_read_as_it_was_written(tmp_path_factory, state):
     path = tmp_path_factory.mktemp("checkpoint") / "a.npz"
     Checkpoint(path, "a").write(lambda: state)
@@ -68,16 +77,21 @@ class KilledError(Exception):
 
 
 class Walk:
-    """Weights that walk at random; the epoch before the seed has the best score, and the next two have the same."""
+    """Weights that walk at random; the epoch before the seed has the best score, and
+    the next two have the same."""
 
     def begin(self, seed, done=0, state=None):
-        self.seed, self.random = seed, np.random.default_rng(seed)
+        self.seed = seed
+        self.random = np.random.default_rng(seed)
         self.random.normal(size=done)
         self.position = np.zeros(1) if state is None else state[0]
 
     def epoch(self, number):
         self.position = self.position + self.random.normal()
-        return {"train_loss": float(self.position[0]), "validation_mse": float((number - self.seed) ** 2 // 2)}
+        return {
+            "train_loss": float(self.position[0]),
+            "validation_mse": float((number - self.seed) ** 2 // 2),
+        }
 
     def state(self):
         return [self.position]
@@ -93,10 +107,13 @@ class Watch:
     """Records what it is told, and dies the first time that it is told of an epoch."""
 
     def __init__(self):
-        self.epochs, self.resumptions = set(), []
+        self.epochs = set()
+        self.resumptions = []
 
     def resumed(self, histories):
-        self.resumptions.append({seed: len(history) for seed, history in histories.items()})
+        self.resumptions.append(
+            {seed: len(history) for seed, history in histories.items()}
+        )
 
     def epoch(self, seed, epoch, values):
         if (seed, epoch) not in self.epochs:
@@ -111,12 +128,19 @@ def job(sine_windows):
 
 
 @pytest.mark.parametrize("patience", [None, 1])
-def test_a_training_that_is_killed_after_any_epoch_goes_on_to_the_same_numbers(job, patience, path):
-    """A replicate ends when nothing has improved for as long as patience says, the last epoch included."""
+def test_a_training_that_is_killed_after_any_epoch_goes_on_to_the_same_numbers(
+    job, patience, path
+):
+    """A replicate ends when nothing has improved for as long as patience says, the last
+    epoch included."""
     expected = train_replicates(job, 5, Walk(), patience)
-    assert [len(replicate.history) for replicate in expected] == ([2, 3] if patience else [5, 5])
+    assert [len(replicate.history) for replicate in expected] == (
+        [2, 3] if patience else [5, 5]
+    )
     for replicate in expected:
-        final, best = (replicate.history[index]["train_loss"] for index in (-1, replicate.seed - 2))
+        final, best = (
+            replicate.history[index]["train_loss"] for index in (-1, replicate.seed - 2)
+        )
         assert replicate.best_epoch == replicate.seed - 1, "of equals the first"
         assert replicate.weights == {"final": [final], "best": [best]}
         assert replicate.predictions == {"final_test": 2 * final, "best_test": 2 * best}
@@ -126,18 +150,30 @@ def test_a_training_that_is_killed_after_any_epoch_goes_on_to_the_same_numbers(j
         watched = replace(job, callbacks=(watch,), checkpoint=Checkpoint(path, "x"))
         return train_replicates(watched, 5, learner, patience)
 
-    epochs = [(replicate.seed, epoch) for replicate in expected for epoch in range(1, len(replicate.history) + 1)]
+    epochs = [
+        (replicate.seed, epoch)
+        for replicate in expected
+        for epoch in range(1, len(replicate.history) + 1)
+    ]
     for _ in epochs:
         with pytest.raises(KilledError):
             again(Walk())
     assert repr(again(Walk())) == repr(expected)
-    # A checkpoint follows the epoch's line, so each try but the first goes on from the epoch before.
-    assert [list(histories.items())[-1] for histories in watch.resumptions] == epochs[:-1]
+    # A checkpoint follows the epoch's line, so each try but the first goes on from the
+    # epoch before.
+    assert [list(histories.items())[-1] for histories in watch.resumptions] == epochs[
+        :-1
+    ]
     done = Walk()
     done.epoch = None
     assert repr(again(done)) == repr(expected), "from the checkpoint of the last epoch"
 
 
 def test_patience_needs_validation(job):
-    with pytest.raises(UnrollError, match="x: patience needs a data set whose validation split is scored"):
-        train_replicates(replace(job, dataset=replace(job.dataset, scored=())), 3, Walk(), patience=2)
+    with pytest.raises(
+        UnrollError,
+        match="x: patience needs a data set whose validation split is scored",
+    ):
+        train_replicates(
+            replace(job, dataset=replace(job.dataset, scored=())), 3, Walk(), patience=2
+        )

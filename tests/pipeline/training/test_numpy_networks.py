@@ -19,12 +19,15 @@ def drawn(network, seeds=2):
 
 
 def ours(network, flat, batches, gradient):
-    """Outputs (seeds, batch, outputs), and gradients (seeds, size) of a weighted sum of them."""
+    """Outputs (seeds, batch, outputs), and gradients (seeds, size) of a weighted sum of
+    them."""
     axes = (2, 0, 3, 1) if batches.ndim == 4 else (0, 2, 1)
     weights = network.views(flat)
     outputs, tape = network.forward(weights, batches.transpose(axes))
     gradients = np.zeros_like(flat)
-    network.backward(weights, gradient.swapaxes(1, 2).copy(), tape, network.views(gradients))
+    network.backward(
+        weights, gradient.swapaxes(1, 2).copy(), tape, network.views(gradients)
+    )
     return outputs.swapaxes(1, 2), gradients
 
 
@@ -33,14 +36,18 @@ def keras_model(network, flat):
     weights = {name: array[0].T for name, array in network.views(flat[None]).items()}
     head = [weights["head"], weights["head_bias"][0]]
     if isinstance(network, Dense):
-        model = keras.Sequential([keras.layers.Dense(size, activation="relu") for size in (7, UNITS)])
+        model = keras.Sequential(
+            [keras.layers.Dense(size, activation="relu") for size in (7, UNITS)]
+        )
         inner = []
         for number in range(2):
             inner += [weights[f"kernel_{number}"], weights[f"bias_{number}"][0]]
         shape = (1, 3)
     elif isinstance(network, Gru):
         model = keras.Sequential([keras.layers.GRU(UNITS)])
-        recurrent_bias = np.concatenate([np.zeros(2 * UNITS, np.float32), weights["recurrent_bias"][0]])
+        recurrent_bias = np.concatenate(
+            [np.zeros(2 * UNITS, np.float32), weights["recurrent_bias"][0]]
+        )
         inner = [
             weights["kernel"],
             weights["recurrent"],
@@ -85,9 +92,13 @@ def test_outputs_and_gradients_are_those_of_keras(network, shape):
             theirs = model(inputs[seed])
             total = tf.reduce_sum(theirs * gradient[seed])
         np.testing.assert_allclose(outputs[seed], theirs, atol=1e-6)
-        of_keras = [np.asarray(array) for array in tape.gradient(total, model.trainable_variables)]
+        of_keras = [
+            np.asarray(array)
+            for array in tape.gradient(total, model.trainable_variables)
+        ]
         of_ours = keras_model(network, gradients[seed]).get_weights()
-        if isinstance(network, Gru):  # of its two biases the first two gates have one here
+        # of its two biases the first two gates have one here
+        if isinstance(network, Gru):
             of_keras[2] = of_keras[2].copy()
             of_keras[2][1, : 2 * UNITS] = 0
         for mine, other in zip(of_ours, of_keras, strict=True):

@@ -14,7 +14,12 @@ from pipeline.training.recipe import recipe
 from tests.support import REPOSITORY
 
 LINEAR = {"family": "baselines", "name": "linear", "last": 3}
-SECTION = {"dataset": "waves", "seeds": [3, 5], "model": LINEAR, "training": {"method": "least_squares"}}
+SECTION = {
+    "dataset": "waves",
+    "seeds": [3, 5],
+    "model": LINEAR,
+    "training": {"method": "least_squares"},
+}
 
 
 def experiment(**changes):
@@ -23,10 +28,24 @@ def experiment(**changes):
 
 def test_names_become_functions_and_options_are_filled_in(sine_windows):
     linear = recipe("guess", experiment())
-    assert (linear.build.func, linear.build.keywords) == (baselines.linear, {"last": 3, "intercept": True})
-    assert (linear.method.func, linear.method.keywords) == (least_squares.train, {"ridge": 0.0})
-    assert [replicate.seed for replicate in linear.train(linear.job(sine_windows)).replicates] == [3, 5]
-    gru = recipe("guess", experiment(model={"family": "recurrent", "name": "gru"}, training={"method": "none"}))
+    assert (linear.build.func, linear.build.keywords) == (
+        baselines.linear,
+        {"last": 3, "intercept": True},
+    )
+    assert (linear.method.func, linear.method.keywords) == (
+        least_squares.train,
+        {"ridge": 0.0},
+    )
+    assert [
+        replicate.seed
+        for replicate in linear.train(linear.job(sine_windows)).replicates
+    ] == [3, 5]
+    gru = recipe(
+        "guess",
+        experiment(
+            model={"family": "recurrent", "name": "gru"}, training={"method": "none"}
+        ),
+    )
     assert gru.network
     assert not linear.network
 
@@ -34,14 +53,28 @@ def test_names_become_functions_and_options_are_filled_in(sine_windows):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": LINEAR | {"family": "baseline"}}, "model.family must be one of: attention, baselines, dense"),
-        ({"model": LINEAR | {"name": "liner"}}, "model.name must be one of: bag_of_words, constant"),
-        ({"training": {"method": "least_squares", "epochs": 1}}, "training.epochs is not known here. Valid: ridge"),
-        ({"model": {"family": "dense", "name": "mlp"}}, "training.method: least_squares is for .* the kind features"),
+        (
+            {"model": LINEAR | {"family": "baseline"}},
+            "model.family must be one of: attention, baselines, dense",
+        ),
+        (
+            {"model": LINEAR | {"name": "liner"}},
+            "model.name must be one of: bag_of_words, constant",
+        ),
+        (
+            {"training": {"method": "least_squares", "epochs": 1}},
+            "training.epochs is not known here. Valid: ridge",
+        ),
+        (
+            {"model": {"family": "dense", "name": "mlp"}},
+            "training.method: least_squares is for .* the kind features",
+        ),
     ],
 )
 def test_a_wrong_name_or_option_is_named_with_its_place(changes, message):
-    with pytest.raises(UsageError, match=f"^params.yaml: experiments.waves.guess.{message}"):
+    with pytest.raises(
+        UsageError, match=f"^params.yaml: experiments.waves.guess.{message}"
+    ):
         recipe("guess", experiment(**changes))
 
 
@@ -52,20 +85,36 @@ def test_an_option_that_does_not_fit_the_data_set_is_a_mistake_in_params(sine_wi
         linear.train(linear.job(sine_windows))
 
 
-def test_a_network_with_features_sees_what_boosting_sees_of_a_window_whose_one_column_is_forecast(station):
+def test_a_network_with_features_sees_what_boosting_sees_of_a_window_whose_one_column_is_forecast(
+    station,
+):
     options = {"last": 4, "others": 2, "differences": True, "means": [3]}
-    network = {"model": {"family": "dense", "name": "mlp", "hidden": [2]}, "training": {"method": "none"}}
+    network = {
+        "model": {"family": "dense", "name": "mlp", "hidden": [2]},
+        "training": {"method": "none"},
+    }
     job = recipe("guess", experiment(features=options, **network)).job(station)
     test = station.splits["test"]
-    expected = baselines.MODELS["lags"](problem(station), **options).features(test.take(np.arange(len(test)))[0])
-    np.testing.assert_array_equal(job.dataset.splits["test"].inputs, expected.astype(np.float32))
+    expected = baselines.MODELS["lags"](problem(station), **options).features(
+        test.take(np.arange(len(test)))[0]
+    )
+    np.testing.assert_array_equal(
+        job.dataset.splits["test"].inputs, expected.astype(np.float32)
+    )
     np.testing.assert_array_equal(job.dataset.splits["test"].targets, test.targets)
     assert job.build().input_shape == (None, expected.shape[1])
     with pytest.raises(UsageError, match="guess.features: `last` must be at most"):
         recipe("guess", experiment(features={"last": 1000}, **network)).job(station)
-    every_column = {split: replace(windows, every=True) for split, windows in station.splits.items()}
-    with pytest.raises(UsageError, match="guess.features: they are of windows whose one column is forecast"):
-        recipe("guess", experiment(features={}, **network)).job(replace(station, splits=every_column))
+    every_column = {
+        split: replace(windows, every=True) for split, windows in station.splits.items()
+    }
+    with pytest.raises(
+        UsageError,
+        match="guess.features: they are of windows whose one column is forecast",
+    ):
+        recipe("guess", experiment(features={}, **network)).job(
+            replace(station, splits=every_column)
+        )
 
 
 def test_every_experiment_of_the_four_documents_has_a_recipe_and_none_needs_tensorflow():

@@ -1,4 +1,5 @@
-"""The loops forward and backward give what Keras' layers give: outputs, gradients, masks; with and without padding."""
+"""The loops forward and backward give what Keras' layers give: outputs, gradients,
+masks; with and without padding."""
 
 import keras
 import numpy as np
@@ -17,12 +18,18 @@ VOCABULARY = 30
 
 
 def values(batch=9, timesteps=4):
-    return np.random.default_rng(0).normal(size=(batch, timesteps, 3)).astype(np.float32)
+    return (
+        np.random.default_rng(0).normal(size=(batch, timesteps, 3)).astype(np.float32)
+    )
 
 
 def words(padding=(7, 0, 3, 6, 1, 1, 5, 2, 4), timesteps=7, seed=0):
     """Padded in front."""
-    inputs = np.random.default_rng(seed).integers(1, VOCABULARY, (len(padding), timesteps)).astype(np.int32)
+    inputs = (
+        np.random.default_rng(seed)
+        .integers(1, VOCABULARY, (len(padding), timesteps))
+        .astype(np.int32)
+    )
     return np.where(np.arange(timesteps) < np.array(padding)[:, None], 0, inputs)
 
 
@@ -36,11 +43,15 @@ def embedding(**options):
 
 def stack(units, dropout=None, **options):
     """Cells of several kinds in one layer."""
-    return keras.layers.RNN([layer(f"{kind}Cell", size, **dropout or {}) for kind, size in units.items()], **options)
+    return keras.layers.RNN(
+        [layer(f"{kind}Cell", size, **dropout or {}) for kind, size in units.items()],
+        **options,
+    )
 
 
 def looped(inputs, *layers, compiled=False):
-    """A model with one output per row, its `LoopedModel`, and a function: inputs -> outputs, gradients, predictions."""
+    """A model with one output per row, its `LoopedModel`, and a function: inputs ->
+    outputs, gradients, predictions."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential([*layers, keras.layers.Dense(1)])
     model(inputs[:1])
@@ -50,9 +61,15 @@ def looped(inputs, *layers, compiled=False):
     ours = LoopedModel(model)
 
     def call(x):
-        return *differentiated(model, lambda: ours.train(x, ours.buffers(*x.shape))[0]), ours.predict(x)
+        return *differentiated(
+            model, lambda: ours.train(x, ours.buffers(*x.shape))[0]
+        ), ours.predict(x)
 
-    return model, ours, tf.function(call, jit_compile=True, autograph=False) if compiled else call
+    return (
+        model,
+        ours,
+        tf.function(call, jit_compile=True, autograph=False) if compiled else call,
+    )
 
 
 def differentiated(model, call):
@@ -61,7 +78,10 @@ def differentiated(model, call):
         outputs = call()
         weights = tf.range(1.0, outputs.shape.num_elements() + 1)
         value = tf.reduce_sum(outputs * tf.reshape(weights, outputs.shape))
-    return outputs, [tf.convert_to_tensor(gradient) for gradient in tape.gradient(value, model.trainable_variables)]
+    return outputs, [
+        tf.convert_to_tensor(gradient)
+        for gradient in tape.gradient(value, model.trainable_variables)
+    ]
 
 
 def compare(model, inputs, call, tolerance=1e-6):
@@ -70,11 +90,17 @@ def compare(model, inputs, call, tolerance=1e-6):
     outputs, gradients, predictions = call(tf.constant(inputs))
     for variable, number in zip(model.variables, state, strict=True):
         variable.assign(number)
-    expected, expected_gradients = differentiated(model, lambda: model(inputs, training=True))
+    expected, expected_gradients = differentiated(
+        model, lambda: model(inputs, training=True)
+    )
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(predictions, model(inputs, training=False), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        predictions, model(inputs, training=False), rtol=1e-5, atol=1e-6
+    )
     for ours, theirs in zip(gradients, expected_gradients, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
+        np.testing.assert_allclose(
+            ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max()
+        )
 
 
 def check(inputs, *layers, compiled=False):
@@ -96,15 +122,26 @@ def test_a_layer_on_values_is_keras_layer(cell, options):
     check(values(), layer(cell, **options))
 
 
-@pytest.mark.parametrize(("cell", "options"), [("LSTM", {}), ("GRU", {}), ("GRU", BOTH), ("GRU", EVERY)], ids=str)
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [("LSTM", {}), ("GRU", {}), ("GRU", BOTH), ("GRU", EVERY)],
+    ids=str,
+)
 def test_a_layer_on_padded_words_is_keras_layer(cell, options):
-    """Rows share their padding; not under dropout, where each has masks of its own, nor if every state is asked for."""
+    """Rows share their padding; not under dropout, where each has masks of its own, nor
+    if every state is asked for."""
     check(words(), embedding(), layer(cell, **options))
 
 
 def test_a_min_gru_is_its_cell_in_keras_loop():
     for drop, options in ((0.0, {}), (0.3, EVERY)):
-        check(values(), keras.layers.RNN([min_gru_cell(5, dropout=drop), min_gru_cell(4, dropout=drop)], **options))
+        check(
+            values(),
+            keras.layers.RNN(
+                [min_gru_cell(5, dropout=drop), min_gru_cell(4, dropout=drop)],
+                **options,
+            ),
+        )
     check(words(), embedding(), keras.layers.RNN([min_gru_cell(5)]))
 
 
@@ -128,14 +165,20 @@ def test_a_layer_without_weights_may_stand_in_front():
 @pytest.fixture(scope="module")
 def compiled_words():
     """One network's function of every batch of 20 texts of 15 words, compiled once."""
-    model, _, call = looped(np.zeros((1, 15), np.int32), embedding(), layer("SimpleRNN"), compiled=True)
+    model, _, call = looped(
+        np.zeros((1, 15), np.int32), embedding(), layer("SimpleRNN"), compiled=True
+    )
     return model, call
 
 
-@given(padding=st.lists(st.integers(0, 15), min_size=20, max_size=20), seed=st.integers(0, 99))
+@given(
+    padding=st.lists(st.integers(0, 15), min_size=20, max_size=20),
+    seed=st.integers(0, 99),
+)
 def test_any_padding_gives_the_numbers_of_the_whole_loop(compiled_words, padding, seed):
     model, call = compiled_words
-    # XLA adds 300 parts up in another order. One that is left out would be off by a tenth and more.
+    # XLA adds 300 parts up in another order. One that is left out would be off by a
+    # tenth and more.
     compare(model, words(padding, 15, seed), call, 1e-4)
 
 

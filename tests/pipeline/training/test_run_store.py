@@ -26,7 +26,9 @@ def add(workspace, name, key, text="weights of a run"):
 
 
 def test_a_key_is_of_the_data_set_the_name_and_all_four_hashes():
-    keys = {run_store.key("waves", "gru", FINGERPRINT | {part: "x"}) for part in FINGERPRINT}
+    keys = {
+        run_store.key("waves", "gru", FINGERPRINT | {part: "x"}) for part in FINGERPRINT
+    }
     keys |= {
         KEY,
         run_store.key("shapes", "gru", FINGERPRINT),
@@ -58,7 +60,10 @@ def test_runs_holds_exactly_what_it_is_told(workspace):
     workspace.run("waves", "gone").mkdir(parents=True)
     add(workspace, "rnn", "1")
     run_store.place_all(workspace, "waves", {"gru": KEY, "rnn": "1"})
-    assert sorted(path.name for path in workspace.runs("waves").iterdir()) == ["gru", "rnn"]
+    assert sorted(path.name for path in workspace.runs("waves").iterdir()) == [
+        "gru",
+        "rnn",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -73,13 +78,18 @@ def test_runs_holds_exactly_what_it_is_told(workspace):
 )
 def test_a_damaged_entry_is_named_and_removed(damage, workspace):
     damage(run_store.entry(workspace, "waves", "gru", KEY))
-    with pytest.raises(UnrollError, match=r"the run of waves/gru in .* is damaged and was removed"):
+    with pytest.raises(
+        UnrollError, match=r"the run of waves/gru in .* is damaged and was removed"
+    ):
         run_store.holds(workspace, "waves", "gru", KEY)
     assert not run_store.holds(workspace, "waves", "gru", KEY)
 
 
 def test_what_fails_half_way_is_not_there(workspace):
-    with pytest.raises(KeyboardInterrupt), run_store.adding(workspace, "waves", "gru", "2"):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        run_store.adding(workspace, "waves", "gru", "2"),
+    ):
         raise KeyboardInterrupt
     assert not run_store.holds(workspace, "waves", "gru", "2")
     assert not list(workspace.scratch.glob(".*"))
@@ -88,7 +98,9 @@ def test_what_fails_half_way_is_not_there(workspace):
 def test_prune_removes_what_is_unused_the_oldest_first_down_to_a_size(workspace):
     for age, key in enumerate(("new", "older", "oldest")):
         add(workspace, "rnn", key, text="x" * 1000)
-        os.utime(run_store.entry(workspace, "waves", "rnn", key), (1e9 - age, 1e9 - age))
+        os.utime(
+            run_store.entry(workspace, "waves", "rnn", key), (1e9 - age, 1e9 - age)
+        )
     used = {run_store.entry(workspace, "waves", "gru", KEY)}
     sizes = [run_store._size(entry) for entry in run_store.entries(workspace)]
     assert run_store.prune(workspace, used, sum(sizes)) == (0, 0)

@@ -1,4 +1,5 @@
-"""What a file of rows is like: of each part of the sniffer a table of examples, and of each refusal what cures it."""
+"""What a file of rows is like: of each part of the sniffer a table of examples, and of
+each refusal what cures it."""
 
 import pandas as pd
 import pytest
@@ -23,17 +24,33 @@ def seen(tmp_path):
     return profile
 
 
-def series(freq, count, form="%Y-%m-%d %H:%M", start="2015-01-01", head="time,load", row="{},{}"):
+def series(
+    freq,
+    count,
+    form="%Y-%m-%d %H:%M",
+    start="2015-01-01",
+    head="time,load",
+    row="{},{}",
+):
     stamps = pd.date_range(start, periods=count, freq=freq).strftime(form)
-    lines = [row.format(stamp, index * index % 23 + index % 24) for index, stamp in enumerate(stamps)]
+    lines = [
+        row.format(stamp, index * index % 23 + index % 24)
+        for index, stamp in enumerate(stamps)
+    ]
     return "\n".join([head, *lines]) + "\n"
 
 
 @pytest.mark.parametrize("count", [13, 96])
-@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%y", "%m-%d-%y", "%y/%m/%d"])
+@pytest.mark.parametrize(
+    "form", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%y", "%m-%d-%y", "%y/%m/%d"]
+)
 def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
     profile = seen(series("MS", count, form))
-    assert (profile.form.stamp_format, profile.calendar, profile.gaps.total()) == (form, "month", 0)
+    assert (profile.form.stamp_format, profile.calendar, profile.gaps.total()) == (
+        form,
+        "month",
+        0,
+    )
     assert "stamp_format" in profile.reasons
 
 
@@ -48,14 +65,28 @@ def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
         (series("B", 40, "%d/%m/%Y"), "%d/%m/%Y", "business", DAY),
         (series("D", 21), "ISO8601", None, DAY),
         (series("28D", 30), "ISO8601", None, 28 * DAY),
-        (series("h", 30, "%m/%d/%Y %I:%M %p", start="2015-02-03"), "%m/%d/%Y %I:%M %p", None, 3600),
-        (series("10min", 999, "%d.%m.%y;%H.%M.%S", head="d;t;x", row="{};{}"), "%d.%m.%y %H.%M.%S", None, 600),
+        (
+            series("h", 30, "%m/%d/%Y %I:%M %p", start="2015-02-03"),
+            "%m/%d/%Y %I:%M %p",
+            None,
+            3600,
+        ),
+        (
+            series("10min", 999, "%d.%m.%y;%H.%M.%S", head="d;t;x", row="{};{}"),
+            "%d.%m.%y %H.%M.%S",
+            None,
+            600,
+        ),
         (series("s", 99, "%Y%m%d%H%M%S"), "%Y%m%d%H%M%S", None, 1),
     ],
 )
 def test_a_frequency(seen, text, stamp_format, offset, freq):
     profile = seen(text)
-    assert (profile.form.stamp_format, profile.calendar, profile.freq) == (stamp_format, offset, freq)
+    assert (profile.form.stamp_format, profile.calendar, profile.freq) == (
+        stamp_format,
+        offset,
+        freq,
+    )
     assert not profile.gaps
 
 
@@ -73,13 +104,22 @@ def test_a_frequency(seen, text, stamp_format, offset, freq):
     ],
 )
 def test_a_form_is_seen(cells, form):
-    assert timestamp_columns.find_columns(pd.DataFrame({"when": cells}), []) == (["when"], [form])
+    assert timestamp_columns.find_columns(pd.DataFrame({"when": cells}), []) == (
+        ["when"],
+        [form],
+    )
 
 
 def test_words_with_numbers_are_no_stamps():
-    assert timestamp_columns.find_columns(pd.DataFrame({"unit": ["Unit 12, 2019", "March hare 7"]}), [])[1] == []
+    assert (
+        timestamp_columns.find_columns(
+            pd.DataFrame({"unit": ["Unit 12, 2019", "March hare 7"]}), []
+        )[1]
+        == []
+    )
     assert not any(
-        timestamp_formats.formats(word, digits=False) for word in ("Unit 12", "Store 3", "Mary-7", "mar 7, 1", "A12")
+        timestamp_formats.formats(word, digits=False)
+        for word in ("Unit 12", "Store 3", "Mary-7", "mar 7, 1", "A12")
     )
 
 
@@ -89,9 +129,27 @@ def test_words_with_numbers_are_no_stamps():
         (["a;b", "2020-01-01;1,5", "2020-01-02;2,5"], ";", 0, True, []),
         (["station X", "", "a\tb", "1\t2", "3\t4"], "\t", 2, True, []),
         (["2020-01-01 1 2", "2020-01-02 3 4"], " ", 0, False, []),
-        (["t;p;q", ";kW;°C", "2020-01-01;1;n/a", "2020-01-02;2;3"], ";", 0, True, [["", "kW", "°C"]]),
-        (["t;p;q", ";[kW];1", "2020-01-01;1;2", "2020-01-02;2;3"], ";", 0, True, [["", "[kW]", "1"]]),
-        (["A", "t,p", "TS,W", ",Avg", "Jan 2020,1", "Feb 2020,2"], ",", 1, True, [["TS", "W"], ["", "Avg"]]),
+        (
+            ["t;p;q", ";kW;°C", "2020-01-01;1;n/a", "2020-01-02;2;3"],
+            ";",
+            0,
+            True,
+            [["", "kW", "°C"]],
+        ),
+        (
+            ["t;p;q", ";[kW];1", "2020-01-01;1;2", "2020-01-02;2;3"],
+            ";",
+            0,
+            True,
+            [["", "[kW]", "1"]],
+        ),
+        (
+            ["A", "t,p", "TS,W", ",Avg", "Jan 2020,1", "Feb 2020,2"],
+            ",",
+            1,
+            True,
+            [["TS", "W"], ["", "Avg"]],
+        ),
         (["t;p", "2020-01-01;n/a", "2020-01-02;2", "2020-01-03;2"], ";", 0, True, []),
     ],
 )
@@ -99,25 +157,58 @@ def test_a_layout(tmp_path, lines, delimiter, skip, header, units):
     path = tmp_path / "a.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
     first = layout.layout(path, "utf-8", None)
-    assert (first.delimiter, first.skip, first.names is None, first.units) == (delimiter, skip, header, units)
+    assert (first.delimiter, first.skip, first.names is None, first.units) == (
+        delimiter,
+        skip,
+        header,
+        units,
+    )
 
 
 def test_a_half_empty_column_is_a_target_and_no_input(seen):
-    rows = (f"2015-01-{day:02},{day % 7},{'' if day % 2 else day * day % 23}" for day in range(1, 31))
+    rows = (
+        f"2015-01-{day:02},{day % 7},{'' if day % 2 else day * day % 23}"
+        for day in range(1, 31)
+    )
     profile = seen("\n".join(["time,n,load", *rows]))
     assert (profile.targets, profile.missing) == (["n", "load"], {"": 15})
-    assert (profile.columns["load"].sparse, profile.columns["n"].sparse) == ("50% without a value", "")
+    assert (profile.columns["load"].sparse, profile.columns["n"].sparse) == (
+        "50% without a value",
+        "",
+    )
 
 
-def test_a_time_of_day_joins_a_date_where_dates_repeat_and_measures_something_where_they_do_not(seen):
+def test_a_time_of_day_joins_a_date_where_dates_repeat_and_measures_something_where_they_do_not(
+    seen,
+):
     days = pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d")
-    lines = [f"{day},00:{index * 7 % 60:02}:{index * index % 60:02},{index % 9}" for index, day in enumerate(days)]
+    lines = [
+        f"{day},00:{index * 7 % 60:02}:{index * index % 60:02},{index % 9}"
+        for index, day in enumerate(days)
+    ]
     profile = seen("\n".join(["day,Session Duration,visitors", *lines]))
-    assert (profile.form.stamp, profile.form.drop, profile.targets) == (["day"], ["Session Duration"], ["visitors"])
-    half_days = [f"{day},{hour}:00,{index % 9}" for index, day in enumerate(days) for hour in ("06", "18")]
-    assert seen("\n".join(["day,hour,visitors", *half_days])).form.stamp == ["day", "hour"]
-    uneven = [f"{day},{line.split(',')[1]},1" for day, line in zip(days.repeat(2), lines, strict=False)]
-    with pytest.raises(UnrollError, match="or pass --stamp day, if 'Session Duration' is no part of the time"):
+    assert (profile.form.stamp, profile.form.drop, profile.targets) == (
+        ["day"],
+        ["Session Duration"],
+        ["visitors"],
+    )
+    half_days = [
+        f"{day},{hour}:00,{index % 9}"
+        for index, day in enumerate(days)
+        for hour in ("06", "18")
+    ]
+    assert seen("\n".join(["day,hour,visitors", *half_days])).form.stamp == [
+        "day",
+        "hour",
+    ]
+    uneven = [
+        f"{day},{line.split(',')[1]},1"
+        for day, line in zip(days.repeat(2), lines, strict=False)
+    ]
+    with pytest.raises(
+        UnrollError,
+        match="or pass --stamp day, if 'Session Duration' is no part of the time",
+    ):
         seen("\n".join(["day,Session Duration,visitors", *uneven]))
 
 
@@ -150,81 +241,200 @@ def test_marks(tmp_path, cells, known, marks):
     ],
 )
 def test_a_column(name, below, cells, quantity, unit, left_out):
-    column = ColumnProfile.of(name, below, pd.Series(cells.split(), dtype="str"), CsvFormat())
+    column = ColumnProfile.of(
+        name, below, pd.Series(cells.split(), dtype="str"), CsvFormat()
+    )
     column = column.without(sentinels_of([column], []))
-    assert (column.quantity, column.unit, column.useless or column.sparse) == (quantity, unit, left_out)
+    assert (column.quantity, column.unit, column.useless or column.sparse) == (
+        quantity,
+        unit,
+        left_out,
+    )
 
 
 def test_a_row_of_units_is_skipped_and_taken(seen, tmp_path):
-    text = series("h", 60, "%d.%m.%Y %H:%M", head="time;load;temp\n;[kW];°C", row="{};{};7,5")
+    text = series(
+        "h", 60, "%d.%m.%Y %H:%M", head="time;load;temp\n;[kW];°C", row="{};{};7,5"
+    )
     profile = seen(text.replace("7,5\n", "8,5\n", 9), "utf-16")
-    assert {name: column.unit for name, column in profile.columns.items()} == {"load": "kW", "temp": "°C"}
-    table = read([tmp_path / "load.csv"], profile.form.model_copy(update={"target": "load"}), "")
-    assert (profile.form.units_rows, len(table.timestamps), table.columns) == (1, 60, ["load", "temp"])
+    assert {name: column.unit for name, column in profile.columns.items()} == {
+        "load": "kW",
+        "temp": "°C",
+    }
+    table = read(
+        [tmp_path / "load.csv"], profile.form.model_copy(update={"target": "load"}), ""
+    )
+    assert (profile.form.units_rows, len(table.timestamps), table.columns) == (
+        1,
+        60,
+        ["load", "temp"],
+    )
 
 
 def test_several_series_are_told_apart_by_one_column(seen):
     _, *lines = series("D", 40).splitlines()
-    profile = seen("\n".join(["time,load,who", *(f"{line},{who}" for line in lines for who in "ab")]))
-    assert (profile.series_id, profile.series, profile.length) == ("who", ["a", "b"], 40)
+    profile = seen(
+        "\n".join(
+            ["time,load,who", *(f"{line},{who}" for line in lines for who in "ab")]
+        )
+    )
+    assert (profile.series_id, profile.series, profile.length) == (
+        "who",
+        ["a", "b"],
+        40,
+    )
 
 
 def test_a_wrong_stamp_of_a_second_file_is_named(tmp_path):
     for name, start in (("a.csv", "2015-01-01"), ("b.csv", "2015-01-11")):
-        (tmp_path / name).write_text(series("D", 10, start=start).replace("-15 00:00", "-15 99:00"), encoding="utf-8")
-    with pytest.raises(UnrollError, match=r"b\.csv, line 6: '2015-01-15 99:00' is no stamp of the form ISO8601"):
+        (tmp_path / name).write_text(
+            series("D", 10, start=start).replace("-15 00:00", "-15 99:00"),
+            encoding="utf-8",
+        )
+    with pytest.raises(
+        UnrollError,
+        match=r"b\.csv, line 6: '2015-01-15 99:00' is no stamp of the form ISO8601",
+    ):
         detect([tmp_path / "a.csv", tmp_path / "b.csv"], Overrides(), no_progress)
 
 
-@pytest.mark.parametrize(("ends", "zone"), [(False, "Europe/Berlin"), (True, "Europe/Berlin"), (False, None)])
+@pytest.mark.parametrize(
+    ("ends", "zone"), [(False, "Europe/Berlin"), (True, "Europe/Berlin"), (False, None)]
+)
 def test_a_clock_that_keeps_daylight_saving_is_recognised(seen, ends, zone):
-    begun = pd.date_range("2023-03-01", "2023-11-10", freq="h", tz=zone).tz_localize(None)
-    labels = begun + pd.Timedelta(hours=int(ends))  # of the hour's end, on the clock of its beginning
-    rows = (f"{label:%Y-%m-%d %H:%M},{index * index % 23}" for index, label in enumerate(labels))
+    begun = pd.date_range("2023-03-01", "2023-11-10", freq="h", tz=zone).tz_localize(
+        None
+    )
+    # of the hour's end, on the clock of its beginning
+    labels = begun + pd.Timedelta(hours=int(ends))
+    rows = (
+        f"{label:%Y-%m-%d %H:%M},{index * index % 23}"
+        for index, label in enumerate(labels)
+    )
     profile = seen("\n".join(["time,load", *rows]))
-    assert (profile.form.time_zone, profile.form.ends, profile.repeated, profile.gaps) == (zone, ends, 0, {})
+    assert (
+        profile.form.time_zone,
+        profile.form.ends,
+        profile.repeated,
+        profile.gaps,
+    ) == (zone, ends, 0, {})
     assert bool(profile.reasons) == bool(zone)
 
 
 D30 = series("D", 30)
 CURES = {
-    "day or month": (series("D", 9, "%d/%m/%Y"), {}, "pass --day-first or --month-first", {"day_first": True}),
-    "month or day": (series("MS", 12, "%d/%m/%Y"), {}, "pass --day-first or --month-first", {"day_first": False}),
-    "year": (series("MS", 9, "%y/%m/%d"), {}, "'%d/%m/%y' or '%y/%m/%d'", {"stamp_format": "%y/%m/%d"}),
-    "thousands": (series("D", 30, head="t;x", row="{};1,2{:02}"), {}, "pass --decimal", {"decimal": "."}),
-    "decimals": (series("D", 30, head="t;x", row="{};1,2{:02}"), {}, "or --decimal .", {"decimal": ","}),
-    "the other": (series("D", 30, row="{},{}.5"), {"decimal": ","}, "pass --decimal [.]", {"decimal": "."}),
+    "day or month": (
+        series("D", 9, "%d/%m/%Y"),
+        {},
+        "pass --day-first or --month-first",
+        {"day_first": True},
+    ),
+    "month or day": (
+        series("MS", 12, "%d/%m/%Y"),
+        {},
+        "pass --day-first or --month-first",
+        {"day_first": False},
+    ),
+    "year": (
+        series("MS", 9, "%y/%m/%d"),
+        {},
+        "'%d/%m/%y' or '%y/%m/%d'",
+        {"stamp_format": "%y/%m/%d"},
+    ),
+    "thousands": (
+        series("D", 30, head="t;x", row="{};1,2{:02}"),
+        {},
+        "pass --decimal",
+        {"decimal": "."},
+    ),
+    "decimals": (
+        series("D", 30, head="t;x", row="{};1,2{:02}"),
+        {},
+        "or --decimal .",
+        {"decimal": ","},
+    ),
+    "the other": (
+        series("D", 30, row="{},{}.5"),
+        {"decimal": ","},
+        "pass --decimal [.]",
+        {"decimal": "."},
+    ),
     "own form": (
         series("h", 30, "%Y_%m_%d %Hh"),
         {},
         r"pass --stamp COLUMN \(repeatable\) and --stamp-format",
         {"stamp": ["time"], "stamp_format": "%Y_%m_%d %Hh"},
     ),
-    "years": (series("YS", 30, "%Y", head="n,x"), {}, "'n' may hold times; pass --stamp n if", {"stamp": ["n"]}),
+    "years": (
+        series("YS", 30, "%Y", head="n,x"),
+        {},
+        "'n' may hold times; pass --stamp n if",
+        {"stamp": ["n"]},
+    ),
     "days since 1900": (
-        "\n".join(["date,x", *(f"{22_647 + day},{day * day % 23}" for day in range(60))]),
+        "\n".join(
+            ["date,x", *(f"{22_647 + day},{day * day % 23}" for day in range(60))]
+        ),
         {},
         "or excel for a spreadsheet's days since 1900",
         {"stamp": ["date"], "stamp_format": "excel"},
     ),
     "decimal years": (
-        "\n".join(["a,x", *(f"{2000 + month / 12:.3f},{month * month % 23}" for month in range(60))]),
+        "\n".join(
+            [
+                "a,x",
+                *(
+                    f"{2000 + month / 12:.3f},{month * month % 23}"
+                    for month in range(60)
+                ),
+            ]
+        ),
         {},
         "'a' may hold times; pass --stamp a if",
         {"stamp": ["a"]},
     ),
-    "two letters": (series("D", 30).replace(",", "::"), {"delimiter": "::"}, "--delimiter must be one letter", None),
-    "alone": (series("D", 30, "%Yy%mm%d"), {"stamp_format": "%Yy%mm%d"}, "--stamp COLUMN", {"stamp": ["time"]}),
-    "no format": (D30, {"stamp_format": "%Q"}, "--stamp-format: .* Received: '%Q'", {"stamp_format": None}),
+    "two letters": (
+        series("D", 30).replace(",", "::"),
+        {"delimiter": "::"},
+        "--delimiter must be one letter",
+        None,
+    ),
+    "alone": (
+        series("D", 30, "%Yy%mm%d"),
+        {"stamp_format": "%Yy%mm%d"},
+        "--stamp COLUMN",
+        {"stamp": ["time"]},
+    ),
+    "no format": (
+        D30,
+        {"stamp_format": "%Q"},
+        "--stamp-format: .* Received: '%Q'",
+        {"stamp_format": None},
+    ),
     "another form": (
         D30.replace("2015-01-30", "30_01_2015"),
         {"stamp": ["time"], "stamp_format": "ISO8601"},
         "'30_01_2015 00:00' is no stamp of the form ISO8601, as others are; correct the file",
         None,
     ),
-    "delimiter": (series("D", 30, "%Y-%m-%d").replace(",", "^"), {}, "pass --delimiter", {"delimiter": "^"}),
-    "ragged": (f"{D30}1,2,3\n4\n5\n6\n7\n", {"delimiter": ","}, "columns in all rows, by ','; correct the file", None),
-    "zone": (D30, {"time_zone": "Berlin"}, "such as Europe/Berlin", {"time_zone": "Europe/Berlin"}),
+    "delimiter": (
+        series("D", 30, "%Y-%m-%d").replace(",", "^"),
+        {},
+        "pass --delimiter",
+        {"delimiter": "^"},
+    ),
+    "ragged": (
+        f"{D30}1,2,3\n4\n5\n6\n7\n",
+        {"delimiter": ","},
+        "columns in all rows, by ','; correct the file",
+        None,
+    ),
+    "zone": (
+        D30,
+        {"time_zone": "Berlin"},
+        "such as Europe/Berlin",
+        {"time_zone": "Europe/Berlin"},
+    ),
     "skipped": (
         series("h", 9, start="2015-03-28 22:00"),
         {"time_zone": "Europe/Berlin"},
@@ -237,15 +447,37 @@ CURES = {
         "is not utf-8 text .*; set --encoding, such as latin-1",
         {"encoding": "latin-1"},
     ),
-    "stamp": (D30, {"stamp": ["when"]}, "has no column 'when'. It has: time, load", {"stamp": ["time"]}),
+    "stamp": (
+        D30,
+        {"stamp": ["when"]},
+        "has no column 'when'. It has: time, load",
+        {"stamp": ["time"]},
+    ),
     "target": (D30, {"target": "laod"}, "Did you mean load", {"target": "load"}),
-    "no day": (D30.replace("-1", "-0"), {}, "line 11: '2015-01-00 00:00' is no stamp of the form ISO8601, as", None),
-    "cut off": (series("D", 30, "%m.%d.%Y") + "01.31.20,4\n", {}, "line 32: '01.31.20' .* form %m.%d.%Y,", None),
-    "sum": (f"{series('h', 2500)}\n,\nTotal,9\n", {}, "line 2504: 'Total' is no stamp of the form", None),
+    "no day": (
+        D30.replace("-1", "-0"),
+        {},
+        "line 11: '2015-01-00 00:00' is no stamp of the form ISO8601, as",
+        None,
+    ),
+    "cut off": (
+        series("D", 30, "%m.%d.%Y") + "01.31.20,4\n",
+        {},
+        "line 32: '01.31.20' .* form %m.%d.%Y,",
+        None,
+    ),
+    "sum": (
+        f"{series('h', 2500)}\n,\nTotal,9\n",
+        {},
+        "line 2504: 'Total' is no stamp of the form",
+        None,
+    ),
 }
 
 
-@pytest.mark.parametrize(("text", "known", "message", "cure"), CURES.values(), ids=CURES)
+@pytest.mark.parametrize(
+    ("text", "known", "message", "cure"), CURES.values(), ids=CURES
+)
 def test_what_a_refusal_advises_works(seen, text, known, message, cure):
     with pytest.raises(UnrollError, match=message) as caught:
         seen(text, **known)

@@ -1,4 +1,5 @@
-"""Files as people write them, after public bug reports: each is read as it is meant, or refused with its place."""
+"""Files as people write them, after public bug reports: each is read as it is meant, or
+refused with its place."""
 
 import numpy as np
 import pandas as pd
@@ -21,11 +22,18 @@ def seen(tmp_path):
 
 
 def series(freq, count, form, start):
-    return rows_of("time,load", pd.date_range(start, periods=count, freq=freq).strftime(form), VARIED)
+    return rows_of(
+        "time,load",
+        pd.date_range(start, periods=count, freq=freq).strftime(form),
+        VARIED,
+    )
 
 
 def rows_of(head, stamps, cells, mark=","):
-    lines = [f"{stamp}{mark}{cells[index % len(cells)]}" for index, stamp in enumerate(stamps)]
+    lines = [
+        f"{stamp}{mark}{cells[index % len(cells)]}"
+        for index, stamp in enumerate(stamps)
+    ]
     return "\n".join([head, *lines]) + "\n"
 
 
@@ -37,7 +45,12 @@ DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-01-01", periods=60)]
 LOCAL_DAYS = pd.date_range("2023-10-01", periods=200, tz="Europe/Berlin")
 QUARTERS = [(year, quarter) for year in range(2000, 2015) for quarter in range(1, 5)]
 READ = {
-    "hours 1 to 24": (rows_of("stamp,kW", HOURS, VARIED), "2024-01-01T01", "2024-01-09", [0, 1, 4]),
+    "hours 1 to 24": (
+        rows_of("stamp,kW", HOURS, VARIED),
+        "2024-01-01T01",
+        "2024-01-09",
+        [0, 1, 4],
+    ),
     "hour 24 alone": (
         rows_of("d;h;x", [f"{h[6:8]}.01.2024;{h[8:]}:00" for h in HOURS], VARIED, ";"),
         "2024-01-01T01",
@@ -45,7 +58,15 @@ READ = {
         [0, 1, 4],
     ),
     "a date beside mixed counts": (
-        rows_of("ts,date,y", [*map(",".join, zip(SECONDS[:20] + MILLISECONDS[20:60], DAYS, strict=True))], VARIED),
+        rows_of(
+            "ts,date,y",
+            [
+                *map(
+                    ",".join, zip(SECONDS[:20] + MILLISECONDS[20:60], DAYS, strict=True)
+                )
+            ],
+            VARIED,
+        ),
         "2024-01-01",
         "2024-02-29",
         [0, 1, 4],
@@ -56,10 +77,30 @@ READ = {
         "2024-01-10T23",
         [0],
     ),
-    "1955 to 1990": (series("MS", 432, "%b-%y", "1955-01-01"), "1955-01-01", "1990-12-01", []),
-    "1968 and 1969": (series("D", 700, "%d-%m-%y", "1968-01-01"), "1968-01-01", "1969-11-30", []),
-    "1999 to 2001": (series("D", 700, "%m/%d/%y", "1999-06-01"), "1999-06-01", "2001-04-30", []),
-    "thousands by points": (rows_of("t;x", DAYS, ["962", "987", "1.002"], ";"), DAYS[0], DAYS[-1], [962, 987, 1002]),
+    "1955 to 1990": (
+        series("MS", 432, "%b-%y", "1955-01-01"),
+        "1955-01-01",
+        "1990-12-01",
+        [],
+    ),
+    "1968 and 1969": (
+        series("D", 700, "%d-%m-%y", "1968-01-01"),
+        "1968-01-01",
+        "1969-11-30",
+        [],
+    ),
+    "1999 to 2001": (
+        series("D", 700, "%m/%d/%y", "1999-06-01"),
+        "1999-06-01",
+        "2001-04-30",
+        [],
+    ),
+    "thousands by points": (
+        rows_of("t;x", DAYS, ["962", "987", "1.002"], ";"),
+        DAYS[0],
+        DAYS[-1],
+        [962, 987, 1002],
+    ),
     "thousands far below": (
         rows_of(
             "t;x",
@@ -71,21 +112,66 @@ READ = {
         "2001-01-24",
         [997, 998],
     ),
-    "accounts": (rows_of("date,x", DAYS, ["120", "40-", "(236)", "\u22127"]), DAYS[0], DAYS[-1], [120, -40, -236, -7]),
-    "money": (rows_of("date,x", DAYS, ['"$1,234.56"', "$5.00"]), DAYS[0], DAYS[-1], [1234.56, 5]),
-    "percent": (rows_of("date,x", DAYS, ["50 %", "7.5 %"]), DAYS[0], DAYS[-1], [50, 7.5]),
+    "accounts": (
+        rows_of("date,x", DAYS, ["120", "40-", "(236)", "\u22127"]),
+        DAYS[0],
+        DAYS[-1],
+        [120, -40, -236, -7],
+    ),
+    "money": (
+        rows_of("date,x", DAYS, ['"$1,234.56"', "$5.00"]),
+        DAYS[0],
+        DAYS[-1],
+        [1234.56, 5],
+    ),
+    "percent": (
+        rows_of("date,x", DAYS, ["50 %", "7.5 %"]),
+        DAYS[0],
+        DAYS[-1],
+        [50, 7.5],
+    ),
     "blanks that do not break": (
         rows_of("date;x", DAYS, ["1\u00a0234,5", "99,5"], ";"),
         DAYS[0],
         DAYS[-1],
         [1234.5, 99.5],
     ),
-    "apostrophes": (rows_of("date;x", DAYS, ["1'234", "998"], ";"), DAYS[0], DAYS[-1], [1234, 998]),
-    "quarters": (rows_of("q,x", [f"{y}Q{q}" for y, q in QUARTERS], VARIED), "2000-01-01", "2014-10-01", [0, 1]),
-    "quarters as words": (rows_of("q,x", [f"Q{q} {y}" for y, q in QUARTERS], VARIED), "2000-01-01", "2014-10-01", [0]),
-    "quarters as numbers": (rows_of("q,x", [f"{q}-{y}" for y, q in QUARTERS], VARIED), "2000-01-01", "2014-10-01", [0]),
-    "weeks": (series("W-MON", 150, "%G-W%V", "2020-01-06"), "2020-01-06", "2022-11-14", []),
-    "days of a spreadsheet": (rows_of("Datum;x", range(45292, 45352), VARIED, ";"), "2024-01-01", "2024-02-29", [0, 1]),
+    "apostrophes": (
+        rows_of("date;x", DAYS, ["1'234", "998"], ";"),
+        DAYS[0],
+        DAYS[-1],
+        [1234, 998],
+    ),
+    "quarters": (
+        rows_of("q,x", [f"{y}Q{q}" for y, q in QUARTERS], VARIED),
+        "2000-01-01",
+        "2014-10-01",
+        [0, 1],
+    ),
+    "quarters as words": (
+        rows_of("q,x", [f"Q{q} {y}" for y, q in QUARTERS], VARIED),
+        "2000-01-01",
+        "2014-10-01",
+        [0],
+    ),
+    "quarters as numbers": (
+        rows_of("q,x", [f"{q}-{y}" for y, q in QUARTERS], VARIED),
+        "2000-01-01",
+        "2014-10-01",
+        [0],
+    ),
+    "weeks": (
+        series("W-MON", 150, "%G-W%V", "2020-01-06"),
+        "2020-01-06",
+        "2022-11-14",
+        [],
+    ),
+    "days of a spreadsheet": (
+        rows_of("Datum;x", range(45292, 45352), VARIED, ";"),
+        "2024-01-01",
+        "2024-02-29",
+        [0, 1],
+    ),
     "German months": (
         rows_of("Tag;x", [f"{d}. März 2024" for d in range(1, 32)], VARIED, ";"),
         "2024-03-01",
@@ -110,13 +196,43 @@ READ = {
         "2024-03-31",
         [],
     ),
-    "a year as a heading": (rows_of("date,2019", DAYS, VARIED), DAYS[0], DAYS[-1], [0, 1, 4]),
-    "a line break in a heading": (rows_of('date,"load\n(kW)"', DAYS, VARIED), DAYS[0], DAYS[-1], [0, 1, 4]),
-    "blanks before names": (rows_of("date , load", DAYS, VARIED), DAYS[0], DAYS[-1], [0, 1, 4]),
-    "a delimiter at the end": (rows_of("date,x", DAYS, [f"{x}," for x in VARIED]), DAYS[0], DAYS[-1], [0, 1, 4]),
-    "years": (rows_of("year,x", range(1950, 2020), VARIED), "1950-01-01", "2019-01-01", [0, 1, 4]),
+    "a year as a heading": (
+        rows_of("date,2019", DAYS, VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
+    "a line break in a heading": (
+        rows_of('date,"load\n(kW)"', DAYS, VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
+    "blanks before names": (
+        rows_of("date , load", DAYS, VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
+    "a delimiter at the end": (
+        rows_of("date,x", DAYS, [f"{x}," for x in VARIED]),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
+    "years": (
+        rows_of("year,x", range(1950, 2020), VARIED),
+        "1950-01-01",
+        "2019-01-01",
+        [0, 1, 4],
+    ),
     "intervals without blanks": (
-        rows_of("d;t;x", [f"{d};{h:02}:00-{h + 1:02}:00" for d in DAYS for h in range(23)], VARIED, ";"),
+        rows_of(
+            "d;t;x",
+            [f"{d};{h:02}:00-{h + 1:02}:00" for d in DAYS for h in range(23)],
+            VARIED,
+            ";",
+        ),
         "2024-01-01",
         "2024-02-29T22",
         [0, 1],
@@ -135,24 +251,52 @@ READ = {
         "2021-12-13",
         [0, 1],
     ),
-    "a plan for years to come": (series("MS", 228, "%d.%m.%y", "2010-01-01"), "2010-01-01", "2028-12-01", []),
+    "a plan for years to come": (
+        series("MS", 228, "%d.%m.%y", "2010-01-01"),
+        "2010-01-01",
+        "2028-12-01",
+        [],
+    ),
     "an id like a count of seconds": (
-        rows_of("id,day,x", [f"{1_700_000_000 + 7 * n},{d}" for n, d in enumerate(DAYS)], VARIED),
+        rows_of(
+            "id,day,x",
+            [f"{1_700_000_000 + 7 * n},{d}" for n, d in enumerate(DAYS)],
+            VARIED,
+        ),
         DAYS[0],
         DAYS[-1],
         [],
     ),
     "names with date in them": (
-        rows_of("candidates,day,x", [f"{45000 + n},{d}" for n, d in enumerate(DAYS)], VARIED),
+        rows_of(
+            "candidates,day,x", [f"{45000 + n},{d}" for n, d in enumerate(DAYS)], VARIED
+        ),
         DAYS[0],
         DAYS[-1],
         [],
     ),
-    "Swiss prices": (rows_of("t;x", DAYS, ["120.-", "CHF 99.50"], ";"), DAYS[0], DAYS[-1], [120, 99.5]),
-    "years as dates": (rows_of("date,x", range(1900, 1990), VARIED), "1900-01-01", "1989-01-01", [0, 1]),
-    "UTC in words": (rows_of("t,x", [f"{d} 00:00:00 UTC" for d in DAYS], VARIED), DAYS[0], DAYS[-1], [0, 1]),
+    "Swiss prices": (
+        rows_of("t;x", DAYS, ["120.-", "CHF 99.50"], ";"),
+        DAYS[0],
+        DAYS[-1],
+        [120, 99.5],
+    ),
+    "years as dates": (
+        rows_of("date,x", range(1900, 1990), VARIED),
+        "1900-01-01",
+        "1989-01-01",
+        [0, 1],
+    ),
+    "UTC in words": (
+        rows_of("t,x", [f"{d} 00:00:00 UTC" for d in DAYS], VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1],
+    ),
     "months of a bank": (
-        rows_of("t,x", [f"{y}M{m:02}" for y in (2000, 2001) for m in range(1, 13)], VARIED),
+        rows_of(
+            "t,x", [f"{y}M{m:02}" for y in (2000, 2001) for m in range(1, 13)], VARIED
+        ),
         "2000-01-01",
         "2001-12-01",
         [0, 1],
@@ -163,8 +307,18 @@ READ = {
         DAYS[-1],
         [0, 1],
     ),
-    "a spreadsheet's first line": ("sep=;\n" + rows_of("date;x", DAYS, VARIED, ";"), DAYS[0], DAYS[-1], [0, 1]),
-    "two delimiters more": (rows_of("date,x", DAYS, [f"{x},," for x in VARIED]), DAYS[0], DAYS[-1], [0, 1, 4]),
+    "a spreadsheet's first line": (
+        "sep=;\n" + rows_of("date;x", DAYS, VARIED, ";"),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1],
+    ),
+    "two delimiters more": (
+        rows_of("date,x", DAYS, [f"{x},," for x in VARIED]),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
     "a delimiter more in some rows": (
         rows_of("date,x", DAYS, [f"{x}{',' if x % 2 else ''}" for x in VARIED]),
         DAYS[0],
@@ -178,7 +332,12 @@ READ = {
         [0, 1, 4],
     ),
     "delimiters that lack at the end": (
-        rows_of("date;x;note", DAYS, [f"{x},5;a" if x == 4 else f"{x},5" for x in VARIED], ";"),
+        rows_of(
+            "date;x;note",
+            DAYS,
+            [f"{x},5;a" if x == 4 else f"{x},5" for x in VARIED],
+            ";",
+        ),
         DAYS[0],
         DAYS[-1],
         [0.5, 1.5, 4.5],
@@ -189,22 +348,42 @@ READ = {
         DAYS[-1],
         [0, 1, 4],
     ),
-    "rows that are named by their dates": (rows_of('"x"', DAYS, VARIED), DAYS[0], DAYS[-1], [0, 1, 4]),
+    "rows that are named by their dates": (
+        rows_of('"x"', DAYS, VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
     "blanks before quotes": (
         rows_of('date, "x"', DAYS, [f' "{x}"' for x in VARIED]),
         DAYS[0],
         DAYS[-1],
         [0, 1, 4],
     ),
-    "letters that nobody sees": (rows_of("\u200bdate,\ufeffx", DAYS, VARIED), DAYS[0], DAYS[-1], [0, 1, 4]),
+    "letters that nobody sees": (
+        rows_of("\u200bdate,\ufeffx", DAYS, VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
     "units behind numbers": (
         rows_of("t;x", DAYS, ["1.234,5 kWh", "0,5 kWh"], ";"),
         DAYS[0],
         DAYS[-1],
         [1234.5, 0.5],
     ),
-    "powers of ten": (rows_of("t;x", DAYS, ["1,5E+03", "2,25E-01"], ";"), DAYS[0], DAYS[-1], [1500, 0.225]),
-    "formulas of a spreadsheet": (rows_of("t,x", DAYS, ['"=""12.5"""', "7"]), DAYS[0], DAYS[-1], [12.5, 7]),
+    "powers of ten": (
+        rows_of("t;x", DAYS, ["1,5E+03", "2,25E-01"], ";"),
+        DAYS[0],
+        DAYS[-1],
+        [1500, 0.225],
+    ),
+    "formulas of a spreadsheet": (
+        rows_of("t,x", DAYS, ['"=""12.5"""', "7"]),
+        DAYS[0],
+        DAYS[-1],
+        [12.5, 7],
+    ),
     "other apostrophes": (
         rows_of("t;x", DAYS, ["1\u02bc234", "9`876.5", "998"], ";"),
         DAYS[0],
@@ -212,7 +391,9 @@ READ = {
         [1234, 9876.5],
     ),
     "days of days since 1900": (
-        rows_of("date;x", [f"{45_292 + hour / 24:.4f}" for hour in range(48)], VARIED, ";"),
+        rows_of(
+            "date;x", [f"{45_292 + hour / 24:.4f}" for hour in range(48)], VARIED, ";"
+        ),
         "2024-01-01",
         "2024-01-02T23",
         [0, 1],
@@ -230,7 +411,11 @@ READ = {
         [0, 1],
     ),
     "shops that open at their hours": (
-        rows_of("date,shop,opens,x", [f"{d},{shop}" for d in DAYS for shop in ("A,09:00", "B,08:30")], VARIED),
+        rows_of(
+            "date,shop,opens,x",
+            [f"{d},{shop}" for d in DAYS for shop in ("A,09:00", "B,08:30")],
+            VARIED,
+        ),
         DAYS[0],
         DAYS[-1],
         [0, 1],
@@ -275,12 +460,18 @@ REFUSED = {
         rows_of("t,x", changed(DAYS, 30, "2042-01-31"), VARIED),
         "line 32: the stamp 2042-01-31 00:00:00 does not fit those beside it, 2024-01-30 00:00:00 and 2024-02-01",
     ),
-    "a day that is there": (rows_of("t,x", changed(DAYS, 30, "2024-01-01"), VARIED), "line 32: .* does not fit those"),
+    "a day that is there": (
+        rows_of("t,x", changed(DAYS, 30, "2024-01-01"), VARIED),
+        "line 32: .* does not fit those",
+    ),
     "the last row": (
         rows_of("t,x", changed(DAYS, 59, "2042-02-28"), VARIED),
         "line 61: .* does not fit those beside it",
     ),
-    "thousands or not": (rows_of("t;x", DAYS, ["5.292", "6.100"], ";"), "5.292 may be a thousand .* pass --decimal"),
+    "thousands or not": (
+        rows_of("t;x", DAYS, ["5.292", "6.100"], ";"),
+        "5.292 may be a thousand .* pass --decimal",
+    ),
     "thousands as k": (
         rows_of("t,x", DAYS, ["120", "1.0k"]),
         "column 'x' holds 1.0k 30 times .* or pass --missing 1.0k",
@@ -297,7 +488,10 @@ REFUSED = {
         rows_of("t,x", [f"2024-01-{d:02}" for d in (1, 5, 6, 20, 27, 29, 31)], VARIED),
         "not evenly spaced",
     ),
-    "the year 1500": (series("YS", 40, "%Y-%m-%d", "1500-01-01"), "column 'time' may hold times; pass --stamp time if"),
+    "the year 1500": (
+        series("YS", 40, "%Y-%m-%d", "1500-01-01"),
+        "column 'time' may hold times; pass --stamp time if",
+    ),
     "times as headings": (
         rows_of(f"id,{','.join(DAYS)}", "abc", [",".join(map(str, VARIED[:60]))]),
         r"pandas: frame.melt\(\['id'\], var_name='date'\)",
@@ -315,15 +509,23 @@ REFUSED = {
         "may be an interval or have a UTC",
     ),
     "hours without a mark": (
-        rows_of("date,time,x", [f"{d},{h}00" for d in DAYS for h in range(1, 25)], VARIED),
+        rows_of(
+            "date,time,x", [f"{d},{h}00" for d in DAYS for h in range(1, 25)], VARIED
+        ),
         "'time' may be a part of the",
     ),
     "marks of two countries": (
         rows_of("t;a;x", DAYS, ["1.5;1,25"], ";"),
         "columns have different decimal marks; pass --decimal",
     ),
-    "a degree of latitude": (rows_of("t;lat;x", DAYS, ["48.137;1,25", "48.138;1,5"], ";"), "48.137 may be a thousand"),
-    "zeros are no thousands": (rows_of("t;x", DAYS, ["4,898", "9,916", "0"], ";"), "4,898 may be a thousand"),
+    "a degree of latitude": (
+        rows_of("t;lat;x", DAYS, ["48.137;1,25", "48.138;1,5"], ";"),
+        "48.137 may be a thousand",
+    ),
+    "zeros are no thousands": (
+        rows_of("t;x", DAYS, ["4,898", "9,916", "0"], ";"),
+        "4,898 may be a thousand",
+    ),
     "a zero before a group": (
         rows_of("t;x", DAYS, ["5.000,5", "0.512"], ";"),
         "'x' holds 0.512 30 times beside numbers",
@@ -335,14 +537,23 @@ REFUSED = {
     "days and months that a spreadsheet swapped": (
         rows_of(
             "t,x",
-            [f"{d:%m/%d/%Y}" if d.day <= 12 else f"{d:%d/%m/%Y}" for d in pd.date_range("2024-01-01", periods=90)],
+            [
+                f"{d:%m/%d/%Y}" if d.day <= 12 else f"{d:%d/%m/%Y}"
+                for d in pd.date_range("2024-01-01", periods=90)
+            ],
             VARIED,
         ),
         "line 3: '01/02/2024' has day and month in another order than '13/01/2024'",
     ),
     "a row off the hours": (
         rows_of(
-            "t,x", changed([f"{d} {h:02}:00" for d in DAYS[:9] for h in range(24)], 37, "2024-01-02 13:30"), VARIED
+            "t,x",
+            changed(
+                [f"{d} {h:02}:00" for d in DAYS[:9] for h in range(24)],
+                37,
+                "2024-01-02 13:30",
+            ),
+            VARIED,
         ),
         "line 39: .* does not fit",
     ),
@@ -358,15 +569,27 @@ REFUSED = {
         rows_of("t,x", DAYS, [f"{n}.5k" for n in range(60)]),
         "'x' holds 0.5k and 59.5k, which are not read as numbers; write numbers alone, all in one unit",
     ),
-    "durations": (rows_of("t,x", DAYS, [f"{n % 9}:3{n % 7}" for n in range(60)]), "'x' holds 0:30 and .* are not read"),
+    "durations": (
+        rows_of("t,x", DAYS, [f"{n % 9}:3{n % 7}" for n in range(60)]),
+        "'x' holds 0:30 and .* are not read",
+    ),
     "an offset that lacks": (
-        rows_of("t,x", [f"{d}T00:00:00Z" for d in DAYS[:20]] + [f"{d}T00:00:00" for d in DAYS[20:]], VARIED),
+        rows_of(
+            "t,x",
+            [f"{d}T00:00:00Z" for d in DAYS[:20]]
+            + [f"{d}T00:00:00" for d in DAYS[20:]],
+            VARIED,
+        ),
         "line 22: '2024-01-21T00:00:00' is not like '2024-01-01T00:00:00Z': one has a UTC offset; write all",
     ),
     "twice a month": (
         rows_of(
             "t,x",
-            [f"{m:%Y-%m}-{d}" for m in pd.date_range("2020-01-01", periods=30, freq="MS") for d in ("01", "15")],
+            [
+                f"{m:%Y-%m}-{d}"
+                for m in pd.date_range("2020-01-01", periods=30, freq="MS")
+                for d in ("01", "15")
+            ],
             VARIED,
         ),
         "not evenly spaced: .*; make rows of equal distance first, such as sums of a month",
@@ -375,9 +598,16 @@ REFUSED = {
         "".join(f'"{line}"\n' for line in rows_of("date,x", DAYS, VARIED).splitlines()),
         "give each row as many cells as the header, without quotes around a whole line, or pass --delimiter, one",
     ),
-    "years of a company": (rows_of("t,x", [f"FY{y} Q{q}" for y, q in QUARTERS], VARIED), "or write times like 2024-01"),
+    "years of a company": (
+        rows_of("t,x", [f"FY{y} Q{q}" for y, q in QUARTERS], VARIED),
+        "or write times like 2024-01",
+    ),
     "a column for each hour": (
-        rows_of("date," + ",".join(f"H{h}" for h in range(1, 25)), DAYS, [",".join("1" * 24)]),
+        rows_of(
+            "date," + ",".join(f"H{h}" for h in range(1, 25)),
+            DAYS,
+            [",".join("1" * 24)],
+        ),
         "each column is of another",
     ),
     "names too many": (
@@ -403,7 +633,10 @@ def test_rows_in_no_order_and_late_ones_are_no_slips(seen):
     shuffled = random.permutation(DAYS).tolist()
     late = [*DAYS[:20], DAYS[21], DAYS[22], DAYS[20], *DAYS[23:]]
     for stamps in (shuffled, late, DAYS[::-1]):
-        assert (seen(rows_of("t,x", stamps, VARIED)).rows, seen(rows_of("t,x", stamps, VARIED)).gaps) == (60, {})
+        assert (
+            seen(rows_of("t,x", stamps, VARIED)).rows,
+            seen(rows_of("t,x", stamps, VARIED)).gaps,
+        ) == (60, {})
 
 
 def test_a_label_is_no_part_of_the_time(seen):

@@ -1,4 +1,5 @@
-"""Several series in one table: the column that names them is found, whatever its type and their lengths."""
+"""Several series in one table: the column that names them is found, whatever its type
+and their lengths."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,11 @@ def long(names, starts=("2020-01-01",), lengths=(40,), freq="D"):
     """The long format: rows of several series, one after the other."""
     parts = []
     for index, name in enumerate(names):
-        stamps = pd.date_range(starts[index % len(starts)], periods=lengths[index % len(lengths)], freq=freq)
+        stamps = pd.date_range(
+            starts[index % len(starts)],
+            periods=lengths[index % len(lengths)],
+            freq=freq,
+        )
         values = np.arange(len(stamps)) ** 2 % 23 + index
         parts.append(pd.DataFrame({"unique_id": name, "ds": stamps, "y": values}))
     return pd.concat(parts, ignore_index=True)
@@ -33,18 +38,30 @@ APART = ("2020-01-01", "2021-06-01", "2023-01-01")
 LONG = {
     "text": (long(["a", "b", "c"]), ["a", "b", "c"]),
     "numbers": (long([1, 2, 30]), ["1", "2", "30"]),
-    "numbers like those that mean no value": (long([1, 2, 3, -999]), ["-999", "1", "2", "3"]),
+    "numbers like those that mean no value": (
+        long([1, 2, 3, -999]),
+        ["-999", "1", "2", "3"],
+    ),
     "numbers with a point": (long([1.5, 2.5]), ["1.5", "2.5"]),
     "categories": (long(["a", "b"]).astype({"unique_id": "category"}), ["a", "b"]),
-    "in the order of time": (long(["a", "b"]).sort_values("ds", kind="stable"), ["a", "b"]),
+    "in the order of time": (
+        long(["a", "b"]).sort_values("ds", kind="stable"),
+        ["a", "b"],
+    ),
     "in no order": (long(["a", "b"]).sample(frac=1, random_state=0), ["a", "b"]),
     "at other times": (long([1, 2, 3], APART, (40, 30, 20)), ["1", "2", "3"]),
     "one after the other": (long(["a", "b"], ("2020-01-01", "2020-02-10")), ["a", "b"]),
     "of other lengths": (long(["a", "b", "c"], lengths=(100, 4, 30)), ["a", "b", "c"]),
     "an index": (long(["a", "b"]).set_index(["unique_id", "ds"]), ["a", "b"]),
-    "month ends": (long(["a", "b"], ("2010-01-31", "2011-03-31"), freq="ME"), ["a", "b"]),
+    "month ends": (
+        long(["a", "b"], ("2010-01-31", "2011-03-31"), freq="ME"),
+        ["a", "b"],
+    ),
     "called NA": (long(["NA", "US"]), ["NA", "US"]),
-    "by another library": (long(["a", "b"], APART).rename(columns={"unique_id": "item_id"}), ["a", "b"]),
+    "by another library": (
+        long(["a", "b"], APART).rename(columns={"unique_id": "item_id"}),
+        ["a", "b"],
+    ),
 }
 
 
@@ -55,48 +72,97 @@ def test_the_long_format_is_recognised(name, suffix, tmp_path):
     if suffix == "csv" and frame.index.names != [None]:
         frame = frame.reset_index()
     profile = seen(frame, tmp_path / f"rows.{suffix}")
-    form = profile.form.model_copy(update={"target": "y", "series_id": profile.series_id})
+    form = profile.form.model_copy(
+        update={"target": "y", "series_id": profile.series_id}
+    )
     tables = by_series(read([tmp_path / f"rows.{suffix}"], form, ""))
-    assert (list(profile.series), list(tables), profile.targets) == (names, names, ["y"])
-    counts = frame.reset_index().groupby(profile.series_id, observed=True)["y"].count().tolist()
-    assert sorted(int(np.isfinite(table.values).sum()) for table in tables.values()) == sorted(counts)
+    assert (list(profile.series), list(tables), profile.targets) == (
+        names,
+        names,
+        ["y"],
+    )
+    counts = (
+        frame.reset_index()
+        .groupby(profile.series_id, observed=True)["y"]
+        .count()
+        .tolist()
+    )
+    assert sorted(
+        int(np.isfinite(table.values).sum()) for table in tables.values()
+    ) == sorted(counts)
 
 
-@pytest.mark.parametrize(("name", "suffix"), [("meter", "parquet"), (7, "parquet"), ("NA", "csv")])
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("meter", "parquet"), (7, "parquet"), ("NA", "csv")]
+)
 def test_a_single_series_keeps_its_name(name, suffix, tmp_path):
     profile = seen(long([name]), tmp_path / f"rows.{suffix}")
-    assert (profile.series_id, list(profile.series), profile.targets) == (None, [str(name)], ["y"])
+    assert (profile.series_id, list(profile.series), profile.targets) == (
+        None,
+        [str(name)],
+        ["y"],
+    )
 
 
-@pytest.mark.parametrize("starts", [("2020-01-01",), ("2020-01-01", "2020-01-31", "2020-03-01")])
-def test_series_by_another_name_are_told_apart_where_timestamps_repeat(starts, tmp_path):
-    profile = seen(long(["a", "b", "c"], starts).rename(columns={"unique_id": "shop"}), tmp_path / "rows.csv")
-    assert (profile.series_id, profile.series, profile.length) == ("shop", ["a", "b", "c"], 40)
+@pytest.mark.parametrize(
+    "starts", [("2020-01-01",), ("2020-01-01", "2020-01-31", "2020-03-01")]
+)
+def test_series_by_another_name_are_told_apart_where_timestamps_repeat(
+    starts, tmp_path
+):
+    profile = seen(
+        long(["a", "b", "c"], starts).rename(columns={"unique_id": "shop"}),
+        tmp_path / "rows.csv",
+    )
+    assert (profile.series_id, profile.series, profile.length) == (
+        "shop",
+        ["a", "b", "c"],
+        40,
+    )
 
 
 def test_few_repeated_rows_are_no_series(tmp_path):
     rows = long(["ok"], lengths=(100,)).rename(columns={"unique_id": "state"})
     again = rows.iloc[::9].assign(state="corrected")
-    profile = seen(pd.concat([rows, again]).sort_values("ds", kind="stable"), tmp_path / "rows.csv")
+    profile = seen(
+        pd.concat([rows, again]).sort_values("ds", kind="stable"), tmp_path / "rows.csv"
+    )
     assert (profile.series_id, profile.repeated) == (None, 12)
 
 
 def test_a_clock_with_daylight_saving_is_that_of_each_series(tmp_path):
     stamps = pd.date_range("2023-03-01", "2023-11-10", freq="h", tz="Europe/Berlin")
-    rows = [pd.DataFrame({"ds": stamps.tz_localize(None), "id": name, "y": stamps.hour}) for name in "ab"]
+    rows = [
+        pd.DataFrame({"ds": stamps.tz_localize(None), "id": name, "y": stamps.hour})
+        for name in "ab"
+    ]
     profile = seen(pd.concat(rows), tmp_path / "rows.csv")
     form = profile.form.model_copy(update={"target": "y", "series_id": "id"})
     table = read([tmp_path / "rows.csv"], form, "")
     utc = np.asarray(stamps.tz_convert("UTC").tz_localize(None), "datetime64[ms]")
-    assert (profile.form.time_zone, profile.series_id, profile.gaps) == ("Europe/Berlin", "id", {})
+    assert (profile.form.time_zone, profile.series_id, profile.gaps) == (
+        "Europe/Berlin",
+        "id",
+        {},
+    )
     np.testing.assert_array_equal(table.timestamps, [*utc, *utc])
 
 
 @pytest.mark.parametrize(
     ("row", "column", "cell", "message"),
     [
-        (60, "ds", "2042-01-01", "line 62: the stamp 2042-01-01 00:00:00 does not fit those beside it, 2020-01-20 00"),
-        (60, "ds", "2020-01-99", "line 62: '2020-01-99' is no stamp of the form ISO8601, as others are"),
+        (
+            60,
+            "ds",
+            "2042-01-01",
+            "line 62: the stamp 2042-01-01 00:00:00 does not fit those beside it, 2020-01-20 00",
+        ),
+        (
+            60,
+            "ds",
+            "2020-01-99",
+            "line 62: '2020-01-99' is no stamp of the form ISO8601, as others are",
+        ),
         (60, "y", "1.0k", "column 'y' holds 1.0k 1 times beside numbers"),
     ],
 )
@@ -107,23 +173,43 @@ def test_a_wrong_cell_of_a_later_series_is_named(row, column, cell, message, tmp
         seen(frame, tmp_path / "rows.csv")
 
 
-@pytest.mark.parametrize(("months", "days"), [("Jan Feb Mar", "Mon Tue Wed"), ("Januar Februar März", "Mo Di Mi")])
+@pytest.mark.parametrize(
+    ("months", "days"),
+    [("Jan Feb Mar", "Mon Tue Wed"), ("Januar Februar März", "Mo Di Mi")],
+)
 def test_parts_of_the_time_are_no_series(months, days, tmp_path):
     for words in (months, days):
         frame = long(words.split()).rename(columns={"unique_id": "variable"})
-        with pytest.raises(UnrollError, match="column 'variable' may be a part of the time"):
+        with pytest.raises(
+            UnrollError, match="column 'variable' may be a part of the time"
+        ):
             seen(frame, tmp_path / "rows.csv")
 
 
 def test_quarters_of_an_hour_are_no_series_unless_they_are_called_so(tmp_path):
     rows = long(range(1, 97), lengths=(10,)).rename(columns={"unique_id": "part"})
-    with pytest.raises(UnrollError, match="holds 96 series, by 'part'; .* part of the stamp, else call it unique_id"):
+    with pytest.raises(
+        UnrollError,
+        match="holds 96 series, by 'part'; .* part of the stamp, else call it unique_id",
+    ):
         seen(rows, tmp_path / "rows.csv")
-    assert len(seen(rows.rename(columns={"part": "unique_id"}), tmp_path / "rows.csv").series) == 96
+    assert (
+        len(
+            seen(
+                rows.rename(columns={"part": "unique_id"}), tmp_path / "rows.csv"
+            ).series
+        )
+        == 96
+    )
 
 
 def test_too_many_series_are_counted(tmp_path):
-    frame = pd.DataFrame({"unique_id": np.repeat(np.arange(10_001), 3), "y": np.arange(30_003) % 7})
+    frame = pd.DataFrame(
+        {"unique_id": np.repeat(np.arange(10_001), 3), "y": np.arange(30_003) % 7}
+    )
     frame["ds"] = np.tile(pd.date_range("2020-01-01", periods=3), 10_001)
-    with pytest.raises(UnrollError, match="holds 10,001 series, by 'unique_id'; leave all but 10,000 out"):
+    with pytest.raises(
+        UnrollError,
+        match="holds 10,001 series, by 'unique_id'; leave all but 10,000 out",
+    ):
         seen(frame, tmp_path / "rows.parquet")

@@ -1,4 +1,5 @@
-"""Timestamps as people write them: each notation is found and read as the time that it means."""
+"""Timestamps as people write them: each notation is found and read as the time that it
+means."""
 
 import numpy as np
 import pandas as pd
@@ -9,11 +10,16 @@ from series.reading.timestamp_columns import find_columns
 
 ROMAN = ("", "I", "II", "III", "IV")
 ENDS = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
-LATER = {"QS": pd.DateOffset(months=2), "W-MON": pd.Timedelta("6D"), "h": pd.Timedelta("1h")}
+LATER = {
+    "QS": pd.DateOffset(months=2),
+    "W-MON": pd.Timedelta("6D"),
+    "h": pd.Timedelta("1h"),
+}
 
 
 def written(template, stamp, freq):
-    """A timestamp by a template: fields of `strftime`, those of its hour as 1 to 24, and of its end."""
+    """A timestamp by a template: fields of `strftime`, those of its hour as 1 to 24,
+    and of its end."""
     ended = stamp - pd.Timedelta("1h")
     year, week, _ = stamp.isocalendar()
     fields = {
@@ -34,12 +40,19 @@ def written(template, stamp, freq):
         "yy": year % 100,
         "excel": (stamp - pd.Timestamp("1899-12-30")) / pd.Timedelta("1D"),
         "decimal": stamp.year + (stamp.month - 1) / 12,
-        "days": stamp.year + (stamp.day_of_year - 1 + stamp.hour / 24) / (365 + stamp.is_leap_year),
+        "days": stamp.year
+        + (stamp.day_of_year - 1 + stamp.hour / 24) / (365 + stamp.is_leap_year),
     }
     return template.format(**fields)
 
 
-STARTS = {"QS": "2008-01-01", "W-MON": "2020-12-28", "h": "2024-02-28 01:00", "MS": "2020-01-01", "D": "2023-12-20"}
+STARTS = {
+    "QS": "2008-01-01",
+    "W-MON": "2020-12-28",
+    "h": "2024-02-28 01:00",
+    "MS": "2020-01-01",
+    "D": "2023-12-20",
+}
 WRITTEN = {
     "QS": """
         {t:%Y}Q{q} | {t:%Y}-Q{q} | {t:%Y} Q{q} | Q{q} {t:%Y} | Q{q}/{t:%Y} | Q{q}'{t:%y} | {q}Q{t:%y} |
@@ -84,7 +97,11 @@ WRITTEN = {
 
 @pytest.mark.parametrize(
     ("template", "freq"),
-    [(text.strip(), freq) for freq, texts in WRITTEN.items() for text in texts.split("|")],
+    [
+        (text.strip(), freq)
+        for freq, texts in WRITTEN.items()
+        for text in texts.split("|")
+    ],
 )
 def test_a_notation(template, freq):
     stamps = pd.date_range(STARTS[freq], periods=30, freq=freq)
@@ -93,7 +110,10 @@ def test_a_notation(template, freq):
     columns, formats = find_columns(head, [])
     readings = [timestamps.parse(texts, stamp_format)[0] for stamp_format in formats]
     assert columns == ["date"]
-    assert any(np.array_equal(moments, np.asarray(stamps, "datetime64[ms]")) for moments in readings), formats
+    assert any(
+        np.array_equal(moments, np.asarray(stamps, "datetime64[ms]"))
+        for moments in readings
+    ), formats
 
 
 MONTHS = {
@@ -117,11 +137,19 @@ MONTHS = {
 @pytest.mark.parametrize("language", MONTHS)
 def test_the_months_of_a_language(language):
     names = MONTHS[language].split()
-    for template, stamp_format in (("{} 2020", "%b %Y"), ("{}-20", "%b-%y"), ("1 {} 2020", "%d %b %Y")):
+    for template, stamp_format in (
+        ("{} 2020", "%b %Y"),
+        ("{}-20", "%b-%y"),
+        ("1 {} 2020", "%d %b %Y"),
+    ):
         texts = pd.Series([template.format(name) for name in names], dtype="str")
         moments, _ = timestamps.parse(texts, stamp_format)
-        assert moments.astype("datetime64[M]").astype(int).tolist() == list(range(600, 612))
-        assert not (moments.astype("datetime64[D]") - moments.astype("datetime64[M]")).any()
+        assert moments.astype("datetime64[M]").astype(int).tolist() == list(
+            range(600, 612)
+        )
+        assert not (
+            moments.astype("datetime64[D]") - moments.astype("datetime64[M]")
+        ).any()
 
 
 @pytest.mark.parametrize(
@@ -140,7 +168,10 @@ def test_the_months_of_a_language(language):
 def test_a_day_with_words(text, day):
     columns, formats = find_columns(pd.DataFrame({"x": [text]}), [])
     moments, _ = timestamps.parse(pd.Series([text], dtype="str"), formats[0])
-    assert (columns, moments.tolist()) == (["x"], np.array([day], "datetime64[ms]").tolist())
+    assert (columns, moments.tolist()) == (
+        ["x"],
+        np.array([day], "datetime64[ms]").tolist(),
+    )
 
 
 PARTS = {
@@ -157,7 +188,11 @@ PARTS = {
     "date;hour ending": ("h", "{day:%Y-%m-%d};HE{h:02}", "%Y-%m-%d %H:%M"),
     "Datum;Zeit": ("h", "{day:%d.%m.%Y};{h:02}00", "%d.%m.%Y %H%M"),
     "Datum;von": ("h", "{t:%d.%m.%Y};{t:%H:%M} - {end:%H:%M}", "%d.%m.%Y %H:%M"),
-    "Datum;Uhrzeit": ("h", "{t:%d.%m.%Y};{t:%H:%M:%S}-{end:%H:%M:%S}", "%d.%m.%Y %H:%M:%S"),
+    "Datum;Uhrzeit": (
+        "h",
+        "{t:%d.%m.%Y};{t:%H:%M:%S}-{end:%H:%M:%S}",
+        "%d.%m.%Y %H:%M:%S",
+    ),
     "Datum;Stunde": ("h", "{t:%d.%m.%Y};{t:%H}-{end:%H}", "%d.%m.%Y %H:%M"),
 }
 
@@ -175,7 +210,10 @@ def test_a_timestamp_in_several_columns(names):
 
 
 ZONES = [
-    ("Europe/Berlin", "{t:%d/%m/%Y %H:%M:%S} ({t:%Z}) - {end:%d/%m/%Y %H:%M:%S} ({end:%Z})"),
+    (
+        "Europe/Berlin",
+        "{t:%d/%m/%Y %H:%M:%S} ({t:%Z}) - {end:%d/%m/%Y %H:%M:%S} ({end:%Z})",
+    ),
     ("Europe/Berlin", "{t:%Y-%m-%d %H:%M} {t:%Z}"),
     ("America/New_York", "{t:%m/%d/%Y %I:%M %p} {t:%Z}"),
     ("America/New_York", "{t:%Y-%m-%d %H:%M:%S%z}[America/New_York]"),
@@ -184,24 +222,47 @@ ZONES = [
 
 @pytest.mark.parametrize(("zone", "template"), ZONES)
 def test_names_of_zones_and_offsets_are_utc(zone, template):
-    stamps = pd.date_range("2024-10-20", "2024-11-10", freq="h", tz=zone)  # clocks are put back
-    texts = pd.Series([template.format(t=stamp, end=stamp + LATER["h"]) for stamp in stamps], dtype="str")
+    # clocks are put back
+    stamps = pd.date_range("2024-10-20", "2024-11-10", freq="h", tz=zone)
+    texts = pd.Series(
+        [template.format(t=stamp, end=stamp + LATER["h"]) for stamp in stamps],
+        dtype="str",
+    )
     _, formats = find_columns(pd.DataFrame({"t": texts}), [])
     moments, utc = timestamps.parse(texts, formats[0])
     assert utc
-    np.testing.assert_array_equal(moments, np.asarray(stamps.tz_convert("UTC").tz_localize(None), "datetime64[ms]"))
+    np.testing.assert_array_equal(
+        moments,
+        np.asarray(stamps.tz_convert("UTC").tz_localize(None), "datetime64[ms]"),
+    )
 
 
 @pytest.mark.parametrize(
     ("cells", "stamp_format", "stamps"),
     [
-        (["2024-01-01T00:00:00Z", "2024-01-02T00:00:00"], "ISO8601", ["2024-01-01", "NaT"]),
-        (["2024-01-01T00:00:00", "2024-01-02T00:00:00+01:00"], "ISO8601", ["2024-01-01", "NaT"]),
+        (
+            ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00"],
+            "ISO8601",
+            ["2024-01-01", "NaT"],
+        ),
+        (
+            ["2024-01-01T00:00:00", "2024-01-02T00:00:00+01:00"],
+            "ISO8601",
+            ["2024-01-01", "NaT"],
+        ),
         (["2020 KW 24", "2020 KW 53"], "%G W %V", ["2020-06-08", "2020-12-28"]),
         (["2020.083", "2020.9"], "decimal_month", ["2020-02-01", "NaT"]),
         (["2020,0417", "2020.125"], "decimal_month", ["2020-01-15", "2020-02-15"]),
-        (["2020.0", "2021.5", "5.0"], "decimal_year", ["2020-01-01", "2021-07-02T12", "NaT"]),
-        (["45292.0417", "45292.0104"], "excel", ["2024-01-01T01:00", "2024-01-01T00:15"]),
+        (
+            ["2020.0", "2021.5", "5.0"],
+            "decimal_year",
+            ["2020-01-01", "2021-07-02T12", "NaT"],
+        ),
+        (
+            ["45292.0417", "45292.0104"],
+            "excel",
+            ["2024-01-01T01:00", "2024-01-01T00:15"],
+        ),
     ],
 )
 def test_timestamps_are_read_by_their_format_or_not_at_all(cells, stamp_format, stamps):

@@ -1,4 +1,5 @@
-"""The flow of `unroll answer`, with a stand-in for the library: what is asked, kept, and said at once."""
+"""The flow of `unroll answer`, with a stand-in for the library: what is asked, kept,
+and said at once."""
 
 import json
 import subprocess
@@ -23,8 +24,11 @@ def here(tmp_path, monkeypatch):
     """An empty folder with a file of two columns."""
     monkeypatch.chdir(tmp_path)
     days = pd.date_range("2024-01-01", periods=60)
-    load, wind = [day * day % 17 for day in range(60)], [day % 7 for day in range(60)]
-    pd.DataFrame({"day": days, "load": load, "wind": wind}).to_csv("meter.csv", index=False)
+    load = [day * day % 17 for day in range(60)]
+    wind = [day % 7 for day in range(60)]
+    pd.DataFrame({"day": days, "load": load, "wind": wind}).to_csv(
+        "meter.csv", index=False
+    )
     return tmp_path
 
 
@@ -39,7 +43,9 @@ def library(monkeypatch):
         return SimpleNamespace(folder=folder, sentence="No.")
 
     monkeypatch.setattr(answering, "_made", make)
-    monkeypatch.setattr(answering, "load", lambda folder: SimpleNamespace(folder=folder, sentence="No."))
+    monkeypatch.setattr(
+        answering, "load", lambda folder: SimpleNamespace(folder=folder, sentence="No.")
+    )
     monkeypatch.setattr(adding, "_print", lambda *_, **__: None)
     return calls
 
@@ -48,7 +54,9 @@ def answer(*flags):
     invoke(["answer", "meter.csv", *flags])
 
 
-def test_the_same_question_is_answered_at_once_and_without_options_it_is_the_one_of_before(here, library):
+def test_the_same_question_is_answered_at_once_and_without_options_it_is_the_one_of_before(
+    here, library
+):
     answer("--target", "load", "--horizon", "7")
     for flags in (["--target", "load", "--horizon", "7"], [], ["--yes"]):
         answer(*flags)
@@ -77,17 +85,24 @@ def test_other_code_answers_anew(library, monkeypatch):
 def test_a_folder_of_something_else_stays_as_it_is(here):
     (here / "meter").mkdir()
     (here / "meter" / "notes.txt").write_text("mine")
-    with pytest.raises(UsageError, match="meter is there and holds no answer of Unroll's; pass --name with another"):
+    with pytest.raises(
+        UsageError,
+        match="meter is there and holds no answer of Unroll's; pass --name with another",
+    ):
         answer("--yes")
     answer("--yes", "--name", "other")
     (here / "new").mkdir()
     (here / "meter.csv").rename(here / "new" / "meter.csv")
-    with pytest.raises(UsageError, match="other holds the answer for meter.csv; pass --name"):
+    with pytest.raises(
+        UsageError, match="other holds the answer for meter.csv; pass --name"
+    ):
         invoke(["answer", "new/meter.csv", "--yes", "--name", "other"])
     assert [path.name for path in (here / "meter").iterdir()] == ["notes.txt"]
 
 
-def test_what_fails_leaves_no_folder_and_what_is_stopped_goes_on(here, library, monkeypatch):
+def test_what_fails_leaves_no_folder_and_what_is_stopped_goes_on(
+    here, library, monkeypatch
+):
     def fail(error):
         def make(*_, **__):
             raise error
@@ -102,21 +117,33 @@ def test_what_fails_leaves_no_folder_and_what_is_stopped_goes_on(here, library, 
         patch.setattr(answering, "_made", fail(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             answer("--target", "wind", "--horizon", "2")
-    with pytest.raises(UsageError, match="'meter' is no answer here, nor in params.yaml"):
+    with pytest.raises(
+        UsageError, match="'meter' is no answer here, nor in params.yaml"
+    ):
         invoke(["predict", "meter"])
     answer()
     assert library == [("meter", ["meter.csv"], {"target": "wind", "horizon": 2})]
 
 
-def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(here, library, monkeypatch):
-    with pytest.raises(UsageError, match=r"pass --target load --horizon 6 or other values, or --yes to take these"):
+def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(
+    here, library, monkeypatch
+):
+    with pytest.raises(
+        UsageError,
+        match=r"pass --target load --horizon 6 or other values, or --yes to take these",
+    ):
         answer()
     assert [path.name for path in here.iterdir()] == ["meter.csv"]
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
-    replies = {"What is to be forecast? (load, wind)": "wind", "How many timesteps ahead?": 9}
+    replies = {
+        "What is to be forecast? (load, wind)": "wind",
+        "How many timesteps ahead?": 9,
+    }
     monkeypatch.setattr("typer.prompt", lambda question, **_: replies.pop(question))
     answer("--lookback", "14")
-    assert library == [("meter", ["meter.csv"], {"target": "wind", "horizon": 9, "lookback": 14})]
+    assert library == [
+        ("meter", ["meter.csv"], {"target": "wind", "horizon": 9, "lookback": 14})
+    ]
     assert not replies
 
 
@@ -127,24 +154,44 @@ def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(here, library
         ("answer other.csv", "other.csv is not there; name a CSV or Parquet file"),
         ("answer .", r"\. is a folder; name a CSV or Parquet file"),
         ("answer meter.csv --csv --json", "pass --csv or --json, not both"),
-        ("answer meter.csv --name ../x --yes", "pass --name with small letters, digits and _, a letter first, up to"),
-        ("answer meter.csv --target lod --horizon 2 --name a", "must be one of: load, wind"),
-        ("renew meter", "'meter' is no answer here, nor in params.yaml. `unroll answer FILE` makes"),
-        ("remove meter", r"the name in params.yaml \(series\) must be one of: \(none\)"),
+        (
+            "answer meter.csv --name ../x --yes",
+            "pass --name with small letters, digits and _, a letter first, up to",
+        ),
+        (
+            "answer meter.csv --target lod --horizon 2 --name a",
+            "must be one of: load, wind",
+        ),
+        (
+            "renew meter",
+            "'meter' is no answer here, nor in params.yaml. `unroll answer FILE` makes",
+        ),
+        (
+            "remove meter",
+            r"the name in params.yaml \(series\) must be one of: \(none\)",
+        ),
         ("add meter.csv --yes", "params.yaml is missing"),
     ],
 )
 def test_what_cannot_be_done_gets_one_line_and_leaves_nothing(here, arguments, message):
     with pytest.raises(UnrollError, match=message):
         invoke(arguments.split())
-    assert [path.name for path in here.iterdir() if path.name != ".unroll"] == ["meter.csv"]
+    assert [path.name for path in here.iterdir() if path.name != ".unroll"] == [
+        "meter.csv"
+    ]
 
 
 @pytest.mark.usefixtures("here")
 def test_the_first_line_comes_before_all_that_takes_long_to_import():
     code = "import sys; sys.modules['numpy'] = None; from unroll.commands.main import invoke; invoke(sys.argv[1:])"
     command = [sys.executable, "-c", code, "answer", "meter.csv", "--yes"]
-    done = subprocess.run(command, env={"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        env={"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout == "Reading meter.csv ...\n"
     assert "import of numpy halted" in done.stderr
 
@@ -156,24 +203,55 @@ def project(here):
     return Workspace(here)
 
 
-def test_a_series_is_added_with_its_options_and_removed_and_all_else_stays(project, capsys):
-    invoke(["add", "meter.csv", "--target", "load", "--horizon", "5", "--future", "wind", "--minutes", "3"])
+def test_a_series_is_added_with_its_options_and_removed_and_all_else_stays(
+    project, capsys
+):
+    invoke(
+        [
+            "add",
+            "meter.csv",
+            "--target",
+            "load",
+            "--horizon",
+            "5",
+            "--future",
+            "wind",
+            "--minutes",
+            "3",
+        ]
+    )
     printed = capsys.readouterr().out
     assert "column    load: from 0 to 16" in printed
-    assert printed.endswith("Written to params.yaml: series.meter. Next: unroll repro answer@meter\n")
-    entry = {"file": "meter.csv", "target": "load", "horizon": 5, "future": ["wind"], "minutes": 3.0}
+    assert printed.endswith(
+        "Written to params.yaml: series.meter. Next: unroll repro answer@meter\n"
+    )
+    entry = {
+        "file": "meter.csv",
+        "target": "load",
+        "horizon": 5,
+        "future": ["wind"],
+        "minutes": 3.0,
+    }
     assert plain_yaml.read(project.params) == {"series": {"meter": entry}}
-    with pytest.raises(UsageError, match="params.yaml has series.meter already; pass --name with another name, or"):
+    with pytest.raises(
+        UsageError,
+        match="params.yaml has series.meter already; pass --name with another name, or",
+    ):
         invoke(["add", "meter.csv", "--yes"])
     with pytest.raises(UsageError, match="edit series.meter there"):
         invoke(["answer", "meter", "--horizon", "3"])
-    with pytest.raises(UnrollError, match="meter is not answered yet; `unroll repro answer@meter` does it"):
+    with pytest.raises(
+        UnrollError,
+        match="meter is not answered yet; `unroll repro answer@meter` does it",
+    ):
         invoke(["predict", "meter"])
     answers = project.root / "answers" / "meter"
     answers.mkdir(parents=True)
     invoke(["remove", "meter"])
     assert not answers.exists()
-    assert project.params.read_text(encoding="utf-8").startswith("# Mine.\nseries: {}\n")
+    assert project.params.read_text(encoding="utf-8").startswith(
+        "# Mine.\nseries: {}\n"
+    )
     assert (project.root / "meter.csv").is_file()
 
 
@@ -191,8 +269,14 @@ def test_a_folder_of_files_is_one_series(project):
     ("entry", "message"),
     [
         ({"target": "load"}, r"params.yaml: series.meter.file is missing"),
-        ({"file": "meter.csv", "horizn": 3}, "series.meter.horizn is not known here. .* Did you mean horizon"),
-        ({"file": "meter.csv", "horizon": 0}, "series.meter.horizon must be greater than or equal to 1"),
+        (
+            {"file": "meter.csv", "horizn": 3},
+            "series.meter.horizn is not known here. .* Did you mean horizon",
+        ),
+        (
+            {"file": "meter.csv", "horizon": 0},
+            "series.meter.horizon must be greater than or equal to 1",
+        ),
     ],
 )
 def test_a_wrong_entry_is_named_with_its_place(project, entry, message):
@@ -201,7 +285,9 @@ def test_a_wrong_entry_is_named_with_its_place(project, entry, message):
         invoke(["answer", "meter"])
 
 
-def test_a_stage_of_dvc_answers_into_the_folder_of_answers(project, monkeypatch, capsys):
+def test_a_stage_of_dvc_answers_into_the_folder_of_answers(
+    project, monkeypatch, capsys
+):
     calls = []
 
     def make(*arguments, **options):
@@ -210,7 +296,9 @@ def test_a_stage_of_dvc_answers_into_the_folder_of_answers(project, monkeypatch,
 
     monkeypatch.setattr(answering, "_made", make)
     monkeypatch.setenv("DVC_STAGE", "answer@meter")
-    plain_yaml.write({"series": {"meter": {"file": "meter.csv", "horizon": 3}}}, project.params)
+    plain_yaml.write(
+        {"series": {"meter": {"file": "meter.csv", "horizon": 3}}}, project.params
+    )
     invoke(["answer", "meter", "--jobs", "1"])
     [((folder, name, files, options), keys)] = calls
     assert (folder, name) == (project.root / "answers" / "meter", "meter")

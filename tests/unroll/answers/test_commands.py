@@ -1,4 +1,5 @@
-"""A file of one's own by the commands: answered, forecast, compared, renewed; with few and quick models."""
+"""A file of one's own by the commands: answered, forecast, compared, renewed; with few
+and quick models."""
 
 import contextlib
 import io
@@ -22,7 +23,11 @@ MODELS = ("last_value", "cycle_7", "ridge", "gru")
 def few(*arguments, **options):
     """Few candidates, whose networks have one seed."""
     every = candidates(*arguments, **options)
-    return {name: every[name].model_copy(update={"seeds": every[name].seeds[:1]}) for name in MODELS if name in every}
+    return {
+        name: every[name].model_copy(update={"seeds": every[name].seeds[:1]})
+        for name in MODELS
+        if name in every
+    }
 
 
 def in_this_process(calls, *_, **__):
@@ -59,8 +64,12 @@ def printed(folder, *words):
 
 def sales(count=DAYS):
     random = np.random.default_rng(0)
-    values = 100 + 10 * np.sin(2 * np.pi * np.arange(count) / 7) + random.normal(size=count)
-    return pd.DataFrame({"day": pd.date_range("2024-01-01", periods=count), "sales": values.round(3)})
+    values = (
+        100 + 10 * np.sin(2 * np.pi * np.arange(count) / 7) + random.normal(size=count)
+    )
+    return pd.DataFrame(
+        {"day": pd.date_range("2024-01-01", periods=count), "sales": values.round(3)}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -70,22 +79,36 @@ def shop(tmp_path_factory):
     return folder, answered(folder, "shop", sales(), "--lookback", "14")
 
 
-def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(shop, monkeypatch):
+def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
+    shop, monkeypatch
+):
     folder, text = shop
-    assert text.startswith("Reading shop.csv ...\ntext      utf-8, columns divided by ','")
+    assert text.startswith(
+        "Reading shop.csv ...\ntext      utf-8, columns divided by ','"
+    )
     assert text.endswith("\nNext: unroll predict shop\n")
     answer = unroll.load(folder / "shop")
     assert f"\nshop: {answer.sentence}\n" in text
-    assert {path.name for path in folder.iterdir()} - {".unroll"} == {"shop.csv", "shop"}
+    assert {path.name for path in folder.iterdir()} - {".unroll"} == {
+        "shop.csv",
+        "shop",
+    }
     files = {"forecast.csv", "forecast.svg", "weeks.svg", "index.html"}
-    assert {path.name for path in (folder / "shop").iterdir()} >= {*files, "answer.json", "forecasts.parquet"}
+    assert {path.name for path in (folder / "shop").iterdir()} >= {
+        *files,
+        "answer.json",
+        "forecasts.parquet",
+    }
     page = (folder / "shop" / "index.html").read_text(encoding="utf-8")
     assert f"<h1>{answer.sentence}</h1>".replace("'", "&#39;") in page
     assert page.count("<svg") == 2
 
     monkeypatch.setattr("unroll.answers.answering.answer_series", None)
     monkeypatch.setattr("series.forecaster.Forecaster.read", None)  # no row is read
-    assert printed(folder, "answer", "shop.csv").splitlines()[1:] == text[text.index("\nshop: ") + 1 :].splitlines()
+    assert (
+        printed(folder, "answer", "shop.csv").splitlines()[1:]
+        == text[text.index("\nshop: ") + 1 :].splitlines()
+    )
     data = json.loads(printed(folder, "answer", "shop.csv", "--json"))
     assert data["answer"] == answer.sentence
     assert {model["model"] for model in data["models"]} == {*MODELS}
@@ -98,13 +121,17 @@ def test_the_mae_is_that_of_the_later_half_of_the_forecasts(shop):
     answer = unroll.load(shop[0] / "shop")
     table = answer.forecasts[answer.forecasts["model"] == "ridge"]
     later = table[table["cutoff"] >= pd.Timestamp(answer.board.middle)]
-    assert (later.y_hat - later.y).abs().mean() == pytest.approx(answer.board.models["ridge"].mae)
+    assert (later.y_hat - later.y).abs().mean() == pytest.approx(
+        answer.board.models["ridge"].mae
+    )
 
 
 def test_what_comes_next_is_forecast_further_and_from_new_rows(shop, tmp_path):
     folder, _ = shop
     forecast = pd.read_csv(folder / "shop" / "forecast.csv")
-    same = pd.read_csv(io.StringIO(printed(folder, "predict", "shop", "--csv", "--level", "0.8")))
+    same = pd.read_csv(
+        io.StringIO(printed(folder, "predict", "shop", "--csv", "--level", "0.8"))
+    )
     pd.testing.assert_frame_equal(same, forecast[[*same]])
     picture = tmp_path / "next.png"
     text = printed(folder, "predict", "shop/", "--horizon", "10", "--plot", picture)
@@ -113,7 +140,9 @@ def test_what_comes_next_is_forecast_further_and_from_new_rows(shop, tmp_path):
     assert text.count("\n2024-05-") == 9
     assert picture.read_bytes().startswith(b"\x89PNG")
     sales(DAYS + 2).to_csv(tmp_path / "new.csv", index=False)
-    data = json.loads(printed(folder, "predict", "shop", "--data", tmp_path / "new.csv", "--json"))
+    data = json.loads(
+        printed(folder, "predict", "shop", "--data", tmp_path / "new.csv", "--json")
+    )
     assert (data["origin"], data["forecasts"][0]["ds"]) == ("2024-05-01", "2024-05-02")
     truth = 100 + 10 * np.sin(2 * np.pi * np.arange(DAYS + 2, DAYS + 9) / 7)
     assert [row["y_hat"] for row in data["forecasts"]] == pytest.approx(truth, abs=5)
@@ -126,10 +155,17 @@ def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
     assert text.startswith(f"shop: {answer.sentence}\n")
     assert text == printed(folder, "compare")
     assert printed(folder, "answer") == f"shop: {answer.sentence}\n"
-    judgement = json.loads(printed(folder, "compare", "shop/ridge", "shop/last_value", "--json"))
+    judgement = json.loads(
+        printed(folder, "compare", "shop/ridge", "shop/last_value", "--json")
+    )
     assert judgement["change"] < -0.5
-    assert printed(folder, "compare", "shop/ridge", "shop/last_value") == f"{judgement['sentence']}\n"
-    with pytest.raises(UsageError, match="the model of shop must be one of: cycle_7, gru, last_value"):
+    assert (
+        printed(folder, "compare", "shop/ridge", "shop/last_value")
+        == f"{judgement['sentence']}\n"
+    )
+    with pytest.raises(
+        UsageError, match="the model of shop must be one of: cycle_7, gru, last_value"
+    ):
         printed(folder, "compare", "shop/rige", "shop/gru")
 
 
@@ -154,8 +190,14 @@ def test_new_rows_are_told_and_renewed(shop, tmp_path, capsys):
         ("predict shop --csv --json", "pass --csv or --json, not both"),
         ("predict shop --horizon 5000", "horizon must be 1 to 700"),
         ("predict shop --plot next.docx", "--plot must name a .png, .svg or .pdf file"),
-        ("predict shops", "'shops' is no answer here, nor in params.yaml. Did you mean shop?"),
-        ("register shops", "'shops' is no answer here, nor in params.yaml. Did you mean shop?"),
+        (
+            "predict shops",
+            "'shops' is no answer here, nor in params.yaml. Did you mean shop?",
+        ),
+        (
+            "register shops",
+            "'shops' is no answer here, nor in params.yaml. Did you mean shop?",
+        ),
         ("remove shop", "shop/ is in no params.yaml; delete the folder"),
     ],
 )
@@ -166,16 +208,26 @@ def test_what_cannot_be_done_gets_one_line(shop, arguments, message):
 
 def shops():
     """Two shops of different size."""
-    parts = [sales().assign(shop=name, sales=sales()["sales"] * factor) for name, factor in (("a", 1), ("b", 9))]
+    parts = [
+        sales().assign(shop=name, sales=sales()["sales"] * factor)
+        for name, factor in (("a", 1), ("b", 9))
+    ]
     return pd.concat(parts)
 
 
 def test_of_several_series_each_one_has_its_forecast(tmp_path):
-    assert "series    2, by shop: a, b" in answered(tmp_path, "shops", shops(), "--no-networks")
+    assert "series    2, by shop: a, b" in answered(
+        tmp_path, "shops", shops(), "--no-networks"
+    )
     table = pd.read_csv(io.StringIO(printed(tmp_path, "predict", "shops", "--csv")))
-    assert table.groupby("unique_id")["ds"].first().to_dict() == {"a": "2024-04-30", "b": "2024-04-30"}
+    assert table.groupby("unique_id")["ds"].first().to_dict() == {
+        "a": "2024-04-30",
+        "b": "2024-04-30",
+    }
     assert not (tmp_path / "shops" / "forecast.svg").exists()
-    text = printed(tmp_path, "predict", "shops", "--series", "b", "--plot", tmp_path / "b.svg")
+    text = printed(
+        tmp_path, "predict", "shops", "--series", "b", "--plot", tmp_path / "b.svg"
+    )
     assert text.count("\n2024-") == 7
     for arguments, message in (
         (["--series", "c"], "--series must be one of: a, b"),
@@ -191,9 +243,17 @@ def test_what_is_known_beforehand_is_asked_for(tmp_path):
     every["sales"] -= 10 * every["price"]
     known = ("--target", "sales", "--future", "price", "--no-networks")
     text = answered(tmp_path, "shop", every[:DAYS], *known)
-    assert "No forecast yet: price must be known beforehand" in text, "the answer stands"
+    assert "No forecast yet: price must be known beforehand" in text, (
+        "the answer stands"
+    )
     assert text.endswith("Next: unroll predict shop --future FILE\n")
     every[DAYS:][["day", "price"]].to_csv(tmp_path / "plan.csv", index=False)
-    table = pd.read_csv(io.StringIO(printed(tmp_path, "predict", "shop", "--csv", "--future", "plan.csv")))
-    assert np.corrcoef(table["y_hat"], every["sales"][DAYS:])[0, 1] > 0.9, "by the prices of these days"
+    table = pd.read_csv(
+        io.StringIO(
+            printed(tmp_path, "predict", "shop", "--csv", "--future", "plan.csv")
+        )
+    )
+    assert np.corrcoef(table["y_hat"], every["sales"][DAYS:])[0, 1] > 0.9, (
+        "by the prices of these days"
+    )
     assert json.loads(printed(tmp_path, "answer", "shop", "--json"))["forecasts"] == []

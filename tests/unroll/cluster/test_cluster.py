@@ -1,4 +1,5 @@
-"""Trainings on a cluster: a scheduler and workers as processes of their own, on this machine."""
+"""Trainings on a cluster: a scheduler and workers as processes of their own, on this
+machine."""
 
 import asyncio
 import contextlib
@@ -15,12 +16,15 @@ from tests.support.cluster import HELD, ClusterProcesses
 from unroll.cluster import connection, worker
 from unroll.workspaces import make
 
-pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
+pytest.importorskip(
+    "distributed", reason="the extra for clusters is not installed: .ci/venv cluster"
+)
 
 
 @pytest.fixture
 def head(tmp_path):
-    """A prepared data set, a network, a linear model, and an experiment that waits for a file `go`."""
+    """A prepared data set, a network, a linear model, and an experiment that waits for
+    a file `go`."""
     make.miniature(tmp_path / "head")
     miniature = Miniature(tmp_path / "head")
 
@@ -50,11 +54,16 @@ def cluster(tmp_path, head):
     processes.close()
 
 
-def test_a_training_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_one(tmp_path, head, cluster):
+def test_a_training_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_one(
+    tmp_path, head, cluster
+):
     local = Miniature(tmp_path / "local")
     shutil.copytree(head.root, local.root)
     cluster.train()
-    cluster.wait_for("head", f"no worker is there; waiting for `unroll cluster worker {cluster.address}`")
+    cluster.wait_for(
+        "head",
+        f"no worker is there; waiting for `unroll cluster worker {cluster.address}`",
+    )
     cluster.work("a")
     cluster.wait_for("head", "worker a is there, 1 slots")
     cluster.wait_for_training("a")
@@ -101,24 +110,40 @@ def test_workers_that_are_not_like_the_head_are_refused_by_one_line(tmp_path, cl
     cluster.train()
     (line,) = cluster.ends(status=1).splitlines()[1:]
     ours = connection.environment()["unroll"]
-    assert line.startswith("unroll: no worker can train this: worker old is not used: it has unroll 0.")
+    assert line.startswith(
+        "unroll: no worker can train this: worker old is not used: it has unroll 0."
+    )
     assert line.endswith(f"; here is unroll {ours}")
     cluster.start("twin", "cluster", "worker", cluster.address, "--name", "old")
-    assert f"another worker of {cluster.address} is called old; name this one: --name" in cluster.ends("twin", 2)
+    assert (
+        f"another worker of {cluster.address} is called old; name this one: --name"
+        in cluster.ends("twin", 2)
+    )
 
 
 def test_a_difference_of_packages_is_named():
     ours = connection.environment()
     theirs = [connection.slot(ours | {"numpy": "1.0"})]
-    assert connection.difference(theirs, ours) == f"it has numpy 1.0; here is numpy {ours['numpy']}"
-    assert connection.difference([], ours) == "it was not started by `unroll cluster worker`"
+    assert (
+        connection.difference(theirs, ours)
+        == f"it has numpy 1.0; here is numpy {ours['numpy']}"
+    )
+    assert (
+        connection.difference([], ours)
+        == "it was not started by `unroll cluster worker`"
+    )
 
 
 def test_what_is_not_safe_is_refused_in_one_line(tmp_path, monkeypatch):
     for address in ("tcp://127.0.0.1:8786", "somewhere:8786"):
-        with pytest.raises(UsageError, match=r"must be like tls://.*`unroll cluster certificates DIR`"):
+        with pytest.raises(
+            UsageError, match=r"must be like tls://.*`unroll cluster certificates DIR`"
+        ):
             connection.security(address, tmp_path)
-    with pytest.raises(UsageError, match="--certificates DIR is needed; `unroll cluster certificates DIR` makes"):
+    with pytest.raises(
+        UsageError,
+        match="--certificates DIR is needed; `unroll cluster certificates DIR` makes",
+    ):
         connection.security("tls://127.0.0.1:8786", None)
     with pytest.raises(UsageError, match="is missing; `unroll cluster certificates"):
         connection.security("tls://10.0.0.1:8786", tmp_path)
@@ -128,15 +153,25 @@ def test_what_is_not_safe_is_refused_in_one_line(tmp_path, monkeypatch):
     assert "secret" not in str(refused.value)
 
 
-def test_scheduler_and_workers_answer_those_alone_who_show_the_certificate_of_the_cluster(tmp_path):
+def test_scheduler_and_workers_answer_those_alone_who_show_the_certificate_of_the_cluster(
+    tmp_path,
+):
     from distributed import Scheduler, Worker, rpc
 
     for name in ("ours", "theirs"):
         connection.make_certificates(tmp_path / name)
     assert (tmp_path / "ours" / connection.KEY).stat().st_mode & 0o77 == 0
-    ours, theirs = (connection.security("tls://127.0.0.1:1", tmp_path / name) for name in ("ours", "theirs"))
+    ours, theirs = (
+        connection.security("tls://127.0.0.1:1", tmp_path / name)
+        for name in ("ours", "theirs")
+    )
     nothing = ssl._create_unverified_context()  # noqa: S323 - it is what is refused
-    options = {"security": ours, "host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    options = {
+        "security": ours,
+        "host": "127.0.0.1",
+        "dashboard": False,
+        "dashboard_address": "127.0.0.1:0",
+    }
 
     async def identity(address, **shown):
         async with rpc(address, connection_args=shown, timeout=2) as far:
@@ -146,11 +181,22 @@ def test_scheduler_and_workers_answer_those_alone_who_show_the_certificate_of_th
         connection.require()
         async with (
             Scheduler(protocol="tls", port=0, **options) as scheduler,
-            Worker(scheduler.address, local_directory=str(tmp_path), **options) as joined,
+            Worker(
+                scheduler.address, local_directory=str(tmp_path), **options
+            ) as joined,
         ):
-            for address, kind in ((scheduler.address, "Scheduler"), (joined.address, "Worker")):
-                assert await identity(address, **ours.get_connection_args("client")) == kind
-                for shown in (theirs.get_connection_args("client"), {"ssl_context": nothing}):
+            for address, kind in (
+                (scheduler.address, "Scheduler"),
+                (joined.address, "Worker"),
+            ):
+                assert (
+                    await identity(address, **ours.get_connection_args("client"))
+                    == kind
+                )
+                for shown in (
+                    theirs.get_connection_args("client"),
+                    {"ssl_context": nothing},
+                ):
                     with pytest.raises(OSError):
                         await identity(address, **shown)
                 with pytest.raises((OSError, TypeError, RuntimeError)):

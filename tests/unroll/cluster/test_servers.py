@@ -1,4 +1,5 @@
-"""DVC's remote on S3 and MLflow's server on PostgreSQL, as docs/many-machines.md sets them up, on this machine."""
+"""DVC's remote on S3 and MLflow's server on PostgreSQL, as docs/many-machines.md sets
+them up, on this machine."""
 
 import contextlib
 import os
@@ -17,9 +18,14 @@ from stages import perform, prepare, source, train
 from unroll.workspaces import make
 
 RCLONE = shutil.which("rclone", path=Path(sys.executable).parent)
-DEBIAN = sorted(map(str, Path("/").glob("usr/lib/postgresql/*/bin")), reverse=True)  # off PATH
+# off PATH
+DEBIAN = sorted(map(str, Path("/").glob("usr/lib/postgresql/*/bin")), reverse=True)
 INITDB = shutil.which("initdb", path=os.pathsep.join([*DEBIAN, os.environ["PATH"]]))
-OTHER = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+OTHER = (
+    {"user": "postgres", "group": "postgres", "extra_groups": []}
+    if os.geteuid() == 0
+    else {}
+)
 """Whom PostgreSQL runs as: it refuses root, whose packages bring a user for it."""
 
 
@@ -48,13 +54,21 @@ def servers(tmp_path):
         yield start
 
 
-@pytest.mark.skipif(RCLONE is None, reason="the extra for clusters is not installed: .ci/venv cluster")
+@pytest.mark.skipif(
+    RCLONE is None, reason="the extra for clusters is not installed: .ci/venv cluster"
+)
 def test_outputs_come_back_from_s3(tmp_path, servers, monkeypatch):
     from dvc.repo import Repo
 
     (tmp_path / "s3" / "bucket").mkdir(parents=True)
-    keys = {**os.environ, "RCLONE_AUTH_KEY": '"unroll,a-long-secret"', "RCLONE_CONFIG": ""}
-    port = servers([RCLONE, "serve", "s3", "--addr", "127.0.0.1:PORT", tmp_path / "s3"], env=keys)
+    keys = {
+        **os.environ,
+        "RCLONE_AUTH_KEY": '"unroll,a-long-secret"',
+        "RCLONE_CONFIG": "",
+    }
+    port = servers(
+        [RCLONE, "serve", "s3", "--addr", "127.0.0.1:PORT", tmp_path / "s3"], env=keys
+    )
     for name, value in {
         "ACCESS_KEY_ID": "unroll",
         "SECRET_ACCESS_KEY": "a-long-secret",
@@ -66,7 +80,10 @@ def test_outputs_come_back_from_s3(tmp_path, servers, monkeypatch):
     with Repo.init(no_scm=True) as repo:
         with repo.config.edit() as config:
             config["core"]["remote"] = "store"
-            config["remote"]["store"] = {"url": "s3://bucket/path", "endpointurl": f"http://127.0.0.1:{port}"}
+            config["remote"]["store"] = {
+                "url": "s3://bucket/path",
+                "endpointurl": f"http://127.0.0.1:{port}",
+            }
         Path("output").write_text("trained")
         repo.add("output")
         assert repo.push() == 1
@@ -78,33 +95,80 @@ def test_outputs_come_back_from_s3(tmp_path, servers, monkeypatch):
 
 @pytest.mark.skipif(INITDB is None, reason="PostgreSQL is not installed")
 def test_mlflow_records_in_postgresql(tmp_path, servers, monkeypatch):
-    pytest.importorskip("psycopg2", reason="the extra for clusters is not installed: .ci/venv cluster")
+    pytest.importorskip(
+        "psycopg2", reason="the extra for clusters is not installed: .ci/venv cluster"
+    )
     from mlflow import MlflowClient
 
-    with tempfile.TemporaryDirectory() as name:  # pytest's own may be entered by its owner alone
+    # pytest's own may be entered by its owner alone
+    with tempfile.TemporaryDirectory() as name:
         data = Path(name) / "data"
         data.mkdir()
         for folder in (data.parent, data):
             shutil.chown(folder, OTHER.get("user", os.geteuid()))
-        subprocess.run([INITDB, "-D", data, "-U", "me"], check=True, capture_output=True, cwd=name, **OTHER)
-        postgres = [Path(INITDB).with_name("postgres"), "-D", data, "-h", "127.0.0.1", "-p", "PORT", "-k", ""]
+        subprocess.run(
+            [INITDB, "-D", data, "-U", "me"],
+            check=True,
+            capture_output=True,
+            cwd=name,
+            **OTHER,
+        )
+        postgres = [
+            Path(INITDB).with_name("postgres"),
+            "-D",
+            data,
+            "-h",
+            "127.0.0.1",
+            "-p",
+            "PORT",
+            "-k",
+            "",
+        ]
         database = f"postgresql+psycopg2://me@127.0.0.1:{servers(postgres, cwd=name, **OTHER)}/postgres"
-        mlflow = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", database, "--workers", 1]
-        mlflow += ["--host", "127.0.0.1", "--port", "PORT", "--artifacts-destination", tmp_path / "artifacts"]
-        quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        mlflow = [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--backend-store-uri",
+            database,
+            "--workers",
+            1,
+        ]
+        mlflow += [
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "PORT",
+            "--artifacts-destination",
+            tmp_path / "artifacts",
+        ]
+        quiet = {
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
         port = servers(mlflow, cwd=tmp_path, env={**os.environ, **quiet})
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
         workspace = make.miniature(tmp_path / "workspace")
         source.source(workspace, "waves")
         prepare.prepare(workspace, "waves")
-        (task,) = train.tasks_of(workspace, params.load(workspace.params), "waves", "linear")
+        (task,) = train.tasks_of(
+            workspace, params.load(workspace.params), "waves", "linear"
+        )
         perform.perform(workspace, task)
         client = MlflowClient(f"http://127.0.0.1:{port}")
         groups = [group.experiment_id for group in client.search_experiments()]
         (run,) = client.search_runs(groups, "tags.level = 'experiment'")
-        assert (run.info.status, run.data.tags["experiment"], run.data.tags["recorded"]) == (
+        assert (
+            run.info.status,
+            run.data.tags["experiment"],
+            run.data.tags["recorded"],
+        ) == (
             "FINISHED",
             "linear",
             "live",
         )
-        assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"run.json", "history.csv"}
+        assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {
+            "run.json",
+            "history.csv",
+        }

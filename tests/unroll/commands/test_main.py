@@ -27,7 +27,17 @@ from unroll.exits import run
 from unroll.results import show
 
 COMMANDS = typer.main.get_command(app).commands
-HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "pandas", "matplotlib", "sklearn", "scipy", "dvc"}
+HEAVY = {
+    "tensorflow",
+    "keras",
+    "mlflow",
+    "optuna",
+    "pandas",
+    "matplotlib",
+    "sklearn",
+    "scipy",
+    "dvc",
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +51,14 @@ def built(tmp_path_factory):
 def outside_dvc(monkeypatch):
     for name in ("DVC_STAGE", "UNROLL_MIRROR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("signal.signal", lambda *_: None)  # tests go on after what ends a command
+    # tests go on after what ends a command
+    monkeypatch.setattr("signal.signal", lambda *_: None)
 
 
 @pytest.fixture
 def unroll(capsys, built):
-    """Run a command line in the built workspace: exit code, standard output, standard error."""
+    """Run a command line in the built workspace: exit code, standard output, standard
+    error."""
 
     def call(*arguments):
         code = run(lambda: invoke(["--root", str(built.root), *arguments]))
@@ -65,9 +77,17 @@ def failing(monkeypatch, error):
 
 
 def output(built, *command, **variables):
-    """What a process that ends well and complains of nothing prints, started in the built workspace."""
+    """What a process that ends well and complains of nothing prints, started in the
+    built workspace."""
     variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **variables}
-    done = subprocess.run(command, cwd=built.root, env=variables, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=built.root,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -90,26 +110,43 @@ look(["show waves", "show waves/last_value", "compare", "compare --json"], {HEAV
 
 
 def test_one_who_stops_reading_is_no_error(built):
-    output(built, "bash", "-c", f"{shlex.quote(sys.executable)} -m unroll list | true; exit ${{PIPESTATUS[0]}}")
+    output(
+        built,
+        "bash",
+        "-c",
+        f"{shlex.quote(sys.executable)} -m unroll list | true; exit ${{PIPESTATUS[0]}}",
+    )
 
 
 @pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
 def test_streams_that_are_closed_are_no_error(built, closed):
     unroll = f"{shlex.quote(sys.executable)} -m unroll"
-    output(built, "bash", "-c", f"{unroll} list {closed} && ({unroll} show nothing {closed} 2>&-; test $? = 2)")
+    output(
+        built,
+        "bash",
+        "-c",
+        f"{unroll} list {closed} && ({unroll} show nothing {closed} 2>&-; test $? = 2)",
+    )
 
 
-def test_packages_that_pythonpath_names_do_not_count_in_place_of_ours(built, tmp_path, monkeypatch):
+def test_packages_that_pythonpath_names_do_not_count_in_place_of_ours(
+    built, tmp_path, monkeypatch
+):
     for name in ("pandas", "numpy", "random"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{REPOSITORY}")
     assert numerics.foreign_paths() == [str(tmp_path)]
     assert numerics.python_path() == {"PYTHONPATH": str(REPOSITORY)}
     variables = {"PYTHONPATH": f"{tmp_path}:{REPOSITORY}"}
-    assert "does a recurrent" in output(built, sys.executable, "-m", "unroll", "compare", **variables).lower()
+    assert (
+        "does a recurrent"
+        in output(built, sys.executable, "-m", "unroll", "compare", **variables).lower()
+    )
 
 
-def test_a_port_that_is_taken_is_named_before_anything_is_recorded(unroll, built, monkeypatch):
+def test_a_port_that_is_taken_is_named_before_anything_is_recorded(
+    unroll, built, monkeypatch
+):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -119,12 +156,19 @@ def test_a_port_that_is_taken_is_named_before_anything_is_recorded(unroll, built
 
 
 LOOK = {"claims", "compare", "list", "show"}
-"""Commands whose examples are run to their end; what the others do is for the tests of that."""
+"""Commands whose examples are run to their end; what the others do is for the tests of
+that."""
 
 
 def examples():
     """Every example of a help text."""
-    commands = {**COMMANDS, **{f"cluster {name}": nested for name, nested in COMMANDS["cluster"].commands.items()}}
+    commands = {
+        **COMMANDS,
+        **{
+            f"cluster {name}": nested
+            for name, nested in COMMANDS["cluster"].commands.items()
+        },
+    }
     for name, command in commands.items():
         lines = re.findall(r"`(?:\w+=\S+ )?unroll ([^`&]*)", command.help)
         assert lines or name == "cluster", f"{name} has no example"
@@ -133,12 +177,15 @@ def examples():
 
 @pytest.fixture(scope="module")
 def of_examples(tmp_path_factory):
-    """The repository's params.yaml and claims.yaml, and made-up runs of what the examples name."""
+    """The repository's params.yaml and claims.yaml, and made-up runs of what the
+    examples name."""
     root = tmp_path_factory.mktemp("examples")
     for name in ("params.yaml", "templates.yaml", "claims.yaml"):
         shutil.copy(REPOSITORY / name, root / name)
     config = params.load(root / "params.yaml")
-    workspace = fake_runs.fill(Workspace(root), without={*config.datasets} - {"waves", "imdb"})
+    workspace = fake_runs.fill(
+        Workspace(root), without={*config.datasets} - {"waves", "imdb"}
+    )
     for name in ("waves", "imdb"):
         evaluate.evaluate(workspace, name)
     (root / "program.py").touch()
@@ -147,18 +194,27 @@ def of_examples(tmp_path_factory):
 
 
 @pytest.mark.parametrize("example", dict.fromkeys(examples()))
-def test_every_example_of_a_help_text_can_be_typed_and_names_what_there_is(of_examples, monkeypatch, example):
+def test_every_example_of_a_help_text_can_be_typed_and_names_what_there_is(
+    of_examples, monkeypatch, example
+):
     root, known = of_examples
     monkeypatch.chdir(root)
     words = shlex.split(example)
     words = words[2:] if words[0] == "--root" else words
-    if words[0] in LOOK and "meter" not in example:  # tests/unroll/answers/test_commands.py compares such an answer
+    # tests/unroll/answers/test_commands.py compares such an answer
+    if words[0] in LOOK and "meter" not in example:
         assert run(lambda: invoke(words)) == 0
-    command, rest = COMMANDS[words[0]], words[1:]
+    command = COMMANDS[words[0]]
+    rest = words[1:]
     if words[0] == "cluster":
-        command, rest = command.commands[words[1]], words[2:]
+        command = command.commands[words[1]]
+        rest = words[2:]
     command.make_context(words[0], rest)
-    names = [word.rpartition("@")[2] for word in words[1:] if re.fullmatch(r"\w*@?[a-z]\w*[_/]\w+", word)]
+    names = [
+        word.rpartition("@")[2]
+        for word in words[1:]
+        if re.fullmatch(r"\w*@?[a-z]\w*[_/]\w+", word)
+    ]
     assert {name for name in names if not name.startswith("meter")} <= known
 
 
@@ -172,7 +228,9 @@ def test_the_version_and_the_headings_of_help(unroll):
     ("words", "completed"),
     [("unroll train waves n", "node"), ("unroll repro evaluate@w", "evaluate@waves")],
 )
-def test_a_shell_completes_names_and_targets(built, monkeypatch, capsys, words, completed):
+def test_a_shell_completes_names_and_targets(
+    built, monkeypatch, capsys, words, completed
+):
     monkeypatch.chdir(built.root)
     assert proposals(words, monkeypatch, capsys) == [completed]
 
@@ -189,18 +247,36 @@ def proposals(words, monkeypatch, capsys):
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
     with pytest.raises(SystemExit):
-        typer.main.get_command(app).main(prog_name="unroll", complete_var="_UNROLL_COMPLETE")
+        typer.main.get_command(app).main(
+            prog_name="unroll", complete_var="_UNROLL_COMPLETE"
+        )
     return capsys.readouterr().out.split()
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["evalute", "x"], 2, "No such command 'evalute'. Did you mean 'evaluate'? `unroll --help` says more"),
-        (["list", "--jsn"], 2, "No such option: --jsn (Possible options: --json). `unroll list --help` says"),
-        (["verify", "--quick", "report"], 2, "--quick builds the whole miniature; leave out report, or --quick"),
+        (
+            ["evalute", "x"],
+            2,
+            "No such command 'evalute'. Did you mean 'evaluate'? `unroll --help` says more",
+        ),
+        (
+            ["list", "--jsn"],
+            2,
+            "No such option: --jsn (Possible options: --json). `unroll list --help` says",
+        ),
+        (
+            ["verify", "--quick", "report"],
+            2,
+            "--quick builds the whole miniature; leave out report, or --quick",
+        ),
         (["train"], 2, "Missing argument 'name'. `unroll train --help` says more"),
-        (["train", "waves", "--epochs", "1"], 2, "--epochs and --seed are for one experiment; name it behind the data"),
+        (
+            ["train", "waves", "--epochs", "1"],
+            2,
+            "--epochs and --seed are for one experiment; name it behind the data",
+        ),
         (
             ["train", "waves", "waves_node", "--epochs", "0"],
             2,
@@ -211,15 +287,41 @@ def proposals(words, monkeypatch, capsys):
             2,
             "the experiment of waves must be one of",
         ),
-        (["prepare", "wavs"], 2, "the data set must be one of: imdb, jena, jena_hourly, sine_extrapolation, "),
-        (["show", "wavs"], 2, "the name must be one of 20 names. Received: 'wavs'. Did you mean waves?"),
-        (["lab", "X"], 2, "the part (`check` tries a program) must be one of: D, N, R. Received: 'X'."),
-        (["prepare", "waves"], 1, "data/raw/waves/source.json is missing; run `unroll source waves`"),
-        (["evaluate", "jena"], 1, "data/prepared/jena/dataset.json is missing; `unroll repro evaluate@jena` builds it"),
-        (["compare", "jena/gru"], 1, "jena/gru is not built; `unroll repro evaluate@jena` builds it"),
+        (
+            ["prepare", "wavs"],
+            2,
+            "the data set must be one of: imdb, jena, jena_hourly, sine_extrapolation, ",
+        ),
+        (
+            ["show", "wavs"],
+            2,
+            "the name must be one of 20 names. Received: 'wavs'. Did you mean waves?",
+        ),
+        (
+            ["lab", "X"],
+            2,
+            "the part (`check` tries a program) must be one of: D, N, R. Received: 'X'.",
+        ),
+        (
+            ["prepare", "waves"],
+            1,
+            "data/raw/waves/source.json is missing; run `unroll source waves`",
+        ),
+        (
+            ["evaluate", "jena"],
+            1,
+            "data/prepared/jena/dataset.json is missing; `unroll repro evaluate@jena` builds it",
+        ),
+        (
+            ["compare", "jena/gru"],
+            1,
+            "jena/gru is not built; `unroll repro evaluate@jena` builds it",
+        ),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_an_exit_code(unroll, arguments, code, words):
+def test_what_cannot_be_done_is_one_line_and_an_exit_code(
+    unroll, arguments, code, words
+):
     status, printed, errors = unroll(*arguments)
     assert (status, printed) == (code, "")
     (line,) = errors.splitlines()
@@ -252,7 +354,10 @@ def test_a_mistake_in_the_code_keeps_its_traceback(unroll, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (UnrollError("HERE/data is not in /home/me/mirror/jena"), "data is not in $UNROLL_MIRROR/jena"),
+        (
+            UnrollError("HERE/data is not in /home/me/mirror/jena"),
+            "data is not in $UNROLL_MIRROR/jena",
+        ),
         (ZeroDivisionError("boom"), "a mistake in the code, ZeroDivisionError: boom"),
         (KeyboardInterrupt(), None),
     ],
@@ -267,11 +372,17 @@ def test_why_a_stage_of_dvc_failed_is_kept_without_a_path_of_this_machine_until_
     with monkeypatch.context() as patch, contextlib.suppress(ZeroDivisionError):
         failing(patch, error)
         unroll("list")
-    assert failures.read(Workspace(tmp_path)) == ({"train@waves": reason} if reason else {})
+    assert failures.read(Workspace(tmp_path)) == (
+        {"train@waves": reason} if reason else {}
+    )
     assert unroll("list")[0] == 0
     assert failures.read(Workspace(tmp_path)) == {}
     failing(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
-    monkeypatch.setattr(failures, "write_text", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    monkeypatch.setattr(
+        failures,
+        "write_text",
+        lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")),
+    )
     assert unroll("list")[0] == 1, "a full disk cannot hide itself"
 
 

@@ -36,19 +36,25 @@ def test_n_is_the_error_of_the_last_value_and_leaves_nothing_behind(workspace, l
     test = generate(np.random.default_rng(np.random.SeedSequence(0).spawn(3)[2]), 200)
     error = np.mean((test[:, -1] - test[:, -2]) ** 2)
     assert printed_by(workspace, letter) == [SIZES, f"last value: test MSE {error:.6f}"]
-    assert sorted(path.name for path in workspace.root.iterdir()) == ["params.yaml", "templates.yaml"]
+    assert sorted(path.name for path in workspace.root.iterdir()) == [
+        "params.yaml",
+        "templates.yaml",
+    ]
 
 
 def test_n_of_all_the_waves_is_what_document_003_says():
     value = float(printed_by(Workspace(REPOSITORY), "N")[1].rpartition(" ")[2])
-    assert value == pytest.approx(0.0206, abs=3 * 0.00055)  # mean and deviation over 200 other seeds
+    # mean and deviation over 200 other seeds
+    assert value == pytest.approx(0.0206, abs=3 * 0.00055)
 
 
 @pytest.mark.parametrize(("part", "epochs"), [("D", 3), ("R", 4)])
 def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
     sizes, *lines = printed_by(workspace, part, epochs=epochs)
     assert sizes == SIZES
-    assert [line.partition(":")[0] for line in lines] == [f"epoch {epoch}" for epoch in range(1, epochs + 1)]
+    assert [line.partition(":")[0] for line in lines] == [
+        f"epoch {epoch}" for epoch in range(1, epochs + 1)
+    ]
     errors = [float(line.rpartition("test MSE ")[2]) for line in lines]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.9 * errors[0]
@@ -56,5 +62,7 @@ def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
 
 @pytest.mark.parametrize("rate", [0.0, np.inf, np.nan])
 def test_a_rate_that_cannot_be_is_refused(workspace, rate):
-    with pytest.raises(UsageError, match=r"experiments\.waves\.node\.training\.learning_rate must be "):
+    with pytest.raises(
+        UsageError, match=r"experiments\.waves\.node\.training\.learning_rate must be "
+    ):
         printed_by(workspace, "R", epochs=1, rate=rate)

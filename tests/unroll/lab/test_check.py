@@ -1,4 +1,5 @@
-"""Right programs in three styles, and what one slip after the other does to the first of them."""
+"""Right programs in three styles, and what one slip after the other does to the first
+of them."""
 
 import re
 from pathlib import Path
@@ -24,9 +25,13 @@ CARRY = [
 SCORE_D = 'print("D", '
 INDEX = ("s: s[49]))", "s: s[48]))")
 COARSE = [("delta * outs[i]\n", "delta * outs[i + 1]\n"), ('"R", ', '"R %.5e" % ')]
-CHILD = 'open(__file__ + ".pid", "w").write(str(subprocess.Popen(["sleep", "999"], start_new_session=True).pid))'
+CHILD = (
+    'open(__file__ + ".pid", "w").write('
+    'str(subprocess.Popen(["sleep", "999"], start_new_session=True).pid))'
+)
 WILD = (
-    'print("1.5e99999999999", "1e" + 9999 * "9", "nan", "inf"); os.write(1, bytes(range(256))); os.rmdir(os.getcwd())'
+    'print("1.5e99999999999", "1e" + 9999 * "9", "nan", "inf"); '
+    "os.write(1, bytes(range(256))); os.rmdir(os.getcwd())"
 )
 
 
@@ -35,7 +40,8 @@ def first(code):
 
 
 @pytest.mark.parametrize(
-    ("style", "rates"), [("lists", (0.1, 0.01)), ("matrices", (0.08, 0.001)), ("globals", (0.1, 0.005))]
+    ("style", "rates"),
+    [("lists", (0.1, 0.01)), ("matrices", (0.08, 0.001)), ("globals", (0.1, 0.005))],
 )
 def test_a_right_program_is_right_in_any_style(style, rates):
     sentence = "Right: D learns as at a rate of {} and R learns as at a rate of {}."
@@ -82,13 +88,19 @@ def test_each_slip_has_its_sentence(edits, sentence, tmp_path):
     script.write_text(program, encoding="utf-8")
     right, verdict = check(script, limit=5 if "5 seconds" in sentence else 100)
     assert right is (None if sentence.startswith("Cannot") else False)
-    assert re.search(sentence if sentence.startswith("Cannot") else f"^Wrong: .*{sentence}", verdict), verdict
-    assert not any(psutil.pid_exists(int(file.read_text())) for file in tmp_path.glob("*.pid"))
+    assert re.search(
+        sentence if sentence.startswith("Cannot") else f"^Wrong: .*{sentence}", verdict
+    ), verdict
+    assert not any(
+        psutil.pid_exists(int(file.read_text())) for file in tmp_path.glob("*.pid")
+    )
 
 
 def test_the_node_without_a_slip_learns_as_by_hand():
     random = np.random.default_rng(0)
-    inputs, targets, weights = random.normal(size=(20, 7)), random.normal(size=20), random.normal(size=(3, 1))
+    inputs = random.normal(size=(20, 7))
+    targets = random.normal(size=20)
+    weights = random.normal(size=(3, 1))
     after = epoch(weights, inputs, targets, np.array([0.1]), ["none"])
     by_hand.node_epoch([*weights], inputs, targets, 0.1)
     np.testing.assert_allclose(after, weights, rtol=1e-12)
@@ -100,4 +112,6 @@ def test_the_command_ends_with_1_on_a_wrong_program(tmp_path, capsys):
     with pytest.raises(typer.Exit) as ended:
         invoke(["--root", str(REPOSITORY), "lab", "check", str(script)])
     assert ended.value.exit_code == 1
-    assert capsys.readouterr().out.startswith("Wrong: with N it makes no series with generate_time_series")
+    assert capsys.readouterr().out.startswith(
+        "Wrong: with N it makes no series with generate_time_series"
+    )

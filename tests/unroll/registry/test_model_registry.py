@@ -1,4 +1,5 @@
-"""A registered model, served by MLflow, says what its forecaster says; a recorded network says what was scored."""
+"""A registered model, served by MLflow, says what its forecaster says; a recorded
+network says what was scored."""
 
 import json
 import math
@@ -54,7 +55,9 @@ def rows():
     hours = np.arange(400)
     stamps = pd.Timestamp("2023-05-01") + pd.to_timedelta(hours, unit="h")
     load = np.round(100 + 20 * np.sin(hours * math.pi / 12) + 5 * np.sin(hours**2), 2)
-    return pd.DataFrame({"time": stamps.strftime("%Y-%m-%d %H:%M"), "load": load, "wind": hours % 7 / 2})
+    return pd.DataFrame(
+        {"time": stamps.strftime("%Y-%m-%d %H:%M"), "load": load, "wind": hours % 7 / 2}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +76,8 @@ def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is ou
 
 def leave(workspace, name, experiment):
     """What a training leaves on disk."""
-    prepared, trainer = workspace.prepared("meter"), recipe(name, experiment)
+    prepared = workspace.prepared("meter")
+    trainer = recipe(name, experiment)
     preparation = params.load(workspace.params).dataset("meter").preparation
     made_of = fingerprint.ingredients(prepared, experiment, preparation)
     job = trainer.job(dataset.load(prepared))
@@ -84,7 +88,10 @@ def leave(workspace, name, experiment):
 
 @pytest.fixture(scope="module")
 def registered(workspace):
-    return [tracking.register(workspace, name)[0] for name in ("meter/last", "meter/ridge", "meter/ridge")]
+    return [
+        tracking.register(workspace, name)[0]
+        for name in ("meter/last", "meter/ridge", "meter/ridge")
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +102,18 @@ def address(workspace, registered, tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "unroll", "--root", workspace.root, "serve", registered[-1].name]
-    server = subprocess.Popen([*command, "--port", str(port)], cwd=tmp_path_factory.mktemp("server"))
+    command = [
+        sys.executable,
+        "-m",
+        "unroll",
+        "--root",
+        workspace.root,
+        "serve",
+        registered[-1].name,
+    ]
+    server = subprocess.Popen(
+        [*command, "--port", str(port)], cwd=tmp_path_factory.mktemp("server")
+    )
     try:
         client.ScoringServerClient("127.0.0.1", port).wait_server_ready(120, server)
         yield f"http://127.0.0.1:{port}/invocations"
@@ -106,32 +123,51 @@ def address(workspace, registered, tmp_path_factory):
 
 
 def post(address, body, kind="application/json"):
-    return requests.post(address, data=body, headers={"Content-Type": kind}, timeout=120)
+    return requests.post(
+        address, data=body, headers={"Content-Type": kind}, timeout=120
+    )
 
 
 def test_registering_again_makes_no_new_version_and_the_alias_moves(registered):
-    versions = [("meter", "1", None, True), ("meter", "2", "1", True), ("meter", "2", "2", False)]
-    assert [(model.name, model.version, model.before, model.new) for model in registered] == versions
+    versions = [
+        ("meter", "1", None, True),
+        ("meter", "2", "1", True),
+        ("meter", "2", "2", False),
+    ]
+    assert [
+        (model.name, model.version, model.before, model.new) for model in registered
+    ] == versions
 
 
-def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(workspace, registered):
+def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
+    workspace, registered
+):
     client = store.connect(workspace).client
     version = client.get_model_version_by_alias(registered[-1].name, "champion")
     run = client.get_run(version.run_id)
-    assert version.tags == {"experiment": "meter/ridge", "fingerprint": run.data.tags["fingerprint"]}
+    assert version.tags == {
+        "experiment": "meter/ridge",
+        "fingerprint": run.data.tags["fingerprint"],
+    }
     assert (run.info.status, run.data.tags["current"]) == ("FINISHED", "true")
     model = version.source.removesuffix("/artifacts").rpartition("/")[2]
     tags = client.get_logged_model(model).tags
     assert not [key for key, value in tags.items() if value.startswith("/")]
     folder = workspace.root / "mlartifacts" / "meter" / "models" / model / "artifacts"
     pins = (folder / "requirements.txt").read_text(encoding="utf-8").split()
-    assert {"numpy", "keras", "mlflow"} <= {pin.partition("==")[0] for pin in pins if "==" in pin}
-    example = json.loads((folder / "serving_input_example.json").read_text(encoding="utf-8"))["dataframe_split"]
+    assert {"numpy", "keras", "mlflow"} <= {
+        pin.partition("==")[0] for pin in pins if "==" in pin
+    }
+    example = json.loads(
+        (folder / "serving_input_example.json").read_text(encoding="utf-8")
+    )["dataframe_split"]
     assert example["data"] == rows().tail(24).to_numpy().tolist()
 
 
 @pytest.mark.filterwarnings("ignore:.*AnyType:UserWarning")  # of MLflow's own classes
-def test_a_recorded_network_has_a_signature_and_an_example_and_predicts_what_was_scored(workspace, monkeypatch):
+def test_a_recorded_network_has_a_signature_and_an_example_and_predicts_what_was_scored(
+    workspace, monkeypatch
+):
     opened = store.connect(workspace)
     (run,) = opened.search("tags.experiment = 'gru' and tags.level = 'experiment'")
     (output,) = run.outputs.model_outputs
@@ -142,32 +178,57 @@ def test_a_recorded_network_has_a_signature_and_an_example_and_predicts_what_was
     test = dataset.load(workspace.prepared("meter")).splits["test"]
     assert example.tolist() == test.take(np.arange(len(example)))[0].tolist()
     assert model.metadata.signature.inputs.inputs[0].shape == (-1, *test.input_shape)
-    predicted = run_folder.load(workspace.run("meter", "gru")).predictions["final_test"][0]
+    predicted = run_folder.load(workspace.run("meter", "gru")).predictions[
+        "final_test"
+    ][0]
     assert model.predict(example) == pytest.approx(predicted[: len(example)], abs=1e-5)
 
 
 @pytest.mark.parametrize("level", [None, 0.5])
-def test_the_server_says_what_the_forecaster_says_to_the_last_digit(workspace, address, level):
+def test_the_server_says_what_the_forecaster_says_to_the_last_digit(
+    workspace, address, level
+):
     forecaster = forecaster_of(workspace, "meter/ridge")
     forecasts = forecaster.after(forecaster.windows(rows()), (level or 0.9,))
-    assert [*forecasts] == ["unique_id", "ds", "y_hat", *(f"{end}-{100 * (level or 0.9):g}" for end in ("lo", "hi"))]
-    body = {"dataframe_records": rows().tail(24).to_dict("records")} | ({"params": {"level": level}} if level else {})
+    assert [*forecasts] == [
+        "unique_id",
+        "ds",
+        "y_hat",
+        *(f"{end}-{100 * (level or 0.9):g}" for end in ("lo", "hi")),
+    ]
+    body = {"dataframe_records": rows().tail(24).to_dict("records")} | (
+        {"params": {"level": level}} if level else {}
+    )
     answer = post(address, json.dumps(body))
     assert answer.status_code == 200
-    expected = forecasts.assign(ds=[stamp.isoformat() for stamp in forecasts["ds"]]).to_dict("records")
+    expected = forecasts.assign(
+        ds=[stamp.isoformat() for stamp in forecasts["ds"]]
+    ).to_dict("records")
     assert answer.json()["predictions"] == expected
     if not level:
-        assert post(address, rows().to_csv(index=False), "text/csv").json() == answer.json()
+        assert (
+            post(address, rows().to_csv(index=False), "text/csv").json()
+            == answer.json()
+        )
 
 
-def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(workspace, registered, tmp_path):
-    """As somebody else might have put it into the registry: with code of its own, as the champion."""
+def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(
+    workspace, registered, tmp_path
+):
+    """As somebody else might have put it into the registry: with code of its own, as
+    the champion."""
     (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "theirs.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
-    flavors = {"python_function": {"loader_module": "theirs", "code": "code", "data": "data"}}
+    (tmp_path / "code" / "theirs.py").write_text(
+        f"open({str(tmp_path / 'ran')!r}, 'w')\n"
+    )
+    flavors = {
+        "python_function": {"loader_module": "theirs", "code": "code", "data": "data"}
+    }
     Model(flavors=flavors).save(tmp_path / "MLmodel")
     client = store.connect(workspace).client
-    version = client.create_model_version("meter", str(tmp_path), tags={"fingerprint": "theirs"}).version
+    version = client.create_model_version(
+        "meter", str(tmp_path), tags={"fingerprint": "theirs"}
+    ).version
     client.set_registered_model_alias("meter", "champion", version)
     line = f"meter, version {version}, is loaded by theirs, which is not Unroll's, so it is not served; move the alias"
     try:
@@ -176,25 +237,47 @@ def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(workspace, regis
     finally:
         client.set_registered_model_alias("meter", "champion", registered[-1].version)
     assert not (tmp_path / "ran").exists()
-    with pytest.raises(UsageError, match=r"the name of a registered model must be one of: meter. Received: 'metre'"):
+    with pytest.raises(
+        UsageError,
+        match=r"the name of a registered model must be one of: meter. Received: 'metre'",
+    ):
         model_registry.app(workspace, "metre")
 
 
 def records(change):
-    return lambda: json.dumps({"dataframe_records": change(rows().tail(24)).to_dict("records")})
+    return lambda: json.dumps(
+        {"dataframe_records": change(rows().tail(24)).to_dict("records")}
+    )
 
 
 BAD = [
-    (records(lambda rows: rows.rename(columns={"wind": "gale"})), "has no column 'wind'"),
-    (records(lambda rows: rows.assign(wind=np.nan)), "row 0 (from 0): 'wind' is no finite number"),
+    (
+        records(lambda rows: rows.rename(columns={"wind": "gale"})),
+        "has no column 'wind'",
+    ),
+    (
+        records(lambda rows: rows.assign(wind=np.nan)),
+        "row 0 (from 0): 'wind' is no finite number",
+    ),
     (records(lambda rows: rows.assign(load="calm")), "Failed to convert column load"),
-    (records(lambda rows: rows.assign(load=1e308)), "'load' holds a number too large for any model"),
-    (records(lambda rows: rows.assign(wind=True)), "the request holds true or false; send numbers"),
-    (lambda: '{"dataframe_split": ' + "[" * 100_000, "the request is nested too deeply"),
+    (
+        records(lambda rows: rows.assign(load=1e308)),
+        "'load' holds a number too large for any model",
+    ),
+    (
+        records(lambda rows: rows.assign(wind=True)),
+        "the request holds true or false; send numbers",
+    ),
+    (
+        lambda: '{"dataframe_split": ' + "[" * 100_000,
+        "the request is nested too deeply",
+    ),
 ]
 
 
-def test_what_is_far_outside_has_a_warning_and_what_cannot_be_used_is_refused_in_one_line(address):
+def test_what_is_far_outside_has_a_warning_and_what_cannot_be_used_is_refused_in_one_line(
+    address,
+):
     answer = post(address, records(lambda rows: rows.assign(wind=90.5))())
     assert answer.status_code == 200
     for row in answer.json()["predictions"]:

@@ -30,9 +30,16 @@ def experiments(table):
     return [row["experiment"]["text"].split()[0] for row in table["rows"]]
 
 
-def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_be_mixed(evaluated):
-    every, few = compare(evaluated, []), compare(evaluated, ["imdb/rnn", "waves"])
-    names = ["sine_extrapolation"] * 2 + ["sine_windows"] * 2 + ["waves", "imdb", "jena_hourly", "claims"]
+def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_be_mixed(
+    evaluated,
+):
+    every = compare(evaluated, [])
+    few = compare(evaluated, ["imdb/rnn", "waves"])
+    names = (
+        ["sine_extrapolation"] * 2
+        + ["sine_windows"] * 2
+        + ["waves", "imdb", "jena_hourly", "claims"]
+    )
     assert [table["name"] for table in every] == names
     assert [table["name"] for table in few] == ["waves", "imdb"]
     assert experiments(few[1]) == ["rnn"]
@@ -44,31 +51,55 @@ def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_b
         claims(evaluated, ["999"])
 
 
-def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(evaluated):
+def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
+    evaluated,
+):
     (table,) = compare(evaluated, ["waves"])
     assert experiments(table)[0] == "noise"
-    assert re.fullmatch(r"cannot tell: SimpleRNN.* against perceptron.*: too few seeds", *table["answers"])
-    cell = next(row["test"] for row in table["rows"] if row["experiment"]["value"] == "perceptron")
+    assert re.fullmatch(
+        r"cannot tell: SimpleRNN.* against perceptron.*: too few seeds",
+        *table["answers"],
+    )
+    cell = next(
+        row["test"]
+        for row in table["rows"]
+        if row["experiment"]["value"] == "perceptron"
+    )
     assert len(cell["value"]["values"]) == 3
     assert cell["text"].count("±") == 1
 
 
 def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printed):
     (table,) = compare(evaluated, ["waves/last_value", "waves/perceptron"])
-    pair, expected = table["comparison"], unroll.open(evaluated.root).compare("waves/last_value", "waves/perceptron")
-    assert (pair["experiment"], pair["against"]) == ("waves/last_value", "waves/perceptron")
+    pair = table["comparison"]
+    expected = unroll.open(evaluated.root).compare(
+        "waves/last_value", "waves/perceptron"
+    )
+    assert (pair["experiment"], pair["against"]) == (
+        "waves/last_value",
+        "waves/perceptron",
+    )
     assert (pair["outcome"], pair["change"]) == (expected.outcome, expected.change.mean)
-    assert f"waves/last_value against waves/perceptron: {expected.outcome}, " in printed([table], terminal=False)
+    assert (
+        f"waves/last_value against waves/perceptron: {expected.outcome}, "
+        in printed([table], terminal=False)
+    )
     assert f"{expected.outcome}: {pair['words']}" == str(expected)
     (table,) = compare(evaluated, ["waves/node", "waves/perceptron"])
-    assert (table["comparison"]["outcome"], table["comparison"]["words"][:13]) == ("cannot tell", "too few seeds")
+    assert (table["comparison"]["outcome"], table["comparison"]["words"][:13]) == (
+        "cannot tell",
+        "too few seeds",
+    )
     (table,) = compare(evaluated, ["imdb/rnn", "imdb/majority"])
     assert table["comparison"]["outcome"] == "stand-in"
     assert json.dumps(table, allow_nan=False)
     for names, message in (
         (["waves/node", "imdb/rnn"], "are of two data sets, so nothing compares them"),
         (["waves_nodes", "waves/perceptron"], "waves/node"),
-        (["jena/gru", "jena/gru"], "jena/gru is not built; `unroll repro evaluate@jena` builds it"),
+        (
+            ["jena/gru", "jena/gru"],
+            "jena/gru is not built; `unroll repro evaluate@jena` builds it",
+        ),
     ):
         with pytest.raises((UsageError, UnrollError), match=message):
             compare(evaluated, names)
@@ -76,7 +107,15 @@ def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printe
 
 def test_where_nothing_is_built_there_is_one_line(tmp_path, monkeypatch):
     empty = fake_runs.build(
-        tmp_path, without={"sine_extrapolation", "sine_windows", "waves", "imdb", "jena_hourly", "jena"}
+        tmp_path,
+        without={
+            "sine_extrapolation",
+            "sine_windows",
+            "waves",
+            "imdb",
+            "jena_hourly",
+            "jena",
+        },
     )
     with pytest.raises(UnrollError, match="nothing is built yet"):
         compare(empty, [])
@@ -86,20 +125,26 @@ def test_where_nothing_is_built_there_is_one_line(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("width", [40, 80, 400])
-def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(evaluated, printed, width):
+def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(
+    evaluated, printed, width
+):
     tables = compare(evaluated, ["waves"])
     text = printed(tables, terminal=True, width=width)
     assert max(map(len, text.splitlines())) <= width
     assert all(name in text for name in experiments(tables[0]))
     if width == 400:
-        assert all(cell["text"] in text for row in tables[0]["rows"] for cell in row.values())
+        assert all(
+            cell["text"] in text for row in tables[0]["rows"] for cell in row.values()
+        )
     else:
         assert ("vs best without" in text) == (width == 80), "the difference stays"
         assert "Wider terminals show: " in " ".join(text.split())
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_names_are_not_read_as_markup_and_stand_ins_are_labelled(evaluated, printed, terminal):
+def test_names_are_not_read_as_markup_and_stand_ins_are_labelled(
+    evaluated, printed, terminal
+):
     tables = compare(evaluated, ["imdb"])
     tables[0]["rows"][0]["experiment"]["text"] += "[bold]e[/x]"
     text = printed(tables, terminal=terminal)

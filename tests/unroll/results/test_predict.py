@@ -6,7 +6,10 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
 from unroll.commands.main import invoke
 
-LINEAR = {"model": {"family": "baselines", "name": "linear"}, "training": {"method": "least_squares"}}
+LINEAR = {
+    "model": {"family": "baselines", "name": "linear"},
+    "training": {"method": "least_squares"},
+}
 WAVES = {
     "sources": {"waves": {"kind": "waves", "train": 20, "validation": 5, "test": 5}},
     "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},

@@ -14,7 +14,10 @@ from stages.source import source
 from unroll.results import compare
 from unroll.results.show import lines, listing, sections, show, show_list
 
-LINEAR = {"model": {"family": "baselines", "name": "linear"}, "training": {"method": "least_squares"}}
+LINEAR = {
+    "model": {"family": "baselines", "name": "linear"},
+    "training": {"method": "least_squares"},
+}
 RNN_MODEL = {"family": "recurrent", "name": "simple_rnn"}
 RNN = {"model": RNN_MODEL, "training": {"method": "gradient_descent", "epochs": 30}}
 PARAMS = {
@@ -33,52 +36,127 @@ def workspace(tmp_path):
 def test_every_experiment_in_the_order_of_params_and_no_other(workspace, capsys):
     for name in ("linear", "removed"):
         write_json(workspace.run("waves", name) / "run.json", {})
-    write_json(workspace.metrics("waves"), {"linear": {"mse": 0.25, "mse_std": 0.1, "mae": 0.4}})
+    write_json(
+        workspace.metrics("waves"),
+        {"linear": {"mse": 0.25, "mse_std": 0.1, "mae": 0.4}},
+    )
     rows = listing(workspace)
-    keys = ("experiment", "dataset", "model", "method", "epochs", "seeds", "score", "built")
+    keys = (
+        "experiment",
+        "dataset",
+        "model",
+        "method",
+        "epochs",
+        "seeds",
+        "score",
+        "built",
+    )
     assert [tuple(row[key] for key in keys) for row in rows] == [
-        ("waves/rnn", "waves", "recurrent.simple_rnn", "gradient_descent", 30, [0], None, False),
-        ("waves/linear", "waves", "baselines.linear", "least_squares", None, [3, 1], 0.25, True),
+        (
+            "waves/rnn",
+            "waves",
+            "recurrent.simple_rnn",
+            "gradient_descent",
+            30,
+            [0],
+            None,
+            False,
+        ),
+        (
+            "waves/linear",
+            "waves",
+            "baselines.linear",
+            "least_squares",
+            None,
+            [3, 1],
+            0.25,
+            True,
+        ),
     ]
     assert json.loads(json.dumps(rows)) == rows == listing(workspace, ["waves"])
     with pytest.raises(UsageError, match="must be one of: waves"):
         listing(workspace, ["wave"])
     show_list(rows, in_groups=False)
-    assert re.search(r"linear +baselines.linear +least_squares +2 +0.25 +yes\n", capsys.readouterr().out)
+    assert re.search(
+        r"linear +baselines.linear +least_squares +2 +0.25 +yes\n",
+        capsys.readouterr().out,
+    )
     show_list(rows, in_groups=True)
     assert re.search(r"waves +2 +1 +1\n", capsys.readouterr().out)
 
 
 def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
-    both, experiment = show(workspace, "waves"), show(workspace, "waves/linear")["experiment"]
-    assert both["source"]["options"] == {"seed": 0, "train": 20, "validation": 2000, "test": 10}
+    both = show(workspace, "waves")
+    experiment = show(workspace, "waves/linear")["experiment"]
+    assert both["source"]["options"] == {
+        "seed": 0,
+        "train": 20,
+        "validation": 2000,
+        "test": 10,
+    }
     dataset = {"name": "waves", "source": "waves", "preparation": {"name": "waves"}}
-    assert both["dataset"] == dataset | {"experiments": ["rnn", "linear"], "built": None}
-    assert (experiment["dataset"], experiment["seeds"], experiment["built"]) == ("waves", [3, 1], None)
-    assert experiment["model"] == {"family": "baselines", "name": "linear", "last": None, "intercept": True}
+    assert both["dataset"] == dataset | {
+        "experiments": ["rnn", "linear"],
+        "built": None,
+    }
+    assert (experiment["dataset"], experiment["seeds"], experiment["built"]) == (
+        "waves",
+        [3, 1],
+        None,
+    )
+    assert experiment["model"] == {
+        "family": "baselines",
+        "name": "linear",
+        "last": None,
+        "intercept": True,
+    }
     assert "metrics" not in experiment
 
 
 def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     source(workspace, "waves")
     prepare(workspace, "waves")
-    ingredients = {"params": "1" * 64, "data": "2" * 64, "code": "3" * 64, "lock": "4" * 64}
+    ingredients = {
+        "params": "1" * 64,
+        "data": "2" * 64,
+        "code": "3" * 64,
+        "lock": "4" * 64,
+    }
     folder = workspace.run("waves", "linear")
-    run = {"experiment": "linear", "dataset": "waves", "parameters": 51, "layers": [], "seeds": [3, 1], "epochs": 0}
+    run = {
+        "experiment": "linear",
+        "dataset": "waves",
+        "parameters": 51,
+        "layers": [],
+        "seeds": [3, 1],
+        "epochs": 0,
+    }
     run |= {"best_epochs": None, "loss": None, "fingerprint": ingredients}
     write_json(folder / "run.json", run)
     write_json(workspace.metrics("waves"), {"linear": {"mse": 0.003}})
     facts = show(workspace, "waves")
     assert list(facts["source"]["built"]["files"]) == ["waves.npz"]
-    assert facts["dataset"]["built"]["examples"] == {"train": 20, "validation": 2000, "test": 10}
+    assert facts["dataset"]["built"]["examples"] == {
+        "train": 20,
+        "validation": 2000,
+        "test": 10,
+    }
     facts = show(workspace, "waves/linear")
     assert facts["experiment"]["built"] == run
     assert facts["experiment"]["metrics"] == {"mse": 0.003}
     assert f"  fingerprint: {fingerprint.brief(ingredients)}" in list(lines(facts))
-    assert "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere" in list(lines(facts))
+    assert (
+        "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere"
+        in list(lines(facts))
+    )
     every = params.load(workspace.params)
-    section, preparation = every.experiment("waves/linear"), every.dataset("waves").preparation
-    record.write(workspace, folder, fingerprint.ingredients(workspace.prepared("waves"), section, preparation))
+    section = every.experiment("waves/linear")
+    preparation = every.dataset("waves").preparation
+    record.write(
+        workspace,
+        folder,
+        fingerprint.ingredients(workspace.prepared("waves"), section, preparation),
+    )
     facts = show(workspace, "waves/linear")
     assert "no_record" not in facts["experiment"]
     assert f"    run: {fingerprint.folder(folder)[:12]}..." in list(lines(facts))
@@ -92,11 +170,18 @@ def test_what_only_shows_imports_no_module_of_the_repository(workspace, evaluate
     plain_yaml.write(PARAMS | {"experiments": experiments}, workspace.params)
     write_text(workspace.claims, "[]\n")
     for file in ("models/one.py", "methods/two/__init__.py"):
-        write_text(workspace.root / "unroll_extensions" / file, "raise SystemExit('code of the repository')\n")
+        write_text(
+            workspace.root / "unroll_extensions" / file,
+            "raise SystemExit('code of the repository')\n",
+        )
     shown = show(workspace, "waves/one")["experiment"]
     assert shown["model"] == {"family": "one", "name": "linear", "times": 3}
     assert shown["training"] == {"method": "two", "epochs": 4}
-    assert [row["experiment"] for row in listing(workspace)] == ["waves/rnn", "waves/linear", "waves/one"]
+    assert [row["experiment"] for row in listing(workspace)] == [
+        "waves/rnn",
+        "waves/linear",
+        "waves/one",
+    ]
     assert compare.claims(workspace)["rows"] == []
     shutil.copytree(evaluated.evaluation("waves"), workspace.evaluation("waves"))
     compare.compare(workspace, ["waves"])
@@ -105,9 +190,17 @@ def test_what_only_shows_imports_no_module_of_the_repository(workspace, evaluate
 
 
 @pytest.mark.parametrize(
-    "place", [(), ("experiments",), ("experiments", "linear"), ("experiments", "linear", "layers")]
+    "place",
+    [
+        (),
+        ("experiments",),
+        ("experiments", "linear"),
+        ("experiments", "linear", "layers"),
+    ],
 )
-def test_a_file_with_another_type_in_some_place_is_one_line(workspace, evaluated, place):
+def test_a_file_with_another_type_in_some_place_is_one_line(
+    workspace, evaluated, place
+):
     shutil.copytree(evaluated.evaluation("waves"), workspace.evaluation("waves"))
     write_text(workspace.claims, "[]\n")
     file = workspace.evaluation("waves") / "evaluation.json"
@@ -119,6 +212,12 @@ def test_a_file_with_another_type_in_some_place_is_one_line(workspace, evaluated
     if place:
         within[place[-1]] = "text"
     write_json(file, whole if place else "text")
-    for command in (lambda: show(workspace, "waves/linear"), lambda: compare.compare(workspace, ["waves"])):
-        with pytest.raises(UnrollError, match=r"evaluation\.json is damaged .*; delete it and run `unroll repro`"):
+    for command in (
+        lambda: show(workspace, "waves/linear"),
+        lambda: compare.compare(workspace, ["waves"]),
+    ):
+        with pytest.raises(
+            UnrollError,
+            match=r"evaluation\.json is damaged .*; delete it and run `unroll repro`",
+        ):
             command()

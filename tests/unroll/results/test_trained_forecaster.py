@@ -1,4 +1,5 @@
-"""The forecaster of a trained experiment says at an origin of the past what the run said there."""
+"""The forecaster of a trained experiment says at an origin of the past what the run
+said there."""
 
 import math
 from dataclasses import replace
@@ -44,7 +45,13 @@ MODELS = {
         {"method": "boosting", "trees": 3, "leaves": 4, "examples": 5},
     ),
     "perceptron": (
-        {"family": "dense", "name": "mlp", "hidden": [2], "activation": "tanh", "output": "tanh"},
+        {
+            "family": "dense",
+            "name": "mlp",
+            "hidden": [2],
+            "activation": "tanh",
+            "output": "tanh",
+        },
         {"method": "by_hand", "learning_rate": 0.1, "epochs": 1},
     ),
 }
@@ -109,12 +116,18 @@ def section(model, *, calendar):
     """An experiment as params.yaml has it."""
     options, training = MODELS[model]
     seeds = 2 if model == "perceptron" else 1
-    return {"calendar": calendar, "seeds": seeds, "model": options, "training": training}
+    return {
+        "calendar": calendar,
+        "seeds": seeds,
+        "model": options,
+        "training": training,
+    }
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    """A project with two data sets of one file, and the runs of the experiments that are asked for."""
+    """A project with two data sets of one file, and the runs of the experiments that
+    are asked for."""
     workspace = Workspace(tmp_path_factory.mktemp("series"))
     rows().to_csv(workspace.root / "meter.csv", index=False, sep=";", decimal=",")
     datasets = {}
@@ -145,7 +158,8 @@ def workspace(tmp_path_factory):
 
 
 def trained(workspace, name):
-    """The run of an experiment, its data set with what the model sees, and its forecaster."""
+    """The run of an experiment, its data set with what the model sees, and its
+    forecaster."""
     experiment = params.load(workspace.params).experiment(name)
     prepared = workspace.prepared(experiment.dataset)
     data = dataset.load(prepared, calendar=experiment.calendar)
@@ -162,7 +176,9 @@ def in_utc(table, zone):
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(workspace, tmp_path, name):
+def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(
+    workspace, tmp_path, name
+):
     run, data, forecaster = trained(workspace, name)
     forecaster.save(tmp_path / "apart")
     apart = Forecaster.load(tmp_path / "apart")
@@ -182,8 +198,14 @@ def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(workspace
             (found,) = each.members.forecast(window.inputs)
             np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
         forecast = forecaster.forecast(past)
-        np.testing.assert_allclose(forecast["y_hat"], expected * data.scale.std + data.scale.mean, rtol=2e-6)
-        ahead = windows.rows[place] + windows.delay + windows.step * np.arange(windows.outputs)
+        np.testing.assert_allclose(
+            forecast["y_hat"], expected * data.scale.std + data.scale.mean, rtol=2e-6
+        )
+        ahead = (
+            windows.rows[place]
+            + windows.delay
+            + windows.step * np.arange(windows.outputs)
+        )
         when = pd.DatetimeIndex(data.stamps[ahead])
         if zone:
             when = when.tz_localize("UTC").tz_convert(zone)
@@ -199,7 +221,9 @@ def test_its_errors_are_those_of_the_run_at_origins_a_day_apart(workspace, name)
     run, data, forecaster = trained(workspace, name)
     test = data.splits["test"]
     chosen = (test.rows[-1] - test.rows) % 24 == 0
-    predictions = run.predictions[f"{run.points[-1]}_test"].mean(axis=0).reshape(len(test), -1)
+    predictions = (
+        run.predictions[f"{run.points[-1]}_test"].mean(axis=0).reshape(len(test), -1)
+    )
     own = forecaster.arrays["forecasts"][0, -chosen.sum() :]
     np.testing.assert_allclose(own, predictions[chosen], rtol=2e-5, atol=1e-5)
     truth = test.targets.reshape(len(test), -1)[chosen]
@@ -209,20 +233,36 @@ def test_its_errors_are_those_of_the_run_at_origins_a_day_apart(workspace, name)
     assert forecaster.spec.stride == 24
 
 
-def test_the_interface_in_python_forecasts_by_the_best_experiment_of_a_data_set(workspace):
+def test_the_interface_in_python_forecasts_by_the_best_experiment_of_a_data_set(
+    workspace,
+):
     evaluate(workspace, "jena_hourly")
     project = unroll.open(workspace.root)
     run_example(Project.forecast, project)
     found = project.forecast("jena_hourly/boosting", level=0.8, horizon=2)
-    expected = forecaster_of(workspace, "jena_hourly/boosting").forecast(rows(), (0.8,), 2)
+    expected = forecaster_of(workspace, "jena_hourly/boosting").forecast(
+        rows(), (0.8,), 2
+    )
     pd.testing.assert_frame_equal(found, expected)
 
 
 BAD = {
-    "too few": (lambda rows: rows.tail(30), "the table: a forecast needs the last 72 rows, and there are 30; add"),
-    "no column": (lambda rows: rows.drop(columns="wind"), "has no column 'wind', which jena_hourly was trained on"),
-    "another name": (lambda rows: rows.rename(columns={"wind": "Wind"}), r"is it 'Wind'\? Rename it"),
-    "another step": (lambda rows: rows[::2], "rows lie 7,200 seconds apart, and jena_hourly was trained on 3,600"),
+    "too few": (
+        lambda rows: rows.tail(30),
+        "the table: a forecast needs the last 72 rows, and there are 30; add",
+    ),
+    "no column": (
+        lambda rows: rows.drop(columns="wind"),
+        "has no column 'wind', which jena_hourly was trained on",
+    ),
+    "another name": (
+        lambda rows: rows.rename(columns={"wind": "Wind"}),
+        r"is it 'Wind'\? Rename it",
+    ),
+    "another step": (
+        lambda rows: rows[::2],
+        "rows lie 7,200 seconds apart, and jena_hourly was trained on 3,600",
+    ),
     "a gap": (
         lambda rows: rows.drop(rows.index[-20:-10]),
         "and between .* there are none, and no more than 3 in a row",
@@ -231,11 +271,26 @@ BAD = {
         lambda rows: rows.assign(wind=rows["wind"].where(rows.index < rows.index[-9])),
         "'wind' was not measured",
     ),
-    "nothing at first": (lambda rows: rows.tail(80).assign(wind=np.nan), "'wind' holds no value until"),
-    "no number": (lambda rows: rows.assign(wind="calm"), r"row 0 \(from 0\): column 'wind' holds 'calm', not"),
-    "1e308": (lambda rows: rows.assign(load=1e308), "'load' holds a number too large for any model"),
-    "one name": (lambda rows: rows.assign(gust=1.0).rename(columns={"gust": "wind"}), "has two columns 'wind'"),
-    "no stamp": (lambda rows: rows.assign(day="today"), "column 'day hour' holds 'today 00:00', not a stamp"),
+    "nothing at first": (
+        lambda rows: rows.tail(80).assign(wind=np.nan),
+        "'wind' holds no value until",
+    ),
+    "no number": (
+        lambda rows: rows.assign(wind="calm"),
+        r"row 0 \(from 0\): column 'wind' holds 'calm', not",
+    ),
+    "1e308": (
+        lambda rows: rows.assign(load=1e308),
+        "'load' holds a number too large for any model",
+    ),
+    "one name": (
+        lambda rows: rows.assign(gust=1.0).rename(columns={"gust": "wind"}),
+        "has two columns 'wind'",
+    ),
+    "no stamp": (
+        lambda rows: rows.assign(day="today"),
+        "column 'day hour' holds 'today 00:00', not a stamp",
+    ),
     "a new word": (
         lambda rows: rows.assign(state="ajar"),
         "column 'state' holds 'ajar', a word that jena_hourly does not",
@@ -256,17 +311,30 @@ def test_a_forecast_starts_after_the_last_measured_target_and_says_so(workspace)
     table = rows()
     told = r"'load' was measured last at 2023-05-29 18:00:00; the forecast starts there \(9 rows have none after that\)"
     with pytest.warns(OutsideRangeWarning, match=told):
-        found = forecaster.forecast(table.assign(load=table["load"].where(table.index < table.index[-9])))
+        found = forecaster.forecast(
+            table.assign(load=table["load"].where(table.index < table.index[-9]))
+        )
     pd.testing.assert_frame_equal(found, forecaster.forecast(table[:-9]))
 
 
-def test_other_columns_and_orders_do_not_matter_and_a_value_far_from_the_trained_ones_is_warned_of(workspace):
+def test_other_columns_and_orders_do_not_matter_and_a_value_far_from_the_trained_ones_is_warned_of(
+    workspace,
+):
     _, _, forecaster = trained(workspace, "jena_hourly/ridge_calendar")
-    other = rows().assign(more="x")[["more", "wind", "state", "hour", "load", "day"]].iloc[::-1]
-    pd.testing.assert_frame_equal(forecaster.forecast(other), forecaster.forecast(rows()))
+    other = (
+        rows()
+        .assign(more="x")[["more", "wind", "state", "hour", "load", "day"]]
+        .iloc[::-1]
+    )
+    pd.testing.assert_frame_equal(
+        forecaster.forecast(other), forecaster.forecast(rows())
+    )
     far = rows()
     far.loc[far.index[-3], "load"] = 900.0
-    with pytest.warns(OutsideRangeWarning, match="'load' is 900 at 2023-05-30 01:00:00, far outside .* 7[0-9.]+ to 12"):
+    with pytest.warns(
+        OutsideRangeWarning,
+        match="'load' is 900 at 2023-05-30 01:00:00, far outside .* 7[0-9.]+ to 12",
+    ):
         forecaster.forecast(far)
 
 
@@ -277,7 +345,9 @@ def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspac
     assert (np.diff(ends, axis=1) > 0).all(), "low 95, low 80, high 80, high 95"
     assert (forecaster.inside(window, 0.95) >= forecaster.inside(window, 0.8)).all()
     for level in (0.905, 0.3, 1.0):
-        with pytest.raises(UsageError, match="the level must be 0.5 to 0.99, a whole number of percent"):
+        with pytest.raises(
+            UsageError, match="the level must be 0.5 to 0.99, a whole number of percent"
+        ):
             forecaster.forecast(rows(), (level,))
 
 
@@ -286,7 +356,9 @@ def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
     window = forecaster.windows(rows())[""]
     steps = np.array([-99.0, -6.6, 0.0])  # in deviations of about 14.6 around 100
     predict = [[lambda _: steps]]
-    forecaster = replace(forecaster, members=replace(forecaster.members, predict=predict, forecasts={}))
+    forecaster = replace(
+        forecaster, members=replace(forecaster.members, predict=predict, forecasts={})
+    )
     forecast, ends = forecaster.ahead(window)
     low, high = ends.T
     assert (forecast[0], low[0], low[1]) == (0, 0, 0)
@@ -297,7 +369,9 @@ def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
 def test_what_an_older_version_saved_is_refused(workspace, tmp_path):
     trained(workspace, "later/daily")[2].save(tmp_path / "model")
     write_npz(tmp_path / "model" / "forecaster.npz", {"errors": np.zeros((3, 2))})
-    with pytest.raises(UnrollError, match="older version of Unroll; answer the series anew"):
+    with pytest.raises(
+        UnrollError, match="older version of Unroll; answer the series anew"
+    ):
         Forecaster.load(tmp_path / "model")
 
 
@@ -308,7 +382,9 @@ def test_what_is_of_an_earlier_build_is_refused(workspace):
     again = "run `unroll repro evaluate@later`"
     try:
         fitted.unlink()
-        with pytest.raises(UnrollError, match=f"later was prepared by an earlier Unroll; {again}"):
+        with pytest.raises(
+            UnrollError, match=f"later was prepared by an earlier Unroll; {again}"
+        ):
             forecaster_of(workspace, "later/daily")
         write_json(run, read_json(run) | {"fingerprint": {"data": "0"}})
         told = f"later/daily was trained on an earlier build of later; {again}"

@@ -1,4 +1,5 @@
-"""`unroll tune` and `unroll search` on a few dozen waves: what is searched, kept and written, and never looked at."""
+"""`unroll tune` and `unroll search` on a few dozen waves: what is searched, kept and
+written, and never looked at."""
 
 import json
 import os
@@ -112,14 +113,35 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
             assert "no number with a known range" in str(error)  # noqa: PT017 - the rest of them is tried
             continue
         now = current_values(name, experiment, searched[name])
-        assert all(contains(tried, now[path]) for path, tried in searched[name].items()), name
+        assert all(
+            contains(tried, now[path]) for path, tried in searched[name].items()
+        ), name
         for end in (0, -1):
-            ends = {path: getattr(t, "choices", None) or (t.low, t.high) for path, t in searched[name].items()}
+            ends = {
+                path: getattr(t, "choices", None) or (t.low, t.high)
+                for path, t in searched[name].items()
+            }
             values = {path: both[end] for path, both in ends.items()}
-            recipe(params.own_name(name), type(experiment).model_validate(with_values(experiment.model_dump(), values)))
-    common = {f"training.{option}" for option in ("learning_rate", "schedule", "weight_decay", "batch_size")}
-    assert set(searched["waves/gru"]) == common | {"model.units", "model.layers", "model.dropout"}
-    assert set(searched["waves/dense"]) == common | {"model.hidden.1", "model.activation", "model.dropout"}
+            recipe(
+                params.own_name(name),
+                type(experiment).model_validate(
+                    with_values(experiment.model_dump(), values)
+                ),
+            )
+    common = {
+        f"training.{option}"
+        for option in ("learning_rate", "schedule", "weight_decay", "batch_size")
+    }
+    assert set(searched["waves/gru"]) == common | {
+        "model.units",
+        "model.layers",
+        "model.dropout",
+    }
+    assert set(searched["waves/dense"]) == common | {
+        "model.hidden.1",
+        "model.activation",
+        "model.dropout",
+    }
     assert set(searched["waves/node"]) == {"training.learning_rate"}
     assert len(searched) > 50
 
@@ -151,31 +173,51 @@ def test_the_winner_is_added_and_nothing_else_changes(tuned):
     lines = tuned.params.read_text(encoding="utf-8").splitlines()
     sine = PARAMS.index("  sine:\n    dense:")
     text = tuned.params.read_text(encoding="utf-8")
-    assert (text[:sine], text[text.index("  sine:\n    dense:") :]) == (PARAMS[:sine], PARAMS[sine:])
-    assert any(line.startswith("    # By `unroll tune waves/node`, 8 trials: MSE on validation 0.") for line in lines)
-    best = min((trial for trial in trials(tuned) if trial.value is not None), key=lambda trial: trial.value)
+    assert (text[:sine], text[text.index("  sine:\n    dense:") :]) == (
+        PARAMS[:sine],
+        PARAMS[sine:],
+    )
+    assert any(
+        line.startswith(
+            "    # By `unroll tune waves/node`, 8 trials: MSE on validation 0."
+        )
+        for line in lines
+    )
+    best = min(
+        (trial for trial in trials(tuned) if trial.value is not None),
+        key=lambda trial: trial.value,
+    )
     experiment = params.load(tuned.params).experiment("waves/node_tuned")
     rate = experiment.training.options["learning_rate"]
     assert rate == float(f"{best.params['training.learning_rate']:.2g}") != 0.0001
     assert experiment.seeds == [0, 1]  # the data set's
     entry = plain_yaml.read(tuned.params)["experiments"]["waves"]["node_tuned"]
     assert entry["training"] == {"method": "by_hand", "learning_rate": rate}
-    assert trials(tuned)[0].params == {"training.learning_rate": 0.0001}, "the experiment as it is"
+    assert trials(tuned)[0].params == {"training.learning_rate": 0.0001}, (
+        "the experiment as it is"
+    )
     pruned = [trial for trial in trials(tuned) if trial.state.name == "PRUNED"]
     assert pruned
     assert all(1 <= len(trial.intermediate_values) < 5 for trial in pruned)
 
 
-def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been_and_no_number_of_test_counts(tuned, other_test):
+def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been_and_no_number_of_test_counts(
+    tuned, other_test
+):
     def winner_and_trials(workspace):
         winner = plain_yaml.read(workspace.params)["experiments"]["waves"]["node_tuned"]
-        return winner, [(t.params, t.value, t.state, t.intermediate_values) for t in trials(workspace)]
+        return winner, [
+            (t.params, t.value, t.state, t.intermediate_values)
+            for t in trials(workspace)
+        ]
 
     assert winner_and_trials(tuned) == winner_and_trials(other_test)
     assert len(winner_and_trials(tuned)[1]) == 8
 
 
-def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_left_to_it(tmp_path, capsys):
+def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_left_to_it(
+    tmp_path, capsys
+):
     workspace = make(tmp_path)
     tune(workspace, "waves/ridge", "--trials", "2", "--name", "early")
     storage = f"sqlite:///{workspace.scratch / 'tuning' / 'waves' / 'ridge.db'}"
@@ -185,24 +227,40 @@ def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_lef
     lost.set_user_attr("process", 2**22 + 1)  # no process has this number
     tune(workspace, "waves/ridge", "--trials", "4", "--name", "more")
     every = study.get_trials()
-    assert [trial.state.name for trial in every] == ["COMPLETE"] * 2 + ["FAIL"] + ["COMPLETE"] * 2
+    assert [trial.state.name for trial in every] == ["COMPLETE"] * 2 + ["FAIL"] + [
+        "COMPLETE"
+    ] * 2
     assert every[3].params == {"model.last": 5, "training.ridge": 77.0}
 
     study.ask(every[0].distributions).set_user_attr("process", os.getpid())
     capsys.readouterr()
     tune(workspace, "waves/ridge", "--trials", "5")
-    assert "Another process is at the last 1; it will write the best" in capsys.readouterr().out
+    assert (
+        "Another process is at the last 1; it will write the best"
+        in capsys.readouterr().out
+    )
     assert "waves/ridge_tuned" not in params.load(workspace.params).runs
 
 
 def test_a_damaged_study_and_one_of_other_ranges_are_one_line(tmp_path, capsys):
     workspace = make(tmp_path)
     tune(workspace, "waves/ridge", "--trials", "1")
-    assert "waves/ridge as it is was the best, so nothing was written" in capsys.readouterr().out
+    assert (
+        "waves/ridge as it is was the best, so nothing was written"
+        in capsys.readouterr().out
+    )
     tune(workspace, "waves/ridge", "--trials", "1", "--over", "ridge=1:2000")
-    assert "A new study; 1 trials of other ranges, options, data or code are kept" in capsys.readouterr().out
-    (workspace.scratch / "tuning" / "waves" / "ridge.db").write_bytes(b"no database at all" * 99)
-    with pytest.raises(UnrollError, match=r"ridge.db cannot be used \(file is not a database\); move it away"):
+    assert (
+        "A new study; 1 trials of other ranges, options, data or code are kept"
+        in capsys.readouterr().out
+    )
+    (workspace.scratch / "tuning" / "waves" / "ridge.db").write_bytes(
+        b"no database at all" * 99
+    )
+    with pytest.raises(
+        UnrollError,
+        match=r"ridge.db cannot be used \(file is not a database\); move it away",
+    ):
         tune(workspace, "waves/ridge", "--trials", "2")
 
 
@@ -216,16 +274,27 @@ def test_the_best_of_a_search_replaces_the_options_and_all_trials_are_kept(tmp_p
     tune(workspace, "waves", "ridge", command="search")
     table = table_of(workspace, "ridge")
     assert len(table) == 4
-    assert table["options"][0] == {"model.last": 8, "training.ridge": 1000.0}, "first as it is"
-    assert all(each["model.last"] <= 50 for each in table["options"]), "the input's length"
-    assert all(float(f"{number:.2g}") == number for each in table["options"] for number in each.values())
+    assert table["options"][0] == {"model.last": 8, "training.ridge": 1000.0}, (
+        "first as it is"
+    )
+    assert all(each["model.last"] <= 50 for each in table["options"]), (
+        "the input's length"
+    )
+    assert all(
+        float(f"{number:.2g}") == number
+        for each in table["options"]
+        for number in each.values()
+    )
     best = table["options"][table["validation_mse"].idxmin()]
     ridge = params.load(workspace.params).experiment("waves/ridge")
-    assert (ridge.model.options["last"], ridge.training.options["ridge"]) == tuple(best.values())
+    assert (ridge.model.options["last"], ridge.training.options["ridge"]) == tuple(
+        best.values()
+    )
     text = workspace.params.read_bytes()
     tune(workspace, "waves", "ridge", command="search")
     assert workspace.params.read_bytes() == text, "what was tried is not tried again"
-    workspace.params.write_text(FAMILIES, encoding="utf-8")  # as a search that was killed before it wrote them
+    # as a search that was killed before it wrote them
+    workspace.params.write_text(FAMILIES, encoding="utf-8")
     tune(workspace, "waves", "ridge", command="search")
     assert workspace.params.read_bytes() == text
     with pytest.raises(UsageError, match="Did you mean ridge"):
@@ -235,14 +304,25 @@ def test_the_best_of_a_search_replaces_the_options_and_all_trials_are_kept(tmp_p
         tune(workspace, "waves", command="search")
 
 
-def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_marked(tmp_path, capsys, monkeypatch):
+def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_marked(
+    tmp_path, capsys, monkeypatch
+):
     workspace = make(tmp_path, FAMILIES)
     tune(workspace, "waves", "node", command="search")
     table = table_of(workspace, "node")
-    assert list(table["ended"]) == ["complete"] * 3 + ["longer", "longer, not converged"]
+    assert list(table["ended"]) == ["complete"] * 3 + [
+        "longer",
+        "longer, not converged",
+    ]
     assert list(table["epochs"]) == [5, 5, 5, 10, 20]
-    assert table["trial"][3:].unique() == table["trial"][table["validation_mse"][:3].idxmin()]
-    assert [each.get("training.epochs") for each in table["options"]] == [None] * 3 + [10, 20]
+    assert (
+        table["trial"][3:].unique()
+        == table["trial"][table["validation_mse"][:3].idxmin()]
+    )
+    assert [each.get("training.epochs") for each in table["options"]] == [None] * 3 + [
+        10,
+        20,
+    ]
     node = params.load(workspace.params).experiment("waves/node")
     assert node.training.options["epochs"] == 20
     assert not node.converged
@@ -255,7 +335,8 @@ def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_mark
     trained = workspace.trials("waves", "node").read_bytes()
     workspace.trials("waves", "node").unlink()
     workspace.params.write_text(FAMILIES, encoding="utf-8")
-    monkeypatch.setattr(tuning, "train", None)  # a search that was killed has all that was trained
+    # a search that was killed has all that was trained
+    monkeypatch.setattr(tuning, "train", None)
     tune(workspace, "waves", "node", command="search")
     assert workspace.trials("waves", "node").read_bytes() == trained
 
@@ -277,16 +358,28 @@ def test_more_epochs_may_gain_where_the_best_is_late_and_the_last_doubling_paid(
 ):
     attempts = [Attempt(error, "", trained, best_epoch) for error in errors]
     assert may_gain(attempts, 100, cosine=cosine, higher=False) == goes_on
-    accuracies = [Attempt(None if a.value is None else 1 - a.value, "", trained, best_epoch) for a in attempts]
+    accuracies = [
+        Attempt(None if a.value is None else 1 - a.value, "", trained, best_epoch)
+        for a in attempts
+    ]
     assert may_gain(accuracies, 100, cosine=cosine, higher=True) == goes_on
 
 
-def test_only_trials_that_come_to_an_end_count_up_to_twice_as_many(tmp_path, monkeypatch):
+def test_only_trials_that_come_to_an_end_count_up_to_twice_as_many(
+    tmp_path, monkeypatch
+):
     workspace = make(tmp_path, FAMILIES)
     ended = iter([1.0, None, 0.5, None, 0.2, *[None] * 99])
-    monkeypatch.setattr(study, "train", lambda *_: Attempt(value := next(ended), "" if value else "diverged"))
+    monkeypatch.setattr(
+        study,
+        "train",
+        lambda *_: Attempt(value := next(ended), "" if value else "diverged"),
+    )
     tune(workspace, "waves", "ridge", command="search")
-    assert list(table_of(workspace, "ridge")["ended"]) == ["complete", "diverged"] * 2 + ["complete"] + ["diverged"] * 3
+    assert (
+        list(table_of(workspace, "ridge")["ended"])
+        == ["complete", "diverged"] * 2 + ["complete"] + ["diverged"] * 3
+    )
 
 
 def test_an_experiment_that_another_process_searches_is_left_to_it(tmp_path, capsys):
@@ -300,24 +393,52 @@ def test_an_experiment_that_another_process_searches_is_left_to_it(tmp_path, cap
 
 def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_stays():
     every = params.load(REPOSITORY / "params.yaml").runs
-    searched = {name: family_space(name, e, 240) for name, e in every.items() if e.trials}
-    networks = [searched[f"shapes_seq2seq/tuned_{family}"] for family in ("mlp", "tcn", "lstm", "gru")]
-    common = ("training.learning_rate", "training.schedule", "training.weight_decay", "training.batch_size")
+    searched = {
+        name: family_space(name, e, 240) for name, e in every.items() if e.trials
+    }
+    networks = [
+        searched[f"shapes_seq2seq/tuned_{family}"]
+        for family in ("mlp", "tcn", "lstm", "gru")
+    ]
+    common = (
+        "training.learning_rate",
+        "training.schedule",
+        "training.weight_decay",
+        "training.batch_size",
+    )
     for option in (*common, "model.dropout"):
         assert len({distribution_to_json(space[option]) for space in networks}) == 1
-    assert searched["waves/tuned_mlp"]["model.activation"].choices == ("relu", "tanh", "sine")
+    assert searched["waves/tuned_mlp"]["model.activation"].choices == (
+        "relu",
+        "tanh",
+        "sine",
+    )
     assert "model.embedding" in searched["imdb/tuned_gru"]
     assert "model.last" not in searched["waves/tuned_mlp"]
-    assert family_space("x/kernels", every["jena_hourly_exact/tuned_kernel_ridge"], 30)["model.last"].high == 30
+    assert (
+        family_space("x/kernels", every["jena_hourly_exact/tuned_kernel_ridge"], 30)[
+            "model.last"
+        ].high
+        == 30
+    )
     for name, experiment in every.items():
         if experiment.trials and experiment.share == 1:
             now = current_values(name, experiment, searched[name])
-            assert all(contains(tried, now[path]) for path, tried in searched[name].items()), name
+            assert all(
+                contains(tried, now[path]) for path, tried in searched[name].items()
+            ), name
 
 
 def test_the_best_of_each_committed_search_is_what_params_yaml_has():
-    families = {name: e for name, e in params.load(REPOSITORY / "params.yaml").runs.items() if e.trials}
-    files = {f"{path.parent.name}/{path.stem}": path for path in (REPOSITORY / "results/trials").glob("*/*.csv")}
+    families = {
+        name: e
+        for name, e in params.load(REPOSITORY / "params.yaml").runs.items()
+        if e.trials
+    }
+    files = {
+        f"{path.parent.name}/{path.stem}": path
+        for path in (REPOSITORY / "results/trials").glob("*/*.csv")
+    }
     assert files.keys() <= families.keys()
     for name, path in files.items():
         table = pd.read_csv(path)
@@ -325,5 +446,9 @@ def test_the_best_of_each_committed_search_is_what_params_yaml_has():
         assert families[name].converged == (NOT_CONVERGED not in set(table["ended"]))
         (measure,) = [column for column in table if column.startswith("validation_")]
         higher = MEASURES[measure.removeprefix("validation_")].higher
-        best = json.loads(table["options"][table[measure].idxmax() if higher else table[measure].idxmin()])
+        best = json.loads(
+            table["options"][
+                table[measure].idxmax() if higher else table[measure].idxmin()
+            ]
+        )
         assert current_values(name, families[name], best) == best, name

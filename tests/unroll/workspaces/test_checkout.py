@@ -1,4 +1,5 @@
-"""A clone of a small repository, in which nothing is run; tests/unroll/test_verify.py builds."""
+"""A clone of a small repository, in which nothing is run; tests/unroll/test_verify.py
+builds."""
 
 import subprocess
 
@@ -18,8 +19,20 @@ FILES = {
 
 
 def git(root, *arguments):
-    who = ["-c", "user.name=A Tester", "-c", "user.email=tester@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", "-C", str(root), *who, *arguments], check=True, capture_output=True, text=True)
+    who = [
+        "-c",
+        "user.name=A Tester",
+        "-c",
+        "user.email=tester@example.org",
+        "-c",
+        "commit.gpgsign=false",
+    ]
+    done = subprocess.run(
+        ["git", "-C", str(root), *who, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return done.stdout.strip()
 
 
@@ -37,13 +50,21 @@ def repository(tmp_path):
 
 def contents(folder):
     """Name -> text of the files in a folder, but for git's."""
-    files = [path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts]
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and ".git" not in path.parts
+    ]
     return {str(path.relative_to(folder)): path.read_text() for path in files}
 
 
 def users_own(root):
     """Path -> bytes of all files but those of a verification, also git's."""
-    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and ".verify" not in path.parts}
+    return {
+        path: path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and ".verify" not in path.parts
+    }
 
 
 def test_a_clone_has_what_is_committed_and_a_cache_of_its_own(repository):
@@ -55,7 +76,9 @@ def test_a_clone_has_what_is_committed_and_a_cache_of_its_own(repository):
     checkout.clone(repository, folder)
     assert contents(folder) == FILES | {".dvc/config.local": checkout.OWN_CACHE}
     assert git(folder, "rev-parse", "HEAD") == checkout.last_commit(repository)
-    assert users_own(repository) == whole, "git wrote nothing into the user's repository"
+    assert users_own(repository) == whole, (
+        "git wrote nothing into the user's repository"
+    )
     assert git(repository, "status", "--porcelain") == status
     assert checkout.dvc(folder, "cache", "dir").strip() == str(folder / ".dvc/cache")
 

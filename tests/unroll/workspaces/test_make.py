@@ -6,15 +6,27 @@ from unroll import repro
 from unroll.workspaces import make
 
 
-def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_shorter_training(tmp_path):
+def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_shorter_training(
+    tmp_path,
+):
     workspace = make.chosen(REPOSITORY, tmp_path)
-    few, whole = (params.load(root / "params.yaml") for root in (workspace.root, REPOSITORY))
-    assert {name: " ".join(experiments) for name, experiments in few.experiments.items()} == make.CHOSEN
+    few, whole = (
+        params.load(root / "params.yaml") for root in (workspace.root, REPOSITORY)
+    )
+    assert {
+        name: " ".join(experiments) for name, experiments in few.experiments.items()
+    } == make.CHOSEN
     assert {*few.sources} == {"sine", "waves", "sines", "jena_sample"}
     for name, experiment in few.runs.items():
-        assert experiment == whole.runs[name].model_copy(update={"seeds": whole.runs[name].seeds[:3]})
-    sections = plain_yaml.read(REPOSITORY / "params.yaml") | {"series": {"meter": {"file": "meter.csv"}}}
-    assert "series" not in make.choose(sections, whole), "a series of one's own is not the demo's"
+        assert experiment == whole.runs[name].model_copy(
+            update={"seeds": whole.runs[name].seeds[:3]}
+        )
+    sections = plain_yaml.read(REPOSITORY / "params.yaml") | {
+        "series": {"meter": {"file": "meter.csv"}}
+    }
+    assert "series" not in make.choose(sections, whole), (
+        "a series of one's own is not the demo's"
+    )
     assert workspace.claims.read_bytes() == (REPOSITORY / "claims.yaml").read_bytes()
     with Repo(str(tmp_path)) as repo:
         assert {stage.name for stage in repo.index.stages} == {*repro.stages(few)}

@@ -17,7 +17,10 @@ def project(tmp_path_factory):
 
 
 def test_each_series_is_a_stage_that_depends_on_its_file_and_on_the_version(project):
-    series = {"meter": {"file": "meter.csv"}, "shop": {"file": "data/shop.csv", "minutes": 2.0}}
+    series = {
+        "meter": {"file": "meter.csv"},
+        "shop": {"file": "data/shop.csv", "minutes": 2.0},
+    }
     plain_yaml.write({"series": series}, project / "params.yaml")
     with Repo(str(project)) as repo:
         stages = {stage.name: stage for stage in repo.index.stages}
@@ -25,7 +28,11 @@ def test_each_series_is_a_stage_that_depends_on_its_file_and_on_the_version(proj
     assert {*stages} == {*known} - {repro.REPORT} == {"answer@meter", "answer@shop"}
     stage = stages["answer@shop"]
     assert stage.cmd == "exec unroll answer shop"
-    assert {dep.def_path for dep in stage.deps} == {"data/shop.csv", "version.txt", "params.yaml"}
+    assert {dep.def_path for dep in stage.deps} == {
+        "data/shop.csv",
+        "version.txt",
+        "params.yaml",
+    }
     assert [out.def_path for out in stage.outs] == ["answers/shop"]
 
 
@@ -42,5 +49,7 @@ def test_the_readme_and_the_workflow_are_about_ones_own_series(project):
 
 def test_a_graph_without_code_depends_on_the_version_in_its_place():
     graph = "  deps:\n    - ${item.file}\n    - pipeline\n    - series\n    - unroll/answers\n    - stages/train.py\n"
-    expected = "  deps:\n    - version.txt\n    - unroll_extensions\n    - ${item.file}\n"
+    expected = (
+        "  deps:\n    - version.txt\n    - unroll_extensions\n    - ${item.file}\n"
+    )
     assert without_code(graph) == expected

@@ -16,19 +16,37 @@ def raw(tmp_path):
     folder.mkdir()
     sine.produce(folder, None, points=50, test_points=20)
     sines.produce(folder, None, train=30, validation=10, test=20)
-    write_npz(folder / "waves.npz", {"train": SERIES[:5], "validation": SERIES[5:7], "test": SERIES[7:]})
+    write_npz(
+        folder / "waves.npz",
+        {"train": SERIES[:5], "validation": SERIES[5:7], "test": SERIES[7:]},
+    )
     return folder
 
 
-def test_extrapolation_tells_train_points_in_the_test_set_apart_and_interpolation_has_none(raw):
+def test_extrapolation_tells_train_points_in_the_test_set_apart_and_interpolation_has_none(
+    raw,
+):
     dataset = sine_points.prepare("sine", raw, part="extrapolation")
-    train, test = dataset.splits["train"], dataset.splits["test"]
-    assert (dataset.input_shape, dataset.kind, dataset.metric, dataset.scored) == ((1,), "regress", "mse", ())
+    train = dataset.splits["train"]
+    test = dataset.splits["test"]
+    assert (dataset.input_shape, dataset.kind, dataset.metric, dataset.scored) == (
+        (1,),
+        "regress",
+        "mse",
+        (),
+    )
     np.testing.assert_array_equal(train.inputs[:, 0], np.arange(0, 100, 0.5))
     np.testing.assert_array_equal(test.targets, np.sin(np.arange(90, 200, 0.5)))
-    assert test.inputs[dataset.groups["inside"], 0].tolist() == np.arange(90, 100, 0.5).tolist()
-    assert test.inputs[dataset.groups["outside"], 0].tolist() == np.arange(100, 200, 0.5).tolist()
-    assert np.mean(test.targets**2) == pytest.approx(0.5002, abs=5e-5)  # what a constant 0 scores
+    assert (
+        test.inputs[dataset.groups["inside"], 0].tolist()
+        == np.arange(90, 100, 0.5).tolist()
+    )
+    assert (
+        test.inputs[dataset.groups["outside"], 0].tolist()
+        == np.arange(100, 200, 0.5).tolist()
+    )
+    # what a constant 0 scores
+    assert np.mean(test.targets**2) == pytest.approx(0.5002, abs=5e-5)
     assert sine_points.prepare("sine", raw, part="interpolation").groups == {}
 
 
@@ -39,10 +57,13 @@ def test_sine_windows_equal_a_naive_loop(raw):
         assert (len(dataset.splits[split]), inputs.shape) == (count, (count, 20, 1))
         series = np.sin(start + np.arange(count + 20) / 2)
         for example in range(count):
-            np.testing.assert_array_equal(inputs[example, :, 0], series[example : example + 20])
+            np.testing.assert_array_equal(
+                inputs[example, :, 0], series[example : example + 20]
+            )
             assert targets[example] == series[example + 20]
     assert dataset.rollout
-    assert dataset.groups == {}  # the first test target is at x = 100, beyond every train x
+    # the first test target is at x = 100, beyond every train x
+    assert dataset.groups == {}
     assert np.mean((inputs[:, -1, 0] - targets) ** 2) == pytest.approx(0.123, abs=5e-4)
     short = sine_windows.prepare("windows", raw, lookback=5).groups
     assert len(short["inside"]) == 15  # x = 92.5 to 99.5
@@ -53,14 +74,25 @@ def test_the_last_value_of_a_wave_is_its_target(raw):
     dataset = waves.prepare("waves", raw)
     assert (dataset.input_shape, dataset.scored) == ((50, 1), ("validation", "test"))
     assert [*dataset.floors.values()] == pytest.approx([0.00083, 0.00099], abs=5e-6)
-    for split, rows in (("train", SERIES[:5]), ("validation", SERIES[5:7]), ("test", SERIES[7:])):
-        np.testing.assert_array_equal(dataset.splits[split].inputs[:, :, 0], rows[:, :50])
+    for split, rows in (
+        ("train", SERIES[:5]),
+        ("validation", SERIES[5:7]),
+        ("test", SERIES[7:]),
+    ):
+        np.testing.assert_array_equal(
+            dataset.splits[split].inputs[:, :, 0], rows[:, :50]
+        )
         np.testing.assert_array_equal(dataset.splits[split].targets, rows[:, 50])
 
 
 def test_the_four_shapes(raw):
     series = read_npz(raw / "sines.npz")["test_series"]
-    names = ("sequence_to_sequence", "sequence_to_vector", "vector_to_sequence", "delayed")
+    names = (
+        "sequence_to_sequence",
+        "sequence_to_vector",
+        "vector_to_sequence",
+        "delayed",
+    )
     datasets = [shapes.prepare("d", raw, shape=shape, delay=3) for shape in names]
     same, later, vector, delayed = (dataset.splits["test"] for dataset in datasets)
     np.testing.assert_array_equal(same.inputs[:, 1:, 0], series[:, 1:30])
@@ -74,7 +106,12 @@ def test_the_four_shapes(raw):
 
 
 def test_what_does_not_fit_the_series_is_refused(raw):
-    with pytest.raises(ValueError, match=r"`lookback` must be below the 200 values of train. Received: 200"):
+    with pytest.raises(
+        ValueError,
+        match=r"`lookback` must be below the 200 values of train. Received: 200",
+    ):
         sine_windows.prepare("windows", raw, lookback=200)
-    with pytest.raises(ValueError, match="`lookback` and `ahead` must be at most 40 in all"):
+    with pytest.raises(
+        ValueError, match="`lookback` and `ahead` must be at most 40 in all"
+    ):
         shapes.prepare("d", raw, shape="delayed", lookback=31)

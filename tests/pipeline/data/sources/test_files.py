@@ -1,4 +1,5 @@
-"""Sources that are files: of the web by their hashes, or of one's own by a path or a pattern."""
+"""Sources that are files: of the web by their hashes, or of one's own by a path or a
+pattern."""
 
 import hashlib
 
@@ -20,7 +21,9 @@ def test_every_file_is_fetched_from_the_address(folder, context, web):
     bodies = {"a.csv": b"first", "b": b"second"}
     web.files |= {f"far/{name}": body for name, body in bodies.items()}
     hashes = {"a.csv": hashlib.sha256(b"first").hexdigest(), "b": None}
-    download.produce(folder, context, **options({"url": web.url("far/"), "files": hashes}))
+    download.produce(
+        folder, context, **options({"url": web.url("far/"), "files": hashes})
+    )
     assert content(folder) == bodies
 
 
@@ -29,9 +32,18 @@ def test_every_file_is_fetched_from_the_address(folder, context, web):
     [
         ({"files": {}}, r"sources\.x\.files must hold at least 1"),
         ({"files": {"a": "ABC"}}, r"sources\.x\.files\.a must match"),
-        ({"files": {"a": HASH}, "url": "http://far.org"}, r"sources\.x\.url must be an https address"),
-        ({"files": {"a": HASH}, "url": "https://me:secret@far.org"}, r"url must not hold a user's name or password"),
-        *(({"files": {name: None}}, r"sources\.x\.files") for name in ("../a", "a/b", "", ".hidden", "a\nb")),
+        (
+            {"files": {"a": HASH}, "url": "http://far.org"},
+            r"sources\.x\.url must be an https address",
+        ),
+        (
+            {"files": {"a": HASH}, "url": "https://me:secret@far.org"},
+            r"url must not hold a user's name or password",
+        ),
+        *(
+            ({"files": {name: None}}, r"sources\.x\.files")
+            for name in ("../a", "a/b", "", ".hidden", "a\nb")
+        ),
     ],
 )
 def test_a_wrong_section_is_one_line_without_a_password(section, line):
@@ -52,7 +64,10 @@ def test_a_path_is_a_file_or_with_a_pattern_files_of_a_folder(folder, context):
     for section, line in (
         ({"path": "nowhere.csv"}, r"path: .*is not there; put the file there or"),
         ({"path": "."}, r"path: .*is a folder; put the file there or"),
-        ({"path": "station", "pattern": "*.dat"}, r"pattern: .* no file that matches '\*\.dat'; put one there$"),
+        (
+            {"path": "station", "pattern": "*.dat"},
+            r"pattern: .* no file that matches '\*\.dat'; put one there$",
+        ),
     ):
         with pytest.raises(UnrollError, match=rf"^params\.yaml: files\.imdb\.{line}"):
             local.produce(folder, context, **section)

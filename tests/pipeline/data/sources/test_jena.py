@@ -21,7 +21,11 @@ from tests.support import REPOSITORY
 HERE = Path(__file__).parent
 ROWS = (HERE / "jena_31_rows.csv").read_text(encoding="utf-8")
 HEADER, BODY = ROWS.split("\n", 1)
-QUOTED = ",".join(f'"{column}"' for column in HEADER.split(",")) + "\r\n" + BODY.replace("\n", "\r\n")
+QUOTED = (
+    ",".join(f'"{column}"' for column in HEADER.split(","))
+    + "\r\n"
+    + BODY.replace("\n", "\r\n")
+)
 HOURLY = (HERE / "jena_hourly_6_rows.csv").read_bytes()
 BEGINNING = "".join(ROWS.splitlines(keepends=True)[:11]).encode()
 STRUCTURE = {"rows": 31, "last": "01.01.2009 05:10:00", "csv_bytes": len(ROWS)}
@@ -45,7 +49,9 @@ def make(folder, context):
 
     def make(source, section, mirror=None):
         options = registry.options(source.produce, section, "sources.x")
-        source.produce(folder, replace(context, mirror=mirror and str(mirror)), **options)
+        source.produce(
+            folder, replace(context, mirror=mirror and str(mirror)), **options
+        )
         assert [file.name for file in folder.iterdir()] == [source.FILE]
         assert [file for file in context.scratch.rglob("*") if file.is_file()] == []
         return (folder / source.FILE).read_bytes()
@@ -55,7 +61,8 @@ def make(folder, context):
 
 @pytest.fixture
 def get(make, web):
-    """The file out of a zip `body` on the server, expecting the 31 rows or what the keywords say."""
+    """The file out of a zip `body` on the server, expecting the 31 rows or what the
+    keywords say."""
 
     def get(body=None, **structure):
         web.files = {} if body is None else {ZIP: body}
@@ -65,7 +72,8 @@ def get(make, web):
 
 
 def test_the_zip_is_fetched_unpacked_and_checked(get):
-    """A Mac's folder may lie beside the file, with a quoted header and Windows' line ends."""
+    """A Mac's folder may lie beside the file, with a quoted header and Windows' line
+    ends."""
     for text, more in ((ROWS, ()), (QUOTED, [(f"__MACOSX/._{jena.FILE}", "x")])):
         assert get(zipped(text, more=more), csv_bytes=len(text)) == text.encode()
 
@@ -75,11 +83,19 @@ def test_a_zip_that_is_damaged_or_lacks_the_file_is_one_line(get, web):
     flipped = bytearray(whole)
     flipped[len(flipped) // 2] ^= 1
     for body in (b"", whole[: len(whole) // 2], whole[:-9], bytes(flipped)):
-        with pytest.raises(UnrollError, match=r"is damaged or cut off \(.*get it again, or name a mirror with a sound"):
+        with pytest.raises(
+            UnrollError,
+            match=r"is damaged or cut off \(.*get it again, or name a mirror with a sound",
+        ):
             get(body)
-    with pytest.raises(UnrollError, match=rf"must hold {jena.FILE}; get it again, or name a mirror"):
+    with pytest.raises(
+        UnrollError, match=rf"must hold {jena.FILE}; get it again, or name a mirror"
+    ):
         get(zipped(name="other.csv"))
-    with pytest.raises(UnavailableError, match=rf"^{ZIP} cannot be had: {re.escape(web.url(ZIP))} \(HTTP 404\)\. To"):
+    with pytest.raises(
+        UnavailableError,
+        match=rf"^{ZIP} cannot be had: {re.escape(web.url(ZIP))} \(HTTP 404\)\. To",
+    ):
         get()
 
 
@@ -89,32 +105,52 @@ def test_another_structure_is_one_clear_line(get, web):
         (without_a_column, r"column 'T \(degC\)' is missing\. Received: \['Date Time'"),
         ("", "No columns to parse from file; the file is damaged, get it again"),
         (ROWS.replace("996.52", "warm", 1), "float: 'warm'; the"),
-        (ROWS.replace("996.52", "996.520", 1), rf"bytes {len(ROWS) + 1}, not {len(ROWS)}; get the"),
+        (
+            ROWS.replace("996.52", "996.520", 1),
+            rf"bytes {len(ROWS) + 1}, not {len(ROWS)}; get the",
+        ),
     ):
-        with pytest.raises(UnrollError, match=rf"^{jena.FILE} from {re.escape(web.url(ZIP))}[^\n]*{why}"):
+        with pytest.raises(
+            UnrollError,
+            match=rf"^{jena.FILE} from {re.escape(web.url(ZIP))}[^\n]*{why}",
+        ):
             get(zipped(text))
 
 
 def thin(text, tmp_path):
     """The bytes of a thinned file."""
     (tmp_path / "official.csv").write_text(text, encoding="utf-8")
-    tables.write(tmp_path / "thin.csv", jena_hourly.thin(jena.read(tmp_path / "official.csv", "here")))
+    tables.write(
+        tmp_path / "thin.csv",
+        jena_hourly.thin(jena.read(tmp_path / "official.csv", "here")),
+    )
     return (tmp_path / "thin.csv").read_bytes()
 
 
 def test_thinned_rows_are_the_extract_byte_for_byte(tmp_path):
     assert thin(ROWS, tmp_path) == HOURLY
     lines = ROWS.splitlines(keepends=True)
-    repeated = "".join(lines[:12] + lines[6:12] + lines[12:20] + lines[2:3] + lines[20:])
-    assert thin(repeated, tmp_path) == HOURLY, "rows whose timestamp was there before are dropped first"
+    repeated = "".join(
+        lines[:12] + lines[6:12] + lines[12:20] + lines[2:3] + lines[20:]
+    )
+    assert thin(repeated, tmp_path) == HOURLY, (
+        "rows whose timestamp was there before are dropped first"
+    )
     calm = lines[1].strip().split(",")
-    calm[jena.COLUMNS.index("wv (m/s)")], calm[jena.COLUMNS.index("p (mbar)")] = "-9999.00", "996.520"
+    calm[jena.COLUMNS.index("wv (m/s)")], calm[jena.COLUMNS.index("p (mbar)")] = (
+        "-9999.00",
+        "996.520",
+    )
     row = thin(f"{HEADER}\n{','.join(calm)}", tmp_path).splitlines()[1]
-    assert row == b"01.01.2009 00:10:00,996.52,-8.02,-8.9,93.3,3.33,0.0", "a sentinel is no wind; numbers are short"
+    assert row == b"01.01.2009 00:10:00,996.52,-8.02,-8.9,93.3,3.33,0.0", (
+        "a sentinel is no wind; numbers are short"
+    )
 
 
 @pytest.mark.parametrize(
-    ("source", "body", "rows"), [(jena_hourly, HOURLY, 6), (jena_2009_2010, BEGINNING, 10)], ids=["hourly", "two years"]
+    ("source", "body", "rows"),
+    [(jena_hourly, HOURLY, 6), (jena_2009_2010, BEGINNING, 10)],
+    ids=["hourly", "two years"],
 )
 def test_an_extract_is_a_mirrors_or_made_of_the_official_file_and_checked(
     make, web, tmp_path, monkeypatch, source, body, rows
@@ -128,7 +164,10 @@ def test_an_extract_is_a_mirrors_or_made_of_the_official_file_and_checked(
     web.files[ZIP] = zipped()
     assert make(source, {}) == make(source, {}, mirror) == body
     monkeypatch.setattr(source, "ROWS", 9)
-    with pytest.raises(UnrollError, match="gives 6 hourly rows, not 9|first 9 rows of the official file are others"):
+    with pytest.raises(
+        UnrollError,
+        match="gives 6 hourly rows, not 9|first 9 rows of the official file are others",
+    ):
         make(source, {})
     monkeypatch.setattr(source, "ROWS", rows)
     (mirror / "jena" / ZIP).write_bytes(web.files.pop(ZIP))
@@ -137,7 +176,10 @@ def test_an_extract_is_a_mirrors_or_made_of_the_official_file_and_checked(
     (mirror / "jena" / source.FILE).write_bytes(body)
     assert make(source, {}, mirror) == body
     assert web.seen == []
-    with pytest.raises(UnavailableError, match=rf"jena/{source.FILE} is in no mirror, .*: {jena.FILE}\.zip cannot be"):
+    with pytest.raises(
+        UnavailableError,
+        match=rf"jena/{source.FILE} is in no mirror, .*: {jena.FILE}\.zip cannot be",
+    ):
         make(source, {})
 
 
@@ -147,11 +189,18 @@ def test_the_sample_is_every_sixth_row_of_the_official_file(tmp_path):
     official = MIRROR / jena_2009_2010.FILE
     if not official.is_file():
         pytest.skip("no mirror")
-    runpy.run_path(str(committed.with_name("make.py")))["make"](official, tmp_path / "sample.csv")
+    runpy.run_path(str(committed.with_name("make.py")))["make"](
+        official, tmp_path / "sample.csv"
+    )
     assert (tmp_path / "sample.csv").read_bytes() == committed.read_bytes()
 
 
-@pytest.mark.skipif(not FIRST.is_file(), reason="the first 1,000 official rows are in no mirror (UNROLL_MIRROR)")
+@pytest.mark.skipif(
+    not FIRST.is_file(),
+    reason="the first 1,000 official rows are in no mirror (UNROLL_MIRROR)",
+)
 def test_a_thousand_official_rows_give_the_extract_byte_for_byte(tmp_path):
     known = (MIRROR / jena_hourly.FILE).read_bytes().splitlines(keepends=True)
-    assert thin(FIRST.read_text(encoding="utf-8"), tmp_path) == b"".join(known[: 1 + 167])
+    assert thin(FIRST.read_text(encoding="utf-8"), tmp_path) == b"".join(
+        known[: 1 + 167]
+    )

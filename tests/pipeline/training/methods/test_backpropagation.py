@@ -1,4 +1,5 @@
-"""Networks in NumPy: they learn, the same bytes twice, and forecast from their weights alone."""
+"""Networks in NumPy: they learn, the same bytes twice, and forecast from their weights
+alone."""
 
 from dataclasses import replace
 
@@ -25,7 +26,9 @@ OPTIONS = {
 def sine():
     """Windows over a sine with a period of 17 timesteps: three values ahead from 24."""
     series = np.sin(2 * np.pi * np.arange(400) / 17).astype(np.float32)[:, None]
-    whole = Windows(series, np.arange(24, 390), lookback=24, step=1, delay=0, target=0, outputs=3)
+    whole = Windows(
+        series, np.arange(24, 390), lookback=24, step=1, delay=0, target=0, outputs=3
+    )
     splits = {
         "train": replace(whole, rows=whole.rows[:300]),
         "test": replace(whole, rows=whole.rows[300:]),
@@ -35,12 +38,16 @@ def sine():
 
 def trained(data, name="gru", seeds=(0, 1), **options):
     model = MODELS[name]
-    return backpropagation.train(job(data, model, *seeds, cycles=[], **OPTIONS[name]), **options)
+    return backpropagation.train(
+        job(data, model, *seeds, cycles=[], **OPTIONS[name]), **options
+    )
 
 
 def error(data, result):
     forecasts = [replicate.predictions["final_test"] for replicate in result.replicates]
-    return [float(np.mean(np.abs(each - data.splits["test"].targets))) for each in forecasts]
+    return [
+        float(np.mean(np.abs(each - data.splits["test"].targets))) for each in forecasts
+    ]
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm", "mlp"])
@@ -53,9 +60,16 @@ def test_a_network_of_each_seed_learns(sine, name):
 
 
 def test_a_seed_gives_the_same_bytes_beside_others_and_alone(sine):
-    both, alone = trained(sine, steps=20), trained(sine, seeds=(1,), steps=20)
-    assert both.replicates[1].weights["final"].tobytes() == alone.replicates[0].weights["final"].tobytes()
-    assert both.replicates[0].weights["final"].tobytes() != both.replicates[1].weights["final"].tobytes()
+    both = trained(sine, steps=20)
+    alone = trained(sine, seeds=(1,), steps=20)
+    assert (
+        both.replicates[1].weights["final"].tobytes()
+        == alone.replicates[0].weights["final"].tobytes()
+    )
+    assert (
+        both.replicates[0].weights["final"].tobytes()
+        != both.replicates[1].weights["final"].tobytes()
+    )
 
 
 def test_weights_on_disk_forecast_the_same(sine, tmp_path):
@@ -66,7 +80,9 @@ def test_weights_on_disk_forecast_the_same(sine, tmp_path):
     weights = read_npz(tmp_path / "seed_0_final.npz")["weights"]
     inputs, _ = sine.splits["test"].take(np.arange(5))
     forecasts = backpropagation.load(model, weights)(inputs)
-    np.testing.assert_allclose(forecasts, replicate.predictions["final_test"][:5], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        forecasts, replicate.predictions["final_test"][:5], rtol=1e-5, atol=1e-6
+    )
     with pytest.raises(ValueError, match="numbers are needed. Received"):
         backpropagation.load(model, weights[:-1])
 
@@ -89,12 +105,17 @@ def test_one_value_ahead_is_one_value(sine):
 def test_fewer_windows_than_a_batch_are_one_batch(sine):
     whole = trained(sine, steps=2, batch_size=300)
     larger = trained(sine, steps=2, batch_size=1000)
-    assert whole.replicates[0].weights["final"].tobytes() == larger.replicates[0].weights["final"].tobytes()
+    assert (
+        whole.replicates[0].weights["final"].tobytes()
+        == larger.replicates[0].weights["final"].tobytes()
+    )
 
 
 def test_a_diverged_training_says_so(sine):
     series = sine.splits["train"].series.copy()
     series[50] = np.inf
-    splits = {name: replace(split, series=series) for name, split in sine.splits.items()}
+    splits = {
+        name: replace(split, series=series) for name, split in sine.splits.items()
+    }
     with pytest.raises(DivergedError), np.errstate(all="ignore"):
         trained(replace(sine, splits=splits), steps=5)

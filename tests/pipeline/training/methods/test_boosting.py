@@ -1,4 +1,5 @@
-"""Boosting by the mean absolute error where many targets are the same, as sales of 0 are."""
+"""Boosting by the mean absolute error where many targets are the same, as sales of 0
+are."""
 
 from dataclasses import replace
 
@@ -15,8 +16,13 @@ def shop(closed):
     """Hourly sales of 8 by day and 0 while a shop is closed."""
     hours = np.arange(1200) % 24
     series = np.where(hours < closed, 0, 8).astype(np.float32)[:, None]
-    whole = Windows(series, np.arange(48, 1190), lookback=48, step=1, delay=0, target=0, outputs=2)
-    splits = {"train": replace(whole, rows=whole.rows[:900]), "test": replace(whole, rows=whole.rows[900:])}
+    whole = Windows(
+        series, np.arange(48, 1190), lookback=48, step=1, delay=0, target=0, outputs=2
+    )
+    splits = {
+        "train": replace(whole, rows=whole.rows[:900]),
+        "test": replace(whole, rows=whole.rows[900:]),
+    }
     return Dataset("shop", "forecast", "mae", splits, scored=())
 
 

@@ -20,7 +20,9 @@ from tests.support.training import job
 GRU = partial(recurrent.build, "GRU", units=4)
 WORDS = partial(recurrent.build, "SimpleRNN", units=4, embedding=3)
 MLP = partial(dense.build, hidden=[8])
-STACKED = partial(recurrent.build, "SimpleRNN", units=4, layers=2, activation="relu", sequences=True)
+STACKED = partial(
+    recurrent.build, "SimpleRNN", units=4, layers=2, activation="relu", sequences=True
+)
 QUICK = {"optimizer": "adam", "loss": "mse", "epochs": 2, "batch_size": 16}
 
 
@@ -31,52 +33,86 @@ QUICK = {"optimizer": "adam", "loss": "mse", "epochs": 2, "batch_size": 16}
         ("reviews", WORDS, "rmsprop", "binary_crossentropy"),
         ("points", MLP, "sgd", "mse"),
         ("points", STACKED, "adam", "pairwise_mse"),
-        *((form, GRU, "adam", "mse") for form in ("sequence_to_sequence", "vector_to_sequence")),
+        *(
+            (form, GRU, "adam", "mse")
+            for form in ("sequence_to_sequence", "vector_to_sequence")
+        ),
     ],
 )
 def test_an_epoch_equals_keras_fit(form, build, optimizer, loss, request, monkeypatch):
-    """In the order of the data, in two batches, the last one partial: same losses, weights and predictions as Keras.
+    """In the order of the data, in two batches, the last one partial: same losses,
+    weights and predictions as Keras.
 
-    For stacked models the target has the output's shape, or as published one axis less: then Keras broadcasts
-    the difference to all pairs of the batch, which is what `pairwise_mse` writes out. For words Keras is given the
-    same network with one-hot vectors: of an `Embedding` its optimizers get parts of a repeated word's gradient.
+    For stacked models the target has the output's shape, or as published one axis less:
+    then Keras broadcasts the difference to all pairs of the batch, which is what
+    `pairwise_mse` writes out. For words Keras is given the same network with one-hot
+    vectors: of an `Embedding` its optimizers get parts of a repeated word's gradient.
     """
-    monkeypatch.setattr(programs, "EVALUATION_BATCH", 35)  # the last one partial; texts are put together by length
+    # the last one partial; texts are put together by length
+    monkeypatch.setattr(programs, "EVALUATION_BATCH", 35)
     compiled = form == "reviews"  # of which the epoch has most parts
     if not compiled:
         request.getfixturevalue("eager")
-    dataset = request.getfixturevalue("shape")(form) if "_to_" in form else request.getfixturevalue(form)
-    train, epochs = dataset.splits["train"], 1 + compiled
+    dataset = (
+        request.getfixturevalue("shape")(form)
+        if "_to_" in form
+        else request.getfixturevalue(form)
+    )
+    train = dataset.splits["train"]
+    epochs = 1 + compiled
     batch = len(train) * 2 // 3
     accuracy = ["accuracy"] if dataset.kind == "classify" else []
     model = keras_models.seeded(lambda: build(problem(dataset)), 3)
     start = keras_models.values(model)
     program = Program(model, train, optimizer, 0.01, [loss, *accuracy])
-    rows = np.pad(np.arange(len(train), dtype=np.int32), (0, -len(train) % batch), constant_values=-1)
+    rows = np.pad(
+        np.arange(len(train), dtype=np.int32),
+        (0, -len(train) % batch),
+        constant_values=-1,
+    )
     measured = [program.epoch(rows.reshape(2, batch)) for _ in range(epochs)]
     ours = keras_models.values(model)
     if loss != "pairwise_mse":
-        for examples in dataset.splits.values() if compiled else [dataset.splits["test"]]:
+        for examples in (
+            dataset.splits.values() if compiled else [dataset.splits["test"]]
+        ):
             inputs, targets = examples.take(np.arange(len(examples)))
             expected = np.reshape(model(inputs), targets.shape)
-            np.testing.assert_allclose(program.predict(examples), expected, rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(
+                program.predict(examples), expected, rtol=1e-4, atol=1e-6
+            )
             if not compiled:  # texts are not predicted one by one, as a rollout does
-                np.testing.assert_allclose(program.predict_one(inputs[:1]), expected[:1], rtol=1e-4, atol=1e-6)
+                np.testing.assert_allclose(
+                    program.predict_one(inputs[:1]), expected[:1], rtol=1e-4, atol=1e-6
+                )
 
     inputs, targets = train.take(np.arange(len(train)))
     if form == "reviews":
         inputs = keras.utils.to_categorical(inputs, model.layers[0].input_dim)
         vectors = keras.layers.Dense(3, use_bias=False)
-        model = keras.Sequential([keras.Input(inputs.shape[1:]), vectors, *model.layers[1:]])
+        model = keras.Sequential(
+            [keras.Input(inputs.shape[1:]), vectors, *model.layers[1:]]
+        )
     keras_models.assign(model, start)
-    targets = targets.reshape((-1,) if loss == "pairwise_mse" else (-1, *model.output_shape[1:]))
-    theirs = keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": 0.01}})
-    model.compile(theirs, loss.removeprefix("pairwise_"), metrics=accuracy, run_eagerly=True)
-    history = model.fit(inputs, targets, batch_size=batch, epochs=epochs, shuffle=False, verbose=0).history
+    targets = targets.reshape(
+        (-1,) if loss == "pairwise_mse" else (-1, *model.output_shape[1:])
+    )
+    theirs = keras.optimizers.get(
+        {"class_name": optimizer, "config": {"learning_rate": 0.01}}
+    )
+    model.compile(
+        theirs, loss.removeprefix("pairwise_"), metrics=accuracy, run_eagerly=True
+    )
+    history = model.fit(
+        inputs, targets, batch_size=batch, epochs=epochs, shuffle=False, verbose=0
+    ).history
     for mine, theirs in zip(ours, keras_models.values(model), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=2e-4, atol=2e-6)
     for column, measure in enumerate(["loss", *accuracy]):
-        means = [np.average(epoch[:, column], weights=[batch, len(train) - batch]) for epoch in measured]
+        means = [
+            np.average(epoch[:, column], weights=[batch, len(train) - batch])
+            for epoch in measured
+        ]
         np.testing.assert_allclose(means, history[measure], rtol=1e-4)
 
 
@@ -97,20 +133,40 @@ def test_the_old_rmsprop_has_its_epsilon_outside_of_the_root_and_weights_decay()
     ("schedule", "rates", "weight_decay", "activation"),
     [
         ({"halve_after": 2}, (0.01, 0.01, 0.005, 0.0025), 0.0, "relu"),
-        ({"schedule": "cosine"}, 0.005 + 0.005 * np.cos(np.arange(4) * np.pi / 4), 0.3, "sine"),
+        (
+            {"schedule": "cosine"},
+            0.005 + 0.005 * np.cos(np.arange(4) * np.pi / 4),
+            0.3,
+            "sine",
+        ),
     ],
 )
-def test_rates_and_weight_decay_are_those_of_keras(schedule, rates, weight_decay, activation, points):
-    inputs, targets = points.splits["train"].take(np.arange(len(points.splits["train"])))
-    options = {"optimizer": "adam", "loss": "mse", "batch_size": len(inputs), "learning_rate": 0.01}
+def test_rates_and_weight_decay_are_those_of_keras(
+    schedule, rates, weight_decay, activation, points
+):
+    inputs, targets = points.splits["train"].take(
+        np.arange(len(points.splits["train"]))
+    )
+    options = {
+        "optimizer": "adam",
+        "loss": "mse",
+        "batch_size": len(inputs),
+        "learning_rate": 0.01,
+    }
     build = partial(dense.build, hidden=[8], activation=activation)
-    trained = gradient_descent.train(job(points, build), epochs=4, weight_decay=weight_decay, **schedule, **options)
+    trained = gradient_descent.train(
+        job(points, build), epochs=4, weight_decay=weight_decay, **schedule, **options
+    )
     model = keras_models.seeded(lambda: build(problem(points)), 0)
-    model.compile(keras.optimizers.AdamW(weight_decay=weight_decay), "mse", run_eagerly=True)
+    model.compile(
+        keras.optimizers.AdamW(weight_decay=weight_decay), "mse", run_eagerly=True
+    )
     for rate in rates:
         model.optimizer.learning_rate = rate
         model.fit(inputs, targets, batch_size=len(inputs), verbose=0)
-    for ours, theirs in zip(trained.replicates[0].weights["final"], keras_models.values(model), strict=True):
+    for ours, theirs in zip(
+        trained.replicates[0].weights["final"], keras_models.values(model), strict=True
+    ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
@@ -120,13 +176,16 @@ def test_an_order_shows_every_example_once_or_draws_as_many_as_asked():
         assert rows.shape == (5, 5)
         assert sorted(rows[rows >= 0]) == list(range(23))
         assert (rows.ravel()[-2:] == -1).all()
-    batches, whole = next(orders(20, 5, "batches", None, 0)).tolist(), np.arange(20).reshape(4, 5).tolist()
+    batches = next(orders(20, 5, "batches", None, 0)).tolist()
+    whole = np.arange(20).reshape(4, 5).tolist()
     assert sorted(batches) == whole != batches, "batches stay whole and change places"
     rows = next(orders(50, 40, "draws", 30, 0))
     assert rows.shape == (30, 40)
     assert set(rows.ravel()) == set(range(50))
     assert next(orders(50, 40, "draws", None, 0)).shape == (2, 40)
-    first, again, other = (next(orders(50, 10, "permutation", None, seed)) for seed in (1, 1, 2))
+    first, again, other = (
+        next(orders(50, 10, "permutation", None, seed)) for seed in (1, 1, 2)
+    )
     assert (first == again).all()
     assert not (first == other).all()
 
@@ -137,11 +196,31 @@ MANY_DRAWS = {"batch_size": 1_000_000, "order": "draws", "steps_per_epoch": 101}
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        ({}, {"steps_per_epoch": 3}, "steps_per_epoch needs order: draws. Received: permutation"),
-        ({}, {"schedule": "cosine", "halve_after": 1}, "halve_after needs schedule: constant. Received: cosine"),
-        ({}, MANY_DRAWS, "batch_size times steps_per_epoch must be at most 100,000,000"),
-        ({"sequences": True}, {}, "a model that is trained must have one output for each .* Received: outputs"),
-        ({"head": False}, {}, "a model that is trained must have one output for each .* Received: outputs"),
+        (
+            {},
+            {"steps_per_epoch": 3},
+            "steps_per_epoch needs order: draws. Received: permutation",
+        ),
+        (
+            {},
+            {"schedule": "cosine", "halve_after": 1},
+            "halve_after needs schedule: constant. Received: cosine",
+        ),
+        (
+            {},
+            MANY_DRAWS,
+            "batch_size times steps_per_epoch must be at most 100,000,000",
+        ),
+        (
+            {"sequences": True},
+            {},
+            "a model that is trained must have one output for each .* Received: outputs",
+        ),
+        (
+            {"head": False},
+            {},
+            "a model that is trained must have one output for each .* Received: outputs",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_refused(waves, model, options, message):
@@ -155,12 +234,18 @@ def test_a_loss_that_is_not_finite_stops_and_names_epoch_and_step(waves):
     waves.splits["train"].targets[9] = 1e30
     rows = next(gradient_descent.epoch_orders(45, 16, "permutation", None, 5))
     step = 1 + int(np.argmax((rows == 9).any(axis=1)))
-    with pytest.raises(DivergedError, match=rf"x: the loss is not a finite number in epoch 1, step {step} \(seed 5\)"):
+    with pytest.raises(
+        DivergedError,
+        match=rf"x: the loss is not a finite number in epoch 1, step {step} \(seed 5\)",
+    ):
         gradient_descent.train(job(waves, MLP, 5), **QUICK)
 
 
 def test_golden_first_loss(waves):
-    """The first loss of a seeded GRU. It may change when Keras' initialisers or the fixture do, and not otherwise."""
+    """The first loss of a seeded GRU. It may change when Keras' initialisers or the
+    fixture do, and not otherwise."""
     model = keras_models.seeded(lambda: GRU(problem(waves)), 0)
     inputs, targets = waves.splits["train"].take(np.arange(45))
-    assert score("mse", model(inputs).numpy()[:, 0], targets) == pytest.approx(0.15809356, rel=1e-6)
+    assert score("mse", model(inputs).numpy()[:, 0], targets) == pytest.approx(
+        0.15809356, rel=1e-6
+    )

@@ -1,4 +1,5 @@
-"""Methods in closed form, trees, and none: what a library says, to the bits whatever the threads."""
+"""Methods in closed form, trees, and none: what a library says, to the bits whatever
+the threads."""
 
 import io
 import json
@@ -13,7 +14,12 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor, Ridge
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    QuantileRegressor,
+    Ridge,
+)
 from threadpoolctl import threadpool_limits
 
 from pipeline.config.params import Experiment
@@ -54,49 +60,81 @@ def same_for_test(inputs, targets, kind="forecast", metric="mae"):
 
 def fitted(trained):
     """The predictions of test, and the weights."""
-    return trained.replicates[0].predictions["final_test"], trained.replicates[0].weights["final"]
+    return trained.replicates[0].predictions["final_test"], trained.replicates[
+        0
+    ].weights["final"]
 
 
 @pytest.mark.parametrize(("ridge", "chunk"), [(0.0, 7), (2.5, 2048)])
-def test_least_squares_finds_a_librarys_coefficients_whatever_the_chunks(station, ridge, chunk, tmp_path, monkeypatch):
+def test_least_squares_finds_a_librarys_coefficients_whatever_the_chunks(
+    station, ridge, chunk, tmp_path, monkeypatch
+):
     """And for every seed the same."""
     monkeypatch.setattr(prediction, "CHUNK", chunk)
-    trained = least_squares.train(job(station, baselines.linear, 3, 5, last=3), ridge=ridge)
+    trained = least_squares.train(
+        job(station, baselines.linear, 3, 5, last=3), ridge=ridge
+    )
     (x, y), (x_test, _) = whole(station, "train"), whole(station, "test")
-    features, features_test = (inputs[:, -3:].reshape(-1, 9).astype(np.float64) for inputs in (x, x_test))
+    features, features_test = (
+        inputs[:, -3:].reshape(-1, 9).astype(np.float64) for inputs in (x, x_test)
+    )
     library = linear_regression(ridge).fit(features, y.astype(np.float64))
     assert [replicate.seed for replicate in trained.replicates] == [3, 5]
     for replicate in trained.replicates:
         trained.save(replicate.weights["final"], tmp_path / "a")
         coefficients = read_npz(tmp_path / "a.npz")["weights"]
-        np.testing.assert_allclose(coefficients, [*library.coef_, library.intercept_], rtol=1e-6)
+        np.testing.assert_allclose(
+            coefficients, [*library.coef_, library.intercept_], rtol=1e-6
+        )
         for split, x in (("train", features), ("test", features_test)):
-            np.testing.assert_allclose(replicate.predictions[f"final_{split}"], library.predict(x), rtol=1e-6)
+            np.testing.assert_allclose(
+                replicate.predictions[f"final_{split}"], library.predict(x), rtol=1e-6
+            )
     assert (trained.parameters, trained.loss) == (10, "mse")
 
 
 def test_two_numbers_continue_a_sine_exactly(sine_windows):
-    """sin(x + h) = 2 cos(h) sin(x) - sin(x - h): found from data, and good for a free run."""
-    trained = least_squares.train(job(sine_windows, baselines.linear, last=2, intercept=False))
+    """sin(x + h) = 2 cos(h) sin(x) - sin(x - h): found from data, and good for a free
+    run."""
+    trained = least_squares.train(
+        job(sine_windows, baselines.linear, last=2, intercept=False)
+    )
     np.testing.assert_allclose(fitted(trained)[1], [-1.0, 2 * np.cos(0.5)], rtol=1e-12)
     for name, error in (("final_test", 1e-28), ("rollout", 1e-24)):
-        assert score("mse", trained.replicates[0].predictions[name], sine_windows.splits["test"].targets) < error
+        assert (
+            score(
+                "mse",
+                trained.replicates[0].predictions[name],
+                sine_windows.splits["test"].targets,
+            )
+            < error
+        )
 
 
 @pytest.mark.parametrize("ridge", [0.0, 2.5])
-def test_of_a_target_for_each_timestep_least_squares_sees_what_came_up_to_there(shape, ridge):
+def test_of_a_target_for_each_timestep_least_squares_sees_what_came_up_to_there(
+    shape, ridge
+):
     dataset = shape("sequence_to_sequence")
     trained = least_squares.train(job(dataset, baselines.linear), ridge=ridge)
     (x, y), (x_test, _) = whole(dataset, "train"), whole(dataset, "test")
     for step in range(y.shape[1]):
         library = linear_regression(ridge).fit(x[:, : step + 1, 0], y[:, step])
         expected = library.predict(x_test[:, : step + 1, 0])
-        np.testing.assert_allclose(fitted(trained)[0][:, step], expected, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(
+            fitted(trained)[0][:, step], expected, rtol=1e-6, atol=1e-9
+        )
     with pytest.raises(ValueError, match="as many for each of"):
         least_squares.train(job(dataset, baselines.linear, last=1))
     dataset = shape("vector_to_sequence")  # several targets, each by itself
-    expected = linear_regression(ridge).fit(*whole(dataset, "train")).predict(whole(dataset, "test")[0])
-    predictions = fitted(least_squares.train(job(dataset, baselines.linear), ridge=ridge))[0]
+    expected = (
+        linear_regression(ridge)
+        .fit(*whole(dataset, "train"))
+        .predict(whole(dataset, "test")[0])
+    )
+    predictions = fitted(
+        least_squares.train(job(dataset, baselines.linear), ridge=ridge)
+    )[0]
     np.testing.assert_allclose(predictions, expected, rtol=1e-6, atol=1e-9)
 
 
@@ -113,24 +151,43 @@ def test_a_delayed_value_is_answered_by_its_copy(shape):
 def test_the_least_absolute_error_is_that_of_the_linear_programme(random, intercept):
     """Of a weighted sum, with noise that now and then is large and to one side."""
     x = random.standard_normal((400, 8))
-    y = x @ np.arange(8) / 8 + 0.1 * random.standard_normal(400) + 5 * (random.random(400) < 0.2)
+    y = (
+        x @ np.arange(8) / 8
+        + 0.1 * random.standard_normal(400)
+        + 5 * (random.random(400) < 0.2)
+    )
     outliers = same_for_test(x.reshape(400, 4, 2), y)
     trained = least_absolute.train(job(outliers, baselines.linear, intercept=intercept))
-    least = abs(QuantileRegressor(alpha=0, fit_intercept=intercept).fit(x, y).predict(x) - y).mean()
+    least = abs(
+        QuantileRegressor(alpha=0, fit_intercept=intercept).fit(x, y).predict(x) - y
+    ).mean()
     assert least <= abs(fitted(trained)[0] - y).mean() < 1.001 * least
-    assert abs(Ridge(alpha=0, fit_intercept=intercept).fit(x, y).predict(x) - y).mean() > 1.05 * least
+    assert (
+        abs(Ridge(alpha=0, fit_intercept=intercept).fit(x, y).predict(x) - y).mean()
+        > 1.05 * least
+    )
     assert (trained.parameters, trained.loss) == (8 + intercept, "mae")
 
 
-@pytest.mark.parametrize("words", [baselines.bag_of_words, partial(baselines.tfidf, reviews=2)])
+@pytest.mark.parametrize(
+    "words", [baselines.bag_of_words, partial(baselines.tfidf, reviews=2)]
+)
 def test_what_is_learnt_of_words_comes_from_the_train_split(words, reviews):
     training = job(reviews, words)
     predictions, weights = fitted(logistic_regression.train(training, c=100.0))
     baseline = training.build()
-    features = baseline.learn(reviews.splits["train"].inputs) if baseline.learn else baseline.features
+    features = (
+        baseline.learn(reviews.splits["train"].inputs)
+        if baseline.learn
+        else baseline.features
+    )
     x, x_test = (features(reviews.splits[split].inputs) for split in ("train", "test"))
-    library = LogisticRegression(C=100.0, max_iter=1000).fit(x, reviews.splits["train"].targets)
-    np.testing.assert_allclose(predictions, library.predict_proba(x_test)[:, 1], rtol=1e-6)
+    library = LogisticRegression(C=100.0, max_iter=1000).fit(
+        x, reviews.splits["train"].targets
+    )
+    np.testing.assert_allclose(
+        predictions, library.predict_proba(x_test)[:, 1], rtol=1e-6
+    )
     assert len(weights) == x.shape[1] + 1
 
 
@@ -146,22 +203,29 @@ REGRESSORS = {
     "SVR": {},
     "TweedieRegressor": {},
 }
-"""Their options; with them all kinds of parts that a regressor of scikit-learn is made of."""
+"""Their options; with them all kinds of parts that a regressor of scikit-learn is made
+of."""
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_any_regressor_of_scikit_learn_is_fitted_saved_and_read_back(station, tmp_path):
-    """Of one that takes one target a model for each value ahead; of what it draws the same each time."""
+    """Of one that takes one target a model for each value ahead; of what it draws the
+    same each time."""
     data = changed(station, outputs=2)
     for estimator, options in REGRESSORS.items():
         training = job(data, baselines.linear, last=3)
         trained = sklearn.train(training, estimator=estimator, options=options)
         predictions, weights = fitted(trained)
-        np.testing.assert_array_equal(fitted(sklearn.train(training, estimator=estimator, options=options))[1], weights)
+        np.testing.assert_array_equal(
+            fitted(sklearn.train(training, estimator=estimator, options=options))[1],
+            weights,
+        )
         trained.save(weights, tmp_path / "a")
         read = sklearn.load(training.build(), read_npz(tmp_path / "a.npz")["weights"])
         np.testing.assert_array_equal(read(whole(data, "test")[0]), predictions)
-    with pytest.raises(UsageError, match=r"`estimator` must be one of .*Did you mean Ridge"):
+    with pytest.raises(
+        UsageError, match=r"`estimator` must be one of .*Did you mean Ridge"
+    ):
         sklearn.train(training, estimator="Rigde")
     with pytest.raises(ValueError, match=r"`options` of Ridge: .*alhpa"):
         sklearn.train(training, estimator="Ridge", options={"alhpa": 1})
@@ -169,8 +233,16 @@ def test_any_regressor_of_scikit_learn_is_fitted_saved_and_read_back(station, tm
 
 def calls(module, name, *arguments):
     """A pickle of protocol 4 that calls `name`, which may be dotted, of a module."""
-    texts = b"".join(b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name))
-    return b"\x80\x04" + texts + b"\x93" + pickle.dumps(arguments, protocol=4)[2:-1] + b"R."
+    texts = b"".join(
+        b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name)
+    )
+    return (
+        b"\x80\x04"
+        + texts
+        + b"\x93"
+        + pickle.dumps(arguments, protocol=4)[2:-1]
+        + b"R."
+    )
 
 
 def node(kind, module="subprocess", name="Popen", **rest):
@@ -186,44 +258,118 @@ def skops_file(schema):
 
 COMMAND = "touch ran"
 TEXT = node("JsonNode", "builtins", "str", content=json.dumps(COMMAND))
-ARGUMENTS = node("TupleNode", "builtins", "tuple", content=[node("ListNode", "builtins", "list", content=[TEXT])])
-EMPTY = node("DictNode", "builtins", "dict", content={}, key_types=node("ListNode", "builtins", "list", content=[]))
-PARTS = {"func": node("FunctionNode", "posix", "system"), "args": ARGUMENTS, "kwds": EMPTY, "namespace": EMPTY}
+ARGUMENTS = node(
+    "TupleNode",
+    "builtins",
+    "tuple",
+    content=[node("ListNode", "builtins", "list", content=[TEXT])],
+)
+EMPTY = node(
+    "DictNode",
+    "builtins",
+    "dict",
+    content={},
+    key_types=node("ListNode", "builtins", "list", content=[]),
+)
+PARTS = {
+    "func": node("FunctionNode", "posix", "system"),
+    "args": ARGUMENTS,
+    "kwds": EMPTY,
+    "namespace": EMPTY,
+}
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"cposix\nsystem\n(V" + COMMAND.encode() + b"\ntR.", "it holds no estimator: File is not a zip file"),
-        (calls("numpy.testing._private.extbuild", "subprocess.Popen", COMMAND.split()), "it holds a pickle, as older"),
-        (calls("scipy._lib._testutils", "subprocess.Popen", COMMAND.split()), "it holds a pickle, as older"),
-        (calls("numpy.f2py.diagnose", "os.system", COMMAND), "it holds a pickle, as older"),
-        (calls("numpy.ctypeslib", "ctypes.CDLL", "./library.so"), "it holds a pickle, as older"),
-        (skops_file(node("ObjectNode")), "it holds subprocess.Popen, which is no part of"),
-        (skops_file(node("TypeNode")), "it holds subprocess.Popen, which is no part of"),
-        (skops_file(node("ConstructorFromReduceNode", content=ARGUMENTS)), "it holds ConstructorFromReduceNode, which"),
-        (skops_file(node("LossNode", content=EMPTY, __reduce__={"args": ARGUMENTS})), "it holds subprocess.Popen, wh"),
-        (skops_file(node("PartialNode", "functools", "partial", content=PARTS)), "it holds FunctionNode, which is no"),
-        (skops_file(node("OperatorFuncNode", "operator", "methodcaller", attrs=ARGUMENTS)), "it holds OperatorFuncNo"),
-        (skops_file(node("FunctionNode", "numpy", "absolute")), "it holds FunctionNode, which is no part of"),
-        (skops_file(EMPTY), "it holds dict, which is no part of a regressor of scikit-learn"),
+        (
+            b"cposix\nsystem\n(V" + COMMAND.encode() + b"\ntR.",
+            "it holds no estimator: File is not a zip file",
+        ),
+        (
+            calls(
+                "numpy.testing._private.extbuild", "subprocess.Popen", COMMAND.split()
+            ),
+            "it holds a pickle, as older",
+        ),
+        (
+            calls("scipy._lib._testutils", "subprocess.Popen", COMMAND.split()),
+            "it holds a pickle, as older",
+        ),
+        (
+            calls("numpy.f2py.diagnose", "os.system", COMMAND),
+            "it holds a pickle, as older",
+        ),
+        (
+            calls("numpy.ctypeslib", "ctypes.CDLL", "./library.so"),
+            "it holds a pickle, as older",
+        ),
+        (
+            skops_file(node("ObjectNode")),
+            "it holds subprocess.Popen, which is no part of",
+        ),
+        (
+            skops_file(node("TypeNode")),
+            "it holds subprocess.Popen, which is no part of",
+        ),
+        (
+            skops_file(node("ConstructorFromReduceNode", content=ARGUMENTS)),
+            "it holds ConstructorFromReduceNode, which",
+        ),
+        (
+            skops_file(node("LossNode", content=EMPTY, __reduce__={"args": ARGUMENTS})),
+            "it holds subprocess.Popen, wh",
+        ),
+        (
+            skops_file(node("PartialNode", "functools", "partial", content=PARTS)),
+            "it holds FunctionNode, which is no",
+        ),
+        (
+            skops_file(
+                node("OperatorFuncNode", "operator", "methodcaller", attrs=ARGUMENTS)
+            ),
+            "it holds OperatorFuncNo",
+        ),
+        (
+            skops_file(node("FunctionNode", "numpy", "absolute")),
+            "it holds FunctionNode, which is no part of",
+        ),
+        (
+            skops_file(EMPTY),
+            "it holds dict, which is no part of a regressor of scikit-learn",
+        ),
         (skops_file(node("DictNode")), "it holds no estimator: "),
         (b"", "it holds no estimator: File is not a zip file"),
     ],
 )
-def test_weights_from_elsewhere_run_nothing(content, says, station, tmp_path, monkeypatch):
+def test_weights_from_elsewhere_run_nothing(
+    content, says, station, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    write_npz(tmp_path / "seed_0_final.npz", {"weights": np.frombuffer(content, np.uint8)})
-    model, training = {"family": "baselines", "name": "linear"}, {"method": "sklearn", "estimator": "Ridge"}
-    experiment = Experiment.model_validate({"dataset": "meter", "model": model, "training": training})
-    with pytest.raises(UnrollError, match=f"seed_0_final.npz is damaged .{says}.*; delete it and run `unroll repro`"):
-        fitted_models.load("mine", experiment, asdict(problem(station)), tmp_path / "seed_0_final")
+    write_npz(
+        tmp_path / "seed_0_final.npz", {"weights": np.frombuffer(content, np.uint8)}
+    )
+    model = {"family": "baselines", "name": "linear"}
+    training = {"method": "sklearn", "estimator": "Ridge"}
+    experiment = Experiment.model_validate(
+        {"dataset": "meter", "model": model, "training": training}
+    )
+    with pytest.raises(
+        UnrollError,
+        match=f"seed_0_final.npz is damaged .{says}.*; delete it and run `unroll repro`",
+    ):
+        fitted_models.load(
+            "mine", experiment, asdict(problem(station)), tmp_path / "seed_0_final"
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["seed_0_final.npz"]
 
 
 def changed(dataset, **changes):
     """The data set with other windows."""
-    return replace(dataset, splits={split: replace(w, **changes) for split, w in dataset.splits.items()})
+    return replace(
+        dataset,
+        splits={split: replace(w, **changes) for split, w in dataset.splits.items()},
+    )
 
 
 def lags_of(inputs):
@@ -238,10 +384,14 @@ def test_boosting_is_that_of_a_library_for_each_of_several_values(station):
 
     second = changed(station, delay=5)
     options = {"loss": "absolute_error", "early_stopping": False, "learning_rate": 0.3}
-    library = HistGradientBoostingRegressor(max_iter=7, max_leaf_nodes=5, min_samples_leaf=10, **options)
+    library = HistGradientBoostingRegressor(
+        max_iter=7, max_leaf_nodes=5, min_samples_leaf=10, **options
+    )
     (x, y), (x_test, _) = whole(second, "train"), whole(second, "test")
     predictions, nodes = boosted(second)
-    np.testing.assert_allclose(predictions, library.fit(lags_of(x), y).predict(lags_of(x_test)), rtol=1e-12)
+    np.testing.assert_allclose(
+        predictions, library.fit(lags_of(x), y).predict(lags_of(x_test)), rtol=1e-12
+    )
     assert len(nodes) == 1 + 7 * (2 * 5 - 1)
     several, _ = boosted(changed(station, outputs=2))
     np.testing.assert_array_equal(several[:, 1], predictions)
@@ -251,9 +401,14 @@ def test_with_differences_trees_predict_a_rise_from_the_last_value(station):
     """So the same series higher up has predictions that are as much higher."""
     higher = changed(station, outputs=2)
     for split, examples in higher.splits.items():
-        higher.splits[split] = replace(examples, series=examples.series + np.float32([0, 64, 0]))
+        higher.splits[split] = replace(
+            examples, series=examples.series + np.float32([0, 64, 0])
+        )
     build = partial(baselines.lags, last=4, differences=True, means=[3])
-    results = [fitted(boosting.train(job(data, build), trees=5)) for data in (changed(station, outputs=2), higher)]
+    results = [
+        fitted(boosting.train(job(data, build), trees=5))
+        for data in (changed(station, outputs=2), higher)
+    ]
     (lower, _), (upper, weights) = results
     np.testing.assert_allclose(upper, lower + 64, atol=1e-3)
     (x, _) = whole(higher, "test")
@@ -264,13 +419,20 @@ def test_with_differences_trees_predict_a_rise_from_the_last_value(station):
 def test_kernel_ridge_is_that_of_a_library_of_rows_evenly_spaced(station):
     dataset = changed(station, outputs=2)
     predictions, weights = fitted(
-        kernel_ridge.train(job(dataset, baselines.lags, last=4), gamma=0.5, alpha=0.1, rows=50)
+        kernel_ridge.train(
+            job(dataset, baselines.lags, last=4), gamma=0.5, alpha=0.1, rows=50
+        )
     )
     chosen = np.unique(np.linspace(0, len(dataset.splits["train"]) - 1, 50).astype(int))
     (x, y), (x_test, _) = dataset.splits["train"].take(chosen), whole(dataset, "test")
-    features, features_test = (lags_of(inputs.astype(np.float64)) for inputs in (x, x_test))
-    mean, deviation = features.mean(axis=0), features.std(axis=0)
-    library = KernelRidge(kernel="rbf", gamma=0.5 / 6, alpha=0.1).fit((features - mean) / deviation, y - y.mean(axis=0))
+    features, features_test = (
+        lags_of(inputs.astype(np.float64)) for inputs in (x, x_test)
+    )
+    mean = features.mean(axis=0)
+    deviation = features.std(axis=0)
+    library = KernelRidge(kernel="rbf", gamma=0.5 / 6, alpha=0.1).fit(
+        (features - mean) / deviation, y - y.mean(axis=0)
+    )
     expected = library.predict((features_test - mean) / deviation) + y.mean(axis=0)
     np.testing.assert_allclose(predictions, expected, rtol=1e-6)
     assert weights.shape == (50, 2)
@@ -282,42 +444,75 @@ def test_kernel_ridge_is_that_of_a_library_of_rows_evenly_spaced(station):
 def test_with_a_scale_for_each_feature_kernel_ridge_is_a_gaussian_process(random):
     """Of the same kernel and noise; the third feature tells nothing."""
     inputs = random.random((90, 3)) * 4
-    targets = np.stack([np.sin(2 * inputs[:, 0]), inputs[:, 1]], axis=1) + random.normal(0, 0.1, (90, 2))
+    targets = np.stack(
+        [np.sin(2 * inputs[:, 0]), inputs[:, 1]], axis=1
+    ) + random.normal(0, 0.1, (90, 2))
     dataset = same_for_test(inputs, targets, "regress", "mse")
     features = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
-    mean, deviation = targets.mean(axis=0), targets.std()
+    mean = targets.mean(axis=0)
+    deviation = targets.std()
     kernel = ConstantKernel() * RBF(np.full(3, 3**0.5)) + WhiteKernel(0.1)
-    library = GaussianProcessRegressor(kernel).fit(features, (targets - mean) / deviation)
-    amplitude, noise = library.kernel_.k1.k1.constant_value, library.kernel_.k2.noise_level
-    predictions, _ = fitted(kernel_ridge.train(job(dataset, baselines.lags), alpha=noise / amplitude, scales=100))
+    library = GaussianProcessRegressor(kernel).fit(
+        features, (targets - mean) / deviation
+    )
+    amplitude = library.kernel_.k1.k1.constant_value
+    noise = library.kernel_.k2.noise_level
+    predictions, _ = fitted(
+        kernel_ridge.train(
+            job(dataset, baselines.lags), alpha=noise / amplitude, scales=100
+        )
+    )
     expected = library.predict(features) * deviation + mean
     np.testing.assert_allclose(predictions, expected, atol=5e-3)
-    assert library.kernel_.k1.k2.length_scale[2] > 5 * library.kernel_.k1.k2.length_scale[0]
+    assert (
+        library.kernel_.k1.k2.length_scale[2]
+        > 5 * library.kernel_.k1.k2.length_scale[0]
+    )
 
 
-def test_a_baseline_predicts_every_split_and_its_rollout_stays_where_it_began(station, sine_windows, reviews):
-    predictions = none.train(job(station, baselines.last_value)).replicates[0].predictions
+def test_a_baseline_predicts_every_split_and_its_rollout_stays_where_it_began(
+    station, sine_windows, reviews
+):
+    predictions = (
+        none.train(job(station, baselines.last_value)).replicates[0].predictions
+    )
     for split, examples in station.splits.items():
         values = [float(examples.series[row - 2, 1]) for row in examples.rows]
         assert predictions[f"final_{split}"].tolist() == values
-    rollout = none.train(job(sine_windows, baselines.last_value)).replicates[0].predictions["rollout"]
+    rollout = (
+        none.train(job(sine_windows, baselines.last_value))
+        .replicates[0]
+        .predictions["rollout"]
+    )
     assert np.unique(rollout).tolist() == [np.sin(32.0)]
     trained = none.train(job(reviews, baselines.majority))
-    assert set(fitted(trained)[0]) == {round(float(reviews.splits["train"].targets.mean()))}
+    assert set(fitted(trained)[0]) == {
+        round(float(reviews.splits["train"].targets.mean()))
+    }
     assert trained.parameters == 1
 
 
-def test_one_number_counts_for_each_of_several_targets_and_step_by_step_nothing_is_seen_ahead(shape):
-    """So the last value is the one that is repeated, or at each step the one that has just come."""
-    several, stepwise = (shape(name) for name in ("sequence_to_vector", "sequence_to_sequence"))
+def test_one_number_counts_for_each_of_several_targets_and_step_by_step_nothing_is_seen_ahead(
+    shape,
+):
+    """So the last value is the one that is repeated, or at each step the one that has
+    just come."""
+    several, stepwise = (
+        shape(name) for name in ("sequence_to_vector", "sequence_to_sequence")
+    )
     predictions = fitted(none.train(job(several, baselines.last_value)))[0]
     assert (predictions == np.repeat(whole(several, "test")[0][:, -1], 4, axis=1)).all()
-    assert (fitted(none.train(job(stepwise, baselines.last_value)))[0] == whole(stepwise, "test")[0][:, :, 0]).all()
+    assert (
+        fitted(none.train(job(stepwise, baselines.last_value)))[0]
+        == whole(stepwise, "test")[0][:, :, 0]
+    ).all()
 
 
 def test_a_network_that_is_not_trained_is_summarised_but_predicts_nothing(reviews):
     build = recurrent.MODELS["simple_rnn"]
-    trained = none.train(job(reviews, build, units=4, embedding=3, head=False, sequences=True))
+    trained = none.train(
+        job(reviews, build, units=4, embedding=3, head=False, sequences=True)
+    )
     assert (trained.replicates, trained.parameters) == ([], 30 * 3 + 4 * 8)
     assert [layer["type"] for layer in trained.layers] == ["Embedding", "SimpleRNN"]
 
@@ -329,12 +524,16 @@ QUICK = [
 ]
 
 
-@pytest.mark.parametrize("train", [least_squares.train, logistic_regression.train, *QUICK])
+@pytest.mark.parametrize(
+    "train", [least_squares.train, logistic_regression.train, *QUICK]
+)
 def test_bits_do_not_depend_on_the_number_of_threads(random, train):
     from scipy import linalg  # noqa: F401 - what is loaded later is not limited
 
     inputs = random.standard_normal((2000, 300))
-    many = same_for_test(inputs, (inputs.sum(axis=1) > 0).astype(np.float64), "classify", "mse")
+    many = same_for_test(
+        inputs, (inputs.sum(axis=1) > 0).astype(np.float64), "classify", "mse"
+    )
     training = job(many, baselines.linear)
     results = []
     for threads in (1, 2):
@@ -349,9 +548,12 @@ def test_trees_and_kernels_are_refused_what_they_cannot_answer(station, shape, r
             method.train(job(shape("delayed"), baselines.lags))
     with pytest.raises(ValueError, match="`strategy` joint is for the model boosting"):
         boosting.train(job(station, baselines.lags), strategy="joint")
-    inputs, targets = random.standard_normal((60, 8, 1)), random.standard_normal((60, 2))
+    inputs = random.standard_normal((60, 8, 1))
+    targets = random.standard_normal((60, 2))
     targets[:, 1] = np.nan
     with pytest.raises(ValueError, match="measured for each value ahead"):
         boosting.train(job(same_for_test(inputs, targets), baselines.lags))
     with pytest.raises(ValueError, match="begins with the next value"):
-        boosting.train(job(station, seasonal.boosting, cycles=[4]), strategy="recursive")
+        boosting.train(
+            job(station, seasonal.boosting, cycles=[4]), strategy="recursive"
+        )
