@@ -18,7 +18,6 @@ import pydantic
 from pipeline import tables
 from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
-from pipeline.data.row_files import no_progress
 from pipeline.data.series_options import Fitted
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import atomic_folder, read_checked, read_json, write_json
@@ -235,7 +234,7 @@ class Answer:
                 self.files if frame is None else files_of(frame, Path(scratch), "rows")
             )
             plan = [] if future is None else files_of(future, Path(scratch), "future")
-            windows = self.forecaster.read(rows, no_progress, plan)
+            windows = self.forecaster.read(rows, plan)
             return self.forecaster.after(windows, several, horizon)
 
     @property
@@ -374,15 +373,13 @@ def answer(
         paths = files_of(data, folder, "rows")
         # it imports while the rows are read
         with Server(fits.PRELOAD, tensorflow=False) as server:
-            profile = detect(paths, asked.overrides, no_progress)
+            profile = detect(paths, asked)
             for line in described.lines(profile):
                 say(line)
             proposal = propose(profile, asked.wanted)
             for line in proposal.guesses:
                 say(line)
-            dataset, proposal = prepared(
-                _name(asked, data, profile), paths, profile, proposal, no_progress
-            )
+            dataset, proposal = prepared(_name(asked, data, profile), profile, proposal)
             made = _made(
                 dataset,
                 profile,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.data import row_files, series
+from pipeline.data import series
 from pipeline.data.examples import Array
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
@@ -21,13 +21,12 @@ from pipeline.files import read_checked, read_npz, regular, write_json, write_np
 from pipeline.training import fitted_models
 from series import intervals
 from series.combination import known_after, weighted_median_forecast
+from series.reading import files
 from series.rows import Window, continued, histories, latest
 from series.spec import ForecasterSpec
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from pipeline.data.download import Progress
 
 CACHED = 64
 """The most windows whose forecasts are kept, the last ones."""
@@ -282,17 +281,13 @@ class Forecaster:
         return truth[:-1] - combined[:-1], delay, combined[-1]
 
     def read(
-        self,
-        paths: Sequence[Path],
-        progress: "Progress" = row_files.no_progress,
-        plan: Sequence[Path] = (),
+        self, paths: Sequence[Path], plan: Sequence[Path] = ()
     ) -> dict[str, Window]:
         """Read the last window of each series from files of the form that the models
         were trained on.
 
         Args:
             paths: the files.
-            progress: told of what has been read.
             plan: files with what is known beforehand of the rows to come.
 
         Raises:
@@ -306,33 +301,19 @@ class Forecaster:
                 raise UnrollError(
                     f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}"
                 )
-        return self._latest(
-            [self._file(path) for path in paths],
-            progress,
-            [self._file(path) for path in plan],
-        )
+        form = self.spec.question.csv
+        later = files.read(plan, form) if plan else None
+        return self._latest(files.read(paths, form), later)
 
     def windows(self, rows: "pd.DataFrame") -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
-        return self._latest(
-            [replace(self._file(Path("the table")), table=rows)], row_files.no_progress
-        )
+        return self._latest(files.of_table(rows, self.spec.question.csv), None)
 
-    def _file(self, path: Path) -> row_files.RowFile:
-        return row_files.RowFile(path, self.spec.question.csv, "")
-
-    def _latest(
-        self,
-        files: Sequence[row_files.RowFile],
-        progress: "Progress",
-        plan: Sequence[row_files.RowFile] = (),
-    ) -> dict[str, Window]:
+    def _latest(self, rows: files.Rows, plan: files.Rows | None) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None
         windows = dict[str, Window]()
         failed = UnrollError("no series has rows to forecast from")
-        for name, history in histories(
-            self.spec.questions, files, progress, plan
-        ).items():
+        for name, history in histories(self.spec.questions, rows, plan).items():
             try:
                 window = latest(history, self.spec.timesteps, until, self.spec.stride)
             except UnrollError as error:

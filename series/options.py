@@ -8,7 +8,6 @@ from pipeline.validation import Strict
 
 if TYPE_CHECKING:
     from series.question import Wanted
-    from series.reading.profile import Overrides
 
 Count = Annotated[int, pydantic.Field(ge=1)]
 
@@ -54,23 +53,6 @@ class Options(Strict):
     def given(self) -> dict[str, Any]:
         """The options that differ from their defaults."""
         return self.model_dump(exclude_defaults=True)
-
-    @property
-    def overrides(self) -> "Overrides":
-        """What is said of the file."""
-        from series.reading.profile import Overrides  # imports pandas
-
-        return Overrides(
-            stamp=self.stamp,
-            stamp_format=self.stamp_format,
-            day_first=self.day_first,
-            time_zone=self.time_zone,
-            encoding=self.encoding,
-            delimiter=self.delimiter,
-            decimal=self.decimal,
-            missing=self.missing,
-            target=self.target,
-        )
 
     @property
     def wanted(self) -> "Wanted":

@@ -9,12 +9,10 @@ hour.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.data import row_calendar, row_table
+from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import ceil_div
 from pipeline.data.preparations.series import from_table
@@ -29,9 +27,6 @@ from pipeline.errors import (
 )
 from series.reading.headings import column_named
 from series.reading.profile import FileProfile
-
-if TYPE_CHECKING:
-    from pipeline.data.download import Progress
 
 HOUR = 3600
 """Seconds of an hour."""
@@ -431,20 +426,14 @@ def left_out_because(profile: FileProfile, name: str) -> str:
 
 
 def prepared(
-    name: str,
-    paths: Sequence[Path],
-    profile: FileProfile,
-    proposal: Proposal,
-    progress: "Progress",
+    name: str, profile: FileProfile, proposal: Proposal
 ) -> tuple[Dataset, Proposal]:
-    """Read files and cut their rows into windows.
+    """Cut the rows of files into windows.
 
     Args:
         name: of the data set.
-        paths: files of one form.
-        profile: what they are like.
+        profile: what the files are like, and their rows.
         proposal: what is asked of them.
-        progress: told of what has been read.
 
     Returns:
         The data set, of which the first half of the rows is the split "train"; and the
@@ -454,7 +443,8 @@ def prepared(
         UnrollError: the rows do not suffice; the text says what would help.
     """
     form, _, _ = options(profile, proposal)
-    table = row_table.read(paths, form, "", progress)
+    table = profile.table(form)
+    file = profile.file.paths[0].name
 
     def windows_of(asked: Proposal) -> Dataset:
         csv, cleaning, windows = options(profile, asked)
@@ -468,10 +458,10 @@ def prepared(
             told_apart = (
                 f"its series are told apart by {profile.series_id!r}; {doubtful}"
             )
-            raise UnrollError(f"{paths[0].name}: {error.why}; {told_apart}") from None
+            raise UnrollError(f"{file}: {error.why}; {told_apart}") from None
         if error.every:
             raise UnrollError(
-                f"{paths[0].name}: none of the series can be used ({error.why}); add rows"
+                f"{file}: none of the series can be used ({error.why}); add rows"
             ) from None
         fewer = replace(proposal, leave_out=[*error.reasons])
         return windows_of(fewer), fewer

@@ -3,19 +3,19 @@ data set was made with.
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from pipeline.data import row_calendar, row_files, row_table, series, timestamps
+from pipeline.data import row_calendar, series, timestamps
 from pipeline.data.examples import Array, Windows
+from pipeline.data.row_table import RowTable
 from pipeline.errors import UnknownAheadError, UnrollError
+from series.reading.files import Rows
+from series.reading.table import table_of
 from series.spec import SeriesQuestion
-
-if TYPE_CHECKING:
-    from pipeline.data.download import Progress
 
 FAR = 0.5
 """How far beyond the trained range a value is far, as a part of that range."""
@@ -220,9 +220,8 @@ class History:
 
 def histories(
     questions: Mapping[str, SeriesQuestion],
-    files: Sequence[row_files.RowFile],
-    progress: "Progress",
-    plan: Sequence[row_files.RowFile] | None = (),
+    files: Rows,
+    plan: Rows | None = None,
 ) -> dict[str, History]:
     """Name of a series -> all its rows in some files, as models see them.
 
@@ -230,23 +229,19 @@ def histories(
         questions: of each series what models were trained to answer.
         files: of the rows. Behind the last one with a target there may be rows with
             what is known beforehand.
-        progress: told of what has been read.
-        plan: files of more such rows; None where no forecast is made of them.
+        plan: more such rows.
 
     Raises:
         UnrollError: a column is missing, a cell is wrong, or rows are another time
             apart.
     """
     question = next(iter(questions.values()))
-    strict = [_only(question, file) for file in files]
+    strict = _only(question, files)
     missing = [*(question.csv.missing or ()), ""]  # the last rows may lack a value
-    lenient = [
-        replace(file, form=file.form.model_copy(update={"missing": missing}))
-        for file in strict
-    ]
-    table = row_table.read_files(lenient, progress)
+    lenient = strict.form.model_copy(update={"missing": missing})
+    table = table_of(replace(strict, form=lenient))
     table = series.on_calendar(table, question.csv, question.cleaning)
-    name = files[0].path.name
+    name = files.paths[0].name
     spacing = timestamps.regularity(table.timestamps).freq
     if (
         len(table.timestamps) > 1
@@ -260,7 +255,7 @@ def histories(
     table = _aligned(question, table, name)
     by_series = {}
     gaps = False
-    for series_id, every in row_table.by_series(table, questions).items():
+    for series_id, every in table.by_series(questions).items():
         own = _measured(question, every)
         cells = (
             table
@@ -268,11 +263,7 @@ def histories(
             else table.only(np.equal(table.series_id, series_id))
         )
         gaps = gaps or bool(np.isnan(_measured(question, cells).values).any())
-        beforehand = (
-            _beforehand(question, own, every, plan, progress)
-            if plan is not None
-            else None
-        )
+        beforehand = _beforehand(question, own, every, plan)
         if question.fitted.slip:
             measured = series.as_they_are(own, question.spacing)
         else:
@@ -291,13 +282,11 @@ def histories(
             questions[series_id], title, measured, inputs, later
         )
     if gaps and "" not in (question.csv.missing or ()):
-        row_table.read_files(strict)  # names the cell
+        table_of(strict)  # names the cell
     return by_series
 
 
-def _measured(
-    question: SeriesQuestion, table: row_table.RowTable
-) -> row_table.RowTable:
+def _measured(question: SeriesQuestion, table: RowTable) -> RowTable:
     """The rows up to the last one with a target; all, where none has."""
     target = table.values[:, table.columns.index(question.csv.target)]
     known = table.timestamps[~np.isnan(target) & (target != question.cleaning.sentinel)]
@@ -354,10 +343,9 @@ def latest(
 
 def _beforehand(
     question: SeriesQuestion,
-    past: row_table.RowTable,
-    table: row_table.RowTable,
-    plan: Sequence[row_files.RowFile],
-    progress: "Progress",
+    past: RowTable,
+    table: RowTable,
+    plan: Rows | None,
 ) -> series.Plan:
     """What is known beforehand of the timesteps to forecast: from rows behind the
     `past` ones, and files.
@@ -372,19 +360,19 @@ def _beforehand(
     columns = [table.columns.index(name) for name in names]
     later = table.only(table.timestamps > last)
     known = dict(zip(later.timestamps, later.values[:, columns], strict=True))
-    for file in plan:
-        header = file.header()
+    if plan is not None:
+        header = list(plan.cells.columns)
         if lacking := [
             name for name in [*question.csv.stamp, *names] if name not in header
         ]:
             raise UnrollError(
-                f"{file.path.name} has no column {lacking[0]!r}, which is known beforehand"
+                f"{plan.paths[0].name} has no column {lacking[0]!r}, which is known beforehand"
             )
         drop = [name for name in header if name not in {*question.csv.stamp, *names}]
-        form = file.form.model_copy(
+        form = plan.form.model_copy(
             update={"target": names[0], "drop": drop, "categories": []}
         )
-        planned = row_table.read_files([replace(file, form=form)], progress)
+        planned = table_of(replace(plan, form=form))
         planned = series.on_calendar(planned, question.csv, question.cleaning)
         rows = planned.values[:, [planned.columns.index(name) for name in names]]
         known |= dict(zip(planned.timestamps, rows, strict=True))
@@ -404,25 +392,23 @@ def _beforehand(
     )
 
 
-def _only(question: SeriesQuestion, file: row_files.RowFile) -> row_files.RowFile:
-    """The file without the columns that the model was not trained on."""
+def _only(question: SeriesQuestion, file: Rows) -> Rows:
+    """The rows without the columns that the model was not trained on."""
     form = question.csv
-    header = file.header()
+    header = list(file.cells.columns)
     needed = [*form.stamp, *question.numbers, *form.words]
     if lacking := [name for name in needed if name not in header]:
         close = difflib.get_close_matches(lacking[0], header, n=1)
         hint = f"; is it {close[0]!r}? Rename it there" if close else ""
         raise UnrollError(
-            f"{file.path.name} has no column {lacking[0]!r}, which {question.dataset} was trained on{hint}. "
+            f"{file.paths[0].name} has no column {lacking[0]!r}, which {question.dataset} was trained on{hint}. "
             f"It has: {', '.join(header)}"
         )
     drop = [name for name in header if name not in needed]
     return replace(file, form=file.form.model_copy(update={"drop": drop}))
 
 
-def _aligned(
-    question: SeriesQuestion, table: row_table.RowTable, name: str
-) -> row_table.RowTable:
+def _aligned(question: SeriesQuestion, table: RowTable, name: str) -> RowTable:
     """The columns in the order that the model knows; a word that does not occur is 0
     everywhere.
     """

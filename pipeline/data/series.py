@@ -2,15 +2,13 @@
 set, and of later rows.
 """
 
-import fnmatch
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from pipeline.data import manifest, row_calendar, timestamps
+from pipeline.data import row_calendar, timestamps
 from pipeline.data.examples import Array, ceil_div
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import (
@@ -38,20 +36,6 @@ Plan = Mapping[str, Array] | None
 Rows = dict[str, Array]
 """train, validation and test -> (examples,) row numbers, as `Windows.rows` takes them.
 """
-
-
-def files_of(raw: Path, file: str) -> list[Path]:
-    """The file of that name, or those that its pattern matches, in the order of their
-    names.
-    """
-    if (raw / file).is_file():
-        return [raw / file]
-    paths = (
-        (path for path in raw.iterdir() if fnmatch.fnmatchcase(path.name, file))
-        if raw.is_dir()
-        else ()
-    )
-    return sorted(path for path in paths if path.name != manifest.NAME) or [raw / file]
 
 
 @dataclass(frozen=True)

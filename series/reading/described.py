@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 
 from pipeline.data.series_options import CsvFormat
-from pipeline.data.timestamps import DAY, shown
+from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
 from series.reading.profile import FileProfile
 
 DELIMITERS = {"\t": "tabs", " ": "white space"}
 """Delimiters that have no sign of their own -> their names."""
-
 
 SHOWN = 6
 """The most series that are named."""
@@ -18,7 +17,7 @@ SHOWN = 6
 def lines(profile: FileProfile) -> Iterator[str]:
     """Describe a file: how it is written, when its rows were measured, and each column."""
     form = profile.form
-    if profile.text:
+    if not profile.file.typed:
         yield f"text      {_text(form)}"
     stamps = " and ".join(printable(name) for name in form.stamp)
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
@@ -29,20 +28,10 @@ def lines(profile: FileProfile) -> Iterator[str]:
     if isinstance(profile.calendar, dict):
         hours = "; ".join(f"{day} {times}" for day, times in profile.calendar.items())
         yield f"hours     {hours}; {profile.outside:,} rows outside are left out"
-    if profile.series_id:
-        names = printable(", ".join(profile.series[:SHOWN]))
-        others = len(profile.series) - SHOWN
-        more = f" and {others} more" if others > 0 else ""
-        yield f"series    {len(profile.series)}, by {_name(profile.series_id)}: {names:.80}{more}"
-    elif profile.repeated or profile.unsorted:
-        order = (
-            "rows not in the order of time"
-            if profile.unsorted
-            else "rows in the order of time"
-        )
-        yield f"order     {order}, {profile.repeated:,} repeated stamps"
+    yield from _order(profile)
     if profile.gaps:
-        yield f"gaps      {profile.gaps.total():,}, the longest of {max(profile.gaps):,} rows"
+        count = profile.gaps.total()
+        yield f"gaps      {count:,}, the longest of {max(profile.gaps):,} rows"
     if profile.missing:
         cells = [
             f"{printable(word) or 'nothing'} {count:,} times"
@@ -56,9 +45,30 @@ def lines(profile: FileProfile) -> Iterator[str]:
         cure = "empty such cells, since other columns hold it, too"
         if profile.alone(name, odd):
             cure = f"--missing {odd:g}"
-        yield f"odd       {_name(name)}: {odd:g} lies far from all others; no value? then {cure}"
+        yield (
+            f"odd       {_name(name)}: {odd:g} lies far from all others; no value? "
+            f"then {cure}"
+        )
     for option, why in profile.reasons.items():
         yield f"guessed   {option}: {why}"
+
+
+def _order(profile: FileProfile) -> Iterator[str]:
+    """Describe the series of the rows, or their order."""
+    if profile.series_id:
+        names = printable(", ".join(profile.series[:SHOWN]))
+        others = len(profile.series) - SHOWN
+        more = f" and {others} more" if others > 0 else ""
+        by = _name(profile.series_id)
+        yield f"series    {len(profile.series)}, by {by}: {names:.80}{more}"
+        return
+    if profile.unsorted:
+        yield "order     rows are not in the order of time; they are put in it"
+    if profile.repeated:
+        yield (
+            f"repeated  {profile.repeated:,} rows have the timestamp of an earlier "
+            "row; they are left out"
+        )
 
 
 def _text(form: CsvFormat) -> str:
@@ -82,14 +92,18 @@ def _text(form: CsvFormat) -> str:
 
 def _distance(profile: FileProfile) -> str:
     """Say how far rows lie apart."""
+    day = ""
     if profile.calendar == "business":
-        return "business days"
-    if not isinstance(profile.calendar, str):
-        return f"{profile.freq:,} seconds apart"
-    months = profile.freq * 1000 // DAY
-    apart = "months" if months == 1 else f"{months} months apart"
-    _, _, day = profile.calendar.partition(", ")
-    return f"{apart}, {day}" if day else apart
+        every = "a business day"
+    elif isinstance(profile.calendar, str):
+        months = profile.freq * 1000 // DAY
+        every = "a month" if months == 1 else f"{months} months"
+        _, _, day = profile.calendar.partition(", ")
+    else:
+        every = duration(profile.freq)
+    each = "" if every.startswith("a") else "every "
+    on = f", on {day}" if day else ""
+    return f"one row {each}{every}{on}"
 
 
 def _column(profile: FileProfile, name: str) -> str:

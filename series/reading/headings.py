@@ -1,15 +1,16 @@
-"""The names of columns: which name a user means, which are times, and which are not for
-the eye.
+"""The names of columns: which name a user means, and tables that have a column for each
+time.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pipeline.data import notations
-from pipeline.data.row_files import RowFile, plain_name, require_same
-from pipeline.errors import UnrollError, UsageError
-from series.reading import layout, series_names, timestamp_formats
+import numpy as np
+
+from pipeline.errors import UsageError
+from series.reading import notations, series_names, timestamp_formats
+from series.reading.files import plain_name
 
 WIDTHS = {12, 24, 25, 28, 29, 30, 31, 48, 96}
 """How many columns there are for the times of a year, a day or a month."""
@@ -35,50 +36,17 @@ def column_named(name: str, columns: Iterable[str]) -> str:
     return alike[0] if len(alike) == 1 else name
 
 
-def require_plain(files: Sequence[RowFile]) -> None:
-    """Require columns that can be told apart and are alike in all files.
-
-    Raises:
-        UnrollError: there are too many, one has a name that is not for the eye, or
-            files differ.
-        UsageError: each column is of another time.
-    """
-    header = files[0].header()
-    path = files[0].path
-    if len(header) > layout.MOST_COLUMNS:
-        raise UnrollError(
-            f"{path} has {len(header):,} columns; keep those that matter, "
-            f"{layout.MOST_COLUMNS:,} at most"
-        )
-    # of a file, or to steer a terminal: it is a mistake or mischief
-    for name in header:
-        if re.match(r"\.{0,2}[/\\]|~[/\\]|[A-Za-z]:\\", name) or not name.isprintable():
-            raise UnrollError(
-                f"{path}: column {name!r:.80} is named like a path; rename it in the file"
-            )
-    times = _times_beside_a_date(header)
-    if times:
-        raise UsageError(turned(path, header, times))
-    require_same(files, header)
-
-
-def _times_beside_a_date(header: Sequence[str]) -> list[str]:
-    """Return columns that are times of a day, a month or a year, in a file with a date,
-    too.
-    """
+def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
+    """Raise UsageError if columns are times of a day, a month or a year."""
     for kind in ("hour", "month", "quarter", "weekday"):
-        names = [name for name in header if _kind(name) == kind]
-        if len(names) > FEW:
-            return names
+        times = [name for name in header if _kind(name) == kind]
+        if len(times) > FEW:
+            raise turned(path, header, times)
     found = {name: series_names.COUNTED.fullmatch(name) for name in header}
     counted = {name: int(match[1]) for name, match in found.items() if match}
     counts = sorted({*counted.values()})
-    whole = (
-        len(counts) in WIDTHS
-        and counts[0] < 2
-        and counts[-1] - counts[0] == len(counts) - 1
-    )
-    return list(counted) if whole else []
+    if len(counts) in WIDTHS and counts[0] < 2 and np.ptp(counts) == len(counts) - 1:
+        raise turned(path, header, list(counted))
 
 
 def _kind(heading: str) -> str | None:
@@ -93,29 +61,38 @@ def _kind(heading: str) -> str | None:
     return "hour" if timestamp_formats.time_formats(plain) else None
 
 
-def times_of(names: Sequence[str]) -> list[str]:
-    """Return the headings that are times, also behind a word: "X2024.01.31", "1990
-    [YR1990]".
+def require_no_times(path: Path, names: Sequence[str]) -> None:
+    """Raise UsageError if most names are times, also behind a word: "X2024.01.31".
+
+    Args:
+        path: of the file.
+        names: headings, or the cells of a row.
     """
-    found = []
+    times = []
     for name in names:
+        # 1990 [YR1990]
         plain = re.sub(r"\s*[\[(].*[\])]$|^[A-Za-z]+[_ ]?(?=\d{4})", "", str(name))
         plain = re.sub(r"(?<=\d)_(?=\d)", "-", plain)
         forms = timestamp_formats.formats(str(name), digits=False)
         if forms or timestamp_formats.formats(plain, digits=True):
-            found.append(name)
-    return found
+            times.append(name)
+    if len(times) > len(names) / 2:
+        raise turned(path, names, times)
 
 
-def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> str:
+def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError:
     """Return that columns are of different times, and how to turn them to rows."""
     first = times[0]
     kind = _kind(first) or "date"
-    what = f"{path}: each column is of another time, from {first!r:.40} to {times[-1]!r:.40}"
-    if kind == "weekday" or (first.isdigit() and len(first) < len("2024")):
-        return f"{what}; make a row with a date of each, such as 2024-01-31"
+    cure = ""
     if kind == "date" and not timestamp_formats.formats(first, digits=True):
-        what += "; write these names like 2024-01-31, 2024-01 or 2024"
+        cure = "write these names like 2024-01-31, 2024-01 or 2024; "
     others = [name for name in names if name not in times]
     call = f"frame.melt({others!r:.200}, var_name={kind!r})"
-    return f"{what}; turn the table, so that each row has one time (pandas: {call})"
+    cure += f"turn the table, so that each row has one time (pandas: {call})"
+    if kind == "weekday" or (first.isdigit() and len(first) < len("2024")):
+        cure = "make a row with a date of each, such as 2024-01-31"
+    return UsageError(
+        f"{path}: each column is of another time, from {first!r:.40} to "
+        f"{times[-1]!r:.40}; {cure}"
+    )

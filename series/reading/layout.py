@@ -5,20 +5,19 @@ header.
 import codecs
 import csv
 import functools
-import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.data import notations
 from pipeline.errors import UnrollError, UsageError
 from series.reading import timestamp_formats
+from series.reading.numbers import plain_number
 
-HEAD = 2**18
-"""Bytes at a file's beginning that its form is read from; no line has as many."""
+HEAD = 2**17
+"""Characters at a file's beginning that its form is read from; the most that `csv`
+takes for a cell."""
 
 MOST_COLUMNS = 500
 """Largest number of columns in a file."""
@@ -59,65 +58,43 @@ class Layout:
     units: list[Cells]
 
 
-def encoding(path: Path, known: str | None = None) -> str:
-    """Return the encoding of a file: the known one, or ascii, utf-8, cp1252 or latin-1.
+def text_of(path: Path, known: str | None = None) -> tuple[str, str]:
+    """Return the text of a file, and its encoding.
 
-    Every byte decides. UTF-16 is recognised by its mark at the beginning. A user's file
-    is read by this before anything else reads it, unless it is Parquet.
+    The encoding is the known one, or ascii, utf-8, cp1252 or latin-1: every byte
+    decides. UTF-16 is recognised by its mark at the beginning.
 
     Raises:
-        UnrollError: the file is empty, packed or no text, or has too many columns or
-            too long a line.
-        LookupError, UnicodeError: there is no such encoding.
+        UnrollError: the file is empty, packed or no text.
+        UsageError: there is no such encoding, or the file is not written in it.
     """
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    if not head.strip():
-        raise UnrollError(f"{path} is empty; name a file with a header and rows")
-    marked = head.startswith(UTF16) and not head.startswith(UTF32)
-    wide = marked or len("0".encode(known or "ascii")) > 1
-    odd = rb"\x00" if known else rb"[\x00-\x08\x0e-\x1f]"
-    if not wide and re.search(odd, head):
+    data = path.read_bytes()
+    if not data.strip():
+        raise _empty(path)
+    marked = data.startswith(UTF16) and not data.startswith(UTF32)
+    if not known and not marked and re.search(rb"[\x00-\x08\x0e-\x1f]", data[:HEAD]):
         raise UnrollError(
-            f"{path} is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV"
+            f"{path} is packed, binary, UTF-32 or UTF-16 without its mark; save it as "
+            "UTF-8 CSV"
         )
-    first_line = re.split(rb"[\r\n]", head.lstrip())[0]
-    columns = 1 + max(first_line.count(mark) for mark in DELIMITERS.encode())
-    if columns > MOST_COLUMNS:
-        raise UnrollError(
-            f"{path} has {columns:,} columns, more than {MOST_COLUMNS}; keep those that matter"
-        )
-    candidates = ["ascii", "utf-8", "cp1252"]
+    candidates = ["ascii", "utf-8", "cp1252", "latin-1"]
     if known or marked:
         candidates = [known or "utf-16"]
-    for name in candidates:
-        with suppress(UnicodeDecodeError):
-            _require_lines(path, name)
-            return name
-    return known or "latin-1"
+    try:
+        for name in candidates:
+            with suppress(UnicodeDecodeError):
+                return data.decode(name).removeprefix("\ufeff"), name
+    except (LookupError, UnicodeError):  # a name that is no text of UTF-8
+        raise UsageError(f"--encoding: there is no encoding {known!r}") from None
+    raise UsageError(f"{path} is not {known} text; set --encoding, such as latin-1")
 
 
-def _require_lines(path: Path, encoding: str) -> None:
-    """Read a whole file.
-
-    Raises:
-        UnrollError: it has a line that is too long.
-        UnicodeDecodeError: it has another encoding.
-    """
-    size = HEAD // 2
-    line = 1
-    with path.open(encoding=encoding) as text:
-        for block in iter(functools.partial(text.read, size), ""):
-            if len(block) == size and "\n" not in block:
-                raise UnrollError(
-                    f"{path}: line {line:,} has {size:,} characters or more; "
-                    "save it with a line for each row"
-                )
-            line += block.count("\n")
+def _empty(path: Path) -> UnrollError:
+    return UnrollError(f"{path} is empty; name a file with a header and rows")
 
 
-def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
-    """Look at the first lines.
+def layout(path: Path, text: str, delimiter: str | None) -> Layout:
+    """Look at the first lines of a file.
 
     Raises:
         UnrollError: its rows have no columns, now more, now less of them, or are too
@@ -126,81 +103,58 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
     """
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(f"--delimiter must be one letter. Received: {delimiter!r}")
-    lines = _first_lines(path, encoding)
+    lines = _first_lines(text)
+    if not lines:
+        raise UnrollError(
+            f"{path}: line 1 has more than {HEAD:,} characters; save it with a line "
+            "for each row"
+        )
     if not "".join(lines).strip():
-        raise UnrollError(f"{path} is empty; name a file with a header and rows")
+        raise _empty(path)
     for mark in delimiter or DELIMITERS:
-        found = _layout_by(lines, mark, path)
+        rows = list(csv.reader(lines, delimiter=mark, skipinitialspace=True))
+        if mark == " ":
+            rows = [line.split() for line in lines]
+        found = _first_row(rows, mark)
         if found is not None:
-            return found
+            require_few_columns(path, found[1])
+            return _layout_by(rows, mark, *found, path)
     if delimiter:
         raise UnrollError(
-            f"{path} has not the same number of columns in all rows, by {delimiter!r}; "
-            "correct the file"
+            f"{path} has not the same number of columns in all rows, by "
+            f"{delimiter!r}; correct the file"
         )
     raise UnrollError(
-        f"{path} has no columns that a comma, a semicolon, a tab, a bar or white space divides "
-        "alike; give each row as many cells as the header, without quotes around a whole line, "
-        "or pass --delimiter, one letter"
+        f"{path} has no columns that a comma, a semicolon, a tab, a bar or white space "
+        "divides alike; give each row as many cells as the header, without quotes "
+        "around a whole line, or pass --delimiter, one letter"
     )
 
 
-def _first_lines(path: Path, encoding: str) -> list[str]:
+def require_few_columns(path: Path, count: int) -> None:
+    """Raise UnrollError if a file has more than `MOST_COLUMNS` columns."""
+    if count > MOST_COLUMNS:
+        raise UnrollError(
+            f"{path} has {count:,} columns, more than {MOST_COLUMNS}; keep those that "
+            "matter"
+        )
+
+
+def _first_lines(text: str) -> list[str]:
     """Return the first lines; those that are comments above a header are empty."""
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-        whole = not file.read(1)
-    text = head.decode(encoding if encoding != "ascii" else "utf-8", "ignore")
-    lines = text.removeprefix("\ufeff").splitlines(keepends=True)
-    if not whole:
+    lines = text[:HEAD].splitlines(keepends=True)
+    if len(text) > HEAD:
         del lines[-1]
     if lines and re.fullmatch(r"sep=.\s*", lines[0]):  # of a spreadsheet
         lines[0] = "\n"
-    comments = sum(
-        1 for _ in itertools.takewhile(lambda line: line.startswith("#"), lines)
-    )
+    comments = 0
+    while comments < len(lines) and lines[comments].startswith("#"):
+        comments += 1
     if comments < len(lines):
         cells = re.split(r"[\t;|, ]", lines[comments])
         if not any(map(_like_data, cells)):
             lines[:comments] = ["\n"] * comments
     return lines
-
-
-def _layout_by(lines: Sequence[str], mark: str, path: Path) -> Layout | None:
-    """Return the layout by a delimiter; None where that does not divide the rows alike."""
-    rows = _divided(lines, mark)
-    found = _first_row(rows, mark)
-    if found is None:
-        return None
-    first, width = found
-    below = [row for row in rows[first + 1 :] if row]
-    alike = [row for row in below if len(row) == width] or below
-    names = _names(rows, first, alike[:LOOKED_AT], path)
-    if names is not None:
-        return _checked(Layout(mark, first, names, []), 1 + len(below), path)
-    units = _units(alike[:LOOKED_AT])
-    longest = max((len(row) for row in below), default=0)
-    extra = [cell for row in below for cell in row[width:]]
-    layout = Layout(mark, first, None, units)
-    if longest > width and not "".join(extra).strip():
-        layout = Layout(mark, first + 1, _numbered(rows[first], longest), units)
-    return _checked(layout, len(below) - len(units), path)
-
-
-def _checked(layout: Layout, count: int, path: Path) -> Layout:
-    """Return a layout. Raises UnrollError if the file has too few rows."""
-    if count >= 2:
-        return layout
-    rows = "one row" if count else "no row"
-    holds = rows if layout.names is not None else f"a header and {rows}"
-    raise UnrollError(f"{path} holds {holds}; a series has many")
-
-
-def _divided(lines: Sequence[str], mark: str) -> list[Cells]:
-    """Return the cells of each row."""
-    if mark == " ":
-        return [line.split() for line in lines]
-    return list(csv.reader(lines, delimiter=mark, skipinitialspace=True))
 
 
 def _first_row(rows: list[Cells], mark: str) -> tuple[int, int] | None:
@@ -211,34 +165,51 @@ def _first_row(rows: list[Cells], mark: str) -> tuple[int, int] | None:
     ones more. None where that is not so.
     """
     widths = Counter(len(row) for row in rows if row)
-    width, often = widths.most_common(1)[0]
+    width, _ = widths.most_common(1)[0]
     first = next(index for index, row in enumerate(rows) if len(row) == width)
-    before = rows[first - 1] if first else []
-    lacking = len(before) > width and any(
-        len(row) == len(before) for row in rows[first:]
-    )
-    if (
-        width > 1
-        and often >= ALIKE * sum(1 for row in rows[first:] if row)
-        and not lacking
-    ):
+    below = [len(row) for row in rows[first:] if row]
+    before = len(rows[first - 1]) if first else 0
+    lacking = before > width and before in below
+    if width > 1 and below.count(width) >= ALIKE * len(below) and not lacking:
         return first, width
     filled = [_filled(row) for row in rows]
     widest = max(filled)
     first = filled.index(widest)
-    below = [row for row in rows[first:] if row]
-    ragged = widest > 1 and min(map(len, below)) > 1 and mark != " "
-    if not ragged or any(map(_like_data, rows[first])):
+    shortest = min(len(row) for row in rows[first:] if row)
+    if widest < 2 or shortest < 2 or mark == " " or any(map(_like_data, rows[first])):
         return None
     return first, len(rows[first])
 
 
 def _filled(row: Cells) -> int:
     """Return how many cells a row has up to its last one that holds something."""
-    count = len(row)
-    while count and not row[count - 1].strip():
-        count -= 1
-    return count
+    return max((index for index, cell in enumerate(row, 1) if cell.strip()), default=0)
+
+
+def _layout_by(
+    rows: list[Cells], mark: str, first: int, width: int, path: Path
+) -> Layout:
+    """Return the layout of rows by their delimiter, first row and number of cells.
+
+    Raises:
+        UnrollError: there are less than two rows.
+    """
+    below = [row for row in rows[first + 1 :] if row]
+    alike = [row for row in below if len(row) == width] or below
+    alike = alike[:LOOKED_AT]
+    names = _names(rows, first, alike, path)
+    units = _units(alike) if names is None else []
+    count = len(below) - len(units) if names is None else 1 + len(below)
+    if count < 2:
+        holds = "one row" if count else "no row"
+        if names is None:
+            holds = f"a header and {holds}"
+        raise UnrollError(f"{path} holds {holds}; a series has many")
+    longest = max(len(row) for row in below)
+    extra = [cell for row in below for cell in row[width:]]
+    if names is None and longest > width and not "".join(extra).strip():
+        return Layout(mark, first + 1, _numbered(rows[first], longest), units)
+    return Layout(mark, first, names, units)
 
 
 def _names(
@@ -254,26 +225,26 @@ def _names(
         UnrollError: the row before it has too many names, or too few.
     """
     row = rows[first]
-    full = _full(below) or list(range(len(row)))
-    heads = not _like_data(row[full[0]])
-    if heads and (full == _full(below) or not any(map(_like_data, row))):
+    full = _full(below)
+    is_data = _like_data(row[full[0]]) if full else any(map(_like_data, row))
+    if not is_data:
         return None
     before = rows[first - 1] if first else []
     count = len(before)
     if not count or any(map(_like_data, before)):
         return _numbered([], len(row))
     data = [row, *below]
-    if count < len(row):
-        extra = [cell for cells in data for cell in cells[count:]]
-        if count > 1 and not "".join(extra).strip():
-            return _numbered(before, len(row))
-        if count == len(row) - 1 and _own_names(data, count):
-            return [*_numbered([], 1), *before]
+    extra = [cell for cells in data for cell in cells[count:]]
+    if 1 < count < len(row) and not "".join(extra).strip():
+        return _numbered(before, len(row))
+    if count == len(row) - 1 and _own_names(data, count):
+        return [*_numbered([], 1), *before]
     if count < max(2, len(row) - 1):
         return _numbered([], len(row))
     raise UnrollError(
-        f"{path}, line {first}: the header has {count} names, and the rows have {len(row)} cells; "
-        "make them as many, with quotes around a cell that holds a delimiter"
+        f"{path}, line {first}: the header has {count} names, and the rows have "
+        f"{len(row)} cells; make them as many, with quotes around a cell that holds a "
+        "delimiter"
     )
 
 
@@ -311,9 +282,7 @@ def _units(rows: list[Cells]) -> list[Cells]:
 
 def _full(rows: list[Cells]) -> list[int]:
     """Return the columns of some rows that hold data in all of them."""
-    if not rows:
-        return []
-    width = min(len(row) for row in rows)
+    width = min((len(row) for row in rows), default=0)
     return [
         index for index in range(width) if all(_like_data(row[index]) for row in rows)
     ]
@@ -322,7 +291,7 @@ def _full(rows: list[Cells]) -> list[int]:
 @functools.lru_cache(maxsize=10_000)
 def _like_data(cell: str) -> bool:
     """Return whether a cell is a number or a date, and so no heading."""
-    number, _ = notations.plain_number(cell)
+    number, _ = plain_number(cell)
     if re.fullmatch(r"[-+]?[\d.,][\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*", number):
         return True
     return bool(timestamp_formats.formats(cell, digits=True))

@@ -4,22 +4,32 @@ clock.
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.data import notations, row_calendar, timestamps
+from pipeline.data import row_calendar, timestamps
 from pipeline.data.examples import Array
-from pipeline.data.row_files import RowFile
 from pipeline.data.series_options import Cleaning
-from pipeline.data.timestamps import Regularity
+from pipeline.data.timestamps import Regularity, duration, shown
 from pipeline.errors import UnrollError, UsageError, one_line
-from series.reading import headings, series_names, timestamp_checks, timestamp_columns
-from series.reading.profile import Detected, Overrides
+from series.reading import (
+    headings,
+    notations,
+    series_names,
+    timestamp_checks,
+    timestamp_columns,
+    timestamp_formats,
+)
+from series.reading.files import Rows
+
+if TYPE_CHECKING:
+    from series.options import Options
 
 HEAD = 2000
 """Rows that the columns of the timestamp are found in."""
@@ -36,56 +46,35 @@ UNEVEN = 0.1
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of some files that hold something.
-
-    Attributes:
-        files: of one form.
-        counts: how many rows each file has.
-        frame: their rows; its index counts those of all files.
-    """
-
-    files: Sequence[RowFile]
-    counts: Sequence[int]
-    frame: pd.DataFrame
-
-    @property
-    def path(self) -> Path:
-        """The first file."""
-        return self.files[0].path
-
-    def place(self, row: int) -> str:
-        """Return the file and the line of a row."""
-        ends = np.cumsum(self.counts)
-        position = int(self.frame.index[row])
-        number = int(np.searchsorted(ends, position, side="right"))
-        own = position - int(ends[number]) + self.counts[number]
-        return f"{self.files[number].path}, {self.files[number].place(own)}"
-
-
-@dataclass(frozen=True)
 class Moments:
     """When rows were measured.
 
     Attributes:
-        written: (rows,) datetime64[ms], in UTC if the time zone is known.
-        options: of the form -> what was detected.
-        calendar: by which rows follow one another.
+        timestamps: (rows,) datetime64[ms], in UTC if the time zone is known.
+        form: options of the form -> what was detected.
+        reasons: options of the form -> why, where that is not certain.
+        cleaning: the calendar by which rows follow one another.
         regular: how regular they are by it.
         series: what says which series a row belongs to.
-        unsorted: whether rows are not in the order of time.
+        first, last: timestamps by the calendar.
+        gaps: rows that a gap lacks -> how many such gaps.
+        outside: rows that lie outside of opening hours.
     """
 
-    written: Array
-    options: dict[str, Detected[Any]]
-    calendar: Cleaning
+    timestamps: Array
+    form: dict[str, Any]
+    reasons: dict[str, str]
+    cleaning: Cleaning
     regular: Regularity
     series: series_names.SeriesNames
-    unsorted: bool
+    first: np.datetime64
+    last: np.datetime64
+    gaps: Counter[int]
+    outside: int
 
 
 def stamp_columns(
-    head: pd.DataFrame, overrides: Overrides, path: Path
+    head: pd.DataFrame, options: "Options", path: Path
 ) -> timestamp_columns.Candidate:
     """Return the columns of the timestamp, and the formats that it may have.
 
@@ -93,41 +82,38 @@ def stamp_columns(
 
     Args:
         head: the first rows.
-        overrides: what a user says.
+        options: what a user says.
         path: of the file, for messages.
 
     Raises:
         UsageError: there are none.
     """
-    texts = pd.DataFrame(
-        {name: timestamps.as_text(head[name]).fillna("") for name in head}
-    )
+    texts = head.apply(timestamp_formats.as_text).fillna("")
     for rows, share in ((texts, 1.0), (texts[len(texts) // 2 :], 0.9), (texts, 0.5)):
-        stamp, formats = timestamp_columns.find_columns(rows, overrides.stamp, share)
-        if stamp and overrides.stamp_format:
-            return stamp, [overrides.stamp_format]
+        stamp, formats = timestamp_columns.find_columns(rows, options.stamp, share)
+        if stamp and options.stamp_format:
+            return stamp, [options.stamp_format]
         if formats:
             return stamp, formats
-        for names in (list(texts.columns), list(texts.iloc[0])):
-            times = headings.times_of(names)
-            if len(times) > len(names) / 2:
-                raise UsageError(headings.turned(path, names, times))
-    for name in texts.columns if not overrides.stamp else ():
+        headings.require_no_times(path, list(texts.columns))
+        headings.require_no_times(path, list(texts.iloc[0]))
+    for name in texts.columns if not options.stamp else ():
         if timestamp_columns.find_columns(texts[[name]], [name])[1]:
             raise UsageError(
-                f"{path}: column {name!r} may hold times; pass --stamp {shlex.quote(name)} if it does"
+                f"{path}: column {name!r} may hold times; pass --stamp "
+                f"{shlex.quote(name)} if it does"
             )
-    shown = [f"{name} ({texts[name].iloc[0]!r:.40})" for name in stamp or texts.columns]
+    cells = [f"{name} ({texts[name].iloc[0]!r:.40})" for name in stamp or texts.columns]
     raise UsageError(
-        f"{path}: no column holds times of a form that is known here; pass --stamp COLUMN "
-        "(repeatable) and --stamp-format, such as '%d.%m.%Y %H:%M' for 31.01.2024 13:00 or excel "
-        "for a spreadsheet's days since 1900, or write times like 2024-01-31 13:00. "
-        f"Columns and first cells: {', '.join(shown):.2000}"
+        f"{path}: no column holds times of a form that is known here; pass --stamp "
+        "COLUMN (repeatable) and --stamp-format, such as '%d.%m.%Y %H:%M' for "
+        "31.01.2024 13:00 or excel for a spreadsheet's days since 1900, or write times "
+        f"like 2024-01-31 13:00. Columns and first cells: {', '.join(cells):.2000}"
     )
 
 
 def moments_of(
-    rows: Rows, stamp: Sequence[str], formats: Sequence[str], overrides: Overrides
+    rows: Rows, stamp: Sequence[str], formats: Sequence[str], options: "Options"
 ) -> Moments:
     """Return when rows were measured.
 
@@ -135,46 +121,134 @@ def moments_of(
         rows: of the files.
         stamp: the columns of the timestamp.
         formats: that it may have.
-        overrides: what a user says.
+        options: what a user says.
 
     Raises:
         UnrollError: a row has no timestamp of a form that the others have, or one that
             contradicts the others, or rows are not evenly spaced.
         UsageError: all have several forms that give other times.
     """
-    cells = timestamps.joined(rows.frame, stamp)
+    cells = timestamp_formats.joined(rows.cells, stamp)
     if cells.dtype == "str":
         cells = cells.str.strip()
-        _require_no_doubtful_interval(cells, rows.path)
-    parsed = _parsed(cells, formats, overrides)
-    readings = _right_readings(rows, cells, parsed, overrides, stamp)
-    options: dict[str, Detected[Any]] = {}
-    first_years = _in_their_centuries(readings)
-    options["stamp_format"] = _stamp_format(readings, overrides, rows.path)
-    chosen = options["stamp_format"].value
-    written = readings[chosen]
-    if first_years.get(chosen) is not None:
-        why = "years of two digits begin there, so that rows lie close together"
-        options["first_year"] = Detected(first_years[chosen], why)
-    _require_one_order(rows, cells, written, chosen)
-    others = rows.frame[[name for name in rows.frame if name not in stamp]]
-    series = series_names.series_names(others, written, rows.path)
-    _require_no_slip(rows, written, series)
-    unsorted = bool((np.diff(written) < np.timedelta64(0)).any())
-    utc = parsed[chosen][1]
-    zone = _zone(cells, written, series, overrides.time_zone, utc=utc)
-    if zone["time_zone"].value and not utc:
-        written = timestamps.in_utc(
-            written,
-            zone["time_zone"].value,
-            "--time-zone",
-            ends=zone["ends"].value,
-            series_id=series.of_rows,
+        _require_no_doubtful_interval(cells, rows.paths[0])
+    read = _read(rows, cells, formats, options)
+    written = read.moments
+    _require_one_order(rows, cells, written, read.form["stamp_format"])
+    others = rows.cells.drop(columns=list(stamp))
+    series = series_names.series_names(others, written, rows.paths[0])
+    by_series = list(series.rows(len(written)))
+    _require_no_slip(rows, written, by_series)
+    count = len(timestamps.distinct(written))
+    if count < 3:
+        raise UnrollError(f"the file has {count} different stamps; a series has many")
+    longest = max(by_series, key=len)
+    zone = options.time_zone or _zone(read, cells, longest)
+    if zone is not None and not read.utc:
+        ends = read.form.get("ends", False)
+        written = timestamp_checks.in_utc(
+            written, zone, ends=ends, series_id=series.of_rows
         )
-    calendar, regular, zone["time_zone"] = _calendar(
-        written, zone["time_zone"], utc=utc
+    cleaning, regular = row_calendar.calendar(written, zone)
+    if read.utc and zone is None and not _is_even(written, cleaning, regular):
+        for clock in timestamp_checks.ZONES:
+            other, by_clock = row_calendar.calendar(written, clock)
+            if other.rows is not None and _keeps(other, written, clock):
+                cleaning, regular, zone = other, by_clock, clock
+                read.reasons["time_zone"] = (
+                    "rows keep this clock's hours; zones of the same rule do as well"
+                )
+                break
+    read.reasons["series_id"] = series.why
+    numbers = row_calendar.numbered(timestamps.distinct(written), cleaning, zone)
+    outside = np.isnat(numbers)
+    ordered = timestamps.distinct(numbers[~outside])
+    steps = _even_steps(ordered, regular, stamp)
+    first, last = row_calendar.stamps(ordered[[0, -1]], cleaning, zone)
+    return Moments(
+        timestamps=written,
+        form=read.form | {"stamp": list(stamp), "time_zone": zone},
+        reasons={option: why for option, why in read.reasons.items() if why},
+        cleaning=cleaning,
+        regular=regular,
+        series=series,
+        first=first,
+        last=last,
+        gaps=Counter((steps[steps > 1] - 1).tolist()),
+        outside=int(outside.sum()),
     )
-    return Moments(written, options | zone, calendar, regular, series, unsorted)
+
+
+@dataclass(frozen=True)
+class Read:
+    """Timestamps by the format that was found.
+
+    Attributes:
+        moments: (rows,) datetime64[ms], as written, or in UTC.
+        utc: whether they are in UTC.
+        form: options of the form -> what was detected.
+        reasons: options of the form -> why, "" where that is certain.
+    """
+
+    moments: Array
+    utc: bool
+    form: dict[str, Any]
+    reasons: dict[str, str]
+
+
+def _read(
+    rows: Rows, cells: "pd.Series[Any]", formats: Sequence[str], options: "Options"
+) -> Read:
+    """Return the timestamps by that of some formats which all rows have."""
+    try:
+        parsed = {name: timestamp_formats.parse(cells, name) for name in formats}
+    except (ValueError, re.error) as error:
+        raise UsageError(
+            f"--stamp-format: {one_line(str(error))}. Received: "
+            f"{options.stamp_format!r}"
+        ) from None
+    readings = _right_readings(rows, cells, parsed, options)
+    first_years = {}
+    for name in readings:
+        year = timestamp_checks.first_year(readings[name]) if "%y" in name else None
+        if year is not None:
+            first_years[name] = year
+            readings[name] = timestamp_formats.in_century(readings[name], year)
+    chosen, why = _stamp_format(readings, options, rows.paths[0])
+    form: dict[str, Any] = {"stamp_format": chosen}
+    reasons = {"stamp_format": why}
+    if chosen in first_years:
+        form["first_year"] = first_years[chosen]
+        reasons["first_year"] = (
+            "years of two digits begin there, so that rows lie close together"
+        )
+    return Read(readings[chosen], parsed[chosen][1], form, reasons)
+
+
+def _zone(read: Read, cells: "pd.Series[Any]", longest: Array) -> str | None:
+    """Return the time zone where it shows, and note whether stamps are ends of
+    intervals.
+
+    Args:
+        read: the timestamps; gets the reason.
+        cells: their cells.
+        longest: the rows of the longest series.
+    """
+    if read.utc:
+        of_column = str(getattr(cells.dtype, "tz", None) or "")
+        if "/" not in of_column:
+            return None
+        read.reasons["time_zone"] = "of the column"
+        return of_column
+    clock = timestamp_checks.time_zone(read.moments[longest])
+    if clock is None:
+        return None
+    zone, read.form["ends"] = clock
+    read.reasons["time_zone"] = (
+        "hours are missing in spring and doubled in autumn; zones of the same rule do "
+        "too"
+    )
+    return zone
 
 
 def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
@@ -186,29 +260,16 @@ def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
     ends = found.str.extract(pattern)[1].dropna()
     if len(ends) and ends.nunique() < 3:
         raise UsageError(
-            f"{path}: {cells[ends.index[0]]!r} may be an interval or have a UTC offset; "
-            "write 10:00 - 11:00, or an offset behind seconds: 10:00:00-05:00"
+            f"{path}: {cells[ends.index[0]]!r} may be an interval or have a UTC "
+            "offset; write 10:00 - 11:00, or an offset behind seconds: 10:00:00-05:00"
         )
-
-
-def _parsed(
-    cells: "pd.Series[Any]", formats: Sequence[str], overrides: Overrides
-) -> dict[str, tuple[Array, bool]]:
-    """Return each format -> the timestamps by it, and whether they are in UTC."""
-    try:
-        return {name: timestamps.parse(cells, name) for name in formats}
-    except (ValueError, re.error) as error:
-        raise UsageError(
-            f"--stamp-format: {one_line(str(error))}. Received: {overrides.stamp_format!r}"
-        ) from None
 
 
 def _right_readings(
     rows: Rows,
     cells: "pd.Series[Any]",
     parsed: Mapping[str, tuple[Array, bool]],
-    overrides: Overrides,
-    stamp: Sequence[str],
+    options: "Options",
 ) -> dict[str, Array]:
     """Return each format that all rows have -> the timestamps by it.
 
@@ -217,9 +278,9 @@ def _right_readings(
     """
     wrong = {}
     for name, (moments, _) in parsed.items():
-        wrong[name] = timestamps.wrong(moments)
-        if not overrides.stamp:
-            wrong[name] |= ~timestamps.usual(moments)
+        wrong[name] = timestamp_formats.wrong(moments)
+        if not options.stamp:
+            wrong[name] |= ~timestamp_formats.usual(moments)
     readings = {name: parsed[name][0] for name in parsed if not wrong[name].any()}
     if readings:
         return readings
@@ -229,66 +290,37 @@ def _right_readings(
     row = int(wrong[likely].argmax())
     if row == 0 and np.isnat(moments[0]) and not wrong[likely].all():
         row = int((~wrong[likely]).argmax()) - 1  # the last one before the form changes
-    what = f"is no stamp of the form {likely}, as others are; correct the file"
-    if not np.isnat(moments[row]):
-        first, last = timestamps.YEARS
-        cure = f"correct it, or if most are right pass --stamp {shlex.quote(stamp[0])}"
-        what = f"lies outside of the years {first} to {last}, read as {likely}; {cure}"
-    elif (
-        likely == "ISO8601"
-        and len({*map(timestamps.has_offset, cells.iloc[[0, row]])}) > 1
-    ):
-        what = (
-            f"is not like {cells.iloc[0]!r:.60}: one has a UTC offset; write all alike"
-        )
-    raise UnrollError(f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} {what}")
-
-
-def _in_their_centuries(readings: dict[str, Array]) -> dict[str, int | None]:
-    """Move timestamps with years of two digits into their century, and return its first
-    year.
-    """
-    first_years = {}
-    for name, moments in readings.items():
-        if "%y" not in name:
-            continue
-        first_year = timestamp_checks.first_year(moments)
-        first_years[name] = first_year
-        if first_year is not None:
-            readings[name] = timestamps.in_century(moments, first_year)
-    return first_years
+    raise timestamp_checks.wrong_stamp(rows, cells, moments, row, likely)
 
 
 def _stamp_format(
-    readings: Mapping[str, Array], overrides: Overrides, path: Path
-) -> Detected[str]:
-    """Return, of the formats that all rows have, that by which they have a frequency.
+    readings: Mapping[str, Array], options: "Options", path: Path
+) -> tuple[str, str]:
+    """Return, of the formats that all rows have, that by which they have a frequency,
+    and why, if that is not certain.
 
     Raises:
         UsageError: they have one by several.
     """
-    if overrides.day_first is not None:
-        start = "%d" if overrides.day_first else "%m"
+    if options.day_first is not None:
+        start = "%d" if options.day_first else "%m"
         ordered = {name: readings[name] for name in readings if name.startswith(start)}
         readings = ordered or readings
-    if len(readings) == 1:
-        return Detected(next(iter(readings)))
     even = {
-        name: timestamp_checks.evenness(moments) for name, moments in readings.items()
+        name: timestamp_checks.evenness(moments) if len(readings) > 1 else 1.0
+        for name, moments in readings.items()
     }
     first, *others = sorted(readings, key=lambda name: -even[name])
     others = [
         name for name in others if not np.array_equal(readings[name], readings[first])
     ]
     if not others:
-        return Detected(first)
+        return first, ""
     other = others[0]
     if even[first] >= EVEN and even[other] <= even[first] * OTHER:
-        return Detected(first, f"by {other} the rows would not be evenly spaced")
+        return first, f"by {other} the rows would not be evenly spaced"
     if first.startswith("%d.%m."):
-        return Detected(
-            first, "with dots the day stands first; --month-first says otherwise"
-        )
+        return first, "with dots the day stands first; --month-first says otherwise"
     which = f"--stamp-format {first!r} or {other!r}"
     if {first[:2], other[:2]} == {"%d", "%m"}:
         which = "--day-first or --month-first"
@@ -319,91 +351,42 @@ def _require_one_order(
         row = int((mended != moments).argmax())
         other = str(cells.iloc[int((~both).argmax())])
         raise UnrollError(
-            f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} has day and month in another order "
-            f"than {other!r:.60}; correct the file"
+            f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} has day and month in "
+            f"another order than {other!r:.60}; correct the file"
         )
 
 
-def _require_no_slip(
-    rows: Rows, moments: Array, series: series_names.SeriesNames
-) -> None:
-    """Raise UnrollError if the timestamp of a row contradicts the others of its series."""
-    for own in series.rows():
+def _require_no_slip(rows: Rows, moments: Array, by_series: Sequence[Array]) -> None:
+    """Raise UnrollError if a row's timestamp contradicts the others of its series."""
+    for own in by_series:
         slip = timestamp_checks.slip(moments[own])
         if slip is None:
             continue
         near = [own[index] for index in (slip - 1, slip + 1) if 0 <= index < len(own)]
-        beside = " and ".join(timestamps.shown(moments[index]) for index in near)
+        beside = " and ".join(shown(moments[index]) for index in near)
         row = int(own[slip])
         raise UnrollError(
-            f"{rows.place(row)}: the stamp {timestamps.shown(moments[row])} does not fit those "
+            f"{rows.place(row)}: the stamp {shown(moments[row])} does not fit those "
             f"beside it, {beside}; correct it, or leave that row out"
         )
 
 
-def _zone(
-    cells: "pd.Series[Any]",
-    moments: Array,
-    series: series_names.SeriesNames,
-    given: str | None,
-    *,
-    utc: bool,
-) -> dict[str, Detected[Any]]:
-    """Return the time zone where it is given or shows, and whether stamps are ends of
-    intervals.
-
-    Raises:
-        UnrollError: there are too few timestamps.
-    """
-    count = len(timestamps.distinct(moments))
-    if count < 3:
-        raise UnrollError(f"the file has {count} different stamps; a series has many")
-    ends = False
-    zone = Detected(given)
-    of_column = str(getattr(cells.dtype, "tz", None) or "")
-    if given is None and utc and "/" in of_column:
-        zone = Detected(of_column, "of the column")
-    if given is None and not utc:
-        longest = max(series.rows(), key=len)
-        shown = timestamp_checks.time_zone(moments[longest])
-        if shown is not None:
-            ends = shown[1]
-            why = "hours are missing in spring and doubled in autumn; zones of the same rule do too"
-            zone = Detected(shown[0], why)
-    return {"time_zone": zone, "ends": Detected(ends)}
+def _is_even(moments: Array, cleaning: Cleaning, regular: Regularity) -> bool:
+    """Return whether rows lie where their calendar says, without a gap."""
+    if isinstance(cleaning.rows, str):
+        return _keeps(cleaning, moments, None)
+    return regular.gaps == 0 or isinstance(cleaning.rows, dict)
 
 
-def _calendar(
-    moments: Array, zone: Detected[str | None], *, utc: bool
-) -> tuple[Cleaning, Regularity, Detected[str | None]]:
-    """Return `row_calendar.calendar` by the clock of a zone.
-
-    Of rows in UTC without a zone it is that of the zone whose days or opening hours
-    they keep.
-    """
-    calendar, regular = row_calendar.calendar(moments, zone.value)
-    uneven = regular.gaps > 0
-    if isinstance(calendar.rows, str):
-        days = row_calendar.stamps(row_calendar.numbered(moments, calendar), calendar)
-        uneven = bool((days != moments).any())
-    if utc and zone.value is None and uneven and not isinstance(calendar.rows, dict):
-        for clock in timestamp_checks.ZONES:
-            other, by_clock = row_calendar.calendar(moments, clock)
-            if _keeps(other, moments, clock):
-                why = "rows keep this clock's hours; zones of the same rule do as well"
-                return other, by_clock, Detected(clock, why)
-    return calendar, regular, zone
-
-
-def _keeps(calendar: Cleaning, moments: Array, clock: str) -> bool:
+def _keeps(cleaning: Cleaning, moments: Array, clock: str | None) -> bool:
     """Return whether rows lie where a calendar by a clock says."""
-    if not isinstance(calendar.rows, str):
-        return calendar.rows is not None
-    numbers = row_calendar.numbered(moments, calendar, clock)
-    return bool((row_calendar.stamps(numbers, calendar, clock) == moments).all())
+    if not isinstance(cleaning.rows, str):
+        return True
+    numbers = row_calendar.numbered(moments, cleaning, clock)
+    return bool((row_calendar.stamps(numbers, cleaning, clock) == moments).all())
 
 
-def even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Array:
+def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Array:
     """Return (rows - 1,) how many rows of their frequency lie from one row to the next.
 
     Args:
@@ -424,13 +407,17 @@ def even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Arr
     months = steps.min() >= row_calendar.SHORTEST * timestamps.DAY
     off = (steps % freq != 0).mean() if freq >= timestamps.DAY else 0.0
     if even < EVEN or off > UNEVEN or (even < 1 and months):
-        cure = "make rows of equal distance first, such as means of an hour"
-        if freq >= timestamps.DAY:
-            cure = "make rows of equal distance first, such as sums of a month"
+        example = "sums of a month" if freq >= timestamps.DAY else "means of an hour"
+        cure = f"make rows of equal distance first, such as {example}"
         if len(stamp) == 2:
-            cure += f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no part of the time"
+            cure += (
+                f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no "
+                "part of the time"
+            )
+        least = duration(max(1, round(steps.min() / 1000)))
+        most = duration(round(steps.max() / 1000))
         raise UnrollError(
-            f"rows are not evenly spaced: from {steps.min() / 1000:,.0f} to "
-            f"{steps.max() / 1000:,.0f} seconds apart, {regular.freq:,} in the middle; {cure}"
+            f"rows are not evenly spaced: from {least} to {most} apart, "
+            f"{duration(regular.freq)} in the middle; {cure}"
         )
     return np.asarray(steps // freq)

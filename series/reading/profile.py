@@ -7,16 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from pipeline.data import notations, row_files
 from pipeline.data.examples import Array
+from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import CsvFormat, Rows
-
-Value = TypeVar("Value")
+from series.reading.files import Rows as FileRows
+from series.reading.numbers import plain_number, values_of, without_unit
+from series.reading.table import with_words
 
 SENTINELS = (
     *(-99999.0, -9999.9, -9999.0, -999.9, -999.0, -200.0, -99.9, -99.0),
@@ -40,32 +41,6 @@ SIGNED = r"[^0-9.,) -][) -]*$|^[( -]*[^0-9.,( +-]"
 
 UNIT = r"\[([^\[\]]{1,20})\]\s*$|\s\(([^()]{1,20})\)\s*$"
 """At the end of a heading: in square brackets, or in parentheses after a space."""
-
-
-@dataclass(frozen=True)
-class Detected(Generic[Value]):
-    """What was read off a file, and why it was decided so.
-
-    There is no reason where nothing else was possible.
-    """
-
-    value: Value
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class Overrides:
-    """What a user says of a file; None or nothing: it is detected."""
-
-    stamp: Sequence[str] = ()
-    stamp_format: str | None = None
-    day_first: bool | None = None
-    time_zone: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    decimal: str | None = None
-    missing: Sequence[str] = ()
-    target: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,29 +68,29 @@ class ColumnProfile:
         cls, name: str, below: str, cells: "pd.Series[Any]", form: CsvFormat
     ) -> Self:
         """Profile the cells of a column."""
-        values = row_files.numbers(cells, form)
+        values = values_of(cells, form)
         finite = np.isfinite(values)
         others = cells[~finite]
+        signs = Counter[str]()
         if pd.api.types.is_numeric_dtype(cells.dtype):
             others = others[~others.isna()]
+        else:
+            signs = _signs(cells[finite].astype("str").str.strip())
         words = others.astype("str").str.strip().value_counts()
         words = words[words.index != ""]
-        signs = Counter[str]()
-        if not pd.api.types.is_numeric_dtype(cells.dtype):
-            signs = _signs(cells[finite].astype("str").str.strip())
-        measured = np.where(finite, values, np.nan)
         return cls(
-            name, below, measured, int(finite.sum()), Counter(words.to_dict()), signs
+            name=name,
+            below=below,
+            measured=np.where(finite, values, np.nan),
+            numbers=int(finite.sum()),
+            words=Counter(words.to_dict()),
+            signs=signs,
         )
 
     def without(self, sentinels: set[float]) -> Self:
         """Return the column without the numbers that mean no value."""
-        return replace(
-            self,
-            measured=np.where(
-                np.isin(self.measured, [*sentinels]), np.nan, self.measured
-            ),
-        )
+        none = np.isin(self.measured, [*sentinels])
+        return replace(self, measured=np.where(none, np.nan, self.measured))
 
     @cached_property
     def ends(self) -> tuple[float, float]:
@@ -163,17 +138,14 @@ class ColumnProfile:
         if self.empty == len(self.measured):
             return "empty"
         if not self.numeric:
-            return (
-                "" if 1 < len(self.words) <= MOST_WORDS and not self.numbers else "text"
-            )
+            few = 1 < len(self.words) <= MOST_WORDS and not self.numbers
+            return "" if few else "text"
         if low > high:
             return "without a value"
+        if low == high:
+            return f"always {low:g}"
         if high - low < 1e-150:  # squares of less have no digits
-            return (
-                "numbers less than 1e-150 apart; give another unit"
-                if high > low
-                else f"always {low:g}"
-            )
+            return "numbers less than 1e-150 apart; give another unit"
         return ""
 
     @property
@@ -188,9 +160,9 @@ class ColumnProfile:
 def _signs(texts: "pd.Series[str]") -> Counter[str]:
     """Return the signs beside numbers -> how often."""
     signed = texts[texts.str.contains(SIGNED, na=False)]
-    signs = Counter(notations.plain_number(text)[1] for text in signed)
+    signs = Counter(plain_number(text)[1] for text in signed)
     del signs[""]
-    _, unit = notations.without_unit(signed)
+    _, unit = without_unit(signed)
     if unit and not signs:
         signs[unit] = len(signed)
     return signs
@@ -234,12 +206,14 @@ class FileProfile:
         gaps: rows that a gap lacks -> how many such gaps.
         reasons: the option of params.yaml that was not certain -> why it was decided
             so.
-        text: whether it is CSV.
         calendar: by which rows follow one another, as `Cleaning.rows` says.
         outside: rows that lie outside of opening hours.
         series_id: of several series the column that says which one a row belongs to.
         series: its values; where a column names a single series, that name, without
             `series_id`.
+        timestamps: (rows,) datetime64[ms], in UTC if the time zone is known.
+        of_rows: (rows,) the name of each row's series; None for a single series.
+        file: the rows as they stand in the files.
     """
 
     form: CsvFormat
@@ -253,11 +227,23 @@ class FileProfile:
     last: np.datetime64
     gaps: Counter[int]
     reasons: dict[str, str]
-    text: bool
     calendar: Rows
     outside: int
     series_id: str | None
     series: Sequence[str]
+    timestamps: Array
+    of_rows: Array | None
+    file: FileRows
+
+    def table(self, form: CsvFormat) -> RowTable:
+        """Return the rows, without the columns that a form drops."""
+        drop = {*form.drop, *form.words}
+        names = [name for name in self.columns if name not in drop]
+        values = np.empty((self.rows, len(names)))
+        for index, name in enumerate(names):
+            values[:, index] = self.columns[name].measured
+        table = RowTable(self.timestamps, names, values, self.of_rows)
+        return with_words(table, self.file.cells, form)
 
     @property
     def length(self) -> int:

@@ -9,8 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from pipeline.data import notations, timestamps
-from series.reading import timestamp_formats
+from series.reading import notations, timestamp_formats
 
 PARTS = {
     "%Y": r"(year|yr|yyyy|jahr|a[nñ]o|ann[ée]e)",
@@ -42,43 +41,21 @@ SEQUENCES = (
 )
 """Parts that make a timestamp together; the last ones may be missing."""
 
-NAMED = {
-    *(
-        "time",
-        "times",
-        "date",
-        "dates",
-        "datetime",
-        "timestamp",
-        "timestamps",
-        "stamp",
-        "ts",
-        "ds",
-    ),
-    *("epoch", "unix", "utc", "day", "month", "period", "decimal", "week", "quarter"),
-    *(
-        "datum",
-        "zeit",
-        "zeitstempel",
-        "zeitpunkt",
-        "uhrzeit",
-        "tag",
-        "monat",
-        "woche",
-        "quartal",
-    ),
-    *("fecha", "hora", "año", "años", "jahr", "year", "jour", "mois"),
-}
+NAMED = (
+    "time times date dates datetime timestamp timestamps stamp ts ds epoch unix utc day "
+    "month period decimal week quarter datum zeit zeitstempel zeitpunkt uhrzeit tag "
+    "monat woche quartal fecha hora año años jahr year jour mois"
+)
 """Words in the name of a column of timestamps, which may be counts or years."""
 
 NAMED_ONLY = {
     *("excel", "%Y", "%Y%m", "%G%V", "%Y%j", "%Y.%q", "%Y.%m"),
-    *timestamps.DECIMAL_YEARS,
+    *timestamp_formats.DECIMAL_YEARS,
 }
 """Formats of numbers that may be anything, unless the column's name says that they are
 times."""
 
-COARSE = {"%Y", *timestamps.DECIMAL_YEARS}
+COARSE = {"%Y", *timestamp_formats.DECIMAL_YEARS}
 """Formats of a column that stands behind others, such as columns of a year and a month.
 """
 
@@ -141,30 +118,28 @@ def find_columns(
         if len(cells):
             _look_at(found, column, cells, chosen, share)
     candidates = []
-    for columns, forms in _candidates(head, found):
-        read = (
-            forms if len(columns) == 1 else _joined_parsing(head, columns, forms, share)
-        )
-        if read:
-            candidates.append((columns, read))
+    for columns, likely in _candidates(head, found):
+        cells = timestamp_formats.joined(head, columns)
+        cells = cells[cells.str.strip() != ""]
+        forms = likely
+        if len(columns) > 1:
+            forms = _parsing(cells, likely, share)
+        if forms:
+            candidates.append((columns, forms))
     first = head.columns[0]
     cells = head[first][head[first] != ""]
     if first not in found.whole and len(cells):
         # Numbers may be anything, so that a date goes first.
-        counts = timestamp_formats.formats(cells.iloc[0], digits=True)
-        counts = _parsing(
-            cells, [form for form in counts if form not in NAMED_ONLY], share
-        )
-        candidates += [([first], counts)] if counts else []
+        forms = timestamp_formats.formats(cells.iloc[0], digits=True)
+        forms = _parsing(cells, [one for one in forms if one not in NAMED_ONLY], share)
+        if forms:
+            candidates.append(([first], forms))
     # A column with one value says when rows were written.
     single = {column for column in head if head[column].nunique() < 2}
     candidates.sort(key=lambda candidate: {*candidate[0]} <= single)
     if chosen:
-        candidates = [
-            candidate for candidate in candidates if candidate[0] == list(chosen)
-        ]
-        return candidates[0] if candidates else (list(chosen), [])
-    return candidates[0] if candidates else ([], [])
+        candidates = [one for one in candidates if one[0] == list(chosen)]
+    return candidates[0] if candidates else (list(chosen), [])
 
 
 def _look_at(
@@ -175,15 +150,12 @@ def _look_at(
     share: float,
 ) -> None:
     """Add what a column may hold."""
-    first = notations.plain_date(cells.iloc[0])
     for code, name in PARTS.items():
-        directive = (
-            _directive(code, cells)
-            if re.fullmatch(name, column, re.IGNORECASE)
-            else None
-        )
-        if directive:
-            found.parts[code] = (column, directive)
+        if re.fullmatch(name, column, re.IGNORECASE):
+            distinct = map(notations.plain_date, cells.unique()[:MOST_PARTS])
+            directive = _directive(code, [*distinct])
+            if directive:
+                found.parts[code] = (column, directive)
     named = is_named(column) or column in chosen
     forms = timestamp_formats.formats(cells.iloc[0], digits=named)
     if _words(column) & WEEKS:
@@ -191,6 +163,7 @@ def _look_at(
     whole = _parsing(cells, forms, share, any_year=bool(chosen))
     if whole:
         found.whole[column] = whole
+    first = notations.plain_date(cells.iloc[0])
     hours = _parsing(cells, timestamp_formats.time_formats(first), share)
     if hours and not cells.str.contains(ONE_DIGIT).any():
         found.clocks[column] = hours
@@ -204,7 +177,7 @@ def _look_at(
 
 def is_named(column: str) -> bool:
     """Return whether a column is called as those of timestamps are."""
-    return bool(_words(column) & NAMED)
+    return not _words(column).isdisjoint(NAMED.split())
 
 
 def _words(column: str) -> set[str]:
@@ -212,11 +185,10 @@ def _words(column: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
 
 
-def _directive(code: str, cells: "pd.Series[str]") -> str | None:
+def _directive(code: str, cells: Sequence[str]) -> str | None:
     """Return what reads the cells of a part of a timestamp; None where nothing does."""
-    distinct = [notations.plain_date(cell) for cell in cells.unique()[:MOST_PARTS]]
     for pattern, directive in CELLS.get(code, ((r"\d{1,4}", code),)):
-        if all(re.fullmatch(pattern, cell) for cell in distinct):
+        if all(re.fullmatch(pattern, cell) for cell in cells):
             return directive
     return None
 
@@ -234,12 +206,12 @@ def _parsing(
     few = cells.iloc[:: max(1, len(cells) // SAMPLE)]
     good: list[str] = []
     for form in forms:
-        if good and ("%V" in form or form in timestamps.DECIMAL_YEARS):
+        if good and ("%V" in form or form in timestamp_formats.DECIMAL_YEARS):
             continue
-        if share == 1 and np.isnat(timestamps.parse(few, form)[0]).any():
+        if share == 1 and np.isnat(timestamp_formats.parse(few, form)[0]).any():
             continue
-        moments, _ = timestamps.parse(cells, form)
-        read = ~np.isnat(moments) if any_year else timestamps.usual(moments)
+        moments, _ = timestamp_formats.parse(cells, form)
+        read = ~np.isnat(moments) if any_year else timestamp_formats.usual(moments)
         if read.mean() >= share:
             good.append(form)
     return good
@@ -251,44 +223,26 @@ def _candidates(head: pd.DataFrame, found: Found) -> list[Candidate]:
     A date with a time of day goes before an exact timestamp of ISO 8601, and behind
     another one.
     """
-    exact = [
-        column
-        for column, forms in found.whole.items()
-        if TIMED.search(forms[0])
-        or (forms == ["ISO8601"] and _longest(head[column]) > LONGEST_DATE)
-    ]
-    days = [
-        column
-        for column, forms in found.whole.items()
-        if column not in exact and forms[0] not in COARSE
-    ]
     ranked: list[tuple[int, Candidate]] = []
+    days = []
+    iso = True
     for column, forms in found.whole.items():
-        rank = 3 if column in days else 5
-        if column in exact:
-            rank = 1
-        ranked.append((rank, ([column], forms)))
-    iso = all(found.whole[column] == ["ISO8601"] for column in exact)
+        longest = head[column].str.strip().str.len().max()
+        with_time = forms == ["ISO8601"] and longest > LONGEST_DATE
+        if with_time or TIMED.search(forms[0]):
+            ranked.append((1, ([column], forms)))
+            iso = iso and forms == ["ISO8601"]
+        elif forms[0] in COARSE:
+            ranked.append((5, ([column], forms)))
+        else:
+            ranked.append((3, ([column], forms)))
+            days.append(column)
     ranked += [(0 if iso else 2, pair) for pair in _pairs(head, found, days)]
-    ranked += [
-        (2 if re.search("%d|%j", parts[1][0]) else 4, parts)
-        for parts in _of_parts(found)
-    ]
+    parts = _of_parts(found)
+    if parts is not None:
+        ranked.append((2 if re.search("%d|%j", parts[1][0]) else 4, parts))
     ranked.sort(key=lambda candidate: candidate[0])
     return [candidate for _, candidate in ranked]
-
-
-def _longest(cells: "pd.Series[str]") -> int:
-    """Return how many letters the longest cell has."""
-    return int(cells.str.strip().str.len().max())
-
-
-def _joined_parsing(
-    head: pd.DataFrame, columns: Sequence[str], forms: Sequence[str], share: float
-) -> list[str]:
-    """Return the formats that a share of the rows have, their columns joined."""
-    cells = timestamps.joined(head, columns)
-    return _parsing(cells[cells.str.strip() != ""], forms, share)
 
 
 def _pairs(head: pd.DataFrame, found: Found, days: Sequence[str]) -> list[Candidate]:
@@ -303,35 +257,26 @@ def _pairs(head: pd.DataFrame, found: Found, days: Sequence[str]) -> list[Candid
         if day == clock or not re.search("%d|%j", dates[0]):  # 01.02.03 may be both
             continue
         named = found.parts.get("%H", ("", ""))[0] == clock
-        if named or _tells_apart(head, day, {clock, *found.clocks}):
-            hours = found.clocks[clock]
-            pairs.append(
-                ([day, clock], [f"{date} {hour}" for date in dates for hour in hours])
-            )
+        if named or _tells_apart(head, day, {day, *found.clocks}):
+            both = itertools.product(dates, found.clocks[clock])
+            pairs.append(([day, clock], [f"{date} {hour}" for date, hour in both]))
     return pairs
 
 
-def _tells_apart(head: pd.DataFrame, day: str, clocks: set[str]) -> bool:
+def _tells_apart(head: pd.DataFrame, day: str, times: set[str]) -> bool:
     """Return whether times of day are needed to tell the rows of a date apart.
 
     Where dates do, or a series' name beside them, the time measures something.
     """
-    if not head.duplicated([day]).any():
-        return False
-    others = [column for column in head.columns if column not in {day, *clocks}]
-    words = [
-        name
-        for name in others
-        if pd.to_numeric(head[name], errors="coerce").isna().all()
-    ]
-    return all(
-        head.duplicated([day, column]).any()
-        for column in words
-        if len(head[column].unique()) > 1
-    )
+    keys = [[day]]
+    for name in head.columns:
+        words = pd.to_numeric(head[name], errors="coerce").isna().all()
+        if name not in times and words and len(head[name].unique()) > 1:
+            keys.append([day, name])
+    return all(head.duplicated(key).any() for key in keys)
 
 
-def _of_parts(found: Found) -> list[Candidate]:
+def _of_parts(found: Found) -> Candidate | None:
     """Return columns that are a timestamp together: a year, a month and so on."""
     best: list[tuple[str, str]] = []
     for sequence in SEQUENCES:
@@ -339,8 +284,8 @@ def _of_parts(found: Found) -> list[Candidate]:
         if len(codes) > max(1, len(best)):
             best = [found.parts[code] for code in codes]
     if not best:
-        return []
+        return None
     stamp_format = " ".join(form for _, form in best)
     if "%V" in stamp_format:
         stamp_format = stamp_format.replace("%Y", "%G")
-    return [([column for column, _ in best], [stamp_format])]
+    return [column for column, _ in best], [stamp_format]

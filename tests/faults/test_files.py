@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.data import row_table
-from pipeline.data.row_files import no_progress
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError
+from series.options import Options
+from series.reading import files
 from series.reading.detect import detect
-from series.reading.profile import Overrides
+from series.reading.table import table_of
 
 PARQUET = {
     "snappy": {"row_group_size": 50},
@@ -52,10 +52,10 @@ def whole(tmp_path_factory):
 
 FORMAT = CsvFormat(stamp=["time"], target="value", categories=["sky"])
 READERS = (
-    lambda path: detect([path], Overrides(target="value"), no_progress),
-    lambda path: row_table.read([path], FORMAT, "datasets.own.preparation"),
+    lambda path: detect([path], Options(target="value")),
+    lambda path: table_of(files.read([path], FORMAT)),
 )
-"""How `add`, and how `prepare` and `predict --data` read a file."""
+"""How `answer` and `predict --data` read a file."""
 
 DAMAGE = st.tuples(
     st.booleans(),

@@ -5,12 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.row_files import no_progress
 from pipeline.training.recipe import recipe
 from series import candidates
+from series.options import Options
 from series.question import Wanted, propose
 from series.reading.detect import detect
-from series.reading.profile import Overrides
 
 
 def profiled(folder, values, freq="h", **wanted):
@@ -18,7 +17,7 @@ def profiled(folder, values, freq="h", **wanted):
     pd.DataFrame(
         {"time": stamps, "load": values, "wind": np.arange(len(values)) % 7}
     ).to_csv(folder / "a.csv", index=False)
-    profile = detect([folder / "a.csv"], Overrides(target="load"), no_progress)
+    profile = detect([folder / "a.csv"], Options(target="load"))
     return profile, propose(profile, Wanted(target="load", **wanted))
 
 

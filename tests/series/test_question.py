@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.row_files import no_progress
 from pipeline.errors import UnrollError, UsageError
+from series.options import Options
 from series.question import Wanted, prepared, propose
 from series.reading.detect import detect
-from series.reading.profile import Overrides
 
 
 def proposed(folder, columns, freq="h", count=200):
@@ -20,7 +19,7 @@ def proposed(folder, columns, freq="h", count=200):
         for number, column in enumerate(columns, 2)
     }
     pd.DataFrame({"time": stamps, **values}).to_csv(folder / "a.csv", index=False)
-    profile = detect([folder / "a.csv"], Overrides(), no_progress)
+    profile = detect([folder / "a.csv"], Options())
     return profile, propose(profile, Wanted())
 
 
@@ -55,7 +54,7 @@ def test_a_target_may_lack_half_of_its_values(tmp_path):
     pd.DataFrame({"time": hours, "wind": hours.hour, "load": load + hours.hour}).to_csv(
         tmp_path / "a.csv", index=False
     )
-    proposal = propose(detect([tmp_path / "a.csv"], Overrides(), no_progress), Wanted())
+    proposal = propose(detect([tmp_path / "a.csv"], Options()), Wanted())
     assert (proposal.target, proposal.reasons["target"]) == (
         "load",
         "by its name; --target names another",
@@ -108,7 +107,7 @@ def test_a_question_that_cannot_be_asked_says_what_is_expected(tmp_path, wanted,
     pd.DataFrame({"day": days, "load": np.sin(np.arange(200)), "words": words}).to_csv(
         tmp_path / "a.csv", index=False
     )
-    profile = detect([tmp_path / "a.csv"], Overrides(), no_progress)
+    profile = detect([tmp_path / "a.csv"], Options())
     with pytest.raises(UsageError, match=re.escape(text)):
         propose(profile, wanted)
 
@@ -122,10 +121,8 @@ def test_one_short_series_among_long_ones_is_left_out(tmp_path):
     rows.append(rows[0].tail(30).assign(unique_id="short"))
     path = tmp_path / "a.csv"
     pd.concat(rows).to_csv(path, index=False)
-    profile = detect([path], Overrides(), no_progress)
-    dataset, proposal = prepared(
-        "a", [path], profile, propose(profile, Wanted()), no_progress
-    )
+    profile = detect([path], Options())
+    dataset, proposal = prepared("a", profile, propose(profile, Wanted()))
     assert [*proposal.leave_out] == ["short"]
     assert [*dataset.scales] == ["a", "b"]
 
@@ -134,14 +131,10 @@ def test_too_few_rows_get_an_advice_that_was_tried(tmp_path):
     path = tmp_path / "a.csv"
     days = pd.date_range("2021-01-01", periods=60)
     pd.DataFrame({"day": days, "load": np.sin(np.arange(60))}).to_csv(path, index=False)
-    profile = detect([path], Overrides(), no_progress)
+    profile = detect([path], Options())
     with pytest.raises(UnrollError, match="pass a smaller --horizon or --lookback"):
-        prepared(
-            "a", [path], profile, propose(profile, Wanted(lookback=50)), no_progress
-        )
+        prepared("a", profile, propose(profile, Wanted(lookback=50)))
     path.write_text("day,load\n2021-01-01,1\n2021-01-02,2\n2021-01-03,1\n")
-    few = detect([path], Overrides(), no_progress)
+    few = detect([path], Options())
     with pytest.raises(UnrollError, match="give more rows"):
-        prepared(
-            "a", [path], few, propose(few, Wanted(horizon=1, lookback=2)), no_progress
-        )
+        prepared("a", few, propose(few, Wanted(horizon=1, lookback=2)))

@@ -13,13 +13,11 @@ from series.options import Options
 from series.question import propose
 from series.reading.detect import detect
 from series.reading.profile import FileProfile
-from stages import progress
 
 
 def look(files: Sequence[Path], options: Options) -> FileProfile:
     """Find out what files are like. Raises UnrollError if they cannot be used."""
-    with progress.files() as shown:
-        return detect(files, options.overrides, shown)
+    return detect(files, options)
 
 
 def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:

@@ -17,7 +17,7 @@ from unittest import mock
 
 from pipeline.config import params
 from pipeline.config.params import own_name
-from pipeline.data import dataset, row_files, row_table
+from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.provenance import fingerprint
@@ -28,6 +28,8 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from series import intervals
 from series.forecaster import Forecaster, OutsideRangeWarning
+from series.reading.files import read
+from series.reading.table import values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -379,11 +381,11 @@ def _example(files: Sequence[Path], forecaster: Forecaster) -> "pd.DataFrame | N
     None where no forecast can be made from those.
     """
     question = forecaster.spec.question
-    file = row_files.RowFile(files[-1], question.csv, "")
-    rows = file.rows(row_files.no_progress).tail(forecaster.spec.reach)
-    rows[question.numbers] = row_table.values_of(file, rows, question.numbers)
+    rows = read([files[-1]], question.csv)
     columns = [*question.csv.stamp, *question.csv.words, *question.numbers]
-    example = rows[columns].astype(dict.fromkeys(question.csv.stamp, str))
+    example = rows.cells[columns].astype(dict.fromkeys(question.csv.stamp, str))
+    example[question.numbers] = values_of(rows, question.numbers)
+    example = example.tail(forecaster.spec.reach)
     with suppress(UnrollError), warnings.catch_warnings():
         # an example shows the form
         warnings.simplefilter("ignore", OutsideRangeWarning)

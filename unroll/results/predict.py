@@ -10,8 +10,6 @@ import pandas as pd
 
 from pipeline.config import params
 from pipeline.config.params import Params
-from pipeline.data.row_files import RowFile
-from pipeline.data.series import files_of
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation import answers, schema
 from pipeline.validation import one_of
@@ -20,9 +18,7 @@ from series import plot, table
 from series.answer import load
 from series.forecaster import Forecaster, OutsideRangeWarning, require_level
 from series.intervals import USUAL
-from series.reading import layout
 from series.rows import Window
-from stages import progress
 from unroll.answers.find import find
 from unroll.answers.show import plain, show_forecast
 from unroll.hints import built_by
@@ -107,15 +103,10 @@ def predict(
         one_of(
             series, [key for key in forecaster.spec.fitted.series if key], "--series"
         )
-    form = forecaster.spec.question.csv
-    for path in filter(None, (data, plan)):
-        if path.is_file() and not RowFile(path, form, "").typed:
-            # says what is wrong with a file that is no text
-            layout.encoding(path, form.encoding)
     paths = [data] if data else source.files
-    with progress.files() as shown, warnings.catch_warnings(record=True) as unusual:
+    with warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", OutsideRangeWarning)
-        windows = forecaster.read(paths, shown, [plan] if plan else [])
+        windows = forecaster.read(paths, [plan] if plan else [])
     for warning in unusual:
         _note(f"warning: {warning.message}")
     new = max(window.new for window in windows.values())
@@ -179,9 +170,7 @@ def _own_files(workspace: Workspace, config: Params, name: str) -> list[Path]:
         own = workspace.root / config.files[section.source].path
         if own.is_file():
             return [own]
-    return files_of(
-        workspace.raw(section.source), section.preparation.options["csv"]["file"]
-    )
+    return [workspace.raw(section.source) / section.preparation.options["csv"]["file"]]
 
 
 def as_data(predicted: Predicted) -> dict[str, Any]:

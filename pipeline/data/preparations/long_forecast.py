@@ -14,10 +14,7 @@ import pydantic
 from pipeline.data import row_table
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
-from pipeline.data.row_files import RowFile
-from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError
-from pipeline.files import missing
 
 METRIC = "mse"
 
@@ -65,21 +62,7 @@ def prepare(
     Raises:
         UnrollError: the file cannot be used (`row_table.read`), or is too short.
     """
-    if not (raw / file).is_file():
-        raise missing(raw / file)
-    where = f"datasets.{name}.preparation"
-    form = CsvFormat(stamp=[stamp])
-    first = next(
-        (
-            column
-            for column in RowFile(raw / file, form, where).header()
-            if column != stamp
-        ),
-        "",
-    )
-    table = row_table.read(
-        [raw / file], form.model_copy(update={"target": first}), where
-    )
+    table = row_table.read(raw / file, stamp, "ISO8601")
     rows = len(table.values)
     train = int(rows * TRAIN)
     test = int(rows * TEST)

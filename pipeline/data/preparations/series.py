@@ -7,14 +7,15 @@ user's own file.
 
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pydantic
 
-from pipeline.data import row_calendar, row_files, row_table, series
+from pipeline.data import row_calendar, row_table, series
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array, Windows
+from pipeline.data.row_table import RowTable
 from pipeline.data.series import DAY, Measured
 from pipeline.data.series_options import (
     ALONE,
@@ -27,9 +28,7 @@ from pipeline.data.series_options import (
 )
 from pipeline.data.timestamps import shown
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
-
-if TYPE_CHECKING:
-    from pipeline.data.download import Progress
+from pipeline.validation import Strict
 
 Size = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
 METRIC = "mae"
@@ -37,16 +36,30 @@ METRIC = "mae"
 BLOCKS = ("rows to train on", "rows to validate on", "rows to test on")
 """Facts of the documents' protocols."""
 
-ANSWERED = ("stamp", "forecast", "low", "high", "warning")
-"""Columns of a forecast, beside which the name of the series stands."""
+
+class Csv(Strict):
+    """How a CSV file of rows is written.
+
+    Attributes:
+        file: its name.
+        stamp: the column of times.
+        target: the column to forecast.
+        stamp_format: of the times, as `strptime` takes it, or "ISO8601".
+        drop: columns to leave out; all others hold numbers.
+    """
+
+    file: str
+    stamp: str
+    target: str
+    stamp_format: str = "ISO8601"
+    drop: list[str] = pydantic.Field(default=[])
 
 
 def prepare(
     name: str,
     raw: Path,
-    progress: "Progress" = row_files.no_progress,
     *,
-    csv: CsvFormat,
+    csv: Csv,
     windows: Windowing,
     train: Size,
     validation: Size | None = None,
@@ -76,14 +89,9 @@ def prepare(
     between them (but see `Windowing.overlap`), and if its targets were measured (but
     see `Windowing.partial`). The target lies exactly `delay` rows after the last input.
 
-    With `csv.series_id` each of several series is prepared as if it were alone, at the
-    timestamps of all, cut at the same rows; they stand one after the other
-    (`Dataset.series_id`), each in units of its own deviation.
-
     Args:
         name: of the data set.
         raw: the folder of its source.
-        progress: told of what has been read.
         csv: how the file is written.
         windows: how rows are cut.
         train: rows, if 1 or more, else a fraction of the rows.
@@ -112,29 +120,38 @@ def prepare(
             else "has no effect; only as_published scores"
         )
         raise UsageError(f"params.yaml: {where}.batch_size {what} whole batches")
-    _require_effect(csv, cleaning, windows, where)
     # before a step of any size makes room for rows that no window can have
     if windows.lookback % windows.step:
         raise ValueError(
-            f"`lookback` must be a multiple of `step`. Received: {windows.lookback}, {windows.step}"
+            "`lookback` must be a multiple of `step`. "
+            f"Received: {windows.lookback}, {windows.step}"
         )
-    table = row_table.read(
-        series.files_of(raw, csv.file), csv, f"{where}.csv", progress
-    )
-    options = {"validation": validation, "protocol": protocol, "batch_size": batch_size}
+    table = row_table.read(raw / csv.file, csv.stamp, csv.stamp_format, csv.drop)
+    if csv.target not in table.columns:
+        raise UsageError(
+            f"params.yaml: {where}.csv.target: {csv.file} has no column of numbers "
+            f"{csv.target!r}. It has: {', '.join(table.columns)}"
+        )
+    form = CsvFormat(**csv.model_dump())
     try:
-        return from_table(name, table, csv, cleaning, windows, train, **options)  # type: ignore[arg-type]
-    except UnusableSeriesError as error:
-        raise UnrollError(
-            f"{raw / csv.file}: {error}; name them in {where}.csv.leave_out"
-        ) from None
+        return from_table(
+            name,
+            table,
+            form,
+            cleaning,
+            windows,
+            train,
+            validation=validation,
+            protocol=protocol,
+            batch_size=batch_size,
+        )
     except UnrollError as error:
         raise UnrollError(f"{raw / csv.file}: {error}; see {where}") from None
 
 
 def from_table(
     name: str,
-    table: row_table.RowTable,
+    table: RowTable,
     csv: CsvFormat,
     cleaning: Cleaning,
     windows: Windowing,
@@ -144,7 +161,11 @@ def from_table(
     protocol: Literal["as_published", "keras_utility", "corrected"] = "corrected",
     batch_size: int | None = None,
 ) -> Dataset:
-    """Windows over rows that have been read; else as `prepare`.
+    """Return windows over rows that have been read; else as `prepare`.
+
+    With `csv.series_id` each of several series is prepared as if it were alone, at the
+    timestamps of all, cut at the same rows; they stand one after the other
+    (`Dataset.series_id`), each in units of its own deviation.
 
     Raises:
         UnrollError: the rows are too few for the split and the window, or there is
@@ -159,7 +180,7 @@ def from_table(
         series_id: series.rows_of(own, csv, cleaning, windows)
         if corrected
         else series.as_they_are(own, None)
-        for series_id, own in row_table.by_series(table).items()
+        for series_id, own in table.by_series().items()
     }
     first = next(iter(every.values()))
     reasons = dict[str, str]()
@@ -271,24 +292,9 @@ def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
     return DAY // timestep
 
 
-def _require_effect(
-    csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str
-) -> None:
-    """Refuse what has no effect for several series: it would seem to have one."""
-    if csv.series_id in ANSWERED:
-        raise UsageError(
-            f"params.yaml: {where}.csv.series_id: a forecast has a column {csv.series_id!r}; rename it"
-        )
-    if csv.series_id and (cleaning.measured or windows.future):
-        idle = "cleaning.measured" if cleaning.measured else "windows.future"
-        raise UsageError(
-            f"params.yaml: {where}.{idle} has no effect on several series; take it out"
-        )
-
-
 def _counted(
-    table: row_table.RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing
-) -> row_table.RowTable:
+    table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing
+) -> RowTable:
     """The rows that count, an even distance apart."""
     if cleaning.until:
         table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))

@@ -1,8 +1,7 @@
 import numpy as np
-import pandas as pd
 import pytest
 
-from pipeline.data.timestamps import parse, to_utc, to_wall_clock
+from pipeline.data.timestamps import duration, to_utc, to_wall_clock
 
 
 def times(*texts):
@@ -48,6 +47,9 @@ def test_a_skipped_time_is_no_time_and_an_unknown_zone_an_error():
         to_utc(NIGHT, "Berlin")
 
 
-def test_the_time_of_the_build_is_no_timestamp():
-    moments, _ = parse(pd.Series(["2024-01-01", "now", "today"]), "ISO8601")
-    assert np.isnat(moments).tolist() == [False, True, True]
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(3600, "an hour"), (600, "10 minutes"), (86_400, "a day"), (97_200, "27 hours")],
+)
+def test_a_duration_is_said_in_the_largest_unit_that_it_is_whole_in(seconds, words):
+    assert duration(seconds) == words

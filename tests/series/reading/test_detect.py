@@ -4,13 +4,13 @@ each refusal what cures it."""
 import pandas as pd
 import pytest
 
-from pipeline.data.row_files import no_progress
-from pipeline.data.row_table import read
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError
-from series.reading import layout, number_marks, timestamp_columns, timestamp_formats
+from series.options import Options
+from series.reading import files, layout, numbers, timestamp_columns, timestamp_formats
 from series.reading.detect import detect
-from series.reading.profile import ColumnProfile, Overrides, sentinels_of
+from series.reading.profile import ColumnProfile, sentinels_of
+from series.reading.table import table_of
 
 DAY = 86_400
 
@@ -19,7 +19,7 @@ DAY = 86_400
 def seen(tmp_path):
     def profile(text, written="utf-8", **overrides):
         (tmp_path / "load.csv").write_text(text, written, newline="")
-        return detect([tmp_path / "load.csv"], Overrides(**overrides), no_progress)
+        return detect([tmp_path / "load.csv"], Options(**overrides))
 
     return profile
 
@@ -154,9 +154,7 @@ def test_words_with_numbers_are_no_stamps():
     ],
 )
 def test_a_layout(tmp_path, lines, delimiter, skip, header, units):
-    path = tmp_path / "a.csv"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    first = layout.layout(path, "utf-8", None)
+    first = layout.layout(tmp_path / "a.csv", "\n".join(lines), None)
     assert (first.delimiter, first.skip, first.names is None, first.units) == (
         delimiter,
         skip,
@@ -226,7 +224,7 @@ def test_a_time_of_day_joins_a_date_where_dates_repeat_and_measures_something_wh
     ],
 )
 def test_marks(tmp_path, cells, known, marks):
-    assert number_marks.marks([cells.split()], tmp_path, ";", known) == marks
+    assert numbers.marks([cells.split()], tmp_path, ";", known) == marks
 
 
 @pytest.mark.parametrize(
@@ -261,8 +259,10 @@ def test_a_row_of_units_is_skipped_and_taken(seen, tmp_path):
         "load": "kW",
         "temp": "°C",
     }
-    table = read(
-        [tmp_path / "load.csv"], profile.form.model_copy(update={"target": "load"}), ""
+    table = table_of(
+        files.read(
+            [tmp_path / "load.csv"], profile.form.model_copy(update={"target": "load"})
+        )
     )
     assert (profile.form.units_rows, len(table.timestamps), table.columns) == (
         1,
@@ -295,7 +295,7 @@ def test_a_wrong_stamp_of_a_second_file_is_named(tmp_path):
         UnrollError,
         match=r"b\.csv, line 6: '2015-01-15 99:00' is no stamp of the form ISO8601",
     ):
-        detect([tmp_path / "a.csv", tmp_path / "b.csv"], Overrides(), no_progress)
+        detect([tmp_path / "a.csv", tmp_path / "b.csv"], Options())
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,7 @@ CURES = {
     "encoding": (
         series("D", 30, head="time,°C"),
         {"encoding": "utf-8", "written": "latin-1"},
-        "is not utf-8 text .*; set --encoding, such as latin-1",
+        "is not utf-8 text; set --encoding, such as latin-1",
         {"encoding": "latin-1"},
     ),
     "stamp": (

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.row_files import no_progress
 from pipeline.errors import UsageError
+from series.options import Options
 from series.reading.detect import detect
 from series.reading.headings import column_named
-from series.reading.profile import Overrides
 
 
 @pytest.mark.parametrize(
@@ -40,9 +39,7 @@ def test_names_of_options_are_matched_so(tmp_path):
     )
     frame.to_csv(tmp_path / "load.csv", index=False)
     profile = detect(
-        [tmp_path / "load.csv"],
-        Overrides(stamp=["noted"], target="ekpc_mw"),
-        no_progress,
+        [tmp_path / "load.csv"], Options(stamp=["noted"], target="ekpc_mw")
     )
     assert (profile.form.stamp, profile.first) == (
         ["Noted"],
@@ -51,11 +48,7 @@ def test_names_of_options_are_matched_so(tmp_path):
     with pytest.raises(
         UsageError, match="--target must be one of: B, EKPC_MW, When. Received: 'ekpc'"
     ):
-        detect(
-            [tmp_path / "load.csv"],
-            Overrides(stamp=["noted"], target="ekpc"),
-            no_progress,
-        )
+        detect([tmp_path / "load.csv"], Options(stamp=["noted"], target="ekpc"))
 
 
 GERMAN = (
@@ -126,11 +119,11 @@ def test_a_table_with_a_column_for_each_time_is_turned_as_the_message_says(
     wide.insert(0, first, list(rows))
     wide.to_csv(tmp_path / "wide.csv", index=False)
     with pytest.raises(UsageError, match="each column is of another time") as caught:
-        detect([tmp_path / "wide.csv"], Overrides(), no_progress)
+        detect([tmp_path / "wide.csv"], Options())
     call = re.search(r"frame\.melt\((\[.*\]), var_name='(\w+)'\)", str(caught.value))
     assert call[1] == str([first])
     wide.melt([first], var_name=call[2]).to_csv(tmp_path / "long.csv", index=False)
-    profile = detect([tmp_path / "long.csv"], Overrides(), no_progress)
+    profile = detect([tmp_path / "long.csv"], Options())
     assert (profile.first, profile.rows, profile.gaps) == (
         np.datetime64(start),
         wide.shape[0] * len(headings),
@@ -174,7 +167,7 @@ def test_headings_that_are_no_times_alone(first, headings, advice, tmp_path):
     with pytest.raises(
         UsageError, match=f"each column is of another time, .*; {advice}"
     ):
-        detect([tmp_path / "wide.csv"], Overrides(), no_progress)
+        detect([tmp_path / "wide.csv"], Options())
 
 
 def test_columns_that_are_named_like_numbers_are_columns(tmp_path):
@@ -187,6 +180,4 @@ def test_columns_that_are_named_like_numbers_are_columns(tmp_path):
         frame = pd.DataFrame(cells, columns=names)
         frame.insert(0, "date", DAYS[:20])
         frame.to_csv(tmp_path / "load.csv", index=False)
-        assert (
-            detect([tmp_path / "load.csv"], Overrides(), no_progress).targets == names
-        )
+        assert detect([tmp_path / "load.csv"], Options()).targets == names

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.row_files import no_progress
-from pipeline.data.row_table import by_series, read
 from pipeline.errors import UnrollError
+from series.options import Options
+from series.reading import files
 from series.reading.detect import detect
-from series.reading.profile import Overrides
+from series.reading.table import table_of
 
 
 def long(names, starts=("2020-01-01",), lengths=(40,), freq="D"):
@@ -31,7 +31,7 @@ def seen(frame, path, **overrides):
         frame.to_csv(path, index=False)
     else:
         frame.to_parquet(path, index=frame.index.names != [None])
-    return detect([path], Overrides(**overrides), no_progress)
+    return detect([path], Options(**overrides))
 
 
 APART = ("2020-01-01", "2021-06-01", "2023-01-01")
@@ -75,7 +75,7 @@ def test_the_long_format_is_recognised(name, suffix, tmp_path):
     form = profile.form.model_copy(
         update={"target": "y", "series_id": profile.series_id}
     )
-    tables = by_series(read([tmp_path / f"rows.{suffix}"], form, ""))
+    tables = table_of(files.read([tmp_path / f"rows.{suffix}"], form)).by_series()
     assert (list(profile.series), list(tables), profile.targets) == (
         names,
         names,
@@ -138,7 +138,7 @@ def test_a_clock_with_daylight_saving_is_that_of_each_series(tmp_path):
     ]
     profile = seen(pd.concat(rows), tmp_path / "rows.csv")
     form = profile.form.model_copy(update={"target": "y", "series_id": "id"})
-    table = read([tmp_path / "rows.csv"], form, "")
+    table = table_of(files.read([tmp_path / "rows.csv"], form))
     utc = np.asarray(stamps.tz_convert("UTC").tz_localize(None), "datetime64[ms]")
     assert (profile.form.time_zone, profile.series_id, profile.gaps) == (
         "Europe/Berlin",

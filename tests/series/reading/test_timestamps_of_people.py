@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data import timestamps
+from series.reading import timestamp_formats
 from series.reading.timestamp_columns import find_columns
 
 ROMAN = ("", "I", "II", "III", "IV")
@@ -108,7 +108,9 @@ def test_a_notation(template, freq):
     texts = pd.Series([written(template, stamp, freq) for stamp in stamps], dtype="str")
     head = pd.DataFrame({"date": texts, "x": "5"})
     columns, formats = find_columns(head, [])
-    readings = [timestamps.parse(texts, stamp_format)[0] for stamp_format in formats]
+    readings = [
+        timestamp_formats.parse(texts, stamp_format)[0] for stamp_format in formats
+    ]
     assert columns == ["date"]
     assert any(
         np.array_equal(moments, np.asarray(stamps, "datetime64[ms]"))
@@ -143,7 +145,7 @@ def test_the_months_of_a_language(language):
         ("1 {} 2020", "%d %b %Y"),
     ):
         texts = pd.Series([template.format(name) for name in names], dtype="str")
-        moments, _ = timestamps.parse(texts, stamp_format)
+        moments, _ = timestamp_formats.parse(texts, stamp_format)
         assert moments.astype("datetime64[M]").astype(int).tolist() == list(
             range(600, 612)
         )
@@ -167,7 +169,7 @@ def test_the_months_of_a_language(language):
 )
 def test_a_day_with_words(text, day):
     columns, formats = find_columns(pd.DataFrame({"x": [text]}), [])
-    moments, _ = timestamps.parse(pd.Series([text], dtype="str"), formats[0])
+    moments, _ = timestamp_formats.parse(pd.Series([text], dtype="str"), formats[0])
     assert (columns, moments.tolist()) == (
         ["x"],
         np.array([day], "datetime64[ms]").tolist(),
@@ -204,7 +206,9 @@ def test_a_timestamp_in_several_columns(names):
     rows = [written(template, stamp, freq).split(";") for stamp in stamps]
     head = pd.DataFrame(rows, columns=names.split(";"), dtype="str").assign(x="7.5")
     columns, formats = find_columns(head, [])
-    moments, _ = timestamps.parse(timestamps.joined(head, columns), stamp_format)
+    moments, _ = timestamp_formats.parse(
+        timestamp_formats.joined(head, columns), stamp_format
+    )
     assert (columns, stamp_format in formats) == (names.split(";"), True)
     np.testing.assert_array_equal(moments, np.asarray(stamps, "datetime64[ms]"))
 
@@ -229,7 +233,7 @@ def test_names_of_zones_and_offsets_are_utc(zone, template):
         dtype="str",
     )
     _, formats = find_columns(pd.DataFrame({"t": texts}), [])
-    moments, utc = timestamps.parse(texts, formats[0])
+    moments, utc = timestamp_formats.parse(texts, formats[0])
     assert utc
     np.testing.assert_array_equal(
         moments,
@@ -266,5 +270,5 @@ def test_names_of_zones_and_offsets_are_utc(zone, template):
     ],
 )
 def test_timestamps_are_read_by_their_format_or_not_at_all(cells, stamp_format, stamps):
-    moments, _ = timestamps.parse(pd.Series(cells, dtype="str"), stamp_format)
+    moments, _ = timestamp_formats.parse(pd.Series(cells, dtype="str"), stamp_format)
     np.testing.assert_array_equal(moments, np.array(stamps, "datetime64[ms]"))

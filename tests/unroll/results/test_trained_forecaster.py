@@ -12,16 +12,19 @@ import unroll
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import own_name
 from pipeline.data import dataset
+from pipeline.data.preparations.series import from_table
+from pipeline.data.series_options import Cleaning
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json, write_json, write_npz
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from series.forecaster import Forecaster, OutsideRangeWarning
+from series.reading import files
+from series.reading.table import table_of
 from stages.evaluate import evaluate
-from stages.prepare import prepare
 from stages.source import source
 from tests.support.examples import run_example
-from tests.support.options import sections
+from tests.support.options import sections, typed
 from tests.support.training import train
 from unroll.project import Project
 from unroll.results.trained_forecaster import forecaster_of
@@ -124,6 +127,15 @@ def section(model, *, calendar):
     }
 
 
+def prepared(workspace, name, options):
+    """The data set of the file: an answer's, since params.yaml has none of this form."""
+    asked = typed(SHAPE | READ | options)
+    file = workspace.raw("meter") / "meter.csv"
+    table = table_of(files.read([file], asked["csv"]))
+    del asked["name"]
+    return from_table(name, table, **{"cleaning": Cleaning()} | asked)
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     """A project with two data sets of one file, and the runs of the experiments that
@@ -150,8 +162,10 @@ def workspace(tmp_path_factory):
     }
     plain_yaml.write(written, workspace.params)
     source(workspace, "meter")
-    for question in QUESTIONS:
-        prepare(workspace, question)
+    for question, options in QUESTIONS.items():
+        dataset.save(
+            prepared(workspace, question, options), workspace.prepared(question)
+        )
     for name in ASKED:
         train(workspace, name)
     return workspace
@@ -289,7 +303,7 @@ BAD = {
     ),
     "no stamp": (
         lambda rows: rows.assign(day="today"),
-        "column 'day hour' holds 'today 00:00', not a stamp",
+        "'today 00:00' is no stamp of the form",
     ),
     "a new word": (
         lambda rows: rows.assign(state="ajar"),

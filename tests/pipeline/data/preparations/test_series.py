@@ -3,11 +3,15 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from pipeline.data.preparations.series import prepare
+from pipeline.data.preparations.series import Csv, from_table, prepare
+from pipeline.data.row_table import RowTable
+from pipeline.data.series_options import Cleaning
+from pipeline.data.timestamps import to_utc
 from pipeline.errors import UnrollError, UsageError
 from tests.support.options import typed
 
@@ -17,20 +21,30 @@ OPTIONS |= {"train": 60, "validation": 20, "lookback": 4, "delay": 2}
 PUBLISHED = {"protocol": "as_published", "batch_size": 8}
 
 
-def prepared(folder: Path, seconds, columns, **change):
-    """The data set of a file with a row for each of `seconds` after the start, and the
-    columns as given."""
-    stamps = np.datetime64(START.replace(tzinfo=None), "s") + np.asarray(seconds)
-    rows = zip(
-        stamps.tolist(),
-        *(np.asarray(column, float).tolist() for column in columns.values()),
-        strict=True,
+def prepared(seconds, columns, **change):
+    """The data set of rows at each of `seconds` after the start, with the columns as
+    given."""
+    options = typed(OPTIONS | change)
+    csv = options.pop("csv")
+    options.setdefault("cleaning", Cleaning())
+    stamps = np.datetime64(START.replace(tzinfo=None), "ms") + 1000 * np.asarray(
+        seconds
     )
-    lines = [",".join(map(str, row)) for row in rows]
-    (folder / "series.csv").write_text(
-        "\n".join([",".join(["when", *columns]), *lines, ""]), encoding="utf-8"
-    )
-    return prepare("mine", folder, **typed(OPTIONS | change))
+    if csv.time_zone:
+        stamps = to_utc(stamps, csv.time_zone)
+    values = np.column_stack([np.asarray(column, float) for column in columns.values()])
+    table = RowTable(stamps, [*columns], values)
+    return from_table("mine", table, csv, **options)
+
+
+def from_file(folder: Path, **change):
+    """The data set of a file with a row an hour."""
+    stamps = np.datetime64("2020-03-01", "h") + np.arange(100)
+    columns = {"T": np.arange(100), "flat": 0.1, "large": 1e306 * np.arange(100)}
+    pd.DataFrame({"when": stamps} | columns).to_csv(folder / "series.csv", index=False)
+    options = typed(OPTIONS | change)
+    csv = options["csv"].model_dump(include={"file", "target", "drop"})
+    return prepare("mine", folder, **options | {"csv": Csv(**csv, stamp="when")})
 
 
 def hour_and_season(seconds):
@@ -93,7 +107,7 @@ def generator(data, target, *, lookback, step, delay, low, high, batch):
     [(12, 1, 4, (40, 21, 50)), (18, 3, 6, (61, 40, 47))],
 )
 def test_keras_utility_gives_the_windows_of_keras_own_function(
-    lookback, step, delay, sizes, tmp_path
+    lookback, step, delay, sizes
 ):
     train, validation, _ = sizes
     length = sum(sizes)
@@ -111,9 +125,7 @@ def test_keras_utility_gives_the_windows_of_keras_own_function(
         "validation": validation,
     }
 
-    dataset = prepared(
-        tmp_path, seconds, {"T": temperature}, **options, protocol="keras_utility"
-    )
+    dataset = prepared(seconds, {"T": temperature}, **options, protocol="keras_utility")
 
     normal = (temperature - temperature[:train].mean()) / temperature[:train].std()
     # As keras.utils.timeseries_dataset_from_array(data[:-ahead], data[ahead:], steps,
@@ -149,7 +161,7 @@ def test_keras_utility_gives_the_windows_of_keras_own_function(
     ],
 )
 def test_as_published_is_the_generator_slips_included(
-    lookback, step, delay, batch, sizes, tmp_path
+    lookback, step, delay, batch, sizes
 ):
     train, validation, test = sizes
     length = train + validation + test
@@ -168,9 +180,7 @@ def test_as_published_is_the_generator_slips_included(
         "batch_size": batch,
     }
 
-    dataset = prepared(
-        tmp_path, seconds, {"p": data[:, 0], "T": data[:, 1]}, **shape, **options
-    )
+    dataset = prepared(seconds, {"p": data[:, 0], "T": data[:, 1]}, **shape, **options)
 
     mean = data[:train].mean(axis=0)
     std = data[:train].std(axis=0)
@@ -285,9 +295,7 @@ def naive(seconds, bad, bad_targets, options):
 
 
 @given(problem=problems())
-def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(
-    problem, tmp_path_factory
-):
+def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(problem):
     seconds = problem["seconds"]
     bad = problem["bad"]
     bad_targets = problem["bad_targets"]
@@ -305,9 +313,7 @@ def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(
     expected = naive(seconds, bad, bad_targets, problem["options"])
     rows = np.append(seconds[order], seconds[again])
     try:
-        dataset = prepared(
-            tmp_path_factory.getbasetemp(), rows, columns, **problem["options"]
-        )
+        dataset = prepared(rows, columns, **problem["options"])
     except UnrollError:
         event("no room")
         assert not all(expected.values())
@@ -324,22 +330,21 @@ def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(
 
 @given(problem=problems(), row=st.integers(0, 159), value=st.floats(-1e6, 1e6))
 def test_a_changed_later_row_changes_neither_scale_nor_what_came_before(
-    problem, row, value, tmp_path_factory
+    problem, row, value
 ):
     seconds = problem["seconds"]
     options = problem["options"]
     p = np.sin(np.arange(len(seconds), dtype=float))
     p[problem["bad"]] = -9999.0
     columns = {"p": p, "T": np.cos(np.arange(len(seconds), dtype=float))}
-    folder = tmp_path_factory.getbasetemp()
     try:
-        before = prepared(folder, seconds, columns, **options)
+        before = prepared(seconds, columns, **options)
     except UnrollError:
         assume(False)
     test = before.splits["test"].rows.min() + before.splits["test"].delay
     row = test + row % (len(seconds) - test)
     columns["p"][row] = columns["T"][row] = value
-    after = prepared(folder, seconds, columns, **options)
+    after = prepared(seconds, columns, **options)
 
     assert (after.scale, after.fitted) == (before.scale, before.fitted)
     for split in ("train", "validation"):
@@ -352,11 +357,9 @@ def test_a_changed_later_row_changes_neither_scale_nor_what_came_before(
             np.testing.assert_array_equal(old, new)
 
 
-def test_the_scale_is_that_of_the_train_rows(tmp_path):
+def test_the_scale_is_that_of_the_train_rows():
     values = np.random.default_rng(1).normal(8, 3, size=100)
-    dataset = prepared(
-        tmp_path, 3600 * np.arange(100), {"T": values, "flat": np.full(100, 0.1)}
-    )
+    dataset = prepared(3600 * np.arange(100), {"T": values, "flat": np.full(100, 0.1)})
     series = dataset.splits["train"].series
     train = values[:60]
     assert dataset.scale.mean == pytest.approx(train.mean(), rel=1e-14)
@@ -372,16 +375,13 @@ def test_the_scale_is_that_of_the_train_rows(tmp_path):
     np.testing.assert_allclose(series[:, 1], 0, atol=1e-15)
 
 
-def test_the_calendar_goes_with_its_row_by_the_wall_clock(tmp_path):
+def test_the_calendar_goes_with_its_row_by_the_wall_clock():
     seconds = 7000 * np.arange(80)
-    dataset = prepared(
-        tmp_path, seconds, {"T": np.arange(80)}, train=0.6, validation=0.2
-    )
+    dataset = prepared(seconds, {"T": np.arange(80)}, train=0.6, validation=0.2)
     series = dataset.splits["test"].series
     assert dataset.calendar == 4
     np.testing.assert_allclose(series[:, 1:], hour_and_season(seconds), atol=2e-7)
     berlin = prepared(
-        tmp_path,
         seconds,
         {"T": np.arange(80)},
         train=0.6,
@@ -396,17 +396,15 @@ def test_the_calendar_goes_with_its_row_by_the_wall_clock(tmp_path):
     ("seconds", "step", "period"),
     [(600, 6, 24), (600, 1, 144), (86_400, 1, 0), (3600, 5, 0)],
 )
-def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period, tmp_path):
+def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period):
     shape = {"lookback": step, "delay": 1, "step": step}
     assert (
-        prepared(
-            tmp_path, seconds * np.arange(100), {"T": np.arange(100)}, **shape
-        ).period
+        prepared(seconds * np.arange(100), {"T": np.arange(100)}, **shape).period
         == period
     )
 
 
-def test_the_next_values_at_once_with_a_mask_and_the_target_of_long_before(tmp_path):
+def test_the_next_values_at_once_with_a_mask_and_the_target_of_long_before():
     hours = np.delete(np.arange(120), [30, 31])
     shape = {
         "validation": 30,
@@ -415,7 +413,7 @@ def test_the_next_values_at_once_with_a_mask_and_the_target_of_long_before(tmp_p
         "fill": 2,
         "target_lags": [6],
     }
-    dataset = prepared(tmp_path, 3600 * hours, {"T": hours, "p": -hours}, **shape)
+    dataset = prepared(3600 * hours, {"T": hours, "p": -hours}, **shape)
     windows = dataset.splits["train"]
     first, (_, targets) = windows.rows, numbers(dataset, "train")
     np.testing.assert_array_equal(targets, first[:, None] + np.arange(3))
@@ -434,9 +432,7 @@ def test_the_next_values_at_once_with_a_mask_and_the_target_of_long_before(tmp_p
     ) == (3, 3.0, 2)
 
 
-def test_a_target_that_begins_late_or_lacks_half_of_its_cells_costs_its_rows_alone(
-    tmp_path,
-):
+def test_a_target_that_begins_late_or_lacks_half_of_its_cells_costs_its_rows_alone():
     hours = np.arange(240)
     target = np.arange(240.0)
     target[:100] = target[121:180:2] = np.nan
@@ -448,7 +444,7 @@ def test_a_target_that_begins_late_or_lacks_half_of_its_cells_costs_its_rows_alo
         "horizon": 2,
         "delay": 1,
     }
-    dataset = prepared(tmp_path, 3600 * hours, {"T": target, "p": -hours}, **options)
+    dataset = prepared(3600 * hours, {"T": target, "p": -hours}, **options)
     assert dataset.facts["rows"] == 140
     _, targets = numbers(dataset, "train")
     assert {*targets.ravel()} - {-1} == {*range(104, 121), *range(122, 160, 2)}, (
@@ -489,7 +485,7 @@ BAD = [
     ({"sentinel": 0.1}, "column 'flat' holds no value in the 60 train rows; drop it"),
     (
         {"target": "Temp"},
-        r"params.yaml: .*mine.preparation.csv.target: series.csv has no column 'Temp'. It has: when,",
+        r"params.yaml: .*mine.preparation.csv.target: series.csv has no column of numbers 'Temp'. It has: T, f",
     ),
     ({"target": "large"}, "column 'large' holds numbers too large for a mean; drop it"),
 ]
@@ -497,14 +493,9 @@ BAD = [
 
 @pytest.mark.parametrize(("change", "message"), BAD)
 def test_what_cannot_be_prepared_gives_one_line(change, message, tmp_path):
-    columns = {
-        "T": np.arange(100),
-        "flat": np.full(100, 0.1),
-        "large": 1e306 * np.arange(100),
-    }
     drop = [] if change.get("target") == "large" else ["large"]
     with pytest.raises(UnrollError, match=message) as caught:
-        prepared(tmp_path, 3600 * np.arange(100), columns, drop=drop, **change)
+        from_file(tmp_path, drop=drop, **change)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, UsageError) == message.startswith("params.yaml")
 
@@ -512,4 +503,4 @@ def test_what_cannot_be_prepared_gives_one_line(change, message, tmp_path):
 @pytest.mark.parametrize("change", [{"train": 60.5}, {"lookback": 5, "step": 2}])
 def test_numbers_that_do_not_fit_are_errors(change, tmp_path):
     with pytest.raises(ValueError, match=r"must be .* Received: "):
-        prepared(tmp_path, 3600 * np.arange(100), {"T": np.arange(100)}, **change)
+        from_file(tmp_path, drop=["large"], **change)

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.notations import plain_date, plain_number, without_unit
-from pipeline.data.row_files import numbers
 from pipeline.data.series_options import CsvFormat
-from pipeline.data.timestamps import parse
+from series.reading.notations import plain_date
+from series.reading.numbers import plain_number, values_of, without_unit
+from series.reading.timestamp_formats import parse
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,8 @@ def test_a_unit_is_left_out_where_it_stands_behind_each_number(texts, numbers, u
 )
 def test_marks_count_only_where_they_can_stand(decimal, thousands, cells, values):
     form = CsvFormat(decimal=decimal, thousands=thousands)
-    np.testing.assert_array_equal(numbers(pd.Series(cells, dtype="str"), form), values)
+    found = values_of(pd.Series(cells, dtype="str"), form)
+    np.testing.assert_array_equal(found, values)
 
 
 @pytest.mark.parametrize(
@@ -153,3 +154,8 @@ def test_years_of_two_digits_lie_in_the_hundred_years_that_are_given():
     np.testing.assert_array_equal(
         moments, np.array(["1955-01-01", "1990-12-01", "2054-02-01"], "datetime64[ms]")
     )
+
+
+def test_the_time_of_the_build_is_no_timestamp():
+    moments, _ = parse(pd.Series(["2024-01-01", "now", "today"]), "ISO8601")
+    assert np.isnat(moments).tolist() == [False, True, True]

@@ -1,5 +1,4 @@
-"""Notations of dates and numbers that pandas does not read, and the same in one that it
-does.
+"""Notations of dates that pandas does not read, and the same in one that it does.
 
 Each rewriting has one meaning. A text that no rule knows stays as it is, so that its
 reader can refuse it.
@@ -223,56 +222,6 @@ HOUR_24 = re.compile(
 )
 """The hour of a day's end, at the end of a timestamp."""
 
-CURRENCY = r"(?:[A-Z]{0,2}[$€£¥₹₽₩]|[A-Z]{3}|Fr\.|kr\.?|Rs\.?|zł|Kč)"
-
-MINUS = "-\u2212\u2013"
-
-BLANKS = " \u00a0\u2007\u2009\u202f"
-
-APOSTROPHES = "'\u2019\u2018\u02bc\u00b4`"
-
-NUMBER = re.compile(
-    rf"(?P<bracket>\()?(?P<before>[{MINUS}+])?\s?"
-    rf"(?P<sign>{CURRENCY})?\s?(?P<within>[{MINUS}+])?"
-    rf"(?P<digits>\d[\d.,{APOSTROPHES}{BLANKS}]*|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
-    rf"(?P<behind>[{MINUS}])?\s?(?P<unit>[%‰]|{CURRENCY})?(?P<after>[{MINUS}])?(?P<end>\))?"
-)
-"""A number with a sign before or behind it, or in brackets as in accounts, and perhaps
-a currency or percent sign."""
-
-# Without \s and \u, as above.
-NUMBER_BEGINS = rf'^(?:=")?[{BLANKS}\t]*\(?[{MINUS}+]?[{BLANKS}]?(?:{CURRENCY})?[{BLANKS}]?[{MINUS}+]?[.,]?[0-9]'
-"""The beginning of each `NUMBER`."""
-
-UNIT = re.compile(
-    rf"(.*\d[.,]?[{BLANKS}]?)([A-Za-zÀ-ÿµμΩ°][A-Za-zÀ-ÿµμΩ°²³/·.^]{{0,11}}[23]?)"
-)
-"""A number and the unit behind it."""
-
-MULTIPLES = {
-    *(
-        "k",
-        "m",
-        "b",
-        "g",
-        "t",
-        "bn",
-        "mn",
-        "mio",
-        "mrd",
-        "mln",
-        "mld",
-        "mil",
-        "tsd",
-        "tn",
-    ),
-    *("thousand", "million", "billion", "lakh", "crore", "cr", "dr"),
-}
-"""Words behind a number that are no unit: they change its value."""
-
-GROUPS = {" ": f"[{BLANKS}]", "'": f"[{APOSTROPHES}]", ",": ",", ".": r"\."}
-"""A mark between thousands -> all that are written for it."""
-
 
 def plain_date(text: str) -> str:
     """Return a date with English months, am or pm, without its weekday; of an interval
@@ -293,56 +242,3 @@ def plain_date(text: str) -> str:
 def _replaced(match: re.Match[str]) -> str:
     """Return what is written for a word, without the dot of an abbreviation."""
     return REPLACEMENTS.get(match[1].lower(), match[0])
-
-
-def plain_number(text: str) -> tuple[str, str]:
-    """Return a number as sign and digits, and its currency or percent sign.
-
-    Marks of decimals and thousands stay. Another text is returned as it is, with "":
-    also a number with two signs, or with half of its brackets.
-    """
-    whole = text.strip().removeprefix('="').removesuffix('"')
-    # 120.- has no cents
-    whole = re.sub(r"(?<=\d)[.,][-\u2013\u2014\u2212]{1,2}(?=\D*$)", "", whole)
-    match = NUMBER.fullmatch(whole)
-    if match is None or (match["bracket"] is None) != (match["end"] is None):
-        return text, ""
-    signs = [
-        match[name] for name in ("before", "within", "behind", "after") if match[name]
-    ]
-    if match["bracket"]:
-        signs.append("-")
-    units = {match["sign"], match["unit"]} - {None}
-    if len(signs) > 1 or len(units) > 1:
-        return text, ""
-    minus = "-" if signs and signs[0] in MINUS else ""
-    power = match["power"] or ""
-    return f"{minus}{match['digits'].strip()}{power}", "".join(units)
-
-
-def without_unit(texts: Sequence[str]) -> tuple[list[str], str]:
-    """Return numbers without the unit that stands behind all of them, and that unit.
-
-    They are returned as they are, with "", where they have several units or one has
-    none.
-    """
-    found = [UNIT.fullmatch(text.strip()) for text in texts]
-    numbers = [match[1] for match in found if match]
-    units = {match[2] for match in found if match}
-    if len(numbers) < len(texts) or len(units) != 1:
-        return list(texts), ""
-    unit = units.pop()
-    if unit.lower().rstrip(".") in MULTIPLES:
-        return list(texts), ""
-    return numbers, unit
-
-
-def ungrouped(mark: str) -> re.Pattern[str]:
-    """Return the pattern of a mark between thousands.
-
-    It stands before groups of three digits, or as in India, and not behind a 0 alone.
-    """
-    group = GROUPS[mark]
-    return re.compile(
-        rf"(?<=\d)(?<!^0)(?<!^-0){group}(?=(?:\d\d{group})*\d{{3}}(?:\D|$))"
-    )
