@@ -13,8 +13,7 @@ from pipeline.data import row_calendar, series, timestamps
 from pipeline.data.examples import Array, Windows
 from pipeline.data.row_table import RowTable
 from pipeline.errors import UnknownAheadError, UnrollError
-from series.reading.files import Rows
-from series.reading.table import table_of
+from series.reading.files import Rows, table_of
 from series.spec import SeriesQuestion
 
 FAR = 0.5

@@ -125,32 +125,13 @@ def _days_of_a_clock(moments: Array, distinct: Array) -> Cleaning:
     """
     steps = np.diff(distinct).astype(np.int64)
     spacing = int(np.median(steps))
-    even = (steps % spacing == 0).all()
     in_utc = np.diff(timestamps.distinct(moments)).astype(np.int64)
-    if spacing not in {DAY, WEEK} or not even or (in_utc % spacing == 0).all():
+    even = (steps % spacing == 0).all() and (in_utc % spacing != 0).any()
+    if spacing not in {DAY, WEEK} or not even:
         return Cleaning()
-    time = _clock((distinct[0] - MONDAY).astype(np.int64) % DAY)
-    weekday = int((distinct[0] - MONDAY).astype(np.int64) % WEEK // DAY)
+    weekday, time = divmod(int((distinct[0] - MONDAY).astype(np.int64)) % WEEK, DAY)
     names = WEEKDAYS if spacing == DAY else [WEEKDAYS[weekday]]
-    return Cleaning(rows=dict.fromkeys(names, time), spacing=spacing // 1000)
-
-
-def phases(moments: Array, freq: float) -> list[Array]:
-    """Return where rows lie within their frequency: (rows,) milliseconds.
-
-    Of months there are two: milliseconds from their beginning and from their end.
-
-    Args:
-        moments: (rows,) datetime64[ms].
-        freq: milliseconds from row to row.
-    """
-    if freq < SHORTEST * DAY:
-        return [(moments - moments[0]).astype(np.int64) % max(1, int(freq))]
-    months = moments.astype("datetime64[M]")
-    return [
-        (moments - months).astype(np.int64),
-        (moments - (months + 1)).astype(np.int64),
-    ]
+    return Cleaning(rows=dict.fromkeys(names, _clock(time)), spacing=spacing // 1000)
 
 
 def numbered(moments: Array, cleaning: Cleaning, zone: str | None = None) -> Array:
@@ -172,24 +153,19 @@ def numbered(moments: Array, cleaning: Cleaning, zone: str | None = None) -> Arr
     if zone:
         moments = timestamps.to_wall_clock(moments, zone)
     if isinstance(rows, Mapping):
-        return _numbered_by_hours(moments, rows, cleaning.spacing or 1)
+        spacing = cleaning.spacing or 1
+        times = week_times(rows, spacing)
+        week, time = np.divmod((moments - MONDAY).astype(np.int64), WEEK)
+        position = np.searchsorted(times, time)
+        numbers = (week * len(times) + position) * spacing * 1000
+        inside = times[np.minimum(position, len(times) - 1)] == time
+        found = numbers.astype("datetime64[ms]")
+        return np.where(inside, found, np.datetime64("NaT", "ms"))
     if rows == "business":
         days = np.busday_count(EPOCH, moments.astype("datetime64[D]"))
     else:
         days = moments.astype("datetime64[M]").astype(np.int64)
     return np.asarray((days * DAY).astype("datetime64[ms]"))
-
-
-def _numbered_by_hours(moments: Array, rows: Mapping[str, str], spacing: int) -> Array:
-    """Return `numbered` by opening hours."""
-    times = week_times(rows, spacing)
-    week, time = np.divmod((moments - MONDAY).astype(np.int64), WEEK)
-    position = np.searchsorted(times, time)
-    numbers = (week * len(times) + position) * spacing * 1000
-    found = np.asarray(numbers.astype("datetime64[ms]"))
-    outside = times[np.minimum(position, len(times) - 1)] != time
-    found[outside] = np.datetime64("NaT")
-    return found
 
 
 def stamps(numbers: Array, cleaning: Cleaning, zone: str | None = None) -> Array:
@@ -208,11 +184,9 @@ def stamps(numbers: Array, cleaning: Cleaning, zone: str | None = None) -> Array
     else:
         moments = _days_of_months((milliseconds // DAY).astype("datetime64[M]"), rows)
     moments = np.asarray(moments, "datetime64[ms]")
-    return (
-        timestamps.to_utc(moments, zone, nonexistent="shift_forward")
-        if zone
-        else moments
-    )
+    if zone:
+        moments = timestamps.to_utc(moments, zone, nonexistent="shift_forward")
+    return moments
 
 
 def _days_of_months(months: Array, rows: str) -> Array:
@@ -221,28 +195,18 @@ def _days_of_months(months: Array, rows: str) -> Array:
     It is the N-th day of a kind of `WEEKMASKS` in each month, -1 the last one.
     """
     match = re.fullmatch(r"month(?:, (.+) (-?\d+))?(?: at (.+))?", rows)
-    kind, number, time = match.groups() if match else (None, None, None)
+    kind, number, time = match.groups("") if match else ("", "", "")
     count = int(number or 1)
-    mask = WEEKMASKS[kind or "day"]
-    if count in LATE_DAYS:
-        days = _late_days(months, count)
-    elif count > 0:
-        starts = months.astype("datetime64[D]")
-        days = np.busday_offset(starts, count - 1, roll="forward", weekmask=mask)
-    else:
-        ends = (months + 1).astype("datetime64[D]")
-        days = np.busday_offset(ends, count, roll="forward", weekmask=mask)
-    within = _milliseconds(time) if time else 0
-    return np.asarray(days.astype("datetime64[ms]") + within)
-
-
-def _late_days(months: Array, number: int) -> Array:
-    """Return (rows,) datetime64[D], a day of each month, or the last one of a shorter
-    month.
-    """
     starts = months.astype("datetime64[D]")
-    lasts = (months + 1).astype("datetime64[D]") - 1
-    return np.asarray(np.minimum(starts + (number - 1), lasts))
+    ends = (months + 1).astype("datetime64[D]")
+    if count in LATE_DAYS:  # or the last day of a shorter month
+        days = np.minimum(starts + (count - 1), ends - 1)
+    else:
+        first = starts if count > 0 else ends
+        offset = count - 1 if count > 0 else count
+        mask = WEEKMASKS[kind or "day"]
+        days = np.busday_offset(first, offset, roll="forward", weekmask=mask)
+    return np.asarray(days.astype("datetime64[ms]") + _milliseconds(time or "00:00"))
 
 
 def day_of_month(days: Array, times: Array) -> tuple[str, float]:
@@ -253,25 +217,17 @@ def day_of_month(days: Array, times: Array) -> tuple[str, float]:
         times: (rows,) milliseconds since midnight.
     """
     months = days.astype("datetime64[M]")
-    starts = months.astype("datetime64[D]")
-    ends = (months + 1).astype("datetime64[D]")
-    weekdays = (days.astype(np.int64) + 3) % 7
-    usual = WEEKDAYS[np.bincount(weekdays).argmax()]
-    found = dict[str, float]()
-    for kind in ("day", "business day", usual):
-        mask = WEEKMASKS[kind]
-        is_one = np.is_busday(days, weekmask=mask)
-        after = np.busday_count(starts, days, weekmask=mask)
-        before = np.busday_count(days, ends, weekmask=mask)
-        for sign, numbers in ((1, after + 1), (-1, before)):
-            counts = np.bincount(numbers[is_one], minlength=1)[: SHORTEST + 1]
-            found[f"month, {kind} {sign * counts.argmax()}"] = counts.max() / len(days)
-    for number in LATE_DAYS:
-        found[f"month, day {number}"] = float(
-            (days == _late_days(months, number)).mean()
-        )
-    name = max(found, key=found.__getitem__)
-    share = found[name]
+    usual = WEEKDAYS[np.bincount((days.astype(np.int64) + 3) % 7).argmax()]
+    numbers = [*range(1, SHORTEST + 1), *range(-1, -SHORTEST - 1, -1)]
+    names = [
+        f"month, {kind} {number}"
+        for kind in ("day", "business day", usual)
+        for number in numbers
+    ]
+    names += [f"month, day {number}" for number in LATE_DAYS]
+    shares = {name: (_days_of_months(months, name) == days).mean() for name in names}
+    name = max(shares, key=shares.__getitem__)
+    share = float(shares[name])
     if share < CONVENTION or name == "month, day 1":
         name = "month"
     if times[0] and np.ptp(times) == 0:
@@ -331,13 +287,11 @@ def week_times(rows: Mapping[str, str], spacing: int) -> Array:
     """
     times = list[int]()
     for day, text in rows.items():
-        midnight = WEEKDAYS.index(day) * DAY
         for run in text.split(", "):
             ends = [_milliseconds(time) for time in run.split("-")]
+            first = WEEKDAYS.index(day) * DAY + ends[0]
             length = (ends[-1] - ends[0]) % DAY  # the last may lie after midnight
-            times += range(
-                midnight + ends[0], midnight + ends[0] + length + 1, 1000 * spacing
-            )
+            times += range(first, first + length + 1, 1000 * spacing)
     return np.unique(np.mod(times, WEEK))
 
 

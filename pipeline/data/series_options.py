@@ -3,7 +3,7 @@ they are cut into windows.
 """
 
 import operator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pydantic
@@ -12,31 +12,10 @@ from pipeline.data.examples import Array
 from pipeline.validation import Strict
 
 Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000_000)]
-Word = Annotated[str, pydantic.StringConstraints(max_length=255)]
-
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-Weekday = Annotated[
-    str, pydantic.StringConstraints(pattern=f"^({'|'.join(WEEKDAYS)})$")
-]
 
-TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?"
-Hours = Annotated[
-    str, pydantic.StringConstraints(pattern=rf"^{TIME}(-{TIME})?(, {TIME}(-{TIME})?)*$")
-]
-Month = Annotated[
-    str,
-    pydantic.StringConstraints(
-        pattern=rf"^month(, (day|business day|{'|'.join(WEEKDAYS)}) (-?[1-9]|-?1\d|-?2[0-8])|, day (29|30))?"
-        rf"( at {TIME})?$"
-    ),
-]
-Opening = Annotated[dict[Weekday, Hours], pydantic.Field(min_length=1)]
-Rows = Literal["business"] | Month | Opening | None
+Rows = str | dict[str, str] | None
 """Of what rows are made that have no even distance; see `Cleaning`."""
-
-
-def _as_list(names: Any) -> Any:
-    return [names] if isinstance(names, str) else names
 
 
 class CsvFormat(Strict):
@@ -44,9 +23,8 @@ class CsvFormat(Strict):
     wanted.
 
     Attributes:
-        file: its name, or a pattern such as "station_*.csv" for several of one form.
-        stamp: the column of times; or several, which `stamp_format` has with a space
-            between.
+        file: its name in the folder of a source.
+        stamp: the columns of times, which `stamp_format` has with a space between.
         target: the column to forecast.
         stamp_format: as `strptime` takes it, with `%q` for a quarter and `%G` with `%V`
             for a week; "ISO8601"; "unix", "unix_ms", "unix_us" or "unix_ns" since 1970;
@@ -71,35 +49,25 @@ class CsvFormat(Strict):
         units_rows: lines right below the header, the first of which holds units.
     """
 
-    file: Annotated[
-        str, pydantic.StringConstraints(pattern=r"^[^/\\\x00]*$", max_length=255)
-    ] = ""
-    stamp: Annotated[
-        list[str], pydantic.Field(max_length=10), pydantic.BeforeValidator(_as_list)
-    ] = pydantic.Field(default=[])
+    file: str = ""
+    stamp: list[str] = pydantic.Field(default=[])
     target: str = ""
     stamp_format: str = "ISO8601"
-    first_year: int | None = pydantic.Field(
-        default=None, ge=0, le=9900, exclude_if=operator.not_
-    )
+    first_year: int | None = pydantic.Field(default=None, exclude_if=operator.not_)
     time_zone: str | None = None
     ends: bool = False
     drop: list[str] = pydantic.Field(default=[])
     categories: list[str] = pydantic.Field(default=[])
     series_id: str | None = None
     leave_out: list[str] = pydantic.Field(default=[], exclude_if=operator.not_)
-    missing: list[Word] | None = None
-    encoding: Annotated[
-        str, pydantic.StringConstraints(min_length=1, max_length=40)
-    ] = "utf-8"
-    delimiter: Annotated[
-        str, pydantic.StringConstraints(min_length=1, max_length=1)
-    ] = ","
+    missing: list[str] | None = None
+    encoding: str = "utf-8"
+    delimiter: str = ","
     decimal: Literal[".", ","] = "."
     thousands: Literal[",", ".", " ", "'"] | None = None
-    names: Annotated[list[str], pydantic.Field(min_length=2)] | None = None
-    skip: Annotated[int, pydantic.Field(ge=0, le=10_000)] = 0
-    units_rows: Annotated[int, pydantic.Field(ge=0, le=10)] = 0
+    names: list[str] | None = None
+    skip: int = 0
+    units_rows: int = 0
 
     @property
     def words(self) -> list[str]:
@@ -134,19 +102,11 @@ class Cleaning(Strict):
 
     spacing: Count | None = None
     sentinel: float | None = None
-    fill: Annotated[int, pydantic.Field(ge=0, le=1_000_000)] | None = None
+    fill: int | None = None
     repeat: Count | None = None
     rows: Rows = None
     measured: bool = False
     until: str | None = None
-
-    @pydantic.model_validator(mode="after")
-    def _hours_have_a_spacing(self) -> "Cleaning":
-        if isinstance(self.rows, dict) and self.spacing is None:
-            raise ValueError(
-                "must have `spacing`, seconds from row to row, beside hours in `rows`"
-            )
-        return self
 
 
 class Windowing(Strict):

@@ -62,7 +62,7 @@ def _order(profile: FileProfile) -> Iterator[str]:
         by = _name(profile.series_id)
         yield f"series    {len(profile.series)}, by {by}: {names:.80}{more}"
         return
-    if profile.unsorted:
+    if (profile.timestamps[1:] < profile.timestamps[:-1]).any():
         yield "order     rows are not in the order of time; they are put in it"
     if profile.repeated:
         yield (

@@ -69,7 +69,7 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     names = [name for name in header if name not in stamp]
     if options.target is not None:
         one_of(options.target, names, "--target")
-    measured = moments.moments_of(rows, stamp, formats, options)
+    measured, detected, why = moments.moments_of(rows, stamp, formats, options)
     if not rows.typed:
         samples = [_sample(rows.cells[name]) for name in names]
         decimal, thousands = numbers.marks(
@@ -81,9 +81,8 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
         name: ColumnProfile.of(name, below.get(name, ""), rows.cells[name], form)
         for name in names
     }
-    series = measured.series
     # The names of series are no values.
-    others = {name: columns[name] for name in names if name != series.column}
+    others = {name: columns[name] for name in names if name != measured.series_id}
     _require_one_notation(others, options, form)
     _require_numbers(others, options, paths[0])
     sentinels = sentinels_of(
@@ -91,26 +90,13 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     )
     missing = _missing(others, sentinels)
     missing[""] += sum(rows.counts) - len(rows.cells)
-    form = form.model_copy(update=measured.form | {"drop": _other_times(columns)})
-    order = np.diff(measured.timestamps)
+    form = form.model_copy(update=detected | {"drop": _other_times(columns)})
     return FileProfile(
+        **vars(measured),
         form=form,
         columns={name: column.without(sentinels) for name, column in columns.items()},
         missing=+missing | Counter(options.missing),
-        freq=measured.regular.freq,
-        rows=len(rows.cells),
-        repeated=measured.regular.repeated,
-        unsorted=bool((order < np.timedelta64(0)).any()),
-        first=measured.first,
-        last=measured.last,
-        gaps=measured.gaps,
-        reasons=reasons | measured.reasons,
-        calendar=measured.cleaning.rows,
-        outside=measured.outside,
-        series_id=series.column,
-        series=series.names,
-        timestamps=measured.timestamps,
-        of_rows=series.of_rows,
+        reasons=reasons | why,
         file=rows,
     )
 

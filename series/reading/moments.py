@@ -16,6 +16,7 @@ import pandas as pd
 from pipeline.data import row_calendar, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.series_options import Cleaning
+from pipeline.data.series_options import Rows as CalendarRows
 from pipeline.data.timestamps import Regularity, duration, shown
 from pipeline.errors import UnrollError, UsageError, one_line
 from series.reading import (
@@ -26,7 +27,7 @@ from series.reading import (
     timestamp_columns,
     timestamp_formats,
 )
-from series.reading.files import Rows
+from series.reading.files import Rows, in_utc, wrong_stamp
 
 if TYPE_CHECKING:
     from series.options import Options
@@ -51,26 +52,30 @@ class Moments:
 
     Attributes:
         timestamps: (rows,) datetime64[ms], in UTC if the time zone is known.
-        form: options of the form -> what was detected.
-        reasons: options of the form -> why, where that is not certain.
-        cleaning: the calendar by which rows follow one another.
-        regular: how regular they are by it.
-        series: what says which series a row belongs to.
+        freq: seconds from row to row; of business days and months those of a day
+            (`row_calendar.numbered`).
+        repeated: rows whose timestamp was there before.
+        calendar: by which rows follow one another, as `Cleaning.rows` says.
         first, last: timestamps by the calendar.
         gaps: rows that a gap lacks -> how many such gaps.
         outside: rows that lie outside of opening hours.
+        series_id: of several series the column that says which one a row belongs to.
+        series: its values; where a column names a single series, that name, without
+            `series_id`.
+        of_rows: (rows,) the name of each row's series; None for a single series.
     """
 
     timestamps: Array
-    form: dict[str, Any]
-    reasons: dict[str, str]
-    cleaning: Cleaning
-    regular: Regularity
-    series: series_names.SeriesNames
+    freq: int
+    repeated: int
+    calendar: CalendarRows
     first: np.datetime64
     last: np.datetime64
     gaps: Counter[int]
     outside: int
+    series_id: str | None
+    series: Sequence[str]
+    of_rows: Array | None
 
 
 def stamp_columns(
@@ -114,7 +119,7 @@ def stamp_columns(
 
 def moments_of(
     rows: Rows, stamp: Sequence[str], formats: Sequence[str], options: "Options"
-) -> Moments:
+) -> tuple[Moments, dict[str, Any], dict[str, str]]:
     """Return when rows were measured.
 
     Args:
@@ -122,6 +127,10 @@ def moments_of(
         stamp: the columns of the timestamp.
         formats: that it may have.
         options: what a user says.
+
+    Returns:
+        The timestamps; options of the form -> what was detected; and options -> why,
+        where that is not certain.
 
     Raises:
         UnrollError: a row has no timestamp of a form that the others have, or one that
@@ -146,9 +155,7 @@ def moments_of(
     zone = options.time_zone or _zone(read, cells, longest)
     if zone is not None and not read.utc:
         ends = read.form.get("ends", False)
-        written = timestamp_checks.in_utc(
-            written, zone, ends=ends, series_id=series.of_rows
-        )
+        written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
     cleaning, regular = row_calendar.calendar(written, zone)
     if read.utc and zone is None and not _is_even(written, cleaning, regular):
         for clock in timestamp_checks.ZONES:
@@ -165,18 +172,21 @@ def moments_of(
     ordered = timestamps.distinct(numbers[~outside])
     steps = _even_steps(ordered, regular, stamp)
     first, last = row_calendar.stamps(ordered[[0, -1]], cleaning, zone)
-    return Moments(
+    moments = Moments(
         timestamps=written,
-        form=read.form | {"stamp": list(stamp), "time_zone": zone},
-        reasons={option: why for option, why in read.reasons.items() if why},
-        cleaning=cleaning,
-        regular=regular,
-        series=series,
+        freq=regular.freq,
+        repeated=regular.repeated,
+        calendar=cleaning.rows,
         first=first,
         last=last,
         gaps=Counter((steps[steps > 1] - 1).tolist()),
         outside=int(outside.sum()),
+        series_id=series.column,
+        series=series.names,
+        of_rows=series.of_rows,
     )
+    form = read.form | {"stamp": list(stamp), "time_zone": zone}
+    return moments, form, {name: why for name, why in read.reasons.items() if why}
 
 
 @dataclass(frozen=True)
@@ -290,7 +300,7 @@ def _right_readings(
     row = int(wrong[likely].argmax())
     if row == 0 and np.isnat(moments[0]) and not wrong[likely].all():
         row = int((~wrong[likely]).argmax()) - 1  # the last one before the form changes
-    raise timestamp_checks.wrong_stamp(rows, cells, moments, row, likely)
+    raise wrong_stamp(rows, cells, moments, row, likely)
 
 
 def _stamp_format(

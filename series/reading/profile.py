@@ -14,10 +14,10 @@ import pandas as pd
 
 from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
-from pipeline.data.series_options import CsvFormat, Rows
-from series.reading.files import Rows as FileRows
+from pipeline.data.series_options import CsvFormat
+from series.reading.files import Rows, with_words
+from series.reading.moments import Moments
 from series.reading.numbers import plain_number, values_of, without_unit
-from series.reading.table import with_words
 
 SENTINELS = (
     *(-99999.0, -9999.9, -9999.0, -999.9, -999.0, -200.0, -99.9, -99.0),
@@ -190,50 +190,28 @@ def sentinels_of(columns: Iterable[ColumnProfile], given: Sequence[str]) -> set[
 
 
 @dataclass(frozen=True)
-class FileProfile:
+class FileProfile(Moments):
     """What a file, or several of one form, is like.
 
     Attributes:
         form: how it is written; no target yet.
         columns: all but those of the timestamp, in their order.
         missing: words and numbers that mean no value, "" an empty cell -> how often.
-        freq: seconds from row to row; of business days and months those of a day
-            (`row_calendar.numbered`).
-        rows: of all series together.
-        repeated: rows whose timestamp was there before.
-        unsorted: whether rows are not in the order of time.
-        first, last: timestamps, in UTC if the time zone is known.
-        gaps: rows that a gap lacks -> how many such gaps.
         reasons: the option of params.yaml that was not certain -> why it was decided
             so.
-        calendar: by which rows follow one another, as `Cleaning.rows` says.
-        outside: rows that lie outside of opening hours.
-        series_id: of several series the column that says which one a row belongs to.
-        series: its values; where a column names a single series, that name, without
-            `series_id`.
-        timestamps: (rows,) datetime64[ms], in UTC if the time zone is known.
-        of_rows: (rows,) the name of each row's series; None for a single series.
         file: the rows as they stand in the files.
     """
 
     form: CsvFormat
     columns: Mapping[str, ColumnProfile]
     missing: Counter[str]
-    freq: int
-    rows: int
-    repeated: int
-    unsorted: bool
-    first: np.datetime64
-    last: np.datetime64
-    gaps: Counter[int]
     reasons: dict[str, str]
-    calendar: Rows
-    outside: int
-    series_id: str | None
-    series: Sequence[str]
-    timestamps: Array
-    of_rows: Array | None
-    file: FileRows
+    file: Rows
+
+    @property
+    def rows(self) -> int:
+        """The rows of all series together."""
+        return len(self.timestamps)
 
     def table(self, form: CsvFormat) -> RowTable:
         """Return the rows, without the columns that a form drops."""

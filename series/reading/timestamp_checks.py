@@ -3,18 +3,12 @@ their clock.
 """
 
 import itertools
-import shlex
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from pipeline.data import row_calendar, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import regularity
-from pipeline.errors import UnrollError, UsageError
-from series.reading import timestamp_formats
-from series.reading.files import Rows
 
 ZONES = (
     *("Europe/Berlin", "Europe/London", "Europe/Helsinki", "America/New_York"),
@@ -105,15 +99,19 @@ def _out_of_place(moments: Array, freq: float) -> int | None:
 
 def _off_the_grid(moments: Array, freq: float) -> int | None:
     """Return one of very few rows between the times at which all others lie."""
-    found = None
-    for phase in row_calendar.phases(moments, freq):
-        usual, counts = np.unique(phase, return_counts=True)
-        off = phase != usual[counts.argmax()]
-        if not off.any():
+    places = [(moments - moments[0]).astype(np.int64) % max(1, int(freq))]
+    if freq >= row_calendar.SHORTEST * timestamps.DAY:
+        months = moments.astype("datetime64[M]")
+        places = [moments - months, moments - (months + 1)]
+    rows = []
+    for place in places:
+        usual, counts = np.unique(place, return_counts=True)
+        off = np.flatnonzero(place != usual[counts.argmax()])
+        if not len(off):
             return None
-        if found is None and off.sum() <= min(3, FEW * len(moments)):
-            found = int(off.argmax())
-    return found
+        if len(off) <= min(3, FEW * len(moments)):
+            rows.append(int(off[0]))
+    return rows[0] if rows else None
 
 
 def _far_away(moments: Array, ordered: Array, steps: Array) -> int | None:
@@ -161,46 +159,3 @@ def time_zone(moments: Array) -> tuple[str, bool] | None:
             best = (name, ends)
             least = regular
     return best
-
-
-def in_utc(
-    written: Array, zone: str, *, ends: bool = False, series_id: Array | None = None
-) -> Array:
-    """Return `timestamps.to_utc`.
-
-    Raises:
-        UsageError: the zone, or a time in it, does not exist.
-    """
-    try:
-        utc = timestamps.to_utc(written, zone, ends=ends, series_id=series_id)
-    except (KeyError, ValueError, OSError):
-        raise UsageError(
-            f"--time-zone must be a name such as Europe/Berlin. Received: {zone!r}"
-        ) from None
-    skipped = np.isnat(utc)
-    if skipped.any():
-        raise UsageError(
-            f"--time-zone: {written[skipped.argmax()]} is a time that clocks of {zone} "
-            "skipped, so the file keeps another time; correct this or leave it out"
-        )
-    return utc
-
-
-def wrong_stamp(
-    rows: Rows, cells: "pd.Series[Any]", moments: Array, row: int, stamp_format: str
-) -> UnrollError:
-    """Return the error that names a row with a wrong timestamp."""
-    what = f"is no stamp of the form {stamp_format}, as others are; correct the file"
-    offsets = {timestamp_formats.has_offset(cell) for cell in cells.iloc[[0, row]]}
-    if not np.isnat(moments[row]):
-        first, last = timestamp_formats.YEARS
-        what = (
-            f"lies outside of the years {first} to {last}, read as {stamp_format}; "
-            f"correct it, or if most are right pass --stamp "
-            f"{shlex.quote(str(cells.name))}"
-        )
-    elif stamp_format == "ISO8601" and len(offsets) > 1:
-        what = (
-            f"is not like {cells.iloc[0]!r:.60}: one has a UTC offset; write all alike"
-        )
-    return UnrollError(f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} {what}")

@@ -17,7 +17,6 @@ from pipeline.errors import UnrollError
 from series.options import Options
 from series.reading import files
 from series.reading.detect import detect
-from series.reading.table import table_of
 
 PARQUET = {
     "snappy": {"row_group_size": 50},
@@ -53,7 +52,7 @@ def whole(tmp_path_factory):
 FORMAT = CsvFormat(stamp=["time"], target="value", categories=["sky"])
 READERS = (
     lambda path: detect([path], Options(target="value")),
-    lambda path: table_of(files.read([path], FORMAT)),
+    lambda path: files.table_of(files.read([path], FORMAT)),
 )
 """How `answer` and `predict --data` read a file."""
 

@@ -28,8 +28,7 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from series import intervals
 from series.forecaster import Forecaster, OutsideRangeWarning
-from series.reading.files import read
-from series.reading.table import values_of
+from series.reading.files import read, values_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -37,6 +37,18 @@ BLOCKS = ("rows to train on", "rows to validate on", "rows to test on")
 """Facts of the documents' protocols."""
 
 
+class Repair(Strict):
+    """How rows are completed.
+
+    Attributes:
+        spacing: seconds from row to row; the median of the file if left out.
+        sentinel: the number that stands for a missing value.
+    """
+
+    spacing: Count | None = None
+    sentinel: float | None = None
+
+
 class Csv(Strict):
     """How a CSV file of rows is written.
 
@@ -63,7 +75,7 @@ def prepare(
     windows: Windowing,
     train: Size,
     validation: Size | None = None,
-    cleaning: Cleaning = Cleaning(),  # noqa: B008 - frozen
+    cleaning: Repair = Repair(),  # noqa: B008 - frozen
     protocol: Literal["as_published", "keras_utility", "corrected"] = "corrected",
     batch_size: Count | None = None,
 ) -> Dataset:
@@ -132,13 +144,13 @@ def prepare(
             f"params.yaml: {where}.csv.target: {csv.file} has no column of numbers "
             f"{csv.target!r}. It has: {', '.join(table.columns)}"
         )
-    form = CsvFormat(**csv.model_dump())
+    form = CsvFormat(**csv.model_dump() | {"stamp": [csv.stamp]})
     try:
         return from_table(
             name,
             table,
             form,
-            cleaning,
+            Cleaning(**cleaning.model_dump()),
             windows,
             train,
             validation=validation,
@@ -172,56 +184,40 @@ def from_table(
             nothing to learn.
         UnusableSeriesError: this is so of some of several series.
     """
-    published = protocol == "as_published"
     corrected = protocol == "corrected"
-    step = windows.step
     table = _counted(table, csv, cleaning, windows)
     every = {
-        series_id: series.rows_of(own, csv, cleaning, windows)
+        key: series.rows_of(own, csv, cleaning, windows)
         if corrected
         else series.as_they_are(own, None)
-        for series_id, own in table.by_series().items()
+        for key, own in table.by_series().items()
     }
     first = next(iter(every.values()))
-    reasons = dict[str, str]()
     count = len(first.series.values)
-    freq = first.regular.freq
     column = first.columns.index(csv.target)
-    statistics = dict[str, Statistics]()
-    chosen = defaultdict[str, list[Array]](list)
-    lost = Counter[str]()
     borders = series.borders(count, train, validation)
-    for number, (series_id, rows) in enumerate(every.items()):
-        try:
-            statistics[series_id] = _statistics(rows, borders[0], column, windows.lag)
-            examples, gone = _examples(
-                rows, borders, windows, freq, column, batch_size, corrected=corrected
-            )
-            if validation is None:
-                del examples["validation"]
-            _require_room(examples, rows, windows, borders)
-        except UnrollError as error:
-            if series_id == ALONE:
-                raise
-            border = row_calendar.stamps(
-                first.series.timestamps[[borders[0]]], cleaning, csv.time_zone
-            )[0]
-            reasons[series_id] = _lacking(
-                rows, column, windows, borders[0], shown(border)
-            ) or str(error)
-            continue
-        lost.update(gone)
-        for split, own in examples.items():
-            chosen[split].append(own + number * count)
-    if reasons:
-        raise UnusableSeriesError(reasons, len(every))
+    statistics, chosen, lost = _cut(
+        every,
+        borders,
+        csv,
+        cleaning,
+        windows,
+        batch_size,
+        corrected=corrected,
+        validated=validation is not None,
+    )
+    # `Windows` counts from the row after the last step, so a target `delay` rows after
+    # the last input is `delay - step` there. The documents' generator counts so, too,
+    # and forgets the step.
+    slip = windows.step if protocol == "as_published" else 0
+    delay = windows.first - windows.step + slip
     fitted = Fitted(
         csv=csv,
-        cleaning=cleaning.model_copy(update={"spacing": freq}),
+        cleaning=cleaning.model_copy(update={"spacing": first.regular.freq}),
         windows=windows,
         columns=first.columns,
         series=statistics,
-        slip=step * published,
+        slip=slip,
     )
     inputs = [
         series.inputs_of(rows.series, fitted, statistics[key])
@@ -229,28 +225,33 @@ def from_table(
     ]
     # one alone is not copied
     whole = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]
-    truth = (
-        np.concatenate([rows.target(column) for rows in every.values()])
-        if windows.partial
-        else None
-    )
-    shape: dict[str, Any] = {
-        # `Windows` counts from the row after the last step, so a target `delay` rows
-        # after the last input is `delay - step` there. The documents' generator counts
-        # so, too, and forgets the step.
-        "delay": windows.first if published else windows.first - step,
-        "target": column,
-        "outputs": windows.horizon,
-        "measured": None if truth is None else np.isfinite(truth),
-    }
+    truth = None
+    measured = None
+    series_id = None
+    if windows.partial:
+        truth = np.concatenate([rows.target(column) for rows in every.values()])
+        measured = np.isfinite(truth)
+        series_id = np.repeat(np.arange(len(every)), count)
     splits = {
-        split: Windows(whole, np.concatenate(own), windows.lookback, step, **shape)
+        split: Windows(
+            whole,
+            np.concatenate(own),
+            windows.lookback,
+            windows.step,
+            delay=delay,
+            target=column,
+            outputs=windows.horizon,
+            measured=measured,
+        )
         for split, own in chosen.items()
     }
-    facts = _facts(protocol, first, borders, splits, fitted, batch_size)
-    period = _timesteps_of_day(cleaning, freq, step)
+    stamps = row_calendar.stamps(first.series.timestamps, cleaning, csv.time_zone)
+    facts = _facts(protocol, first, borders, splits, stamps, fitted, batch_size)
+    if csv.series_id:
+        facts["series"] = len(every)
     scale = Scale(quantity=windows.quantity)
-    if alone := statistics.get(ALONE):
+    alone = statistics.get(ALONE)
+    if alone is not None:
         scale = Scale(
             unit=windows.unit,
             quantity=windows.quantity,
@@ -263,30 +264,76 @@ def from_table(
         metric=METRIC,
         splits={**splits},
         scale=scale,
-        period=period,
+        period=_timesteps_of_day(cleaning, first.regular.freq, windows.step),
         calendar=series.calendar_columns(week=windows.week),
         scored=("validation",) if validation is not None else (),
-        stamps=np.tile(
-            row_calendar.stamps(first.series.timestamps, cleaning, csv.time_zone),
-            len(every),
-        ),
-        series_id=np.repeat(np.arange(len(every)), count)
-        if truth is not None
-        else None,
+        stamps=np.tile(stamps, len(every)),
+        series_id=series_id,
         truth=truth,
         fitted=fitted,
-        facts=facts | ({"series": len(every)} if csv.series_id else {}) | dict(lost),
+        facts=facts | dict(lost),
     )
 
 
+def _cut(
+    every: dict[str, Measured],
+    borders: tuple[int, int],
+    csv: CsvFormat,
+    cleaning: Cleaning,
+    windows: Windowing,
+    batch_size: int | None,
+    *,
+    corrected: bool,
+    validated: bool,
+) -> tuple[dict[str, Statistics], dict[str, list[Array]], Counter[str]]:
+    """Return of each series its statistics, of each split the rows of its examples in
+    each series, and what was filled and lost: words -> count.
+    """
+    statistics = dict[str, Statistics]()
+    chosen = defaultdict[str, list[Array]](list)
+    lost = Counter[str]()
+    reasons = dict[str, str]()
+    first = next(iter(every.values()))
+    count = len(first.series.values)
+    column = first.columns.index(csv.target)
+    for number, (key, rows) in enumerate(every.items()):
+        try:
+            statistics[key] = _statistics(rows, borders[0], column, windows.lag)
+            if corrected:
+                examples, gone = series.corrected_rows(
+                    rows.series,
+                    *borders,
+                    windows,
+                    freq=first.regular.freq,
+                    target=column,
+                )
+                lost.update(rows.lost | gone)
+            else:
+                examples = series.document_rows(count, *borders, windows, batch_size)
+            if not validated:
+                del examples["validation"]
+            _require_room(examples, rows, windows, borders)
+        except UnrollError as error:
+            if key == ALONE:
+                raise
+            lacking = _lacking(rows, column, borders[0], csv, cleaning, windows)
+            reasons[key] = lacking or str(error)
+            continue
+        for split, own in examples.items():
+            chosen[split].append(own + number * count)
+    if reasons:
+        raise UnusableSeriesError(reasons, len(every))
+    return statistics, chosen, lost
+
+
 def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
-    """How many timesteps a day has, in which models see a cycle; 0 where it has none."""
-    if freq >= 7 * DAY:
-        return 0
-    rows_per_day = row_calendar.slots_per_day(cleaning.rows, freq)
-    if rows_per_day:
-        return max(rows_per_day) // step
+    """Return how many timesteps a day has, in which models see a cycle; 0 where it has
+    none.
+    """
     timestep = freq * step
+    rows_per_day = row_calendar.slots_per_day(cleaning.rows, freq)
+    if rows_per_day and freq < 7 * DAY:
+        return max(rows_per_day) // step
     if cleaning.rows or timestep >= DAY or DAY % timestep:
         return 0
     return DAY // timestep
@@ -311,29 +358,6 @@ def _counted(
     if not csv.series_id:
         table = table.only(table.timestamps >= measured.min())
     return table.only(table.timestamps <= measured.max())
-
-
-def _examples(
-    rows: Measured,
-    borders: tuple[int, int],
-    windows: Windowing,
-    freq: int,
-    target: int,
-    batch_size: int | None,
-    *,
-    corrected: bool,
-) -> tuple[series.Rows, dict[str, int]]:
-    """The rows of each split's examples in one series, and what was filled and lost:
-    words -> count.
-    """
-    if not corrected:
-        return series.document_rows(
-            len(rows.series.values), *borders, windows, batch_size
-        ), {}
-    examples, gone = series.corrected_rows(
-        rows.series, *borders, windows, freq=freq, target=target
-    )
-    return examples, rows.lost | gone
 
 
 def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statistics:
@@ -364,7 +388,8 @@ def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statis
     with np.errstate(over="ignore", invalid="ignore"):
         mean = train.mean(axis=0)
         std = np.where(low == high, 1.0, train.std(axis=0))
-    if (huge := ~np.isfinite(mean + std)).any():
+    huge = ~np.isfinite(mean + std)
+    if huge.any():
         raise UnrollError(
             f"column {columns[int(huge.argmax())]!r} holds numbers too large for a mean; drop it"
         )
@@ -374,51 +399,58 @@ def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statis
 
 
 def _lacking(
-    measured: Measured, target: int, windows: Windowing, first: int, border: str
+    measured: Measured,
+    target: int,
+    first: int,
+    csv: CsvFormat,
+    cleaning: Cleaning,
+    windows: Windowing,
 ) -> str:
-    """How many rows one of several series has and lacks before row `first`, of the
-    stamp `border`, and after it.
-
-    "" if it has enough.
+    """Return how many rows one of several series has and lacks before row `first` and
+    after it; "" if it has enough.
     """
+    times = measured.series.timestamps[[first]]
+    border = shown(row_calendar.stamps(times, cleaning, csv.time_zone)[0])
     known = ~measured.series.unknown[:, target]
     needed = windows.lookback + windows.lag + int(windows.ahead[-1])
     before = int(known[:first].sum())
     if before < needed:
-        return f"{known.sum():,} rows, {before:,} of them before {border}, where {needed:,} are needed"
-    return (
-        "" if known[first:].any() else f"{before:,} rows, none of them from {border} on"
-    )
+        return (
+            f"{known.sum():,} rows, {before:,} of them before {border}, where "
+            f"{needed:,} are needed"
+        )
+    if known[first:].any():
+        return ""
+    return f"{before:,} rows, none of them from {border} on"
 
 
 def _require_room(
     rows: series.Rows, measured: Measured, windows: Windowing, borders: tuple[int, int]
 ) -> None:
-    """Raises UnrollError if a split has no window."""
-    if empty := [split for split, own in rows.items() if not len(own)]:
+    """Raise UnrollError if a split has no window."""
+    ends = {"train": 0, "validation": borders[0], "test": borders[1]}
+    stops = {"train": borders[0], "validation": borders[1], "test": None}
+    for split, own in rows.items():
+        if len(own):
+            continue
         span = windows.lookback + windows.lag
         ahead = windows.ahead[-1]
-        ends = {
-            "train": (0, borders[0]),
-            "validation": borders,
-            "test": (borders[1], len(measured.series.values)),
-        }
-        start, stop = ends[empty[0]]
-        start = max(start - span * windows.overlap, measured.series.start)
-        runs = series.runs_of(measured.series, measured.regular.freq)[start:stop]
-        longest = np.unique(runs, return_counts=True)[1].max(initial=0)
+        earlier = span if windows.overlap else 0
+        start = max(ends[split] - earlier, measured.series.start)
+        runs = series.runs_of(measured.series, measured.regular.freq)
+        longest = np.unique(runs[start : stops[split]], return_counts=True)[1]
         unknown = measured.series.unknown.sum(axis=0)
-        name = measured.columns[int(unknown.argmax())]
-        most = int(unknown.max())
-        raise UnrollError(
-            f"the {empty[0]} block has no room for a window of {span} rows and a target {ahead} rows on, with "
-            f"{measured.regular.gaps} gaps in the clock"
-            + (
-                f" and {most:,} of {len(measured.series.unknown):,} rows without a value of {name!r}"
-                if most
-                else ""
+        lacking = ""
+        if unknown.any():
+            lacking = (
+                f" and {unknown.max():,} of {len(runs):,} rows without a value of "
+                f"{measured.columns[int(unknown.argmax())]!r}"
             )
-            + f": {span + ahead:,} rows in a row are needed, and there are {longest:,}"
+        raise UnrollError(
+            f"the {split} block has no room for a window of {span} rows and a target "
+            f"{ahead} rows on, with {measured.regular.gaps} gaps in the clock{lacking}: "
+            f"{span + ahead:,} rows in a row are needed, and there are "
+            f"{longest.max(initial=0):,}"
         )
 
 
@@ -427,41 +459,38 @@ def _facts(
     measured: Measured,
     borders: tuple[int, int],
     splits: dict[str, Windows],
+    stamps: Array,
     fitted: Fitted,
     batch: int | None,
 ) -> dict[str, Any]:
-    """What a reader wants to know: words -> value."""
-    moments = row_calendar.stamps(
-        measured.series.timestamps, fitted.cleaning, fitted.csv.time_zone
-    )
+    """Return what a reader wants to know: words -> value."""
     regular = measured.regular
     test = splits["test"]
+    timesteps = test.horizon + (test.outputs - 1) * test.step
+    validation = splits.get("validation")
     zone = fitted.csv.time_zone
-    told = dict(zip(BLOCKS, np.diff([0, *borders, len(moments)]).tolist(), strict=True))
+    sizes = np.diff([0, *borders, len(stamps)]).tolist()
+    blocks = dict(zip(BLOCKS, sizes, strict=True)) if protocol != "corrected" else {}
     facts = {
         "protocol": protocol,
-        "rows": len(moments),
-        **(told if protocol != "corrected" else {}),
+        "rows": len(stamps),
+        **blocks,
         "columns": measured.columns,
         "quantities": len(measured.columns),
-        "horizon in hours": (test.horizon + (test.outputs - 1) * test.step)
-        * regular.freq
-        / 3600,
-        "train from": shown(moments[measured.series.start]),
-        "validation from": shown(moments[borders[0]])
-        if "validation" in splits
-        else None,
-        "test from": shown(moments[borders[1]]),
-        "test to": shown(moments[-1]),
+        "horizon in hours": timesteps * regular.freq / 3600,
+        "train from": shown(stamps[measured.series.start]),
+        "validation from": shown(stamps[borders[0]]) if validation else None,
+        "test from": shown(stamps[borders[1]]),
+        "test to": shown(stamps[-1]),
         "seconds between rows": regular.freq,
         "repeated stamps": regular.repeated,
         "gaps": regular.gaps,
-        "validation batches": len(splits["validation"]) // batch
-        if batch and "validation" in splits
+        "validation batches": len(validation) // batch
+        if batch and validation
         else None,
-        "sentinels": None if fitted.cleaning.sentinel is None else measured.missed,
-        "missing values": None if fitted.csv.missing is None else measured.missed,
-        "time zone": None if zone is None else f"{zone}, stamps in UTC",
+        "sentinels": measured.missed if fitted.cleaning.sentinel is not None else None,
+        "missing values": measured.missed if fitted.csv.missing is not None else None,
+        "time zone": f"{zone}, stamps in UTC" if zone is not None else None,
         "values at once": test.outputs if test.outputs > 1 else None,
     }
     return {words: value for words, value in facts.items() if value is not None}

@@ -243,25 +243,3 @@ def test_models_see_a_day_of_opening_hours_as_one_cycle():
     ).astype("datetime64[ms]")
     np.testing.assert_array_equal(row_calendar.spread(moments, cleaning), expected)
     assert row_calendar.slots_per_day(cleaning.rows, 3600) == [4]
-
-
-WRONG = [
-    {},
-    {"Mon": "7-17"},
-    {"Mon": "07:00-24:00"},
-    {"Mo": "07:00"},
-    "month, day 31",
-    "month, Fri 29",
-    "week",
-]
-
-
-@pytest.mark.parametrize("rows", WRONG)
-def test_rows_that_say_nothing_are_refused(rows):
-    with pytest.raises(ValueError, match="rows"):
-        checked(Cleaning, {"rows": rows, "spacing": 3600})
-    with pytest.raises(
-        ValueError,
-        match="must have `spacing`, seconds from row to row, beside hours in `rows`",
-    ):
-        checked(Cleaning, {"rows": {"Mon": "07:00"}})

@@ -10,7 +10,6 @@ from series.options import Options
 from series.reading import files, layout, numbers, timestamp_columns, timestamp_formats
 from series.reading.detect import detect
 from series.reading.profile import ColumnProfile, sentinels_of
-from series.reading.table import table_of
 
 DAY = 86_400
 
@@ -259,7 +258,7 @@ def test_a_row_of_units_is_skipped_and_taken(seen, tmp_path):
         "load": "kW",
         "temp": "°C",
     }
-    table = table_of(
+    table = files.table_of(
         files.read(
             [tmp_path / "load.csv"], profile.form.model_copy(update={"target": "load"})
         )

@@ -9,7 +9,6 @@ from pipeline.errors import UnrollError
 from series.options import Options
 from series.reading import files
 from series.reading.detect import detect
-from series.reading.table import table_of
 
 
 @pytest.fixture
@@ -429,7 +428,7 @@ def test_a_good_file_is_read_as_it_is_meant(seen, tmp_path, text, first, last, v
     target = next(name for name in profile.targets if name != "ts")
     drop = [name for name in profile.columns if name != target]
     form = profile.form.model_copy(update={"target": target, "drop": drop})
-    table = table_of(files.read([tmp_path / "load.csv"], form))
+    table = files.table_of(files.read([tmp_path / "load.csv"], form))
     assert (profile.first, profile.last) == (np.datetime64(first), np.datetime64(last))
     assert (table.timestamps[0], table.timestamps[-1]) == (profile.first, profile.last)
     np.testing.assert_array_equal(table.values[: len(values), 0], values)  # noqa: PD011 - not pandas'

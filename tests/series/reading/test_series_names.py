@@ -9,7 +9,6 @@ from pipeline.errors import UnrollError
 from series.options import Options
 from series.reading import files
 from series.reading.detect import detect
-from series.reading.table import table_of
 
 
 def long(names, starts=("2020-01-01",), lengths=(40,), freq="D"):
@@ -75,7 +74,7 @@ def test_the_long_format_is_recognised(name, suffix, tmp_path):
     form = profile.form.model_copy(
         update={"target": "y", "series_id": profile.series_id}
     )
-    tables = table_of(files.read([tmp_path / f"rows.{suffix}"], form)).by_series()
+    tables = files.table_of(files.read([tmp_path / f"rows.{suffix}"], form)).by_series()
     assert (list(profile.series), list(tables), profile.targets) == (
         names,
         names,
@@ -138,7 +137,7 @@ def test_a_clock_with_daylight_saving_is_that_of_each_series(tmp_path):
     ]
     profile = seen(pd.concat(rows), tmp_path / "rows.csv")
     form = profile.form.model_copy(update={"target": "y", "series_id": "id"})
-    table = table_of(files.read([tmp_path / "rows.csv"], form))
+    table = files.table_of(files.read([tmp_path / "rows.csv"], form))
     utc = np.asarray(stamps.tz_convert("UTC").tz_localize(None), "datetime64[ms]")
     assert (profile.form.time_zone, profile.series_id, profile.gaps) == (
         "Europe/Berlin",

@@ -20,7 +20,6 @@ from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from series.forecaster import Forecaster, OutsideRangeWarning
 from series.reading import files
-from series.reading.table import table_of
 from stages.evaluate import evaluate
 from stages.source import source
 from tests.support.examples import run_example
@@ -131,7 +130,7 @@ def prepared(workspace, name, options):
     """The data set of the file: an answer's, since params.yaml has none of this form."""
     asked = typed(SHAPE | READ | options)
     file = workspace.raw("meter") / "meter.csv"
-    table = table_of(files.read([file], asked["csv"]))
+    table = files.table_of(files.read([file], asked["csv"]))
     del asked["name"]
     return from_table(name, table, **{"cleaning": Cleaning()} | asked)
 

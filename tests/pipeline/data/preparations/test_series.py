@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from pipeline.data.preparations.series import Csv, from_table, prepare
+from pipeline.data.preparations.series import Csv, Repair, from_table, prepare
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import Cleaning
 from pipeline.data.timestamps import to_utc
@@ -16,7 +16,7 @@ from pipeline.errors import UnrollError, UsageError
 from tests.support.options import typed
 
 START = dt.datetime(2020, 3, 1, tzinfo=dt.UTC)
-OPTIONS = {"file": "series.csv", "stamp": "when", "target": "T"}
+OPTIONS = {"file": "series.csv", "stamp": ["when"], "target": "T"}
 OPTIONS |= {"train": 60, "validation": 20, "lookback": 4, "delay": 2}
 PUBLISHED = {"protocol": "as_published", "batch_size": 8}
 
@@ -44,7 +44,9 @@ def from_file(folder: Path, **change):
     pd.DataFrame({"when": stamps} | columns).to_csv(folder / "series.csv", index=False)
     options = typed(OPTIONS | change)
     csv = options["csv"].model_dump(include={"file", "target", "drop"})
-    return prepare("mine", folder, **options | {"csv": Csv(**csv, stamp="when")})
+    options["csv"] = Csv(**csv, stamp="when")
+    sentinel = options.pop("cleaning", Cleaning()).sentinel
+    return prepare("mine", folder, **options, cleaning=Repair(sentinel=sentinel))
 
 
 def hour_and_season(seconds):

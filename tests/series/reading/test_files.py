@@ -10,7 +10,6 @@ from pyarrow import parquet
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError
 from series.reading import files
-from series.reading.table import table_of
 
 GOOD = "when,T,p\n2020-01-01 00:00:00,1.5,1\n2020-01-01 00:10:00,-2,0.1\n"
 STAMPS = np.array(["2020-01-01T00:00", "2020-01-01T00:10"], "datetime64[ms]")
@@ -18,8 +17,8 @@ HOURS = np.arange("2020-01-01T00", "2020-01-01T03", dtype="datetime64[h]")
 
 
 def reading(*paths, **change):
-    options = {"stamp": "when", "stamp_format": "%Y-%m-%d %H:%M:%S", "target": "T"}
-    return table_of(files.read(paths, CsvFormat.model_validate(options | change)))
+    options = {"stamp": ["when"], "stamp_format": "%Y-%m-%d %H:%M:%S", "target": "T"}
+    return files.table_of(files.read(paths, CsvFormat.model_validate(options | change)))
 
 
 def rows(*lines):
