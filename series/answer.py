@@ -31,7 +31,7 @@ from series.fits import Say, Store
 from series.forecaster import Forecaster
 from series.leaderboard import Board
 from series.options import Options
-from series.question import Proposal, prepared, propose
+from series.question import Proposal, Wanted, prepared, propose
 from series.reading import described
 from series.reading.detect import detect
 from series.reading.profile import FileProfile
@@ -376,7 +376,7 @@ def answer(
             profile = detect(paths, asked)
             for line in described.lines(profile):
                 say(line)
-            proposal = propose(profile, asked.wanted)
+            proposal = propose(profile, Wanted.of(asked))
             for line in proposal.guesses:
                 say(line)
             dataset, proposal = prepared(_name(asked, data, profile), profile, proposal)

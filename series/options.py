@@ -1,13 +1,10 @@
 """The options of an answer: as arguments, as flags of a command, or in params.yaml."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
 from pipeline.validation import Strict
-
-if TYPE_CHECKING:
-    from series.question import Wanted
 
 Count = Annotated[int, pydantic.Field(ge=1)]
 
@@ -53,17 +50,3 @@ class Options(Strict):
     def given(self) -> dict[str, Any]:
         """The options that differ from their defaults."""
         return self.model_dump(exclude_defaults=True)
-
-    @property
-    def wanted(self) -> "Wanted":
-        """What is said of the question."""
-        from series.question import Wanted
-
-        return Wanted(
-            target=self.target,
-            horizon=self.horizon,
-            lookback=self.lookback,
-            step=self.step,
-            future=self.future,
-            holidays=self.holidays,
-        )

@@ -25,6 +25,7 @@ from pipeline.errors import (
     one_line,
     printable,
 )
+from series.options import Options
 from series.reading.headings import column_named
 from series.reading.profile import FileProfile
 
@@ -86,6 +87,11 @@ class Wanted:
     step: int | None = None
     future: Sequence[str] = ()
     holidays: str | None = None
+
+    @classmethod
+    def of(cls, options: Options) -> "Wanted":
+        """Return what options say of the question."""
+        return cls(**options.model_dump(include={*cls.__dataclass_fields__}))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Numbers rows that have no even distance by a calendar: business days, months, hours
-of a week.
+"""Numbers for rows that have no even distance, by a calendar: business days, months,
+hours of a week.
 
-By these numbers no window has a gap where none is, and a forecast names what comes
-next.
+By these numbers no window has a gap where there is none, and a forecast names the rows
+that come next.
 """
 
 import re
@@ -29,13 +29,14 @@ WEEKMASKS = {
     "business day": "1111100",
     **{name: name for name in WEEKDAYS},
 }
-"""Days of which a month's n-th or last one is meant -> as NumPy writes them."""
+"""Kinds of days, of which a calendar names a month's n-th or last one -> NumPy's mask
+of the week."""
 
 SHORTEST = 28
 """Days of the shortest month."""
 
 LATE_DAYS = (29, 30)
-"""Days that some months do not have, for which their last day stands."""
+"""Days that some months do not have; the last day of the month stands for them."""
 
 CONVENTION = 0.75
 """The share of rows that must lie on one day of the month, such as the last business
@@ -61,7 +62,7 @@ FEW_WRONG = 0.9
 one."""
 
 FEW_DAYS = 15
-"""Timestamps, of which it can be coincidence that none lies on a weekend."""
+"""The least number of timestamps without a weekend that show business days."""
 
 
 def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:

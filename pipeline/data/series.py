@@ -1,4 +1,4 @@
-"""Rows of a file -> rows as models see them, and which of them are examples; of a data
+"""Rows of a file become rows as models see them, some of which are examples: of a data
 set, and of later rows.
 """
 
@@ -22,14 +22,16 @@ from pipeline.data.timestamps import Regularity, regularity
 from pipeline.errors import UnrollError, UsageError
 
 DAY = 86_400
+"""Seconds of a day."""
+
 YEAR = 365.2425 * DAY
-"""Seconds."""
+"""Seconds of a year."""
 
 BLOCK = 2**20
 """Rows whose calendar is computed at once; bounds memory."""
 
 CYCLES = 7
-"""That a gap may last where what repeats is known."""
+"""Longest gap, in cycles, that is filled from earlier cycles."""
 
 Plan = Mapping[str, Array] | None
 
@@ -58,15 +60,18 @@ class Series:
     late: Array | None = None
 
     def with_column(self, values: Array) -> "Series":
-        """The same series with one more column, (rows,), that is known everywhere."""
-        unknown = np.column_stack([self.unknown, np.zeros(len(values), bool)])
+        """Return the series with one more column (rows,), which is known everywhere."""
+        known = np.zeros(len(values), bool)
         return replace(
-            self, values=np.column_stack([self.values, values]), unknown=unknown
+            self,
+            values=np.column_stack([self.values, values]),
+            unknown=np.column_stack([self.unknown, known]),
         )
 
 
 def clean(moments: Array, values: Array, sentinel: float | None) -> Series:
-    """Rows in the order of their timestamps, each timestamp once, a value everywhere.
+    """Return rows in the order of their timestamps, each timestamp once, with a value
+    everywhere.
 
     Of rows with one timestamp the first in the file is kept. A missing value takes the
     last good value of its column: a value from the past, so nothing of a later block
@@ -93,21 +98,22 @@ def clean(moments: Array, values: Array, sentinel: float | None) -> Series:
 
 
 def _last_good(unknown: Array) -> Array:
-    """(rows,) for each row the last one up to it that is known, -1 where there is none."""
-    return np.asarray(
-        np.maximum.accumulate(np.where(unknown, -1, np.arange(len(unknown))))
-    )
+    """Return for each row of (rows,) the last one up to it that is known, -1 where
+    there is none.
+    """
+    known = np.where(unknown, -1, np.arange(len(unknown)))
+    return np.asarray(np.maximum.accumulate(known))
 
 
 def fill(
     series: Series, freq: int, limit: int, repeat: int | None = None
 ) -> tuple[Series, dict[str, int]]:
-    """Put in the rows that a gap of up to `limit` of them lacks; they hold what was
+    """Insert the rows that a gap of up to `limit` rows lacks. They hold what was
     measured last.
 
-    A value that is missing for longer is not held further than that: its rows are
-    `late`, and no window may have one. A window that ends before it is too late is
-    kept: when it ends, nobody can know how long the gap will be.
+    Where a value is missing for longer, its later rows are `late`, and no window may
+    have one. A window that ends before them is kept: at its end nobody can know how
+    long the gap will be.
 
     Args:
         series: as `clean` gives it.
@@ -138,9 +144,8 @@ def fill(
             old = (age > limit) & (age <= longest) & (source >= 0)
             values[old, column] = values[source[old], column]
     start = int(np.searchsorted(before, series.start))
-    moments = series.timestamps[before] + (after * freq * 1000).astype(
-        "timedelta64[ms]"
-    )
+    passed = (after * freq * 1000).astype("timedelta64[ms]")
+    moments = series.timestamps[before] + passed
     counts = {
         "rows put in": int((after > 0).sum()),
         "values filled": int((unknown & ~late[:, None])[start:].sum()),
@@ -169,30 +174,27 @@ class Measured:
     lost: dict[str, int]
 
     def target(self, column: int) -> Array:
-        """(rows,) what was measured of a column, NaN where nothing was."""
-        return np.where(
-            self.series.unknown[:, column], np.nan, self.series.values[:, column]
-        )
+        """Return what was measured of a column (rows,), NaN where nothing was."""
+        series = self.series
+        return np.where(series.unknown[:, column], np.nan, series.values[:, column])
 
 
 def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable:
-    """The rows at an even distance (`row_calendar.numbered`), without those outside of
-    opening hours and `leave_out`.
+    """Return the rows at an even distance (`row_calendar.numbered`), without those
+    outside of opening hours and `leave_out`.
 
     Raises:
         UnrollError: there are no others.
     """
     if table.series_id is not None and csv.leave_out:
         table = table.only(~np.isin(table.series_id, csv.leave_out))
-    table = replace(
-        table,
-        timestamps=row_calendar.numbered(table.timestamps, cleaning, csv.time_zone),
-    )
-    outside = np.isnat(table.timestamps)
+    numbers = row_calendar.numbered(table.timestamps, cleaning, csv.time_zone)
+    outside = np.isnat(numbers)
     if outside.all():
         raise UnrollError(
-            f"no row lies at a time of cleaning.rows ({cleaning.rows}); give rows of these hours"
+            f"no row lies within the hours {cleaning.rows}; give rows of these hours"
         )
+    table = replace(table, timestamps=numbers)
     return table.only(~outside) if outside.any() else table
 
 
@@ -203,8 +205,8 @@ def rows_of(
     windows: Windowing,
     plan: Plan = None,
 ) -> Measured:
-    """Rows, cleaned and completed; none depends on a later one, but for what is known
-    beforehand.
+    """Return rows, cleaned and completed. None depends on a later one, but for what is
+    known beforehand.
 
     The table's timestamps are an even distance apart (`on_calendar`). `plan` has of
     each of `windows.future` its values (lead,) after the last row; it is None where no
@@ -236,24 +238,21 @@ def rows_of(
         columns = [*columns, f"{name} {lead} rows on"]
         series = series.with_column(np.append(values, later)[lead:])
     if windows.holidays:
-        moments = on_clock(
-            series.timestamps + np.timedelta64(lead * regular.freq * 1000, "ms"),
-            csv,
-            cleaning,
-        )
+        later = np.timedelta64(lead * regular.freq * 1000, "ms")
+        moments = on_clock(series.timestamps + later, csv, cleaning)
         columns = [*columns, "holiday"]
         series = series.with_column(holidays_of(windows.holidays, moments))
     return Measured(series, columns, regular, missed, lost)
 
 
 def as_they_are(table: RowTable, freq: int | None) -> Measured:
-    """Rows as the documents take them: nothing is handled."""
+    """Return rows as the documents take them: nothing is handled."""
     series = Series(table.timestamps, table.values, np.zeros(table.values.shape, bool))
     return Measured(series, table.columns, regularity(table.timestamps, freq), 0, {})
 
 
 def borders(rows: int, train: float, validation: float | None) -> tuple[int, int]:
-    """The first row of the validation block and of the test block.
+    """Return the first row of the validation block and of the test block.
 
     Args:
         rows: of the series.
@@ -268,14 +267,16 @@ def borders(rows: int, train: float, validation: float | None) -> tuple[int, int
     for size in (train, validation or 0.0):
         if size >= 1 and size != int(size):
             raise ValueError(
-                f"`train` and `validation` must be whole rows, or shares below 1. Received: {size}"
+                "`train` and `validation` must be whole rows, or shares below 1. "
+                f"Received: {size}"
             )
         # The small step up: 0.29 of 100 rows is 29, though the product of the doubles
         # is 28.999...
         counts.append(int(size) if size >= 1 else math.floor(size * rows + 1e-6))
     if sum(counts) >= rows:
         raise UnrollError(
-            f"{rows} rows are too few for a test block after {counts[0]} to train on and {counts[1]} to validate on"
+            f"{rows} rows are too few for a test block after {counts[0]} to train on "
+            f"and {counts[1]} to validate on"
         )
     return counts[0], sum(counts)
 
@@ -283,7 +284,8 @@ def borders(rows: int, train: float, validation: float | None) -> tuple[int, int
 def published_rows(
     rows: int, first: int, second: int, windows: Windowing, batch_size: int
 ) -> Rows:
-    """The rows that the generator of documents 001 and 002 uses, its slips included.
+    """Return the rows that the generator of documents 001 and 002 uses, its slips
+    included.
 
     Train rows are drawn from [lookback, first). Validation runs from first + 1 +
     lookback up to `second`, test from second + 1 + lookback up to rows - delay - 1, in
@@ -314,15 +316,15 @@ def published_rows(
 def document_rows(
     rows: int, first: int, second: int, windows: Windowing, batch_size: int | None
 ) -> Rows:
-    """`published_rows`; without batches `utility_rows`."""
+    """Return `published_rows`; without batches `utility_rows`."""
     if batch_size is None:
         return utility_rows(rows, first, second, windows)
     return published_rows(rows, first, second, windows, batch_size)
 
 
 def utility_rows(rows: int, first: int, second: int, windows: Windowing) -> Rows:
-    """The rows that `keras.utils.timeseries_dataset_from_array` uses, as document 006
-    calls it.
+    """Return the rows that `keras.utils.timeseries_dataset_from_array` uses, as
+    document 006 calls it.
 
     A window's inputs lie in one block, and its target may lie in the next. Of the test
     block the document leaves out as many rows as lie from a window's first input to its
@@ -355,7 +357,8 @@ def corrected_rows(
     freq: int,
     target: int,
 ) -> tuple[Rows, dict[str, int]]:
-    """Every row whose window and targets lie in one block, with no gap between them.
+    """Return the rows whose window and targets lie in one block, with no gap between
+    them.
 
     Args:
         series: as `clean` gives it.
@@ -383,11 +386,9 @@ def corrected_rows(
     rows: Rows = {}
     lost = {"windows lost to gaps": 0, "windows lost to unknown targets": 0}
     for split, (start, stop) in blocks.items():
-        earliest = (
-            max(series.start + lookback, start - ahead[0])
-            if windows.overlap
-            else start + lookback
-        )
+        earliest = start + lookback
+        if windows.overlap:
+            earliest = max(series.start + lookback, start - ahead[0])
         candidates = np.arange(earliest, stop - ahead[-1])
         whole = runs[candidates - lookback] == runs[candidates + ahead[-1]]
         known = np.full(len(candidates), not windows.partial)
@@ -401,8 +402,8 @@ def corrected_rows(
 
 
 def runs_of(series: Series, freq: int) -> Array:
-    """(rows,) the number of the run that each row is of; rows of one have no gap
-    between them.
+    """Return the number of each row's run (rows,). Rows of one run have no gap between
+    them.
     """
     breaks = np.diff(series.timestamps).astype(np.int64) != freq * 1000
     runs = np.concatenate([[0], np.cumsum(breaks)])
@@ -412,40 +413,36 @@ def runs_of(series: Series, freq: int) -> Array:
 
 
 def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
-    """What models see: (rows, columns + calendar) float32, by the mean and deviation of
-    the train rows.
+    """Return what models see: (rows, columns + calendar) float32, by the mean and
+    deviation of the train rows.
     """
-    columns = series.values.shape[1]
+    rows, columns = series.values.shape
     week = fitted.windows.week
-    inputs = np.empty(
-        (len(series.values), columns + calendar_columns(week=week)), np.float32
-    )
+    inputs = np.empty((rows, columns + calendar_columns(week=week)), np.float32)
     for column in range(columns):
-        inputs[:, column] = (
-            series.values[:, column] - statistics.mean[column]
-        ) / statistics.std[column]
-    for start in range(0, len(inputs), BLOCK):
-        moments = on_clock(
-            series.timestamps[start : start + BLOCK], fitted.csv, fitted.cleaning
-        )
+        centred = series.values[:, column] - statistics.mean[column]
+        inputs[:, column] = centred / statistics.std[column]
+    for start in range(0, rows, BLOCK):
+        block = series.timestamps[start : start + BLOCK]
+        moments = on_clock(block, fitted.csv, fitted.cleaning)
         moments = row_calendar.spread(moments, fitted.cleaning)
         inputs[start : start + BLOCK, columns:] = calendar(moments, week=week)
     return inputs
 
 
 def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
-    """Timestamps (rows,) as the clock of the file shows them."""
+    """Return timestamps (rows,) as the clock of the file shows them."""
     moments = row_calendar.stamps(moments, cleaning, csv.time_zone)
-    return (
-        moments
-        if csv.time_zone is None
-        else timestamps.to_wall_clock(moments, csv.time_zone)
-    )
+    if csv.time_zone is None:
+        return moments
+    return timestamps.to_wall_clock(moments, csv.time_zone)
 
 
 def holidays_of(country: str, moments: Array) -> Array:
-    """(rows,) whether timestamps lie on a holiday. Raises UsageError if the country is
-    unknown.
+    """Return (rows,) bool, whether timestamps lie on a holiday.
+
+    Raises:
+        UsageError: the country is unknown.
     """
     import holidays
 
@@ -460,13 +457,13 @@ def holidays_of(country: str, moments: Array) -> Array:
 
 
 def calendar_columns(*, week: bool) -> int:
-    """How many columns `calendar` gives."""
+    """Return how many columns `calendar` gives."""
     return 6 if week else 4
 
 
 def calendar(moments: Array, *, week: bool = False) -> Array:
-    """When a row is: sine and cosine of the time of day, then of the time of year, then
-    perhaps of the week.
+    """Return sine and cosine of the time of day, then of the time of year, then perhaps
+    of the week.
 
     Args:
         moments: (rows,) datetime64[ms]; a day begins at 00:00 of their clock, a week on

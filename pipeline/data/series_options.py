@@ -1,5 +1,5 @@
-"""What params.yaml says of a series: how its file is written, how rows are cleaned, how
-they are cut into windows.
+"""The form of a file of rows, how its rows are cleaned, and how they are cut into
+windows.
 """
 
 import operator
@@ -15,7 +15,7 @@ Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000_000)]
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 Rows = str | dict[str, str] | None
-"""Of what rows are made that have no even distance; see `Cleaning`."""
+"""What rows of no even distance are made of; see `Cleaning`."""
 
 
 class CsvFormat(Strict):
@@ -166,7 +166,7 @@ class Windowing(Strict):
 
 
 class Statistics(Strict):
-    """Of each column of a series over the train rows, the calendar left out."""
+    """Statistics of each column of a series over the train rows, without the calendar."""
 
     mean: list[float]
     std: list[float]
@@ -175,7 +175,7 @@ class Statistics(Strict):
 
 
 class Fitted(Strict):
-    """What turns new rows into inputs, as it was when the data set was made.
+    """Everything that turns new rows into inputs, as it was when the data set was made.
 
     Attributes:
         csv, cleaning, windows: of the preparation; the spacing as it was found, where
@@ -195,4 +195,4 @@ class Fitted(Strict):
 
 
 ALONE = ""
-"""What a series is called that is alone in its file."""
+"""The name of a series that is alone in its file."""

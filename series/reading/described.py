@@ -15,7 +15,7 @@ SHOWN = 6
 
 
 def lines(profile: FileProfile) -> Iterator[str]:
-    """Describe a file: how it is written, when its rows were measured, and each column."""
+    """Describe a file: its form, when its rows were measured, and each column."""
     form = profile.form
     if not profile.file.typed:
         yield f"text      {_text(form)}"

@@ -89,7 +89,7 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
         [column for column in others.values() if column.numeric], options.missing
     )
     missing = _missing(others, sentinels)
-    missing[""] += sum(rows.counts) - len(rows.cells)
+    missing[""] += rows.empty
     form = form.model_copy(update=detected | {"drop": _other_times(columns)})
     return FileProfile(
         **vars(measured),

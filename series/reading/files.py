@@ -40,38 +40,35 @@ class Rows:
         paths: of the files; of a table what it is called.
         form: how the files are written.
         typed: whether cells have types, as those of Parquet have; else they are text.
-        cells: the rows of all files that hold something; the index counts all rows.
-        counts: how many rows each file has.
+        cells: the rows of all files that hold something; the index has the number of
+            the file and of the row in it.
+        empty: how many rows hold nothing.
     """
 
     paths: Sequence[Path]
     form: CsvFormat
     typed: bool
     cells: pd.DataFrame
-    counts: Sequence[int]
+    empty: int
 
     def place(self, row: int) -> str:
         """Return the file and the line of a row of `cells`."""
-        ends = np.cumsum(self.counts)
-        position = int(self.cells.index[row])
-        number = int(np.searchsorted(ends, position, side="right"))
+        number, own = self.cells.index[row]
         path = self.paths[number]
-        own = position - int(ends[number]) + self.counts[number]
         if self.typed:
             return f"{path}, row {own} (from 0)"
         form = self.form
         # Records are counted from the header on; a quoted cell may have several lines.
-        record = own if form.names else own + 1 + form.units_rows
+        later = own if form.names else own + 1 + form.units_rows
         with suppress(csv.Error), path.open(encoding=form.encoding) as text:
             lines = itertools.islice(text, form.skip, None)
             reader = csv.reader(lines, delimiter=form.delimiter, skipinitialspace=True)
-            ends_of_records = (
-                reader.line_num
-                for cells in reader
-                if len(cells) > 1 or any(map(str.strip, cells))
-            )
-            line = next(itertools.islice(ends_of_records, record, None), record + 1)
-            return f"{path}, line {form.skip + line}"
+            for record in reader:
+                if len(record) == 1 and not record[0].strip():
+                    continue
+                if later == 0:
+                    return f"{path}, line {form.skip + reader.line_num}"
+                later -= bool(record)
         return f"{path}, row {own + 1}"  # a cell is too long for `csv`
 
 
@@ -125,12 +122,13 @@ def _rows_of(
     typed: bool,
 ) -> Rows:
     """Return rows without those that hold nothing, as spreadsheets leave them."""
-    cells = pd.concat(frames, ignore_index=True)
+    frames = [frame.reset_index(drop=True) for frame in frames]
+    cells = pd.concat(frames, keys=range(len(frames)))
     blank = _is_empty(cells.iloc[:, 0])
     if blank.any():
         blank[blank] = cells[blank].apply(_is_empty).all(axis=1)
         cells = cells[~blank]
-    return Rows(paths, form, typed, cells, [len(frame) for frame in frames])
+    return Rows(paths, form, typed, cells, int(blank.sum()))
 
 
 def _is_empty(cells: "pd.Series[Any]") -> "pd.Series[bool]":

@@ -141,9 +141,8 @@ def moments_of(
     if cells.dtype == "str":
         cells = cells.str.strip()
         _require_no_doubtful_interval(cells, rows.paths[0])
-    read = _read(rows, cells, formats, options)
-    written = read.moments
-    _require_one_order(rows, cells, written, read.form["stamp_format"])
+    written, utc, form, reasons = _read(rows, cells, formats, options)
+    _require_one_order(rows, cells, written, form["stamp_format"])
     others = rows.cells.drop(columns=list(stamp))
     series = series_names.series_names(others, written, rows.paths[0])
     by_series = list(series.rows(len(written)))
@@ -151,22 +150,30 @@ def moments_of(
     count = len(timestamps.distinct(written))
     if count < 3:
         raise UnrollError(f"the file has {count} different stamps; a series has many")
-    longest = max(by_series, key=len)
-    zone = options.time_zone or _zone(read, cells, longest)
-    if zone is not None and not read.utc:
-        ends = read.form.get("ends", False)
+    zone = options.time_zone
+    ends = False
+    if zone is None and utc:
+        of_column = str(getattr(cells.dtype, "tz", None) or "")
+        zone = of_column if "/" in of_column else None
+        reasons["time_zone"] = "of the column"
+    elif zone is None:
+        longest = max(by_series, key=len)
+        zone, ends = timestamp_checks.time_zone(written[longest])
+        reasons["time_zone"] = (
+            "hours are missing in spring and doubled in autumn; zones of the same rule "
+            "do too"
+        )
+    if zone is not None and not utc:
         written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
     cleaning, regular = row_calendar.calendar(written, zone)
-    if read.utc and zone is None and not _is_even(written, cleaning, regular):
-        for clock in timestamp_checks.ZONES:
-            other, by_clock = row_calendar.calendar(written, clock)
-            if other.rows is not None and _keeps(other, written, clock):
-                cleaning, regular, zone = other, by_clock, clock
-                read.reasons["time_zone"] = (
-                    "rows keep this clock's hours; zones of the same rule do as well"
-                )
-                break
-    read.reasons["series_id"] = series.why
+    if utc and zone is None and not _is_even(written, cleaning, regular):
+        cleaning, regular, zone = _by_a_clock(written, cleaning, regular)
+        reasons["time_zone"] = (
+            "rows keep this clock's hours; zones of the same rule do as well"
+        )
+    if zone is None or options.time_zone is not None:
+        reasons["time_zone"] = ""
+    reasons["series_id"] = series.why
     numbers = row_calendar.numbered(timestamps.distinct(written), cleaning, zone)
     outside = np.isnat(numbers)
     ordered = timestamps.distinct(numbers[~outside])
@@ -185,31 +192,16 @@ def moments_of(
         series=series.names,
         of_rows=series.of_rows,
     )
-    form = read.form | {"stamp": list(stamp), "time_zone": zone}
-    return moments, form, {name: why for name, why in read.reasons.items() if why}
-
-
-@dataclass(frozen=True)
-class Read:
-    """Timestamps by the format that was found.
-
-    Attributes:
-        moments: (rows,) datetime64[ms], as written, or in UTC.
-        utc: whether they are in UTC.
-        form: options of the form -> what was detected.
-        reasons: options of the form -> why, "" where that is certain.
-    """
-
-    moments: Array
-    utc: bool
-    form: dict[str, Any]
-    reasons: dict[str, str]
+    form |= {"stamp": list(stamp), "time_zone": zone, "ends": ends}
+    return moments, form, {name: why for name, why in reasons.items() if why}
 
 
 def _read(
     rows: Rows, cells: "pd.Series[Any]", formats: Sequence[str], options: "Options"
-) -> Read:
-    """Return the timestamps by that of some formats which all rows have."""
+) -> tuple[Array, bool, dict[str, Any], dict[str, str]]:
+    """Return the timestamps by that of some formats which all rows have, and whether
+    they are in UTC; options of the form -> what was detected, and why.
+    """
     try:
         parsed = {name: timestamp_formats.parse(cells, name) for name in formats}
     except (ValueError, re.error) as error:
@@ -232,33 +224,7 @@ def _read(
         reasons["first_year"] = (
             "years of two digits begin there, so that rows lie close together"
         )
-    return Read(readings[chosen], parsed[chosen][1], form, reasons)
-
-
-def _zone(read: Read, cells: "pd.Series[Any]", longest: Array) -> str | None:
-    """Return the time zone where it shows, and note whether stamps are ends of
-    intervals.
-
-    Args:
-        read: the timestamps; gets the reason.
-        cells: their cells.
-        longest: the rows of the longest series.
-    """
-    if read.utc:
-        of_column = str(getattr(cells.dtype, "tz", None) or "")
-        if "/" not in of_column:
-            return None
-        read.reasons["time_zone"] = "of the column"
-        return of_column
-    clock = timestamp_checks.time_zone(read.moments[longest])
-    if clock is None:
-        return None
-    zone, read.form["ends"] = clock
-    read.reasons["time_zone"] = (
-        "hours are missing in spring and doubled in autumn; zones of the same rule do "
-        "too"
-    )
-    return zone
+    return readings[chosen], parsed[chosen][1], form, reasons
 
 
 def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
@@ -386,6 +352,19 @@ def _is_even(moments: Array, cleaning: Cleaning, regular: Regularity) -> bool:
     if isinstance(cleaning.rows, str):
         return _keeps(cleaning, moments, None)
     return regular.gaps == 0 or isinstance(cleaning.rows, dict)
+
+
+def _by_a_clock(
+    moments: Array, cleaning: Cleaning, regular: Regularity
+) -> tuple[Cleaning, Regularity, str | None]:
+    """Return the calendar of the first clock that rows in UTC keep, and that clock; as
+    it was, where they keep none.
+    """
+    for clock in timestamp_checks.ZONES:
+        other, by_clock = row_calendar.calendar(moments, clock)
+        if other.rows is not None and _keeps(other, moments, clock):
+            return other, by_clock, clock
+    return cleaning, regular, None
 
 
 def _keeps(cleaning: Cleaning, moments: Array, clock: str | None) -> bool:

@@ -138,18 +138,17 @@ def evenness(moments: Array) -> float:
     return float((steps == freq).sum() * freq / max(1, steps.sum()))
 
 
-def time_zone(moments: Array) -> tuple[str, bool] | None:
+def time_zone(moments: Array) -> tuple[str | None, bool]:
     """Return the time zone by whose clock timestamps (rows,) are more regular than as
-    written.
+    written, and whether they tell the ends of intervals.
 
-    With it comes whether they tell the ends of intervals. None where there is no such
-    zone.
+    The zone is None where there is no such clock.
     """
-    best = None
+    best: tuple[str | None, bool] = (None, False)
     least = regularity(moments)
     freq = least.freq
     if not least.repeated or freq > 3600:
-        return None
+        return best
     for name, ends in itertools.product(ZONES, (False, True)):
         moved = timestamps.to_utc(moments, name, ends=ends)
         if np.isnat(moved).any():

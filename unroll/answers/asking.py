@@ -10,7 +10,7 @@ import typer
 from pipeline.errors import UsageError, one_line, printable
 from pipeline.validation import validated
 from series.options import Options
-from series.question import propose
+from series.question import Wanted, propose
 from series.reading.detect import detect
 from series.reading.profile import FileProfile
 
@@ -28,7 +28,7 @@ def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
     Raises:
         UsageError: an option is wrong, or something is open and nobody can be asked.
     """
-    proposal = propose(profile, options.wanted)
+    proposal = propose(profile, Wanted.of(options))
     target = options.target
     horizon = options.horizon
     if len(profile.targets) == 1 or yes:

@@ -1,8 +1,8 @@
-"""A file of measurements, equally spaced in time -> forecasts of one column from
-windows of all.
+"""Forecasts of one column of a file from windows of all columns; rows are equally
+spaced in time.
 
-Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and a
-user's own file.
+Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and the
+rows of a user's own file (`from_table`).
 """
 
 from collections import Counter, defaultdict
@@ -79,8 +79,8 @@ def prepare(
     protocol: Literal["as_published", "keras_utility", "corrected"] = "corrected",
     batch_size: Count | None = None,
 ) -> Dataset:
-    """Windows over the whole series, normalised by mean and standard deviation of the
-    train rows.
+    """Return windows over the whole series, normalised by mean and standard deviation of
+    the train rows.
 
     After the columns of the file each row has its `calendar`, for the models that ask
     for it.
@@ -126,11 +126,9 @@ def prepare(
     where = f"datasets.{name}.preparation"
     published = protocol == "as_published"
     if published != (batch_size is not None):
-        what = (
-            "is missing; it scores"
-            if published
-            else "has no effect; only as_published scores"
-        )
+        what = "has no effect; only as_published scores"
+        if published:
+            what = "is missing; it scores"
         raise UsageError(f"params.yaml: {where}.batch_size {what} whole batches")
     # before a step of any size makes room for rows that no window can have
     if windows.lookback % windows.step:
@@ -342,7 +340,7 @@ def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
 def _counted(
     table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing
 ) -> RowTable:
-    """The rows that count, an even distance apart."""
+    """Return the rows that count, an even distance apart."""
     if cleaning.until:
         table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
     table = series.on_calendar(table, csv, cleaning)
@@ -350,9 +348,8 @@ def _counted(
         return table
     # A target that is measured from some day on, and to some day, has no rows before
     # and after.
-    measured = table.timestamps[
-        ~np.isnan(table.values[:, table.columns.index(csv.target)])
-    ]
+    target = table.values[:, table.columns.index(csv.target)]
+    measured = table.timestamps[~np.isnan(target)]
     if not len(measured):
         return table
     if not csv.series_id:
@@ -361,8 +358,8 @@ def _counted(
 
 
 def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statistics:
-    """Of the train rows, those before row `first`, where every column, the lagged ones
-    too, is known.
+    """Return statistics of the train rows, those before row `first`, where every column
+    is known.
 
     Deviations are those of the population (ddof 0). A column that never changes gets
     the deviation 1: it is centred and otherwise left alone.
@@ -382,8 +379,8 @@ def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statis
     high = train.max(axis=0)
     if low[target] == high[target]:
         raise UnrollError(
-            f"the target {columns[target]!r} is {train[0, target]} in each of the {first} train rows, so there is "
-            "nothing to learn"
+            f"the target {columns[target]!r} is {train[0, target]} in each of the "
+            f"{first} train rows, so there is nothing to learn"
         )
     with np.errstate(over="ignore", invalid="ignore"):
         mean = train.mean(axis=0)
