@@ -7,14 +7,13 @@ that come next.
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
 from pipeline.data.series_options import WEEKDAYS, Cleaning, Rows
-from pipeline.data.timestamps import DAY, Regularity, regularity
+from pipeline.data.timestamps import DAY
 
 WEEK = 7 * DAY
 """Milliseconds."""
@@ -32,107 +31,8 @@ WEEKMASKS = {
 """Kinds of days, of which a calendar names a month's n-th or last one -> NumPy's mask
 of the week."""
 
-SHORTEST = 28
-"""Days of the shortest month."""
-
 LATE_DAYS = (29, 30)
 """Days that some months do not have; the last day of the month stands for them."""
-
-CONVENTION = 0.75
-"""The share of rows that must lie on one day of the month, such as the last business
-day."""
-
-WEEKS = 3
-"""Weeks in which opening hours must be seen."""
-
-HALF = 0.5
-"""The share of its days on which a time of the week must have a row."""
-
-INSIDE = 0.98
-"""The share of rows that must lie within opening hours."""
-
-FILLED = 0.9
-"""The share of times within opening hours that must have a row."""
-
-OPEN = 0.95
-"""The largest share of a week that opening hours can have."""
-
-FEW_WRONG = 0.9
-"""The share of quarters or years that must have one day of the month, such as the last
-one."""
-
-FEW_DAYS = 15
-"""The least number of timestamps without a weekend that show business days."""
-
-
-def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:
-    """Return the calendar by which rows follow one another, and how regular they are by
-    it.
-
-    The calendar has no `rows` if the rows have an even distance. Months may lie several
-    apart, as quarters and years do, if they have a day of their own, such as the last
-    one.
-
-    Args:
-        moments: (rows,) datetime64[ms], in UTC with a zone.
-        zone: by whose clock the calendar goes.
-    """
-    clock = timestamps.to_wall_clock(moments, zone) if zone else moments
-    distinct = timestamps.distinct(clock)
-    cleaning = Cleaning()
-    if len(distinct) > 2:
-        cleaning = Cleaning(rows=_by_days(distinct))
-        timed = (distinct != distinct.astype("datetime64[D]")).any()
-        if cleaning.rows is None or (cleaning.rows == "business" and timed):
-            cleaning = opening_hours(distinct) or cleaning
-        if cleaning.rows is None and zone:
-            cleaning = _days_of_a_clock(moments, distinct)
-    even = numbered(moments, cleaning, zone)
-    return cleaning, regularity(even[~np.isnat(even)])
-
-
-def _by_days(distinct: Array) -> str | None:
-    """Return "business" or a kind of month, if rows follow one another so.
-
-    Args:
-        distinct: (rows,) datetime64[ms], more than two, in order, by the clock.
-    """
-    days = distinct.astype("datetime64[D]")
-    steps = np.diff(days).astype(int)
-    if steps.min() <= 0:
-        return None
-    if len(days) >= FEW_DAYS and np.median(steps) == 1 and np.is_busday(days).all():
-        return "business"
-    month_steps = np.diff(days.astype("datetime64[M]")).astype(int)
-    if steps.min() < SHORTEST or month_steps.min() <= 0:
-        return None
-    name, share = day_of_month(days, (distinct - days).astype(np.int64))
-    if share == 1 and re.match("month( at|, day|$)", name):
-        return name
-    uneven = np.ptp(steps) > 0
-    usual = np.median(month_steps) == 1 or share >= FEW_WRONG
-    return name if uneven and usual else None
-
-
-def _days_of_a_clock(moments: Array, distinct: Array) -> Cleaning:
-    """Return the days of the week on which a clock shows one time of day at all rows.
-
-    In UTC such rows have no even distance, since days with a change of the clock are
-    longer or shorter. There are no `rows` where that is not so.
-
-    Args:
-        moments: (rows,) datetime64[ms], in UTC.
-        distinct: (rows,) the same by the clock, distinct and in order.
-    """
-    steps = np.diff(distinct).astype(np.int64)
-    spacing = int(np.median(steps))
-    in_utc = np.diff(timestamps.distinct(moments)).astype(np.int64)
-    even = (steps % spacing == 0).all() and (in_utc % spacing != 0).any()
-    if spacing not in {DAY, WEEK} or not even:
-        return Cleaning()
-    weekday, time = divmod(int((distinct[0] - MONDAY).astype(np.int64)) % WEEK, DAY)
-    names = WEEKDAYS if spacing == DAY else [WEEKDAYS[weekday]]
-    return Cleaning(rows=dict.fromkeys(names, _clock(time)), spacing=spacing // 1000)
 
 
 def numbered(moments: Array, cleaning: Cleaning, zone: str | None = None) -> Array:
@@ -183,14 +83,14 @@ def stamps(numbers: Array, cleaning: Cleaning, zone: str | None = None) -> Array
     elif rows == "business":
         moments = np.busday_offset(EPOCH, milliseconds // DAY)
     else:
-        moments = _days_of_months((milliseconds // DAY).astype("datetime64[M]"), rows)
+        moments = days_of_months((milliseconds // DAY).astype("datetime64[M]"), rows)
     moments = np.asarray(moments, "datetime64[ms]")
     if zone:
         moments = timestamps.to_utc(moments, zone, nonexistent="shift_forward")
     return moments
 
 
-def _days_of_months(months: Array, rows: str) -> Array:
+def days_of_months(months: Array, rows: str) -> Array:
     """Return (rows,) datetime64[ms] of "month, KIND N at TIME".
 
     It is the N-th day of a kind of `WEEKMASKS` in each month, -1 the last one.
@@ -210,81 +110,11 @@ def _days_of_months(months: Array, rows: str) -> Array:
     return np.asarray(days.astype("datetime64[ms]") + _milliseconds(time or "00:00"))
 
 
-def day_of_month(days: Array, times: Array) -> tuple[str, float]:
-    """Return what `Cleaning.rows` says of months, and the share of rows that do lie so.
-
-    Args:
-        days: (rows,) datetime64[D], one in a month.
-        times: (rows,) milliseconds since midnight.
-    """
-    months = days.astype("datetime64[M]")
-    usual = WEEKDAYS[np.bincount((days.astype(np.int64) + 3) % 7).argmax()]
-    numbers = [*range(1, SHORTEST + 1), *range(-1, -SHORTEST - 1, -1)]
-    names = [
-        f"month, {kind} {number}"
-        for kind in ("day", "business day", usual)
-        for number in numbers
-    ]
-    names += [f"month, day {number}" for number in LATE_DAYS]
-    shares = {name: (_days_of_months(months, name) == days).mean() for name in names}
-    name = max(shares, key=shares.__getitem__)
-    share = float(shares[name])
-    if share < CONVENTION or name == "month, day 1":
-        name = "month"
-    if times[0] and np.ptp(times) == 0:
-        name += f" at {_clock(times[0])}"
-    return name, share
-
-
-def opening_hours(moments: Array) -> Cleaning | None:
-    """Return the times of the week at which rows lie, as `Cleaning.rows`, with their
-    distance.
-
-    None where rows are not confined to a part of the week, or the weeks are too few to
-    tell. A day without rows, such as a holiday, and single rows that lack or lie
-    outside do not matter.
-
-    Args:
-        moments: (rows,) datetime64[ms], distinct and in order, by the clock.
-    """
-    steps, counts = np.unique(np.diff(moments).astype(np.int64), return_counts=True)
-    spacing = int(steps[counts.argmax()])
-    week, time = np.divmod((moments - MONDAY).astype(np.int64), WEEK)
-    weeks = len(np.unique(week))
-    if len(steps) < 2 or spacing < 1000 or spacing % 1000 or weeks < WEEKS:
-        return None
-    times, filled = np.unique(time, return_counts=True)
-    weekdays = np.unique(week * 7 + time // DAY) % 7
-    days = np.bincount(weekdays, minlength=7)[times // DAY]
-    usual = (filled >= HALF * days) & (days >= HALF * weeks)
-    hours = times[usual]
-    inside = filled[usual].sum()
-    confined = 0 < len(hours) * spacing <= OPEN * WEEK
-    whole = inside >= INSIDE * len(moments) and inside >= FILLED * days[usual].sum()
-    if not (confined and whole):
-        return None
-    by_day = {name: _ranges(hours, day, spacing) for day, name in enumerate(WEEKDAYS)}
-    rows = {name: text for name, text in by_day.items() if text}
-    return Cleaning(rows=rows, spacing=spacing // 1000)
-
-
-def _ranges(times: Array, day: int, spacing: int) -> str:
-    """Return times of a week on one of its days, such as "08:00-12:00, 14:00-18:00"."""
-    of_day = times[times // DAY == day] % DAY
-    if not len(of_day):
-        return ""
-    breaks = np.flatnonzero(np.diff(of_day) != spacing) + 1
-    texts = []
-    for run in np.split(of_day, breaks):
-        first = _clock(run[0])
-        texts.append(first if len(run) == 1 else f"{first}-{_clock(run[-1])}")
-    return ", ".join(texts)
-
-
 def week_times(rows: Mapping[str, str], spacing: int) -> Array:
     """Return (times,) milliseconds since Monday 00:00, in order.
 
-    That is the inverse of `_ranges`, for all days.
+    Those are the first and the last time of each range and those between, `spacing`
+    apart.
     """
     times = list[int]()
     for day, text in rows.items():
@@ -325,9 +155,3 @@ def spread(moments: Array, cleaning: Cleaning) -> Array:
 
 def _milliseconds(clock: str) -> int:
     return int(np.datetime64(f"1970-01-01T{clock}", "ms").astype(np.int64))
-
-
-def _clock(time: Any) -> str:
-    return (
-        str(np.datetime64(int(time) // 1000, "s")).partition("T")[2].removesuffix(":00")
-    )

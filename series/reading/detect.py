@@ -136,21 +136,15 @@ def _written(
             f"{paths[0]} and others are written in {' and '.join(sorted(encodings))}; "
             "pass --encoding"
         )
-    first = layout.layout(paths[0], texts[paths[0]], options.delimiter)
-    form = CsvFormat(
-        encoding=encoding,
-        delimiter=first.delimiter,
-        skip=first.skip,
-        names=first.names,
-        units_rows=len(first.units),
-    )
+    form, units = layout.layout(paths[0], texts[paths[0]], options.delimiter)
+    form = form.model_copy(update={"encoding": encoding})
     if encoding in {"latin-1", "cp1252"} and not options.encoding:
         reasons["encoding"] = (
             "not UTF-8; of the encodings of one byte this is the usual one"
         )
-    if first.names:
+    if form.names:
         reasons["names"] = "the file has no whole header"
-    return form, texts, first.units[0] if first.units else [], reasons
+    return form, texts, units[0] if units else [], reasons
 
 
 def _sample(cells: "pd.Series[str]") -> list[str]:

@@ -64,11 +64,11 @@ class Rows:
             lines = itertools.islice(text, form.skip, None)
             reader = csv.reader(lines, delimiter=form.delimiter, skipinitialspace=True)
             for record in reader:
-                if len(record) == 1 and not record[0].strip():
+                if len(record) < 2 and not "".join(record).strip():
                     continue
                 if later == 0:
                     return f"{path}, line {form.skip + reader.line_num}"
-                later -= bool(record)
+                later -= 1
         return f"{path}, row {own + 1}"  # a cell is too long for `csv`
 
 

@@ -8,9 +8,9 @@ import functools
 import re
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError
 from series.reading import timestamp_formats
 from series.reading.numbers import plain_number
@@ -39,23 +39,6 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 Cells = list[str]
 """The cells of a row."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The beginning of a file.
-
-    Attributes:
-        delimiter: between columns; a space stands for any white space.
-        skip: lines before the header, or before the first row if there are `names`.
-        names: of the columns, if the file has no header with a name for each.
-        units: rows of units below the header.
-    """
-
-    delimiter: str
-    skip: int
-    names: Cells | None
-    units: list[Cells]
 
 
 def text_of(path: Path, known: str | None = None) -> tuple[str, str]:
@@ -93,8 +76,14 @@ def _empty(path: Path) -> UnrollError:
     return UnrollError(f"{path} is empty; name a file with a header and rows")
 
 
-def layout(path: Path, text: str, delimiter: str | None) -> Layout:
-    """Look at the first lines of a file.
+def layout(
+    path: Path, text: str, delimiter: str | None
+) -> tuple[CsvFormat, list[Cells]]:
+    """Return how a file is written, as far as its first lines say, and its rows of
+    units.
+
+    In the format, `skip` counts the lines before the header, or before the first row
+    where the file has no header with a name for each column: then there are `names`.
 
     Raises:
         UnrollError: its rows have no columns, now more, now less of them, or are too
@@ -104,7 +93,7 @@ def layout(path: Path, text: str, delimiter: str | None) -> Layout:
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(f"--delimiter must be one letter. Received: {delimiter!r}")
     lines = _first_lines(text)
-    if not lines:
+    if not lines and text:
         raise UnrollError(
             f"{path}: line 1 has more than {HEAD:,} characters; save it with a line "
             "for each row"
@@ -188,8 +177,8 @@ def _filled(row: Cells) -> int:
 
 def _layout_by(
     rows: list[Cells], mark: str, first: int, width: int, path: Path
-) -> Layout:
-    """Return the layout of rows by their delimiter, first row and number of cells.
+) -> tuple[CsvFormat, list[Cells]]:
+    """Return `layout` by the delimiter, the first row and how many cells it has.
 
     Raises:
         UnrollError: there are less than two rows.
@@ -199,17 +188,22 @@ def _layout_by(
     alike = alike[:LOOKED_AT]
     names = _names(rows, first, alike, path)
     units = _units(alike) if names is None else []
-    count = len(below) - len(units) if names is None else 1 + len(below)
+    count = len(below) - len(units)
+    holds = "a header and "
+    if names is not None:
+        count += 1
+        holds = ""
     if count < 2:
-        holds = "one row" if count else "no row"
-        if names is None:
-            holds = f"a header and {holds}"
-        raise UnrollError(f"{path} holds {holds}; a series has many")
+        raise UnrollError(
+            f"{path} holds {holds}{'one row' if count else 'no row'}; a series has many"
+        )
     longest = max(len(row) for row in below)
     extra = [cell for row in below for cell in row[width:]]
     if names is None and longest > width and not "".join(extra).strip():
-        return Layout(mark, first + 1, _numbered(rows[first], longest), units)
-    return Layout(mark, first, names, units)
+        first += 1
+        names = _numbered(rows[first - 1], longest)
+    form = CsvFormat(delimiter=mark, skip=first, names=names, units_rows=len(units))
+    return form, units
 
 
 def _names(

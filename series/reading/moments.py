@@ -20,6 +20,7 @@ from pipeline.data.series_options import Rows as CalendarRows
 from pipeline.data.timestamps import Regularity, duration, shown
 from pipeline.errors import UnrollError, UsageError, one_line
 from series.reading import (
+    calendars,
     headings,
     notations,
     series_names,
@@ -165,7 +166,7 @@ def moments_of(
         )
     if zone is not None and not utc:
         written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
-    cleaning, regular = row_calendar.calendar(written, zone)
+    cleaning, regular = calendars.calendar(written, zone)
     if utc and zone is None and not _is_even(written, cleaning, regular):
         cleaning, regular, zone = _by_a_clock(written, cleaning, regular)
         reasons["time_zone"] = (
@@ -361,7 +362,7 @@ def _by_a_clock(
     it was, where they keep none.
     """
     for clock in timestamp_checks.ZONES:
-        other, by_clock = row_calendar.calendar(moments, clock)
+        other, by_clock = calendars.calendar(moments, clock)
         if other.rows is not None and _keeps(other, moments, clock):
             return other, by_clock, clock
     return cleaning, regular, None
@@ -393,7 +394,7 @@ def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Ar
             "rows lie less than a second apart; thin them out to a second or more"
         )
     even = (steps == freq).mean()
-    months = steps.min() >= row_calendar.SHORTEST * timestamps.DAY
+    months = steps.min() >= calendars.SHORTEST * timestamps.DAY
     off = (steps % freq != 0).mean() if freq >= timestamps.DAY else 0.0
     if even < EVEN or off > UNEVEN or (even < 1 and months):
         example = "sums of a month" if freq >= timestamps.DAY else "means of an hour"

@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.data import row_calendar, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import regularity
+from series.reading import calendars
 
 ZONES = (
     *("Europe/Berlin", "Europe/London", "Europe/Helsinki", "America/New_York"),
@@ -100,7 +101,7 @@ def _out_of_place(moments: Array, freq: float) -> int | None:
 def _off_the_grid(moments: Array, freq: float) -> int | None:
     """Return one of very few rows between the times at which all others lie."""
     places = [(moments - moments[0]).astype(np.int64) % max(1, int(freq))]
-    if freq >= row_calendar.SHORTEST * timestamps.DAY:
+    if freq >= calendars.SHORTEST * timestamps.DAY:
         months = moments.astype("datetime64[M]")
         places = [moments - months, moments - (months + 1)]
     rows = []
@@ -131,7 +132,7 @@ def evenness(moments: Array) -> float:
     """Return the share of time, from the first row to the last, that has rows of their
     frequency.
     """
-    cleaning, regular = row_calendar.calendar(moments)
+    cleaning, regular = calendars.calendar(moments)
     even = row_calendar.numbered(moments, cleaning)
     steps = np.diff(timestamps.distinct(even[~np.isnat(even)])).astype(np.int64)
     freq = regular.freq * 1000

@@ -153,13 +153,10 @@ def test_words_with_numbers_are_no_stamps():
     ],
 )
 def test_a_layout(tmp_path, lines, delimiter, skip, header, units):
-    first = layout.layout(tmp_path / "a.csv", "\n".join(lines), None)
-    assert (first.delimiter, first.skip, first.names is None, first.units) == (
-        delimiter,
-        skip,
-        header,
-        units,
-    )
+    text = "\n".join(lines)
+    form, found = layout.layout(tmp_path / "a.csv", text, None)
+    assert (form.delimiter, form.skip, form.names is None) == (delimiter, skip, header)
+    assert (found, form.units_rows) == (units, len(units))
 
 
 def test_a_half_empty_column_is_a_target_and_no_input(seen):
