@@ -238,8 +238,8 @@ def rows_of(
         columns = [*columns, f"{name} {lead} rows on"]
         series = series.with_column(np.append(values, later)[lead:])
     if windows.holidays:
-        later = np.timedelta64(lead * regular.freq * 1000, "ms")
-        moments = on_clock(series.timestamps + later, csv, cleaning)
+        until_target = np.timedelta64(lead * regular.freq * 1000, "ms")
+        moments = on_clock(series.timestamps + until_target, csv, cleaning)
         columns = [*columns, "holiday"]
         series = series.with_column(holidays_of(windows.holidays, moments))
     return Measured(series, columns, regular, missed, lost)
