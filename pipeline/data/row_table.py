@@ -1,4 +1,4 @@
-"""Rows with timestamps as arrays, and reading them from a CSV file whose form is known."""
+"""Rows with timestamps as arrays, and reading them from a plain CSV file."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -86,7 +86,8 @@ def read(
     """
     if not path.is_file():
         raise UnrollError(
-            f"{path} is missing; run `unroll repro`, or name another file in params.yaml"
+            f"{path} is missing; run `unroll repro`, or name another file in "
+            "params.yaml"
         )
     try:
         cells = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)

@@ -156,7 +156,7 @@ class Windowing(Strict):
 
     @property
     def ahead(self) -> Array:
-        """(horizon,) rows from a window's last input to each value that is asked for."""
+        """Rows from a window's last input to each value that is asked for (horizon,)."""
         return self.first + self.step * np.arange(self.horizon)
 
     @property
@@ -166,7 +166,7 @@ class Windowing(Strict):
 
 
 class Statistics(Strict):
-    """Statistics of each column of a series over the train rows, without the calendar."""
+    """Statistics of a series' columns over the train rows, without the calendar."""
 
     mean: list[float]
     std: list[float]

@@ -9,21 +9,24 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 MONTHS = {
-    "Jan": "january januar jänner jän janvier janv enero ene gennaio gen janeiro januari styczeń "
-    "stycznia",
-    "Feb": "february februar febr feber février fevrier févr fevr fév fev febrero febbraio "
-    "fevereiro februari luty lutego",
-    "Mar": "march märz maerz mär mrz mars marzo março marco maart mrt marts marzec marca",
+    "Jan": "january januar jänner jän janvier janv enero ene gennaio gen janeiro "
+    "januari styczeń stycznia",
+    "Feb": "february februar febr feber février fevrier févr fevr fév fev febrero "
+    "febbraio fevereiro februari luty lutego",
+    "Mar": "march märz maerz mär mrz mars marzo março marco maart mrt marts marzec "
+    "marca",
     "Apr": "april avril avr abril abr aprile kwiecień kwietnia",
     "May": "mai mayo maggio mag maio mei maj maja",
     "Jun": "june juni juin junio giugno giu junho czerwiec czerwca",
     "Jul": "july juli juillet juil julio luglio lug julho lipiec lipca",
     "Aug": "august août aout aoû agosto ago augustus augusti sierpień sierpnia",
-    "Sep": "september sept septembre septiembre setiembre settembre setembro set wrzesień września",
-    "Oct": "october oktober okt octobre octubre ottobre ott outubro out październik października",
+    "Sep": "september sept septembre septiembre setiembre settembre setembro set "
+    "wrzesień września",
+    "Oct": "october oktober okt octobre octubre ottobre ott outubro out "
+    "październik października",
     "Nov": "november novembre noviembre novembro listopad listopada",
-    "Dec": "december dezember dez décembre decembre déc diciembre dic dicembre dezembro desember "
-    "des grudzień grudnia",
+    "Dec": "december dezember dez décembre decembre déc diciembre dic dicembre "
+    "dezembro desember des grudzień grudnia",
 }
 """English abbreviations -> names in English, German, French, Spanish, Italian,
 Portuguese, Dutch, Swedish, Danish, Norwegian and Polish."""
@@ -37,7 +40,8 @@ MONTH_OF = {
 WEEKDAYS = (
     "monday tuesday wednesday thursday friday saturday sunday "
     "mon tue tues wed weds thu thur thurs fri sat sun "
-    "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag mo di mi do fr sa so "
+    "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag "
+    "mo di mi do fr sa so "
     "lundi mardi mercredi jeudi vendredi samedi dimanche lun mer jeu ven sam dim "
     "lunes martes miércoles jueves viernes sábado domingo mié jue vie sáb dom "
     "lunedì martedì mercoledì giovedì venerdì sabato domenica gio sab"
@@ -140,8 +144,8 @@ BEFORE: Sequence[Rule] = (
     (re.compile(r"(\d:\d\d) ([ap])$", re.IGNORECASE), r"\1 \2m"),
     (
         re.compile(
-            r"^(?:w/[cbe]|week (?:of|commencing|beginning|starting|ending)|woche vom|semaine du"
-            r"|vom|von|from|du|del)\s+(?=.*\d)",
+            r"^(?:w/[cbe]|week (?:of|commencing|beginning|starting|ending)|woche vom"
+            r"|semaine du|vom|von|from|du|del)\s+(?=.*\d)",
             re.IGNORECASE,
         ),
         "",

@@ -29,7 +29,8 @@ NUMBER = re.compile(
     rf"(?P<bracket>\()?(?P<before>[{MINUS}+])?\s?"
     rf"(?P<sign>{CURRENCY})?\s?(?P<within>[{MINUS}+])?"
     rf"(?P<digits>\d[\d.,{APOSTROPHES}{BLANKS}]*|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
-    rf"(?P<behind>[{MINUS}])?\s?(?P<unit>[%‰]|{CURRENCY})?(?P<after>[{MINUS}])?(?P<end>\))?"
+    rf"(?P<behind>[{MINUS}])?\s?(?P<unit>[%‰]|{CURRENCY})?(?P<after>[{MINUS}])?"
+    r"(?P<end>\))?"
 )
 """A number with a sign before or behind it, or in brackets as in accounts, and perhaps
 a currency or percent sign."""

@@ -102,7 +102,7 @@ class ColumnProfile:
 
     @cached_property
     def counts(self) -> bool:
-        """Whether each number is one more than that before."""
+        """True if each number is one more than that before."""
         return bool((np.diff(self.measured) == 1).all())
 
     @property
@@ -112,7 +112,7 @@ class ColumnProfile:
 
     @cached_property
     def numeric(self) -> bool:
-        """Whether it is a column of numbers, with some words that mean no value."""
+        """True if it is a column of numbers, with some words that mean no value."""
         return (
             self.numbers >= max(1, self.words.total()) and len(self.words) <= MOST_WORDS
         )
@@ -247,7 +247,7 @@ class FileProfile(Moments):
         return odd
 
     def alone(self, name: str, number: float) -> bool:
-        """Whether no other column holds this number."""
+        """Return whether no other column holds this number."""
         return not any(
             (self.columns[other].measured == number).any()
             for other in self.targets
@@ -256,7 +256,7 @@ class FileProfile(Moments):
 
     @cached_property
     def has_values(self) -> bool:
-        """Whether a column of numbers does not merely count the rows."""
+        """True if a column of numbers does not merely count the rows."""
         return any(
             column.numeric and not column.counts for column in self.columns.values()
         )

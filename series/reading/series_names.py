@@ -47,8 +47,8 @@ EVEN = 0.8
 """The share of even steps that each of those series must have."""
 
 PART_OF_TIME = re.compile(
-    r"(?<![a-z])(time|hour|hr|he|minute|min|day|month|mon|quarter|qtr|week|period|interval|half|"
-    r"date|zeit|uhrzeit|stunde|minute|tag|datum|monat|quartal|woche|kw|von|bis|"
+    r"(?<![a-z])(time|hour|hr|he|minute|min|day|month|mon|quarter|qtr|week|period|"
+    r"interval|half|date|zeit|uhrzeit|stunde|minute|tag|datum|monat|quartal|woche|kw|von|bis|"
     r"heure|mois|hora|mes|dia)(?![a-z])",
     re.IGNORECASE,
 )
@@ -155,7 +155,10 @@ def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
         _require_no_part_of_time(name, words, path)
         why = ""
         if _counts_parts_of_a_day(words):
-            why = f"{name!r} may count parts of a day, too; then make it part of the stamp"
+            why = (
+                f"{name!r} may count parts of a day, too; then make it part of the "
+                "stamp"
+            )
         if why and len(words) > FEW:
             raise UsageError(
                 f"{path} holds {len(words)} series, by {name!r}; {why}, else call it "
@@ -168,8 +171,8 @@ def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
         raise UsageError(
             f"{path}: each stamp stands {len(frame) / times:.3g} times, with other "
             "numbers, and no column alone says which series a row is of; join those "
-            f"that do ({' and '.join(few) or 'none has few values'}) into one, or leave "
-            "all but one series out"
+            f"that do ({' and '.join(few) or 'none has few values'}) into one, or "
+            "leave all but one series out"
         )
     return SeriesNames()
 
@@ -207,8 +210,8 @@ def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> N
     if named or (numbered and len(words) <= MOST_PARTS):
         raise UsageError(
             f"{path}: column {column!r} may be a part of the time, since each stamp "
-            f"stands {len(words)} times; join both in the file, as in 2024-01-31 13:00, "
-            "or rename the column if it names series"
+            f"stands {len(words)} times; join both in the file, as in 2024-01-31 "
+            "13:00, or rename the column if it names series"
         )
 
 

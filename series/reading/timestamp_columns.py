@@ -42,9 +42,9 @@ SEQUENCES = (
 """Parts that make a timestamp together; the last ones may be missing."""
 
 NAMED = (
-    "time times date dates datetime timestamp timestamps stamp ts ds epoch unix utc day "
-    "month period decimal week quarter datum zeit zeitstempel zeitpunkt uhrzeit tag "
-    "monat woche quartal fecha hora año años jahr year jour mois"
+    "time times date dates datetime timestamp timestamps stamp ts ds epoch unix utc "
+    "day month period decimal week quarter datum zeit zeitstempel zeitpunkt uhrzeit "
+    "tag monat woche quartal fecha hora año años jahr year jour mois"
 )
 """Words in the name of a column of timestamps, which may be counts or years."""
 

@@ -16,7 +16,8 @@ from series.reading import notations
 
 CLOCK = re.compile(
     r"(?:^(?=\d\d?:)|(?<= )|(?<=\d)T)"
-    r"\d{1,2}(?:(?P<mark>[:.h])\d\d(?:(?P=mark)\d\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?| ?[AaPp][Mm])"
+    r"\d{1,2}(?:(?P<mark>[:.h])\d\d(?:(?P=mark)\d\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?"
+    r"| ?[AaPp][Mm])"
     r"(?: ?(?:Z|[+-]\d\d:?\d\d))?(?= |$)"
 )
 """A time of day in a timestamp."""
@@ -390,7 +391,7 @@ def usual(timestamps: Array) -> Array:
 
 
 def wrong(timestamps: Array) -> Array:
-    """Return (rows,) bool, whether there is no timestamp, or one of few unusual ones."""
+    """Return (rows,) bool: there is no timestamp, or one of few unusual ones."""
     within = usual(timestamps)
     few = within.sum() > 0.9 * len(within)
     return np.asarray(np.isnat(timestamps) | (~within & few))

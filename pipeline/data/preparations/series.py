@@ -79,8 +79,8 @@ def prepare(
     protocol: Literal["as_published", "keras_utility", "corrected"] = "corrected",
     batch_size: Count | None = None,
 ) -> Dataset:
-    """Return windows over the whole series, normalised by mean and standard deviation of
-    the train rows.
+    """Return windows over the whole series, normalised by mean and standard deviation
+    of the train rows.
 
     After the columns of the file each row has its `calendar`, for the models that ask
     for it.
@@ -388,7 +388,8 @@ def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statis
     huge = ~np.isfinite(mean + std)
     if huge.any():
         raise UnrollError(
-            f"column {columns[int(huge.argmax())]!r} holds numbers too large for a mean; drop it"
+            f"column {columns[int(huge.argmax())]!r} holds numbers too large for a "
+            "mean; drop it"
         )
     return Statistics(
         mean=mean.tolist(), std=std.tolist(), low=low.tolist(), high=high.tolist()
@@ -445,8 +446,8 @@ def _require_room(
             )
         raise UnrollError(
             f"the {split} block has no room for a window of {span} rows and a target "
-            f"{ahead} rows on, with {measured.regular.gaps} gaps in the clock{lacking}: "
-            f"{span + ahead:,} rows in a row are needed, and there are "
+            f"{ahead} rows on, with {measured.regular.gaps} gaps in the clock"
+            f"{lacking}: {span + ahead:,} rows in a row are needed, and there are "
             f"{longest.max(initial=0):,}"
         )
 
