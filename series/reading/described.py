@@ -103,6 +103,8 @@ def _distance(profile: FileProfile) -> str:
         every = duration(profile.freq)
     each = "" if every.startswith("a") else "every "
     on = f", on {day}" if day else ""
+    if " -1" in on:
+        on = on.replace(" on ", " on the last ").replace(" -1", "")
     return f"one row {each}{every}{on}"
 
 
