@@ -373,7 +373,7 @@ def answer(
     try:
         paths = files_of(data, folder, "rows")
         # it imports while the rows are read
-        with Server(fits.PRELOAD, tensorflow=False) as server:
+        with Server(fits.PRELOAD) as server:
             profile = detect(paths, asked.overrides, no_progress)
             for line in described.lines(profile):
                 say(line)

@@ -125,6 +125,16 @@ def read(workspace: Workspace, dataset: str, experiment: str) -> Record:
     return record
 
 
+def seconds(workspace: Workspace, dataset: str, experiment: str) -> float | None:
+    """Return how long the last training took, on any machine; None if no record tells."""
+    try:
+        known = read_checked(workspace.record(dataset, experiment), Record)
+        ended = datetime.fromisoformat(known.ended)
+        return (ended - datetime.fromisoformat(known.started)).total_seconds()
+    except (UnrollError, ValueError):
+        return None
+
+
 def environment(workspace: Workspace) -> Environment:
     """Where this process runs."""
     commit, dirty = _revision(workspace)
