@@ -178,13 +178,8 @@ class Project:
             tempfile.TemporaryDirectory() as raw,
             tempfile.TemporaryDirectory() as prepared,
         ):
-            context = Context(
-                section.source,
-                self.workspace.root,
-                Path(raw),
-                mirror,
-                lambda _file, _bytes, _total: None,
-            )
+            root = self.workspace.root
+            context = Context(section.source, root, Path(raw), mirror)
             registry.source(every, section.source)(Path(raw), context)
             datasets.save(
                 registry.preparation(every, dataset)(dataset, Path(raw)), Path(prepared)
