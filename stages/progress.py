@@ -33,7 +33,7 @@ class Epochs:
         self._name = name
         self._seeds = list(seeds)
         self._epochs = int(training.get("epochs", 0))
-        self._seed: int | None = None
+        self._seed = self._seeds[0]
         self._ended: list[float] = []
         """Seconds of each seed that is done."""
         self._began = self._now = self._shown = time.monotonic()
@@ -44,12 +44,13 @@ class Epochs:
         """Print that training goes on from a checkpoint."""
         self._began = self._now = time.monotonic()
         seed, history = list(histories.items())[-1]
+        self._seed = seed
         text = f"{self._name} goes on after epoch {len(history)} of seed {seed}"
         line(f"{text}, where it was interrupted", last=True)
 
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
         """Show the losses of an epoch, which count from 1."""
-        if self._seed not in (None, seed):
+        if seed != self._seed:
             self.finish()
             self._ended.append(self._now - self._began)
             self._began = self._now

@@ -132,7 +132,7 @@ def _download(url: str, destination: Path, sha256: str | None) -> None:
             try:
                 return super().__call__(*arguments, **options)
             except requests.HTTPError as error:
-                status = error.response.status_code
+                status = _status(error)
                 if status in {408, 425, 429} or status >= 500:
                     raise
                 raise AbsentError(f"HTTP {status}") from None
@@ -151,9 +151,14 @@ def _download(url: str, destination: Path, sha256: str | None) -> None:
     try:
         files.fetch(name, downloader=downloader)
     except requests.HTTPError as error:
-        raise AbsentError(f"HTTP {error.response.status_code}") from None
+        raise AbsentError(f"HTTP {_status(error)}") from None
     except requests.RequestException as error:
         raise AbsentError(_reason(error)) from None
+
+
+def _status(error: Any) -> int:
+    """Return the status that a server has answered with, in an error of `requests`."""
+    return int(error.response.status_code)
 
 
 def _reason(error: BaseException) -> str:
