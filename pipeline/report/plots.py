@@ -234,11 +234,6 @@ def data_size(dataset: Evaluated) -> Plots | None:
     network, opponent = curves
     metric = dataset.about.metric
     rows = dataset.about.examples["train"]
-    pairs = {
-        share: (name, opponent[share])
-        for share, name in network.items()
-        if share in opponent
-    }
     lines = []
     for curve in curves:
         stats = {
@@ -252,12 +247,13 @@ def data_size(dataset: Evaluated) -> Plots | None:
         ]
         points = [(count, stat.mean) for count, stat in known.items()]
         lines.append(_line(dataset, curve[1.0], points, band=band, dotted=True))
-    # The verdict on each pair stands under their number of rows.
-    compared = answers.table(dataset.evaluation, pairs)
-    marked = [
-        (share * rows, f"{share * rows:,.0f}\n{pair.outcome}")
-        for share, pair in compared.items()
-    ]
+    # What the comparison of each pair shows stands under their number of rows.
+    marked = []
+    for share in network.keys() & opponent.keys():
+        pair = answers.compare(dataset.evaluation, network[share], opponent[share])
+        if pair:
+            marked.append((share * rows, f"{share * rows:,.0f}\n{pair.outcome}"))
+    marked.sort()
     x = Axis(
         min(network) * rows / 1.2,
         rows * 1.2,
@@ -269,7 +265,7 @@ def data_size(dataset: Evaluated) -> Plots | None:
     y = _padded(ends, f"Test {measure_title(metric)}", share=metric == "accuracy")
     caption = (
         "With the last eighth, quarter, half and all of the train rows, and the same options: the mean on test over "
-        "seeds, and its 95 % interval. Beneath: the network against the other, corrected for how many are asked."
+        "seeds, and its 95 % interval. Beneath: what the network does against the other."
     )
     return Plots(
         "How many rows recurrence needs",
