@@ -46,13 +46,21 @@ def write(data: Mapping[str, Any], path: Path) -> None:
     Block style, and what occurs twice is written twice: DVC leaves such a file as it is
     when `dvc exp run -S` changes a value of it, but for the line with the value.
     """
+    write_text(path, text(data))
+
+
+def text(data: Mapping[str, Any], *, flow: bool = False) -> str:
+    """Return plain data as YAML, in the order given; with `flow` the innermost lists
+    and mappings stand on a line each.
+    """
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
+    yaml.default_flow_style = None if flow else False
+    yaml.width = 10_000 if flow else 80
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.representer.ignore_aliases = lambda _data: True
-    text = io.StringIO()
-    yaml.dump(dict(data), text)
-    write_text(path, text.getvalue())
+    stream = io.StringIO()
+    yaml.dump(dict(data), stream)
+    return stream.getvalue()
 
 
 Place = tuple[str, ...]

@@ -119,14 +119,14 @@ class Answer(Strict):
 
     @property
     def line(self) -> str:
-        """The answer by the names of params.yaml, such as "tuned networks: hurts: +6.0 %
-        error (+5.1 to +7.0 %), gru against linear".
+        """The answer by the names of params.yaml, such as "tuned networks: hurts, gru
+        against linear: +6.0 % error (+5.1 to +7.0 %)".
         """
-        words = str(self.comparison or f"{self.outcome}, {self.reason}")
+        words = f"{self.networks}: {self.outcome}"
         if self.outcome != Word.NOT_ASKED:
             words += f", {self.network} against {self.opponent}"
-        notes = f" ({'; '.join(self.notes)})" if self.notes else ""
-        return f"{self.networks}: {words}{notes}"
+        words += f": {self.comparison.amount if self.comparison else self.reason}"
+        return f"{words} ({'; '.join(self.notes)})" if self.notes else words
 
 
 def compare(evaluation: Evaluation, name: str, other: str) -> Comparison | None:

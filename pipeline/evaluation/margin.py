@@ -98,11 +98,16 @@ class Comparison:
     band: float = BAND
     relative: bool = True
 
-    def __str__(self) -> str:
-        amount = amount_text(self.change, self.low, self.high)
+    @property
+    def amount(self) -> str:
+        """The change and its interval: "-4.4 % error (-7.4 to -1.4 %)"."""
         if not self.relative:
-            amount = f"{self.change:+.3g} error ({self.low:+.3g} to {self.high:+.3g})"
-        return f"{self.outcome}: {amount}"
+            return f"{self.change:+.3g} error ({self.low:+.3g} to {self.high:+.3g})"
+        mean, interval = change_text(self.change, self.low, self.high)
+        return f"{mean} error ({interval})" if interval else f"{mean} error"
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.amount}"
 
 
 def compare(difference: Difference, error: float, floor: float = 0.0) -> Comparison:
@@ -134,12 +139,6 @@ def change_text(change: float, low: float, high: float) -> tuple[str, str]:
     if low > LARGEST:
         return mean, ""
     return mean, f"{_percent(low)} to {_percent(high)} %"
-
-
-def amount_text(change: float, low: float, high: float) -> str:
-    """Write a change in error: "-4.4 % error (-7.4 to -1.4 %)"."""
-    mean, interval = change_text(change, low, high)
-    return f"{mean} error ({interval})" if interval else f"{mean} error"
 
 
 def _percent(fraction: float) -> str:

@@ -159,7 +159,7 @@ def test_what_a_reader_has_to_know_stands_beside_the_word_and_never_replaces_it(
         [Note.TOO_SHORT, Note.STAND_IN],
     )
     assert re.fullmatch(
-        r"all: helps: -40 % error \(-\d+ to -\d+ %\), gru against dense "
+        r"all: helps, gru against dense: -40 % error \(-\d+ to -\d+ %\) "
         r"\(too short; stand-in\)",
         answer.line,
     )

@@ -97,7 +97,7 @@ def test_what_was_answered_and_judged_is_read_by_all_that_shows_it(copy):
         dataset for dataset in load(copy, config).built if dataset.name == "waves"
     )
     told = (
-        "untuned networks: helps: -50 % error (-60 to -40 %), node against perceptron "
+        "untuned networks: helps, node against perceptron: -50 % error (-60 to -40 %) "
         "(as the documents built it)"
     )
     assert waves.answers[0].line == told
