@@ -203,8 +203,8 @@ def evaluate(
     Raises:
         UnrollError: predictions are missing, not finite or not one for each example.
     """
-    rows = {}
-    of_blocks = {}
+    rows: dict[str, dict[str, dict[str, float]]] = {}
+    of_blocks: dict[str, int] = {}
     for split in ("validation", "test"):
         if split in dataset.splits:
             rows[split], of_blocks[split] = _rows(dataset, runs, split)

@@ -409,8 +409,8 @@ def _published_curve(dataset: Evaluated, name: str, band: "pd.DataFrame") -> Plo
     small = []
     for index, source in enumerate(published):
         points = [*published[source].items()]
-        how = {"dotted": index > 0, "joined": index == 0}
-        lines.append(Line(source, "ink", points, **how))
+        others = index > 0
+        lines.append(Line(source, "ink", points, dotted=others, joined=not others))
         inside = published[source].between(band["low"], band["high"]).sum()
         small.append(f"{source}: {inside} of {len(band)} epochs inside")
     x = Axis(1, band.index[-1], "epoch", kind="whole")
