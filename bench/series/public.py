@@ -159,7 +159,6 @@ def _read(file: PublicFile, folder: Path) -> pd.DataFrame:
         path,
         path=file.place,
         mirror=mirror,
-        progress=lambda _name, _done, _total: None,
         sha256=file.sha256,
     )
     frame = pd.read_csv(path, encoding="latin-1")
