@@ -1,7 +1,6 @@
 """The stage `prepare`: raw data -> a supervised problem."""
 
 import dataclasses
-from inspect import signature
 
 from pipeline import locks
 from pipeline.config import params, registry
@@ -10,7 +9,6 @@ from pipeline.data.dataset import Dataset
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder
 from pipeline.workspace import Workspace
-from stages import progress
 
 
 def prepare(workspace: Workspace, name: str) -> Dataset:
@@ -32,11 +30,7 @@ def prepare(workspace: Workspace, name: str) -> Dataset:
     with locks.stage(workspace, "prepare", name):
         source = manifest.checked(raw)
         try:
-            if "progress" in signature(preparation).parameters:  # it reads large files
-                with progress.files() as show_progress:
-                    prepared: Dataset = preparation(name, raw, show_progress)
-            else:
-                prepared = preparation(name, raw)
+            prepared: Dataset = preparation(name, raw)
         except ValueError as error:
             raise UnrollError(
                 f"params.yaml: datasets.{name}.preparation: {error}"

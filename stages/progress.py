@@ -2,15 +2,13 @@
 two seconds.
 """
 
-import contextlib
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.data.download import Progress
     from pipeline.training.task import Result, Task
 
 CLEAR = "\r\x1b[2K"
@@ -161,31 +159,3 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-@contextlib.contextmanager
-def files() -> Iterator["Progress"]:
-    """Show a progress bar for each file that is read, on a terminal alone; the bars
-    disappear at the end.
-    """
-    from rich.console import Console
-    from rich.progress import DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-    )
-    tasks: dict[str, TaskID] = {}
-    with Bars(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bars:
-
-        def progress(file: str, done: int, total: int | None) -> None:
-            if file not in tasks:
-                tasks[file] = bars.add_task(file, total=total)
-            bars.update(tasks[file], completed=done, total=total)
-
-        yield progress

@@ -5,17 +5,12 @@ address, checked before use.
 import re
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from pipeline.errors import UnrollError, without_password
 from pipeline.files import sha256 as hash_of
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with a file's name, its bytes so far, and its bytes in all or None where that
-is not known."""
 
 TIMEOUT = (10.0, 30.0)
 """Seconds to wait for a connection, and for the next bytes."""
