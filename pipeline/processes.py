@@ -78,20 +78,25 @@ class Ended:
         seconds: since the function began.
         cpu_seconds: of its process, and of the processes which that one has started.
         error: why it failed, in one line; "" if it went well.
+        mistake: whether it was a mistake in the code; the log has the traceback.
+        killed: whether the system killed the process.
     """
 
     call: Call
     seconds: float
     cpu_seconds: float
     error: str
+    mistake: bool = False
+    killed: bool = False
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a child tells its server: seconds, and the error as in `Ended`."""
+    """What a child tells its server; see `Ended`."""
 
     seconds: float
     error: str
+    mistake: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,7 +192,14 @@ class Child:
         if report is None:
             seconds = time.monotonic() - self.started
             report = Report(seconds, self._unexplained(outcome.exit_code))
-        return Ended(self.call, report.seconds, outcome.cpu_seconds, report.error)
+        return Ended(
+            self.call,
+            report.seconds,
+            outcome.cpu_seconds,
+            report.error,
+            mistake=report.mistake,
+            killed=outcome.exit_code == -signal.SIGKILL,
+        )
 
     def _unexplained(self, exit_code: int) -> str:
         """Why it may have ended, if it has told nothing."""
@@ -432,12 +444,14 @@ def _perform(channel: Connection, reports: Connection) -> None:
     _redirect(log)
     started = time.monotonic()
     error = ""
+    mistake = False
     try:
         function, arguments = pickle.loads(request)
         function(*arguments)
     except Exception as raised:  # noqa: BLE001 - whatever it is, the other calls go on
         error = _explained(raised, log)
-    reports.send(Report(time.monotonic() - started, error))
+        mistake = failures.explain(raised) is None
+    reports.send(Report(time.monotonic() - started, error, mistake))
 
 
 def _redirect(log: Path) -> None:

@@ -60,10 +60,12 @@ class SeriesQuestion:
     def scale(self) -> Scale:
         """Of its target."""
         column = self.fitted.columns.index(self.csv.target)
-        windows = self.windows
-        mean = self.statistics.mean[column]
-        std = self.statistics.std[column]
-        return Scale(mean=mean, std=std, unit=windows.unit, quantity=windows.quantity)
+        return Scale(
+            mean=self.statistics.mean[column],
+            std=self.statistics.std[column],
+            unit=self.windows.unit,
+            quantity=self.windows.quantity,
+        )
 
     @property
     def floor(self) -> float:
@@ -74,6 +76,11 @@ class SeriesQuestion:
     def spacing(self) -> int:
         """Seconds from row to row."""
         return self.cleaning.spacing or 1
+
+    @property
+    def row(self) -> np.timedelta64:
+        """The time from row to row."""
+        return np.timedelta64(1000 * self.spacing, "ms")
 
     @property
     def ahead(self) -> Array:
@@ -114,12 +121,8 @@ class SeriesQuestion:
 
     def when(self, stamp: Any) -> str:
         """A stamp on the file's clock; of days and longer rows the date alone."""
-        on_clock = str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
-        return (
-            on_clock.removesuffix(MIDNIGHT)
-            if self.spacing % series.DAY == 0
-            else on_clock
-        )
+        text = str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
+        return text.removesuffix(MIDNIGHT) if self.spacing % series.DAY == 0 else text
 
 
 class Member(Strict):
@@ -149,7 +152,6 @@ class ForecasterSpec(Strict):
             (`combination`).
         fitted: how rows become inputs, and of which series.
         stride: rows from one origin to the next.
-        judged: what origins the coverage comes from, in words.
         why: the members were chosen.
         until: the last row that they were fitted to, where the errors since then are to
             count; else None.
@@ -160,7 +162,6 @@ class ForecasterSpec(Strict):
     members: list[Member]
     fitted: Fitted
     stride: int
-    judged: str
     why: str = "as asked"
     until: str | None = None
 

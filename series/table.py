@@ -14,6 +14,14 @@ from series.spec import MIDNIGHT
 if TYPE_CHECKING:
     import pandas as pd
 
+EXPLAINED = (
+    "All scores are of the later half of the cutoffs. MAE is the mean absolute error, "
+    "quantile loss the weighted quantile loss over the deciles. Change: of the error "
+    "against the best model without recurrence of the earlier half. Coverage: how often "
+    "90 % prediction intervals were right."
+)
+"""What the columns of the models' table are."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -38,7 +46,7 @@ def models(scores: "pd.DataFrame", unit: str) -> Table:
         unit: of the errors; "" if they have none.
     """
     mae = f"MAE, {unit}" if unit else "MAE"
-    numeric = [mae, "WQL", "Change", "95 % interval", "90 % held", "CPU s"]
+    numeric = [mae, "Quantile loss", "Change", "95 % interval", "Coverage", "CPU s"]
     known = scores.astype(object).where(scores.notna(), None)
     rows = [_model(score) for score in known.to_dict("records")]
     if scores["seconds"].isna().all():
@@ -48,9 +56,14 @@ def models(scores: "pd.DataFrame", unit: str) -> Table:
 
 
 def _model(score: Mapping[str, Any]) -> list[str]:
-    """Write the scores of a model as text."""
     title = f"{score['title']} (forecasts)" if score["forecasts"] else score["title"]
-    change, interval = _change(score["change"], score["low"], score["high"])
+    change = ""
+    interval = ""
+    mean = score["change"]
+    if score["low"] is not None:
+        change, interval = Change(mean, (score["low"], score["high"])).words
+    elif mean is not None:
+        change = Change(mean, (mean, mean)).words[0]
     return [
         printable(title),
         score["model"],
@@ -63,19 +76,7 @@ def _model(score: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _change(
-    mean: float | None, low: float | None, high: float | None
-) -> tuple[str, str]:
-    """Write a change of the error and its interval, as far as they are known."""
-    if mean is None:
-        return "", ""
-    if low is None or high is None:
-        return Change(mean, (mean, mean)).words[0], ""
-    return Change(mean, (low, high)).words
-
-
 def _number(value: float | None, form: str) -> str:
-    """Write a number in a form; "-" where there is none."""
     return "-" if value is None else form.format(value)
 
 
@@ -85,6 +86,12 @@ def with_text_stamps(forecast: "pd.DataFrame") -> "pd.DataFrame":
     if all(stamp.endswith(MIDNIGHT) for stamp in stamps):
         stamps = [stamp.removesuffix(MIDNIGHT) for stamp in stamps]
     return forecast.assign(ds=stamps)
+
+
+def csv(forecast: "pd.DataFrame") -> str:
+    """Return a forecast as comma-separated values, numbers in full."""
+    rows = with_text_stamps(forecast)
+    return str(rows.to_csv(index=False, lineterminator="\n"))
 
 
 def forecast(rows: "pd.DataFrame", level: float, unit: str) -> Table:

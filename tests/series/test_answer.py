@@ -2,13 +2,14 @@
 that comes later is learnt from."""
 
 import contextlib
+import math
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import processes
+from pipeline import failures, processes
 from pipeline.errors import UnrollError, UsageError
 from series import answer as answers
 from series import candidates, fits
@@ -18,18 +19,23 @@ FEW = ("last_value", "cycle_7", "ridge", "ets")
 """Models that are fitted in a moment."""
 
 
-def run_here(calls, _jobs, _server, *, on_tick, **_options):
+def run_here(calls, _jobs, _server, *, on_tick, deadline=math.inf):
     """`processes.run` without a process."""
     for call in calls:
+        if time.monotonic() >= deadline:
+            return
         started = time.process_time()
         on_tick({call: 0.0})
         error = ""
+        mistake = False
         try:
             call.function(*call.arguments)
-        except UnrollError as raised:
-            error = str(raised)
+        except Exception as raised:  # noqa: BLE001 - as a process does
+            error = failures.explain(raised) or f"a mistake in the code: {raised}"
+            mistake = failures.explain(raised) is None
+            call.log.write_text("Traceback")
         seconds = time.process_time() - started
-        yield processes.Ended(call, seconds, seconds, error)
+        yield processes.Ended(call, seconds, seconds, error, mistake)
 
 
 @pytest.fixture(autouse=True)
@@ -229,15 +235,20 @@ def test_wrong_arguments_say_what_is_expected_and_what_was_received(options, tex
         answered(**options)
 
 
+def fit_with_error(monkeypatch, model, error):
+    """Let the backtest of a model raise an error."""
+    usual = fits.backtest.cross_validate
+
+    def failing(name, *arguments):
+        if name == model:
+            raise error
+        return usual(name, *arguments)
+
+    monkeypatch.setattr(fits.backtest, "cross_validate", failing)
+
+
 def test_a_model_that_cannot_be_fitted_is_left_out(monkeypatch):
-    fit = fits.fit_one
-
-    def failing(prepared, name, experiment, plan, path):
-        if name == "ets":
-            raise UnrollError("it does not converge")
-        fit(prepared, name, experiment, plan, path)
-
-    monkeypatch.setattr(fits, "fit_one", failing)
+    fit_with_error(monkeypatch, "ets", UnrollError("it does not converge"))
     answer = answered(horizon=7)
-    assert answer.about.left_out == {"ets": "it does not converge"}
+    assert answer.left_out == {"ets": "it does not converge"}
     assert "ets" not in {*answer.models["model"]}

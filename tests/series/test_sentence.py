@@ -32,12 +32,8 @@ def board(comparison=None, champion=ENSEMBLE, best=ENSEMBLE, **changes):
     names = dict.fromkeys([best, ENSEMBLE, "gru", "last", "ridge"])
     beaten = compared(-0.3, -0.4, -0.2)
     values = {
-        "dataset": "meter",
         "unit": "kW",
-        "first": "2023-01-01 00:00:00",
         "middle": "2023-07-01 00:00:00",
-        "last": "2023-12-15 00:00:00",
-        "origins": 336,
         "days": 168.0,
         "block_days": 7.0,
         "deviations": {"meter": 2.0},

@@ -26,9 +26,6 @@ from series.spec import ForecasterSpec, Member, fitted_of
 if TYPE_CHECKING:
     import pandas as pd
 
-JUDGED = "origins of validation and test"
-"""Where the errors behind the intervals come from."""
-
 
 def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
     """Return the forecaster of a trained experiment.
@@ -71,7 +68,6 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
         members=[member],
         fitted=fitted_of(data),
         stride=stride,
-        judged=JUDGED,
     )
     origins = Origins.of(data, _past_forecasts(data, run, stride))
     weights = workspace.run(about, key) / "weights"
