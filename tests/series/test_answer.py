@@ -2,7 +2,11 @@
 that comes later is learnt from."""
 
 import contextlib
+import errno
 import math
+import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -252,3 +256,66 @@ def test_a_model_that_cannot_be_fitted_is_left_out(monkeypatch):
     answer = answered(horizon=7)
     assert answer.left_out == {"ets": "it does not converge"}
     assert "ets" not in {*answer.models["model"]}
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "text"),
+    [
+        (OSError(errno.ENOSPC, "full"), UnrollError, "ets: the disk is full"),
+        (KeyError("no"), RuntimeError, "ets: a mistake in the code: 'no'\nTraceback"),
+    ],
+)
+def test_what_is_no_fault_of_a_model_ends_the_answer(monkeypatch, error, kind, text):
+    fit_with_error(monkeypatch, "ets", error)
+    with pytest.raises(kind, match=text) as caught:
+        answered(horizon=7)
+    assert type(caught.value) is kind
+
+
+def test_however_little_time_there_is_naive_models_are_fitted():
+    answer = answered(horizon=7, minutes=1e-9)
+    assert {*answer.models["model"]} == {"last_value", "cycle_7"}
+    told = "there was no time for it in 1e-09 minutes"
+    assert answer.left_out == {"ridge": told, "ets": told}
+
+
+def test_temporary_folders_of_processes_that_are_no_more_are_removed(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setattr(answers.tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for number in (ended.pid, os.getpid()):
+        (tmp_path / f"unroll-answer-{number}-x").mkdir()
+    answers._sweep()
+    assert [path.name for path in tmp_path.iterdir()] == [
+        f"unroll-answer-{os.getpid()}-x"
+    ]
+
+
+def test_series_that_are_told_apart_by_integers_keep_them(tmp_path):
+    frames = []
+    for number in (7, 12):
+        frames.append(rows().assign(shop=number, sales=rows()["sales"] * number))
+    answer = answered(pd.concat(frames), target="sales", horizon=7)
+    answer.save(tmp_path / "shops")
+    loaded = answers.load(tmp_path / "shops")
+    for table in (answer.forecasts, answer.forecast(), loaded.forecasts):
+        assert table["unique_id"].dtype == np.int64
+        assert {*table["unique_id"]} == {7, 12}
+    ridge = loaded.forecasts.query("model == 'ridge'").drop(columns="model")
+    assert judge(ridge, loaded).mae == pytest.approx(answer.board.models["ridge"].mae)
+
+
+def test_a_short_gap_in_new_rows_is_filled_though_the_train_rows_had_none():
+    answer = answered(horizon=7)
+    later = rows(490)
+    lacking = later.assign(sales=later["sales"].where(later.index != 480))
+    held = later.assign(sales=later["sales"].where(later.index != 480).ffill())
+    expected = answer.forecast(held)
+    pd.testing.assert_frame_equal(answer.forecast(lacking), expected)
+    fewer = answer.forecast(later.drop(index=480))
+    pd.testing.assert_frame_equal(fewer, expected)
+    long = later.assign(sales=later["sales"].where(~later.index.isin([480, 481])))
+    with pytest.raises(UnrollError, match="no more than 1 in a row are filled"):
+        answer.forecast(long)

@@ -221,7 +221,7 @@ BAD = {
     ),
     "too few rows": (
         text("time,load", *DAILY[:3]),
-        "nothing to learn; no smaller --horizon or --lookback helps: ",
+        "nothing to learn; no smaller horizon= or lookback= helps: ",
     ),
     "one stamp": (
         text("time,load", *["2023-01-01 00:00,1"] * 40),
