@@ -11,9 +11,10 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline import locks, tables
 from pipeline.config.params import Experiment
@@ -40,9 +41,6 @@ from series.reading.profile import FileProfile
 from series.reading.series_names import LONG_FORMAT
 from series.source import Data, files_of, plain_name
 from series.spec import ForecasterSpec, Member, fitted_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEVELS = (0.5, 0.8, 0.9)
 """The usual coverages of prediction intervals."""
@@ -103,7 +101,7 @@ class Answer:
     """
 
     about: About
-    forecasts: "pd.DataFrame"
+    forecasts: pd.DataFrame
     forecaster: Forecaster
     folder: Path
     seconds: Mapping[str, float]
@@ -154,7 +152,7 @@ class Answer:
         return self.about.left_out
 
     @property
-    def models(self) -> "pd.DataFrame":
+    def models(self) -> pd.DataFrame:
         """A row for each model, the best first.
 
         Columns: model, title, recurrent, mae, wql (weighted quantile loss), change (of
@@ -182,7 +180,7 @@ class Answer:
         levels: float | Sequence[float] = LEVELS,
         horizon: int | None = None,
         future: "Data | None" = None,
-    ) -> "pd.DataFrame":
+    ) -> pd.DataFrame:
         """Forecast what comes after the last row whose target was measured.
 
         Args:
@@ -375,8 +373,6 @@ def _answered(
         cache: the folder of what was fitted.
         say: called with lines of progress.
     """
-    import pandas as pd
-
     paths = files_of(data, folder, "rows")
     jobs = asked.jobs or _cores()
     # the server imports while the rows are read
@@ -469,7 +465,7 @@ def _integers(path: Path, profile: FileProfile) -> str:
     return ""
 
 
-def _typed(table: "pd.DataFrame", integers: str) -> "pd.DataFrame":
+def _typed(table: pd.DataFrame, integers: str) -> pd.DataFrame:
     """Return a table with `unique_id` as integers where the user's column is so."""
     return table.astype({"unique_id": integers}) if integers else table
 

@@ -13,9 +13,9 @@ input.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config.params import Experiment
 from pipeline.data import timestamps
@@ -25,9 +25,6 @@ from pipeline.data.series_options import Fitted
 from pipeline.errors import UnrollError
 from series import training
 from series.combination import known_after
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ORIGINS_SHARE = 0.5
 """The share of the windows, the last ones, in which origins lie; the first fit has the
@@ -194,7 +191,7 @@ def cross_validate(
     experiment: Experiment,
     dataset: Dataset,
     plan: Plan,
-) -> tuple["pd.DataFrame", Experiment]:
+) -> tuple[pd.DataFrame, Experiment]:
     """Forecast from all origins.
 
     Args:
@@ -211,8 +208,6 @@ def cross_validate(
     Raises:
         UnrollError: there are too few windows, or the loss is not finite.
     """
-    import pandas as pd
-
     groups = folds(dataset, plan)
     settled = training.settled(name, experiment, dataset, groups[0].train)
     tables = []
@@ -227,7 +222,7 @@ def cross_validate(
     return rows[COLUMNS], settled
 
 
-def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame":
+def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
     """Forecasts in model units as rows of unique_id, ds, cutoff, y and y_hat.
 
     Args:
@@ -239,8 +234,6 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame
     Returns:
         The table, in the target's unit; y is NaN where nothing was measured.
     """
-    import pandas as pd
-
     count = origins.outputs
     ahead = origins.rows[:, None] + origins.ahead  # (origins, steps)
     ids = np.zeros(len(origins), int)
@@ -291,7 +284,7 @@ class Origins:
         forecasts: name of a model -> (origins, steps), the mean over its seeds.
     """
 
-    rows: "pd.DataFrame"
+    rows: pd.DataFrame
     series: Array
     mean: Array
     std: Array
@@ -300,7 +293,7 @@ class Origins:
     forecasts: dict[str, Array]
 
     @classmethod
-    def of(cls, dataset: Dataset, table: "pd.DataFrame") -> "Origins":
+    def of(cls, dataset: Dataset, table: pd.DataFrame) -> "Origins":
         """The arrays of a table, all of whose models forecast from the same origins."""
         ordered = table.sort_values(["seed", "unique_id", "cutoff", "ds"])
         by_model = dict(iter(ordered.groupby("model", sort=False)))

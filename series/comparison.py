@@ -7,18 +7,15 @@ horizon is longer than a week, so is the block. The interval is that of
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data.examples import Array
 from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import Difference, Part
 from pipeline.evaluation.margin import BAND, Word, decide
 from pipeline.validation import Strict
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WEEK = np.timedelta64(7, "D")
 """The shortest block of errors that are taken to be independent of those of other
@@ -88,8 +85,8 @@ class Comparison(Strict):
 
 
 def errors_by_block(
-    rows: "pd.DataFrame", deviations: Mapping[str, float], length: np.timedelta64
-) -> "pd.DataFrame":
+    rows: pd.DataFrame, deviations: Mapping[str, float], length: np.timedelta64
+) -> pd.DataFrame:
     """Sum up the absolute errors of each model in each block.
 
     Args:
@@ -108,14 +105,14 @@ def errors_by_block(
     return table[table["count"] > 0]
 
 
-def mean_error(errors: "pd.DataFrame") -> float:
+def mean_error(errors: pd.DataFrame) -> float:
     """Return the mean absolute error of a model, of its rows of `errors_by_block`."""
     return float(errors["sum"].sum() / errors["count"].sum())
 
 
 def compare(
-    errors: "pd.DataFrame",
-    others: "pd.DataFrame",
+    errors: pd.DataFrame,
+    others: pd.DataFrame,
     days: float,
     seeds: Part = NO_SEEDS,
     other_seeds: Part = NO_SEEDS,
@@ -154,7 +151,7 @@ def compare(
     )
 
 
-def _losses(errors: "pd.DataFrame") -> Array:
+def _losses(errors: pd.DataFrame) -> Array:
     """Return (1, blocks) losses above 0 whose mean is the mean error."""
     counts = errors["count"].to_numpy()
     sums = errors["sum"].to_numpy() + ROUNDING * counts
@@ -195,7 +192,7 @@ def seed_part(errors: Array) -> Part:
 
 
 def in_deviations(
-    rows: "pd.DataFrame", deviations: Mapping[str, float]
+    rows: pd.DataFrame, deviations: Mapping[str, float]
 ) -> "pd.Series[float]":
     """Return the absolute errors of forecasts, in standard deviations; NaN where
     unmeasured.

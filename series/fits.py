@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from pipeline import failures, processes, tables
 from pipeline.config.params import Experiment
@@ -28,9 +30,6 @@ from series import backtest, training
 from series.backtest import Fold, Plan
 from series.leaderboard import is_naive
 from series.spec import Member
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Say = Callable[[str], None]
 """Called with lines that say how far the work is."""
@@ -66,7 +65,7 @@ class Fit:
     """
 
     experiment: Experiment
-    table: "pd.DataFrame"
+    table: pd.DataFrame
     seconds: float
 
 

@@ -8,11 +8,12 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data import row_files, series
+from pipeline.data.download import Progress
 from pipeline.data.examples import Array
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
@@ -22,11 +23,6 @@ from series import intervals
 from series.combination import known_after, weighted_median_forecast
 from series.rows import Window, continued, histories, latest
 from series.spec import ForecasterSpec
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from pipeline.data.download import Progress
 
 CACHED = 64
 """The most windows whose forecasts are kept, the last ones."""
@@ -233,7 +229,7 @@ class Forecaster:
     def read(
         self,
         paths: Sequence[Path],
-        progress: "Progress" = row_files.no_progress,
+        progress: Progress = row_files.no_progress,
         plan: Sequence[Path] = (),
     ) -> dict[str, Window]:
         """Read the last window of each series from files of the form that the models
@@ -258,7 +254,7 @@ class Forecaster:
         files = [self._file(path) for path in paths]
         return self._latest(files, progress, [self._file(path) for path in plan])
 
-    def windows(self, rows: "pd.DataFrame") -> dict[str, Window]:
+    def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
         file = replace(self._file(Path("the table")), table=rows)
         return self._latest([file], row_files.no_progress)
@@ -269,7 +265,7 @@ class Forecaster:
     def _latest(
         self,
         files: Sequence[row_files.RowFile],
-        progress: "Progress",
+        progress: Progress,
         plan: Sequence[row_files.RowFile] = (),
     ) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None
@@ -298,10 +294,10 @@ class Forecaster:
 
     def forecast(
         self,
-        rows: "pd.DataFrame",
+        rows: pd.DataFrame,
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | None = None,
-    ) -> "pd.DataFrame":
+    ) -> pd.DataFrame:
         """Forecast what follows the last of some rows in memory, of each series; as
         `windows` and `after`.
         """
@@ -312,7 +308,7 @@ class Forecaster:
         windows: Mapping[str, Window],
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | None = None,
-    ) -> "pd.DataFrame":
+    ) -> pd.DataFrame:
         """Forecast what follows the windows of some series; arguments and errors as of
         `ahead`.
 

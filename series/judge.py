@@ -1,20 +1,17 @@
 """Forecasts of one's own, compared with the model that forecasts, on the same cutoffs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.errors import UsageError
 from pipeline.evaluation.margin import Word
 from pipeline.validation import Strict, one_of
+from series.answer import Answer
 from series.comparison import Comparison, mean_error
 from series.leaderboard import Board
 from series.sentence import amount, interval, so_far, span, title, why_open
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from series.answer import Answer
 
 KEYS = ["unique_id", "cutoff", "ds"]
 """The columns that say which value a row forecasts."""
@@ -66,7 +63,7 @@ class Judgement(Strict):
     unit: str
 
 
-def judge(table: "pd.DataFrame", against: "Answer") -> "Judgement | pd.DataFrame":
+def judge(table: pd.DataFrame, against: Answer) -> "Judgement | pd.DataFrame":
     """Compare forecasts with those of the model that forecasts.
 
     The truth is that of the answer. Only the cutoffs of the later half count, since the
@@ -88,8 +85,6 @@ def judge(table: "pd.DataFrame", against: "Answer") -> "Judgement | pd.DataFrame
         UsageError: a column, a cutoff or a value is missing or does not fit; the text
             says what was expected and received.
     """
-    import pandas as pd
-
     board = against.board
     champion = _of_model(against, board.champion)
     rows = _checked(table, board, champion)
@@ -107,14 +102,12 @@ def judge(table: "pd.DataFrame", against: "Answer") -> "Judgement | pd.DataFrame
     return pd.DataFrame([judgement.model_dump() for judgement in judgements])
 
 
-def between(answer: "Answer", model: str, other: str) -> Judgement:
+def between(answer: Answer, model: str, other: str) -> Judgement:
     """Judge a model of an answer against another one, by the rule of the answer.
 
     Raises:
         UsageError: the answer has no such model, or both names are one.
     """
-    import pandas as pd
-
     for name in (model, other):
         one_of(name, answer.board.models, f"the model of {answer.name}")
     if model == other:
@@ -124,7 +117,7 @@ def between(answer: "Answer", model: str, other: str) -> Judgement:
     return _judgement(answer, answer.board.errors(rows), model, other, shown)
 
 
-def _of_model(answer: "Answer", name: str) -> "pd.DataFrame":
+def _of_model(answer: Answer, name: str) -> pd.DataFrame:
     """Return a model's forecasts on the later half of the cutoffs."""
     rows = answer.board.later(answer.forecasts)
     own = rows[rows["model"] == name].reset_index(drop=True)
@@ -132,7 +125,7 @@ def _of_model(answer: "Answer", name: str) -> "pd.DataFrame":
 
 
 def _judgement(
-    answer: "Answer", errors: "pd.DataFrame", model: str, other: str, shown: str
+    answer: Answer, errors: pd.DataFrame, model: str, other: str, shown: str
 ) -> Judgement:
     """Compare two models whose errors are given, the first one `shown` as a title."""
     board = answer.board
@@ -162,14 +155,10 @@ def _sentence(name: str, champion: str, board: Board, compared: Comparison) -> s
     return f"{text}{why_open(compared)}"
 
 
-def _checked(
-    table: "pd.DataFrame", board: Board, champion: "pd.DataFrame"
-) -> "pd.DataFrame":
+def _checked(table: pd.DataFrame, board: Board, champion: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the later half, with all columns and of the types that the
     champion's rows have.
     """
-    import pandas as pd
-
     if not isinstance(table, pd.DataFrame):
         raise UsageError(
             f"the table must be a DataFrame with {EXPECTED}. "
@@ -202,8 +191,6 @@ def _checked(
 
 def _timestamps(cells: "pd.Series[Any]", like: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return a column as timestamps of the resolution of another one."""
-    import pandas as pd
-
     try:
         stamps = pd.to_datetime(cells)
     except (ValueError, TypeError):
@@ -221,8 +208,6 @@ def _timestamps(cells: "pd.Series[Any]", like: "pd.Series[Any]") -> "pd.Series[A
 
 
 def _numbers(cells: "pd.Series[Any]") -> "pd.Series[float]":
-    import pandas as pd
-
     try:
         return pd.to_numeric(cells).astype(float)
     except (ValueError, TypeError):
@@ -231,7 +216,7 @@ def _numbers(cells: "pd.Series[Any]") -> "pd.Series[float]":
         ) from None
 
 
-def _require_once(rows: "pd.DataFrame") -> None:
+def _require_once(rows: pd.DataFrame) -> None:
     twice = rows.duplicated([*KEYS, "model"])
     if twice.any():
         raise UsageError(
@@ -240,7 +225,7 @@ def _require_once(rows: "pd.DataFrame") -> None:
         )
 
 
-def _require_known(rows: "pd.DataFrame", champion: "pd.DataFrame") -> None:
+def _require_known(rows: pd.DataFrame, champion: pd.DataFrame) -> None:
     """Raise UsageError if rows forecast what the answer did not, or are of unknown
     series.
     """
@@ -261,7 +246,7 @@ def _require_known(rows: "pd.DataFrame", champion: "pd.DataFrame") -> None:
         )
 
 
-def _require_all(name: str, merged: "pd.DataFrame") -> None:
+def _require_all(name: str, merged: pd.DataFrame) -> None:
     """Raise UsageError if a value that was measured is not forecast."""
     measured = merged[merged["y"].notna()]
     missing = measured[~np.isfinite(measured["y_hat"].to_numpy(float))]
@@ -273,7 +258,7 @@ def _require_all(name: str, merged: "pd.DataFrame") -> None:
         )
 
 
-def _place(rows: "pd.DataFrame") -> str:
+def _place(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
     return f"ds {first['ds']} at cutoff {first['cutoff']} of {first['unique_id']}"
 

@@ -8,9 +8,9 @@ that the choice does not favour any (docs/decisions/own-series.md).
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
@@ -23,9 +23,6 @@ from pipeline.validation import Strict
 from series import combination, comparison, intervals
 from series.backtest import Origins
 from series.comparison import NO_SEEDS, WEEK, Comparison, compare, mean_error
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ENSEMBLE = "weighted_median"
 """The name of the forecast combination in the table."""
@@ -158,15 +155,15 @@ class Board(Strict):
         [*deviations] = self.deviations.values()
         return deviations[0] if len(deviations) == 1 else 1.0
 
-    def later(self, forecasts: "pd.DataFrame") -> "pd.DataFrame":
+    def later(self, forecasts: pd.DataFrame) -> pd.DataFrame:
         """Return the forecasts of the later half of the cutoffs."""
         return forecasts[forecasts["cutoff"] >= np.datetime64(self.middle)]
 
-    def errors(self, later: "pd.DataFrame") -> "pd.DataFrame":
+    def errors(self, later: pd.DataFrame) -> pd.DataFrame:
         """Return `errors_by_block` of forecasts of the later half."""
         return comparison.errors_by_block(later, self.deviations, self.block_length)
 
-    def compared(self, errors: "pd.DataFrame", name: str, other: str) -> Comparison:
+    def compared(self, errors: pd.DataFrame, name: str, other: str) -> Comparison:
         """Compare two models.
 
         Args:
@@ -199,10 +196,10 @@ def is_naive(experiment: Experiment) -> bool:
 
 def board(
     dataset: Dataset,
-    table: "pd.DataFrame",
+    table: pd.DataFrame,
     experiments: Mapping[str, Experiment],
     delay: Array,
-) -> tuple["pd.DataFrame", Origins, Board]:
+) -> tuple[pd.DataFrame, Origins, Board]:
     """Score all models and their combination, compare them, and choose who forecasts.
 
     Args:
@@ -270,14 +267,14 @@ def board(
     return forecasts, origins, _with_comparisons(scored, of_later)
 
 
-def mean_over_seeds(table: "pd.DataFrame") -> "pd.DataFrame":
+def mean_over_seeds(table: pd.DataFrame) -> pd.DataFrame:
     """Return the mean forecasts over a model's seeds."""
     columns = ["unique_id", "ds", "cutoff", "model"]
     groups = table.groupby(columns, sort=False, as_index=False)
     return groups[["y", "y_hat"]].mean()
 
 
-def _with_comparisons(board: Board, errors: "pd.DataFrame") -> Board:
+def _with_comparisons(board: Board, errors: pd.DataFrame) -> Board:
     """Compare every model with the opponent, and both sides with the naive model."""
     models = {}
     by_error = sorted(board.models.items(), key=lambda item: item[1].mae)
@@ -377,10 +374,8 @@ def _with_ensemble(origins: Origins, members: Sequence[str], delay: Array) -> Or
     return replace(origins, forecasts={**origins.forecasts, ENSEMBLE: combined})
 
 
-def _with_rows(table: "pd.DataFrame", origins: Origins) -> "pd.DataFrame":
+def _with_rows(table: pd.DataFrame, origins: Origins) -> pd.DataFrame:
     """Add the combination's rows to a table."""
-    import pandas as pd
-
     values = origins.forecasts[ENSEMBLE] * origins.std + origins.mean
     rows = origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=values.ravel())
     return pd.concat([table, rows], ignore_index=True)
@@ -404,7 +399,7 @@ def _earlier(origins: Origins, name: str, later: Array) -> float:
 
 
 def _seed_parts(
-    later: "pd.DataFrame", deviations: Mapping[str, float]
+    later: pd.DataFrame, deviations: Mapping[str, float]
 ) -> dict[str, Part]:
     """Return what seeds add to the variance of the error of each model."""
     errors = comparison.in_deviations(later, deviations)
@@ -478,7 +473,7 @@ def _quantiles(
     return truth_in_unit[known], deciles_in_unit[known], held[known]
 
 
-def errors_by_block(forecasts: "pd.DataFrame", board: Board) -> "pd.DataFrame":
+def errors_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
     """Return the MAE of each model in each block of the later half, in the board's
     unit.
 

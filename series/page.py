@@ -5,7 +5,8 @@ without scripts and requests.
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from pipeline.errors import printable
 from pipeline.files import write_text
@@ -16,9 +17,6 @@ from series.intervals import USUAL
 from series.leaderboard import errors_by_block
 from series.rows import Window
 from series.sentence import title
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FOLDER = Path(__file__).parent
 
@@ -60,7 +58,7 @@ def write(answer: Answer) -> None:
 
 
 def _forecast_picture(
-    answer: Answer, windows: Mapping[str, Window], rows: "pd.DataFrame"
+    answer: Answer, windows: Mapping[str, Window], rows: pd.DataFrame
 ) -> dict[str, str]:
     """Draw what was measured and the forecast: caption -> SVG."""
     percent = f"{100 * USUAL:.0f} %"
@@ -87,7 +85,7 @@ def _weeks_picture(answer: Answer) -> dict[str, str]:
 
 
 def page(
-    answer: Answer, forecast: "pd.DataFrame", level: float, pictures: Mapping[str, str]
+    answer: Answer, forecast: pd.DataFrame, level: float, pictures: Mapping[str, str]
 ) -> str:
     """Return the HTML of an answer's page.
 
@@ -124,15 +122,13 @@ def page(
     return printable(f"{text}\n", kept="\n")
 
 
-def read_forecast(answer: Answer, level: float) -> "pd.DataFrame":
+def read_forecast(answer: Answer, level: float) -> pd.DataFrame:
     """Return what comes next, with intervals of one level: as it was written, else
     computed now.
 
     Raises:
         UnknownAheadError: what must be known beforehand is not.
     """
-    import pandas as pd
-
     columns = ["unique_id", "ds", "y_hat", f"lo-{100 * level:g}", f"hi-{100 * level:g}"]
     path = answer.folder / FORECAST
     if path.is_file():

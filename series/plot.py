@@ -4,16 +4,13 @@ which week.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from pipeline.files import atomic_file
 from series.rows import Window
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 MAIN = "#1f5fa8"
 """The colour of the forecast, and of the recurrent network."""
@@ -32,7 +29,7 @@ CYCLES = 7
 
 
 def by_week(
-    path: Path, errors: "pd.DataFrame", sides: Mapping[str, str], *, unit: str
+    path: Path, errors: pd.DataFrame, sides: Mapping[str, str], *, unit: str
 ) -> None:
     """Draw the error of two models in each week, a dot each.
 
@@ -60,7 +57,7 @@ def by_week(
 
 
 def forecast(
-    path: Path, window: Window, rows: "pd.DataFrame", *, level: float, title: str
+    path: Path, window: Window, rows: pd.DataFrame, *, level: float, title: str
 ) -> None:
     """Draw what was measured last of a series, what is forecast after it, and the
     prediction interval.

@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.data import row_calendar, row_table
 from pipeline.data.dataset import Dataset
+from pipeline.data.download import Progress
 from pipeline.data.examples import ceil_div
 from pipeline.data.preparations.series import from_table
 from pipeline.data.series import holidays_of
@@ -30,9 +30,6 @@ from pipeline.errors import (
 from series.options import Options
 from series.reading.headings import column_named
 from series.reading.profile import FileProfile
-
-if TYPE_CHECKING:
-    from pipeline.data.download import Progress
 
 HOUR = 3600
 """Seconds of an hour."""
@@ -420,7 +417,7 @@ def prepared(
     paths: Sequence[Path],
     profile: FileProfile,
     proposal: Proposal,
-    progress: "Progress",
+    progress: Progress,
 ) -> tuple[Dataset, Proposal]:
     """Read files and cut their rows into windows.
 

@@ -5,18 +5,16 @@ data set was made with.
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pipeline.data import row_calendar, row_files, row_table, series, timestamps
+from pipeline.data.download import Progress
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnknownAheadError, UnrollError
 from series.question import fill_limit
 from series.spec import SeriesQuestion
-
-if TYPE_CHECKING:
-    from pipeline.data.download import Progress
 
 FAR = 0.5
 """How far beyond the trained range a value is far, as a part of that range."""
@@ -197,7 +195,7 @@ class History:
 def histories(
     questions: Mapping[str, SeriesQuestion],
     files: Sequence[row_files.RowFile],
-    progress: "Progress",
+    progress: Progress,
     plan: Sequence[row_files.RowFile] = (),
 ) -> dict[str, History]:
     """Name of a series -> all its rows in some files, as models see them.
@@ -325,7 +323,7 @@ def _beforehand(
     past: row_table.RowTable,
     table: row_table.RowTable,
     plan: Sequence[row_files.RowFile],
-    progress: "Progress",
+    progress: Progress,
 ) -> series.Plan:
     """Return what is known beforehand of the timesteps to forecast: from rows behind
     the `past` ones, and files.

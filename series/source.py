@@ -4,18 +4,16 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
+
+import pandas as pd
 
 from pipeline.errors import UnrollError, UsageError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    Data: TypeAlias = (
-        pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-    )
-else:
-    Data: TypeAlias = object
+Data: TypeAlias = (
+    pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+)
+"""A series: a DataFrame, a file, or several files of one form."""
 
 LONGEST_NAME = 40
 """The most characters of a name."""
@@ -35,8 +33,6 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
             written.
         UnrollError: a file is not there.
     """
-    import pandas as pd
-
     if isinstance(data, pd.DataFrame):
         path = folder / f"{name}.parquet"
         _write(data, path)
@@ -67,12 +63,10 @@ def _existing(given: object) -> Path:
     return path.resolve()
 
 
-def _write(frame: "pd.DataFrame", path: Path) -> None:
+def _write(frame: pd.DataFrame, path: Path) -> None:
     """Write a DataFrame as Parquet, its index as a column where the index holds
     timestamps or names.
     """
-    import pandas as pd
-
     if not len(frame):
         raise UsageError("data has no rows; give a DataFrame with rows")
     counted = isinstance(frame.index, pd.RangeIndex) or (
@@ -104,8 +98,6 @@ def plain_name(data: Data) -> str:
     """Return a name for a series: of small letters, digits and _, from its file;
     "series" for a DataFrame.
     """
-    import pandas as pd
-
     if isinstance(data, pd.DataFrame):
         return "series"
     first = Path(data if isinstance(data, str | os.PathLike) else data[0])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config.params import Experiment
 from pipeline.data import row_calendar, series
@@ -113,8 +114,6 @@ class SeriesQuestion:
         """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is
         one.
         """
-        import pandas as pd
-
         zone = self.csv.time_zone
         index = pd.DatetimeIndex(row_calendar.stamps(times, self.cleaning, zone))
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)

@@ -4,15 +4,14 @@ comes next.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from pipeline.errors import printable
 from pipeline.evaluation.verdicts import Change
 from pipeline.report.formatting import alike, number
 from series.spec import MIDNIGHT
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 EXPLAINED = (
     "All scores are of the later half of the cutoffs. MAE is the mean absolute error, "
@@ -38,7 +37,7 @@ class Table:
     numeric: list[str]
 
 
-def models(scores: "pd.DataFrame", unit: str) -> Table:
+def models(scores: pd.DataFrame, unit: str) -> Table:
     """Write the models of an answer as text, without CPU seconds where none are known.
 
     Args:
@@ -80,7 +79,7 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
-def with_text_stamps(forecast: "pd.DataFrame") -> "pd.DataFrame":
+def with_text_stamps(forecast: pd.DataFrame) -> pd.DataFrame:
     """Return a forecast with its timestamps as text, as dates where all are midnight."""
     stamps = [str(stamp) for stamp in forecast["ds"]]
     if all(stamp.endswith(MIDNIGHT) for stamp in stamps):
@@ -88,13 +87,13 @@ def with_text_stamps(forecast: "pd.DataFrame") -> "pd.DataFrame":
     return forecast.assign(ds=stamps)
 
 
-def csv(forecast: "pd.DataFrame") -> str:
+def csv(forecast: pd.DataFrame) -> str:
     """Return a forecast as comma-separated values, numbers in full."""
     rows = with_text_stamps(forecast)
     return str(rows.to_csv(index=False, lineterminator="\n"))
 
 
-def forecast(rows: "pd.DataFrame", level: float, unit: str) -> Table:
+def forecast(rows: pd.DataFrame, level: float, unit: str) -> Table:
     """Write a forecast as text, with the digits that its intervals leave some meaning.
 
     Args:

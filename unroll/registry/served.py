@@ -4,9 +4,10 @@ and brings it along.
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
@@ -17,9 +18,6 @@ numerics.settle()  # before TensorFlow is imported
 from pipeline.errors import UnrollError, one_line  # noqa: E402
 from series import intervals  # noqa: E402
 from series.forecaster import Forecaster  # noqa: E402
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class RefusedError(MlflowException):
@@ -44,8 +42,8 @@ class Served:
         self.forecaster = forecaster
 
     def predict(
-        self, data: "pd.DataFrame", params: dict[str, Any] | None = None
-    ) -> "pd.DataFrame":
+        self, data: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
         """Forecast what comes after the last of some rows.
 
         Args:

@@ -3,9 +3,9 @@ set.
 """
 
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config import params
 from pipeline.config.params import Experiment, own_name
@@ -22,9 +22,6 @@ from series import backtest
 from series.backtest import Origins
 from series.forecaster import Forecaster
 from series.spec import ForecasterSpec, Member, fitted_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
@@ -97,14 +94,12 @@ def _rows_of_a_day(data: Dataset) -> int:
     return backtest.windows(data).step * max(1, data.period)
 
 
-def _past_forecasts(data: Dataset, run: Run, stride: int) -> "pd.DataFrame":
+def _past_forecasts(data: Dataset, run: Run, stride: int) -> pd.DataFrame:
     """Return what a run forecast on validation and test, as `backtest.cross_validate`
     does.
 
     The origins lie `stride` rows apart, counted from the last one of each split.
     """
-    import pandas as pd
-
     tables = []
     for split in ("validation", "test"):
         windows = data.splits.get(split)

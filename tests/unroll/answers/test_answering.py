@@ -322,6 +322,6 @@ def test_the_keywords_of_the_library_are_flags_of_the_command():
     assert show.with_flags("pass other values of horizon= or time_zone=, or a=1") == (
         "pass other values of --horizon or --time-zone, or a=1"
     )
-    with pytest.raises(UsageError, match="^pass a smaller --horizon$"):
-        with show.speaking_flags():
-            raise UsageError("pass a smaller horizon=")
+    told = pytest.raises(UsageError, match="^pass a smaller --horizon$")
+    with told, show.speaking_flags():
+        raise UsageError("pass a smaller horizon=")
