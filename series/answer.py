@@ -466,12 +466,10 @@ def _integers(path: Path, profile: FileProfile) -> str:
 
 
 def _typed(table: pd.DataFrame, integers: str) -> pd.DataFrame:
-    """Return a table with `unique_id` as integers where the user's column is so."""
     return table.astype({"unique_id": integers}) if integers else table
 
 
 def _cores() -> int:
-    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -487,7 +485,6 @@ def _titles(experiments: Mapping[str, Experiment]) -> dict[str, str]:
 
 
 def _announced(plan: Plan) -> str:
-    """Return what the rows can decide, in a line."""
     times = "once" if plan.refits == 1 else f"{plan.refits} times"
     return (
         f"Each model forecasts from {plan.origins} cutoffs of the past, fitted {times} "

@@ -207,7 +207,6 @@ def _unfitted(family: str, name: str, **options: Any) -> Experiment:
 def _trained(
     model: Mapping[str, Any], training: Mapping[str, Any], seeds: Sequence[int] = (0,)
 ) -> Experiment:
-    """A model that is trained, and sees the calendar."""
     return Experiment(
         dataset="series",
         calendar=True,

@@ -189,7 +189,7 @@ def _performed(
         others = [call for call in calls if call not in naive]
         rounds = [(naive, math.inf), (others, time.monotonic() + 60 * minutes)]
     for some, deadline in rounds:
-        runs = processes.run(some, jobs, server, on_tick=_no_tick, deadline=deadline)
+        runs = processes.run(some, jobs, server, on_tick=_show_nothing, deadline=deadline)
         with contextlib.closing(runs):
             for ended in runs:
                 reason = _left_out_because(ended)
@@ -245,8 +245,7 @@ class _Progress:
         self.say(text)
 
 
-def _no_tick(_running: Mapping[processes.Call, float]) -> None:
-    """What runs is not shown."""
+def _show_nothing(_running: Mapping[processes.Call, float]) -> None: ...
 
 
 def expected_seconds(experiment: Experiment, folds: list[Fold]) -> float:
@@ -330,7 +329,7 @@ def refitted(
     calls = []
     for name, experiment in experiments.items():
         calls.append(store.call(refit_one, name, experiment, folder / name))
-    runs = processes.run(calls, jobs, server, on_tick=_no_tick)
+    runs = processes.run(calls, jobs, server, on_tick=_show_nothing)
     with contextlib.closing(runs):
         for ended in runs:
             if ended.error:

@@ -118,7 +118,6 @@ def between(answer: Answer, model: str, other: str) -> Judgement:
 
 
 def _of_model(answer: Answer, name: str) -> pd.DataFrame:
-    """Return a model's forecasts on the later half of the cutoffs."""
     rows = answer.board.later(answer.forecasts)
     own = rows[rows["model"] == name].reset_index(drop=True)
     return own.astype({"unique_id": str})
@@ -190,7 +189,6 @@ def _checked(table: pd.DataFrame, board: Board, champion: pd.DataFrame) -> pd.Da
 
 
 def _timestamps(cells: "pd.Series[Any]", like: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return a column as timestamps of the resolution of another one."""
     try:
         stamps = pd.to_datetime(cells)
     except (ValueError, TypeError):
@@ -226,9 +224,6 @@ def _require_once(rows: pd.DataFrame) -> None:
 
 
 def _require_known(rows: pd.DataFrame, champion: pd.DataFrame) -> None:
-    """Raise UsageError if rows forecast what the answer did not, or are of unknown
-    series.
-    """
     unknown = set(rows["unique_id"]) - set(champion["unique_id"])
     if unknown:
         raise UsageError(
@@ -247,7 +242,6 @@ def _require_known(rows: pd.DataFrame, champion: pd.DataFrame) -> None:
 
 
 def _require_all(name: str, merged: pd.DataFrame) -> None:
-    """Raise UsageError if a value that was measured is not forecast."""
     measured = merged[merged["y"].notna()]
     missing = measured[~np.isfinite(measured["y_hat"].to_numpy(float))]
     if len(missing):

@@ -275,7 +275,6 @@ def mean_over_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_comparisons(board: Board, errors: pd.DataFrame) -> Board:
-    """Compare every model with the opponent, and both sides with the naive model."""
     models = {}
     by_error = sorted(board.models.items(), key=lambda item: item[1].mae)
     for name, scores in by_error:
@@ -367,7 +366,6 @@ def _members(
 
 
 def _with_ensemble(origins: Origins, members: Sequence[str], delay: Array) -> Origins:
-    """Add the combination's forecasts; none is below the series' floor."""
     forecasts = np.stack([origins.forecasts[name] for name in members])
     combined = combination.combined(forecasts, origins.truth, origins.series, delay)
     combined = np.maximum(combined, origins.floor)
@@ -375,14 +373,12 @@ def _with_ensemble(origins: Origins, members: Sequence[str], delay: Array) -> Or
 
 
 def _with_rows(table: pd.DataFrame, origins: Origins) -> pd.DataFrame:
-    """Add the combination's rows to a table."""
     values = origins.forecasts[ENSEMBLE] * origins.std + origins.mean
     rows = origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=values.ravel())
     return pd.concat([table, rows], ignore_index=True)
 
 
 def _require_measured(dataset: Dataset, origins: Origins, later: Array) -> None:
-    """Raise UnrollError if nothing was measured in one half of the cutoffs."""
     measured = np.isfinite(origins.truth)
     for half, chosen in (("earlier", ~later), ("later", later)):
         if not measured[chosen].any():
@@ -401,7 +397,6 @@ def _earlier(origins: Origins, name: str, later: Array) -> float:
 def _seed_parts(
     later: pd.DataFrame, deviations: Mapping[str, float]
 ) -> dict[str, Part]:
-    """Return what seeds add to the variance of the error of each model."""
     errors = comparison.in_deviations(later, deviations)
     means = errors.groupby([later["model"], later["seed"]]).mean()
     return {

@@ -13,7 +13,6 @@ Count = Annotated[int, pydantic.Field(ge=1)]
 
 
 def _plain(value: Any) -> Any:
-    """Return a number of NumPy as one of Python."""
     return value.item() if getattr(value, "ndim", None) == 0 else value
 
 

@@ -60,7 +60,6 @@ def write(answer: Answer) -> None:
 def _forecast_picture(
     answer: Answer, windows: Mapping[str, Window], rows: pd.DataFrame
 ) -> dict[str, str]:
-    """Draw what was measured and the forecast: caption -> SVG."""
     percent = f"{100 * USUAL:.0f} %"
     [window] = windows.values()
     about = f"{answer.name}, intervals of {percent}"
@@ -71,7 +70,6 @@ def _forecast_picture(
 
 
 def _weeks_picture(answer: Answer) -> dict[str, str]:
-    """Draw the error of both sides in each week: caption -> SVG."""
     board = answer.board
     sides = {}
     for name in (board.network, board.opponent):

@@ -213,7 +213,6 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
 
 
 def _target(profile: FileProfile, wanted: str | None, reasons: dict[str, str]) -> str:
-    """Return the column to forecast, as the file writes it."""
     if not profile.targets:
         columns = [
             f"{name!r}: {profile.useless(name) or 'words'}" for name in profile.columns
@@ -238,7 +237,6 @@ def _target(profile: FileProfile, wanted: str | None, reasons: dict[str, str]) -
 
 
 def _future(profile: FileProfile, target: str, wanted: Sequence[str]) -> list[str]:
-    """Return the columns that are known beforehand, as the file writes them."""
     if wanted and profile.series_id:
         raise UsageError(
             f"future is for one series; this file has {len(profile.series)}, by "
@@ -294,7 +292,6 @@ def _cycles(profile: FileProfile, step: int) -> Cycles:
 
 
 def _longest_window(profile: FileProfile, step: int, cycles: Cycles) -> int:
-    """Return the most timesteps that a window may span."""
     longest = max(2, int(profile.length * WINDOW_SHARE) // step)
     if not cycles.year:
         return longest
@@ -303,7 +300,6 @@ def _longest_window(profile: FileProfile, step: int, cycles: Cycles) -> int:
 
 
 def _horizon(cycles: Cycles, longest: int) -> tuple[int, str]:
-    """Return the usual horizon in timesteps, and what it is in words."""
     most = max(1, longest // 2)
     if cycles.year == 52:
         return min(4, most), "four weeks"
@@ -315,7 +311,6 @@ def _horizon(cycles: Cycles, longest: int) -> tuple[int, str]:
 
 
 def _lookback(profile: FileProfile, cycles: Cycles, longest: int) -> tuple[int, str]:
-    """Return the usual lookback in timesteps, and what it is in words."""
     lookback = 24
     why = "24 timesteps"
     if cycles.year == 52:

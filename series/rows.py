@@ -265,7 +265,6 @@ def _fill_of_gapless(question: SeriesQuestion) -> int | None:
 def _measured(
     question: SeriesQuestion, table: row_table.RowTable
 ) -> row_table.RowTable:
-    """Return the rows up to the last one with a target; all, where none has."""
     target = table.values[:, table.columns.index(question.csv.target)]
     known = table.timestamps[~np.isnan(target) & (target != question.cleaning.sentinel)]
     return table.only(table.timestamps <= known.max()) if len(known) else table
@@ -411,9 +410,6 @@ def _aligned(
 
 
 def _require_whole(history: History, first: int) -> None:
-    """Raise UnrollError unless the rows from `first` on are without a gap and their
-    values known.
-    """
     question = history.question
     rows = history.measured.series
     columns = history.measured.columns
@@ -448,9 +444,6 @@ def _require_whole(history: History, first: int) -> None:
 
 
 def _without_target(history: History) -> list[str]:
-    """Return a line about rows at the end that lack the target; none where they say
-    what is known beforehand.
-    """
     question = history.question
     count = history.later
     if not count or question.windows.future:

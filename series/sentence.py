@@ -73,7 +73,6 @@ def title(board: Board, titles: Mapping[str, str], name: str) -> str:
 
 
 def _compared(board: Board, compared: Comparison, titles: Mapping[str, str]) -> str:
-    """Tell the verdict with its figures; without an interval who was ahead."""
     network = f"the best recurrent network, {title(board, titles, str(board.network))},"
     opponent = title(board, titles, board.opponent)
     opponent = f"the best model without recurrence, {opponent}"
@@ -98,7 +97,6 @@ def why_open(compared: Comparison) -> str:
 
 
 def _not_tried(board: Board, titles: Mapping[str, str]) -> str:
-    """Tell the best model and its lead over the best naive one."""
     best = title(board, titles, board.opponent)
     text = f"Recurrence was not tried. The best model is {best}"
     compared = board.with_naive.get(board.opponent)
@@ -110,7 +108,6 @@ def _not_tried(board: Board, titles: Mapping[str, str]) -> str:
 
 
 def _unbeaten(board: Board, titles: Mapping[str, str]) -> str:
-    """Tell how the best models compare with the naive one that none of them beats."""
     roles = {
         board.rival: "the best other model without recurrence",
         board.network: "the best recurrent network",
@@ -160,9 +157,6 @@ def hint(board: Board, titles: Mapping[str, str]) -> str:
 
 
 def _ahead_of_chosen(board: Board) -> str | None:
-    """Return a model that has less error in the table than the one that was chosen of
-    its side.
-    """
     for name, scores in board.models.items():
         chosen = board.network if scores.recurrent else board.opponent
         if chosen is not None and scores.mae < board.models[chosen].mae:
@@ -171,7 +165,6 @@ def _ahead_of_chosen(board: Board) -> str | None:
 
 
 def _lacking(board: Board, compared: Comparison) -> str:
-    """Return what would decide a comparison that is open."""
     if compared.low is not None:
         if compared.more is None:
             text = "Twice the rows would not decide it"
@@ -271,5 +264,4 @@ def _percent(change: float) -> str:
 
 
 def _times(change: float) -> str:
-    """Return a ratio with two digits."""
     return f"{float(f'{1 + change:.2g}'):g}"

@@ -64,9 +64,6 @@ def _existing(given: object) -> Path:
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
-    """Write a DataFrame as Parquet, its index as a column where the index holds
-    timestamps or names.
-    """
     if not len(frame):
         raise UsageError("data has no rows; give a DataFrame with rows")
     counted = isinstance(frame.index, pd.RangeIndex) or (

@@ -171,7 +171,6 @@ def _made(
     jobs: int,
     seconds: bool = True,
 ) -> Answer:
-    """Let the library answer, and write all files of the answer into its folder."""
     made = answer_series(
         files, **options.given, name=name, jobs=jobs, cache=cache, say=_say
     )

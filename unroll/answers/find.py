@@ -105,9 +105,6 @@ def answers(workspace: Workspace) -> dict[str, Path]:
 
 
 def _data_sets(workspace: Workspace) -> list[str]:
-    """Return the data sets and experiments of params.yaml; none where there is no such
-    file.
-    """
     if not workspace.params.is_file():
         return []
     config = params.load(workspace.params)

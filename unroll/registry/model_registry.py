@@ -112,7 +112,6 @@ def register_answer(workspace: Workspace, answer: "Answer") -> Registered:
 
 
 def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
-    """Make the MLflow run of an answer."""
     metrics = {}
     for name, scores in answer.board.models.items():
         for key in ("mae", "wql", "coverage"):
@@ -212,9 +211,6 @@ def _version(
     tags: dict[str, str],
     run: "Run",
 ) -> str:
-    """Log a forecaster as the model of a run, and make it the next version of a
-    registered model.
-    """
     client = opened.client
     with _at(opened, run.info.experiment_id):
         model = _log(forecaster, run.info.run_id, _example(files, forecaster))
@@ -232,7 +228,6 @@ def _version(
 def _log(
     forecaster: Forecaster, run: str, example: "pd.DataFrame | None"
 ) -> "ModelInfo":
-    """Log a forecaster, with the code that it takes and the versions of all packages."""
     import mlflow
     from mlflow.models import Model
 

@@ -170,7 +170,6 @@ def source_of(workspace: Workspace, name: str) -> Source:
 
 
 def _best(workspace: Workspace, config: Params, name: str) -> tuple[str, str]:
-    """Return the best experiment of a data set, and why that one. Raises UnrollError."""
     folder = workspace.evaluation(name)
     if not (folder / "evaluation.json").is_file():
         raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{name}')}")
@@ -184,9 +183,6 @@ def _best(workspace: Workspace, config: Params, name: str) -> tuple[str, str]:
 
 
 def _own_files(workspace: Workspace, config: Params, name: str) -> list[Path]:
-    """Return the files of a data set: the user's own where it lies, with rows that are
-    new.
-    """
     section = config.dataset(name)
     if section.source in config.files:
         own = workspace.root / config.files[section.source].path

@@ -72,9 +72,6 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
 
 
 def _run(workspace: Workspace, name: str, experiment: Experiment) -> Run:
-    """Read the run of an experiment; raise UnrollError if its data set was built anew
-    since.
-    """
     about = experiment.dataset
     run = run_folder.load_for(
         workspace.run(about, own_name(name)), about, experiment.seeds
@@ -88,9 +85,6 @@ def _run(workspace: Workspace, name: str, experiment: Experiment) -> Run:
 
 
 def _rows_of_a_day(data: Dataset) -> int:
-    """Return the rows from one origin to the next: a day, or a timestep where rows are
-    a day apart.
-    """
     return backtest.windows(data).step * max(1, data.period)
 
 
