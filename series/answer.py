@@ -255,7 +255,9 @@ class Answer:
 
 
 def _relative(file: Path, folder: Path) -> str:
-    """The path of a file from a folder, where both lie in one project, else as it is."""
+    """Return the path of a file from a folder, where both lie in one project, else the
+    whole path.
+    """
     file = file.resolve()
     if file.is_relative_to(folder.parents[min(1, len(folder.parents) - 1)]):
         return Path(os.path.relpath(file, folder)).as_posix()
@@ -544,7 +546,8 @@ def load(folder: str | os.PathLike[str]) -> Answer:
     path = Path(folder).resolve()
     if not (path / FILE).is_file():
         raise UnrollError(
-            f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes one"
+            f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes "
+            "one"
         )
     seconds = read_json(path / SECONDS) if (path / SECONDS).is_file() else {}
     return Answer(

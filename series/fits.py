@@ -189,7 +189,9 @@ def _performed(
         others = [call for call in calls if call not in naive]
         rounds = [(naive, math.inf), (others, time.monotonic() + 60 * minutes)]
     for some, deadline in rounds:
-        runs = processes.run(some, jobs, server, on_tick=_show_nothing, deadline=deadline)
+        runs = processes.run(
+            some, jobs, server, on_tick=_show_nothing, deadline=deadline
+        )
         with contextlib.closing(runs):
             for ended in runs:
                 reason = _left_out_because(ended)

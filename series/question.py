@@ -59,18 +59,18 @@ MOST_WINDOWS = 25_000
 taken."""
 
 TARGET_WORDS = (
-    "^(y|ot|cnt|counts?|flow|close|orders?|volume|load|value|wert)$|last$|demand|power|energy|consum|"
-    "usage|sales|revenue|price|traffic|passenger|visitor|target|verbrauch|leistung|bedarf|absatz|"
-    "umsatz|preis|anzahl|menge|producti|generati|erzeug|strom|ventas|precio|prix|appliances|"
-    "pollution|^pm$"
+    "^(y|ot|cnt|counts?|flow|close|orders?|volume|load|value|wert)$|last$|demand|power|"
+    "energy|consum|usage|sales|revenue|price|traffic|passenger|visitor|target|"
+    "verbrauch|leistung|bedarf|absatz|umsatz|preis|anzahl|menge|producti|generati|"
+    "erzeug|strom|ventas|precio|prix|appliances|pollution|^pm$"
 )
 """Words, and parts of longer words, in the names of columns that people forecast."""
 
 COVARIATE_WORDS = (
-    "^(t|rh|ws|wd|id|no|nr|lat|lon|is|tag|day|days)$|^(temp|hum|wind|rain|snow|cloud|press|dew|weather|"
-    "lag|luft|regen|week|hour|stunde|month|monat|year|jahr|minute|index|season|precip|visib|sun|promo|"
-    "flag)|temperatur|feucht|niederschlag|radiation|forecast|predict|prognose|holiday|feiertag|"
-    "weekday|wochentag"
+    "^(t|rh|ws|wd|id|no|nr|lat|lon|is|tag|day|days)$|^(temp|hum|wind|rain|snow|cloud|"
+    "press|dew|weather|lag|luft|regen|week|hour|stunde|month|monat|year|jahr|minute|"
+    "index|season|precip|visib|sun|promo|flag)|temperatur|feucht|niederschlag|"
+    "radiation|forecast|predict|prognose|holiday|feiertag|weekday|wochentag"
 )
 """Words of weather, of the calendar and of other forecasts: columns that help to
 forecast others."""
@@ -448,7 +448,8 @@ def prepared(
             raise UnrollError(f"{paths[0].name}: {error.why}; {told_apart}") from None
         if error.every:
             raise UnrollError(
-                f"{paths[0].name}: none of the series can be used ({error.why}); add rows"
+                f"{paths[0].name}: none of the series can be used ({error.why}); "
+                "add rows"
             ) from None
         fewer = replace(proposal, leave_out=[*error.reasons])
         return windows_of(fewer), fewer

@@ -363,8 +363,8 @@ def _beforehand(
     if unknown.any():
         raise UnknownAheadError(
             f"{', '.join(names)} must be known beforehand, and nothing says so for "
-            f"{question.when(unknown.idxmax())}; pass such rows as future=, or add them "
-            "behind the last one"
+            f"{question.when(unknown.idxmax())}; pass such rows as future=, or add "
+            "them behind the last one"
         )
     return {name: ahead[name].to_numpy() for name in names}
 
@@ -422,7 +422,8 @@ def _require_whole(history: History, first: int) -> None:
         column = columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
         until = question.when(rows.timestamps[rows.start - 1])
         raise UnrollError(
-            f"{needed}, and {column!r} holds no value until {until}; add rows from before"
+            f"{needed}, and {column!r} holds no value until {until}; add rows from "
+            "before"
         )
     longest = question.cleaning.fill or _fill_of_gapless(question)
     filled = f", and no more than {longest} in a row are filled" if longest else ""
@@ -432,7 +433,8 @@ def _require_whole(history: History, first: int) -> None:
         before = question.when(rows.timestamps[place])
         after = question.when(rows.timestamps[place + 1])
         raise UnrollError(
-            f"{needed}, and between {before} and {after} there are none{filled}; add them"
+            f"{needed}, and between {before} and {after} there are none{filled}; add "
+            "them"
         )
     if rows.late is not None and rows.late[first:].any():
         row = first + int(np.flatnonzero(rows.late[first:])[-1])

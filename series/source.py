@@ -40,8 +40,8 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
     paths = [data] if isinstance(data, str | os.PathLike) else data
     if not isinstance(paths, Sequence) or not paths:
         raise UsageError(
-            "data must be a DataFrame, the path of a CSV or Parquet file, or a list of paths. "
-            f"Received: {data!r:.60}"
+            "data must be a DataFrame, the path of a CSV or Parquet file, or a list of "
+            f"paths. Received: {data!r:.60}"
         )
     return [_existing(path) for path in paths]
 
@@ -54,12 +54,8 @@ def _existing(given: object) -> Path:
     path = Path(given)
     if path.is_dir():
         raise UnrollError(f"{path} is a folder; name the files in it")
-    if not path.exists():
-        raise UnrollError(f"{path} is not there; name a CSV or Parquet file")
     if not path.is_file():
-        raise UnrollError(
-            f"{path} is no file that holds data; name a CSV or Parquet file"
-        )
+        raise UnrollError(f"{path} is not there; name a CSV or Parquet file")
     return path.resolve()
 
 
@@ -80,14 +76,11 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
             rows[column] = cells.map(str, na_action="ignore")
     try:
         rows.to_parquet(path, index=False)
-    except (
-        TypeError,
-        ValueError,
-        NotImplementedError,
-    ) as error:
-        # pyarrow's errors are of these kinds
+    # pyarrow's errors are of these kinds
+    except (TypeError, ValueError, NotImplementedError) as error:
         raise UsageError(
-            f"data has a column that is neither numbers, text nor timestamps ({error!s:.160}); leave it out"
+            "data has a column that is neither numbers, text nor timestamps "
+            f"({error!s:.160}); leave it out"
         ) from None
 
 

@@ -34,8 +34,9 @@ def find(
     answer, _, model = name.rpartition("/")
     if answer and folder_of(answer, workspace) is not None:
         raise UsageError(
-            f"{name} names a model of {answer}; `unroll compare {answer}` shows all of them, and two models "
-            f"of one answer are compared as in `unroll compare {answer}/{model} {answer}/ridge`"
+            f"{name} names a model of {answer}; `unroll compare {answer}` shows all of "
+            "them, and two models of one answer are compared as in `unroll compare "
+            f"{answer}/{model} {answer}/ridge`"
         )
     if name in entries.load(workspace):
         raise UnrollError(

@@ -79,7 +79,8 @@ def _run(workspace: Workspace, name: str, experiment: Experiment) -> Run:
     trained_on = run.summary.fingerprint.get("data")
     if trained_on not in {None, fingerprint.folder(workspace.prepared(about))}:
         raise UnrollError(
-            f"{name} was trained on an earlier build of {about}; run `unroll repro evaluate@{about}`"
+            f"{name} was trained on an earlier build of {about}; "
+            f"run `unroll repro evaluate@{about}`"
         )
     return run
 
