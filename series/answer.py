@@ -34,7 +34,7 @@ from series.fits import Say, Store
 from series.forecaster import Forecaster
 from series.leaderboard import Board
 from series.options import Arguments
-from series.question import prepared, propose
+from series.question import Proposal, prepared, propose
 from series.reading import described
 from series.reading.detect import detect
 from series.reading.profile import FileProfile
@@ -176,10 +176,10 @@ class Answer:
 
     def forecast(
         self,
-        frame: "Data | None" = None,
+        frame: Data | None = None,
         levels: float | Sequence[float] = LEVELS,
         horizon: int | None = None,
-        future: "Data | None" = None,
+        future: Data | None = None,
     ) -> pd.DataFrame:
         """Forecast what comes after the last row whose target was measured.
 
@@ -265,7 +265,7 @@ def _relative(file: Path, folder: Path) -> str:
 
 
 def answer(
-    data: "Data",
+    data: Data,
     target: str | None = None,
     horizon: int | None = None,
     *,
@@ -364,7 +364,7 @@ def _sweep() -> None:
 
 
 def _answered(
-    asked: Arguments, data: "Data", folder: Path, cache: Path, say: Say
+    asked: Arguments, data: Data, folder: Path, cache: Path, say: Say
 ) -> Answer:
     """Fit the candidates, judge them, and fit the best one to all rows.
 
@@ -379,12 +379,7 @@ def _answered(
     jobs = asked.jobs or _cores()
     # the server imports while the rows are read
     with Server(fits.PRELOAD, tensorflow=False) as server:
-        profile = detect(paths, asked.overrides, no_progress)
-        proposal = propose(profile, asked)
-        for line in [*described.lines(profile), *proposal.guesses]:
-            say(line)
-        name = _name(asked, data, profile)
-        dataset, proposal = prepared(name, paths, profile, proposal, no_progress)
+        profile, proposal, dataset = _read(asked, data, paths, say)
         plan = backtest.plan(dataset, proposal.cycles)
         say(_announced(plan))
         experiments = candidates(
@@ -439,15 +434,21 @@ def _answered(
     return Answer(about, forecasts, forecaster, folder, seconds)
 
 
-def _name(asked: Arguments, data: "Data", profile: FileProfile) -> str:
-    """Return the name that was asked for, else that of a series in long format, else
-    the file's.
+def _read(
+    asked: Arguments, data: Data, paths: list[Path], say: Say
+) -> tuple[FileProfile, Proposal, Dataset]:
+    """Find out what the files are like and what is asked of them, and cut their rows
+    into windows.
     """
-    if asked.name is not None:
-        return asked.name
-    if len(profile.series) == 1:
-        return profile.series[0]
-    return plain_name(data)
+    profile = detect(paths, asked.overrides, no_progress)
+    proposal = propose(profile, asked)
+    for line in [*described.lines(profile), *proposal.guesses]:
+        say(line)
+    name = asked.name or plain_name(data)
+    if asked.name is None and len(profile.series) == 1:
+        name = profile.series[0]  # as the long format names it
+    dataset, proposal = prepared(name, paths, profile, proposal, no_progress)
+    return profile, proposal, dataset
 
 
 def _integers(path: Path, profile: FileProfile) -> str:
