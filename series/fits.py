@@ -179,8 +179,9 @@ def _performed(
 
     `expected` has the CPU seconds that each may take; those that are done are removed.
     """
-    progress = _Progress(expected, len(calls), say)
+    progress = _Progress(expected, jobs, say)
     left_out = {}
+    done = 0
     if minutes is None:
         rounds = [(calls, math.inf)]
     else:
@@ -197,7 +198,9 @@ def _performed(
                 reason = _left_out_because(ended)
                 if reason:
                     left_out[ended.call.name] = reason
-                progress.tell(ended, is_left_out=bool(reason))
+                done += 1
+                place = f"{done}/{len(calls)}"
+                progress.tell(ended, place, is_left_out=bool(reason))
     for name in sorted(expected):
         left_out[name] = f"there was no time for it in {minutes:g} minutes"
     return left_out
@@ -224,24 +227,31 @@ def _left_out_because(ended: processes.Ended) -> str:
 
 @dataclass
 class _Progress:
-    """Says which models are done, and about how long the others take."""
+    """Says which models are done, and about how long the others take.
+
+    Attributes:
+        expected: name of a model that is not done -> CPU seconds that it may take.
+        jobs: how many models are fitted at a time.
+        say: told of each model that is done.
+        done: CPU seconds that the models were expected to take that are done.
+        took: seconds by the clock that they took.
+    """
 
     expected: dict[str, float]
-    count: int
+    jobs: int
     say: Say
+    done: float = 0.0
+    took: float = 0.0
 
-    def __post_init__(self) -> None:
-        self.begin = time.monotonic()
-        self.whole = sum(self.expected.values())
-
-    def tell(self, ended: processes.Ended, *, is_left_out: bool) -> None:
-        """Say that a model is done."""
-        self.expected.pop(ended.call.name)
-        text = f"{self.count - len(self.expected)}/{self.count}  {ended.call.name}  "
+    def tell(self, ended: processes.Ended, place: str, *, is_left_out: bool) -> None:
+        """Say that a model is done, the `place` of so many, such as 2/9."""
+        self.done += self.expected.pop(ended.call.name)
+        self.took += ended.seconds
+        text = f"{place}  {ended.call.name}  "
         text += "left out" if is_left_out else f"{ended.cpu_seconds:.1f} CPU s"
-        left = sum(self.expected.values())
-        if left:
-            seconds = left * (time.monotonic() - self.begin) / (self.whole - left)
+        if self.expected:
+            left = sum(self.expected.values()) / self.jobs
+            seconds = left * self.took / self.done
             unit = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
             text += f"  (about {unit} left)"
         self.say(text)

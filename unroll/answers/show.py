@@ -49,8 +49,12 @@ def show_models(answer: Answer) -> None:
     if answer.hint:
         print(printable(answer.hint))
     models = table.models(answer.models, answer.unit)
+    left_out: dict[str, list[str]] = {}
+    for name, why in answer.left_out.items():
+        left_out.setdefault(why, []).append(name)
     caption = [table.EXPLAINED]
-    caption += [f"Left out: {name}, {why}" for name, why in answer.left_out.items()]
+    for why, names in left_out.items():
+        caption.append(f"Left out: {', '.join(names)}: {why}")
     print()
     tables.show(
         models.headings,

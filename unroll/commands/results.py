@@ -120,13 +120,15 @@ def predict(
     `unroll predict meter --horizon 48 --plot next.png`
     """
     from series.table import csv
+    from unroll.answers.show import speaking_flags
     from unroll.results import predict
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
-    predicted = predict.predict(
-        own_workspace(context), name, data, level, future, horizon, series
-    )
+    with speaking_flags():
+        predicted = predict.predict(
+            own_workspace(context), name, data, level, future, horizon, series
+        )
     if plot:
         predict.draw(predicted, plot)
     if as_json:

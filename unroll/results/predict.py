@@ -24,7 +24,7 @@ from series.reading import layout
 from series.rows import Window
 from stages import progress
 from unroll.answers.find import find
-from unroll.answers.show import plain, show_forecast, speaking_flags
+from unroll.answers.show import plain, show_forecast
 from unroll.hints import built_by
 from unroll.results.trained_forecaster import forecaster_of
 
@@ -87,7 +87,6 @@ class Predicted:
         )
 
 
-@speaking_flags()
 def predict(
     workspace: Workspace,
     name: str,
