@@ -378,7 +378,7 @@ def _answered(
     paths = files_of(data, folder, "rows")
     jobs = asked.jobs or _cores()
     # the server imports while the rows are read
-    with Server(fits.PRELOAD, tensorflow=False) as server:
+    with Server(fits.PRELOAD) as server:
         profile, proposal, dataset = _read(asked, data, paths, say)
         plan = backtest.plan(dataset, proposal.cycles)
         say(_announced(plan))
@@ -479,9 +479,7 @@ def _cores() -> int:
 
 
 def _titles(experiments: Mapping[str, Experiment]) -> dict[str, str]:
-    found = {}
-    for name, experiment in experiments.items():
-        found[name] = titles.brief(titles.experiment(experiment))
+    found = {name: titles.short(model) for name, model in experiments.items()}
     if sentence.ZERO in found:
         found[sentence.ZERO] = "always 0"
     return found

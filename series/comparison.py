@@ -173,7 +173,7 @@ def _more(difference: Difference) -> float | None:
         return None
     for times in MORE:
         blocks = math.ceil(times * difference.rows.draws)
-        if decide(*_interval(difference.with_more(blocks, 0))) != Word.OPEN:
+        if decide(*_interval(difference.with_blocks(blocks))) != Word.OPEN:
             return times
     return None
 

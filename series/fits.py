@@ -34,8 +34,17 @@ from series.spec import Member
 Say = Callable[[str], None]
 """Called with lines that say how far the work is."""
 
-PRELOAD = "series.preload"
-"""The module that the fork server of the processes imports."""
+PRELOAD = (
+    "pandas",
+    "pyarrow.parquet",
+    "sklearn.ensemble",
+    "pipeline.models.residual",
+    "pipeline.training.methods.backpropagation",
+    "statsmodels.tsa.holtwinters",
+    "statsmodels.tsa.seasonal",
+    "series.fits",
+)
+"""Modules that every fit of a candidate imports."""
 
 START_SECONDS = 0.1
 """CPU seconds of any model."""
@@ -190,9 +199,7 @@ def _performed(
         others = [call for call in calls if call not in naive]
         rounds = [(naive, math.inf), (others, time.monotonic() + 60 * minutes)]
     for some, deadline in rounds:
-        runs = processes.run(
-            some, jobs, server, on_tick=_show_nothing, deadline=deadline
-        )
+        runs = processes.run(some, jobs, server, deadline=deadline)
         with contextlib.closing(runs):
             for ended in runs:
                 reason = _left_out_because(ended)
@@ -255,9 +262,6 @@ class _Progress:
             unit = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
             text += f"  (about {unit} left)"
         self.say(text)
-
-
-def _show_nothing(_running: Mapping[processes.Call, float]) -> None: ...
 
 
 def expected_seconds(experiment: Experiment, folds: list[Fold]) -> float:
@@ -341,7 +345,7 @@ def refitted(
     calls = []
     for name, experiment in experiments.items():
         calls.append(store.call(refit_one, name, experiment, folder / name))
-    runs = processes.run(calls, jobs, server, on_tick=_show_nothing)
+    runs = processes.run(calls, jobs, server)
     with contextlib.closing(runs):
         for ended in runs:
             if ended.error:

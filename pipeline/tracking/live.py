@@ -19,6 +19,9 @@ INTERVAL = 1.0
 """Seconds between two writes of a training: a call takes 5-15 ms, an epoch of the
 smallest network 0.5 ms."""
 
+NOT_RECORDED = "not recorded in MLflow"
+"""The words by which the log of a training says that its run is not in MLflow."""
+
 PATIENCE = 10.0
 """Seconds that a training waits for a replay of the same experiment to end."""
 
@@ -172,5 +175,5 @@ def _warning() -> Iterator[None]:
         yield
     except UnrollError as error:
         sys.stderr.write(
-            f"warning: not recorded in MLflow: {error}. `unroll track` records it later\n"
+            f"warning: {NOT_RECORDED}: {error}. `unroll track` records it later\n"
         )

@@ -23,13 +23,12 @@ FEW = ("last_value", "cycle_7", "ridge", "ets")
 """Models that are fitted in a moment."""
 
 
-def run_here(calls, _jobs, _server, *, on_tick, deadline=math.inf):
+def run_here(calls, _jobs, _server, *, deadline=math.inf):
     """`processes.run` without a process."""
     for call in calls:
         if time.monotonic() >= deadline:
             return
         started = time.process_time()
-        on_tick({call: 0.0})
         error = ""
         mistake = False
         try:

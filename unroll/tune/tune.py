@@ -47,7 +47,7 @@ better."""
 
 GAIN = 0.02
 """The fraction of its error by which twice the epochs must be better to be worth while:
-under half of what verdicts call no difference."""
+under half of the band within which a difference does not matter."""
 
 DOUBLINGS = 2
 """At most: four times the epochs."""
@@ -426,7 +426,8 @@ def set_options(
             entry = merged(
                 plain_yaml.read(workspace.params)["experiments"][dataset][own], new
             )
-            text = plain_yaml.replaced(workspace.params, dataset, own, entry)
+            keys = ["experiments", dataset, own]
+            text = plain_yaml.with_entry(workspace.params, keys, entry)
             write_text(workspace.params, _checked(workspace, text))
 
 
@@ -457,9 +458,8 @@ def with_entry(
         and usual.training.method == experiment.training.method
     ):
         entry.pop("seeds", None)
-    text = plain_yaml.with_experiment(
-        workspace.params, dataset, own_name(target), entry, comment
-    )
+    keys = ["experiments", dataset, own_name(target)]
+    text = plain_yaml.with_entry(workspace.params, keys, entry, comment)
     return _checked(workspace, text)
 
 
