@@ -9,8 +9,25 @@ from pipeline.validation import Strict
 Count = Annotated[int, pydantic.Field(ge=1)]
 
 
+def _plain(value: Any) -> Any:
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def _names(value: Any) -> Any:
+    """Return one name, or several, as a list; numbers that mean no value as text."""
+    values = [value] if isinstance(value, str | int | float) else value
+    if isinstance(values, tuple | list):
+        return [str(_plain(one)) for one in values]
+    return values
+
+
+Names = Annotated[list[str], pydantic.BeforeValidator(_names)]
+
+
 class Options(Strict):
     """The options of an answer; what is left out is detected in the file, or proposed.
+
+    Numbers may be NumPy's. Where several names are expected, a single one will do.
 
     Attributes:
         target: the column to forecast.
@@ -33,10 +50,10 @@ class Options(Strict):
     horizon: Annotated[Count, pydantic.Field(le=10_000)] | None = None
     lookback: Annotated[Count, pydantic.Field(le=100_000)] | None = None
     step: Count | None = None
-    future: list[str] = pydantic.Field(default=[])
+    future: Names = pydantic.Field(default=[])
     holidays: str | None = None
-    missing: list[str] = pydantic.Field(default=[])
-    stamp: list[str] = pydantic.Field(default=[])
+    missing: Names = pydantic.Field(default=[])
+    stamp: Names = pydantic.Field(default=[])
     stamp_format: str | None = None
     day_first: bool | None = None
     time_zone: str | None = None
@@ -46,7 +63,26 @@ class Options(Strict):
     networks: bool = True
     minutes: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)] | None = None
 
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _as_python(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {key: _plain(value) for key, value in given.items()}
+
     @property
     def given(self) -> dict[str, Any]:
         """The options that differ from their defaults."""
         return self.model_dump(exclude_defaults=True)
+
+
+class Arguments(Options):
+    """The arguments of `unroll.answer` that can be checked before the rows are read.
+
+    Attributes:
+        name: of the series.
+        jobs: models that are fitted at a time.
+    """
+
+    name: (
+        Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00-\x1f]+$")] | None
+    ) = None
+    jobs: Count | None = None

@@ -8,7 +8,7 @@ import pytest
 from pipeline.training.recipe import recipe
 from series import candidates
 from series.options import Options
-from series.question import Wanted, propose
+from series.question import propose
 from series.reading.detect import detect
 
 
@@ -18,7 +18,7 @@ def profiled(folder, values, freq="h", **wanted):
         {"time": stamps, "load": values, "wind": np.arange(len(values)) % 7}
     ).to_csv(folder / "a.csv", index=False)
     profile = detect([folder / "a.csv"], Options(target="load"))
-    return profile, propose(profile, Wanted(target="load", **wanted))
+    return profile, propose(profile, Options(target="load", **wanted))
 
 
 @pytest.fixture
