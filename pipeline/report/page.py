@@ -28,8 +28,7 @@ from pipeline.report.result_tables import (
     heading,
     scores_table,
 )
-from pipeline.report.results import Evaluated, Results
-from pipeline.report.sentences import AnswerText, answer_text, sentence
+from pipeline.report.results import AnswerText, Evaluated, Results, error_text, sentence
 
 if TYPE_CHECKING:
     import jinja2
@@ -88,6 +87,7 @@ def page(results: Results) -> str:
         # A long name may break after an underscore.
         "breakable": lambda name: escape(name).replace("_", Markup("_<wbr>")),
         "capital": capital,
+        "error_text": error_text,
         "heading": heading,
         "prose": lambda markdown: Markup(as_html(markdown)),  # noqa: S704 -- escaped there
     }
@@ -242,7 +242,7 @@ def _section(
     figures = [verdict for verdict in verdicts if verdict.claim.kind != "count"]
     return {
         "dataset": dataset,
-        "answers": [answer_text(dataset, answer) for answer in dataset.answers],
+        "answers": [AnswerText(dataset, answer) for answer in dataset.answers],
         "standing": charts.standing(dataset),
         "published": charts.figures(verdicts),
         "judged": _judged(figures),

@@ -19,8 +19,7 @@ from pipeline.report.result_tables import (
     dataset_tables,
     heading,
 )
-from pipeline.report.results import Results, load
-from pipeline.report.sentences import answer_text
+from pipeline.report.results import AnswerText, Results, error_text, load
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
@@ -239,16 +238,21 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
         if evaluated.unanswered:
             reasons.append(evaluated.unanswered)
         for answer in evaluated.answers:
-            text = answer_text(evaluated, answer)
-            marks = [str(note) for note in answer.notes]
-            if text.tuned:
-                marks = ["tuned", *marks]
-            beside = f" ({', '.join(marks)})" if marks else ""
-            interval = f" ({text.interval})" if text.interval else ""
-            change = f"{text.change}{interval}" or answer.reason
-            without = str(text.without or DASH)
-            best = str(text.best or DASH)
-            row = [evaluated.name + beside, answer.outcome, change, without, best]
+            text = AnswerText(evaluated, answer)
+            marks = ["tuned", *answer.notes] if text.tuned else answer.notes
+            change, interval = text.change
+            models = [
+                f"{evaluated.short[name]} {error_text(evaluated, name)}"
+                if name and answer.outcome != Word.NOT_ASKED
+                else DASH
+                for name in (answer.opponent, answer.network)
+            ]
+            row = [
+                f"{evaluated.name} ({', '.join(marks)})",
+                answer.outcome,
+                f"{change} ({interval})" if interval else change or answer.reason,
+                *models,
+            ]
             rows.append(row)
     if rows:
         tables.show(ANSWER, rows)
