@@ -21,7 +21,8 @@ NO_PAST = "one value in, so there is no past to use"
 FEW_SEEDS = "too few seeds"
 
 SEASON = 84
-"""Days of test rows below which an answer is noted as too short: they are of one season.
+"""Days of test rows below which an answer is noted as too short: they are of one
+season.
 """
 
 

@@ -113,8 +113,8 @@ def horizon(predictions: Array, targets: Array) -> int:
 
 
 def seasonal_naive(dataset: Dataset) -> float | None:
-    """Return what MASE divides by: the MAE on train of saying what was measured a whole number
-    of seasons before each target.
+    """Return what MASE divides by: the MAE on train of saying what was measured a whole
+    number of seasons before each target.
 
     Hyndman and Koehler, "Another look at measures of forecast accuracy", International
     Journal of Forecasting 22 (2006), section 3, look one step ahead. This looks as far

@@ -44,8 +44,8 @@ KINDS = {
 MEANINGS: dict[str, str] = {
     Word.HELPS: "With recurrence there is less error, surely by more than the band.",
     Word.HURTS: "With recurrence there is more error, surely by more than the band.",
-    Word.SAME: "The errors surely differ by less than the band: 5 % of the error that a "
-    "model can avoid.",
+    Word.SAME: "The errors surely differ by less than the band: 5 % of the error that "
+    "a model can avoid.",
     Word.OPEN: "The interval is too wide to say.",
     Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
     Note.UNTUNED: "These are the document's networks, which nobody tuned; their "
@@ -188,33 +188,29 @@ def _ours(*files: str) -> str:
 
 
 def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
-    """Data set -> the network to play with: of each preparation the first one's, with
-    as many seeds as have room.
+    """Return data set -> the network to play with: of each preparation the first one's,
+    with as many seeds as have room.
 
     Raises:
         UnrollError: a network.json is damaged.
     """
     networks: dict[str, PlayableNetwork] = {}
     room = ROOM
-    preparations = set()
     for dataset in built:
         path = dataset.folder / "tables" / "network.json"
-        network = read_checked(path, PlayableNetwork) if path.exists() else None
-        if (
-            network is None
-            or network.preparation in preparations
-            or network.experiment not in dataset.experiments
-        ):
+        if not path.exists():
+            continue
+        network = read_checked(path, PlayableNetwork)
+        shown = {other.preparation for other in networks.values()}
+        if network.preparation in shown or network.experiment not in dataset.titles:
             continue
         inputs = sum(map(len, network.inputs))
-        of_seed = len(network.weights[0])
-        if weights := network.weights[: min(SEEDS, max(0, room - inputs) // of_seed)]:
-            seeds = network.seeds[: len(weights)]
-            networks[dataset.name] = network.model_copy(
-                update={"seeds": seeds, "weights": weights}
-            )
-            room -= inputs + of_seed * len(weights)
-            preparations.add(network.preparation)
+        seeds = min(SEEDS, max(0, room - inputs) // len(network.weights[0]))
+        weights = network.weights[:seeds]
+        if weights:
+            update = {"seeds": network.seeds[:seeds], "weights": weights}
+            networks[dataset.name] = network.model_copy(update=update)
+            room -= inputs + sum(map(len, weights))
     return networks
 
 

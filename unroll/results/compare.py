@@ -40,6 +40,7 @@ IMPORTANT = (
 
 ANSWER = (
     "data set",
+    "networks",
     "does recurrence help?",
     "change in error",
     "best without",
@@ -121,14 +122,13 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
             f"{experiment} and {other} are of two data sets, so nothing compares them"
         )
     folder = workspace.evaluation(dataset)
-    built = (folder / "evaluation.json").is_file()
-    evaluation = schema.load(folder) if built else None
+    cure = built_by(f"evaluate@{dataset}")
+    if not (folder / "evaluation.json").is_file():
+        raise UnrollError(f"{dataset} is not built; {cure}")
+    evaluation = schema.load(folder)
     for name in (experiment, other):
-        if evaluation is None or params.own_name(name) not in evaluation.experiments:
-            cure = built_by(f"evaluate@{dataset}")
+        if params.own_name(name) not in evaluation.experiments:
             raise UnrollError(f"{name} is not built; {cure}")
-    if evaluation is None:
-        return None
     return answers.compare(
         evaluation, params.own_name(experiment), params.own_name(other)
     )
@@ -248,7 +248,8 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
                 for name in (answer.opponent, answer.network)
             ]
             row = [
-                f"{evaluated.name} ({', '.join(marks)})",
+                evaluated.name,
+                "; ".join(marks),
                 answer.outcome,
                 f"{change} ({interval})" if interval else change or answer.reason,
                 *models,
