@@ -352,12 +352,15 @@ def _over_seeds(
             errors[measure] = intervals.clustered_error(added, numbers)
     if "mae" in errors:
         errors["mae_unit"] = errors["mae"] * dataset.scale.std
-    scores = {}
-    for measure in of_seeds[0]:
-        values = [of_seed[measure] for of_seed in of_seeds]
-        error = errors.get(measure)
-        scores[measure] = statistics(values, measure, varies=run.varies, error=error)
-    return scores
+    return {
+        measure: statistics(
+            [of_seed[measure] for of_seed in of_seeds],
+            measure,
+            varies=run.varies,
+            error=errors.get(measure),
+        )
+        for measure in of_seeds[0]
+    }
 
 
 def _checked(dataset: Dataset, run: Run, name: str) -> Array:

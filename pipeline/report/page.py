@@ -153,22 +153,18 @@ def _by_kind(
 
     Tuned networks come first; all others are as the documents built them.
     """
-    tuned: list[tuple[str, AnswerText]] = []
-    untuned: list[tuple[str, AnswerText]] = []
-    for section in sections:
-        for answer in section["answers"]:
-            row = (section["dataset"].name, answer)
-            (tuned if answer.tuned else untuned).append(row)
     words = [*Word]
+    rows = [
+        (section["dataset"].name, answer)
+        for section in sections
+        for answer in section["answers"]
+    ]
+    rows.sort(key=lambda row: words.index(row[1].answer.outcome))
     by_kind = {
-        "Both sides tuned": tuned,
-        "As the documents built them": untuned,
+        "Both sides tuned": [row for row in rows if row[1].tuned],
+        "As the documents built them": [row for row in rows if not row[1].tuned],
     }
-    return {
-        title: sorted(rows, key=lambda row: words.index(row[1].answer.outcome))
-        for title, rows in by_kind.items()
-        if rows
-    }
+    return {title: rows for title, rows in by_kind.items() if rows}
 
 
 def _environment() -> "jinja2.Environment":
