@@ -12,7 +12,6 @@ from pathlib import Path
 from types import ModuleType
 
 from pipeline.errors import UsageError, one_line
-from pipeline.files import regular
 
 NAME = "unroll_extensions"
 KINDS = {
@@ -74,7 +73,7 @@ def load(name: str) -> ModuleType:
     """Import a module of a registry package. Raises UsageError where the user's is not
     one of its kind.
     """
-    own = regular(_root / path(name)).exists()
+    own = file(name)
     try:
         module = importlib.import_module(name)
     except Exception as error:

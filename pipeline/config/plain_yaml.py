@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.errors import UnrollError, UsageError, one_line
-from pipeline.files import regular, write_text
+from pipeline.files import write_text
 
 
 def read(path: Path) -> Any:
@@ -146,7 +146,7 @@ def _last_line(node: Any) -> int:
 
 def _text(path: Path) -> str:
     try:
-        return regular(path).read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UnrollError(
             f"{path} is missing; run this in the folder that holds it, or name that "

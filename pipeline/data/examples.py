@@ -148,17 +148,15 @@ class Windows:
         return self.series[rows[:, None] + self.offsets], self._after(rows)
 
     def _after(self, rows: Array) -> Array:
-        ahead = (
-            rows[:, None] + self.ahead
-            if self.every or self.outputs > 1
-            else rows + self.delay
-        )
-        values: Array = (
-            self.series[ahead] if self.every else self.series[ahead, self.target]
-        )
+        ahead = rows + self.delay
+        if self.every or self.outputs > 1:
+            ahead = rows[:, None] + self.ahead
+        if self.every:
+            return self.series[ahead].reshape(len(rows), -1)
+        values: Array = self.series[ahead, self.target]
         if self.measured is not None:
             values = np.where(self.measured[ahead], values, np.nan)
-        return values.reshape(len(rows), -1) if self.every else values
+        return values
 
     @property
     def ahead(self) -> Array:
@@ -169,24 +167,24 @@ class Windows:
         """The windows all of whose targets were measured."""
         if self.measured is None:
             return self
-        return replace(
-            self,
-            rows=self.rows[self.measured[self.rows[:, None] + self.ahead].all(axis=1)],
-        )
+        measured = self.measured[self.rows[:, None] + self.ahead]
+        return replace(self, rows=self.rows[measured.all(axis=1)])
 
 
 Examples = Arrays | Windows
 
 
 def of_every_column(examples: Examples) -> TypeGuard[Windows]:
-    """Whether all columns are asked for, so that runs keep what each window adds to
-    each measure, not predictions.
+    """Return whether all columns are asked for, so that runs keep what each window adds
+    to each measure, not predictions.
     """
     return isinstance(examples, Windows) and examples.every
 
 
 def compared(examples: Examples) -> Array | None:
-    """The targets that a run's predictions are compared with; None where it keeps what
-    they add to each measure.
+    """Return the targets that a run's predictions are compared with; None if the run
+    keeps what they add to each measure.
     """
-    return None if of_every_column(examples) else examples.targets
+    if of_every_column(examples):
+        return None
+    return examples.targets
