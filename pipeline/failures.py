@@ -40,7 +40,9 @@ def explain(error: BaseException) -> str | None:
 
 
 def _meant(path: Path) -> Path:
-    """Return the file that was being written, if the path is that of its unfinished form."""
+    """Return the file that was being written, if the path is that of its unfinished
+    form.
+    """
     if not UNFINISHED.fullmatch(path.name):
         return path
     return path.with_name(path.name.removeprefix(".").rsplit(".", 3)[0])

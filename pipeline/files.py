@@ -29,8 +29,8 @@ there."""
 
 
 def unfinished(folder: Path, name: str) -> Path:
-    """Return a new path in `folder` for what is being written; `locks.sweep` finds it if this
-    process is killed.
+    """Return a new path in `folder` for what is being written; `locks.sweep` finds it
+    if this process is killed.
     """
     return folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
 
@@ -45,8 +45,8 @@ def remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path: it replaces `path` when the block ends well, and is removed if
-    not.
+    """Yield a temporary path: it replaces `path` when the block ends well, and is
+    removed if not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = unfinished(path.parent, path.name)
@@ -73,8 +73,8 @@ def scratch_folder(scratch: Path, name: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
-    """Yield a temporary folder: it replaces `path` when the block ends well, and is removed
-    if not.
+    """Yield a temporary folder: it replaces `path` when the block ends well, and is
+    removed if not.
 
     Args:
         path: the folder to replace, whole.
@@ -123,8 +123,8 @@ def _refuse(constant: str) -> float:
 
 
 def read_checked(path: Path, model: type[Model]) -> Model:
-    """Return a JSON file as `model` describes it. Raises UnrollError if it is missing or
-    damaged.
+    """Return a JSON file as `model` describes it. Raises UnrollError if it is missing
+    or damaged.
     """
     try:
         return checked(model, read_json(path))

@@ -40,12 +40,10 @@ def stage(workspace: Workspace, verb: str, name: str) -> Iterator[None]:
     Raises:
         UnrollError: another process is in it.
     """
-    busy = f"another process is at {verb} {name} in {workspace.root}; wait until it has ended"
-    with alone(
-        workspace.scratch / f"{verb}-{name}.lock",
-        busy,
-        patience=-1 if "DVC_STAGE" in os.environ else 0,
-    ):
+    place = f"{verb} {name} in {workspace.root}"
+    busy = f"another process is at {place}; wait until it has ended"
+    patience = -1 if "DVC_STAGE" in os.environ else 0
+    with alone(workspace.scratch / f"{verb}-{name}.lock", busy, patience=patience):
         sweep(workspace)
         yield
 

@@ -30,7 +30,8 @@ def use(root: Path) -> None:
     """Let the registries find what lies in `root`/unroll_extensions, and no other
     project's any more.
     """
-    global _root  # noqa: PLW0603 - Python's own import system, which this is a part of, is of the whole process
+    # Like Python's import system, which this is a part of, it is of the whole process.
+    global _root  # noqa: PLW0603
     if root.resolve() != _root:
         for name, module in list(sys.modules.items()):
             if f"/{NAME}/" in Path(getattr(module, "__file__", None) or "").as_posix():
@@ -84,6 +85,7 @@ def load(name: str) -> ModuleType:
     for word in KINDS[name.rpartition(".")[0]][1] if own else ():
         if not hasattr(module, word):
             raise UsageError(
-                f"{path(name)} must define `{word}`, as Unroll's own modules of this kind do"
+                f"{path(name)} must define `{word}`, "
+                "as Unroll's own modules of this kind do"
             )
     return module

@@ -182,7 +182,8 @@ class Experiment(Strict):
         if epochs is not None:
             if "epochs" not in training.options:
                 raise UsageError(
-                    f"the training method {training.method} has no epochs; leave out --epochs"
+                    f"the training method {training.method} has no epochs; "
+                    "leave out --epochs"
                 )
             training = Training.model_validate(
                 training.model_dump() | {"epochs": epochs}
@@ -215,7 +216,8 @@ class Params(Strict):
         for name, source in self.sources.items():
             if source.kind == "local":
                 raise ValueError(
-                    f"sources.{name}: a file of your own belongs to `files`, where DVC sees its edits"
+                    f"sources.{name}: a file of your own belongs to `files`, "
+                    "where DVC sees its edits"
                 )
         for name, files in self.files.items():
             if name in self.sources:

@@ -43,7 +43,8 @@ def modules(package: str) -> list[str]:
     if len(names) > len({*names}):
         twice = next(name for name in ours if names.count(name) > 1)
         raise UsageError(
-            f"{extensions.path(f'{package}.{twice}')}: Unroll has this name, too; give yours another one"
+            f"{extensions.path(f'{package}.{twice}')}: Unroll has this name, too; "
+            "give yours another one"
         )
     return sorted(names)
 

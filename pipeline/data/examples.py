@@ -97,13 +97,15 @@ class Windows:
     def __post_init__(self) -> None:
         if self.step < 1 or self.lookback < self.step or self.lookback % self.step:
             raise ValueError(
-                f"`lookback` must be a multiple of `step`. Received: {self.lookback}, {self.step}"
+                "`lookback` must be a multiple of `step`. "
+                f"Received: {self.lookback}, {self.step}"
             )
         if self.outputs < 1:
             raise ValueError(f"`outputs` must be at least 1. Received: {self.outputs}")
         if self.series.ndim != 2 or not 0 <= self.target < self.series.shape[1]:
             raise ValueError(
-                f"`target` must be a column of (rows, features). Received: {self.series.shape}"
+                "`target` must be a column of (rows, features). "
+                f"Received: {self.series.shape}"
             )
         if len(self.rows):
             reach = self.delay + (self.outputs - 1) * self.step
@@ -111,7 +113,8 @@ class Windows:
             last = int(self.rows.max()) + max(reach, -self.step)
             if first < 0 or last >= len(self.series):
                 raise ValueError(
-                    f"`rows` must leave the window and its target inside the series of {len(self.series)} rows. "
+                    "`rows` must leave the window and its target inside the series of "
+                    f"{len(self.series)} rows. "
                     f"Received: windows that reach from {first} to {last}"
                 )
 

@@ -122,15 +122,15 @@ def params(experiment: Experiment) -> str:
 
 
 def folder(path: Path) -> str:
-    """Return the hash of all that lies in a folder, such as a run's or a data set's. Raises
-    UnrollError if it is missing.
+    """Return the hash of all that lies in a folder, such as a run's or a data set's.
+    Raises UnrollError if it is missing.
     """
     return _of(files_of(path))
 
 
 def brief(hashes: Mapping[str, str]) -> str:
-    """Return twelve characters to cite a result by, for its `fingerprint`: the hashes of
-    params, data, code and lock.
+    """Return twelve characters to cite a result by, for its `fingerprint`: the hashes
+    of params, data, code and lock.
     """
     return hashlib.sha256("".join(hashes.values()).encode()).hexdigest()[:12]
 

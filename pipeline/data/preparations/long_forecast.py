@@ -41,8 +41,8 @@ def prepare(
     horizon: Count,
     day: Count,
 ) -> Dataset:
-    """Cut windows of `lookback` rows and the `horizon` rows after them, of every column but
-    the stamp.
+    """Cut windows of `lookback` rows and the `horizon` rows after them, of every column
+    but the stamp.
 
     Each column is standardised by mean and deviation of the train rows. A window of
     validation or test looks back into the rows before its part; its targets do not

@@ -33,8 +33,8 @@ def prepare(
     ahead: Count = 10,
     delay: Count = 5,
 ) -> Dataset:
-    """Ask one of four questions about the series of the source `sines`, each with several
-    targets per example.
+    """Ask one of four questions about the series of the source `sines`, each with
+    several targets per example.
 
     By its first `lookback` values: at each step the next value (`sequence_to_sequence`)
     or the value `delay` steps before, 0 while there is none (`delayed`), or at the end

@@ -15,8 +15,8 @@ METRIC = "mse"
 def prepare(
     name: str, raw: Path, *, part: Literal["interpolation", "extrapolation"]
 ) -> Dataset:
-    """Take one x in, its y out, no validation: the document has none, and nothing may be
-    chosen on test.
+    """Take one x in, its y out, no validation: the document has none, and nothing may
+    be chosen on test.
 
     `part` of the source `sine`: test x lie in the range of the train x, or mostly
     beyond it.

@@ -19,8 +19,8 @@ def prepare(
     *,
     lookback: Annotated[int, pydantic.Field(ge=1, le=1_000_000)],
 ) -> Dataset:
-    """Cut windows of `lookback` values over the extrapolation series of the source `sine`,
-    train and test; no validation.
+    """Cut windows of `lookback` values over the extrapolation series of the source
+    `sine`, train and test; no validation.
 
     sin(x + h) = 2 cos(h) sin(x) - sin(x - h), so two values give the next one exactly:
     the floor is 0.
