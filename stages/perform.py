@@ -5,7 +5,7 @@ or for a trial.
 from pathlib import Path
 
 from pipeline import locks
-from pipeline.config import extensions, params
+from pipeline.config import params, registry
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder
@@ -29,7 +29,7 @@ def perform(workspace: Workspace, task: Task) -> None:
         UnrollError: the data set is not prepared, it or the code is not what the task
             was made of, or the loss is not finite.
     """
-    extensions.use(workspace.root)
+    registry.use(workspace.root)
     trainer = recipe(task.name, task.experiment)
     prepared = workspace.prepared(task.dataset)
     ingredients = fingerprint.ingredients(prepared, task.experiment, task.preparation)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from pipeline.config import extensions, plain_yaml
+from pipeline.config import plain_yaml, registry
 from pipeline.errors import UsageError
 from pipeline.validation import Strict, one_of, validated
 
@@ -268,14 +268,14 @@ class Params(Strict):
 
 def load(path: Path) -> Params:
     """Read and validate params.yaml. From here on its names may be those of modules
-    beside it (`extensions`).
+    beside it (`registry.use`).
 
     Raises:
         UsageError: the file is no plain YAML, or a value, a name or a key is wrong; the
             text names its place and what is valid.
         UnrollError: the file is missing or cannot be read.
     """
-    extensions.use(path.parent)
+    registry.use(path.parent)
     return parse(plain_yaml.read(path), templates(path))
 
 

@@ -154,9 +154,11 @@ class Windows:
         ahead = rows + self.delay
         if self.every or self.outputs > 1:
             ahead = rows[:, None] + self.ahead
+        values: Array
         if self.every:
-            return self.series[ahead].reshape(len(rows), -1)
-        values: Array = self.series[ahead, self.target]
+            values = self.series[ahead].reshape(len(rows), -1)
+            return values
+        values = self.series[ahead, self.target]
         if self.measured is not None:
             values = np.where(self.measured[ahead], values, np.nan)
         return values

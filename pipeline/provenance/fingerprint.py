@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import extensions
+from pipeline.config import registry
 from pipeline.config.params import Experiment, Preparation
 from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, module
 from pipeline.errors import UnrollError
@@ -222,8 +222,9 @@ class Code:
         path = self._root.joinpath(*name.split("."))
         if path.is_dir():
             return path / "__init__.py"
-        own = path.with_suffix(".py")
-        return own if own.exists() else extensions.file(name) or own
+        ours = path.with_suffix(".py")
+        users = registry.own_file(name)
+        return users if users.is_file() and not ours.exists() else ours
 
 
 def _of(plain: Mapping[str, Any]) -> str:

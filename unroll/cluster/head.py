@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pipeline.config.extensions import NAME as EXTENSIONS
 from pipeline.config.params import TEMPLATES
+from pipeline.config.registry import EXTENSIONS
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import write_json
 from pipeline.provenance import record

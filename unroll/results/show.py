@@ -177,13 +177,12 @@ def sections(
     """
     # `unroll list` starts without NumPy
     from pipeline.config import (
-        extensions,
         registry,
     )
     from pipeline.training.recipe import recipe
 
     def ours(package: str, module: str, where: str) -> bool:
-        return theirs or extensions.ours(registry.full_name(package, module, where))
+        return theirs or registry.is_ours(registry.full_name(package, module, where))
 
     facts: dict[str, dict[str, Any]] = {}
     if name in config.sources:

@@ -4,14 +4,11 @@ is one line with its place."""
 import json
 import re
 import shutil
-from typing import Annotated, Literal
 
 import pytest
 from dvc.utils.hydra import apply_overrides
-from pydantic import Field
 
-from pipeline.config import params, plain_yaml, registry
-from pipeline.config.params import Params
+from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from tests.support import REPOSITORY
 from unroll import repro
@@ -379,76 +376,3 @@ def test_an_entry_that_ends_in_nothing_ends_there(file):
     assert plain_yaml.with_entry(file, keys, {"like": "z"}) == after
     without = plain_yaml.without_entry(file, ["experiments", "w"])
     assert without == "experiments:\n  v: {b: {like: y}}\n"
-
-
-def build(
-    _problem: object,
-    *,
-    units: Annotated[int, Field(ge=1, le=1024)],
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
-    hidden: list[int] | None = None,
-    activation: Literal["tanh", "relu"] = "tanh",
-) -> None:
-    """A builder such as those of `pipeline.models`."""
-
-
-def test_a_functions_keywords_are_a_sections_options_defaults_filled_in():
-    options = registry.options(
-        build, {"hidden": [3, 4], "units": 1, "dropout": 0}, "model"
-    )
-    assert options == {
-        "units": 1,
-        "dropout": 0.0,
-        "hidden": [3, 4],
-        "activation": "tanh",
-    }
-    # a whole number is a number: `dropout: 0` is fine
-    assert isinstance(options["dropout"], float)
-
-
-@pytest.mark.parametrize(
-    ("section", "line"),
-    [
-        ({}, "units is missing"),
-        (
-            {"unit": 3},
-            "unit is not known here. Valid: activation, dropout, hidden, units. Did you mean uni",
-        ),
-        ({"units": "3"}, "units must be a valid integer. Received: '3'"),
-        (
-            {"units": 1, "dropout": float("nan")},
-            "dropout must be a finite number. Received: nan",
-        ),
-        (
-            {"units": 1, "hidden": [1, "a"]},
-            "hidden.1 must be a valid integer. Received: 'a'",
-        ),
-        (
-            {"units": 1, "activation": "rulu"},
-            "activation must be 'tanh' or 'relu'. Received: 'rulu'",
-        ),
-    ],
-)
-def test_a_wrong_option_is_one_line_with_its_place_and_what_is_valid(section, line):
-    with pytest.raises(
-        UsageError, match=rf"^params.yaml: x\.model\.{re.escape(line)}.*$"
-    ):
-        registry.options(build, section, "x.model")
-
-
-def test_the_modules_of_a_package_are_the_names():
-    assert {"baselines", "dense", "recurrent"} <= {*registry.modules(registry.MODELS)}
-    with pytest.raises(
-        UsageError,
-        match=r"^params.yaml: x must be .*'recurent'\. Did you mean recurrent\?",
-    ):
-        registry.module(registry.MODELS, "recurent", "x")
-    with pytest.raises(UsageError, match="must be one of"):
-        registry.module(registry.METHODS, "..errors", "x")
-    params = Params.model_validate(
-        {"sources": {"b": {"kind": "sin"}}, "datasets": {}, "experiments": {}}
-    )
-    with pytest.raises(
-        UsageError, match=r"params\.yaml: sources\.b\.kind must be one of: .*sine"
-    ):
-        registry.source(params, "b")
