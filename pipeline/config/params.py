@@ -4,6 +4,7 @@ reads these files.
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -243,6 +244,26 @@ class Params(Strict):
     def source(self, name: str) -> Source:
         """Raises UsageError with the valid names if there is no such source."""
         return self.sources[one_of(name, self.sources, "the source")]
+
+    def producer(self, name: str) -> partial[Any]:
+        """Return what produces a source: call it with an empty folder and a `Context`.
+        Raises UsageError if its options are wrong.
+        """
+        section = self.source(name)
+        where = f"sources.{name}"
+        kind = f"{where}.kind"
+        produce = registry.module(registry.SOURCES, section.kind, kind).produce
+        return partial(produce, **registry.options(produce, section.options, where))
+
+    def preparer(self, name: str) -> partial[Any]:
+        """Return what prepares a data set: call it with its name and its source's
+        folder. Raises UsageError if its options are wrong.
+        """
+        section = self.dataset(name).preparation
+        where = f"datasets.{name}.preparation"
+        kind = f"{where}.name"
+        prepare = registry.module(registry.PREPARATIONS, section.name, kind).prepare
+        return partial(prepare, **registry.options(prepare, section.options, where))
 
     def source_stage(self, name: str) -> str:
         """What DVC calls the stage that fetches a source."""

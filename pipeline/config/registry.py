@@ -15,18 +15,14 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pydantic
 
 from pipeline.errors import UsageError, one_line
 from pipeline.validation import Strict, one_of, validated
-
-if TYPE_CHECKING:
-    from pipeline.config.params import Params
 
 SOURCES = "pipeline.data.sources"
 PREPARATIONS = "pipeline.data.preparations"
@@ -149,23 +145,3 @@ def options(
     schema = pydantic.create_model("Options", __base__=Strict, **fields)
     valid = validated(schema, dict(section), "params.yaml", where)
     return {name: getattr(valid, name) for name in fields}
-
-
-def source(params: "Params", name: str) -> partial[Any]:
-    """Return what produces a source: call it with an empty folder and a `Context`.
-    Raises UsageError if params are wrong.
-    """
-    section = params.source(name)
-    where = f"sources.{name}"
-    produce = module(SOURCES, section.kind, f"{where}.kind").produce
-    return partial(produce, **options(produce, section.options, where))
-
-
-def preparation(params: "Params", name: str) -> partial[Any]:
-    """Return what prepares a data set: call it with its name and its source's folder.
-    Raises UsageError as `source`.
-    """
-    section = params.dataset(name).preparation
-    where = f"datasets.{name}.preparation"
-    prepare = module(PREPARATIONS, section.name, f"{where}.name").prepare
-    return partial(prepare, **options(prepare, section.options, where))

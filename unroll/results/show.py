@@ -189,7 +189,7 @@ def sections(
         kind = config.sources[name].kind
         options = config.sources[name].options
         if ours(registry.SOURCES, kind, f"sources.{name}.kind"):
-            options = registry.source(config, name).keywords
+            options = config.producer(name).keywords
         facts["source"] = {"name": name, "kind": kind, "options": options}
     if name in config.datasets:
         section = config.datasets[name]
@@ -199,7 +199,7 @@ def sections(
             section.preparation.name,
             f"datasets.{name}.preparation.name",
         ):
-            chosen = registry.preparation(config, name).keywords
+            chosen = config.preparer(name).keywords
         preparation = {"name": section.preparation.name, **chosen}
         facts["dataset"] = {
             "name": name,

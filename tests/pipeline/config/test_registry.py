@@ -175,4 +175,4 @@ def test_the_modules_of_a_package_are_the_names():
     with pytest.raises(
         UsageError, match=r"params\.yaml: sources\.b\.kind must be one of: .*sine"
     ):
-        registry.source(config, "b")
+        config.producer("b")
