@@ -17,6 +17,16 @@ CLOCK = 5.0
 start, in whole seconds."""
 
 
+UNFINISHED_PLACES = (
+    "",
+    "results/",
+    "records/*/",
+    ".unroll/",
+    ".unroll/*/",
+    ".unroll/checkpoints/*/",
+)
+"""The folders of a workspace, as patterns, where `pipeline.files` writes."""
+
 SET_DEATH_SIGNAL = 1
 """Linux's PR_SET_PDEATHSIG."""
 
@@ -76,12 +86,8 @@ def sweep(workspace: Workspace) -> None:
     """Remove the half-written files of processes that are no more, wherever
     `pipeline.files` writes them.
     """
-    scratch = workspace.scratch
-    folders = [workspace.root, workspace.report.parent, scratch, *scratch.glob("*/")]
-    folders += scratch.glob("checkpoints/*/")
-    folders += (workspace.root / "records").glob("*/")
-    for folder in folders:
-        for path in folder.glob(".*.tmp"):
+    for pattern in UNFINISHED_PLACES:
+        for path in workspace.root.glob(f"{pattern}.*.tmp"):
             match = UNFINISHED.fullmatch(path.name)
             with suppress(FileNotFoundError):  # whoever writes it may be done
                 if match and not alive(int(match[1]), path.stat().st_mtime):
@@ -89,7 +95,8 @@ def sweep(workspace: Workspace) -> None:
 
 
 def alive(number: int, written: float) -> bool:
-    """Whether the process that had this number when it wrote something still runs.
+    """Return whether the process that had this number when it wrote something still
+    runs.
 
     One that started later is another process. In a container a dead one may keep its
     number, as a zombie, for good.

@@ -23,6 +23,9 @@ FITTED = "fitted.json"
 ROWS = ("series_id", "truth", "words")
 """Attributes of a `Dataset` that are arrays of their own, if it has them."""
 
+OTHERWISE = {"splits", "groups", "scored", "scale", "examples"}
+"""Attributes of a `Description` that a `Dataset` has otherwise, or not."""
+
 CUT = ("lookback", "step", "delay", "target", "outputs", "every")
 """Attributes of `Windows` that dataset.json holds."""
 
@@ -189,15 +192,16 @@ def save(dataset: Dataset, folder: Path) -> None:
                 f"{dataset.name}: {key} holds values that are not finite; "
                 "check its source"
             )
-    facts = {}
-    for each in fields(dataset):
-        if each.name not in {"stamps", "fitted", *ROWS}:
-            facts[each.name] = getattr(dataset, each.name)
-    facts["scale"] = dataset.scale.model_dump()
-    facts["splits"] = layout
-    facts["groups"] = list(dataset.groups)
-    facts["examples"] = {
-        split: len(examples) for split, examples in dataset.splits.items()
+    facts = {
+        each.name: getattr(dataset, each.name)
+        for each in fields(dataset)
+        if each.name not in {"stamps", "fitted", *ROWS}
+    }
+    facts |= {
+        "scale": dataset.scale.model_dump(),
+        "splits": layout,
+        "groups": list(dataset.groups),
+        "examples": {split: len(each) for split, each in dataset.splits.items()},
     }
     folder.mkdir(parents=True, exist_ok=True)
     write_npz(folder / "arrays.npz", arrays)
@@ -240,18 +244,20 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
             for split, layout in description.splits.items()
         }
         _require_agreement(description, splits)
-        facts = description.model_dump(exclude={"scale", "examples"})
-        facts["splits"] = splits
-        facts["scale"] = description.scale
-        facts["scored"] = tuple(description.scored)
-        facts["groups"] = {name: arrays[f"group_{name}"] for name in description.groups}
-        for key in ROWS:
-            facts[key] = arrays.get(key)
-        if "stamps" in arrays:
-            facts["stamps"] = arrays["stamps"].astype("datetime64[s]")
+        stamps = arrays.get("stamps")
+        fitted = None
         if (folder / FITTED).exists():
-            facts["fitted"] = read_checked(folder / FITTED, Fitted)
-        dataset = Dataset(**facts)
+            fitted = read_checked(folder / FITTED, Fitted)
+        dataset = Dataset(
+            **description.model_dump(exclude=OTHERWISE),
+            splits=splits,
+            groups={name: arrays[f"group_{name}"] for name in description.groups},
+            scored=tuple(description.scored),
+            scale=description.scale,
+            stamps=None if stamps is None else stamps.astype("datetime64[s]"),
+            fitted=fitted,
+            **{key: arrays.get(key) for key in ROWS},
+        )
         if not calendar:
             dataset = _without_calendar(dataset)
     except (KeyError, ValueError, TypeError) as error:
