@@ -239,8 +239,11 @@ def _python(
     number of this process.
     """
     values = ", ".join(map(repr, [descriptor, os.getpid(), *arguments]))
+    # A file of the user's may be named like a module of a library.
+    users = {"", str(Path.cwd())} if Path.cwd() != machine.CODE else set()
+    folders = sorted(sys.path, key=users.__contains__)
     code = (
-        f"import sys; sys.path[:] = {sys.path}; "
+        f"import sys; sys.path[:] = {folders}; "
         f"from pipeline import processes; processes.{function}({values})"
     )
     return subprocess.Popen(
