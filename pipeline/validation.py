@@ -124,17 +124,10 @@ def _explained(error: pydantic.ValidationError, data: Any, where: str) -> str:
         for problem in problems
         if _present(problem["loc"], data) == location
     ]
-    received = _Received().repr(first["input"])
-    return f"{path} {' or '.join(dict.fromkeys(alternatives))}. Received: {received}"
-
-
-class _Received(reprlib.Repr):
-    """Shortens what was received; a text that loses its middle no longer shows which
-    part is a password.
-    """
-
-    def repr_str(self, x: str, level: int) -> str:
-        return super().repr_str(without_password(x), level)
+    # A text that is cut may no longer show which part is a password.
+    received = without_password(repr(first["input"]))
+    must = " or ".join(dict.fromkeys(alternatives))
+    return f"{path} {must}. Received: {received:.200}"
 
 
 def _present(location: Sequence[int | str], data: Any) -> list[int | str]:

@@ -8,7 +8,7 @@ import os
 import tarfile
 import threading
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,9 @@ def train(data: bytes, digest: str, task: Task) -> Trained:
     key = worker.get_current_task()
     workspace = unpack(data, Path(worker.local_directory) / digest)
     with _processes:
-        child = pool.Child(workspace, task)
-    while not wait([child.process.sentinel], processes.TICK):
+        call = pool.call(workspace, task)
+        child = processes.Child(call, pool.start_server())
+    while not wait([child.sentinel], processes.TICK):
         state = worker.state.tasks.get(key)
         if (
             worker.status.name != "running"
@@ -73,14 +74,14 @@ def train(data: bytes, digest: str, task: Task) -> Trained:
             or state.state != "executing"
         ):
             with _processes:
-                pool.stop(child)
+                processes.stop([child], pool.GRACE)
             raise UnrollError(
                 "nobody waits for it any more: its head or the scheduler is gone"
             )
     with _processes:
-        result = child.result()
+        ended = child.result()
     # the head has the same files
-    error = result.error.replace(f"{workspace.root}/", "")
+    error = ended.error.replace(f"{workspace.root}/", "")
     run = {}
     record = {}
     if not error:
@@ -93,10 +94,10 @@ def train(data: bytes, digest: str, task: Task) -> Trained:
         if workspace.record(task.dataset, task.name).exists():
             record = read_json(workspace.record(task.dataset, task.name))
     return Trained(
-        replace(result, error=error),
+        Result(task, ended.seconds, error),
         run,
         record,
-        child.log.read_bytes(),
+        call.log.read_bytes(),
         str(worker.name),
     )
 
