@@ -255,8 +255,10 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
             scored=tuple(description.scored),
             scale=description.scale,
             stamps=None if stamps is None else stamps.astype("datetime64[s]"),
+            series_id=arrays.get("series_id"),
+            truth=arrays.get("truth"),
+            words=arrays.get("words"),
             fitted=fitted,
-            **{key: arrays.get(key) for key in ROWS},
         )
         if not calendar:
             dataset = _without_calendar(dataset)
