@@ -297,7 +297,8 @@ def work(descriptor: int, parent: int) -> NoReturn:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _end_with(parent)
-    numerics.settle()
+    if not FORKS:
+        numerics.settle()
     channel = Connection(descriptor)
     # It was interrupted, or the caller is gone: nobody waits for a report.
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
