@@ -264,7 +264,6 @@ def serve(descriptor: int, caller: int, preload: Sequence[str]) -> NoReturn:
         caller: the number of the process that has started this one.
         preload: as of `Server`.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave no zombies
     _end_with(caller)
     numerics.settle()  # before NumPy is imported
     for name in preload:
@@ -276,6 +275,7 @@ def serve(descriptor: int, caller: int, preload: Sequence[str]) -> NoReturn:
     # memory.
     gc.collect()
     gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave no zombies
     control = socket.socket(fileno=descriptor)
     server = os.getpid()
     while True:
