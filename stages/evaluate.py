@@ -9,8 +9,8 @@ from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
-from pipeline.evaluation import answers, metrics_file, networks, plot_data, scores
-from pipeline.evaluation.schema import Evaluation
+from pipeline.evaluation import answers, networks, plot_data, scores
+from pipeline.evaluation.schema import Evaluation, metrics
 from pipeline.files import atomic_folder, write_json
 from pipeline.tracking import live
 from pipeline.training import run_folder
@@ -49,7 +49,7 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             )
             tables.write(folder / "scores.csv", plot_data.scores(evaluation))
             # Inside of the block: if the disk is full here, nothing is replaced.
-            write_json(workspace.metrics(name), metrics_file.metrics(evaluation))
+            write_json(workspace.metrics(name), metrics(evaluation))
         # else `report` does it for all data sets: MLflow takes seconds to import
         if WHOLE not in os.environ:
             live.scored(workspace, config, [name])

@@ -40,18 +40,23 @@ def write(data: Mapping[str, Any], path: Path) -> None:
 
     `dvc exp run -S` changes a line of such a file and leaves the others as they are.
     """
-    write_text(path, _dumped(data))
+    write_text(path, dumped(data))
 
 
-def _dumped(data: Mapping[str, Any]) -> str:
-    """Return data as YAML in block style; what occurs twice is written twice."""
+def dumped(data: Mapping[str, Any], *, flow: bool = False) -> str:
+    """Return plain data as YAML, in the order given.
+
+    With `flow` each innermost list and mapping stands on one line; else all is in block
+    style. What occurs twice is written twice.
+    """
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
+    yaml.default_flow_style = None if flow else False
+    yaml.width = 10_000 if flow else 80
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.representer.ignore_aliases = lambda _data: True
-    text = io.StringIO()
-    yaml.dump(dict(data), text)
-    return text.getvalue()
+    stream = io.StringIO()
+    yaml.dump(dict(data), stream)
+    return stream.getvalue()
 
 
 def with_entry(
@@ -79,7 +84,7 @@ def with_entry(
                 f"{path.name}: write {key.value} in lines, not in braces, "
                 "so that entries can be changed"
             )
-    block = _dumped({keys[-1]: entry})
+    block = dumped({keys[-1]: entry})
     if comment:
         block = f"# {comment}\n{block}"
     new = textwrap.indent(block, "  " * (len(keys) - 1)).splitlines()

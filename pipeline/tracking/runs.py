@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
-from pipeline.evaluation import metrics_file, schema
+from pipeline.evaluation import schema
 from pipeline.evaluation.schema import Evaluation
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
@@ -343,12 +343,12 @@ def _score(
     # not evaluated since it was trained
     if entry is None or entry.fingerprint != parent.data.tags["brief"]:
         return False
-    changed = _update(opened, parent, metrics_file.metrics(evaluated).get(name, {}))
+    changed = _update(opened, parent, schema.metrics(evaluated).get(name, {}))
     if "parameters" not in parent.data.metrics:
         opened.log(parent.info.run_id, _means(workspace, evaluated.dataset.name, name))
         changed = True
     if changed:
-        by_seed = metrics_file.metrics_of_seeds(entry, evaluated.dataset.metric)
+        by_seed = schema.metrics_of_seeds(entry, evaluated.dataset.metric)
         children = f"tags.level = 'replicate' and tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
         for child in opened.search(children, parent.info.experiment_id):
             _update(opened, child, by_seed.get(int(child.data.tags["seed"]), {}))

@@ -47,7 +47,7 @@ better."""
 
 GAIN = 0.02
 """The fraction of its error by which twice the epochs must be better to be worth while:
-under half of what verdicts call no difference."""
+under half of the band within which a difference does not matter."""
 
 DOUBLINGS = 2
 """At most: four times the epochs."""
