@@ -32,7 +32,7 @@ NETWORK = 10.0
 """Seconds that a network is taken to need that was never trained; others need 1."""
 
 NOT_RECORDED = b"not recorded in MLflow"
-"""What a training warns of in its log (`pipeline.tracking.live`)."""
+"""What a training warns of in its log (`pipeline.tracking.runs.trained`)."""
 
 
 def train(
