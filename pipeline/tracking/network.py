@@ -1,6 +1,4 @@
-"""A trained network as an MLflow model: what it takes and gives, an example of it, and
-the function that loads it.
-"""
+"""A trained network as an MLflow model, and the function that loads it."""
 
 import tempfile
 from dataclasses import asdict
@@ -30,14 +28,14 @@ class TrainedNetwork:
         self._predict = predict
 
     def predict(self, data: "Array", params: dict[str, Any] | None = None) -> "Array":  # noqa: ARG002 -- MLflow passes it
-        """Inputs (n, ...) as the data set has them -> predictions (n, values), in model
-        units.
+        """Return the predictions (n, values), in model units, of inputs (n, ...) as the
+        data set has them.
         """
         return self._predict(np.asarray(data, np.float32))
 
 
 def _load_pyfunc(path: str) -> TrainedNetwork:
-    """Return the model in a folder, where `log` has put network.json; MLflow calls it."""
+    """Return the model in a folder where `log` has put network.json, for MLflow."""
     numerics.settle()
     folder = Path(path)
     spec = read_json(folder / "network.json")

@@ -140,7 +140,8 @@ def _log(
     run = run_folder.load(folder)
     if run.summary.fingerprint["params"] != fingerprint.params(experiment):
         raise UnrollError(
-            f"params.yaml says otherwise of {name} by now; `unroll repro` trains it anew"
+            f"params.yaml says otherwise of {name} by now; "
+            "`unroll repro` trains it anew"
         )
     data = dataset.load(
         workspace.prepared(experiment.dataset), calendar=experiment.calendar

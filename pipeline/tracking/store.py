@@ -135,6 +135,12 @@ def database(workspace: Workspace) -> Path:
     return home(workspace).root.resolve() / "mlflow.db"
 
 
+def uri_of(workspace: Workspace) -> str:
+    """Return the tracking URI of MLflow that the user has set, or of the own store."""
+    own = f"sqlite:///{database(workspace).as_posix()}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or own
+
+
 def is_empty(workspace: Workspace) -> bool:
     """Return whether there is no store yet."""
     return (
@@ -153,8 +159,7 @@ def opened(workspace: Workspace) -> Iterator[Store]:
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    own = database(workspace)
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{own.as_posix()}"
+    uri = uri_of(workspace)
     scratch = home(workspace).scratch
     busy = "another process writes to MLflow's store"
     with (

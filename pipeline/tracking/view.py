@@ -1,4 +1,4 @@
-"""What MLflow's page shows of a data set: a description, and a table of runs by score."""
+"""What MLflow's page shows of a data set: a description, and a table of its runs."""
 
 import json
 from collections.abc import Sequence

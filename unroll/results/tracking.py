@@ -103,7 +103,10 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
         require_free(port)
     addresses = track(workspace, whole)
     if store.is_empty(workspace):
-        text = "there is nothing to show: nothing is built here; `unroll demo` takes some minutes."
+        text = (
+            "there is nothing to show: nothing is built here; "
+            "`unroll demo` takes some minutes."
+        )
         report = Workspace(documents(workspace.root)).report
         if report.is_file():
             text += f" The page of the four documents' results: {report}"
@@ -132,27 +135,16 @@ def _serve_page(workspace: Workspace, port: int, token: str) -> None:
         "Other users of this machine see nothing without the token.",
         flush=True,
     )
-    with store.opened(workspace) as opened:
-        uri = opened.uri
-    command = [sys.executable, "-m", "mlflow", "ui"]
-    command += ["--backend-store-uri", uri, "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "ui", "--port", str(port)]
+    command += ["--backend-store-uri", store.uri_of(workspace)]
     # Of several workers MLflow ends those that take more than 5 s to start, again and
     # again.
     command += ["--workers", "1", "--app-name", login.APP]
     # Nothing is imported from this folder, where a file may be called as a module of
     # the standard library is.
     safe = {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": str(CODE)}
-    os.execve(  # noqa: S606
-        sys.executable,
-        command,
-        {
-            JOBS: "false",
-            **os.environ,
-            **safe,
-            **numerics.python_path(),
-            login.TOKEN: token,
-        },
-    )
+    own = {**safe, **numerics.python_path(), login.TOKEN: token}
+    os.execve(sys.executable, command, {JOBS: "false", **os.environ, **own})  # noqa: S606
 
 
 def require_free(port: int) -> None:
@@ -162,8 +154,9 @@ def require_free(port: int) -> None:
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         raise UnrollError(
-            f"port {port} of this machine cannot be used: {os.strerror(error.errno or 0)}; pass another --port"
+            f"port {port} of this machine cannot be used: {why}; pass another --port"
         ) from None
 
 
@@ -187,15 +180,21 @@ def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
 
 
 def registered_lines(registered: Registered, forecaster: Forecaster) -> Iterator[str]:
-    """What was registered, what changed, and how to serve it."""
+    """Return lines: what was registered, what changed, and how to serve it."""
     spec = forecaster.spec
-    seeds = f", the mean of {spec.seeds} seeds" if spec.seeds > 1 else ""
-    before = "" if registered.new else ", registered before"
-    model = spec.name if spec.name != registered.name else spec.why
-    yield f"{registered.name}, version {registered.version}: {model}{seeds}{before}"
+    words = [spec.name if spec.name != registered.name else spec.why]
+    if spec.seeds > 1:
+        words.append(f"the mean of {spec.seeds} seeds")
+    if not registered.new:
+        words.append("registered before")
+    version = f"version {registered.version}"
+    yield f"{registered.name}, {version}: {', '.join(words)}"
     if registered.before not in {None, registered.version}:
-        yield f"{ALIAS} was version {registered.before} and is now version {registered.version}"
-    yield f"It takes the last {spec.reach:,} rows and answers on this machine, once served:"
+        yield f"{ALIAS} was version {registered.before} and is now {version}"
+    yield (
+        f"It takes the last {spec.reach:,} rows and answers on this machine, "
+        "once served:"
+    )
     yield f"  unroll serve {shlex.quote(registered.name)}"
 
 
@@ -214,8 +213,6 @@ def serve(workspace: Workspace, name: str, port: int) -> None:
     if workspace.params.is_file():
         params.load(workspace.params)  # its models may be of the user's own modules
     app = model_registry.app(workspace, name)
-    print(
-        f"{name} answers at http://127.0.0.1:{port}/invocations. Ctrl-C ends the server.",
-        flush=True,
-    )
+    address = f"http://127.0.0.1:{port}/invocations"
+    print(f"{name} answers at {address}. Ctrl-C ends the server.", flush=True)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")

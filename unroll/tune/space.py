@@ -227,7 +227,7 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 
 
 def _distribution(text: str, annotation: Any, limits: str) -> Distribution:
-    """Return what is tried by "LOW:HIGH" or "CHOICE,CHOICE"; `text` begins a message."""
+    """Return what is tried by "LOW:HIGH" or "A,B"; `text` begins a message."""
     adapter = pydantic.TypeAdapter(annotation)
     mark = "," if "," in limits else ":"
     try:

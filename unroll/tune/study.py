@@ -188,7 +188,7 @@ def _study(file: Path, name: str, higher: bool) -> Study:
 
 
 def _study_name(workspace: Workspace, search: Search) -> str:
-    """Return a hash of all that the trials are made of, and the number of the search."""
+    """Return a hash of what the trials are made of, and the number of the search."""
     about = search.data.name
     preparation = params.load(workspace.params).dataset(about).preparation
     made_of = fingerprint.ingredients(
