@@ -15,6 +15,7 @@ from pipeline.config.registry import METHODS, MODELS, full_name
 from pipeline.errors import UnrollError
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, machine
+from pipeline.tracking import NOT_RECORDED
 from pipeline.training import run_store
 from pipeline.training.task import WHOLE, Result, Task
 from pipeline.validation import one_of
@@ -30,9 +31,6 @@ RunTasks = Callable[
 
 NETWORK = 10.0
 """Seconds that a network is taken to need that was never trained; others need 1."""
-
-NOT_RECORDED = b"not recorded in MLflow"
-"""What a training warns of in its log (`pipeline.tracking.runs.trained`)."""
 
 
 def train(
@@ -201,7 +199,7 @@ def _estimated(task: Task) -> str:
 
 def _unrecorded(workspace: Workspace, task: Task) -> bool:
     log = workspace.log(task.whole_name)
-    return log.exists() and NOT_RECORDED in log.read_bytes()
+    return log.exists() and NOT_RECORDED.encode() in log.read_bytes()
 
 
 class Display:

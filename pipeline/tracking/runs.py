@@ -19,7 +19,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation.scores import measures, statistics
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
-from pipeline.tracking import network, store, view
+from pipeline.tracking import NOT_RECORDED, network, store, view
 from pipeline.tracking.store import Points, Store, StoreError
 from pipeline.training import run_folder
 from pipeline.training.recipe import recipe
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
 
 ON_WORKER = "UNROLL_WORKER"
-"""The variable that is set on a cluster's worker. The head logs what it has trained."""
+"""The variable that is set on a worker, whose runs the machine that builds logs."""
 
 
 def trained(workspace: Workspace, name: str, experiment: Experiment) -> None:
@@ -45,8 +45,7 @@ def trained(workspace: Workspace, name: str, experiment: Experiment) -> None:
             log(opened, workspace, name, experiment)
     except UnrollError as error:
         sys.stderr.write(
-            f"warning: not recorded in MLflow: {error}. "
-            "`unroll track` records it later\n"
+            f"warning: {NOT_RECORDED}: {error}. `unroll track` records it later\n"
         )
 
 

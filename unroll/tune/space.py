@@ -4,7 +4,7 @@ same for each data set.
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import copy, deepcopy
+from copy import deepcopy
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import pydantic
@@ -118,79 +118,61 @@ def space(
         UsageError: there is nothing to search, or an option or a range is wrong.
     """
     options = _options(name, experiment)
-    known = _family_space(experiment, options, timesteps)
+    known = _ranges(experiment, options, timesteps)
     if not over and not known:
         raise UsageError(
             f"{name} has no number with a known range; "
             f"`unroll show {name}` prints its options for --over"
         )
-    if not over:
-        return known
-    chosen: Space = {}
+    ranges = {} if over else known
     for text in over:
         option, _, limits = text.partition("=")
         one_of(option, set().union(*map(_names, options)), "--over")
         for place in options:
-            if option not in _names(place):
-                continue
-            annotation, value = options[place]
-            if limits:
-                chosen[place] = _distribution(f"--over {text}", annotation, limits)
-            elif choices := _choices(annotation):
-                chosen[place] = CategoricalDistribution(choices)
-            elif place in known:
-                chosen[place] = known[place]
-            else:
-                raise UsageError(
-                    f"--over {option}: give a range, as in --over {option}=1:100; "
-                    f"it is {value} now"
-                )
-    return chosen
+            if option in _names(place):
+                annotation, value = options[place]
+                words = ",".join(_words(annotation))
+                ranges[place] = limits or words or known.get(place, "")
+                if not ranges[place]:
+                    raise UsageError(
+                        f"--over {option}: give a range, as in --over {option}=1:100; "
+                        f"it is {value} now"
+                    )
+    return {
+        place: _distribution(f"{place}={limits}", options[place], limits)
+        for place, limits in ranges.items()
+    }
 
 
-def _family_space(
+def _ranges(
     experiment: Experiment, options: Mapping[str, Option], timesteps: int
-) -> Space:
-    ranges = FAMILIES.get(family(experiment))
-    if ranges is None:
+) -> dict[str, str]:
+    """Return place -> range or choices, by `COMMON` and `FAMILIES`."""
+    family_ranges = FAMILIES.get(family(experiment))
+    if family_ranges is None:
         return {}
-    searched: Space = {}
-    for option, limits in {**COMMON, **ranges}.items():
+    ranges = {}
+    for option, limits in {**COMMON, **family_ranges}.items():
         place = f"training.{option}"
         if place not in options and experiment.training.method not in FIXED:
             place = f"model.{option}"
         if place not in options:
             continue
-        annotation, value = options[place]
-        high = limits.partition(":")[2]
+        low, _, high = limits.partition(":")
+        value = options[place].value
         is_off = high and not value
         if is_off or (option == "last" and value > int(high)):
             continue
-        tried: Any = _distribution(f"{option}={limits}", annotation, limits)
         if option == "last":
-            tried.high = min(tried.high, timesteps)
-        searched[place] = _widened(tried, value)
-    return searched
+            limits = f"{low}:{min(int(high), timesteps)}"  # noqa: PLW2901
+        ranges[place] = limits
+    return ranges
 
 
 def _names(place: str) -> set[str]:
     """Return how `--over` may name the option at a place."""
     part, option, *_ = place.split(".")
     return {place, option, f"{part}.{option}"}
-
-
-def _widened(distribution: Any, value: Any) -> Any:
-    """Return a distribution with a value among what is tried, so that the first trial
-    is the experiment as it is.
-    """
-    if contains(distribution, value):
-        return distribution
-    if isinstance(distribution, CategoricalDistribution):
-        return CategoricalDistribution([*distribution.choices, value])
-    wide = copy(distribution)
-    wide.low = min(distribution.low, value)
-    wide.high = max(distribution.high, value)
-    return wide
 
 
 def _options(name: str, experiment: Experiment) -> dict[str, Option]:
@@ -216,18 +198,19 @@ def _bare(annotation: Any) -> Any:
     return FieldInfo.from_annotation(annotation).annotation
 
 
-def _choices(annotation: Any) -> tuple[Any, ...]:
+def _words(annotation: Any) -> list[str]:
     """Return the words that an option can be, or nothing."""
     bare = _bare(annotation)
     if bare is bool:
-        return (False, True)
-    if get_origin(bare) is Literal:
-        return get_args(bare)
-    return ()
+        return ["false", "true"]
+    return [*map(str, get_args(bare))] if get_origin(bare) is Literal else []
 
 
-def _distribution(text: str, annotation: Any, limits: str) -> Distribution:
-    """Return what is tried by "LOW:HIGH" or "A,B"; `text` begins a message."""
+def _distribution(text: str, option: Option, limits: str) -> Distribution:
+    """Return what is tried by "LOW:HIGH" or "A,B", with the experiment's own value, so
+    that the first trial is the experiment as it is; `text` begins a message.
+    """
+    annotation, value = option
     adapter = pydantic.TypeAdapter(annotation)
     mark = "," if "," in limits else ":"
     try:
@@ -236,10 +219,13 @@ def _distribution(text: str, annotation: Any, limits: str) -> Distribution:
         reason = error.errors()[0]["msg"].replace("Input should", "each value must")
         raise UsageError(one_line(f"{text}: {reason}")) from None
     if mark == ",":
-        return CategoricalDistribution(values)
+        return CategoricalDistribution(list(dict.fromkeys([*values, value])))
     if len(values) != 2 or not values[0] < values[1]:
         raise UsageError(f"{text}: a range is LOW:HIGH, such as 1:100")
-    low, high = values
+    if value:
+        values.append(value)
+    low = min(values)
+    high = max(values)
     log = low > 0 and high >= SCALE * low
     if isinstance(low, int):
         return IntDistribution(low, high, log=log)

@@ -270,13 +270,11 @@ def attempts(search: Search, study: Study) -> list[Attempt]:
 
 def _figures(search: Search, attempt: Attempt) -> list[str]:
     """Return the measure, and each option that differs from the experiment's own."""
-    figures = [attempt.ended]
+    how = attempt.ended
     if attempt.value is not None:
-        figures = [f"{search.measure.title} {attempt.value:.4g}"]
-    for place, value in attempt.options.items():
-        if value != search.own_values.get(place):
-            figures.append(f"{place.partition('.')[2]} {value}")
-    return figures
+        how = f"{search.measure.title} {attempt.value:.4g}"
+    differing = sorted(attempt.options.items() - search.own_values.items())
+    return [how, *(f"{place.partition('.')[2]} {value}" for place, value in differing)]
 
 
 def train(search: Search, values: Mapping[str, Any], title: str) -> Attempt:

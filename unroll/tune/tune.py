@@ -265,11 +265,6 @@ def _adopt(
     scores = table[f"validation_{search.data.metric}"]
     best = table.loc[scores.idxmax() if search.measure.higher else scores.idxmin()]
     options = json.loads(best["options"])
-    # An earlier search may have written more epochs.
-    for option in ("epochs", "patience"):
-        value = search.experiment.training.options.get(option)
-        if value:
-            options.setdefault(f"training.{option}", value)
     own = current_values(name, search.experiment, options)
     changed = {place: value for place, value in options.items() if value != own[place]}
     score = f"{search.measure.title} on validation {scores[best.name]:.4g}"
@@ -308,20 +303,19 @@ def _write(
     converged: bool,
     comment: str,
 ) -> None:
-    """Give an experiment of params.yaml other options, as far as they differ. If it is
-    not there, it is added: experiment `name` once more, with these options.
+    """Write experiment `name` with other options to params.yaml, as `target`, which is
+    itself, one of an earlier search, or new.
 
-    A new one has the seeds of its data set, if that says how such experiments are
-    trained.
+    Another one than itself has the seeds of its data set, if that says how such
+    experiments are trained.
     """
     file = workspace.params
     busy = "another process writes params.yaml"
     with alone(workspace.scratch / "params.lock", busy, patience=PATIENCE):
         config = params.load(file)
-        source = target if target in config.runs else name
-        experiment = config.experiment(source)
+        experiment = config.experiment(name)
         dataset = experiment.dataset
-        now = current_values(source, experiment, options)
+        now = current_values(name, experiment, options)
         after = with_values(experiment.model_dump(), options)
         new: dict[str, Any] = {}
         for place, value in options.items():
@@ -330,20 +324,20 @@ def _write(
                 new.setdefault(part, {})[option] = after[part][option]
         if experiment.converged != converged:
             new["converged"] = converged
-        written = plain_yaml.read(file)["experiments"][dataset][own_name(source)]
+        if target == name and not new:
+            return
+        written = plain_yaml.read(file)["experiments"][dataset][own_name(name)]
         entry = dict(merged(written, new))
-        if source == target:
-            text = plain_yaml.replaced(file, dataset, own_name(target), entry)
+        usual = config.datasets[dataset].training
+        if target != name and usual and usual.method == experiment.training.method:
+            entry.pop("seeds", None)
+        key = own_name(target)
+        if target in config.runs:
+            text = plain_yaml.replaced(file, dataset, key, entry)
         else:
-            usual = config.datasets[dataset].training
-            if usual and usual.method == experiment.training.method:
-                entry.pop("seeds", None)
-            text = plain_yaml.with_experiment(
-                file, dataset, own_name(target), entry, comment
-            )
+            text = plain_yaml.with_experiment(file, dataset, key, entry, comment)
         # Nothing is written that could not be read.
         with scratch_folder(workspace.scratch, "tune") as scratch:
             write_text(scratch / file.name, text)
             params.parse(plain_yaml.read(scratch / file.name), params.templates(file))
-        if new or source != target:
-            write_text(file, text)
+        write_text(file, text)

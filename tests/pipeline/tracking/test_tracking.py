@@ -24,7 +24,6 @@ from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from tests.support import fake_runs
-from unroll.cluster import worker
 
 PARAMS = """
 sources: {{air: {{kind: jena}}}}
@@ -329,7 +328,7 @@ def test_what_a_killed_process_left_is_ended_and_logged_anew(lab, monkeypatch):
 
 def test_what_a_worker_of_a_cluster_trains_its_head_logs(lab, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setenv(worker.WORKER, "a")
+        patch.setenv(runs.ON_WORKER, "1")
         lab.train("gru")
     assert lab.search() == []
     assert lab.track()["gru"] == "recorded"
