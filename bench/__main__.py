@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench import REPOSITORY, results
+from bench import REPOSITORY, results, wrong_words
 from bench import page as performance
 from bench.peers import compare
 from bench.series import part
@@ -68,31 +68,9 @@ def page() -> None:
 
 
 @app.command()
-def sceptic(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Data sets that are prepared; none: all.")
-    ] = None,
-    cpu_seconds: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="For each, on one core; 0: compare again what was searched last.",
-        ),
-    ] = 1800,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is tried.")] = 0,
-) -> None:
-    """Search by scikit-learn and NumPy alone for what overturns the answers; into
-    results/sceptic/.
-    """
-    from bench.sceptic.challenge import challenge_all
-
-    challenge_all(
-        Workspace(REPOSITORY),
-        names or [],
-        cpu_seconds,
-        seed,
-        partial(print, flush=True),
-    )
+def rule() -> None:
+    """Simulate how often the rule of the answers says a wrong word."""
+    wrong_words.show(Workspace(REPOSITORY))
 
 
 def update(parts: Sequence[str], *, quick: bool) -> None:

@@ -80,12 +80,6 @@ class Workspace:
         """A data set's scores in full, and the curves behind its plots."""
         return self.root / "results" / "evaluations" / dataset
 
-    def sceptic(self, dataset: str) -> Path:
-        """What a search with scikit-learn alone did to a data set's answers; kept in
-        git.
-        """
-        return self.root / "results" / "sceptic" / f"{dataset}.json"
-
     @property
     def answers(self) -> Path:
         """The answers of all data sets and the outcomes of all claims, for `dvc

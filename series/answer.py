@@ -373,7 +373,7 @@ def answer(
     try:
         paths = files_of(data, folder, "rows")
         # it imports while the rows are read
-        with Server(fits.PRELOAD, tensorflow=False) as server:
+        with Server(fits.PRELOAD) as server:
             profile = detect(paths, asked.overrides, no_progress)
             for line in described.lines(profile):
                 say(line)
@@ -454,9 +454,7 @@ def _made(
     table, board = leaderboard.board(dataset, every, settled, delay)
     champions = {name: settled[name] for name in board.champions}
     members = fits.refitted(store, champions, folder / "weights", server, jobs=jobs)
-    titled = {
-        name: titles.brief(titles.experiment(model)) for name, model in settled.items()
-    }
+    titled = {name: titles.short(model) for name, model in settled.items()}
     if sentence.ZERO in titled:
         titled[sentence.ZERO] = "always 0"
     spec = _spec(dataset, board, titled, members, plan)

@@ -172,7 +172,7 @@ def _more(difference: Difference) -> float | None:
     blocks = difference.rows.draws
     for times in MORE:
         if (
-            decide(*_interval(difference.with_more(math.ceil(times * blocks), 0)))
+            decide(*_interval(difference.with_blocks(math.ceil(times * blocks))))
             != Word.OPEN
         ):
             return times

@@ -36,8 +36,17 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 """Called with lines that say how far the work is."""
 
-PRELOAD = "series.preload"
-"""The module that the fork server of the processes imports."""
+PRELOAD = (
+    "pandas",
+    "pyarrow.parquet",
+    "sklearn.ensemble",
+    "pipeline.models.residual",
+    "pipeline.training.methods.backpropagation",
+    "statsmodels.tsa.holtwinters",
+    "statsmodels.tsa.seasonal",
+    "series.fits",
+)
+"""Modules that every fit of a candidate imports."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +177,7 @@ def _performed(
     started = time.monotonic()
     deadline = math.inf if minutes is None else started + 60 * minutes
     left_out = {}
-    runs = processes.run(calls, left.jobs, server, on_tick=_no_tick, deadline=deadline)
+    runs = processes.run(calls, left.jobs, server, deadline=deadline)
     with contextlib.closing(runs):
         for done, ended in enumerate(runs, 1):
             name = ended.call.name
@@ -187,10 +196,6 @@ def _performed(
         left_out[name] = f"there was no time for it in {minutes:g} minutes"
         say(f"{name}: left out: {left_out[name]}")
     return left_out
-
-
-def _no_tick(_running: Mapping[processes.Call, float]) -> None:
-    """What runs is not shown."""
 
 
 def fit_one(
@@ -273,9 +278,7 @@ def _require(
     calls: Sequence[processes.Call], server: processes.Server, jobs: int
 ) -> None:
     """Perform calls. Raises UnrollError if one of them fails."""
-    with contextlib.closing(
-        processes.run(calls, jobs, server, on_tick=_no_tick)
-    ) as runs:
+    with contextlib.closing(processes.run(calls, jobs, server)) as runs:
         for ended in runs:
             if ended.error:
                 raise UnrollError(f"{ended.call.name}: {ended.error}")

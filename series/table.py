@@ -2,17 +2,28 @@
 comes next.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import printable
-from pipeline.evaluation.verdicts import Change
-from pipeline.report.formatting import alike, number
+from pipeline.evaluation.margin import change_text
+from pipeline.report.formatting import SMALL, exponent, number
 from series.spec import MIDNIGHT
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+LONG = 1e9
+"""A forecast from here on has marks between its thousands."""
+
+LARGE = 1e15
+"""A forecast from here on has an exponent."""
+
+MOST_DECIMALS = 15
+"""The decimals that a double has, about."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +81,8 @@ def _change(
     if mean is None:
         return "", ""
     if low is None or high is None:
-        return Change(mean, (mean, mean)).words[0], ""
-    return Change(mean, (low, high)).words
+        return change_text(mean, mean, mean)[0], ""
+    return change_text(mean, low, high)
 
 
 def _number(value: float | None, form: str) -> str:
@@ -115,3 +126,25 @@ def forecast(rows: "pd.DataFrame", level: float, unit: str) -> Table:
         headings = headings[1:]
         texts = [row[1:] for row in texts]
     return Table(headings, texts, numeric)
+
+
+def alike(values: Sequence[float], width: float) -> list[str]:
+    """Write values of one quantity with the digits that an interval of some width
+    leaves some meaning; "-" for inf.
+
+    All have the same decimals, or an exponent where they are so small that decimals
+    would begin with many zeros.
+    """
+    finite = [value for value in values if math.isfinite(value)]
+    largest = max(map(abs, finite), default=0.0) or 1.0
+    meaning = width if 0 < width < math.inf else largest / 100
+    decimals = 2 - math.floor(math.log10(meaning))
+    if SMALL <= largest < LARGE:
+        decimals = min(max(0, decimals), MOST_DECIMALS)
+        mark = "," if largest >= LONG else ""
+        texts = {value: f"{value:{mark}.{decimals}f}" for value in finite}
+    else:
+        digits = max(2, decimals + math.floor(math.log10(largest)))
+        digits = min(digits, MOST_DECIMALS)
+        texts = {value: exponent(value, digits) if value else "0" for value in finite}
+    return [texts.get(value, "-") for value in values]

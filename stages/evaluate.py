@@ -8,8 +8,8 @@ from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
-from pipeline.evaluation import answers, metrics_file, networks, plot_data, scores
-from pipeline.evaluation.schema import Evaluation
+from pipeline.evaluation import answers, networks, plot_data, scores
+from pipeline.evaluation.schema import Evaluation, metrics
 from pipeline.files import atomic_folder, write_json
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Run
@@ -46,7 +46,7 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             )
             tables.write(folder / "scores.csv", plot_data.scores(evaluation))
             # Inside of the block: if the disk is full here, nothing is replaced.
-            write_json(workspace.metrics(name), metrics_file.metrics(evaluation))
+            write_json(workspace.metrics(name), metrics(evaluation))
     return evaluation
 
 

@@ -1,16 +1,21 @@
-"""One task of the stage `train`: an experiment, from the prepared data set into the
-store of runs.
+"""One experiment, trained from the prepared data set: as a task of the stage `train`,
+or for a trial.
 """
 
-from pipeline.config import extensions
+from pathlib import Path
+
+from pipeline import locks
+from pipeline.config import extensions, params
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
+from pipeline.files import atomic_folder
 from pipeline.provenance import fingerprint, record
 from pipeline.tracking import runs
 from pipeline.training import run_folder, run_store
 from pipeline.training.job import Checkpoint
 from pipeline.training.recipe import recipe
 from pipeline.training.task import Task
+from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.progress import Epochs
 
@@ -30,7 +35,8 @@ def perform(workspace: Workspace, task: Task) -> None:
     ingredients = fingerprint.ingredients(prepared, task.experiment, task.preparation)
     if run_store.key(task.dataset, task.name, ingredients.fingerprint) != task.key:
         raise UnrollError(
-            f"{task.whole_name}: its data or the code has changed since this began; run it again"
+            f"{task.whole_name}: its data or the code has changed since this began; "
+            "run it again"
         )
     path = workspace.checkpoint(task.dataset, task.name)
     checkpoint = Checkpoint(path, fingerprint.brief(ingredients.fingerprint))
@@ -45,3 +51,40 @@ def perform(workspace: Workspace, task: Task) -> None:
     record.write(workspace, workspace.run(task.dataset, task.name), ingredients)
     checkpoint.remove()
     runs.trained(workspace, task.whole_name, task.experiment)
+
+
+def trial(
+    workspace: Workspace,
+    name: str,
+    experiment: str,
+    epochs: int | None,
+    seeds: list[int] | None,
+) -> Path:
+    """Train an experiment of data set `name` with other epochs or seeds, in this
+    process; neither DVC nor MLflow records it.
+
+    Returns:
+        The run folder, in .unroll/trials.
+
+    Raises:
+        UsageError: a name or an option is wrong, or the experiment has no epochs.
+        UnrollError: the data set is not prepared, or the loss is not finite.
+    """
+    config = params.load(workspace.params)
+    config.dataset(name)
+    experiments = config.experiments_of(name)
+    one_of(experiment, experiments, f"the experiment of {name}")
+    changed = experiments[experiment].trial(epochs, seeds)
+    trainer = recipe(experiment, changed)
+    path = workspace.trial(name, experiment)
+    with locks.stage(workspace, "trial", f"{name}-{experiment}"):
+        data = dataset.load(
+            workspace.prepared(name), calendar=changed.calendar, share=changed.share
+        )
+        shown = Epochs(experiment, trainer.method.keywords, trainer.seeds)
+        job = trainer.job(data, shown)
+        trained = trainer.train(job)
+        shown.finish()
+        with atomic_folder(path, workspace.scratch) as folder:
+            run_folder.save(trained, job, folder, {})
+    return path

@@ -5,13 +5,27 @@ has room for.
 import contextlib
 from collections.abc import Callable, Generator, Sequence
 from functools import cache
+from pathlib import Path
+
+import psutil
 
 from pipeline import processes
-from pipeline.processes import Call, Server, available
+from pipeline.processes import Call, Server
 from pipeline.training.task import Result, Task
 from pipeline.workspace import Workspace
 
-PRELOAD = "stages.preload"
+PRELOAD = (
+    "filelock",
+    "pandas",
+    "pydantic",
+    "ruamel.yaml",
+    "sqlalchemy.dialects.sqlite",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "stages.perform",
+)
+"""What every training imports; importing costs more than most of them."""
+
+TENSORFLOW = ("tensorflow", "keras")
 
 GRACE = 10.0
 """Seconds that an interrupted task gets to end by itself."""
@@ -24,6 +38,9 @@ COPIES = 6
 """How often a task may hold its prepared data: as read, as tensors, as features, and
 what is computed of them."""
 
+CONTROL_GROUP = Path("/sys/fs/cgroup")
+"""Where Linux keeps the limits of a container."""
+
 
 def run(
     workspace: Workspace,
@@ -34,8 +51,8 @@ def run(
     """Perform tasks in child processes, in the given order, and yield each result as a
     task ends.
 
-    Where the iteration ends early, by Ctrl-C for example, the children are stopped;
-    they die with this process, too.
+    If the iteration ends early, by Ctrl-C for example, the children are stopped; they
+    die with this process, too.
 
     Args:
         workspace: where the prepared data set is, and where runs go.
@@ -43,36 +60,47 @@ def run(
         jobs: how many at once, at most; fewer where memory is short (`fitting`).
         on_tick: called now and then with the seconds since each running task started.
     """
-    at_once = min(
-        (fitting(workspace, name, jobs) for name in {task.dataset for task in tasks}),
-        default=0,
-    )
-    tasks_by_call = {_call(workspace, task): task for task in tasks}
+    for dataset in {task.dataset for task in tasks}:
+        jobs = fitting(workspace, dataset, jobs)
+    task_of = {_call(workspace, task): task for task in tasks}
 
     def tick(running: dict[Call, float]) -> None:
-        on_tick({tasks_by_call[call]: seconds for call, seconds in running.items()})
+        on_tick({task_of[call]: seconds for call, seconds in running.items()})
 
-    # It takes seconds, in which nothing is trained: a few networks import TensorFlow
+    preload = list(PRELOAD)
+    # TensorFlow takes seconds, in which nothing is trained: a few networks import it
     # themselves, side by side.
-    tensorflow = sum(task.network for task in tasks) > at_once
-    calls = list(tasks_by_call)
-    with Server(PRELOAD, tensorflow=tensorflow) as server:
-        results = processes.run(calls, at_once, server, on_tick=tick, grace=GRACE)
+    if sum(task.network for task in tasks) > jobs:
+        preload += TENSORFLOW
+    with Server(preload) as server:
+        results = processes.run(list(task_of), jobs, server, on_tick=tick, grace=GRACE)
         with contextlib.closing(results):
             for ended in results:
-                yield Result(tasks_by_call[ended.call], ended.seconds, ended.error)
+                yield Result(task_of[ended.call], ended.seconds, ended.error)
 
 
 def fitting(workspace: Workspace, dataset: str, jobs: int) -> int:
-    """How many tasks of a data set may run at once: `jobs`, or fewer by the memory that
-    is free; at least 1.
+    """Return how many tasks of a data set may run at once: `jobs`, or fewer by the
+    memory that is free; at least 1.
 
-    A task is taken to need `MEMORY` and `COPIES` times the prepared files. In a
-    container what it may still use counts.
+    A task is taken to need `MEMORY` and `COPIES` times the prepared files.
     """
     files = workspace.prepared(dataset).glob("*")
     needed = MEMORY + COPIES * sum(file.stat().st_size for file in files)
     return max(1, min(jobs, available() // needed))
+
+
+def available() -> int:
+    """Return the bytes of memory that this process and its children may still take,
+    also by a container's own limit.
+    """
+    free = int(psutil.virtual_memory().available)
+    # There is no control group, or it has no limit ("max").
+    with contextlib.suppress(OSError, ValueError):
+        limit = int((CONTROL_GROUP / "memory.max").read_text(encoding="ascii"))
+        used = int((CONTROL_GROUP / "memory.current").read_text(encoding="ascii"))
+        free = min(free, limit - used)
+    return max(free, 0)
 
 
 class Child:
@@ -81,9 +109,7 @@ class Child:
     def __init__(self, workspace: Workspace, task: Task) -> None:
         self.task = task
         self.log = workspace.log(task.whole_name)
-        self.process = processes.Child(
-            _call(workspace, task), start_server(tensorflow=True)
-        )
+        self.process = processes.Child(_call(workspace, task), start_server())
 
     def result(self) -> Result:
         """Wait until it has ended."""
@@ -92,30 +118,27 @@ class Child:
 
 
 @cache
-def start_server(*, tensorflow: bool) -> Server:
-    """The server of a cluster's worker, which starts with the first call and lives as
-    long as this process.
+def start_server() -> Server:
+    """Return the server of a cluster's worker, which starts with the first call and
+    lives as long as this process.
     """
-    return Server(PRELOAD, tensorflow=tensorflow)
+    return Server([*PRELOAD, *TENSORFLOW])
 
 
-def stop(children: Sequence[Child]) -> None:
-    """Interrupt tasks, so that what they record says so; kill those that are still
-    there after `GRACE` seconds.
+def stop(child: Child) -> None:
+    """Interrupt a task, so that what it records says so; kill it if it is still there
+    after `GRACE` seconds.
     """
-    processes.stop([child.process for child in children], GRACE)
+    processes.stop([child.process], GRACE)
 
 
 def _call(workspace: Workspace, task: Task) -> Call:
-    return Call(
-        task.whole_name, _perform, (workspace, task), workspace.log(task.whole_name)
-    )
+    log = workspace.log(task.whole_name)
+    return Call(task.whole_name, _perform, (workspace, task), log)
 
 
 def _perform(workspace: Workspace, task: Task) -> None:
-    # heavy; the process that starts children need not import it
-    from stages.perform import (
-        perform,
-    )
+    # It is heavy; the process that starts children need not import it.
+    from stages.perform import perform
 
     perform(workspace, task)

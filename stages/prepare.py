@@ -14,7 +14,7 @@ from stages import progress
 
 
 def prepare(workspace: Workspace, name: str) -> Dataset:
-    """Turn the raw files of a data set's source into `data/prepared/NAME`; returns the
+    """Turn the raw files of a data set's source into `data/prepared/NAME`; return the
     data set.
 
     Args:
@@ -32,14 +32,11 @@ def prepare(workspace: Workspace, name: str) -> Dataset:
     with locks.stage(workspace, "prepare", name):
         source = manifest.checked(raw)
         try:
-            with progress.files() as show_progress:
-                # Only preparations that read large files take the argument `progress`.
-                arguments = (
-                    [show_progress]
-                    if "progress" in signature(preparation).parameters
-                    else []
-                )
-                prepared: Dataset = preparation(name, raw, *arguments)
+            if "progress" in signature(preparation).parameters:  # it reads large files
+                with progress.files() as show_progress:
+                    prepared: Dataset = preparation(name, raw, show_progress)
+            else:
+                prepared = preparation(name, raw)
         except ValueError as error:
             raise UnrollError(
                 f"params.yaml: datasets.{name}.preparation: {error}"

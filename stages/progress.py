@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.data.download import Progress
+    from pipeline.training.task import Result, Task
 
 CLEAR = "\r\x1b[2K"
 """Erases the current line of a terminal."""
@@ -18,7 +19,7 @@ CLEAR = "\r\x1b[2K"
 
 class Epochs:
     """A `pipeline.training.job.Callback` that shows the epochs of an experiment, with
-    their losses and the time left.
+    their losses. Once a seed is done, it shows the time left, too.
 
     Args:
         name: of the experiment.
@@ -32,42 +33,106 @@ class Epochs:
         self._name = name
         self._seeds = list(seeds)
         self._epochs = int(training.get("epochs", 0))
-        self._trained = 0
-        self._current: tuple[int, int] | None = None
-        self._started = self._shown = time.monotonic()
+        self._seed = self._seeds[0]
+        self._ended: list[float] = []
+        """Seconds of each seed that is done."""
+        self._began = self._now = self._shown = time.monotonic()
+        self._line = ""
+        """What stands on the terminal and may be overwritten."""
 
     def resumed(self, histories: Mapping[int, Sequence[Mapping[str, float]]]) -> None:
         """Print that training goes on from a checkpoint."""
-        self._started = time.monotonic()
+        self._began = self._now = time.monotonic()
         seed, history = list(histories.items())[-1]
-        line(
-            f"{self._name} goes on after epoch {len(history)} of seed {seed}, where it was interrupted",
-            last=True,
-        )
+        self._seed = seed
+        text = f"{self._name} goes on after epoch {len(history)} of seed {seed}"
+        line(f"{text}, where it was interrupted", last=True)
 
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
         """Show the losses of an epoch, which count from 1."""
-        done = self._seeds.index(seed) * self._epochs + epoch
-        total = self._epochs * len(self._seeds)
-        if (
-            self._current
-            and self._current[0] != seed
-            and self._current[1] < self._epochs
-        ):
-            # the seed before stopped early: leave its last epoch on the screen
-            finish()
-        self._current = seed, epoch
-        self._trained += 1
-        now = time.monotonic()
+        if seed != self._seed:
+            self.finish()
+            self._ended.append(self._now - self._began)
+            self._began = self._now
+        self._seed = seed
+        self._now = time.monotonic()
+        last = epoch == self._epochs
         # Seconds between lines, so that a log stays short and a terminal does not
         # flicker.
-        if now - self._shown < (0.1 if sys.stderr.isatty() else 2.0) and done < total:
+        pause = 0.1 if sys.stderr.isatty() else 2.0
+        if self._now - self._shown < pause and not last:
             return
-        self._shown = now
-        left = duration((now - self._started) / self._trained * (total - done))
+        self._shown = self._now
         figures = [f"{key} {value:.4g}" for key, value in values.items()]
         start = f"{self._name}  seed {seed}  epoch {epoch}/{self._epochs}"
-        line(start, figures, f"{left} left", last=done == total)
+        self._line = "" if last else start
+        line(start, figures, self._time_left(), last=last)
+
+    def finish(self) -> None:
+        """Keep the last line on the terminal, where a seed has stopped early."""
+        if self._line and sys.stderr.isatty():
+            print(file=sys.stderr, flush=True)
+        self._line = ""
+
+    def _time_left(self) -> str:
+        if not self._ended:
+            return ""
+        each = sum(self._ended) / len(self._ended)
+        waiting = len(self._seeds) - self._seeds.index(self._seed) - 1
+        current = max(each - (self._now - self._began), 0.0)
+        return f"{duration(each * waiting + current)} left"
+
+
+class Tasks:
+    """Shows how far the trainings of data sets are: a line for each that has ended
+    and, on a terminal, what is running. Once one has ended, it shows the time left.
+
+    Args:
+        expected: task -> seconds that it may take.
+        jobs: how many run at once.
+    """
+
+    def __init__(self, expected: "Mapping[Task, float]", jobs: int) -> None:
+        self._left = dict(expected)
+        self._count = len(expected)
+        self._jobs = jobs
+        self._running: Mapping[Task, float] = {}
+        # Seconds that the tasks which have ended well were expected to take, and took.
+        self._expected = 0.0
+        self._taken = 0.0
+
+    def tick(self, running: "Mapping[Task, float]") -> None:
+        """Show what is running: task -> seconds since it started."""
+        self._running = running
+        if running and sys.stderr.isatty():
+            names = [f"{task.name} {duration(took)}" for task, took in running.items()]
+            line(self._ended(), names, self._time_left(), last=False)
+
+    def ended(self, result: "Result") -> None:
+        """Print a line for a task that has ended."""
+        expected = self._left.pop(result.task)
+        if result.error:
+            what = f"FAILED: {result.error}"
+        else:
+            what = duration(result.seconds)
+            self._expected += expected
+            self._taken += result.seconds
+        name = result.task.whole_name
+        line(self._ended(), [name, what, self._time_left()], last=True)
+
+    def _ended(self) -> str:
+        return f"{self._count - len(self._left)}/{self._count}"
+
+    def _time_left(self) -> str:
+        if not self._left or not self._expected:
+            return ""
+        pace = self._taken / self._expected
+        seconds = []
+        for task, expected in self._left.items():
+            since = self._running.get(task, 0.0)
+            seconds.append(max(pace * expected - since, 0.0))
+        longest = max(sum(seconds) / self._jobs, *seconds)
+        return f"(about {duration(longest)} left)"
 
 
 def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) -> None:
@@ -77,11 +142,8 @@ def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) 
     A line that wraps cannot be overwritten, so figures that do not fit are left out.
     """
     if not sys.stderr.isatty():
-        print(
-            "  ".join(part for part in (start, *figures, end) if part),
-            file=sys.stderr,
-            flush=True,
-        )
+        text = "  ".join(part for part in (start, *figures, end) if part)
+        print(text, file=sys.stderr, flush=True)
         return
     width = shutil.get_terminal_size().columns - 1
     fitting = list(figures)
@@ -89,27 +151,10 @@ def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) 
         fitting.pop()
     text = "  ".join(part for part in (start, *fitting, end) if part)[:width]
     print(f"{CLEAR}{text}", end="\n" if last else "", file=sys.stderr, flush=True)
-    _unfinished.clear()
-    if not last:
-        _unfinished.append(text)
-
-
-_unfinished: list[str] = []
-"""The line on the terminal that the next one overwrites; a list, so that `line` and
-`finish` share it."""
-
-
-def finish() -> None:
-    """End the line that would be overwritten, so that what is printed next starts below
-    it.
-    """
-    if _unfinished:
-        print(file=sys.stderr, flush=True)
-        _unfinished.clear()
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: "7 s", "3 min 20 s" or "1 h 5 min"."""
+    """Return seconds as people say them: "7 s", "3 min 20 s" or "1 h 5 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -120,7 +165,7 @@ def duration(seconds: float) -> str:
 
 @contextlib.contextmanager
 def files() -> Iterator["Progress"]:
-    """A progress bar for each file that is read, on a terminal alone; the bars
+    """Show a progress bar for each file that is read, on a terminal alone; the bars
     disappear at the end.
     """
     from rich.console import Console

@@ -9,7 +9,6 @@ from pipeline.data import manifest
 from pipeline.data.sources import Context
 from pipeline.files import atomic_folder
 from pipeline.workspace import Workspace
-from stages import progress
 
 
 def source(workspace: Workspace, name: str) -> Path:
@@ -31,15 +30,12 @@ def source(workspace: Workspace, name: str) -> Path:
     config = params.load(workspace.params)
     produce = registry.source(config, name)
     raw = workspace.raw(name)
+    mirror = environ.get("UNROLL_MIRROR") or None
+    context = Context(name, workspace.root, workspace.scratch, mirror)
     with (
         locks.stage(workspace, "source", name),
-        progress.files() as show_progress,
         atomic_folder(raw, workspace.scratch) as folder,
     ):
-        mirror = environ.get("UNROLL_MIRROR") or None
-        produce(
-            folder,
-            Context(name, workspace.root, workspace.scratch, mirror, show_progress),
-        )
+        produce(folder, context)
         manifest.write(folder, name, config.source(name).kind)
     return raw

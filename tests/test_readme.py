@@ -10,14 +10,15 @@ import runpy
 import tomllib
 from collections import Counter
 from functools import cache, partial
-from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from pipeline.config import params
-from pipeline.evaluation.outcome import Outcome
-from pipeline.report import paragraphs
-from pipeline.report.results import load
+from pipeline.evaluation.answers import Note
+from pipeline.evaluation.margin import Word
+from pipeline.report.formatting import capital
+from pipeline.report.page import as_html
+from pipeline.report.results import load, paragraphs
 from pipeline.report.sentences import answer_text, sentence
 from pipeline.workspace import Workspace
 from unroll.answers import entries
@@ -44,9 +45,14 @@ def texts():
 def paragraph(data):
     """What a data set says: its answers, and how many published figures hold, in
     sentences to be read aloud."""
-    for answer in texts()[data.name]:
-        networks = f" {answer.networks.capitalize()}:" if answer.networks else ""
-        yield f"**{str(answer.outcome).capitalize()}.**{networks} {answer.sentence}."
+    for text in texts()[data.name]:
+        notes = "; ".join(filter(None, (text.leaning, *text.answer.notes)))
+        word = f"**{capital(text.answer.outcome)}**"
+        yield (
+            f"{word} ({notes}). {text.sentence}."
+            if notes
+            else f"{word}. {text.sentence}."
+        )
     of_data = [
         verdict
         for verdict in results().verdicts
@@ -70,39 +76,42 @@ def paragraph(data):
 
 
 def answers():
-    """How many answers there are of each kind, and whether each data set needs a
-    recurrent network, as on the page."""
-    yield f"{sentence(list(chain(*texts().values())))}.\n"
-    yield "| question | best without recurrence | untuned networks | tuned ones; of segments | command |"
+    """How many answers of tuned networks there are of each kind, and each data set's
+    answers, as on the page."""
+    every = [text.answer for of_data in texts().values() for text in of_data]
+    yield f"{sentence(every)}.\n"
+    yield "| question | best without recurrence | both sides tuned | as the documents built it | command |"
     yield "| --- | --- | --- | --- | --- |"
     for data in results().built:
-        cells, (first_answer, *_) = [], texts()[data.name]
-        if first_answer.outcome == Outcome.NOT_ASKED or data.about.stand_in:
+        answered = [text for text in texts()[data.name] if text.change]
+        if not answered or data.about.stand_in:
             continue
-        for answer in texts()[data.name]:
+        cells = {True: [], False: []}
+        for text in answered:
+            notes = [note for note in text.answer.notes if note != Note.UNTUNED]
+            beside = "".join(f", {note}" for note in (text.leaning, *notes) if note)
             change = (
-                f"{answer.change}{f' ({answer.interval})' if answer.interval else ''}"
+                f"{text.change} ({text.interval})" if text.interval else text.change
             )
-            reason = f"; {answer.reason}" if answer.outcome == Outcome.UNSURE else ""
-            cells.append(
-                f"**{answer.outcome}**: {', '.join(filter(None, (answer.best.brief, change)))}{reason}"
-            )
-        without = f"{first_answer.without.brief}: {first_answer.without.score}"
-        yield f"| {first_answer.question} | {without} | {' | '.join((*cells, '')[:2])} | `unroll compare {data.name}` |"
+            word = f"**{text.answer.outcome}**{beside}"
+            cells[text.tuned].append(f"{word}: {text.best.short}, {change}")
+        without = f"{answered[0].without.short}: {answered[0].without.score}"
+        both = " | ".join("; ".join(cells[tuned]) for tuned in (True, False))
+        yield f"| {answered[0].question} | {without} | {both} | `unroll compare {data.name}` |"
 
 
 def first():
-    """For yes, no and no difference: the first question whose last answer, that of the
-    tuned networks, is this."""
-    last = [
-        texts()[data.name][-1] for data in results().built if not data.about.stand_in
-    ]
-    for wanted in ("yes", "no", "no difference"):
-        for answer in last:
-            if str(answer.outcome) == wanted and answer.change.endswith("%"):
-                networks = f" ({answer.networks})" if answer.networks else ""
-                yield f"- **{wanted.capitalize()}**: {answer.question}{networks}: {answer.sentence}."
-                break
+    """The first tuned question of each decided word."""
+    for word in (Word.HELPS, Word.SAME, Word.HURTS):
+        text = next(
+            text
+            for of_data in texts().values()
+            for text in of_data
+            if text.tuned and text.answer.outcome == word
+        )
+        beside = f", {text.leaning}" if text.leaning else ""
+        models = f"{text.best.short} against {text.without.short}"
+        yield f"- **{capital(word)}{beside}.** {text.question}: {models}: {text.effect}."
 
 
 FASTER = ("sine_windowed", "imdb_lstm", "jena_gru_dropout")
@@ -220,21 +229,18 @@ def test_the_picture_shows_the_answers_that_are_committed():
 
 def test_the_page_has_the_paragraphs_that_are_committed():
     page = (ROOT / "results" / "index.html").read_text(encoding="utf-8")
-    for name, text in paragraphs.read(Workspace(ROOT)).items():
-        assert paragraphs.as_html(text) in page, f"{name}: run `unroll repro`"
+    for name, text in paragraphs(Workspace(ROOT)).items():
+        assert as_html(text) in page, f"{name}: run `unroll repro`"
 
 
 def test_the_film_shows_the_answers_that_are_committed():
     shown = "\n".join(ET.parse(ROOT / "docs" / "demo.svg").getroot().itertext())
     for name in CHOSEN:
-        for answer in texts()[name]:
+        for text in texts()[name]:
             # A cell of the table may break the line behind "to".
-            low = (
-                f" ({answer.interval.partition(' to ')[0]} to"
-                if answer.interval
-                else ""
-            )
-            row = rf"\n{name}( \(tuned\))? +{answer.outcome} +{re.escape(answer.change + low)}"
+            low = f" ({text.interval.partition(' to ')[0]} to" if text.interval else ""
+            word = text.answer.outcome.split()[0]
+            row = rf"\n{name}( \(tuned.*\))?.* +{word}.*{re.escape(text.change + low)}"
             assert re.search(row, shown), f"{name}: run `make recording`"
 
 

@@ -36,6 +36,8 @@ def run(command: Callable[[], object]) -> int:
     the code keeps its traceback.
     """
     code = 0
+    # DVC and batch systems ask a process to end by SIGTERM.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Paths are printed as they are; characters that the terminal lacks, as escapes.
         utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"

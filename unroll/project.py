@@ -23,10 +23,17 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import compared
 from pipeline.data.sources import Context
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import answers, answers_file, schema, scores
+from pipeline.evaluation import (
+    answers,
+    answers_file,
+    intervals,
+    margin,
+    schema,
+    scores,
+)
 from pipeline.evaluation.answers import Answer
+from pipeline.evaluation.margin import Comparison
 from pipeline.evaluation.schema import Evaluation
-from pipeline.evaluation.verdicts import Comparison, decide
 from pipeline.report import results
 from pipeline.training import keras_models, run_folder
 from pipeline.training.job import Callback, Trained
@@ -104,16 +111,14 @@ class Project:
         return pd.DataFrame(rows)
 
     def answer(self, dataset: str) -> list[Answer]:
-        """Does a recurrent network help? Of untuned networks, and of tuned ones where
-        there are some.
-
-        Corrected for how many answers the page has, as there.
+        """Answer whether a recurrent network helps: of tuned networks, where there are
+        some, then of untuned ones.
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
-        (<Outcome.NO: 'no'>, 'gru', 'tuned_filter')
+        (<Word.OPEN: 'open'>, 'tuned_gru', 'tuned_filter')
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
-        (0.07, 0.01, 0.12)
+        (-0.03, -0.06, 0.0)
         """
         return answers_file.answers_of(
             answers_file.load(self.workspace), dataset, self._evaluation(dataset)
@@ -125,9 +130,9 @@ class Project:
 
         >>> comparison = project.compare("waves/gru", "waves/tuned_kernel_ridge")
         >>> print(comparison)
-        better: -22 % error (-25 to -19 %)
-        >>> comparison.outcome, round(comparison.change.mean, 2)
-        (<Outcome.BETTER: 'better'>, -0.22)
+        helps: -22 % error (-25 to -19 %)
+        >>> comparison.outcome, round(comparison.change, 2)
+        (<Word.HELPS: 'helps'>, -0.22)
         """
         from unroll.results.compare import between
 
@@ -178,13 +183,8 @@ class Project:
             tempfile.TemporaryDirectory() as raw,
             tempfile.TemporaryDirectory() as prepared,
         ):
-            context = Context(
-                section.source,
-                self.workspace.root,
-                Path(raw),
-                mirror,
-                lambda _file, _bytes, _total: None,
-            )
+            root = self.workspace.root
+            context = Context(section.source, root, Path(raw), mirror)
             registry.source(every, section.source)(Path(raw), context)
             datasets.save(
                 registry.preparation(every, dataset)(dataset, Path(raw)), Path(prepared)
@@ -256,7 +256,7 @@ class Project:
         >>> inputs = project.data("waves").splits["test"].inputs[..., 0]
         >>> on_a_line = 2 * inputs[:, -1] - inputs[:, -2]
         >>> print(project.judge("waves", on_a_line, against=project.train("waves/last_value")))
-        better: -56 % error (-57 to -54 %)
+        helps: -56 % error (-57 to -54 %)
         """
         data = self.data(dataset)
         if against is None:
@@ -266,15 +266,10 @@ class Project:
                     f"{dataset} has no model without recurrence; pass `against`"
                 )
             against = f"{dataset}/{opponent}"
-        losses = self._losses(data, predictions)
-        others = self._losses(data, against)
-        built = (self.workspace.evaluation(dataset) / "evaluation.json").is_file()
-        naive = answers.naive_error(self._evaluation(dataset)) if built else None
-        blocks = scores.blocks(data, "test")
-        days = scores.days(data)
-        return decide([answers.pair(data.metric, losses, others, blocks, naive, days)])[
-            0
-        ]
+        losses = intervals.as_errors(data.metric, self._losses(data, predictions))
+        others = intervals.as_errors(data.metric, self._losses(data, against))
+        difference = intervals.difference(losses, others, scores.blocks(data, "test"))
+        return margin.compare(difference, float(others.mean()), answers.floor(dataset))
 
     def forecast(
         self,

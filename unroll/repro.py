@@ -220,7 +220,6 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
         start_new_session=True,
         **{"env": environment(workspace), **options},
     )
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return process.wait()
     except KeyboardInterrupt:
@@ -236,8 +235,6 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
             file=sys.stderr,
         )
         raise StoppedError from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def stop(dvc: subprocess.Popen[Any]) -> None:

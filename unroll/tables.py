@@ -5,7 +5,8 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.claims import Outcome
+from pipeline.evaluation.margin import Word
 
 WRAPS = 22
 """Characters from which on a cell may take several lines."""
@@ -16,11 +17,15 @@ GAP = 3
 MOST_LINES = 60
 """The most lines of a forecast that are printed; files have them all."""
 
-GREEN = (Outcome.YES, Outcome.BETTER, Outcome.HOLDS)
-RED = (Outcome.NO, Outcome.WORSE, Outcome.FAILS)
-STYLES = dict.fromkeys(GREEN, "green") | dict.fromkeys(RED, "red")
-STYLES |= dict.fromkeys((Outcome.UNSURE, Outcome.SHORT, Outcome.LITTLE), "yellow") | {
-    Outcome.SAME: "cyan"
+STYLES: dict[str, str] = {
+    Word.HELPS: "green",
+    Word.HURTS: "red",
+    Word.SAME: "cyan",
+    Word.OPEN: "yellow",
+    Outcome.HOLDS: "green",
+    Outcome.FAILS: "red",
+    Outcome.UNSURE: "yellow",
+    Outcome.LITTLE: "yellow",
 }
 """A verdict at the end of a cell -> how it is shown."""
 

@@ -34,9 +34,6 @@ SEED = 0
 ROWS = {
     "imdb": 25_000,
     "jena": 420_551,
-    "jena_2009_2010": 106_727,
-    "jena_hourly": 70_038,
-    "weather": 52_696,
 }
 """Official data -> rows of the file (for imdb, reviews in each half), of which a
 stand-in has as many."""

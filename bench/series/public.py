@@ -11,7 +11,6 @@ import pandas as pd
 
 from pipeline.data import download
 from pipeline.data.examples import Array
-from pipeline.data.row_files import no_progress
 
 ORIGINS = 14
 """Origins that are held out."""
@@ -160,7 +159,6 @@ def _read(file: PublicFile, folder: Path) -> pd.DataFrame:
         path,
         path=file.place,
         mirror=mirror,
-        progress=no_progress,
         sha256=file.sha256,
     )
     frame = pd.read_csv(path, encoding="latin-1")

@@ -35,11 +35,9 @@ def _run_name(text: str) -> str:
 
 
 def _seeds(value: Any) -> Any:
-    return (
-        list(range(value))
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0
-        else value
-    )
+    if type(value) is int and value > 0:
+        return list(range(value))
+    return value
 
 
 def _distinct(seeds: list[int]) -> list[int]:
@@ -279,146 +277,104 @@ def load(path: Path) -> Params:
     return parse(plain_yaml.read(path), templates(path))
 
 
-def templates(path: Path) -> Any:
-    """The entries of templates.yaml, which lies beside params.yaml; none where it is
-    not there.
+def templates(path: Path) -> dict[str, Any]:
+    """Return the entries of templates.yaml, which may lie beside params.yaml.
+
+    Raises:
+        UsageError: it is no plain YAML, or no mapping.
     """
     file = path.with_name(TEMPLATES)
-    return plain_yaml.read(file) if file.exists() else {}
+    entries = plain_yaml.read(file) if file.exists() else {}
+    if not isinstance(entries, dict):
+        raise UsageError(f"{TEMPLATES} must be a mapping: name -> what it stands for")
+    return entries
 
 
-def parse(sections: Any, from_templates: Any) -> Params:
+def parse(sections: Any, from_templates: Mapping[str, Any]) -> Params:
     """Validate the sections of params.yaml. Errors as in `load`."""
     return validated(Params, complete(sections, from_templates), "params.yaml")
 
 
-class _Entry(pydantic.BaseModel, strict=True):
-    """What `complete` reads of an entry."""
-
-    like: str | list[str] = []
-    training: dict[str, Any] = {}
-
-
-_ENTRIES = pydantic.TypeAdapter(dict[str, _Entry])
-_EXPERIMENTS = pydantic.TypeAdapter(dict[str, dict[str, _Entry]])
-
-
-def complete(sections: Any, from_templates: Any) -> Any:
-    """The sections of params.yaml, each entry with all that it says itself, by
+def complete(sections: Any, from_templates: Mapping[str, Any]) -> Any:
+    """Return the sections of params.yaml, each entry with all that it says itself, by
     templates or by its data set.
 
-    What is no sections of entries comes back as it is: whoever validates it says what
-    is wrong.
+    What is no mapping comes back as it is: whoever validates it says what is wrong.
 
     Raises:
         UsageError: `like` names no template and no experiment of the same data set, an
             entry is like itself, or experiments do not stand under their data set.
     """
-    _require_nested(sections)
-    try:
-        _ENTRIES.validate_python(from_templates)
-        _ENTRIES.validate_python(sections["datasets"])
-        _EXPERIMENTS.validate_python(sections["experiments"])
-    except (pydantic.ValidationError, KeyError, TypeError):
-        return sections
-    for name in sections["experiments"]:
-        one_of(
-            name, sections["datasets"], "params.yaml: the data set under `experiments`"
-        )
-    datasets = {
-        name: _filled(entry, from_templates, (f"datasets.{name}",))
-        for name, entry in sections["datasets"].items()
-    }
-    experiments = {
-        dataset: _experiments(
-            dataset, entries, from_templates, datasets.get(dataset, {})
-        )
-        for dataset, entries in sections["experiments"].items()
-    }
-    return {**sections, "datasets": datasets, "experiments": experiments}
-
-
-def _require_nested(sections: Any) -> None:
-    """Raise UsageError if the sections are of the form of before: flat experiments that
-    name their data set.
-    """
     if not isinstance(sections, Mapping):
-        return
-    if "templates" in sections:
-        raise UsageError(
-            f"params.yaml: templates stand in a file of their own, {TEMPLATES}; move them there"
-        )
+        return sections
+    datasets = sections.get("datasets")
     experiments = sections.get("experiments")
-    for name, entries in (
-        experiments.items() if isinstance(experiments, Mapping) else ()
-    ):
-        if isinstance(entries, Mapping) and (
-            "model" in entries or "dataset" in entries
-        ):
-            raise UsageError(
-                f"params.yaml: experiments.{name}: an experiment stands under its data set, as in "
-                "`experiments: {waves: {gru: {model: ...}}}`; move it there, without `dataset`"
-            )
+    completed = dict(sections)
+    if isinstance(datasets, Mapping):
+        completed["datasets"] = {
+            name: _filled(entry, from_templates, [f"datasets.{name}"])
+            for name, entry in datasets.items()
+        }
+        if isinstance(experiments, Mapping):
+            about = completed["datasets"]
+            for name in experiments:
+                one_of(name, about, "params.yaml: the data set under `experiments`")
+            completed["experiments"] = {
+                name: _experiments(name, entries, from_templates, about[name])
+                for name, entries in experiments.items()
+            }
+    return completed
 
 
 def _experiments(
-    dataset: str,
-    entries: Mapping[str, Any],
-    from_templates: Mapping[str, Any],
-    about: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The experiments of a data set, whose own section is `about`."""
-    known = dict(from_templates) | {
-        f"{dataset}/{name}": entry for name, entry in entries.items()
-    }
-    usual = {key: about[key] for key in ("seeds", "training") if key in about}
-    usual_method = usual.get("training", {}).get("method")
+    dataset: str, entries: Any, from_templates: Mapping[str, Any], about: Any
+) -> Any:
+    """Complete the experiments of a data set, whose own section is `about`."""
+    if not isinstance(entries, Mapping):
+        return entries
+    known = dict(from_templates)
+    for name, entry in entries.items():
+        known[f"{dataset}/{name}"] = entry
+    usual = {}
+    if isinstance(about, Mapping):
+        usual = {key: about[key] for key in ("seeds", "training") if key in about}
     experiments = {}
     for name, entry in entries.items():
-        where = f"experiments.{dataset}.{name}"
-        if "dataset" in entry:
-            raise UsageError(
-                f"params.yaml: {where}: it is of {dataset}, under which it stands; take out `dataset`"
-            )
-        experiment = _filled(entry, known, (where,))
-        if (
-            usual_method
-            and experiment.get("training", {}).get("method", usual_method)
-            == usual_method
-        ):
+        experiment = _filled(entry, known, [f"experiments.{dataset}.{name}"])
+        if _method(usual) and _method(experiment) in (None, _method(usual)):
             experiment = merged(usual, experiment)
-        experiments[name] = {"dataset": dataset, **experiment}
+        experiments[name] = merged({"dataset": dataset}, experiment)
     return experiments
 
 
+def _method(section: Any) -> Any:
+    """Return the training method that a section names, or None."""
+    if isinstance(section, Mapping) and isinstance(section.get("training"), Mapping):
+        return section["training"].get("method")
+    return None
+
+
 def merged(base: Any, over: Any) -> Any:
-    """`over`, and of a mapping also what only `base` has, at any depth."""
-    if isinstance(base, Mapping) and isinstance(over, Mapping):
-        return {
-            **base,
-            **over,
-            **{key: merged(base[key], over[key]) for key in base.keys() & over.keys()},
-        }
-    return over
+    """Return `over`, and of a mapping also what only `base` has, at any depth."""
+    if not isinstance(base, Mapping) or not isinstance(over, Mapping):
+        return over
+    both = {key: merged(base[key], over[key]) for key in base.keys() & over.keys()}
+    return {**base, **over, **both}
 
 
-def _filled(
-    entry: Mapping[str, Any], known: Mapping[str, Any], path: tuple[str, ...]
-) -> Any:
-    """An entry with what it takes from those that it is like, of several what the last
-    says; `path` leads to it.
+def _filled(entry: Any, known: Mapping[str, Any], path: list[str]) -> Any:
+    """Return an entry with what it takes from those that it is like; the last of
+    several counts. `path` leads to the entry.
     """
-    like: str | list[str] = entry.get("like", [])
+    if not isinstance(entry, Mapping):
+        return entry
+    like = entry.get("like", [])
     base: Any = {}
-    for name in [like] if isinstance(like, str) else like:
-        if "/" in name and name not in known:
-            raise UsageError(
-                f"params.yaml: {path[-1]}.like: {name} is no other experiment of its own data set"
-            )
-        one_of(name, known, f"params.yaml: {path[-1]}.like")
+    for name in like if isinstance(like, list) else [like]:
+        one_of(str(name), known, f"params.yaml: {path[-1]}.like")
         if name in path[1:]:
-            raise UsageError(
-                f"params.yaml: {name} is like itself, by way of {', '.join(path[1:])}"
-            )
-        base = merged(base, _filled(known[name], known, (*path, name)))
-    return merged(base, {key: value for key, value in entry.items() if key != "like"})
+            way = ", ".join(path[1:])
+            raise UsageError(f"params.yaml: {name} is like itself, by way of {way}")
+        base = merged(base, _filled(known[name], known, [*path, name]))
+    own = {key: value for key, value in entry.items() if key != "like"}
+    return merged(base, own)

@@ -3,12 +3,12 @@
 import io
 import math
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.errors import UnrollError, UsageError, one_line
@@ -16,7 +16,7 @@ from pipeline.files import regular, write_text
 
 
 def read(path: Path) -> Any:
-    """The data of a YAML file.
+    """Return the data of a YAML file.
 
     Raises:
         UsageError: the file is no plain YAML; the text names the place.
@@ -43,192 +43,110 @@ def read(path: Path) -> Any:
 def write(data: Mapping[str, Any], path: Path) -> None:
     """Write plain data as YAML that `read` gives back, in the order given, atomically.
 
-    Block style, and what occurs twice is written twice: DVC leaves such a file as it is
-    when `dvc exp run -S` changes a value of it, but for the line with the value.
+    `dvc exp run -S` changes a line of such a file and leaves the others as they are.
+    """
+    write_text(path, dumped(data))
+
+
+def dumped(data: Mapping[str, Any], *, flow: bool = False) -> str:
+    """Return plain data as YAML, in the order given.
+
+    With `flow` each innermost list and mapping stands on one line; else all is in block
+    style. What occurs twice is written twice.
     """
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
+    yaml.default_flow_style = None if flow else False
+    yaml.width = 10_000 if flow else 80
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.representer.ignore_aliases = lambda _data: True
-    text = io.StringIO()
-    yaml.dump(dict(data), text)
-    write_text(path, text.getvalue())
+    stream = io.StringIO()
+    yaml.dump(dict(data), stream)
+    return stream.getvalue()
 
 
-Place = tuple[str, ...]
-"""Keys, from a section on."""
-
-
-def added(
-    path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mapping[Place, str]
+def with_entry(
+    path: Path, keys: Sequence[str], entry: Mapping[str, Any], comment: str = ""
 ) -> str:
-    """The text of a YAML file with further entries at the end of its sections; every
-    other byte stays.
-
-    The entries are in DVC's style, so that DVC leaves them as they are, too.
+    """Return the text of a YAML file with an entry in place of the one that its keys
+    lead to, or else behind its neighbours. All other lines stay.
 
     Args:
         path: the file, valid.
-        entries: section -> name -> plain data. A section that is not there follows the
-            first one.
-        comments: keys from the section on -> what stands above that key.
+        keys: such as ["experiments", "waves", "gru"]; a section that is not there is
+            added at the end.
+        entry: plain data.
+        comment: stands above the entry.
 
     Raises:
-        UsageError: a section is written in braces.
+        UsageError: the entries beside it are written in braces.
     """
     text = _text(path)
-    lines = [
-        line if line.endswith("\n") else f"{line}\n"
-        for line in text.splitlines(keepends=True)
-    ]
-    root = YAML().compose(text)
-    sections = {key.value: (key, value) for key, value in root.value}
-    first = root.value[0][0].start_mark.line
-    starts = {name: key.start_mark.line for name, (key, _) in sections.items()}
-    # From the last one in the file to the first, so that lines above stay where they
-    # are.
-    for section, named in sorted(
-        entries.items(),
-        key=lambda entry: starts.get(entry[0], first + 0.5),
-        reverse=True,
-    ):
-        block = _block(section, named, comments)
-        if section not in sections:
-            _, value = root.value[0]
-            block = ["\n", *block]
-            at = _last_line(value) + 1
-        else:
-            key, value = sections[section]
-            at = max(key.end_mark.line, _last_line(value)) + 1
-            if value.value and value.flow_style:
-                raise UsageError(
-                    f"{path.name}: write {section} in lines, not in braces, so that entries can be added"
-                )
-            if not value.value:
-                lines[key.start_mark.line] = f"{section}:\n"
-            block = [
-                line for line in block if not line.startswith((f"{section}:", "#"))
-            ]
-        lines[at:at] = block
-    return "".join(lines)
+    lines = text.removesuffix("\n").splitlines()
+    found = _nodes(text, keys)
+    for key, value in found[: len(keys) - 1]:
+        if value.value and value.flow_style:
+            raise UsageError(
+                f"{path.name}: write {key.value} in lines, not in braces, "
+                "so that entries can be changed"
+            )
+    block = dumped({keys[-1]: entry})
+    if comment:
+        block = f"# {comment}\n{block}"
+    new = textwrap.indent(block, "  " * (len(keys) - 1)).splitlines()
+    if not found:
+        lines += ["", f"{keys[0]}:", *new]
+    else:
+        key, value = found[-1]
+        first = key.start_mark.line
+        end = max(first, _last_line(value)) + 1
+        if len(found) < len(keys):
+            if not value.value:  # {} or nothing
+                lines[first] = f"{' ' * key.start_mark.column}{key.value}:"
+            first = end
+        lines[first:end] = new
+    return "\n".join(lines) + "\n"
 
 
-def with_experiment(
-    path: Path, dataset: str, name: str, entry: Mapping[str, Any], comment: str
-) -> str:
-    """The text of params.yaml with an experiment behind the others of its data set, in
-    DVC's style; all else stays.
-    """
-    lines = _text(path).splitlines(keepends=True)
-    _, experiments = _node(path, "experiments", dataset)
-    comments: dict[Place, str] = (
-        {("experiments", dataset, name): comment} if comment else {}
-    )
-    end = _last_line(experiments) + 1
-    lines[end:end] = _block("experiments", {dataset: {name: entry}}, comments)[2:]
-    return "".join(lines)
-
-
-def replaced(path: Path, dataset: str, name: str, entry: Mapping[str, Any]) -> str:
-    """The text of params.yaml with other plain data for an experiment, in DVC's style;
-    all else stays.
-    """
-    lines = _text(path).splitlines(keepends=True)
-    key, value = _node(path, "experiments", dataset, name)
-    lines[key.start_mark.line : _last_line(value) + 1] = _block(
-        "experiments", {dataset: {name: entry}}, {}
-    )[2:]
-    return "".join(lines)
-
-
-def _node(path: Path, *keys: str) -> tuple[Any, Any]:
-    """The key and the value to which keys lead in a YAML file that has them."""
-    key = None
-    value = YAML().compose(_text(path))
-    for wanted in keys:
-        key, value = next(each for each in value.value if each[0].value == wanted)
-    return key, value
-
-
-def removed(
-    path: Path, entries: Mapping[str, Sequence[str]], optional: Sequence[str] = ()
-) -> str:
-    """The text of a YAML file without some entries of its sections, nor the comments
-    right above them.
-
-    Args:
-        path: the file, valid.
-        entries: section -> names.
-        optional: sections that go, as `added` put them, with their last entry.
+def without_entry(path: Path, keys: Sequence[str]) -> str:
+    """Return the text of a YAML file without the entry that keys lead to, nor the
+    comment right above it. All other lines stay.
     """
     text = _text(path)
     lines = text.splitlines(keepends=True)
-    for section, value in reversed(YAML().compose(text).value):
-        gone = entries.get(section.value, ())
-        for key, entry in reversed(value.value if gone else []):
-            first = key.start_mark.line
-            if key.value in gone:
-                while lines[first - 1].startswith("  ") and lines[
-                    first - 1
-                ].lstrip().startswith("#"):
-                    first -= 1
-                del lines[first : _last_line(entry) + 1]
-        if gone and all(key.value in gone for key, _ in value.value):
-            first = section.start_mark.line
-            lines[first] = f"{section.value}: {{}}\n"
-            if section.value in optional:
-                above = first - (lines[first - 1].startswith("#"))
-                del lines[above - (not lines[above - 1].strip()) : first + 1]
+    *_, (parent, entries), (key, value) = _nodes(text, keys)
+    first = key.start_mark.line
+    last = _last_line(value)
+    while lines[first - 1].startswith(f"{' ' * key.start_mark.column}#"):
+        first -= 1
+    del lines[first : last + 1]
+    if len(entries.value) == 1:
+        lines[parent.start_mark.line] = f"{parent.value}: {{}}\n"
     return "".join(lines)
 
 
-def _block(
-    section: str, named: Mapping[str, Any], comments: Mapping[Place, str]
-) -> list[str]:
-    """A section as DVC writes it."""
-
-    def commented(data: Any, keys: Place) -> Any:
-        if not isinstance(data, Mapping):
-            return data
-        mapping = CommentedMap(
-            {key: commented(value, (*keys, key)) for key, value in data.items()}
-        )
-        if (
-            keys[-1] in BRACES
-            and 2 * len(keys) + len(f"{keys[-1]}: {dict(data)}".replace("'", ""))
-            < WIDTH
-        ):
-            mapping.fa.set_flow_style()
-        for key in data:
-            if (*keys, key) in comments:
-                mapping.yaml_set_comment_before_after_key(
-                    key, comments[*keys, key], indent=2 * len(keys)
-                )
-        return mapping
-
-    text = io.StringIO()
-    if (section,) in comments:
-        text.write(f"# {comments[section,]}\n")
-    YAML().dump({section: commented(named, (section,))}, text)
-    return text.getvalue().splitlines(keepends=True)
-
-
-BRACES = ("model", "training")
-"""Keys whose mapping stands in braces where it fits on a line of `WIDTH` columns, at
-which DVC breaks lines."""
-
-WIDTH = 80
+def _nodes(text: str, keys: Sequence[str]) -> list[tuple[Any, Any]]:
+    """Return the keys and values that keys lead to in YAML, as far as they are there."""
+    value = YAML().compose(text)
+    found = []
+    for wanted in keys:
+        pairs = [pair for pair in value.value if pair[0].value == wanted]
+        if not pairs:
+            break
+        found += pairs
+        value = pairs[0][1]
+    return found
 
 
 def _last_line(node: Any) -> int:
-    """The line, counted from 0, on which the last value in a node ends."""
+    """Return the line, counted from 0, on which the last value in a node ends."""
     if isinstance(node.value, str) or not node.value or node.flow_style:
         return int(node.end_mark.line)
     last = node.value[-1]
-    # `key:`, ended by the next
-    if isinstance(last, tuple) and last[1].value == "" and last[1].style is None:
-        last = last[0]
-    return _last_line(last[1] if isinstance(last, tuple) else last)
+    if isinstance(last, tuple):
+        key, last = last
+        if last.value == "" and last.style is None:  # `key:`, ended by the next key
+            last = key
+    return _last_line(last)
 
 
 def _text(path: Path) -> str:
@@ -236,8 +154,9 @@ def _text(path: Path) -> str:
         return regular(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UnrollError(
-            f"{path} is missing; run this in the folder that holds it, or name that folder: unroll --root DIR ...; or "
-            "make one: `unroll new FOLDER` for your own series, `unroll new --documents FOLDER` with the four documents"
+            f"{path} is missing; run this in the folder that holds it, or name that "
+            "folder: unroll --root DIR ...; or make one: `unroll new FOLDER` for your "
+            "own series, `unroll new --documents FOLDER` with the four documents"
         ) from None
     except OSError as error:
         raise UnrollError(f"{path} cannot be read: {error.strerror}") from None
@@ -248,7 +167,7 @@ def _text(path: Path) -> str:
 
 
 def _not_plain(data: Any, place: list[str]) -> Iterator[str]:
-    """Where the data holds something that JSON cannot hold, and what to do about it."""
+    """Yield where the data holds something that JSON cannot hold, and what to do."""
     where = ".".join(place) or "the whole"
     if isinstance(data, dict):
         for key, value in data.items():
@@ -261,4 +180,7 @@ def _not_plain(data: Any, place: list[str]) -> Iterator[str]:
     elif isinstance(data, float) and not math.isfinite(data):
         yield f"{where} must be a finite number. Received: {data}"
     elif data is not None and not isinstance(data, str | int | float):
-        yield f"{where} must be text or a number, but YAML reads {type(data).__name__}; put it in quotes"
+        kind = type(data).__name__
+        yield (
+            f"{where} must be text or a number, but YAML reads {kind}; put it in quotes"
+        )

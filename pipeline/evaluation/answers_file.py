@@ -1,8 +1,7 @@
 """results/answers.json, one of DVC's metrics files: which data sets need a recurrent
 network, and which claims hold.
 
-The stage `report` writes it, once: Holm's correction is of all answers together. All
-that shows them reads it.
+The stage `report` writes it, and all that shows answers reads it.
 """
 
 import contextlib
@@ -16,10 +15,9 @@ import pydantic
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
-from pipeline.evaluation import answers, claims, schema
-from pipeline.evaluation.answers import Answer
-from pipeline.evaluation.claims import Claim, Verdict
-from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation import claims, schema
+from pipeline.evaluation.answers import Answer, answers
+from pipeline.evaluation.claims import Claim, Outcome, Verdict
 from pipeline.evaluation.schema import Evaluation
 from pipeline.files import read_checked, write_json
 from pipeline.validation import Strict
@@ -45,7 +43,7 @@ class AnswersFile(Strict):
     Attributes:
         evaluations: data set -> twelve characters for the evaluation that its answers
             are of.
-        answers: data set -> "untuned", "segments" or "tuned" -> the answer for these
+        answers: data set -> "tuned", "untuned" or "segments" -> the answer for these
             networks.
         claims: what the documents publish.
     """
@@ -56,10 +54,10 @@ class AnswersFile(Strict):
 
 
 def evaluations(workspace: Workspace, config: Params) -> dict[str, Evaluation]:
-    """Data set -> its evaluation, of the data sets that are built.
+    """Read the evaluation of each data set that is built.
 
-    Of the experiments of params.yaml alone, in their order there. Raises UnrollError if
-    one is damaged.
+    They hold the experiments of params.yaml alone, in their order there. Raises
+    UnrollError if one is damaged.
     """
     built = {}
     for name in config.datasets:
@@ -70,8 +68,7 @@ def evaluations(workspace: Workspace, config: Params) -> dict[str, Evaluation]:
 
 
 def published(workspace: Workspace) -> list[Claim]:
-    """The claims of claims.yaml; none in a project without this file, whose data sets
-    no document speaks of.
+    """Read claims.yaml; a project without this file has no claims.
 
     Raises:
         UsageError: claims.yaml is wrong.
@@ -91,19 +88,19 @@ def write(workspace: Workspace, config: Params) -> None:
     """
     built = evaluations(workspace, config)
     known = claims.known(published(workspace), config)
-    by_dataset = {}
-    for name, of_dataset in answers.front_page(built).items():
-        by_dataset[name] = {answer.key: answer for answer in of_dataset}
     file = AnswersFile(
         evaluations={name: _brief(evaluation) for name, evaluation in built.items()},
-        answers=by_dataset,
+        answers={
+            name: {answer.key: answer for answer in answers(evaluation)}
+            for name, evaluation in built.items()
+        },
         claims=_claims([claims.judge(claim, built) for claim in known]),
     )
     write_json(workspace.answers, file.model_dump(mode="json", exclude_defaults=True))
 
 
 def load(workspace: Workspace) -> AnswersFile | None:
-    """What was written; None where nothing was. Raises UnrollError if the file is
+    """Read what was written; None where nothing was. Raises UnrollError if the file is
     damaged.
     """
     if not workspace.answers.is_file():
@@ -114,20 +111,21 @@ def load(workspace: Workspace) -> AnswersFile | None:
 def answers_of(
     file: AnswersFile | None, name: str, evaluation: Evaluation
 ) -> list[Answer]:
-    """The answers of a data set. Raises UnrollError if the file is missing, or not made
-    from this evaluation.
+    """Return the answers of a data set. Raises UnrollError if the file is missing, or
+    not made from this evaluation.
     """
     if file is None:
         raise UnrollError("results/answers.json is missing; `unroll report` writes it")
     if file.evaluations.get(name) != _brief(evaluation):
         raise UnrollError(
-            f"results/answers.json is older than the evaluation of {name}; `unroll report` writes it"
+            f"results/answers.json is older than the evaluation of {name}; "
+            "`unroll report` writes it"
         )
     return list(file.answers[name].values())
 
 
 def every(workspace: Workspace) -> dict[str, list[Answer]]:
-    """Data set -> its answers as they were written, of all that are built.
+    """Return the answers of all data sets that are built, as they were written.
 
     A data set whose answers are missing or out of date is left out.
 
@@ -153,9 +151,8 @@ def _claims(verdicts: Sequence[Verdict]) -> Claims:
     documents: dict[str, dict[str, ClaimOutcome]] = {}
     for verdict in verdicts:
         of_document = documents.setdefault(verdict.claim.document, {})
-        of_document[_key(verdict.claim, of_document)] = ClaimOutcome(
-            outcome=verdict.outcome
-        )
+        key = _key(verdict.claim, of_document)
+        of_document[key] = ClaimOutcome(outcome=verdict.outcome)
     return Claims(
         counts={outcome: counts[outcome] for outcome in Outcome if counts[outcome]},
         documents=documents,
@@ -163,8 +160,8 @@ def _claims(verdicts: Sequence[Verdict]) -> Claims:
 
 
 def _key(claim: Claim, taken: Mapping[str, ClaimOutcome]) -> str:
-    """A claim in short, such as "waves/gru best.test.mse 0.01"; two of the same words
-    are numbered.
+    """Return a claim in short, such as "waves/gru best.test.mse 0.01"; two of the same
+    words are numbered.
     """
     said = f"{claim.relation} {claim.against}" if claim.against else str(claim.value)
     key = f"{claim.experiment} {claim.metric} {said}"

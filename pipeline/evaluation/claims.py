@@ -5,6 +5,7 @@ docs/decisions/verdicts.md.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,16 +16,25 @@ from pipeline.config import plain_yaml
 from pipeline.config.params import Params, RunName, own_name
 from pipeline.errors import UsageError
 from pipeline.evaluation.intervals import LEVEL, Interval, as_errors, independent
-from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import About, Evaluation, Stat
 from pipeline.evaluation.scores import MIN_SEEDS, statistics
-from pipeline.evaluation.verdicts import in_errors
 from pipeline.metrics import MEASURES
 from pipeline.validation import Strict, validated
 
 ROUNDING = 1e-9
 """Relative slack, so that a figure that lies on the edge of an interval holds whatever
 its last bit."""
+
+
+class Outcome(StrEnum):
+    """What the rebuild says of a claim."""
+
+    HOLDS = "holds"
+    LITTLE = "says little"
+    FAILS = "does not hold"
+    UNSURE = "cannot tell"
+    NOT_BUILT = "not built"
+    STAND_IN = "stand-in"
 
 
 class Claim(Strict):
@@ -51,9 +61,8 @@ class Claim(Strict):
 
     @pydantic.model_validator(mode="after")
     def _one_kind(self) -> "Claim":
-        if (self.value is None) == (self.against is None) or (self.against is None) != (
-            self.relation is None
-        ):
+        one_of_two = (self.value is None) != (self.against is None)
+        if not one_of_two or (self.against is None) != (self.relation is None):
             raise ValueError("must have either value, or against and relation")
         if (self.relation == "par") != (self.within is not None):
             raise ValueError(
@@ -69,7 +78,7 @@ class Claim(Strict):
 
     @property
     def kind(self) -> Literal["figure", "comparison", "count"]:
-        """What is judged: counts are no measured figures."""
+        """The kind of what is judged: counts are no measured figures."""
         if self.against:
             return "comparison"
         return "figure" if isinstance(self.value, str) else "count"
@@ -89,7 +98,9 @@ class Claim(Strict):
         return self.experiment.partition("/")[0]
 
     def printed(self) -> Interval:
-        """What the digits of a figure imply."""
+        """Return the interval that the digits of a figure imply. Raises ValueError if it
+        is no number.
+        """
         try:
             value = Decimal(str(self.value))
             exponent = int(value.as_tuple().exponent)
@@ -97,9 +108,8 @@ class Claim(Strict):
             raise ValueError(
                 f"`value` must be a number. Received: {self.value}"
             ) from None
-        reach = self.reach or float(Decimal(1).scaleb(exponent)) * (
-            1.0 if self.about else 0.5
-        )
+        last_digit = float(Decimal(1).scaleb(exponent))
+        reach = self.reach or (last_digit if self.about else last_digit * 0.5)
         return float(value) - reach, float(value) + reach
 
 
@@ -114,7 +124,8 @@ def load(path: Path) -> list[Claim]:
     claims = plain_yaml.read(path)
     if not isinstance(claims, list):
         raise UsageError(
-            f"{path.name}: the whole must be a list of claims. Received: {type(claims).__name__}"
+            f"{path.name}: the whole must be a list of claims. "
+            f"Received: {type(claims).__name__}"
         )
     return [
         validated(Claim, claim, f"{path.name}: claim {number}")
@@ -123,7 +134,7 @@ def load(path: Path) -> list[Claim]:
 
 
 def known(claims: Iterable[Claim], params: Params) -> list[Claim]:
-    """The claims whose experiments are all in params.yaml."""
+    """Return the claims whose experiments are all in params.yaml."""
     runs = set(params.runs)
     return [claim for claim in claims if set(claim.experiments) <= runs]
 
@@ -152,7 +163,7 @@ class Verdict:
 
 
 def judge(claim: Claim, evaluations: Mapping[str, Evaluation]) -> Verdict:
-    """A claim's verdict.
+    """Judge a claim.
 
     Args:
         claim: as in claims.yaml.
@@ -163,58 +174,54 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation]) -> Verdict:
     """
     if any(not name.startswith(f"{claim.dataset}/") for name in claim.experiments):
         raise UsageError(
-            f"claims.yaml: {', '.join(claim.experiments)} must be of one data set to be compared"
+            f"claims.yaml: {', '.join(claim.experiments)} must be of one data set "
+            "to be compared"
         )
     evaluation = evaluations.get(claim.dataset)
-    if (
-        evaluation is None
-        or not {own_name(name) for name in claim.experiments}
-        <= evaluation.experiments.keys()
-    ):
+    names = {own_name(name) for name in claim.experiments}
+    if evaluation is None or not names <= evaluation.experiments.keys():
         return Verdict(claim, Outcome.NOT_BUILT)
-    verdict = {"count": _count, "figure": _figure, "comparison": _comparison}[
-        claim.kind
-    ](claim, evaluation)
-    outcome = Outcome.STAND_IN if evaluation.dataset.stand_in else verdict.outcome
-    return replace(verdict, outcome=outcome)
+    judges = {"count": _count, "figure": _figure, "comparison": _comparison}
+    verdict = judges[claim.kind](claim, evaluation)
+    if evaluation.dataset.stand_in:
+        return replace(verdict, outcome=Outcome.STAND_IN)
+    return verdict
 
 
 def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
     rebuilt = look_up(evaluation, claim.experiment, claim.metric)
     about = evaluation.dataset
-    if isinstance(rebuilt, list) != isinstance(claim.value, list):
-        raise UsageError(
-            f"claims.yaml: {claim.metric} of {claim.experiment} is compared with another kind of value"
+    if isinstance(rebuilt, Stat) and not isinstance(claim.value, list):
+        outcome = _holds_if(rebuilt.mean == claim.value)
+        return Verdict(claim, outcome, about, rebuilt)
+    if isinstance(rebuilt, list) and isinstance(claim.value, list):
+        same = len(rebuilt) == len(claim.value) and all(
+            length in (None, own)
+            for own, length in zip(rebuilt, claim.value, strict=True)
         )
-    if isinstance(rebuilt, Stat):
-        return Verdict(
-            claim,
-            Outcome.HOLDS if rebuilt.mean == claim.value else Outcome.FAILS,
-            about,
-            rebuilt,
-        )
-    published = claim.value if isinstance(claim.value, list) else []
-    same = len(rebuilt) == len(published) and all(
-        length in (None, own) for own, length in zip(rebuilt, published, strict=True)
+        return Verdict(claim, _holds_if(same), about, shape=rebuilt)
+    raise UsageError(
+        f"claims.yaml: {claim.metric} of {claim.experiment} is compared with another "
+        "kind of value"
     )
-    return Verdict(
-        claim, Outcome.HOLDS if same else Outcome.FAILS, about, shape=rebuilt
-    )
+
+
+def _holds_if(holds: bool) -> Outcome:
+    return Outcome.HOLDS if holds else Outcome.FAILS
 
 
 def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
     rebuilt = _stat(evaluation, claim.experiment, claim.metric)
+    unit = 1.0
     if claim.of:
-        rebuilt = _divided(rebuilt, _stat(evaluation, claim.of, claim.metric).mean)
-    interval = (
-        rebuilt.prediction_interval
-        if claim.rows == "same"
-        else rebuilt.prediction_interval_new_rows
-    )
+        unit = _stat(evaluation, claim.of, claim.metric).mean
+        rebuilt = _divided(rebuilt, unit)
+    interval = rebuilt.prediction_interval
+    if claim.rows != "same":
+        interval = rebuilt.prediction_interval_new_rows
     outcome = Outcome.UNSURE
     if interval is not None and _span(interval, claim.metric) <= (claim.width or 0):
-        outcome = Outcome.HOLDS if _meet(interval, claim.printed()) else Outcome.FAILS
-        unit = _stat(evaluation, claim.of, claim.metric).mean if claim.of else 1.0
+        outcome = _holds_if(_meet(interval, claim.printed()))
         baselines = [
             _stat(evaluation, name, claim.metric).mean / unit for name in claim.beside
         ]
@@ -226,21 +233,55 @@ def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
 
 
 def _divided(stat: Stat, unit: float) -> Stat:
-    """All numbers of it; no interval is estimated anew, which would import SciPy each
-    time that somebody looks.
+    """Divide all numbers of it; no interval is estimated anew, which would import SciPy
+    each time that somebody looks.
     """
     fields = {
-        key: value for key, value in stat.model_dump().items() if value is not None
+        key: np.divide(value, unit).tolist()
+        for key, value in stat.model_dump().items()
+        if value is not None
     }
-    return Stat.model_validate(
-        {"std": None}
-        | {key: np.divide(value, unit).tolist() for key, value in fields.items()}
-    )
+    return Stat.model_validate({"std": None} | fields)
 
 
 def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
-    (name, other), about = claim.experiments[:2], evaluation.dataset
-    entries = [evaluation.experiments[own_name(key)] for key in (name, other)]
+    reference = _stat(evaluation, str(claim.against), claim.metric)
+    verdict = Verdict(
+        claim,
+        Outcome.UNSURE,
+        evaluation.dataset,
+        rebuilt=_stat(evaluation, claim.experiment, claim.metric),
+        interval=_difference(claim, evaluation),
+        other=reference,
+    )
+    if verdict.interval is None:
+        return verdict
+    low, high = verdict.interval
+    if claim.within is not None:
+        holds = -claim.within < low and high < claim.within
+        fails = low > claim.within or high < -claim.within
+    elif claim.relation == "below":
+        holds = high < 0
+        fails = low > 0
+    else:
+        holds = low > 0
+        fails = high < 0
+    if not holds:
+        return replace(verdict, outcome=Outcome.FAILS) if fails else verdict
+    for name in claim.beside:
+        baseline = claim.model_copy(update={"experiment": name, "beside": []})
+        if _comparison(baseline, evaluation).outcome == Outcome.HOLDS:
+            return replace(verdict, outcome=Outcome.LITTLE)
+    return replace(verdict, outcome=Outcome.HOLDS)
+
+
+def _difference(claim: Claim, evaluation: Evaluation) -> Interval | None:
+    """Return where the difference of two experiments lies, in the measure's own unit;
+    None where that is not known.
+    """
+    about = evaluation.dataset
+    names = [own_name(claim.experiment), own_name(str(claim.against))]
+    entries = [evaluation.experiments[name] for name in names]
     chosen = "best" if entries[0].best else "final"
     metric = claim.metric.replace("best.", f"{chosen}.")  # as `look_up` has it
     by_rows = [
@@ -248,61 +289,28 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
         for split in ("validation", "test")
         if split in about.examples
     ]
-    by_seeds = [
-        "best_epoch",
-        "gap",
-        "parameters",
-        *(f"reached.{level}" for level in entries[0].reached),
-    ]
+    by_seeds = ["best_epoch", "gap", "parameters"]
+    by_seeds += [f"reached.{level}" for level in entries[0].reached]
     if metric not in by_rows + by_seeds:
         raise UsageError(
-            f"claims.yaml: {name} and {other} can be compared by {', '.join(by_rows + by_seeds)}. "
-            f"Received: {claim.metric}"
+            f"claims.yaml: {claim.experiment} and {claim.against} can be compared by "
+            f"{', '.join(by_rows + by_seeds)}. Received: {claim.metric}"
         )
-    rebuilt, reference = (_stat(evaluation, key, claim.metric) for key in (name, other))
+    # 95 %; on par 90 %, since each of its ends is a one-sided test at 5 %.
+    level = LEVEL if claim.within is None else 0.9
+    reference = _stat(evaluation, str(claim.against), claim.metric)
     if metric in by_rows:
-        difference = evaluation.difference(
-            metric.split(".")[1], own_name(name), own_name(other)
-        )
-    elif metric != "parameters" and any(
-        entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries
-    ):
-        difference = None
-    else:
-        difference = independent(rebuilt.values, reference.values)
-    outcome = Outcome.UNSURE
-    interval = None
-    if difference is not None:
-        # 95 %; on par 90 %, since each of its ends is a one-sided test at 5 %.
-        level = LEVEL if claim.within is None else 0.9
-        low, high = difference.interval(level)
-        # in the measure's own unit, in which claims give their widths
-        if metric in by_rows:
-            low, _, high = in_errors(
-                difference, level, as_errors(about.metric, reference.mean)
-            )
-            low, high = (-high, -low) if MEASURES[about.metric].higher else (low, high)
-        interval = low, high
-        if claim.within is not None:
-            holds = -claim.within < low and high < claim.within
-            fails = low > claim.within or high < -claim.within
-        else:
-            holds, fails = (
-                (high < 0, low > 0)
-                if claim.relation == "below"
-                else (low > 0, high < 0)
-            )
-        outcome = Outcome.HOLDS if holds else Outcome.FAILS if fails else Outcome.UNSURE
-        instead = [
-            claim.model_copy(update={"experiment": name, "beside": []})
-            for name in claim.beside
-        ]
-        if holds and any(
-            _comparison(baseline, evaluation).outcome == Outcome.HOLDS
-            for baseline in instead
-        ):
-            outcome = Outcome.LITTLE
-    return Verdict(claim, outcome, about, rebuilt, interval, other=reference)
+        difference = evaluation.difference(metric.split(".")[1], *names)
+        if difference is None:
+            return None
+        error = as_errors(about.metric, reference.mean)
+        low, _, high = difference.in_errors(error, level)
+        return (-high, -low) if MEASURES[about.metric].higher else (low, high)
+    few = any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries)
+    if few and metric != "parameters":
+        return None
+    rebuilt = _stat(evaluation, claim.experiment, claim.metric)
+    return independent(rebuilt.values, reference.values).interval(level)
 
 
 def _meet(interval: Interval, other: Interval) -> bool:
@@ -311,14 +319,12 @@ def _meet(interval: Interval, other: Interval) -> bool:
 
 
 def _span(interval: Interval, metric: str) -> float:
-    """How many times its low end the high end of an interval is; of an accuracy, its
-    odds.
+    """Return how many times its low end the high end of an interval is; of an accuracy,
+    its odds.
     """
-    low, high = (
-        (end / (1 - end) for end in interval)
-        if metric.endswith("accuracy")
-        else interval
-    )
+    low, high = interval
+    if metric.endswith("accuracy"):
+        return high / (1 - high) / (low / (1 - low))
     return high / low
 
 
@@ -326,7 +332,8 @@ def _stat(evaluation: Evaluation, experiment: str, path: str) -> Stat:
     stat = look_up(evaluation, experiment, path)
     if isinstance(stat, list):
         raise UsageError(
-            f"claims.yaml: {path} of {experiment} is a shape, and is compared with a figure"
+            f"claims.yaml: {path} of {experiment} is a shape, "
+            "and is compared with a figure"
         )
     return stat
 
@@ -334,7 +341,7 @@ def _stat(evaluation: Evaluation, experiment: str, path: str) -> Stat:
 def look_up(
     evaluation: Evaluation, experiment: str, path: str
 ) -> Stat | list[int | None]:
-    """What a metric's path leads to: the statistics of a number, or a shape.
+    """Return what a metric's path leads to: the statistics of a number, or a shape.
 
     Paths start in the experiment's entry of evaluation.json: `parameters`,
     `final.test.mse`, `rollout.horizon`, `groups.outside.mse`. Those that start with
@@ -357,7 +364,8 @@ def look_up(
         if not isinstance(node, Mapping) or node.get(key) is None:
             valid = ", ".join(node) if isinstance(node, Mapping) else "(nothing)"
             raise UsageError(
-                f"claims.yaml: {experiment} has no metric {path}: {key!r} is not one of {valid}"
+                f"claims.yaml: {experiment} has no metric {path}: "
+                f"{key!r} is not one of {valid}"
             )
         node = node[key]
     if isinstance(node, int | float) and not isinstance(node, bool):
@@ -369,5 +377,6 @@ def look_up(
     if isinstance(node, list):
         return node
     raise UsageError(
-        f"claims.yaml: {path} of {experiment} is not a number, its statistics or a shape"
+        f"claims.yaml: {path} of {experiment} is not a number, "
+        "its statistics or a shape"
     )

@@ -4,7 +4,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from pipeline.data.examples import Array
 from pipeline.metrics import MEASURES
 
 LEVEL = 0.95
-"""Of every interval that is shown."""
+"""The level of every interval that is shown."""
 
 # in JSON it is a list
 Interval = Annotated[tuple[float, float], pydantic.Strict(strict=False)]
@@ -26,15 +26,20 @@ Values = TypeVar("Values", float, Array)
 def student(
     value: float, error: float, freedom: float, level: float = LEVEL
 ) -> Interval:
-    """Where Student's t puts what `value` estimates, by its standard error and the
-    degrees of freedom of that.
-    """
-    # what scipy.stats.t calls; scipy.stats takes a second to import
-    from scipy import (
-        special,
-    )
+    """Return the interval of Student's t around an estimate.
 
-    reach = float(special.stdtrit(freedom, (1 + level) / 2)) * error if error else 0.0
+    Args:
+        value: the estimate.
+        error: its standard error; 0 gives an interval without a width.
+        freedom: the degrees of freedom of the standard error.
+        level: of the interval.
+    """
+    # scipy.stats.t calls this function, but takes a second to import
+    from scipy import special
+
+    reach = 0.0
+    if error:
+        reach = float(special.stdtrit(freedom, (1 + level) / 2)) * error
     return value - reach, value + reach
 
 
@@ -45,14 +50,6 @@ class Part(NamedTuple):
 
     variance: float
     draws: int
-
-    def of_more(self, draws: int) -> "Part":
-        """From so many draws of the same scatter, if those are more."""
-        return (
-            Part(self.variance * self.draws / draws, draws)
-            if self.variance and draws > self.draws
-            else self
-        )
 
 
 @dataclass(frozen=True)
@@ -65,8 +62,9 @@ class Difference:
             errors themselves without `log`.
         log: whether logarithms are compared: not where an error is exactly 0, and not
             of counts.
-        rows: of its variance the part by the blocks of rows.
-        seeds, other_seeds: the parts by the seeds of the one and of the other.
+        rows: the part of the variance by the blocks of rows.
+        seeds: the part by the seeds of the one model.
+        other_seeds: the part by the seeds of the other model.
     """
 
     mean: float
@@ -84,16 +82,21 @@ class Difference:
         *,
         log: bool | None = None,
     ) -> "Difference":
-        """From the error with each seed, of one model and of another; logarithms where
-        there are, unless `log` says.
+        """Compare the errors of each seed, of one model and of another.
+
+        Logarithms are compared where all errors are above 0, unless `log` says.
         """
-        log = min(*errors, *others) > 0 if log is None else log
+        if log is None:
+            log = min(*errors, *others) > 0
         if log:
-            errors, others = (
-                list(map(math.log, values)) for values in (errors, others)
-            )
+            errors = [math.log(value) for value in errors]
+            others = [math.log(value) for value in others]
         mean = math.fsum(errors) / len(errors) - math.fsum(others) / len(others)
         return cls(mean, log, rows, _of_mean(errors), _of_mean(others))
+
+    @property
+    def _parts(self) -> tuple[Part, Part, Part]:
+        return self.rows, self.seeds, self.other_seeds
 
     @property
     def error(self) -> float:
@@ -112,63 +115,47 @@ class Difference:
         )
         return self.error**4 / weight if weight else math.inf
 
-    @property
-    def _parts(self) -> tuple[Part, Part, Part]:
-        return self.rows, self.seeds, self.other_seeds
-
-    @property
-    def p_value(self) -> float:
-        """Two-sided, of no difference."""
-        return min(1.0, 2 * min(self._below(0.0), self._below(0.0, -1)))
-
-    def equivalence(self, low: float, high: float) -> float:
-        """The p-value of two one-sided tests: that the true difference is not between
-        `low` and `high`.
-        """
-        return max(self._below(high), self._below(low, -1))
-
-    def _below(self, bound: float, sign: int = 1) -> float:
-        """The p-value of one test, that the true difference is not below a bound; with
-        -1 not above it.
-        """
-        # what scipy.stats.t calls; scipy.stats takes a second to import
-        from scipy import (
-            special,
-        )
-
-        distance = sign * (self.mean - bound)
-        return (
-            float(special.stdtr(self.freedom, distance / self.error))
-            if self.error
-            else float(distance >= 0)
-        )
-
     def interval(self, level: float = LEVEL) -> Interval:
-        """Of the difference, low and high."""
+        """Return the interval of the difference."""
         return student(self.mean, self.error, self.freedom, level)
 
-    def with_more(self, blocks: int, seeds: int) -> "Difference":
-        """As it would be with so many blocks of rows and seeds, if it stayed and each
-        scattered as now.
+    def in_errors(
+        self, error: float, level: float = LEVEL
+    ) -> tuple[float, float, float]:
+        """Return the difference and the ends of its interval in the unit of the errors.
+
+        Args:
+            error: the other model's error.
+            level: of the interval.
+
+        Returns:
+            The low end, the difference, the high end.
         """
-        parts = (
-            self.rows.of_more(blocks),
-            self.seeds.of_more(seeds),
-            self.other_seeds.of_more(seeds),
+        low, high = self.interval(level)
+        if not self.log:
+            return low, self.mean, high
+        # e^710 is no number any more.
+        low, mean, high = (
+            error * math.expm1(min(end, 700.0)) for end in (low, self.mean, high)
         )
-        return Difference(self.mean, self.log, *parts)
+        return low, mean, high
+
+    def with_blocks(self, blocks: int) -> "Difference":
+        """Return the same difference with more blocks of rows of the same scatter."""
+        variance = self.rows.variance * self.rows.draws / blocks
+        return replace(self, rows=Part(variance, blocks))
 
 
 def as_errors(metric: str, values: Values) -> Values:
-    """Scores, or what examples add to them, as errors: of an accuracy the fraction that
-    is wrong.
+    """Return scores, or what examples add to them, as errors: of an accuracy the
+    fraction that is wrong.
     """
     return 1 - values if MEASURES[metric].higher else values
 
 
 def difference(losses: Array, others: Array, blocks: Array) -> Difference:
-    """How much larger the error of one model is than that of another, over seeds and
-    rows.
+    """Return how much larger the error of one model is than that of another, over seeds
+    and rows.
 
     Args:
         losses: (seeds, n) what each example adds to the error of a model, which is
@@ -177,14 +164,13 @@ def difference(losses: Array, others: Array, blocks: Array) -> Difference:
         blocks: the number of the block (n,) that each example belongs to; those of one
             block are not independent.
     """
-    errors, of_others = (
-        of_model.mean(axis=1).tolist() for of_model in (losses, others)
-    )
+    errors = losses.mean(axis=1).tolist()
+    of_others = others.mean(axis=1).tolist()
     return Difference.of(errors, of_others, rows(losses, others, blocks))
 
 
 def rows(losses: Array, others: Array, blocks: Array) -> Part:
-    """What the rows add to the variance of a `difference`, on its scale."""
+    """Return what the rows add to the variance of a `difference`, on its scale."""
     of_model = losses.mean(axis=0)
     of_other = others.mean(axis=0)
     if min(losses.mean(axis=1).min(), others.mean(axis=1).min()) > 0:
@@ -192,14 +178,13 @@ def rows(losses: Array, others: Array, blocks: Array) -> Part:
         # logarithm.
         of_model = of_model / of_model.mean()
         of_other = of_other / of_other.mean()
-    return Part(
-        clustered_error(of_model - of_other, blocks) ** 2, len(np.unique(blocks))
-    )
+    error = clustered_error(of_model - of_other, blocks)
+    return Part(error**2, len(np.unique(blocks)))
 
 
 def independent(values: Sequence[float], others: Sequence[float]) -> Difference:
-    """How much larger the mean of `values` is than that of `others`, of seeds that have
-    nothing in common: Welch's.
+    """Return how much larger the mean of `values` is than that of `others`, of seeds
+    that have nothing in common: Welch's.
 
     A single value is taken as it is: a count, or of a model that depends on no seed.
     """
@@ -207,72 +192,85 @@ def independent(values: Sequence[float], others: Sequence[float]) -> Difference:
 
 
 def _of_mean(values: Sequence[float]) -> Part:
-    """The variance of the mean over seeds; none of one value."""
-    return Part(
-        float(np.var(values, ddof=1)) / len(values) if len(values) > 1 else 0.0,
-        len(values),
-    )
+    """Return the variance of the mean over seeds; 0 of one value."""
+    count = len(values)
+    if count == 1:
+        return Part(0.0, 1)
+    return Part(float(np.var(values, ddof=1)) / count, count)
 
 
 def clustered_error(losses: Array, blocks: Array) -> float:
-    """The standard error of the mean of losses (n,), by the scatter of its blocks; 0
-    where all are one block.
+    """Return the standard error of the mean of losses (n,), by the scatter of its
+    blocks; 0 where all are one block.
     """
     numbers = np.unique(blocks, return_inverse=True)[1]
     sums = np.bincount(numbers, weights=losses - losses.mean())
-    if len(sums) == 1:
+    count = len(sums)
+    if count == 1:
         return 0.0
-    return math.sqrt(len(sums) / (len(sums) - 1) * float(np.square(sums).sum())) / len(
-        losses
-    )
+    of_sum = math.sqrt(count / (count - 1) * float(np.square(sums).sum()))
+    return of_sum / len(losses)
 
 
-Scale = tuple[
-    float,
-    float,
-    Callable[[float], float],
-    Callable[[float], float],
-    Callable[[float], float],
-]
-"""On which a measure is near normal, so that Student's t applies there: between which
-values of the measure it lies, the way to it and back, and its derivative, which turns
-small standard errors into ones on it."""
+class Scale(NamedTuple):
+    """A scale on which a measure is near normal, so that Student's t applies there.
 
-LOGARITHM: Scale = 0.0, math.inf, math.log, math.exp, lambda x: 1 / x
-LOGIT: Scale = (
+    Attributes:
+        least: the measure lies above it.
+        most: the measure lies below it.
+        forward: the way to the scale.
+        inverse: the way back.
+        derivative: of `forward`, which turns small standard errors into ones on the
+            scale.
+    """
+
+    least: float
+    most: float
+    forward: Callable[[float], float]
+    inverse: Callable[[float], float]
+    derivative: Callable[[float], float]
+
+
+LOGARITHM = Scale(0.0, math.inf, math.log, math.exp, lambda x: 1 / x)
+LOGIT = Scale(
     0.0,
     1.0,
     lambda x: math.log(x / (1 - x)),
     lambda x: 1 / (1 + math.exp(-x)),
     lambda x: 1 / x / (1 - x),
 )
-IDENTITY: Scale = -math.inf, math.inf, float, float, lambda _: 1.0
+IDENTITY = Scale(-math.inf, math.inf, float, float, lambda _: 1.0)
 
 
 def _scale(measure: str) -> Scale:
     if measure == "accuracy":
         return LOGIT
-    return LOGARITHM if measure in MEASURES or measure.endswith("_unit") else IDENTITY
+    if measure in MEASURES or measure.endswith("_unit"):
+        return LOGARITHM
+    return IDENTITY
 
 
 def mean(values: Sequence[float], measure: str) -> Interval:
-    """Of the mean over ever more seeds; sure where there is one value, which then
-    depends on no seed.
+    """Return the interval of the mean over ever more seeds; without a width where there
+    is one value, which then depends on no seed.
 
     `measure` is as in `prediction`; the interval ends where its values do, so that no
     error is negative.
     """
-    count, (least, most, *_) = len(values), _scale(measure)
-    error = float(np.std(values, ddof=1)) / math.sqrt(count) if count > 1 else 0.0
+    scale = _scale(measure)
+    count = len(values)
+    error = 0.0
+    if count > 1:
+        error = float(np.std(values, ddof=1)) / math.sqrt(count)
     low, high = student(float(np.mean(values)), error, count - 1 or math.inf)
-    return max(low, least), min(high, most)
+    return max(low, scale.least), min(high, scale.most)
 
 
 def prediction(
     values: Sequence[float], measure: str, rows: float = 0.0
 ) -> Interval | None:
-    """Where one more run would lie; None where a value has no place on the measure's
-    normal scale.
+    """Return where one more run would lie; None where a value has no place on the
+    measure's normal scale.
 
     Errors vary in proportion to their size; an accuracy lies between 0 and 1.
 
@@ -282,22 +280,26 @@ def prediction(
         rows: the standard error of their mean by the rows, where the new run is scored
             on other rows; else 0.
     """
-    least, most, forward, inverse, derivative = _scale(measure)
-    if not all(least < value < most for value in values):
+    scale = _scale(measure)
+    if not all(scale.least < value < scale.most for value in values):
         return None
     # Two test sets differ by twice the variance of one.
-    of_rows = 2 * (rows * derivative(math.fsum(values) / len(values))) ** 2
-    low, high = next_run([forward(value) for value in values], of_rows)
-    return inverse(low), inverse(high)
+    error = rows * scale.derivative(math.fsum(values) / len(values))
+    low, high = next_run([scale.forward(value) for value in values], 2 * error**2)
+    return scale.inverse(low), scale.inverse(high)
 
 
 def next_run(values: Sequence[float], rows: float = 0.0) -> Interval:
-    """Where one more run would lie, on a scale on which `values` are near normal;
-    `rows` is a variance to add.
+    """Return where one more run would lie, on a scale on which `values` are near
+    normal; `rows` is a variance to add.
     """
     count = len(values)
-    of_values = float(np.var(values, ddof=1)) * (1 + 1 / count) if count > 1 else 0.0
+    of_values = 0.0
+    if count > 1:
+        of_values = float(np.var(values, ddof=1)) * (1 + 1 / count)
     # Satterthwaite's, where the variance of the rows is known and that of the seeds has
     # count - 1.
-    freedom = (count - 1) * (1 + rows / of_values) ** 2 if of_values else math.inf
+    freedom = math.inf
+    if of_values:
+        freedom = (count - 1) * (1 + rows / of_values) ** 2
     return student(float(np.mean(values)), math.sqrt(of_values + rows), freedom)

@@ -10,7 +10,10 @@ models that way.
 """
 
 import math
+from dataclasses import dataclass
 from enum import StrEnum
+
+from pipeline.evaluation.intervals import Difference
 
 BAND = 0.05
 """The largest change in error that does not matter, as a fraction of the opponent's
@@ -18,12 +21,15 @@ error."""
 
 
 class Word(StrEnum):
-    """What a comparison of a model with its opponent shows."""
+    """What a comparison of a model with its opponent shows; NOT_ASKED where there is
+    nothing to compare.
+    """
 
     HELPS = "helps"
     HURTS = "hurts"
     SAME = "no difference that matters"
     OPEN = "open"
+    NOT_ASKED = "not asked"
 
 
 def decide(low: float | None, high: float | None, band: float = BAND) -> Word:
@@ -69,3 +75,74 @@ def band_above_floor(error: float, floor: float, band: float = BAND) -> float:
     if error <= floor:
         return 0.0
     return band * (error - floor) / error
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How much more error a model has than its opponent.
+
+    Attributes:
+        outcome: what this shows.
+        change: of the error, as a fraction of the opponent's: -0.04 is 4 % less. The
+            difference of the errors itself where the opponent has no error.
+        low: the lower end of the 95 % interval of the change.
+        high: the upper end.
+        band: changes between -band and +band do not matter.
+        relative: whether the change is a fraction of the opponent's error.
+    """
+
+    outcome: Word
+    change: float
+    low: float
+    high: float
+    band: float = BAND
+    relative: bool = True
+
+    @property
+    def amount(self) -> str:
+        """The change and its interval: "-4.4 % error (-7.4 to -1.4 %)"."""
+        if not self.relative:
+            return f"{self.change:+.3g} error ({self.low:+.3g} to {self.high:+.3g})"
+        mean, interval = change_text(self.change, self.low, self.high)
+        return f"{mean} error ({interval})" if interval else f"{mean} error"
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.amount}"
+
+
+def compare(difference: Difference, error: float, floor: float = 0.0) -> Comparison:
+    """Compare two models.
+
+    Args:
+        difference: of their errors, the model's less the opponent's.
+        error: the opponent's error on test; of an accuracy the fraction that is wrong.
+        floor: the least error that any model can have; 0 where it is not known.
+    """
+    low, change, high = difference.in_errors(error)
+    if error:
+        low, change, high = (max(-1.0, end / error) for end in (low, change, high))
+    band = band_above_floor(error, floor)
+    return Comparison(
+        decide(low, high, band), change, low, high, band, relative=error > 0
+    )
+
+
+LARGEST = 1000.0
+"""The largest change in error that is written out, as a fraction."""
+
+
+def change_text(change: float, low: float, high: float) -> tuple[str, str]:
+    """Write a change in error and its interval in per cent: "-4.4 %" and "-7.4 to -1.4
+    %". An interval that begins above `LARGEST` is left out.
+    """
+    mean = f"{_percent(change)} %"
+    if low > LARGEST:
+        return mean, ""
+    return mean, f"{_percent(low)} to {_percent(high)} %"
+
+
+def _percent(fraction: float) -> str:
+    if fraction > LARGEST:
+        return f"over +{100 * LARGEST:,.0f}"
+    decimals = 1 if abs(fraction) < 0.0995 else 0
+    return f"{100 * fraction:+,.{decimals}f}"

@@ -27,22 +27,25 @@ BEFORE = 24
 """Values of an example's input in its excerpt, at most: the last ones."""
 
 PARTS = ("best", "median", "worst")
-"""Of a test set, drawn side by side."""
+"""Parts of a test set, drawn side by side."""
 
 CURVE = 100
 """Epochs in a curve: as many as a plot can show."""
 
 MISTAKES = 3
+"""Reviews shown of each experiment that is sure and wrong."""
+
 WORDS = 40
-"""Reviews shown of each experiment that is sure and wrong, and how many of their last
-words."""
+"""The last words of a review that are shown."""
+
+MISTAKE_COLUMNS = ["experiment", "example", "truth", "probability", "words"]
 
 
 def tables(
     dataset: Dataset, runs: Mapping[str, Run], compared: Sequence[str]
 ) -> dict[str, "pd.DataFrame"]:
-    """Every table but the history that there is something to put in: the name of its
-    file -> the table.
+    """Return name of a file -> table, of each but the history that there is something
+    to put in.
 
     `compared` are the experiments whose predictions are drawn.
     """
@@ -56,18 +59,18 @@ def tables(
 
 
 def rounded(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Numbers with six digits, which is more than a plot shows, and keeps a long
+    """Round numbers to six digits, which is more than a plot shows, and keeps a long
     excerpt small.
     """
-    floats = [name for name in table if table[name].dtype.kind == "f"]
+    floats = table.select_dtypes("floating").columns
     return table.assign(
         **{name: [float(f"{value:.6g}") for value in table[name]] for name in floats}
     )
 
 
 def scores(evaluation: Evaluation) -> "pd.DataFrame":
-    """scores.csv, for `dvc plots`: each experiment's measure on test by the weights
-    that validation chose.
+    """Return scores.csv, for `dvc plots`: each experiment's measure on test by the
+    weights that validation chose.
 
     Columns: experiment; score, the mean over seeds; low and high, its 95 % interval
     where that is known.
@@ -78,41 +81,36 @@ def scores(evaluation: Evaluation) -> "pd.DataFrame":
     for name, entry in evaluation.experiments.items():
         stat = entry.score(evaluation.dataset.metric)
         if stat:
-            low, high = stat.mean_ci or (None, None)
-            rows.append(
-                {"experiment": name, "score": stat.mean, "low": low, "high": high}
-            )
+            rows.append([name, stat.mean, *(stat.mean_ci or (None, None))])
     return pd.DataFrame(rows, columns=["experiment", "score", "low", "high"])
 
 
 def history(runs: Mapping[str, Run]) -> "pd.DataFrame":
-    """history.csv: experiment, seed, epoch and what was recorded of it.
+    """Return history.csv: experiment, seed, epoch and what was recorded of it.
 
     Of each seed `CURVE` epochs at most, evenly spaced from the first to the last, and
     the best one.
     """
     import pandas as pd
 
-    curves = [pd.DataFrame(columns=["experiment", "seed", "epoch"])]
+    keys = ["experiment", "seed", "epoch"]
+    curves = []
     for name, run in runs.items():
         for index, (_, rows) in enumerate(run.history.groupby("seed", sort=False)):
-            epochs = np.linspace(1, len(rows), min(CURVE, len(rows))).round()
-            best = [run.summary.best_epochs[index]] if run.summary.best_epochs else []
-            curves.append(
-                rows[rows["epoch"].isin([*epochs, *best])].assign(experiment=name)
-            )
-    return (
-        pd.concat(curves[1:] or curves, ignore_index=True)
-        .set_index(["experiment", "seed", "epoch"])
-        .reset_index()
-    )
+            kept = np.linspace(1, len(rows), min(CURVE, len(rows))).round().tolist()
+            if run.summary.best_epochs:
+                kept.append(run.summary.best_epochs[index])
+            curves.append(rows[rows["epoch"].isin(kept)].assign(experiment=name))
+    if not curves:
+        return pd.DataFrame(columns=keys)
+    return pd.concat(curves, ignore_index=True).set_index(keys).reset_index()
 
 
 def predictions(
     dataset: Dataset, runs: Mapping[str, Run], names: Sequence[str]
 ) -> "pd.DataFrame | None":
-    """predictions.csv: part, index, truth and one column for each of `names`, in the
-    data's unit; None where no line can be drawn of them.
+    """Return predictions.csv: part, index, truth and one column for each of `names`, in
+    the data's unit; None where no line can be drawn of them.
 
     The first seed's predictions, by the best epoch where one was chosen, else the final
     one. A `part` is a stretch of test to look at: the week (of a series) or the example
@@ -134,68 +132,62 @@ def predictions(
         return None
     frames = []
     for part, chosen in enumerate(_stretches(dataset, drawn)):
-        truth = test.targets[chosen].astype(np.float64).ravel()
-        columns: dict[str, Array] = {
-            "part": np.full(len(truth), part),
-            "index": np.arange(1, len(truth) + 1),
-        }
-        if isinstance(test, Windows):
-            rows = (test.rows[chosen][:, None] + test.ahead).ravel()
-            columns["index"] = rows - rows[0]
-            if dataset.stamps is not None:
-                columns["time"] = (
-                    dataset.stamps[rows].astype("datetime64[s]").astype(np.int64)
-                )
-        elif layout(dataset) == "points":
-            columns["x"] = test.inputs[chosen, 0]
-        columns |= {"truth": truth} | {
-            name: values[0][chosen].astype(np.float64).ravel()
-            for name, values in drawn.items()
-        }
         if before:
             given = test.take(chosen)[0].astype(np.float64).ravel()[-before:]
-            head = {
-                "part": np.full(before, part),
-                "index": np.arange(1 - before, 1),
-                "truth": given,
-            }
+            head = {"part": part, "index": np.arange(1 - before, 1), "truth": given}
             frames.append(pd.DataFrame(head))
+        columns = {"part": part, **_places(dataset, chosen)}
+        columns["truth"] = test.targets[chosen].astype(np.float64).ravel()
+        for name, values in drawn.items():
+            columns[name] = values[0][chosen].astype(np.float64).ravel()
         frames.append(pd.DataFrame(columns))
     table = pd.concat(frames, ignore_index=True)
-    scale = dataset.scale
-    return table.assign(
-        **{name: table[name] * scale.std + scale.mean for name in ("truth", *drawn)}
-    )
+    in_unit = ["truth", *drawn]
+    table[in_unit] = table[in_unit] * dataset.scale.std + dataset.scale.mean
+    return table
+
+
+def _places(dataset: Dataset, chosen: Array) -> dict[str, Array]:
+    """Return where the targets of some test examples (m,) lie: columns of
+    predictions.csv.
+    """
+    test = dataset.splits["test"]
+    if not isinstance(test, Windows):
+        places = {"index": np.arange(1, test.targets[chosen].size + 1)}
+        if layout(dataset) == "points":
+            places["x"] = test.inputs[chosen, 0]
+        return places
+    rows = (test.rows[chosen][:, None] + test.ahead).ravel()
+    places = {"index": rows - rows[0]}
+    if dataset.stamps is not None:
+        stamps = dataset.stamps[rows].astype("datetime64[s]")
+        places["time"] = stamps.astype(np.int64)
+    return places
 
 
 def _values_before(dataset: Dataset) -> int:
-    """How many of the values before an example's targets to show, where its input holds
-    those; else 0.
+    """Return how many of the values before an example's targets to show, where its
+    input holds those; else 0.
     """
     shape = dataset.input_shape
     targets = dataset.splits["test"].targets
-    follows = (
-        dataset.kind == "forecast"
-        and layout(dataset) == "examples"
-        and len(shape) == 2
-        and shape[1] == 1
-    )
-    return (
-        min(shape[0], BEFORE)
-        if follows and (targets.ndim == 1 or targets.shape[1] < shape[0])
-        else 0
-    )
+    if dataset.kind != "forecast" or layout(dataset) != "examples":
+        return 0
+    if len(shape) != 2 or shape[1] != 1:
+        return 0
+    follows = targets.ndim == 1 or targets.shape[1] < shape[0]
+    return min(shape[0], BEFORE) if follows else 0
 
 
 def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
-    """The test examples (m,) of each part."""
+    """Return the test examples (m,) of each part."""
     test = dataset.splits["test"]
-    metric = dataset.metric
     if layout(dataset) == "points":
         order = np.argsort(test.take(np.arange(len(test)))[0][:, 0], kind="stable")
         return [order[:: ceil_div(len(order), LONGEST)]]
     errors = sum(
-        losses(metric, values, test.targets).mean(axis=0) for values in drawn.values()
+        losses(dataset.metric, values, test.targets).mean(axis=0)
+        for values in drawn.values()
     )
     if isinstance(test, Arrays):
         order = np.argsort(errors, kind="stable")
@@ -206,14 +198,10 @@ def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
     whole = np.flatnonzero(counts > 0.9 * counts.max())
     if not dataset.period or len(whole) < len(PARTS):
         length = CYCLES * dataset.period * test.step or LONGEST * test.step
-        return [
-            one_after_another(test, np.flatnonzero(test.rows - test.rows[0] < length))
-        ]
-    order = whole[
-        np.argsort(
-            (np.bincount(week, errors, len(numbers)) / counts)[whole], kind="stable"
-        )
-    ]
+        first = np.flatnonzero(test.rows - test.rows[0] < length)
+        return [one_after_another(test, first)]
+    of_week = np.bincount(week, errors, len(numbers)) / counts
+    order = whole[np.argsort(of_week[whole], kind="stable")]
     return [
         one_after_another(test, np.flatnonzero(week == order[index]))
         for index in (0, len(order) // 2, -1)
@@ -221,8 +209,8 @@ def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
 
 
 def one_after_another(test: Windows, examples: Array) -> Array:
-    """Those of some examples that follow one another, from the first on, so that no
-    target comes twice.
+    """Return those of some examples that follow one another, from the first on, so that
+    no target comes twice.
     """
     chosen = []
     free = 0
@@ -234,7 +222,7 @@ def one_after_another(test: Windows, examples: Array) -> Array:
 
 
 def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """rollout.csv: step (from 1), truth, and the first seed's free run of each
+    """Return rollout.csv: step (from 1), truth, and the first seed's free run of each
     experiment.
     """
     import pandas as pd
@@ -242,17 +230,16 @@ def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
     if not dataset.rollout:
         return None
     truth = dataset.splits["test"].targets
-    free = {
-        name: run.predictions["rollout"][0]
-        for name, run in runs.items()
-        if "rollout" in run.predictions
-    }
-    return pd.DataFrame({"step": np.arange(1, len(truth) + 1), "truth": truth, **free})
+    columns = {"step": np.arange(1, len(truth) + 1), "truth": truth}
+    for name, run in runs.items():
+        if "rollout" in run.predictions:
+            columns[name] = run.predictions["rollout"][0]
+    return pd.DataFrame(columns)
 
 
 def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """mistakes.csv: of each experiment the test reviews that it is surest of and wrong
-    about, the worst first.
+    """Return mistakes.csv: of each experiment the test reviews that it is surest of and
+    wrong about, the worst first.
 
     Columns: experiment, example, truth, probability (of class 1, mean over seeds,
     weights as selected), words (the last ones of the review). A model that says the
@@ -266,34 +253,23 @@ def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
     rows = []
     for name, predicted in _on_test(runs).items():
         probability = predicted.astype(np.float64).mean(axis=0)
+        if not np.ptp(probability):
+            continue
         errors = np.abs(probability - test.targets)
-        worst = np.argsort(-errors, kind="stable")[
-            : MISTAKES if np.ptp(probability) else 0
-        ]
+        worst = np.argsort(-errors, kind="stable")[:MISTAKES]
         for example in worst[errors[worst] > 0.5]:
+            words = map(str, dataset.words[test.inputs[example]])
             # "br" is what is left of a line break.
-            words = [
-                str(word)
-                for word in dataset.words[test.inputs[example]]
-                if word not in ("", "br")
-            ][-WORDS:]
-            rows.append(
-                [
-                    name,
-                    example,
-                    int(test.targets[example]),
-                    probability[example],
-                    " ".join(words),
-                ]
-            )
-    return pd.DataFrame(
-        rows, columns=["experiment", "example", "truth", "probability", "words"]
-    )
+            kept = [word for word in words if word not in ("", "br")]
+            said = " ".join(kept[-WORDS:])
+            truth = int(test.targets[example])
+            rows.append([name, example, truth, probability[example], said])
+    return pd.DataFrame(rows, columns=MISTAKE_COLUMNS)
 
 
 def weeks(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """weeks.csv: the measure of each experiment in each week of test, where runs keep
-    that and no predictions.
+    """Return weeks.csv: the measure of each experiment in each week of test, where runs
+    keep that and no predictions.
     """
     import pandas as pd
 
@@ -302,15 +278,14 @@ def weeks(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
     numbers, week = np.unique(blocks(dataset, "test"), return_inverse=True)
     columns: dict[str, Array] = {"week": numbers - numbers[0]}
     for name, values in _on_test(runs).items():
-        columns[name] = np.bincount(
-            week, losses(dataset.metric, values, None).mean(axis=0)
-        ) / np.bincount(week)
+        errors = losses(dataset.metric, values, None).mean(axis=0)
+        columns[name] = np.bincount(week, errors) / np.bincount(week)
     return pd.DataFrame(columns)
 
 
 def _on_test(runs: Mapping[str, Run]) -> dict[str, Array]:
-    """Experiment -> its predictions on test (seeds, n, ...), by the weights chosen on
-    validation where they are.
+    """Return experiment -> its predictions on test (seeds, n, ...), by the weights
+    chosen on validation where they are.
     """
     return {
         name: run.predictions[f"{run.points[-1]}_test"]

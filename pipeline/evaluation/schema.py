@@ -1,4 +1,6 @@
-"""What evaluation.json says of the runs of one data set, side by side."""
+"""What evaluation.json says of the runs of one data set, side by side; and the scores
+in results/metrics/DATASET.json, for `dvc metrics` and MLflow.
+"""
 
 import statistics
 from collections.abc import Iterable
@@ -56,6 +58,14 @@ Scores = dict[str, Stat]
 Split = Literal["train", "validation", "test"]
 
 Splits = dict[Split, Scores]
+
+
+SHOWN = ("mse", "mae", "accuracy")
+"""The measures in results/metrics, where a data set has them; its own measure always
+is."""
+
+PREFIXES: dict[Split, str] = {"test": "", "validation": "validation_"}
+"""The splits in results/metrics -> what stands before the name of a measure."""
 
 
 class Entry(Strict):
@@ -116,6 +126,17 @@ class Entry(Strict):
         """A measure on test, by the chosen weights; None without predictions."""
         return self.chosen.get("test", {}).get(metric)
 
+    def shown(self, metric: str) -> dict[str, Stat]:
+        """Return name in results/metrics -> its statistics by the chosen weights; the
+        data set's own measure stands first.
+        """
+        return {
+            f"{prefix}{measure}": self.chosen[split][measure]
+            for measure in dict.fromkeys((metric, *SHOWN))
+            for split, prefix in PREFIXES.items()
+            if measure in self.chosen.get(split, {})
+        }
+
     @property
     def recurrent(self) -> bool:
         """Whether its model has a recurrent layer."""
@@ -175,18 +196,19 @@ class Evaluation(Strict):
         that is not known.
         """
         known = self.rows.get(split, {})
-        metric = self.dataset.metric
         rows = known.get(name, {}).get(other, known.get(other, {}).get(name))
         if rows is None:
             return None
-        scores = (
-            self.experiments[key].chosen[cast("Split", split)][metric].values
-            for key in (name, other)
+        part = Part(rows, self.blocks[split])
+        return Difference.of(
+            self._errors(split, name), self._errors(split, other), part
         )
-        errors, others = (
-            [as_errors(metric, value) for value in values] for values in scores
-        )
-        return Difference.of(errors, others, Part(rows, self.blocks[split]))
+
+    def _errors(self, split: str, name: str) -> list[float]:
+        """Return the error of each seed."""
+        metric = self.dataset.metric
+        stat = self.experiments[name].chosen[cast("Split", split)][metric]
+        return [as_errors(metric, value) for value in stat.values]
 
 
 def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
@@ -205,3 +227,37 @@ def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
         if name in whole.experiments
     }
     return whole.model_copy(update={"experiments": entries})
+
+
+def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:
+    """Return experiment -> name of a metric -> its value, by the weights that
+    validation chose, if it did.
+
+    Each measure on test is the mean over seeds; `mse_std` is the sample standard
+    deviation, where there are several seeds; `validation_mse` is the same of
+    validation. Experiments without predictions are left out.
+    """
+    by_experiment = {}
+    for name, entry in evaluation.experiments.items():
+        values = {}
+        for key, stat in entry.shown(evaluation.dataset.metric).items():
+            values[key] = stat.mean
+            if stat.std is not None:
+                values[f"{key}_std"] = stat.std
+        if values:
+            by_experiment[name] = values
+    return by_experiment
+
+
+def metrics_of_seeds(entry: Entry, metric: str) -> dict[int, dict[str, float]]:
+    """Return seed -> name of a metric -> its value. A model that does not depend on the
+    seed has one value for all.
+    """
+    by_seed = {}
+    for index, seed in enumerate(entry.seeds):
+        by_seed[seed] = {
+            key: stat.values[index]
+            for key, stat in entry.shown(metric).items()
+            if index < len(stat.values)
+        }
+    return by_seed

@@ -40,7 +40,8 @@ def statistics(
     varies: bool = True,
     error: float | None = None,
 ) -> Stat:
-    """One value per seed, and where others would lie (docs/decisions/verdicts.md).
+    """Return one value per seed, and where others would lie
+    (docs/decisions/verdicts.md).
 
     Args:
         values: of each seed.
@@ -51,32 +52,32 @@ def statistics(
             known.
     """
     count = len(values)
-    mean = math.fsum(values) / len(values)
+    mean = math.fsum(values) / count
+    std = new_rows = None
+    if count > 1:
+        squares = math.fsum((value - mean) ** 2 for value in values)
+        std = math.sqrt(squares / (count - 1))
     several = count > 1 or not varies
     enough = count >= MIN_SEEDS or not varies
+    if enough and error is not None:
+        new_rows = intervals.prediction(values, measure, error)
     return Stat(
         mean=mean,
-        std=math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))
-        if count > 1
-        else None,
+        std=std,
         min=min(values),
         max=max(values),
         values=list(values),
         mean_ci=intervals.mean(values, measure) if several else None,
         prediction_interval=intervals.prediction(values, measure) if enough else None,
-        prediction_interval_new_rows=(
-            intervals.prediction(values, measure, error)
-            if enough and error is not None
-            else None
-        ),
+        prediction_interval_new_rows=new_rows,
     )
 
 
 def measures(
     dataset: Dataset, predictions: Array, targets: Array | None
 ) -> dict[str, float]:
-    """Every measure of predictions (n, ...) against targets (`examples.compared`) that
-    is for data sets of this kind.
+    """Return every measure of predictions (n, ...) against targets
+    (`examples.compared`) that is for data sets of this kind.
 
     Returns:
         In model units and, where the data have a unit, mae_unit and rmse_unit in that
@@ -93,8 +94,8 @@ def measures(
 
 
 def horizon(predictions: Array, targets: Array) -> int:
-    """How many steps a rollout keeps the phase: `CYCLE` - 1 at least, since an error
-    over a cycle is needed to say so.
+    """Return how many steps a rollout keeps the phase: `CYCLE` - 1 at least, since an
+    error over a cycle is needed to say so.
 
     Args:
         predictions: (steps,), each made from the ones before it.
@@ -105,16 +106,14 @@ def horizon(predictions: Array, targets: Array) -> int:
         12 steps before it is above 0.5; the number of steps if there is none.
     """
     for end in range(CYCLE, len(targets) + 1):
-        if (
-            score("mse", predictions[end - CYCLE : end], targets[end - CYCLE : end])
-            > LOST
-        ):
+        cycle = slice(end - CYCLE, end)
+        if score("mse", predictions[cycle], targets[cycle]) > LOST:
             return end - 1
     return len(targets)
 
 
 def seasonal_naive(dataset: Dataset) -> float | None:
-    """What MASE divides by: the MAE on train of saying what was measured a whole number
+    """Return what MASE divides by: the MAE on train of saying what was measured a whole number
     of seasons before each target.
 
     Hyndman and Koehler, "Another look at measures of forecast accuracy", International
@@ -132,37 +131,34 @@ def seasonal_naive(dataset: Dataset) -> float | None:
     if not isinstance(train, Windows) or timestamps is None:
         return None
     season = max(1, dataset.period) * train.step
-    spacing = np.median(
-        np.diff(timestamps[train.rows.min() : train.rows.max() + 1]).astype(np.int64)
-    )
+    of_train = timestamps[train.rows.min() : train.rows.max() + 1]
+    spacing = np.median(np.diff(of_train).astype(np.int64))
+    values = train.series[:, train.target]
     total = 0.0
     count = 0
     for output in range(train.outputs):
-        lag = ceil_div(train.horizon + output * train.step, season) * season
-        targets = train.rows + train.delay + output * train.step
+        ahead = output * train.step
+        lag = ceil_div(train.horizon + ahead, season) * season
+        targets = train.rows + train.delay + ahead
         targets = targets[targets >= lag]
-        without_gap = (timestamps[targets] - timestamps[targets - lag]).astype(
-            np.int64
-        ) == lag * spacing
-        errors = np.abs(
-            train.series[targets, train.target]
-            - train.series[targets - lag, train.target]
-        )[without_gap]
+        passed = (timestamps[targets] - timestamps[targets - lag]).astype(np.int64)
+        errors = np.abs(values[targets] - values[targets - lag])
+        errors = errors[passed == lag * spacing]
         total = total + float(errors.sum(dtype=np.float64))
         count = count + len(errors)
     return total / count if total else None
 
 
 def layout(dataset: Dataset) -> Literal["windows", "points", "examples"]:
-    """How the test set lies; see `About`."""
+    """Return how the test set lies; see `About`."""
     if isinstance(dataset.splits["test"], Windows):
         return "windows"
     return "points" if dataset.input_shape == (1,) else "examples"
 
 
 def days(dataset: Dataset, split: str = "test") -> float | None:
-    """From the first to the last target of a split; None where the data set knows no
-    days.
+    """Return the days from the first to the last target of a split; None where the data
+    set knows no days.
     """
     examples = dataset.splits[split]
     stamps = dataset.stamps
@@ -176,8 +172,8 @@ def days(dataset: Dataset, split: str = "test") -> float | None:
 
 
 def blocks(dataset: Dataset, split: str) -> Array:
-    """The number of the block (n,) that each example belongs to: those of one week of a
-    series are not independent.
+    """Return the number of the block (n,) that each example belongs to: those of one
+    week of a series are not independent.
 
     The sine's points and windows are a grid that is the same in each build: one block,
     so that no error is estimated.
@@ -189,30 +185,6 @@ def blocks(dataset: Dataset, split: str) -> Array:
         return np.asarray(examples.rows // (7 * dataset.period * examples.step))
     grid = isinstance(examples, Windows) or layout(dataset) == "points"
     return np.zeros(len(examples), int) if grid else np.arange(len(examples))
-
-
-def about(
-    dataset: Dataset, examples: Mapping[str, int], days_of_test: float | None
-) -> About:
-    """What an evaluation says of its data set; `examples` is split -> how many of them
-    were scored.
-    """
-    count = len(dataset.splits["test"])
-    return About(
-        name=dataset.name,
-        kind=dataset.kind,
-        metric=dataset.metric,
-        scale=dataset.scale,
-        stand_in=dataset.stand_in,
-        floors=dataset.floors,
-        examples=dict(examples),
-        input_shape=list(dataset.input_shape),
-        layout=layout(dataset),
-        days=days_of_test,
-        horizons=[min(CYCLE - 1, count), count] if dataset.rollout else None,
-        naive=seasonal_naive(dataset),
-        facts=dataset.facts,
-    )
 
 
 def evaluate(
@@ -231,10 +203,29 @@ def evaluate(
     Raises:
         UnrollError: predictions are missing, not finite or not one for each example.
     """
-    counts = {split: len(examples) for split, examples in dataset.splits.items()}
-    rows, of_blocks = _rows(dataset, runs)
+    rows: dict[str, dict[str, dict[str, float]]] = {}
+    of_blocks: dict[str, int] = {}
+    for split in ("validation", "test"):
+        if split in dataset.splits:
+            rows[split], of_blocks[split] = _rows(dataset, runs, split)
+    count = len(dataset.splits["test"])
+    about = About(
+        name=dataset.name,
+        kind=dataset.kind,
+        metric=dataset.metric,
+        scale=dataset.scale,
+        stand_in=dataset.stand_in,
+        floors=dataset.floors,
+        examples={split: len(examples) for split, examples in dataset.splits.items()},
+        input_shape=list(dataset.input_shape),
+        layout=layout(dataset),
+        days=days(dataset),
+        horizons=[min(CYCLE - 1, count), count] if dataset.rollout else None,
+        naive=seasonal_naive(dataset),
+        facts=dataset.facts,
+    )
     return Evaluation(
-        dataset=about(dataset, counts, days(dataset)),
+        dataset=about,
         experiments={
             name: _entry(dataset, run, experiments[name]) for name, run in runs.items()
         },
@@ -244,38 +235,27 @@ def evaluate(
 
 
 def _rows(
-    dataset: Dataset, runs: Mapping[str, Run]
-) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, int]]:
-    rows: dict[str, dict[str, dict[str, float]]] = {}
-    counts: dict[str, int] = {}
-    enough_seeds = {
-        name: run
-        for name, run in runs.items()
-        if run.predictions and (not run.varies or len(run.summary.seeds) >= MIN_SEEDS)
+    dataset: Dataset, runs: Mapping[str, Run], split: str
+) -> tuple[dict[str, dict[str, float]], int]:
+    """Return `Evaluation.rows` and `Evaluation.blocks` of a split."""
+    targets = compared(dataset.splits[split])
+    numbers = np.unique(blocks(dataset, split), return_inverse=True)[1]
+    errors = {}
+    for name, run in runs.items():
+        enough = not run.varies or len(run.summary.seeds) >= MIN_SEEDS
+        if run.predictions and enough:
+            predictions = _checked(dataset, run, f"{run.points[-1]}_{split}")
+            own = losses(dataset.metric, predictions, targets)
+            errors[name] = as_errors(dataset.metric, own)
+    names = list(errors)
+    rows = {
+        name: {
+            other: intervals.rows(errors[name], errors[other], numbers).variance
+            for other in names[index:]
+        }
+        for index, name in enumerate(names[:-1], 1)
     }
-    for split in (split for split in ("validation", "test") if split in dataset.splits):
-        targets = compared(dataset.splits[split])
-        numbers = np.unique(blocks(dataset, split), return_inverse=True)[1]
-        errors = {
-            name: as_errors(
-                dataset.metric,
-                losses(
-                    dataset.metric,
-                    _checked(dataset, run, f"{run.points[-1]}_{split}"),
-                    targets,
-                ),
-            )
-            for name, run in enough_seeds.items()
-        }
-        names, counts[split] = list(errors), int(numbers.max()) + 1
-        rows[split] = {
-            name: {
-                other: intervals.rows(errors[name], errors[other], numbers).variance
-                for other in names[index:]
-            }
-            for index, name in enumerate(names[:-1], 1)
-        }
-    return rows, counts
+    return rows, int(numbers.max()) + 1
 
 
 def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
@@ -295,6 +275,9 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
             )
         if dataset.rollout:
             scores["rollout"] = _rollout(dataset, run)
+    best_epoch = None
+    if summary.best_epochs:
+        best_epoch = statistics([float(epoch) for epoch in summary.best_epochs])
     return Entry(
         parameters=summary.parameters,
         layers=summary.layers,
@@ -309,9 +292,7 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
         loss=summary.loss,
         seeds=summary.seeds,
         fingerprint=brief(summary.fingerprint),
-        best_epoch=statistics([float(epoch) for epoch in summary.best_epochs])
-        if summary.best_epochs
-        else None,
+        best_epoch=best_epoch,
         gap=_gap(dataset, scores["final"], varies=run.varies),
         reached=_reached(run),
         **scores,
@@ -321,17 +302,11 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
 def _rollout(dataset: Dataset, run: Run) -> Scores:
     truth = dataset.splits["test"].targets
     predictions = _checked(dataset, run, "rollout")
-    scores = {
-        "mse": statistics(
-            [score("mse", values, truth) for values in predictions],
-            "mse",
-            varies=run.varies,
-        )
-    }
+    errors = [score("mse", values, truth) for values in predictions]
+    scores = {"mse": statistics(errors, "mse", varies=run.varies)}
     if np.ptp(predictions, axis=1).any():
-        scores["horizon"] = statistics(
-            [float(horizon(values, truth)) for values in predictions], varies=run.varies
-        )
+        steps = [float(horizon(values, truth)) for values in predictions]
+        scores["horizon"] = statistics(steps, varies=run.varies)
     return scores
 
 
@@ -339,14 +314,10 @@ def _gap(dataset: Dataset, final: Mapping[str, Scores], *, varies: bool) -> Stat
     if not {"train", "validation"} <= final.keys():
         return None
     sign = -1 if MEASURES[dataset.metric].higher else 1
-    pairs = zip(
-        final["validation"][dataset.metric].values,
-        final["train"][dataset.metric].values,
-        strict=True,
-    )
-    return statistics(
-        [sign * (validation - train) for validation, train in pairs], varies=varies
-    )
+    validation = final["validation"][dataset.metric].values
+    train = final["train"][dataset.metric].values
+    gaps = [sign * (of - on) for of, on in zip(validation, train, strict=True)]
+    return statistics(gaps, varies=varies)
 
 
 def _reached(run: Run) -> dict[str, Stat]:
@@ -357,9 +328,8 @@ def _reached(run: Run) -> dict[str, Stat]:
         high = run.history[run.history["validation_accuracy"] >= per_cent / 100]
         first = high.groupby("seed")["epoch"].min()
         never = run.summary.epochs + 1
-        reached[str(per_cent)] = statistics(
-            [float(first.get(seed, never)) for seed in run.summary.seeds]
-        )
+        epochs = [float(first.get(seed, never)) for seed in run.summary.seeds]
+        reached[str(per_cent)] = statistics(epochs)
     return reached
 
 
@@ -375,28 +345,23 @@ def _over_seeds(
         numbers = numbers[indices]
         targets = None if targets is None else targets[indices]
     of_seeds = [measures(dataset, values, targets) for values in predictions]
-    errors = {
-        measure: intervals.clustered_error(
-            losses(measure, predictions, targets).mean(axis=0), numbers
-        )
-        for measure in (of_seeds[0] if (numbers != numbers[0]).any() else ())
-        if measure in MEASURES
-    }
+    errors: dict[str, float] = {}
+    if (numbers != numbers[0]).any():
+        for measure in MEASURES.keys() & of_seeds[0].keys():
+            added = losses(measure, predictions, targets).mean(axis=0)
+            errors[measure] = intervals.clustered_error(added, numbers)
     if "mae" in errors:
         errors["mae_unit"] = errors["mae"] * dataset.scale.std
-    return {
-        measure: statistics(
-            [values[measure] for values in of_seeds],
-            measure,
-            varies=run.varies,
-            error=errors.get(measure),
-        )
-        for measure in of_seeds[0]
-    }
+    scores = {}
+    for measure in of_seeds[0]:
+        values = [of_seed[measure] for of_seed in of_seeds]
+        error = errors.get(measure)
+        scores[measure] = statistics(values, measure, varies=run.varies, error=error)
+    return scores
 
 
 def _checked(dataset: Dataset, run: Run, name: str) -> Array:
-    """The predictions `name`, (seeds, n) or (seeds, n, values), and finite."""
+    """Return the predictions `name`, (seeds, n) or (seeds, n, values), and finite."""
     examples = dataset.splits["test" if name == "rollout" else name.partition("_")[2]]
     targets = compared(examples)
     shape = (len(examples), len(KEPT)) if targets is None else targets.shape
@@ -408,11 +373,12 @@ def _checked(dataset: Dataset, run: Run, name: str) -> Array:
     expected = (len(run.summary.seeds), *shape)
     if values.shape != expected:
         raise UnrollError(
-            f"{experiment}: the predictions {name} must have shape {expected}, one for each seed and example. "
-            f"Received: {values.shape}; {again}"
+            f"{experiment}: the predictions {name} must have shape {expected}, "
+            f"one for each seed and example. Received: {values.shape}; {again}"
         )
     if values.dtype.kind != "f" or not np.isfinite(values).all():
         raise UnrollError(
-            f"{experiment}: the predictions {name} hold values that are not finite; {again}"
+            f"{experiment}: the predictions {name} hold values that are not finite; "
+            f"{again}"
         )
     return values

@@ -20,26 +20,24 @@ from pipeline.files import missing, sha256
 from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
 
 EXEMPT = (
-    *(
-        "pipeline.config",
-        "pipeline.data.download",
-        "pipeline.errors",
-        "pipeline.failures",
-        "pipeline.locks",
-    ),
-    *("pipeline.metrics.table", "pipeline.provenance", "pipeline.tracking"),
-    *(
-        "pipeline.training.run_store",
-        "pipeline.training.task",
-        "pipeline.validation",
-        "pipeline.workspace",
-    ),
+    "pipeline.config",
+    "pipeline.data.download",
+    "pipeline.errors",
+    "pipeline.failures",
+    "pipeline.locks",
+    "pipeline.metrics.table",
+    "pipeline.provenance",
+    "pipeline.tracking",
+    "pipeline.training.run_store",
+    "pipeline.training.task",
+    "pipeline.validation",
+    "pipeline.workspace",
 )
 """Modules (and what is in them) that fetch, list, read, check, record or keep, and so
 shape no result."""
 
-TEMPLATES = {".css", ".csv", ".j2", ".js"}
-"""Ends of the files that a module reads from its own folder."""
+CODE_SUFFIXES = {".py", ".css", ".csv", ".j2", ".js"}
+"""Ends of the files that packages consist of."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,12 @@ class Ingredients:
 def ingredients(
     prepared: Path, experiment: Experiment, preparation: Preparation
 ) -> Ingredients:
-    """Read what a run of an experiment is made of, whose prepared data set is a folder,
-    by a preparation.
+    """Return what a run of an experiment is made of.
+
+    Args:
+        prepared: the folder of its data set.
+        experiment: the experiment.
+        preparation: of the data set.
 
     Raises:
         UnrollError: the data set is not prepared, or .ci/locks/numerics.lock is
@@ -81,9 +83,7 @@ def ingredients(
 def training(
     experiment: Experiment, preparation: Preparation, code: "Code"
 ) -> dict[str, Any]:
-    """What a run of an experiment, whose names have modules, is made of besides its
-    data.
-    """
+    """Return what a run of an experiment is made of besides its data."""
     method = experiment.training.method
     options = experiment.training.options
     modules = [
@@ -95,19 +95,17 @@ def training(
         modules.append(f"{MODELS}.baselines")
     if "loss" in options:
         modules.append(f"{METRICS}.{options['loss']}")
-    # the best one is chosen by what the data set is compared by
-    if "epochs" in options:
-        prepare = module(
-            PREPARATIONS,
-            preparation.name,
-            f"datasets.{experiment.dataset}.preparation.name",
-        )
+    if "epochs" in options:  # the best one is chosen by the data set's metric
+        where = f"datasets.{experiment.dataset}.preparation.name"
+        prepare = module(PREPARATIONS, preparation.name, where)
         modules.append(f"{METRICS}.{prepare.METRIC}")
     return code.made_of(experiment.model_dump(), modules)
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """Name -> SHA-256 of every file of a folder. Raises UnrollError if there is none."""
+    """Return name -> SHA-256 of every file of a folder. Raises UnrollError if there is
+    none.
+    """
     hashes = {
         path.relative_to(folder).as_posix(): sha256(path)
         for path in sorted(folder.rglob("*"))
@@ -119,19 +117,19 @@ def files_of(folder: Path) -> dict[str, str]:
 
 
 def params(experiment: Experiment) -> str:
-    """The hash of an experiment's section, as in a run's fingerprint."""
+    """Return the hash of an experiment's section, as in a run's fingerprint."""
     return _of(experiment.model_dump())
 
 
 def folder(path: Path) -> str:
-    """The hash of all that lies in a folder, such as a run's or a data set's. Raises
+    """Return the hash of all that lies in a folder, such as a run's or a data set's. Raises
     UnrollError if it is missing.
     """
     return _of(files_of(path))
 
 
 def brief(hashes: Mapping[str, str]) -> str:
-    """Twelve characters to cite a result by, for its `fingerprint`: the hashes of
+    """Return twelve characters to cite a result by, for its `fingerprint`: the hashes of
     params, data, code and lock.
     """
     return hashlib.sha256("".join(hashes.values()).encode()).hexdigest()[:12]
@@ -139,17 +137,15 @@ def brief(hashes: Mapping[str, str]) -> str:
 
 @cache
 def package() -> str:
-    """Version and hash of the code that runs, such as `0.2.0 1f3c5a7b9d2e`: of an edit
-    or another commit another.
+    """Return the version and the hash of the code that runs, such as `0.2.0
+    1f3c5a7b9d2e`; an edit has another hash.
     """
-    files = [
-        file
-        for name in PACKAGES
-        for file in (CODE / name).rglob("*")
-        if file.suffix in {".py", *TEMPLATES}
-    ]
-    own = [file for file in files if not file.is_relative_to(CODE.joinpath(*PACKED))]
-    hashes = {file.relative_to(CODE).as_posix(): _text_hash(file) for file in own}
+    packed = CODE.joinpath(*PACKED)
+    hashes = {}
+    for name in PACKAGES:
+        for file in (CODE / name).rglob("*"):
+            if file.suffix in CODE_SUFFIXES and not file.is_relative_to(packed):
+                hashes[file.relative_to(CODE).as_posix()] = _text_hash(file)
     return f"{metadata.version('unroll')} {_of(hashes)[:12]}"
 
 
@@ -162,11 +158,10 @@ class Code:
         self._root = root
         self._imported = cache(self._imports)
         self._hash = cache(_text_hash)
-        self._beside = cache(_templates)
 
     def made_of(self, params: Any, modules: Iterable[str]) -> dict[str, Any]:
-        """Params, and hashes of the modules that a command begins with and of all that
-        they consist of.
+        """Return params, and hashes of the modules that a command begins with and of
+        all that they import.
 
         Raises:
             UnrollError: .ci/locks/numerics.lock is missing.
@@ -180,63 +175,50 @@ class Code:
         return {"params": params, "modules": hashes, "lock": self._hash(lock)}
 
     def sources(self, modules: Iterable[str]) -> dict[str, Path]:
-        """The files that the given modules consist of: themselves, what they import of
-        `pipeline`, and their templates.
+        """Return the files of the given modules and of what they import of `pipeline`,
+        but for `EXEMPT`: full name -> file, sorted by name.
 
-        It is read from the import statements, so it does not depend on what a process
+        The import statements are read, so the answer does not depend on what a process
         happens to have loaded. A package counts where a name is imported from its own
-        file. Modules of `EXEMPT` are left out.
-
-        Returns:
-            Full name -> file, sorted by name.
+        file.
 
         Raises:
             FileNotFoundError: there is no such module.
         """
+        exempt = tuple(f"{name}." for name in EXEMPT)
         files: dict[str, Path] = {}
         waiting = list(modules)
         while waiting:
             name = waiting.pop()
-            if name in files or f"{name}.".startswith(
-                tuple(f"{exempt}." for exempt in EXEMPT)
-            ):
-                continue
-            files[name] = file = self._file(name)
-            waiting += self._imported(file)
-        for name, file in list(files.items()):
-            files |= {
-                f"{name.rpartition('.')[0]}/{path.name}": path
-                for path in self._beside(file.parent)
-            }
+            if name not in files and not f"{name}.".startswith(exempt):
+                files[name] = self._file(name)
+                waiting += self._imported(files[name])
         return dict(sorted(files.items()))
 
     def _imports(self, path: Path) -> list[str]:
-        """The modules of `pipeline` that a file's import statements name, also in
-        functions; not for type checkers.
+        """Return the modules of `pipeline` that a file imports, also in functions; not
+        for type checkers.
         """
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        typed = [
-            node
-            for node in tree.body
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        ]
-        names: list[str] = []
-        for node in {*ast.walk(tree)} - {
-            inner for block in typed for inner in ast.walk(block)
-        }:
+        names = []
+        waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                continue
+            waiting += ast.iter_child_nodes(node)
             if isinstance(node, ast.Import):
                 names += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
+            elif isinstance(node, ast.ImportFrom):
                 # `from pipeline import files` names a module, `from pipeline.files
                 # import sha256` does not.
-                inner = [f"{node.module}.{alias.name}" for alias in node.names]
-                names += [
-                    name if self._file(name).exists() else node.module for name in inner
-                ]
+                for alias in node.names:
+                    inner = f"{node.module}.{alias.name}"
+                    is_module = self._file(inner).exists()
+                    names.append(inner if is_module else str(node.module))
         return [name for name in names if name.startswith("pipeline.")]
 
     def _file(self, name: str) -> Path:
-        """Of a module, which may be the user's, or of a package its own."""
+        """Return the file of a module, which may be the user's, or of a package."""
         path = self._root.joinpath(*name.split("."))
         if path.is_dir():
             return path / "__init__.py"
@@ -244,12 +226,8 @@ class Code:
         return own if own.exists() else extensions.file(name) or own
 
 
-def _templates(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.suffix in TEMPLATES]
-
-
 def _of(plain: Mapping[str, Any]) -> str:
-    """The SHA-256 over plain data as canonical JSON: the order of keys does not count."""
+    """Return the SHA-256 of plain data as canonical JSON, whatever the order of keys."""
     text = json.dumps(
         plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     )
@@ -257,5 +235,5 @@ def _of(plain: Mapping[str, Any]) -> str:
 
 
 def _text_hash(path: Path) -> str:
-    """The SHA-256 of a text; line ends do not count."""
+    """Return the SHA-256 of a text; line ends do not count."""
     return hashlib.sha256(path.read_text(encoding="utf-8").encode()).hexdigest()

@@ -26,64 +26,67 @@ PACKED = ("unroll", "documents")
 """Where in an installed wheel `DOCUMENTS` lie."""
 
 DOCUMENTS = (
-    *(
-        "params.yaml",
-        "templates.yaml",
-        "claims.yaml",
-        "dvc.yaml",
-        "dvc.lock",
-        "docs/results.md",
-    ),
-    *("results", "data/sample"),
-    *(".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore"),
-    *(NUMERICS, "LICENSE", ".github/actions/report/action.yml"),
+    "params.yaml",
+    "templates.yaml",
+    "claims.yaml",
+    "dvc.yaml",
+    "dvc.lock",
+    "docs/results.md",
+    "results",
+    "data/sample",
+    ".dvc/config",
+    ".dvc/.gitignore",
+    ".dvc/plots",
+    ".dvcignore",
+    ".gitignore",
+    NUMERICS,
+    "LICENSE",
+    ".github/actions/report/action.yml",
 )
 """What a wheel brings besides code (setup.py): the four documents' graph and results,
 and data for the demo."""
 
 FEATURES = (
-    *(
-        "sse4_2",
-        "avx",
-        "f16c",
-        "avx2",
-        "fma",
-        "avx_vnni",
-        "avx512f",
-        "avx512dq",
-        "avx512bw",
-        "avx512vl",
-    ),
-    *(
-        "avx512_vnni",
-        "avx512_bf16",
-        "avx512_fp16",
-        "amx_tile",
-        "amx_bf16",
-        "amx_int8",
-        "asimd",
-        "sve",
-    ),
+    "sse4_2",
+    "avx",
+    "f16c",
+    "avx2",
+    "fma",
+    "avx_vnni",
+    "avx512f",
+    "avx512dq",
+    "avx512bw",
+    "avx512vl",
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx512_fp16",
+    "amx_tile",
+    "amx_bf16",
+    "amx_int8",
+    "asimd",
+    "sve",
 )
 """Instruction sets by which XLA, oneDNN, OpenBLAS and NumPy choose their code."""
 
 VARIABLES = (
-    *(
-        "XLA_FLAGS",
-        "TF_ENABLE_ONEDNN_OPTS",
-        "ONEDNN_MAX_CPU_ISA",
-        "NPY_DISABLE_CPU_FEATURES",
-        "OPENBLAS_CORETYPE",
-    ),
-    *("GLIBC_TUNABLES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
-    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+    "XLA_FLAGS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "ONEDNN_MAX_CPU_ISA",
+    "NPY_DISABLE_CPU_FEATURES",
+    "OPENBLAS_CORETYPE",
+    "GLIBC_TUNABLES",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
 )
 """Environment variables that may change the last bits of a result."""
 
 
 @cache
 def cpuinfo() -> dict[str, str]:
-    """What Linux says of the first processor; nothing on other systems."""
+    """Return what Linux says of the first processor; nothing on other systems."""
     try:
         first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
     except OSError:
@@ -95,16 +98,15 @@ def cpuinfo() -> dict[str, str]:
 
 
 def pins(lock: str) -> str:
-    """The text of a lock file without hashes and comments, which pip takes as
+    """Return the text of a lock file without hashes and comments, which pip takes as
     constraints.
     """
-    return "".join(
-        f"{pin}\n" for pin in re.findall(r"(?m)^([a-z0-9][^\\\n]*?) *\\?$", lock)
-    )
+    lines = re.findall(r"(?m)^([a-z0-9][^\\\n]*?) *\\?$", lock)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def repository(code: Path) -> Path:
-    """The folder of `DOCUMENTS` that belong to the code in a folder: the same one, or
+    """Return the folder of `DOCUMENTS` that belong to the code in a folder: the same one, or
     inside of an installed wheel.
     """
     packed = code.joinpath(*PACKED)
@@ -112,12 +114,12 @@ def repository(code: Path) -> Path:
 
 
 def documents(root: Path, needed: str = "params.yaml") -> Path:
-    """A user's folder, where it holds the file that is needed; else that of the four
+    """Return a user's folder, if it holds the file that is needed; else that of the four
     documents.
     """
     return root if (root / needed).is_file() else repository(CODE)
 
 
 def flags() -> list[str]:
-    """The processor's instruction sets, by the names that Linux gives them."""
+    """Return the processor's instruction sets, by the names that Linux gives them."""
     return cpuinfo().get("flags", cpuinfo().get("Features", "")).split()

@@ -101,7 +101,8 @@ def write(workspace: Workspace, folder: Path, made_of: Ingredients) -> None:
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         write_json(path, written.model_dump())
-    except Exception as error:  # noqa: BLE001 - a full disk, a folder without rights: the training counts all the same
+    # A full disk, a folder without rights: the training counts all the same.
+    except Exception as error:  # noqa: BLE001
         why = one_line(str(error)) or type(error).__name__
         sys.stderr.write(
             f"warning: no record of where {folder.name} was made: {why:.200}\n"
@@ -109,8 +110,10 @@ def write(workspace: Workspace, folder: Path, made_of: Ingredients) -> None:
 
 
 def read(workspace: Workspace, dataset: str, experiment: str) -> Record:
-    """The record of the run that is on disk. Raises UnrollError: there is none, or it
-    is damaged; the text says why.
+    """Return the record of the run that is on disk.
+
+    Raises:
+        UnrollError: there is none, or it is damaged; the text says why.
     """
     path = workspace.record(dataset, experiment)
     if not path.is_file():
@@ -120,28 +123,36 @@ def read(workspace: Workspace, dataset: str, experiment: str) -> Record:
     record = read_checked(path, Record)
     if record.run != fingerprint.folder(workspace.run(dataset, experiment)):
         raise UnrollError(
-            "no record of this run: the one on this machine is of another, which DVC has replaced since"
+            "no record of this run: the one on this machine is of another, which DVC "
+            "has replaced since"
         )
     return record
 
 
+def seconds(workspace: Workspace, dataset: str, experiment: str) -> float | None:
+    """Return how long the last training took, on any machine; None if no record tells."""
+    try:
+        known = read_checked(workspace.record(dataset, experiment), Record)
+        ended = datetime.fromisoformat(known.ended)
+        return (ended - datetime.fromisoformat(known.started)).total_seconds()
+    except (UnrollError, ValueError):
+        return None
+
+
 def environment(workspace: Workspace) -> Environment:
-    """Where this process runs."""
+    """Describe where this process runs."""
     commit, dirty = _revision(workspace)
+    system = (platform.system(), platform.machine(), *platform.libc_ver())
+    cpu = machine.cpuinfo().get("model name") or platform.processor()
+    flags = machine.flags()
     return Environment(
         unroll=fingerprint.package(),
         commit=commit,
         dirty=dirty,
         python=platform.python_version(),
-        platform=" ".join(
-            (platform.system(), platform.machine(), *platform.libc_ver())
-        ).strip(),
-        cpu=machine.cpuinfo().get("model name")
-        or platform.processor()
-        or platform.machine(),
-        features=[
-            feature for feature in machine.FEATURES if feature in machine.flags()
-        ],
+        platform=" ".join(system).strip(),
+        cpu=cpu or platform.machine(),
+        features=[feature for feature in machine.FEATURES if feature in flags],
         cores=os.cpu_count() or 1,
         variables={
             name: os.environ[name] for name in machine.VARIABLES if name in os.environ
@@ -151,17 +162,17 @@ def environment(workspace: Workspace) -> Environment:
 
 
 def locked(lock: Path | None = None) -> dict[str, str]:
-    """Package -> version that a lock file says, .ci/locks/numerics.lock where none is
-    named.
-    """
-    text = (lock or machine.repository(machine.CODE) / machine.NUMERICS).read_text(
-        encoding="utf-8"
-    )
+    """Return package -> version of a lock file, by default .ci/locks/numerics.lock."""
+    if lock is None:
+        lock = machine.repository(machine.CODE) / machine.NUMERICS
+    text = lock.read_text(encoding="utf-8")
     return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text))
 
 
 def installed(names: Iterable[str]) -> dict[str, str]:
-    """Package -> version of those that are there; a lock has some for other systems."""
+    """Return package -> version of those that are there; a lock has some for other
+    systems.
+    """
     versions = {}
     for name in names:
         with suppress(metadata.PackageNotFoundError):
@@ -170,53 +181,42 @@ def installed(names: Iterable[str]) -> dict[str, str]:
 
 
 def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
-    """The commit of the code, and whether what shapes results differs from it; None
-    without git, or in no checkout.
+    """Return the commit of the code, and whether what shapes results differs from it;
+    None without git, or in no checkout.
 
     What a build writes itself (dvc.lock, metrics) does not count as a difference.
     """
-    # An installed package may lie in a repository of the user's, whose commits say
-    # nothing about it.
-    commit = (
-        _git(machine.CODE, "rev-parse", "HEAD")
-        if machine.repository(machine.CODE) == machine.CODE
-        else None
-    )
+    if machine.repository(machine.CODE) != machine.CODE:
+        # An installed package may lie in a repository of the user's, whose commits say
+        # nothing about it.
+        return None, None
+    commit = _git(machine.CODE, "rev-parse", "HEAD")
     if not commit:
         return None, None
-    changed = (
-        _git(
-            machine.CODE,
-            "status",
-            "--porcelain",
-            "--",
-            *machine.PACKAGES,
-            machine.NUMERICS,
-        )
-        != ""
-    )
-    return commit, changed or _git(
-        workspace.root, "status", "--porcelain", "--", "params.yaml"
-    ) != ""
+    status = ("status", "--porcelain", "--")
+    code = _git(machine.CODE, *status, *machine.PACKAGES, machine.NUMERICS)
+    params = _git(workspace.root, *status, "params.yaml")
+    return commit, code != "" or params != ""
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says, None if it fails; a warning with its reason, but for a folder in
-    no repository and no git.
+    """Return what git says, None if it fails; print its reason, unless the folder is in
+    no repository or there is no git.
     """
-    options: Any = {
-        "capture_output": True,
-        "text": True,
-        "env": os.environ | {"LC_ALL": "C"},
-    }
     try:
         done = subprocess.run(
-            [*GIT, *arguments], cwd=folder, timeout=10, check=False, **options
+            [*GIT, *arguments],
+            cwd=folder,
+            timeout=10,
+            check=False,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"LC_ALL": "C"},
         )
     except (OSError, subprocess.SubprocessError):
         return None
     if done.returncode == 0:
-        return str(done.stdout).strip()
+        return done.stdout.strip()
     if "not a git repository" not in done.stderr:
         sys.stderr.write(f"warning: no commit in the record: {one_line(done.stderr)}\n")
     return None

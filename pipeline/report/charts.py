@@ -4,15 +4,13 @@ The page's template draws them.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipeline.evaluation.claims import Verdict
-from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
-from pipeline.report import titles
 from pipeline.report.formatting import capital, measured, short, title
 from pipeline.report.result_tables import published_cell, rebuilt_cell
 from pipeline.report.results import Evaluated
@@ -56,11 +54,13 @@ class Axis:
     marked: Sequence[tuple[float, str]] = ()
 
     def place(self, value: float) -> float:
-        """Per cent of the way; below 0 or above 100 where it is off the axis."""
-        low, high, value = (
-            math.log(max(end, 1e-300)) if self.log else end
-            for end in (self.low, self.high, value)
-        )
+        """Return the per cent of the way; below 0 or above 100 where it is off the axis."""
+        low = self.low
+        high = self.high
+        if self.log:
+            low, high, value = (
+                math.log(max(end, 1e-300)) for end in (low, high, value)
+            )
         return 100 * (value - low) / (high - low)
 
     @property
@@ -68,27 +68,25 @@ class Axis:
         """Where round numbers, or dates, lie, and what they are, without those that are
         too near.
         """
+        if self.marked:
+            return [(round(self.place(at), 2), words) for at, words in self.marked]
+        if self.kind == "time":
+            return [(round(self.place(at), 2), words) for at, words in self._dates()]
+        ticks: list[tuple[float, str]] = []
+        for value in self._round_numbers():
+            if not ticks or self.place(value) - ticks[-1][0] > APART:
+                words = f"{100 * value:g} %" if self.kind == "share" else short(value)
+                ticks.append((round(self.place(value), 2), words))
+        return ticks
+
+    def _round_numbers(self) -> list[float]:
         from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
-        if self.marked or self.kind == "time":
-            return [
-                (round(self.place(value), 2), words)
-                for value, words in self.marked or self._dates()
-            ]
         locator: Locator = MaxNLocator(4, integer=self.kind == "whole")
         if self.log and self.high / self.low >= FAR:
             locator = LogLocator(subs=(1,) if self.high / self.low > 100 else (1, 3))
-        values = [
-            float(value)
-            for value in locator.tick_values(self.low, self.high)
-            if self.low <= value <= self.high
-        ]
-        words = short if self.kind != "share" else lambda value: f"{100 * value:g} %"
-        ticks: list[tuple[float, str]] = []
-        for value in values:
-            if not ticks or self.place(value) - ticks[-1][0] > APART:
-                ticks.append((round(self.place(value), 2), words(value)))
-        return ticks
+        values = map(float, locator.tick_values(self.low, self.high))
+        return [value for value in values if self.low <= value <= self.high]
 
     def _dates(self) -> list[tuple[float, str]]:
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -103,16 +101,16 @@ class Axis:
         return [(86_400 * day, text) for day, text in zip(days, words, strict=True)]
 
     def mark(self, value: float, ends: Sequence[float]) -> "IntervalMark":
-        """A value and the ends of its interval."""
-        dot, low, high = (
-            round(min(100.0, max(0.0, self.place(end))), 2) for end in (value, *ends)
-        )
-        cut = "low " * (min(value, *ends) < self.low) + "high" * (
-            max(value, *ends) > self.high
-        )
-        return IntervalMark(
-            dot, low, high, cut.strip(), beyond=not self.low <= value <= self.high
-        )
+        """Return the mark of a value and the ends of its interval."""
+        places = [self.place(end) for end in (value, *ends)]
+        dot, low, high = (round(min(100.0, max(0.0, place)), 2) for place in places)
+        cut = []
+        if min(value, *ends) < self.low:
+            cut.append("low")
+        if max(value, *ends) > self.high:
+            cut.append("high")
+        beyond = not self.low <= value <= self.high
+        return IntervalMark(dot, low, high, " ".join(cut), beyond)
 
 
 @dataclass(frozen=True)
@@ -188,77 +186,77 @@ class Plot:
     def path(
         self, points: Iterable[tuple[float, float]], between: str = " ", after: str = ""
     ) -> str:
-        """From point to point."""
+        """Return the path from point to point."""
         return "M" + between.join(
             f"{self.x.place(x):.1f},{100 - self.y.place(y):.1f}{after}"
             for x, y in points
         )
 
     def dots(self, line: Line) -> str:
-        """Lines without a length, whose round ends are dots whatever the shape of the
+        """Return lines without a length, whose round ends are dots whatever the shape of the
         plot.
         """
         return self.path(line.points, "M", "h0")
 
     def area(self, line: Line) -> str:
-        """Along the low ends of the band, and back along the high ones."""
-        return self.path(
-            [
-                *((x, low) for x, low, _ in line.band),
-                *((x, high) for x, _, high in line.band[::-1]),
-            ]
-        )
+        """Return the path along the low ends of the band, and back along the high ones."""
+        low = [(x, end) for x, end, _ in line.band]
+        high = [(x, end) for x, _, end in line.band]
+        return self.path(low + high[::-1])
 
 
 def ranking(
     dataset: Evaluated, names: Iterable[str], unit: float = 1.0
 ) -> tuple[Axis, dict[str, IntervalMark]]:
-    """Experiment, or what a floor is -> where its score on test lies, by the weights
-    that validation chose.
+    """Return where each experiment, and each floor, lies by its score on test, by the
+    weights that validation chose.
 
-    Those without a score are not in it; `unit` is that of the data, or 1.
+    Args:
+        dataset: with the scores.
+        names: of the experiments; those without a score are left out.
+        unit: that of the data, or 1.
+
+    Returns:
+        The axis, and experiment or floor -> its mark.
     """
+    metric = dataset.about.metric
+    stats = {name: dataset.experiments[name].score(metric) for name in names}
+    # of each the mean and the ends of its interval
     scores = {
-        name: stat
-        for name in names
-        if (stat := dataset.experiments[name].score(dataset.about.metric))
+        name: [unit * value for value in (stat.mean, *_ends(stat))]
+        for name, stat in stats.items()
+        if stat
     }
     axis = _axis(dataset, scores, unit)
-    marks = {
-        name: axis.mark(unit * stat.mean, [unit * end for end in _ends(stat)])
-        for name, stat in scores.items()
-    }
-    return axis, marks | {
-        words: axis.mark(unit * floor, [unit * floor] * 2)
-        for words, floor in dataset.about.floors.items()
-    }
+    marks = {name: axis.mark(mean, ends) for name, (mean, *ends) in scores.items()}
+    for words, floor in dataset.about.floors.items():
+        marks[words] = axis.mark(unit * floor, (unit * floor, unit * floor))
+    return axis, marks
 
 
 def _ends(stat: Stat) -> tuple[float, float]:
     return stat.mean_ci or (stat.mean, stat.mean)
 
 
-def _axis(dataset: Evaluated, scores: dict[str, Stat], unit: float) -> Axis:
-    """Over all means and their intervals; but what is far better than every network is
-    off it.
+def _axis(dataset: Evaluated, scores: Mapping[str, list[float]], unit: float) -> Axis:
+    """Return an axis over all means and intervals; what is far better than every
+    network is off it.
     """
     about = dataset.about
-    metric = dataset.about.metric
-    label = f"Test {title(metric)}{f', {about.scale.unit}' if unit != 1 else ''}"
-    values = [
-        unit * value for stat in scores.values() for value in (stat.mean, *_ends(stat))
-    ]
-    if MEASURES[metric].higher:
+    label = f"Test {title(about.metric)}"
+    if unit != 1:
+        label += f", {about.scale.unit}"
+    values = [value for ends in scores.values() for value in ends]
+    if MEASURES[about.metric].higher:
         low = max(0.0, min(values, default=0.0))
         high = min(1.0, max(values, default=1.0))
         margin = 0.04 * (high - low) or 0.02
-        return Axis(
-            low - margin, high + margin, f"{label}: right is better", kind="share"
-        )
+        label += ": right is better"
+        return Axis(low - margin, high + margin, label, kind="share")
     positive = [value for value in values if value > 0] or [1.0]
     networks = [
-        unit * stat.mean
-        for name, stat in scores.items()
+        mean
+        for name, (mean, *_) in scores.items()
         if not dataset.experiments[name].baseline
     ]
     low = max(min(positive), min(networks, default=0.0) / FAR)
@@ -268,103 +266,80 @@ def _axis(dataset: Evaluated, scores: dict[str, Stat], unit: float) -> Axis:
 
 
 def standing(dataset: Evaluated) -> Strips:
-    """The picture that says the answer: those that are compared and the best of each
-    other family, best first.
+    """Return the picture that says the answer: those that are compared and the best of
+    each other family, best first.
     """
     metric = dataset.about.metric
     scale = dataset.about.scale
     unit = scale.std if metric == "mae" and scale.unit else 1.0
-    whole = {
-        name: stat.mean
-        for name in dataset.whole
-        if (stat := dataset.experiments[name].score(metric))
-    }
-    order = sorted(whole, key=lambda name: whole[name], reverse=MEASURES[metric].higher)
-    compared = {
-        name for answer in dataset.answers for name in (answer.network, answer.opponent)
-    }
+    stats = {name: dataset.experiments[name].score(metric) for name in dataset.whole}
+    means = {name: stat.mean for name, stat in stats.items() if stat}
+    order = sorted(means, key=means.__getitem__, reverse=MEASURES[metric].higher)
     best = {dataset.families[name]: name for name in reversed(order)}.values()
-    names = sorted(
-        (name for name in order if name in compared or name in best),
-        key=lambda name: name not in compared,
-    )
-    axis, marks = ranking(dataset, names[:STANDING], unit)
-    short_titles = {
-        name: capital(titles.brief(dataset.titles[name])) for name in names[:STANDING]
-    }
-    short_titles |= {
-        name: f"{words}, tuned"
-        for name, words in short_titles.items()
-        if dataset.experiments[name].trials
-    }
-    counts = Counter(short_titles.values())
+    compared = [name for name in order if name in dataset.compared]
+    others = [name for name in order if name in best and name not in compared]
+    names = sorted((compared + others)[:STANDING], key=order.index)
+    axis, marks = ranking(dataset, names, unit)
+    words = {}
+    for name in names:
+        tuned = ", tuned" if dataset.experiments[name].trials else ""
+        words[name] = capital(dataset.short[name]) + tuned
+    counts = Counter(words.values())
     strips = []
-    for name in sorted(names[:STANDING], key=order.index):
-        words = (
-            short_titles[name]
-            if counts[short_titles[name]] == 1
-            else capital(dataset.titles[name])
-        )
+    for name in names:
+        alone = counts[words[name]] == 1
         strip = Strip(
-            words,
-            measured(unit * whole[name], metric),
+            words[name] if alone else capital(dataset.titles[name]),
+            measured(unit * means[name], metric),
             dataset.families[name],
             marks[name],
+            strong=name in compared,
         )
-        strips.append(replace(strip, strong=name in compared))
+        strips.append(strip)
     opponent = marks.get(dataset.opponent or "")
-    return Strips(
-        axis, strips, opponent.dot if opponent and not opponent.beyond else None
-    )
+    line = opponent.dot if opponent and not opponent.beyond else None
+    return Strips(axis, strips, line)
 
 
-CHANGES = Axis(0.5, 2.0, "error with recurrence / without", log=True)
-"""Of a ratio of two errors: from half to twice."""
+CHANGES = Axis(0.8, 1.25, "error with recurrence / without", log=True)
+"""A ratio of two errors."""
+
+COLOURS = {Outcome.HOLDS: "good", Outcome.FAILS: "bad"}
+"""A verdict -> the colour of its strip; of others it is "warn"."""
 
 
 def figures(verdicts: Iterable[Verdict]) -> Strips:
-    """Every measured figure that is rebuilt, as its fraction of the published one; of
-    accuracies that of errors.
+    """Return every measured figure that is rebuilt, as its fraction of the published
+    one; of accuracies that of errors.
     """
     fractions = []
     for verdict in verdicts:
         claim = verdict.claim
-        rebuilt = verdict.rebuilt
-        if claim.kind != "figure" or rebuilt is None:
+        if claim.kind != "figure" or verdict.rebuilt is None:
             continue
-        values = (
-            float(str(claim.value)),
-            rebuilt.mean,
-            *(verdict.interval or [rebuilt.mean] * 2),
-            *claim.printed(),
-        )
-        published, *others = (
-            1 - value if claim.metric.endswith("accuracy") else value
-            for value in values
-        )
-        mean, *ends = (value / published for value in others)
-        fractions.append((verdict, mean, sorted(ends[:2]), sorted(ends[2:])))
-    far = max(
-        (max(mean, 1 / max(mean, 1e-9)) for _, mean, _, _ in fractions), default=1.0
-    )
-    reach = next((reach for reach in REACHES if far <= reach), FAR)
+        mean = verdict.rebuilt.mean
+        values = [float(str(claim.value)), mean]
+        values += [*(verdict.interval or (mean, mean)), *claim.printed()]
+        if claim.metric.endswith("accuracy"):
+            values = [1 - value for value in values]
+        published, *others = values
+        fractions.append((verdict, [value / published for value in others]))
+    far = [max(mean, 1 / max(mean, 1e-9)) for _, (mean, *_) in fractions]
+    reach = next((reach for reach in REACHES if max(far, default=1.0) <= reach), FAR)
     marked = [(value, short(value)) for value in REACHES[reach]]
-    axis = Axis(
-        1 / reach,
-        reach,
-        "rebuilt / published; of accuracies the error rates",
-        log=True,
-        marked=marked,
-    )
+    label = "rebuilt / published; of accuracies the error rates"
+    axis = Axis(1 / reach, reach, label, log=True, marked=marked)
     strips = []
-    for verdict, mean, ends, band in fractions:
+    for verdict, (mean, low, high, *printed) in fractions:
         ours = rebuilt_cell(verdict)
-        text = f"{published_cell(verdict).text} → {ours.text} {f'({ours.small})' if ours.small else ''}".rstrip()
-        colour = {Outcome.HOLDS: "good", Outcome.FAILS: "bad"}.get(
-            verdict.outcome, "warn"
+        small = f" ({ours.small})" if ours.small else ""
+        strip = Strip(
+            capital(verdict.claim.words),
+            f"{published_cell(verdict).text} → {ours.text}{small}",
+            COLOURS.get(verdict.outcome, "warn"),
+            axis.mark(mean, sorted((low, high))),
+            axis.mark(1.0, sorted(printed)),
+            verdict.outcome,
         )
-        marks = axis.mark(mean, ends), axis.mark(1.0, band)
-        strips.append(
-            Strip(capital(verdict.claim.words), text, colour, *marks, verdict.outcome)
-        )
+        strips.append(strip)
     return Strips(axis, strips, round(axis.place(1.0), 2))

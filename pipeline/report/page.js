@@ -38,7 +38,7 @@ for (const figure of document.querySelectorAll(".panels figure")) {
   button.addEventListener("click", () => button.setAttribute("aria-pressed", figure.classList.toggle("large")));
   figure.prepend(button);
 }
-const box = Object.assign(document.createElement("input"), { type: "search", placeholder: "Filter: gru, temperature, yes …" });
+const box = Object.assign(document.createElement("input"), { type: "search", placeholder: "Filter: gru, temperature, helps …" });
 box.setAttribute("aria-label", "Filter questions");
 document.querySelector("nav .name").after(box);
 box.addEventListener("input", () => {
@@ -50,9 +50,9 @@ box.addEventListener("input", () => {
     section.hidden = !wanted.every((start) => words.some((word) => word.startsWith(start)));
     seen += !section.hidden;
     for (const link of document.querySelectorAll(`nav a[href="#${section.id}"]`)) link.parentElement.hidden = section.hidden;
-    for (const row of document.querySelectorAll(`tbody[data-of="${section.id}"]`)) row.hidden = section.hidden;
+    for (const row of document.querySelectorAll(`tr[data-of="${section.id}"]`)) row.hidden = section.hidden;
   }
   // Between answers and claims there is nothing else: what was found is at the top, and so is that nothing was.
   document.getElementById("nothing").hidden = seen > 0;
-  document.querySelector("table.answers").hidden = seen === 0;
+  for (const table of document.querySelectorAll("table.answers")) table.hidden = !table.querySelector("tbody tr:not([hidden])");
 });

@@ -4,6 +4,8 @@ script.
 
 import base64
 import hashlib
+import html
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,16 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import tables
 from pipeline.errors import printable
-from pipeline.evaluation.claims import Verdict
+from pipeline.evaluation.answers import Note
+from pipeline.evaluation.claims import Outcome, Verdict
+from pipeline.evaluation.margin import Word
 from pipeline.evaluation.networks import PlayableNetwork
-from pipeline.evaluation.outcome import Outcome
 from pipeline.files import read_checked
-from pipeline.report import charts, paragraphs
+from pipeline.report import charts
 from pipeline.report.formatting import capital, fact, number, title
 from pipeline.report.plots import VISIBLE, plots
-from pipeline.report.result_tables import SIGNS, claims_table, dataset_tables
+from pipeline.report.result_tables import (
+    SIGNS,
+    claims_table,
+    groups_table,
+    heading,
+    scores_table,
+)
 from pipeline.report.results import Evaluated, Results
-from pipeline.report.sentences import answer_text, sentence
+from pipeline.report.sentences import AnswerText, answer_text, sentence
 
 if TYPE_CHECKING:
     import jinja2
@@ -33,14 +42,45 @@ KINDS = {
     "classify": "classification into two classes",
 }
 
+MEANINGS: dict[str, str] = {
+    Word.HELPS: "With recurrence there is less error, surely by more than the band.",
+    Word.HURTS: "With recurrence there is more error, surely by more than the band.",
+    Word.SAME: "The errors surely differ by less than the band: 5 % of the error that a "
+    "model can avoid.",
+    Word.OPEN: "The interval is too wide to say.",
+    Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
+    Note.UNTUNED: "These are the document's networks, which nobody tuned; their "
+    "opponents are tuned.",
+    Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
+    Note.NOT_CONVERGED: "More epochs would have made one of the two better.",
+    Outcome.HOLDS: "The rebuild agrees with the document.",
+    Outcome.LITTLE: "The rebuild agrees, and so would a simple baseline.",
+    Outcome.FAILS: "The rebuild contradicts the document.",
+    Outcome.UNSURE: "The interval is too wide to say whether the figure holds.",
+    Outcome.NOT_BUILT: "Nothing is trained for it yet.",
+    Outcome.STAND_IN: "Made from generated data in place of the real ones: no result.",
+}
+"""A word -> what it means, for a reader who meets it."""
+
+INLINE = {
+    # in brackets nothing but a link, and the page links to nothing outside of it
+    r" \(\[[^]]*\]\([^)]*\)\)": "",
+    r"\[([^]]*)\]\([^)]*\)": r"\1",
+    r"`([^`]*)`": r"<code>\1</code>",
+    r"\*\*([^*]*)\*\*": r"<b>\1</b>",
+}
+"""Markdown in a line -> HTML."""
+
 ROOM = 150_000
-SEEDS = 3
 """Bytes of weights and examples in a page, which is to stay below 1.2 MB with all else
-that it holds; seeds of each."""
+that it holds."""
+
+SEEDS = 3
+"""Seeds of each network in a page, at most."""
 
 
 def page(results: Results) -> str:
-    """The HTML of the page. The same results give the same bytes."""
+    """Return the HTML of the page. The same results give the same bytes."""
     from markupsafe import Markup, escape
 
     environment = _environment()
@@ -48,14 +88,23 @@ def page(results: Results) -> str:
         # A long name may break after an underscore.
         "breakable": lambda name: escape(name).replace("_", Markup("_<wbr>")),
         "capital": capital,
-        "prose": lambda markdown: Markup(paragraphs.as_html(markdown)),  # noqa: S704 -- escaped there
+        "heading": heading,
+        "prose": lambda markdown: Markup(as_html(markdown)),  # noqa: S704 -- escaped there
     }
     networks = playable(results.built)
     sections = [
         _section(results, dataset, networks.get(dataset.name))
         for dataset in results.built
     ]
+    every = [answer for section in sections for answer in section["answers"]]
     counts = [verdict for verdict in results.verdicts if verdict.claim.kind == "count"]
+    others = [verdict for verdict in results.verdicts if verdict not in counts]
+    curves = [
+        len(group.key)
+        for section in sections
+        for group in section["plots"]
+        if group.chosen
+    ]
     script = printable(_ours("page.js", "play.js"), kept="\n")
     text = environment.get_template("page.html.j2").render(
         style=Markup(_ours("page.css", "play.css")),  # noqa: S704 -- our own files
@@ -63,32 +112,63 @@ def page(results: Results) -> str:
         hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         signs=SIGNS,
         results=results,
-        sentence=sentence(
-            [answer for section in sections for answer in section["answers"]]
-        ),
-        answers=sorted(sections, key=_first_outcome),
+        sentence=sentence([answer.answer for answer in every]),
+        answers=_by_kind(sections),
         changes=charts.CHANGES,
         counted={
-            "Figures and comparisons": _judged(
-                verdict for verdict in results.verdicts if verdict not in counts
-            ),
+            "Figures and comparisons": _judged(others),
             "Counts and shapes": _judged(counts),
         },
         claims=claims_table(results),
         sections=sections,
-        curves=max(
-            (
-                len(group.key)
-                for section in sections
-                for group in section["plots"]
-                if group.chosen
-            ),
-            default=0,
-        ),
-        outcomes=[*Outcome],
+        curves=max(curves, default=0),
+        meanings=MEANINGS,
         chosen=VISIBLE,
     )
     return printable(f"{text}\n", kept="\n")
+
+
+def as_html(markdown: str) -> str:
+    """Return paragraphs, lists of points, code, bold words and the text of links as
+    HTML; all else is escaped.
+    """
+    text = html.escape(markdown, quote=False)
+    for pattern, replacement in INLINE.items():
+        text = re.sub(pattern, replacement, text)
+    blocks = []
+    for block in text.split("\n\n"):
+        if block.startswith("- "):
+            points = block.removeprefix("- ").split("\n- ")
+            items = "".join(f"<li>{point}</li>" for point in points)
+            blocks.append(f"<ul>{items}</ul>")
+        else:
+            blocks.append(f"<p>{block}</p>")
+    return "".join(blocks)
+
+
+def _by_kind(
+    sections: Iterable[Mapping[str, Any]],
+) -> dict[str, list[tuple[str, AnswerText]]]:
+    """Return the tables of the first screen: title -> data set and answer, by word.
+
+    Tuned networks come first; all others are as the documents built them.
+    """
+    tuned: list[tuple[str, AnswerText]] = []
+    untuned: list[tuple[str, AnswerText]] = []
+    for section in sections:
+        for answer in section["answers"]:
+            row = (section["dataset"].name, answer)
+            (tuned if answer.tuned else untuned).append(row)
+    words = [*Word]
+    by_kind = {
+        "Both sides tuned": tuned,
+        "As the documents built them": untuned,
+    }
+    return {
+        title: sorted(rows, key=lambda row: words.index(row[1].answer.outcome))
+        for title, rows in by_kind.items()
+        if rows
+    }
 
 
 def _environment() -> "jinja2.Environment":
@@ -139,7 +219,7 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
 
 
 def _judged(verdicts: Iterable[Verdict]) -> Counter[Outcome]:
-    """How many have which verdict, in the order of verdicts."""
+    """Count each verdict, in the order of verdicts."""
     counts = Counter(verdict.outcome for verdict in verdicts)
     return Counter({outcome: counts[outcome] for outcome in Outcome if counts[outcome]})
 
@@ -147,54 +227,34 @@ def _judged(verdicts: Iterable[Verdict]) -> Counter[Outcome]:
 def _section(
     results: Results, dataset: Evaluated, network: PlayableNetwork | None
 ) -> dict[str, Any]:
-    """What the template shows of a data set; the ranking is of the models that were
-    trained on all rows.
+    """Return what the template shows of a data set; the ranking is of the models that
+    were trained on all rows.
     """
-    shown, (axis, marks) = (
-        dataset_tables(results, dataset),
-        charts.ranking(dataset, dataset.whole),
-    )
-    ranked = (
-        [row for row in shown[0].rows if row["experiment"].text in marks]
-        if shown
-        else []
-    )
+    axis, marks = charts.ranking(dataset, dataset.whole)
+    scores = scores_table(results, dataset, dataset.experiments, dataset.opponent)
+    ranked = [row for row in scores.rows if row["experiment"].text in marks]
+    models = [row["experiment"].value for row in ranked]
     verdicts = [
         verdict
         for verdict in results.verdicts
         if verdict.dataset and verdict.dataset.name == dataset.name
     ]
+    figures = [verdict for verdict in verdicts if verdict.claim.kind != "count"]
     return {
         "dataset": dataset,
         "answers": [answer_text(dataset, answer) for answer in dataset.answers],
         "standing": charts.standing(dataset),
         "published": charts.figures(verdicts),
-        "judged": _judged(
-            verdict for verdict in verdicts if verdict.claim.kind != "count"
-        ),
-        "plots": plots(
-            dataset,
-            [row["experiment"].value for row in ranked if row["experiment"].value],
-        ),
+        "judged": _judged(figures),
+        "plots": plots(dataset, list(filter(None, models))),
         "network": network,
         "mistakes": _mistakes(dataset),
         "axis": axis,
         "marks": marks,
         "ranked": ranked,
         "facts": _facts(dataset),
-        "tables": shown,
+        "groups": groups_table(dataset, dataset.experiments),
     }
-
-
-def _first_outcome(section: Mapping[str, Any]) -> int:
-    """The place of a data set among the answers: that of its first outcome; last where
-    nothing is answered.
-    """
-    outcomes = [*Outcome]
-    return min(
-        (outcomes.index(answer.outcome) for answer in section["answers"]),
-        default=len(outcomes),
-    )
 
 
 def _mistakes(dataset: Evaluated) -> list[dict[str, str]]:
@@ -202,10 +262,7 @@ def _mistakes(dataset: Evaluated) -> list[dict[str, str]]:
         return []
     path = dataset.folder / "tables" / "mistakes.csv"
     table = tables.read(path, experiment=str, truth=int, probability=float, words=str)
-    compared = {
-        name for answer in dataset.answers for name in (answer.network, answer.opponent)
-    }
-    table = table[table["experiment"].isin(compared)]
+    table = table[table["experiment"].isin(dataset.compared)]
     columns = {
         "probability": (100 * table["probability"]).map("{:.1f} %".format),
         "truth": table["truth"].map({0: "bad", 1: "good"}),

@@ -8,10 +8,9 @@ tessy1234/data_science, notebooks 05 and 07, which ran two of these listings aga
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,8 +81,8 @@ class Plots:
 
 
 def plots(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
-    """All plots for which a data set has the data; `ranked` are its experiments, the
-    best first.
+    """Return all plots for which a data set has the data; `ranked` are its experiments,
+    the best first.
     """
     answer = answers.answer(dataset.evaluation)
     compared = [name for name in (answer.network, answer.opponent) if name]
@@ -93,40 +92,35 @@ def plots(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
         _by_week(dataset, compared),
         published_curves(dataset),
         data_size(dataset),
-        *_by_epoch(dataset, ranked),
+        _by_epoch(dataset, ranked, "loss"),
+        _by_epoch(dataset, ranked, "accuracy"),
     )
     return [group for group in groups if group]
 
 
 def _forecasts(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
-    if (
-        dataset.about.kind == "classify"
-        or not compared
-        or not dataset.has("predictions")
-    ):
+    classes = dataset.about.kind == "classify"
+    if classes or not compared or not dataset.has("predictions"):
         return None
     table = dataset.numbers("predictions", "part", "index", "truth")
     title = "Forecasts beside the truth"
-    if lacking := [name for name in compared if name not in table]:
+    lacking = [name for name in compared if name not in table]
+    if lacking:
         names = " and ".join(lacking)
-        return Plots(
-            title,
-            f"There are none of {names} yet: unroll repro evaluate@{dataset.name} draws them.",
-        )
-    caption = "The network and the model without recurrence that are compared, chosen before the test; first seed."
-    noun = "week" if dataset.about.layout == "windows" else "example"
-    several = (table["part"] > 0).any()
-    if several:
-        caption += (
-            f" Best, median and worst {noun} of test: by the error of the two together."
-        )
+        cure = f"unroll repro evaluate@{dataset.name} draws them"
+        return Plots(title, f"There are none of {names} yet: {cure}.")
+    caption = (
+        "The network and the model without recurrence that are compared, chosen before "
+        "the test; first seed."
+    )
+    names_of_parts = ["First rows of test"]
+    if (table["part"] > 0).any():
+        noun = "week" if dataset.about.layout == "windows" else "example"
+        names_of_parts = [f"{capital(part)} {noun}" for part in PARTS]
+        caption += f" Best, median and worst {noun} of test: by the error of the two "
+        caption += "together."
     drawn = [
-        _stretch(
-            dataset,
-            rows,
-            compared,
-            capital(f"{PARTS[int(part)]} {noun}") if several else "First rows of test",
-        )
+        _stretch(dataset, rows, compared, names_of_parts[int(part)])
         for part, rows in table.groupby("part", sort=False)
     ]
     return Plots(title, caption, drawn, drawn[0].lines)
@@ -136,44 +130,41 @@ def _free_runs(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
     names = [name for name in compared if dataset.experiments[name].rollout]
     if not names:
         return None
-    drawn = _stretch(
-        dataset,
-        dataset.numbers("rollout", "step", "truth", *names),
-        names,
-        "From one true window on",
+    table = dataset.numbers("rollout", "step", "truth", *names)
+    drawn = _stretch(dataset, table, names, "From one true window on")
+    caption = (
+        "From one true window on, each model is fed its own predictions. First seed, "
+        "last epoch."
     )
-    caption = "From one true window on, each model is fed its own predictions. First seed, last epoch."
     return Plots("Left alone: predictions fed back", caption, [drawn], drawn.lines)
 
 
 def _stretch(
     dataset: Evaluated, rows: "pd.DataFrame", names: Sequence[str], title: str
 ) -> Plot:
-    """The truth and some experiments' predictions over rows of predictions.csv or
+    """Draw the truth and some experiments' predictions over rows of predictions.csv or
     rollout.csv.
 
     `names` are the experiments, whose columns are NaN where they predict nothing. Where
     each predicts one value, these stand beside one another, so that none hides another.
     """
     single = rows[names].notna().sum().max() == 1
-    rows = rows.tail(BEFORE + 1) if single else rows
+    if single:
+        rows = rows.tail(BEFORE + 1)
     column = next(column for column in X_LABELS if column in rows)
     x = rows[column]
     truth = rows["truth"]
     label = X_LABELS[column]
     if column == "time":
-        label = "time, {} to {}".format(
-            *(f"{datetime.fromtimestamp(x.iloc[end], UTC):%Y-%m-%d}" for end in (0, -1))
+        first, last = (
+            f"{datetime.fromtimestamp(x.iloc[end], UTC):%Y-%m-%d}" for end in (0, -1)
         )
+        label = f"time, {first} to {last}"
     elif rows[names].isna().any(axis=None):
         label += "; up to 0 it is given"
     margin = 0.35 * (truth.max() - truth.min()) or 1.0
-    x_axis = Axis(
-        x.iloc[0],
-        x.iloc[-1] + single,
-        label,
-        kind={"time": "time", "x": "number"}.get(column, "whole"),
-    )
+    kind = {"time": "time", "x": "number"}.get(column, "whole")
+    x_axis = Axis(x.iloc[0], x.iloc[-1] + single, label, kind=kind)
     y_axis = Axis(truth.min() - margin, truth.max() + margin, dataset.quantity)
     lines = [Line("the truth", "ink", [*zip(x, truth, strict=True)], "wide")]
     for index, name in enumerate(names):
@@ -183,16 +174,8 @@ def _stretch(
             for at, value in zip(x, rows[name], strict=True)
             if not np.isnan(value)
         ]
-        lines.append(
-            _line(
-                dataset,
-                name,
-                points,
-                dash=DASHES[index % 2],
-                dotted=single,
-                joined=not single,
-            )
-        )
+        how = {"dash": DASHES[index % 2], "dotted": single, "joined": not single}
+        lines.append(_line(dataset, name, points, **how))
     return Plot(title, x_axis, y_axis, lines)
 
 
@@ -207,26 +190,20 @@ def _by_week(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
         return None
     table = dataset.numbers("weeks", "week", *compared)
     week = table["week"]
-    label = f"Test {measure_title(dataset.about.metric)}"
-    axes = (
-        Axis(week.min(), week.max(), "week of test", kind="whole"),
-        Axis(0.0, 1.05 * table[[*compared]].max(axis=None), label),
-    )
+    x = Axis(week.min(), week.max(), "week of test", kind="whole")
+    highest = 1.05 * table[[*compared]].max(axis=None)
+    y = Axis(0.0, highest, f"Test {measure_title(dataset.about.metric)}")
     lines = [
         _line(dataset, name, zip(week, table[name], strict=True), dotted=True)
         for name in compared
     ]
-    return Plots(
-        "Error by week of test",
-        "Mean over seeds.",
-        [Plot("Each week of test", *axes, lines)],
-        lines,
-    )
+    drawn = Plot("Each week of test", x, y, lines)
+    return Plots("Error by week of test", "Mean over seeds.", [drawn], lines)
 
 
 def data_size(dataset: Evaluated) -> Plots | None:
-    """The scores of a network and its opponent by the number of train rows: from how
-    many on does recurrence pay?
+    """Return the scores of a network and its opponent by the number of train rows: from
+    how many on does recurrence pay?
     """
     curves = by_fraction(dataset)
     if len(curves) != 2:
@@ -234,53 +211,51 @@ def data_size(dataset: Evaluated) -> Plots | None:
     network, opponent = curves
     metric = dataset.about.metric
     rows = dataset.about.examples["train"]
-    pairs = {
-        share: (name, opponent[share])
-        for share, name in network.items()
-        if share in opponent
-    }
     lines = []
+    ends = list[float]()
     for curve in curves:
-        stats = {
-            share * rows: dataset.experiments[name].score(metric)
-            for share, name in curve.items()
-        }
-        known = {count: stat for count, stat in stats.items() if stat}
-        band = [
-            (count, *(stat.mean_ci or (stat.mean, stat.mean)))
-            for count, stat in known.items()
-        ]
-        points = [(count, stat.mean) for count, stat in known.items()]
+        band = []
+        points = []
+        for share, name in curve.items():
+            stat = dataset.experiments[name].score(metric)
+            if stat:
+                low, high = stat.mean_ci or (stat.mean, stat.mean)
+                points.append((share * rows, stat.mean))
+                band.append((share * rows, low, high))
+                ends += [low, high]
         lines.append(_line(dataset, curve[1.0], points, band=band, dotted=True))
-    # The verdict on each pair stands under their number of rows.
-    compared = answers.table(dataset.evaluation, pairs)
-    marked = [
-        (share * rows, f"{share * rows:,.0f}\n{pair.outcome}")
-        for share, pair in compared.items()
-    ]
     x = Axis(
         min(network) * rows / 1.2,
         rows * 1.2,
         "train examples, log scale",
         log=True,
-        marked=marked,
+        marked=_words_by_rows(dataset, network, opponent),
     )
-    ends = [end for line in lines for _, *interval in line.band for end in interval]
     y = _padded(ends, f"Test {measure_title(metric)}", share=metric == "accuracy")
     caption = (
-        "With the last eighth, quarter, half and all of the train rows, and the same options: the mean on test over "
-        "seeds, and its 95 % interval. Beneath: the network against the other, corrected for how many are asked."
+        "With the last eighth, quarter, half and all of the train rows, and the same "
+        "options: the mean on test over seeds, and its 95 % interval. Beneath: what the "
+        "network does against the other."
     )
-    return Plots(
-        "How many rows recurrence needs",
-        caption,
-        [Plot("Error by train examples", x, y, lines)],
-        lines,
-    )
+    drawn = Plot("Error by train examples", x, y, lines)
+    return Plots("How many rows recurrence needs", caption, [drawn], lines)
+
+
+def _words_by_rows(
+    dataset: Evaluated, network: Mapping[float, str], opponent: Mapping[float, str]
+) -> list[tuple[float, str]]:
+    """Return numbers of rows, and what the comparison of the two shows there."""
+    rows = dataset.about.examples["train"]
+    marked = []
+    for share in sorted(network.keys() & opponent.keys()):
+        pair = answers.compare(dataset.evaluation, network[share], opponent[share])
+        if pair:
+            marked.append((share * rows, f"{share * rows:,.0f}\n{pair.outcome}"))
+    return marked
 
 
 def _padded(values: Sequence[float], label: str, *, share: bool) -> Axis:
-    """An axis with room for these values, logarithmic above `LOG_ABOVE`."""
+    """Return an axis with room for these values, logarithmic above `LOG_ABOVE`."""
     low = min(values, default=0.0)
     high = max(values, default=1.0)
     kind = "share" if share else "number"
@@ -291,8 +266,8 @@ def _padded(values: Sequence[float], label: str, *, share: bool) -> Axis:
 
 
 def by_fraction(dataset: Evaluated) -> list[dict[float, str]]:
-    """For each model that was trained on fractions of the rows, fraction -> experiment;
-    the recurrent models first.
+    """Return fraction -> experiment for each model that was trained on fractions of the
+    rows; the recurrent models first.
     """
     curves = []
     for whole, entry in dataset.experiments.items():
@@ -309,68 +284,56 @@ def by_fraction(dataset: Evaluated) -> list[dict[float, str]]:
     )
 
 
-def _by_epoch(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
-    """Learning curves of the loss and, for classification, of the accuracy."""
+def _by_epoch(dataset: Evaluated, ranked: Sequence[str], measure: str) -> Plots | None:
+    """Return learning curves of the loss or, for classification, of the accuracy."""
+    if measure == "accuracy" and dataset.about.kind != "classify":
+        return None
     split = "validation" if "validation" in dataset.about.examples else "train"
-    groups = []
-    for measure in (
-        ("loss", "accuracy") if dataset.about.kind == "classify" else ("loss",)
-    ):
-        curves = {
-            name: curve(dataset.history, name, f"{split}_{measure}") for name in ranked
-        }
-        available = {name: table for name, table in curves.items() if table is not None}
-        if not available:
-            continue
-        shown = dict(islice(available.items(), CURVES))
-        losses = (
-            {dataset.experiments[name].loss for name in shown}
-            if measure == "loss"
-            else {measure}
-        )
-        label = measure_title(str(losses.pop())) if len(losses) == 1 else measure
-        label += f" on {split}{', standardised' if dataset.about.scale.unit and measure == 'loss' else ''}"
-        caption = (
-            f"Mean over all seeds on {split}; the band reaches from the lowest seed to the highest. A seed that "
-            "stopped early keeps its last value."
-        ) + (
-            f" The best {CURVES} of {len(available)}."
-            if len(available) > CURVES
-            else ""
-        )
-        lines: list[Line] = []
-        values = list[float]()
-        counts = Counter[str]()
-        for name, table in shown.items():
-            dash = DASHES[counts[dataset.families[name]] % len(DASHES)]
-            counts[dataset.families[name]] += 1
-            band = (
-                []
-                if table["min"].equals(table["max"])
-                else [*table[["min", "max"]].itertuples(name=None)]
-            )
-            # A hidden curve that starts far off would flatten the visible ones: only
-            # its second half counts.
-            values += table["mean"].tolist()[
-                0 if len(lines) < VISIBLE else len(table) // 2 :
-            ]
-            lines.append(
-                _line(dataset, name, table["mean"].items(), dash=dash, band=band)
-            )
-        x = Axis(
-            1, max(table.index[-1] for table in shown.values()), "epoch", kind="whole"
-        )
-        y = _padded(values, label, share=measure == "accuracy")
-        title = f"{measure.title()} by epoch"
-        groups.append(
-            Plots(title, caption, [Plot(title, x, y, lines)], lines, chosen=True)
-        )
-    return groups
+    every = {
+        name: curve(dataset.history, name, f"{split}_{measure}") for name in ranked
+    }
+    curves = {name: table for name, table in every.items() if table is not None}
+    if not curves:
+        return None
+    shown = list(curves)[:CURVES]
+    label = f"{measure} on {split}"
+    losses = {dataset.experiments[name].loss for name in shown}
+    if measure == "loss" and len(losses) == 1:
+        label = f"{measure_title(str(losses.pop()))} on {split}"
+    if measure == "loss" and dataset.about.scale.unit:
+        label += ", standardised"
+    caption = (
+        f"Mean over all seeds on {split}; the band reaches from the lowest seed to the "
+        "highest. A seed that stopped early keeps its last value."
+    )
+    if len(curves) > CURVES:
+        caption += f" The best {CURVES} of {len(curves)}."
+    lines: list[Line] = []
+    values = list[float]()
+    counts = Counter[str]()
+    for name in shown:
+        table = curves[name]
+        family = dataset.families[name]
+        dash = DASHES[counts[family] % len(DASHES)]
+        counts[family] += 1
+        band = []
+        if not table["min"].equals(table["max"]):
+            band = [*table[["min", "max"]].itertuples(name=None)]
+        # A hidden curve that starts far off would flatten the visible ones: only its
+        # second half counts.
+        first = 0 if len(lines) < VISIBLE else len(table) // 2
+        values += table["mean"].tolist()[first:]
+        lines.append(_line(dataset, name, table["mean"].items(), dash=dash, band=band))
+    last = max(curves[name].index[-1] for name in shown)
+    x = Axis(1, last, "epoch", kind="whole")
+    y = _padded(values, label, share=measure == "accuracy")
+    title = f"{measure.title()} by epoch"
+    return Plots(title, caption, [Plot(title, x, y, lines)], lines, chosen=True)
 
 
 def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | None":
-    """Mean, min and max over the seeds of a column of history.csv, by epoch; None if
-    there are fewer than two epochs.
+    """Return mean, min and max over the seeds of a column of history.csv, by epoch;
+    None if there are fewer than two epochs.
 
     history.csv has not every epoch of each seed: values between are interpolated, and
     the last one is kept to the end, so that every mean is over the same seeds.
@@ -382,30 +345,31 @@ def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | No
     if len(seeds) < 2:
         return None
     shown = np.unique(np.linspace(0, len(seeds) - 1, POINTS).round().astype(int))
-    return (
-        seeds.interpolate("index", limit_area="inside")
-        .ffill()
-        .iloc[shown]
-        .agg(["mean", "min", "max"], axis=1)
-    )
+    filled = seeds.interpolate("index", limit_area="inside").ffill()
+    return filled.iloc[shown].agg(["mean", "min", "max"], axis=1)
 
 
 def published_curves(dataset: Evaluated) -> Plots | None:
-    """Published learning curves, over the band where one more run of ours would lie."""
+    """Return published learning curves, over the band where one more run of ours would
+    lie.
+    """
     drawn = [
         _published_curve(dataset, name, band) for name, band in bands(dataset).items()
     ]
+    if not drawn:
+        return None
     measure = "accuracy" if dataset.about.kind == "classify" else "loss"
     caption = (
-        f"Line: the {measure} on validation that the source of documents 001 and 002 logged, one run; dots: somebody "
-        "else's run of the same listing. Band: where one more run of ours would lie at that epoch (95 %)."
+        f"Line: the {measure} on validation that the source of documents 001 and 002 "
+        "logged, one run; dots: somebody else's run of the same listing. Band: where "
+        "one more run of ours would lie at that epoch (95 %)."
     )
-    return Plots("Published curves", caption, drawn) if drawn else None
+    return Plots("Published curves", caption, drawn)
 
 
 def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
-    """Experiment -> table by epoch: the 95 % prediction interval, `low` to `high`, and
-    a column for each publication.
+    """Return experiment -> table by epoch: the 95 % prediction interval, `low` to
+    `high`, and a column for each publication.
 
     Only epochs with enough seeds are in it.
     """
@@ -415,67 +379,39 @@ def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
         ["experiment", "measure"], sort=False
     ):
         about, _, name = whole_name.partition("/")
-        history = dataset.history[dataset.history["experiment"] == name]
-        if (
-            about != dataset.name
-            or name not in dataset.experiments
-            or measure not in history
-        ):
+        history = dataset.history
+        if about != dataset.name or name not in dataset.experiments:
             continue
-        published = (
-            rows.set_index("epoch")
-            .drop(columns=["experiment", "measure"])
-            .dropna(axis="columns")
-        )
-        seeds = {
-            epoch: values.dropna().tolist()
-            for epoch, values in history.groupby("epoch")[measure]
-        }
-        ends = {
-            epoch: interval
-            for epoch in published.index
-            if len(values := seeds.get(epoch, [])) >= MIN_SEEDS
-            and (interval := prediction(values, COLUMNS[measure]))
-        }
-        if ends:
-            low, high = zip(*ends.values(), strict=True)
-            by_experiment[name] = published.loc[[*ends]].assign(low=low, high=high)
+        if measure not in history:
+            continue
+        published = rows.set_index("epoch").drop(columns=["experiment", "measure"])
+        published = published.dropna(axis="columns")
+        ends = {}
+        own = history[history["experiment"] == name]
+        for epoch, values in own.groupby("epoch")[measure]:
+            seeds = values.dropna().tolist()
+            if epoch in published.index and len(seeds) >= MIN_SEEDS:
+                ends[epoch] = prediction(seeds, COLUMNS[measure])
+        known = {epoch: interval for epoch, interval in ends.items() if interval}
+        if known:
+            low, high = zip(*known.values(), strict=True)
+            by_experiment[name] = published.loc[[*known]].assign(low=low, high=high)
     return by_experiment
 
 
 def _published_curve(dataset: Evaluated, name: str, band: "pd.DataFrame") -> Plot:
     published = band.drop(columns=["low", "high"])
     share = dataset.about.kind == "classify"
-    y = _padded(
-        [*band.to_numpy().flat],
-        f"{'accuracy' if share else 'standardised MAE'} on validation",
-        share=share,
-    )
-    lines = [
-        _line(dataset, name, (), band=[*band[["low", "high"]].itertuples(name=None)])
-    ]
+    label = f"{'accuracy' if share else 'standardised MAE'} on validation"
+    y = _padded([*band.to_numpy().flat], label, share=share)
+    ends = [*band[["low", "high"]].itertuples(name=None)]
+    lines = [_line(dataset, name, (), band=ends)]
+    small = []
     for index, source in enumerate(published):
-        lines.append(
-            Line(
-                source,
-                "ink",
-                [*published[source].items()],
-                dotted=index > 0,
-                joined=index == 0,
-            )
-        )
-    inside = {
-        source: published[source].between(band["low"], band["high"]).sum()
-        for source in published
-    }
-    small = "; ".join(
-        f"{source}: {count} of {len(band)} epochs inside"
-        for source, count in inside.items()
-    )
-    return Plot(
-        dataset.titles[name],
-        Axis(1, band.index[-1], "epoch", kind="whole"),
-        y,
-        lines,
-        small,
-    )
+        points = [*published[source].items()]
+        others = index > 0
+        lines.append(Line(source, "ink", points, dotted=others, joined=not others))
+        inside = published[source].between(band["low"], band["high"]).sum()
+        small.append(f"{source}: {inside} of {len(band)} epochs inside")
+    x = Axis(1, band.index[-1], "epoch", kind="whole")
+    return Plot(dataset.titles[name], x, y, lines, "; ".join(small))

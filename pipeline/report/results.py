@@ -3,8 +3,8 @@ and what is missing and why.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,20 +12,24 @@ from typing import TYPE_CHECKING
 from pipeline import failures, tables
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
-from pipeline.evaluation import answers, answers_file, claims, sceptic
+from pipeline.evaluation import answers, answers_file, claims
 from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.answers_file import AnswersFile
 from pipeline.evaluation.claims import Verdict
-from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.sceptic import Sceptic
+from pipeline.evaluation.margin import Comparison
 from pipeline.evaluation.schema import About, Entry, Evaluation
-from pipeline.evaluation.verdicts import Comparison
 from pipeline.files import damaged
-from pipeline.report import paragraphs, titles
+from pipeline.report import titles
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
+
+PARAGRAPHS = re.compile(
+    r"<!-- end of (?P<dataset>\w+) -->\n(?P<text>.*?)(?=\n## |\Z)", re.DOTALL
+)
+"""In docs/results.md, what stands below the sentences that are made from results, up to
+the next heading."""
 
 
 @dataclass(frozen=True)
@@ -39,36 +43,32 @@ class Evaluated:
         name: its key in params.yaml.
         evaluation: what evaluation.json holds of the experiments of params.yaml, in
             their order there.
+        folder: of the evaluation.
         question: what is asked, in words.
         titles: experiment -> what it is, in words.
+        short: experiment -> its model alone, in words.
         families: experiment -> one of `titles.FAMILIES`, or "simple".
-        folder: of the evaluation.
         quantity: what is forecast, with its unit, for an axis.
         paragraph: why the answers are as they are, in Markdown; empty where nobody
             wrote it, or of what is no result.
         stale: the stage that failed since, so that these figures are an earlier
             build's, and why; else empty.
-        label: STAND_IN, of what is no result.
-        answers: does it need a recurrent network, corrected for all that are asked in
-            this workspace; the outcome of what is no result is its label.
+        answers: does a recurrent network help; one for each kind of networks.
         unanswered: why there are no answers, and what to do; else empty.
-        sceptic: what a search with scikit-learn alone did to the answers; None where
-            there was none.
     """
 
     name: str
     evaluation: Evaluation
-    question: str
-    titles: dict[str, str]
-    families: dict[str, str]
-    folder: Path
+    folder: Path = Path()
+    question: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    short: Mapping[str, str] = field(default_factory=dict)
+    families: Mapping[str, str] = field(default_factory=dict)
     quantity: str = "value"
     paragraph: str = ""
     stale: str = ""
-    label: Outcome | None = None
-    answers: Sequence[Answer] = ()
+    answers: list[Answer] = field(default_factory=list)
     unanswered: str = ""
-    sceptic: Sceptic | None = None
 
     @property
     def about(self) -> About:
@@ -85,6 +85,12 @@ class Evaluated:
         """The experiments that were trained on all rows."""
         return [name for name, entry in self.experiments.items() if entry.share == 1]
 
+    @property
+    def compared(self) -> set[str]:
+        """The experiments that the answers compare."""
+        names = {name for one in self.answers for name in (one.network, one.opponent)}
+        return {name for name in names if name}
+
     @cached_property
     def opponent(self) -> str | None:
         """The strongest experiment without recurrence, chosen before the test."""
@@ -92,27 +98,30 @@ class Evaluated:
 
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
-        """Experiment -> its comparison with the opponent, corrected for this data set's
-        table.
-        """
-        return answers.against(self.evaluation, self.opponent)
+        """Experiment -> its comparison with the opponent, where that is known."""
+        if self.opponent is None:
+            return {}
+        compared = {
+            name: answers.compare(self.evaluation, name, self.opponent)
+            for name in self.experiments
+        }
+        return {name: known for name, known in compared.items() if known}
 
     @cached_property
     def history(self) -> "pd.DataFrame":
         """Experiment, seed, epoch and what was recorded of it. Raises UnrollError if
         damaged.
         """
-        return tables.read(
-            self.folder / "history.csv", experiment=str, seed=int, epoch=int
-        )
+        path = self.folder / "history.csv"
+        return tables.read(path, experiment=str, seed=int, epoch=int)
 
     def has(self, name: str) -> bool:
-        """Whether there is such a table of `plot_data`."""
+        """Return whether there is such a table of `plot_data`."""
         return (self.folder / "tables" / f"{name}.csv").exists()
 
     def numbers(self, name: str, *columns: str) -> "pd.DataFrame":
-        """A table of numbers. Raises UnrollError if it is damaged, has no rows or lacks
-        one of these columns.
+        """Read a table of numbers. Raises UnrollError if it is damaged, has no rows or
+        lacks one of these columns.
         """
         path = self.folder / "tables" / f"{name}.csv"
         table = tables.read(path, **dict.fromkeys(columns, float))
@@ -163,103 +172,98 @@ def load(workspace: Workspace, params: Params) -> Results:
         UnrollError: a file is damaged.
     """
     published = answers_file.published(workspace)
-    # Without the path of this workspace: the page must be the same anywhere.
-    here = re.compile(
-        "|".join(
-            re.escape(f"{root}/") for root in (workspace.root.resolve(), workspace.root)
-        )
-    )
-    failed = {
-        stage: here.sub("", line)[:400]
-        for stage, line in failures.read(workspace).items()
-    }
     evaluations = answers_file.evaluations(workspace, params)
     recorded = answers_file.load(workspace)
-    explained = paragraphs.read(workspace)
+    explained = paragraphs(workspace)
+    failed = _failed(workspace)
     built: list[Evaluated] = []
     missing: list[Missing] = []
     for name in params.datasets:
         experiments = list(params.experiments_of(name))
-        failure = _missing(failed, params, name, name, experiments)
+        stage, reason = _failure(failed, params, name)
         if name not in evaluations:
-            missing.append(failure)
+            missing.append(Missing(name, experiments, stage, reason))
             continue
         evaluation = evaluations[name]
-        evaluated = _evaluated(workspace, params, evaluation, failure)
-        if not evaluation.dataset.stand_in:
-            evaluated = replace(evaluated, paragraph=explained.get(name, ""))
-        built.append(_answered(evaluated, recorded))
-        absent = [
-            experiment
+        stale = f"{stage} failed: {reason}" if stage else ""
+        paragraph = explained.get(name, "")
+        built.append(
+            _evaluated(workspace, params, evaluation, recorded, stale, paragraph)
+        )
+        missing += [
+            Missing(f"{name}/{experiment}", [experiment], stage, reason)
             for experiment in experiments
             if experiment not in evaluation.experiments
-        ]
-        missing += [
-            _missing(failed, params, f"{name}/{experiment}", name, [experiment])
-            for experiment in absent
         ]
     known = claims.known(published, params)
     verdicts = [claims.judge(claim, evaluations) for claim in known]
     return Results(built, missing, verdicts, len(published) - len(known))
 
 
-def _answered(evaluated: Evaluated, recorded: AnswersFile | None) -> Evaluated:
-    """With the answers that results/answers.json has of it, or what to do if it has
-    none.
+def paragraphs(workspace: Workspace) -> dict[str, str]:
+    """Read data set -> its paragraphs in docs/results.md, as Markdown; none in a
+    workspace without that page.
     """
-    try:
-        return replace(
-            evaluated,
-            answers=answers_file.answers_of(
-                recorded, evaluated.name, evaluated.evaluation
-            ),
-        )
-    except UnrollError as error:
-        return replace(evaluated, unanswered=str(error))
+    if not workspace.paragraphs.is_file():
+        return {}
+    parts = PARAGRAPHS.finditer(workspace.paragraphs.read_text(encoding="utf-8"))
+    return {part["dataset"]: part["text"].strip() for part in parts}
+
+
+def _failed(workspace: Workspace) -> dict[str, str]:
+    """Return stage -> the line it failed with, without the path of this workspace: the
+    page must be the same anywhere.
+    """
+    failed = {}
+    for stage, line in failures.read(workspace).items():
+        for root in (workspace.root.resolve(), workspace.root):
+            line = line.replace(f"{root}/", "")  # noqa: PLW2901 -- both may stand in it
+        failed[stage] = line[:400]
+    return failed
 
 
 def _evaluated(
-    workspace: Workspace, params: Params, evaluation: Evaluation, failure: Missing
+    workspace: Workspace,
+    params: Params,
+    evaluation: Evaluation,
+    recorded: AnswersFile | None,
+    stale: str,
+    paragraph: str,
 ) -> Evaluated:
     name = evaluation.dataset.name
     section = params.datasets[name]
     experiments = params.experiments_of(name)
+    answered: list[Answer] = []
+    unanswered = ""
+    try:
+        answered = answers_file.answers_of(recorded, name, evaluation)
+    except UnrollError as error:
+        unanswered = str(error)
     return Evaluated(
         name,
         evaluation,
-        titles.question(section, evaluation.dataset),
-        {
-            key: titles.experiment(experiment, section)
-            for key, experiment in experiments.items()
-        },
-        {key: titles.family(experiment) for key, experiment in experiments.items()},
         workspace.evaluation(name),
+        titles.question(section, evaluation.dataset),
+        {key: titles.experiment(one, section) for key, one in experiments.items()},
+        {key: titles.short(one) for key, one in experiments.items()},
+        {key: titles.family(one) for key, one in experiments.items()},
         titles.quantity(section, evaluation.dataset),
-        label=Outcome.STAND_IN if evaluation.dataset.stand_in else None,
-        stale=f"{failure.stage} failed: {failure.reason}" if failure.stage else "",
-        sceptic=sceptic.load(workspace.sceptic(name)),
+        "" if evaluation.dataset.stand_in else paragraph,
+        stale,
+        answered,
+        unanswered,
     )
 
 
-def _missing(
-    failed: Mapping[str, str],
-    params: Params,
-    name: str,
-    dataset: str,
-    experiments: list[str],
-) -> Missing:
-    """Why something is missing: the failure that lies first in the graph, if one was
-    recorded.
+def _failure(
+    failed: Mapping[str, str], params: Params, dataset: str
+) -> tuple[str, str]:
+    """Return the stage of a data set that failed first in the graph, and why; "" and
+    what to do where no failure is recorded.
     """
-    stages = [
-        params.source_stage(params.datasets[dataset].source),
-        f"prepare@{dataset}",
-    ]
-    stages += [f"train@{dataset}", f"evaluate@{dataset}"]
-    stage = next((stage for stage in stages if stage in failed), "")
-    return Missing(
-        name,
-        experiments,
-        stage,
-        failed.get(stage, "no failure is recorded; `unroll repro` builds it"),
-    )
+    source = params.source_stage(params.datasets[dataset].source)
+    own = [f"{stage}@{dataset}" for stage in ("prepare", "train", "evaluate")]
+    for stage in (source, *own):
+        if stage in failed:
+            return stage, failed[stage]
+    return "", "no failure is recorded; `unroll repro` builds it"

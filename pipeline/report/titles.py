@@ -13,6 +13,9 @@ DIRECTIONS = {"backward": "backward ", "both": "bidirectional "}
 DAY = 86_400
 YEAR = 365.25 * 86_400
 
+FREQUENCIES = {3600: "hourly", DAY: "daily"}
+"""Seconds between rows -> what such rows are called."""
+
 FAMILIES = {
     "gru": ("gru", "segments"),
     "lstm": ("lstm",),
@@ -47,60 +50,65 @@ QUANTITIES = {
 
 
 def quantity(section: DatasetParams, about: About) -> str:
-    """What is forecast, with its unit."""
+    """Return what is forecast, with its unit."""
     own = f"{about.scale.quantity}, {about.scale.unit or 'without a unit'}"
     return QUANTITIES.get(section.preparation.name, own)
 
 
 def question(section: DatasetParams, about: About) -> str:
-    """The question that a data set asks, in a few words."""
+    """Return the question that a data set asks, in a few words."""
     options: Mapping[str, Any] = section.preparation.model_dump()
-    if template := QUESTIONS.get(section.preparation.name):
-        part = f": {options['part']}" if "part" in options else ""
+    template = QUESTIONS.get(section.preparation.name)
+    if template:
         shape = str(options.get("shape", "")).replace("_", " ")
-        return template.format(shape=shape, horizon=options.get("horizon")) + part
+        words = template.format(shape=shape, horizon=options.get("horizon"))
+        return f"{words}: {options['part']}" if "part" in options else words
     hours = about.facts.get("horizon in hours")
+    ahead = f"{_span(hours * 3600)} ahead" if hours else "later on"
+    words = f"{about.scale.quantity} {ahead}"
     seconds = about.facts.get("seconds between rows")
-    words = f"{about.scale.quantity} {f'{_span(hours * 3600)} ahead' if hours else 'later on'}"
     if seconds:
-        words += f" from {_span(options['windows']['lookback'] * seconds)}"
-        frequency = {3600: "hourly", DAY: "daily"}.get(
-            seconds, f"{seconds / 60:g}-minute"
-        )
+        lookback = options["windows"]["lookback"] * seconds
+        frequency = FREQUENCIES.get(seconds, f"{seconds / 60:g}-minute")
         years = round(about.facts.get("rows", 0) * seconds / YEAR)
-        words += f", {f'{years} years of ' if years > 1 else ''}{frequency} rows"
+        of_years = f"{years} years of " if years > 1 else ""
+        words += f" from {_span(lookback)}, {of_years}{frequency} rows"
     return words
 
 
 def family(section: Experiment) -> str:
-    """One of `FAMILIES`, or "simple"."""
-    return next(
-        (family for family, names in FAMILIES.items() if section.model.name in names),
-        "simple",
-    )
+    """Return one of `FAMILIES`, or "simple"."""
+    for family, names in FAMILIES.items():
+        if section.model.name in names:
+            return family
+    return "simple"
 
 
 def _span(seconds: float) -> str:
-    return (
-        f"{seconds / DAY:.3g} days"
-        if seconds >= 2 * DAY
-        else f"{seconds / 3600:.3g} hours"
-    )
+    if seconds >= 2 * DAY:
+        return f"{seconds / DAY:.3g} days"
+    return f"{seconds / 3600:.3g} hours"
+
+
+def short(section: Experiment) -> str:
+    """Return the model of an experiment in words, such as "LSTM(32)"."""
+    model: Mapping[str, Any] = section.model.model_dump()
+    if model["name"] in CELLS:
+        return DIRECTIONS.get(model.get("direction") or "", "") + _recurrent(model)
+    return _other(model, section.training.model_dump())
 
 
 def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str:
-    """An experiment in words, such as "LSTM(32), dropout 0.2"; options that its whole
-    data set shares are left out.
+    """Return an experiment in words, such as "LSTM(32), dropout 0.2".
+
+    Options that its whole data set shares are left out.
     """
     model: Mapping[str, Any] = section.model.model_dump()
     training: Mapping[str, Any] = section.training.model_dump()
-    direction = DIRECTIONS.get(model.get("direction") or "", "")
-    words = [
-        direction
-        + (_recurrent(model) if model["name"] in CELLS else _other(model, training))
-    ]
-    if model.get("dropout") or model.get("recurrent_dropout"):
-        words.append(f"dropout {model.get('dropout') or model['recurrent_dropout']:g}")
+    words = [short(section) + _detail(model, training)]
+    dropout = model.get("dropout") or model.get("recurrent_dropout")
+    if dropout:
+        words.append(f"dropout {dropout:g}")
     if model.get("head") is False:
         words.append("no output layer")
     if training.get("loss") == "pairwise_mse":
@@ -110,20 +118,16 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
     if training.get("method") == "by_hand":
         words.append(f"by hand, rate {training.get('learning_rate', '')}")
     shared = dataset.training.options if dataset and dataset.training else {}
-    if (steps := training.get("steps_per_epoch")) and steps != shared.get(
-        "steps_per_epoch"
-    ):
+    steps = training.get("steps_per_epoch")
+    if steps and steps != shared.get("steps_per_epoch"):
         words.append(f"{steps} steps an epoch")
     if training.get("optimizer") == "rmsprop_keras2":
         words.append("as in Keras 2")
     if section.share < 1:
         words.append(f"{section.share:.3g} of the rows")
     if section.features:
-        words.append(
-            "on lags, differences and means"
-            if section.features.get("means")
-            else "on lags"
-        )
+        means = section.features.get("means")
+        words.append("on lags, differences and means" if means else "on lags")
     if section.in_unit:
         words.append("targets not standardised")
     if section.calendar:
@@ -133,87 +137,71 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
     return ", ".join(words)
 
 
-def brief(words: str) -> str:
-    """A title without how it was trained and what it sees."""
-    return words.split(", ", maxsplit=1)[0].split(" on ", maxsplit=1)[0]
+def _detail(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
+    """Return what stands behind a model's short title: what it sees, how it is fitted."""
+    name = model["name"]
+    activation = model.get("activation", "tanh")
+    if name in CELLS:
+        return "" if activation == "tanh" else f", {activation}"
+    if name == "mlp" and model.get("embedding"):
+        return " on the mean of word vectors"
+    last = model.get("last")
+    if last and name in FITTED and training.get("method") != "gradient_descent":
+        return f" on the last {f'{last} steps' if last > 1 else 'step'}"
+    return DETAILS.get(name, "")
 
 
 def _recurrent(model: Mapping[str, Any]) -> str:
+    cell = CELLS[model["name"]]
+    if model.get("widths"):
+        return " and ".join(f"{cell}({width})" for width in model["widths"])
     layers = model.get("layers") or 1
-    if widths := model.get("widths"):
-        return " and ".join(f"{CELLS[model['name']]}({width})" for width in widths)
-    cell = f"{f'{layers} stacked ' if layers > 1 else ''}{CELLS[model['name']]}({model.get('units', '')})"
-    activation = (
-        f", {activation}"
-        if (activation := model.get("activation", "tanh")) != "tanh"
-        else ""
-    )
-    read = f" and Dense({model['hidden']})" if model.get("hidden") else ""
-    return (
-        (f"Dense({model['before']}) and {cell}" if model.get("before") else cell)
-        + activation
-        + read
-    )
+    words = f"{cell}({model.get('units', '')})"
+    if layers > 1:
+        words = f"{layers} stacked {words}"
+    if model.get("before"):
+        words = f"Dense({model['before']}) and {words}"
+    if model.get("hidden"):
+        words += f" and Dense({model['hidden']})"
+    return words
 
 
 def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
-    count = model.get("last")
-    last = (
-        ""
-        if not count
-        else " on the last step"
-        if count == 1
-        else f" on the last {count} steps"
-    )
+    name = model["name"]
     method = training.get("method")
-    fits = {
-        "least_absolute": "least absolute deviation",
-        "kernel_ridge": "kernel ridge regression",
-        "boosting": "boosted trees",
-        "sklearn": str(training.get("estimator")),
-    }
-    fit = fits.get(
-        str(method), f"{'ridge' if training.get('ridge') else 'linear'} regression"
-    )
-    match model["name"]:
-        case "mlp":
-            hidden = "-".join(str(width) for width in model.get("hidden", ()))
-            words = f"dense network {hidden}" if hidden else "perceptron"
-            words += " of sines" * (model.get("activation") == "sine")
-            return (
-                f"{words} on the mean of word vectors"
-                if model.get("embedding")
-                else words
-            )
-        case "adaptive_filter" | "transformer" as name:
-            sizes = "-".join(
-                str(model[option]) for option in SIZES[name] if option in model
-            )
-            return f"{name.replace('_', ' ')} {sizes}".rstrip()
-        case "constant":
-            return f"always {model.get('value', 0):g}"
-        case "linear" | "lags" if method != "gradient_descent":
-            return f"{fit}{last}"
-        case "seasonal_naive" | "delayed":
-            return f"the value {model['timesteps']} timesteps before"
-        case name:
-            words = NAMES.get(str(name), str(name).replace("_", " "))
-            suffixes = {
-                " of the target alone": model.get("own")
-                and model.get("base") != "cycle",
-                " of the target's differences": model.get("own")
-                and model.get("base") == "cycle",
-                " without a trend": not model.get("trend", True),
-            }
-            cycle = (
-                f" by {model['cycle']}" if name == "ets" and model.get("cycle") else ""
-            )
-            return (
-                words
-                + cycle
-                + "".join(suffix for suffix, present in suffixes.items() if present)
-            )
+    if name in FITTED and method != "gradient_descent":
+        if method == "sklearn":
+            return str(training.get("estimator"))
+        penalised = "ridge" if training.get("ridge") else "linear"
+        return METHODS.get(str(method), f"{penalised} regression")
+    if name == "mlp":
+        hidden = "-".join(str(width) for width in model.get("hidden", ()))
+        kind = f"dense network {hidden}" if hidden else "perceptron"
+        return f"{kind} of sines" if model.get("activation") == "sine" else kind
+    if name in SIZES:
+        sizes = [str(model[option]) for option in SIZES[name] if option in model]
+        return f"{name.replace('_', ' ')} {'-'.join(sizes)}".rstrip()
+    words: str = NAMES.get(name, name.replace("_", " "))
+    words = words.format(**{"value": 0.0, **model})
+    if name == "ets" and model.get("cycle"):
+        words += f" by {model['cycle']}"
+    if model.get("own"):
+        by_cycle = model.get("base") == "cycle"
+        words += " of the target's differences" if by_cycle else " of the target alone"
+    if not model.get("trend", True):
+        words += " without a trend"
+    return words
 
+
+FITTED = ("linear", "lags")
+"""Models whose title is that of their training, unless it is gradient descent."""
+
+METHODS = {
+    "least_absolute": "least absolute deviation",
+    "kernel_ridge": "kernel ridge regression",
+    "boosting": "boosted trees",
+}
+"""Way to train -> its title."""
 
 SIZES = {
     "adaptive_filter": ("powers", "hidden"),
@@ -224,6 +212,9 @@ SIZES = {
 NAMES = {
     "last_value": "the last value",
     "daily_cycle": "the value a day before",
+    "constant": "always {value:g}",
+    "seasonal_naive": "the value {timesteps} timesteps before",
+    "delayed": "the value {timesteps} timesteps before",
     "majority": "the more frequent class",
     "linear": "a linear map for all columns",
     "nlinear": "NLinear",
@@ -232,9 +223,17 @@ NAMES = {
     "ets": "ETS",
     "mstl": "MSTL",
     "tsb": "TSB",
-    "shared": "a linear map for all columns, least squares",
+    "shared": "a linear map for all columns",
     "segments": "a GRU over segments",
-    "bag_of_words": "logistic regression on words",
-    "tfidf": "logistic regression on words and pairs, tf-idf",
+    "bag_of_words": "logistic regression",
+    "tfidf": "logistic regression",
 }
-"""Model -> its title, for those whose name with spaces would not do."""
+"""Model -> its short title with its options, for those whose name with spaces would not
+do."""
+
+DETAILS = {
+    "shared": ", least squares",
+    "bag_of_words": " on words",
+    "tfidf": " on words and pairs, tf-idf",
+}
+"""Model -> what stands behind its short title."""

@@ -18,11 +18,10 @@ FEW = ("last_value", "cycle_7", "ridge", "ets")
 """Models that are fitted in a moment."""
 
 
-def run_here(calls, _jobs, _server, *, on_tick, **_options):
+def run_here(calls, _jobs, _server, **_options):
     """`processes.run` without a process."""
     for call in calls:
         started = time.process_time()
-        on_tick({call: 0.0})
         error = ""
         try:
             call.function(*call.arguments)

@@ -51,7 +51,7 @@ def test_models_have_as_much_as_is_known():
             "12",
         ],
         ["ridge\\x1b[2J", "ridge", "1.500", "-", "", "", "-", "0"],
-        ["last value", "last_value", "20.00", "0.500", "13 times", "", "90 %", "-"],
+        ["last value", "last_value", "20.00", "0.500", "+1,200 %", "", "90 %", "-"],
     ]
     without = table.models(SCORES.assign(seconds=np.nan), "")
     assert without.headings[2] == "MAE"

@@ -83,3 +83,7 @@ def test_so_many_run_at_once_as_memory_has_room_for(workspace, monkeypatch):
     for free, jobs in ((0, 1), (2 * needed, 2), (2 * needed - 1, 1), (9 * needed, 4)):
         monkeypatch.setattr(pool, "available", lambda free=free: free)
         assert pool.fitting(workspace, "waves", 4) == jobs
+
+
+def test_available_memory_is_some_of_what_there_is():
+    assert 0 < pool.available() <= psutil.virtual_memory().total

@@ -13,10 +13,10 @@ from pipeline.evaluation import schema
 from pipeline.files import read_json, read_npz, write_text
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
+from stages.perform import trial
 from stages.prepare import prepare
 from stages.source import source
 from stages.train import train
-from stages.trial import trial
 from tests.support import content, fake_runs
 
 MINE = {

@@ -36,13 +36,10 @@ def test_judge_decides_on_an_array_as_the_evaluation_did_on_the_run(evaluated):
         "waves", project.predictions("waves/perceptron"), against="waves/last_value"
     )
     compared = project.compare("waves/perceptron", "waves/last_value")
-    assert (judged.interval, judged.outcome) == (
-        pytest.approx(compared.interval),
-        compared.outcome,
-    )
-    assert judged.outcome == "better"
+    assert [judged.low, judged.high] == pytest.approx([compared.low, compared.high])
+    assert judged.outcome == compared.outcome == "helps"
     truth = project.data("waves").splits["test"].targets
-    assert project.judge("waves", truth).outcome == "better", (
+    assert project.judge("waves", truth).outcome == "helps", (
         "than the strongest opponent"
     )
 

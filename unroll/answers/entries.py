@@ -96,15 +96,14 @@ def add(workspace: Workspace, name: str, path: Path, options: Options) -> None:
         UnrollError: there is no params.yaml.
     """
     data = {"file": place(workspace, path), **options.given}
-    comments: dict[plain_yaml.Place, str] = {
-        (SECTION, name): "Added by `unroll add`; every value can be edited here."
-    }
+    comment = "Added by `unroll add`; every value can be edited here."
     busy = f"another `unroll add` writes {workspace.params}; wait until it has ended"
     with locks.alone(workspace.scratch / "params.lock", busy, patience=-1):
         if name in load(workspace):
             cure = f"pass --name with another name, or `unroll remove {name}` first"
             raise UsageError(f"params.yaml has {SECTION}.{name} already; {cure}")
-        text = plain_yaml.added(workspace.params, {SECTION: {name: data}}, comments)
+        keys = [SECTION, name]
+        text = plain_yaml.with_entry(workspace.params, keys, data, comment)
         write_text(workspace.params, text)
 
 
@@ -122,9 +121,8 @@ def remove(workspace: Workspace, name: str) -> list[Path]:
         cure = "delete the folder, and nothing is left of it"
         raise UsageError(f"{name}/ is in no params.yaml; {cure}")
     one_of(name, known, f"the name in params.yaml ({SECTION})")
-    write_text(
-        workspace.params, plain_yaml.removed(workspace.params, {SECTION: [name]})
-    )
+    text = plain_yaml.without_entry(workspace.params, [SECTION, name])
+    write_text(workspace.params, text)
     there = [
         path
         for path in (folder(workspace, name), cache(workspace, name))

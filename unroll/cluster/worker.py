@@ -5,7 +5,6 @@ what Dask hands them.
 import asyncio
 import io
 import os
-import signal
 import tarfile
 import threading
 from collections.abc import Coroutine
@@ -74,7 +73,7 @@ def train(data: bytes, digest: str, task: Task) -> Trained:
             or state.state != "executing"
         ):
             with _processes:
-                pool.stop([child])
+                pool.stop(child)
             raise UnrollError(
                 "nobody waits for it any more: its head or the scheduler is gone"
             )
@@ -131,7 +130,7 @@ def work(
     security = connection.security(address, certificates)
     os.environ[WORKER] = name
     # not in a thread of Dask's, with which the system would end it
-    pool.start_server(tensorflow=True)
+    pool.start_server()
     folder = str(home.resolve())
     slot = connection.slot(connection.environment())
 
@@ -208,8 +207,7 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
     `asyncio.run` would cancel Dask's tasks first and wait for them; if the other side
     is gone, too, for ever.
     """
-    with processes.handling(signal.default_int_handler, signal.SIGTERM):
-        loop = asyncio.new_event_loop()
-        # says of each task that it was left
-        loop.set_exception_handler(lambda _loop, _context: None)
-        loop.run_until_complete(main)
+    loop = asyncio.new_event_loop()
+    # says of each task that it was left
+    loop.set_exception_handler(lambda _loop, _context: None)
+    loop.run_until_complete(main)

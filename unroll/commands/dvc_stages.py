@@ -97,7 +97,6 @@ def train(
     --epochs 2`
     """
     from stages.train import train
-    from stages.trial import trial
 
     workspace: Workspace = context.obj
     if "/" in name:
@@ -111,11 +110,9 @@ def train(
         )
     with _naming_target(workspace, f"train@{name}"):
         if dry:
-            from stages import progress
+            from stages.perform import trial
 
             folder = trial(workspace, name, experiment, epochs, seed)
-            # where patience ended the last replicate, its line still stands open
-            progress.finish()
             print(os.path.relpath(folder))
         else:
             train(workspace, name, experiment, jobs, _runner())

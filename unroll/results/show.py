@@ -2,27 +2,37 @@
 
 import contextlib
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pydantic
 from pydantic_core import to_jsonable_python
 
-from pipeline.config import params
+from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
-from pipeline.errors import UnrollError, printable
+from pipeline.errors import UnrollError
 from pipeline.files import read_checked, read_json
 from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
 from unroll import tables
 
-SHA256 = re.compile("[0-9a-f]{64}")
+SHA256 = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+
+COLUMNS = (
+    "experiment",
+    "model",
+    "method",
+    "epochs",
+    "seeds",
+    "score on test",
+    "run here",
+)
 
 
 def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str, Any]]:
-    """One mapping per experiment of these data sets (of all, if none is named), in the
-    order of params.yaml.
+    """Return one mapping per experiment of these data sets (of all, if none is named),
+    in the order of params.yaml.
 
     Raises:
         UsageError: a name is no data set.
@@ -31,36 +41,34 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
     config = params.load(workspace.params)
     for name in names:
         config.dataset(name)  # raises if there is none
-    scores: dict[str, float] = {}
+    rows = []
     for dataset in config.datasets:
-        scores |= _scores(workspace, dataset)
-    return [
-        {
-            "experiment": name,
-            "dataset": experiment.dataset,
-            "model": f"{experiment.model.family}.{experiment.model.name}",
-            "method": experiment.training.method,
-            "epochs": experiment.training.options.get("epochs"),
-            "seeds": experiment.seeds,
-            "score": scores.get(name),
-            "built": (workspace.root / "runs" / name / "run.json").exists(),
-        }
-        for name, experiment in config.runs.items()
-        if not names or experiment.dataset in names
-    ]
+        if names and dataset not in names:
+            continue
+        scores = _scores(workspace, dataset)
+        for name, experiment in config.experiments_of(dataset).items():
+            row = {
+                "experiment": f"{dataset}/{name}",
+                "dataset": dataset,
+                "model": f"{experiment.model.family}.{experiment.model.name}",
+                "method": experiment.training.method,
+                "epochs": experiment.training.options.get("epochs"),
+                "seeds": experiment.seeds,
+                "score": scores.get(name),
+                "built": (workspace.run(dataset, name) / "run.json").exists(),
+            }
+            rows.append(row)
+    return rows
 
 
 def _scores(workspace: Workspace, dataset: str) -> dict[str, float]:
-    """The score of each experiment of a data set that is evaluated, by its whole name:
-    the measure that is first.
+    """Return the score of each experiment of a data set that is evaluated: the measure
+    that is first.
     """
-    scores = {}
     with contextlib.suppress(UnrollError):  # one damaged file does not stop the list
-        for name, metrics in read_checked(
-            workspace.metrics(dataset), Metrics
-        ).root.items():
-            scores[f"{dataset}/{name}"] = next(iter(metrics.values()))
-    return scores
+        every = read_checked(workspace.metrics(dataset), Metrics).root
+        return {name: next(iter(metrics.values())) for name, metrics in every.items()}
+    return {}
 
 
 def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> None:
@@ -68,45 +76,29 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
     line a data set.
     """
     if in_groups:
-        groups: dict[str, list[Mapping[str, Any]]] = {}
+        counts: dict[str, list[int]] = {}
         for row in experiments:
-            groups.setdefault(row["dataset"], []).append(row)
-        counts = [
-            [
-                name,
-                *(
-                    str(sum(row[key] not in {None, False} for row in rows))
-                    for key in ("experiment", "score", "built")
-                ),
-            ]
-            for name, rows in groups.items()
-        ]
-        header = ("data set", "experiments", "with a score", "run here")
-        tables.show(header, counts, numeric=header[1:])
+            count = counts.setdefault(row["dataset"], [0, 0, 0])
+            count[0] += 1
+            count[1] += row["score"] is not None
+            count[2] += row["built"]
+        numeric = ("experiments", "with a score", "run here")
+        cells = [[name, *map(str, count)] for name, count in counts.items()]
+        tables.show(("data set", *numeric), cells, numeric=numeric)
         print(
-            "`unroll list NAME` lists the experiments of a data set, `unroll compare NAME` ranks them."
+            "`unroll list NAME` lists the experiments of a data set, "
+            "`unroll compare NAME` ranks them."
         )
         return
-    rows = [
-        [
-            *(row[key] for key in ("experiment", "model", "method")),
-            "" if row["epochs"] is None else str(row["epochs"]),
-            str(len(row["seeds"])),
-            "" if row["score"] is None else f"{row['score']:.4g}",
-            "yes" if row["built"] else "no",
-        ]
-        for row in experiments
-    ]
+    rows = []
+    for row in experiments:
+        epochs = "" if row["epochs"] is None else str(row["epochs"])
+        score = "" if row["score"] is None else f"{row['score']:.4g}"
+        built = "yes" if row["built"] else "no"
+        model = [row["experiment"], row["model"], row["method"]]
+        rows.append([*model, epochs, str(len(row["seeds"])), score, built])
     tables.show(
-        (
-            "experiment",
-            "model",
-            "method",
-            "epochs",
-            "seeds",
-            "score on test",
-            "run here",
-        ),
+        COLUMNS,
         rows,
         numeric=("epochs", "seeds", "score on test"),
         important=("run here", "score on test", "model", "method", "seeds"),
@@ -114,8 +106,8 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
 
 
 def show(workspace: Workspace, name: str) -> dict[str, Any]:
-    """The options and the build of the source, the data set and the experiment of this
-    name; one at least exists.
+    """Return the options and the build of the source, the data set and the experiment
+    of this name; one at least exists.
 
     Raises:
         UsageError: there is no such name, or an option is wrong; the text lists what is
@@ -127,47 +119,61 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
     facts = sections(config, name)
     from pipeline.data import dataset as datasets  # `unroll list` starts without NumPy
     from pipeline.data import manifest
-    from pipeline.evaluation import schema
-    from pipeline.training import run_folder
 
     if "source" in facts:
-        facts["source"] |= _built(
-            workspace.raw(name) / manifest.NAME, manifest.Manifest
-        )
+        path = workspace.raw(name) / manifest.NAME
+        facts["source"]["built"] = _built(path, manifest.Manifest)
     if "dataset" in facts:
-        facts["dataset"] |= _built(
-            workspace.prepared(name) / "dataset.json", datasets.Description
-        )
+        path = workspace.prepared(name) / "dataset.json"
+        facts["dataset"]["built"] = _built(path, datasets.Description)
     if "experiment" in facts:
         dataset, _, own_name = name.partition("/")
-        facts["experiment"] |= _built(
-            workspace.run(dataset, own_name) / "run.json", run_folder.Summary
-        )
-        if facts["experiment"]["built"]:
-            facts["experiment"] |= _provenance(
-                workspace, dataset, own_name, facts["experiment"]["built"]
-            )
-        metrics = workspace.metrics(dataset)
-        scored = read_checked(metrics, Metrics).root if metrics.exists() else {}
-        if own_name in scored:
-            facts["experiment"]["metrics"] = scored[own_name]
-        evaluation = workspace.evaluation(dataset)
-        evaluated = (
-            schema.load(evaluation).experiments
-            if (evaluation / "evaluation.json").exists()
-            else {}
-        )
-        if own_name in evaluated:
-            facts["experiment"] |= evaluated[own_name].model_dump(
-                include={"parameters", "layers"}
-            )
+        facts["experiment"] |= _made(workspace, dataset, own_name)
     return facts
+
+
+def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, Any]:
+    """Return the run of an experiment, what it was made of, and its scores."""
+    from pipeline.evaluation import schema
+    from pipeline.provenance import fingerprint, record
+    from pipeline.training import run_folder
+
+    run = _built(workspace.run(dataset, name) / "run.json", run_folder.Summary)
+    made: dict[str, Any] = {"built": run}
+    if run:
+        if "fingerprint" in run:
+            made["fingerprint"] = fingerprint.brief(run["fingerprint"])
+        try:
+            made["record"] = record.read(workspace, dataset, name).model_dump()
+        except UnrollError as error:
+            made["no_record"] = str(error)
+    metrics = workspace.metrics(dataset)
+    scored = read_checked(metrics, Metrics).root if metrics.exists() else {}
+    if name in scored:
+        made["metrics"] = scored[name]
+    evaluation = workspace.evaluation(dataset)
+    if (evaluation / "evaluation.json").exists():
+        entry = schema.load(evaluation).experiments.get(name)
+        if entry:
+            made |= entry.model_dump(include={"parameters", "layers"})
+    return made
+
+
+def _built(path: Path, model: type[pydantic.BaseModel]) -> Any:
+    """Return what a file holds, as it was written; None without it. Raises UnrollError
+    if that is not what `model` describes.
+    """
+    if not path.exists():
+        return None
+    read_checked(path, model)
+    return read_json(path)
 
 
 def sections(
     config: Params, name: str, *, theirs: bool = False
 ) -> dict[str, dict[str, Any]]:
-    """The sections of params.yaml with this name, as plain data with all defaults.
+    """Return the sections of params.yaml with this name, as plain data with all
+    defaults.
 
     Those of a module in `unroll_extensions` only with `theirs`, which imports it: what
     only shows runs no code of a repository.
@@ -176,10 +182,7 @@ def sections(
         UsageError: an option is wrong; the text lists what is valid.
     """
     # `unroll list` starts without NumPy
-    from pipeline.config import (
-        extensions,
-        registry,
-    )
+    from pipeline.config import extensions, registry
     from pipeline.training.recipe import recipe
 
     def ours(package: str, module: str, where: str) -> bool:
@@ -195,40 +198,32 @@ def sections(
     if name in config.datasets:
         section = config.datasets[name]
         chosen = section.preparation.options
-        if ours(
-            registry.PREPARATIONS,
-            section.preparation.name,
-            f"datasets.{name}.preparation.name",
-        ):
+        where = f"datasets.{name}.preparation.name"
+        if ours(registry.PREPARATIONS, section.preparation.name, where):
             chosen = registry.preparation(config, name).keywords
-        preparation = {"name": section.preparation.name, **chosen}
         facts["dataset"] = {
             "name": name,
             "source": section.source,
-            "preparation": preparation,
+            "preparation": {"name": section.preparation.name, **chosen},
+            "experiments": list(config.experiments_of(name)),
         }
-        facts["dataset"]["experiments"] = list(config.experiments_of(name))
     if name in config.runs:
         experiment = config.runs[name]
         where = f"experiments.{name.replace('/', '.')}"
         model = experiment.model
         training = experiment.training
-        family = ours(registry.MODELS, model.family, f"{where}.model.family")
-        method = ours(registry.METHODS, training.method, f"{where}.training.method")
         built = model.options
         trained = training.options
+        family = ours(registry.MODELS, model.family, f"{where}.model.family")
+        method = ours(registry.METHODS, training.method, f"{where}.training.method")
         if family and method:
             trainer = recipe(params.own_name(name), experiment)
             built = trainer.build.keywords
             trained = trainer.method.keywords
+        own = ("dataset", "calendar", "features", "standardise", "in_unit", "seeds")
         facts["experiment"] = {
             "name": name,
-            "dataset": experiment.dataset,
-            "calendar": experiment.calendar,
-            "features": experiment.features,
-            "standardise": experiment.standardise,
-            "in_unit": experiment.in_unit,
-            "seeds": experiment.seeds,
+            **{key: getattr(experiment, key) for key in own},
             "model": {"family": model.family, "name": model.name, **built},
             "training": {"method": training.method, **trained},
         }
@@ -236,62 +231,8 @@ def sections(
     return plain
 
 
-def _provenance(
-    workspace: Workspace, dataset: str, name: str, run: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The fingerprint as the page cites it, and the record of when and where the run
-    was trained, or why not.
+def lines(facts: Mapping[str, Any]) -> list[str]:
+    """Write the facts as lines of YAML, a SHA-256 by its first digits, which are enough
+    to tell it from others.
     """
-    from pipeline.provenance import fingerprint, record
-
-    brief = (
-        {"fingerprint": fingerprint.brief(run["fingerprint"])}
-        if "fingerprint" in run
-        else {}
-    )
-    try:
-        return brief | {"record": record.read(workspace, dataset, name).model_dump()}
-    except UnrollError as error:
-        return brief | {"no_record": str(error)}
-
-
-def _built(path: Path, model: type[pydantic.BaseModel]) -> dict[str, Any]:
-    """What a file holds, as it was written. Raises UnrollError if that is not what
-    `model` describes.
-    """
-    if not path.exists():
-        return {"built": None}
-    read_checked(path, model)
-    return {"built": read_json(path)}
-
-
-def lines(facts: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
-    """The facts as indented lines of YAML."""
-    for name, value in facts.items():
-        key = printable(str(name))
-        if isinstance(value, Mapping) and value:
-            yield " " * indent + f"{key}:"
-            yield from lines(value, indent + 2)
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-            yield " " * indent + f"{key}:"
-            for item in value:
-                yield " " * (indent + 2) + ", ".join(
-                    f"{printable(k)} {text(v)}" for k, v in item.items()
-                )
-        else:
-            yield (
-                " " * indent
-                + f"{key}: {'not built' if key == 'built' and value is None else text(value)}"
-            )
-
-
-def text(value: Any) -> str:
-    """A value as YAML, but a SHA-256 by its first digits, which are enough to tell it
-    from others.
-    """
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, list):
-        return f"[{', '.join(map(text, value))}]"
-    plain = printable(str(value))
-    return f"{plain[:12]}..." if SHA256.fullmatch(plain) else plain
+    return SHA256.sub(r"\1...", plain_yaml.dumped(facts, flow=True)).splitlines()

@@ -294,6 +294,7 @@ def train(search: Search, values: Mapping[str, Any], title: str) -> Attempt:
         replicates = chosen.train(chosen.job(search.data, shown)).replicates
     except DivergedError:
         return diverged
+    shown.finish()
     targets = search.data.splits["validation"].targets
     scores = []
     for replicate in replicates:

@@ -331,11 +331,10 @@ def _write(
         usual = config.datasets[dataset].training
         if target != name and usual and usual.method == experiment.training.method:
             entry.pop("seeds", None)
-        key = own_name(target)
+        keys = ["experiments", dataset, own_name(target)]
         if target in config.runs:
-            text = plain_yaml.replaced(file, dataset, key, entry)
-        else:
-            text = plain_yaml.with_experiment(file, dataset, key, entry, comment)
+            comment = ""
+        text = plain_yaml.with_entry(file, keys, entry, comment)
         # Nothing is written that could not be read.
         with scratch_folder(workspace.scratch, "tune") as scratch:
             write_text(scratch / file.name, text)

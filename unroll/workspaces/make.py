@@ -163,6 +163,5 @@ def _copy_graph(root: Path, folder: Path) -> None:
         shutil.copyfile(root / name, folder / name)
     write_text(folder / TEMPLATES, "{}\n")
     write_text(folder / ".dvc" / "config", CONFIG)
-    # What was searched and written there is of other runs.
-    (folder / "results" / "sceptic").mkdir(parents=True, exist_ok=True)
+    # What was written there is of other runs.
     write_text(Workspace(folder).paragraphs, "")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from pipeline.data.download import Progress, fetch
+from pipeline.data.download import fetch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,14 +30,12 @@ class Context:
         root: the workspace's folder.
         scratch: a folder for half-made files.
         mirror: a folder or base address that is asked first, or None.
-        progress: told of every file that grows.
     """
 
     name: str
     root: Path
     scratch: Path
     mirror: str | None
-    progress: Progress
 
     def fetch(
         self,
@@ -48,18 +46,12 @@ class Context:
         folder: str = "",
         sha256: str | None = None,
     ) -> str:
-        """As `pipeline.data.download.fetch`; in the mirror the file lies in `folder`,
-        by default the source's.
+        """Fetch as `pipeline.data.download.fetch`; in the mirror the file lies in
+        `folder`, by default the source's.
         """
         path = f"{folder or self.name}/{name}"
         return fetch(
-            name,
-            url,
-            destination,
-            path=path,
-            mirror=self.mirror,
-            progress=self.progress,
-            sha256=sha256,
+            name, url, destination, path=path, mirror=self.mirror, sha256=sha256
         )
 
 

@@ -7,19 +7,15 @@ checked.
 
 import shutil
 import zipfile
-import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pydantic
 
 from pipeline.data.download import UnavailableError
 from pipeline.data.sources import Context
-from pipeline.data.sources.download import Url
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import scratch_folder
-from pipeline.validation import Strict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,69 +42,44 @@ COLUMNS = (
 )
 STAMP_FORMAT = "%d.%m.%Y %H:%M:%S"
 
-_Stamp = Annotated[
-    str, pydantic.StringConstraints(pattern=r"^\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d$")
-]
-_Count = Annotated[int, pydantic.Field(ge=1)]
+ROWS = 420_551
+"""Rows of the official file, below its header."""
+
+ENDS = ("01.01.2009 00:10:00", "01.01.2017 00:00:00")
+"""The timestamps of its first and its last row."""
+
+BYTES = 43_164_220
+"""Its size, unpacked."""
 
 
-class Structure(Strict):
-    """What a file in the official format must look like; the defaults are the official
-    file's.
-
-    Attributes:
-        rows: below the header.
-        first, last: the timestamps of the first and the last row.
-        csv_bytes: of the unpacked file.
-    """
-
-    rows: _Count = 420_551
-    first: _Stamp = "01.01.2009 00:10:00"
-    last: _Stamp = "01.01.2017 00:00:00"
-    csv_bytes: _Count = 43_164_220
-
-
-OFFICIAL = Structure()
-
-
-def produce(
-    folder: Path, context: Context, *, url: Url = URL, official: Structure = OFFICIAL
-) -> None:
+def produce(folder: Path, context: Context) -> None:
     """Fetch the zip, also from a mirror's `jena/`, unpack it and check its structure.
     Errors as in `whole`.
     """
-    whole(folder / FILE, context, url, official)
+    whole(folder / FILE, context)
 
 
-def whole(
-    path: Path, context: Context, url: str, structure: Structure
-) -> "pd.DataFrame":
-    """Put the unpacked, checked official file at `path`; its rows, as `read` gives
-    them.
+def whole(path: Path, context: Context) -> "pd.DataFrame":
+    """Put the unpacked, checked official file at `path`; return its rows, as `read`
+    gives them.
 
     Raises:
         UnrollError: it cannot be had, is no sound zip, or is not of this structure.
     """
     with scratch_folder(context.scratch, "zip") as temporary:
         archive = temporary / f"{FILE}.zip"
-        origin = context.fetch(archive.name, url, archive, folder="jena")
+        origin = context.fetch(archive.name, URL, archive, folder="jena")
         _unpack(archive, path, origin)
     table = read(path, origin)
-    timestamps = table[STAMP]
-    ends = (timestamps.iloc[0], timestamps.iloc[-1]) if len(table) else ("none", "none")
-    received = {
-        "rows": len(table),
-        "first stamp": ends[0],
-        "last stamp": ends[1],
-        "bytes": path.stat().st_size,
-    }
-    expected = (structure.rows, structure.first, structure.last, structure.csv_bytes)
-    for (what, value), right in zip(received.items(), expected, strict=True):
-        if value != right:
-            raise UnrollError(
-                f"{path.name} from {origin} is another copy of the data: {what} {value}, not {right}; get the official "
-                "file, or state your copy's structure in params.yaml (official: rows, first, last, csv_bytes)"
-            )
+    timestamps = table[STAMP].tolist()
+    received = (len(table), *timestamps[:1], *timestamps[-1:], path.stat().st_size)
+    expected = (ROWS, *ENDS, BYTES)
+    if received != expected:
+        raise UnrollError(
+            f"{path.name} from {origin} is another copy of the data: rows, first and "
+            f"last timestamp, and bytes are {received}, not {expected}; get the "
+            "official file"
+        )
     return table
 
 
@@ -127,7 +98,7 @@ def extract(path: Path, context: Context, sha256: str) -> "pd.DataFrame | None":
         context.fetch(path.name, None, path, folder="jena", sha256=sha256)
     except UnavailableError:
         try:
-            return whole(path.with_name(FILE), context, URL, OFFICIAL)
+            return whole(path.with_name(FILE), context)
         except UnavailableError as error:
             raise UnavailableError(
                 f"jena/{path.name} is in no mirror, and the file that it is made from: {error}"
@@ -153,14 +124,9 @@ def read(path: Path, origin: str) -> "pd.DataFrame":
     except ValueError as error:  # pandas' own errors among them
         raise UnrollError(f"{name}: {one_line(str(error)):.200}; {advice}") from None
     if tuple(table.columns) != COLUMNS:
-        missing = [column for column in COLUMNS if column not in table.columns]
-        what = (
-            f"column {missing[0]!r} is missing"
-            if missing
-            else f"the columns are not {len(COLUMNS)} in their order"
-        )
         raise UnrollError(
-            f"{name}: {what}. Received: {list(table.columns)!r:.300}; {advice}"
+            f"{name}: the columns must be {list(COLUMNS)}. "
+            f"Received: {list(table.columns)!r:.300}; {advice}"
         )
     return table
 
@@ -176,14 +142,8 @@ def _unpack(archive: Path, path: Path, origin: str) -> None:
             shutil.copyfileobj(source, target)
     except KeyError:
         raise UnrollError(f"{origin} must hold {FILE}; {advice}") from None
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-    ) as error:
+    # Of damaged bytes, zipfile raises half a dozen kinds.
+    except Exception as error:  # noqa: BLE001
         raise UnrollError(
             f"{origin} is damaged or cut off ({error}); {advice}"
         ) from None

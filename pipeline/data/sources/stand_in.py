@@ -13,23 +13,12 @@ from pydantic import Field
 
 from pipeline import tables
 from pipeline.data.examples import Array
-from pipeline.data.sources import Context, jena, jena_2009_2010, jena_hourly
-from pipeline.files import write_json, write_text
+from pipeline.data.sources import Context, jena
+from pipeline.files import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-WEATHER_COLUMNS = (
-    "date",
-    *jena.COLUMNS[1:],
-    "rain (mm)",
-    "raining (s)",
-    "SWDR (W/m\ufffd)",
-    "PAR (\ufffdmol/m\ufffd/s)",
-    "max. PAR (\ufffdmol/m\ufffd/s)",
-    "Tlog (degC)",
-    "OT",
-)
 SENTINEL = -9999.0
 GAP = 544 * 600
 """Seconds that Jena's clock jumps: all gaps of the official file in one, so that a
@@ -42,8 +31,8 @@ def produce(
     folder: Path,
     context: Context,  # noqa: ARG001 - every source is called alike
     *,
-    of: Literal["imdb", "jena", "jena_2009_2010", "jena_hourly", "weather"],
-    rows: Annotated[int, Field(ge=100, le=4 * jena.OFFICIAL.rows)],
+    of: Literal["imdb", "jena"],
+    rows: Annotated[int, Field(ge=100, le=jena.ROWS)],
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0,
 ) -> None:
     """Write the files that the source `of` would hold into an empty folder: the same
@@ -55,15 +44,8 @@ def produce(
     random = np.random.default_rng(seed)
     if of == "imdb":
         _imdb(folder, random, rows)
-    elif of == "weather":
-        _weather(folder / "weather.csv", random, rows)
-    elif of == "jena_hourly":
-        repeated = _repeats(jena_hourly.STEP * rows)
-        table = _jena(random, jena_hourly.STEP * (rows - 1) + 1 + repeated, repeated)
-        tables.write(folder / jena_hourly.FILE, jena_hourly.thin(table))
     else:
-        file = jena.FILE if of == "jena" else jena_2009_2010.FILE
-        tables.write(folder / file, _jena(random, rows, _repeats(rows)))
+        tables.write(folder / jena.FILE, _jena(random, rows))
 
 
 def station(
@@ -133,19 +115,14 @@ def drift(random: np.random.Generator, rows: int, hours: float) -> Array:
     )
 
 
-def _repeats(rows: int) -> int:
-    """How many rows are there twice: 327 of the official file's 420,551, here in
-    proportion.
-    """
-    return max(3, 327 * rows // 420_551)
-
-
-def _jena(random: np.random.Generator, rows: int, repeated: int) -> "pd.DataFrame":
-    """A table in the official format: a gap, a block of rows that is there twice, wind
-    sentinels.
+def _jena(random: np.random.Generator, rows: int) -> "pd.DataFrame":
+    """Return a table in the official format: a gap, a block of rows that is there
+    twice, wind sentinels.
     """
     import pandas as pd
 
+    # 327 of the official file's 420,551 rows are there twice.
+    repeated = max(3, 327 * rows // jena.ROWS)
     unique = rows - repeated
     written, readings = station(
         random, "2009-01-01T00:10:00", unique, (11 * unique // 20, GAP)
@@ -159,51 +136,6 @@ def _jena(random: np.random.Generator, rows: int, repeated: int) -> "pd.DataFram
         name: np.round(column[order], 2) + 0.0 for name, column in readings.items()
     }
     return pd.DataFrame({jena.STAMP: stamps, **columns})
-
-
-def _weather(path: Path, random: np.random.Generator, rows: int) -> None:
-    """A file in the format of LTSF's Weather: one stamp twice, a gap of 100 minutes,
-    sentinels in three columns.
-    """
-    import pandas as pd
-
-    stamps, readings = station(random, "2020-01-01T00:10:00", rows, (rows // 2, 5400))
-    stamps[rows // 4] = stamps[rows // 4 - 1]
-    days = (stamps - stamps[0].astype("datetime64[Y]")) / np.timedelta64(1, "D")
-    height = (
-        np.cos(2 * np.pi * (days - 0.5))
-        + 0.4 * np.cos(2 * np.pi * (days - 172) / 366)
-        - 0.1
-    )
-    sun = np.maximum(0, height) * np.clip(400 + 150 * drift(random, rows, 3), 20, 800)
-    wet = np.maximum(0, drift(random, rows, 2) - 2)
-    best = 2.3 * sun
-    co2 = 420 + 15 * drift(random, rows, 12)
-    readings["wv (m/s)"][2 * rows // 3] = SENTINEL
-    best[rows // 3 : rows // 3 + max(1, rows // 1750)] = SENTINEL
-    co2[3 * rows // 5 : 3 * rows // 5 + max(1, rows // 1050)] = SENTINEL
-    t = readings["T (degC)"]
-    columns = [
-        *readings.values(),
-        wet,
-        np.where(wet > 0, 600.0, 0.0),
-        sun,
-        2 * sun,
-        best,
-        t + 9 + sun / 80,
-        co2,
-    ]
-    rounded = {
-        name: np.round(column, 2) + 0.0
-        for name, column in zip(WEATHER_COLUMNS[1:], columns, strict=True)
-    }
-    table = pd.DataFrame(
-        {
-            WEATHER_COLUMNS[0]: pd.Series(stamps).dt.strftime("%Y-%m-%d %H:%M:%S"),
-            **rounded,
-        }
-    )
-    write_text(path, table.to_csv(index=False, lineterminator="\r\n"))
 
 
 def _imdb(folder: Path, random: np.random.Generator, reviews: int) -> None:

@@ -128,21 +128,10 @@ def test_an_experiment_may_be_like_another_one_but_no_template_like_itself(file)
         )
 
 
-def test_the_form_of_before_is_refused_with_the_form_of_now(file):
-    flat = ("  waves:\n    guess: {", "  waves_guess: {dataset: waves, ")
+def test_an_experiment_stands_under_its_data_set_and_is_like_one_of_the_same(file):
     with pytest.raises(
         UsageError,
-        match=r"experiments\.waves_guess: an experiment stands under its data set, as in ",
-    ):
-        load(file, flat)
-    with pytest.raises(
-        UsageError,
-        match=r"experiments\.waves\.guess: it is of waves, under which it stands; take out",
-    ):
-        load(file, ("guess: {", "guess: {dataset: waves, "))
-    with pytest.raises(
-        UsageError,
-        match=r"guess\.like: jena/gru is no other experiment of its own data set$",
+        match=r"guess\.like must be one of: waves/guess\. Received: 'jena/gru'",
     ):
         load(file, ("guess: {", "guess: {like: jena/gru, "))
     with pytest.raises(
@@ -150,11 +139,12 @@ def test_the_form_of_before_is_refused_with_the_form_of_now(file):
         match=r"the data set under `experiments` must be one of: waves\. Received: 'waevs'",
     ):
         load(file, ("  waves:\n    guess", "  waevs:\n    guess"))
-    with pytest.raises(
-        UsageError,
-        match=r"templates stand in a file of their own, templates\.yaml; move them there$",
-    ):
-        load(file, ("\nsources", "\ntemplates: {}\nsources"))
+    with pytest.raises(UsageError, match=r"^templates\.yaml must be a mapping"):
+        load(file, templates="[]")
+    for old, line in ((WHOLE, "waves.guess"), (f"guess: {{{WHOLE}}}", "waves")):
+        text = GOOD.replace(f"{{{WHOLE}}}" if old == WHOLE else old, "5")
+        with pytest.raises(UsageError, match=rf"{line} must be a mapping. Received: "):
+            load(file, (GOOD, text))
 
 
 def test_a_series_stands_beside_the_data_sets_with_whatever_options_it_has(file):
@@ -334,32 +324,37 @@ def test_dvc_changes_one_line_of_the_repositorys_file_and_one_option_for_each_ex
 
 
 @pytest.mark.parametrize(
-    "text", ["b: {}\na:\n  x: 1\n", "a:\n  x: 1\nb: {}\n", "a:\n  x: 1\n"]
+    "text", ["b: {}\na:\n  x: 1\n", "a:\n  x: 1\nb:\n", "a:\n  x: 1"]
 )
 def test_entries_are_added_whatever_the_order_of_sections(file, text):
     file.write_text(text, encoding="utf-8")
-    file.write_text(
-        plain_yaml.added(file, {"b": {"z": 3}, "a": {"y": 2}}, {}), encoding="utf-8"
-    )
-    assert plain_yaml.read(file) == {"a": {"x": 1, "y": 2}, "b": {"z": 3}}
+    for section, entry in (("b", {"z": 3}), ("a", {"y": 2})):
+        added = plain_yaml.with_entry(file, [section, "new"], entry)
+        file.write_text(added, encoding="utf-8")
+    data = {"a": {"x": 1, "new": {"y": 2}}, "b": {"new": {"z": 3}}}
+    assert plain_yaml.read(file) == data
+    file.write_text("b: {w: {x: 1}}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="write b in lines, not in braces"):
+        plain_yaml.with_entry(file, ["b", "new"], {})
 
 
-def test_an_entry_is_replaced_in_braces_and_nothing_else(file):
+def test_an_entry_is_replaced_and_nothing_else(file):
     text = (
         "experiments:\n  w:\n    a: {like: x}  # of a\n    # of b\n    b: {like: [x, y]}\n"
         "    # of c\n    c:\n      like: x\nz: 1\n"
     )
     file.write_text(text, encoding="utf-8")
-    entry = {"like": "w", "model": {"hidden": [4, 2]}, "converged": False}
-    written = plain_yaml.replaced(file, "w", "b", entry)
+    entry = {"like": "w", "model": {"hidden": [4]}, "converged": False}
+    written = plain_yaml.with_entry(file, ["experiments", "w", "b"], entry)
     block = (
-        "    b:\n      like: w\n      model: {hidden: [4, 2]}\n      converged: false\n"
+        "    b:\n      like: w\n      model:\n        hidden:\n        - 4\n"
+        "      converged: false\n"
     )
     assert written == text.replace("    b: {like: [x, y]}\n", block)
     file.write_text(written, encoding="utf-8")
-    assert plain_yaml.replaced(file, "w", "c", {"like": "y"}) == written.replace(
-        "      like: x\n", "      like: y\n"
-    )
+    assert plain_yaml.with_entry(
+        file, ["experiments", "w", "c"], {"like": "y"}
+    ) == written.replace("      like: x\n", "      like: y\n")
 
 
 def test_an_experiment_is_added_behind_those_of_its_data_set(file):
@@ -367,10 +362,13 @@ def test_an_experiment_is_added_behind_those_of_its_data_set(file):
         "experiments:\n  v:\n    a: {like: x}\n  # of w\n  w:\n    b: {like: y}\nz: 1\n"
     )
     file.write_text(text, encoding="utf-8")
-    added = plain_yaml.with_experiment(file, "v", "c", {"like": "z"}, "By hand.")
+    keys = ["experiments", "v", "c"]
+    added = plain_yaml.with_entry(file, keys, {"like": "z"}, "By hand.")
     assert added == text.replace(
         "  # of w", "    # By hand.\n    c:\n      like: z\n  # of w"
     )
+    file.write_text(added, encoding="utf-8")
+    assert plain_yaml.without_entry(file, keys) == text
 
 
 def test_an_entry_that_ends_in_nothing_ends_there(file):
@@ -379,11 +377,10 @@ def test_an_entry_that_ends_in_nothing_ends_there(file):
     )
     file.write_text(text, encoding="utf-8")
     after = "experiments:\n  w:\n    a:\n      like: z\n  v: {b: {like: y}}\n"
-    assert plain_yaml.replaced(file, "w", "a", {"like": "z"}) == after
-    assert (
-        plain_yaml.removed(file, {"experiments": ["w"]})
-        == "experiments:\n  v: {b: {like: y}}\n"
-    )
+    keys = ["experiments", "w", "a"]
+    assert plain_yaml.with_entry(file, keys, {"like": "z"}) == after
+    without = plain_yaml.without_entry(file, ["experiments", "w"])
+    assert without == "experiments:\n  v: {b: {like: y}}\n"
 
 
 def build(

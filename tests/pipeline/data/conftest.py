@@ -26,19 +26,8 @@ def web(monkeypatch):
 
 
 @pytest.fixture
-def reports():
-    return []
-
-
-@pytest.fixture
-def context(tmp_path, reports):
-    return Context(
-        "imdb",
-        tmp_path,
-        tmp_path / "scratch",
-        None,
-        lambda *report: reports.append(report),
-    )
+def context(tmp_path):
+    return Context("imdb", tmp_path, tmp_path / "scratch", None)
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@ import re
 import numpy as np
 import pytest
 
-from pipeline.evaluation import answers
-from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation import answers, intervals, margin
+from pipeline.evaluation.answers import Note
+from pipeline.evaluation.margin import Word
 from pipeline.evaluation.schema import Evaluation, Stat
 from pipeline.evaluation.scores import blocks
-from pipeline.evaluation.verdicts import decide
 from pipeline.metrics import losses
 from tests.pipeline.evaluation import scored
 from tests.pipeline.evaluation.scored import of, small
@@ -81,31 +81,31 @@ WORSE = {"validation": {"mae": stat(0.3)}, "test": {"mae": stat(0.6, 0.8)}}
         (
             evaluated(280, 0.3, 0.5),
             "gru",
-            "better than dense, the strongest without recurrence",
+            "it helps against dense, the strongest without recurrence",
         ),
         (
             evaluated(35, 0.3, 0.5),
             "dense",
-            r"no network is better \(of gru: too short, .* 35 days, less than 84",
+            r"without recurrence \(against it gru: helps, too short\)",
         ),
         (
             evaluated(280, 0.3, 0.5, final=WORSE),
             "dense",
-            r"no network is better \(of gru: (is worse|cannot tell,)",
+            r"without recurrence \(against it gru: (hurts|open)\)",
         ),
         (evaluated(280, None, 0.5), "dense", "the strongest without recurrence$"),
         (evaluated(280, 0.3, None), "gru", "the only kind here"),
     ],
-    ids=["better", "too short", "worse or unsure", "no network", "nothing else"],
+    ids=["helps", "too short", "hurts or open", "no network", "nothing else"],
 )
-def test_a_network_is_champion_only_where_it_is_better(evaluation, champion, why):
+def test_a_network_is_champion_only_where_it_helps(evaluation, champion, why):
     name, reason = answers.champion(evaluation)
     assert name == champion
     assert re.search(why, reason)
     assert answers.champion(evaluated(280, None, None)) is None, "nothing is scored"
 
 
-def front_page(**entries):
+def answered(**entries):
     """The answers of a data set with a GRU, and with others that differ from it as
     said."""
     evaluation = evaluated(280, 0.3, 0.5)
@@ -114,49 +114,68 @@ def front_page(**entries):
         for name, changes in entries.items()
     }
     rows = {"test": {key: {"dense": 0.01} for key in ("gru", *entries)}}
-    whole = evaluation.model_copy(
-        update={"experiments": evaluation.experiments | experiments, "rows": rows}
+    return answers.answers(
+        evaluation.model_copy(
+            update={"experiments": evaluation.experiments | experiments, "rows": rows}
+        )
     )
-    return answers.front_page({"d": whole})["d"]
 
 
-def test_documents_networks_those_on_segments_and_tuned_ones_are_questions_decided_together():
-    (alone,) = front_page(part={"share": 0.5})
-    assert (alone.networks, alone.network, alone.outcome) == (
+def test_documents_networks_those_on_segments_and_tuned_ones_are_questions_of_their_own():
+    (alone,) = answered(part={"share": 0.5})
+    assert (alone.networks, alone.network, alone.outcome, alone.notes) == (
         answers.Networks.UNTUNED,
         "gru",
-        Outcome.YES,
+        Word.HELPS,
+        [Note.UNTUNED],
     )
-    documents, segments, tuned = front_page(
+    tuned, documents, segments = answered(
         tuned={"trials": 12}, patches={"model": "segments"}
     )
-    assert (documents.networks, documents.network) == ("untuned networks", "gru")
+    assert (tuned.networks, tuned.network, tuned.notes) == (
+        "tuned networks",
+        "tuned",
+        [],
+    )
     assert (segments.networks, segments.network) == ("networks on segments", "patches")
-    assert (tuned.networks, tuned.network) == ("tuned networks", "tuned")
-    assert np.ptp(documents.interval) > np.ptp(alone.interval)
-    assert documents.level > alone.level == 0.95
+    assert documents == alone, "no answer depends on how many there are"
 
 
-def test_a_network_that_had_not_converged_wins_but_does_not_lose():
-    documents, tuned = front_page(tuned={"trials": 12, "converged": False})
-    assert documents.outcome == tuned.outcome == Outcome.YES
+def test_what_a_reader_has_to_know_stands_beside_the_word_and_never_replaces_it():
     worse = {
         "validation": {"mae": Stat(**stat(0.3))},
         "test": {"mae": Stat(**stat(5.0, 5.0))},
     }
-    _, tuned = front_page(tuned={"trials": 12, "converged": False, "final": worse})
-    assert (tuned.outcome, tuned.reason) == (
-        Outcome.UNSURE,
-        "tuned had not converged after 9 epochs",
+    for scores, word in (({}, Word.HELPS), ({"final": worse}, Word.HURTS)):
+        (tuned, _) = answered(tuned={"trials": 12, "converged": False} | scores)
+        assert (tuned.outcome, tuned.notes) == (word, [Note.NOT_CONVERGED])
+    short = evaluated(35, 0.3, 0.5)
+    made = short.model_copy(
+        update={"dataset": short.dataset.model_copy(update={"stand_in": True})}
+    )
+    answer = answers.answer(made)
+    assert (answer.outcome, answer.notes) == (
+        Word.HELPS,
+        [Note.TOO_SHORT, Note.STAND_IN],
+    )
+    assert re.fullmatch(
+        r"all: helps, gru against dense: -40 % error \(-\d+ to -\d+ %\) "
+        r"\(too short; stand-in\)",
+        answer.line,
     )
 
 
-def test_the_naive_error_is_that_of_the_best_model_without_a_fit():
-    assert answers.naive_error(evaluated(280, 0.3, 0.5)) is None
-    assert answers.naive_error(evaluated(280, 0.3, 0.5, method="none")) == 0.3
+def test_where_a_floor_is_known_the_band_is_of_the_error_above_it():
+    evaluation = evaluated(280, 0.3, 0.5)
+    waves = evaluation.model_copy(
+        update={"dataset": evaluation.dataset.model_copy(update={"name": "waves"})}
+    )
+    expected = margin.band_above_floor(0.5, answers.FLOORS["waves"].error)
+    assert answers.answer(waves).band == pytest.approx(expected, rel=1e-3)
+    assert answers.answer(evaluation).band == margin.BAND
 
 
-def test_predictions_of_any_origin_get_the_verdict_that_an_experiment_gets():
+def test_predictions_of_any_origin_get_the_word_that_an_experiment_gets():
     truth = np.arange(40.0) % 2
     rng = np.random.default_rng(0)
     predictions = {
@@ -169,10 +188,10 @@ def test_predictions_of_any_origin_get_the_verdict_that_an_experiment_gets():
     }
     dataset = small(targets=truth, kind="regress")
     of_rows = [losses(dataset.metric, values, truth) for values in predictions.values()]
-    (comparison,) = decide(
-        [answers.pair(dataset.metric, *of_rows, blocks(dataset, "test"))]
+    difference = intervals.difference(*of_rows, blocks(dataset, "test"))
+    comparison = margin.compare(difference, float(of_rows[1].mean()))
+    expected = answers.compare(scored.evaluated(dataset, runs), "ours", "other")
+    assert comparison.outcome == expected.outcome == Word.HELPS
+    assert [comparison.low, comparison.change, comparison.high] == pytest.approx(
+        [expected.low, expected.change, expected.high]
     )
-    expected = answers.against(scored.evaluated(dataset, runs), "other")["ours"]
-    assert comparison.interval == pytest.approx(expected.interval)
-    assert comparison.outcome == expected.outcome == Outcome.BETTER
-    assert comparison.change.mean == pytest.approx(expected.change.mean)

@@ -5,8 +5,7 @@ import pytest
 from pipeline.config import params
 from pipeline.errors import UsageError
 from pipeline.evaluation import schema
-from pipeline.evaluation.claims import Claim, judge, load
-from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.claims import Claim, Outcome, judge, load
 from pipeline.evaluation.scores import statistics
 from pipeline.training.run_folder import LayerSummary
 from pipeline.workspace import Workspace

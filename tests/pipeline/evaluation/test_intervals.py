@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.evaluation import intervals
-from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.verdicts import MARGIN, Pair, decide
+from pipeline.evaluation import intervals, margin
+from pipeline.evaluation.margin import Word
 
 
 def rate(holds, trials):
@@ -54,46 +53,16 @@ def test_a_true_ratio_of_skewed_errors_lies_in_its_interval_in_19_of_20_cases(
 
 
 @pytest.mark.parametrize(
-    ("ratio", "own", "least", "most"), [(1, 0.07, 0.9, 1), (1.05, 0.14, 0.01, 0.07)]
+    ("ratio", "own", "least", "most"), [(1, 0.07, 0.9, 1), (1.05, 0.14, 0.01, 0.05)]
 )
-def test_a_real_difference_of_the_margin_is_called_none_in_one_of_20_cases_at_most(
+def test_a_real_difference_of_the_band_is_called_none_in_one_of_20_cases_at_most(
     ratio, own, least, most
 ):
     def same(random):
-        pair = Pair(two(random, ratio, 3, 200, 0.003, own), 1.0)
-        return decide([pair])[0].outcome == Outcome.SAME
+        difference = two(random, ratio, 3, 200, 0.003, own)
+        return margin.compare(difference, 1.0).outcome == Word.SAME
 
     assert least <= rate(same, 400) <= most
-
-
-def test_holm_keeps_both_errors_of_a_table_below_one_in_20():
-    """Three pairs with no difference, and three with one of the margin; the scatter of
-    some is as large as that."""
-    truth = np.log1p(np.array([0, 0, 0, MARGIN, MARGIN, MARGIN]))
-    errors = np.array([0.02, 0.01, 0.05, 0.01, 0.015, 0.005])
-
-    def wrong(random):
-        none = intervals.Part(0.0, 1)
-        pairs = []
-        for mean, error in zip(truth, errors, strict=True):
-            by_rows = intervals.Part(error**2, 10**6)
-            pairs.append(
-                Pair(
-                    intervals.Difference(
-                        random.normal(mean, error), True, by_rows, none, none
-                    ),
-                    1.0,
-                )
-            )
-        outcomes = [comparison.outcome for comparison in decide(pairs)]
-        return bool(
-            {Outcome.BETTER, Outcome.WORSE} & {*outcomes[:3]}
-        ), Outcome.SAME in outcomes[3:]
-
-    rates = np.mean(
-        [wrong(np.random.default_rng(seed)) for seed in range(1000)], axis=0
-    )
-    assert (rates < 0.065).all()
 
 
 def test_without_seeds_and_with_independent_rows_it_is_the_t_test_of_pairs_of_shares():
@@ -103,9 +72,6 @@ def test_without_seeds_and_with_independent_rows_it_is_the_t_test_of_pairs_of_sh
     assert difference.mean == pytest.approx(np.log(losses.mean() / others.mean()))
     assert difference.error == pytest.approx(stats.sem(shares[0] - shares[1]))
     assert difference.freedom == pytest.approx(39)
-    assert difference.p_value == pytest.approx(
-        2 * stats.t.sf(abs(difference.mean) / difference.error, 39)
-    )
 
 
 def test_where_an_error_is_none_the_errors_themselves_are_compared():
@@ -114,7 +80,6 @@ def test_where_an_error_is_none_the_errors_themselves_are_compared():
     difference = intervals.difference(losses, others, np.arange(40))
     expected = stats.ttest_1samp(losses[0], 0)
     assert not difference.log
-    assert difference.p_value == pytest.approx(expected.pvalue)
     assert difference.interval() == pytest.approx(tuple(expected.confidence_interval()))
 
 
@@ -123,7 +88,6 @@ def test_of_seeds_that_have_nothing_in_common_it_is_welchs_t_test():
     others = np.random.default_rng(1).normal(1, 3, size=9)
     difference = intervals.independent(losses, others)
     expected = stats.ttest_ind(losses, others, equal_var=False)
-    assert difference.p_value == pytest.approx(expected.pvalue)
     assert difference.interval() == pytest.approx(tuple(expected.confidence_interval()))
     assert intervals.independent([3.0], [5.0]).interval() == (-2.0, -2.0)
 
@@ -133,8 +97,3 @@ def test_one_block_and_no_seeds_leave_nothing_to_chance():
         np.full((1, 4), 2.0), np.ones((1, 4)), np.zeros(4, int)
     )
     assert difference.interval() == pytest.approx((np.log(2), np.log(2)))
-    assert (
-        difference.p_value,
-        difference.equivalence(-1, 1),
-        difference.equivalence(-0.1, 0.1),
-    ) == (0, 0, 1)

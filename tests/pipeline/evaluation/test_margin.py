@@ -2,7 +2,15 @@ import math
 
 import pytest
 
-from pipeline.evaluation.margin import BAND, Word, band_above_floor, decide
+from pipeline.evaluation.intervals import Difference, Part
+from pipeline.evaluation.margin import (
+    BAND,
+    Word,
+    band_above_floor,
+    change_text,
+    compare,
+    decide,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,3 +47,33 @@ def test_above_a_floor_only_what_can_be_learnt_counts():
     assert decide(-0.04, -0.03, band_above_floor(1.0, 0.9)) == Word.HELPS, (
         "of 10 % that can be learnt, 3 % is much"
     )
+
+
+NONE = Part(0.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "error", "words"),
+    [
+        (0.956, 0.015, "open: -4.4 % error (-7.2 to -1.5 %)"),
+        (1.4, 0.1, "hurts: +40 % error (+15 to +70 %)"),
+        (8.0, 0.5, "hurts: +700 % error (+200 to +2,032 %)"),
+        (1.01, 0.01, "no difference that matters: +1.0 % error (-1.0 to +3.0 %)"),
+        (1e26, 0.5, "hurts: over +100,000 % error"),
+    ],
+)
+def test_a_comparison_says_its_word_the_change_and_its_interval(ratio, error, words):
+    difference = Difference(math.log(ratio), True, Part(error**2, 10**6), NONE, NONE)
+    assert str(compare(difference, 1.0)) == words
+
+
+def test_where_the_opponent_has_no_error_the_difference_itself_is_compared():
+    difference = Difference(3e-5, False, Part(1e-10, 10**6), NONE, NONE)
+    comparison = compare(difference, 0.0)
+    assert (comparison.outcome, comparison.relative) == (Word.HURTS, False)
+    assert str(comparison) == "hurts: +3e-05 error (+1.04e-05 to +4.96e-05)"
+    nothing = compare(Difference(0.0, False, NONE, NONE, NONE), 0.0)
+    assert nothing.outcome == Word.SAME
+    error = compare(Difference(-0.9, False, Part(0.04, 10**6), NONE, NONE), 1.0)
+    assert error.low == -1, "no error is less than none"
+    assert change_text(-0.9, -1.0, -0.7) == ("-90 %", "-100 to -70 %")

@@ -41,7 +41,6 @@ def root(tmp_path, monkeypatch):
         "stages/perform.py",
         "pipeline/metrics/mae.py",
         "pipeline/metrics/mse.py",
-        "pipeline/toys/page.css",
     ):
         write_text(tmp_path / name, "")
     write_text(tmp_path / ".ci/locks/numerics.lock", "numpy==2\n")
@@ -71,7 +70,6 @@ def test_a_run_is_made_of_its_section_files_modules_and_lock(root):
     assert list(ingredients.modules) == [
         *toys,
         "pipeline.toys.part",
-        "pipeline.toys/page.css",
         "stages.perform",
     ]
 
@@ -83,7 +81,6 @@ def test_a_run_is_made_of_its_section_files_modules_and_lock(root):
         ("pipeline/toys/deep.py", "code"),
         ("pipeline/toys/method.py", "code"),
         ("pipeline/toys/part/__init__.py", "code"),
-        ("pipeline/toys/page.css", "code"),
         (".ci/locks/numerics.lock", "lock"),
         ("pipeline/toys/typed.py", None),  # imported for types alone
         ("pipeline/toys/__init__.py", None),

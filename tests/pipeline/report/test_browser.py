@@ -233,7 +233,7 @@ def test_without_scripts_it_says_as_much_and_has_no_dead_button(tab, path):
 def test_words_filter_questions_and_contents_and_rows_and_nothing_found_is_said(tab):
     tab.look()
     seen = "[...document.querySelectorAll('{}')].filter((one) => one.checkVisibility()).length"
-    places = ("section.of", "nav li", "tbody[data-of]", "#nothing")
+    places = ("section.of", "nav li", "tr[data-of]", "#nothing")
     before = [tab.run(seen.format(place)) for place in places]
     tab.run("document.querySelector('nav input').focus()")
     for text, left in (("temperature gr", 1), ("umble", 0)):

@@ -8,20 +8,18 @@ import pytest
 from pipeline.config import params
 from pipeline.data.dataset import Scale
 from pipeline.evaluation import answers
-from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.answers import Answer, Networks, Note
+from pipeline.evaluation.margin import Word
 from pipeline.evaluation.scores import evaluate
-from pipeline.report import charts, paragraphs
+from pipeline.report import charts
 from pipeline.report.charts import Axis
 from pipeline.report.formatting import DASH, capital
-from pipeline.report.page import page
+from pipeline.report.page import as_html, page
 from pipeline.report.result_tables import dataset_tables
 from pipeline.report.results import Evaluated, load
 from pipeline.report.sentences import AnswerText, Contender, sentence
 from tests.pipeline.evaluation.scored import of, params_of, small
 
-YES = Outcome.YES
-NO = Outcome.NO
-UNSURE = Outcome.UNSURE
 VOID = {"meta", "link", "br", "wbr", "hr", "img", "input"}
 
 
@@ -182,7 +180,7 @@ def test_figures_of_an_earlier_build_say_so(workspace, text, edit):
     assert (
         "<b>Of an earlier build.</b> train@waves failed: unroll: no room left" in shown
     )
-    assert shown.count("Of an earlier build.") == 2
+    assert shown.count("Of an earlier build.") == 1
     assert "Of an earlier build." not in text
 
 
@@ -193,10 +191,10 @@ def test_every_table_plot_and_row_of_a_stand_in_is_labelled_and_nothing_else_is(
     captions = re.findall(
         r"<caption>.*?</caption>|<figcaption>.*?</figcaption>|<h2>.*?</h2>", imdb
     )
-    assert len(captions) >= 5
+    assert len(captions) >= 4
     assert all(">stand-in<" in caption for caption in captions)
     rows = re.findall(r'<th scope="row">.*?</th>', imdb, re.DOTALL)
-    assert len(rows) == 3 + 2, "of all figures and, but for a summary, of the ranking"
+    assert len(rows) == 2, "of the ranking, but for a summary"
     assert all("stand-in" in row for row in rows)
     assert "Stand-in data." in text
     assert "stand-in" not in section(text, "waves")
@@ -228,12 +226,11 @@ def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
     assert strongest == answers.answer(waves.evaluation).opponent == "perceptron"
     assert f"without recurrence is {strongest}, chosen" in table.caption
     assert rows[strongest]["against"].text == DASH
-    compared = rows["last_value"]["against"]
-    assert (
-        compared.value["mean"]
-        == waves.evaluation.difference("test", "last_value", strongest).mean
-    )
-    assert compared.text.endswith(("better", "worse", "no difference", "cannot tell"))
+    expected = answers.compare(waves.evaluation, "last_value", strongest)
+    compared = rows["last_value"]
+    assert compared["against"].value == expected.change
+    assert compared["interval"].value == [expected.low, expected.high]
+    assert compared["word"].text == expected.outcome
 
 
 def test_units_floors_published_figures_groups_and_the_free_run_have_their_columns_and_rows(
@@ -245,8 +242,7 @@ def test_units_floors_published_figures_groups_and_the_free_run_have_their_colum
     rows, table = table_of(results, "waves")
     assert "unit" not in [column.key for column in table.columns]
     assert rows["noise variance"]["test"].text == "8.33e-4"
-    (mark,) = rows["perceptron"]["published"].marks
-    assert (mark.text, mark.tone) == ("1,000", "does not hold")
+    assert rows["perceptron"]["published"].verdicts == (("1,000", "does not hold"),)
     rows, _ = table_of(results, "sine_extrapolation", 1)
     assert rows["dense"]["group_inside"].value["values"]
     rows, _ = table_of(results, "sine_windows", 1)
@@ -286,7 +282,7 @@ def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
     }
     network = params_of(model={"family": "recurrent", "name": "gru"})
     evaluation = evaluate(small(), runs, {"base": params_of(), "net": network})
-    axis, marks = charts.ranking(Evaluated("d", evaluation, "?", {}, {}, None), runs)
+    axis, marks = charts.ranking(Evaluated("d", evaluation), runs)
     assert {name: (mark.beyond, mark.cut) for name, mark in marks.items()} == {
         "base": (True, "low"),
         "net": (False, ""),
@@ -352,7 +348,6 @@ def test_a_model_that_was_trained_on_a_part_of_the_rows_is_in_no_ranking(results
     ranked = re.search(r'<table class="ranked">.*?</table>', text, re.DOTALL).group()
     assert ">perceptron<" in ranked
     assert ">node<" not in ranked
-    assert ">node<" in text, "in the table of every figure"
 
 
 PROSE = """## The waves
@@ -384,7 +379,7 @@ def test_a_question_has_the_paragraph_of_the_results_page_unless_it_is_no_result
         named(results, "waves").paragraph[:6],
         named(results, "imdb").paragraph,
     ) == ("A node", "")
-    assert paragraphs.as_html(named(results, "waves").paragraph) == (
+    assert as_html(named(results, "waves").paragraph) == (
         "<p>A node with <code>tanh</code> <b>cannot</b> &lt;hold&gt; two\nwaves, see the rule.</p>"
         "<ul><li>One\n  point.</li><li>Another.</li></ul>"
     )
@@ -416,34 +411,27 @@ def test_a_rebuilt_figure_is_a_fraction_of_the_published_one_and_of_accuracies_t
         assert "→" in row.text, "both figures stand there"
 
 
-def answer(outcome, networks=""):
-    return AnswerText("", networks, outcome, None, None, "")
+def answer(outcome, networks=Networks.UNTUNED, notes=()):
+    return Answer(networks=networks, outcome=outcome, notes=list(notes))
+
+
+TUNED = Networks.TUNED
 
 
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
         (
-            [
-                answer(outcome)
-                for outcome in (
-                    NO,
-                    Outcome.SHORT,
-                    Outcome.NOT_ASKED,
-                    YES,
-                    NO,
-                    UNSURE,
-                    Outcome.SAME,
-                )
-            ],
-            "help? 7 answers: 1 yes, 2 no, 1 no difference, 1 cannot tell, 1 too short, 1 not asked",
+            [answer(word, TUNED) for word in (Word.OPEN, Word.SAME, Word.OPEN)]
+            + [answer(Word.HURTS), answer(Word.NOT_ASKED)],
+            "help? 3 tuned questions: 1 no difference that matters, 2 open",
         ),
-        ([answer(YES)], "help? 1 answer: 1 yes"),
+        ([answer(Word.HELPS)], "help? 1 question: 1 helps"),
         (
-            [answer(Outcome.STAND_IN), answer(NO, "tuned networks")],
-            "help? 2 answers: 1 no, 1 stand-in",
+            [answer(Word.OPEN, notes=[Note.STAND_IN]), answer(Word.HURTS, TUNED)],
+            "help? 1 tuned question: 1 hurts",
         ),
-        ([answer(Outcome.STAND_IN)], "No figure here is a result"),
+        ([answer(Word.OPEN, notes=[Note.STAND_IN])], "No figure here is a result"),
         ([], "Nothing is built yet"),
     ],
 )
@@ -451,20 +439,21 @@ def test_all_answers_in_one_sentence(answers, words):
     assert sentence(answers).endswith(words)
 
 
-def test_an_answer_in_a_line_says_what_is_lacking():
+def test_an_answer_in_a_line_says_its_word_its_notes_and_the_change():
     sides = (
-        Contender("ridge regression on the last 4 steps", "2"),
-        Contender("GRU(2), tuned", "3"),
+        Contender("ridge regression on the last 4 steps", "ridge regression", "2"),
+        Contender("GRU(2), best of 12 trials", "GRU(2)", "3"),
     )
-    change = "+2.0 %", "-1.0 to +5.0 %", "about 12 seeds would decide"
-    text = AnswerText("", "", UNSURE, *sides, *change, (1.02, 0.99, 1.05))
-    told = "+2.0 % error (-1.0 to +5.0 %); about 12 seeds would decide"
-    assert (
-        text.sentence
-        == f"GRU(2), tuned against ridge regression on the last 4 steps: {told}"
+    same = answer(Word.SAME, notes=[Note.TOO_SHORT]).model_copy(
+        update={"change": 0.02, "low": 0.01, "high": 0.03}
     )
-    factor = dataclasses.replace(
-        text, change="41 times", interval="30 to 50 times", reason=""
+    text = AnswerText(same, "", *sides, "+2.0 %", "+1.0 to +3.0 %")
+    assert text.line == (
+        "no difference that matters (slightly more error; too short): "
+        "GRU(2), best of 12 trials against ridge regression on the last 4 steps: "
+        "+2.0 % error (+1.0 to +3.0 %)"
     )
-    assert (text.lacking, factor.lacking) == (change[2], "")
-    assert factor.effect == "41 times the error (30 to 50 times)"
+    less = same.model_copy(update={"low": -0.03, "high": -0.01})
+    either = same.model_copy(update={"low": -0.03, "high": 0.01})
+    leanings = [AnswerText(one).leaning for one in (less, either)]
+    assert leanings == ["slightly less error", ""]

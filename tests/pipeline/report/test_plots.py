@@ -136,7 +136,7 @@ def built(name, **models):
             **own, chosen={"train": {"mse": stat}}, method="", converged=True
         )
 
-    about = SimpleNamespace(metric="mse", examples={"train": 8000}, days=None)
+    about = SimpleNamespace(name="d", metric="mse", examples={"train": 8000}, days=None)
     experiments = {model: entry(*options) for model, options in models.items()}
     return SimpleNamespace(
         name=name,
@@ -171,9 +171,9 @@ def test_a_network_and_its_opponent_are_compared_by_the_fraction_of_rows_that_th
     (plot,) = plots.data_size(dataset).plots
     assert [line.words for line in plot.lines] == ["GRU", "map"]
     assert [words for _, words in plot.x.ticks] == [
-        "2,000\nworse",
-        "4,000\ncannot tell",
-        "8,000\nbetter",
+        "2,000\nhurts",
+        "4,000\nopen",
+        "8,000\nhelps",
     ]
     assert plots.data_size(built("waves", gru=(0.1, 1, "GRU"))) is None
 

@@ -4,19 +4,17 @@ import pytest
 
 from pipeline.config import params
 from pipeline.evaluation.intervals import Difference, Part
-from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.margin import compare
 from pipeline.evaluation.schema import Stat
-from pipeline.evaluation.verdicts import Comparison, Pair
 from pipeline.report import titles
 from pipeline.report.formatting import (
-    alike,
     comparison_text,
     fact,
     measured,
     published,
-    signed,
     spread,
 )
+from series.table import alike
 from tests.support import REPOSITORY
 
 EVERY = params.load(REPOSITORY / "params.yaml")
@@ -60,18 +58,15 @@ def test_values_are_in_the_form_of_their_metric():
         "85 %",
         "0.5 %",
     )
-    assert [signed(value, "mse") for value in (-0.00086712, 0.1, 2.44e-5)] == [
-        "-8.7e-4",
-        "+0.1",
-        "+2.4e-5",
-    ]
     assert fact([True, 1000, {"a": 0.5}]) == "yes, 1,000, a 0.5"
     for errors, others, texts in (
-        ([0.05], [0.0], ("+5.00", "+3.04 to +6.96")),
+        ([0.05], [0.0], ("accuracy +5.00", "+3.04 to +6.96")),
         ([0.0956], [0.1], ("-4.4 %", "-6.3 to -2.5 %")),
     ):
-        pair = Pair(Difference.of(errors, others, Part(0.0001, 10**6)), *others)
-        assert comparison_text(Comparison(pair, Outcome.UNSURE), "accuracy") == texts
+        comparison = compare(
+            Difference.of(errors, others, Part(0.0001, 10**6)), others[0]
+        )
+        assert comparison_text(comparison, "accuracy") == texts
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
     (table,) = compare(evaluated, ["waves"])
     assert experiments(table)[0] == "noise"
     assert re.fullmatch(
-        r"cannot tell: SimpleRNN.* against perceptron.*: too few seeds",
+        r"open \(as .*\): SimpleRNN.* against perceptron.*: too few seeds",
         *table["answers"],
     )
     cell = next(
@@ -79,19 +79,16 @@ def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printe
         "waves/last_value",
         "waves/perceptron",
     )
-    assert (pair["outcome"], pair["change"]) == (expected.outcome, expected.change.mean)
+    assert (pair["outcome"], pair["change"]) == (expected.outcome, expected.change)
     assert (
-        f"waves/last_value against waves/perceptron: {expected.outcome}, "
+        f"waves/last_value against waves/perceptron: {expected.outcome}: "
         in printed([table], terminal=False)
     )
-    assert f"{expected.outcome}: {pair['words']}" == str(expected)
+    assert pair["words"] == str(expected)
     (table,) = compare(evaluated, ["waves/node", "waves/perceptron"])
-    assert (table["comparison"]["outcome"], table["comparison"]["words"][:13]) == (
-        "cannot tell",
-        "too few seeds",
-    )
+    assert table["comparison"]["words"].startswith("open: too few seeds")
     (table,) = compare(evaluated, ["imdb/rnn", "imdb/majority"])
-    assert table["comparison"]["outcome"] == "stand-in"
+    assert table["stand_in"]
     assert json.dumps(table, allow_nan=False)
     for names, message in (
         (["waves/node", "imdb/rnn"], "are of two data sets, so nothing compares them"),

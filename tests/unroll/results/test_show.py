@@ -144,11 +144,8 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     facts = show(workspace, "waves/linear")
     assert facts["experiment"]["built"] == run
     assert facts["experiment"]["metrics"] == {"mse": 0.003}
-    assert f"  fingerprint: {fingerprint.brief(ingredients)}" in list(lines(facts))
-    assert (
-        "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere"
-        in list(lines(facts))
-    )
+    assert f"  fingerprint: {fingerprint.brief(ingredients)}" in lines(facts)
+    assert facts["experiment"]["no_record"].startswith("no record on this machine")
     every = params.load(workspace.params)
     section = every.experiment("waves/linear")
     preparation = every.dataset("waves").preparation
@@ -159,7 +156,7 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     )
     facts = show(workspace, "waves/linear")
     assert "no_record" not in facts["experiment"]
-    assert f"    run: {fingerprint.folder(folder)[:12]}..." in list(lines(facts))
+    assert any(f"{fingerprint.folder(folder)[:12]}..." in line for line in lines(facts))
 
 
 def test_what_only_shows_imports_no_module_of_the_repository(workspace, evaluated):
