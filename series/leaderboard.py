@@ -245,7 +245,9 @@ def board(
         "champion": chosen["opponent"],
     }
     found = Board.model_validate(about | chosen)
-    forecasts = mean_over_seeds(table)
+    columns = ["unique_id", "ds", "cutoff", "model"]
+    by_value = table.groupby(columns, sort=False, as_index=False)
+    forecasts = by_value[["y", "y_hat"]].mean()
     of_later = found.errors(found.later(forecasts))
     seeds = _seed_parts(found.later(table), deviations)
     models = {}
@@ -265,13 +267,6 @@ def board(
         )
     scored = found.model_copy(update={"models": models})
     return forecasts, origins, _with_comparisons(scored, of_later)
-
-
-def mean_over_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean forecasts over a model's seeds."""
-    columns = ["unique_id", "ds", "cutoff", "model"]
-    groups = table.groupby(columns, sort=False, as_index=False)
-    return groups[["y", "y_hat"]].mean()
 
 
 def _with_comparisons(board: Board, errors: pd.DataFrame) -> Board:
