@@ -463,7 +463,7 @@ def _quantiles(
     return truth_in_unit[known], deciles_in_unit[known], held[known]
 
 
-def errors_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
+def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
     """Return the MAE of each model in each block of the later half, in the board's
     unit.
 

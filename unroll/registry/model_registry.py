@@ -118,11 +118,10 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
             value = getattr(scores, key)
             if value is not None:
                 metrics[f"{name}/{key}"] = value
-    about = answer.about
     params = {
-        "target": about.target,
-        "horizon": str(about.horizon),
-        "champion": about.board.champion,
+        "target": answer.about.target,
+        "horizon": str(answer.about.horizon),
+        "champion": answer.board.champion,
     }
     tags = {**_tags(answer.name), "mlflow.note.content": answer.sentence}
     run = opened.client.create_run(group, run_name=answer.name, tags=tags)
