@@ -210,12 +210,13 @@ def _print(
     answered: "Answer", level: float, *, as_csv: bool = False, as_json: bool = False
 ) -> None:
     """Print an answer for people or programs."""
-    from unroll.answers import pages, show
+    from series import page, table
+    from unroll.answers import show
 
     if as_json:
         print_json(show.as_data(answered, level))
     elif as_csv:
-        print(show.csv(pages.read_forecast(answered, level)), end="")
+        print(table.csv(page.read_forecast(answered, level)), end="")
     else:
         show.show(answered, level)
 
@@ -293,8 +294,9 @@ def add(
     `unroll add station`
     """
     from series.reading import described
-    from unroll.answers import answering, asking, entries
+    from unroll.answers import answering, entries
     from unroll.answers.entries import Entry
+    from unroll.answers.show import with_flags
 
     options = _options(
         target=target,
@@ -317,9 +319,9 @@ def add(
     workspace = own_workspace(context)
     name = answering.name_of([path], name)
     files = entries.files(workspace, Entry(file=str(path.resolve())))
-    profile = asking.look(files, options)
-    print(*described.lines(profile), sep="\n", flush=True)
-    entries.add(workspace, name, path, asking.settled(profile, options, yes=yes))
+    profile = answering.look(files, options)
+    print(*map(with_flags, described.lines(profile)), sep="\n", flush=True)
+    entries.add(workspace, name, path, answering.settled(profile, options, yes=yes))
     print(f"Written to params.yaml: series.{name}. Next: unroll repro answer@{name}")
 
 
