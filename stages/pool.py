@@ -62,10 +62,10 @@ def run(
     """
     for dataset in {task.dataset for task in tasks}:
         jobs = fitting(workspace, dataset, jobs)
-    task_of = {_call(workspace, task): task for task in tasks}
+    task_of = {call(workspace, task): task for task in tasks}
 
     def tick(running: dict[Call, float]) -> None:
-        on_tick({task_of[call]: seconds for call, seconds in running.items()})
+        on_tick({task_of[each]: seconds for each, seconds in running.items()})
 
     preload = list(PRELOAD)
     # TensorFlow takes seconds, in which nothing is trained: a few networks import it
@@ -103,20 +103,6 @@ def available() -> int:
     return max(free, 0)
 
 
-class Child:
-    """A task at work in a process of its own, for a worker of a cluster."""
-
-    def __init__(self, workspace: Workspace, task: Task) -> None:
-        self.task = task
-        self.log = workspace.log(task.whole_name)
-        self.process = processes.Child(_call(workspace, task), start_server())
-
-    def result(self) -> Result:
-        """Wait until it has ended."""
-        ended = self.process.result()
-        return Result(self.task, ended.seconds, ended.error)
-
-
 @cache
 def start_server() -> Server:
     """Return the server of a cluster's worker, which starts with the first call and
@@ -125,14 +111,8 @@ def start_server() -> Server:
     return Server([*PRELOAD, *TENSORFLOW])
 
 
-def stop(child: Child) -> None:
-    """Interrupt a task, so that what it records says so; kill it if it is still there
-    after `GRACE` seconds.
-    """
-    processes.stop([child.process], GRACE)
-
-
-def _call(workspace: Workspace, task: Task) -> Call:
+def call(workspace: Workspace, task: Task) -> Call:
+    """Return the call that performs a task in a process of its own."""
     log = workspace.log(task.whole_name)
     return Call(task.whole_name, _perform, (workspace, task), log)
 

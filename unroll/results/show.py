@@ -181,25 +181,25 @@ def sections(
         UsageError: an option is wrong; the text lists what is valid.
     """
     # `unroll list` starts without NumPy
-    from pipeline.config import extensions, registry
+    from pipeline.config import registry
     from pipeline.training.recipe import recipe
 
     def ours(package: str, module: str, where: str) -> bool:
-        return theirs or extensions.ours(registry.full_name(package, module, where))
+        return theirs or registry.is_ours(registry.full_name(package, module, where))
 
     facts: dict[str, dict[str, Any]] = {}
     if name in config.sources:
         kind = config.sources[name].kind
         options = config.sources[name].options
         if ours(registry.SOURCES, kind, f"sources.{name}.kind"):
-            options = registry.source(config, name).keywords
+            options = config.producer(name).keywords
         facts["source"] = {"name": name, "kind": kind, "options": options}
     if name in config.datasets:
         section = config.datasets[name]
         chosen = section.preparation.options
         where = f"datasets.{name}.preparation.name"
         if ours(registry.PREPARATIONS, section.preparation.name, where):
-            chosen = registry.preparation(config, name).keywords
+            chosen = config.preparer(name).keywords
         facts["dataset"] = {
             "name": name,
             "source": section.source,
