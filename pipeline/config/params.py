@@ -61,7 +61,7 @@ Seeds = Annotated[
 
 
 def own_name(run: str) -> str:
-    """An experiment's name within its data set: gru of waves/gru."""
+    """Return an experiment's name within its data set: gru of waves/gru."""
     return run.partition("/")[2]
 
 
@@ -126,7 +126,7 @@ class DatasetParams(Strict):
 
     Attributes:
         source: a key of `sources`.
-        like: nothing any more: `complete` has put in its place what templates say.
+        like: always None after `load`; the template's values have been filled in.
         preparation: makes the problem.
         seeds, training: for the experiments with the same training method; each may say
             otherwise, option by option.
@@ -174,7 +174,7 @@ class Experiment(Strict):
     training: Training
 
     def trial(self, epochs: int | None, seeds: list[int] | None) -> "Experiment":
-        """The experiment with another number of epochs, other seeds, or both.
+        """Return the experiment with another number of epochs, other seeds, or both.
 
         Raises:
             UsageError: its training method has no epochs.
@@ -242,7 +242,7 @@ class Params(Strict):
         }
 
     def source(self, name: str) -> Source:
-        """Raises UsageError with the valid names if there is no such source."""
+        """Return a source. Raises UsageError if there is none of this name."""
         return self.sources[one_of(name, self.sources, "the source")]
 
     def producer(self, name: str) -> partial[Any]:
@@ -266,23 +266,23 @@ class Params(Strict):
         return partial(prepare, **registry.options(prepare, section.options, where))
 
     def source_stage(self, name: str) -> str:
-        """What DVC calls the stage that fetches a source."""
+        """Return the name of DVC's stage that fetches a source."""
         return f"{'file' if name in self.files else 'source'}@{name}"
 
     def dataset(self, name: str) -> DatasetParams:
-        """Raises UsageError with the valid names if there is no such data set."""
+        """Return a data set. Raises UsageError if there is none of this name."""
         return self.datasets[one_of(name, self.datasets, "the data set")]
 
     def experiment(self, name: str) -> Experiment:
-        """An experiment by its whole name, waves/gru. Raises UsageError with the valid
-        names if there is none.
+        """Return an experiment by its whole name, waves/gru. Raises UsageError with the
+        valid names if there is none.
         """
         runs = self.runs
         return runs[one_of(name, runs, "the experiment")]
 
     def experiments_of(self, dataset: str) -> dict[str, Experiment]:
-        """The experiments of one data set by their names in it, such as gru, in the
-        order of params.yaml.
+        """Return the experiments of a data set by their names in it, such as gru, in
+        the order of params.yaml.
         """
         return self.experiments.get(dataset, {})
 
