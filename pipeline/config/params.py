@@ -18,21 +18,15 @@ TEMPLATES = "templates.yaml"
 """The file beside params.yaml that holds what several entries are `like`."""
 
 
+NAME = "[a-z][a-z0-9_]{0,59}"
+
+
 def _name(text: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", text):
+    if not re.fullmatch(NAME, text):
         raise ValueError(
             "must be small letters, digits and _, a letter first, at most 60 in all"
         )
     return text
-
-
-def _run_name(text: str) -> str:
-    dataset, slash, name = text.partition("/")
-    if not slash:
-        raise ValueError(
-            "must be a data set and an experiment of it, such as waves/gru"
-        )
-    return f"{_name(dataset)}/{_name(name)}"
 
 
 def _seeds(value: Any) -> Any:
@@ -48,7 +42,7 @@ def _distinct(seeds: list[int]) -> list[int]:
 
 
 Name = Annotated[str, pydantic.AfterValidator(_name)]
-RunName = Annotated[str, pydantic.AfterValidator(_run_name)]
+RunName = Annotated[str, pydantic.StringConstraints(pattern=f"^{NAME}/{NAME}$")]
 """The whole name of an experiment: its data set's and its own, such as waves/gru."""
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**32)]
 Seeds = Annotated[
