@@ -10,7 +10,7 @@ from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder
 from pipeline.provenance import fingerprint, record
-from pipeline.tracking import live
+from pipeline.tracking import runs
 from pipeline.training import run_folder, run_store
 from pipeline.training.job import Checkpoint
 from pipeline.training.recipe import recipe
@@ -40,18 +40,17 @@ def perform(workspace: Workspace, task: Task) -> None:
         )
     path = workspace.checkpoint(task.dataset, task.name)
     checkpoint = Checkpoint(path, fingerprint.brief(ingredients.fingerprint))
-    with live.Recording(workspace, task.name, task.experiment) as recording:
-        with run_store.adding(workspace, task.dataset, task.name, task.key) as folder:
-            data = dataset.load(
-                prepared, calendar=task.experiment.calendar, share=task.experiment.share
-            )
-            epochs = Epochs(task.name, trainer.method.keywords, trainer.seeds)
-            job = trainer.job(data, epochs, recording, checkpoint=checkpoint)
-            run_folder.save(trainer.train(job), job, folder, ingredients.fingerprint)
-        run_store.place(workspace, task.dataset, task.name, task.key)
-        record.write(workspace, workspace.run(task.dataset, task.name), ingredients)
-        recording.finish()
+    with run_store.adding(workspace, task.dataset, task.name, task.key) as folder:
+        data = dataset.load(
+            prepared, calendar=task.experiment.calendar, share=task.experiment.share
+        )
+        epochs = Epochs(task.name, trainer.method.keywords, trainer.seeds)
+        job = trainer.job(data, epochs, checkpoint=checkpoint)
+        run_folder.save(trainer.train(job), job, folder, ingredients.fingerprint)
+    run_store.place(workspace, task.dataset, task.name, task.key)
+    record.write(workspace, workspace.run(task.dataset, task.name), ingredients)
     checkpoint.remove()
+    runs.trained(workspace, task.whole_name, task.experiment)
 
 
 def trial(

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline import processes
-from pipeline.errors import UnrollError, UsageError, without_password
+from pipeline.errors import UnrollError, UsageError
 from pipeline.files import atomic_folder, read_json
 from pipeline.training.task import Result, Task
 from pipeline.workspace import Workspace
@@ -129,7 +129,6 @@ def work(
     from distributed.comm import get_local_address_for
 
     security = connection.security(address, certificates)
-    check_records()
     os.environ[WORKER] = name
     # not in a thread of Dask's, with which the system would end it
     pool.start_server()
@@ -213,13 +212,3 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
     # says of each task that it was left
     loop.set_exception_handler(lambda _loop, _context: None)
     loop.run_until_complete(main)
-
-
-def check_records() -> None:
-    """Raises UsageError if records would go straight into a database."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if uri and not uri.startswith(("http://", "https://")):
-        raise UsageError(
-            f"MLFLOW_TRACKING_URI={without_password(uri)} is no server. Workers that set up one database at once break "
-            "it, and files would stay on their own disks; start `mlflow server` on it and name its http:// address"
-        )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, printable
 from pipeline.workspace import Workspace
 from unroll.app import Json, app, named, print_json
 from unroll.commands.adding import Level, own_workspace
@@ -43,9 +43,10 @@ def compare(
     workspace = own_workspace(context)
     pair = find.pair(names or [], workspace)
     if pair is not None:
-        from unroll.answers.comparing import between
+        from series.answer import load
+        from series.judge import between
 
-        judgement = between(*pair)
+        judgement = between(load(pair[0]), *pair[1:])
         print_json(judgement.model_dump(mode="json")) if as_json else print(
             judgement.sentence
         )
@@ -80,6 +81,14 @@ def _show_models(folder: Path) -> None:
     show_models(load(folder))
 
 
+def _print_sentence(folder: Path) -> None:
+    """Print the sentence of an answer."""
+    from series.answer import load
+
+    answer = load(folder)
+    print(printable(f"{answer.name}: {answer.sentence}"))
+
+
 @app.command(rich_help_panel="Results")
 def predict(
     context: typer.Context,
@@ -110,19 +119,22 @@ def predict(
     `unroll predict meter` · `unroll predict meter --data new.csv --level 0.8 --csv` ·
     `unroll predict meter --horizon 48 --plot next.png`
     """
-    from unroll.answers.show import csv
+    from series.table import csv
+    from unroll.answers.show import speaking_flags
     from unroll.results import predict
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
-    predicted = predict.predict(
-        own_workspace(context), name, data, level, future, horizon, series
-    )
+    with speaking_flags():
+        predicted = predict.predict(
+            own_workspace(context), name, data, level, future, horizon, series
+        )
     if plot:
         predict.draw(predicted, plot)
     if as_json:
         print_json(predict.as_data(predicted))
     elif as_csv:
+        predict.warn(predicted.note)
         print(csv(predicted.table), end="")
     else:
         predict.show(predicted)
@@ -156,14 +168,26 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Print the data sets of params.yaml, or the experiments of some, their scores, and
-    which were run here.
+    which were run here; and the answers for your own series.
 
     `unroll list` · `unroll list waves` · `unroll list --json`
     """
+    from unroll.answers import find
     from unroll.results import show
 
-    rows = show.listing(context.obj, names or [])
-    print_json(rows) if as_json else show.show_list(rows, in_groups=not names)
+    known = find.answers(own_workspace(context))
+    folders = [known[name] for name in names or known if name in known]
+    others = [name for name in names or () if name not in known]
+    rows = []
+    if others or not folders or (not names and context.obj.params.is_file()):
+        rows = show.listing(context.obj, others)
+    if as_json:
+        print_json([*rows, *(_about(folder) for folder in folders)])
+        return
+    if rows:
+        show.show_list(rows, in_groups=not names)
+    for folder in folders:
+        _print_sentence(folder)
 
 
 @app.command(rich_help_panel="Results")
@@ -172,7 +196,7 @@ def show(
     name: Annotated[
         str,
         named(
-            "A source, data set or experiment of params.yaml.",
+            "An answer; or a source, data set or experiment of params.yaml.",
             "sources",
             "datasets",
             "runs",
@@ -185,21 +209,26 @@ def show(
 
     `unroll show jena/gru_dropout` · `unroll show waves --json`
     """
+    from unroll.answers import find
     from unroll.results import show
 
+    folder = find.folder_of(name, own_workspace(context))
+    if folder is not None:
+        print_json(_about(folder)) if as_json else _show_models(folder)
+        return
     facts = show.show(context.obj, name)
     print_json(facts) if as_json else print("\n".join(show.lines(facts)))
 
 
 @app.command(rich_help_panel="Results")
 def track(context: typer.Context) -> None:
-    """Replay every run on disk into MLflow; what is there already stays as it is.
+    """Log every run on disk into MLflow that is not logged yet.
 
     `unroll track`
     """
-    from unroll.results.tracking import lines, track
+    from unroll.results.tracking import track
 
-    print("\n".join(lines(track(context.obj))))
+    track(context.obj)
 
 
 @app.command(rich_help_panel="Results")

@@ -76,14 +76,13 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
     line a data set.
     """
     if in_groups:
-        counts: dict[str, list[int]] = {}
-        for row in experiments:
-            count = counts.setdefault(row["dataset"], [0, 0, 0])
-            count[0] += 1
-            count[1] += row["score"] is not None
-            count[2] += row["built"]
         numeric = ("experiments", "with a score", "run here")
-        cells = [[name, *map(str, count)] for name, count in counts.items()]
+        cells = []
+        for name in dict.fromkeys(row["dataset"] for row in experiments):
+            own = [row for row in experiments if row["dataset"] == name]
+            scored = sum(row["score"] is not None for row in own)
+            built = sum(row["built"] for row in own)
+            cells.append([name, str(len(own)), str(scored), str(built)])
         tables.show(("data set", *numeric), cells, numeric=numeric)
         print(
             "`unroll list NAME` lists the experiments of a data set, "
