@@ -2,6 +2,7 @@
 helps, and what comes next.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -11,7 +12,6 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -164,13 +164,14 @@ class Answer:
 
         rows = []
         for name, scores in self.board.models.items():
-            row: dict[str, Any] = {"model": name}
-            row["title"] = sentence.title(self.board, self.about.titles, name)
-            for key in SCORES:
-                row[key] = getattr(scores, key)
-            row["seconds"] = self.seconds.get(name)
-            row["forecasts"] = name == self.board.champion
-            rows.append(row)
+            about = {
+                "model": name,
+                "title": sentence.title(self.board, self.about.titles, name),
+                **{key: getattr(scores, key) for key in SCORES},
+                "seconds": self.seconds.get(name),
+                "forecasts": name == self.board.champion,
+            }
+            rows.append(about)
         return pd.DataFrame(rows)
 
     def forecast(
@@ -236,7 +237,7 @@ class Answer:
             raise UsageError(
                 f"{path} holds something else than an answer; name another folder"
             )
-        own = [path for path in self.folder.iterdir() if path.name[0] != "."]
+        own = [entry for entry in self.folder.iterdir() if entry.name[0] != "."]
         inside = {entry.name for entry in own}
         files = [
             name if name in inside else _relative(self.folder / name, path)
@@ -358,8 +359,9 @@ def _sweep() -> None:
     """Remove the temporary folders of processes that are no more."""
     for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
         match = re.fullmatch(rf"{TEMPORARY}(\d+)-.*", folder.name)
-        if match and not locks.alive(int(match[1]), folder.stat().st_mtime):
-            remove(folder)
+        with contextlib.suppress(FileNotFoundError):  # another process removed it
+            if match and not locks.alive(int(match[1]), folder.stat().st_mtime):
+                remove(folder)
 
 
 def _answered(

@@ -55,9 +55,6 @@ FORECAST_SECONDS = 0.013
 TREE_SECONDS = 1.2e-7
 """CPU seconds of boosting for each tree and each value that it learns."""
 
-INPUT_SECONDS = 1.5e-7
-"""CPU seconds of a linear model for each input of each window that it learns."""
-
 NETWORK_SECONDS = 8.0
 """CPU seconds of a network, whose number of steps does not grow with the rows."""
 
@@ -153,7 +150,7 @@ def cross_validated(
     expected = {}
     for name, experiment in experiments.items():
         paths[name] = store.path(name, experiment.model_dump(), asdict(plan))
-        if not _table(paths[name]).exists():
+        if not paths[name].with_suffix(".parquet").exists():
             expected[name] = expected_seconds(experiment, folds)
     # The longest first, so that none runs alone at the end; but the quick ones where
     # time may run out.
@@ -166,9 +163,9 @@ def cross_validated(
     fits = {}
     for name, path in paths.items():
         if name not in left_out:
-            about = read_json(_about(path))
+            about = read_json(path.with_suffix(".json"))
             experiment = Experiment.model_validate(about["experiment"])
-            table = tables.read_parquet(_table(path))
+            table = tables.read_parquet(path.with_suffix(".parquet"))
             fits[name] = Fit(experiment, table, about["seconds"])
     if not fits:
         raise UnrollError(next(iter(left_out.values())))
@@ -228,7 +225,7 @@ def _left_out_because(ended: processes.Ended) -> str:
         raise UnrollError(f"{name}: {ended.error}")
     if ended.error:
         return ended.error
-    about = read_json(_about(ended.call.arguments[-1]))
+    about = read_json(ended.call.arguments[-1].with_suffix(".json"))
     return str(about.get("left_out", ""))
 
 
@@ -275,29 +272,16 @@ def expected_seconds(experiment: Experiment, folds: list[Fold]) -> float:
     method = experiment.training.method
     options = experiment.training.options
     windows = [len(fold.train) for fold in folds]
-    test = folds[0].test
+    outputs = folds[0].test.outputs
     if experiment.model.family == "statistical":
         count = sum(len(fold.test) for fold in folds)
         return START_SECONDS + FORECAST_SECONDS * count
-    if method == "none":
-        return START_SECONDS
     if method == "boosting":
-        most = int(options.get("rows", max(windows) * test.outputs))
-        values = sum(min(count * test.outputs, most) for count in windows)
+        most = int(options.get("rows", max(windows) * outputs))
+        values = sum(min(count * outputs, most) for count in windows)
         trees = int(options.get("trees", 100))
         return START_SECONDS + TREE_SECONDS * values * trees
-    if method == "least_squares":
-        timesteps, columns = test.input_shape
-        return START_SECONDS + INPUT_SECONDS * sum(windows) * timesteps * columns
-    return NETWORK_SECONDS
-
-
-def _about(path: Path) -> Path:
-    return path.with_suffix(".json")
-
-
-def _table(path: Path) -> Path:
-    return path.with_suffix(".parquet")
+    return NETWORK_SECONDS if method == "backpropagation" else START_SECONDS
 
 
 def fit_one(
@@ -312,11 +296,14 @@ def fit_one(
         table, settled = backtest.cross_validate(name, experiment, dataset, plan)
     except (UnrollError, MemoryError) as error:
         reason = failures.explain(error)
-        write_json(_about(path), {"left_out": reason})
+        write_json(path.with_suffix(".json"), {"left_out": reason})
         return
     seconds = time.process_time() - started
-    write_json(_about(path), {"experiment": settled.model_dump(), "seconds": seconds})
-    tables.write_parquet(_table(path), table)
+    write_json(
+        path.with_suffix(".json"),
+        {"experiment": settled.model_dump(), "seconds": seconds},
+    )
+    tables.write_parquet(path.with_suffix(".parquet"), table)
 
 
 def refitted(

@@ -16,7 +16,7 @@ from pipeline.data import series
 from pipeline.data.examples import Array
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import read_checked, read_npz, regular, write_json, write_npz
+from pipeline.files import read_checked, read_npz, write_json, write_npz
 from pipeline.training import fitted_models
 from series import intervals
 from series.combination import known_after, weighted_median_forecast
@@ -104,7 +104,7 @@ class Forecaster:
             target.mkdir(parents=True)
             for seed in member.seeds:
                 for file in source.glob(f"seed_{seed}_{member.point}.*"):
-                    shutil.copyfile(regular(file), target / file.name)
+                    shutil.copyfile(file, target / file.name)
 
     def of_members(self, window: Array) -> Array:
         """Return what each member forecasts after a window.

@@ -245,7 +245,9 @@ def board(
         "champion": chosen["opponent"],
     }
     found = Board.model_validate(about | chosen)
-    forecasts = mean_over_seeds(table)
+    columns = ["unique_id", "ds", "cutoff", "model"]
+    by_value = table.groupby(columns, sort=False, as_index=False)
+    forecasts = by_value[["y", "y_hat"]].mean()
     of_later = found.errors(found.later(forecasts))
     seeds = _seed_parts(found.later(table), deviations)
     models = {}
@@ -265,13 +267,6 @@ def board(
         )
     scored = found.model_copy(update={"models": models})
     return forecasts, origins, _with_comparisons(scored, of_later)
-
-
-def mean_over_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean forecasts over a model's seeds."""
-    columns = ["unique_id", "ds", "cutoff", "model"]
-    groups = table.groupby(columns, sort=False, as_index=False)
-    return groups[["y", "y_hat"]].mean()
 
 
 def _with_comparisons(board: Board, errors: pd.DataFrame) -> Board:
@@ -468,7 +463,7 @@ def _quantiles(
     return truth_in_unit[known], deciles_in_unit[known], held[known]
 
 
-def errors_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
+def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
     """Return the MAE of each model in each block of the later half, in the board's
     unit.
 

@@ -14,7 +14,7 @@ from series import plot, table
 from series.answer import LEVELS, Answer
 from series.forecaster import OutsideRangeWarning
 from series.intervals import USUAL
-from series.leaderboard import errors_by_block
+from series.leaderboard import mae_by_block
 from series.rows import Window
 from series.sentence import title
 
@@ -75,7 +75,7 @@ def _weeks_picture(answer: Answer) -> dict[str, str]:
     for name in (board.network, board.opponent):
         if name is not None:
             sides[name] = title(board, answer.about.titles, name)
-    errors = errors_by_block(answer.forecasts, board)
+    errors = mae_by_block(answer.forecasts, board)
     path = answer.folder / WEEKS
     plot.by_week(path, errors, sides, unit=board.unit)
     caption = f"The error of both, in the {errors.index.name} that compare them."

@@ -23,7 +23,7 @@ PRELOAD = (
     "mlflow.store.tracking.sqlalchemy_store",
     "stages.perform",
 )
-"""What every training imports; importing costs more than most of them."""
+"""Modules that every training imports; importing costs more than most trainings."""
 
 TENSORFLOW = ("tensorflow", "keras")
 
@@ -35,8 +35,9 @@ MEMORY = 400 * 2**20
 of its own."""
 
 COPIES = 6
-"""How often a task may hold its prepared data: as read, as tensors, as features, and
-what is computed of them."""
+"""The copies that a task may hold of its prepared data: as read, as tensors, as
+features, and what is computed of them.
+"""
 
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 """Where Linux keeps the limits of a container."""
@@ -62,10 +63,10 @@ def run(
     """
     for dataset in {task.dataset for task in tasks}:
         jobs = fitting(workspace, dataset, jobs)
-    task_of = {_call(workspace, task): task for task in tasks}
+    task_of = {call(workspace, task): task for task in tasks}
 
     def tick(running: dict[Call, float]) -> None:
-        on_tick({task_of[call]: seconds for call, seconds in running.items()})
+        on_tick({task_of[each]: seconds for each, seconds in running.items()})
 
     preload = list(PRELOAD)
     # TensorFlow takes seconds, in which nothing is trained: a few networks import it
@@ -103,20 +104,6 @@ def available() -> int:
     return max(free, 0)
 
 
-class Child:
-    """A task at work in a process of its own, for a worker of a cluster."""
-
-    def __init__(self, workspace: Workspace, task: Task) -> None:
-        self.task = task
-        self.log = workspace.log(task.whole_name)
-        self.process = processes.Child(_call(workspace, task), start_server())
-
-    def result(self) -> Result:
-        """Wait until it has ended."""
-        ended = self.process.result()
-        return Result(self.task, ended.seconds, ended.error)
-
-
 @cache
 def start_server() -> Server:
     """Return the server of a cluster's worker, which starts with the first call and
@@ -125,14 +112,8 @@ def start_server() -> Server:
     return Server([*PRELOAD, *TENSORFLOW])
 
 
-def stop(child: Child) -> None:
-    """Interrupt a task, so that what it records says so; kill it if it is still there
-    after `GRACE` seconds.
-    """
-    processes.stop([child.process], GRACE)
-
-
-def _call(workspace: Workspace, task: Task) -> Call:
+def call(workspace: Workspace, task: Task) -> Call:
+    """Return the call that performs a task in a process of its own."""
     log = workspace.log(task.whole_name)
     return Call(task.whole_name, _perform, (workspace, task), log)
 

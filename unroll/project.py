@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline import metrics
-from pipeline.config import params, registry
+from pipeline.config import params
 from pipeline.config.params import Experiment, Params, merged, own_name
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
@@ -185,10 +185,8 @@ class Project:
         ):
             root = self.workspace.root
             context = Context(section.source, root, Path(raw), mirror)
-            registry.source(every, section.source)(Path(raw), context)
-            datasets.save(
-                registry.preparation(every, dataset)(dataset, Path(raw)), Path(prepared)
-            )
+            every.producer(section.source)(Path(raw), context)
+            datasets.save(every.preparer(dataset)(dataset, Path(raw)), Path(prepared))
             stand_in = every.sources[section.source].kind == "stand_in"
             return replace(
                 datasets.load(Path(prepared), calendar=calendar), stand_in=stand_in

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import extensions
+from pipeline.config import registry
 from pipeline.config.params import Experiment, Preparation
 from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, module
 from pipeline.errors import UnrollError
@@ -42,8 +42,8 @@ CODE_SUFFIXES = {".py", ".css", ".csv", ".j2", ".js"}
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a run is made of: its section, and the SHA-256 of each prepared file, each
-    module and numerics.lock.
+    """All that a run is made of: its section, and the SHA-256 of each prepared file,
+    each module and numerics.lock.
     """
 
     params: dict[str, Any]
@@ -122,15 +122,15 @@ def params(experiment: Experiment) -> str:
 
 
 def folder(path: Path) -> str:
-    """Return the hash of all that lies in a folder, such as a run's or a data set's. Raises
-    UnrollError if it is missing.
+    """Return the hash of all that lies in a folder, such as a run's or a data set's.
+    Raises UnrollError if it is missing.
     """
     return _of(files_of(path))
 
 
 def brief(hashes: Mapping[str, str]) -> str:
-    """Return twelve characters to cite a result by, for its `fingerprint`: the hashes of
-    params, data, code and lock.
+    """Return twelve characters to cite a result by, for its `fingerprint`: the hashes
+    of params, data, code and lock.
     """
     return hashlib.sha256("".join(hashes.values()).encode()).hexdigest()[:12]
 
@@ -222,12 +222,13 @@ class Code:
         path = self._root.joinpath(*name.split("."))
         if path.is_dir():
             return path / "__init__.py"
-        own = path.with_suffix(".py")
-        return own if own.exists() else extensions.file(name) or own
+        ours = path.with_suffix(".py")
+        users = registry.own_file(name)
+        return users if users.is_file() and not ours.exists() else ours
 
 
 def _of(plain: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of plain data as canonical JSON, whatever the order of keys."""
+    """Return the SHA-256 of plain data as JSON, with sorted keys."""
     text = json.dumps(
         plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     )

@@ -23,7 +23,7 @@ REQUIREMENTS = ".ci/locks/requirements.lock"
 hashes."""
 
 PACKED = ("unroll", "documents")
-"""Where in an installed wheel `DOCUMENTS` lie."""
+"""The folder of an installed wheel in which `DOCUMENTS` lie."""
 
 DOCUMENTS = (
     "params.yaml",
@@ -43,8 +43,9 @@ DOCUMENTS = (
     "LICENSE",
     ".github/actions/report/action.yml",
 )
-"""What a wheel brings besides code (setup.py): the four documents' graph and results,
-and data for the demo."""
+"""Files that a wheel brings besides code (setup.py): the four documents' graph and
+results, and data for the demo.
+"""
 
 FEATURES = (
     "sse4_2",
@@ -106,16 +107,16 @@ def pins(lock: str) -> str:
 
 
 def repository(code: Path) -> Path:
-    """Return the folder of `DOCUMENTS` that belong to the code in a folder: the same one, or
-    inside of an installed wheel.
+    """Return the folder of `DOCUMENTS` that belong to the code in a folder: the same
+    one, or inside of an installed wheel.
     """
     packed = code.joinpath(*PACKED)
     return packed if packed.is_dir() else code
 
 
 def documents(root: Path, needed: str = "params.yaml") -> Path:
-    """Return a user's folder, if it holds the file that is needed; else that of the four
-    documents.
+    """Return a user's folder, if it holds the file that is needed; else that of the
+    four documents.
     """
     return root if (root / needed).is_file() else repository(CODE)
 

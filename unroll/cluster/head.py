@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pipeline.config.extensions import NAME as EXTENSIONS
 from pipeline.config.params import TEMPLATES
+from pipeline.config.registry import EXTENSIONS
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import write_json
 from pipeline.provenance import record
-from pipeline.tracking import live
+from pipeline.tracking import runs
 from pipeline.training import run_store
 from pipeline.training.task import Result, Task
 from pipeline.workspace import Workspace
@@ -206,7 +206,6 @@ class Workers:
         before = self._states or {}
         for name in before.keys() - states.keys():
             say(f"worker {name} is gone; its trainings run elsewhere")
-            live.worker_gone(self._workspace, name)
         for name, state in states.items():
             if before.get(name) != state:
                 say(f"worker {name} {state}")
@@ -252,7 +251,7 @@ def landed(
         written = trained.record | {"commit": here.commit, "dirty": here.dirty}
         write_json(workspace.record(task.dataset, task.name), written)
     with log.open("a", encoding="utf-8") as output, redirect_stderr(output):
-        live.landed(workspace, task.whole_name, task.experiment)
+        runs.trained(workspace, task.whole_name, task.experiment)
     return trained.result
 
 

@@ -8,14 +8,14 @@ import os
 import tarfile
 import threading
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline import processes
-from pipeline.errors import UnrollError, UsageError, without_password
+from pipeline.errors import UnrollError, UsageError
 from pipeline.files import atomic_folder, read_json
 from pipeline.training.task import Result, Task
 from pipeline.workspace import Workspace
@@ -64,8 +64,9 @@ def train(data: bytes, digest: str, task: Task) -> Trained:
     key = worker.get_current_task()
     workspace = unpack(data, Path(worker.local_directory) / digest)
     with _processes:
-        child = pool.Child(workspace, task)
-    while not wait([child.process.sentinel], processes.TICK):
+        call = pool.call(workspace, task)
+        child = processes.Child(call, pool.start_server())
+    while not wait([child.sentinel], processes.TICK):
         state = worker.state.tasks.get(key)
         if (
             worker.status.name != "running"
@@ -73,14 +74,14 @@ def train(data: bytes, digest: str, task: Task) -> Trained:
             or state.state != "executing"
         ):
             with _processes:
-                pool.stop(child)
+                processes.stop([child], pool.GRACE)
             raise UnrollError(
                 "nobody waits for it any more: its head or the scheduler is gone"
             )
     with _processes:
-        result = child.result()
+        ended = child.result()
     # the head has the same files
-    error = result.error.replace(f"{workspace.root}/", "")
+    error = ended.error.replace(f"{workspace.root}/", "")
     run = {}
     record = {}
     if not error:
@@ -93,10 +94,10 @@ def train(data: bytes, digest: str, task: Task) -> Trained:
         if workspace.record(task.dataset, task.name).exists():
             record = read_json(workspace.record(task.dataset, task.name))
     return Trained(
-        replace(result, error=error),
+        Result(task, ended.seconds, error),
         run,
         record,
-        child.log.read_bytes(),
+        call.log.read_bytes(),
         str(worker.name),
     )
 
@@ -128,7 +129,6 @@ def work(
     from distributed.comm import get_local_address_for
 
     security = connection.security(address, certificates)
-    check_records()
     os.environ[WORKER] = name
     # not in a thread of Dask's, with which the system would end it
     pool.start_server()
@@ -212,13 +212,3 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
     # says of each task that it was left
     loop.set_exception_handler(lambda _loop, _context: None)
     loop.run_until_complete(main)
-
-
-def check_records() -> None:
-    """Raises UsageError if records would go straight into a database."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if uri and not uri.startswith(("http://", "https://")):
-        raise UsageError(
-            f"MLFLOW_TRACKING_URI={without_password(uri)} is no server. Workers that set up one database at once break "
-            "it, and files would stay on their own disks; start `mlflow server` on it and name its http:// address"
-        )

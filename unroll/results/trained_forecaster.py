@@ -51,7 +51,8 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
     data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
     run = _run(workspace, name, experiment)
     key = own_name(name)
-    stride = _rows_of_a_day(data)
+    # Origins lie a day apart, or a timestep where rows are a day apart.
+    stride = backtest.windows(data).step * max(1, data.period)
     member = Member(
         name=key,
         experiment=experiment,
@@ -83,10 +84,6 @@ def _run(workspace: Workspace, name: str, experiment: Experiment) -> Run:
             f"run `unroll repro evaluate@{about}`"
         )
     return run
-
-
-def _rows_of_a_day(data: Dataset) -> int:
-    return backtest.windows(data).step * max(1, data.period)
 
 
 def _past_forecasts(data: Dataset, run: Run, stride: int) -> pd.DataFrame:

@@ -101,14 +101,15 @@ def extract(path: Path, context: Context, sha256: str) -> "pd.DataFrame | None":
             return whole(path.with_name(FILE), context)
         except UnavailableError as error:
             raise UnavailableError(
-                f"jena/{path.name} is in no mirror, and the file that it is made from: {error}"
+                f"jena/{path.name} is in no mirror, and the file that it is made from: "
+                f"{error}"
             ) from None
     return None
 
 
 def read(path: Path, origin: str) -> "pd.DataFrame":
-    """The rows of a file in the official format: timestamps as text, which `prepare`
-    reads, and 14 columns of float64.
+    """Return the rows of a file in the official format: timestamps as text, which
+    `prepare` reads, and 14 columns of float64.
 
     Raises:
         UnrollError: a column is missing, or a cell is no number; the text names
