@@ -12,7 +12,7 @@ def main() -> None:
     """Run the command line of this process and end with its exit status."""
     open_streams()
     own_packages_first()
-    if {"train", "tune", "search"} & {*sys.argv}:
+    if {"train", "tune"} & {*sys.argv}:
         numerics.start_with()
     numerics.settle()  # before NumPy is imported
     keep_notes_private()
