@@ -4,13 +4,14 @@ has room for.
 
 import contextlib
 from collections.abc import Callable, Generator, Sequence
-from functools import cache
 from pathlib import Path
 
 import psutil
+from filelock import FileLock
 
 from pipeline import processes
 from pipeline.processes import Call, Server
+from pipeline.training import run_store
 from pipeline.training.task import Result, Task
 from pipeline.workspace import Workspace
 
@@ -67,13 +68,10 @@ def run(
     def tick(running: dict[Call, float]) -> None:
         on_tick({task_of[call]: seconds for call, seconds in running.items()})
 
-    preload = list(PRELOAD)
-    # TensorFlow takes seconds, in which nothing is trained: a few networks import it
-    # themselves, side by side.
-    if sum(task.network for task in tasks) > jobs:
-        preload += TENSORFLOW
-    with Server(preload) as server:
-        results = processes.run(list(task_of), jobs, server, on_tick=tick, grace=GRACE)
+    with server(tasks, jobs) as children:
+        results = processes.run(
+            list(task_of), jobs, children, on_tick=tick, grace=GRACE
+        )
         with contextlib.closing(results):
             for ended in results:
                 yield Result(task_of[ended.call], ended.seconds, ended.error)
@@ -103,33 +101,23 @@ def available() -> int:
     return max(free, 0)
 
 
-class Child:
-    """A task at work in a process of its own, for a worker of a cluster."""
-
-    def __init__(self, workspace: Workspace, task: Task) -> None:
-        self.task = task
-        self.log = workspace.log(task.whole_name)
-        self.process = processes.Child(_call(workspace, task), start_server())
-
-    def result(self) -> Result:
-        """Wait until it has ended."""
-        ended = self.process.result()
-        return Result(self.task, ended.seconds, ended.error)
+def server(tasks: Sequence[Task], jobs: int) -> Server:
+    """Return a server that starts tasks, so many at a time."""
+    preload = list(PRELOAD)
+    # TensorFlow takes seconds, in which nothing is trained: a few networks import it
+    # themselves, side by side.
+    if sum(task.network for task in tasks) > jobs:
+        preload += TENSORFLOW
+    return Server(preload)
 
 
-@cache
-def start_server() -> Server:
-    """Return the server of a cluster's worker, which starts with the first call and
-    lives as long as this process.
+def task_lock(workspace: Workspace, task: Task) -> FileLock:
+    """Return the lock that a process holds while it trains a task, on any machine that
+    shares the workspace.
     """
-    return Server([*PRELOAD, *TENSORFLOW])
-
-
-def stop(child: Child) -> None:
-    """Interrupt a task, so that what it records says so; kill it if it is still there
-    after `GRACE` seconds.
-    """
-    processes.stop([child.process], GRACE)
+    path = workspace.scratch / "tasks" / f"{task.key}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path)
 
 
 def _call(workspace: Workspace, task: Task) -> Call:
@@ -138,7 +126,14 @@ def _call(workspace: Workspace, task: Task) -> Call:
 
 
 def _perform(workspace: Workspace, task: Task) -> None:
-    # It is heavy; the process that starts children need not import it.
+    """Train a task, or wait for the worker that trains it (docs/many-machines.md)."""
+    # These are heavy; the process that starts children need not import them.
+    from pipeline.tracking import live
     from stages.perform import perform
 
-    perform(workspace, task)
+    with task_lock(workspace, task):
+        if run_store.holds(workspace, task.dataset, task.name, task.key):
+            run_store.place(workspace, task.dataset, task.name, task.key)
+            live.landed(workspace, task.whole_name, task.experiment)
+        else:
+            perform(workspace, task)

@@ -43,8 +43,8 @@ class Recording:
         self._written = -INTERVAL
         self._waiting: dict[int, list[tuple[int, Mapping[str, float]]]] = {}
         self._lock = contextlib.ExitStack()
-        # A cluster's worker without a server's address leaves it to the head, which has
-        # the run when it has ended.
+        # A worker without a server's address leaves it to the machine that builds, which
+        # has the run when it has ended.
         self._elsewhere = "UNROLL_WORKER" in os.environ and not os.environ.get(
             "MLFLOW_TRACKING_URI"
         )
@@ -136,18 +136,9 @@ class Recording:
 
 
 def landed(workspace: Workspace, name: str, experiment: Experiment) -> None:
-    """Record a run that a cluster's worker has trained, unless that one did."""
+    """Record a run that a worker has trained, unless that worker did."""
     with _warning():
         list(runs.replay(workspace, {name: experiment}))
-
-
-def worker_gone(workspace: Workspace, worker: str) -> None:
-    """End the runs of a cluster's worker that has died, where a server holds them: only
-    the head knows of it.
-    """
-    if os.environ.get("MLFLOW_TRACKING_URI"):
-        with _warning():
-            runs.end_worker(workspace, worker)
 
 
 def scored(workspace: Workspace, config: Params, datasets: Sequence[str]) -> None:

@@ -3,7 +3,6 @@ afterwards, for what is on disk.
 """
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import fmean
@@ -72,12 +71,8 @@ class Writer:
             payload.origin(made_in) if made_in else {}
         )
         self.tags |= {"recorded": "live" if live else "replay", "place": opened.place}
-        # A cluster's head ends the runs of workers that died.
-        others = {
-            "dvc_experiment": variant,
-            "worker": os.environ.get("UNROLL_WORKER", "") if live else "",
-        }
-        self.tags |= {key: value for key, value in others.items() if value}
+        if variant:
+            self.tags["dvc_experiment"] = variant
         self._ids: dict[int | None, str] = {}
         self._logged: dict[int, int] = {}  # seed -> its last epoch that is logged
 
@@ -432,15 +427,5 @@ def end_abandoned(opened: Store, workspace: Workspace) -> None:
         with (
             contextlib.suppress(UnrollError),
             store.hold(lock, 0),
-        ):
-            opened.client.set_terminated(run.info.run_id, "KILLED")
-
-
-def end_worker(workspace: Workspace, worker: str) -> None:
-    """End what a worker of a cluster left running."""
-    opened = store.connect(workspace)
-    with store.guard(opened.uri):
-        for run in opened.search(
-            f"attributes.status = 'RUNNING' and tags.worker = '{worker}'"
         ):
             opened.client.set_terminated(run.info.run_id, "KILLED")

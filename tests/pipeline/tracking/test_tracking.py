@@ -379,29 +379,16 @@ def test_an_error_shows_no_password():
     assert "\n" not in str(error.value)
 
 
-def test_in_a_shared_store_only_what_this_place_or_that_worker_left_is_ended(
-    lab, monkeypatch
-):
+def test_in_a_shared_store_only_what_this_place_left_is_ended(lab, monkeypatch):
     monkeypatch.setenv(
         "MLFLOW_TRACKING_URI", f"sqlite:///{store.database(lab.workspace).as_posix()}"
     )
     here = store.connect(lab.workspace)
-    left = {"here": lab.start(here)}
-    for worker in ("build/a", "build/b", "other/a"):
-        monkeypatch.setenv("UNROLL_WORKER", worker)
-        left[worker] = lab.start(replace(here, place="elsewhere"))
-
-    def running():
-        return [
-            name
-            for name, run in left.items()
-            if status(here.client.get_run(run)) == ["RUNNING"]
-        ]
-
+    ours = lab.start(here)
+    theirs = lab.start(replace(here, place="elsewhere"))
     runs.end_abandoned(here, lab.workspace)
-    assert running() == ["build/a", "build/b", "other/a"]
-    runs.end_worker(lab.workspace, "build/a")
-    assert running() == ["build/b", "other/a"]
+    assert status(here.client.get_run(ours)) == ["KILLED"]
+    assert status(here.client.get_run(theirs)) == ["RUNNING"]
 
 
 def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(
