@@ -4,9 +4,6 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 
-from pipeline.evaluation.claims import Outcome
-from pipeline.evaluation.margin import Word
-
 WRAPS = 22
 """The width from which on a cell may take several lines."""
 
@@ -16,17 +13,18 @@ GAP = 3
 MOST_LINES = 60
 """The most lines of a forecast that are printed; files have them all."""
 
-STYLES: dict[str, str] = {
-    Word.HELPS: "green",
-    Word.HURTS: "red",
-    Word.SAME: "cyan",
-    Word.OPEN: "yellow",
-    Outcome.HOLDS: "green",
-    Outcome.FAILS: "red",
-    Outcome.UNSURE: "yellow",
-    Outcome.LITTLE: "yellow",
+STYLES = {
+    "helps": "green",
+    "hurts": "red",
+    "no difference that matters": "cyan",
+    "open": "yellow",
+    "holds": "green",
+    "does not hold": "red",
+    "cannot tell": "yellow",
+    "says little": "yellow",
 }
-"""Verdict at the end of a cell -> its colour."""
+"""Verdict at the end of a cell -> its colour. The words are those of `margin.Word` and
+`claims.Outcome`, whose modules import NumPy."""
 
 
 def show(
