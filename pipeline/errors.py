@@ -49,8 +49,9 @@ class DivergedError(UnrollError):
 
     def __init__(self, experiment: str, seed: int, epoch: int, step: int) -> None:
         super().__init__(
-            f"{experiment}: the loss is not a finite number in epoch {epoch}, step {step} (seed {seed}); "
-            f"lower experiments.{experiment}.training.learning_rate or check the data set"
+            f"{experiment}: the loss is not a finite number in epoch {epoch}, step {step} "
+            f"(seed {seed}); lower experiments.{experiment}.training.learning_rate or "
+            "check the data set"
         )
 
 

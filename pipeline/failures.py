@@ -6,33 +6,43 @@ import errno
 from pathlib import Path
 
 from pipeline.errors import UnrollError, one_line
-from pipeline.files import UNFINISHED, regular, write_text
+from pipeline.files import UNFINISHED, write_text
 from pipeline.workspace import Workspace
-
-MACHINE = ("the disk is full", "a file cannot be read or written", "memory ran out")
-"""How lines begin that say what this machine lacks: on another one the same may work.
-"""
 
 
 def explain(error: BaseException) -> str | None:
-    """What to tell the user of an error in one line; None for a mistake in the code."""
+    """Return what to tell the user of an error in one line; None for a mistake in the
+    code.
+    """
     match error:
         case UnrollError():
             return str(error)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return f"{MACHINE[0]} ({error.filename or 'while writing'}); free some room, then run it again"
+            where = error.filename or "while writing"
+            return f"the disk is full ({where}); free some room, then run it again"
         case OSError() if error.filename:
             where = _meant(Path(error.filename))
-            return f"{where}: {error.strerror}; check that it is there and who may read and write it"
+            return (
+                f"{where}: {error.strerror}; "
+                "check that it is there and who may read and write it"
+            )
         case OSError(errno=errno.EIO | errno.EFBIG):
-            return f"{MACHINE[1]} ({error.strerror}); check the disk and its limits, then go on"
+            return (
+                f"a file cannot be read or written ({error.strerror}); "
+                "check the disk and its limits, then go on"
+            )
         case MemoryError():
-            return f"{MACHINE[2]}; close other programs or make the data set smaller in params.yaml"
+            return (
+                "memory ran out; close other programs or make the data set smaller in "
+                "params.yaml"
+            )
     return None
 
 
 def _meant(path: Path) -> Path:
-    """The file that was being written, if the path is that of its unfinished form."""
+    """Return the file that was being written, if the path is that of its unfinished
+    form.
+    """
     if not UNFINISHED.fullmatch(path.name):
         return path
     return path.with_name(path.name.removeprefix(".").rsplit(".", 3)[0])
@@ -55,13 +65,9 @@ def clear(workspace: Workspace, stage: str) -> None:
 
 
 def read(workspace: Workspace) -> dict[str, str]:
-    """Stage -> why it failed, of every stage that failed last time, in alphabetical
-    order.
-    """
+    """Return stage -> why it failed last time, in alphabetical order."""
     files = sorted((workspace.scratch / "failures").glob("*.txt"))
     return {
-        file.name.removesuffix(".txt"): one_line(
-            regular(file).read_text(encoding="utf-8")
-        )
+        file.name.removesuffix(".txt"): one_line(file.read_text(encoding="utf-8"))
         for file in files
     }

@@ -29,8 +29,8 @@ there."""
 
 
 def unfinished(folder: Path, name: str) -> Path:
-    """A new path in `folder` for what is being written; `locks.sweep` finds it if this
-    process is killed.
+    """Return a new path in `folder` for what is being written; `locks.sweep` finds it
+    if this process is killed.
     """
     return folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
 
@@ -45,8 +45,8 @@ def remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A temporary path: it replaces `path` when the block ends well, and is removed if
-    not.
+    """Yield a temporary path: it replaces `path` when the block ends well, and is
+    removed if not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = unfinished(path.parent, path.name)
@@ -62,7 +62,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def scratch_folder(scratch: Path, name: str) -> Iterator[Path]:
-    """A new folder in `scratch` that is removed when the block ends."""
+    """Yield a new folder in `scratch` that is removed when the block ends."""
     folder = unfinished(scratch, name)
     folder.mkdir(parents=True)
     try:
@@ -73,8 +73,8 @@ def scratch_folder(scratch: Path, name: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
-    """A temporary folder: it replaces `path` when the block ends well, and is removed
-    if not.
+    """Yield a temporary folder: it replaces `path` when the block ends well, and is
+    removed if not.
 
     Args:
         path: the folder to replace, whole.
@@ -94,46 +94,27 @@ def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
             remove(old)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8, line feeds only, atomically."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
+
+
 def write_json(path: Path, data: Any) -> None:
-    """Keys in the order given, floats as `repr`, one newline at the end. NaN is
+    """Write keys in the order given, floats as `repr`, one newline at the end. NaN is
     refused.
     """
     text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
-def regular(path: Path) -> Path:
-    """The path of what is to be read. Raises UnrollError if it is no file: to read a
-    pipe or a device may never end.
-    """
-    if path.exists() and not path.is_file():
-        raise UnrollError(
-            f"{path} is a folder, a pipe or a device, not a file; remove it and run this again"
-        )
-    return path
-
-
 def read_json(path: Path) -> Any:
-    """Raises UnrollError if the file is missing or damaged."""
+    """Return the data of a JSON file. Raises UnrollError if it is missing or damaged."""
     try:
-        return json.loads(
-            regular(path).read_text(encoding="utf-8"), parse_constant=_refuse
-        )
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:
         raise missing(path) from None
     except (ValueError, RecursionError) as error:
-        raise damaged(path, error) from None
-
-
-def read_checked(path: Path, model: type[Model]) -> Model:
-    """A JSON file as `model` describes it.
-
-    Raises:
-        UnrollError: the file is missing or damaged.
-    """
-    try:
-        return checked(model, read_json(path))
-    except ValueError as error:
         raise damaged(path, error) from None
 
 
@@ -141,69 +122,69 @@ def _refuse(constant: str) -> float:
     raise ValueError(f"it holds {constant}")
 
 
-def write_text(path: Path, text: str) -> None:
-    """UTF-8, line feeds only, atomic."""
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))
+def read_checked(path: Path, model: type[Model]) -> Model:
+    """Return a JSON file as `model` describes it. Raises UnrollError if it is missing
+    or damaged.
+    """
+    try:
+        return checked(model, read_json(path))
+    except ValueError as error:
+        raise damaged(path, error) from None
 
 
 def write_npz(path: Path, arrays: Mapping[str, "npt.NDArray[Any]"]) -> None:
-    """The same arrays give the same bytes: row by row, in the order given, and NumPy
-    dates every member alike.
+    """Write arrays; the same ones give the same bytes: row by row, in the order given,
+    and NumPy dates every member alike.
     """
     import numpy as np
 
+    ordered = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     with atomic_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            allow_pickle=False,
-            **{name: np.asarray(array, order="C") for name, array in arrays.items()},
-        )
+        np.savez(file, allow_pickle=False, **ordered)
 
 
 def read_npz(path: Path) -> dict[str, "npt.NDArray[Any]"]:
-    """Every array of a file that `write_npz` wrote; never unpickles.
+    """Return every array of a file that `write_npz` wrote; nothing is unpickled.
 
     Raises:
         UnrollError: the file is missing or damaged.
     """
     import numpy as np
 
-    def array(content: bytes) -> "npt.NDArray[Any]":
-        found: npt.NDArray[Any] = np.lib.format.read_array(
-            io.BytesIO(content), allow_pickle=False
-        )
-        return found
-
+    arrays = {}
     try:
-        with zipfile.ZipFile(regular(path)) as archive:
-            # Each member whole, and so its checksum compared, before NumPy believes its
-            # header.
-            return {
-                name.removesuffix(".npy"): array(archive.read(name))
-                for name in archive.namelist()
-            }
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                # The whole member, and so its checksum, is read before NumPy believes
+                # its header.
+                content = io.BytesIO(archive.read(name))
+                array = np.lib.format.read_array(content, allow_pickle=False)
+                arrays[name.removesuffix(".npy")] = array
     except FileNotFoundError:
         raise missing(path) from None
-    except (UnrollError, PermissionError, MemoryError):
+    except (PermissionError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001 - of damaged bytes zipfile and NumPy raise a dozen kinds
+    # Of damaged bytes, zipfile and NumPy raise a dozen kinds.
+    except Exception as error:  # noqa: BLE001
         raise damaged(path, error) from None
+    return arrays
 
 
 def sha256(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file's bytes."""
-    with regular(path).open("rb") as file:
+    """Return the hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def missing(path: Path) -> UnrollError:
-    """What to say of a file that a build makes and that is not there."""
+    """Return what to say of a file that a build makes and that is not there."""
     return UnrollError(f"{path} is missing; `unroll repro` builds it")
 
 
 def damaged(path: Path, error: Exception) -> UnrollError:
-    """What to say of a file that a build makes and that is not as it was written."""
+    """Return what to say of a file that a build makes and that is not as it was
+    written.
+    """
     what = one_line(str(error)) or type(error).__name__
     return UnrollError(
         f"{path} is damaged ({what:.200}); delete it and run `unroll repro`"

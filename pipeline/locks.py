@@ -17,6 +17,16 @@ CLOCK = 5.0
 start, in whole seconds."""
 
 
+UNFINISHED_PLACES = (
+    "",
+    "results/",
+    "records/*/",
+    ".unroll/",
+    ".unroll/*/",
+    ".unroll/checkpoints/*/",
+)
+"""The folders of a workspace, as patterns, where `pipeline.files` writes."""
+
 SET_DEATH_SIGNAL = 1
 """Linux's PR_SET_PDEATHSIG."""
 
@@ -40,12 +50,10 @@ def stage(workspace: Workspace, verb: str, name: str) -> Iterator[None]:
     Raises:
         UnrollError: another process is in it.
     """
-    busy = f"another process is at {verb} {name} in {workspace.root}; wait until it has ended"
-    with alone(
-        workspace.scratch / f"{verb}-{name}.lock",
-        busy,
-        patience=-1 if "DVC_STAGE" in os.environ else 0,
-    ):
+    place = f"{verb} {name} in {workspace.root}"
+    busy = f"another process is at {place}; wait until it has ended"
+    patience = -1 if "DVC_STAGE" in os.environ else 0
+    with alone(workspace.scratch / f"{verb}-{name}.lock", busy, patience=patience):
         sweep(workspace)
         yield
 
@@ -78,12 +86,8 @@ def sweep(workspace: Workspace) -> None:
     """Remove the half-written files of processes that are no more, wherever
     `pipeline.files` writes them.
     """
-    scratch = workspace.scratch
-    folders = [workspace.root, workspace.report.parent, scratch, *scratch.glob("*/")]
-    folders += scratch.glob("checkpoints/*/")
-    folders += (workspace.root / "records").glob("*/")
-    for folder in folders:
-        for path in folder.glob(".*.tmp"):
+    for pattern in UNFINISHED_PLACES:
+        for path in workspace.root.glob(f"{pattern}.*.tmp"):
             match = UNFINISHED.fullmatch(path.name)
             with suppress(FileNotFoundError):  # whoever writes it may be done
                 if match and not alive(int(match[1]), path.stat().st_mtime):
@@ -91,7 +95,8 @@ def sweep(workspace: Workspace) -> None:
 
 
 def alive(number: int, written: float) -> bool:
-    """Whether the process that had this number when it wrote something still runs.
+    """Return whether the process that had this number when it wrote something still
+    runs.
 
     One that started later is another process. In a container a dead one may keep its
     number, as a zombie, for good.

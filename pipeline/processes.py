@@ -239,8 +239,11 @@ def _python(
     number of this process.
     """
     values = ", ".join(map(repr, [descriptor, os.getpid(), *arguments]))
+    # A file of the user's may be named like a module of a library.
+    users = {"", str(Path.cwd())} if Path.cwd() != machine.CODE else set()
+    folders = sorted(sys.path, key=users.__contains__)
     code = (
-        f"import sys; sys.path[:] = {sys.path}; "
+        f"import sys; sys.path[:] = {folders}; "
         f"from pipeline import processes; processes.{function}({values})"
     )
     return subprocess.Popen(
@@ -261,7 +264,6 @@ def serve(descriptor: int, caller: int, preload: Sequence[str]) -> NoReturn:
         caller: the number of the process that has started this one.
         preload: as of `Server`.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave no zombies
     _end_with(caller)
     numerics.settle()  # before NumPy is imported
     for name in preload:
@@ -273,6 +275,7 @@ def serve(descriptor: int, caller: int, preload: Sequence[str]) -> NoReturn:
     # memory.
     gc.collect()
     gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave no zombies
     control = socket.socket(fileno=descriptor)
     server = os.getpid()
     while True:
@@ -294,7 +297,8 @@ def work(descriptor: int, parent: int) -> NoReturn:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _end_with(parent)
-    numerics.settle()
+    if not FORKS:
+        numerics.settle()
     channel = Connection(descriptor)
     # It was interrupted, or the caller is gone: nobody waits for a report.
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):

@@ -17,7 +17,7 @@ from pipeline.data import row_files, series
 from pipeline.data.examples import Array
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import read_checked, read_npz, regular, write_json, write_npz
+from pipeline.files import read_checked, read_npz, write_json, write_npz
 from pipeline.training import fitted_models
 from series import intervals
 from series.combination import known_after, weighted_median_forecast
@@ -161,7 +161,7 @@ class Forecaster:
                 for file in self.weights[member.name].glob(
                     f"seed_{seed}_{member.point}.*"
                 ):
-                    shutil.copyfile(regular(file), target / file.name)
+                    shutil.copyfile(file, target / file.name)
 
     def remember(self, paths: Sequence[Path]) -> None:
         """Keep what follows the last row of files, so that a forecast from these rows

@@ -1,6 +1,5 @@
 """The stage `evaluate`: every experiment of a data set, scored side by side."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,10 +11,8 @@ from pipeline.data.dataset import Dataset
 from pipeline.evaluation import answers, networks, plot_data, scores
 from pipeline.evaluation.schema import Evaluation, metrics
 from pipeline.files import atomic_folder, write_json
-from pipeline.tracking import live
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Run
-from pipeline.training.task import WHOLE
 from pipeline.workspace import Workspace
 
 
@@ -50,9 +47,6 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             tables.write(folder / "scores.csv", plot_data.scores(evaluation))
             # Inside of the block: if the disk is full here, nothing is replaced.
             write_json(workspace.metrics(name), metrics(evaluation))
-        # else `report` does it for all data sets: MLflow takes seconds to import
-        if WHOLE not in os.environ:
-            live.scored(workspace, config, [name])
     return evaluation
 
 

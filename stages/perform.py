@@ -5,12 +5,12 @@ or for a trial.
 from pathlib import Path
 
 from pipeline import locks
-from pipeline.config import extensions, params
+from pipeline.config import params, registry
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder
 from pipeline.provenance import fingerprint, record
-from pipeline.tracking import live
+from pipeline.tracking import runs
 from pipeline.training import run_folder, run_store
 from pipeline.training.job import Checkpoint
 from pipeline.training.recipe import recipe
@@ -29,7 +29,7 @@ def perform(workspace: Workspace, task: Task) -> None:
         UnrollError: the data set is not prepared, it or the code is not what the task
             was made of, or the loss is not finite.
     """
-    extensions.use(workspace.root)
+    registry.use(workspace.root)
     trainer = recipe(task.name, task.experiment)
     prepared = workspace.prepared(task.dataset)
     ingredients = fingerprint.ingredients(prepared, task.experiment, task.preparation)
@@ -40,18 +40,17 @@ def perform(workspace: Workspace, task: Task) -> None:
         )
     path = workspace.checkpoint(task.dataset, task.name)
     checkpoint = Checkpoint(path, fingerprint.brief(ingredients.fingerprint))
-    with live.Recording(workspace, task.name, task.experiment) as recording:
-        with run_store.adding(workspace, task.dataset, task.name, task.key) as folder:
-            data = dataset.load(
-                prepared, calendar=task.experiment.calendar, share=task.experiment.share
-            )
-            epochs = Epochs(task.name, trainer.method.keywords, trainer.seeds)
-            job = trainer.job(data, epochs, recording, checkpoint=checkpoint)
-            run_folder.save(trainer.train(job), job, folder, ingredients.fingerprint)
-        run_store.place(workspace, task.dataset, task.name, task.key)
-        record.write(workspace, workspace.run(task.dataset, task.name), ingredients)
-        recording.finish()
+    with run_store.adding(workspace, task.dataset, task.name, task.key) as folder:
+        data = dataset.load(
+            prepared, calendar=task.experiment.calendar, share=task.experiment.share
+        )
+        epochs = Epochs(task.name, trainer.method.keywords, trainer.seeds)
+        job = trainer.job(data, epochs, checkpoint=checkpoint)
+        run_folder.save(trainer.train(job), job, folder, ingredients.fingerprint)
+    run_store.place(workspace, task.dataset, task.name, task.key)
+    record.write(workspace, workspace.run(task.dataset, task.name), ingredients)
     checkpoint.remove()
+    runs.trained(workspace, task.whole_name, task.experiment)
 
 
 def trial(

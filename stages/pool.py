@@ -63,10 +63,10 @@ def run(
     """
     for dataset in {task.dataset for task in tasks}:
         jobs = fitting(workspace, dataset, jobs)
-    task_of = {_call(workspace, task): task for task in tasks}
+    task_of = {call(workspace, task): task for task in tasks}
 
     def tick(running: dict[Call, float]) -> None:
-        on_tick({task_of[call]: seconds for call, seconds in running.items()})
+        on_tick({task_of[each]: seconds for each, seconds in running.items()})
 
     with server(tasks, jobs) as children:
         results = processes.run(
@@ -120,7 +120,8 @@ def task_lock(workspace: Workspace, task: Task) -> FileLock:
     return FileLock(path)
 
 
-def _call(workspace: Workspace, task: Task) -> Call:
+def call(workspace: Workspace, task: Task) -> Call:
+    """Return the call that performs a task in a process of its own."""
     log = workspace.log(task.whole_name)
     return Call(task.whole_name, _perform, (workspace, task), log)
 
@@ -128,12 +129,12 @@ def _call(workspace: Workspace, task: Task) -> Call:
 def _perform(workspace: Workspace, task: Task) -> None:
     """Train a task, or wait for the worker that trains it (docs/many-machines.md)."""
     # These are heavy; the process that starts children need not import them.
-    from pipeline.tracking import live
+    from pipeline.tracking import runs
     from stages.perform import perform
 
     with task_lock(workspace, task):
         if run_store.holds(workspace, task.dataset, task.name, task.key):
             run_store.place(workspace, task.dataset, task.name, task.key)
-            live.landed(workspace, task.whole_name, task.experiment)
+            runs.trained(workspace, task.whole_name, task.experiment)
         else:
             perform(workspace, task)

@@ -4,7 +4,7 @@ import dataclasses
 from inspect import signature
 
 from pipeline import locks
-from pipeline.config import params, registry
+from pipeline.config import params
 from pipeline.data import dataset, manifest
 from pipeline.data.dataset import Dataset
 from pipeline.errors import UnrollError
@@ -27,7 +27,7 @@ def prepare(workspace: Workspace, name: str) -> Dataset:
         UsageError: a name or an option in params.yaml is wrong.
     """
     config = params.load(workspace.params)
-    preparation = registry.preparation(config, name)
+    preparation = config.preparer(name)
     raw = workspace.raw(config.dataset(name).source)
     with locks.stage(workspace, "prepare", name):
         source = manifest.checked(raw)

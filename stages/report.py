@@ -1,6 +1,5 @@
 """The stage `report`: the answers, and the page with every table, plot and verdict."""
 
-import os
 from pathlib import Path
 
 from pipeline.config import params
@@ -8,16 +7,13 @@ from pipeline.evaluation import answers_file
 from pipeline.files import write_text
 from pipeline.report.page import page
 from pipeline.report.results import load
-from pipeline.tracking import live
-from pipeline.training.task import WHOLE
 from pipeline.workspace import Workspace
 
 
 def report(workspace: Workspace) -> Path:
     """Write results/answers.json and results/index.html, and return the latter's path.
 
-    They are made of params.yaml, claims.yaml and the evaluations that are built. Of a
-    whole build MLflow is told the scores, too.
+    They are made of params.yaml, claims.yaml and the evaluations that are built.
 
     Raises:
         UsageError: params.yaml or claims.yaml is wrong.
@@ -26,6 +22,4 @@ def report(workspace: Workspace) -> Path:
     config = params.load(workspace.params)
     answers_file.write(workspace, config)
     write_text(workspace.report, page(load(workspace, config)))
-    if WHOLE in os.environ:
-        live.scored(workspace, config, list(config.experiments))
     return workspace.report

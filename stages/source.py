@@ -4,7 +4,7 @@ from os import environ
 from pathlib import Path
 
 from pipeline import locks
-from pipeline.config import params, registry
+from pipeline.config import params
 from pipeline.data import manifest
 from pipeline.data.sources import Context
 from pipeline.files import atomic_folder
@@ -28,7 +28,7 @@ def source(workspace: Workspace, name: str) -> Path:
             writing the same source.
     """
     config = params.load(workspace.params)
-    produce = registry.source(config, name)
+    produce = config.producer(name)
     raw = workspace.raw(name)
     mirror = environ.get("UNROLL_MIRROR") or None
     context = Context(name, workspace.root, workspace.scratch, mirror)

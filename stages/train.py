@@ -13,7 +13,7 @@ from pipeline.config.registry import METHODS, MODELS, full_name
 from pipeline.errors import UnrollError
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, machine, record
-from pipeline.tracking import live
+from pipeline.tracking import NOT_RECORDED
 from pipeline.training import run_store
 from pipeline.training.task import WHOLE, Task
 from pipeline.validation import one_of
@@ -164,4 +164,4 @@ def _expected_seconds(workspace: Workspace, task: Task) -> float:
 
 def _unrecorded(workspace: Workspace, task: Task) -> bool:
     log = workspace.log(task.whole_name)
-    return log.exists() and live.NOT_RECORDED.encode() in log.read_bytes()
+    return log.exists() and NOT_RECORDED.encode() in log.read_bytes()

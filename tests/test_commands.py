@@ -51,7 +51,7 @@ ELSEWHERE = {
     "unzip -p unroll": "that wheel",
     "pip install": "tests/test_wheel.py does it",
     "def ": "a part of a module",
-    "from pipeline.models": "a module; tests/pipeline/config/test_extensions.py has it",
+    "from pipeline.models": "a module; tests/pipeline/config/test_registry.py has it",
 }
 """How something typed begins -> what it takes that is not here."""
 

@@ -18,8 +18,7 @@ from pipeline.evaluation.answers import Note
 from pipeline.evaluation.margin import Word
 from pipeline.report.formatting import capital
 from pipeline.report.page import as_html
-from pipeline.report.results import load, paragraphs
-from pipeline.report.sentences import answer_text, sentence
+from pipeline.report.results import AnswerText, error_text, load, paragraphs, sentence
 from pipeline.workspace import Workspace
 from unroll.answers import entries
 from unroll.workspaces.make import CHOSEN
@@ -36,7 +35,7 @@ def results():
 def texts():
     """Data set -> its answers as on the page."""
     return {
-        data.name: [answer_text(data, answer) for answer in data.answers]
+        data.name: [AnswerText(data, answer) for answer in data.answers]
         for data in results().built
     }
 
@@ -45,7 +44,7 @@ def paragraph(data):
     """What a data set says: its answers, and how many published figures hold, in
     sentences to be read aloud."""
     for text in texts()[data.name]:
-        notes = "; ".join(filter(None, (text.leaning, *text.answer.notes)))
+        notes = "; ".join(text.beside)
         word = f"**{capital(text.answer.outcome)}**"
         yield (
             f"{word} ({notes}). {text.sentence}."
@@ -82,21 +81,22 @@ def answers():
     yield "| question | best without recurrence | both sides tuned | as the documents built it | command |"
     yield "| --- | --- | --- | --- | --- |"
     for data in results().built:
-        answered = [text for text in texts()[data.name] if text.change]
+        answered = [text for text in texts()[data.name] if text.answer.comparison]
         if not answered or data.about.stand_in:
             continue
         cells = {True: [], False: []}
         for text in answered:
-            notes = [note for note in text.answer.notes if note != Note.UNTUNED]
-            beside = "".join(f", {note}" for note in (text.leaning, *notes) if note)
-            change = (
-                f"{text.change} ({text.interval})" if text.interval else text.change
-            )
-            word = f"**{text.answer.outcome}**{beside}"
-            cells[text.tuned].append(f"{word}: {text.best.short}, {change}")
-        without = f"{answered[0].without.short}: {answered[0].without.score}"
+            notes = [note for note in text.beside if note != Note.UNTUNED]
+            word = ", ".join([f"**{text.answer.outcome}**", *notes])
+            change, interval = text.change
+            change = f"{change} ({interval})" if interval else change
+            network = data.short[text.answer.network]
+            cells[text.tuned].append(f"{word}: {network}, {change}")
+        opponent = answered[0].answer.opponent
+        without = f"{data.short[opponent]}: {error_text(data, opponent)}"
         both = " | ".join("; ".join(cells[tuned]) for tuned in (True, False))
-        yield f"| {answered[0].question} | {without} | {both} | `unroll compare {data.name}` |"
+        question = capital(data.question)
+        yield f"| {question} | {without} | {both} | `unroll compare {data.name}` |"
 
 
 def first():
@@ -108,9 +108,10 @@ def first():
             for text in of_data
             if text.tuned and text.answer.outcome == word
         )
-        beside = f", {text.leaning}" if text.leaning else ""
-        models = f"{text.best.short} against {text.without.short}"
-        yield f"- **{capital(word)}{beside}.** {text.question}: {models}: {text.effect}."
+        short = text.dataset.short
+        models = f"{short[text.answer.network]} against {short[text.answer.opponent]}"
+        said = ", ".join([capital(word), *text.beside])
+        yield f"- **{said}.** {capital(text.dataset.question)}: {models}: {text.effect}."
 
 
 FASTER = ("sine_windowed", "imdb_lstm", "jena_gru_dropout")
@@ -209,8 +210,9 @@ def test_the_recording_shows_the_answers_that_are_committed():
     shown = "".join(svg.itertext()).replace("\xa0", " ")
     for name in CHOSEN:
         for text in texts()[name]:
+            change, _ = text.change
             word = text.answer.outcome.split()[0]
-            row = rf"{name}( \(tuned.*\))?.*\s{word}.*{re.escape(text.change)}"
+            row = rf"{name}( \(tuned.*\))?.*\s{word}.*{re.escape(change)}"
             assert re.search(row, shown), f"{name}: run `make recording`"
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline import metrics
-from pipeline.config import params, registry
+from pipeline.config import params
 from pipeline.config.params import Experiment, Params, merged, own_name
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
@@ -186,8 +186,8 @@ class Project:
             raw = Path(temporary) / "raw"
             raw.mkdir()
             context = Context(section.source, self.workspace.root, raw, mirror)
-            registry.source(every, section.source)(raw, context)
-            made = registry.preparation(every, dataset)(dataset, raw)
+            every.producer(section.source)(raw, context)
+            made = every.preparer(dataset)(dataset, raw)
             prepared = Path(temporary) / "prepared"
             prepared.mkdir()
             datasets.save(made, prepared)

@@ -17,7 +17,7 @@ from filelock import Timeout
 
 from pipeline import locks, processes
 from pipeline.config import params
-from pipeline.config.extensions import NAME as EXTENSIONS
+from pipeline.config.registry import EXTENSIONS
 from pipeline.errors import UnrollError
 from pipeline.files import read_json, scratch_folder, write_json
 from pipeline.processes import Call
@@ -59,7 +59,7 @@ def work(workspace: Workspace, jobs: int, patience: float) -> None:
     Raises:
         UnrollError: this machine would make other bytes than the one that builds.
     """
-    # records go to a server alone: a database may be used by one machine at a time
+    # The machine that builds logs the runs in MLflow.
     os.environ["UNROLL_WORKER"] = "1"
     home = workspace.scratch / "workers" / platform.node()
     locks.sweep(Workspace(home))

@@ -4,12 +4,13 @@ reads these files.
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic
 
-from pipeline.config import extensions, plain_yaml
+from pipeline.config import plain_yaml, registry
 from pipeline.errors import UsageError
 from pipeline.validation import Strict, one_of, validated
 
@@ -182,7 +183,8 @@ class Experiment(Strict):
         if epochs is not None:
             if "epochs" not in training.options:
                 raise UsageError(
-                    f"the training method {training.method} has no epochs; leave out --epochs"
+                    f"the training method {training.method} has no epochs; "
+                    "leave out --epochs"
                 )
             training = Training.model_validate(
                 training.model_dump() | {"epochs": epochs}
@@ -215,7 +217,8 @@ class Params(Strict):
         for name, source in self.sources.items():
             if source.kind == "local":
                 raise ValueError(
-                    f"sources.{name}: a file of your own belongs to `files`, where DVC sees its edits"
+                    f"sources.{name}: a file of your own belongs to `files`, "
+                    "where DVC sees its edits"
                 )
         for name, files in self.files.items():
             if name in self.sources:
@@ -242,6 +245,26 @@ class Params(Strict):
         """Raises UsageError with the valid names if there is no such source."""
         return self.sources[one_of(name, self.sources, "the source")]
 
+    def producer(self, name: str) -> partial[Any]:
+        """Return what produces a source: call it with an empty folder and a `Context`.
+        Raises UsageError if its options are wrong.
+        """
+        section = self.source(name)
+        where = f"sources.{name}"
+        kind = f"{where}.kind"
+        produce = registry.module(registry.SOURCES, section.kind, kind).produce
+        return partial(produce, **registry.options(produce, section.options, where))
+
+    def preparer(self, name: str) -> partial[Any]:
+        """Return what prepares a data set: call it with its name and its source's
+        folder. Raises UsageError if its options are wrong.
+        """
+        section = self.dataset(name).preparation
+        where = f"datasets.{name}.preparation"
+        kind = f"{where}.name"
+        prepare = registry.module(registry.PREPARATIONS, section.name, kind).prepare
+        return partial(prepare, **registry.options(prepare, section.options, where))
+
     def source_stage(self, name: str) -> str:
         """What DVC calls the stage that fetches a source."""
         return f"{'file' if name in self.files else 'source'}@{name}"
@@ -266,14 +289,14 @@ class Params(Strict):
 
 def load(path: Path) -> Params:
     """Read and validate params.yaml. From here on its names may be those of modules
-    beside it (`extensions`).
+    beside it (`registry.use`).
 
     Raises:
         UsageError: the file is no plain YAML, or a value, a name or a key is wrong; the
             text names its place and what is valid.
         UnrollError: the file is missing or cannot be read.
     """
-    extensions.use(path.parent)
+    registry.use(path.parent)
     return parse(plain_yaml.read(path), templates(path))
 
 

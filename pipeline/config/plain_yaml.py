@@ -1,10 +1,9 @@
 """YAML files as plain data: mappings, lists, text, numbers, true, false and null."""
 
 import io
-import math
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.errors import UnrollError, UsageError, one_line
-from pipeline.files import regular, write_text
+from pipeline.files import write_text
 
 
 def read(path: Path) -> Any:
@@ -23,8 +22,7 @@ def read(path: Path) -> Any:
         UnrollError: the file is missing or cannot be read.
     """
     try:
-        data = YAML(typ="safe").load(_text(path))
-        problem = next(_not_plain(data, []), None)
+        return YAML(typ="safe").load(_text(path))
     except MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         problem = re.sub(" with value .*", "", one_line(str(error.problem)))
@@ -35,9 +33,6 @@ def read(path: Path) -> Any:
         raise UsageError(
             f"{path.name} is not plain YAML: {one_line(str(error)):.200}"
         ) from None
-    if problem:
-        raise UsageError(f"{path.name}: {problem}")
-    return data
 
 
 def write(data: Mapping[str, Any], path: Path) -> None:
@@ -151,7 +146,7 @@ def _last_line(node: Any) -> int:
 
 def _text(path: Path) -> str:
     try:
-        return regular(path).read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UnrollError(
             f"{path} is missing; run this in the folder that holds it, or name that "
@@ -164,23 +159,3 @@ def _text(path: Path) -> str:
         raise UsageError(
             f"{path.name} must be UTF-8; byte {error.start} is not"
         ) from None
-
-
-def _not_plain(data: Any, place: list[str]) -> Iterator[str]:
-    """Yield where the data holds something that JSON cannot hold, and what to do."""
-    where = ".".join(place) or "the whole"
-    if isinstance(data, dict):
-        for key, value in data.items():
-            if not isinstance(key, str):
-                yield f"{where}: the key {key!r:.80} must be text; put it in quotes"
-            yield from _not_plain(value, [*place, str(key)])
-    elif isinstance(data, list):
-        for index, value in enumerate(data, 1):
-            yield from _not_plain(value, [*place, f"item {index}"])
-    elif isinstance(data, float) and not math.isfinite(data):
-        yield f"{where} must be a finite number. Received: {data}"
-    elif data is not None and not isinstance(data, str | int | float):
-        kind = type(data).__name__
-        yield (
-            f"{where} must be text or a number, but YAML reads {kind}; put it in quotes"
-        )

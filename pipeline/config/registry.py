@@ -4,21 +4,24 @@ section.
 Each of the packages below is a registry: a module in it is a name that params.yaml may
 use. Only the module that is asked for is imported, so a DVC stage depends on that one
 and not on its neighbours.
+
+A user's own modules lie beside params.yaml: unroll_extensions/models/mine.py is found as
+`pipeline.models.mine`. Their folders are added to the registries' packages, so all that
+is true of our modules is true of them, too.
 """
 
+import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Mapping
-from functools import partial
-from itertools import chain
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pydantic
 
-from pipeline.config import extensions
-from pipeline.config.params import Params
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, one_line
 from pipeline.validation import Strict, one_of, validated
 
 SOURCES = "pipeline.data.sources"
@@ -27,37 +30,92 @@ MODELS = "pipeline.models"
 METHODS = "pipeline.training.methods"
 METRICS = "pipeline.metrics"
 
+EXTENSIONS = "unroll_extensions"
+"""The folder of a user's own modules."""
+
+REQUIRED = {
+    MODELS: ["MODELS"],
+    METHODS: ["train", "TRAINS"],
+    SOURCES: ["produce"],
+    PREPARATIONS: ["prepare", "METRIC"],
+}
+"""What each module of a registry has to define."""
+
+_root = Path()
+
+
+def use(root: Path) -> None:
+    """Let the registries find what lies in `root`/unroll_extensions, and no other
+    project's modules any more.
+    """
+    # Like Python's import system, which this is a part of, it is of the whole process.
+    global _root  # noqa: PLW0603
+    if root.resolve() != _root:
+        for name, imported in list(sys.modules.items()):
+            if f"/{EXTENSIONS}/" in (getattr(imported, "__file__", None) or ""):
+                del sys.modules[name]
+        _root = root.resolve()
+
+
+def own_file(name: str) -> Path:
+    """Return where a module of a registry, such as pipeline.models.mine, lies in the
+    user's project, if it is there.
+    """
+    package, _, module_name = name.rpartition(".")
+    folder = package.rpartition(".")[2]
+    return _root / EXTENSIONS / folder / f"{module_name}.py"
+
+
+def is_ours(name: str) -> bool:
+    """Return whether a module of a registry is Unroll's: to import it runs nobody
+    else's code.
+    """
+    package, _, module_name = name.rpartition(".")
+    ours = importlib.import_module(package).__path__[0]
+    return (Path(ours) / f"{module_name}.py").is_file()
+
 
 def modules(package: str) -> list[str]:
-    """The names that a registry package holds, such as `modules(METHODS)`; with those
-    of the user's own project.
-
-    Raises:
-        UsageError: the user's has a name of ours.
+    """Return the names that a registry holds, such as `modules(METHODS)`; with those of
+    the user's own project.
     """
-    ours, *own = (
-        [module.name for module in pkgutil.iter_modules([path])]
-        for path in extensions.folders(package)
-    )
-    names = [*ours, *chain.from_iterable(own)]
-    if len(names) > len({*names}):
-        twice = next(name for name in ours if names.count(name) > 1)
-        raise UsageError(
-            f"{extensions.path(f'{package}.{twice}')}: Unroll has this name, too; give yours another one"
-        )
-    return sorted(names)
+    paths = importlib.import_module(package).__path__
+    if package in REQUIRED:
+        paths[1:] = [str(own_file(f"{package}.any").parent)]
+    return sorted(each.name for each in pkgutil.iter_modules(paths))
 
 
 def full_name(package: str, name: str, where: str) -> str:
-    """The full name of one module of a registry package. Raises UsageError if there is
-    none, by its place.
+    """Return the full name of a module of a registry. Raises UsageError if there is
+    none, by its place in params.yaml.
     """
     return f"{package}.{one_of(name, modules(package), f'params.yaml: {where}')}"
 
 
 def module(package: str, name: str, where: str) -> ModuleType:
-    """Import one module of a registry package; arguments and errors as in `full_name`."""
-    return extensions.load(full_name(package, name, where))
+    """Import a module of a registry; arguments as in `full_name`.
+
+    Raises:
+        UsageError: there is none, or the user's is not one of its kind.
+    """
+    full = full_name(package, name, where)
+    own = own_file(full)
+    if not own.is_file():
+        return importlib.import_module(full)
+    shown = own.relative_to(_root)
+    if is_ours(full):
+        raise UsageError(f"{shown}: Unroll has this name, too; give yours another one")
+    try:
+        imported = importlib.import_module(full)
+    except Exception as error:
+        why = f"{type(error).__name__}: {one_line(str(error)):.200}"
+        raise UsageError(f"{shown} cannot be imported: {why}") from error
+    for word in REQUIRED[package]:
+        if not hasattr(imported, word):
+            raise UsageError(
+                f"{shown} must define `{word}`, as Unroll's own modules of this kind do"
+            )
+    return imported
 
 
 def options(
@@ -78,38 +136,12 @@ def options(
     Raises:
         UsageError: an option is unknown, missing, of the wrong type or out of range.
     """
-    fields: dict[str, Any] = {
-        name: (
-            parameter.annotation,
-            ... if parameter.default is parameter.empty else parameter.default,
-        )
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-    valid = validated(
-        pydantic.create_model("Options", __base__=Strict, **fields),
-        dict(section),
-        "params.yaml",
-        where,
-    )
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            required = parameter.default is parameter.empty
+            default = ... if required else parameter.default
+            fields[name] = (parameter.annotation, default)
+    schema = pydantic.create_model("Options", __base__=Strict, **fields)
+    valid = validated(schema, dict(section), "params.yaml", where)
     return {name: getattr(valid, name) for name in fields}
-
-
-def source(params: Params, name: str) -> partial[Any]:
-    """What produces a source: call it with an empty folder and a `Context`. Raises
-    UsageError if params are wrong.
-    """
-    section = params.source(name)
-    where = f"sources.{name}"
-    produce = module(SOURCES, section.kind, f"{where}.kind").produce
-    return partial(produce, **options(produce, section.options, where))
-
-
-def preparation(params: Params, name: str) -> partial[Any]:
-    """What prepares a data set: call it with its name and its source's folder. Raises
-    UsageError as `source`.
-    """
-    section = params.dataset(name).preparation
-    where = f"datasets.{name}.preparation"
-    prepare = module(PREPARATIONS, section.name, f"{where}.name").prepare
-    return partial(prepare, **options(prepare, section.options, where))

@@ -15,13 +15,19 @@ from pipeline.data.series_options import ALONE, Fitted
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.metrics import Metric
-from pipeline.validation import Strict, checked
+from pipeline.validation import Strict
 
 Kind = Literal["forecast", "regress", "classify"]
 SPLITS = ("train", "validation", "test")
 FITTED = "fitted.json"
 ROWS = ("series_id", "truth", "words")
-"""Attributes of a `Dataset` that are arrays of their own, where it has them."""
+"""Attributes of a `Dataset` that are arrays of their own, if it has them."""
+
+OTHERWISE = {"splits", "groups", "scored", "scale", "examples"}
+"""Attributes of a `Description` that a `Dataset` has otherwise, or not."""
+
+CUT = ("lookback", "step", "delay", "target", "outputs", "every")
+"""Attributes of `Windows` that dataset.json holds."""
 
 
 class Scale(Strict):
@@ -107,8 +113,8 @@ class Dataset:
 
     @property
     def scales(self) -> dict[str, Scale]:
-        """series_id -> the scale of its targets: those of several series are multiples
-        of their own deviation.
+        """The scale of targets by series_id: those of several series are multiples of
+        their own deviation.
         """
         if self.fitted is None or [*self.fitted.series] == [ALONE]:
             return {ALONE: self.scale}
@@ -123,18 +129,6 @@ class Dataset:
             )
             for series_id, fit in self.fitted.series.items()
         }
-
-
-class _Cut(Strict):
-    """A split of windows; see `Windows`."""
-
-    series: str
-    lookback: int
-    step: int
-    delay: int
-    target: int
-    outputs: int
-    every: bool
 
 
 class Description(Strict):
@@ -170,46 +164,44 @@ def save(dataset: Dataset, folder: Path) -> None:
     for split, examples in dataset.splits.items():
         if not len(examples):
             raise UnrollError(
-                f"{dataset.name}: the {split} split is empty; check datasets.{dataset.name} in params.yaml"
+                f"{dataset.name}: the {split} split is empty; "
+                f"check datasets.{dataset.name} in params.yaml"
             )
-        if isinstance(examples, Windows):
-            # splits of one series share it
-            key = stored.setdefault(id(examples.series), f"{split}_series")
-            arrays.setdefault(key, examples.series)
-            arrays[f"{split}_rows"] = examples.rows
-            layout[split] = {"series": key} | {
-                name: getattr(examples, name) for name in [*_Cut.model_fields][1:]
-            }
-        else:
-            arrays[f"{split}_inputs"], arrays[f"{split}_targets"] = (
-                examples.inputs,
-                examples.targets,
-            )
+        if isinstance(examples, Arrays):
+            arrays[f"{split}_inputs"] = examples.inputs
+            arrays[f"{split}_targets"] = examples.targets
             layout[split] = {}
+            continue
+        # Splits of one series share it.
+        key = stored.setdefault(id(examples.series), f"{split}_series")
+        arrays[key] = examples.series
+        arrays[f"{split}_rows"] = examples.rows
+        cut = {name: getattr(examples, name) for name in CUT}
+        layout[split] = {"series": key, **cut}
     for group, indices in dataset.groups.items():
         arrays[f"group_{group}"] = indices
     if dataset.stamps is not None:
         arrays["stamps"] = dataset.stamps.astype("datetime64[s]").astype(np.int64)
     for key in ROWS:
-        if (values := getattr(dataset, key)) is not None:
+        values = getattr(dataset, key)
+        if values is not None:
             arrays[key] = values
     for key, array in arrays.items():
         if key != "truth" and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise UnrollError(
-                f"{dataset.name}: {key} holds values that are not finite; check its source"
+                f"{dataset.name}: {key} holds values that are not finite; "
+                "check its source"
             )
     facts = {
-        f.name: getattr(dataset, f.name)
-        for f in fields(dataset)
-        if f.name not in {"stamps", "fitted", *ROWS}
+        each.name: getattr(dataset, each.name)
+        for each in fields(dataset)
+        if each.name not in {"stamps", "fitted", *ROWS}
     }
     facts |= {
         "scale": dataset.scale.model_dump(),
         "splits": layout,
         "groups": list(dataset.groups),
-    }
-    facts["examples"] = {
-        split: len(examples) for split, examples in dataset.splits.items()
+        "examples": {split: len(each) for split, each in dataset.splits.items()},
     }
     folder.mkdir(parents=True, exist_ok=True)
     write_npz(folder / "arrays.npz", arrays)
@@ -219,7 +211,9 @@ def save(dataset: Dataset, folder: Path) -> None:
 
 
 def describe(folder: Path) -> Description:
-    """A data set without its arrays. Raises UnrollError if it is not there or damaged."""
+    """Return a data set without its arrays. Raises UnrollError if it is not there or
+    damaged.
+    """
     return read_checked(folder / "dataset.json", Description)
 
 
@@ -241,38 +235,64 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
     arrays = read_npz(folder / "arrays.npz")
     if calendar and not description.calendar:
         raise UsageError(
-            f"{description.name} has no calendar, which rows with stamps have; leave calendar: true out"
+            f"{description.name} has no calendar, which rows with stamps have; "
+            "leave calendar: true out"
         )
     try:
         splits = {
             split: _examples(split, layout, arrays)
             for split, layout in description.splits.items()
         }
-        groups = {group: arrays[f"group_{group}"] for group in description.groups}
-        _agree(description, splits, groups)
-        facts = description.model_dump(
-            exclude={"splits", "groups", "scored", "scale", "examples"}
-        )
-        facts |= {"scored": tuple(description.scored), "scale": description.scale}
-        facts |= {key: arrays.get(key) for key in ROWS}
-        stamps = (
-            arrays["stamps"].astype("datetime64[s]") if "stamps" in arrays else None
-        )
-        fitted = (
-            read_checked(folder / FITTED, Fitted)
-            if (folder / FITTED).exists()
-            else None
-        )
+        _require_agreement(description, splits)
+        stamps = arrays.get("stamps")
+        fitted = None
+        if (folder / FITTED).exists():
+            fitted = read_checked(folder / FITTED, Fitted)
         dataset = Dataset(
-            splits=splits, groups=groups, stamps=stamps, fitted=fitted, **facts
+            **description.model_dump(exclude=OTHERWISE),
+            splits=splits,
+            groups={name: arrays[f"group_{name}"] for name in description.groups},
+            scored=tuple(description.scored),
+            scale=description.scale,
+            stamps=None if stamps is None else stamps.astype("datetime64[s]"),
+            series_id=arrays.get("series_id"),
+            truth=arrays.get("truth"),
+            words=arrays.get("words"),
+            fitted=fitted,
         )
-        return shortened(dataset if calendar else _without_calendar(dataset), share)
-    except (KeyError, ValueError) as error:
+        if not calendar:
+            dataset = _without_calendar(dataset)
+    except (KeyError, ValueError, TypeError) as error:
         raise damaged(folder, error) from None
+    return shortened(dataset, share)
+
+
+def _examples(
+    split: str, layout: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> Examples:
+    if not layout:
+        return Arrays(arrays[f"{split}_inputs"], arrays[f"{split}_targets"])
+    measured = None
+    if "truth" in arrays:
+        measured = np.isfinite(arrays["truth"])
+    cut = {name: layout[name] for name in CUT}
+    series = arrays[layout["series"]]
+    return Windows(series, arrays[f"{split}_rows"], measured=measured, **cut)
+
+
+def _require_agreement(
+    description: Description, splits: Mapping[str, Examples]
+) -> None:
+    """Raise ValueError if dataset.json and arrays.npz are not of one data set."""
+    counts = {split: len(examples) for split, examples in splits.items()}
+    if counts != description.examples:
+        raise ValueError(f"it has {counts} examples, not {description.examples}")
+    if not {"train", "test", *description.scored} <= splits.keys() <= {*SPLITS}:
+        raise ValueError(f"its splits are {', '.join(splits)}")
 
 
 def shortened(dataset: Dataset, share: float) -> Dataset:
-    """The same with a share of train, its last examples, at least one."""
+    """Return the data set with a share of train, its last examples, at least one."""
     if share == 1:
         return dataset
     train = dataset.splits["train"]
@@ -285,56 +305,16 @@ def shortened(dataset: Dataset, share: float) -> Dataset:
 
 
 def _without_calendar(dataset: Dataset) -> Dataset:
-    """The same examples of the measured columns alone: views of the series, which
-    splits share as before.
+    """Return the same examples of the measured columns alone: views of the series,
+    which splits share as before.
     """
     if not dataset.calendar:
         return dataset
-    windows = {
-        split: examples
-        for split, examples in dataset.splits.items()
-        if isinstance(examples, Windows)
-    }
-    measured = {
-        id(cut.series): cut.series[:, : -dataset.calendar] for cut in windows.values()
-    }
-    splits = {
-        split: replace(cut, series=measured[id(cut.series)])
-        for split, cut in windows.items()
-    }
-    return replace(dataset, splits={**dataset.splits, **splits}, calendar=0)
-
-
-def _examples(
-    split: str, layout: Mapping[str, Any], arrays: Mapping[str, Array]
-) -> Examples:
-    if not layout:
-        return Arrays(arrays[f"{split}_inputs"], arrays[f"{split}_targets"])
-    cut = checked(_Cut, layout, f"splits.{split}")
-    measured = np.isfinite(arrays["truth"]) if "truth" in arrays else None
-    return Windows(
-        arrays[cut.series],
-        arrays[f"{split}_rows"],
-        **cut.model_dump(exclude={"series"}),
-        measured=measured,
-    )
-
-
-def _agree(
-    description: Description, splits: dict[str, Examples], groups: dict[str, Array]
-) -> None:
-    """Raise ValueError where dataset.json and arrays.npz are not of one data set."""
-    if {
-        split: len(examples) for split, examples in splits.items()
-    } != description.examples:
-        raise ValueError(
-            f"its arrays do not hold the examples that it counts, {description.examples}"
-        )
-    if not {"train", "test", *description.scored} <= splits.keys() <= {*SPLITS}:
-        raise ValueError(f"its splits are {', '.join(splits)}")
-    for group, indices in groups.items():
-        if (
-            indices.dtype.kind not in "iu"
-            or not np.isin(indices, np.arange(description.examples["test"])).all()
-        ):
-            raise ValueError(f"group {group} holds more than numbers of test examples")
+    measured: dict[int, Array] = {}
+    splits = dict(dataset.splits)
+    for split, cut in splits.items():
+        if isinstance(cut, Windows):
+            columns = cut.series[:, : -dataset.calendar]
+            series = measured.setdefault(id(cut.series), columns)
+            splits[split] = replace(cut, series=series)
+    return replace(dataset, splits=splits, calendar=0)

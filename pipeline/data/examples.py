@@ -97,13 +97,15 @@ class Windows:
     def __post_init__(self) -> None:
         if self.step < 1 or self.lookback < self.step or self.lookback % self.step:
             raise ValueError(
-                f"`lookback` must be a multiple of `step`. Received: {self.lookback}, {self.step}"
+                "`lookback` must be a multiple of `step`. "
+                f"Received: {self.lookback}, {self.step}"
             )
         if self.outputs < 1:
             raise ValueError(f"`outputs` must be at least 1. Received: {self.outputs}")
         if self.series.ndim != 2 or not 0 <= self.target < self.series.shape[1]:
             raise ValueError(
-                f"`target` must be a column of (rows, features). Received: {self.series.shape}"
+                "`target` must be a column of (rows, features). "
+                f"Received: {self.series.shape}"
             )
         if len(self.rows):
             reach = self.delay + (self.outputs - 1) * self.step
@@ -111,7 +113,8 @@ class Windows:
             last = int(self.rows.max()) + max(reach, -self.step)
             if first < 0 or last >= len(self.series):
                 raise ValueError(
-                    f"`rows` must leave the window and its target inside the series of {len(self.series)} rows. "
+                    "`rows` must leave the window and its target inside the series of "
+                    f"{len(self.series)} rows. "
                     f"Received: windows that reach from {first} to {last}"
                 )
 
@@ -148,17 +151,17 @@ class Windows:
         return self.series[rows[:, None] + self.offsets], self._after(rows)
 
     def _after(self, rows: Array) -> Array:
-        ahead = (
-            rows[:, None] + self.ahead
-            if self.every or self.outputs > 1
-            else rows + self.delay
-        )
-        values: Array = (
-            self.series[ahead] if self.every else self.series[ahead, self.target]
-        )
+        ahead = rows + self.delay
+        if self.every or self.outputs > 1:
+            ahead = rows[:, None] + self.ahead
+        values: Array
+        if self.every:
+            values = self.series[ahead].reshape(len(rows), -1)
+            return values
+        values = self.series[ahead, self.target]
         if self.measured is not None:
             values = np.where(self.measured[ahead], values, np.nan)
-        return values.reshape(len(rows), -1) if self.every else values
+        return values
 
     @property
     def ahead(self) -> Array:
@@ -169,24 +172,24 @@ class Windows:
         """The windows all of whose targets were measured."""
         if self.measured is None:
             return self
-        return replace(
-            self,
-            rows=self.rows[self.measured[self.rows[:, None] + self.ahead].all(axis=1)],
-        )
+        measured = self.measured[self.rows[:, None] + self.ahead]
+        return replace(self, rows=self.rows[measured.all(axis=1)])
 
 
 Examples = Arrays | Windows
 
 
 def of_every_column(examples: Examples) -> TypeGuard[Windows]:
-    """Whether all columns are asked for, so that runs keep what each window adds to
-    each measure, not predictions.
+    """Return whether all columns are asked for, so that runs keep what each window adds
+    to each measure, not predictions.
     """
     return isinstance(examples, Windows) and examples.every
 
 
 def compared(examples: Examples) -> Array | None:
-    """The targets that a run's predictions are compared with; None where it keeps what
-    they add to each measure.
+    """Return the targets that a run's predictions are compared with; None if the run
+    keeps what they add to each measure.
     """
-    return None if of_every_column(examples) else examples.targets
+    if of_every_column(examples):
+        return None
+    return examples.targets

@@ -72,6 +72,7 @@ def checked(folder: Path) -> Manifest:
             raise UnrollError(f"{folder / name} is missing; {again}")
         if sha256(folder / name) != file.sha256:
             raise UnrollError(
-                f"{folder / name} has another sha256 than {NAME} says, so it is damaged; {again}"
+                f"{folder / name} has another sha256 than {NAME} says, so it is "
+                f"damaged; {again}"
             )
     return manifest

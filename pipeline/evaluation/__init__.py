@@ -1,1 +1,3 @@
-"""Runs -> scores, curves for plots, and verdicts on published figures. No TensorFlow."""
+"""Runs -> scores, curves for plots, and verdicts on published figures. No
+TensorFlow.
+"""

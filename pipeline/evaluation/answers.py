@@ -3,7 +3,7 @@ recurrence, by the rule of docs/decisions/verdicts.md.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -21,7 +21,8 @@ NO_PAST = "one value in, so there is no past to use"
 FEW_SEEDS = "too few seeds"
 
 SEASON = 84
-"""Days of test rows below which an answer is noted as too short: they are of one season.
+"""Days of test rows below which an answer is noted as too short: they are of one
+season.
 """
 
 
@@ -194,18 +195,11 @@ def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
         update = {"outcome": Word.OPEN, "reason": FEW_SEEDS}
         return answered.model_copy(update=update)
     # Four digits, so that a file of answers differs where they do.
-    numbers = {
-        name: float(f"{getattr(comparison, name):.4g}")
-        for name in ("change", "low", "high", "band")
+    known = {
+        key: float(f"{value:.4g}") if isinstance(value, float) else value
+        for key, value in asdict(comparison).items()
     }
-    return answered.model_copy(
-        update=numbers
-        | {
-            "outcome": comparison.outcome,
-            "relative": comparison.relative,
-            "reason": "",
-        }
-    )
+    return answered.model_copy(update=known | {"reason": ""})
 
 
 def _notes(

@@ -98,8 +98,8 @@ class Claim(Strict):
         return self.experiment.partition("/")[0]
 
     def printed(self) -> Interval:
-        """Return the interval that the digits of a figure imply. Raises ValueError if it
-        is no number.
+        """Return the interval that the digits of a figure imply. Raises ValueError if
+        it is no number.
         """
         try:
             value = Decimal(str(self.value))

@@ -19,20 +19,32 @@ from pipeline.training.run_folder import Run
 from pipeline.validation import Strict
 
 CELLS = ("simple_rnn", "lstm", "gru")
+"""The recurrent cells that the page's script knows, of `models.recurrent`."""
+
 PLAIN = {"units", "layers", "widths", "dropout", "recurrent_dropout", "embedding"}
-"""What the page's script knows: models of `models.recurrent`, and options that leave
-them Keras' layers and a head."""
+"""The options that leave a model Keras' layers and a head, as the script knows them."""
+
+LAYERS = 2
+"""Recurrent layers of a network, at most."""
 
 EXAMPLES = 3
+"""Test examples to play with."""
+
 WORDS = 40
+"""The most words of an example that is a text, as their vectors are kept, too."""
+
 RARE = "…"
-"""Test examples; the most words of one that is a text, as their vectors are kept, too;
-what a rare word is shown as."""
+"""What a rare word is shown as."""
 
 SEEDS = 5
+"""Seeds at most."""
+
 BYTES = 120_000
-"""Seeds at most, and bytes of weights and inputs, as git keeps them; the first seed is
-there whatever it takes."""
+"""Bytes of weights and inputs, as git keeps them; the first seed is there whatever it
+takes."""
+
+ORDER = {"embedding": 0, "dense": 2}
+"""Kind of a layer -> its place among the arrays; recurrent layers are at 1."""
 
 
 class PlayableNetwork(Strict):
@@ -84,8 +96,8 @@ def network(
     evaluation: Evaluation,
     folder: Path,
 ) -> PlayableNetwork | None:
-    """The best of a data set's plain recurrent networks that nobody tuned; None where
-    there is none to play with.
+    """Return the best of a data set's plain recurrent networks that nobody tuned; None
+    where there is none to play with.
 
     `experiments` are those of params.yaml, `folder` is that of their runs.
 
@@ -94,25 +106,17 @@ def network(
     """
     test = dataset.splits["test"]
     entries = evaluation.experiments
-    plain = {
-        key: entry
-        for key, entry in entries.items()
-        if key in experiments and _plain(experiments[key])
-    }
+    plain = {key: entries[key] for key in entries if _plain(experiments.get(key))}
     name = answers.strongest(
         evaluation.model_copy(update={"experiments": plain}), lambda _: True
     )
-    no_past = evaluation.dataset.layout == "points" or (
-        len(dataset.input_shape) == 1 and test.targets.ndim > 1
-    )
+    of_vector = len(dataset.input_shape) == 1 and test.targets.ndim > 1
+    no_past = evaluation.dataset.layout == "points" or of_vector
     no_words = dataset.vocabulary > 0 and dataset.words is None
-    if (
-        name is None
-        or no_past
-        or no_words
-        or of_every_column(test)
-        or not (weights := _weights(folder, runs[name]))
-    ):
+    if name is None or no_past or no_words or of_every_column(test):
+        return None
+    weights = _weights(folder, runs[name])
+    if not weights:
         return None
     chosen, labels = _examples(dataset)
     inputs, targets = test.take(chosen)
@@ -124,15 +128,16 @@ def network(
         weights = [[embedding[rows], *others] for embedding, *others in weights]
     packed_inputs = [_base64(values) for values in inputs]
     packed = [_base64(_flat(arrays)) for arrays in weights]
-    packed = packed[: max(1, (BYTES - sum(map(len, packed_inputs))) // len(packed[0]))]
-    predictions = runs[name].predictions[f"{runs[name].points[-1]}_test"][
-        : len(packed), chosen
-    ]
-    node = [
+    room = BYTES - sum(map(len, packed_inputs))
+    packed = packed[: max(1, room // len(packed[0]))]
+    run = runs[name]
+    # (seeds, examples, ...)
+    predictions = run.predictions[f"{run.points[-1]}_test"][: len(packed), chosen]
+    nodes = [
         key
         for key, entry in entries.items()
         if entry.recurrent and entry.parameters == 3
-    ][:1]
+    ]
     return PlayableNetwork(
         experiment=name,
         preparation=preparation,
@@ -142,7 +147,7 @@ def network(
         column=getattr(test, "target", 0),
         words=words,
         shapes=[list(array.shape) for array in weights[0]],
-        seeds=runs[name].summary.seeds[: len(packed)],
+        seeds=run.summary.seeds[: len(packed)],
         weights=packed,
         examples=labels,
         inputs=packed_inputs,
@@ -153,45 +158,39 @@ def network(
         ],
         nodes=[
             _short(_flat(arrays))
-            for key in node
+            for key in nodes[:1]
             for arrays in _weights(folder, runs[key])
         ],
     )
 
 
-def _plain(experiment: Experiment) -> bool:
+def _plain(experiment: Experiment | None) -> bool:
+    if experiment is None or experiment.trials or experiment.calendar:
+        return False
+    if experiment.standardise or experiment.in_unit:
+        return False
     model = experiment.model
-    options = experiment.model.options
-    few = options.get("layers", 1) <= 2 and len(options.get("widths", ())) <= 2
-    known = (
-        model.family == "recurrent" and model.name in CELLS and set(options) <= PLAIN
-    )
-    layered = experiment.standardise or experiment.in_unit
-    return (
-        known
-        and few
-        and not experiment.calendar
-        and not layered
-        and not experiment.trials
-    )
+    layers = max(model.options.get("layers", 1), len(model.options.get("widths", ())))
+    known = model.family == "recurrent" and model.name in CELLS
+    return known and layers <= LAYERS and set(model.options) <= PLAIN
 
 
 def _weights(folder: Path, run: Run) -> list[list[Array]]:
-    """The arrays of each seed's Keras model, in the order of its layers; none where a
-    run left no files.
+    """Read the arrays of each seed's Keras model, in the order of its layers; none
+    where a run left no files.
     """
-    names = [
-        f"seed_{seed}_{run.points[-1]}{SUFFIX}" for seed in run.summary.seeds[:SEEDS]
+    weights = folder / run.summary.experiment / "weights"
+    paths = [
+        weights / f"seed_{seed}_{run.points[-1]}{SUFFIX}"
+        for seed in run.summary.seeds[:SEEDS]
     ]
-    files = [folder / run.summary.experiment / "weights" / name for name in names]
-    return [_arrays(path) for path in files if path.exists()]
+    return [_arrays(path) for path in paths if path.exists()]
 
 
 def _arrays(path: Path) -> list[Array]:
     import h5py
 
     # Keras names a layer by its kind, and those of one kind by a number.
-    order = {"embedding": 0, "dense": 2}
     names = list[str]()
     try:
         with h5py.File(path) as file:
@@ -203,7 +202,7 @@ def _arrays(path: Path) -> list[Array]:
                 and "/vars/" in name
                 and "seed_generator" not in name
             ]
-            names.sort(key=lambda name: (order.get(name.split("/")[0], 1), name))
+            names.sort(key=lambda name: (ORDER.get(name.split("/")[0], 1), name))
             return [file["layers"][name][()] for name in names]
     except (OSError, KeyError) as error:
         run = path.parents[1]
@@ -212,17 +211,16 @@ def _arrays(path: Path) -> list[Array]:
 
 
 def _examples(dataset: Dataset) -> tuple[Array, list[str]]:
-    """Test examples (m,), evenly spaced, of texts among the short ones; and what to
-    call them.
+    """Return test examples (m,), evenly spaced, of texts among the short ones; and what
+    to call them.
     """
     test = dataset.splits["test"]
-    lengths = np.zeros(len(dataset.splits["test"]))
+    lengths = np.zeros(len(test))
     if dataset.words is not None and not isinstance(test, Windows):
         lengths = (test.inputs != 0).sum(axis=1)
     among = np.flatnonzero(lengths <= max(WORDS, lengths.min()))
-    chosen = among[
-        np.linspace(0, len(among) - 1, EXAMPLES + 2).round().astype(int)[1:-1]
-    ]
+    places = np.linspace(0, len(among) - 1, EXAMPLES + 2).round().astype(int)
+    chosen = among[places[1:-1]]
     if isinstance(test, Windows) and dataset.stamps is not None:
         ends = dataset.stamps[test.rows[chosen] - test.step].astype("datetime64[m]")
         return chosen, [f"up to {end}".replace("T", " ") for end in ends]

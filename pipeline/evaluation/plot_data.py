@@ -171,9 +171,8 @@ def _values_before(dataset: Dataset) -> int:
     """
     shape = dataset.input_shape
     targets = dataset.splits["test"].targets
-    if dataset.kind != "forecast" or layout(dataset) != "examples":
-        return 0
-    if len(shape) != 2 or shape[1] != 1:
+    forecast = dataset.kind == "forecast" and layout(dataset) == "examples"
+    if not forecast or len(shape) != 2 or shape[1] != 1:
         return 0
     follows = targets.ndim == 1 or targets.shape[1] < shape[0]
     return min(shape[0], BEFORE) if follows else 0

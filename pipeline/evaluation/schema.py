@@ -123,7 +123,7 @@ class Entry(Strict):
         return self.best or self.final
 
     def score(self, metric: str) -> Stat | None:
-        """A measure on test, by the chosen weights; None without predictions."""
+        """Return a measure on test, by the chosen weights; None without predictions."""
         return self.chosen.get("test", {}).get(metric)
 
     def shown(self, metric: str) -> dict[str, Stat]:
@@ -192,8 +192,8 @@ class Evaluation(Strict):
     rows: dict[str, dict[str, dict[str, float]]]
 
     def difference(self, split: str, name: str, other: str) -> Difference | None:
-        """How much larger the error is for an experiment than for another; None where
-        that is not known.
+        """Return how much larger the error is for an experiment than for another; None
+        where that is not known.
         """
         known = self.rows.get(split, {})
         rows = known.get(name, {}).get(other, known.get(other, {}).get(name))
@@ -212,8 +212,8 @@ class Evaluation(Strict):
 
 
 def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
-    """The evaluation.json of results/evaluations/DATASET; only of some experiments, in
-    this order, if they are given.
+    """Read the evaluation.json of results/evaluations/DATASET; only of some
+    experiments, in this order, if they are given.
 
     Raises:
         UnrollError: it is missing or damaged.

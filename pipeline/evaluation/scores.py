@@ -113,8 +113,8 @@ def horizon(predictions: Array, targets: Array) -> int:
 
 
 def seasonal_naive(dataset: Dataset) -> float | None:
-    """Return what MASE divides by: the MAE on train of saying what was measured a whole number
-    of seasons before each target.
+    """Return what MASE divides by: the MAE on train of saying what was measured a whole
+    number of seasons before each target.
 
     Hyndman and Koehler, "Another look at measures of forecast accuracy", International
     Journal of Forecasting 22 (2006), section 3, look one step ahead. This looks as far
@@ -352,12 +352,15 @@ def _over_seeds(
             errors[measure] = intervals.clustered_error(added, numbers)
     if "mae" in errors:
         errors["mae_unit"] = errors["mae"] * dataset.scale.std
-    scores = {}
-    for measure in of_seeds[0]:
-        values = [of_seed[measure] for of_seed in of_seeds]
-        error = errors.get(measure)
-        scores[measure] = statistics(values, measure, varies=run.varies, error=error)
-    return scores
+    return {
+        measure: statistics(
+            [of_seed[measure] for of_seed in of_seeds],
+            measure,
+            varies=run.varies,
+            error=errors.get(measure),
+        )
+        for measure in of_seeds[0]
+    }
 
 
 def _checked(dataset: Dataset, run: Run, name: str) -> Array:

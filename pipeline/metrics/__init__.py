@@ -46,9 +46,8 @@ class _NumPy:
     def log(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         # One by one: NumPy's logarithms have other last bits on processors with AVX-512
         # (docs/decisions/bits.md).
-        return np.array([math.log(value) for value in values.ravel().tolist()]).reshape(
-            values.shape
-        )
+        logarithms = [math.log(value) for value in values.ravel().tolist()]
+        return np.array(logarithms).reshape(values.shape)
 
     def clip(
         self, values: npt.NDArray[Any], low: float, high: float
@@ -71,7 +70,7 @@ KEPT = ("mse", "mae")
 def added(
     predictions: npt.NDArray[Any], targets: npt.NDArray[Any]
 ) -> npt.NDArray[np.float32]:
-    """What predictions (n, values) add to each measure of `KEPT`: (n, measures)."""
+    """Return what predictions (n, values) add to each measure of `KEPT`: (n, measures)."""
     by_measure = [losses(name, predictions[None], targets)[0] for name in KEPT]
     return np.stack(by_measure, axis=1).astype(np.float32)
 
@@ -79,8 +78,8 @@ def added(
 def losses(
     name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | None
 ) -> npt.NDArray[np.float64]:
-    """What each example (seeds, n) adds to a measure that is a mean over examples; the
-    mean of several values.
+    """Return what each example (seeds, n) adds to a measure that is a mean over
+    examples; the mean of several values.
 
     Without targets, `predictions` (seeds, n, measures) are what `added` gave.
     """
@@ -89,17 +88,15 @@ def losses(
     values = MEASURES[name].formula(
         predictions.astype(np.float64), targets, _Examples()
     )
-    by_example: npt.NDArray[np.float64] = np.reshape(
-        values, (*values.shape[:2], -1)
-    ).mean(axis=2)
-    return by_example
+    by_value: npt.NDArray[np.float64] = np.reshape(values, (*values.shape[:2], -1))
+    return np.asarray(by_value.mean(axis=2))
 
 
 def score(
     name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | None
 ) -> float:
-    """A measure of predictions (n,) or (n, values) against targets of the same shape,
-    computed in float64.
+    """Compute a measure of predictions (n,) or (n, values) against targets of the same
+    shape, in float64.
 
     Without targets, `predictions` (n, measures) are what `added` gave.
 
@@ -112,8 +109,8 @@ def score(
     plain = targets.ndim == 1 or (targets.ndim == 2 and targets.shape[1] > 1)
     if not plain or predictions.shape != targets.shape or not len(targets):
         raise ValueError(
-            "`predictions` and `targets` must both have shape (n,), or both (n, values) with several of each. "
-            f"Received: {predictions.shape} and {targets.shape}"
+            "`predictions` and `targets` must both have shape (n,), or both (n, values) "
+            f"with several of each. Received: {predictions.shape} and {targets.shape}"
         )
     return float(
         MEASURES[name].formula(

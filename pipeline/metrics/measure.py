@@ -19,13 +19,15 @@ class Ops(Protocol):
     """What a formula may use besides arithmetic and comparisons."""
 
     def mean(self, values: Any) -> Any:
-        """The mean over examples (n,), or over all values of examples (n, values)."""
+        """Return the mean over examples (n,), or over all values of examples (n,
+        values).
+        """
 
     def log(self, values: Any) -> Any:
-        """The natural logarithm of each value."""
+        """Return the natural logarithm of each value."""
 
     def clip(self, values: Any, low: float, high: float) -> Any:
-        """Each value, but none below `low` or above `high`."""
+        """Return each value, but none below `low` or above `high`."""
 
 
 @dataclass(frozen=True)
@@ -49,5 +51,5 @@ class Measure:
     trains: bool = True
 
     def better(self, new: float, old: float) -> bool:
-        """Whether the first value is better than the second."""
+        """Return whether the first value is better than the second."""
         return new > old if self.higher else new < old

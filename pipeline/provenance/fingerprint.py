@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import extensions
+from pipeline.config import registry
 from pipeline.config.params import Experiment, Preparation
 from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, module
 from pipeline.errors import UnrollError
@@ -122,15 +122,15 @@ def params(experiment: Experiment) -> str:
 
 
 def folder(path: Path) -> str:
-    """Return the hash of all that lies in a folder, such as a run's or a data set's. Raises
-    UnrollError if it is missing.
+    """Return the hash of all that lies in a folder, such as a run's or a data set's.
+    Raises UnrollError if it is missing.
     """
     return _of(files_of(path))
 
 
 def brief(hashes: Mapping[str, str]) -> str:
-    """Return twelve characters to cite a result by, for its `fingerprint`: the hashes of
-    params, data, code and lock.
+    """Return twelve characters to cite a result by, for its `fingerprint`: the hashes
+    of params, data, code and lock.
     """
     return hashlib.sha256("".join(hashes.values()).encode()).hexdigest()[:12]
 
@@ -222,8 +222,9 @@ class Code:
         path = self._root.joinpath(*name.split("."))
         if path.is_dir():
             return path / "__init__.py"
-        own = path.with_suffix(".py")
-        return own if own.exists() else extensions.file(name) or own
+        ours = path.with_suffix(".py")
+        users = registry.own_file(name)
+        return users if users.is_file() and not ours.exists() else ours
 
 
 def _of(plain: Mapping[str, Any]) -> str:

@@ -106,16 +106,16 @@ def pins(lock: str) -> str:
 
 
 def repository(code: Path) -> Path:
-    """Return the folder of `DOCUMENTS` that belong to the code in a folder: the same one, or
-    inside of an installed wheel.
+    """Return the folder of `DOCUMENTS` that belong to the code in a folder: the same
+    one, or inside of an installed wheel.
     """
     packed = code.joinpath(*PACKED)
     return packed if packed.is_dir() else code
 
 
 def documents(root: Path, needed: str = "params.yaml") -> Path:
-    """Return a user's folder, if it holds the file that is needed; else that of the four
-    documents.
+    """Return a user's folder, if it holds the file that is needed; else that of the
+    four documents.
     """
     return root if (root / needed).is_file() else repository(CODE)
 

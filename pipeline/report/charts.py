@@ -54,7 +54,9 @@ class Axis:
     marked: Sequence[tuple[float, str]] = ()
 
     def place(self, value: float) -> float:
-        """Return the per cent of the way; below 0 or above 100 where it is off the axis."""
+        """Return the per cent of the way; below 0 or above 100 where it is off the
+        axis.
+        """
         low = self.low
         high = self.high
         if self.log:
@@ -193,8 +195,8 @@ class Plot:
         )
 
     def dots(self, line: Line) -> str:
-        """Return lines without a length, whose round ends are dots whatever the shape of the
-        plot.
+        """Return lines without a length, whose round ends are dots whatever the shape
+        of the plot.
         """
         return self.path(line.points, "M", "h0")
 

@@ -28,8 +28,7 @@ from pipeline.report.result_tables import (
     heading,
     scores_table,
 )
-from pipeline.report.results import Evaluated, Results
-from pipeline.report.sentences import AnswerText, answer_text, sentence
+from pipeline.report.results import AnswerText, Evaluated, Results, error_text, sentence
 
 if TYPE_CHECKING:
     import jinja2
@@ -45,8 +44,8 @@ KINDS = {
 MEANINGS: dict[str, str] = {
     Word.HELPS: "With recurrence there is less error, surely by more than the band.",
     Word.HURTS: "With recurrence there is more error, surely by more than the band.",
-    Word.SAME: "The errors surely differ by less than the band: 5 % of the error that a "
-    "model can avoid.",
+    Word.SAME: "The errors surely differ by less than the band: 5 % of the error that "
+    "a model can avoid.",
     Word.OPEN: "The interval is too wide to say.",
     Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
     Note.UNTUNED: "These are the document's networks, which nobody tuned; their "
@@ -88,6 +87,7 @@ def page(results: Results) -> str:
         # A long name may break after an underscore.
         "breakable": lambda name: escape(name).replace("_", Markup("_<wbr>")),
         "capital": capital,
+        "error_text": error_text,
         "heading": heading,
         "prose": lambda markdown: Markup(as_html(markdown)),  # noqa: S704 -- escaped there
     }
@@ -153,22 +153,18 @@ def _by_kind(
 
     Tuned networks come first; all others are as the documents built them.
     """
-    tuned: list[tuple[str, AnswerText]] = []
-    untuned: list[tuple[str, AnswerText]] = []
-    for section in sections:
-        for answer in section["answers"]:
-            row = (section["dataset"].name, answer)
-            (tuned if answer.tuned else untuned).append(row)
     words = [*Word]
+    rows = [
+        (section["dataset"].name, answer)
+        for section in sections
+        for answer in section["answers"]
+    ]
+    rows.sort(key=lambda row: words.index(row[1].answer.outcome))
     by_kind = {
-        "Both sides tuned": tuned,
-        "As the documents built them": untuned,
+        "Both sides tuned": [row for row in rows if row[1].tuned],
+        "As the documents built them": [row for row in rows if not row[1].tuned],
     }
-    return {
-        title: sorted(rows, key=lambda row: words.index(row[1].answer.outcome))
-        for title, rows in by_kind.items()
-        if rows
-    }
+    return {title: rows for title, rows in by_kind.items() if rows}
 
 
 def _environment() -> "jinja2.Environment":
@@ -188,33 +184,29 @@ def _ours(*files: str) -> str:
 
 
 def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
-    """Data set -> the network to play with: of each preparation the first one's, with
-    as many seeds as have room.
+    """Return data set -> the network to play with: of each preparation the first one's,
+    with as many seeds as have room.
 
     Raises:
         UnrollError: a network.json is damaged.
     """
     networks: dict[str, PlayableNetwork] = {}
     room = ROOM
-    preparations = set()
     for dataset in built:
         path = dataset.folder / "tables" / "network.json"
-        network = read_checked(path, PlayableNetwork) if path.exists() else None
-        if (
-            network is None
-            or network.preparation in preparations
-            or network.experiment not in dataset.experiments
-        ):
+        if not path.exists():
+            continue
+        network = read_checked(path, PlayableNetwork)
+        shown = {other.preparation for other in networks.values()}
+        if network.preparation in shown or network.experiment not in dataset.titles:
             continue
         inputs = sum(map(len, network.inputs))
-        of_seed = len(network.weights[0])
-        if weights := network.weights[: min(SEEDS, max(0, room - inputs) // of_seed)]:
-            seeds = network.seeds[: len(weights)]
-            networks[dataset.name] = network.model_copy(
-                update={"seeds": seeds, "weights": weights}
-            )
-            room -= inputs + of_seed * len(weights)
-            preparations.add(network.preparation)
+        seeds = min(SEEDS, max(0, room - inputs) // len(network.weights[0]))
+        weights = network.weights[:seeds]
+        if weights:
+            update = {"seeds": network.seeds[:seeds], "weights": weights}
+            networks[dataset.name] = network.model_copy(update=update)
+            room -= inputs + sum(map(len, weights))
     return networks
 
 
@@ -242,7 +234,7 @@ def _section(
     figures = [verdict for verdict in verdicts if verdict.claim.kind != "count"]
     return {
         "dataset": dataset,
-        "answers": [answer_text(dataset, answer) for answer in dataset.answers],
+        "answers": [AnswerText(dataset, answer) for answer in dataset.answers],
         "standing": charts.standing(dataset),
         "published": charts.figures(verdicts),
         "judged": _judged(figures),

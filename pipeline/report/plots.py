@@ -117,8 +117,9 @@ def _forecasts(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
     if (table["part"] > 0).any():
         noun = "week" if dataset.about.layout == "windows" else "example"
         names_of_parts = [f"{capital(part)} {noun}" for part in PARTS]
-        caption += f" Best, median and worst {noun} of test: by the error of the two "
-        caption += "together."
+        caption += (
+            f" Best, median and worst {noun} of test: by the error of the two together."
+        )
     drawn = [
         _stretch(dataset, rows, compared, names_of_parts[int(part)])
         for part, rows in table.groupby("part", sort=False)

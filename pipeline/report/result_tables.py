@@ -22,8 +22,7 @@ from pipeline.report.formatting import (
     spread,
     title,
 )
-from pipeline.report.results import Evaluated, Results
-from pipeline.report.sentences import answer_text
+from pipeline.report.results import AnswerText, Evaluated, Results
 
 SIGNS: dict[str, str] = {Outcome.HOLDS: "✓", Outcome.FAILS: "✗"}
 
@@ -183,35 +182,34 @@ def scores_table(
     metric = about.metric
     label = title(metric)
     validated = "validation" in about.examples
-    columns = {
+    titles = {
         "experiment": "Experiment",
         "parameters": "Parameters",
         "epochs": "Best epoch" if validated else "Epochs",
+        "validation": validated and f"Validation {label}, best epoch",
+        "validation_final": validated and f"Validation {label}, final",
+        "test_best": validated and f"Test {label}, selected",
+        "test": f"Test {label}, final",
+        "unit": about.scale.unit and f"Test MAE in {about.scale.unit}",
+        "mase": about.naive and "Test MASE",
+        "against": opponent and "vs best without",
+        "interval": opponent and "95 % interval",
+        "word": opponent and "Verdict",
+        "published": "Published",
     }
-    if validated:
-        columns["validation"] = f"Validation {label}, best epoch"
-        columns["validation_final"] = f"Validation {label}, final"
-        columns["test_best"] = f"Test {label}, selected"
-    columns["test"] = f"Test {label}, final"
-    if about.scale.unit:
-        columns["unit"] = f"Test MAE in {about.scale.unit}"
-    if about.naive:
-        columns["mase"] = "Test MASE"
-    if opponent:
-        columns["against"] = "vs best without"
-        columns["interval"] = "95 % interval"
-        columns["word"] = "Verdict"
-    columns["published"] = "Published"
-    answers = [answer_text(dataset, answer).line for answer in dataset.answers]
+    words = {"experiment", "word", "published"}
+    columns = [
+        TableColumn(key, str(text), key not in words)
+        for key, text in titles.items()
+        if text
+    ]
+    answers = [AnswerText(dataset, answer).line for answer in dataset.answers]
     return ResultTable(
         dataset.name,
         f"{dataset.name}: {dataset.question}",
         _caption(dataset, opponent),
-        tuple(
-            TableColumn(key, words, key not in {"experiment", "word", "published"})
-            for key, words in columns.items()
-        ),
-        tuple(_score_rows(results, dataset, shown, columns)),
+        tuple(columns),
+        tuple(_score_rows(results, dataset, shown, list(titles))),
         about.stand_in,
         tuple(answers or [dataset.unanswered]),
     )
@@ -233,8 +231,8 @@ def _score_rows(
         rows.append((place, _experiment_row(results, dataset, name)))
     for words, value in dataset.about.floors.items():
         cell = TableCell(measured(value, metric), value=value)
-        floor = {"experiment": TableCell(words, "floor"), "test": cell}
-        floor["test_best"] = cell
+        named = {"experiment": TableCell(words, "floor")}
+        floor = named | {"test": cell, "test_best": cell}
         rows.append((sign * value, dict.fromkeys(columns, TableCell()) | floor))
     return [row for _, row in sorted(rows, key=lambda placed: placed[0])]
 
@@ -242,19 +240,21 @@ def _score_rows(
 def _caption(dataset: Evaluated, opponent: str | None) -> str:
     about = dataset.about
     better = "higher" if MEASURES[about.metric].higher else "lower"
-    caption = "Of an earlier build. " if dataset.stale else ""
-    caption += f"{title(about.metric)}, {better} is better; mean over seeds ± sample "
-    caption += "standard deviation."
-    if "validation" in about.examples:
-        caption += " Selected: by the epoch that is best on validation, never on test."
-    if about.naive:
-        caption += " MASE is the MAE as a share of the seasonal naive forecast's "
-        caption += "on train."
-    if opponent:
-        caption += f" The best without recurrence is {opponent}, chosen before the "
-        caption += "test. Against it (vs): the change in error, a geometric mean over "
-        caption += "seeds, and its 95 % interval."
-    return caption
+    sentences = {
+        "Of an earlier build.": dataset.stale,
+        f"{title(about.metric)}, {better} is better; mean over seeds ± sample standard "
+        "deviation.": True,
+        "Selected: by the epoch that is best on validation, never on test.": (
+            "validation" in about.examples
+        ),
+        "MASE is the MAE as a share of the seasonal naive forecast's on train.": (
+            about.naive
+        ),
+        f"The best without recurrence is {opponent}, chosen before the test. Against it "
+        "(vs): the change in error, a geometric mean over seeds, and its 95 % "
+        "interval.": opponent,
+    }
+    return " ".join(text for text, said in sentences.items() if said)
 
 
 def _experiment_row(

@@ -1,9 +1,10 @@
-"""What a workspace holds, read for the page and for `compare`: evaluations, verdicts,
-and what is missing and why.
+"""What a workspace holds, read for the page and for `compare`: evaluations, answers in
+words, verdicts, and what is missing and why.
 """
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +14,15 @@ from pipeline import failures, tables
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, answers_file, claims
-from pipeline.evaluation.answers import Answer
+from pipeline.evaluation.answers import Answer, Networks, Note
 from pipeline.evaluation.answers_file import AnswersFile
 from pipeline.evaluation.claims import Verdict
-from pipeline.evaluation.margin import Comparison
+from pipeline.evaluation.margin import Comparison, Word
 from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.files import damaged
+from pipeline.metrics import MEASURES
 from pipeline.report import titles
+from pipeline.report.formatting import capital, comparison_text, number, title
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -128,6 +131,102 @@ class Evaluated:
         if table.empty:
             raise damaged(path, ValueError("it holds no rows"))
         return table
+
+
+@dataclass(frozen=True)
+class AnswerText:
+    """One of a data set's answers as text."""
+
+    dataset: Evaluated
+    answer: Answer
+
+    @property
+    def tuned(self) -> bool:
+        """Whether the question is about tuned networks."""
+        return self.answer.networks == Networks.TUNED
+
+    @property
+    def change(self) -> tuple[str, str]:
+        """The change of the error and its interval; empty where nothing is compared."""
+        if self.answer.comparison is None:
+            return "", ""
+        return comparison_text(self.answer.comparison, self.dataset.about.metric)
+
+    @property
+    def beside(self) -> list[str]:
+        """What stands beside the word: the sign of a difference that does not matter,
+        and the notes.
+        """
+        words: list[str] = list(self.answer.notes)
+        if self.answer.outcome == Word.SAME and (self.answer.high or 0) < 0:
+            words.insert(0, "slightly less error")
+        if self.answer.outcome == Word.SAME and (self.answer.low or 0) > 0:
+            words.insert(0, "slightly more error")
+        return words
+
+    @property
+    def effect(self) -> str:
+        """The change with its interval, or why there is none."""
+        change, interval = self.change
+        if self.answer.relative and change:
+            change += " error"
+        if interval:
+            change += f" ({interval})"
+        return change or self.answer.reason
+
+    @property
+    def sentence(self) -> str:
+        """The two models and the change."""
+        names = self.dataset.titles
+        if self.answer.outcome == Word.NOT_ASKED:
+            return capital(self.answer.reason)
+        network = names.get(str(self.answer.network))
+        models = f"{network} against {names.get(str(self.answer.opponent))}"
+        return f"{capital(models)}: {self.effect}"
+
+    @property
+    def line(self) -> str:
+        """The answer: its word, what stands beside it, and the sentence."""
+        notes = f" ({'; '.join(self.beside)})" if self.beside else ""
+        return f"{self.answer.outcome}{notes}: {self.sentence}"
+
+
+def error_text(dataset: Evaluated, name: str | None) -> str:
+    """Write a model's error on test, in the data's unit where they have one; "" without
+    a score.
+    """
+    metric = dataset.about.metric
+    entry = dataset.experiments.get(name or "")
+    stat = entry.score(metric) if entry else None
+    in_unit = entry.score("mae_unit") if entry else None
+    if stat is None:
+        return ""
+    if MEASURES[metric].higher:
+        return f"{100 * (1 - stat.mean):.2f} % wrong"
+    if metric == "mae" and in_unit:
+        return f"{number(in_unit.mean, 3)} {dataset.about.scale.unit}"
+    return f"{title(metric)} {number(stat.mean, 3)}"
+
+
+def sentence(answers: Sequence[Answer]) -> str:
+    """Return the answers of tuned networks in one sentence, each word counted; all
+    answers where nothing is tuned.
+    """
+    if not answers:
+        return "Nothing is built yet"
+    asked = [
+        one
+        for one in answers
+        if Note.STAND_IN not in one.notes and one.outcome != Word.NOT_ASKED
+    ]
+    if not asked:
+        return "No figure here is a result"
+    tuned = [one for one in asked if one.networks == Networks.TUNED]
+    counts = Counter(one.outcome for one in tuned or asked)
+    listed = ", ".join(f"{counts[word]} {word}" for word in Word if counts[word])
+    kind = "tuned question" if tuned else "question"
+    many = "s" if counts.total() > 1 else ""
+    return f"Does a recurrent network help? {counts.total()} {kind}{many}: {listed}"
 
 
 @dataclass(frozen=True)

@@ -105,36 +105,31 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
     """
     model: Mapping[str, Any] = section.model.model_dump()
     training: Mapping[str, Any] = section.training.model_dump()
-    words = [short(section) + _detail(model, training)]
-    dropout = model.get("dropout") or model.get("recurrent_dropout")
-    if dropout:
-        words.append(f"dropout {dropout:g}")
-    if model.get("head") is False:
-        words.append("no output layer")
-    if training.get("loss") == "pairwise_mse":
-        words.append("loss over all pairs")
-    elif model.get("sequences"):
-        words.append("shapes matched")
-    if training.get("method") == "by_hand":
-        words.append(f"by hand, rate {training.get('learning_rate', '')}")
+    dropout = model.get("dropout") or model.get("recurrent_dropout") or 0
     shared = dataset.training.options if dataset and dataset.training else {}
     steps = training.get("steps_per_epoch")
-    if steps and steps != shared.get("steps_per_epoch"):
-        words.append(f"{steps} steps an epoch")
-    if training.get("optimizer") == "rmsprop_keras2":
-        words.append("as in Keras 2")
-    if section.share < 1:
-        words.append(f"{section.share:.3g} of the rows")
-    if section.features:
-        means = section.features.get("means")
-        words.append("on lags, differences and means" if means else "on lags")
-    if section.in_unit:
-        words.append("targets not standardised")
-    if section.calendar:
-        words.append("calendar")
-    if section.trials:
-        words.append(f"best of {section.trials} trials")
-    return ", ".join(words)
+    pairs = training.get("loss") == "pairwise_mse"
+    lags = "on lags"
+    if section.features and section.features.get("means"):
+        lags = "on lags, differences and means"
+    words = {
+        f"dropout {dropout:g}": dropout,
+        "no output layer": model.get("head") is False,
+        "loss over all pairs": pairs,
+        "shapes matched": model.get("sequences") and not pairs,
+        f"by hand, rate {training.get('learning_rate', '')}": (
+            training.get("method") == "by_hand"
+        ),
+        f"{steps} steps an epoch": steps and steps != shared.get("steps_per_epoch"),
+        "as in Keras 2": training.get("optimizer") == "rmsprop_keras2",
+        f"{section.share:.3g} of the rows": section.share < 1,
+        lags: section.features,
+        "targets not standardised": section.in_unit,
+        "calendar": section.calendar,
+        f"best of {section.trials} trials": section.trials,
+    }
+    said = [text for text, present in words.items() if present]
+    return ", ".join([short(section) + _detail(model, training), *said])
 
 
 def _detail(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:

@@ -1,5 +1,8 @@
-"""MLflow's page for those alone who have its token; `unroll ui` starts it, as an app of
-MLflow's server.
+"""MLflow's page behind a question for a token: an app of MLflow's server, which
+`unroll ui` starts.
+
+MLflow's own login (`--app-name basic-auth`) needs another package and a database of
+users.
 """
 
 import os
@@ -19,12 +22,15 @@ TOKEN = "UNROLL_UI_TOKEN"  # noqa: S105 - its name
 """The variable of the server's environment, which no other user can read, that holds
 the token."""
 
-REFUSED = "This page is its owner's: open an address that this start of `unroll ui` has printed.\n"
+REFUSED = (
+    "This page is its owner's: "
+    "open an address that this start of `unroll ui` has printed.\n"
+)
 
 
 def guarded() -> "ASGIApp":
-    """MLflow's app, which the other users of this machine could reach, too, behind a
-    question for the token.
+    """Return MLflow's app behind a question for the token, since other users of this
+    machine can reach it, too.
     """
     from mlflow.server.fastapi_app import app
 
@@ -32,7 +38,7 @@ def guarded() -> "ASGIApp":
 
 
 def asking(app: "ASGIApp", token: str) -> "ASGIApp":
-    """An app that answers who has the token.
+    """Return an app that answers only those who have the token.
 
     A browser has it in the first address, and from then on as a cookie; a program as
     `MLFLOW_TRACKING_TOKEN`.

@@ -1,8 +1,5 @@
-"""A trained network as an MLflow model: what it takes and gives, an example of it, and
-the function that loads it.
-"""
+"""A trained network as an MLflow model, and the function that loads it."""
 
-import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -12,13 +9,11 @@ import numpy as np
 
 from pipeline import numerics
 from pipeline.config.params import Experiment
-from pipeline.data import dataset
+from pipeline.data.dataset import Dataset
 from pipeline.data.problem import problem
-from pipeline.files import read_checked, write_json
+from pipeline.files import read_json, write_json
 from pipeline.training import fitted_models, keras_models
 from pipeline.training.run_folder import Run
-from pipeline.validation import Strict
-from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:  # at run time MLflow would take the hint of an array for a schema
     from mlflow import MlflowClient
@@ -26,37 +21,28 @@ if TYPE_CHECKING:  # at run time MLflow would take the hint of an array for a sc
     from pipeline.data.examples import Array
 
 
-class Spec(Strict):
-    """What network.json holds: an experiment, its `Problem` as plain data, and the file
-    of weights without suffix.
-    """
-
-    name: str
-    experiment: Experiment
-    problem: dict[str, Any]
-    weights: str
-
-
 class TrainedNetwork:
-    """The model, as `mlflow.pyfunc` calls it."""
+    """A network as `mlflow.pyfunc` calls it."""
 
     def __init__(self, predict: fitted_models.Predict) -> None:
         self._predict = predict
 
     def predict(self, data: "Array", params: dict[str, Any] | None = None) -> "Array":  # noqa: ARG002 -- MLflow passes it
-        """Inputs (n, ...) as the data set has them -> predictions (n, values), in model
-        units.
+        """Return the predictions (n, values), in model units, of inputs (n, ...) as the
+        data set has them.
         """
         return self._predict(np.asarray(data, np.float32))
 
 
 def _load_pyfunc(path: str) -> TrainedNetwork:
-    """What MLflow calls with the folder of network.json."""
+    """Return the model in a folder where `log` has put network.json, for MLflow."""
     numerics.settle()
-    spec = read_checked(Path(path) / "network.json", Spec)
-    weights = Path(path) / Path(spec.weights).name
+    folder = Path(path)
+    spec = read_json(folder / "network.json")
+    experiment = Experiment.model_validate(spec["experiment"])
+    weights = folder / Path(spec["weights"]).name
     return TrainedNetwork(
-        fitted_models.load(spec.name, spec.experiment, spec.problem, weights)
+        fitted_models.load(spec["name"], experiment, spec["problem"], weights)
     )
 
 
@@ -64,38 +50,46 @@ def log(
     client: "MlflowClient",
     group: str,
     run_id: str,
-    workspace: Workspace,
+    folder: Path,
+    data: Dataset,
     experiment: Experiment,
     run: Run,
 ) -> None:
-    """Add the first replicate's network, with the weights that its scores are of, to a
-    run; nothing without a network.
+    """Add the first replicate's network, with the weights that its scores are of, to an
+    MLflow run; nothing without a network.
 
     `mlflow.pyfunc.load_model` loads it where this package is installed. Written by
     hand: MLflow's own function takes seconds for each, to find out what a network
     needs.
+
+    Args:
+        client: of MLflow.
+        group: the id of the MLflow experiment.
+        run_id: of the MLflow run.
+        folder: the run folder.
+        data: what was trained on.
+        experiment: as in params.yaml.
+        run: what is in the run folder.
     """
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
 
     weights = f"seed_{run.summary.seeds[0]}_{run.points[-1]}"
-    name = run.summary.experiment
-    about = run.summary.dataset
-    file = workspace.run(about, name) / "weights" / f"{weights}{keras_models.SUFFIX}"
+    file = folder / "weights" / f"{weights}{keras_models.SUFFIX}"
     if not file.exists() or not run.predictions:
         return
-    data = dataset.load(workspace.prepared(about), calendar=experiment.calendar)
+    name = run.summary.experiment
     example = data.splits["test"].take(np.arange(2))[0].astype(np.float32)
     built_for = problem(data)
-    shapes = (-1, *example.shape[1:]), (-1, built_for.outputs)
-    inputs, outputs = (Schema([TensorSpec(example.dtype, shape)]) for shape in shapes)
+    inputs = TensorSpec(example.dtype, (-1, *example.shape[1:]))
+    outputs = TensorSpec(example.dtype, (-1, built_for.outputs))
     created = client.create_logged_model(group, name, run_id, model_type="network")
     model = Model(
         run_id=run_id,
         model_id=created.model_id,
         model_uuid=created.model_id,
-        signature=ModelSignature(inputs, outputs),
+        signature=ModelSignature(Schema([inputs]), Schema([outputs])),
         saved_input_example_info={
             "artifact_path": "input_example.json",
             "type": "ndarray",
@@ -109,14 +103,12 @@ def log(
         "weights": weights,
     }
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "network"
-        folder.mkdir()
-        (folder / file.name).symlink_to(file.resolve())
-        write_json(folder / "network.json", spec)
-        (folder.parent / "input_example.json").write_text(
-            json.dumps(example.tolist()), encoding="utf-8"
-        )
-        model.save(folder.parent / "MLmodel")
+        scratch = Path(temporary)
+        (scratch / "network").mkdir()
+        (scratch / "network" / file.name).symlink_to(file.resolve())
+        write_json(scratch / "network" / "network.json", spec)
+        write_json(scratch / "input_example.json", example.tolist())
+        model.save(scratch / "MLmodel")
         client.log_model_artifacts(created.model_id, temporary)
     client.finalize_logged_model(created.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(created.model_id, 0)])

@@ -1,36 +1,30 @@
-"""The MLflow store: where it lies, how several processes open it, what its errors say;
-searching and logging.
-"""
+"""The MLflow store: where it lies, how it is opened, and what its errors say."""
 
 import contextlib
-import functools
-import hashlib
 import logging
 import os
-import platform
 import sqlite3
 import time
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.data.dataset import Description
 from pipeline.errors import UnrollError, without_password
 from pipeline.files import scratch_folder
 from pipeline.locks import alone
-from pipeline.tracking import payload
-from pipeline.tracking.payload import Points
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Experiment, Run
+    from mlflow.entities import Run
+
+Points = Sequence[tuple[int, Mapping[str, float]]]
+"""Steps, or epochs (from 1), and their metrics, in order."""
 
 PATIENCE = 60
-"""Seconds to wait for another process that sets the store up; that takes it 1-5 s."""
+"""Seconds to wait for another process of this workspace; to log a run takes one."""
 
 BUSY = 5
 """Seconds to wait for another process's write; one takes milliseconds."""
@@ -47,13 +41,11 @@ SETTINGS = {
 }
 """Environment of MLflow, where the user has not set it."""
 
-LIMIT = 900
-"""Metrics in one call: MLflow takes 1,000 of metrics, tags and parameters together."""
+LIMIT = 1000
+"""Most metrics that MLflow takes in one call."""
 
-MANY = 50_000
-"""As many runs as MLflow gives at once."""
-
-OWN = "own"
+MOST = 50_000
+"""Most runs that MLflow gives at once."""
 
 
 class StoreError(UnrollError):
@@ -65,188 +57,151 @@ class Store:
     """An open MLflow store.
 
     Attributes:
-        client: several threads and processes may each have one.
+        client: of MLflow.
         uri: its tracking URI.
-        artifacts: where artifacts go; None where a server decides.
-        place: stands in its runs for this workspace on this machine: `OWN` in the
-            workspace's own store, else a hash, since others need not know path or host.
+        artifacts: the folder where artifacts go; None where a server decides.
     """
 
     client: "MlflowClient"
     uri: str
     artifacts: Path | None
-    place: str
 
-    def experiment(self, data: Description) -> str:
-        """The id of a data set's MLflow experiment; made, or brought back from the bin,
-        if need be.
+    def experiment(self, title: str) -> str:
+        """Return the id of an MLflow experiment; make it, or bring it back from the
+        bin, if need be.
 
-        Raises StoreError if the workspace was copied or moved.
+        Raises:
+            StoreError: the workspace was copied or moved.
         """
-        title = payload.title(data)
-        location = (
-            (self.artifacts / title.replace(" ", "_")).as_uri()
-            if self.artifacts
-            else None
-        )
-        with guard(self.uri):
-            group = self.client.get_experiment_by_name(title) or self._create(
-                title, data, location
+        location = None
+        if self.artifacts:
+            location = (self.artifacts / title.replace(" ", "_")).as_uri()
+        group = self.client.get_experiment_by_name(title)
+        if group is None:
+            return str(self.client.create_experiment(title, location))
+        if location and group.artifact_location != location:
+            raise StoreError(
+                "mlflow.db was made in another folder (its files lie in "
+                f"{group.artifact_location}); delete mlflow.db and mlartifacts here, "
+                "then run `unroll track`"
             )
-            if location and self.place == OWN and group.artifact_location != location:
-                raise StoreError(
-                    f"mlflow.db was made in another folder (its files lie in {group.artifact_location}); "
-                    "delete mlflow.db and mlartifacts here, then run `unroll track`"
-                )
-            if group.lifecycle_stage == "deleted":
-                self.client.restore_experiment(group.experiment_id)
-            return str(group.experiment_id)
+        if group.lifecycle_stage == "deleted":
+            self.client.restore_experiment(group.experiment_id)
+        return str(group.experiment_id)
 
-    def _create(
-        self, title: str, data: Description, location: str | None
-    ) -> "Experiment":
-        from mlflow.exceptions import MlflowException
-
-        try:
-            group_id = self.client.create_experiment(title, artifact_location=location)
-        except MlflowException:  # another process may have been first
-            if group := self.client.get_experiment_by_name(title):
-                return group
-            raise
-        for key, value in payload.experiment_tags(group_id, data).items():
-            self.client.set_experiment_tag(group_id, key, value)
-        return self.client.get_experiment(group_id)
-
-    def search(self, query: str, group: str | None = None) -> list["Run"]:
-        """The runs that match a query of MLflow's, newest first; of one MLflow
-        experiment, by its id, or of all.
+    def search(self, query: str, group: str = "") -> list["Run"]:
+        """Return the runs that match a query of MLflow's, newest first, of one MLflow
+        experiment (its id) or of all.
         """
-        groups = (
-            [group]
-            if group
-            else [
-                experiment.experiment_id
-                for experiment in self.client.search_experiments()
-            ]
-        )
-        return (
-            list(self.client.search_runs(groups, query, max_results=MANY))
-            if groups
-            else []
-        )
+        groups = [group]
+        if not group:
+            groups = [each.experiment_id for each in self.client.search_experiments()]
+        return list(self.client.search_runs(groups, query, max_results=MOST))
 
     def log(
-        self,
-        run_id: str,
-        points: Points = (),
-        tags: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
+        self, run_id: str, points: Points, params: Mapping[str, str] | None = None
     ) -> None:
-        """Log metrics by step, tags and parameters in as few calls as may be: each is a
-        transaction.
-        """
-        from mlflow.entities import Metric, Param, RunTag
+        """Log metrics by step, and parameters, in as few calls as may be."""
+        from mlflow.entities import Metric, Param
 
+        parameters = [Param(*item) for item in (params or {}).items()]
+        self.client.log_batch(run_id, params=parameters)
         now = int(time.time() * 1000)
         metrics = [
             Metric(name, value, now, step)
             for step, values in points
             for name, value in values.items()
         ]
-        parameters = [Param(*item) for item in (params or {}).items()]
-        labels = [RunTag(*item) for item in (tags or {}).items()]
-        while len(metrics) > LIMIT:
-            self.client.log_batch(run_id, metrics=metrics[:LIMIT])
-            metrics = metrics[LIMIT:]
-        # tags with the last metrics: what has a fingerprint has them all
-        if metrics or parameters or labels:
-            self.client.log_batch(
-                run_id, metrics=metrics, params=parameters, tags=labels
-            )
+        for start in range(0, len(metrics), LIMIT):
+            self.client.log_batch(run_id, metrics=metrics[start : start + LIMIT])
 
 
 def dvc_experiment() -> str:
-    """The name of the experiment of DVC (`dvc exp run`) that this process is part of;
-    empty in an ordinary build.
+    """Return the name of the experiment of DVC (`dvc exp run`) that this process is
+    part of; empty in an ordinary build.
     """
     return os.environ.get("DVC_EXP_NAME", "") if os.environ.get("DVC_ROOT") else ""
 
 
 def home(workspace: Workspace) -> Workspace:
-    """The workspace that keeps the records: this one, or that which DVC copied it from,
-    to throw the copy away.
+    """Return the workspace that keeps the records: this one, or that which DVC copied
+    it from, to throw the copy away.
     """
     return Workspace(Path(os.environ["DVC_ROOT"])) if dvc_experiment() else workspace
 
 
 def database(workspace: Workspace) -> Path:
-    """The workspace's own store."""
+    """Return the file of the workspace's own store."""
     return home(workspace).root.resolve() / "mlflow.db"
 
 
-def experiment_lock(
-    workspace: Workspace, name: str, variant: str | None = None
-) -> Path:
-    """Held by whoever records an experiment (of this experiment of DVC), so that none
-    is recorded while it trains.
+def uri_of(workspace: Workspace) -> str:
+    """Return the tracking URI of MLflow that the user has set, or of the own store."""
+    own = f"sqlite:///{database(workspace).as_posix()}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or own
 
-    `name` is whole, such as waves/gru.
-    """
-    variant = dvc_experiment() if variant is None else variant
+
+def is_empty(workspace: Workspace) -> bool:
+    """Return whether there is no store yet."""
     return (
-        home(workspace).scratch
-        / "tracking"
-        / f"{name}{'.' * bool(variant)}{variant}.lock"
+        not os.environ.get("MLFLOW_TRACKING_URI") and not database(workspace).exists()
     )
 
 
-def connect(workspace: Workspace) -> Store:
-    """Open the store, and set it up if it is new.
+@contextlib.contextmanager
+def opened(workspace: Workspace) -> Iterator[Store]:
+    """Open the store, and set it up if it is new. No other process of this workspace
+    has it open meanwhile.
 
     Raises:
-        UnrollError: it cannot be reached, is locked, damaged, or of another version of
-            MLflow.
+        StoreError: it cannot be reached, is locked, damaged, or of another version of
+            MLflow. Whatever MLflow raises in the block becomes one, too.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    own = not os.environ.get("MLFLOW_TRACKING_URI")
-    uri = (
-        f"sqlite:///{database(workspace).as_posix()}"
-        if own
-        else os.environ["MLFLOW_TRACKING_URI"]
-    )
-    file = (
-        Path(uri.removeprefix("sqlite:///")).absolute()
-        if uri.startswith("sqlite:///")
-        else None
-    )
-    lock = (
-        home(workspace).scratch / "mlflow.lock"
-        if own or not file
-        else file.with_name(f"{file.name}.lock")
-    )
-    with guard(uri), warnings.catch_warnings():
+    uri = uri_of(workspace)
+    scratch = home(workspace).scratch
+    busy = "another process writes to MLflow's store"
+    with (
+        guard(uri),
+        alone(scratch / "mlflow.lock", busy, patience=PATIENCE),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")  # of MLflow's own dependencies
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        with hold(lock, PATIENCE):
-            if file and file.exists():
-                _check(file)
-            elif own:
-                _set_up(database(workspace), home(workspace).scratch)
-            if own:
-                _do_not_wait_for_the_disk()
-            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    where = f"{platform.node()} {home(workspace).root.resolve()}"
-    place = OWN if own else hashlib.sha256(where.encode()).hexdigest()[:12]
-    return Store(client, uri, file.with_name("mlartifacts") if file else None, place)
+        artifacts = None
+        if uri.startswith("sqlite:///"):
+            file = Path(uri.removeprefix("sqlite:///")).absolute()
+            artifacts = file.with_name("mlartifacts")
+            _prepare(file, scratch)
+        yield Store(MlflowClient(uri, uri), uri, artifacts)
+
+
+def _prepare(file: Path, scratch: Path) -> None:
+    """Set a database up, or fail at once if it is damaged, locked or read-only: MLflow
+    would try for 100 s.
+    """
+    from mlflow import MlflowClient
+
+    if not file.exists():
+        # Made apart and put in place whole: MLflow cannot go on with tables that it
+        # made in part.
+        with scratch_folder(scratch, file.name) as folder:
+            MlflowClient(f"sqlite:///{(folder / file.name).as_posix()}")
+            (folder / file.name).replace(file)
+    connection = sqlite3.connect(file, timeout=BUSY, isolation_level=None)
+    with contextlib.closing(connection):
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("SELECT count(*) FROM sqlite_master")
+        connection.execute("ROLLBACK")
 
 
 @contextlib.contextmanager
 def guard(uri: str) -> Iterator[None]:
-    """Whatever MLflow raises becomes a StoreError of one line, without a password that
+    """Raise whatever MLflow raises as a StoreError of one line, without a password that
     the URI may hold.
     """
     try:
@@ -254,68 +209,17 @@ def guard(uri: str) -> Iterator[None]:
     except UnrollError:
         raise
     except Exception as error:
+        # MLflow says all that the libraries in between had to say.
         first: BaseException = error
-        remote = uri.startswith(("http://", "https://"))
-        # Of a server's failure MLflow says all that the libraries in between had to
-        # say.
-        while remote and (cause := first.__cause__ or first.__context__):
+        while cause := first.__cause__ or first.__context__:
             first = cause
-        lines = (
-            getattr(first, "strerror", None) or str(first)
-        ).strip().splitlines() or [type(first).__name__]
-        text = f"MLflow's store {uri} failed ({lines[0]:.300})"
-        if (
-            "malformed" in text
-            or "not a database" in text
-            or "out-of-date database schema" in text
-        ):
-            text += "; move it away and run `unroll track`, which records every run on disk anew"
+        reason = getattr(first, "strerror", None) or str(first) or type(first).__name__
+        text = f"MLflow's store {uri} failed ({reason.strip().splitlines()[0]:.300})"
+        damage = ("malformed", "not a database", "out-of-date database schema")
+        if any(word in text for word in damage):
+            text += "; move it away and run `unroll track`, which logs every run anew"
         elif "locked" in text:
             text += "; wait until the process that holds it has ended"
-        elif remote:
+        elif uri.startswith("http"):
             text += "; check that the server of MLFLOW_TRACKING_URI runs"
         raise StoreError(without_password(text)) from error
-
-
-def hold(path: Path, patience: float) -> AbstractContextManager[None]:
-    """Hold one of the store's locks; raises UnrollError if another process does for
-    longer than `patience` seconds.
-    """
-    return alone(path, f"another process holds {path.name}", patience=patience)
-
-
-def _check(file: Path) -> None:
-    """Fail at once on a file that is damaged, locked or read-only; MLflow tries for 100
-    s before it does.
-    """
-    with contextlib.closing(
-        sqlite3.connect(file, timeout=BUSY, isolation_level=None)
-    ) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("SELECT count(*) FROM sqlite_master")
-        connection.execute("ROLLBACK")
-
-
-@functools.cache
-def _do_not_wait_for_the_disk() -> None:
-    """A record takes ten transactions of 10 ms. What a failure of power damages is
-    recorded anew (`guard`).
-    """
-    from sqlalchemy import Engine, event
-
-    event.listen(
-        Engine,
-        "connect",
-        lambda connection, _: connection.execute("PRAGMA synchronous = OFF"),
-    )
-
-
-def _set_up(file: Path, scratch: Path) -> None:
-    """Make a new database apart and put it in place whole: MLflow cannot go on with
-    tables that it made in part.
-    """
-    from mlflow import MlflowClient
-
-    with scratch_folder(scratch, file.name) as folder:
-        MlflowClient(tracking_uri=f"sqlite:///{(folder / file.name).as_posix()}")
-        (folder / file.name).replace(file)

@@ -13,7 +13,7 @@ from pipeline.config.registry import METHODS, module
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.errors import UnrollError
-from pipeline.files import damaged, read_npz, regular
+from pipeline.files import damaged, read_npz
 from pipeline.training import keras_models
 from pipeline.training.recipe import Recipe, recipe
 
@@ -78,7 +78,7 @@ def _network(chosen: Recipe, problem: Problem, path: Path) -> Predict:
     model = chosen.model(problem)
     file = path.with_name(path.name + keras_models.SUFFIX)
     try:
-        model.load_weights(regular(file))
+        model.load_weights(file)
     except (OSError, ValueError, KeyError) as error:
         raise UnrollError(
             f"{file} is missing or damaged ({error!s:.100}); run `unroll train {chosen.name}`"

@@ -116,5 +116,6 @@ def database(tmp_path_factory):
     root = tmp_path_factory.mktemp("database")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI")
-        store.connect(Workspace(root))
+        with store.opened(Workspace(root)):
+            pass
     return root / "mlflow.db"

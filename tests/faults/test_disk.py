@@ -116,5 +116,5 @@ def no_store(_: object) -> store.Store:
 
 
 if __name__ == "__main__":
-    store.connect = no_store
+    store.opened = no_store
     main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from pipeline import files, tables
-from pipeline.config import plain_yaml
+from pipeline import files
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict
 
@@ -234,26 +233,3 @@ def test_the_umask_is_respected(tmp_path, scratch):
         os.umask(before)
     for name, mode in (("file", 0o664), ("folder/file", 0o664), ("folder", 0o775)):
         assert (tmp_path / name).stat().st_mode & 0o777 == mode
-
-
-@pytest.mark.parametrize(
-    "read",
-    [
-        files.read_json,
-        files.read_npz,
-        files.sha256,
-        tables.read,
-        tables.read_parquet,
-        plain_yaml.read,
-    ],
-)
-@pytest.mark.parametrize(
-    "put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")]
-)
-def test_what_never_ends_is_not_read(tmp_path, read, put):
-    put(tmp_path / "file")
-    with pytest.raises(
-        UnrollError,
-        match=r"file is a folder, a pipe or a device, not a file; remove it and run this",
-    ):
-        read(tmp_path / "file")

@@ -118,7 +118,9 @@ def test_a_call_has_one_thread_no_input_and_the_settings_of_unroll(call, monkeyp
 
 
 def test_what_the_caller_has_imported_or_runs_is_left_alone(tmp_path):
-    """The caller is a script without a guard, with a fork server of its own."""
+    """The caller is a script without a guard, beside a file that is named like a module
+    of the standard library, with a fork server of its own."""
+    (tmp_path / "colorsys.py").write_text("raise SystemExit('not this one')")
     code = f"""
         import os, sys
         from multiprocessing import forkserver
@@ -128,7 +130,7 @@ def test_what_the_caller_has_imported_or_runs_is_left_alone(tmp_path):
         forkserver.set_forkserver_preload([])
         forkserver.ensure_running()
         from pipeline.processes import Call, Server, run
-        call = Call("a", exec, ("print('called')",), Path("a.txt"))
+        call = Call("a", exec, ("import colorsys; print('called')",), Path("a.txt"))
         with Server(["pipeline.errors"]) as server:
             (ended,) = run([call], 1, server)
         print(ended.error, call.log.read_text())

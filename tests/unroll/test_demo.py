@@ -63,7 +63,7 @@ def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys
     )
     assert re.search(r"\nThe demo took [0-9]+ s\.\n", output)
     assert re.search(rf"The page +{re.escape(str(page))}\n", output)
-    assert re.search(r"MLflow +\S+unroll --root \S+\.demo ui\n", output)
+    assert re.search(r"MLflow +make ui ROOT=\S+\.demo\n", output)
     assert "0 have its test errors to the last digit." in output, (
         "nothing is committed here"
     )
@@ -91,7 +91,9 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     demo.demo(Workspace(root), 2)
     output = capsys.readouterr().out
     verdict = answer(schema.load(file.parent))
-    assert re.search(rf"^waves.* {verdict.outcome} ", output, re.MULTILINE)
+    assert re.search(
+        rf"^waves +as the documents built it +{verdict.outcome} ", output, re.MULTILINE
+    )
     assert (
         "6 have its test errors to the last digit; waves/rnn6 not: `unroll doctor` compares packages."
         in output

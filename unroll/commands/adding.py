@@ -14,7 +14,7 @@ import typer
 
 from pipeline.errors import UsageError, printable
 from pipeline.workspace import Workspace
-from unroll.app import DataSet, Experiment, Json, app, print_json
+from unroll.app import Json, app, print_json
 from unroll.commands.building import CORES
 
 if TYPE_CHECKING:
@@ -320,11 +320,16 @@ def renew(
 @app.command(rich_help_panel="Search and check")
 def tune(
     context: typer.Context,
-    name: Experiment,
+    name: Annotated[
+        str,
+        typer.Argument(help="An experiment, or a data set: each one with `trials`."),
+    ],
     trials: Annotated[
-        int,
-        typer.Option(min=1, max=100_000, help="How many, those of before included."),
-    ] = 30,
+        int | None,
+        typer.Option(
+            min=1, max=100_000, help="By default those that params.yaml says, or 30."
+        ),
+    ] = None,
     over: Annotated[
         list[str] | None,
         typer.Option(
@@ -335,6 +340,16 @@ def tune(
     seeds: Annotated[
         int, typer.Option(min=1, help="Of the experiment, so many for each trial.")
     ] = 1,
+    number: Annotated[
+        int,
+        typer.Option(
+            "--search", min=1, help="Its number: another draws other options."
+        ),
+    ] = 1,
+    in_place: Annotated[
+        bool,
+        typer.Option("--in-place", help="The best options replace its own."),
+    ] = False,
     new_name: Annotated[
         str | None,
         typer.Option("--name", help="Of the new one; of waves/gru else gru_tuned."),
@@ -343,41 +358,22 @@ def tune(
         bool, typer.Option("--dry-run", help="Only say what would be searched.")
     ] = False,
 ) -> None:
-    """Try other options of an experiment, and add the best on validation to
+    """Try other options of an experiment, and write the best on validation to
     params.yaml; test is not looked at.
 
     `unroll tune waves/gru` · `unroll tune jena_hourly/gru --trials 50 --over
-    units,learning_rate=1e-4:1e-2`
+    units,learning_rate=1e-4:1e-2` · `unroll tune waves --in-place`
     """
     from unroll.tune.tune import tune
 
-    dataset, _, experiment = name.partition("/")
-    new_name = (new_name or f"{experiment}_tuned").removeprefix(f"{dataset}/")
     tune(
         context.obj,
         name,
         trials=trials,
         over=",".join(over).split(",") if over else [],
         seeds=seeds,
-        target=f"{dataset}/{new_name}",
+        number=number,
+        in_place=in_place,
+        new_name=new_name,
         dry=dry,
     )
-
-
-@app.command(rich_help_panel="Search and check")
-def search(
-    context: typer.Context,
-    name: DataSet,
-    only: Annotated[
-        str | None,
-        typer.Argument(help="One of its experiments."),
-    ] = None,
-) -> None:
-    """Give each experiment of a data set that has `trials` so many, the best more
-    epochs; its options replace its own.
-
-    `unroll search waves` · `unroll search jena_hourly_exact tuned_gru`
-    """
-    from unroll.tune.tune import search
-
-    search(context.obj, name, only)

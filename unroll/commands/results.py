@@ -186,13 +186,13 @@ def show(
 
 @app.command(rich_help_panel="Results")
 def track(context: typer.Context) -> None:
-    """Replay every run on disk into MLflow; what is there already stays as it is.
+    """Log every run on disk into MLflow that is not logged yet.
 
     `unroll track`
     """
-    from unroll.results.tracking import lines, track
+    from unroll.results.tracking import track
 
-    print("\n".join(lines(track(context.obj))))
+    track(context.obj)
 
 
 @app.command(rich_help_panel="Results")

@@ -22,7 +22,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.provenance import fingerprint
 from pipeline.provenance.machine import CODE
-from pipeline.tracking import payload, runs, store
+from pipeline.tracking import runs, store, view
 from pipeline.tracking.store import Store
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -92,22 +92,10 @@ def register_answer(workspace: Workspace, answer: "Answer") -> Registered:
     with tempfile.TemporaryDirectory() as folder:
         answer.forecaster.save(Path(folder) / "forecaster")
         mark = fingerprint.folder(Path(folder))
-    opened = store.connect(workspace)
-    lock = store.experiment_lock(workspace, f"{answer.name}/{answer.name}")
-    with store.hold(lock, store.PATIENCE), store.guard(opened.uri):
-        client = opened.client
-        group = client.get_experiment_by_name(answer.name)
-        if group is None:
-            location = (
-                (opened.artifacts / answer.name).as_uri() if opened.artifacts else None
-            )
-            group = client.get_experiment(
-                client.create_experiment(answer.name, location)
-            )
-        known = opened.search(f"tags.fingerprint = '{mark}'", group.experiment_id)
-        run = (
-            known[0] if known else _recorded(opened, group.experiment_id, answer, mark)
-        )
+    with store.opened(workspace) as opened:
+        group = opened.experiment(answer.name)
+        known = opened.search(f"tags.fingerprint = '{mark}'", group)
+        run = known[0] if known else _recorded(opened, group, answer, mark)
         return _registered(
             opened, answer.name, answer.forecaster, answer.files, mark, run
         )
@@ -131,7 +119,8 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
     run = opened.client.create_run(group, run_name=answer.name, tags=tags)
     for page in answer.folder.glob("*.html"):
         opened.client.log_artifact(run.info.run_id, str(page))
-    opened.log(run.info.run_id, [(0, metrics)], {"fingerprint": mark}, params)
+    opened.log(run.info.run_id, [(0, metrics)], params)
+    opened.client.set_tag(run.info.run_id, "fingerprint", mark)
     opened.client.set_terminated(run.info.run_id, "FINISHED")
     return run
 
@@ -160,20 +149,12 @@ def register_experiment(
     """
     name = forecaster.spec.name
     about = forecaster.spec.dataset
-    key = own_name(name)
     experiment = params.load(workspace.params).experiment(name)
-    mark = fingerprint.folder(workspace.run(about, key))
-    data = dataset.describe(workspace.prepared(about))
-    opened = store.connect(workspace)
-    lock = store.experiment_lock(workspace, name)
-    with store.hold(lock, store.PATIENCE), store.guard(opened.uri):
-        runs.record(
-            opened, workspace, key, experiment, runs.evaluation(workspace, about)
-        )
-        run = runs.recorded(opened, opened.experiment(data), key, mark)
-        if run is None:
-            raise UnrollError(f"MLflow has no run of {name}; `unroll track` records it")
-        return _registered(opened, payload.title(data), forecaster, files, mark, run)
+    mark = fingerprint.folder(workspace.run(about, own_name(name)))
+    title = view.title(dataset.describe(workspace.prepared(about)))
+    with store.opened(workspace) as opened:
+        run = runs.log(opened, workspace, name, experiment)
+        return _registered(opened, title, forecaster, files, mark, run)
 
 
 def _registered(
@@ -297,10 +278,9 @@ def app(workspace: Workspace, name: str) -> Any:
     from mlflow.models import Model
     from mlflow.pyfunc import PyFuncModel, scoring_server
 
-    opened = store.connect(workspace)
     with (
         tempfile.TemporaryDirectory() as folder,
-        store.guard(opened.uri),
+        store.opened(workspace) as opened,
         _at(opened, "0"),
     ):
         models = {

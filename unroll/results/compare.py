@@ -19,8 +19,7 @@ from pipeline.report.result_tables import (
     dataset_tables,
     heading,
 )
-from pipeline.report.results import Results, load
-from pipeline.report.sentences import answer_text
+from pipeline.report.results import AnswerText, Results, error_text, load
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
@@ -41,6 +40,7 @@ IMPORTANT = (
 
 ANSWER = (
     "data set",
+    "networks",
     "does recurrence help?",
     "change in error",
     "best without",
@@ -122,14 +122,13 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
             f"{experiment} and {other} are of two data sets, so nothing compares them"
         )
     folder = workspace.evaluation(dataset)
-    built = (folder / "evaluation.json").is_file()
-    evaluation = schema.load(folder) if built else None
+    cure = built_by(f"evaluate@{dataset}")
+    if not (folder / "evaluation.json").is_file():
+        raise UnrollError(f"{dataset} is not built; {cure}")
+    evaluation = schema.load(folder)
     for name in (experiment, other):
-        if evaluation is None or params.own_name(name) not in evaluation.experiments:
-            cure = built_by(f"evaluate@{dataset}")
+        if params.own_name(name) not in evaluation.experiments:
             raise UnrollError(f"{name} is not built; {cure}")
-    if evaluation is None:
-        return None
     return answers.compare(
         evaluation, params.own_name(experiment), params.own_name(other)
     )
@@ -239,16 +238,22 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
         if evaluated.unanswered:
             reasons.append(evaluated.unanswered)
         for answer in evaluated.answers:
-            text = answer_text(evaluated, answer)
-            marks = [str(note) for note in answer.notes]
-            if text.tuned:
-                marks = ["tuned", *marks]
-            beside = f" ({', '.join(marks)})" if marks else ""
-            interval = f" ({text.interval})" if text.interval else ""
-            change = f"{text.change}{interval}" or answer.reason
-            without = str(text.without or DASH)
-            best = str(text.best or DASH)
-            row = [evaluated.name + beside, answer.outcome, change, without, best]
+            text = AnswerText(evaluated, answer)
+            marks = ["tuned", *answer.notes] if text.tuned else answer.notes
+            change, interval = text.change
+            models = [
+                f"{evaluated.short[name]} {error_text(evaluated, name)}"
+                if name and answer.outcome != Word.NOT_ASKED
+                else DASH
+                for name in (answer.opponent, answer.network)
+            ]
+            row = [
+                evaluated.name,
+                "; ".join(marks),
+                answer.outcome,
+                f"{change} ({interval})" if interval else change or answer.reason,
+                *models,
+            ]
             rows.append(row)
     if rows:
         tables.show(ANSWER, rows)

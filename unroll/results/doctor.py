@@ -1,11 +1,10 @@
-"""Is this machine fit, and is every value of params.yaml and claims.yaml valid?"""
+"""Checks of this machine, and of every value of params.yaml and claims.yaml."""
 
 import json
 import os
 import platform
 import shutil
 import subprocess
-from functools import partial
 
 from pipeline import numerics
 from pipeline.config import params
@@ -19,126 +18,114 @@ from pipeline.workspace import Workspace
 from unroll.results.show import sections
 
 ROOM = 3 * 1024**3
-"""Bytes that a full build takes at most, its DVC cache included."""
+"""Most bytes that a full build takes, its DVC cache included."""
 
 
 def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
-    """Of every check what was looked at, whether it is fit, and what was found or what
-    to do. None stops the others.
+    """Return the name of each check, whether all is well, and what was found or what to
+    do. No failure stops the other checks.
     """
     # Without a project the four documents, which come with the package, are looked at.
     looked_at = Workspace(documents(workspace.root))
-    checks = {
-        "unroll": partial(_unroll, workspace),
-        "packages": partial(_packages, workspace),
-    }
-    checks |= {"params.yaml": partial(_params, looked_at)}
-    if looked_at.claims.exists():  # a project of one's own has none
-        checks["claims.yaml"] = partial(_claims, looked_at)
-    checks["folder"] = partial(_folder, workspace)
-    if (workspace.root / ".git").exists():
-        checks["git"] = partial(_git, workspace)
-    findings = []
-    for name, check in checks.items():
-        try:
-            fit = True
-            text = check()
-        except UnrollError as error:
-            fit = False
-            text = str(error)
-        findings.append((name, fit, printable(one_line(text))))
-    return [
-        *findings,
-        *(
-            (name, True, printable(one_line(text)))
-            for name, text in _settings().items()
-        ),
+    checks = [
+        ("unroll", _unroll, workspace),
+        ("packages", _packages, workspace),
+        ("params.yaml", _params, looked_at),
     ]
+    if looked_at.claims.exists():  # a project of one's own has none
+        checks.append(("claims.yaml", _claims, looked_at))
+    checks.append(("folder", _folder, workspace))
+    if (workspace.root / ".git").exists():
+        checks.append(("git", _git, workspace))
+    findings = []
+    for name, check, of in checks:
+        try:
+            findings.append((name, True, check(of)))
+        except UnrollError as error:
+            findings.append((name, False, str(error)))
+    for name, text in {**_variables(), **_keras_file()}.items():
+        findings.append((name, True, text))
+    return [(name, fit, printable(one_line(text))) for name, fit, text in findings]
 
 
 def _git(workspace: Workspace) -> str:
     command = [*record.GIT, "rev-parse", "--git-dir"]
     try:
-        subprocess.run(
-            command, cwd=workspace.root, capture_output=True, text=True, check=True
+        done = subprocess.run(
+            command, cwd=workspace.root, capture_output=True, text=True, check=False
         )
-    except subprocess.CalledProcessError as error:
-        raise UnrollError(error.stderr) from None
     except FileNotFoundError:
         raise UnrollError("git is not on PATH; install it") from None
+    if done.returncode != 0:
+        raise UnrollError(done.stderr)
     return "reads this repository"
 
 
-def _settings() -> dict[str, str]:
-    """Variable or file of the user's that libraries would read -> what it says, and
-    whether that counts.
+def _variables() -> dict[str, str]:
+    """Return each variable that libraries would read -> its value, and whether it
+    counts.
     """
     said = {name: f"{value!r}; ignored" for name, value in numerics.ignored.items()}
-    if paths := numerics.foreign_paths():
-        said["PYTHONPATH"] = (
-            f"{os.pathsep.join(paths)!r}; counts, after Unroll's own packages"
-        )
-    keep = os.environ.get(numerics.KEEP, "").split(",")
-    for name in {
-        **dict.fromkeys(machine.VARIABLES),
-        **dict.fromkeys(keep),
-    }.keys() & os.environ.keys():
-        if name in keep or name in numerics.FROM_START:
-            said[name] = (
-                f"{os.environ[name]!r}; counts, and results may have other bits"
-            )
+    paths = os.pathsep.join(numerics.foreign_paths())
+    if paths:
+        said["PYTHONPATH"] = f"{paths!r}; counts, after Unroll's own packages"
+    kept = os.environ.get(numerics.KEEP, "").split(",")
+    for name in {*machine.VARIABLES, *kept} & os.environ.keys():
+        value = repr(os.environ[name])
+        if name in kept or name in numerics.FROM_START:
+            said[name] = f"{value}; counts, and results may have other bits"
         elif name.endswith("_THREADS"):
-            said[name] = f"{os.environ[name]!r}; counts, and results have the same bits"
-    file = numerics.keras_file().expanduser()
-    try:
-        settings = json.loads(file.read_bytes())
-        others = {
-            name: value
-            for name, value in settings.items()
-            if keras_models.SETTINGS.get(name) != value
-        }
-        if others:
-            said[str(file)] = f"{others}; ignored"
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except (OSError, ValueError, AttributeError, RuntimeError) as error:
-        said[str(file)] = f"it cannot be read ({error}); ignored"
+            said[name] = f"{value}; counts, and results have the same bits"
     return said
+
+
+def _keras_file() -> dict[str, str]:
+    """Return the user's file of Keras' settings -> those that are ignored."""
+    try:
+        file = numerics.keras_file().expanduser()
+        settings = json.loads(file.read_bytes())
+        others = dict(settings.items() - keras_models.SETTINGS.items())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, AttributeError, RuntimeError, TypeError) as error:
+        return {str(numerics.keras_file()): f"it cannot be read ({error}); ignored"}
+    return {str(file): f"{others}; ignored"} if others else {}
 
 
 def _unroll(workspace: Workspace) -> str:
     installed = "in its checkout" if repository(CODE) == CODE else "installed"
-    without = (
-        ""
-        if workspace.params.is_file()
-        else "; no project here, so what follows is about the four documents"
-    )
-    return f"{fingerprint.package()}, {installed}{without}"
+    text = f"{fingerprint.package()}, {installed}"
+    if workspace.params.is_file():
+        return text
+    return f"{text}; no project here, so what follows is about the four documents"
 
 
 def _packages(workspace: Workspace) -> str:
     lock = documents(workspace.root, REQUIREMENTS) / REQUIREMENTS
     locked = record.locked(lock)
     installed = record.installed(locked)
-    if others := [
+    others = [
         f"{name} {has} (locked {locked[name]})"
         for name, has in installed.items()
         if has != locked[name]
-    ]:
-        by_pip = f"`pip install unroll --constraint {lock}`"
-        again = "`make test` or `make demo`" if repository(CODE) == CODE else by_pip
-        raise UnrollError(
-            f"{', '.join(others[:5])} differ from {lock.name}; run {again} again"
-        )
-    return f"Python {platform.python_version()}, {len(installed)} as locked"
+    ]
+    if not others:
+        return f"Python {platform.python_version()}, {len(installed)} as locked"
+    again = f"`pip install unroll --constraint {lock}`"
+    if repository(CODE) == CODE:
+        again = "`make test` or `make demo`"
+    named = ", ".join(others[:5])
+    raise UnrollError(f"{named} differ from {lock.name}; run {again} again")
 
 
 def _params(workspace: Workspace) -> str:
     config = params.load(workspace.params)
-    for name in dict.fromkeys([*config.sources, *config.datasets, *config.runs]):
+    for name in {*config.sources, *config.datasets, *config.runs}:
         sections(config, name, theirs=True)
-    counts = f"{len(config.sources)} sources, {len(config.datasets)} data sets, {len(config.runs)} experiments"
-    return f"{counts}, all valid"
+    return (
+        f"{len(config.sources)} sources, {len(config.datasets)} data sets, "
+        f"{len(config.runs)} experiments, all valid"
+    )
 
 
 def _claims(workspace: Workspace) -> str:
@@ -153,11 +140,13 @@ def _claims(workspace: Workspace) -> str:
 def _folder(workspace: Workspace) -> str:
     if not os.access(workspace.root, os.W_OK):
         raise UnrollError(
-            f"{workspace.root} must be a folder that you may write to; see its permissions"
+            f"{workspace.root} must be a folder that you may write to; "
+            "see its permissions"
         )
     free = shutil.disk_usage(workspace.root).free
     if free < ROOM:
         raise UnrollError(
-            f"{free / 1e9:.1f} GB free, a full build takes up to {ROOM / 1e9:.1f} GB; free some room"
+            f"{free / 1e9:.1f} GB free, a full build takes up to {ROOM / 1e9:.1f} GB; "
+            "free some room"
         )
     return f"writable, {free / 1e9:.0f} GB free"

@@ -76,14 +76,13 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
     line a data set.
     """
     if in_groups:
-        counts: dict[str, list[int]] = {}
-        for row in experiments:
-            count = counts.setdefault(row["dataset"], [0, 0, 0])
-            count[0] += 1
-            count[1] += row["score"] is not None
-            count[2] += row["built"]
         numeric = ("experiments", "with a score", "run here")
-        cells = [[name, *map(str, count)] for name, count in counts.items()]
+        cells = []
+        for name in dict.fromkeys(row["dataset"] for row in experiments):
+            own = [row for row in experiments if row["dataset"] == name]
+            scored = sum(row["score"] is not None for row in own)
+            built = sum(row["built"] for row in own)
+            cells.append([name, str(len(own)), str(scored), str(built)])
         tables.show(("data set", *numeric), cells, numeric=numeric)
         print(
             "`unroll list NAME` lists the experiments of a data set, "
@@ -182,25 +181,25 @@ def sections(
         UsageError: an option is wrong; the text lists what is valid.
     """
     # `unroll list` starts without NumPy
-    from pipeline.config import extensions, registry
+    from pipeline.config import registry
     from pipeline.training.recipe import recipe
 
     def ours(package: str, module: str, where: str) -> bool:
-        return theirs or extensions.ours(registry.full_name(package, module, where))
+        return theirs or registry.is_ours(registry.full_name(package, module, where))
 
     facts: dict[str, dict[str, Any]] = {}
     if name in config.sources:
         kind = config.sources[name].kind
         options = config.sources[name].options
         if ours(registry.SOURCES, kind, f"sources.{name}.kind"):
-            options = registry.source(config, name).keywords
+            options = config.producer(name).keywords
         facts["source"] = {"name": name, "kind": kind, "options": options}
     if name in config.datasets:
         section = config.datasets[name]
         chosen = section.preparation.options
         where = f"datasets.{name}.preparation.name"
         if ours(registry.PREPARATIONS, section.preparation.name, where):
-            chosen = registry.preparation(config, name).keywords
+            chosen = config.preparer(name).keywords
         facts["dataset"] = {
             "name": name,
             "source": section.source,

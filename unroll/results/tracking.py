@@ -7,7 +7,7 @@ import secrets
 import shlex
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pipeline import numerics
 from pipeline.config import params
@@ -23,138 +23,128 @@ from unroll.registry import model_registry
 from unroll.registry.model_registry import ALIAS, Registered
 from unroll.results import predict
 
-SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-"""Settings of MLflow's server, where the user has not set them: jobs are for language
-models."""
+JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
+"""The variable that lets MLflow's server start jobs, which are for language models."""
 
 
-def track(workspace: Workspace) -> list[tuple[str, str]]:
-    """Replay the runs on disk into MLflow, with a progress bar on a terminal; see
-    `pipeline.tracking.runs.replay`.
+def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str]:
+    """Log what is built and not logged yet, with a progress bar on a terminal, print
+    what was done, and describe each data set with its answers.
+
+    Args:
+        workspace: with the runs.
+        whole: the build that this one is a part of, whose answers count, too.
+
+    Returns:
+        The name of each data set in MLflow -> the end of its address on MLflow's page.
+
+    Raises:
+        UnrollError: the store cannot be used.
     """
     from rich import progress
     from rich.console import Console
 
-    experiments = params.load(workspace.params).runs
-    console = Console(stderr=True)
-    replayed = runs.replay(workspace, experiments)
-    hidden = not console.is_terminal
-    return [
-        *progress.track(
-            replayed,
+    answered = {}
+    if workspace.params.is_file():
+        experiments = params.load(workspace.params).runs
+        console = Console(stderr=True)
+        logged = progress.track(
+            runs.track(workspace, experiments),
             "MLflow",
             len(experiments),
             console=console,
             transient=True,
-            disable=hidden,
+            disable=not console.is_terminal,
         )
-    ]
-
-
-def lines(replayed: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """What was done, in a line, and one for each run that was skipped."""
-    actions = [action for _, action in replayed]
-    counts = [
-        f"{actions.count(action)} {action}"
-        for action in ("recorded", "updated")
-        if action in actions
-    ]
-    counts.append(f"{actions.count('present')} there already")
-    if "not built" in actions:
-        counts.append(
-            f"{actions.count('not built')} not built (`unroll list` names them)"
-        )
-    yield f"MLflow: of {len(replayed)} experiments {', '.join(counts)}"
-    yield from (
-        f"{name}: {action}" for name, action in replayed if action.startswith("skipped")
-    )
-
-
-def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
-    """Record what is not there yet, print where each data set's scores are shown, and
-    become MLflow's server.
-
-    Beside the runs stand the answers of the `whole` build, where these are a part of
-    it.
-
-    Raises:
-        UnrollError: nothing is built or recorded, the store cannot be used, or the
-            port.
-    """
-    if not os.environ.get("MLFLOW_TRACKING_URI", "").startswith("http"):
-        require_free(port)
-    if workspace.params.is_file():
-        print("\n".join(lines(track(workspace))))
-    if (
-        not os.environ.get("MLFLOW_TRACKING_URI")
-        and not store.database(workspace).exists()
-    ):
-        report = Workspace(documents(workspace.root)).report
-        shown = (
-            f" The page of the four documents' results: {report}"
-            if report.is_file()
-            else ""
-        )
-        raise UnrollError(
-            f"there is nothing to show: nothing is built here; `unroll demo` takes some minutes.{shown}"
-        )
-    answered = {}
-    if workspace.params.is_file():
+        _print_actions(dict(logged))
         answered = answers_file.every(workspace)
         if whole:
             answered |= answers_file.every(whole)
-    opened = store.connect(workspace)
-    lines_of = {
-        name: [answer.line for answer in of_dataset]
-        for name, of_dataset in answered.items()
-    }
-    addresses = runs.describe(opened, workspace, lines_of)
-    shared = opened.uri.startswith(("http://", "https://"))
-    token = secrets.token_urlsafe()
-    here = f"http://127.0.0.1:{port}/?token={token}"
-    server = f"{without_password(opened.uri).rstrip('/')}/" if shared else here
-    width = max(map(len, addresses), default=0)
-    print(
-        "Each data set's table of experiments, best first; the second button above it has charts:"
-    )
-    print(
-        "\n".join(
-            f"  {name:<{width}}  {server}{address}"
-            for name, address in addresses.items()
+    if store.is_empty(workspace):
+        return {}
+    with store.opened(workspace) as opened:
+        lines = {
+            name: [f"{answer.line}." for answer in answers]
+            for name, answers in answered.items()
+        }
+        return runs.describe(opened, workspace, lines)
+
+
+def _print_actions(actions: dict[str, str]) -> None:
+    """Print what was done in a line, and one for each run that was skipped."""
+    done = list(actions.values())
+    counts = [
+        f"{done.count('recorded')} recorded",
+        f"{done.count('present')} there already",
+    ]
+    if "not built" in done:
+        counts.append(f"{done.count('not built')} not built (`unroll list` names them)")
+    print(f"MLflow: of {len(done)} experiments {', '.join(counts)}")
+    for name, action in actions.items():
+        if action.startswith("skipped"):
+            print(f"{name}: {action}")
+
+
+def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
+    """Log what is not logged yet, print where each data set's scores are shown, and
+    become MLflow's server.
+
+    Args:
+        workspace: whose records are shown.
+        port: where the server listens, on this machine.
+        whole: as in `track`.
+
+    Raises:
+        UnrollError: nothing is built or logged, the store cannot be used, or the port.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    shared = uri.startswith("http")
+    if not shared:
+        require_free(port)
+    addresses = track(workspace, whole)
+    if store.is_empty(workspace):
+        text = (
+            "there is nothing to show: nothing is built here; "
+            "`unroll demo` takes some minutes."
         )
-    )
+        report = Workspace(documents(workspace.root)).report
+        if report.is_file():
+            text += f" The page of the four documents' results: {report}"
+        raise UnrollError(text)
+    token = secrets.token_urlsafe()
+    server = f"http://127.0.0.1:{port}/?token={token}"
+    if shared:
+        server = f"{without_password(uri).rstrip('/')}/"
     print(
-        f"All data sets: {server}#/experiments?workflowType=machine_learning",
+        "Each data set's table of experiments, best first; "
+        "the second button above it has charts:"
+    )
+    width = max(map(len, addresses), default=0)
+    for name, address in addresses.items():
+        print(f"  {name:<{width}}  {server}{address}")
+    print(f"All data sets: {server}#/experiments?workflowType=machine_learning")
+    if not shared:
+        _serve_page(workspace, port, token)
+
+
+def _serve_page(workspace: Workspace, port: int, token: str) -> None:
+    """Become MLflow's server, which asks for the token."""
+    print(
+        "The addresses answer in half a minute, when the server says that it is "
+        "running; Ctrl-C ends it.\n"
+        "Other users of this machine see nothing without the token.",
         flush=True,
     )
-    if shared:
-        return
-    print(
-        "The addresses answer in half a minute, when the server says that it is running; Ctrl-C ends it."
-    )
-    print("Other users of this machine see nothing without the token.", flush=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--port", str(port)]
+    command += ["--backend-store-uri", store.uri_of(workspace)]
     # Of several workers MLflow ends those that take more than 5 s to start, again and
     # again.
-    options = [
-        "--backend-store-uri",
-        opened.uri,
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        "--app-name",
-        login.APP,
-    ]
+    command += ["--workers", "1", "--app-name", login.APP]
     # Nothing is imported from this folder, where a file may be called as a module of
     # the standard library is.
-    safe = {
-        "PYTHONSAFEPATH": "1",
-        "UVICORN_APP_DIR": str(CODE),
-    } | numerics.python_path()
-    variables = SETTINGS | os.environ | safe | {login.TOKEN: token}
-    os.execve(  # noqa: S606
-        sys.executable, [sys.executable, "-m", "mlflow", "ui", *options], variables
-    )
+    safe = {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": str(CODE)}
+    own = {**safe, **numerics.python_path(), login.TOKEN: token}
+    os.execve(sys.executable, command, {JOBS: "false", **os.environ, **own})  # noqa: S606
 
 
 def require_free(port: int) -> None:
@@ -164,8 +154,9 @@ def require_free(port: int) -> None:
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         raise UnrollError(
-            f"port {port} of this machine cannot be used: {os.strerror(error.errno or 0)}; pass another --port"
+            f"port {port} of this machine cannot be used: {why}; pass another --port"
         ) from None
 
 
@@ -189,15 +180,21 @@ def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
 
 
 def registered_lines(registered: Registered, forecaster: Forecaster) -> Iterator[str]:
-    """What was registered, what changed, and how to serve it."""
+    """Return lines: what was registered, what changed, and how to serve it."""
     spec = forecaster.spec
-    seeds = f", the mean of {spec.seeds} seeds" if spec.seeds > 1 else ""
-    before = "" if registered.new else ", registered before"
-    model = spec.name if spec.name != registered.name else spec.why
-    yield f"{registered.name}, version {registered.version}: {model}{seeds}{before}"
+    words = [spec.name if spec.name != registered.name else spec.why]
+    if spec.seeds > 1:
+        words.append(f"the mean of {spec.seeds} seeds")
+    if not registered.new:
+        words.append("registered before")
+    version = f"version {registered.version}"
+    yield f"{registered.name}, {version}: {', '.join(words)}"
     if registered.before not in {None, registered.version}:
-        yield f"{ALIAS} was version {registered.before} and is now version {registered.version}"
-    yield f"It takes the last {spec.reach:,} rows and answers on this machine, once served:"
+        yield f"{ALIAS} was version {registered.before} and is now {version}"
+    yield (
+        f"It takes the last {spec.reach:,} rows and answers on this machine, "
+        "once served:"
+    )
     yield f"  unroll serve {shlex.quote(registered.name)}"
 
 
@@ -216,8 +213,6 @@ def serve(workspace: Workspace, name: str, port: int) -> None:
     if workspace.params.is_file():
         params.load(workspace.params)  # its models may be of the user's own modules
     app = model_registry.app(workspace, name)
-    print(
-        f"{name} answers at http://127.0.0.1:{port}/invocations. Ctrl-C ends the server.",
-        flush=True,
-    )
+    address = f"http://127.0.0.1:{port}/invocations"
+    print(f"{name} answers at {address}. Ctrl-C ends the server.", flush=True)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")

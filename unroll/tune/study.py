@@ -1,28 +1,29 @@
-"""The trials of an experiment: in an SQLite file, put back if whoever was at one is no
-more; and how one is trained.
+"""The trials of an experiment: Optuna draws them and keeps them in an SQLite file.
 
-A trial is an experiment with other options, trained and scored on validation; test is
-not there.
+A trial is the experiment with other options, trained and scored on validation. The test
+split is not there.
 """
 
 import contextlib
 import gc
+import hashlib
+import json
 import math
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from functools import partial
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import optuna
 from optuna import Study, Trial, TrialPruned
 from optuna.distributions import distribution_to_json
-from optuna.pruners import MedianPruner, NopPruner
+from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.samplers import TPESampler
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,257 +31,97 @@ from pipeline.config import params
 from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import ceil_div
 from pipeline.errors import DivergedError, UnrollError, UsageError, one_line
-from pipeline.locks import alive, alone
-from pipeline.metrics import MEASURES, score
+from pipeline.metrics import MEASURES, Measure, score
 from pipeline.provenance import fingerprint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages import progress
 from unroll.hints import built_by
-from unroll.tune.space import (
-    Space,
-    contains,
-    current_values,
-    rounded_within,
-    with_values,
-)
+from unroll.tune.space import Space, contains, current_values, draw, family, with_values
 
 PATIENCE = 60
-"""Seconds to wait for another process that writes; that takes milliseconds, the first
-time a second."""
+"""Seconds to wait for another process that writes; that takes milliseconds."""
 
-WARM_UP = 0.2
-"""The fraction of its epochs that a trial has in any case."""
+HEARTBEAT = 5
+"""Seconds between two signs of life of a process that is at a trial."""
 
-ATTEMPTS = 2
-"""So many times the trials that are to come to an end are begun, at most."""
-
-REPORTS = 20
-"""How often in a training the study is asked whether to give it up: each time takes ten
-milliseconds."""
-
-INTERVAL = 0.5
-"""Seconds between two lines that are drawn over each other; the study is read for each.
+GRACE = 30
+"""Seconds without a sign of life after which Optuna puts a trial into the queue again.
 """
 
-ATTRIBUTES = ("why", "epochs", "best_epoch")
-"""Of an `Attempt`, kept with its trial."""
+RETRIES = 2
+"""How often a trial is begun anew whose process died."""
 
-Show = Callable[[Sequence[str]], None]
-"""Shows how far a trial is."""
+ATTEMPTS = 2
+"""Trials that are begun at most, for each that is to come to its end."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """How a training ended.
+    """A training, and how it ended.
 
     Attributes:
         value: the measure on validation, at the best epoch where there are epochs, the
             mean over seeds; None if the training did not come to its end.
-        why: it did not, such as "diverged"; else "".
-        epochs, best_epoch: how many the first seed was trained, and which was the best;
-            None where there are none.
+        ended: "complete", or the reason why it did not come to its end.
+        epochs: of the first seed; None without epochs.
+        best_epoch: of the first seed; None without epochs.
+        options: place of an option -> its value.
     """
 
     value: float | None
-    why: str = ""
-    epochs: int | None = None
-    best_epoch: int | None = None
-
-    @classmethod
-    def of(cls, trial: FrozenTrial) -> "Attempt":
-        """How a trial ended that has ended."""
-        why, *epochs = (trial.user_attrs[attribute] for attribute in ATTRIBUTES)
-        return cls(None if why else trial.value, why, *epochs)
+    ended: str
+    epochs: int | None
+    best_epoch: int | None
+    options: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Trials:
-    """The trials of an experiment, in one study. Several processes of this machine may
-    be at it. Made by `opened`.
+class Search:
+    """A search for the options of an experiment.
 
     Attributes:
-        name, experiment, data: what is trained.
+        name: of the experiment, such as waves/gru.
+        experiment: with the seeds of a trial.
+        data: without its test split (`without_test`).
         searched: what differs between trials.
-        own_values: those of the experiment itself.
-        count: how many trials there are to be.
-        pruning: whether a trial is given up when it is worse than most. If not, only
-            trials that came to an end count, of at most `ATTEMPTS` times as many.
-        study: Optuna's.
-        lock: under it no other process begins a trial.
+        trials: that are to come to their end.
+        number: of the search: another one draws other options.
     """
 
     name: str
     experiment: Experiment
     data: Dataset
     searched: Space
-    own_values: Mapping[str, Any]
-    count: int
-    pruning: bool
-    study: Study
-    lock: Callable[[], AbstractContextManager[None]]
+    trials: int
+    number: int = 1
 
-    def begin(self) -> Trial | None:
-        """The next trial; None if there are enough, those that are being trained
-        included.
+    @cached_property
+    def own_values(self) -> dict[str, Any]:
+        """The experiment's own values of what is searched."""
+        return current_values(self.name, self.experiment, self.searched)
+
+    @property
+    def measure(self) -> Measure:
+        """What trials are compared by."""
+        measure: Measure = MEASURES[self.data.metric]
+        return measure
+
+    def seed(self, trial: int) -> int:
+        """Return the seed of the sampler for a trial, which counts from 0.
+
+        Each search of the project draws other options, and one that was stopped goes on
+        with the options that it would have drawn.
         """
-        with self.lock():
-            running = len(self.running())
-            if (
-                len(self.counted()) + running >= self.count
-                or len(self.done()) + running >= ATTEMPTS * self.count
-            ):
-                return None
-            # Drawn by its number: a study that was stopped goes on with the trials that
-            # it would have had.
-            self.study.sampler = TPESampler(
-                seed=len(self.study.get_trials(deepcopy=False))
-            )
-            trial = self.study.ask(self.searched)
-            trial.set_user_attr("process", os.getpid())
-        return trial
-
-    def running(self) -> list[FrozenTrial]:
-        """The trials that are being trained; those of processes that are no more are
-        begun anew.
-        """
-        alive_trials = []
-        for trial in self.study.get_trials(
-            deepcopy=False, states=(TrialState.RUNNING,)
-        ):
-            began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-            if "process" in trial.user_attrs and alive(
-                trial.user_attrs["process"], began
-            ):
-                alive_trials.append(trial)
-                continue
-            self.study.tell(trial.number, state=TrialState.FAIL)
-            # else it was broken off while it was drawn
-            if len(trial.params) == len(self.searched):
-                self.study.enqueue_trial(trial.params)
-        return alive_trials
-
-    def done(self) -> list[FrozenTrial]:
-        """The trials that ended or were given up."""
-        return self.study.get_trials(
-            deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
-        )
-
-    def counted(self) -> list[FrozenTrial]:
-        """Of those the ones of which there are to be `count`."""
-        return [
-            trial
-            for trial in self.done()
-            if self.pruning or trial.state == TrialState.COMPLETE
-        ]
-
-    def best(self) -> FrozenTrial | None:
-        """The best trial that was not given up."""
-        with contextlib.suppress(ValueError):
-            return self.study.best_trial
-        return None
-
-    def values(self, trial: Trial | FrozenTrial) -> dict[str, Any]:
-        """What a trial has that differs from the experiment as it is, with as many
-        digits as it is trained with.
-        """
-        drawn = {
-            path: value
-            for path, value in trial.params.items()
-            if value != self.own_values[path]
-        }
-        values = {
-            path: rounded_within(value, self.searched[path])
-            for path, value in drawn.items()
-        }
-        return {
-            path: value
-            for path, value in values.items()
-            if value != self.own_values[path]
-        }
-
-
-@contextlib.contextmanager
-def opened(
-    workspace: Workspace,
-    name: str,
-    experiment: Experiment,
-    data: Dataset,
-    searched: Space,
-    count: int,
-    *,
-    pruning: bool = True,
-) -> Iterator[Trials]:
-    """The trials of an experiment, of before and to come; those of other ranges,
-    options, data or code are kept apart.
-
-    The experiment has the seeds of a trial. Its own values are the first trial if they
-    are among what is `searched`.
-
-    Raises:
-        UnrollError: the file of the trials cannot be read or written.
-    """
-    file = workspace.scratch / "tuning" / f"{name}.db"
-    own_values = current_values(name, experiment, searched)
-    lock_file = file.with_suffix(".lock")
-    lock = partial(
-        alone, lock_file, f"another process holds {lock_file}", patience=PATIENCE
-    )
-    preparation = params.load(workspace.params).dataset(data.name).preparation
-    made_of = fingerprint.ingredients(
-        workspace.prepared(data.name), experiment, preparation
-    ).fingerprint
-    study_name = fingerprint.brief(
-        made_of
-        | {path: path + distribution_to_json(tried) for path, tried in searched.items()}
-    )
-    epochs = experiment.training.options.get("epochs", 0)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with lock():
-            database = optuna.storages.RDBStorage(
-                f"sqlite:///{file}", {"connect_args": {"timeout": PATIENCE}}
-            )
-            summaries = optuna.get_all_study_summaries(database)
-            new = study_name not in {summary.study_name for summary in summaries}
-            study = optuna.create_study(
-                storage=database,
-                study_name=study_name,
-                direction="maximize" if MEASURES[data.metric].higher else "minimize",
-                pruner=MedianPruner(n_warmup_steps=int(WARM_UP * epochs))
-                if pruning
-                else NopPruner(),
-                load_if_exists=True,
-            )
-            if new and all(
-                contains(tried, own_values[path]) for path, tried in searched.items()
-            ):
-                study.enqueue_trial(dict(own_values))
-        if new and (count_of_others := sum(summary.n_trials for summary in summaries)):
-            print(
-                f"A new study; {count_of_others} trials of other ranges, options, data or code are kept."
-            )
-        yield Trials(
-            name, experiment, data, searched, own_values, count, pruning, study, lock
-        )
-    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
-        why = one_line(
-            str(
-                getattr(error, "orig", None)
-                or getattr(error.__cause__, "orig", None)
-                or error
-            )
-        )
-        raise UnrollError(
-            f"{file} cannot be used ({why:.200}); move it away to begin anew"
-        ) from error
+        drawn_for = (self.name, family(self.experiment), self.number, trial)
+        digest = hashlib.sha256(json.dumps(drawn_for).encode()).digest()
+        return int.from_bytes(digest[:4])
 
 
 def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
-    """The data set without its test split, so that nobody looks at it: what asks for
-    one gets validation again.
+    """Return the data set with validation in place of its test split, so that nobody
+    looks at it.
 
     Raises:
         UsageError, UnrollError: it is not prepared, or has no validation split.
@@ -294,136 +135,174 @@ def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
     data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
     if "validation" not in data.splits:
         raise UsageError(
-            f"{data.name} has no validation split to choose by, and nothing is chosen on test; docs/tune.md says how "
-            "to try a change by hand"
+            f"{data.name} has no validation split to choose by, and nothing is chosen "
+            "on test; docs/tune.md says how to try a change by hand"
         )
-    validation = data.splits["validation"]
-    splits = {
-        "train": data.splits["train"],
-        "validation": validation,
-        "test": validation,
-    }
+    splits = {**data.splits, "test": data.splits["validation"]}
     return replace(
         data, splits=splits, scored=("validation",), groups={}, rollout=False
     )
 
 
-def train_all(trials: Trials) -> None:
-    """Train here until there are enough trials, and show each.
+@contextlib.contextmanager
+def opened(workspace: Workspace, search: Search) -> Iterator[Study]:
+    """Open the study of a search, with the trials of before. Other ranges, options,
+    data or code have a study of their own.
+
+    Raises:
+        UnrollError: the file of the trials cannot be read or written.
+    """
+    file = workspace.scratch / "tuning" / f"{search.name}.db"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        study = _study(file, _study_name(workspace, search), search.measure.higher)
+        own = search.own_values
+        if all(contains(tried, own[place]) for place, tried in search.searched.items()):
+            study.enqueue_trial(own, skip_if_exists=True)
+        yield study
+    except (SQLAlchemyError, OptunaError) as error:
+        cause = error.__cause__ or error
+        why = one_line(str(getattr(cause, "orig", None) or cause))
+        raise UnrollError(
+            f"{file} cannot be used ({why:.200}); move it away to begin anew"
+        ) from error
+
+
+def _study(file: Path, name: str, higher: bool) -> Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        storage = RDBStorage(
+            f"sqlite:///{file}",
+            {"connect_args": {"timeout": PATIENCE}},
+            heartbeat_interval=HEARTBEAT,
+            grace_period=GRACE,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(RETRIES),
+        )
+    return optuna.create_study(
+        storage=storage,
+        study_name=name,
+        direction="maximize" if higher else "minimize",
+        load_if_exists=True,
+    )
+
+
+def _study_name(workspace: Workspace, search: Search) -> str:
+    """Return a hash of what the trials are made of, and the number of the search."""
+    about = search.data.name
+    preparation = params.load(workspace.params).dataset(about).preparation
+    made_of = fingerprint.ingredients(
+        workspace.prepared(about), search.experiment, preparation
+    ).fingerprint
+    for place, tried in search.searched.items():
+        made_of[place] = place + distribution_to_json(tried)
+    return f"{fingerprint.brief(made_of)}-{search.number}"
+
+
+def optimize(search: Search, study: Study) -> None:
+    """Train trials until as many as wanted have come to their end, and print a line for
+    each. Several processes may be at it.
 
     Raises:
         UnrollError: the first one could not be trained.
     """
-    started = time.monotonic()
-    before = len(trials.done())
-    title = MEASURES[trials.data.metric].title
 
-    def show(number: int, figures: Sequence[str], *, last: bool = False) -> None:
-        done = len(trials.done())
-        best = trials.best()
-        left = ""
-        if ended := done - before:
-            missing = trials.count - len(trials.counted())
-            left = f"{progress.duration((time.monotonic() - started) / ended * max(0, missing))} left"
-        best_so_far = [f"best {best.value:.4g}"] if best else []
-        start = f"{trials.name}  trial {number} of {trials.count}"
-        progress.line(start, [figures[0], *best_so_far, *figures[1:]], left, last=last)
-
-    # Keras collects garbage before each model: a third of a second, for what is
-    # imported and is none
-    gc.freeze()
-    while (trial := trials.begin()) is not None:
-        number = len(trials.done()) + len(trials.running())
+    def objective(trial: Trial) -> float:
+        # A seed for each trial, so that no two processes draw the same options.
+        study.sampler = TPESampler(seed=search.seed(trial.number))
+        values = draw(trial, search.searched)
+        title = f"{search.name}  trial {trial.number + 1}"
+        started = time.monotonic()
         try:
-            attempt = train(trials, trials.values(trial), partial(show, number), trial)
+            attempt = train(search, values, title)
+        except KeyboardInterrupt:
+            study.enqueue_trial(trial.params)
+            raise
         except UnrollError as error:
-            if trials.best() is None:
+            if not _trials(study, TrialState.COMPLETE):
                 raise
-            attempt = Attempt(None, str(error))
-        for attribute in ATTRIBUTES:
-            trial.set_user_attr(attribute, getattr(attempt, attribute))
-        ended = trials.study.tell(
-            trial, attempt.value, TrialState.PRUNED if attempt.why else None
-        )
-        options = (
-            f"{option.partition('.')[2]} {chosen}"
-            for option, chosen in trials.values(ended).items()
-        )
-        show(number, [attempt.why or f"{title} {ended.value:.4g}", *options], last=True)
+            attempt = Attempt(None, str(error), None, None, values)
+        trial.set_user_attr("attempt", asdict(attempt))
+        missing = search.trials - len(_trials(study, TrialState.COMPLETE)) - 1
+        left = progress.duration(max(0, missing) * (time.monotonic() - started))
+        progress.line(title, _figures(search, attempt), f"{left} left", last=True)
+        if attempt.value is None:
+            raise TrialPruned
+        return attempt.value
+
+    def stop_at_the_last(*_: object) -> None:
+        if _enough(search, study):
+            study.stop()
+
+    if not _enough(search, study):
+        # Keras collects garbage before each model: a third of a second, for what is
+        # imported and is none.
+        gc.freeze()
+        study.optimize(objective, callbacks=[stop_at_the_last])
 
 
-def train(
-    trials: Trials, values: Mapping[str, Any], show: Show, trial: Trial | None = None
-) -> Attempt:
-    """Train the experiment with other values; a trial is told after epochs, and asked
-    whether to go on.
+def _trials(study: Study, *states: TrialState) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=states)
+
+
+def _enough(search: Search, study: Study) -> bool:
+    """Return whether enough trials have ended or are being trained."""
+    hopeful = len(_trials(study, TrialState.COMPLETE, TrialState.RUNNING))
+    begun = hopeful + len(_trials(study, TrialState.PRUNED))
+    return hopeful >= search.trials or begun >= ATTEMPTS * search.trials
+
+
+def is_running(study: Study) -> bool:
+    """Return whether a process is at a trial."""
+    return bool(_trials(study, TrialState.RUNNING))
+
+
+def attempts(search: Search, study: Study) -> list[Attempt]:
+    """Return the trials that have ended, up to the last one that was wanted."""
+    ended: list[Attempt] = []
+    missing = search.trials
+    for trial in _trials(study, TrialState.COMPLETE, TrialState.PRUNED):
+        if missing > 0:  # else two processes have begun a last trial each
+            ended.append(Attempt(**trial.user_attrs["attempt"]))
+        missing -= trial.state == TrialState.COMPLETE
+    return ended
+
+
+def _figures(search: Search, attempt: Attempt) -> list[str]:
+    """Return the measure, and each option that differs from the experiment's own."""
+    how = attempt.ended
+    if attempt.value is not None:
+        how = f"{search.measure.title} {attempt.value:.4g}"
+    differing = sorted(attempt.options.items() - search.own_values.items())
+    return [how, *(f"{place.partition('.')[2]} {value}" for place, value in differing)]
+
+
+def train(search: Search, values: Mapping[str, Any], title: str) -> Attempt:
+    """Train the experiment with other values.
 
     Raises:
         UnrollError: the options do not fit.
     """
-    # the trial before has left circles with tensors in them, whose size Python does not
-    # know
+    # The trial before has left cycles with tensors in them, whose size Python does not
+    # know.
     gc.collect()
-    tried = Experiment.model_validate(
-        with_values(trials.experiment.model_dump(), values)
-    )
-    chosen = recipe(own_name(trials.name), tried)
-    data = trials.data
-    callback = _Callback(
-        trial,
-        data.metric,
-        chosen.seeds[0],
-        chosen.method.keywords.get("epochs", 0),
-        show,
-    )
+    section = with_values(search.experiment.model_dump(), values)
+    chosen = recipe(own_name(search.name), Experiment.model_validate(section))
+    shown = progress.Epochs(title, chosen.method.keywords, chosen.seeds)
+    diverged = Attempt(None, "diverged", None, None, dict(values))
     try:
-        replicates = chosen.train(chosen.job(data, callback)).replicates
-    except TrialPruned:
-        return Attempt(None, "given up")
+        replicates = chosen.train(chosen.job(search.data, shown)).replicates
     except DivergedError:
-        return Attempt(None, "diverged")
-    targets = data.splits["validation"].targets
-    value = fmean(
-        score(data.metric, replicate.predictions[f"{point}_validation"], targets)
-        for replicate in replicates
-        for point in ["final" if replicate.best_epoch is None else "best"]
-    )
+        return diverged
+    shown.finish()
+    targets = search.data.splits["validation"].targets
+    scores = []
+    for replicate in replicates:
+        point = "final" if replicate.best_epoch is None else "best"
+        predictions = replicate.predictions[f"{point}_validation"]
+        scores.append(score(search.data.metric, predictions, targets))
+    value = fmean(scores)
     if not math.isfinite(value):
-        return Attempt(None, "diverged")
-    first = replicates[0]
-    return Attempt(value, "", len(first.history) or None, first.best_epoch)
-
-
-class _Callback:
-    """Shows how a training goes; gives a trial up where its study says so
-    (`pipeline.training.job.Callback`).
-    """
-
-    def __init__(
-        self, trial: Trial | None, metric: str, seed: int, epochs: int, show: Show
-    ) -> None:
-        self._trial = trial
-        self._metric = metric
-        self._seed = seed
-        self._epochs = epochs
-        self._show = show
-        self._shown = 0.0
-
-    def resumed(self, histories: Mapping[int, list[dict[str, float]]]) -> None:
-        """No trial goes on from a checkpoint."""
-
-    def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
-        """Raises `optuna.TrialPruned`. Only the first seed is asked about."""
-        value = values[f"validation_{self._metric}"]
-        if (
-            self._trial
-            and seed == self._seed
-            and epoch < self._epochs
-            and epoch % ceil_div(self._epochs, REPORTS) == 0
-        ):
-            self._trial.report(value, epoch)
-            if self._trial.should_prune():
-                raise TrialPruned
-        if sys.stderr.isatty() and time.monotonic() - self._shown > INTERVAL:
-            self._shown = time.monotonic()
-            self._show([f"epoch {epoch}/{self._epochs}", f"now {value:.4g}"])
+        return diverged
+    epochs = len(replicates[0].history) or None
+    return Attempt(value, "complete", epochs, replicates[0].best_epoch, dict(values))

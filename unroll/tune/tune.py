@@ -1,487 +1,342 @@
-"""The commands `tune` and `search`: trials of experiments with other options, the best
-of which go to params.yaml.
+"""The command `tune`: so many trials of an experiment on validation, then more epochs
+for the best one for as long as they pay. The best options go to params.yaml.
 
-By `tune` the best becomes another experiment. By `search` each model of a data set gets
-the same treatment (docs/decisions/opponents.md): so many trials on validation, then
-more epochs for the best one for as long as they pay; its options replace the
-experiment's own. Several processes may write params.yaml, one after the other.
+Every model, recurrent or not, gets the same treatment (docs/decisions/opponents.md).
+All trainings go to results/trials/DATASET/EXPERIMENT.csv.
 """
 
 import json
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
-from optuna.trial import FrozenTrial
+from optuna import Study
 
 from pipeline import tables
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import Experiment, merged, own_name
+from pipeline.config.params import Params, merged, own_name
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import schema
 from pipeline.files import scratch_folder, write_text
 from pipeline.locks import alone, sweep
-from pipeline.metrics import MEASURES
-from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from stages import progress
 from unroll.hints import program
-from unroll.tune.space import current_values, describe, family_space, space, with_values
+from unroll.tune.space import current_values, describe, space, with_values
 from unroll.tune.study import (
     PATIENCE,
     Attempt,
-    Trials,
+    Search,
+    attempts,
+    is_running,
     opened,
+    optimize,
     train,
-    train_all,
     without_test,
 )
 
+USUAL = 30
+"""Trials of an experiment whose `trials` says no other number."""
+
 LATE = 0.9
-"""The fraction of its epochs behind which a best epoch says that more of them might be
+"""Fraction of its epochs behind which a best epoch says that more of them might be
 better."""
 
 GAIN = 0.02
-"""The fraction of its error by which twice the epochs must be better to be worth while:
-under half of the band within which a difference does not matter."""
+"""Fraction of its error by which twice the epochs must be better to be worth while."""
 
 DOUBLINGS = 2
-"""At most: four times the epochs."""
+"""Most doublings of the epochs: four times as many."""
 
 LONGER = "longer"
+"""How a training with more epochs ended."""
+
 NOT_CONVERGED = "longer, not converged"
-"""How a training with more epochs ended; the second: it was the longest, and still
-better than the one before."""
+"""How the longest training ended, if it was still better than the one before."""
 
 
 def tune(
     workspace: Workspace,
     name: str,
     *,
-    trials: int,
-    over: Sequence[str],
-    seeds: int,
-    target: str,
-    dry: bool,
+    trials: int | None = None,
+    over: Sequence[str] = (),
+    seeds: int = 1,
+    number: int = 1,
+    in_place: bool = False,
+    new_name: str | None = None,
+    dry: bool = False,
 ) -> None:
-    """Go on with the trials of an experiment until there are so many, then write the
-    best to params.yaml, as `target`.
+    """Search the options of an experiment, or of each one of a data set that has
+    `trials`, and write the best to params.yaml.
 
-    Each trial has so many `seeds` of the experiment's own; `over` is as in `space`;
-    `dry` only says what is searched.
-
-    Raises:
-        UsageError, UnrollError: in one line; the trials that have ended are kept.
-    """
-    experiment = params.load(workspace.params).experiment(name)
-    experiment = experiment.model_copy(update={"seeds": experiment.seeds[:seeds]})
-    data = without_test(workspace, experiment)
-    searched = space(name, experiment, over, data.input_shape[0])
-    print(f"{name} on {data.name}, chosen by {data.metric} on validation, over")
-    print(
-        *describe(searched, current_values(name, experiment, searched)),
-        sep="\n",
-        flush=True,
-    )
-    folder = workspace.evaluation(data.name)
-    entries = (
-        schema.load(folder).experiments
-        if (folder / "evaluation.json").is_file()
-        else {}
-    )
-    names = {name: own_name(name), target: own_name(target)}
-    # so that nobody tunes by test without seeing that it was looked at before
-    if {*names.values()} <= entries.keys():
-        scores = [
-            f"{key} {entries[names[key]].final['test'][data.metric].mean:.4g}"
-            for key in (name, target)
-        ]
-        print(
-            f"{data.metric} on test, of the last build: {', '.join(scores)}", flush=True
-        )
-    if dry:
-        return
-    earlier = params.load(workspace.params).runs.get(target)
-    if earlier is None or (earlier.dataset, earlier.model.name) != (
-        experiment.dataset,
-        experiment.model.name,
-    ):
-        # refuses what could not be written after all the trials
-        with_entry(workspace, name, target, {}, "")
-    sweep(workspace)
-    with opened(workspace, name, experiment, data, searched, trials) as study:
-        train_all(study)
-        if others := len(study.running()):
-            print(
-                f"Another process is at the last {others}; it will write the best. If it is stopped, run this again."
-            )
-        else:
-            _write_best(workspace, study, target)
-
-
-def _write_best(workspace: Workspace, trials: Trials, target: str) -> None:
-    """Write the best trial to params.yaml and say what changed."""
-    name = trials.name
-    best = trials.best()
-    done = trials.done()
-    if best is None:
-        raise UnrollError(
-            f"none of {len(done)} trials of {name} ended; pass --over with lower rates"
-        )
-    values = trials.values(best)
-    given_up = sum(trial.state.name == "PRUNED" for trial in done)
-    own = [
-        trial.value
-        for trial in done
-        if trial.state.name == "COMPLETE" and not trials.values(trial)
-    ]
-    beside = f" ({name} as it is: {own[0]:.4g})" if own else ""
-    score = (
-        f"{MEASURES[trials.data.metric].title} on validation {best.value:.4g}{beside}"
-    )
-    print(f"\n{len(done)} trials, {given_up} given up. The best: {score}")
-    if not values:
-        print(f"{name} as it is was the best, so nothing was written.")
-        return
-    width = max(map(len, values))
-    print(
-        *(
-            f"  {option:{width}}  {trials.own_values[option]} -> {value}"
-            for option, value in values.items()
-        ),
-        sep="\n",
-    )
-    comment = f"By `unroll tune {name}`, {len(done)} trials: {score}."
-    with params_lock(workspace):
-        new = target not in params.load(workspace.params).runs
-        if new:
-            write_text(
-                workspace.params, with_entry(workspace, name, target, values, comment)
-            )
-    if not new:  # by earlier trials
-        set_options(workspace, target, {**trials.own_values, **values})
-    stand_in = (
-        " These are stand-in data: no figure is a result."
-        if trials.data.stand_in
-        else ""
-    )
-    unroll = program(workspace)
-    print(
-        f"Written to params.yaml: {target}. Its figure on validation flatters it; test decides.{stand_in}\n"
-        f"Next: {unroll} repro evaluate@{trials.data.name} && {unroll} compare {name} {target}"
-    )
-
-
-def search(workspace: Workspace, dataset: str, only: str | None = None) -> None:
-    """Search the options of each experiment of a data set that has `trials`; the best
-    ones replace its own.
-
-    All trainings go to results/trials/DATASET/EXPERIMENT.csv. What has such a file is
-    not searched again. An experiment that another process is at is left to it. `only`
-    is one of them, by its name in the data set.
+    Args:
+        workspace: its data set must be prepared.
+        name: of the experiment, such as waves/gru, or of the data set.
+        trials: that come to their end; by default those that the experiment says.
+        over: the options, as in `space`.
+        seeds: of the experiment's own, for each trial.
+        number: of the search; another one draws other options.
+        in_place: whether the best options replace the experiment's own. What has its
+            trials in results/trials is then not searched again.
+        new_name: of the experiment with the best options, by default gru_tuned.
+        dry: only print what is searched.
 
     Raises:
         UsageError, UnrollError: in one line; the trials that have ended are kept, and
             other experiments are searched.
     """
-    every = params.load(workspace.params)
-    every.dataset(dataset)
-    searched = {
-        name: e
-        for name, e in every.experiments_of(dataset).items()
-        if e.trials and e.share == 1
-    }
-    if only is not None:
-        searched = {
-            only: searched[
-                one_of(only, searched, f"the experiment of {dataset} with `trials`")
-            ]
-        }
-    if not searched:
-        raise UnrollError(
-            f"no experiment of {dataset} has `trials`, so there is nothing to try"
-        )
-    started = time.process_time()
+    config = params.load(workspace.params)
+    names = [name] if "/" in name else _with_trials(config, name)
+    if new_name and (in_place or names != [name]):
+        raise UsageError("--name is for one new experiment; leave it out")
     failures = []
-    for name, experiment in (
-        (f"{dataset}/{name}", experiment) for name, experiment in searched.items()
-    ):
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(
-                    alone(workspace.scratch / "tuning" / f"{name}.search.lock", "busy")
+    for each in names:
+        target = each
+        if not in_place:
+            key = new_name or f"{own_name(each)}_tuned"
+            dataset = each.partition("/")[0]
+            target = f"{dataset}/{key.removeprefix(f'{dataset}/')}"
+        experiment = config.experiment(each)
+        experiment = experiment.model_copy(update={"seeds": experiment.seeds[:seeds]})
+        try:
+            data = without_test(workspace, experiment)
+            searched = space(each, experiment, data.input_shape[0], over)
+            count = trials or experiment.trials or USUAL
+            search = Search(each, experiment, data, searched, count, number)
+            print(f"{each}, chosen by {data.metric} on validation, over")
+            print(*describe(searched, search.own_values), sep="\n", flush=True)
+            there = config.runs.get(target)
+            if there and there.model.name != experiment.model.name:
+                raise UsageError(
+                    f"params.yaml has {target} already; pass --name with another, or "
+                    "take its entry out"
                 )
-            except UnrollError:
-                print(f"{name}: left to another process, which is at it", flush=True)
-                continue
-            try:
-                _search(
-                    workspace,
-                    name,
-                    experiment.model_copy(update={"seeds": experiment.seeds[:1]}),
-                )
-            except UnrollError as error:
-                failures.append(error)
-                print(f"{name}: {error}", flush=True)
-    print(f"{dataset}: {time.process_time() - started:.0f} CPU s")
+            if not dry:
+                _tune(workspace, search, target)
+        except UnrollError as error:
+            if len(names) == 1:
+                raise
+            print(f"{each}: {error}", flush=True)
+            failures.append(error)
     if failures:
         raise failures[0]
 
 
-def _search(workspace: Workspace, name: str, experiment: Experiment) -> None:
-    """Search an experiment with one seed, unless that was done, and write its options
-    to params.yaml.
-    """
-    file = workspace.trials(experiment.dataset, own_name(name))
-    started = time.process_time()
-    if not file.exists():
-        tables.write(file, _table(workspace, name, experiment))
-    # From the file, so that a search that was killed before it wrote them does so the
-    # next time.
-    table = tables.read(
-        file, experiment=str, trial=int, seed=int, ended=str, options=str
-    )
-    (column,) = (column for column in table if column.startswith("validation_"))
-    measure = MEASURES[column.removeprefix("validation_")]
-    best = table.loc[
-        table[column].idxmax() if measure.higher else table[column].idxmin()
+def _with_trials(config: Params, dataset: str) -> list[str]:
+    """Return the experiments of a data set that have `trials`."""
+    config.dataset(dataset)
+    names = [
+        f"{dataset}/{key}"
+        for key, experiment in config.experiments_of(dataset).items()
+        if experiment.trials and experiment.share == 1
     ]
-    converged = NOT_CONVERGED not in set(table["ended"])
-    set_options(workspace, name, json.loads(best["options"]), converged=converged)
-    end = "converged" if converged else "not converged"
-    spent = f"{time.process_time() - started:.0f} CPU s"
-    print(
-        f"{name}: {measure.title} {best[column]:.4g}, {len(table)} trainings, {end}, {spent}",
-        flush=True,
+    if not names:
+        raise UnrollError(
+            f"no experiment of {dataset} has `trials`, so there is nothing to try; "
+            f"name one: unroll tune {dataset}/EXPERIMENT"
+        )
+    return names
+
+
+def _tune(workspace: Workspace, search: Search, target: str) -> None:
+    """Train all trials, unless that was done in place, and write the best."""
+    file = workspace.trials(search.data.name, own_name(target))
+    # From the file, so that a search that was killed before it wrote params.yaml does
+    # so the next time.
+    if target == search.name and file.exists():
+        print(f"{target} was searched before; delete {file} to search it again.")
+        table = tables.read(
+            file, experiment=str, trial=int, seed=str, ended=str, options=str
+        )
+        _adopt(workspace, search, target, table)
+        return
+    sweep(workspace)
+    with opened(workspace, search) as study:
+        optimize(search, study)
+        if is_running(study):
+            print(
+                "Another process is at the last trials; it will write the best. "
+                "If it is stopped, run this again."
+            )
+            return
+        table = _table(search, study)
+    _adopt(workspace, search, target, table)
+
+
+def _table(search: Search, study: Study) -> pd.DataFrame:
+    """Return a row for each trial, and for each training of the best with more epochs.
+
+    Raises:
+        UnrollError: no trial came to its end.
+    """
+    rows = list(enumerate(attempts(search, study), 1))
+    scores = {number: a.value for number, a in rows if a.value is not None}
+    if not scores:
+        raise UnrollError(
+            f"none of {len(rows)} trials of {search.name} came to its end; "
+            "pass --over with lower rates"
+        )
+    choose = max if search.measure.higher else min
+    best = choose(scores, key=scores.__getitem__)
+    longer = _longer(search, study, best, rows[best - 1][1])
+    rows += [(best, attempt) for attempt in longer]
+    return pd.DataFrame(
+        {
+            "experiment": search.name,
+            "trial": [number for number, _ in rows],
+            "seed": " ".join(map(str, search.experiment.seeds)),
+            f"validation_{search.data.metric}": [a.value for _, a in rows],
+            "epochs": [a.epochs for _, a in rows],
+            "best_epoch": [a.best_epoch for _, a in rows],
+            "ended": [a.ended for _, a in rows],
+            "options": [json.dumps(a.options, sort_keys=True) for _, a in rows],
+        }
     )
 
 
-def _table(workspace: Workspace, name: str, experiment: Experiment) -> pd.DataFrame:
-    """Train all trials of an experiment, and the best one longer: a row for each
-    training.
+def _longer(search: Search, study: Study, number: int, best: Attempt) -> list[Attempt]:
+    """Train a trial with twice the epochs, and again for as long as that pays.
+
+    The study keeps what has been trained, so that a search that was stopped goes on.
     """
-    data = without_test(workspace, experiment)
-    searched = family_space(name, experiment, data.input_shape[0])
-    if not searched:
-        raise UsageError(
-            f"{name} has `trials`, and no option with a range in unroll/tune/space.py"
-        )
-    with opened(
-        workspace, name, experiment, data, searched, experiment.trials, pruning=False
-    ) as trials:
-        train_all(trials)
-        best = trials.best()
-        done = sorted(trials.done(), key=lambda trial: trial.number)
-        if best is None:
-            raise UnrollError(f"none of {len(done)} trials of {name} came to an end")
-        rows = [
-            _row(
-                trials, number, attempt, attempt.why or "complete", trials.values(trial)
-            )
-            for number, trial in enumerate(done, 1)
-            for attempt in [Attempt.of(trial)]
-        ]
-        rows += _longer(
-            trials, [trial.number for trial in done].index(best.number) + 1, best
-        )
-    return pd.DataFrame(rows)
-
-
-def _row(
-    trials: Trials, number: int, attempt: Attempt, ended: str, values: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "experiment": trials.name,
-        "trial": number,
-        "seed": trials.experiment.seeds[0],
-        f"validation_{trials.data.metric}": attempt.value,
-        "epochs": attempt.epochs,
-        "best_epoch": attempt.best_epoch,
-        "ended": ended,
-        "options": json.dumps({**trials.own_values, **values}, sort_keys=True),
-    }
-
-
-def _longer(trials: Trials, number: int, trial: FrozenTrial) -> list[dict[str, Any]]:
-    """Train a trial with twice the epochs, and again for as long as that pays: a row
-    for each.
-
-    What has been trained is kept in the study, so that a search that was stopped goes
-    on.
-    """
-    study = trials.study
-    values = trials.values(trial)
-    key = f"longer {trial.number}"
-    training = with_values(trials.experiment.model_dump(), values)["training"]
+    training = with_values(search.experiment.model_dump(), best.options)["training"]
     if "epochs" not in training:
         return []
+    key = f"longer {number}"
+    kept = [Attempt(**attempt) for attempt in study.user_attrs.get(key, ())]
     cosine = training.get("schedule") == "cosine"
-    higher = MEASURES[trials.data.metric].higher
-    epochs = [training["epochs"] * 2**doublings for doublings in range(DOUBLINGS + 1)]
-
-    def longer(doublings: int) -> dict[str, Any]:
-        # Patience, too: under a cosine the rate is high for longer, and validation
-        # wavers while it is.
-        options = [option for option in ("epochs", "patience") if training.get(option)]
-        return {
-            **values,
-            **{
-                f"training.{option}": training[option] * 2**doublings
-                for option in options
-            },
-        }
-
-    attempts = [
-        Attempt.of(trial),
-        *(Attempt(**kept) for kept in study.user_attrs.get(key, ())),
-    ]
-    while may_gain(
-        attempts, epochs[len(attempts) - 1], cosine=cosine, higher=higher
-    ) and len(attempts) < len(epochs):
-        start = f"{trials.name}  trial {number} with {epochs[len(attempts)]} epochs"
-        show = partial(progress.line, start, last=False)
-        attempt = train(trials, longer(len(attempts)), show)
-        attempts.append(attempt)
-        study.set_user_attr(key, [asdict(attempt) for attempt in attempts[1:]])
-        show(
-            [
-                attempt.why
-                or f"{MEASURES[trials.data.metric].title} {attempt.value:.4g}"
-            ],
-            last=True,
-        )
-    ended = [attempt.why or LONGER for attempt in attempts]
-    if may_gain(attempts, epochs[-1], cosine=cosine, higher=higher):
-        ended[-1] = NOT_CONVERGED
-    return [
-        _row(trials, number, attempts[count], ended[count], longer(count))
-        for count in range(1, len(attempts))
-    ]
+    trained = [best]
+    for doublings in range(DOUBLINGS + 1):
+        epochs = training["epochs"] * 2**doublings
+        if doublings > 0:
+            options = dict(best.options)
+            # Patience, too: under a cosine the rate is high for longer, and validation
+            # wavers while it is.
+            for option in ("epochs", "patience"):
+                if training.get(option):
+                    options[f"training.{option}"] = training[option] * 2**doublings
+            if len(kept) < doublings:
+                title = f"{search.name}  trial {number} with {epochs} epochs"
+                kept.append(train(search, options, title))
+                study.set_user_attr(key, [asdict(attempt) for attempt in kept])
+            attempt = kept[doublings - 1]
+            if attempt.value is not None:
+                attempt = replace(attempt, ended=LONGER)
+            trained.append(attempt)
+        if not may_gain(trained, epochs, cosine=cosine, higher=search.measure.higher):
+            return trained[1:]
+    return [*trained[1:-1], replace(trained[-1], ended=NOT_CONVERGED)]
 
 
 def may_gain(
-    attempts: Sequence[Attempt], epochs: int, *, cosine: bool, higher: bool
+    trained: Sequence[Attempt], epochs: int, *, cosine: bool, higher: bool
 ) -> bool:
-    """Whether more epochs might be better still.
+    """Return whether more epochs might be better still.
 
     The best epoch was a late one, and twice the epochs have been worth it so far. Under
     a cosine it always is late, unless patience ended the training.
 
     Args:
-        attempts: each with twice the epochs of the one before.
+        trained: each with twice the epochs of the one before.
         epochs: of the last one, at most.
         cosine: whether the rate falls to 0 on the way.
         higher: whether a higher measure is better: an accuracy, whose error is the
             fraction that is wrong.
     """
-    *before, last = attempts
+    last = trained[-1]
     if last.value is None or last.best_epoch is None:
         return False
-    if before:
-        errors = [
-            1 - (a.value or 0) if higher else a.value or 0 for a in (before[-1], last)
-        ]
-        if errors[1] > (1 - GAIN) * errors[0]:
+    if len(trained) > 1:
+        before = trained[-2].value or 0.0
+        error = 1 - last.value if higher else last.value
+        error_before = 1 - before if higher else before
+        if error > (1 - GAIN) * error_before:
             return False
     return last.best_epoch > LATE * epochs or (cosine and last.epochs == epochs)
 
 
-def params_lock(workspace: Workspace) -> AbstractContextManager[None]:
-    """Under it no other process writes params.yaml."""
-    return alone(
-        workspace.scratch / "params.lock",
-        "another process writes params.yaml",
-        patience=PATIENCE,
-    )
-
-
-def set_options(
-    workspace: Workspace,
-    name: str,
-    values: Mapping[str, Any],
-    *,
-    converged: bool = True,
+def _adopt(
+    workspace: Workspace, search: Search, target: str, table: pd.DataFrame
 ) -> None:
-    """Give an experiment of params.yaml other options, as far as they differ, and say
-    whether it `converged`.
-
-    `values` has where each stands, as in `unroll.tune.space.Space` -> it.
+    """Write the trials to results/trials and the best of them to params.yaml, and say
+    what changed.
     """
-    with params_lock(workspace):
-        experiment = params.load(workspace.params).experiment(name)
-        now = current_values(name, experiment, values)
-        differing = {
-            path: value for path, value in values.items() if value != now[path]
-        }
-        new: dict[str, Any] = _sections(experiment, differing)
-        if experiment.converged != converged:
-            new["converged"] = converged
-        if new:
-            dataset = experiment.dataset
-            own = own_name(name)
-            entry = merged(
-                plain_yaml.read(workspace.params)["experiments"][dataset][own], new
-            )
-            keys = ["experiments", dataset, own]
-            text = plain_yaml.with_entry(workspace.params, keys, entry)
-            write_text(workspace.params, _checked(workspace, text))
+    name = search.name
+    scores = table[f"validation_{search.data.metric}"]
+    best = table.loc[scores.idxmax() if search.measure.higher else scores.idxmin()]
+    options = json.loads(best["options"])
+    own = current_values(name, search.experiment, options)
+    changed = {place: value for place, value in options.items() if value != own[place]}
+    score = f"{search.measure.title} on validation {scores[best.name]:.4g}"
+    beside = ""
+    if json.loads(table["options"][0]) == search.own_values:
+        beside = f" ({name} as it is: {scores[0]:.4g})"
+    print(f"\n{name}: {len(table)} trainings. The best: {score}{beside}")
+    if not changed and target != name:
+        print(f"{name} as it is was the best, so nothing was written.")
+        return
+    width = max(map(len, changed), default=0)
+    for place, value in changed.items():
+        print(f"  {place:{width}}  {own[place]} -> {value}")
+    tables.write(workspace.trials(search.data.name, own_name(target)), table)
+    converged = NOT_CONVERGED not in set(table["ended"])
+    if not converged:
+        print("It still gained with the most epochs: not converged.")
+    comment = f"By `unroll tune {name}`, {len(table)} trainings: {score}."
+    _write(workspace, name, target, options, converged, comment)
+    print(
+        f"Written to params.yaml: {target}. Its figure on validation flatters it; "
+        "test decides."
+    )
+    if search.data.stand_in:
+        print("These are stand-in data: no figure is a result.")
+    unroll = program(workspace)
+    compared = "" if target == name else f" && {unroll} compare {name} {target}"
+    print(f"Next: {unroll} repro evaluate@{search.data.name}{compared}")
 
 
-def with_entry(
+def _write(
     workspace: Workspace,
     name: str,
     target: str,
-    values: Mapping[str, Any],
+    options: Mapping[str, Any],
+    converged: bool,
     comment: str,
-) -> str:
-    """The text of params.yaml with an experiment once more, with other values, under
-    another name, checked.
+) -> None:
+    """Write experiment `name` with other options to params.yaml, as `target`, which is
+    itself, one of an earlier search, or new.
 
-    It has the seeds of its data set, if that says how such experiments are trained.
+    Another one than itself has the seeds of its data set, if that says how such
+    experiments are trained.
     """
-    every = params.load(workspace.params)
-    experiment = every.experiment(name)
-    if target in every.runs:
-        raise UsageError(
-            f"params.yaml has {target} already; pass --name with another, or take its entry out"
-        )
-    dataset = experiment.dataset
-    written = plain_yaml.read(workspace.params)["experiments"][dataset][own_name(name)]
-    entry = dict(merged(written, _sections(experiment, values)))
-    usual = every.datasets[dataset]
-    if (
-        usual.training is not None
-        and usual.training.method == experiment.training.method
-    ):
-        entry.pop("seeds", None)
-    keys = ["experiments", dataset, own_name(target)]
-    text = plain_yaml.with_entry(workspace.params, keys, entry, comment)
-    return _checked(workspace, text)
-
-
-def _sections(
-    experiment: Experiment, values: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
-    """What an experiment's entry says of other values: model or training -> option ->
-    what it becomes.
-    """
-    after = with_values(experiment.model_dump(), values)
-    new: dict[str, dict[str, Any]] = {}
-    for part, option, *_ in (where.split(".") for where in values):
-        new.setdefault(part, {})[option] = after[part][option]
-    return new
-
-
-def _checked(workspace: Workspace, text: str) -> str:
-    """The text of params.yaml. Raises UsageError if it is not valid."""
-    with scratch_folder(workspace.scratch, "tune") as scratch:
-        write_text(scratch / workspace.params.name, text)
-        params.parse(
-            plain_yaml.read(scratch / workspace.params.name),
-            params.templates(workspace.params),
-        )
-    return text
+    file = workspace.params
+    busy = "another process writes params.yaml"
+    with alone(workspace.scratch / "params.lock", busy, patience=PATIENCE):
+        config = params.load(file)
+        experiment = config.experiment(name)
+        dataset = experiment.dataset
+        now = current_values(name, experiment, options)
+        after = with_values(experiment.model_dump(), options)
+        new: dict[str, Any] = {}
+        for place, value in options.items():
+            part, option, *_ = place.split(".")
+            if value != now[place]:
+                new.setdefault(part, {})[option] = after[part][option]
+        if experiment.converged != converged:
+            new["converged"] = converged
+        if target == name and not new:
+            return
+        written = plain_yaml.read(file)["experiments"][dataset][own_name(name)]
+        entry = dict(merged(written, new))
+        usual = config.datasets[dataset].training
+        if target != name and usual and usual.method == experiment.training.method:
+            entry.pop("seeds", None)
+        keys = ["experiments", dataset, own_name(target)]
+        if target in config.runs:
+            comment = ""
+        text = plain_yaml.with_entry(file, keys, entry, comment)
+        # Nothing is written that could not be read.
+        with scratch_folder(workspace.scratch, "tune") as scratch:
+            write_text(scratch / file.name, text)
+            params.parse(plain_yaml.read(scratch / file.name), params.templates(file))
+        write_text(file, text)

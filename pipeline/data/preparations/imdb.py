@@ -21,18 +21,22 @@ METRIC = "accuracy"
 HALVES = ("train", "test")
 
 START = 1
+"""The word number of a review's start in Keras's `imdb.load_data`; 0 pads."""
+
 UNKNOWN = 2
+"""The word number of a rare word there."""
+
 SHIFT = 3
+"""What is added there to every word number, to make room for these."""
+
 SEED = 113
-"""Keras's `imdb.load_data`: the word numbers of a review's start and of a rare word,
-what is added to every word number to make room for them, and the seed of its shuffle. 0
-pads."""
+"""The seed of the shuffle there."""
 
-
-_HARMLESS = {("numpy", "ndarray"), ("numpy", "dtype")}
-# NumPy 1 and 2
-_HARMLESS |= {
-    (f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")
+_HARMLESS = {
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("numpy.core.multiarray", "_reconstruct"),  # NumPy 1
+    ("numpy._core.multiarray", "_reconstruct"),  # NumPy 2
 }
 
 
@@ -59,7 +63,7 @@ def prepare(
     length: Annotated[int, pydantic.Field(ge=1, le=10_000)],
     validation: Annotated[float, pydantic.Field(gt=0, lt=1)],
 ) -> Dataset:
-    """Reviews as `keras.datasets.imdb.load_data(num_words=words)` and
+    """Return reviews as `keras.datasets.imdb.load_data(num_words=words)` and
     `pad_sequences(maxlen=length)` give them.
 
     Args:
@@ -90,6 +94,7 @@ def prepare(
             labels[order].astype(np.float32),
         )
     train = splits["train"]
+    too_long = [len(review) >= length for review in halves["train"][0]]
     cut = int(len(train) * (1 - validation))
     return Dataset(
         name=name,
@@ -106,16 +111,14 @@ def prepare(
             "words": words,
             "length": length,
             "reviews to train on": len(train),
-            "share of train reviews cut": float(
-                np.mean([len(review) >= length for review in halves["train"][0]])
-            ),
+            "share of train reviews cut": float(np.mean(too_long)),
             "share of good test reviews": float(splits["test"].targets.mean()),
         },
     )
 
 
 def _read(raw: Path) -> dict[str, tuple[list[list[int]], Array]]:
-    """The reviews and their labels (n,) of both halves, `train` and `test`.
+    """Return the reviews and their labels (n,) of both halves, `train` and `test`.
 
     The file holds pickled lists, and a pickle may run anything: so nothing but lists
     and numbers comes out of it.
@@ -124,31 +127,29 @@ def _read(raw: Path) -> dict[str, tuple[list[list[int]], Array]]:
     again = f"delete {raw} and run `unroll source {raw.name}` again"
     if not path.is_file():
         raise UnrollError(f"{path} is missing; run `unroll source {raw.name}`")
+    halves = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            halves = {
-                half: (list(_array(archive, f"x_{half}")), _array(archive, f"y_{half}"))
-                for half in HALVES
-            }
-    except Exception as error:  # noqa: BLE001 - of damaged bytes zipfile and pickle raise a dozen kinds
+            for half in HALVES:
+                reviews = _array(archive, f"x_{half}").tolist()
+                labels = _array(archive, f"y_{half}")
+                numbers = np.array([*itertools.chain.from_iterable(reviews)])
+                if numbers.dtype.kind != "i" or numbers.min() < 0:
+                    raise ValueError(f"the {half} half holds more than word numbers")
+                if len(labels) != len(reviews) or not np.isin(labels, (0, 1)).all():
+                    raise ValueError(f"the {half} half is not labelled 0 or 1")
+                halves[half] = (reviews, labels)
+    # Of damaged bytes, zipfile and pickle raise a dozen kinds.
+    except Exception as error:  # noqa: BLE001
         raise UnrollError(
             f"{path} is not Keras's file of reviews ({error}); {again}"
         ) from None
-    for half, (reviews, labels) in halves.items():
-        if (
-            not _are_reviews(reviews)
-            or labels.shape != (len(reviews),)
-            or not np.isin(labels, (0, 1)).all()
-        ):
-            raise UnrollError(
-                f"{path}: the {half} half holds more than lists of word numbers, labelled 0 or 1; {again}"
-            )
     return halves
 
 
 def _words(index: dict[str, int], count: int) -> Array:
-    """The words (count,) behind the word numbers; nothing for padding and the start, an
-    ellipsis for a rare word.
+    """Return the words (count,) behind the word numbers; nothing for padding and the
+    start, an ellipsis for a rare word.
     """
     words = [""] * count
     words[UNKNOWN] = "…"
@@ -169,27 +170,12 @@ def _array(archive: zipfile.ZipFile, name: str) -> Array:
         return array
 
 
-def _are_reviews(reviews: list[list[int]]) -> bool:
-    return (
-        len(reviews) > 0
-        and set(map(type, reviews)) == {list}
-        and set(map(type, itertools.chain.from_iterable(reviews))) <= {int}
-        and all(
-            min(review) >= 0 and max(review) < 2**31 - SHIFT
-            for review in reviews
-            if review
-        )
-    )
-
-
 def _pad(reviews: list[list[int]], words: int, length: int) -> Array:
-    """(reviews, length): each review's start, then its words, at the right end; its
-    front is cut or padded.
+    """Return (reviews, length): each review's start, then its words, at the right end;
+    its front is cut or padded.
     """
-    padded = np.zeros(
-        (len(reviews), length),
-        np.int16 if words <= np.iinfo(np.int16).max else np.int32,
-    )
+    dtype = np.int16 if words <= np.iinfo(np.int16).max else np.int32
+    padded = np.zeros((len(reviews), length), dtype)
     for row, review in zip(padded, reviews, strict=True):
         numbers = np.array(review[-length:], np.int64) + SHIFT
         numbers[numbers >= words] = UNKNOWN

@@ -41,8 +41,8 @@ def prepare(
     horizon: Count,
     day: Count,
 ) -> Dataset:
-    """Windows of `lookback` rows and the `horizon` rows after them, of every column but
-    the stamp.
+    """Cut windows of `lookback` rows and the `horizon` rows after them, of every column
+    but the stamp.
 
     Each column is standardised by mean and deviation of the train rows. A window of
     validation or test looks back into the rows before its part; its targets do not
@@ -69,17 +69,10 @@ def prepare(
         raise missing(raw / file)
     where = f"datasets.{name}.preparation"
     form = CsvFormat(stamp=[stamp])
-    first = next(
-        (
-            column
-            for column in RowFile(raw / file, form, where).header()
-            if column != stamp
-        ),
-        "",
-    )
-    table = row_table.read(
-        [raw / file], form.model_copy(update={"target": first}), where
-    )
+    header = RowFile(raw / file, form, where).header()
+    columns = [column for column in header if column != stamp]
+    form = form.model_copy(update={"target": columns[0] if columns else ""})
+    table = row_table.read([raw / file], form, where)
     rows = len(table.values)
     train = int(rows * TRAIN)
     test = int(rows * TEST)
@@ -90,7 +83,8 @@ def prepare(
     }
     if any(end - start < horizon for start, end in borders.values()):
         raise UnrollError(
-            f"datasets.{name}: {rows:,} rows are too few for windows of {lookback} and {horizon} more"
+            f"datasets.{name}: {rows:,} rows are too few for windows of {lookback} and "
+            f"{horizon} more"
         )
     mean = table.values[:train].mean(axis=0)
     deviation = table.values[:train].std(axis=0)
@@ -99,11 +93,11 @@ def prepare(
         split: Windows(
             series,
             np.arange(start, end - horizon + 1),
-            lookback,
-            1,
-            0,
-            0,
-            horizon,
+            lookback=lookback,
+            step=1,
+            delay=0,
+            target=0,
+            outputs=horizon,
             every=True,
         )
         for split, (start, end) in borders.items()

@@ -33,8 +33,8 @@ def prepare(
     ahead: Count = 10,
     delay: Count = 5,
 ) -> Dataset:
-    """One of four questions about the series of the source `sines`, each with several
-    targets per example.
+    """Ask one of four questions about the series of the source `sines`, each with
+    several targets per example.
 
     By its first `lookback` values: at each step the next value (`sequence_to_sequence`)
     or the value `delay` steps before, 0 while there is none (`delayed`), or at the end
@@ -52,15 +52,16 @@ def prepare(
     """
     path = raw / "sines.npz"
     arrays = read_npz(path)
-    keys = [f"{split}_{what}" for split in SPLITS for what in ("series", "waves")]
-    if missing := [key for key in keys if key not in arrays]:
-        raise UnrollError(
-            f"{path} has no array {missing[0]!r}; run `unroll source {raw.name}` again"
-        )
+    for key in (f"{split}_{what}" for split in SPLITS for what in ("series", "waves")):
+        if key not in arrays:
+            raise UnrollError(
+                f"{path} has no array {key!r}; run `unroll source {raw.name}` again"
+            )
     values = arrays["train_series"].shape[1]
     if lookback + ahead > values or delay >= lookback:
         raise ValueError(
-            f"`lookback` and `ahead` must be at most {values} in all, and `delay` below `lookback`"
+            f"`lookback` and `ahead` must be at most {values} in all, and `delay` below "
+            "`lookback`"
         )
 
     def examples(split: str) -> Arrays:
@@ -72,21 +73,23 @@ def prepare(
             return Arrays(given, series[:, lookback : lookback + ahead])
         if shape == "vector_to_sequence":
             return Arrays(arrays[f"{split}_waves"].reshape(len(series), -1), series)
-        return Arrays(
-            given, np.pad(series[:, : lookback - delay], [(0, 0), (delay, 0)])
-        )
+        seen = np.pad(series[:, : lookback - delay], [(0, 0), (delay, 0)])
+        return Arrays(given, seen)
 
+    splits = {split: examples(split) for split in SPLITS}
+    train = splits["train"]
+    floors = {"noise variance": NOISE**2 / 12}
+    if shape == "delayed":
+        floors = {"what was seen": 0.0}
     return Dataset(
         name=name,
         kind="regress" if shape in ("vector_to_sequence", "delayed") else "forecast",
         metric=METRIC,
-        splits={split: examples(split) for split in SPLITS},
+        splits={**splits},
         each_step=shape in ("sequence_to_sequence", "delayed"),
-        floors={"what was seen": 0.0}
-        if shape == "delayed"
-        else {"noise variance": NOISE**2 / 12},
+        floors=floors,
         facts={
-            "values in": examples("train").inputs[0].size,
-            "values out": examples("train").targets.shape[1],
+            "values in": train.inputs[0].size,
+            "values out": train.targets.shape[1],
         },
     )

@@ -15,8 +15,8 @@ METRIC = "mse"
 def prepare(
     name: str, raw: Path, *, part: Literal["interpolation", "extrapolation"]
 ) -> Dataset:
-    """One x in, its y out, no validation: the document has none, and nothing may be
-    chosen on test.
+    """Take one x in, its y out, no validation: the document has none, and nothing may
+    be chosen on test.
 
     `part` of the source `sine`: test x lie in the range of the train x, or mostly
     beyond it.
@@ -35,7 +35,9 @@ def prepare(
     }
     x = {split: table["x"].to_numpy() for split, table in points.items()}
     seen = np.isin(x["test"], x["train"])
-    mixed = seen.any() and not seen.all()
+    groups = {}
+    if seen.any() and not seen.all():
+        groups = {"inside": np.flatnonzero(seen), "outside": np.flatnonzero(~seen)}
     return Dataset(
         name=name,
         kind="regress",
@@ -44,9 +46,7 @@ def prepare(
             split: Arrays(x[split][:, None], table["y"].to_numpy())
             for split, table in points.items()
         },
-        groups={"inside": np.flatnonzero(seen), "outside": np.flatnonzero(~seen)}
-        if mixed
-        else {},
+        groups=groups,
         scored=(),
         facts={
             f"{split} range": [float(values.min()), float(values.max())]

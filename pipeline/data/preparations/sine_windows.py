@@ -19,8 +19,8 @@ def prepare(
     *,
     lookback: Annotated[int, pydantic.Field(ge=1, le=1_000_000)],
 ) -> Dataset:
-    """Windows of `lookback` values over the extrapolation series of the source `sine`,
-    train and test; no validation.
+    """Cut windows of `lookback` values over the extrapolation series of the source
+    `sine`, train and test; no validation.
 
     sin(x + h) = 2 cos(h) sin(x) - sin(x - h), so two values give the next one exactly:
     the floor is 0.
@@ -42,12 +42,15 @@ def prepare(
     for split, table in points.items():
         if len(table) <= lookback:
             raise ValueError(
-                f"`lookback` must be below the {len(table)} values of {split}. Received: {lookback}"
+                f"`lookback` must be below the {len(table)} values of {split}. "
+                f"Received: {lookback}"
             )
     x = {split: table["x"].to_numpy() for split, table in points.items()}
     y = {split: table["y"].to_numpy() for split, table in points.items()}
     inside = x["test"][lookback:] <= x["train"].max()
-    mixed = inside.any() and not inside.all()
+    groups = {}
+    if inside.any() and not inside.all():
+        groups = {"inside": np.flatnonzero(inside), "outside": np.flatnonzero(~inside)}
     return Dataset(
         name=name,
         kind="forecast",
@@ -63,9 +66,7 @@ def prepare(
             )
             for split, values in y.items()
         },
-        groups={"inside": np.flatnonzero(inside), "outside": np.flatnonzero(~inside)}
-        if mixed
-        else {},
+        groups=groups,
         scored=(),
         rollout=True,
         floors={"exact recurrence": 0.0},

@@ -19,7 +19,7 @@ DRAWS = 2000
 
 
 def prepare(name: str, raw: Path) -> Dataset:
-    """All values of a series of the source `waves` but the last in, the last out.
+    """Take all values of a series of the source `waves` but the last in, the last out.
 
     Returns:
         A forecast, scored by MSE: inputs (n, values - 1, 1) and targets (n,) float64;
@@ -32,15 +32,16 @@ def prepare(name: str, raw: Path) -> Dataset:
     """
     path = raw / "waves.npz"
     series = read_npz(path)
-    if any(
-        split not in series or series[split].ndim != 2 or series[split].shape[1] < 2
-        for split in SPLITS
-    ):
-        what = f"for each of {', '.join(SPLITS)} one series per row"
-        raise UnrollError(
-            f"{path} must hold {what}; run `unroll source {raw.name}` again"
-        )
+    for split in SPLITS:
+        if split not in series or series[split].ndim != 2:
+            raise UnrollError(
+                f"{path} must hold an array {split!r} of one series per row; "
+                f"run `unroll source {raw.name}` again"
+            )
     values = series["train"].shape[1] - 1
+    variance = NOISE**2 / 12
+    attainable = float(f"{variance * (1 + leverage(values)):.3g}")
+    beyond = sum(int((np.abs(series[split]) > 1).sum()) for split in SPLITS)
     return Dataset(
         name=name,
         kind="forecast",
@@ -51,23 +52,16 @@ def prepare(name: str, raw: Path) -> Dataset:
         },
         scored=("validation", "test"),
         floors={
-            "noise variance": NOISE**2 / 12,
-            "noise, and the formula fitted to the values in": float(
-                f"{NOISE**2 / 12 * (1 + leverage(values)):.3g}"
-            ),
+            "noise variance": variance,
+            "noise, and the formula fitted to the values in": attainable,
         },
-        facts={
-            "values in": values,
-            "values beyond -1 and 1": sum(
-                int((np.abs(series[split]) > 1).sum()) for split in SPLITS
-            ),
-        },
+        facts={"values in": values, "values beyond -1 and 1": beyond},
     )
 
 
 def leverage(values: int) -> float:
-    """How much of the noise's variance the last value's error has on top, if a series'
-    four numbers must be fitted.
+    """Return how much of the noise's variance the last value's error has on top, if a
+    series' four numbers must be fitted.
 
     Who knows the document's formula, 0.5 sin((t - a)(10 + 10 f)) + 0.2 sin((t - b)(20 +
     20 g)), still has to find a, b, f and g from the noisy values. By least squares, to

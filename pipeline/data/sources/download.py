@@ -15,7 +15,8 @@ def _official(url: str) -> str:
         raise ValueError("must be an https address (http on this machine only)")
     if without_password(url) != url:
         raise ValueError(
-            "must not hold a user's name or password: what params.yaml says is shown and recorded"
+            "must not hold a user's name or password: what params.yaml says is shown "
+            "and recorded"
         )
     return url
 

@@ -101,7 +101,8 @@ def extract(path: Path, context: Context, sha256: str) -> "pd.DataFrame | None":
             return whole(path.with_name(FILE), context)
         except UnavailableError as error:
             raise UnavailableError(
-                f"jena/{path.name} is in no mirror, and the file that it is made from: {error}"
+                f"jena/{path.name} is in no mirror, and the file that it is made from: "
+                f"{error}"
             ) from None
     return None
 

@@ -40,7 +40,8 @@ def produce(folder: Path, context: Context) -> None:
     hours = thin(official)
     if len(hours) != ROWS:
         raise UnrollError(
-            f"the official file gives {len(hours):,} hourly rows, not {ROWS:,}; is it another copy of the data?"
+            f"the official file gives {len(hours):,} hourly rows, not {ROWS:,}; "
+            "is it another copy of the data?"
         )
     tables.write(folder / FILE, hours)
 

@@ -4,14 +4,11 @@ is one line with its place."""
 import json
 import re
 import shutil
-from typing import Annotated, Literal
 
 import pytest
 from dvc.utils.hydra import apply_overrides
-from pydantic import Field
 
-from pipeline.config import params, plain_yaml, registry
-from pipeline.config.params import Params
+from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from tests.support import REPOSITORY
 from unroll import repro
@@ -212,6 +209,17 @@ NAME = (
             "experiments.waves.guess.like must be one of: waves/guess. Received: 'tall'.",
         ),
         ("guess:", "Guess-1:", f"experiments.waves.Guess-1 {NAME}"),
+        ("guess:", "7:", "experiments.waves.7 (the name) must be a valid string"),
+        (
+            "guess: {",
+            "guess: {share: .nan, ",
+            "waves.guess.share must be a finite number. Received: nan",
+        ),
+        (
+            "kind: waves",
+            "kind: 2020-01-01",
+            "sources.waves.kind must be a valid string. Received: datetime.date(2020",
+        ),
         (
             "kind: waves",
             'kind: "wa\\n\\nves"',
@@ -244,12 +252,6 @@ def test_a_mistake_is_one_line_with_its_place_and_what_is_valid(file, old, new, 
         ("a: !!python/object/apply:os.mkdir [hacked]\n", r"line 1 is not plain YAML"),
         ("a: 1\n---\nb: 2", r"line 2 is not plain YAML: but found another document"),
         ("a: 2020-13-45", r"params\.yaml is not plain YAML: month must be in 1\.\.12"),
-        (
-            "a: 2020-01-01",
-            r"a must be text or a number, but YAML reads date; put it in quotes",
-        ),
-        ("a: [{b: .nan}]", r"a\.item 1\.b must be a finite number\. Received: nan"),
-        ("a: {7: b}", r"a: the key 7 must be text; put it in quotes"),
     ],
 )
 def test_what_is_no_plain_yaml_is_one_line_with_its_place(
@@ -270,9 +272,7 @@ def test_a_file_that_cannot_be_read(file, tmp_path):
     ) as missing:
         plain_yaml.read(file)
     assert not isinstance(missing.value, UsageError)
-    with pytest.raises(
-        UnrollError, match="is a folder, a pipe or a device, not a file; remove it"
-    ):
+    with pytest.raises(UnrollError, match="cannot be read: Is a directory"):
         plain_yaml.read(tmp_path)
     file.write_bytes(b"sources: \xff")
     with pytest.raises(UsageError, match=r"params\.yaml must be UTF-8; byte 9 is not"):
@@ -381,76 +381,3 @@ def test_an_entry_that_ends_in_nothing_ends_there(file):
     assert plain_yaml.with_entry(file, keys, {"like": "z"}) == after
     without = plain_yaml.without_entry(file, ["experiments", "w"])
     assert without == "experiments:\n  v: {b: {like: y}}\n"
-
-
-def build(
-    _problem: object,
-    *,
-    units: Annotated[int, Field(ge=1, le=1024)],
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
-    hidden: list[int] | None = None,
-    activation: Literal["tanh", "relu"] = "tanh",
-) -> None:
-    """A builder such as those of `pipeline.models`."""
-
-
-def test_a_functions_keywords_are_a_sections_options_defaults_filled_in():
-    options = registry.options(
-        build, {"hidden": [3, 4], "units": 1, "dropout": 0}, "model"
-    )
-    assert options == {
-        "units": 1,
-        "dropout": 0.0,
-        "hidden": [3, 4],
-        "activation": "tanh",
-    }
-    # a whole number is a number: `dropout: 0` is fine
-    assert isinstance(options["dropout"], float)
-
-
-@pytest.mark.parametrize(
-    ("section", "line"),
-    [
-        ({}, "units is missing"),
-        (
-            {"unit": 3},
-            "unit is not known here. Valid: activation, dropout, hidden, units. Did you mean uni",
-        ),
-        ({"units": "3"}, "units must be a valid integer. Received: '3'"),
-        (
-            {"units": 1, "dropout": float("nan")},
-            "dropout must be a finite number. Received: nan",
-        ),
-        (
-            {"units": 1, "hidden": [1, "a"]},
-            "hidden.1 must be a valid integer. Received: 'a'",
-        ),
-        (
-            {"units": 1, "activation": "rulu"},
-            "activation must be 'tanh' or 'relu'. Received: 'rulu'",
-        ),
-    ],
-)
-def test_a_wrong_option_is_one_line_with_its_place_and_what_is_valid(section, line):
-    with pytest.raises(
-        UsageError, match=rf"^params.yaml: x\.model\.{re.escape(line)}.*$"
-    ):
-        registry.options(build, section, "x.model")
-
-
-def test_the_modules_of_a_package_are_the_names():
-    assert {"baselines", "dense", "recurrent"} <= {*registry.modules(registry.MODELS)}
-    with pytest.raises(
-        UsageError,
-        match=r"^params.yaml: x must be .*'recurent'\. Did you mean recurrent\?",
-    ):
-        registry.module(registry.MODELS, "recurent", "x")
-    with pytest.raises(UsageError, match="must be one of"):
-        registry.module(registry.METHODS, "..errors", "x")
-    params = Params.model_validate(
-        {"sources": {"b": {"kind": "sin"}}, "datasets": {}, "experiments": {}}
-    )
-    with pytest.raises(
-        UsageError, match=r"params\.yaml: sources\.b\.kind must be one of: .*sine"
-    ):
-        registry.source(params, "b")

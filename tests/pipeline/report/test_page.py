@@ -16,8 +16,7 @@ from pipeline.report.charts import Axis
 from pipeline.report.formatting import DASH, capital
 from pipeline.report.page import as_html, page
 from pipeline.report.result_tables import dataset_tables
-from pipeline.report.results import Evaluated, load
-from pipeline.report.sentences import AnswerText, Contender, sentence
+from pipeline.report.results import AnswerText, Evaluated, load, sentence
 from tests.pipeline.evaluation.scored import of, params_of, small
 
 VOID = {"meta", "link", "br", "wbr", "hr", "img", "input"}
@@ -439,21 +438,24 @@ def test_all_answers_in_one_sentence(answers, words):
     assert sentence(answers).endswith(words)
 
 
-def test_an_answer_in_a_line_says_its_word_its_notes_and_the_change():
-    sides = (
-        Contender("ridge regression on the last 4 steps", "ridge regression", "2"),
-        Contender("GRU(2), best of 12 trials", "GRU(2)", "3"),
-    )
+def test_an_answer_in_a_line_says_its_word_what_stands_beside_it_and_the_change(
+    results,
+):
+    names = {
+        "gru": "GRU(2), best of 12 trials",
+        "ridge": "ridge regression on the last 4 steps",
+    }
+    dataset = dataclasses.replace(named(results, "waves"), titles=names)
+    figures = {"change": 0.02, "low": 0.01, "high": 0.03}
     same = answer(Word.SAME, notes=[Note.TOO_SHORT]).model_copy(
-        update={"change": 0.02, "low": 0.01, "high": 0.03}
+        update=figures | {"network": "gru", "opponent": "ridge"}
     )
-    text = AnswerText(same, "", *sides, "+2.0 %", "+1.0 to +3.0 %")
-    assert text.line == (
+    assert AnswerText(dataset, same).line == (
         "no difference that matters (slightly more error; too short): "
         "GRU(2), best of 12 trials against ridge regression on the last 4 steps: "
         "+2.0 % error (+1.0 to +3.0 %)"
     )
     less = same.model_copy(update={"low": -0.03, "high": -0.01})
     either = same.model_copy(update={"low": -0.03, "high": 0.01})
-    leanings = [AnswerText(one).leaning for one in (less, either)]
-    assert leanings == ["slightly less error", ""]
+    beside = [AnswerText(dataset, one).beside for one in (less, either)]
+    assert beside == [["slightly less error", "too short"], ["too short"]]

@@ -4,20 +4,22 @@ import itertools
 import json
 import platform
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlparse
 
+import numpy as np
 import pytest
 
 from pipeline.config import params
 from pipeline.data import dataset as datasets
-from pipeline.errors import DivergedError, UnrollError
+from pipeline.errors import UnrollError
 from pipeline.evaluation import answers_file
 from pipeline.files import read_json, write_json, write_text
+from pipeline.locks import alone
 from pipeline.provenance import fingerprint, record
-from pipeline.tracking import live, payload, runs, store
+from pipeline.tracking import runs, store, view
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
@@ -34,7 +36,6 @@ experiments:
       training: {{method: gradient_descent, optimizer: adam, loss: mae, epochs: 20, batch_size: 8}}
     last: {{model: {{family: baselines, name: last_value}}, training: {{method: none}}}}
 """
-PARENTS = "tags.`level` = 'experiment'"
 numbers = itertools.count()
 
 
@@ -75,43 +76,32 @@ class Tracked:
         )
         return made_of
 
-    def recording(self, name):
-        return live.Recording(self.workspace, name, self.experiment(name))
-
     def train(self, name, weights="w"):
-        with self.recording(name) as recorded:
-            made_of = self.leave(name, weights)
-            for row in run_folder.load(self.folder(name)).history.to_dict("records"):
-                recorded.epoch(row.pop("seed"), row.pop("epoch"), row)
-            record.write(self.workspace, self.folder(name), made_of)
-            recorded.finish()
+        made_of = self.leave(name, weights)
+        record.write(self.workspace, self.folder(name), made_of)
+        runs.trained(self.workspace, f"{self.data}/{name}", self.experiment(name))
 
     def track(self):
         """Experiment, within its data set -> what was done."""
-        actions = dict(runs.replay(self.workspace, self.params.runs))
+        actions = dict(runs.track(self.workspace, self.params.runs))
         return {params.own_name(name): action for name, action in actions.items()}
-
-    def start(self, opened):
-        return runs.Writer(
-            opened, self.workspace, "gru", self.experiment("gru"), live=True
-        ).run()
 
     def search(self, query="", mark=""):
         """Runs that there are, newest first."""
-        client = store.connect(self.workspace).client
-        group = client.get_experiment_by_name(self.data + mark)
-        return list(client.search_runs([group.experiment_id], query)) if group else []
+        with store.opened(self.workspace) as opened:
+            group = opened.client.get_experiment_by_name(self.data + mark)
+            return opened.search(query, group.experiment_id) if group else []
 
     def read(self):
         """Experiment and seed (None: the parent) -> all that MLflow says of it, but for
         ids and times."""
-        client = store.connect(self.workspace).client
+        with store.opened(self.workspace) as opened:
+            client = opened.client
         records = {}
         for run in self.search():
             tags = dict(run.data.tags)
             files = Path(unquote(urlparse(run.info.artifact_uri).path))
             parent = tags.pop("mlflow.parentRunId", None)
-            tags.pop("recorded")
             metrics = run.data.metrics
             records[tags["experiment"], tags.get("seed")] = SimpleNamespace(
                 name=run.info.run_name,
@@ -155,7 +145,8 @@ def make(workspace, data, *, stand_in=False):
 def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is out of reach by then
     """All share a store: making one takes seconds."""
     workspace = Workspace(tmp_path_factory.mktemp("tracking") / "a folder, ä")
-    store.connect(workspace)
+    with store.opened(workspace):
+        pass
     shutil.copy(store.database(workspace), workspace.root / "empty.db")
     return workspace
 
@@ -175,8 +166,7 @@ def other(workspace, tmp_path):
 
 @pytest.fixture(scope="module")
 def whole(workspace):
-    """Both experiments trained and evaluated while MLflow listened: the evaluation, and
-    what MLflow says."""
+    """Both experiments trained and evaluated: the evaluation, and what MLflow says."""
     lab = make(workspace, "whole")
     lab.train("gru")
     lab.train("last")
@@ -202,9 +192,8 @@ def test_a_child_has_every_epoch_and_its_scores(whole):
 
 
 def test_the_parent_has_the_metrics_of_dvc_options_with_defaults_tags_and_files(whole):
-    lab, evaluated, records = whole
+    lab, _, records = whole
     parent = records["gru", None]
-    entry = evaluated.experiments["gru"]
     run = run_folder.load(lab.folder("gru"))
     options = {
         "seeds": "[0, 3]",
@@ -232,7 +221,6 @@ def test_the_parent_has_the_metrics_of_dvc_options_with_defaults_tags_and_files(
     assert records["last", "0"].metrics.items() >= of_dvc["last"].items()
     tags = {
         "fingerprint": fingerprint.folder(lab.folder("gru")),
-        "brief": entry.fingerprint,
         "current": "true",
     }
     assert parent.tags.items() >= (tags | {"python": platform.python_version()}).items()
@@ -243,7 +231,7 @@ def test_the_parent_has_the_metrics_of_dvc_options_with_defaults_tags_and_files(
     ]
 
 
-def test_a_replay_is_what_a_live_record_would_be_once_and_follows_the_evaluation(
+def test_what_is_logged_later_is_what_is_logged_at_the_end_of_a_training_and_once(
     whole, other
 ):
     for folder in ("runs", "results", "records"):
@@ -255,21 +243,42 @@ def test_a_replay_is_what_a_live_record_would_be_once_and_follows_the_evaluation
     before = database.read_bytes()
     assert lab.track() == {"gru": "present", "last": "present"}
     assert database.read_bytes() == before
-    evaluated = whole[1].model_dump()
-    evaluated["experiments"]["gru"]["best"]["test"]["mae"]["mean"] = 0.5
-    evaluated["experiments"]["last"] |= {"fingerprint": "of another run", "final": {}}
-    write_json(other.evaluation("whole") / "evaluation.json", evaluated)
-    assert lab.track() == {"gru": "updated", "last": "present"}
 
 
-def test_a_replay_leaves_out_what_is_unknown_damaged_or_otherwise_in_params_yaml(lab):
+def test_reviews_are_scored_by_accuracy_and_cross_entropy():
+    data = fake_runs.dataset("imdb", "imdb")
+    predictions = {
+        f"final_{split}": np.full((1, len(data.splits[split])), 0.25)
+        for split in ("test", "validation")
+    }
+    run = SimpleNamespace(points=["final"], predictions=predictions)
+    scores = runs._scores(data, run)
+    assert [*scores][:2] == ["accuracy", "validation_accuracy"]
+    assert {"binary_crossentropy", "validation_binary_crossentropy"} <= scores.keys()
+
+
+def test_only_the_run_on_disk_is_current(lab):
+    lab.train("gru", "first")
+    lab.train("gru", "second")
+    (second,) = lab.search(view.CURRENT)
+    (first,) = lab.search("tags.`current` = 'false'")
+    assert first.info.run_name == second.info.run_name == "gru"
+    lab.leave("gru", "first")
+    assert lab.track()["gru"] == "recorded"
+    (current,) = lab.search(view.CURRENT)
+    assert current.info.run_id == first.info.run_id
+
+
+def test_what_is_logged_leaves_out_what_is_unknown_damaged_or_otherwise_in_params_yaml(
+    lab,
+):
     lab.leave("gru")
     write_text(lab.folder("gru") / "history.csv", "seed,epoch,train_loss\n0,1,much\n")
     lab.leave("last")
     actions = lab.track()
     assert actions["gru"].startswith(f"skipped: the run of {lab.data}/gru is damaged")
     assert actions["last"] == "recorded"
-    (run,) = lab.search(payload.CURRENT)
+    (run,) = lab.search(view.CURRENT)
     assert run.data.tags["fingerprint"] == fingerprint.folder(lab.folder("last"))
     assert not {"git_dirty", "cpu"} & {*run.data.tags}, (
         "without a record nobody knows where it was made"
@@ -290,7 +299,7 @@ def test_an_experiment_of_dvc_stands_beside_its_baseline(lab, tmp_path, monkeypa
     for name, value in {"EXP_NAME": "coy-auk", "ROOT": str(lab.workspace.root)}.items():
         monkeypatch.setenv(f"DVC_{name}", value)
     copy.train("gru", "others")
-    newest, oldest = lab.search(payload.CURRENT)
+    oldest, newest = sorted(lab.search(view.CURRENT), key=lambda run: run.info.run_name)
     assert (oldest.info.run_name, newest.info.run_name) == ("gru", "gru [coy-auk]")
     assert newest.data.tags["dvc_experiment"] == "coy-auk"
     assert newest.data.params["model.units"] == "5"
@@ -301,48 +310,28 @@ def test_a_stand_in_is_called_one_and_kept_apart(workspace):
     lab = make(workspace, "invented", stand_in=True)
     lab.train("last")
     assert lab.search() == []
-    parent = lab.search(PARENTS, " (stand-in)")[0]
+    (parent,) = lab.search(view.CURRENT, " (stand-in)")
     assert parent.info.run_name == "last (stand-in)"
     assert "no figure here is a result" in parent.data.tags["mlflow.note.content"]
 
 
-def test_epochs_are_there_while_it_trains_and_what_a_killed_one_left_is_ended(
-    lab, monkeypatch
-):
-    monkeypatch.setattr(live, "INTERVAL", 0)
-    opened = store.connect(lab.workspace)
-    abandoned = lab.start(opened)
-    with lab.recording("gru") as recorded:
-        assert status(opened.client.get_run(abandoned)) == ["KILLED"]
-        recorded.epoch(0, 1, {"train_loss": 0.5})
-        (run,) = lab.search("tags.`seed` = '0'")
-        assert (run.info.status, run.data.metrics) == (
-            "RUNNING",
-            {"epoch/train_loss": 0.5},
-        )
-        lab.leave("gru")
-        assert lab.track()["gru"].startswith("skipped: another process"), (
-            "it is at work"
-        )
-        recorded.finish()
-    assert lab.track()["gru"] == "present"
+def test_what_a_killed_process_left_is_ended_and_logged_anew(lab, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow.MlflowClient.log_artifact", full_disk)
+        patch.setattr("mlflow.MlflowClient.set_terminated", full_disk)
+        lab.train("gru")
+    assert status(*lab.search()) == ["RUNNING"]
+    assert lab.track()["gru"] == "recorded"
+    assert status(*lab.search()) == ["FINISHED", "KILLED"]
+    assert status(*lab.search(view.CURRENT)) == ["FINISHED"]
 
 
-@pytest.mark.parametrize(
-    ("error", "ended"),
-    [(DivergedError("gru", 0, 1, 2), "FAILED"), (KeyboardInterrupt(), "KILLED")],
-)
-def test_a_training_that_stops_leaves_runs_that_say_so(lab, error, ended):
-    def stop(recorded):
-        recorded.epoch(0, 1, {"train_loss": 0.5})
-        raise error
-
-    with pytest.raises(type(error)), lab.recording("gru") as recorded:
-        stop(recorded)
-    child, parent = lab.search()
-    assert status(child, parent) == [ended]
-    assert child.data.metrics == {"epoch/train_loss": 0.5}
-    assert "fingerprint" not in parent.data.tags
+def test_what_a_worker_of_a_cluster_trains_its_head_logs(lab, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv(runs.ON_WORKER, "1")
+        lab.train("gru")
+    assert lab.search() == []
+    assert lab.track()["gru"] == "recorded"
 
 
 def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(
@@ -354,7 +343,8 @@ def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(
     line = capsys.readouterr().err
     assert line.startswith("warning: not recorded in MLflow: ")
     assert line.endswith("(disk full). `unroll track` records it later\n")
-    assert status(*lab.search()) == ["FAILED"]
+    assert "FAILED" in status(*lab.search())
+    assert lab.search(view.CURRENT) == []
     assert lab.track()["gru"] == "recorded"
 
 
@@ -365,6 +355,7 @@ def test_a_store_that_was_copied_from_another_workspace_is_refused(
     copy = make(other, "whole")
     copy.train("last")
     assert "made in another folder" in capsys.readouterr().err
+    copy.leave("last", "other weights")
     with pytest.raises(UnrollError, match="made in another folder"):
         copy.track()
 
@@ -379,18 +370,6 @@ def test_an_error_shows_no_password():
     assert "\n" not in str(error.value)
 
 
-def test_in_a_shared_store_only_what_this_place_left_is_ended(lab, monkeypatch):
-    monkeypatch.setenv(
-        "MLFLOW_TRACKING_URI", f"sqlite:///{store.database(lab.workspace).as_posix()}"
-    )
-    here = store.connect(lab.workspace)
-    ours = lab.start(here)
-    theirs = lab.start(replace(here, place="elsewhere"))
-    runs.end_abandoned(here, lab.workspace)
-    assert status(here.client.get_run(ours)) == ["KILLED"]
-    assert status(here.client.get_run(theirs)) == ["RUNNING"]
-
-
 def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(
     tmp_path, monkeypatch
 ):
@@ -398,64 +377,43 @@ def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mlflow.store.db.utils._upgrade_db", killed)
-    with pytest.raises(KeyboardInterrupt):
-        store.connect(Workspace(tmp_path))
+    with pytest.raises(KeyboardInterrupt), store.opened(Workspace(tmp_path)):
+        pass
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [
         "mlflow.lock"
     ]
     monkeypatch.setattr(store, "PATIENCE", 0)
     with (
-        store.hold(tmp_path / ".unroll" / "mlflow.lock", 0),
+        alone(tmp_path / ".unroll" / "mlflow.lock", ""),
         pytest.raises(UnrollError, match="another process"),
+        store.opened(Workspace(tmp_path)),
     ):
-        store.connect(Workspace(tmp_path))
-
-
-def test_a_store_that_breaks_and_is_back_at_the_end_of_a_training(
-    lab, monkeypatch, capsys
-):
-    def log(*_, **_params):
-        monkeypatch.setattr(store.Store, "log", log_again)
-        full_disk()
-
-    log_again = store.Store.log
-    monkeypatch.setattr(store.Store, "log", log)
-    lab.train("gru")
-    assert capsys.readouterr().err == ""
-    assert status(*lab.search(PARENTS)) == ["FINISHED"]
-    assert [
-        epoch for epoch, _ in lab.read()["gru", "3"].curves["epoch/train_loss"]
-    ] == [*range(1, 21)]
-    assert lab.track()["gru"] == "present"
+        pass
 
 
 def test_the_address_of_a_data_set_shows_its_answers_and_its_experiments_by_score(
     whole,
 ):
     lab = whole[0]
-    opened = store.connect(lab.workspace)
-    group = opened.client.get_experiment_by_name("whole")
-    before = group.tags["mlflow.note.content"]
     write_text(lab.workspace.claims, "[]")
     write_text(lab.workspace.params, PARAMS.format("whole"))  # which all share
     answers_file.write(lab.workspace, lab.params)
     ((answer,),) = answers_file.every(lab.workspace).values()
-    address = runs.describe(opened, lab.workspace, {"whole": [answer.line]})["whole"]
-    described = opened.client.get_experiment(group.experiment_id).tags[
-        "mlflow.note.content"
-    ]
-    assert (
-        described == f"untuned networks: open, gru against last: {answer.reason} "
-        f"(as the documents built it; too short). {before}"
-    )
-    assert address in described
+    with store.opened(lab.workspace) as opened:
+        lines = {"whole": [f"{answer.line}."]}
+        address = runs.describe(opened, lab.workspace, lines)["whole"]
+        group = opened.client.get_experiment_by_name("whole")
+    note = group.tags["mlflow.note.content"]
+    words = f"untuned networks: open, gru against last: {answer.reason}"
+    assert note.startswith(f"{words} (as the documents built it; too short). A data ")
+    assert address in note
     (key,) = parse_qs(urlparse(address[1:]).query)["viewStateShareKey"]
-    view = json.loads(group.tags[f"mlflow.sharedViewState.{key}"])
-    order = f"{view['orderByKey']} {'ASC' if view['orderByAsc'] else 'DESC'}"
+    shared = json.loads(group.tags[f"mlflow.sharedViewState.{key}"])
+    order = f"{shared['orderByKey']} {'ASC' if shared['orderByAsc'] else 'DESC'}"
     shown = opened.client.search_runs(
-        [group.experiment_id], view["searchFilter"], order_by=[order]
+        [group.experiment_id], shared["searchFilter"], order_by=[order]
     )
     assert [run.info.run_name for run in shown] == ["gru", "last"]
     assert {
-        column.partition(".")[2].strip("`") for column in view["selectedColumns"]
+        column.partition(".")[2].strip("`") for column in shared["selectedColumns"]
     } <= {*shown[0].data.metrics}

@@ -70,7 +70,7 @@ def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is ou
     config = params.load(workspace.params)
     for name, experiment in config.experiments_of("meter").items():
         leave(workspace, name, experiment)
-    assert {action for _, action in runs.replay(workspace, config.runs)} == {"recorded"}
+    assert {action for _, action in runs.track(workspace, config.runs)} == {"recorded"}
     return workspace
 
 
@@ -142,7 +142,8 @@ def test_registering_again_makes_no_new_version_and_the_alias_moves(registered):
 def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
     workspace, registered
 ):
-    client = store.connect(workspace).client
+    with store.opened(workspace) as opened:
+        client = opened.client
     version = client.get_model_version_by_alias(registered[-1].name, "champion")
     run = client.get_run(version.run_id)
     assert version.tags == {
@@ -168,8 +169,8 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
 def test_a_recorded_network_has_a_signature_and_an_example_and_predicts_what_was_scored(
     workspace, monkeypatch
 ):
-    opened = store.connect(workspace)
-    (run,) = opened.search("tags.experiment = 'gru' and tags.level = 'experiment'")
+    with store.opened(workspace) as opened:
+        (run,) = opened.search("tags.experiment = 'gru' and tags.current = 'true'")
     (output,) = run.outputs.model_outputs
     monkeypatch.setenv("MLFLOW_TRACKING_URI", opened.uri)
     address = f"models:/{output.model_id}"
@@ -225,7 +226,8 @@ def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(
         "python_function": {"loader_module": "theirs", "code": "code", "data": "data"}
     }
     Model(flavors=flavors).save(tmp_path / "MLmodel")
-    client = store.connect(workspace).client
+    with store.opened(workspace) as opened:
+        client = opened.client
     version = client.create_model_version(
         "meter", str(tmp_path), tags={"fingerprint": "theirs"}
     ).version

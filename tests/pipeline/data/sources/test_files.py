@@ -30,7 +30,7 @@ def test_every_file_is_fetched_from_the_address(folder, context, web):
 @pytest.mark.parametrize(
     ("section", "line"),
     [
-        ({"files": {}}, r"sources\.x\.files must hold at least 1"),
+        ({"files": {}}, r"sources\.x\.files must have at least 1 item"),
         ({"files": {"a": "ABC"}}, r"sources\.x\.files\.a must match"),
         (
             {"files": {"a": HASH}, "url": "http://far.org"},

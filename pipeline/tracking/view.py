@@ -1,0 +1,93 @@
+"""What MLflow's page shows of a data set: a description, and a table of its runs."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.data.dataset import Dataset, Description
+from pipeline.metrics import MEASURES
+
+MARK = " (stand-in)"
+"""Behind the name of whatever comes from a stand-in."""
+
+STAND_IN = (
+    "Stand-in data, generated in place of the real ones: no figure here is a result."
+)
+
+CURRENT = "tags.`current` = 'true'"
+"""MLflow's query for the runs that are on disk."""
+
+EPOCH = "epoch/"
+"""Before the name of what is measured once an epoch."""
+
+VIEW = "scores"
+"""The key of the view that a data set's address opens."""
+
+
+def title(data: Dataset | Description) -> str:
+    """Return the name of the MLflow experiment of a data set; stand-ins have one of
+    their own, so that they never mix.
+    """
+    return f"{data.name}{MARK}" if data.stand_in else data.name
+
+
+def address(group: str) -> str:
+    """Return where MLflow's page shows the MLflow experiment with this id by score,
+    behind the server's address.
+    """
+    shared = f"viewStateShareKey={VIEW}&workflowType=machine_learning"
+    return f"#/experiments/{group}/runs?{shared}"
+
+
+def description(
+    group: str, kind: str, metric: str, stand_in: bool, answers: Sequence[str]
+) -> dict[str, str]:
+    """Return the tags of a data set's MLflow experiment: its description, with a line
+    for each answer, and its table of runs.
+
+    The table is in the form in which MLflow's page shares a view: experiments by score,
+    and charts of the score and, logarithmically, of the losses.
+    """
+    what = f"A data set to {kind}, compared by {metric}."
+    if stand_in:
+        what = STAND_IN
+    # Of more than one line the page shows the first.
+    note = " ".join([*answers, what, f"[By score]({address(group)})"])
+    columns = []
+    for name in (metric, f"validation_{metric}"):
+        columns += [f"metrics.`{name}`", f"metrics.`{name}_std`"]
+    charts = [_chart(metric, type="BAR")]
+    for name in (f"{EPOCH}train_loss", f"{EPOCH}validation_loss"):
+        line = {"type": "LINE", "selectedMetricKeys": [name], "scaleType": "log"}
+        charts.append(_chart(name, **line))
+    section = {
+        "uuid": VIEW,
+        "name": "Scores and losses",
+        "display": True,
+        "isReordered": True,
+    }
+    view = {
+        "searchFilter": CURRENT,
+        "orderByKey": f"metrics.`{metric}`",
+        "orderByAsc": not MEASURES[metric].higher,
+        "selectedColumns": columns,
+        "compareRunCharts": charts,
+        "compareRunSections": [section],
+        "isAccordionReordered": True,  # else what MLflow adds by itself comes first
+    }
+    return {
+        "mlflow.note.content": note,
+        f"mlflow.sharedViewState.{VIEW}": json.dumps(view),
+    }
+
+
+def _chart(metric: str, **kind: Any) -> dict[str, Any]:
+    return {
+        **kind,
+        "uuid": metric,
+        "metricKey": metric,
+        "metricSectionId": VIEW,
+        "runsCountToCompare": 10,
+        "deleted": False,
+        "isGenerated": False,
+    }
