@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13, git and make. `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint repro ui site recording picture bench cluster lock clean help venv
+.PHONY: demo test lint repro ui site recording picture bench lock clean help venv
 
 # DVC's stages call `unroll`: it must be found by name. Make 3.81 finds its own commands without this PATH.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -43,7 +43,7 @@ site: ## build the site and run the notebooks, all in .site
 	@.ci/venv docs
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --config-file .ci/mkdocs.yml --quiet --strict
 
-recording: venv ## run the demo anew and film it: docs/demo.svg
+recording: venv ## run the demo anew and take its picture: docs/demo.svg
 	@.venv/bin/python .ci/recording.py
 
 picture: venv ## take the picture of the committed page: docs/page.png
@@ -54,10 +54,6 @@ bench: ## measure speed, write docs/performance.md (BENCH="peers --quick": a par
 	@.venv-bench/bin/python -m pytest -q tests/bench/peers/test_agreement.py
 	@.venv-bench/bin/python -m bench $(BENCH)
 
-cluster: ## build the demo on a cluster of this machine, and compare it with the demo that is built alone
-	@.ci/venv cluster
-	@.venv/bin/unroll cluster here
-
 venv:
 	@.ci/venv
 
@@ -67,7 +63,7 @@ lock: venv ## make every lock again (UPGRADE=--upgrade: the newest of everything
 	@.ci/lock bench
 
 clean: ## remove the demo, scratch files and tools' caches; data, results, records, .venv stay
-	@rm -rf .demo .cluster .site .unroll dvc_plots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis unroll.egg-info
+	@rm -rf .demo .site .unroll dvc_plots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis unroll.egg-info
 	@find pipeline stages unroll tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list

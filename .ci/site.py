@@ -1,4 +1,4 @@
-"""What MkDocs calls (.ci/mkdocs.yml): notebooks are run, and shown with what they print
+"""Hooks of MkDocs (.ci/mkdocs.yml): they run the notebooks, and show what these print
 and draw.
 """
 
@@ -41,30 +41,25 @@ BOOST = {
     "decisions": 0.25,
     "CHANGELOG.md": 0.25,
 }
-"""How much a page, or a folder's pages, count in a search: getting started before
-decision notes."""
+"""The weight of a page, or of a folder's pages, in a search: pages for beginners come
+before decision notes."""
 
 
 def on_config(config: Any) -> None:
-    """A page for each question, among the answers."""
+    """Add a page for each question to the answers."""
     answers = next(tab["Answers"] for tab in config.nav if "Answers" in tab)
     answers += [{heading: f"questions/{name}.md"} for heading, name, _ in _questions()]
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """A page for each question, and one for each notebook; the notebook itself is there
-    to be downloaded.
-    """
+    """Add a page for each question, and one for each notebook."""
     for heading, name, text in _questions():
         linked = re.sub(r"\]\((?=\w+[/.])", "](../", text).replace("\n**", "\n\n**")
-        pictures = f'<a href="../../results.html#{name}">Its pictures, tables and published figures</a>'
-        files.append(
-            File.generated(
-                config,
-                f"questions/{name}.md",
-                content=f"# {heading}\n\n{linked}\n{pictures}\n",
-            )
-        )
+        address = f"../../results.html#{name}"
+        more = f'<a href="{address}">Its pictures, tables and published figures</a>'
+        content = f"# {heading}\n\n{linked}\n{more}\n"
+        page = f"questions/{name}.md"
+        files.append(File.generated(config, page, content=content))
     for path in sorted((ROOT / "docs/notebooks").rglob("*.ipynb")):
         page = path.relative_to(ROOT / "docs").with_suffix(".md").as_posix()
         files.append(File.generated(config, page, content=path.stem))
@@ -72,18 +67,19 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """A page as it is, or as a notebook that was run; links to files that are no page
-    become plain text.
+    """Return a page as it is, or as a notebook that was run.
+
+    Links to files that are no page become plain text.
     """
     path = Path(page.file.src_uri)
-    page.meta["search"] = {
-        "boost": next((BOOST[part] for part in path.parts[::-1] if part in BOOST), 1)
-    }
+    boosts = [BOOST[part] for part in path.parts if part in BOOST]
+    page.meta["search"] = {"boost": boosts[-1] if boosts else 1}
     notebook = path.with_suffix(".ipynb")
     if (ROOT / "docs" / notebook).exists():
         links = f"[Download]({notebook.name})"
         if REPOSITORY:
-            links += f" · [Open in Colab]({COLAB.format(REPOSITORY, notebook.relative_to('notebooks').as_posix())})"
+            lesson = notebook.relative_to("notebooks").as_posix()
+            links += f" · [Open in Colab]({COLAB.format(REPOSITORY, lesson)})"
         title, _, rest = _run(ROOT / "docs" / notebook).partition("\n")
         markdown = f"{title}\n\n{links}\n{_to_pages(rest)}"
     else:
@@ -95,31 +91,26 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_post_build(config: Any, **_: Any) -> None:
-    """Add the page of results, with a way back; tell notebooks to be downloaded where
-    Colab finds the repository.
-    """
-    for notebook in (
-        Path(config["site_dir"], "notebooks").rglob("*.ipynb") if REPOSITORY else ()
-    ):
-        text = notebook.read_text(encoding="utf-8").replace("OWNER/NAME", REPOSITORY)
-        notebook.write_text(text, encoding="utf-8")
+    """Add the page of results, and write the repository's name into the notebooks."""
+    site = Path(config["site_dir"])
+    if REPOSITORY:
+        for notebook in (site / "notebooks").rglob("*.ipynb"):
+            text = notebook.read_text(encoding="utf-8")
+            text = text.replace("OWNER/NAME", REPOSITORY)
+            notebook.write_text(text, encoding="utf-8")
     results = (ROOT / "results" / "index.html").read_text(encoding="utf-8")
-    linked = re.sub(
-        r"(<body[^>]*>)",
-        r'\1<p><a href="index.html">Unroll: docs</a></p>',
-        results,
-        count=1,
-    )
-    (Path(config["site_dir"]) / "results.html").write_text(linked, encoding="utf-8")
+    back = r'\1<p><a href="index.html">Unroll: docs</a></p>'
+    linked = re.sub(r"(<body[^>]*>)", back, results, count=1)
+    (site / "results.html").write_text(linked, encoding="utf-8")
 
 
 def _questions() -> list[tuple[str, str, str]]:
-    """Heading, data set and text of each section of docs/results.md."""
+    """Return heading, data set and text of each section of docs/results.md."""
     return QUESTION.findall((ROOT / "docs" / "results.md").read_text(encoding="utf-8"))
 
 
 def _to_pages(markdown: str) -> str:
-    """Links to notebooks lead to the pages that show them."""
+    """Let links to notebooks lead to the pages that show them."""
     return markdown.replace(".ipynb)", ".md)")
 
 
@@ -128,12 +119,11 @@ def _run(source: Path) -> str:
     folder = {"metadata": {"path": str(source.parent)}}
     # a kernel that only this user reaches
     with tempfile.TemporaryDirectory() as sockets:
-        config = Config(
-            {"AsyncKernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}
-        )
-        NotebookClient(
-            notebook, timeout=300, startup_timeout=300, resources=folder, config=config
-        ).execute()
+        kernel = {"transport": "ipc", "ip": f"{sockets}/kernel"}
+        config = Config({"AsyncKernelManager": kernel})
+        times = {"timeout": 300, "startup_timeout": 300}
+        client = NotebookClient(notebook, resources=folder, config=config, **times)
+        client.execute()
     # what TensorFlow logs at its start is of no use to a reader
     for cell in notebook.cells:
         cell["outputs"] = [
@@ -143,22 +133,19 @@ def _run(source: Path) -> str:
         ]
     markdown, resources = MarkdownExporter().from_notebook_node(notebook)
     for name, picture in resources["outputs"].items():
-        markdown = markdown.replace(
-            f"({name})", f"(data:image/png;base64,{base64.b64encode(picture).decode()})"
-        )
+        data = base64.b64encode(picture).decode()
+        markdown = markdown.replace(f"({name})", f"(data:image/png;base64,{data})")
     return str(markdown)
 
 
 def _reference() -> str:
-    """A section for each method of `Project`: its signature, what it gives, its
-    example.
-    """
+    """Return a section for each method of `Project`: text, example, signature."""
     text = ""
     for name, method in vars(Project).items():
         if callable(method) and not name.startswith("_"):
             words, _, example = str(inspect.getdoc(method)).partition(">>> ")
-            signature = f"{name}{inspect.signature(method)}".replace(
-                "(self, ", "("
-            ).replace("(self)", "()")
-            text += f"\n## {name}\n\n{words}\n```pycon\n>>> {example}\n```\n\nSignature: `{signature}`\n"
+            signature = str(inspect.signature(method)).replace("(self, ", "(")
+            signature = signature.replace("(self)", "()")
+            text += f"\n## {name}\n\n{words}\n```pycon\n>>> {example}\n```\n"
+            text += f"\nSignature: `{name}{signature}`\n"
     return text

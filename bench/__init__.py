@@ -3,4 +3,4 @@
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-"""What is measured."""
+"""The folder of the code that is measured."""

@@ -10,16 +10,16 @@ import typer
 
 from bench import REPOSITORY, results, wrong_words
 from bench import page as performance
-from bench.peers import compare
-from bench.series import part
+from bench.peers import compare as peers_part
+from bench.series import compare as series_part
 from pipeline.errors import UnrollError
-from pipeline.files import write_text
+from pipeline.files import write_json, write_text
 from pipeline.workspace import Workspace
 from unroll.exits import run
 
 PARTS: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
-    "peers": compare.measure,
-    "series": part.measure,
+    "peers": peers_part.measure,
+    "series": series_part.measure,
 }
 """Part of results.json -> what measures it."""
 
@@ -77,28 +77,26 @@ def update(parts: Sequence[str], *, quick: bool) -> None:
     """Measure parts into results.json, then write the page from all that it holds.
 
     Raises:
-        UnrollError: nothing was measured yet, or other parts are of another machine; or
-            a measurement fails.
+        UnrollError: nothing was measured yet, or a measurement fails.
     """
-    scratch = REPOSITORY / ".unroll" / "bench"
-    path = (scratch if quick else REPOSITORY / "bench") / "results.json"
-    # All parts: nothing stays of an earlier run, which may be of another machine.
-    measured = {} if set(parts) == set(PARTS) else results.read(path)
+    path = REPOSITORY / "bench" / "results.json"
+    page = REPOSITORY / "docs" / "performance.md"
+    if quick:
+        path = REPOSITORY / ".unroll" / "bench" / "results.json"
+        page = path.with_name("performance.md")
+    measured = results.read(path)
     for name in parts:
-        results.require_same_machine(measured, name)
         start = time.monotonic()
-        values = PARTS[name](
-            quick, partial(print, f"{name}:", file=sys.stderr, flush=True)
-        )
+        say = partial(print, f"{name}:", file=sys.stderr, flush=True)
+        values = PARTS[name](quick, say)
         measured = results.merge(measured, name, values, time.monotonic() - start)
-        results.write(path, measured)
+        write_json(path, measured)
     if not measured:
         raise UnrollError(
             f"{path.relative_to(REPOSITORY)} is missing; run `make bench`"
         )
-    written = (scratch if quick else REPOSITORY / "docs") / "performance.md"
-    write_text(written, performance.text(measured))
-    print(written.relative_to(REPOSITORY))
+    write_text(page, performance.text(measured))
+    print(page.relative_to(REPOSITORY))
 
 
 def main() -> int:

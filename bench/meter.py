@@ -18,7 +18,7 @@ SUBREAPER = 36
 one that started them."""
 
 MEBI = 2**20 if sys.platform == "darwin" else 2**10
-"""What `ru_maxrss` counts in a MiB: bytes on macOS, else KiB."""
+"""Units of `ru_maxrss` in a MiB: macOS counts bytes, Linux KiB."""
 
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(SUBREAPER, 1)

@@ -17,12 +17,9 @@ Row = dict[str, Any]
 Rows = Mapping[str, Row]
 """Framework -> its row, of one workload and phase."""
 
-Groups = Mapping[tuple[str, str], Rows]
-"""(workload, phase) -> its rows."""
-
 
 def text(measured: Mapping[str, Any]) -> str:
-    """What performance.md holds."""
+    """Return the text of docs/performance.md."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         trim_blocks=True,
@@ -53,25 +50,22 @@ def text(measured: Mapping[str, Any]) -> str:
     )
 
 
-def grouped(rows: Sequence[Row]) -> Groups:
-    """(workload, phase) -> Unroll's row, and those of its peers with Unroll's settings."""
+def grouped(rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, Row]]:
+    """Return (workload, phase) -> the rows of Unroll and of its peers."""
     groups: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
-        if not row["own_settings"]:
-            groups.setdefault((row["work"], row["phase"]), {})[row["side"]] = row
-    return {**groups}
+        groups.setdefault((row["work"], row["phase"]), {})[row["side"]] = row
+    return groups
 
 
 def fastest(rows: Rows) -> Row:
-    """The peer with the lowest median."""
-    return min(
-        (rows[name] for name in PEERS if name in rows),
-        key=lambda row: float(row["ms"]["median"]),
-    )
+    """Return the row of the peer with the lowest median."""
+    peers = [rows[name] for name in PEERS if name in rows]
+    return min(peers, key=lambda row: float(row["ms"]["median"]))
 
 
 def figure(value: float) -> str:
-    """A number with three significant digits, without an exponent."""
+    """Return a number with three significant digits, without an exponent."""
     return np.format_float_positional(
         value, 3, unique=False, fractional=False, trim="-"
     )

@@ -56,6 +56,10 @@ class DivergedError(UnrollError):
         )
 
 
+STOPPED = "stopped; what was finished is kept, the same command goes on from there"
+"""What to tell the user after Ctrl-C."""
+
+
 class StoppedError(Exception):
     """A process of this command was stopped by Ctrl-C or a request to end, and has told
     the user. Exit code 130.

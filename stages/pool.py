@@ -4,13 +4,14 @@ has room for.
 
 import contextlib
 from collections.abc import Callable, Generator, Sequence
-from functools import cache
 from pathlib import Path
 
 import psutil
+from filelock import FileLock
 
 from pipeline import processes
 from pipeline.processes import Call, Server
+from pipeline.training import run_store
 from pipeline.training.task import Result, Task
 from pipeline.workspace import Workspace
 
@@ -68,13 +69,10 @@ def run(
     def tick(running: dict[Call, float]) -> None:
         on_tick({task_of[each]: seconds for each, seconds in running.items()})
 
-    preload = list(PRELOAD)
-    # TensorFlow takes seconds, in which nothing is trained: a few networks import it
-    # themselves, side by side.
-    if sum(task.network for task in tasks) > jobs:
-        preload += TENSORFLOW
-    with Server(preload) as server:
-        results = processes.run(list(task_of), jobs, server, on_tick=tick, grace=GRACE)
+    with server(tasks, jobs) as children:
+        results = processes.run(
+            list(task_of), jobs, children, on_tick=tick, grace=GRACE
+        )
         with contextlib.closing(results):
             for ended in results:
                 yield Result(task_of[ended.call], ended.seconds, ended.error)
@@ -104,12 +102,23 @@ def available() -> int:
     return max(free, 0)
 
 
-@cache
-def start_server() -> Server:
-    """Return the server of a cluster's worker, which starts with the first call and
-    lives as long as this process.
+def server(tasks: Sequence[Task], jobs: int) -> Server:
+    """Return a server that starts tasks, so many at a time."""
+    preload = list(PRELOAD)
+    # TensorFlow takes seconds, in which nothing is trained: a few networks import it
+    # themselves, side by side.
+    if sum(task.network for task in tasks) > jobs:
+        preload += TENSORFLOW
+    return Server(preload)
+
+
+def task_lock(workspace: Workspace, task: Task) -> FileLock:
+    """Return the lock that a process holds while it trains a task, on any machine that
+    shares the workspace.
     """
-    return Server([*PRELOAD, *TENSORFLOW])
+    path = workspace.scratch / "tasks" / f"{task.key}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path)
 
 
 def call(workspace: Workspace, task: Task) -> Call:
@@ -119,7 +128,14 @@ def call(workspace: Workspace, task: Task) -> Call:
 
 
 def _perform(workspace: Workspace, task: Task) -> None:
-    # It is heavy; the process that starts children need not import it.
+    """Train a task, or wait for the worker that trains it (docs/many-machines.md)."""
+    # These are heavy; the process that starts children need not import them.
+    from pipeline.tracking import runs
     from stages.perform import perform
 
-    perform(workspace, task)
+    with task_lock(workspace, task):
+        if run_store.holds(workspace, task.dataset, task.name, task.key):
+            run_store.place(workspace, task.dataset, task.name, task.key)
+            runs.trained(workspace, task.whole_name, task.experiment)
+        else:
+            perform(workspace, task)

@@ -4,7 +4,7 @@ where it can.
 
 import contextlib
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 
 from pipeline import locks
 from pipeline.config import params
@@ -15,28 +15,16 @@ from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, machine, record
 from pipeline.tracking import NOT_RECORDED
 from pipeline.training import run_store
-from pipeline.training.task import WHOLE, Result, Task
+from pipeline.training.task import WHOLE, Task
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import pool, progress
-
-RunTasks = Callable[
-    [Workspace, Sequence[Task], int, Callable[[dict[Task, float]], None]],
-    Generator[Result, None, None],
-]
-"""Performs tasks: `pool.run` on this machine, or what takes its place for a cluster."""
 
 NETWORK = 10.0
 """Seconds that a network is taken to need that was never trained; others need 1."""
 
 
-def train(
-    workspace: Workspace,
-    name: str,
-    only: str = "",
-    jobs: int = 1,
-    run: RunTasks = pool.run,
-) -> None:
+def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> None:
     """Let runs/NAME hold a run of each experiment that params.yaml has for a data set,
     and no other.
 
@@ -50,7 +38,6 @@ def train(
         only: an experiment of it, which alone is trained; its run folder alone is
             replaced.
         jobs: how many experiments are trained at once, at most.
-        run: performs the tasks.
 
     Raises:
         UsageError: a name or an option is wrong.
@@ -61,14 +48,14 @@ def train(
     config = params.load(workspace.params)
     tasks = tasks_of(workspace, config, name, only)
     with locks.stage(workspace, "train", name):
-        due = [task for task in tasks if not _finished(workspace, task)]
-        stored = len(tasks) - len(due)
-        text = f"{name}: {len(due)} runs to train, {stored} are in the store"
+        now = [task for task in tasks if not _finished(workspace, task)]
+        stored = len(tasks) - len(now)
+        text = f"{name}: {len(now)} runs to train, {stored} are in the store"
         progress.line(text, last=True)
         later = []
-        if due and not only and WHOLE in os.environ:
-            later = _later(workspace, config, name)
-        _train(workspace, due, later, jobs, run)
+        if now and not only and WHOLE in os.environ:
+            later = due(workspace, config, but=name)
+        _train(workspace, now, later, jobs)
         if only:
             run_store.place(workspace, name, only, tasks[0].key)
         else:
@@ -120,26 +107,23 @@ def _finished(workspace: Workspace, task: Task) -> bool:
     return finished
 
 
-def _later(workspace: Workspace, config: Params, name: str) -> list[Task]:
-    """Return what the stages of other prepared data sets will find due: trained now,
-    side by side, it is in the store then.
+def due(workspace: Workspace, config: Params, but: str = "") -> list[Task]:
+    """Return the tasks of all prepared data sets, `but` one, that the store lacks.
+
+    What is trained beforehand is in the store when its own stage begins. If something
+    is wrong with a data set, its own stage says so.
     """
-    due = []
-    for other in config.experiments:
-        if other != name and workspace.prepared(other).exists():
-            # Its own stage says what is wrong with it.
+    found = []
+    for name in config.experiments:
+        if name != but and workspace.prepared(name).exists():
             with contextlib.suppress(UnrollError):
-                tasks = tasks_of(workspace, config, other)
-                due += [task for task in tasks if not _finished(workspace, task)]
-    return due
+                tasks = tasks_of(workspace, config, name)
+                found += [task for task in tasks if not _finished(workspace, task)]
+    return found
 
 
 def _train(
-    workspace: Workspace,
-    due: Sequence[Task],
-    later: Sequence[Task],
-    jobs: int,
-    run: RunTasks,
+    workspace: Workspace, due: Sequence[Task], later: Sequence[Task], jobs: int
 ) -> None:
     """Train what is due, now and later, the longest first.
 
@@ -153,7 +137,7 @@ def _train(
     display = progress.Tasks(expected, jobs)
     failed = []
     unrecorded = 0
-    with contextlib.closing(run(workspace, tasks, jobs, display.tick)) as results:
+    with contextlib.closing(pool.run(workspace, tasks, jobs, display.tick)) as results:
         for result in results:
             display.ended(result)
             if not result.error:

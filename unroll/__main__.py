@@ -10,7 +10,6 @@ from pipeline import numerics
 
 def main() -> None:
     """Run the command line of this process and end with its exit status."""
-    open_streams()
     own_packages_first()
     if {"train", "tune"} & {*sys.argv}:
         numerics.start_with()
@@ -25,29 +24,11 @@ def main() -> None:
     sys.exit(commands.status())
 
 
-def open_streams() -> None:
-    """Let the streams that the caller has closed lead nowhere; else files that are
-    opened would take their numbers.
-    """
-    number = 0
-    while number < 3:
-        number = os.open(os.devnull, os.O_RDWR)
-        os.set_inheritable(number, number < 3)
-    os.close(number)
-    for number, name, mode in (
-        (0, "stdin", "r"),
-        (1, "stdout", "w"),
-        (2, "stderr", "w"),
-    ):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
-
-
 def keep_notes_private() -> None:
-    """Let DVC keep its notes on files where the user alone may write; by itself it
-    takes one for all users.
+    """Let DVC keep its notes on files in a folder where the user alone may write.
 
-    Where the user has no such folder, `unroll.repro` takes one in the workspace.
+    By itself DVC takes a folder of all users. If the user has none that can be written,
+    `unroll.repro` takes one in the workspace.
     """
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     own = os.environ.pop("DVC_SITE_CACHE_DIR", "")
@@ -60,9 +41,7 @@ def keep_notes_private() -> None:
 
 
 def own_packages_first() -> None:
-    """Let what PYTHONPATH names come last, so that no package there counts in place of
-    ours.
-    """
+    """Let the folders of PYTHONPATH come last, so that our packages come first."""
     others = numerics.foreign_paths()
     sys.path[:] = [*(path for path in sys.path if path not in others), *others]
 

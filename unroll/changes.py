@@ -15,12 +15,15 @@ ANSWERS = "results/answers.json"
 """The verdicts, as DVC's metrics: nested, each under the key `outcome`."""
 
 MAX_ROWS = 40
-"""Of a table, since a comment on a pull request has at most 65,536 characters."""
+"""The most rows of a table: a comment on a pull request has at most 65,536
+characters."""
 
 
 def report_against(root: Path, ref: str) -> bool:
-    """Print what changed between the commit `ref` and the workspace at `root`; whether
-    all its verdicts are the same.
+    """Print what changed between the commit `ref` and the workspace at `root`.
+
+    Returns:
+        Whether all verdicts are the same.
 
     Raises:
         UsageError: git does not know `ref`.
@@ -30,17 +33,12 @@ def report_against(root: Path, ref: str) -> bool:
     git(root, "rev-parse", "--git-dir")  # what fails here says why itself
     try:
         # A name that begins with a dash would be an option.
-        git(
-            root,
-            "rev-parse",
-            "--verify",
-            "--quiet",
-            "--end-of-options",
-            f"{ref}^{{commit}}",
-        )
+        check = ("rev-parse", "--verify", "--quiet", "--end-of-options")
+        git(root, *check, f"{ref}^{{commit}}")
     except UnrollError:
         raise UsageError(
-            f"git knows no commit {ref} in {root}; a shallow clone has only the last one"
+            f"git knows no commit {ref} in {root}; "
+            "a shallow clone has only the last one"
         ) from None
     now = _outcomes(read_json(root / ANSWERS))
     changed = []
@@ -48,10 +46,9 @@ def report_against(root: Path, ref: str) -> bool:
         after = now.get(question, "gone")
         if after != before:
             changed.append(f"| {question} | {before} | {after} |")
-    print(f"## {len(changed)} {'verdict' if len(changed) == 1 else 'verdicts'} changed")
-    _print_table(
-        "Verdicts", ["| verdict | before | now |", "| --- | --- | --- |", *changed]
-    )
+    print(f"## {len(changed)} verdict{'' if len(changed) == 1 else 's'} changed")
+    head = ["| verdict | before | now |", "| --- | --- | --- |"]
+    _print_table("Verdicts", [*head, *changed])
     metrics = dvc(root, "metrics", "diff", ref, "--md", "--precision", "9").splitlines()
     _print_table("Metrics", [row for row in metrics if ANSWERS not in row])
     _print_table("Options", dvc(root, "params", "diff", ref, "--md").splitlines())
@@ -62,22 +59,22 @@ def report_against(root: Path, ref: str) -> bool:
 
 
 def _print_table(title: str, lines: Sequence[str]) -> None:
-    """Print the first rows of a table in Markdown and how many more there are; nothing
-    if it has a head alone.
+    """Print the first rows of a table in Markdown, and how many more there are.
+
+    A table without rows is left out.
     """
-    head = lines[:2]
     rows = sorted(line for line in lines[2:] if line)
     if not rows:
         return
-    # without DVC's padding
-    shown = [" ".join(line.split()) for line in [*head, *rows[:MAX_ROWS]]]
-    print("\n".join(["", f"### {title}", "", *shown]))
+    print(f"\n### {title}\n")
+    for line in [*lines[:2], *rows[:MAX_ROWS]]:
+        print(" ".join(line.split()))  # without DVC's padding
     if len(rows) > MAX_ROWS:
         print(f"\nand {len(rows) - MAX_ROWS} more")
 
 
 def _committed_outcomes(root: Path, ref: str) -> dict[str, str]:
-    """Question -> its verdict at the commit `ref`; empty where that has none."""
+    """Return question -> its verdict at the commit `ref`; empty if that has none."""
     try:
         text = git(root, "show", f"{ref}:./{ANSWERS}")
     except UnrollError:
@@ -90,17 +87,18 @@ def _committed_outcomes(root: Path, ref: str) -> dict[str, str]:
 
 
 def _outcomes(answers: Any) -> dict[str, str]:
-    """Question, such as `waves tuned` -> its verdict."""
-    return {
-        " ".join(keys[:-1]): value
-        for keys, value in _leaves(answers)
-        if keys[-1] == "outcome"
-    }
+    """Return question, such as `waves tuned` -> its verdict."""
+    outcomes = {}
+    for keys, value in _leaves(answers):
+        *question, last = keys
+        if last == "outcome":
+            outcomes[" ".join(question)] = value
+    return outcomes
 
 
 def _out_of_date(root: Path) -> list[str]:
-    """The stages whose code, options or inputs have changed since they were built; not
-    those that a clone lacks.
+    """Return the stages whose code, options or inputs have changed since they were
+    built; not those that a clone lacks.
     """
     stages = []
     for stage, changes in json.loads(dvc(root, "status", "--json")).items():
@@ -113,7 +111,7 @@ def _out_of_date(root: Path) -> list[str]:
 def _leaves(
     data: Any, keys: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Keys that lead to a value in nested mappings, and the value."""
+    """Yield the keys that lead to a value in nested mappings, and the value."""
     if not isinstance(data, Mapping):
         yield keys, data
         return

@@ -3,10 +3,9 @@ here, in a workspace of its own.
 """
 
 import os
-import shutil
 import sys
 import time
-import webbrowser
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.config import params
@@ -18,14 +17,10 @@ from unroll.repro import repro, summary
 from unroll.results import compare
 from unroll.workspaces import checkout, make
 
-TRAINED = """\
-These are the answers of the whole build: {all} experiments on these data, up to 40 seeds each, in results/.
-{few} of them were trained here, with {seeds} seeds each: {equal} have its test errors to the last digit{rest}"""
-
 
 def demo(workspace: Workspace, jobs: int) -> int:
     """Train a part of the experiments in `.demo`, and hold them against the whole
-    build's; the exit status.
+    build's; return the exit status.
 
     The answers are the whole build's. What is up to date is not trained again.
 
@@ -43,10 +38,10 @@ def demo(workspace: Workspace, jobs: int) -> int:
     os.environ["UNROLL_JOBS"] = str(jobs)
     count = len(config.runs)
     print(
-        f"{count} experiments, {make.SEEDS} seeds each, {jobs} at a time, offline, all in {make.DEMO}/."
-    )
-    print(
-        "Does recurrence help? Is the best recurrent network better than the best without?",
+        f"{count} experiments, {make.SEEDS} seeds each, {jobs} at a time, offline, "
+        f"all in {make.DEMO}/.\n"
+        "Does recurrence help? Is the best recurrent network better than the best "
+        "without?",
         flush=True,
     )
     started = time.monotonic()
@@ -55,77 +50,48 @@ def demo(workspace: Workspace, jobs: int) -> int:
     checkout.commit(whole.root, folder, "what was built")
     print()
     compare.show_answers(whole, config.datasets)
-    equal: list[str] = []
-    different: list[str] = []
-    for name in config.datasets:
-        names, others = reproduced(whole, small, name)
-        equal += names
-        different += others
-    rest = "."
-    if different:
-        rest = f"; {', '.join(different)} not: `unroll doctor` compares packages."
     everywhere = params.load(whole.params)
     built = sum(len(everywhere.experiments_of(name)) for name in config.datasets)
     print(
-        "\n"
-        + TRAINED.format(
-            all=built, few=count, seeds=make.SEEDS, equal=len(equal), rest=rest
-        )
+        f"\nThese are the answers of the whole build: {built} experiments on these "
+        "data, up to 40 seeds each, in results/.\n"
+        f"{count} of them were trained here, with {make.SEEDS} seeds each: "
+        f"{_reproduced(whole, small, config.datasets)}"
     )
     for line in summary(small, status):
         print(line)
     print(f"\nThe demo took {duration(seconds)}.")
-    everything = "make repro"
-    if whole.root != workspace.root:
-        everything = "unroll new --documents lecture; unroll --root lecture repro"
-    print("\n".join(_next(whole, small, everything)), flush=True)
-    screen = (
-        sys.platform == "darwin"
-        or os.environ.get("DISPLAY")
-        or os.environ.get("WAYLAND_DISPLAY")
-    )
-    if sys.stdout.isatty() and screen:
-        webbrowser.open(whole.report.as_uri())
+    unroll = os.path.relpath(Path(sys.executable).parent / "unroll")
+    print(f"  The page       {whole.report}")
+    print(f"  MLflow         {unroll} --root {os.path.relpath(small.root)} ui")
+    print(f"  One data set   {unroll} compare waves")
+    print(f"  Your series    {unroll} answer FILE.csv")
+    print(f"  Your project   {unroll} new FOLDER", flush=True)
     return status
 
 
-def reproduced(
-    whole: Workspace, small: Workspace, dataset: str
-) -> tuple[list[str], list[str]]:
-    """The experiments of a data set whose test errors are the whole build's of the same
-    seeds, and those where not.
+def _reproduced(whole: Workspace, small: Workspace, datasets: Iterable[str]) -> str:
+    """Return how many test errors are the whole build's of the same seeds, and which
+    are not.
     """
-    folders = [workspace.evaluation(dataset) for workspace in (whole, small)]
-    if not all((folder / "evaluation.json").is_file() for folder in folders):
-        return [], []
-    committed, trained = map(schema.load, folders)
-    equal: list[str] = []
-    different: list[str] = []
-    for name in sorted(trained.experiments.keys() & committed.experiments.keys()):
-        metric = trained.dataset.metric
-        errors = committed.experiments[name].score(metric)
-        here = trained.experiments[name].score(metric)
-        if errors is None or here is None:
+    equal = 0
+    different = []
+    for dataset in datasets:
+        folders = [workspace.evaluation(dataset) for workspace in (whole, small)]
+        if not all((folder / "evaluation.json").is_file() for folder in folders):
             continue
-        same = errors.values[: len(here.values)] == here.values
-        (equal if same else different).append(f"{dataset}/{name}")
-    return equal, different
-
-
-def _next(whole: Workspace, small: Workspace, rest: str) -> list[str]:
-    """What can be done with the demo, a line each."""
-    by_name = not rest.startswith("make") and shutil.which("unroll")
-    command = (
-        "unroll" if by_name else os.path.relpath(Path(sys.executable).parent / "unroll")
-    )
-    here = f"{command} --root {os.path.relpath(small.root)}"
-    steps = {
-        "The page": str(whole.report),
-        "MLflow": f"make ui ROOT={os.path.relpath(small.root)}"
-        if rest.startswith("make")
-        else f"{here} ui",
-        "One data set": f"{command} compare waves",
-        "Your series": f"{command} answer FILE.csv",
-        "Everything": rest,
-    }
-    return [f"  {name:<13} {step}" for name, step in steps.items()]
+        committed, trained = map(schema.load, folders)
+        metric = trained.dataset.metric
+        for name in sorted(trained.experiments.keys() & committed.experiments.keys()):
+            errors = committed.experiments[name].score(metric)
+            here = trained.experiments[name].score(metric)
+            if errors is None or here is None:
+                continue
+            if errors.values[: len(here.values)] == here.values:
+                equal += 1
+            else:
+                different.append(f"{dataset}/{name}")
+    text = f"{equal} have its test errors to the last digit"
+    if different:
+        text += f"; {', '.join(different)} not: `unroll doctor` compares packages"
+    return f"{text}."

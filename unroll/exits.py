@@ -1,4 +1,4 @@
-"""How a command ends: an exit code, and one line on what went wrong and what to do."""
+"""The end of a command: an exit code, and one line that says what went wrong."""
 
 import codecs
 import contextlib
@@ -13,6 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from pipeline.errors import (
+    STOPPED,
     StoppedError,
     UsageError,
     one_line,
@@ -22,7 +23,7 @@ from pipeline.errors import (
 from pipeline.workspace import Workspace
 from stages.progress import CLEAR
 
-STOPPED = 130
+STOPPED_CODE = 130
 """The exit code after Ctrl-C, as shells have it."""
 
 LONGEST_LINE = 4000
@@ -30,7 +31,7 @@ LONGEST_LINE = 4000
 
 
 def run(command: Callable[[], object]) -> int:
-    """The exit code of `command`, whose errors become one line each on standard error.
+    """Run a command and return its exit code; an error becomes a line on stderr.
 
     Under DVC the line is also kept for the page and for `unroll repro`. A mistake in
     the code keeps its traceback.
@@ -41,9 +42,8 @@ def run(command: Callable[[], object]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Paths are printed as they are; characters that the terminal lacks, as escapes.
         utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
-        sys.stdout.reconfigure(
-            errors="surrogateescape" if utf_8 else "backslashreplace"
-        )
+        errors = "surrogateescape" if utf_8 else "backslashreplace"
+        sys.stdout.reconfigure(errors=errors)
     try:
         try:
             command()
@@ -54,75 +54,71 @@ def run(command: Callable[[], object]) -> int:
             _record("")
     except BrokenPipeError:  # nobody reads on, as in `unroll list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (Exception, KeyboardInterrupt) as error:
-        if isinstance(error, (KeyboardInterrupt, StoppedError)):
-            # a second Ctrl-C would end this process without its code
-            for number in (
-                signal.SIGINT,
-                signal.SIGTERM,
-            ):
-                signal.signal(number, signal.SIG_IGN)
-        if isinstance(error, StoppedError):
-            return STOPPED
-        explained = _explain(error)
-        if explained is None:
+    except StoppedError:
+        _ignore_signals()
+        return STOPPED_CODE
+    except (KeyboardInterrupt, typer.Abort):
+        _ignore_signals()
+        _print_line(STOPPED)
+        return STOPPED_CODE
+    except Exception as error:
+        text, code = _explain(error)
+        if text is None:
             _record(
                 printable(f"a mistake in the code, {type(error).__name__}: {error}")
             )
             raise
-        text, code = explained
         line = printable(without_password(one_line(text)))[:LONGEST_LINE]
-        # On a terminal a bar may stand in this line.
-        print(f"{CLEAR if sys.stderr.isatty() else ''}unroll: {line}", file=sys.stderr)
-        if code != STOPPED:
-            _record(line)
+        _print_line(line)
+        _record(line)
     return code
 
 
-def _explain(error: BaseException) -> tuple[str, int] | None:
-    """What to tell the user, and the exit code; None for a mistake in the code, which
-    keeps its traceback.
+def _ignore_signals() -> None:
+    """Let a second Ctrl-C not end this process without its exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _print_line(line: str) -> None:
+    # On a terminal a bar may stand in this line.
+    clear = CLEAR if sys.stderr.isatty() else ""
+    print(f"{clear}unroll: {line}", file=sys.stderr)
+
+
+def _explain(error: Exception) -> tuple[str | None, int]:
+    """Return what to tell the user, and the exit code.
+
+    The text is None for a mistake in the code.
     """
-    match error:
-        case TyperException():
-            return _misuse(error), error.exit_code
-        case KeyboardInterrupt() | typer.Abort():
-            return (
-                "stopped; what was finished is kept, the same command goes on from there",
-                STOPPED,
-            )
+    if isinstance(error, TyperException):
+        text = error.format_message().rstrip(".")
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            mark = "" if text.endswith("?") else "."
+            text = f"{text}{mark} `{context.command_path} --help` says more"
+        return text, error.exit_code
     # not before: its imports are a third of the time of `--help`
-    from pipeline import (
-        failures,
-    )
+    from pipeline import failures
 
-    text = failures.explain(error)
-    return None if text is None else (text, 2 if isinstance(error, UsageError) else 1)
-
-
-def _misuse(error: TyperException) -> str:
-    """Typer's own text, and where to read on."""
-    text = error.format_message().rstrip(".")
-    context = getattr(error, "ctx", None)
-    if context is None:
-        return text
-    return f"{text}{'' if text.endswith('?') else '.'} `{context.command_path} --help` says more"
+    return failures.explain(error), 2 if isinstance(error, UsageError) else 1
 
 
 def _record(line: str) -> None:
-    """Keep why a stage of DVC failed; empty: forget it.
+    """Keep why a stage of DVC failed; an empty line forgets it.
 
     No path of this machine is kept: the page, which shows the line, is committed.
     """
     stage = os.environ.get("DVC_STAGE")
-    workspace = Workspace(Path.cwd())
     if not stage:
         return
     from pipeline import failures
 
+    workspace = Workspace(Path.cwd())
     line = line.replace(f"{workspace.root}/", "")
     mirror = os.environ.get("UNROLL_MIRROR")
-    line = line.replace(mirror, "$UNROLL_MIRROR") if mirror else line
+    if mirror:
+        line = line.replace(mirror, "$UNROLL_MIRROR")
     with contextlib.suppress(OSError):  # the disk may be what failed
         if line:
             failures.record(workspace, stage, line)

@@ -1,4 +1,4 @@
-"""What a message tells the user to type next."""
+"""Commands that a message tells the user to type next."""
 
 import os
 import shlex
@@ -7,11 +7,11 @@ from pipeline.workspace import Workspace
 
 
 def program(workspace: Workspace) -> str:
-    """How `unroll` is typed here for a workspace, which may be another folder."""
+    """Return how `unroll` is typed here for a workspace in any folder."""
     folder = os.path.relpath(workspace.root)
     return "unroll" if folder == "." else f"unroll --root {shlex.quote(folder)}"
 
 
 def built_by(stage: str) -> str:
-    """The command that builds a stage with all that it needs and no more."""
+    """Return a clause with the command that builds a stage and all that it needs."""
     return f"`unroll repro {stage}` builds it"

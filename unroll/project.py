@@ -43,9 +43,9 @@ from pipeline.workspace import Workspace
 from unroll.hints import built_by
 
 Predictions = npt.ArrayLike | Trained | str
-"""Of the test examples: (seeds, n) or (seeds, n, values) in model units, of one seed
-(n,) or (n, values); what `train` gave back; or the name of an experiment whose run lies
-on disk.
+"""Predictions of the test examples. An array is (seeds, n) or (seeds, n, values) in
+model units, of one seed (n,) or (n, values). Else it is what `train` gave back, or the
+name of an experiment whose run lies on disk.
 """
 
 
@@ -71,7 +71,7 @@ class Project:
         return params.load(self.workspace.params)
 
     def experiments(self, *names: str) -> pd.DataFrame:
-        """The experiments of these data sets (of all, without): model, method, seeds,
+        """Return the experiments of these data sets, or of all: model, method, seeds,
         score on test, whether built.
 
         >>> project.experiments("waves").set_index("experiment")["model"]["waves/gru"]
@@ -82,8 +82,8 @@ class Project:
         return pd.DataFrame(listing(self.workspace, names))
 
     def scores(self, dataset: str) -> pd.DataFrame:
-        """Each experiment's measures on each split: the mean over seeds and its 95 %
-        interval.
+        """Return each experiment's measures on each split: the mean over seeds and its
+        95 % interval.
 
         By the weights that validation chose, where it did. In model units; `mae_unit`
         and `rmse_unit` in the data's.
@@ -92,22 +92,22 @@ class Project:
         >>> scores.loc[scores["mean"].idxmin(), "experiment"]
         'waves/tuned_lstm'
         """
-        evaluation = self._evaluation(dataset)
-        rows = [
-            {
-                "experiment": f"{evaluation.dataset.name}/{name}",
-                "recurrent": entry.recurrent,
-                "split": split,
-                "measure": measure,
-                "mean": stat.mean,
-                "low": (stat.mean_ci or (None, None))[0],
-                "high": (stat.mean_ci or (None, None))[1],
-                "seeds": len(stat.values),
-            }
-            for name, entry in evaluation.experiments.items()
-            for split, by_measure in entry.chosen.items()
-            for measure, stat in by_measure.items()
-        ]
+        rows = []
+        for name, entry in self._evaluation(dataset).experiments.items():
+            for split, by_measure in entry.chosen.items():
+                for measure, stat in by_measure.items():
+                    low, high = stat.mean_ci or (None, None)
+                    row = {
+                        "experiment": f"{dataset}/{name}",
+                        "recurrent": entry.recurrent,
+                        "split": split,
+                        "measure": measure,
+                        "mean": stat.mean,
+                        "low": low,
+                        "high": high,
+                        "seeds": len(stat.values),
+                    }
+                    rows.append(row)
         return pd.DataFrame(rows)
 
     def answer(self, dataset: str) -> list[Answer]:
@@ -125,8 +125,8 @@ class Project:
         )
 
     def compare(self, experiment: str, other: str) -> Comparison:
-        """Any two experiments of one data set on test, as `unroll compare` prints them:
-        the first against the other.
+        """Compare any two experiments of one data set on test: the first against the
+        other, as `unroll compare` prints them.
 
         >>> comparison = project.compare("waves/gru", "waves/tuned_kernel_ridge")
         >>> print(comparison)
@@ -139,36 +139,38 @@ class Project:
         comparison = between(self.workspace, experiment, other)
         if comparison is None:
             raise UnrollError(
-                f"nothing compares {experiment} with {other}: too few seeds, or no predictions"
+                f"nothing compares {experiment} with {other}: "
+                "too few seeds, or no predictions"
             )
         return comparison
 
     def claims(self) -> pd.DataFrame:
-        """What the documents publish, what is rebuilt with its interval, and the
-        verdict.
+        """Return what the documents publish, what is rebuilt, and the verdict.
 
         >>> claims = project.claims().query("experiment == 'waves/perceptron' and published == '0.005'")
         >>> claims[["claim", "verdict"]].to_dict("records")
         [{'claim': 'perceptron, MSE about 0.005', 'verdict': 'holds'}]
         """
-        verdicts = results.load(self.workspace, self.params).verdicts
-        return pd.DataFrame(
-            {
+        rows = []
+        for verdict in results.load(self.workspace, self.params).verdicts:
+            low, high = verdict.interval or (None, None)
+            row = {
                 "document": verdict.claim.document,
                 "claim": verdict.claim.words,
                 "experiment": verdict.claim.experiment,
                 "published": verdict.claim.value,
                 "rebuilt": verdict.rebuilt.mean if verdict.rebuilt else verdict.shape,
-                "low": verdict.interval[0] if verdict.interval else None,
-                "high": verdict.interval[1] if verdict.interval else None,
+                "low": low,
+                "high": high,
                 "verdict": str(verdict.outcome),
             }
-            for verdict in verdicts
-        )
+            rows.append(row)
+        return pd.DataFrame(rows)
 
     def data(self, dataset: str, *, calendar: bool = False) -> Dataset:
-        """A data set's examples: as it was prepared, else made now, in memory, from
-        UNROLL_MIRROR or the web.
+        """Return a data set's examples, as it was prepared.
+
+        If it was not, it is made now, in memory, from UNROLL_MIRROR or the web.
 
         >>> project.data("waves").splits["test"].inputs.shape
         (6000, 50, 1)
@@ -179,23 +181,24 @@ class Project:
         if (folder / "dataset.json").is_file():
             return datasets.load(folder, calendar=calendar)
         mirror = os.environ.get("UNROLL_MIRROR") or None
-        with (
-            tempfile.TemporaryDirectory() as raw,
-            tempfile.TemporaryDirectory() as prepared,
-        ):
-            root = self.workspace.root
-            context = Context(section.source, root, Path(raw), mirror)
-            every.producer(section.source)(Path(raw), context)
-            datasets.save(every.preparer(dataset)(dataset, Path(raw)), Path(prepared))
-            stand_in = every.sources[section.source].kind == "stand_in"
-            return replace(
-                datasets.load(Path(prepared), calendar=calendar), stand_in=stand_in
-            )
+        stand_in = every.sources[section.source].kind == "stand_in"
+        with tempfile.TemporaryDirectory() as temporary:
+            raw = Path(temporary) / "raw"
+            raw.mkdir()
+            context = Context(section.source, self.workspace.root, raw, mirror)
+            every.producer(section.source)(raw, context)
+            made = every.preparer(dataset)(dataset, raw)
+            prepared = Path(temporary) / "prepared"
+            prepared.mkdir()
+            datasets.save(made, prepared)
+            loaded = datasets.load(prepared, calendar=calendar)
+            return replace(loaded, stand_in=stand_in)
 
     def train(
         self,
         experiment: str,
         *callbacks: Callback,
+        data: Dataset | None = None,
         seeds: int | Sequence[int] = 1,
         model: Mapping[str, Any] | None = None,
         **training: Any,
@@ -203,8 +206,8 @@ class Project:
         """Train an experiment in memory, with other options if you like:
         `model={"units": 8}, epochs=20`.
 
-        `callbacks` are told of every epoch; `seeds` are those of the replicates, or how
-        many.
+        `callbacks` are told of every epoch. `data` takes the place of the data set.
+        `seeds` are those of the replicates, or how many.
 
         >>> trained = project.train("waves/node", epochs=2, seeds=2)
         >>> trained.parameters, len(trained.replicates)
@@ -216,18 +219,21 @@ class Project:
             own_name(experiment),
             Experiment.model_validate(merged(section.model_dump(), options)),
         )
-        data = self.data(section.dataset, calendar=section.calendar)
+        if data is None:
+            data = self.data(section.dataset, calendar=section.calendar)
         try:
             job = chosen.job(data, *callbacks)
         except RuntimeError:
             raise UsageError(
-                "TensorFlow runs with several threads here; call `unroll.open` after `import keras`, before you train"
+                "TensorFlow runs with several threads here; "
+                "call `unroll.open` after `import keras`, before you train"
             ) from None
         return chosen.train(job)
 
     def predictions(self, experiment: str, split: str = "test") -> npt.NDArray[Any]:
-        """What a run on disk says of a split, (seeds, n) or (seeds, n, values), in
-        model units.
+        """Return the predictions of a run on disk for a split, in model units.
+
+        They are (seeds, n) or (seeds, n, values).
 
         >>> project.predictions("waves/node").shape[1:] == project.data("waves").splits["test"].targets.shape
         True
@@ -236,16 +242,17 @@ class Project:
         folder = self.workspace.run(section.dataset, own_name(experiment))
         run = run_folder.load_for(folder, section.dataset, section.seeds)
         splits = [
-            name.partition("_")[2]
+            name.removeprefix("final_")
             for name in run.predictions
             if name.startswith("final_")
         ]
-        return run.predictions[f"{run.points[-1]}_{one_of(split, splits, 'the split')}"]
+        one_of(split, splits, "the split")
+        return run.predictions[f"{run.points[-1]}_{split}"]
 
     def judge(
         self, dataset: str, predictions: Predictions, against: Predictions | None = None
     ) -> Comparison:
-        """Predictions that you made with any library, compared as ours are: same rows,
+        """Compare predictions that you made with any library, as ours are: same rows,
         same interval, same verdict.
 
         `against` is the strongest opponent without recurrence by default, whose run has
@@ -306,27 +313,24 @@ class Project:
     def _losses(
         self, data: Dataset, predictions: Predictions
     ) -> npt.NDArray[np.float64]:
-        """What each test example adds to the measure, (seeds, n)."""
+        """Return what each test example adds to the measure, (seeds, n)."""
         targets = compared(data.splits["test"])
         if isinstance(predictions, str):
             values = self.predictions(predictions)
         elif isinstance(predictions, Trained):
-            point = (
-                "best_test"
-                if "best_test" in predictions.replicates[0].predictions
-                else "final_test"
-            )
-            values = np.stack(
-                [replicate.predictions[point] for replicate in predictions.replicates]
-            )
+            of_seeds = [replicate.predictions for replicate in predictions.replicates]
+            point = "best_test" if "best_test" in of_seeds[0] else "final_test"
+            values = np.stack([of_seed[point] for of_seed in of_seeds])
         else:
             values = np.asarray(predictions)
         if targets is not None:
-            values = values[None] if values.shape == targets.shape else values
+            if values.shape == targets.shape:
+                values = values[None]
             if values.shape[1:] != targets.shape:
-                expected = f"(seeds, {', '.join(map(str, targets.shape))}), in the order of the test examples"
+                expected = ", ".join(map(str, ["seeds", *targets.shape]))
                 raise UsageError(
-                    f"predictions of {data.name} must have shape {expected}. Received: {values.shape}"
+                    f"predictions of {data.name} must have shape ({expected}), in the "
+                    f"order of the test examples. Received: {values.shape}"
                 )
         if not np.isfinite(values).all():
             raise UsageError(

@@ -10,22 +10,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pipeline import failures, locks
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
-from pipeline.errors import StoppedError, UnrollError, UsageError
+from pipeline.errors import STOPPED, StoppedError, UnrollError, UsageError
 from pipeline.files import remove, write_text
 from pipeline.provenance import fingerprint
 from pipeline.training.task import WHOLE
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from unroll import worker
 
 LOCK = "dvc.lock"
 """DVC's file of what each stage was made of, and of what it made."""
@@ -41,18 +42,12 @@ PAUSE = 0.05
 
 
 class Entry(BaseModel):
-    """A stage in dvc.lock."""
+    """A stage in dvc.lock, as DVC reads it."""
 
     cmd: str
     deps: list[dict[str, Any]] = []
     params: dict[str, dict[str, Any]] = {}
     outs: list[dict[str, Any]] = []
-
-
-class LockFile(BaseModel):
-    """A whole dvc.lock."""
-
-    stages: dict[str, Entry]
 
 
 def repro(
@@ -75,56 +70,60 @@ def repro(
     config = params.load(workspace.params)
     for target in targets:
         one_of(target, stages(config), "the target")
-    busy = f"another `unroll repro` is building in {workspace.root}; wait until it is done, or stop it"
+    busy = (
+        f"another `unroll repro` is building in {workspace.root}; "
+        "wait until it is done, or stop it"
+    )
     with locks.alone(workspace.scratch / "repro.lock", busy):
         locks.sweep(workspace)
         prepare(workspace, config)
+        worker.note_environment(workspace)
         before = failures.read(workspace)
-        said = ["--quiet"] if quiet else []
         variables = environment(workspace)
         if not targets:
             variables[WHOLE] = "1"
             for stage in before:
                 failures.clear(workspace, stage)
-        status = run_dvc(
-            workspace, ["repro", "--keep-going", *said, *targets], env=variables
-        )
-        failed = failures.read(workspace)
-        # The page says why something is missing; no file that DVC watches for it does.
-        news = ["--force"] if failed != before else []
+        command = ["repro", "--keep-going", *targets]
+        if quiet:
+            command.append("--quiet")
+        status = run_dvc(workspace, command, env=variables)
+        news = failures.read(workspace) != before
         # The dvc.yaml that `unroll new` writes has no page.
         has_page = REPORT in plain_yaml.read(workspace.root / "dvc.yaml")["stages"]
         if has_page and (status or targets or news):
-            page = run_dvc(
-                workspace, ["repro", "--single-item", "--quiet", *news, REPORT]
-            )
+            command = ["repro", "--single-item", "--quiet", REPORT]
+            # The page says why something is missing. DVC does not watch a file of that.
+            if news:
+                command.append("--force")
+            page = run_dvc(workspace, command)
             status = status or page
     return status
 
 
 def summary(workspace: Workspace, status: int) -> list[str]:
-    """What failed and why, a line each, of a build that ended with a status."""
+    """Return what failed and why, a line for each stage.
+
+    `status` is the exit status of the build.
+    """
     failed = failures.read(workspace)
-    lines = [f"FAILED {stage}: {why}" for stage, why in failed.items()]
-    if status and not lines:
+    if status and not failed:
         notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
-        lines = [
-            f"A stage failed without saying why; DVC says it above. If that is of a database, delete {notes}"
-        ]
-    return lines
+        where = f"If that is of a database, delete {notes}"
+        return [f"A stage failed without saying why; DVC says it above. {where}"]
+    return [f"FAILED {stage}: {why}" for stage, why in failed.items()]
 
 
 def stages(config: Params) -> list[str]:
-    """The names of all stages, as dvc.yaml makes them of params.yaml."""
-    names = [config.source_stage(name) for name in config.sources]
-    names += [f"prepare@{name}" for name in config.datasets]
-    names += [
-        f"{verb}@{name}"
-        for name in config.experiments
-        for verb in ("train", "evaluate")
+    """Return the names of all stages, as dvc.yaml makes them of params.yaml."""
+    return [
+        *(config.source_stage(name) for name in config.sources),
+        *(f"prepare@{name}" for name in config.datasets),
+        *(f"train@{name}" for name in config.experiments),
+        *(f"evaluate@{name}" for name in config.experiments),
+        *(f"answer@{name}" for name in config.series),
+        REPORT,
     ]
-    names += [f"answer@{name}" for name in config.series]
-    return [*names, REPORT]
 
 
 def prepare(workspace: Workspace, config: Params) -> None:
@@ -134,72 +133,55 @@ def prepare(workspace: Workspace, config: Params) -> None:
     Raises:
         OSError: the disk is full.
     """
-    for folder in (
-        workspace.root,
-        Path(os.environ.get("DVC_SITE_CACHE_DIR", workspace.root)),
-    ):
+    root = workspace.root
+    for folder in (root, Path(os.environ.get("DVC_SITE_CACHE_DIR", root))):
         if folder.exists() and shutil.disk_usage(folder).free < ROOM:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-    # the code is not here but installed, and DVC watches this for it
-    if not (workspace.root / "stages").exists():
-        write_if_new(workspace.root / "version.txt", f"{fingerprint.package()}\n")
-    (workspace.root / "results" / "evaluations").mkdir(parents=True, exist_ok=True)
-    prune(workspace, config)
-    mend(workspace.root)
-
-
-def prune(workspace: Workspace, config: Params) -> None:
-    """Remove what was made of data sets that params.yaml no longer names; no stage
-    does.
-    """
-    for folder in ("runs", "results/evaluations", "results/metrics"):
-        for path in (workspace.root / folder).glob("[!.]*"):
+    # Where the code is not here but installed, DVC watches this file in its place.
+    version = root / "version.txt"
+    text = f"{fingerprint.package()}\n"
+    if not (root / "stages").exists() and (
+        not version.exists() or version.read_text(encoding="utf-8") != text
+    ):
+        write_text(version, text)
+    (root / "results" / "evaluations").mkdir(parents=True, exist_ok=True)
+    # No stage removes what was made of data sets that params.yaml no longer names.
+    for name in ("runs", "results/evaluations", "results/metrics"):
+        for path in (root / name).glob("[!.]*"):
             if path.name.removesuffix(".json") not in config.experiments:
                 remove(path)
+    mend(root)
 
 
 def mend(root: Path) -> None:
-    """Remove those of DVC's own files that a kill has cut off, or that name none but
-    killed processes.
-    """
+    """Remove the files of DVC that a kill has cut off or left behind."""
     notes = root / ".dvc" / "tmp" / "rwlock"
-    if notes.exists() and not in_use(notes):
-        notes.unlink()
+    if notes.exists():
+        # DVC's processes note here what they read and write.
+        numbers = re.findall(rb'"pid": (\d+)', notes.read_bytes())
+        written = notes.stat().st_mtime
+        if not any(locks.alive(int(number), written) for number in numbers):
+            notes.unlink()
     lock = root / LOCK
-    if lock.exists() and not is_whole(lock):
+    if not lock.exists():
+        return
+    try:
+        stages = plain_yaml.read(lock)["stages"]
+        TypeAdapter(dict[str, Entry]).validate_python(stages)
+        whole = lock.read_bytes().endswith(b"\n")
+    except (UsageError, ValidationError, KeyError, TypeError):
+        whole = False
+    if not whole:
         lock.unlink()
         print(
-            "dvc.lock is damaged; it is written anew, of what DVC and .unroll/store keep",
+            "dvc.lock is damaged; it is written anew, "
+            "of what DVC and .unroll/store keep",
             flush=True,
         )
 
 
-def is_whole(lock: Path) -> bool:
-    """Whether a dvc.lock was written to its end, and DVC will read it."""
-    try:
-        LockFile.model_validate(plain_yaml.read(lock))
-    except (UsageError, ValidationError):
-        return False
-    return lock.read_bytes().endswith(b"\n")
-
-
-def in_use(notes: Path) -> bool:
-    """Whether a process still runs that has noted there, as DVC does, what it reads and
-    writes.
-    """
-    numbers = re.findall(rb'"pid": (\d+)', notes.read_bytes())
-    written = notes.stat().st_mtime
-    return any(locks.alive(int(number), written) for number in numbers)
-
-
-def write_if_new(path: Path, text: str) -> None:
-    """Write a text unless the file holds it already: its time stays."""
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_text(path, text)
-
-
 def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> int:
-    """Run DVC in a workspace; its exit status.
+    """Run DVC in a workspace; return its exit status.
 
     DVC and its stages are a session of their own, which ends with Ctrl-C or a request
     to end: DVC itself takes either for the failure of one stage, and goes on to the
@@ -224,16 +206,10 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
         return process.wait()
     except KeyboardInterrupt:
         # a second Ctrl-C changes nothing
-        for number in (
-            signal.SIGINT,
-            signal.SIGTERM,
-        ):
-            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         stop(process)
-        print(
-            "unroll: stopped; what was finished is kept, the same command goes on from there",
-            file=sys.stderr,
-        )
+        print(f"unroll: {STOPPED}", file=sys.stderr)
         raise StoppedError from None
 
 
@@ -251,14 +227,17 @@ def stop(dvc: subprocess.Popen[Any]) -> None:
     dvc.wait()
 
 
-def environment(workspace: Workspace) -> dict[str, str]:
-    """Variables of DVC's process: `unroll` is found by name, and DVC's notes lie where
-    the user may write.
+def environment(
+    workspace: Workspace, outside: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the variables of DVC's process: `unroll` is found by name, and DVC's notes
+    lie where the user may write.
+
+    `outside` are the variables that the caller has; by default those of this process.
     """
-    variables = dict(os.environ)
-    variables["PATH"] = os.pathsep.join(
-        [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    )
+    variables = dict(os.environ if outside is None else outside)
+    path = [str(Path(sys.executable).parent), variables.get("PATH", os.defpath)]
+    variables["PATH"] = os.pathsep.join(path)
     variables["DVC_NO_ANALYTICS"] = "1"
     if "DVC_SITE_CACHE_DIR" not in variables:
         notes = workspace.scratch / "dvc"
@@ -273,6 +252,5 @@ def environment(workspace: Workspace) -> dict[str, str]:
 def require_built(workspace: Workspace, status: int, what: str) -> None:
     """Raise UnrollError with the reasons if a build of something did not end well."""
     if status:
-        raise UnrollError(
-            f"{what} is not built: {'; '.join(summary(workspace, status))}"
-        )
+        reasons = "; ".join(summary(workspace, status))
+        raise UnrollError(f"{what} is not built: {reasons}")

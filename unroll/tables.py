@@ -3,31 +3,28 @@
 import os
 import sys
 from collections.abc import Collection, Sequence
-from typing import Literal
-
-from pipeline.evaluation.claims import Outcome
-from pipeline.evaluation.margin import Word
 
 WRAPS = 22
-"""Characters from which on a cell may take several lines."""
+"""The width from which on a cell may take several lines."""
 
 GAP = 3
-"""Between two columns."""
+"""Characters between two columns."""
 
 MOST_LINES = 60
 """The most lines of a forecast that are printed; files have them all."""
 
-STYLES: dict[str, str] = {
-    Word.HELPS: "green",
-    Word.HURTS: "red",
-    Word.SAME: "cyan",
-    Word.OPEN: "yellow",
-    Outcome.HOLDS: "green",
-    Outcome.FAILS: "red",
-    Outcome.UNSURE: "yellow",
-    Outcome.LITTLE: "yellow",
+STYLES = {
+    "helps": "green",
+    "hurts": "red",
+    "no difference that matters": "cyan",
+    "open": "yellow",
+    "holds": "green",
+    "does not hold": "red",
+    "cannot tell": "yellow",
+    "says little": "yellow",
 }
-"""A verdict at the end of a cell -> how it is shown."""
+"""Verdict at the end of a cell -> its colour. The words are those of `margin.Word` and
+`claims.Outcome`, whose modules import NumPy."""
 
 
 def show(
@@ -39,8 +36,9 @@ def show(
     title: str = "",
     caption: str = "",
 ) -> None:
-    """Print a table on standard output; on a terminal as many columns as there is room
-    for, and which are left out.
+    """Print a table on standard output.
+
+    A terminal shows the columns that it has room for, and names the others.
 
     Args:
         headings: of the columns; the first one is always shown.
@@ -54,11 +52,13 @@ def show(
     widths = [max(map(len, column)) for column in columns]
     # whoever reads it has no right-hand edge
     if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
-        marks = [">" if heading in numeric else "<" for heading in headings]
-        form = "  ".join(
-            f"{{:{mark}{width}}}" for mark, width in zip(marks, widths, strict=True)
-        )
-        lines = (form.format(*row).rstrip() for row in (headings, *rows))
+        lines = []
+        for row in (headings, *rows):
+            cells = [
+                cell.rjust(width) if heading in numeric else cell.ljust(width)
+                for heading, cell, width in zip(headings, row, widths, strict=True)
+            ]
+            lines.append("  ".join(cells).rstrip())
         print("\n".join(text for text in (title, *lines, caption) if text))
         return
     from rich import box
@@ -68,17 +68,17 @@ def show(
 
     console = Console()
     longest_words = [
-        max((len(word) for cell in column for word in cell.split()), default=0)
-        for column in columns
+        max(map(len, " ".join(column).split()), default=0) for column in columns
     ]
     needed = [
         max(word, min(WRAPS, width)) + GAP
         for word, width in zip(longest_words, widths, strict=True)
     ]
     fitting = _fitting(headings, needed, important, console.width)
-    if left_out := [
+    left_out = [
         heading for index, heading in enumerate(headings) if index not in fitting
-    ]:
+    ]
+    if left_out:
         caption = f"{caption} Wider terminals show: {', '.join(left_out)}.".strip()
     table = Table(
         title=Text(title, style="bold") if title else None,
@@ -90,12 +90,9 @@ def show(
         show_edge=False,
     )
     for index in fitting:
-        justify: Literal["left", "right"] = (
-            "right" if headings[index] in numeric else "left"
-        )
         table.add_column(
             Text(headings[index]),
-            justify=justify,
+            justify="right" if headings[index] in numeric else "left",
             overflow="fold",
             min_width=longest_words[index],
         )
@@ -111,17 +108,14 @@ def show(
 def _fitting(
     headings: Sequence[str], needed: Sequence[int], important: Sequence[str], width: int
 ) -> list[int]:
-    """The indices of the columns to show: the important ones first, as many as fit with
-    no word broken.
+    """Return the indices of the columns to show: as many as fit with no word broken.
+
+    The first column comes first, then the important ones, then the others.
     """
-    fitting = [0]
-    used = needed[0]
-    ranks = {heading: rank for rank, heading in enumerate(important)}
-    for index in sorted(
-        range(1, len(headings)),
-        key=lambda index: ranks.get(headings[index], len(ranks)),
-    ):
-        if used + needed[index] <= width:
+    first, *others = range(len(headings))
+    ranked = [headings.index(heading) for heading in important if heading in headings]
+    fitting = [first]
+    for index in dict.fromkeys([*ranked, *others]):
+        if index and sum(needed[i] for i in fitting) + needed[index] <= width:
             fitting.append(index)
-            used += needed[index]
     return sorted(fitting)

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,16 @@ from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
-from unroll.repro import LOCK, mend, run_dvc
+from unroll import repro
+from unroll.repro import LOCK
 from unroll.workspaces.checkout import clone, dvc, git, last_commit, use_own_cache
 from unroll.workspaces.make import miniature
 
 FOLDER = ".verify"
 """Where verifications build, in the user's workspace."""
 
-FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI", "UNROLL_SCHEDULER")
-"""How the names of variables begin that are about the caller's own workspace."""
+FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI")
+"""The beginnings of variables that are about the caller's own workspace."""
 
 FIRST = "plain"
 """The folder of the first workspace of `--quick`."""
@@ -37,22 +39,23 @@ CIRCUMSTANCES = {
     "TZ": "Pacific/Kiritimati",
     "LC_ALL": "de_DE.UTF-8",
 }
-"""Of the second build: another hash seed, a time zone of tomorrow, and a language with
-a decimal comma."""
+"""The hash seed, time zone and language of the second build."""
 
 UMASK = 0o077
-"""Of the second build: nobody else may read what it writes."""
+"""The umask of the second build: nobody else may read what it writes."""
 
 SAME = "same bytes"
 NOT_COMMITTED = "not committed"
 
 Entry = Mapping[str, Any]
-"""What a dvc.lock says of a stage: its `deps`, `params` and `outs`."""
+"""The entry of a stage in dvc.lock: its `deps`, `params` and `outs`."""
 
 
 def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
-    """Build the last commit apart, print how each stage compares with the committed
-    dvc.lock; whether all are the same.
+    """Build the last commit apart, and print how each stage compares with the committed
+    dvc.lock.
+
+    Returns whether all stages are the same.
 
     Only these data sets and what they need are built, or everything if none is named. A
     build that was killed goes on where it was. What was built stays in `.verify` if
@@ -64,38 +67,38 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
     """
     folder = workspace.root / FOLDER
     rebuilt = folder / "rebuild"
-    with alone(
-        workspace.scratch / "verify.lock",
-        f"another `unroll verify` is at work in {workspace.root}",
-    ):
+    with _alone(workspace):
         commit = last_commit(workspace.root)
         # is there as long as its build has not ended
         committed = folder / f"{commit}.lock"
         if not committed.exists():
             _make_clone(workspace.root, rebuilt, committed)
         known = plain_yaml.read(rebuilt / "params.yaml").get("series") or {}
-        targets = [
-            f"{'answer' if name in known else 'evaluate'}@{name}" for name in datasets
-        ]
+        targets = []
+        for name in datasets:
+            verb = "answer" if name in known else "evaluate"
+            targets.append(f"{verb}@{name}")
         stages = _stages(rebuilt, targets)
         _say(f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}")
         edited = git(workspace.root, "status", "--porcelain").splitlines()
         if edited:
-            _say(
-                f"not in it, since not committed: {len(edited)} files, such as {edited[0][3:]}"
-            )
-        repro(rebuilt, targets, environment(rebuilt, jobs))
+            example = edited[0][3:]
+            count = len(edited)
+            _say(f"not in it, since not committed: {count} files, such as {example}")
+        _build(rebuilt, targets, environment(rebuilt, jobs))
         changed = git(rebuilt, "diff", "--name-only", "HEAD").splitlines()
         findings = compare(committed, rebuilt, stages, changed)
         committed.unlink()
         same = _conclude(findings, folder)
         if not same:
-            print(
-                "The metrics that differ:\n",
-                dvc(rebuilt, "metrics", "diff", "HEAD", "--precision", "9"),
-                sep="",
-            )
+            print("The metrics that differ:")
+            print(dvc(rebuilt, "metrics", "diff", "HEAD", "--precision", "9"))
         return same
+
+
+def _alone(workspace: Workspace) -> AbstractContextManager[None]:
+    busy = f"another `unroll verify` is at work in {workspace.root}"
+    return alone(workspace.scratch / "verify.lock", busy)
 
 
 def _make_clone(root: Path, folder: Path, committed: Path) -> None:
@@ -106,7 +109,8 @@ def _make_clone(root: Path, folder: Path, committed: Path) -> None:
         lock = git(root, "show", f"HEAD:{LOCK}")
     except UnrollError:
         raise UnrollError(
-            f"no {LOCK} is committed, so there is nothing to compare with; commit one first"
+            f"no {LOCK} is committed, so there is nothing to compare with; "
+            "commit one first"
         ) from None
     shutil.rmtree(folder.parent, ignore_errors=True)
     clone(root, folder)
@@ -115,45 +119,36 @@ def _make_clone(root: Path, folder: Path, committed: Path) -> None:
 
 
 def _stages(root: Path, targets: Sequence[str]) -> list[str]:
-    """The stages of these targets and all that they need, in alphabetical order; every
-    stage if there is no target.
+    """Return the stages of these targets and all that they need, in alphabetical order;
+    every stage if there is no target.
     """
-    graphs = [dvc(root, "dag", "--dot", target) for target in targets] or [
-        dvc(root, "dag", "--dot")
-    ]
-    return sorted(set(re.findall(r'"(.+?)"', " ".join(graphs))))
+    stages: set[str] = set()
+    for arguments in [[target] for target in targets] or [[]]:
+        stages.update(re.findall(r'"(.+?)"', dvc(root, "dag", "--dot", *arguments)))
+    return sorted(stages)
 
 
 def quick(workspace: Workspace, jobs: int) -> bool:
-    """Build the miniature with the code as it is, then again in other circumstances;
-    whether dvc.lock is the same.
+    """Build the miniature with the code as it is, then again in other circumstances.
 
     The second build has one job more, another folder, hash seed, time zone, language
-    and umask.
+    and umask. Returns whether both have the same dvc.lock.
 
     Raises:
         UnrollError: another `unroll verify` is at work here, or the miniature cannot be
             built.
     """
     folder = workspace.root / FOLDER
-    with alone(
-        workspace.scratch / "verify.lock",
-        f"another `unroll verify` is at work in {workspace.root}",
-    ):
+    with _alone(workspace):
         shutil.rmtree(folder, ignore_errors=True)
         first = miniature(folder / FIRST)
         second = miniature(folder / SECOND)
-        _say(
-            f"the miniature, an experiment of each kind on generated data, in {first.root}"
-        )
+        _say(f"a small graph, of each kind of experiment one, in {first.root}")
         _build_all(first.root, environment(first.root, jobs))
         named = ", ".join(f"{name}={value}" for name, value in CIRCUMSTANCES.items())
-        _say(
-            f"again with --jobs {jobs + 1}, {named} and umask {UMASK:03o}, in {second.root}"
-        )
-        _build_all(
-            second.root, environment(second.root, jobs + 1) | CIRCUMSTANCES, umask=UMASK
-        )
+        _say(f"again with --jobs {jobs + 1}, {named}, umask {UMASK:03o}: {second.root}")
+        variables = environment(second.root, jobs + 1) | CIRCUMSTANCES
+        _build_all(second.root, variables, umask=UMASK)
         findings = compare(first.root / LOCK, second.root)
         if (first.root / LOCK).read_bytes() != (second.root / LOCK).read_bytes():
             findings[LOCK] = "differs: it has another text"
@@ -165,14 +160,8 @@ def _build_all(root: Path, variables: Mapping[str, str], umask: int = -1) -> Non
     stage fails.
     """
     use_own_cache(root)
-    if repro(root, [], variables, umask):
-        reasons = [
-            f"{stage}: {reason}"
-            for stage, reason in failures.read(Workspace(root)).items()
-        ]
-        raise UnrollError(
-            f"the graph in {root} cannot be built: {'; '.join(reasons) or 'DVC says above why'}"
-        )
+    status = _build(root, [], variables, umask)
+    repro.require_built(Workspace(root), status, f"the graph in {root}")
 
 
 def compare(
@@ -181,14 +170,16 @@ def compare(
     stages: Sequence[str] = (),
     changed: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Stage -> how what it made in the workspace `rebuilt` compares with what is
-    committed.
+    """Compare what each stage made in the workspace `rebuilt` with what is committed.
 
     Args:
         committed: the committed dvc.lock.
         rebuilt: a workspace.
         stages: that were to be built; those that were built are compared, too.
         changed: files that git keeps there and whose bytes are not the committed ones.
+
+    Returns:
+        Stage -> a sentence.
     """
     old = plain_yaml.read(committed)["stages"]
     new = {}
@@ -198,9 +189,10 @@ def compare(
     findings = {}
     for stage in dict.fromkeys([*new, *stages]):
         if stage not in new:
-            findings[stage] = (
-                f"not built: {reasons.get(stage, 'what it needs is not built, or DVC says above why')}"
+            why = reasons.get(
+                stage, "DVC says above why, or what it needs is not built"
             )
+            findings[stage] = f"not built: {why}"
         elif stage not in old:
             findings[stage] = NOT_COMMITTED
         else:
@@ -209,24 +201,18 @@ def compare(
 
 
 def _finding(old: Entry, new: Entry, changed: Sequence[str]) -> str:
-    """How a stage's outputs compare, and which of its inputs differ."""
+    """Return how the outputs of a stage compare, and which of its inputs differ."""
     outputs = _different(_outputs(old), _outputs(new))
     if outputs:
+        because = "from the same inputs"
         inputs = _different(_inputs(old), _inputs(new))
-        because = (
-            f"as do its inputs {', '.join(inputs)}"
-            if inputs
-            else "from the same inputs"
-        )
+        if inputs:
+            because = f"as do its inputs {', '.join(inputs)}"
         return f"differs: {', '.join(outputs)}, {because}"
     # Files that git keeps can be edited without dvc.lock.
-    edited = [
-        path
-        for path in changed
-        if any(Path(path).is_relative_to(output) for output in _outputs(new))
-    ]
-    if edited:
-        return f"differs: {edited[0]} was committed with other bytes than {LOCK} names"
+    for path in changed:
+        if any(Path(path).is_relative_to(output) for output in _outputs(new)):
+            return f"differs: {path} was committed with other bytes than {LOCK} names"
     return SAME
 
 
@@ -239,7 +225,7 @@ def _outputs(entry: Entry) -> dict[str, str]:
 
 
 def _inputs(entry: Entry) -> dict[str, Any]:
-    """Dependency -> its md5, and name of params -> their values."""
+    """Return dependency -> its md5, and name of params -> their values."""
     inputs = {dep["path"]: dep.get("md5") for dep in entry.get("deps", ())}
     for values in entry.get("params", {}).values():
         inputs.update(values)
@@ -247,8 +233,9 @@ def _inputs(entry: Entry) -> dict[str, Any]:
 
 
 def _conclude(findings: Mapping[str, str], folder: Path) -> bool:
-    """Print the findings; whether all that is committed is the same. Else what was
-    built stays in `folder`.
+    """Print the findings; return whether all that is committed is the same.
+
+    If it is not, what was built stays in `folder`.
     """
     width = max(map(len, findings), default=0)
     for stage, finding in findings.items():
@@ -259,15 +246,14 @@ def _conclude(findings: Mapping[str, str], folder: Path) -> bool:
         print(f"All {same} stages have the same bytes.")
         shutil.rmtree(folder)
         return True
-    print(
-        f"{same} of {len(compared)} stages have the same bytes. What was built: {folder}"
-    )
+    count = len(compared)
+    print(f"{same} of {count} stages have the same bytes. What was built: {folder}")
     return False
 
 
 def environment(root: Path, jobs: int) -> dict[str, str]:
     """Return the variables of a build in the workspace at `root`: this process's,
-    without those of another one.
+    without those of another workspace.
     """
     variables = {
         name: value
@@ -279,30 +265,24 @@ def environment(root: Path, jobs: int) -> dict[str, str]:
         variables["UNROLL_MIRROR"] = str(Path(mirror).resolve())
     # ahead of an installed `unroll`, whose code is the user's
     if (root / "unroll").is_dir():
-        variables["PYTHONPATH"] = os.pathsep.join(
-            [str(root), variables.get("PYTHONPATH", "")]
-        )
-    variables["PATH"] = os.pathsep.join(
-        [str(Path(sys.executable).parent), variables.get("PATH", os.defpath)]
-    )
+        path = [str(root), variables.get("PYTHONPATH", "")]
+        variables["PYTHONPATH"] = os.pathsep.join(path)
     variables["DVC_SITE_CACHE_DIR"] = str(root / ".dvc" / "site")
-    variables["DVC_NO_ANALYTICS"] = "1"
     variables["UNROLL_JOBS"] = str(jobs)
-    return variables
+    return repro.environment(Workspace(root), variables)
 
 
-def repro(
+def _build(
     root: Path, targets: Sequence[str], variables: Mapping[str, str], umask: int = -1
 ) -> int:
-    """Run `dvc repro` in the workspace at `root`; its exit status. A umask of -1 is
-    this process's.
+    """Run `dvc repro`, which prints to standard error; return its exit status.
 
-    What it prints goes to standard error.
+    A umask of -1 is that of this process.
     """
-    mend(root)
-    arguments = ["repro", "--keep-going", *targets]
-    return run_dvc(
-        Workspace(root), arguments, env=variables, umask=umask, stdout=sys.stderr
+    repro.mend(root)
+    command = ["repro", "--keep-going", *targets]
+    return repro.run_dvc(
+        Workspace(root), command, env=variables, umask=umask, stdout=sys.stderr
     )
 
 

@@ -1,3 +1,1 @@
-"""How fast Unroll trains and evaluates beside other frameworks, and beside what one
-core can do at most.
-"""
+"""The part `peers`: how fast Unroll and other frameworks train and evaluate."""

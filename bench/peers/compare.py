@@ -4,6 +4,7 @@ same losses.
 
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -28,21 +29,21 @@ QUICK = ("jena_lstm", "imdb_simple_rnn", "sine_dense")
 """The workloads of a quick run."""
 
 TOLERANCE = 1e-4
-"""How far a loss may lie from Unroll's, as a share of it. Other orders of the same sums
-were seen to move it by less than 1e-6; gates in another order, or epsilon outside of
-the root, by more than 1e-3."""
+"""The largest distance of a loss from Unroll's, as a share of it. Other orders of the
+same sums were seen to move it by less than 1e-6; gates in another order, or epsilon
+outside of the root, by more than 1e-3."""
 
 CHECKED = 3
-"""Without dropout the losses of so many steps are compared. Over more of them rounding
-may grow: on stand-ins of IMDB weights that are moved by 1e-7 make another loss of the
-tenth step, by 2 %, in every framework."""
+"""The number of steps whose losses are compared, without dropout. Over more of them
+rounding may grow: on stand-ins of IMDB weights that are moved by 1e-7 make another loss
+of the tenth step, by 2 %, in every framework."""
 
 SEEDS = 10
+"""The number of seeds whose mean loss is the reference, with dropout: masks differ."""
+
 DEVIATIONS = 6.0
-"""With dropout the masks differ. The reference is then the mean of Unroll's losses over
-this many seeds, and the tolerance so many of their standard deviations; of a framework
-that does the same, 1 loss in 5,000 lies outside (Student's t with 9 degrees of
-freedom)."""
+"""The tolerance with dropout, in standard deviations over seeds. If a framework does
+the same, 1 loss in 5,000 lies outside (Student's t with 9 degrees of freedom)."""
 
 ENVIRONMENT = {
     **ONE_THREAD,
@@ -57,54 +58,43 @@ OWN = numerics.FROM_START | {
     "ONEDNN_MAX_CPU_ISA": numerics.SETTINGS["ONEDNN_MAX_CPU_ISA"],
     "XLA_FLAGS": " ".join(numerics.XLA_FLAGS),
 }
-"""What Unroll sets for its processes, as far as it can change how fast other frameworks
-are."""
+"""The variables of Unroll's processes that change how fast other frameworks are."""
 
-SETTINGS = OWN | {"XLA_FLAGS": f"{ENVIRONMENT['XLA_FLAGS']} {OWN['XLA_FLAGS']}"}
-"""The same for a framework's process here."""
+SETTINGS = {
+    **OWN,
+    **ENVIRONMENT,
+    "XLA_FLAGS": f"{ENVIRONMENT['XLA_FLAGS']} {OWN['XLA_FLAGS']}",
+}
+"""The variables of each framework's process."""
 
 
 class PeerProcess:
-    """A framework's process, which logs to a file in `folder`; with what Unroll sets
-    for its own, or as it comes.
-    """
+    """A framework's process, which logs to a file in `folder`."""
 
-    def __init__(
-        self, framework: str, folder: Path, *, own_settings: bool = False
-    ) -> None:
+    def __init__(self, framework: str, folder: Path) -> None:
         self.framework = framework
-        self.own_settings = own_settings
-        self.log = folder / f"{framework}{own_settings}.log"
+        self.log = folder / f"{framework}.log"
         backend = "jax" if framework == "jax" else "tensorflow"
-        outside = {
-            name: value for name, value in os.environ.items() if name not in SETTINGS
-        }
-        variables = (
-            outside
-            | ENVIRONMENT
-            | {"KERAS_BACKEND": backend}
-            | ({} if own_settings else SETTINGS)
-        )
         self.pool = ProcessPoolExecutor(
             1, get_context("spawn"), frameworks.begin, (self.log,)
         )
-        # which its process has from its start
-        with patch.dict(os.environ, variables, clear=True):
+        # The process has its variables from its start.
+        with patch.dict(os.environ, SETTINGS | {"KERAS_BACKEND": backend}):
             self.pool.submit(os.getpid).result()
 
     def ask(self, do: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function of `frameworks` gives there. Raises UnrollError if it fails,
-        or the process has ended.
+        """Call a function of `frameworks` in the process.
+
+        Raises:
+            UnrollError: it fails, or the process has ended.
         """
         try:
             return self.pool.submit(do, self.framework, *arguments).result()
         except BrokenProcessPool:
-            printed = (
-                self.log.read_text(encoding="utf-8", errors="replace").strip()
-                or "without a word"
-            )
-            why = f"its process ended: {printed.splitlines()[-1]}"
-        except Exception as error:  # noqa: BLE001 - whatever it is, the framework is named, and the bench stops
+            printed = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
+            said = [line for line in printed if line.strip()]
+            why = f"its process ended: {said[-1] if said else 'without a word'}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the bench stops
             why = f"{type(error).__name__}: {error}"
         raise UnrollError(f"bench: {self.framework} failed: {why}")
 
@@ -114,25 +104,23 @@ class PeerProcess:
 
 
 def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Every workload by Unroll and by other frameworks, round by round; `quick`: fewer
-    of both.
+    """Measure every workload by Unroll and by other frameworks, round by round.
+
+    Args:
+        quick: takes fewer workloads and rounds.
+        say: called with what is done next.
 
     Returns:
-        rows: one for each workload (`work`), phase, framework (`side`) and whether with
-        `own_settings`, with milliseconds per batch (`ms`), their `ratio` to Unroll's,
-        and seconds until the first round was done (`warm_up`).
+        `rows`: one for each workload (`work`), phase and framework (`side`), with
+        milliseconds per batch (`ms`), their `ratio` to Unroll's, and seconds until the
+        first round was done (`warm_up`).
 
     Raises:
         UnrollError: a framework failed, or came to other losses; names it.
     """
-    names, rounds = (QUICK, QUICK_ROUNDS) if quick else (tuple(WORKLOADS), ROUNDS)
+    names = QUICK if quick else tuple(WORKLOADS)
+    rounds = QUICK_ROUNDS if quick else ROUNDS
     rows = []
-    sides = [
-        (name, own)
-        for name in FRAMEWORKS
-        for own in (False, True)
-        if name != "unroll" or not own
-    ]
     with (
         tempfile.TemporaryDirectory(prefix="unroll-peers-") as folder,
         ExitStack() as stack,
@@ -140,17 +128,13 @@ def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
         root = Path(folder)
         workloads.prepare(root, names)
         processes = [
-            stack.enter_context(closing(PeerProcess(name, root, own_settings=own)))
-            for name, own in sides
+            stack.enter_context(closing(PeerProcess(name, root))) for name in FRAMEWORKS
         ]
         for name in names:
             task = workloads.load(root, name)
-            # PyTorch has no recurrent dropout.
-            able = [
-                peer
-                for peer in processes
-                if not (task.random and peer.framework.startswith("pytorch"))
-            ]
+            able = processes
+            if task.random:  # PyTorch has no recurrent dropout
+                able = [p for p in processes if not p.framework.startswith("pytorch")]
             rows += compare(task, root, able, rounds, say)
     return {"rows": rows}
 
@@ -162,85 +146,78 @@ def compare(
     rounds: int,
     say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """One workload's rows; arguments as in `measure`, and Unroll is the first of the
-    processes.
-    """
+    """Measure one workload, of which the first process is Unroll's; see `measure`."""
     unroll = processes[0]
-    started = dict[PeerProcess, dict[str, Any]]()
+    warm_ups = {}
     reference: Reference = {}
     for peer in processes:
         say(f"{task.name}: {peer.framework} builds and compiles")
-        started[peer] = peer.ask(frameworks.start, root, task.name)
-        losses = {"before": started[peer]["before"], "train": learn(peer, task)}
+        started = peer.ask(frameworks.start, root, task.name)
+        warm_ups[peer] = round(started["warm_up"], 2)
+        losses = {"before": started["before"], "train": learn(peer, task)}
         reference = reference or tolerated(task, unroll, losses)
         check(task, peer.framework, losses, reference)
-    times = {
-        peer: {"train": list[float](), "evaluate": list[float]()} for peer in processes
-    }
+    workload = task.workload
     batches = {
-        "train": task.workload.steps * task.workload.epochs,
-        "evaluate": task.workload.evaluated * task.workload.evaluations,
+        "train": workload.steps * workload.epochs,
+        "evaluate": workload.evaluated * workload.evaluations,
     }
+    times: dict[tuple[str, PeerProcess], list[float]] = defaultdict(list)
     for number in range(rounds):
         say(f"{task.name}: round {number + 1}")
         first = number % len(processes)
         for peer in [*processes[first:], *processes[:first]]:
             seconds = peer.ask(frameworks.turn)
             for phase, count in batches.items():
-                times[peer][phase].append(1e3 * seconds[phase] / count)
-    return [
-        {
-            "work": task.name,
-            "phase": phase,
-            "side": peer.framework,
-            "own_settings": peer.own_settings,
-        }
-        | spreads(times[peer][phase], times[unroll][phase])
-        | {"warm_up": round(started[peer]["warm_up"], 2)}
-        for phase in batches
-        for peer in processes
-    ]
+                times[phase, peer].append(1e3 * seconds[phase] / count)
+    rows = []
+    for phase in batches:
+        for peer in processes:
+            row = {"work": task.name, "phase": phase, "side": peer.framework}
+            row |= spreads(times[phase, peer], times[phase, unroll])
+            rows.append(row | {"warm_up": warm_ups[peer]})
+    return rows
 
 
 def spreads(times: Sequence[float], unrolls: Sequence[float]) -> dict[str, Any]:
-    """min, median and max of a framework's times, and of their ratios to Unroll's,
-    round by round.
+    """Return the spread of a framework's times, and of their ratios to Unroll's, round
+    by round.
     """
     ratios = [time / unroll for time, unroll in zip(times, unrolls, strict=True)]
-    both = {
-        key: {"min": min(values), "median": median(values), "max": max(values)}
-        for key, values in (("ms", times), ("ratio", ratios))
-    }
+    both = {"ms": _spread(times), "ratio": _spread(ratios)}
     return dict(results.rounded(both, 4))
 
 
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"min": min(values), "median": median(values), "max": max(values)}
+
+
 def learn(framework: PeerProcess, task: Task, seed: int = 0) -> float:
-    """The mean loss of the first steps: all where dropout makes one step a matter of
-    luck, else `CHECKED`.
+    """Return the mean loss of the first `CHECKED` steps.
+
+    With dropout, one step is a matter of luck, so all steps count.
     """
     steps = task.workload.steps if task.random else CHECKED
     return float(framework.ask(frameworks.learn, seed, steps))
 
 
 Reference = dict[str, tuple[float, float]]
-"""Of the held-out examples `before` training, and of the first steps of the `train`ing:
-Unroll's loss, and how far another framework may lie from it."""
+"""`before` training, on the held-out examples, and in `train`, over the first steps:
+Unroll's loss, and how far that of another framework may lie from it."""
 
 
 def tolerated(
     task: Task, unroll: PeerProcess, losses: Mapping[str, float]
 ) -> Reference:
-    """What Unroll's losses ask of the others: with dropout, of their spread over seeds."""
+    """Return what Unroll's losses ask of the others; with dropout, by their spread over
+    seeds.
+    """
     reference = {when: (loss, TOLERANCE * abs(loss)) for when, loss in losses.items()}
     if task.random:
-        drawn = [
-            losses["train"],
-            *(learn(unroll, task, seed) for seed in range(1, SEEDS)),
-        ]
-        reference["train"] = (
-            fmean(drawn),
-            DEVIATIONS * stdev(drawn) * (1 + 1 / SEEDS) ** 0.5,
-        )
+        drawn = [losses["train"]]
+        drawn += [learn(unroll, task, seed) for seed in range(1, SEEDS)]
+        tolerance = DEVIATIONS * stdev(drawn) * (1 + 1 / SEEDS) ** 0.5
+        reference["train"] = (fmean(drawn), tolerance)
     return reference
 
 
@@ -254,6 +231,7 @@ def check(
         expected, tolerance = reference[when]
         if not abs(value - expected) <= tolerance:
             raise UnrollError(
-                f"bench: {framework} does not agree on {task.name}: the loss ({when}) is {value:.6g}, Unroll's "
-                f"{expected:.6g}, and they may differ by {tolerance:.2g}; so their times are no comparison"
+                f"bench: {framework} does not agree on {task.name}: the loss ({when}) "
+                f"is {value:.6g}, Unroll's {expected:.6g}, and they may differ by "
+                f"{tolerance:.2g}; so their times are no comparison"
             )

@@ -1,4 +1,4 @@
-"""What every framework is given: the same rows, the same batches in the same order, the
+"""The work of every framework: the same rows, the same batches in the same order, the
 same first weights.
 """
 
@@ -35,8 +35,8 @@ ROWS = {
     "imdb": 25_000,
     "jena": 420_551,
 }
-"""Official data -> rows of the file (for imdb, reviews in each half), of which a
-stand-in has as many."""
+"""Official data -> rows of the file, for imdb reviews in each half. A stand-in has as
+many."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Task:
 
     @property
     def random(self) -> bool:
-        """Whether training draws: dropout."""
+        """True if training draws random numbers, for dropout."""
         return bool(self.experiment.model.options.get("dropout"))
 
     def write_weights(self, arrays: list[Array]) -> None:
@@ -125,7 +125,7 @@ class Task:
 
 
 def load(root: Path, name: str) -> Task:
-    """The task of a workload, from a workspace that `prepare` made."""
+    """Load the task of a workload, from a workspace that `prepare` made."""
     workload = WORKLOADS[name]
     workspace = Workspace(root)
     experiment = params.load(workspace.params).experiment(workload.experiment)
@@ -160,24 +160,18 @@ def prepare(root: Path, names: Iterable[str]) -> None:
     workspace = Workspace(root)
     built = Workspace(REPOSITORY)
     plain = plain_yaml.read(built.params)
-    stand_ins = {
-        name: {"kind": "stand_in", "of": name, "rows": rows}
-        for name, rows in ROWS.items()
-    }
-    sources = {
-        name: stand_ins.get(name, section) for name, section in plain["sources"].items()
-    }
-    plain_yaml.write({**plain, "sources": sources}, workspace.params)
+    for name, rows in ROWS.items():
+        if name in plain["sources"]:
+            plain["sources"][name] = {"kind": "stand_in", "of": name, "rows": rows}
+    plain_yaml.write(plain, workspace.params)
     shutil.copyfile(built.root / params.TEMPLATES, workspace.root / params.TEMPLATES)
     every = params.load(workspace.params)
-    for name in {
-        every.experiment(WORKLOADS[workload].experiment).dataset for workload in names
-    }:
-        if (built.prepared(name) / "dataset.json").is_file() and not dataset.load(
-            built.prepared(name)
-        ).stand_in:
+    experiments = [WORKLOADS[workload].experiment for workload in names]
+    for name in {every.experiment(experiment).dataset for experiment in experiments}:
+        there = built.prepared(name)
+        if (there / "dataset.json").is_file() and not dataset.load(there).stand_in:
             workspace.prepared(name).parent.mkdir(parents=True, exist_ok=True)
-            workspace.prepared(name).symlink_to(built.prepared(name))
+            workspace.prepared(name).symlink_to(there)
         else:
             source(workspace, every.dataset(name).source)
             prepare(workspace, name)

@@ -1,4 +1,4 @@
-"""A public file's row of the table: what `unroll.answer` forecasts, and what rivals do."""
+"""The part `series` of bench/results.json: speed, and public files beside rivals."""
 
 import hashlib
 import inspect
@@ -9,16 +9,19 @@ from statistics import geometric_mean
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from bench import REPOSITORY
-from bench.series import ours, public, rivals, scores
+from bench import REPOSITORY, results
+from bench.series import generated, ours, public, rivals, scores
 from bench.series.public import HeldOut, PublicFile, Say
 from pipeline.data.examples import Array
+from pipeline.errors import UnrollError
 from pipeline.files import read_npz, write_npz
 
 RIVALS = REPOSITORY / ".unroll" / "bench" / "rivals"
 """Rivals' forecasts, which take minutes and stay the same."""
+
+DIGITS = 4
+"""Significant digits of what is kept."""
 
 BASELINE = "LightGBM"
 """The rival that has a ratio of its own in each row."""
@@ -26,7 +29,28 @@ BASELINE = "LightGBM"
 Row = dict[str, Any]
 
 
-def measure(file: PublicFile, say: Say) -> Row:
+def measure(quick: bool, say: Say) -> dict[str, Any]:
+    """Measure speed and, if not `quick`, the public files.
+
+    Returns:
+        The rows of `generated.measure`; `files`, a row for each public file; `summary`
+        of them; and `failed`, file -> why it has no row.
+    """
+    found: dict[str, Any] = generated.measure(quick, say)
+    if not quick:
+        rows = {}
+        failed = {}
+        for name, file in public.FILES.items():
+            try:
+                rows[name] = measure_file(file, say)
+            except UnrollError as error:
+                failed[name] = str(error)
+                say(f"{name}: {error}")
+        found |= {"files": rows, "summary": summary(rows), "failed": failed}
+    return dict(results.rounded(found, DIGITS))
+
+
+def measure_file(file: PublicFile, say: Say) -> Row:
     """Measure a file: what `unroll.answer` forecasts, what it costs, and what rivals
     forecast.
     """
@@ -36,24 +60,6 @@ def measure(file: PublicFile, say: Say) -> Row:
         say(f"{file.name}: unroll.answer")
         quantiles, costs = ours.answered(folder, held)
     return row(held, quantiles, say) | costs
-
-
-def score(file: PublicFile, table: pd.DataFrame, say: Say) -> Row:
-    """Measure forecasts from elsewhere.
-
-    Args:
-        file: the file.
-        table: as `Answer.forecast` gives it, with a column `cutoff`.
-        say: called with what is done next.
-    """
-    held = loaded(file)
-    return row(held, ours.aligned(held, table), say)
-
-
-def loaded(file: PublicFile) -> HeldOut:
-    """Load a file."""
-    with tempfile.TemporaryDirectory(prefix="unroll-bench-") as name:
-        return public.load(file, Path(name))
 
 
 def row(held: HeldOut, quantiles: Array, say: Say) -> Row:

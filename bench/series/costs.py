@@ -1,11 +1,11 @@
-"""What a command costs."""
+"""The costs of a command."""
 
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench import REPOSITORY
@@ -13,21 +13,19 @@ from pipeline.errors import UnrollError
 from pipeline.files import read_json
 
 OWN = ("DVC_", "MLFLOW_", "PYTHON", "TF_", "UNROLL_")
-"""How variables of the user's own settings begin."""
+"""The beginnings of variables that are settings of the user."""
 
 SHOWN = 200
 """Characters of a command that a message shows."""
 
 
-def metered(
-    command: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None
-) -> dict[str, float]:
+def metered(command: Sequence[str], folder: Path, **variables: str) -> dict[str, float]:
     """Run a command in a folder, and measure what it costs.
 
     Args:
         command: its words.
         folder: where it runs.
-        variables: of its environment; None: `environment()`.
+        variables: of its environment, besides those that are no settings of the user.
 
     Returns:
         `seconds`, `cpu` seconds and `peak` memory in MiB, by bench/meter.py; and
@@ -36,6 +34,9 @@ def metered(
     Raises:
         UnrollError: the command failed; the text has its last line.
     """
+    outside = {
+        name: value for name, value in os.environ.items() if not name.startswith(OWN)
+    }
     meter = [sys.executable, "-I", "-S", str(REPOSITORY / "bench" / "meter.py")]
     first_line = 0.0
     last = "it printed nothing"
@@ -45,7 +46,7 @@ def metered(
         subprocess.Popen(
             [*meter, *command],
             cwd=folder,
-            env=variables or environment(),
+            env=outside | variables,
             stdin=subprocess.DEVNULL,
             stdout=costs,
             stderr=subprocess.PIPE,  # the meter sends all that the command prints here
@@ -58,15 +59,7 @@ def metered(
             last = line.strip() or last
         if process.wait():
             shown = " ".join(" ".join(command).split())[:SHOWN]
-            raise UnrollError(
-                f"`{shown}` ended with status {process.returncode}: {last}"
-            )
+            status = process.returncode
+            raise UnrollError(f"`{shown}` ended with status {status}: {last}")
         found: dict[str, float] = read_json(Path(costs.name))
     return found | {"first_line": first_line}
-
-
-def environment() -> dict[str, str]:
-    """Return the variables of a process that has no settings of the user's own."""
-    return {
-        name: value for name, value in os.environ.items() if not name.startswith(OWN)
-    }

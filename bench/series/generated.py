@@ -1,11 +1,23 @@
-"""Generated files of three shapes, as people have them, whose sizes are what counts."""
+"""Generated files: how long their owner waits for an answer, and for a forecast.
 
+The files are generated, since their shapes and sizes are what counts. The commands are
+those that a user types, in a folder of their own.
+"""
+
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from bench.series.costs import metered
+from bench.series.public import Say
+
+QUICK = 10
+"""A trial has one file, with this fraction of its rows."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,7 @@ class Form:
 
 
 def meter(rows: int) -> pd.DataFrame:
-    """Make hourly load and wind; before the last week, every hundredth load is missing."""
+    """Make hourly load and wind; every hundredth load but the last ones is missing."""
     timestamps = pd.date_range("2023-01-01", periods=rows, freq="h")
     load = cycle(rows, period=24)
     load[99:-200:100] = np.nan
@@ -104,3 +116,42 @@ FORMS = (
         minutes,
     ),
 )
+
+
+def measure(quick: bool, say: Say) -> dict[str, Any]:
+    """Measure generated files.
+
+    Args:
+        quick: takes the first file alone, with a tenth of its rows.
+        say: called with what is done next.
+
+    Returns:
+        `answers`, a row for each file.
+
+    Raises:
+        UnrollError: a command failed.
+    """
+    part = QUICK if quick else 1
+    forms = FORMS[:1] if quick else FORMS
+    answers = {}
+    with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
+        for form in forms:
+            answers[form.name] = answered(Path(folder), form, form.rows // part, say)
+    return {"answers": answers}
+
+
+def answered(folder: Path, form: Form, rows: int, say: Say) -> dict[str, Any]:
+    """Measure a file's answer, the same answer again, and a forecast."""
+    path = form.write(folder, rows)
+    answer = ["unroll", "answer", path.name, "--yes", "--target", form.target]
+    say(" ".join(answer))
+    costs = metered(answer, folder)
+    again = metered(answer, folder)
+    forecast = metered(["unroll", "predict", form.name], folder)
+    return {
+        "form": form.text,
+        "rows": rows,
+        **costs,
+        "again": again["seconds"],
+        "predict": forecast["seconds"],
+    }

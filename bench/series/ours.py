@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bench import REPOSITORY
-from bench.series.costs import environment, metered
+from bench.series.costs import metered
 from bench.series.public import SEVERAL, HeldOut, PublicFile
 from bench.series.scores import LEVELS
 from pipeline.data.examples import Array
@@ -24,7 +24,7 @@ import json, sys, unroll
 path, options, folder = sys.argv[1:]
 unroll.answer(path, **json.loads(options)).save(folder)
 """
-"""What the process runs, with a file, options and a folder."""
+"""The program of that process; it takes a file, options and a folder."""
 
 LOWER = [f"lo-{100 * level:.0f}" for level in reversed(LEVELS)]
 UPPER = [f"hi-{100 * level:.0f}" for level in LEVELS]
@@ -53,7 +53,7 @@ def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
     options = json.dumps(_options(held.file))
     saved = folder / "answer"
     command = [sys.executable, "-c", ANSWER, str(path), options, str(saved)]
-    costs = metered(command, folder, environment() | {"PYTHONPATH": str(REPOSITORY)})
+    costs = metered(command, folder, PYTHONPATH=str(REPOSITORY))
     answer = unroll.load(saved)
     start = time.perf_counter()
     tables = []
@@ -67,7 +67,7 @@ def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
 
 
 def _options(file: PublicFile) -> dict[str, Any]:
-    """What a user has to say of a file."""
+    """Return the options that a user has to give for a file."""
     found: dict[str, Any] = {"target": file.target, "horizon": file.horizon}
     columns = file.stamp.split(SEVERAL)
     if len(columns) > 1:
@@ -100,22 +100,16 @@ def aligned(held: HeldOut, table: pd.DataFrame) -> Array:
     found[series[used], origin[used], step[used]] = table.loc[used, COLUMNS].to_numpy(
         float
     )
-    _require_forecasts(held, np.asarray(np.isnan(found).any(axis=-1)))
-    return found
-
-
-def _require_forecasts(held: HeldOut, missing: Array) -> None:
-    """Raise UnrollError if forecasts (series, origins, steps) are missing where a value
-    came.
-    """
-    lost = np.argwhere(missing & np.isfinite(held.truth))
-    if len(lost):
-        series, origin, step = map(int, lost[0])
+    missing = np.isnan(found).any(axis=-1) & np.isfinite(held.truth)
+    if missing.any():
+        series, origin, step = np.argwhere(missing)[0]
         cutoff = held.grid[held.origins[origin] - 1]
         raise UnrollError(
-            f"{held.file.name}: {len(lost)} of {missing.size} values have no forecast; the first "
-            f"is step {step + 1} after {cutoff} of series {held.names[series]!r}"
+            f"{held.file.name}: {missing.sum()} of {missing.size} values have no "
+            f"forecast; the first is step {step + 1} after {cutoff} of series "
+            f"{held.names[series]!r}"
         )
+    return found
 
 
 def _like(grid: pd.DatetimeIndex, times: pd.Series) -> pd.DatetimeIndex:

@@ -59,7 +59,7 @@ class PublicFile(NamedTuple):
 
     @property
     def horizon(self) -> int:
-        """Timesteps ahead: a day; a week of daily rows; a year of months or quarters."""
+        """Timesteps ahead: a day, a week of daily rows, or a year of longer ones."""
         return self.day if self.day > 1 else self.cycle
 
     @property
@@ -69,7 +69,7 @@ class PublicFile(NamedTuple):
 
     @property
     def series_column(self) -> str:
-        """The column that names a row's series, after `read`; "" for a single series."""
+        """The column that names the series, after `_read`; "" for a single series."""
         return SERIES if SEVERAL in self.series else self.series
 
 

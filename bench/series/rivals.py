@@ -1,5 +1,5 @@
-"""What a user would pick instead: naive forecasts, ETS, MSTL, LightGBM, a small
-pretrained network.
+"""The forecasters that a user would pick instead: naive forecasts, ETS, MSTL, LightGBM,
+and a small pretrained network.
 
 For intermittent demand there are SBA and zero, too. Each rival takes values (series,
 timesteps) without gaps, and origins (the index of the first timestep ahead). It returns
@@ -145,7 +145,7 @@ def _sba(demand: Array) -> float:
 
 
 def ets(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -> Array:
-    """Forecast by exponential smoothing with the shortest cycle, fitted at each origin."""
+    """Forecast by exponential smoothing with the shortest cycle."""
     grid = len(values) < MANY
     return _of_windows(
         values,
@@ -253,7 +253,7 @@ def _features(
     file: PublicFile,
     grid: pd.DatetimeIndex,
 ) -> Array:
-    """Return (series * rows, inputs): what is known of the value `step` after each row."""
+    """Return (series * rows, inputs) for the value `step` timesteps after each row."""
     cycle = file.cycles[0]
     cycles_back = (step // cycle + 1) + np.arange(7)
     recent = values[:, rows[:, None] - _lags(file)]

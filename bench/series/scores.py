@@ -1,4 +1,4 @@
-"""What forecasts are compared by: mean absolute error, weighted quantile loss,
+"""Scores of forecasts: mean absolute error, weighted quantile loss,
 coverage.
 
 Arrays are (series, origins, steps), those of quantiles (series, origins, steps,

@@ -1,5 +1,4 @@
-"""What several folders of tests share, such as runs made of noise, a web server, the
-processes of a cluster."""
+"""What several folders of tests share, such as runs made of noise and a web server."""
 
 import subprocess
 import sys

@@ -71,12 +71,9 @@ class Tab:
             self.errors.append(params)
         return message
 
-    def open(
-        self, path, *, width=1280, height=900, media="", scheme="light", scripts=True
-    ):
+    def open(self, path, *, width=1280, height=900, media="", scheme="light"):
         """Load a file as a reader with this window, medium and preference for light or
         dark has it."""
-        self.ask("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.look(width=width, height=height, media=media, scheme=scheme)
         self.requests.clear()
         self.errors.clear()
@@ -105,12 +102,6 @@ class Tab:
         )
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
-
-    def press(self, key, code, text=""):
-        """Press and release a key, as a reader would."""
-        about = {"key": key, "code": key, "windowsVirtualKeyCode": code}
-        self.ask("Input.dispatchKeyEvent", type="keyDown", text=text, **about)
-        self.ask("Input.dispatchKeyEvent", type="keyUp", **about)
 
     def click(self, element):
         """Press the left button on the middle of an element, given as an expression of

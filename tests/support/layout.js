@@ -128,17 +128,6 @@
       .map((one) => ({ one, box: (one.labels?.[0] ?? one).getBoundingClientRect() }))
       .filter(({ box }) => Math.min(box.width, box.height) < 24)
       .map(({ one, box }) => `${name(one)}: ${box.width.toFixed(0)} by ${box.height.toFixed(0)}`);
-  // Where the keyboard is: its place among all that it should reach, and what is wrong with how that is seen.
-  const focus = () => {
-    const one = document.activeElement;
-    const box = one.getBoundingClientRect();
-    // A table can be higher than the window: what there is of it.
-    const [x, y] = [box.left + Math.min(box.width / 2, 20), Math.max(box.top, 0) + Math.min(box.height / 2, 10)];
-    const faults = [];
-    if (!one.contains(document.elementFromPoint(x, y))) faults.push(`${name(one)}: not to be seen at ${x}, ${y}`);
-    if (getComputedStyle(one).outlineStyle === "none") faults.push(`${name(one)}: focus is not shown`);
-    return { place: reachable().indexOf(one), faults };
-  };
   const unfold = () => document.querySelectorAll("details").forEach((one) => (one.open = true));
-  window.layout = { wide, overlapping, covered, pale, small, reachable, focus, unfold, texts };
+  window.layout = { wide, overlapping, covered, pale, small, unfold };
 })();

@@ -100,7 +100,7 @@ def test_a_changed_output_is_named_with_its_stage_and_its_inputs_and_kept(
             "train@waves     differs: runs/waves, from the same inputs",
             "evaluate@waves  differs: results/metrics/waves.json, as do its inputs runs/waves",
             "report          differs: results/answers.json, as do its inputs results/metrics/waves.json, runs/waves",
-            "evaluate@sine   not built: what it needs is not built, or DVC says above why",
+            "evaluate@sine   not built: DVC says above why, or what it needs is not built",
             "train@sine      not built: no luck",
             f"1 of 6 stages have the same bytes. What was built: {root}/.verify",
             "The metrics that differ:",

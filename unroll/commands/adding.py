@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,11 +14,10 @@ import typer
 
 from pipeline.errors import UsageError, printable
 from pipeline.workspace import Workspace
-from unroll.app import Json, app, named, print_json
+from unroll.app import Json, app, print_json
 from unroll.commands.building import CORES
 
 if TYPE_CHECKING:
-    from series.answer import Answer
     from series.options import Options
 
 Target = Annotated[str | None, typer.Option(help="The column to forecast.")]
@@ -83,15 +82,16 @@ def own_workspace(context: typer.Context) -> Workspace:
     return Workspace(root.resolve())
 
 
-def _options(**given: Any) -> "Options":
-    """Return what flags say of a question; those that are not given have their
-    defaults.
-    """
+def _options(parameters: Mapping[str, Any]) -> "Options":
+    """Return the options of a series that are among the parameters of a command."""
     from series.options import Options
 
-    return Options.model_validate(
-        {key: value for key, value in given.items() if value is not None}
-    )
+    given = {
+        name: parameters[name]
+        for name in Options.model_fields
+        if parameters[name] is not None
+    }
+    return Options.model_validate(given)
 
 
 @app.command(rich_help_panel="Start here")
@@ -113,9 +113,8 @@ def new(
     from unroll.workspaces.new import new
 
     print(f"{folder}: {', '.join(new(folder, documents=documents))}")
-    print(
-        f"Next: cd {shlex.quote(str(folder))}; unroll {'compare' if documents else 'add FILE'}; README.md says more"
-    )
+    command = "unroll compare" if documents else "unroll add FILE"
+    print(f"Next: cd {shlex.quote(str(folder))}; {command}; README.md says more")
 
 
 @app.command(rich_help_panel="Start here")
@@ -124,7 +123,8 @@ def answer(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="A CSV or Parquet file, or several of one form; or a name. None: all answers."
+            help="A CSV or Parquet file, or several of one form; or a name. "
+            "None: all answers."
         ),
     ] = None,
     root: Annotated[
@@ -163,57 +163,27 @@ def answer(
     `unroll answer meter.csv` · `unroll answer meter.csv --target load --yes` · `unroll
     answer waves`
     """
+    parameters = locals()
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
     workspace = own_workspace(context)
     if not names or _is_data_set(workspace, names[0]):
         _show_answers(workspace, names or [], as_json=as_json)
         return
-    options = _options(
-        target=target,
-        horizon=horizon,
-        lookback=lookback,
-        step=step,
-        future=future,
-        holidays=holidays,
-        missing=missing,
-        stamp=stamp,
-        stamp_format=stamp_format,
-        day_first=day_first,
-        time_zone=time_zone,
-        encoding=encoding,
-        delimiter=delimiter,
-        decimal=decimal,
-        networks=networks,
-        minutes=minutes,
-    )
+    options = _options(parameters)
     # What a program reads stands alone on standard output.
-    quiet = (
-        contextlib.redirect_stdout(sys.stderr)
-        if as_json or as_csv
-        else contextlib.nullcontext()
-    )
-    with quiet:
+    output = sys.stderr if as_json or as_csv else sys.stdout
+    with contextlib.redirect_stdout(output):
         print(f"Reading {', '.join(names)} ...", flush=True)
-        from unroll.answers import answering  # its imports take a second
+        from series import page, table
+        from unroll.answers import answering, show  # take a second
 
         answered = answering.answer(
             workspace, names, options, folder=root, name=name, yes=yes, jobs=jobs
         )
     if "DVC_STAGE" in os.environ:
         print(answered.sentence)
-    else:
-        _print(answered, level, as_csv=as_csv, as_json=as_json)
-
-
-def _print(
-    answered: "Answer", level: float, *, as_csv: bool = False, as_json: bool = False
-) -> None:
-    """Print an answer for people or programs."""
-    from series import page, table
-    from unroll.answers import show
-
-    if as_json:
+    elif as_json:
         print_json(show.as_data(answered, level))
     elif as_csv:
         print(table.csv(page.read_forecast(answered, level)), end="")
@@ -222,7 +192,7 @@ def _print(
 
 
 def _is_data_set(workspace: Workspace, name: str) -> bool:
-    """Return whether a name is a data set or an experiment of params.yaml, and no file."""
+    """Return whether a name is in params.yaml, and no file."""
     from pipeline.config import params
 
     if Path(name).is_file() or not workspace.params.is_file():
@@ -241,21 +211,21 @@ def _show_answers(workspace: Workspace, names: Sequence[str], *, as_json: bool) 
 
     folders = [] if names else [*find.answers(workspace).values()]
     built = compare.evaluation_times(workspace)
-    if not names and not folders and not built:
+    answers = [load(folder) for folder in folders]
+    if not names and not answers and not built:
         raise UsageError(
             "no answer is here; name a file, such as `unroll answer meter.csv`"
         )
-    tables = compare.compare(workspace, names) if names or (built and as_json) else []
     if as_json:
-        print_json([*tables, *(show.about(load(folder)) for folder in folders)])
-    elif names:
-        compare.show(tables)
-    else:
-        if built:
-            compare.show_answers(workspace, built)
-        for folder in folders:
-            answered = load(folder)
-            print(printable(f"{answered.name}: {answered.sentence}"))
+        tables = compare.compare(workspace, names) if names or built else []
+        print_json([*tables, *map(show.about, answers)])
+        return
+    if names:
+        compare.show(compare.compare(workspace, names))
+    elif built:
+        compare.show_answers(workspace, built)
+    for answered in answers:
+        print(printable(f"{answered.name}: {answered.sentence}"))
 
 
 @app.command(rich_help_panel="Your own series")
@@ -293,29 +263,13 @@ def add(
 
     `unroll add station`
     """
+    parameters = locals()
     from series.reading import described
     from unroll.answers import answering, entries
     from unroll.answers.entries import Entry
     from unroll.answers.show import with_flags
 
-    options = _options(
-        target=target,
-        horizon=horizon,
-        lookback=lookback,
-        step=step,
-        future=future,
-        holidays=holidays,
-        missing=missing,
-        stamp=stamp,
-        stamp_format=stamp_format,
-        day_first=day_first,
-        time_zone=time_zone,
-        encoding=encoding,
-        delimiter=delimiter,
-        decimal=decimal,
-        networks=networks,
-        minutes=minutes,
-    )
+    options = _options(parameters)
     workspace = own_workspace(context)
     name = answering.name_of([path], name)
     files = entries.files(workspace, Entry(file=str(path.resolve())))
@@ -338,8 +292,8 @@ def remove(
     from unroll.answers import entries
 
     removed = entries.remove(own_workspace(context), name)
-    folders = [f"{os.path.relpath(path)}/" for path in removed]
-    print(f"Removed: {', '.join([f'series.{name} of params.yaml', *folders])}")
+    folders = "".join(f", {os.path.relpath(path)}/" for path in removed)
+    print(f"Removed: series.{name} of params.yaml{folders}")
 
 
 @app.command(rich_help_panel="Your own series")
@@ -355,14 +309,15 @@ def renew(
     `unroll renew meter`
     """
     from series.options import Options
-    from unroll.answers import answering, find
+    from unroll.answers import answering, find, show
 
     workspace = own_workspace(context)
     if find.find(name, workspace) is None:
         raise UsageError(
             f"{name} is a data set; `unroll repro evaluate@{name}` builds it anew"
         )
-    _print(answering.answer(workspace, [name], Options(), yes=True, jobs=jobs), level)
+    renewed = answering.answer(workspace, [name], Options(), yes=True, jobs=jobs)
+    show.show(renewed, level)
 
 
 @app.command(rich_help_panel="Search and check")
@@ -370,9 +325,7 @@ def tune(
     context: typer.Context,
     name: Annotated[
         str,
-        named(
-            "An experiment, or a data set: each one with `trials`.", "datasets", "runs"
-        ),
+        typer.Argument(help="An experiment, or a data set: each one with `trials`."),
     ],
     trials: Annotated[
         int | None,
@@ -414,13 +367,13 @@ def tune(
     `unroll tune waves/gru` · `unroll tune jena_hourly/gru --trials 50 --over
     units,learning_rate=1e-4:1e-2` · `unroll tune waves --in-place`
     """
-    from unroll.tune.tune import tune as tune_it
+    from unroll.tune.tune import tune
 
-    tune_it(
+    tune(
         context.obj,
         name,
         trials=trials,
-        over=[option for text in over or () for option in text.split(",")],
+        over=",".join(over).split(",") if over else [],
         seeds=seeds,
         number=number,
         in_place=in_place,

@@ -3,42 +3,31 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
-from unroll.app import DataSet, app, experiments, named
+from unroll.app import DataSet, app
 from unroll.commands.building import CORES
-
-if TYPE_CHECKING:
-    from stages.train import RunTasks
 
 
 @contextlib.contextmanager
 def _naming_target(workspace: Workspace, target: str) -> Iterator[None]:
-    """Where an input is missing, say how this stage is built with all that it needs,
-    and not everything.
-    """
+    """Let the error for a missing input name the stage, not the whole graph."""
     try:
         yield
     except UnrollError as error:
-        from unroll.hints import built_by
-
-        everything = "`unroll repro` builds it"
         text = str(error).replace(f"{workspace.root}/", "")
-        if everything not in text:
-            raise
-        raise UnrollError(text.replace(everything, built_by(target))) from None
+        text = text.replace("`unroll repro` builds", f"`unroll repro {target}` builds")
+        raise type(error)(text) from None
 
 
 @app.command(rich_help_panel="Stages")
 def source(
     context: typer.Context,
-    name: Annotated[str, named("A source of params.yaml.", "sources")],
+    name: Annotated[str, typer.Argument(help="A source of params.yaml.")],
 ) -> None:
     """Fetch or generate the raw data of a source.
 
@@ -69,9 +58,7 @@ def train(
     name: DataSet,
     experiment: Annotated[
         str,
-        typer.Argument(
-            help="One of its experiments; none: all.", autocompletion=experiments
-        ),
+        typer.Argument(help="One of its experiments; none: all."),
     ] = "",
     jobs: Annotated[
         int,
@@ -101,7 +88,8 @@ def train(
     workspace: Workspace = context.obj
     if "/" in name:
         raise UsageError(
-            f"name the data set and the experiment apart: unroll train {name.replace('/', ' ')}"
+            "name the data set and the experiment apart: "
+            f"unroll train {name.replace('/', ' ')}"
         )
     dry = epochs is not None or bool(seed)
     if dry and not experiment:
@@ -115,28 +103,12 @@ def train(
             folder = trial(workspace, name, experiment, epochs, seed)
             print(os.path.relpath(folder))
         else:
-            train(workspace, name, experiment, jobs, _runner())
+            train(workspace, name, experiment, jobs)
             # the stage `evaluate` comes next by itself
             if "DVC_STAGE" not in os.environ:
                 from unroll.results.trained import show_trained
 
                 show_trained(workspace, name, experiment)
-
-
-def _runner() -> "RunTasks":
-    """What performs trainings: the cluster that the environment names, or child
-    processes of this machine.
-    """
-    address = os.environ.get("UNROLL_SCHEDULER")
-    if not address:
-        from stages import pool
-
-        return pool.run
-    from unroll.cluster import head
-
-    folder = os.environ.get("UNROLL_CERTIFICATES")
-    certificates = Path(folder) if folder else None
-    return partial(head.run, address=address, certificates=certificates)
 
 
 @app.command(rich_help_panel="Results")
@@ -177,7 +149,8 @@ def report(
         str,
         typer.Option(
             metavar="REF",
-            help="Print instead what changed since that commit, as Markdown. Exit code 1: a verdict.",
+            help="Print instead what changed since that commit, as Markdown. "
+            "Exit code 1: a verdict.",
         ),
     ] = "",
 ) -> None:

@@ -1,6 +1,5 @@
 """The command line: runs one command of `unroll`."""
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +24,4 @@ def invoke(arguments: Sequence[str]) -> None:
 
 def status() -> int:
     """Run the command line of this process, `sys.argv`; the exit status."""
-    if "_UNROLL_COMPLETE" in os.environ:  # a shell asks what may stand next
-        app(prog_name="unroll")
     return run(lambda: invoke(sys.argv[1:] or ["--help"]))

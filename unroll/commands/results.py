@@ -3,21 +3,19 @@ command runs.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pipeline.errors import UsageError, printable
 from pipeline.workspace import Workspace
-from unroll.app import Json, app, named, print_json
+from unroll.app import Json, app, print_json
 from unroll.commands.adding import Level, own_workspace
 
 Forecasting = Annotated[
     str,
-    named(
-        "An answer; or a data set, whose best model is taken, or an experiment.",
-        "datasets",
-        "runs",
+    typer.Argument(
+        help="An answer; or a data set, whose best model is taken, or an experiment."
     ),
 ]
 
@@ -27,7 +25,7 @@ def compare(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        named("Answers, experiments or data sets; none: all.", "datasets", "runs"),
+        typer.Argument(help="Answers, experiments or data sets; none: all."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -47,46 +45,29 @@ def compare(
         from series.judge import between
 
         judgement = between(load(pair[0]), *pair[1:])
-        print_json(judgement.model_dump(mode="json")) if as_json else print(
-            judgement.sentence
-        )
+        if as_json:
+            print_json(judgement.model_dump(mode="json"))
+        else:
+            print(judgement.sentence)
         return
     folders, others = find.split(names or [], workspace, context.obj)
     tables = []
     if others or not folders or (not names and compare.evaluation_times(workspace)):
         tables = compare.compare(context.obj, others)
+    answers = []
+    if folders:  # to import these takes a second
+        from series.answer import load
+        from unroll.answers import show
+
+        answers = [load(folder) for folder in folders]
     if as_json:
-        print_json([*tables, *(_about(folder) for folder in folders)])
+        print_json([*tables, *(show.about(answer) for answer in answers)])
         return
     compare.show(tables)
-    for number, folder in enumerate(folders):
+    for number, answer in enumerate(answers):
         if tables or number:
             print()
-        _show_models(folder)
-
-
-def _about(folder: Path) -> dict[str, Any]:
-    """Return an answer and its models as plain data."""
-    from series.answer import load
-    from unroll.answers.show import about
-
-    return about(load(folder))
-
-
-def _show_models(folder: Path) -> None:
-    """Print the sentence and the models of an answer."""
-    from series.answer import load
-    from unroll.answers.show import show_models
-
-    show_models(load(folder))
-
-
-def _print_sentence(folder: Path) -> None:
-    """Print the sentence of an answer."""
-    from series.answer import load
-
-    answer = load(folder)
-    print(printable(f"{answer.name}: {answer.sentence}"))
+        show.show_models(answer)
 
 
 @app.command(rich_help_panel="Results")
@@ -156,14 +137,17 @@ def claims(
     from unroll.results import compare
 
     table = compare.claims(context.obj, documents or [])
-    print_json(table) if as_json else compare.show([table])
+    if as_json:
+        print_json(table)
+    else:
+        compare.show([table])
 
 
 @app.command("list", rich_help_panel="Results")
 def list_(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, named("Data sets; without, one line for each.", "datasets")
+        list[str] | None, typer.Argument(help="Data sets; without, one line for each.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -181,13 +165,19 @@ def list_(
     rows = []
     if others or not folders or (not names and context.obj.params.is_file()):
         rows = show.listing(context.obj, others)
+    answers = []
+    if folders:
+        from series.answer import load
+        from unroll.answers.show import about
+
+        answers = [load(folder) for folder in folders]
     if as_json:
-        print_json([*rows, *(_about(folder) for folder in folders)])
+        print_json([*rows, *(about(answer) for answer in answers)])
         return
     if rows:
         show.show_list(rows, in_groups=not names)
-    for folder in folders:
-        _print_sentence(folder)
+    for answer in answers:
+        print(printable(f"{answer.name}: {answer.sentence}"))
 
 
 @app.command(rich_help_panel="Results")
@@ -195,11 +185,8 @@ def show(
     context: typer.Context,
     name: Annotated[
         str,
-        named(
-            "An answer; or a source, data set or experiment of params.yaml.",
-            "sources",
-            "datasets",
-            "runs",
+        typer.Argument(
+            help="An answer; or a source, data set or experiment of params.yaml."
         ),
     ],
     as_json: Json = False,
@@ -214,10 +201,20 @@ def show(
 
     folder = find.folder_of(name, own_workspace(context))
     if folder is not None:
-        print_json(_about(folder)) if as_json else _show_models(folder)
+        from series.answer import load
+        from unroll.answers.show import about, show_models
+
+        answer = load(folder)
+        if as_json:
+            print_json(about(answer))
+        else:
+            show_models(answer)
         return
     facts = show.show(context.obj, name)
-    print_json(facts) if as_json else print("\n".join(show.lines(facts)))
+    if as_json:
+        print_json(facts)
+    else:
+        print("\n".join(show.lines(facts)))
 
 
 @app.command(rich_help_panel="Results")
@@ -304,7 +301,8 @@ def lab(
     part: Annotated[
         str,
         typer.Argument(
-            help="N: naive guess; D: dense, a perceptron; R: one recurrent node; check: a program."
+            help="N: naive guess; D: dense, a perceptron; R: one recurrent node; "
+            "check: a program."
         ),
     ],
     script: Annotated[

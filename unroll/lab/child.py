@@ -23,21 +23,28 @@ from typing import Any
 import numpy as np
 
 NAME = "generate_time_series"
+"""The function of the assignment that makes a series."""
+
 MEMORY = 4 * 2**30
+"""The most bytes of memory."""
+
 OUTPUT = 2**24
+"""The most bytes that a program prints, and that a file has."""
+
 NOTES = 4096
-"""Bytes at most: of memory, of what it prints (and of any file), and of all notes."""
+"""The most bytes of the notes on a program."""
 
 
 def prctl(option: int, value: int) -> None:
-    """Linux's call of that name; nothing elsewhere."""
+    """Call Linux's function of that name; do nothing elsewhere."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value)
 
 
 def document(n_steps: int) -> Any:
-    """One series, by the code of document 003."""
-    freq1, freq2, offsets1, offsets2 = np.random.rand(4)  # noqa: NPY002 - as the document has it
+    """Make one series, by the code of document 003."""
+    # as the document has it
+    freq1, freq2, offsets1, offsets2 = np.random.rand(4)  # noqa: NPY002
     time = np.linspace(0, 1, n_steps)
     series = 0.5 * np.sin((time - offsets1) * (freq1 * 10 + 10))
     series += 0.2 * np.sin((time - offsets2) * (freq2 * 20 + 20))
@@ -68,12 +75,12 @@ class Child:
         _hold_still(seed)
 
     def note(self, **facts: Any) -> None:
-        """Write it down at once: the process may be killed at any time."""
+        """Write facts down at once: the process may be killed at any time."""
         self._notes |= facts
         os.pwrite(self._shared, json.dumps(self._notes).encode().ljust(NOTES), 0)
 
     def checked(self, generate: Callable[..., Any]) -> Callable[..., Any]:
-        """The program's generator, which is tried once and then hands out our rows."""
+        """Return the program's generator, tried once, so that it hands out our rows."""
 
         def given(*args: Any, **options: Any) -> Any:
             if not self._calls:
@@ -96,7 +103,8 @@ class Child:
             theirs, ours, rtol=0, atol=1e-9
         ):
             self.note(
-                fault=f"{NAME} is not the document's: it does not make its 51 values from the same random numbers"
+                fault=f"{NAME} is not the document's: it does not make its 51 values "
+                "from the same random numbers"
             )
             os._exit(1)
 
@@ -123,32 +131,33 @@ def _hold_still(seed: int) -> None:
     np.random.permutation = unmoved
     np.random.default_rng = lambda *_, **__: Still(np.random.PCG64(seed))
     for module in (random, np.random):
-        module.shuffle = module.seed = ignored  # type: ignore[attr-defined]
+        module.shuffle = ignored  # type: ignore[attr-defined]
+        module.seed = ignored  # type: ignore[attr-defined]
 
 
 def main(script: str, letter: str, shared: str, seed: str) -> None:
     """Run the program as `python SCRIPT LETTER`, with notes on how it ended."""
     # PR_SET_PDEATHSIG: it ends with the check, however that ends
     prctl(1, signal.SIGKILL)
-    for what, most in (
-        (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_FSIZE, OUTPUT),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(what, (most, most))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT, OUTPUT))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     child = Child(int(shared), int(seed))
-    sys.argv, sys.path[0] = [script, letter], str(Path(script).parent)
-    module = sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.argv = [script, letter]
+    sys.path[0] = str(Path(script).parent)
+    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module
     vars(module).update(__file__=script, __checked__=child.checked)
     try:
         tree = ast.parse(Path(script).read_bytes(), script)
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and node.name == NAME:
                 node.decorator_list.append(ast.Name("__checked__", ast.Load()))
-        exec(compile(ast.fix_missing_locations(tree), script, "exec"), vars(module))  # noqa: S102 - what it is for
+        code = compile(ast.fix_missing_locations(tree), script, "exec")
+        exec(code, vars(module))  # noqa: S102 - what it is for
     except SystemExit:
         pass
-    except BaseException as error:  # noqa: BLE001 - whatever ends it is what we are to say
+    except BaseException as error:  # noqa: BLE001 - whatever ends it
         frames = [
             frame.lineno
             for frame in traceback.extract_tb(error.__traceback__)

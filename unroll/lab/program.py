@@ -24,9 +24,18 @@ from pipeline.data.examples import Array
 from unroll.lab.child import MEMORY, NAME, NOTES, OUTPUT, prctl
 
 NUMBER = re.compile(
-    r"(?i)(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=e)|nan\b|inf\b)(?:e[-+]?\d+)?(?![\d.]|\s*(?:s|sec\w*|ms|%))"
+    r"""(?ix)
+    (?<![\w.]) [-+]?
+    (?: \d+\.\d* | \.\d+ | \d+(?=e) | nan\b | inf\b )
+    (?: e[-+]?\d+ )?
+    (?! [\d.] | \s*(?:s|sec\w*|ms|%) )
+    """
 )
+"""A number with a point or an exponent, which is neither a time nor a percentage."""
+
 ANY = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|\s+")
+"""Numbers and blanks, which do not count where two lines are compared."""
+
 Bounds = tuple[float, float]
 PrintedSeries = dict[tuple[str, int], list["PrintedNumber"]]
 """The words of a line and which of its numbers -> those that were printed there, epoch
@@ -36,65 +45,72 @@ ENOUGH = 12
 """So many lines alike are read where no number is one that we expect."""
 
 LINE = 2**16
+"""Bytes that are read of a line."""
+
 BEAT = 0.1
-"""Bytes that are read of a line; seconds between two looks at what is printed."""
+"""Seconds between two looks at what is printed."""
+
+
+VARIABLES = {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+"""The variables of a program, besides those of this process."""
 
 
 class Wrong(Exception):  # noqa: N818 - a verdict
-    """What is wrong with the program."""
+    """A program is wrong; the text says what."""
 
 
 class Undecided(Exception):  # noqa: N818
-    """Why it cannot be told."""
+    """A program may be right or wrong; the text says why that cannot be told."""
 
 
 class PrintedNumber(NamedTuple):
-    """What it stands for is at most `half`, half a unit of its last digit, from
-    `value`.
-    """
+    """A number as it was printed; `half` is half a unit of its last digit."""
 
     value: float
     half: float
 
     def is_in(self, low: float, high: float) -> bool:
-        """Whether it may stand for a number between these."""
+        """Return whether it may stand for a number between these."""
         return low <= self.value + self.half and self.value - self.half <= high
 
 
 def numbers_of(output: bytes) -> PrintedSeries:
-    """All numbers with a point."""
+    """Return all numbers with a point that are in an output."""
     printed: PrintedSeries = {}
     for line in output.split(b"\n"):
         text = line[:LINE].decode(errors="replace")
         words = ANY.sub("#", text)
-        for index, number in enumerate(NUMBER.findall(text)):
-            mantissa, _, exponent = number.lower().partition("e")
+        for index, found in enumerate(NUMBER.findall(text)):
+            mantissa, _, exponent = found.lower().partition("e")
+            zeros = "0" * len(mantissa.partition(".")[2])
             # In digits, as the number itself: no exponent is too large for it.
-            half = float(f"0.{'0' * len(mantissa.partition('.')[2])}5e{exponent or 0}")
-            printed.setdefault((words, index), []).append(
-                PrintedNumber(float(number), half)
-            )
+            half = float(f"0.{zeros}5e{exponent or 0}")
+            number = PrintedNumber(float(found), half)
+            printed.setdefault((words, index), []).append(number)
     return printed
 
 
 def within(
     printed: PrintedSeries, bounds: Bounds, count: int = 1
 ) -> list[PrintedNumber]:
-    """The last numbers with the same words whose first `count` lie between two bounds;
-    empty if there is none.
+    """Return the last numbers with the same words whose first `count` lie between two
+    bounds; an empty list if there are none.
     """
     for numbers in reversed(printed.values()):
-        if len(numbers) >= count and all(
-            number.is_in(*bounds) for number in numbers[:count]
-        ):
+        first = numbers[:count]
+        if len(first) == count and all(number.is_in(*bounds) for number in first):
             return numbers
     return []
 
 
 @dataclass(frozen=True)
 class StudentProgram:
-    """A program to check. It has `limit` seconds for each run; `seed` is that of the
-    first numbers that it draws.
+    """A program to check.
+
+    Attributes:
+        script: its file.
+        limit: seconds that it has for each run.
+        seed: of the first numbers that it draws.
     """
 
     script: Path
@@ -104,7 +120,8 @@ class StudentProgram:
     def run(
         self, letter: str, rows: Array, bounds: Bounds = (0, np.inf), epochs: int = 0
     ) -> tuple[PrintedSeries, int]:
-        """The numbers that `python SCRIPT LETTER` prints, and how many series it makes.
+        """Run `python SCRIPT LETTER`; return the numbers that it prints, and how many
+        series it makes.
 
         Its generator hands out `rows` (series, 51). It is stopped once so many `epochs`
         have a number with the same words, the first ones within the `bounds`; with 0
@@ -113,7 +130,7 @@ class StudentProgram:
         Raises:
             Wrong: it changed the generator, stopped with an error, or printed nothing.
         """
-        notes = dict[str, Any](calls=0)
+        notes: dict[str, Any] = {"calls": 0}
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
             tempfile.TemporaryFile() as shared,  # notes, and then rows
@@ -122,27 +139,19 @@ class StudentProgram:
             shared.seek(NOTES)
             np.save(shared, rows)
             shared.flush()
+            number = shared.fileno()
             child = Path(__file__).with_name("child.py")
-            fileno = shared.fileno()
+            script = str(self.script.resolve())
+            arguments = [script, letter, str(number), str(self.seed)]
             with (
                 Popen(
-                    [
-                        sys.executable,
-                        "-u",
-                        child,
-                        self.script.resolve(),
-                        letter,
-                        f"{fileno}",
-                        f"{self.seed}",
-                    ],
+                    [sys.executable, "-u", child, *arguments],
                     cwd=folder,
-                    env=os.environ
-                    | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
-                    | numerics.python_path(),
+                    env=os.environ | VARIABLES | numerics.python_path(),
                     stdin=DEVNULL,
                     stdout=output,
                     stderr=DEVNULL,
-                    pass_fds=[fileno],
+                    pass_fds=[number],
                     # what it sends to its group or to a terminal does not come here
                     start_new_session=True,
                 ) as process,
@@ -150,11 +159,11 @@ class StudentProgram:
             ):
                 printed, status = self._read(process, output.fileno(), bounds, epochs)
             with suppress(ValueError):  # it was ended before its first note
-                notes |= json.loads(os.pread(fileno, NOTES, 0).rstrip(b"\0"))
-        few = not within(printed, bounds, max(epochs, 1))
-        why = ""
+                notes |= json.loads(os.pread(number, NOTES, 0).rstrip(b"\0"))
         if "fault" in notes:
             raise Wrong(notes["fault"])
+        few = not within(printed, bounds, max(epochs, 1))
+        why = ""
         if status is None and (few or not notes["calls"]):
             why = f"prints too few figures in {self.limit:g} seconds"
         elif "error" in notes:
@@ -172,8 +181,9 @@ class StudentProgram:
     def _read(
         self, process: Popen[bytes], output: int, bounds: Bounds, epochs: int
     ) -> tuple[PrintedSeries, int | None]:
-        """What it has printed, and its exit status; 0 if that is enough, None at the
-        time limit.
+        """Return what is printed, and the exit status.
+
+        The status is 0 if enough is printed, and None at the time limit.
         """
         printed = PrintedSeries()
         end = time.monotonic() + self.limit
@@ -181,35 +191,34 @@ class StudentProgram:
             # before reading: what it has started may print for longer
             status = process.poll()
             text = os.pread(output, OUTPUT, 0).replace(b"\r", b"\n")
-            printed = numbers_of(
-                text if status is not None else text[: text.rfind(b"\n") + 1]
-            )
             if status is not None:
-                return printed, status
-            if epochs and (
-                within(printed, bounds, epochs)
-                or max(map(len, printed.values()), default=0) > ENOUGH
-            ):
+                return numbers_of(text), status
+            # the last line may be unfinished
+            printed = numbers_of(text[: text.rfind(b"\n") + 1])
+            longest = max(map(len, printed.values()), default=0)
+            if epochs and (within(printed, bounds, epochs) or longest > ENOUGH):
                 return printed, 0
-            with suppress(psutil.Error):  # one has just ended
-                if (
-                    sum(
-                        child.memory_info().rss
-                        for child in psutil.Process().children(recursive=True)
-                    )
-                    > MEMORY
-                ):
-                    raise Wrong(
-                        f"it takes more than {MEMORY / 2**30:g} GB of memory, with all that it starts"
-                    )
+            _require_memory()
             time.sleep(BEAT)
         return printed, None
 
 
+def _require_memory() -> None:
+    """Raise Wrong if the program and all that it has started take too much memory."""
+    children = psutil.Process().children(recursive=True)
+    with suppress(psutil.Error):  # one has just ended
+        if sum(child.memory_info().rss for child in children) > MEMORY:
+            raise Wrong(
+                f"it takes more than {MEMORY / 2**30:g} GB of memory, "
+                "with all that it starts"
+            )
+
+
 @contextmanager
 def _ending(process: Popen[bytes]) -> Iterator[None]:
-    """Afterwards it has ended, and all that it started, also what has left its parent,
-    group and session.
+    """Let a process and all that it has started end with the block.
+
+    That includes what has left its parent, its group and its session.
     """
     parent = psutil.Process()
     others = {child for child in parent.children() if child.pid != process.pid}

@@ -1,4 +1,4 @@
-"""By which rule a network learns, told from its outputs after two epochs.
+"""The rule by which a network learns, told from its outputs after two epochs.
 
 The network is one recurrent node that learns by document 003's rule, or by one of the
 slips that students make. With one timestep it is the perceptron: what all 50 inputs
@@ -28,24 +28,31 @@ SLIPS = {
     "bias": "the bias is not trained",
     "last": "only the last step is trained: no error goes back through time",
     "weight": "on the way back through time the error is not multiplied by ws",
-    "back": "on the way back through time the error is not multiplied by the derivative of tanh",
-    "state": "ws is trained with the state of the same step, and needs that of the step before",
+    "back": "on the way back through time the error is not multiplied "
+    "by the derivative of tanh",
+    "state": "ws is trained with the state of the same step, "
+    "and needs that of the step before",
     "target": "it is trained to give the 50th value, and must give the 51st",
 }
-"""What can be wrong with the learning, and how the verdict says it. The first five need
-no recurrence."""
+"""Mistake in the learning -> its sentence in a verdict. The first five need no
+recurrence."""
 
-ROUNDING = 1e-10, 3e-6
-"""How far off outputs are besides what the digits leave open: those that were printed,
-and those from these."""
+ROUNDING_PRINTED = 1e-10
+"""The error of printed outputs, besides what their digits leave open."""
+
+ROUNDING_COMPUTED = 3e-6
+"""The error of outputs that are computed from printed ones."""
 
 LEFT = 1e-3
-"""What the digits may leave open of outputs, at most, for these to tell rules apart."""
+"""The most that the digits may leave open of outputs that tell rules apart."""
 
 
 def outputs(weights: Array, inputs: Array) -> Array:
-    """Last states (rows, candidates) for weights (3, candidates), kernel, recurrent,
-    bias, and inputs (rows, steps).
+    """Compute last states (rows, candidates).
+
+    Args:
+        weights: (3, candidates): kernel, recurrent weight and bias.
+        inputs: (rows, steps).
     """
     state = np.zeros((len(inputs), weights.shape[1]))
     for values in inputs.T:
@@ -60,8 +67,14 @@ def epoch(
     rates: Array,
     slips: Sequence[str] | Array,
 ) -> Array:
-    """Weights (3, candidates) after one pass over inputs (rows, steps), each candidate
-    with its rate and its slip.
+    """Compute weights (3, candidates) after one pass over the rows.
+
+    Args:
+        weights: (3, candidates), as of `outputs`.
+        inputs: (rows, steps).
+        targets: (rows,).
+        rates: (candidates,) learning rates.
+        slips: (candidates,) names of `SLIPS`, or others for none.
     """
     has = {name: np.asarray(slips) == name for name in SLIPS}
     kernel, recurrent, bias = weights
@@ -71,18 +84,15 @@ def epoch(
     for values, target in zip(inputs, targets, strict=True):
         for step, value in enumerate(values):
             states[step + 1] = np.tanh(kernel * value + recurrent * states[step] + bias)
-        slope = 1 - states[1:] ** 2
-        slope = np.where(
-            has["output"],
-            1 - np.tanh(states[1:]) ** 2,
-            np.where(has["plain"], 1, slope),
-        )
+        slope = 1 - states[1:] ** 2  # (steps, candidates)
+        slope = np.where(has["plain"], 1, slope)
+        slope = np.where(has["output"], 1 - np.tanh(states[1:]) ** 2, slope)
         slope = np.where(has["cosh"], 1 / np.maximum(slope, 1e-9), slope)
+        aim = np.where(has["target"], values[-1], target)
         deltas = np.empty_like(slope)
-        deltas[-1] = (np.where(has["target"], values[-1], target) - states[-1]) * slope[
-            -1
-        ]
-        back = np.where(has["last"], 0, np.where(has["weight"], 1, recurrent))
+        deltas[-1] = (aim - states[-1]) * slope[-1]
+        back = np.where(has["weight"], 1, recurrent)
+        back = np.where(has["last"], 0, back)
         slope = np.where(has["back"], 1, slope)
         for step in range(steps - 2, -1, -1):
             deltas[step] = deltas[step + 1] * back * slope[step]
@@ -99,8 +109,9 @@ def epoch(
 
 
 def _weights(after: Array, probes: Array) -> Array:
-    """The weights (3, 1) of a node whose outputs (probes,) are known; a perceptron has
-    two, and no recurrent weight.
+    """Solve for the weights (3, 1) of a node whose outputs (probes,) are known.
+
+    A perceptron has two outputs, and no recurrent weight.
     """
     dots = np.arctanh(np.clip(after, -1 + 1e-15, 1 - 1e-15))
     if len(after) == 2:
@@ -117,44 +128,46 @@ def _weights(after: Array, probes: Array) -> Array:
 
 
 class LearningRule:
-    """What leads from a network's outputs for the probes after one epoch to those after
-    the next.
+    """The rules that lead from a network's outputs after one epoch to those after the
+    next.
 
     Args:
         letter: D or R.
         train: the rows (series, 51) that it learns from.
-        first, second: (probes, 2): the outputs after each epoch, and how far off they
-            may be by the printed digits.
+        first: (probes, 2): the outputs for the probes after an epoch, and how far off
+            they may be by the printed digits.
+        second: the same after the next epoch.
     """
 
     def __init__(self, letter: str, train: Array, first: Array, second: Array) -> None:
-        # All 50 inputs of D are alike, so they are one, of this size.
-        self._inputs = (
-            train[:, :1] * np.sqrt(INPUTS) if letter == "D" else train[:, :-1]
-        )
-        self._probes = (
-            PROBES[letter][:, :1] * np.sqrt(INPUTS) if letter == "D" else PROBES[letter]
-        )
+        self.slips = list(SLIPS)
+        self._inputs = train[:, :-1]
+        self._probes = PROBES[letter]
+        self._rates = np.geomspace(1e-5, 1, 51)
+        if letter == "D":
+            self.slips = self.slips[:5]
+            # All 50 inputs of D are alike, so they are one, of this size.
+            self._inputs = train[:, :1] * np.sqrt(INPUTS)
+            self._probes = PROBES[letter][:, :1] * np.sqrt(INPUTS)
+            self._rates = np.geomspace(1e-4, 10, 201)
         self._targets = train[:, -1]
         self._second = second[:, :, None]
         # From the first outputs, and from each of them at its digits' upper end.
-        shifts = np.vstack([np.zeros(len(first)), np.diag(first[:, 1] + ROUNDING[0])])
+        shifts = np.vstack(
+            [np.zeros(len(first)), np.diag(first[:, 1] + ROUNDING_PRINTED)]
+        )
         with np.errstate(all="ignore"):
             self._weights = np.hstack(
                 [_weights(first[:, 0] + shift, self._probes) for shift in shifts]
             )
-        self.slips = list(SLIPS)[: None if letter == "R" else 5]
-        self._rates = (
-            np.geomspace(1e-4, 10, 201) if letter == "D" else np.geomspace(1e-5, 1, 51)
-        )
 
     def agreeing(
         self, slips: Sequence[str], low: float = 0, high: float = np.inf
     ) -> dict[str, float]:
-        """Those slips, "" for none, that lead from the digits of the first figures to
-        those of the second ones.
+        """Return the slips, "" for none, that lead from the digits of the first figures
+        to those of the second ones.
 
-        With the rate, between `low` and `high`, at which each comes nearest.
+        Each has the rate, between `low` and `high`, at which it comes nearest.
         """
         low = max(low, self._rates[0])
         high = min(high, self._rates[-1])
@@ -187,11 +200,10 @@ class LearningRule:
         return {str(tried[at]): float(nearest[at]) for at in order if misses[at] <= 1}
 
     def _misses(self, slips: Array, rates: Array, *, closely: bool = False) -> Array:
-        """How far each slip at each rate leads from the second outputs, in units of
-        what the digits leave open.
+        """Compute how far each slip at each rate leads from the second outputs.
 
-        Looked at `closely`, what they leave open of the first outputs counts as well,
-        and may be at most `LEFT`.
+        The unit is what the digits leave open. Looked at `closely`, what they leave
+        open of the first outputs counts as well, and may be at most `LEFT`.
         """
         count = self._weights.shape[1] if closely else 1
         weights = np.repeat(self._weights[:, :count], len(rates), 1)
@@ -207,7 +219,7 @@ class LearningRule:
         candidates = outputs(after, self._probes).reshape(-1, count, len(rates))
         left = (
             self._second[:, 1]
-            + ROUNDING[1]
+            + ROUNDING_COMPUTED
             + np.abs(candidates[:, 1:] - candidates[:, :1]).sum(1)
         )
         misses = (np.abs(candidates[:, 0] - self._second[:, 0]) / left).max(0)

@@ -1,1 +1,1 @@
-"""Making a workspace: a part of the experiments, a miniature, one's own, or a commit."""
+"""Workspaces that are made: the demo, a miniature, a project of one's own, a clone."""

@@ -34,7 +34,8 @@ def last_commit(root: Path) -> str:
         ) from None
     if inside:
         raise UnrollError(
-            f"{root} is not the top of its git repository, so it has no commit of its own"
+            f"{root} is not the top of its git repository, "
+            "so it has no commit of its own"
         )
     return commit
 
@@ -99,21 +100,13 @@ def commit(root: Path, folder: Path, message: str) -> None:
     write_text(folder / ".dvc" / "config", WITH_GIT)
     write_text(folder / ".dvc" / ".gitignore", DVC_IGNORED)
     shutil.copyfile(root / ".gitignore", folder / ".gitignore")
-    author = (
-        "-c",
-        "user.name=unroll",
-        "-c",
-        "user.email=unroll@localhost",
-        "-c",
-        "commit.gpgsign=false",
-    )
+    settings = "user.name=unroll", "user.email=unroll@localhost", "commit.gpgsign=false"
+    author = [word for setting in settings for word in ("-c", setting)]
     try:
-        for words in (
-            ("init", "--quiet"),
-            ("add", "--all"),
-            ("commit", "--quiet", "--allow-empty", "-m", message),
-        ):
-            git(folder, *author, *words)
+        git(folder, "init", "--quiet")
+        git(folder, "add", "--all")
+        words = ["commit", "--quiet", "--allow-empty", "-m", message]
+        git(folder, *author, *words)
     except UnrollError as error:
         raise UnrollError(
             f"git cannot keep the demo, which DVC's commands need ({error})"

@@ -35,7 +35,8 @@ CHOSEN = {
     "shapes_vec2seq": "zero linear tuned_kernel_ridge tuned_mlp gru",
     "shapes_seq2seq": "zero last_value linear gru",
     "shapes_delayed": "zero last_value copy linear rnn rnn2",
-    "waves": "last_value linear tuned_ridge tuned_boosting tuned_kernel_ridge rnn6 rnn20",
+    "waves": "last_value linear tuned_ridge tuned_boosting tuned_kernel_ridge rnn6 "
+    "rnn20",
     "jena_sample": "last_value daily_cycle ridge boosting gru",
     "sine_windows": "zero last_value recurrence dense lstm dense4",
     "sine_interpolation": "zero dense",
@@ -45,10 +46,15 @@ CHOSEN = {
 whole build trains them."""
 
 SEEDS = 3
-"""How many of an experiment's seeds the demo trains, the first ones."""
+"""The number of an experiment's seeds that the demo trains, the first ones."""
 
 MINIATURE_CLAIMS = """
-- {document: "003", words: close to 0.02, experiment: waves/linear, metric: final.test.mse, value: "0.02", width: 2}
+- document: "003"
+  words: close to 0.02
+  experiment: waves/linear
+  metric: final.test.mse
+  value: "0.02"
+  width: 2
 """
 
 
@@ -91,56 +97,45 @@ def chosen(root: Path, folder: Path) -> Workspace:
 
 
 def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
-    """The sections of params.yaml, which `config` holds, with the `CHOSEN` experiments
-    and the first seeds.
+    """Return the sections of params.yaml with the `CHOSEN` experiments and their first
+    seeds; `config` is what they say.
     """
-    documents = {key: section for key, section in sections.items() if key != "series"}
-    fewer = without(
-        documents, [name for name in sections["datasets"] if name not in CHOSEN]
-    )
-    datasets = {
-        name: fewer["datasets"][name] for name in CHOSEN if name in fewer["datasets"]
-    }
+    others = [name for name in sections["datasets"] if name not in CHOSEN]
+    fewer = without(sections, others)
+    fewer.pop("series", None)
+    datasets = {}
     experiments: dict[str, dict[str, Any]] = {}
-    for dataset in datasets:
+    for dataset, names in CHOSEN.items():
+        if dataset not in fewer["datasets"]:
+            continue
+        datasets[dataset] = fewer["datasets"][dataset]
         entries = fewer["experiments"][dataset]
-        names = [name for name in CHOSEN[dataset].split() if name in entries]
         known = config.experiments_of(dataset)
         experiments[dataset] = {
             name: {**entries[name], "seeds": known[name].seeds[:SEEDS]}
-            for name in names
+            for name in names.split()
+            if name in entries
         }
     return {**fewer, "datasets": datasets, "experiments": experiments}
 
 
 def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
-    """The sections of params.yaml without these data sets, their experiments, and
-    sources that only they use.
+    """Return the sections of params.yaml without these data sets, their experiments,
+    and sources that only they use.
     """
-    datasets = {
-        name: section
-        for name, section in sections["datasets"].items()
-        if name not in left_out
-    }
-    used = {section["source"] for section in datasets.values()}
+
+    def kept(section: str, names: Collection[str]) -> dict[str, Any]:
+        found = sections.get(section, {})
+        return {name: found[name] for name in found if name in names}
+
+    datasets = kept("datasets", sections["datasets"].keys() - {*left_out})
+    used = {dataset["source"] for dataset in datasets.values()}
     return {
         **sections,
-        "sources": {
-            name: section
-            for name, section in sections["sources"].items()
-            if name in used
-        },
-        "files": {
-            name: section
-            for name, section in sections.get("files", {}).items()
-            if name in used
-        },
+        "sources": kept("sources", used),
+        "files": kept("files", used),
         "datasets": datasets,
-        "experiments": {
-            name: section
-            for name, section in sections["experiments"].items()
-            if name in datasets
-        },
+        "experiments": kept("experiments", datasets),
     }
 
 

@@ -36,11 +36,10 @@ EXTENSIONS = "unroll_extensions/README.md"
 
 
 def new(folder: Path, *, documents: bool) -> list[str]:
-    """Make a new folder a git repository that Unroll builds in, of which nothing is
-    committed yet; its files.
+    """Make a new folder a git repository that Unroll builds in, and return its files.
 
-    `documents`: with the experiments, published figures, sample data and results of the
-    four documents.
+    Nothing is committed yet. With `documents` it has the experiments, published
+    figures, sample data and results of the four documents.
 
     Raises:
         UsageError: the folder is there and not empty.
@@ -62,11 +61,13 @@ def new(folder: Path, *, documents: bool) -> list[str]:
 
 
 def _copy_documents(packed: Path, folder: Path) -> None:
-    """Copy what the four documents consist of, with a graph that does without the code."""
+    """Copy the four documents, with a graph that does without the code."""
     for name in DOCUMENTS:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if (packed / name).is_dir() else shutil.copyfile
-        copy(packed / name, folder / name)
+        if (packed / name).is_dir():
+            shutil.copytree(packed / name, folder / name)
+        else:
+            shutil.copyfile(packed / name, folder / name)
     graph = (folder / "dvc.yaml").read_text(encoding="utf-8")
     write_text(folder / "dvc.yaml", without_code(graph))
 
@@ -92,7 +93,8 @@ def _write_templates(folder: Path, *, documents: bool) -> None:
         "python": ".".join(platform.python_version_tuple()[:2]),
     }
     texts = {".dvc/config": WITH_GIT, ".dvc/.gitignore": DVC_IGNORED}
-    for name in (*FILES, EXTENSIONS) if documents else FILES:
+    names = [*FILES, EXTENSIONS] if documents else FILES
+    for name in names:
         template = environment.get_template(f"{name.strip('.').replace('/', '_')}.j2")
         texts[name] = template.render(about)
     for name, text in texts.items():
@@ -101,8 +103,9 @@ def _write_templates(folder: Path, *, documents: bool) -> None:
 
 
 def without_code(graph: str) -> str:
-    """The text of dvc.yaml for a folder without the code: each stage depends on
-    version.txt, which stands for it.
+    """Return the text of dvc.yaml for a folder without the code.
+
+    Each stage depends on version.txt in its place.
     """
     graph = re.sub(r"(?m)^ +- (pipeline|series|stages|unroll)(/.*)?\n", "", graph)
     return re.sub(
@@ -113,12 +116,12 @@ def without_code(graph: str) -> str:
 
 
 def _requirement(folder: Path) -> str:
-    """What pip installs this Unroll by: the wheel that it is from, copied into the
-    folder, or its address.
+    """Return the requirement by which pip installs this Unroll.
+
+    It is a version, the address of a wheel, or a wheel that is copied into the folder.
     """
-    url = json.loads(
-        metadata.distribution("unroll").read_text("direct_url.json") or "{}"
-    ).get("url", "")
+    noted = metadata.distribution("unroll").read_text("direct_url.json") or "{}"
+    url = json.loads(noted).get("url", "")
     wheel = Path(unquote(urlsplit(url).path))
     if not url.endswith(".whl") or (url.startswith("file:") and not wheel.is_file()):
         return f"unroll=={metadata.version('unroll')}"

@@ -18,7 +18,7 @@ from bench.peers.workloads import Task
 
 
 class Framework(Protocol):
-    """What a process drives."""
+    """The interface of a framework."""
 
     def reset(self, seed: int) -> None:
         """Start again from the first weights with a fresh optimizer; `seed` is that of
@@ -29,14 +29,14 @@ class Framework(Protocol):
         """Train one round: seconds."""
 
     def learn(self, steps: int) -> float:
-        """Train, for no more than one epoch: the mean loss of the first `steps` steps."""
+        """Train at most one epoch: the mean loss of the first `steps` steps."""
 
     def evaluate(self) -> tuple[float, float]:
         """Evaluate one round: seconds, and the mean loss of the held-out examples."""
 
 
 def make(name: str) -> Callable[[Task], Framework]:
-    """What makes the framework `name`; its libraries are imported here.
+    """Return what makes the framework `name`; its libraries are imported here.
 
     Raises:
         ImportError: its library is not installed.
@@ -55,13 +55,13 @@ def make(name: str) -> Callable[[Task], Framework]:
 
 
 models: dict[str, Framework] = {}
-"""What a process has from one call to the next: its framework's name -> the model of
-the current workload."""
+"""The state of a process between calls: framework -> model of the current workload."""
 
 
 def begin(log: Path) -> None:
-    """One core, since some libraries start threads whatever they are told; what
-    libraries print goes to a file.
+    """Stay on one core, and let what libraries print go to a file.
+
+    Some libraries start threads whatever they are told.
     """
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -71,8 +71,9 @@ def begin(log: Path) -> None:
 
 
 def start(name: str, root: Path, workload: str) -> dict[str, float]:
-    """Build a model and go through a first round: the held-out loss `before`, and the
-    seconds of it all (`warm_up`).
+    """Build a model and go through a first round.
+
+    Returns the loss of the held-out rows `before`, and the seconds of all, `warm_up`.
     """
     models.pop(name, None)  # the memory of the last workload
     gc.collect()
@@ -86,12 +87,12 @@ def start(name: str, root: Path, workload: str) -> dict[str, float]:
 
 
 def learn(name: str, seed: int, steps: int) -> float:
-    """Start again from the first weights: the mean loss of the first steps."""
+    """Start again from the first weights; return the mean loss of the first steps."""
     models[name].reset(seed)
     return models[name].learn(steps)
 
 
 def turn(name: str) -> dict[str, float]:
-    """One round: the seconds of each phase."""
+    """Go through one round; return the seconds of each phase."""
     models[name].reset(0)
     return {"train": models[name].train(), "evaluate": models[name].evaluate()[0]}

@@ -143,17 +143,17 @@ class Keras:
 
 
 class EpochTimer(keras.callbacks.Callback):
-    """Seconds that the loop over batches takes: from the first begin to the last end."""
+    """The seconds of the loop over batches, from the first begin to the last end."""
 
     start = 0.0
     seconds = 0.0
 
     def on_epoch_begin(self, *_: Any) -> None:
-        """Start at the first."""
+        """Start at the first call."""
         self.start = self.start or time.perf_counter()
 
     def on_epoch_end(self, *_: Any) -> None:
-        """The last one counts."""
+        """Stop; the last call counts."""
         self.seconds = time.perf_counter() - self.start
 
     on_test_begin = on_epoch_begin

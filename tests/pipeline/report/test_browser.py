@@ -84,10 +84,6 @@ def committed(name):
     )
 
 
-def count(tab, selector):
-    return tab.run(f"document.querySelectorAll('{selector}').length")
-
-
 def test_it_asks_for_nothing_complains_of_nothing_and_runs_no_script_but_its_own(
     tab, path
 ):
@@ -122,131 +118,6 @@ def test_text_and_marks_stand_out(tab, scheme):
         scheme == "dark"
     )
     assert tab.run("layout.pale()") == []
-
-
-def test_the_keyboard_reaches_all_and_shows_where_it_is(tab):
-    tab.unfolded(width=390)
-    faults = []
-    for index in range(tab.run("layout.reachable().length")):
-        tab.press("Tab", 9)
-        focus = tab.run("layout.focus()")
-        faults += (
-            focus["faults"]
-            if focus["place"] == index
-            else [f"{focus} instead of {index}"]
-        )
-    assert faults == []
-
-
-def test_the_keyboard_enlarges_a_plot(tab):
-    width = "document.querySelector('#waves .panels svg').clientWidth"
-    tab.unfolded()
-    before = tab.run(width)
-    for pressed in ("true", "false"):
-        tab.run("document.querySelector('#waves .enlarge').focus()")
-        tab.press("Enter", 13, "\r")
-        assert (
-            tab.run("document.querySelector('#waves .enlarge').ariaPressed") == pressed
-        )
-        assert (tab.run(width) > before) == (pressed == "true")
-
-
-def test_on_a_small_screen_a_cell_says_what_it_is_also_without_scripts(tab, path):
-    tab.open(path, width=390, scripts=False)
-    said = tab.run(
-        "[...document.querySelectorAll('.ranked')].flatMap((table) => [...table.querySelectorAll('td:not(.wide)')].map("
-        "(cell) => [table.tHead.rows[0].cells[cell.cellIndex].textContent + (cell.dataset.value ? ' drawn' : ''),"
-        "getComputedStyle(cell, '::before').content]))"
-    )
-    named = {heading: name for heading, name in said if name != "none"}
-    assert named == {
-        name: f'"{name}: "' for name in ("Change", "Verdict", "Parameters", "Seeds")
-    }
-    assert {heading.endswith(" drawn") for heading, name in said if name == "none"} == {
-        True
-    }
-
-
-@pytest.mark.parametrize(
-    ("heading", "key"), [("Model", str), ("Parameters", float), ("Test MSE", float)]
-)
-def test_a_click_on_a_heading_sorts(tab, heading, key):
-    tab.unfolded()
-    headings = "[...document.querySelectorAll('#waves .ranked thead th')]"
-    index = tab.run(f"{headings}.map((one) => one.innerText.trim())").index(heading)
-    for order in ("ascending", "descending"):
-        tab.click(f"{headings}[{index}].querySelector('button')")
-        assert tab.run(f"{headings}[{index}].ariaSort") == order
-        text = (
-            f"row.cells[{index}].innerText.trim().split(/\\s/)[0].replaceAll(',', '')"
-        )
-        column = tab.run(
-            f"[...document.querySelectorAll('#waves .ranked tbody tr')].map((row) => {text})"
-        )
-        column = [value for value in column if value]
-        assert column == sorted(column, key=key, reverse=order == "descending")
-    assert count(tab, "#waves .ranked [aria-sort]") == 1
-
-
-def test_the_keyboard_chooses_whose_curves_are_shown_also_without_scripts(tab, path):
-    tab.open(path, scripts=False)
-    overlay = "document.querySelector('#waves .overlay')"
-    boxes, curves = (
-        f"[...{overlay}.querySelectorAll('{what}')]"
-        for what in ("input", "[class^=curve]")
-    )
-    shown = f"{curves}.map((one) => getComputedStyle(one).display !== 'none')"
-    assert tab.run(f"{overlay}.closest('details').open = true")
-    before = tab.run(shown)
-    assert before == tab.run(f"{boxes}.map((one) => one.checked)")
-    assert len(before) > 1
-    for index in range(len(before)):
-        tab.run(f"{boxes}[{index}].focus()")
-        tab.press(" ", 32, " ")
-    assert tab.run(shown) == [not one for one in before]
-    drawn = tab.run(f"{curves}.map((one) => getComputedStyle(one.firstChild).stroke)")
-    assert drawn == tab.run(
-        f"[...{overlay}.querySelectorAll('.line')].map((one) => getComputedStyle(one).color)"
-    )
-
-
-def test_without_scripts_it_says_as_much_and_has_no_dead_button(tab, path):
-    words = (
-        "layout.unfold(), layout.texts().map("
-        "(one) => one.element.closest('.enlarge, .play') ? '' : one.text).join('')"
-    )
-    tab.look()
-    with_scripts = tab.run(words)
-    tab.open(path, scripts=False)
-    tab.run(LAYOUT)
-    assert count(tab, "button:not([hidden] *)") == 0
-    closed = "details:not([open], [hidden])"
-    before = count(tab, closed)
-    tab.click(f"document.querySelector('{closed} summary')")
-    assert count(tab, closed) == before - 1
-    without = tab.run(words)
-    assert "does not hold" in without
-    assert without == with_scripts
-    assert tab.run("layout.wide()") == []
-
-
-def test_words_filter_questions_and_contents_and_rows_and_nothing_found_is_said(tab):
-    tab.look()
-    seen = "[...document.querySelectorAll('{}')].filter((one) => one.checkVisibility()).length"
-    places = ("section.of", "nav li", "tr[data-of]", "#nothing")
-    before = [tab.run(seen.format(place)) for place in places]
-    tab.run("document.querySelector('nav input').focus()")
-    for text, left in (("temperature gr", 1), ("umble", 0)):
-        tab.ask("Input.insertText", text=text)
-        assert [tab.run(seen.format(place)) for place in places] == [
-            left,
-            before[1] - len(SHOWN) + left,
-            left,
-            not left,
-        ]
-    tab.run("document.querySelector('nav input').value = ''")
-    tab.ask("Input.insertText", text="ip 's")
-    assert tab.run(seen.format("section.of")) == 0, "a word is found by its beginning"
 
 
 def panel(tab, name, kind="network"):
@@ -325,24 +196,6 @@ def test_trained_networks_say_in_the_committed_page_what_they_say_in_keras_and_r
             assert said == pytest.approx(
                 np.array(predicted[: len(said)]), rel=1e-6, abs=1e-6
             ), name
-
-
-def test_an_input_is_dragged_or_moved_by_keys_and_a_word_is_hidden(tab, path):
-    tab.open(path)
-    box = panel(tab, "waves")
-    last = f"{box}.found[0].outputs.at(-1)[0]"
-    before = tab.run(last)
-    tab.run(f"{box}.querySelector('.value').focus()")
-    tab.press("ArrowRight", 39)
-    moved = tab.run(last)
-    tab.click(f"{box}.querySelector('svg.input')")
-    assert len({before, moved, tab.run(last)}) == 3
-    tab.click(f"{box}.querySelector('.again')")
-    assert tab.run(last) == before
-    box = panel(tab, "imdb")
-    tab.click(f"{box}.querySelector('.rare')")
-    assert tab.run(f"{box}.querySelector('.review').innerText").endswith("…")
-    assert "<" in tab.run(f"{box}.querySelector('.review').innerText"), "as text"
 
 
 def test_the_node_learns_by_the_assignments_rule(tab, path):

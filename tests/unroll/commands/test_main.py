@@ -118,17 +118,6 @@ def test_one_who_stops_reading_is_no_error(built):
     )
 
 
-@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
-def test_streams_that_are_closed_are_no_error(built, closed):
-    unroll = f"{shlex.quote(sys.executable)} -m unroll"
-    output(
-        built,
-        "bash",
-        "-c",
-        f"{unroll} list {closed} && ({unroll} show nothing {closed} 2>&-; test $? = 2)",
-    )
-
-
 def test_packages_that_pythonpath_names_do_not_count_in_place_of_ours(
     built, tmp_path, monkeypatch
 ):
@@ -162,16 +151,9 @@ that."""
 
 def examples():
     """Every example of a help text."""
-    commands = {
-        **COMMANDS,
-        **{
-            f"cluster {name}": nested
-            for name, nested in COMMANDS["cluster"].commands.items()
-        },
-    }
-    for name, command in commands.items():
+    for name, command in COMMANDS.items():
         lines = re.findall(r"`(?:\w+=\S+ )?unroll ([^`&]*)", command.help)
-        assert lines or name == "cluster", f"{name} has no example"
+        assert lines, f"{name} has no example"
         yield from lines
 
 
@@ -204,12 +186,7 @@ def test_every_example_of_a_help_text_can_be_typed_and_names_what_there_is(
     # tests/unroll/answers/test_commands.py compares such an answer
     if words[0] in LOOK and "meter" not in example:
         assert run(lambda: invoke(words)) == 0
-    command = COMMANDS[words[0]]
-    rest = words[1:]
-    if words[0] == "cluster":
-        command = command.commands[words[1]]
-        rest = words[2:]
-    command.make_context(words[0], rest)
+    COMMANDS[words[0]].make_context(words[0], words[1:])
     names = [
         word.rpartition("@")[2]
         for word in words[1:]
@@ -222,35 +199,6 @@ def test_the_version_and_the_headings_of_help(unroll):
     assert re.fullmatch(r"unroll \d+\.\d+\.\d+\n", unroll("--version")[1])
     headings = re.findall(r"^(\S.*):$", unroll("--help")[1], re.MULTILINE)
     assert headings == [*HEADINGS, "Options"]
-
-
-@pytest.mark.parametrize(
-    ("words", "completed"),
-    [("unroll train waves n", "node"), ("unroll repro evaluate@w", "evaluate@waves")],
-)
-def test_a_shell_completes_names_and_targets(
-    built, monkeypatch, capsys, words, completed
-):
-    monkeypatch.chdir(built.root)
-    assert proposals(words, monkeypatch, capsys) == [completed]
-
-
-def test_a_shell_proposes_a_stage_by_the_name_that_dvc_knows(monkeypatch, capsys):
-    """The stage of a source that is a file here is `file@`, not `source@`."""
-    monkeypatch.chdir(REPOSITORY)
-    assert proposals("unroll repro file@j", monkeypatch, capsys) == ["file@jena_sample"]
-
-
-def proposals(words, monkeypatch, capsys):
-    """What the scripts of `unroll --install-completion` are answered."""
-    monkeypatch.setenv("_UNROLL_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", words)
-    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
-    with pytest.raises(SystemExit):
-        typer.main.get_command(app).main(
-            prog_name="unroll", complete_var="_UNROLL_COMPLETE"
-        )
-    return capsys.readouterr().out.split()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ def workspace(tmp_path):
     data = plain_yaml.read(REPOSITORY / "params.yaml")
     data["sources"]["waves"] |= {"train": 400, "validation": 10, "test": 200}
     plain_yaml.write(data, tmp_path / "params.yaml")
-    shutil.copyfile(REPOSITORY / "templates.yaml", tmp_path / "templates.yaml")
+    for name in ("templates.yaml", "claims.yaml"):
+        shutil.copyfile(REPOSITORY / name, tmp_path / name)
     return Workspace(tmp_path)
 
 
@@ -35,22 +36,30 @@ def printed_by(workspace, part, **options):
 def test_n_is_the_error_of_the_last_value_and_leaves_nothing_behind(workspace, letter):
     test = generate(np.random.default_rng(np.random.SeedSequence(0).spawn(3)[2]), 200)
     error = np.mean((test[:, -1] - test[:, -2]) ** 2)
-    assert printed_by(workspace, letter) == [SIZES, f"last value: test MSE {error:.6f}"]
+    assert printed_by(workspace, letter) == [
+        SIZES,
+        f"last value: test MSE {error:.6f}",
+        "document 003: the 50th value as the guess, MSE close to 0.02",
+    ]
     assert sorted(path.name for path in workspace.root.iterdir()) == [
+        "claims.yaml",
         "params.yaml",
         "templates.yaml",
     ]
 
 
 def test_n_of_all_the_waves_is_what_document_003_says():
-    value = float(printed_by(Workspace(REPOSITORY), "N")[1].rpartition(" ")[2])
+    sizes, line, _ = printed_by(Workspace(REPOSITORY), "N")
+    assert sizes == "7,000 series to train on, 2,000 to test on"
+    value = float(line.rpartition(" ")[2])
     # mean and deviation over 200 other seeds
     assert value == pytest.approx(0.0206, abs=3 * 0.00055)
 
 
 @pytest.mark.parametrize(("part", "epochs"), [("D", 3), ("R", 4)])
 def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
-    sizes, *lines = printed_by(workspace, part, epochs=epochs)
+    sizes, *lines, published = printed_by(workspace, part, epochs=epochs)
+    assert published.startswith("document 003: ")
     assert sizes == SIZES
     assert [line.partition(":")[0] for line in lines] == [
         f"epoch {epoch}" for epoch in range(1, epochs + 1)

@@ -1,3 +1,0 @@
-"""Trainings on many machines: `head.run` sends them to a Dask cluster. Commands alone
-import it.
-"""
