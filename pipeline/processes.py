@@ -68,19 +68,23 @@ class Call:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a call ended.
+    """The outcome of a call.
 
     Attributes:
         call: the call.
         seconds: since the function began.
         cpu_seconds: of its process; 0 if it was killed.
         error: why it failed, in one line; "" if it went well.
+        mistake: whether it failed by a mistake in the code; the log has the traceback.
+        killed: whether the process told nothing before it ended.
     """
 
     call: Call
     seconds: float
     cpu_seconds: float
     error: str
+    mistake: bool = False
+    killed: bool = False
 
 
 def run(
@@ -161,10 +165,13 @@ class Child:
             "close other programs, take fewer jobs, or read its output in "
             f"{self.call.log}"
         )
+        mistake = False
+        killed = True
         with self.sentinel, contextlib.suppress(EOFError, OSError):
-            seconds, cpu_seconds, error = self.sentinel.recv()
+            seconds, cpu_seconds, error, mistake = self.sentinel.recv()
+            killed = False
             self.sentinel.recv()  # nothing comes until the process ends
-        return Ended(self.call, seconds, cpu_seconds, error)
+        return Ended(self.call, seconds, cpu_seconds, error, mistake, killed)
 
 
 def stop(children: Sequence[Child], grace: float) -> None:
@@ -307,9 +314,9 @@ def work(descriptor: int, parent: int) -> NoReturn:
     os._exit(0)
 
 
-def _perform(channel: Connection) -> tuple[float, float, str]:
-    """Receive a call's log, function and arguments, and perform it; return the last
-    three fields of `Ended`.
+def _perform(channel: Connection) -> tuple[float, float, str, bool]:
+    """Receive a call's log, function and arguments, and perform it; return `seconds`,
+    `cpu_seconds`, `error` and `mistake` of `Ended`.
     """
     log = channel.recv()
     with log.open("wb") as output:
@@ -318,6 +325,7 @@ def _perform(channel: Connection) -> tuple[float, float, str]:
     faulthandler.enable()
     started = time.monotonic()
     error = ""
+    mistake = False
     try:
         function, arguments = channel.recv()
         if not FORKS:
@@ -329,11 +337,12 @@ def _perform(channel: Connection) -> tuple[float, float, str]:
         explained = failures.explain(raised)
         if explained is None:
             traceback.print_exception(raised)
-            mistake = f"a mistake in the code, {type(raised).__name__}: {raised}"
-            explained = f"{mistake}; the traceback is in {log}"
+            mistake = True
+            what = f"a mistake in the code, {type(raised).__name__}: {raised}"
+            explained = f"{what}; the traceback is in {log}"
         error = one_line(explained)
     cpu_seconds = time.process_time()
-    return time.monotonic() - started, cpu_seconds, error
+    return time.monotonic() - started, cpu_seconds, error, mistake
 
 
 def _end_with_caller(channel: Connection) -> None:

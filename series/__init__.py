@@ -23,9 +23,10 @@ into windows.
 4. `leaderboard` chooses on the earlier half of the cutoffs, and compares on the later
    half. `combination` is the weighted median of several models, `intervals` the
    prediction intervals. `sentence` says what came out.
-5. `forecaster` is the best model, fitted to all rows; `spec`, `rows` and `plot` serve
-it.
+5. `forecaster` is the best model, fitted to all rows; `spec` describes it, and `rows`
+   turns new rows into its inputs.
 6. `answer` is all of this in one call; `judge` compares a table of the user's own.
+   `table`, `plot` and `page` show an answer to people.
 
 The library is built on `pipeline`, which has the models and their training. It knows
 nothing of DVC, MLflow, params.yaml or a terminal.

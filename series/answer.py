@@ -2,7 +2,9 @@
 helps, and what comes next.
 """
 
+import contextlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -10,37 +12,35 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import pydantic
+import pandas as pd
 
-from pipeline import tables
+from pipeline import locks, tables
+from pipeline.config.params import Experiment
 from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
 from pipeline.data.row_files import no_progress
 from pipeline.data.series_options import Fitted
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import atomic_folder, read_checked, read_json, write_json
+from pipeline.files import atomic_folder, read_checked, read_json, remove, write_json
 from pipeline.processes import Server
 from pipeline.report import titles
 from pipeline.validation import Strict, validated
 from series import FILE, backtest, fits, leaderboard, sentence
-from series.backtest import Origins, Plan
+from series.backtest import Plan
 from series.candidates import candidates
 from series.fits import Say, Store
 from series.forecaster import Forecaster
 from series.leaderboard import Board
-from series.options import Options
+from series.options import Arguments
 from series.question import Proposal, prepared, propose
 from series.reading import described
 from series.reading.detect import detect
 from series.reading.profile import FileProfile
+from series.reading.series_names import LONG_FORMAT
 from series.source import Data, files_of, plain_name
 from series.spec import ForecasterSpec, Member, fitted_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEVELS = (0.5, 0.8, 0.9)
 """The usual coverages of prediction intervals."""
@@ -53,6 +53,9 @@ TABLE = "forecasts.parquet"
 
 SECONDS = "seconds.json"
 """The file of CPU seconds, which differ from run to run and so lie apart."""
+
+TEMPORARY = "unroll-answer-"
+"""How the names of temporary folders begin; the number of the process follows."""
 
 
 class About(Strict):
@@ -67,7 +70,8 @@ class About(Strict):
         board: the scores of all models, and who forecasts.
         titles: name of a model -> its title.
         left_out: name of a model -> why it was not fitted.
-        networks: whether recurrent networks were tried.
+        integers: the type of unique_id where the user's column holds integers, such
+            as "int64"; else empty.
     """
 
     name: str
@@ -77,44 +81,7 @@ class About(Strict):
     board: Board
     titles: dict[str, str]
     left_out: dict[str, str]
-    networks: bool
-
-
-class Arguments(Options):
-    """The arguments of `answer` that can be checked before the rows are read.
-
-    Numbers may be NumPy's. Where several names are expected, a single one will do.
-
-    Attributes:
-        name: of the series.
-        jobs: models that are fitted at a time.
-    """
-
-    name: (
-        Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00-\x1f]+$")] | None
-    ) = None
-    jobs: Annotated[int, pydantic.Field(ge=1)] | None = None
-
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _as_python(cls, given: dict[str, Any]) -> dict[str, Any]:
-        plain = {key: _plain(value) for key, value in given.items()}
-        for key in ("future", "missing", "stamp"):
-            plain[key] = _names(plain[key])
-        return plain
-
-
-def _plain(value: Any) -> Any:
-    """A number of NumPy as one of Python."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _names(value: Any) -> Any:
-    """One name as a list of names; numbers that mean no value as text."""
-    values = [value] if isinstance(value, str | int | float) else value
-    if isinstance(values, tuple | list):
-        return [str(_plain(one)) for one in values]
-    return values
+    integers: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,15 +92,16 @@ class Answer:
         about: what was asked, and how good each model is.
         forecasts: every forecast from the past: unique_id, ds, cutoff, model, y, y_hat,
             a row for each value. y_hat is the mean over a network's seeds, y is NaN
-            where nothing was measured. unique_id is text. Where the series has a time
-            zone, ds and cutoff are in UTC, without a zone.
+            where nothing was measured. unique_id is as in the user's DataFrame or
+            Parquet file where it holds integers there, else text. Where the series has
+            a time zone, ds and cutoff are in UTC, without a zone.
         forecaster: the best model, fitted to all rows.
         folder: where its files lie; a temporary one until it is saved.
         seconds: name of a model -> CPU seconds that its backtest took here.
     """
 
     about: About
-    forecasts: "pd.DataFrame"
+    forecasts: pd.DataFrame
     forecaster: Forecaster
     folder: Path
     seconds: Mapping[str, float]
@@ -179,7 +147,12 @@ class Answer:
         return sentence.hint(self.board, self.about.titles)
 
     @property
-    def models(self) -> "pd.DataFrame":
+    def left_out(self) -> dict[str, str]:
+        """Name of a model -> why it was not fitted."""
+        return self.about.left_out
+
+    @property
+    def models(self) -> pd.DataFrame:
         """A row for each model, the best first.
 
         Columns: model, title, recurrent, mae, wql (weighted quantile loss), change (of
@@ -192,22 +165,23 @@ class Answer:
 
         rows = []
         for name, scores in self.board.models.items():
-            row: dict[str, Any] = {"model": name}
-            row["title"] = sentence.title(self.board, self.about.titles, name)
-            for key in SCORES:
-                row[key] = getattr(scores, key)
-            row["seconds"] = self.seconds.get(name)
-            row["forecasts"] = name == self.board.champion
-            rows.append(row)
+            about = {
+                "model": name,
+                "title": sentence.title(self.board, self.about.titles, name),
+                **{key: getattr(scores, key) for key in SCORES},
+                "seconds": self.seconds.get(name),
+                "forecasts": name == self.board.champion,
+            }
+            rows.append(about)
         return pd.DataFrame(rows)
 
     def forecast(
         self,
-        frame: "Data | None" = None,
+        frame: Data | None = None,
         levels: float | Sequence[float] = LEVELS,
         horizon: int | None = None,
-        future: "Data | None" = None,
-    ) -> "pd.DataFrame":
+        future: Data | None = None,
+    ) -> pd.DataFrame:
         """Forecast what comes after the last row whose target was measured.
 
         Args:
@@ -230,13 +204,16 @@ class Answer:
             UsageError: a level or the horizon is wrong.
         """
         several = [levels] if isinstance(levels, float | int) else levels
+        rows = self.files
+        plan = list[Path]()
         with tempfile.TemporaryDirectory() as scratch:
-            rows = (
-                self.files if frame is None else files_of(frame, Path(scratch), "rows")
-            )
-            plan = [] if future is None else files_of(future, Path(scratch), "future")
+            if frame is not None:
+                rows = files_of(frame, Path(scratch), "rows")
+            if future is not None:
+                plan = files_of(future, Path(scratch), "future")
             windows = self.forecaster.read(rows, no_progress, plan)
-            return self.forecaster.after(windows, several, horizon)
+        forecast = self.forecaster.after(windows, several, horizon)
+        return _typed(forecast, self.about.integers)
 
     @property
     def files(self) -> list[Path]:
@@ -255,34 +232,33 @@ class Answer:
         path = Path(folder).resolve()
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path} is a file; name a folder to make")
-        there = sorted(path.iterdir()) if path.is_dir() else []
-        hidden = [entry for entry in there if entry.name.startswith(".")]
-        if len(there) > len(hidden) and path / FILE not in there:
+        hidden = [*path.glob(".*")]
+        is_ours = (path / FILE).exists()
+        if path.is_dir() and not is_ours and len(hidden) < len([*path.iterdir()]):
             raise UsageError(
                 f"{path} holds something else than an answer; name another folder"
             )
-        own = [
-            entry for entry in self.folder.iterdir() if not entry.name.startswith(".")
-        ]
+        own = [entry for entry in self.folder.iterdir() if entry.name[0] != "."]
         inside = {entry.name for entry in own}
         files = [
             name if name in inside else _relative(self.folder / name, path)
             for name in self.about.files
         ]
+        about = self.about.model_copy(update={"files": files})
         with atomic_folder(path, path.parent) as new:
             for entry in own:
                 copy = shutil.copytree if entry.is_dir() else shutil.copyfile
                 copy(entry, new / entry.name)
-            write_json(
-                new / FILE, self.about.model_copy(update={"files": files}).model_dump()
-            )
+            write_json(new / FILE, about.model_dump())
             for entry in hidden:
                 entry.replace(new / entry.name)
         return path
 
 
 def _relative(file: Path, folder: Path) -> str:
-    """The path of a file from a folder, where both lie in one project, else as it is."""
+    """Return the path of a file from a folder, where both lie in one project, else the
+    whole path.
+    """
     file = file.resolve()
     if file.is_relative_to(folder.parents[min(1, len(folder.parents) - 1)]):
         return Path(os.path.relpath(file, folder)).as_posix()
@@ -290,7 +266,7 @@ def _relative(file: Path, folder: Path) -> str:
 
 
 def answer(
-    data: "Data",
+    data: Data,
     target: str | None = None,
     horizon: int | None = None,
     *,
@@ -368,34 +344,11 @@ def answer(
         "jobs": jobs,
     }
     asked = validated(Arguments, given, "unroll.answer")
-    say = say or _to_stderr
-    folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{os.getpid()}-"))
+    kept = Path(cache) if cache else folder / ".cache"
     try:
-        paths = files_of(data, folder, "rows")
-        # it imports while the rows are read
-        with Server(fits.PRELOAD) as server:
-            profile = detect(paths, asked.overrides, no_progress)
-            for line in described.lines(profile):
-                say(line)
-            proposal = propose(profile, asked.wanted)
-            for line in proposal.guesses:
-                say(line)
-            dataset, proposal = prepared(
-                _name(asked, data, profile), paths, profile, proposal, no_progress
-            )
-            made = _made(
-                dataset,
-                profile,
-                proposal,
-                paths,
-                folder,
-                server,
-                cache=Path(cache) if cache else folder / ".cache",
-                networks=asked.networks,
-                minutes=asked.minutes,
-                jobs=asked.jobs or _cores(),
-                say=say,
-            )
+        made = _answered(asked, data, folder, kept, say or _to_stderr)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -403,70 +356,67 @@ def answer(
     return made
 
 
-def _name(asked: Arguments, data: "Data", profile: FileProfile) -> str:
-    """The name that was asked for, else that of a series in long format, else the
-    file's.
-    """
-    if asked.name is not None:
-        return asked.name
-    if len(profile.series) == 1:
-        return profile.series[0]
-    return plain_name(data)
+def _sweep() -> None:
+    """Remove the temporary folders of processes that are no more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
+        match = re.fullmatch(rf"{TEMPORARY}(\d+)-.*", folder.name)
+        with contextlib.suppress(FileNotFoundError):  # another process removed it
+            if match and not locks.alive(int(match[1]), folder.stat().st_mtime):
+                remove(folder)
 
 
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _made(
-    dataset: Dataset,
-    profile: FileProfile,
-    proposal: Proposal,
-    paths: Sequence[Path],
-    folder: Path,
-    server: Server,
-    *,
-    cache: Path,
-    networks: bool,
-    minutes: float | None,
-    jobs: int,
-    say: Say,
+def _answered(
+    asked: Arguments, data: Data, folder: Path, cache: Path, say: Say
 ) -> Answer:
-    """Fit the candidates, judge them, and fit the best one to all rows."""
-    plan = backtest.plan(dataset, proposal.cycles)
-    say(_announced(plan))
-    count = len(dataset.scales)
-    experiments = candidates(
-        profile, proposal, networks=networks, series=count, origins=plan.origins
-    )
-    store = Store.of(cache, dataset)
-    fitted, left_out = fits.cross_validated(
-        store, dataset, experiments, plan, server, jobs=jobs, minutes=minutes, say=say
-    )
-    settled = {name: fit.experiment for name, fit in fitted.items()}
-    import pandas as pd
+    """Fit the candidates, judge them, and fit the best one to all rows.
 
-    delay = backtest.delay(dataset, plan.stride)
-    every = pd.concat([fit.table for fit in fitted.values()])
-    table, board = leaderboard.board(dataset, every, settled, delay)
-    champions = {name: settled[name] for name in board.champions}
-    members = fits.refitted(store, champions, folder / "weights", server, jobs=jobs)
-    titled = {name: titles.short(model) for name, model in settled.items()}
-    if sentence.ZERO in titled:
-        titled[sentence.ZERO] = "always 0"
-    spec = _spec(dataset, board, titled, members, plan)
-    arrays = Origins.of(dataset, table).arrays(board.champions)
-    weights = {name: folder / "weights" / name for name in champions}
-    Forecaster.ready(spec, arrays, weights).save(folder)
-    fits.remembered(store, folder, paths, server)
-    columns = ["unique_id", "ds", "cutoff", "model"]
-    forecasts = table.groupby(columns, sort=False, as_index=False)[
-        ["y", "y_hat"]
-    ].mean()
-    tables.write_parquet(folder / TABLE, forecasts)
+    Args:
+        asked: the arguments of `answer`.
+        data: the rows.
+        folder: an empty folder for the answer.
+        cache: the folder of what was fitted.
+        say: called with lines of progress.
+    """
+    paths = files_of(data, folder, "rows")
+    jobs = asked.jobs or _cores()
+    # the server imports while the rows are read
+    with Server(fits.PRELOAD) as server:
+        profile, proposal, dataset = _read(asked, data, paths, say)
+        plan = backtest.plan(dataset, proposal.cycles)
+        say(_announced(plan))
+        experiments = candidates(
+            profile,
+            proposal,
+            networks=asked.networks,
+            series=len(dataset.scales),
+            origins=plan.origins,
+        )
+        store = Store.of(cache, dataset)
+        fitted, left_out = fits.cross_validated(
+            store,
+            dataset,
+            experiments,
+            plan,
+            server,
+            jobs=jobs,
+            minutes=asked.minutes,
+            say=say,
+        )
+        settled = {name: fit.experiment for name, fit in fitted.items()}
+        forecasts, origins, board = leaderboard.board(
+            dataset,
+            pd.concat([fit.table for fit in fitted.values()]),
+            settled,
+            backtest.delay(dataset, plan.stride),
+        )
+        champions = {name: settled[name] for name in board.champions}
+        weights = folder / "weights"
+        members = fits.refitted(store, champions, weights, server, jobs=jobs)
+    titled = _titles(settled)
+    spec = _spec(dataset, sentence.title(board, titled, board.champion), members, plan)
+    arrays = origins.arrays(board.champions)
+    folders = {name: weights / name for name in champions}
+    forecaster = Forecaster.ready(spec, arrays, folders)
     about = About(
         name=dataset.name,
         files=[_relative(path, folder) for path in paths],
@@ -475,32 +425,82 @@ def _made(
         board=board,
         titles=titled,
         left_out=left_out,
-        networks=networks,
+        integers=_integers(paths[0], profile),
     )
+    forecasts = _typed(forecasts, about.integers)
     seconds = {name: fit.seconds for name, fit in fitted.items()}
-    write_json(folder / FILE, about.model_dump())
+    forecaster.save(folder)
+    tables.write_parquet(folder / TABLE, forecasts)
     write_json(folder / SECONDS, seconds)
-    return Answer(about, forecasts, Forecaster.load(folder), folder, seconds)
+    write_json(folder / FILE, about.model_dump())
+    return Answer(about, forecasts, forecaster, folder, seconds)
+
+
+def _read(
+    asked: Arguments, data: Data, paths: list[Path], say: Say
+) -> tuple[FileProfile, Proposal, Dataset]:
+    """Find out what the files are like and what is asked of them, and cut their rows
+    into windows.
+    """
+    profile = detect(paths, asked.overrides, no_progress)
+    proposal = propose(profile, asked)
+    for line in [*described.lines(profile), *proposal.guesses]:
+        say(line)
+    name = asked.name or plain_name(data)
+    if asked.name is None and len(profile.series) == 1:
+        name = profile.series[0]  # as the long format names it
+    dataset, proposal = prepared(name, paths, profile, proposal, no_progress)
+    return profile, proposal, dataset
+
+
+def _integers(path: Path, profile: FileProfile) -> str:
+    """Return the type of the series' names where they are integers in a Parquet file;
+    else "".
+    """
+    if path.suffix != ".parquet" or not profile.series:
+        return ""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = parquet.read_schema(path)
+    for name in (profile.series_id, *LONG_FORMAT):
+        if name in schema.names:
+            kind = schema.field(name).type
+            return str(kind) if pa.types.is_integer(kind) else ""
+    return ""
+
+
+def _typed(table: pd.DataFrame, integers: str) -> pd.DataFrame:
+    return table.astype({"unique_id": integers}) if integers else table
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _titles(experiments: Mapping[str, Experiment]) -> dict[str, str]:
+    found = {name: titles.short(model) for name, model in experiments.items()}
+    if sentence.ZERO in found:
+        found[sentence.ZERO] = "always 0"
+    return found
 
 
 def _announced(plan: Plan) -> str:
-    """What the rows can decide, in a line."""
     times = "once" if plan.refits == 1 else f"{plan.refits} times"
     return (
-        f"Each model forecasts from {plan.origins} cutoffs of the past, fitted {times} to the rows before. "
-        "The earlier half of the cutoffs chooses models, the later half compares them."
+        f"Each model forecasts from {plan.origins} cutoffs of the past, fitted {times} "
+        "to the rows before. The earlier half of the cutoffs chooses models, the later "
+        "half compares them."
     )
 
 
 def _spec(
-    dataset: Dataset,
-    board: Board,
-    titled: Mapping[str, str],
-    members: list[Member],
-    plan: Plan,
+    dataset: Dataset, why: str, members: list[Member], plan: Plan
 ) -> ForecasterSpec:
-    """What the forecaster is, as plain data; values beyond those of all rows are
-    unusual to it.
+    """Return the forecaster as plain data; values beyond those of all rows are unusual
+    to it.
     """
     fitted = fitted_of(dataset)
     # (rows, columns + calendar), in model units
@@ -524,19 +524,17 @@ def _spec(
         members=members,
         fitted=fitted.model_copy(update={"series": statistics}),
         stride=plan.stride,
-        judged="rolling origins",
-        why=sentence.title(board, titled, board.champion),
+        why=why,
         until=str(_last_number(dataset, fitted)),
     )
 
 
 def _last_number(dataset: Dataset, fitted: Fitted) -> np.datetime64:
-    """The last row as the calendar counts rows (`row_calendar.numbered`)."""
+    """Return the last row as the calendar counts rows (`row_calendar.numbered`)."""
     last = np.asarray(dataset.stamps).max().astype("datetime64[ms]")
-    numbers = row_calendar.numbered(
-        np.array([last]), fitted.cleaning, fitted.csv.time_zone
-    )
-    number: np.datetime64 = numbers[0]
+    zone = fitted.csv.time_zone
+    number: np.datetime64
+    [number] = row_calendar.numbered(np.array([last]), fitted.cleaning, zone)
     return number
 
 
@@ -549,7 +547,8 @@ def load(folder: str | os.PathLike[str]) -> Answer:
     path = Path(folder).resolve()
     if not (path / FILE).is_file():
         raise UnrollError(
-            f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes one"
+            f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes "
+            "one"
         )
     seconds = read_json(path / SECONDS) if (path / SECONDS).is_file() else {}
     return Answer(

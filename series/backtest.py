@@ -13,9 +13,9 @@ input.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config.params import Experiment
 from pipeline.data import timestamps
@@ -25,9 +25,6 @@ from pipeline.data.series_options import Fitted
 from pipeline.errors import UnrollError
 from series import training
 from series.combination import known_after
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ORIGINS_SHARE = 0.5
 """The share of the windows, the last ones, in which origins lie; the first fit has the
@@ -194,7 +191,7 @@ def cross_validate(
     experiment: Experiment,
     dataset: Dataset,
     plan: Plan,
-) -> tuple["pd.DataFrame", Experiment]:
+) -> tuple[pd.DataFrame, Experiment]:
     """Forecast from all origins.
 
     Args:
@@ -211,8 +208,6 @@ def cross_validate(
     Raises:
         UnrollError: there are too few windows, or the loss is not finite.
     """
-    import pandas as pd
-
     groups = folds(dataset, plan)
     settled = training.settled(name, experiment, dataset, groups[0].train)
     tables = []
@@ -227,7 +222,7 @@ def cross_validate(
     return rows[COLUMNS], settled
 
 
-def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame":
+def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
     """Forecasts in model units as rows of unique_id, ds, cutoff, y and y_hat.
 
     Args:
@@ -239,18 +234,13 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame
     Returns:
         The table, in the target's unit; y is NaN where nothing was measured.
     """
-    import pandas as pd
-
     count = origins.outputs
     ahead = origins.rows[:, None] + origins.ahead  # (origins, steps)
     ids = np.zeros(len(origins), int)
     if dataset.series_id is not None:
         ids = dataset.series_id[origins.rows]
-    scales = dataset.scales
-    mean = np.array([scale.mean for scale in scales.values()])[ids, None]
-    std = np.array([scale.std for scale in scales.values()])[ids, None]
-    floors = np.array([floor(dataset.fitted, name) for name in scales])[ids, None]
-    names = np.array([name or dataset.name for name in scales], object)
+    mean, std, floors = _of_series(dataset, ids)
+    names = np.array([name or dataset.name for name in dataset.scales], object)
     moments = np.asarray(dataset.stamps)
     by_origin = np.reshape(forecasts, (len(origins), -1)).astype(np.float64)
     values = np.broadcast_to(by_origin, (len(origins), count))
@@ -287,47 +277,64 @@ class Origins:
         rows: the table's rows of one model and seed, in the order of series, cutoff and
             time.
         series: (origins,) int, which of the data set's series an origin is of.
-        mean, std: (origins, 1) of its series.
+        mean: (origins, 1) the mean of the series.
+        std: (origins, 1) its standard deviation.
+        floor: (origins, 1) the least value that is forecast of it.
         truth: (origins, steps), NaN where nothing was measured.
         forecasts: name of a model -> (origins, steps), the mean over its seeds.
     """
 
-    rows: "pd.DataFrame"
+    rows: pd.DataFrame
     series: Array
     mean: Array
     std: Array
+    floor: Array
     truth: Array
     forecasts: dict[str, Array]
 
     @classmethod
-    def of(cls, dataset: Dataset, table: "pd.DataFrame") -> "Origins":
+    def of(cls, dataset: Dataset, table: pd.DataFrame) -> "Origins":
         """The arrays of a table, all of whose models forecast from the same origins."""
         ordered = table.sort_values(["seed", "unique_id", "cutoff", "ds"])
-        by_model = {
-            str(name): rows for name, rows in ordered.groupby("model", sort=False)
-        }
+        by_model = dict(iter(ordered.groupby("model", sort=False)))
         first = next(iter(by_model.values()))
         rows = first[first["seed"] == first["seed"].iloc[0]]
         outputs = windows(dataset).outputs
-        scales = dataset.scales
-        number_of = {name or dataset.name: number for number, name in enumerate(scales)}
-        series = rows["unique_id"].map(number_of).to_numpy()[::outputs]
-        mean = np.array([scale.mean for scale in scales.values()])[series, None]
-        std = np.array([scale.std for scale in scales.values()])[series, None]
+        numbers = {
+            name or dataset.name: number for number, name in enumerate(dataset.scales)
+        }
+        series = rows["unique_id"].map(numbers).to_numpy()[::outputs]
+        mean, std, floors = _of_series(dataset, series)
         shape = (-1, len(series), outputs)  # seeds, origins, steps
 
         def in_model_units(column: "pd.Series[float]") -> Array:
             by_seed = column.to_numpy().reshape(shape)
             return np.asarray((by_seed.mean(axis=0) - mean) / std)
 
-        forecasts = {
-            name: in_model_units(own["y_hat"]) for name, own in by_model.items()
-        }
-        return cls(rows, series, mean, std, in_model_units(rows["y"]), forecasts)
+        return cls(
+            rows,
+            series,
+            mean,
+            std,
+            floor=(floors - mean) / std,
+            truth=in_model_units(rows["y"]),
+            forecasts={
+                str(name): in_model_units(own["y_hat"])
+                for name, own in by_model.items()
+            },
+        )
 
-    def errors(self, name: str) -> Array:
-        """(origins, steps) absolute errors of a model."""
-        return np.asarray(np.abs(self.forecasts[name] - self.truth))
+    @property
+    def cutoffs(self) -> Array:
+        """The cutoff (origins,) of each origin."""
+        return np.asarray(self.rows["cutoff"])[:: self.truth.shape[1]]
+
+    @property
+    def horizon(self) -> np.timedelta64:
+        """The longest time from a cutoff to the last value that is forecast from it."""
+        steps = self.truth.shape[1]
+        last = self.rows["ds"].to_numpy()[steps - 1 :: steps]
+        return np.timedelta64((last - self.cutoffs).max())
 
     def arrays(self, names: Sequence[str]) -> dict[str, Array]:
         """`truth`, `forecasts` (models, origins, steps) of some models, and
@@ -335,3 +342,12 @@ class Origins:
         """
         forecasts = np.stack([self.forecasts[name] for name in names])
         return {"truth": self.truth, "forecasts": forecasts, "series_id": self.series}
+
+
+def _of_series(dataset: Dataset, ids: Array) -> tuple[Array, Array, Array]:
+    """Return the mean, the standard deviation and the floor (n, 1) of series (n,)."""
+    scales = dataset.scales
+    mean = np.array([scale.mean for scale in scales.values()])
+    std = np.array([scale.std for scale in scales.values()])
+    floors = np.array([floor(dataset.fitted, name) for name in scales])
+    return mean[ids, None], std[ids, None], floors[ids, None]

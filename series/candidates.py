@@ -1,6 +1,6 @@
 """The models that are tried on a series, as experiments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,48 +10,12 @@ from pipeline.data.examples import Array
 from series.question import Proposal
 from series.reading.profile import FileProfile
 
-DATASET = "series"
-"""The name of the data set in all experiments: a series of one's own has no other."""
-
 SEEDS = (0, 1, 2)
 """The seeds of each network."""
 
 YEARS = 2 * np.timedelta64(365, "D")
 """The span of rows from which on models are told the time of the year. With fewer rows
 they would learn single weeks by heart."""
-
-RECENT_VALUES = 24
-"""The last values of the target that boosting of the target alone sees."""
-
-BOOSTING = {
-    "strategy": "joint",
-    "trees": 100,
-    "learning_rate": 0.15,
-    "examples": 40,
-    "rows": 33_000,
-}
-"""Options of one boosting of all steps ahead, from a subset of the values; more of them
-do not help."""
-
-SLOW_BOOSTING = {**BOOSTING, "trees": 150, "learning_rate": 0.1}
-"""Options of boosting without a base, which has more to learn."""
-
-HIDDEN = [256, 128]
-"""Widths of the perceptron's hidden layers."""
-
-PERCEPTRON_VALUES = 64
-"""The last values of the target that the perceptron sees."""
-
-UNITS = 32
-"""Width of a recurrent network's state."""
-
-MOST_ROWS = 12
-"""The most enriched rows that a recurrent network reads; of shorter cycles it reads
-one."""
-
-MOST_KNOWN_ROWS = 48
-"""The most enriched rows that a recurrent network reads where columns are known
-beforehand."""
 
 BASES = ("mean", "last")
 """The naive forecasts whose residual a network may learn (see `models.residual`). A
@@ -67,18 +31,32 @@ MOST_EPOCHS = 30
 BATCH_SIZE = 64
 """The windows of a step."""
 
-RECURRENT_RATE = 0.015
-"""The highest learning rate of recurrent networks."""
-
-DENSE_RATE = 0.005
-"""The highest learning rate of the perceptron."""
-
 MOST_WINDOW_FITS = 2_000
 """The most forecasts (series times origins) for which statistical models are tried.
 They are fitted anew for each forecast, which takes about 15 ms."""
 
 ZERO_SHARE = 0.3
 """The share of values that are 0 from which a series counts as intermittent demand."""
+
+LEAST_SQUARES = {"method": "least_squares", "ridge": 100.0}
+"""The training of ridge regression."""
+
+BOOSTING = {
+    "method": "boosting",
+    "strategy": "joint",
+    "trees": 100,
+    "learning_rate": 0.15,
+    "examples": 40,
+    "rows": 33_000,
+}
+"""The training of one boosting of all steps ahead, from a subset of the values; more of
+them do not help."""
+
+SLOW_BOOSTING = BOOSTING | {"trees": 150, "learning_rate": 0.1}
+"""The training of boosting without a base, which has more to learn."""
+
+NETWORK = {"method": "backpropagation", "steps": STEPS[0], "batch_size": BATCH_SIZE}
+"""The training of a network, but for its highest learning rate."""
 
 
 def candidates(
@@ -104,10 +82,12 @@ def candidates(
     Returns:
         Name -> model and training.
     """
+    known = len(proposal.future) + bool(proposal.holidays)
+    season = bool(profile.last - profile.first >= YEARS)
     models = _naive(proposal)
-    models |= _fitted(profile, proposal)
+    models |= _fitted(proposal, {"known": known, "season": season})
     if networks:
-        models |= _networks(profile, proposal)
+        models |= _networks(proposal, known, season=season)
     if series * origins <= MOST_WINDOW_FITS:
         models |= _statistical(proposal)
     if is_intermittent(profile.columns[proposal.target].measured):
@@ -142,9 +122,8 @@ def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
     most = max(1, MOST_EPOCHS * windows // BATCH_SIZE)
     found = []
     for steps in sorted({min(steps, most) for steps in STEPS}):
-        training = Training.model_validate(
-            experiment.training.model_dump() | {"steps": steps}
-        )
+        options = experiment.training.model_dump() | {"steps": steps}
+        training = Training.model_validate(options)
         found.append(experiment.model_copy(update={"training": training}))
     return found
 
@@ -164,105 +143,74 @@ def _naive(proposal: Proposal) -> dict[str, Experiment]:
     models = {"last_value": _unfitted("baselines", "last_value")}
     for cycle in proposal.cycles:
         if cycle <= proposal.lookback:
-            models[f"cycle_{cycle}"] = _unfitted(
-                "baselines", "seasonal_naive", timesteps=cycle
-            )
+            naive = _unfitted("baselines", "seasonal_naive", timesteps=cycle)
+            models[f"cycle_{cycle}"] = naive
     return models
 
 
-def _fitted(profile: FileProfile, proposal: Proposal) -> dict[str, Experiment]:
+def _fitted(proposal: Proposal, about: Mapping[str, Any]) -> dict[str, Experiment]:
     """Ridge regression, and boosting of three kinds that err apart."""
-    about = {"known": _known(proposal), "season": _sees_season(profile)}
-    boosted = {**about, "cycles": proposal.cycles[:1]}
-    own = {**boosted, "own": True, "recent": RECENT_VALUES}
-    least_squares = _training("least_squares", ridge=100.0)
-    boosting = _training("boosting", **BOOSTING)
-    slow_boosting = _training("boosting", **SLOW_BOOSTING)
+    ridge = {"family": "seasonal", "name": "linear", **about}
+    boosting = {**ridge, "name": "boosting", "cycles": proposal.cycles[:1]}
+    # Boosting of the target alone sees its last values.
+    own = {**boosting, "own": True, "recent": 24}
     models = {
-        "ridge": _trained(_model("seasonal", "linear", **about), least_squares),
-        "boosting": _trained(_model("seasonal", "boosting", **boosted), boosting),
-        "boosting_own": _trained(
-            _model("seasonal", "boosting", **own, base="zero"), slow_boosting
-        ),
+        "ridge": _trained(ridge, LEAST_SQUARES),
+        "boosting": _trained(boosting, BOOSTING),
+        "boosting_own": _trained({**own, "base": "zero"}, SLOW_BOOSTING),
     }
     if proposal.cycles:
-        of_cycle = _model("seasonal", "boosting", **own, base="cycle")
-        models["boosting_cycle"] = _trained(of_cycle, boosting)
+        models["boosting_cycle"] = _trained({**own, "base": "cycle"}, BOOSTING)
     return models
 
 
-def _networks(profile: FileProfile, proposal: Proposal) -> dict[str, Experiment]:
+def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Experiment]:
     """A perceptron and two recurrent networks, with options of which `training.settled`
     chooses others.
     """
-    about: dict[str, Any] = {"cycles": proposal.cycles, "season": _sees_season(profile)}
-    known = _known(proposal)
-    perceptron = _model(
-        "residual", "mlp", **about, known=known, hidden=HIDDEN, last=PERCEPTRON_VALUES
-    )
-    rows = min([MOST_ROWS, *proposal.cycles])
+    about = {"family": "residual", "cycles": proposal.cycles, "season": season}
+    dense = {**about, "name": "mlp", "known": known, "hidden": [256, 128], "last": 64}
+    # The enriched rows that a recurrent network reads; of shorter cycles it is one.
+    rows = min([12, *proposal.cycles])
     if known:
         # Each row tells what is known of one value ahead.
-        rows = max(rows, min(proposal.horizon, MOST_KNOWN_ROWS))
-    usual = {"steps": STEPS[0], "batch_size": BATCH_SIZE}
-    dense = _training("backpropagation", **usual, learning_rate=DENSE_RATE)
-    recurrent = _training("backpropagation", **usual, learning_rate=RECURRENT_RATE)
-    models = {"mlp": _trained(perceptron, dense, SEEDS)}
+        rows = max(rows, min(proposal.horizon, 48))
+    models = {"mlp": _trained(dense, NETWORK | {"learning_rate": 0.005}, SEEDS)}
     for name in ("gru", "lstm"):
-        model = _model("residual", name, **about, units=UNITS, last=rows)
-        models[name] = _trained(model, recurrent, SEEDS)
+        recurrent = {**about, "name": name, "units": 32, "last": rows}
+        training = NETWORK | {"learning_rate": 0.015}
+        models[name] = _trained(recurrent, training, SEEDS)
     return models
 
 
 def _statistical(proposal: Proposal) -> dict[str, Experiment]:
     """Exponential smoothing and MSTL, which are fitted anew for each forecast."""
     cycles = proposal.cycles
-    history = proposal.history or None
+    back = {"history": proposal.history or None}
     first = cycles[0] if cycles else 0
-    models = {"ets": _unfitted("statistical", "ets", cycle=first, history=history)}
+    models = {"ets": _unfitted("statistical", "ets", cycle=first, **back)}
     for cycle in cycles:
-        if history or 2 * cycle <= proposal.lookback:
-            models[f"ets_{cycle}"] = _unfitted(
-                "statistical", "ets", cycle=cycle, trend=False, history=history
-            )
+        if proposal.history or 2 * cycle <= proposal.lookback:
+            smoothed = {"cycle": cycle, "trend": False, **back}
+            models[f"ets_{cycle}"] = _unfitted("statistical", "ets", **smoothed)
     if cycles:
-        models["mstl"] = _unfitted(
-            "statistical", "mstl", cycles=cycles, history=history
-        )
+        models["mstl"] = _unfitted("statistical", "mstl", cycles=cycles, **back)
     return models
 
 
-def _known(proposal: Proposal) -> int:
-    """How many columns are known beforehand."""
-    return len(proposal.future) + bool(proposal.holidays)
-
-
-def _sees_season(profile: FileProfile) -> bool:
-    """Whether there are enough years of rows to tell models the time of the year."""
-    return bool(profile.last - profile.first >= YEARS)
-
-
 def _unfitted(family: str, name: str, **options: Any) -> Experiment:
-    """A model that is not trained."""
-    return Experiment(
-        dataset=DATASET,
-        model=_model(family, name, **options),
-        training=_training("none"),
-    )
+    model = Model.model_validate({"family": family, "name": name, **options})
+    training = Training.model_validate({"method": "none"})
+    return Experiment(dataset="series", model=model, training=training)
 
 
 def _trained(
-    model: Model, training: Training, seeds: Sequence[int] = (0,)
+    model: Mapping[str, Any], training: Mapping[str, Any], seeds: Sequence[int] = (0,)
 ) -> Experiment:
-    """A model that is trained, and sees the calendar."""
     return Experiment(
-        dataset=DATASET, calendar=True, seeds=[*seeds], model=model, training=training
+        dataset="series",
+        calendar=True,
+        seeds=[*seeds],
+        model=Model.model_validate(model),
+        training=Training.model_validate(training),
     )
-
-
-def _model(family: str, name: str, **options: Any) -> Model:
-    return Model.model_validate({"family": family, "name": name, **options})
-
-
-def _training(method: str, **options: Any) -> Training:
-    return Training.model_validate({"method": method, **options})

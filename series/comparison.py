@@ -7,19 +7,15 @@ horizon is longer than a week, so is the block. The interval is that of
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data.examples import Array
 from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import Difference, Part
 from pipeline.evaluation.margin import BAND, Word, decide
 from pipeline.validation import Strict
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WEEK = np.timedelta64(7, "D")
 """The shortest block of errors that are taken to be independent of those of other
@@ -88,72 +84,78 @@ class Comparison(Strict):
         return self.high < 0 or self.change < -BAND
 
 
-@dataclass(frozen=True)
-class BlockErrors:
-    """The absolute errors of a model in each block.
+def errors_by_block(
+    rows: pd.DataFrame, deviations: Mapping[str, float], length: np.timedelta64
+) -> pd.DataFrame:
+    """Sum up the absolute errors of each model in each block.
 
-    Attributes:
-        sums: (blocks,) of the errors.
-        counts: (blocks,) of the values, above 0.
-        seeds: what the model's seeds add to the variance of the logarithm of its error.
+    Args:
+        rows: unique_id, cutoff, model, y and y_hat, from the same cutoffs for each
+            model.
+        deviations: unique_id -> the standard deviation of the series.
+        length: of a block.
+
+    Returns:
+        `sum`, in standard deviations, and `count` of the values that were measured; a
+        row for each model and each block with such a value.
     """
-
-    sums: Array
-    counts: Array
-    seeds: Part = NO_SEEDS
-
-    @classmethod
-    def of(cls, errors: Array, blocks: Array, seeds: Part = NO_SEEDS) -> "BlockErrors":
-        """Sum up errors by block.
-
-        Args:
-            errors: (n, steps), NaN where nothing was measured.
-            blocks: (n,) the number of the block of each row.
-            seeds: as in the attributes.
-        """
-        measured = np.isfinite(errors)
-        counts = np.bincount(blocks, measured.sum(axis=1))
-        sums = np.bincount(blocks, np.where(measured, errors, 0.0).sum(axis=1))
-        return cls(sums[counts > 0], counts[counts > 0], seeds)
-
-    @property
-    def mean(self) -> float:
-        """The mean absolute error."""
-        return float(self.sums.sum() / self.counts.sum())
-
-    @property
-    def shares(self) -> Array:
-        """(1, blocks) losses whose mean is the mean error, each of one block, above 0."""
-        sums = self.sums + ROUNDING * self.counts
-        return np.asarray(sums * len(sums) / self.counts.sum())[None]
+    errors = in_deviations(rows, deviations)
+    blocks = block_numbers(rows["cutoff"].to_numpy(), length)
+    table = errors.groupby([rows["model"], blocks]).agg(["sum", "count"])
+    return table[table["count"] > 0]
 
 
-def compare(errors: BlockErrors, others: BlockErrors, days: float) -> Comparison:
+def mean_error(errors: pd.DataFrame) -> float:
+    """Return the mean absolute error of a model, of its rows of `errors_by_block`."""
+    return float(errors["sum"].sum() / errors["count"].sum())
+
+
+def compare(
+    errors: pd.DataFrame,
+    others: pd.DataFrame,
+    days: float,
+    seeds: Part = NO_SEEDS,
+    other_seeds: Part = NO_SEEDS,
+) -> Comparison:
     """Compare a model with another one.
 
     Args:
-        errors: of the model.
-        others: of the other model, in the same blocks.
+        errors: the model's rows of `errors_by_block`.
+        others: the other model's, in the same blocks.
         days: that the cutoffs span.
+        seeds: what the model's seeds add to the variance of the logarithm of its error.
+        other_seeds: the same of the other model.
     """
-    losses = errors.shares
-    of_other = others.shares
+    losses = _losses(errors)
+    of_other = _losses(others)
     blocks = losses.shape[1]
     rows = intervals.rows(losses, of_other, np.arange(blocks))
     mean = math.log(losses.mean()) - math.log(of_other.mean())
     difference = Difference(
-        mean, log=True, rows=rows, seeds=errors.seeds, other_seeds=others.seeds
+        mean, log=True, rows=rows, seeds=seeds, other_seeds=other_seeds
     )
-    known = days >= SEASON and blocks >= FEWEST_BLOCKS
-    low, high = _interval(difference) if known else (None, None)
+    low = None
+    high = None
+    more = None
+    if days >= SEASON and blocks >= FEWEST_BLOCKS:
+        low, high = _interval(difference)
+        more = _more(difference)
+    ahead = errors["sum"].to_numpy() < others["sum"].to_numpy()
     return Comparison(
         change=_change(mean),
         low=low,
         high=high,
-        ahead=int((errors.sums < others.sums).sum()),
+        ahead=int(ahead.sum()),
         blocks=blocks,
-        more=_more(difference) if known else None,
+        more=more,
     )
+
+
+def _losses(errors: pd.DataFrame) -> Array:
+    """Return (1, blocks) losses above 0 whose mean is the mean error."""
+    counts = errors["count"].to_numpy()
+    sums = errors["sum"].to_numpy() + ROUNDING * counts
+    return np.asarray(sums * len(sums) / counts.sum())[None]
 
 
 def _interval(difference: Difference) -> tuple[float, float]:
@@ -166,15 +168,12 @@ def _change(logarithm: float) -> float:
 
 
 def _more(difference: Difference) -> float | None:
-    """Return how many times the rows would decide, if the difference stayed; else None."""
+    """Return how many times the rows would decide, if the difference stayed."""
     if decide(*_interval(difference)) != Word.OPEN:
         return None
-    blocks = difference.rows.draws
     for times in MORE:
-        if (
-            decide(*_interval(difference.with_blocks(math.ceil(times * blocks))))
-            != Word.OPEN
-        ):
+        blocks = math.ceil(times * difference.rows.draws)
+        if decide(*_interval(difference.with_blocks(blocks))) != Word.OPEN:
             return times
     return None
 
@@ -193,7 +192,7 @@ def seed_part(errors: Array) -> Part:
 
 
 def in_deviations(
-    rows: "pd.DataFrame", deviations: Mapping[str, float]
+    rows: pd.DataFrame, deviations: Mapping[str, float]
 ) -> "pd.Series[float]":
     """Return the absolute errors of forecasts, in standard deviations; NaN where
     unmeasured.
@@ -202,9 +201,8 @@ def in_deviations(
         rows: with unique_id, y and y_hat.
         deviations: unique_id -> the standard deviation of the series.
     """
-    return (rows["y_hat"] - rows["y"]).abs() / rows["unique_id"].map(deviations).astype(
-        float
-    )
+    errors = (rows["y_hat"] - rows["y"]).abs()
+    return errors / rows["unique_id"].astype(str).map(deviations).astype(float)
 
 
 def middle(cutoffs: Array) -> np.datetime64:
@@ -216,7 +214,10 @@ def middle(cutoffs: Array) -> np.datetime64:
 def span(cutoffs: Array) -> np.timedelta64:
     """Return how long cutoffs last: from the first to where the next one would be."""
     distinct = np.unique(cutoffs)
-    return np.timedelta64(distinct[-1] - distinct[0] + _distance(distinct))
+    if len(distinct) < 2:
+        return WEEK
+    usual = np.timedelta64(np.median(np.diff(distinct)))
+    return np.timedelta64(distinct[-1] - distinct[0] + usual)
 
 
 def block_numbers(cutoffs: Array, length: np.timedelta64) -> Array:
@@ -229,12 +230,3 @@ def block_numbers(cutoffs: Array, length: np.timedelta64) -> Array:
     whole = max(int(span(cutoffs) // length), 1)
     numbers = (cutoffs - cutoffs.min()) // length
     return np.asarray(np.minimum(numbers, whole - 1))
-
-
-def _distance(distinct: Array) -> np.timedelta64:
-    """Return the usual distance from one cutoff to the next; a week of one cutoff
-    alone.
-    """
-    if len(distinct) < 2:
-        return WEEK
-    return np.timedelta64(np.median(np.diff(distinct)))

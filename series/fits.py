@@ -1,9 +1,9 @@
 """Fits of the candidates in processes of their own, kept in a cache: what was fitted
 before is taken from there.
 
-A cache is a folder. It holds the prepared data set, and for each model KEY.parquet, its
-table of forecasts, and KEY.json, its options as they were settled; KEY is made of all
-that these depend on.
+A cache is a folder. It holds the prepared data set, and for each model KEY.json, its
+options as they were settled or why it cannot be fitted, and KEY.parquet, its table of
+forecasts; KEY is made of all that these depend on.
 """
 
 import contextlib
@@ -14,24 +14,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline import processes, tables
+import pandas as pd
+
+from pipeline import failures, processes, tables
 from pipeline.config.params import Experiment
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Windows
 from pipeline.data.problem import problem
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, read_checked, read_json, sha256, write_json
 from pipeline.provenance import fingerprint
-from series import backtest, costs, training
-from series.backtest import Plan
-from series.forecaster import Forecaster
+from series import backtest, training
+from series.backtest import Fold, Plan
+from series.leaderboard import is_naive
 from series.spec import Member
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Say = Callable[[str], None]
 """Called with lines that say how far the work is."""
@@ -48,6 +46,18 @@ PRELOAD = (
 )
 """Modules that every fit of a candidate imports."""
 
+START_SECONDS = 0.1
+"""CPU seconds of any model."""
+
+FORECAST_SECONDS = 0.013
+"""CPU seconds of a statistical model, which is fitted anew for each forecast."""
+
+TREE_SECONDS = 1.2e-7
+"""CPU seconds of boosting for each tree and each value that it learns."""
+
+NETWORK_SECONDS = 8.0
+"""CPU seconds of a network, whose number of steps does not grow with the rows."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -57,12 +67,11 @@ class Fit:
         experiment: the model as it was trained, with epochs and options that were
             chosen on the way.
         table: its forecasts, as `backtest.cross_validate` returns them.
-        seconds: CPU seconds that it took; 0 where it came from the cache of another
-            machine.
+        seconds: CPU seconds that it took.
     """
 
     experiment: Experiment
-    table: "pd.DataFrame"
+    table: pd.DataFrame
     seconds: float
 
 
@@ -87,16 +96,19 @@ class Store:
         hashes = [sha256(path) for path in sorted(prepared.iterdir())]
         return cls(folder, _digest([*hashes, fingerprint.package()]))
 
-    @property
-    def prepared(self) -> Path:
-        """The folder of the data set."""
-        return self.folder / "prepared"
-
     def path(self, name: str, *made_of: Any) -> Path:
         """Return the path, without its suffix, of what is made of the data set and of
         plain data.
         """
         return self.folder / f"{name}-{_digest([self.key, *made_of])[:16]}"
+
+    def call(
+        self, function: Callable[..., None], name: str, *arguments: Any
+    ) -> processes.Call:
+        """Return the call of a function with the data set's folder, a name and more."""
+        prepared = self.folder / "prepared"
+        log = self.folder / f"{name}.log"
+        return processes.Call(name, function, (prepared, name, *arguments), log)
 
 
 def _digest(plain: Any) -> str:
@@ -123,104 +135,175 @@ def cross_validated(
         plan: the origins.
         server: starts the processes.
         jobs: how many processes work at a time.
-        minutes: after which what still runs is left out; None for no limit.
+        minutes: after which what still runs is left out, but for naive models; None for
+            no limit.
         say: told of each model that is done.
 
     Returns:
         The fits by name; and the models that are left out, with the reason.
 
     Raises:
-        UnrollError: no model could be fitted; the text is that of the first one's
-            error.
+        UnrollError: no model could be fitted, or the disk is full.
     """
     folds = backtest.folds(dataset, plan)
     paths = {}
-    calls = []
     expected = {}
     for name, experiment in experiments.items():
-        path = store.path(name, experiment.model_dump(), asdict(plan))
-        paths[name] = path
-        if not path.with_suffix(".parquet").exists():
-            arguments = (store.prepared, name, experiment, plan, path)
-            calls.append(
-                processes.Call(name, fit_one, arguments, store.folder / f"{name}.log")
-            )
-            expected[name] = costs.expected_seconds(experiment, folds)
+        paths[name] = store.path(name, experiment.model_dump(), asdict(plan))
+        if not paths[name].with_suffix(".parquet").exists():
+            expected[name] = expected_seconds(experiment, folds)
     # The longest first, so that none runs alone at the end; but the quick ones where
     # time may run out.
-    calls.sort(key=lambda call: expected[call.name], reverse=minutes is None)
-    left_out = _performed(calls, server, costs.TimeLeft(expected, jobs), minutes, say)
+    order = sorted(expected, key=expected.__getitem__, reverse=minutes is None)
+    calls = [
+        store.call(fit_one, name, experiments[name], plan, paths[name])
+        for name in order
+    ]
+    left_out = _performed(calls, experiments, server, expected, jobs, minutes, say)
     fits = {}
     for name, path in paths.items():
         if name not in left_out:
-            fits[name] = _read(path)
+            about = read_json(path.with_suffix(".json"))
+            experiment = Experiment.model_validate(about["experiment"])
+            table = tables.read_parquet(path.with_suffix(".parquet"))
+            fits[name] = Fit(experiment, table, about["seconds"])
     if not fits:
-        if minutes is not None:
-            raise UnrollError(
-                f"no model was done in {minutes:g} minutes; give more minutes"
-            )
         raise UnrollError(next(iter(left_out.values())))
     return fits, left_out
 
 
 def _performed(
     calls: Sequence[processes.Call],
+    experiments: Mapping[str, Experiment],
     server: processes.Server,
-    left: costs.TimeLeft,
+    expected: dict[str, float],
+    jobs: int,
     minutes: float | None,
     say: Say,
 ) -> dict[str, str]:
-    """Perform calls; return those that failed or for which there was no time, with the
-    reason.
+    """Fit models; return those that are left out, with the reason.
+
+    `expected` has the CPU seconds that each may take; those that are done are removed.
     """
-    waiting = {call.name for call in calls}
-    started = time.monotonic()
-    deadline = math.inf if minutes is None else started + 60 * minutes
+    progress = _Progress(expected, jobs, say)
     left_out = {}
-    runs = processes.run(calls, left.jobs, server, deadline=deadline)
-    with contextlib.closing(runs):
-        for done, ended in enumerate(runs, 1):
-            name = ended.call.name
-            waiting.remove(name)
-            text = f"{done}/{len(calls)}  {name}"
-            left.ended(name, ended.seconds)
-            if ended.error:
-                left_out[name] = ended.error
-                text += f": left out: {ended.error}"
-            else:
-                text += f"  {ended.cpu_seconds:.1f} CPU s"
-            if waiting:
-                text += f"  (about {costs.in_words(left.seconds)} left)"
-            say(text)
-    for name in sorted(waiting):
+    done = 0
+    if minutes is None:
+        rounds = [(calls, math.inf)]
+    else:
+        # There is always a naive forecast, however little time there is.
+        naive = [call for call in calls if is_naive(experiments[call.name])]
+        others = [call for call in calls if call not in naive]
+        rounds = [(naive, math.inf), (others, time.monotonic() + 60 * minutes)]
+    for some, deadline in rounds:
+        runs = processes.run(some, jobs, server, deadline=deadline)
+        with contextlib.closing(runs):
+            for ended in runs:
+                reason = _left_out_because(ended)
+                if reason:
+                    left_out[ended.call.name] = reason
+                done += 1
+                place = f"{done}/{len(calls)}"
+                progress.tell(ended, place, is_left_out=bool(reason))
+    for name in sorted(expected):
         left_out[name] = f"there was no time for it in {minutes:g} minutes"
-        say(f"{name}: left out: {left_out[name]}")
     return left_out
+
+
+def _left_out_because(ended: processes.Ended) -> str:
+    """Return why a model is left out; "" if it was fitted.
+
+    Raises:
+        UnrollError: something is wrong with the machine, such as a full disk.
+        RuntimeError: there is a mistake in the code.
+    """
+    name = ended.call.name
+    if ended.mistake:
+        log = ended.call.log.read_text(encoding="utf-8", errors="replace")
+        raise RuntimeError(f"{name}: {ended.error}\n{log}")
+    if ended.error and not ended.killed:
+        raise UnrollError(f"{name}: {ended.error}")
+    if ended.error:
+        return ended.error
+    about = read_json(ended.call.arguments[-1].with_suffix(".json"))
+    return str(about.get("left_out", ""))
+
+
+@dataclass
+class _Progress:
+    """Says which models are done, and about how long the others take.
+
+    Attributes:
+        expected: name of a model that is not done -> CPU seconds that it may take.
+        jobs: how many models are fitted at a time.
+        say: told of each model that is done.
+        done: CPU seconds that the models were expected to take that are done.
+        took: seconds by the clock that they took.
+    """
+
+    expected: dict[str, float]
+    jobs: int
+    say: Say
+    done: float = 0.0
+    took: float = 0.0
+
+    def tell(self, ended: processes.Ended, place: str, *, is_left_out: bool) -> None:
+        """Say that a model is done, the `place` of so many, such as 2/9."""
+        self.done += self.expected.pop(ended.call.name)
+        self.took += ended.seconds
+        text = f"{place}  {ended.call.name}  "
+        text += "left out" if is_left_out else f"{ended.cpu_seconds:.1f} CPU s"
+        if self.expected:
+            left = sum(self.expected.values()) / self.jobs
+            seconds = left * self.took / self.done
+            unit = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+            text += f"  (about {unit} left)"
+        self.say(text)
+
+
+def expected_seconds(experiment: Experiment, folds: list[Fold]) -> float:
+    """Return the CPU seconds that the backtest of a model may take, as measured on one
+    core.
+
+    Args:
+        experiment: the model.
+        folds: its fits.
+    """
+    method = experiment.training.method
+    options = experiment.training.options
+    windows = [len(fold.train) for fold in folds]
+    outputs = folds[0].test.outputs
+    if experiment.model.family == "statistical":
+        count = sum(len(fold.test) for fold in folds)
+        return START_SECONDS + FORECAST_SECONDS * count
+    if method == "boosting":
+        most = int(options.get("rows", max(windows) * outputs))
+        values = sum(min(count * outputs, most) for count in windows)
+        trees = int(options.get("trees", 100))
+        return START_SECONDS + TREE_SECONDS * values * trees
+    return NETWORK_SECONDS if method == "backpropagation" else START_SECONDS
 
 
 def fit_one(
     prepared: Path, name: str, experiment: Experiment, plan: Plan, path: Path
 ) -> None:
     """Cross-validate a model, in a process of its own; write PATH.json, then
-    PATH.parquet.
+    PATH.parquet. A model that these rows do not suit gets PATH.json alone.
     """
     started = time.process_time()
     dataset = datasets.load(prepared, calendar=experiment.calendar)
-    table, settled = backtest.cross_validate(name, experiment, dataset, plan)
+    try:
+        table, settled = backtest.cross_validate(name, experiment, dataset, plan)
+    except (UnrollError, MemoryError) as error:
+        reason = failures.explain(error)
+        write_json(path.with_suffix(".json"), {"left_out": reason})
+        return
     seconds = time.process_time() - started
     write_json(
         path.with_suffix(".json"),
         {"experiment": settled.model_dump(), "seconds": seconds},
     )
     tables.write_parquet(path.with_suffix(".parquet"), table)
-
-
-def _read(path: Path) -> Fit:
-    about = read_json(path.with_suffix(".json"))
-    experiment = Experiment.model_validate(about["experiment"])
-    return Fit(
-        experiment, tables.read_parquet(path.with_suffix(".parquet")), about["seconds"]
-    )
 
 
 def refitted(
@@ -248,47 +331,13 @@ def refitted(
     """
     calls = []
     for name, experiment in experiments.items():
-        arguments = (store.prepared, name, experiment, folder / name)
-        calls.append(
-            processes.Call(name, refit_one, arguments, store.folder / f"{name}.log")
-        )
-    _require(calls, server, jobs)
-    return [read_checked(folder / name / "member.json", Member) for name in experiments]
-
-
-def remembered(
-    store: Store, folder: Path, paths: Sequence[Path], server: processes.Server
-) -> None:
-    """Let a saved forecaster keep what follows the last row of files; a process has its
-    models imported already.
-    """
-    arguments = (folder, paths)
-    _require(
-        [
-            processes.Call(
-                "forecast", remember_one, arguments, store.folder / "forecast.log"
-            )
-        ],
-        server,
-        1,
-    )
-
-
-def _require(
-    calls: Sequence[processes.Call], server: processes.Server, jobs: int
-) -> None:
-    """Perform calls. Raises UnrollError if one of them fails."""
-    with contextlib.closing(processes.run(calls, jobs, server)) as runs:
+        calls.append(store.call(refit_one, name, experiment, folder / name))
+    runs = processes.run(calls, jobs, server)
+    with contextlib.closing(runs):
         for ended in runs:
             if ended.error:
                 raise UnrollError(f"{ended.call.name}: {ended.error}")
-
-
-def remember_one(folder: Path, paths: Sequence[Path]) -> None:
-    """Keep what follows the last row of files, in a process of its own."""
-    forecaster = Forecaster.load(folder)
-    forecaster.remember(paths)
-    forecaster.save(folder)
+    return [read_checked(folder / name / "member.json", Member) for name in experiments]
 
 
 def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -> None:
@@ -296,7 +345,10 @@ def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -
     member.json.
     """
     dataset = datasets.load(prepared, calendar=experiment.calendar)
-    train = _every_window(dataset)
+    whole = backtest.windows(dataset)
+    stride = dataset.fitted.windows.stride if dataset.fitted else 1
+    # Of very many windows every second, third, ... is taken, the newest among them.
+    train = replace(whole, rows=whole.rows[::-stride][::-1])
     last = replace(train, rows=train.rows[-1:])
     trained, job = training.fit(name, experiment, dataset, train, last)
     folder.mkdir(parents=True)
@@ -312,12 +364,3 @@ def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -
         point="final",
     )
     write_json(folder / "member.json", member.model_dump())
-
-
-def _every_window(dataset: Dataset) -> Windows:
-    """The windows of all rows, the newest included; of very many every second, third,
-    ...
-    """
-    whole = backtest.windows(dataset)
-    stride = dataset.fitted.windows.stride if dataset.fitted else 1
-    return replace(whole, rows=whole.rows[::-stride][::-1])

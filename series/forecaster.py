@@ -2,18 +2,18 @@
 plain files holds it.
 """
 
-import contextlib
 import hashlib
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data import row_files, series
+from pipeline.data.download import Progress
 from pipeline.data.examples import Array
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
@@ -24,16 +24,11 @@ from series.combination import known_after, weighted_median_forecast
 from series.rows import Window, continued, histories, latest
 from series.spec import ForecasterSpec
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from pipeline.data.download import Progress
-
 CACHED = 64
 """The most windows whose forecasts are kept, the last ones."""
 
 ARRAYS = {"truth", "forecasts", "series_id"}
-"""The arrays that a forecaster has at least."""
+"""The arrays that a forecaster has."""
 
 LONGEST = 100
 """How many times the horizon that models were trained for may be forecast."""
@@ -45,32 +40,87 @@ class OutsideRangeWarning(UserWarning):
     """
 
 
-@dataclass
-class Members:
-    """The models, with a cache of their forecasts: the same rows give the same bits,
-    and run no model twice.
+@dataclass(frozen=True)
+class Forecaster:
+    """Models with all that it takes to forecast from raw rows.
 
     Attributes:
-        spec: what each model is.
+        spec: plain data.
+        arrays: of rolling origins, as `Origins.arrays` gives them, from which weights
+            and intervals are computed.
+        weights: name of a member -> the folder of its weights.
         predict: of each member one function for each seed.
-        forecasts: digest of a window -> (members, steps) in model units, of the last
-            `CACHED` windows.
+        cache: digest of a window -> what the members forecast, of the last `CACHED`
+            windows: the same rows give the same bits, and run no model twice.
     """
 
     spec: ForecasterSpec
+    arrays: dict[str, Array]
+    weights: Mapping[str, Path]
     predict: Sequence[Sequence[fitted_models.Predict]]
-    forecasts: dict[bytes, Array] = field(default_factory=dict, repr=False)
+    cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
-    def forecast(self, window: Array) -> Array:
-        """Return (members, steps) in model units of a window (timesteps, columns +
-        calendar).
+    @classmethod
+    def load(cls, folder: Path) -> "Forecaster":
+        """Read what `save` wrote, wherever it lies now. Raises UnrollError if a file is
+        missing, damaged or too old.
         """
-        digest = _digest(window)
-        if digest not in self.forecasts:
-            if len(self.forecasts) >= CACHED:
-                self.forecasts.pop(next(iter(self.forecasts)))
-            self.forecasts[digest] = self._computed(window)
-        return self.forecasts[digest]
+        arrays = read_npz(folder / "forecaster.npz")
+        if not {*arrays} >= ARRAYS:
+            raise UnrollError(
+                f"{folder} was written by an older version of Unroll; answer the series "
+                "anew"
+            )
+        spec = read_checked(folder / "forecaster.json", ForecasterSpec)
+        names = [member.name for member in spec.members]
+        weights = {name: folder / "weights" / name for name in names}
+        return cls.ready(spec, arrays, weights)
+
+    @classmethod
+    def ready(
+        cls, spec: ForecasterSpec, arrays: dict[str, Array], weights: Mapping[str, Path]
+    ) -> "Forecaster":
+        """Return a forecaster with its models loaded. Raises UnrollError if weights are
+        missing or damaged.
+        """
+        predict = []
+        for member in spec.members:
+            about = (member.name, member.experiment, member.problem)
+            folder = weights[member.name]
+            paths = [folder / f"seed_{seed}_{member.point}" for seed in member.seeds]
+            predict.append([fitted_models.load(*about, path) for path in paths])
+        return cls(spec, arrays, weights, predict)
+
+    def save(self, folder: Path) -> None:
+        """Write forecaster.json, forecaster.npz and weights/ into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "forecaster.json", self.spec.model_dump())
+        write_npz(folder / "forecaster.npz", self.arrays)
+        for member in self.spec.members:
+            source = self.weights[member.name]
+            target = folder / "weights" / member.name
+            if target == source:
+                continue
+            target.mkdir(parents=True)
+            for seed in member.seeds:
+                for file in source.glob(f"seed_{seed}_{member.point}.*"):
+                    shutil.copyfile(file, target / file.name)
+
+    def of_members(self, window: Array) -> Array:
+        """Return what each member forecasts after a window.
+
+        Args:
+            window: (timesteps, columns + calendar).
+
+        Returns:
+            (members, steps) in model units.
+        """
+        digest = hashlib.sha256(window.tobytes()).digest()
+        if digest not in self.cache:
+            if len(self.cache) >= CACHED:
+                self.cache.pop(next(iter(self.cache)))
+            self.cache[digest] = self._computed(window)
+        return self.cache[digest]
 
     def _computed(self, window: Array) -> Array:
         windows = self.spec.fitted.windows
@@ -87,96 +137,6 @@ class Members:
             ]
             forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
         return np.stack(forecasts)
-
-
-@dataclass(frozen=True)
-class Forecaster:
-    """Models with all that it takes to forecast from raw rows.
-
-    Attributes:
-        spec: plain data.
-        arrays: of rolling origins, as `Origins.arrays` gives them, from which weights
-            and intervals are computed. Where they were kept, `windows` (windows, 32),
-            digests, and `answers` (windows, members, steps), with which `members` begin
-            their cache.
-        weights: name of a member -> the folder of its weights.
-        members: the models.
-    """
-
-    spec: ForecasterSpec
-    arrays: dict[str, Array]
-    weights: Mapping[str, Path]
-    members: Members
-
-    @classmethod
-    def load(cls, folder: Path) -> "Forecaster":
-        """Read what `save` wrote, wherever it lies now. Raises UnrollError if a file is
-        missing, damaged or too old.
-        """
-        arrays = read_npz(folder / "forecaster.npz")
-        if not {*arrays} >= ARRAYS:
-            raise UnrollError(
-                f"{folder} was written by an older version of Unroll; answer the series anew"
-            )
-        spec = read_checked(folder / "forecaster.json", ForecasterSpec)
-        return cls.ready(
-            spec,
-            arrays,
-            {member.name: folder / "weights" / member.name for member in spec.members},
-        )
-
-    @classmethod
-    def ready(
-        cls, spec: ForecasterSpec, arrays: dict[str, Array], weights: Mapping[str, Path]
-    ) -> "Forecaster":
-        """Return a forecaster with its models loaded. Raises UnrollError if weights are
-        missing or damaged.
-        """
-        predict = []
-        for member in spec.members:
-            paths = [
-                weights[member.name] / f"seed_{seed}_{member.point}"
-                for seed in member.seeds
-            ]
-            about = (member.name, member.experiment, member.problem)
-            predict.append([fitted_models.load(*about, path) for path in paths])
-        kept = zip(
-            map(bytes, arrays.get("windows", ())),
-            arrays.get("answers", ()),
-            strict=True,
-        )
-        return cls(spec, arrays, weights, Members(spec, predict, dict(kept)))
-
-    def save(self, folder: Path) -> None:
-        """Write forecaster.json, forecaster.npz and weights/ into a folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "forecaster.json", self.spec.model_dump())
-        write_npz(folder / "forecaster.npz", self.arrays)
-        for member in self.spec.members:
-            target = folder / "weights" / member.name
-            if target == self.weights[member.name]:
-                continue
-            target.mkdir(parents=True)
-            for seed in member.seeds:
-                for file in self.weights[member.name].glob(
-                    f"seed_{seed}_{member.point}.*"
-                ):
-                    shutil.copyfile(file, target / file.name)
-
-    def remember(self, paths: Sequence[Path]) -> None:
-        """Keep what follows the last row of files, so that a forecast from these rows
-        runs no model.
-        """
-        with warnings.catch_warnings(), contextlib.suppress(UnrollError):
-            warnings.simplefilter("ignore", OutsideRangeWarning)
-            forecasts = {
-                _digest(window.inputs): self.members.forecast(window.inputs)
-                for window in self.read(paths).values()
-            }
-            self.arrays["windows"] = np.array(
-                [[*digest] for digest in forecasts], np.uint8
-            )
-            self.arrays["answers"] = np.stack([*forecasts.values()])
 
     def ahead(
         self,
@@ -208,7 +168,11 @@ class Forecaster:
             require_level(level)
         trained = self.spec.fitted.windows.horizon
         count = trained if horizon is None else horizon
-        require_horizon(count, trained)
+        is_whole = isinstance(count, int | np.integer)
+        if not is_whole or not 1 <= count <= LONGEST * trained:
+            raise UsageError(
+                f"horizon must be 1 to {LONGEST * trained}. Received: {count!r}"
+            )
         errors, delay, forecast = self._errors(window)
         # (steps, 2 * levels)
         offsets = intervals.quantiles(errors, levels, delay, since=len(errors))[-1]
@@ -228,19 +192,6 @@ class Forecaster:
         floor = window.question.floor
         return np.maximum(forecast, floor), np.maximum(quantiles, floor)
 
-    def inside(self, window: Window, level: float = intervals.USUAL) -> Array:
-        """Return (origins, steps) whether such intervals held the value at the origins
-        so far.
-
-        1 or 0; NaN where that is not known. Only origins before which enough errors
-        were known count.
-        """
-        require_level(level)
-        errors, delay, _ = self._errors(window)
-        offsets = intervals.quantiles(errors, (level,), delay)[:-1]
-        inside = intervals.inside(errors, offsets)
-        return np.asarray(inside[np.isfinite(inside).any(axis=1)])
-
     def _errors(self, window: Window) -> tuple[Array, Array, Array]:
         """Compare with what came, up to a window; all in model units.
 
@@ -251,9 +202,8 @@ class Forecaster:
         question = window.question
         outputs = self.spec.fitted.windows.horizon
         delay = known_after(outputs, question.windows.step, self.spec.stride)
-        own = self.arrays["series_id"] == [*self.spec.fitted.series].index(
-            question.series
-        )
+        number = [*self.spec.fitted.series].index(question.series)
+        own = self.arrays["series_id"] == number
         # The models were fitted to the rows of the origins in between: of those nothing
         # is known.
         between = np.full((delay[-1] - 1, outputs), np.nan)
@@ -263,15 +213,10 @@ class Forecaster:
         if window.since is not None:
             inputs = np.concatenate([window.since[0], inputs])
             observed = window.since[1]
-        later = np.stack([self.members.forecast(values) for values in inputs], axis=1)
-        truth = np.concatenate(
-            [
-                self.arrays["truth"][own],
-                between,
-                observed,
-                np.full((1, outputs), np.nan),
-            ]
-        )
+        later = np.stack([self.of_members(values) for values in inputs], axis=1)
+        next_one = np.full((1, outputs), np.nan)
+        past_truth = self.arrays["truth"][own]
+        truth = np.concatenate([past_truth, between, observed, next_one])
         past = self.arrays["forecasts"][:, own]
         unknown = np.zeros((len(later), *between.shape))
         # (members, origins, steps)
@@ -284,7 +229,7 @@ class Forecaster:
     def read(
         self,
         paths: Sequence[Path],
-        progress: "Progress" = row_files.no_progress,
+        progress: Progress = row_files.no_progress,
         plan: Sequence[Path] = (),
     ) -> dict[str, Window]:
         """Read the last window of each series from files of the form that the models
@@ -302,21 +247,17 @@ class Forecaster:
             OutsideRangeWarning: a value is far outside of what was trained on.
         """
         for path in [*paths, *plan]:
+            if path.is_dir():
+                raise UnrollError(f"{path} is a folder; name a file")
             if not path.is_file():
-                raise UnrollError(
-                    f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}"
-                )
-        return self._latest(
-            [self._file(path) for path in paths],
-            progress,
-            [self._file(path) for path in plan],
-        )
+                raise UnrollError(f"{path} is not there")
+        files = [self._file(path) for path in paths]
+        return self._latest(files, progress, [self._file(path) for path in plan])
 
-    def windows(self, rows: "pd.DataFrame") -> dict[str, Window]:
+    def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
-        return self._latest(
-            [replace(self._file(Path("the table")), table=rows)], row_files.no_progress
-        )
+        file = replace(self._file(Path("the table")), table=rows)
+        return self._latest([file], row_files.no_progress)
 
     def _file(self, path: Path) -> row_files.RowFile:
         return row_files.RowFile(path, self.spec.question.csv, "")
@@ -324,29 +265,26 @@ class Forecaster:
     def _latest(
         self,
         files: Sequence[row_files.RowFile],
-        progress: "Progress",
+        progress: Progress,
         plan: Sequence[row_files.RowFile] = (),
     ) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None
+        found = histories(self.spec.questions, files, progress, plan)
         windows = dict[str, Window]()
         failed = UnrollError("no series has rows to forecast from")
-        for name, history in histories(
-            self.spec.questions, files, progress, plan
-        ).items():
+        for name, history in found.items():
             try:
                 window = latest(history, self.spec.timesteps, until, self.spec.stride)
             except UnrollError as error:
                 if name == ALONE:
                     raise
                 failed = error
-                warnings.warn(
-                    f"{name}: left out: {error}", OutsideRangeWarning, stacklevel=3
-                )
+                text = f"{name}: left out: {error}"
+                warnings.warn(text, OutsideRangeWarning, stacklevel=3)
                 continue
             if name != ALONE:
-                window = replace(
-                    window, unusual=[f"{name}: {text}" for text in window.unusual]
-                )
+                unusual = [f"{name}: {text}" for text in window.unusual]
+                window = replace(window, unusual=unusual)
             for text in window.unusual:
                 warnings.warn(text, OutsideRangeWarning, stacklevel=3)
             windows[name] = window
@@ -356,10 +294,10 @@ class Forecaster:
 
     def forecast(
         self,
-        rows: "pd.DataFrame",
+        rows: pd.DataFrame,
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | None = None,
-    ) -> "pd.DataFrame":
+    ) -> pd.DataFrame:
         """Forecast what follows the last of some rows in memory, of each series; as
         `windows` and `after`.
         """
@@ -370,7 +308,7 @@ class Forecaster:
         windows: Mapping[str, Window],
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | None = None,
-    ) -> "pd.DataFrame":
+    ) -> pd.DataFrame:
         """Forecast what follows the windows of some series; arguments and errors as of
         `ahead`.
 
@@ -404,22 +342,6 @@ def require_level(level: float) -> None:
     """Raise UsageError if a level is none of `intervals.LEVELS`."""
     if not isinstance(level, float) or round(level, 9) not in intervals.LEVELS:
         raise UsageError(
-            f"the level must be 0.5 to 0.99, a whole number of percent. Received: {level!r}"
+            "the level must be 0.5 to 0.99, a whole number of percent. "
+            f"Received: {level!r}"
         )
-
-
-def require_horizon(horizon: int, trained: int) -> None:
-    """Raise UsageError if a horizon is less than 1 or more than `LONGEST` times the
-    trained one.
-    """
-    if (
-        not isinstance(horizon, int | np.integer)
-        or not 1 <= horizon <= LONGEST * trained
-    ):
-        raise UsageError(
-            f"horizon must be 1 to {LONGEST * trained}. Received: {horizon!r}"
-        )
-
-
-def _digest(window: Array) -> bytes:
-    return hashlib.sha256(window.tobytes()).digest()

@@ -1,27 +1,25 @@
 """Forecasts of one's own, compared with the model that forecasts, on the same cutoffs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.errors import UsageError
-from pipeline.evaluation.intervals import Part
 from pipeline.evaluation.margin import Word
-from pipeline.validation import Strict
-from series import comparison
-from series.comparison import NO_SEEDS, BlockErrors, Comparison, compare
+from pipeline.validation import Strict, one_of
+from series.answer import Answer
+from series.comparison import Comparison, mean_error
 from series.leaderboard import Board
-from series.sentence import amount, interval, so_far, span, title
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from series.answer import Answer
+from series.sentence import amount, interval, so_far, span, title, why_open
 
 KEYS = ["unique_id", "cutoff", "ds"]
 """The columns that say which value a row forecasts."""
 
-EXPECTED = "the columns ds, cutoff and y_hat; unique_id of several series, model of several models"
+EXPECTED = (
+    "the columns ds, cutoff and y_hat; unique_id of several series, model of several "
+    "models"
+)
 """The columns of a table to judge."""
 
 ALONE = "your forecast"
@@ -65,7 +63,7 @@ class Judgement(Strict):
     unit: str
 
 
-def judge(table: "pd.DataFrame", against: "Answer") -> "Judgement | pd.DataFrame":
+def judge(table: pd.DataFrame, against: Answer) -> "Judgement | pd.DataFrame":
     """Compare forecasts with those of the model that forecasts.
 
     The truth is that of the answer. Only the cutoffs of the later half count, since the
@@ -87,112 +85,84 @@ def judge(table: "pd.DataFrame", against: "Answer") -> "Judgement | pd.DataFrame
         UsageError: a column, a cutoff or a value is missing or does not fit; the text
             says what was expected and received.
     """
-    import pandas as pd
-
     board = against.board
-    truth = _truth(against)
-    rows = _checked(table, board, truth)
-    if "model" not in rows.columns:
-        rows = rows.assign(model=ALONE)
+    champion = _of_model(against, board.champion)
+    rows = _checked(table, board, champion)
     names = rows["model"].drop_duplicates().tolist() or [ALONE]
-    judgements = [
-        _judged(name, rows[rows["model"] == name], truth, against) for name in names
-    ]
+    judgements = []
+    for name in names:
+        own = rows.loc[rows["model"] == name, [*KEYS, "y_hat"]]
+        merged = champion.drop(columns="y_hat").merge(own, on=KEYS, how="left")
+        _require_all(name, merged)
+        both = pd.concat([merged.assign(model=ALONE), champion])
+        errors = board.errors(both)
+        judgements.append(_judgement(against, errors, ALONE, board.champion, name))
     if len(judgements) == 1:
         return judgements[0]
     return pd.DataFrame([judgement.model_dump() for judgement in judgements])
 
 
-def _truth(against: "Answer") -> "pd.DataFrame":
-    """Return the champion's forecasts on the later half of the cutoffs, with what was
-    measured.
+def between(answer: Answer, model: str, other: str) -> Judgement:
+    """Judge a model of an answer against another one, by the rule of the answer.
+
+    Raises:
+        UsageError: the answer has no such model, or both names are one.
     """
-    forecasts = against.forecasts
-    later = forecasts["cutoff"] >= np.datetime64(against.board.middle)
-    rows = forecasts[later & (forecasts["model"] == against.board.champion)]
-    return rows.reset_index(drop=True)
+    for name in (model, other):
+        one_of(name, answer.board.models, f"the model of {answer.name}")
+    if model == other:
+        raise UsageError(f"both models are {model}; name two models of {answer.name}")
+    rows = pd.concat([_of_model(answer, model), _of_model(answer, other)])
+    shown = title(answer.board, answer.about.titles, model)
+    return _judgement(answer, answer.board.errors(rows), model, other, shown)
 
 
-def _judged(
-    name: str, rows: "pd.DataFrame", truth: "pd.DataFrame", against: "Answer"
+def _of_model(answer: Answer, name: str) -> pd.DataFrame:
+    rows = answer.board.later(answer.forecasts)
+    own = rows[rows["model"] == name].reset_index(drop=True)
+    return own.astype({"unique_id": str})
+
+
+def _judgement(
+    answer: Answer, errors: pd.DataFrame, model: str, other: str, shown: str
 ) -> Judgement:
-    """Compare one model.
-
-    Args:
-        name: of the model.
-        rows: its forecasts, checked.
-        truth: as `_truth` returns it.
-        against: the answer.
-    """
-    board = against.board
-    merged = truth.merge(
-        rows[[*KEYS, "y_hat"]], on=KEYS, how="left", suffixes=("_champion", "")
-    )
-    _require_all(name, merged)
-    champion = board.models[board.champion]
-    seeds = Part(champion.seed_variance, champion.seeds)
-    own = _errors(merged, board, NO_SEEDS)
-    of_champion = _errors(merged.assign(y_hat=merged["y_hat_champion"]), board, seeds)
-    compared = compare(own, of_champion, board.days)
-    champion_title = title(board, against.about.titles, board.champion)
+    """Compare two models whose errors are given, the first one `shown` as a title."""
+    board = answer.board
+    compared = board.compared(errors, model, other)
+    champion = title(board, answer.about.titles, other)
     return Judgement(
-        model=name,
-        champion=champion_title,
+        model=shown,
+        champion=champion,
         outcome=OUTCOMES[compared.word],
-        sentence=_sentence(name, champion_title, board, compared),
+        sentence=_sentence(shown, champion, board, compared),
         change=compared.change,
         low=compared.low,
         high=compared.high,
-        mae=board.factor * own.mean,
-        champion_mae=board.factor * of_champion.mean,
+        mae=board.factor * mean_error(errors.loc[model]),
+        champion_mae=board.factor * mean_error(errors.loc[other]),
         unit=board.unit,
     )
 
 
-def _errors(rows: "pd.DataFrame", board: Board, seeds: Part) -> BlockErrors:
-    """Return the absolute errors of rows of forecasts by block."""
-    errors = comparison.in_deviations(rows, board.deviations).to_numpy()
-    blocks = comparison.block_numbers(rows["cutoff"].to_numpy(), board.block_length)
-    return BlockErrors.of(errors[:, None], blocks, seeds)
-
-
 def _sentence(name: str, champion: str, board: Board, compared: Comparison) -> str:
-    """Return a judgement in words."""
     outcome = OUTCOMES[compared.word].capitalize()
     if compared.low is None:
         text = f"Open so far: {so_far(board, compared, name, champion)}."
         return f"{text} That is too little for a verdict."
     error = f"{amount(compared.change)} {champion}{interval(compared)}"
-    return f"{outcome}: over {span(board)} {name} had {error}."
+    text = f"{outcome}: over {span(board)} {name} had {error}."
+    return f"{text}{why_open(compared)}"
 
 
-def _checked(
-    table: "pd.DataFrame", board: Board, truth: "pd.DataFrame"
-) -> "pd.DataFrame":
-    """Return the rows of the later half, with columns of the types that `truth` has."""
-    import pandas as pd
-
+def _checked(table: pd.DataFrame, board: Board, champion: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the later half, with all columns and of the types that the
+    champion's rows have.
+    """
     if not isinstance(table, pd.DataFrame):
         raise UsageError(
-            f"the table must be a DataFrame with {EXPECTED}. Received: {type(table).__name__}"
+            f"the table must be a DataFrame with {EXPECTED}. "
+            f"Received: {type(table).__name__}"
         )
-    table = _with_columns(table, board)
-    rows = table.assign(
-        unique_id=table["unique_id"].astype(str),
-        cutoff=_timestamps(table["cutoff"], truth["cutoff"]),
-        ds=_timestamps(table["ds"], truth["ds"]),
-        y_hat=_numbers(table["y_hat"]),
-    )
-    if "model" in rows.columns:
-        rows["model"] = rows["model"].astype(str)
-    rows = rows[rows["cutoff"] >= np.datetime64(board.middle)]
-    _require_once(rows)
-    _require_known(rows, truth)
-    return rows
-
-
-def _with_columns(table: "pd.DataFrame", board: Board) -> "pd.DataFrame":
-    """Return the table with `unique_id`, which may be left out of one series."""
     [*series] = board.deviations
     if "unique_id" not in table.columns and len(series) == 1:
         table = table.assign(unique_id=series[0])
@@ -200,33 +170,42 @@ def _with_columns(table: "pd.DataFrame", board: Board) -> "pd.DataFrame":
     if missing:
         received = ", ".join(map(str, table.columns)) or "none"
         raise UsageError(
-            f"the table must have {EXPECTED}. Missing: {', '.join(missing)}. Received: {received}"
+            f"the table must have {EXPECTED}. Missing: {', '.join(missing)}. "
+            f"Received: {received}"
         )
-    return table
+    if "model" not in table.columns:
+        table = table.assign(model=ALONE)
+    rows = table.assign(
+        unique_id=table["unique_id"].astype(str),
+        model=table["model"].astype(str),
+        cutoff=_timestamps(table["cutoff"], champion["cutoff"]),
+        ds=_timestamps(table["ds"], champion["ds"]),
+        y_hat=_numbers(table["y_hat"]),
+    )
+    rows = board.later(rows)
+    _require_once(rows)
+    _require_known(rows, champion)
+    return rows
 
 
 def _timestamps(cells: "pd.Series[Any]", like: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return a column as timestamps of the resolution of another one."""
-    import pandas as pd
-
     try:
         stamps = pd.to_datetime(cells)
     except (ValueError, TypeError):
         raise UsageError(
-            f"{cells.name} must hold timestamps such as {like.iloc[0]}. Received: {_first(cells)}"
+            f"{cells.name} must hold timestamps such as {like.iloc[0]}. "
+            f"Received: {_first(cells)}"
         ) from None
     if getattr(stamps.dt, "tz", None) is not None:
         raise UsageError(
-            f"{cells.name} must hold timestamps without a time zone, such as {like.iloc[0]}. "
-            f'Received: {_first(cells)}; forecasts are in UTC: take .dt.tz_convert("UTC").dt.tz_localize(None)'
+            f"{cells.name} must hold timestamps without a time zone, such as "
+            f"{like.iloc[0]}. Received: {_first(cells)}; forecasts are in UTC: take "
+            '.dt.tz_convert("UTC").dt.tz_localize(None)'
         )
     return stamps.astype(like.dtype)
 
 
 def _numbers(cells: "pd.Series[Any]") -> "pd.Series[float]":
-    """Return a column as numbers."""
-    import pandas as pd
-
     try:
         return pd.to_numeric(cells).astype(float)
     except (ValueError, TypeError):
@@ -235,53 +214,48 @@ def _numbers(cells: "pd.Series[Any]") -> "pd.Series[float]":
         ) from None
 
 
-def _require_once(rows: "pd.DataFrame") -> None:
-    """Raise UsageError if a value is forecast twice."""
-    keys = [*KEYS, "model"] if "model" in rows.columns else KEYS
-    twice = rows.duplicated(keys)
+def _require_once(rows: pd.DataFrame) -> None:
+    twice = rows.duplicated([*KEYS, "model"])
     if twice.any():
         raise UsageError(
-            f"the table must have one row for each {', '.join(keys)}. Received {twice.sum()} rows "
-            f"that repeat one, such as {_place(rows[twice])}"
+            f"the table must have one row for each {', '.join(KEYS)} and model. Received "
+            f"{twice.sum()} rows that repeat one, such as {_place(rows[twice])}"
         )
 
 
-def _require_known(rows: "pd.DataFrame", truth: "pd.DataFrame") -> None:
-    """Raise UsageError if rows forecast what the answer did not, or are of unknown
-    series.
-    """
-    unknown = set(rows["unique_id"]) - set(truth["unique_id"])
+def _require_known(rows: pd.DataFrame, champion: pd.DataFrame) -> None:
+    unknown = set(rows["unique_id"]) - set(champion["unique_id"])
     if unknown:
         raise UsageError(
-            f"unique_id must be one of the answer's series, such as {truth['unique_id'].iloc[0]}. "
+            "unique_id must be one of the answer's series, such as "
+            f"{champion['unique_id'].iloc[0]}. "
             f"Received: {', '.join(sorted(unknown)[:3])}"
         )
-    merged = rows[KEYS].merge(truth[KEYS], on=KEYS, how="left", indicator=True)
+    merged = rows[KEYS].merge(champion[KEYS], on=KEYS, how="left", indicator=True)
     others = merged[merged["_merge"] == "left_only"]
     if len(others):
         raise UsageError(
-            "the table must forecast the values of the answer's cutoffs, see `answer.forecasts`, "
-            f"such as {_place(truth)}. Received {len(others)} other rows, such as {_place(others)}"
+            "the table must forecast the values of the answer's cutoffs, see "
+            f"`answer.forecasts`, such as {_place(champion)}. Received {len(others)} "
+            f"other rows, such as {_place(others)}"
         )
 
 
-def _require_all(name: str, merged: "pd.DataFrame") -> None:
-    """Raise UsageError if a value that was measured is not forecast."""
+def _require_all(name: str, merged: pd.DataFrame) -> None:
     measured = merged[merged["y"].notna()]
     missing = measured[~np.isfinite(measured["y_hat"].to_numpy(float))]
     if len(missing):
         raise UsageError(
-            f"{name} must have a finite y_hat for {len(measured)} values, see `answer.forecasts`. "
-            f"Received {len(measured) - len(missing)}; missing: {_place(missing)}"
+            f"{name} must have a finite y_hat for {len(measured)} values, see "
+            f"`answer.forecasts`. Received {len(measured) - len(missing)}; "
+            f"missing: {_place(missing)}"
         )
 
 
-def _place(rows: "pd.DataFrame") -> str:
-    """Return the first row's series, cutoff and timestamp in words."""
+def _place(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
     return f"ds {first['ds']} at cutoff {first['cutoff']} of {first['unique_id']}"
 
 
 def _first(cells: "pd.Series[Any]") -> str:
-    """Return the first value of a column."""
     return repr(cells.iloc[0]) if len(cells) else "no rows"

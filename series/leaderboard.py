@@ -5,11 +5,12 @@ Models are chosen on the earlier half of the cutoffs and compared on the later h
 that the choice does not favour any (docs/decisions/own-series.md).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
@@ -19,13 +20,9 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation.intervals import Part
 from pipeline.evaluation.margin import Word
 from pipeline.validation import Strict
-from series import backtest, combination, comparison
+from series import combination, comparison, intervals
 from series.backtest import Origins
-from series.comparison import NO_SEEDS, WEEK, BlockErrors, Comparison, compare
-from series.scores import QuantileScores
-
-if TYPE_CHECKING:
-    import pandas as pd
+from series.comparison import NO_SEEDS, WEEK, Comparison, compare, mean_error
 
 ENSEMBLE = "weighted_median"
 """The name of the forecast combination in the table."""
@@ -44,7 +41,15 @@ MARGIN = 2 / 3
 fraction of the combination's. On none of the files that were tried did a smaller lead
 last beyond the season that it was measured in (docs/decisions/own-series.md)."""
 
-DAY = np.timedelta64(1, "D")
+LEVELS = (0.2, 0.4, 0.6, 0.8)
+"""Coverages of the intervals that the deciles bound."""
+
+DECILES = [number / 10 for number in range(1, 10)]
+"""The quantiles of the weighted quantile loss."""
+
+MOST_SERIES = 100
+"""The most series that quantiles are scored on, evenly drawn; more would take minutes.
+"""
 
 
 class ModelScores(Strict):
@@ -83,12 +88,8 @@ class Board(Strict):
     """What is known of all models.
 
     Attributes:
-        dataset: the name of the data set.
         unit: of errors: the target's, or `DEVIATIONS` if there are several series.
-        first: the timestamp of the first cutoff.
         middle: the timestamp of the first cutoff of the later half.
-        last: the timestamp of the last cutoff.
-        origins: the number of cutoffs.
         days: that the later half spans.
         block_days: the length of a block: a week, or the horizon if that is longer.
         deviations: name of a series -> what its errors are divided by when models are
@@ -105,12 +106,8 @@ class Board(Strict):
         champion: the model that forecasts.
     """
 
-    dataset: str
     unit: str
-    first: str
     middle: str
-    last: str
-    origins: int
     days: float
     block_days: float
     deviations: dict[str, float]
@@ -132,7 +129,8 @@ class Board(Strict):
     @property
     def unbeaten(self) -> bool:
         """Whether models were tried, and none is better than the best naive one."""
-        return _unbeaten(self.with_naive)
+        leads = [compared.better for compared in self.with_naive.values()]
+        return bool(leads) and not any(leads)
 
     @property
     def champions(self) -> list[str]:
@@ -157,49 +155,30 @@ class Board(Strict):
         [*deviations] = self.deviations.values()
         return deviations[0] if len(deviations) == 1 else 1.0
 
+    def later(self, forecasts: pd.DataFrame) -> pd.DataFrame:
+        """Return the forecasts of the later half of the cutoffs."""
+        return forecasts[forecasts["cutoff"] >= np.datetime64(self.middle)]
 
-@dataclass(frozen=True)
-class _Halves:
-    """The two halves of the cutoffs.
+    def errors(self, later: pd.DataFrame) -> pd.DataFrame:
+        """Return `errors_by_block` of forecasts of the later half."""
+        return comparison.errors_by_block(later, self.deviations, self.block_length)
 
-    Attributes:
-        cutoffs: (origins,) of each origin.
-        later: (origins,) whether it belongs to the later half.
-        length: of a block.
-    """
+    def compared(self, errors: pd.DataFrame, name: str, other: str) -> Comparison:
+        """Compare two models.
 
-    cutoffs: Array
-    later: Array
-    length: np.timedelta64
+        Args:
+            errors: as the method `errors` returns them.
+            name: of a model, perhaps of one that is not on the board.
+            other: of the model that it is compared with.
+        """
+        seeds = self._seed_part(name)
+        other_seeds = self._seed_part(other)
+        own = errors.loc[name]
+        return compare(own, errors.loc[other], self.days, seeds, other_seeds)
 
-    @classmethod
-    def of(cls, origins: Origins) -> "_Halves":
-        """Halve the cutoffs of a table."""
-        steps = origins.truth.shape[1]
-        cutoffs = origins.rows["cutoff"].to_numpy()[::steps]
-        last = origins.rows["ds"].to_numpy()[steps - 1 :: steps]
-        horizon = np.timedelta64((last - cutoffs).max())
-        return cls(cutoffs, cutoffs >= comparison.middle(cutoffs), max(WEEK, horizon))
-
-    @property
-    def days(self) -> float:
-        """How many days the later half spans."""
-        return float(comparison.span(self.cutoffs[self.later]) / DAY)
-
-    @property
-    def blocks(self) -> Array:
-        """The number of the block (later origins,) of each origin of the later half."""
-        return comparison.block_numbers(self.cutoffs[self.later], self.length)
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """The models that are chosen on the earlier half; see `Board`."""
-
-    network: str | None
-    opponent: str
-    naive: str | None
-    rival: str | None
+    def _seed_part(self, name: str) -> Part:
+        scores = self.models.get(name)
+        return Part(scores.seed_variance, scores.seeds) if scores else NO_SEEDS
 
 
 def is_recurrent(experiment: Experiment) -> bool:
@@ -211,17 +190,16 @@ def is_naive(experiment: Experiment) -> bool:
     """Return whether a model is a baseline that is fitted to nothing, such as the last
     value.
     """
-    return (
-        experiment.training.method == "none" and experiment.model.family == "baselines"
-    )
+    is_fitted = experiment.training.method != "none"
+    return experiment.model.family == "baselines" and not is_fitted
 
 
 def board(
     dataset: Dataset,
-    table: "pd.DataFrame",
+    table: pd.DataFrame,
     experiments: Mapping[str, Experiment],
     delay: Array,
-) -> tuple["pd.DataFrame", Board]:
+) -> tuple[pd.DataFrame, Origins, Board]:
     """Score all models and their combination, compare them, and choose who forecasts.
 
     Args:
@@ -231,165 +209,130 @@ def board(
         delay: (steps,) after how many origins an error is known (`backtest.delay`).
 
     Returns:
-        The table with the combination's forecasts, and the board.
+        The mean forecasts over seeds, those of the combination among them: unique_id,
+        ds, cutoff, model, y and y_hat; the same as arrays; and the board.
 
     Raises:
         UnrollError: nothing was measured in one half of the cutoffs, or all models are
             recurrent.
     """
     origins = Origins.of(dataset, table)
-    halves = _Halves.of(origins)
-    earlier = _earlier(dataset, origins, halves)
-    members = _members(experiments, earlier)
+    middle = comparison.middle(origins.cutoffs)
+    later = origins.cutoffs >= middle
+    _require_measured(dataset, origins, later)
+    errors = {name: _earlier(origins, name, later) for name in origins.forecasts}
+    members = _members(experiments, errors)
     if members:
-        origins = _with_ensemble(dataset, origins, members, delay)
-        earlier = _earlier(dataset, origins, halves)
+        origins = _with_ensemble(origins, members, delay)
+        errors[ENSEMBLE] = _earlier(origins, ENSEMBLE, later)
         table = _with_rows(table, origins)
-    chosen = _chosen(dataset, experiments, earlier)
-    errors = _later(origins, halves, _seed_parts(dataset, table, halves))
-    quantiles = QuantileScores.of(
-        origins, _floors(dataset, origins), halves.later, delay
-    )
-    models = {}
-    for name in sorted(errors, key=lambda name: errors[name].mean):
-        wql, coverage = quantiles.scores(origins.forecasts[name])
-        compared = _compared(name, chosen.opponent, errors, halves)
-        models[name] = ModelScores(
-            mae=_factor(dataset) * errors[name].mean,
-            earlier=_factor(dataset) * earlier[name],
-            wql=wql,
-            coverage=coverage,
-            recurrent=name in experiments and is_recurrent(experiments[name]),
-            seeds=errors[name].seeds.draws,
-            seed_variance=errors[name].seeds.variance,
-            change=compared.change if compared else None,
-            low=compared.low if compared else None,
-            high=compared.high if compared else None,
-        )
-    return table, _board(dataset, halves, models, members, chosen, errors)
-
-
-def _board(
-    dataset: Dataset,
-    halves: _Halves,
-    models: dict[str, ModelScores],
-    members: list[str],
-    chosen: _Chosen,
-    errors: Mapping[str, BlockErrors],
-) -> Board:
-    """Compare both sides, and put all together."""
-    compared = _compared(chosen.network, chosen.opponent, errors, halves)
-    with_naive = {}
-    for name in (chosen.network, chosen.rival):
-        against = _compared(name, chosen.naive, errors, halves)
-        if name is not None and against is not None:
-            with_naive[name] = against
+    chosen = _chosen(dataset, experiments, errors)
     deviations = {
         name or dataset.name: scale.std for name, scale in dataset.scales.items()
     }
-    return Board(
-        dataset=dataset.name,
-        unit=dataset.scale.unit if len(deviations) == 1 else DEVIATIONS,
-        first=shown(halves.cutoffs.min()),
-        middle=shown(halves.cutoffs[halves.later].min()),
-        last=shown(halves.cutoffs.max()),
-        origins=len(np.unique(halves.cutoffs)),
-        days=halves.days,
-        block_days=float(halves.length / DAY),
-        deviations=deviations,
-        models=models,
-        members=members,
-        network=chosen.network,
-        opponent=chosen.opponent,
-        naive=chosen.naive,
-        rival=chosen.rival,
-        comparison=compared,
-        with_naive=with_naive,
-        champion=_champion(chosen, compared, with_naive),
-    )
+    length = max(WEEK, origins.horizon)
+    day = np.timedelta64(1, "D")
+    about = {
+        "unit": dataset.scale.unit if len(deviations) == 1 else DEVIATIONS,
+        "middle": shown(middle),
+        "days": float(comparison.span(origins.cutoffs[later]) / day),
+        "block_days": float(length / day),
+        "deviations": deviations,
+        "models": {},
+        "members": members,
+        "comparison": None,
+        "with_naive": {},
+        "champion": chosen["opponent"],
+    }
+    found = Board.model_validate(about | chosen)
+    columns = ["unique_id", "ds", "cutoff", "model"]
+    by_value = table.groupby(columns, sort=False, as_index=False)
+    forecasts = by_value[["y", "y_hat"]].mean()
+    of_later = found.errors(found.later(forecasts))
+    seeds = _seed_parts(found.later(table), deviations)
+    models = {}
+    for name, earlier in errors.items():
+        wql, coverage = _quantile_scores(origins, name, later, delay)
+        models[name] = ModelScores(
+            mae=found.factor * mean_error(of_later.loc[name]),
+            earlier=found.factor * earlier,
+            wql=wql,
+            coverage=coverage,
+            recurrent=name in experiments and is_recurrent(experiments[name]),
+            seeds=seeds[name].draws,
+            seed_variance=seeds[name].variance,
+            change=None,
+            low=None,
+            high=None,
+        )
+    scored = found.model_copy(update={"models": models})
+    return forecasts, origins, _with_comparisons(scored, of_later)
 
 
-def _compared(
-    name: str | None,
-    other: str | None,
-    errors: Mapping[str, BlockErrors],
-    halves: _Halves,
-) -> Comparison | None:
-    """Compare two models on the later half; None where they are one, or one is None."""
-    if name is None or other is None or name == other:
-        return None
-    return compare(errors[name], errors[other], halves.days)
+def _with_comparisons(board: Board, errors: pd.DataFrame) -> Board:
+    models = {}
+    by_error = sorted(board.models.items(), key=lambda item: item[1].mae)
+    for name, scores in by_error:
+        models[name] = scores
+        if name != board.opponent:
+            compared = board.compared(errors, name, board.opponent)
+            change = compared.model_dump(include={"change", "low", "high"})
+            models[name] = scores.model_copy(update=change)
+    comparison = None
+    if board.network is not None:
+        comparison = board.compared(errors, board.network, board.opponent)
+    with_naive = {}
+    for side in (board.network, board.rival):
+        if side is not None and board.naive is not None:
+            with_naive[side] = board.compared(errors, side, board.naive)
+    found = {"models": models, "comparison": comparison, "with_naive": with_naive}
+    board = board.model_copy(update=found)
+    return board.model_copy(update={"champion": _champion(board)})
 
 
-def _champion(
-    chosen: _Chosen, compared: Comparison | None, with_naive: Mapping[str, Comparison]
-) -> str:
+def _champion(board: Board) -> str:
     """Return the model that forecasts: it is without recurrence, unless recurrence
     helps.
     """
-    if chosen.naive is not None and _unbeaten(with_naive):
-        return chosen.naive
-    if (
-        chosen.network is not None
-        and compared is not None
-        and compared.word == Word.HELPS
-    ):
-        return chosen.network
-    return chosen.opponent
-
-
-def _unbeaten(with_naive: Mapping[str, Comparison]) -> bool:
-    """Return whether there are models, and none is better than the naive one."""
-    leads = [compared.better for compared in with_naive.values()]
-    return bool(leads) and not any(leads)
+    if board.naive is not None and board.unbeaten:
+        return board.naive
+    if board.network is not None and board.word == Word.HELPS:
+        return board.network
+    return board.opponent
 
 
 def _chosen(
-    dataset: Dataset,
-    experiments: Mapping[str, Experiment],
-    earlier: Mapping[str, float],
-) -> _Chosen:
-    """Choose the best of each side by the MAE of the earlier half."""
-    recurrent = {
-        name for name, experiment in experiments.items() if is_recurrent(experiment)
-    }
-    naive = {name for name, experiment in experiments.items() if is_naive(experiment)}
-    best_naive = _best([name for name in earlier if name in naive], earlier)
-    single = _best(
-        [name for name in earlier if name not in recurrent | naive | {ENSEMBLE}],
-        earlier,
-    )
-    rival = _rival(single, earlier)
-    opponent = _best(
-        [name for name in (rival, best_naive) if name is not None], earlier
-    )
+    dataset: Dataset, experiments: Mapping[str, Experiment], errors: Mapping[str, float]
+) -> dict[str, str | None]:
+    """Choose the best model of each side by the MAE of the earlier half: see `Board`."""
+    recurrent = [name for name, model in experiments.items() if is_recurrent(model)]
+    naive = [name for name, model in experiments.items() if is_naive(model)]
+    others = set(errors) - {*recurrent, *naive, ENSEMBLE}
+    network = _best(recurrent, errors)
+    best_naive = _best(naive, errors)
+    rival = _best([name for name in errors if name in others], errors)
+    if rival is not None and ENSEMBLE in errors:
+        single = errors[rival] <= MARGIN * errors[ENSEMBLE]
+        rival = rival if single else ENSEMBLE
+    opponent = _best([name for name in (rival, best_naive) if name], errors)
     if opponent is None:
         raise UnrollError(
             f"{dataset.name}: all models are recurrent; add one without recurrence"
         )
-    return _Chosen(
-        network=_best([name for name in earlier if name in recurrent], earlier),
-        opponent=opponent,
-        naive=best_naive,
-        rival=rival,
-    )
+    return {
+        "network": network,
+        "opponent": opponent,
+        "naive": best_naive,
+        "rival": rival,
+    }
 
 
-def _rival(single: str | None, earlier: Mapping[str, float]) -> str | None:
-    """Choose between the combination, if there is one, and the best single model: see
-    `MARGIN`.
-    """
-    if single is None or ENSEMBLE not in earlier:
-        return single
-    return single if earlier[single] <= MARGIN * earlier[ENSEMBLE] else ENSEMBLE
-
-
-def _best(names: Sequence[str], earlier: Mapping[str, float]) -> str | None:
-    return min(names, key=earlier.__getitem__, default=None)
+def _best(names: Iterable[str], errors: Mapping[str, float]) -> str | None:
+    return min(names, key=errors.__getitem__, default=None)
 
 
 def _members(
-    experiments: Mapping[str, Experiment], earlier: Mapping[str, float]
+    experiments: Mapping[str, Experiment], errors: Mapping[str, float]
 ) -> list[str]:
     """Choose the models to combine; none if they are fewer than `MIN_MEMBERS`.
 
@@ -400,7 +343,7 @@ def _members(
     combined with boosting of differences to the year before (`base: cycle`), as the
     others follow no trend.
     """
-    candidates = [name for name in earlier if not is_recurrent(experiments[name])]
+    candidates = [name for name in errors if not is_recurrent(experiments[name])]
     options = {name: experiments[name].model.options for name in candidates}
     if any(option.get("history") for option in options.values()):
         members = [
@@ -410,92 +353,117 @@ def _members(
         ]
     else:
         best: dict[str, str] = {}
-        for name in sorted(candidates, key=earlier.__getitem__):
+        for name in sorted(candidates, key=errors.__getitem__):
             fitted = experiments[name].training.method != "none"
             best.setdefault(name if fitted else experiments[name].model.family, name)
         members = list(best.values())
     return sorted(members) if len(members) >= MIN_MEMBERS else []
 
 
-def _with_ensemble(
-    dataset: Dataset, origins: Origins, members: Sequence[str], delay: Array
-) -> Origins:
-    """Add the combination's forecasts; nothing is forecast below `backtest.floor`."""
+def _with_ensemble(origins: Origins, members: Sequence[str], delay: Array) -> Origins:
     forecasts = np.stack([origins.forecasts[name] for name in members])
     combined = combination.combined(forecasts, origins.truth, origins.series, delay)
-    combined = np.maximum(combined, _floors(dataset, origins))
+    combined = np.maximum(combined, origins.floor)
     return replace(origins, forecasts={**origins.forecasts, ENSEMBLE: combined})
 
 
-def _with_rows(table: "pd.DataFrame", origins: Origins) -> "pd.DataFrame":
-    """Add the combination's rows to a table."""
-    import pandas as pd
-
+def _with_rows(table: pd.DataFrame, origins: Origins) -> pd.DataFrame:
     values = origins.forecasts[ENSEMBLE] * origins.std + origins.mean
     rows = origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=values.ravel())
     return pd.concat([table, rows], ignore_index=True)
 
 
-def _floors(dataset: Dataset, origins: Origins) -> Array:
-    """Return (origins, 1) the least value that is forecast, in model units."""
-    floors = np.array([backtest.floor(dataset.fitted, name) for name in dataset.scales])
-    return np.asarray((floors[origins.series, None] - origins.mean) / origins.std)
-
-
-def _earlier(dataset: Dataset, origins: Origins, halves: _Halves) -> dict[str, float]:
-    """Return the MAE of each model on the earlier half, in standard deviations."""
+def _require_measured(dataset: Dataset, origins: Origins, later: Array) -> None:
     measured = np.isfinite(origins.truth)
-    for half, chosen in (("earlier", ~halves.later), ("later", halves.later)):
+    for half, chosen in (("earlier", ~later), ("later", later)):
         if not measured[chosen].any():
             raise UnrollError(
-                f"{dataset.name}: no value was measured after the cutoffs of the {half} half; "
-                "add rows, or leave out those where the target is missing"
+                f"{dataset.name}: no value was measured after the cutoffs of the "
+                f"{half} half; add rows, or leave out those where the target is missing"
             )
-    return {
-        name: float(np.nanmean(origins.errors(name)[~halves.later]))
-        for name in origins.forecasts
-    }
 
 
-def _later(
-    origins: Origins, halves: _Halves, seeds: Mapping[str, Part]
-) -> dict[str, BlockErrors]:
-    """Return the errors of each model on the later half, in standard deviations."""
-    blocks = halves.blocks
-    return {
-        name: BlockErrors.of(
-            origins.errors(name)[halves.later], blocks, seeds.get(name, NO_SEEDS)
-        )
-        for name in origins.forecasts
-    }
+def _earlier(origins: Origins, name: str, later: Array) -> float:
+    """Return the MAE of a model on the earlier half, in standard deviations."""
+    errors = np.abs(origins.forecasts[name] - origins.truth)
+    return float(np.nanmean(errors[~later]))
 
 
 def _seed_parts(
-    dataset: Dataset, table: "pd.DataFrame", halves: _Halves
+    later: pd.DataFrame, deviations: Mapping[str, float]
 ) -> dict[str, Part]:
-    """Return what seeds add to the variance of the error of each model that has
-    several.
-    """
-    seeds = table.groupby("model")["seed"].nunique()
-    several = table["model"].isin(seeds.index[seeds > 1])
-    rows = table[several & (table["cutoff"] >= halves.cutoffs[halves.later].min())]
-    deviations = {
-        name or dataset.name: scale.std for name, scale in dataset.scales.items()
-    }
-    errors = comparison.in_deviations(rows, deviations)
-    means = errors.groupby([rows["model"], rows["seed"]]).mean()
+    errors = comparison.in_deviations(later, deviations)
+    means = errors.groupby([later["model"], later["seed"]]).mean()
     return {
         str(name): comparison.seed_part(own.to_numpy())
         for name, own in means.groupby(level="model")
     }
 
 
-def _factor(dataset: Dataset) -> float:
-    """Return what turns an error in standard deviations into the board's unit."""
-    return dataset.scale.std if len(dataset.scales) == 1 else 1.0
+def _quantile_scores(
+    origins: Origins, name: str, later: Array, delay: Array
+) -> tuple[float | None, float | None]:
+    """Return the weighted quantile loss of a model on the later half, and the coverage
+    of its 90 % intervals.
+
+    Both are of at most `MOST_SERIES` series, and None if too few errors are known
+    before for an interval.
+    """
+    stacks = combination.stacks(origins.series)
+    every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
+    truths = []
+    deciles = []
+    held = []
+    for rows in stacks:  # (series, origins)
+        truth, of_truth, inside = _quantiles(origins, name, later, delay, rows[::every])
+        truths.append(truth)
+        deciles.append(of_truth)
+        held.append(inside)
+    truth = np.concatenate(truths)
+    if not len(truth):
+        return None, None
+    wql = intervals.weighted_quantile_loss(truth, np.concatenate(deciles), DECILES)
+    return wql, float(np.concatenate(held).mean())
 
 
-def errors_by_block(forecasts: "pd.DataFrame", board: Board) -> "pd.DataFrame":
+def _quantiles(
+    origins: Origins, name: str, later: Array, delay: Array, rows: Array
+) -> tuple[Array, Array, Array]:
+    """Compute the deciles of some series with equally many origins.
+
+    Args:
+        origins: the forecasts.
+        name: of the model.
+        later: (origins,) whether an origin belongs to the later half.
+        delay: (steps,) after how many origins an error is known.
+        rows: (series, origins) the places of the series' origins.
+
+    Returns:
+        Of each value of the later half that has an interval: (n,) the value and (n, 9)
+        its deciles in the target's unit, and (n,) whether it lay inside the 90 %
+        interval.
+    """
+    forecasts = origins.forecasts[name][rows]  # (series, origins, steps)
+    truth = origins.truth[rows]
+    since = int(later[rows].argmax(axis=1).min())
+    levels = (*LEVELS, intervals.USUAL)
+    offsets = intervals.quantiles(truth - forecasts, levels, delay, since)[:, :-1]
+    held = intervals.inside(truth - forecasts, offsets)
+    known = np.isfinite(held) & later[rows][..., None]
+    # The outermost offsets are those of the 90 % interval; the forecast itself is the
+    # median.
+    of_deciles = np.insert(offsets[..., 1:-1], len(LEVELS), 0.0, axis=-1)
+    # (series, origins, steps, 9)
+    deciles = forecasts[..., None] + of_deciles
+    deciles = np.maximum(deciles, origins.floor[rows][..., None])
+    mean = origins.mean[rows]
+    std = origins.std[rows]
+    truth_in_unit = truth * std + mean
+    deciles_in_unit = deciles * std[..., None] + mean[..., None]
+    return truth_in_unit[known], deciles_in_unit[known], held[known]
+
+
+def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
     """Return the MAE of each model in each block of the later half, in the board's
     unit.
 
@@ -507,11 +475,8 @@ def errors_by_block(forecasts: "pd.DataFrame", board: Board) -> "pd.DataFrame":
         A row for each block, from 1, and a column for each model; the index is named
         for what it counts, such as "weeks".
     """
-    rows = forecasts[forecasts["cutoff"] >= np.datetime64(board.middle)]
-    errors = comparison.in_deviations(rows, board.deviations)
-    numbers = comparison.block_numbers(rows["cutoff"].to_numpy(), board.block_length)
-    by_block = rows.assign(error=board.factor * errors, block=numbers + 1).dropna(
-        subset="error"
-    )
-    means = by_block.pivot_table(index="block", columns="model", values="error")
-    return means.rename_axis(index=board.block_name, columns=None)
+    errors = board.errors(board.later(forecasts))
+    means = board.factor * errors["sum"] / errors["count"]
+    by_model = means.unstack(level=0)  # noqa: PD010 - there is one value for each
+    by_model.index += 1
+    return by_model.rename_axis(index=board.block_name, columns=None)

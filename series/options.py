@@ -7,14 +7,30 @@ import pydantic
 from pipeline.validation import Strict
 
 if TYPE_CHECKING:
-    from series.question import Wanted
     from series.reading.profile import Overrides
 
 Count = Annotated[int, pydantic.Field(ge=1)]
 
 
+def _plain(value: Any) -> Any:
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def _names(value: Any) -> Any:
+    """Return one name, or several, as a list; numbers that mean no value as text."""
+    values = [value] if isinstance(value, str | int | float) else value
+    if isinstance(values, tuple | list):
+        return [str(_plain(one)) for one in values]
+    return values
+
+
+Names = Annotated[list[str], pydantic.BeforeValidator(_names)]
+
+
 class Options(Strict):
     """The options of an answer; what is left out is detected in the file, or proposed.
+
+    Numbers may be NumPy's. Where several names are expected, a single one will do.
 
     Attributes:
         target: the column to forecast.
@@ -37,10 +53,10 @@ class Options(Strict):
     horizon: Annotated[Count, pydantic.Field(le=10_000)] | None = None
     lookback: Annotated[Count, pydantic.Field(le=100_000)] | None = None
     step: Count | None = None
-    future: list[str] = pydantic.Field(default=[])
+    future: Names = pydantic.Field(default=[])
     holidays: str | None = None
-    missing: list[str] = pydantic.Field(default=[])
-    stamp: list[str] = pydantic.Field(default=[])
+    missing: Names = pydantic.Field(default=[])
+    stamp: Names = pydantic.Field(default=[])
     stamp_format: str | None = None
     day_first: bool | None = None
     time_zone: str | None = None
@@ -49,6 +65,11 @@ class Options(Strict):
     decimal: Literal[".", ","] | None = None
     networks: bool = True
     minutes: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)] | None = None
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _as_python(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {key: _plain(value) for key, value in given.items()}
 
     @property
     def given(self) -> dict[str, Any]:
@@ -60,28 +81,19 @@ class Options(Strict):
         """What is said of the file."""
         from series.reading.profile import Overrides  # imports pandas
 
-        return Overrides(
-            stamp=self.stamp,
-            stamp_format=self.stamp_format,
-            day_first=self.day_first,
-            time_zone=self.time_zone,
-            encoding=self.encoding,
-            delimiter=self.delimiter,
-            decimal=self.decimal,
-            missing=self.missing,
-            target=self.target,
-        )
+        said = self.model_dump(include={*Overrides.__dataclass_fields__})
+        return Overrides(**said)
 
-    @property
-    def wanted(self) -> "Wanted":
-        """What is said of the question."""
-        from series.question import Wanted
 
-        return Wanted(
-            target=self.target,
-            horizon=self.horizon,
-            lookback=self.lookback,
-            step=self.step,
-            future=self.future,
-            holidays=self.holidays,
-        )
+class Arguments(Options):
+    """The arguments of `unroll.answer` that can be checked before the rows are read.
+
+    Attributes:
+        name: of the series.
+        jobs: models that are fitted at a time.
+    """
+
+    name: (
+        Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00-\x1f]+$")] | None
+    ) = None
+    jobs: Count | None = None

@@ -1,25 +1,89 @@
-"""The page of an answer: one file, without scripts and requests."""
+"""The files of an answer for people: the forecast as a table, pictures, and a page
+without scripts and requests.
+"""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from pipeline.errors import printable
-from series import table
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from series.answer import Answer
+from pipeline.files import write_text
+from series import plot, table
+from series.answer import LEVELS, Answer
+from series.forecaster import OutsideRangeWarning
+from series.intervals import USUAL
+from series.leaderboard import mae_by_block
+from series.rows import Window
+from series.sentence import title
 
 FOLDER = Path(__file__).parent
 
+FORECAST = "forecast.csv"
+"""The file of the forecast."""
+
+AHEAD = "forecast.svg"
+"""The picture of what was measured last, and of the forecast."""
+
+WEEKS = "weeks.svg"
+"""The picture of the errors that the sides of the comparison had."""
+
+PAGE = "index.html"
+"""The page."""
+
+
+def write(answer: Answer) -> None:
+    """Write the files of an answer into its folder, as far as there is something to
+    show.
+
+    Args:
+        answer: as it was loaded from its folder.
+
+    Raises:
+        UnknownAheadError: there is no forecast, since what must be known beforehand is
+            not.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OutsideRangeWarning)  # `unroll predict` says it
+        windows = answer.forecaster.read(answer.files)
+    rows = answer.forecaster.after(windows, LEVELS)
+    write_text(answer.folder / FORECAST, table.csv(rows))
+    pictures = dict[str, str]()
+    if len(windows) == 1:
+        pictures |= _forecast_picture(answer, windows, rows)
+    if answer.board.comparison is not None:
+        pictures |= _weeks_picture(answer)
+    write_text(answer.folder / PAGE, page(answer, rows, USUAL, pictures))
+
+
+def _forecast_picture(
+    answer: Answer, windows: Mapping[str, Window], rows: pd.DataFrame
+) -> dict[str, str]:
+    percent = f"{100 * USUAL:.0f} %"
+    [window] = windows.values()
+    about = f"{answer.name}, intervals of {percent}"
+    path = answer.folder / AHEAD
+    plot.forecast(path, window, rows, level=USUAL, title=about)
+    caption = f"What was measured, and the forecast with its {percent} interval."
+    return {caption: path.read_text(encoding="utf-8")}
+
+
+def _weeks_picture(answer: Answer) -> dict[str, str]:
+    board = answer.board
+    sides = {}
+    for name in (board.network, board.opponent):
+        if name is not None:
+            sides[name] = title(board, answer.about.titles, name)
+    errors = mae_by_block(answer.forecasts, board)
+    path = answer.folder / WEEKS
+    plot.by_week(path, errors, sides, unit=board.unit)
+    caption = f"The error of both, in the {errors.index.name} that compare them."
+    return {caption: path.read_text(encoding="utf-8")}
+
 
 def page(
-    answer: "Answer",
-    forecast: "pd.DataFrame",
-    level: float,
-    pictures: Mapping[str, str],
+    answer: Answer, forecast: pd.DataFrame, level: float, pictures: Mapping[str, str]
 ) -> str:
     """Return the HTML of an answer's page.
 
@@ -43,14 +107,30 @@ def page(
         lstrip_blocks=True,
     )
     style = (FOLDER / "answer.css").read_text(encoding="utf-8")
+    unit = answer.forecaster.spec.fitted.windows.unit
     text = environment.get_template("answer.html.j2").render(
         answer=answer,
+        explained=table.EXPLAINED,
         models=table.models(answer.models, answer.board.unit),
         champions=answer.models["forecasts"].tolist(),
-        forecast=table.forecast(
-            forecast, level, answer.forecaster.spec.fitted.windows.unit
-        ),
+        forecast=table.forecast(forecast, level, unit),
         pictures=inline,
         style=Markup(style),  # noqa: S704 - our own
     )
     return printable(f"{text}\n", kept="\n")
+
+
+def read_forecast(answer: Answer, level: float) -> pd.DataFrame:
+    """Return what comes next, with intervals of one level: as it was written, else
+    computed now.
+
+    Raises:
+        UnknownAheadError: what must be known beforehand is not.
+    """
+    columns = ["unique_id", "ds", "y_hat", f"lo-{100 * level:g}", f"hi-{100 * level:g}"]
+    path = answer.folder / FORECAST
+    if path.is_file():
+        rows = pd.read_csv(path, dtype={"unique_id": str, "ds": str})
+        if set(columns) <= set(rows.columns):
+            return rows[columns]
+    return answer.forecast(levels=(level,))

@@ -4,17 +4,13 @@ which week.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
-from pipeline.errors import UsageError
 from pipeline.files import atomic_file
 from series.rows import Window
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 MAIN = "#1f5fa8"
 """The colour of the forecast, and of the recurrent network."""
@@ -33,13 +29,16 @@ CYCLES = 7
 
 
 def by_week(
-    path: Path, errors: "pd.DataFrame", sides: Mapping[str, str], *, unit: str
+    path: Path, errors: pd.DataFrame, sides: Mapping[str, str], *, unit: str
 ) -> None:
-    """Draw the error of two models in each week, a dot each; `errors` (weeks, models),
-    `sides` name -> title.
+    """Draw the error of two models in each week, a dot each.
 
-    The index of `errors` is named for what it counts: weeks, or stretches that are
-    longer.
+    Args:
+        path: of a picture, whose name ends as one of `SUFFIXES`.
+        errors: (weeks, models); the index is named for what it counts: weeks, or
+            stretches that are longer.
+        sides: name of a model -> its title.
+        unit: of the errors; "" if they have none.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -47,98 +46,73 @@ def by_week(
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     axes = figure.subplots()
     for (name, title), colour in zip(sides.items(), (MAIN, OTHER), strict=False):
-        axes.plot(
-            errors.index,
-            errors[name],
-            color=colour,
-            marker="o",
-            linewidth=1.2,
-            label=title,
-        )
+        [line] = axes.plot(errors.index, errors[name], color=colour, label=title)
+        line.set(marker="o", linewidth=1.2)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel(str(errors.index.name))
     axes.set_ylabel(f"MAE, {unit}" if unit else "MAE")
     axes.set_ylim(0, 1.1 * errors[[*sides]].max(axis=None) or 1)
     axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
-    axes.spines[["top", "right"]].set_visible(False)
     _save(figure, path)
 
 
 def forecast(
-    path: Path, window: Window, rows: "pd.DataFrame", *, level: float, title: str
+    path: Path, window: Window, rows: pd.DataFrame, *, level: float, title: str
 ) -> None:
     """Draw what was measured last of a series, what is forecast after it, and the
     prediction interval.
 
     Args:
-        path: of a .png, .svg or .pdf file.
+        path: of a picture, whose name ends as one of `SUFFIXES`.
         window: the last rows of the series.
         rows: ds, y_hat and the ends of the intervals of this level, as
             `Forecaster.after` returns them.
         level: the coverage of the intervals.
         title: of the picture.
-
-    Raises:
-        UsageError: the path has another suffix.
     """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
 
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(
-            f"--plot must name a .png, .svg or .pdf file. Received: {path.name!r}"
-        )
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     axes = figure.subplots()
     count = max(2, CYCLES * int(window.question.ahead[-1]))  # rows
     # The clock's own hours: matplotlib would draw those of UTC.
-    past = np.asarray(
-        window.question.on_clock(window.stamps[-count:]).tz_localize(None)
-    )
+    clock = window.question.on_clock(window.stamps[-count:])
+    past = np.asarray(clock.tz_localize(None))
     ahead = np.asarray(rows["ds"].array.tz_localize(None))
     # NaN where nothing was measured; the line goes on to the next value
     measured = window.target[-count:]
     seen = np.isfinite(measured)
     axes.plot(past[seen], measured[seen], color=OTHER, linewidth=1.6, label="measured")
-    marker = ""
-    edge = 0
-    if len(rows) == 1:  # the interval of a single value is a line
-        marker = "o"
-        edge = 4
+    alone = len(rows) == 1  # the interval of a single value is a line
     low = rows[f"lo-{100 * level:g}"]
     high = rows[f"hi-{100 * level:g}"]
     if np.isfinite(low).all() and np.isfinite(high).all():
-        axes.fill_between(
-            ahead, low, high, color=MAIN, alpha=0.2, linewidth=edge, label="interval"
-        )
-    axes.plot(
-        ahead, rows["y_hat"], color=MAIN, linewidth=1.6, marker=marker, label="forecast"
-    )
+        band = axes.fill_between(ahead, low, high, color=MAIN, alpha=0.2)
+        band.set(linewidth=4 if alone else 0, label="interval")
+    [line] = axes.plot(ahead, rows["y_hat"], color=MAIN, label="forecast")
+    line.set(linewidth=1.6, marker="o" if alone else "")
     axes.axvline(past[-1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    axes.set_ylabel(_label(window))
+    scale = window.question.scale
+    label = ", ".join(filter(None, (scale.quantity, scale.unit)))
+    if scale.quantity == "value":
+        label = window.question.csv.target
+    axes.set_ylabel(label)
     axes.set_title(title, loc="left", fontsize="medium")
     axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0.5, 1.12))
-    axes.spines[["top", "right"]].set_visible(False)
     _save(figure, path)
 
 
-def _label(window: Window) -> str:
-    """Return the quantity and the unit of a series, or the name of its column."""
-    scale = window.question.scale
-    if scale.quantity == "value":
-        return window.question.csv.target
-    return ", ".join(filter(None, (scale.quantity, scale.unit)))
-
-
 def _save(figure: "Figure", path: Path) -> None:
-    """With the same bytes each time, since a user may keep pictures in git: no date, no
-    random ids.
+    """Write a picture with the same bytes each time, since a user may keep pictures in
+    git: no date, no random ids.
     """
     import matplotlib as mpl
 
+    figure.axes[0].spines[["top", "right"]].set_visible(False)
     kind = path.suffix.removeprefix(".").lower()
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with atomic_file(path) as temporary, mpl.rc_context({"svg.hashsalt": path.stem}):

@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.data import row_calendar, row_table
 from pipeline.data.dataset import Dataset
+from pipeline.data.download import Progress
 from pipeline.data.examples import ceil_div
 from pipeline.data.preparations.series import from_table
 from pipeline.data.series import holidays_of
@@ -27,11 +27,9 @@ from pipeline.errors import (
     one_line,
     printable,
 )
+from series.options import Options
 from series.reading.headings import column_named
 from series.reading.profile import FileProfile
-
-if TYPE_CHECKING:
-    from pipeline.data.download import Progress
 
 HOUR = 3600
 """Seconds of an hour."""
@@ -61,36 +59,24 @@ MOST_WINDOWS = 25_000
 taken."""
 
 TARGET_WORDS = (
-    "^(y|ot|cnt|counts?|flow|close|orders?|volume|load|value|wert)$|last$|demand|power|energy|consum|"
-    "usage|sales|revenue|price|traffic|passenger|visitor|target|verbrauch|leistung|bedarf|absatz|"
-    "umsatz|preis|anzahl|menge|producti|generati|erzeug|strom|ventas|precio|prix|appliances|"
-    "pollution|^pm$"
+    "^(y|ot|cnt|counts?|flow|close|orders?|volume|load|value|wert)$|last$|demand|power|"
+    "energy|consum|usage|sales|revenue|price|traffic|passenger|visitor|target|"
+    "verbrauch|leistung|bedarf|absatz|umsatz|preis|anzahl|menge|producti|generati|"
+    "erzeug|strom|ventas|precio|prix|appliances|pollution|^pm$"
 )
 """Words, and parts of longer words, in the names of columns that people forecast."""
 
 COVARIATE_WORDS = (
-    "^(t|rh|ws|wd|id|no|nr|lat|lon|is|tag|day|days)$|^(temp|hum|wind|rain|snow|cloud|press|dew|weather|"
-    "lag|luft|regen|week|hour|stunde|month|monat|year|jahr|minute|index|season|precip|visib|sun|promo|"
-    "flag)|temperatur|feucht|niederschlag|radiation|forecast|predict|prognose|holiday|feiertag|"
-    "weekday|wochentag"
+    "^(t|rh|ws|wd|id|no|nr|lat|lon|is|tag|day|days)$|^(temp|hum|wind|rain|snow|cloud|"
+    "press|dew|weather|lag|luft|regen|week|hour|stunde|month|monat|year|jahr|minute|"
+    "index|season|precip|visib|sun|promo|flag)|temperatur|feucht|niederschlag|"
+    "radiation|forecast|predict|prognose|holiday|feiertag|weekday|wochentag"
 )
 """Words of weather, of the calendar and of other forecasts: columns that help to
 forecast others."""
 
 WEATHER_UNITS = r"°?[CFK]|deg.*|%|[hk]?Pa|m?bar|m/s|km/h|mph|W/m.*|mm"
 """Units of weather."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a user says of the question; None or nothing: it is proposed."""
-
-    target: str | None = None
-    horizon: int | None = None
-    lookback: int | None = None
-    step: int | None = None
-    future: Sequence[str] = ()
-    holidays: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,12 +112,10 @@ class Proposal:
     @property
     def guesses(self) -> list[str]:
         """What was proposed where nobody said it, with the reason, fit for a terminal."""
-        lines = []
-        for option, why in self.reasons.items():
-            lines.append(
-                printable(f"guessed   {option}: {getattr(self, option)}, {why}")
-            )
-        return lines
+        return [
+            printable(f"guessed   {option}: {getattr(self, option)}, {why}")
+            for option, why in self.reasons.items()
+        ]
 
 
 @dataclass(frozen=True)
@@ -160,18 +144,17 @@ def likely_target(profile: FileProfile) -> tuple[str, str]:
         why = "by its name"
     elif scores[best] == 1:
         why = "by its unit"
-    return best, f"{why}; --target names another"
+    return best, f"{why}; target= names another"
 
 
 def _target_score(profile: FileProfile, name: str) -> int:
     column = profile.columns[name]
-    words = [
-        word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column.quantity)
-    ]
+    words = re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column.quantity)
+    lower = [word.lower() for word in words]
     score = 0
-    if any(re.search(TARGET_WORDS, word) for word in words):
+    if any(re.search(TARGET_WORDS, word) for word in lower):
         score += 4
-    if any(re.search(COVARIATE_WORDS, word) for word in words):
+    if any(re.search(COVARIATE_WORDS, word) for word in lower):
         score -= 2
     if column.unit:
         score += -1 if re.fullmatch(WEATHER_UNITS, column.unit) else 1
@@ -180,7 +163,7 @@ def _target_score(profile: FileProfile, name: str) -> int:
     return score
 
 
-def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
+def propose(profile: FileProfile, wanted: Options) -> Proposal:
     """Return what is forecast: as wanted, and where nothing is said as this file
     suggests.
 
@@ -193,14 +176,8 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
         UnrollError: no column can be forecast.
         UsageError: the target, a known column or the country is none.
     """
-    wanted = _as_written(profile, wanted)
-    _check(profile, wanted)
     reasons = dict[str, str]()
-    target = wanted.target
-    if target is None:
-        target, why = likely_target(profile)
-        if len(profile.targets) > 1:
-            reasons["target"] = why
+    target = _target(profile, wanted.target, reasons)
     step = wanted.step
     if step is None:
         step = _step(profile)
@@ -219,6 +196,8 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
     history = 0
     if cycles.year and not profile.gaps and not profile.series_id:
         history = HISTORY_YEARS[cycles.year] * cycles.year
+    if wanted.holidays:
+        holidays_of(wanted.holidays, np.array([profile.last]))  # raises if unknown
     return Proposal(
         target=target,
         step=step,
@@ -227,25 +206,13 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
         day=cycles.day,
         cycles=cycles.all,
         history=history,
-        future=[*wanted.future],
+        future=_future(profile, target, wanted.future),
         holidays=wanted.holidays,
         reasons=reasons,
     )
 
 
-def _as_written(profile: FileProfile, wanted: Wanted) -> Wanted:
-    """Return the columns that are wanted as the file writes them, without regard to
-    case.
-    """
-    target = wanted.target
-    if target is not None:
-        target = column_named(target, profile.targets)
-    future = [column_named(name, profile.targets) for name in wanted.future]
-    return replace(wanted, target=target, future=future)
-
-
-def _check(profile: FileProfile, wanted: Wanted) -> None:
-    """Raise UnrollError or UsageError if what is wanted cannot be forecast."""
+def _target(profile: FileProfile, wanted: str | None, reasons: dict[str, str]) -> str:
     if not profile.targets:
         columns = [
             f"{name!r}: {profile.useless(name) or 'words'}" for name in profile.columns
@@ -253,31 +220,37 @@ def _check(profile: FileProfile, wanted: Wanted) -> None:
         raise UnrollError(
             one_line(f"no column holds numbers to forecast ({', '.join(columns):.300})")
         )
-    if wanted.target is not None and wanted.target not in profile.targets:
+    if wanted is None:
+        target, why = likely_target(profile)
+        if len(profile.targets) > 1:
+            reasons["target"] = why
+        return target
+    target = column_named(wanted, profile.targets)
+    if target not in profile.targets:
         why = ""
-        if wanted.target in profile.columns:
-            useless = profile.useless(wanted.target) or "no column of numbers"
-            why = f" {wanted.target!r} is {useless}."
+        if target in profile.columns:
+            useless = profile.useless(target) or "no column of numbers"
+            why = f" {target!r} is {useless}."
         expected = f"target must be one of: {', '.join(profile.targets)}."
-        raise UsageError(one_line(f"{expected}{why} Received: {wanted.target!r}"))
-    for name in ("horizon", "lookback", "step"):
-        value = getattr(wanted, name)
-        if value is not None and value < 1:
-            raise UsageError(f"{name} must be 1 or more. Received: {value}")
-    if wanted.future and profile.series_id:
+        raise UsageError(one_line(f"{expected}{why} Received: {target!r}"))
+    return target
+
+
+def _future(profile: FileProfile, target: str, wanted: Sequence[str]) -> list[str]:
+    if wanted and profile.series_id:
         raise UsageError(
-            f"future is for one series; this file has {len(profile.series)}, by {profile.series_id!r}"
+            f"future is for one series; this file has {len(profile.series)}, by "
+            f"{profile.series_id!r}"
         )
-    target = wanted.target or likely_target(profile)[0]
+    names = [column_named(name, profile.targets) for name in wanted]
     others = [name for name in profile.targets if name != target]
-    for column in wanted.future:
-        if column not in others:
+    for name in names:
+        if name not in others:
             raise UsageError(
                 "future must name columns of numbers besides the target: "
-                f"{', '.join(others) or 'there are none'}. Received: {column!r}"
+                f"{', '.join(others) or 'there are none'}. Received: {name!r}"
             )
-    if wanted.holidays:
-        holidays_of(wanted.holidays, np.array([profile.last]))
+    return names
 
 
 def _step(profile: FileProfile) -> int:
@@ -319,7 +292,6 @@ def _cycles(profile: FileProfile, step: int) -> Cycles:
 
 
 def _longest_window(profile: FileProfile, step: int, cycles: Cycles) -> int:
-    """Return the most timesteps that a window may span."""
     longest = max(2, int(profile.length * WINDOW_SHARE) // step)
     if not cycles.year:
         return longest
@@ -328,23 +300,17 @@ def _longest_window(profile: FileProfile, step: int, cycles: Cycles) -> int:
 
 
 def _horizon(cycles: Cycles, longest: int) -> tuple[int, str]:
-    """Return the usual horizon in timesteps, and what it is in words."""
-    usual = 1
-    why = "the next"
+    most = max(1, longest // 2)
     if cycles.year == 52:
-        usual = 4
-        why = "four weeks"
-    elif cycles.day > 1:
-        usual = cycles.day
-        why = "a day"
-    elif cycles.all:
-        usual = cycles.all[-1]
-        why = "a cycle"
-    return max(1, min(usual, longest // 2)), why
+        return min(4, most), "four weeks"
+    if cycles.day > 1:
+        return min(cycles.day, most), "a day"
+    if cycles.all:
+        return min(cycles.all[-1], most), "a cycle"
+    return 1, "the next"
 
 
 def _lookback(profile: FileProfile, cycles: Cycles, longest: int) -> tuple[int, str]:
-    """Return the usual lookback in timesteps, and what it is in words."""
     lookback = 24
     why = "24 timesteps"
     if cycles.year == 52:
@@ -402,10 +368,12 @@ def options(
         }
     )
     has_gaps = bool(profile.missing or profile.gaps or profile.series_id)
-    fill = max(1, DAY // 4 // profile.freq) if has_gaps else None
-    repeat = (
-        proposal.cycles[0] * proposal.step if has_gaps and proposal.cycles else None
-    )
+    fill = None
+    repeat = None
+    if has_gaps:
+        fill = fill_limit(profile.freq)
+        if proposal.cycles:
+            repeat = proposal.cycles[0] * proposal.step
     cleaning = Cleaning(
         spacing=profile.freq, fill=fill, repeat=repeat, rows=profile.calendar
     )
@@ -425,6 +393,15 @@ def options(
     return csv, cleaning, windows
 
 
+def fill_limit(spacing: int) -> int:
+    """Return the rows in a row that are filled: six hours, of longer rows one.
+
+    Args:
+        spacing: seconds from row to row.
+    """
+    return max(1, DAY // 4 // spacing)
+
+
 def left_out_because(profile: FileProfile, name: str) -> str:
     """Return why a column is no input; "" if it is one."""
     return profile.useless(name) or profile.columns[name].sparse
@@ -435,7 +412,7 @@ def prepared(
     paths: Sequence[Path],
     profile: FileProfile,
     proposal: Proposal,
-    progress: "Progress",
+    progress: Progress,
 ) -> tuple[Dataset, Proposal]:
     """Read files and cut their rows into windows.
 
@@ -471,25 +448,26 @@ def prepared(
             raise UnrollError(f"{paths[0].name}: {error.why}; {told_apart}") from None
         if error.every:
             raise UnrollError(
-                f"{paths[0].name}: none of the series can be used ({error.why}); add rows"
+                f"{paths[0].name}: none of the series can be used ({error.why}); "
+                "add rows"
             ) from None
         fewer = replace(proposal, leave_out=[*error.reasons])
         return windows_of(fewer), fewer
     except ValueError as error:
         raise UsageError(
-            f"{error}; pass other values of --horizon, --lookback or --step"
+            f"{error}; pass other values of horizon=, lookback= or step="
         ) from None
     except UnrollError as error:
         raise UnrollError(f"{error}; {_cure(windows_of, proposal)}") from None
 
 
 def _cure(windows_of: Callable[[Proposal], Dataset], proposal: Proposal) -> str:
-    """Return what would help where the rows are too few for a question; tried, not
-    guessed.
-    """
-    smallest = replace(proposal, horizon=1, lookback=1)
+    """Return what would help where the rows are too few; tried, not guessed."""
     try:
-        windows_of(smallest)
+        windows_of(replace(proposal, horizon=1, lookback=1))
     except (UnrollError, ValueError):
-        return "no smaller --horizon or --lookback helps: give more rows, or pass another --target"
-    return "pass a smaller --horizon or --lookback, or add rows"
+        return (
+            "no smaller horizon= or lookback= helps: give more rows, or pass another "
+            "target="
+        )
+    return "pass a smaller horizon= or lookback=, or add rows"

@@ -5,17 +5,16 @@ data set was made with.
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pipeline.data import row_calendar, row_files, row_table, series, timestamps
+from pipeline.data.download import Progress
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnknownAheadError, UnrollError
+from series.question import fill_limit
 from series.spec import SeriesQuestion
-
-if TYPE_CHECKING:
-    from pipeline.data.download import Progress
 
 FAR = 0.5
 """How far beyond the trained range a value is far, as a part of that range."""
@@ -43,7 +42,6 @@ class Window:
             units, NaN where nothing was yet.
         new: rows after the last one that models were fitted to, as a share of those
             before.
-        later: rows after the last one with a target.
     """
 
     question: SeriesQuestion
@@ -54,16 +52,12 @@ class Window:
     unusual: list[str]
     since: tuple[Array, Array] | None = None
     new: float = 0.0
-    later: int = 0
 
     def times(self, steps: int) -> Any:
         """Return a pandas DatetimeIndex of the timestamps of so many timesteps ahead."""
         question = self.question
-        timesteps = question.windows.step * np.arange(steps)
-        ahead = question.ahead[0] + timesteps  # rows
-        return question.on_clock(
-            self.last + ahead * np.timedelta64(1000 * question.spacing, "ms")
-        )
+        ahead = question.ahead[0] + question.windows.step * np.arange(steps)  # rows
+        return question.on_clock(self.last + ahead * question.row)
 
 
 def continued(window: Window, forecast: Array, ahead: int) -> Window:
@@ -84,40 +78,34 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
     """
     question = window.question
     if question.windows.future:
+        names = ", ".join(question.windows.future)
         raise UnrollError(
-            f"a horizon beyond the trained one needs {', '.join(question.windows.future)} of later rows; pass no "
+            f"a horizon beyond the trained one needs {names} of later rows; pass no "
             "horizon, or answer the series anew with a longer one"
         )
     cycle = _cycle(question, len(window.inputs))
     count = len(forecast)
-    # (steps, columns)
-    repeated = window.inputs[
-        len(window.inputs) - cycle + np.arange(count) % cycle
-    ].copy()
+    places = len(window.inputs) - cycle + np.arange(count) % cycle
+    repeated = window.inputs[places].copy()  # (steps, columns)
     repeated[:, question.fitted.columns.index(question.csv.target)] = forecast
     times = window.times(ahead)[ahead - count :]
     columns = series.calendar_columns(week=question.windows.week)
     moments = np.asarray(times.tz_localize(None), dtype="datetime64[ms]")
     spread = row_calendar.spread(moments, question.cleaning)
     repeated[:, -columns:] = series.calendar(spread, week=question.windows.week)
-    inputs = np.concatenate([window.inputs, repeated])[-len(window.inputs) :].astype(
-        np.float32
-    )
-    return replace(window, inputs=inputs)
+    inputs = np.concatenate([window.inputs, repeated])[-len(window.inputs) :]
+    return replace(window, inputs=inputs.astype(np.float32))
 
 
 def _cycle(question: SeriesQuestion, timesteps: int) -> int:
-    """The longest of a week and a day that a window holds, in timesteps; 1 if it holds
-    neither.
+    """Return the longest of a week and a day that a window holds, in timesteps; 1 if it
+    holds neither.
     """
     seconds = question.spacing * question.windows.step
-    for cycle in (7 * series.DAY, series.DAY):
-        if (
-            cycle % seconds == 0
-            and cycle // seconds <= timesteps
-            and question.cleaning.rows is None
-        ):
-            return cycle // seconds
+    if question.cleaning.rows is None:
+        for cycle in (7 * series.DAY, series.DAY):
+            if cycle % seconds == 0 and cycle // seconds <= timesteps:
+                return cycle // seconds
     return 1
 
 
@@ -145,84 +133,70 @@ class History:
         return self.measured.columns.index(self.question.csv.target)
 
     def windows(self, outputs: int | None = None) -> Windows:
-        """Every window between whose rows there is no gap, and of whose targets one, or
-        all, were measured.
+        """Return every window between whose rows there is no gap, and of whose targets
+        one, or all, were measured.
 
         As `Windowing.partial` says; `outputs` counts the first of the targets, None all
         of them.
         """
         question = self.question
         rows = self.measured.series
-        options = question.windows.model_copy(
-            update={"horizon": outputs or question.windows.horizon}
-        )
+        count = len(rows.values)
+        asked = {"horizon": outputs or question.windows.horizon}
+        options = question.windows.model_copy(update=asked)
         chosen, _ = series.corrected_rows(
-            rows,
-            len(rows.values),
-            len(rows.values),
-            options,
-            freq=question.spacing,
-            target=self.target,
+            rows, count, count, options, freq=question.spacing, target=self.target
         )
-        measured = ~rows.unknown[:, self.target] if options.partial else None
-        shape = (
+        return Windows(
+            self.inputs,
+            chosen["train"],
             options.lookback,
             options.step,
             options.first - options.step,
             self.target,
             options.horizon,
+            measured=~rows.unknown[:, self.target] if options.partial else None,
         )
-        return Windows(self.inputs, chosen["train"], *shape, measured=measured)
 
     def behind(self, origins: Array, timesteps: int) -> Array:
-        """(origins, timesteps, columns + calendar) the inputs at some origins, NaN
-        before the first row or a gap.
+        """Return (origins, timesteps, columns + calendar) the inputs at some origins,
+        NaN before the first row or a gap.
         """
-        rows = self.measured.series
-        gaps = (
-            np.flatnonzero(
-                np.diff(rows.timestamps)
-                != np.timedelta64(1000 * self.question.spacing, "ms")
-            )
-            + 1
-        )
-        starts = np.concatenate([[0], gaps])[np.searchsorted(gaps, origins, "right")]
-        index = origins[:, None] + self.question.windows.step * np.arange(
-            1 - timesteps, 1
-        )
+        apart = np.diff(self.measured.series.timestamps) != self.question.row
+        starts = np.concatenate([[0], np.flatnonzero(apart) + 1])
+        start = starts[np.searchsorted(starts, origins, "right") - 1]
+        steps = self.question.windows.step * np.arange(1 - timesteps, 1)
+        index = origins[:, None] + steps
         inputs = self.inputs[np.maximum(index, 0)]
-        inputs[index < starts[:, None]] = np.nan
+        inputs[index < start[:, None]] = np.nan
         return inputs
 
     def since(
         self, timesteps: int, until: np.datetime64, stride: int
     ) -> tuple[Array, Array]:
-        """As `Window.since`: origins from `until` on, `stride` rows from each other,
-        the last `MOST` of them.
+        """Return `Window.since`: origins from `until` on, `stride` rows from each
+        other, the last `MOST` of them.
         """
         question = self.question
         rows = self.measured.series
         # `Windows` counts from the row after the last step
         origins = self.windows(1).rows - question.windows.step
-        row = np.timedelta64(1000 * question.spacing, "ms")
-        since = (rows.timestamps[origins] - until) // row
+        since = (rows.timestamps[origins] - until) // question.row
         origins = origins[(since >= 0) & (since % stride == 0)][-MOST:]
+        # (origins, steps)
         targets = np.minimum(origins[:, None] + question.ahead, len(rows.values) - 1)
-        observed = (
-            rows.timestamps[targets] - rows.timestamps[origins, None]
-            == question.ahead * row
-        )
+        later = rows.timestamps[targets] - rows.timestamps[origins, None]
+        observed = later == question.ahead * question.row
         observed &= ~rows.unknown[targets, self.target]
-        return self.behind(origins, timesteps), np.where(
-            observed, self.inputs[targets, self.target], np.nan
-        )
+        values = np.where(observed, self.inputs[targets, self.target], np.nan)
+        return self.behind(origins, timesteps), values
 
 
 def histories(
     questions: Mapping[str, SeriesQuestion],
     files: Sequence[row_files.RowFile],
-    progress: "Progress",
-    plan: Sequence[row_files.RowFile] | None = (),
+    progress: Progress,
+    plan: Sequence[row_files.RowFile] = (),
 ) -> dict[str, History]:
     """Name of a series -> all its rows in some files, as models see them.
 
@@ -231,7 +205,7 @@ def histories(
         files: of the rows. Behind the last one with a target there may be rows with
             what is known beforehand.
         progress: told of what has been read.
-        plan: files of more such rows; None where no forecast is made of them.
+        plan: files of more such rows.
 
     Raises:
         UnrollError: a column is missing, a cell is wrong, or rows are another time
@@ -239,7 +213,7 @@ def histories(
     """
     question = next(iter(questions.values()))
     strict = [_only(question, file) for file in files]
-    missing = [*(question.csv.missing or ()), ""]  # the last rows may lack a value
+    missing = [*(question.csv.missing or ()), ""]  # a value may be missing
     lenient = [
         replace(file, form=file.form.model_copy(update={"missing": missing}))
         for file in strict
@@ -248,57 +222,49 @@ def histories(
     table = series.on_calendar(table, question.csv, question.cleaning)
     name = files[0].path.name
     spacing = timestamps.regularity(table.timestamps).freq
-    if (
-        len(table.timestamps) > 1
-        and table.timestamps.min() < table.timestamps.max()
-        and spacing != question.spacing
-    ):
+    several = table.timestamps.min() < table.timestamps.max()
+    if several and spacing != question.spacing:
         raise UnrollError(
-            f"{name}: rows lie {spacing:,} seconds apart, and {question.dataset} was trained on {question.spacing:,}; "
-            "give such rows"
+            f"{name}: rows lie {spacing:,} seconds apart, and {question.dataset} was "
+            f"trained on {question.spacing:,}; give such rows"
         )
     table = _aligned(question, table, name)
     by_series = {}
-    gaps = False
     for series_id, every in row_table.by_series(table, questions).items():
         own = _measured(question, every)
-        cells = (
-            table
-            if table.series_id is None
-            else table.only(np.equal(table.series_id, series_id))
-        )
-        gaps = gaps or bool(np.isnan(_measured(question, cells).values).any())
-        beforehand = (
-            _beforehand(question, own, every, plan, progress)
-            if plan is not None
-            else None
-        )
         if question.fitted.slip:
             measured = series.as_they_are(own, question.spacing)
+            if np.isnan(measured.series.values).any():
+                row_table.read_files(strict)  # names the cell
         else:
+            beforehand = _beforehand(question, own, every, plan, progress)
             measured = series.rows_of(
                 own, question.csv, question.cleaning, question.windows, beforehand
             )
+            limit = _fill_of_gapless(question)
+            if limit:
+                filled, _ = series.fill(measured.series, question.spacing, limit)
+                measured = replace(measured, series=filled)
+        asked = questions[series_id]
         with np.errstate(over="ignore"):
-            inputs = series.inputs_of(
-                measured.series, question.fitted, questions[series_id].statistics
-            )
+            inputs = series.inputs_of(measured.series, asked.fitted, asked.statistics)
         title = f"{name}, {series_id}" if series_id else name
-        later = int(
-            (timestamps.distinct(every.timestamps) > own.timestamps.max()).sum()
-        )
-        by_series[series_id] = History(
-            questions[series_id], title, measured, inputs, later
-        )
-    if gaps and "" not in (question.csv.missing or ()):
-        row_table.read_files(strict)  # names the cell
+        after = timestamps.distinct(every.timestamps) > own.timestamps.max()
+        by_series[series_id] = History(asked, title, measured, inputs, int(after.sum()))
     return by_series
+
+
+def _fill_of_gapless(question: SeriesQuestion) -> int | None:
+    """Return the rows in a row that are filled where the train rows had no gap; None
+    where the preparation says what is filled.
+    """
+    is_said = question.cleaning.fill is not None or "" in (question.csv.missing or ())
+    return None if is_said else fill_limit(question.spacing)
 
 
 def _measured(
     question: SeriesQuestion, table: row_table.RowTable
 ) -> row_table.RowTable:
-    """The rows up to the last one with a target; all, where none has."""
     target = table.values[:, table.columns.index(question.csv.target)]
     known = table.timestamps[~np.isnan(target) & (target != question.cleaning.sentinel)]
     return table.only(table.timestamps <= known.max()) if len(known) else table
@@ -307,7 +273,7 @@ def _measured(
 def latest(
     history: History, timesteps: int, until: np.datetime64 | None, stride: int
 ) -> Window:
-    """The last window of some rows.
+    """Return the last window of some rows.
 
     Args:
         history: the rows.
@@ -325,20 +291,20 @@ def latest(
     first = last + 1 - question.reach
     _require_whole(history, first)
     inputs = history.behind(np.array([last]), timesteps)[0]
-    if (
-        beyond := ~np.isfinite(
-            inputs[-question.windows.lookback // question.windows.step :]
-        ).all(axis=0)
-    ).any():
-        column = question.fitted.columns[beyond.argmax()]
+    seen = inputs[-question.windows.lookback // question.windows.step :]
+    finite = np.isfinite(seen).all(axis=0)
+    if not finite.all():
+        column = question.fitted.columns[finite.argmin()]
         raise UnrollError(
             f"{history.name}: {column!r} holds a number too large for any model"
         )
     times = rows.timestamps[first:]
     values = rows.values[first:]
     new = 0
+    since = None
     if until is not None:
         new = int((rows.timestamps > until).sum())
+        since = history.since(timesteps, until, stride)
     return Window(
         question=question,
         stamps=times,
@@ -346,9 +312,8 @@ def latest(
         inputs=inputs,
         last=rows.timestamps[last],
         unusual=_unusual(question, times, values) + _without_target(history),
-        since=history.since(timesteps, until, stride) if until is not None else None,
+        since=since,
         new=new / max(1, len(rows.timestamps) - new),
-        later=history.later,
     )
 
 
@@ -357,64 +322,65 @@ def _beforehand(
     past: row_table.RowTable,
     table: row_table.RowTable,
     plan: Sequence[row_files.RowFile],
-    progress: "Progress",
+    progress: Progress,
 ) -> series.Plan:
-    """What is known beforehand of the timesteps to forecast: from rows behind the
-    `past` ones, and files.
+    """Return what is known beforehand of the timesteps to forecast: from rows behind
+    the `past` ones, and files.
 
     Raises:
         UnrollError: it is not known of all of them.
     """
+    import pandas as pd
+
     names = question.windows.future
-    last = past.timestamps.max()
     if not names:
         return None
-    columns = [table.columns.index(name) for name in names]
-    later = table.only(table.timestamps > last)
-    known = dict(zip(later.timestamps, later.values[:, columns], strict=True))
+    last = past.timestamps.max()
+    tables = [table.only(table.timestamps > last)]
     for file in plan:
         header = file.header()
-        if lacking := [
-            name for name in [*question.csv.stamp, *names] if name not in header
-        ]:
+        needed = [*question.csv.stamp, *names]
+        lacking = [name for name in needed if name not in header]
+        if lacking:
             raise UnrollError(
-                f"{file.path.name} has no column {lacking[0]!r}, which is known beforehand"
+                f"{file.path.name} has no column {lacking[0]!r}, which is known "
+                "beforehand"
             )
-        drop = [name for name in header if name not in {*question.csv.stamp, *names}]
-        form = file.form.model_copy(
-            update={"target": names[0], "drop": drop, "categories": []}
-        )
-        planned = row_table.read_files([replace(file, form=form)], progress)
-        planned = series.on_calendar(planned, question.csv, question.cleaning)
-        rows = planned.values[:, [planned.columns.index(name) for name in names]]
-        known |= dict(zip(planned.timestamps, rows, strict=True))
+        drop = [name for name in header if name not in needed]
+        only = {"target": names[0], "drop": drop, "categories": []}
+        planned = replace(file, form=file.form.model_copy(update=only))
+        rows = row_table.read_files([planned], progress)
+        tables.append(series.on_calendar(rows, question.csv, question.cleaning))
+    frames = []
+    for each in tables:
+        frame = pd.DataFrame(each.values, each.timestamps, columns=each.columns)
+        frames.append(frame[names])
+    known = pd.concat(frames)
+    known = known[~known.index.duplicated(keep="last")]
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
-    ahead = last + lead * np.timedelta64(question.spacing, "s")
-    if lacking := [
-        moment
-        for moment in ahead
-        if moment not in known or np.isnan(known[moment]).any()
-    ]:
+    ahead = known.reindex(last + lead * question.row)
+    unknown = ahead.isna().any(axis=1)
+    if unknown.any():
         raise UnknownAheadError(
-            f"{', '.join(names)} must be known beforehand, and nothing says so for {question.when(lacking[0])}; pass "
-            "--future FILE with such rows, or add them behind the last one"
+            f"{', '.join(names)} must be known beforehand, and nothing says so for "
+            f"{question.when(unknown.idxmax())}; pass such rows as future=, or add "
+            "them behind the last one"
         )
-    return dict(
-        zip(names, np.array([known[moment] for moment in ahead]).T, strict=True)
-    )
+    return {name: ahead[name].to_numpy() for name in names}
 
 
 def _only(question: SeriesQuestion, file: row_files.RowFile) -> row_files.RowFile:
-    """The file without the columns that the model was not trained on."""
+    """Return the file without the columns that the model was not trained on."""
     form = question.csv
     header = file.header()
     needed = [*form.stamp, *question.numbers, *form.words]
-    if lacking := [name for name in needed if name not in header]:
+    lacking = [name for name in needed if name not in header]
+    if lacking:
         close = difflib.get_close_matches(lacking[0], header, n=1)
         hint = f"; is it {close[0]!r}? Rename it there" if close else ""
         raise UnrollError(
-            f"{file.path.name} has no column {lacking[0]!r}, which {question.dataset} was trained on{hint}. "
-            f"It has: {', '.join(header)}"
+            f"{file.path.name} has no column {lacking[0]!r}, which {question.dataset} "
+            f"was trained on{hint}. It has: {', '.join(header)}"
         )
     drop = [name for name in header if name not in needed]
     return replace(file, form=file.form.model_copy(update={"drop": drop}))
@@ -423,8 +389,8 @@ def _only(question: SeriesQuestion, file: row_files.RowFile) -> row_files.RowFil
 def _aligned(
     question: SeriesQuestion, table: row_table.RowTable, name: str
 ) -> row_table.RowTable:
-    """The columns in the order that the model knows; a word that does not occur is 0
-    everywhere.
+    """Return the columns in the order that the model knows; a word that does not occur
+    is 0 everywhere.
     """
     import pandas as pd
 
@@ -435,20 +401,15 @@ def _aligned(
     if unknown:
         column, _, word = unknown[0].partition("=")
         raise UnrollError(
-            f"{name}: column {column!r} holds {word!r}, a word that {question.dataset} does not have"
+            f"{name}: column {column!r} holds {word!r}, a word that {question.dataset} "
+            "does not have"
         )
     frame = pd.DataFrame(table.values, columns=table.columns)
-    return replace(
-        table,
-        columns=question.read,
-        values=frame.reindex(columns=question.read, fill_value=0).to_numpy(),
-    )
+    values = frame.reindex(columns=question.read, fill_value=0).to_numpy()
+    return replace(table, columns=question.read, values=values)
 
 
 def _require_whole(history: History, first: int) -> None:
-    """Raise UnrollError unless the rows from `first` on are without a gap and their
-    values known.
-    """
     question = history.question
     rows = history.measured.series
     columns = history.measured.columns
@@ -461,39 +422,38 @@ def _require_whole(history: History, first: int) -> None:
         column = columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
         until = question.when(rows.timestamps[rows.start - 1])
         raise UnrollError(
-            f"{needed}, and {column!r} holds no value until {until}; add rows from before"
+            f"{needed}, and {column!r} holds no value until {until}; add rows from "
+            "before"
         )
-    longest = question.cleaning.fill
+    longest = question.cleaning.fill or _fill_of_gapless(question)
     filled = f", and no more than {longest} in a row are filled" if longest else ""
-    broken = np.flatnonzero(
-        np.diff(rows.timestamps[first:]).astype(np.int64) != 1000 * question.spacing
-    )
+    broken = np.flatnonzero(np.diff(rows.timestamps[first:]) != question.row)
     if len(broken):
-        before, after = map(question.when, rows.timestamps[first + broken[-1] :][:2])
+        place = first + broken[-1]
+        before = question.when(rows.timestamps[place])
+        after = question.when(rows.timestamps[place + 1])
         raise UnrollError(
-            f"{needed}, and between {before} and {after} there are none{filled}; add them"
+            f"{needed}, and between {before} and {after} there are none{filled}; add "
+            "them"
         )
     if rows.late is not None and rows.late[first:].any():
-        late = first + int(np.flatnonzero(rows.late[first:])[-1])
-        column = columns[int(rows.unknown[late].argmax())]
+        row = first + int(np.flatnonzero(rows.late[first:])[-1])
+        column = columns[int(rows.unknown[row].argmax())]
         raise UnrollError(
-            f"{needed}, and {column!r} was not measured up to {question.when(rows.timestamps[late])}{filled}"
+            f"{needed}, and {column!r} was not measured up to "
+            f"{question.when(rows.timestamps[row])}{filled}"
         )
 
 
 def _without_target(history: History) -> list[str]:
-    """A line about rows at the end that lack the target; none where they say what is
-    known beforehand.
-    """
     question = history.question
     count = history.later
     if not count or question.windows.future:
         return []
     last = question.when(history.measured.series.timestamps[-1])
     rows = f"{count:,} rows have" if count > 1 else "1 row has"
-    return [
-        f"{question.csv.target!r} was measured last at {last}; the forecast starts there ({rows} none after that)"
-    ]
+    text = f"{question.csv.target!r} was measured last at {last}"
+    return [f"{text}; the forecast starts there ({rows} none after that)"]
 
 
 def _unusual(question: SeriesQuestion, times: Array, values: Array) -> list[str]:
@@ -503,11 +463,14 @@ def _unusual(question: SeriesQuestion, times: Array, values: Array) -> list[str]
         low = question.statistics.low[column]
         high = question.statistics.high[column]
         beyond = np.maximum(low - values[:, column], values[:, column] - high)
-        if (far := beyond > FAR * ((high - low) or 1.0)).any():
+        far = beyond > FAR * ((high - low) or 1.0)
+        if far.any():
             row = int(beyond.argmax())
             more = f" and {far.sum() - 1} more" if far.sum() > 1 else ""
             lines.append(
-                f"{name!r} is {values[row, column]:g} at {question.when(times[row])}{more}, far outside of what "
-                f"{question.dataset} was trained on, {low:g} to {high:g}: the forecast is a guess"
+                f"{name!r} is {values[row, column]:g} at "
+                f"{question.when(times[row])}{more}, far outside of what "
+                f"{question.dataset} was trained on, {low:g} to {high:g}: the forecast "
+                "is a guess"
             )
     return lines

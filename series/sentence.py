@@ -7,7 +7,7 @@ from pipeline.evaluation.margin import BAND, Word
 from series.comparison import FEWEST_BLOCKS, SEASON, Comparison
 from series.leaderboard import ENSEMBLE, Board
 
-NUMBERS = (
+NUMBERS = [
     "no",
     "one",
     "two",
@@ -19,8 +19,11 @@ NUMBERS = (
     "eight",
     "nine",
     "ten",
-)
+]
 """Small numbers in words."""
+
+PERCENT = f"{100 * BAND:.0f} %"
+"""The largest difference that does not matter, in words."""
 
 DAYS_OF_YEAR = 365.25
 """Days of a year."""
@@ -31,6 +34,9 @@ error."""
 
 UNTOLD = 100.0
 """The ratio of two errors beyond which the ratio itself says nothing."""
+
+ZERO = "zero"
+"""The model that always forecasts 0, which a series of intermittent demand has."""
 
 VERDICTS = {
     Word.HELPS: "Recurrence helps",
@@ -48,15 +54,12 @@ def sentence(board: Board, titles: Mapping[str, str]) -> str:
         board: the scores of all models.
         titles: name -> title of each model; the combination needs none.
     """
-    compared = board.comparison
     if board.unbeaten:
         answer = _unbeaten(board, titles)
-    elif compared is None:
+    elif board.comparison is None:
         answer = _not_tried(board, titles)
-    elif compared.low is None:
-        answer = _undecided(board, compared, titles)
     else:
-        answer = _decided(board, compared, titles)
+        answer = _compared(board, board.comparison, titles)
     return f"{answer} The forecast below is by {title(board, titles, board.champion)}."
 
 
@@ -65,70 +68,61 @@ def title(board: Board, titles: Mapping[str, str], name: str) -> str:
     if name != ENSEMBLE:
         return titles.get(name, name)
     count = len(board.members)
-    return f"the weighted median of {NUMBERS[count] if count < len(NUMBERS) else count} models"
+    number = NUMBERS[count] if count < len(NUMBERS) else count
+    return f"the weighted median of {number} models"
 
 
-def _decided(board: Board, compared: Comparison, titles: Mapping[str, str]) -> str:
-    """Tell the change, its interval, and what they mean."""
-    network = f"the best recurrent network, {title(board, titles, str(board.network))}"
-    opponent = (
-        f"the best model without recurrence, {title(board, titles, board.opponent)}"
-    )
-    text = f"{VERDICTS[compared.word]}: over {span(board)} {network}, had "
-    text += f"{amount(compared.change)} {opponent}{interval(compared)}."
-    if compared.word == Word.SAME and _excludes_0(compared):
-        text += (
-            f" That is hardly chance, but less than {100 * BAND:.0f} % does not matter."
-        )
-    return text
-
-
-def _undecided(board: Board, compared: Comparison, titles: Mapping[str, str]) -> str:
-    """Tell who was ahead, where there are too few days or blocks for an interval."""
+def _compared(board: Board, compared: Comparison, titles: Mapping[str, str]) -> str:
     network = f"the best recurrent network, {title(board, titles, str(board.network))},"
-    opponent = (
-        f"the best model without recurrence, {title(board, titles, board.opponent)}"
+    opponent = title(board, titles, board.opponent)
+    opponent = f"the best model without recurrence, {opponent}"
+    if compared.low is None or compared.high is None:
+        text = f"Open so far: {so_far(board, compared, network, opponent)}."
+        return f"{text} Other seasons were not seen." if board.days < SEASON else text
+    change = f"{amount(compared.change)} {opponent}{interval(compared)}"
+    text = f"{VERDICTS[compared.word]}: over {span(board)} {network} had {change}."
+    if compared.word == Word.SAME and compared.low * compared.high > 0:
+        text += f" That is hardly chance, but less than {PERCENT} does not matter."
+    return f"{text}{why_open(compared)}"
+
+
+def why_open(compared: Comparison) -> str:
+    """Return a sentence, after a space, on an interval that decides nothing; else ""."""
+    if compared.word != Word.OPEN or compared.low is None:
+        return ""
+    return (
+        f" The interval crosses the edge of the ±{PERCENT} band, inside of which a "
+        "difference does not matter."
     )
-    text = f"Open so far: {so_far(board, compared, network, opponent)}."
-    if board.days < SEASON:
-        text += " Other seasons were not seen."
-    return text
 
 
 def _not_tried(board: Board, titles: Mapping[str, str]) -> str:
-    """Tell the best model and its lead over the best naive one."""
     best = title(board, titles, board.opponent)
     text = f"Recurrence was not tried. The best model is {best}"
     compared = board.with_naive.get(board.opponent)
     if board.naive is None or compared is None:
         return f"{text}."
     naive = f"the best naive model, {title(board, titles, board.naive)}"
-    text += f": over {span(board)} it had {amount(compared.change)} {naive}"
-    return f"{text}{interval(compared)}."
+    change = f"{amount(compared.change)} {naive}{interval(compared)}"
+    return f"{text}: over {span(board)} it had {change}."
 
 
 def _unbeaten(board: Board, titles: Mapping[str, str]) -> str:
-    """Tell how the best models compare with the naive one that none of them beats."""
     roles = {
-        str(board.rival): "the best other model without recurrence",
-        str(board.network): "the best recurrent network",
+        board.rival: "the best other model without recurrence",
+        board.network: "the best recurrent network",
     }
-    naive = title(board, titles, str(board.naive))
     clauses = []
     for name, role in roles.items():
-        compared = board.with_naive.get(name)
+        compared = board.with_naive.get(str(name))
         if compared is not None:
-            error = f"{amount(compared.change, 'it')}{interval(compared)}"
-            clauses.append(f"{role}, {title(board, titles, name)}, had {error}")
-    text = f"over {span(board)} {', and '.join(clauses)}."
-    if board.network is None:
-        text += " Recurrence was not tried."
+            error = f"{amount(compared.change)} it{interval(compared)}"
+            clauses.append(f"{role}, {title(board, titles, str(name))}, had {error}")
+    naive = title(board, titles, str(board.naive))
     known = all(compared.low is not None for compared in board.with_naive.values())
-    return f"Nothing beats {naive}{'' if known else ' so far'}: {text}"
-
-
-ZERO = "zero"
-"""The model that always forecasts 0, which a series of intermittent demand has."""
+    start = f"Nothing beats {naive}" if known else f"Nothing beats {naive} so far"
+    text = f"{start}: over {span(board)} {', and '.join(clauses)}."
+    return text if board.network else f"{text} Recurrence was not tried."
 
 
 def hint(board: Board, titles: Mapping[str, str]) -> str:
@@ -143,26 +137,26 @@ def hint(board: Board, titles: Mapping[str, str]) -> str:
         Whole sentences; empty where there is nothing to add.
     """
     texts = []
-    if board.comparison is not None and not board.unbeaten:
-        texts.append(_lacking(board, board.comparison))
+    compared = board.comparison
+    if compared is not None and compared.word == Word.OPEN and not board.unbeaten:
+        texts.append(_lacking(board, compared))
     ahead = _ahead_of_chosen(board)
     if ahead is not None:
         texts.append(
-            f"In the table {title(board, titles, ahead)} is first of its side: models are chosen on the "
-            "earlier half of the cutoffs, and the table is of the later half."
+            f"In the table {title(board, titles, ahead)} is first of its side: models "
+            "are chosen on the earlier half of the cutoffs, and the table is of the "
+            "later half."
         )
     if ZERO in board.models:
         texts.append(
-            "Most values are 0, so their median is 0, which the mean absolute error rewards. To keep "
-            "something in stock, look at the weighted quantile loss and at the upper ends of the intervals."
+            "Most values are 0, so their median is 0, which the mean absolute error "
+            "rewards. To keep something in stock, look at the weighted quantile loss "
+            "and at the upper ends of the intervals."
         )
-    return " ".join(text for text in texts if text)
+    return " ".join(texts)
 
 
 def _ahead_of_chosen(board: Board) -> str | None:
-    """Return a model that has less error in the table than the one that was chosen of
-    its side.
-    """
     for name, scores in board.models.items():
         chosen = board.network if scores.recurrent else board.opponent
         if chosen is not None and scores.mae < board.models[chosen].mae:
@@ -171,30 +165,25 @@ def _ahead_of_chosen(board: Board) -> str | None:
 
 
 def _lacking(board: Board, compared: Comparison) -> str:
-    """Return what would decide a comparison; empty where it is decided."""
-    if compared.word != Word.OPEN:
-        return ""
-    if compared.low is None:
-        return _too_short(board, compared)
-    if compared.more is None:
-        return "Twice the rows would not decide it, if both models went on like that."
-    times = "twice" if compared.more == 2 else f"{compared.more:.2g} times"
-    return f"About {times} the rows would decide it, if both models went on like that."
-
-
-def _too_short(board: Board, compared: Comparison) -> str:
-    """Return what it takes for an interval."""
+    if compared.low is not None:
+        if compared.more is None:
+            text = "Twice the rows would not decide it"
+        elif compared.more == 2:
+            text = "About twice the rows would decide it"
+        else:
+            text = f"About {compared.more:.2g} times the rows would decide it"
+        return f"{text}, if both models went on like that."
     if board.days < SEASON:
         needed = SEASON / board.days
-        text = f"A verdict takes {SEASON // 7} weeks to compare on, which is about a year of rows"
+        blocks = f"{SEASON // 7} weeks to compare on, which is about a year of rows"
     else:
         needed = FEWEST_BLOCKS / compared.blocks
-        text = (
-            f"A verdict takes {NUMBERS[FEWEST_BLOCKS]} {board.block_name} to compare on"
-        )
+        blocks = f"{NUMBERS[FEWEST_BLOCKS]} {board.block_name} to compare on"
+    text = f"A verdict takes {blocks}"
     if needed > 2:
         return f"{text}; this file has too few."
-    return f"{text}: about {math.ceil(10 * needed) / 10:.2g} times as many as this file has."
+    times = math.ceil(10 * needed) / 10
+    return f"{text}: about {times:.2g} times as many as this file has."
 
 
 def span(board: Board) -> str:
@@ -203,13 +192,15 @@ def span(board: Board) -> str:
     """
     weeks = int(board.days // 7)
     years = board.days / DAYS_OF_YEAR
+    days = max(1, round(board.days))
     if years >= 2:
         text = f"the last {years:.2g} years"
     elif weeks >= 2:
         text = f"the last {weeks} weeks"
+    elif days == 1:
+        text = "the last 1 day"
     else:
-        days = max(1, round(board.days))
-        text = f"the last {days} day{'' if days == 1 else 's'}"
+        text = f"the last {days} days"
     count = len(board.deviations)
     return text if count == 1 else f"{text} of {count:,} series"
 
@@ -224,27 +215,24 @@ def so_far(board: Board, compared: Comparison, model: str, other: str) -> str:
         other: in words.
     """
     if compared.blocks == 1:
-        return f"over {span(board)} {model} had {amount(compared.change, other)}"
+        return f"over {span(board)} {model} had {amount(compared.change)} {other}"
     weeks = f"in {compared.ahead} of {compared.blocks} {board.block_name}"
     return f"{weeks} {model} had less error than {other}"
 
 
-def amount(change: float, other: str = "") -> str:
-    """Return a change in words, such as "8 % less error than", before whose error it
-    is.
-    """
+def amount(change: float) -> str:
+    """Return a change in words, such as "8 % less error than"."""
     ratio = 1 + change
     if ratio > UNTOLD:
-        text = f"more than {UNTOLD:.0f} times the error of"
-    elif ratio < 1 / UNTOLD:
-        text = "less than a hundredth of the error of"
-    elif change >= LARGE:
-        text = f"{_times(change)} times the error of"
-    elif _percent(change) == _percent(0.0):
-        text = "the same error as"
-    else:
-        text = f"{_percent(change)} % {_direction(change)} error than"
-    return f"{text} {other}".rstrip()
+        return f"more than {UNTOLD:.0f} times the error of"
+    if ratio < 1 / UNTOLD:
+        return "less than a hundredth of the error of"
+    if change >= LARGE:
+        return f"{_times(change)} times the error of"
+    if _percent(change) == _percent(0.0):
+        return "the same error as"
+    direction = "less" if change < 0 else "more"
+    return f"{_percent(change)} % {direction} error than"
 
 
 def interval(compared: Comparison) -> str:
@@ -256,36 +244,17 @@ def interval(compared: Comparison) -> str:
     if low is None or high is None:
         return ""
     if 1 + high > UNTOLD or 1 + low < 1 / UNTOLD:
-        return (
-            " (it varies too much for an interval)"
-            if compared.word == Word.OPEN
-            else ""
-        )
+        is_open = compared.word == Word.OPEN
+        return " (it varies too much for an interval)" if is_open else ""
     if compared.change >= LARGE:
         ends = f"{_times(low)} to {_times(high)} times"
     elif low < 0 < high:
         ends = f"{_percent(low)} % less to {_percent(high)} % more"
+    elif compared.change < 0:
+        ends = f"{_percent(low)} to {_percent(high)} % less"
     else:
-        direction = _direction(compared.change)
-        near, far = sorted((_percent(low), _percent(high)), key=float)
-        ends = (
-            f"{far} to {near} % less"
-            if direction == "less"
-            else f"{near} to {far} % more"
-        )
+        ends = f"{_percent(low)} to {_percent(high)} % more"
     return f" (95 % interval: {ends})"
-
-
-def _excludes_0(compared: Comparison) -> bool:
-    return (
-        compared.low is not None
-        and compared.high is not None
-        and compared.low * compared.high > 0
-    )
-
-
-def _direction(change: float) -> str:
-    return "less" if change < 0 else "more"
 
 
 def _percent(change: float) -> str:
@@ -295,5 +264,4 @@ def _percent(change: float) -> str:
 
 
 def _times(change: float) -> str:
-    """Return a ratio with two digits."""
     return f"{float(f'{1 + change:.2g}'):g}"

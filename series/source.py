@@ -4,18 +4,16 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
+
+import pandas as pd
 
 from pipeline.errors import UnrollError, UsageError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    Data: TypeAlias = (
-        pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-    )
-else:
-    Data: TypeAlias = object
+Data: TypeAlias = (
+    pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+)
+"""A series: a DataFrame, a file, or several files of one form."""
 
 LONGEST_NAME = 40
 """The most characters of a name."""
@@ -35,8 +33,6 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
             written.
         UnrollError: a file is not there.
     """
-    import pandas as pd
-
     if isinstance(data, pd.DataFrame):
         path = folder / f"{name}.parquet"
         _write(data, path)
@@ -44,8 +40,8 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
     paths = [data] if isinstance(data, str | os.PathLike) else data
     if not isinstance(paths, Sequence) or not paths:
         raise UsageError(
-            "data must be a DataFrame, the path of a CSV or Parquet file, or a list of paths. "
-            f"Received: {data!r:.60}"
+            "data must be a DataFrame, the path of a CSV or Parquet file, or a list of "
+            f"paths. Received: {data!r:.60}"
         )
     return [_existing(path) for path in paths]
 
@@ -58,21 +54,12 @@ def _existing(given: object) -> Path:
     path = Path(given)
     if path.is_dir():
         raise UnrollError(f"{path} is a folder; name the files in it")
-    if not path.exists():
-        raise UnrollError(f"{path} is not there; name a CSV or Parquet file")
     if not path.is_file():
-        raise UnrollError(
-            f"{path} is no file that holds data; name a CSV or Parquet file"
-        )
+        raise UnrollError(f"{path} is not there; name a CSV or Parquet file")
     return path.resolve()
 
 
-def _write(frame: "pd.DataFrame", path: Path) -> None:
-    """Write a DataFrame as Parquet, its index as a column where the index holds
-    timestamps or names.
-    """
-    import pandas as pd
-
+def _write(frame: pd.DataFrame, path: Path) -> None:
     if not len(frame):
         raise UsageError("data has no rows; give a DataFrame with rows")
     counted = isinstance(frame.index, pd.RangeIndex) or (
@@ -89,14 +76,11 @@ def _write(frame: "pd.DataFrame", path: Path) -> None:
             rows[column] = cells.map(str, na_action="ignore")
     try:
         rows.to_parquet(path, index=False)
-    except (
-        TypeError,
-        ValueError,
-        NotImplementedError,
-    ) as error:
-        # pyarrow's errors are of these kinds
+    # pyarrow's errors are of these kinds
+    except (TypeError, ValueError, NotImplementedError) as error:
         raise UsageError(
-            f"data has a column that is neither numbers, text nor timestamps ({error!s:.160}); leave it out"
+            "data has a column that is neither numbers, text nor timestamps "
+            f"({error!s:.160}); leave it out"
         ) from None
 
 
@@ -104,8 +88,6 @@ def plain_name(data: Data) -> str:
     """Return a name for a series: of small letters, digits and _, from its file;
     "series" for a DataFrame.
     """
-    import pandas as pd
-
     if isinstance(data, pd.DataFrame):
         return "series"
     first = Path(data if isinstance(data, str | os.PathLike) else data[0])

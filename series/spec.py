@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config.params import Experiment
 from pipeline.data import row_calendar, series
@@ -30,6 +31,11 @@ MIDNIGHT = " 00:00:00"
 class SeriesQuestion:
     """How rows of a series become inputs and which values come after them, by what was
     fitted to its train rows.
+
+    Attributes:
+        dataset: the name of the data set.
+        fitted: what turns rows into inputs.
+        series: the name of the series in `fitted.series`.
     """
 
     dataset: str
@@ -48,22 +54,24 @@ class SeriesQuestion:
 
     @property
     def windows(self) -> Windowing:
-        """How they are cut."""
+        """How rows are cut into windows."""
         return self.fitted.windows
 
     @property
     def statistics(self) -> Statistics:
-        """Of the series."""
+        """The statistics of the series' columns over the train rows."""
         return self.fitted.series[self.series]
 
     @property
     def scale(self) -> Scale:
-        """Of its target."""
+        """The scale of the target."""
         column = self.fitted.columns.index(self.csv.target)
-        windows = self.windows
-        mean = self.statistics.mean[column]
-        std = self.statistics.std[column]
-        return Scale(mean=mean, std=std, unit=windows.unit, quantity=windows.quantity)
+        return Scale(
+            mean=self.statistics.mean[column],
+            std=self.statistics.std[column],
+            unit=self.windows.unit,
+            quantity=self.windows.quantity,
+        )
 
     @property
     def floor(self) -> float:
@@ -76,6 +84,11 @@ class SeriesQuestion:
         return self.cleaning.spacing or 1
 
     @property
+    def row(self) -> np.timedelta64:
+        """The time from row to row."""
+        return np.timedelta64(1000 * self.spacing, "ms")
+
+    @property
     def ahead(self) -> Array:
         """(outputs,) rows from the last input to each value; the documents' generator
         forgets a step.
@@ -84,7 +97,9 @@ class SeriesQuestion:
 
     @property
     def reach(self) -> int:
-        """Rows in a row that a forecast needs: a window, and the lags of its first row."""
+        """Consecutive rows that a forecast needs: a window, and the lags of its first
+        row.
+        """
         return self.windows.lookback + self.windows.lag - self.windows.step + 1
 
     @property
@@ -102,24 +117,16 @@ class SeriesQuestion:
         words = tuple(f"{name}=" for name in self.csv.words)
         return [name for name in self.read if not name.startswith(words)]
 
-    def on_clock(self, times: Array) -> Any:
-        """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is
-        one.
-        """
-        import pandas as pd
-
+    def on_clock(self, times: Array) -> pd.DatetimeIndex:
+        """Return stamps (rows,) with the time zone where there is one."""
         zone = self.csv.time_zone
         index = pd.DatetimeIndex(row_calendar.stamps(times, self.cleaning, zone))
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 
     def when(self, stamp: Any) -> str:
-        """A stamp on the file's clock; of days and longer rows the date alone."""
-        on_clock = str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
-        return (
-            on_clock.removesuffix(MIDNIGHT)
-            if self.spacing % series.DAY == 0
-            else on_clock
-        )
+        """Return a stamp on the file's clock; of days and longer rows the date alone."""
+        text = str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
+        return text.removesuffix(MIDNIGHT) if self.spacing % series.DAY == 0 else text
 
 
 class Member(Strict):
@@ -144,13 +151,12 @@ class ForecasterSpec(Strict):
 
     Attributes:
         name: of the experiment, or of the data set whose champion it is.
-        dataset: of its rows.
+        dataset: the name of the data set of its rows.
         members: whose median, weighted by their errors, is the forecast
             (`combination`).
         fitted: how rows become inputs, and of which series.
         stride: rows from one origin to the next.
-        judged: what origins the coverage comes from, in words.
-        why: the members were chosen.
+        why: why these members forecast.
         until: the last row that they were fitted to, where the errors since then are to
             count; else None.
     """
@@ -160,7 +166,6 @@ class ForecasterSpec(Strict):
     members: list[Member]
     fitted: Fitted
     stride: int
-    judged: str
     why: str = "as asked"
     until: str | None = None
 
@@ -174,37 +179,39 @@ class ForecasterSpec(Strict):
 
     @property
     def question(self) -> SeriesQuestion:
-        """That of the first series; how a file is written and what is asked for is the
-        same for all.
+        """The question of the first series. How a file is written and what is asked for
+        is the same for all.
         """
         return next(iter(self.questions.values()))
 
     @property
     def timesteps(self) -> int:
-        """Of the member that looks back furthest."""
+        """How far back the member looks that looks back furthest."""
         return max(member.timesteps for member in self.members)
 
     @property
     def reach(self) -> int:
-        """Rows that are looked at; of a model with `history` fewer do, down to those
-        that a window takes.
+        """Rows that are looked at. A model with `history` needs no more of them than a
+        window takes.
         """
-        return max(
-            self.question.reach, (self.timesteps - 1) * self.fitted.windows.step + 1
-        )
+        longest = (self.timesteps - 1) * self.fitted.windows.step + 1
+        return max(self.question.reach, longest)
 
     @property
     def seeds(self) -> int:
-        """Of the member that has most."""
+        """The number of seeds of the member that has most."""
         return max(len(member.seeds) for member in self.members)
 
 
 def fitted_of(data: Dataset) -> Fitted:
-    """What a series was prepared with. Raises UnrollError if that was by an earlier
-    Unroll.
+    """Return what a series was prepared with.
+
+    Raises:
+        UnrollError: it was prepared by an earlier Unroll.
     """
     if data.fitted is None:
         raise UnrollError(
-            f"{data.name} was prepared by an earlier Unroll; run `unroll repro evaluate@{data.name}`"
+            f"{data.name} was prepared by an earlier Unroll; "
+            f"run `unroll repro evaluate@{data.name}`"
         )
     return data.fitted

@@ -5,16 +5,22 @@ comes next.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from pipeline.errors import printable
 from pipeline.evaluation.margin import change_text
 from pipeline.report.formatting import SMALL, exponent, number
 from series.spec import MIDNIGHT
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+EXPLAINED = (
+    "All scores are of the later half of the cutoffs. MAE is the mean absolute error, "
+    "quantile loss the weighted quantile loss over the deciles. Change: of the error "
+    "against the best model without recurrence of the earlier half. Coverage: how often "
+    "90 % prediction intervals were right."
+)
+"""What the columns of the models' table are."""
 
 LONG = 1e9
 """A forecast from here on has marks between its thousands."""
@@ -41,7 +47,7 @@ class Table:
     numeric: list[str]
 
 
-def models(scores: "pd.DataFrame", unit: str) -> Table:
+def models(scores: pd.DataFrame, unit: str) -> Table:
     """Write the models of an answer as text, without CPU seconds where none are known.
 
     Args:
@@ -49,7 +55,7 @@ def models(scores: "pd.DataFrame", unit: str) -> Table:
         unit: of the errors; "" if they have none.
     """
     mae = f"MAE, {unit}" if unit else "MAE"
-    numeric = [mae, "WQL", "Change", "95 % interval", "90 % held", "CPU s"]
+    numeric = [mae, "Quantile loss", "Change", "95 % interval", "Coverage", "CPU s"]
     known = scores.astype(object).where(scores.notna(), None)
     rows = [_model(score) for score in known.to_dict("records")]
     if scores["seconds"].isna().all():
@@ -59,9 +65,14 @@ def models(scores: "pd.DataFrame", unit: str) -> Table:
 
 
 def _model(score: Mapping[str, Any]) -> list[str]:
-    """Write the scores of a model as text."""
     title = f"{score['title']} (forecasts)" if score["forecasts"] else score["title"]
-    change, interval = _change(score["change"], score["low"], score["high"])
+    change = ""
+    interval = ""
+    mean = score["change"]
+    if score["low"] is not None:
+        change, interval = change_text(mean, score["low"], score["high"])
+    elif mean is not None:
+        change = change_text(mean, mean, mean)[0]
     return [
         printable(title),
         score["model"],
@@ -74,23 +85,11 @@ def _model(score: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _change(
-    mean: float | None, low: float | None, high: float | None
-) -> tuple[str, str]:
-    """Write a change of the error and its interval, as far as they are known."""
-    if mean is None:
-        return "", ""
-    if low is None or high is None:
-        return change_text(mean, mean, mean)[0], ""
-    return change_text(mean, low, high)
-
-
 def _number(value: float | None, form: str) -> str:
-    """Write a number in a form; "-" where there is none."""
     return "-" if value is None else form.format(value)
 
 
-def with_text_stamps(forecast: "pd.DataFrame") -> "pd.DataFrame":
+def with_text_stamps(forecast: pd.DataFrame) -> pd.DataFrame:
     """Return a forecast with its timestamps as text, as dates where all are midnight."""
     stamps = [str(stamp) for stamp in forecast["ds"]]
     if all(stamp.endswith(MIDNIGHT) for stamp in stamps):
@@ -98,7 +97,13 @@ def with_text_stamps(forecast: "pd.DataFrame") -> "pd.DataFrame":
     return forecast.assign(ds=stamps)
 
 
-def forecast(rows: "pd.DataFrame", level: float, unit: str) -> Table:
+def csv(forecast: pd.DataFrame) -> str:
+    """Return a forecast as comma-separated values, numbers in full."""
+    rows = with_text_stamps(forecast)
+    return str(rows.to_csv(index=False, lineterminator="\n"))
+
+
+def forecast(rows: pd.DataFrame, level: float, unit: str) -> Table:
     """Write a forecast as text, with the digits that its intervals leave some meaning.
 
     Args:

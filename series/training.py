@@ -60,7 +60,6 @@ def settled(
 def _best(
     choices: list[Experiment], error: Callable[[Experiment], float]
 ) -> Experiment:
-    """Return the experiment of the least error; of one alone nothing is computed."""
     return choices[0] if len(choices) == 1 else min(choices, key=error)
 
 
@@ -71,7 +70,6 @@ def _validation_error(
     validation: Windows,
     experiment: Experiment,
 ) -> float:
-    """The mean absolute error of an experiment's first seed."""
     one_seed = experiment.model_copy(update={"seeds": experiment.seeds[:1]})
     trained, _ = fit(name, one_seed, dataset, train, validation)
     forecasts = trained.replicates[0].predictions["final_test"]
@@ -126,7 +124,6 @@ def fit(
 
 
 def _require_no_gap(name: str, dataset: Dataset) -> None:
-    """Raise UnrollError if rows of a series are missing."""
     if dataset.stamps is None or dataset.fitted is None:
         return
     fitted = dataset.fitted
@@ -168,9 +165,6 @@ def with_lookback(experiment: Experiment, windows: Windows) -> Windows:
 
 
 def _extended(windows: Windows, more: int) -> Windows:
-    """Return windows that are longer by so many rows, with NaN before the series
-    begins.
-    """
     before = np.full((more, windows.series.shape[1]), np.nan, windows.series.dtype)
     measured = windows.measured
     if measured is not None:

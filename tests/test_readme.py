@@ -210,9 +210,9 @@ def test_the_recording_shows_the_answers_that_are_committed():
     shown = "".join(svg.itertext()).replace("\xa0", " ")
     for name in CHOSEN:
         for text in texts()[name]:
-            change, _ = text.change
             word = text.answer.outcome.split()[0]
-            row = rf"{name}( \(tuned.*\))?.*\s{word}.*{re.escape(change)}"
+            start = re.escape(text.effect.partition(" to ")[0])
+            row = rf"{name} +(tuned|as ).* +{word}.*{start}"
             assert re.search(row, shown), f"{name}: run `make recording`"
 
 

@@ -470,7 +470,7 @@ def holidays_of(country: str, moments: Array) -> Array:
         days = holidays.country_holidays(country, years=years.tolist())
     except NotImplementedError:
         raise UsageError(
-            f"--holidays must be a country such as DE or US. Received: {country!r}"
+            f"holidays must be a country such as DE or US. Received: {country!r}"
         ) from None
     return np.isin(moments.astype("datetime64[D]"), np.array([*days], "datetime64[D]"))
 

@@ -2,13 +2,18 @@
 that comes later is learnt from."""
 
 import contextlib
+import errno
+import math
+import os
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import processes
+from pipeline import failures, processes
 from pipeline.errors import UnrollError, UsageError
 from series import answer as answers
 from series import candidates, fits
@@ -18,17 +23,22 @@ FEW = ("last_value", "cycle_7", "ridge", "ets")
 """Models that are fitted in a moment."""
 
 
-def run_here(calls, _jobs, _server, **_options):
+def run_here(calls, _jobs, _server, *, deadline=math.inf):
     """`processes.run` without a process."""
     for call in calls:
+        if time.monotonic() >= deadline:
+            return
         started = time.process_time()
         error = ""
+        mistake = False
         try:
             call.function(*call.arguments)
-        except UnrollError as raised:
-            error = str(raised)
+        except Exception as raised:  # noqa: BLE001 - as a process does
+            error = failures.explain(raised) or f"a mistake in the code: {raised}"
+            mistake = failures.explain(raised) is None
+            call.log.write_text("Traceback")
         seconds = time.process_time() - started
-        yield processes.Ended(call, seconds, seconds, error)
+        yield processes.Ended(call, seconds, seconds, error, mistake)
 
 
 @pytest.fixture(autouse=True)
@@ -228,15 +238,83 @@ def test_wrong_arguments_say_what_is_expected_and_what_was_received(options, tex
         answered(**options)
 
 
+def fit_with_error(monkeypatch, model, error):
+    """Let the backtest of a model raise an error."""
+    usual = fits.backtest.cross_validate
+
+    def failing(name, *arguments):
+        if name == model:
+            raise error
+        return usual(name, *arguments)
+
+    monkeypatch.setattr(fits.backtest, "cross_validate", failing)
+
+
 def test_a_model_that_cannot_be_fitted_is_left_out(monkeypatch):
-    fit = fits.fit_one
-
-    def failing(prepared, name, experiment, plan, path):
-        if name == "ets":
-            raise UnrollError("it does not converge")
-        fit(prepared, name, experiment, plan, path)
-
-    monkeypatch.setattr(fits, "fit_one", failing)
+    fit_with_error(monkeypatch, "ets", UnrollError("it does not converge"))
     answer = answered(horizon=7)
-    assert answer.about.left_out == {"ets": "it does not converge"}
+    assert answer.left_out == {"ets": "it does not converge"}
     assert "ets" not in {*answer.models["model"]}
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "text"),
+    [
+        (OSError(errno.ENOSPC, "full"), UnrollError, "ets: the disk is full"),
+        (KeyError("no"), RuntimeError, "ets: a mistake in the code: 'no'\nTraceback"),
+    ],
+)
+def test_what_is_no_fault_of_a_model_ends_the_answer(monkeypatch, error, kind, text):
+    fit_with_error(monkeypatch, "ets", error)
+    with pytest.raises(kind, match=text) as caught:
+        answered(horizon=7)
+    assert type(caught.value) is kind
+
+
+def test_however_little_time_there_is_naive_models_are_fitted():
+    answer = answered(horizon=7, minutes=1e-9)
+    assert {*answer.models["model"]} == {"last_value", "cycle_7"}
+    told = "there was no time for it in 1e-09 minutes"
+    assert answer.left_out == {"ridge": told, "ets": told}
+
+
+def test_temporary_folders_of_processes_that_are_no_more_are_removed(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setattr(answers.tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for number in (ended.pid, os.getpid()):
+        (tmp_path / f"unroll-answer-{number}-x").mkdir()
+    answers._sweep()
+    assert [path.name for path in tmp_path.iterdir()] == [
+        f"unroll-answer-{os.getpid()}-x"
+    ]
+
+
+def test_series_that_are_told_apart_by_integers_keep_them(tmp_path):
+    sales = rows()["sales"]
+    frames = [rows().assign(shop=number, sales=sales * number) for number in (7, 12)]
+    answer = answered(pd.concat(frames), target="sales", horizon=7)
+    answer.save(tmp_path / "shops")
+    loaded = answers.load(tmp_path / "shops")
+    for table in (answer.forecasts, answer.forecast(), loaded.forecasts):
+        assert table["unique_id"].dtype == np.int64
+        assert {*table["unique_id"]} == {7, 12}
+    ridge = loaded.forecasts.query("model == 'ridge'").drop(columns="model")
+    assert judge(ridge, loaded).mae == pytest.approx(answer.board.models["ridge"].mae)
+
+
+def test_a_short_gap_in_new_rows_is_filled_though_the_train_rows_had_none():
+    answer = answered(horizon=7)
+    later = rows(490)
+    lacking = later.assign(sales=later["sales"].where(later.index != 480))
+    held = later.assign(sales=later["sales"].where(later.index != 480).ffill())
+    expected = answer.forecast(held)
+    # The error of that day is not known.
+    found = answer.forecast(lacking)
+    np.testing.assert_allclose(found["y_hat"], expected["y_hat"], rtol=1e-2)
+    pd.testing.assert_frame_equal(answer.forecast(later.drop(index=480)), found)
+    long = later.assign(sales=later["sales"].where(~later.index.isin([480, 481])))
+    with pytest.raises(UnrollError, match="no more than 1 in a row are filled"):
+        answer.forecast(long)

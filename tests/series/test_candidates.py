@@ -8,7 +8,8 @@ import pytest
 from pipeline.data.row_files import no_progress
 from pipeline.training.recipe import recipe
 from series import candidates
-from series.question import Wanted, propose
+from series.options import Options
+from series.question import propose
 from series.reading.detect import detect
 from series.reading.profile import Overrides
 
@@ -19,7 +20,7 @@ def profiled(folder, values, freq="h", **wanted):
         {"time": stamps, "load": values, "wind": np.arange(len(values)) % 7}
     ).to_csv(folder / "a.csv", index=False)
     profile = detect([folder / "a.csv"], Overrides(target="load"), no_progress)
-    return profile, propose(profile, Wanted(target="load", **wanted))
+    return profile, propose(profile, Options(target="load", **wanted))
 
 
 @pytest.fixture

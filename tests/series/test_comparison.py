@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.evaluation import intervals
@@ -7,9 +8,9 @@ from pipeline.evaluation.margin import Word
 from series.comparison import (
     NO_SEEDS,
     WEEK,
-    BlockErrors,
     block_numbers,
     compare,
+    errors_by_block,
     middle,
     seed_part,
     span,
@@ -22,12 +23,27 @@ def cutoffs(count, days=1):
     return FIRST + np.arange(count) * np.timedelta64(days, "D")
 
 
-def errors(size, blocks=13, *, seed=0, scatter=0.1, seeds=NO_SEEDS):
+def by_block(errors):
+    """`errors_by_block` of a model with these errors (origins, steps), an origin a
+    day."""
+    origins, steps = errors.shape
+    rows = pd.DataFrame(
+        {
+            "unique_id": "x",
+            "cutoff": np.repeat(cutoffs(origins), steps),
+            "model": "m",
+            "y": np.where(np.isnan(errors), np.nan, 0.0).ravel(),
+            "y_hat": 2 * errors.ravel(),
+        }
+    )
+    return errors_by_block(rows, {"x": 2.0}, WEEK).loc["m"]
+
+
+def errors(size, blocks=13, *, seed=0, scatter=0.1):
     """Of seven origins a block, three steps."""
     rng = np.random.default_rng(seed)
-    of_blocks = np.repeat(np.arange(blocks), 7)
-    sizes = size * (1 + scatter * rng.normal(size=blocks))[of_blocks]
-    return BlockErrors.of(np.repeat(sizes[:, None], 3, axis=1), of_blocks, seeds)
+    sizes = size * (1 + scatter * rng.normal(size=blocks))
+    return by_block(np.repeat(sizes, 21).reshape(-1, 3))
 
 
 def test_the_change_and_its_interval_are_those_of_all_losses():
@@ -37,9 +53,7 @@ def test_the_change_and_its_interval_are_those_of_all_losses():
     of_other = np.abs(rng.normal(size=(91, 3)))
     of_model[5, 1] = of_other[5, 1] = np.nan
     blocks = np.arange(91) // 7
-    found = compare(
-        BlockErrors.of(of_model, blocks), BlockErrors.of(of_other, blocks), 91
-    )
+    found = compare(by_block(of_model), by_block(of_other), 91)
     measured = np.isfinite(of_model)
     each = np.repeat(blocks, 3).reshape(-1, 3)[measured]
     expected = intervals.difference(
@@ -75,7 +89,7 @@ def test_with_few_days_or_blocks_there_is_no_interval():
 
 def test_seeds_widen_the_interval():
     usual = compare(errors(1.0), errors(1.0, seed=1), 91)
-    seeded = compare(errors(1.0, seeds=Part(0.01, 3)), errors(1.0, seed=1), 91)
+    seeded = compare(errors(1.0), errors(1.0, seed=1), 91, Part(0.01, 3))
     assert seeded.change == usual.change
     assert seeded.low < usual.low
     assert seeded.high > usual.high

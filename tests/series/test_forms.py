@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.data.row_files import no_progress
 from pipeline.errors import UnrollError
-from series.question import Wanted, prepared, propose
+from series.options import Options
+from series.question import prepared, propose
 from series.reading import described
 from series.reading.detect import detect
 from series.reading.profile import Overrides
@@ -23,7 +24,7 @@ START = dt.datetime(2023, 1, 20, tzinfo=dt.UTC)
 def data_of(paths, **wanted):
     """The data set of files, and what is said of them."""
     profile = detect(paths, Overrides(), no_progress)
-    proposal = propose(profile, Wanted(**wanted))
+    proposal = propose(profile, Options(**wanted))
     data, _ = prepared("load", paths, profile, proposal, no_progress)
     return data, "\n".join(described.lines(profile))
 
@@ -220,7 +221,7 @@ BAD = {
     ),
     "too few rows": (
         text("time,load", *DAILY[:3]),
-        "nothing to learn; no smaller --horizon or --lookback helps: ",
+        "nothing to learn; no smaller horizon= or lookback= helps: ",
     ),
     "one stamp": (
         text("time,load", *["2023-01-01 00:00,1"] * 40),

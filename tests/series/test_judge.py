@@ -86,8 +86,7 @@ def test_timestamps_may_be_text_and_rows_in_any_order(against):
 
 
 def test_a_value_that_was_not_measured_need_not_be_forecast():
-    made, _ = board(table(ERRORS))
-    made = made[made["model"] != ENSEMBLE]
+    made = table(ERRORS)
     made.loc[made["ds"].dt.hour == 16, "y"] = np.nan
     against = answered(*board(made))
     rows = forecasts(against)

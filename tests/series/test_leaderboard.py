@@ -4,7 +4,7 @@ import pytest
 from pipeline.errors import UnrollError
 from pipeline.evaluation.margin import Word
 from series import combination, intervals, leaderboard
-from series.leaderboard import ENSEMBLE, Board, errors_by_block
+from series.leaderboard import ENSEMBLE, Board, mae_by_block
 from tests.series.boards import (
     STD,
     STEPS,
@@ -98,7 +98,7 @@ def test_models_that_look_back_for_years_are_combined_alone():
         "ridge": experiment("ridge"),
     }
     forecasts = table(dict.fromkeys(history, noisy(1.0)))
-    _, found = leaderboard.board(dataset(), forecasts, history, np.ones(STEPS, int))
+    _, _, found = leaderboard.board(dataset(), forecasts, history, np.ones(STEPS, int))
     assert found.members == ["change", "ets", "mstl"]
 
 
@@ -236,7 +236,7 @@ def test_many_series_are_compared_in_their_own_deviations():
 
 def test_errors_by_block_are_those_of_weeks_of_the_later_half():
     forecasts, found = board(table({"ridge": 0.5, "last": 1.0}, origins=60))
-    weeks = errors_by_block(forecasts, found)
+    weeks = mae_by_block(forecasts, found)
     assert weeks.index.name == "weeks"
     assert weeks.index.tolist() == [1, 2, 3, 4]
     assert weeks["ridge"].tolist() == pytest.approx([STD * 0.5] * 4)
@@ -244,7 +244,7 @@ def test_errors_by_block_are_those_of_weeks_of_the_later_half():
     later = forecasts[forecasts["cutoff"] >= found.middle]
     odd = later["cutoff"] == later["cutoff"].max()
     last = later.assign(y_hat=later["y_hat"] + np.where(odd, 9.0, 0.0))
-    changed = errors_by_block(last, found)["last"] > weeks["last"] + 0.1
+    changed = mae_by_block(last, found)["last"] > weeks["last"] + 0.1
     assert changed.tolist() == [False, False, False, True]
 
 

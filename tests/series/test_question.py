@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.data.row_files import no_progress
 from pipeline.errors import UnrollError, UsageError
-from series.question import Wanted, prepared, propose
+from series.options import Options
+from series.question import prepared, propose
 from series.reading.detect import detect
 from series.reading.profile import Overrides
 
@@ -21,7 +22,7 @@ def proposed(folder, columns, freq="h", count=200):
     }
     pd.DataFrame({"time": stamps, **values}).to_csv(folder / "a.csv", index=False)
     profile = detect([folder / "a.csv"], Overrides(), no_progress)
-    return profile, propose(profile, Wanted())
+    return profile, propose(profile, Options())
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
     columns = columns.split("|" if "|" in columns else None)
     _, proposal = proposed(tmp_path, columns)
     assert proposal.target == target
-    assert "--target names another" in proposal.reasons["target"]
+    assert "target= names another" in proposal.reasons["target"]
 
 
 def test_a_target_may_lack_half_of_its_values(tmp_path):
@@ -55,10 +56,12 @@ def test_a_target_may_lack_half_of_its_values(tmp_path):
     pd.DataFrame({"time": hours, "wind": hours.hour, "load": load + hours.hour}).to_csv(
         tmp_path / "a.csv", index=False
     )
-    proposal = propose(detect([tmp_path / "a.csv"], Overrides(), no_progress), Wanted())
+    proposal = propose(
+        detect([tmp_path / "a.csv"], Overrides(), no_progress), Options()
+    )
     assert (proposal.target, proposal.reasons["target"]) == (
         "load",
-        "by its name; --target names another",
+        "by its name; target= names another",
     )
 
 
@@ -89,17 +92,16 @@ def test_a_window_spans_whole_cycles(tmp_path, freq, count, horizon, lookback, c
 @pytest.mark.parametrize(
     ("wanted", "text"),
     [
-        (Wanted(target="b"), "target must be one of: load. Received: 'b'"),
+        (Options(target="b"), "target must be one of: load. Received: 'b'"),
         (
-            Wanted(target="words"),
+            Options(target="words"),
             "target must be one of: load. 'words' is no column of numbers. Received: 'words'",
         ),
-        (Wanted(horizon=0), "horizon must be 1 or more. Received: 0"),
         (
-            Wanted(future=["b"]),
+            Options(future=["b"]),
             "future must name columns of numbers besides the target: there are none. Received: 'b'",
         ),
-        (Wanted(holidays="XX"), "XX"),
+        (Options(holidays="XX"), "XX"),
     ],
 )
 def test_a_question_that_cannot_be_asked_says_what_is_expected(tmp_path, wanted, text):
@@ -124,7 +126,7 @@ def test_one_short_series_among_long_ones_is_left_out(tmp_path):
     pd.concat(rows).to_csv(path, index=False)
     profile = detect([path], Overrides(), no_progress)
     dataset, proposal = prepared(
-        "a", [path], profile, propose(profile, Wanted()), no_progress
+        "a", [path], profile, propose(profile, Options()), no_progress
     )
     assert [*proposal.leave_out] == ["short"]
     assert [*dataset.scales] == ["a", "b"]
@@ -135,13 +137,13 @@ def test_too_few_rows_get_an_advice_that_was_tried(tmp_path):
     days = pd.date_range("2021-01-01", periods=60)
     pd.DataFrame({"day": days, "load": np.sin(np.arange(60))}).to_csv(path, index=False)
     profile = detect([path], Overrides(), no_progress)
-    with pytest.raises(UnrollError, match="pass a smaller --horizon or --lookback"):
+    with pytest.raises(UnrollError, match="pass a smaller horizon= or lookback="):
         prepared(
-            "a", [path], profile, propose(profile, Wanted(lookback=50)), no_progress
+            "a", [path], profile, propose(profile, Options(lookback=50)), no_progress
         )
     path.write_text("day,load\n2021-01-01,1\n2021-01-02,2\n2021-01-03,1\n")
     few = detect([path], Overrides(), no_progress)
     with pytest.raises(UnrollError, match="give more rows"):
         prepared(
-            "a", [path], few, propose(few, Wanted(horizon=1, lookback=2)), no_progress
+            "a", [path], few, propose(few, Options(horizon=1, lookback=2)), no_progress
         )

@@ -5,22 +5,40 @@ time.
 import contextlib
 import os
 import re
+import shlex
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import UnknownAheadError, UnrollError, UsageError, printable
+import typer
+
+from pipeline.errors import (
+    UnknownAheadError,
+    UnrollError,
+    UsageError,
+    one_line,
+    printable,
+)
+from pipeline.validation import validated
 from pipeline.workspace import Workspace
+from series import page
 from series.answer import SECONDS, Answer, load
 from series.answer import answer as answer_series
 from series.options import Options
+from series.question import propose
+from series.reading.detect import detect
+from series.reading.profile import FileProfile
 from series.source import LONGEST_NAME, slug
-from unroll.answers import asked, asking, entries, pages
+from stages import progress
+from unroll.answers import asked, entries
 from unroll.answers.entries import Entry
 from unroll.answers.find import folder_of
+from unroll.answers.show import speaking_flags, with_flags
 from unroll.repro import repro, require_built
 
 
+@speaking_flags()
 def answer(
     workspace: Workspace,
     names: Sequence[str],
@@ -50,20 +68,21 @@ def answer(
     series = entries.load(workspace)
     if names[0] in series:
         if options.given:
-            where = f"{entries.SECTION}.{names[0]}"
             raise UsageError(
-                f"params.yaml says what is asked of {names[0]}; edit {where} there"
+                f"params.yaml says what is asked of {names[0]}; edit "
+                f"{entries.SECTION}.{names[0]} there"
             )
         return of_entry(workspace, names[0], series[names[0]], jobs=jobs)
     files = [Path(name) for name in names]
     known = folder_of(names[0], workspace)
     if known is not None and not files[0].is_file():
+        folder = known
         files = asked.read(known).paths(known)
-        return of_files(known, known.resolve().name, files, options, yes=yes, jobs=jobs)
-    name = name_of(files, name)
-    return of_files(
-        folder or workspace.root / name, name, files, options, yes=yes, jobs=jobs
-    )
+        name = known.resolve().name
+    else:
+        name = name_of(files, name)
+    folder = folder or workspace.root / name
+    return of_files(folder, name, files, options, yes=yes, jobs=jobs)
 
 
 def name_of(files: Sequence[Path], name: str | None) -> str:
@@ -75,11 +94,12 @@ def name_of(files: Sequence[Path], name: str | None) -> str:
     """
     if name is None:
         path = files[0].resolve()
-        text = path.stem if len(files) == 1 else path.parent.name
-        name = slug(text)
+        name = slug(path.stem if len(files) == 1 else path.parent.name)
     if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
-        letters = f"small letters, digits and _, a letter first, up to {LONGEST_NAME}"
-        raise UsageError(f"pass --name with {letters}. Received: {name!r:.60}")
+        raise UsageError(
+            "pass --name with small letters, digits and _, a letter first, up to "
+            f"{LONGEST_NAME}. Received: {name!r:.60}"
+        )
     return name
 
 
@@ -105,14 +125,13 @@ def of_files(
     if now == before:
         return load(folder)
     if not yes and None in {options.target, options.horizon}:
-        options = asking.settled(asking.look(files, options), options, yes=False)
+        options = settled(look(files, options), options, yes=False)
         now = now.model_copy(update={"options": options})
     is_new = not folder.exists()
     asked.write(folder, now.model_copy(update={"answered": False}))
+    cache = folder / asked.CACHE
     try:
-        made = _made(
-            folder, name, files, options, cache=folder / asked.CACHE, jobs=jobs
-        )
+        made = _made(folder, name, files, options, cache=cache, jobs=jobs)
     except UnrollError:
         if is_new:
             shutil.rmtree(folder)
@@ -152,7 +171,6 @@ def _made(
     jobs: int,
     seconds: bool = True,
 ) -> Answer:
-    """Let the library answer, and write all files of the answer into its folder."""
     made = answer_series(
         files, **options.given, name=name, jobs=jobs, cache=cache, say=_say
     )
@@ -161,9 +179,47 @@ def _made(
         (folder / SECONDS).unlink(missing_ok=True)
     saved = load(folder)
     with contextlib.suppress(UnknownAheadError):  # the answer stands without a forecast
-        pages.write(saved)
+        page.write(saved)
     return saved
 
 
 def _say(line: str) -> None:
-    print(printable(line), flush=True)
+    print(printable(with_flags(line)), flush=True)
+
+
+def look(files: Sequence[Path], options: Options) -> FileProfile:
+    """Find out what files are like. Raises UnrollError if they cannot be used."""
+    with progress.files() as shown:
+        return detect(files, options.overrides, shown)
+
+
+@speaking_flags()
+def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
+    """Return the options with a target and a horizon.
+
+    They are as given; else as the user says or, with `yes`, as proposed.
+
+    Raises:
+        UsageError: an option is wrong, or something is open and nobody can be asked.
+    """
+    proposal = propose(profile, options)
+    target = options.target
+    horizon = options.horizon
+    if len(profile.targets) == 1 or yes:
+        target = proposal.target
+    if yes:
+        horizon = proposal.horizon
+    if None in {target, horizon} and not sys.stdin.isatty():
+        flags = f"--target {shlex.quote(proposal.target)} --horizon {proposal.horizon}"
+        raise UsageError(
+            one_line(f"pass {flags} or other values, or --yes to take these")
+        )
+    if target is None:
+        question = f"What is to be forecast? ({', '.join(profile.targets)})"
+        target = typer.prompt(printable(question), default=proposal.target)
+    if horizon is None:
+        horizon = typer.prompt(
+            "How many timesteps ahead?", default=proposal.horizon, type=int
+        )
+    given = {**options.given, "target": target, "horizon": horizon}
+    return validated(Options, given, "the options")

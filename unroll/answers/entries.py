@@ -78,16 +78,6 @@ def cache(workspace: Workspace, name: str) -> Path:
     return workspace.scratch / ANSWERS / name
 
 
-def place(workspace: Workspace, path: Path) -> str:
-    """Return a path as an entry names it: from params.yaml's folder, where it lies
-    near.
-    """
-    path = path.resolve()
-    if path.is_relative_to(workspace.root.parent):  # so that both can be moved together
-        return utf_8(Path(os.path.relpath(path, workspace.root)).as_posix())
-    return utf_8(str(path))
-
-
 def add(workspace: Workspace, name: str, path: Path, options: Options) -> None:
     """Write a new entry to params.yaml; all else in the file stays.
 
@@ -95,7 +85,10 @@ def add(workspace: Workspace, name: str, path: Path, options: Options) -> None:
         UsageError: there is an entry of this name.
         UnrollError: there is no params.yaml.
     """
-    data = {"file": place(workspace, path), **options.given}
+    path = path.resolve()
+    if path.is_relative_to(workspace.root.parent):  # so that both can be moved together
+        path = Path(os.path.relpath(path, workspace.root))
+    data = {"file": utf_8(path.as_posix()), **options.given}
     comment = "Added by `unroll add`; every value can be edited here."
     busy = f"another `unroll add` writes {workspace.params}; wait until it has ended"
     with locks.alone(workspace.scratch / "params.lock", busy, patience=-1):

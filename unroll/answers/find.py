@@ -34,8 +34,9 @@ def find(
     answer, _, model = name.rpartition("/")
     if answer and folder_of(answer, workspace) is not None:
         raise UsageError(
-            f"{name} names a model of {answer}; `unroll compare {answer}` shows all of them, and two models "
-            f"of one answer are compared as in `unroll compare {answer}/{model} {answer}/ridge`"
+            f"{name} names a model of {answer}; `unroll compare {answer}` shows all of "
+            "them, and two models of one answer are compared as in `unroll compare "
+            f"{answer}/{model} {answer}/ridge`"
         )
     if name in entries.load(workspace):
         raise UnrollError(
@@ -105,9 +106,6 @@ def answers(workspace: Workspace) -> dict[str, Path]:
 
 
 def _data_sets(workspace: Workspace) -> list[str]:
-    """Return the data sets and experiments of params.yaml; none where there is no such
-    file.
-    """
     if not workspace.params.is_file():
         return []
     config = params.load(workspace.params)

@@ -1,21 +1,26 @@
 """An answer on the terminal, and as plain data."""
 
+import contextlib
 import math
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.errors import UnknownAheadError, printable
-from series import table
+import pandas as pd
+
+from pipeline.errors import UnknownAheadError, UnrollError, printable
+from series import page, table
 from series.answer import Answer
+from series.options import Options
 from unroll import tables
-from unroll.answers import pages
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-IMPORTANT = ("Change", "95 % interval", "90 % held")
+IMPORTANT = ("Change", "95 % interval", "Coverage")
 """Columns that a narrow terminal shows before others."""
+
+KEYWORD = re.compile(rf"\b({'|'.join(Options.model_fields)})=(?=\W|$)")
+"""A keyword of the library, as its texts name it."""
 
 
 def show(answer: Answer, level: float) -> None:
@@ -26,16 +31,13 @@ def show(answer: Answer, level: float) -> None:
     print()
     where = Path(os.path.relpath(answer.folder))
     try:
-        rows = pages.read_forecast(answer, level)
+        rows = page.read_forecast(answer, level)
     except UnknownAheadError as error:
-        print(
-            printable(
-                f"No forecast yet: {error}. Next: unroll predict {where} --future FILE"
-            )
-        )
+        lacking = with_flags(f"No forecast yet: {error}")
+        print(printable(f"{lacking}. Next: unroll predict {where} --future FILE"))
         return
     show_forecast(rows, level, answer.forecaster.spec.fitted.windows.unit)
-    files = (pages.FORECAST, pages.AHEAD, pages.WEEKS, pages.PAGE)
+    files = (page.FORECAST, page.AHEAD, page.WEEKS, page.PAGE)
     there = [name for name in files if (answer.folder / name).is_file()]
     print(f"\nFiles: {', '.join(str(where / name) for name in there)}")
     print(f"Next: unroll predict {where}")
@@ -47,23 +49,23 @@ def show_models(answer: Answer) -> None:
     if answer.hint:
         print(printable(answer.hint))
     models = table.models(answer.models, answer.unit)
-    caption = (
-        "Scores are of the later half of the cutoffs. Change: of the error, against the best model "
-        "without recurrence of the earlier half."
-    )
-    for name, why in answer.about.left_out.items():
-        caption += f"\nLeft out: {name}, {why}"
+    left_out: dict[str, list[str]] = {}
+    for name, why in answer.left_out.items():
+        left_out.setdefault(why, []).append(name)
+    caption = [table.EXPLAINED]
+    for why, names in left_out.items():
+        caption.append(f"Left out: {', '.join(names)}: {why}")
     print()
     tables.show(
         models.headings,
         models.rows,
         numeric=models.numeric,
         important=IMPORTANT,
-        caption=caption,
+        caption="\n".join(caption),
     )
 
 
-def show_forecast(rows: "pd.DataFrame", level: float, unit: str) -> None:
+def show_forecast(rows: pd.DataFrame, level: float, unit: str) -> None:
     """Print a forecast, of many rows the first ones."""
     forecast = table.forecast(rows, level, unit)
     shown = forecast.rows[: tables.MOST_LINES]
@@ -91,13 +93,13 @@ def as_data(answer: Answer, level: float) -> dict[str, Any]:
     is none.
     """
     try:
-        rows = plain(table.with_text_stamps(pages.read_forecast(answer, level)))
+        rows = plain(table.with_text_stamps(page.read_forecast(answer, level)))
     except UnknownAheadError:
         rows = []
     return {**about(answer), "level": level, "forecasts": rows}
 
 
-def plain(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as plain data; a number that is not finite is None."""
     rows: list[dict[str, Any]] = frame.to_dict("records")
     for row in rows:
@@ -107,6 +109,16 @@ def plain(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     return rows
 
 
-def csv(rows: "pd.DataFrame") -> str:
-    """Return a forecast as comma-separated values, numbers in full."""
-    return str(table.with_text_stamps(rows).to_csv(index=False, lineterminator="\n"))
+def with_flags(text: str) -> str:
+    """Return a text of the library with flags in place of its keywords."""
+    return KEYWORD.sub(lambda match: "--" + match[1].replace("_", "-"), text)
+
+
+@contextlib.contextmanager
+def speaking_flags() -> Iterator[None]:
+    """Let the errors of the library name flags; also a decorator."""
+    try:
+        yield
+    except UnrollError as error:
+        error.args = (with_flags(str(error)),)
+        raise

@@ -175,7 +175,8 @@ def answer(
     output = sys.stderr if as_json or as_csv else sys.stdout
     with contextlib.redirect_stdout(output):
         print(f"Reading {', '.join(names)} ...", flush=True)
-        from unroll.answers import answering, pages, show  # take a second
+        from series import page, table
+        from unroll.answers import answering, show  # take a second
 
         answered = answering.answer(
             workspace, names, options, folder=root, name=name, yes=yes, jobs=jobs
@@ -185,7 +186,7 @@ def answer(
     elif as_json:
         print_json(show.as_data(answered, level))
     elif as_csv:
-        print(show.csv(pages.read_forecast(answered, level)), end="")
+        print(table.csv(page.read_forecast(answered, level)), end="")
     else:
         show.show(answered, level)
 
@@ -264,15 +265,16 @@ def add(
     """
     parameters = locals()
     from series.reading import described
-    from unroll.answers import answering, asking, entries
+    from unroll.answers import answering, entries
+    from unroll.answers.show import with_flags
 
     options = _options(parameters)
     workspace = own_workspace(context)
     name = answering.name_of([path], name)
     files = entries.files(workspace, entries.Entry(file=str(path.resolve())))
-    profile = asking.look(files, options)
-    print(*described.lines(profile), sep="\n", flush=True)
-    entries.add(workspace, name, path, asking.settled(profile, options, yes=yes))
+    profile = answering.look(files, options)
+    print(*map(with_flags, described.lines(profile)), sep="\n", flush=True)
+    entries.add(workspace, name, path, answering.settled(profile, options, yes=yes))
     print(f"Written to params.yaml: series.{name}. Next: unroll repro answer@{name}")
 
 

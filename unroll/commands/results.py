@@ -2,15 +2,19 @@
 command runs.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, printable
 from pipeline.workspace import Workspace
 from unroll.app import Json, app, print_json
 from unroll.commands.adding import Level, own_workspace
+
+if TYPE_CHECKING:
+    from series.answer import Answer
 
 Forecasting = Annotated[
     str,
@@ -41,9 +45,10 @@ def compare(
     workspace = own_workspace(context)
     pair = find.pair(names or [], workspace)
     if pair is not None:
-        from unroll.answers import comparing
+        from series.answer import load
+        from series.judge import between
 
-        judgement = comparing.between(*pair)
+        judgement = between(load(pair[0]), *pair[1:])
         if as_json:
             print_json(judgement.model_dump(mode="json"))
         else:
@@ -53,20 +58,38 @@ def compare(
     tables = []
     if others or not folders or (not names and compare.evaluation_times(workspace)):
         tables = compare.compare(context.obj, others)
-    answers = []
-    if folders:  # to import these takes a second
-        from series.answer import load
-        from unroll.answers import show
-
-        answers = [load(folder) for folder in folders]
+    answers = _loaded(folders)
     if as_json:
-        print_json([*tables, *(show.about(answer) for answer in answers)])
+        print_json([*tables, *map(_about, answers)])
         return
     compare.show(tables)
     for number, answer in enumerate(answers):
         if tables or number:
             print()
-        show.show_models(answer)
+        _show_models(answer)
+
+
+def _loaded(folders: Sequence[Path]) -> "list[Answer]":
+    """Load answers; to import what that takes needs a second."""
+    if not folders:
+        return []
+    from series.answer import load
+
+    return [load(folder) for folder in folders]
+
+
+def _about(answer: "Answer") -> dict[str, Any]:
+    """Return an answer and its models as plain data."""
+    from unroll.answers.show import about
+
+    return about(answer)
+
+
+def _show_models(answer: "Answer") -> None:
+    """Print the sentence and the models of an answer."""
+    from unroll.answers.show import show_models
+
+    show_models(answer)
 
 
 @app.command(rich_help_panel="Results")
@@ -99,19 +122,22 @@ def predict(
     `unroll predict meter` · `unroll predict meter --data new.csv --level 0.8 --csv` ·
     `unroll predict meter --horizon 48 --plot next.png`
     """
-    from unroll.answers.show import csv
+    from series.table import csv
+    from unroll.answers.show import speaking_flags
     from unroll.results import predict
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
-    predicted = predict.predict(
-        own_workspace(context), name, data, level, future, horizon, series
-    )
+    with speaking_flags():
+        predicted = predict.predict(
+            own_workspace(context), name, data, level, future, horizon, series
+        )
     if plot:
         predict.draw(predicted, plot)
     if as_json:
         print_json(predict.as_data(predicted))
     elif as_csv:
+        predict.warn(predicted.note)
         print(csv(predicted.table), end="")
     else:
         predict.show(predicted)
@@ -148,17 +174,27 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Print the data sets of params.yaml, or the experiments of some, their scores, and
-    which were run here.
+    which were run here; and the answers for your own series.
 
     `unroll list` · `unroll list waves` · `unroll list --json`
     """
+    from unroll.answers import find
     from unroll.results import show
 
-    rows = show.listing(context.obj, names or [])
+    known = find.answers(own_workspace(context))
+    folders = [known[name] for name in names or known if name in known]
+    others = [name for name in names or () if name not in known]
+    rows = []
+    if others or not folders or (not names and context.obj.params.is_file()):
+        rows = show.listing(context.obj, others)
+    answers = _loaded(folders)
     if as_json:
-        print_json(rows)
-    else:
+        print_json([*rows, *map(_about, answers)])
+        return
+    if rows:
         show.show_list(rows, in_groups=not names)
+    for answer in answers:
+        print(printable(f"{answer.name}: {answer.sentence}"))
 
 
 @app.command(rich_help_panel="Results")
@@ -166,7 +202,9 @@ def show(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(help="A source, data set or experiment of params.yaml."),
+        typer.Argument(
+            help="An answer; or a source, data set or experiment of params.yaml."
+        ),
     ],
     as_json: Json = False,
 ) -> None:
@@ -175,8 +213,17 @@ def show(
 
     `unroll show jena/gru_dropout` · `unroll show waves --json`
     """
+    from unroll.answers import find
     from unroll.results import show
 
+    folder = find.folder_of(name, own_workspace(context))
+    if folder is not None:
+        (answer,) = _loaded([folder])
+        if as_json:
+            print_json(_about(answer))
+        else:
+            _show_models(answer)
+        return
     facts = show.show(context.obj, name)
     if as_json:
         print_json(facts)

@@ -32,7 +32,6 @@ from series.forecaster import Forecaster, OutsideRangeWarning
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow.entities import Run
-    from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import ModelSignature
     from mlflow.models.model import ModelInfo
 
@@ -44,19 +43,20 @@ ALIAS = "champion"
 LOADER = "unroll.registry.served"
 """The module that loads a registered model."""
 
-NEEDS = (
-    *(
-        "holidays",
-        "keras",
-        "mlflow",
-        "numpy",
-        "pandas",
-        "pydantic",
-        "ruamel.yaml",
-        "statsmodels",
-    ),
-    *("tensorflow", "tensorflow-cpu", "threadpoolctl", "tzdata"),
-)
+NEEDS = [
+    "holidays",
+    "keras",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pydantic",
+    "ruamel.yaml",
+    "statsmodels",
+    "tensorflow",
+    "tensorflow-cpu",
+    "threadpoolctl",
+    "tzdata",
+]
 """The packages that a forecast takes; of the two TensorFlows, the one that is
 installed."""
 
@@ -102,18 +102,16 @@ def register_answer(workspace: Workspace, answer: "Answer") -> Registered:
 
 
 def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
-    """Make the MLflow run of an answer."""
     metrics = {}
     for name, scores in answer.board.models.items():
         for key in ("mae", "wql", "coverage"):
             value = getattr(scores, key)
             if value is not None:
                 metrics[f"{name}/{key}"] = value
-    about = answer.about
     params = {
-        "target": about.target,
-        "horizon": str(about.horizon),
-        "champion": about.board.champion,
+        "target": answer.about.target,
+        "horizon": str(answer.about.horizon),
+        "champion": answer.board.champion,
     }
     tags = {**_tags(answer.name), "mlflow.note.content": answer.sentence}
     run = opened.client.create_run(group, run_name=answer.name, tags=tags)
@@ -173,16 +171,15 @@ def _registered(
     models = client.search_registered_models(f"name = '{title}'")
     if models and ALIAS in models[0].aliases:
         before = str(models[0].aliases[ALIAS])
-    same = f"name = '{title}' and tags.fingerprint = '{mark}'"
-    versions = client.search_model_versions(same, order_by=["version_number DESC"])
     if not models:
         client.create_registered_model(title)
-    version = (
-        versions[0]
-        if versions
-        else _version(opened, title, forecaster, files, mark, run)
-    )
-    number = str(version.version)
+    same = f"name = '{title}' and tags.fingerprint = '{mark}'"
+    versions = client.search_model_versions(same, order_by=["version_number DESC"])
+    if versions:
+        number = str(versions[0].version)
+    else:
+        tags = {"fingerprint": mark, "experiment": forecaster.spec.name}
+        number = _version(opened, title, forecaster, files, tags, run)
     if number != before:
         client.set_registered_model_alias(title, ALIAS, number)
     return Registered(title, number, before, not versions, opened.uri)
@@ -193,48 +190,41 @@ def _version(
     title: str,
     forecaster: Forecaster,
     files: Sequence[Path],
-    mark: str,
+    tags: dict[str, str],
     run: "Run",
-) -> "ModelVersion":
-    """Log a forecaster as the model of a run, and make it the next version of a
-    registered model.
-    """
+) -> str:
     client = opened.client
-    example = _example(files, forecaster)
-    tags = {"fingerprint": mark, "experiment": forecaster.spec.name}
     with _at(opened, run.info.experiment_id):
-        model = _log(forecaster, run.info.run_id, example)
+        model = _log(forecaster, run.info.run_id, _example(files, forecaster))
         source = f"models:/{model.model_id}"
-        version = client.create_model_version(
+        made = client.create_model_version(
             title, source, model.run_id, tags, model_id=model.model_id
         )
     # As `mlflow.register_model` does, or the model's page would say that it is not
     # registered.
-    link = json.dumps([{"name": title, "version": version.version}])
+    link = json.dumps([{"name": title, "version": made.version}])
     client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": link})
-    return version
+    return str(made.version)
 
 
 def _log(
     forecaster: Forecaster, run: str, example: "pd.DataFrame | None"
 ) -> "ModelInfo":
-    """Log a forecaster, with the code that it takes and the versions of all packages."""
     import mlflow
     from mlflow.models import Model
 
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         forecaster.save(scratch / "forecaster")
-        versions = {}
+        pins = {}
         for package in metadata.distributions():
-            versions[str(package.metadata["Name"]).replace("_", "-")] = package.version
-        versions.pop("unroll", None)  # the model has our code itself
+            name = str(package.metadata["Name"]).replace("_", "-")
+            pins[name] = f"{name}=={package.version}"
+        pins.pop("unroll", None)  # the model has our code itself
         # Whatever is installed: pip installs of it what is needed, and in that version.
-        pins = scratch / "constraints.txt"
-        write_text(
-            pins, "".join(f"{key}=={versions[key]}\n" for key in sorted(versions))
-        )
-        needed = [f"{key}=={versions[key]}" for key in NEEDS if key in versions]
+        constraints = scratch / "constraints.txt"
+        write_text(constraints, "\n".join(sorted(pins.values())) + "\n")
+        needed = [pins[name] for name in NEEDS if name in pins]
         model: ModelInfo = Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
@@ -246,7 +236,7 @@ def _log(
             signature=signature(forecaster),
             input_example=example,
             tags=_tags(forecaster.spec.name),
-            pip_requirements=[f"-c {pins}", *needed],
+            pip_requirements=[f"-c {constraints}", *needed],
         )
         return model
 
@@ -264,8 +254,8 @@ def _code(scratch: Path) -> list[str]:
 
 
 def app(workspace: Workspace, name: str) -> Any:
-    """What a web server runs to answer by the champion of a registered model, in the
-    form of MLflow's own server.
+    """Return what a web server runs to answer by the champion of a registered model, in
+    the form of MLflow's own server.
 
     Only the files of the model are read: neither its loader nor the code beside it,
     which may be anybody's.
@@ -283,36 +273,35 @@ def app(workspace: Workspace, name: str) -> Any:
         store.opened(workspace) as opened,
         _at(opened, "0"),
     ):
-        models = {
-            model.name: model.aliases
-            for model in opened.client.search_registered_models()
-        }
-        named = [model for model, aliases in models.items() if ALIAS in aliases]
-        version = models[one_of(name, named, "the name of a registered model")][ALIAS]
-        files = Path(
-            artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=folder)
-        )
+        versions = {}
+        for registered in opened.client.search_registered_models():
+            if ALIAS in registered.aliases:
+                versions[registered.name] = registered.aliases[ALIAS]
+        version = versions[one_of(name, versions, "the name of a registered model")]
+        address = f"models:/{name}/{version}"
+        files = Path(artifacts.download_artifacts(address, dst_path=folder))
         model = Model.load(files)
         flavor = model.flavors.get("python_function", {})
-        if flavor.get("loader_module") != LOADER:
-            what = f"{name}, version {version}, is loaded by {flavor.get('loader_module')}, which is not Unroll's"
+        loader = flavor.get("loader_module")
+        if loader != LOADER:
             raise UnrollError(
-                f"{what}, so it is not served; move the alias {ALIAS}, or run `unroll register {name}`"
+                f"{name}, version {version}, is loaded by {loader}, which is not "
+                f"Unroll's, so it is not served; move the alias {ALIAS}, or run "
+                f"`unroll register {name}`"
             )
-        from unroll.registry import served
+        from unroll.registry.served import Served
 
-        return scoring_server.init(
-            PyFuncModel(model, served.load(files / flavor["data"]))
-        )
+        served = Served(Forecaster.load(files / flavor["data"]))
+        return scoring_server.init(PyFuncModel(model, served))
 
 
 @contextmanager
 def _at(opened: Store, group: str) -> Iterator[None]:
-    """MLflow's own functions work on this store and experiment; what they warn of is
-    not shown.
+    """Let MLflow's own functions work on this store and experiment, and show nothing
+    that they warn of.
 
-    By the environment for so long, as MLflow's functions that set a place set it for
-    good.
+    The environment says so for the time of the block: MLflow's functions that set a
+    place set it for good.
     """
     places = dict.fromkeys(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"), opened.uri)
     with (

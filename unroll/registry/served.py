@@ -3,14 +3,13 @@ and brings it along.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
-from mlflow.pyfunc import scoring_server
 
 from pipeline import numerics
 
@@ -19,9 +18,6 @@ numerics.settle()  # before TensorFlow is imported
 from pipeline.errors import UnrollError, one_line  # noqa: E402
 from series import intervals  # noqa: E402
 from series.forecaster import Forecaster  # noqa: E402
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class RefusedError(MlflowException):
@@ -35,7 +31,7 @@ class RefusedError(MlflowException):
         super().__init__(one_line(text), error_code=INVALID_PARAMETER_VALUE)
 
     def serialize_as_json(self) -> str:
-        """The body of the answer."""
+        """Return the body of the answer."""
         return json.dumps({"error_code": self.error_code, "message": str(self)})
 
 
@@ -46,8 +42,8 @@ class Served:
         self.forecaster = forecaster
 
     def predict(
-        self, data: "pd.DataFrame", params: dict[str, Any] | None = None
-    ) -> "pd.DataFrame":
+        self, data: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
         """Forecast what comes after the last of some rows.
 
         Args:
@@ -63,7 +59,6 @@ class Served:
         Raises:
             RefusedError: the rows or the level cannot be used.
         """
-        self._require_numbers(data)
         level = float((params or {}).get("level", intervals.USUAL))
         try:
             windows = self.forecaster.windows(data)
@@ -79,62 +74,7 @@ class Served:
             forecasts["warning"] = "; ".join(unusual)
         return forecasts
 
-    def _require_numbers(self, data: "pd.DataFrame") -> None:
-        """Raise RefusedError if a row lacks a number, and the models were fitted to
-        rows that lack none.
-        """
-        question = self.forecaster.spec.question
-        if question.csv.missing is not None:
-            return
-        numbers = data[[name for name in question.numbers if name in data]]
-        # the last rows may lack a target: the forecast starts before them
-        if question.csv.target in data:
-            numbers = numbers[data[question.csv.target].notna()]
-        empty = ~np.isfinite(numbers.to_numpy(np.float64))
-        if empty.any():
-            row, column = np.argwhere(empty)[0]
-            name = numbers.columns[column]
-            raise RefusedError(
-                f"row {numbers.index[row]} (from 0): {name!r} is no finite number; each row needs one"
-            )
-
-
-def _strict(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """How MLflow reads JSON, but for what it takes for a number (`true`) or answers
-    with a bare 500 (deep brackets).
-    """
-
-    def decoded(body: Any) -> Any:
-        try:
-            if not _flagged(data := decode(body)):
-                return data
-            what = "holds true or false; send numbers as numbers and words as text"
-        except RecursionError:
-            what = "is nested too deeply; send rows"
-        raise RefusedError(f"the request {what}")
-
-    return decoded
-
-
-def _flagged(data: Any) -> bool:
-    inner = (
-        data.values()
-        if isinstance(data, dict)
-        else data
-        if isinstance(data, list)
-        else ()
-    )
-    return isinstance(data, bool) or any(map(_flagged, inner))
-
 
 def _load_pyfunc(path: str) -> Served:
-    """What MLflow calls with the folder that `Forecaster.save` wrote."""
-    return load(Path(path))
-
-
-def load(folder: Path) -> Served:
-    """What answers requests, of the folder that `Forecaster.save` wrote."""
-    # There is no hook before it casts; the model's requirements name the version that
-    # has this function.
-    scoring_server._decode_json_input = _strict(scoring_server._decode_json_input)  # noqa: SLF001
-    return Served(Forecaster.load(folder))
+    """Return the model of a folder that `Forecaster.save` wrote; MLflow calls this."""
+    return Served(Forecaster.load(Path(path)))

@@ -74,6 +74,18 @@ class Predicted:
         last = max(window.stamps[-1] for window in self.windows.values())
         return self.source.forecaster.spec.question.when(last)
 
+    @property
+    def note(self) -> str:
+        """What is to be known of a horizon beyond the trained one; else ""."""
+        trained = self.source.forecaster.spec.fitted.windows.horizon
+        if len(self.table) <= trained * len(self.windows):
+            return ""
+        return (
+            f"From step {trained + 1} on, each forecast is made from the forecasts "
+            "before it. Intervals there grow with the square root of the time ahead; "
+            "they were not tested."
+        )
+
 
 def predict(
     workspace: Workspace,
@@ -102,12 +114,10 @@ def predict(
     """
     require_level(level)
     source = source_of(workspace, name)
-    forecaster = source.forecaster
+    spec = source.forecaster.spec
     if series is not None:
-        one_of(
-            series, [key for key in forecaster.spec.fitted.series if key], "--series"
-        )
-    form = forecaster.spec.question.csv
+        one_of(series, [key for key in spec.fitted.series if key], "--series")
+    form = spec.question.csv
     for path in filter(None, (data, plan)):
         if path.is_file() and not RowFile(path, form, "").typed:
             # says what is wrong with a file that is no text
@@ -115,23 +125,25 @@ def predict(
     paths = [data] if data else source.files
     with progress.files() as shown, warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", OutsideRangeWarning)
-        windows = forecaster.read(paths, shown, [plan] if plan else [])
+        windows = source.forecaster.read(paths, shown, [plan] if plan else [])
     for warning in unusual:
-        _note(f"warning: {warning.message}")
+        warn(f"warning: {warning.message}")
     new = max(window.new for window in windows.values())
     if source.answered and data is None and new >= MANY:
         more = f"{100 * new:.0f} % more rows have come since the answer"
-        _note(f"hint: {more}; `unroll renew {name}` judges the models on them, too")
+        warn(f"hint: {more}; `unroll renew {name}` judges the models on them, too")
     if series is not None:
         if series not in windows:
             raise UnrollError(f"{series} has no forecast, as said above")
         windows = {series: windows[series]}
-    rows = forecaster.after(windows, (level,), horizon)
+    rows = source.forecaster.after(windows, (level,), horizon)
     return Predicted(source, paths[-1], windows, level, rows)
 
 
-def _note(text: str) -> None:
-    print(printable(f"unroll: {text}"), file=sys.stderr)
+def warn(text: str) -> None:
+    """Print a line on standard error, if there is one."""
+    if text:
+        print(printable(f"unroll: {text}"), file=sys.stderr)
 
 
 def source_of(workspace: Workspace, name: str) -> Source:
@@ -145,9 +157,8 @@ def source_of(workspace: Workspace, name: str) -> Source:
     folder = find(name, workspace)
     if folder is not None:
         answer = load(folder)
-        return Source(
-            answer.forecaster, answer.forecaster.spec.why, answer.files, answered=True
-        )
+        why = answer.forecaster.spec.why
+        return Source(answer.forecaster, why, answer.files, answered=True)
     config = params.load(workspace.params)
     why = "as asked"
     if name in config.datasets:
@@ -158,30 +169,26 @@ def source_of(workspace: Workspace, name: str) -> Source:
 
 
 def _best(workspace: Workspace, config: Params, name: str) -> tuple[str, str]:
-    """Return the best experiment of a data set, and why that one. Raises UnrollError."""
     folder = workspace.evaluation(name)
     if not (folder / "evaluation.json").is_file():
         raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{name}')}")
     champion = answers.champion(schema.load(folder, config.experiments_of(name)))
     if champion is None:
-        cure = "add one to params.yaml"
-        raise UnrollError(f"{name} has no experiment that predicts anything; {cure}")
+        raise UnrollError(
+            f"{name} has no experiment that predicts anything; add one to params.yaml"
+        )
     experiment, why = champion
     return f"{name}/{experiment}", why
 
 
 def _own_files(workspace: Workspace, config: Params, name: str) -> list[Path]:
-    """Return the files of a data set: the user's own where it lies, with rows that are
-    new.
-    """
     section = config.dataset(name)
     if section.source in config.files:
         own = workspace.root / config.files[section.source].path
         if own.is_file():
             return [own]
-    return files_of(
-        workspace.raw(section.source), section.preparation.options["csv"]["file"]
-    )
+    pattern = section.preparation.options["csv"]["file"]
+    return files_of(workspace.raw(section.source), pattern)
 
 
 def as_data(predicted: Predicted) -> dict[str, Any]:
@@ -194,6 +201,7 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
         "unit": spec.fitted.windows.unit,
         "origin": predicted.origin,
         "level": predicted.level,
+        "note": predicted.note,
         "forecasts": plain(table.with_text_stamps(predicted.table)),
     }
 
@@ -201,19 +209,12 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
 def show(predicted: Predicted) -> None:
     """Print who forecasts, from where, and the forecast as a table."""
     spec = predicted.source.forecaster.spec
-    windows = spec.fitted.windows
     print(printable(f"{spec.name}: {predicted.source.why}"))
     print(printable(f"After {predicted.origin}, in {predicted.file.name}:"))
-    if len(predicted.table) > windows.horizon * len(predicted.windows):
-        first = windows.horizon + 1
-        print(
-            f"From step {first} on, each forecast is made from the forecasts before it."
-        )
-        print(
-            "Intervals there grow with the square root of the time ahead; they were not tested."
-        )
+    if predicted.note:
+        print(predicted.note)
     print()
-    show_forecast(predicted.table, predicted.level, windows.unit)
+    show_forecast(predicted.table, predicted.level, spec.fitted.windows.unit)
 
 
 def draw(predicted: Predicted, path: Path) -> None:
@@ -225,6 +226,10 @@ def draw(predicted: Predicted, path: Path) -> None:
     if len(predicted.windows) > 1:
         first = next(iter(predicted.windows))
         raise UsageError(f"a plot shows one series; pass --series, such as {first}")
+    if path.suffix.lower() not in plot.SUFFIXES:
+        raise UsageError(
+            f"--plot must name a .png, .svg or .pdf file. Received: {path.name!r}"
+        )
     [(name, window)] = predicted.windows.items()
     shown = name or predicted.source.forecaster.spec.name
     title = f"{shown}, intervals of {100 * predicted.level:.0f} %"

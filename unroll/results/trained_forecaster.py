@@ -3,9 +3,9 @@ set.
 """
 
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config import params
 from pipeline.config.params import Experiment, own_name
@@ -22,12 +22,6 @@ from series import backtest
 from series.backtest import Origins
 from series.forecaster import Forecaster
 from series.spec import ForecasterSpec, Member, fitted_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-JUDGED = "origins of validation and test"
-"""Where the errors behind the intervals come from."""
 
 
 def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
@@ -57,7 +51,8 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
     data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
     run = _run(workspace, name, experiment)
     key = own_name(name)
-    stride = _rows_of_a_day(data)
+    # Origins lie a day apart, or a timestep where rows are a day apart.
+    stride = backtest.windows(data).step * max(1, data.period)
     member = Member(
         name=key,
         experiment=experiment,
@@ -71,7 +66,6 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
         members=[member],
         fitted=fitted_of(data),
         stride=stride,
-        judged=JUDGED,
     )
     origins = Origins.of(data, _past_forecasts(data, run, stride))
     weights = workspace.run(about, key) / "weights"
@@ -79,9 +73,6 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
 
 
 def _run(workspace: Workspace, name: str, experiment: Experiment) -> Run:
-    """Read the run of an experiment; raise UnrollError if its data set was built anew
-    since.
-    """
     about = experiment.dataset
     run = run_folder.load_for(
         workspace.run(about, own_name(name)), about, experiment.seeds
@@ -89,26 +80,18 @@ def _run(workspace: Workspace, name: str, experiment: Experiment) -> Run:
     trained_on = run.summary.fingerprint.get("data")
     if trained_on not in {None, fingerprint.folder(workspace.prepared(about))}:
         raise UnrollError(
-            f"{name} was trained on an earlier build of {about}; run `unroll repro evaluate@{about}`"
+            f"{name} was trained on an earlier build of {about}; "
+            f"run `unroll repro evaluate@{about}`"
         )
     return run
 
 
-def _rows_of_a_day(data: Dataset) -> int:
-    """Return the rows from one origin to the next: a day, or a timestep where rows are
-    a day apart.
-    """
-    return backtest.windows(data).step * max(1, data.period)
-
-
-def _past_forecasts(data: Dataset, run: Run, stride: int) -> "pd.DataFrame":
+def _past_forecasts(data: Dataset, run: Run, stride: int) -> pd.DataFrame:
     """Return what a run forecast on validation and test, as `backtest.cross_validate`
     does.
 
     The origins lie `stride` rows apart, counted from the last one of each split.
     """
-    import pandas as pd
-
     tables = []
     for split in ("validation", "test"):
         windows = data.splits.get(split)

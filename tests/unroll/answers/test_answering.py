@@ -14,7 +14,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from series.options import Options
 from tests.support import REPOSITORY
-from unroll.answers import answering, asked
+from unroll.answers import answering, asked, show
 from unroll.commands import adding
 from unroll.commands.main import invoke
 
@@ -316,3 +316,12 @@ def test_every_option_of_the_library_is_one_of_the_command():
     known = {*inspect.signature(library_answer).parameters}
     assert {*Options.model_fields} == known - {"data", "name", "jobs", "cache", "say"}
     assert json.loads(Options().model_dump_json())["networks"] is True
+
+
+def test_the_keywords_of_the_library_are_flags_of_the_command():
+    assert show.with_flags("pass other values of horizon= or time_zone=, or a=1") == (
+        "pass other values of --horizon or --time-zone, or a=1"
+    )
+    told = pytest.raises(UsageError, match="^pass a smaller --horizon$")
+    with told, show.speaking_flags():
+        raise UsageError("pass a smaller horizon=")

@@ -159,6 +159,11 @@ def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
         printed(folder, "compare", "shop/ridge", "shop/last_value", "--json")
     )
     assert judgement["change"] < -0.5
+    titles = {
+        answer.models.set_index("model")["title"][name]
+        for name in ("ridge", "last_value")
+    }
+    assert {judgement["model"], judgement["champion"]} == titles
     assert (
         printed(folder, "compare", "shop/ridge", "shop/last_value")
         == f"{judgement['sentence']}\n"
@@ -167,6 +172,31 @@ def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
         UsageError, match="the model of shop must be one of: cycle_7, gru, last_value"
     ):
         printed(folder, "compare", "shop/rige", "shop/gru")
+
+
+def test_an_answer_is_listed_and_shown(shop):
+    folder, _ = shop
+    answer = unroll.load(folder / "shop")
+    assert printed(folder, "list").endswith(f"shop: {answer.sentence}\n")
+    assert printed(folder, "list", "shop") == f"shop: {answer.sentence}\n"
+    [listed] = json.loads(printed(folder, "list", "shop", "--json"))
+    assert listed["answer"] == answer.sentence
+    assert printed(folder, "show", "shop") == printed(folder, "compare", "shop")
+    shown = printed(folder, "show", "shop/")
+    assert "coverage" in shown.lower()
+    assert "weighted quantile loss" in shown
+
+
+def test_a_longer_forecast_says_that_its_intervals_were_not_tested(shop, capsys):
+    folder, _ = shop
+    assert json.loads(printed(folder, "predict", "shop", "--json"))["note"] == ""
+    longer = ("predict", "shop", "--horizon", "10")
+    note = json.loads(printed(folder, *longer, "--json"))["note"]
+    assert note.startswith("From step 8 on, ")
+    assert note.endswith("they were not tested.")
+    capsys.readouterr()
+    assert printed(folder, *longer, "--csv").startswith("unique_id,ds,")
+    assert note in capsys.readouterr().err
 
 
 def test_new_rows_are_told_and_renewed(shop, tmp_path, capsys):
