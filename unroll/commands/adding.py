@@ -266,13 +266,12 @@ def add(
     parameters = locals()
     from series.reading import described
     from unroll.answers import answering, entries
-    from unroll.answers.entries import Entry
     from unroll.answers.show import with_flags
 
     options = _options(parameters)
     workspace = own_workspace(context)
     name = answering.name_of([path], name)
-    files = entries.files(workspace, Entry(file=str(path.resolve())))
+    files = entries.files(workspace, entries.Entry(file=str(path.resolve())))
     profile = answering.look(files, options)
     print(*map(with_flags, described.lines(profile)), sep="\n", flush=True)
     entries.add(workspace, name, path, answering.settled(profile, options, yes=yes))

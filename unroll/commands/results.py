@@ -2,8 +2,9 @@
 command runs.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +12,9 @@ from pipeline.errors import UsageError, printable
 from pipeline.workspace import Workspace
 from unroll.app import Json, app, print_json
 from unroll.commands.adding import Level, own_workspace
+
+if TYPE_CHECKING:
+    from series.answer import Answer
 
 Forecasting = Annotated[
     str,
@@ -54,20 +58,38 @@ def compare(
     tables = []
     if others or not folders or (not names and compare.evaluation_times(workspace)):
         tables = compare.compare(context.obj, others)
-    answers = []
-    if folders:  # to import these takes a second
-        from series.answer import load
-        from unroll.answers import show
-
-        answers = [load(folder) for folder in folders]
+    answers = _loaded(folders)
     if as_json:
-        print_json([*tables, *(show.about(answer) for answer in answers)])
+        print_json([*tables, *map(_about, answers)])
         return
     compare.show(tables)
     for number, answer in enumerate(answers):
         if tables or number:
             print()
-        show.show_models(answer)
+        _show_models(answer)
+
+
+def _loaded(folders: Sequence[Path]) -> "list[Answer]":
+    """Load answers; to import what that takes needs a second."""
+    if not folders:
+        return []
+    from series.answer import load
+
+    return [load(folder) for folder in folders]
+
+
+def _about(answer: "Answer") -> dict[str, Any]:
+    """Return an answer and its models as plain data."""
+    from unroll.answers.show import about
+
+    return about(answer)
+
+
+def _show_models(answer: "Answer") -> None:
+    """Print the sentence and the models of an answer."""
+    from unroll.answers.show import show_models
+
+    show_models(answer)
 
 
 @app.command(rich_help_panel="Results")
@@ -165,14 +187,9 @@ def list_(
     rows = []
     if others or not folders or (not names and context.obj.params.is_file()):
         rows = show.listing(context.obj, others)
-    answers = []
-    if folders:
-        from series.answer import load
-        from unroll.answers.show import about
-
-        answers = [load(folder) for folder in folders]
+    answers = _loaded(folders)
     if as_json:
-        print_json([*rows, *(about(answer) for answer in answers)])
+        print_json([*rows, *map(_about, answers)])
         return
     if rows:
         show.show_list(rows, in_groups=not names)
@@ -201,14 +218,11 @@ def show(
 
     folder = find.folder_of(name, own_workspace(context))
     if folder is not None:
-        from series.answer import load
-        from unroll.answers.show import about, show_models
-
-        answer = load(folder)
+        (answer,) = _loaded([folder])
         if as_json:
-            print_json(about(answer))
+            print_json(_about(answer))
         else:
-            show_models(answer)
+            _show_models(answer)
         return
     facts = show.show(context.obj, name)
     if as_json:
