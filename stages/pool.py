@@ -11,7 +11,7 @@ import psutil
 
 from pipeline import processes
 from pipeline.processes import Call, Server
-from pipeline.training.task import Result, Task
+from pipeline.training.run_store import Result, Task
 from pipeline.workspace import Workspace
 
 PRELOAD = (

@@ -25,7 +25,7 @@ from pipeline.files import write_json
 from pipeline.provenance import record
 from pipeline.tracking import runs
 from pipeline.training import run_store
-from pipeline.training.task import Result, Task
+from pipeline.training.run_store import Result, Task
 from pipeline.workspace import Workspace
 from unroll.cluster import connection, worker
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from pipeline import processes
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import atomic_folder, read_json
-from pipeline.training.task import Result, Task
+from pipeline.training.run_store import Result, Task
 from pipeline.workspace import Workspace
 from stages import pool
 from unroll.cluster import connection

@@ -96,7 +96,6 @@ def edited(**values):
     ("damage", "why"),
     [
         (lambda folder: (folder / "history.csv").unlink(), r"history\.csv is missing"),
-        (edited(best_epochs=[3]), "best_epochs must be one epoch for each seed"),
         (edited(epochs=3), r"history\.csv must hold 3 epochs of each seed"),
         (
             lambda folder: write_npz(
