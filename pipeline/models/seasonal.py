@@ -8,25 +8,20 @@ preparation `series`), so a window's last rows have those of its targets.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
 from pipeline.data.examples import Array, ceil_div
 from pipeline.data.problem import Problem
-from pipeline.models import Last
+from pipeline.models import Count, Cycles, Last, Positive
 from pipeline.models.baselines import Baseline
 
-Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=4)]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-
 HARMONICS = (1, 2, 3, 6, 7, 8, 13, 14, 15, 21)
-"""Of the week: its own, and those around the day's."""
+"""Harmonics of the week: its own, and those around the day's."""
 
 REPEATS = 7
-"""How many cycles are looked back."""
+"""The most cycles that are looked back."""
 
 
 @dataclass(frozen=True)

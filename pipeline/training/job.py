@@ -131,10 +131,15 @@ class Trained:
     loss: str | None = None
 
 
-def chunks(examples: Examples) -> Iterator[tuple[Array, Array]]:
-    """Yield all inputs and targets in order, `CHUNK` examples at a time."""
-    for start in range(0, len(examples), CHUNK):
-        yield examples.take(np.arange(start, min(start + CHUNK, len(examples))))
+def chunks(
+    examples: Examples, chosen: Array | None = None
+) -> Iterator[tuple[Array, Array]]:
+    """Yield inputs and targets of all examples, or of those with the chosen numbers, in
+    order, `CHUNK` examples at a time.
+    """
+    numbers = np.arange(len(examples)) if chosen is None else chosen
+    for start in range(0, len(numbers), CHUNK):
+        yield examples.take(numbers[start : start + CHUNK])
 
 
 def evenly(count: int, most: int) -> Array:

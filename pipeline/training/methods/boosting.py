@@ -11,7 +11,7 @@ from pipeline.data.examples import Array
 from pipeline.models.baselines import Baseline
 from pipeline.models.seasonal import Direct
 from pipeline.training import estimators
-from pipeline.training.job import CHUNK, Job, Predict, Trained, evenly, fitted
+from pipeline.training.job import Job, Predict, Trained, chunks, evenly, fitted
 
 TRAINS = ("features", "features ahead")
 
@@ -69,7 +69,9 @@ def train(
     outputs = targets.shape[1]
     most = len(targets) if rows is None else max(1, rows // outputs)
     chosen = evenly(len(targets), most)
-    features, base = _seen(model, job, chosen)
+    seen = [_features(model, inputs) for inputs, _ in chunks(job.train, chosen)]
+    features = np.concatenate([of_chunk for of_chunk, _ in seen])
+    base = np.concatenate([of_chunk for _, of_chunk in seen])
     errors = targets[chosen] - base
     measured = np.isfinite(errors)
     if not measured.any(axis=0).all():
@@ -112,20 +114,6 @@ def load(model: Baseline | Direct, weights: Array) -> Predict:
     values). Raises ValueError as `estimators.unpacked`.
     """
     return partial(_predict, model, estimators.unpacked(weights))
-
-
-def _seen(model: Baseline | Direct, job: Job, chosen: Array) -> tuple[Array, Array]:
-    """The features (n, [ahead,] features) of the chosen windows, and the base (n, ahead)
-    that trees correct.
-    """
-    features = []
-    bases = []
-    for start in range(0, len(chosen), CHUNK):
-        inputs, _ = job.train.take(chosen[start : start + CHUNK])
-        seen, base = _features(model, inputs)
-        features.append(seen)
-        bases.append(base)
-    return np.concatenate(features), np.concatenate(bases)
 
 
 def _features(model: Baseline | Direct, inputs: Array) -> tuple[Array, Array]:
