@@ -150,11 +150,14 @@ def layers(model: "keras.Model") -> list[dict[str, Any]]:
         output = list((layer.output[0] if several else layer.output).shape)
         parts = getattr(getattr(layer, "cell", None), "cells", [layer])
         for part in parts:
+            kind = type(part).__name__
+            if part is not layer:
+                kind = kind.removesuffix("Cell")
             shape = output
             if part is not parts[-1]:
                 shape = [None, layer.input.shape[1], output[-1]]
-            if _kind(part) != "InputLayer":
-                rows.append((part, _kind(part), shape))
+            if kind != "InputLayer":
+                rows.append((part, kind, shape))
     return [
         {
             "name": f"{kind.lower()}_{number}",
@@ -164,8 +167,3 @@ def layers(model: "keras.Model") -> list[dict[str, Any]]:
         }
         for number, (part, kind, output) in enumerate(rows, 1)
     ]
-
-
-def _kind(part: Any) -> str:
-    """The name of a layer, or of the layer that a cell is of."""
-    return type(part).__name__.removesuffix("Cell")

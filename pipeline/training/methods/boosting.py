@@ -74,7 +74,8 @@ def train(
     base = np.concatenate([of_chunk for _, of_chunk in seen])
     errors = targets[chosen] - base
     measured = np.isfinite(errors)
-    if not measured.any(axis=0).all():
+    of_models = [measured] if isinstance(model, Direct) else measured.T
+    if not all(mask.any() for mask in of_models):
         raise ValueError(
             "boosting needs a target that was measured for each value ahead"
         )
