@@ -16,7 +16,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Arrays, Examples
 from pipeline.data.problem import Problem, problem
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import damaged, read_npz, regular
+from pipeline.files import damaged, read_npz
 from pipeline.training import keras_models
 from pipeline.training.epochs import Checkpoint
 from pipeline.training.job import Callback, Job, Predict, Trained, chunks
@@ -161,7 +161,7 @@ class Recipe:
         model = self.model(about)
         file = path.with_name(path.name + keras_models.SUFFIX)
         try:
-            model.load_weights(regular(file))
+            model.load_weights(file)
         except (OSError, ValueError, KeyError) as error:
             raise UnrollError(
                 f"{file} is missing or damaged ({error!s:.100}); run `unroll train "
