@@ -13,14 +13,14 @@ class UnrollError(Exception):
 
 
 class UsageError(UnrollError):
-    """What was asked for does not exist or is misspelt. Exit code 2. The text lists
+    """A name or an option does not exist or is misspelt. Exit code 2. The text lists
     what is valid.
     """
 
 
 class UnknownAheadError(UnrollError):
-    """What must be known beforehand of the rows to come is not known, so that they
-    cannot be forecast.
+    """A column that must be known of the rows to come is not known, so that they cannot
+    be forecast.
     """
 
 
@@ -49,25 +49,28 @@ class DivergedError(UnrollError):
 
     def __init__(self, experiment: str, seed: int, epoch: int, step: int) -> None:
         super().__init__(
-            f"{experiment}: the loss is not a finite number in epoch {epoch}, step {step} "
-            f"(seed {seed}); lower experiments.{experiment}.training.learning_rate or "
+            f"{experiment}: the loss is not a finite number in epoch {epoch}, "
+            f"step {step} (seed {seed}); "
+            f"lower experiments.{experiment}.training.learning_rate or "
             "check the data set"
         )
 
 
 class StoppedError(Exception):
-    """What this command had started was stopped by Ctrl-C or a request to end, and has
-    told the user. Exit code 130.
+    """A process of this command was stopped by Ctrl-C or a request to end, and has told
+    the user. Exit code 130.
     """
 
 
 def without_password(text: str) -> str:
-    """The text with every address in it as it is without a user's name and password."""
+    """Return the text with every address in it as it is without a user's name and
+    password.
+    """
     return re.sub(r"(://?|//)\S*@", r"\1", text)
 
 
 def printable(text: str, kept: str = "") -> str:
-    """The text with control characters, line ends and others that nobody sees as
+    """Return the text with control characters, line ends and others that nobody sees as
     escapes, but for some that are `kept`: what is in a file or its name must not steer
     the terminal that it is shown on.
     """
@@ -76,5 +79,5 @@ def printable(text: str, kept: str = "") -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with every run of white space as one space."""
+    """Return the text with every run of white space as one space."""
     return " ".join(text.split())

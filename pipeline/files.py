@@ -109,7 +109,7 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the data of a JSON file. Raises UnrollError if it is missing or damaged."""
+    """Return the data of a JSON file. Raises UnrollError if missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:

@@ -68,7 +68,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a call ended.
+    """The outcome of a call.
 
     Attributes:
         call: the call.

@@ -47,7 +47,7 @@ def read(path: Path, **columns: type) -> "pd.DataFrame":
 
 
 def write_parquet(path: Path, table: "pd.DataFrame") -> None:
-    """Write a table that `read_parquet` reads, its index left out; whole or not at all."""
+    """Write a table that `read_parquet` reads, without its index, atomically."""
     with atomic_file(path) as temporary:
         table.to_parquet(temporary, index=False)
 

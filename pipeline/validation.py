@@ -1,4 +1,6 @@
-"""What is valid and what was received, in one line: for names, options and whole files."""
+"""Checks of names, options and whole files, whose errors say in one line what is valid
+and what was received.
+"""
 
 import difflib
 import re
@@ -12,7 +14,9 @@ from pydantic_core import PydanticCustomError
 from pipeline.errors import UsageError, one_line, without_password
 
 LISTED = 12
-"""Of more names than these a message shows only the one that is spelt most alike."""
+"""Names that a message lists at most; of more, it shows the one that is spelt most
+alike.
+"""
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
@@ -29,7 +33,7 @@ class Strict(pydantic.BaseModel):
     @pydantic.model_validator(mode="before")
     @classmethod
     def _refuse_unknown_keys(cls, data: Any) -> Any:
-        """Name an unknown key alone: what else is wrong is often what was meant by it."""
+        """Name an unknown key alone: other errors are often what was meant by it."""
         if isinstance(data, Mapping) and cls.model_config["extra"] == "forbid":
             for key in data:
                 if key not in cls.model_fields:
@@ -46,8 +50,8 @@ class Metrics(
         dict[str, Annotated[dict[str, float], pydantic.Field(min_length=1)]]
     ]
 ):
-    """What results/metrics/DATASET.json holds: experiment -> name of a metric -> its
-    value, a finite number.
+    """The content of results/metrics/DATASET.json: experiment -> name of a metric ->
+    its value, a finite number.
     """
 
     model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)

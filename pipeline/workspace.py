@@ -1,4 +1,4 @@
-"""Where each file of a build lies."""
+"""The place of each file of a build."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,12 @@ class Workspace:
 
     @property
     def params(self) -> Path:
-        """What is built."""
+        """The file that says what is built."""
         return self.root / "params.yaml"
 
     @property
     def claims(self) -> Path:
-        """What the documents publish."""
+        """The file that says what the documents publish."""
         return self.root / "claims.yaml"
 
     @property
@@ -57,9 +57,7 @@ class Workspace:
         return self.scratch / "trials" / dataset / experiment
 
     def trials(self, dataset: str, experiment: str) -> Path:
-        """What was tried for an experiment, and what it came to on validation; kept in
-        git.
-        """
+        """The trials of an experiment, and their scores on validation; kept in git."""
         return self.root / "results" / "trials" / dataset / f"{experiment}.csv"
 
     def record(self, dataset: str, experiment: str) -> Path:
@@ -69,7 +67,7 @@ class Workspace:
         return self.root / "records" / dataset / f"{experiment}.json"
 
     def checkpoint(self, dataset: str, experiment: str) -> Path:
-        """How far a training has come."""
+        """The checkpoint of a training."""
         return self.scratch / "checkpoints" / dataset / f"{experiment}.npz"
 
     def metrics(self, dataset: str) -> Path:
@@ -93,5 +91,5 @@ class Workspace:
         return self.root / "results" / "index.html"
 
     def log(self, stage: str) -> Path:
-        """What a stage printed when it was built."""
+        """The output of a stage when it was built."""
         return self.scratch / "logs" / f"{stage}.txt"

@@ -23,7 +23,7 @@ PRELOAD = (
     "mlflow.store.tracking.sqlalchemy_store",
     "stages.perform",
 )
-"""What every training imports; importing costs more than most of them."""
+"""Modules that every training imports; importing costs more than most trainings."""
 
 TENSORFLOW = ("tensorflow", "keras")
 
@@ -35,8 +35,9 @@ MEMORY = 400 * 2**20
 of its own."""
 
 COPIES = 6
-"""How often a task may hold its prepared data: as read, as tensors, as features, and
-what is computed of them."""
+"""The copies that a task may hold of its prepared data: as read, as tensors, as
+features, and what is computed of them.
+"""
 
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 """Where Linux keeps the limits of a container."""

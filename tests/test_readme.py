@@ -239,10 +239,9 @@ def test_the_film_shows_the_answers_that_are_committed():
     for name in CHOSEN:
         for text in texts()[name]:
             # A cell of the table may break the line behind "to".
-            change, interval = text.change
-            low = f" ({interval.partition(' to ')[0]} to" if interval else ""
             word = text.answer.outcome.split()[0]
-            row = rf"\n{name}( \(tuned.*\))?.* +{word}.*{re.escape(change + low)}"
+            start = re.escape(text.effect.partition(" to ")[0])
+            row = rf"\n{name} +(tuned|as ).* +{word}.*{start}"
             assert re.search(row, shown), f"{name}: run `make recording`"
 
 

@@ -18,21 +18,15 @@ TEMPLATES = "templates.yaml"
 """The file beside params.yaml that holds what several entries are `like`."""
 
 
+NAME = "[a-z][a-z0-9_]{0,59}"
+
+
 def _name(text: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", text):
+    if not re.fullmatch(NAME, text):
         raise ValueError(
             "must be small letters, digits and _, a letter first, at most 60 in all"
         )
     return text
-
-
-def _run_name(text: str) -> str:
-    dataset, slash, name = text.partition("/")
-    if not slash:
-        raise ValueError(
-            "must be a data set and an experiment of it, such as waves/gru"
-        )
-    return f"{_name(dataset)}/{_name(name)}"
 
 
 def _seeds(value: Any) -> Any:
@@ -48,7 +42,7 @@ def _distinct(seeds: list[int]) -> list[int]:
 
 
 Name = Annotated[str, pydantic.AfterValidator(_name)]
-RunName = Annotated[str, pydantic.AfterValidator(_run_name)]
+RunName = Annotated[str, pydantic.StringConstraints(pattern=f"^{NAME}/{NAME}$")]
 """The whole name of an experiment: its data set's and its own, such as waves/gru."""
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**32)]
 Seeds = Annotated[
@@ -61,7 +55,7 @@ Seeds = Annotated[
 
 
 def own_name(run: str) -> str:
-    """An experiment's name within its data set: gru of waves/gru."""
+    """Return an experiment's name within its data set: gru of waves/gru."""
     return run.partition("/")[2]
 
 
@@ -126,7 +120,7 @@ class DatasetParams(Strict):
 
     Attributes:
         source: a key of `sources`.
-        like: nothing any more: `complete` has put in its place what templates say.
+        like: always None after `load`; the template's values have been filled in.
         preparation: makes the problem.
         seeds, training: for the experiments with the same training method; each may say
             otherwise, option by option.
@@ -174,7 +168,7 @@ class Experiment(Strict):
     training: Training
 
     def trial(self, epochs: int | None, seeds: list[int] | None) -> "Experiment":
-        """The experiment with another number of epochs, other seeds, or both.
+        """Return the experiment with another number of epochs, other seeds, or both.
 
         Raises:
             UsageError: its training method has no epochs.
@@ -242,7 +236,7 @@ class Params(Strict):
         }
 
     def source(self, name: str) -> Source:
-        """Raises UsageError with the valid names if there is no such source."""
+        """Return a source. Raises UsageError if there is none of this name."""
         return self.sources[one_of(name, self.sources, "the source")]
 
     def producer(self, name: str) -> partial[Any]:
@@ -266,23 +260,23 @@ class Params(Strict):
         return partial(prepare, **registry.options(prepare, section.options, where))
 
     def source_stage(self, name: str) -> str:
-        """What DVC calls the stage that fetches a source."""
+        """Return the name of DVC's stage that fetches a source."""
         return f"{'file' if name in self.files else 'source'}@{name}"
 
     def dataset(self, name: str) -> DatasetParams:
-        """Raises UsageError with the valid names if there is no such data set."""
+        """Return a data set. Raises UsageError if there is none of this name."""
         return self.datasets[one_of(name, self.datasets, "the data set")]
 
     def experiment(self, name: str) -> Experiment:
-        """An experiment by its whole name, waves/gru. Raises UsageError with the valid
-        names if there is none.
+        """Return an experiment by its whole name, waves/gru. Raises UsageError with the
+        valid names if there is none.
         """
         runs = self.runs
         return runs[one_of(name, runs, "the experiment")]
 
     def experiments_of(self, dataset: str) -> dict[str, Experiment]:
-        """The experiments of one data set by their names in it, such as gru, in the
-        order of params.yaml.
+        """Return the experiments of a data set by their names in it, such as gru, in
+        the order of params.yaml.
         """
         return self.experiments.get(dataset, {})
 

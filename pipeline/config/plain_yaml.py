@@ -120,7 +120,7 @@ def without_entry(path: Path, keys: Sequence[str]) -> str:
 
 
 def _nodes(text: str, keys: Sequence[str]) -> list[tuple[Any, Any]]:
-    """Return the keys and values that keys lead to in YAML, as far as they are there."""
+    """Return the nodes that keys lead to in YAML, as far as they are there."""
     value = YAML().compose(text)
     found = []
     for wanted in keys:

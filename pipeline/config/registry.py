@@ -5,9 +5,9 @@ Each of the packages below is a registry: a module in it is a name that params.y
 use. Only the module that is asked for is imported, so a DVC stage depends on that one
 and not on its neighbours.
 
-A user's own modules lie beside params.yaml: unroll_extensions/models/mine.py is found as
-`pipeline.models.mine`. Their folders are added to the registries' packages, so all that
-is true of our modules is true of them, too.
+A user's own modules lie beside params.yaml: unroll_extensions/models/mine.py is found
+as `pipeline.models.mine`. Their folders are added to the registries' packages, so all
+that is true of our modules is true of them, too.
 """
 
 import importlib
@@ -39,7 +39,7 @@ REQUIRED = {
     SOURCES: ["produce"],
     PREPARATIONS: ["prepare", "METRIC"],
 }
-"""What each module of a registry has to define."""
+"""Names that each module of a registry has to define."""
 
 _root = Path()
 

@@ -31,8 +31,8 @@ CUT = ("lookback", "step", "delay", "target", "outputs", "every")
 
 
 class Scale(Strict):
-    """How a target in model units becomes a value in the data's unit: value = target *
-    std + mean.
+    """The way from a target in model units to a value in the data's unit: value =
+    target * std + mean.
 
     Attributes:
         mean, std: in `unit`, over the train rows only.
@@ -132,7 +132,7 @@ class Dataset:
 
 
 class Description(Strict):
-    """What dataset.json holds: a data set without its arrays."""
+    """The content of dataset.json: a data set without its arrays."""
 
     name: str
     kind: Kind

@@ -34,7 +34,7 @@ class AbsentError(Exception):
 
 
 def is_address(text: str) -> bool:
-    """Return whether a text is an address on the web: https, or http on this machine."""
+    """Return whether a text is an https address, or http on this machine."""
     return bool(re.match(r"(https://|http://(localhost|127\.0\.0\.1)[:/])[^\s/]", text))
 
 

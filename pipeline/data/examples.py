@@ -53,7 +53,7 @@ class Arrays:
         return tuple(self.inputs.shape[1:])
 
     def take(self, indices: Array) -> tuple[Array, Array]:
-        """Inputs (n, ...) and targets (n, ...) of the examples at `indices`."""
+        """Return inputs (n, ...) and targets (n, ...) of the examples at `indices`."""
         return self.inputs[indices], self.targets[indices]
 
 
@@ -144,8 +144,8 @@ class Windows:
         return self._after(self.rows)
 
     def take(self, indices: Array) -> tuple[Array, Array]:
-        """Inputs (n, timesteps, features) and targets (n,) or (n, outputs) of the
-        examples at `indices`.
+        """Return inputs (n, timesteps, features) and targets (n,) or (n, outputs) of
+        the examples at `indices`.
         """
         rows = self.rows[indices]
         return self.series[rows[:, None] + self.offsets], self._after(rows)
@@ -169,7 +169,7 @@ class Windows:
         return self.delay + np.arange(self.outputs) * self.step
 
     def complete(self) -> "Windows":
-        """The windows all of whose targets were measured."""
+        """Return the windows all of whose targets were measured."""
         if self.measured is None:
             return self
         measured = self.measured[self.rows[:, None] + self.ahead]

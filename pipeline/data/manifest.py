@@ -12,14 +12,14 @@ NAME = "source.json"
 
 
 class RawFile(Strict):
-    """What a file is known by."""
+    """Size and hash of a file."""
 
     bytes: int
     sha256: str
 
 
 class Manifest(Strict):
-    """What source.json holds.
+    """The content of source.json.
 
     Attributes:
         name: of the source.

@@ -1,4 +1,4 @@
-"""What a model must know of a data set, and no more."""
+"""The facts of a data set that a model must know, and no more."""
 
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from pipeline.data.examples import Windows, ceil_div
 
 @dataclass(frozen=True)
 class Problem:
-    """What a builder must know of a data set.
+    """The facts of a data set that a builder must know.
 
     Attributes:
         input_shape: the shape of one example: (values,), (timesteps, features) or, of
@@ -42,7 +42,7 @@ class Problem:
 
 
 def problem(dataset: Dataset) -> Problem:
-    """What builders must know of `dataset`."""
+    """Return the facts of a data set that builders must know."""
     train = dataset.splits["train"]
     _, targets = train.take(np.arange(1))
     general = Problem(

@@ -41,8 +41,8 @@ CODE_SUFFIXES = {".py", ".css", ".csv", ".j2", ".js"}
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a run is made of: its section, and the SHA-256 of each prepared file, each
-    module and numerics.lock.
+    """All that a run is made of: its section, and the SHA-256 of each prepared file,
+    each module and numerics.lock.
     """
 
     params: dict[str, Any]
@@ -227,7 +227,7 @@ class Code:
 
 
 def _of(plain: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of plain data as canonical JSON, whatever the order of keys."""
+    """Return the SHA-256 of plain data as JSON, with sorted keys."""
     text = json.dumps(
         plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     )

@@ -23,7 +23,7 @@ REQUIREMENTS = ".ci/locks/requirements.lock"
 hashes."""
 
 PACKED = ("unroll", "documents")
-"""Where in an installed wheel `DOCUMENTS` lie."""
+"""The folder of an installed wheel in which `DOCUMENTS` lie."""
 
 DOCUMENTS = (
     "params.yaml",
@@ -43,8 +43,9 @@ DOCUMENTS = (
     "LICENSE",
     ".github/actions/report/action.yml",
 )
-"""What a wheel brings besides code (setup.py): the four documents' graph and results,
-and data for the demo."""
+"""Files that a wheel brings besides code (setup.py): the four documents' graph and
+results, and data for the demo.
+"""
 
 FEATURES = (
     "sse4_2",

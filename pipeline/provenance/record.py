@@ -39,7 +39,7 @@ which may be a stranger's."""
 
 
 class Environment(Strict):
-    """Where a run is made.
+    """The place where a run is made.
 
     Attributes:
         unroll: its version, and the hash of its code (`fingerprint.package`); None in
@@ -130,7 +130,7 @@ def read(workspace: Workspace, dataset: str, experiment: str) -> Record:
 
 
 def seconds(workspace: Workspace, dataset: str, experiment: str) -> float | None:
-    """Return how long the last training took, on any machine; None if no record tells."""
+    """Return how long the last training took; None if no record tells."""
     try:
         known = read_checked(workspace.record(dataset, experiment), Record)
         ended = datetime.fromisoformat(known.ended)

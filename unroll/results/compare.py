@@ -240,21 +240,14 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
         for answer in evaluated.answers:
             text = AnswerText(evaluated, answer)
             marks = ["tuned", *answer.notes] if text.tuned else answer.notes
-            change, interval = text.change
-            models = [
-                f"{evaluated.short[name]} {error_text(evaluated, name)}"
-                if name and answer.outcome != Word.NOT_ASKED
-                else DASH
-                for name in (answer.opponent, answer.network)
-            ]
-            row = [
-                evaluated.name,
-                "; ".join(marks),
-                answer.outcome,
-                f"{change} ({interval})" if interval else change or answer.reason,
-                *models,
-            ]
-            rows.append(row)
+            models = [DASH, DASH]
+            if answer.outcome != Word.NOT_ASKED:
+                models = [
+                    f"{evaluated.short[str(name)]} {error_text(evaluated, name)}"
+                    for name in (answer.opponent, answer.network)
+                ]
+            said = [evaluated.name, "; ".join(marks), answer.outcome, text.effect]
+            rows.append(said + models)
     if rows:
         tables.show(ANSWER, rows)
     for reason in dict.fromkeys(reasons):

@@ -27,7 +27,7 @@ UNKNOWN = 2
 """The word number of a rare word there."""
 
 SHIFT = 3
-"""What is added there to every word number, to make room for these."""
+"""The number that is added there to every word number, to make room for these."""
 
 SEED = 113
 """The seed of the shuffle there."""

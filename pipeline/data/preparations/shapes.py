@@ -60,8 +60,8 @@ def prepare(
     values = arrays["train_series"].shape[1]
     if lookback + ahead > values or delay >= lookback:
         raise ValueError(
-            f"`lookback` and `ahead` must be at most {values} in all, and `delay` below "
-            "`lookback`"
+            f"`lookback` and `ahead` must be at most {values} in all, "
+            "and `delay` below `lookback`"
         )
 
     def examples(split: str) -> Arrays:

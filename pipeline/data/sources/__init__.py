@@ -23,7 +23,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 @dataclass(frozen=True)
 class Context:
-    """What a source may use besides its own options.
+    """All that a source may use besides its own options.
 
     Attributes:
         name: the source's name in params.yaml.
@@ -56,8 +56,8 @@ class Context:
 
 
 def streams(seed: int, count: int) -> "list[np.random.Generator]":
-    """Generators with a seed of their own each, so that how much one draws leaves the
-    others as they are.
+    """Return generators with a seed of their own each, so that how much one draws
+    leaves the others as they are.
     """
     import numpy as np
 

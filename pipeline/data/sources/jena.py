@@ -108,8 +108,8 @@ def extract(path: Path, context: Context, sha256: str) -> "pd.DataFrame | None":
 
 
 def read(path: Path, origin: str) -> "pd.DataFrame":
-    """The rows of a file in the official format: timestamps as text, which `prepare`
-    reads, and 14 columns of float64.
+    """Return the rows of a file in the official format: timestamps as text, which
+    `prepare` reads, and 14 columns of float64.
 
     Raises:
         UnrollError: a column is missing, or a cell is no number; the text names

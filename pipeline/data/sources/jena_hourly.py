@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FILE = "jena_hourly_2009_2016.csv"
 SHA256 = "75a9edcba9e346fbda0d612abbf5277d4667a66924123b2cdc475f64e2557f16"
-"""Of the extract that a mirror holds; a thinned file has none (`thin`)."""
+"""The hash of the extract that a mirror holds; a thinned file has none (`thin`)."""
 
 ROWS = 70_038
 WIND = "wv (m/s)"
@@ -47,7 +47,7 @@ def produce(folder: Path, context: Context) -> None:
 
 
 def thin(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Six of the columns of every sixth row of the official file.
+    """Return six of the columns of every sixth row of the official file.
 
     A row whose timestamp was there before is dropped, then rows 0, 6, 12, ... are kept.
     A wind of -9999 (no reading) becomes 0.0: the extract in circulation holds none, and

@@ -11,7 +11,7 @@ from pipeline.data.sources import Context, Count, Seed, streams
 from pipeline.files import write_npz
 
 VALUES = 40
-"""Of each series."""
+"""The length of each series."""
 
 NOISE = 0.1
 """The width of the uniform noise on every value."""

@@ -102,7 +102,7 @@ def station(
 
 
 def drift(random: np.random.Generator, rows: int, hours: float) -> Array:
-    """(rows,) of mean 0 and variance 1, of which 1/e is left after `hours`: a
+    """Return (rows,) of mean 0 and variance 1, of which 1/e is left after `hours`: a
     first-order autoregression.
     """
     keep = float(np.exp(-1 / (6 * hours)))
@@ -139,8 +139,8 @@ def _jena(random: np.random.Generator, rows: int) -> "pd.DataFrame":
 
 
 def _imdb(folder: Path, random: np.random.Generator, reviews: int) -> None:
-    """`imdb.npz` and `imdb_word_index.json` as Keras has them: word numbers from 1, the
-    positive reviews first.
+    """Write `imdb.npz` and `imdb_word_index.json` as Keras has them: word numbers from
+    1, the positive reviews first.
     """
     # rows: negative, positive; frequent words
     telling = 20 + random.choice(400, (2, TELLING), replace=False)
@@ -164,8 +164,8 @@ def _imdb(folder: Path, random: np.random.Generator, reviews: int) -> None:
 
 
 def _reviews(random: np.random.Generator, labels: Array, telling: Array) -> Array:
-    """(reviews,) lists of word numbers: Zipf's law, and one word in twelve tells the
-    label, four times in five.
+    """Return (reviews,) lists of word numbers: Zipf's law, and one word in twelve tells
+    the label, four times in five.
     """
     lengths = np.clip(np.exp(random.normal(5.2, 0.7, len(labels))), 10, 2494).astype(
         int
