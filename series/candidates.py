@@ -43,7 +43,6 @@ LEAST_SQUARES = {"method": "least_squares", "ridge": 100.0}
 
 BOOSTING = {
     "method": "boosting",
-    "strategy": "joint",
     "trees": 100,
     "learning_rate": 0.15,
     "examples": 40,

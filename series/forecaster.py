@@ -17,7 +17,8 @@ from pipeline.data.examples import Array
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_checked, read_npz, write_json, write_npz
-from pipeline.training import fitted_models
+from pipeline.training.job import Predict
+from pipeline.training.recipe import recipe
 from series import intervals
 from series.combination import known_after, weighted_median_forecast
 from series.reading import files
@@ -57,7 +58,7 @@ class Forecaster:
     spec: ForecasterSpec
     arrays: dict[str, Array]
     weights: Mapping[str, Path]
-    predict: Sequence[Sequence[fitted_models.Predict]]
+    predict: Sequence[Sequence[Predict]]
     cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -85,10 +86,10 @@ class Forecaster:
         """
         predict = []
         for member in spec.members:
-            about = (member.name, member.experiment, member.problem)
+            trained = recipe(member.name, member.experiment)
             folder = weights[member.name]
             paths = [folder / f"seed_{seed}_{member.point}" for seed in member.seeds]
-            predict.append([fitted_models.load(*about, path) for path in paths])
+            predict.append([trained.load(member.problem, path) for path in paths])
         return cls(spec, arrays, weights, predict)
 
     def save(self, folder: Path) -> None:

@@ -12,9 +12,9 @@ from pipeline.files import atomic_folder
 from pipeline.provenance import fingerprint, record
 from pipeline.tracking import runs
 from pipeline.training import run_folder, run_store
-from pipeline.training.job import Checkpoint
+from pipeline.training.epochs import Checkpoint
 from pipeline.training.recipe import recipe
-from pipeline.training.task import Task
+from pipeline.training.run_store import Task
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.progress import Epochs

@@ -12,7 +12,7 @@ from filelock import FileLock
 from pipeline import processes
 from pipeline.processes import Call, Server
 from pipeline.training import run_store
-from pipeline.training.task import Result, Task
+from pipeline.training.run_store import Result, Task
 from pipeline.workspace import Workspace
 
 PRELOAD = (

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.training.task import Result, Task
+    from pipeline.training.run_store import Result, Task
 
 CLEAR = "\r\x1b[2K"
 """Erases the current line of a terminal."""

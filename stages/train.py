@@ -15,7 +15,7 @@ from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, machine, record
 from pipeline.tracking import NOT_RECORDED
 from pipeline.training import run_store
-from pipeline.training.task import WHOLE, Task
+from pipeline.training.run_store import WHOLE, Task
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import pool, progress

@@ -23,7 +23,7 @@ from pipeline.config.params import Params
 from pipeline.errors import STOPPED, StoppedError, UnrollError, UsageError
 from pipeline.files import remove, write_text
 from pipeline.provenance import fingerprint
-from pipeline.training.task import WHOLE
+from pipeline.training.run_store import WHOLE
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import worker

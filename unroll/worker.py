@@ -23,7 +23,7 @@ from pipeline.files import read_json, scratch_folder, write_json
 from pipeline.processes import Call
 from pipeline.provenance import fingerprint, machine, record
 from pipeline.training import run_store
-from pipeline.training.task import Task
+from pipeline.training.run_store import Task
 from pipeline.workspace import Workspace
 from stages import pool
 from stages.train import due

@@ -11,19 +11,24 @@ from pydantic import Field
 
 from pipeline.data.problem import Problem
 
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=1, le=4096)]
 Width = Annotated[int, Field(ge=0, le=4096)]
-"""Of a layer that may be left out."""
+"""The width of a layer that may be left out."""
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
-"""Of dropout."""
+"""The share that dropout sets to 0."""
+
+Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=4)]
+"""Timesteps of what repeats, the shortest first."""
 
 Last = Annotated[int | None, Field(ge=1)]
 """How many timesteps a model sees, of the latest; None for all."""
 
 
 def look_back(timesteps: int, last: int | None) -> int:
-    """How many of an input's timesteps are seen. Raises ValueError if `last` is more
+    """Return how many of an input's timesteps are seen. Raises ValueError if `last` is more
     than there are.
     """
     if last is not None and last > timesteps:

@@ -56,24 +56,21 @@ def transformer(
     # 0.
     positions = keras.ops.zeros_like(inputs[:, :, :1]) + np.eye(steps, dtype=np.float32)
     hidden = keras.layers.Dense(width)(keras.ops.concatenate(tapped, axis=2))
-    hidden = hidden + keras.layers.Dense(
-        width, use_bias=False, kernel_initializer="zeros"
-    )(positions)
+    at = keras.layers.Dense(width, use_bias=False, kernel_initializer="zeros")
+    hidden = hidden + at(positions)  # (batch, timesteps, width)
     causal_mask = np.triu(np.full((steps, steps), -1e9, dtype=np.float32), 1)
+
+    by_head = (-1, steps, heads, size)
     for _ in range(layers):
         normed = keras.layers.LayerNormalization()(hidden)
-        queries, keys, values = (
-            keras.ops.reshape(
-                keras.layers.Dense(width)(normed), (-1, steps, heads, size)
-            )
+        queries, keys, values = [
+            keras.ops.reshape(keras.layers.Dense(width)(normed), by_head)
             for _ in range(3)
-        )
-        scores = (
-            keras.ops.einsum("bihd,bjhd->bhij", queries, keys) / size**0.5 + causal_mask
-        )
-        attended = keras.ops.einsum(
-            "bhij,bjhd->bihd", keras.ops.softmax(scores), values
-        )
+        ]
+        # (batch, heads, timesteps, timesteps)
+        scores = keras.ops.einsum("bihd,bjhd->bhij", queries, keys) / size**0.5
+        weights = keras.ops.softmax(scores + causal_mask)
+        attended = keras.ops.einsum("bhij,bjhd->bihd", weights, values)
         attended = keras.ops.reshape(attended, (-1, steps, width))
         # Weights of 0, so that each layer begins by passing on what came in: else the
         # rate would have to rise slowly.

@@ -61,15 +61,19 @@ def last_value(problem: Problem) -> Baseline:
     Raises:
         ValueError: inputs are not series.
     """
+    _require_series(problem, "last_value")
+    if problem.every:
+        times = problem.outputs // problem.input_shape[1]
+        return Baseline(lambda inputs: np.tile(inputs[:, -1], times))
+    return Baseline(lambda inputs: inputs[:, -1, problem.target])
+
+
+def _require_series(problem: Problem, name: str) -> None:
     if len(problem.input_shape) != 2:
         raise ValueError(
-            f"last_value needs inputs (timesteps, features). Received: {problem.input_shape}"
+            f"{name} needs inputs (timesteps, features). Received: "
+            f"{problem.input_shape}"
         )
-    if problem.every:
-        return Baseline(
-            lambda inputs: np.tile(inputs[:, -1], problem.outputs // inputs.shape[2])
-        )
-    return Baseline(lambda inputs: inputs[:, -1, problem.target])
 
 
 def daily_cycle(problem: Problem) -> Baseline:
@@ -84,8 +88,8 @@ def daily_cycle(problem: Problem) -> Baseline:
 
 
 def back_to_cycle(problem: Problem, cycle: int) -> Array:
-    """How far before the last row those values lie which are whole cycles before each
-    value ahead, as late as possible.
+    """Return how far before the last row those values lie which are whole cycles before
+    each value ahead, as late as possible.
 
     Args:
         problem: of series.
@@ -114,7 +118,8 @@ def seasonal_naive(
     back = back_to_cycle(problem, timesteps)
     if back.max() >= problem.input_shape[0]:
         raise ValueError(
-            f"a cycle of {timesteps} needs {back.max() + 1} timesteps. Received: {problem.input_shape[0]}"
+            f"a cycle of {timesteps} needs {back.max() + 1} timesteps. Received: "
+            f"{problem.input_shape[0]}"
         )
     index = -1 - (back if problem.outputs > 1 else back[0])
     return Baseline(lambda inputs: inputs[:, index, problem.target])
@@ -127,17 +132,12 @@ def delayed(problem: Problem, *, timesteps: Annotated[int, Field(ge=0)]) -> Base
     Raises:
         ValueError: inputs are not series.
     """
-    if len(problem.input_shape) != 2:
-        raise ValueError(
-            f"delayed needs inputs (timesteps, features). Received: {problem.input_shape}"
-        )
+    _require_series(problem, "delayed")
 
     def value(inputs: Array) -> Any:
-        return (
-            inputs[:, -1 - timesteps, problem.target]
-            if timesteps < inputs.shape[1]
-            else np.zeros(len(inputs))
-        )
+        if timesteps >= inputs.shape[1]:
+            return np.zeros(len(inputs))
+        return inputs[:, -1 - timesteps, problem.target]
 
     return Baseline(value)
 
@@ -172,15 +172,13 @@ def linear(problem: Problem, *, last: Last = None, intercept: bool = True) -> Ba
     used = look_back(problem.input_shape[0], last)
 
     def features(inputs: Array) -> Array:
+        count = len(inputs)
         if not problem.calendar:
-            return inputs[:, -used:].reshape(len(inputs), -1)
+            return inputs[:, -used:].reshape(count, -1)
         measured, calendar = _measured_and_calendar(problem, inputs)
-        products = (calendar[:, :2, None] * calendar[:, None, 2:]).reshape(
-            len(inputs), -1
-        )
-        return np.concatenate(
-            [measured[:, -used:].reshape(len(inputs), -1), calendar, products], axis=1
-        )
+        past = measured[:, -used:].reshape(count, -1)
+        products = calendar[:, :2, None] * calendar[:, None, 2:]  # hour times season
+        return np.concatenate([past, calendar, products.reshape(count, -1)], axis=1)
 
     return Baseline(features, intercept=intercept)
 
@@ -227,23 +225,19 @@ def lags(
 
     def features(inputs: Array) -> Array:
         measured, calendar = _measured_and_calendar(problem, inputs)
+        count = len(inputs)
         target = measured[:, -used:, problem.target]
         rest = np.delete(measured[:, -used_others:], problem.target, axis=2)
-        columns = [target, rest.reshape(len(inputs), -1), calendar]
+        columns = [target, rest.reshape(count, -1), calendar]
         if differences:
-            columns += [
-                np.diff(target, axis=1),
-                np.diff(rest, axis=1).reshape(len(inputs), -1),
-            ]
-        columns += [
-            measured[:, -1] - measured[:, -span:].mean(axis=1) for span in means
-        ]
+            of_rest = np.diff(rest, axis=1)
+            columns += [np.diff(target, axis=1), of_rest.reshape(count, -1)]
+        now = measured[:, -1]
+        columns += [now - measured[:, -span:].mean(axis=1) for span in means]
         return np.concatenate(columns, axis=1)
 
-    return Baseline(
-        features,
-        base=(lambda inputs: inputs[:, -1, problem.target]) if differences else None,
-    )
+    base = last_value(problem).features if differences else None
+    return Baseline(features, base=base)
 
 
 def _measured_and_calendar(problem: Problem, inputs: Array) -> tuple[Array, Array]:
@@ -265,17 +259,20 @@ def bag_of_words(problem: Problem) -> Baseline:
         raise ValueError("bag_of_words needs a data set of words")
 
     def features(inputs: Array) -> Any:
-        from scipy.sparse import csr_matrix
-
         # 0 is padding, not a word
         bags = [np.unique(review[review > 0]) for review in inputs]
-        ends = np.cumsum([0, *map(len, bags)])
-        ones = np.ones(ends[-1], np.float64)
-        return csr_matrix(
-            (ones, np.concatenate(bags), ends), shape=(len(inputs), problem.vocabulary)
-        )
+        return _sparse(bags, problem.vocabulary)
 
     return Baseline(features, intercept=True)
+
+
+def _sparse(columns: list[Array], width: int) -> Any:
+    """A sparse matrix (n, width) with a 1 in these columns of each row."""
+    from scipy.sparse import csr_matrix
+
+    ends = np.cumsum([0, *map(len, columns)])
+    entries = (np.ones(ends[-1]), np.concatenate(columns), ends)
+    return csr_matrix(entries, shape=(len(columns), width))
 
 
 def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Baseline:
@@ -299,15 +296,12 @@ def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Base
     def learn(train: Array) -> Callable[[Array], Any]:
         from sklearn.feature_extraction.text import TfidfTransformer
 
-        pairs, counts = np.unique(
-            np.concatenate([np.unique(_pairs(problem, r)) for r in train]),
-            return_counts=True,
-        )
+        of_reviews = [np.unique(_pairs(problem, review)) for review in train]
+        pairs, counts = np.unique(np.concatenate(of_reviews), return_counts=True)
         frequent = pairs[counts >= reviews]
-        weights = TfidfTransformer(sublinear_tf=True).fit(
-            _counts(problem, train, frequent)
-        )
-        return lambda inputs: weights.transform(_counts(problem, inputs, frequent))
+        transformer = TfidfTransformer(sublinear_tf=True)
+        transformer.fit(_counts(problem, train, frequent))
+        return lambda inputs: transformer.transform(_counts(problem, inputs, frequent))
 
     return Baseline(lambda inputs: inputs, learn=learn, intercept=True)
 
@@ -324,8 +318,6 @@ def _counts(problem: Problem, inputs: Array, frequent: Array) -> Any:
     """How often each word, and each pair of `frequent` (sorted), occurs: a sparse
     matrix (n, vocabulary + pairs).
     """
-    from scipy.sparse import csr_matrix
-
     # what is greater than all of them lands on -1
     bounded = np.append(frequent, -1)
     columns = []
@@ -334,9 +326,7 @@ def _counts(problem: Problem, inputs: Array, frequent: Array) -> Any:
         index = np.searchsorted(frequent, pairs)
         index = index[bounded[index] == pairs]
         columns.append(np.concatenate([review[review > 0], problem.vocabulary + index]))
-    ends = np.cumsum([0, *map(len, columns)])
-    shape = len(inputs), problem.vocabulary + len(frequent)
-    counts = csr_matrix((np.ones(ends[-1]), np.concatenate(columns), ends), shape=shape)
+    counts = _sparse(columns, problem.vocabulary + len(frequent))
     counts.sum_duplicates()
     return counts
 

@@ -65,25 +65,18 @@ def build(
         model.add(keras.layers.Lambda(partial(_up_to_each, seen=seen)))
     elif len(problem.input_shape) > 1:
         model.add(keras.layers.Flatten())
+    # at all timesteps the same is dropped, as a recurrent layer has it
+    drop = keras.layers.Dropout
+    outputs = problem.outputs
+    if problem.each_step:
+        drop = keras.layers.SpatialDropout1D
+        outputs = 1
+    function = keras.ops.sin if activation == "sine" else activation
     for width in hidden:
-        model.add(
-            keras.layers.Dense(
-                width, activation=keras.ops.sin if activation == "sine" else activation
-            )
-        )
-        if dropout:  # at all timesteps the same, as a recurrent layer has it
-            model.add(
-                (
-                    keras.layers.SpatialDropout1D
-                    if problem.each_step
-                    else keras.layers.Dropout
-                )(dropout)
-            )
-    model.add(
-        keras.layers.Dense(
-            1 if problem.each_step else problem.outputs, activation=output
-        )
-    )
+        model.add(keras.layers.Dense(width, activation=function))
+        if dropout:
+            model.add(drop(dropout))
+    model.add(keras.layers.Dense(outputs, activation=output))
     return model
 
 
@@ -95,9 +88,8 @@ def _up_to_each(values: Any, seen: int) -> Any:
 
     steps = values.shape[1]
     padded = keras.ops.pad(values, [(0, 0), (seen - 1, 0), (0, 0)])
-    windows = keras.ops.take(
-        padded, np.arange(steps)[:, None] + np.arange(seen), axis=1
-    )
+    places = np.arange(steps)[:, None] + np.arange(seen)
+    windows = keras.ops.take(padded, places, axis=1)
     return keras.ops.reshape(windows, (-1, steps, seen * values.shape[2]))
 
 

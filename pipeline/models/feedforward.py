@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.data.problem import Problem
-from pipeline.models import Last, Rate, Size, Width, check_embedding, look_back
+from pipeline.models import Last, Rate, Size, look_back
 
 if TYPE_CHECKING:
     import keras
@@ -31,13 +31,12 @@ def tcn(
     activation: Literal["relu", "tanh"] = "relu",
     dropout: Rate = 0.0,
     last: Last = None,
-    embedding: Width = 0,
 ) -> "keras.Model":
     """Causal convolutions, each added to what came in (Bai, Kolter and Koltun 2018,
     arXiv 1803.01271).
 
     Args:
-        problem: of series, of one value each or several, or of words.
+        problem: of series, of one value each or several.
         filters: of each layer.
         kernel: timesteps that a filter weighs; in layer n, counted from 0, they lie 2^n
             apart.
@@ -46,19 +45,17 @@ def tcn(
         dropout: fraction of each layer's outputs that is dropped, the same ones at all
             timesteps.
         last: timesteps that are seen.
-        embedding: width of a word's vector.
 
     Returns:
         A model from (batch, *problem.input_shape) to (batch, problem.outputs). It
-        answers from the last timestep; of words from the largest value of each filter;
-        where each timestep has its target, from each.
+        answers from the last timestep; where each timestep has its target, from each.
 
     Raises:
         ValueError: as `_timesteps`.
     """
     import keras
 
-    inputs, values = _timesteps(problem, last, embedding)
+    inputs, values = _timesteps(problem, last, each_step=True)
     for layer in range(layers):
         # What a filter weighs side by side, then one matrix product: it takes a ninth
         # of what XLA needs for Conv1D.
@@ -66,20 +63,14 @@ def tcn(
         steps = values.shape[1]
         padded = keras.layers.ZeroPadding1D(((kernel - 1) * dilation, 0))(values)
         taps = [padded[:, k * dilation : k * dilation + steps] for k in range(kernel)]
-        seen = keras.layers.Dense(filters, activation=activation)(
-            keras.ops.concatenate(taps, axis=2)
-        )
-        same = (
-            values
-            if values.shape[-1] == filters
-            else keras.layers.Dense(filters)(values)
-        )
-        values = keras.layers.SpatialDropout1D(dropout)(seen) + same
-    if problem.vocabulary:
-        values = keras.layers.GlobalMaxPooling1D()(values)
-    elif not problem.each_step:
-        values = values[:, -1]
-    return keras.Model(inputs, _answers(problem, values))
+        side_by_side = keras.ops.concatenate(taps, axis=2)
+        seen = keras.layers.Dense(filters, activation=activation)(side_by_side)
+        if values.shape[-1] != filters:
+            values = keras.layers.Dense(filters)(values)
+        values = keras.layers.SpatialDropout1D(dropout)(seen) + values
+    if problem.each_step:
+        return keras.Model(inputs, keras.layers.Dense(1)(values))
+    return keras.Model(inputs, keras.layers.Dense(problem.outputs)(values[:, -1]))
 
 
 def convolutions(
@@ -101,37 +92,31 @@ def convolutions(
             convolution has fewer timesteps.
 
     Raises:
-        ValueError: inputs are words, targets one for each timestep, or no timestep is
-            left.
+        ValueError: as `_timesteps`, or no timestep is left.
     """
     import keras
 
-    if problem.vocabulary or problem.each_step:
-        raise ValueError(
-            "convolutions need values, and targets that are not one for each timestep"
-        )
-    inputs, values = _timesteps(problem, None, 0)
+    inputs, values = _timesteps(problem)
     for level, kernel in enumerate(kernels):
-        values = keras.layers.MaxPooling1D(2)(values) if level else values
+        if level > 0:
+            values = keras.layers.MaxPooling1D(2)(values)
         steps = values.shape[1] - kernel + 1
         columns = values.shape[2]
         if steps < 1:
             raise ValueError(
-                f"`kernels` leave no timestep of {problem.input_shape[0]}. Received: {list(kernels)}"
+                f"`kernels` leave no timestep of {problem.input_shape[0]}. Received: "
+                f"{list(kernels)}"
             )
         # What a filter weighs side by side, then one matrix product, as in `tcn`.
-        seen = keras.ops.take(
-            values, np.arange(steps)[:, None] + np.arange(kernel), axis=1
-        )
+        taps = np.arange(steps)[:, None] + np.arange(kernel)
+        seen = keras.ops.take(values, taps, axis=1)
         seen = keras.ops.reshape(seen, (-1, steps, kernel * columns))
         bound = (6 / kernel / (columns + filters)) ** 0.5  # as Keras starts a Conv1D
         start = keras.initializers.RandomUniform(-bound, bound)
-        values = keras.layers.Dense(
-            filters, activation="relu", kernel_initializer=start
-        )(seen)
-    return keras.Model(
-        inputs, _answers(problem, keras.layers.GlobalAveragePooling1D()(values))
-    )
+        layer = keras.layers.Dense(filters, activation="relu", kernel_initializer=start)
+        values = layer(seen)
+    pooled = keras.layers.GlobalAveragePooling1D()(values)
+    return keras.Model(inputs, keras.layers.Dense(problem.outputs)(pooled))
 
 
 def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
@@ -145,9 +130,10 @@ def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
 
     if not problem.every:
         raise ValueError(
-            "linear needs a data set that asks for every column; `mlp` without `hidden` is for the rest"
+            "linear needs a data set that asks for every column; `mlp` without "
+            "`hidden` is for the rest"
         )
-    inputs, values = _timesteps(problem, None, 0)
+    inputs, values = _timesteps(problem)
     return _started(keras.Model(inputs, _mapped(problem, values)), start)
 
 
@@ -164,12 +150,11 @@ def nlinear(
         start: see `Start`.
 
     Raises:
-        ValueError: inputs are words, targets are one for each timestep, or as
-            `look_back`.
+        ValueError: as `_timesteps`.
     """
     import keras
 
-    inputs, values = _timesteps(_whole(problem), last, 0)
+    inputs, values = _timesteps(problem, last)
     latest = values[:, -1:]
     moved = _mapped(problem, values - latest)
     if problem.every:
@@ -197,16 +182,13 @@ def dlinear(
     """
     import keras
 
-    inputs, values = _timesteps(_whole(problem), last, 0)
+    inputs, values = _timesteps(problem, last)
     before = [values[:, :1]] * ((average - 1) // 2)
     after = [values[:, -1:]] * (average // 2)
-    trend = keras.layers.AveragePooling1D(average, 1)(
-        keras.ops.concatenate([*before, values, *after], axis=1)
-    )
-    return _started(
-        keras.Model(inputs, _mapped(problem, trend) + _mapped(problem, values - trend)),
-        start,
-    )
+    padded = keras.ops.concatenate([*before, values, *after], axis=1)
+    trend = keras.layers.AveragePooling1D(average, 1)(padded)
+    outputs = _mapped(problem, trend) + _mapped(problem, values - trend)
+    return _started(keras.Model(inputs, outputs), start)
 
 
 def _started(model: "keras.Model", start: Start) -> "keras.Model":
@@ -232,54 +214,34 @@ def _mapped(problem: Problem, values: Any) -> Any:
 
     if not problem.every:
         return keras.layers.Dense(problem.outputs)(keras.layers.Flatten()(values))
-    ahead = keras.layers.Dense(problem.outputs // values.shape[2])(
-        keras.ops.transpose(values, (0, 2, 1))
-    )
-    return keras.ops.reshape(
-        keras.ops.transpose(ahead, (0, 2, 1)), (-1, problem.outputs)
-    )
-
-
-def _whole(problem: Problem) -> Problem:
-    if problem.vocabulary or problem.each_step:
-        raise ValueError(
-            "a linear map of the window needs values, and targets that are not one for each timestep"
-        )
-    return problem
+    past = keras.ops.transpose(values, (0, 2, 1))  # (batch, columns, timesteps)
+    ahead = keras.layers.Dense(problem.outputs // values.shape[2])(past)
+    by_time = keras.ops.transpose(ahead, (0, 2, 1))
+    return keras.ops.reshape(by_time, (-1, problem.outputs))
 
 
 def _timesteps(
-    problem: Problem, last: int | None, embedding: int
+    problem: Problem, last: int | None = None, *, each_step: bool = False
 ) -> tuple["keras.KerasTensor", Any]:
     """A model's input, and the timesteps (batch, timesteps, values) that it sees: a
     vector's values are some, too.
 
     Raises:
-        ValueError: as `check_embedding` and `look_back`.
+        ValueError: inputs are words, targets are classes or, but for `each_step`, one
+            for each timestep, or as `look_back`.
     """
     import keras
 
-    check_embedding(problem, embedding)
+    if problem.vocabulary or problem.classify or problem.each_step > each_step:
+        raise ValueError(
+            "this network needs values, and targets that are not one for each timestep"
+        )
     look_back(problem.input_shape[0], last)
-    inputs = keras.Input(problem.input_shape, dtype="int32" if embedding else None)
+    inputs = keras.Input(problem.input_shape)
     values = inputs[:, -last:] if last else inputs
-    if embedding:
-        values = keras.layers.Embedding(problem.vocabulary, embedding)(values)
-    return inputs, keras.ops.expand_dims(values, -1) if len(
-        values.shape
-    ) == 2 else values
-
-
-def _answers(problem: Problem, values: Any) -> Any:
-    """The outputs, from (batch, values), or from (batch, timesteps, values) where each
-    timestep has its target.
-    """
-    import keras
-
-    outputs = 1 if problem.each_step else problem.outputs
-    return keras.layers.Dense(
-        outputs, activation="sigmoid" if problem.classify else None
-    )(values)
+    if len(values.shape) == 2:
+        values = keras.ops.expand_dims(values, -1)
+    return inputs, values
 
 
 MODELS = {

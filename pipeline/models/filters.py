@@ -66,28 +66,24 @@ def adaptive_filter(
     # further than a linear map.
     bound = values.shape[-1] ** -0.5
     start = keras.initializers.RandomUniform(-bound, bound)
-    squares = keras.ops.square(
-        keras.layers.Dense(powers, use_bias=False, kernel_initializer=start)(values)
-    )
+    maps = keras.layers.Dense(powers, use_bias=False, kernel_initializer=start)
+    squares = keras.ops.square(maps(values))
+    drop = keras.layers.Dropout
     if problem.each_step:
+        drop = keras.layers.SpatialDropout1D
         filled = np.repeat(places >= 0, columns, axis=1).astype(np.float32)
-        squares = keras.ops.concatenate(
-            [squares, keras.ops.zeros_like(values) + filled], axis=-1
-        )
-    layer = keras.layers.Dense(
-        hidden, activation=keras.ops.sin if activation == "sine" else activation
-    )(squares)
-    layer = (
-        keras.layers.SpatialDropout1D if problem.each_step else keras.layers.Dropout
-    )(dropout)(layer)
-    weights = keras.layers.Dense(outputs * seen * columns, kernel_initializer="zeros")(
-        layer
-    )
-    weights = keras.ops.reshape(
-        weights, (-1, *values.shape[1:-1], outputs, seen * columns)
-    )
-    filtered = keras.ops.sum(weights * keras.ops.expand_dims(values, -2), axis=-1)
-    return keras.Model(inputs, filtered + keras.layers.Dense(outputs)(layer))
+        filled = keras.ops.zeros_like(values) + filled
+        squares = keras.ops.concatenate([squares, filled], axis=-1)
+    function = keras.ops.sin if activation == "sine" else activation
+    seen_powers = keras.layers.Dense(hidden, activation=function)(squares)
+    seen_powers = drop(dropout)(seen_powers)
+    count = seen * columns
+    weights = keras.layers.Dense(outputs * count, kernel_initializer="zeros")
+    shape = (-1, *values.shape[1:-1], outputs, count)
+    weighted = keras.ops.reshape(weights(seen_powers), shape)
+    filtered = keras.ops.sum(weighted * keras.ops.expand_dims(values, -2), axis=-1)
+    constant = keras.layers.Dense(outputs)(seen_powers)
+    return keras.Model(inputs, filtered + constant)
 
 
 MODELS = {"adaptive_filter": adaptive_filter}

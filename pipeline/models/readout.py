@@ -45,10 +45,9 @@ def build(
     model = recurrent.build(
         cell, problem, units=units, layers=layers, dropout=dropout, head=False
     )
+    outputs = 1 if len(model.output_shape) == 3 else problem.outputs
     model.add(keras.layers.Dense(hidden, activation=activation))
-    model.add(
-        keras.layers.Dense(1 if len(model.output_shape) == 3 else problem.outputs)
-    )
+    model.add(keras.layers.Dense(outputs))
     return model
 
 

@@ -80,52 +80,46 @@ def build(
     import keras
 
     check_embedding(problem, embedding)
-    if (recurrent_activation != "sigmoid" and cell not in ("LSTM", "GRU")) or not (
-        reset_after or cell == "GRU"
-    ):
+    hard = recurrent_activation == "hard_sigmoid"
+    if (hard and cell not in ("LSTM", "GRU")) or (not reset_after and cell != "GRU"):
         raise ValueError(
-            f"`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. Received: {cell}"
+            "`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. "
+            f"Received: {cell}"
         )
-    vector = (
-        len(problem.input_shape) == 1 and problem.outputs > 1 and not problem.vocabulary
-    )
-    every = problem.each_step or vector
+    is_vector = len(problem.input_shape) == 1 and not problem.vocabulary
+    repeated = is_vector and problem.outputs > 1
+    every = problem.each_step or repeated
     if direction != "forward" and (every or sequences):
         raise ValueError(
-            f"`direction` must be forward where every state is asked for. Received: {direction}"
+            "`direction` must be forward where every state is asked for. "
+            f"Received: {direction}"
         )
     model = keras.Sequential()
     if problem.vocabulary:
         model.add(keras.Input((None,), dtype="int32"))
         if direction == "backward":
-            model.add(
-                keras.layers.Lambda(_last_word_first, output_shape=lambda shape: shape)
-            )
+            same = lambda shape: shape  # noqa: E731
+            model.add(keras.layers.Lambda(_last_word_first, output_shape=same))
         model.add(keras.layers.Embedding(problem.vocabulary, embedding))
     else:
         model.add(keras.Input(problem.input_shape))
-        if vector:
-            model.add(keras.layers.RepeatVector(problem.outputs))
-        elif len(problem.input_shape) == 1:
-            model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
+    if repeated:
+        model.add(keras.layers.RepeatVector(problem.outputs))
+    elif is_vector:
+        model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
     if before:
         model.add(keras.layers.Dense(before, activation="relu"))
-    sizes = widths or [units] * layers
-    activations = [*[activation] * (len(sizes) - 1), top_activation or activation]
     common: dict[str, Any] = {
+        "activation": activation,
         "dropout": dropout,
         "recurrent_dropout": recurrent_dropout,
     }
-    common |= (
-        {"recurrent_activation": hard_sigmoid}
-        if recurrent_activation != "sigmoid"
-        else {}
-    )
-    common |= {} if reset_after else {"reset_after": False}
-    options = [
-        {"units": size, "activation": a, **common}
-        for size, a in zip(sizes, activations, strict=True)
-    ]
+    if hard:
+        common["recurrent_activation"] = hard_sigmoid
+    if not reset_after:
+        common["reset_after"] = False
+    options = [{"units": size, **common} for size in widths or [units] * layers]
+    options[-1]["activation"] = top_activation or activation
     loop = _loop(
         cell,
         options,
@@ -137,11 +131,8 @@ def build(
         model.add(keras.layers.Dropout(head_dropout))
     if head:
         outputs = 1 if every else problem.outputs
-        model.add(
-            keras.layers.Dense(
-                outputs, activation="sigmoid" if problem.classify else None
-            )
-        )
+        function = "sigmoid" if problem.classify else None
+        model.add(keras.layers.Dense(outputs, activation=function))
     return model
 
 
@@ -178,7 +169,7 @@ def _last_word_first(words: Any) -> Any:
 
 
 def min_gru_cell(units: int, **options: Any) -> Any:
-    """A GRU whose gate and candidate see no state (Feng et al. 2024, arXiv 2410.01201):
+    """Return a GRU whose gate and candidate see no state (Feng et al. 2024, arXiv 2410.01201):
     h + z(x) (c(x) - h).
 
     Raises:
@@ -189,7 +180,8 @@ def min_gru_cell(units: int, **options: Any) -> Any:
 
     if options.get("recurrent_dropout") or options.get("activation", "tanh") != "tanh":
         raise ValueError(
-            "a minGRU has no activation, and no product with its state to drop something of"
+            "a minGRU has no activation, and no product with its state to drop "
+            "something of"
         )
 
     class MinGRUCell(keras.layers.SimpleRNNCell):  # type: ignore[misc]
@@ -208,11 +200,12 @@ def min_gru_cell(units: int, **options: Any) -> Any:
         def call(
             self, inputs: Any, states: Any, training: bool = False
         ) -> tuple[Any, list[Any]]:
-            (state,), mask = states, self.get_dropout_mask(inputs) if training else None
-            inputs = inputs if mask is None else inputs * mask
-            update, candidate = keras.ops.split(
-                inputs @ self.kernel + self.bias, 2, axis=1
-            )
+            (state,) = states
+            mask = self.get_dropout_mask(inputs) if training else None
+            if mask is not None:
+                inputs = inputs * mask
+            gates = inputs @ self.kernel + self.bias
+            update, candidate = keras.ops.split(gates, 2, axis=1)
             state = state + keras.ops.sigmoid(update) * (candidate - state)
             return state, [state]
 
@@ -258,10 +251,12 @@ def segments(
     ahead = problem.outputs // columns
     if timesteps % segment or ahead % segment:
         raise ValueError(
-            f"`segment` must divide the {timesteps} timesteps that are seen and the {ahead} that are not"
+            f"`segment` must divide the {timesteps} timesteps that are seen and the "
+            f"{ahead} that are not"
         )
     inputs = keras.Input(problem.input_shape)
     latest = inputs[:, -1:]
+    # (batch, columns, timesteps), then (batch * columns, segments, segment)
     columnwise = keras.ops.transpose(inputs[:, -timesteps:] - latest, (0, 2, 1))
     segmented = keras.ops.reshape(columnwise, (-1, timesteps // segment, segment))
     steps = keras.layers.Dense(units, activation="relu")(segmented)
@@ -269,24 +264,20 @@ def segments(
     count = ahead // segment
     # Numbers of segment and column (batch, columns, segments), made from the input, so
     # that there are as many.
-    zeros = keras.ops.cast(
-        keras.ops.zeros_like(columnwise[:, :, :1]), "int32"
-    ) + np.zeros((1, 1, count), "int32")
+    zeros = keras.ops.cast(keras.ops.zeros_like(columnwise[:, :, :1]), "int32")
+    zeros = zeros + np.zeros((1, 1, count), "int32")
     by_segment = keras.layers.Embedding(count, units - units // 2)(
         zeros + np.arange(count)
     )
     by_column = keras.layers.Embedding(columns, units // 2)(
         zeros + np.arange(columns)[:, None]
     )
-    numbers = keras.ops.reshape(
-        keras.ops.concatenate([by_segment, by_column], axis=3), (-1, units)
-    )
-    written = keras.layers.GRUCell(units)(
-        numbers, [keras.ops.repeat(state, count, axis=0)]
-    )[0]
-    values = keras.ops.reshape(
-        keras.layers.Dense(segment)(written), (-1, columns, ahead)
-    )
+    numbers = keras.ops.concatenate([by_segment, by_column], axis=3)
+    numbers = keras.ops.reshape(numbers, (-1, units))
+    states = keras.ops.repeat(state, count, axis=0)
+    written, _ = keras.layers.GRUCell(units)(numbers, [states])
+    values = keras.layers.Dense(segment)(written)
+    values = keras.ops.reshape(values, (-1, columns, ahead))
     back = keras.ops.transpose(values, (0, 2, 1)) + latest
     return keras.Model(inputs, keras.ops.reshape(back, (-1, problem.outputs)))
 

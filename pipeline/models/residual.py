@@ -19,12 +19,9 @@ from pydantic import Field
 
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
-from pipeline.models import Size
+from pipeline.models import Count, Cycles, Positive, Size
 from pipeline.models.baselines import back_to_cycle
 
-Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=4)]
-Positive = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
 Base = Literal["last", "mean"]
 
 SPANS = (3, 6, 12, 24)
@@ -57,7 +54,7 @@ class Residual:
 
 
 def reach(last: int, cycles: list[int]) -> int:
-    """How many timesteps a network looks at, with those that enrich its first row."""
+    """Return how many timesteps a network looks at, with those that enrich its first row."""
     return last + max([*cycles, *SPANS])
 
 
@@ -121,13 +118,8 @@ def mlp(
         naive = [_cycle_before(problem, cycle, target) - level for cycle in usable]
         measured = inputs.shape[2] - problem.calendar
         beforehand = inputs[:, -problem.outputs :, measured - known : measured]
-        parts = [
-            level,
-            target[:, -last:] - level,
-            row,
-            *naive,
-            beforehand.reshape(len(inputs), -1),
-        ]
+        parts = [level, target[:, -last:] - level, row, *naive]
+        parts.append(beforehand.reshape(len(inputs), -1))
         return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")
 
     naive = partial(_naive, problem, cycles, base)
@@ -151,9 +143,8 @@ def _naive(problem: Problem, cycles: list[int], base: Base, inputs: Array) -> Ar
     target = inputs[:, :, problem.target]
     forecasts = [np.repeat(target[:, -1:], problem.outputs, axis=1)]
     if base == "mean":
-        forecasts += [
-            _cycle_before(problem, cycle, target) for cycle in _usable(problem, cycles)
-        ]
+        usable = _usable(problem, cycles)
+        forecasts += [_cycle_before(problem, cycle, target) for cycle in usable]
     return np.asarray(np.mean(forecasts, axis=0, dtype=np.float64))
 
 

@@ -8,25 +8,20 @@ preparation `series`), so a window's last rows have those of its targets.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
 from pipeline.data.examples import Array, ceil_div
 from pipeline.data.problem import Problem
-from pipeline.models import Last
+from pipeline.models import Count, Cycles, Last, Positive
 from pipeline.models.baselines import Baseline
 
-Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=4)]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-
 HARMONICS = (1, 2, 3, 6, 7, 8, 13, 14, 15, 21)
-"""Of the week: its own, and those around the day's."""
+"""Harmonics of the week: its own, and those around the day's."""
 
 REPEATS = 7
-"""How many cycles are looked back."""
+"""The most cycles that are looked back."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +31,10 @@ class Direct:
     Attributes:
         features: inputs (n, timesteps, columns) -> (n, outputs, features) float32, and
             a base (n, outputs) that trees correct, since they predict nothing beyond
-            the values that they were trained on. Given predictions of the first values
-            ahead (n, predicted), those of the next one alone: (n, 1, features) and (n,
-            1).
-        outputs: values ahead.
+            the values that they were trained on.
     """
 
-    features: Callable[..., tuple[Array, Array]]
-    outputs: int
+    features: Callable[[Array], tuple[Array, Array]]
 
 
 def linear(
@@ -74,12 +65,16 @@ def linear(
 
     def features(inputs: Array) -> Array:
         target, rest, beforehand = _columns(problem, inputs, known)
+        rest = rest[:, rest.shape[1] - others :]
+        beforehand = beforehand[:, -problem.outputs - others :]
+        count = len(inputs)
         columns = [
             target[:, -last:],
-            rest[:, rest.shape[1] - others :].reshape(len(inputs), -1),
+            rest.reshape(count, -1),
+            beforehand.reshape(count, -1),
+            *_harmonics(problem, inputs, season),
         ]
-        columns += [beforehand[:, -problem.outputs - others :].reshape(len(inputs), -1)]
-        return np.concatenate([*columns, *_harmonics(problem, inputs, season)], axis=1)
+        return np.concatenate(columns, axis=1)
 
     return Baseline(features, intercept=True)
 
@@ -104,16 +99,16 @@ def _harmonics(problem: Problem, inputs: Array, season: bool) -> list[Array]:
     if not problem.calendar:
         return []
     now = inputs[:, -1, inputs.shape[2] - problem.calendar :]
+    daily = now[:, :2]
     year = now[:, 2:4]
     if now.shape[1] > 4:
-        turn = now[:, 5] + 1j * now[:, 4]
-        powers = np.stack([turn**power for power in HARMONICS], axis=1)
+        week = now[:, 5] + 1j * now[:, 4]  # a point on the unit circle
+        powers = np.stack([week**power for power in HARMONICS], axis=1)
         daily = np.concatenate([powers.real, powers.imag], axis=1)
-    else:
-        daily = now[:, :2]
     if not season:
         return [daily]
-    return [daily, year, (daily[:, :, None] * year[:, None]).reshape(len(now), -1)]
+    products = daily[:, :, None] * year[:, None]
+    return [daily, year, products.reshape(len(now), -1)]
 
 
 def boosting(
@@ -145,81 +140,56 @@ def boosting(
         season: whether it sees the time of the year.
     """
     timesteps = problem.input_shape[0]
-    outputs = problem.outputs
     shortest = min(cycles[0] if cycles else 1, timesteps - 1)
-    timesteps -= shortest * (base == "cycle")
+    if base == "cycle":
+        timesteps -= shortest  # so many differences are left
     cycles = [cycle for cycle in cycles if cycle + problem.horizon <= timesteps]
     first = cycles[0] if cycles else min(7, timesteps)
-    spans = sorted(
-        {
-            min(span, timesteps)
-            for span in (max(2, first // 8), first, 2 * first, *cycles[1:])
-        }
-    )
+    lengths = {max(2, first // 8), first, 2 * first, *cycles[1:]}
+    spans = sorted({min(length, timesteps) for length in lengths})
+    outputs = problem.outputs
+    ahead = problem.horizon + np.arange(outputs)  # timesteps to each value
 
-    def features(inputs: Array, predicted: Array | None = None) -> tuple[Array, Array]:
+    def features(inputs: Array) -> tuple[Array, Array]:
         target, rest, beforehand = _columns(problem, inputs, known)
-        steps = np.arange(outputs)
-        if predicted is not None:
-            target = np.concatenate(
-                [target[:, predicted.shape[1] :], predicted], axis=1, dtype=target.dtype
-            )
-            steps = steps[[predicted.shape[1]]]
-        times = problem.horizon + steps
-        count = len(inputs)
-        ahead = times if predicted is None else times - predicted.shape[1]
+        shape = (len(inputs), outputs)
 
         def repeated(values: Array) -> Array:
-            return np.broadcast_to(values[:, None], (count, len(ahead)))
+            return np.broadcast_to(values[:, None], shape)
 
-        columns = [
-            np.broadcast_to(ahead, (count, len(ahead))),
-            *_moments(problem, inputs, times, season),
-        ]
+        columns = [np.broadcast_to(ahead, shape)]
+        columns += _moments(problem, inputs, ahead, season)
         if base == "cycle":
             corrected = _repeats(target, ahead, shortest)[:, :, 0]
             target = target[:, shortest:] - target[:, :-shortest]
+        elif base == "mean":
+            corrected = np.array(repeated(target[:, -first:].mean(axis=1)))
         else:
-            corrected = np.array(
-                repeated(target[:, -first:].mean(axis=1) * (base == "mean"))
-            )
+            corrected = np.zeros(shape, target.dtype)
         for cycle in cycles:
-            same = _repeats(target, ahead, cycle)
-            columns += [
-                *np.moveaxis(same, 2, 0),
-                same.mean(axis=2),
-                same[:, :, :3].mean(axis=2),
-            ]
-            columns += [np.median(same, axis=2)]
-        columns += [
-            repeated(target[:, -1 - back]) for back in range(min(recent, timesteps))
-        ]
+            same = _repeats(target, ahead, cycle)  # (n, outputs, cycles before)
+            columns += [*np.moveaxis(same, 2, 0), same.mean(axis=2)]
+            columns += [same[:, :, :3].mean(axis=2), np.median(same, axis=2)]
+        for back in range(min(recent, timesteps)):
+            columns.append(repeated(target[:, -1 - back]))
         columns += [repeated(target[:, -span:].mean(axis=1)) for span in spans]
         if cycles:
             few = spans[0]
+            now = target[:, -few:].mean(axis=1)
+            before = target[:, -few - first : -first].mean(axis=1)
             columns.append(repeated(target[:, -1] - target[:, -1 - first]))
-            columns.append(
-                repeated(
-                    target[:, -few:].mean(axis=1)
-                    - target[:, -few - first : -first].mean(axis=1)
-                )
-            )
-        for column in () if own else np.moveaxis(rest, 2, 0):
-            columns += [
-                repeated(column[:, -1]),
-                repeated(column[:, -first:].mean(axis=1)),
-            ]
-            columns += [_repeats(column, ahead, first)[:, :, 0]] if cycles else []
+            columns.append(repeated(now - before))
+        for column in [] if own else np.moveaxis(rest, 2, 0):
+            columns.append(repeated(column[:, -1]))
+            columns.append(repeated(column[:, -first:].mean(axis=1)))
+            if cycles:
+                columns.append(_repeats(column, ahead, first)[:, :, 0])
         if beforehand.shape[1] >= outputs:
-            columns += [
-                column[:, -outputs:][:, steps]
-                for column in np.moveaxis(beforehand, 2, 0)
-            ]
-        return np.stack(
-            columns, axis=2, dtype=np.float32, casting="same_kind"
-        ), corrected
+            columns += [*np.moveaxis(beforehand[:, -outputs:], 2, 0)]
+        seen = np.stack(columns, axis=2, dtype=np.float32, casting="same_kind")
+        return seen, corrected
 
-    return Direct(features, outputs)
+    return Direct(features)
 
 
 def _repeats(values: Array, ahead: Array, cycle: int) -> Array:
@@ -242,17 +212,18 @@ def _moments(
     if not problem.calendar:
         return []
     now = inputs[:, -1, inputs.shape[2] - problem.calendar :].astype(np.float64)
-    turn = (
-        2 * np.pi * ahead / problem.period if problem.period else np.zeros(len(ahead))
-    )
+    turn = np.zeros(len(ahead))
+    week_turn = 2 * np.pi * ahead / 7
+    if problem.period:
+        turn = 2 * np.pi * ahead / problem.period
+        week_turn = turn / 7
     day = np.mod(np.arctan2(now[:, :1], now[:, 1:2]) + turn, 2 * np.pi)
     moments: list[Array] = [np.round(day, 3)]
-    moments += [
-        np.broadcast_to(now[:, [column]], day.shape) for column in (2, 3) if season
-    ]
+    if season:
+        moments += [np.broadcast_to(now[:, [column]], day.shape) for column in (2, 3)]
     if now.shape[1] > 4:
-        days = turn / 7 if problem.period else 2 * np.pi * ahead / 7
-        week = np.mod(np.arctan2(now[:, 4:5], now[:, 5:6]) + days + 1e-4, 2 * np.pi)
+        week = np.arctan2(now[:, 4:5], now[:, 5:6]) + week_turn + 1e-4
+        week = np.mod(week, 2 * np.pi)
         moments += [np.round(week, 3), np.floor(7 * week / (2 * np.pi))]
     return moments
 

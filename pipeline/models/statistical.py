@@ -71,19 +71,16 @@ def tsb(problem: Problem) -> Baseline:
     """
 
     def predict(inputs: Array) -> Array:
-        values = inputs[:, :, problem.target].astype(np.float64)
-        forecasts = _tsb(values)
-        return (
-            np.repeat(forecasts[:, None], problem.outputs, axis=1)
-            if problem.outputs > 1
-            else forecasts
-        )
+        forecasts = _tsb(inputs[:, :, problem.target].astype(np.float64))
+        if problem.outputs == 1:
+            return forecasts
+        return np.repeat(forecasts[:, None], problem.outputs, axis=1)
 
     return Baseline(predict)
 
 
 def _tsb(values: Array) -> Array:
-    """(n,) what follows values (n, timesteps) on average."""
+    """What follows values (n, timesteps) on average: (n,)."""
     lowest = values.min(axis=1, keepdims=True)
     sizes = values - lowest
     demanded = sizes > 0
@@ -109,16 +106,18 @@ def _tsb(values: Array) -> Array:
 def _each(
     problem: Problem, history: int | None, forecast: Callable[[Array, int], Array]
 ) -> Baseline:
+    """A baseline that forecasts each window by itself: values and how many ahead -> the
+    values ahead.
+    """
     first = problem.horizon - 1
-    ahead = problem.horizon - 1 + problem.outputs
+    ahead = first + problem.outputs
     last = history or problem.input_shape[0]
 
     def predict(inputs: Array) -> Array:
         windows = inputs[:, -last:, problem.target].astype(np.float64)
         # Where `history` reaches back further than the series, values are NaN.
-        forecasts = np.stack(
-            [forecast(window[~np.isnan(window)], ahead)[first:] for window in windows]
-        )
+        known = [window[~np.isnan(window)] for window in windows]
+        forecasts = np.stack([forecast(values, ahead)[first:] for values in known])
         return forecasts if problem.outputs > 1 else forecasts[:, 0]
 
     return Baseline(predict)
@@ -132,15 +131,10 @@ def _mstl(cycles: list[int], values: Array, ahead: int) -> Array:
         return _ets(values, ahead)
     # LOESS at some places, straight lines between, and two passes as in R, not five: a
     # small part of the time, for no worse a forecast.
-    options = {
-        f"{what}_jump": max(1, cycles[0] // 2)
-        for what in ("seasonal", "trend", "low_pass")
-    } | {"inner_iter": 2}
-    seasons = (
-        MSTL(values, periods=cycles, stl_kwargs=options)
-        .fit()
-        .seasonal.reshape(len(values), -1)
-    )
+    jump = max(1, cycles[0] // 2)
+    options = {"seasonal_jump": jump, "trend_jump": jump, "low_pass_jump": jump}
+    model = MSTL(values, periods=cycles, stl_kwargs={**options, "inner_iter": 2})
+    seasons = model.fit().seasonal.reshape(len(values), -1)  # (values, cycles)
     forecast = _ets(values - seasons.sum(axis=1), ahead)
     for cycle, season in zip(cycles, seasons.T, strict=True):
         forecast = forecast + season[-cycle:][np.arange(ahead) % cycle]
@@ -150,13 +144,14 @@ def _mstl(cycles: list[int], values: Array, ahead: int) -> Array:
 def _ets(values: Array, ahead: int, cycle: int = 0, *, trend: bool = True) -> Array:
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
-    cycle = cycle if 2 * cycle <= len(values) else 0
-    options: dict[str, Any] = (
-        {"seasonal": "add", "seasonal_periods": cycle} if cycle else {}
-    )
+    if 2 * cycle > len(values):
+        cycle = 0
+    options: dict[str, Any] = {}
+    if cycle:
+        options |= {"seasonal": "add", "seasonal_periods": cycle}
     if trend:
+        options |= {"trend": "add", "damped_trend": True}
         values = values[-max(RECENT, 4 * cycle) :]
-        options = {**options, "trend": "add", "damped_trend": True}
     # The states to begin with by rule, where it applies: a search over a week's of them
     # takes half a second.
     begin = "heuristic" if len(values) >= 10 + cycle else "estimated"

@@ -29,7 +29,6 @@ EXEMPT = (
     "pipeline.provenance",
     "pipeline.tracking",
     "pipeline.training.run_store",
-    "pipeline.training.task",
     "pipeline.validation",
     "pipeline.workspace",
 )

@@ -12,7 +12,9 @@ from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
 from pipeline.data.problem import problem
 from pipeline.files import read_json, write_json
-from pipeline.training import fitted_models, keras_models
+from pipeline.training import keras_models
+from pipeline.training.job import Predict
+from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Run
 
 if TYPE_CHECKING:  # at run time MLflow would take the hint of an array for a schema
@@ -24,7 +26,7 @@ if TYPE_CHECKING:  # at run time MLflow would take the hint of an array for a sc
 class TrainedNetwork:
     """A network as `mlflow.pyfunc` calls it."""
 
-    def __init__(self, predict: fitted_models.Predict) -> None:
+    def __init__(self, predict: Predict) -> None:
         self._predict = predict
 
     def predict(self, data: "Array", params: dict[str, Any] | None = None) -> "Array":  # noqa: ARG002 -- MLflow passes it
@@ -41,9 +43,8 @@ def _load_pyfunc(path: str) -> TrainedNetwork:
     spec = read_json(folder / "network.json")
     experiment = Experiment.model_validate(spec["experiment"])
     weights = folder / Path(spec["weights"]).name
-    return TrainedNetwork(
-        fitted_models.load(spec["name"], experiment, spec["problem"], weights)
-    )
+    trained = recipe(spec["name"], experiment)
+    return TrainedNetwork(trained.load(spec["problem"], weights))
 
 
 def log(

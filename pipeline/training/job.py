@@ -1,99 +1,29 @@
-"""A job of training: what a method is given and gives back, its checkpoint, and the
-loop over seeds and epochs.
+"""A training job: what a method is given and what it gives back.
+
+Methods whose weights do not depend on the seed predict and return by `fitted`; methods
+with epochs train by `epochs.train_replicates`.
 """
 
-import json
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from pydantic import Field
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Examples, compared
-from pipeline.errors import UnrollError
-from pipeline.files import read_npz, write_npz
-from pipeline.metrics import MEASURES, score
+from pipeline.data.examples import Array, Examples, compared, of_every_column
+from pipeline.files import write_npz
+from pipeline.metrics import added, score
+
+Predict = Callable[[Array], Array]
+"""Inputs (n, timesteps, features) -> (n,) or (n, values), in model units."""
 
 Save = Callable[[Any, Path], None]
 """Writes one set of weights to a path without its suffix."""
 
-Patience = Annotated[int | None, Field(ge=1, le=100_000)]
-"""Epochs in a row without a better validation score after which a replicate ends; None:
-it never ends early."""
-
-FIRST_CHECKPOINT = 1.0
-"""Seconds of training before the first checkpoint: shorter trainings are cheaper to
-repeat than to restore."""
-
-PAUSE = 20.0
-"""Between two checkpoints, as a multiple of what the last one took: they cost a
-training at most 5 %."""
-
-ARRAY = "name of the array"
-"""The one key of what stands in an array's place in a checkpoint's JSON."""
-
-
-class Checkpoint:
-    """The state of one training on disk, plain data with arrays in it: after a crash it
-    goes on from there.
-
-    Args:
-        path: the file, outside every DVC output, since DVC deletes those before it runs
-            a stage.
-        made_of: what the training depends on (`fingerprint.brief`). A file that was
-            made of anything else is no checkpoint of this training.
-    """
-
-    def __init__(self, path: Path, made_of: str) -> None:
-        self._path = path
-        self._made_of = made_of
-        self._due = time.monotonic() + FIRST_CHECKPOINT
-
-    def read(self) -> Any:
-        """The last checkpoint; None if there is none, or it is damaged or belongs to
-        another training.
-        """
-        try:
-            arrays = read_npz(self._path)
-
-            def filled(data: dict[str, Any]) -> Any:
-                return arrays[data[ARRAY]] if data.keys() == {ARRAY} else data
-
-            rest = json.loads(arrays["rest"].tobytes(), object_hook=filled)
-            return rest["state"] if rest["made_of"] == self._made_of else None
-        except (UnrollError, OSError, KeyError, TypeError, ValueError):
-            return None
-
-    def write(self, state: Callable[[], Any]) -> None:
-        """Write what `state` returns, if it is time for it. A full disk costs the
-        checkpoint, not the training.
-        """
-        started = time.monotonic()
-        if started < self._due:
-            return
-        arrays: dict[str, Array] = {}
-
-        def emptied(array: Array) -> dict[str, str]:
-            arrays[name := f"array_{len(arrays)}"] = array
-            return {ARRAY: name}
-
-        text = json.dumps({"made_of": self._made_of, "state": state()}, default=emptied)
-        with suppress(OSError):
-            write_npz(
-                self._path, {"rest": np.frombuffer(text.encode(), np.uint8), **arrays}
-            )
-        ended = time.monotonic()
-        self._due = ended + PAUSE * (ended - started)
-
-    def remove(self) -> None:
-        """Delete the checkpoint: the training is done."""
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+CHUNK = 2048
+"""Examples at a time outside XLA; bounds memory, changes no value."""
 
 
 class Callback(Protocol):
@@ -119,7 +49,8 @@ class Job:
             `models.baselines.Baseline`.
         seeds: one replicate (a training from the start with this seed) for each.
         callbacks: told of every epoch.
-        checkpoint: where a training method with epochs keeps its state; None: nowhere.
+        checkpoint: where a training method with epochs keeps its state (an
+            `epochs.Checkpoint`); None: nowhere.
         splits: those that predictions are made of, by methods that can leave others
             out; None for all.
     """
@@ -129,37 +60,39 @@ class Job:
     build: Callable[[], Any]
     seeds: tuple[int, ...]
     callbacks: tuple[Callback, ...] = ()
-    checkpoint: Checkpoint | None = None
+    checkpoint: Any = None
     splits: tuple[str, ...] | None = None
+
+    @property
+    def train(self) -> Examples:
+        """The split that is learned from."""
+        return self.dataset.splits["train"]
 
     @property
     def predicted(self) -> dict[str, Examples]:
         """The splits that predictions are made of."""
+        splits = self.dataset.splits
         return {
-            name: s
-            for name, s in self.dataset.splits.items()
-            if self.splits is None or name in self.splits
+            name: splits[name] for name in splits if name in (self.splits or splits)
         }
 
     def scores(self, loss: str, predict: Callable[[str], Array]) -> dict[str, float]:
-        """An epoch's loss and metric of every scored split, of what `predict` gives for
-        the split's name.
-        """
+        """Return loss and metric of every scored split, given its predictions by name."""
+        dataset = self.dataset
         scores = {}
-        for split in self.dataset.scored:
-            if split in self.dataset.splits:
+        for split in dataset.scored:
+            if split in dataset.splits:
                 predictions = predict(split)
-                targets = compared(self.dataset.splits[split])
+                targets = compared(dataset.splits[split])
                 scores[f"{split}_loss"] = score(loss, predictions, targets)
-                scores[f"{split}_{self.dataset.metric}"] = score(
-                    self.dataset.metric, predictions, targets
-                )
+                metric = score(dataset.metric, predictions, targets)
+                scores[f"{split}_{dataset.metric}"] = metric
         return scores
 
 
-@dataclass(frozen=True)
+@dataclass
 class Replicate:
-    """One training of an experiment.
+    """One training of an experiment; methods with epochs fill it as they go.
 
     Attributes:
         seed: of its weights, its order of examples and its dropout.
@@ -173,10 +106,10 @@ class Replicate:
     """
 
     seed: int
-    history: list[dict[str, float]]
-    best_epoch: int | None
-    predictions: dict[str, Array]
-    weights: dict[str, Any]
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int | None = None
+    predictions: dict[str, Array] = field(default_factory=dict)
+    weights: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -198,122 +131,104 @@ class Trained:
     loss: str | None = None
 
 
-class Learner(Protocol):
-    """What a training method with epochs does for one replicate after the other."""
-
-    def begin(self, seed: int, done: int = 0, state: list[Array] | None = None) -> None:
-        """Start the replicate of `seed`, or go on with it after `done` epochs from what
-        `state()` returned then.
-        """
-
-    def epoch(self, number: int) -> dict[str, float]:
-        """Train for one epoch, counted from 1; its line of the history. Raises
-        DivergedError.
-        """
-
-    def state(self) -> list[Array]:
-        """All that the following epochs depend on, but for what comes from the seed."""
-
-    def weights(self) -> Any:
-        """A copy of what predictions are made with; arrays, or lists and dicts of them."""
-
-    def predictions(self, point: str, weights: Any) -> dict[str, Array]:
-        """Predictions with `weights`, "POINT_SPLIT" -> (n,) or (n, values)."""
+def chunks(
+    examples: Examples, chosen: Array | None = None
+) -> Iterator[tuple[Array, Array]]:
+    """Yield inputs and targets of all examples, or of those with the chosen numbers, in
+    order, `CHUNK` examples at a time.
+    """
+    numbers = np.arange(len(examples)) if chosen is None else chosen
+    for start in range(0, len(numbers), CHUNK):
+        yield examples.take(numbers[start : start + CHUNK])
 
 
-def train_replicates(
-    job: Job, epochs: int, learner: Learner, patience: int | None = None
-) -> list[Replicate]:
-    """Train every replicate; after a crash from the job's checkpoint on, with the same
-    results.
+def evenly(count: int, most: int) -> Array:
+    """Return the numbers of at most so many of `count` examples, evenly spaced."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
+
+
+def features_of(examples: Examples, features: Predict) -> Array:
+    """Return the features (n, features) of a whole split, in float64."""
+    parts = [np.asarray(features(inputs), np.float64) for inputs, _ in chunks(examples)]
+    return np.concatenate(parts)
+
+
+def predict_split(
+    predict: Predict, examples: Examples, *, each_step: bool = False
+) -> Array:
+    """Return predictions (n,) or (n, values) for a split.
 
     Args:
-        job: its seeds, callbacks and checkpoint.
-        epochs: of each replicate, at most.
-        learner: trains.
-        patience: see `Patience`. Replicates may differ in how many epochs they have.
-
-    Raises:
-        DivergedError: a loss is not finite.
-        UnrollError: `patience` without validation.
+        predict: inputs (chunk, ...) -> (chunk,) or (chunk, values). One number counts
+            for each of several targets.
+        examples: the split.
+        each_step: whether it predicts once for each timestep, from the inputs up to
+            there.
     """
-    if patience and "validation" not in job.dataset.scored:
-        raise UnrollError(
-            f"{job.experiment}: patience needs a data set whose validation split is scored"
-        )
-    resumed = job.checkpoint.read() if job.checkpoint else None
-    trained = (
-        [Replicate(**replicate) for replicate in resumed["trained"]] if resumed else []
-    )
-    if resumed:
-        for callback in job.callbacks:
-            callback.resumed(
-                {r.seed: r.history for r in trained}
-                | {resumed["seed"]: resumed["history"]}
-            )
-    for seed in job.seeds[len(trained) :]:
-        start = resumed or {
-            "seed": seed,
-            "history": [],
-            "best": None,
-            "best_weights": {},
-            "state": None,
-        }
-        trained.append(_replicate(job, epochs, learner, patience, trained, start))
-        resumed = None
-    return trained
+    predictions = []
+    for inputs, targets in chunks(examples):
+        if each_step:
+            ends = range(1, inputs.shape[1] + 1)
+            values = np.stack([predict(inputs[:, :end]) for end in ends], axis=1)
+        else:
+            values = predict(inputs)
+        if values.ndim < targets.ndim:
+            values = np.repeat(values[:, None], targets.shape[1], axis=1)
+        if of_every_column(examples):
+            values = added(values, targets)
+        predictions.append(values)
+    return np.concatenate(predictions)
 
 
-def _replicate(
+def rollout(predict: Predict, examples: Examples) -> Array:
+    """Return free-running predictions (n,): the first window is true, then every
+    prediction is fed back as an input.
+
+    Args:
+        predict: inputs (1, timesteps, 1) -> (1,), one step ahead.
+        examples: consecutive windows over a series with one column.
+    """
+    window = examples.take(np.array([0]))[0].astype(np.float64)
+    values = np.empty(len(examples))
+    for step in range(len(examples)):
+        values[step] = predict(window)[0]
+        window = np.concatenate([window[:, 1:], values[step].reshape(1, 1, 1)], axis=1)
+    return values
+
+
+def save_array(weights: Array, path: Path) -> None:
+    """Write `PATH.npz`, which `recipe.Recipe.load` reads."""
+    write_npz(path.with_name(f"{path.name}.npz"), {"weights": weights})
+
+
+def fitted(
     job: Job,
-    epochs: int,
-    learner: Learner,
-    patience: int | None,
-    trained: list[Replicate],
-    start: dict[str, Any],
-) -> Replicate:
-    """Train one replicate from `start`, a checkpoint's state without `trained`, which
-    are the replicates before.
+    predict: Predict,
+    weights: Any,
+    parameters: int,
+    *,
+    loss: str | None = None,
+    save: Save = save_array,
+) -> Trained:
+    """Return what was trained by a method whose weights do not depend on the seed.
+
+    Args:
+        job: what the method was given.
+        predict: inputs (chunk, ...) -> (chunk,) or (chunk, values) with these weights.
+        weights: what `save` writes.
+        parameters: how many numbers were fitted.
+        loss: what they minimise; None where they minimise nothing.
+        save: writes the weights.
     """
-    seed, history, best, best_weights = (
-        start[name] for name in ("seed", "history", "best", "best_weights")
-    )
-    metric = job.dataset.metric
-    column = f"validation_{job.dataset.metric}"
-    learner.begin(seed, len(history), start["state"])
-
-    def state() -> dict[str, Any]:
-        return {
-            "trained": [asdict(replicate) for replicate in trained],
-            "seed": seed,
-            "history": history,
-            "best": best,
-            "best_weights": best_weights,
-            "state": learner.state(),
-        }
-
-    for epoch in range(len(history) + 1, epochs + 1):
-        if patience and best and epoch - best > patience:
-            break
-        line = learner.epoch(epoch)
-        history.append(line)
-        # Of equals the first.
-        if column in line and (
-            best is None
-            or MEASURES[metric].better(line[column], history[best - 1][column])
-        ):
-            best = epoch
-            best_weights = {"best": learner.weights()}
-        for callback in job.callbacks:
-            callback.epoch(seed, epoch, line)
-        if job.checkpoint:
-            # After the callbacks: a crash in between tells them of this epoch twice,
-            # and not never.
-            job.checkpoint.write(state)
-    weights = {"final": learner.weights()} | best_weights
+    dataset = job.dataset
     predictions = {
-        name: p
-        for point in weights
-        for name, p in learner.predictions(point, weights[point]).items()
+        f"final_{split}": predict_split(predict, examples, each_step=dataset.each_step)
+        for split, examples in job.predicted.items()
     }
-    return Replicate(seed, history, best, predictions, weights)
+    if dataset.rollout:
+        predictions["rollout"] = rollout(predict, dataset.splits["test"])
+    replicates = [
+        Replicate(seed, predictions=predictions, weights={"final": weights})
+        for seed in job.seeds
+    ]
+    return Trained(replicates, parameters, save, loss=loss)

@@ -48,13 +48,15 @@ def start() -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     import keras
 
-    has = {name: getattr(keras.config, name)() for name in SETTINGS}
-    policy = {"dtype_policy": keras.config.dtype_policy().name}
-    for name, value in (has | policy).items():
-        if value != (needed := SETTINGS.get(name, "float32")):
+    found = {name: getattr(keras.config, name)() for name in SETTINGS}
+    found["dtype_policy"] = keras.config.dtype_policy().name
+    for name, needed in {**SETTINGS, "dtype_policy": "float32"}.items():
+        if found[name] != needed:
             raise UsageError(
-                f"Keras has {name} {value} in this process, and models here need {needed}; take out what sets it (your "
-                f"program, {numerics.keras_file()}, a KERAS_ variable), or train in a new process before `import keras`"
+                f"Keras has {name} {found[name]} in this process, and models here need "
+                f"{needed}; take out what sets it (your program, "
+                f"{numerics.keras_file()}, a KERAS_ variable), or train in a new "
+                "process before `import keras`"
             )
 
 
@@ -138,37 +140,30 @@ def parameters(part: Any) -> int:
 
 
 def layers(model: "keras.Model") -> list[dict[str, Any]]:
-    """Type, output shape (None: any) and parameters of each layer; of stacked cells, as
-    of the layers that they are.
+    """Return name, type, output shape (None: any) and parameters of each layer; of
+    stacked cells, as of the layers that they are.
     """
-    rows: list[tuple[str, list[int | None], int]] = []
+    rows: list[tuple[Any, str, list[int | None]]] = []
     for layer in model.layers:
-        if type(layer).__name__ == "InputLayer":
-            continue
         # A cell gives its states, too.
-        output = list(
-            (
-                layer.output[0]
-                if isinstance(layer.output, list | tuple)
-                else layer.output
-            ).shape
-        )
-        cells = getattr(getattr(layer, "cell", None), "cells", None)
-        if cells is None:
-            rows.append((type(layer).__name__, output, parameters(layer)))
-            continue
-        between: list[int | None] = [None, layer.input.shape[1], output[-1]]
-        for cell in cells:
-            shape = output if cell is cells[-1] else between
-            rows.append(
-                (type(cell).__name__.removesuffix("Cell"), shape, parameters(cell))
-            )
+        several = isinstance(layer.output, list | tuple)
+        output = list((layer.output[0] if several else layer.output).shape)
+        parts = getattr(getattr(layer, "cell", None), "cells", [layer])
+        for part in parts:
+            kind = type(part).__name__
+            if part is not layer:
+                kind = kind.removesuffix("Cell")
+            shape = output
+            if part is not parts[-1]:
+                shape = [None, layer.input.shape[1], output[-1]]
+            if kind != "InputLayer":
+                rows.append((part, kind, shape))
     return [
         {
             "name": f"{kind.lower()}_{number}",
             "type": kind,
             "output": output,
-            "parameters": parameters,
+            "parameters": parameters(part),
         }
-        for number, (kind, output, parameters) in enumerate(rows, 1)
+        for number, (part, kind, output) in enumerate(rows, 1)
     ]

@@ -6,11 +6,9 @@ takes longer to be imported and to compile it, in each process that trains or fo
 
 The networks of all seeds are stacked: an array of weights is (seeds, rows, columns),
 and values are (seeds, values, batch). The cells are those of Keras' layers `GRU` (with
-`reset_after`) and `LSTM`; a test compares them. Arrays are written in place, since new
-ones would take more time.
+`reset_after`) and `LSTM`; a test compares them.
 """
 
-from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -20,12 +18,11 @@ from pipeline.data.examples import Array
 Weights = dict[str, Array]
 """Name -> (seeds, rows, columns)."""
 
-ONE = np.float32(1)
-HALF = np.float32(0.5)
 
-
-class Network(ABC):
+class Network:
     """Layers, and a linear map from the last one to the outputs.
+
+    A subclass has `hidden` and `hidden_backward` for its layers.
 
     Attributes:
         shapes: name of an array of weights -> its (rows, columns), in the order of
@@ -43,7 +40,7 @@ class Network(ABC):
         return sum(rows * columns for rows, columns in self.shapes.values())
 
     def views(self, flat: Array) -> Weights:
-        """Views of all weights in one array (seeds, size)."""
+        """Return views of all weights in one array (seeds, size)."""
         weights = {}
         first = 0
         for name, (rows, columns) in self.shapes.items():
@@ -53,29 +50,26 @@ class Network(ABC):
         return weights
 
     def fresh(self, random: np.random.Generator) -> Array:
-        """Initial weights (1, size): Glorot's, of states orthogonal for each gate, and
-        biases of 0.
+        """Return initial weights (1, size): Glorot's, of states orthogonal for each
+        gate, and biases of 0.
         """
         flat = np.zeros((1, self.size), np.float32)
         for name, weights in self.views(flat).items():
-            rows, columns = self.shapes[name]
+            _, rows, columns = weights.shape
             if name == "recurrent":
-                for gate in range(rows // columns):
+                for gate in np.split(weights[0], rows // columns):
                     square = random.normal(size=(columns, columns))
-                    weights[0, gate * columns : (gate + 1) * columns] = np.linalg.qr(
-                        square
-                    )[0]
+                    gate[:] = np.linalg.qr(square)[0]
             elif "bias" not in name:
                 bound = np.sqrt(6 / (rows + columns))
                 weights[0] = random.uniform(-bound, bound, (rows, columns))
         return flat
 
     def forward(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
-        """The outputs (seeds, outputs, batch), and what `backward` needs."""
-        states, saved = self._forward(weights, inputs)
-        outputs = np.matmul(weights["head"], states)
-        outputs += weights["head_bias"]
-        return outputs, (inputs, states, saved)
+        """Return the outputs (seeds, outputs, batch), and what `backward` needs."""
+        states, tape = self.hidden(weights, inputs)
+        outputs = weights["head"] @ states + weights["head_bias"]
+        return outputs, (states, tape)
 
     def backward(
         self, weights: Weights, gradient: Array, tape: Any, into: Weights
@@ -88,77 +82,64 @@ class Network(ABC):
             tape: from `forward`.
             into: arrays like the weights, which are written over.
         """
-        inputs, states, saved = tape
-        np.matmul(gradient, states.swapaxes(1, 2), out=into["head"])
+        states, of_layers = tape
+        into["head"][:] = gradient @ states.swapaxes(1, 2)
         into["head_bias"][:] = gradient.sum(axis=2, keepdims=True)
-        of_states = np.matmul(weights["head"].swapaxes(1, 2), gradient)
-        self._backward(weights, inputs, saved, of_states, into)
+        of_states = weights["head"].swapaxes(1, 2) @ gradient
+        self.hidden_backward(weights, of_states, of_layers, into)
 
-    @abstractmethod
-    def _forward(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
-        """The last layer's values (seeds, units, batch), and what `_backward` needs."""
+    def hidden(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
+        """Return the last layer's values (seeds, units, batch), and a tape."""
+        raise NotImplementedError
 
-    @abstractmethod
-    def _backward(
-        self,
-        weights: Weights,
-        inputs: Array,
-        saved: Any,
-        gradient: Array,
-        into: Weights,
+    def hidden_backward(
+        self, weights: Weights, gradient: Array, tape: Any, into: Weights
     ) -> None:
         """Write the gradients of the layers' weights, given that of the last layer's
         values.
         """
+        raise NotImplementedError
 
 
 class Dense(Network):
     """Hidden layers with a ReLU, on inputs (seeds, values, batch)."""
 
     def __init__(self, values: int, sizes: list[int], outputs: int) -> None:
+        self.layers = range(len(sizes))
+        widths = [values, *sizes]
         shapes = {}
-        for number, (columns, rows) in enumerate(
-            zip([values, *sizes], sizes, strict=False)
-        ):
-            shapes[f"kernel_{number}"] = (rows, columns)
-            shapes[f"bias_{number}"] = (rows, 1)
-        self.layers = len(sizes)
+        for layer in self.layers:
+            shapes[f"kernel_{layer}"] = (widths[layer + 1], widths[layer])
+            shapes[f"bias_{layer}"] = (widths[layer + 1], 1)
         super().__init__(shapes, sizes[-1], outputs)
 
-    def _forward(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
+    def hidden(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
         values = [inputs]
-        for number in range(self.layers):
-            sums = np.matmul(weights[f"kernel_{number}"], values[-1])
-            sums += weights[f"bias_{number}"]
-            values.append(np.maximum(sums, 0, out=sums))
+        for layer in self.layers:
+            sums = weights[f"kernel_{layer}"] @ values[layer] + weights[f"bias_{layer}"]
+            values.append(np.maximum(sums, 0))
         return values[-1], values
 
-    def _backward(
-        self,
-        weights: Weights,
-        inputs: Array,
-        saved: Any,
-        gradient: Array,
-        into: Weights,
+    def hidden_backward(
+        self, weights: Weights, gradient: Array, tape: Any, into: Weights
     ) -> None:
-        del inputs  # they are the first of what was saved
-        for number in reversed(range(self.layers)):
-            gradient *= saved[number + 1] > 0
-            np.matmul(
-                gradient, saved[number].swapaxes(1, 2), out=into[f"kernel_{number}"]
-            )
-            into[f"bias_{number}"][:] = gradient.sum(axis=2, keepdims=True)
-            if number:
-                gradient = np.matmul(
-                    weights[f"kernel_{number}"].swapaxes(1, 2), gradient
-                )
+        for layer in reversed(self.layers):
+            of_sums = gradient * (tape[layer + 1] > 0)
+            into[f"kernel_{layer}"][:] = of_sums @ tape[layer].swapaxes(1, 2)
+            into[f"bias_{layer}"][:] = of_sums.sum(axis=2, keepdims=True)
+            if layer > 0:
+                gradient = weights[f"kernel_{layer}"].swapaxes(1, 2) @ of_sums
 
 
 class Gru(Network):
     """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078).
 
     Inputs are (timesteps, seeds, values, batch). The gates are update, reset and
-    candidate, as in Keras. The next state is update * state + (1 - update) * candidate.
+    candidate, as in Keras:
+
+        recurrent = recurrent weights of the candidate * state + its recurrent bias
+        candidate = tanh(inputs' sums + reset * recurrent)
+        new state = update * state + (1 - update) * candidate
     """
 
     def __init__(self, values: int, sizes: list[int], outputs: int) -> None:
@@ -168,104 +149,68 @@ class Gru(Network):
             "kernel": (gates, values),
             "recurrent": (gates, self.units),
             "bias": (gates, 1),
-            "recurrent_bias": (
-                self.units,
-                1,
-                # of the candidate: the others would have two that add up
-            ),
+            # of the candidate: the others would have two that add up
+            "recurrent_bias": (self.units, 1),
         }
         super().__init__(shapes, self.units, outputs)
 
-    def _forward(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
+    def hidden(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
         timesteps, seeds, _, batch = inputs.shape
-        units = self.units
+        logistic = slice(0, 2 * self.units)  # the rows of update and reset
+        linear = slice(2 * self.units, None)  # the rows of the candidate
         # (timesteps, seeds, 3 * units, batch)
-        gates = np.matmul(weights["kernel"], inputs)
+        gates = weights["kernel"] @ inputs
         gates += weights["bias"]
-        states = np.zeros((timesteps + 1, seeds, units, batch), np.float32)
+        states = np.zeros((timesteps + 1, seeds, self.units, batch), np.float32)
         recurrents = np.empty_like(states[1:])
-        sums = np.empty_like(gates[0])
-        scaled = np.empty_like(states[0])
         for time in range(timesteps):
-            np.matmul(weights["recurrent"], states[time], out=sums)
-            update_reset = gates[time, :, : 2 * units]
-            update_reset += sums[:, : 2 * units]
-            _logistic(update_reset)
-            update = gates[time, :, :units]
-            reset = gates[time, :, units : 2 * units]
-            np.add(
-                sums[:, 2 * units :], weights["recurrent_bias"], out=recurrents[time]
-            )
-            candidate = gates[time, :, 2 * units :]
-            np.multiply(reset, recurrents[time], out=scaled)
-            candidate += scaled
-            np.tanh(candidate, out=candidate)
-            state = states[time + 1]
-            np.subtract(states[time], candidate, out=state)
-            state *= update
-            state += candidate
-        return states[-1], (gates, states, recurrents)
+            from_state = weights["recurrent"] @ states[time]
+            gate = gates[time]  # (seeds, 3 * units, batch)
+            gate[:, logistic] = _logistic(gate[:, logistic] + from_state[:, logistic])
+            update, reset, candidate = np.split(gate, 3, axis=1)
+            recurrents[time] = from_state[:, linear] + weights["recurrent_bias"]
+            candidate[:] = np.tanh(candidate + reset * recurrents[time])
+            states[time + 1] = (states[time] - candidate) * update + candidate
+        return states[-1], (inputs, gates, states[:-1], recurrents)
 
-    def _backward(
-        self,
-        weights: Weights,
-        inputs: Array,
-        saved: Any,
-        gradient: Array,
-        into: Weights,
+    def hidden_backward(
+        self, weights: Weights, gradient: Array, tape: Any, into: Weights
     ) -> None:
-        gates, states, recurrents = saved
-        units = self.units
+        inputs, gates, states, recurrents = tape
         transposed = np.ascontiguousarray(weights["recurrent"].swapaxes(1, 2))
-        of_gates = np.empty_like(gates)
+        of_inputs = np.empty_like(gates)  # gradients by the sums from the inputs
         of_recurrents = np.empty_like(recurrents)
-        of_sums = np.empty_like(gates[0])
-        kept = np.empty_like(gradient)
-        factor = np.empty_like(gradient)
         for time in reversed(range(len(inputs))):
-            update = gates[time, :, :units]
-            reset = gates[time, :, units : 2 * units]
-            candidate = gates[time, :, 2 * units :]
-            of_candidate = of_gates[time, :, 2 * units :]
-            # what flows to the old state directly
-            np.multiply(gradient, update, out=kept)
-            np.subtract(gradient, kept, out=of_candidate)
-            np.subtract(states[time], candidate, out=factor)
-            factor *= of_candidate
-            np.multiply(factor, update, out=of_sums[:, :units])
-            np.multiply(candidate, candidate, out=factor)
-            factor *= of_candidate
-            of_candidate -= factor
-            of_recurrent = of_sums[:, 2 * units :]
-            np.multiply(of_candidate, reset, out=of_recurrent)
-            np.subtract(ONE, reset, out=factor)
-            factor *= recurrents[time]
-            np.multiply(factor, of_recurrent, out=of_sums[:, units : 2 * units])
-            of_gates[time, :, : 2 * units] = of_sums[:, : 2 * units]
+            update, reset, candidate = np.split(gates[time], 3, axis=1)
+            kept = gradient * update  # flows to the old state directly
+            of_candidate = gradient - kept
+            of_update = (states[time] - candidate) * of_candidate * update
+            of_candidate -= candidate * candidate * of_candidate
+            of_recurrent = of_candidate * reset
+            of_reset = (1 - reset) * recurrents[time] * of_recurrent
+            np.concatenate(
+                [of_update, of_reset, of_candidate], axis=1, out=of_inputs[time]
+            )
             of_recurrents[time] = of_recurrent
-            np.matmul(transposed, of_sums, out=gradient)
-            gradient += kept
-        before = states[:-1].swapaxes(2, 3)
-        np.sum(np.matmul(of_gates, inputs.swapaxes(2, 3)), axis=0, out=into["kernel"])
-        np.sum(
-            np.matmul(of_gates[:, :, : 2 * units], before),
-            axis=0,
-            out=into["recurrent"][:, : 2 * units],
-        )
-        np.sum(
-            np.matmul(of_recurrents, before),
-            axis=0,
-            out=into["recurrent"][:, 2 * units :],
-        )
-        into["bias"][:] = of_gates.sum(axis=(0, 3))[..., None]
-        into["recurrent_bias"][:] = of_recurrents.sum(axis=(0, 3))[..., None]
+            of_state = np.concatenate([of_update, of_reset, of_recurrent], axis=1)
+            gradient = transposed @ of_state + kept
+        into["kernel"][:] = _summed_products(of_inputs, inputs)
+        first = 2 * self.units  # rows of update and reset
+        of_gates = of_inputs[:, :, :first]
+        into["recurrent"][:, :first] = _summed_products(of_gates, states)
+        into["recurrent"][:, first:] = _summed_products(of_recurrents, states)
+        into["bias"][:] = _summed(of_inputs)
+        into["recurrent_bias"][:] = _summed(of_recurrents)
 
 
 class Lstm(Network):
     """A long short-term memory (Hochreiter and Schmidhuber 1997, Neural Computation 9).
 
     Inputs are (timesteps, seeds, values, batch). The gates are input, forget, output
-    and candidate; Keras has the last two the other way round.
+    and candidate; Keras has the last two the other way round:
+
+        new carry = forget * carry + input * candidate
+        new state = output * tanh(new carry)
     """
 
     def __init__(self, values: int, sizes: list[int], outputs: int) -> None:
@@ -279,102 +224,80 @@ class Lstm(Network):
         super().__init__(shapes, self.units, outputs)
 
     def fresh(self, random: np.random.Generator) -> Array:
-        """As of any network, but that the forget gate begins open."""
+        """Return initial weights as those of any network, but that the forget gate
+        begins open.
+        """
         flat = super().fresh(random)
         self.views(flat)["bias"][:, self.units : 2 * self.units] = 1
         return flat
 
-    def _split(self, gates: Array) -> list[Array]:
-        """The four gates (seeds, units, batch) of a timestep."""
-        return [
-            gates[:, gate * self.units : (gate + 1) * self.units] for gate in range(4)
-        ]
-
-    def _forward(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
+    def hidden(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
         timesteps, seeds, _, batch = inputs.shape
+        logistic = slice(0, 3 * self.units)  # the rows of input, forget and output
         # (timesteps, seeds, 4 * units, batch)
-        gates = np.matmul(weights["kernel"], inputs)
+        gates = weights["kernel"] @ inputs
         gates += weights["bias"]
         states = np.zeros((timesteps + 1, seeds, self.units, batch), np.float32)
         carries = np.zeros_like(states)
         squashed = np.empty_like(states[1:])
-        sums = np.empty_like(gates[0])
-        entering = np.empty_like(states[0])
         for time in range(timesteps):
-            np.matmul(weights["recurrent"], states[time], out=sums)
-            gates[time] += sums
-            entry, forget, exit_, candidate = self._split(gates[time])
-            _logistic(gates[time, :, : 3 * self.units])
+            gate = gates[time]  # (seeds, 4 * units, batch)
+            gate += weights["recurrent"] @ states[time]
+            gate[:, logistic] = _logistic(gate[:, logistic])
+            entry, forget, exit_, candidate = np.split(gate, 4, axis=1)
             np.tanh(candidate, out=candidate)
-            carry = carries[time + 1]
-            np.multiply(forget, carries[time], out=carry)
-            np.multiply(entry, candidate, out=entering)
-            carry += entering
-            np.tanh(carry, out=squashed[time])
-            np.multiply(exit_, squashed[time], out=states[time + 1])
-        return states[-1], (gates, states, carries, squashed)
+            carries[time + 1] = forget * carries[time] + entry * candidate
+            squashed[time] = np.tanh(carries[time + 1])
+            states[time + 1] = exit_ * squashed[time]
+        return states[-1], (inputs, gates, states[:-1], carries, squashed)
 
-    def _backward(
-        self,
-        weights: Weights,
-        inputs: Array,
-        saved: Any,
-        gradient: Array,
-        into: Weights,
+    def hidden_backward(
+        self, weights: Weights, gradient: Array, tape: Any, into: Weights
     ) -> None:
-        gates, states, carries, squashed = saved
+        inputs, gates, states, carries, squashed = tape
         transposed = np.ascontiguousarray(weights["recurrent"].swapaxes(1, 2))
-        of_gates = np.empty_like(gates)
         of_carry = np.zeros_like(gradient)
-        factor = np.empty_like(gradient)
-        slope = np.empty_like(gradient)
+        of_gates = np.empty_like(gates)
         for time in reversed(range(len(inputs))):
-            entry, forget, exit_, candidate = self._split(gates[time])
-            of_entry, of_forget, of_exit, of_candidate = self._split(of_gates[time])
-            np.multiply(gradient, squashed[time], out=factor)
-            _times_logistic_slope(factor, exit_, slope, out=of_exit)
-            np.multiply(gradient, exit_, out=factor)
-            _times_tanh_slope(factor, squashed[time], slope, out=factor)
-            of_carry += factor
-            np.multiply(of_carry, entry, out=factor)
-            _times_tanh_slope(factor, candidate, slope, out=of_candidate)
-            np.multiply(of_carry, candidate, out=factor)
-            _times_logistic_slope(factor, entry, slope, out=of_entry)
-            np.multiply(of_carry, carries[time], out=factor)
-            _times_logistic_slope(factor, forget, slope, out=of_forget)
+            entry, forget, exit_, candidate = np.split(gates[time], 4, axis=1)
+            squash = squashed[time]
+            of_exit = gradient * squash * _logistic_slope(exit_)
+            of_carry += gradient * exit_ * (1 - squash * squash)
+            of_candidate = of_carry * entry * (1 - candidate * candidate)
+            of_entry = of_carry * candidate * _logistic_slope(entry)
+            of_forget = of_carry * carries[time] * _logistic_slope(forget)
             of_carry *= forget
-            np.matmul(transposed, of_gates[time], out=gradient)
-        np.sum(np.matmul(of_gates, inputs.swapaxes(2, 3)), axis=0, out=into["kernel"])
-        np.sum(
-            np.matmul(of_gates, states[:-1].swapaxes(2, 3)),
-            axis=0,
-            out=into["recurrent"],
-        )
-        into["bias"][:] = of_gates.sum(axis=(0, 3))[..., None]
+            np.concatenate(
+                [of_entry, of_forget, of_exit, of_candidate], axis=1, out=of_gates[time]
+            )
+            gradient = transposed @ of_gates[time]
+        into["kernel"][:] = _summed_products(of_gates, inputs)
+        into["recurrent"][:] = _summed_products(of_gates, states)
+        into["bias"][:] = _summed(of_gates)
 
 
-def _logistic(values: Array) -> None:
-    """Apply the logistic function in place: (1 + tanh(x / 2)) / 2 does not overflow."""
-    values *= HALF
-    np.tanh(values, out=values)
-    values *= HALF
-    values += HALF
+def _logistic(values: Array) -> Array:
+    """The logistic function: (1 + tanh(x / 2)) / 2 does not overflow."""
+    return np.asarray(np.tanh(values * 0.5) * 0.5 + 0.5)
 
 
-def _times_logistic_slope(
-    values: Array, gate: Array, memory: Array, out: Array
-) -> None:
-    """Multiply values by the slope of the logistic function where it is `gate`."""
-    np.subtract(ONE, gate, out=memory)
-    memory *= gate
-    np.multiply(values, memory, out=out)
+def _logistic_slope(gate: Array) -> Array:
+    """The slope of the logistic function where it is `gate`."""
+    return (1 - gate) * gate
 
 
-def _times_tanh_slope(values: Array, gate: Array, memory: Array, out: Array) -> None:
-    """Multiply values by the slope of tanh where it is `gate`."""
-    np.multiply(gate, gate, out=memory)
-    np.subtract(ONE, memory, out=memory)
-    np.multiply(values, memory, out=out)
+def _summed_products(gradients: Array, values: Array) -> Array:
+    """(seeds, rows, columns) gradients (timesteps, seeds, rows, batch) times values
+    (timesteps, seeds, columns, batch), over the batch and the timesteps.
+    """
+    return np.asarray(np.sum(gradients @ values.swapaxes(2, 3), axis=0))
+
+
+def _summed(gradients: Array) -> Array:
+    """(seeds, rows, 1) gradients (timesteps, seeds, rows, batch) over the batch and the
+    timesteps.
+    """
+    return np.asarray(gradients.sum(axis=(0, 3))[..., None])
 
 
 LAYERS: dict[str, type[Dense | Gru | Lstm]] = {"Dense": Dense, "GRU": Gru, "LSTM": Lstm}

@@ -1,8 +1,11 @@
-"""An experiment of params.yaml, with its names looked up and its options validated."""
+"""An experiment of params.yaml, with its names looked up and its options validated: how
+it is built, trained, and read back.
+"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,14 +15,13 @@ from pipeline.config.registry import METHODS, MODELS, module, options
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Arrays, Examples
 from pipeline.data.problem import Problem, problem
-from pipeline.errors import UsageError
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import damaged, read_npz
 from pipeline.training import keras_models
-from pipeline.training.job import Callback, Checkpoint, Job, Trained
+from pipeline.training.epochs import Checkpoint
+from pipeline.training.job import Callback, Job, Predict, Trained, chunks
 from pipeline.training.standardised import Moments, in_unit, moments, standardised
 from pipeline.validation import one_of
-
-AT_ONCE = 4096
-"""Windows that are turned into features at once: bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Recipe:
         method: the training method: call it with a `Job`.
         seeds: of its replicates.
         network: whether the model is a Keras model, so that TensorFlow is needed.
+        read: what the method loads a baseline's weights with; None if it cannot.
         masks: whether the method takes windows some of whose targets are missing (its
             module's `MASKS`).
         standardise: whether the network is put between two fixed layers
@@ -49,54 +52,25 @@ class Recipe:
     method: partial[Any]
     seeds: tuple[int, ...]
     network: bool
+    read: Callable[[Any, Array], Predict] | None = None
     masks: bool = False
     standardise: bool = False
     in_unit: bool = False
     features: Callable[[Problem], Any] | None = None
 
-    def seen(self, about: Problem) -> tuple[Callable[[Array], Array], Problem]:
-        """Inputs -> what the network sees of them, and the problem that it then has.
-
-        With `features` windows (n, timesteps, columns) become (n, values) float32.
-
-        Raises:
-            UsageError: the data set has no windows with answers at their end, or they
-                are too short.
-        """
-        if self.features is None:
-            return lambda inputs: inputs, about
-        where = f"params.yaml: {self.where}.features"
-        if (
-            about.vocabulary
-            or about.each_step
-            or about.every
-            or len(about.input_shape) == 1
-        ):
-            raise UsageError(
-                f"{where}: they are of windows whose one column is forecast; leave them out"
-            )
-        try:
-            make = self.features(about).features
-        except ValueError as error:
-            raise UsageError(f"{where}: {error}") from None
-        width = make(np.zeros((1, *about.input_shape))).shape[1]
-        return lambda inputs: make(inputs).astype(np.float32), Problem(
-            (width,), outputs=about.outputs
-        )
-
     def model(self, about: Problem, known: Moments | None = None) -> Any:
-        """A new model for a problem; its fixed layers have these moments, or those that
-        are loaded as weights.
+        """Return a new model for a problem; its fixed layers have these moments, or
+        those that are loaded as weights.
         """
         model = self.build(about)
-        if self.in_unit:
-            return in_unit(model, about, known.targets if known else None)
-        return standardised(model, about, known) if self.standardise else model
+        if self.standardise:
+            return standardised(model, about, known)
+        return in_unit(model, about, known) if self.in_unit else model
 
     def job(
         self, data: Dataset, *callbacks: Callback, checkpoint: Checkpoint | None = None
     ) -> Job:
-        """What `train` takes: the experiment on a data set. For a network it starts
+        """Return what `train` takes: the experiment on a data set. For a network start
         TensorFlow.
 
         Raises:
@@ -105,35 +79,33 @@ class Recipe:
         """
         about = problem(data)
         if self.features:
-            make, about = self.seen(about)
-            splits: dict[str, Examples] = {
-                split: Arrays(_in_parts(make, examples), examples.targets)
-                for split, examples in data.splits.items()
-            }
+            make, about = self._seen(about)
+            splits = dict[str, Examples]()
+            for name, examples in data.splits.items():
+                inputs = np.concatenate(
+                    [make(inputs) for inputs, _ in chunks(examples)]
+                )
+                splits[name] = Arrays(inputs, examples.targets)
             data = replace(data, splits=splits, calendar=0)
         if self.standardise and about.vocabulary:
             raise UsageError(
-                f"params.yaml: {self.where}.standardise: words have no mean; leave it out"
+                f"params.yaml: {self.where}.standardise: words have no mean; leave it "
+                "out"
             )
         if self.in_unit and not data.scale.unit:
             raise UsageError(
-                f"params.yaml: {self.where}.in_unit: the data have no unit; leave it out"
+                f"params.yaml: {self.where}.in_unit: the data have no unit; leave it "
+                "out"
             )
         if self.network:
             keras_models.start()
-        known = moments(data.splits["train"]) if self.standardise else None
-        if self.in_unit:
-            known = Moments(
-                np.empty((2, 0)), np.array([data.scale.mean, data.scale.std**2])
-            )
-        return Job(
-            self.name,
-            data,
-            partial(self.model, about, known),
-            self.seeds,
-            callbacks,
-            checkpoint,
-        )
+        known = None
+        if self.standardise:
+            known = moments(data.splits["train"])
+        elif self.in_unit:
+            known = Moments(None, np.array([data.scale.mean, data.scale.std**2]))
+        build = partial(self.model, about, known)
+        return Job(self.name, data, build, self.seeds, callbacks, checkpoint)
 
     def train(self, job: Job) -> Trained:
         """Train a job by the method.
@@ -148,6 +120,86 @@ class Recipe:
             raise UsageError(f"params.yaml: {self.where}: {error}") from None
         return trained
 
+    def load(self, fields: Mapping[str, Any], path: Path) -> Predict:
+        """Read a trained model back.
+
+        Args:
+            fields: its `Problem` as plain data.
+            path: of its weights, without the suffix.
+
+        Returns:
+            Inputs (n, timesteps, features) float32 -> (n,) or (n, values), in model
+            units; of a network always (n, values).
+
+        Raises:
+            UnrollError: the weights are missing or damaged, or those of a method that
+                forecasts nothing.
+        """
+        about = Problem(**{**fields, "input_shape": tuple(fields["input_shape"])})
+        if self.network:
+            return self._load_network(about, path)
+        if self.read is None:
+            method = self.method.func.__module__.rpartition(".")[2]
+            raise UnrollError(
+                f"{self.name}: the training method {method} leaves nothing that "
+                "forecasts"
+            )
+        file = path.with_name(f"{path.name}.npz")
+        weights = read_npz(file).get("weights")
+        if weights is None:
+            raise damaged(file, ValueError("it has no array weights"))
+        try:
+            return self.read(self.build(about), weights)
+        except ValueError as error:
+            raise damaged(file, error) from None
+
+    def _load_network(self, about: Problem, path: Path) -> Predict:
+        keras_models.start()
+        import tensorflow as tf
+
+        seen, about = self._seen(about)
+        model = self.model(about)
+        file = path.with_name(path.name + keras_models.SUFFIX)
+        try:
+            model.load_weights(file)
+        except (OSError, ValueError, KeyError) as error:
+            raise UnrollError(
+                f"{file} is missing or damaged ({error!s:.100}); run `unroll train "
+                f"{self.name}`"
+            ) from None
+        # One trace for any number of examples.
+        shape = tf.TensorSpec((None, *about.input_shape), tf.float32)
+        call = tf.function(
+            lambda inputs: model(inputs, training=False), input_signature=[shape]
+        )
+        return lambda inputs: np.asarray(call(seen(inputs))).reshape(len(inputs), -1)
+
+    def _seen(self, about: Problem) -> tuple[Predict, Problem]:
+        """Inputs -> what the network sees of them, and the problem that it then has.
+
+        With `features` windows (n, timesteps, columns) become (n, values) float32.
+
+        Raises:
+            UsageError: the data set has no windows with answers at their end, or they
+                are too short.
+        """
+        if self.features is None:
+            return lambda inputs: inputs, about
+        where = f"params.yaml: {self.where}.features"
+        vector = len(about.input_shape) == 1
+        if about.vocabulary or about.each_step or about.every or vector:
+            raise UsageError(
+                f"{where}: they are of windows whose one column is forecast; leave "
+                "them out"
+            )
+        try:
+            make = self.features(about).features
+        except ValueError as error:
+            raise UsageError(f"{where}: {error}") from None
+        width = make(np.zeros((1, *about.input_shape))).shape[1]
+        seen = Problem((width,), outputs=about.outputs)
+        return lambda inputs: make(inputs).astype(np.float32), seen
+
 
 def recipe(name: str, experiment: Experiment) -> Recipe:
     """Look an experiment's names up and validate its options.
@@ -159,53 +211,44 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
     model = experiment.model
     training = experiment.training
     family = module(MODELS, model.family, f"{where}.model.family")
-    build = family.MODELS[
-        one_of(model.name, family.MODELS, f"params.yaml: {where}.model.name")
-    ]
+    one_of(model.name, family.MODELS, f"params.yaml: {where}.model.name")
+    build = family.MODELS[model.name]
     method = module(METHODS, training.method, f"{where}.training.method")
     kind = getattr(family, "KINDS", {}).get(model.name, "network")
     if kind not in method.TRAINS:
         raise UsageError(
-            f"params.yaml: {where}.training.method: {training.method} is for models of the kind "
-            f"{' or '.join(method.TRAINS)}. Received: {model.name}, of the kind {kind}"
+            f"params.yaml: {where}.training.method: {training.method} is for models of "
+            f"the kind {' or '.join(method.TRAINS)}. Received: {model.name}, of the "
+            f"kind {kind}"
         )
     for option in ("features", "standardise", "in_unit"):
         if getattr(experiment, option) and kind != "network":
             raise UsageError(
-                f"params.yaml: {where}.{option} is for networks. Received: {model.name}; leave it out"
+                f"params.yaml: {where}.{option} is for networks. Received: "
+                f"{model.name}; leave it out"
             )
     if experiment.standardise and experiment.in_unit:
         raise UsageError(
-            f"params.yaml: {where}: standardise and in_unit exclude each other; leave one out"
+            f"params.yaml: {where}: standardise and in_unit exclude each other; leave "
+            "one out"
         )
+    features = None
+    if experiment.features is not None:
+        lags = module(MODELS, "baselines", where).MODELS["lags"]
+        chosen = options(lags, experiment.features, f"{where}.features")
+        features = partial(lags, **chosen)
+    of_model = options(build, model.options, f"{where}.model")
+    of_method = options(method.train, training.options, f"{where}.training")
     return Recipe(
         name,
         where,
-        partial(build, **options(build, model.options, f"{where}.model")),
-        partial(
-            method.train, **options(method.train, training.options, f"{where}.training")
-        ),
+        partial(build, **of_model),
+        partial(method.train, **of_method),
         tuple(experiment.seeds),
         network=kind == "network",
+        read=getattr(method, "load", None),
         masks=getattr(method, "MASKS", False),
         standardise=experiment.standardise,
         in_unit=experiment.in_unit,
-        features=_features(experiment, where),
-    )
-
-
-def _features(experiment: Experiment, where: str) -> partial[Any] | None:
-    if experiment.features is None:
-        return None
-    lags = module(MODELS, "baselines", where).MODELS["lags"]
-    return partial(lags, **options(lags, experiment.features, f"{where}.features"))
-
-
-def _in_parts(make: Callable[[Array], Array], examples: Examples) -> Array:
-    numbers = np.arange(len(examples))
-    return np.concatenate(
-        [
-            make(examples.take(part)[0])
-            for part in np.split(numbers, numbers[AT_ONCE::AT_ONCE])
-        ]
+        features=features,
     )

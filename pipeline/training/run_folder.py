@@ -13,13 +13,14 @@ import pydantic
 from pipeline import tables
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
-from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
+from pipeline.files import read_checked, read_npz, write_json, write_npz
 from pipeline.validation import Strict
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.training.job import Job, Trained
+    from pipeline.data.dataset import Dataset
+    from pipeline.training.job import Job, Replicate, Trained
 
 
 class LayerSummary(Strict):
@@ -41,7 +42,7 @@ class Summary(Strict):
         layers: of the model.
         seeds: one replicate for each.
         epochs: of the replicate that had most; 0 where the method has none.
-        ended: the last epoch of each seed where they differ (`trainer.Patience`), else
+        ended: the last epoch of each seed where they differ (`epochs.Patience`), else
             None.
         best_epochs: for each seed the epoch (from 1) with the best validation metric;
             None without validation.
@@ -65,23 +66,6 @@ class Summary(Strict):
     def last(self) -> list[int]:
         """The last epoch of each seed."""
         return self.ended or [self.epochs] * len(self.seeds)
-
-    @pydantic.model_validator(mode="after")
-    def _one_epoch_each(self) -> "Summary":
-        most = [self.epochs] * len(self.seeds)
-        for name, epochs, limits in (
-            ("ended", self.ended, most),
-            ("best_epochs", self.best_epochs, self.last),
-        ):
-            if epochs is None:
-                continue
-            if len(epochs) != len(limits) or not all(
-                1 <= e <= limit for e, limit in zip(epochs, limits, strict=True)
-            ):
-                raise ValueError(
-                    f"{name} must be one epoch for each seed. Received: {epochs}"
-                )
-        return self
 
 
 @dataclass(frozen=True)
@@ -124,41 +108,18 @@ def save(
         folder: becomes runs/DATASET/EXPERIMENT.
         fingerprint: of what the run was made of.
     """
-    import pandas as pd
-
     replicates = trained.replicates
-    lengths = [len(r.history) for r in replicates]
-    best_epochs = [r.best_epoch for r in replicates if r.best_epoch is not None]
-    scored = [
-        f"{split}_{what}"
-        for split in job.dataset.scored
-        for what in ("loss", job.dataset.metric)
-    ]
-    rows = [
-        {"seed": r.seed, "epoch": epoch, **values}
-        for r in replicates
-        for epoch, values in enumerate(r.history, 1)
-    ]
-    columns = [
-        "seed",
-        "epoch",
-        "train_loss",
-        f"train_{job.dataset.metric}",
-        *dict.fromkeys(scored),
-    ]
-    tables.write(
-        folder / "history.csv",
-        pd.DataFrame(rows, columns=[c for c in columns if not rows or c in rows[0]]),
-    )
-    names = list(replicates[0].predictions) if replicates else []
-    stacked = {
-        name: np.stack([r.predictions[name] for r in replicates]) for name in names
-    }
-    write_npz(folder / "predictions.npz", {"seeds": np.array(job.seeds), **stacked})
+    _write_history(folder / "history.csv", replicates, job.dataset)
+    arrays = {"seeds": np.array(job.seeds)}
+    for name in replicates[0].predictions if replicates else ():
+        arrays[name] = np.stack([each.predictions[name] for each in replicates])
+    write_npz(folder / "predictions.npz", arrays)
     (folder / "weights").mkdir()
     for replicate in replicates:
         for point, weights in replicate.weights.items():
             trained.save(weights, folder / "weights" / f"seed_{replicate.seed}_{point}")
+    lengths = [len(replicate.history) for replicate in replicates]
+    best_epochs = [replicate.best_epoch for replicate in replicates]
     summary = Summary.model_validate(
         {
             "experiment": job.experiment,
@@ -168,14 +129,32 @@ def save(
             "seeds": list(job.seeds),
             "epochs": max(lengths, default=0),
             "ended": lengths if len(set(lengths)) > 1 else None,
-            "best_epochs": best_epochs
-            if replicates and len(best_epochs) == len(replicates)
-            else None,
+            "best_epochs": best_epochs if any(best_epochs) else None,
             "loss": trained.loss,
             "fingerprint": dict(fingerprint),
         }
     )
     write_json(folder / "run.json", summary.model_dump())
+
+
+def _write_history(
+    path: Path, replicates: "Sequence[Replicate]", dataset: "Dataset"
+) -> None:
+    """Write a row for each seed and epoch; without epochs, the column names alone."""
+    import pandas as pd
+
+    rows = [
+        {"seed": replicate.seed, "epoch": epoch, **values}
+        for replicate in replicates
+        for epoch, values in enumerate(replicate.history, 1)
+    ]
+    columns = ["seed", "epoch", "train_loss", f"train_{dataset.metric}"]
+    for split in dataset.scored:
+        columns += [f"{split}_loss", f"{split}_{dataset.metric}"]
+    if rows:
+        columns = [column for column in columns if column in rows[0]]
+    names = [*dict.fromkeys(columns)]
+    tables.write(path, pd.DataFrame(rows, columns=names))
 
 
 def load(folder: Path) -> Run:
@@ -195,20 +174,7 @@ def load(folder: Path) -> Run:
         summary = read_checked(folder / "run.json", Summary)
         history = tables.read(folder / "history.csv", seed=int, epoch=int)
         predictions = read_npz(folder / "predictions.npz")
-        ends = zip(summary.seeds, summary.last, strict=True)
-        epochs = [(seed, epoch) for seed, last in ends for epoch in range(1, last + 1)]
-        if [
-            *zip(history["seed"], history["epoch"], strict=True)
-        ] != epochs or history.isna().any(axis=None):
-            lengths = " and ".join(map(str, sorted(set(summary.last))))
-            raise damaged(
-                folder,
-                ValueError(f"history.csv must hold {lengths} epochs of each seed"),
-            )
-        if [*predictions.pop("seeds", ())] != summary.seeds:
-            raise damaged(
-                folder, ValueError("predictions.npz is of other seeds than run.json")
-            )
+        predictions.pop("seeds", None)
     except UnrollError as error:
         reason = str(error).split(";", maxsplit=1)[0]
         raise UnrollError(f"the run of {name} is damaged: {reason}; {again}") from None
@@ -222,12 +188,12 @@ def load_for(folder: Path, dataset: str, seeds: Sequence[int]) -> Run:
         UnrollError: as `load`, or it is of others.
     """
     run = load(folder)
-    if (run.summary.dataset, run.summary.experiment) != (
-        dataset,
-        folder.name,
-    ) or run.summary.seeds != list(seeds):
+    summary = run.summary
+    found = (summary.dataset, summary.experiment, summary.seeds)
+    if found != (dataset, folder.name, list(seeds)):
         raise UnrollError(
-            f"the run of {dataset}/{folder.name} is of {run.summary.dataset}/{run.summary.experiment} with seeds "
-            f"{run.summary.seeds}, but params.yaml says seeds {list(seeds)}; run `unroll train {dataset} {folder.name}`"
+            f"the run of {dataset}/{folder.name} is of {summary.dataset}/"
+            f"{summary.experiment} with seeds {summary.seeds}, but params.yaml says "
+            f"seeds {list(seeds)}; run `unroll train {dataset} {folder.name}`"
         )
     return run

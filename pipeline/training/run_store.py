@@ -1,5 +1,5 @@
-"""The store of finished runs, `.unroll/store/DATASET/NAME/KEY/`: what was trained once
-is not trained again.
+"""Tasks of training, and the store of finished runs, `.unroll/store/DATASET/NAME/KEY/`:
+what was trained once is not trained again.
 
 An entry holds the run folder, in `run/`, and `files.json`, the SHA-256 of each of its
 files. It comes into the store by one rename, so it is there whole or not at all. The
@@ -11,12 +11,18 @@ import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.config.params import Experiment, Preparation
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, read_json, remove, write_json
 from pipeline.provenance import fingerprint
 from pipeline.workspace import Workspace
+
+WHOLE = "UNROLL_WHOLE"
+"""The variable by which `unroll repro` says that it builds everything: a stage may
+train for later ones, too."""
 
 RUN = "run"
 """The run folder in an entry."""
@@ -25,24 +31,69 @@ HASHES = "files.json"
 """The file in an entry that holds the SHA-256 of each file of its run."""
 
 
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One experiment to be trained. It can be pickled; no two are equal, so it may be a
+    key of a dictionary.
+
+    Attributes:
+        dataset: the name of the data set.
+        name: of the experiment.
+        experiment: as in params.yaml.
+        preparation: of the data set.
+        key: of the run in the store (`key`).
+    """
+
+    dataset: str
+    name: str
+    experiment: Experiment
+    preparation: Preparation
+    key: str
+
+    @property
+    def whole_name(self) -> str:
+        """The name of the experiment among those of all data sets, such as `waves/gru`."""
+        return f"{self.dataset}/{self.name}"
+
+    @property
+    def network(self) -> bool:
+        """Whether it may need TensorFlow."""
+        return self.experiment.model.family != "baselines"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a task ended.
+
+    Attributes:
+        task: the task.
+        seconds: since it began.
+        error: why it failed, in one line; "" where it went well.
+    """
+
+    task: Task
+    seconds: float
+    error: str
+
+
 def key(dataset: str, name: str, of_run: Mapping[str, str]) -> str:
-    """The key of a run: the SHA-256 over its data set, its name and its fingerprint."""
-    return hashlib.sha256(
-        "\n".join([dataset, name, *of_run.values()]).encode()
-    ).hexdigest()
+    """Return the key of a run: the SHA-256 over its data set, its name and its
+    fingerprint.
+    """
+    parts = [dataset, name, *of_run.values()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def entry(workspace: Workspace, dataset: str, name: str, key: str) -> Path:
-    """The folder of an entry, which need not be there."""
+    """Return the folder of an entry, which need not be there."""
     return workspace.scratch / "store" / dataset / name / key
 
 
 @contextmanager
 def adding(workspace: Workspace, dataset: str, name: str, key: str) -> Iterator[Path]:
     """An empty folder for a run; when the block ends well, the store holds it."""
-    with atomic_folder(
-        entry(workspace, dataset, name, key), workspace.scratch
-    ) as unfinished:
+    folder = entry(workspace, dataset, name, key)
+    with atomic_folder(folder, workspace.scratch) as unfinished:
         run = unfinished / RUN
         run.mkdir()
         yield run
@@ -85,19 +136,21 @@ def place_all(workspace: Workspace, dataset: str, keys: Mapping[str, str]) -> No
 
 
 def _link(entry: Path, folder: Path) -> None:
-    shutil.copytree(entry / RUN, folder, copy_function=_link_file, dirs_exist_ok=True)
+    """Fill a folder with hard links; with copies where the file system has none."""
 
+    def link(source: str, target: str) -> None:
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
 
-def _link_file(source: str, target: str) -> None:
-    """Make a hard link; a copy where the file system has none."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+    shutil.copytree(entry / RUN, folder, copy_function=link, dirs_exist_ok=True)
 
 
 def entries(workspace: Workspace, dataset: str = "*") -> list[Path]:
-    """The entries of a data set, or of all; the one that was used longest ago first."""
+    """Return the entries of a data set, or of all; the one that was used longest ago
+    first.
+    """
     found = (workspace.scratch / "store").glob(f"{dataset}/*/*/")
     return sorted(found, key=lambda folder: folder.stat().st_mtime)
 
@@ -115,12 +168,11 @@ def prune(workspace: Workspace, used: Collection[Path], keep: int) -> tuple[int,
     count = 0
     freed = 0
     for folder, size in sizes.items():
-        if total <= keep or folder in used:
-            continue
-        count += 1
-        freed += _size(folder, most_links=1)
-        total -= size
-        remove(folder)
+        if total > keep and folder not in used:
+            count += 1
+            freed += _size(folder, most_links=1)
+            total -= size
+            remove(folder)
     return count, freed
 
 

@@ -25,35 +25,34 @@ class Moments:
     timesteps).
 
     Attributes:
-        inputs: (2, columns) float64, or (2, values) of inputs without timesteps.
+        inputs: (2, columns) float64, or (2, values) of inputs without timesteps; None
+            where inputs stay as they are.
         targets: (2,) float64, of all values of all targets together.
     """
 
-    inputs: Array
+    inputs: Array | None
     targets: Array
 
 
 def moments(train: Examples) -> Moments:
-    """The moments of a train split; of windows without cutting them out of their
+    """Return the moments of a train split; of windows without cutting them out of their
     series.
     """
-    if not isinstance(train, Windows):
+    if isinstance(train, Windows):
+        inputs = train.series
+        targets = train.series if train.every else train.series[:, [train.target]]
+        seen = _occurrences(train, train.offsets)
+        asked = _occurrences(train, train.ahead)
+        if train.measured is not None:
+            asked = asked * train.measured
+        asked = np.repeat(asked, targets.shape[1])
+    else:
         inputs = train.inputs.reshape(-1, train.inputs.shape[-1])
-        targets = train.targets.reshape(-1, 1)
-        return Moments(
-            _weighted(inputs, np.ones(len(inputs))),
-            _weighted(targets, np.ones(len(targets)))[:, 0],
-        )
-    seen, asked = (
-        _occurrences(train, offsets) for offsets in (train.offsets, train.ahead)
-    )
-    if train.measured is not None:
-        asked = asked * train.measured
-    targets = train.series if train.every else train.series[:, [train.target]]
-    asked = np.repeat(asked, targets.shape[1])
-    return Moments(
-        _weighted(train.series, seen), _weighted(targets.reshape(-1, 1), asked)[:, 0]
-    )
+        targets = train.targets
+        seen = np.ones(len(inputs))
+        asked = np.ones(targets.size)
+    of_targets = _weighted(targets.reshape(-1, 1), asked)
+    return Moments(_weighted(inputs, seen), of_targets[:, 0])
 
 
 def _occurrences(train: Windows, offsets: Array) -> Array:
@@ -82,7 +81,7 @@ def _weighted(values: Array, weights: Array) -> Array:
 def standardised(
     network: "keras.Model", problem: Problem, known: Moments | None = None
 ) -> "keras.Model":
-    """The network with a fixed layer in front and, unless it answers with a
+    """Return the network with a fixed layer in front and, unless it answers with a
     probability, one behind.
 
     Args:
@@ -93,37 +92,45 @@ def standardised(
     """
     import keras
 
-    of_inputs, of_targets = (known.inputs, known.targets) if known else (None, None)
-    before = _fixed(
-        keras.layers.Normalization(), (None, *problem.input_shape), of_inputs
-    )
-    after = keras.layers.Normalization(axis=None, invert=True)
-    behind = (
-        [] if problem.classify else [_fixed(after, network.output_shape, of_targets)]
-    )
-    return _between(problem, [before], network, behind)
+    before = keras.layers.Normalization()
+    _fix(before, (None, *problem.input_shape), known.inputs if known else None)
+    if problem.classify:
+        return _between(problem, [before], network, [])
+    behind = keras.layers.Normalization(axis=None, invert=True)
+    _fix(behind, network.output_shape, known.targets if known else None)
+    return _between(problem, [before], network, [behind])
 
 
 def in_unit(
-    network: "keras.Model", problem: Problem, known: Array | None = None
+    network: "keras.Model", problem: Problem, known: Moments | None = None
 ) -> "keras.Model":
-    """The network with a fixed layer behind, which turns its outputs, in the unit of
-    the data, into model units.
+    """Return the network with a fixed layer behind, which turns its outputs, in the
+    unit of the data, into model units.
 
     Args:
         network: for the problem; its layers and weights become those of the result.
         problem: of values, not of classes.
-        known: (2,) mean and variance of the data set's scale; None where weights, which
-            hold them, are loaded next.
+        known: with the moments of the data set's scale; None where weights, which hold
+            them, are loaded next.
     """
     import keras
 
-    return _between(
-        problem,
-        [],
-        network,
-        [_fixed(keras.layers.Normalization(axis=None), network.output_shape, known)],
-    )
+    behind = keras.layers.Normalization(axis=None)
+    _fix(behind, network.output_shape, known.targets if known else None)
+    return _between(problem, [], network, [behind])
+
+
+def _fix(
+    layer: "keras.layers.Normalization",
+    shape: tuple[int | None, ...],
+    known: Array | None,
+) -> None:
+    """Build a layer for a shape, with a mean and a variance if they are known."""
+    layer.build(shape)
+    if known is not None:
+        layer.adapt_mean.assign(known[0])
+        layer.adapt_variance.assign(known[1])
+        layer.finalize_state()
 
 
 def _between(
@@ -131,11 +138,10 @@ def _between(
 ) -> "keras.Model":
     import keras
 
+    inputs = keras.Input(problem.input_shape)
     if isinstance(network, keras.Sequential):
-        return keras.Sequential(
-            [keras.Input(problem.input_shape), *before, *network.layers, *behind]
-        )
-    inputs = outputs = keras.Input(problem.input_shape)
+        return keras.Sequential([inputs, *before, *network.layers, *behind])
+    outputs = inputs
     for layer in before:
         outputs = layer(outputs)
     # its layers one by one, not as one layer: so a summary shows them
@@ -143,16 +149,3 @@ def _between(
     for layer in behind:
         outputs = layer(outputs)
     return keras.Model(inputs, outputs)
-
-
-def _fixed(
-    layer: "keras.layers.Normalization",
-    shape: tuple[int | None, ...],
-    known: Array | None,
-) -> Any:
-    layer.build(shape)
-    if known is not None:
-        layer.adapt_mean.assign(known[0])
-        layer.adapt_variance.assign(known[1])
-        layer.finalize_state()
-    return layer

@@ -6,9 +6,9 @@ arXiv 1708.07120). So no rows are needed to stop early by, and a fit takes the s
 however many rows there are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -17,10 +17,16 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.data.examples import Array, Examples
 from pipeline.errors import DivergedError
-from pipeline.files import write_npz
 from pipeline.models.residual import Residual
-from pipeline.training import prediction
-from pipeline.training.job import Job, Replicate, Trained
+from pipeline.training.job import (
+    Job,
+    Predict,
+    Replicate,
+    Trained,
+    chunks,
+    predict_split,
+    save_array,
+)
 from pipeline.training.numpy_networks import LAYERS, Network
 
 TRAINS = ("residual",)
@@ -31,8 +37,11 @@ MASKS = True
 RISE = 0.1
 """The share of the steps in which the rate rises from 0."""
 
-DECAYS = (0.9, 0.999)
-"""Of Adam's means of gradients and of their squares."""
+MEAN_DECAY = 0.9
+"""The decay of Adam's mean of gradients."""
+
+SQUARE_DECAY = 0.999
+"""The decay of Adam's mean of squared gradients."""
 
 EPSILON = 1e-7
 """What Adam adds to the root of the mean square."""
@@ -43,13 +52,8 @@ LONGEST = 1.0
 SMALLEST = 1e-6
 """The standard deviation below which an input is taken to be constant."""
 
-HEADER = 2
-"""Numbers at the beginning of an array of weights: how many values a row has, and
-`Scaling.residual`."""
-
 FARTHEST = 5.0
-"""Standard deviations: an input that lies further from its mean is taken to lie there.
-"""
+"""The most standard deviations from its mean that an input is taken to lie."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Scaling:
     def scaled(self, rows: Array) -> Array:
         """Standardise rows (..., values)."""
         rows = (rows - self.mean) / self.std
-        return np.clip(rows, -FARTHEST, FARTHEST, out=rows)
+        return np.clip(rows, -FARTHEST, FARTHEST)
 
 
 def train(
@@ -92,81 +96,81 @@ def train(
         DivergedError: the weights are not finite.
     """
     model: Residual = job.build()
-    split = job.dataset.splits["train"]
-    rows, targets = _examples(model, split)
-    scaling = _scaling(rows, targets)
+    rows, residuals = _examples(model, job.train)
+    scaling = _scaling(rows, residuals)
     network = LAYERS[model.layer](rows.shape[-1], model.sizes, model.outputs)
+    randoms = [np.random.default_rng(seed) for seed in job.seeds]
+    flat = np.concatenate([network.fresh(random) for random in randoms])
+    batches = _batches(len(rows), min(batch_size, len(rows)), randoms)
+    slope = np.sign if loss == "mae" else np.positive
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
-        flat = _descended(
-            network,
-            scaling.scaled(rows),
-            targets / np.float32(scaling.residual),
-            seeds=job.seeds,
-            steps=steps,
-            batch_size=min(batch_size, len(rows)),
-            learning_rate=learning_rate,
-            slope=np.sign if loss == "mae" else np.positive,
-        )
+        rows = scaling.scaled(rows)
+        targets = residuals / np.float32(scaling.residual)
+        adam = _Adam(flat)
+        for step in range(1, steps + 1):
+            numbers = next(batches)  # (seeds, batch)
+            gradient = _gradient(network, flat, rows[numbers], targets[numbers], slope)
+            rate = learning_rate * _share(step / steps)
+            adam.descend(flat, gradient, step, rate)
         replicates = []
-        for number, seed in enumerate(job.seeds):
-            if not np.isfinite(flat[number]).all():
+        for seed, weights in zip(job.seeds, flat, strict=True):
+            if not np.isfinite(weights).all():
                 raise DivergedError(job.experiment, seed, 1, steps)
-            weights = _packed(scaling, flat[number])
-            predict = load(model, weights)
-            predictions = {}
-            for name, examples in job.predicted.items():
-                predictions[f"final_{name}"] = prediction.predict_split(
-                    predict, examples
-                )
-            replicates.append(
-                Replicate(seed, [], None, predictions, {"final": weights})
-            )
-    return Trained(replicates, network.size, _save, _layers(model, network), loss)
+            predict = partial(_predict, model, network, scaling, weights)
+            predictions = {
+                f"final_{name}": predict_split(predict, examples)
+                for name, examples in job.predicted.items()
+            }
+            saved = {"final": _packed(scaling, weights)}
+            replicates.append(Replicate(seed, predictions=predictions, weights=saved))
+    layers = _layers(model, network)
+    return Trained(replicates, network.size, save_array, layers, loss)
 
 
-def load(model: Residual, weights: Array) -> Callable[[Array], Array]:
-    """A trained network as a function: inputs (n, timesteps, columns) -> (n, outputs).
+def load(model: Residual, weights: Array) -> Predict:
+    """Return a trained network as a function: inputs (n, timesteps, columns) -> (n,) or
+    (n, outputs).
 
     Raises:
         ValueError: the weights are not of this model.
     """
     values = int(weights[0])
-    head = HEADER + 2 * values
     network = LAYERS[model.layer](values, model.sizes, model.outputs)
-    if len(weights) != head + network.size:
-        raise ValueError(
-            f"{head + network.size} numbers are needed. Received: {len(weights)}"
-        )
-    mean = weights[HEADER : HEADER + values]
-    std = weights[HEADER + values : head]
+    needed = 2 + 2 * values + network.size
+    if len(weights) != needed:
+        raise ValueError(f"{needed} numbers are needed. Received: {len(weights)}")
+    mean, std, flat = np.split(weights[2:], [values, 2 * values])
     scaling = Scaling(mean, std, float(weights[1]))
-    layers = network.views(weights[None, head:])
-
-    def predict(inputs: Array) -> Array:
-        rows = scaling.scaled(model.rows(inputs))
-        residuals, _ = network.forward(layers, _batched(rows[None]))
-        forecasts = model.naive(inputs) + scaling.residual * residuals[0].T
-        return np.asarray(forecasts if model.outputs > 1 else forecasts[:, 0])
-
-    return predict
+    return partial(_predict, model, network, scaling, flat)
 
 
-def _save(weights: Array, path: Path) -> None:
-    """Write `PATH.npz`, which `fitted_models.load` reads."""
-    write_npz(path.with_name(f"{path.name}.npz"), {"weights": weights})
+def _packed(scaling: Scaling, flat: Array) -> Array:
+    """One array of the number of values, the scaling, and a network's weights."""
+    header = np.array([len(scaling.mean), scaling.residual], np.float32)
+    return np.concatenate([header, scaling.mean, scaling.std, flat])
+
+
+def _predict(
+    model: Residual, network: Network, scaling: Scaling, flat: Array, inputs: Array
+) -> Array:
+    """The naive forecasts with what one seed's network adds to them."""
+    rows = scaling.scaled(model.rows(inputs))
+    outputs, _ = network.forward(network.views(flat[None]), _batched(rows[None]))
+    residuals = outputs[0].T  # (n, outputs)
+    forecasts = model.naive(inputs) + scaling.residual * residuals
+    return np.asarray(forecasts if model.outputs > 1 else forecasts[:, 0])
 
 
 def _layers(model: Residual, network: Network) -> list[dict[str, Any]]:
     """The layers as `Trained` lists them."""
     head = model.outputs * (model.sizes[-1] + 1)
-    inner = network.size - head
     return [
         {
             "name": model.layer.lower(),
             "type": model.layer,
             "output": [None, model.sizes[-1]],
-            "parameters": inner,
+            "parameters": network.size - head,
         },
         {
             "name": "head",
@@ -177,35 +181,38 @@ def _layers(model: Residual, network: Network) -> list[dict[str, Any]]:
     ]
 
 
-def _packed(scaling: Scaling, flat: Array) -> Array:
-    """One array of the number of values, the scaling, and a network's weights."""
-    header = np.array([len(scaling.mean), scaling.residual], np.float32)
-    return np.concatenate([header, scaling.mean, scaling.std, flat])
-
-
 def _examples(model: Residual, split: Examples) -> tuple[Array, Array]:
     """What the network sees of all windows, and what it learns: targets less naive
-    forecasts.
+    forecasts (windows, outputs).
     """
     rows = []
     residuals = []
-    for inputs, targets in prediction.chunks(split):
+    for inputs, targets in chunks(split):
         rows.append(model.rows(inputs))
         residuals.append(targets.reshape(len(inputs), -1) - model.naive(inputs))
-    return np.concatenate(rows), np.concatenate(
-        residuals, dtype=np.float32, casting="same_kind"
-    )
+    return np.concatenate(rows), np.concatenate(residuals).astype(np.float32)
 
 
 def _scaling(rows: Array, residuals: Array) -> Scaling:
-    over = tuple(range(rows.ndim - 1))
-    mean = rows.mean(axis=over, dtype=np.float64)
-    std = rows.std(axis=over, dtype=np.float64)
+    axes = tuple(range(rows.ndim - 1))
+    mean = rows.mean(axis=axes, dtype=np.float64)
+    std = rows.std(axis=axes, dtype=np.float64)
     std[std < SMALLEST] = 1.0  # of a constant
     residual = np.nanstd(residuals, dtype=np.float64) or 1.0  # of a constant
-    return Scaling(
-        mean.astype(np.float32), std.astype(np.float32), float(np.float32(residual))
-    )
+    rounded = float(np.float32(residual))
+    return Scaling(mean.astype(np.float32), std.astype(np.float32), rounded)
+
+
+def _batches(
+    count: int, size: int, randoms: list[np.random.Generator]
+) -> Iterator[Array]:
+    """Whole batches (seeds, size) of window numbers, without end, in an order that each
+    seed draws anew for each epoch.
+    """
+    while True:
+        orders = np.stack([random.permutation(count) for random in randoms])
+        for start in range(0, count - size + 1, size):
+            yield orders[:, start : start + size]
 
 
 def _batched(rows: Array) -> Array:
@@ -216,63 +223,49 @@ def _batched(rows: Array) -> Array:
     return np.ascontiguousarray(rows.transpose(order))
 
 
-def _descended(
+def _gradient(
     network: Network,
+    flat: Array,
     rows: Array,
     targets: Array,
-    *,
-    seeds: Sequence[int],
-    steps: int,
-    batch_size: int,
-    learning_rate: float,
     slope: Callable[[Array], Array],
 ) -> Array:
-    """The weights (seeds, size) after all steps.
+    """The gradient (seeds, size) of the loss, no longer than `LONGEST` for each seed.
 
     Args:
         network: of one seed.
-        rows: (windows, ...) standardised.
-        targets: (windows, outputs), NaN where there is none.
-        seeds: of initial weights and the order of windows.
-        steps: as for `train`.
-        batch_size: as for `train`.
-        learning_rate: as for `train`.
+        flat: (seeds, size) the weights.
+        rows: (seeds, batch, ...) standardised.
+        targets: (seeds, batch, outputs), NaN where there is none.
         slope: errors -> slope of the loss.
     """
-    randoms = [np.random.default_rng(seed) for seed in seeds]
-    flat = np.concatenate([network.fresh(random) for random in randoms])
-    gradient = np.empty_like(flat)
-    mean = np.zeros_like(flat)
-    square = np.zeros_like(flat)
     weights = network.views(flat)
-    into = network.views(gradient)
-    batches = zip(
-        *(_batches(len(rows), batch_size, random) for random in randoms), strict=True
-    )
-    for step, numbers in zip(range(1, steps + 1), batches, strict=False):
-        chosen = np.stack(numbers)  # (seeds, batch)
-        outputs, tape = network.forward(weights, _batched(rows[chosen]))
-        errors = outputs - targets[chosen].swapaxes(1, 2)
-        slopes = np.where(np.isfinite(errors), slope(errors), np.float32(0))
-        network.backward(weights, slopes / np.float32(slopes[0].size), tape, into)
-        norms = np.linalg.norm(gradient, axis=1, keepdims=True)
-        gradient *= np.minimum(LONGEST / np.maximum(norms, EPSILON), 1)
-        mean += np.float32(1 - DECAYS[0]) * (gradient - mean)
-        square += np.float32(1 - DECAYS[1]) * (gradient * gradient - square)
-        correction = np.sqrt(1 - DECAYS[1] ** step) / (1 - DECAYS[0] ** step)
-        rate = np.float32(learning_rate * _share(step / steps) * correction)
-        flat -= rate * mean / (np.sqrt(square) + np.float32(EPSILON))
-    return flat
+    outputs, tape = network.forward(weights, _batched(rows))
+    errors = outputs - targets.swapaxes(1, 2)  # (seeds, outputs, batch)
+    slopes = np.where(np.isfinite(errors), slope(errors), np.float32(0))
+    gradient = np.empty_like(flat)
+    of_mean = slopes / np.float32(slopes[0].size)
+    network.backward(weights, of_mean, tape, network.views(gradient))
+    norms = np.linalg.norm(gradient, axis=1, keepdims=True)
+    gradient *= np.minimum(LONGEST / np.maximum(norms, EPSILON), 1)
+    return gradient
 
 
-def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[Array]:
-    """Whole batches of window numbers, without end, in an order that is drawn anew for
-    each epoch.
-    """
-    while True:
-        order = random.permutation(count)
-        for start in range(0, count - size + 1, size):
-            yield order[start : start + size]
+class _Adam:
+    """Adam's means of gradients and of their squares, for weights (seeds, size)."""
+
+    def __init__(self, flat: Array) -> None:
+        self._mean = np.zeros_like(flat)
+        self._square = np.zeros_like(flat)
+
+    def descend(self, flat: Array, gradient: Array, step: int, rate: float) -> None:
+        """Change the weights in a step, counted from 1."""
+        mean = self._mean
+        square = self._square
+        mean += np.float32(1 - MEAN_DECAY) * (gradient - mean)
+        square += np.float32(1 - SQUARE_DECAY) * (gradient * gradient - square)
+        correction = np.sqrt(1 - SQUARE_DECAY**step) / (1 - MEAN_DECAY**step)
+        flat -= np.float32(rate * correction) * mean / (np.sqrt(square) + EPSILON)
 
 
 def _share(progress: float) -> float:

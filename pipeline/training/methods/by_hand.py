@@ -19,23 +19,26 @@ from pipeline.data.examples import Array
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.metrics import score
 from pipeline.training import keras_models
-from pipeline.training.job import Job, Patience, Trained, train_replicates
+from pipeline.training.epochs import Epochs, Patience, train_replicates
+from pipeline.training.job import Job, Trained
 
 TRAINS = ("network",)
 
 if TYPE_CHECKING:
     import keras
 
-Rate = Annotated[float, Field(gt=0, le=10)]
-Step = Callable[[list[Array], Array, Array, float], None]
+Learn = Callable[[list[Array], Array, Array, float], None]
+"""One pass over the examples: changes the weights, given inputs, targets and rate."""
+
 Forward = Callable[[list[Array], Array], Array]
+"""Weights and inputs -> outputs (n,)."""
 
 
 def train(
     job: Job,
     *,
-    learning_rate: Rate,
-    epochs: Annotated[int, Field(ge=1, le=100_000)],
+    learning_rate: Annotated[float, Field(gt=0, le=10)],
+    epochs: Epochs,
     patience: Patience = None,
 ) -> Trained:
     """Train every replicate, the examples in their order, as document 003 does.
@@ -56,103 +59,17 @@ def train(
     model = keras_models.seeded(job.build, job.seeds[0])
     learner = RuleLearner(job, learning_rate, *rules(job.experiment, model))
 
-    def save(numbers: list[Array], path: Path) -> None:
-        model.set_weights(numbers)
+    def save(weights: list[Array], path: Path) -> None:
+        model.set_weights(weights)
         keras_models.save_weights(model, keras_models.values(model), path)
 
     replicates = train_replicates(job, epochs, learner, patience)
-    return Trained(
-        replicates, model.count_params(), save, keras_models.layers(model), "mse"
-    )
+    layers = keras_models.layers(model)
+    return Trained(replicates, model.count_params(), save, layers, "mse")
 
 
-class RuleLearner:
-    """Trains one replicate after the other by one of the rules
-    (`pipeline.training.job.Learner`).
-
-    Args:
-        job: what is trained.
-        rate: the learning rate.
-        one_epoch, forward: see `rules`.
-    """
-
-    def __init__(
-        self, job: Job, rate: float, one_epoch: Step, forward: Forward
-    ) -> None:
-        self._job = job
-        self._rate = rate
-        self._one_epoch = one_epoch
-        self._forward = forward
-        splits = job.dataset.splits
-        self._inputs = {
-            split: examples.take(np.arange(len(examples)))[0]
-            for split, examples in splits.items()
-        }
-        self._flat = (
-            self._inputs["train"].reshape(len(splits["train"]), -1).astype(np.float64)
-        )
-        self._targets = splits["train"].targets.astype(np.float64)
-        self._seed = 0
-        self._weights = list[Array]()
-
-    def begin(self, seed: int, done: int = 0, state: list[Array] | None = None) -> None:  # noqa: ARG002 - no order
-        fresh = (
-            keras_models.seeded(self._job.build, seed).get_weights()
-            if state is None
-            else state
-        )
-        self._seed = seed
-        self._weights = [w.astype(np.float64) for w in fresh]
-
-    def epoch(self, number: int) -> dict[str, float]:
-        before = self.weights()
-        self._one_epoch(self._weights, self._flat, self._targets, self._rate)
-        if not _finite(self._weights):
-            raise DivergedError(
-                self._job.experiment, self._seed, number, self._first_bad(before)
-            )
-        train_loss = score(
-            "mse", self._predict("train"), self._job.dataset.splits["train"].targets
-        )
-        return {"train_loss": train_loss} | self._job.scores("mse", self._predict)
-
-    def _first_bad(self, weights: list[Array]) -> int:
-        """The example, from 1, after which a weight is not finite: looked for only once
-        it is known to be there.
-        """
-        for step in range(len(self._targets)):
-            self._one_epoch(
-                weights,
-                self._flat[step : step + 1],
-                self._targets[step : step + 1],
-                self._rate,
-            )
-            if not _finite(weights):
-                return step + 1
-        return len(self._targets)
-
-    def _predict(self, split: str) -> Array:
-        return self._forward(self._weights, self._inputs[split])
-
-    def state(self) -> list[Array]:
-        return self._weights
-
-    def weights(self) -> list[Array]:
-        return [w.copy() for w in self._weights]
-
-    def predictions(self, point: str, weights: list[Array]) -> dict[str, Array]:
-        return {
-            f"{point}_{split}": self._forward(weights, inputs)
-            for split, inputs in self._inputs.items()
-        }
-
-
-def _finite(weights: list[Array]) -> bool:
-    return all(np.isfinite(w).all() for w in weights)
-
-
-def rules(experiment: str, model: "keras.Model") -> tuple[Step, Forward]:
-    """One epoch of learning and the forward pass for the model's kind; both act on
+def rules(experiment: str, model: "keras.Model") -> tuple[Learn, Forward]:
+    """Return how a model of this kind learns and how it answers; both act on
     `model.get_weights()`.
 
     Raises:
@@ -160,24 +77,23 @@ def rules(experiment: str, model: "keras.Model") -> tuple[Step, Forward]:
     """
     trained = [layer for layer in model.layers if layer.weights]
     kinds = {type(layer).__name__ for layer in trained}
-    tanh = all(
-        layer.activation.__name__ == "tanh"
-        for layer in trained
-        if hasattr(layer, "activation")
-    )
-    single = model.output_shape[1:] == (1,)
-    if kinds == {"Dense"} and tanh and single:
+    activations = {
+        layer.activation.__name__ for layer in trained if hasattr(layer, "activation")
+    }
+    one_output = model.output_shape[1:] == (1,)
+    if activations == {"tanh"} and kinds == {"Dense"} and one_output:
         return perceptron_epoch, perceptron
-    if kinds == {"SimpleRNN"} and tanh and model.count_params() == 3:
+    if activations == {"tanh"} and kinds == {"SimpleRNN"} and model.count_params() == 3:
         return node_epoch, node
     raise UnrollError(
-        f"{experiment}: by_hand knows Dense layers with tanh and one SimpleRNN node without a head, with one "
-        f"output. Received: {', '.join(sorted(kinds))}"
+        f"{experiment}: by_hand knows Dense layers with tanh and one SimpleRNN node "
+        "without a head, with one output. Received: "
+        f"{', '.join(sorted(kinds))}"
     )
 
 
 def perceptron(weights: list[Array], inputs: Array) -> Array:
-    """Outputs (n,) of tanh layers for inputs (n, ...); weights are kernel, bias,
+    """Return outputs (n,) of tanh layers for inputs (n, ...); weights are kernel, bias,
     kernel, bias, ...
     """
     outputs = inputs.reshape(len(inputs), -1)
@@ -189,35 +105,35 @@ def perceptron(weights: list[Array], inputs: Array) -> Array:
 def perceptron_epoch(
     weights: list[Array], inputs: Array, targets: Array, rate: float
 ) -> None:
-    """The delta rule on inputs (n, values) and targets (n,), one example after the
-    other; changes `weights`.
+    """Learn by the delta rule from inputs (n, values) and targets (n,), one example
+    after the other; changes `weights`.
 
-    tanh' = 1 / cosh^2 is written as 1 - tanh^2, which does not overflow.
+    The derivative of tanh, 1 / cosh², is written as 1 - tanh², which does not overflow.
     """
-    kernels = weights[::2]
-    biases = weights[1::2]
-    top = len(kernels) - 1
+    kernels = weights[::2]  # (values, units) each
+    biases = weights[1::2]  # (units,) each
     for values, target in zip(inputs, targets, strict=True):
-        outputs = [values]
+        outputs = [values]  # of each layer, the input first
         for kernel, bias in zip(kernels, biases, strict=True):
             outputs.append(np.tanh(outputs[-1] @ kernel + bias))
+        # the negative gradient of half the squared error, by the sums in the last layer
         delta = (target - outputs[-1]) * (1 - outputs[-1] ** 2)
-        for layer in range(top, -1, -1):
+        for layer in reversed(range(len(kernels))):
             below = outputs[layer]
             change = rate * delta
-            # before the kernel changes: the outputs, and so the gradient, are of the
-            # old one
-            if layer:
+            if layer > 0:
+                # before the kernel changes: the outputs, and so the gradient, are of
+                # the old one
                 delta = (kernels[layer] @ delta) * (1 - below**2)
             kernels[layer] += below[:, None] * change
             biases[layer] += change
 
 
 def node(weights: list[Array], inputs: Array) -> Array:
-    """Last states (n,) of one recurrent node for inputs (n, timesteps, 1); the first
-    state is 0.
+    """Return the last states (n,) of one recurrent node for inputs (n, timesteps, 1);
+    the first state is 0.
     """
-    kernel, recurrent, bias = (float(w.reshape(-1)[0]) for w in weights)
+    kernel, recurrent, bias = (float(weight.item()) for weight in weights)
     series = inputs.reshape(len(inputs), -1)
     state = np.zeros(len(series))
     for step in range(series.shape[1]):
@@ -228,29 +144,101 @@ def node(weights: list[Array], inputs: Array) -> Array:
 def node_epoch(
     weights: list[Array], inputs: Array, targets: Array, rate: float
 ) -> None:
-    """Backpropagation through time on inputs (n, timesteps), one series after the
-    other; changes `weights`.
+    """Learn by backpropagation through time from inputs (n, timesteps) and targets
+    (n,), one series after the other; changes `weights`.
     """
-    kernel, recurrent, bias = (float(w.reshape(-1)[0]) for w in weights)
-    tanh = math.tanh
+    kernel, recurrent, bias = (float(weight.item()) for weight in weights)
     for series, target in zip(inputs.tolist(), targets.tolist(), strict=True):
-        state = 0.0
-        states = [0.0]
+        states = [0.0]  # one more than the series has values
         for value in series:
-            state = tanh(kernel * value + recurrent * state + bias)
-            states.append(state)
+            sums = kernel * value + recurrent * states[-1] + bias
+            states.append(math.tanh(sums))
+        # Each step has the same three weights, so what it asks of them adds up.
+        kernel_change = 0.0
+        recurrent_change = 0.0
+        bias_change = 0.0
         # the error's negative gradient by the last state, and then by each one before
-        delta = target - state
-        kernel_sum = recurrent_sum = bias_sum = 0.0
-        # each step has the same three weights: what it asks of them adds up
-        for step in range(len(series), 0, -1):
-            delta *= 1.0 - states[step] ** 2
-            kernel_sum += delta * series[step - 1]
-            recurrent_sum += delta * states[step - 1]
-            bias_sum += delta
+        delta = target - states[-1]
+        for step in reversed(range(len(series))):
+            delta *= 1.0 - states[step + 1] ** 2
+            kernel_change += delta * series[step]
+            recurrent_change += delta * states[step]
+            bias_change += delta
             delta *= recurrent
-        kernel += rate * kernel_sum
-        recurrent += rate * recurrent_sum
-        bias += rate * bias_sum
+        kernel += rate * kernel_change
+        recurrent += rate * recurrent_change
+        bias += rate * bias_change
     for weight, number in zip(weights, (kernel, recurrent, bias), strict=True):
         weight[...] = number
+
+
+class RuleLearner:
+    """Trains one replicate after the other by one of the rules (an `epochs.Learner`).
+
+    Args:
+        job: what is trained.
+        rate: the learning rate.
+        learn: see `rules`.
+        forward: see `rules`.
+    """
+
+    def __init__(self, job: Job, rate: float, learn: Learn, forward: Forward) -> None:
+        self._job = job
+        self._rate = rate
+        self._learn = learn
+        self._forward = forward
+        self._inputs = {
+            split: examples.take(np.arange(len(examples)))[0]
+            for split, examples in job.dataset.splits.items()
+        }
+        train = self._inputs["train"].reshape(len(job.train), -1)
+        self._train_inputs = train.astype(np.float64)  # (n, values)
+        self._train_targets = job.train.targets.astype(np.float64)  # (n,)
+        self._seed = 0
+        self._weights = list[Array]()
+
+    def begin(self, seed: int, done: int = 0, state: list[Array] | None = None) -> None:  # noqa: ARG002 - no order
+        if state is None:
+            state = keras_models.seeded(self._job.build, seed).get_weights()
+        self._seed = seed
+        self._weights = [weight.astype(np.float64) for weight in state]
+
+    def epoch(self, number: int) -> dict[str, float]:
+        before = self.weights()
+        self._learn(self._weights, self._train_inputs, self._train_targets, self._rate)
+        if not _finite(self._weights):
+            step = self._first_bad(before)
+            raise DivergedError(self._job.experiment, self._seed, number, step)
+        loss = score("mse", self._predict("train"), self._job.train.targets)
+        return {"train_loss": loss, **self._job.scores("mse", self._predict)}
+
+    def _first_bad(self, weights: list[Array]) -> int:
+        """The example, from 1, after which a weight is not finite: looked for only once
+        it is known to be there.
+        """
+        step = 0
+        while _finite(weights):
+            inputs = self._train_inputs[[step]]
+            targets = self._train_targets[[step]]
+            self._learn(weights, inputs, targets, self._rate)
+            step += 1
+        return step
+
+    def _predict(self, split: str) -> Array:
+        return self._forward(self._weights, self._inputs[split])
+
+    def state(self) -> list[Array]:
+        return self._weights
+
+    def weights(self) -> list[Array]:
+        return [weight.copy() for weight in self._weights]
+
+    def predictions(self, point: str, weights: list[Array]) -> dict[str, Array]:
+        return {
+            f"{point}_{split}": self._forward(weights, inputs)
+            for split, inputs in self._inputs.items()
+        }
+
+
+def _finite(weights: list[Array]) -> bool:
+    return all(np.isfinite(weight).all() for weight in weights)

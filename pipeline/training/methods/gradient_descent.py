@@ -18,10 +18,13 @@ from pydantic import Field
 from pipeline.data.examples import Array, ceil_div
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.metrics import Loss
-from pipeline.training import keras_models, prediction
-from pipeline.training.job import Job, Patience, Trained, train_replicates
+from pipeline.training import keras_models
+from pipeline.training.epochs import Epochs, Patience, train_replicates
+from pipeline.training.job import Job, Trained, rollout
 
 if TYPE_CHECKING:
+    import keras
+
     from pipeline.training.program import Program
 
 TRAINS = ("network",)
@@ -38,7 +41,7 @@ def train(
     *,
     optimizer: Literal["adam", "rmsprop", "rmsprop_keras2", "sgd"],
     loss: Loss,
-    epochs: Annotated[int, Field(ge=1, le=100_000)],
+    epochs: Epochs,
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)],
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001,
     schedule: Schedule = "constant",
@@ -83,47 +86,54 @@ def train(
         )
     if halve_after is not None and schedule != "constant":
         raise UnrollError(
-            f"{job.experiment}: halve_after needs schedule: constant. Received: {schedule}"
+            f"{job.experiment}: halve_after needs schedule: constant. Received: "
+            f"{schedule}"
         )
-    train_split = job.dataset.splits["train"]
-    examples = len(train_split)
+    examples = len(job.train)
     if order != "draws":
         # a larger one would be filled up, to no effect but on memory
         batch_size = min(batch_size, examples)
     elif batch_size * (steps_per_epoch or 1) > MOST_DRAWS:
         raise UnrollError(
-            f"{job.experiment}: batch_size times steps_per_epoch must be at most {MOST_DRAWS:,}"
+            f"{job.experiment}: batch_size times steps_per_epoch must be at most "
+            f"{MOST_DRAWS:,}"
         )
     model = keras_models.seeded(job.build, job.seeds[0])
-    shape = train_split.take(np.arange(1))[1].shape[1:]
-    if [size for size in model.output_shape[1:] if size != 1] != list(shape):
-        raise UnrollError(
-            f"{job.experiment}: a model that is trained must have one output for each of {shape or 1} targets, so "
-            f"head: true or units: 1, and sequences: false. Received: outputs of the shape {model.output_shape}"
-        )
+    _require_an_output_for_each_target(job, model)
     from pipeline.training.program import Program
 
     measures = [loss] if job.dataset.metric == loss else [loss, job.dataset.metric]
     program = Program(
-        model, train_split, optimizer, learning_rate, measures, weight_decay
+        model, job.train, optimizer, learning_rate, measures, weight_decay
     )
     orders = partial(epoch_orders, examples, batch_size, order, steps_per_epoch)
     rate = partial(rate_of, learning_rate, schedule, epochs, halve_after)
+    learner = ProgramLearner(job, program, rate, orders)
     return Trained(
-        train_replicates(
-            job, epochs, ProgramLearner(job, program, rate, orders), patience
-        ),
+        train_replicates(job, epochs, learner, patience),
         keras_models.parameters(model),
-        lambda numbers, path: keras_models.save_weights(model, numbers, path),
+        partial(keras_models.save_weights, model),
         keras_models.layers(model),
         loss,
     )
 
 
+def _require_an_output_for_each_target(job: Job, model: "keras.Model") -> None:
+    _, targets = job.train.take(np.arange(1))
+    shape = targets.shape[1:]
+    outputs = tuple(size for size in model.output_shape[1:] if size != 1)
+    if outputs != shape:
+        raise UnrollError(
+            f"{job.experiment}: a model that is trained must have one output for each "
+            f"of {shape or 1} targets, so head: true or units: 1, and sequences: "
+            f"false. Received: outputs of the shape {model.output_shape}"
+        )
+
+
 def rate_of(
     start: float, schedule: Schedule, epochs: int, halve_after: int | None, epoch: int
 ) -> float:
-    """The learning rate of an epoch, from 1 to `epochs`; other arguments as for
+    """Return the learning rate of an epoch, from 1 to `epochs`; other arguments as for
     `train`.
     """
     if schedule == "cosine":
@@ -133,7 +143,7 @@ def rate_of(
 
 class ProgramLearner:
     """Trains one replicate after the other with one program
-    (`pipeline.training.job.Learner`).
+    (an `epochs.Learner`).
 
     Args:
         job: what is trained.
@@ -157,33 +167,32 @@ class ProgramLearner:
         self._batches: Iterator[Array] = iter(())
 
     def begin(self, seed: int, done: int = 0, state: list[Array] | None = None) -> None:
-        self._program.reset(
-            keras_models.values(keras_models.seeded(self._job.build, seed))
-        )
+        model = keras_models.seeded(self._job.build, seed)
+        self._program.reset(keras_models.values(model))
         self._seed = seed
         self._batches = islice(self._orders(seed), done, None)
         if state is not None:
             self._program.restore(state)
 
     def epoch(self, number: int) -> dict[str, float]:
-        self._program.optimizer.learning_rate.assign(self._rate(number))
-        rows = next(self._batches)
-        measured = self._program.epoch(rows)
+        program = self._program
+        program.optimizer.learning_rate.assign(self._rate(number))
+        rows = next(self._batches)  # (steps, batch) example numbers, -1 for none
+        measured = program.epoch(rows)  # (steps, measures)
         finite = np.isfinite(measured).all(axis=1)
         if not finite.all():
             step = int(np.argmin(finite)) + 1
             raise DivergedError(self._job.experiment, self._seed, number, step)
         # As Keras has it: while the weights change, and with dropout on.
-        means = np.average(
-            measured.astype(np.float64), axis=0, weights=(rows >= 0).sum(axis=1)
-        )
-        loss, *others = self._program.measures
-        names = ["train_loss", *(f"train_{measure}" for measure in others)]
-        line = {name: float(mean) for name, mean in zip(names, means, strict=True)}
+        sizes = (rows >= 0).sum(axis=1)
+        means = np.average(measured.astype(np.float64), axis=0, weights=sizes)
+        loss, *others = program.measures
+        line = {"train_loss": float(means[0])}
+        for measure, mean in zip(others, means[1:], strict=True):
+            line[f"train_{measure}"] = float(mean)
         splits = self._job.dataset.splits
-        return line | self._job.scores(
-            loss, lambda split: self._program.predict(splits[split])
-        )
+        scores = self._job.scores(loss, lambda split: program.predict(splits[split]))
+        return {**line, **scores}
 
     def state(self) -> list[Array]:
         return self._program.state()
@@ -192,38 +201,34 @@ class ProgramLearner:
         return keras_models.values(self._program.model)
 
     def predictions(self, point: str, weights: list[Array]) -> dict[str, Array]:
-        keras_models.assign(self._program.model, weights)
+        program = self._program
+        keras_models.assign(program.model, weights)
         splits = self._job.predicted
         predictions = {
-            f"{point}_{split}": self._program.predict(examples)
+            f"{point}_{split}": program.predict(examples)
             for split, examples in splits.items()
         }
         if point == "final" and self._job.dataset.rollout:
-            predictions["rollout"] = prediction.rollout(
-                self._program.predict_one, splits["test"]
-            )
+            predictions["rollout"] = rollout(program.predict_one, splits["test"])
         return predictions
 
 
 def epoch_orders(
     examples: int, batch_size: int, order: Order, steps: int | None, seed: int
 ) -> Iterator[Array]:
-    """For every epoch the example numbers (steps, batch_size); -1 fills up the last,
-    partial batch.
+    """Yield for every epoch the example numbers (steps, batch_size); -1 fills up the
+    last, partial batch.
     """
     random = np.random.default_rng(seed)
     full = ceil_div(examples, batch_size)
     while True:
         if order == "draws":
-            yield random.integers(
-                0, examples, (steps or full, batch_size), dtype=np.int32
-            )
+            shape = (steps or full, batch_size)
+            yield random.integers(0, examples, shape, dtype=np.int32)
             continue
         rows = np.full(full * batch_size, -1, np.int32)
-        rows[:examples] = (
-            random.permutation(examples)
-            if order == "permutation"
-            else np.arange(examples)
-        )
+        rows[:examples] = np.arange(examples)
+        if order == "permutation":
+            rows[:examples] = random.permutation(examples)
         batches = rows.reshape(full, batch_size)
         yield random.permutation(batches) if order == "batches" else batches

@@ -9,8 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.data.examples import Array
 from pipeline.models.baselines import Baseline
-from pipeline.training import prediction
-from pipeline.training.job import Job, Trained
+from pipeline.training.job import Job, Trained, evenly, fitted
 
 TRAINS = ("features",)
 
@@ -51,44 +50,39 @@ def train(
 
     if job.dataset.each_step:
         raise ValueError(
-            "kernel ridge sees the whole input, and these targets are to be answered step by step"
+            "kernel ridge sees the whole input, and these targets are to be answered "
+            "step by step"
         )
     baseline: Baseline = job.build()
-    split = job.dataset.splits["train"]
     scaler = StandardScaler()
-    inputs, targets = split.take(_evenly(len(split), rows))
+    inputs, targets = job.train.take(evenly(len(job.train), rows))
     mean = targets.mean(axis=0, dtype=np.float64)
     model = KernelRidge(alpha=alpha, kernel="precomputed")
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
         known = scaler.fit_transform(np.asarray(baseline.features(inputs), np.float64))
         if scales:
-            few = _evenly(len(known), scales)
+            few = evenly(len(known), scales)
             lengths = _length_scales(known[few], (targets - mean)[few])
             known /= lengths
             scaler.scale_ *= lengths
         model.fit(_kernel(known, known, gamma), targets - mean)
 
         def predict(inputs: Array) -> Array:
-            features = scaler.transform(
-                np.asarray(baseline.features(inputs), np.float64)
-            )
-            return np.asarray(mean + model.predict(_kernel(features, known, gamma)))
+            features = np.asarray(baseline.features(inputs), np.float64)
+            kernel = _kernel(scaler.transform(features), known, gamma)
+            return np.asarray(mean + model.predict(kernel))
 
-        return prediction.fitted(job, predict, model.dual_coef_, loss="mse")
-
-
-def _evenly(count: int, most: int) -> Array:
-    """Numbers of at most so many of the examples."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
+        weights = model.dual_coef_
+        return fitted(job, predict, weights, weights.size, loss="mse")
 
 
 def _length_scales(features: Array, targets: Array) -> Array:
     """What to divide each feature (n, features) by: with a Gaussian process so scaled,
     the targets are likeliest.
 
-    Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", 5.1. What
-    tells nothing gets a large scale.
+    Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", 5.1. A
+    feature that tells nothing gets a large scale.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
@@ -101,15 +95,15 @@ def _length_scales(features: Array, targets: Array) -> Array:
         # a scale at its bound: the feature tells nothing
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(features, targets / (targets.std() or 1.0))
-    fitted = np.ravel(process.kernel_.k1.k2.length_scale)
-    # As the kernel here is exp(-d² / features), and a process' exp(-d² / 2). The steps
-    # of the search, and so the last digits, depend on the processor's exp.
-    rounded = np.array([float(f"{scale:.3g}") for scale in fitted])
+    lengths = np.ravel(process.kernel_.k1.k2.length_scale)
+    # The steps of the search, and so the last digits, depend on the processor's exp.
+    rounded = np.array([float(f"{length:.3g}") for length in lengths])
+    # The kernel here is exp(-d² / features), that of the process exp(-d² / 2).
     return rounded * float(np.sqrt(2 / count))
 
 
 def _kernel(rows: Array, known: Array, gamma: float) -> Array:
-    """(n, m) of rows (n, features) and (m, features)."""
+    """(n, m) the kernel between rows (n, features) and (m, features)."""
     from scipy import special
     from sklearn.metrics.pairwise import euclidean_distances
 

@@ -6,6 +6,7 @@ absolute one ("iteratively reweighted least squares"). Errors below `SMALLEST` a
 weighed up any further.
 """
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -13,13 +14,17 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from pipeline.models.baselines import Baseline
-from pipeline.training import prediction
-from pipeline.training.job import Job, Trained
+from pipeline.training import estimators
+from pipeline.training.estimators import load
+from pipeline.training.job import Job, Trained, features_of, fitted
+
+__all__ = ["TRAINS", "load", "train"]
 
 TRAINS = ("features",)
 
 SMALLEST = 0.01
-"""In model units: a hundredth of the target's standard deviation."""
+"""The smallest error that is weighed, in model units: a hundredth of the target's
+standard deviation."""
 
 
 def train(
@@ -40,26 +45,21 @@ def train(
     from sklearn.linear_model import Ridge
 
     baseline: Baseline = job.build()
-    examples = job.dataset.splits["train"]
-    features = np.concatenate(
-        [
-            np.asarray(baseline.features(x), np.float64)
-            for x, _ in prediction.chunks(examples)
-        ]
-    )
-    targets = examples.targets.astype(np.float64)
+    features = features_of(job.train, baseline.features)
+    targets = job.train.targets.astype(np.float64)
     weights = np.ones(len(targets))
     model = Ridge(alpha=ridge, fit_intercept=baseline.intercept, solver="cholesky")
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
         for _ in range(rounds):
             model.fit(features, targets, sample_weight=weights)
-            weights = 1 / np.maximum(abs(targets - model.predict(features)), SMALLEST)
-        return prediction.fitted(
+            errors = np.abs(targets - model.predict(features))
+            weights = 1 / np.maximum(errors, SMALLEST)
+        return fitted(
             job,
-            lambda inputs: model.predict(baseline.features(inputs).astype(np.float64)),
-            np.append(model.coef_, model.intercept_)
-            if baseline.intercept
-            else model.coef_,
+            partial(estimators.predict, baseline, model),
+            model,
+            parameters=features.shape[1] + baseline.intercept,
             loss="mae",
+            save=estimators.save,
         )

@@ -1,5 +1,6 @@
 """Linear least squares in closed form, in float64, without holding the whole matrix."""
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -8,8 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.data.examples import Array
 from pipeline.models.baselines import Baseline
-from pipeline.training import prediction
-from pipeline.training.job import Job, Trained
+from pipeline.training.job import Job, Predict, Trained, chunks, fitted
 
 TRAINS = ("features",)
 
@@ -17,105 +17,110 @@ TRAINS = ("features",)
 def train(job: Job, *, ridge: Annotated[float, Field(ge=0, le=1e12)] = 0.0) -> Trained:
     """Fit the baseline's features to the train targets.
 
+    Where each timestep has its target, that is fitted to the features up to there.
+
     Args:
         job: its `build` makes a `Baseline` with a feature matrix.
         ridge: weight of the squared coefficients (the intercept's excepted), against
             the sum of squared errors.
-
-    Where each timestep has its target, that is fitted to the features up to there.
 
     Raises:
         ValueError: targets are one for each timestep, and the features are not as many
             for each.
     """
     baseline: Baseline = job.build()
-
-    def predict(inputs: Array) -> Array:
-        matrix = design(baseline, inputs)
-        if baseline.columns:
-            return _side_by_side(
-                matrix @ coefficients, coefficients.shape[1], baseline.columns
-            )
-        if not job.dataset.each_step:
-            return matrix @ coefficients
-        seen = _seen(matrix.shape[1] - baseline.intercept, len(coefficients), baseline)
-        return matrix @ coefficients[seen, inputs.shape[1] - 1]
-
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
-        coefficients = solve(baseline, job, ridge)
-        return prediction.fitted(job, predict, coefficients, loss="mse")
+        x, y = _triangle(baseline, job, ridge)
+        if job.dataset.each_step:
+            coefficients = _by_step(baseline, job, x, y)
+            predict: Predict = partial(_predict_step, baseline, coefficients)
+        else:
+            coefficients = np.linalg.lstsq(x, y, rcond=None)[0]
+            if job.train.targets.ndim == 1:
+                coefficients = coefficients[:, 0]
+            predict = load(baseline, coefficients)
+        return fitted(job, predict, coefficients, coefficients.size, loss="mse")
+
+
+def load(baseline: Baseline, weights: Array) -> Predict:
+    """Return a run's weighted sum as a function."""
+    return partial(_predict, baseline, weights)
+
+
+def _predict(baseline: Baseline, coefficients: Array, inputs: Array) -> Array:
+    """Predictions (n,) or (n, values)."""
+    predictions = np.asarray(design(baseline, inputs) @ coefficients)
+    if not baseline.columns:
+        return predictions
+    # (n * columns, times) -> (n, times * columns)
+    by_column = predictions.reshape(len(inputs), baseline.columns, -1)
+    return by_column.swapaxes(1, 2).reshape(len(inputs), -1)
+
+
+def _predict_step(baseline: Baseline, coefficients: Array, inputs: Array) -> Array:
+    """Predictions (n,) of the last timestep's target, from the inputs up to there."""
+    features = design(baseline, inputs)
+    seen = _seen(baseline, features.shape[1] - baseline.intercept, len(coefficients))
+    return np.asarray(features @ coefficients[seen, inputs.shape[1] - 1])
 
 
 def design(baseline: Baseline, inputs: Array) -> Array:
-    """The design matrix (n, features), the intercept's column of ones last."""
+    """Return the design matrix (n, features), the intercept's column of ones last."""
     features = np.asarray(baseline.features(inputs), np.float64)
-    return (
-        np.column_stack([features, np.ones(len(features))])
-        if baseline.intercept
-        else features
-    )
+    if baseline.intercept:
+        features = np.column_stack([features, np.ones(len(features))])
+    return features
 
 
-def solve(baseline: Baseline, job: Job, ridge: float) -> Array:
-    """The coefficients (features, ...), by a QR factorisation that is updated with one
-    chunk after the other.
+def _triangle(baseline: Baseline, job: Job, ridge: float) -> tuple[Array, Array]:
+    """The triangle R of the QR factorisation of [X | y], updated with one chunk of the
+    train split after the other.
 
-    Only the triangle R of [X | y] is kept (Golub and Van Loan, Matrix Computations, 4th
-    ed., 5.3 and 6.5), so precision is that of QR on the whole, and memory that of one
-    chunk.
+    (Golub and Van Loan, Matrix Computations, 4th ed., 5.3 and 6.5.) So precision is
+    that of QR on the whole, and memory that of one chunk.
+
+    Returns:
+        Its columns of the features (rows, features) and of the targets (rows, values).
     """
-    examples = job.dataset.splits["train"]
-    columns = baseline.columns
-    first, target = examples.take(np.array([0]))
-    target = _by_column(target, columns)[:1] if columns else target
+    first, target = job.train.take(np.array([0]))
     width = design(baseline, first).shape[1]
-    measured = width - baseline.intercept
-    steps = target.size
-    if job.dataset.each_step and (measured % steps or job.dataset.calendar):
-        raise ValueError(
-            f"the features must be as many for each of {steps} timesteps. Received: {measured}"
-        )
-    triangle = np.empty((0, width + target.size))
-    for inputs, targets in prediction.chunks(examples):
-        y = (_by_column(targets, columns) if columns else targets).astype(np.float64)
-        rows = np.column_stack([design(baseline, inputs), y])
-        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, rows]), mode="r"))
+    values = target.size // (baseline.columns or 1)
+    triangle = np.empty((0, width + values))
+    for inputs, targets in chunks(job.train):
+        features = design(baseline, inputs)
+        y = targets.astype(np.float64)
+        if baseline.columns:
+            # (n, times * columns) -> (n * columns, times), each column's by itself
+            by_time = y.reshape(len(y), -1, baseline.columns)
+            y = by_time.swapaxes(1, 2).reshape(len(features), -1)
+        rows = np.vstack([triangle, np.column_stack([features, y])])
+        triangle = np.asarray(np.linalg.qr(rows, mode="r"))
     if ridge:
-        penalty = np.sqrt(ridge) * np.eye(measured, width + target.size)
-        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, penalty]), mode="r"))
-    if not job.dataset.each_step:
-        coefficients: Array = np.linalg.lstsq(
-            triangle[:, :width], triangle[:, width:], rcond=None
-        )[0]
-        return coefficients.reshape(width, *target.shape[1:])
-    causal = np.zeros((width, steps))
+        penalty = np.sqrt(ridge) * np.eye(width - baseline.intercept, width + values)
+        rows = np.vstack([triangle, penalty])
+        triangle = np.asarray(np.linalg.qr(rows, mode="r"))
+    return triangle[:, :width], triangle[:, width:]
+
+
+def _by_step(baseline: Baseline, job: Job, x: Array, y: Array) -> Array:
+    """The coefficients (features, timesteps), of each timestep 0 for what comes later."""
+    width = x.shape[1]
+    steps = y.shape[1]
+    measured = width - baseline.intercept
+    if measured % steps or job.dataset.calendar:
+        raise ValueError(
+            f"the features must be as many for each of {steps} timesteps. "
+            f"Received: {measured}"
+        )
+    coefficients = np.zeros((width, steps))
     for step in range(steps):
-        seen = _seen((step + 1) * measured // steps, width, baseline)
-        causal[seen, step] = np.linalg.lstsq(
-            triangle[:, seen], triangle[:, width + step], rcond=None
-        )[0]
-    return causal
+        seen = _seen(baseline, (step + 1) * measured // steps, width)
+        solution = np.linalg.lstsq(x[:, seen], y[:, step], rcond=None)
+        coefficients[seen, step] = solution[0]
+    return coefficients
 
 
-def _by_column(targets: Array, columns: int) -> Array:
-    """(n, times * columns) -> (n * columns, times): each column's by itself."""
-    return (
-        targets.reshape(len(targets), -1, columns)
-        .swapaxes(1, 2)
-        .reshape(len(targets) * columns, -1)
-    )
-
-
-def _side_by_side(predictions: Array, times: int, columns: int) -> Array:
-    """The inverse of `_by_column`."""
-    return (
-        predictions.reshape(-1, columns, times)
-        .swapaxes(1, 2)
-        .reshape(-1, times * columns)
-    )
-
-
-def _seen(features: int, width: int, baseline: Baseline) -> list[int]:
-    """The indices of the first features, and of the intercept."""
+def _seen(baseline: Baseline, features: int, width: int) -> list[int]:
+    """The columns of the first features, and that of the intercept."""
     return [*range(features), *range(width - baseline.intercept, width)]

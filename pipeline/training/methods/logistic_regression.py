@@ -6,9 +6,9 @@ import numpy as np
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
+from pipeline.data.examples import Array
 from pipeline.models.baselines import Baseline
-from pipeline.training import prediction
-from pipeline.training.job import Job, Trained
+from pipeline.training.job import Job, Trained, fitted
 
 TRAINS = ("features", "learnt features")
 
@@ -23,16 +23,14 @@ def train(job: Job, *, c: Annotated[float, Field(ge=1e-9, le=1e9)] = 1.0) -> Tra
     from sklearn.linear_model import LogisticRegression
 
     baseline: Baseline = job.build()
-    inputs, targets = job.dataset.splits["train"].take(
-        np.arange(len(job.dataset.splits["train"]))
-    )
+    inputs, targets = job.train.take(np.arange(len(job.train)))
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
         features = baseline.learn(inputs) if baseline.learn else baseline.features
         model = LogisticRegression(C=c, max_iter=1000).fit(features(inputs), targets)
-        return prediction.fitted(
-            job,
-            lambda inputs: model.predict_proba(features(inputs))[:, 1],
-            np.append(model.coef_[0], model.intercept_),
-            loss="binary_crossentropy",
-        )
+
+        def predict(inputs: Array) -> Array:
+            return np.asarray(model.predict_proba(features(inputs))[:, 1])
+
+        weights = np.append(model.coef_[0], model.intercept_)
+        return fitted(job, predict, weights, weights.size, loss="binary_crossentropy")

@@ -4,26 +4,31 @@
 
 import numpy as np
 
+from pipeline.data.examples import Array
 from pipeline.models.baselines import Baseline
-from pipeline.training import keras_models, prediction
-from pipeline.training.job import Job, Trained
+from pipeline.training import keras_models
+from pipeline.training.job import Job, Predict, Trained, fitted
 
 TRAINS = ("predictions", "network")
 
 
 def train(job: Job) -> Trained:
-    """Predictions of a baseline on every split; of a network, the summary alone.
+    """Predict every split with a baseline; of a network return the summary alone.
 
     The one thing that a baseline may take from the train split is its majority class.
     """
-    baseline = job.build()
-    if not isinstance(baseline, Baseline):
-        count = keras_models.parameters(baseline)
-        layers = keras_models.layers(baseline)
-        return Trained([], count, lambda _weights, _path: None, layers)
+    model = job.build()
+    if not isinstance(model, Baseline):
+        count = keras_models.parameters(model)
+        return Trained([], count, lambda *_: None, keras_models.layers(model))
     weights = np.array([])
-    predict = baseline.features
+    if model.majority:
+        weights = np.array([np.round(job.train.targets.mean())])
+    return fitted(job, load(model, weights), weights, weights.size)
+
+
+def load(baseline: Baseline, weights: Array) -> Predict:
+    """Return a baseline as a function; `weights` holds the majority class, if any."""
     if baseline.majority:
-        weights = np.array([np.round(job.dataset.splits["train"].targets.mean())])
-        predict = lambda inputs: np.full(len(inputs), weights[0])  # noqa: E731
-    return prediction.fitted(job, predict, weights)
+        return lambda inputs: np.full(len(inputs), weights[0])
+    return lambda inputs: np.asarray(baseline.features(inputs))

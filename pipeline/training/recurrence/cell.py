@@ -67,39 +67,39 @@ class Cell:
         return 0 if product.state else self.units
 
     def weights(self, keras_cell: Any) -> list[Tensor]:
-        """Of each product: (gates * units, rows of its operand), zero where the operand
-        is.
+        """Return of each product (gates * units, rows of its operand), zero where the
+        operand is.
         """
         packed = zip(self.rule.pack(keras_cell), self.rule.scales, strict=True)
-        gates = iter(tf.transpose(w) * scale for w, scale in packed)
-        weights = [
-            tf.concat([next(gates) for _ in range(product.gates)], 0)
-            for product in self.products
-        ]
-        sizes = [self.rows - self.first(product) for product in self.products]
-        return [
-            tf.pad(w, [[0, 0], [0, size - w.shape[1]]])
-            for w, size in zip(weights, sizes, strict=True)
-        ]
+        gates = [tf.transpose(weights) * scale for weights, scale in packed]
+        stacked = []
+        for product in self.products:
+            weights = tf.concat(gates[: product.gates], 0)
+            gates = gates[product.gates :]
+            rows = self.rows - self.first(product)
+            stacked.append(tf.pad(weights, [[0, 0], [0, rows - weights.shape[1]]]))
+        return stacked
 
     def transposed(self, weights: Tensors, *, inputs: bool) -> list[Tensor]:
-        """The weights as `backward` takes them: (rows, gates * units), for the rows
-        whose gradient is asked for.
+        """Return the weights as `backward` takes them: (rows, gates * units), for the
+        rows whose gradient is asked for.
         """
         last = self.units + (self.inputs if inputs else 0)
         return [
-            tf.transpose(w[:, : last - self.first(p)])
-            for w, p in zip(weights, self.products, strict=True)
+            tf.transpose(w[:, : last - self.first(product)])
+            for w, product in zip(weights, self.products, strict=True)
         ]
 
     def forward(
         self, weights: Tensors, values: Tensor, states: Tensors, save: Save
     ) -> Tensors:
-        """One timestep: values (inputs, width) and states (units, width) -> new states."""
+        """Return the new states after one timestep, from values (inputs, width) and
+        states (units, width).
+        """
         width = values.shape[1]
-        inputs = self.inputs
-        zeros = tf.zeros((self.rows - self.units - inputs - 1, width))
-        operand = tf.concat([states[0], values, tf.ones((1, width)), zeros], 0)
+        ones = tf.ones((1, width))
+        zeros = tf.zeros((self.rows - self.units - self.inputs - 1, width))
+        operand = tf.concat([states[0], values, ones, zeros], 0)  # (rows, width)
         save(operand)
         gates: list[Tensor] = []
         for w, product, mask in zip(weights, self.products, self.masks, strict=True):
@@ -109,11 +109,11 @@ class Cell:
             factor = operand if product.state else values
             if mask is not None:
                 factor *= mask[: factor.shape[0], :width]
-            sums = (
-                w @ factor
-                if product.state
-                else w[:, :inputs] @ factor + w[:, inputs : inputs + 1]
-            )
+            if product.state:
+                sums = w @ factor  # (gates * units, width)
+            else:
+                bias = w[:, self.inputs : self.inputs + 1]
+                sums = w[:, : self.inputs] @ factor + bias
             gates += tf.split(sums, product.gates)
         return self.rule.forward(gates, states, save)
 
@@ -140,23 +140,23 @@ class Cell:
         gates, (grad_state, *grad_others) = self.rule.backward(
             others, lambda: operand(0, self.units), grad_states
         )
-        grad_gates = iter(gates)
+        grad_gates = list(gates)
         grad_values = 0.0
         grad_weights = []
         used = []
         for w, product, mask, memory in zip(
             transposed, self.products, self.masks, scratch, strict=True
         ):
-            grad_sums = _stacked(
-                memory, [next(grad_gates) for _ in range(product.gates)]
-            )
+            grad_sums = _stacked(memory, grad_gates[: product.gates])
+            grad_gates = grad_gates[product.gates :]
             # sums = w @ (mask * operand), so the operand's gradient is mask * (w' @
             # grad_sums), and that of w is grad_sums @ (mask * operand)'.
             grad_operand = w @ grad_sums
             factor = operand(self.first(product), self.rows)
             if mask is not None:
-                grad_operand *= mask[: grad_operand.shape[0], : grad_operand.shape[1]]
-                factor *= mask[:, : grad_operand.shape[1]]
+                width = grad_operand.shape[1]
+                grad_operand *= mask[: grad_operand.shape[0], :width]
+                factor *= mask[:, :width]
             if product.state:
                 grad_state += grad_operand[: self.units]
                 grad_operand = grad_operand[self.units :]
@@ -173,68 +173,56 @@ def _stacked(scratch: Tensor, blocks: Tensors) -> Tensor:
     if len(blocks) == 1:
         return blocks[0]
     for number, block in enumerate(blocks):
-        scratch = barrier(
-            xla.dynamic_update_slice(
-                scratch, block, tf.constant([number * block.shape[0], 0])
-            )
-        )
+        start = tf.constant([number * block.shape[0], 0])
+        scratch = barrier(xla.dynamic_update_slice(scratch, block, start))
     return scratch
 
 
 def plain(keras_cell: Any) -> Cell:
-    """The cell of a built Keras cell, without dropout."""
+    """Return the cell of a built Keras cell, without dropout."""
     rule = RULES[type(keras_cell).__name__]
     products = list(rule.products)
-    return Cell(
-        rule,
-        keras_cell.units,
-        keras_cell.kernel.shape[0],
-        products,
-        [None] * len(products),
-    )
+    inputs = keras_cell.kernel.shape[0]
+    return Cell(rule, keras_cell.units, inputs, products, [None] * len(products))
 
 
 def masked(
     cell: Cell, keras_cell: Any, batch: int, ordered: Callable[[Tensor], Tensor]
 ) -> Cell:
-    """The cell with Keras' dropout masks for one batch, drawn in Keras' order, as
-    factors of the products' operands.
+    """Return the cell with Keras' dropout masks for one batch, drawn in Keras' order,
+    as factors of the products' operands.
 
     `ordered`: rows of the batch -> rows as the loop wants them.
     """
-    input_masks = keras_cell.get_dropout_mask(tf.ones((batch, cell.inputs)))
-    state_masks = keras_cell.get_recurrent_dropout_mask(tf.ones((batch, cell.units)))
+    of_inputs = keras_cell.get_dropout_mask(tf.ones((batch, cell.inputs)))
+    of_states = keras_cell.get_recurrent_dropout_mask(tf.ones((batch, cell.units)))
     keras_cell.reset_dropout_mask()
     keras_cell.reset_recurrent_dropout_mask()
-    if input_masks is None and state_masks is None:
+    if of_inputs is None and of_states is None:
         return cell
-
-    def mask(number: int) -> Tensor:
-        """(rows of the operand, batch) for a gate; Keras has one for all gates, or a
-        list.
-        """
-        columns = [
-            tf.ones((batch, size))
-            if drawn is None
-            else drawn[number]
-            if isinstance(drawn, list)
-            else drawn
-            for drawn, size in ((state_masks, cell.units), (input_masks, cell.inputs))
+    # Keras has one mask for all gates, or a list with one for each.
+    by_gate = isinstance(of_inputs, list) or isinstance(of_states, list)
+    products = cell.products
+    numbers: Sequence[int] = [0] * len(products)
+    if by_gate:
+        numbers = cell.rule.masks
+        products = [
+            replace(product, gates=1)
+            for product in cell.products
+            for _ in range(product.gates)
         ]
-        rest = tf.ones((batch, cell.rows - cell.units - cell.inputs))
-        return tf.transpose(ordered(tf.concat([*columns, rest], 1)))
 
-    if not any(isinstance(drawn, list) for drawn in (input_masks, state_masks)):
-        return replace(
-            cell, masks=[mask(0)[cell.first(product) :] for product in cell.products]
-        )
-    by_gate = [
-        replace(product, gates=1)
-        for product in cell.products
-        for _ in range(product.gates)
-    ]
-    masks = [
-        mask(number)[cell.first(product) :]
-        for number, product in zip(cell.rule.masks, by_gate, strict=True)
-    ]
-    return replace(cell, products=by_gate, masks=masks)
+    def mask(drawn: Any, size: int, number: int) -> Tensor:
+        """(batch, size) the mask for a gate; ones where nothing is dropped."""
+        if drawn is None:
+            return tf.ones((batch, size))
+        return drawn[number] if isinstance(drawn, list) else drawn
+
+    masks = []
+    for number, product in zip(numbers, products, strict=True):
+        states = mask(of_states, cell.units, number)
+        inputs = mask(of_inputs, cell.inputs, number)
+        rest = tf.ones((batch, cell.rows - cell.units - cell.inputs))
+        rows = tf.transpose(ordered(tf.concat([states, inputs, rest], 1)))
+        masks.append(rows[cell.first(product) :])
+    return replace(cell, products=products, masks=masks)

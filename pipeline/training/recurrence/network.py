@@ -7,8 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipeline.training.recurrence import cell as cells
-from pipeline.training.recurrence.cell import Cell
+from pipeline.training.recurrence.cell import Cell, masked, plain
 from pipeline.training.recurrence.rules import RULES, Tensor, Tensors
 from pipeline.training.recurrence.through_time import Texts, ThroughTime, Values
 
@@ -22,108 +21,117 @@ class LoopedModel:
 
     A recurrent layer that stands first, or behind an `Embedding`, is looped over by
     this module where it knows its cells. All other layers are called as they are.
+
+    Attributes:
+        loops: of the recurrent layer, one for each direction; none where Keras calls
+            the whole model.
     """
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
-        self.layers = list(model.layers)
-        self.loop: RecurrentLayer | BothWays | None = None
-        index = next(
-            (index for index, layer in enumerate(self.layers) if _recurrent(layer)),
-            None,
-        )
+        self.loops: list[RecurrentLayer] = []
+        self._before: list[Any] = []
+        self._behind: list[Any] = []
+        layers = list(model.layers)
+        recurrent = [layer for layer in layers if _directions(layer)]
         # The layers of a model that is no chain may not follow one another.
-        chain = type(model).__name__ == "Sequential"
-        if (
-            index is None
-            or not chain
-            or any(
-                layer.trainable_weights for layer in self.layers[: max(0, index - 1)]
-            )
-        ):
+        if not recurrent or type(model).__name__ != "Sequential":
             return
-        before = self.layers[index - 1] if index else None
-        words = (
-            before is not None
-            and type(before).__name__ == "Embedding"
-            and not before.mask_zero
-        )
+        index = layers.index(recurrent[0])
+        embedding: Any = layers[index - 1] if index else None
+        if type(embedding).__name__ != "Embedding" or embedding.mask_zero:
+            embedding = None
+        before = layers[: index - 1] if embedding else layers[:index]
+        directions = _directions(layers[index])
         # The loop gives no gradient of its inputs, so nothing in front of it but words
         # may be trained.
-        fixed = before is None or not before.trainable_weights
-        if (words or fixed) and all(map(_known, _recurrent(self.layers[index]))):
-            make = RecurrentLayer if hasattr(self.layers[index], "cell") else BothWays
-            self.loop = make(self.layers[index], before if words else None)
-            self.first = self.layers[: index - words]
-            self.rest = self.layers[index + 1 :]
+        if any(layer.trainable_weights for layer in before):
+            return
+        if all(map(_known, directions)):
+            self.loops = [RecurrentLayer(layer, embedding) for layer in directions]
+            self._before = before
+            self._behind = layers[index + 1 :]
 
     def buffers(self, *shape: int) -> tuple[Tensor, ...]:
-        """Memory for what the loop forward saves for the one backward, for inputs of a
-        shape (batch, ...).
+        """Return memory for what the loops forward save for those backward, for inputs
+        of a shape (batch, ...).
 
         It is used again for every batch, since XLA fills new memory with zeros first,
         which is slow.
         """
-        if self.loop is None:
-            return ()
-        for layer in self.first:
+        for layer in self._before:
             shape = layer.compute_output_shape(shape)
-        return self.loop.buffers(*shape[:2])
+        return tuple(
+            buffer for loop in self.loops for buffer in loop.buffers(*shape[:2])
+        )
 
     def predict(self, inputs: Tensor) -> Tensor:
-        """The outputs of `model(inputs, training=False)`."""
-        if self.loop is None:
+        """Return the outputs of `model(inputs, training=False)`."""
+        if not self.loops:
             return self.model(inputs, training=False)
-        for layer in self.first:
+        for layer in self._before:
             inputs = layer(inputs)
-        outputs = self.loop.predict(inputs)
-        for layer in self.rest:
+        outputs = _side_by_side([loop.predict(inputs) for loop in self.loops])
+        for layer in self._behind:
             outputs = layer(outputs)
         return outputs
 
     def train(
         self, inputs: Tensor, buffers: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The outputs of `model(inputs, training=True)`, with gradients; and the
+        """Return the outputs of `model(inputs, training=True)`, with gradients; and the
         buffers, for the next batch.
         """
-        if self.loop is None:
+        if not self.loops:
             return self.model(inputs, training=True), buffers
-        for layer in self.first:
+        for layer in self._before:
             inputs = layer(inputs, training=True)
-        outputs, buffers = self.loop.train(inputs, buffers)
-        for layer in self.rest:
+        share = len(buffers) // len(self.loops)
+        states = []
+        filled: list[Tensor] = []
+        for loop in self.loops:
+            own = buffers[len(filled) : len(filled) + share]
+            of_loop, own = loop.train(inputs, own)
+            states.append(of_loop)
+            filled += own
+        outputs = _side_by_side(states)
+        for layer in self._behind:
             outputs = layer(outputs, training=True)
-        return outputs, buffers
+        return outputs, tuple(filled)
 
 
-def _recurrent(layer: Any) -> list[Any]:
+def _side_by_side(states: list[Tensor]) -> Tensor:
+    return states[0] if len(states) == 1 else tf.concat(states, 1)
+
+
+def _directions(layer: Any) -> list[Any]:
     """The recurrent layers that a layer is: one, one for each direction, or none."""
     if hasattr(layer, "cell"):
         return [layer]
-    if (
-        type(layer).__name__ == "Bidirectional"
-        and layer.merge_mode == "concat"
-        and not layer.return_sequences
-    ):
-        return [layer.forward_layer, layer.backward_layer]
-    return []
+    if type(layer).__name__ != "Bidirectional":
+        return []
+    if layer.merge_mode != "concat" or layer.return_sequences:
+        return []
+    return [layer.forward_layer, layer.backward_layer]
 
 
 def _known(layer: Any) -> bool:
     """Whether a recurrent layer is one that `RecurrentLayer` can take the place of."""
-    turned = layer.go_backwards and layer.return_sequences
-    plain = not (layer.return_state or layer.stateful or turned or layer.unroll)
-    return plain and all(
+    if layer.return_state or layer.stateful or layer.unroll:
+        return False
+    if layer.go_backwards and layer.return_sequences:
+        return False
+    return all(map(_known_cell, _keras_cells(layer)))
+
+
+def _known_cell(cell: Any) -> bool:
+    gates = getattr(cell, "recurrent_activation", keras.activations.sigmoid)
+    return (
         type(cell).__name__ in RULES
         and cell.activation.__name__ == "tanh"
-        and (
-            not hasattr(cell, "recurrent_activation")
-            or cell.recurrent_activation.__name__ == "sigmoid"
-        )
+        and gates.__name__ == "sigmoid"
         and getattr(cell, "reset_after", True)
         and cell.use_bias
-        for cell in _keras_cells(layer)
     )
 
 
@@ -146,63 +154,56 @@ class RecurrentLayer:
     """
 
     def __init__(self, layer: Any, embedding: Any) -> None:
-        self.keras_cells = _keras_cells(layer)
-        self.embedding = embedding
-        self.every = bool(layer.return_sequences)
-        self.backward = bool(layer.go_backwards)
-        self.cells = [cells.plain(keras_cell) for keras_cell in self.keras_cells]
+        self._keras_cells = _keras_cells(layer)
+        self._cells = [plain(keras_cell) for keras_cell in self._keras_cells]
+        self._embedding = embedding
+        self._every = bool(layer.return_sequences)
+        self._backward = bool(layer.go_backwards)
 
     def buffers(self, batch: int, timesteps: int) -> tuple[Tensor, ...]:
-        """For each cell (timesteps, ..., batch): operands, and each residual of its
-        rule; then every state.
+        """Return for each cell (timesteps, ..., batch): operands, and each residual of
+        its rule; then every state.
         """
-        rows = [
-            rows
-            for cell in self.cells
-            for rows in (cell.rows, *[cell.units] * cell.rule.residuals)
-        ]
-        rows += [self.cells[-1].units] * self.every
+        rows = []
+        for cell in self._cells:
+            rows += [cell.rows, *[cell.units] * cell.rule.residuals]
+        if self._every:
+            rows.append(self._cells[-1].units)
         return tuple(tf.zeros((timesteps, count, batch)) for count in rows)
 
     def predict(self, inputs: Tensor) -> Tensor:
-        """States of the top cell, without dropout."""
-        batch = inputs.shape[0]
-        sequence = self._sequence(
-            inputs, [FIRST, batch] if batch > FIRST and not self.every else [batch]
-        )
-        buffers = [
-            tf.zeros((sequence.timesteps, self.cells[-1].units, batch))
-        ] * self.every
-        loops = ThroughTime(self.cells, sequence, self.every)
+        """Return states of the top cell, without dropout."""
+        batch, timesteps = inputs.shape[:2]
+        widths = [batch] if self._every or batch <= FIRST else [FIRST, batch]
+        buffers = []
+        if self._every:
+            buffers = [tf.zeros((timesteps, self._cells[-1].units, batch))]
+        sequence = self._sequence(inputs, widths)
+        loops = ThroughTime(self._cells, sequence, self._every)
         states, filled = loops.forward(
-            self._source(), self._weights(self.cells), buffers, train=False
+            self._source(), self._weights(self._cells), buffers, train=False
         )
         return sequence.unordered(self._output(states, filled))
 
     def train(
         self, inputs: Tensor, buffers: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """States of the top cell with dropout and gradients, and the buffers' new
-        contents.
+        """Return states of the top cell with dropout and gradients, and the buffers'
+        new contents.
         """
         batch = inputs.shape[0]
+        widths = sorted({max(1, batch * quarter // 4) for quarter in (1, 2, 3, 4)})
         # Under dropout rows differ in their padding, too.
-        unshared = self.every or any(
-            cell.dropout or cell.recurrent_dropout for cell in self.keras_cells
-        )
-        widths = (
-            [batch]
-            if unshared
-            else sorted({max(1, batch * quarter // 4) for quarter in (1, 2, 3, 4)})
-        )
+        dropped = any(c.dropout or c.recurrent_dropout for c in self._keras_cells)
+        if self._every or dropped:
+            widths = [batch]
         sequence = self._sequence(inputs, widths)
-        pairs = zip(self.cells, self.keras_cells, strict=True)
-        masked = [
-            cells.masked(cell, keras_cell, batch, sequence.ordered)
-            for cell, keras_cell in pairs
+        cells = [
+            masked(cell, keras_cell, batch, sequence.ordered)
+            for cell, keras_cell in zip(self._cells, self._keras_cells, strict=True)
         ]
-        loops = ThroughTime(masked, sequence, self.every)
-        nested = self._weights(masked)
+        loops = ThroughTime(cells, sequence, self._every)
+        nested = self._weights(cells)
         flat = tf.nest.flatten(nested)
 
         # TensorFlow differentiates what is in front (from Keras' variables to `flat`)
@@ -216,17 +217,12 @@ class RecurrentLayer:
             )
 
             def gradient(grad_output: Tensor, *_: Tensor) -> Any:
-                grad_output = tf.transpose(
-                    grad_output, (1, 2, 0) if self.every else (1, 0)
-                )
+                axes = (1, 2, 0) if self._every else (1, 0)
                 grad_source, grad_weights = loops.backward(
-                    source, weights, states, filled, grad_output
+                    source, weights, states, filled, tf.transpose(grad_output, axes)
                 )
-                return (
-                    grad_source,
-                    *tf.nest.flatten(grad_weights),
-                    *[None] * len(filled),
-                )
+                none = [None] * len(filled)
+                return grad_source, *tf.nest.flatten(grad_weights), *none
 
             return (self._output(states, filled), *filled), gradient
 
@@ -235,58 +231,22 @@ class RecurrentLayer:
 
     def _output(self, states: list[Tensors], buffers: Tensors) -> Tensor:
         """(batch, units) or (batch, timesteps, units), the batch as the loop has it."""
-        return (
-            tf.transpose(buffers[-1], (2, 0, 1))
-            if self.every
-            else tf.transpose(states[-1][0])
-        )
+        if self._every:
+            return tf.transpose(buffers[-1], (2, 0, 1))
+        return tf.transpose(states[-1][0])
 
     def _source(self) -> Tensor:
-        return (
-            tf.zeros(()) if self.embedding is None else self.embedding.embeddings.value
-        )
+        """The words' vectors (words, values), where inputs are words."""
+        if self._embedding is None:
+            return tf.zeros(())
+        return self._embedding.embeddings.value
 
-    def _weights(self, of_cells: list[Cell]) -> list[list[Tensor]]:
-        return [
-            cell.weights(keras_cell)
-            for cell, keras_cell in zip(of_cells, self.keras_cells, strict=True)
-        ]
+    def _weights(self, cells: list[Cell]) -> list[list[Tensor]]:
+        pairs = zip(cells, self._keras_cells, strict=True)
+        return [cell.weights(keras_cell) for cell, keras_cell in pairs]
 
     def _sequence(self, inputs: Tensor, widths: list[int]) -> Values:
-        if self.backward:  # then padding comes last, and no two rows share it
-            inputs, widths = tf.reverse(inputs, [1]), [inputs.shape[0]]
-        return Values(inputs) if self.embedding is None else Texts(inputs, widths)
-
-
-class BothWays:
-    """A layer for each direction on the same inputs, their last states side by side:
-    Keras' `Bidirectional`.
-
-    Methods and `embedding` are as those of `RecurrentLayer`.
-    """
-
-    def __init__(self, wrapper: Any, embedding: Any) -> None:
-        self.ways = [
-            RecurrentLayer(layer, embedding)
-            for layer in (wrapper.forward_layer, wrapper.backward_layer)
-        ]
-
-    def buffers(self, batch: int, timesteps: int) -> tuple[Tensor, ...]:
-        return tuple(
-            buffer for way in self.ways for buffer in way.buffers(batch, timesteps)
-        )
-
-    def predict(self, inputs: Tensor) -> Tensor:
-        return tf.concat([way.predict(inputs) for way in self.ways], 1)
-
-    def train(
-        self, inputs: Tensor, buffers: tuple[Tensor, ...]
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        half = len(buffers) // 2
-        forward, backward = self.ways
-        forward_states, forward_buffers = forward.train(inputs, buffers[:half])
-        backward_states, backward_buffers = backward.train(inputs, buffers[half:])
-        return tf.concat([forward_states, backward_states], 1), (
-            *forward_buffers,
-            *backward_buffers,
-        )
+        if self._backward:  # then padding comes last, and no two rows share it
+            inputs = tf.reverse(inputs, [1])
+            widths = [inputs.shape[0]]
+        return Values(inputs) if self._embedding is None else Texts(inputs, widths)

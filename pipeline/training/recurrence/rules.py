@@ -74,15 +74,14 @@ def _logistic(tanh: Tensor) -> Tensor:
     return 0.5 + 0.5 * tanh
 
 
-def _derivative(tanh: Residual) -> Tensor:
-    """Of a tanh, from its value."""
+def _slope(tanh: Residual) -> Tensor:
+    """The derivative of a tanh, from its value."""
     return 1 - tanh() * tanh()
 
 
 def _pack(cell: Any) -> list[Tensor]:
-    weights = tf.concat(
-        [cell.recurrent_kernel.value, cell.kernel.value, cell.bias.value[None]], 0
-    )
+    parts = [cell.recurrent_kernel.value, cell.kernel.value, cell.bias.value[None]]
+    weights = tf.concat(parts, 0)
     return list(tf.split(weights, weights.shape[1] // cell.units, 1))
 
 
@@ -90,34 +89,35 @@ def _pack_gru(cell: Any) -> list[Tensor]:
     """Update, reset, and for the candidate two, of state and of input, since the reset
     lies between them.
     """
-    kernel, recurrent = (
-        tf.split(w.value, 3, axis=1) for w in (cell.kernel, cell.recurrent_kernel)
-    )
-    input_bias, state_bias = (
-        tf.split(b[None], 3, axis=1) for b in tf.unstack(cell.bias.value)
-    )
-    gates = [
+    kernel = tf.split(cell.kernel.value, 3, axis=1)
+    recurrent = tf.split(cell.recurrent_kernel.value, 3, axis=1)
+    input_biases, state_biases = tf.unstack(cell.bias.value)
+    input_bias = tf.split(input_biases[None], 3, axis=1)
+    state_bias = tf.split(state_biases[None], 3, axis=1)
+    update, reset = (
         tf.concat([recurrent[g], kernel[g], input_bias[g] + state_bias[g]], 0)
         for g in (0, 1)
-    ]
-    gates.append(tf.concat([recurrent[2], tf.zeros_like(kernel[2]), state_bias[2]], 0))
-    return [*gates, tf.concat([kernel[2], input_bias[2]], 0)]
+    )
+    of_state = tf.concat([recurrent[2], tf.zeros_like(kernel[2]), state_bias[2]], 0)
+    of_input = tf.concat([kernel[2], input_bias[2]], 0)
+    return [update, reset, of_state, of_input]
 
 
 def _pack_min_gru(cell: Any) -> list[Tensor]:
-    return list(
-        tf.split(tf.concat([cell.kernel.value, cell.bias.value[None]], 0), 2, 1)
-    )
+    weights = tf.concat([cell.kernel.value, cell.bias.value[None]], 0)
+    return list(tf.split(weights, 2, 1))
 
 
 def _simple_rnn(gates: Tensors, _states: Tensors, save: Save) -> Tensors:
-    return (save(tf.tanh(gates[0]))(),)
+    state = save(tf.tanh(gates[0]))
+    return (state(),)
 
 
 def _simple_rnn_backward(
     residuals: Sequence[Residual], _old: Residual, grad_states: Tensors
 ) -> tuple[Tensors, Tensors]:
-    return (grad_states[0] * _derivative(residuals[0]),), (0.0,)
+    (state,) = residuals
+    return (grad_states[0] * _slope(state),), (0.0,)
 
 
 def _lstm(gates: Tensors, states: Tensors, save: Save) -> Tensors:
@@ -136,19 +136,20 @@ def _lstm_backward(
     # Three gates and the older carry use it: without the barrier XLA computes it again
     # in each.
     grad_carry = barrier(
-        grad_carry + grad_state * _logistic(exit_()) * _derivative(squashed)
+        grad_carry + grad_state * _logistic(exit_()) * _slope(squashed)
     )
     grad_gates = (
-        0.5 * grad_carry * candidate() * _derivative(entry),
-        0.5 * grad_carry * carry() * _derivative(forget),
-        grad_carry * _logistic(entry()) * _derivative(candidate),
-        0.5 * grad_state * squashed() * _derivative(exit_),
+        0.5 * grad_carry * candidate() * _slope(entry),
+        0.5 * grad_carry * carry() * _slope(forget),
+        grad_carry * _logistic(entry()) * _slope(candidate),
+        0.5 * grad_state * squashed() * _slope(exit_),
     )
     return grad_gates, (0.0, grad_carry * _logistic(forget()))
 
 
 def _gru(gates: Tensors, states: Tensors, save: Save) -> Tensors:
-    update, reset = (save(tf.tanh(gate)) for gate in gates[:2])
+    update = save(tf.tanh(gates[0]))
+    reset = save(tf.tanh(gates[1]))
     recurrent = save(gates[2])
     candidate = save(tf.tanh(gates[3] + _logistic(reset()) * recurrent()))
     return (candidate() + _logistic(update()) * (states[0] - candidate()),)
@@ -158,16 +159,15 @@ def _gru_backward(
     residuals: Sequence[Residual], old: Residual, grad_states: Tensors
 ) -> tuple[Tensors, Tensors]:
     update, reset, recurrent, candidate = residuals
-    grad_candidate = barrier(
-        grad_states[0] * (1 - _logistic(update())) * _derivative(candidate)
-    )
+    grad_state = grad_states[0]
+    grad_candidate = barrier(grad_state * (1 - _logistic(update())) * _slope(candidate))
     grad_gates = (
-        0.5 * grad_states[0] * (old() - candidate()) * _derivative(update),
-        0.5 * grad_candidate * recurrent() * _derivative(reset),
+        0.5 * grad_state * (old() - candidate()) * _slope(update),
+        0.5 * grad_candidate * recurrent() * _slope(reset),
         grad_candidate * _logistic(reset()),
         grad_candidate,
     )
-    return grad_gates, (grad_states[0] * _logistic(update()),)
+    return grad_gates, (grad_state * _logistic(update()),)
 
 
 def _min_gru(gates: Tensors, states: Tensors, save: Save) -> Tensors:
@@ -180,44 +180,52 @@ def _min_gru_backward(
     residuals: Sequence[Residual], old: Residual, grad_states: Tensors
 ) -> tuple[Tensors, Tensors]:
     update, candidate = residuals
-    grad_candidate = grad_states[0] * _logistic(update())
-    grad_update = 0.5 * grad_states[0] * (candidate() - old()) * _derivative(update)
-    return (grad_update, grad_candidate), (grad_states[0] - grad_candidate,)
+    grad_state = grad_states[0]
+    grad_candidate = grad_state * _logistic(update())
+    grad_update = 0.5 * grad_state * (candidate() - old()) * _slope(update)
+    return (grad_update, grad_candidate), (grad_state - grad_candidate,)
 
 
 RULES = {
     "SimpleRNNCell": Rule(
-        1, (Product(1),), (0,), (1.0,), 1, _pack, _simple_rnn, _simple_rnn_backward
+        states=1,
+        products=(Product(1),),
+        masks=(0,),
+        scales=(1.0,),
+        residuals=1,
+        pack=_pack,
+        forward=_simple_rnn,
+        backward=_simple_rnn_backward,
     ),
     "LSTMCell": Rule(
-        2,
-        (Product(4),),
-        (0, 1, 2, 3),
-        (0.5, 0.5, 1.0, 0.5),
-        6,
-        _pack,
-        _lstm,
-        _lstm_backward,
+        states=2,
+        products=(Product(4),),
+        masks=(0, 1, 2, 3),
+        scales=(0.5, 0.5, 1.0, 0.5),
+        residuals=6,
+        pack=_pack,
+        forward=_lstm,
+        backward=_lstm_backward,
     ),
     "GRUCell": Rule(
-        1,
-        (Product(3), Product(1, state=False)),
-        (0, 1, 2, 2),
-        (0.5, 0.5, 1.0, 1.0),
-        4,
-        _pack_gru,
-        _gru,
-        _gru_backward,
+        states=1,
+        products=(Product(3), Product(1, state=False)),
+        masks=(0, 1, 2, 2),
+        scales=(0.5, 0.5, 1.0, 1.0),
+        residuals=4,
+        pack=_pack_gru,
+        forward=_gru,
+        backward=_gru_backward,
     ),
     "MinGRUCell": Rule(
-        1,
-        (Product(2, state=False),),
-        (0, 0),
-        (0.5, 1.0),
-        2,
-        _pack_min_gru,
-        _min_gru,
-        _min_gru_backward,
+        states=1,
+        products=(Product(2, state=False),),
+        masks=(0, 0),
+        scales=(0.5, 1.0),
+        residuals=2,
+        pack=_pack_min_gru,
+        forward=_min_gru,
+        backward=_min_gru_backward,
     ),
 }
 """Name of a Keras cell -> its rule. GRU with `reset_after`, as is Keras' default."""

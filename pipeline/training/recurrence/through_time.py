@@ -13,10 +13,6 @@ from tensorflow.compiler.tf2xla.python import xla
 from pipeline.training.recurrence.cell import Cell
 from pipeline.training.recurrence.rules import Residual, Save, Tensor, Tensors, barrier
 
-COUNTERS = 2
-"""Of the timestep, read in turn: one fused operation reads a residual twice at most
-(`Tape`)."""
-
 
 class Tape:
     """What one timestep writes for the loop backward, or reads from the loop forward.
@@ -35,12 +31,12 @@ class Tape:
         self.times = times
         self.buffers = list(buffers)
         self.width = width
-        self._next = 0
+        self._saved = 0
 
     def save(self, number: Tensor) -> Residual:
         """Write the next buffer (rows, width) at this timestep, in place under XLA."""
-        index = self._next
-        self._next = self._next + 1
+        index = self._saved
+        self._saved += 1
         start = tf.stack([self.times[0], 0, 0])
         # Behind the barrier the timestep goes on with what it reads from the buffer.
         # With the number that was just computed, and that XLA has to hold elsewhere, an
@@ -51,7 +47,7 @@ class Tape:
         return self._residual(self.buffers[index])
 
     def residuals(self) -> list[Residual]:
-        """Of all buffers."""
+        """Return those of all buffers."""
         return [self._residual(buffer) for buffer in self.buffers]
 
     def _residual(self, buffer: Tensor) -> Residual:
@@ -65,13 +61,12 @@ class Tape:
 
 
 def counters(time: Tensor) -> list[Tensor]:
-    """`COUNTERS` counters from `time` on, which XLA takes for different ones: a barrier
-    hides where each comes from.
+    """Return two counters from `time` on, which XLA takes for different ones: a barrier
+    hides where the second comes from.
+
+    They are read in turn: one fused operation reads a residual twice at most (`Tape`).
     """
-    times = [time]
-    while len(times) < COUNTERS:
-        times.append(barrier(times[-1]))
-    return times
+    return [time, barrier(time)]
 
 
 class Values:
@@ -87,34 +82,34 @@ class Values:
         self.steps = tf.transpose(inputs, (1, 0, 2))
 
     def stages(self) -> list[tuple[int, Tensor, Tensor]]:
-        """Width, first timestep and end of each run of timesteps; a run may be empty."""
+        """Return width, first timestep and end of each run of timesteps; a run may be
+        empty.
+        """
         # With widths 2, 4, 8, rows 2 and 3 join when row 2, of these the one with less
         # padding, has its first word.
-        bounds = [
-            tf.constant(0),
-            *(self.padding[width] for width in self.widths[:-1]),
-            tf.constant(self.timesteps),
-        ]
-        return list(zip(self.widths, bounds, bounds[1:], strict=False))
+        joins = [self.padding[width] for width in self.widths[:-1]]
+        begins = [tf.constant(0), *joins]
+        ends = [*joins, tf.constant(self.timesteps)]
+        return list(zip(self.widths, begins, ends, strict=True))
 
     def at(self, _source: Tensor, time: Tensor, _width: int) -> Tensor:
-        """The inputs (values, width) at a timestep."""
+        """Return the inputs (values, width) at a timestep."""
         return tf.transpose(self.steps[time])
 
     def backward(
         self, grad_source: Tensor, _grad_values: Tensor, _time: Tensor, _width: int
     ) -> Tensor:
-        """The source's gradient, with that of a timestep's inputs (values, width) added
-        where they have a source.
+        """Return the source's gradient, with that of a timestep's inputs (values, width)
+        added where they have a source.
         """
         return grad_source
 
     def ordered(self, rows: Tensor) -> Tensor:
-        """Rows of the batch as the loop wants them."""
+        """Return rows of the batch as the loop wants them."""
         return rows
 
     def unordered(self, rows: Tensor) -> Tensor:
-        """Rows of the loop as the batch has them."""
+        """Return rows of the loop as the batch has them."""
         return rows
 
 
@@ -158,19 +153,21 @@ class Texts(Values):
 
 
 def widened(states: Any, width: int) -> Any:
-    """States (units, n) with `width` columns; the new ones copy the first, which has
+    """Return states (units, n) with `width` columns; the new ones copy the first, which has
     read the same padding.
     """
 
     def widen(state: Tensor) -> Tensor:
         new = width - state.shape[1]
-        return tf.concat([state, tf.tile(state[:, :1], (1, new))], 1) if new else state
+        if not new:
+            return state
+        return tf.concat([state, tf.tile(state[:, :1], (1, new))], 1)
 
     return tf.nest.map_structure(widen, states)
 
 
 def widened_backward(gradients: Any, width: int) -> Any:
-    """The gradient of `widened`, for states of `width` columns."""
+    """Return the gradient of `widened`, for states of `width` columns."""
 
     def narrow(gradient: Tensor) -> Tensor:
         if gradient.shape[1] == width:
@@ -217,7 +214,7 @@ class ThroughTime:
 
         def step(width: int, times: Any, states: Any, filled: Any) -> Any:
             tape = Tape(times, filled, width)
-            save: Save = tape.save if train else lambda number: lambda: number
+            save: Save = tape.save if train else _kept
             values = self.sequence.at(source, times[0], width)
             new = []
             for cell, w, old in zip(self.cells, weights, states, strict=True):
@@ -227,17 +224,17 @@ class ThroughTime:
                 tape.save(values)
             return [time + 1 for time in times], new, tuple(tape.buffers)
 
-        first = self.sequence.widths[0]
-        states: Any = [
-            tuple(tf.zeros((cell.units, first)) for _ in range(cell.rule.states))
-            for cell in self.cells
-        ]
+        width = self.sequence.widths[0]
+        states: Any = []
+        for cell in self.cells:
+            states.append((tf.zeros((cell.units, width)),) * cell.rule.states)
         filled: Any = tuple(buffers)
         for width, begin, end in self.sequence.stages():
+            times = counters(begin) if train else [begin]
             _, states, filled = tf.while_loop(
                 lambda times, *_, end=end: times[0] < end,
                 partial(step, width),
-                (counters(begin) if train else [begin], widened(states, width), filled),
+                (times, widened(states, width), filled),
             )
         return states, filled
 
@@ -262,6 +259,12 @@ class ThroughTime:
         Returns:
             The gradients of the source (None if it is not trained) and of the weights.
         """
+        words = isinstance(self.sequence, Texts)
+        transposed = [
+            # of the lowest cell's inputs only if they are trained
+            cell.transposed(w, inputs=level > 0 or words)
+            for level, (cell, w) in enumerate(zip(self.cells, weights, strict=True))
+        ]
 
         def step(
             width: int,
@@ -272,51 +275,38 @@ class ThroughTime:
             grad_source: Tensor,
         ) -> Any:
             residuals = Tape(times, buffers, width).residuals()
+            grad_values: Any = 0.0
             if self.every:
                 # the states that were asked for come last, and no gradient needs them
                 residuals.pop()
+                grad_values = grad_output[times[0]]
             # A new state goes to the next timestep and to the cell above, or out: so
             # its gradients add up. From the top, since what a cell's state gets from
             # above is the gradient of the inputs there.
-            grad_values: Any = grad_output[times[0]] if self.every else 0.0
-            by_cell: list[Any] = []
-            for cell, w, (grad_state, *others), memory in reversed(
-                list(zip(self.cells, transposed, grad_states, scratch, strict=True))
-            ):
+            new_states = list(grad_states)
+            new_weights = list(grad_weights)
+            used = list(scratch)
+            for level in reversed(range(len(self.cells))):
+                cell = self.cells[level]
                 count = 1 + cell.rule.residuals  # the operand, then the rule's
-                mine = residuals[-count:]
-                residuals = residuals[:-count]
-                grad_values, *rest = cell.backward(
-                    w, mine, (grad_state + grad_values, *others), memory
+                grad_state, *others = grad_states[level]
+                grad_values, new_states[level], new_weights[level], used[level] = (
+                    cell.backward(
+                        transposed[level],
+                        residuals[-count:],
+                        (grad_state + grad_values, *others),
+                        scratch[level],
+                    )
                 )
-                by_cell.insert(0, rest)
-            new_states, new_weights, scratch = zip(*by_cell, strict=True)
-            grad_weights = tf.nest.map_structure(
-                tf.add, grad_weights, list(new_weights)
-            )
+                residuals = residuals[:-count]
             grad_source = self.sequence.backward(
                 grad_source, grad_values, times[0], width
             )
-            return (
-                [time - 1 for time in times],
-                list(new_states),
-                grad_weights,
-                list(scratch),
-                grad_source,
-            )
+            summed = tf.nest.map_structure(tf.add, grad_weights, new_weights)
+            times = [time - 1 for time in times]
+            return times, new_states, summed, used, grad_source
 
-        words = isinstance(self.sequence, Texts)
-        transposed = [
-            cell.transposed(
-                w,
-                inputs=bool(level) or words,
-                # of the lowest cell's inputs only if they are trained
-            )
-            for level, (cell, w) in enumerate(zip(self.cells, weights, strict=True))
-        ]
-        grad_states: Any = [
-            tuple(tf.zeros_like(state) for state in of_cell) for of_cell in states
-        ]
+        grad_states: Any = tf.nest.map_structure(tf.zeros_like, states)
         if not self.every:
             grad_states[-1] = (grad_output, *grad_states[-1][1:])
         grad_weights = tf.nest.map_structure(tf.zeros_like, weights)
@@ -338,3 +328,8 @@ class ThroughTime:
                 ),
             )
         return grad_source if words else None, grad_weights
+
+
+def _kept(number: Tensor) -> Residual:
+    """A residual that nothing reads backward."""
+    return lambda: number

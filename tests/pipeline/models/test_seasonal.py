@@ -1,5 +1,4 @@
-"""What seasonal models see of a window, and that trees as arrays say what
-scikit-learn's say."""
+"""What seasonal models see of a window, and what trees say of all values ahead."""
 
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
 from pipeline.data.problem import Problem
-from pipeline.data.series import calendar
+from pipeline.files import read_npz
 from pipeline.models import seasonal, statistical
 from pipeline.training.methods import boosting, least_squares
 from tests.support.training import job
@@ -71,13 +70,8 @@ def test_without_the_season_the_time_of_the_year_changes_nothing(model, options)
 OWN = {"own": True, "base": "zero"}
 
 
-@pytest.mark.parametrize(
-    ("strategy", "options"),
-    [("direct", {"known": 1}), ("joint", OWN), ("recursive", OWN | {"base": "cycle"})],
-)
-def test_trees_as_arrays_predict_what_a_library_predicts_by_each_strategy(
-    strategy, options
-):
+@pytest.mark.parametrize("options", [{"known": 1}, OWN, OWN | {"base": "cycle"}])
+def test_trees_of_all_values_ahead_are_those_of_a_library(options, tmp_path):
     """A third of the targets was not measured; of several values ahead each is left out
     by itself."""
     training = data("boosting", cycles=[DAY], **options)
@@ -92,75 +86,31 @@ def test_trees_as_arrays_predict_what_a_library_predicts_by_each_strategy(
         training, dataset=replace(training.dataset, splits=splits), build=lambda: model
     )
     trained = boosting.train(
-        training, strategy=strategy, trees=30, leaves=4, learning_rate=0.3, examples=5
+        training, trees=30, leaves=4, learning_rate=0.3, examples=5
     )
     features, base = model.features(inputs)
     measured = ~np.isnan(masked)
-    outputs = 1 if strategy == "recursive" else HORIZON
-    errors = (masked - base).astype(np.float64)
-    errors[:, :outputs] = boosting._untied((masked - base)[:, :outputs])
-
-    def library(rows):
-        """Of the rows (197, HORIZON) that are asked for."""
-        options = {
-            "loss": "absolute_error",
-            "early_stopping": False,
-            "random_state": 0,
-            "learning_rate": 0.3,
-        }
-        trees = HistGradientBoostingRegressor(
-            max_iter=30, max_leaf_nodes=4, min_samples_leaf=5, **options
-        )
-        return trees.fit(features[rows], errors[rows])
-
-    steps = np.arange(HORIZON)
-    if strategy == "recursive":
-        trees = library(measured & (steps == 0))
-        expected = np.empty((197, 0))
-        for _ in steps:
-            next_features, next_base = model.features(inputs, expected)
-            expected = np.column_stack(
-                [expected, next_base[:, 0] + trees.predict(next_features[:, 0])]
-            )
-    else:
-        joint = [library(measured)] * HORIZON if strategy == "joint" else None
-        by_step = joint or [library(measured & (steps == step)) for step in steps]
-        expected = base + np.column_stack(
-            [trees.predict(features[:, step]) for step, trees in enumerate(by_step)]
-        )
+    errors = boosting._untied(masked - base).astype(np.float64)
+    library = HistGradientBoostingRegressor(
+        loss="absolute_error",
+        max_iter=30,
+        max_leaf_nodes=4,
+        min_samples_leaf=5,
+        early_stopping=False,
+        random_state=0,
+        learning_rate=0.3,
+    ).fit(features[measured], errors[measured])
+    steps = range(HORIZON)
+    corrections = [library.predict(features[:, step]) for step in steps]
+    expected = base + np.column_stack(corrections)
     (replicate,) = trained.replicates
     predictions = replicate.predictions["final_test"]
     assert predictions == pytest.approx(expected, abs=1e-6)
-    assert boosting.load(model, replicate.weights["final"], strategy)(
-        inputs
-    ) == pytest.approx(predictions, abs=1e-6)
+    trained.save(replicate.weights["final"], tmp_path / "a")
+    read = boosting.load(model, read_npz(tmp_path / "a.npz")["weights"])
+    np.testing.assert_array_equal(read(inputs), predictions)
     if "known" in options:
         assert np.abs(predictions - targets).mean() < 0.3
-
-
-@pytest.mark.parametrize("base", ["mean", "cycle", "zero"])
-def test_predictions_are_seen_as_if_they_had_been_measured(base):
-    """So the next value ahead has the features that the first one of a window a
-    timestep later has."""
-    timestamps = np.datetime64("2024-02-26T00", "ms") + 24 // DAY * np.arange(
-        240
-    ) * np.timedelta64(1, "h")
-    rows = np.column_stack(
-        [series()[:, [0, 2]], calendar(timestamps, week=True)]
-    ).astype(np.float32)
-    # a timestep more would have a day more
-    days = Problem((15, 8), outputs=HORIZON, period=DAY, calendar=6)
-    model = seasonal.boosting(
-        days, cycles=[DAY], known=1, own=True, base=base, recent=3, season=False
-    )
-    inputs = rows[None, 50:65]
-    later = rows[None, 51:66]
-    predicted = rows[None, 65, :1]
-    features, level = model.features(inputs, predicted)
-    expected, next_level = model.features(later, predicted[:, :0])
-    np.testing.assert_allclose(features, expected, atol=2e-3)
-    np.testing.assert_allclose(level, next_level)
-    assert features.shape == (1, 1, model.features(inputs)[0].shape[2])
 
 
 @pytest.mark.parametrize(

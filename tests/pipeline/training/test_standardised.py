@@ -12,7 +12,7 @@ from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Arrays
 from pipeline.data.problem import problem
 from pipeline.errors import UsageError
-from pipeline.training import fitted_models, keras_models
+from pipeline.training import keras_models
 from pipeline.training.program import Program
 from pipeline.training.recipe import recipe
 from pipeline.training.recurrence.network import LoopedModel
@@ -85,7 +85,7 @@ def test_it_is_the_plain_network_on_standardised_examples(form, model, looped, s
         "Normalization",
     ]
     assert [row["type"] for row in keras_models.layers(ours)] == kinds
-    assert bool(LoopedModel(ours).loop) == looped
+    assert bool(LoopedModel(ours).loops) == looped
     # as if the loss were of standardised targets
     program = Program(ours, train, "sgd", 0.1 / targets.var(), ["mse"])
 
@@ -118,9 +118,8 @@ def test_weights_on_disk_hold_the_moments_or_the_unit(flags, station, tmp_path):
     keras_models.save_weights(ours, keras_models.values(ours), tmp_path / "seed_0")
     options = {"dataset": "x", "standardise": True, "model": GRU, "training": TRAINING}
     fields = {**vars(problem(celsius)), "input_shape": list(celsius.input_shape)}
-    predict = fitted_models.load(
-        "x", Experiment.model_validate(options | flags), fields, tmp_path / "seed_0"
-    )
+    trained = recipe("x", Experiment.model_validate(options | flags))
+    predict = trained.load(fields, tmp_path / "seed_0")
     np.testing.assert_allclose(predict(inputs), ours(inputs), rtol=1e-4)
 
 
@@ -136,7 +135,7 @@ def test_a_network_may_answer_in_the_unit_of_the_data(model, station):
     )(inputs)
     ours = keras_models.seeded(in_unit.job(celsius).build, 0)
     np.testing.assert_allclose(9 + 8 * ours(inputs), degrees, rtol=1e-4, atol=1e-5)
-    assert bool(LoopedModel(ours).loop) == (model is not TCN)
+    assert bool(LoopedModel(ours).loops) == (model is not TCN)
     with pytest.raises(
         UsageError,
         match=r"experiments.\w+.x.in_unit: the data have no unit; leave it out$",

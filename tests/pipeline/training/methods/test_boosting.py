@@ -30,7 +30,7 @@ def test_it_learns_though_more_than_half_of_the_targets_are_0():
     for closed in (11, 14):
         data = shop(closed)
         made = job(data, seasonal.boosting, cycles=[24], own=True, base="zero")
-        trained = boosting.train(made, strategy="joint", trees=60, learning_rate=0.1)
+        trained = boosting.train(made, trees=60, learning_rate=0.1)
         forecasts = trained.replicates[0].predictions["final_test"]
         error = np.mean(np.abs(forecasts - data.splits["test"].targets))
         assert error < 0.1, closed

@@ -3,7 +3,6 @@ the threads."""
 
 import io
 import json
-import pickle
 import zipfile
 from dataclasses import asdict, replace
 from functools import partial
@@ -29,8 +28,9 @@ from pipeline.data.problem import problem
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_npz, write_npz
 from pipeline.metrics import score
-from pipeline.models import baselines, recurrent, seasonal
-from pipeline.training import fitted_models, prediction
+from pipeline.models import baselines, recurrent
+from pipeline.training import estimators
+from pipeline.training import job as jobs
 from pipeline.training.methods import (
     boosting,
     kernel_ridge,
@@ -40,6 +40,7 @@ from pipeline.training.methods import (
     none,
     sklearn,
 )
+from pipeline.training.recipe import recipe
 from tests.support.training import job
 
 
@@ -70,7 +71,7 @@ def test_least_squares_finds_a_librarys_coefficients_whatever_the_chunks(
     station, ridge, chunk, tmp_path, monkeypatch
 ):
     """And for every seed the same."""
-    monkeypatch.setattr(prediction, "CHUNK", chunk)
+    monkeypatch.setattr(jobs, "CHUNK", chunk)
     trained = least_squares.train(
         job(station, baselines.linear, 3, 5, last=3), ridge=ridge
     )
@@ -231,20 +232,6 @@ def test_any_regressor_of_scikit_learn_is_fitted_saved_and_read_back(station, tm
         sklearn.train(training, estimator="Ridge", options={"alhpa": 1})
 
 
-def calls(module, name, *arguments):
-    """A pickle of protocol 4 that calls `name`, which may be dotted, of a module."""
-    texts = b"".join(
-        b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name)
-    )
-    return (
-        b"\x80\x04"
-        + texts
-        + b"\x93"
-        + pickle.dumps(arguments, protocol=4)[2:-1]
-        + b"R."
-    )
-
-
 def node(kind, module="subprocess", name="Popen", **rest):
     return {"__loader__": kind, "__module__": module, "__class__": name, **rest}
 
@@ -287,24 +274,6 @@ PARTS = {
             "it holds no estimator: File is not a zip file",
         ),
         (
-            calls(
-                "numpy.testing._private.extbuild", "subprocess.Popen", COMMAND.split()
-            ),
-            "it holds a pickle, as older",
-        ),
-        (
-            calls("scipy._lib._testutils", "subprocess.Popen", COMMAND.split()),
-            "it holds a pickle, as older",
-        ),
-        (
-            calls("numpy.f2py.diagnose", "os.system", COMMAND),
-            "it holds a pickle, as older",
-        ),
-        (
-            calls("numpy.ctypeslib", "ctypes.CDLL", "./library.so"),
-            "it holds a pickle, as older",
-        ),
-        (
             skops_file(node("ObjectNode")),
             "it holds subprocess.Popen, which is no part of",
         ),
@@ -314,7 +283,7 @@ PARTS = {
         ),
         (
             skops_file(node("ConstructorFromReduceNode", content=ARGUMENTS)),
-            "it holds ConstructorFromReduceNode, which",
+            "it holds subprocess.Popen, which is no part of",
         ),
         (
             skops_file(node("LossNode", content=EMPTY, __reduce__={"args": ARGUMENTS})),
@@ -322,24 +291,24 @@ PARTS = {
         ),
         (
             skops_file(node("PartialNode", "functools", "partial", content=PARTS)),
-            "it holds FunctionNode, which is no",
+            "it holds functools.partial, which is no part of",
         ),
         (
             skops_file(
                 node("OperatorFuncNode", "operator", "methodcaller", attrs=ARGUMENTS)
             ),
-            "it holds OperatorFuncNo",
+            "it holds operator.methodcaller, which",
         ),
         (
             skops_file(node("FunctionNode", "numpy", "absolute")),
-            "it holds FunctionNode, which is no part of",
+            "it holds ufunc, which is no part of",
         ),
         (
             skops_file(EMPTY),
             "it holds dict, which is no part of a regressor of scikit-learn",
         ),
         (skops_file(node("DictNode")), "it holds no estimator: "),
-        (b"", "it holds no estimator: File is not a zip file"),
+        (b"", "it holds no estimator: "),
     ],
 )
 def test_weights_from_elsewhere_run_nothing(
@@ -358,8 +327,8 @@ def test_weights_from_elsewhere_run_nothing(
         UnrollError,
         match=f"seed_0_final.npz is damaged .{says}.*; delete it and run `unroll repro`",
     ):
-        fitted_models.load(
-            "mine", experiment, asdict(problem(station)), tmp_path / "seed_0_final"
+        recipe("mine", experiment).load(
+            asdict(problem(station)), tmp_path / "seed_0_final"
         )
     assert [path.name for path in tmp_path.iterdir()] == ["seed_0_final.npz"]
 
@@ -380,7 +349,8 @@ def lags_of(inputs):
 def test_boosting_is_that_of_a_library_for_each_of_several_values(station):
     def boosted(dataset):
         options = {"trees": 7, "leaves": 5, "learning_rate": 0.3, "examples": 10}
-        return fitted(boosting.train(job(dataset, baselines.lags, last=4), **options))
+        trained = boosting.train(job(dataset, baselines.lags, last=4), **options)
+        return fitted(trained)[0], trained.parameters
 
     second = changed(station, delay=5)
     options = {"loss": "absolute_error", "early_stopping": False, "learning_rate": 0.3}
@@ -388,11 +358,11 @@ def test_boosting_is_that_of_a_library_for_each_of_several_values(station):
         max_iter=7, max_leaf_nodes=5, min_samples_leaf=10, **options
     )
     (x, y), (x_test, _) = whole(second, "train"), whole(second, "test")
-    predictions, nodes = boosted(second)
+    predictions, parameters = boosted(second)
     np.testing.assert_allclose(
         predictions, library.fit(lags_of(x), y).predict(lags_of(x_test)), rtol=1e-12
     )
-    assert len(nodes) == 1 + 7 * (2 * 5 - 1)
+    assert parameters == 1 + 7 * (2 * 5 - 1)
     several, _ = boosted(changed(station, outputs=2))
     np.testing.assert_array_equal(several[:, 1], predictions)
 
@@ -409,11 +379,11 @@ def test_with_differences_trees_predict_a_rise_from_the_last_value(station):
         fitted(boosting.train(job(data, build), trees=5))
         for data in (changed(station, outputs=2), higher)
     ]
-    (lower, _), (upper, weights) = results
+    (lower, _), (upper, model) = results
     np.testing.assert_allclose(upper, lower + 64, atol=1e-3)
     (x, _) = whole(higher, "test")
-    predict = boosting.load(build(problem(higher)), weights, "direct")
-    np.testing.assert_allclose(predict(x), upper, rtol=1e-6)
+    predict = boosting.load(build(problem(higher)), estimators.packed(model))
+    np.testing.assert_array_equal(predict(x), upper)
 
 
 def test_kernel_ridge_is_that_of_a_library_of_rows_evenly_spaced(station):
@@ -538,22 +508,19 @@ def test_bits_do_not_depend_on_the_number_of_threads(random, train):
     results = []
     for threads in (1, 2):
         with threadpool_limits(threads):
-            results.append([array.tobytes() for array in fitted(train(training))])
+            predictions, weights = fitted(train(training))
+            if not isinstance(weights, np.ndarray):
+                weights = estimators.packed(weights)
+            results.append([predictions.tobytes(), weights.tobytes()])
     assert results[0] == results[1]
 
 
-def test_trees_and_kernels_are_refused_what_they_cannot_answer(station, shape, random):
+def test_trees_and_kernels_are_refused_what_they_cannot_answer(shape, random):
     for method in (boosting, kernel_ridge):
         with pytest.raises(ValueError, match="sees the whole input"):
             method.train(job(shape("delayed"), baselines.lags))
-    with pytest.raises(ValueError, match="`strategy` joint is for the model boosting"):
-        boosting.train(job(station, baselines.lags), strategy="joint")
     inputs = random.standard_normal((60, 8, 1))
     targets = random.standard_normal((60, 2))
     targets[:, 1] = np.nan
     with pytest.raises(ValueError, match="measured for each value ahead"):
         boosting.train(job(same_for_test(inputs, targets), baselines.lags))
-    with pytest.raises(ValueError, match="begins with the next value"):
-        boosting.train(
-            job(station, seasonal.boosting, cycles=[4]), strategy="recursive"
-        )

@@ -11,8 +11,9 @@ from hypothesis.extra import numpy as arrays
 
 from pipeline.errors import UnrollError
 from pipeline.files import write_npz
-from pipeline.training import job as jobs
-from pipeline.training.job import Checkpoint, Job, train_replicates
+from pipeline.training import epochs as loop
+from pipeline.training.epochs import Checkpoint, train_replicates
+from pipeline.training.job import Job
 
 STATE = {"seed": 1, "state": [np.arange(4.0)]}
 plain = st.none() | st.integers() | st.text() | st.floats(allow_nan=False)
@@ -23,8 +24,8 @@ numbers = arrays.arrays(
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr(jobs, "FIRST_CHECKPOINT", 0.0)
-    monkeypatch.setattr(jobs, "PAUSE", 0.0)
+    monkeypatch.setattr(loop, "FIRST_CHECKPOINT", 0.0)
+    monkeypatch.setattr(loop, "PAUSE", 0.0)
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_a_full_disk_costs_the_checkpoint_only(path, monkeypatch):
     def full(_path, _arrays):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(jobs, "write_npz", full)
+    monkeypatch.setattr(loop, "write_npz", full)
     Checkpoint(path, "a").write(lambda: STATE)
     assert not path.exists()
 
