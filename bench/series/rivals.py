@@ -23,6 +23,9 @@ from pipeline.data.examples import Array
 CALIBRATION = 28
 """The most origins before those held out whose errors make a rival's intervals."""
 
+FEW = 2
+"""The same where there are `MANY` series."""
+
 INTERMITTENT = 0.3
 """The least fraction of zeros of a target that is intermittent."""
 
@@ -70,7 +73,8 @@ def _origins_before(held: HeldOut) -> Array:
     # Before the first of them MSTL has three of the longest cycles, and LightGBM all
     # its lags.
     least = max(3 * file.cycle, 7 * file.cycles[0] + file.horizon)
-    count = min(CALIBRATION, (first - least) // (2 * file.day))
+    most = FEW if len(held.names) >= MANY else CALIBRATION
+    count = min(most, (first - least) // (2 * file.day))
     return np.asarray(
         first - file.horizon + file.day - np.arange(count, 0, -1) * file.day
     )
@@ -84,7 +88,10 @@ def _rivals(file: PublicFile, values: Array) -> Mapping[str, Rival]:
     }
     if len(file.cycles) > 1:
         found["naive of a day"] = naive_of_a_day
-    found |= {"ETS": ets, "MSTL": mstl, "LightGBM": lightgbm, "Fracast-0": fracast}
+    found |= {"ETS": ets, "LightGBM": lightgbm, "Fracast-0": fracast}
+    # A fit for each series at each origin: hours for hundreds of series.
+    if len(values) < MANY:
+        found["MSTL"] = mstl
     if np.nanmean(values == 0) >= INTERMITTENT:
         found |= {"zero": zero, "SBA": sba}
     return found
