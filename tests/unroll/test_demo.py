@@ -63,7 +63,7 @@ def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys
     )
     assert re.search(r"\nThe demo took [0-9]+ s\.\n", output)
     assert re.search(rf"The page +{re.escape(str(page))}\n", output)
-    assert re.search(r"MLflow +make ui ROOT=\S+\.demo\n", output)
+    assert re.search(r"MLflow +\S+unroll --root \S+\.demo ui\n", output)
     assert "0 have its test errors to the last digit." in output, (
         "nothing is committed here"
     )

@@ -15,7 +15,6 @@ from pipeline.workspace import Workspace
 from series.options import Options
 from tests.support import REPOSITORY
 from unroll.answers import answering, asked, show
-from unroll.commands import adding
 from unroll.commands.main import invoke
 
 
@@ -46,7 +45,7 @@ def library(monkeypatch):
     monkeypatch.setattr(
         answering, "load", lambda folder: SimpleNamespace(folder=folder, sentence="No.")
     )
-    monkeypatch.setattr(adding, "_print", lambda *_, **__: None)
+    monkeypatch.setattr(show, "show", lambda *_: None)
     return calls
 
 
