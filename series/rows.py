@@ -221,8 +221,9 @@ def histories(
     several = table.timestamps.min() < table.timestamps.max()
     if several and spacing != question.spacing:
         raise UnrollError(
-            f"{name}: rows lie {spacing:,} seconds apart, and {question.dataset} was "
-            f"trained on {question.spacing:,}; give such rows"
+            f"{name}: rows lie {timestamps.duration(spacing)} apart, and "
+            f"{question.dataset} was trained on rows that lie "
+            f"{timestamps.duration(question.spacing)} apart; give such rows"
         )
     table = _aligned(question, table, name)
     by_series = {}

@@ -44,7 +44,7 @@ def lines(profile: FileProfile) -> Iterator[str]:
     for name, odd in profile.odd.items():
         cure = "empty such cells, since other columns hold it, too"
         if profile.alone(name, odd):
-            cure = f"--missing {odd:g}"
+            cure = f"missing='{odd:g}'"
         yield (
             f"odd       {_name(name)}: {odd:g} lies far from all others; no value? "
             f"then {cure}"

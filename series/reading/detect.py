@@ -4,7 +4,6 @@ What is not certain gets a reason, what is contradictory is refused.
 """
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -68,7 +67,7 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     )
     names = [name for name in header if name not in stamp]
     if options.target is not None:
-        one_of(options.target, names, "--target")
+        one_of(options.target, names, "target=")
     measured, detected, why = moments.moments_of(rows, stamp, formats, options)
     if not rows.typed:
         samples = [_sample(rows.cells[name]) for name in names]
@@ -107,8 +106,8 @@ def _of_columns(options: "Options", header: Sequence[str]) -> "Options":
     lacking = [name for name in stamp if name not in header]
     if lacking:
         raise UsageError(
-            f"--stamp: the file has no column {lacking[0]!r}. It has: "
-            f"{', '.join(header):.2000}"
+            f"stamp= must name columns of the file: {', '.join(header):.2000}. "
+            f"Received: {lacking[0]!r}"
         )
     target = options.target
     if target is not None:
@@ -134,7 +133,7 @@ def _written(
     if len(encodings - {"ascii"}) > 1:
         raise UnrollError(
             f"{paths[0]} and others are written in {' and '.join(sorted(encodings))}; "
-            "pass --encoding"
+            "pass encoding="
         )
     form, units = layout.layout(paths[0], texts[paths[0]], options.delimiter)
     form = form.model_copy(update={"encoding": encoding})
@@ -171,11 +170,11 @@ def _require_one_notation(
             word = odd[0]
             cure = "write it like the others"
             if options.decimal:
-                cure = f"pass --decimal {numbers.OTHER[form.decimal]}"
+                cure = f"pass decimal={numbers.OTHER[form.decimal]!r}"
             raise UsageError(
                 f"column {name!r} holds {word:.60} {column.words[word]:,} times beside "
                 f"numbers with {form.decimal!r} as decimal mark; {cure}, or pass "
-                f"--missing {shlex.quote(word)} if it means no value"
+                f"missing={word!r} if it means no value"
             )
         signs = list(column.signs)
         if any(0 < column.signs[sign] < column.numbers for sign in "%‰"):

@@ -4,7 +4,6 @@ import csv
 import io
 import itertools
 import re
-import shlex
 import unicodedata
 import warnings
 from collections import Counter
@@ -287,7 +286,7 @@ def values_of(rows: Rows, columns: Sequence[str]) -> Array:
                 holds = f"{text!r:.60}, not a finite number"
             raise UnrollError(
                 f"{rows.place(row)}: column {column!r} holds {holds}; correct the "
-                "file, say what means no value with --missing, or leave the column out"
+                "file, say what means no value with missing=, or leave the column out"
             )
     sentinels = numbers.values_of(pd.Series(missing, dtype="str"), CsvFormat())
     finite = sentinels[np.isfinite(sentinels)]
@@ -307,13 +306,14 @@ def in_utc(
         utc = timestamps.to_utc(written, zone, ends=ends, series_id=series_id)
     except (KeyError, ValueError, OSError):
         raise UsageError(
-            f"--time-zone must be a name such as Europe/Berlin. Received: {zone!r}"
+            f"time_zone= must be a name such as Europe/Berlin. Received: {zone!r}"
         ) from None
     skipped = np.isnat(utc)
     if skipped.any():
         raise UsageError(
-            f"--time-zone: {written[skipped.argmax()]} is a time that clocks of {zone} "
-            "skipped, so the file keeps another time; correct this or leave it out"
+            f"time_zone= does not fit: clocks of {zone} skipped the time "
+            f"{written[skipped.argmax()]}; name the zone of the file, or leave "
+            "time_zone= out"
         )
     return utc
 
@@ -328,8 +328,7 @@ def wrong_stamp(
         first, last = timestamp_formats.YEARS
         what = (
             f"lies outside of the years {first} to {last}, read as {stamp_format}; "
-            f"correct it, or if most are right pass --stamp "
-            f"{shlex.quote(str(cells.name))}"
+            f"correct it, or if most are right pass stamp={str(cells.name)!r}"
         )
     elif stamp_format == "ISO8601" and len(offsets) > 1:
         what = (

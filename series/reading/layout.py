@@ -68,8 +68,13 @@ def text_of(path: Path, known: str | None = None) -> tuple[str, str]:
             with suppress(UnicodeDecodeError):
                 return data.decode(name).removeprefix("\ufeff"), name
     except (LookupError, UnicodeError):  # a name that is no text of UTF-8
-        raise UsageError(f"--encoding: there is no encoding {known!r}") from None
-    raise UsageError(f"{path} is not {known} text; set --encoding, such as latin-1")
+        raise UsageError(
+            "encoding= must be one that Python knows, such as latin-1. "
+            f"Received: {known!r}"
+        ) from None
+    raise UsageError(
+        f"{path} is not {known} text; pass another encoding=, such as latin-1"
+    )
 
 
 def _empty(path: Path) -> UnrollError:
@@ -91,7 +96,7 @@ def layout(
         UsageError: the delimiter has several letters.
     """
     if delimiter is not None and len(delimiter) != 1:
-        raise UsageError(f"--delimiter must be one letter. Received: {delimiter!r}")
+        raise UsageError(f"delimiter= must be one letter. Received: {delimiter!r}")
     lines = _first_lines(text)
     if not lines and text:
         raise UnrollError(
@@ -116,7 +121,7 @@ def layout(
     raise UnrollError(
         f"{path} has no columns that a comma, a semicolon, a tab, a bar or white space "
         "divides alike; give each row as many cells as the header, without quotes "
-        "around a whole line, or pass --delimiter, one letter"
+        "around a whole line, or pass delimiter=, one letter"
     )
 
 

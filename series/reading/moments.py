@@ -3,7 +3,6 @@ clock.
 """
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -106,13 +105,13 @@ def stamp_columns(
     for name in texts.columns if not options.stamp else ():
         if timestamp_columns.find_columns(texts[[name]], [name])[1]:
             raise UsageError(
-                f"{path}: column {name!r} may hold times; pass --stamp "
-                f"{shlex.quote(name)} if it does"
+                f"{path}: column {name!r} may hold times; pass stamp={name!r} if it "
+                "does"
             )
     cells = [f"{name} ({texts[name].iloc[0]!r:.40})" for name in stamp or texts.columns]
     raise UsageError(
-        f"{path}: no column holds times of a form that is known here; pass --stamp "
-        "COLUMN (repeatable) and --stamp-format, such as '%d.%m.%Y %H:%M' for "
+        f"{path}: no column holds times of a known form; name their column or columns "
+        "with stamp= and their form with stamp_format=, such as '%d.%m.%Y %H:%M' for "
         "31.01.2024 13:00 or excel for a spreadsheet's days since 1900, or write times "
         f"like 2024-01-31 13:00. Columns and first cells: {', '.join(cells):.2000}"
     )
@@ -207,8 +206,8 @@ def _read(
         parsed = {name: timestamp_formats.parse(cells, name) for name in formats}
     except (ValueError, re.error) as error:
         raise UsageError(
-            f"--stamp-format: {one_line(str(error))}. Received: "
-            f"{options.stamp_format!r}"
+            f"stamp_format= is no format of strptime: {one_line(str(error))}. "
+            f"Received: {options.stamp_format!r}"
         ) from None
     readings = _right_readings(rows, cells, parsed, options)
     first_years = {}
@@ -297,10 +296,10 @@ def _stamp_format(
     if even[first] >= EVEN and even[other] <= even[first] * OTHER:
         return first, f"by {other} the rows would not be evenly spaced"
     if first.startswith("%d.%m."):
-        return first, "with dots the day stands first; --month-first says otherwise"
-    which = f"--stamp-format {first!r} or {other!r}"
+        return first, "with dots the day stands first; day_first=False says otherwise"
+    which = f"stamp_format={first!r} or stamp_format={other!r}"
     if {first[:2], other[:2]} == {"%d", "%m"}:
-        which = "--day-first or --month-first"
+        which = "day_first=True or day_first=False"
     raise UsageError(
         f"{path}: its stamps can be read as {first} or as {other}; pass {which}"
     )
@@ -401,8 +400,7 @@ def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Ar
         cure = f"make rows of equal distance first, such as {example}"
         if len(stamp) == 2:
             cure += (
-                f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no "
-                "part of the time"
+                f"; or pass stamp={stamp[0]!r}, if {stamp[1]!r} is no part of the time"
             )
         least = duration(max(1, round(steps.min() / 1000)))
         most = duration(round(steps.max() / 1000))

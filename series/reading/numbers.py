@@ -171,8 +171,8 @@ def marks(
             decimals.add(shown.most_common(1)[0][0])
     if known is None and len(decimals) > 1:
         raise UsageError(
-            f"{path}: columns have different decimal marks; pass --decimal , or "
-            "--decimal ."
+            f"{path}: columns have different decimal marks; pass decimal=',' or "
+            "decimal='.'"
         )
     decimal = known or next(iter(decimals), ".")
     undecided = known is None and not decimals and bool(unsure)
@@ -186,8 +186,8 @@ def marks(
     if ambiguous or (known is None and other == "." and other in unsure):
         number = unsure.get(other) or next(iter(unsure.values()))
         raise UsageError(
-            f"{path}: {number} may be a thousand or one and a bit; pass --decimal , or "
-            "--decimal ."
+            f"{path}: {number} may be a thousand or one and a bit; pass decimal=',' "
+            "or decimal='.'"
         )
     if other in unsure:
         between.append(other)

@@ -184,7 +184,7 @@ BAD = {
     ),
     "no stamps": (
         "a,b\n1,2\n3,4\n",
-        "pass --stamp COLUMN .* Columns and first cells: a \\('1'\\), b",
+        "with stamp= and .* Columns and first cells: a \\('1'\\), b",
     ),
     "quarter hours": (
         text(

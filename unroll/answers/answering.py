@@ -186,8 +186,9 @@ def _say(line: str) -> None:
     print(printable(with_flags(line)), flush=True)
 
 
+@speaking_flags()
 def look(files: Sequence[Path], options: Options) -> FileProfile:
-    """Find out what files are like. Raises UnrollError if they cannot be used."""
+    """Profile files. Errors are those of `detect`, with flags in place of keywords."""
     return detect(files, options)
 
 

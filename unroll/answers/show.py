@@ -1,9 +1,11 @@
 """An answer on the terminal, and as plain data."""
 
+import ast
 import contextlib
 import math
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,14 @@ from unroll import tables
 IMPORTANT = ("Change", "95 % interval", "Coverage")
 """Columns that a narrow terminal shows before others."""
 
-KEYWORD = re.compile(rf"\b({'|'.join(Options.model_fields)})=(?=\W|$)")
-"""A keyword of the library, as its texts name it."""
+KEYWORD = re.compile(
+    rf"\b({'|'.join(Options.model_fields)})="
+    r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?=\W|$))"""
+)
+"""A keyword of the library as its texts name it, alone or with a string as its value."""
+
+ORDERS = {"day_first=True": "--day-first", "day_first=False": "--month-first"}
+"""The keyword that has two flags."""
 
 
 def show(answer: Answer, level: float) -> None:
@@ -110,8 +118,19 @@ def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def with_flags(text: str) -> str:
-    """Return a text of the library with flags in place of its keywords."""
-    return KEYWORD.sub(lambda match: "--" + match[1].replace("_", "-"), text)
+    """Return a text of the library with flags in place of its keywords.
+
+    "decimal=','" becomes "--decimal ,", quoted as a shell needs it.
+    """
+    for keyword, flag in ORDERS.items():
+        text = text.replace(keyword, flag)
+    return KEYWORD.sub(_flag, text)
+
+
+def _flag(match: re.Match[str]) -> str:
+    name, value = match.groups()
+    flag = "--" + name.replace("_", "-")
+    return f"{flag} {shlex.quote(ast.literal_eval(value))}" if value else flag
 
 
 @contextlib.contextmanager

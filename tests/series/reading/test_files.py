@@ -123,7 +123,10 @@ REFUSED = [
     ("", "mine.csv is empty; name a file with a header and rows"),
     ("when,T,p\n", "mine.csv holds no rows"),
     ('when,T,p\n2020-01-01 00:00:00,"1,1\n', "not a regular CSV file"),
-    (GOOD.replace("T", "\udcb2"), "is not utf-8 text; set --encoding, such as latin-1"),
+    (
+        GOOD.replace("T", "\udcb2"),
+        "is not utf-8 text; pass another encoding=, such as latin-1",
+    ),
 ]
 
 

@@ -469,15 +469,15 @@ REFUSED = {
     ),
     "thousands or not": (
         rows_of("t;x", DAYS, ["5.292", "6.100"], ";"),
-        "5.292 may be a thousand .* pass --decimal",
+        "5.292 may be a thousand .* pass decimal=",
     ),
     "thousands as k": (
         rows_of("t,x", DAYS, ["120", "1.0k"]),
-        "column 'x' holds 1.0k 30 times .* or pass --missing 1.0k",
+        "column 'x' holds 1.0k 30 times .* or pass missing='1.0k'",
     ),
     "less than one": (
         rows_of("t,x", DAYS, ["120", "<1"]),
-        "'x' holds <1 30 times .* or pass --missing '<1' if it means",
+        "'x' holds <1 30 times .* or pass missing='<1' if it means",
     ),
     "percent and none": (
         rows_of("t,x", DAYS, ["12 %", "0.1"]),
@@ -489,7 +489,7 @@ REFUSED = {
     ),
     "the year 1500": (
         series("YS", 40, "%Y-%m-%d", "1500-01-01"),
-        "column 'time' may hold times; pass --stamp time if",
+        "column 'time' may hold times; pass stamp='time' if",
     ),
     "times as headings": (
         rows_of(f"id,{','.join(DAYS)}", "abc", [",".join(map(str, VARIED[:60]))]),
@@ -515,7 +515,7 @@ REFUSED = {
     ),
     "marks of two countries": (
         rows_of("t;a;x", DAYS, ["1.5;1,25"], ";"),
-        "columns have different decimal marks; pass --decimal",
+        "columns have different decimal marks; pass decimal=",
     ),
     "a degree of latitude": (
         rows_of("t;lat;x", DAYS, ["48.137;1,25", "48.138;1,5"], ";"),
@@ -595,7 +595,7 @@ REFUSED = {
     ),
     "lines in quotes": (
         "".join(f'"{line}"\n' for line in rows_of("date,x", DAYS, VARIED).splitlines()),
-        "give each row as many cells as the header, without quotes around a whole line, or pass --delimiter, one",
+        "give each row as many cells as the header, without quotes around a whole line, or pass delimiter=, one",
     ),
     "years of a company": (
         rows_of("t,x", [f"FY{y} Q{q}" for y, q in QUARTERS], VARIED),
@@ -615,7 +615,7 @@ REFUSED = {
     ),
     "years before 1800": (
         rows_of("Year,x", range(1749, 1949), VARIED),
-        "'1749' lies outside of the years .* pass --stamp Year",
+        "'1749' lies outside of the years .* pass stamp='Year'",
     ),
 }
 

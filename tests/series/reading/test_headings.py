@@ -46,7 +46,7 @@ def test_names_of_options_are_matched_so(tmp_path):
         np.datetime64("2024-01-01"),
     )
     with pytest.raises(
-        UsageError, match="--target must be one of: B, EKPC_MW, When. Received: 'ekpc'"
+        UsageError, match="target= must be one of: B, EKPC_MW, When. Received: 'ekpc'"
     ):
         detect([tmp_path / "load.csv"], Options(stamp=["noted"], target="ekpc"))
 

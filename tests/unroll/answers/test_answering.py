@@ -321,6 +321,12 @@ def test_the_keywords_of_the_library_are_flags_of_the_command():
     assert show.with_flags("pass other values of horizon= or time_zone=, or a=1") == (
         "pass other values of --horizon or --time-zone, or a=1"
     )
+    assert show.with_flags("pass decimal=',', missing='<1 \\'' or stamp='when'") == (
+        """pass --decimal ,, --missing '<1 '"'"'' or --stamp when"""
+    )
+    assert show.with_flags("day_first=True or day_first=False, for -1") == (
+        "--day-first or --month-first, for -1"
+    )
     told = pytest.raises(UsageError, match="^pass a smaller --horizon$")
     with told, show.speaking_flags():
         raise UsageError("pass a smaller horizon=")

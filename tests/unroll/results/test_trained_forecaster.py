@@ -274,7 +274,7 @@ BAD = {
     ),
     "another step": (
         lambda rows: rows[::2],
-        "rows lie 7,200 seconds apart, and jena_hourly was trained on 3,600",
+        "rows lie 2 hours apart, and jena_hourly was trained on rows that lie an hour apart",
     ),
     "a gap": (
         lambda rows: rows.drop(rows.index[-20:-10]),
