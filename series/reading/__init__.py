@@ -1,3 +1,5 @@
-"""What a file of rows is like, found out by looking at it; what is not certain is asked
-or said.
+"""Profiles of files of rows.
+
+A profile is found out by looking at a file. A guess has a reason that the user reads. A
+file that can be read in two ways is refused, with the keyword that decides.
 """

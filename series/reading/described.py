@@ -1,4 +1,4 @@
-"""What was found in a file, in words: a line for each fact."""
+"""A file's profile in words, a line for each fact."""
 
 from collections.abc import Iterator
 
@@ -8,14 +8,14 @@ from pipeline.errors import printable
 from series.reading.profile import FileProfile
 
 DELIMITERS = {"\t": "tabs", " ": "white space"}
-"""Delimiters that have no sign of their own -> their names."""
+"""Delimiters that cannot be seen -> their names."""
 
 SHOWN = 6
-"""The most series that are named."""
+"""Largest number of series that are named."""
 
 
 def lines(profile: FileProfile) -> Iterator[str]:
-    """Describe a file: its form, when its rows were measured, and each column."""
+    """Yield lines on a file's form, on its timestamps, and on each column."""
     form = profile.form
     if not profile.file.typed:
         yield f"text      {_text(form)}"
@@ -54,7 +54,7 @@ def lines(profile: FileProfile) -> Iterator[str]:
 
 
 def _order(profile: FileProfile) -> Iterator[str]:
-    """Describe the series of the rows, or their order."""
+    """Yield lines on several series, or on the order of the rows of one series."""
     if profile.series_id:
         names = printable(", ".join(profile.series[:SHOWN]))
         others = len(profile.series) - SHOWN
@@ -63,7 +63,7 @@ def _order(profile: FileProfile) -> Iterator[str]:
         yield f"series    {len(profile.series)}, by {by}: {names:.80}{more}"
         return
     if (profile.timestamps[1:] < profile.timestamps[:-1]).any():
-        yield "order     rows are not in the order of time; they are put in it"
+        yield "order     rows are not in the order of time; they are sorted"
     if profile.repeated:
         yield (
             f"repeated  {profile.repeated:,} rows have the timestamp of an earlier "
@@ -72,7 +72,6 @@ def _order(profile: FileProfile) -> Iterator[str]:
 
 
 def _text(form: CsvFormat) -> str:
-    """Describe how the text of a CSV file is written."""
     delimiter = DELIMITERS.get(form.delimiter, repr(form.delimiter))
     words = [
         form.encoding,
@@ -91,7 +90,7 @@ def _text(form: CsvFormat) -> str:
 
 
 def _distance(profile: FileProfile) -> str:
-    """Say how far rows lie apart."""
+    """Return the distance of rows in words, such as "one row every 10 minutes"."""
     day = ""
     if profile.calendar == "business":
         every = "a business day"
@@ -109,7 +108,7 @@ def _distance(profile: FileProfile) -> str:
 
 
 def _column(profile: FileProfile, name: str) -> str:
-    """Say what a column holds, or why it is left out."""
+    """Return what a column holds in words, or why the column is left out."""
     column = profile.columns[name]
     unit = f", in {column.unit}" if column.unit else ""
     useless = profile.useless(name)

@@ -1,4 +1,4 @@
-"""The rows of files, CSV or Parquet: as they stand there, and as numbers."""
+"""The rows of CSV and Parquet files: their cells as written, and their numbers."""
 
 import csv
 import io
@@ -36,11 +36,11 @@ class Rows:
     """The rows of one or more files of one form, or of a table in memory.
 
     Attributes:
-        paths: of the files; of a table what it is called.
+        paths: of the files; for a table a name.
         form: how the files are written.
-        typed: whether cells have types, as those of Parquet have; else they are text.
-        cells: the rows of all files that hold something; the index has the number of
-            the file and of the row in it.
+        typed: whether cells have types, as in Parquet; otherwise they are text.
+        cells: the rows that hold something, of all files; the index has the number of
+            the file and of the row in the file.
         empty: how many rows hold nothing.
     """
 
@@ -72,7 +72,7 @@ class Rows:
 
 
 def is_parquet(path: Path) -> bool:
-    """Return whether a file is Parquet."""
+    """Return whether a file begins as Parquet files do."""
     with path.open("rb") as file:
         return file.read(4) == b"PAR1"
 
@@ -80,16 +80,18 @@ def is_parquet(path: Path) -> bool:
 def read(
     paths: Sequence[Path], form: CsvFormat, texts: Mapping[Path, str] | None = None
 ) -> Rows:
-    """Read all rows: of CSV as text, "" where a row is too short, of Parquet as typed.
+    """Read all rows of files.
+
+    Cells of CSV are text, "" where a row is too short. Cells of Parquet have their types.
 
     Args:
-        paths: CSV or Parquet files; the first decides which columns there are.
-        form: how they are written.
-        texts: a file -> its text, where that was read before.
+        paths: CSV or Parquet files; the first file decides which columns there are.
+        form: how the files are written.
+        texts: file -> its text, if the text was read before.
 
     Raises:
         UnrollError: a file is damaged, of another encoding, not regular, or lacks a
-            column that the first one has.
+            column that the first file has.
     """
     frames: list[pd.DataFrame] = []
     for path in paths:
@@ -100,7 +102,7 @@ def read(
         if lacking:
             raise UnrollError(
                 f"{path} has no column {lacking[0]!r}, which {paths[0].name} has; "
-                "leave that file out"
+                f"leave {path.name} out"
             )
         frames.append(cells[names])
     return _rows_of(paths, form, frames, typed=is_parquet(paths[0]))
@@ -120,7 +122,7 @@ def _rows_of(
     *,
     typed: bool,
 ) -> Rows:
-    """Return rows without those that hold nothing, as spreadsheets leave them."""
+    """Return the rows that hold something; spreadsheets leave empty rows."""
     frames = [frame.reset_index(drop=True) for frame in frames]
     cells = pd.concat(frames, keys=range(len(frames)))
     blank = _is_empty(cells.iloc[:, 0])
@@ -135,7 +137,6 @@ def _is_empty(cells: "pd.Series[Any]") -> "pd.Series[bool]":
 
 
 def _cells(path: Path, form: CsvFormat, text: str | None) -> pd.DataFrame:
-    """Return the cells of one file."""
     typed = is_parquet(path)
     try:
         with warnings.catch_warnings():
@@ -192,10 +193,10 @@ def _parquet(path: Path, form: CsvFormat) -> pd.DataFrame:
 
 
 def plain_names(names: Iterable[object], path: Path) -> list[str]:
-    """Return names of columns as `plain_name` does.
+    """Return `plain_name` of each column.
 
     Raises:
-        UnrollError: one stands twice.
+        UnrollError: two columns have one name.
     """
     plain = [plain_name(str(name)) for name in names]
     twice = [name for name, count in Counter(plain).items() if count > 1]
@@ -207,15 +208,13 @@ def plain_names(names: Iterable[object], path: Path) -> list[str]:
 
 
 def plain_name(name: str) -> str:
-    """Return a column's name in one line, without blanks around it and letters that
-    nobody sees.
-    """
+    """Return a column's name in one line, without invisible letters."""
     seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
     return " ".join(seen.split())
 
 
 def table_of(rows: Rows) -> RowTable:
-    """Return the numbers of rows by their form: all columns but the dropped ones.
+    """Return the numbers of all columns that the form of the rows does not drop.
 
     Raises:
         UnrollError: there are no rows, or a cell is not a timestamp or not a finite
@@ -245,8 +244,9 @@ def table_of(rows: Rows) -> RowTable:
 
 
 def with_words(table: RowTable, cells: pd.DataFrame, form: CsvFormat) -> RowTable:
-    """Return a table with a column of 0 and 1, `COLUMN=WORD`, for each word of the
-    form's categories; an empty cell is no word.
+    """Return a table with more columns, `COLUMN=WORD`, one for each word of a category.
+
+    The new columns hold 0 and 1. An empty cell is no word.
     """
     columns = list(table.columns)
     blocks = [table.values]  # noqa: PD011 - not pandas'
@@ -297,10 +297,10 @@ def values_of(rows: Rows, columns: Sequence[str]) -> Array:
 def in_utc(
     written: Array, zone: str, *, ends: bool = False, series_id: Array | None = None
 ) -> Array:
-    """Return `timestamps.to_utc`.
+    """Return `timestamps.to_utc`, with a user's mistakes as errors.
 
     Raises:
-        UsageError: the zone, or a time in it, does not exist.
+        UsageError: the zone does not exist, or its clocks skipped a time.
     """
     try:
         utc = timestamps.to_utc(written, zone, ends=ends, series_id=series_id)
@@ -322,7 +322,9 @@ def wrong_stamp(
     rows: Rows, cells: "pd.Series[Any]", moments: Array, row: int, stamp_format: str
 ) -> UnrollError:
     """Return the error that names a row with a wrong timestamp."""
-    what = f"is no stamp of the form {stamp_format}, as others are; correct the file"
+    what = (
+        f"is no timestamp of the form {stamp_format}, as others are; correct the file"
+    )
     offsets = {timestamp_formats.has_offset(cell) for cell in cells.iloc[[0, row]]}
     if not np.isnat(moments[row]):
         first, last = timestamp_formats.YEARS

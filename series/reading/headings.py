@@ -1,5 +1,7 @@
-"""The names of columns: which name a user means, and tables that have a column for each
-time.
+"""The names of columns.
+
+A user may write a name with other letters of upper and lower case. A table with a column
+for each time is refused.
 """
 
 import re
@@ -13,20 +15,21 @@ from series.reading import notations, series_names, timestamp_formats
 from series.reading.files import plain_name
 
 WIDTHS = {12, 24, 25, 28, 29, 30, 31, 48, 96}
-"""How many columns there are for the times of a year, a day or a month."""
+"""Numbers of columns that the times of a year, a day or a month take."""
 
 FEW = 3
-"""Columns that may be named like times without being of them."""
+"""Largest number of columns that are named like times and still hold something else."""
 
 
 def column_named(name: str, columns: Iterable[str]) -> str:
-    """Return the column of that name, without regard to case if that is unambiguous.
+    """Return the column that a user means by a name.
 
-    The name is returned as it is where there is no such column, or several.
+    The case of letters is ignored if only one column fits. If no column fits, or several
+    do, the name is returned as it is.
 
     Args:
-        name: as a user writes it.
-        columns: of a file.
+        name: the name that the user wrote.
+        columns: the names of a file's columns.
     """
     plain = plain_name(name)
     names = list(columns)
@@ -50,7 +53,7 @@ def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
 
 
 def _kind(heading: str) -> str | None:
-    """Return what part of the time a heading is; None for another one."""
+    """Return the part of the time that a heading names; None if it names none."""
     plain = notations.plain_date(heading)
     if re.fullmatch("Q[1-4]", plain):
         return "quarter"
@@ -62,10 +65,12 @@ def _kind(heading: str) -> str | None:
 
 
 def require_no_times(path: Path, names: Sequence[str]) -> None:
-    """Raise UsageError if most names are times, also behind a word: "X2024.01.31".
+    """Raise UsageError if most names are times.
+
+    A word may stand before the time, as in "X2024.01.31".
 
     Args:
-        path: of the file.
+        path: the file, for the message.
         names: headings, or the cells of a row.
     """
     times = []
@@ -81,7 +86,10 @@ def require_no_times(path: Path, names: Sequence[str]) -> None:
 
 
 def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError:
-    """Return that columns are of different times, and how to turn them to rows."""
+    """Return the error that refuses a column for each time.
+
+    The message says how to turn the columns into rows.
+    """
     first = times[0]
     kind = _kind(first) or "date"
     cure = ""
@@ -91,8 +99,8 @@ def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError
     call = f"frame.melt({others!r:.200}, var_name={kind!r})"
     cure += f"turn the table, so that each row has one time (pandas: {call})"
     if kind == "weekday" or (first.isdigit() and len(first) < len("2024")):
-        cure = "make a row with a date of each, such as 2024-01-31"
+        cure = "make a row of each, with a date such as 2024-01-31"
     return UsageError(
-        f"{path}: each column is of another time, from {first!r:.40} to "
+        f"{path}: each column holds another time, from {first!r:.40} to "
         f"{times[-1]!r:.40}; {cure}"
     )

@@ -1,4 +1,4 @@
-"""How a text file of rows is written: encoding, lines before the header, delimiter,
+"""The layout of a text file of rows: encoding, lines before the header, delimiter, and
 header.
 """
 
@@ -16,23 +16,26 @@ from series.reading import timestamp_formats
 from series.reading.numbers import plain_number
 
 HEAD = 2**17
-"""Characters at a file's beginning that its form is read from; the most that `csv`
-takes for a cell."""
+"""Number of characters at a file's beginning that its layout is read from.
+
+`csv` takes no more for a cell."""
 
 MOST_COLUMNS = 500
 """Largest number of columns in a file."""
 
 DELIMITERS = "\t;|, "
-"""In the order of trust: a comma may be a decimal mark, a space may be in a stamp."""
+"""Delimiters, the surest first.
+
+A comma may be a decimal mark, and a space may stand in a timestamp."""
 
 MOST_UNITS = 3
-"""Rows of units that may follow the header."""
+"""Largest number of rows of units below the header."""
 
 LOOKED_AT = 50
-"""Rows below the header that are looked at to tell what it is."""
+"""Number of rows below the first one that show whether the first one is a header."""
 
 ALIKE = 0.9
-"""The share of rows that must have the same number of cells."""
+"""Share of rows that must have the same number of cells."""
 
 UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -44,8 +47,8 @@ Cells = list[str]
 def text_of(path: Path, known: str | None = None) -> tuple[str, str]:
     """Return the text of a file, and its encoding.
 
-    The encoding is the known one, or ascii, utf-8, cp1252 or latin-1: every byte
-    decides. UTF-16 is recognised by its mark at the beginning.
+    Without a known encoding it is the first of ascii, utf-8, cp1252 and latin-1 that
+    decodes every byte. UTF-16 is recognised by its mark at the beginning.
 
     Raises:
         UnrollError: the file is empty, packed or no text.
@@ -84,15 +87,15 @@ def _empty(path: Path) -> UnrollError:
 def layout(
     path: Path, text: str, delimiter: str | None
 ) -> tuple[CsvFormat, list[Cells]]:
-    """Return how a file is written, as far as its first lines say, and its rows of
-    units.
+    """Return how a file is written, by its first lines, and its rows of units.
 
-    In the format, `skip` counts the lines before the header, or before the first row
-    where the file has no header with a name for each column: then there are `names`.
+    The format's `skip` counts the lines before the header. Where the header does not
+    name every column, the format has `names`, and `skip` counts the lines before the
+    first row.
 
     Raises:
-        UnrollError: its rows have no columns, now more, now less of them, or are too
-            few.
+        UnrollError: the rows are too few, have no columns, or differ in their number of
+            columns.
         UsageError: the delimiter has several letters.
     """
     if delimiter is not None and len(delimiter) != 1:
@@ -135,7 +138,7 @@ def require_few_columns(path: Path, count: int) -> None:
 
 
 def _first_lines(text: str) -> list[str]:
-    """Return the first lines; those that are comments above a header are empty."""
+    """Return the first lines, with an empty line for each comment above a header."""
     lines = text[:HEAD].splitlines(keepends=True)
     if len(text) > HEAD:
         del lines[-1]
@@ -152,11 +155,11 @@ def _first_lines(text: str) -> list[str]:
 
 
 def _first_row(rows: list[Cells], mark: str) -> tuple[int, int] | None:
-    """Return the header or, where there is none, the first row, and how many cells it
-    has.
+    """Return the number of the header's row, and how many cells the header has.
 
-    Most rows have as many cells as it, or they lack some at their end, or have empty
-    ones more. None where that is not so.
+    Without a header the first row stands for the header. Most rows must have as many
+    cells as the header; or rows may lack cells at their end, or have more that are
+    empty. Otherwise the delimiter is wrong, and None is returned.
     """
     widths = Counter(len(row) for row in rows if row)
     width, _ = widths.most_common(1)[0]
@@ -176,17 +179,17 @@ def _first_row(rows: list[Cells], mark: str) -> tuple[int, int] | None:
 
 
 def _filled(row: Cells) -> int:
-    """Return how many cells a row has up to its last one that holds something."""
+    """Return how many cells a row has up to the last cell that holds something."""
     return max((index for index, cell in enumerate(row, 1) if cell.strip()), default=0)
 
 
 def _layout_by(
     rows: list[Cells], mark: str, first: int, width: int, path: Path
 ) -> tuple[CsvFormat, list[Cells]]:
-    """Return `layout` by the delimiter, the first row and how many cells it has.
+    """Return `layout` for a known delimiter, header and number of columns.
 
     Raises:
-        UnrollError: there are less than two rows.
+        UnrollError: there are fewer than two rows.
     """
     below = [row for row in rows[first + 1 :] if row]
     alike = [row for row in below if len(row) == width] or below
@@ -214,14 +217,14 @@ def _layout_by(
 def _names(
     rows: list[Cells], first: int, below: list[Cells], path: Path
 ) -> Cells | None:
-    """Return the names of the columns where the first row is none, else None.
+    """Return names for the columns if the first row is data, else None.
 
-    The first row is data if it holds data above a column of data. The names are then
-    those of the row before it, if only columns at the end, or the rows' own names, have
-    none; else numbers.
+    The first row is data if it holds data above a column of data. Then the names are
+    taken from the row before, if it leaves only the last columns, or the rows' own
+    names, without a name. Otherwise the names are numbered.
 
     Raises:
-        UnrollError: the row before it has too many names, or too few.
+        UnrollError: the row before has too many names, or too few.
     """
     row = rows[first]
     full = _full(below)
@@ -248,15 +251,14 @@ def _names(
 
 
 def _numbered(names: Cells, count: int) -> Cells:
-    """Return names, and numbers for those that lack."""
+    """Return names, and numbered names for columns that have none."""
     return [*names, *(f"column{number}" for number in range(len(names) + 1, count + 1))]
 
 
 def _own_names(rows: list[Cells], names: int) -> bool:
-    """Return whether the first cells of rows are the rows' names, which have no
-    heading.
+    """Return whether the first cells are the rows' names, which have no heading.
 
-    They count the rows, or are timestamps beside a single column.
+    Such cells count the rows, or are timestamps beside a single column.
     """
     cells = [row[0] for row in rows]
     if names == 1:
@@ -266,9 +268,9 @@ def _own_names(rows: list[Cells], names: int) -> bool:
 
 
 def _units(rows: list[Cells]) -> list[Cells]:
-    """Return the rows right below the header that hold no data where all later rows do.
+    """Return the rows of units: rows below the header without data in columns of data.
 
-    A 1 may be a unit.
+    The number 1 may be a unit.
     """
     for count in range(min(MOST_UNITS, len(rows) - 2), 0, -1):
         full = _full(rows[count:])
@@ -280,7 +282,7 @@ def _units(rows: list[Cells]) -> list[Cells]:
 
 
 def _full(rows: list[Cells]) -> list[int]:
-    """Return the columns of some rows that hold data in all of them."""
+    """Return the numbers of the columns that hold data in all rows."""
     width = min((len(row) for row in rows), default=0)
     return [
         index for index in range(width) if all(_like_data(row[index]) for row in rows)

@@ -1,7 +1,6 @@
-"""Numbers as people write them: their signs and units, and the marks between their
-digits.
+"""Numbers as people write them, with signs, units and marks between their digits.
 
-Each rewriting has one meaning. A text that no rule knows is no number.
+A text that fits no rule here is no number.
 """
 
 import re
@@ -54,13 +53,13 @@ MULTIPLES = (
 """Words behind a number that are no unit: they change its value."""
 
 GROUPS = {" ": f"[{BLANKS}]", "'": f"[{APOSTROPHES}]", ",": ",", ".": r"\."}
-"""A mark between thousands -> all that are written for it."""
+"""A mark between thousands -> a pattern of all characters that are written for it."""
 
 OTHER = {",": ".", ".": ","}
 """A decimal mark -> the other one."""
 
 BETWEEN = {" ": "1 234", "'": "1'234", ".": "1.234,5", ",": "1,234.5"}
-"""A mark between thousands -> the kind of `FORMS` that has it for certain."""
+"""A mark between thousands -> the kind of `FORMS` that surely has this mark."""
 
 GROUPED = rf"\d{{1,3}}(?:[{BLANKS}]\d{{3}}|[{APOSTROPHES}]\d{{3}})+"
 """Digits in groups by blanks or apostrophes."""
@@ -77,17 +76,17 @@ FORMS = {
     "1234": r"\d{4,}",
     "123": r"[1-9]\d{1,2}",
 }
-"""An example -> the numbers that are written so, without their sign."""
+"""An example of a kind -> the pattern of numbers of this kind, without their sign."""
 
 NO_VALUE = {"99", "999"}
-"""Numbers that may mean no value, and so say nothing about thousands."""
+"""Numbers that may mean no value, and so show nothing about marks of thousands."""
 
 
 def plain_number(text: str) -> tuple[str, str]:
     """Return a number as sign and digits, and its currency or percent sign.
 
-    Marks of decimals and thousands stay. Another text is returned as it is, with "":
-    also a number with two signs, or with half of its brackets.
+    Marks of decimals and thousands stay. A text that is no number is returned as it is,
+    with "". A number with two signs, or with one bracket, is no number.
     """
     whole = text.strip().removeprefix('="').removesuffix('"')
     # 120.- has no cents
@@ -109,10 +108,10 @@ def plain_number(text: str) -> tuple[str, str]:
 
 
 def without_unit(texts: Iterable[str]) -> tuple[list[str], str]:
-    """Return numbers without the unit that stands behind all of them, and that unit.
+    """Return numbers without the unit that stands behind all of them, and the unit.
 
-    They are returned as they are, with "", where they have several units or one has
-    none.
+    If the numbers have several units, or a number has none, all texts are returned as
+    they are, with "".
     """
     found = [UNIT.fullmatch(text.strip()) for text in texts]
     numbers = [match[1] for match in found if match]
@@ -133,17 +132,18 @@ def marks(
     """Return the decimal mark and the mark between thousands of some columns.
 
     Args:
-        columns: of each column some cells.
-        path: of the file, for messages.
-        delimiter: of the file.
+        columns: some cells of each column.
+        path: the file, for messages.
+        delimiter: the mark between the file's columns.
         known: the decimal mark, if a user named it.
 
     Raises:
         UsageError: the numbers can be read in two ways.
     """
-    decimals: set[str] = set()  # those that columns show
+    decimals: set[str] = set()  # marks that columns show
     between: list[str] = []
-    unsure: dict[str, str] = {}  # a mark -> a number in which it may be either
+    # a mark -> a number in which the mark may be of decimals or of thousands
+    unsure: dict[str, str] = {}
     beside_short_ones = False
     for cells in columns:
         kinds = _by_kind(cells)
@@ -158,10 +158,10 @@ def marks(
                 continue
             if shown[other]:  # 1.5 beside 1,234
                 between.append(mark)
-            elif kinds["1234"]:  # 1002 beside 1.002: what is longer has no mark
+            elif kinds["1234"]:  # 1002 beside 1.002: thousands have no mark
                 shown[mark] += 1
             elif short and not shown[mark] and (mark, delimiter) != (".", ","):
-                # 998 beside 1.002: what is longer has a mark
+                # 998 beside 1.002: thousands have a mark
                 shown[other] += 1
                 between.append(mark)
             elif not shown[mark]:
@@ -210,7 +210,7 @@ def _by_kind(cells: Sequence[str]) -> dict[str, list[str]]:
 def values_of(cells: "pd.Series[Any]", form: CsvFormat) -> Array:
     """Return (rows,) float64 of cells, NaN where a cell is no number.
 
-    A unit is left out if it stands behind each number.
+    A unit is left out if the unit stands behind every number.
 
     Args:
         cells: text or numbers.
@@ -233,7 +233,7 @@ def values_of(cells: "pd.Series[Any]", form: CsvFormat) -> Array:
 
 
 def _floats(texts: "pd.Series[str]", form: CsvFormat) -> "pd.Series[float]":
-    """Return numbers by the marks of a file, NaN where a text is none."""
+    """Return numbers by the marks of a file, NaN where a text is no number."""
     if form.thousands:
         group = GROUPS[form.thousands]
         # Groups of three digits, or as in India, and not behind a 0 alone.

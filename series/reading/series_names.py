@@ -1,4 +1,4 @@
-"""Which column says which of several series a row belongs to."""
+"""The column that says which of several series a row belongs to."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,32 +19,32 @@ MOST_SERIES = 10_000
 """Largest number of series in a file."""
 
 FEW = 50
-"""Largest number of words of a column that may tell series apart with others."""
+"""Largest number of words of a column that names series only beside other columns."""
 
 LONG_FORMAT = ("unique_id", "item_id", "series_id")
-"""Names of the series' column in the long format of forecasting libraries."""
+"""Names of the column of series in the long format of forecasting libraries."""
 
 PARTS_OF_A_DAY = (24, 25, 48, 50, 96, 100, 144, 150)
-"""Hours, half hours and such, which some files count in a column of its own; some have
-an hour more in autumn."""
+"""Numbers of hours, half hours and such of a day, which some files count in a column.
+
+Some files have an hour more in autumn."""
 
 DISTINCT = 0.99
-"""The share of rows that a column must tell apart by series.
+"""Share of rows that a column of series must tell apart.
 
-The others are of the nights when clocks are put back."""
+The other rows are of the nights when clocks are put back."""
 
 FILLED = 0.5
-"""The share of all timestamps that series have, at least on average."""
+"""Smallest share of all timestamps that series have, on average."""
 
 REPEATED = 0.7
-"""Different timestamps, as a fraction of the rows, up to which there may be several
-series."""
+"""Different timestamps per row, up to which a file may hold several series."""
 
 SOMETIMES = 0.99
-"""As `REPEATED`, for series of which each is even."""
+"""Different timestamps per row, up to which a file may hold several even series."""
 
 EVEN = 0.8
-"""The share of even steps that each of those series must have."""
+"""Share of even steps from which a series counts as even."""
 
 PART_OF_TIME = re.compile(
     r"(?<![a-z])(time|hour|hr|he|minute|min|day|month|mon|quarter|qtr|week|period|"
@@ -52,7 +52,7 @@ PART_OF_TIME = re.compile(
     r"heure|mois|hora|mes|dia)(?![a-z])",
     re.IGNORECASE,
 )
-"""What a column is called that may hold a part of the time."""
+"""Names of columns that may hold a part of the time."""
 
 MOST_PARTS = 400
 """Largest number of words that count parts of the time."""
@@ -65,13 +65,13 @@ COUNTED = re.compile(
 
 @dataclass(frozen=True)
 class SeriesNames:
-    """Which series rows belong to.
+    """The names of a file's series.
 
     Attributes:
-        column: says so; None for a single series.
-        names: of the series, sorted; one, where a column names a single series.
-        why: the column was chosen, if that is not certain.
-        of_rows: (rows,) the names of the rows' series; None for a single series.
+        column: the column of the names; None for a single series.
+        names: the names, sorted; a single series has one if a column names it.
+        why: the reason for the column, if the column is a guess.
+        of_rows: (rows,) the name of each row's series; None for a single series.
     """
 
     column: str | None = None
@@ -80,7 +80,7 @@ class SeriesNames:
     of_rows: Array | None = None
 
     def rows(self, count: int) -> Iterator[Array]:
-        """Give the numbers of each series' rows, of `count` in all, in their order."""
+        """Yield the row numbers of each series, of `count` rows in all, in order."""
         if self.of_rows is None:
             yield np.arange(count)
             return
@@ -91,16 +91,16 @@ class SeriesNames:
 
 
 def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
-    """Return the column that says which series a row belongs to, and the series' names.
+    """Return the series of a file's rows.
 
-    Each series has a timestamp once, except for the hours that come twice in autumn. In
-    the long format of forecasting libraries the column is known by its name; otherwise
-    there are several series only where timestamps repeat.
+    Each series has a timestamp once, except for the hours that come twice in autumn. A
+    column with a name of the long format is taken. Without such a column, a file holds
+    several series only if timestamps repeat.
 
     Args:
         frame: the rows, without the columns of the timestamp.
         moments: (rows,) datetime64[ms].
-        path: of the file, for messages.
+        path: the file, for messages.
 
     Raises:
         UsageError: there are too many series, or no column tells apart rows that differ
@@ -136,7 +136,7 @@ def _in_long_format(frame: pd.DataFrame, moments: Array) -> SeriesNames | None:
 
 
 def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
-    """Return the series by a column that tells apart rows of one timestamp."""
+    """Return the series by a column that tells rows of one timestamp apart."""
     times = len(timestamps.distinct(moments))
     if times < 2 or times > SOMETIMES * len(moments):
         return SeriesNames()
@@ -156,8 +156,8 @@ def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
         why = ""
         if _counts_parts_of_a_day(words):
             why = (
-                f"{name!r} may count parts of a day, too; then make it part of the "
-                "stamp"
+                f"{name!r} may count parts of a day, too; then make {name!r} part of the "
+                "timestamp"
             )
         if why and len(words) > FEW:
             raise UsageError(
@@ -169,10 +169,10 @@ def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
     if often and different > 2 * times:
         few = [name for name in frame if 1 < frame[name].nunique() <= FEW]
         raise UsageError(
-            f"{path}: each stamp stands {len(frame) / times:.3g} times, with other "
-            "numbers, and no column alone says which series a row is of; join those "
-            f"that do ({' and '.join(few) or 'none has few values'}) into one, or "
-            "leave all but one series out"
+            f"{path}: each timestamp stands {len(frame) / times:.3g} times, with other "
+            "numbers, and no single column names the series; join the columns that do "
+            f"({' and '.join(few) or 'none has few values'}) into one, or leave all but "
+            "one series out"
         )
     return SeriesNames()
 
@@ -197,9 +197,7 @@ def _each_even(names: "pd.Series[str]", moments: Array) -> bool:
 
 
 def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> None:
-    """Raise UsageError if the words of a column are parts of the time, not names of
-    series.
-    """
+    """Raise UsageError if a column holds parts of the time, not names of series."""
     weekdays = notations.WEEKDAYS.split()
     months = notations.MONTHS
     named = all(
@@ -209,14 +207,14 @@ def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> N
     numbered = PART_OF_TIME.search(column) and all(map(COUNTED.fullmatch, words))
     if named or (numbered and len(words) <= MOST_PARTS):
         raise UsageError(
-            f"{path}: column {column!r} may be a part of the time, since each stamp "
+            f"{path}: column {column!r} may be a part of the time, since each timestamp "
             f"stands {len(words)} times; join both in the file, as in 2024-01-31 "
             "13:00, or rename the column if it names series"
         )
 
 
 def _counts_parts_of_a_day(words: Sequence[str]) -> bool:
-    """Return whether words count from 0 or 1 to as many as a day has parts."""
+    """Return whether words count parts of a day, from 0 or 1 on."""
     numbers = pd.to_numeric(pd.Series(words), errors="coerce")
     span = numbers.max() - numbers.min()
     counted = numbers.min() in {0, 1} and span == len(words) - 1

@@ -1,5 +1,5 @@
-"""What timestamps of a file say together: their century, slips, how even they are,
-their clock.
+"""Checks of all timestamps of a file together: their century, slips, their distances,
+and the clock that they show.
 """
 
 import itertools
@@ -15,32 +15,32 @@ ZONES = (
     *("Europe/Berlin", "Europe/London", "Europe/Helsinki", "America/New_York"),
     *("America/Sao_Paulo", "Australia/Sydney", "Pacific/Auckland"),
 )
-"""One time zone for each rule of daylight saving that many live by; others of the same
-rule give the same rows."""
+"""Time zones, one for each common rule of daylight saving.
+
+Other zones of the same rule give the same rows."""
 
 DISPLACED = 3
-"""Rows that a slip lies away from its place, at least."""
+"""Smallest distance of a slip from its place, in rows."""
 
 HOLE = 4
-"""Rows from one neighbour of a slip to the other, at most."""
+"""Largest distance of a slip's two neighbours, in rows."""
 
 FEW = 0.05
-"""The largest fraction of the rows that may be slips."""
+"""Largest fraction of the rows that may be slips."""
 
 IN_ORDER = 0.8
-"""Steps forward less steps back, as a fraction of the rows, from which on their order
-counts."""
+"""Fraction of steps forward, less that of steps back, from which rows count as sorted."""
 
 MOST = 10
-"""Rows that are looked at as slips."""
+"""Largest number of rows that are looked at as slips."""
 
 
 def first_year(moments: Array) -> int | None:
-    """Return the first of the hundred years that two-digit years lie in.
+    """Return the first of the hundred years that years of two digits lie in.
 
-    None where `strptime` is right about them. The years of one file are closer to one
-    another than to the same years of another century. They do not begin in the future,
-    nor reach it where `strptime` puts them into two centuries.
+    None means that `strptime` reads the years right. The years of one file lie close
+    together, and they do not begin in the future. Where `strptime` reads two centuries,
+    the years do not reach into the future either.
 
     Args:
         moments: (rows,) datetime64[ms], as `strptime` reads them.
@@ -59,11 +59,13 @@ def first_year(moments: Array) -> int | None:
 
 
 def slip(moments: Array) -> int | None:
-    """Return the row of a timestamp (rows,) that contradicts the others; None where
-    none does.
+    """Return the row whose timestamp contradicts the other timestamps; None if none does.
 
-    It is a row out of its place, one of very few between the times at which all others
-    lie, or one of few that lie further from all others than those from each other.
+    There are three kinds of such rows: a row out of its place; a row between the times
+    at which nearly all rows lie; and a row far away from nearly all rows.
+
+    Args:
+        moments: (rows,) datetime64[ms], in the order of the file.
     """
     ordered = timestamps.distinct(moments)
     steps = np.diff(ordered).astype(np.int64)
@@ -80,9 +82,9 @@ def slip(moments: Array) -> int | None:
 
 
 def _out_of_place(moments: Array, freq: float) -> int | None:
-    """Return a row far from its neighbours, which have a hole where it should be.
+    """Return a row far from its neighbours, between which a row is missing.
 
-    Its own time is taken or beyond all others.
+    Another row has the same timestamp, or the timestamp lies outside of all others.
     """
     times = moments.astype(np.int64)
     before = abs(times[1:-1] - times[:-2])
@@ -99,7 +101,7 @@ def _out_of_place(moments: Array, freq: float) -> int | None:
 
 
 def _off_the_grid(moments: Array, freq: float) -> int | None:
-    """Return one of very few rows between the times at which all others lie."""
+    """Return one of very few rows that lie between the times of all other rows."""
     places = [(moments - moments[0]).astype(np.int64) % max(1, int(freq))]
     if freq >= calendars.SHORTEST * timestamps.DAY:
         months = moments.astype("datetime64[M]")
@@ -116,9 +118,7 @@ def _off_the_grid(moments: Array, freq: float) -> int | None:
 
 
 def _far_away(moments: Array, ordered: Array, steps: Array) -> int | None:
-    """Return one of few rows that lie further from all others than those from each
-    other.
-    """
+    """Return one of few rows before or after a gap of more than half of all time."""
     widest = int(steps.argmax())
     if 2 * steps[widest] <= steps.sum():
         return None
@@ -129,9 +129,7 @@ def _far_away(moments: Array, ordered: Array, steps: Array) -> int | None:
 
 
 def evenness(moments: Array) -> float:
-    """Return the share of time, from the first row to the last, that has rows of their
-    frequency.
-    """
+    """Return the share of the time, from first to last row, that evenly spaced rows fill."""
     cleaning, regular = calendars.calendar(moments)
     even = row_calendar.numbered(moments, cleaning)
     steps = np.diff(timestamps.distinct(even[~np.isnat(even)])).astype(np.int64)
@@ -140,10 +138,13 @@ def evenness(moments: Array) -> float:
 
 
 def time_zone(moments: Array) -> tuple[str | None, bool]:
-    """Return the time zone by whose clock timestamps (rows,) are more regular than as
-    written, and whether they tell the ends of intervals.
+    """Return the time zone that makes timestamps more regular than they are as written.
 
-    The zone is None where there is no such clock.
+    Args:
+        moments: (rows,) datetime64[ms], as written.
+
+    Returns:
+        The zone, None if there is none; and whether timestamps are ends of intervals.
     """
     best: tuple[str | None, bool] = (None, False)
     least = regularity(moments)

@@ -1,4 +1,4 @@
-"""Which columns say when a row was measured, and in what formats."""
+"""The columns that say when a row was measured, and their formats."""
 
 import itertools
 import re
@@ -21,17 +21,16 @@ PARTS = {
     "%H": r"(hour|hr|hrs|hh|stunde|hora|heure)",
     "%M": r"(minute|min|mi|mins)",
 }
-"""Parts of a timestamp -> what a column is called that holds one."""
+"""Parts of a timestamp -> the names of columns that hold them."""
 
 CELLS = {
     "%m": ((r"\d{1,2}", "%m"), ("|".join(notations.MONTHS), "%b")),
     "%q": (("[1-4]", "%q"), ("Q[1-4]", "Q%q")),
     "%V": ((r"\d{1,2}", "%V"), (r"W\d{1,2}", "W%V")),
 }
-"""Parts of a timestamp -> what their cells may be, in plain notation, and what reads
-them.
+"""Parts of a timestamp -> patterns of their cells, each with the directive that reads it.
 
-Other parts are digits."""
+The cells are in plain notation. Parts that are not named here are digits."""
 
 SEQUENCES = (
     ("%Y", "%m", "%d", "%H", "%M"),
@@ -39,25 +38,23 @@ SEQUENCES = (
     ("%Y", "%q"),
     ("%Y", "%V"),
 )
-"""Parts that make a timestamp together; the last ones may be missing."""
+"""Sequences of parts that make a timestamp; the last parts may be missing."""
 
 NAMED = (
     "time times date dates datetime timestamp timestamps stamp ts ds epoch unix utc "
     "day month period decimal week quarter datum zeit zeitstempel zeitpunkt uhrzeit "
     "tag monat woche quartal fecha hora año años jahr year jour mois"
 )
-"""Words in the name of a column of timestamps, which may be counts or years."""
+"""Words in the names of columns whose numbers may be timestamps."""
 
 NAMED_ONLY = {
     *("excel", "%Y", "%Y%m", "%G%V", "%Y%j", "%Y.%q", "%Y.%m"),
     *timestamp_formats.DECIMAL_YEARS,
 }
-"""Formats of numbers that may be anything, unless the column's name says that they are
-times."""
+"""Formats of numbers that are timestamps only if the column's name says so."""
 
 COARSE = {"%Y", *timestamp_formats.DECIMAL_YEARS}
-"""Formats of a column that stands behind others, such as columns of a year and a month.
-"""
+"""Formats of a year alone, whose column is taken only if no other columns will do."""
 
 WEEKS = {"week", "weeks", "kw", "woche", "semaine", "semana"}
 """Words in the name of a column of weeks."""
@@ -66,19 +63,19 @@ ONE_DIGIT = "^[0-9]{1,2}[.][0-9]$"
 """A number such as 1.5, which is no time of day."""
 
 CLOCKS = r"time|zeit|hour|stunde|hhmm"
-"""A part of the name of a column of times of day, which may be four digits."""
+"""Parts of the names of columns that may hold times of day as four digits."""
 
 SAMPLE = 50
-"""Cells that a format is tried on first."""
+"""Number of cells that a format is tried on first."""
 
 MOST_PARTS = 400
-"""Different cells of a column that are looked at as parts of a timestamp."""
+"""Largest number of different cells that are looked at as parts of a timestamp."""
 
 TIMED = re.compile("%H|%I|unix|excel")
-"""In formats that have a time of day."""
+"""Pattern of formats that have a time of day."""
 
 LONGEST_DATE = len("2024-01-31")
-"""Letters of a date of ISO 8601 without a time of day."""
+"""Number of letters of a date of ISO 8601 without a time of day."""
 
 Candidate: TypeAlias = tuple[list[str], list[str]]
 """Columns of a timestamp, and the formats that they may have."""
@@ -86,13 +83,12 @@ Candidate: TypeAlias = tuple[list[str], list[str]]
 
 @dataclass
 class Found:
-    """What the columns of some rows may hold.
+    """The columns of some rows that may hold timestamps or parts of them.
 
     Attributes:
-        whole: columns -> the formats of their cells, if they are dates, with or without
-            a time.
-        clocks: the same of times of day.
-        parts: parts of a timestamp -> the column that holds it and its directive.
+        whole: columns of dates, with or without a time -> their formats.
+        clocks: columns of times of day -> their formats.
+        parts: parts of a timestamp -> the part's column and directive.
     """
 
     whole: dict[str, list[str]] = field(default_factory=dict)
@@ -103,13 +99,12 @@ class Found:
 def find_columns(
     head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0
 ) -> Candidate:
-    """Return the columns of the timestamp, and the formats that the first rows have, if
-    any do.
+    """Return the columns of the timestamp, and the formats that fit the first rows.
 
     Args:
         head: the first rows, as text.
-        chosen: those columns, if a user named them.
-        share: the fraction of the rows that have such a format.
+        chosen: the columns that a user named; empty if the user named none.
+        share: the fraction of the rows that a format must fit.
     """
     found = Found()
     for column in head.columns:
@@ -129,7 +124,7 @@ def find_columns(
     first = head.columns[0]
     cells = head[first][head[first] != ""]
     if first not in found.whole and len(cells):
-        # Numbers may be anything, so that a date goes first.
+        # Numbers may be anything, so this column comes after all dates.
         forms = timestamp_formats.formats(cells.iloc[0], digits=True)
         forms = _parsing(cells, [one for one in forms if one not in NAMED_ONLY], share)
         if forms:
@@ -149,7 +144,7 @@ def _look_at(
     chosen: Sequence[str],
     share: float,
 ) -> None:
-    """Add what a column may hold."""
+    """Add to `found` what a column may hold."""
     for code, name in PARTS.items():
         if re.fullmatch(name, column, re.IGNORECASE):
             distinct = map(notations.plain_date, cells.unique()[:MOST_PARTS])
@@ -176,7 +171,7 @@ def _look_at(
 
 
 def is_named(column: str) -> bool:
-    """Return whether a column is called as those of timestamps are."""
+    """Return whether a column has a name of columns of timestamps."""
     return not _words(column).isdisjoint(NAMED.split())
 
 
@@ -186,7 +181,7 @@ def _words(column: str) -> set[str]:
 
 
 def _directive(code: str, cells: Sequence[str]) -> str | None:
-    """Return what reads the cells of a part of a timestamp; None where nothing does."""
+    """Return the directive that reads all cells of a part; None if none does."""
     for pattern, directive in CELLS.get(code, ((r"\d{1,4}", code),)):
         if all(re.fullmatch(pattern, cell) for cell in cells):
             return directive
@@ -200,8 +195,9 @@ def _parsing(
     *,
     any_year: bool = False,
 ) -> list[str]:
-    """Return the formats that a share of the cells have; weeks and years only if no
-    others do.
+    """Return the formats that fit a share of the cells.
+
+    Formats of weeks and of decimal years are tried only if no other format fits.
     """
     few = cells.iloc[:: max(1, len(cells) // SAMPLE)]
     good: list[str] = []
@@ -220,8 +216,8 @@ def _parsing(
 def _candidates(head: pd.DataFrame, found: Found) -> list[Candidate]:
     """Return columns and formats that would do, the best first.
 
-    A date with a time of day goes before an exact timestamp of ISO 8601, and behind
-    another one.
+    A pair of a date and a time of day goes before a timestamp of ISO 8601 and behind an
+    exact timestamp of another format.
     """
     ranked: list[tuple[int, Candidate]] = []
     days = []
@@ -246,8 +242,9 @@ def _candidates(head: pd.DataFrame, found: Found) -> list[Candidate]:
 
 
 def _pairs(head: pd.DataFrame, found: Found, days: Sequence[str]) -> list[Candidate]:
-    """Return columns of a date with columns of a time of day that tells the date's rows
-    apart.
+    """Return pairs of a column of dates and a column of times of day.
+
+    The time of day tells rows of one date apart.
     """
     pairs: list[Candidate] = []
     for day, clock in itertools.product(days, found.clocks):
@@ -266,7 +263,8 @@ def _pairs(head: pd.DataFrame, found: Found, days: Sequence[str]) -> list[Candid
 def _tells_apart(head: pd.DataFrame, day: str, times: set[str]) -> bool:
     """Return whether times of day are needed to tell the rows of a date apart.
 
-    Where dates do, or a series' name beside them, the time measures something.
+    They are not if dates suffice, or dates with a series' name. Then the time of day is
+    a measured value.
     """
     keys = [[day]]
     for name in head.columns:
@@ -277,7 +275,7 @@ def _tells_apart(head: pd.DataFrame, day: str, times: set[str]) -> bool:
 
 
 def _of_parts(found: Found) -> Candidate | None:
-    """Return columns that are a timestamp together: a year, a month and so on."""
+    """Return columns that make a timestamp together, such as a year and a month."""
     best: list[tuple[str, str]] = []
     for sequence in SEQUENCES:
         codes = list(itertools.takewhile(found.parts.__contains__, sequence))

@@ -195,7 +195,7 @@ BAD = {
                 for part in range(1, 97)
             ),
         ),
-        "holds 96 series, by 'part'; 'part' may count parts of a day, too; then make it part of the stamp",
+        "holds 96 series, by 'part'; 'part' may count parts of a day, too; then make 'part' part of the timestamp",
     ),
     "series by two columns": (
         text(
@@ -207,7 +207,7 @@ BAD = {
                 for d in DAYS
             ),
         ),
-        r"each stamp stands 4 times, .* no column alone says which series a row is of; join those that do \(a and b",
+        r"each timestamp stands 4 times, .* no single column names the series; join the columns that do \(a and b",
     ),
     "too few rows": (
         text("time,load", *DAILY[:3]),

@@ -36,6 +36,6 @@ def test_the_distance_of_rows(tmp_path, freq, words):
 def test_rows_that_repeat_a_timestamp_have_a_line_of_their_own(tmp_path):
     days = pd.date_range("2020-01-01", periods=40).strftime("%Y-%m-%d").tolist()
     lines = said(tmp_path / "load.csv", [*days, *days[30:33]])
-    assert "order     rows are not in the order of time; they are put in it" in lines
+    assert "order     rows are not in the order of time; they are sorted" in lines
     assert "repeated  3 rows have the timestamp of an earlier row; they are" in lines
     assert "repeated" not in said(tmp_path / "load.csv", days)

@@ -289,7 +289,7 @@ def test_a_wrong_stamp_of_a_second_file_is_named(tmp_path):
         )
     with pytest.raises(
         UnrollError,
-        match=r"b\.csv, line 6: '2015-01-15 99:00' is no stamp of the form ISO8601",
+        match=r"b\.csv, line 6: '2015-01-15 99:00' is no timestamp of the form ISO8601",
     ):
         detect([tmp_path / "a.csv", tmp_path / "b.csv"], Options())
 
@@ -410,7 +410,7 @@ CURES = {
     "another form": (
         D30.replace("2015-01-30", "30_01_2015"),
         {"stamp": ["time"], "stamp_format": "ISO8601"},
-        "'30_01_2015 00:00' is no stamp of the form ISO8601, as others are; correct the file",
+        "'30_01_2015 00:00' is no timestamp of the form ISO8601, as others are; correct the file",
         None,
     ),
     "delimiter": (
@@ -446,14 +446,14 @@ CURES = {
     "stamp": (
         D30,
         {"stamp": ["when"]},
-        "has no column 'when'. It has: time, load",
+        "stamp= must name columns of the file: time, load. Received: 'when'",
         {"stamp": ["time"]},
     ),
     "target": (D30, {"target": "laod"}, "Did you mean load", {"target": "load"}),
     "no day": (
         D30.replace("-1", "-0"),
         {},
-        "line 11: '2015-01-00 00:00' is no stamp of the form ISO8601, as",
+        "line 11: '2015-01-00 00:00' is no timestamp of the form ISO8601, as",
         None,
     ),
     "cut off": (
@@ -465,7 +465,7 @@ CURES = {
     "sum": (
         f"{series('h', 2500)}\n,\nTotal,9\n",
         {},
-        "line 2504: 'Total' is no stamp of the form",
+        "line 2504: 'Total' is no timestamp of the form",
         None,
     ),
 }

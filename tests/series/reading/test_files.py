@@ -114,11 +114,11 @@ REFUSED = [
     ),
     (
         f"{GOOD}01.01.2020 00:20:00,1,1\n",
-        "line 4: '01.01.2020 00:20:00' is no stamp of",
+        "line 4: '01.01.2020 00:20:00' is no timestamp of",
     ),
     (
         f"{GOOD}2020-02-30 00:20:00,1,1\n",
-        "line 4: '2020-02-30 00:20:00' is no stamp of",
+        "line 4: '2020-02-30 00:20:00' is no timestamp of",
     ),
     ("", "mine.csv is empty; name a file with a header and rows"),
     ("when,T,p\n", "mine.csv holds no rows"),

@@ -441,7 +441,7 @@ def changed(stamps, row, stamp):
 REFUSED = {
     "a slip among hours": (
         rows_of("t,x", changed(HOURS, 99, "2024010599"), VARIED),
-        "line 101: '2024010599' is no stamp",
+        "line 101: '2024010599' is no timestamp",
     ),
     "seconds, then milliseconds": (
         rows_of("t,x", SECONDS[:20] + MILLISECONDS[20:], VARIED),
@@ -558,7 +558,7 @@ REFUSED = {
     ),
     "a column for each month": (
         rows_of("Year,Jan,Feb,Mar,Apr,May", range(1950, 1990), ["1,2,3,4,5"]),
-        r"each column is of another time, from 'Jan' to 'May'; .*melt\(\['Year'\], var_name='month'\)",
+        r"each column holds another time, from 'Jan' to 'May'; .*melt\(\['Year'\], var_name='month'\)",
     ),
     "units that differ": (
         rows_of("t,x", DAYS, ["12 kW", "9 MW"]),

@@ -118,7 +118,7 @@ def test_a_table_with_a_column_for_each_time_is_turned_as_the_message_says(
     wide = pd.DataFrame(cells, columns=list(headings))
     wide.insert(0, first, list(rows))
     wide.to_csv(tmp_path / "wide.csv", index=False)
-    with pytest.raises(UsageError, match="each column is of another time") as caught:
+    with pytest.raises(UsageError, match="each column holds another time") as caught:
         detect([tmp_path / "wide.csv"], Options())
     call = re.search(r"frame\.melt\((\[.*\]), var_name='(\w+)'\)", str(caught.value))
     assert call[1] == str([first])
@@ -145,12 +145,12 @@ def test_a_table_with_a_column_for_each_time_is_turned_as_the_message_says(
         (
             "week",
             ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
-            "make a row with a date of each, such as",
+            "make a row of each, with a date such as",
         ),
         (
             "month",
             [str(day) for day in range(1, 32)],
-            "make a row with a date of each, such as",
+            "make a row of each, with a date such as",
         ),
     ],
 )
@@ -165,7 +165,7 @@ def test_headings_that_are_no_times_alone(first, headings, advice, tmp_path):
     wide.insert(0, first, names)
     wide.to_csv(tmp_path / "wide.csv", index=False)
     with pytest.raises(
-        UsageError, match=f"each column is of another time, .*; {advice}"
+        UsageError, match=f"each column holds another time, .*; {advice}"
     ):
         detect([tmp_path / "wide.csv"], Options())
 

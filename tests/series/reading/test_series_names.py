@@ -160,7 +160,7 @@ def test_a_clock_with_daylight_saving_is_that_of_each_series(tmp_path):
             60,
             "ds",
             "2020-01-99",
-            "line 62: '2020-01-99' is no stamp of the form ISO8601, as others are",
+            "line 62: '2020-01-99' is no timestamp of the form ISO8601, as others are",
         ),
         (60, "y", "1.0k", "column 'y' holds 1.0k 1 times beside numbers"),
     ],
@@ -189,7 +189,7 @@ def test_quarters_of_an_hour_are_no_series_unless_they_are_called_so(tmp_path):
     rows = long(range(1, 97), lengths=(10,)).rename(columns={"unique_id": "part"})
     with pytest.raises(
         UnrollError,
-        match="holds 96 series, by 'part'; .* part of the stamp, else call it unique_id",
+        match="holds 96 series, by 'part'; .* part of the timestamp, else call it unique_id",
     ):
         seen(rows, tmp_path / "rows.csv")
     assert (

@@ -302,7 +302,7 @@ BAD = {
     ),
     "no stamp": (
         lambda rows: rows.assign(day="today"),
-        "'today 00:00' is no stamp of the form",
+        "'today 00:00' is no timestamp of the form",
     ),
     "a new word": (
         lambda rows: rows.assign(state="ajar"),
