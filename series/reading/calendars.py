@@ -1,5 +1,5 @@
-"""Finds the calendar by which rows of no even distance follow one another: business
-days, months, hours of a week.
+"""The calendar of rows without an even distance: business days, months, or hours of a
+week.
 """
 
 import re
@@ -17,43 +17,40 @@ SHORTEST = 28
 """Days of the shortest month."""
 
 CONVENTION = 0.75
-"""The share of rows that must lie on one day of the month, such as the last business
-day."""
+"""Share of rows that must lie on one day of the month, such as the last business day."""
 
 WEEKS = 3
-"""Weeks in which opening hours must be seen."""
+"""Smallest number of weeks that show opening hours."""
 
 HALF = 0.5
-"""The share of its days on which a time of the week must have a row."""
+"""Share of the weeks in which a time of the week must have a row."""
 
 INSIDE = 0.98
-"""The share of rows that must lie within opening hours."""
+"""Share of rows that must lie within opening hours."""
 
 FILLED = 0.9
-"""The share of times within opening hours that must have a row."""
+"""Share of times within opening hours that must have a row."""
 
 OPEN = 0.95
-"""The largest share of a week that opening hours can have."""
+"""Largest share of a week that opening hours can take."""
 
 FEW_WRONG = 0.9
-"""The share of quarters or years that must have one day of the month, such as the last
-one."""
+"""Share of quarters or years that must lie on one day of the month, such as the last."""
 
 FEW_DAYS = 15
-"""The least number of timestamps without a weekend that show business days."""
+"""Smallest number of timestamps without a weekend that show business days."""
 
 
 def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:
-    """Return the calendar by which rows follow one another, and how regular they are by
-    it.
+    """Return the calendar by which rows follow one another, and their regularity by it.
 
-    The calendar has no `rows` if the rows have an even distance. Months may lie several
-    apart, as quarters and years do, if they have a day of their own, such as the last
-    one.
+    The calendar has no `rows` if the rows have an even distance. Rows may lie several
+    months apart, as quarters and years do, if they keep a day of the month, such as the
+    last one.
 
     Args:
-        moments: (rows,) datetime64[ms], in UTC with a zone.
-        zone: by whose clock the calendar goes.
+        moments: (rows,) datetime64[ms]; in UTC if there is a zone.
+        zone: the time zone whose clock the calendar follows.
     """
     clock = timestamps.to_wall_clock(moments, zone) if zone else moments
     distinct = timestamps.distinct(clock)
@@ -70,7 +67,7 @@ def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regular
 
 
 def _by_days(distinct: Array) -> str | None:
-    """Return "business" or a kind of month, if rows follow one another so.
+    """Return "business" or a kind of month as in `Cleaning.rows`; None if neither fits.
 
     Args:
         distinct: (rows,) datetime64[ms], more than two, in order, by the clock.
@@ -93,14 +90,14 @@ def _by_days(distinct: Array) -> str | None:
 
 
 def _days_of_a_clock(moments: Array, distinct: Array) -> Cleaning:
-    """Return the days of the week on which a clock shows one time of day at all rows.
+    """Return the calendar of daily or weekly rows with one time of day on a clock.
 
     In UTC such rows have no even distance, since days with a change of the clock are
-    longer or shorter. There are no `rows` where that is not so.
+    longer or shorter. For other rows the calendar has no `rows`.
 
     Args:
         moments: (rows,) datetime64[ms], in UTC.
-        distinct: (rows,) the same by the clock, distinct and in order.
+        distinct: (rows,) the timestamps by the clock, distinct and in order.
     """
     steps = np.diff(distinct).astype(np.int64)
     spacing = int(np.median(steps))
@@ -114,7 +111,7 @@ def _days_of_a_clock(moments: Array, distinct: Array) -> Cleaning:
 
 
 def day_of_month(days: Array, times: Array) -> tuple[str, float]:
-    """Return what `Cleaning.rows` says of months, and the share of rows that do lie so.
+    """Return the kind of month as in `Cleaning.rows`, and the share of rows that fit it.
 
     Args:
         days: (rows,) datetime64[D], one in a month.
@@ -143,12 +140,11 @@ def day_of_month(days: Array, times: Array) -> tuple[str, float]:
 
 
 def opening_hours(moments: Array) -> Cleaning | None:
-    """Return the times of the week at which rows lie, as `Cleaning.rows`, with their
-    distance.
+    """Return the opening hours that rows keep, with the distance of rows.
 
-    None where rows are not confined to a part of the week, or the weeks are too few to
-    tell. A day without rows, such as a holiday, and single rows that lack or lie
-    outside do not matter.
+    None means that rows are not confined to a part of the week, or that the weeks are
+    too few to tell. A day without rows, such as a holiday, does not matter; neither do
+    single rows that lack or lie outside.
 
     Args:
         moments: (rows,) datetime64[ms], distinct and in order, by the clock.

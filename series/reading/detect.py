@@ -1,6 +1,6 @@
-"""Look at a file from beginning to end.
+"""Finding out the profile of a file, from its encoding to its columns.
 
-What is not certain gets a reason, what is contradictory is refused.
+A guess gets a reason, and a contradiction is refused.
 """
 
 import re
@@ -30,26 +30,27 @@ if TYPE_CHECKING:
     from series.options import Options
 
 NUMBERED = re.compile(r"^(?!.*#[A-Za-z]).*\d")
-"""A word that may be a number; those like #DIV/0! are a spreadsheet's errors."""
+"""Pattern of a word that may be a number.
+
+Words such as #DIV/0! are errors of a spreadsheet."""
 
 SHORT = 200
-"""First cells of a column that are looked at for marks in numbers."""
+"""Number of first cells of a column that are looked at for marks in numbers."""
 
 LONG = 50
-"""Longest cells of a column that are looked at: where thousands have marks, those do.
-"""
+"""Number of longest cells of a column that are looked at for marks of thousands."""
 
 
 def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
-    """Read files of one form, and find out what they are like.
+    """Read files of one form, and return their profile.
 
     Args:
         paths: CSV or Parquet files.
-        options: what a user says of them; what is left out is detected.
+        options: the user's options; what is left out is detected.
 
     Raises:
-        UnrollError: they are no series; one line says why.
-        UsageError: something can be read in two ways; the line says which option
+        UnrollError: the files hold no series; one line says why.
+        UsageError: something can be read in two ways; the line names the option that
             decides.
     """
     form, texts, units, reasons = _written(paths, options)
@@ -84,9 +85,8 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     others = {name: columns[name] for name in names if name != measured.series_id}
     _require_one_notation(others, options, form)
     _require_numbers(others, options, paths[0])
-    sentinels = sentinels_of(
-        [column for column in others.values() if column.numeric], options.missing
-    )
+    numeric = [column for column in others.values() if column.numeric]
+    sentinels = sentinels_of(numeric, options.missing)
     missing = _missing(others, sentinels)
     missing[""] += rows.empty
     form = form.model_copy(update=detected | {"drop": _other_times(columns)})
@@ -118,8 +118,11 @@ def _of_columns(options: "Options", header: Sequence[str]) -> "Options":
 def _written(
     paths: Sequence[Path], options: "Options"
 ) -> tuple[CsvFormat, dict[Path, str], list[str], dict[str, str]]:
-    """Return how files are written, as far as the first lines say, their texts, the
-    cells of units, and the reasons.
+    """Return how files are written, by their first lines.
+
+    Returns:
+        The form; file -> its text; the cells of the first row of units; and option ->
+        reason for its value, if the value is a guess.
     """
     texts: dict[Path, str] = {}
     reasons: dict[str, str] = {}
@@ -133,14 +136,12 @@ def _written(
     if len(encodings - {"ascii"}) > 1:
         raise UnrollError(
             f"{paths[0]} and others are written in {' and '.join(sorted(encodings))}; "
-            "pass encoding="
+            "pass encoding= if one fits all"
         )
     form, units = layout.layout(paths[0], texts[paths[0]], options.delimiter)
     form = form.model_copy(update={"encoding": encoding})
     if encoding in {"latin-1", "cp1252"} and not options.encoding:
-        reasons["encoding"] = (
-            "not UTF-8; of the encodings of one byte this is the usual one"
-        )
+        reasons["encoding"] = "not UTF-8, and this is the usual encoding of one byte"
     if form.names:
         reasons["names"] = "the file has no whole header"
     return form, texts, units[0] if units else [], reasons
@@ -155,17 +156,12 @@ def _sample(cells: "pd.Series[str]") -> list[str]:
 def _require_one_notation(
     columns: Mapping[str, ColumnProfile], options: "Options", form: CsvFormat
 ) -> None:
-    """Raise UsageError if a column of numbers holds others, too, or numbers of several
-    units.
-    """
+    """Raise UsageError if a column has numbers of several notations or units."""
     for name, column in columns.items():
-        # By the wrong mark all numbers are words.
+        # With a wrong decimal mark, numbers are words.
         pattern = NUMBERED if column.numeric else re.compile(r"-?\d+[.,]\d+")
-        odd = [
-            word
-            for word in column.words
-            if word not in options.missing and pattern.search(word)
-        ]
+        unknown = [word for word in column.words if word not in options.missing]
+        odd = [word for word in unknown if pattern.search(word)]
         if odd and (column.numeric or options.decimal):
             word = odd[0]
             cure = "write it like the others"
@@ -182,16 +178,14 @@ def _require_one_notation(
         if len(signs) > 1:
             raise UsageError(
                 f"column {name!r} holds numbers of several units "
-                f"({' and '.join(signs)}); write all in one"
+                f"({' and '.join(signs)}); write all in one unit"
             )
 
 
 def _require_numbers(
     columns: Mapping[str, ColumnProfile], options: "Options", path: Path
 ) -> None:
-    """Raise UsageError if what may be forecast holds no numbers, but words that begin
-    with one.
-    """
+    """Raise UsageError if no possible target holds numbers, but words with digits."""
     names = [name for name in columns if options.target in {None, name}]
     if any(columns[name].numeric for name in names):
         return
@@ -207,7 +201,7 @@ def _require_numbers(
 def _missing(
     columns: Mapping[str, ColumnProfile], sentinels: set[float]
 ) -> Counter[str]:
-    """Return words and numbers that mean no value -> how often."""
+    """Return words and numbers that mean no value -> number of cells."""
     missing = Counter[str]()
     for column in columns.values():
         if not column.numeric:
@@ -221,7 +215,7 @@ def _missing(
 
 
 def _other_times(columns: Mapping[str, ColumnProfile]) -> list[str]:
-    """Return columns that hold other timestamps."""
+    """Return the columns that hold further timestamps."""
     others = []
     for name, column in columns.items():
         word = next(iter(column.words), "")

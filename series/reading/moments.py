@@ -1,6 +1,4 @@
-"""When the rows of files were measured: the timestamps, their format, their series and
-clock.
-"""
+"""The timestamps of files' rows, with their format, their series and their clock."""
 
 import re
 from collections import Counter
@@ -33,35 +31,33 @@ if TYPE_CHECKING:
     from series.options import Options
 
 HEAD = 2000
-"""Rows that the columns of the timestamp are found in."""
+"""Number of first rows in which the columns of the timestamp are looked for."""
 
 EVEN = 0.5
-"""The share of even steps that rows must have."""
+"""Smallest share of even steps that rows must have."""
 
 OTHER = 0.75
-"""How much of that share other readings of the timestamps may have."""
+"""Largest evenness of another reading of the timestamps, as a part of the best one's."""
 
 UNEVEN = 0.1
-"""The largest share of steps of days or longer that are no multiple of the frequency.
-"""
+"""Largest share of steps that are no multiple of a frequency of a day or longer."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """When rows were measured.
+    """The timestamps of rows.
 
     Attributes:
         timestamps: (rows,) datetime64[ms], in UTC if the time zone is known.
-        freq: seconds from row to row; of business days and months those of a day
+        freq: seconds from row to row; for business days and months the seconds of a day
             (`row_calendar.numbered`).
-        repeated: rows whose timestamp was there before.
-        calendar: by which rows follow one another, as `Cleaning.rows` says.
-        first, last: timestamps by the calendar.
-        gaps: rows that a gap lacks -> how many such gaps.
-        outside: rows that lie outside of opening hours.
-        series_id: of several series the column that says which one a row belongs to.
-        series: its values; where a column names a single series, that name, without
-            `series_id`.
+        repeated: number of rows with the timestamp of an earlier row.
+        calendar: the rule by which rows follow one another, as in `Cleaning.rows`.
+        first, last: the first and the last timestamp by the calendar.
+        gaps: number of rows that a gap lacks -> number of such gaps.
+        outside: number of rows outside of opening hours.
+        series_id: the column with the name of a row's series; None for a single series.
+        series: the names of the series; a single series has one if a column names it.
         of_rows: (rows,) the name of each row's series; None for a single series.
     """
 
@@ -81,17 +77,17 @@ class Moments:
 def stamp_columns(
     head: pd.DataFrame, options: "Options", path: Path
 ) -> timestamp_columns.Candidate:
-    """Return the columns of the timestamp, and the formats that it may have.
+    """Return the columns of the timestamp, and the formats that the timestamp may have.
 
-    Where a few of the rows have another one, `moments_of` will name them.
+    A few rows may have another format; `moments_of` refuses such rows.
 
     Args:
         head: the first rows.
-        options: what a user says.
-        path: of the file, for messages.
+        options: the user's options.
+        path: the file, for messages.
 
     Raises:
-        UsageError: there are none.
+        UsageError: no column holds timestamps.
     """
     texts = head.apply(timestamp_formats.as_text).fillna("")
     for rows, share in ((texts, 1.0), (texts[len(texts) // 2 :], 0.9), (texts, 0.5)):
@@ -120,22 +116,22 @@ def stamp_columns(
 def moments_of(
     rows: Rows, stamp: Sequence[str], formats: Sequence[str], options: "Options"
 ) -> tuple[Moments, dict[str, Any], dict[str, str]]:
-    """Return when rows were measured.
+    """Return the timestamps of rows.
 
     Args:
-        rows: of the files.
+        rows: the rows of the files.
         stamp: the columns of the timestamp.
-        formats: that it may have.
-        options: what a user says.
+        formats: the formats that the timestamp may have.
+        options: the user's options.
 
     Returns:
-        The timestamps; options of the form -> what was detected; and options -> why,
-        where that is not certain.
+        The timestamps; option of the form -> detected value; and option -> reason for
+        the value, if the value is a guess.
 
     Raises:
-        UnrollError: a row has no timestamp of a form that the others have, or one that
-            contradicts the others, or rows are not evenly spaced.
-        UsageError: all have several forms that give other times.
+        UnrollError: a timestamp has another form than the others, or contradicts them;
+            or rows are not evenly spaced.
+        UsageError: several formats fit all rows and give different times.
     """
     cells = timestamp_formats.joined(rows.cells, stamp)
     if cells.dtype == "str":
@@ -149,7 +145,9 @@ def moments_of(
     _require_no_slip(rows, written, by_series)
     count = len(timestamps.distinct(written))
     if count < 3:
-        raise UnrollError(f"the file has {count} different stamps; a series has many")
+        raise UnrollError(
+            f"the file has {count} different timestamps; give a series of many"
+        )
     zone = options.time_zone
     ends = False
     if zone is None and utc:
@@ -160,8 +158,8 @@ def moments_of(
         longest = max(by_series, key=len)
         zone, ends = timestamp_checks.time_zone(written[longest])
         reasons["time_zone"] = (
-            "hours are missing in spring and doubled in autumn; zones of the same rule "
-            "do too"
+            "hours are missing in spring and doubled in autumn; other zones of the same "
+            "rule would do"
         )
     if zone is not None and not utc:
         written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
@@ -169,7 +167,7 @@ def moments_of(
     if utc and zone is None and not _is_even(written, cleaning, regular):
         cleaning, regular, zone = _by_a_clock(written, cleaning, regular)
         reasons["time_zone"] = (
-            "rows keep this clock's hours; zones of the same rule do as well"
+            "rows keep this clock's hours; other zones of the same rule would do"
         )
     if zone is None or options.time_zone is not None:
         reasons["time_zone"] = ""
@@ -199,8 +197,11 @@ def moments_of(
 def _read(
     rows: Rows, cells: "pd.Series[Any]", formats: Sequence[str], options: "Options"
 ) -> tuple[Array, bool, dict[str, Any], dict[str, str]]:
-    """Return the timestamps by that of some formats which all rows have, and whether
-    they are in UTC; options of the form -> what was detected, and why.
+    """Return the timestamps by the format that fits all rows.
+
+    Returns:
+        (rows,) datetime64[ms]; whether they are in UTC; option of the form -> detected
+        value; and option -> reason.
     """
     try:
         parsed = {name: timestamp_formats.parse(cells, name) for name in formats}
@@ -222,15 +223,13 @@ def _read(
     if chosen in first_years:
         form["first_year"] = first_years[chosen]
         reasons["first_year"] = (
-            "years of two digits begin there, so that rows lie close together"
+            "years of two digits are read so that rows lie close together"
         )
     return readings[chosen], parsed[chosen][1], form, reasons
 
 
 def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
-    """Raise UsageError if the ends of intervals are so few that they may be UTC
-    offsets.
-    """
+    """Raise UsageError if ends of intervals may be UTC offsets, since few differ."""
     pattern = r"( \d\d?:\d\d)(-\d\d?:\d\d)$"
     found = cells[cells.str.contains(notations.CLOSE_INTERVAL, na=False)]
     ends = found.str.extract(pattern)[1].dropna()
@@ -247,10 +246,10 @@ def _right_readings(
     parsed: Mapping[str, tuple[Array, bool]],
     options: "Options",
 ) -> dict[str, Array]:
-    """Return each format that all rows have -> the timestamps by it.
+    """Return each format that fits all rows -> the timestamps by this format.
 
     Raises:
-        UnrollError: there is none; the text names the first row that has another one.
+        UnrollError: no format fits all rows; the text names the first row that differs.
     """
     wrong = {}
     for name, (moments, _) in parsed.items():
@@ -265,18 +264,24 @@ def _right_readings(
     moments = parsed[likely][0]
     row = int(wrong[likely].argmax())
     if row == 0 and np.isnat(moments[0]) and not wrong[likely].all():
-        row = int((~wrong[likely]).argmax()) - 1  # the last one before the form changes
+        row = (
+            int((~wrong[likely]).argmax()) - 1
+        )  # the last row before the format changes
     raise wrong_stamp(rows, cells, moments, row, likely)
 
 
 def _stamp_format(
     readings: Mapping[str, Array], options: "Options", path: Path
 ) -> tuple[str, str]:
-    """Return, of the formats that all rows have, that by which they have a frequency,
-    and why, if that is not certain.
+    """Return the format by which rows are evenly spaced, and a reason if it is a guess.
+
+    Args:
+        readings: each format that fits all rows -> the timestamps by this format.
+        options: the user's options.
+        path: the file, for the message.
 
     Raises:
-        UsageError: they have one by several.
+        UsageError: rows are evenly spaced by several formats.
     """
     if options.day_first is not None:
         start = "%d" if options.day_first else "%m"
@@ -301,7 +306,7 @@ def _stamp_format(
     if {first[:2], other[:2]} == {"%d", "%m"}:
         which = "day_first=True or day_first=False"
     raise UsageError(
-        f"{path}: its stamps can be read as {first} or as {other}; pass {which}"
+        f"{path}: timestamps can be read as {first} or as {other}; pass {which}"
     )
 
 
@@ -310,7 +315,7 @@ def _require_one_order(
 ) -> None:
     """Raise UnrollError if some rows have day and month in the other order.
 
-    Spreadsheets leave them so.
+    Spreadsheets write such files.
     """
     if "%d" not in stamp_format or "%m" not in stamp_format:
         return
@@ -342,13 +347,13 @@ def _require_no_slip(rows: Rows, moments: Array, by_series: Sequence[Array]) -> 
         beside = " and ".join(shown(moments[index]) for index in near)
         row = int(own[slip])
         raise UnrollError(
-            f"{rows.place(row)}: the stamp {shown(moments[row])} does not fit those "
+            f"{rows.place(row)}: the timestamp {shown(moments[row])} does not fit those "
             f"beside it, {beside}; correct it, or leave that row out"
         )
 
 
 def _is_even(moments: Array, cleaning: Cleaning, regular: Regularity) -> bool:
-    """Return whether rows lie where their calendar says, without a gap."""
+    """Return whether rows lie where their calendar expects them, without a gap."""
     if isinstance(cleaning.rows, str):
         return _keeps(cleaning, moments, None)
     return regular.gaps == 0 or isinstance(cleaning.rows, dict)
@@ -357,8 +362,9 @@ def _is_even(moments: Array, cleaning: Cleaning, regular: Regularity) -> bool:
 def _by_a_clock(
     moments: Array, cleaning: Cleaning, regular: Regularity
 ) -> tuple[Cleaning, Regularity, str | None]:
-    """Return the calendar of the first clock that rows in UTC keep, and that clock; as
-    it was, where they keep none.
+    """Return the calendar of the first clock that rows in UTC keep, and the clock.
+
+    If rows keep no clock, the calendar that was given is returned, with None.
     """
     for clock in timestamp_checks.ZONES:
         other, by_clock = calendars.calendar(moments, clock)
@@ -368,7 +374,7 @@ def _by_a_clock(
 
 
 def _keeps(cleaning: Cleaning, moments: Array, clock: str | None) -> bool:
-    """Return whether rows lie where a calendar by a clock says."""
+    """Return whether rows lie where a calendar by a clock expects them."""
     if not isinstance(cleaning.rows, str):
         return True
     numbers = row_calendar.numbered(moments, cleaning, clock)
@@ -376,15 +382,15 @@ def _keeps(cleaning: Cleaning, moments: Array, clock: str | None) -> bool:
 
 
 def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Array:
-    """Return (rows - 1,) how many rows of their frequency lie from one row to the next.
+    """Return (rows - 1,) the steps from row to row, in units of the frequency.
 
     Args:
         ordered: (rows,) datetime64[ms], by the calendar.
-        regular: how regular they are.
+        regular: the frequency of the rows.
         stamp: the columns of the timestamp.
 
     Raises:
-        UnrollError: few steps are one.
+        UnrollError: rows are not evenly spaced: few steps are 1.
     """
     steps = np.diff(ordered).astype(np.int64)
     freq = regular.freq * 1000

@@ -1,7 +1,6 @@
-"""Notations of dates that pandas does not read, and the same in one that it does.
+"""Rules that rewrite dates as people write them in a notation that pandas reads.
 
-Each rewriting has one meaning. A text that no rule knows stays as it is, so that its
-reader can refuse it.
+A text that fits no rule stays as it is, so that its reader can refuse it.
 """
 
 import re
@@ -48,7 +47,7 @@ WEEKDAYS = (
 )
 
 FILLERS = "uhr um at à de del of"
-"""Words beside dates and times that say nothing more."""
+"""Words beside dates and times that have no meaning of their own."""
 
 QUARTERS = "q quarter quartal qtr trimestre"
 
@@ -70,8 +69,9 @@ OFFSETS = {
     "-07:00": "mst pdt",
     "-08:00": "pst",
 }
-"""UTC offsets -> names of time zones; those of several zones, such as CST, are left
-out."""
+"""UTC offsets -> names of time zones.
+
+Names of several zones, such as CST, are left out."""
 
 OTHERS = {
     "t": "T",
@@ -91,8 +91,7 @@ OTHERS = {
     "日": "",
     "일": "",
 }
-"""Further words -> what is written instead; the last ones are Chinese, Japanese and
-Korean."""
+"""Further words -> their replacements; the last words are Chinese, Japanese and Korean."""
 
 REPLACEMENTS = {
     **dict.fromkeys(WEEKDAYS.split(), ""),
@@ -103,7 +102,7 @@ REPLACEMENTS = {
     **MONTH_OF,
     **OTHERS,
 }
-"""Words in a date -> what is written instead."""
+"""Words in a date -> their replacements."""
 
 DASH = "-\u2013"
 
@@ -224,12 +223,13 @@ HOUR_24 = re.compile(
     r"(?:^|(?<=[T ]))24(?=(?:[:.h]?00|h)*(?:[.,]0+)?(?:Z|[+-]\d\d:?\d\d)?$)"
     r"|(?<=^\d{8})24(?=(?:00){0,2}$)"
 )
-"""The hour of a day's end, at the end of a timestamp."""
+"""The hour 24, at the end of a timestamp."""
 
 
 def plain_date(text: str) -> str:
-    """Return a date with English months, am or pm, without its weekday; of an interval
-    its start.
+    """Return a date in plain notation: English months, am or pm, no weekday.
+
+    An interval is replaced by its start.
     """
     if PLAIN.fullmatch(text):
         return text
@@ -244,5 +244,4 @@ def plain_date(text: str) -> str:
 
 
 def _replaced(match: re.Match[str]) -> str:
-    """Return what is written for a word, without the dot of an abbreviation."""
     return REPLACEMENTS.get(match[1].lower(), match[0])

@@ -1,6 +1,4 @@
-"""What a file is like: how it is written, when its rows were measured, what its columns
-hold.
-"""
+"""The profile of a file: its form, its timestamps, and its columns."""
 
 import re
 from collections import Counter
@@ -23,37 +21,39 @@ SENTINELS = (
     *(-99999.0, -9999.9, -9999.0, -999.9, -999.0, -200.0, -99.9, -99.0),
     *(999.0, 999.9, 9999.0, 9999.9, 99999.0),
 )
-"""Numbers that stand for no value in many files, if they lie far from all others."""
+"""Numbers that stand for a missing value, if they lie far from all other numbers."""
 
 MOST_WORDS = 20
-"""Largest number of words that mean no value, and of categories that are proposed."""
+"""Largest number of words in a column of numbers, or of a category."""
 
 SPARSE = 0.3
-"""The largest share of its values that an input may lack; more would cut too many
-windows."""
+"""Largest share of its values that an input may lack.
+
+A larger share would leave too few windows."""
 
 FEW_NUMBERS = 15
-"""Different numbers of a column, of which one can lie far from the others by
-coincidence."""
+"""Smallest number of different values from which a distant one counts as odd."""
 
 SIGNED = r"[^0-9.,) -][) -]*$|^[( -]*[^0-9.,( +-]"
-"""A cell with a sign beside its number."""
+"""Pattern of a cell with a sign beside its number."""
 
 UNIT = r"\[([^\[\]]{1,20})\]\s*$|\s\(([^()]{1,20})\)\s*$"
-"""At the end of a heading: in square brackets, or in parentheses after a space."""
+"""Pattern of a unit at the end of a heading.
+
+The unit stands in square brackets, or in parentheses after a space."""
 
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """One column.
+    """The profile of one column.
 
     Attributes:
-        name: of the column.
-        below: what stands in the row of units.
+        name: the name of the column.
+        below: the column's cell in the row of units.
         measured: (rows,) float64, NaN where there is no value.
-        numbers: how many cells hold a finite number, one that means no value included.
-        words: what other cells hold, if they hold something -> how often.
-        signs: currencies, percent signs and units beside numbers -> how often.
+        numbers: number of cells with a finite number, also with one that means no value.
+        words: text of the other cells that hold something -> number of cells.
+        signs: currencies, percent signs and units beside numbers -> number of cells.
     """
 
     name: str
@@ -94,34 +94,30 @@ class ColumnProfile:
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        """The lowest and the highest value; infinity and its negative where there is
-        none.
-        """
+        """The lowest and the highest value; infinity and minus infinity without values."""
         known = self.measured[np.isfinite(self.measured)]
         return float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
 
     @cached_property
     def counts(self) -> bool:
-        """True if each number is one more than that before."""
+        """True if each number is the number before plus 1."""
         return bool((np.diff(self.measured) == 1).all())
 
     @property
     def empty(self) -> int:
-        """How many cells hold nothing."""
+        """The number of cells that hold nothing."""
         return len(self.measured) - self.numbers - self.words.total()
 
     @cached_property
     def numeric(self) -> bool:
-        """True if it is a column of numbers, with some words that mean no value."""
+        """True if most cells hold numbers, and few words mean no value."""
         return (
             self.numbers >= max(1, self.words.total()) and len(self.words) <= MOST_WORDS
         )
 
     @property
     def unit(self) -> str:
-        """The unit from the row of units, else from the heading, else the sign beside
-        the numbers.
-        """
+        """The unit: of the row of units, else of the heading, else beside the numbers."""
         match = re.search(UNIT, self.name)
         of_name = (match[1] or match[2]).strip() if match else ""
         return self.below.strip("[]() -") or of_name or next(iter(self.signs), "")
@@ -133,7 +129,7 @@ class ColumnProfile:
 
     @cached_property
     def useless(self) -> str:
-        """Why the column is of no use, "" if it is."""
+        """The reason why the column is of no use; "" for a useful column."""
         low, high = self.ends
         if self.empty == len(self.measured):
             return "empty"
@@ -150,15 +146,13 @@ class ColumnProfile:
 
     @property
     def sparse(self) -> str:
-        """How much the column lacks, if it lacks too much to be an input; "" if it does
-        not.
-        """
+        """The share that the column lacks, in words; "" if the column can be an input."""
         fraction = np.isnan(self.measured).mean() if self.numeric else 0.0
         return f"{fraction:.0%} without a value" if fraction > SPARSE else ""
 
 
 def _signs(texts: "pd.Series[str]") -> Counter[str]:
-    """Return the signs beside numbers -> how often."""
+    """Return the signs beside numbers -> number of cells."""
     signed = texts[texts.str.contains(SIGNED, na=False)]
     signs = Counter(plain_number(text)[1] for text in signed)
     del signs[""]
@@ -171,8 +165,9 @@ def _signs(texts: "pd.Series[str]") -> Counter[str]:
 def sentinels_of(columns: Iterable[ColumnProfile], given: Sequence[str]) -> set[float]:
     """Return the numbers that mean no value.
 
-    They are those that a user named, and `SENTINELS` that are outliers of a column:
-    their distance to the nearest other number is larger than the range of all others.
+    They are the numbers that a user gave, and the `SENTINELS` that are outliers of a
+    column. The distance of an outlier to the nearest other number is larger than the
+    range of all other numbers.
     """
     sentinels = {
         *pd.to_numeric(pd.Series([*given], dtype="str"), errors="coerce").dropna()
@@ -191,14 +186,14 @@ def sentinels_of(columns: Iterable[ColumnProfile], given: Sequence[str]) -> set[
 
 @dataclass(frozen=True)
 class FileProfile(Moments):
-    """What a file, or several of one form, is like.
+    """The profile of a file, or of several files of one form.
 
     Attributes:
-        form: how it is written; no target yet.
-        columns: all but those of the timestamp, in their order.
-        missing: words and numbers that mean no value, "" an empty cell -> how often.
-        reasons: the option of params.yaml that was not certain -> why it was decided
-            so.
+        form: how the file is written; it names no target yet.
+        columns: name -> profile, of all columns but those of the timestamp.
+        missing: words and numbers that mean no value -> number of cells; "" is an empty
+            cell.
+        reasons: option that was guessed -> reason for its value.
         file: the rows as they stand in the files.
     """
 
@@ -210,11 +205,11 @@ class FileProfile(Moments):
 
     @property
     def rows(self) -> int:
-        """The rows of all series together."""
+        """The number of rows of all series together."""
         return len(self.timestamps)
 
     def table(self, form: CsvFormat) -> RowTable:
-        """Return the rows, without the columns that a form drops."""
+        """Return the rows without the columns that a form drops."""
         drop = {*form.drop, *form.words}
         names = [name for name in self.columns if name not in drop]
         values = np.empty((self.rows, len(names)))
@@ -225,14 +220,15 @@ class FileProfile(Moments):
 
     @property
     def length(self) -> int:
-        """Rows of one series."""
+        """The number of rows of one series, on average."""
         return self.rows // max(1, len(self.series))
 
     @property
     def odd(self) -> dict[str, float]:
-        """Columns with an outlier at one end -> that number.
+        """Columns with an outlier at one end -> the outlier.
 
-        Its distance to the nearest other number is larger than the range of all others.
+        Its distance to the nearest other number is larger than the range of all other
+        numbers.
         """
         odd = {}
         for name in self.targets:
@@ -247,33 +243,25 @@ class FileProfile(Moments):
         return odd
 
     def alone(self, name: str, number: float) -> bool:
-        """Return whether no other column holds this number."""
-        return not any(
-            (self.columns[other].measured == number).any()
-            for other in self.targets
-            if other != name
-        )
+        """Return whether no other column that can be forecast holds this number."""
+        others = [self.columns[other] for other in self.targets if other != name]
+        return not any((other.measured == number).any() for other in others)
 
     @cached_property
     def has_values(self) -> bool:
-        """True if a column of numbers does not merely count the rows."""
+        """True if a column of numbers does more than count the rows."""
         return any(
             column.numeric and not column.counts for column in self.columns.values()
         )
 
     @property
     def targets(self) -> list[str]:
-        """The columns of numbers that can be forecast; one may be sparse, since each of
-        its values counts.
-        """
-        return [
-            name
-            for name in self.columns
-            if self.columns[name].numeric and not self.useless(name)
-        ]
+        """The columns of numbers that can be forecast, sparse ones included."""
+        numeric = [name for name in self.columns if self.columns[name].numeric]
+        return [name for name in numeric if not self.useless(name)]
 
     def useless(self, name: str) -> str:
-        """Why a column is of no use, "" if it is."""
+        """Return the reason why a column is of no use; "" for a useful column."""
         if name == self.series_id:
             return "the series' names"
         if name in self.form.drop:

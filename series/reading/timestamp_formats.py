@@ -1,4 +1,4 @@
-"""Formats that the text of a timestamp may have, and timestamps by a format."""
+"""The formats that a timestamp's text may have, and the parsing of texts by a format."""
 
 import functools
 import itertools
@@ -58,10 +58,10 @@ COMPACT = {
     rf"{CENTURY}\d\d[.,]\d+": ["decimal_month", "decimal_year"],
     rf"{CENTURY}\d\d": ["%Y"],
 }
-"""Timestamps without marks, ISO's and decimal years -> their formats.
+"""Timestamps without marks, timestamps of ISO 8601, and decimal years -> their formats.
 
-The first pattern that fits is the only one, and of its formats the first that all rows
-have."""
+Only the first pattern that fits counts. Of its formats, the first that fits all rows is
+taken."""
 
 KINDS = {
     rf"{CENTURY}\d\d": "Y",
@@ -73,9 +73,10 @@ KINDS = {
     "W": "W",
     "M": "M",
 }
-"""Tokens of a date -> their kind: a year, a number of up to two digits, a day of the
-year, a date of eight digits, a month's name, and marks of a quarter, a week and a
-month."""
+"""Patterns of a date's tokens -> a letter for their kind.
+
+The kinds are a year, a number of up to two digits, a day of the year, a date of eight
+digits, a month's name, and marks of a quarter, a week and a month."""
 
 ORDERS = {
     "Ynn": ("Ymd",),
@@ -103,16 +104,15 @@ ORDERS = {
     "YWnn": ("GWVu",),
     "YMn": ("YMm",),
 }
-"""Kinds of a date -> the directives of `timestamps.parse` that they may stand for.
+"""Kinds of a date's tokens -> letters of the directives that `parse` may read them by.
 
 `Q`, `W` and `M` stay as written."""
 
 DIRECTIVES = {"D": "%Y%m%d", "Q": None, "W": None, "M": None}
-"""Letters of `ORDERS` that are no directive -> what they stand for; None: as written.
-"""
+"""Letters of `ORDERS` that are no directives -> their directive; None: as written."""
 
 PLACE = "\0"
-"""Where the time of day stood in a date."""
+"""A mark for the place of the time of day in a date."""
 
 COUNTS = {
     "unix": ("s", "1970-01-01", 0.0),
@@ -121,22 +121,21 @@ COUNTS = {
     "unix_ns": ("ns", "1970-01-01", 4.2e15),
     "excel": ("D", "1899-12-30", 0.0),
 }
-"""Formats that count from a day -> pandas' name of the unit, that day, and the largest
-count of the next larger unit."""
+"""Formats that count from a day -> pandas' unit, the day, and the smallest count.
+
+Smaller numbers count a larger unit."""
 
 DECIMAL_YEARS = ("decimal_month", "decimal_year")
 """Formats of a year with decimals: 2020.083 is February 2020, or a day of 2020."""
 
 MONTH_DECIMALS = 0.07
-"""Largest distance, in months, of a decimal year from the beginning or the middle of a
-month."""
+"""Largest distance, in months, of a decimal year from a month's beginning or middle."""
 
 FEW_DECIMALS = 4
-"""Decimals of a day or year, up to which a count of days or years is only about a
-timestamp."""
+"""Number of decimals up to which a count of days or years is rounded more coarsely."""
 
 YEARS = (1800, 2100)
-"""Years of timestamps that are taken without being asked for."""
+"""First and last year of timestamps that are taken without being asked for."""
 
 # Without \d and \s, so that Arrow searches.
 UTC_OFFSET = r"[0-9][:T][0-9][^ ]*(?: ?[AaPp][Mm])? ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
@@ -150,8 +149,9 @@ def formats(cell: str, *, digits: bool) -> list[str]:
     """Return the formats that a timestamp may have.
 
     Args:
-        cell: its text.
-        digits: whether it may be digits without marks; else they are a number.
+        cell: the text of the timestamp.
+        digits: whether digits without marks may be a timestamp; otherwise they are a
+            number.
     """
     text = notations.HOUR_24.sub("00", notations.plain_date(cell))
     for pattern, names in COMPACT.items():
@@ -171,8 +171,9 @@ def formats(cell: str, *, digits: bool) -> list[str]:
 
 
 def date_formats(text: str) -> list[str]:
-    """Return the formats that a date may have, of which days and months may be
-    interchanged.
+    """Return the formats that a date may have.
+
+    The day may stand before the month in some formats and behind it in others.
     """
     pieces = re.split(r"(\d+|[^\W\d_]+)", text)
     tokens = pieces[1::2]
@@ -196,7 +197,7 @@ def _kind(token: str) -> str:
 
 
 def time_formats(text: str) -> list[str]:
-    """Return the format of a time of day, if it is one."""
+    """Return the formats that a time of day may have; none if the text is no time."""
     text = notations.HOUR_24.sub("00", text)
     return [form for form in TIMES if _reads(text, form)]
 
@@ -211,10 +212,10 @@ def _reads(text: str, form: str) -> bool:
 
 
 def joined(frame: pd.DataFrame, columns: Sequence[str]) -> "pd.Series[Any]":
-    """Return the timestamp of each row as text, its columns joined by a space; NA where
-    one is.
+    """Return the timestamp of each row as text, its columns joined by a space.
 
-    A single column is returned as it is: in a Parquet file it need not be text.
+    The text is NA where a cell is NA. A single column is returned as it is, since in a
+    Parquet file it may hold timestamps, not text.
     """
     if len(columns) == 1:
         return frame[columns[0]]
@@ -223,8 +224,9 @@ def joined(frame: pd.DataFrame, columns: Sequence[str]) -> "pd.Series[Any]":
 
 
 def as_text(cells: "pd.Series[Any]") -> "pd.Series[str]":
-    """Return the cells of a column as text, without blanks around them; whole numbers
-    as such.
+    """Return the cells of a column as text, without blanks around them.
+
+    If all numbers are whole, they are written without decimals.
     """
     if pd.api.types.is_float_dtype(cells.dtype) and (cells.dropna() % 1 == 0).all():
         cells = cells.astype("Int64")
@@ -239,14 +241,14 @@ def parse(
     Args:
         cells: text, or datetimes.
         stamp_format: a format of `strptime`, where `%q` is a quarter and `%G` with `%V`
-            a week; "ISO8601", or one of `COUNTS` or `DECIMAL_YEARS`. Other notations of
-            the same (`notations.plain_date`, hour 24) are read, too.
+            a week; or "ISO8601"; or one of `COUNTS` or `DECIMAL_YEARS`. Other notations
+            of the format (`notations.plain_date`, hour 24) are read, too.
         first_year: the first of the hundred years that `%y` stands for; by default
             1969.
 
     Returns:
-        (rows,) datetime64[ms], NaT where a cell has another format, and whether they
-        are in UTC.
+        (rows,) datetime64[ms], NaT where a cell has another format; and whether the
+        timestamps are in UTC.
 
     Raises:
         ValueError, re.error: there is no such format.
@@ -293,9 +295,9 @@ def _in_plain_notation(plain: "pd.Series[str]", stamp_format: str) -> Array:
 
 
 def _strptime(cells: "pd.Series[Any]", stamp_format: str) -> Array:
-    """Return (rows,) datetime64[ms] by pandas, for which quarters become months.
+    """Return (rows,) datetime64[ms], as pandas parses them.
 
-    A week gets its Monday.
+    A quarter is parsed as its first month, and a week as its Monday.
     """
     # pandas would parse these as the current time.
     cells = cells.mask(cells.isin(["now", "today"]))
@@ -315,10 +317,9 @@ def _strptime(cells: "pd.Series[Any]", stamp_format: str) -> Array:
 
 
 def _counted(cells: "pd.Series[Any]", stamp_format: str) -> Array:
-    """Return (rows,) datetime64[ms] of counts of one unit, NaT where another was
-    counted.
+    """Return (rows,) datetime64[ms] of counts of one unit; NaT for counts of another unit.
 
-    Days are to the second, or to the minute if they have few decimals.
+    Counts of days are rounded to the second, or to the minute if they have few decimals.
     """
     unit, origin, least = COUNTS[stamp_format]
     counts, decimals = _decimals(cells)
@@ -330,10 +331,10 @@ def _counted(cells: "pd.Series[Any]", stamp_format: str) -> Array:
 
 
 def _decimals(cells: "pd.Series[Any]") -> tuple["pd.Series[Any]", int]:
-    """Return numbers with a point or a comma, NaN where a cell is none, and how many
-    decimals.
+    """Return cells as numbers, and the largest number of their decimals.
 
-    Of numbers that are no text the decimals are not known: there are many.
+    A text may have a decimal point or a comma; a cell that is no number becomes NaN. If
+    the cells are not text, their decimals are not known, and 15 are assumed.
     """
     if cells.dtype != "str":
         return pd.to_numeric(cells, errors="coerce"), 15
@@ -347,8 +348,9 @@ def _decimal_years(cells: "pd.Series[Any]", *, monthly: bool) -> Array:
 
     Args:
         cells: text or numbers.
-        monthly: whether they are the beginnings or the middles of months, else NaT.
-            Otherwise they are to the hour, or to half a day if they have few decimals.
+        monthly: whether only beginnings and middles of months are read, and others are
+            NaT. Otherwise timestamps are rounded to the hour, or to half a day if the
+            years have few decimals.
     """
     numbers, decimals = _decimals(cells)
     known = numbers.between(*YEARS).to_numpy(bool)
@@ -373,9 +375,9 @@ def _decimal_years(cells: "pd.Series[Any]", *, monthly: bool) -> Array:
 
 
 def in_century(timestamps: Array, first_year: int) -> Array:
-    """Return timestamps (rows,) with the same last two digits of their years.
+    """Return timestamps (rows,) moved into the hundred years from `first_year` on.
 
-    They lie in the hundred years from `first_year` on.
+    The last two digits of their years stay.
     """
     months = timestamps.astype("datetime64[M]")
     years = months.astype("datetime64[Y]").astype(np.int64) + 1970
@@ -385,13 +387,13 @@ def in_century(timestamps: Array, first_year: int) -> Array:
 
 
 def usual(timestamps: Array) -> Array:
-    """Return (rows,) bool, whether a timestamp's year lies within `YEARS`."""
+    """Return (rows,) bool: whether a timestamp's year lies within `YEARS`."""
     first, last = np.array([f"{year}-01-01" for year in YEARS], "datetime64[ms]")
     return np.asarray((timestamps >= first) & (timestamps < last))
 
 
 def wrong(timestamps: Array) -> Array:
-    """Return (rows,) bool: there is no timestamp, or one of few unusual ones."""
+    """Return (rows,) bool: whether a timestamp is NaT, or one of few unusual ones."""
     within = usual(timestamps)
     few = within.sum() > 0.9 * len(within)
     return np.asarray(np.isnat(timestamps) | (~within & few))

@@ -215,11 +215,11 @@ BAD = {
     ),
     "one stamp": (
         text("time,load", *["2023-01-01 00:00,1"] * 40),
-        "the file has 1 different stamps",
+        "the file has 1 different timestamps",
     ),
     "stamps alone": (
         "date,time\n" + "2023-01-01,00:00\n" * 40,
-        "the file has 1 different stamps",
+        "the file has 1 different timestamps",
     ),
     "no columns": (
         "some words\nand more of those words\n",

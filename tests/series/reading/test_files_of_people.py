@@ -457,7 +457,7 @@ REFUSED = {
     ),
     "a year that was typed wrong": (
         rows_of("t,x", changed(DAYS, 30, "2042-01-31"), VARIED),
-        "line 32: the stamp 2042-01-31 00:00:00 does not fit those beside it, 2024-01-30 00:00:00 and 2024-02-01",
+        "line 32: the timestamp 2042-01-31 00:00:00 does not fit those beside it, 2024-01-30 00:00:00 and 2024-02-01",
     ),
     "a day that is there": (
         rows_of("t,x", changed(DAYS, 30, "2024-01-01"), VARIED),

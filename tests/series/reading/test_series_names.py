@@ -154,7 +154,7 @@ def test_a_clock_with_daylight_saving_is_that_of_each_series(tmp_path):
             60,
             "ds",
             "2042-01-01",
-            "line 62: the stamp 2042-01-01 00:00:00 does not fit those beside it, 2020-01-20 00",
+            "line 62: the timestamp 2042-01-01 00:00:00 does not fit those beside it, 2020-01-20 00",
         ),
         (
             60,
