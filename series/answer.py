@@ -1,5 +1,5 @@
-"""The answer for a series of one's own: how good each model is, whether recurrence
-helps, and what comes next.
+"""The answer for a user's own series: the scores of all models, whether recurrence
+helps, and the forecast.
 """
 
 import contextlib
@@ -45,25 +45,25 @@ LEVELS = (0.5, 0.8, 0.9)
 """The usual coverages of prediction intervals."""
 
 SCORES = ("recurrent", "mae", "wql", "change", "low", "high", "coverage")
-"""The scores of a model that `Answer.models` has."""
+"""Names of the scores in the columns of `Answer.models`."""
 
 TABLE = "forecasts.parquet"
-"""The file of every forecast from the past."""
+"""The file of the forecasts from all cutoffs of the past."""
 
 SECONDS = "seconds.json"
-"""The file of CPU seconds, which differ from run to run and so lie apart."""
+"""The file of CPU seconds, which differ from run to run."""
 
 TEMPORARY = "unroll-answer-"
-"""How the names of temporary folders begin; the number of the process follows."""
+"""Beginning of a temporary folder's name; the number of the process follows."""
 
 
 class About(Strict):
-    """What answer.json holds.
+    """The content of answer.json.
 
     Attributes:
-        name: of the series.
-        files: the files of its rows, relative to the folder of the answer where they
-            lie near it.
+        name: the name of the series.
+        files: paths of the files of rows, relative to the folder of the answer if they
+            lie near the folder.
         target: the column that is forecast.
         horizon: timesteps that are forecast at once.
         board: the scores of all models, and who forecasts.
@@ -85,17 +85,17 @@ class About(Strict):
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What was found out about a series; made by `answer`, read by `load`.
+    """The findings about a series, as `answer` makes them and `load` reads them.
 
     Attributes:
-        about: what was asked, and how good each model is.
-        forecasts: every forecast from the past: unique_id, ds, cutoff, model, y, y_hat,
-            a row for each value. y_hat is the mean over a network's seeds, y is NaN
-            where nothing was measured. unique_id is as in the user's DataFrame or
-            Parquet file where it holds integers there, else text. Where the series has
-            a time zone, ds and cutoff are in UTC, without a zone.
+        about: the question, and the scores of all models.
+        forecasts: the forecasts from all cutoffs of the past: unique_id, ds, cutoff,
+            model, y, y_hat, a row for each value. y_hat is the mean over a network's
+            seeds, y is NaN where nothing was measured. unique_id holds integers if it
+            does in the user's DataFrame or Parquet file, else text. If the series has a
+            time zone, ds and cutoff are in UTC, without a zone.
         forecaster: the best model, fitted to all rows.
-        folder: where its files lie; a temporary one until it is saved.
+        folder: the folder of the files; temporary until the answer is saved.
         seconds: name of a model -> CPU seconds that its backtest took here.
     """
 
@@ -125,24 +125,21 @@ class Answer:
 
     @property
     def outcome(self) -> str | None:
-        """Whether recurrence helps: "helps", "hurts", "no difference that matters" or
-        "open".
+        """The outcome: "helps", "hurts", "no difference that matters" or "open".
 
-        None where recurrent networks were not tried.
+        It says whether recurrence helps. It is None if no recurrent network was tried.
         """
         word = self.board.word
         return None if word is None else str(word)
 
     @property
     def sentence(self) -> str:
-        """The answer in words: whether recurrence helps, by how much, and who
-        forecasts.
-        """
+        """The answer in words: whether recurrence helps, how much, and who forecasts."""
         return sentence.sentence(self.board, self.about.titles)
 
     @property
     def hint(self) -> str:
-        """What would decide an open question; else empty."""
+        """Sentences on what would decide an open question; else empty."""
         return sentence.hint(self.board, self.about.titles)
 
     @property
@@ -188,9 +185,9 @@ class Answer:
                 of the answer, from its files as they are now.
             levels: coverages of the prediction intervals, whole percents from 0.5 to
                 0.99; one or several.
-            horizon: timesteps ahead; by default as many as models were trained for.
-                More are forecast from the forecasts before them, and their intervals
-                grow with the square root of the time ahead.
+            horizon: timesteps ahead; by default the horizon that models were trained
+                for. Further timesteps are forecast from the forecasts before them, and
+                their intervals grow with the square root of the time ahead.
             future: rows to come, with the columns that are known beforehand.
 
         Returns:
@@ -199,7 +196,7 @@ class Answer:
 
         Raises:
             UnrollError: the rows cannot be used; the text says which and why.
-            UnknownAheadError: what must be known beforehand is not.
+            UnknownAheadError: a value that must be known beforehand is not.
             UsageError: a level or the horizon is wrong.
         """
         several = [levels] if isinstance(levels, float | int) else levels
@@ -216,17 +213,17 @@ class Answer:
 
     @property
     def files(self) -> list[Path]:
-        """The files of its rows."""
+        """The paths of the files of rows."""
         return [self.folder / file for file in self.about.files]
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the answer into a folder, which `load` reads.
 
-        A folder that is there is replaced if it holds an answer, or nothing that is not
-        hidden. What is hidden in it, such as a cache, stays.
+        An existing folder is replaced if it holds an answer, or only hidden files.
+        Hidden files, such as a cache, stay.
 
         Raises:
-            UsageError: something else is there.
+            UsageError: the folder holds something else, or is a file.
         """
         path = Path(folder).resolve()
         if path.exists() and not path.is_dir():
@@ -255,9 +252,7 @@ class Answer:
 
 
 def _relative(file: Path, folder: Path) -> str:
-    """Return the path of a file from a folder, where both lie in one project, else the
-    whole path.
-    """
+    """Return the path of a file from a folder if the two lie close, else its whole path."""
     file = file.resolve()
     if file.is_relative_to(folder.parents[min(1, len(folder.parents) - 1)]):
         return Path(os.path.relpath(file, folder)).as_posix()
@@ -288,13 +283,13 @@ def answer(
     cache: str | os.PathLike[str] | None = None,
     say: Say | None = None,
 ) -> Answer:
-    """Judge models on a series at cutoffs of its past, and fit the best one for what
-    comes next.
+    """Compare models on a series at cutoffs of its past, and fit the best model.
 
     Args:
         data: a DataFrame; the path of a CSV or Parquet file; or several files of one
-            form. Several series in one are told apart by a column, such as unique_id.
-        target: the column to forecast; by default the one that looks most like it.
+            form. Several series are told apart by a column, such as unique_id.
+        target: the column to forecast; by default the column that looks most like a
+            target.
         horizon: timesteps to forecast; by default a day, a week, or a year, as the rows
             suggest.
         lookback: timesteps that a forecast sees.
@@ -303,19 +298,20 @@ def answer(
         holidays: a country whose holidays are known, such as "DE".
         missing: numbers or words that mean no value.
         stamp: columns of the timestamps.
-        stamp_format: of the timestamps, as `strptime` takes it.
+        stamp_format: the format of the timestamps, as `strptime` takes it.
         day_first: whether 01/02/2024 is the first of February.
-        time_zone: whose clock the timestamps show, such as "Europe/Berlin".
-        encoding: of a text file, such as "latin-1".
-        delimiter: between the columns of a text file.
+        time_zone: the zone of the clock that the timestamps show, such as
+            "Europe/Berlin".
+        encoding: the encoding of a text file, such as "latin-1".
+        delimiter: the mark between the columns of a text file.
         decimal: the mark before decimals in a text file.
-        name: of the series; by default the file's.
+        name: the name of the series; by default the name of the file.
         networks: whether recurrent and dense networks are tried; they take most of the
             time.
-        minutes: after which models that are not done are left out.
-        jobs: models that are fitted at a time; by default one for each core.
-        cache: a folder that keeps what was fitted, so that the same call goes on where
-            it was stopped.
+        minutes: the time budget; models that are not done by then are left out.
+        jobs: number of models that are fitted at a time; by default one for each core.
+        cache: a folder for fitted models, so that the same call goes on where it was
+            stopped.
         say: called with lines of progress; by default they go to standard error.
 
     Raises:
@@ -356,7 +352,7 @@ def answer(
 
 
 def _sweep() -> None:
-    """Remove the temporary folders of processes that are no more."""
+    """Remove the temporary folders of processes that have ended."""
     for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
         match = re.fullmatch(rf"{TEMPORARY}(\d+)-.*", folder.name)
         with contextlib.suppress(FileNotFoundError):  # another process removed it
@@ -373,7 +369,7 @@ def _answered(
         asked: the arguments of `answer`.
         data: the rows.
         folder: an empty folder for the answer.
-        cache: the folder of what was fitted.
+        cache: a folder for fitted models.
         say: called with lines of progress.
     """
     paths = files_of(data, folder, "rows")
@@ -438,9 +434,7 @@ def _answered(
 def _read(
     asked: Arguments, data: Data, paths: list[Path], say: Say
 ) -> tuple[FileProfile, Proposal, Dataset]:
-    """Find out what the files are like and what is asked of them, and cut their rows
-    into windows.
-    """
+    """Profile the files, propose what was left out, and cut the rows into windows."""
     profile = detect(paths, asked)
     proposal = propose(profile, asked)
     for line in [*described.lines(profile), *proposal.guesses]:
@@ -453,9 +447,7 @@ def _read(
 
 
 def _integers(path: Path, profile: FileProfile) -> str:
-    """Return the type of the series' names where they are integers in a Parquet file;
-    else "".
-    """
+    """Return the type of the series' names if a Parquet file holds integers; else ""."""
     if path.suffix != ".parquet" or not profile.series:
         return ""
     import pyarrow as pa
@@ -498,9 +490,7 @@ def _announced(plan: Plan) -> str:
 def _spec(
     dataset: Dataset, why: str, members: list[Member], plan: Plan
 ) -> ForecasterSpec:
-    """Return the forecaster as plain data; values beyond those of all rows are unusual
-    to it.
-    """
+    """Return the forecaster as plain data, with the range of all rows as usual values."""
     fitted = fitted_of(dataset)
     # (rows, columns + calendar), in model units
     whole = backtest.windows(dataset).series
@@ -512,7 +502,7 @@ def _spec(
         own = whole[number * rows : (number + 1) * rows, : len(known.mean)]
         low = own.min(axis=0) * known.std + known.mean
         high = own.max(axis=0) * known.std + known.mean
-        # Exact for the target: nothing below 0 is forecast where nothing was.
+        # Exact for the target, whose lowest value decides whether 0 is a floor.
         low[target] = np.nanmin(truth[number])
         high[target] = np.nanmax(truth[number])
         ends = {"low": low.tolist(), "high": high.tolist()}
@@ -529,7 +519,7 @@ def _spec(
 
 
 def _last_number(dataset: Dataset, fitted: Fitted) -> np.datetime64:
-    """Return the last row as the calendar counts rows (`row_calendar.numbered`)."""
+    """Return the number of the last row by the calendar (`row_calendar.numbered`)."""
     last = np.asarray(dataset.stamps).max().astype("datetime64[ms]")
     zone = fitted.csv.time_zone
     number: np.datetime64
@@ -538,10 +528,10 @@ def _last_number(dataset: Dataset, fitted: Fitted) -> np.datetime64:
 
 
 def load(folder: str | os.PathLike[str]) -> Answer:
-    """Read what `Answer.save` wrote.
+    """Read an answer that `Answer.save` wrote.
 
     Raises:
-        UnrollError: there is no answer in the folder, or a file of it is damaged.
+        UnrollError: the folder holds no answer, or a file is damaged.
     """
     path = Path(folder).resolve()
     if not (path / FILE).is_file():

@@ -14,7 +14,7 @@ def _plain(value: Any) -> Any:
 
 
 def _names(value: Any) -> Any:
-    """Return one name, or several, as a list; numbers that mean no value as text."""
+    """Return one name or several as a list, with numbers as text."""
     values = [value] if isinstance(value, str | int | float) else value
     if isinstance(values, tuple | list):
         return [str(_plain(one)) for one in values]
@@ -27,7 +27,7 @@ Names = Annotated[list[str], pydantic.BeforeValidator(_names)]
 class Options(Strict):
     """The options of an answer; what is left out is detected in the file, or proposed.
 
-    Numbers may be NumPy's. Where several names are expected, a single one will do.
+    Numbers may be NumPy's. A single name may stand for a list of names.
 
     Attributes:
         target: the column to forecast.
@@ -38,12 +38,14 @@ class Options(Strict):
         holidays: the country whose holidays are known, such as "DE".
         missing: numbers and words that mean no value.
         stamp: the columns of the timestamp.
-        stamp_format: of the timestamp, as `strptime` takes it.
+        stamp_format: the format of the timestamp, as `strptime` takes it.
         day_first: whether 01/02/2024 is in February.
         time_zone: the zone of the clock that the timestamps show.
-        encoding, delimiter, decimal: of the text.
+        encoding: the encoding of a text file.
+        delimiter: the mark between the columns of a text file.
+        decimal: the mark before decimals in a text file.
         networks: whether neural networks are tried.
-        minutes: the time budget; None: as long as it takes.
+        minutes: the time budget; None for no limit.
     """
 
     target: str | None = None
@@ -78,8 +80,8 @@ class Arguments(Options):
     """The arguments of `unroll.answer` that can be checked before the rows are read.
 
     Attributes:
-        name: of the series.
-        jobs: models that are fitted at a time.
+        name: the name of the series.
+        jobs: number of models that are fitted at a time.
     """
 
     name: (

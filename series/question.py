@@ -1,9 +1,8 @@
-"""What is asked of a file: which column, how far ahead, from how far back; and its
-windows.
+"""The question that a file is asked: target, horizon and lookback; and its windows.
 
-What nobody says is proposed from the file's frequency and length. A *timestep* is what
-models see as one step: a row, or an hour where rows lie closer together than half an
-hour.
+Options that a user leaves out are proposed by the file's frequency and length. A
+*timestep* is one step of the models: a row, or an hour if rows lie less than half an
+hour apart.
 """
 
 import re
@@ -36,25 +35,24 @@ DAY = 86_400
 """Seconds of a day."""
 
 TRAIN = 0.5
-"""The share of the rows, the first ones, that models are fitted to before the first
-cutoff."""
+"""Share of the rows, the first ones, that models are fitted to before the first cutoff."""
 
 WINDOW_SHARE = 0.2
-"""The share of the rows that one window may span."""
+"""Largest share of the rows that a window may span."""
 
 YEARLY_WINDOW_SHARE = 1 / 3
-"""The share of the rows that one window may span where a season is a year of weeks or
-months."""
+"""Largest share of the rows that a window may span if rows are weeks or months."""
 
 LOOKBACK_YEARS = {4: 3, 12: 2, 52: 1}
-"""Timesteps of a year -> years that a window spans at least, where the rows suffice."""
+"""Timesteps of a year -> years that a window spans, if the rows suffice."""
 
 HISTORY_YEARS = {4: 10, 12: 10, 52: 5}
 """Timesteps of a year -> years that statistical models look back."""
 
 MOST_WINDOWS = 25_000
-"""The most windows that a model learns from; of more, every second, third, ... is
-taken."""
+"""Largest number of windows that a model learns from.
+
+Of more windows only every second, third, ... is taken."""
 
 TARGET_WORDS = (
     "^(y|ot|cnt|counts?|flow|close|orders?|volume|load|value|wert)$|last$|demand|power|"
@@ -70,8 +68,9 @@ COVARIATE_WORDS = (
     "index|season|precip|visib|sun|promo|flag)|temperatur|feucht|niederschlag|"
     "radiation|forecast|predict|prognose|holiday|feiertag|weekday|wochentag"
 )
-"""Words of weather, of the calendar and of other forecasts: columns that help to
-forecast others."""
+"""Words in the names of columns that help to forecast others.
+
+They are words of weather, of the calendar and of other forecasts."""
 
 WEATHER_UNITS = r"°?[CFK]|deg.*|%|[hk]?Pa|m?bar|m/s|km/h|mph|W/m.*|mm"
 """Units of weather."""
@@ -79,7 +78,7 @@ WEATHER_UNITS = r"°?[CFK]|deg.*|%|[hk]?Pa|m?bar|m/s|km/h|mph|W/m.*|mm"
 
 @dataclass(frozen=True)
 class Proposal:
-    """What is forecast of a file.
+    """The target, horizon and lookback for a file, and what else is asked.
 
     Attributes:
         target: the column to forecast.
@@ -87,12 +86,12 @@ class Proposal:
         horizon: timesteps to forecast.
         lookback: timesteps that a forecast sees.
         day: timesteps of a day; 0 if a day is no whole number of timesteps.
-        cycles: timesteps of what repeats, such as a day and a week, the shortest first.
-        history: timesteps that statistical models look back; 0 for `lookback`.
+        cycles: timesteps of each cycle, such as a day and a week, the shortest first.
+        history: timesteps that statistical models look back; 0 means `lookback`.
         future: columns whose values are known beforehand.
         holidays: the country whose holidays are known, such as "DE".
-        reasons: option -> why it has its value, where it was proposed.
-        leave_out: series that cannot be used.
+        reasons: option that was proposed -> reason for its value.
+        leave_out: names of the series that cannot be used.
     """
 
     target: str
@@ -109,7 +108,7 @@ class Proposal:
 
     @property
     def guesses(self) -> list[str]:
-        """What was proposed where nobody said it, with the reason, fit for a terminal."""
+        """Lines on the options that were proposed, with reasons, fit for a terminal."""
         return [
             printable(f"guessed   {option}: {getattr(self, option)}, {why}")
             for option, why in self.reasons.items()
@@ -118,11 +117,11 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Cycles:
-    """How many timesteps repeat; 0 where there is no such cycle.
+    """Lengths of cycles in timesteps; 0 means that there is no such cycle.
 
     Attributes:
-        day, week, year: timesteps of each.
-        all: those that models look at, the shortest first.
+        day, week, year: the lengths of these cycles.
+        all: the cycles that models look at, the shortest first.
     """
 
     day: int = 0
@@ -132,12 +131,13 @@ class Cycles:
 
 
 def likely_target(profile: FileProfile) -> tuple[str, str]:
-    """Return the column that most looks like one to forecast, and why; of equals the
-    first.
+    """Return the column that most looks like a target, and the reason.
+
+    The first of equal columns is taken.
     """
     scores = {name: _target_score(profile, name) for name in profile.targets}
     best = max(scores, key=scores.__getitem__)
-    why = "the first that may be one"
+    why = "the first that may be forecast"
     if scores[best] > 1:
         why = "by its name"
     elif scores[best] == 1:
@@ -162,17 +162,16 @@ def _target_score(profile: FileProfile, name: str) -> int:
 
 
 def propose(profile: FileProfile, wanted: Options) -> Proposal:
-    """Return what is forecast: as wanted, and where nothing is said as this file
-    suggests.
+    """Return the question as the user wants it, with proposals for what was left out.
 
-    The horizon is a day, of daily rows a week, of weekly rows four weeks, of months a
-    year. The lookback is four weeks, of daily rows eight weeks, of weekly rows a year:
-    whole cycles, and a fifth of the rows at most (of weeks and months a third, up to
-    one or two years).
+    The horizon is a day; for daily rows a week, for weekly rows four weeks, and for
+    months a year. The lookback is four weeks; for daily rows eight weeks, and for weekly
+    rows a year. It is made of whole cycles and spans at most a fifth of the rows, or a
+    third of weeks and months.
 
     Raises:
         UnrollError: no column can be forecast.
-        UsageError: the target, a known column or the country is none.
+        UsageError: the target, a column of `future` or the country does not exist.
     """
     reasons = dict[str, str]()
     target = _target(profile, wanted.target, reasons)
@@ -252,9 +251,7 @@ def _future(profile: FileProfile, target: str, wanted: Sequence[str]) -> list[st
 
 
 def _step(profile: FileProfile) -> int:
-    """Return the rows of an hour where rows lie closer together than half an hour, else
-    1.
-    """
+    """Return the rows of an hour if rows lie less than half an hour apart, else 1."""
     if profile.freq >= HOUR // 2 or HOUR % profile.freq:
         return 1
     step = HOUR // profile.freq
@@ -336,21 +333,13 @@ def _lookback(profile: FileProfile, cycles: Cycles, longest: int) -> tuple[int, 
 def options(
     profile: FileProfile, proposal: Proposal
 ) -> tuple[CsvFormat, Cleaning, Windowing]:
-    """Return how the file is read, how its rows are cleaned, and how they are cut into
-    windows.
-    """
+    """Return how the file is read, how its rows are cleaned, and how they are windowed."""
     target = profile.columns[proposal.target]
-    others = [
-        name
-        for name in profile.columns
-        if name not in {proposal.target, profile.series_id}
-    ]
+    own = {proposal.target, profile.series_id}
+    others = [name for name in profile.columns if name not in own]
     left_out = [name for name in others if left_out_because(profile, name)]
-    words = [
-        name
-        for name in others
-        if name not in left_out and not profile.columns[name].numeric
-    ]
+    inputs = [name for name in others if name not in left_out]
+    words = [name for name in inputs if not profile.columns[name].numeric]
     missing = [*profile.missing] or None
     if missing is None and (words or proposal.future):
         # An empty word is no category, and rows of known values to come have no target.
@@ -392,7 +381,7 @@ def options(
 
 
 def fill_limit(spacing: int) -> int:
-    """Return the rows in a row that are filled: six hours, of longer rows one.
+    """Return the longest gap that is filled, in rows: six hours, or one longer row.
 
     Args:
         spacing: seconds from row to row.
@@ -401,7 +390,7 @@ def fill_limit(spacing: int) -> int:
 
 
 def left_out_because(profile: FileProfile, name: str) -> str:
-    """Return why a column is no input; "" if it is one."""
+    """Return the reason why a column is no input; "" for an input."""
     return profile.useless(name) or profile.columns[name].sparse
 
 
@@ -411,16 +400,17 @@ def prepared(
     """Cut the rows of files into windows.
 
     Args:
-        name: of the data set.
-        profile: what the files are like, and their rows.
-        proposal: what is asked of them.
+        name: the name of the data set.
+        profile: the profile of the files, with their rows.
+        proposal: the question.
 
     Returns:
-        The data set, of which the first half of the rows is the split "train"; and the
-        proposal, which leaves out those of several series that cannot be used.
+        The data set, with the first half of the rows as the split "train"; and the
+        proposal, which leaves out series that cannot be used.
 
     Raises:
         UnrollError: the rows do not suffice; the text says what would help.
+        UsageError: horizon, lookback and step do not go together.
     """
     form, _, _ = options(profile, proposal)
     table = profile.table(form)
@@ -454,7 +444,7 @@ def prepared(
 
 
 def _cure(windows_of: Callable[[Proposal], Dataset], proposal: Proposal) -> str:
-    """Return what would help where the rows are too few; tried, not guessed."""
+    """Return what would help if the rows are too few, after trying it."""
     try:
         windows_of(replace(proposal, horizon=1, lookback=1))
     except (UnrollError, ValueError):

@@ -1,5 +1,6 @@
-"""New rows -> the last window of them as a model's input, by the preparation that its
-data set was made with.
+"""New rows as a model's input.
+
+The last window of the rows is prepared as the rows were that the model was trained on.
 """
 
 import difflib
@@ -18,10 +19,10 @@ from series.reading.files import Rows, table_of
 from series.spec import SeriesQuestion
 
 FAR = 0.5
-"""How far beyond the trained range a value is far, as a part of that range."""
+"""Distance from the trained range at which a value is unusual, in lengths of the range."""
 
 MOST = 14
-"""Origins since the fit whose errors count, the last ones."""
+"""Largest number of origins since the fit whose errors count; the last ones count."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +30,19 @@ class Window:
     """The last rows of a series.
 
     Attributes:
-        question: what is asked of it.
-        stamps: (rows,) datetime64[ms], in UTC where the preparation has them so.
-        target: (rows,) what was measured of the target, NaN where nothing was.
-        inputs: (timesteps, columns + calendar) float32; those before the lookback NaN
-            where there is no row.
+        question: what the models were trained to answer.
+        stamps: (rows,) datetime64[ms], in UTC if the preparation has a time zone.
+        target: (rows,) measured values of the target, NaN where nothing was measured.
+        inputs: (timesteps, columns + calendar) float32; NaN before the lookback where
+            there is no row.
         last: datetime64[ms], the number of the last row in time
             (`row_calendar.numbered`).
-        unusual: lines about values far outside of what was trained on, and about rows
-            at the end without a target.
+        unusual: lines about values far outside of the trained range, and about rows at
+            the end without a target.
         since: (origins, timesteps, columns) the inputs at the origins since the models
-            were fitted, and (origins, steps) what was observed after them, in model
-            units, NaN where nothing was yet.
-        new: rows after the last one that models were fitted to, as a share of those
-            before.
+            were fitted, and (origins, steps) the values observed after these origins,
+            in model units, NaN where nothing was observed yet.
+        new: number of rows since the models were fitted, as a share of the rows before.
     """
 
     question: SeriesQuestion
@@ -55,7 +55,7 @@ class Window:
     new: float = 0.0
 
     def times(self, steps: int) -> Any:
-        """Return a pandas DatetimeIndex of the timestamps of so many timesteps ahead."""
+        """Return a pandas DatetimeIndex with the timestamps of the next `steps` timesteps."""
         question = self.question
         ahead = question.ahead[0] + question.windows.step * np.arange(steps)  # rows
         return question.on_clock(self.last + ahead * question.row)
@@ -64,25 +64,25 @@ class Window:
 def continued(window: Window, forecast: Array, ahead: int) -> Window:
     """Return the window after a forecast, as if the forecast had been measured.
 
-    Other columns take their values of a cycle before, where a window has a whole cycle,
-    else the last ones.
+    Other columns take their values of a cycle before. If a window has no whole cycle,
+    they take their last values.
 
     Args:
         window: the last rows.
-        forecast: (steps,) what follows them, in model units.
-        ahead: how many timesteps of forecasts there are so far, from the last measured
-            row on.
+        forecast: (steps,) the forecast after these rows, in model units.
+        ahead: number of timesteps that were forecast so far, from the last measured row
+            on.
 
     Raises:
-        UnrollError: a column is known beforehand, of which the rows to come would have
-            to be known.
+        UnrollError: the models need a column that is known beforehand, and it is not
+            known that far ahead.
     """
     question = window.question
     if question.windows.future:
         names = ", ".join(question.windows.future)
         raise UnrollError(
             f"a horizon beyond the trained one needs {names} of later rows; pass no "
-            "horizon, or answer the series anew with a longer one"
+            "horizon, or answer the series anew with a longer horizon"
         )
     cycle = _cycle(question, len(window.inputs))
     count = len(forecast)
@@ -99,9 +99,7 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
 
 
 def _cycle(question: SeriesQuestion, timesteps: int) -> int:
-    """Return the longest of a week and a day that a window holds, in timesteps; 1 if it
-    holds neither.
-    """
+    """Return a week in timesteps if a window holds a week, else a day; else 1."""
     seconds = question.spacing * question.windows.step
     if question.cleaning.rows is None:
         for cycle in (7 * series.DAY, series.DAY):
@@ -115,11 +113,11 @@ class History:
     """All rows of a series in some files, up to the last one with a target.
 
     Attributes:
-        question: what models were trained to answer of it.
-        name: of the files, for error messages.
+        question: what the models were trained to answer.
+        name: a name of the files, for error messages.
         measured: the rows.
-        inputs: (rows, columns + calendar) float32, as models see them.
-        later: how many rows come after them.
+        inputs: (rows, columns + calendar) float32, the rows as models see them.
+        later: number of rows after them, which have no target.
     """
 
     question: SeriesQuestion
@@ -134,11 +132,12 @@ class History:
         return self.measured.columns.index(self.question.csv.target)
 
     def windows(self, outputs: int | None = None) -> Windows:
-        """Return every window between whose rows there is no gap, and of whose targets
-        one, or all, were measured.
+        """Return every window without a gap whose targets were measured.
 
-        As `Windowing.partial` says; `outputs` counts the first of the targets, None all
-        of them.
+        With `Windowing.partial` one measured target is enough.
+
+        Args:
+            outputs: number of targets, the first ones; None for all targets.
         """
         question = self.question
         rows = self.measured.series
@@ -160,8 +159,9 @@ class History:
         )
 
     def behind(self, origins: Array, timesteps: int) -> Array:
-        """Return (origins, timesteps, columns + calendar) the inputs at some origins,
-        NaN before the first row or a gap.
+        """Return the inputs at some origins: (origins, timesteps, columns + calendar).
+
+        They are NaN before the first row and before the last gap.
         """
         apart = np.diff(self.measured.series.timestamps) != self.question.row
         starts = np.concatenate([[0], np.flatnonzero(apart) + 1])
@@ -175,8 +175,9 @@ class History:
     def since(
         self, timesteps: int, until: np.datetime64, stride: int
     ) -> tuple[Array, Array]:
-        """Return `Window.since`: origins from `until` on, `stride` rows from each
-        other, the last `MOST` of them.
+        """Return `Window.since`: the last `MOST` origins from `until` on.
+
+        The origins lie `stride` rows from each other.
         """
         question = self.question
         rows = self.measured.series
@@ -198,21 +199,22 @@ def histories(
     files: Rows,
     plan: Rows | None = None,
 ) -> dict[str, History]:
-    """Name of a series -> all its rows in some files, as models see them.
+    """Return name of a series -> all its rows in some files, as models see them.
 
     Args:
-        questions: of each series what models were trained to answer.
-        files: of the rows. Behind the last one with a target there may be rows with
-            what is known beforehand.
-        plan: more such rows.
+        questions: name of a series -> what the models were trained to answer.
+        files: the rows. Behind the last row with a target there may be rows with
+            columns that are known beforehand.
+        plan: more rows with columns that are known beforehand.
 
     Raises:
-        UnrollError: a column is missing, a cell is wrong, or rows are another time
-            apart.
+        UnrollError: a column is missing, a cell is wrong, or rows have another distance
+            than the trained rows.
+        UnknownAheadError: a value that must be known beforehand is not.
     """
     question = next(iter(questions.values()))
     strict = _only(question, files)
-    missing = [*(question.csv.missing or ()), ""]  # a value may be missing
+    missing = [*(question.csv.missing or ()), ""]  # an empty cell is no mistake
     lenient = strict.form.model_copy(update={"missing": missing})
     table = table_of(replace(strict, form=lenient))
     table = series.on_calendar(table, question.csv, question.cleaning)
@@ -252,8 +254,9 @@ def histories(
 
 
 def _fill_of_gapless(question: SeriesQuestion) -> int | None:
-    """Return the rows in a row that are filled where the train rows had no gap; None
-    where the preparation says what is filled.
+    """Return the longest gap, in rows, that is filled where train rows had no gap.
+
+    None means that the preparation itself says what is filled.
     """
     is_said = question.cleaning.fill is not None or "" in (question.csv.missing or ())
     return None if is_said else fill_limit(question.spacing)
@@ -272,13 +275,12 @@ def latest(
 
     Args:
         history: the rows.
-        timesteps: of the inputs.
-        until: the last row that models were fitted to; None where it does not matter.
-        stride: rows from one origin since then to the next.
+        timesteps: number of timesteps of the inputs.
+        until: the last row that models were fitted to; None to leave out later errors.
+        stride: rows from one origin to the next, of the origins since the fit.
 
     Raises:
-        UnrollError: rows are too few, there is a gap, or something that is known
-            beforehand is missing.
+        UnrollError: rows are too few, or there is a gap.
     """
     question = history.question
     rows = history.measured.series
@@ -318,11 +320,12 @@ def _beforehand(
     table: RowTable,
     plan: Rows | None,
 ) -> series.Plan:
-    """Return what is known beforehand of the timesteps to forecast: from rows behind
-    the `past` ones, and files.
+    """Return the columns that are known beforehand, for the timesteps to forecast.
+
+    They are read from the rows of `table` behind the `past` rows, and from `plan`.
 
     Raises:
-        UnrollError: it is not known of all of them.
+        UnknownAheadError: a value is not known for a timestep.
     """
     import pandas as pd
 
@@ -363,7 +366,7 @@ def _beforehand(
 
 
 def _only(question: SeriesQuestion, file: Rows) -> Rows:
-    """Return the file without the columns that the model was not trained on."""
+    """Return the rows without the columns that the model was not trained on."""
     form = question.csv
     header = list(file.cells.columns)
     needed = [*form.stamp, *question.numbers, *form.words]
@@ -380,8 +383,9 @@ def _only(question: SeriesQuestion, file: Rows) -> Rows:
 
 
 def _aligned(question: SeriesQuestion, table: RowTable, name: str) -> RowTable:
-    """Return the columns in the order that the model knows; a word that does not occur
-    is 0 everywhere.
+    """Return the columns in the order that the model knows.
+
+    The column of a word that does not occur is 0 everywhere.
     """
     import pandas as pd
 
@@ -407,14 +411,13 @@ def _require_whole(history: History, first: int) -> None:
     needed = f"{history.name}: a forecast needs the last {question.reach:,} rows"
     if first < 0:
         raise UnrollError(
-            f"{needed}, and there are {len(rows.values):,}; add rows from before"
+            f"{needed}, and there are {len(rows.values):,}; add earlier rows"
         )
     if first < rows.start:
         column = columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
         until = question.when(rows.timestamps[rows.start - 1])
         raise UnrollError(
-            f"{needed}, and {column!r} holds no value until {until}; add rows from "
-            "before"
+            f"{needed}, and {column!r} holds no value until {until}; add earlier rows"
         )
     longest = question.cleaning.fill or _fill_of_gapless(question)
     filled = f", and no more than {longest} in a row are filled" if longest else ""
@@ -425,14 +428,14 @@ def _require_whole(history: History, first: int) -> None:
         after = question.when(rows.timestamps[place + 1])
         raise UnrollError(
             f"{needed}, and between {before} and {after} there are none{filled}; add "
-            "them"
+            "rows there"
         )
     if rows.late is not None and rows.late[first:].any():
         row = first + int(np.flatnonzero(rows.late[first:])[-1])
         column = columns[int(rows.unknown[row].argmax())]
         raise UnrollError(
             f"{needed}, and {column!r} was not measured up to "
-            f"{question.when(rows.timestamps[row])}{filled}"
+            f"{question.when(rows.timestamps[row])}{filled}; add values there"
         )
 
 

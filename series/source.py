@@ -1,4 +1,4 @@
-"""What a user gives as a series: a DataFrame, a file, or several files of one form."""
+"""The data of a series: a DataFrame, a file, or several files of one form."""
 
 import os
 import re
@@ -16,20 +16,19 @@ Data: TypeAlias = (
 """A series: a DataFrame, a file, or several files of one form."""
 
 LONGEST_NAME = 40
-"""The most characters of a name."""
+"""Largest number of characters of a name."""
 
 
 def files_of(data: Data, folder: Path, name: str) -> list[Path]:
-    """Return the files that hold the rows of what was given.
+    """Return the files that hold the rows of some data.
 
     Args:
-        data: a DataFrame is written into `folder`, as NAME.parquet; of others the paths
-            are returned.
-        folder: for a DataFrame.
-        name: for a DataFrame.
+        data: a DataFrame, or paths. A DataFrame is written to FOLDER/NAME.parquet.
+        folder: the folder for a DataFrame.
+        name: the name for a DataFrame.
 
     Raises:
-        UsageError: it is neither a DataFrame nor paths, or a DataFrame cannot be
+        UsageError: the data is neither a DataFrame nor paths, or the DataFrame cannot be
             written.
         UnrollError: a file is not there.
     """
@@ -85,9 +84,7 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
 
 
 def plain_name(data: Data) -> str:
-    """Return a name for a series: of small letters, digits and _, from its file;
-    "series" for a DataFrame.
-    """
+    """Return a name for a series, after its file; "series" for a DataFrame."""
     if isinstance(data, pd.DataFrame):
         return "series"
     first = Path(data if isinstance(data, str | os.PathLike) else data[0])
@@ -95,8 +92,6 @@ def plain_name(data: Data) -> str:
 
 
 def slug(text: str) -> str:
-    """Return a text as small letters, digits and _, `LONGEST_NAME` at most; "" if it
-    has no such letter.
-    """
+    """Return a text in small letters, digits and _, at most `LONGEST_NAME` of them."""
     words = re.sub(r"[^a-z0-9]+", "_", text.lower())
     return words.strip("_")[:LONGEST_NAME].strip("_")

@@ -1,6 +1,4 @@
-"""What a forecaster is, as plain data: its models, and of each series how rows become
-inputs and what is forecast.
-"""
+"""A forecaster as plain data: its models, and how the rows of a series become inputs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,17 +22,16 @@ from pipeline.validation import Strict
 from series import backtest
 
 MIDNIGHT = " 00:00:00"
-"""How the text of a timestamp ends at midnight."""
+"""End of a timestamp's text at midnight."""
 
 
 @dataclass(frozen=True)
 class SeriesQuestion:
-    """How rows of a series become inputs and which values come after them, by what was
-    fitted to its train rows.
+    """The preparation of one series: how its rows become inputs, and what is forecast.
 
     Attributes:
         dataset: the name of the data set.
-        fitted: what turns rows into inputs.
+        fitted: the preparation, as it was fitted to the train rows.
         series: the name of the series in `fitted.series`.
     """
 
@@ -44,17 +41,17 @@ class SeriesQuestion:
 
     @property
     def csv(self) -> CsvFormat:
-        """How a file is written."""
+        """The form of a file."""
         return self.fitted.csv
 
     @property
     def cleaning(self) -> Cleaning:
-        """How rows are completed."""
+        """The rules by which rows are completed."""
         return self.fitted.cleaning
 
     @property
     def windows(self) -> Windowing:
-        """How rows are cut into windows."""
+        """The rules by which rows are cut into windows."""
         return self.fitted.windows
 
     @property
@@ -75,7 +72,7 @@ class SeriesQuestion:
 
     @property
     def floor(self) -> float:
-        """The least value that is forecast, in the target's unit (`backtest.floor`)."""
+        """The smallest value that is forecast, in the target's unit (`backtest.floor`)."""
         return backtest.floor(self.fitted, self.series)
 
     @property
@@ -90,23 +87,20 @@ class SeriesQuestion:
 
     @property
     def ahead(self) -> Array:
-        """(outputs,) rows from the last input to each value; the documents' generator
-        forgets a step.
+        """(outputs,) rows from the last input to each value that is forecast.
+
+        The documents' generator forecasts one step later than it says (`fitted.slip`).
         """
         return self.windows.ahead + self.fitted.slip
 
     @property
     def reach(self) -> int:
-        """Consecutive rows that a forecast needs: a window, and the lags of its first
-        row.
-        """
+        """Consecutive rows that a forecast needs: a window, and its first row's lags."""
         return self.windows.lookback + self.windows.lag - self.windows.step + 1
 
     @property
     def read(self) -> list[str]:
-        """The columns that stand in a file: numbers, then a column for each word of a
-        category.
-        """
+        """The columns from a file: numbers, then a column for each word of a category."""
         derived = (self.cleaning.fill is not None) + len(self.windows.target_lags)
         derived += len(self.windows.future) + bool(self.windows.holidays)
         return self.fitted.columns[: len(self.fitted.columns) - derived]
@@ -118,20 +112,26 @@ class SeriesQuestion:
         return [name for name in self.read if not name.startswith(words)]
 
     def on_clock(self, times: Array) -> pd.DatetimeIndex:
-        """Return stamps (rows,) with the time zone where there is one."""
+        """Return the timestamps of row numbers (rows,), with the time zone if there is one."""
         zone = self.csv.time_zone
         index = pd.DatetimeIndex(row_calendar.stamps(times, self.cleaning, zone))
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 
     def when(self, stamp: Any) -> str:
-        """Return a stamp on the file's clock; of days and longer rows the date alone."""
+        """Return a timestamp on the file's clock; only its date if rows are days or longer."""
         text = str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
         return text.removesuffix(MIDNIGHT) if self.spacing % series.DAY == 0 else text
 
 
 class Member(Strict):
-    """A model that a forecast is made of: the mean of its seeds' "best" or "final"
-    weights.
+    """A model of a forecaster, which forecasts the mean over its seeds.
+
+    Attributes:
+        name: the name of the model.
+        experiment: the model, and how it is trained.
+        problem: the shapes of inputs and outputs.
+        seeds: the seeds that the model was fitted with.
+        point: the weights that are taken, "best" or "final".
     """
 
     name: str
@@ -142,22 +142,22 @@ class Member(Strict):
 
     @property
     def timesteps(self) -> int:
-        """How far back it looks."""
+        """The number of timesteps that the model looks back."""
         return int(self.problem["input_shape"][0])
 
 
 class ForecasterSpec(Strict):
-    """What forecaster.json holds.
+    """The content of forecaster.json.
 
     Attributes:
-        name: of the experiment, or of the data set whose champion it is.
-        dataset: the name of the data set of its rows.
-        members: whose median, weighted by their errors, is the forecast
+        name: the name of the experiment, or of the data set.
+        dataset: the name of the data set.
+        members: the models; the forecast is their median, weighted by their errors
             (`combination`).
-        fitted: how rows become inputs, and of which series.
+        fitted: the preparation of the rows of each series.
         stride: rows from one origin to the next.
-        why: why these members forecast.
-        until: the last row that they were fitted to, where the errors since then are to
+        why: the reason why these members forecast.
+        until: the last row that the members were fitted to, if the errors since then
             count; else None.
     """
 
@@ -171,7 +171,7 @@ class ForecasterSpec(Strict):
 
     @property
     def questions(self) -> dict[str, SeriesQuestion]:
-        """Name of a series -> what is asked of its rows; one that is alone is `ALONE`."""
+        """Name of a series -> its preparation; the name of a single series is `ALONE`."""
         return {
             series: SeriesQuestion(self.dataset, self.fitted, series)
             for series in self.fitted.series
@@ -179,35 +179,34 @@ class ForecasterSpec(Strict):
 
     @property
     def question(self) -> SeriesQuestion:
-        """The question of the first series. How a file is written and what is asked for
-        is the same for all.
+        """The question of the first series.
+
+        The form of files and the windows are the same for all series.
         """
         return next(iter(self.questions.values()))
 
     @property
     def timesteps(self) -> int:
-        """How far back the member looks that looks back furthest."""
+        """The largest number of timesteps that a member looks back."""
         return max(member.timesteps for member in self.members)
 
     @property
     def reach(self) -> int:
-        """Rows that are looked at. A model with `history` needs no more of them than a
-        window takes.
-        """
+        """The number of rows that the members look at."""
         longest = (self.timesteps - 1) * self.fitted.windows.step + 1
         return max(self.question.reach, longest)
 
     @property
     def seeds(self) -> int:
-        """The number of seeds of the member that has most."""
+        """The largest number of seeds of a member."""
         return max(len(member.seeds) for member in self.members)
 
 
 def fitted_of(data: Dataset) -> Fitted:
-    """Return what a series was prepared with.
+    """Return the fitted preparation of a data set.
 
     Raises:
-        UnrollError: it was prepared by an earlier Unroll.
+        UnrollError: the data set was prepared by an earlier Unroll.
     """
     if data.fitted is None:
         raise UnrollError(

@@ -148,7 +148,7 @@ def test_other_rows_of_the_same_form_are_forecast_from():
     later = rows(490)
     moved = answer.forecast(later)
     assert moved["ds"].iloc[0] == later["day"].iloc[-1] + pd.Timedelta(days=1)
-    with pytest.raises(UnrollError, match="add rows from before"):
+    with pytest.raises(UnrollError, match="add earlier rows"):
         answer.forecast(later.tail(3))
     with pytest.raises(UnrollError, match="has no column 'sales'"):
         answer.forecast(later.rename(columns={"sales": "sold"}))
