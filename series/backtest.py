@@ -1,10 +1,10 @@
-"""Cross-validation by rolling origins: models are fitted to the rows before some
-cutoffs, and forecast from each.
+"""Cross-validation by rolling origins.
 
-Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of
-Forecasting 16. The result is one long table with a row for each value that was
-forecast, in the columns of Nixtla's utilsforecast: `unique_id, ds, cutoff, model, seed,
-y, y_hat`.
+Models are fitted to the rows before some cutoffs, and forecast from each cutoff
+(Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of
+Forecasting 16). The result is one long table with a row for each forecast value. Its
+columns are those of Nixtla's utilsforecast: `unique_id, ds, cutoff, model, seed, y,
+y_hat`.
 
 An *origin* is the window of a series that ends at a *cutoff*, the timestamp of its last
 input.
@@ -27,21 +27,21 @@ from series import training
 from series.combination import known_after
 
 ORIGINS_SHARE = 0.5
-"""The share of the windows, the last ones, in which origins lie; the first fit has the
-others."""
+"""Share of the windows, the last ones, in which origins lie.
+
+The first fit has the other windows."""
 
 MOST_ORIGINS = 200
-"""The most origins of a series: half a year of days, or days spread over years."""
+"""Largest number of origins of a series: half a year of days, or days spread over years."""
 
 MOST_FORECASTS = 20_000
-"""The most origins of all series of a file together."""
+"""Largest number of origins of all series of a file together."""
 
 FEWEST_ORIGINS = 12
-"""The origins of a series that many series in one file do not cut into, where the rows
-suffice."""
+"""Number of origins that each of many series keeps, if its rows suffice."""
 
 REFITS = 3
-"""How often each model is fitted anew on the way through the origins."""
+"""Number of fits of each model on the way through the origins."""
 
 COLUMNS = ["unique_id", "ds", "cutoff", "model", "seed", "y", "y_hat"]
 """The columns of the table of forecasts."""
@@ -49,13 +49,12 @@ COLUMNS = ["unique_id", "ds", "cutoff", "model", "seed", "y", "y_hat"]
 
 @dataclass(frozen=True)
 class Plan:
-    """From where models forecast.
+    """The origins that models forecast from.
 
     Attributes:
-        origins: how many, of each series.
+        origins: number of origins of each series.
         stride: rows from one origin to the next.
-        refits: how often each model is fitted anew; each fit forecasts from as many
-            origins.
+        refits: number of fits of each model; each forecasts from equally many origins.
     """
 
     origins: int
@@ -65,7 +64,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Fold:
-    """One fit, and the origins that it forecasts from.
+    """One fit of a model, and the origins that it forecasts from.
 
     Attributes:
         train: the windows whose targets were all known at the first origin.
@@ -79,13 +78,13 @@ class Fold:
 def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
     """Spread origins evenly over the last half of the windows.
 
-    They lie a day apart, or a timestep where rows are a day or more apart; where those
-    are too many, every second, third, ... is taken, but none that would always see the
-    same day of a cycle.
+    Origins lie a day apart, or a timestep if rows lie a day or more apart. If they are
+    too many, only every second, third, ... is taken. Such a distance shares no factor
+    with a cycle, so that origins see all days of the cycle.
 
     Args:
         dataset: the series.
-        cycles: timesteps of what repeats, such as a day and a week.
+        cycles: timesteps of each cycle, such as a day and a week.
 
     Raises:
         UnrollError: there are too few windows.
@@ -137,8 +136,9 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
 
 
 def _shared_rows(dataset: Dataset, rows: Array, *, distinct: bool = True) -> Array:
-    """Row numbers counted in each series by itself: series with the same timestamps
-    have the same.
+    """Return row numbers, counted in each series by itself.
+
+    Series with the same timestamps have the same numbers.
     """
     if dataset.series_id is not None:
         first_rows = np.searchsorted(dataset.series_id, dataset.series_id[rows])
@@ -147,9 +147,7 @@ def _shared_rows(dataset: Dataset, rows: Array, *, distinct: bool = True) -> Arr
 
 
 def _origins(candidates: Array, first: float, stride: int) -> list[int]:
-    """Take every so many rows from the last one back; over a gap the last one before
-    it.
-    """
+    """Return origins, at least `stride` rows apart, from the last candidate back."""
     origins = list[int]()
     while len(candidates) and candidates[-1] > first:
         origins.append(int(candidates[-1]))
@@ -158,8 +156,9 @@ def _origins(candidates: Array, first: float, stride: int) -> list[int]:
 
 
 def windows(dataset: Dataset) -> Windows:
-    """The windows of all splits; with step 1 also those between two splits, whose
-    targets lie in both.
+    """Return the windows of all splits.
+
+    With step 1 they include the windows between two splits, whose targets lie in both.
 
     Raises:
         UnrollError: the data set is not a series.
@@ -181,7 +180,7 @@ def windows(dataset: Dataset) -> Windows:
 
 
 def delay(dataset: Dataset, stride: int) -> Array:
-    """(steps,) after how many origins, `stride` rows apart, an error is known."""
+    """Return (steps,) the number of origins, `stride` rows apart, until an error is known."""
     whole = windows(dataset)
     return known_after(whole.outputs, whole.step, stride)
 
@@ -195,15 +194,15 @@ def cross_validate(
     """Forecast from all origins.
 
     Args:
-        name: of the model.
+        name: the name of the model.
         experiment: the model, and how it is trained.
         dataset: the series, with the columns that the experiment takes as inputs.
         plan: the origins.
 
     Returns:
         The table that the module's docstring describes, in the target's unit; and the
-        experiment as it was trained, with the epochs and the options that were chosen
-        on the rows before the first origin.
+        experiment as it was trained, with the options that were chosen on the rows
+        before the first origin.
 
     Raises:
         UnrollError: there are too few windows, or the loss is not finite.
@@ -223,13 +222,13 @@ def cross_validate(
 
 
 def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
-    """Forecasts in model units as rows of unique_id, ds, cutoff, y and y_hat.
+    """Return forecasts as a table of unique_id, ds, cutoff, y and y_hat.
 
     Args:
         dataset: the series.
-        origins: its windows.
-        forecasts: (origins, steps), or (origins,) of a model with one output, which
-            stands for all steps.
+        origins: the windows of the origins.
+        forecasts: (origins, steps) in model units; or (origins,) of a model with one
+            output, which stands for all steps.
 
     Returns:
         The table, in the target's unit; y is NaN where nothing was measured.
@@ -259,8 +258,9 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
 
 
 def floor(fitted: Fitted | None, series: str) -> float:
-    """The least value that is forecast of a series, in its unit: 0 if no train row lies
-    below, else none.
+    """Return the smallest value that is forecast of a series, in the series' unit.
+
+    It is 0 if no train row lies below 0, else minus infinity.
     """
     if fitted is None:
         return -np.inf
@@ -270,16 +270,17 @@ def floor(fitted: Fitted | None, series: str) -> float:
 
 @dataclass(frozen=True)
 class Origins:
-    """The table of forecasts as arrays, in model units: a series' standard deviations
-    from its mean.
+    """The table of forecasts as arrays, in model units.
+
+    Model units are a series' standard deviations from the series' mean.
 
     Attributes:
         rows: the table's rows of one model and seed, in the order of series, cutoff and
             time.
-        series: (origins,) int, which of the data set's series an origin is of.
+        series: (origins,) int, the number of each origin's series in the data set.
         mean: (origins, 1) the mean of the series.
-        std: (origins, 1) its standard deviation.
-        floor: (origins, 1) the least value that is forecast of it.
+        std: (origins, 1) the standard deviation of the series.
+        floor: (origins, 1) the smallest value that is forecast of the series.
         truth: (origins, steps), NaN where nothing was measured.
         forecasts: name of a model -> (origins, steps), the mean over its seeds.
     """
@@ -294,7 +295,7 @@ class Origins:
 
     @classmethod
     def of(cls, dataset: Dataset, table: pd.DataFrame) -> "Origins":
-        """The arrays of a table, all of whose models forecast from the same origins."""
+        """Return the arrays of a table whose models all forecast from the same origins."""
         ordered = table.sort_values(["seed", "unique_id", "cutoff", "ds"])
         by_model = dict(iter(ordered.groupby("model", sort=False)))
         first = next(iter(by_model.values()))
@@ -326,19 +327,20 @@ class Origins:
 
     @property
     def cutoffs(self) -> Array:
-        """The cutoff (origins,) of each origin."""
+        """(origins,) the cutoff of each origin."""
         return np.asarray(self.rows["cutoff"])[:: self.truth.shape[1]]
 
     @property
     def horizon(self) -> np.timedelta64:
-        """The longest time from a cutoff to the last value that is forecast from it."""
+        """The longest time from a cutoff to the last value that is forecast from there."""
         steps = self.truth.shape[1]
         last = self.rows["ds"].to_numpy()[steps - 1 :: steps]
         return np.timedelta64((last - self.cutoffs).max())
 
     def arrays(self, names: Sequence[str]) -> dict[str, Array]:
-        """`truth`, `forecasts` (models, origins, steps) of some models, and
-        `series_id`, as a `Forecaster` has them.
+        """Return the arrays of a `Forecaster` with some models as members.
+
+        They are `truth`, `forecasts` (models, origins, steps) and `series_id`.
         """
         forecasts = np.stack([self.forecasts[name] for name in names])
         return {"truth": self.truth, "forecasts": forecasts, "series_id": self.series}

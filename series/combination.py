@@ -21,34 +21,35 @@ POWER = 4
 """A model's weight is its inverse MAE to this power."""
 
 BANDWIDTH = 2.0
-"""How many steps around one count for it: the standard deviation of a normal kernel."""
+"""Standard deviation, in steps, of the normal kernel that smooths over the steps ahead."""
 
 PRIOR_ORIGINS = 3
-"""Origins at the mean model's MAE that each model begins with."""
+"""Number of origins, with the mean model's MAE, that each model begins with."""
 
 CORRECTION = 0.15
-"""The part of the last errors that is added. Errors beyond the usual size count as
-that: a day like no other is not to be expected again."""
+"""The part of the last errors that is added.
+
+Larger errors than usual are cut to the usual size, since a rare day does not repeat."""
 
 CORRECTION_DECAY = 0.3
 """The weight of one of the last errors relative to the next one."""
 
 MOST_VALUES = 1_000_000
-"""The forecasts that are combined at a time; more would need much memory."""
+"""Number of forecasts that are combined at a time; more would need much memory."""
 
 TINY = 1e-12
-"""Keeps a division from being by 0."""
+"""A small divisor in place of 0."""
 
 
 def combined(forecasts: Array, truth: Array, series: Array, delay: Array) -> Array:
     """Return the combination of several models' forecasts, for each series by itself.
 
     Args:
-        forecasts: (models, origins, steps), those of one series in the order of time.
+        forecasts: (models, origins, steps), of each series in the order of time.
         truth: (origins, steps), NaN where nothing was measured.
         series: (origins,) the number of the series of each origin, ascending.
-        delay: (steps,) after how many origins an error is known, as `known_after` gives
-            it.
+        delay: (steps,) number of origins after which an error is known
+            (`known_after`).
 
     Returns:
         (origins, steps).
@@ -66,14 +67,13 @@ def combined(forecasts: Array, truth: Array, series: Array, delay: Array) -> Arr
 
 
 def stacks(series: Array) -> list[Array]:
-    """Group the series that have equally many origins, so that arrays hold them side by
-    side.
+    """Group the series that have equally many origins.
 
     Args:
         series: (origins,) the number of the series of each origin, ascending.
 
     Returns:
-        For each number of origins (series, origins) the places of these origins.
+        An array (series, origins) for each group: the places of the series' origins.
     """
     _, first, counts = np.unique(series, return_index=True, return_counts=True)
     return [
@@ -88,11 +88,11 @@ def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Ar
     Args:
         forecasts: (models, ..., origins, steps), in the order of time.
         truth: (..., origins, steps), NaN where nothing was measured, or not yet.
-        delay: (steps,) after how many origins an error is known, as `known_after` gives
-            it.
+        delay: (steps,) number of origins after which an error is known
+            (`known_after`).
 
     Returns:
-        (..., origins, steps); of one model alone its forecasts.
+        (..., origins, steps); the forecasts of a single model stay as they are.
     """
     if len(forecasts) == 1:
         return np.asarray(forecasts[0])
@@ -113,8 +113,11 @@ def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Ar
 
 
 def _correction(errors: Array, delay: Array) -> Array:
-    """Return what to add at each origin for the last errors (..., origins, steps) known
-    there.
+    """Return the intercept correction at each origin, by the errors known there.
+
+    Args:
+        errors: (..., origins, steps) truth minus forecast.
+        delay: (steps,) number of origins after which an error is known.
     """
     last = when_known(errors, delay)
     sizes, counts = discounted(np.abs(last), DECAY)
@@ -125,15 +128,14 @@ def _correction(errors: Array, delay: Array) -> Array:
 
 
 def weighted_median(values: Array, weights: Array) -> Array:
-    """Return the value with half of all weight on either side; with equal weights the
-    median.
+    """Return the value with half of all weight on either side.
 
     Args:
         values: (models, ...).
         weights: (models, ...).
 
     Returns:
-        (...), between two of the values in proportion to their weights.
+        (...), interpolated between two values; with equal weights the median.
     """
     order = np.argsort(values, axis=0)
     values = np.take_along_axis(values, order, axis=0)
@@ -149,7 +151,7 @@ def weighted_median(values: Array, weights: Array) -> Array:
 
 
 def known_after(outputs: int, step: int, stride: int) -> Array:
-    """Return (steps,) how many origins later an error is known.
+    """Return (steps,) the number of origins after which an error is known.
 
     Args:
         outputs: the number of steps ahead.
@@ -161,8 +163,9 @@ def known_after(outputs: int, step: int, stride: int) -> Array:
 
 
 def when_known(errors: Array, delay: Array) -> Array:
-    """Return the errors (..., origins, steps) that become known at each origin, else
-    NaN.
+    """Return the errors (..., origins, steps) that become known at each origin.
+
+    They are NaN where no error becomes known.
     """
     origins = np.arange(errors.shape[-2])[:, None] - delay
     known = errors[..., np.maximum(origins, 0), np.arange(len(delay))]
@@ -170,7 +173,7 @@ def when_known(errors: Array, delay: Array) -> Array:
 
 
 def discounted(errors: Array, decay: float) -> tuple[Array, Array]:
-    """Sum up the errors to each origin; NaN is left out.
+    """Sum up the errors up to each origin, without NaN; older errors weigh less.
 
     Args:
         errors: (..., origins, steps).

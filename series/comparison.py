@@ -1,8 +1,8 @@
-"""Two models on the same cutoffs: how much their errors differ, and how sure that is.
+"""The comparison of two models on the same cutoffs, with a confidence interval.
 
-Errors of one week depend on one another, so a week counts as one draw. Where the
-horizon is longer than a week, so is the block. The interval is that of
-`pipeline.evaluation.intervals.Difference`.
+Errors of one week depend on one another, so a block of one week counts as one draw. If
+the horizon is longer than a week, a block is as long as the horizon. The interval is
+computed by `pipeline.evaluation.intervals.Difference`.
 """
 
 import math
@@ -18,42 +18,42 @@ from pipeline.evaluation.margin import BAND, Word, decide
 from pipeline.validation import Strict
 
 WEEK = np.timedelta64(7, "D")
-"""The shortest block of errors that are taken to be independent of those of other
-blocks."""
+"""The shortest block whose errors count as independent of other blocks' errors."""
 
 SEASON = 84
-"""Days of cutoffs below which there is no interval, since other seasons were not seen.
-"""
+"""Smallest number of days for an interval; fewer days say nothing on other seasons."""
 
 FEWEST_BLOCKS = 4
-"""Blocks below which there is no interval, since their scatter is not known."""
+"""Smallest number of blocks for an interval; the scatter of fewer is not known."""
 
 ROUNDING = 1e-6
-"""Added to each error, in standard deviations: smaller errors are those of rounding,
-and equal."""
+"""A constant added to each error, in standard deviations.
+
+Smaller errors come from rounding, so they become equal."""
 
 LARGEST = 15.0
-"""The largest logarithm of a ratio of errors that is told."""
+"""Largest logarithm of a ratio of errors that is reported."""
 
 MORE = (1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.0)
-"""Times the rows that are there, of which the least that would decide is told."""
+"""Multiples of the rows, of which the smallest that would decide is reported."""
 
 NO_SEEDS = Part(0.0, 1)
-"""The part of the variance by the seeds, of a model that depends on none."""
+"""The part of the variance that is due to seeds, for a model without seeds."""
 
 
 class Comparison(Strict):
-    """How much more error one model has than another.
+    """The error of one model relative to that of another one.
 
     Attributes:
-        change: of the error, as a fraction of the other model's: -0.04 is 4 % less.
-        low: the lower end of its 95 % interval; None where there are too few days or
-            blocks.
-        high: the upper end.
-        ahead: in how many blocks it has less error than the other model.
-        blocks: how many there are.
-        more: times the rows that would decide, if all else stayed; None where twice the
-            rows would not, and where it is decided or there is no interval.
+        change: the change of the error as a fraction: -0.04 is 4 % less.
+        low: the lower end of the change's 95 % interval; None if there are too few days
+            or blocks.
+        high: the upper end of the interval.
+        ahead: number of blocks in which the model has less error than the other one.
+        blocks: number of blocks.
+        more: the multiple of the rows that would decide, if all else stayed. It is None
+            if twice the rows would not decide, if the comparison is decided, or if
+            there is no interval.
     """
 
     change: float
@@ -65,19 +65,16 @@ class Comparison(Strict):
 
     @property
     def word(self) -> Word:
-        """Whether the model helps, hurts or does not matter; OPEN where that is not
-        known.
-        """
+        """The verdict on the model; OPEN if it is not known."""
         return decide(self.low, self.high)
 
     @property
     def better(self) -> bool:
-        """Whether the model has less error: surely, or by more than the band; else at
-        all.
+        """True if the model has less error than the other one.
 
-        With an interval it has to lie below 0, or the change below the band. A lead
-        that is as large is more often real than not, even if it is not sure. Without an
-        interval any lead counts.
+        The interval has to lie below 0, or the change below the band. A lead beyond the
+        band is more often real than not, even if it is not sure. Without an interval any
+        lead counts.
         """
         if self.high is None:
             return self.change < 0
@@ -93,11 +90,11 @@ def errors_by_block(
         rows: unique_id, cutoff, model, y and y_hat, from the same cutoffs for each
             model.
         deviations: unique_id -> the standard deviation of the series.
-        length: of a block.
+        length: the length of a block.
 
     Returns:
-        `sum`, in standard deviations, and `count` of the values that were measured; a
-        row for each model and each block with such a value.
+        `sum` of the errors, in standard deviations, and `count` of the measured values;
+        a row for each model and each block with a measured value.
     """
     errors = in_deviations(rows, deviations)
     blocks = block_numbers(rows["cutoff"].to_numpy(), length)
@@ -106,7 +103,7 @@ def errors_by_block(
 
 
 def mean_error(errors: pd.DataFrame) -> float:
-    """Return the mean absolute error of a model, of its rows of `errors_by_block`."""
+    """Return the mean absolute error in a model's rows of `errors_by_block`."""
     return float(errors["sum"].sum() / errors["count"].sum())
 
 
@@ -121,10 +118,11 @@ def compare(
 
     Args:
         errors: the model's rows of `errors_by_block`.
-        others: the other model's, in the same blocks.
-        days: that the cutoffs span.
-        seeds: what the model's seeds add to the variance of the logarithm of its error.
-        other_seeds: the same of the other model.
+        others: the other model's rows, of the same blocks.
+        days: number of days that the cutoffs span.
+        seeds: the part of the variance of the error's logarithm that is due to the
+            model's seeds.
+        other_seeds: the part that is due to the other model's seeds.
     """
     losses = _losses(errors)
     of_other = _losses(others)
@@ -168,7 +166,7 @@ def _change(logarithm: float) -> float:
 
 
 def _more(difference: Difference) -> float | None:
-    """Return how many times the rows would decide, if the difference stayed."""
+    """Return `Comparison.more`, by intervals of the same difference with more blocks."""
     if decide(*_interval(difference)) != Word.OPEN:
         return None
     for times in MORE:
@@ -179,8 +177,9 @@ def _more(difference: Difference) -> float | None:
 
 
 def seed_part(errors: Array) -> Part:
-    """Return what seeds add to the variance of a model's error: that of the mean of
-    logarithms.
+    """Return the part of the variance of a model's error that is due to seeds.
+
+    It is the variance of the mean of the errors' logarithms.
 
     Args:
         errors: (seeds,) the mean absolute error with each seed.
@@ -194,8 +193,7 @@ def seed_part(errors: Array) -> Part:
 def in_deviations(
     rows: pd.DataFrame, deviations: Mapping[str, float]
 ) -> "pd.Series[float]":
-    """Return the absolute errors of forecasts, in standard deviations; NaN where
-    unmeasured.
+    """Return the absolute errors of forecasts in standard deviations, NaN if unmeasured.
 
     Args:
         rows: with unique_id, y and y_hat.
@@ -212,7 +210,7 @@ def middle(cutoffs: Array) -> np.datetime64:
 
 
 def span(cutoffs: Array) -> np.timedelta64:
-    """Return how long cutoffs last: from the first to where the next one would be."""
+    """Return the time from the first cutoff to the place of the next one to come."""
     distinct = np.unique(cutoffs)
     if len(distinct) < 2:
         return WEEK
@@ -225,7 +223,7 @@ def block_numbers(cutoffs: Array, length: np.timedelta64) -> Array:
 
     Args:
         cutoffs: (n,) in any order.
-        length: of a block; what is left behind the last whole block belongs to that.
+        length: the length of a block; a rest belongs to the last whole block.
     """
     whole = max(int(span(cutoffs) // length), 1)
     numbers = (cutoffs - cutoffs.min()) // length

@@ -1,5 +1,6 @@
-"""A fitted model, or a combination of several, that forecasts from rows; a folder of
-plain files holds it.
+"""A fitted model, or a combination of several, that forecasts from rows.
+
+It is saved as a folder of plain files.
 """
 
 import hashlib
@@ -26,33 +27,30 @@ from series.rows import Window, continued, histories, latest
 from series.spec import ForecasterSpec
 
 CACHED = 64
-"""The most windows whose forecasts are kept, the last ones."""
+"""Largest number of windows whose forecasts are kept; the last windows are kept."""
 
 ARRAYS = {"truth", "forecasts", "series_id"}
 """The arrays that a forecaster has."""
 
 LONGEST = 100
-"""How many times the horizon that models were trained for may be forecast."""
+"""Largest horizon that may be forecast, in horizons that models were trained for."""
 
 
 class OutsideRangeWarning(UserWarning):
-    """A value that is far from all that was trained on, where a model's forecast is a
-    guess.
-    """
+    """A warning of a value far outside the trained range; the forecast is a guess."""
 
 
 @dataclass(frozen=True)
 class Forecaster:
-    """Models with all that it takes to forecast from raw rows.
+    """Models with all that a forecast from raw rows takes.
 
     Attributes:
-        spec: plain data.
-        arrays: of rolling origins, as `Origins.arrays` gives them, from which weights
-            and intervals are computed.
+        spec: the forecaster as plain data.
+        arrays: `Origins.arrays`, from which weights and intervals are computed.
         weights: name of a member -> the folder of its weights.
-        predict: of each member one function for each seed.
-        cache: digest of a window -> what the members forecast, of the last `CACHED`
-            windows: the same rows give the same bits, and run no model twice.
+        predict: for each member, a function for each seed.
+        cache: digest of a window -> the members' forecasts, for the last `CACHED`
+            windows. The same rows give the same bits, and run no model twice.
     """
 
     spec: ForecasterSpec
@@ -63,8 +61,10 @@ class Forecaster:
 
     @classmethod
     def load(cls, folder: Path) -> "Forecaster":
-        """Read what `save` wrote, wherever it lies now. Raises UnrollError if a file is
-        missing, damaged or too old.
+        """Read a folder that `save` wrote.
+
+        Raises:
+            UnrollError: a file is missing, damaged or too old.
         """
         arrays = read_npz(folder / "forecaster.npz")
         if not {*arrays} >= ARRAYS:
@@ -81,8 +81,10 @@ class Forecaster:
     def ready(
         cls, spec: ForecasterSpec, arrays: dict[str, Array], weights: Mapping[str, Path]
     ) -> "Forecaster":
-        """Return a forecaster with its models loaded. Raises UnrollError if weights are
-        missing or damaged.
+        """Return a forecaster with its models loaded.
+
+        Raises:
+            UnrollError: weights are missing or damaged.
         """
         predict = []
         for member in spec.members:
@@ -108,7 +110,7 @@ class Forecaster:
                     shutil.copyfile(file, target / file.name)
 
     def of_members(self, window: Array) -> Array:
-        """Return what each member forecasts after a window.
+        """Return the forecast of each member after a window.
 
         Args:
             window: (timesteps, columns + calendar).
@@ -145,13 +147,16 @@ class Forecaster:
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | None = None,
     ) -> tuple[Array, Array]:
-        """Forecast what follows a window. The errors since the models were fitted
-        count, too.
+        """Forecast the timesteps after a window.
+
+        Weights and intervals are computed from the errors at the origins, and from the
+        errors since the models were fitted.
 
         Args:
             window: the last rows of a series.
             levels: coverages of the prediction intervals.
-            horizon: timesteps; None for those that the models were trained for.
+            horizon: number of timesteps; None for the horizon that the models were
+                trained for.
 
         Returns:
             (horizon,) forecasts and (horizon, 2 * levels) their quantiles, in the order
@@ -194,19 +199,19 @@ class Forecaster:
         return np.maximum(forecast, floor), np.maximum(quantiles, floor)
 
     def _errors(self, window: Window) -> tuple[Array, Array, Array]:
-        """Compare with what came, up to a window; all in model units.
+        """Return the errors up to a window, and the forecast after it, in model units.
 
         Returns:
-            (origins, steps) what came less what was forecast, (steps,) after how many
-            origins each is known, and (steps,) what follows the window.
+            (origins, steps) truth minus forecast; (steps,) number of origins after which
+            an error is known; and (steps,) the forecast after the window.
         """
         question = window.question
         outputs = self.spec.fitted.windows.horizon
         delay = known_after(outputs, question.windows.step, self.spec.stride)
         number = [*self.spec.fitted.series].index(question.series)
         own = self.arrays["series_id"] == number
-        # The models were fitted to the rows of the origins in between: of those nothing
-        # is known.
+        # Between the last origin and the fit there are no forecasts: the models were
+        # fitted to those rows.
         between = np.full((delay[-1] - 1, outputs), np.nan)
         # (origins since the fit and the last one, timesteps, columns)
         inputs = window.inputs[None]
@@ -230,24 +235,24 @@ class Forecaster:
     def read(
         self, paths: Sequence[Path], plan: Sequence[Path] = ()
     ) -> dict[str, Window]:
-        """Read the last window of each series from files of the form that the models
-        were trained on.
+        """Read the last window of each series from files of the trained form.
 
         Args:
             paths: the files.
-            plan: files with what is known beforehand of the rows to come.
+            plan: files of rows to come, with the columns that are known beforehand.
 
         Raises:
             UnrollError: the rows cannot be used; the text says which and why.
 
         Warns:
-            OutsideRangeWarning: a value is far outside of what was trained on.
+            OutsideRangeWarning: a value is far outside the trained range, or a series
+                is left out.
         """
         for path in [*paths, *plan]:
             if path.is_dir():
-                raise UnrollError(f"{path} is a folder; name a file")
+                raise UnrollError(f"{path} is a folder; name a file in it")
             if not path.is_file():
-                raise UnrollError(f"{path} is not there")
+                raise UnrollError(f"{path} is not there; name a CSV or Parquet file")
         form = self.spec.question.csv
         later = files.read(plan, form) if plan else None
         return self._latest(files.read(paths, form), later)
@@ -287,8 +292,9 @@ class Forecaster:
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | None = None,
     ) -> pd.DataFrame:
-        """Forecast what follows the last of some rows in memory, of each series; as
-        `windows` and `after`.
+        """Forecast the timesteps after rows in memory, for each series.
+
+        Arguments and errors are those of `windows` and `after`.
         """
         return self.after(self.windows(rows), levels, horizon)
 
@@ -298,14 +304,15 @@ class Forecaster:
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | None = None,
     ) -> pd.DataFrame:
-        """Forecast what follows the windows of some series; arguments and errors as of
-        `ahead`.
+        """Forecast the timesteps after the windows of some series.
+
+        Arguments and errors are those of `ahead`.
 
         Returns:
-            A row for each series and timestep: unique_id, ds, y_hat, and for each level
-            such as 0.9 lo-90 and hi-90, in the target's unit. Timestamps are aware of
-            the time zone where the series has one. Ends are infinite where there are
-            too few errors to go by.
+            A row for each series and timestep: unique_id, ds, y_hat, and for each level,
+            such as 0.9, lo-90 and hi-90, in the target's unit. Timestamps have the time
+            zone of the series if there is one. Ends are infinite if too few errors are
+            known.
         """
         import pandas as pd
 
@@ -328,7 +335,7 @@ class Forecaster:
 
 
 def require_level(level: float) -> None:
-    """Raise UsageError if a level is none of `intervals.LEVELS`."""
+    """Raise UsageError if a level is not in `intervals.LEVELS`."""
     if not isinstance(level, float) or round(level, 9) not in intervals.LEVELS:
         raise UsageError(
             "the level must be 0.5 to 0.99, a whole number of percent. "

@@ -1,12 +1,12 @@
 """Prediction intervals: weighted conformal quantiles of the errors at earlier origins.
 
-Each step ahead has its own. The score is a signed error divided by its expected size
-(locally weighted split conformal prediction: Lei and others 2018, "Distribution-free
-predictive inference for regression", JASA 113, section 5.2). Each end of an interval is
-a quantile of its own (Linusson and others 2014, "Signed-error conformal regression",
-PAKDD), so that intervals are as skewed as the errors are. Scores weigh less the older
-they are (NexCP: Barber and others 2023, "Conformal prediction beyond exchangeability",
-Annals of Statistics 51).
+Each step ahead has an interval of its own. The score is a signed error divided by its
+expected size (locally weighted split conformal prediction: Lei and others 2018,
+"Distribution-free predictive inference for regression", JASA 113, section 5.2). Each
+end of an interval is a quantile of its own (Linusson and others 2014, "Signed-error
+conformal regression", PAKDD), so that intervals are as skewed as the errors are. Older
+scores weigh less (NexCP: Barber and others 2023, "Conformal prediction beyond
+exchangeability", Annals of Statistics 51).
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ LEVELS = tuple(percent / 100 for percent in range(50, 100))
 """Coverages that intervals can be made for."""
 
 USUAL = 0.9
-"""The coverage of an interval for which nobody names one."""
+"""The coverage of an interval if a user names none."""
 
 DECAY = 0.98
 """The weight of an origin's scores relative to the next origin's."""
@@ -30,20 +30,21 @@ RECENT_DECAY = 0.8
 """The weight of an origin relative to the next one, in the size of recent errors."""
 
 PRIOR_ORIGINS = 0.5
-"""Origins with usual errors that the size of recent ones begins with."""
+"""Number of origins with usual errors that the size of recent errors begins with."""
 
 PRIOR_SYMMETRIC = 20
-"""Origins' worth of a symmetric interval in each interval: one tail has half of the
-errors only."""
+"""The weight of a symmetric interval in each interval, in origins.
+
+One tail alone has only half of the errors."""
 
 FEWEST = 5
-"""Origins whose errors are known before intervals are counted on."""
+"""Smallest number of origins with known errors for an interval."""
 
 ROUNDING = 1e-9
-"""Fractions of the weight that differ by less are equal."""
+"""Difference below which fractions of the weight are equal."""
 
 MOST_VALUES = 500_000
-"""The weights that are summed up at a time; more would need much memory."""
+"""Number of weights that are summed up at a time; more would need much memory."""
 
 
 def tails(levels: Sequence[float]) -> list[float]:
@@ -58,22 +59,23 @@ def quantiles(
 ) -> Array:
     """Return the quantiles of the errors to expect at each origin.
 
-    They are computed from the errors that are known there. At each step they are the
-    quantiles of the scores at this step and its two neighbours, times the expected size
-    of an error. To that size the first steps of late origins contribute, too.
+    They are computed from the errors that are known at the origin. The quantiles at a
+    step are those of the scores at this step and its two neighbours, times the expected
+    size of an error. The expected size is computed from all steps.
 
     Args:
         errors: (..., origins, steps) truth minus forecast, in the order of time; NaN
             where nothing was forecast or measured. Leading axes are series.
         levels: coverages of central intervals.
-        delay: (steps,) as `combination.known_after` gives it.
+        delay: (steps,) number of origins after which an error is known
+            (`combination.known_after`).
         since: the first origin to compute.
 
     Returns:
-        (..., origins + 1, steps, 2 * levels) what to add to the forecast, in the order
-        of `tails(levels)`. The last origin is the one that comes next. Infinite where
-        too few errors are known. No lower end is above 0 and no upper end below, since
-        the forecast itself is the median.
+        (..., origins + 1, steps, 2 * levels) offsets from the forecast, in the order of
+        `tails(levels)`. The last origin is the next one to come. Offsets are infinite
+        if too few errors are known. No lower offset is above 0 and no upper one is
+        below 0, since the forecast itself is the median.
     """
     *leading, origins, steps = errors.shape
     stacked = errors.reshape(-1, origins, steps)
@@ -95,13 +97,14 @@ def quantiles(
 
 
 def inside(errors: Array, offsets: Array) -> Array:
-    """Return which errors lie inside the widest interval: 1 or 0, NaN where either is
-    unknown.
+    """Return (..., origins, steps) 1 for errors inside the widest interval, else 0.
+
+    It is NaN where the error or the interval is unknown.
 
     Args:
         errors: (..., origins, steps) truth minus forecast.
-        offsets: (..., origins, steps, 2 * levels), as `quantiles` gives them, without
-            the origin that comes next.
+        offsets: (..., origins, steps, 2 * levels), as `quantiles` returns them, without
+            the next origin to come.
     """
     low = offsets[..., 0]
     high = offsets[..., -1]
@@ -112,19 +115,19 @@ def inside(errors: Array, offsets: Array) -> Array:
 def weighted_quantile_loss(
     truth: Array, forecasts: Array, levels: Sequence[float]
 ) -> float | None:
-    """Return twice the pinball loss relative to the sum of all values, as a mean over
-    quantiles.
+    """Return the weighted quantile loss, as in the tables of M5 and GluonTS.
 
-    It is the loss of the M5 competition's and GluonTS's tables: 0 is perfect, and with
-    the median alone it is the sum of absolute errors over the sum of absolute values.
+    It is twice the pinball loss over the sum of absolute values, as a mean over
+    quantiles; 0 is perfect. With the median alone it is the sum of absolute errors over
+    the sum of absolute values.
 
     Args:
         truth: (n,) values, without NaN.
         forecasts: (n, quantiles), without NaN.
-        levels: of the quantiles.
+        levels: (quantiles,) the levels of the quantiles.
 
     Returns:
-        None where all values are 0, or there are none.
+        The loss; None if all values are 0, or there are none.
     """
     total = np.abs(truth).sum()
     if not total:
@@ -136,12 +139,12 @@ def weighted_quantile_loss(
 
 @dataclass(frozen=True)
 class _Sorted:
-    """The scores of each step and its two neighbours, from the least to the greatest.
+    """The scores of each step and its two neighbours, in ascending order.
 
     Attributes:
         scores: (series, steps, 3 * origins).
-        weights: of them; 0 where nothing was measured.
-        known: the origin at which each is known.
+        weights: (series, steps, 3 * origins), 0 where nothing was measured.
+        known: (series, steps, 3 * origins) the origin at which each score is known.
     """
 
     scores: Array
@@ -153,8 +156,8 @@ class _Sorted:
         """Sort (series, origins, steps) scores; NaN where nothing was measured."""
         series, origins, steps = scores.shape
         neighbours = np.clip(np.arange(steps)[:, None] + np.arange(-1, 2), 0, steps - 1)
-        # (origins, steps). Relative weights are the same from whatever origin one looks
-        # back.
+        # (origins, steps). Only relative weights count, so one array does for all
+        # origins.
         weights = np.broadcast_to(
             DECAY ** np.arange(origins, 0, -1)[:, None], (origins, steps)
         )
@@ -176,16 +179,16 @@ class _Sorted:
         )
 
     def quantiles(self, fractions: Array, origins: Array) -> tuple[Array, Array]:
-        """Return weighted quantiles of what is known at some origins.
+        """Return weighted quantiles of the scores that are known at some origins.
 
         Args:
-            fractions: (series, origins, steps, levels) of all weight.
-            origins: (origins,) their numbers.
+            fractions: (series, origins, steps, levels) of the sum of all weights.
+            origins: (origins,) the numbers of the origins.
 
         Returns:
-            (series, origins, steps, levels) the greatest scores with at least these
-            fractions at or above them, and the least scores with at least these
-            fractions at or below them. Where no score is known they mean nothing.
+            Two arrays (series, origins, steps, levels): the greatest scores with at
+            least these fractions at or above them, and the least scores with at least
+            these fractions at or below them. They mean nothing if no score is known.
         """
         count = self.scores.shape[-1]
         # (series, origins, steps, count)
@@ -211,20 +214,19 @@ class _Sorted:
 def _ends(
     signed: _Sorted, absolute: _Sorted, levels: Array, effective: Array, origins: Array
 ) -> Array:
-    """Return quantiles of the scores: (series, origins, steps, 2 * levels), as `tails`
-    has them.
+    """Return quantiles of the scores: (series, origins, steps, 2 * levels).
 
-    Of n origins the largest error bounds a new one with probability n / (n + 1) only.
-    So the quantile at level q is taken at q * (1 + 1 / n). Where that is more than 1, n
-    origins say too little about one tail alone: there an interval is symmetric.
-    Elsewhere the ends are means of the signed quantile, with weight n, and of the
-    symmetric one, with weight `PRIOR_SYMMETRIC`.
+    The largest of n errors bounds a new error with probability n / (n + 1) only. So the
+    quantile at level q is taken at q * (1 + 1 / n). If this is more than 1, n origins
+    say too little about one tail alone, and the interval is symmetric. Otherwise an end
+    is the mean of the signed quantile, with weight n, and of the symmetric one, with
+    weight `PRIOR_SYMMETRIC`.
 
     Args:
         signed: the scores.
-        absolute: their absolute values.
-        levels: (levels,) of the intervals, ascending.
-        effective: (series, origins, steps) how many origins are known there.
+        absolute: the absolute values of the scores.
+        levels: (levels,) the coverages of the intervals, ascending.
+        effective: (series, origins, steps) the number n of known origins.
         origins: (origins,) the numbers of the origins.
     """
     number = np.maximum(effective, ROUNDING)[..., None]  # (series, origins, steps, 1)
@@ -248,8 +250,8 @@ def _effective_origins(measured: Array, delay: Array) -> Array:
     """Return how many equally weighted origins the known ones are worth (Kish 1965).
 
     Args:
-        measured: (series, origins, steps) where there is an error.
-        delay: (steps,) after how many origins it is known.
+        measured: (series, origins, steps) whether there is an error.
+        delay: (steps,) number of origins after which an error is known.
 
     Returns:
         (series, origins + 1, steps).
@@ -273,12 +275,11 @@ def _effective_origins(measured: Array, delay: Array) -> Array:
 
 
 def _expected_sizes(errors: Array, delay: Array, first: int) -> Array:
-    """Return how large errors are to be expected, relative to usual ones, by those
-    known lately.
+    """Return the size of recent errors relative to usual errors, at each origin.
 
     Args:
-        errors: (series, origins, steps) absolute.
-        delay: (steps,) after how many origins they are known.
+        errors: (series, origins, steps) absolute errors.
+        delay: (steps,) number of origins after which an error is known.
         first: the origin before which sizes are 1.
 
     Returns:

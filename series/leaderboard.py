@@ -1,8 +1,8 @@
-"""From one long table of forecasts: the scores of all models, the comparison, and who
-forecasts.
+"""The scores of all models, the comparison, and the choice of the model that forecasts.
 
-Models are chosen on the earlier half of the cutoffs and compared on the later half, so
-that the choice does not favour any (docs/decisions/own-series.md).
+All are computed from one long table of forecasts. Models are chosen on the earlier half
+of the cutoffs and compared on the later half, so that the choice does not favour any
+model (docs/decisions/own-series.md).
 """
 
 import math
@@ -28,28 +28,28 @@ ENSEMBLE = "weighted_median"
 """The name of the forecast combination in the table."""
 
 DEVIATIONS = "standard deviations"
-"""The unit of errors over several series: each one's own, over the train rows."""
+"""The unit of errors over several series: the standard deviation of each one's train rows."""
 
 RECURRENT = {"simple_rnn", "lstm", "gru", "min_gru", "segments"}
 """Names of models with a recurrent cell."""
 
 MIN_MEMBERS = 3
-"""Fewer models are not combined."""
+"""Smallest number of models that are combined."""
 
 MARGIN = 2 / 3
-"""A single model is preferred to the combination only if its MAE is at most this
-fraction of the combination's. On none of the files that were tried did a smaller lead
-last beyond the season that it was measured in (docs/decisions/own-series.md)."""
+"""Largest MAE, as a fraction of the combination's, at which a single model is preferred.
+
+A smaller lead did not outlast its season on any file that was tried
+(docs/decisions/own-series.md)."""
 
 LEVELS = (0.2, 0.4, 0.6, 0.8)
-"""Coverages of the intervals that the deciles bound."""
+"""Coverages of the intervals whose ends are deciles."""
 
 DECILES = [number / 10 for number in range(1, 10)]
 """The quantiles of the weighted quantile loss."""
 
 MOST_SERIES = 100
-"""The most series that quantiles are scored on, evenly drawn; more would take minutes.
-"""
+"""Largest number of series whose quantiles are scored; more would take minutes."""
 
 
 class ModelScores(Strict):
@@ -58,18 +58,19 @@ class ModelScores(Strict):
 
     Attributes:
         mae: the mean absolute error, in `Board.unit`.
-        earlier: the same on the earlier half, by which models are chosen.
-        wql: the weighted quantile loss over the deciles, of all series in the target's
-            unit; None where it is not known.
-        coverage: the fraction of values inside 90 % intervals; None where it is not
-            known.
-        recurrent: whether it has a recurrent cell.
-        seeds: how many it was fitted with.
-        seed_variance: what they add to the variance of the logarithm of its error.
-        change: of its error to that of `Board.opponent`, as a fraction of it; None of
-            the opponent.
-        low: the lower end of the change's 95 % interval; None where there is none.
-        high: the upper end.
+        earlier: the mean absolute error on the earlier half, by which models are chosen.
+        wql: the weighted quantile loss over the deciles of all series, in the target's
+            unit; None if too few errors are known.
+        coverage: the fraction of values inside 90 % intervals; None if too few errors
+            are known.
+        recurrent: whether the model has a recurrent cell.
+        seeds: number of seeds that the model was fitted with.
+        seed_variance: the part of the variance of the error's logarithm that is due to
+            seeds.
+        change: the error relative to that of `Board.opponent`: -0.04 is 4 % less; None
+            for the opponent.
+        low: the lower end of the change's 95 % interval; None if there is none.
+        high: the upper end of the interval.
     """
 
     mae: float
@@ -85,23 +86,23 @@ class ModelScores(Strict):
 
 
 class Board(Strict):
-    """What is known of all models.
+    """The leaderboard: the scores of all models, and the models of the comparison.
 
     Attributes:
-        unit: of errors: the target's, or `DEVIATIONS` if there are several series.
+        unit: the unit of errors: the target's, or `DEVIATIONS` for several series.
         middle: the timestamp of the first cutoff of the later half.
-        days: that the later half spans.
-        block_days: the length of a block: a week, or the horizon if that is longer.
-        deviations: name of a series -> what its errors are divided by when models are
-            compared.
-        models: name -> scores, the least MAE first; `ENSEMBLE` is one of them.
-        members: the models that `ENSEMBLE` combines; empty without it.
+        days: number of days that the later half spans.
+        block_days: the days of a block: a week, or the horizon if it is longer.
+        deviations: name of a series -> its standard deviation, by which errors are
+            divided when models are compared.
+        models: name -> scores, the smallest MAE first; also of `ENSEMBLE`.
+        members: the models that `ENSEMBLE` combines; empty without `ENSEMBLE`.
         network: the best recurrent model of the earlier half; None if there is none.
         opponent: the best model without recurrence of the earlier half.
         naive: the best naive model of the earlier half; None if there is none.
         rival: the best model of the earlier half that is neither recurrent nor naive;
             None if there is none.
-        comparison: the network with the opponent; None without a network.
+        comparison: the network compared with the opponent; None without a network.
         with_naive: `network` and `rival` -> the comparison with `naive`.
         champion: the model that forecasts.
     """
@@ -123,18 +124,18 @@ class Board(Strict):
 
     @property
     def word(self) -> Word | None:
-        """Whether recurrence helps; None if it was not tried."""
+        """The verdict on recurrence; None if recurrence was not tried."""
         return None if self.comparison is None else self.comparison.word
 
     @property
     def unbeaten(self) -> bool:
-        """Whether models were tried, and none is better than the best naive one."""
+        """True if no other model is better than the best naive one."""
         leads = [compared.better for compared in self.with_naive.values()]
         return bool(leads) and not any(leads)
 
     @property
     def champions(self) -> list[str]:
-        """The models whose forecasts make the champion's."""
+        """The models that the champion combines, or the champion alone."""
         return self.members if self.champion == ENSEMBLE else [self.champion]
 
     @property
@@ -144,14 +145,14 @@ class Board(Strict):
 
     @property
     def block_name(self) -> str:
-        """What blocks are, in words."""
+        """The name of blocks, such as "weeks"."""
         if self.block_length == WEEK:
             return "weeks"
         return f"stretches of {self.block_days:.3g} days"
 
     @property
     def factor(self) -> float:
-        """What turns an error in standard deviations into `unit`."""
+        """The factor that turns an error in standard deviations into `unit`."""
         [*deviations] = self.deviations.values()
         return deviations[0] if len(deviations) == 1 else 1.0
 
@@ -167,9 +168,9 @@ class Board(Strict):
         """Compare two models.
 
         Args:
-            errors: as the method `errors` returns them.
-            name: of a model, perhaps of one that is not on the board.
-            other: of the model that it is compared with.
+            errors: the errors of both, as the method `errors` returns them.
+            name: the name of a model, which need not be on the board.
+            other: the name of the model to compare with.
         """
         seeds = self._seed_part(name)
         other_seeds = self._seed_part(other)
@@ -187,9 +188,7 @@ def is_recurrent(experiment: Experiment) -> bool:
 
 
 def is_naive(experiment: Experiment) -> bool:
-    """Return whether a model is a baseline that is fitted to nothing, such as the last
-    value.
-    """
+    """Return whether a model is a baseline without a fit, such as the last value."""
     is_fitted = experiment.training.method != "none"
     return experiment.model.family == "baselines" and not is_fitted
 
@@ -209,8 +208,8 @@ def board(
         delay: (steps,) after how many origins an error is known (`backtest.delay`).
 
     Returns:
-        The mean forecasts over seeds, those of the combination among them: unique_id,
-        ds, cutoff, model, y and y_hat; the same as arrays; and the board.
+        The mean forecasts over seeds, also of the combination: unique_id, ds, cutoff,
+        model, y and y_hat; these forecasts as arrays; and the board.
 
     Raises:
         UnrollError: nothing was measured in one half of the cutoffs, or all models are
@@ -291,9 +290,7 @@ def _with_comparisons(board: Board, errors: pd.DataFrame) -> Board:
 
 
 def _champion(board: Board) -> str:
-    """Return the model that forecasts: it is without recurrence, unless recurrence
-    helps.
-    """
+    """Return the model that forecasts, without recurrence unless recurrence helps."""
     if board.naive is not None and board.unbeaten:
         return board.naive
     if board.network is not None and board.word == Word.HELPS:
@@ -304,7 +301,7 @@ def _champion(board: Board) -> str:
 def _chosen(
     dataset: Dataset, experiments: Mapping[str, Experiment], errors: Mapping[str, float]
 ) -> dict[str, str | None]:
-    """Choose the best model of each side by the MAE of the earlier half: see `Board`."""
+    """Choose the best model of each side, as in `Board`, by the earlier half's MAE."""
     recurrent = [name for name, model in experiments.items() if is_recurrent(model)]
     naive = [name for name, model in experiments.items() if is_naive(model)]
     others = set(errors) - {*recurrent, *naive, ENSEMBLE}
@@ -334,23 +331,23 @@ def _best(names: Iterable[str], errors: Mapping[str, float]) -> str | None:
 def _members(
     experiments: Mapping[str, Experiment], errors: Mapping[str, float]
 ) -> list[str]:
-    """Choose the models to combine; none if they are fewer than `MIN_MEMBERS`.
+    """Choose the models to combine; none if there are fewer than `MIN_MEMBERS`.
 
-    Of those without a fit it is the best of each family (naive, statistical), by the
-    MAE of the earlier half. All others are members but recurrent networks: the
-    combination stands on the side without recurrence. If rows are weeks or months,
-    statistical models look back for years (option `history`). Then only these are
-    combined with boosting of differences to the year before (`base: cycle`), as the
-    others follow no trend.
+    The combination has no recurrence, so recurrent networks are no members. All other
+    fitted models are. Models without a fit are naive or statistical, and the best of
+    each family is a member, by the MAE of the earlier half.
+
+    If rows are weeks or months, statistical models look back for years (option
+    `history`). Then the members are these models, and boosting of differences to the
+    year before (`base: cycle`), since the other models follow no trend.
     """
     candidates = [name for name in errors if not is_recurrent(experiments[name])]
     options = {name: experiments[name].model.options for name in candidates}
     if any(option.get("history") for option in options.values()):
-        members = [
-            name
-            for name, option in options.items()
-            if option.get("history") or option.get("base") == "cycle"
-        ]
+        members = []
+        for name, option in options.items():
+            if option.get("history") or option.get("base") == "cycle":
+                members.append(name)
     else:
         best: dict[str, str] = {}
         for name in sorted(candidates, key=errors.__getitem__):
@@ -403,11 +400,10 @@ def _seed_parts(
 def _quantile_scores(
     origins: Origins, name: str, later: Array, delay: Array
 ) -> tuple[float | None, float | None]:
-    """Return the weighted quantile loss of a model on the later half, and the coverage
-    of its 90 % intervals.
+    """Return a model's weighted quantile loss and the coverage of its 90 % intervals.
 
-    Both are of at most `MOST_SERIES` series, and None if too few errors are known
-    before for an interval.
+    Both are of the later half and of at most `MOST_SERIES` series. They are None if too
+    few earlier errors are known for an interval.
     """
     stacks = combination.stacks(origins.series)
     every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
@@ -433,14 +429,14 @@ def _quantiles(
 
     Args:
         origins: the forecasts.
-        name: of the model.
+        name: the name of the model.
         later: (origins,) whether an origin belongs to the later half.
         delay: (steps,) after how many origins an error is known.
         rows: (series, origins) the places of the series' origins.
 
     Returns:
-        Of each value of the later half that has an interval: (n,) the value and (n, 9)
-        its deciles in the target's unit, and (n,) whether it lay inside the 90 %
+        For each value of the later half that has an interval: (n,) the value, (n, 9)
+        its deciles in the target's unit, and (n,) whether the value lay inside the 90 %
         interval.
     """
     forecasts = origins.forecasts[name][rows]  # (series, origins, steps)
@@ -464,16 +460,15 @@ def _quantiles(
 
 
 def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
-    """Return the MAE of each model in each block of the later half, in the board's
-    unit.
+    """Return the MAE of each model in each block of the later half, in the board's unit.
 
     Args:
         forecasts: unique_id, ds, cutoff, model, y and y_hat, the mean over seeds.
-        board: of these forecasts.
+        board: the leaderboard of these forecasts.
 
     Returns:
-        A row for each block, from 1, and a column for each model; the index is named
-        for what it counts, such as "weeks".
+        A row for each block, counted from 1, and a column for each model; the index is
+        called `Board.block_name`.
     """
     errors = board.errors(board.later(forecasts))
     means = board.factor * errors["sum"] / errors["count"]
