@@ -14,29 +14,33 @@ SEEDS = (0, 1, 2)
 """The seeds of each network."""
 
 YEARS = 2 * np.timedelta64(365, "D")
-"""The span of rows from which on models are told the time of the year. With fewer rows
-they would learn single weeks by heart."""
+"""Shortest span of rows with which models see the time of the year.
+
+With fewer rows they would learn single weeks by heart."""
 
 BASES = ("mean", "last")
-"""The naive forecasts whose residual a network may learn (see `models.residual`). A
-series without a cycle has the second one alone."""
+"""The naive forecasts whose residual a network may learn (see `models.residual`).
+
+A series without a cycle has the last value alone."""
 
 STEPS = (250, 800)
-"""The numbers of steps that a network may be trained for: few suit noisy series, many
-regular ones."""
+"""The numbers of steps that a network may be trained for.
+
+Few steps suit noisy series, many suit regular series."""
 
 MOST_EPOCHS = 30
-"""How often a network learns from each window, at most."""
+"""Largest number of times that a network learns from each window."""
 
 BATCH_SIZE = 64
 """The windows of a step."""
 
 MOST_WINDOW_FITS = 2_000
-"""The most forecasts (series times origins) for which statistical models are tried.
+"""Largest number of forecasts (series times origins) for statistical models.
+
 They are fitted anew for each forecast, which takes about 15 ms."""
 
 ZERO_SHARE = 0.3
-"""The share of values that are 0 from which a series counts as intermittent demand."""
+"""Share of values 0 from which a series counts as intermittent demand."""
 
 LEAST_SQUARES = {"method": "least_squares", "ridge": 100.0}
 """The training of ridge regression."""
@@ -48,14 +52,15 @@ BOOSTING = {
     "examples": 40,
     "rows": 33_000,
 }
-"""The training of one boosting of all steps ahead, from a subset of the values; more of
-them do not help."""
+"""The training of one boosting of all steps ahead, from a subset of the values.
+
+More values do not help."""
 
 SLOW_BOOSTING = BOOSTING | {"trees": 150, "learning_rate": 0.1}
 """The training of boosting without a base, which has more to learn."""
 
 NETWORK = {"method": "backpropagation", "steps": STEPS[0], "batch_size": BATCH_SIZE}
-"""The training of a network, but for its highest learning rate."""
+"""The training of a network, without its highest learning rate."""
 
 
 def candidates(
@@ -70,16 +75,16 @@ def candidates(
     networks.
 
     Args:
-        profile: of the file.
-        proposal: what is forecast of it.
+        profile: the profile of the file.
+        proposal: the question that the file is asked.
         networks: whether networks are tried, dense and recurrent ones.
-        series: how many the file has.
-        origins: from how many cutoffs each series is forecast. With more than
+        series: number of series in the file.
+        origins: number of cutoffs from which each series is forecast. With more than
             `MOST_WINDOW_FITS` forecasts in all, models that are fitted anew for each
             forecast are left out.
 
     Returns:
-        Name -> model and training.
+        Name -> model, and how it is trained.
     """
     known = len(proposal.future) + bool(proposal.holidays)
     season = bool(profile.last - profile.first >= YEARS)
@@ -91,7 +96,7 @@ def candidates(
         models |= _statistical(proposal)
     if is_intermittent(profile.columns[proposal.target].measured):
         models["tsb"] = _unfitted("statistical", "tsb")
-        # Far below any value: what is forecast is no less than 0.
+        # Far below any value, so that the floor of forecasts makes it 0.
         models["zero"] = _unfitted("baselines", "constant", value=-1e6)
     return models
 
@@ -116,7 +121,8 @@ def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
 
     Args:
         experiment: the network, and how it is trained.
-        windows: how many it learns from, from each `MOST_EPOCHS` times at most.
+        windows: number of windows that the network learns from, each at most
+            `MOST_EPOCHS` times.
     """
     most = max(1, MOST_EPOCHS * windows // BATCH_SIZE)
     found = []
@@ -128,9 +134,7 @@ def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
 
 
 def is_intermittent(measured: Array) -> bool:
-    """Return whether a target is never below 0 and often 0, as sales of a spare part
-    are.
-    """
+    """Return whether a target is never below 0 and often 0, like sales of a spare part."""
     known = measured[np.isfinite(measured)]
     if not len(known) or known.min() < 0:
         return False
@@ -138,7 +142,7 @@ def is_intermittent(measured: Array) -> bool:
 
 
 def _naive(proposal: Proposal) -> dict[str, Experiment]:
-    """The last value, and the value one cycle before."""
+    """Return the last value, and the value one cycle before."""
     models = {"last_value": _unfitted("baselines", "last_value")}
     for cycle in proposal.cycles:
         if cycle <= proposal.lookback:
@@ -148,7 +152,7 @@ def _naive(proposal: Proposal) -> dict[str, Experiment]:
 
 
 def _fitted(proposal: Proposal, about: Mapping[str, Any]) -> dict[str, Experiment]:
-    """Ridge regression, and boosting of three kinds that err apart."""
+    """Return ridge regression, and boosting of three kinds whose errors differ."""
     ridge = {"family": "seasonal", "name": "linear", **about}
     boosting = {**ridge, "name": "boosting", "cycles": proposal.cycles[:1]}
     # Boosting of the target alone sees its last values.
@@ -164,15 +168,16 @@ def _fitted(proposal: Proposal, about: Mapping[str, Any]) -> dict[str, Experimen
 
 
 def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Experiment]:
-    """A perceptron and two recurrent networks, with options of which `training.settled`
-    chooses others.
+    """Return a perceptron and two recurrent networks.
+
+    `training.settled` chooses their base and their number of steps later.
     """
     about = {"family": "residual", "cycles": proposal.cycles, "season": season}
     dense = {**about, "name": "mlp", "known": known, "hidden": [256, 128], "last": 64}
-    # The enriched rows that a recurrent network reads; of shorter cycles it is one.
+    # The enriched rows that a recurrent network reads: 12, or a shorter cycle.
     rows = min([12, *proposal.cycles])
     if known:
-        # Each row tells what is known of one value ahead.
+        # Each row holds the known columns of one value ahead.
         rows = max(rows, min(proposal.horizon, 48))
     models = {"mlp": _trained(dense, NETWORK | {"learning_rate": 0.005}, SEEDS)}
     for name in ("gru", "lstm"):
@@ -183,7 +188,7 @@ def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Expe
 
 
 def _statistical(proposal: Proposal) -> dict[str, Experiment]:
-    """Exponential smoothing and MSTL, which are fitted anew for each forecast."""
+    """Return exponential smoothing and MSTL, which are fitted anew for each forecast."""
     cycles = proposal.cycles
     back = {"history": proposal.history or None}
     first = cycles[0] if cycles else 0

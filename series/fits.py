@@ -1,9 +1,9 @@
-"""Fits of the candidates in processes of their own, kept in a cache: what was fitted
-before is taken from there.
+"""Fits of the candidates in processes of their own, with a cache of earlier fits.
 
-A cache is a folder. It holds the prepared data set, and for each model KEY.json, its
-options as they were settled or why it cannot be fitted, and KEY.parquet, its table of
-forecasts; KEY is made of all that these depend on.
+A cache is a folder. It holds the prepared data set and two files for each model.
+KEY.json has the model's settled options, or the reason why it cannot be fitted.
+KEY.parquet is the model's table of forecasts. KEY is a digest of all that the two files
+depend on.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from series.leaderboard import is_naive
 from series.spec import Member
 
 Say = Callable[[str], None]
-"""Called with lines that say how far the work is."""
+"""A function that is called with lines of progress."""
 
 PRELOAD = (
     "pandas",
@@ -64,10 +64,9 @@ class Fit:
     """A model's forecasts from all origins.
 
     Attributes:
-        experiment: the model as it was trained, with epochs and options that were
-            chosen on the way.
-        table: its forecasts, as `backtest.cross_validate` returns them.
-        seconds: CPU seconds that it took.
+        experiment: the model as it was trained, with the options that were chosen.
+        table: the forecasts, as `backtest.cross_validate` returns them.
+        seconds: CPU seconds that the backtest took.
     """
 
     experiment: Experiment
@@ -77,11 +76,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class Store:
-    """The prepared data set and what was fitted to it, in a folder.
+    """A folder with the prepared data set and the models fitted to it.
 
     Attributes:
         folder: the cache.
-        key: of the data set and the code.
+        key: a digest of the data set and the code.
     """
 
     folder: Path
@@ -89,7 +88,7 @@ class Store:
 
     @classmethod
     def of(cls, folder: Path, dataset: Dataset) -> "Store":
-        """Write a data set into a cache, unless it is there."""
+        """Return the store in a folder; write the data set unless it is there."""
         prepared = folder / "prepared"
         with atomic_folder(prepared, folder) as new:
             datasets.save(dataset, new)
@@ -97,8 +96,11 @@ class Store:
         return cls(folder, _digest([*hashes, fingerprint.package()]))
 
     def path(self, name: str, *made_of: Any) -> Path:
-        """Return the path, without its suffix, of what is made of the data set and of
-        plain data.
+        """Return the path, without suffix, of a result.
+
+        Args:
+            name: the name of the model.
+            made_of: plain data that the result depends on, besides the data set.
         """
         return self.folder / f"{name}-{_digest([self.key, *made_of])[:16]}"
 
@@ -129,18 +131,18 @@ def cross_validated(
     """Forecast with each model from all origins.
 
     Args:
-        store: where the data set lies.
+        store: the folder with the data set.
         dataset: the series.
         experiments: the models.
         plan: the origins.
-        server: starts the processes.
-        jobs: how many processes work at a time.
-        minutes: after which what still runs is left out, but for naive models; None for
-            no limit.
-        say: told of each model that is done.
+        server: the server that starts the processes.
+        jobs: number of processes that work at a time.
+        minutes: the time budget; models that are not done by then are left out, except
+            naive ones. None for no limit.
+        say: called with a line for each model that is done.
 
     Returns:
-        The fits by name; and the models that are left out, with the reason.
+        Name -> fit; and name of a model that is left out -> reason.
 
     Raises:
         UnrollError: no model could be fitted, or the disk is full.
@@ -152,8 +154,8 @@ def cross_validated(
         paths[name] = store.path(name, experiment.model_dump(), asdict(plan))
         if not paths[name].with_suffix(".parquet").exists():
             expected[name] = expected_seconds(experiment, folds)
-    # The longest first, so that none runs alone at the end; but the quick ones where
-    # time may run out.
+    # The longest first, so that none runs alone at the end. With a time budget the
+    # quickest first, so that many are done.
     order = sorted(expected, key=expected.__getitem__, reverse=minutes is None)
     calls = [
         store.call(fit_one, name, experiments[name], plan, paths[name])
@@ -181,9 +183,9 @@ def _performed(
     minutes: float | None,
     say: Say,
 ) -> dict[str, str]:
-    """Fit models; return those that are left out, with the reason.
+    """Fit models, and return name of a model that is left out -> reason.
 
-    `expected` has the CPU seconds that each may take; those that are done are removed.
+    `expected` has the CPU seconds of each model; models that are done are removed.
     """
     progress = _Progress(expected, jobs, say)
     left_out = {}
@@ -211,7 +213,7 @@ def _performed(
 
 
 def _left_out_because(ended: processes.Ended) -> str:
-    """Return why a model is left out; "" if it was fitted.
+    """Return the reason why a model is left out; "" if the model was fitted.
 
     Raises:
         UnrollError: something is wrong with the machine, such as a full disk.
@@ -231,14 +233,14 @@ def _left_out_because(ended: processes.Ended) -> str:
 
 @dataclass
 class _Progress:
-    """Says which models are done, and about how long the others take.
+    """The progress of the fits, with the time that is left.
 
     Attributes:
-        expected: name of a model that is not done -> CPU seconds that it may take.
-        jobs: how many models are fitted at a time.
-        say: told of each model that is done.
-        done: CPU seconds that the models were expected to take that are done.
-        took: seconds by the clock that they took.
+        expected: name of a model that is not done -> expected CPU seconds.
+        jobs: number of models that are fitted at a time.
+        say: called with a line for each model that is done.
+        done: expected CPU seconds of the models that are done.
+        took: seconds by the clock that these models took.
     """
 
     expected: dict[str, float]
@@ -248,7 +250,7 @@ class _Progress:
     took: float = 0.0
 
     def tell(self, ended: processes.Ended, place: str, *, is_left_out: bool) -> None:
-        """Say that a model is done, the `place` of so many, such as 2/9."""
+        """Say that a model is done; `place` counts the models, such as 2/9."""
         self.done += self.expected.pop(ended.call.name)
         self.took += ended.seconds
         text = f"{place}  {ended.call.name}  "
@@ -262,12 +264,11 @@ class _Progress:
 
 
 def expected_seconds(experiment: Experiment, folds: list[Fold]) -> float:
-    """Return the CPU seconds that the backtest of a model may take, as measured on one
-    core.
+    """Return the expected CPU seconds of a model's backtest, as measured on one core.
 
     Args:
         experiment: the model.
-        folds: its fits.
+        folds: the fits of the backtest.
     """
     method = experiment.training.method
     options = experiment.training.options
@@ -287,8 +288,10 @@ def expected_seconds(experiment: Experiment, folds: list[Fold]) -> float:
 def fit_one(
     prepared: Path, name: str, experiment: Experiment, plan: Plan, path: Path
 ) -> None:
-    """Cross-validate a model, in a process of its own; write PATH.json, then
-    PATH.parquet. A model that these rows do not suit gets PATH.json alone.
+    """Cross-validate a model in a process of its own.
+
+    PATH.json is written first, then PATH.parquet. A model that these rows do not suit
+    gets PATH.json alone.
     """
     started = time.process_time()
     dataset = datasets.load(prepared, calendar=experiment.calendar)
@@ -319,15 +322,15 @@ def refitted(
     Args:
         store: the data set.
         experiments: the models as they were settled by `cross_validated`.
-        folder: a new folder; each model's weights are written into a folder in there.
-        server: starts the processes.
-        jobs: how many processes work at a time.
+        folder: a new folder; the weights of each model are written to FOLDER/NAME.
+        server: the server that starts the processes.
+        jobs: number of processes that work at a time.
 
     Returns:
-        The models as members of a forecaster, in their order.
+        The models as members of a forecaster, in the order of `experiments`.
 
     Raises:
-        UnrollError: one could not be fitted.
+        UnrollError: a model could not be fitted.
     """
     calls = []
     for name, experiment in experiments.items():
@@ -341,8 +344,9 @@ def refitted(
 
 
 def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -> None:
-    """Fit a model on all windows, in a process of its own; write its weights and
-    member.json.
+    """Fit a model on all windows in a process of its own.
+
+    The weights and member.json are written into the folder.
     """
     dataset = datasets.load(prepared, calendar=experiment.calendar)
     whole = backtest.windows(dataset)

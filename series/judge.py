@@ -1,4 +1,7 @@
-"""Forecasts of one's own, compared with the model that forecasts, on the same cutoffs."""
+"""The comparison of a user's forecasts with the champion's, on the same cutoffs.
+
+The champion is the model that forecasts.
+"""
 
 from typing import Any
 
@@ -14,13 +17,13 @@ from series.leaderboard import Board
 from series.sentence import amount, interval, so_far, span, title, why_open
 
 KEYS = ["unique_id", "cutoff", "ds"]
-"""The columns that say which value a row forecasts."""
+"""The columns that identify the value that a row forecasts."""
 
 EXPECTED = (
     "the columns ds, cutoff and y_hat; unique_id of several series, model of several "
     "models"
 )
-"""The columns of a table to judge."""
+"""The columns of a table to judge, in words."""
 
 ALONE = "your forecast"
 """The name of the model in a table without the column `model`."""
@@ -31,24 +34,24 @@ OUTCOMES = {
     Word.SAME: "no difference that matters",
     Word.OPEN: "open",
 }
-"""What a comparison shows -> what is said of the model."""
+"""The verdict of a comparison -> the outcome for the model."""
 
 
 class Judgement(Strict):
-    """How a model compares with the one that forecasts.
+    """The comparison of a model with the champion.
 
     Attributes:
         model: the name of the model.
-        champion: the title of the model that forecasts.
+        champion: the title of the champion.
         outcome: "better", "worse", "no difference that matters" or "open".
         sentence: the outcome with its figures.
-        change: of the error, as a fraction of the champion's: -0.04 is 4 % less.
-        low: the lower end of the change's 95 % interval; None where cutoffs span too
-            little.
-        high: the upper end.
+        change: the error relative to the champion's error: -0.04 is 4 % less.
+        low: the lower end of the change's 95 % interval; None if the cutoffs span too
+            little time.
+        high: the upper end of the interval.
         mae: the mean absolute error, in `unit`.
-        champion_mae: the champion's.
-        unit: of the errors, as in `Board.unit`.
+        champion_mae: the champion's mean absolute error.
+        unit: the unit of the errors, as in `Board.unit`.
     """
 
     model: str
@@ -64,21 +67,19 @@ class Judgement(Strict):
 
 
 def judge(table: pd.DataFrame, against: Answer) -> "Judgement | pd.DataFrame":
-    """Compare forecasts with those of the model that forecasts.
+    """Compare a table of forecasts with the champion's forecasts.
 
-    The truth is that of the answer. Only the cutoffs of the later half count, since the
-    earlier half was used to choose the model that forecasts. The rule is that of the
-    answer.
+    Measured values and the rule of the verdict are those of the answer. Only the cutoffs
+    of the later half count, since the earlier half was used to choose the champion.
 
     Args:
         table: ds, cutoff and y_hat: a row for each value of the later half of the
-            cutoffs in `against.forecasts`. Rows of cutoffs before are ignored. Also
-            unique_id, if there are several series, and model, if there are several
-            models.
+            cutoffs in `against.forecasts`. Rows of earlier cutoffs are ignored. Several
+            series need the column unique_id, and several models the column model.
         against: an answer for the same series.
 
     Returns:
-        The judgement; of several models a DataFrame with a row for each, whose columns
+        The judgement. For several models a DataFrame with a row for each, whose columns
         are the attributes of `Judgement`.
 
     Raises:
@@ -106,7 +107,7 @@ def between(answer: Answer, model: str, other: str) -> Judgement:
     """Judge a model of an answer against another one, by the rule of the answer.
 
     Raises:
-        UsageError: the answer has no such model, or both names are one.
+        UsageError: the answer has no such model, or both names are the same.
     """
     for name in (model, other):
         one_of(name, answer.board.models, f"the model of {answer.name}")
@@ -126,7 +127,7 @@ def _of_model(answer: Answer, name: str) -> pd.DataFrame:
 def _judgement(
     answer: Answer, errors: pd.DataFrame, model: str, other: str, shown: str
 ) -> Judgement:
-    """Compare two models whose errors are given, the first one `shown` as a title."""
+    """Compare two models by their errors; `shown` is the title of the first."""
     board = answer.board
     compared = board.compared(errors, model, other)
     champion = title(board, answer.about.titles, other)
@@ -155,9 +156,7 @@ def _sentence(name: str, champion: str, board: Board, compared: Comparison) -> s
 
 
 def _checked(table: pd.DataFrame, board: Board, champion: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the later half, with all columns and of the types that the
-    champion's rows have.
-    """
+    """Return the rows of the later half, with the columns and types of the champion's."""
     if not isinstance(table, pd.DataFrame):
         raise UsageError(
             f"the table must be a DataFrame with {EXPECTED}. "
@@ -219,7 +218,7 @@ def _require_once(rows: pd.DataFrame) -> None:
     if twice.any():
         raise UsageError(
             f"the table must have one row for each {', '.join(KEYS)} and model. Received "
-            f"{twice.sum()} rows that repeat one, such as {_place(rows[twice])}"
+            f"{twice.sum()} rows that repeat another row, such as {_place(rows[twice])}"
         )
 
 

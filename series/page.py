@@ -1,5 +1,6 @@
-"""The files of an answer for people: the forecast as a table, pictures, and a page
-without scripts and requests.
+"""The files of an answer for people: the forecast as a table, pictures, and a page.
+
+The page has no scripts and makes no requests.
 """
 
 import warnings
@@ -24,25 +25,26 @@ FORECAST = "forecast.csv"
 """The file of the forecast."""
 
 AHEAD = "forecast.svg"
-"""The picture of what was measured last, and of the forecast."""
+"""The picture of the last measured values and the forecast."""
 
 WEEKS = "weeks.svg"
-"""The picture of the errors that the sides of the comparison had."""
+"""The picture of the errors of both sides of the comparison."""
 
 PAGE = "index.html"
 """The page."""
 
 
 def write(answer: Answer) -> None:
-    """Write the files of an answer into its folder, as far as there is something to
-    show.
+    """Write the files of an answer into its folder.
+
+    A picture of the forecast is drawn for a single series. A picture of the errors is
+    drawn if a recurrent network was compared.
 
     Args:
-        answer: as it was loaded from its folder.
+        answer: the answer, as it was loaded from its folder.
 
     Raises:
-        UnknownAheadError: there is no forecast, since what must be known beforehand is
-            not.
+        UnknownAheadError: a value that must be known beforehand is not.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OutsideRangeWarning)  # `unroll predict` says it
@@ -88,9 +90,9 @@ def page(
     """Return the HTML of an answer's page.
 
     Args:
-        answer: what was found out.
-        forecast: what comes next, as `Answer.forecast` returns it.
-        level: whose intervals are shown.
+        answer: the answer.
+        forecast: the forecast, as `Answer.forecast` returns it.
+        level: the coverage of the intervals that are shown.
         pictures: caption -> SVG.
     """
     import jinja2
@@ -121,11 +123,12 @@ def page(
 
 
 def read_forecast(answer: Answer, level: float) -> pd.DataFrame:
-    """Return what comes next, with intervals of one level: as it was written, else
-    computed now.
+    """Return the forecast with intervals of one level.
+
+    It is read from the folder of the answer, or computed if the folder lacks the level.
 
     Raises:
-        UnknownAheadError: what must be known beforehand is not.
+        UnknownAheadError: a value that must be known beforehand is not.
     """
     columns = ["unique_id", "ds", "y_hat", f"lo-{100 * level:g}", f"hi-{100 * level:g}"]
     path = answer.folder / FORECAST

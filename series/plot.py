@@ -1,6 +1,4 @@
-"""Pictures of an answer, each a file of its own: the forecast, and who was ahead in
-which week.
-"""
+"""Pictures of an answer: the forecast, and the errors of two models in each week."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,16 +14,16 @@ MAIN = "#1f5fa8"
 """The colour of the forecast, and of the recurrent network."""
 
 OTHER = "#c4702b"
-"""The colour of what was measured, and of the opponent."""
+"""The colour of measured values, and of the opponent."""
 
 MUTED = "#626a73"
 """The colour of lines that only help to read."""
 
 SUFFIXES = (".png", ".svg", ".pdf")
-"""How the names of pictures end."""
+"""Suffixes of pictures."""
 
 CYCLES = 7
-"""How many times as far back as ahead a picture shows."""
+"""The past that a picture shows, in horizons."""
 
 
 def by_week(
@@ -34,11 +32,10 @@ def by_week(
     """Draw the error of two models in each week, a dot each.
 
     Args:
-        path: of a picture, whose name ends as one of `SUFFIXES`.
-        errors: (weeks, models); the index is named for what it counts: weeks, or
-            stretches that are longer.
+        path: the path of the picture, with one of `SUFFIXES`.
+        errors: (weeks, models), as `leaderboard.mae_by_block` returns them.
         sides: name of a model -> its title.
-        unit: of the errors; "" if they have none.
+        unit: the unit of the errors; "" if they have none.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -59,16 +56,15 @@ def by_week(
 def forecast(
     path: Path, window: Window, rows: pd.DataFrame, *, level: float, title: str
 ) -> None:
-    """Draw what was measured last of a series, what is forecast after it, and the
-    prediction interval.
+    """Draw the last measured values of a series, its forecast and prediction interval.
 
     Args:
-        path: of a picture, whose name ends as one of `SUFFIXES`.
+        path: the path of the picture, with one of `SUFFIXES`.
         window: the last rows of the series.
         rows: ds, y_hat and the ends of the intervals of this level, as
             `Forecaster.after` returns them.
         level: the coverage of the intervals.
-        title: of the picture.
+        title: the title of the picture.
     """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
@@ -107,8 +103,9 @@ def forecast(
 
 
 def _save(figure: "Figure", path: Path) -> None:
-    """Write a picture with the same bytes each time, since a user may keep pictures in
-    git: no date, no random ids.
+    """Write a picture, without dates and random ids.
+
+    So it has the same bytes each time, and a user may keep it in git.
     """
     import matplotlib as mpl
 

@@ -23,20 +23,19 @@ NUMBERS = [
 """Small numbers in words."""
 
 PERCENT = f"{100 * BAND:.0f} %"
-"""The largest difference that does not matter, in words."""
+"""The largest difference that does not matter, as text."""
 
 DAYS_OF_YEAR = 365.25
 """Days of a year."""
 
 LARGE = 1.0
-"""The change from which on an error is told as a multiple of the other one: 2 times the
-error."""
+"""The change from which an error is written as a multiple, such as 2 times the error."""
 
 UNTOLD = 100.0
-"""The ratio of two errors beyond which the ratio itself says nothing."""
+"""The largest ratio of two errors that is written as a number."""
 
 ZERO = "zero"
-"""The model that always forecasts 0, which a series of intermittent demand has."""
+"""The model that always forecasts 0, a candidate for intermittent demand."""
 
 VERDICTS = {
     Word.HELPS: "Recurrence helps",
@@ -44,7 +43,7 @@ VERDICTS = {
     Word.SAME: "Recurrence makes no difference that matters",
     Word.OPEN: "Open",
 }
-"""How the sentence begins."""
+"""A verdict -> the beginning of the sentence."""
 
 
 def sentence(board: Board, titles: Mapping[str, str]) -> str:
@@ -52,7 +51,7 @@ def sentence(board: Board, titles: Mapping[str, str]) -> str:
 
     Args:
         board: the scores of all models.
-        titles: name -> title of each model; the combination needs none.
+        titles: name -> title of each model; the combination needs no title.
     """
     if board.unbeaten:
         answer = _unbeaten(board, titles)
@@ -87,7 +86,7 @@ def _compared(board: Board, compared: Comparison, titles: Mapping[str, str]) -> 
 
 
 def why_open(compared: Comparison) -> str:
-    """Return a sentence, after a space, on an interval that decides nothing; else ""."""
+    """Return a space and a sentence on an interval that decides nothing; else ""."""
     if compared.word != Word.OPEN or compared.low is None:
         return ""
     return (
@@ -126,15 +125,14 @@ def _unbeaten(board: Board, titles: Mapping[str, str]) -> str:
 
 
 def hint(board: Board, titles: Mapping[str, str]) -> str:
-    """Return what would decide an open question, and why the first in the table does
-    not forecast.
+    """Return sentences that explain the answer; empty if there is nothing to explain.
+
+    They say what would decide an open question, why the first model of the table does
+    not forecast, and what a median of 0 means.
 
     Args:
         board: the scores of all models.
-        titles: name -> title of each model; the combination needs none.
-
-    Returns:
-        Whole sentences; empty where there is nothing to add.
+        titles: name -> title of each model; the combination needs no title.
     """
     texts = []
     compared = board.comparison
@@ -187,9 +185,7 @@ def _lacking(board: Board, compared: Comparison) -> str:
 
 
 def span(board: Board) -> str:
-    """Return what models are compared on in words, such as "the last 24 weeks of 20
-    series".
-    """
+    """Return the later half in words, such as "the last 24 weeks of 20 series"."""
     weeks = int(board.days // 7)
     years = board.days / DAYS_OF_YEAR
     days = max(1, round(board.days))
@@ -206,13 +202,15 @@ def span(board: Board) -> str:
 
 
 def so_far(board: Board, compared: Comparison, model: str, other: str) -> str:
-    """Return who was ahead, where there is no interval, such as "in 3 of 4 weeks ...".
+    """Return in words who was ahead, such as "in 3 of 4 weeks ...".
+
+    It stands in place of an interval.
 
     Args:
         board: the scores of all models.
-        compared: a model with another one.
-        model: in words.
-        other: in words.
+        compared: the comparison of the two models.
+        model: the model in words.
+        other: the other model in words.
     """
     if compared.blocks == 1:
         return f"over {span(board)} {model} had {amount(compared.change)} {other}"
@@ -236,9 +234,7 @@ def amount(change: float) -> str:
 
 
 def interval(compared: Comparison) -> str:
-    """Return the interval of a change in words, in brackets, such as " (95 % interval:
-    ...)".
-    """
+    """Return a space and the interval of a change in words, in brackets."""
     low = compared.low
     high = compared.high
     if low is None or high is None:
@@ -258,7 +254,7 @@ def interval(compared: Comparison) -> str:
 
 
 def _percent(change: float) -> str:
-    """Return the size of a change in percent: with a decimal below 10, else whole."""
+    """Return the size of a change in percent, with a decimal if it is below 10."""
     percent = 100 * abs(change)
     return f"{percent:.1f}" if percent < 9.95 else f"{percent:.0f}"
 

@@ -1,6 +1,4 @@
-"""The tables of an answer as text, for a terminal and a page: its models, and what
-comes next.
-"""
+"""The tables of an answer as text, for a terminal and a page: models and forecast."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,16 +18,16 @@ EXPLAINED = (
     "against the best model without recurrence of the earlier half. Coverage: how often "
     "90 % prediction intervals were right."
 )
-"""What the columns of the models' table are."""
+"""An explanation of the columns of the models' table."""
 
 LONG = 1e9
-"""A forecast from here on has marks between its thousands."""
+"""The value from which a forecast has marks between its thousands."""
 
 LARGE = 1e15
-"""A forecast from here on has an exponent."""
+"""The value from which a forecast has an exponent."""
 
 MOST_DECIMALS = 15
-"""The decimals that a double has, about."""
+"""Number of decimals that a double has, about."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Table:
     """A table as text.
 
     Attributes:
-        headings: of the columns.
+        headings: the headings of the columns.
         rows: the cells of each row.
         numeric: headings of the columns that hold numbers.
     """
@@ -48,11 +46,11 @@ class Table:
 
 
 def models(scores: pd.DataFrame, unit: str) -> Table:
-    """Write the models of an answer as text, without CPU seconds where none are known.
+    """Return the models of an answer as text, without CPU seconds if none are known.
 
     Args:
-        scores: as `Answer.models` has them.
-        unit: of the errors; "" if they have none.
+        scores: `Answer.models`.
+        unit: the unit of the errors; "" if they have none.
     """
     mae = f"MAE, {unit}" if unit else "MAE"
     numeric = [mae, "Quantile loss", "Change", "95 % interval", "Coverage", "CPU s"]
@@ -104,13 +102,12 @@ def csv(forecast: pd.DataFrame) -> str:
 
 
 def forecast(rows: pd.DataFrame, level: float, unit: str) -> Table:
-    """Write a forecast as text, with the digits that its intervals leave some meaning.
+    """Return a forecast as text, with as many digits as its intervals give meaning to.
 
     Args:
-        rows: unique_id, ds, y_hat and the ends of the intervals of this level among
-            others.
-        level: whose ends are shown.
-        unit: of the values; "" if they have none.
+        rows: unique_id, ds, y_hat, and the ends of the intervals of one or more levels.
+        level: the coverage of the intervals that are shown.
+        unit: the unit of the values; "" if they have none.
     """
     percent = f"{100 * level:g}"
     values = ["y_hat", f"lo-{percent}", f"hi-{percent}"]
@@ -134,11 +131,14 @@ def forecast(rows: pd.DataFrame, level: float, unit: str) -> Table:
 
 
 def alike(values: Sequence[float], width: float) -> list[str]:
-    """Write values of one quantity with the digits that an interval of some width
-    leaves some meaning; "-" for inf.
+    """Return values as text, with as many digits as an interval gives meaning to.
 
-    All have the same decimals, or an exponent where they are so small that decimals
-    would begin with many zeros.
+    All values have the same number of decimals. Very small and very large values have
+    an exponent instead. An infinite value becomes "-".
+
+    Args:
+        values: values of one quantity.
+        width: the width of their intervals.
     """
     finite = [value for value in values if math.isfinite(value)]
     largest = max(map(abs, finite), default=0.0) or 1.0

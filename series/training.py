@@ -1,4 +1,4 @@
-"""A model fitted to windows: by which options, from how far back, and to which windows."""
+"""Fits of a model to windows: the choice of options, and of the windows to train on."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,33 +18,33 @@ from pipeline.training.recipe import recipe
 from series import candidates
 
 VALIDATION_SHARE = 0.15
-"""The share of the windows, the last ones, on which options are chosen."""
+"""Share of the windows, the last ones, on which options are chosen."""
 
 FEWEST_TO_CHOOSE = 20
-"""The fewest windows, to train on and to validate on, by which options are chosen."""
+"""Smallest number of windows, to train and to validate on, to choose options by."""
 
 COMPLETE_SHARE = 0.5
-"""The share of the train windows that have all their targets from which on only these
-are trained on."""
+"""Share of train windows with all targets, from which only these windows are taken."""
 
 
 def settled(
     name: str, experiment: Experiment, dataset: Dataset, train: Windows
 ) -> Experiment:
-    """Choose what a network leaves open: the naive forecast that it corrects, and the
-    number of steps.
+    """Choose the open options of a network.
+
+    They are the naive forecast that the network corrects, and the number of steps.
 
     Args:
-        name: of the model.
+        name: the name of the model.
         experiment: the model, and how it is trained.
         dataset: the series.
-        train: the windows whose targets were known at the first origin; the last ones
-            are validated on.
+        train: the windows whose targets were known at the first origin. The last of
+            them are validated on.
 
     Returns:
-        The experiment with the options of the least mean absolute error of one seed. Of
-        too few windows the first options are taken. Models without a choice come back
-        as they are.
+        The experiment with the options of the smallest mean absolute error of one seed.
+        With too few windows the first options are taken. A model that is no network is
+        returned as it is.
     """
     if not candidates.is_network(experiment):
         return experiment
@@ -77,9 +77,7 @@ def _validation_error(
 
 
 def _halves(dataset: Dataset, train: Windows) -> tuple[Windows, Windows]:
-    """Split windows by time: those whose targets all come before the others, which are
-    the later ones.
-    """
+    """Split windows by time; all targets of the earlier ones lie before the later ones."""
     stamps = np.asarray(dataset.stamps)
     begins = stamps[train.rows]
     ends = stamps[train.rows + train.ahead[-1]]
@@ -95,14 +93,14 @@ def fit(
     """Train a model on windows and predict others, as "final_test".
 
     Args:
-        name: of the model.
+        name: the name of the model.
         experiment: the model, and how it is trained.
         dataset: the series.
         train: windows to train on.
         test: windows to predict.
 
     Returns:
-        What was trained, and the job with the windows as the model takes them.
+        The trained model, and the job with the windows as the model takes them.
 
     Raises:
         UnrollError: the model has the option `history`, and the series has a gap.
@@ -111,7 +109,7 @@ def fit(
         _require_no_gap(name, dataset)
     trainer = recipe(name, experiment)
     if experiment.training.method == "none":
-        train = test  # nothing is learnt, and no more is to be predicted than is needed
+        train = test  # nothing is learnt, so no more windows are needed
     elif not trainer.masks:
         train = complete_windows(train)
     splits = {
@@ -132,15 +130,16 @@ def _require_no_gap(name: str, dataset: Dataset) -> None:
     )
     if (spacing != spacing[0]).any():
         raise UnrollError(
-            f"{name}: `history` is for one series without gaps; leave it out"
+            f"{name}: the option `history` is for one series without gaps; leave the "
+            "option out"
         )
 
 
 def complete_windows(train: Windows) -> Windows:
-    """Return the windows that have all targets, for methods that cannot mask a missing
-    target.
+    """Return the windows that have all targets.
 
-    If too few do (`COMPLETE_SHARE`), all windows, whose missing targets were filled in.
+    Methods that cannot mask a missing target are trained on them. If they are too few
+    (`COMPLETE_SHARE`), all windows are returned, with missing targets filled in.
     """
     windows = train.complete()
     if len(windows) >= COMPLETE_SHARE * len(train):
@@ -151,9 +150,9 @@ def complete_windows(train: Windows) -> Windows:
 def with_lookback(experiment: Experiment, windows: Windows) -> Windows:
     """Return windows that reach as far back as a model looks.
 
-    They are longer by the model's option `history`, with NaN before the series begins;
-    and shorter for a network of the family `residual`, which looks at a few enriched
-    rows.
+    They are longer for a model with the option `history`, with NaN before the series
+    begins. They are shorter for a network of the family `residual`, which looks at a
+    few enriched rows.
     """
     options = experiment.model.options
     if experiment.model.family == "residual":

@@ -157,7 +157,7 @@ def test_a_gap_is_told_of_where_more_than_a_window_is_seen():
         whole, stamps=whole.stamps + np.where(np.arange(400) < 50, 0, 3600)
     )
     with pytest.raises(
-        UnrollError, match="m: `history` is for one series without gaps"
+        UnrollError, match="m: the option `history` is for one series without gaps"
     ):
         validated(broken, tried, 2, 1)
 

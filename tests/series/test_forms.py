@@ -247,7 +247,7 @@ def test_parts_of_a_day_may_look_like_series(tmp_path, parts):
     )
     _, said = data_of([write(tmp_path / "load.csv", ["day,slot,load", *lines])])
     assert (
-        "guessed   series_id: 'slot' may count parts of a day, too; then make it"
+        "guessed   series_id: 'slot' may count parts of a day, too; then make 'slot'"
         in said
     )
 

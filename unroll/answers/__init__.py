@@ -1,3 +1,1 @@
-"""The answers of one's own series: what is asked, where an answer lies, how it is
-shown.
-"""
+"""The commands for a user's own series: asking, finding an answer, and showing it."""

@@ -1,6 +1,4 @@
-"""The command `answer`: asks the library, keeps what it made, and says it at once next
-time.
-"""
+"""The command `answer`: an answer is made by the library, and only read the next time."""
 
 import contextlib
 import os
@@ -48,17 +46,16 @@ def answer(
     yes: bool = False,
     jobs: int,
 ) -> Answer:
-    """Answer a series: of files, or one that was answered before or stands in
-    params.yaml.
+    """Answer a series: of files, of an earlier answer, or of params.yaml.
 
     Args:
         workspace: the folder that the command is about.
         names: paths of files, or one name.
-        options: what is asked.
-        folder: of the answer; by default NAME in the workspace.
-        name: of the series; by default that of the file.
-        yes: whether what is open is proposed, not asked.
-        jobs: models that are fitted at a time.
+        options: the user's options.
+        folder: the folder of the answer; by default NAME in the workspace.
+        name: the name of the series; by default that of the file.
+        yes: whether target and horizon are taken as proposed, without a question.
+        jobs: number of models that are fitted at a time.
 
     Raises:
         UsageError: a name or an option is wrong, or a folder holds something else.
@@ -85,11 +82,11 @@ def answer(
 
 
 def name_of(files: Sequence[Path], name: str | None) -> str:
-    """Return the name of a series: as given, else that of its file, or of the folder of
-    several.
+    """Return the name of a series, by default after its file, or the folder of its files.
 
     Raises:
-        UsageError: the name has other characters than small letters, digits and _.
+        UsageError: the name is too long, or has other characters than small letters,
+            digits and _.
     """
     if name is None:
         path = files[0].resolve()
@@ -111,10 +108,10 @@ def of_files(
     yes: bool,
     jobs: int,
 ) -> Answer:
-    """Answer a series in a folder of its own; arguments and errors as of `answer`.
+    """Answer a series in a folder of its own; arguments and errors are those of `answer`.
 
-    With the same files, options and code as before, the answer is only read. Without
-    any option, the options are those of before.
+    With the same files, options and code as before, the answer is only read. Without any
+    option, the earlier options are taken.
     """
     before = asked.before(folder, files)
     if before is not None and not options.given:
@@ -140,10 +137,10 @@ def of_files(
 
 
 def of_entry(workspace: Workspace, name: str, entry: Entry, *, jobs: int) -> Answer:
-    """Answer a series of params.yaml into answers/NAME: as a stage of DVC here, else by
-    DVC.
+    """Answer a series of params.yaml into answers/NAME.
 
-    What is written has the same bytes each time, unless there is a time budget.
+    A stage of DVC answers here; outside of a stage, DVC is run. The files have the same
+    bytes each time, unless there is a time budget.
 
     Raises:
         UnrollError: the rows cannot be used.
@@ -196,10 +193,10 @@ def look(files: Sequence[Path], options: Options) -> FileProfile:
 def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
     """Return the options with a target and a horizon.
 
-    They are as given; else as the user says or, with `yes`, as proposed.
+    If they were not given, the user is asked. With `yes` they are taken as proposed.
 
     Raises:
-        UsageError: an option is wrong, or something is open and nobody can be asked.
+        UsageError: an option is wrong, or there is no terminal to ask at.
     """
     proposal = propose(profile, options)
     target = options.target

@@ -1,5 +1,6 @@
-"""What an answer in a folder of its own was made of, so that the same command answers
-at once.
+"""The record of an answer's files, options and code.
+
+By this record the same command answers at once.
 """
 
 import os
@@ -14,20 +15,20 @@ from series import FILE as ANSWER
 from series.options import Options
 
 CACHE = ".cache"
-"""The folder inside of an answer's folder that keeps finished parts."""
+"""The folder in an answer's folder that keeps finished parts."""
 
 FILE = f"{CACHE}/asked.json"
-"""The file in the folder of an answer that says what the answer was made of."""
+"""The file of the record, in the folder of an answer."""
 
 
 class Asked(Strict):
-    """What asked.json holds.
+    """The content of asked.json.
 
     Attributes:
         files: path from the answer's folder -> SHA-256 of the file when it was read.
-        options: what was asked of the files.
+        options: the user's options.
         code: version and hash of the code.
-        answered: whether the answer is there; it is not while it is computed, nor after
+        answered: whether the answer is finished; False while it is computed, and after
             a stop.
     """
 
@@ -37,12 +38,12 @@ class Asked(Strict):
     answered: bool = True
 
     def paths(self, folder: Path) -> list[Path]:
-        """Return where the files lie now."""
+        """Return the paths of the files now."""
         return [Path(os.path.normpath(folder.resolve() / path)) for path in self.files]
 
 
 def now(folder: Path, files: Sequence[Path], options: Options) -> Asked:
-    """Return what an answer in `folder` would be made of now.
+    """Return the record that an answer in `folder` would have now.
 
     Raises:
         UsageError: a file is not there.
@@ -58,7 +59,7 @@ def now(folder: Path, files: Sequence[Path], options: Options) -> Asked:
 
 
 def before(folder: Path, files: Sequence[Path]) -> Asked | None:
-    """Return what was asked before in a folder; None if nothing was.
+    """Return the record of the answer in a folder; None if there is no record.
 
     Raises:
         UsageError: the folder holds something else, or the answer for other files.
@@ -71,7 +72,7 @@ def before(folder: Path, files: Sequence[Path]) -> Asked | None:
             names = ", ".join(os.path.relpath(path) for path in paths)
             raise UsageError(f"{folder} holds the answer for {names}; {cure}")
         return asked
-    is_ours = (folder / ANSWER).is_file()  # without its cache
+    is_ours = (folder / ANSWER).is_file()  # an answer without its cache
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_ours):
         raise UsageError(f"{folder} is there and holds no answer of Unroll's; {cure}")
     return None

@@ -1,4 +1,4 @@
-"""The section `series` of params.yaml: the series of one's own in a project under DVC."""
+"""The section `series` of params.yaml: a user's own series in a project under DVC."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ ANSWERS = "answers"
 """The folder of a project that holds the answers, each in a folder of its name."""
 
 ENDS = {".csv", ".parquet", ".tsv", ".txt"}
-"""How the names of files of rows end, of which a folder may hold several."""
+"""Suffixes of files of rows in a folder."""
 
 
 class Entry(Options):
@@ -52,8 +52,10 @@ def load(workspace: Workspace) -> dict[str, Entry]:
 
 
 def files(workspace: Workspace, entry: Entry) -> list[Path]:
-    """Return the files of an entry as they are now. Raises UnrollError if there are
-    none.
+    """Return the files of an entry, as they are now.
+
+    Raises:
+        UnrollError: there is no file.
     """
     path = workspace.root / entry.file
     found = [path]
@@ -61,7 +63,7 @@ def files(workspace: Workspace, entry: Entry) -> list[Path]:
         found = sorted(file for file in path.iterdir() if file.suffix.lower() in ENDS)
     if not found or not found[0].is_file():
         raise UnrollError(
-            f"{path} is no file of rows, nor a folder of such; put them there"
+            f"{path} is no file of rows, nor a folder of such files; put rows there"
         )
     return found
 
@@ -72,8 +74,9 @@ def folder(workspace: Workspace, name: str) -> Path:
 
 
 def cache(workspace: Workspace, name: str) -> Path:
-    """Return where finished parts of an answer are kept; DVC removes the answer's own
-    folder.
+    """Return the folder for finished parts of an answer.
+
+    DVC removes the answer's own folder before a stage runs.
     """
     return workspace.scratch / ANSWERS / name
 
@@ -116,11 +119,8 @@ def remove(workspace: Workspace, name: str) -> list[Path]:
     one_of(name, known, f"the name in params.yaml ({SECTION})")
     text = plain_yaml.without_entry(workspace.params, [SECTION, name])
     write_text(workspace.params, text)
-    there = [
-        path
-        for path in (folder(workspace, name), cache(workspace, name))
-        if path.exists()
-    ]
+    paths = [folder(workspace, name), cache(workspace, name)]
+    there = [path for path in paths if path.exists()]
     for path in there:
         shutil.rmtree(path)
     return there

@@ -1,4 +1,4 @@
-"""Where the answer lies that a name on the command line means."""
+"""The folder of the answer that a name on the command line means."""
 
 import difflib
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ def find(
 
     Args:
         name: as the user typed it.
-        workspace: where answers are looked for.
-        documents: whose params.yaml names data sets; by default the workspace.
+        workspace: the workspace in which answers are looked for.
+        documents: the workspace whose params.yaml names data sets; by default the same.
 
     Returns:
         The folder; None if `name` is a data set or an experiment of params.yaml.
 
     Raises:
-        UsageError: nothing has this name; the text says which names are near.
+        UsageError: nothing has this name; the text names a similar name.
         UnrollError: the series of params.yaml is not answered yet.
     """
     folder = folder_of(name, workspace)
@@ -40,7 +40,7 @@ def find(
         )
     if name in entries.load(workspace):
         raise UnrollError(
-            f"{name} is not answered yet; `unroll repro answer@{name}` does it"
+            f"{name} is not answered yet; run `unroll repro answer@{name}`"
         )
     others = _data_sets(documents or workspace)
     if name in others:
@@ -64,10 +64,9 @@ def folder_of(name: str, workspace: Workspace) -> Path | None:
 
 
 def pair(names: Sequence[str], workspace: Workspace) -> tuple[Path, str, str] | None:
-    """Return the folder of an answer and two of its models, as meter/gru and
-    meter/ridge name them.
+    """Return the folder of an answer and two of its models.
 
-    None where the names are something else.
+    The names are such as meter/gru and meter/ridge. None means that they are not.
     """
     if len(names) != 2:
         return None
@@ -82,9 +81,9 @@ def pair(names: Sequence[str], workspace: Workspace) -> tuple[Path, str, str] | 
 def split(
     names: Sequence[str], workspace: Workspace, documents: Workspace
 ) -> tuple[list[Path], list[str]]:
-    """Return the folders of the answers that are named, and the other names.
+    """Return the folders of the answers among some names, and the other names.
 
-    Without names the folders are those of every answer here.
+    Without names, the folders of all answers here are returned.
 
     Raises:
         UsageError: a name is neither an answer nor in the documents' params.yaml.
@@ -97,7 +96,7 @@ def split(
 
 
 def answers(workspace: Workspace) -> dict[str, Path]:
-    """Return name -> folder of every answer here, in alphabetical order."""
+    """Return name -> folder of all answers here, in alphabetical order."""
     folders = {}
     for pattern in (f"{entries.ANSWERS}/*/{FILE}", f"*/{FILE}"):
         for path in sorted(workspace.root.glob(pattern)):

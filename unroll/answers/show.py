@@ -32,9 +32,7 @@ ORDERS = {"day_first=True": "--day-first", "day_first=False": "--month-first"}
 
 
 def show(answer: Answer, level: float) -> None:
-    """Print the answer, the models, the forecast, where the files are, and what to type
-    next.
-    """
+    """Print the answer, the models, the forecast, the files, and the next command."""
     show_models(answer)
     print()
     where = Path(os.path.relpath(answer.folder))
@@ -74,7 +72,7 @@ def show_models(answer: Answer) -> None:
 
 
 def show_forecast(rows: pd.DataFrame, level: float, unit: str) -> None:
-    """Print a forecast, of many rows the first ones."""
+    """Print a forecast, at most its first `tables.MOST_LINES` rows."""
     forecast = table.forecast(rows, level, unit)
     shown = forecast.rows[: tables.MOST_LINES]
     caption = ""
@@ -97,8 +95,9 @@ def about(answer: Answer) -> dict[str, Any]:
 
 
 def as_data(answer: Answer, level: float) -> dict[str, Any]:
-    """Return the answer and the forecast as plain data; an empty forecast where there
-    is none.
+    """Return the answer and the forecast as plain data.
+
+    The forecast is empty if a value that must be known beforehand is not.
     """
     try:
         rows = plain(table.with_text_stamps(page.read_forecast(answer, level)))

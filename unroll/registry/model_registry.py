@@ -1,5 +1,7 @@
-"""MLflow's model registry: forecasters as versions of a model for each data set, and
-which of them is the champion.
+"""MLflow's model registry: forecasters as versions of a registered model.
+
+Each data set has a registered model. The alias `champion` names the version that is
+served.
 """
 
 import json
@@ -58,8 +60,7 @@ NEEDS = [
     "threadpoolctl",
     "tzdata",
 ]
-"""The packages that a forecast takes; of the two TensorFlows, the one that is
-installed."""
+"""The packages that a forecast needs; only one of the two TensorFlows is installed."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,11 @@ class Registered:
     """The version of a registered model that the alias names now.
 
     Attributes:
-        name, version: of the model.
-        before: the version that the alias named before; None if none.
+        name: the name of the registered model.
+        version: the number of the version.
+        before: the version that the alias named before; None if it named none.
         new: whether the version was made now.
-        uri: of the store.
+        uri: the address of MLflow's store.
     """
 
     name: str
@@ -81,11 +83,10 @@ class Registered:
 
 
 def register_answer(workspace: Workspace, answer: "Answer") -> Registered:
-    """Register the forecaster of an answer, unless it is there, and move the alias to
-    it.
+    """Register the forecaster of an answer, and move the alias to its version.
 
-    Its MLflow run has the scores of every model as metrics, and the answer's page as an
-    artifact.
+    A forecaster that is registered gets no new version. The MLflow run has the scores
+    of all models as metrics, and the answer's page as an artifact.
 
     Raises:
         UnrollError: the store cannot be used.
@@ -125,23 +126,22 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
 
 
 def _tags(name: str) -> dict[str, str]:
-    """Return tags in place of the login's name and the command's path, which MLflow
-    would take.
-    """
+    """Return tags that replace the user's name and the command's path."""
     return {"mlflow.user": "unknown", "mlflow.source.name": f"unroll register {name}"}
 
 
 def register_experiment(
     workspace: Workspace, forecaster: Forecaster, files: Sequence[Path]
 ) -> Registered:
-    """Register the forecaster of a trained experiment, unless it is there, and move the
-    alias to it.
+    """Register the forecaster of a trained experiment, and move the alias to its version.
+
+    A forecaster that is registered gets no new version. The run of the experiment is
+    recorded in MLflow if it is not recorded yet.
 
     Args:
-        workspace: with the run of the experiment; the run is recorded in MLflow if it
-            is not yet.
-        forecaster: of the experiment.
-        files: of rows, for an example of a request.
+        workspace: the workspace with the run of the experiment.
+        forecaster: the forecaster of the experiment.
+        files: files of rows, for an example of a request.
 
     Raises:
         UnrollError: the store cannot be used, or the run is not that of params.yaml.
@@ -164,8 +164,9 @@ def _registered(
     mark: str,
     run: "Run",
 ) -> Registered:
-    """Move the alias of a registered model to the version with a fingerprint, which is
-    made if it is not there.
+    """Move the alias of a registered model to the version with a fingerprint.
+
+    The version is made if it is not there.
     """
     client = opened.client
     before = None
@@ -222,7 +223,7 @@ def _log(
             name = str(package.metadata["Name"]).replace("_", "-")
             pins[name] = f"{name}=={package.version}"
         pins.pop("unroll", None)  # the model has our code itself
-        # Whatever is installed: pip installs of it what is needed, and in that version.
+        # All installed packages, so that pip installs the same versions of what it needs.
         constraints = scratch / "constraints.txt"
         write_text(constraints, "\n".join(sorted(pins.values())) + "\n")
         needed = [pins[name] for name in NEEDS if name in pins]
@@ -243,8 +244,9 @@ def _log(
 
 
 def _code(scratch: Path) -> list[str]:
-    """Return the folders of the code that the loader imports; of `unroll` a copy of
-    that part alone.
+    """Return the folders of the code that the loader imports.
+
+    The folder of `unroll` is a copy of the modules that the loader needs.
     """
     loader = scratch / "unroll" / "registry"
     loader.mkdir(parents=True)
@@ -255,15 +257,15 @@ def _code(scratch: Path) -> list[str]:
 
 
 def app(workspace: Workspace, name: str) -> Any:
-    """Return what a web server runs to answer by the champion of a registered model, in
-    the form of MLflow's own server.
+    """Return the web application that answers by the champion of a registered model.
 
-    Only the files of the model are read: neither its loader nor the code beside it,
-    which may be anybody's.
+    It answers in the form of MLflow's own server. Only the files of the model are read.
+    Its loader and the code beside it are not run, since anybody may have written them.
 
     Raises:
         UsageError: no model of this name is registered.
-        UnrollError: it names another loader than ours, or the store cannot be used.
+        UnrollError: the model names another loader than Unroll's, or the store cannot be
+            used.
     """
     from mlflow import artifacts
     from mlflow.models import Model
@@ -298,11 +300,10 @@ def app(workspace: Workspace, name: str) -> Any:
 
 @contextmanager
 def _at(opened: Store, group: str) -> Iterator[None]:
-    """Let MLflow's own functions work on this store and experiment, and show nothing
-    that they warn of.
+    """Let MLflow's own functions work on a store and an experiment, without warnings.
 
-    The environment says so for the time of the block: MLflow's functions that set a
-    place set it for good.
+    They are named in the environment for the time of the block. MLflow's functions that
+    set a store would set it for good.
     """
     places = dict.fromkeys(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"), opened.uri)
     with (
@@ -314,11 +315,11 @@ def _at(opened: Store, group: str) -> Iterator[None]:
 
 
 def signature(forecaster: Forecaster) -> "ModelSignature":
-    """Return what a request and its answer hold: the columns of the user's file, and
-    those of `Forecaster.after`.
+    """Return the columns of a request and of its answer.
 
-    All columns are optional to MLflow: it would name a missing one behind all rows of
-    the request, the model names it in one line.
+    A request has the columns of the user's file, an answer those of `Forecaster.after`.
+    All columns are optional to MLflow. For a missing column MLflow's error would repeat
+    all rows of the request; the model's error is one line.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
@@ -343,10 +344,9 @@ def signature(forecaster: Forecaster) -> "ModelSignature":
 
 
 def _example(files: Sequence[Path], forecaster: Forecaster) -> "pd.DataFrame | None":
-    """Return the last rows as a request has them, timestamps and words as text, numbers
-    as numbers.
+    """Return the last rows as a request: timestamps and words as text, and numbers.
 
-    None where no forecast can be made from those.
+    None means that no forecast can be made from these rows.
     """
     question = forecaster.spec.question
     rows = read([files[-1]], question.csv)

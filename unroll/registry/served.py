@@ -1,5 +1,6 @@
-"""A forecaster as MLflow serves it. A registered model names this module as its loader,
-and brings it along.
+"""A forecaster as MLflow serves it.
+
+A registered model names this module as its loader, and holds a copy of the module.
 """
 
 import json
@@ -21,10 +22,9 @@ from series.forecaster import Forecaster  # noqa: E402
 
 
 class RefusedError(MlflowException):
-    """A request that cannot be answered: 400 with one line.
+    """A request that cannot be answered: status 400 with one line.
 
-    MLflow's server puts all rows of the request before `message`, which a client need
-    not get back.
+    MLflow's server would put all rows of the request before the line.
     """
 
     def __init__(self, text: str) -> None:
@@ -36,7 +36,7 @@ class RefusedError(MlflowException):
 
 
 class Served:
-    """The model, as `mlflow.pyfunc` calls it."""
+    """A model that `mlflow.pyfunc` can call."""
 
     def __init__(self, forecaster: Forecaster) -> None:
         self.forecaster = forecaster
@@ -44,17 +44,17 @@ class Served:
     def predict(
         self, data: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Forecast what comes after the last of some rows.
+        """Forecast the timesteps after the last of some rows.
 
         Args:
-            data: in raw units, with the columns of the file that the models were fitted
-                to; stamps as text.
-            params: `level` of the prediction interval; `intervals.USUAL` if not given.
+            data: rows in raw units, with the columns of the file that the models were
+                fitted to, and timestamps as text.
+            params: `level` of the prediction interval; by default `intervals.USUAL`.
 
         Returns:
-            As `Forecaster.after` for this level, with timestamps by ISO 8601; an end
-            that is not known is None. The column `warning` only where values are far
-            outside of what was trained on.
+            The table of `Forecaster.after` for this level, with timestamps by ISO 8601.
+            An end that is not known is None. There is a column `warning` if values are
+            far outside the trained range.
 
         Raises:
             RefusedError: the rows or the level cannot be used.

@@ -607,7 +607,7 @@ REFUSED = {
             DAYS,
             [",".join("1" * 24)],
         ),
-        "each column is of another",
+        "each column holds another",
     ),
     "names too many": (
         rows_of("date,x,note", DAYS, VARIED),
