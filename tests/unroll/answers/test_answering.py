@@ -241,7 +241,7 @@ def test_a_series_is_added_with_its_options_and_removed_and_all_else_stays(
         invoke(["answer", "meter", "--horizon", "3"])
     with pytest.raises(
         UnrollError,
-        match="meter is not answered yet; `unroll repro answer@meter` does it",
+        match="meter is not answered yet; run `unroll repro answer@meter`",
     ):
         invoke(["predict", "meter"])
     answers = project.root / "answers" / "meter"
