@@ -134,7 +134,7 @@ class Answer:
 
     @property
     def sentence(self) -> str:
-        """The answer in words: whether recurrence helps, how much, and who forecasts."""
+        """The answer in words: whether recurrence helps, and who forecasts."""
         return sentence.sentence(self.board, self.about.titles)
 
     @property
@@ -252,7 +252,7 @@ class Answer:
 
 
 def _relative(file: Path, folder: Path) -> str:
-    """Return the path of a file from a folder if the two lie close, else its whole path."""
+    """Return the path of a file from a near folder; from a far one its whole path."""
     file = file.resolve()
     if file.is_relative_to(folder.parents[min(1, len(folder.parents) - 1)]):
         return Path(os.path.relpath(file, folder)).as_posix()
@@ -447,7 +447,7 @@ def _read(
 
 
 def _integers(path: Path, profile: FileProfile) -> str:
-    """Return the type of the series' names if a Parquet file holds integers; else ""."""
+    """Return the type of the series' names if they are integers in Parquet; else ""."""
     if path.suffix != ".parquet" or not profile.series:
         return ""
     import pyarrow as pa
@@ -490,7 +490,7 @@ def _announced(plan: Plan) -> str:
 def _spec(
     dataset: Dataset, why: str, members: list[Member], plan: Plan
 ) -> ForecasterSpec:
-    """Return the forecaster as plain data, with the range of all rows as usual values."""
+    """Return the forecaster as plain data; the range of all rows is usual to it."""
     fitted = fitted_of(dataset)
     # (rows, columns + calendar), in model units
     whole = backtest.windows(dataset).series
@@ -540,13 +540,9 @@ def load(folder: str | os.PathLike[str]) -> Answer:
             "one"
         )
     seconds = read_json(path / SECONDS) if (path / SECONDS).is_file() else {}
-    return Answer(
-        read_checked(path / FILE, About),
-        tables.read_parquet(path / TABLE),
-        Forecaster.load(path),
-        path,
-        seconds,
-    )
+    about = read_checked(path / FILE, About)
+    forecasts = tables.read_parquet(path / TABLE)
+    return Answer(about, forecasts, Forecaster.load(path), path, seconds)
 
 
 def _to_stderr(line: str) -> None:

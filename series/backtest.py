@@ -32,7 +32,7 @@ ORIGINS_SHARE = 0.5
 The first fit has the other windows."""
 
 MOST_ORIGINS = 200
-"""Largest number of origins of a series: half a year of days, or days spread over years."""
+"""Largest number of origins of a series, such as half a year of days."""
 
 MOST_FORECASTS = 20_000
 """Largest number of origins of all series of a file together."""
@@ -180,7 +180,7 @@ def windows(dataset: Dataset) -> Windows:
 
 
 def delay(dataset: Dataset, stride: int) -> Array:
-    """Return (steps,) the number of origins, `stride` rows apart, until an error is known."""
+    """Return `known_after` for origins that lie `stride` rows apart."""
     whole = windows(dataset)
     return known_after(whole.outputs, whole.step, stride)
 
@@ -295,7 +295,7 @@ class Origins:
 
     @classmethod
     def of(cls, dataset: Dataset, table: pd.DataFrame) -> "Origins":
-        """Return the arrays of a table whose models all forecast from the same origins."""
+        """Return the arrays of a table; all its models have the same origins."""
         ordered = table.sort_values(["seed", "unique_id", "cutoff", "ds"])
         by_model = dict(iter(ordered.groupby("model", sort=False)))
         first = next(iter(by_model.values()))
@@ -332,7 +332,7 @@ class Origins:
 
     @property
     def horizon(self) -> np.timedelta64:
-        """The longest time from a cutoff to the last value that is forecast from there."""
+        """The longest time from a cutoff to its last forecast value."""
         steps = self.truth.shape[1]
         last = self.rows["ds"].to_numpy()[steps - 1 :: steps]
         return np.timedelta64((last - self.cutoffs).max())

@@ -134,7 +134,7 @@ def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
 
 
 def is_intermittent(measured: Array) -> bool:
-    """Return whether a target is never below 0 and often 0, like sales of a spare part."""
+    """Return whether a target is never below 0 and often 0, like rare sales."""
     known = measured[np.isfinite(measured)]
     if not len(known) or known.min() < 0:
         return False
@@ -188,7 +188,7 @@ def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Expe
 
 
 def _statistical(proposal: Proposal) -> dict[str, Experiment]:
-    """Return exponential smoothing and MSTL, which are fitted anew for each forecast."""
+    """Return exponential smoothing and MSTL, fitted anew for each forecast."""
     cycles = proposal.cycles
     back = {"history": proposal.history or None}
     first = cycles[0] if cycles else 0

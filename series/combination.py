@@ -21,7 +21,7 @@ POWER = 4
 """A model's weight is its inverse MAE to this power."""
 
 BANDWIDTH = 2.0
-"""Standard deviation, in steps, of the normal kernel that smooths over the steps ahead."""
+"""Standard deviation, in steps, of the normal kernel over the steps ahead."""
 
 PRIOR_ORIGINS = 3
 """Number of origins, with the mean model's MAE, that each model begins with."""

@@ -73,8 +73,8 @@ class Comparison(Strict):
         """True if the model has less error than the other one.
 
         The interval has to lie below 0, or the change below the band. A lead beyond the
-        band is more often real than not, even if it is not sure. Without an interval any
-        lead counts.
+        band is more often real than not, even if it is not sure. Without an interval
+        any lead counts.
         """
         if self.high is None:
             return self.change < 0
@@ -166,7 +166,7 @@ def _change(logarithm: float) -> float:
 
 
 def _more(difference: Difference) -> float | None:
-    """Return `Comparison.more`, by intervals of the same difference with more blocks."""
+    """Return `Comparison.more`: the same difference is tried with more blocks."""
     if decide(*_interval(difference)) != Word.OPEN:
         return None
     for times in MORE:
@@ -193,7 +193,7 @@ def seed_part(errors: Array) -> Part:
 def in_deviations(
     rows: pd.DataFrame, deviations: Mapping[str, float]
 ) -> "pd.Series[float]":
-    """Return the absolute errors of forecasts in standard deviations, NaN if unmeasured.
+    """Return the absolute errors in standard deviations, NaN if unmeasured.
 
     Args:
         rows: with unique_id, y and y_hat.

@@ -69,8 +69,8 @@ class Forecaster:
         arrays = read_npz(folder / "forecaster.npz")
         if not {*arrays} >= ARRAYS:
             raise UnrollError(
-                f"{folder} was written by an older version of Unroll; answer the series "
-                "anew"
+                f"{folder} was written by an older version of Unroll; answer the "
+                "series anew"
             )
         spec = read_checked(folder / "forecaster.json", ForecasterSpec)
         names = [member.name for member in spec.members]
@@ -202,8 +202,8 @@ class Forecaster:
         """Return the errors up to a window, and the forecast after it, in model units.
 
         Returns:
-            (origins, steps) truth minus forecast; (steps,) number of origins after which
-            an error is known; and (steps,) the forecast after the window.
+            (origins, steps) truth minus forecast; (steps,) number of origins after
+            which an error is known; and (steps,) the forecast after the window.
         """
         question = window.question
         outputs = self.spec.fitted.windows.horizon
@@ -309,10 +309,10 @@ class Forecaster:
         Arguments and errors are those of `ahead`.
 
         Returns:
-            A row for each series and timestep: unique_id, ds, y_hat, and for each level,
-            such as 0.9, lo-90 and hi-90, in the target's unit. Timestamps have the time
-            zone of the series if there is one. Ends are infinite if too few errors are
-            known.
+            A row for each series and timestep: unique_id, ds, y_hat, and for each
+            level, such as 0.9, lo-90 and hi-90, in the target's unit. Timestamps have
+            the time zone of the series if there is one. Ends are infinite if too few
+            errors are known.
         """
         import pandas as pd
 

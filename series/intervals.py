@@ -48,7 +48,7 @@ MOST_VALUES = 500_000
 
 
 def tails(levels: Sequence[float]) -> list[float]:
-    """Return the levels of the quantiles that bound intervals: 0.9 gives .05 and .95."""
+    """Return the levels of the quantiles at the ends: 0.9 gives 0.05 and 0.95."""
     lower = [round((1 - level) / 2, 9) for level in levels]
     upper = [round((1 + level) / 2, 9) for level in levels]
     return sorted(lower + upper)

@@ -69,8 +69,9 @@ class Judgement(Strict):
 def judge(table: pd.DataFrame, against: Answer) -> "Judgement | pd.DataFrame":
     """Compare a table of forecasts with the champion's forecasts.
 
-    Measured values and the rule of the verdict are those of the answer. Only the cutoffs
-    of the later half count, since the earlier half was used to choose the champion.
+    Measured values and the rule of the verdict are those of the answer. Only the
+    cutoffs of the later half count, since the earlier half was used to choose the
+    champion.
 
     Args:
         table: ds, cutoff and y_hat: a row for each value of the later half of the
@@ -156,7 +157,7 @@ def _sentence(name: str, champion: str, board: Board, compared: Comparison) -> s
 
 
 def _checked(table: pd.DataFrame, board: Board, champion: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the later half, with the columns and types of the champion's."""
+    """Return the rows of the later half, with columns and types as the champion's."""
     if not isinstance(table, pd.DataFrame):
         raise UsageError(
             f"the table must be a DataFrame with {EXPECTED}. "
@@ -217,8 +218,9 @@ def _require_once(rows: pd.DataFrame) -> None:
     twice = rows.duplicated([*KEYS, "model"])
     if twice.any():
         raise UsageError(
-            f"the table must have one row for each {', '.join(KEYS)} and model. Received "
-            f"{twice.sum()} rows that repeat another row, such as {_place(rows[twice])}"
+            f"the table must have one row for each {', '.join(KEYS)} and model. "
+            f"Received {twice.sum()} rows that repeat another row, such as "
+            f"{_place(rows[twice])}"
         )
 
 

@@ -28,7 +28,7 @@ ENSEMBLE = "weighted_median"
 """The name of the forecast combination in the table."""
 
 DEVIATIONS = "standard deviations"
-"""The unit of errors over several series: the standard deviation of each one's train rows."""
+"""The unit of errors over several series: standard deviations of their train rows."""
 
 RECURRENT = {"simple_rnn", "lstm", "gru", "min_gru", "segments"}
 """Names of models with a recurrent cell."""
@@ -37,7 +37,7 @@ MIN_MEMBERS = 3
 """Smallest number of models that are combined."""
 
 MARGIN = 2 / 3
-"""Largest MAE, as a fraction of the combination's, at which a single model is preferred.
+"""Largest MAE, relative to the combination's, at which a single model is preferred.
 
 A smaller lead did not outlast its season on any file that was tried
 (docs/decisions/own-series.md)."""
@@ -58,7 +58,8 @@ class ModelScores(Strict):
 
     Attributes:
         mae: the mean absolute error, in `Board.unit`.
-        earlier: the mean absolute error on the earlier half, by which models are chosen.
+        earlier: the mean absolute error on the earlier half, by which models are
+            chosen.
         wql: the weighted quantile loss over the deciles of all series, in the target's
             unit; None if too few errors are known.
         coverage: the fraction of values inside 90 % intervals; None if too few errors
@@ -460,7 +461,7 @@ def _quantiles(
 
 
 def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
-    """Return the MAE of each model in each block of the later half, in the board's unit.
+    """Return the MAE of each model in each block of the later half, in `board.unit`.
 
     Args:
         forecasts: unique_id, ds, cutoff, model, y and y_hat, the mean over seeds.

@@ -35,7 +35,7 @@ DAY = 86_400
 """Seconds of a day."""
 
 TRAIN = 0.5
-"""Share of the rows, the first ones, that models are fitted to before the first cutoff."""
+"""Share of the rows, the first ones, that lie before the first cutoff."""
 
 WINDOW_SHARE = 0.2
 """Largest share of the rows that a window may span."""
@@ -165,9 +165,9 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
     """Return the question as the user wants it, with proposals for what was left out.
 
     The horizon is a day; for daily rows a week, for weekly rows four weeks, and for
-    months a year. The lookback is four weeks; for daily rows eight weeks, and for weekly
-    rows a year. It is made of whole cycles and spans at most a fifth of the rows, or a
-    third of weeks and months.
+    months a year. The lookback is four weeks; for daily rows eight weeks, and for
+    weekly rows a year. It is made of whole cycles and spans at most a fifth of the
+    rows, or a third of weeks and months.
 
     Raises:
         UnrollError: no column can be forecast.
@@ -333,7 +333,7 @@ def _lookback(profile: FileProfile, cycles: Cycles, longest: int) -> tuple[int, 
 def options(
     profile: FileProfile, proposal: Proposal
 ) -> tuple[CsvFormat, Cleaning, Windowing]:
-    """Return how the file is read, how its rows are cleaned, and how they are windowed."""
+    """Return how a file is read, its rows are cleaned, and its windows are cut."""
     target = profile.columns[proposal.target]
     own = {proposal.target, profile.series_id}
     others = [name for name in profile.columns if name not in own]

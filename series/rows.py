@@ -19,7 +19,7 @@ from series.reading.files import Rows, table_of
 from series.spec import SeriesQuestion
 
 FAR = 0.5
-"""Distance from the trained range at which a value is unusual, in lengths of the range."""
+"""Distance from the trained range, in ranges, at which a value is unusual."""
 
 MOST = 14
 """Largest number of origins since the fit whose errors count; the last ones count."""
@@ -55,7 +55,7 @@ class Window:
     new: float = 0.0
 
     def times(self, steps: int) -> Any:
-        """Return a pandas DatetimeIndex with the timestamps of the next `steps` timesteps."""
+        """Return a pandas DatetimeIndex of the next `steps` timesteps."""
         question = self.question
         ahead = question.ahead[0] + question.windows.step * np.arange(steps)  # rows
         return question.on_clock(self.last + ahead * question.row)
@@ -375,8 +375,8 @@ def _only(question: SeriesQuestion, file: Rows) -> Rows:
         close = difflib.get_close_matches(lacking[0], header, n=1)
         hint = f"; is it {close[0]!r}? Rename it there" if close else ""
         raise UnrollError(
-            f"{file.paths[0].name} has no column {lacking[0]!r}, which {question.dataset} "
-            f"was trained on{hint}. It has: {', '.join(header)}"
+            f"{file.paths[0].name} has no column {lacking[0]!r}, which "
+            f"{question.dataset} was trained on{hint}. It has: {', '.join(header)}"
         )
     drop = [name for name in header if name not in needed]
     return replace(file, form=file.form.model_copy(update={"drop": drop}))

@@ -29,7 +29,7 @@ DAYS_OF_YEAR = 365.25
 """Days of a year."""
 
 LARGE = 1.0
-"""The change from which an error is written as a multiple, such as 2 times the error."""
+"""The change from which an error is written as a multiple."""
 
 UNTOLD = 100.0
 """The largest ratio of two errors that is written as a number."""

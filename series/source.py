@@ -28,8 +28,8 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
         name: the name for a DataFrame.
 
     Raises:
-        UsageError: the data is neither a DataFrame nor paths, or the DataFrame cannot be
-            written.
+        UsageError: the data is neither a DataFrame nor paths, or the DataFrame cannot
+            be written.
         UnrollError: a file is not there.
     """
     if isinstance(data, pd.DataFrame):

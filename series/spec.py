@@ -1,4 +1,4 @@
-"""A forecaster as plain data: its models, and how the rows of a series become inputs."""
+"""A forecaster as plain data: its models, and the preparation of series."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +72,9 @@ class SeriesQuestion:
 
     @property
     def floor(self) -> float:
-        """The smallest value that is forecast, in the target's unit (`backtest.floor`)."""
+        """The smallest value that is forecast, in the target's unit
+        (`backtest.floor`).
+        """
         return backtest.floor(self.fitted, self.series)
 
     @property
@@ -95,12 +97,12 @@ class SeriesQuestion:
 
     @property
     def reach(self) -> int:
-        """Consecutive rows that a forecast needs: a window, and its first row's lags."""
+        """Consecutive rows that a forecast needs: a window and the first lags."""
         return self.windows.lookback + self.windows.lag - self.windows.step + 1
 
     @property
     def read(self) -> list[str]:
-        """The columns from a file: numbers, then a column for each word of a category."""
+        """The columns from a file: numbers, then a column for each word."""
         derived = (self.cleaning.fill is not None) + len(self.windows.target_lags)
         derived += len(self.windows.future) + bool(self.windows.holidays)
         return self.fitted.columns[: len(self.fitted.columns) - derived]
@@ -112,13 +114,13 @@ class SeriesQuestion:
         return [name for name in self.read if not name.startswith(words)]
 
     def on_clock(self, times: Array) -> pd.DatetimeIndex:
-        """Return the timestamps of row numbers (rows,), with the time zone if there is one."""
+        """Return the timestamps of row numbers (rows,), with the time zone if any."""
         zone = self.csv.time_zone
         index = pd.DatetimeIndex(row_calendar.stamps(times, self.cleaning, zone))
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 
     def when(self, stamp: Any) -> str:
-        """Return a timestamp on the file's clock; only its date if rows are days or longer."""
+        """Return a timestamp on the file's clock; the date alone for rows of days."""
         text = str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
         return text.removesuffix(MIDNIGHT) if self.spacing % series.DAY == 0 else text
 
@@ -171,7 +173,7 @@ class ForecasterSpec(Strict):
 
     @property
     def questions(self) -> dict[str, SeriesQuestion]:
-        """Name of a series -> its preparation; the name of a single series is `ALONE`."""
+        """Name of a series -> its preparation; a single series is called `ALONE`."""
         return {
             series: SeriesQuestion(self.dataset, self.fitted, series)
             for series in self.fitted.series

@@ -88,7 +88,7 @@ def _number(value: float | None, form: str) -> str:
 
 
 def with_text_stamps(forecast: pd.DataFrame) -> pd.DataFrame:
-    """Return a forecast with its timestamps as text, as dates where all are midnight."""
+    """Return a forecast with timestamps as text, as dates if all are midnight."""
     stamps = [str(stamp) for stamp in forecast["ds"]]
     if all(stamp.endswith(MIDNIGHT) for stamp in stamps):
         stamps = [stamp.removesuffix(MIDNIGHT) for stamp in stamps]

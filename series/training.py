@@ -77,7 +77,7 @@ def _validation_error(
 
 
 def _halves(dataset: Dataset, train: Windows) -> tuple[Windows, Windows]:
-    """Split windows by time; all targets of the earlier ones lie before the later ones."""
+    """Split windows by time; earlier targets lie before later windows."""
     stamps = np.asarray(dataset.stamps)
     begins = stamps[train.rows]
     ends = stamps[train.rows + train.ahead[-1]]

@@ -17,7 +17,7 @@ SHORTEST = 28
 """Days of the shortest month."""
 
 CONVENTION = 0.75
-"""Share of rows that must lie on one day of the month, such as the last business day."""
+"""Share of rows that must lie on one day of the month, such as the last day."""
 
 WEEKS = 3
 """Smallest number of weeks that show opening hours."""
@@ -35,7 +35,7 @@ OPEN = 0.95
 """Largest share of a week that opening hours can take."""
 
 FEW_WRONG = 0.9
-"""Share of quarters or years that must lie on one day of the month, such as the last."""
+"""Share of quarters or years that must lie on one day of the month."""
 
 FEW_DAYS = 15
 """Smallest number of timestamps without a weekend that show business days."""
@@ -111,7 +111,7 @@ def _days_of_a_clock(moments: Array, distinct: Array) -> Cleaning:
 
 
 def day_of_month(days: Array, times: Array) -> tuple[str, float]:
-    """Return the kind of month as in `Cleaning.rows`, and the share of rows that fit it.
+    """Return the kind of month as in `Cleaning.rows`, and the share of rows on it.
 
     Args:
         days: (rows,) datetime64[D], one in a month.

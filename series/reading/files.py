@@ -82,7 +82,8 @@ def read(
 ) -> Rows:
     """Read all rows of files.
 
-    Cells of CSV are text, "" where a row is too short. Cells of Parquet have their types.
+    Cells of CSV are text, "" where a row is too short. Cells of Parquet have their
+    types.
 
     Args:
         paths: CSV or Parquet files; the first file decides which columns there are.

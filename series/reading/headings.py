@@ -1,7 +1,7 @@
 """The names of columns.
 
-A user may write a name with other letters of upper and lower case. A table with a column
-for each time is refused.
+A user may write a name with other letters of upper and lower case. A table with a
+column for each time is refused.
 """
 
 import re
@@ -24,8 +24,8 @@ FEW = 3
 def column_named(name: str, columns: Iterable[str]) -> str:
     """Return the column that a user means by a name.
 
-    The case of letters is ignored if only one column fits. If no column fits, or several
-    do, the name is returned as it is.
+    The case of letters is ignored if only one column fits. If no column fits, or
+    several do, the name is returned as it is.
 
     Args:
         name: the name that the user wrote.

@@ -37,7 +37,7 @@ EVEN = 0.5
 """Smallest share of even steps that rows must have."""
 
 OTHER = 0.75
-"""Largest evenness of another reading of the timestamps, as a part of the best one's."""
+"""Largest evenness of another reading, as a part of the best evenness."""
 
 UNEVEN = 0.1
 """Largest share of steps that are no multiple of a frequency of a day or longer."""
@@ -158,8 +158,8 @@ def moments_of(
         longest = max(by_series, key=len)
         zone, ends = timestamp_checks.time_zone(written[longest])
         reasons["time_zone"] = (
-            "hours are missing in spring and doubled in autumn; other zones of the same "
-            "rule would do"
+            "hours are missing in spring and doubled in autumn; other zones of the "
+            "same rule would do"
         )
     if zone is not None and not utc:
         written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
@@ -347,8 +347,8 @@ def _require_no_slip(rows: Rows, moments: Array, by_series: Sequence[Array]) -> 
         beside = " and ".join(shown(moments[index]) for index in near)
         row = int(own[slip])
         raise UnrollError(
-            f"{rows.place(row)}: the timestamp {shown(moments[row])} does not fit those "
-            f"beside it, {beside}; correct it, or leave that row out"
+            f"{rows.place(row)}: the timestamp {shown(moments[row])} does not fit "
+            f"those beside it, {beside}; correct it, or leave that row out"
         )
 
 

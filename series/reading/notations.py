@@ -91,7 +91,7 @@ OTHERS = {
     "日": "",
     "일": "",
 }
-"""Further words -> their replacements; the last words are Chinese, Japanese and Korean."""
+"""Further words -> their replacements; the last are Chinese, Japanese, Korean."""
 
 REPLACEMENTS = {
     **dict.fromkeys(WEEKDAYS.split(), ""),

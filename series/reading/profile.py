@@ -51,7 +51,8 @@ class ColumnProfile:
         name: the name of the column.
         below: the column's cell in the row of units.
         measured: (rows,) float64, NaN where there is no value.
-        numbers: number of cells with a finite number, also with one that means no value.
+        numbers: number of cells with a finite number, also with one that means no
+            value.
         words: text of the other cells that hold something -> number of cells.
         signs: currencies, percent signs and units beside numbers -> number of cells.
     """
@@ -94,7 +95,7 @@ class ColumnProfile:
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        """The lowest and the highest value; infinity and minus infinity without values."""
+        """The lowest and the highest value; infinity and its negative without values."""
         known = self.measured[np.isfinite(self.measured)]
         return float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
 
@@ -117,7 +118,7 @@ class ColumnProfile:
 
     @property
     def unit(self) -> str:
-        """The unit: of the row of units, else of the heading, else beside the numbers."""
+        """The unit, from the row of units, the heading, or the cells."""
         match = re.search(UNIT, self.name)
         of_name = (match[1] or match[2]).strip() if match else ""
         return self.below.strip("[]() -") or of_name or next(iter(self.signs), "")
@@ -146,7 +147,7 @@ class ColumnProfile:
 
     @property
     def sparse(self) -> str:
-        """The share that the column lacks, in words; "" if the column can be an input."""
+        """The missing share in words; "" if the column can be an input."""
         fraction = np.isnan(self.measured).mean() if self.numeric else 0.0
         return f"{fraction:.0%} without a value" if fraction > SPARSE else ""
 

@@ -156,8 +156,8 @@ def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
         why = ""
         if _counts_parts_of_a_day(words):
             why = (
-                f"{name!r} may count parts of a day, too; then make {name!r} part of the "
-                "timestamp"
+                f"{name!r} may count parts of a day, too; then make {name!r} part of "
+                "the timestamp"
             )
         if why and len(words) > FEW:
             raise UsageError(
@@ -171,8 +171,8 @@ def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
         raise UsageError(
             f"{path}: each timestamp stands {len(frame) / times:.3g} times, with other "
             "numbers, and no single column names the series; join the columns that do "
-            f"({' and '.join(few) or 'none has few values'}) into one, or leave all but "
-            "one series out"
+            f"({' and '.join(few) or 'none has few values'}) into one, or leave all "
+            "but one series out"
         )
     return SeriesNames()
 
@@ -207,8 +207,8 @@ def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> N
     numbered = PART_OF_TIME.search(column) and all(map(COUNTED.fullmatch, words))
     if named or (numbered and len(words) <= MOST_PARTS):
         raise UsageError(
-            f"{path}: column {column!r} may be a part of the time, since each timestamp "
-            f"stands {len(words)} times; join both in the file, as in 2024-01-31 "
+            f"{path}: column {column!r} may be a part of the time, since each "
+            f"timestamp stands {len(words)} times; join both in the file, as in 2024-01-31 "
             "13:00, or rename the column if it names series"
         )
 

@@ -29,7 +29,7 @@ FEW = 0.05
 """Largest fraction of the rows that may be slips."""
 
 IN_ORDER = 0.8
-"""Fraction of steps forward, less that of steps back, from which rows count as sorted."""
+"""Smallest share of steps forward, less steps back, of sorted rows."""
 
 MOST = 10
 """Largest number of rows that are looked at as slips."""
@@ -59,7 +59,7 @@ def first_year(moments: Array) -> int | None:
 
 
 def slip(moments: Array) -> int | None:
-    """Return the row whose timestamp contradicts the other timestamps; None if none does.
+    """Return the row whose timestamp contradicts the others; None if none does.
 
     There are three kinds of such rows: a row out of its place; a row between the times
     at which nearly all rows lie; and a row far away from nearly all rows.
@@ -129,7 +129,7 @@ def _far_away(moments: Array, ordered: Array, steps: Array) -> int | None:
 
 
 def evenness(moments: Array) -> float:
-    """Return the share of the time, from first to last row, that evenly spaced rows fill."""
+    """Return the share of the time that evenly spaced rows fill."""
     cleaning, regular = calendars.calendar(moments)
     even = row_calendar.numbered(moments, cleaning)
     steps = np.diff(timestamps.distinct(even[~np.isnat(even)])).astype(np.int64)

@@ -28,7 +28,7 @@ CELLS = {
     "%q": (("[1-4]", "%q"), ("Q[1-4]", "Q%q")),
     "%V": ((r"\d{1,2}", "%V"), (r"W\d{1,2}", "W%V")),
 }
-"""Parts of a timestamp -> patterns of their cells, each with the directive that reads it.
+"""Parts of a timestamp -> patterns of their cells, with their directives.
 
 The cells are in plain notation. Parts that are not named here are digits."""
 

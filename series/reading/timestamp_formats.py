@@ -1,4 +1,4 @@
-"""The formats that a timestamp's text may have, and the parsing of texts by a format."""
+"""The formats of timestamps, and the parsing of texts by a format."""
 
 import functools
 import itertools
@@ -317,9 +317,10 @@ def _strptime(cells: "pd.Series[Any]", stamp_format: str) -> Array:
 
 
 def _counted(cells: "pd.Series[Any]", stamp_format: str) -> Array:
-    """Return (rows,) datetime64[ms] of counts of one unit; NaT for counts of another unit.
+    """Return (rows,) datetime64[ms] of counts of one unit, else NaT.
 
-    Counts of days are rounded to the second, or to the minute if they have few decimals.
+    Counts of days are rounded to the second, or to the minute if they have few
+    decimals.
     """
     unit, origin, least = COUNTS[stamp_format]
     counts, decimals = _decimals(cells)

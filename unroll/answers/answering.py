@@ -1,4 +1,4 @@
-"""The command `answer`: an answer is made by the library, and only read the next time."""
+"""The command `answer`, which makes an answer once and then reads it."""
 
 import contextlib
 import os
@@ -82,7 +82,7 @@ def answer(
 
 
 def name_of(files: Sequence[Path], name: str | None) -> str:
-    """Return the name of a series, by default after its file, or the folder of its files.
+    """Return the name of a series, by default after its file or folder.
 
     Raises:
         UsageError: the name is too long, or has other characters than small letters,
@@ -108,10 +108,10 @@ def of_files(
     yes: bool,
     jobs: int,
 ) -> Answer:
-    """Answer a series in a folder of its own; arguments and errors are those of `answer`.
+    """Answer a series in a folder of its own; see `answer`.
 
-    With the same files, options and code as before, the answer is only read. Without any
-    option, the earlier options are taken.
+    With the same files, options and code as before, the answer is only read. Without
+    any option, the earlier options are taken.
     """
     before = asked.before(folder, files)
     if before is not None and not options.given:

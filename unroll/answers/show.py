@@ -25,7 +25,7 @@ KEYWORD = re.compile(
     rf"\b({'|'.join(Options.model_fields)})="
     r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?=\W|$))"""
 )
-"""A keyword of the library as its texts name it, alone or with a string as its value."""
+"""A keyword in a text of the library, alone or with a string as its value."""
 
 ORDERS = {"day_first=True": "--day-first", "day_first=False": "--month-first"}
 """The keyword that has two flags."""

@@ -133,7 +133,7 @@ def _tags(name: str) -> dict[str, str]:
 def register_experiment(
     workspace: Workspace, forecaster: Forecaster, files: Sequence[Path]
 ) -> Registered:
-    """Register the forecaster of a trained experiment, and move the alias to its version.
+    """Register the forecaster of an experiment, and move the alias to its version.
 
     A forecaster that is registered gets no new version. The run of the experiment is
     recorded in MLflow if it is not recorded yet.
@@ -223,7 +223,7 @@ def _log(
             name = str(package.metadata["Name"]).replace("_", "-")
             pins[name] = f"{name}=={package.version}"
         pins.pop("unroll", None)  # the model has our code itself
-        # All installed packages, so that pip installs the same versions of what it needs.
+        # All installed packages, so that pip installs the same versions.
         constraints = scratch / "constraints.txt"
         write_text(constraints, "\n".join(sorted(pins.values())) + "\n")
         needed = [pins[name] for name in NEEDS if name in pins]
@@ -264,8 +264,8 @@ def app(workspace: Workspace, name: str) -> Any:
 
     Raises:
         UsageError: no model of this name is registered.
-        UnrollError: the model names another loader than Unroll's, or the store cannot be
-            used.
+        UnrollError: the model names another loader than Unroll's, or the store cannot
+            be used.
     """
     from mlflow import artifacts
     from mlflow.models import Model
