@@ -157,8 +157,6 @@ class Answer:
         forecasts (whether it makes the forecast). All scores are of the later half of
         the cutoffs.
         """
-        import pandas as pd
-
         rows = []
         for name, scores in self.board.models.items():
             about = {

@@ -314,8 +314,6 @@ class Forecaster:
             the time zone of the series if there is one. Ends are infinite if too few
             errors are known.
         """
-        import pandas as pd
-
         frames = []
         for name, window in windows.items():
             forecast, quantiles = self.ahead(window, levels, horizon)

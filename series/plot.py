@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.files import atomic_file
 from series.rows import Window
@@ -37,9 +40,6 @@ def by_week(
         sides: name of a model -> its title.
         unit: the unit of the errors; "" if they have none.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     axes = figure.subplots()
     for (name, title), colour in zip(sides.items(), (MAIN, OTHER), strict=False):
@@ -66,9 +66,6 @@ def forecast(
         level: the coverage of the intervals.
         title: the title of the picture.
     """
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     axes = figure.subplots()
     count = max(2, CYCLES * int(window.question.ahead[-1]))  # rows
@@ -102,13 +99,11 @@ def forecast(
     _save(figure, path)
 
 
-def _save(figure: "Figure", path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     """Write a picture, without dates and random ids.
 
     So it has the same bytes each time, and a user may keep it in git.
     """
-    import matplotlib as mpl
-
     figure.axes[0].spines[["top", "right"]].set_visible(False)
     kind = path.suffix.removeprefix(".").lower()
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}

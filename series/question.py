@@ -15,7 +15,7 @@ from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import ceil_div
 from pipeline.data.preparations.series import from_table
-from pipeline.data.series import holidays_of
+from pipeline.data.series import DAY, holidays_of
 from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
 from pipeline.errors import (
     UnrollError,
@@ -30,9 +30,6 @@ from series.reading.profile import FileProfile
 
 HOUR = 3600
 """Seconds of an hour."""
-
-DAY = 86_400
-"""Seconds of a day."""
 
 TRAIN = 0.5
 """Share of the rows, the first ones, that lie before the first cutoff."""
