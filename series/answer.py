@@ -250,7 +250,7 @@ class Answer:
 
 
 def _relative(file: Path, folder: Path) -> str:
-    """Return the path of a file from a near folder; from a far one its whole path."""
+    """Return the path of a file relative to a near folder, else its whole path."""
     file = file.resolve()
     if file.is_relative_to(folder.parents[min(1, len(folder.parents) - 1)]):
         return Path(os.path.relpath(file, folder)).as_posix()

@@ -32,7 +32,7 @@ CORRECTION = 0.15
 Larger errors than usual are cut to the usual size, since a rare day does not repeat."""
 
 CORRECTION_DECAY = 0.3
-"""The weight of one of the last errors relative to the next one."""
+"""The weight of an error relative to the next one, in the correction."""
 
 MOST_VALUES = 1_000_000
 """Number of forecasts that are combined at a time; more would need much memory."""

@@ -130,7 +130,7 @@ class Board(Strict):
 
     @property
     def unbeaten(self) -> bool:
-        """True if no other model is better than the best naive one."""
+        """True if no other model is better than the best naive model."""
         leads = [compared.better for compared in self.with_naive.values()]
         return bool(leads) and not any(leads)
 
@@ -315,7 +315,7 @@ def _chosen(
     opponent = _best([name for name in (rival, best_naive) if name], errors)
     if opponent is None:
         raise UnrollError(
-            f"{dataset.name}: all models are recurrent; add one without recurrence"
+            f"{dataset.name}: all models are recurrent; add a model without recurrence"
         )
     return {
         "network": network,
@@ -377,7 +377,7 @@ def _require_measured(dataset: Dataset, origins: Origins, later: Array) -> None:
         if not measured[chosen].any():
             raise UnrollError(
                 f"{dataset.name}: no value was measured after the cutoffs of the "
-                f"{half} half; add rows, or leave out those where the target is missing"
+                f"{half} half; add rows, or leave out rows without a target"
             )
 
 

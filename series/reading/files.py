@@ -335,6 +335,7 @@ def wrong_stamp(
         )
     elif stamp_format == "ISO8601" and len(offsets) > 1:
         what = (
-            f"is not like {cells.iloc[0]!r:.60}: one has a UTC offset; write all alike"
+            f"is not like {cells.iloc[0]!r:.60}: one has a UTC offset; write all "
+            "timestamps alike"
         )
     return UnrollError(f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} {what}")

@@ -32,7 +32,7 @@ MOST_UNITS = 3
 """Largest number of rows of units below the header."""
 
 LOOKED_AT = 50
-"""Number of rows below the first one that show whether the first one is a header."""
+"""Number of rows below the first row that show whether the first row is a header."""
 
 ALIKE = 0.9
 """Share of rows that must have the same number of cells."""
@@ -132,8 +132,8 @@ def require_few_columns(path: Path, count: int) -> None:
     """Raise UnrollError if a file has more than `MOST_COLUMNS` columns."""
     if count > MOST_COLUMNS:
         raise UnrollError(
-            f"{path} has {count:,} columns, more than {MOST_COLUMNS}; keep those that "
-            "matter"
+            f"{path} has {count:,} columns, more than {MOST_COLUMNS}; keep the "
+            "columns that matter"
         )
 
 

@@ -57,7 +57,7 @@ class Moments:
         gaps: number of rows that a gap lacks -> number of such gaps.
         outside: number of rows outside of opening hours.
         series_id: the column with the name of a row's series; None for a single series.
-        series: the names of the series; a single series has one if a column names it.
+        series: the names of the series; empty for a single series without a name.
         of_rows: (rows,) the name of each row's series; None for a single series.
     """
 

@@ -56,7 +56,7 @@ GROUPS = {" ": f"[{BLANKS}]", "'": f"[{APOSTROPHES}]", ",": ",", ".": r"\."}
 """A mark between thousands -> a pattern of all characters that are written for it."""
 
 OTHER = {",": ".", ".": ","}
-"""A decimal mark -> the other one."""
+"""A decimal mark -> the other decimal mark."""
 
 BETWEEN = {" ": "1 234", "'": "1'234", ".": "1.234,5", ",": "1,234.5"}
 """A mark between thousands -> the kind of `FORMS` that surely has this mark."""

@@ -51,8 +51,7 @@ class ColumnProfile:
         name: the name of the column.
         below: the column's cell in the row of units.
         measured: (rows,) float64, NaN where there is no value.
-        numbers: number of cells with a finite number, also with one that means no
-            value.
+        numbers: number of cells with a finite number, sentinels included.
         words: text of the other cells that hold something -> number of cells.
         signs: currencies, percent signs and units beside numbers -> number of cells.
     """

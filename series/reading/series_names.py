@@ -69,7 +69,7 @@ class SeriesNames:
 
     Attributes:
         column: the column of the names; None for a single series.
-        names: the names, sorted; a single series has one if a column names it.
+        names: the names, sorted; empty for a single series without a name.
         why: the reason for the column, if the column is a guess.
         of_rows: (rows,) the name of each row's series; None for a single series.
     """

@@ -61,8 +61,8 @@ def first_year(moments: Array) -> int | None:
 def slip(moments: Array) -> int | None:
     """Return the row whose timestamp contradicts the others; None if none does.
 
-    There are three kinds of such rows: a row out of its place; a row between the times
-    at which nearly all rows lie; and a row far away from nearly all rows.
+    There are three kinds of such rows: a row out of its place in the file; a row
+    between the regular times of nearly all rows; and a row far away from them.
 
     Args:
         moments: (rows,) datetime64[ms], in the order of the file.
@@ -101,7 +101,7 @@ def _out_of_place(moments: Array, freq: float) -> int | None:
 
 
 def _off_the_grid(moments: Array, freq: float) -> int | None:
-    """Return one of very few rows that lie between the times of all other rows."""
+    """Return a row, of very few, that lies between the regular times of the others."""
     places = [(moments - moments[0]).astype(np.int64) % max(1, int(freq))]
     if freq >= calendars.SHORTEST * timestamps.DAY:
         months = moments.astype("datetime64[M]")
@@ -118,7 +118,7 @@ def _off_the_grid(moments: Array, freq: float) -> int | None:
 
 
 def _far_away(moments: Array, ordered: Array, steps: Array) -> int | None:
-    """Return one of few rows before or after a gap of more than half of all time."""
+    """Return a row, of few, beyond a gap that is longer than half of the whole time."""
     widest = int(steps.argmax())
     if 2 * steps[widest] <= steps.sum():
         return None

@@ -249,5 +249,5 @@ def test_errors_by_block_are_those_of_weeks_of_the_later_half():
 
 
 def test_all_recurrent_models_have_no_opponent():
-    with pytest.raises(UnrollError, match="add one without recurrence"):
+    with pytest.raises(UnrollError, match="add a model without recurrence"):
         board(table({"gru": 1.0, "lstm": 2.0}))
