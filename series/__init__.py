@@ -1,31 +1,35 @@
-"""A library for a time series of one's own: it reads the rows, judges models on the
-past, and forecasts.
+"""A library for a user's own time series.
 
-`import unroll` offers it:
+It reads the rows, compares models on the past, and forecasts. `import unroll` offers the
+library:
 
-    answer = unroll.answer(frame, target="load", horizon=24)   # a DataFrame, a CSV or a
-    Parquet file
-    answer.sentence                                            # does recurrence help?
-    answer.models                                              # a row for each model
-    answer.forecasts                                           # unique_id, ds, cutoff, model, y, y_hat
-    answer.forecast(levels=(0.5, 0.8, 0.9))                    # what comes next, with prediction intervals
+    # A DataFrame, a CSV file or a Parquet file. Does recurrence help?
+    answer = unroll.answer(frame, target="load", horizon=24)
+    answer.sentence
+    # A row for each model.
+    answer.models
+    # unique_id, ds, cutoff, model, y, y_hat
+    answer.forecasts
+    # The forecast, with prediction intervals.
+    answer.forecast(levels=(0.5, 0.8, 0.9))
     answer.save("meter")
     unroll.load("meter")
-    unroll.judge(table, against=answer)                        # a table of your own on the same cutoffs
+    # A table of the user's own, on the same cutoffs.
+    unroll.judge(table, against=answer)
 
-The way of a series through the modules:
+A series goes through the modules in this order:
 
-1. `source` takes what a user gives, and `reading` finds out how the rows are written.
-2. `question` proposes what is not said (target, horizon, lookback), and cuts the rows
-into windows.
+1. `source` takes the user's data, and `reading` profiles the files.
+2. `question` proposes the options that a user leaves out (target, horizon, lookback), and
+   cuts the rows into windows.
 3. `backtest` spreads cutoffs over the later half of the rows. `candidates` lists the
    models, and `fits` fits each in a process of its own, with `training`.
-4. `leaderboard` chooses on the earlier half of the cutoffs, and compares on the later
-   half. `combination` is the weighted median of several models, `intervals` the
-   prediction intervals. `sentence` says what came out.
-5. `forecaster` is the best model, fitted to all rows; `spec` describes it, and `rows`
-   turns new rows into its inputs.
-6. `answer` is all of this in one call; `judge` compares a table of the user's own.
+4. `leaderboard` chooses models on the earlier half of the cutoffs, and `comparison`
+   compares two of them on the later half. `combination` is the weighted median of
+   several models, `intervals` has the prediction intervals, and `sentence` the words.
+5. `forecaster` is the best model, fitted to all rows. `spec` describes the forecaster,
+   and `rows` turns new rows into its inputs.
+6. `answer` does all of this in one call, and `judge` compares a table of the user's own.
    `table`, `plot` and `page` show an answer to people.
 
 The library is built on `pipeline`, which has the models and their training. It knows
@@ -33,4 +37,4 @@ nothing of DVC, MLflow, params.yaml or a terminal.
 """
 
 FILE = "answer.json"
-"""The file by which the folder of an answer is known."""
+"""The file that marks the folder of an answer."""

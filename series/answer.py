@@ -151,11 +151,12 @@ class Answer:
     def models(self) -> pd.DataFrame:
         """A row for each model, the best first.
 
-        Columns: model, title, recurrent, mae, wql (weighted quantile loss), change (of
-        the error, as a share of the best model's without recurrence), low and high (its
-        95 % interval), coverage (of 90 % prediction intervals), seconds (CPU),
-        forecasts (whether it makes the forecast). All scores are of the later half of
-        the cutoffs.
+        The columns are model, title, recurrent, mae, wql, change, low, high, coverage,
+        seconds and forecasts. `wql` is the weighted quantile loss. `change` is the
+        error relative to that of the best model without recurrence, and `low` and
+        `high` are its 95 % interval. `coverage` is that of 90 % prediction intervals.
+        `seconds` are CPU seconds. `forecasts` marks the model that forecasts. All
+        scores are of the later half of the cutoffs.
         """
         rows = []
         for name, scores in self.board.models.items():

@@ -206,7 +206,8 @@ def board(
         dataset: the series.
         table: the forecasts of all models, as `backtest.cross_validate` returns them.
         experiments: the models.
-        delay: (steps,) after how many origins an error is known (`backtest.delay`).
+        delay: (steps,) number of origins after which an error is known
+            (`backtest.delay`).
 
     Returns:
         The mean forecasts over seeds, also of the combination: unique_id, ds, cutoff,
@@ -432,7 +433,7 @@ def _quantiles(
         origins: the forecasts.
         name: the name of the model.
         later: (origins,) whether an origin belongs to the later half.
-        delay: (steps,) after how many origins an error is known.
+        delay: (steps,) number of origins after which an error is known.
         rows: (series, origins) the places of the series' origins.
 
     Returns:

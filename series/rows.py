@@ -39,9 +39,9 @@ class Window:
             (`row_calendar.numbered`).
         unusual: lines about values far outside of the trained range, and about rows at
             the end without a target.
-        since: (origins, timesteps, columns) the inputs at the origins since the models
-            were fitted, and (origins, steps) the values observed after these origins,
-            in model units, NaN where nothing was observed yet.
+        since: two arrays for the origins since the models were fitted. The first has
+            the inputs (origins, timesteps, columns). The second has the values observed
+            afterwards (origins, steps), in model units, NaN where not yet observed.
         new: number of rows since the models were fitted, as a share of the rows before.
     """
 

@@ -44,9 +44,9 @@ FEW_DAYS = 15
 def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:
     """Return the calendar by which rows follow one another, and their regularity by it.
 
-    The calendar has no `rows` if the rows have an even distance. Rows may lie several
-    months apart, as quarters and years do, if they keep a day of the month, such as the
-    last one.
+    The calendar has no `rows` if the rows have an even distance. Rows may also lie
+    several months apart, as quarters and years do. Then they must keep a day of the
+    month, such as the last day.
 
     Args:
         moments: (rows,) datetime64[ms]; in UTC if there is a zone.

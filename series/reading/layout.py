@@ -220,8 +220,8 @@ def _names(
     """Return names for the columns if the first row is data, else None.
 
     The first row is data if it holds data above a column of data. Then the names are
-    taken from the row before, if it leaves only the last columns, or the rows' own
-    names, without a name. Otherwise the names are numbered.
+    taken from the row before. That row may leave the last columns, or the rows' own
+    names, without a name. Without such a row the names are numbered.
 
     Raises:
         UnrollError: the row before has too many names, or too few.
