@@ -1,7 +1,7 @@
 """A library for a user's own time series.
 
-It reads the rows, compares models on the past, and forecasts. `import unroll` offers the
-library:
+It reads the rows, compares models on the past, and forecasts. `import unroll` offers
+the library:
 
     # A DataFrame, a CSV file or a Parquet file. Does recurrence help?
     answer = unroll.answer(frame, target="load", horizon=24)
@@ -20,8 +20,8 @@ library:
 A series goes through the modules in this order:
 
 1. `source` takes the user's data, and `reading` profiles the files.
-2. `question` proposes the options that a user leaves out (target, horizon, lookback), and
-   cuts the rows into windows.
+2. `question` proposes the options that a user leaves out (target, horizon, lookback).
+   It cuts the rows into windows.
 3. `backtest` spreads cutoffs over the later half of the rows. `candidates` lists the
    models, and `fits` fits each in a process of its own, with `training`.
 4. `leaderboard` chooses models on the earlier half of the cutoffs, and `comparison`
@@ -29,7 +29,7 @@ A series goes through the modules in this order:
    several models, `intervals` has the prediction intervals, and `sentence` the words.
 5. `forecaster` is the best model, fitted to all rows. `spec` describes the forecaster,
    and `rows` turns new rows into its inputs.
-6. `answer` does all of this in one call, and `judge` compares a table of the user's own.
+6. `answer` does all of this in one call. `judge` compares a table of the user's own.
    `table`, `plot` and `page` show an answer to people.
 
 The library is built on `pipeline`, which has the models and their training. It knows

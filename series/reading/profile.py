@@ -94,7 +94,7 @@ class ColumnProfile:
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        """The lowest and the highest value; infinity and its negative without values."""
+        """The lowest and the highest value; infinite if there is no value."""
         known = self.measured[np.isfinite(self.measured)]
         return float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
 

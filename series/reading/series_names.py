@@ -208,8 +208,8 @@ def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> N
     if named or (numbered and len(words) <= MOST_PARTS):
         raise UsageError(
             f"{path}: column {column!r} may be a part of the time, since each "
-            f"timestamp stands {len(words)} times; join both in the file, as in 2024-01-31 "
-            "13:00, or rename the column if it names series"
+            f"timestamp stands {len(words)} times; join both in the file, as in "
+            "2024-01-31 13:00, or rename the column if it names series"
         )
 
 

@@ -77,7 +77,8 @@ def show_forecast(rows: pd.DataFrame, level: float, unit: str) -> None:
     shown = forecast.rows[: tables.MOST_LINES]
     caption = ""
     if len(shown) < len(forecast.rows):
-        caption = f"The first {len(shown)} of {len(forecast.rows):,} rows; `--csv` prints all."
+        count = len(forecast.rows)
+        caption = f"The first {len(shown)} of {count:,} rows; `--csv` prints all."
     tables.show(forecast.headings, shown, numeric=forecast.numeric, caption=caption)
 
 
