@@ -36,7 +36,7 @@ SEARCHES = {
 """Searches for the options of each model -> the models that the question is about."""
 
 TRIALS = 20_000
-"""How often all questions are asked."""
+"""The number of times that all questions are asked."""
 
 
 class Question(NamedTuple):

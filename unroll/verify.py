@@ -24,7 +24,7 @@ from unroll.workspaces.checkout import clone, dvc, git, last_commit, use_own_cac
 from unroll.workspaces.make import miniature
 
 FOLDER = ".verify"
-"""Where verifications build, in the user's workspace."""
+"""The folder in the user's workspace where verifications build."""
 
 FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI")
 """Prefixes of environment variables that belong to the caller's own workspace."""

@@ -21,10 +21,10 @@ from pipeline.errors import UnrollError
 from pipeline.processes import ONE_THREAD
 
 ROUNDS = 5
-"""How often each framework is measured."""
+"""The number of times that each framework is measured."""
 
 QUICK_ROUNDS = 2
-"""How often each framework is measured in a quick run."""
+"""The number of times that each framework is measured in a quick run."""
 
 QUICK = ("jena_lstm", "imdb_simple_rnn", "sine_dense")
 """The workloads of a quick run."""
@@ -40,7 +40,7 @@ rounding errors grow. On stand-ins of IMDB, a change of 1e-7 in the weights chan
 loss of the tenth step by 2 %, in every framework."""
 
 SEEDS = 10
-"""With dropout, the number of seeds whose mean loss is the reference."""
+"""The number of seeds whose mean loss is the reference with dropout."""
 
 DEVIATIONS = 6.0
 """The tolerance with dropout, in standard deviations over seeds. An equal framework

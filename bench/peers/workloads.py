@@ -113,7 +113,7 @@ class Task:
 
     @property
     def random(self) -> bool:
-        """Whether training draws random numbers, for dropout."""
+        """True if training draws random numbers, for dropout."""
         return bool(self.experiment.model.options.get("dropout"))
 
     def write_weights(self, arrays: list[Array]) -> None:

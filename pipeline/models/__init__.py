@@ -24,7 +24,7 @@ Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=4)]
 """Lengths of cycles in timesteps, the shortest first."""
 
 Last = Annotated[int | None, Field(ge=1)]
-"""How many of the latest timesteps a model sees; None for all."""
+"""The number of latest timesteps that a model sees; None for all."""
 
 
 def look_back(timesteps: int, last: int | None) -> int:

@@ -96,7 +96,7 @@ class Checkpoint:
 
 
 class Learner(Protocol):
-    """What a training method with epochs does for one replicate after the other."""
+    """The part of a training method with epochs that trains one replicate at a time."""
 
     def begin(self, seed: int, done: int = 0, state: list[Array] | None = None) -> None:
         """Start the replicate of `seed`, or resume it after `done` epochs.
@@ -189,13 +189,12 @@ def _train(
             break
         line = learner.epoch(epoch)
         history.append(line)
-        # of several equal epochs the first counts
-        if column in line and (
-            best is None
-            or MEASURES[metric].better(line[column], history[best - 1][column])
-        ):
-            replicate.best_epoch = epoch
-            replicate.weights = {"best": learner.weights()}
+        if column in line:
+            # of several equal epochs the first counts
+            better = MEASURES[metric].better
+            if best is None or better(line[column], history[best - 1][column]):
+                replicate.best_epoch = epoch
+                replicate.weights = {"best": learner.weights()}
         for callback in job.callbacks:
             callback.epoch(replicate.seed, epoch, line)
         if job.checkpoint:

@@ -20,7 +20,7 @@ Predict = Callable[[Array], Array]
 """Inputs (n, timesteps, features) -> (n,) or (n, values), in model units."""
 
 Save = Callable[[Any, Path], None]
-"""Writes one set of weights. The path that it is given has no suffix."""
+"""A function that writes one set of weights, from weights and a path without suffix."""
 
 CHUNK = 2048
 """Examples at a time outside XLA. It bounds memory and changes no value."""

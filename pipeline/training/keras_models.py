@@ -141,7 +141,7 @@ def layers(model: "keras.Model") -> list[dict[str, Any]]:
 
     Each of several stacked cells is listed as a layer.
     """
-    rows: list[tuple[Any, str, list[int | None]]] = []
+    rows: list[dict[str, Any]] = []
     for layer in model.layers:
         # A recurrent layer may return its states, too.
         several = isinstance(layer.output, list | tuple)
@@ -155,13 +155,11 @@ def layers(model: "keras.Model") -> list[dict[str, Any]]:
             if part is not parts[-1]:
                 shape = [None, layer.input.shape[1], output[-1]]
             if kind != "InputLayer":
-                rows.append((part, kind, shape))
-    return [
-        {
-            "name": f"{kind.lower()}_{number}",
-            "type": kind,
-            "output": output,
-            "parameters": parameters(part),
-        }
-        for number, (part, kind, output) in enumerate(rows, 1)
-    ]
+                row = {
+                    "name": f"{kind.lower()}_{len(rows) + 1}",
+                    "type": kind,
+                    "output": shape,
+                    "parameters": parameters(part),
+                }
+                rows.append(row)
+    return rows

@@ -80,12 +80,9 @@ class Program:
             inputs, targets = _batch(self._examples, data, numbers)
             with tf.GradientTape() as tape:
                 outputs, buffers = train(inputs, buffers)
-                values = [
-                    formula(
-                        tf.reshape(outputs, self._shape), targets, TensorOps(present)
-                    )
-                    for formula in formulas
-                ]
+                shaped = tf.reshape(outputs, self._shape)
+                ops = TensorOps(present)
+                values = [formula(shaped, targets, ops) for formula in formulas]
             gradients = tape.gradient(values[0], self.model.trainable_variables)
             # Sparse gradients are made dense: of a word that occurs twice, Keras'
             # optimizers would square the two parts before they add them up.

@@ -1,4 +1,4 @@
-"""How an experiment of params.yaml is built, trained and read back.
+"""Recipes, which build, train and read back the experiments of params.yaml.
 
 A recipe has the names of the experiment looked up and its options validated.
 """
@@ -27,7 +27,7 @@ from pipeline.validation import one_of
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an experiment is built and trained.
+    """The functions that build and train an experiment, with their options.
 
     Attributes:
         name: the experiment's name within its data set.

@@ -89,7 +89,7 @@ class Run:
 
     @property
     def varies(self) -> bool:
-        """Whether results depend on the seed, as they do for methods with epochs."""
+        """True if results depend on the seed, as they do for methods with epochs."""
         return self.summary.epochs > 0
 
 

@@ -59,13 +59,13 @@ class Task:
 
     @property
     def network(self) -> bool:
-        """Whether the task may need TensorFlow."""
+        """True if the task may need TensorFlow."""
         return self.experiment.model.family != "baselines"
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a task ended.
+    """The end of a task.
 
     Attributes:
         task: the task.

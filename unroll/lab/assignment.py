@@ -136,7 +136,7 @@ class _PrintedErrors:
 
 
 class SeriesSplit(NamedTuple):
-    """How a program splits its series into train and test rows.
+    """A program's split of its series into train and test rows.
 
     Attributes:
         total: the number of series.

@@ -40,7 +40,7 @@ PrintedSeries = dict[tuple[str, int], list["PrintedNumber"]]
 each epoch."""
 
 ENOUGH = 12
-"""How many lines with the same words are read if none has an expected number."""
+"""The most lines with the same words that are read if none has an expected number."""
 
 LINE = 2**16
 """The most bytes that are read of a line."""

@@ -50,7 +50,7 @@ GRACE = 30
 """Seconds without a sign of life after which Optuna queues a trial again."""
 
 RETRIES = 2
-"""How often Optuna queues a trial again if its process dies."""
+"""The number of times that Optuna queues a trial again if its process dies."""
 
 ATTEMPTS = 2
 """The most trials that are begun for each trial that has to complete."""

@@ -49,7 +49,7 @@ CHOSEN = {
 options of the whole build."""
 
 SEEDS = 3
-"""How many of the first seeds of an experiment the demo trains."""
+"""The number of an experiment's first seeds that the demo trains."""
 
 MINIATURE_CLAIMS = """
 - document: "003"

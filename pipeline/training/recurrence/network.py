@@ -10,8 +10,8 @@ from pipeline.training.recurrence.rules import RULES, Tensor, Tensors
 from pipeline.training.recurrence.through_time import Texts, ThroughTime, Values
 
 FIRST = 8
-"""In prediction, the number of rows of a sorted batch that are looped over from the
-start, while the other rows wait for their words."""
+"""The number of rows of a sorted batch that are looped over from the start in prediction,
+while the other rows wait for their words."""
 
 
 class LoopedModel:
@@ -114,7 +114,7 @@ def _directions(layer: Any) -> list[Any]:
 
 
 def _known(layer: Any) -> bool:
-    """Whether `RecurrentLayer` can take the place of a recurrent layer."""
+    """True if `RecurrentLayer` can take the place of a recurrent layer."""
     if layer.return_state or layer.stateful or layer.unroll:
         return False
     if layer.go_backwards and layer.return_sequences:
