@@ -142,7 +142,7 @@ class Project:
         comparison = between(self.workspace, experiment, other)
         if comparison is None:
             raise UnrollError(
-                f"nothing compares {experiment} with {other}: "
+                f"{experiment} and {other} cannot be compared: "
                 "too few seeds, or no predictions"
             )
         return comparison

@@ -237,7 +237,8 @@ def _timesteps(
 
     if problem.vocabulary or problem.classify or problem.each_step > each_step:
         raise ValueError(
-            "this network needs values, and targets that are not one for each timestep"
+            "this network needs inputs of values, and targets that are values after "
+            "the last timestep"
         )
     look_back(problem.input_shape[0], last)
     inputs = keras.Input(problem.input_shape)

@@ -181,8 +181,7 @@ def min_gru_cell(units: int, **options: Any) -> Any:
 
     if options.get("recurrent_dropout") or options.get("activation", "tanh") != "tanh":
         raise ValueError(
-            "a minGRU has no activation, and no product with its state to drop "
-            "something of"
+            "a minGRU has no `activation` and no `recurrent_dropout`; leave them out"
         )
 
     class MinGRUCell(keras.layers.SimpleRNNCell):  # type: ignore[misc]

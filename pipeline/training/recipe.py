@@ -192,8 +192,8 @@ class Recipe:
         vector = len(about.input_shape) == 1
         if about.vocabulary or about.each_step or about.every or vector:
             raise UsageError(
-                f"{where}: they are of windows whose one column is forecast; leave "
-                "them out"
+                f"{where}: features need windows of values with one forecast column; "
+                "leave them out"
             )
         try:
             make = self.features(about).features

@@ -118,7 +118,8 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
     dataset = every.experiment(experiment).dataset
     if every.experiment(other).dataset != dataset:
         raise UsageError(
-            f"{experiment} and {other} are of two data sets, so nothing compares them"
+            f"{experiment} and {other} belong to two data sets; name two experiments "
+            "of one data set"
         )
     folder = workspace.evaluation(dataset)
     cure = built_by(f"evaluate@{dataset}")

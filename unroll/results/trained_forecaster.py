@@ -43,7 +43,8 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
     about = experiment.dataset
     if config.dataset(about).preparation.name != "series":
         raise UsageError(
-            f"{about} is no series with a time in each row, so there is no next value"
+            f"{about} is not a series with timestamps, so it has no next value; name a "
+            "data set with the preparation `series`"
         )
     prepared = workspace.prepared(about)
     data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)

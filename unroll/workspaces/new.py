@@ -43,7 +43,7 @@ def new(folder: Path, *, documents: bool) -> list[str]:
         UnrollError: git is missing.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is there and not empty; name a new folder")
+        raise UsageError(f"{folder} exists and is not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "--quiet")
     packed = repository(CODE)

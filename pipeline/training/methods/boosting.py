@@ -60,8 +60,7 @@ def train(
 
     if job.dataset.each_step:
         raise ValueError(
-            "boosting sees the whole input, and these targets are to be answered step "
-            "by step"
+            "boosting sees the whole input, so it cannot fit a target of each timestep"
         )
     model = job.build()
     loss = "mse" if job.dataset.metric == "mse" else "mae"

@@ -50,8 +50,8 @@ def train(
 
     if job.dataset.each_step:
         raise ValueError(
-            "kernel ridge sees the whole input, and these targets are to be answered "
-            "step by step"
+            "kernel ridge sees the whole input, so it cannot fit a target of each "
+            "timestep"
         )
     baseline: Baseline = job.build()
     scaler = StandardScaler()

@@ -43,7 +43,8 @@ def train(
         raise ValueError(f"`options` of {estimator}: {error}") from None
     if job.dataset.each_step or baseline.columns:
         raise ValueError(
-            "an estimator sees the whole input, and gives all values ahead at once"
+            "an estimator sees the whole input, so it cannot fit a target of each "
+            "timestep or column"
         )
     if unfitted.get_params().get("random_state", 0) is None:
         unfitted.set_params(random_state=0)
