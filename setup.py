@@ -1,5 +1,6 @@
-"""Puts into a wheel what the repository holds beside its code, as `unroll/documents/`;
-pyproject.toml says all else.
+"""The build step that packs the four documents into a wheel, as `unroll/documents/`.
+
+All other settings are in pyproject.toml.
 """
 
 import runpy
@@ -13,30 +14,27 @@ MACHINE = runpy.run_path("pipeline/provenance/machine.py")
 
 
 class BuildWithDocuments(build_py):
-    """setuptools' step that gathers the modules of a wheel; an editable install has the
-    documents in the checkout.
+    """setuptools' step that gathers the files of a wheel.
+
+    An editable install finds the documents in the checkout.
     """
 
     def run(self) -> None:
-        """Gather the modules in an empty folder, then the documents, and the locked
-        versions without their hashes.
-        """
+        """Gather the modules, the documents, and the locked versions without hashes."""
         if self.editable_mode:
             super().run()
             return
-        # what an earlier build left would be in the wheel
+        # otherwise files of an earlier build would be in the wheel
         shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
         folder = Path(self.build_lib, *MACHINE["PACKED"])
         for name in MACHINE["DOCUMENTS"]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (shutil.copytree if Path(name).is_dir() else shutil.copyfile)(
-                name, folder / name
-            )
-        pins = MACHINE["pins"](
-            Path(MACHINE["REQUIREMENTS"]).read_text(encoding="utf-8")
-        )
-        (folder / MACHINE["REQUIREMENTS"]).write_text(pins, encoding="utf-8")
+            copy = shutil.copytree if Path(name).is_dir() else shutil.copyfile
+            copy(name, folder / name)
+        name = MACHINE["REQUIREMENTS"]
+        pins = MACHINE["pins"](Path(name).read_text(encoding="utf-8"))
+        (folder / name).write_text(pins, encoding="utf-8")
 
 
 setup(cmdclass={"build_py": BuildWithDocuments})

@@ -1,5 +1,6 @@
-"""Notebooks in one form, without what an editor or a run leaves in them: `python
-.ci/notebooks.py` writes it.
+"""Write the notebooks without their outputs, in the form that is committed.
+
+Run it by `python .ci/notebooks.py`.
 """
 
 import json
@@ -13,27 +14,19 @@ KERNEL = {
 
 
 def canonical(text: str) -> str:
-    """A notebook's JSON with its cells' sources and ids, and nothing else; keys are
-    sorted.
-    """
+    """Return a notebook's JSON with sorted keys, and only its cells' sources and ids."""
     cells = []
     for number, cell in enumerate(json.loads(text)["cells"], start=1):
         source = "".join(cell["source"]).strip().splitlines(keepends=True)
-        run = (
-            {"execution_count": None, "outputs": []}
-            if cell["cell_type"] == "code"
-            else {}
-        )
-        name = cell.get("id", f"cell-{number}")
-        cells.append(
-            {
-                "cell_type": cell["cell_type"],
-                "id": name,
-                "metadata": {},
-                "source": source,
-                **run,
-            }
-        )
+        kept = {
+            "cell_type": cell["cell_type"],
+            "id": cell.get("id", f"cell-{number}"),
+            "metadata": {},
+            "source": source,
+        }
+        if cell["cell_type"] == "code":
+            kept |= {"execution_count": None, "outputs": []}
+        cells.append(kept)
     notebook = {"cells": cells, "metadata": KERNEL, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 

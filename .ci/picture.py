@@ -1,5 +1,6 @@
-"""Takes docs/page.png, the first screen of results/index.html, by a Chromium without a
-window: `make picture`.
+"""Take docs/page.png, a picture of the first screen of results/index.html.
+
+Run it by `make picture`. It needs Chromium or Chrome.
 """
 
 import base64
@@ -18,14 +19,14 @@ PICTURE = REPOSITORY / "docs" / "page.png"
 
 
 def shown() -> str:
-    """Return a hash of the first screen: the sentence and the table of answers."""
+    """Return a hash of the text on the first screen, up to the table of answers."""
     page = PAGE.read_text(encoding="utf-8")
     screen = page[page.index("<h1>") :].partition("</table>")
     return hashlib.sha256("".join(screen[:2]).encode()).hexdigest()
 
 
 def main() -> None:
-    """Take the picture, and write into it what it shows."""
+    """Take the picture, and store the hash of the shown text in it."""
     if chromium.find() is None:
         raise SystemExit(
             f"no Chromium on PATH ({', '.join(chromium.NAMES)}); install one"

@@ -1,4 +1,4 @@
-"""Takes docs/demo.svg, `unroll demo` as a terminal shows it: `make recording`."""
+"""Draw docs/demo.svg, the output of `unroll demo` in a terminal: `make recording`."""
 
 import io
 import os
@@ -28,7 +28,7 @@ def main() -> None:
         encoding="utf-8",
         check=True,
     )
-    # what each stage says takes a screen by itself
+    # the lines of the stages are left out: they would fill a screen
     stage = re.compile(r"data/|results/|\w+: \d+ runs to train")
     lines = ["$ make demo"]
     lines += [line for line in done.stdout.splitlines() if not stage.match(line)]
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def drawn(output: str) -> str:
-    """Return the picture of what a command printed, colours included."""
+    """Return an SVG picture of a command's output, with its colours."""
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(Text.from_ansi(output))
     return console.export_svg(title="make demo", unique_id="demo")

@@ -1,6 +1,4 @@
-"""Hooks of MkDocs (.ci/mkdocs.yml): they run the notebooks, and show what these print
-and draw.
-"""
+"""Hooks of MkDocs (.ci/mkdocs.yml), which run the notebooks and add pages."""
 
 import base64
 import inspect
@@ -21,16 +19,16 @@ from unroll.project import Project
 ROOT = Path(__file__).resolve().parents[1]
 
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "")
-"""OWNER/NAME, where GitHub builds the site (.github/workflows/pages.yml): the project
-names no address of its own."""
+"""OWNER/NAME if GitHub builds the site (.github/workflows/pages.yml), else ""."""
 
 COLAB = "https://colab.research.google.com/github/{}/blob/notebooks/{}"
-"""Opens a file of the branch that pages.yml fills with the notebooks of the site."""
+"""The address of a notebook in Colab, from a repository's name and a path in the branch
+`notebooks`, which pages.yml fills."""
 
 QUESTION = re.compile(
     r"^## (.+)\n\n<!-- (\w+): .*\n((?:.*\n)*?)(?=^## |\Z)", re.MULTILINE
 )
-"""A section of docs/results.md: its heading, the data set's name, what it says."""
+"""A section of docs/results.md: heading, name of the data set, text."""
 
 BOOST = {
     "index.md": 4,
@@ -41,12 +39,11 @@ BOOST = {
     "decisions": 0.25,
     "CHANGELOG.md": 0.25,
 }
-"""The weight of a page, or of a folder's pages, in a search: pages for beginners come
-before decision notes."""
+"""Page or folder -> its weight in a search. Pages for beginners come first."""
 
 
 def on_config(config: Any) -> None:
-    """Add a page for each question to the answers."""
+    """Add a page for each question to the tab of answers."""
     answers = next(tab["Answers"] for tab in config.nav if "Answers" in tab)
     answers += [{heading: f"questions/{name}.md"} for heading, name, _ in _questions()]
 
@@ -67,9 +64,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Return a page as it is, or as a notebook that was run.
+    """Return the text of a page; for a notebook, run it and return it with its outputs.
 
-    Links to files that are no page become plain text.
+    Links to files that are not pages become plain text.
     """
     path = Path(page.file.src_uri)
     boosts = [BOOST[part] for part in path.parts if part in BOOST]
@@ -110,21 +107,21 @@ def _questions() -> list[tuple[str, str, str]]:
 
 
 def _to_pages(markdown: str) -> str:
-    """Let links to notebooks lead to the pages that show them."""
+    """Replace links to notebooks by links to the pages that show them."""
     return markdown.replace(".ipynb)", ".md)")
 
 
 def _run(source: Path) -> str:
     notebook = nbformat.read(source, as_version=4)
     folder = {"metadata": {"path": str(source.parent)}}
-    # a kernel that only this user reaches
+    # sockets in a private folder: other users cannot reach the kernel
     with tempfile.TemporaryDirectory() as sockets:
         kernel = {"transport": "ipc", "ip": f"{sockets}/kernel"}
         config = Config({"AsyncKernelManager": kernel})
         times = {"timeout": 300, "startup_timeout": 300}
         client = NotebookClient(notebook, resources=folder, config=config, **times)
         client.execute()
-    # what TensorFlow logs at its start is of no use to a reader
+    # stderr is left out: it has what TensorFlow logs at its start
     for cell in notebook.cells:
         cell["outputs"] = [
             output
@@ -139,7 +136,7 @@ def _run(source: Path) -> str:
 
 
 def _reference() -> str:
-    """Return a section for each method of `Project`: text, example, signature."""
+    """Return a section for each method of `Project`, with text, example and signature."""
     text = ""
     for name, method in vars(Project).items():
         if callable(method) and not name.startswith("_"):

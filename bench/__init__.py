@@ -1,4 +1,4 @@
-"""Measurements: peers, and a series of one's own."""
+"""Measurements of speed and accuracy."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`python -m bench [PART] [--quick]`: measure, and write what was found."""
+"""The command `python -m bench [PART] [--quick]`: measure, and write the results."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ PARTS: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
     "peers": peers_part.measure,
     "series": series_part.measure,
 }
-"""Part of results.json -> what measures it."""
+"""Part of results.json -> the function that measures it."""
 
 Quick = Annotated[
     bool,
@@ -40,8 +40,8 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def everything(context: typer.Context) -> None:
-    """Measure Unroll; write bench/results.json, docs/performance.md. Without a part:
-    all of them.
+    """Measure Unroll; write bench/results.json and docs/performance.md. Without a part,
+    measure all parts.
     """
     if context.invoked_subcommand is None:
         update([*PARTS], quick=False)
@@ -49,15 +49,13 @@ def everything(context: typer.Context) -> None:
 
 @app.command()
 def peers(quick: Quick = False) -> None:
-    """Every workload by Unroll and by other frameworks."""
+    """Measure every workload with Unroll and with other frameworks."""
     update(["peers"], quick=quick)
 
 
 @app.command()
 def series(quick: Quick = False) -> None:
-    """A series of one's own: generated files, and public ones against what a user would
-    pick instead.
-    """
+    """Measure answers for series: generated files, and public files beside rivals."""
     update(["series"], quick=quick)
 
 
@@ -74,7 +72,7 @@ def rule() -> None:
 
 
 def update(parts: Sequence[str], *, quick: bool) -> None:
-    """Measure parts into results.json, then write the page from all that it holds.
+    """Measure parts into results.json, then write the page from results.json.
 
     Raises:
         UnrollError: nothing was measured yet, or a measurement fails.
@@ -100,7 +98,7 @@ def update(parts: Sequence[str], *, quick: bool) -> None:
 
 
 def main() -> int:
-    """The exit code; a mistake of the user is one line."""
+    """Run the command line; return its exit code."""
     command = typer.main.get_command(app)
     return run(
         lambda: command.main(

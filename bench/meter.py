@@ -1,7 +1,7 @@
 """Run a command and print what it cost, as JSON: `python -I -S bench/meter.py COMMAND`.
 
-A child starts with its parent's peak: Linux counts the memory that it shares until it
-runs its own program. So the parent is this interpreter, with next to nothing imported.
+Linux counts the memory of the parent in the peak of a child, until the child runs its
+own program. So the parent is this interpreter, which has imported next to nothing.
 """
 
 import contextlib
@@ -14,11 +14,11 @@ import sys
 import time
 
 SUBREAPER = 36
-"""Linux's prctl by which orphans come to this process: stages of `unroll` outlive the
-one that started them."""
+"""The option of Linux's prctl that makes orphans children of this process. Stages of
+`unroll` may outlive the process that started them."""
 
 MEBI = 2**20 if sys.platform == "darwin" else 2**10
-"""Units of `ru_maxrss` in a MiB: macOS counts bytes, Linux KiB."""
+"""Units of `ru_maxrss` in a MiB. macOS counts bytes, Linux counts KiB."""
 
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(SUBREAPER, 1)
@@ -29,13 +29,10 @@ with contextlib.suppress(ChildProcessError):
     while os.wait():
         pass
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(
-    json.dumps(
-        {
-            "seconds": seconds,
-            "cpu": used.ru_utime + used.ru_stime,
-            "peak": used.ru_maxrss / MEBI,
-        }
-    )
-)
+costs = {
+    "seconds": seconds,
+    "cpu": used.ru_utime + used.ru_stime,
+    "peak": used.ru_maxrss / MEBI,
+}
+print(json.dumps(costs))
 sys.exit(abs(status))

@@ -1,4 +1,4 @@
-"""docs/performance.md, from results.json alone."""
+"""The page docs/performance.md, made from results.json."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,10 +12,11 @@ from bench.peers.compare import CHECKED, OWN
 from bench.peers.workloads import FRAMEWORKS, WORKLOADS
 
 PEERS = FRAMEWORKS[1:]
+"""The other frameworks."""
 
 Row = dict[str, Any]
 Rows = Mapping[str, Row]
-"""Framework -> its row, of one workload and phase."""
+"""Framework -> its row, for one workload and phase."""
 
 
 def text(measured: Mapping[str, Any]) -> str:

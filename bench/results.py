@@ -1,4 +1,4 @@
-"""bench/results.json: for each part what was measured, on which machine, and when."""
+"""The file bench/results.json: the measurements of each part, with machine and date."""
 
 import json
 import os
@@ -15,21 +15,20 @@ from pipeline.provenance.machine import cpuinfo, flags
 from pipeline.provenance.record import installed
 
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "torch", "jax", "numpy", "dvc")
+"""The libraries whose versions are noted."""
 
 Results = dict[str, Any]
 
 
 def read(path: Path) -> Results:
-    """Return what was measured so far; nothing at first."""
+    """Return the measurements in a file; an empty mapping if there is no file."""
     return dict(read_json(path)) if path.is_file() else {}
 
 
 def merge(
     old: Results, part: str, measured: Mapping[str, Any], seconds: float
 ) -> Results:
-    """Return the results with one part measured anew, on this machine, in so many
-    seconds.
-    """
+    """Return the results with one part replaced, with machine, date and seconds."""
     about = {
         "machine": machine(),
         "date": datetime.now(UTC).date().isoformat(),
@@ -39,7 +38,7 @@ def merge(
 
 
 def rounded(measured: Any, digits: int) -> Any:
-    """Return plain data in which each number that is no count has so many digits."""
+    """Return plain data with all floats rounded to `digits` significant digits."""
     return json.loads(
         json.dumps(measured),
         parse_float=lambda text: float(f"{float(text):.{digits}g}"),
@@ -47,7 +46,7 @@ def rounded(measured: Any, digits: int) -> Any:
 
 
 def machine() -> dict[str, Any]:
-    """Return the kind of this machine and the versions of what runs on it; no name."""
+    """Return the kind of this machine, without its name, and the libraries' versions."""
     cpu = cpuinfo()
     kind = cpu.get("model name") or platform.processor() or platform.machine()
     if "cpu family" in cpu:

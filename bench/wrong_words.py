@@ -1,8 +1,8 @@
-"""How often the rule of the answers says a wrong word, and how often the right one: a
-simulation of the questions about tuned networks (docs/decisions/verdicts.md).
+"""A simulation of how often the rule of the answers gives wrong and right verdicts.
 
-Each simulated error scatters by rows and seeds as in results/evaluations/, and the rule
-estimates these scatters again, as it does from data.
+The questions are those about tuned networks (docs/decisions/verdicts.md). Simulated
+errors vary by rows and seeds as much as in results/evaluations/. The rule estimates
+these variances from each simulation, as it does from data.
 """
 
 import math
@@ -26,24 +26,26 @@ CHANGES = (0.0, 0.03, 0.08)
 
 SEARCH = 0.012
 """The standard deviation of the logarithm of a network's error between searches for its
-options: that with which the interval of sequence to sequence becomes -5.4 to +1.4 %."""
+options. With this value the interval of sequence to sequence is -5.4 to +1.4 %."""
 
 SEARCHES = {
     0: "these two networks",
     1: "one search each",
     3: "three searches each, in the interval",
 }
-"""Searches for the options of each model -> what is asked then."""
+"""Searches for the options of each model -> the models that the question is about."""
 
 TRIALS = 20_000
+"""The number of times that all questions are asked."""
 
 
 class Question(NamedTuple):
     """A question about tuned networks.
 
     Attributes:
-        band: as a fraction of the opponent's error.
-        parts: of the variance: by rows, by the seeds of the one, of the other.
+        band: the band of no difference, as a fraction of the opponent's error.
+        parts: the variance by rows, by seeds of the network, and by seeds of the
+            opponent.
     """
 
     band: float
@@ -51,13 +53,13 @@ class Question(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """What became of the simulated questions, as fractions of the trials.
+    """The verdicts of the simulated questions, as fractions of the trials.
 
     Attributes:
-        wrong: a wrong word, mean over the questions.
-        worst: a wrong word, of the question with the most.
-        together: any wrong word among all questions.
-        right: the right word, mean over the questions.
+        wrong: wrong verdicts, as the mean over questions.
+        worst: wrong verdicts of the question with most of them.
+        together: trials with any wrong verdict.
+        right: right verdicts, as the mean over questions.
     """
 
     wrong: float
@@ -67,7 +69,7 @@ class Rates(NamedTuple):
 
 
 def questions(workspace: Workspace) -> list[Question]:
-    """Read the questions about tuned networks from results/evaluations/."""
+    """Return the questions about tuned networks in results/evaluations/."""
     asked = []
     config = params.load(workspace.params)
     for evaluation in answers_file.evaluations(workspace, config).values():
@@ -93,9 +95,10 @@ def simulate(
         asked: the questions.
         change: the true change in error, the same for all questions, as a fraction of
             the error above the floor.
-        searches: for the options of each model, whose mean error counts. The interval
-            does not know the scatter of 1, and knows that of several. With 0 the
-            question is about the two models as they are.
+        searches: the number of searches for the options of each model, whose mean error
+            counts. The interval includes the variance between several searches, but not
+            that of a single one. With 0 the question is about the two models as they
+            are.
         trials: how often all questions are asked.
     """
     random = np.random.default_rng(0)
@@ -131,8 +134,10 @@ def _intervals(
     trials: int,
     random: np.random.Generator,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Draw the interval of the change in error (trials,) as `intervals.Difference`
-    would estimate it.
+    """Draw intervals of the change in error, like those of `intervals.Difference`.
+
+    Returns:
+        The lower and the upper ends (trials,).
     """
     mean = np.full(trials, math.log1p(truth))
     variance = np.zeros(trials)

@@ -104,7 +104,7 @@ def test_a_project_of_ones_own_is_answered_committed_cloned_and_verified(
 ):
     """As a checkout answers it."""
     unroll(installed, tmp_path, "new mine")
-    assert "mine is there and not empty" in unroll(
+    assert "mine exists and is not empty" in unroll(
         installed, tmp_path, "new mine", status=2
     )
     mine = tmp_path / "mine"

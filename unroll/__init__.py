@@ -1,19 +1,19 @@
 """The command line `unroll`, and the interface in Python.
 
-A series of one's own, in a DataFrame or a file:
+Answer a series of your own, in a DataFrame or a file:
 
 >>> answer = unroll.answer(frame, target="load", horizon=24)
->>> answer.sentence, answer.models, answer.forecasts      # text, a row for each model, every forecast of the past
+>>> answer.sentence, answer.models, answer.forecasts      # text, a row for each model, the forecasts at earlier cutoffs
 >>> answer.forecast(levels=(0.5, 0.8, 0.9))               # what comes next, with prediction intervals
 >>> answer.save("meter")
 >>> unroll.load("meter").forecast(horizon=48)
 
-Forecasts of your own on the same cutoffs, judged by the same rule:
+Judge your own forecasts at the same cutoffs by the same rule:
 
 >>> rows = answer.forecasts.drop_duplicates(["unique_id", "ds", "cutoff"])
 >>> unroll.judge(rows.assign(model="mine", y_hat=my_forecasts(rows)), against=answer).sentence
 
-A project, with what was built in it:
+Open a project and look at what was built in it:
 
 >>> unroll.open(".").compare("waves/gru", "waves/rnn20").outcome
 """
@@ -25,8 +25,8 @@ if (
     and not sys.flags.safe_path
     and sys.path[0] != __file__[: -len("/unroll/__init__.py")]
 ):
-    # By `python -m unroll` a file of the user's that is called as a module of the
-    # standard library would stand for it.
+    # With `python -m unroll`, a file in the user's folder could hide a module of the
+    # standard library that has the same name.
     del sys.path[0]
 
 from importlib import import_module
@@ -48,8 +48,7 @@ LIBRARY = {
     "judge": "series.judge",
     "load": "series.answer",
 }
-"""The names of the library for a series of one's own -> their modules, which take a
-second to import."""
+"""Name of the library -> its module. The modules take a second to import."""
 
 
 def __getattr__(name: str) -> Any:
@@ -60,7 +59,7 @@ def __getattr__(name: str) -> Any:
 
 
 def open(folder: str | PathLike[str] = ".") -> "Project":  # noqa: A001 - as in shelve.open
-    """The project in a folder: what `unroll.project.Project` documents.
+    """Return the project in a folder (see `unroll.project.Project`).
 
     >>> import unroll
     >>> unroll.open(".").compare("waves/gru", "waves/rnn20").outcome
@@ -68,9 +67,7 @@ def open(folder: str | PathLike[str] = ".") -> "Project":  # noqa: A001 - as in 
     """
     from pathlib import Path
 
-    # pandas takes half a second, which no help text needs
-    from unroll.project import (
-        Project,
-    )
+    # not at the top: pandas takes half a second, which help texts do not need
+    from unroll.project import Project
 
     return Project(Path(folder))

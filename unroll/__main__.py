@@ -25,23 +25,23 @@ def main() -> None:
 
 
 def keep_notes_private() -> None:
-    """Let DVC keep its notes on files in a folder where the user alone may write.
+    """Let DVC keep its notes on files in a folder where only the user may write.
 
-    By itself DVC takes a folder of all users. If the user has none that can be written,
-    `unroll.repro` takes one in the workspace.
+    By default DVC takes a folder of all users. If the user's folder cannot be written,
+    `unroll.repro` takes a folder in the workspace.
     """
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     own = os.environ.pop("DVC_SITE_CACHE_DIR", "")
-    with suppress(OSError, RuntimeError):  # no home, or none that can be written
+    with suppress(OSError, RuntimeError):  # no home, or no right to write there
         notes = Path(own or Path(cache).expanduser() / "unroll" / "dvc")
-        # DVC would make it writable for all
+        # made here, since DVC would let all users write there
         notes.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.access(notes, os.W_OK):
             os.environ["DVC_SITE_CACHE_DIR"] = str(notes)
 
 
 def own_packages_first() -> None:
-    """Let the folders of PYTHONPATH come last, so that our packages come first."""
+    """Put the folders of PYTHONPATH last, so that Unroll's packages come first."""
     others = numerics.foreign_paths()
     sys.path[:] = [*(path for path in sys.path if path not in others), *others]
 

@@ -24,9 +24,9 @@ HEADINGS = (
 
 
 class CommandsByHeading(TyperGroup):
-    """Help in plain text.
+    """A group of commands whose help is plain text.
 
-    To draw it with Rich takes twice as long as all the rest of `unroll --help`.
+    Rich would need twice the time of all the rest of `unroll --help`.
     """
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -77,8 +77,8 @@ READ_ONLY = {
     "show": "params.yaml",
     "lab": "claims.yaml",
 }
-"""Command that only reads -> the file that makes a folder a project. Elsewhere it reads
-the four documents, which come with the package."""
+"""Command that only reads -> the file that makes a folder a project. In other folders the
+command reads the four documents, which come with the package."""
 
 DataSet = Annotated[str, typer.Argument(help="A data set of params.yaml.")]
 Experiment = Annotated[
@@ -104,7 +104,7 @@ def unroll(
 ) -> None:
     """Rebuild and compare the recurrent networks of four teaching documents."""
     workspace = Workspace(root.resolve())
-    # the user has no folder to write into, and Matplotlib wants one, too
+    # The user has no folder that can be written. Matplotlib needs one, too.
     if "DVC_SITE_CACHE_DIR" not in os.environ:
         os.environ.setdefault("MPLCONFIGDIR", str(workspace.scratch / "matplotlib"))
     needed = READ_ONLY.get(context.invoked_subcommand or "")

@@ -1,6 +1,4 @@
-"""The command `report --against`: the verdicts, metrics and options that changed since
-a commit, as Markdown.
-"""
+"""The command `report --against`: what changed since a commit, as Markdown."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +10,7 @@ from pipeline.files import read_json
 from unroll.workspaces.checkout import dvc, git
 
 ANSWERS = "results/answers.json"
-"""The verdicts, as DVC's metrics: nested, each under the key `outcome`."""
+"""The file of the verdicts, which are DVC metrics under the key `outcome`."""
 
 MAX_ROWS = 40
 """The most rows of a table: a comment on a pull request has at most 65,536
@@ -27,12 +25,12 @@ def report_against(root: Path, ref: str) -> bool:
 
     Raises:
         UsageError: git does not know `ref`.
-        UnrollError: git or DVC cannot read the workspace, or its verdicts are not there
-            or damaged.
+        UnrollError: git or DVC cannot read the workspace, or the file of its verdicts is
+            missing or damaged.
     """
-    git(root, "rev-parse", "--git-dir")  # what fails here says why itself
+    git(root, "rev-parse", "--git-dir")  # outside of a repository git says so
     try:
-        # A name that begins with a dash would be an option.
+        # Without --end-of-options, a name that begins with a dash would be an option.
         check = ("rev-parse", "--verify", "--quiet", "--end-of-options")
         git(root, *check, f"{ref}^{{commit}}")
     except UnrollError:
@@ -61,7 +59,7 @@ def report_against(root: Path, ref: str) -> bool:
 def _print_table(title: str, lines: Sequence[str]) -> None:
     """Print the first rows of a table in Markdown, and how many more there are.
 
-    A table without rows is left out.
+    Print nothing if there are no rows.
     """
     rows = sorted(line for line in lines[2:] if line)
     if not rows:
@@ -74,7 +72,7 @@ def _print_table(title: str, lines: Sequence[str]) -> None:
 
 
 def _committed_outcomes(root: Path, ref: str) -> dict[str, str]:
-    """Return question -> its verdict at the commit `ref`; empty if that has none."""
+    """Return question -> verdict at the commit `ref`; empty if it has no verdicts."""
     try:
         text = git(root, "show", f"{ref}:./{ANSWERS}")
     except UnrollError:
@@ -87,7 +85,7 @@ def _committed_outcomes(root: Path, ref: str) -> dict[str, str]:
 
 
 def _outcomes(answers: Any) -> dict[str, str]:
-    """Return question, such as `waves tuned` -> its verdict."""
+    """Return question -> verdict. A question is `waves tuned`, for example."""
     outcomes = {}
     for keys, value in _leaves(answers):
         *question, last = keys
@@ -98,7 +96,9 @@ def _outcomes(answers: Any) -> dict[str, str]:
 
 def _out_of_date(root: Path) -> list[str]:
     """Return the stages whose code, options or inputs have changed since they were
-    built; not those that a clone lacks.
+    built.
+
+    Files that are only missing, as in a clone, do not count.
     """
     stages = []
     for stage, changes in json.loads(dvc(root, "status", "--json")).items():

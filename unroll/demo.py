@@ -1,6 +1,4 @@
-"""The command `demo`: results in a few minutes, from data that are generated or lie
-here, in a workspace of its own.
-"""
+"""The command `demo`: results in a few minutes, in a workspace of its own, offline."""
 
 import os
 import sys
@@ -19,13 +17,14 @@ from unroll.workspaces import checkout, make
 
 
 def demo(workspace: Workspace, jobs: int) -> int:
-    """Train a part of the experiments in `.demo`, and hold them against the whole
-    build's; return the exit status.
+    """Train some experiments in `.demo`, compare them with the whole build's, and
+    return the exit status.
 
-    The answers are the whole build's. What is up to date is not trained again.
+    The printed answers are the whole build's. Experiments that are up to date are not
+    trained again.
 
     Raises:
-        UsageError, UnrollError: as `unroll.repro.repro`; git is missing.
+        UsageError, UnrollError: like `unroll.repro.repro`; or git is missing.
     """
     # A folder without the four documents builds the demo that came with the package.
     whole = Workspace(documents(workspace.root, "claims.yaml"))
@@ -71,8 +70,8 @@ def demo(workspace: Workspace, jobs: int) -> int:
 
 
 def _reproduced(whole: Workspace, small: Workspace, datasets: Iterable[str]) -> str:
-    """Return how many test errors are the whole build's of the same seeds, and which
-    are not.
+    """Return a sentence: how many test errors equal the whole build's, and which do
+    not.
     """
     equal = 0
     different = []

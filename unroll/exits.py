@@ -27,20 +27,20 @@ STOPPED_CODE = 130
 """The exit code after Ctrl-C, as shells have it."""
 
 LONGEST_LINE = 4000
-"""Characters of an error, at most."""
+"""The most characters of an error."""
 
 
 def run(command: Callable[[], object]) -> int:
-    """Run a command and return its exit code; an error becomes a line on stderr.
+    """Run a command and return its exit code. An error becomes a line on stderr.
 
     Under DVC the line is also kept for the page and for `unroll repro`. A mistake in
-    the code keeps its traceback.
+    Unroll's code keeps its traceback.
     """
     code = 0
     # DVC and batch systems ask a process to end by SIGTERM.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Paths are printed as they are; characters that the terminal lacks, as escapes.
+        # Paths are printed unchanged. Characters that the terminal lacks become escapes.
         utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
         errors = "surrogateescape" if utf_8 else "backslashreplace"
         sys.stdout.reconfigure(errors=errors)
@@ -75,21 +75,21 @@ def run(command: Callable[[], object]) -> int:
 
 
 def _ignore_signals() -> None:
-    """Let a second Ctrl-C not end this process without its exit code."""
+    """Ignore a second Ctrl-C, so that this process returns its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _print_line(line: str) -> None:
-    # On a terminal a bar may stand in this line.
+    # On a terminal this line may show a progress bar.
     clear = CLEAR if sys.stderr.isatty() else ""
     print(f"{clear}unroll: {line}", file=sys.stderr)
 
 
 def _explain(error: Exception) -> tuple[str | None, int]:
-    """Return what to tell the user, and the exit code.
+    """Return the message for the user, and the exit code.
 
-    The text is None for a mistake in the code.
+    The message is None for a mistake in Unroll's code.
     """
     if isinstance(error, TyperException):
         text = error.format_message().rstrip(".")
@@ -98,16 +98,16 @@ def _explain(error: Exception) -> tuple[str | None, int]:
             mark = "" if text.endswith("?") else "."
             text = f"{text}{mark} `{context.command_path} --help` says more"
         return text, error.exit_code
-    # not before: its imports are a third of the time of `--help`
+    # not at the top: this import takes a third of the time of `--help`
     from pipeline import failures
 
     return failures.explain(error), 2 if isinstance(error, UsageError) else 1
 
 
 def _record(line: str) -> None:
-    """Keep why a stage of DVC failed; an empty line forgets it.
+    """Keep why the stage of this process failed. An empty line clears the reason.
 
-    No path of this machine is kept: the page, which shows the line, is committed.
+    Paths of this machine are removed, since the page with the reason is committed.
     """
     stage = os.environ.get("DVC_STAGE")
     if not stage:
@@ -119,7 +119,7 @@ def _record(line: str) -> None:
     mirror = os.environ.get("UNROLL_MIRROR")
     if mirror:
         line = line.replace(mirror, "$UNROLL_MIRROR")
-    with contextlib.suppress(OSError):  # the disk may be what failed
+    with contextlib.suppress(OSError):  # the disk may be full
         if line:
             failures.record(workspace, stage, line)
         else:

@@ -1,4 +1,4 @@
-"""Commands that a message tells the user to type next."""
+"""Commands that messages tell the user to type next."""
 
 import os
 import shlex
@@ -7,11 +7,11 @@ from pipeline.workspace import Workspace
 
 
 def program(workspace: Workspace) -> str:
-    """Return how `unroll` is typed here for a workspace in any folder."""
+    """Return the command `unroll` for a workspace, as typed in the current folder."""
     folder = os.path.relpath(workspace.root)
     return "unroll" if folder == "." else f"unroll --root {shlex.quote(folder)}"
 
 
 def built_by(stage: str) -> str:
-    """Return a clause with the command that builds a stage and all that it needs."""
+    """Return a clause with the command that builds a stage and what it depends on."""
     return f"`unroll repro {stage}` builds it"

@@ -1,5 +1,6 @@
-"""Unroll in Python: a project's experiments, scores, answers, trainings and forecasts;
-commands print the same.
+"""Unroll in Python: a project's experiments, scores, answers, trainings and forecasts.
+
+The commands print the same values.
 """
 
 import os
@@ -43,24 +44,24 @@ from pipeline.workspace import Workspace
 from unroll.hints import built_by
 
 Predictions = npt.ArrayLike | Trained | str
-"""Predictions of the test examples. An array is (seeds, n) or (seeds, n, values) in
-model units, of one seed (n,) or (n, values). Else it is what `train` gave back, or the
-name of an experiment whose run lies on disk.
+"""Predictions of the test examples: an array, a result of `train`, or the name of an
+experiment whose run lies on disk. An array is (seeds, n) or (seeds, n, values) in model
+units; for one seed it may be (n,) or (n, values).
 """
 
 
 class Project:
-    """A folder with a params.yaml, and what was built in it. Nothing here writes into
-    it.
+    """A folder with a params.yaml, and what was built in it. No method writes into the
+    folder.
 
-    Every method raises UsageError for a name or an option that is wrong, listing the
-    valid ones, and UnrollError where a file is missing or damaged, naming the command
-    that helps.
+    Every method raises UsageError for a wrong name or option; the message lists the
+    valid ones. It raises UnrollError if a file is missing or damaged; the message names
+    the command that helps.
     """
 
     def __init__(self, folder: Path) -> None:
         self.workspace = Workspace(folder.resolve())
-        # takes its number of threads before it trains: now, or `train` refuses
+        # TensorFlow takes its number of threads only before its first operation.
         if "tensorflow" in sys.modules:
             with suppress(RuntimeError, UsageError):
                 keras_models.start()
@@ -71,8 +72,10 @@ class Project:
         return params.load(self.workspace.params)
 
     def experiments(self, *names: str) -> pd.DataFrame:
-        """Return the experiments of these data sets, or of all: model, method, seeds,
-        score on test, whether built.
+        """Return a table of the experiments of these data sets, or of all.
+
+        Its columns include model, method, seeds, the score on test, and whether the
+        experiment is built.
 
         >>> project.experiments("waves").set_index("experiment")["model"]["waves/gru"]
         'recurrent.gru'
@@ -85,8 +88,8 @@ class Project:
         """Return each experiment's measures on each split: the mean over seeds and its
         95 % interval.
 
-        By the weights that validation chose, where it did. In model units; `mae_unit`
-        and `rmse_unit` in the data's.
+        They use the weights that validation has chosen, if there is a validation split.
+        Measures are in model units, `mae_unit` and `rmse_unit` in the data's unit.
 
         >>> scores = project.scores("waves").query("split == 'test' and measure == 'mse'")
         >>> scores.loc[scores["mean"].idxmin(), "experiment"]
@@ -111,8 +114,8 @@ class Project:
         return pd.DataFrame(rows)
 
     def answer(self, dataset: str) -> list[Answer]:
-        """Answer whether a recurrent network helps: of tuned networks, where there are
-        some, then of untuned ones.
+        """Answer whether a recurrent network helps: first for tuned networks, if there
+        are any, then for untuned ones.
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
@@ -125,8 +128,8 @@ class Project:
         )
 
     def compare(self, experiment: str, other: str) -> Comparison:
-        """Compare any two experiments of one data set on test: the first against the
-        other, as `unroll compare` prints them.
+        """Compare two experiments of one data set on test, the first against the other,
+        like `unroll compare`.
 
         >>> comparison = project.compare("waves/gru", "waves/tuned_kernel_ridge")
         >>> print(comparison)
@@ -139,13 +142,13 @@ class Project:
         comparison = between(self.workspace, experiment, other)
         if comparison is None:
             raise UnrollError(
-                f"nothing compares {experiment} with {other}: "
+                f"{experiment} and {other} cannot be compared: "
                 "too few seeds, or no predictions"
             )
         return comparison
 
     def claims(self) -> pd.DataFrame:
-        """Return what the documents publish, what is rebuilt, and the verdict.
+        """Return the claims of the documents: published value, rebuilt value, verdict.
 
         >>> claims = project.claims().query("experiment == 'waves/perceptron' and published == '0.005'")
         >>> claims[["claim", "verdict"]].to_dict("records")
@@ -168,9 +171,10 @@ class Project:
         return pd.DataFrame(rows)
 
     def data(self, dataset: str, *, calendar: bool = False) -> Dataset:
-        """Return a data set's examples, as it was prepared.
+        """Return the examples of a data set.
 
-        If it was not, it is made now, in memory, from UNROLL_MIRROR or the web.
+        A data set that is not prepared yet is made in memory, from UNROLL_MIRROR or the
+        web.
 
         >>> project.data("waves").splits["test"].inputs.shape
         (6000, 50, 1)
@@ -203,11 +207,11 @@ class Project:
         model: Mapping[str, Any] | None = None,
         **training: Any,
     ) -> Trained:
-        """Train an experiment in memory, with other options if you like:
+        """Train an experiment in memory, also with other options:
         `model={"units": 8}, epochs=20`.
 
-        `callbacks` are told of every epoch. `data` takes the place of the data set.
-        `seeds` are those of the replicates, or how many.
+        `callbacks` are told of every epoch. `data` replaces the data set. `seeds` are
+        the seeds of the replicates, or their number.
 
         >>> trained = project.train("waves/node", epochs=2, seeds=2)
         >>> trained.parameters, len(trained.replicates)
@@ -233,7 +237,7 @@ class Project:
     def predictions(self, experiment: str, split: str = "test") -> npt.NDArray[Any]:
         """Return the predictions of a run on disk for a split, in model units.
 
-        They are (seeds, n) or (seeds, n, values).
+        The array is (seeds, n) or (seeds, n, values).
 
         >>> project.predictions("waves/node").shape[1:] == project.data("waves").splits["test"].targets.shape
         True
@@ -252,11 +256,10 @@ class Project:
     def judge(
         self, dataset: str, predictions: Predictions, against: Predictions | None = None
     ) -> Comparison:
-        """Compare predictions that you made with any library, as ours are: same rows,
-        same interval, same verdict.
+        """Compare predictions of any library by the rule that compares experiments.
 
-        `against` is the strongest opponent without recurrence by default, whose run has
-        to be on disk.
+        By default they are compared with the strongest model without recurrence, whose
+        run has to be on disk.
 
         >>> inputs = project.data("waves").splits["test"].inputs[..., 0]
         >>> on_a_line = 2 * inputs[:, -1] - inputs[:, -2]
@@ -284,12 +287,11 @@ class Project:
         level: float = 0.9,
         horizon: int | None = None,
     ) -> pd.DataFrame:
-        """Forecast what follows the last row of a series, with prediction intervals of
-        a level.
+        """Forecast what follows the last row of a series, with prediction intervals.
 
-        `name` is of an experiment, or of a data set, whose best experiment forecasts.
-        `data` is a file of new rows in the same form; without, the rows are those of
-        the data set.
+        `name` is an experiment, or a data set whose best experiment forecasts. `data`
+        is a file of new rows in the same form; by default the data set's own rows are
+        taken. `level` is the coverage of the intervals.
 
         >>> list(project.forecast("jena_hourly", level=0.8).columns)
         ['unique_id', 'ds', 'y_hat', 'lo-80', 'hi-80']
@@ -313,7 +315,7 @@ class Project:
     def _losses(
         self, data: Dataset, predictions: Predictions
     ) -> npt.NDArray[np.float64]:
-        """Return what each test example adds to the measure, (seeds, n)."""
+        """Return the loss of each test example (seeds, n)."""
         targets = compared(data.splits["test"])
         if isinstance(predictions, str):
             values = self.predictions(predictions)

@@ -1,6 +1,4 @@
-"""`unroll repro`: DVC builds what is out of date, then the page is written, and what
-failed is said once more.
-"""
+"""The command `repro`: DVC builds what is out of date, then the page is written."""
 
 import errno
 import os
@@ -29,20 +27,20 @@ from pipeline.workspace import Workspace
 from unroll import worker
 
 LOCK = "dvc.lock"
-"""DVC's file of what each stage was made of, and of what it made."""
+"""DVC's file with the hashes of each stage's inputs and outputs."""
 
 REPORT = "report"
-"""The stage that is built whatever failed: its page says what is missing, and why."""
+"""The stage that is always built. Its page says what is missing, and why."""
 
 ROOM = 16 * 1024**2
-"""Bytes that must be free: on a full disk DVC tries for ever to write its notes."""
+"""Bytes that must be free. On a full disk DVC tries to write its notes forever."""
 
 PAUSE = 0.05
-"""Seconds between two looks at processes that are to end."""
+"""Seconds between two looks at processes that are being ended."""
 
 
 class Entry(BaseModel):
-    """A stage in dvc.lock, as DVC reads it."""
+    """The schema of a stage in dvc.lock."""
 
     cmd: str
     deps: list[dict[str, Any]] = []
@@ -55,17 +53,17 @@ def repro(
 ) -> int:
     """Build the targets, or everything, with `dvc repro --keep-going`, and the page.
 
-    A stage that fails stops those that need it and nothing else. `quiet` leaves out
-    what DVC says of each stage; what the stages say themselves is shown.
+    A stage that fails stops only the stages that depend on it. `quiet` hides what DVC
+    prints, not what the stages print.
 
     Returns:
-        The exit status of DVC, or of the page if that cannot be written.
+        The exit status of DVC; if it is 0, that of the page.
 
     Raises:
         UsageError: params.yaml is wrong, or a target is no stage.
         UnrollError: another `unroll repro` is building here, or there is no room on the
             disk.
-        StoppedError: the build was stopped; DVC and its stages have ended.
+        StoppedError: the user stopped the build; DVC and its stages have ended.
     """
     config = params.load(workspace.params)
     for target in targets:
@@ -93,7 +91,7 @@ def repro(
         has_page = REPORT in plain_yaml.read(workspace.root / "dvc.yaml")["stages"]
         if has_page and (status or targets or news):
             command = ["repro", "--single-item", "--quiet", REPORT]
-            # The page says why something is missing. DVC does not watch a file of that.
+            # The page gives the reasons for failures, which DVC does not watch.
             if news:
                 command.append("--force")
             page = run_dvc(workspace, command)
@@ -102,7 +100,7 @@ def repro(
 
 
 def summary(workspace: Workspace, status: int) -> list[str]:
-    """Return what failed and why, a line for each stage.
+    """Return a line for each stage that failed, with the reason.
 
     `status` is the exit status of the build.
     """
@@ -115,7 +113,7 @@ def summary(workspace: Workspace, status: int) -> list[str]:
 
 
 def stages(config: Params) -> list[str]:
-    """Return the names of all stages, as dvc.yaml makes them of params.yaml."""
+    """Return the names of the stages that dvc.yaml makes from params.yaml."""
     return [
         *(config.source_stage(name) for name in config.sources),
         *(f"prepare@{name}" for name in config.datasets),
@@ -127,8 +125,8 @@ def stages(config: Params) -> list[str]:
 
 
 def prepare(workspace: Workspace, config: Params) -> None:
-    """Make what DVC needs before it starts, and mend what a kill has left of its own
-    files.
+    """Write what DVC needs, remove results that params.yaml no longer names, and mend
+    DVC's files.
 
     Raises:
         OSError: the disk is full.
@@ -137,7 +135,7 @@ def prepare(workspace: Workspace, config: Params) -> None:
     for folder in (root, Path(os.environ.get("DVC_SITE_CACHE_DIR", root))):
         if folder.exists() and shutil.disk_usage(folder).free < ROOM:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-    # Where the code is not here but installed, DVC watches this file in its place.
+    # In a project without the code, DVC watches this file instead of the code.
     version = root / "version.txt"
     text = f"{fingerprint.package()}\n"
     if not (root / "stages").exists() and (
@@ -145,7 +143,7 @@ def prepare(workspace: Workspace, config: Params) -> None:
     ):
         write_text(version, text)
     (root / "results" / "evaluations").mkdir(parents=True, exist_ok=True)
-    # No stage removes what was made of data sets that params.yaml no longer names.
+    # No stage removes the results of a data set that params.yaml no longer names.
     for name in ("runs", "results/evaluations", "results/metrics"):
         for path in (root / name).glob("[!.]*"):
             if path.name.removesuffix(".json") not in config.experiments:
@@ -154,10 +152,10 @@ def prepare(workspace: Workspace, config: Params) -> None:
 
 
 def mend(root: Path) -> None:
-    """Remove the files of DVC that a kill has cut off or left behind."""
+    """Remove files of DVC that a killed process has left behind or cut off."""
     notes = root / ".dvc" / "tmp" / "rwlock"
     if notes.exists():
-        # DVC's processes note here what they read and write.
+        # In this file DVC's processes note what they read and write.
         numbers = re.findall(rb'"pid": (\d+)', notes.read_bytes())
         written = notes.stat().st_mtime
         if not any(locks.alive(int(number), written) for number in numbers):
@@ -183,17 +181,16 @@ def mend(root: Path) -> None:
 def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> int:
     """Run DVC in a workspace; return its exit status.
 
-    DVC and its stages are a session of their own, which ends with Ctrl-C or a request
-    to end: DVC itself takes either for the failure of one stage, and goes on to the
-    next.
+    DVC and its stages run in a session of their own, which we end on Ctrl-C or SIGTERM.
+    DVC itself would take either for the failure of one stage, and go on to the next.
 
     Args:
         workspace: where DVC runs.
-        arguments: of DVC.
-        options: of `subprocess.Popen`; `env` is this process's by default.
+        arguments: the arguments of DVC.
+        options: options of `subprocess.Popen`; `env` is this process's by default.
 
     Raises:
-        StoppedError: it was stopped.
+        StoppedError: the user stopped it.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "dvc", *arguments],
@@ -214,9 +211,9 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
 
 
 def stop(dvc: subprocess.Popen[Any]) -> None:
-    """End DVC and its stages, which get the time to end by themselves.
+    """End DVC and its stages. The stages get the time to end by themselves.
 
-    DVC stands still meanwhile: it would go on to the next stage.
+    DVC is paused meanwhile. Otherwise it would go on to the next stage.
     """
     os.kill(dvc.pid, signal.SIGSTOP)
     family = psutil.Process(dvc.pid).children(recursive=True)
@@ -230,10 +227,10 @@ def stop(dvc: subprocess.Popen[Any]) -> None:
 def environment(
     workspace: Workspace, outside: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return the variables of DVC's process: `unroll` is found by name, and DVC's notes
-    lie where the user may write.
+    """Return the environment variables of DVC's process.
 
-    `outside` are the variables that the caller has; by default those of this process.
+    With them DVC finds `unroll` on PATH and keeps its notes where the user may write.
+    `outside` are the caller's variables, by default those of this process.
     """
     variables = dict(os.environ if outside is None else outside)
     path = [str(Path(sys.executable).parent), variables.get("PATH", os.defpath)]
@@ -243,14 +240,14 @@ def environment(
         notes = workspace.scratch / "dvc"
         notes.mkdir(mode=0o700, parents=True, exist_ok=True)
         variables["DVC_SITE_CACHE_DIR"] = str(notes)
-        # else DVC asks for its settings in there
+        # Without a home, DVC looks for its settings in this folder.
         if not Path(os.environ.get("HOME", "/")).is_dir():
             variables.setdefault("DVC_GLOBAL_CONFIG_DIR", str(notes))
     return variables
 
 
 def require_built(workspace: Workspace, status: int, what: str) -> None:
-    """Raise UnrollError with the reasons if a build of something did not end well."""
+    """Raise UnrollError with the reasons if the build of `what` failed."""
     if status:
         reasons = "; ".join(summary(workspace, status))
         raise UnrollError(f"{what} is not built: {reasons}")

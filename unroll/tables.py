@@ -5,13 +5,13 @@ import sys
 from collections.abc import Collection, Sequence
 
 WRAPS = 22
-"""The width from which on a cell may take several lines."""
+"""The width beyond which a cell may take several lines."""
 
 GAP = 3
 """Characters between two columns."""
 
 MOST_LINES = 60
-"""The most lines of a forecast that are printed; files have them all."""
+"""The most lines of a forecast that are printed. Files have all lines."""
 
 STYLES = {
     "helps": "green",
@@ -23,8 +23,8 @@ STYLES = {
     "cannot tell": "yellow",
     "says little": "yellow",
 }
-"""Verdict at the end of a cell -> its colour. The words are those of `margin.Word` and
-`claims.Outcome`, whose modules import NumPy."""
+"""Verdict -> its colour. The verdicts are those of `margin.Word` and `claims.Outcome`,
+which are not imported because their modules import NumPy."""
 
 
 def show(
@@ -38,19 +38,19 @@ def show(
 ) -> None:
     """Print a table on standard output.
 
-    A terminal shows the columns that it has room for, and names the others.
+    A narrow terminal shows the columns that fit, and lists the other headings.
 
     Args:
-        headings: of the columns; the first one is always shown.
-        rows: the cells.
+        headings: the headings of the columns. The first column is always shown.
+        rows: the cells of each row.
         numeric: headings of the columns that are aligned to the right.
-        important: headings of those that a narrow terminal shows before the others.
-        title: above the table.
-        caption: below it.
+        important: headings of the columns that a narrow terminal shows first.
+        title: the text above the table.
+        caption: the text below the table.
     """
     columns = [*zip(headings, *rows, strict=True)]
     widths = [max(map(len, column)) for column in columns]
-    # whoever reads it has no right-hand edge
+    # a file or a pipe has no width
     if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
         lines = []
         for row in (headings, *rows):
@@ -108,9 +108,9 @@ def show(
 def _fitting(
     headings: Sequence[str], needed: Sequence[int], important: Sequence[str], width: int
 ) -> list[int]:
-    """Return the indices of the columns to show: as many as fit with no word broken.
+    """Return the indices of the columns that fit without breaking a word.
 
-    The first column comes first, then the important ones, then the others.
+    The first column is tried first, then the important ones, then the others.
     """
     first, *others = range(len(headings))
     ranked = [headings.index(heading) for heading in important if heading in headings]

@@ -1,5 +1,6 @@
-"""The command `verify`: what is committed, or a miniature (`--quick`), is built once
-more and compared.
+"""The command `verify`: rebuild the last commit and compare the results.
+
+With `--quick` a miniature is built twice instead.
 """
 
 import os
@@ -23,16 +24,16 @@ from unroll.workspaces.checkout import clone, dvc, git, last_commit, use_own_cac
 from unroll.workspaces.make import miniature
 
 FOLDER = ".verify"
-"""Where verifications build, in the user's workspace."""
+"""The folder in the user's workspace where verifications build."""
 
 FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI")
-"""The beginnings of variables that are about the caller's own workspace."""
+"""Prefixes of environment variables that belong to the caller's own workspace."""
 
 FIRST = "plain"
 """The folder of the first workspace of `--quick`."""
 
 SECOND = "in an \N{LATIN SMALL LETTER U WITH DIAERESIS}nusual place"
-"""The folder of the second one."""
+"""The folder of the second workspace of `--quick`."""
 
 CIRCUMSTANCES = {
     "PYTHONHASHSEED": "1",
@@ -45,31 +46,34 @@ UMASK = 0o077
 """The umask of the second build: nobody else may read what it writes."""
 
 SAME = "same bytes"
+"""The finding of a stage whose outputs are the committed ones."""
+
 NOT_COMMITTED = "not committed"
+"""The finding of a stage that the committed dvc.lock does not have."""
 
 Entry = Mapping[str, Any]
 """The entry of a stage in dvc.lock: its `deps`, `params` and `outs`."""
 
 
 def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
-    """Build the last commit apart, and print how each stage compares with the committed
-    dvc.lock.
+    """Rebuild the last commit in a clone, and compare each stage with its dvc.lock.
 
-    Returns whether all stages are the same.
+    Only these data sets and their dependencies are built; everything, if none is named.
+    A build that was killed is resumed. The clone stays in `.verify` if something
+    differs. Progress goes to standard error.
 
-    Only these data sets and what they need are built, or everything if none is named. A
-    build that was killed goes on where it was. What was built stays in `.verify` if
-    something differs. Progress goes to standard error.
+    Returns:
+        Whether all stages are the same.
 
     Raises:
-        UnrollError: another `unroll verify` is at work here, nothing is committed to
-            compare with, or a data set is not in the commit.
+        UnrollError: another `unroll verify` is at work here, no dvc.lock is committed,
+            or a data set is not in the commit.
     """
     folder = workspace.root / FOLDER
     rebuilt = folder / "rebuild"
     with _alone(workspace):
         commit = last_commit(workspace.root)
-        # is there as long as its build has not ended
+        # This file exists until the build has ended.
         committed = folder / f"{commit}.lock"
         if not committed.exists():
             _make_clone(workspace.root, rebuilt, committed)
@@ -102,9 +106,7 @@ def _alone(workspace: Workspace) -> AbstractContextManager[None]:
 
 
 def _make_clone(root: Path, folder: Path, committed: Path) -> None:
-    """Make a fresh workspace of the last commit, without its dvc.lock, which is written
-    to `committed` at the end.
-    """
+    """Clone the last commit, and move its dvc.lock to the file `committed`."""
     try:
         lock = git(root, "show", f"HEAD:{LOCK}")
     except UnrollError:
@@ -119,8 +121,9 @@ def _make_clone(root: Path, folder: Path, committed: Path) -> None:
 
 
 def _stages(root: Path, targets: Sequence[str]) -> list[str]:
-    """Return the stages of these targets and all that they need, in alphabetical order;
-    every stage if there is no target.
+    """Return the stages of these targets and their dependencies, in alphabetical order.
+
+    Without targets, return all stages.
     """
     stages: set[str] = set()
     for arguments in [[target] for target in targets] or [[]]:
@@ -129,10 +132,13 @@ def _stages(root: Path, targets: Sequence[str]) -> list[str]:
 
 
 def quick(workspace: Workspace, jobs: int) -> bool:
-    """Build the miniature with the code as it is, then again in other circumstances.
+    """Build the miniature with the current code, then again in other circumstances.
 
     The second build has one job more, another folder, hash seed, time zone, language
-    and umask. Returns whether both have the same dvc.lock.
+    and umask.
+
+    Returns:
+        Whether both builds have the same dvc.lock.
 
     Raises:
         UnrollError: another `unroll verify` is at work here, or the miniature cannot be
@@ -156,8 +162,10 @@ def quick(workspace: Workspace, jobs: int) -> bool:
 
 
 def _build_all(root: Path, variables: Mapping[str, str], umask: int = -1) -> None:
-    """Build everything in a workspace with a cache of its own. Raises UnrollError if a
-    stage fails.
+    """Build everything in a workspace, with a cache of its own.
+
+    Raises:
+        UnrollError: a stage fails.
     """
     use_own_cache(root)
     status = _build(root, [], variables, umask)
@@ -170,16 +178,18 @@ def compare(
     stages: Sequence[str] = (),
     changed: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Compare what each stage made in the workspace `rebuilt` with what is committed.
+    """Compare the outputs of each stage in the workspace `rebuilt` with the committed
+    ones.
 
     Args:
         committed: the committed dvc.lock.
-        rebuilt: a workspace.
-        stages: that were to be built; those that were built are compared, too.
-        changed: files that git keeps there and whose bytes are not the committed ones.
+        rebuilt: the rebuilt workspace.
+        stages: the stages that should be built. Others that were built are compared,
+            too.
+        changed: files in git whose bytes in `rebuilt` are not the committed ones.
 
     Returns:
-        Stage -> a sentence.
+        Stage -> a finding, which is `SAME`, `NOT_COMMITTED` or a sentence.
     """
     old = plain_yaml.read(committed)["stages"]
     new = {}
@@ -189,10 +199,8 @@ def compare(
     findings = {}
     for stage in dict.fromkeys([*new, *stages]):
         if stage not in new:
-            why = reasons.get(
-                stage, "DVC says above why, or what it needs is not built"
-            )
-            findings[stage] = f"not built: {why}"
+            unknown = "DVC says above why, or what it needs is not built"
+            findings[stage] = f"not built: {reasons.get(stage, unknown)}"
         elif stage not in old:
             findings[stage] = NOT_COMMITTED
         else:
@@ -201,7 +209,7 @@ def compare(
 
 
 def _finding(old: Entry, new: Entry, changed: Sequence[str]) -> str:
-    """Return how the outputs of a stage compare, and which of its inputs differ."""
+    """Return whether the outputs of a stage differ, and which of its inputs do."""
     outputs = _different(_outputs(old), _outputs(new))
     if outputs:
         because = "from the same inputs"
@@ -209,7 +217,7 @@ def _finding(old: Entry, new: Entry, changed: Sequence[str]) -> str:
         if inputs:
             because = f"as do its inputs {', '.join(inputs)}"
         return f"differs: {', '.join(outputs)}, {because}"
-    # Files that git keeps can be edited without dvc.lock.
+    # A user can commit an edited file without the dvc.lock that belongs to it.
     for path in changed:
         if any(Path(path).is_relative_to(output) for output in _outputs(new)):
             return f"differs: {path} was committed with other bytes than {LOCK} names"
@@ -225,7 +233,7 @@ def _outputs(entry: Entry) -> dict[str, str]:
 
 
 def _inputs(entry: Entry) -> dict[str, Any]:
-    """Return dependency -> its md5, and name of params -> their values."""
+    """Return dependency -> md5, and key of params.yaml -> its value, in one mapping."""
     inputs = {dep["path"]: dep.get("md5") for dep in entry.get("deps", ())}
     for values in entry.get("params", {}).values():
         inputs.update(values)
@@ -233,9 +241,9 @@ def _inputs(entry: Entry) -> dict[str, Any]:
 
 
 def _conclude(findings: Mapping[str, str], folder: Path) -> bool:
-    """Print the findings; return whether all that is committed is the same.
+    """Print the findings; return whether all committed stages are the same.
 
-    If it is not, what was built stays in `folder`.
+    If they are, remove `folder`.
     """
     width = max(map(len, findings), default=0)
     for stage, finding in findings.items():
@@ -252,8 +260,9 @@ def _conclude(findings: Mapping[str, str], folder: Path) -> bool:
 
 
 def environment(root: Path, jobs: int) -> dict[str, str]:
-    """Return the variables of a build in the workspace at `root`: this process's,
-    without those of another workspace.
+    """Return the environment variables of a build in the workspace at `root`.
+
+    They are this process's, without those that belong to the caller's workspace.
     """
     variables = {
         name: value
@@ -263,7 +272,7 @@ def environment(root: Path, jobs: int) -> dict[str, str]:
     mirror = variables.get("UNROLL_MIRROR", "")
     if mirror and "://" not in mirror:
         variables["UNROLL_MIRROR"] = str(Path(mirror).resolve())
-    # ahead of an installed `unroll`, whose code is the user's
+    # The clone's code comes before the installed `unroll`.
     if (root / "unroll").is_dir():
         path = [str(root), variables.get("PYTHONPATH", "")]
         variables["PYTHONPATH"] = os.pathsep.join(path)
@@ -275,9 +284,9 @@ def environment(root: Path, jobs: int) -> dict[str, str]:
 def _build(
     root: Path, targets: Sequence[str], variables: Mapping[str, str], umask: int = -1
 ) -> int:
-    """Run `dvc repro`, which prints to standard error; return its exit status.
+    """Run `dvc repro` with its output on standard error; return its exit status.
 
-    A umask of -1 is that of this process.
+    A umask of -1 keeps that of this process.
     """
     repro.mend(root)
     command = ["repro", "--keep-going", *targets]

@@ -29,19 +29,19 @@ from stages import pool
 from stages.train import due
 
 LOOK = 2.0
-"""Seconds between two looks for tasks, while there are none."""
+"""Seconds between two looks for tasks."""
 
 LINKED = ("params.yaml", "templates.yaml", EXTENSIONS, "data")
-"""The inputs of trainings."""
+"""The inputs of trainings, which are linked into a worker's workspace."""
 
 
 def note_environment(workspace: Workspace) -> None:
-    """Write down what a worker must have in common with this machine."""
+    """Write the file with what a worker must have in common with this machine."""
     write_json(workspace.scratch / "environment.json", environment())
 
 
 def environment() -> dict[str, str]:
-    """Return what the bytes of a run depend on, by name: versions and the processor."""
+    """Return the versions and the processor on which the bytes of a run depend."""
     processor = platform.machine()
     if {"avx2", "fma"} <= set(machine.flags()):
         processor += " with AVX2 and FMA"
@@ -54,10 +54,10 @@ def environment() -> dict[str, str]:
 
 
 def work(workspace: Workspace, jobs: int, patience: float) -> None:
-    """Train tasks of a build until there were none for `patience` seconds.
+    """Train tasks of a build until there are none for `patience` seconds.
 
     Raises:
-        UnrollError: this machine would make other bytes than the one that builds.
+        UnrollError: this machine has another environment than the one that builds.
     """
     # The machine that builds logs the runs in MLflow.
     os.environ["UNROLL_WORKER"] = "1"
@@ -83,7 +83,7 @@ def work(workspace: Workspace, jobs: int, patience: float) -> None:
 
 
 def _due(workspace: Workspace) -> list[Task]:
-    """Return the tasks that the store lacks, in an order that no other machine has."""
+    """Return the tasks that the store lacks, in a random order."""
     noted = workspace.scratch / "environment.json"
     if not noted.exists():
         return []
@@ -136,7 +136,7 @@ def _train(
 
 
 def train_and_hand_over(workspace: Workspace, own: Workspace, task: Task) -> None:
-    """Train a task, unless another machine is at it or has done it."""
+    """Train a task, unless another machine is training it or has trained it."""
     from stages.perform import perform  # heavy
 
     try:

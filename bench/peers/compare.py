@@ -1,6 +1,4 @@
-"""Unroll and other frameworks in turn on the same work, and whether they came to the
-same losses.
-"""
+"""Unroll and other frameworks in turn on the same work, with a check of their losses."""
 
 import os
 import tempfile
@@ -23,27 +21,30 @@ from pipeline.errors import UnrollError
 from pipeline.processes import ONE_THREAD
 
 ROUNDS = 5
+"""The number of times that each framework is measured."""
+
 QUICK_ROUNDS = 2
+"""The number of times that each framework is measured in a quick run."""
 
 QUICK = ("jena_lstm", "imdb_simple_rnn", "sine_dense")
 """The workloads of a quick run."""
 
 TOLERANCE = 1e-4
-"""The largest distance of a loss from Unroll's, as a share of it. Other orders of the
-same sums were seen to move it by less than 1e-6; gates in another order, or epsilon
-outside of the root, by more than 1e-3."""
+"""The largest distance of a loss from Unroll's, as a share of Unroll's loss. Sums in
+another order changed losses by less than 1e-6. Another order of gates, or epsilon
+outside of the root, changed them by more than 1e-3."""
 
 CHECKED = 3
-"""The number of steps whose losses are compared, without dropout. Over more of them
-rounding may grow: on stand-ins of IMDB weights that are moved by 1e-7 make another loss
-of the tenth step, by 2 %, in every framework."""
+"""The number of steps whose losses are compared, without dropout. Over more steps,
+rounding errors grow. On stand-ins of IMDB, a change of 1e-7 in the weights changes the
+loss of the tenth step by 2 %, in every framework."""
 
 SEEDS = 10
-"""The number of seeds whose mean loss is the reference, with dropout: masks differ."""
+"""The number of seeds whose mean loss is the reference with dropout."""
 
 DEVIATIONS = 6.0
-"""The tolerance with dropout, in standard deviations over seeds. If a framework does
-the same, 1 loss in 5,000 lies outside (Student's t with 9 degrees of freedom)."""
+"""The tolerance with dropout, in standard deviations over seeds. An equal framework
+exceeds it with 1 loss in 5,000 (Student's t with 9 degrees of freedom)."""
 
 ENVIRONMENT = {
     **ONE_THREAD,
@@ -52,13 +53,14 @@ ENVIRONMENT = {
     numerics.KEEP: "XLA_FLAGS",
     "PYTHONWARNINGS": "ignore",
 }
-"""One thread for every library; each process stays on one core besides."""
+"""The variables that give every library one thread. Each process also stays on one
+core."""
 
 OWN = numerics.FROM_START | {
     "ONEDNN_MAX_CPU_ISA": numerics.SETTINGS["ONEDNN_MAX_CPU_ISA"],
     "XLA_FLAGS": " ".join(numerics.XLA_FLAGS),
 }
-"""The variables of Unroll's processes that change how fast other frameworks are."""
+"""The variables of Unroll's processes that change the speed of other frameworks."""
 
 SETTINGS = {
     **OWN,
@@ -78,7 +80,7 @@ class PeerProcess:
         self.pool = ProcessPoolExecutor(
             1, get_context("spawn"), frameworks.begin, (self.log,)
         )
-        # The process has its variables from its start.
+        # The process starts here, with these variables.
         with patch.dict(os.environ, SETTINGS | {"KERAS_BACKEND": backend}):
             self.pool.submit(os.getpid).result()
 
@@ -94,7 +96,7 @@ class PeerProcess:
             printed = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
             said = [line for line in printed if line.strip()]
             why = f"its process ended: {said[-1] if said else 'without a word'}"
-        except Exception as error:  # noqa: BLE001 - whatever it is, the bench stops
+        except Exception as error:  # noqa: BLE001 - any error stops the bench
             why = f"{type(error).__name__}: {error}"
         raise UnrollError(f"bench: {self.framework} failed: {why}")
 
@@ -104,11 +106,11 @@ class PeerProcess:
 
 
 def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Measure every workload by Unroll and by other frameworks, round by round.
+    """Measure every workload with Unroll and with other frameworks, round by round.
 
     Args:
-        quick: takes fewer workloads and rounds.
-        say: called with what is done next.
+        quick: whether fewer workloads and rounds are measured.
+        say: called with a text about the next step.
 
     Returns:
         `rows`: one for each workload (`work`), phase and framework (`side`), with
@@ -116,7 +118,7 @@ def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
         first round was done (`warm_up`).
 
     Raises:
-        UnrollError: a framework failed, or came to other losses; names it.
+        UnrollError: a framework failed, or has other losses; the message names it.
     """
     names = QUICK if quick else tuple(WORKLOADS)
     rounds = QUICK_ROUNDS if quick else ROUNDS
@@ -146,7 +148,7 @@ def compare(
     rounds: int,
     say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """Measure one workload, of which the first process is Unroll's; see `measure`."""
+    """Measure one workload (see `measure`). The first process is Unroll's."""
     unroll = processes[0]
     warm_ups = {}
     reference: Reference = {}
@@ -180,8 +182,9 @@ def compare(
 
 
 def spreads(times: Sequence[float], unrolls: Sequence[float]) -> dict[str, Any]:
-    """Return the spread of a framework's times, and of their ratios to Unroll's, round
-    by round.
+    """Return the spreads of a framework's times and of their ratios to Unroll's.
+
+    Each ratio is of two times in the same round.
     """
     ratios = [time / unroll for time, unroll in zip(times, unrolls, strict=True)]
     both = {"ms": _spread(times), "ratio": _spread(ratios)}
@@ -195,23 +198,21 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 def learn(framework: PeerProcess, task: Task, seed: int = 0) -> float:
     """Return the mean loss of the first `CHECKED` steps.
 
-    With dropout, one step is a matter of luck, so all steps count.
+    With dropout the losses of single steps vary, so all steps count.
     """
     steps = task.workload.steps if task.random else CHECKED
     return float(framework.ask(frameworks.learn, seed, steps))
 
 
 Reference = dict[str, tuple[float, float]]
-"""`before` training, on the held-out examples, and in `train`, over the first steps:
-Unroll's loss, and how far that of another framework may lie from it."""
+"""Phase -> Unroll's loss, and the largest distance of another framework's loss. The phase
+`before` is on held-out examples, `train` is over the first steps."""
 
 
 def tolerated(
     task: Task, unroll: PeerProcess, losses: Mapping[str, float]
 ) -> Reference:
-    """Return what Unroll's losses ask of the others; with dropout, by their spread over
-    seeds.
-    """
+    """Return Unroll's losses with tolerances; with dropout from their spread over seeds."""
     reference = {when: (loss, TOLERANCE * abs(loss)) for when, loss in losses.items()}
     if task.random:
         drawn = [losses["train"]]
@@ -224,9 +225,7 @@ def tolerated(
 def check(
     task: Task, framework: str, losses: Mapping[str, float], reference: Reference
 ) -> None:
-    """Raises UnrollError if a framework's losses lie too far from Unroll's, or are no
-    numbers.
-    """
+    """Raise UnrollError if a framework's losses are NaN or too far from Unroll's."""
     for when, value in losses.items():
         expected, tolerance = reference[when]
         if not abs(value - expected) <= tolerance:

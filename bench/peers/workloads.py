@@ -1,6 +1,4 @@
-"""The work of every framework: the same rows, the same batches in the same order, the
-same first weights.
-"""
+"""The work of every framework: the same rows, batches, order and first weights."""
 
 import shutil
 from collections.abc import Iterable
@@ -28,29 +26,32 @@ FRAMEWORKS = (
     "pytorch_compiled",
     "jax",
 )
+"""The frameworks that are measured, Unroll first."""
 
 SEED = 0
+"""The seed of the order of examples."""
 
 ROWS = {
     "imdb": 25_000,
     "jena": 420_551,
 }
-"""Official data -> rows of the file, for imdb reviews in each half. A stand-in has as
-many."""
+"""Official data -> rows of its file, for imdb the reviews of each half. A stand-in has as
+many rows."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A model on a data set, as an experiment of params.yaml has them.
+    """The model and the data set of an experiment of params.yaml, as work of a round.
 
     Attributes:
-        experiment: where model, data set, batch size, optimizer and loss are from.
-        goals: how many times Unroll's time the fastest peer should take, to train and
-            to evaluate.
-        steps: batches of one epoch of a round; an epoch of `experiment` may have more.
-        evaluated: batches of a round's evaluation.
-        epochs: times that a round goes through its steps.
-        evaluations: times that a round goes through its evaluation.
+        experiment: the experiment with the model, data set, batch size, optimizer and
+            loss.
+        goals: the goal of the fastest peer's time over Unroll's, to train and to
+            evaluate.
+        steps: batches of an epoch of a round; an epoch of `experiment` may have more.
+        evaluated: batches of an evaluation of a round.
+        epochs: epochs of a round.
+        evaluations: evaluations of a round.
     """
 
     experiment: str
@@ -69,8 +70,8 @@ WORKLOADS = {
     "imdb_simple_rnn": Workload("imdb/rnn", (2.8, 1.9), 10, 20),
     "imdb_lstm": Workload("imdb/lstm", (1.9, 1.9), 10, 20),
     "imdb_gru": Workload("imdb/gru", (2.1, 1.9), 10, 20),
-    # One call into TensorFlow costs more than PyTorch needs for 96 points: no more than
-    # 1.2 times PyTorch's time.
+    # One call into TensorFlow takes longer than PyTorch needs for 96 points. So the goal
+    # to evaluate is at most 1.2 times PyTorch's time.
     "sine_dense": Workload(
         "sine_interpolation/dense", (1, 1 / 1.2), 31, 3, epochs=10, evaluations=20
     ),
@@ -85,10 +86,14 @@ class Task:
     """A workload with its data.
 
     Attributes:
-        batch: examples per step.
-        rows: (steps, batch) the examples of each step, numbers into the train split.
-        held_out: the examples that are evaluated: evaluated * batch of the validation
-            split, or of test without one.
+        name: the name of the workload.
+        workload: the workload.
+        experiment: its experiment.
+        data: its data set.
+        batch: examples of a step.
+        rows: (steps, batch) the numbers of each step's examples in the train split.
+        held_out: the examples that are evaluated, from the validation split, or from
+            test if there is none.
         weights: the file of the first weights, in Keras' order.
     """
 
@@ -112,14 +117,15 @@ class Task:
         return bool(self.experiment.model.options.get("dropout"))
 
     def write_weights(self, arrays: list[Array]) -> None:
-        """Keep the weights that every framework starts from."""
+        """Write the weights that every framework starts from."""
         write_npz(
             self.weights, {str(index): array for index, array in enumerate(arrays)}
         )
 
     def read_weights(self) -> list[Array]:
-        """The weights that every framework starts from: fresh arrays, kernel before
-        recurrent kernel before bias.
+        """Return the weights that every framework starts from, in Keras' order.
+
+        A layer has its kernel first, then the recurrent kernel, then the bias.
         """
         return list(read_npz(self.weights).values())
 
@@ -142,7 +148,7 @@ def load(root: Path, name: str) -> Task:
 
 
 def first(examples: Examples, count: int) -> Examples:
-    """The first `count` examples."""
+    """Return the first `count` examples."""
     if isinstance(examples, Arrays):
         return Arrays(examples.inputs[:count], examples.targets[:count])
     return replace(examples, rows=examples.rows[:count])
@@ -151,8 +157,8 @@ def first(examples: Examples, count: int) -> Examples:
 def prepare(root: Path, names: Iterable[str]) -> None:
     """Make a workspace with the data of some workloads, in the official size.
 
-    What this repository has prepared is taken as it is. Any other download is stood in
-    for: shapes and lengths count.
+    Data sets that this repository has prepared are linked. Other downloads are replaced
+    by stand-ins, since only shapes and lengths count.
     """
     from stages.prepare import prepare
     from stages.source import source

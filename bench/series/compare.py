@@ -1,4 +1,4 @@
-"""The part `series` of bench/results.json: speed, and public files beside rivals."""
+"""The part `series` of bench/results.json: speed, and accuracy beside rivals."""
 
 import hashlib
 import inspect
@@ -18,13 +18,13 @@ from pipeline.errors import UnrollError
 from pipeline.files import read_npz, write_npz
 
 RIVALS = REPOSITORY / ".unroll" / "bench" / "rivals"
-"""Rivals' forecasts, which take minutes and stay the same."""
+"""The folder that keeps rivals' forecasts, which take minutes."""
 
 DIGITS = 4
-"""Significant digits of what is kept."""
+"""Significant digits of the results."""
 
 BASELINE = "LightGBM"
-"""The rival that has a ratio of its own in each row."""
+"""The rival whose ratio is in each row, even if it is not the best."""
 
 Row = dict[str, Any]
 
@@ -51,9 +51,7 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
 
 
 def measure_file(file: PublicFile, say: Say) -> Row:
-    """Measure a file: what `unroll.answer` forecasts, what it costs, and what rivals
-    forecast.
-    """
+    """Measure the forecasts and costs of `unroll.answer` on a file, beside rivals."""
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as name:
         folder = Path(name)
         held = public.load(file, folder)
@@ -66,9 +64,9 @@ def row(held: HeldOut, quantiles: Array, say: Say) -> Row:
     """Compare quantiles (series, origins, steps, quantiles) with those of rivals.
 
     Returns:
-        `mae`, `wql` and `coverage`; the same of each of `rivals`; `best_rival`, the one
-        with the lowest MAE at the origins held out; `ratio` and `baseline_ratio`, the
-        MAE over that of the best rival and of `BASELINE`.
+        `mae`, `wql` and `coverage`, and the same scores of each rival in `rivals`;
+        `best_rival`, the rival with the lowest MAE; `ratio`, the MAE over that of the
+        best rival; and `baseline_ratio`, the MAE over that of `BASELINE`.
     """
     median = quantiles[..., scores.QUANTILES.index(0.5)]
     own = _scores(held, median, quantiles)
@@ -88,7 +86,7 @@ def row(held: HeldOut, quantiles: Array, say: Say) -> Row:
 
 
 def rivals_of(held: HeldOut, say: Say) -> dict[str, Row]:
-    """Score each rival, by name."""
+    """Return rival -> its scores."""
     floor = 0.0 if np.nanmin(held.known) >= 0 else -np.inf
     found = {}
     for name, (forecasts, errors) in _forecasts(held, say).items():
@@ -106,8 +104,9 @@ def _scores(held: HeldOut, forecasts: Array, quantiles: Array) -> Row:
 
 
 def _forecasts(held: HeldOut, say: Say) -> dict[str, tuple[Array, Array]]:
-    """Return `rivals.forecasts`, kept in `RIVALS` until the rivals' code or the file is
-    another.
+    """Return `rivals.forecasts`, from a file in `RIVALS` if there is one.
+
+    The name of the file has a hash of the public file and of the rivals' code.
     """
     code = inspect.getsource(rivals)
     key = hashlib.sha256(f"{held.file}{held.origins}{code}".encode()).hexdigest()[:16]
@@ -129,8 +128,8 @@ def summary(rows: Mapping[str, Row]) -> Row:
     """Compute geometric means over files.
 
     Returns:
-        `ratio`, and `worst`, the file with the highest one; `mae` and `wql`: rival ->
-        ours over the rival's, over the files that it has forecast.
+        `ratio`; `worst`, the file with the highest ratio; `mae` and `wql`, rival -> our
+        score over the rival's, over the files that the rival has forecast.
     """
     names = dict.fromkeys(name for row in rows.values() for name in row["rivals"])
     return {

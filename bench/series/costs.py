@@ -13,7 +13,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import read_json
 
 OWN = ("DVC_", "MLFLOW_", "PYTHON", "TF_", "UNROLL_")
-"""The beginnings of variables that are settings of the user."""
+"""Prefixes of environment variables that are the user's settings."""
 
 SHOWN = 200
 """Characters of a command that a message shows."""
@@ -25,14 +25,14 @@ def metered(command: Sequence[str], folder: Path, **variables: str) -> dict[str,
     Args:
         command: its words.
         folder: where it runs.
-        variables: of its environment, besides those that are no settings of the user.
+        variables: environment variables, in addition to those that are not in `OWN`.
 
     Returns:
         `seconds`, `cpu` seconds and `peak` memory in MiB, by bench/meter.py; and
         `first_line`, the seconds until the command prints its first line.
 
     Raises:
-        UnrollError: the command failed; the text has its last line.
+        UnrollError: the command failed; the message has its last line.
     """
     outside = {
         name: value for name, value in os.environ.items() if not name.startswith(OWN)
@@ -49,7 +49,7 @@ def metered(command: Sequence[str], folder: Path, **variables: str) -> dict[str,
             env=outside | variables,
             stdin=subprocess.DEVNULL,
             stdout=costs,
-            stderr=subprocess.PIPE,  # the meter sends all that the command prints here
+            stderr=subprocess.PIPE,  # has the output of the command
             text=True,
             errors="replace",
         ) as process,

@@ -1,7 +1,7 @@
-"""Generated files: how long their owner waits for an answer, and for a forecast.
+"""The time of answers and forecasts, on generated files.
 
-The files are generated, since their shapes and sizes are what counts. The commands are
-those that a user types, in a folder of their own.
+Only the shapes and sizes of the files count. The commands are those that a user types,
+in a folder of their own.
 """
 
 import tempfile
@@ -17,19 +17,19 @@ from bench.series.costs import metered
 from bench.series.public import Say
 
 QUICK = 10
-"""A trial has one file, with this fraction of its rows."""
+"""The factor by which a quick run has fewer rows."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """A file of one shape.
+    """A generated file.
 
     Attributes:
         name: the file's name without `.csv`.
-        text: what the file is like.
+        text: a description of the file.
         target: the column to forecast.
-        rows: how many rows are measured.
-        frame: makes so many rows, with timestamps as text.
+        rows: the number of rows.
+        frame: number of rows -> the rows, with timestamps as text.
         delimiter: the mark between columns.
         decimal: the mark before decimals.
     """
@@ -43,7 +43,7 @@ class Form:
     decimal: str = "."
 
     def write(self, folder: Path, rows: int) -> Path:
-        """Write the file, of so many rows, into a folder."""
+        """Write the file with so many rows into a folder, and return its path."""
         path = folder / f"{self.name}.csv"
         self.frame(rows).to_csv(
             path, index=False, sep=self.delimiter, decimal=self.decimal
@@ -78,19 +78,14 @@ def minutes(rows: int) -> pd.DataFrame:
     """Make five columns besides the timestamp, a row each minute."""
     timestamps = pd.date_range("2024-01-01", periods=rows, freq="min")
     frame = pd.DataFrame({"time": timestamps.strftime("%Y-%m-%d %H:%M:%S")})
-    for name, period in {
-        "load": 1440,
-        "wind": 1300,
-        "sun": 1200,
-        "rain": 777,
-        "price": 60,
-    }.items():
+    periods = {"load": 1440, "wind": 1300, "sun": 1200, "rain": 777, "price": 60}
+    for name, period in periods.items():
         frame[name] = cycle(rows, period)
     return frame
 
 
 def cycle(rows: int, period: int) -> np.ndarray:
-    """Make a sine of that period under autoregressive noise, to two decimals."""
+    """Make a sine with autoregressive noise, rounded to two decimals."""
     noise = np.random.default_rng(period).normal(0, 3, rows)
     for row in range(1, rows):
         noise[row] += 0.8 * noise[row - 1]
@@ -122,8 +117,8 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
     """Measure generated files.
 
     Args:
-        quick: takes the first file alone, with a tenth of its rows.
-        say: called with what is done next.
+        quick: whether only the first file is measured, with fewer rows.
+        say: called with a text about the next step.
 
     Returns:
         `answers`, a row for each file.

@@ -1,6 +1,4 @@
-"""The library's part: answer a file in a process of its own, then forecast at each
-origin.
-"""
+"""Unroll's forecasts: answer a file in a process, then forecast at each origin."""
 
 import json
 import sys
@@ -24,12 +22,14 @@ import json, sys, unroll
 path, options, folder = sys.argv[1:]
 unroll.answer(path, **json.loads(options)).save(folder)
 """
-"""The program of that process; it takes a file, options and a folder."""
+"""The program of the process. Its arguments are a file, options and a folder."""
 
-LOWER = [f"lo-{100 * level:.0f}" for level in reversed(LEVELS)]
-UPPER = [f"hi-{100 * level:.0f}" for level in LEVELS]
-COLUMNS = [*LOWER, "y_hat", *UPPER]
-"""Columns of `Answer.forecast` in the order of `scores.QUANTILES`."""
+COLUMNS = [
+    *(f"lo-{100 * level:.0f}" for level in reversed(LEVELS)),
+    "y_hat",
+    *(f"hi-{100 * level:.0f}" for level in LEVELS),
+]
+"""The columns of `Answer.forecast`, in the order of `scores.QUANTILES`."""
 
 
 def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
@@ -40,8 +40,9 @@ def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
         held: the file.
 
     Returns:
-        (series, origins, steps, quantiles); and `seconds`, `cpu` and `peak` (MiB) of
-        the answer, its `sentence`, and `forecast_seconds`, the time of one forecast.
+        The quantiles (series, origins, steps, quantiles); and a mapping with `seconds`,
+        `cpu` and `peak` (MiB) of the answer, its `sentence`, and `forecast_seconds`,
+        the time of one forecast.
 
     Raises:
         UnrollError: the process failed.
@@ -67,7 +68,7 @@ def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
 
 
 def _options(file: PublicFile) -> dict[str, Any]:
-    """Return the options that a user has to give for a file."""
+    """Return the options that a user has to pass for a file."""
     found: dict[str, Any] = {"target": file.target, "horizon": file.horizon}
     columns = file.stamp.split(SEVERAL)
     if len(columns) > 1:
@@ -76,18 +77,18 @@ def _options(file: PublicFile) -> dict[str, Any]:
 
 
 def aligned(held: HeldOut, table: pd.DataFrame) -> Array:
-    """Arrange forecasts as the truth is arranged.
+    """Arrange forecasts like `HeldOut.truth`.
 
     Args:
         held: the file.
-        table: unique_id, ds, cutoff (the last timestamp that was known) and `COLUMNS`.
-            Rows at other cutoffs are left out.
+        table: unique_id, ds, cutoff (the last known timestamp) and `COLUMNS`. Rows at
+            other cutoffs are left out.
 
     Returns:
-        (series, origins, steps, quantiles).
+        The quantiles (series, origins, steps, quantiles).
 
     Raises:
-        UnrollError: a value that came has no forecast.
+        UnrollError: a measured value has no forecast.
     """
     cutoff = held.grid.get_indexer(_like(held.grid, table["cutoff"]))
     step = held.grid.get_indexer(_like(held.grid, table["ds"])) - cutoff - 1
@@ -97,9 +98,8 @@ def aligned(held: HeldOut, table: pd.DataFrame) -> Array:
         series = pd.Index(held.names).get_indexer(table["unique_id"].astype(str))
     used = (step >= 0) & (step < held.file.horizon) & (origin >= 0) & (series >= 0)
     found = np.full((*held.truth.shape, len(COLUMNS)), np.nan)
-    found[series[used], origin[used], step[used]] = table.loc[used, COLUMNS].to_numpy(
-        float
-    )
+    values = table.loc[used, COLUMNS].to_numpy(float)
+    found[series[used], origin[used], step[used]] = values
     missing = np.isnan(found).any(axis=-1) & np.isfinite(held.truth)
     if missing.any():
         series, origin, step = np.argwhere(missing)[0]

@@ -1,4 +1,4 @@
-"""Public files, listed in public.csv, with the last 14 origins of each held out."""
+"""The public files of public.csv, with the last 14 origins of each held out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from pipeline.data import download
 from pipeline.data.examples import Array
 
 ORIGINS = 14
-"""Origins that are held out."""
+"""The number of origins that are held out."""
 
 TIMESTEPS = 10_000
-"""Timesteps before the first origin that are kept."""
+"""The most timesteps that are kept before the first origin."""
 
 SEVERAL = "+"
-"""The mark between the names of several columns that make one."""
+"""The mark between the names of several columns that are joined."""
 
 SERIES = "series"
-"""The column that is made of several columns which name a series."""
+"""The name of the column that joins several columns which name a series."""
 
 
 class PublicFile(NamedTuple):
     """A public file.
 
     Attributes:
-        name: what the file is called here.
-        kind: what it holds.
+        name: the name of the file here.
+        kind: a description of its content.
         licence: its licence, or where the data are from.
         stamp: the column of timestamps; `year+month+day` for three columns.
         target: the column to forecast.
@@ -69,7 +69,7 @@ class PublicFile(NamedTuple):
 
     @property
     def series_column(self) -> str:
-        """The column that names the series, after `_read`; "" for a single series."""
+        """The column that names the series in a frame of `_read`; "" for one series."""
         return SERIES if SEVERAL in self.series else self.series
 
 
@@ -82,12 +82,12 @@ class HeldOut:
     """A file's rows, and the origins at which forecasts are compared.
 
     Attributes:
-        file: what the rows are of.
-        frame: the rows as the file has them, in the order of time.
-        times: (rows,) their timestamps.
+        file: the public file.
+        frame: the rows of the file, in the order of time.
+        times: (rows,) the timestamps of the rows.
         grid: (timesteps,) the timestamps of all timesteps, without gaps.
         names: the series, one name "" for a single series.
-        target: (series, timesteps) its values, NaN where they are missing.
+        target: (series, timesteps) the target, NaN where it is missing.
         origins: (origins,) the index in `grid` of the first timestep ahead.
     """
 
@@ -101,25 +101,25 @@ class HeldOut:
 
     @property
     def ahead(self) -> Array:
-        """(origins, steps) indices of the timesteps ahead."""
+        """The indices in `grid` of the timesteps ahead (origins, steps)."""
         return np.asarray(self.origins[:, None] + np.arange(self.file.horizon))
 
     @property
     def truth(self) -> Array:
-        """(series, origins, steps) what came, NaN where it is missing."""
+        """The target ahead (series, origins, steps), NaN where it is missing."""
         return np.asarray(self.target[:, self.ahead])
 
     @property
     def known(self) -> Array:
-        """(series, timesteps) the target before the first origin."""
+        """The target before the first origin (series, timesteps)."""
         return self.target[:, : self.origins[0]]
 
     def until(self, origin: int) -> pd.DataFrame:
-        """The rows that are known at an origin, an index of `grid`."""
+        """Return the rows that are known at an origin, an index of `grid`."""
         return self.frame[self.times <= self.grid[origin - 1]]
 
     def training(self) -> pd.DataFrame:
-        """The rows before the first origin."""
+        """Return the rows before the first origin."""
         return self.until(int(self.origins[0]))
 
 
@@ -128,10 +128,10 @@ def load(file: PublicFile, folder: Path) -> HeldOut:
 
     Args:
         file: the file.
-        folder: where it is put while it is read.
+        folder: where the file is stored while it is read.
 
     Raises:
-        UnrollError: the file cannot be had, or is another one.
+        UnrollError: the file cannot be fetched, or has another hash.
     """
     frame = _read(file, folder)
     times = _timestamps(frame, file)
@@ -182,15 +182,14 @@ def _timestamps(frame: pd.DataFrame, file: PublicFile) -> pd.Series:
 def _by_series(
     frame: pd.DataFrame, times: pd.Series, grid: pd.DatetimeIndex, file: PublicFile
 ) -> tuple[list[str], Array]:
-    """Return the names of the series, and (series, timesteps) their targets."""
+    """Return the names of the series, and their targets (series, timesteps)."""
     name = file.series_column
     series = frame[name] if name else pd.Series("", index=frame.index)
     rows = pd.DataFrame({"series": series, "time": times, "value": frame[file.target]})
-    table = rows.pivot_table("value", "series", "time", aggfunc="first").reindex(
-        columns=grid
-    )
+    measured = rows.pivot_table("value", "series", "time", aggfunc="first")
+    table = measured.reindex(columns=grid)
     return [str(name) for name in table.index], table.to_numpy(float)
 
 
 Say = Callable[[str], None]
-"""Called with what is done next, in words."""
+"""A function that is called with a text about the next step."""

@@ -1,8 +1,7 @@
-"""Scores of forecasts: mean absolute error, weighted quantile loss,
-coverage.
+"""Scores of forecasts: mean absolute error, weighted quantile loss and coverage.
 
-Arrays are (series, origins, steps), those of quantiles (series, origins, steps,
-quantiles). Values that are missing are left out.
+Arrays are (series, origins, steps). Arrays of quantiles are (series, origins, steps,
+quantiles). Missing values are left out.
 """
 
 import numpy as np
@@ -13,20 +12,19 @@ LEVELS = (0.5, 0.8, 0.9)
 """The coverages of the prediction intervals that are compared."""
 
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-"""The ends of the intervals, with the forecast as the median."""
+"""The quantiles at the ends of the intervals, and the median, which is the forecast."""
 
 
 def mean_absolute_error(truth: Array, forecasts: Array) -> float:
-    """Compute the mean absolute error over all series, origins and steps."""
+    """Return the mean absolute error over all series, origins and steps."""
     return float(np.nanmean(np.abs(truth - forecasts)))
 
 
 def weighted_quantile_loss(truth: Array, quantiles: Array) -> float:
-    """Compute twice the pinball loss over the sum of |truth|, its mean over
-    `QUANTILES`.
+    """Return twice the pinball loss over the sum of |truth|, averaged over `QUANTILES`.
 
-    GluonTS has the same measure; 0 is perfect. A forecast without intervals, all
-    quantiles equal, scores its MAE over the mean of |truth|.
+    GluonTS has the same measure. A perfect forecast scores 0. A forecast with equal
+    quantiles scores its MAE over the mean of |truth|.
     """
     levels = np.array(QUANTILES)
     error = truth[..., None] - quantiles  # (series, origins, steps, quantiles)
@@ -36,23 +34,22 @@ def weighted_quantile_loss(truth: Array, quantiles: Array) -> float:
 
 
 def coverage(truth: Array, quantiles: Array) -> float:
-    """Compute the fraction of values that lie inside the widest intervals."""
+    """Return the fraction of values that lie inside the widest intervals."""
     inside = (truth >= quantiles[..., 0]) & (truth <= quantiles[..., -1])
     return float(inside[np.isfinite(truth)].mean())
 
 
 def conformal(forecasts: Array, earlier: Array, floor: float) -> Array:
-    """Make quantiles of a model that has none, by its errors at earlier origins (split
-    conformal).
+    """Return quantiles by split conformal prediction, for a model that has none.
 
     Args:
         forecasts: (series, origins, steps).
-        earlier: (series, earlier origins, steps) errors, NaN where the value is
-            missing.
-        floor: no quantile lies below it.
+        earlier: errors at earlier origins (series, earlier origins, steps), NaN where
+            the value is missing.
+        floor: the lowest possible quantile.
 
     Returns:
-        (series, origins, steps, quantiles), symmetric about the forecast.
+        Quantiles (series, origins, steps, quantiles), symmetric about the forecast.
     """
     errors = np.abs(earlier)
     count = errors.shape[1]
@@ -64,6 +61,5 @@ def conformal(forecasts: Array, earlier: Array, floor: float) -> Array:
     median = forecasts[..., None]
     lower = median - narrow_first[..., ::-1]
     upper = median + narrow_first
-    return np.asarray(
-        np.maximum(np.concatenate([lower, median, upper], axis=-1), floor)
-    )
+    quantiles = np.concatenate([lower, median, upper], axis=-1)
+    return np.asarray(np.maximum(quantiles, floor))

@@ -1,8 +1,8 @@
-"""Registry of model families: a module here is a `model.family` of params.yaml, with
-`MODELS`, name -> builder.
+"""Model families. Each module is a `model.family` of params.yaml and has `MODELS`, name
+-> builder.
 
-A builder takes a `Problem` and keyword-only options, which are its schema in
-params.yaml. Options that several have are here.
+A builder takes a `Problem` and keyword-only options. Their types are the schema of the
+options in params.yaml. Options that several builders have are defined here.
 """
 
 from typing import Annotated
@@ -15,21 +15,23 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=1, le=4096)]
 Width = Annotated[int, Field(ge=0, le=4096)]
-"""The width of a layer that may be left out."""
+"""The width of a layer; 0 for no layer."""
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
-"""The share that dropout sets to 0."""
+"""The share of values that dropout sets to 0."""
 
 Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=4)]
-"""Timesteps of what repeats, the shortest first."""
+"""Lengths of cycles in timesteps, the shortest first."""
 
 Last = Annotated[int | None, Field(ge=1)]
-"""How many timesteps a model sees, of the latest; None for all."""
+"""The number of latest timesteps that a model sees; None for all."""
 
 
 def look_back(timesteps: int, last: int | None) -> int:
-    """Return how many of an input's timesteps are seen. Raises ValueError if `last` is more
-    than there are.
+    """Return how many of an input's timesteps are seen.
+
+    Raises:
+        ValueError: `last` is more than `timesteps`.
     """
     if last is not None and last > timesteps:
         raise ValueError(
@@ -39,9 +41,7 @@ def look_back(timesteps: int, last: int | None) -> int:
 
 
 def check_embedding(problem: Problem, embedding: int) -> None:
-    """Raise ValueError where inputs are words without an embedding, or an embedding has
-    no words.
-    """
+    """Raise ValueError for words without an embedding, or an embedding without words."""
     if bool(problem.vocabulary) != bool(embedding):
         raise ValueError(
             "`embedding` must be set where inputs are words, and only there"

@@ -1,4 +1,4 @@
-"""Attention: each timestep weighs those before it by what they hold."""
+"""Attention: each timestep weighs the timesteps before it by their content."""
 
 from typing import TYPE_CHECKING
 
@@ -26,16 +26,17 @@ def transformer(
 
     Args:
         problem: of series.
-        heads: of each layer's attention.
-        size: values of a head; a timestep has `heads` times as many.
-        layers: how many, each of attention and of a perceptron twice as wide.
-        taps: values that a timestep begins with: its own and those before it, zeros
-            before the first.
+        heads: the number of heads in each layer's attention.
+        size: the width of a head. A timestep is `heads` times as wide.
+        layers: the number of layers, each with attention and a perceptron that is twice
+            as wide.
+        taps: the number of timesteps in the input of a timestep: itself and those
+            before it. Zeros stand before the first timestep.
         dropout: fraction of each layer's outputs that is dropped.
 
     Returns:
-        A model from (batch, *problem.input_shape) to (batch, problem.outputs), from the
-        last timestep; or to (batch, timesteps, 1), from each, where each has its
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs), read
+        from the last timestep; or to (batch, timesteps, 1) if each timestep has its
         target.
 
     Raises:
@@ -52,8 +53,8 @@ def transformer(
     inputs = keras.Input(problem.input_shape)
     padded = keras.layers.ZeroPadding1D((taps - 1, 0))(inputs)
     tapped = [padded[:, tap : tap + steps] for tap in range(taps)]
-    # Of a timestep's number as ones and zeros a layer makes a vector, which begins as
-    # 0.
+    # (batch, timesteps, timesteps): the number of each timestep, one-hot. A layer turns
+    # it into a vector, which is 0 before training.
     positions = keras.ops.zeros_like(inputs[:, :, :1]) + np.eye(steps, dtype=np.float32)
     hidden = keras.layers.Dense(width)(keras.ops.concatenate(tapped, axis=2))
     at = keras.layers.Dense(width, use_bias=False, kernel_initializer="zeros")
@@ -72,8 +73,8 @@ def transformer(
         weights = keras.ops.softmax(scores + causal_mask)
         attended = keras.ops.einsum("bhij,bjhd->bihd", weights, values)
         attended = keras.ops.reshape(attended, (-1, steps, width))
-        # Weights of 0, so that each layer begins by passing on what came in: else the
-        # rate would have to rise slowly.
+        # The weights start at 0, so that each layer first passes its input on.
+        # Otherwise the learning rate would have to rise slowly.
         change = keras.layers.Dense(width, kernel_initializer="zeros")(attended)
         hidden = hidden + keras.layers.Dropout(dropout)(change)
         normed = keras.layers.LayerNormalization()(hidden)

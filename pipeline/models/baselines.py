@@ -1,9 +1,9 @@
-"""Models that learn little or nothing. No TensorFlow.
+"""Models that learn little or nothing, without TensorFlow.
 
-A baseline is a pair of functions. `features` turns inputs (n, ...) into what its
-training method fits: predictions (n,) for the method `none`, a matrix (n, features) for
-the others. An experiment with `calendar: true` gives the functions of series the
-calendar's columns, too.
+The function `features` of a baseline turns inputs (n, ...) into what the training
+method takes: predictions (n,) for the method `none`, a matrix (n, features) for the
+other methods. With `calendar: true` the inputs of series have the calendar's columns,
+too.
 """
 
 from collections.abc import Callable
@@ -24,12 +24,12 @@ class Baseline:
 
     Attributes:
         features: inputs (n, ...) -> (n,) predictions, or (n, features) to be weighted.
-        learn: train inputs (n, ...) -> `features`, where those are found in the train
-            split; else None.
-        intercept: whether a constant is fitted beside the weights.
-        majority: whether it predicts the mean target, rounded to a class.
-        columns: how many columns share the weights, each by itself from its own past; 0
-            where none does.
+        learn: train inputs (n, ...) -> `features`, for features that depend on the
+            train split; else None.
+        intercept: whether a constant is fitted, too.
+        majority: whether the mean target, rounded to a class, is predicted.
+        columns: the number of columns that share the weights, each predicted from its
+            own past; 0 if columns are not shared.
         base: inputs (n, ...) -> (n,), which the trees of `boosting` correct; None for
             0.
     """
@@ -45,18 +45,19 @@ class Baseline:
 def constant(
     _problem: Problem, *, value: Annotated[float, Field(ge=-1e9, le=1e9)] = 0.0
 ) -> Baseline:
-    """Always `value`, in model units."""
+    """Predict always `value`, in model units."""
     return Baseline(lambda inputs: np.full(len(inputs), value))
 
 
 def majority(_problem: Problem) -> Baseline:
-    """Always the class that most train targets have."""
+    """Predict always the most frequent class of the train split."""
     return Baseline(lambda inputs: np.ones(len(inputs)), majority=True)
 
 
 def last_value(problem: Problem) -> Baseline:
-    """The target's column at the last timestep of the input: "persistence". Of every
-    column its own.
+    """Predict the last value of the target's column ("persistence").
+
+    If every column is forecast, predict the last value of each.
 
     Raises:
         ValueError: inputs are not series.
@@ -77,10 +78,10 @@ def _require_series(problem: Problem, name: str) -> None:
 
 
 def daily_cycle(problem: Problem) -> Baseline:
-    """`seasonal_naive` with the data set's own cycle.
+    """Build `seasonal_naive` with the data set's own cycle.
 
     Raises:
-        ValueError: it has none, or the input does not reach back so far.
+        ValueError: the data set has no cycle, or its inputs are shorter than one.
     """
     if not problem.period:
         raise ValueError("daily_cycle needs a data set with a period")
@@ -88,15 +89,14 @@ def daily_cycle(problem: Problem) -> Baseline:
 
 
 def back_to_cycle(problem: Problem, cycle: int) -> Array:
-    """Return how far before the last row those values lie which are whole cycles before
-    each value ahead, as late as possible.
+    """Return where the latest value lies that is whole cycles before each value ahead.
 
     Args:
         problem: of series.
-        cycle: timesteps.
+        cycle: the length of a cycle in timesteps.
 
     Returns:
-        (outputs,) timesteps, from 0 to less than a cycle.
+        (outputs,) timesteps before the last row, from 0 to less than a cycle.
     """
     ahead = problem.horizon + np.arange(problem.outputs)
     return np.asarray(-ahead % cycle)
@@ -105,15 +105,14 @@ def back_to_cycle(problem: Problem, cycle: int) -> Array:
 def seasonal_naive(
     problem: Problem, *, timesteps: Annotated[int, Field(ge=1)]
 ) -> Baseline:
-    """The target's column a whole number of cycles before each target, as late as the
-    input allows.
+    """Predict the latest value that is a whole number of cycles before the target.
 
     Args:
         problem: of series.
-        timesteps: of a cycle: 7 are a week of daily rows.
+        timesteps: the length of a cycle; 7 is a week of daily rows.
 
     Raises:
-        ValueError: the input does not reach back so far.
+        ValueError: inputs are too short.
     """
     back = back_to_cycle(problem, timesteps)
     if back.max() >= problem.input_shape[0]:
@@ -126,8 +125,7 @@ def seasonal_naive(
 
 
 def delayed(problem: Problem, *, timesteps: Annotated[int, Field(ge=0)]) -> Baseline:
-    """The target's column so many timesteps before the last one, and 0 where there is
-    none.
+    """Predict the value `timesteps` before the last one; 0 if the input is shorter.
 
     Raises:
         ValueError: inputs are not series.
@@ -143,11 +141,12 @@ def delayed(problem: Problem, *, timesteps: Annotated[int, Field(ge=0)]) -> Base
 
 
 def shared(problem: Problem) -> Baseline:
-    """A weighted sum of each column's own past, with the same weights for all columns,
-    for `least_squares`.
+    """A weighted sum of each column's own past, for `least_squares`.
+
+    All columns have the same weights.
 
     Raises:
-        ValueError: not every column is asked for.
+        ValueError: the data set does not forecast every column.
     """
     if not problem.every:
         raise ValueError("shared needs a data set that asks for every column")
@@ -160,14 +159,13 @@ def shared(problem: Problem) -> Baseline:
 
 
 def linear(problem: Problem, *, last: Last = None, intercept: bool = True) -> Baseline:
-    """A weighted sum of what was measured in the `last` timesteps (None: in all), for
-    `least_squares`.
+    """A weighted sum of the values of the `last` timesteps, for `least_squares`.
 
-    With a calendar the hour and the season of the last timestep follow, and their
-    products: how much warmer an afternoon is than a night depends on the season.
+    A calendar adds the hour and the season of the last timestep, and their products:
+    how much warmer an afternoon is than a night depends on the season.
 
     Raises:
-        ValueError: `last` is more than the input has.
+        ValueError: `last` is more timesteps than the input has.
     """
     used = look_back(problem.input_shape[0], last)
 
@@ -191,21 +189,20 @@ def lags(
     differences: bool = False,
     means: Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=16)] = [],  # noqa: B006 - never changed
 ) -> Baseline:
-    """The target in the `last` timesteps, and the other columns in the last `others`,
-    for `boosting` (None: in all).
+    """The latest values of the target and of the other columns, for `boosting`.
 
-    Of a vector (values,) it takes all. With a calendar the hour and the season of the
-    last timestep follow; trees find the products by themselves.
+    Of a vector (values,) all values are features. A calendar adds the hour and the
+    season of the last timestep; trees find the products by themselves.
 
     Args:
         problem: of values.
-        last: timesteps of the target.
-        others: timesteps of the other columns.
-        differences: whether it sees by how much each of these values is more than the
-            one before it, too. Trees, which predict no value beyond those that they
-            were trained on, then predict how much the target rises from its last value.
-        means: over so many timesteps each: by how much the last value of each column is
-            more than its mean over them.
+        last: timesteps of the target; None for all.
+        others: timesteps of the other columns; None for all.
+        differences: whether the differences between neighbouring values are features,
+            too. Trees then predict how much the target rises from its last value, since
+            they predict no value beyond those that they were trained on.
+        means: lengths of means in timesteps. For each length and column a feature is
+            the last value less the mean.
 
     Raises:
         ValueError: `last`, `others` or one of `means` is more timesteps than the input
@@ -241,16 +238,18 @@ def lags(
 
 
 def _measured_and_calendar(problem: Problem, inputs: Array) -> tuple[Array, Array]:
-    """What was measured, (n, timesteps, columns), and the calendar of the last
-    timestep, (n, 4) or (n, 0).
+    """The measured columns (n, timesteps, columns), and the last timestep's calendar.
+
+    The calendar is (n, columns), with 0 columns if there is none.
     """
     columns = inputs.shape[2] - problem.calendar
     return inputs[:, :, :columns], inputs[:, -1, columns:]
 
 
 def bag_of_words(problem: Problem) -> Baseline:
-    """Which words occur, as a sparse 0/1 matrix (n, vocabulary), for
-    `logistic_regression`.
+    """The words that occur, as a sparse 0/1 matrix (n, vocabulary).
+
+    The training method is `logistic_regression`.
 
     Raises:
         ValueError: inputs are not words.
@@ -267,7 +266,7 @@ def bag_of_words(problem: Problem) -> Baseline:
 
 
 def _sparse(columns: list[Array], width: int) -> Any:
-    """A sparse matrix (n, width) with a 1 in these columns of each row."""
+    """A sparse matrix (n, width) with a 1 in the given columns of each row."""
     from scipy.sparse import csr_matrix
 
     ends = np.cumsum([0, *map(len, columns)])
@@ -276,16 +275,16 @@ def _sparse(columns: list[Array], width: int) -> Any:
 
 
 def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Baseline:
-    """How often words and pairs of neighbours occur, by tf-idf as scikit-learn has it,
-    for `logistic_regression`.
+    """The tf-idf of words and of pairs of neighbouring words, by scikit-learn.
 
+    Features are a sparse matrix (n, vocabulary + pairs), for `logistic_regression`.
     Counts are taken as 1 + log(count), weighted by rarity in the train split, and
-    scaled to length 1: a sparse matrix (n, vocabulary + pairs).
+    scaled to length 1.
 
     Args:
         problem: of words; 0 is padding.
-        reviews: of the train split that a pair must occur in; without a bound there
-            were millions of them.
+        reviews: the fewest reviews of the train split in which a pair must occur. There
+            are millions of rarer pairs.
 
     Raises:
         ValueError: inputs are not words.
@@ -307,18 +306,14 @@ def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Base
 
 
 def _pairs(problem: Problem, review: Array) -> Array:
-    """One number for each two neighbouring words of a review (words,), padding left
-    out.
-    """
+    """One number for each pair of neighbouring words of a review (words,)."""
     words = review[review > 0].astype(np.int64)
     return words[:-1] * problem.vocabulary + words[1:]
 
 
 def _counts(problem: Problem, inputs: Array, frequent: Array) -> Any:
-    """How often each word, and each pair of `frequent` (sorted), occurs: a sparse
-    matrix (n, vocabulary + pairs).
-    """
-    # what is greater than all of them lands on -1
+    """Counts of words and of the sorted pairs `frequent` (n, vocabulary + pairs)."""
+    # a pair that is greater than all of `frequent` is compared with -1
     bounded = np.append(frequent, -1)
     columns = []
     for review in inputs:
@@ -349,4 +344,5 @@ KINDS = dict.fromkeys(MODELS, "predictions") | dict.fromkeys(
     ("linear", "shared", "lags", "bag_of_words"), "features"
 )
 KINDS["tfidf"] = "learnt features"
-"""What `features` gives, and so which training methods can take a model."""
+"""Name of a model -> its kind, by which training methods accept it: what `features`
+returns."""

@@ -26,27 +26,27 @@ def build(
     """A multi-layer perceptron on the flattened input; without hidden layers a
     perceptron.
 
-    Of words it sees the mean of their vectors, padding included, so it knows which
-    there are and not their order. Where each timestep has its target, it is asked at
-    each, and sees the values up to there, zeros before them.
+    For words it sees the mean of their vectors, with padding, so the order of words
+    does not count. If each timestep has its target, the perceptron is applied at each
+    timestep. There it sees the values up to the timestep, and zeros before the first.
 
     Args:
-        problem: inputs of any shape.
+        problem: with inputs of any shape.
         hidden: width of each hidden layer; may be empty.
         activation: of the hidden layers; `sine` is that of Sitzmann et al. 2020 (arXiv
             2006.09661), with Keras' initial weights.
         output: activation of the outputs; a class needs "sigmoid".
         dropout: fraction of each hidden layer's outputs that is dropped.
-        last: timesteps that are seen, of inputs that have some.
-        embedding: width of a word's vector where inputs are word numbers.
+        last: how many of the latest timesteps are seen; None for all.
+        embedding: width of a word's vector, for words.
 
     Returns:
-        A model from (batch, *problem.input_shape) to (batch, problem.outputs), or
-        (batch, timesteps, 1) where each has its target.
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs), or to
+        (batch, timesteps, 1) if each timestep has its target.
 
     Raises:
-        ValueError: as `check_embedding` and `look_back`; a class without a sigmoid, or
-            a `last` of words.
+        ValueError: like `check_embedding` and `look_back`; a class without a sigmoid;
+            or `last` for words.
     """
     import keras
 
@@ -65,7 +65,7 @@ def build(
         model.add(keras.layers.Lambda(partial(_up_to_each, seen=seen)))
     elif len(problem.input_shape) > 1:
         model.add(keras.layers.Flatten())
-    # at all timesteps the same is dropped, as a recurrent layer has it
+    # Like a recurrent layer, it drops the same outputs at all timesteps.
     drop = keras.layers.Dropout
     outputs = problem.outputs
     if problem.each_step:
@@ -81,8 +81,10 @@ def build(
 
 
 def _up_to_each(values: Any, seen: int) -> Any:
-    """For each timestep (batch, timesteps, values) the last ones up to it, zeros before
-    the first, side by side.
+    """The last `seen` timesteps up to each timestep, side by side.
+
+    Values (batch, timesteps, values) become (batch, timesteps, seen * values), with
+    zeros before the first timestep.
     """
     import keras
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 Few = Annotated[int, Field(ge=1, le=12)]
 Start = Literal["keras", "pytorch"]
-"""Whose initial weights the linear maps have.
+"""The library whose initial weights the linear maps have.
 
-Their published figures (cure-lab/LTSF-Linear) are of ten epochs at a rate that halves:
-too few to forget where they began. PyTorch begins with weights of half the size of
-Keras' or less, so with Keras' own the same ten epochs end 7 to 17 % behind.
+The published figures (cure-lab/LTSF-Linear) are of ten epochs at a rate that halves.
+After so few epochs the initial weights still matter. PyTorch's are half the size of
+Keras' or less. With Keras' weights, ten epochs give an error that is 7 to 17 % larger.
 """
 
 
@@ -36,29 +36,30 @@ def tcn(
     arXiv 1803.01271).
 
     Args:
-        problem: of series, of one value each or several.
-        filters: of each layer.
+        problem: of series.
+        filters: filters of each layer.
         kernel: timesteps that a filter weighs; in layer n, counted from 0, they lie 2^n
             apart.
-        layers: how many. Together they look back (kernel - 1) (2^layers - 1) timesteps.
-        activation: of each.
-        dropout: fraction of each layer's outputs that is dropped, the same ones at all
-            timesteps.
-        last: timesteps that are seen.
+        layers: number of layers. They look back (kernel - 1) (2^layers - 1) timesteps.
+        activation: activation of each layer.
+        dropout: fraction of each layer's outputs that is dropped, the same outputs at
+            all timesteps.
+        last: how many of the latest timesteps are seen; None for all.
 
     Returns:
-        A model from (batch, *problem.input_shape) to (batch, problem.outputs). It
-        answers from the last timestep; where each timestep has its target, from each.
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs), read
+        from the last timestep; or to (batch, timesteps, 1) if each timestep has its
+        target.
 
     Raises:
-        ValueError: as `_timesteps`.
+        ValueError: like `_timesteps`.
     """
     import keras
 
     inputs, values = _timesteps(problem, last, each_step=True)
     for layer in range(layers):
-        # What a filter weighs side by side, then one matrix product: it takes a ninth
-        # of what XLA needs for Conv1D.
+        # The timesteps of a filter are put side by side for one matrix product, which
+        # takes a ninth of the time of a Conv1D under XLA.
         dilation = 2**layer
         steps = values.shape[1]
         padded = keras.layers.ZeroPadding1D(((kernel - 1) * dilation, 0))(values)
@@ -82,17 +83,16 @@ def convolutions(
         Field(min_length=1, max_length=12),
     ] = (24, 12, 6),
 ) -> "keras.Model":
-    """Convolutions with a pooling by 2 between any two, and the mean over timesteps, as
-    document 006 has them.
+    """Document 006's convolutions, with poolings by 2 between them and a mean at the end.
 
     Args:
         problem: of series.
-        filters: of each convolution.
-        kernels: timesteps that a filter of each weighs; only whole ones count, so a
-            convolution has fewer timesteps.
+        filters: filters of each convolution.
+        kernels: timesteps that a filter of each convolution weighs. Inputs are not
+            padded, so each convolution returns fewer timesteps.
 
     Raises:
-        ValueError: as `_timesteps`, or no timestep is left.
+        ValueError: like `_timesteps`, or no timestep is left.
     """
     import keras
 
@@ -107,7 +107,7 @@ def convolutions(
                 f"`kernels` leave no timestep of {problem.input_shape[0]}. Received: "
                 f"{list(kernels)}"
             )
-        # What a filter weighs side by side, then one matrix product, as in `tcn`.
+        # The timesteps of a filter are put side by side, as in `tcn`.
         taps = np.arange(steps)[:, None] + np.arange(kernel)
         seen = keras.ops.take(values, taps, axis=1)
         seen = keras.ops.reshape(seen, (-1, steps, kernel * columns))
@@ -124,7 +124,7 @@ def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
     2023, arXiv 2205.13504).
 
     Raises:
-        ValueError: not every column is asked for.
+        ValueError: the data set does not forecast every column.
     """
     import keras
 
@@ -140,17 +140,17 @@ def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
 def nlinear(
     problem: Problem, *, last: Last = None, start: Start = "keras"
 ) -> "keras.Model":
-    """One linear map of the window, less its last value, which is put back (Zeng et al.
-    2023, arXiv 2205.13504).
+    """One linear map of the window less its last value, which is added to the outputs
+    (Zeng et al. 2023, arXiv 2205.13504).
 
     Args:
-        problem: of series; all columns are weighed, or each by itself and alike where
-            every one is asked for.
-        last: timesteps that are seen.
+        problem: of series. All columns are weighed. If every column is forecast, each
+            is forecast from its own past, with the same weights.
+        last: how many of the latest timesteps are seen; None for all.
         start: see `Start`.
 
     Raises:
-        ValueError: as `_timesteps`.
+        ValueError: like `_timesteps`.
     """
     import keras
 
@@ -167,18 +167,18 @@ def nlinear(
 def dlinear(
     problem: Problem, *, average: Size = 25, last: Last = None, start: Start = "keras"
 ) -> "keras.Model":
-    """One linear map of the window's moving average, and one of the rest (Zeng et al.
-    2023, arXiv 2205.13504).
+    """One linear map of the window's moving average, and one of the remainder (Zeng et
+    al. 2023, arXiv 2205.13504).
 
     Args:
-        problem: of series; all columns are weighed.
-        average: timesteps of the moving average; at the ends it takes the first and the
-            last value for those beyond.
-        last: timesteps that are seen.
+        problem: of series, as for `nlinear`.
+        average: timesteps of the moving average. The first and the last value are
+            repeated beyond the ends.
+        last: how many of the latest timesteps are seen; None for all.
         start: see `Start`.
 
     Raises:
-        ValueError: as `nlinear`.
+        ValueError: like `_timesteps`.
     """
     import keras
 
@@ -192,23 +192,25 @@ def dlinear(
 
 
 def _started(model: "keras.Model", start: Start) -> "keras.Model":
-    """The model; with PyTorch's initial weights of `nn.Linear`: uniform within 1 /
-    sqrt(inputs), biases, too.
+    """The model, with the initial weights that `start` names.
+
+    PyTorch's `nn.Linear` draws weights and biases uniformly within 1 / sqrt(inputs).
     """
     import keras
 
     for layer in model.layers if start == "pytorch" else ():
         if isinstance(layer, keras.layers.Dense):
             bound = layer.kernel.shape[0] ** -0.5
-            # No seed of its own: Keras draws one from the replicate's.
+            # Without a seed here, Keras draws one from the replicate's seed.
             draw = keras.initializers.RandomUniform(-bound, bound)
             layer.set_weights([draw(weights.shape) for weights in layer.weights])
     return model
 
 
 def _mapped(problem: Problem, values: Any) -> Any:
-    """A linear map of timesteps (batch, timesteps, values); where every column is asked
-    for, one that all share.
+    """A linear map of timesteps (batch, timesteps, values) to (batch, outputs).
+
+    If every column is forecast, all columns share one map.
     """
     import keras
 
@@ -223,18 +225,20 @@ def _mapped(problem: Problem, values: Any) -> Any:
 def _timesteps(
     problem: Problem, last: int | None = None, *, each_step: bool = False
 ) -> tuple["keras.KerasTensor", Any]:
-    """A model's input, and the timesteps (batch, timesteps, values) that it sees: a
-    vector's values are some, too.
+    """A model's input, and the timesteps (batch, timesteps, values) that it sees.
+
+    The values of a vector count as timesteps.
 
     Raises:
-        ValueError: inputs are words, targets are classes or, but for `each_step`, one
-            for each timestep, or as `look_back`.
+        ValueError: inputs are words; targets are classes; each timestep has its target,
+            without `each_step`; or like `look_back`.
     """
     import keras
 
     if problem.vocabulary or problem.classify or problem.each_step > each_step:
         raise ValueError(
-            "this network needs values, and targets that are not one for each timestep"
+            "this network needs inputs of values, and targets that are values after "
+            "the last timestep"
         )
     look_back(problem.input_shape[0], last)
     inputs = keras.Input(problem.input_shape)

@@ -1,4 +1,4 @@
-"""A linear filter whose weights depend on what it filters."""
+"""A linear filter whose weights depend on its input."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -20,29 +20,29 @@ def adaptive_filter(
     dropout: Rate = 0.0,
     last: Last = None,
 ) -> "keras.Model":
-    """A weighted sum of the values in, and a constant; a perceptron on squares of
-    linear maps of the values gives both.
+    """A weighted sum of the input values, plus a constant.
 
-    The next value of a sum of sines is a weighted sum of those before. The weights
-    depend on the frequencies alone, and so on powers: squares do not change with the
-    sign.
+    A perceptron computes the weights and the constant from squares of linear maps of
+    the values. The next value of a sum of sines is a weighted sum of the values before
+    it. These weights depend only on the frequencies. So they depend on powers, which
+    squares measure.
 
     Args:
-        problem: of series. Where each timestep has its target, zeros stand for the
-            values before the first, and the perceptron is told where they are.
-        powers: linear maps that are squared.
+        problem: of series. If each timestep has its target, zeros stand for the values
+            before the first timestep, and the perceptron is told which these are.
+        powers: the number of linear maps that are squared.
         hidden: width of the perceptron's hidden layer.
-        activation: of that layer.
-        dropout: fraction of its outputs that is dropped, the same ones at all
-            timesteps.
-        last: timesteps that are seen.
+        activation: activation of the hidden layer.
+        dropout: fraction of the hidden layer's outputs that is dropped, the same
+            outputs at all timesteps.
+        last: how many of the latest timesteps are seen; None for all.
 
     Returns:
-        A model from (batch, *problem.input_shape) to (batch, problem.outputs), or
-        (batch, timesteps, 1) where each has its target.
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs), or to
+        (batch, timesteps, 1) if each timestep has its target.
 
     Raises:
-        ValueError: inputs are no timesteps of values, or as `look_back`.
+        ValueError: inputs are not timesteps of values; or like `look_back`.
     """
     import keras
 
@@ -62,8 +62,8 @@ def adaptive_filter(
     else:
         values = keras.layers.Flatten()(inputs[:, steps - seen :])
         outputs = problem.outputs
-    # Small squares, and weights of 0, to begin with: from Keras' own start it gets no
-    # further than a linear map.
+    # Training starts with small squares and with weights of 0. From Keras' own initial
+    # weights the model becomes no better than a linear map.
     bound = values.shape[-1] ** -0.5
     start = keras.initializers.RandomUniform(-bound, bound)
     maps = keras.layers.Dense(powers, use_bias=False, kernel_initializer=start)

@@ -1,5 +1,6 @@
-"""Recurrent networks whose states a perceptron reads, where `recurrent` has a linear
-map.
+"""Recurrent networks whose states are read by a perceptron.
+
+`recurrent` reads the states by a linear map.
 """
 
 from functools import partial
@@ -24,15 +25,15 @@ def build(
     activation: Literal["gelu", "relu", "tanh"] = "gelu",
     dropout: Rate = 0.0,
 ) -> "keras.Model":
-    """As `recurrent.build`, with a hidden layer between the state and the outputs.
+    """A stack of recurrent layers with a hidden layer between state and outputs.
 
     Args:
         cell: the Keras layer.
         problem: of values, not words.
         units: width of each recurrent layer.
-        layers: how many of them.
-        hidden: width of the layer that reads the state.
-        activation: of that layer.
+        layers: the number of recurrent layers.
+        hidden: width of the hidden layer.
+        activation: activation of the hidden layer.
         dropout: fraction of each recurrent layer's inputs that is dropped.
 
     Raises:

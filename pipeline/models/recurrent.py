@@ -1,6 +1,4 @@
-"""Recurrent networks: SimpleRNN, LSTM, GRU and minGRU, stacked, on values or on
-embedded words.
-"""
+"""Recurrent networks: stacks of SimpleRNN, LSTM, GRU or minGRU, on values or words."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -38,44 +36,45 @@ def build(
 ) -> "keras.Model":
     """A stack of one kind of recurrent layer.
 
-    Which of the four shapes of a recurrent network it has follows from the problem.
-    Several values from a sequence are one head of as many outputs on the last state.
-    Where each timestep has its target, each state has a head of one output. Several
-    values from a vector (values,) are as many timesteps: the vector is the input of
-    each.
+    The shape of the network follows from the problem. Several values from a sequence
+    are the outputs of one head on the last state. If each timestep has its target, a
+    head with one output reads each state. To predict several values from a vector
+    (values,), the vector is the input of as many timesteps.
 
     Args:
         cell: the Keras layer, or `min_gru_cell`.
         problem: for one output, an input of shape (values,) becomes a sequence of that
             length with one feature.
         units: width of each recurrent layer.
-        layers: how many of them, each on every state of the one below.
-        widths: of layers that differ, the lowest first; in place of `units` and
-            `layers`.
-        activation: of the recurrent layers.
-        top_activation: of the last one; None for the same.
-        direction: in which it reads: `backward` from the last timestep to the first; of
-            words, padding is still in front. `both` has a network for each, which are
-            asked side by side.
+        layers: the number of recurrent layers.
+        widths: the width of each recurrent layer if they differ, the lowest first;
+            replaces `units` and `layers`.
+        activation: activation of the recurrent layers.
+        top_activation: activation of the last recurrent layer; None for the same.
+        direction: `backward` reads from the last timestep to the first; padding of
+            words stays in front. `both` has a network for each direction and joins
+            their last states.
         dropout: fraction of each recurrent layer's inputs that is dropped.
-        recurrent_dropout: fraction of its states that is dropped.
-        sequences: whether the last layer returns every state, too.
+        recurrent_dropout: fraction of each recurrent layer's states that is dropped.
+        sequences: whether the last recurrent layer returns every state, too.
         before: width of a Dense(relu) layer in front, 0 for none.
-        embedding: width of a word's vector where inputs are word numbers.
+        embedding: width of a word's vector, for words.
         head: whether a Dense layer follows, with a sigmoid for a class.
-        head_dropout: fraction of its inputs that is dropped.
-        recurrent_activation: of the gates of an LSTM or a GRU; `hard_sigmoid` is Keras
-            2's.
-        reset_after: whether a GRU resets after the product of state and weights, or
-            before, as Keras 2's did.
+        head_dropout: fraction of the head's inputs that is dropped.
+        recurrent_activation: activation of the gates of an LSTM or a GRU;
+            `hard_sigmoid` is Keras 2's.
+        reset_after: whether a GRU resets after the product of state and weights. Keras
+            2 resets before.
 
     Returns:
-        A model from (batch, *problem.input_shape) to (batch, problem.outputs), or with
-        every state (batch, timesteps, 1); without a head `units` in place of the last.
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs), or to
+        (batch, timesteps, 1) with every state. Without a head the last axis has
+        `units`.
 
     Raises:
-        ValueError: words without an embedding, an embedding without words, an option
-            that the cell has not, or another direction for every state.
+        ValueError: words without an embedding, or an embedding without words; an option
+            that the cell does not have; or a direction other than `forward` with every
+            state.
     """
     import keras
 
@@ -139,24 +138,25 @@ def build(
 def _loop(
     cell: str, options: list[dict[str, Any]], *, every: bool, backward: bool
 ) -> "keras.layers.Layer":
-    """One layer of one cell or of several, one on the other; it gives the last state or
-    every one.
+    """One layer of one cell or of stacked cells.
+
+    With `every` it returns every state, else the last one.
     """
     import keras
 
     ways = {"return_sequences": every, "go_backwards": backward}
     if len(options) == 1 and cell != "MinGRU":
         return getattr(keras.layers, cell)(**options[0], **ways)
-    # Stacked cells in one loop over time are the same network as stacked layers, which
-    # loop one after the other and keep every state in between: many times slower under
-    # XLA (docs/attempts.md).
+    # Stacked cells in one loop over time are the same network as stacked layers. But
+    # stacked layers loop one after the other and keep every state in between, which is
+    # many times slower under XLA (docs/attempts.md).
     make = min_gru_cell if cell == "MinGRU" else getattr(keras.layers, f"{cell}Cell")
     return keras.layers.RNN([make(**of_cell) for of_cell in options], **ways)
 
 
 def _last_word_first(words: Any) -> Any:
-    """Texts (batch, timesteps) of word numbers read from the end, with the zeros that
-    they are padded by in front.
+    """Word numbers (batch, timesteps) in reverse order, with the padding still in
+    front.
     """
     import keras
 
@@ -169,23 +169,23 @@ def _last_word_first(words: Any) -> Any:
 
 
 def min_gru_cell(units: int, **options: Any) -> Any:
-    """Return a GRU whose gate and candidate see no state (Feng et al. 2024, arXiv 2410.01201):
-    h + z(x) (c(x) - h).
+    """Return a Keras cell of a minGRU (Feng et al. 2024, arXiv 2410.01201).
+
+    Its gate z and its candidate c depend on the input x, not on the state h. The new
+    state is h + z(x) (c(x) - h).
 
     Raises:
-        ValueError: an activation, or dropout of its states: there is no product with
-            them.
+        ValueError: an activation other than tanh, or dropout of the state.
     """
     import keras
 
     if options.get("recurrent_dropout") or options.get("activation", "tanh") != "tanh":
         raise ValueError(
-            "a minGRU has no activation, and no product with its state to drop "
-            "something of"
+            "a minGRU has no `activation` and no `recurrent_dropout`; leave them out"
         )
 
     class MinGRUCell(keras.layers.SimpleRNNCell):  # type: ignore[misc]
-        """Keras' simplest cell, with other weights and another step."""
+        """A cell of Keras with the weights and the step of a minGRU."""
 
         def build(self, input_shape: tuple[int, ...]) -> None:
             self.kernel = self.add_weight(
@@ -213,7 +213,10 @@ def min_gru_cell(units: int, **options: Any) -> Any:
 
 
 def hard_sigmoid(values: Any) -> Any:
-    """Keras 2's: straight from 0 at -2.5 to 1 at 2.5. Keras 3's goes from -3 to 3."""
+    """Return Keras 2's hard sigmoid: a line from 0 at -2.5 to 1 at 2.5.
+
+    Keras 3's line goes from -3 to 3.
+    """
     import keras
 
     return keras.ops.clip(0.2 * values + 0.5, 0.0, 1.0)
@@ -229,18 +232,19 @@ def segments(
     """A GRU that reads and writes segments of each column's own past (SegRNN: Lin et
     al. 2023, arXiv 2308.11200).
 
-    Each column is taken less its last value. Its segments are the GRU's steps; from the
-    last state each segment ahead is written by one step of a second GRU, whose input is
-    that segment's number and the column's.
+    The last value of each column is subtracted. The column's segments are the steps of
+    a GRU. From its last state, one step of a second GRU writes each segment ahead. The
+    input of this step are the numbers of the segment and of the column.
 
     Args:
-        problem: every column is asked for.
-        units: of both.
-        segment: timesteps of one; look-back and horizon are multiples of it.
-        last: timesteps that are seen.
+        problem: with every column forecast.
+        units: width of both GRUs.
+        segment: timesteps of a segment; divides lookback and horizon.
+        last: how many of the latest timesteps are seen; None for all.
 
     Raises:
-        ValueError: not every column is asked for, or `segment` does not fit.
+        ValueError: the data set does not forecast every column, or `segment` does not
+            divide lookback and horizon.
     """
     import keras
 
@@ -262,8 +266,8 @@ def segments(
     steps = keras.layers.Dense(units, activation="relu")(segmented)
     state = keras.layers.GRU(units)(steps)
     count = ahead // segment
-    # Numbers of segment and column (batch, columns, segments), made from the input, so
-    # that there are as many.
+    # Zeros (batch, columns, segments), made from the input to have its batch size; the
+    # numbers of segments and columns are added to them.
     zeros = keras.ops.cast(keras.ops.zeros_like(columnwise[:, :, :1]), "int32")
     zeros = zeros + np.zeros((1, 1, count), "int32")
     by_segment = keras.layers.Embedding(count, units - units // 2)(

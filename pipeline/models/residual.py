@@ -1,10 +1,9 @@
-"""Networks that learn a residual to a naive forecast, from a few enriched rows; without
-TensorFlow.
+"""Networks that learn a residual to a naive forecast, without TensorFlow.
 
 A network sees the last rows of a window. Each row is enriched with what a network would
-have to learn from many rows: by how much the target changed, how far it is from its
-short means, and what it was one cycle before the time that is asked for. The outputs
-are added to a naive forecast.
+otherwise learn from many rows: how much the target changed, how far it is from its
+short means, and its value one cycle before the forecast time. The outputs are added to
+a naive forecast.
 
 These models are trained by the method `backpropagation`.
 """
@@ -33,16 +32,15 @@ SEASON_COLUMNS = (2, 3)
 
 @dataclass(frozen=True)
 class Residual:
-    """A network with what it sees and what it corrects.
+    """A network with its inputs and the forecast that it corrects.
 
     Attributes:
         rows: inputs (n, timesteps, columns) -> enriched rows (n, last, values) float32,
             the oldest first; or (n, values) for a dense network.
         naive: inputs -> the naive forecast (n, outputs), to which the network's outputs
             are added.
-        layer: the kind of its layers.
-        sizes: width of each layer but the last one, which is a linear map to the
-            outputs.
+        layer: the kind of the hidden layers.
+        sizes: width of each hidden layer. A linear map to the outputs follows.
         outputs: how many values are forecast.
     """
 
@@ -54,7 +52,7 @@ class Residual:
 
 
 def reach(last: int, cycles: list[int]) -> int:
-    """Return how many timesteps a network looks at, with those that enrich its first row."""
+    """Return how many timesteps a network needs, with those that enrich its first row."""
     return last + max([*cycles, *SPANS])
 
 
@@ -68,13 +66,12 @@ def recurrent(
     units: Size = 32,
     season: bool = True,
 ) -> Residual:
-    """A recurrent cell on the enriched rows, and a linear map from its last state to
-    all values.
+    """A recurrent cell on the enriched rows, and a linear map of its last state.
 
     Args:
-        cell: the kind of cell, as Keras has it.
+        cell: Keras' name of the cell.
         problem: of a series.
-        cycles: timesteps of what repeats, the shortest first.
+        cycles: lengths of cycles in timesteps, the shortest first.
         last: how many rows are read.
         base: the naive forecast: the last value, or the mean of the last value and of
             the values one cycle before, for each cycle.
@@ -101,12 +98,12 @@ def mlp(
 
     Args:
         problem: of a series.
-        cycles: timesteps of what repeats, the shortest first.
+        cycles: lengths of cycles in timesteps, the shortest first.
         hidden: width of each hidden layer.
         last: how many of the target's values are seen.
         base: the naive forecast, as for `recurrent`.
-        known: how many columns, the last ones before the calendar's, are known
-            beforehand; it sees their values for each value ahead.
+        known: how many columns are known beforehand. They are the last ones before the
+            calendar's, and the network sees their values for each value ahead.
         season: whether the network sees the time of the year.
     """
     usable = _usable(problem, cycles)
@@ -132,14 +129,15 @@ def _usable(problem: Problem, cycles: list[int]) -> list[int]:
 
 
 def _cycle_before(problem: Problem, cycle: int, target: Array) -> Array:
-    """(n, outputs) the target (n, timesteps) whole cycles before each value ahead, as
-    late as possible.
+    """The latest target whole cycles before each value ahead: (n, outputs).
+
+    `target` is (n, timesteps).
     """
     return target[:, -1 - back_to_cycle(problem, cycle)]
 
 
 def _naive(problem: Problem, cycles: list[int], base: Base, inputs: Array) -> Array:
-    """(n, outputs) the naive forecast."""
+    """The naive forecast (n, outputs)."""
     target = inputs[:, :, problem.target]
     forecasts = [np.repeat(target[:, -1:], problem.outputs, axis=1)]
     if base == "mean":
@@ -151,9 +149,7 @@ def _naive(problem: Problem, cycles: list[int], base: Base, inputs: Array) -> Ar
 def _enriched(
     problem: Problem, cycles: list[int], last: int, season: bool, inputs: Array
 ) -> Array:
-    """(n, last, values) the last rows of inputs (n, timesteps, columns), enriched by
-    those before them.
-    """
+    """The last rows of inputs (n, timesteps, columns), enriched: (n, last, values)."""
     timesteps = inputs.shape[1]
     last = min(last, timesteps)
     target = inputs[:, :, problem.target].astype(np.float64)
@@ -177,8 +173,9 @@ def _enriched(
 
 
 def _before(values: Array, back: int, last: int) -> Array:
-    """(n, last) the values (n, timesteps) so many timesteps before each of the last
-    ones.
+    """The values `back` timesteps before each of the last ones: (n, last).
+
+    `values` is (n, timesteps).
     """
     timesteps = values.shape[1]
     index = np.arange(timesteps - last, timesteps) - back
@@ -192,4 +189,4 @@ MODELS = {
 }
 
 KINDS = dict.fromkeys(MODELS, "residual")
-"""What a training method has to fit."""
+"""Name of a model -> its kind, by which training methods accept it."""

@@ -1,9 +1,9 @@
-"""Models of series that repeat by the day, the week or the year: what they see are lags
-of these cycles.
+"""Models of series that repeat by the day, the week or the year.
 
-A cycle is a number of timesteps. The last `known` columns before the calendar's are
-known beforehand: each row has their values of `problem.outputs` timesteps later (the
-preparation `series`), so a window's last rows have those of its targets.
+Their features are lags of these cycles. A cycle is a number of timesteps. The last
+`known` columns before the calendar's are known beforehand. The preparation `series`
+puts their values of `problem.outputs` timesteps later into each row. So a window's last
+rows have the values that belong to its targets.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ HARMONICS = (1, 2, 3, 6, 7, 8, 13, 14, 15, 21)
 """Harmonics of the week: its own, and those around the day's."""
 
 REPEATS = 7
-"""The most cycles that are looked back."""
+"""The most repetitions of a cycle that a model looks back."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Direct:
 
     Attributes:
         features: inputs (n, timesteps, columns) -> (n, outputs, features) float32, and
-            a base (n, outputs) that trees correct, since they predict nothing beyond
+            a base (n, outputs) that trees correct. Trees alone predict nothing beyond
             the values that they were trained on.
     """
 
@@ -45,19 +45,19 @@ def linear(
     known: Count = 0,
     season: bool = True,
 ) -> Baseline:
-    """A weighted sum, for `least_squares`: the target's past, a little of the others',
-    what is known beforehand.
+    """A weighted sum of past and calendar, for `least_squares`.
 
-    With the calendar of the last timestep: harmonics of the day and the week, and their
-    products with the season.
+    It takes the target's past, a little of the other columns' past, and the columns
+    that are known beforehand. A calendar adds harmonics of the day and the week at the
+    last timestep, and their products with the season.
 
     Args:
         problem: of a series.
         last: timesteps of the target; None for all.
-        others: timesteps of the other columns, and as many past ones of those that are
-            known beforehand.
-        known: columns that are known beforehand.
-        season: whether it sees the time of the year.
+        others: past timesteps of the other columns and of the columns that are known
+            beforehand.
+        known: how many columns are known beforehand.
+        season: whether the model sees the time of the year.
     """
     timesteps = problem.input_shape[0]
     last = min(last or timesteps, timesteps)
@@ -80,8 +80,9 @@ def linear(
 
 
 def _columns(problem: Problem, inputs: Array, known: int) -> tuple[Array, Array, Array]:
-    """The target (n, timesteps), and (n, timesteps, columns) the others and those that
-    are known beforehand.
+    """The target (n, timesteps), the others, and the columns known beforehand.
+
+    The second and the third are (n, timesteps, columns).
     """
     measured = inputs.shape[2] - problem.calendar
     others = [column for column in range(measured - known) if column != problem.target]
@@ -93,8 +94,9 @@ def _columns(problem: Problem, inputs: Array, known: int) -> tuple[Array, Array,
 
 
 def _harmonics(problem: Problem, inputs: Array, season: bool) -> list[Array]:
-    """The calendar of the last timestep, (n, ...) each; of one with a week its
-    harmonics, too.
+    """The calendar of the last timestep, in arrays (n, columns).
+
+    A calendar with weekdays gives harmonics of the week instead of the day's hour.
     """
     if not problem.calendar:
         return []
@@ -121,23 +123,27 @@ def boosting(
     recent: Positive = 6,
     season: bool = True,
 ) -> Direct:
-    """What trees see of each value ahead, for `boosting`.
+    """The features of each value ahead, for the trees of `boosting`.
 
-    How far ahead it is; the hour, the weekday and the season then; the target 1, 2, 3
-    and more cycles before, and their means; its last values, their means and how they
-    differ from those a cycle before; of the other columns the last value, the mean of
-    the last cycle and the value a cycle before; and what is known beforehand.
+    Features of a value ahead are:
+
+    - how far ahead it is, with its hour, weekday and season;
+    - the target one, two and more cycles before, and means of these values;
+    - the target's last values, means of them, and their change since a cycle before;
+    - of each other column the last value, the mean of the last cycle and the value a
+      cycle before;
+    - the values of the columns that are known beforehand.
 
     Args:
         problem: of a series.
-        cycles: of the series, the shortest first.
-        known: columns that are known beforehand.
-        own: whether it sees the target's past alone, and what is known beforehand.
-        base: trees predict the difference from the mean of the last cycle, that from
-            the value a cycle before (then they see the target's past as such
-            differences, too), or the value itself.
-        recent: how many of the target's last values it sees.
-        season: whether it sees the time of the year.
+        cycles: lengths of cycles in timesteps, the shortest first.
+        known: how many columns are known beforehand.
+        own: whether the features of the other columns are left out.
+        base: trees predict the difference from the mean of the last cycle (`mean`), the
+            difference from the value a cycle before (`cycle`), or the value itself
+            (`zero`). With `cycle` they see the target's past as such differences.
+        recent: how many of the target's last values are features.
+        season: whether the trees see the time of the year.
     """
     timesteps = problem.input_shape[0]
     shortest = min(cycles[0] if cycles else 1, timesteps - 1)
@@ -193,11 +199,12 @@ def boosting(
 
 
 def _repeats(values: Array, ahead: Array, cycle: int) -> Array:
-    """Values (n, timesteps) one, two, ... cycles before each of the times ahead: (n,
-    ahead, how many).
+    """Values one, two and more cycles before each time ahead: (n, ahead, cycles).
+
+    `values` is (n, timesteps).
     """
     last = values.shape[1] - 1
-    # at the last input or before it
+    # (ahead,) the latest timestep of the input that is whole cycles before
     latest = last + ahead - ceil_div(ahead, cycle) * cycle
     count = max(1, min(REPEATS, 1 + int(latest.min()) // cycle))
     return values[:, latest[:, None] - cycle * np.arange(count)]
@@ -206,8 +213,9 @@ def _repeats(values: Array, ahead: Array, cycle: int) -> Array:
 def _moments(
     problem: Problem, inputs: Array, ahead: Array, season: bool
 ) -> list[Array]:
-    """Hour, season and weekday of each time ahead, (n, ahead) each; none without a
-    calendar.
+    """Hour, season and weekday of each time ahead, in arrays (n, ahead).
+
+    Without a calendar the list is empty.
     """
     if not problem.calendar:
         return []
@@ -231,4 +239,5 @@ def _moments(
 MODELS = {"linear": linear, "boosting": boosting}
 
 KINDS = {"linear": "features", "boosting": "features ahead"}
-"""What `features` gives, and so which training methods can take a model."""
+"""Name of a model -> its kind, by which training methods accept it: what `features`
+returns."""

@@ -1,5 +1,6 @@
-"""Statistical models of one series, which are fitted to a window each time that they
-are asked, by statsmodels.
+"""Statistical models of one series, by statsmodels.
+
+A model is fitted to each window that it forecasts from.
 """
 
 import warnings
@@ -19,23 +20,23 @@ Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1, max_le
 History = Annotated[int, Field(ge=2)] | None
 
 RECENT = 100
-"""Values that smoothing with a trend is fitted to, or four cycles if those are more: a
-trend is of lately."""
+"""The latest values that a trend is fitted to; four cycles, if they are longer."""
 
 SMOOTHING = (0.02, 0.05, 0.1, 0.2, 0.3)
 """The weights of the newest value that are tried for intermittent demand."""
 
 
 def mstl(problem: Problem, *, cycles: Cycles, history: History = None) -> Baseline:
-    """MSTL (Bandara, Hyndman and Bergmeir 2021): cycles taken off by LOESS, the rest
-    smoothed, cycles put back.
+    """MSTL (Bandara, Hyndman and Bergmeir 2021).
+
+    LOESS removes the cycles, the remainder is smoothed, and the cycles are added again.
 
     Args:
         problem: of a series.
-        cycles: in timesteps, the shortest first; one is left out if there are no more
-            values than two of it.
-        history: timesteps that it looks back, of a series without gaps; None for the
-            data set's lookback.
+        cycles: lengths of cycles in timesteps, the shortest first. A cycle is left out
+            unless there are more values than twice its length.
+        history: timesteps that the model looks back, for a series without gaps; None
+            for the data set's lookback.
     """
     return _each(problem, history, partial(_mstl, cycles))
 
@@ -47,24 +48,23 @@ def ets(
     trend: bool = True,
     history: History = None,
 ) -> Baseline:
-    """Exponential smoothing (Holt and Winters), with a cycle an additive season, with
-    `trend` a damped trend.
+    """Exponential smoothing (Holt and Winters).
 
-    `history` is as that of `mstl`.
+    With a cycle it has an additive season, with `trend` a damped trend. `history` is
+    that of `mstl`.
     """
     return _each(problem, history, partial(_ets, cycle=cycle, trend=trend))
 
 
 def tsb(problem: Problem) -> Baseline:
-    """Intermittent demand: the probability that something is asked for, times how much
-    it is then.
+    """Intermittent demand: the probability of demand, times the size of the demand.
 
-    Both are smoothed exponentially, the probability at each timestep, the size at those
-    with demand (Teunter, Syntetos and Babai 2011, "Intermittent demand: linking
-    forecasting to inventory obsolescence", European Journal of Operational Research
-    214). Of the constants in `SMOOTHING` each window takes the pair with which the next
-    value was forecast best, by squared error. No demand is the lowest value of a
-    window, since values are not in the unit of the file.
+    The probability is smoothed at each timestep, the size at timesteps with demand
+    (Teunter, Syntetos and Babai 2011, "Intermittent demand: linking forecasting to
+    inventory obsolescence", European Journal of Operational Research 214). Each window
+    takes the two constants of `SMOOTHING` that forecast its next values best, by
+    squared error. The lowest value of a window counts as no demand, since values are
+    not in the unit of the file.
 
     Args:
         problem: of a series.
@@ -80,7 +80,7 @@ def tsb(problem: Problem) -> Baseline:
 
 
 def _tsb(values: Array) -> Array:
-    """What follows values (n, timesteps) on average: (n,)."""
+    """The mean forecast (n,) of what follows values (n, timesteps)."""
     lowest = values.min(axis=1, keepdims=True)
     sizes = values - lowest
     demanded = sizes > 0
@@ -106,8 +106,9 @@ def _tsb(values: Array) -> Array:
 def _each(
     problem: Problem, history: int | None, forecast: Callable[[Array, int], Array]
 ) -> Baseline:
-    """A baseline that forecasts each window by itself: values and how many ahead -> the
-    values ahead.
+    """A baseline that forecasts each window by itself.
+
+    `forecast` takes values and how many values ahead, and returns the values ahead.
     """
     first = problem.horizon - 1
     ahead = first + problem.outputs
@@ -115,7 +116,7 @@ def _each(
 
     def predict(inputs: Array) -> Array:
         windows = inputs[:, -last:, problem.target].astype(np.float64)
-        # Where `history` reaches back further than the series, values are NaN.
+        # Values are NaN where `history` reaches further back than the series.
         known = [window[~np.isnan(window)] for window in windows]
         forecasts = np.stack([forecast(values, ahead)[first:] for values in known])
         return forecasts if problem.outputs > 1 else forecasts[:, 0]
@@ -129,8 +130,8 @@ def _mstl(cycles: list[int], values: Array, ahead: int) -> Array:
     cycles = [cycle for cycle in cycles if 2 * cycle < len(values)]
     if not cycles:
         return _ets(values, ahead)
-    # LOESS at some places, straight lines between, and two passes as in R, not five: a
-    # small part of the time, for no worse a forecast.
+    # LOESS is fitted at some places with straight lines between them, in two passes as
+    # in R, not five. It takes a small part of the time, and forecasts are no worse.
     jump = max(1, cycles[0] // 2)
     options = {"seasonal_jump": jump, "trend_jump": jump, "low_pass_jump": jump}
     model = MSTL(values, periods=cycles, stl_kwargs={**options, "inner_iter": 2})
@@ -152,14 +153,14 @@ def _ets(values: Array, ahead: int, cycle: int = 0, *, trend: bool = True) -> Ar
     if trend:
         options |= {"trend": "add", "damped_trend": True}
         values = values[-max(RECENT, 4 * cycle) :]
-    # The states to begin with by rule, where it applies: a search over a week's of them
-    # takes half a second.
+    # The initial states are set by a rule where it applies. A search over the states of
+    # a week would take half a second.
     begin = "heuristic" if len(values) >= 10 + cycle else "estimated"
     with warnings.catch_warnings():
-        # not converged, or constant values: its forecast is still one
+        # It warns of constant values, or if it did not converge. The forecast is usable.
         warnings.simplefilter("ignore")
-        # Powell's method needs no slopes: of the same error in a tenth of the time of
-        # the default.
+        # Powell's method needs no gradients. It has the error of the default method in a
+        # tenth of the time.
         model = ExponentialSmoothing(values, initialization_method=begin, **options)
         return np.asarray(model.fit(method="Powell", use_brute=False).forecast(ahead))
 

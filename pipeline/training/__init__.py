@@ -1,3 +1,1 @@
-"""From examples to predictions: a job, the methods that do it, and what they leave on
-disk.
-"""
+"""Training: jobs, training methods, and the folders of runs."""

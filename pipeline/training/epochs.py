@@ -1,4 +1,4 @@
-"""The loop over seeds and epochs, and the checkpoint that it goes on from after a crash."""
+"""The loop over seeds and epochs, and the checkpoint from which it resumes after a crash."""
 
 import json
 import time
@@ -21,24 +21,25 @@ Epochs = Annotated[int, Field(ge=1, le=100_000)]
 """Passes over the train split, at most."""
 
 Patience = Annotated[int | None, Field(ge=1, le=100_000)]
-"""Epochs in a row without a better validation score after which a replicate ends; None:
-it never ends early."""
+"""After so many epochs without a better validation score a replicate ends; None: never
+early."""
 
 FIRST_CHECKPOINT = 1.0
 """Seconds of training before the first checkpoint: shorter trainings are cheaper to
 repeat than to restore."""
 
 PAUSE = 20.0
-"""The time between two checkpoints, as a multiple of what the last one took: they cost
-a training at most 5 %."""
+"""The time between two checkpoints, as a multiple of the time that the last one took.
+Checkpoints cost a training at most 5 % of its time."""
 
 ARRAY = "name of the array"
-"""The one key of what stands in an array's place in a checkpoint's JSON."""
+"""The only key of the JSON object that stands for an array in a checkpoint."""
 
 
 class Checkpoint:
-    """The state of one training on disk, plain data with arrays in it: after a crash it
-    goes on from there.
+    """The state of one training on disk: plain data with arrays in it.
+
+    After a crash the training goes on from the checkpoint.
 
     Args:
         path: the file, outside every DVC output, since DVC deletes those before it runs
@@ -95,41 +96,43 @@ class Checkpoint:
 
 
 class Learner(Protocol):
-    """What a training method with epochs does for one replicate after the other."""
+    """The part of a training method with epochs that trains one replicate at a time."""
 
     def begin(self, seed: int, done: int = 0, state: list[Array] | None = None) -> None:
-        """Start the replicate of `seed`, or go on with it after `done` epochs from what
-        `state()` returned then.
+        """Start the replicate of `seed`, or resume it after `done` epochs.
+
+        `state` is what `state()` returned after these epochs.
         """
 
     def epoch(self, number: int) -> dict[str, float]:
-        """Train for one epoch, counted from 1; return its line of the history. Raises
-        DivergedError.
+        """Train for one epoch, counted from 1, and return its line of the history.
+
+        Raises:
+            DivergedError: a loss or a weight is not finite.
         """
 
     def state(self) -> list[Array]:
-        """Return all that the following epochs depend on, but for what comes from the
-        seed.
-        """
+        """Return what the following epochs depend on, except what the seed gives."""
 
     def weights(self) -> list[Array]:
         """Return a copy of what predictions are made with."""
 
     def predictions(self, point: str, weights: list[Array]) -> dict[str, Array]:
-        """Predict with `weights`: "POINT_SPLIT" -> (n,) or (n, values)."""
+        """Return predictions with `weights`: "POINT_SPLIT" -> (n,) or (n, values)."""
 
 
 def train_replicates(
     job: Job, epochs: int, learner: Learner, patience: int | None = None
 ) -> list[Replicate]:
-    """Train every replicate; after a crash from the job's checkpoint on, with the same
-    results.
+    """Train every replicate.
+
+    After a crash the training resumes from the job's checkpoint, with the same results.
 
     Args:
-        job: its seeds, callbacks and checkpoint.
-        epochs: of each replicate, at most.
-        learner: trains.
-        patience: see `Patience`. Replicates may differ in how many epochs they have.
+        job: gives the seeds, the callbacks and the checkpoint.
+        epochs: the most epochs of a replicate.
+        learner: trains one replicate after the other.
+        patience: see `Patience`. Replicates may differ in their number of epochs.
 
     Raises:
         DivergedError: a loss is not finite.
@@ -170,7 +173,7 @@ def _train(
     patience: int | None,
     replicates: list[Replicate],
 ) -> None:
-    """Train the last one of some replicates to its end."""
+    """Train the last replicate of the list to its end."""
     replicate = replicates[-1]
     history = replicate.history
     metric = job.dataset.metric
@@ -186,16 +189,15 @@ def _train(
             break
         line = learner.epoch(epoch)
         history.append(line)
-        # Of equals the first.
-        if column in line and (
-            best is None
-            or MEASURES[metric].better(line[column], history[best - 1][column])
-        ):
-            replicate.best_epoch = epoch
-            replicate.weights = {"best": learner.weights()}
+        if column in line:
+            # of several equal epochs the first counts
+            better = MEASURES[metric].better
+            if best is None or better(line[column], history[best - 1][column]):
+                replicate.best_epoch = epoch
+                replicate.weights = {"best": learner.weights()}
         for callback in job.callbacks:
             callback.epoch(replicate.seed, epoch, line)
         if job.checkpoint:
-            # After the callbacks: a crash in between tells them of this epoch twice,
-            # and not never.
+            # Written after the callbacks: after a crash in between they are told of
+            # this epoch twice. Otherwise they might never be told.
             job.checkpoint.write(state)

@@ -1,4 +1,4 @@
-"""Estimators of scikit-learn on disk, in skops' format: to read them runs no code."""
+"""Estimators of scikit-learn on disk, in skops' format: reading a file runs no code."""
 
 import io
 import json
@@ -32,7 +32,7 @@ METRICS = [
     "SokalMichener",
     "SokalSneath",
 ]
-"""Distances of neighbours, but for that which is a function of the user's."""
+"""scikit-learn's distances between neighbours, except the user's own function."""
 
 TRUSTED = [
     "sklearn._loss.loss.AbsoluteError",
@@ -50,8 +50,8 @@ TRUSTED = [
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
 ]
-"""The parts of a fitted regressor that skops does not trust by itself, as it does
-estimators, arrays and numbers."""
+"""The parts of fitted regressors that are allowed in a file. Estimators, arrays and
+numbers skops allows by itself."""
 
 
 def save(estimator: Any, path: Path) -> None:
@@ -92,8 +92,8 @@ def unpacked(weights: Array) -> Any:
     """Return the estimator of the bytes that `packed` returned.
 
     Raises:
-        ValueError: they hold anything but a regressor of scikit-learn, of which nothing
-            is made: a file may come from elsewhere.
+        ValueError: the bytes hold anything but a regressor of scikit-learn. Nothing is
+            built from them then, since a file may come from elsewhere.
     """
     import skops.io
     from sklearn.base import RegressorMixin
@@ -102,7 +102,7 @@ def unpacked(weights: Array) -> Any:
     try:
         foreign = {*skops.io.get_untrusted_types(data=content)} - {*TRUSTED}
         estimator = None if foreign else skops.io.loads(content, trusted=TRUSTED)
-    except Exception as error:  # noqa: BLE001 - of other bytes zipfile, json, skops and each type raise a dozen kinds
+    except Exception as error:  # noqa: BLE001 - zipfile, json, skops and each type raise their own errors
         raise ValueError(f"it holds no estimator: {error}") from None
     if foreign or not isinstance(estimator, RegressorMixin):
         what = min(foreign, default=type(estimator).__name__)
@@ -113,11 +113,11 @@ def unpacked(weights: Array) -> Any:
 
 
 def load(baseline: Baseline, weights: Array) -> Predict:
-    """Return a run's estimator as a function. Raises ValueError as `unpacked`."""
+    """Return a run's estimator as a function. Raises ValueError like `unpacked`."""
     return partial(predict, baseline, unpacked(weights))
 
 
 def predict(baseline: Baseline, estimator: Any, inputs: Array) -> Array:
-    """Return what an estimator predicts of a baseline's features."""
+    """Return an estimator's predictions from a baseline's features."""
     features = np.asarray(baseline.features(inputs), np.float64)
     return np.asarray(estimator.predict(features))

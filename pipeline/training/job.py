@@ -1,7 +1,7 @@
-"""A training job: what a method is given and what it gives back.
+"""A training job: the input and the result of a training method.
 
-Methods whose weights do not depend on the seed predict and return by `fitted`; methods
-with epochs train by `epochs.train_replicates`.
+A method whose weights do not depend on the seed returns `fitted`. A method with epochs
+calls `epochs.train_replicates`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,22 +20,20 @@ Predict = Callable[[Array], Array]
 """Inputs (n, timesteps, features) -> (n,) or (n, values), in model units."""
 
 Save = Callable[[Any, Path], None]
-"""Writes one set of weights to a path without its suffix."""
+"""A function that writes one set of weights, from weights and a path without suffix."""
 
 CHUNK = 2048
-"""Examples at a time outside XLA; bounds memory, changes no value."""
+"""Examples at a time outside XLA. It bounds memory and changes no value."""
 
 
 class Callback(Protocol):
-    """Is told how a training goes."""
+    """An observer of a training."""
 
     def resumed(self, histories: Mapping[int, list[dict[str, float]]]) -> None:
-        """Told once, if the training goes on from a checkpoint: seed -> its history so
-        far.
-        """
+        """Receive seed -> history, once, if the training resumes from a checkpoint."""
 
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
-        """Told after each epoch (from 1), with its line of the history."""
+        """Receive the line of the history of an epoch, counted from 1, after the epoch."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +46,11 @@ class Job:
         build: makes the model anew, a `keras.Model` (after `keras_models.start`) or a
             `models.baselines.Baseline`.
         seeds: one replicate (a training from the start with this seed) for each.
-        callbacks: told of every epoch.
+        callbacks: are told of every epoch.
         checkpoint: where a training method with epochs keeps its state (an
-            `epochs.Checkpoint`); None: nowhere.
-        splits: those that predictions are made of, by methods that can leave others
-            out; None for all.
+            `epochs.Checkpoint`); None for no checkpoints.
+        splits: the names of the splits that are predicted, by methods that can leave
+            others out; None for all.
     """
 
     experiment: str
@@ -65,19 +63,18 @@ class Job:
 
     @property
     def train(self) -> Examples:
-        """The split that is learned from."""
+        """The train split."""
         return self.dataset.splits["train"]
 
     @property
     def predicted(self) -> dict[str, Examples]:
-        """The splits that predictions are made of."""
+        """The splits that are predicted, by name."""
         splits = self.dataset.splits
-        return {
-            name: splits[name] for name in splits if name in (self.splits or splits)
-        }
+        chosen = self.splits or splits
+        return {name: splits[name] for name in splits if name in chosen}
 
     def scores(self, loss: str, predict: Callable[[str], Array]) -> dict[str, float]:
-        """Return loss and metric of every scored split, given its predictions by name."""
+        """Return loss and metric of every scored split; `predict` takes a split's name."""
         dataset = self.dataset
         scores = {}
         for split in dataset.scored:
@@ -92,16 +89,16 @@ class Job:
 
 @dataclass
 class Replicate:
-    """One training of an experiment; methods with epochs fill it as they go.
+    """One training of an experiment. Methods with epochs fill it epoch by epoch.
 
     Attributes:
-        seed: of its weights, its order of examples and its dropout.
+        seed: seed of the initial weights, the order of examples and the dropout.
         history: one mapping per epoch: train_loss, train_METRIC where that is another
             measure, then loss and metric of every scored split.
         best_epoch: the epoch (from 1) with the best validation metric; None without
             validation.
         predictions: "final_test" and the like -> (n,) or (n, values), in model units.
-        weights: "final" and, with validation, "best" -> whatever the method's `save`
+        weights: "final" and, with validation, "best" -> what the method's `save`
             writes.
     """
 
@@ -134,8 +131,9 @@ class Trained:
 def chunks(
     examples: Examples, chosen: Array | None = None
 ) -> Iterator[tuple[Array, Array]]:
-    """Yield inputs and targets of all examples, or of those with the chosen numbers, in
-    order, `CHUNK` examples at a time.
+    """Yield inputs and targets of all examples, or of the chosen numbers, in order.
+
+    Each chunk has at most `CHUNK` examples.
     """
     numbers = np.arange(len(examples)) if chosen is None else chosen
     for start in range(0, len(numbers), CHUNK):
@@ -143,7 +141,7 @@ def chunks(
 
 
 def evenly(count: int, most: int) -> Array:
-    """Return the numbers of at most so many of `count` examples, evenly spaced."""
+    """Return the numbers of at most `most` of `count` examples, evenly spaced."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
 
 
@@ -159,11 +157,11 @@ def predict_split(
     """Return predictions (n,) or (n, values) for a split.
 
     Args:
-        predict: inputs (chunk, ...) -> (chunk,) or (chunk, values). One number counts
-            for each of several targets.
+        predict: inputs (chunk, ...) -> (chunk,) or (chunk, values). If an example has
+            several targets, a single prediction stands for each of them.
         examples: the split.
-        each_step: whether it predicts once for each timestep, from the inputs up to
-            there.
+        each_step: whether each timestep is predicted, from the inputs up to this
+            timestep.
     """
     predictions = []
     for inputs, targets in chunks(examples):
@@ -181,14 +179,16 @@ def predict_split(
 
 
 def rollout(predict: Predict, examples: Examples) -> Array:
-    """Return free-running predictions (n,): the first window is true, then every
-    prediction is fed back as an input.
+    """Return free-running predictions (n,).
+
+    The first window is measured. Then every prediction is fed back as an input.
 
     Args:
         predict: inputs (1, timesteps, 1) -> (1,), one step ahead.
         examples: consecutive windows over a series with one column.
     """
-    window = examples.take(np.array([0]))[0].astype(np.float64)
+    first_inputs, _ = examples.take(np.array([0]))
+    window = first_inputs.astype(np.float64)  # (1, timesteps, 1)
     values = np.empty(len(examples))
     for step in range(len(examples)):
         values[step] = predict(window)[0]
@@ -210,14 +210,14 @@ def fitted(
     loss: str | None = None,
     save: Save = save_array,
 ) -> Trained:
-    """Return what was trained by a method whose weights do not depend on the seed.
+    """Return the result of a method whose weights do not depend on the seed.
 
     Args:
-        job: what the method was given.
+        job: the method's job.
         predict: inputs (chunk, ...) -> (chunk,) or (chunk, values) with these weights.
         weights: what `save` writes.
         parameters: how many numbers were fitted.
-        loss: what they minimise; None where they minimise nothing.
+        loss: the name of the loss that was minimised; None for no loss.
         save: writes the weights.
     """
     dataset = job.dataset

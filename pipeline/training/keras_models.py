@@ -1,6 +1,4 @@
-"""What every training method that has a Keras model needs: start-up, seeds, weights,
-summaries.
-"""
+"""Keras models for training methods: start-up, seeds, weights and summaries."""
 
 import io
 from pathlib import Path
@@ -27,18 +25,19 @@ SETTINGS = {
     "max_epochs": None,
     "max_steps_per_epoch": None,
 }
-"""What models here need of Keras, by the names of `keras.config`; keras.json has the
-same."""
+"""The settings of Keras that models here need, by their names in `keras.config` and
+keras.json."""
 
 
 def start() -> None:
-    """Import TensorFlow quietly, with one thread: parallelism is across processes, and
-    bits do not depend on it.
+    """Import TensorFlow quietly, with one thread.
+
+    Several processes train at a time instead, so results do not depend on the number of
+    cores.
 
     Raises:
-        UsageError: the user's own program has imported Keras before, with other
-            settings.
-        RuntimeError: it has used TensorFlow before, with several threads.
+        UsageError: the user's program imported Keras before, with other settings.
+        RuntimeError: the user's program used TensorFlow before, with several threads.
     """
     numerics.settle()
     import tensorflow as tf
@@ -61,18 +60,19 @@ def start() -> None:
 
 
 def seeded(build: Any, seed: int) -> "keras.Model":
-    """A new model whose weights and dropout come from `seed` alone."""
+    """Return a new model whose weights and dropout come from `seed` alone."""
     import keras
 
-    # a collection takes a quarter of a second, for one small model
+    # A garbage collection would take a quarter of a second.
     keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     return build()
 
 
 def optimizer(name: str, learning_rate: float, weight_decay: float = 0.0) -> Any:
-    """Keras' optimizer of that name, with its defaults; `rmsprop_keras2` is RMSprop as
-    Keras 2 had it.
+    """Return Keras' optimizer of a name, with Keras' defaults.
+
+    `rmsprop_keras2` is RMSprop as Keras 2 had it.
     """
     import keras
 
@@ -81,22 +81,21 @@ def optimizer(name: str, learning_rate: float, weight_decay: float = 0.0) -> Any
         return keras.optimizers.get({"class_name": name, "config": config})
 
     class RMSprop(keras.optimizers.RMSprop):  # type: ignore[misc]
-        """Keras' own step, with a root and a division that have the same bits on every
-        processor.
-        """
+        """Keras' own step, with the same last bits on every processor."""
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             square = self._velocities[self._get_variable_index(variable)]
             self.assign(square, self.rho * square + (1 - self.rho) * gradient**2)
             if name == "rmsprop":
-                # Never less than that. But of a division by a bare root XLA makes a
-                # product with the processor's own guess of 1 / root.
+                # The maximum changes no value: the root is never below it. But XLA
+                # turns a division by a bare root into a product with the processor's
+                # own approximation of 1 / root.
                 root = keras.ops.maximum(
                     keras.ops.sqrt(square + self.epsilon), self.epsilon**0.5
                 )
             else:
-                # steps are shorter only where a slope is as small as epsilon, not its
-                # square
+                # With epsilon outside of the root, steps get shorter only where the
+                # gradient itself, not its square, is as small as epsilon.
                 root = keras.ops.sqrt(square) + self.epsilon
             self.assign_sub(variable, learning_rate * gradient / root)
 
@@ -104,18 +103,18 @@ def optimizer(name: str, learning_rate: float, weight_decay: float = 0.0) -> Any
 
 
 def values(model: "keras.Model") -> list[Array]:
-    """Every number that training changes, the state of dropout's generators included."""
+    """Return every number that training changes, and the state of dropout's generators."""
     return [np.asarray(variable.numpy()) for variable in model.variables]
 
 
 def assign(model: "keras.Model", numbers: list[Array]) -> None:
-    """Set what `values` read, on this model or one that was built alike."""
+    """Set the numbers that `values` returned for this model or for an equal one."""
     for variable, number in zip(model.variables, numbers, strict=True):
         variable.assign(number)
 
 
 class _InMemory(io.BytesIO):
-    """A file with the ending that Keras asks for."""
+    """A file in memory whose name has the ending that Keras asks for."""
 
     def __str__(self) -> str:
         return SUFFIX
@@ -124,8 +123,8 @@ class _InMemory(io.BytesIO):
 def save_weights(model: "keras.Model", numbers: list[Array], path: Path) -> None:
     """Write `PATH.weights.h5`, which `keras.Model.load_weights` reads."""
     assign(model, numbers)
-    # Not to the disk at once: where that is full, HDF5 prints pages that nothing can
-    # hold back.
+    # HDF5 does not write to the disk itself: on a full disk it prints pages of errors
+    # that cannot be suppressed.
     file = _InMemory()
     model.save_weights(file)
     with atomic_file(path.with_name(path.name + SUFFIX)) as temporary:
@@ -133,19 +132,18 @@ def save_weights(model: "keras.Model", numbers: list[Array], path: Path) -> None
 
 
 def parameters(part: Any) -> int:
-    """How many numbers of a model, a layer or a cell are trained: fixed ones do not
-    count.
-    """
+    """Return how many numbers of a model, a layer or a cell are trained."""
     return sum(int(np.prod(weights.shape)) for weights in part.trainable_weights)
 
 
 def layers(model: "keras.Model") -> list[dict[str, Any]]:
-    """Return name, type, output shape (None: any) and parameters of each layer; of
-    stacked cells, as of the layers that they are.
+    """Return name, type, output shape (None: any) and parameters of each layer.
+
+    Each of several stacked cells is listed as a layer.
     """
-    rows: list[tuple[Any, str, list[int | None]]] = []
+    rows: list[dict[str, Any]] = []
     for layer in model.layers:
-        # A cell gives its states, too.
+        # A recurrent layer may return its states, too.
         several = isinstance(layer.output, list | tuple)
         output = list((layer.output[0] if several else layer.output).shape)
         parts = getattr(getattr(layer, "cell", None), "cells", [layer])
@@ -157,13 +155,11 @@ def layers(model: "keras.Model") -> list[dict[str, Any]]:
             if part is not parts[-1]:
                 shape = [None, layer.input.shape[1], output[-1]]
             if kind != "InputLayer":
-                rows.append((part, kind, shape))
-    return [
-        {
-            "name": f"{kind.lower()}_{number}",
-            "type": kind,
-            "output": output,
-            "parameters": parameters(part),
-        }
-        for number, (part, kind, output) in enumerate(rows, 1)
-    ]
+                row = {
+                    "name": f"{kind.lower()}_{len(rows) + 1}",
+                    "type": kind,
+                    "output": shape,
+                    "parameters": parameters(part),
+                }
+                rows.append(row)
+    return rows

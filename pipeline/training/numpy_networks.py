@@ -1,8 +1,7 @@
-"""Small networks in NumPy, forward and backward, of several seeds side by side, without
-TensorFlow.
+"""Small networks in NumPy, forward and backward, for several seeds side by side.
 
 A recurrent network of 32 units on a dozen rows is trained within seconds. TensorFlow
-takes longer to be imported and to compile it, in each process that trains or forecasts.
+would need longer than this to be imported and to compile the network, in each process.
 
 The networks of all seeds are stacked: an array of weights is (seeds, rows, columns),
 and values are (seeds, values, batch). The cells are those of Keras' layers `GRU` (with
@@ -20,9 +19,9 @@ Weights = dict[str, Array]
 
 
 class Network:
-    """Layers, and a linear map from the last one to the outputs.
+    """Hidden layers, and a linear map from the last one to the outputs.
 
-    A subclass has `hidden` and `hidden_backward` for its layers.
+    A subclass has `hidden` and `hidden_backward` for its hidden layers.
 
     Attributes:
         shapes: name of an array of weights -> its (rows, columns), in the order of
@@ -36,11 +35,11 @@ class Network:
 
     @property
     def size(self) -> int:
-        """How many numbers are trained."""
+        """The number of trained parameters."""
         return sum(rows * columns for rows, columns in self.shapes.values())
 
     def views(self, flat: Array) -> Weights:
-        """Return views of all weights in one array (seeds, size)."""
+        """Return views of the arrays of weights in one array (seeds, size)."""
         weights = {}
         first = 0
         for name, (rows, columns) in self.shapes.items():
@@ -50,8 +49,10 @@ class Network:
         return weights
 
     def fresh(self, random: np.random.Generator) -> Array:
-        """Return initial weights (1, size): Glorot's, of states orthogonal for each
-        gate, and biases of 0.
+        """Return initial weights (1, size).
+
+        Kernels are Glorot's. The weights of states are orthogonal for each gate. Biases
+        are 0.
         """
         flat = np.zeros((1, self.size), np.float32)
         for name, weights in self.views(flat).items():
@@ -66,7 +67,7 @@ class Network:
         return flat
 
     def forward(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
-        """Return the outputs (seeds, outputs, batch), and what `backward` needs."""
+        """Return the outputs (seeds, outputs, batch), and the tape for `backward`."""
         states, tape = self.hidden(weights, inputs)
         outputs = weights["head"] @ states + weights["head_bias"]
         return outputs, (states, tape)
@@ -77,10 +78,10 @@ class Network:
         """Write the gradients of the weights.
 
         Args:
-            weights: as they were in `forward`.
+            weights: the weights that `forward` was called with.
             gradient: of the loss by the outputs (seeds, outputs, batch).
             tape: from `forward`.
-            into: arrays like the weights, which are written over.
+            into: arrays like the weights, which are overwritten.
         """
         states, of_layers = tape
         into["head"][:] = gradient @ states.swapaxes(1, 2)
@@ -89,14 +90,15 @@ class Network:
         self.hidden_backward(weights, of_states, of_layers, into)
 
     def hidden(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
-        """Return the last layer's values (seeds, units, batch), and a tape."""
+        """Return the last layer's values (seeds, units, batch), and the tape."""
         raise NotImplementedError
 
     def hidden_backward(
         self, weights: Weights, gradient: Array, tape: Any, into: Weights
     ) -> None:
-        """Write the gradients of the layers' weights, given that of the last layer's
-        values.
+        """Write the gradients of the hidden layers' weights.
+
+        `gradient` is that of the last hidden layer's values (seeds, units, batch).
         """
         raise NotImplementedError
 
@@ -149,7 +151,7 @@ class Gru(Network):
             "kernel": (gates, values),
             "recurrent": (gates, self.units),
             "bias": (gates, 1),
-            # of the candidate: the others would have two that add up
+            # For the candidate alone: update and reset would add it to their bias.
             "recurrent_bias": (self.units, 1),
         }
         super().__init__(shapes, self.units, outputs)
@@ -207,7 +209,7 @@ class Lstm(Network):
     """A long short-term memory (Hochreiter and Schmidhuber 1997, Neural Computation 9).
 
     Inputs are (timesteps, seeds, values, batch). The gates are input, forget, output
-    and candidate; Keras has the last two the other way round:
+    and candidate. In Keras the candidate comes before the output gate.
 
         new carry = forget * carry + input * candidate
         new state = output * tanh(new carry)
@@ -224,9 +226,7 @@ class Lstm(Network):
         super().__init__(shapes, self.units, outputs)
 
     def fresh(self, random: np.random.Generator) -> Array:
-        """Return initial weights as those of any network, but that the forget gate
-        begins open.
-        """
+        """Return initial weights as `Network.fresh`, with a forget gate that is open."""
         flat = super().fresh(random)
         self.views(flat)["bias"][:, self.units : 2 * self.units] = 1
         return flat
@@ -277,28 +277,28 @@ class Lstm(Network):
 
 
 def _logistic(values: Array) -> Array:
-    """The logistic function: (1 + tanh(x / 2)) / 2 does not overflow."""
+    """The logistic function, as (1 + tanh(x / 2)) / 2, which does not overflow."""
     return np.asarray(np.tanh(values * 0.5) * 0.5 + 0.5)
 
 
 def _logistic_slope(gate: Array) -> Array:
-    """The slope of the logistic function where it is `gate`."""
+    """The slope of the logistic function where its value is `gate`."""
     return (1 - gate) * gate
 
 
 def _summed_products(gradients: Array, values: Array) -> Array:
-    """(seeds, rows, columns) gradients (timesteps, seeds, rows, batch) times values
-    (timesteps, seeds, columns, batch), over the batch and the timesteps.
+    """Products (seeds, rows, columns), summed over the batch and the timesteps.
+
+    Gradients are (timesteps, seeds, rows, batch), values (timesteps, seeds, columns,
+    batch).
     """
     return np.asarray(np.sum(gradients @ values.swapaxes(2, 3), axis=0))
 
 
 def _summed(gradients: Array) -> Array:
-    """(seeds, rows, 1) gradients (timesteps, seeds, rows, batch) over the batch and the
-    timesteps.
-    """
+    """Gradients (timesteps, seeds, rows, batch), summed to (seeds, rows, 1)."""
     return np.asarray(gradients.sum(axis=(0, 3))[..., None])
 
 
 LAYERS: dict[str, type[Dense | Gru | Lstm]] = {"Dense": Dense, "GRU": Gru, "LSTM": Lstm}
-"""Name of a kind of layer, as Keras has it -> the network."""
+"""Keras' name of the kind of hidden layer -> the network."""

@@ -1,5 +1,6 @@
-"""A network with its two XLA programs: one epoch of training, and prediction. Importing
-it starts TensorFlow.
+"""A network with its two XLA programs: one epoch of training, and prediction.
+
+Importing this module starts TensorFlow.
 """
 
 from collections.abc import Callable
@@ -15,18 +16,19 @@ from pipeline.training import keras_models
 from pipeline.training.recurrence.network import LoopedModel
 
 EVALUATION_BATCH = 512
+"""Examples of a batch in prediction, at most."""
 
 
 class Program:
     """A model with its compiled epoch and its compiled prediction.
 
     Args:
-        model: a network with as many outputs per example as that has targets; axes of
-            length 1 do not count.
+        model: a network with one output for each target of an example; axes of length 1
+            do not count.
         examples: the train split.
-        optimizer, learning_rate, weight_decay: as for `train`.
-        measures: an epoch's, of each batch; the first one is the loss that is trained
-            on.
+        optimizer, learning_rate, weight_decay: as for `gradient_descent.train`.
+        measures: the names of the measures of each batch. The first one is the loss
+            that is minimised.
     """
 
     def __init__(
@@ -59,32 +61,31 @@ class Program:
         self._outputs = tf.function(self._outputs_of, jit_compile=True, autograph=False)
 
     def _train_on(self, data: Any, rows: Any) -> Any:
-        """Train on batches of example numbers (steps, batch); their measures (steps,
-        measures).
+        """Train on batches of example numbers `rows` (steps, batch).
+
+        Returns:
+            The measures (steps, measures) of the batches.
         """
         train = tf.autograph.experimental.do_not_convert(self._network.train)
         formulas = [MEASURES[measure].formula for measure in self.measures]
         steps = tf.shape(rows)[0]
         measured = tf.TensorArray(tf.float32, steps, element_shape=(len(formulas),))
-        # Handed from batch to batch: XLA would fill new ones with zeros for each.
+        # Handed from batch to batch: XLA would fill new buffers with zeros each time.
         buffers = self._network.buffers(rows.shape[1], *self._examples.input_shape)
         for step in tf.range(steps):
             present = tf.cast(rows[step] >= 0, tf.float32)
-            # -1 stands for no example: example 0 is computed in its place, and has
-            # no weight in the loss.
+            # -1 stands for no example. Example 0 is computed in its place, with no
+            # weight in the loss.
             numbers = tf.maximum(rows[step], 0)
             inputs, targets = _batch(self._examples, data, numbers)
             with tf.GradientTape() as tape:
                 outputs, buffers = train(inputs, buffers)
-                values = [
-                    formula(
-                        tf.reshape(outputs, self._shape), targets, TensorOps(present)
-                    )
-                    for formula in formulas
-                ]
+                shaped = tf.reshape(outputs, self._shape)
+                ops = TensorOps(present)
+                values = [formula(shaped, targets, ops) for formula in formulas]
             gradients = tape.gradient(values[0], self.model.trainable_variables)
-            # Dense: Keras' optimizers square a repeated word's parts before they
-            # add them up where they are sparse.
+            # Sparse gradients are made dense: of a word that occurs twice, Keras'
+            # optimizers would square the two parts before they add them up.
             self.optimizer.apply(
                 [tf.convert_to_tensor(gradient) for gradient in gradients]
             )
@@ -92,7 +93,7 @@ class Program:
         return measured.stack()
 
     def _answer(self, series: Any, batch: Any) -> Any:
-        """Outputs for a batch; of every column what `metrics.added` says."""
+        """Outputs for a batch; if every column is forecast, its errors (`metrics.added`)."""
         examples = self._examples
         outputs = self._outputs_of(_inputs(examples, series, batch))
         if not of_every_column(examples):
@@ -106,40 +107,41 @@ class Program:
         return tf.reshape(self._network.predict(inputs), self._shape)
 
     def reset(self, numbers: list[Array]) -> None:
-        """Start a replicate: its own weights, a fresh optimizer."""
+        """Start a replicate with these weights and a fresh optimizer."""
         self.restore([*numbers, *self._fresh])
 
     def state(self) -> list[Array]:
-        """Return all numbers that the next epoch depends on: the model's and the
-        optimizer's.
-        """
+        """Return the model's and the optimizer's numbers."""
         return [np.asarray(variable.numpy()) for variable in self._variables]
 
     def restore(self, numbers: list[Array]) -> None:
-        """Set what `state` read."""
+        """Set the numbers that `state` returned."""
         for variable, number in zip(self._variables, numbers, strict=True):
             variable.assign(number)
 
     def epoch(self, rows: Array) -> Array:
-        """Train on batches of example numbers (steps, batch), -1 for none; return each
-        one's measures (steps, measures).
+        """Train on batches of example numbers (steps, batch), -1 for no example.
+
+        Returns:
+            The measures (steps, measures) of the batches.
         """
         return np.asarray(self._epoch(self._data, tf.constant(rows)))
 
     def predict(self, examples: Examples) -> Array:
-        """Return outputs (n,) or (n, values) for a split, in its order; where a run
-        keeps none, what `metrics.added` says.
+        """Return outputs (n,) or (n, values) for a split, in the order of its examples.
+
+        If every column is forecast, return the errors that `metrics.added` takes.
         """
-        # A call costs more than a small network's work: there is one for a batch, and
-        # all about it is prepared before.
-        # the split is held, so that its id stays its own
+        # A call costs more time than a small network's work. So each batch is one call,
+        # and its arguments are prepared once.
+        # The split is kept, so that no other object gets its id.
         if id(examples) not in self._splits:
             self._splits[id(examples)] = examples, self._prepared(examples)
         return self._splits[id(examples)][1]()
 
     def _prepared(self, examples: Examples) -> Callable[[], Array]:
-        # A power of two: splits of like size share one program, and less than half of
-        # it is filling.
+        # A power of two: splits of similar size share one program, and less than half
+        # of a batch is padding.
         size = min(EVALUATION_BATCH, 1 << (len(examples) - 1).bit_length())
         order = by_padding(examples)
         padded = np.pad(order, (0, -len(order) % size), mode="edge")
@@ -171,8 +173,10 @@ class Program:
 
 
 def _on_device(examples: Examples) -> tuple[Any, Any, Any]:
-    """A split as tensors: the series and the row numbers of windows, or nothing and the
-    inputs of arrays; and the targets.
+    """A split as three tensors.
+
+    For windows they are the series, the row numbers and the targets; for arrays an
+    empty tensor, the inputs and the targets.
     """
     targets = tf.zeros(())
     if not of_every_column(examples):
@@ -194,9 +198,7 @@ def _batch(examples: Examples, data: Any, numbers: Any) -> tuple[Any, Any]:
 
 
 def _inputs(examples: Examples, series: Any, batch: Any) -> Any:
-    """Inputs (n, ...) for a batch: of windows (n,) row numbers, else the inputs
-    themselves.
-    """
+    """Inputs (n, ...) for a batch: row numbers (n,) of windows, or inputs."""
     if not isinstance(examples, Windows):
         return batch
     return tf.gather(series, batch[:, None] + tf.constant(examples.offsets, tf.int32))
@@ -209,13 +211,14 @@ def _all_columns(examples: Windows, series: Any, batch: Any) -> Any:
 
 
 def model_inputs(inputs: Array) -> Array:
-    """Return inputs as programs take them."""
+    """Return inputs in the type that programs take: int32 or float32."""
     return inputs.astype(np.int32 if inputs.dtype.kind in "iu" else np.float32)
 
 
 def by_padding(examples: Examples) -> Array:
-    """Return the order (n,) in which predicting takes least time: texts of like length
-    together; that of values is kept.
+    """Return the order (n,) in which predictions take least time.
+
+    Texts of similar length come together. Examples of values keep their order.
     """
     order = np.arange(len(examples), dtype=np.int32)
     if not isinstance(examples, Arrays):
@@ -229,15 +232,17 @@ def by_padding(examples: Examples) -> Array:
 
 
 class TensorOps:
-    """What a loss may use (`pipeline.metrics.Ops`), over those examples of a batch that
-    are present.
+    """The operations of a loss (`pipeline.metrics.Ops`) in TensorFlow.
+
+    `present` (batch,) is 1 for an example and 0 for padding, which has no weight in a
+    mean.
     """
 
     def __init__(self, present: Any) -> None:
         self._present = present
 
     def mean(self, values: Any) -> Any:
-        values = tf.cast(values, tf.float32)  # an accuracy's are true and false
+        values = tf.cast(values, tf.float32)  # an accuracy has true and false
         if len(values.shape) > 1:
             values = tf.reduce_mean(values, axis=1)
         return tf.reduce_sum(values * self._present) / tf.reduce_sum(self._present)

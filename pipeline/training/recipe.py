@@ -1,5 +1,6 @@
-"""An experiment of params.yaml, with its names looked up and its options validated: how
-it is built, trained, and read back.
+"""Recipes, which build, train and read back the experiments of params.yaml.
+
+A recipe has the names of the experiment looked up and its options validated.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,24 +27,26 @@ from pipeline.validation import one_of
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an experiment is built and trained.
+    """The functions that build and train an experiment, with their options.
 
     Attributes:
-        name: of the experiment, within its data set.
-        where: its place in params.yaml.
-        build: the model's builder: call it with a `Problem`. What is trained and loaded
-            is `model`.
-        method: the training method: call it with a `Job`.
-        seeds: of its replicates.
+        name: the experiment's name within its data set.
+        where: the experiment's place in params.yaml.
+        build: the builder of the model, called with a `Problem`. Training and loading
+            use `model`, which may add fixed layers.
+        method: the training method, called with a `Job`.
+        seeds: the seeds of the replicates.
         network: whether the model is a Keras model, so that TensorFlow is needed.
-        read: what the method loads a baseline's weights with; None if it cannot.
+        read: the method's `load`, which reads a baseline's weights; None if the method
+            has none.
         masks: whether the method takes windows some of whose targets are missing (its
             module's `MASKS`).
         standardise: whether the network is put between two fixed layers
             (`standardised`).
-        in_unit: whether one is put behind it (`standardised.in_unit`).
-        features: the builder of the model `lags`, whose features the network sees in
-            place of windows; else None.
+        in_unit: whether a fixed layer is put behind the network
+            (`standardised.in_unit`).
+        features: the builder of the model `lags`, whose features the network sees
+            instead of windows; None for a network that sees windows.
     """
 
     name: str
@@ -59,8 +62,9 @@ class Recipe:
     features: Callable[[Problem], Any] | None = None
 
     def model(self, about: Problem, known: Moments | None = None) -> Any:
-        """Return a new model for a problem; its fixed layers have these moments, or
-        those that are loaded as weights.
+        """Return a new model for a problem.
+
+        `known` are the moments of the fixed layers; None if weights are loaded next.
         """
         model = self.build(about)
         if self.standardise:
@@ -70,12 +74,11 @@ class Recipe:
     def job(
         self, data: Dataset, *callbacks: Callback, checkpoint: Checkpoint | None = None
     ) -> Job:
-        """Return what `train` takes: the experiment on a data set. For a network start
-        TensorFlow.
+        """Return the experiment's job on a data set. For a network start TensorFlow.
 
         Raises:
-            UsageError: words are to be standardised, the data have no unit, or no such
-                features.
+            UsageError: the data set does not fit `standardise`, `in_unit` or
+                `features`.
         """
         about = problem(data)
         if self.features:
@@ -108,11 +111,11 @@ class Recipe:
         return Job(self.name, data, build, self.seeds, callbacks, checkpoint)
 
     def train(self, job: Job) -> Trained:
-        """Train a job by the method.
+        """Train a job.
 
         Raises:
             UsageError: the model's options do not fit the data set.
-            UnrollError: as the method.
+            UnrollError: like the training method.
         """
         try:
             trained: Trained = self.method(job)
@@ -124,16 +127,16 @@ class Recipe:
         """Read a trained model back.
 
         Args:
-            fields: its `Problem` as plain data.
-            path: of its weights, without the suffix.
+            fields: the model's `Problem` as plain data.
+            path: the file of its weights, without the suffix.
 
         Returns:
             Inputs (n, timesteps, features) float32 -> (n,) or (n, values), in model
-            units; of a network always (n, values).
+            units. A network always gives (n, values).
 
         Raises:
-            UnrollError: the weights are missing or damaged, or those of a method that
-                forecasts nothing.
+            UnrollError: the weights are missing or damaged, or the training method
+                leaves nothing that forecasts.
         """
         about = Problem(**{**fields, "input_shape": tuple(fields["input_shape"])})
         if self.network:
@@ -167,7 +170,7 @@ class Recipe:
                 f"{file} is missing or damaged ({error!s:.100}); run `unroll train "
                 f"{self.name}`"
             ) from None
-        # One trace for any number of examples.
+        # This signature needs one trace for any number of examples.
         shape = tf.TensorSpec((None, *about.input_shape), tf.float32)
         call = tf.function(
             lambda inputs: model(inputs, training=False), input_signature=[shape]
@@ -175,13 +178,13 @@ class Recipe:
         return lambda inputs: np.asarray(call(seen(inputs))).reshape(len(inputs), -1)
 
     def _seen(self, about: Problem) -> tuple[Predict, Problem]:
-        """Inputs -> what the network sees of them, and the problem that it then has.
+        """The function from inputs to what the network sees, and the network's problem.
 
-        With `features` windows (n, timesteps, columns) become (n, values) float32.
+        With `features`, windows (n, timesteps, columns) become (n, values) float32.
 
         Raises:
-            UsageError: the data set has no windows with answers at their end, or they
-                are too short.
+            UsageError: the data set has no windows of one forecast column, or the
+                windows are too short.
         """
         if self.features is None:
             return lambda inputs: inputs, about
@@ -189,8 +192,8 @@ class Recipe:
         vector = len(about.input_shape) == 1
         if about.vocabulary or about.each_step or about.every or vector:
             raise UsageError(
-                f"{where}: they are of windows whose one column is forecast; leave "
-                "them out"
+                f"{where}: features need windows of values with one forecast column; "
+                "leave them out"
             )
         try:
             make = self.features(about).features
@@ -202,10 +205,10 @@ class Recipe:
 
 
 def recipe(name: str, experiment: Experiment) -> Recipe:
-    """Look an experiment's names up and validate its options.
+    """Return the recipe of an experiment: look its names up and validate its options.
 
     Raises:
-        UsageError: a name or an option is wrong; the text lists the valid ones.
+        UsageError: a name or an option is wrong; the message lists the valid ones.
     """
     where = f"experiments.{experiment.dataset}.{name}"
     model = experiment.model

@@ -1,6 +1,4 @@
-"""runs/DATASET/EXPERIMENT: what a training leaves on disk, written and read by one
-schema.
-"""
+"""The run folder runs/DATASET/EXPERIMENT: the results of a training on disk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class LayerSummary(Strict):
-    """A layer of a model; `output` is its shape, None for any length."""
+    """A layer of a model; `output` is its output shape, with None for any length."""
 
     name: str
     type: str
@@ -33,16 +31,16 @@ class LayerSummary(Strict):
 
 
 class Summary(Strict):
-    """What run.json holds.
+    """The content of run.json.
 
     Attributes:
-        experiment: its name.
-        dataset: its data set.
+        experiment: the name of the experiment.
+        dataset: the name of its data set.
         parameters: how many numbers were fitted.
-        layers: of the model.
-        seeds: one replicate for each.
-        epochs: of the replicate that had most; 0 where the method has none.
-        ended: the last epoch of each seed where they differ (`epochs.Patience`), else
+        layers: the layers of the model.
+        seeds: the seed of each replicate.
+        epochs: the most epochs of a replicate; 0 for a method without epochs.
+        ended: the last epoch of each seed if they differ (`epochs.Patience`), else
             None.
         best_epochs: for each seed the epoch (from 1) with the best validation metric;
             None without validation.
@@ -70,7 +68,7 @@ class Summary(Strict):
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it lies on disk.
+    """A run, as read from its folder.
 
     Attributes:
         summary: run.json.
@@ -86,14 +84,12 @@ class Run:
 
     @property
     def points(self) -> list[str]:
-        """The weights that predictions come from: "final", and "best" where an epoch
-        was chosen on validation.
-        """
+        """The names of the weights: "final", and with validation "best"."""
         return ["final", "best"] if self.summary.best_epochs is not None else ["final"]
 
     @property
     def varies(self) -> bool:
-        """Whether results depend on the seed: only methods with epochs draw."""
+        """True if results depend on the seed, as they do for methods with epochs."""
         return self.summary.epochs > 0
 
 
@@ -103,10 +99,10 @@ def save(
     """Write run.json, history.csv, predictions.npz, and weights/ into an empty folder.
 
     Args:
-        trained: what the method gave back.
-        job: what it was given.
+        trained: the result of the training method.
+        job: the job that the method trained.
         folder: becomes runs/DATASET/EXPERIMENT.
-        fingerprint: of what the run was made of.
+        fingerprint: the hashes of what the run was made of.
     """
     replicates = trained.replicates
     _write_history(folder / "history.csv", replicates, job.dataset)
@@ -140,7 +136,7 @@ def save(
 def _write_history(
     path: Path, replicates: "Sequence[Replicate]", dataset: "Dataset"
 ) -> None:
-    """Write a row for each seed and epoch; without epochs, the column names alone."""
+    """Write one row for each seed and epoch; without epochs only the column names."""
     import pandas as pd
 
     rows = [
@@ -161,8 +157,8 @@ def load(folder: Path) -> Run:
     """Read what `save` wrote.
 
     Raises:
-        UnrollError: a file is missing or damaged, or they are not of one run; the text
-            names the command that helps.
+        UnrollError: a file is missing or damaged; the message names the command that
+            helps.
     """
     name = f"{folder.parent.name}/{folder.name}"
     again = f"run `unroll train {folder.parent.name} {folder.name}`"
@@ -182,10 +178,10 @@ def load(folder: Path) -> Run:
 
 
 def load_for(folder: Path, dataset: str, seeds: Sequence[int]) -> Run:
-    """Read a run that must be of this data set and these seeds.
+    """Read a run that must have this data set and these seeds.
 
     Raises:
-        UnrollError: as `load`, or it is of others.
+        UnrollError: like `load`, or the run has another data set or other seeds.
     """
     run = load(folder)
     summary = run.summary

@@ -1,9 +1,9 @@
-"""Tasks of training, and the store of finished runs, `.unroll/store/DATASET/NAME/KEY/`:
-what was trained once is not trained again.
+"""Tasks of training, and the store of finished runs, `.unroll/store/DATASET/NAME/KEY/`.
 
-An entry holds the run folder, in `run/`, and `files.json`, the SHA-256 of each of its
-files. It comes into the store by one rename, so it is there whole or not at all. The
-run folders in runs/ are hard links to it and take no further space.
+A run that is in the store is not trained again. An entry holds the run folder `run/`
+and `files.json`, the SHA-256 of each file of the run. An entry comes into the store by
+one rename, so no entry is incomplete. The files in runs/ are hard links to the entries
+and take no further space.
 """
 
 import hashlib
@@ -21,27 +21,29 @@ from pipeline.provenance import fingerprint
 from pipeline.workspace import Workspace
 
 WHOLE = "UNROLL_WHOLE"
-"""The variable by which `unroll repro` says that it builds everything: a stage may
-train for later ones, too."""
+"""The environment variable that `unroll repro` sets while it builds everything. A stage
+may then train for later stages, too."""
 
 RUN = "run"
-"""The run folder in an entry."""
+"""The name of the run folder in an entry."""
 
 HASHES = "files.json"
-"""The file in an entry that holds the SHA-256 of each file of its run."""
+"""The name of the file in an entry that holds the SHA-256 of each file of the run."""
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One experiment to be trained. It can be pickled; no two are equal, so it may be a
-    key of a dictionary.
+    """One experiment to be trained.
+
+    A task can be pickled. No two tasks are equal, so a task may be a key of a
+    dictionary.
 
     Attributes:
         dataset: the name of the data set.
-        name: of the experiment.
-        experiment: as in params.yaml.
-        preparation: of the data set.
-        key: of the run in the store (`key`).
+        name: the name of the experiment.
+        experiment: the experiment's section of params.yaml.
+        preparation: the data set's section of params.yaml.
+        key: the key of the run in the store (`key`).
     """
 
     dataset: str
@@ -52,23 +54,23 @@ class Task:
 
     @property
     def whole_name(self) -> str:
-        """The name of the experiment among those of all data sets, such as `waves/gru`."""
+        """The name of the experiment with its data set, such as `waves/gru`."""
         return f"{self.dataset}/{self.name}"
 
     @property
     def network(self) -> bool:
-        """Whether it may need TensorFlow."""
+        """True if the task may need TensorFlow."""
         return self.experiment.model.family != "baselines"
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a task ended.
+    """The end of a task.
 
     Attributes:
         task: the task.
-        seconds: since it began.
-        error: why it failed, in one line; "" where it went well.
+        seconds: how long the task took.
+        error: why the task failed, in one line; "" if it did not.
     """
 
     task: Task
@@ -77,21 +79,19 @@ class Result:
 
 
 def key(dataset: str, name: str, of_run: Mapping[str, str]) -> str:
-    """Return the key of a run: the SHA-256 over its data set, its name and its
-    fingerprint.
-    """
+    """Return a run's key: the SHA-256 of its data set, its name and its fingerprint."""
     parts = [dataset, name, *of_run.values()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def entry(workspace: Workspace, dataset: str, name: str, key: str) -> Path:
-    """Return the folder of an entry, which need not be there."""
+    """Return the folder of an entry, which need not exist."""
     return workspace.scratch / "store" / dataset / name / key
 
 
 @contextmanager
 def adding(workspace: Workspace, dataset: str, name: str, key: str) -> Iterator[Path]:
-    """An empty folder for a run; when the block ends well, the store holds it."""
+    """Yield an empty folder for a run; put it into the store when the block has ended."""
     folder = entry(workspace, dataset, name, key)
     with atomic_folder(folder, workspace.scratch) as unfinished:
         run = unfinished / RUN
@@ -101,10 +101,10 @@ def adding(workspace: Workspace, dataset: str, name: str, key: str) -> Iterator[
 
 
 def holds(workspace: Workspace, dataset: str, name: str, key: str) -> bool:
-    """Whether the store holds a run. Its entry counts as used now.
+    """Return whether the store holds a run, and mark its entry as used now.
 
     Raises:
-        UnrollError: its files are not as they were written; the entry is removed.
+        UnrollError: its files are not as they were written. The entry is removed.
     """
     folder = entry(workspace, dataset, name, key)
     if not folder.exists():
@@ -123,20 +123,20 @@ def holds(workspace: Workspace, dataset: str, name: str, key: str) -> bool:
 
 
 def place(workspace: Workspace, dataset: str, name: str, key: str) -> None:
-    """Let runs/DATASET/NAME be a run of the store."""
+    """Put a run of the store into runs/DATASET/NAME."""
     with atomic_folder(workspace.run(dataset, name), workspace.scratch) as unfinished:
         _link(entry(workspace, dataset, name, key), unfinished)
 
 
 def place_all(workspace: Workspace, dataset: str, keys: Mapping[str, str]) -> None:
-    """Let runs/DATASET hold these runs of the store, name -> key, and nothing else."""
+    """Replace runs/DATASET by these runs of the store, name -> key."""
     with atomic_folder(workspace.runs(dataset), workspace.scratch) as unfinished:
         for name, key in keys.items():
             _link(entry(workspace, dataset, name, key), unfinished / name)
 
 
 def _link(entry: Path, folder: Path) -> None:
-    """Fill a folder with hard links; with copies where the file system has none."""
+    """Fill a folder with hard links, or with copies if the file system has no links."""
 
     def link(source: str, target: str) -> None:
         try:
@@ -148,20 +148,19 @@ def _link(entry: Path, folder: Path) -> None:
 
 
 def entries(workspace: Workspace, dataset: str = "*") -> list[Path]:
-    """Return the entries of a data set, or of all; the one that was used longest ago
-    first.
-    """
+    """Return the entries of one or all data sets, the least recently used first."""
     found = (workspace.scratch / "store").glob(f"{dataset}/*/*/")
     return sorted(found, key=lambda folder: folder.stat().st_mtime)
 
 
 def prune(workspace: Workspace, used: Collection[Path], keep: int) -> tuple[int, int]:
-    """Remove entries that are not `used`, those used longest ago first, until the store
-    has at most `keep` bytes.
+    """Remove entries that are not in `used` until the store has at most `keep` bytes.
+
+    The entries that were used longest ago are removed first.
 
     Returns:
-        How many were removed, and how many bytes that freed: a file that runs/ has,
-        too, frees none.
+        The number of removed entries, and the freed bytes. A file that is also in runs/
+        frees none.
     """
     sizes = {folder: _size(folder) for folder in entries(workspace)}
     total = sum(sizes.values())
@@ -177,6 +176,6 @@ def prune(workspace: Workspace, used: Collection[Path], keep: int) -> tuple[int,
 
 
 def _size(folder: Path, most_links: float = float("inf")) -> int:
-    """The bytes of the files in a folder that have at most so many names."""
+    """The bytes of the files in a folder that have at most `most_links` hard links."""
     found = [path.stat() for path in folder.rglob("*") if path.is_file()]
     return sum(file.st_size for file in found if file.st_nlink <= most_links)

@@ -1,10 +1,10 @@
-"""A network between two fixed layers: it sees standardised inputs, and its outputs are
-turned back.
+"""A network between two fixed layers, which standardise its inputs and scale its outputs
+back.
 
-So targets, loss, predictions and weights on disk are in the data set's own units for
-all that is around it. In these units the loss is a multiple of what it would be of
-standardised targets. Steps of Adam and RMSprop do not depend on such a factor, nor does
-weight decay, which is no part of the loss.
+Outside of the network, targets, loss and predictions stay in the data set's own units.
+The loss in these units is a multiple of the loss of standardised targets. Steps of Adam
+and RMSprop do not depend on such a factor. Nor does weight decay, which is no part of
+the loss.
 """
 
 from dataclasses import dataclass
@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and variance, 1 of what is constant, over all train examples (and
-    timesteps).
+    """Mean and variance over all train examples and timesteps; a constant has variance 1.
 
     Attributes:
-        inputs: (2, columns) float64, or (2, values) of inputs without timesteps; None
-            where inputs stay as they are.
-        targets: (2,) float64, of all values of all targets together.
+        inputs: (2, columns) float64, or (2, values) for inputs without timesteps; None
+            if inputs stay as they are.
+        targets: (2,) float64, over all values of all targets.
     """
 
     inputs: Array | None
@@ -35,9 +34,7 @@ class Moments:
 
 
 def moments(train: Examples) -> Moments:
-    """Return the moments of a train split; of windows without cutting them out of their
-    series.
-    """
+    """Return the moments of a train split. Windows are not cut out of their series."""
     if isinstance(train, Windows):
         inputs = train.series
         targets = train.series if train.every else train.series[:, [train.target]]
@@ -56,8 +53,9 @@ def moments(train: Examples) -> Moments:
 
 
 def _occurrences(train: Windows, offsets: Array) -> Array:
-    """(rows,) in how many windows each row of the series lies, at one of the offsets
-    from the window's row number.
+    """The number of windows (rows,) that have each row of the series.
+
+    `offsets` are the positions of a window's rows, from its row number.
     """
     counts = np.zeros(len(train.series))
     for offset in offsets:
@@ -66,29 +64,28 @@ def _occurrences(train: Windows, offsets: Array) -> Array:
 
 
 def _weighted(values: Array, weights: Array) -> Array:
-    """(2, columns) mean and variance of the rows of `values`, each counted as often as
-    `weights` says.
-    """
+    """Mean and variance (2, columns) of rows (n, columns), with weights (n,)."""
     values = values[weights > 0].astype(np.float64)
     weights = weights[weights > 0]
     mean = np.average(values, axis=0, weights=weights)
     variance = np.average((values - mean) ** 2, axis=0, weights=weights)
-    # Of a constant the computed mean may be off by a last bit, and the variance by its
-    # square.
+    # The computed mean of a constant may be off by a last bit. Its computed variance is
+    # then tiny, but not 0.
     return np.stack([mean, np.where(np.ptp(values, axis=0) > 0, variance, 1.0)])
 
 
 def standardised(
     network: "keras.Model", problem: Problem, known: Moments | None = None
 ) -> "keras.Model":
-    """Return the network with a fixed layer in front and, unless it answers with a
-    probability, one behind.
+    """Return the network with a fixed layer in front and one behind.
+
+    A network that returns a probability has none behind.
 
     Args:
         network: for the problem; its layers and weights become those of the result.
         problem: with values as inputs, not words.
-        known: the moments of the train split; None where weights, which hold them, are
-            loaded next.
+        known: the moments of the train split; None if weights, which include the
+            moments, are loaded next.
     """
     import keras
 
@@ -104,14 +101,16 @@ def standardised(
 def in_unit(
     network: "keras.Model", problem: Problem, known: Moments | None = None
 ) -> "keras.Model":
-    """Return the network with a fixed layer behind, which turns its outputs, in the
-    unit of the data, into model units.
+    """Return the network with a fixed layer behind it.
+
+    The network's outputs are in the unit of the data. The layer turns them into model
+    units.
 
     Args:
         network: for the problem; its layers and weights become those of the result.
-        problem: of values, not of classes.
-        known: with the moments of the data set's scale; None where weights, which hold
-            them, are loaded next.
+        problem: with values as targets, not classes.
+        known: the moments of the data set's scale; None if weights, which include the
+            moments, are loaded next.
     """
     import keras
 
@@ -125,7 +124,7 @@ def _fix(
     shape: tuple[int | None, ...],
     known: Array | None,
 ) -> None:
-    """Build a layer for a shape, with a mean and a variance if they are known."""
+    """Build a layer for a shape, with mean and variance if they are known."""
     layer.build(shape)
     if known is not None:
         layer.adapt_mean.assign(known[0])
@@ -144,7 +143,7 @@ def _between(
     outputs = inputs
     for layer in before:
         outputs = layer(outputs)
-    # its layers one by one, not as one layer: so a summary shows them
+    # The layers are called one by one, so that a summary shows each of them.
     outputs = network.call(outputs)
     for layer in behind:
         outputs = layer(outputs)

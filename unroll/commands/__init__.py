@@ -1,3 +1,4 @@
-"""The Typer functions: one for each command, a few lines long. Heavy imports wait until
-a command runs.
+"""The Typer functions, one for each command.
+
+Heavy imports wait until a command runs.
 """

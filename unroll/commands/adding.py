@@ -1,6 +1,4 @@
-"""The commands that ask a new question: of a series of one's own, and of an
-experiment's options.
-"""
+"""Commands for your own series, and for an experiment's options (`tune`)."""
 
 import contextlib
 import os
@@ -37,23 +35,31 @@ Holidays = Annotated[
 Missing = Annotated[
     list[str] | None, typer.Option(help="A number or word that means no value.")
 ]
-Name = Annotated[str | None, typer.Option(help="Of the series; by default the file's.")]
+Name = Annotated[
+    str | None, typer.Option(help="The name of the series; by default the file's.")
+]
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Take what is proposed; ask nothing.")
 ]
 Stamp = Annotated[
     list[str] | None, typer.Option(help="A column of timestamps (repeatable).")
 ]
-StampFormat = Annotated[str | None, typer.Option(help="As strptime takes it.")]
+StampFormat = Annotated[
+    str | None, typer.Option(help="The format of timestamps, as strptime takes it.")
+]
 DayFirst = Annotated[
-    bool | None, typer.Option("--day-first/--month-first", help="Of 01/02/2024.")
+    bool | None,
+    typer.Option("--day-first/--month-first", help="How to read 01/02/2024."),
 ]
 TimeZone = Annotated[
-    str | None, typer.Option(help="Whose clock the timestamps show: Europe/Berlin.")
+    str | None, typer.Option(help="The time zone of the timestamps: Europe/Berlin.")
 ]
-Encoding = Annotated[str | None, typer.Option(help="Of the text, such as latin-1.")]
+Encoding = Annotated[
+    str | None, typer.Option(help="The encoding of the text, such as latin-1.")
+]
 Delimiter = Annotated[
-    str | None, typer.Option(help="Between columns; a space for any white space.")
+    str | None,
+    typer.Option(help="The mark between columns; a space for any white space."),
 ]
 Decimal = Annotated[
     Literal[".", ","] | None, typer.Option(help="The mark before decimals.")
@@ -77,13 +83,13 @@ Jobs = Annotated[
 
 
 def own_workspace(context: typer.Context) -> Workspace:
-    """Return the folder that the user is in or has named, whatever lies in it."""
+    """Return the current folder, or the folder of --root, even if it is no project."""
     root = context.parent.params["root"] if context.parent else Path()
     return Workspace(root.resolve())
 
 
 def _options(parameters: Mapping[str, Any]) -> "Options":
-    """Return the options of a series that are among the parameters of a command."""
+    """Return the options of a series from the parameters of a command."""
     from series.options import Options
 
     given = {
@@ -96,7 +102,7 @@ def _options(parameters: Mapping[str, Any]) -> "Options":
 
 @app.command(rich_help_panel="Start here")
 def new(
-    folder: Annotated[Path, typer.Argument(help="Is made.")],
+    folder: Annotated[Path, typer.Argument(help="The new folder.")],
     documents: Annotated[
         bool,
         typer.Option(
@@ -171,7 +177,7 @@ def answer(
         _show_answers(workspace, names or [], as_json=as_json)
         return
     options = _options(parameters)
-    # What a program reads stands alone on standard output.
+    # Standard output has nothing but the data that a program reads.
     output = sys.stderr if as_json or as_csv else sys.stdout
     with contextlib.redirect_stdout(output):
         print(f"Reading {', '.join(names)} ...", flush=True)
@@ -192,7 +198,7 @@ def answer(
 
 
 def _is_data_set(workspace: Workspace, name: str) -> bool:
-    """Return whether a name is in params.yaml, and no file."""
+    """Return whether a name is in params.yaml and is not a file."""
     from pipeline.config import params
 
     if Path(name).is_file() or not workspace.params.is_file():
@@ -202,8 +208,8 @@ def _is_data_set(workspace: Workspace, name: str) -> bool:
 
 
 def _show_answers(workspace: Workspace, names: Sequence[str], *, as_json: bool) -> None:
-    """Print the answers of data sets of params.yaml; without names all answers, those
-    of series, too.
+    """Print the answers of data sets of params.yaml; without names all answers, also
+    of series.
     """
     from series.answer import load
     from unroll.answers import find, show
@@ -329,7 +335,7 @@ def tune(
     trials: Annotated[
         int | None,
         typer.Option(
-            min=1, max=100_000, help="By default those that params.yaml says, or 30."
+            min=1, max=100_000, help="By default the number in params.yaml, or 30."
         ),
     ] = None,
     over: Annotated[
@@ -340,21 +346,28 @@ def tune(
         ),
     ] = None,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Of the experiment, so many for each trial.")
+        int, typer.Option(min=1, help="The number of seeds for each trial.")
     ] = 1,
     number: Annotated[
         int,
         typer.Option(
-            "--search", min=1, help="Its number: another draws other options."
+            "--search",
+            min=1,
+            help="The number of the search; each draws other options.",
         ),
     ] = 1,
     in_place: Annotated[
         bool,
-        typer.Option("--in-place", help="The best options replace its own."),
+        typer.Option(
+            "--in-place", help="Replace the experiment's own options by the best ones."
+        ),
     ] = False,
     new_name: Annotated[
         str | None,
-        typer.Option("--name", help="Of the new one; of waves/gru else gru_tuned."),
+        typer.Option(
+            "--name",
+            help="The name of the new experiment; by default gru_tuned for waves/gru.",
+        ),
     ] = None,
     dry: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be searched.")

@@ -1,4 +1,4 @@
-"""Commands that build everything: for real, small, once more to compare."""
+"""Commands that build: `demo`, `repro`, `verify` and `worker`."""
 
 import os
 from typing import Annotated
@@ -17,6 +17,7 @@ Jobs = Annotated[
 ]
 
 CORES = os.cpu_count() or 1
+"""The number of cores, the default of --jobs."""
 
 
 @app.command(rich_help_panel="Start here")

@@ -1,4 +1,4 @@
-"""The stages as commands, which dvc.yaml runs."""
+"""The stages as commands, which dvc.yaml runs, and `prune`."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from unroll.commands.building import CORES
 
 @contextlib.contextmanager
 def _naming_target(workspace: Workspace, target: str) -> Iterator[None]:
-    """Let the error for a missing input name the stage, not the whole graph."""
+    """Name the stage, not the whole graph, in the error for a missing input."""
     try:
         yield
     except UnrollError as error:
@@ -104,7 +104,7 @@ def train(
             print(os.path.relpath(folder))
         else:
             train(workspace, name, experiment, jobs)
-            # the stage `evaluate` comes next by itself
+            # DVC goes on to the stage `evaluate` by itself
             if "DVC_STAGE" not in os.environ:
                 from unroll.results.trained import show_trained
 

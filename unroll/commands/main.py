@@ -1,4 +1,4 @@
-"""The command line: runs one command of `unroll`."""
+"""The command line `unroll`."""
 
 import sys
 from collections.abc import Sequence
@@ -14,14 +14,12 @@ REGISTERED = (adding, building, dvc_stages, results)
 
 
 def invoke(arguments: Sequence[str]) -> None:
-    """Run one command line, such as `["train", "waves/node"]`. Errors are raised, not
-    printed.
-    """
+    """Run one command line, such as `["train", "waves", "node"]`; raise its errors."""
     command = typer.main.get_command(app)
     with command.make_context("unroll", list(arguments)) as context:
         command.invoke(context)
 
 
 def status() -> int:
-    """Run the command line of this process, `sys.argv`; the exit status."""
+    """Run the command line of this process, `sys.argv`; return the exit status."""
     return run(lambda: invoke(sys.argv[1:] or ["--help"]))

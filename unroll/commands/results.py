@@ -1,6 +1,4 @@
-"""Commands that show, compare and check what was built. Heavy imports wait until a
-command runs.
-"""
+"""Commands that show, compare and check what was built."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,8 +68,8 @@ def compare(
 
 
 def _loaded(folders: Sequence[Path]) -> "list[Answer]":
-    """Load answers; to import what that takes needs a second."""
-    if not folders:
+    """Return the answers in these folders."""
+    if not folders:  # the import takes a second
         return []
     from series.answer import load
 
@@ -111,7 +109,9 @@ def predict(
         int | None,
         typer.Option(min=1, help="Timesteps ahead; by default as trained for."),
     ] = None,
-    series: Annotated[str | None, typer.Option(help="One of several.")] = None,
+    series: Annotated[
+        str | None, typer.Option(help="The series, if there are several.")
+    ] = None,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print comma-separated values.")
     ] = False,
@@ -147,7 +147,8 @@ def predict(
 def claims(
     context: typer.Context,
     documents: Annotated[
-        list[str] | None, typer.Argument(help="Their numbers, such as 002; none: all.")
+        list[str] | None,
+        typer.Argument(help="Numbers of documents, such as 002; none: all."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -262,12 +263,11 @@ def ui(
     from unroll.workspaces import make
 
     workspace: Workspace = context.obj
-    demo = workspace.root.name == make.DEMO  # three seeds, and some of the opponents
-    ui(
-        workspace,
-        port,
-        Workspace(documents(workspace.root.parent, "claims.yaml")) if demo else None,
-    )
+    whole = None
+    if workspace.root.name == make.DEMO:
+        # the demo has only three seeds and some of the opponents
+        whole = Workspace(documents(workspace.root.parent, "claims.yaml"))
+    ui(workspace, port, whole)
 
 
 @app.command(rich_help_panel="Results")
@@ -279,11 +279,8 @@ def register(context: typer.Context, name: Forecasting) -> None:
     """
     from unroll.results import tracking
 
-    print(
-        "\n".join(
-            tracking.registered_lines(*tracking.register(own_workspace(context), name))
-        )
-    )
+    registered, forecaster = tracking.register(own_workspace(context), name)
+    print(*tracking.registered_lines(registered, forecaster), sep="\n")
 
 
 @app.command(rich_help_panel="Results")
@@ -336,7 +333,7 @@ def lab(
         typer.Option(help="Learning rate; as in params.yaml if not given."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="Of the first weights.")
+        int, typer.Option(min=0, max=2**32 - 1, help="The seed of the first weights.")
     ] = 0,
 ) -> None:
     """Document 003's assignment: generate the waves, train, print the test error after

@@ -1,3 +1,1 @@
-"""Document 003's assignment, and whether a student's program is what it asks for; if
-not, what is wrong.
-"""
+"""Document 003's assignment, and a check of students' programs."""

@@ -1,11 +1,11 @@
 """Document 003's assignment: its three parts (`lab`), and the verdict on a student's
 program in one sentence (`check`).
 
-Nothing is read in the program; it is run on rows whose answer we know. The figure of
-test rows that are all alike gives the network's output there; two or three such figures
-give its weights after an epoch. From these, one more epoch by the document's rule leads
-to known figures, whatever the first weights were: the program's are those, or those of
-a slip.
+The check does not read the program. It runs the program on rows of its own. If all test
+rows are equal, the printed error tells the network's output for this row. Two or three
+such errors tell the network's weights after an epoch. From these weights the check
+computes the errors after one more epoch, by the document's rule and by each known slip.
+It compares them with the errors that the program prints.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,34 +34,34 @@ from unroll.lab.rule import INPUTS, LEFT, PROBES, SLIPS, LearningRule
 from unroll.project import Project
 
 PARTS = {"N": "waves/last_value", "D": "waves/perceptron", "R": "waves/node"}
-"""The letter of the assignment -> the experiment that answers it."""
+"""The letter of a part of the assignment -> its experiment."""
 
 TEST_SERIES = 2000
-"""The size of the assignment's test set. That of the data set is larger."""
+"""The size of the assignment's test set. The data set's test split is larger."""
 
 MEASURED = ("final.test.mse", "best.test.mse")
-"""The metrics of claims with a figure for the test error."""
+"""The metrics of claims that are about the test error."""
 
 FAR = 10.0
-"""The 51st value of test rows: far from what a network gives, so that a figure tells at
-once what it is of."""
+"""The 51st value of test rows. It is far from any output, so that a printed figure shows
+what it measures."""
 
 MSE = ((FAR - 1) ** 2, (FAR + 1) ** 2)
 """The bounds of the test error, since a network's output is between -1 and 1."""
 
 RATES = {"D": (0.03, 0.3), "R": (0.0003, 0.03)}
-"""Learning rates that are near enough to the document's: 0.1 for D, and for R a tenth
-or a hundredth of it."""
+"""The lowest and the highest accepted learning rate. The document has 0.1 for D, and a
+tenth or a hundredth of it for R."""
 
 SCALE = 1000.0
-"""The size of the values by which N is checked: few decimals then tell much."""
+"""The size of the values that check N. With large values, few decimals are enough."""
 
 KINDS = {
     "D": np.outer([-0.8, 0.4, 0.8], np.ones(INPUTS)) / np.sqrt(INPUTS),
     "R": np.eye(INPUTS)[[-1, -1, -2, -2, -3, 0, -4]]
     * np.array([[1], [-1], [1], [-1], [1.5], [0], [-1.5]]),
 }
-"""Letter -> inputs (kinds, 50) of the train rows, in turn."""
+"""Letter -> inputs (kinds, 50) of the train rows, which take the kinds in turn."""
 
 TARGETS = {
     "D": ([-0.2, 0.7, -0.4], [0.5, -0.3, 0.2]),
@@ -70,9 +70,9 @@ TARGETS = {
         [0.2, -0.7, 0.7, -0.3, -0.1, 0.3, 0.2],
     ),
 }
-"""Letter -> the 51st values of these kinds in the first half of the rows, and in the
-second half. No such network can give these values, so how it errs depends on each part
-of its rule. Each half pulls anew, so that the rate shows."""
+"""Letter -> the 51st values of the kinds in the first half of the train rows, and in the
+second half. No network of this kind can fit these values, so its error depends on each
+part of its rule. The values differ between the halves, so that the rate matters."""
 
 
 def lab(
@@ -84,18 +84,19 @@ def lab(
     seed: int = 0,
 ) -> None:
     """Generate the waves, train, and print the mean squared error on test after every
-    epoch; then what the document has.
+    epoch.
+
+    Then print the document's claims about this error.
 
     Args:
         workspace: with params.yaml and claims.yaml.
-        part: a letter of `PARTS`, or a small one.
+        part: a letter of `PARTS`, in upper or lower case.
         epochs: passes over the training series.
         rate: the learning rate; by default that of params.yaml.
-        seed: of the first weights.
+        seed: the seed of the first weights.
 
     Raises:
-        UsageError: another letter, or the experiment behind it was removed from
-            params.yaml.
+        UsageError: the letter is unknown, or its experiment is not in params.yaml.
     """
     letter = one_of(part.upper(), PARTS, "the part (`check` tries a program)")
     experiment = PARTS[letter]
@@ -128,19 +129,19 @@ class _PrintedErrors:
     """A callback that prints the test set's error after every epoch."""
 
     def resumed(self, histories: Mapping[int, list[dict[str, float]]]) -> None:
-        """Nothing is ever resumed here."""
+        """Do nothing, since there are no checkpoints here."""
 
     def epoch(self, _seed: int, epoch: int, values: Mapping[str, float]) -> None:
         print(f"epoch {epoch}: test MSE {values['test_mse']:.6f}")
 
 
 class SeriesSplit(NamedTuple):
-    """Which of the series that a program makes it tests on.
+    """A program's split of its series into train and test rows.
 
     Attributes:
-        total: how many series it makes.
-        test: how many of them are test rows.
-        last: whether these are the last ones; else the first ones.
+        total: the number of series.
+        test: the number of test rows.
+        last: whether the test rows are the last series; otherwise the first.
     """
 
     total: int
@@ -149,22 +150,23 @@ class SeriesSplit(NamedTuple):
 
     @property
     def train(self) -> int:
-        """The number of series that it trains on."""
+        """The number of train rows."""
         return self.total - self.test
 
     def rows(self, train: Array, test: Array) -> Array:
-        """Return all rows (total, 51) in the order of the calls; test rows are repeated
-        as often as needed.
+        """Return all rows (total, 51) in the order of the calls.
+
+        Test rows are repeated as often as needed.
         """
         test = np.resize(test, (self.test, INPUTS + 1))
         return np.concatenate([train, test] if self.last else [test, train])
 
 
 def check(script: Path, limit: float = 100) -> tuple[bool | None, str]:
-    """Run a program, and return whether it is right, with one sentence about it.
+    """Run a program; return whether it is right, and a sentence about it.
 
-    The first value is None if that cannot be told. The program is run with the rights
-    of this process, for a few epochs at a time. It has `limit` seconds for each run.
+    The first value is None if the check cannot tell. The program runs with the rights
+    of this process, for a few epochs at a time, and at most `limit` seconds each time.
     """
     program = StudentProgram(script, limit)
     try:
@@ -181,7 +183,7 @@ def check(script: Path, limit: float = 100) -> tuple[bool | None, str]:
 
 
 def _decided(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
-    """Return what `learning` says; from other first weights if it cannot tell."""
+    """Return the rate of `learning`; try other first weights if it is undecided."""
     for seed in range(2):
         with suppress(Undecided):
             return learning(replace(program, seed=seed), letter, split)
@@ -189,13 +191,14 @@ def _decided(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
 
 
 def naive(program: StudentProgram) -> SeriesSplit:
-    """Check N, and return the test set, which N averages over.
+    """Check N, and return the split, which the mean of N reveals.
 
     Raises:
         Wrong: the figure is not the mean squared error of the 50th value as a guess, on
             a test set.
+        Undecided: the figure does not reveal the split.
     """
-    # of each value as the guess for the 51st
+    # the error of each of the 51 values as the guess for the 51st
     errors = SCALE * np.append(0.008 * np.arange(1, INPUTS), [0.5, 0])
     bounds = [(0.9999 * error**2, 1.0001 * error**2) for error in errors]
     meant = bounds[INPUTS - 1]
@@ -213,7 +216,8 @@ def naive(program: StudentProgram) -> SeriesSplit:
         why = _other_measure(number, *meant, range(100, total + 1)) or why
         mse = errors[INPUTS - 1] ** 2
         raise Wrong(f"N is {number.value:g} where the MSE is {mse:,.0f}: {why}")
-    # A row's squared error is its number, so the mean tells which rows were taken.
+    # Each row's squared error is the number of the row, so the mean tells which rows
+    # were taken.
     rows = np.zeros((total, INPUTS + 1))
     rows[:, -1] = SCALE * np.sqrt(np.arange(total))
     numbers = program.run("N", rows)[0].get(keys[-1])
@@ -224,7 +228,7 @@ def naive(program: StudentProgram) -> SeriesSplit:
     middle = numbers[0].value / SCALE**2
     half = numbers[0].half / SCALE**2
     last = middle > (total - 1) / 2
-    # rows from the end to the middle one of those that were taken
+    # the distance of the middle test row from the end of all rows
     reach = total - 1 - middle if last else middle
     size = 2 * reach + 1
     low = np.ceil(size - 2 * half - 1e-6 * total)
@@ -245,9 +249,10 @@ def naive(program: StudentProgram) -> SeriesSplit:
 def _other_measure(
     number: PrintedNumber, low: float, high: float, counts: Iterable[int]
 ) -> str:
-    """Return which other measure a number is, "" if none that is known.
+    """Return the other measure that a number is; "" if it is no known measure.
 
-    The mean square of the errors lies between two bounds. They are in sets of `counts`.
+    `low` and `high` are the bounds of the mean squared error, `counts` the possible
+    numbers of test rows.
     """
     if number.is_in(np.sqrt(low), np.sqrt(high)):
         return "it prints the root of it, or the mean of the absolute errors"
@@ -263,7 +268,7 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
 
     Raises:
         Wrong: it learns by another rule, from other rows, or prints another figure.
-        Undecided: its figures are those of no rule that is known here.
+        Undecided: no known rule leads to its figures.
     """
     count = split.train
     earlier, later = TARGETS[letter]
@@ -279,12 +284,12 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     printed = np.array(figures)  # (probes, epochs, 2): value and half a unit
     values = np.clip(printed[..., 0], *MSE)
     scales = 10.0 ** np.floor(np.log10(values))
-    # Zeros at a number's end may have been left out: its digits go as far as those of
-    # the others.
+    # Zeros at the end of a number may have been left out. So each number counts as
+    # precise as the most precise one.
     halves = printed[..., 1]
     halves = np.maximum(halves.min(), (halves / scales).min() * scales)
     roots = np.sqrt(values)
-    # (probes, epochs, 2): the output, and how far off it may be
+    # (probes, epochs, 2): the output, and its uncertainty
     outputs = np.stack([FAR - roots, halves / (2 * roots)], axis=-1)
     first = outputs[:, 0]
     second = outputs[:, 1]
@@ -308,7 +313,7 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
                 "it trains on test rows, or takes 51 values in"
             )
         raise Wrong(_slips(letter, rule, first[:, 0]))
-    # From so few digits on a slip may pass for the rule.
+    # With so few digits, a slip may look like the rule.
     if first[:, 1].max() > 1e-6:
         slips = set(rule.agreeing(rule.slips)) - {"bias"}
         if slips:
@@ -322,14 +327,14 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
 
 
 def _slips(letter: str, rule: LearningRule, first: Array) -> str:
-    """Return the slips that lead to the printed figures, or raise Undecided."""
+    """Return a sentence with the slips that explain the figures, or raise Undecided."""
     if min(abs(first)) > 0.999:
         return (
             f"{letter}: {SLIPS['sign']}, or something else, such as too high a rate, "
             "drives tanh to its ends"
         )
     agreeing = rule.agreeing(["", *rule.slips])
-    # a bias stays where it is if it is not trained, and where another slip has led it
+    # With another slip the bias may not move either, as if it were not trained.
     if len(agreeing) > 1:
         agreeing.pop("bias", None)
     if not agreeing:
@@ -353,7 +358,7 @@ def _slips(letter: str, rule: LearningRule, first: Array) -> str:
 
 
 def _other_figure(runs: Sequence[PrintedSeries], split: SeriesSplit) -> str:
-    """Return what is printed in place of the test set's mean squared error."""
+    """Describe what is printed instead of the test set's mean squared error."""
     key, numbers = max(runs[0].items(), key=lambda item: len(item[1]))
     number = numbers[0]
     if not np.isfinite([value for value, _ in numbers]).all():
@@ -380,8 +385,8 @@ def _other_figure(runs: Sequence[PrintedSeries], split: SeriesSplit) -> str:
 def _state_is_reset(program: StudentProgram, split: SeriesSplit) -> None:
     """Raise Wrong if the order of the test rows changes the figure of R.
 
-    The node is trained to hold on to what it saw, so that a state that is not reset
-    shows.
+    The node is trained to remember, so that a state that is not reset changes the
+    figure.
     """
     sign = np.resize([1.0, -1.0], split.train)
     zeros = np.resize([0, 0, 1, 1, 2, 2, 3, 3], split.train)  # at the end of a row
@@ -390,7 +395,7 @@ def _state_is_reset(program: StudentProgram, split: SeriesSplit) -> None:
     third = split.test // 3
     rest = split.test - 3 * third
     figures: list[PrintedNumber] = []
-    # the same rows, zeros after the one value and after the other
+    # the same rows in two orders
     for value in (1.5, -1.5):
         values = np.append(np.tile([value, 0, -value], third), np.zeros(rest))
         test = np.column_stack(

@@ -1,9 +1,8 @@
-"""Runs a student's program on rows of our choosing. A child of `unroll.lab.program`; it
-imports nothing of Unroll.
+"""The child process of `unroll.lab.program`, which runs a student's program on our rows.
 
-The first numbers that numpy and `random` draw are the same in every run, and rows stay
-in their order. So two runs start from the same first weights, and what differs between
-them is the rows.
+It imports nothing of Unroll. The first numbers that numpy and `random` draw are the
+same in every run, and rows stay in their order. So two runs start from the same weights
+and differ only in their rows.
 """
 
 import ast
@@ -23,27 +22,27 @@ from typing import Any
 import numpy as np
 
 NAME = "generate_time_series"
-"""The function of the assignment that makes a series."""
+"""The name of the assignment's function that makes a series."""
 
 MEMORY = 4 * 2**30
 """The most bytes of memory."""
 
 OUTPUT = 2**24
-"""The most bytes that a program prints, and that a file has."""
+"""The most bytes that a program may print or write into a file."""
 
 NOTES = 4096
 """The most bytes of the notes on a program."""
 
 
 def prctl(option: int, value: int) -> None:
-    """Call Linux's function of that name; do nothing elsewhere."""
+    """Call Linux's prctl; do nothing on other systems."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value)
 
 
 def document(n_steps: int) -> Any:
     """Make one series, by the code of document 003."""
-    # as the document has it
+    # the document uses NumPy's global generator
     freq1, freq2, offsets1, offsets2 = np.random.rand(4)  # noqa: NPY002
     time = np.linspace(0, 1, n_steps)
     series = 0.5 * np.sin((time - offsets1) * (freq1 * 10 + 10))
@@ -53,12 +52,11 @@ def document(n_steps: int) -> Any:
 
 
 class Child:
-    """The program's surroundings: its rows, its random numbers, and notes on what it
-    did.
+    """The program's surroundings: its rows, its random numbers, and notes on its run.
 
-    The file `shared` begins with the notes as JSON: `calls` of the generator and its
-    `fault`, and the `error` that ended the program. Then come the rows (series, 51),
-    which are handed out again and again.
+    The file `shared` begins with the notes as JSON. They are the `calls` of the
+    generator, its `fault`, and the `error` that ended the program. Then come the rows
+    (series, 51), which are handed out in turn.
     """
 
     def __init__(self, shared: int, seed: int) -> None:
@@ -75,12 +73,12 @@ class Child:
         _hold_still(seed)
 
     def note(self, **facts: Any) -> None:
-        """Write facts down at once: the process may be killed at any time."""
+        """Write facts at once, since the process may be killed at any time."""
         self._notes |= facts
         os.pwrite(self._shared, json.dumps(self._notes).encode().ljust(NOTES), 0)
 
     def checked(self, generate: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the program's generator, tried once, so that it hands out our rows."""
+        """Return a generator that tries the program's once, and hands out our rows."""
 
         def given(*args: Any, **options: Any) -> Any:
             if not self._calls:
@@ -110,7 +108,7 @@ class Child:
 
 
 def _hold_still(seed: int) -> None:
-    """Let no order and no seed be drawn: rows stay where they are."""
+    """Make shuffles and seeds do nothing, so that rows stay in their order."""
     sample = random.sample
 
     def unmoved(x: Any, *_: Any, **__: Any) -> Any:
@@ -120,7 +118,7 @@ def _hold_still(seed: int) -> None:
         return list(x) if k == len(x) else sample(x, k, **options)
 
     def ignored(*_: Any, **__: Any) -> None:
-        """Neither shuffle nor seed."""
+        """Do nothing."""
 
     class Still(np.random.Generator):
         shuffle = staticmethod(ignored)
@@ -137,7 +135,7 @@ def _hold_still(seed: int) -> None:
 
 def main(script: str, letter: str, shared: str, seed: str) -> None:
     """Run the program as `python SCRIPT LETTER`, with notes on how it ended."""
-    # PR_SET_PDEATHSIG: it ends with the check, however that ends
+    # PR_SET_PDEATHSIG: this process ends with its parent, even if that is killed
     prctl(1, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT, OUTPUT))
@@ -154,17 +152,17 @@ def main(script: str, letter: str, shared: str, seed: str) -> None:
             if isinstance(node, ast.FunctionDef) and node.name == NAME:
                 node.decorator_list.append(ast.Name("__checked__", ast.Load()))
         code = compile(ast.fix_missing_locations(tree), script, "exec")
-        exec(code, vars(module))  # noqa: S102 - what it is for
+        exec(code, vars(module))  # noqa: S102 - this module runs programs
     except SystemExit:
         pass
-    except BaseException as error:  # noqa: BLE001 - whatever ends it
+    except BaseException as error:  # noqa: BLE001 - any error ends the program
         frames = [
             frame.lineno
             for frame in traceback.extract_tb(error.__traceback__)
             if frame.filename == script
         ]
         line = frames[-1] if frames else getattr(error, "lineno", None) or "?"
-        # unlike str, it bears a __str__ that fails
+        # unlike str(error), this works if the error's own __str__ fails
         text = traceback.format_exception_only(error)[-1].strip()
         child.note(error=f"{text[:250]} (line {line})")
 

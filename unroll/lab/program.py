@@ -1,6 +1,4 @@
-"""A student's program in a child process, on rows of our choosing, and the numbers that
-it prints.
-"""
+"""A student's program in a child process, and the numbers that it prints."""
 
 import json
 import os
@@ -31,51 +29,50 @@ NUMBER = re.compile(
     (?! [\d.] | \s*(?:s|sec\w*|ms|%) )
     """
 )
-"""A number with a point or an exponent, which is neither a time nor a percentage."""
+"""A number with a point or an exponent that is neither a time nor a percentage."""
 
 ANY = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|\s+")
-"""Numbers and blanks, which do not count where two lines are compared."""
+"""Numbers and blanks, which are ignored when two lines are compared."""
 
 Bounds = tuple[float, float]
 PrintedSeries = dict[tuple[str, int], list["PrintedNumber"]]
-"""The words of a line and which of its numbers -> those that were printed there, epoch
-by epoch."""
+"""(words of a line, index of a number in the line) -> the numbers printed there, one for
+each epoch."""
 
 ENOUGH = 12
-"""So many lines alike are read where no number is one that we expect."""
+"""The most lines with the same words that are read if none has an expected number."""
 
 LINE = 2**16
-"""Bytes that are read of a line."""
+"""The most bytes that are read of a line."""
 
 BEAT = 0.1
-"""Seconds between two looks at what is printed."""
-
+"""Seconds between two looks at the output."""
 
 VARIABLES = {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
-"""The variables of a program, besides those of this process."""
+"""The environment variables of a program, in addition to those of this process."""
 
 
 class Wrong(Exception):  # noqa: N818 - a verdict
-    """A program is wrong; the text says what."""
+    """A program is wrong; the text says why."""
 
 
 class Undecided(Exception):  # noqa: N818
-    """A program may be right or wrong; the text says why that cannot be told."""
+    """The check cannot tell whether a program is right; the text says why."""
 
 
 class PrintedNumber(NamedTuple):
-    """A number as it was printed; `half` is half a unit of its last digit."""
+    """A printed number; `half` is half a unit of its last digit."""
 
     value: float
     half: float
 
     def is_in(self, low: float, high: float) -> bool:
-        """Return whether it may stand for a number between these."""
+        """Return whether the exact number may lie between `low` and `high`."""
         return low <= self.value + self.half and self.value - self.half <= high
 
 
 def numbers_of(output: bytes) -> PrintedSeries:
-    """Return all numbers with a point that are in an output."""
+    """Return all numbers with a point or an exponent in an output."""
     printed: PrintedSeries = {}
     for line in output.split(b"\n"):
         text = line[:LINE].decode(errors="replace")
@@ -83,7 +80,7 @@ def numbers_of(output: bytes) -> PrintedSeries:
         for index, found in enumerate(NUMBER.findall(text)):
             mantissa, _, exponent = found.lower().partition("e")
             zeros = "0" * len(mantissa.partition(".")[2])
-            # In digits, as the number itself: no exponent is too large for it.
+            # Read from digits, like the number itself, so that no exponent overflows.
             half = float(f"0.{zeros}5e{exponent or 0}")
             number = PrintedNumber(float(found), half)
             printed.setdefault((words, index), []).append(number)
@@ -93,8 +90,9 @@ def numbers_of(output: bytes) -> PrintedSeries:
 def within(
     printed: PrintedSeries, bounds: Bounds, count: int = 1
 ) -> list[PrintedNumber]:
-    """Return the last numbers with the same words whose first `count` lie between two
-    bounds; an empty list if there are none.
+    """Return the numbers of the last place whose first `count` lie between two bounds.
+
+    Return an empty list if there is no such place.
     """
     for numbers in reversed(printed.values()):
         first = numbers[:count]
@@ -108,9 +106,9 @@ class StudentProgram:
     """A program to check.
 
     Attributes:
-        script: its file.
-        limit: seconds that it has for each run.
-        seed: of the first numbers that it draws.
+        script: the file of the program.
+        limit: seconds for each run.
+        seed: the seed of the program's random numbers.
     """
 
     script: Path
@@ -123,9 +121,9 @@ class StudentProgram:
         """Run `python SCRIPT LETTER`; return the numbers that it prints, and how many
         series it makes.
 
-        Its generator hands out `rows` (series, 51). It is stopped once so many `epochs`
-        have a number with the same words, the first ones within the `bounds`; with 0
-        epochs it runs to its end.
+        Its generator hands out `rows` (series, 51). The program is stopped once
+        `epochs` numbers with the same words lie within the `bounds`. With 0 epochs it
+        runs to its end.
 
         Raises:
             Wrong: it changed the generator, stopped with an error, or printed nothing.
@@ -152,13 +150,13 @@ class StudentProgram:
                     stdout=output,
                     stderr=DEVNULL,
                     pass_fds=[number],
-                    # what it sends to its group or to a terminal does not come here
+                    # signals that it sends to its group do not reach this process
                     start_new_session=True,
                 ) as process,
                 _ending(process),
             ):
                 printed, status = self._read(process, output.fileno(), bounds, epochs)
-            with suppress(ValueError):  # it was ended before its first note
+            with suppress(ValueError):  # killed before its first note
                 notes |= json.loads(os.pread(number, NOTES, 0).rstrip(b"\0"))
         if "fault" in notes:
             raise Wrong(notes["fault"])
@@ -181,14 +179,14 @@ class StudentProgram:
     def _read(
         self, process: Popen[bytes], output: int, bounds: Bounds, epochs: int
     ) -> tuple[PrintedSeries, int | None]:
-        """Return what is printed, and the exit status.
+        """Return the printed numbers, and the exit status.
 
-        The status is 0 if enough is printed, and None at the time limit.
+        The status is 0 once enough is printed, and None after the time limit.
         """
         printed = PrintedSeries()
         end = time.monotonic() + self.limit
         while time.monotonic() < end:
-            # before reading: what it has started may print for longer
+            # asked before reading, so that no output of an ended program is missed
             status = process.poll()
             text = os.pread(output, OUTPUT, 0).replace(b"\r", b"\n")
             if status is not None:
@@ -204,9 +202,9 @@ class StudentProgram:
 
 
 def _require_memory() -> None:
-    """Raise Wrong if the program and all that it has started take too much memory."""
+    """Raise Wrong if the program and its children take too much memory."""
     children = psutil.Process().children(recursive=True)
-    with suppress(psutil.Error):  # one has just ended
+    with suppress(psutil.Error):  # a child has just ended
         if sum(child.memory_info().rss for child in children) > MEMORY:
             raise Wrong(
                 f"it takes more than {MEMORY / 2**30:g} GB of memory, "
@@ -216,13 +214,13 @@ def _require_memory() -> None:
 
 @contextmanager
 def _ending(process: Popen[bytes]) -> Iterator[None]:
-    """Let a process and all that it has started end with the block.
+    """End a process and all its children with the block.
 
-    That includes what has left its parent, its group and its session.
+    Children that have left their parent, group and session end, too.
     """
     parent = psutil.Process()
     others = {child for child in parent.children() if child.pid != process.pid}
-    prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: whose parent has ended becomes our child
+    prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: orphans become our children
     try:
         yield
     finally:

@@ -1,8 +1,8 @@
-"""The rule by which a network learns, told from its outputs after two epochs.
+"""The rule by which a network learns, found from its outputs after two epochs.
 
-The network is one recurrent node that learns by document 003's rule, or by one of the
-slips that students make. With one timestep it is the perceptron: what all 50 inputs
-have in common is one input.
+The network is one recurrent node. It learns by document 003's rule, or by a slip that
+students make. With one timestep it is the perceptron, whose 50 equal inputs count as
+one input.
 """
 
 import warnings
@@ -14,11 +14,13 @@ from scipy.optimize import fsolve
 from pipeline.data.examples import Array
 
 INPUTS = 50
+"""The number of inputs of the networks."""
+
 PROBES = {
     "D": np.outer([0, 1], np.ones(INPUTS)) / np.sqrt(INPUTS),
     "R": np.eye(INPUTS)[[0, -1, -2]] * np.array([[0], [1], [1]]),
 }
-"""Inputs (probes, 50) whose outputs tell the weights."""
+"""Letter -> inputs (probes, 50) whose outputs determine the weights."""
 
 SLIPS = {
     "sign": "the sign of the gradient is wrong, so it climbs the error",
@@ -34,17 +36,16 @@ SLIPS = {
     "and needs that of the step before",
     "target": "it is trained to give the 50th value, and must give the 51st",
 }
-"""Mistake in the learning -> its sentence in a verdict. The first five need no
-recurrence."""
+"""Slip -> its sentence in a verdict. The first five slips need no recurrence."""
 
 ROUNDING_PRINTED = 1e-10
-"""The error of printed outputs, besides what their digits leave open."""
+"""The rounding error of printed outputs, in addition to that of their digits."""
 
 ROUNDING_COMPUTED = 3e-6
-"""The error of outputs that are computed from printed ones."""
+"""The rounding error of outputs that are computed from printed outputs."""
 
 LEFT = 1e-3
-"""The most that the digits may leave open of outputs that tell rules apart."""
+"""The largest uncertainty of outputs by which rules can be told apart."""
 
 
 def outputs(weights: Array, inputs: Array) -> Array:
@@ -70,11 +71,11 @@ def epoch(
     """Compute weights (3, candidates) after one pass over the rows.
 
     Args:
-        weights: (3, candidates), as of `outputs`.
+        weights: (3, candidates), as for `outputs`.
         inputs: (rows, steps).
         targets: (rows,).
         rates: (candidates,) learning rates.
-        slips: (candidates,) names of `SLIPS`, or others for none.
+        slips: (candidates,) names of `SLIPS`, or "" for none.
     """
     has = {name: np.asarray(slips) == name for name in SLIPS}
     kernel, recurrent, bias = weights
@@ -116,11 +117,11 @@ def _weights(after: Array, probes: Array) -> Array:
     dots = np.arctanh(np.clip(after, -1 + 1e-15, 1 - 1e-15))
     if len(after) == 2:
         return np.array([[dots[1] - dots[0]], [0.0], [dots[0]]])
-    # The state has settled before the input comes: then the last but one is the second
-    # probe's output.
+    # The start of the search assumes that the state has settled before the input comes.
+    # Then the last state but one is the second probe's output.
     recurrent = (dots[2] - dots[0]) / (after[1] - after[0])
     start = [dots[1] - dots[0], recurrent, dots[0] - recurrent * after[0]]
-    with warnings.catch_warnings(action="ignore"):  # it says so when rounding stops it
+    with warnings.catch_warnings(action="ignore"):  # it warns if rounding stops it
         solution: Array = fsolve(
             lambda w: outputs(w[:, None], probes)[:, 0] - after, start, xtol=1e-13
         )
@@ -128,14 +129,13 @@ def _weights(after: Array, probes: Array) -> Array:
 
 
 class LearningRule:
-    """The rules that lead from a network's outputs after one epoch to those after the
-    next.
+    """The search for the rules that explain a network's outputs after two epochs.
 
     Args:
         letter: D or R.
-        train: the rows (series, 51) that it learns from.
-        first: (probes, 2): the outputs for the probes after an epoch, and how far off
-            they may be by the printed digits.
+        train: the rows (series, 51) that the network learns from.
+        first: (probes, 2): the outputs for the probes after one epoch, and their
+            uncertainty by the printed digits.
         second: the same after the next epoch.
     """
 
@@ -146,13 +146,13 @@ class LearningRule:
         self._rates = np.geomspace(1e-5, 1, 51)
         if letter == "D":
             self.slips = self.slips[:5]
-            # All 50 inputs of D are alike, so they are one, of this size.
+            # All 50 inputs of D are equal, so they count as one larger input.
             self._inputs = train[:, :1] * np.sqrt(INPUTS)
             self._probes = PROBES[letter][:, :1] * np.sqrt(INPUTS)
             self._rates = np.geomspace(1e-4, 10, 201)
         self._targets = train[:, -1]
         self._second = second[:, :, None]
-        # From the first outputs, and from each of them at its digits' upper end.
+        # (probes + 1, probes): no shift, and each output shifted by its uncertainty
         shifts = np.vstack(
             [np.zeros(len(first)), np.diag(first[:, 1] + ROUNDING_PRINTED)]
         )
@@ -164,10 +164,10 @@ class LearningRule:
     def agreeing(
         self, slips: Sequence[str], low: float = 0, high: float = np.inf
     ) -> dict[str, float]:
-        """Return the slips, "" for none, that lead from the digits of the first figures
-        to those of the second ones.
+        """Return the slips that lead from the first outputs to the second, with rates.
 
-        Each has the rate, between `low` and `high`, at which it comes nearest.
+        The slip "" is the rule itself. The rate of a slip, between `low` and `high`, is
+        that at which it comes nearest.
         """
         low = max(low, self._rates[0])
         high = min(high, self._rates[-1])
@@ -188,26 +188,26 @@ class LearningRule:
                 np.repeat(tried, 21), trials.ravel(), closely=closer > 0
             ).reshape(trials.shape)
             best = np.arange(len(tried)), misses.argmin(1)
-            # the others are too far off for a closer look
+            # only the nearest eight are looked at more closely
             keep = misses[best].argsort()[:8]
             nearest = trials[best][keep]
             tried = tried[keep]
             misses = misses[best][keep]
             reach **= 0.1
-        # A network that has settled is where it was an epoch ago, which a rate of
-        # nearly 0 would explain as well.
+        # A network that has settled does not change, which a rate near 0 would explain,
+        # too. So rates above the lowest come last and win.
         order = np.lexsort((-misses, nearest > 1.01 * low))
         return {str(tried[at]): float(nearest[at]) for at in order if misses[at] <= 1}
 
     def _misses(self, slips: Array, rates: Array, *, closely: bool = False) -> Array:
-        """Compute how far each slip at each rate leads from the second outputs.
+        """Compute the distance of each slip at each rate from the second outputs.
 
-        The unit is what the digits leave open. Looked at `closely`, what they leave
-        open of the first outputs counts as well, and may be at most `LEFT`.
+        The unit is the uncertainty of the outputs. With `closely` it includes the
+        uncertainty of the first outputs, and is at most `LEFT`.
         """
         count = self._weights.shape[1] if closely else 1
         weights = np.repeat(self._weights[:, :count], len(rates), 1)
-        # many a rate is far too high for one slip or another
+        # with some slips, high rates overflow
         with np.errstate(all="ignore"):
             after = epoch(
                 weights,

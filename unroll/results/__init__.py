@@ -1,3 +1,1 @@
-"""Looking at what was built: answer, compare, list, show and track, and forecasting
-from it.
-"""
+"""Commands that look at what was built, and forecast from it."""

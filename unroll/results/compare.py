@@ -1,6 +1,4 @@
-"""The commands `compare` and `claims`: the page's tables on screen; and the answers
-that a build ends with.
-"""
+"""The commands `compare` and `claims`, and the answers at the end of a build."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -38,7 +36,7 @@ IMPORTANT = (
 )
 """Keys of the columns that a narrow terminal shows first."""
 
-ANSWER = (
+ANSWER_HEADINGS = (
     "data set",
     "networks",
     "does recurrence help?",
@@ -46,26 +44,26 @@ ANSWER = (
     "best without",
     "best with",
 )
+"""The headings of the table of answers."""
 
 
 def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return the tables of data sets, or of experiments side by side.
 
     Args:
-        workspace: what is built.
-        names: of data sets and experiments; none: every data set, then the published
-            figures.
+        workspace: the workspace of the build.
+        names: of data sets and experiments. Without names the tables are those of all
+            data sets, then that of the claims.
 
     Returns:
-        One mapping per table: name, title, caption, stand_in, answers, columns (key,
-        title, numeric) and rows, where a row has for each column's key a `text` and the
-        `value` behind it. Two experiments have a `comparison`.
+        One mapping for each table: name, title, caption, stand_in, answers, columns
+        (key, title, numeric) and rows. A row has a `text` and a `value` for each
+        column's key. For two experiments the table has a `comparison`.
 
     Raises:
         UsageError: a name is neither a data set nor an experiment, or two experiments
             are of two data sets.
-        UnrollError: something that was asked for by name has no evaluation, or nothing
-            has one.
+        UnrollError: a named data set or experiment is not built, or nothing is.
     """
     every = params.load(workspace.params)
     chosen: dict[str, set[str]] = {}
@@ -99,7 +97,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _lacking(results: Results, dataset: str) -> str:
-    """Say how many experiments of a built data set are not built."""
+    """Return a sentence with the number of experiments that are not built, or ""."""
     names = [absent.name for absent in results.missing]
     count = sum(name.startswith(f"{dataset}/") for name in names)
     if not count:
@@ -108,18 +106,20 @@ def _lacking(results: Results, dataset: str) -> str:
 
 
 def between(workspace: Workspace, experiment: str, other: str) -> Comparison | None:
-    """Compare two experiments of one data set on test; None with too few seeds, or
-    without predictions.
+    """Compare two experiments of one data set on test.
+
+    Return None if there are too few seeds, or no predictions.
 
     Raises:
         UsageError: there is no such experiment, or they are of two data sets.
-        UnrollError: one of them is not built, or a file is damaged.
+        UnrollError: an experiment is not built, or a file is damaged.
     """
     every = params.load(workspace.params)
     dataset = every.experiment(experiment).dataset
     if every.experiment(other).dataset != dataset:
         raise UsageError(
-            f"{experiment} and {other} are of two data sets, so nothing compares them"
+            f"{experiment} and {other} belong to two data sets; name two experiments "
+            "of one data set"
         )
     folder = workspace.evaluation(dataset)
     cure = built_by(f"evaluate@{dataset}")
@@ -135,7 +135,7 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
 
 
 def _pair(names: Sequence[str], comparison: Comparison | None) -> dict[str, Any]:
-    """Return two experiments compared as plain data."""
+    """Return the comparison of two experiments as plain data."""
     experiment, against = names
     about: dict[str, Any] = {"experiment": experiment, "against": against}
     if comparison is None:
@@ -145,11 +145,12 @@ def _pair(names: Sequence[str], comparison: Comparison | None) -> dict[str, Any]
 
 
 def claims(workspace: Workspace, documents: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the table of claims, as `compare` gives it, of some documents or of all,
-    each row with its document.
+    """Return the table of claims of some documents or of all, in the form of `compare`.
+
+    Unless one document is named, rows have a column for the document.
 
     Raises:
-        UsageError: no claim is of that document.
+        UsageError: a document has no claims.
         UnrollError: params.yaml or claims.yaml is wrong, or a file is damaged.
     """
     results = load(workspace, params.load(workspace.params))
@@ -189,7 +190,7 @@ def _require_built(results: Results, names: Sequence[str]) -> None:
 
 
 def show(shown: Sequence[Mapping[str, Any]]) -> None:
-    """Print what `compare` gave, without columns that say nothing of any row."""
+    """Print the tables of `compare`, without columns that are empty in every row."""
     for number, table in enumerate(shown):
         if number:
             print()
@@ -209,7 +210,9 @@ def show(shown: Sequence[Mapping[str, Any]]) -> None:
         tables.show(
             [column["title"] for column in columns.values()],
             [[row[key]["text"] for key in columns] for row in table["rows"]],
-            numeric=[one["title"] for one in columns.values() if one["numeric"]],
+            numeric=[
+                column["title"] for column in columns.values() if column["numeric"]
+            ],
             important=[columns[key]["title"] for key in IMPORTANT if key in columns],
             title="\n".join(lines),
             caption=table["caption"],
@@ -223,8 +226,7 @@ def evaluation_times(workspace: Workspace) -> dict[str, int]:
 
 
 def show_answers(workspace: Workspace, names: Collection[str]) -> None:
-    """Print whether recurrence helps on these data sets, a line for each answer, in the
-    order of params.yaml.
+    """Print the answers of these data sets as a table, in the order of params.yaml.
 
     Raises:
         UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
@@ -249,6 +251,6 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
             said = [evaluated.name, "; ".join(marks), answer.outcome, text.effect]
             rows.append(said + models)
     if rows:
-        tables.show(ANSWER, rows)
+        tables.show(ANSWER_HEADINGS, rows)
     for reason in dict.fromkeys(reasons):
         print(reason)

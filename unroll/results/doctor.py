@@ -1,4 +1,4 @@
-"""Checks of this machine, and of every value of params.yaml and claims.yaml."""
+"""The command `doctor`: checks of this machine, params.yaml and claims.yaml."""
 
 import json
 import os
@@ -18,21 +18,22 @@ from pipeline.workspace import Workspace
 from unroll.results.show import sections
 
 ROOM = 3 * 1024**3
-"""Most bytes that a full build takes, its DVC cache included."""
+"""The most bytes that a full build takes, with its DVC cache."""
 
 
 def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
-    """Return the name of each check, whether all is well, and what was found or what to
-    do. No failure stops the other checks.
+    """Return the name of each check, whether it passed, and a finding or an advice.
+
+    A failure does not stop the other checks.
     """
-    # Without a project the four documents, which come with the package, are looked at.
+    # Outside of a project, the four documents that come with the package are checked.
     looked_at = Workspace(documents(workspace.root))
     checks = [
         ("unroll", _unroll, workspace),
         ("packages", _packages, workspace),
         ("params.yaml", _params, looked_at),
     ]
-    if looked_at.claims.exists():  # a project of one's own has none
+    if looked_at.claims.exists():  # a project for own series has none
         checks.append(("claims.yaml", _claims, looked_at))
     checks.append(("folder", _folder, workspace))
     if (workspace.root / ".git").exists():
@@ -62,9 +63,7 @@ def _git(workspace: Workspace) -> str:
 
 
 def _variables() -> dict[str, str]:
-    """Return each variable that libraries would read -> its value, and whether it
-    counts.
-    """
+    """Return environment variable -> its value, and whether Unroll ignores it."""
     said = {name: f"{value!r}; ignored" for name, value in numerics.ignored.items()}
     paths = os.pathsep.join(numerics.foreign_paths())
     if paths:
@@ -80,7 +79,7 @@ def _variables() -> dict[str, str]:
 
 
 def _keras_file() -> dict[str, str]:
-    """Return the user's file of Keras' settings -> those that are ignored."""
+    """Return the user's keras.json -> the settings in it that Unroll ignores."""
     try:
         file = numerics.keras_file().expanduser()
         settings = json.loads(file.read_bytes())

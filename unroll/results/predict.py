@@ -1,4 +1,4 @@
-"""The command `predict`: what comes after the last row of a series."""
+"""The command `predict`: a forecast of what follows the last row of a series."""
 
 import sys
 import warnings
@@ -25,18 +25,18 @@ from unroll.hints import built_by
 from unroll.results.trained_forecaster import forecaster_of
 
 MANY = 0.1
-"""The share of new rows, of those before, from which on it is worth to answer again."""
+"""The share of new rows, of the old ones, from which a new answer is recommended."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Who forecasts, and from which rows.
+    """A forecaster, and the files of the rows that it forecasts from.
 
     Attributes:
         forecaster: the models.
-        why: why these models.
+        why: why these models were chosen.
         files: the files of the rows, as they are now.
-        answered: whether it is the champion of an answer.
+        answered: whether the forecaster is the champion of an answer.
     """
 
     forecaster: Forecaster
@@ -50,8 +50,8 @@ class Predicted:
     """A forecast.
 
     Attributes:
-        source: who made it.
-        file: the last file of its rows.
+        source: the forecaster and its files.
+        file: the last file of the rows that were read.
         windows: name of a series -> its last rows.
         level: the coverage of the intervals.
         table: unique_id, ds, y_hat and the ends of the interval, as `Forecaster.after`
@@ -72,7 +72,7 @@ class Predicted:
 
     @property
     def note(self) -> str:
-        """What is to be known of a horizon beyond the trained one; else ""."""
+        """A warning if the horizon is longer than the trained one; else ""."""
         trained = self.source.forecaster.spec.fitted.windows.horizon
         if len(self.table) <= trained * len(self.windows):
             return ""
@@ -96,16 +96,16 @@ def predict(
 
     Args:
         workspace: where the answer, or params.yaml, is looked for.
-        name: of an answer, a data set or an experiment.
-        data: a file of rows; by default the files of the series as they are now.
+        name: an answer, a data set or an experiment.
+        data: a file of rows; by default the series' own files, as they are now.
         level: the coverage of the intervals.
-        plan: a file with what is known beforehand of the rows to come.
-        horizon: timesteps ahead; by default as many as the models were trained for.
-        series: one of several.
+        plan: a file of future rows with the columns that are known beforehand.
+        horizon: timesteps ahead; by default the horizon of the training.
+        series: the name of a series, if there are several.
 
     Raises:
-        UsageError: a name, the level or the horizon is wrong, or there is no next
-            value.
+        UsageError: a name, the level or the horizon is wrong, or the data set is no
+            series with timestamps.
         UnrollError: something is not built, or the rows cannot be used.
     """
     require_level(level)
@@ -132,18 +132,20 @@ def predict(
 
 
 def warn(text: str) -> None:
-    """Print a line on standard error, if there is one."""
+    """Print a line on standard error, unless it is empty."""
     if text:
         print(printable(f"unroll: {text}"), file=sys.stderr)
 
 
 def source_of(workspace: Workspace, name: str) -> Source:
-    """Return who forecasts: the champion of an answer, an experiment, or a data set's
-    best one.
+    """Return the forecaster of a name, with its files.
+
+    It is the champion of an answer, an experiment, or the best experiment of a data
+    set.
 
     Raises:
         UsageError: nothing has this name.
-        UnrollError: it is not built.
+        UnrollError: what has this name is not built.
     """
     folder = find(name, workspace)
     if folder is not None:
@@ -183,7 +185,7 @@ def _own_files(workspace: Workspace, config: Params, name: str) -> list[Path]:
 
 
 def as_data(predicted: Predicted) -> dict[str, Any]:
-    """Return the forecast as plain data; an end that is not known is None."""
+    """Return the forecast as plain data. An unknown end of an interval is None."""
     spec = predicted.source.forecaster.spec
     return {
         "name": spec.name,
@@ -198,7 +200,7 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
 
 
 def show(predicted: Predicted) -> None:
-    """Print who forecasts, from where, and the forecast as a table."""
+    """Print the forecaster, the last timestamp, and the forecast as a table."""
     spec = predicted.source.forecaster.spec
     print(printable(f"{spec.name}: {predicted.source.why}"))
     print(printable(f"After {predicted.origin}, in {predicted.file.name}:"))
@@ -209,7 +211,7 @@ def show(predicted: Predicted) -> None:
 
 
 def draw(predicted: Predicted, path: Path) -> None:
-    """Draw what was measured last, and the forecast with its interval.
+    """Draw the last measured values, and the forecast with its interval.
 
     Raises:
         UsageError: the path has another suffix, or there are several series.

@@ -1,4 +1,4 @@
-"""The commands `list` and `show`: what is in params.yaml, and what of it is built."""
+"""The commands `list` and `show`: the content of params.yaml, and what is built."""
 
 import contextlib
 import re
@@ -18,6 +18,7 @@ from pipeline.workspace import Workspace
 from unroll import tables
 
 SHA256 = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+"""A SHA-256, with a group for the digits that are shown."""
 
 COLUMNS = (
     "experiment",
@@ -28,11 +29,13 @@ COLUMNS = (
     "score on test",
     "run here",
 )
+"""The headings of the table of experiments."""
 
 
 def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str, Any]]:
-    """Return one mapping per experiment of these data sets (of all, if none is named),
-    in the order of params.yaml.
+    """Return a mapping for each experiment of these data sets, or of all data sets.
+
+    The order is that of params.yaml.
 
     Raises:
         UsageError: a name is no data set.
@@ -40,7 +43,7 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
     """
     config = params.load(workspace.params)
     for name in names:
-        config.dataset(name)  # raises if there is none
+        config.dataset(name)  # raises UsageError for an unknown name
     rows = []
     for dataset in config.datasets:
         if names and dataset not in names:
@@ -62,9 +65,7 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
 
 
 def _scores(workspace: Workspace, dataset: str) -> dict[str, float]:
-    """Return the score of each experiment of a data set that is evaluated: the measure
-    that is first.
-    """
+    """Return experiment -> its first measure, for an evaluated data set."""
     with contextlib.suppress(UnrollError):  # one damaged file does not stop the list
         every = read_checked(workspace.metrics(dataset), Metrics).root
         return {name: next(iter(metrics.values())) for name, metrics in every.items()}
@@ -72,8 +73,9 @@ def _scores(workspace: Workspace, dataset: str) -> dict[str, float]:
 
 
 def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> None:
-    """Print the result of `listing` as a table: a line an experiment, or in groups a
-    line a data set.
+    """Print the result of `listing` as a table.
+
+    A line is an experiment, or a data set with `in_groups`.
     """
     if in_groups:
         numeric = ("experiments", "with a score", "run here")
@@ -105,12 +107,13 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
 
 
 def show(workspace: Workspace, name: str) -> dict[str, Any]:
-    """Return the options and the build of the source, the data set and the experiment
-    of this name; one at least exists.
+    """Return options and build of the source, the data set or the experiment of a name.
+
+    A source and a data set may have the same name. Then both are returned.
 
     Raises:
-        UsageError: there is no such name, or an option is wrong; the text lists what is
-            valid.
+        UsageError: there is no such name, or an option is wrong; the message lists the
+            valid ones.
         UnrollError: a file of the build is damaged.
     """
     config = params.load(workspace.params)
@@ -132,7 +135,7 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
 
 
 def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, Any]:
-    """Return the run of an experiment, what it was made of, and its scores."""
+    """Return the run of an experiment, its fingerprint and record, and its scores."""
     from pipeline.evaluation import schema
     from pipeline.provenance import fingerprint, record
     from pipeline.training import run_folder
@@ -159,8 +162,10 @@ def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, Any]:
 
 
 def _built(path: Path, model: type[pydantic.BaseModel]) -> Any:
-    """Return what a file holds, as it was written; None without it. Raises UnrollError
-    if that is not what `model` describes.
+    """Return the content of a JSON file; None if there is no file.
+
+    Raises:
+        UnrollError: the content does not fit the schema `model`.
     """
     if not path.exists():
         return None
@@ -174,11 +179,11 @@ def sections(
     """Return the sections of params.yaml with this name, as plain data with all
     defaults.
 
-    Those of a module in `unroll_extensions` only with `theirs`, which imports it: what
-    only shows runs no code of a repository.
+    Options of a module in `unroll_extensions` have their defaults only with `theirs`,
+    which imports the module. Commands that only show run no code of a repository.
 
     Raises:
-        UsageError: an option is wrong; the text lists what is valid.
+        UsageError: an option is wrong; the message lists the valid ones.
     """
     # `unroll list` starts without NumPy
     from pipeline.config import registry
@@ -231,7 +236,5 @@ def sections(
 
 
 def lines(facts: Mapping[str, Any]) -> list[str]:
-    """Write the facts as lines of YAML, a SHA-256 by its first digits, which are enough
-    to tell it from others.
-    """
+    """Return the facts as lines of YAML, with only the first digits of a SHA-256."""
     return SHA256.sub(r"\1...", plain_yaml.dumped(facts, flow=True)).splitlines()

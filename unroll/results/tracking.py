@@ -1,6 +1,4 @@
-"""The commands `track`, `ui` and `register`: what is on disk, in MLflow's records,
-pages and registry.
-"""
+"""The commands `track`, `ui`, `register` and `serve`, which use MLflow."""
 
 import os
 import secrets
@@ -24,16 +22,17 @@ from unroll.registry.model_registry import ALIAS, Registered
 from unroll.results import predict
 
 JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
-"""The variable that lets MLflow's server start jobs, which are for language models."""
+"""The variable that lets MLflow's server start jobs. Only language models need them."""
 
 
 def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str]:
-    """Log what is built and not logged yet, with a progress bar on a terminal, print
-    what was done, and describe each data set with its answers.
+    """Log runs that are not logged yet, and describe each data set by its answers.
+
+    Print what was done, with a progress bar on a terminal.
 
     Args:
         workspace: with the runs.
-        whole: the build that this one is a part of, whose answers count, too.
+        whole: for the demo, the whole build, whose answers are taken, too.
 
     Returns:
         The name of each data set in MLflow -> the end of its address on MLflow's page.
@@ -71,7 +70,7 @@ def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str
 
 
 def _print_actions(actions: dict[str, str]) -> None:
-    """Print what was done in a line, and one for each run that was skipped."""
+    """Print a line with the counts, and a line for each run that was skipped."""
     done = list(actions.values())
     counts = [
         f"{done.count('recorded')} recorded",
@@ -86,16 +85,17 @@ def _print_actions(actions: dict[str, str]) -> None:
 
 
 def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
-    """Log what is not logged yet, print where each data set's scores are shown, and
-    become MLflow's server.
+    """Log runs that are not logged yet, print the addresses of the data sets' tables,
+    and become MLflow's server.
 
     Args:
-        workspace: whose records are shown.
-        port: where the server listens, on this machine.
+        workspace: the workspace whose records are shown.
+        port: the port of the server on this machine.
         whole: as in `track`.
 
     Raises:
-        UnrollError: nothing is built or logged, the store cannot be used, or the port.
+        UnrollError: nothing is built or logged, or the store or the port cannot be
+            used.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     shared = uri.startswith("http")
@@ -137,20 +137,18 @@ def _serve_page(workspace: Workspace, port: int, token: str) -> None:
     )
     command = [sys.executable, "-m", "mlflow", "ui", "--port", str(port)]
     command += ["--backend-store-uri", store.uri_of(workspace)]
-    # Of several workers MLflow ends those that take more than 5 s to start, again and
-    # again.
+    # With several workers, MLflow would end and restart each one that takes more than
+    # 5 s to start.
     command += ["--workers", "1", "--app-name", login.APP]
-    # Nothing is imported from this folder, where a file may be called as a module of
-    # the standard library is.
+    # Nothing is imported from this folder, whose files could hide modules of the
+    # standard library.
     safe = {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": str(CODE)}
     own = {**safe, **numerics.python_path(), login.TOKEN: token}
     os.execve(sys.executable, command, {JOBS: "false", **os.environ, **own})  # noqa: S606
 
 
 def require_free(port: int) -> None:
-    """Raise UnrollError if no server of this user's can listen at a port of this
-    machine.
-    """
+    """Raise UnrollError if no server can listen at a port of this machine."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
@@ -161,8 +159,10 @@ def require_free(port: int) -> None:
 
 
 def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
-    """Put a model into MLflow's registry: an answer's, a data set's best experiment, or
-    the one that is named.
+    """Put a model into MLflow's registry.
+
+    It is the champion of an answer, an experiment, or the best experiment of a data
+    set.
 
     Raises:
         UsageError: there is no such name, or it is no series with timestamps.
@@ -180,7 +180,7 @@ def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
 
 
 def registered_lines(registered: Registered, forecaster: Forecaster) -> Iterator[str]:
-    """Return lines: what was registered, what changed, and how to serve it."""
+    """Yield lines about what was registered, what changed, and how to serve it."""
     spec = forecaster.spec
     words = [spec.name if spec.name != registered.name else spec.why]
     if spec.seeds > 1:
@@ -204,8 +204,8 @@ def serve(workspace: Workspace, name: str, port: int) -> None:
 
     Raises:
         UsageError: no such model is registered.
-        UnrollError: it is none of Unroll's, or MLflow's store or the port cannot be
-            used.
+        UnrollError: the model was not registered by Unroll, or MLflow's store or the
+            port cannot be used.
     """
     import uvicorn
 

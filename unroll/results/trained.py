@@ -1,6 +1,4 @@
-"""What `unroll train` ends with: the score of each run beside the committed one, and
-what to type next.
-"""
+"""The end of `unroll train`: the score of each run beside the committed score."""
 
 from statistics import fmean
 
@@ -18,8 +16,10 @@ from unroll import tables
 
 
 def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
-    """Print the scores of a data set's runs, or of one, and the next command. Raises
-    UnrollError if one is damaged.
+    """Print the scores of one or all runs of a data set, and the next command.
+
+    Raises:
+        UnrollError: a run is damaged.
     """
     config = params.load(workspace.params)
     data = dataset.load(workspace.prepared(name))
@@ -35,10 +35,10 @@ def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
 
 
 def score_of(data: Dataset, run: Run) -> float | None:
-    """The mean over seeds of the data set's metric on test, of the weights that
-    validation has chosen.
+    """Return the mean over seeds of the data set's metric on test.
 
-    None where a run has no predictions on test.
+    It is that of the weights that validation has chosen. Return None if a run has no
+    predictions on test.
     """
     predictions = run.predictions.get(f"{run.points[-1]}_test")
     if predictions is None:
@@ -50,9 +50,7 @@ def score_of(data: Dataset, run: Run) -> float | None:
 def committed_score(
     workspace: Workspace, name: str, experiment: str, metric: str
 ) -> float | None:
-    """The score of an experiment in results/metrics, which git keeps; None where there
-    is none.
-    """
+    """Return the score of an experiment in results/metrics, or None."""
     path = workspace.metrics(name)
     if not path.exists():
         return None

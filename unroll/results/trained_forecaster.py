@@ -1,6 +1,4 @@
-"""The forecaster of a trained experiment of params.yaml, made of its run and its data
-set.
-"""
+"""The forecaster of a trained experiment, made from its run and its data set."""
 
 from dataclasses import asdict, replace
 
@@ -32,26 +30,27 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
 
     Args:
         workspace: the project, with the run and the prepared data set.
-        name: the whole name of the experiment, such as jena_hourly/gru.
+        name: the experiment with its data set, such as jena_hourly/gru.
 
     Raises:
         UsageError: there is no such experiment, or its data set is no series with
             timestamps.
-        UnrollError: something is not built, or it is of an earlier build than something
-            else.
+        UnrollError: the run or the data set is not built, or the run belongs to an
+            earlier build of the data set.
     """
     config = params.load(workspace.params)
     experiment = config.experiment(name)
     about = experiment.dataset
     if config.dataset(about).preparation.name != "series":
         raise UsageError(
-            f"{about} is no series with a time in each row, so there is no next value"
+            f"{about} is not a series with timestamps, so it has no next value; name a "
+            "data set with the preparation `series`"
         )
     prepared = workspace.prepared(about)
     data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
     run = _run(workspace, name, experiment)
     key = own_name(name)
-    # Origins lie a day apart, or a timestep where rows are a day apart.
+    # Origins lie a day apart; a timestep, if there is no daily period.
     stride = backtest.windows(data).step * max(1, data.period)
     member = Member(
         name=key,
@@ -87,10 +86,9 @@ def _run(workspace: Workspace, name: str, experiment: Experiment) -> Run:
 
 
 def _past_forecasts(data: Dataset, run: Run, stride: int) -> pd.DataFrame:
-    """Return what a run forecast on validation and test, as `backtest.cross_validate`
-    does.
+    """Return a run's forecasts on validation and test, like `backtest.cross_validate`.
 
-    The origins lie `stride` rows apart, counted from the last one of each split.
+    Origins lie `stride` rows apart, counted back from the last row of each split.
     """
     tables = []
     for split in ("validation", "test"):

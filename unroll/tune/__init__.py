@@ -1,3 +1,1 @@
-"""`unroll tune`: other options of an experiment are tried, and the best on validation
-becomes an experiment.
-"""
+"""The command `tune`: search the options of an experiment on validation."""

@@ -1,5 +1,6 @@
-"""The search space: the options of an experiment that are tried, and their ranges, the
-same for each data set.
+"""The search space: the options of an experiment that are tried, and their ranges.
+
+The ranges are the same for each data set.
 """
 
 import inspect
@@ -35,10 +36,11 @@ COMMON = {
     "dropout": "0,0.01,0.02,0.05,0.1,0.2,0.3",
     "embedding": "8:64",
 }
-"""Option -> range LOW:HIGH or choices, for every model that has the option, recurrent
-or not. What both sides share stands here, so that neither is treated better."""
+"""Option -> range LOW:HIGH or choices, for every model that has the option. Recurrent
+networks and other models share these ranges, so that neither is treated better."""
 
 CELL = {"units": "8:64", "layers": "1:2", "hidden": "16:128"}
+"""The ranges of recurrent networks."""
 
 FAMILIES: dict[str, dict[str, str]] = {
     "linear": {"last": "1:120", "ridge": "1:100000"},
@@ -76,25 +78,25 @@ FAMILIES: dict[str, dict[str, str]] = {
     "gru": CELL,
     "min_gru": CELL,
 }
-"""Model, or training method with options of its own -> its options beside `COMMON`. No
-other model is searched."""
+"""Model, or training method -> ranges of its own options, in addition to `COMMON`.
+Other models are not searched."""
 
 FIXED = ("by_hand",)
-"""Training methods with rules for one model: only their own options are searched."""
+"""Training methods whose model is fixed, so that only their own options are searched."""
 
 SCALE = 4
-"""Ratio of the ends of a range from which on it is searched on a log scale."""
+"""The ratio of a range's ends from which the range is searched on a log scale."""
 
 
 class Option(NamedTuple):
-    """The type of an option, and the value that an experiment has."""
+    """The type of an option, and its value in the experiment."""
 
     annotation: Any
     value: Any
 
 
 def family(experiment: Experiment) -> str:
-    """Return the key of an experiment in `FAMILIES`, which may not be there."""
+    """Return the key of an experiment in `FAMILIES`, which may lack the key."""
     method = experiment.training.method
     return method if method in FAMILIES else experiment.model.name
 
@@ -102,17 +104,17 @@ def family(experiment: Experiment) -> str:
 def space(
     name: str, experiment: Experiment, timesteps: int, over: Sequence[str] = ()
 ) -> Space:
-    """Return what is tried of an experiment.
+    """Return the search space of an experiment.
 
-    A range of an option that is off (0 or nothing) is not tried, nor a `last` beyond
-    its range. The experiment's own values are always within.
+    An option that is off (0 or None) is not searched by a range. Nor is a `last` that
+    exceeds its range. The experiment's own values always lie in the search space.
 
     Args:
-        name: of the experiment.
-        experiment: as in params.yaml.
-        timesteps: of its input, the highest `last`.
-        over: only these options: "OPTION", by its range or all words that it can be, or
-            "OPTION=LOW:HIGH", or "OPTION=CHOICE,CHOICE".
+        name: the name of the experiment.
+        experiment: the experiment of params.yaml.
+        timesteps: the timesteps of its input, the highest `last`.
+        over: search only these options. An option is "OPTION" with its known range or
+            all its words, "OPTION=LOW:HIGH", or "OPTION=CHOICE,CHOICE".
 
     Raises:
         UsageError: there is nothing to search, or an option or a range is wrong.
@@ -147,7 +149,7 @@ def space(
 def _ranges(
     experiment: Experiment, options: Mapping[str, Option], timesteps: int
 ) -> dict[str, str]:
-    """Return place -> range or choices, by `COMMON` and `FAMILIES`."""
+    """Return place -> range or choices, from `COMMON` and `FAMILIES`."""
     family_ranges = FAMILIES.get(family(experiment))
     if family_ranges is None:
         return {}
@@ -170,13 +172,13 @@ def _ranges(
 
 
 def _names(place: str) -> set[str]:
-    """Return how `--over` may name the option at a place."""
+    """Return the names that `--over` accepts for the option at a place."""
     part, option, *_ = place.split(".")
     return {place, option, f"{part}.{option}"}
 
 
 def _options(name: str, experiment: Experiment) -> dict[str, Option]:
-    """Return every option of a model and its training by its place."""
+    """Return place -> option, for all options of a model and its training."""
     chosen = recipe(own_name(name), experiment)
     options = {}
     for part, call in (("model", chosen.build), ("training", chosen.method)):
@@ -194,12 +196,12 @@ def _options(name: str, experiment: Experiment) -> dict[str, Option]:
 
 
 def _bare(annotation: Any) -> Any:
-    """Return a type without what pydantic's `Annotated` adds."""
+    """Return a type without its `Annotated` constraints."""
     return FieldInfo.from_annotation(annotation).annotation
 
 
 def _words(annotation: Any) -> list[str]:
-    """Return the words that an option can be, or nothing."""
+    """Return the words that an option accepts, if it accepts only words."""
     bare = _bare(annotation)
     if bare is bool:
         return ["false", "true"]
@@ -207,8 +209,10 @@ def _words(annotation: Any) -> list[str]:
 
 
 def _distribution(text: str, option: Option, limits: str) -> Distribution:
-    """Return what is tried by "LOW:HIGH" or "A,B", with the experiment's own value, so
-    that the first trial is the experiment as it is; `text` begins a message.
+    """Return the distribution of "LOW:HIGH" or "A,B".
+
+    It includes the experiment's own value, since the first trial is the experiment
+    itself. `text` is the beginning of an error message.
     """
     annotation, value = option
     adapter = pydantic.TypeAdapter(annotation)
@@ -235,21 +239,22 @@ def _distribution(text: str, option: Option, limits: str) -> Distribution:
 def current_values(
     name: str, experiment: Experiment, places: Iterable[str]
 ) -> dict[str, Any]:
-    """Return the experiment's own values at some places."""
+    """Return place -> the experiment's own value."""
     options = _options(name, experiment)
     return {place: options[place].value for place in places}
 
 
 def contains(tried: Any, value: Any) -> bool:
-    """Return whether a value is among what is tried."""
+    """Return whether a distribution includes a value."""
     if isinstance(tried, CategoricalDistribution):
         return value in tried.choices
     return value is not None and bool(tried.low <= value <= tried.high)
 
 
 def draw(trial: Trial, searched: Space) -> dict[str, Any]:
-    """Return the values of a trial, with two digits but within their ranges: what is
-    tried is what can be written and read.
+    """Return the values of a trial, rounded to two digits within their ranges.
+
+    So the values that are tried are short enough for params.yaml.
     """
     values: dict[str, Any] = {}
     for place, tried in searched.items():
@@ -268,8 +273,9 @@ def draw(trial: Trial, searched: Space) -> dict[str, Any]:
 def with_values(
     section: Mapping[str, Any], values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return an experiment's section of params.yaml with other values by their places,
-    as in `Space`.
+    """Return an experiment's section of params.yaml with other values.
+
+    `values` are place -> value, with places as in `Space`.
     """
     after: dict[str, Any] = deepcopy(dict(section))
     for place, value in values.items():
@@ -282,7 +288,7 @@ def with_values(
 
 
 def describe(searched: Space, now: Mapping[str, Any]) -> Iterator[str]:
-    """Return a line for each option that is searched."""
+    """Yield a line for each option that is searched."""
     width = max(map(len, searched))
     for place, tried in searched.items():
         if isinstance(tried, CategoricalDistribution):

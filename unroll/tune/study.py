@@ -1,7 +1,7 @@
 """The trials of an experiment: Optuna draws them and keeps them in an SQLite file.
 
 A trial is the experiment with other options, trained and scored on validation. The test
-split is not there.
+split is removed.
 """
 
 import contextlib
@@ -41,32 +41,31 @@ from unroll.hints import built_by
 from unroll.tune.space import Space, contains, current_values, draw, family, with_values
 
 PATIENCE = 60
-"""Seconds to wait for another process that writes; that takes milliseconds."""
+"""Seconds to wait for a write of another process, which takes milliseconds."""
 
 HEARTBEAT = 5
-"""Seconds between two signs of life of a process that is at a trial."""
+"""Seconds between two signs of life of a process that trains a trial."""
 
 GRACE = 30
-"""Seconds without a sign of life after which Optuna puts a trial into the queue again.
-"""
+"""Seconds without a sign of life after which Optuna queues a trial again."""
 
 RETRIES = 2
-"""How often a trial is begun anew whose process died."""
+"""The number of times that Optuna queues a trial again if its process dies."""
 
 ATTEMPTS = 2
-"""Trials that are begun at most, for each that is to come to its end."""
+"""The most trials that are begun for each trial that has to complete."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A training, and how it ended.
+    """The result of one training.
 
     Attributes:
-        value: the measure on validation, at the best epoch where there are epochs, the
-            mean over seeds; None if the training did not come to its end.
-        ended: "complete", or the reason why it did not come to its end.
-        epochs: of the first seed; None without epochs.
-        best_epoch: of the first seed; None without epochs.
+        value: the measure on validation, as the mean over seeds, at the best epoch if
+            there are epochs; None if the training did not complete.
+        ended: "complete", or the reason why the training did not complete.
+        epochs: the epochs of the first seed; None without epochs.
+        best_epoch: the best epoch of the first seed; None without epochs.
         options: place of an option -> its value.
     """
 
@@ -82,12 +81,12 @@ class Search:
     """A search for the options of an experiment.
 
     Attributes:
-        name: of the experiment, such as waves/gru.
-        experiment: with the seeds of a trial.
-        data: without its test split (`without_test`).
-        searched: what differs between trials.
-        trials: that are to come to their end.
-        number: of the search: another one draws other options.
+        name: the name of the experiment, such as waves/gru.
+        experiment: the experiment, with the seeds of a trial.
+        data: the data set without its test split (`without_test`).
+        searched: the search space.
+        trials: the number of trials that have to complete.
+        number: the number of the search. Each number draws other options.
     """
 
     name: str
@@ -99,20 +98,20 @@ class Search:
 
     @cached_property
     def own_values(self) -> dict[str, Any]:
-        """The experiment's own values of what is searched."""
+        """The experiment's own values of the searched options."""
         return current_values(self.name, self.experiment, self.searched)
 
     @property
     def measure(self) -> Measure:
-        """What trials are compared by."""
+        """The measure by which trials are compared."""
         measure: Measure = MEASURES[self.data.metric]
         return measure
 
     def seed(self, trial: int) -> int:
-        """Return the seed of the sampler for a trial, which counts from 0.
+        """Return the seed of the sampler for a trial, counted from 0.
 
-        Each search of the project draws other options, and one that was stopped goes on
-        with the options that it would have drawn.
+        Each search of the project draws other options. A search that was stopped
+        resumes with the options that it would have drawn.
         """
         drawn_for = (self.name, family(self.experiment), self.number, trial)
         digest = hashlib.sha256(json.dumps(drawn_for).encode()).digest()
@@ -120,11 +119,11 @@ class Search:
 
 
 def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
-    """Return the data set with validation in place of its test split, so that nobody
-    looks at it.
+    """Return the data set with its validation split in place of its test split.
 
     Raises:
-        UsageError, UnrollError: it is not prepared, or has no validation split.
+        UnrollError: the data set is not prepared.
+        UsageError: it has no validation split.
     """
     folder = workspace.prepared(experiment.dataset)
     if not (folder / "dataset.json").is_file():
@@ -146,8 +145,9 @@ def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
 
 @contextlib.contextmanager
 def opened(workspace: Workspace, search: Search) -> Iterator[Study]:
-    """Open the study of a search, with the trials of before. Other ranges, options,
-    data or code have a study of their own.
+    """Open the study of a search, with its earlier trials.
+
+    Other ranges, options, data or code have a study of their own.
 
     Raises:
         UnrollError: the file of the trials cannot be read or written.
@@ -188,7 +188,7 @@ def _study(file: Path, name: str, higher: bool) -> Study:
 
 
 def _study_name(workspace: Workspace, search: Search) -> str:
-    """Return a hash of what the trials are made of, and the number of the search."""
+    """Return a hash of what the trials depend on, with the number of the search."""
     about = search.data.name
     preparation = params.load(workspace.params).dataset(about).preparation
     made_of = fingerprint.ingredients(
@@ -200,11 +200,12 @@ def _study_name(workspace: Workspace, search: Search) -> str:
 
 
 def optimize(search: Search, study: Study) -> None:
-    """Train trials until as many as wanted have come to their end, and print a line for
-    each. Several processes may be at it.
+    """Train trials until enough have completed, and print a line for each trial.
+
+    Several processes may train trials of the same study.
 
     Raises:
-        UnrollError: the first one could not be trained.
+        UnrollError: a trial failed before any trial had completed.
     """
 
     def objective(trial: Trial) -> float:
@@ -230,15 +231,15 @@ def optimize(search: Search, study: Study) -> None:
             raise TrialPruned
         return attempt.value
 
-    def stop_at_the_last(*_: object) -> None:
+    def stop_if_enough(*_: object) -> None:
         if _enough(search, study):
             study.stop()
 
     if not _enough(search, study):
-        # Keras collects garbage before each model: a third of a second, for what is
-        # imported and is none.
+        # Keras collects garbage before each model. Imported objects, which are none,
+        # would take a third of a second each time.
         gc.freeze()
-        study.optimize(objective, callbacks=[stop_at_the_last])
+        study.optimize(objective, callbacks=[stop_if_enough])
 
 
 def _trials(study: Study, *states: TrialState) -> list[FrozenTrial]:
@@ -253,23 +254,23 @@ def _enough(search: Search, study: Study) -> bool:
 
 
 def is_running(study: Study) -> bool:
-    """Return whether a process is at a trial."""
+    """Return whether a process trains a trial now."""
     return bool(_trials(study, TrialState.RUNNING))
 
 
 def attempts(search: Search, study: Study) -> list[Attempt]:
-    """Return the trials that have ended, up to the last one that was wanted."""
+    """Return the trials that have ended, up to the last one that was needed."""
     ended: list[Attempt] = []
     missing = search.trials
     for trial in _trials(study, TrialState.COMPLETE, TrialState.PRUNED):
-        if missing > 0:  # else two processes have begun a last trial each
+        if missing > 0:  # two processes may each have begun a last trial
             ended.append(Attempt(**trial.user_attrs["attempt"]))
         missing -= trial.state == TrialState.COMPLETE
     return ended
 
 
 def _figures(search: Search, attempt: Attempt) -> list[str]:
-    """Return the measure, and each option that differs from the experiment's own."""
+    """Return the measure, and the options that differ from the experiment's own."""
     how = attempt.ended
     if attempt.value is not None:
         how = f"{search.measure.title} {attempt.value:.4g}"
@@ -283,8 +284,8 @@ def train(search: Search, values: Mapping[str, Any], title: str) -> Attempt:
     Raises:
         UnrollError: the options do not fit.
     """
-    # The trial before has left cycles with tensors in them, whose size Python does not
-    # know.
+    # Python does not know the size of the tensors that the last trial has left in
+    # reference cycles.
     gc.collect()
     section = with_values(search.experiment.model_dump(), values)
     chosen = recipe(own_name(search.name), Experiment.model_validate(section))

@@ -1,8 +1,8 @@
-"""The command `tune`: so many trials of an experiment on validation, then more epochs
-for the best one for as long as they pay. The best options go to params.yaml.
+"""The command `tune`: trials of an experiment on validation.
 
-Every model, recurrent or not, gets the same treatment (docs/decisions/opponents.md).
-All trainings go to results/trials/DATASET/EXPERIMENT.csv.
+Then the best trial is trained with more epochs, as long as they help. The best options
+go to params.yaml, all trainings to results/trials/DATASET/EXPERIMENT.csv. Every model,
+recurrent or not, gets the same treatment (docs/decisions/opponents.md).
 """
 
 import json
@@ -35,23 +35,22 @@ from unroll.tune.study import (
 )
 
 USUAL = 30
-"""Trials of an experiment whose `trials` says no other number."""
+"""Trials of an experiment without `trials` in params.yaml."""
 
 LATE = 0.9
-"""Fraction of its epochs behind which a best epoch says that more of them might be
-better."""
+"""The fraction of the epochs after which a best epoch is late: more epochs might help."""
 
 GAIN = 0.02
-"""Fraction of its error by which twice the epochs must be better to be worth while."""
+"""The fraction by which doubled epochs must reduce the error to be worth it."""
 
 DOUBLINGS = 2
-"""Most doublings of the epochs: four times as many."""
+"""The most doublings of the epochs."""
 
 LONGER = "longer"
-"""How a training with more epochs ended."""
+"""`Attempt.ended` of a training with more epochs."""
 
 NOT_CONVERGED = "longer, not converged"
-"""How the longest training ended, if it was still better than the one before."""
+"""`Attempt.ended` of the longest training, if even more epochs might help."""
 
 
 def tune(
@@ -66,24 +65,26 @@ def tune(
     new_name: str | None = None,
     dry: bool = False,
 ) -> None:
-    """Search the options of an experiment, or of each one of a data set that has
-    `trials`, and write the best to params.yaml.
+    """Search the options of an experiment, and write the best to params.yaml.
+
+    For a data set, do so for each of its experiments that has `trials`.
 
     Args:
         workspace: its data set must be prepared.
-        name: of the experiment, such as waves/gru, or of the data set.
-        trials: that come to their end; by default those that the experiment says.
+        name: an experiment, such as waves/gru, or a data set.
+        trials: how many trials have to complete; by default the experiment's `trials`.
         over: the options, as in `space`.
-        seeds: of the experiment's own, for each trial.
-        number: of the search; another one draws other options.
-        in_place: whether the best options replace the experiment's own. What has its
-            trials in results/trials is then not searched again.
-        new_name: of the experiment with the best options, by default gru_tuned.
-        dry: only print what is searched.
+        seeds: how many of the experiment's seeds each trial has.
+        number: the number of the search. Each number draws other options.
+        in_place: whether the best options replace the experiment's own. An experiment
+            whose trials are in results/trials is then not searched again.
+        new_name: the name of the experiment with the best options, by default
+            gru_tuned.
+        dry: whether only the search space is printed.
 
     Raises:
-        UsageError, UnrollError: in one line; the trials that have ended are kept, and
-            other experiments are searched.
+        UsageError, UnrollError: a search failed. Its trials are kept, and other
+            experiments of the data set are searched before the error is raised.
     """
     config = params.load(workspace.params)
     names = [name] if "/" in name else _with_trials(config, name)
@@ -139,10 +140,10 @@ def _with_trials(config: Params, dataset: str) -> list[str]:
 
 
 def _tune(workspace: Workspace, search: Search, target: str) -> None:
-    """Train all trials, unless that was done in place, and write the best."""
+    """Train all trials, unless an earlier search in place did, and write the best."""
     file = workspace.trials(search.data.name, own_name(target))
-    # From the file, so that a search that was killed before it wrote params.yaml does
-    # so the next time.
+    # The best is adopted from the file again: an earlier search may have been killed
+    # before it wrote params.yaml.
     if target == search.name and file.exists():
         print(f"{target} was searched before; delete {file} to search it again.")
         table = tables.read(
@@ -164,7 +165,7 @@ def _tune(workspace: Workspace, search: Search, target: str) -> None:
 
 
 def _table(search: Search, study: Study) -> pd.DataFrame:
-    """Return a row for each trial, and for each training of the best with more epochs.
+    """Return a row for each trial, and for each longer training of the best trial.
 
     Raises:
         UnrollError: no trial came to its end.
@@ -195,9 +196,9 @@ def _table(search: Search, study: Study) -> pd.DataFrame:
 
 
 def _longer(search: Search, study: Study, number: int, best: Attempt) -> list[Attempt]:
-    """Train a trial with twice the epochs, and again for as long as that pays.
+    """Train a trial with doubled epochs, and double them again as long as it helps.
 
-    The study keeps what has been trained, so that a search that was stopped goes on.
+    The study keeps these trainings, so that a search that was stopped can resume.
     """
     training = with_values(search.experiment.model_dump(), best.options)["training"]
     if "epochs" not in training:
@@ -210,8 +211,8 @@ def _longer(search: Search, study: Study, number: int, best: Attempt) -> list[At
         epochs = training["epochs"] * 2**doublings
         if doublings > 0:
             options = dict(best.options)
-            # Patience, too: under a cosine the rate is high for longer, and validation
-            # wavers while it is.
+            # Patience is doubled, too: under a cosine the rate stays high for longer,
+            # and the validation score fluctuates while it is high.
             for option in ("epochs", "patience"):
                 if training.get(option):
                     options[f"training.{option}"] = training[option] * 2**doublings
@@ -231,17 +232,16 @@ def _longer(search: Search, study: Study, number: int, best: Attempt) -> list[At
 def may_gain(
     trained: Sequence[Attempt], epochs: int, *, cosine: bool, higher: bool
 ) -> bool:
-    """Return whether more epochs might be better still.
+    """Return whether more epochs might help.
 
-    The best epoch was a late one, and twice the epochs have been worth it so far. Under
-    a cosine it always is late, unless patience ended the training.
+    They might if the best epoch was late, and each doubling was worth it so far. Under
+    a cosine the best epoch always counts as late, unless patience ended the training.
 
     Args:
-        trained: each with twice the epochs of the one before.
-        epochs: of the last one, at most.
-        cosine: whether the rate falls to 0 on the way.
-        higher: whether a higher measure is better: an accuracy, whose error is the
-            fraction that is wrong.
+        trained: trainings, each with twice the epochs of the one before.
+        epochs: the most epochs of the last training.
+        cosine: whether the rate falls to 0 in these epochs.
+        higher: whether a higher measure is better, as for an accuracy.
     """
     last = trained[-1]
     if last.value is None or last.best_epoch is None:
@@ -258,8 +258,8 @@ def may_gain(
 def _adopt(
     workspace: Workspace, search: Search, target: str, table: pd.DataFrame
 ) -> None:
-    """Write the trials to results/trials and the best of them to params.yaml, and say
-    what changed.
+    """Write the trials to results/trials and the best to params.yaml; print what
+    changed.
     """
     name = search.name
     scores = table[f"validation_{search.data.metric}"]
@@ -303,11 +303,10 @@ def _write(
     converged: bool,
     comment: str,
 ) -> None:
-    """Write experiment `name` with other options to params.yaml, as `target`, which is
-    itself, one of an earlier search, or new.
+    """Write the experiment `name` with other options to params.yaml, as `target`.
 
-    Another one than itself has the seeds of its data set, if that says how such
-    experiments are trained.
+    `target` is `name` itself, the result of an earlier search, or new. If it is not
+    `name`, it has the data set's usual seeds, if the data set defines them.
     """
     file = workspace.params
     busy = "another process writes params.yaml"
@@ -335,7 +334,7 @@ def _write(
         if target in config.runs:
             comment = ""
         text = plain_yaml.with_entry(file, keys, entry, comment)
-        # Nothing is written that could not be read.
+        # The new text is parsed before it replaces params.yaml.
         with scratch_folder(workspace.scratch, "tune") as scratch:
             write_text(scratch / file.name, text)
             params.parse(plain_yaml.read(scratch / file.name), params.templates(file))

@@ -1,1 +1,1 @@
-"""Workspaces that are made: the demo, a miniature, a project of one's own, a clone."""
+"""New workspaces: the demo, a miniature, a project of your own, a clone."""

@@ -1,6 +1,4 @@
-"""Workspaces and git: a clone of what is committed, and one that is committed, as DVC's
-commands need it.
-"""
+"""Workspaces and git: clones, commits, and the commands git and DVC."""
 
 import os
 import shutil
@@ -15,7 +13,8 @@ from pipeline.provenance.record import GIT
 from unroll.workspaces.make import DVC_IGNORED, WITH_GIT
 
 OWN_CACHE = "[cache]\n    dir = cache\n"
-"""Whatever the user's settings say: a shared cache would answer in place of a build."""
+"""Settings of DVC in a workspace that builds everything itself. A shared cache of the
+user would replace a build."""
 
 
 def last_commit(root: Path) -> str:
@@ -41,11 +40,10 @@ def last_commit(root: Path) -> str:
 
 
 def clone(root: Path, folder: Path) -> None:
-    """Clone the last commit of the repository at `root` into a new folder, with a DVC
-    cache of its own.
+    """Clone the last commit of the repository at `root` into a new folder.
 
-    Objects are the user's, refs and index its own: git writes nothing into the user's
-    repository.
+    The clone has a DVC cache of its own. It shares the objects of the repository at
+    `root`, into which git writes nothing.
 
     Raises:
         UnrollError: git refuses.
@@ -55,22 +53,24 @@ def clone(root: Path, folder: Path) -> None:
 
 
 def use_own_cache(folder: Path) -> None:
-    """Let DVC keep what is built in the workspace `folder` in there, and take nothing
-    from elsewhere.
-    """
+    """Give the workspace `folder` a DVC cache of its own."""
     write_text(folder / ".dvc" / "config.local", OWN_CACHE)
 
 
 def git(root: Path, *arguments: str) -> str:
-    """Return what git says in a folder. Raises UnrollError, in git's own words, if it
-    is not there or refuses.
+    """Return the output of git in a folder.
+
+    Raises:
+        UnrollError: git is missing, or fails; the message is git's own.
     """
     return _output([*GIT, "-C", str(root), *arguments])
 
 
 def dvc(root: Path, *arguments: str) -> str:
-    """Return what DVC says of the workspace at `root`. Raises UnrollError, in DVC's own
-    words, if it refuses.
+    """Return the output of DVC in the workspace at `root`.
+
+    Raises:
+        UnrollError: DVC fails; the message is DVC's own.
     """
     return _output([sys.executable, "-P", "-m", "dvc", "--cd", str(root), *arguments])
 
@@ -89,13 +89,12 @@ def _output(command: Sequence[str]) -> str:
 
 
 def commit(root: Path, folder: Path, message: str) -> None:
-    """Make the workspace in `folder` a git repository of its own, if it is none, and
-    commit what has changed.
+    """Commit what has changed in the workspace `folder`, as a git repository of its own.
 
-    DVC compares commits, and runs experiments from one.
+    DVC compares commits, and runs experiments from a commit.
 
     Raises:
-        UnrollError: git is not there, or refuses.
+        UnrollError: git is missing, or fails.
     """
     write_text(folder / ".dvc" / "config", WITH_GIT)
     write_text(folder / ".dvc" / ".gitignore", DVC_IGNORED)

@@ -1,4 +1,4 @@
-"""Makes workspaces: the demo (`chosen`), and the `miniature` of the tests."""
+"""Workspaces for the demo (`chosen`), and for tests and `verify` (`miniature`)."""
 
 import shutil
 from collections.abc import Collection, Mapping
@@ -18,14 +18,17 @@ COPIED = (
     ".dvc/plots/scores.json",
     NUMERICS,
 )
-"""Copied from the repository: the graph, and the lock file whose hash is in every
-fingerprint."""
+"""The files that are copied from a repository: the graph, and the lock file whose hash is
+in every fingerprint."""
 
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
-"""DVC without git, for a folder that git ignores."""
+"""Settings of DVC without git, for a folder that git ignores."""
 
 WITH_GIT = CONFIG.replace("    no_scm = true\n", "")
+"""Settings of DVC in a git repository."""
+
 DVC_IGNORED = "/config.local\n/tmp\n/cache\n"
+"""The text of .dvc/.gitignore."""
 
 DEMO = ".demo"
 """The demo's folder."""
@@ -42,11 +45,11 @@ CHOSEN = {
     "sine_interpolation": "zero dense",
     "sine_extrapolation": "zero dense rnn rnn2 dense_rnn2 lstm2 gru2",
 }
-"""Data set -> its experiments that the demo trains: those that take seconds, as the
-whole build trains them."""
+"""Data set -> its experiments that the demo trains. They take seconds each, with the
+options of the whole build."""
 
 SEEDS = 3
-"""The number of an experiment's seeds that the demo trains, the first ones."""
+"""The number of an experiment's first seeds that the demo trains."""
 
 MINIATURE_CLAIMS = """
 - document: "003"
@@ -56,14 +59,14 @@ MINIATURE_CLAIMS = """
   value: "0.02"
   width: 2
 """
+"""The text of the miniature's claims.yaml."""
 
 
 def miniature(folder: Path) -> Workspace:
-    """Make a new folder a DVC workspace with copies of the documents' graph and the
-    code, and miniature.yaml as params.
+    """Make a new folder a DVC workspace with a small graph, for tests and `verify`.
 
-    This has an experiment of each kind on generated data, for `unroll verify --quick`
-    and the tests.
+    It has copies of the documents' dvc.yaml and of the code. Its params.yaml is
+    miniature.yaml, which has an experiment of each kind on generated data.
     """
     _copy_graph(repository(CODE), folder)
     for name in PACKAGES:
@@ -81,9 +84,7 @@ def miniature(folder: Path) -> Workspace:
 
 
 def chosen(root: Path, folder: Path) -> Workspace:
-    """Make `folder` a DVC workspace with the graph and the code of `root` and the
-    `CHOSEN` experiments.
-    """
+    """Make `folder` a DVC workspace with the `CHOSEN` experiments of `root`."""
     sections = choose(
         plain_yaml.read(root / "params.yaml"), params.load(root / "params.yaml")
     )
@@ -98,7 +99,9 @@ def chosen(root: Path, folder: Path) -> Workspace:
 
 def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
     """Return the sections of params.yaml with the `CHOSEN` experiments and their first
-    seeds; `config` is what they say.
+    seeds.
+
+    `config` is the parsed form of `sections`.
     """
     others = [name for name in sections["datasets"] if name not in CHOSEN]
     fewer = without(sections, others)
@@ -120,8 +123,9 @@ def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
 
 
 def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
-    """Return the sections of params.yaml without these data sets, their experiments,
-    and sources that only they use.
+    """Return the sections of params.yaml without these data sets.
+
+    Their experiments, and the sources that no other data set uses, are removed, too.
     """
 
     def kept(section: str, names: Collection[str]) -> dict[str, Any]:
@@ -140,8 +144,9 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
 
 
 def with_params(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
-    """Make `folder` a DVC workspace with the graph of `root`, the code, and these
-    sections of params.yaml.
+    """Make `folder` a DVC workspace with the dvc.yaml of `root` and these params.
+
+    The packages of the code are linked.
     """
     _copy_graph(root, folder)
     for name in PACKAGES:
@@ -158,5 +163,5 @@ def _copy_graph(root: Path, folder: Path) -> None:
         shutil.copyfile(root / name, folder / name)
     write_text(folder / TEMPLATES, "{}\n")
     write_text(folder / ".dvc" / "config", CONFIG)
-    # What was written there is of other runs.
+    # The paragraphs of the repository are about other runs.
     write_text(Workspace(folder).paragraphs, "")

@@ -1,6 +1,4 @@
-"""The command `new`: a git repository of one's own, for own series or with the four
-documents; it holds no code.
-"""
+"""The command `new`: a git repository without code, for series or experiments."""
 
 import json
 import platform
@@ -28,25 +26,24 @@ FILES = (
     "requirements.txt",
     ".github/workflows/results.yml",
 )
-"""The files of a project that have templates."""
+"""The files of a project that are made from templates."""
 
 EXTENSIONS = "unroll_extensions/README.md"
-"""A file of a project with the four documents, in the folder of the user's own models.
-"""
+"""The file in the folder for the user's own models, made with the four documents."""
 
 
 def new(folder: Path, *, documents: bool) -> list[str]:
-    """Make a new folder a git repository that Unroll builds in, and return its files.
+    """Make a new folder a git repository for Unroll, and return the names in it.
 
-    Nothing is committed yet. With `documents` it has the experiments, published
-    figures, sample data and results of the four documents.
+    Nothing is committed. With `documents` it has the experiments, claims, sample data
+    and results of the four documents.
 
     Raises:
-        UsageError: the folder is there and not empty.
-        UnrollError: git is not there.
+        UsageError: the folder exists and is not empty.
+        UnrollError: git is missing.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is there and not empty; name a new folder")
+        raise UsageError(f"{folder} exists and is not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "--quiet")
     packed = repository(CODE)
@@ -61,7 +58,7 @@ def new(folder: Path, *, documents: bool) -> list[str]:
 
 
 def _copy_documents(packed: Path, folder: Path) -> None:
-    """Copy the four documents, with a graph that does without the code."""
+    """Copy the four documents, with a dvc.yaml for a folder without the code."""
     for name in DOCUMENTS:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if (packed / name).is_dir():
@@ -73,16 +70,14 @@ def _copy_documents(packed: Path, folder: Path) -> None:
 
 
 def _write_templates(folder: Path, *, documents: bool) -> None:
-    """Write the files of a project that have templates in project/; files that exist
-    stay.
-    """
+    """Write the files that are made from templates; keep files that exist."""
     import jinja2
 
     environment = jinja2.Environment(  # noqa: S701 - nothing here is HTML
         loader=jinja2.FileSystemLoader(PROJECT),
         keep_trailing_newline=True,
         trim_blocks=True,
-        # YAML of GitHub and of DVC has braces.
+        # braces would clash with those of GitHub's and DVC's YAML
         variable_start_string="[[",
         variable_end_string="]]",
     )
@@ -105,7 +100,7 @@ def _write_templates(folder: Path, *, documents: bool) -> None:
 def without_code(graph: str) -> str:
     """Return the text of dvc.yaml for a folder without the code.
 
-    Each stage depends on version.txt in its place.
+    Each stage depends on version.txt instead of the code.
     """
     graph = re.sub(r"(?m)^ +- (pipeline|series|stages|unroll)(/.*)?\n", "", graph)
     return re.sub(

@@ -1,8 +1,7 @@
-"""The frameworks that are compared, each in a process of its own behind the same four
-methods.
+"""The frameworks that are compared, each in a process of its own.
 
-A framework is made from a `Task`, and builds its model with the first weights of that.
-Losses tell whether two of them do the same work.
+A framework is made from a `Task`, and builds its model with the task's first weights.
+Losses tell whether two frameworks do the same work.
 """
 
 import gc
@@ -21,25 +20,25 @@ class Framework(Protocol):
     """The interface of a framework."""
 
     def reset(self, seed: int) -> None:
-        """Start again from the first weights with a fresh optimizer; `seed` is that of
-        Unroll's dropout alone.
+        """Set the first weights and a fresh optimizer. Only Unroll uses `seed`, for
+        dropout.
         """
 
     def train(self) -> float:
-        """Train one round: seconds."""
+        """Train one round; return the seconds."""
 
     def learn(self, steps: int) -> float:
-        """Train at most one epoch: the mean loss of the first `steps` steps."""
+        """Train at most one epoch; return the mean loss of the first `steps` steps."""
 
     def evaluate(self) -> tuple[float, float]:
-        """Evaluate one round: seconds, and the mean loss of the held-out examples."""
+        """Evaluate one round; return the seconds, and the mean loss."""
 
 
 def make(name: str) -> Callable[[Task], Framework]:
-    """Return what makes the framework `name`; its libraries are imported here.
+    """Return the function that makes a framework; import its libraries.
 
     Raises:
-        ImportError: its library is not installed.
+        ImportError: a library is not installed.
     """
     if name == "unroll":
         from bench.peers.frameworks import unroll
@@ -59,9 +58,9 @@ models: dict[str, Framework] = {}
 
 
 def begin(log: Path) -> None:
-    """Stay on one core, and let what libraries print go to a file.
+    """Keep this process on one core, and redirect its output to a file.
 
-    Some libraries start threads whatever they are told.
+    Some libraries start several threads even if they are told not to.
     """
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -71,11 +70,12 @@ def begin(log: Path) -> None:
 
 
 def start(name: str, root: Path, workload: str) -> dict[str, float]:
-    """Build a model and go through a first round.
+    """Build a model and run a first round.
 
-    Returns the loss of the held-out rows `before`, and the seconds of all, `warm_up`.
+    Returns:
+        `before`, the loss of the held-out rows, and `warm_up`, the seconds of it all.
     """
-    models.pop(name, None)  # the memory of the last workload
+    models.pop(name, None)  # frees the memory of the last workload
     gc.collect()
     task = workloads.load(root, workload)
     framework = make(name)
@@ -87,12 +87,12 @@ def start(name: str, root: Path, workload: str) -> dict[str, float]:
 
 
 def learn(name: str, seed: int, steps: int) -> float:
-    """Start again from the first weights; return the mean loss of the first steps."""
+    """Train from the first weights; return the mean loss of the first steps."""
     models[name].reset(seed)
     return models[name].learn(steps)
 
 
 def turn(name: str) -> dict[str, float]:
-    """Go through one round; return the seconds of each phase."""
+    """Run one round; return the seconds of each phase."""
     models[name].reset(0)
     return {"train": models[name].train(), "evaluate": models[name].evaluate()[0]}

@@ -1,7 +1,7 @@
-"""Keras' own `fit` and `evaluate`: on a Python generator as in the documents, or on
-arrays; on TensorFlow or JAX.
+"""Keras' own `fit` and `evaluate`, on TensorFlow or JAX.
 
-The networks are plain Keras layers, so that nothing of Unroll's is timed here.
+They take arrays, or a Python generator as in the documents. The networks are plain
+Keras layers, so that no code of Unroll is timed here.
 """
 
 import time
@@ -20,7 +20,7 @@ JIT: dict[str, bool | str] = {
     "keras_jit": True,
     "jax": "auto",
 }
-"""Framework -> `jit_compile`; "auto" is what `compile` does when it is not told."""
+"""Framework -> `jit_compile`; "auto" is the default of `compile`."""
 
 
 class Keras:
@@ -60,29 +60,25 @@ class Keras:
             variable.assign(value)
 
     def train(self) -> float:
-        """See `Framework`; timed from the first epoch's begin to the last one's end, so
-        without `fit`'s own start.
-        """
+        """See `Framework`. The time is that of the epochs, without the start of `fit`."""
         timer = EpochTimer()
         self.fit(self.task.workload.steps, self.task.workload.epochs, [timer])
         return timer.seconds
 
     def learn(self, steps: int) -> float:
-        """See `Framework`; with each word's gradient summed before it is used, as all
-        others do.
+        """See `Framework`. Each word's gradient is summed first, as by the others.
 
-        Keras 3 on TensorFlow gives an embedding's gradient to the optimizer word by
-        word as they occur, and the optimizer adds up the squares of those: another
-        number, for RMSprop as for Adam, compiled by XLA or not.
+        Keras 3 on TensorFlow gives the optimizer one gradient for each occurrence of a
+        word, and the optimizer adds up their squares. So RMSprop and Adam take other
+        steps, with XLA or without.
         """
         if not self.task.data.vocabulary or keras.backend.backend() != "tensorflow":
             return self.loss(steps)
         import tensorflow as tf
 
         def summed(gradients: list[Any], variables: Any = None) -> Any:
-            return apply(
-                [tf.convert_to_tensor(gradient) for gradient in gradients], variables
-            )
+            dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
+            return apply(dense, variables)
 
         apply = self.optimizer.apply
         self.optimizer.apply = summed
@@ -94,13 +90,13 @@ class Keras:
         return loss
 
     def loss(self, steps: int) -> float:
-        """The mean loss of so many steps."""
+        """Train `steps` steps; return their mean loss."""
         return float(self.fit(steps, 1, []).history["loss"][0])
 
     def fit(
         self, steps: int, epochs: int, callbacks: list[keras.callbacks.Callback]
     ) -> keras.callbacks.History:
-        """Keras' own, on the first `steps` batches."""
+        """Call Keras' `fit` on the first `steps` batches."""
         if self.generated:
             data = {
                 "x": batches(self.windows[0], self.task.rows),
@@ -118,15 +114,14 @@ class Keras:
         )
 
     def evaluate(self) -> tuple[float, float]:
-        """See `Framework`; timed as `train`."""
+        """See `Framework`. The time is taken as in `train`."""
         workload = self.task.workload
         seconds = 0.0
         for _ in range(workload.evaluations):
             timer = EpochTimer()
             if self.generated:
-                rows = np.arange(len(self.task.held_out)).reshape(
-                    workload.evaluated, -1
-                )
+                numbers = np.arange(len(self.task.held_out))
+                rows = numbers.reshape(workload.evaluated, -1)
                 data = {
                     "x": batches(self.windows[1], rows),
                     "steps": workload.evaluated,
@@ -143,17 +138,17 @@ class Keras:
 
 
 class EpochTimer(keras.callbacks.Callback):
-    """The seconds of the loop over batches, from the first begin to the last end."""
+    """A callback that measures the seconds from the first begin to the last end."""
 
     start = 0.0
     seconds = 0.0
 
     def on_epoch_begin(self, *_: Any) -> None:
-        """Start at the first call."""
+        """Note the time of the first call."""
         self.start = self.start or time.perf_counter()
 
     def on_epoch_end(self, *_: Any) -> None:
-        """Stop; the last call counts."""
+        """Note the seconds until now; the last call counts."""
         self.seconds = time.perf_counter() - self.start
 
     on_test_begin = on_epoch_begin
@@ -161,23 +156,19 @@ class EpochTimer(keras.callbacks.Callback):
 
 
 def network(task: Task) -> keras.Model:
-    """The experiment's network of plain layers."""
+    """Return the experiment's network, made of plain layers."""
     options = task.experiment.model.options
     layers = keras.layers
-    output = options.get(
-        "output", "sigmoid" if task.data.kind == "classify" else "linear"
-    )
+    usual = "sigmoid" if task.data.kind == "classify" else "linear"
+    output = options.get("output", usual)
     if task.experiment.model.family == "dense":
-        hidden = [
-            layers.Dense(width, options.get("activation", "relu"))
-            for width in options["hidden"]
-        ]
+        activation = options.get("activation", "relu")
+        hidden = [layers.Dense(width, activation) for width in options["hidden"]]
         return keras.Sequential(
             [keras.Input(task.data.input_shape), *hidden, layers.Dense(1, output)]
         )
-    kind = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}[
-        task.experiment.model.name
-    ]
+    kinds = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
+    kind = kinds[task.experiment.model.name]
     rates = {key: options.get(key, 0.0) for key in ("dropout", "recurrent_dropout")}
     front = [keras.Input(task.data.input_shape)]
     if task.data.vocabulary:
@@ -191,8 +182,9 @@ def network(task: Task) -> keras.Model:
 
 
 def batches(examples: Windows, rows: Array) -> Iterator[tuple[Array, Array]]:
-    """Without end the batches of example numbers `rows` (steps, batch), cut window by
-    window in Python.
+    """Yield the batches of example numbers `rows` (steps, batch), without end.
+
+    Windows are cut out one by one in Python.
     """
     steps, columns = examples.input_shape
     while True:
@@ -200,8 +192,7 @@ def batches(examples: Windows, rows: Array) -> Iterator[tuple[Array, Array]]:
             inputs = np.zeros((len(numbers), steps, columns))
             targets = np.zeros(len(numbers))
             for index, row in enumerate(examples.rows[numbers]):
-                inputs[index] = examples.series[
-                    range(row - examples.lookback, row, examples.step)
-                ]
+                seen = range(row - examples.lookback, row, examples.step)
+                inputs[index] = examples.series[seen]
                 targets[index] = examples.series[row + examples.delay][examples.target]
             yield inputs, targets

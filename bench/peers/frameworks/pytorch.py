@@ -1,6 +1,4 @@
-"""PyTorch: a plain loop over batches that lie in memory, the model eager or under
-`torch.compile`.
-"""
+"""PyTorch: a plain loop over batches in memory, eager or under `torch.compile`."""
 
 import time
 from collections.abc import Callable
@@ -71,15 +69,14 @@ class PyTorch:
 
 
 def tensors(inputs: Array, targets: Array) -> tuple[Tensor, Tensor]:
-    """A batch as contiguous tensors, word numbers as PyTorch's embedding wants them."""
+    """Return a batch as contiguous tensors; word numbers are int64."""
     kind = np.int64 if inputs.dtype.kind in "iu" else np.float32
-    return torch.from_numpy(inputs.astype(kind)), torch.from_numpy(
-        targets.astype(np.float32)
-    )
+    of_inputs = torch.from_numpy(inputs.astype(kind))
+    return of_inputs, torch.from_numpy(targets.astype(np.float32))
 
 
 class TorchNetwork(nn.Module):
-    """Embedding, one recurrent layer and a dense one; or dense layers."""
+    """An embedding, a recurrent layer and a dense layer; or dense layers."""
 
     def __init__(self, task: Task) -> None:
         super().__init__()
@@ -96,29 +93,26 @@ class TorchNetwork(nn.Module):
         self.dense = nn.ModuleList(nn.Linear(*shape) for shape in shapes[::2])
 
     def assign(self, weights: list[Array]) -> None:
-        """Take Keras' weights."""
+        """Set the weights of a Keras model."""
         left = [torch.from_numpy(weight) for weight in weights]
         with torch.no_grad():
             if self.embedding:
                 self.embedding.weight.copy_(left.pop(0))
             if self.recurrent is not None:
                 own = [*self.recurrent.parameters()]
-                for parameter, value in zip(
-                    own, fused(self.kind, *left[:3]), strict=True
-                ):
+                values = fused(self.kind, *left[:3])
+                for parameter, value in zip(own, values, strict=True):
                     parameter.copy_(value)
                 del left[:3]
-                # PyTorch's second bias of an LSTM or RNN is none of Keras' parameters:
-                # it stays 0.
+                # Keras has no second bias in an LSTM or RNN, so PyTorch's stays 0.
                 own[-1].requires_grad_(self.kind == "gru")
-            for layer, kernel, bias in zip(
-                self.dense, left[::2], left[1::2], strict=True
-            ):
+            dense = zip(self.dense, left[::2], left[1::2], strict=True)
+            for layer, kernel, bias in dense:
                 layer.weight.copy_(kernel.T)
                 layer.bias.copy_(bias)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs (batch,)."""
+        """Return outputs (batch,)."""
         values = inputs if self.embedding is None else self.embedding(inputs)
         if self.recurrent is not None:
             values = self.recurrent(values)[0][:, -1]
@@ -129,7 +123,7 @@ class TorchNetwork(nn.Module):
 
 
 def fused(kind: str, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> list[Tensor]:
-    """Keras' weights as `nn.RNNBase` has them: weight_ih, weight_hh, bias_ih, bias_hh.
+    """Return Keras' weights as weight_ih, weight_hh, bias_ih, bias_hh of `nn.RNNBase`.
 
     An LSTM's gates are i, f, c, o in both. Keras' GRU has z, r, h, PyTorch's r, z, n.
     """
@@ -147,7 +141,7 @@ def fused(kind: str, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> list[Te
 
 
 class Rmsprop:
-    """Keras' form: epsilon stands under the root."""
+    """RMSprop as in Keras: epsilon is under the root."""
 
     def __init__(
         self,
@@ -175,7 +169,7 @@ class Rmsprop:
 
 
 class Adam(Rmsprop):
-    """Keras' form: epsilon is added before the moments' start is corrected."""
+    """Adam as in Keras: epsilon is added before the bias of the moments is corrected."""
 
     def __init__(self, parameters: list[nn.Parameter], rate: float) -> None:
         super().__init__(parameters, rate, rho=0.999)

@@ -1,6 +1,7 @@
-"""Unroll: an epoch, or an evaluation, as XLA programs. Importing it starts TensorFlow.
+"""Unroll: an epoch and an evaluation as XLA programs.
 
-Its weights are written down as those that every framework starts from.
+Its weights are written to the file that every framework starts from. Importing this
+module starts TensorFlow.
 """
 
 import time
@@ -41,9 +42,8 @@ class Compiled:
 
     def reset(self, seed: int) -> None:
         if seed not in self.numbers:
-            self.numbers[seed] = keras_models.values(
-                keras_models.seeded(self.build, seed)
-            )
+            model = keras_models.seeded(self.build, seed)
+            self.numbers[seed] = keras_models.values(model)
         self.program.reset(self.numbers[seed])
         self.model.set_weights(self.task.read_weights())
 
@@ -59,9 +59,6 @@ class Compiled:
     def evaluate(self) -> tuple[float, float]:
         start = time.perf_counter()
         for _ in range(self.task.workload.evaluations):
-            loss = score(
-                self.loss,
-                self.program.predict(self.task.held_out),
-                self.task.held_out.targets,
-            )
+            predictions = self.program.predict(self.task.held_out)
+            loss = score(self.loss, predictions, self.task.held_out.targets)
         return time.perf_counter() - start, loss

@@ -1,6 +1,6 @@
-"""Ways to fit a model. A module here is a `training.method` of params.yaml, with one
-function `train(job, ...)`.
+"""Training methods. Each module is a `training.method` of params.yaml.
 
+A module has the function `train(job, ...)`.
 Its `TRAINS` names the kinds of model that it accepts: "network" (a Keras model),
 "features" or "predictions" (the two kinds of baseline, see
 `pipeline.models.baselines.KINDS`).

@@ -1,9 +1,9 @@
 """Gradient descent in NumPy, for the small networks of the family `residual`.
 
 All seeds are trained side by side, for a fixed number of steps with Adam (Kingma and Ba
-2015, arXiv 1412.6980) at a rate that rises and then falls to 0 (Smith and Topin 2019,
-arXiv 1708.07120). So no rows are needed to stop early by, and a fit takes the same time
-however many rows there are.
+2015, arXiv 1412.6980). The learning rate rises and then falls to 0 (Smith and Topin
+2019, arXiv 1708.07120). So early stopping, which would need rows of its own, is not
+used. A fit takes the same time for any number of rows.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ from pipeline.training.numpy_networks import LAYERS, Network
 TRAINS = ("residual",)
 
 MASKS = True
-"""Targets may be NaN: such a value has no gradient."""
+"""Targets may be NaN: a missing target has no gradient."""
 
 RISE = 0.1
 """The share of the steps in which the rate rises from 0."""
@@ -44,16 +44,16 @@ SQUARE_DECAY = 0.999
 """The decay of Adam's mean of squared gradients."""
 
 EPSILON = 1e-7
-"""What Adam adds to the root of the mean square."""
+"""The number that Adam adds to the root of the mean square."""
 
 LONGEST = 1.0
-"""The norm of a seed's gradient at most; a longer one is shortened to it."""
+"""The largest norm of a seed's gradient. A longer gradient is shortened to it."""
 
 SMALLEST = 1e-6
-"""The standard deviation below which an input is taken to be constant."""
+"""The standard deviation below which an input counts as constant."""
 
 FARTHEST = 5.0
-"""The most standard deviations from its mean that an input is taken to lie."""
+"""Standard deviations from the mean at which inputs are clipped."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Scaling:
 
     Attributes:
         mean, std: (values,) of the inputs, over windows and rows.
-        residual: standard deviation of what the network learns.
+        residual: standard deviation of targets less naive forecasts.
     """
 
     mean: Array
@@ -70,7 +70,7 @@ class Scaling:
     residual: float
 
     def scaled(self, rows: Array) -> Array:
-        """Standardise rows (..., values)."""
+        """Return rows (..., values), standardised."""
         rows = (rows - self.mean) / self.std
         return np.clip(rows, -FARTHEST, FARTHEST)
 
@@ -83,14 +83,14 @@ def train(
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.015,
     loss: Literal["mae", "mse"] = "mae",
 ) -> Trained:
-    """Train a network of each seed.
+    """Train a network for each seed.
 
     Args:
         job: its `build` makes a `models.residual.Residual`.
-        steps: batches that are learned from.
-        batch_size: windows of a step.
+        steps: the number of steps, with one batch each.
+        batch_size: windows of a batch.
         learning_rate: the highest rate.
-        loss: what is made small.
+        loss: the loss that is minimised.
 
     Raises:
         DivergedError: the weights are not finite.
@@ -146,7 +146,7 @@ def load(model: Residual, weights: Array) -> Predict:
 
 
 def _packed(scaling: Scaling, flat: Array) -> Array:
-    """One array of the number of values, the scaling, and a network's weights."""
+    """One array with the number of values, the scaling and the weights of a network."""
     header = np.array([len(scaling.mean), scaling.residual], np.float32)
     return np.concatenate([header, scaling.mean, scaling.std, flat])
 
@@ -154,7 +154,7 @@ def _packed(scaling: Scaling, flat: Array) -> Array:
 def _predict(
     model: Residual, network: Network, scaling: Scaling, flat: Array, inputs: Array
 ) -> Array:
-    """The naive forecasts with what one seed's network adds to them."""
+    """The forecasts (n,) or (n, outputs): naive ones plus the outputs of one network."""
     rows = scaling.scaled(model.rows(inputs))
     outputs, _ = network.forward(network.views(flat[None]), _batched(rows[None]))
     residuals = outputs[0].T  # (n, outputs)
@@ -182,8 +182,9 @@ def _layers(model: Residual, network: Network) -> list[dict[str, Any]]:
 
 
 def _examples(model: Residual, split: Examples) -> tuple[Array, Array]:
-    """What the network sees of all windows, and what it learns: targets less naive
-    forecasts (windows, outputs).
+    """The enriched rows of all windows, and the residuals (windows, outputs).
+
+    A residual is a target less its naive forecast.
     """
     rows = []
     residuals = []
@@ -197,8 +198,8 @@ def _scaling(rows: Array, residuals: Array) -> Scaling:
     axes = tuple(range(rows.ndim - 1))
     mean = rows.mean(axis=axes, dtype=np.float64)
     std = rows.std(axis=axes, dtype=np.float64)
-    std[std < SMALLEST] = 1.0  # of a constant
-    residual = np.nanstd(residuals, dtype=np.float64) or 1.0  # of a constant
+    std[std < SMALLEST] = 1.0  # a constant is not scaled
+    residual = np.nanstd(residuals, dtype=np.float64) or 1.0
     rounded = float(np.float32(residual))
     return Scaling(mean.astype(np.float32), std.astype(np.float32), rounded)
 
@@ -206,8 +207,9 @@ def _scaling(rows: Array, residuals: Array) -> Scaling:
 def _batches(
     count: int, size: int, randoms: list[np.random.Generator]
 ) -> Iterator[Array]:
-    """Whole batches (seeds, size) of window numbers, without end, in an order that each
-    seed draws anew for each epoch.
+    """Yield whole batches (seeds, size) of window numbers, without end.
+
+    Each seed draws a new order for each epoch.
     """
     while True:
         orders = np.stack([random.permutation(count) for random in randoms])
@@ -216,8 +218,9 @@ def _batches(
 
 
 def _batched(rows: Array) -> Array:
-    """Rows (seeds, batch, timesteps, values) or (seeds, batch, values) as networks take
-    them.
+    """Rows with the batch as the last axis, and timesteps, if any, as the first.
+
+    `rows` is (seeds, batch, timesteps, values) or (seeds, batch, values).
     """
     order = (2, 0, 3, 1) if rows.ndim == 4 else (0, 2, 1)
     return np.ascontiguousarray(rows.transpose(order))
@@ -233,7 +236,7 @@ def _gradient(
     """The gradient (seeds, size) of the loss, no longer than `LONGEST` for each seed.
 
     Args:
-        network: of one seed.
+        network: the network.
         flat: (seeds, size) the weights.
         rows: (seeds, batch, ...) standardised.
         targets: (seeds, batch, outputs), NaN where there is none.
@@ -259,7 +262,7 @@ class _Adam:
         self._square = np.zeros_like(flat)
 
     def descend(self, flat: Array, gradient: Array, step: int, rate: float) -> None:
-        """Change the weights in a step, counted from 1."""
+        """Change the weights `flat` in place, in a step that is counted from 1."""
         mean = self._mean
         square = self._square
         mean += np.float32(1 - MEAN_DECAY) * (gradient - mean)
@@ -269,8 +272,9 @@ class _Adam:
 
 
 def _share(progress: float) -> float:
-    """The share of the highest rate at a point from 0 to 1: a line up, then half a
-    cosine down.
+    """The share of the highest rate at a progress from 0 to 1.
+
+    The share rises on a line and then falls on half a cosine.
     """
     if progress < RISE:
         return progress / RISE

@@ -16,13 +16,13 @@ from pipeline.training.job import Job, Predict, Trained, chunks, evenly, fitted
 TRAINS = ("features", "features ahead")
 
 MASKS = True
-"""Targets may be NaN: such a value is left out, the others of its window stay."""
+"""Targets may be NaN: a missing target is left out, the others of its window stay."""
 
 TIED = 0.1
-"""The share of errors that equal their median from which they get noise."""
+"""The share of errors equal to their median from which noise is added (`_untied`)."""
 
 NOISE = 1e-6
-"""Standard deviation of that noise, as a share of the errors' own."""
+"""Standard deviation of the noise of `_untied`, as a share of the errors' own."""
 
 
 def train(
@@ -34,34 +34,33 @@ def train(
     examples: Annotated[int, Field(ge=1, le=1_000_000)] = 20,
     rows: Annotated[int, Field(ge=1, le=100_000_000)] | None = None,
 ) -> Trained:
-    """Fit features to the train targets by the data set's measure: mse, or else mae.
+    """Fit features to the train targets, by MSE if that is the metric, else by MAE.
 
-    A `Baseline` gets a model for each value ahead; a `Direct`, whose features say how
+    A `Baseline` gets a model for each value ahead. A `Direct`, whose features tell how
     far ahead a value is, gets one model for all values.
 
-    No tree is drawn at random and none is left out in the end, so seeds change nothing.
+    Nothing is drawn at random, so seeds change nothing.
 
     Args:
         job: its `build` makes a `Baseline` with a feature matrix, or a
             `seasonal.Direct`.
-        trees: how many, one on the errors of those before.
-        leaves: of a tree, at most.
+        trees: the number of trees. Each is fitted to the errors of those before.
+        leaves: the most leaves of a tree.
         learning_rate: the fraction of a tree's prediction that counts.
-        examples: in a leaf, at least.
-        rows: values ahead that are learnt from, at most; of more the windows are drawn
-            evenly. None for all.
+        examples: the fewest examples of a leaf.
+        rows: the most targets that are learnt from. If there are more, evenly spaced
+            windows are taken. None for all targets.
 
     Raises:
-        ValueError: targets are one for each timestep, and features of the whole input
-            know what comes after it; or no target was measured.
+        ValueError: each timestep has its target (features of the whole input would see
+            what comes after the timestep); or a value ahead was never measured.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.multioutput import MultiOutputRegressor
 
     if job.dataset.each_step:
         raise ValueError(
-            "boosting sees the whole input, and these targets are to be answered step "
-            "by step"
+            "boosting sees the whole input, so it cannot fit a target of each timestep"
         )
     model = job.build()
     loss = "mse" if job.dataset.metric == "mse" else "mae"
@@ -102,7 +101,7 @@ def train(
         else:
             columns = zip(errors.T, measured.T, strict=True)
             models = [boosted(features, *column) for column in columns]
-            # made by hand: its own `fit` takes no targets that are missing
+            # Filled here, since its own `fit` takes no missing targets.
             estimator = MultiOutputRegressor(models[0])
             estimator.estimators_ = models
         predict = partial(_predict, model, estimator)
@@ -111,15 +110,19 @@ def train(
 
 
 def load(model: Baseline | Direct, weights: Array) -> Predict:
-    """Return a run's trees as a function: inputs (n, timesteps, columns) -> (n,) or (n,
-    values). Raises ValueError as `estimators.unpacked`.
+    """Return a run's trees as a function.
+
+    The function takes inputs (n, timesteps, columns) and returns (n,) or (n, values).
+    Raises ValueError like `estimators.unpacked`.
     """
     return partial(_predict, model, estimators.unpacked(weights))
 
 
 def _features(model: Baseline | Direct, inputs: Array) -> tuple[Array, Array]:
-    """What trees see, (n, features) of a `Baseline` and (n, ahead, features) of a
-    `Direct`, and the base (n, 1) or (n, ahead).
+    """The features and the base that trees correct.
+
+    A `Baseline` has features (n, features) and base (n, 1), a `Direct` (n, ahead,
+    features) and (n, ahead).
     """
     if isinstance(model, Direct):
         return model.features(inputs)
@@ -136,12 +139,11 @@ def _predict(model: Baseline | Direct, estimator: Any, inputs: Array) -> Array:
 
 
 def _untied(errors: Array) -> Array:
-    """Errors (n, steps) to be learnt by MAE; where many equal their median, with a
-    little noise.
+    """Errors (n, steps) for MAE; with a little noise if many equal their median.
 
-    scikit-learn begins at the median, and counts a value that equals the prediction as
-    a larger one. If the median is 0, as of sales on many days, all slopes were the same
-    and no tree would split.
+    scikit-learn begins at the median, and treats an error that equals the prediction as
+    a larger one. If most errors are equal, as for sales that are 0 on many days, all
+    slopes are the same and no tree splits.
     """
     measured = errors[np.isfinite(errors)]
     if np.mean(measured == np.median(measured)) < TIED:
@@ -151,6 +153,6 @@ def _untied(errors: Array) -> Array:
 
 
 def _numbers(model: Any) -> int:
-    """How many numbers were fitted: the first prediction, and one for each node."""
+    """The count of fitted numbers: the first prediction, and one for each node."""
     trees = [tree for (tree,) in model._predictors]  # noqa: SLF001 - there is no other way
     return 1 + sum(len(tree.nodes) for tree in trees)

@@ -1,10 +1,10 @@
 """Document 003's learning rules, one example at a time, without automatic
 differentiation.
 
-Both rules are gradient descent on half the squared error of one example: the delta rule
-through the layers of a perceptron, and backpropagation through time for one recurrent
-node. They act on the weights of the Keras model, in float64; a test shows that each
-step equals one by Keras' gradients.
+Both rules are gradient descent on half the squared error of one example. One is the
+delta rule through the layers of a perceptron. The other is backpropagation through time
+for one recurrent node. The rules change the weights of the Keras model, in float64. A
+test shows that each step equals a step by Keras' gradients.
 """
 
 import math
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import keras
 
 Learn = Callable[[list[Array], Array, Array, float], None]
-"""One pass over the examples: changes the weights, given inputs, targets and rate."""
+"""One pass over the examples: weights, inputs, targets, rate; changes the weights."""
 
 Forward = Callable[[list[Array], Array], Array]
 """Weights and inputs -> outputs (n,)."""
@@ -41,19 +41,18 @@ def train(
     epochs: Epochs,
     patience: Patience = None,
 ) -> Trained:
-    """Train every replicate, the examples in their order, as document 003 does.
+    """Train every replicate. Examples keep their order, as in document 003.
 
     Args:
         job: its `build` makes a `keras.Model`: Dense layers with tanh, or one SimpleRNN
             node without a head.
-        learning_rate: the share of the (negative) gradient that is added for each
+        learning_rate: the share of the negative gradient that is added for each
             example.
-        epochs: passes over the train split, at most.
+        epochs: the most passes over the train split.
         patience: as for `train_replicates`.
 
     Raises:
-        DivergedError: a weight is not finite; names the epoch and the step after which
-            it was so first.
+        DivergedError: a weight is not finite; names the first such epoch and step.
         UnrollError: the model is of another kind.
     """
     model = keras_models.seeded(job.build, job.seeds[0])
@@ -69,8 +68,9 @@ def train(
 
 
 def rules(experiment: str, model: "keras.Model") -> tuple[Learn, Forward]:
-    """Return how a model of this kind learns and how it answers; both act on
-    `model.get_weights()`.
+    """Return the learning rule and the forward pass of a model.
+
+    Both take weights as `model.get_weights()` returns them.
 
     Raises:
         UnrollError: no rule is known for this model.
@@ -93,8 +93,9 @@ def rules(experiment: str, model: "keras.Model") -> tuple[Learn, Forward]:
 
 
 def perceptron(weights: list[Array], inputs: Array) -> Array:
-    """Return outputs (n,) of tanh layers for inputs (n, ...); weights are kernel, bias,
-    kernel, bias, ...
+    """Return outputs (n,) of tanh layers for inputs (n, ...).
+
+    `weights` are kernel, bias, kernel, bias, and so on.
     """
     outputs = inputs.reshape(len(inputs), -1)
     for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
@@ -105,8 +106,9 @@ def perceptron(weights: list[Array], inputs: Array) -> Array:
 def perceptron_epoch(
     weights: list[Array], inputs: Array, targets: Array, rate: float
 ) -> None:
-    """Learn by the delta rule from inputs (n, values) and targets (n,), one example
-    after the other; changes `weights`.
+    """Change `weights` by the delta rule, for one example after the other.
+
+    Inputs are (n, values) and targets (n,).
 
     The derivative of tanh, 1 / cosh², is written as 1 - tanh², which does not overflow.
     """
@@ -122,16 +124,17 @@ def perceptron_epoch(
             below = outputs[layer]
             change = rate * delta
             if layer > 0:
-                # before the kernel changes: the outputs, and so the gradient, are of
-                # the old one
+                # Computed before the kernel changes: the outputs, and so the gradient,
+                # belong to the old kernel.
                 delta = (kernels[layer] @ delta) * (1 - below**2)
             kernels[layer] += below[:, None] * change
             biases[layer] += change
 
 
 def node(weights: list[Array], inputs: Array) -> Array:
-    """Return the last states (n,) of one recurrent node for inputs (n, timesteps, 1);
-    the first state is 0.
+    """Return the last states (n,) of one recurrent node for inputs (n, timesteps, 1).
+
+    The initial state is 0.
     """
     kernel, recurrent, bias = (float(weight.item()) for weight in weights)
     series = inputs.reshape(len(inputs), -1)
@@ -144,8 +147,9 @@ def node(weights: list[Array], inputs: Array) -> Array:
 def node_epoch(
     weights: list[Array], inputs: Array, targets: Array, rate: float
 ) -> None:
-    """Learn by backpropagation through time from inputs (n, timesteps) and targets
-    (n,), one series after the other; changes `weights`.
+    """Change `weights` by backpropagation through time, for one series after the other.
+
+    Inputs are (n, timesteps) and targets (n,).
     """
     kernel, recurrent, bias = (float(weight.item()) for weight in weights)
     for series, target in zip(inputs.tolist(), targets.tolist(), strict=True):
@@ -153,11 +157,11 @@ def node_epoch(
         for value in series:
             sums = kernel * value + recurrent * states[-1] + bias
             states.append(math.tanh(sums))
-        # Each step has the same three weights, so what it asks of them adds up.
+        # All steps share the three weights, so the changes of the steps add up.
         kernel_change = 0.0
         recurrent_change = 0.0
         bias_change = 0.0
-        # the error's negative gradient by the last state, and then by each one before
+        # the error's negative gradient by the last state, then by the states before
         delta = target - states[-1]
         for step in reversed(range(len(series))):
             delta *= 1.0 - states[step + 1] ** 2
@@ -173,10 +177,10 @@ def node_epoch(
 
 
 class RuleLearner:
-    """Trains one replicate after the other by one of the rules (an `epochs.Learner`).
+    """A trainer of one replicate after the other by a rule (an `epochs.Learner`).
 
     Args:
-        job: what is trained.
+        job: the training job.
         rate: the learning rate.
         learn: see `rules`.
         forward: see `rules`.
@@ -213,8 +217,9 @@ class RuleLearner:
         return {"train_loss": loss, **self._job.scores("mse", self._predict)}
 
     def _first_bad(self, weights: list[Array]) -> int:
-        """The example, from 1, after which a weight is not finite: looked for only once
-        it is known to be there.
+        """The number of the example, from 1, after which a weight is not finite.
+
+        There must be such an example.
         """
         step = 0
         while _finite(weights):

@@ -1,9 +1,9 @@
 """Gradient descent with a whole epoch as one XLA program.
 
-The data lie on the device once; examples are gathered, batches looped over, and weights
-updated inside the program. The order of the examples comes from NumPy with the
-replicate's seed, so it is known and the same everywhere. Epochs are those of Keras'
-`fit`: the last, partial batch is trained on too.
+The data lie on the device once. The program gathers examples, loops over batches and
+updates weights. NumPy draws the order of the examples from the replicate's seed, so the
+order is the same everywhere. Epochs are those of Keras' `fit`: the last, partial batch
+is trained on, too.
 """
 
 import math
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TRAINS = ("network",)
 
 MOST_DRAWS = 100_000_000
-"""Examples that an epoch may draw."""
+"""The most examples that an epoch may draw."""
 
 Order = Literal["permutation", "batches", "draws"]
 Schedule = Literal["constant", "cosine"]
@@ -55,30 +55,31 @@ def train(
 
     Args:
         job: its `build` makes a `keras.Model`.
-        optimizer: with Keras' defaults but for the learning rate; `rmsprop_keras2` has
-            epsilon outside of the root.
-        loss: `pairwise_mse` is what Keras makes of outputs (batch, 1, 1) and targets
-            (batch,): the mean over all pairs of an output and a target of the batch.
-        epochs: how many at most.
-        batch_size: examples per step.
-        learning_rate: of the optimizer, in the first epoch.
-        schedule: `constant`, or `cosine`: from epoch to epoch less, to 0 after the last
-            of `epochs`.
-        halve_after: epochs at this rate, of which each later one has half of the one
-            before; None: it stays.
-        weight_decay: times the rate, the fraction of each weight that a step takes off,
-            beside the loss (AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101).
+        optimizer: has Keras' defaults except for the learning rate. `rmsprop_keras2`
+            has epsilon outside of the root.
+        loss: the loss that is minimised. `pairwise_mse` is the mean over all pairs of
+            an output and a target of the batch. Keras computes it for outputs (batch,
+            1, 1) and targets (batch,).
+        epochs: the most epochs.
+        batch_size: examples of a step.
+        learning_rate: the learning rate of the first epoch.
+        schedule: `constant`, or `cosine`: the rate falls from epoch to epoch, to 0
+            after the last of `epochs`.
+        halve_after: epochs with the first rate. After them the rate halves in each
+            epoch. None for a rate that stays.
+        weight_decay: a step takes this fraction, times the rate, off each weight. It is
+            no part of the loss (AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101).
         order: `permutation` of all examples (Keras' `fit` on arrays), whole `batches`
             in shuffled order (`fit` on a sequence), or `draws` with replacement (the
             generator of documents 001 and 002).
-        steps_per_epoch: for `draws`; None for as many as cover the examples once.
+        steps_per_epoch: for `draws`; None for as many steps as cover the examples once.
         patience: as for `train_replicates`.
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
-        UnrollError: `halve_after` of a cosine, `steps_per_epoch` with another order
-            than `draws`, more draws an epoch than fit in memory, or a model whose
-            outputs are not as many as the targets.
+        UnrollError: `halve_after` with a cosine, `steps_per_epoch` without `draws`, more
+            draws in an epoch than `MOST_DRAWS`, or a model without one output for each
+            target.
     """
     if steps_per_epoch is not None and order != "draws":
         raise UnrollError(
@@ -91,7 +92,7 @@ def train(
         )
     examples = len(job.train)
     if order != "draws":
-        # a larger one would be filled up, to no effect but on memory
+        # A larger batch would be padded, which only takes memory.
         batch_size = min(batch_size, examples)
     elif batch_size * (steps_per_epoch or 1) > MOST_DRAWS:
         raise UnrollError(
@@ -133,8 +134,9 @@ def _require_an_output_for_each_target(job: Job, model: "keras.Model") -> None:
 def rate_of(
     start: float, schedule: Schedule, epochs: int, halve_after: int | None, epoch: int
 ) -> float:
-    """Return the learning rate of an epoch, from 1 to `epochs`; other arguments as for
-    `train`.
+    """Return the learning rate of an epoch, counted from 1.
+
+    `start` is the first rate. The other arguments are those of `train`.
     """
     if schedule == "cosine":
         return start * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / epochs))
@@ -142,14 +144,13 @@ def rate_of(
 
 
 class ProgramLearner:
-    """Trains one replicate after the other with one program
-    (an `epochs.Learner`).
+    """A trainer of one replicate after the other with one program (an `epochs.Learner`).
 
     Args:
-        job: what is trained.
-        program: of its model.
-        rate: epoch, from 1 -> its learning rate.
-        orders: seed -> the example numbers (steps, batch) of every epoch.
+        job: the training job.
+        program: the program of the job's model.
+        rate: epoch, from 1 -> learning rate.
+        orders: seed -> the example numbers (steps, batch) of one epoch after the other.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class ProgramLearner:
         if not finite.all():
             step = int(np.argmin(finite)) + 1
             raise DivergedError(self._job.experiment, self._seed, number, step)
-        # As Keras has it: while the weights change, and with dropout on.
+        # Train measures are means over the epoch, with dropout on, as in Keras.
         sizes = (rows >= 0).sum(axis=1)
         means = np.average(measured.astype(np.float64), axis=0, weights=sizes)
         loss, *others = program.measures
@@ -216,8 +217,9 @@ class ProgramLearner:
 def epoch_orders(
     examples: int, batch_size: int, order: Order, steps: int | None, seed: int
 ) -> Iterator[Array]:
-    """Yield for every epoch the example numbers (steps, batch_size); -1 fills up the
-    last, partial batch.
+    """Yield the example numbers (steps, batch_size) of one epoch after the other.
+
+    The last, partial batch is filled up with -1.
     """
     random = np.random.default_rng(seed)
     full = ceil_div(examples, batch_size)

@@ -22,36 +22,36 @@ def train(
     rows: Annotated[int, Field(ge=1, le=30_000)] = 8000,
     scales: Annotated[int, Field(ge=0, le=2000)] = 0,
 ) -> Trained:
-    """Fit the baseline's features to the train targets less their mean; features are
-    scaled by mean and deviation.
+    """Fit the baseline's standardised features to the train targets less their mean.
 
-    All features count alike, or by `scales` as much as they help (`_length_scales`).
+    All features count alike. With `scales` each has a fitted length scale
+    (`_length_scales`).
 
     Args:
         job: its `build` makes a `Baseline` with a feature matrix.
         gamma: of the kernel exp(-gamma d²), as a multiple of 1 / features ("scale" in
             scikit-learn).
         alpha: weight of the squared norm.
-        rows: examples that are learnt from, at most; of more so many, evenly spaced.
-            Memory grows with the square.
-        scales: examples, evenly spaced, that a length scale for each feature is fitted
-            to; 0 for none. The kernel with these scales has a `gamma` of 1. Memory is 8
-            bytes times features times the square.
+        rows: the most examples that are learnt from. If there are more, evenly spaced
+            examples are taken. Memory grows with the square of `rows`.
+        scales: the number of evenly spaced examples that the length scales are fitted
+            to; 0 for no length scales. Use a `gamma` of 1 with them. Memory is 8 bytes
+            times features times the square of `scales`.
 
     Returns:
-        The weights are (rows, values): those of the kernels.
+        The result, with the weights of the kernels (rows, values).
 
     Raises:
-        ValueError: targets are one for each timestep, and features of the whole input
-            know what comes after it.
+        ValueError: each timestep has its target. Features of the whole input would see
+            what comes after the timestep.
     """
     from sklearn.kernel_ridge import KernelRidge
     from sklearn.preprocessing import StandardScaler
 
     if job.dataset.each_step:
         raise ValueError(
-            "kernel ridge sees the whole input, and these targets are to be answered "
-            "step by step"
+            "kernel ridge sees the whole input, so it cannot fit a target of each "
+            "timestep"
         )
     baseline: Baseline = job.build()
     scaler = StandardScaler()
@@ -78,11 +78,11 @@ def train(
 
 
 def _length_scales(features: Array, targets: Array) -> Array:
-    """What to divide each feature (n, features) by: with a Gaussian process so scaled,
-    the targets are likeliest.
+    """The length scale of each feature, for features (n, features).
 
-    Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", 5.1. A
-    feature that tells nothing gets a large scale.
+    With these scales the targets are most likely under a Gaussian process (Rasmussen
+    and Williams 2006, "Gaussian Processes for Machine Learning", 5.1). A feature that
+    tells nothing gets a large scale.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
@@ -92,18 +92,18 @@ def _length_scales(features: Array, targets: Array) -> Array:
     start = np.full(count, count**0.5)  # two examples are about sqrt(2 count) apart
     process = GaussianProcessRegressor(ConstantKernel() * RBF(start) + WhiteKernel(0.1))
     with warnings.catch_warnings():
-        # a scale at its bound: the feature tells nothing
+        # It warns of a scale at its bound, which belongs to a useless feature.
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(features, targets / (targets.std() or 1.0))
     lengths = np.ravel(process.kernel_.k1.k2.length_scale)
-    # The steps of the search, and so the last digits, depend on the processor's exp.
+    # The last digits depend on the processor's exp.
     rounded = np.array([float(f"{length:.3g}") for length in lengths])
-    # The kernel here is exp(-d² / features), that of the process exp(-d² / 2).
+    # The kernel here is exp(-d² / features), the process has exp(-d² / 2).
     return rounded * float(np.sqrt(2 / count))
 
 
 def _kernel(rows: Array, known: Array, gamma: float) -> Array:
-    """(n, m) the kernel between rows (n, features) and (m, features)."""
+    """The kernel (n, m) between rows (n, features) and known rows (m, features)."""
     from scipy import special
     from sklearn.metrics.pairwise import euclidean_distances
 

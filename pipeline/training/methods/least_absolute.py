@@ -1,9 +1,8 @@
-"""Least absolute deviation, which is what forecasts are compared by: ridge regressions
-by scikit-learn, one on another.
+"""Least absolute deviation, by a sequence of scikit-learn's ridge regressions.
 
-Each one weighs an example by 1 / its last error, so that a squared error counts as an
-absolute one ("iteratively reweighted least squares"). Errors below `SMALLEST` are not
-weighed up any further.
+Each regression weighs an example by 1 / its error in the regression before, so that a
+squared error counts like an absolute error ("iteratively reweighted least squares").
+Errors below `SMALLEST` count as `SMALLEST`.
 """
 
 from functools import partial
@@ -23,8 +22,8 @@ __all__ = ["TRAINS", "load", "train"]
 TRAINS = ("features",)
 
 SMALLEST = 0.01
-"""The smallest error that is weighed, in model units: a hundredth of the target's
-standard deviation."""
+"""The smallest error in a weight, in model units (a hundredth of the target's standard
+deviation)."""
 
 
 def train(
@@ -36,11 +35,11 @@ def train(
     """Fit the baseline's features to the train targets.
 
     Args:
-        job: its `build` makes a `Baseline` with a feature matrix; it is held in memory,
-            in float64.
-        ridge: weight of the squared coefficients (the intercept's excepted), against
-            the sum of absolute errors.
-        rounds: regressions, one on another.
+        job: its `build` makes a `Baseline` with a feature matrix. The matrix of all
+            examples is held in memory, in float64.
+        ridge: weight of the squared coefficients (except the intercept), against the
+            sum of absolute errors.
+        rounds: the number of regressions.
     """
     from sklearn.linear_model import Ridge
 

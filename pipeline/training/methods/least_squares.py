@@ -1,4 +1,4 @@
-"""Linear least squares in closed form, in float64, without holding the whole matrix."""
+"""Linear least squares in closed form, in float64, one chunk of the matrix at a time."""
 
 from functools import partial
 from typing import Annotated
@@ -17,16 +17,17 @@ TRAINS = ("features",)
 def train(job: Job, *, ridge: Annotated[float, Field(ge=0, le=1e12)] = 0.0) -> Trained:
     """Fit the baseline's features to the train targets.
 
-    Where each timestep has its target, that is fitted to the features up to there.
+    If each timestep has its target, the target is fitted to the features up to this
+    timestep.
 
     Args:
         job: its `build` makes a `Baseline` with a feature matrix.
-        ridge: weight of the squared coefficients (the intercept's excepted), against
-            the sum of squared errors.
+        ridge: weight of the squared coefficients (except the intercept), against the
+            sum of squared errors.
 
     Raises:
-        ValueError: targets are one for each timestep, and the features are not as many
-            for each.
+        ValueError: each timestep has its target, but timesteps do not have equally many
+            features.
     """
     baseline: Baseline = job.build()
     # sums in another order, as by more threads, have other last bits
@@ -44,7 +45,7 @@ def train(job: Job, *, ridge: Annotated[float, Field(ge=0, le=1e12)] = 0.0) -> T
 
 
 def load(baseline: Baseline, weights: Array) -> Predict:
-    """Return a run's weighted sum as a function."""
+    """Return a run's linear map as a function."""
     return partial(_predict, baseline, weights)
 
 
@@ -59,7 +60,7 @@ def _predict(baseline: Baseline, coefficients: Array, inputs: Array) -> Array:
 
 
 def _predict_step(baseline: Baseline, coefficients: Array, inputs: Array) -> Array:
-    """Predictions (n,) of the last timestep's target, from the inputs up to there."""
+    """Predictions (n,) of the last timestep's target, from the inputs up to it."""
     features = design(baseline, inputs)
     seen = _seen(baseline, features.shape[1] - baseline.intercept, len(coefficients))
     return np.asarray(features @ coefficients[seen, inputs.shape[1] - 1])
@@ -74,14 +75,15 @@ def design(baseline: Baseline, inputs: Array) -> Array:
 
 
 def _triangle(baseline: Baseline, job: Job, ridge: float) -> tuple[Array, Array]:
-    """The triangle R of the QR factorisation of [X | y], updated with one chunk of the
-    train split after the other.
+    """The triangle R of the QR factorisation of [X | y].
 
-    (Golub and Van Loan, Matrix Computations, 4th ed., 5.3 and 6.5.) So precision is
-    that of QR on the whole, and memory that of one chunk.
+    R is updated with one chunk of the train split after the other (Golub and Van Loan,
+    Matrix Computations, 4th ed., 5.3 and 6.5). It is as precise as QR of the whole
+    matrix, and needs the memory of one chunk.
 
     Returns:
-        Its columns of the features (rows, features) and of the targets (rows, values).
+        The columns of R for the features (rows, features) and for the targets (rows,
+        values).
     """
     first, target = job.train.take(np.array([0]))
     width = design(baseline, first).shape[1]
@@ -91,7 +93,7 @@ def _triangle(baseline: Baseline, job: Job, ridge: float) -> tuple[Array, Array]
         features = design(baseline, inputs)
         y = targets.astype(np.float64)
         if baseline.columns:
-            # (n, times * columns) -> (n * columns, times), each column's by itself
+            # (n, times * columns) -> (n * columns, times)
             by_time = y.reshape(len(y), -1, baseline.columns)
             y = by_time.swapaxes(1, 2).reshape(len(features), -1)
         rows = np.vstack([triangle, np.column_stack([features, y])])
@@ -104,7 +106,7 @@ def _triangle(baseline: Baseline, job: Job, ridge: float) -> tuple[Array, Array]
 
 
 def _by_step(baseline: Baseline, job: Job, x: Array, y: Array) -> Array:
-    """The coefficients (features, timesteps), of each timestep 0 for what comes later."""
+    """The coefficients (features, timesteps), 0 for features of later timesteps."""
     width = x.shape[1]
     steps = y.shape[1]
     measured = width - baseline.intercept
@@ -122,5 +124,5 @@ def _by_step(baseline: Baseline, job: Job, x: Array, y: Array) -> Array:
 
 
 def _seen(baseline: Baseline, features: int, width: int) -> list[int]:
-    """The columns of the first features, and that of the intercept."""
+    """The columns of the first `features` features and of the intercept."""
     return [*range(features), *range(width - baseline.intercept, width)]

@@ -1,6 +1,4 @@
-"""No training: baselines that fit nothing, and networks that are built but not fitted
-(summaries).
-"""
+"""No training: baselines that fit nothing, and networks that are only summarised."""
 
 import numpy as np
 
@@ -13,9 +11,9 @@ TRAINS = ("predictions", "network")
 
 
 def train(job: Job) -> Trained:
-    """Predict every split with a baseline; of a network return the summary alone.
+    """Predict every split with a baseline; for a network return only the summary.
 
-    The one thing that a baseline may take from the train split is its majority class.
+    A baseline may take the majority class from the train split.
     """
     model = job.build()
     if not isinstance(model, Baseline):

@@ -1,5 +1,6 @@
-"""Any regressor of scikit-learn on features: `training: {method: sklearn, estimator:
-ExtraTreesRegressor}`.
+"""Any regressor of scikit-learn on features.
+
+In params.yaml: `training: {method: sklearn, estimator: ExtraTreesRegressor}`.
 """
 
 from typing import Any
@@ -21,15 +22,14 @@ def train(
 
     Args:
         job: its `build` makes a `Baseline` with a feature matrix.
-        estimator: a regressor's class; of several values ahead one for each, where it
-            takes no more.
-        options: its arguments. What it draws is drawn by `random_state` 0 where they
-            say nothing.
+        estimator: the name of the regressor's class. If it predicts one value only,
+            one regressor is fitted for each value ahead.
+        options: the regressor's arguments. `random_state` is 0 unless they set it.
 
     Raises:
         UsageError: there is no such regressor.
-        ValueError: it refuses the options, or keeps by them what is not read back; or
-            targets are one for each timestep or column.
+        ValueError: the regressor refuses the options, its fitted state cannot be read
+            back, or each timestep or column has its target.
     """
     from sklearn.multioutput import MultiOutputRegressor
     from sklearn.utils import all_estimators, get_tags
@@ -43,7 +43,8 @@ def train(
         raise ValueError(f"`options` of {estimator}: {error}") from None
     if job.dataset.each_step or baseline.columns:
         raise ValueError(
-            "an estimator sees the whole input, and gives all values ahead at once"
+            "an estimator sees the whole input, so it cannot fit a target of each "
+            "timestep or column"
         )
     if unfitted.get_params().get("random_state", 0) is None:
         unfitted.set_params(random_state=0)
@@ -54,5 +55,5 @@ def train(
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
         weights = packed(unfitted.fit(features, targets))
-        # scikit-learn does not say how many numbers an estimator has learnt
+        # scikit-learn does not tell how many numbers an estimator has learnt.
         return fitted(job, load(baseline, weights), weights, parameters=0)

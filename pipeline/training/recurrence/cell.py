@@ -1,13 +1,16 @@
 """One cell on one batch: the products of a timestep, forward and backward, around its
 rule.
 
-An example of shapes: an LSTM of 32 units, 14 values at each timestep, a batch of 100.
-Its operand (48, 100) is stacked from the state (32), inputs (14), ones, which the bias
-is multiplied by, and zeros up to a multiple of 24 rows. The one product of an LSTM is
-weights (128, 48) @ operand = (128, 100): four gates (32, 100), which the rule makes the
-new state (32, 100) of. Backward, from the gates' gradients (128, 100), those of state
-and inputs are weights' (46, 128) @ gates, and that of the weights is gates @ operand' =
-(128, 48).
+An example is an LSTM of 32 units, with 14 values at each timestep and a batch of 100.
+Its operand is stacked from the state (32 rows), the inputs (14 rows), a row of ones for
+the bias, and zeros up to a multiple of 24 rows. It has one product:
+
+    forward:              weights (128, 48) @ operand (48, 100) = gates (128, 100)
+    state and inputs:     weights' (46, 128) @ gates' gradients (128, 100) = (46, 100)
+    weights:              gates' gradients (128, 100) @ operand' (100, 48) = (128, 48)
+
+The rule computes the new state (32, 100) from the four gates (32, 100). The last two
+lines are the gradients of the loop backward.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +33,7 @@ from pipeline.training.recurrence.rules import (
 )
 
 ALIGNED = 24
-"""Rows of an operand are filled up with zeros to a multiple of this: matrix products
+"""Operands are padded with zeros to a multiple of so many rows, since matrix products
 run in blocks of 8 to 48 rows."""
 
 
@@ -38,16 +41,15 @@ run in blocks of 8 to 48 rows."""
 class Cell:
     """One cell of a layer, on one batch.
 
-    Its operand (rows, width) is stacked from state (units), inputs, a row of ones,
-    which the bias is multiplied by, and zeros. A product without the state takes the
-    rows below it.
+    Its operand (rows, width) is stacked from state (units), inputs, a row of ones for
+    the bias, and zeros. A product without the state takes the rows below the state.
 
     Attributes:
-        rule: of its kind.
-        units: of its state.
-        inputs: how many values it takes per timestep.
-        products: of the rule; under dropout with a mask for each gate, one for each
-            gate.
+        rule: the rule of its kind.
+        units: the width of its state.
+        inputs: the number of its input values at a timestep.
+        products: those of the rule, or one for each gate if gates differ in their
+            dropout masks.
         masks: for each product None, or a dropout mask (rows of its operand, batch).
     """
 
@@ -59,16 +61,17 @@ class Cell:
 
     @property
     def rows(self) -> int:
-        """Of the operand."""
+        """The number of rows of the operand."""
         return int(ceil_div(self.units + self.inputs + 1, ALIGNED)) * ALIGNED
 
     def first(self, product: Product) -> int:
-        """The first of the operand's rows that the product takes."""
+        """Return the number of the first row of the operand that the product takes."""
         return 0 if product.state else self.units
 
     def weights(self, keras_cell: Any) -> list[Tensor]:
-        """Return of each product (gates * units, rows of its operand), zero where the
-        operand is.
+        """Return the weights (gates * units, rows of its operand) of each product.
+
+        They are 0 for the rows that pad the operand.
         """
         packed = zip(self.rule.pack(keras_cell), self.rule.scales, strict=True)
         gates = [tf.transpose(weights) * scale for weights, scale in packed]
@@ -81,8 +84,9 @@ class Cell:
         return stacked
 
     def transposed(self, weights: Tensors, *, inputs: bool) -> list[Tensor]:
-        """Return the weights as `backward` takes them: (rows, gates * units), for the
-        rows whose gradient is asked for.
+        """Return the transposed weights (rows, gates * units) of each product.
+
+        The rows are those of the state and, with `inputs`, of the inputs.
         """
         last = self.units + (self.inputs if inputs else 0)
         return [
@@ -93,8 +97,9 @@ class Cell:
     def forward(
         self, weights: Tensors, values: Tensor, states: Tensors, save: Save
     ) -> Tensors:
-        """Return the new states after one timestep, from values (inputs, width) and
-        states (units, width).
+        """Return the states after one timestep.
+
+        Values are (inputs, width), old and new states (units, width).
         """
         width = values.shape[1]
         ones = tf.ones((1, width))
@@ -103,9 +108,9 @@ class Cell:
         save(operand)
         gates: list[Tensor] = []
         for w, product, mask in zip(weights, self.products, self.masks, strict=True):
-            # Without the state, the values as they came and the bias by itself: XLA
-            # would copy values, one and zeros out of the operand first. The weights'
-            # columns are in that order, too.
+            # A product without the state takes values and bias separately. From the
+            # operand XLA would first copy the rows below the state. The columns of the
+            # weights have the same order.
             factor = operand if product.state else values
             if mask is not None:
                 factor *= mask[: factor.shape[0], :width]
@@ -124,17 +129,17 @@ class Cell:
         grad_states: Tensors,
         scratch: Tensors,
     ) -> tuple[Tensor, Tensors, list[Tensor], list[Tensor]]:
-        """The gradient of `forward`.
+        """Return the gradients of `forward`.
 
         Args:
-            transposed: weights.
-            residuals: what `forward` saved, in its order.
+            transposed: the weights, from `transposed`.
+            residuals: the residuals that `forward` saved, in the same order.
             grad_states: gradients of the new states.
-            scratch: for each product (gates * units, width), to be written over.
+            scratch: memory (gates * units, width) for each product, to be overwritten.
 
         Returns:
-            Gradients of the values (none of them if not asked for), of the old states,
-            of the weights; and the scratch for the next timestep.
+            Gradients of the values (without rows if `transposed` has none of inputs),
+            of the old states and of the weights; and the scratch for the next timestep.
         """
         operand, *others = residuals
         gates, (grad_state, *grad_others) = self.rule.backward(
@@ -167,11 +172,10 @@ class Cell:
 
 
 def _stacked(scratch: Tensor, blocks: Tensors) -> Tensor:
-    """Blocks (units, width), one below the other, each written by itself: XLA does not
-    vectorise a concatenation.
-    """
+    """Blocks (units, width), stacked in `scratch`."""
     if len(blocks) == 1:
         return blocks[0]
+    # one write for each block: XLA does not vectorise a concatenation
     for number, block in enumerate(blocks):
         start = tf.constant([number * block.shape[0], 0])
         scratch = barrier(xla.dynamic_update_slice(scratch, block, start))
@@ -189,10 +193,9 @@ def plain(keras_cell: Any) -> Cell:
 def masked(
     cell: Cell, keras_cell: Any, batch: int, ordered: Callable[[Tensor], Tensor]
 ) -> Cell:
-    """Return the cell with Keras' dropout masks for one batch, drawn in Keras' order,
-    as factors of the products' operands.
+    """Return the cell with Keras' dropout masks for one batch, drawn in Keras' order.
 
-    `ordered`: rows of the batch -> rows as the loop wants them.
+    `ordered` puts the rows of the batch into the order of the loop.
     """
     of_inputs = keras_cell.get_dropout_mask(tf.ones((batch, cell.inputs)))
     of_states = keras_cell.get_recurrent_dropout_mask(tf.ones((batch, cell.units)))
@@ -200,7 +203,7 @@ def masked(
     keras_cell.reset_recurrent_dropout_mask()
     if of_inputs is None and of_states is None:
         return cell
-    # Keras has one mask for all gates, or a list with one for each.
+    # Keras has one mask for all gates, or a list with one mask for each gate.
     by_gate = isinstance(of_inputs, list) or isinstance(of_states, list)
     products = cell.products
     numbers: Sequence[int] = [0] * len(products)
@@ -213,7 +216,7 @@ def masked(
         ]
 
     def mask(drawn: Any, size: int, number: int) -> Tensor:
-        """(batch, size) the mask for a gate; ones where nothing is dropped."""
+        """The mask (batch, size) of a gate; ones if nothing is dropped."""
         if drawn is None:
             return tf.ones((batch, size))
         return drawn[number] if isinstance(drawn, list) else drawn

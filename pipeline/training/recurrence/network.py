@@ -1,6 +1,4 @@
-"""A Keras model whose recurrent layer is looped over here: what is, what its loops are
-given, what they give back.
-"""
+"""A Keras model whose recurrent layer runs in the loops of `through_time`."""
 
 from typing import Any
 
@@ -12,19 +10,19 @@ from pipeline.training.recurrence.rules import RULES, Tensor, Tensors
 from pipeline.training.recurrence.through_time import Texts, ThroughTime, Values
 
 FIRST = 8
-"""How many rows of a sorted batch are looped over while all the others still wait for
-their words, in prediction."""
+"""The number of rows of a sorted batch that are looped over from the start in prediction,
+while the other rows wait for their words."""
 
 
 class LoopedModel:
     """A model as a function that XLA compiles well; the model keeps the weights.
 
-    A recurrent layer that stands first, or behind an `Embedding`, is looped over by
-    this module where it knows its cells. All other layers are called as they are.
+    The first recurrent layer runs in our loops if its cells are known. All other layers
+    are called as Keras has them.
 
     Attributes:
-        loops: of the recurrent layer, one for each direction; none where Keras calls
-            the whole model.
+        loops: the loops of the recurrent layer, one for each direction; empty if Keras
+            calls the whole model.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -34,7 +32,7 @@ class LoopedModel:
         self._behind: list[Any] = []
         layers = list(model.layers)
         recurrent = [layer for layer in layers if _directions(layer)]
-        # The layers of a model that is no chain may not follow one another.
+        # In a model that is no chain, a layer need not be the input of the next one.
         if not recurrent or type(model).__name__ != "Sequential":
             return
         index = layers.index(recurrent[0])
@@ -43,7 +41,7 @@ class LoopedModel:
             embedding = None
         before = layers[: index - 1] if embedding else layers[:index]
         directions = _directions(layers[index])
-        # The loop gives no gradient of its inputs, so nothing in front of it but words
+        # The loop gives no gradient of its inputs. So only an embedding in front of it
         # may be trained.
         if any(layer.trainable_weights for layer in before):
             return
@@ -53,11 +51,10 @@ class LoopedModel:
             self._behind = layers[index + 1 :]
 
     def buffers(self, *shape: int) -> tuple[Tensor, ...]:
-        """Return memory for what the loops forward save for those backward, for inputs
-        of a shape (batch, ...).
+        """Return memory for residuals, for inputs of a shape (batch, ...).
 
-        It is used again for every batch, since XLA fills new memory with zeros first,
-        which is slow.
+        The memory is used again for every batch: XLA would fill new memory with zeros
+        first, which is slow.
         """
         for layer in self._before:
             shape = layer.compute_output_shape(shape)
@@ -79,8 +76,9 @@ class LoopedModel:
     def train(
         self, inputs: Tensor, buffers: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return the outputs of `model(inputs, training=True)`, with gradients; and the
-        buffers, for the next batch.
+        """Return the outputs of `model(inputs, training=True)`, with gradients.
+
+        The second value are the buffers for the next batch.
         """
         if not self.loops:
             return self.model(inputs, training=True), buffers
@@ -105,7 +103,7 @@ def _side_by_side(states: list[Tensor]) -> Tensor:
 
 
 def _directions(layer: Any) -> list[Any]:
-    """The recurrent layers that a layer is: one, one for each direction, or none."""
+    """The recurrent layers in a layer: none, one, or one for each direction."""
     if hasattr(layer, "cell"):
         return [layer]
     if type(layer).__name__ != "Bidirectional":
@@ -116,7 +114,7 @@ def _directions(layer: Any) -> list[Any]:
 
 
 def _known(layer: Any) -> bool:
-    """Whether a recurrent layer is one that `RecurrentLayer` can take the place of."""
+    """True if `RecurrentLayer` can take the place of a recurrent layer."""
     if layer.return_state or layer.stateful or layer.unroll:
         return False
     if layer.go_backwards and layer.return_sequences:
@@ -143,14 +141,14 @@ def _keras_cells(layer: Any) -> list[Any]:
 class RecurrentLayer:
     """One recurrent layer, perhaps of stacked cells, on sequences or on embedded words.
 
-    It gives the last states (batch, units) of the top cell, or all of them (batch,
-    timesteps, units) where the Keras layer has `return_sequences`. Then rows do not
-    share their padding: each of its states is asked for.
+    It returns the last states (batch, units) of the top cell. If the Keras layer has
+    `return_sequences`, it returns all states (batch, timesteps, units), and rows do not
+    share their padding.
 
     Args:
         layer: the Keras layer.
-        embedding: the Keras layer in front of it where inputs are word numbers (batch,
-            timesteps); None where they are (batch, timesteps, values).
+        embedding: the Keras layer in front of it if inputs are word numbers (batch,
+            timesteps); None if they are values (batch, timesteps, values).
     """
 
     def __init__(self, layer: Any, embedding: Any) -> None:
@@ -161,8 +159,10 @@ class RecurrentLayer:
         self._backward = bool(layer.go_backwards)
 
     def buffers(self, batch: int, timesteps: int) -> tuple[Tensor, ...]:
-        """Return for each cell (timesteps, ..., batch): operands, and each residual of
-        its rule; then every state.
+        """Return arrays (timesteps, rows, batch) for operands, residuals and states.
+
+        There is one operand for each cell, then each residual of the cell's rule. The
+        states of the top cell come last, if all states are returned.
         """
         rows = []
         for cell in self._cells:
@@ -172,7 +172,7 @@ class RecurrentLayer:
         return tuple(tf.zeros((timesteps, count, batch)) for count in rows)
 
     def predict(self, inputs: Tensor) -> Tensor:
-        """Return states of the top cell, without dropout."""
+        """Return the states of the top cell, without dropout."""
         batch, timesteps = inputs.shape[:2]
         widths = [batch] if self._every or batch <= FIRST else [FIRST, batch]
         buffers = []
@@ -188,12 +188,13 @@ class RecurrentLayer:
     def train(
         self, inputs: Tensor, buffers: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return states of the top cell with dropout and gradients, and the buffers'
-        new contents.
+        """Return the states of the top cell, with dropout and gradients.
+
+        The second value are the buffers with their new contents.
         """
         batch = inputs.shape[0]
         widths = sorted({max(1, batch * quarter // 4) for quarter in (1, 2, 3, 4)})
-        # Under dropout rows differ in their padding, too.
+        # With dropout, the states of rows differ even in their padding.
         dropped = any(c.dropout or c.recurrent_dropout for c in self._keras_cells)
         if self._every or dropped:
             widths = [batch]
@@ -206,9 +207,9 @@ class RecurrentLayer:
         nested = self._weights(cells)
         flat = tf.nest.flatten(nested)
 
-        # TensorFlow differentiates what is in front (from Keras' variables to `flat`)
-        # and behind, and asks `gradient` for what lies between. Tensors must come in
-        # and go out as arguments: the buffers, too, which have none.
+        # TensorFlow differentiates what is in front of `run` (from Keras' variables to
+        # `flat`) and behind it. For `run` it asks `gradient`. All tensors must come in
+        # as arguments, also the buffers, which have no gradient.
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def run(source: Tensor, *tensors: Tensor) -> Any:
             weights = tf.nest.pack_sequence_as(nested, tensors[: len(flat)])
@@ -230,13 +231,13 @@ class RecurrentLayer:
         return sequence.unordered(output), tuple(filled)
 
     def _output(self, states: list[Tensors], buffers: Tensors) -> Tensor:
-        """(batch, units) or (batch, timesteps, units), the batch as the loop has it."""
+        """States (batch, units) or (batch, timesteps, units), in the order of the loop."""
         if self._every:
             return tf.transpose(buffers[-1], (2, 0, 1))
         return tf.transpose(states[-1][0])
 
     def _source(self) -> Tensor:
-        """The words' vectors (words, values), where inputs are words."""
+        """The words' vectors (words, values); an empty tensor if inputs are values."""
         if self._embedding is None:
             return tf.zeros(())
         return self._embedding.embeddings.value
@@ -246,7 +247,7 @@ class RecurrentLayer:
         return [cell.weights(keras_cell) for cell, keras_cell in pairs]
 
     def _sequence(self, inputs: Tensor, widths: list[int]) -> Values:
-        if self._backward:  # then padding comes last, and no two rows share it
+        if self._backward:  # padding comes last, so rows do not share it
             inputs = tf.reverse(inputs, [1])
             widths = [inputs.shape[0]]
         return Values(inputs) if self._embedding is None else Texts(inputs, widths)

@@ -15,15 +15,15 @@ Tensor = Any
 Tensors = Sequence[Tensor]
 
 Residual = Callable[..., Tensor]
-"""A number (rows, width) that the loop forward saves for the loop backward. It is
-called anew for each use of it."""
+"""A function that returns an array (rows, width) which the loop forward has saved. The
+loop backward calls it anew for each use."""
 
 Save = Callable[[Tensor], Residual]
 """Saves a residual."""
 
 
 def barrier(value: Tensor) -> Tensor:
-    """The value; XLA computes it before what uses it, and not as a part of that."""
+    """Return the value. XLA computes it once, apart from the operations that use it."""
     return value if tf.executing_eagerly() else xla.optimization_barrier(value)[0]
 
 
@@ -32,9 +32,8 @@ class Product:
     """Weights times operand (see `cell`), for one gate or several.
 
     Attributes:
-        gates: how many; each is a block of `units` rows.
-        state: whether the operand has the rows state, inputs, a one for the bias, and
-            zeros, or all but the state.
+        gates: the number of gates. Each gate is a block of `units` rows.
+        state: whether the product takes the rows of the state, too.
     """
 
     gates: int
@@ -43,20 +42,21 @@ class Product:
 
 @dataclass(frozen=True)
 class Rule:
-    """How a kind of cell steps forward, and what flows backward.
+    """The formulas of a kind of cell, forward and backward.
 
     Attributes:
-        states: how many the cell has; the first is its output.
-        products: of one timestep, the gates in their order.
+        states: the number of states; the first one is the output.
+        products: the products of one timestep, with the gates in their order.
         masks: Keras' number of the dropout mask of each gate.
-        scales: of the gates; .5 makes a tanh the logistic function.
-        residuals: how many `forward` saves.
-        pack: the cell -> weights of each gate, (rows of its product's operand but for
-            the zeros, units).
+        scales: factors of the gates' weights; 0.5 turns a tanh into the logistic
+            function.
+        residuals: the number of residuals that `forward` saves.
+        pack: cell -> weights of each gate (rows of its product's operand without the
+            padding, units).
         forward: gates (units, batch) before their activation, old states, save -> new
             states.
         backward: residuals, the old state, gradients of the new states -> gradients of
-            the gates, and of the old states but for what flows through the gates.
+            the gates, and of the old states without what flows through the gates.
     """
 
     states: int
@@ -86,8 +86,9 @@ def _pack(cell: Any) -> list[Tensor]:
 
 
 def _pack_gru(cell: Any) -> list[Tensor]:
-    """Update, reset, and for the candidate two, of state and of input, since the reset
-    lies between them.
+    """Weights of update, reset, and the candidate's two parts, of state and of input.
+
+    The candidate has two parts because its reset multiplies only the part of the state.
     """
     kernel = tf.split(cell.kernel.value, 3, axis=1)
     recurrent = tf.split(cell.recurrent_kernel.value, 3, axis=1)
@@ -133,8 +134,7 @@ def _lstm_backward(
 ) -> tuple[Tensors, Tensors]:
     carry, entry, forget, candidate, exit_, squashed = residuals
     grad_state, grad_carry = grad_states
-    # Three gates and the older carry use it: without the barrier XLA computes it again
-    # in each.
+    # Without the barrier XLA would compute this gradient again in each of its four uses.
     grad_carry = barrier(
         grad_carry + grad_state * _logistic(exit_()) * _slope(squashed)
     )
@@ -228,4 +228,4 @@ RULES = {
         backward=_min_gru_backward,
     ),
 }
-"""Name of a Keras cell -> its rule. GRU with `reset_after`, as is Keras' default."""
+"""Name of a Keras cell -> its rule. GRU is that with `reset_after`, Keras' default."""

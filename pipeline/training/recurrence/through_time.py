@@ -15,16 +15,16 @@ from pipeline.training.recurrence.rules import Residual, Save, Tensor, Tensors, 
 
 
 class Tape:
-    """What one timestep writes for the loop backward, or reads from the loop forward.
+    """The residuals of one timestep: the loop forward writes, the loop backward reads.
 
-    A timestep reads a residual by another counter for each use of it. They all count
-    the same, but XLA does not know: it would load a slice that one fused operation uses
-    twice element by element (docs/decisions/recurrence.md).
+    Each use of a residual reads it with another counter. All counters have the same
+    value, but XLA does not know this. With one counter XLA would load a slice that a
+    fused operation uses twice element by element (docs/decisions/recurrence.md).
 
     Args:
-        times: the counters, each the timestep.
+        times: the counters; each is the timestep.
         buffers: (timesteps, rows, batch).
-        width: how many columns of the batch take part.
+        width: the number of columns of the batch that take part.
     """
 
     def __init__(self, times: Tensors, buffers: Tensors, width: int) -> None:
@@ -38,16 +38,16 @@ class Tape:
         index = self._saved
         self._saved += 1
         start = tf.stack([self.times[0], 0, 0])
-        # Behind the barrier the timestep goes on with what it reads from the buffer.
-        # With the number that was just computed, and that XLA has to hold elsewhere, an
-        # LSTM took 5 % longer (docs/attempts.md).
+        # The timestep goes on with what it reads from the buffer, behind the barrier.
+        # If it went on with `number`, which XLA would hold elsewhere, an LSTM would
+        # take 5 % longer (docs/attempts.md).
         self.buffers[index] = barrier(
             xla.dynamic_update_slice(self.buffers[index], number[None], start)
         )
         return self._residual(self.buffers[index])
 
     def residuals(self) -> list[Residual]:
-        """Return those of all buffers."""
+        """Return the residuals of all buffers."""
         return [self._residual(buffer) for buffer in self.buffers]
 
     def _residual(self, buffer: Tensor) -> Residual:
@@ -61,17 +61,19 @@ class Tape:
 
 
 def counters(time: Tensor) -> list[Tensor]:
-    """Return two counters from `time` on, which XLA takes for different ones: a barrier
-    hides where the second comes from.
+    """Return two counters that start at `time`.
 
-    They are read in turn: one fused operation reads a residual twice at most (`Tape`).
+    XLA takes them for different numbers, since a barrier hides where the second comes
+    from. Two are enough, since a fused operation reads a residual at most twice
+    (`Tape`).
     """
     return [time, barrier(time)]
 
 
 class Values:
-    """Sequences of values (batch, timesteps, values), all of one length: every row
-    takes part in every timestep.
+    """Sequences of values (batch, timesteps, values).
+
+    Every row takes part in every timestep.
     """
 
     padding: Tensor
@@ -82,11 +84,9 @@ class Values:
         self.steps = tf.transpose(inputs, (1, 0, 2))
 
     def stages(self) -> list[tuple[int, Tensor, Tensor]]:
-        """Return width, first timestep and end of each run of timesteps; a run may be
-        empty.
-        """
-        # With widths 2, 4, 8, rows 2 and 3 join when row 2, of these the one with less
-        # padding, has its first word.
+        """Return width, first timestep and end of each stage; a stage may be empty."""
+        # With widths 2, 4 and 8, the rows 2 and 3 join at the first word of row 2, since
+        # row 2 has less padding than row 3.
         joins = [self.padding[width] for width in self.widths[:-1]]
         begins = [tf.constant(0), *joins]
         ends = [*joins, tf.constant(self.timesteps)]
@@ -99,38 +99,40 @@ class Values:
     def backward(
         self, grad_source: Tensor, _grad_values: Tensor, _time: Tensor, _width: int
     ) -> Tensor:
-        """Return the source's gradient, with that of a timestep's inputs (values, width)
-        added where they have a source.
+        """Return the source's gradient with a timestep's gradient added.
+
+        `_grad_values` is the gradient of the inputs (values, width). Values have no
+        source, so nothing is added.
         """
         return grad_source
 
     def ordered(self, rows: Tensor) -> Tensor:
-        """Return rows of the batch as the loop wants them."""
+        """Return rows of the batch in the order of the loop."""
         return rows
 
     def unordered(self, rows: Tensor) -> Tensor:
-        """Return rows of the loop as the batch has them."""
+        """Return rows of the loop in the order of the batch."""
         return rows
 
 
 class Texts(Values):
-    """Word numbers (batch, timesteps), padded with zeros in front; the source is the
-    words' vectors (words, values).
+    """Word numbers (batch, timesteps), padded with zeros in front.
 
-    Rows are sorted: the one with most padding first, since it goes through the padding
-    for all; then by padding, the least first.
+    The source are the words' vectors (words, values). Rows are sorted. The row with
+    most padding comes first, since it goes through the padding for all rows. The others
+    are sorted by their padding, the least first.
     """
 
     def __init__(self, inputs: Tensor, widths: list[int]) -> None:
         batch = inputs.shape[0]
         self.timesteps = inputs.shape[1]
         self.widths = widths
-        # where the first word is
+        # (batch,) the timestep of the first word
         padding = tf.argmax(inputs != 0, axis=1, output_type=tf.int32)
         padding = tf.where(tf.reduce_any(inputs != 0, axis=1), padding, self.timesteps)
         order = tf.argsort(padding, stable=True)
         self.order = tf.concat([order[-1:], order[:-1]], 0)
-        # The inverse: where in this order each row of the batch is.
+        # (batch,) the place of each row of the batch in this order
         self.inverse = tf.scatter_nd(self.order[:, None], tf.range(batch), (batch,))
         self.steps = tf.transpose(tf.gather(inputs, self.order))
         self.padding = tf.gather(padding, self.order)
@@ -153,8 +155,9 @@ class Texts(Values):
 
 
 def widened(states: Any, width: int) -> Any:
-    """Return states (units, n) with `width` columns; the new ones copy the first, which has
-    read the same padding.
+    """Return states (units, n), widened to `width` columns.
+
+    The new columns are copies of the first one, which has read the same padding.
     """
 
     def widen(state: Tensor) -> Tensor:
@@ -187,8 +190,8 @@ class ThroughTime:
 
     Attributes:
         cells: the lowest first.
-        sequence: what they read.
-        every: whether each state of the top cell is asked for, or the last one alone.
+        sequence: the inputs of the lowest cell.
+        every: whether every state of the top cell is returned, or only the last one.
     """
 
     cells: list[Cell]
@@ -198,14 +201,14 @@ class ThroughTime:
     def forward(
         self, source: Tensor, weights: Any, buffers: Tensors, *, train: bool
     ) -> tuple[list[Tensors], tuple[Tensor, ...]]:
-        """Loop over all timesteps, from states of zeros.
+        """Loop over all timesteps, starting from states of zeros.
 
         Args:
-            source: of the sequence's values.
-            weights: for each cell, of its products.
-            buffers: (timesteps, ..., batch), to be written over: the residuals of each
-                cell if it is to `train`, then the top cell's states where each is asked
-                for.
+            source: the words' vectors, for `Texts`.
+            weights: for each cell, the weights of its products.
+            buffers: arrays (timesteps, rows, batch), to be overwritten: with `train`
+                the operand and the residuals of each cell, then, with `every`, the
+                states of the top cell.
             train: whether residuals are saved.
 
         Returns:
@@ -250,18 +253,18 @@ class ThroughTime:
 
         Args:
             source: as for `forward`.
-            weights: likewise.
-            states: what it returned.
-            buffers: likewise.
-            grad_output: of the top cell's last state (units, batch), or of each
-                (timesteps, units, batch).
+            weights: as for `forward`.
+            states: the states that `forward` returned.
+            buffers: the buffers that `forward` returned.
+            grad_output: gradient of the top cell's last state (units, batch), or of
+                every state (timesteps, units, batch).
 
         Returns:
-            The gradients of the source (None if it is not trained) and of the weights.
+            The gradients of the source (None for values) and of the weights.
         """
         words = isinstance(self.sequence, Texts)
         transposed = [
-            # of the lowest cell's inputs only if they are trained
+            # words' vectors are trained, values in the lowest cell are not
             cell.transposed(w, inputs=level > 0 or words)
             for level, (cell, w) in enumerate(zip(self.cells, weights, strict=True))
         ]
@@ -277,18 +280,18 @@ class ThroughTime:
             residuals = Tape(times, buffers, width).residuals()
             grad_values: Any = 0.0
             if self.every:
-                # the states that were asked for come last, and no gradient needs them
+                # the last buffer has the returned states, which no gradient needs
                 residuals.pop()
                 grad_values = grad_output[times[0]]
-            # A new state goes to the next timestep and to the cell above, or out: so
-            # its gradients add up. From the top, since what a cell's state gets from
-            # above is the gradient of the inputs there.
+            # A new state goes to the next timestep, and to the cell above or out. So
+            # its two gradients add up. The top cell comes first, since the gradient of
+            # its inputs is that of the state below.
             new_states = list(grad_states)
             new_weights = list(grad_weights)
             used = list(scratch)
             for level in reversed(range(len(self.cells))):
                 cell = self.cells[level]
-                count = 1 + cell.rule.residuals  # the operand, then the rule's
+                count = 1 + cell.rule.residuals  # the operand, then the rule's own
                 grad_state, *others = grad_states[level]
                 grad_values, new_states[level], new_weights[level], used[level] = (
                     cell.backward(
@@ -331,5 +334,5 @@ class ThroughTime:
 
 
 def _kept(number: Tensor) -> Residual:
-    """A residual that nothing reads backward."""
+    """A residual that is not saved, since no loop backward reads it."""
     return lambda: number

@@ -110,7 +110,7 @@ def test_a_network_with_features_sees_what_boosting_sees_of_a_window_whose_one_c
     }
     with pytest.raises(
         UsageError,
-        match="guess.features: they are of windows whose one column is forecast",
+        match="guess.features: features need windows of values with one forecast column",
     ):
         recipe("guess", experiment(features={}, **network)).job(
             replace(station, splits=every_column)

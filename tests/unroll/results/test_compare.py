@@ -91,7 +91,10 @@ def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printe
     assert table["stand_in"]
     assert json.dumps(table, allow_nan=False)
     for names, message in (
-        (["waves/node", "imdb/rnn"], "are of two data sets, so nothing compares them"),
+        (
+            ["waves/node", "imdb/rnn"],
+            "belong to two data sets; name two experiments of one data set",
+        ),
         (["waves_nodes", "waves/perceptron"], "waves/node"),
         (
             ["jena/gru", "jena/gru"],

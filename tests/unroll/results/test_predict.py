@@ -21,7 +21,7 @@ WAVES = {
     ("name", "message"),
     [
         ("waves", "waves is not built; `unroll repro evaluate@waves` builds it"),
-        ("waves/linear", "waves is no series with a time in each row"),
+        ("waves/linear", "waves is not a series with timestamps"),
         ("wavs", "'wavs' is no answer here, nor in params.yaml. Did you mean waves?"),
     ],
 )

@@ -406,7 +406,7 @@ def test_what_is_of_an_earlier_build_is_refused(workspace):
 
 
 def test_an_experiment_that_forecasts_no_series_is_refused(workspace):
-    with pytest.raises(UsageError, match="waves is no series with a time in each row"):
+    with pytest.raises(UsageError, match="waves is not a series with timestamps"):
         forecaster_of(workspace, "waves/last_value")
     with pytest.raises(UsageError, match="the experiment must be one of"):
         forecaster_of(workspace, "later/gru")

@@ -43,7 +43,7 @@ def test_the_readme_and_the_workflow_are_about_ones_own_series(project):
     assert "{%" not in readme
     workflow = plain_yaml.read(project / ".github" / "workflows" / "results.yml")
     assert [*workflow["jobs"]] == ["verify"]
-    with pytest.raises(UsageError, match="is there and not empty; name a new folder"):
+    with pytest.raises(UsageError, match="exists and is not empty; name a new folder"):
         new(project, documents=False)
 
 
