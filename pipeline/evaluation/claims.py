@@ -95,6 +95,7 @@ class Claim(Strict):
 
     @property
     def dataset(self) -> str:
+        """The data set that its experiments belong to."""
         return self.experiment.partition("/")[0]
 
     def printed(self) -> Interval:

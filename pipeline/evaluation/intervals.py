@@ -116,6 +116,7 @@ class Difference:
         return self.error**4 / weight if weight else math.inf
 
     def interval(self, level: float = LEVEL) -> Interval:
+        """Return the interval of the mean difference."""
         return student(self.mean, self.error, self.freedom, level)
 
     def in_errors(
