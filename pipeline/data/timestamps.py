@@ -108,8 +108,7 @@ def to_wall_clock(timestamps: Array, zone: str) -> Array:
 
 
 def duration(seconds: int) -> str:
-    """Return a duration as text in the largest unit that divides it, such as "an hour".
-    """
+    """Return a duration as text in the largest unit that divides it, such as "an hour"."""
     unit = next(unit for unit, length in UNITS.items() if seconds % length == 0)
     count = seconds // UNITS[unit]
     if count != 1:
