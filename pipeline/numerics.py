@@ -75,18 +75,23 @@ def settle() -> None:
     """
     kept = os.environ.keys() & os.environ.get(KEEP, "").split(",")
     capable = {"avx2", "fma"} <= set(machine.flags())
-    users = os.environ["XLA_FLAGS"].split() if "XLA_FLAGS" in kept else []
-    ours = [
-        flag
-        for flag in XLA_FLAGS
-        if flag.partition("=")[0] not in " ".join(users) and (capable or flag != CAP)
-    ]
-    settings = SETTINGS | ({"OPENBLAS_CORETYPE": KERNELS} if capable else {})
+    users_flags = ""
+    if "XLA_FLAGS" in kept:
+        users_flags = os.environ["XLA_FLAGS"]
+    flags = users_flags.split()
+    for flag in XLA_FLAGS:
+        own = flag.partition("=")[0] not in users_flags
+        if own and (capable or flag != CAP):
+            flags.append(flag)
+    settings = dict(SETTINGS)
+    if capable:
+        settings["OPENBLAS_CORETYPE"] = KERNELS
     settings = {name: value for name, value in settings.items() if name not in kept}
-    settings["XLA_FLAGS"] = " ".join([*users, *ours])
-    for name in [
-        name for name in os.environ if OF_LIBRARIES.match(name) and name not in kept
-    ]:
+    settings["XLA_FLAGS"] = " ".join(flags)
+    users_names = [name for name in os.environ if OF_LIBRARIES.match(name)]
+    for name in users_names:
+        if name in kept:
+            continue
         value = os.environ.pop(name)
         if value != settings.get(name):
             ignored[name] = value

@@ -124,7 +124,8 @@ def run(
                 on_tick({child.call: now - child.started for child in running})
             seconds = min(TICK, max(deadline - now, 0.0))
             connection.wait([child.sentinel for child in running], seconds)
-            for child in [child for child in running if child.sentinel.poll()]:
+            ended = [child for child in running if child.sentinel.poll()]
+            for child in ended:
                 running.remove(child)
                 yield child.result()
     finally:
@@ -336,9 +337,9 @@ def _perform(channel: Connection) -> tuple[float, float, str, bool]:
     try:
         function, arguments = channel.recv()
         if not FORKS:
-            threading.Thread(
-                target=_end_with_caller, args=[channel], daemon=True
-            ).start()
+            watch = threading.Thread(target=_end_with_caller, args=[channel])
+            watch.daemon = True
+            watch.start()
         function(*arguments)
     except (Exception, SystemExit) as raised:  # noqa: BLE001 - the other calls go on
         explained = failures.explain(raised)

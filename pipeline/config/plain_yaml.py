@@ -156,8 +156,10 @@ def _text(path: Path) -> str:
             "own series, `unroll new --documents FOLDER` with the four documents"
         ) from None
     except OSError as error:
-        raise UnrollError(f"{path} cannot be read: {error.strerror}") from None
+        raise UnrollError(
+            f"{path} cannot be read: {error.strerror}; check who may read it"
+        ) from None
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"{path.name} must be UTF-8; byte {error.start} is not"
+            f"{path.name} must be UTF-8; byte {error.start} is not; save it as UTF-8"
         ) from None

@@ -201,8 +201,8 @@ def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
         )
         return Verdict(claim, _holds_if(same), about, shape=rebuilt)
     raise UsageError(
-        f"claims.yaml: {claim.metric} of {claim.experiment} is compared with another "
-        "kind of value"
+        f"claims.yaml: `value` must be of the kind of {claim.metric} of "
+        f"{claim.experiment}, a number or a shape. Received: {claim.value}"
     )
 
 
@@ -334,8 +334,8 @@ def _stat(evaluation: Evaluation, experiment: str, path: str) -> Stat:
     stat = look_up(evaluation, experiment, path)
     if isinstance(stat, list):
         raise UsageError(
-            f"claims.yaml: {path} of {experiment} is a shape, "
-            "and is compared with a figure"
+            f"claims.yaml: {path} of {experiment} is a shape; "
+            "only a count can be compared with a shape"
         )
     return stat
 

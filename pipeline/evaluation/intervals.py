@@ -135,10 +135,8 @@ class Difference:
         if not self.log:
             return low, self.mean, high
         # e^710 overflows.
-        low, mean, high = (
-            error * math.expm1(min(end, 700.0)) for end in (low, self.mean, high)
-        )
-        return low, mean, high
+        changes = [math.expm1(min(end, 700.0)) for end in (low, self.mean, high)]
+        return error * changes[0], error * changes[1], error * changes[2]
 
     def with_blocks(self, blocks: int) -> "Difference":
         """Return the same difference with more blocks of rows of the same scatter."""

@@ -120,7 +120,9 @@ def compare(difference: Difference, error: float, floor: float = 0.0) -> Compari
     """
     low, change, high = difference.in_errors(error)
     if error:
-        low, change, high = (max(-1.0, end / error) for end in (low, change, high))
+        low = max(-1.0, low / error)
+        change = max(-1.0, change / error)
+        high = max(-1.0, high / error)
     band = band_above_floor(error, floor)
     return Comparison(
         decide(low, high, band), change, low, high, band, relative=error > 0

@@ -197,17 +197,12 @@ def _arrays(path: Path) -> list[Array]:
     import h5py
 
     # Keras names a layer by its kind and numbers layers of the same kind.
-    names = list[str]()
+    found = list[str]()
     try:
         with h5py.File(path) as file:
-            file["layers"].visit(names.append)
-            names = [
-                name
-                for name in names
-                if name[-1].isdigit()
-                and "/vars/" in name
-                and "seed_generator" not in name
-            ]
+            file["layers"].visit(found.append)
+            arrays = [name for name in found if "/vars/" in name and name[-1].isdigit()]
+            names = [name for name in arrays if "seed_generator" not in name]
             names.sort(key=lambda name: (ORDER.get(name.split("/")[0], 1), name))
             return [file["layers"][name][()] for name in names]
     except (OSError, KeyError) as error:

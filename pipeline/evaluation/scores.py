@@ -160,11 +160,11 @@ def layout(dataset: Dataset) -> Literal["windows", "points", "examples"]:
     return "points" if dataset.input_shape == (1,) else "examples"
 
 
-def days(dataset: Dataset, split: str = "test") -> float | None:
-    """Return the days from the first to the last target of a split; None if the data
-    set has no days.
+def days(dataset: Dataset) -> float | None:
+    """Return the days from the first to the last target of test; None if the data set
+    has no days.
     """
-    examples = dataset.splits[split]
+    examples = dataset.splits["test"]
     stamps = dataset.stamps
     if not isinstance(examples, Windows) or not dataset.period:
         return None

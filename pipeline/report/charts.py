@@ -67,9 +67,9 @@ class Axis:
         low = self.low
         high = self.high
         if self.log:
-            low, high, value = (
-                math.log(max(end, 1e-300)) for end in (low, high, value)
-            )
+            low = math.log(max(low, 1e-300))
+            high = math.log(max(high, 1e-300))
+            value = math.log(max(value, 1e-300))
         return 100 * (value - low) / (high - low)
 
     @property

@@ -105,7 +105,7 @@ def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
     if comparison.relative:
         return change_text(*ends)
     scale = 100 if metric == "accuracy" else 1
-    mean, low, high = (_signed(scale * end) for end in ends)
+    mean, low, high = [_signed(scale * end) for end in ends]
     return f"{title(metric)} {mean}", f"{low} to {high}"
 
 

@@ -96,12 +96,8 @@ def page(results: Results) -> str:
     every = [answer for section in sections for answer in section["answers"]]
     counts = [verdict for verdict in results.verdicts if verdict.claim.kind == "count"]
     others = [verdict for verdict in results.verdicts if verdict not in counts]
-    curves = [
-        len(group.key)
-        for section in sections
-        for group in section["plots"]
-        if group.chosen
-    ]
+    groups = [group for section in sections for group in section["plots"]]
+    curves = [len(group.key) for group in groups if group.chosen]
     script = printable(_ours("page.js", "play.js"), kept="\n")
     text = environment.get_template("page.html.j2").render(
         style=Markup(_ours("page.css", "play.css")),  # noqa: S704 -- our own files
@@ -279,9 +275,7 @@ def _facts(dataset: Evaluated) -> list[tuple[str, str]]:
         ("compared by", title(about.metric)),
     ]
     if about.scale.unit:
-        mean, std = (
-            f"{number(value)} {about.scale.unit}"
-            for value in (about.scale.mean, about.scale.std)
-        )
+        mean = f"{number(about.scale.mean)} {about.scale.unit}"
+        std = f"{number(about.scale.std)} {about.scale.unit}"
         facts.append(("scale of train", f"mean {mean}, standard deviation {std}"))
     return facts + [(words, fact(value)) for words, value in about.facts.items()]

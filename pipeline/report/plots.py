@@ -163,10 +163,9 @@ def _stretch(
     truth = rows["truth"]
     label = X_LABELS[column]
     if column == "time":
-        first, last = (
-            f"{datetime.fromtimestamp(x.iloc[end], UTC):%Y-%m-%d}" for end in (0, -1)
-        )
-        label = f"time, {first} to {last}"
+        first = datetime.fromtimestamp(x.iloc[0], UTC)
+        last = datetime.fromtimestamp(x.iloc[-1], UTC)
+        label = f"time, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
     elif rows[names].isna().any(axis=None):
         label += "; up to 0 it is given"
     margin = 0.35 * (truth.max() - truth.min()) or 1.0

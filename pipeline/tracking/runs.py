@@ -112,11 +112,9 @@ def log(
     found = opened.search(
         f"tags.fingerprint = '{mark}' and attributes.status = 'FINISHED'", group
     )
-    run_id = (
-        found[0].info.run_id
-        if found
-        else _log(opened, workspace, name, experiment, group, mark)
-    )
+    run_id = found[0].info.run_id if found else ""
+    if not found:
+        run_id = _log(opened, workspace, name, experiment, group, mark)
     chosen = client.get_run(run_id)
     variant = chosen.data.tags.get("dvc_experiment")
     for other in opened.search(f"{same} and {view.CURRENT}", group):
@@ -253,7 +251,8 @@ def _tags(name: str, data: Dataset) -> dict[str, str]:
     }
     if data.stand_in:
         tags["mlflow.note.content"] = view.STAND_IN
-    if variant := store.dvc_experiment():
+    variant = store.dvc_experiment()
+    if variant:
         tags["dvc_experiment"] = variant
     return tags
 
@@ -268,10 +267,8 @@ def _origin(
         record = records.read(workspace, about, name)
     except UnrollError:
         return None, {}
-    start, end = (
-        int(datetime.fromisoformat(moment).timestamp() * 1000)
-        for moment in (record.started, record.ended)
-    )
+    start = int(datetime.fromisoformat(record.started).timestamp() * 1000)
+    end = int(datetime.fromisoformat(record.ended).timestamp() * 1000)
     tags = {"python": record.python, "cpu": record.cpu}
     if record.commit:
         tags["mlflow.source.git.commit"] = record.commit

@@ -74,8 +74,8 @@ def prepare(
     }
     if any(end - start < horizon for start, end in borders.values()):
         raise UnrollError(
-            f"datasets.{name}: {rows:,} rows are too few for windows of {lookback} and "
-            f"{horizon} more"
+            f"datasets.{name}: {rows:,} rows are too few for windows of {lookback} rows "
+            f"and {horizon} rows to forecast; lower lookback or horizon"
         )
     mean = table.values[:train].mean(axis=0)
     deviation = table.values[:train].std(axis=0)

@@ -188,12 +188,12 @@ def from_table(
     """
     corrected = protocol == "corrected"
     table = _counted(table, csv, cleaning, windows)
-    every = {
-        key: series.rows_of(own, csv, cleaning, windows)
-        if corrected
-        else series.as_they_are(own, None)
-        for key, own in table.by_series().items()
-    }
+    every = {}
+    for key, own in table.by_series().items():
+        if corrected:
+            every[key] = series.rows_of(own, csv, cleaning, windows)
+        else:
+            every[key] = series.as_they_are(own, None)
     first = next(iter(every.values()))
     count = len(first.series.values)
     column = first.columns.index(csv.target)
@@ -472,6 +472,9 @@ def _facts(
     zone = fitted.csv.time_zone
     sizes = np.diff([0, *borders, len(stamps)]).tolist()
     blocks = dict(zip(BLOCKS, sizes, strict=True)) if protocol != "corrected" else {}
+    batches = None
+    if batch and validation:
+        batches = len(validation) // batch
     facts = {
         "protocol": protocol,
         "rows": len(stamps),
@@ -486,9 +489,7 @@ def _facts(
         "seconds between rows": regular.freq,
         "repeated stamps": regular.repeated,
         "gaps": regular.gaps,
-        "validation batches": len(validation) // batch
-        if batch and validation
-        else None,
+        "validation batches": batches,
         "sentinels": measured.missed if fitted.cleaning.sentinel is not None else None,
         "missing values": measured.missed if fitted.csv.missing is not None else None,
         "time zone": f"{zone}, stamps in UTC" if zone is not None else None,

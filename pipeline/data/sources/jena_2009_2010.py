@@ -26,6 +26,6 @@ def produce(folder: Path, context: Context) -> None:
     whole.unlink()
     if sha256(path) != SHA256:
         raise UnrollError(
-            f"the first {ROWS:,} rows of the official file are others than those "
-            "known; is it another copy?"
+            f"the first {ROWS:,} rows of {jena.FILE} do not have the known sha256, so "
+            "it is another copy of the data; get the official file"
         )

@@ -41,8 +41,8 @@ def produce(folder: Path, context: Context) -> None:
     hours = thin(official)
     if len(hours) != ROWS:
         raise UnrollError(
-            f"the official file gives {len(hours):,} hourly rows, not {ROWS:,}; "
-            "is it another copy of the data?"
+            f"{jena.FILE} gives {len(hours):,} hourly rows, not {ROWS:,}, so it is "
+            "another copy of the data; get the official file"
         )
     tables.write(folder / FILE, hours)
 
