@@ -200,9 +200,10 @@ def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
             for own, length in zip(rebuilt, claim.value, strict=True)
         )
         return Verdict(claim, _holds_if(same), about, shape=rebuilt)
+    kind = "shape" if isinstance(rebuilt, list) else "whole number"
     raise UsageError(
-        f"claims.yaml: `value` must be of the kind of {claim.metric} of "
-        f"{claim.experiment}, a number or a shape. Received: {claim.value}"
+        f"claims.yaml: {claim.metric} of {claim.experiment} is a {kind}, so `value` "
+        f"must be a {kind}. Received: {claim.value}"
     )
 
 
