@@ -113,9 +113,9 @@ def predictions(
     The predictions are the first seed's, with the weights that validation chose, else
     with the final weights. The columns:
 
-    - part: a stretch of test to look at. It is the week of a series, or the example,
-      in which these experiments together err least (0), by the median (1) or most (2).
-      A series with less than three whole weeks of test has part 0 only.
+    - part: a stretch of test: a week of a series, or an example. These experiments
+      together err least in part 0, by the median in part 1, and most in part 2. A
+      series with less than three whole weeks of test has part 0 only.
     - index: the row of the series, counted from the part's first row, or the step of
       the example. Steps below 1 belong to the input.
     - time: the timestamp of the target in seconds since 1970 by the file's clock, if

@@ -69,8 +69,10 @@ PREFIXES: dict[Split, str] = {"test": "", "validation": "validation_"}
 
 
 class Entry(Strict):
-    """One experiment in evaluation.json. Chosen weights are those of the best epoch on
-    validation if there is one, else those of the last epoch.
+    """One experiment in evaluation.json.
+
+    The chosen weights are those of the best epoch on validation. Without a best epoch
+    they are the weights of the last epoch.
 
     Attributes:
         parameters, layers, epochs, loss, seeds: as in run.json.

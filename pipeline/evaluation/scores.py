@@ -320,8 +320,8 @@ def _gap(dataset: Dataset, final: Mapping[str, Scores], *, varies: bool) -> Stat
     sign = -1 if MEASURES[dataset.metric].higher else 1
     validation = final["validation"][dataset.metric].values
     train = final["train"][dataset.metric].values
-    gaps = [sign * (of - on) for of, on in zip(validation, train, strict=True)]
-    return statistics(gaps, varies=varies)
+    gaps = sign * (np.array(validation) - np.array(train))
+    return statistics(gaps.tolist(), varies=varies)
 
 
 def _reached(run: Run) -> dict[str, Stat]:

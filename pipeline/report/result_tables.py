@@ -189,22 +189,31 @@ def scores_table(
         "experiment": "Experiment",
         "parameters": "Parameters",
         "epochs": "Best epoch" if validated else "Epochs",
-        "validation": validated and f"Validation {label}, best epoch",
-        "validation_final": validated and f"Validation {label}, final",
-        "test_best": validated and f"Test {label}, selected",
+        "validation": f"Validation {label}, best epoch",
+        "validation_final": f"Validation {label}, final",
+        "test_best": f"Test {label}, selected",
         "test": f"Test {label}, final",
-        "unit": about.scale.unit and f"Test MAE in {about.scale.unit}",
-        "mase": about.naive and "Test MASE",
-        "against": opponent and "vs best without",
-        "interval": opponent and "95 % interval",
-        "word": opponent and "Verdict",
+        "unit": f"Test MAE in {about.scale.unit}",
+        "mase": "Test MASE",
+        "against": "vs best without",
+        "interval": "95 % interval",
+        "word": "Verdict",
         "published": "Published",
     }
+    hidden = set()
+    if not validated:
+        hidden |= {"validation", "validation_final", "test_best"}
+    if not about.scale.unit:
+        hidden.add("unit")
+    if not about.naive:
+        hidden.add("mase")
+    if not opponent:
+        hidden |= {"against", "interval", "word"}
     words = {"experiment", "word", "published"}
     columns = [
-        TableColumn(key, str(text), key not in words)
+        TableColumn(key, text, numeric=key not in words)
         for key, text in titles.items()
-        if text
+        if key not in hidden
     ]
     answers = [AnswerText(dataset, answer).line for answer in dataset.answers]
     return ResultTable(
@@ -243,21 +252,28 @@ def _score_rows(
 def _caption(dataset: Evaluated, opponent: str | None) -> str:
     about = dataset.about
     better = "higher" if MEASURES[about.metric].higher else "lower"
-    sentences = {
-        "Of an earlier build.": dataset.stale,
+    sentences = []
+    if dataset.stale:
+        sentences.append("Of an earlier build.")
+    sentences.append(
         f"{title(about.metric)}, {better} is better; mean over seeds ± sample standard "
-        "deviation.": True,
-        "Selected: by the epoch that is best on validation, never on test.": (
-            "validation" in about.examples
-        ),
-        "MASE is the MAE as a share of the seasonal naive forecast's on train.": (
-            about.naive
-        ),
-        f"The best without recurrence is {opponent}, chosen before the test. Against it "
-        "(vs): the change in error, a geometric mean over seeds, and its 95 % "
-        "interval.": opponent,
-    }
-    return " ".join(text for text, said in sentences.items() if said)
+        "deviation."
+    )
+    if "validation" in about.examples:
+        sentences.append(
+            "Selected: by the epoch that is best on validation, never on test."
+        )
+    if about.naive:
+        sentences.append(
+            "MASE is the MAE as a share of the seasonal naive forecast's on train."
+        )
+    if opponent:
+        sentences.append(
+            f"The best without recurrence is {opponent}, chosen before the test. "
+            "Against it (vs): the change in error, a geometric mean over seeds, and its "
+            "95 % interval."
+        )
+    return " ".join(sentences)
 
 
 def _experiment_row(

@@ -1,8 +1,7 @@
 """Forecasts of one column of a file from windows of all its columns.
 
-The rows are equally spaced in time. The data sets are those of documents 001 and 002
-(the temperature at Jena), an hourly extract, the year 2020, and the rows of a user's
-own file (`from_table`).
+The rows are equally spaced in time. Documents 001 and 002 (the temperature at Jena)
+have such data sets. `from_table` makes one of the rows of a user's own file.
 """
 
 from collections import Counter, defaultdict
@@ -288,8 +287,10 @@ def _cut(
     corrected: bool,
     validated: bool,
 ) -> tuple[dict[str, Statistics], dict[str, list[Array]], Counter[str]]:
-    """Return series -> its statistics, split -> the rows of its examples in each series,
-    and description -> count of what was filled and lost.
+    """Choose the rows of examples in each series.
+
+    Return series -> its statistics, split -> the rows of its examples in each series,
+    and description -> count of filled and lost rows.
     """
     statistics = dict[str, Statistics]()
     chosen = defaultdict[str, list[Array]](list)

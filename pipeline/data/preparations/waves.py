@@ -71,8 +71,8 @@ def leverage(values: int) -> float:
     Even with this formula, a, b, f and g have to be fitted to the noisy values. With
     least squares, to first order, the fit adds an error at the next time. Its variance
     is the variance of the noise times the leverage x (J'J)⁻¹ x'. J (values, 4) holds
-    the formula's derivatives by a, b, f and g at the times of the values, and x (4,)
-    those at the next time.
+    the formula's derivatives by a, b, f and g at the times of the values. The vector x
+    (4,) holds the derivatives at the next time.
 
     Args:
         values: the number of given values. The next value, at t = 1, is predicted.
