@@ -1,1 +1,1 @@
-"""The nouns of Unroll: typed, importable, no work at import."""
+"""The building blocks of Unroll. Importing one does no work."""

@@ -6,21 +6,22 @@ import re
 
 
 class UnrollError(Exception):
-    """Something outside the code is wrong: a file, the network, a value. Exit code 1.
+    """An error outside the code: in a file, the network or a value. Exit code 1.
 
-    The text says what is wrong, where, and what to do.
+    The text says what is wrong, where it is wrong, and what to do.
     """
 
 
 class UsageError(UnrollError):
-    """A name or an option does not exist or is misspelt. Exit code 2. The text lists
-    what is valid.
+    """A name or an option that does not exist or is misspelt. Exit code 2.
+
+    The text lists what is valid.
     """
 
 
 class UnknownAheadError(UnrollError):
-    """A column that must be known of the rows to come is not known, so that they cannot
-    be forecast.
+    """A forecast is impossible: a column that must be known in advance is not known for
+    the rows to come.
     """
 
 
@@ -28,9 +29,9 @@ class UnusableSeriesError(UnrollError):
     """Some of several series have too few rows or nothing to learn.
 
     Attributes:
-        reasons: name -> why.
-        every: whether no series is left.
-        why: the reasons in words.
+        reasons: name of a series -> the reason why it cannot be used.
+        every: whether no usable series is left.
+        why: all reasons in one text.
     """
 
     def __init__(self, reasons: dict[str, str], count: int) -> None:
@@ -43,8 +44,9 @@ class UnusableSeriesError(UnrollError):
 
 
 class DivergedError(UnrollError):
-    """The training loss of an experiment's replicate became NaN or infinite; epoch and
-    step count from 1.
+    """The training loss of one seed of an experiment became NaN or infinite.
+
+    Epoch and step count from 1.
     """
 
     def __init__(self, experiment: str, seed: int, epoch: int, step: int) -> None:
@@ -57,26 +59,26 @@ class DivergedError(UnrollError):
 
 
 STOPPED = "stopped; what was finished is kept, the same command goes on from there"
-"""What to tell the user after Ctrl-C."""
+"""The message after Ctrl-C."""
 
 
 class StoppedError(Exception):
-    """A process of this command was stopped by Ctrl-C or a request to end, and has told
-    the user. Exit code 130.
+    """A process of this command was stopped, by Ctrl-C or by a request to end.
+
+    The process has told the user already. Exit code 130.
     """
 
 
 def without_password(text: str) -> str:
-    """Return the text with every address in it as it is without a user's name and
-    password.
-    """
+    """Return the text without the user's name and password in each address."""
     return re.sub(r"(://?|//)\S*@", r"\1", text)
 
 
 def printable(text: str, kept: str = "") -> str:
-    """Return the text with control characters, line ends and others that nobody sees as
-    escapes, but for some that are `kept`: what is in a file or its name must not steer
-    the terminal that it is shown on.
+    """Return the text with each unprintable character as an escape.
+
+    Control characters and line ends in a file or its name must not steer the terminal.
+    The characters of `kept` and two common spaces stay.
     """
     kept += "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
     return "".join(c if c.isprintable() or c in kept else ascii(c)[1:-1] for c in text)

@@ -1,5 +1,6 @@
-"""Why a stage could not be built: one line per stage in `.unroll/failures`, for the
-page and for `unroll repro`.
+"""The reasons why stages failed: one line for each stage in `.unroll/failures`.
+
+The page and `unroll repro` show them.
 """
 
 import errno
@@ -11,9 +12,7 @@ from pipeline.workspace import Workspace
 
 
 def explain(error: BaseException) -> str | None:
-    """Return what to tell the user of an error in one line; None for a mistake in the
-    code.
-    """
+    """Return a message for the user about an error; None for a mistake in the code."""
     match error:
         case UnrollError():
             return str(error)
@@ -40,9 +39,7 @@ def explain(error: BaseException) -> str | None:
 
 
 def _meant(path: Path) -> Path:
-    """Return the file that was being written, if the path is that of its unfinished
-    form.
-    """
+    """Return the final path of a file, if `path` is its unfinished form."""
     if not UNFINISHED.fullmatch(path.name):
         return path
     return path.with_name(path.name.removeprefix(".").rsplit(".", 3)[0])
@@ -53,19 +50,20 @@ def _file(workspace: Workspace, stage: str) -> Path:
 
 
 def record(workspace: Workspace, stage: str, text: str) -> None:
-    """Keep why `stage` failed, as one line. The stage's name is DVC's (`DVC_STAGE`),
-    such as `source@jena`.
+    """Record why a stage failed, as one line.
+
+    `stage` is DVC's name of the stage (`DVC_STAGE`), such as `source@jena`.
     """
     write_text(_file(workspace, stage), one_line(text) + "\n")
 
 
 def clear(workspace: Workspace, stage: str) -> None:
-    """Forget that `stage` ever failed."""
+    """Remove the record of a stage's failure, if there is one."""
     _file(workspace, stage).unlink(missing_ok=True)
 
 
 def read(workspace: Workspace) -> dict[str, str]:
-    """Return stage -> why it failed last time, in alphabetical order."""
+    """Return stage -> the reason why it failed last, in alphabetical order."""
     files = sorted((workspace.scratch / "failures").glob("*.txt"))
     return {
         file.name.removesuffix(".txt"): one_line(file.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and with the same bytes each time."""
+"""Atomic writing of files. The same content gives the same bytes."""
 
 import contextlib
 import hashlib
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 UNFINISHED = re.compile(r"\..+\.(\d+)\.\w+\.tmp")
-"""The names that `unfinished` gives. The number is that of the process that writes
-there."""
+"""The names that `unfinished` gives. The number is the id of the writing process."""
 
 
 def unfinished(folder: Path, name: str) -> Path:
-    """Return a new path in `folder` for what is being written; `locks.sweep` finds it
-    if this process is killed.
+    """Return a new path in `folder` for a file or folder that is being written.
+
+    If this process is killed, `locks.sweep` finds the path.
     """
     return folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
 
@@ -45,8 +45,9 @@ def remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path: it replaces `path` when the block ends well, and is
-    removed if not.
+    """Yield the path of a temporary file, which replaces `path` at the end of the block.
+
+    If the block raises, the temporary file is removed and `path` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = unfinished(path.parent, path.name)
@@ -73,11 +74,12 @@ def scratch_folder(scratch: Path, name: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
-    """Yield a temporary folder: it replaces `path` when the block ends well, and is
-    removed if not.
+    """Yield a temporary folder, which replaces `path` at the end of the block.
+
+    If the block raises, the temporary folder is removed and `path` stays as it was.
 
     Args:
-        path: the folder to replace, whole.
+        path: the folder to replace as a whole.
         scratch: a folder on the same file system (`Workspace.scratch`).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,21 +97,25 @@ def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8, line feeds only, atomically."""
+    """Write a text as UTF-8, atomically."""
     with atomic_file(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write keys in the order given, floats as `repr`, one newline at the end. NaN is
-    refused.
+    """Write plain data as JSON: keys in their order, floats as `repr` gives them.
+
+    Raises ValueError if a number is not finite.
     """
     text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Return the data of a JSON file. Raises UnrollError if missing or damaged."""
+    """Return the data of a JSON file.
+
+    Raises UnrollError if the file is missing or damaged.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:
@@ -123,8 +129,9 @@ def _refuse(constant: str) -> float:
 
 
 def read_checked(path: Path, model: type[Model]) -> Model:
-    """Return a JSON file as `model` describes it. Raises UnrollError if it is missing
-    or damaged.
+    """Return the data of a JSON file as an instance of `model`.
+
+    Raises UnrollError if the file is missing or damaged.
     """
     try:
         return checked(model, read_json(path))
@@ -133,8 +140,10 @@ def read_checked(path: Path, model: type[Model]) -> Model:
 
 
 def write_npz(path: Path, arrays: Mapping[str, "npt.NDArray[Any]"]) -> None:
-    """Write arrays; the same ones give the same bytes: row by row, in the order given,
-    and NumPy dates every member alike.
+    """Write named arrays, atomically; the same arrays give the same bytes.
+
+    Arrays are stored row by row and in their order. NumPy gives each member the same
+    date.
     """
     import numpy as np
 
@@ -144,7 +153,7 @@ def write_npz(path: Path, arrays: Mapping[str, "npt.NDArray[Any]"]) -> None:
 
 
 def read_npz(path: Path) -> dict[str, "npt.NDArray[Any]"]:
-    """Return every array of a file that `write_npz` wrote; nothing is unpickled.
+    """Return all arrays of a file that `write_npz` wrote, without unpickling.
 
     Raises:
         UnrollError: the file is missing or damaged.
@@ -155,8 +164,8 @@ def read_npz(path: Path) -> dict[str, "npt.NDArray[Any]"]:
     try:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
-                # The whole member, and so its checksum, is read before NumPy believes
-                # its header.
+                # Read the whole member, and so its checksum, before NumPy trusts its
+                # header.
                 content = io.BytesIO(archive.read(name))
                 array = np.lib.format.read_array(content, allow_pickle=False)
                 arrays[name.removesuffix(".npy")] = array
@@ -164,7 +173,7 @@ def read_npz(path: Path) -> dict[str, "npt.NDArray[Any]"]:
         raise missing(path) from None
     except (PermissionError, MemoryError):
         raise
-    # Of damaged bytes, zipfile and NumPy raise a dozen kinds.
+    # zipfile and NumPy raise a dozen kinds of errors for damaged bytes.
     except Exception as error:  # noqa: BLE001
         raise damaged(path, error) from None
     return arrays
@@ -177,14 +186,12 @@ def sha256(path: Path) -> str:
 
 
 def missing(path: Path) -> UnrollError:
-    """Return what to say of a file that a build makes and that is not there."""
+    """Return the error for a missing file of a build."""
     return UnrollError(f"{path} is missing; `unroll repro` builds it")
 
 
 def damaged(path: Path, error: Exception) -> UnrollError:
-    """Return what to say of a file that a build makes and that is not as it was
-    written.
-    """
+    """Return the error for a damaged file of a build."""
     what = one_line(str(error)) or type(error).__name__
     return UnrollError(
         f"{path} is damaged ({what:.200}); delete it and run `unroll repro`"

@@ -1,4 +1,4 @@
-"""One process at a time, and what killed processes left half-written."""
+"""Locks between processes, and the removal of half-written files of killed processes."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ from pipeline.files import UNFINISHED, remove
 from pipeline.workspace import Workspace
 
 CLOCK = 5.0
-"""Seconds by which a process may seem younger than it is: systems count from their own
+"""Seconds by which a process may seem younger than it is. Systems count from their own
 start, in whole seconds."""
 
 
@@ -25,30 +25,28 @@ UNFINISHED_PLACES = (
     ".unroll/*/",
     ".unroll/checkpoints/*/",
 )
-"""The folders of a workspace, as patterns, where `pipeline.files` writes."""
+"""Patterns of the folders of a workspace in which `pipeline.files` writes."""
 
 SET_DEATH_SIGNAL = 1
 """Linux's PR_SET_PDEATHSIG."""
 
 
 def end_with_parent() -> None:
-    """Let the system kill this process when the one dies that has started it; only
-    Linux can.
-    """
+    """Let the system kill this process when its parent process dies (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
 
 
 @contextmanager
 def stage(workspace: Workspace, verb: str, name: str) -> Iterator[None]:
-    """Let no other process into a stage: two that write the same folder would mix what
-    they write.
+    """Keep other processes out of a stage while the block runs.
 
-    What a killed one has left half-written is removed first. Run by DVC, as by a plain
-    `dvc repro` beside a build, it waits for the other process.
+    Two processes that write the same folder would mix their files. Half-written files
+    of killed processes are removed first. If DVC runs the stage, as a plain `dvc repro`
+    beside a build does, it waits for the other process.
 
     Raises:
-        UnrollError: another process is in it.
+        UnrollError: another process is in the stage, and DVC does not run this one.
     """
     place = f"{verb} {name} in {workspace.root}"
     busy = f"another process is at {place}; wait until it has ended"
@@ -60,16 +58,17 @@ def stage(workspace: Workspace, verb: str, name: str) -> Iterator[None]:
 
 @contextmanager
 def alone(lock: Path, busy: str, *, patience: float = 0.0) -> Iterator[None]:
-    """Let no other process into a block that has the same lock; the system releases it
-    even if this one is killed.
+    """Keep other processes out of all blocks with the same lock while the block runs.
+
+    The system releases the lock even if this process is killed.
 
     Args:
-        lock: the file that stands for the block; its folder is made.
-        busy: what to say where another process is in it.
-        patience: seconds to wait for that process; -1: until it has ended.
+        lock: the lock file; its folder is made.
+        busy: the text of the error if another process holds the lock.
+        patience: seconds to wait for that process; -1 waits until it has ended.
 
     Raises:
-        UnrollError: another process is in it.
+        UnrollError: another process holds the lock.
     """
     from filelock import FileLock, Timeout
 
@@ -78,28 +77,29 @@ def alone(lock: Path, busy: str, *, patience: float = 0.0) -> Iterator[None]:
         acquired = FileLock(lock, timeout=patience).acquire()
     except Timeout:
         raise UnrollError(busy) from None
-    with acquired:  # not in the `try`: a Timeout of the block is its own
+    with acquired:  # outside the `try`: the block may raise a Timeout of its own
         yield
 
 
 def sweep(workspace: Workspace) -> None:
-    """Remove the half-written files of processes that are no more, wherever
-    `pipeline.files` writes them.
-    """
+    """Remove the half-written files of processes that no longer run."""
     for pattern in UNFINISHED_PLACES:
         for path in workspace.root.glob(f"{pattern}.*.tmp"):
             match = UNFINISHED.fullmatch(path.name)
-            with suppress(FileNotFoundError):  # whoever writes it may be done
+            with suppress(FileNotFoundError):  # its process may have finished it
                 if match and not alive(int(match[1]), path.stat().st_mtime):
                     remove(path)
 
 
 def alive(number: int, written: float) -> bool:
-    """Return whether the process that had this number when it wrote something still
-    runs.
+    """Return whether the process that wrote a file still runs.
 
-    One that started later is another process. In a container a dead one may keep its
-    number, as a zombie, for good.
+    Args:
+        number: the process id.
+        written: when the file was written, in seconds since 1970. A process with this
+            id that started later is another process.
+
+    In a container a dead process may keep its id as a zombie; it does not count.
     """
     import psutil
 

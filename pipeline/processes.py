@@ -38,10 +38,10 @@ from pipeline.errors import one_line
 from pipeline.provenance import machine
 
 FORKS = sys.platform == "linux"
-"""Whether a process that has imported TensorFlow can be forked."""
+"""True if a process that has imported TensorFlow can be forked."""
 
 ONE_THREAD = {name: "1" for name in machine.VARIABLES if name.endswith("_THREADS")}
-"""Variables that keep every library to one thread."""
+"""Environment variables that keep each library to one thread."""
 
 TICK = 1.0
 """Seconds between two calls of `on_tick`."""
@@ -49,15 +49,16 @@ TICK = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A function to be called in a process of its own. No two are equal, so it may be a
-    key.
+    """A function to be called in a process of its own.
+
+    Calls are compared by identity, so a call may be the key of a dictionary.
 
     Attributes:
-        name: shown to the user.
-        function: at the top level of a module other than `__main__`; it keeps results
-            in files.
-        arguments: of the function; they can be pickled.
-        log: the file for all that the call prints; its folder is made.
+        name: the name that the user sees.
+        function: a function at the top level of a module other than `__main__`, which
+            keeps its results in files.
+        arguments: the arguments of the function; they can be pickled.
+        log: the file for all output of the call; its folder is made.
     """
 
     name: str
@@ -72,11 +73,11 @@ class Ended:
 
     Attributes:
         call: the call.
-        seconds: since the function began.
-        cpu_seconds: of its process; 0 if it was killed.
-        error: why it failed, in one line; "" if it went well.
-        mistake: whether it failed by a mistake in the code; the log has the traceback.
-        killed: whether the process told nothing before it ended.
+        seconds: the run time of the function.
+        cpu_seconds: the CPU time of its process; 0 if the process was killed.
+        error: why the call failed, in one line; "" if it succeeded.
+        mistake: whether a mistake in the code made it fail; the log has the traceback.
+        killed: whether the process ended without a report.
     """
 
     call: Call
@@ -99,18 +100,18 @@ def run(
     """Perform calls in child processes, in the given order, and yield each one as it
     ends.
 
-    If the iteration ends early, for example by Ctrl-C, the children are stopped. They
-    die with this process, too.
+    If the iteration ends early, for example by Ctrl-C, the children are stopped. If
+    this process dies, the children die, too.
 
     Args:
-        calls: what to perform.
-        jobs: how many run at once.
+        calls: the calls.
+        jobs: how many calls run at once.
         server: starts the children.
         on_tick: called about once a second with the seconds since each running call
             started.
         deadline: the time on `time.monotonic` at which the iteration ends early.
-        grace: seconds that children get to end by themselves if the iteration ends
-            early.
+        grace: if the iteration ends early, the seconds that children get to end by
+            themselves.
     """
     waiting = list(calls)
     running: list[Child] = []
@@ -123,7 +124,8 @@ def run(
                 on_tick({child.call: now - child.started for child in running})
             seconds = min(TICK, max(deadline - now, 0.0))
             connection.wait([child.sentinel for child in running], seconds)
-            for child in [child for child in running if child.sentinel.poll()]:
+            ended = [child for child in running if child.sentinel.poll()]
+            for child in ended:
                 running.remove(child)
                 yield child.result()
     finally:
@@ -131,12 +133,13 @@ def run(
 
 
 class Child:
-    """A call at work in a process of its own.
+    """A call that runs in a process of its own.
 
     Attributes:
         call: the call.
-        started: the time on `time.monotonic`.
-        sentinel: readable when the call has ended (`multiprocessing.connection.wait`).
+        started: the time on `time.monotonic` at which it started.
+        sentinel: a connection that is readable once the call has ended
+            (`multiprocessing.connection.wait`).
     """
 
     def __init__(self, call: Call, server: "Server") -> None:
@@ -145,7 +148,7 @@ class Child:
         self.started = time.monotonic()
         self.sentinel = server.connect()
         self._pid = 0
-        with contextlib.suppress(EOFError, OSError):  # `result` says it was killed
+        with contextlib.suppress(EOFError, OSError):  # `result` reports that it died
             self._pid = self.sentinel.recv()
             self.sentinel.send(call.log)
             self.sentinel.send((call.function, call.arguments))
@@ -157,7 +160,7 @@ class Child:
                 os.kill(self._pid, number)
 
     def result(self) -> Ended:
-        """Wait for the end of the process."""
+        """Wait for the end of the process, and return its outcome."""
         seconds = time.monotonic() - self.started
         cpu_seconds = 0.0
         error = (
@@ -175,8 +178,8 @@ class Child:
 
 
 def stop(children: Sequence[Child], grace: float) -> None:
-    """Interrupt children, as Ctrl-C does, and kill those that still run after `grace`
-    seconds.
+    """Interrupt children, as Ctrl-C does. After `grace` seconds, kill the children that
+    still run.
     """
     for child in children:
         child.signal(signal.SIGINT)
@@ -188,17 +191,18 @@ def stop(children: Sequence[Child], grace: float) -> None:
 
 
 class Server:
-    """Starts a child for each connection. It imports while the caller goes on.
+    """A process that starts a child for each connection.
 
-    It is a context manager: at the end of the block it ends, and its children with it.
+    It imports modules while the caller goes on. As a context manager it ends, with all
+    its children, at the end of the block.
 
     Args:
-        preload: names of modules that children find imported, where they are forked.
+        preload: names of modules to import; forked children find them imported.
     """
 
     def __init__(self, preload: Sequence[str]) -> None:
         self._preload = list(preload)
-        # The server; without forks, all children.
+        # The server process; on systems without forks, all children.
         self._processes: list[subprocess.Popen[bytes]] = []
         if FORKS:
             self._start()
@@ -225,7 +229,7 @@ class Server:
             if self._processes[-1].poll() is not None:  # the system has killed it
                 self._control.close()
                 self._start()
-            # If it is killed just now, `ours` is at its end.
+            # If the server is killed just now, `ours` is closed.
             with contextlib.suppress(OSError):
                 socket.send_fds(self._control, [b"1"], [theirs.fileno()])
         return ours
@@ -242,11 +246,13 @@ class Server:
 def _python(
     function: str, descriptor: int, *arguments: object
 ) -> "subprocess.Popen[bytes]":
-    """Call a function of this module in a new Python, which gets an open file, and the
-    number of this process.
+    """Call a function of this module in a new Python process.
+
+    The function gets the open file `descriptor`, the id of this process, and
+    `arguments`.
     """
     values = ", ".join(map(repr, [descriptor, os.getpid(), *arguments]))
-    # A file of the user's may be named like a module of a library.
+    # A file of the user may have the name of a library's module.
     users = {"", str(Path.cwd())} if Path.cwd() != machine.CODE else set()
     folders = sorted(sys.path, key=users.__contains__)
     code = (
@@ -264,17 +270,18 @@ def _python(
 
 
 def serve(descriptor: int, caller: int, preload: Sequence[str]) -> NoReturn:
-    """Fork a child for each connection that comes through a socket, until it is closed.
+    """Fork a child for each connection that comes through a socket, until the socket is
+    closed.
 
     Args:
-        descriptor: of the socket.
-        caller: the number of the process that has started this one.
-        preload: as of `Server`.
+        descriptor: the file descriptor of the socket.
+        caller: the id of the process that has started this one.
+        preload: as for `Server`.
     """
     _end_with(caller)
     numerics.settle()  # before NumPy is imported
     for name in preload:
-        # A call that needs what cannot be imported says so itself.
+        # A call that needs a module that cannot be imported reports the error itself.
         with contextlib.suppress(Exception), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             importlib.import_module(name)
@@ -298,8 +305,8 @@ def work(descriptor: int, parent: int) -> NoReturn:
     """Perform the call that comes through a connection, report, and end.
 
     Args:
-        descriptor: of the connection.
-        parent: the number of the process that has started this one.
+        descriptor: the file descriptor of the connection.
+        parent: the id of the process that has started this one.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -307,7 +314,7 @@ def work(descriptor: int, parent: int) -> NoReturn:
     if not FORKS:
         numerics.settle()
     channel = Connection(descriptor)
-    # It was interrupted, or the caller is gone: nobody waits for a report.
+    # If the call is interrupted, or the caller is gone, nobody waits for a report.
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
         channel.send(os.getpid())
         channel.send(_perform(channel))
@@ -315,8 +322,9 @@ def work(descriptor: int, parent: int) -> NoReturn:
 
 
 def _perform(channel: Connection) -> tuple[float, float, str, bool]:
-    """Receive a call's log, function and arguments, and perform it; return `seconds`,
-    `cpu_seconds`, `error` and `mistake` of `Ended`.
+    """Receive a call's log, function and arguments, and perform the call.
+
+    Return `seconds`, `cpu_seconds`, `error` and `mistake` of `Ended`.
     """
     log = channel.recv()
     with log.open("wb") as output:
@@ -329,9 +337,9 @@ def _perform(channel: Connection) -> tuple[float, float, str, bool]:
     try:
         function, arguments = channel.recv()
         if not FORKS:
-            threading.Thread(
-                target=_end_with_caller, args=[channel], daemon=True
-            ).start()
+            watch = threading.Thread(target=_end_with_caller, args=[channel])
+            watch.daemon = True
+            watch.start()
         function(*arguments)
     except (Exception, SystemExit) as raised:  # noqa: BLE001 - the other calls go on
         explained = failures.explain(raised)
@@ -352,7 +360,7 @@ def _end_with_caller(channel: Connection) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Let this process be killed when its parent dies, which may have died already."""
+    """Let this process die with its parent, which may have died already."""
     locks.end_with_parent()
     if os.getppid() != parent:
         os._exit(1)

@@ -1,6 +1,4 @@
-"""Tables as CSV and Parquet files: read and written by pandas, with the same bytes each
-time.
-"""
+"""Tables as CSV and Parquet files. The same table gives the same bytes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +10,7 @@ if TYPE_CHECKING:
 
 
 def write(path: Path, table: "pd.DataFrame") -> None:
-    """Write one line per row, numbers with as many digits as it takes to read the same
-    number again, no value as nothing.
-    """
+    """Write a table as CSV. Numbers keep all their digits; a missing value is empty."""
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
@@ -23,25 +19,25 @@ def read(path: Path, **columns: type) -> "pd.DataFrame":
 
     Args:
         path: the file.
-        columns: name -> int, float or str: columns that must be there. All others hold
-            numbers, NaN where there is no value.
+        columns: name -> int, float or str, for the columns that the file must have. All
+            other columns hold numbers, NaN where a value is missing.
 
     Raises:
-        UnrollError: the file is missing, or it does not hold such columns.
+        UnrollError: the file is missing or has other columns.
     """
     import pandas as pd
 
     try:
-        # A number that lost its last digits is still a number.
+        # A file that was cut in a number would still be read.
         if not path.read_bytes().endswith(b"\n"):
             raise ValueError("its last line has no end")
         table = pd.read_csv(path, dtype=columns, na_values=[""], keep_default_na=False)
-        # `columns` are there, and the others are numbers.
+        # Raises if one of `columns` is missing or another column holds no numbers.
         table.drop(columns=[*columns]).astype(float)
     except FileNotFoundError:
         raise missing(path) from None
     except (ValueError, TypeError, KeyError) as error:
-        # pandas' own errors are ValueErrors, but for a column that is not there.
+        # pandas raises KeyError for a missing column, else a kind of ValueError.
         raise damaged(path, error) from None
     return table
 
@@ -53,8 +49,9 @@ def write_parquet(path: Path, table: "pd.DataFrame") -> None:
 
 
 def read_parquet(path: Path) -> "pd.DataFrame":
-    """Return a table that `write_parquet` wrote. Raises UnrollError if it is missing or
-    damaged.
+    """Return a table that `write_parquet` wrote.
+
+    Raises UnrollError if the file is missing or damaged.
     """
     import pandas as pd
 
@@ -62,5 +59,5 @@ def read_parquet(path: Path) -> "pd.DataFrame":
         return pd.read_parquet(path)
     except FileNotFoundError:
         raise missing(path) from None
-    except (OSError, ValueError) as error:  # Arrow's are both
+    except (OSError, ValueError) as error:  # Arrow raises both
         raise damaged(path, error) from None

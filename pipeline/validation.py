@@ -1,5 +1,6 @@
-"""Checks of names, options and whole files, whose errors say in one line what is valid
-and what was received.
+"""Checks of names, options and whole files.
+
+Each error says in one line what is valid and what was received.
 """
 
 import difflib
@@ -14,17 +15,13 @@ from pydantic_core import PydanticCustomError
 from pipeline.errors import UsageError, one_line, without_password
 
 LISTED = 12
-"""Names that a message lists at most; of more, it shows the one that is spelt most
-alike.
-"""
+"""Most names that a message lists. If there are more, it shows only the nearest one."""
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
 class Strict(pydantic.BaseModel):
-    """A mapping whose keys are all known and whose values have exactly the types that
-    are named.
-    """
+    """A mapping with known keys only, whose values have exactly the declared types."""
 
     model_config = pydantic.ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False
@@ -33,7 +30,7 @@ class Strict(pydantic.BaseModel):
     @pydantic.model_validator(mode="before")
     @classmethod
     def _refuse_unknown_keys(cls, data: Any) -> Any:
-        """Name an unknown key alone: other errors are often what was meant by it."""
+        """Raise for an unknown key before all other errors, which often follow from it."""
         if isinstance(data, Mapping) and cls.model_config["extra"] == "forbid":
             for key in data:
                 if key not in cls.model_fields:
@@ -58,8 +55,9 @@ class Metrics(
 
 
 def utf_8(name: str) -> str:
-    """Return the name of a file. Raises UsageError if params.yaml, a file of UTF-8,
-    cannot hold it.
+    """Return the name of a file.
+
+    Raises UsageError if the name is not UTF-8, so that params.yaml cannot hold it.
     """
     if name.encode(errors="ignore").decode() != name:
         raise UsageError(f"{name}: this name is not UTF-8; rename it")
@@ -70,7 +68,7 @@ def one_of(name: str, valid: Iterable[str], what: str) -> str:
     """Return `name` if it is one of `valid`.
 
     Raises:
-        UsageError: it is not; the text lists the valid names, of many only the nearest.
+        UsageError: it is not. The text lists the valid names, or the nearest of many.
     """
     names = sorted(set(valid))
     if name in names:
@@ -83,16 +81,16 @@ def one_of(name: str, valid: Iterable[str], what: str) -> str:
 
 
 def checked(model: type[Model], data: Any, where: str = "") -> Model:
-    """Return plain data as `model` describes it.
+    """Return plain data as an instance of `model`.
 
     Args:
-        model: describes the data.
+        model: the pydantic model that describes the data.
         data: the data.
-        where: their place, such as "experiments.waves.node.model".
+        where: the place of the data, such as "experiments.waves.node.model".
 
     Raises:
-        ValueError: the data are otherwise; one line says the place, what is valid
-            there, and what was received.
+        ValueError: the data do not fit the model. One line names the place, what is
+            valid there, and what was received.
     """
     try:
         return model.model_validate(data)
@@ -101,8 +99,9 @@ def checked(model: type[Model], data: Any, where: str = "") -> Model:
 
 
 def validated(model: type[Model], data: Any, file: str, where: str = "") -> Model:
-    """Return as `checked` what the user wrote in a file. Raises UsageError, which names
-    the file first.
+    """Return what the user wrote in a file, as `checked` does.
+
+    Raises UsageError, whose text begins with the file's name.
     """
     try:
         return checked(model, data, where)
@@ -128,15 +127,16 @@ def _explained(error: pydantic.ValidationError, data: Any, where: str) -> str:
         for problem in problems
         if _present(problem["loc"], data) == location
     ]
-    # A text that is cut may no longer show which part is a password.
+    # Remove passwords before the text is cut: a cut address may hide its "@".
     received = without_password(repr(first["input"]))
     must = " or ".join(dict.fromkeys(alternatives))
     return f"{path} {must}. Received: {received:.200}"
 
 
 def _present(location: Sequence[int | str], data: Any) -> list[int | str]:
-    """Return as much of a location as leads to something in the data; what follows
-    names a part of the schema.
+    """Return the beginning of a location that exists in the data.
+
+    The rest of the location names a part of the schema.
     """
     present: list[int | str] = []
     for key in location:
@@ -149,9 +149,7 @@ def _present(location: Sequence[int | str], data: Any) -> list[int | str]:
 
 
 def _must(problem: Any) -> str:
-    """Return what a value must be, in the words of the one who writes it: `must be
-    greater than 0`.
-    """
+    """Return what a value must be, for example "must be greater than 0"."""
     if problem["type"] in {"model_type", "dict_type", "mapping_type"}:
         return "must be a mapping"
     text = str(problem["msg"]).removeprefix("Value error, ")

@@ -1,4 +1,4 @@
-"""The place of each file of a build."""
+"""The paths of all files of a build."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,31 +6,30 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder that holds params.yaml, and the place of everything that is built in
-    it.
-    """
+    """The folder that holds params.yaml, and the paths of everything built in it."""
 
     root: Path
 
     @property
     def params(self) -> Path:
-        """The file that says what is built."""
+        """The file that describes what is built."""
         return self.root / "params.yaml"
 
     @property
     def claims(self) -> Path:
-        """The file that says what the documents publish."""
+        """The file of the documents' published claims."""
         return self.root / "claims.yaml"
 
     @property
     def paragraphs(self) -> Path:
-        """Why each of the documents' answers is as it is."""
+        """The file that explains each of the documents' answers."""
         return self.root / "docs" / "results.md"
 
     @property
     def scratch(self) -> Path:
-        """Locks, logs, checkpoints and half-written files. DVC deletes a stage's
-        outputs first, so none lies there.
+        """The folder of locks, logs, checkpoints and half-written files.
+
+        No output of a stage lies there, since DVC deletes a stage's outputs first.
         """
         return self.root / ".unroll"
 
@@ -53,16 +52,19 @@ class Workspace:
         return self.runs(dataset) / experiment
 
     def trial(self, dataset: str, experiment: str) -> Path:
-        """The run of a trial, which DVC and MLflow know nothing of."""
+        """The run folder of a trial, which neither DVC nor MLflow records."""
         return self.scratch / "trials" / dataset / experiment
 
     def trials(self, dataset: str, experiment: str) -> Path:
-        """The trials of an experiment, and their scores on validation; kept in git."""
+        """The file of an experiment's trials and their scores on validation, kept in
+        git.
+        """
         return self.root / "results" / "trials" / dataset / f"{experiment}.csv"
 
     def record(self, dataset: str, experiment: str) -> Path:
-        """Where, when and with what a run was made. No output may hold such things, so
-        it lies beside the runs.
+        """The record of a run: where, when and with what it was made.
+
+        An output must not hold such things, so the record lies beside the runs.
         """
         return self.root / "records" / dataset / f"{experiment}.json"
 
@@ -71,25 +73,23 @@ class Workspace:
         return self.scratch / "checkpoints" / dataset / f"{experiment}.npz"
 
     def metrics(self, dataset: str) -> Path:
-        """A data set's main scores, for `dvc metrics`."""
+        """The file of a data set's main scores, for `dvc metrics`."""
         return self.root / "results" / "metrics" / f"{dataset}.json"
 
     def evaluation(self, dataset: str) -> Path:
-        """A data set's scores in full, and the curves behind its plots."""
+        """The folder of a data set's full scores and the tables behind its plots."""
         return self.root / "results" / "evaluations" / dataset
 
     @property
     def answers(self) -> Path:
-        """The answers of all data sets and the outcomes of all claims, for `dvc
-        metrics`.
-        """
+        """The file of all answers and outcomes of claims, for `dvc metrics`."""
         return self.root / "results" / "answers.json"
 
     @property
     def report(self) -> Path:
-        """The page."""
+        """The page that `unroll report` writes."""
         return self.root / "results" / "index.html"
 
     def log(self, stage: str) -> Path:
-        """The output of a stage when it was built."""
+        """The file of a stage's output when it was last built."""
         return self.scratch / "logs" / f"{stage}.txt"

@@ -1,1 +1,1 @@
-"""The stages that DVC runs, one module each, and how they show progress."""
+"""The stages that DVC runs, one module each, and their progress display."""

@@ -20,8 +20,8 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
     """Score the runs of data set `name`; write results/metrics/NAME.json and
     results/evaluations/NAME/.
 
-    The experiments are those of params.yaml, not those that have a run folder: one that
-    was removed from params.yaml is in no table, even if its run is still there.
+    Only experiments of params.yaml are scored. The run folder of an experiment that was
+    removed from params.yaml is ignored.
 
     Raises:
         UsageError: there is no such data set.
@@ -33,19 +33,18 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         data = dataset.load(workspace.prepared(name))
         experiments = config.experiments_of(name)
         runs = {
-            key: run_folder.load_for(workspace.run(name, key), name, e.seeds)
-            for key, e in experiments.items()
+            key: run_folder.load_for(workspace.run(name, key), name, experiment.seeds)
+            for key, experiment in experiments.items()
         }
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
             evaluation = scores.evaluate(data, runs, experiments)
             (folder / "tables").mkdir()
             _write_tables(workspace, config, data, runs, evaluation, folder / "tables")
             write_json(folder / "evaluation.json", evaluation.model_dump())
-            tables.write(
-                folder / "history.csv", plot_data.rounded(plot_data.history(runs))
-            )
+            history = plot_data.rounded(plot_data.history(runs))
+            tables.write(folder / "history.csv", history)
             tables.write(folder / "scores.csv", plot_data.scores(evaluation))
-            # Inside of the block: if the disk is full here, nothing is replaced.
+            # Within the block: if the disk is full here, nothing is replaced.
             write_json(workspace.metrics(name), metrics(evaluation))
     return evaluation
 
@@ -58,9 +57,7 @@ def _write_tables(
     evaluation: Evaluation,
     folder: Path,
 ) -> None:
-    """Write the tables behind a data set's plots, and the network to play with, into a
-    folder.
-    """
+    """Write the tables behind a data set's plots, and network.json, into a folder."""
     answer = answers.answer(evaluation)
     compared = [name for name in (answer.network, answer.opponent) if name]
     for table, columns in plot_data.tables(data, runs, compared).items():

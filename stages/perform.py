@@ -1,6 +1,4 @@
-"""One experiment, trained from the prepared data set: as a task of the stage `train`,
-or for a trial.
-"""
+"""Training of one experiment: as a task of the stage `train`, or as a dry run."""
 
 from pathlib import Path
 
@@ -21,13 +19,14 @@ from stages.progress import Epochs
 
 
 def perform(workspace: Workspace, task: Task) -> None:
-    """Train a task, from its checkpoint on if it was interrupted; the run gets into the
-    store and into runs/.
+    """Train a task, and put its run into the store and into runs/.
+
+    If the task was interrupted, the training goes on from its checkpoint.
 
     Raises:
         UsageError: a name or an option is wrong.
-        UnrollError: the data set is not prepared, it or the code is not what the task
-            was made of, or the loss is not finite.
+        UnrollError: the data set is not prepared, the data set or the code has changed
+            since the task was made, or the loss is not finite.
     """
     registry.use(workspace.root)
     trainer = recipe(task.name, task.experiment)
@@ -60,8 +59,8 @@ def trial(
     epochs: int | None,
     seeds: list[int] | None,
 ) -> Path:
-    """Train an experiment of data set `name` with other epochs or seeds, in this
-    process; neither DVC nor MLflow records it.
+    """Train an experiment of data set `name` in this process, with other epochs or
+    seeds. Neither DVC nor MLflow records the run.
 
     Returns:
         The run folder, in .unroll/trials.

@@ -1,5 +1,6 @@
-"""Trains tasks in child processes (`pipeline.processes`), as many at a time as memory
-has room for.
+"""Training of several tasks at once in child processes (`pipeline.processes`).
+
+Memory limits how many tasks run at once.
 """
 
 import contextlib
@@ -24,24 +25,24 @@ PRELOAD = (
     "mlflow.store.tracking.sqlalchemy_store",
     "stages.perform",
 )
-"""Modules that every training imports; importing costs more than most trainings."""
+"""Modules that each training imports. Importing takes longer than most trainings."""
 
 TENSORFLOW = ("tensorflow", "keras")
 
 GRACE = 10.0
-"""Seconds that an interrupted task gets to end by itself."""
+"""Seconds that an interrupted task has to end by itself."""
 
 MEMORY = 400 * 2**20
-"""Bytes that a task takes whatever its data; a small network was measured with 270 MiB
-of its own."""
+"""Bytes that a task takes without its data. A small network was measured to take 270
+MiB."""
 
 COPIES = 6
-"""The copies that a task may hold of its prepared data: as read, as tensors, as
-features, and what is computed of them.
+"""The number of copies of its prepared data that a task may hold: as read, as tensors,
+as features, and values computed from them.
 """
 
 CONTROL_GROUP = Path("/sys/fs/cgroup")
-"""Where Linux keeps the limits of a container."""
+"""The folder in which Linux keeps the limits of a container."""
 
 
 def run(
@@ -53,14 +54,15 @@ def run(
     """Perform tasks in child processes, in the given order, and yield each result as a
     task ends.
 
-    If the iteration ends early, by Ctrl-C for example, the children are stopped; they
-    die with this process, too.
+    If the iteration ends early, for example by Ctrl-C, the children are stopped. If
+    this process dies, the children die, too.
 
     Args:
-        workspace: where the prepared data set is, and where runs go.
-        tasks: those whose data sets are prepared.
-        jobs: how many at once, at most; fewer where memory is short (`fitting`).
-        on_tick: called now and then with the seconds since each running task started.
+        workspace: the workspace of the prepared data sets and the runs.
+        tasks: tasks whose data sets are prepared.
+        jobs: most tasks at once; fewer run if memory is short (`fitting`).
+        on_tick: called about once a second with the seconds since each running task
+            started.
     """
     for dataset in {task.dataset for task in tasks}:
         jobs = fitting(workspace, dataset, jobs)
@@ -79,10 +81,10 @@ def run(
 
 
 def fitting(workspace: Workspace, dataset: str, jobs: int) -> int:
-    """Return how many tasks of a data set may run at once: `jobs`, or fewer by the
-    memory that is free; at least 1.
+    """Return how many tasks of a data set may run at once: at least 1, at most `jobs`.
 
-    A task is taken to need `MEMORY` and `COPIES` times the prepared files.
+    The free memory limits the number. A task is assumed to need `MEMORY`, and `COPIES`
+    times the size of the prepared files.
     """
     files = workspace.prepared(dataset).glob("*")
     needed = MEMORY + COPIES * sum(file.stat().st_size for file in files)
@@ -90,11 +92,12 @@ def fitting(workspace: Workspace, dataset: str, jobs: int) -> int:
 
 
 def available() -> int:
-    """Return the bytes of memory that this process and its children may still take,
-    also by a container's own limit.
+    """Return the bytes of memory that this process and its children may still take.
+
+    The limit of a container counts, too.
     """
     free = int(psutil.virtual_memory().available)
-    # There is no control group, or it has no limit ("max").
+    # Suppressed: there is no control group, or it has no limit ("max").
     with contextlib.suppress(OSError, ValueError):
         limit = int((CONTROL_GROUP / "memory.max").read_text(encoding="ascii"))
         used = int((CONTROL_GROUP / "memory.current").read_text(encoding="ascii"))
@@ -103,18 +106,19 @@ def available() -> int:
 
 
 def server(tasks: Sequence[Task], jobs: int) -> Server:
-    """Return a server that starts tasks, so many at a time."""
+    """Return a server that starts tasks, of which `jobs` run at once."""
     preload = list(PRELOAD)
-    # TensorFlow takes seconds, in which nothing is trained: a few networks import it
-    # themselves, side by side.
+    # Importing TensorFlow takes seconds, in which nothing is trained. So a few networks
+    # import it themselves, at the same time.
     if sum(task.network for task in tasks) > jobs:
         preload += TENSORFLOW
     return Server(preload)
 
 
 def task_lock(workspace: Workspace, task: Task) -> FileLock:
-    """Return the lock that a process holds while it trains a task, on any machine that
-    shares the workspace.
+    """Return the lock that a process holds while it trains a task.
+
+    The lock holds on all machines that share the workspace.
     """
     path = workspace.scratch / "tasks" / f"{task.key}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The stage `prepare`: raw data -> a supervised problem."""
+"""The stage `prepare`: makes a supervised problem of raw data."""
 
 import dataclasses
 
@@ -12,16 +12,15 @@ from pipeline.workspace import Workspace
 
 
 def prepare(workspace: Workspace, name: str) -> Dataset:
-    """Turn the raw files of a data set's source into `data/prepared/NAME`; return the
-    data set.
+    """Prepare a data set: write `data/prepared/NAME`, and return the data set.
 
     Args:
-        workspace: where params.yaml and the data lie.
+        workspace: the workspace of params.yaml and the data.
         name: a key of `datasets` in params.yaml.
 
     Raises:
-        UnrollError: the raw data are missing or unfit; then an earlier
-            data/prepared/NAME stays as it was.
+        UnrollError: the raw data are missing or unfit. An earlier data/prepared/NAME
+            stays as it was.
         UsageError: a name or an option in params.yaml is wrong.
     """
     config = params.load(workspace.params)

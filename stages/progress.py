@@ -1,5 +1,5 @@
-"""Progress on stderr: on a terminal one line that is overwritten, in a log a line every
-two seconds.
+"""Progress on stderr: one line that is overwritten on a terminal, or a line every two
+seconds in a log.
 """
 
 import shutil
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from pipeline.training.run_store import Result, Task
 
 CLEAR = "\r\x1b[2K"
-"""Erases the current line of a terminal."""
+"""The characters that erase the current line of a terminal."""
 
 
 class Epochs:
-    """A `pipeline.training.job.Callback` that shows the epochs of an experiment, with
-    their losses. Once a seed is done, it shows the time left, too.
+    """A `pipeline.training.job.Callback` that shows the epochs of an experiment and
+    their losses. Once a seed is done, it also shows the time left.
 
     Args:
-        name: of the experiment.
-        training: the options of its method.
-        seeds: in the order in which they are trained.
+        name: the name of the experiment.
+        training: the options of its training method.
+        seeds: the seeds, in the order of their training.
     """
 
     def __init__(
@@ -33,13 +33,13 @@ class Epochs:
         self._epochs = int(training.get("epochs", 0))
         self._seed = self._seeds[0]
         self._ended: list[float] = []
-        """Seconds of each seed that is done."""
+        """The seconds that each finished seed took."""
         self._began = self._now = self._shown = time.monotonic()
         self._line = ""
-        """What stands on the terminal and may be overwritten."""
+        """The current line of the terminal, which may be overwritten."""
 
     def resumed(self, histories: Mapping[int, Sequence[Mapping[str, float]]]) -> None:
-        """Print that training goes on from a checkpoint."""
+        """Print the epoch and seed from which the training goes on."""
         self._began = self._now = time.monotonic()
         seed, history = list(histories.items())[-1]
         self._seed = seed
@@ -47,7 +47,7 @@ class Epochs:
         line(f"{text}, where it was interrupted", last=True)
 
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
-        """Show the losses of an epoch, which count from 1."""
+        """Show the losses of an epoch; epochs count from 1."""
         if seed != self._seed:
             self.finish()
             self._ended.append(self._now - self._began)
@@ -67,7 +67,7 @@ class Epochs:
         line(start, figures, self._time_left(), last=last)
 
     def finish(self) -> None:
-        """Keep the last line on the terminal, where a seed has stopped early."""
+        """Keep the last line on the terminal, if a seed has stopped early."""
         if self._line and sys.stderr.isatty():
             print(file=sys.stderr, flush=True)
         self._line = ""
@@ -82,12 +82,12 @@ class Epochs:
 
 
 class Tasks:
-    """Shows how far the trainings of data sets are: a line for each that has ended
-    and, on a terminal, what is running. Once one has ended, it shows the time left.
+    """Shows the progress of tasks: a line for each task that has ended, and the running
+    tasks on a terminal. Once a task has ended, it also shows the time left.
 
     Args:
-        expected: task -> seconds that it may take.
-        jobs: how many run at once.
+        expected: task -> seconds that it is expected to take.
+        jobs: how many tasks run at once.
     """
 
     def __init__(self, expected: "Mapping[Task, float]", jobs: int) -> None:
@@ -95,12 +95,12 @@ class Tasks:
         self._count = len(expected)
         self._jobs = jobs
         self._running: Mapping[Task, float] = {}
-        # Seconds that the tasks which have ended well were expected to take, and took.
+        # The seconds that successful tasks were expected to take, and took.
         self._expected = 0.0
         self._taken = 0.0
 
     def tick(self, running: "Mapping[Task, float]") -> None:
-        """Show what is running: task -> seconds since it started."""
+        """Show the running tasks: task -> seconds since it started."""
         self._running = running
         if running and sys.stderr.isatty():
             names = [f"{task.name} {duration(took)}" for task, took in running.items()]
@@ -134,10 +134,11 @@ class Tasks:
 
 
 def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) -> None:
-    """Print a line; on a terminal it overwrites the one before, and is itself
-    overwritten unless it is the last.
+    """Print a line of progress.
 
-    A line that wraps cannot be overwritten, so figures that do not fit are left out.
+    On a terminal it overwrites the line before, and is overwritten itself unless it is
+    the last. A line that wraps cannot be overwritten, so figures that do not fit are
+    left out.
     """
     if not sys.stderr.isatty():
         text = "  ".join(part for part in (start, *figures, end) if part)
@@ -152,7 +153,7 @@ def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) 
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people say them: "7 s", "3 min 20 s" or "1 h 5 min"."""
+    """Return a duration as text: "7 s", "3 min 20 s" or "1 h 5 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""Removes from the store of runs what params.yaml does not use now."""
+"""Removal of runs that params.yaml does not use from the store of runs."""
 
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from stages.train import tasks_of
 
 
 def prune(workspace: Workspace, keep: str) -> str:
-    """Remove unused runs until the store takes at most `keep`, such as 20G; return what
-    that freed, in words.
+    """Remove unused runs until the store takes at most `keep`, such as 20G.
 
-    Nobody knows which runs of a data set are used that is not prepared, so all of them
-    stay.
+    If a data set is not prepared, its used runs are not known, so all its runs stay.
+
+    Returns:
+        A sentence about the removed runs and the freed space.
 
     Raises:
         UsageError: `keep` is no size, or params.yaml is wrong.

@@ -1,4 +1,6 @@
-"""The stage `report`: the answers, and the page with every table, plot and verdict."""
+"""The stage `report`: writes the answers, and the page with all tables, plots and
+verdicts.
+"""
 
 from pathlib import Path
 
@@ -11,9 +13,10 @@ from pipeline.workspace import Workspace
 
 
 def report(workspace: Workspace) -> Path:
-    """Write results/answers.json and results/index.html, and return the latter's path.
+    """Write results/answers.json and results/index.html; return the path of the page.
 
-    They are made of params.yaml, claims.yaml and the evaluations that are built.
+    Both files are made from params.yaml, claims.yaml and the evaluations that are
+    built.
 
     Raises:
         UsageError: params.yaml or claims.yaml is wrong.

@@ -1,4 +1,4 @@
-"""The stage `source`: raw data, fetched or generated."""
+"""The stage `source`: fetches or generates raw data."""
 
 from os import environ
 from pathlib import Path
@@ -12,14 +12,14 @@ from pipeline.workspace import Workspace
 
 
 def source(workspace: Workspace, name: str) -> Path:
-    """Write data/raw/NAME, whole or not at all: the files, and source.json with their
-    sizes and hashes.
+    """Write data/raw/NAME atomically: the files, and source.json with their sizes and
+    hashes.
 
-    Files are looked for first in UNROLL_MIRROR, a folder or base URL, if the
-    environment has this variable.
+    If the environment variable UNROLL_MIRROR names a folder or base URL, files are
+    looked for there first.
 
     Args:
-        workspace: where params.yaml is.
+        workspace: the workspace of params.yaml.
         name: a key of `sources` in params.yaml.
 
     Raises:

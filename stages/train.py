@@ -1,5 +1,6 @@
-"""The stage `train`: every experiment of a data set, into runs/DATASET, from the store
-where it can.
+"""The stage `train`: puts a run of each experiment of a data set into runs/DATASET.
+
+Runs that the store already has are not trained again.
 """
 
 import contextlib
@@ -21,29 +22,29 @@ from pipeline.workspace import Workspace
 from stages import pool, progress
 
 NETWORK = 10.0
-"""Seconds that a network is taken to need that was never trained; others need 1."""
+"""Expected seconds of a network that was never trained. Other models: 1 second."""
 
 
 def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> None:
-    """Let runs/NAME hold a run of each experiment that params.yaml has for a data set,
-    and no other.
+    """Fill runs/NAME with a run of each experiment of a data set in params.yaml, and
+    remove all other runs there.
 
-    Runs that the store has are taken from there. The others are trained, several at a
-    time; each is in the store as soon as it is finished. One that fails does not stop
-    the others.
+    Runs are taken from the store if it has them. Missing runs are trained, several at
+    once, and put into the store as they finish. A training that fails does not stop the
+    others.
 
     Args:
-        workspace: where params.yaml and the prepared data set are.
+        workspace: the workspace of params.yaml and the prepared data set.
         name: a key of `datasets` in params.yaml.
-        only: an experiment of it, which alone is trained; its run folder alone is
-            replaced.
-        jobs: how many experiments are trained at once, at most.
+        only: an experiment of the data set. Only this experiment is trained, and only
+            its run folder is replaced.
+        jobs: most experiments to train at once.
 
     Raises:
         UsageError: a name or an option is wrong.
-        UnrollError: the data set is not prepared, or a training has failed; then
-            runs/NAME is not complete.
-        KeyboardInterrupt: it was stopped, by Ctrl-C or by a request to end.
+        UnrollError: the data set is not prepared, or a training has failed. After a
+            failure runs/NAME is not complete.
+        KeyboardInterrupt: the training was stopped by Ctrl-C or a request to end.
     """
     config = params.load(workspace.params)
     tasks = tasks_of(workspace, config, name, only)
@@ -66,7 +67,7 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
 def tasks_of(
     workspace: Workspace, config: Params, name: str, only: str = ""
 ) -> list[Task]:
-    """Return a task for each experiment of a data set, or for one of them.
+    """Return a task for each experiment of a data set, or for the experiment `only`.
 
     Raises:
         UsageError: there is no such data set or experiment, or no such model, method or
@@ -102,16 +103,16 @@ def _finished(workspace: Workspace, task: Task) -> bool:
     except UnrollError as error:
         progress.line(f"{error}; it is trained again", last=True)
         return False
-    if finished:  # it may have been killed right before it removed its checkpoint
+    if finished:  # its process may have been killed before it removed the checkpoint
         workspace.checkpoint(task.dataset, task.name).unlink(missing_ok=True)
     return finished
 
 
 def due(workspace: Workspace, config: Params, but: str = "") -> list[Task]:
-    """Return the tasks of all prepared data sets, `but` one, that the store lacks.
+    """Return the tasks of all prepared data sets, except `but`, that the store lacks.
 
-    What is trained beforehand is in the store when its own stage begins. If something
-    is wrong with a data set, its own stage says so.
+    If they are trained in advance, the store has them when their own stage begins. The
+    errors of a data set are left to its own stage.
     """
     found = []
     for name in config.experiments:
@@ -125,10 +126,10 @@ def due(workspace: Workspace, config: Params, but: str = "") -> list[Task]:
 def _train(
     workspace: Workspace, due: Sequence[Task], later: Sequence[Task], jobs: int
 ) -> None:
-    """Train what is due, now and later, the longest first.
+    """Train the tasks that are due now, and those that are due later; the longest first.
 
     Raises:
-        UnrollError: some of what is due now has failed; the rest is done.
+        UnrollError: some of the tasks that are due now have failed.
     """
     if not due:
         return

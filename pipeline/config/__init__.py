@@ -1,1 +1,1 @@
-"""What params.yaml says: read, validated, and its names looked up."""
+"""Reading and validating params.yaml, and looking up the names in it."""

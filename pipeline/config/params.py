@@ -1,5 +1,6 @@
-"""params.yaml as frozen, validated values, filled in from templates.yaml. Nothing else
-reads these files.
+"""The content of params.yaml as frozen, validated values.
+
+Entries are filled in from templates.yaml. No other module reads these two files.
 """
 
 import re
@@ -15,7 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.validation import Strict, one_of, validated
 
 TEMPLATES = "templates.yaml"
-"""The file beside params.yaml that holds what several entries are `like`."""
+"""The file beside params.yaml with the templates that entries name by `like`."""
 
 
 NAME = "[a-z][a-z0-9_]{0,59}"
@@ -43,7 +44,8 @@ def _distinct(seeds: list[int]) -> list[int]:
 
 Name = Annotated[str, pydantic.AfterValidator(_name)]
 RunName = Annotated[str, pydantic.StringConstraints(pattern=f"^{NAME}/{NAME}$")]
-"""The whole name of an experiment: its data set's and its own, such as waves/gru."""
+"""The full name of an experiment: data set and experiment, such as waves/gru."""
+
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**32)]
 Seeds = Annotated[
     list[Seed],
@@ -51,7 +53,7 @@ Seeds = Annotated[
     pydantic.BeforeValidator(_seeds),
     pydantic.AfterValidator(_distinct),
 ]
-"""Written as how many there are, which are then 0, 1, 2, ..., or as a list."""
+"""A list of seeds, or their number: 3 stands for the seeds 0, 1 and 2."""
 
 
 def own_name(run: str) -> str:
@@ -60,31 +62,28 @@ def own_name(run: str) -> str:
 
 
 class _Open(Strict):
-    """A section whose further keys are the options of the function that it names."""
+    """A section that names a function; its other keys are the function's options."""
 
     model_config = pydantic.ConfigDict(extra="allow")
 
     @property
     def options(self) -> dict[str, Any]:
-        """The keys that belong to the named function, not yet validated (see
-        `registry.options`).
-        """
+        """The options of the named function; `registry.options` validates them."""
         return dict(self.model_extra or {})
 
 
 class Source(_Open):
-    """Where raw data comes from; `kind` is a module of `pipeline.data.sources`."""
+    """A source of raw data; `kind` is a module of `pipeline.data.sources`."""
 
     kind: Name
 
 
 class Files(Strict):
-    """A file of the user's own, which DVC watches: a source of the kind `local`.
+    """A source of the kind `local`: files of the user, which DVC watches.
 
     Attributes:
-        path: of the file, from params.yaml's folder; or of a folder.
-        pattern: of the files in the folder that belong together, such as
-            "station_*.csv".
+        path: the path of a file or a folder, relative to the folder of params.yaml.
+        pattern: the pattern of the files in the folder, such as "station_*.csv".
     """
 
     path: str
@@ -92,8 +91,9 @@ class Files(Strict):
 
 
 class Preparation(_Open):
-    """How raw data becomes a supervised problem; `name` is a module of
-    `pipeline.data.preparations`.
+    """A preparation, which makes a supervised problem of raw data.
+
+    `name` is a module of `pipeline.data.preparations`.
     """
 
     name: Name
@@ -109,21 +109,20 @@ class Model(_Open):
 
 
 class Training(_Open):
-    """How the model is fitted; `method` is a module of `pipeline.training.methods`."""
+    """A training of a model; `method` is a module of `pipeline.training.methods`."""
 
     method: Name
 
 
 class DatasetParams(Strict):
-    """A source and its preparation, and how experiments on it are trained if they don't
-    say.
+    """A data set: a source, its preparation, and defaults for its experiments.
 
     Attributes:
-        source: a key of `sources`.
+        source: a key of `sources` or `files`.
         like: always None after `load`; the template's values have been filled in.
-        preparation: makes the problem.
-        seeds, training: for the experiments with the same training method; each may say
-            otherwise, option by option.
+        preparation: the preparation of the source.
+        seeds, training: defaults for experiments with the same training method. An
+            experiment may replace each option.
     """
 
     source: Name
@@ -134,24 +133,27 @@ class DatasetParams(Strict):
 
 
 class Experiment(Strict):
-    """A data set, a model, a training method and the seeds that it is repeated with.
+    """An experiment: a model trained on a data set, once for each seed.
 
     Attributes:
-        calendar: whether the model is told the hour and the season of each row, beside
-            what was measured.
-        features: options of the model `lags`, whose values a network then sees of each
-            window in place of the window.
-        standardise: whether a network sees its inputs by mean and deviation of the
-            train inputs, and learns its targets by those of the train targets; its
-            predictions are in model units as without.
-        in_unit: whether a network's own outputs are in the unit of the data, such as
-            °C, as document 006 has them; its predictions are in model units as without.
-        share: of the train examples that it learns from, the last ones: less than all
-            for a curve of the data's size.
-        trials: on validation that its options were chosen by (results/trials); 0 for a
-            document's, or those of a hand.
-        converged: whether more epochs do not make it better on validation, as far as a
-            search has seen.
+        dataset: a key of `datasets`.
+        like: always None after `load`; the template's values have been filled in.
+        calendar: whether the inputs hold the hour and the season of each row.
+        features: options of the model `lags`. A network then sees the values of that
+            model in place of each window.
+        standardise: whether a network's inputs and targets are standardised by the
+            train examples. Predictions are in model units all the same.
+        in_unit: whether a network's outputs are in the unit of the data, such as °C, as
+            in document 006. Predictions are in model units all the same.
+        share: the fraction of the train examples, the last ones, to learn from. It is
+            below 1 for a curve over the size of the data.
+        trials: the number of trials that chose its options on validation
+            (results/trials). It is 0 if a document or a person chose them.
+        converged: whether more epochs would not improve it on validation, as far as a
+            search has shown.
+        seeds: the seeds to repeat the training with.
+        model: the model.
+        training: the training method and its options.
     """
 
     dataset: Name
@@ -189,14 +191,16 @@ class Experiment(Strict):
 
 
 class Params(Strict):
-    """The whole of params.yaml. Names are checked against each other; options when they
-    are used.
+    """The whole of params.yaml.
+
+    Names are checked against each other. Options are checked when they are used.
 
     Attributes:
-        sources: those of `files`, too.
+        sources: name -> source; `files` are added to them.
+        files: name -> a source of the kind `local`.
+        datasets: name -> data set.
         experiments: data set -> name -> experiment.
-        series: name -> file and options of `unroll answer`, which checks them; nothing
-            else reads them.
+        series: name -> file and options of `unroll answer`, which checks them.
     """
 
     sources: dict[Name, Source] = pydantic.Field(default={})
@@ -207,7 +211,7 @@ class Params(Strict):
 
     @pydantic.model_validator(mode="after")
     def _complete(self) -> "Params":
-        """Check the names, and take files as sources."""
+        """Check the names, and add `files` to `sources`."""
         for name, source in self.sources.items():
             if source.kind == "local":
                 raise ValueError(
@@ -226,9 +230,7 @@ class Params(Strict):
 
     @property
     def runs(self) -> dict[str, Experiment]:
-        """Every experiment by its whole name, such as waves/gru, in the order of
-        params.yaml.
-        """
+        """Full name, such as waves/gru -> experiment, in the order of params.yaml."""
         return {
             f"{dataset}/{name}": experiment
             for dataset, experiments in self.experiments.items()
@@ -236,12 +238,14 @@ class Params(Strict):
         }
 
     def source(self, name: str) -> Source:
-        """Return a source. Raises UsageError if there is none of this name."""
+        """Return a source. Raises UsageError if there is no source of this name."""
         return self.sources[one_of(name, self.sources, "the source")]
 
     def producer(self, name: str) -> partial[Any]:
-        """Return what produces a source: call it with an empty folder and a `Context`.
-        Raises UsageError if its options are wrong.
+        """Return the function that produces a source, with its options.
+
+        It takes an empty folder and a `Context`. Raises UsageError if an option is
+        wrong.
         """
         section = self.source(name)
         where = f"sources.{name}"
@@ -250,8 +254,10 @@ class Params(Strict):
         return partial(produce, **registry.options(produce, section.options, where))
 
     def preparer(self, name: str) -> partial[Any]:
-        """Return what prepares a data set: call it with its name and its source's
-        folder. Raises UsageError if its options are wrong.
+        """Return the function that prepares a data set, with its options.
+
+        It takes the data set's name and the folder of its source. Raises UsageError if
+        an option is wrong.
         """
         section = self.dataset(name).preparation
         where = f"datasets.{name}.preparation"
@@ -264,30 +270,33 @@ class Params(Strict):
         return f"{'file' if name in self.files else 'source'}@{name}"
 
     def dataset(self, name: str) -> DatasetParams:
-        """Return a data set. Raises UsageError if there is none of this name."""
+        """Return a data set. Raises UsageError if there is no data set of this name."""
         return self.datasets[one_of(name, self.datasets, "the data set")]
 
     def experiment(self, name: str) -> Experiment:
-        """Return an experiment by its whole name, waves/gru. Raises UsageError with the
-        valid names if there is none.
+        """Return an experiment by its full name, such as waves/gru.
+
+        Raises UsageError if there is no experiment of this name.
         """
         runs = self.runs
         return runs[one_of(name, runs, "the experiment")]
 
     def experiments_of(self, dataset: str) -> dict[str, Experiment]:
-        """Return the experiments of a data set by their names in it, such as gru, in
-        the order of params.yaml.
+        """Return the experiments of a data set, in the order of params.yaml.
+
+        Their keys are the names within the data set, such as gru.
         """
         return self.experiments.get(dataset, {})
 
 
 def load(path: Path) -> Params:
-    """Read and validate params.yaml. From here on its names may be those of modules
-    beside it (`registry.use`).
+    """Read and validate params.yaml.
+
+    From then on the registries find the user's modules beside it (`registry.use`).
 
     Raises:
-        UsageError: the file is no plain YAML, or a value, a name or a key is wrong; the
-            text names its place and what is valid.
+        UsageError: the file is no plain YAML, or a value, a name or a key is wrong. The
+            text names the place and what is valid.
         UnrollError: the file is missing or cannot be read.
     """
     registry.use(path.parent)
@@ -295,10 +304,10 @@ def load(path: Path) -> Params:
 
 
 def templates(path: Path) -> dict[str, Any]:
-    """Return the entries of templates.yaml, which may lie beside params.yaml.
+    """Return the entries of templates.yaml beside params.yaml; none without this file.
 
     Raises:
-        UsageError: it is no plain YAML, or no mapping.
+        UsageError: the file is no plain YAML, or no mapping.
     """
     file = path.with_name(TEMPLATES)
     entries = plain_yaml.read(file) if file.exists() else {}
@@ -313,10 +322,10 @@ def parse(sections: Any, from_templates: Mapping[str, Any]) -> Params:
 
 
 def complete(sections: Any, from_templates: Mapping[str, Any]) -> Any:
-    """Return the sections of params.yaml, each entry with all that it says itself, by
-    templates or by its data set.
+    """Return the sections of params.yaml with each entry completed.
 
-    What is no mapping comes back as it is: whoever validates it says what is wrong.
+    An entry takes missing values from its templates, then from its data set. A value
+    that should be a mapping and is none stays as it is; the validation reports it.
 
     Raises:
         UsageError: `like` names no template and no experiment of the same data set, an
@@ -365,14 +374,16 @@ def _experiments(
 
 
 def _method(section: Any) -> Any:
-    """Return the training method that a section names, or None."""
+    """Return the name of a section's training method, or None."""
     if isinstance(section, Mapping) and isinstance(section.get("training"), Mapping):
         return section["training"].get("method")
     return None
 
 
 def merged(base: Any, over: Any) -> Any:
-    """Return `over`, and of a mapping also what only `base` has, at any depth."""
+    """Return two mappings merged at any depth; values of `over` replace those of
+    `base`. Return `over` if one of the two is no mapping.
+    """
     if not isinstance(base, Mapping) or not isinstance(over, Mapping):
         return over
     both = {key: merged(base[key], over[key]) for key in base.keys() & over.keys()}
@@ -380,8 +391,10 @@ def merged(base: Any, over: Any) -> Any:
 
 
 def _filled(entry: Any, known: Mapping[str, Any], path: list[str]) -> Any:
-    """Return an entry with what it takes from those that it is like; the last of
-    several counts. `path` leads to the entry.
+    """Return an entry with the values of the entries that it is `like`.
+
+    Of several such entries the last one wins. `path` holds the names that lead to the
+    entry.
     """
     if not isinstance(entry, Mapping):
         return entry

@@ -18,7 +18,7 @@ def read(path: Path) -> Any:
     """Return the data of a YAML file.
 
     Raises:
-        UsageError: the file is no plain YAML; the text names the place.
+        UsageError: the file is no plain YAML; the text names the line.
         UnrollError: the file is missing or cannot be read.
     """
     try:
@@ -44,10 +44,10 @@ def write(data: Mapping[str, Any], path: Path) -> None:
 
 
 def dumped(data: Mapping[str, Any], *, flow: bool = False) -> str:
-    """Return plain data as YAML, in the order given.
+    """Return plain data as YAML, in the order given, without aliases.
 
-    With `flow` each innermost list and mapping stands on one line; else all is in block
-    style. What occurs twice is written twice.
+    With `flow` each innermost list and mapping stands on one line. Otherwise everything
+    is in block style.
     """
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = None if flow else False
@@ -62,18 +62,19 @@ def dumped(data: Mapping[str, Any], *, flow: bool = False) -> str:
 def with_entry(
     path: Path, keys: Sequence[str], entry: Mapping[str, Any], comment: str = ""
 ) -> str:
-    """Return the text of a YAML file with an entry in place of the one that its keys
-    lead to, or else behind its neighbours. All other lines stay.
+    """Return the text of a YAML file with an entry replaced or added.
+
+    A new entry stands after the last entry of its section. All other lines stay.
 
     Args:
-        path: the file, valid.
-        keys: such as ["experiments", "waves", "gru"]; a section that is not there is
-            added at the end.
-        entry: plain data.
-        comment: stands above the entry.
+        path: a valid YAML file.
+        keys: the place of the entry, such as ["experiments", "waves", "gru"]. A missing
+            section is added at the end of the file.
+        entry: the new entry, as plain data.
+        comment: a comment above the entry.
 
     Raises:
-        UsageError: the entries beside it are written in braces.
+        UsageError: the section of the entry is written in braces.
     """
     text = _text(path)
     lines = text.removesuffix("\n").splitlines()
@@ -103,8 +104,9 @@ def with_entry(
 
 
 def without_entry(path: Path, keys: Sequence[str]) -> str:
-    """Return the text of a YAML file without the entry that keys lead to, nor the
-    comment right above it. All other lines stay.
+    """Return the text of a YAML file without an entry and the comment right above it.
+
+    `keys` are the place of the entry, as in `with_entry`. All other lines stay.
     """
     text = _text(path)
     lines = text.splitlines(keepends=True)
@@ -120,7 +122,7 @@ def without_entry(path: Path, keys: Sequence[str]) -> str:
 
 
 def _nodes(text: str, keys: Sequence[str]) -> list[tuple[Any, Any]]:
-    """Return the nodes that keys lead to in YAML, as far as they are there."""
+    """Return the key and value node at each of the keys, up to the first missing key."""
     value = YAML().compose(text)
     found = []
     for wanted in keys:
@@ -154,8 +156,10 @@ def _text(path: Path) -> str:
             "own series, `unroll new --documents FOLDER` with the four documents"
         ) from None
     except OSError as error:
-        raise UnrollError(f"{path} cannot be read: {error.strerror}") from None
+        raise UnrollError(
+            f"{path} cannot be read: {error.strerror}; check who may read it"
+        ) from None
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"{path.name} must be UTF-8; byte {error.start} is not"
+            f"{path.name} must be UTF-8; byte {error.start} is not; save it as UTF-8"
         ) from None

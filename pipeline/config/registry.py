@@ -1,13 +1,12 @@
 """Names in params.yaml -> functions, and a function's signature -> the schema of its
 section.
 
-Each of the packages below is a registry: a module in it is a name that params.yaml may
-use. Only the module that is asked for is imported, so a DVC stage depends on that one
-and not on its neighbours.
+Each package below is a registry: params.yaml may use the names of its modules. Only
+the named module is imported, so a DVC stage does not depend on the other modules.
 
 A user's own modules lie beside params.yaml: unroll_extensions/models/mine.py is found
-as `pipeline.models.mine`. Their folders are added to the registries' packages, so all
-that is true of our modules is true of them, too.
+as `pipeline.models.mine`. The user's folders are added to the registries' packages, so
+own modules work like Unroll's modules.
 """
 
 import importlib
@@ -31,7 +30,7 @@ METHODS = "pipeline.training.methods"
 METRICS = "pipeline.metrics"
 
 EXTENSIONS = "unroll_extensions"
-"""The folder of a user's own modules."""
+"""The folder of a user's own modules, beside params.yaml."""
 
 REQUIRED = {
     MODELS: ["MODELS"],
@@ -45,10 +44,11 @@ _root = Path()
 
 
 def use(root: Path) -> None:
-    """Let the registries find what lies in `root`/unroll_extensions, and no other
-    project's modules any more.
+    """Let the registries find the modules in `root`/unroll_extensions.
+
+    Modules of another project are no longer found.
     """
-    # Like Python's import system, which this is a part of, it is of the whole process.
+    # The registries extend Python's imports, so their state is global as well.
     global _root  # noqa: PLW0603
     if root.resolve() != _root:
         for name, imported in list(sys.modules.items()):
@@ -58,8 +58,9 @@ def use(root: Path) -> None:
 
 
 def own_file(name: str) -> Path:
-    """Return where a module of a registry, such as pipeline.models.mine, lies in the
-    user's project, if it is there.
+    """Return the path of a module in the user's project, whether or not it exists.
+
+    `name` is the module's full name, such as pipeline.models.mine.
     """
     package, _, module_name = name.rpartition(".")
     folder = package.rpartition(".")[2]
@@ -67,8 +68,9 @@ def own_file(name: str) -> Path:
 
 
 def is_ours(name: str) -> bool:
-    """Return whether a module of a registry is Unroll's: to import it runs nobody
-    else's code.
+    """Return whether a module of a registry belongs to Unroll.
+
+    Importing such a module runs no code of the user.
     """
     package, _, module_name = name.rpartition(".")
     ours = importlib.import_module(package).__path__[0]
@@ -76,8 +78,9 @@ def is_ours(name: str) -> bool:
 
 
 def modules(package: str) -> list[str]:
-    """Return the names that a registry holds, such as `modules(METHODS)`; with those of
-    the user's own project.
+    """Return the names of a registry's modules, the user's included.
+
+    For example, `modules(METHODS)`.
     """
     paths = importlib.import_module(package).__path__
     if package in REQUIRED:
@@ -86,8 +89,9 @@ def modules(package: str) -> list[str]:
 
 
 def full_name(package: str, name: str, where: str) -> str:
-    """Return the full name of a module of a registry. Raises UsageError if there is
-    none, by its place in params.yaml.
+    """Return the full name of a module of a registry.
+
+    Raises UsageError if there is no such module; `where` is its place in params.yaml.
     """
     return f"{package}.{one_of(name, modules(package), f'params.yaml: {where}')}"
 
@@ -96,7 +100,8 @@ def module(package: str, name: str, where: str) -> ModuleType:
     """Import a module of a registry; arguments as in `full_name`.
 
     Raises:
-        UsageError: there is none, or the user's is not one of its kind.
+        UsageError: there is no such module, or the user's module does not define the
+            names in `REQUIRED`.
     """
     full = full_name(package, name, where)
     own = own_file(full)

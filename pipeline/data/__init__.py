@@ -1,3 +1,4 @@
-"""From a file on the web, or a formula, to numbered examples: sources, preparations,
-and the data sets they make.
+"""Sources of raw data, preparations, and the data sets that preparations make.
+
+A data set holds numbered examples.
 """

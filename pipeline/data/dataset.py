@@ -1,5 +1,6 @@
-"""A supervised problem on disk: `data/prepared/NAME/arrays.npz` and `dataset.json`, of
-a series `fitted.json`, too.
+"""A supervised problem, and its files in `data/prepared/NAME`.
+
+The files are `arrays.npz`, `dataset.json` and, for a series, `fitted.json`.
 """
 
 from collections.abc import Mapping
@@ -21,23 +22,22 @@ Kind = Literal["forecast", "regress", "classify"]
 SPLITS = ("train", "validation", "test")
 FITTED = "fitted.json"
 ROWS = ("series_id", "truth", "words")
-"""Attributes of a `Dataset` that are arrays of their own, if it has them."""
+"""Optional attributes of a `Dataset` that are stored as arrays of the same name."""
 
 OTHERWISE = {"splits", "groups", "scored", "scale", "examples"}
-"""Attributes of a `Description` that a `Dataset` has otherwise, or not."""
+"""Attributes of a `Description` that a `Dataset` lacks or has in another form."""
 
 CUT = ("lookback", "step", "delay", "target", "outputs", "every")
-"""Attributes of `Windows` that dataset.json holds."""
+"""Attributes of `Windows` that are stored in dataset.json."""
 
 
 class Scale(Strict):
-    """The way from a target in model units to a value in the data's unit: value =
-    target * std + mean.
+    """The scale of targets: value in the data's unit = target * std + mean.
 
     Attributes:
-        mean, std: in `unit`, over the train rows only.
-        unit: such as "°C"; empty where the data have none.
-        quantity: what is predicted, such as "temperature".
+        mean, std: mean and deviation of the train rows, in `unit`.
+        unit: the unit, such as "°C"; empty if the data have none.
+        quantity: the predicted quantity, such as "temperature".
     """
 
     mean: float = 0.0
@@ -52,37 +52,35 @@ class Dataset:
 
     Attributes:
         name: the key in params.yaml.
-        kind: what is asked: `forecast` a later value, `regress` a value, `classify`
-            into 0 or 1.
-        metric: the measure that this data set is compared by, in model units.
-        splits: "train", "validation" (not for every data set) and "test" examples.
-        scale: of the targets.
-        vocabulary: the number of words where inputs are word numbers, else 0.
-        calendar: how many of the series' columns, the last ones, tell the hour and the
+        kind: the task: `forecast` a later value, `regress` a value, or `classify` into
+            0 or 1.
+        metric: the measure for comparisons on this data set, in model units.
+        splits: the examples of "train", "test" and, for most data sets, "validation".
+        scale: the scale of the targets.
+        vocabulary: the number of words if inputs are word numbers, else 0.
+        calendar: the number of the series' last columns that hold the hour and the
             season (`load`).
-        groups: parts of the test set that are scored apart: name -> (n,) indices into
-            it.
+        groups: name -> indices (n,) of a part of the test set that is also scored on
+            its own.
         scored: the splits that are scored after every epoch.
-        period: timesteps of one natural cycle of the inputs (a day, say), 0 where there
+        period: timesteps of one natural cycle of the inputs, such as a day; 0 if there
             is none.
         rollout: whether one-step predictions are also fed back, over the length of the
             test series.
-        each_step: whether an example has a target for each timestep of its input, to be
-            answered from the input up to there.
-        floors: best scores that are possible or known in closed form: words -> value of
-            `metric`.
+        each_step: whether an example has a target for each timestep of its input. The
+            model answers each from the input up to that timestep.
+        floors: description -> the best possible or known value of `metric`.
         stand_in: whether the raw data were generated in place of the real ones.
-        facts: what a reader wants to know of the preparation: words -> value, plain
-            data.
-        stamps: (rows,) datetime64[s], when each row of the windows' series was
-            measured; None where that is not known.
-        series_id: (rows,) int, which of `fitted.series` each row of the windows' series
-            belongs to; None where that is not known.
-        truth: (rows,) float64, the target as observed in each row, in its unit, NaN
-            where it was not; None where all windows have all their targets.
-        words: (vocabulary,) str, the word of each word number; None where inputs are
-            none.
-        fitted: what turns new rows into inputs; None where that is not asked.
+        facts: description -> a fact about the preparation, as plain data.
+        stamps: (rows,) datetime64[s], the timestamp of each row of the windows' series;
+            None if it is not known.
+        series_id: (rows,) int, the index in `fitted.series` of each row's series; None
+            if it is not known.
+        truth: (rows,) float64, the observed target of each row in its unit, NaN if it
+            was not observed; None if all windows have all their targets.
+        words: (vocabulary,) str, the word of each word number; None if inputs are no
+            words.
+        fitted: what turns new rows into inputs; None if that is not needed.
     """
 
     name: str
@@ -113,8 +111,9 @@ class Dataset:
 
     @property
     def scales(self) -> dict[str, Scale]:
-        """The scale of targets by series_id: those of several series are multiples of
-        their own deviation.
+        """Name of a series -> the scale of its targets.
+
+        Of several series each has its own mean and deviation.
         """
         if self.fitted is None or [*self.fitted.series] == [ALONE]:
             return {ALONE: self.scale}
@@ -211,8 +210,9 @@ def save(dataset: Dataset, folder: Path) -> None:
 
 
 def describe(folder: Path) -> Description:
-    """Return a data set without its arrays. Raises UnrollError if it is not there or
-    damaged.
+    """Return the description of a data set.
+
+    Raises UnrollError if the file is missing or damaged.
     """
     return read_checked(folder / "dataset.json", Description)
 
@@ -222,13 +222,13 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
 
     Args:
         folder: `data/prepared/NAME`.
-        calendar: whether the inputs keep the calendar's columns. Without them the
-            examples are the same, so models with and without compare.
-        share: of the train examples that are kept: the last ones, which are next to the
-            other splits.
+        calendar: whether the inputs keep the calendar's columns. The examples are the
+            same either way, so models with and without a calendar can be compared.
+        share: the fraction of the train examples to keep: the last ones, which are next
+            to the other splits.
 
     Raises:
-        UsageError: there is no calendar to keep.
+        UsageError: the data set has no calendar to keep.
         UnrollError: a file is missing or damaged.
     """
     description = describe(folder)
@@ -292,7 +292,9 @@ def _require_agreement(
 
 
 def shortened(dataset: Dataset, share: float) -> Dataset:
-    """Return the data set with a share of train, its last examples, at least one."""
+    """Return the data set with only the last `share` of its train examples, at least
+    one.
+    """
     if share == 1:
         return dataset
     train = dataset.splits["train"]
@@ -305,8 +307,9 @@ def shortened(dataset: Dataset, share: float) -> Dataset:
 
 
 def _without_calendar(dataset: Dataset) -> Dataset:
-    """Return the same examples of the measured columns alone: views of the series,
-    which splits share as before.
+    """Return the same examples without the calendar's columns.
+
+    They are views of the series, which the splits share as before.
     """
     if not dataset.calendar:
         return dataset

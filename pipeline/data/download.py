@@ -1,5 +1,5 @@
-"""Files of the web, fetched by pooch: from a mirror first, else from their official
-address, checked before use.
+"""Downloads by pooch, checked before use: from a mirror, else from the official
+address.
 """
 
 import re
@@ -16,8 +16,8 @@ TIMEOUT = (10.0, 30.0)
 """Seconds to wait for a connection, and for the next bytes."""
 
 RETRIES = 4
-"""Times that a broken connection, a busy server or a wrong hash is tried again, after
-1, 2, 3 and 4 seconds."""
+"""Number of new tries after a broken connection, a busy server or a wrong hash. The
+pause before each try is one second longer than the pause before."""
 
 
 class UnavailableError(UnrollError):
@@ -46,18 +46,18 @@ def fetch(
 
     Args:
         name: the file's name.
-        url: its official address; None where it has none.
-        destination: where to put it.
-        path: where it lies in a mirror, such as "imdb/imdb.npz".
-        mirror: a folder or base address that is asked first; None where there is none.
-        sha256: its hash, where it is known.
+        url: its official address; None if it has none.
+        destination: the path to write.
+        path: its path in a mirror, such as "imdb/imdb.npz".
+        mirror: a folder or base address to try first; None without a mirror.
+        sha256: its hash; None if it is not known.
 
     Returns:
-        Where it was found, for an error text.
+        The address where the file was found, for error texts.
 
     Raises:
         UnavailableError: no address gives the file.
-        UnrollError: what came is not the file, or the mirror is neither a folder nor an
+        UnrollError: the file has another hash, or the mirror is neither a folder nor an
             https address.
     """
     addresses = [] if mirror is None else [_in_mirror(mirror, path)]
@@ -114,14 +114,15 @@ def _copy(source: Path, destination: Path, sha256: str | None) -> None:
 
 
 def _download(url: str, destination: Path, sha256: str | None) -> None:
-    """Fetch by pooch, which writes beside `destination`, checks the hash, and only then
-    moves the file there.
+    """Download a file by pooch.
+
+    pooch writes beside `destination` and checks the hash before it moves the file.
     """
     import pooch
     import requests
 
     class Downloader(pooch.HTTPDownloader):  # type: ignore[misc]  # it has no types
-        """Does not try again what a server refuses for good."""
+        """A downloader that does not retry what a server refuses for good."""
 
         def __call__(self, *arguments: Any, **options: Any) -> Any:
             try:
@@ -152,12 +153,12 @@ def _download(url: str, destination: Path, sha256: str | None) -> None:
 
 
 def _status(error: Any) -> int:
-    """Return the status that a server has answered with, in an error of `requests`."""
+    """Return the HTTP status in an error of `requests`."""
     return int(error.response.status_code)
 
 
 def _reason(error: BaseException) -> str:
-    """Return the few words of an operating system for what `requests` says in many."""
+    """Return a short reason for an error of `requests`."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__:

@@ -1,7 +1,7 @@
 """Supervised examples as plain arrays or as windows over one series.
 
-A window is an index: a series of 420,551 x 14 float32 takes 24 MB, its materialised
-windows 12 GB.
+Windows are stored as row numbers. The ten-minute series of Jena takes 24 MB; its
+windows written out would take 12 GB.
 """
 
 from dataclasses import dataclass, replace
@@ -25,9 +25,8 @@ class Arrays:
 
     Attributes:
         inputs: (examples, ...), any dtype.
-        targets: (examples,) or, of several values each, (examples, values), float.
-            Several are two and more, so that (examples, 1) is no second way to write
-            (examples,).
+        targets: float, (examples,) or, with two or more values each, (examples,
+            values). The shape (examples, 1) is not allowed.
     """
 
     inputs: Array
@@ -61,27 +60,25 @@ class Arrays:
 class Windows:
     """Examples cut from a series, kept as one row number each.
 
-    The window of row r holds the series at r - lookback, r - lookback + step, ... up to
-    r - step; its target is column `target` at r + delay. So the horizon, from the last
-    input to the target, is delay + step rows: the indexing of the generator in
-    documents 001 and 002. With more than one output the targets go on from there, with
-    a stride of `step` rows.
+    The window of row r holds the rows r - lookback, r - lookback + step, ... up to r -
+    step. Its target is column `target` at row r + delay, so the horizon from the last
+    input to the target is delay + step rows. The generator in documents 001 and 002
+    counts in this way. Further outputs follow, `step` rows apart.
 
-    With `every` column a target, those of a window are too many to keep (15,120 in the
-    largest benchmark): runs then keep what each example adds to each measure, in place
-    of predictions (`compared`).
+    With `every`, a window may have 15,120 targets, too many to keep predictions of.
+    Runs then keep the loss of each example by each measure (`compared`).
 
     Attributes:
         series: (rows, features), float.
         rows: (examples,), int, the row number r of each example.
         lookback: rows that a window spans, a multiple of `step`.
         step: rows from one input to the next.
-        delay: rows from r to the target.
+        delay: rows from r to the first target.
         target: the column to predict.
-        outputs: how many of its values.
-        every: whether all columns are predicted, and not `target` alone.
-        measured: (rows,) bool, whether there is a target in a row: else it is NaN; None
-            where all have one.
+        outputs: the number of values to predict.
+        every: whether all columns are predicted, not only `target`.
+        measured: (rows,) bool, whether the target was measured in a row. A target that
+            was not is NaN. None if all were measured.
     """
 
     series: Array
@@ -123,23 +120,23 @@ class Windows:
 
     @property
     def horizon(self) -> int:
-        """Rows from a window's last input to its (first) target."""
+        """Rows from a window's last input to its first target."""
         return self.delay + self.step
 
     @property
     def input_shape(self) -> tuple[int, int]:
-        """(timesteps, features) of one window."""
+        """The shape (timesteps, features) of one window."""
         return self.lookback // self.step, self.series.shape[1]
 
     @property
     def offsets(self) -> Array:
-        """(timesteps,) where a window's inputs lie, relative to its row."""
+        """The rows (timesteps,) of a window's inputs, relative to the window's row."""
         return np.arange(-self.lookback, 0, self.step)
 
     @cached_property
     def targets(self) -> Array:
-        """(examples,) the value to predict for every example; of several, (examples,
-        outputs), columns side by side.
+        """The values to predict: (examples,), or (examples, values) if there are
+        several.
         """
         return self._after(self.rows)
 
@@ -165,11 +162,11 @@ class Windows:
 
     @property
     def ahead(self) -> Array:
-        """(outputs,) where a window's targets lie, relative to its row."""
+        """The rows (outputs,) of a window's targets, relative to the window's row."""
         return self.delay + np.arange(self.outputs) * self.step
 
     def complete(self) -> "Windows":
-        """Return the windows all of whose targets were measured."""
+        """Return only the windows whose targets were all measured."""
         if self.measured is None:
             return self
         measured = self.measured[self.rows[:, None] + self.ahead]
@@ -180,15 +177,17 @@ Examples = Arrays | Windows
 
 
 def of_every_column(examples: Examples) -> TypeGuard[Windows]:
-    """Return whether all columns are asked for, so that runs keep what each window adds
-    to each measure, not predictions.
+    """Return whether all columns are predicted.
+
+    Runs then keep the losses of each window instead of predictions.
     """
     return isinstance(examples, Windows) and examples.every
 
 
 def compared(examples: Examples) -> Array | None:
-    """Return the targets that a run's predictions are compared with; None if the run
-    keeps what they add to each measure.
+    """Return the targets that a run's predictions are compared with.
+
+    Return None if the run keeps losses instead of predictions.
     """
     if of_every_column(examples):
         return None

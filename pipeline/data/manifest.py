@@ -1,5 +1,6 @@
-"""source.json: which files lie in data/raw/SOURCE, written by the stage `source` and
-checked by `prepare`.
+"""source.json: the list of the files in data/raw/SOURCE.
+
+The stage `source` writes the list, and the stage `prepare` checks it.
 """
 
 from pathlib import Path
@@ -22,10 +23,10 @@ class Manifest(Strict):
     """The content of source.json.
 
     Attributes:
-        name: of the source.
-        kind: its module.
+        name: the name of the source.
+        kind: the module of the source.
         stand_in: whether the data were generated in place of the real ones.
-        files: name -> what it is known by.
+        files: name -> size and hash.
     """
 
     name: str
@@ -35,10 +36,10 @@ class Manifest(Strict):
 
 
 def write(folder: Path, name: str, kind: str) -> None:
-    """Describe the files of a source's folder.
+    """Write the manifest of a source's folder.
 
     Raises:
-        UnrollError: one of them has the manifest's name.
+        UnrollError: a file has the manifest's name.
     """
     if (folder / NAME).exists():
         raise UnrollError(
@@ -55,8 +56,9 @@ def write(folder: Path, name: str, kind: str) -> None:
 
 
 def checked(folder: Path) -> Manifest:
-    """Read a source's manifest and compare every file with it: a CSV file with another
-    digit in it reads well.
+    """Read a source's manifest, and compare every file with it.
+
+    Hashes are compared, because a CSV file with a wrong digit can still be read.
 
     Raises:
         UnrollError: a file is missing or is not the one that was fetched.

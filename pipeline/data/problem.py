@@ -1,4 +1,4 @@
-"""The facts of a data set that a model must know, and no more."""
+"""The facts of a data set that a model may know."""
 
 from dataclasses import dataclass, replace
 
@@ -10,23 +10,23 @@ from pipeline.data.examples import Windows, ceil_div
 
 @dataclass(frozen=True)
 class Problem:
-    """The facts of a data set that a builder must know.
+    """The facts of a data set that a builder of models may know.
 
     Attributes:
-        input_shape: the shape of one example: (values,), (timesteps, features) or, of
+        input_shape: the shape of one example: (values,), (timesteps, features) or, for
             words, (timesteps,).
-        classify: whether the output is the probability of class 1, else a value.
-        vocabulary: the number of words where inputs are word numbers, else 0.
-        target: the input column that is predicted, where inputs are series.
-        horizon: timesteps from the last input to the target.
-        period: timesteps of one natural cycle, 0 where there is none.
-        calendar: how many input columns, the last ones, tell the hour and the season
+        classify: whether the output is the probability of class 1, not a value.
+        vocabulary: the number of words if inputs are word numbers, else 0.
+        target: the input column that is predicted, if inputs are series.
+        horizon: timesteps from the last input to the first target.
+        period: timesteps of one natural cycle; 0 if there is none.
+        calendar: the number of the last input columns that hold the hour and the season
             (`series.calendar`).
-        outputs: how many values are asked for.
-        each_step: whether they are one for each timestep, to be answered from the input
-            up to there.
-        every: whether they are all columns at each time to come, times one after the
-            other.
+        outputs: the number of values to predict.
+        each_step: whether there is one output for each timestep, predicted from the
+            input up to that timestep.
+        every: whether the outputs are all columns at each future timestep, one timestep
+            after the other.
     """
 
     input_shape: tuple[int, ...]
@@ -42,7 +42,7 @@ class Problem:
 
 
 def problem(dataset: Dataset) -> Problem:
-    """Return the facts of a data set that builders must know."""
+    """Return the `Problem` that a data set poses."""
     train = dataset.splits["train"]
     _, targets = train.take(np.arange(1))
     general = Problem(

@@ -1,8 +1,7 @@
-"""Numbers for rows that have no even distance, by a calendar: business days, months,
-hours of a week.
+"""Calendars for rows that are not evenly spaced: business days, months, opening hours.
 
-By these numbers no window has a gap where there is none, and a forecast names the rows
-that come next.
+A calendar numbers its rows. Rows with consecutive numbers have no gap between them, and
+a forecast can name the rows that come next.
 """
 
 import re
@@ -16,10 +15,10 @@ from pipeline.data.series_options import WEEKDAYS, Cleaning, Rows
 from pipeline.data.timestamps import DAY
 
 WEEK = 7 * DAY
-"""Milliseconds."""
+"""Milliseconds of a week."""
 
 MONDAY = np.datetime64("1969-12-29", "ms")
-"""The first day of a week."""
+"""The start of a week, from which the times of a week are counted."""
 
 EPOCH = np.datetime64("1970-01-01")
 
@@ -28,25 +27,25 @@ WEEKMASKS = {
     "business day": "1111100",
     **{name: name for name in WEEKDAYS},
 }
-"""Kinds of days, of which a calendar names a month's n-th or last one -> NumPy's mask
-of the week."""
+"""Kind of day -> NumPy's mask of the week. A calendar may name the n-th or the last day
+of a kind in each month."""
 
 LATE_DAYS = (29, 30)
-"""Days that some months do not have; the last day of the month stands for them."""
+"""Days that some months lack. The last day of such a month stands for them."""
 
 
 def numbered(moments: Array, cleaning: Cleaning, zone: str | None = None) -> Array:
-    """Number rows, and return the numbers as timestamps that are evenly spaced.
+    """Number rows by a calendar, and return the numbers as evenly spaced timestamps.
 
-    A row counts as a day of 1970 and later: business days, or months (also for
-    quarters, which become three days apart); of opening hours as `cleaning.spacing`
-    seconds. A row outside of opening hours becomes NaT. Where the calendar has no name
-    timestamps (rows,) stay.
+    Row number n becomes the n-th day after 1970 for business days and months, so
+    quarters become three days apart. With opening hours it becomes n times
+    `cleaning.spacing` seconds, and a row outside of these hours becomes NaT. Without a
+    calendar the timestamps stay as they are.
 
     Args:
-        moments: (rows,) datetime64[ms], in UTC with a zone.
-        cleaning: its `rows` names the calendar.
-        zone: by whose clock it goes.
+        moments: (rows,) datetime64[ms], in UTC if there is a zone.
+        cleaning: the options; `rows` names the calendar.
+        zone: the time zone of the calendar's clock.
     """
     rows = cleaning.rows
     if rows is None:
@@ -70,7 +69,10 @@ def numbered(moments: Array, cleaning: Cleaning, zone: str | None = None) -> Arr
 
 
 def stamps(numbers: Array, cleaning: Cleaning, zone: str | None = None) -> Array:
-    """Return the inverse of `numbered`: of a month the day that `rows` names."""
+    """Return the timestamps of rows that `numbered` has numbered.
+
+    A month gets the day that `cleaning.rows` names.
+    """
     rows = cleaning.rows
     if rows is None:
         return numbers
@@ -91,16 +93,17 @@ def stamps(numbers: Array, cleaning: Cleaning, zone: str | None = None) -> Array
 
 
 def days_of_months(months: Array, rows: str) -> Array:
-    """Return (rows,) datetime64[ms] of "month, KIND N at TIME".
+    """Return the day of each month (rows,), as datetime64[ms].
 
-    It is the N-th day of a kind of `WEEKMASKS` in each month, -1 the last one.
+    `rows` is "month, KIND N at TIME": the N-th day of a kind of `WEEKMASKS`; -1 is the
+    last one.
     """
     match = re.fullmatch(r"month(?:, (.+) (-?\d+))?(?: at (.+))?", rows)
     kind, number, time = match.groups("") if match else ("", "", "")
     count = int(number or 1)
     starts = months.astype("datetime64[D]")
     ends = (months + 1).astype("datetime64[D]")
-    if count in LATE_DAYS:  # or the last day of a shorter month
+    if count in LATE_DAYS:  # in a shorter month, its last day
         days = np.minimum(starts + (count - 1), ends - 1)
     else:
         first = starts if count > 0 else ends
@@ -111,10 +114,9 @@ def days_of_months(months: Array, rows: str) -> Array:
 
 
 def week_times(rows: Mapping[str, str], spacing: int) -> Array:
-    """Return (times,) milliseconds since Monday 00:00, in order.
+    """Return the times of opening hours (times,) in milliseconds since Monday 00:00.
 
-    Those are the first and the last time of each range and those between, `spacing`
-    apart.
+    Each range has times from its first to its last, `spacing` seconds apart.
     """
     times = list[int]()
     for day, text in rows.items():
@@ -127,8 +129,8 @@ def week_times(rows: Mapping[str, str], spacing: int) -> Array:
 
 
 def slots_per_day(rows: Rows, spacing: int) -> list[int]:
-    """Return how many times each day of the week has that has any; none of other
-    calendars.
+    """Return the number of opening times of each weekday that has any; an empty list
+    for other calendars.
     """
     if not isinstance(rows, Mapping):
         return []
@@ -137,9 +139,9 @@ def slots_per_day(rows: Rows, spacing: int) -> list[int]:
 
 
 def spread(moments: Array, cleaning: Cleaning) -> Array:
-    """Return opening hours (rows,) by the clock, spread over the whole day.
+    """Return the timestamps of opening hours (rows,), spread evenly over each day.
 
-    So models see a day as a cycle of its rows.
+    Models then see a day as a cycle of its rows.
     """
     if not isinstance(cleaning.rows, Mapping):
         return moments

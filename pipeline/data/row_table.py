@@ -1,4 +1,4 @@
-"""Rows with timestamps as arrays, and reading them from a plain CSV file."""
+"""Tables of rows with timestamps, and reading them from a plain CSV file."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class RowTable:
     """The rows of one or more files, in their order.
 
     Attributes:
-        timestamps: (rows,) datetime64[ms], in UTC if the cells have a UTC offset or the
+        timestamps: (rows,) datetime64[ms], in UTC if the file has UTC offsets or the
             time zone is given, else as written.
         columns: the names of the columns.
         values: (rows, columns) float64, NaN where a value is missing, else finite.
@@ -42,13 +42,13 @@ class RowTable:
         )
 
     def by_series(self, names: Iterable[str] = ()) -> "dict[str, RowTable]":
-        """Return the rows of each series at the timestamps of all series.
+        """Return name -> the rows of a series, at the timestamps of all series.
 
-        A value is NaN where a series has no row. Of rows with the same timestamp the
-        first counts.
+        A value is NaN where a series has no row. If a series has several rows at one
+        timestamp, the first counts.
 
         Args:
-            names: of the series; by default those that occur.
+            names: the names of the series; by default all that occur.
         """
         if self.series_id is None:
             return {ALONE: self}
@@ -60,7 +60,7 @@ class RowTable:
         tables = {}
         for name in names or sorted(rows_of.keys() - {ALONE}):
             values = np.full((len(index), len(self.columns)), np.nan)
-            # Backwards, so that the first of several rows is written last.
+            # In reverse order, so that the first of several rows is written last.
             rows = rows_of.get(name, order[:0])[::-1]
             values[position[rows]] = self.values[rows]
             tables[name] = RowTable(index, self.columns, values)
@@ -70,19 +70,18 @@ class RowTable:
 def read(
     path: Path, stamp: str, stamp_format: str, drop: Sequence[str] = ()
 ) -> RowTable:
-    """Read a CSV file in UTF-8, whose header names a column of timestamps and columns
-    of numbers.
+    """Read a CSV file in UTF-8 with a column of timestamps and columns of numbers.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         stamp: the column of timestamps.
-        stamp_format: of the timestamps, as `strptime` takes it, or "ISO8601".
+        stamp_format: the format of the timestamps for `strptime`, or "ISO8601".
         drop: columns to leave out.
 
     Raises:
-        UsageError: a named column is not there.
-        UnrollError: the file is not there or no CSV, or a cell is no timestamp or no
-            finite number; the text names its row and column.
+        UsageError: a named column does not exist.
+        UnrollError: the file is missing or no CSV file, or a cell is no timestamp or no
+            finite number. The text names the row and the column.
     """
     if not path.is_file():
         raise UnrollError(
@@ -91,7 +90,7 @@ def read(
         )
     try:
         cells = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
-    except ValueError as error:  # pandas' errors are of this kind
+    except ValueError as error:  # pandas' errors are ValueErrors
         raise UnrollError(
             f"{path} is no regular CSV file in UTF-8 ({one_line(str(error)):.160}); "
             "correct the file"
@@ -114,7 +113,7 @@ def read(
 
 
 def _require_all(path: Path, cells: Any, wrong: Any, what: str) -> None:
-    """Raise UnrollError if a cell of a column is wrong."""
+    """Raise UnrollError for the first wrong cell of a column; `what` says why."""
     if wrong.any():
         row = int(np.argmax(wrong))
         raise UnrollError(

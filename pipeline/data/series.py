@@ -1,5 +1,6 @@
-"""Rows of a file become rows as models see them, some of which are examples: of a data
-set, and of later rows.
+"""Series of rows: cleaning them, choosing the rows of examples, and making inputs.
+
+Data sets and forecasts of later rows use the same functions.
 """
 
 import math
@@ -28,29 +29,29 @@ YEAR = 365.2425 * DAY
 """Seconds of a year."""
 
 BLOCK = 2**20
-"""Rows whose calendar is computed at once; bounds memory."""
+"""Rows whose calendar is computed at once, which limits the memory."""
 
 CYCLES = 7
 """Longest gap, in cycles, that is filled from earlier cycles."""
 
 Plan = Mapping[str, Array] | None
+"""Column that is known in advance -> its values after the last row; see `rows_of`."""
 
 Rows = dict[str, Array]
-"""train, validation and test -> (examples,) row numbers, as `Windows.rows` takes them.
-"""
+"""Split -> row numbers (examples,), as `Windows.rows` takes them."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """A series' rows, cleaned or not.
+    """The rows of a series.
 
     Attributes:
         timestamps: (rows,) datetime64[ms].
         values: (rows, columns) float64.
-        unknown: (rows, columns) bool, where nothing was measured.
+        unknown: (rows, columns) bool, whether a value was not measured.
         start: the first row that may be used.
-        late: (rows,) bool, rows whose last good values are too old to stand for them;
-            None where none is.
+        late: (rows,) bool, whether a value of the row is missing for too long to be
+            filled; None if gaps were not filled.
     """
 
     timestamps: Array
@@ -60,7 +61,7 @@ class Series:
     late: Array | None = None
 
     def with_column(self, values: Array) -> "Series":
-        """Return the series with one more column (rows,), which is known everywhere."""
+        """Return the series with one more column (rows,), which has no unknown value."""
         known = np.zeros(len(values), bool)
         return replace(
             self,
@@ -70,18 +71,17 @@ class Series:
 
 
 def clean(moments: Array, values: Array, sentinel: float | None) -> Series:
-    """Return rows in the order of their timestamps, each timestamp once, with a value
-    everywhere.
+    """Return rows sorted by their timestamps, without duplicates and missing values.
 
-    Of rows with one timestamp the first in the file is kept. A missing value takes the
-    last good value of its column: a value from the past, so nothing of a later block
-    reaches an earlier one. Rows before the first good value of every column lie before
-    `start`, which is the number of rows if a column holds no value.
+    Of rows with the same timestamp the first in the file is kept. A missing value takes
+    the last good value of its column. That value is from the past, so no later block
+    reaches an earlier one. `start` is the first row by which all columns have had a
+    good value. It is the number of rows if a column holds no value.
 
     Args:
         moments: (rows,) datetime64[ms].
-        values: (rows, columns) float64, NaN where there is no value.
-        sentinel: a number that stands for a missing value, too.
+        values: (rows, columns) float64, NaN where a value is missing.
+        sentinel: a number that also stands for a missing value.
     """
     moments, first = timestamps.first_rows(moments)
     values = np.array(values[first])
@@ -98,9 +98,7 @@ def clean(moments: Array, values: Array, sentinel: float | None) -> Series:
 
 
 def _last_good(unknown: Array) -> Array:
-    """Return for each row of (rows,) the last one up to it that is known, -1 where
-    there is none.
-    """
+    """Return for each row (rows,) the number of the last known row up to it, or -1."""
     known = np.where(unknown, -1, np.arange(len(unknown)))
     return np.asarray(np.maximum.accumulate(known))
 
@@ -108,28 +106,27 @@ def _last_good(unknown: Array) -> Array:
 def fill(
     series: Series, freq: int, limit: int, repeat: int | None = None
 ) -> tuple[Series, dict[str, int]]:
-    """Insert the rows that a gap of up to `limit` rows lacks. They hold what was
-    measured last.
+    """Insert the missing rows of gaps of up to `limit` rows, with the last good values.
 
-    Where a value is missing for longer, its later rows are `late`, and no window may
-    have one. A window that ends before them is kept: at its end nobody can know how
-    long the gap will be.
+    If a value is missing for longer, the rows after the limit are `late`, and no window
+    may contain them. A window that ends before these rows is kept: at its end nobody
+    can know how long the gap will be.
 
     Args:
-        series: as `clean` gives it.
+        series: the series that `clean` returned.
         freq: seconds from one row to the next.
-        limit: rows.
-        repeat: rows of a cycle; beyond `limit` a missing value takes that of a cycle
-            before, for `CYCLES` of them.
+        limit: the longest gap in rows.
+        repeat: rows of a cycle. Beyond `limit` a missing value then takes the value one
+            cycle earlier, for up to `CYCLES` cycles.
 
     Returns:
-        A new series, and what was done: words -> count.
+        A new series, and description -> count of what was filled.
     """
     longest = max(limit, CYCLES * repeat) if repeat else limit
     steps = np.diff(series.timestamps).astype(np.int64)
     lacking = np.where(steps % (freq * 1000) == 0, steps // (freq * 1000) - 1, 0)
     lacking = np.append(np.where(lacking <= longest, lacking, 0), 0)
-    # the measured row that each row is, or follows
+    # For each row, the number of the last measured row up to it.
     before = np.repeat(np.arange(len(series.values)), lacking + 1)
     rows = np.arange(len(before))
     after = rows - np.searchsorted(before, before)
@@ -156,15 +153,15 @@ def fill(
 
 @dataclass(frozen=True)
 class Measured:
-    """A file's rows, cleaned as the protocol says, each with all that models see of it
-    but the calendar.
+    """The cleaned rows of a series, with all columns that models see except the
+    calendar.
 
     Attributes:
         series: the rows.
-        columns: their names.
+        columns: the names of the columns.
         regular: how regular the file's timestamps are.
-        missed: cells without a value.
-        lost: what was filled: words -> count.
+        missed: the number of cells without a value.
+        lost: description -> count of what was filled.
     """
 
     series: Series
@@ -174,17 +171,18 @@ class Measured:
     lost: dict[str, int]
 
     def target(self, column: int) -> Array:
-        """Return what was measured of a column (rows,), NaN where nothing was."""
+        """Return the measured values of a column (rows,), NaN where they are missing."""
         series = self.series
         return np.where(series.unknown[:, column], np.nan, series.values[:, column])
 
 
 def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable:
-    """Return the rows at an even distance (`row_calendar.numbered`), without those
-    outside of opening hours and `leave_out`.
+    """Return the rows with evenly spaced timestamps (`row_calendar.numbered`).
+
+    Rows outside of opening hours and rows of the series in `leave_out` are removed.
 
     Raises:
-        UnrollError: there are no others.
+        UnrollError: no row is left.
     """
     if table.series_id is not None and csv.leave_out:
         table = table.only(~np.isin(table.series_id, csv.leave_out))
@@ -205,12 +203,17 @@ def rows_of(
     windows: Windowing,
     plan: Plan = None,
 ) -> Measured:
-    """Return rows, cleaned and completed. None depends on a later one, but for what is
-    known beforehand.
+    """Return cleaned and completed rows.
 
-    The table's timestamps are an even distance apart (`on_calendar`). `plan` has of
-    each of `windows.future` its values (lead,) after the last row; it is None where no
-    forecast is made.
+    No row depends on a later row, except for columns that are known in advance.
+
+    Args:
+        table: the rows; their timestamps are evenly spaced (`on_calendar`).
+        csv: the form of the file.
+        cleaning: how rows are cleaned.
+        windows: how windows are cut.
+        plan: column of `windows.future` -> its values (lead,) after the last row; None
+            if no forecast is made.
     """
     target = table.columns.index(csv.target)
     if cleaning.measured:
@@ -225,15 +228,15 @@ def rows_of(
         columns = [*columns, "filled"]
         series = series.with_column(np.asarray(series.unknown.any(axis=1)))
     for lag in windows.target_lags:
-        # windows do not reach what wraps around
+        # `np.roll` wraps around, but no window reaches the first `lag` rows.
         earlier = np.roll(series.values[:, target], lag)
         columns = [*columns, f"{csv.target} {lag} rows before"]
         series = series.with_column(earlier)
-    # a row has what is known beforehand as it is when the last target comes
+    # A row holds the value of a future column at the time of the window's last target.
     lead = int(windows.ahead[-1])
     for name in windows.future:
         values = series.values[:, table.columns.index(name)]
-        # no target lies there
+        # Without a plan no target lies after the last row, so any value will do.
         later = plan[name] if plan else np.repeat(values[-1:], lead)
         columns = [*columns, f"{name} {lead} rows on"]
         series = series.with_column(np.append(values, later)[lead:])
@@ -246,7 +249,7 @@ def rows_of(
 
 
 def as_they_are(table: RowTable, freq: int | None) -> Measured:
-    """Return rows as the documents take them: nothing is handled."""
+    """Return rows as the documents take them, without any cleaning."""
     series = Series(table.timestamps, table.values, np.zeros(table.values.shape, bool))
     return Measured(series, table.columns, regularity(table.timestamps, freq), 0, {})
 
@@ -255,9 +258,10 @@ def borders(rows: int, train: float, validation: float | None) -> tuple[int, int
     """Return the first row of the validation block and of the test block.
 
     Args:
-        rows: of the series.
-        train: rows, if 1 or more, else a fraction of `rows`.
-        validation: the same; None for no such block.
+        rows: the number of rows of the series.
+        train: the size of the train block in rows if it is 1 or more, else as a
+            fraction of `rows`.
+        validation: the size of the validation block; None for no such block.
 
     Raises:
         ValueError: a number of 1 or more is not whole.
@@ -284,22 +288,21 @@ def borders(rows: int, train: float, validation: float | None) -> tuple[int, int
 def published_rows(
     rows: int, first: int, second: int, windows: Windowing, batch_size: int
 ) -> Rows:
-    """Return the rows that the generator of documents 001 and 002 uses, its slips
-    included.
+    """Return the rows that the generator of documents 001 and 002 uses, slips included.
 
-    Train rows are drawn from [lookback, first). Validation runs from first + 1 +
-    lookback up to `second`, test from second + 1 + lookback up to rows - delay - 1, in
-    whole batches: where a batch would reach the end, the generator starts again, so a
-    cycle over n rows is (n - 1) // batch_size batches, or, where that is none, the n
-    rows at once. A target may lie beyond the border of its block.
+    Train rows are drawn from [lookback, first). Validation rows lie from first + 1 +
+    lookback up to `second`. Test rows lie from second + 1 + lookback up to rows - delay
+    - 1. Validation and test consist of whole batches: if a batch would reach the end,
+    the generator starts again. So n rows give (n - 1) // batch_size batches, or one
+    batch of n rows if that is 0. A target may lie beyond the border of its block.
 
     Args:
-        rows: of the series.
+        rows: the number of rows of the series.
         first: the first row of the validation block.
         second: the first row of the test block.
-        windows: how they are cut; `delay` counts from a window's row, and the last
-            input lies a step before that.
-        batch_size: rows that the generator gives at once.
+        windows: how windows are cut. Here `delay` counts from a window's row, one step
+            after the last input.
+        batch_size: the number of windows that the generator yields at once.
     """
 
     def cycle(start: int, stop: int) -> Array:
@@ -316,7 +319,7 @@ def published_rows(
 def document_rows(
     rows: int, first: int, second: int, windows: Windowing, batch_size: int | None
 ) -> Rows:
-    """Return `published_rows`; without batches `utility_rows`."""
+    """Return `published_rows`, or `utility_rows` if there is no batch size."""
     if batch_size is None:
         return utility_rows(rows, first, second, windows)
     return published_rows(rows, first, second, windows, batch_size)
@@ -326,15 +329,15 @@ def utility_rows(rows: int, first: int, second: int, windows: Windowing) -> Rows
     """Return the rows that `keras.utils.timeseries_dataset_from_array` uses, as
     document 006 calls it.
 
-    A window's inputs lie in one block, and its target may lie in the next. Of the test
-    block the document leaves out as many rows as lie from a window's first input to its
-    target, so the last windows are not used.
+    A window's inputs lie in one block, and its target may lie in the next block. The
+    document drops the last rows of the test block, as many as lie from a window's first
+    input to its target. So the last windows are not used.
 
     Args:
-        rows: of the series.
+        rows: the number of rows of the series.
         first: the first row of the validation block.
         second: the first row of the test block.
-        windows: how they are cut; `delay` counts from the last input.
+        windows: how windows are cut; `delay` counts from the last input.
     """
     last = rows - windows.lookback - windows.first + windows.step
     blocks = {
@@ -361,22 +364,22 @@ def corrected_rows(
     them.
 
     Args:
-        series: as `clean` gives it.
+        series: the series that `clean` returned.
         first: the first row of the validation block.
         second: the first row of the test block.
-        windows: how they are cut.
+        windows: how windows are cut.
         freq: seconds from one row to the next.
-        target: the column to forecast; where nothing was measured of it, there is
-            nothing to be right about.
+        target: the column to forecast. A window whose targets were not measured is left
+            out (but see `Windowing.partial`).
 
     Returns:
-        The rows, and how many were lost: words -> count.
+        The rows, and description -> count of lost windows.
     """
-    # a window's first row needs its lagged value, too
+    # A window's first row needs its lagged value, too.
     lookback = windows.lookback + windows.lag
-    # `Windows` counts from the row after the last step
+    # `Windows` counts from the row one step after the last input.
     ahead = windows.ahead - windows.step
-    # a window crosses no gap if both of its ends are of one run
+    # A window crosses no gap if both of its ends belong to the same run.
     runs = runs_of(series, freq)
     blocks = {
         "train": (series.start, first),
@@ -402,19 +405,21 @@ def corrected_rows(
 
 
 def runs_of(series: Series, freq: int) -> Array:
-    """Return the number of each row's run (rows,). Rows of one run have no gap between
-    them.
+    """Return the number (rows,) of the run that each row belongs to.
+
+    A run is a stretch of rows without a gap.
     """
     breaks = np.diff(series.timestamps).astype(np.int64) != freq * 1000
     runs = np.concatenate([[0], np.cumsum(breaks)])
-    if series.late is not None:  # a late row is a run of its own
+    if series.late is not None:  # each late row is a run of its own
         runs = runs + np.cumsum(series.late) + np.cumsum(np.roll(series.late, 1))
     return np.asarray(runs)
 
 
 def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
-    """Return what models see: (rows, columns + calendar) float32, by the mean and
-    deviation of the train rows.
+    """Return the inputs of models: (rows, columns + calendar), float32.
+
+    Columns are standardised by the mean and deviation of the train rows.
     """
     rows, columns = series.values.shape
     week = fitted.windows.week
@@ -431,7 +436,7 @@ def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
 
 
 def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
-    """Return timestamps (rows,) as the clock of the file shows them."""
+    """Return numbered timestamps (rows,) as the clock of the file shows them."""
     moments = row_calendar.stamps(moments, cleaning, csv.time_zone)
     if csv.time_zone is None:
         return moments
@@ -439,7 +444,7 @@ def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
 
 
 def holidays_of(country: str, moments: Array) -> Array:
-    """Return (rows,) bool, whether timestamps lie on a holiday.
+    """Return whether each timestamp lies on a holiday: (rows,) bool.
 
     Raises:
         UsageError: the country is unknown.
@@ -457,18 +462,18 @@ def holidays_of(country: str, moments: Array) -> Array:
 
 
 def calendar_columns(*, week: bool) -> int:
-    """Return how many columns `calendar` gives."""
+    """Return the number of columns that `calendar` returns."""
     return 6 if week else 4
 
 
 def calendar(moments: Array, *, week: bool = False) -> Array:
-    """Return sine and cosine of the time of day, then of the time of year, then perhaps
-    of the week.
+    """Return sine and cosine of the time of day, of the year and, with `week`, of the
+    week.
 
     Args:
-        moments: (rows,) datetime64[ms]; a day begins at 00:00 of their clock, a week on
-            Thursday as 1970 did.
-        week: whether it tells the week.
+        moments: (rows,) datetime64[ms]. A day begins at 00:00 of their clock, a week on
+            Thursday, the first day of 1970.
+        week: whether the time of the week is included.
 
     Returns:
         (rows, 4) or, with the week, (rows, 6) float64.

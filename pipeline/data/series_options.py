@@ -15,38 +15,41 @@ Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000_000)]
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 Rows = str | dict[str, str] | None
-"""What rows of no even distance are made of; see `Cleaning`."""
+"""The calendar of rows that are not evenly spaced; see `Cleaning.rows`."""
 
 
 class CsvFormat(Strict):
-    """How files of rows are written, CSV or Parquet, and which of their columns are
-    wanted.
+    """The form of a file of rows, CSV or Parquet, and the columns to read.
 
     Attributes:
-        file: its name in the folder of a source.
-        stamp: the columns of times, which `stamp_format` has with a space between.
+        file: the name of the file in the folder of a source.
+        stamp: the columns of times; `stamp_format` has a space between two of them.
         target: the column to forecast.
-        stamp_format: as `strptime` takes it, with `%q` for a quarter and `%G` with `%V`
-            for a week; "ISO8601"; "unix", "unix_ms", "unix_us" or "unix_ns" since 1970;
-            "excel", days since 30 December 1899; or a year with decimals,
-            "decimal_month" for months and quarters, else "decimal_year".
+        stamp_format: one of
+            - a format of `strptime`, with `%q` for a quarter, and `%G` and `%V` for a
+              week;
+            - "ISO8601";
+            - "unix", "unix_ms", "unix_us" or "unix_ns", counted from 1970;
+            - "excel", days since 30 December 1899;
+            - "decimal_month" for months and quarters as a year with decimals, or
+              "decimal_year" for other years with decimals.
         first_year: the first of the hundred years that the two digits of `%y` stand
             for; by default 1969.
-        time_zone: such as "Europe/Berlin", if stamps are read from a clock that keeps
-            daylight saving. Rows are then in the order of UTC, and the calendar's hours
-            are that clock's.
-        ends: whether stamps tell the end of what was measured; with a time zone.
+        time_zone: the time zone, such as "Europe/Berlin", of a clock with daylight
+            saving. Rows are then in the order of UTC, and hours are those of the clock.
+        ends: with a time zone, whether a timestamp is the end of the measured interval.
         drop: columns to leave out.
-        categories: columns of words; each word becomes a column of 0 and 1.
-        series_id: the column that says which of several series a row belongs to;
-            `leave_out` names some of them.
-        missing: words and numbers that mean no value, "" an empty cell; if left out,
-            such a cell is an error.
-        encoding, delimiter, decimal, thousands: of the text; a delimiter that is a
-            space stands for any white space.
-        names: of the columns, in a file without a header.
-        skip: lines before the header.
-        units_rows: lines right below the header, the first of which holds units.
+        categories: columns of words. Each word becomes a column of 0 and 1.
+        series_id: the column that names the series of each row, if there are several.
+        leave_out: the names of series to leave out.
+        missing: words and numbers that stand for a missing value; "" is an empty cell.
+            If left out, such a cell is an error.
+        encoding, delimiter, decimal, thousands: the form of the text. A space as
+            delimiter stands for any white space.
+        names: the names of the columns, for a file without a header.
+        skip: the number of lines before the header.
+        units_rows: the number of lines right below the header, the first of which holds
+            units.
     """
 
     file: str = ""
@@ -71,33 +74,36 @@ class CsvFormat(Strict):
 
     @property
     def words(self) -> list[str]:
-        """The columns that are read as words: categories, and the series' names."""
+        """The columns that are read as words: `categories` and `series_id`."""
         return [*self.categories, *filter(None, [self.series_id])]
 
 
 class Cleaning(Strict):
-    """How rows are completed before they are cut into windows. A row depends on no
-    later one.
+    """Options of cleaning rows, before windows are cut.
 
-    A missing value takes the last good value of its column; rows before the first good
-    value are left out.
+    No row depends on a later row. A missing value takes the last good value of its
+    column. Rows before the first good value are left out.
 
     Attributes:
-        spacing: seconds from row to row; the median of the file if left out.
-        sentinel: the number that stands for a missing value, too.
-        fill: rows. Gaps of up to so many are filled from the past, and the column
-            `filled` is 1 there; longer ones cut windows. If left out, each gap does.
-        repeat: rows of a cycle. With `fill` gaps of up to seven cycles are filled: what
-            is missing for longer than `fill` rows takes the value of a cycle before.
-        rows: of what rows are made that have no even distance, so that none is a gap:
-            "business" days; "month", by its first day or as in "month, business day
-            -1", the last one, and "month, day 30", which is the last one of February;
-            or opening hours, a day of the week -> "07:00-17:00", the first row's time
-            and the last one's, `spacing` apart; by the clock of `time_zone`.
-        measured: whether rows without a target are left out, such as days on which
-            nothing is sold.
+        spacing: seconds from row to row; by default the median of the file.
+        sentinel: a number that also stands for a missing value.
+        fill: the longest gap, in rows, that is filled from the past. The column
+            `filled` is 1 in filled rows. No window crosses a longer gap. If left out,
+            no window crosses any gap.
+        repeat: rows of a cycle. With `fill`, gaps of up to seven cycles are filled:
+            beyond `fill` rows a missing value takes the value one cycle earlier.
+        rows: the calendar of rows that are not evenly spaced, by the clock of
+            `time_zone`. One of
+            - "business" for business days;
+            - "month" for the first day of each month, "month, day 30" for the 30th or,
+              in February, the last day, or "month, business day -1" for the last
+              business day;
+            - opening hours: day of the week -> "07:00-17:00", the times of its first
+              and its last row, with rows `spacing` seconds apart.
+        measured: whether rows without a target, such as days without sales, are left
+            out.
         until: the last row that counts, as ISO 8601; in UTC with a time zone. Later
-            rows are for the refit alone, so that they change no evaluation.
+            rows serve only for the refit, so they change no evaluation.
     """
 
     spacing: Count | None = None
@@ -110,27 +116,29 @@ class Cleaning(Strict):
 
 
 class Windowing(Strict):
-    """What a window of rows holds, and which values are asked for after it.
+    """The inputs of a window, and the values to forecast after it.
 
     Attributes:
         lookback: rows that a window spans, a multiple of `step`.
-        delay: rows to forecast ahead, by default `step`: the next value.
-        horizon: how many values to forecast at once: the one `delay` rows ahead and
-            those after it, `step` rows apart.
+        delay: rows from the last input to the first value to forecast; by default
+            `step`, which is the next value.
+        horizon: the number of values to forecast at once, `step` rows apart.
         step: rows from one input to the next.
-        stride: rows from one window to the next that models learn from.
-        target_lags: rows. The target so long before is a further input of each row.
-        week: whether the calendar tells the day of the week, too.
-        overlap: whether windows of a block may begin in the block before; their targets
-            never lie there.
-        partial: whether windows count of whose targets some were not measured; those
-            cost a method that has a row for each value no more than themselves. Rows
-            before the first measured target are left out.
-        future: columns whose later values are known beforehand. Each row has them as
-            they are when the last value that is asked for comes.
-        holidays: a country, such as "DE"; the column `holiday` is 1 on its holidays,
-            known beforehand.
-        unit, quantity: of the target, for reports.
+        stride: rows from one window to the next, for the windows that models learn
+            from.
+        target_lags: lags in rows. Each adds an input to each row: the target so many
+            rows earlier.
+        week: whether the calendar includes the day of the week.
+        overlap: whether windows of a block may begin in the block before. Their targets
+            always lie in their own block.
+        partial: whether windows count if only some of their targets were measured. A
+            method with a training row for each value then loses only the missing
+            values. Rows before the first measured target are left out.
+        future: columns whose later values are known in advance. Each row holds their
+            values at the time of the last value to forecast.
+        holidays: a country, such as "DE". The column `holiday`, known in advance, is 1
+            on its holidays.
+        unit, quantity: unit and quantity of the target, for reports.
     """
 
     lookback: Count
@@ -151,22 +159,22 @@ class Windowing(Strict):
 
     @property
     def first(self) -> int:
-        """Rows from a window's last input to the first value that is asked for."""
+        """Rows from a window's last input to the first value to forecast."""
         return self.delay or self.step
 
     @property
     def ahead(self) -> Array:
-        """Rows from a window's last input to each value that is asked for (horizon,)."""
+        """Rows (horizon,) from a window's last input to each value to forecast."""
         return self.first + self.step * np.arange(self.horizon)
 
     @property
     def lag(self) -> int:
-        """Rows that the inputs of a row look back."""
+        """The longest of `target_lags`, in rows; 0 if there are none."""
         return max(self.target_lags, default=0)
 
 
 class Statistics(Strict):
-    """Statistics of a series' columns over the train rows, without the calendar."""
+    """Statistics over the train rows of each column of a series, except the calendar."""
 
     mean: list[float]
     std: list[float]
@@ -175,13 +183,13 @@ class Statistics(Strict):
 
 
 class Fitted(Strict):
-    """Everything that turns new rows into inputs, as it was when the data set was made.
+    """Everything that turns new rows into inputs, as of the making of the data set.
 
     Attributes:
-        csv, cleaning, windows: of the preparation; the spacing as it was found, where
-            it was not given.
-        columns: of a row, in their order, the calendar left out.
-        series: name of a series -> its statistics; one that is alone is `ALONE`.
+        csv, cleaning, windows: the options of the preparation. A spacing that was not
+            given is the one that was found.
+        columns: the names of a row's columns, without the calendar.
+        series: name of a series -> its statistics; a single series is named `ALONE`.
         slip: rows that the documents' generator forgets between the last input and the
             target; else 0.
     """
@@ -195,4 +203,4 @@ class Fitted(Strict):
 
 
 ALONE = ""
-"""The name of a series that is alone in its file."""
+"""The name of a single series."""

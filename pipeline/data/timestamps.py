@@ -10,7 +10,7 @@ DAY = 86_400_000
 """Milliseconds of a day."""
 
 UNITS = {"week": 604_800, "day": 86_400, "hour": 3600, "minute": 60, "second": 1}
-"""Units of time -> their seconds."""
+"""Unit of time -> its seconds."""
 
 
 def distinct(timestamps: Array) -> Array:
@@ -19,13 +19,13 @@ def distinct(timestamps: Array) -> Array:
 
 
 def first_rows(timestamps: Array) -> tuple[Array, Array]:
-    """Return `distinct`, and the index of the first row with each of them."""
+    """Return the unique timestamps, sorted, and the index of the first row of each."""
     # Without the index NumPy takes ten times as long.
     return np.unique(timestamps, return_index=True)
 
 
 class Regularity(NamedTuple):
-    """How regular timestamps are.
+    """The regularity of timestamps.
 
     Attributes:
         freq: seconds from row to row.
@@ -39,7 +39,7 @@ class Regularity(NamedTuple):
 
 
 def regularity(timestamps: Array, freq: int | None = None) -> Regularity:
-    """Return how regular timestamps are.
+    """Return the regularity of timestamps.
 
     Args:
         timestamps: (rows,) datetime64[ms].
@@ -67,18 +67,19 @@ def to_utc(
     series_id: Array | None = None,
     nonexistent: str = "NaT",
 ) -> Array:
-    """Return local time with daylight saving in UTC.
+    """Convert local time with daylight saving to UTC.
 
-    A time that does not exist, in the hour that clocks skip, becomes NaT. Of a time
-    that comes twice, in the hour that clocks repeat, the earlier one is summer time.
+    A time in the hour that clocks skip does not exist and becomes NaT. If a time in the
+    hour that clocks repeat comes twice, the earlier one is summer time.
 
     Args:
         timestamps: (rows,) datetime64[ms], as written.
-        zone: such as "Europe/Berlin".
-        ends: whether they are the ends of intervals: 03:00 for the hour from 02:00 to
-            03:00.
+        zone: the time zone, such as "Europe/Berlin".
+        ends: whether timestamps are the ends of intervals, such as 03:00 for the hour
+            from 02:00.
         series_id: (rows,) the series of each row; None for a single series.
-        nonexistent: "shift_forward" for the next time that exists instead of NaT.
+        nonexistent: "shift_forward" replaces a skipped time by the next time that
+            exists.
 
     Raises:
         KeyError: there is no such zone.
@@ -99,7 +100,7 @@ def to_utc(
 
 
 def to_wall_clock(timestamps: Array, zone: str) -> Array:
-    """Return the inverse of `to_utc`."""
+    """Convert UTC to the local time of a time zone."""
     import pandas as pd
 
     index = pd.DatetimeIndex(timestamps).tz_localize("UTC").tz_convert(zone)
@@ -107,7 +108,7 @@ def to_wall_clock(timestamps: Array, zone: str) -> Array:
 
 
 def duration(seconds: int) -> str:
-    """Return a time in words, by the largest unit that it is whole in: "an hour"."""
+    """Return a duration as text in the largest unit that divides it, such as "an hour"."""
     unit = next(unit for unit, length in UNITS.items() if seconds % length == 0)
     count = seconds // UNITS[unit]
     if count != 1:

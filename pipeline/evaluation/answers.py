@@ -1,5 +1,7 @@
-"""Does a recurrent network help? The best one against the strongest opponent without
-recurrence, by the rule of docs/decisions/verdicts.md.
+"""Answers to the question: does a recurrent network help?
+
+The best recurrent network is compared with the strongest opponent without recurrence,
+by the rule of docs/decisions/verdicts.md.
 """
 
 from collections.abc import Callable
@@ -21,14 +23,14 @@ NO_PAST = "one value in, so there is no past to use"
 FEW_SEEDS = "too few seeds"
 
 SEASON = 84
-"""Days of test rows below which an answer is noted as too short: they are of one
-season.
+"""Fewest days of test rows that span more than one season of the year. An answer from
+fewer days gets the note `TOO_SHORT`.
 """
 
 
 @dataclass(frozen=True)
 class Floor:
-    """The least error on test that a model can have, and how it was computed."""
+    """The smallest error on test that any model can have, and how it was computed."""
 
     error: float
     how: str
@@ -42,11 +44,11 @@ FLOORS = {
         0.0026, "regression on a grid of 400 pairs of frequencies, of all values before"
     ),
 }
-"""Data set -> its attainable floor, of those where most of the error is noise."""
+"""Data set -> its attainable floor, for the data sets whose error is mostly noise."""
 
 
 class Note(StrEnum):
-    """What a reader has to know beside an answer's word."""
+    """A caution that stands beside the word of an answer."""
 
     UNTUNED = "as the documents built it"
     TOO_SHORT = "too short"
@@ -66,8 +68,8 @@ class Networks(StrEnum):
     def of(cls, entry: Entry) -> "Networks":
         """Return the question that a network belongs to.
 
-        Segments are what the field uses for long forecasts: neither they nor the others
-        stand for both.
+        Networks on segments have a question of their own: the field uses them for long
+        forecasts, and they do not stand for networks that read single timesteps.
         """
         if entry.trials:
             return cls.TUNED
@@ -75,21 +77,21 @@ class Networks(StrEnum):
 
 
 class Answer(Strict):
-    """Whether a recurrent network helps, as results/answers.json has it.
+    """The answer to one question about a data set, as results/answers.json holds it.
 
     Attributes:
-        networks: which ones the question is about.
+        networks: the recurrent networks that the question is about.
         outcome: the word of the rule.
-        notes: what a reader has to know beside the word.
-        network: the best of these networks; None where there is none.
-        opponent: the strongest of all that has no recurrence; None where there is none.
+        notes: cautions that stand beside the word.
+        network: the best of these networks; None if the data set has none of them.
+        opponent: the strongest model without recurrence; None if there is none.
         change: how much more error the network has on test, as in `Comparison`; None
-            where the two are not compared.
-        low: the lower end of its 95 % interval.
-        high: the upper end.
+            if network and opponent are not compared.
+        low: the lower end of the 95 % interval of the change.
+        high: the upper end of the same interval.
         band: changes between -band and +band do not matter.
         relative: whether the change is a fraction of the opponent's error.
-        reason: why the two are not compared; empty where they are.
+        reason: why network and opponent are not compared; empty if they are.
     """
 
     networks: Annotated[Networks, pydantic.Field(strict=False)]
@@ -106,12 +108,12 @@ class Answer(Strict):
 
     @property
     def key(self) -> str:
-        """Its name in results/answers.json: tuned, untuned or segments."""
+        """The answer's key in results/answers.json: tuned, untuned or segments."""
         return self.networks.name.lower()
 
     @property
     def comparison(self) -> Comparison | None:
-        """The two compared; None where they are not."""
+        """The comparison of network and opponent; None if they are not compared."""
         if self.change is None or self.low is None or self.high is None:
             return None
         return Comparison(
@@ -120,8 +122,10 @@ class Answer(Strict):
 
     @property
     def line(self) -> str:
-        """The answer by the names of params.yaml, such as "tuned networks: hurts, gru
-        against linear: +6.0 % error (+5.1 to +7.0 %)".
+        """The answer in one line, with the names of params.yaml.
+
+        For example "tuned networks: hurts, gru against linear: +6.0 % error (+5.1 to
+        +7.0 %)".
         """
         words = f"{self.networks}: {self.outcome}"
         if self.outcome != Word.NOT_ASKED:
@@ -131,7 +135,7 @@ class Answer(Strict):
 
 
 def compare(evaluation: Evaluation, name: str, other: str) -> Comparison | None:
-    """Compare two experiments on test; None where their difference is not known."""
+    """Compare two experiments on test. Return None if their difference is not known."""
     difference = evaluation.difference("test", name, other)
     metric = evaluation.dataset.metric
     score = evaluation.experiments[other].score(metric)
@@ -142,20 +146,21 @@ def compare(evaluation: Evaluation, name: str, other: str) -> Comparison | None:
 
 
 def floor(dataset: str) -> float:
-    """Return the attainable floor of a data set; 0 where it is not known."""
+    """Return the attainable floor of a data set; 0 if no floor is known."""
     return FLOORS[dataset].error if dataset in FLOORS else 0.0
 
 
 def strongest_opponent(evaluation: Evaluation) -> str | None:
-    """Return the strongest of all that has no recurrence."""
+    """Return the name of the strongest experiment without recurrence."""
     return strongest(evaluation, lambda entry: not entry.recurrent)
 
 
 def strongest(evaluation: Evaluation, eligible: Callable[[Entry], bool]) -> str | None:
-    """Return the best of some experiments on validation, or on train where there is
-    none: never on test.
+    """Return the name of the best experiment among the eligible ones.
 
-    Those that have seen only a fraction of the train examples are left out.
+    The best has the best score on validation, or on train if there is no validation.
+    The test set never chooses. Experiments that were trained on only a fraction of the
+    train examples are left out.
     """
     metric = evaluation.dataset.metric
     scores = {}
@@ -168,8 +173,9 @@ def strongest(evaluation: Evaluation, eligible: Callable[[Entry], bool]) -> str 
 
 
 def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
-    """Answer one question: both models are chosen on validation (train, where there is
-    none), and compared on test.
+    """Answer one question about a data set.
+
+    `strongest` chooses both models; they are then compared on test.
     """
     network = strongest(
         evaluation,
@@ -194,7 +200,7 @@ def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
     if comparison is None:
         update = {"outcome": Word.OPEN, "reason": FEW_SEEDS}
         return answered.model_copy(update=update)
-    # Four digits, so that a file of answers differs where they do.
+    # Four digits: smaller differences are no change of the answer.
     known = {
         key: float(f"{value:.4g}") if isinstance(value, float) else value
         for key, value in asdict(comparison).items()
@@ -219,18 +225,22 @@ def _notes(
 
 
 def answers(evaluation: Evaluation) -> list[Answer]:
-    """Answer each question of a data set, tuned networks first; those of untuned ones
-    also where there are none.
+    """Answer each question about a data set, tuned networks first.
+
+    A question without networks is left out, except the one about untuned networks.
     """
-    every = (Networks.TUNED, Networks.UNTUNED, Networks.SEGMENTS)
-    answered = [answer(evaluation, networks) for networks in every]
-    return [one for one in answered if one.network or one.networks == Networks.UNTUNED]
+    answered = []
+    for networks in (Networks.TUNED, Networks.UNTUNED, Networks.SEGMENTS):
+        reply = answer(evaluation, networks)
+        if reply.network or networks == Networks.UNTUNED:
+            answered.append(reply)
+    return answered
 
 
 def champion(evaluation: Evaluation) -> tuple[str, str] | None:
-    """Return whose forecasts to use, and why: a recurrent network only where it helps.
+    """Return the experiment whose forecasts to use, and the reason.
 
-    None where nothing is scored.
+    A recurrent network is chosen only if it helps. Return None if nothing is scored.
     """
     best = answer(evaluation)
     network = best.network

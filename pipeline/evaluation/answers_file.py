@@ -1,7 +1,7 @@
 """results/answers.json, one of DVC's metrics files: which data sets need a recurrent
 network, and which claims hold.
 
-The stage `report` writes it, and all that shows answers reads it.
+The stage `report` writes the file; page, terminal and MLflow read it.
 """
 
 import contextlib
@@ -25,27 +25,32 @@ from pipeline.workspace import Workspace
 
 
 class ClaimOutcome(Strict):
-    """What the rebuild says of a claim."""
+    """The outcome of one claim."""
 
     outcome: Annotated[Outcome, pydantic.Field(strict=False)]
 
 
 class Claims(Strict):
-    """How many claims have which outcome, and document -> claim -> its outcome."""
+    """The outcomes of all claims.
+
+    Attributes:
+        counts: outcome -> the number of claims that have it.
+        documents: document -> claim -> its outcome.
+    """
 
     counts: dict[str, int]
     documents: dict[str, dict[str, ClaimOutcome]]
 
 
 class AnswersFile(Strict):
-    """What results/answers.json holds.
+    """The contents of results/answers.json.
 
     Attributes:
-        evaluations: data set -> twelve characters for the evaluation that its answers
-            are of.
+        evaluations: data set -> a short hash of the evaluation that its answers were
+            made from.
         answers: data set -> "tuned", "untuned" or "segments" -> the answer for these
             networks.
-        claims: what the documents publish.
+        claims: the outcomes of the documents' claims.
     """
 
     evaluations: dict[str, str]
@@ -56,8 +61,8 @@ class AnswersFile(Strict):
 def evaluations(workspace: Workspace, config: Params) -> dict[str, Evaluation]:
     """Read the evaluation of each data set that is built.
 
-    They hold the experiments of params.yaml alone, in their order there. Raises
-    UnrollError if one is damaged.
+    The evaluations hold only the experiments of params.yaml, in the order of that
+    file. Raises UnrollError if an evaluation is damaged.
     """
     built = {}
     for name in config.datasets:
@@ -79,8 +84,8 @@ def published(workspace: Workspace) -> list[Claim]:
 
 
 def write(workspace: Workspace, config: Params) -> None:
-    """Answer all that is built, judge all claims whose experiments are in params.yaml,
-    and write both.
+    """Write results/answers.json: the answers of each data set that is built, and the
+    outcome of each claim whose experiments are in params.yaml.
 
     Raises:
         UsageError: claims.yaml is wrong.
@@ -100,8 +105,8 @@ def write(workspace: Workspace, config: Params) -> None:
 
 
 def load(workspace: Workspace) -> AnswersFile | None:
-    """Read what was written; None where nothing was. Raises UnrollError if the file is
-    damaged.
+    """Read results/answers.json; return None if there is no such file. Raises
+    UnrollError if the file is damaged.
     """
     if not workspace.answers.is_file():
         return None
@@ -111,8 +116,8 @@ def load(workspace: Workspace) -> AnswersFile | None:
 def answers_of(
     file: AnswersFile | None, name: str, evaluation: Evaluation
 ) -> list[Answer]:
-    """Return the answers of a data set. Raises UnrollError if the file is missing, or
-    not made from this evaluation.
+    """Return the answers of a data set. Raises UnrollError if the file is missing or
+    was not made from this evaluation.
     """
     if file is None:
         raise UnrollError("results/answers.json is missing; `unroll report` writes it")
@@ -160,8 +165,9 @@ def _claims(verdicts: Sequence[Verdict]) -> Claims:
 
 
 def _key(claim: Claim, taken: Mapping[str, ClaimOutcome]) -> str:
-    """Return a claim in short, such as "waves/gru best.test.mse 0.01"; two of the same
-    words are numbered.
+    """Return a short name for a claim, such as "waves/gru best.test.mse 0.01".
+
+    If the name is taken, a number is appended.
     """
     said = f"{claim.relation} {claim.against}" if claim.against else str(claim.value)
     key = f"{claim.experiment} {claim.metric} {said}"

@@ -22,12 +22,12 @@ from pipeline.metrics import MEASURES
 from pipeline.validation import Strict, validated
 
 ROUNDING = 1e-9
-"""Relative slack, so that a figure that lies on the edge of an interval holds whatever
-its last bit."""
+"""Relative tolerance at the ends of an interval. A figure that lies exactly on an end
+holds, whatever its last bit is."""
 
 
 class Outcome(StrEnum):
-    """What the rebuild says of a claim."""
+    """The word for what a rebuild shows about a claim."""
 
     HOLDS = "holds"
     LITTLE = "says little"
@@ -38,9 +38,10 @@ class Outcome(StrEnum):
 
 
 class Claim(Strict):
-    """What a document says: a figure, a comparison of two experiments, or a count.
+    """A statement of a document: a figure, a comparison of two experiments, or a count.
 
-    claims.yaml explains its fields. In a shape null is any length.
+    claims.yaml explains the fields. A `value` that is a list is a shape, in which None
+    stands for any length.
     """
 
     document: str
@@ -78,14 +79,14 @@ class Claim(Strict):
 
     @property
     def kind(self) -> Literal["figure", "comparison", "count"]:
-        """The kind of what is judged: counts are no measured figures."""
+        """The kind of statement; a value that is no text is a count."""
         if self.against:
             return "comparison"
         return "figure" if isinstance(self.value, str) else "count"
 
     @property
     def experiments(self) -> list[RunName]:
-        """The whole names of all that it names."""
+        """The full names (data set/experiment) of all experiments that it names."""
         return [
             self.experiment,
             *(name for name in (self.against, self.of) if name),
@@ -94,12 +95,12 @@ class Claim(Strict):
 
     @property
     def dataset(self) -> str:
-        """The data set of its experiments."""
+        """The data set that its experiments belong to."""
         return self.experiment.partition("/")[0]
 
     def printed(self) -> Interval:
-        """Return the interval that the digits of a figure imply. Raises ValueError if
-        it is no number.
+        """Return the interval that the printed digits of a figure imply. Raises
+        ValueError if the value is no number.
         """
         try:
             value = Decimal(str(self.value))
@@ -117,8 +118,7 @@ def load(path: Path) -> list[Claim]:
     """Read and validate claims.yaml, a list of claims.
 
     Raises:
-        UsageError: the file is no plain YAML, or a claim is wrong; the text names its
-            place and what is valid.
+        UsageError: the file is no plain YAML, or a claim is wrong.
         UnrollError: the file is missing or cannot be read.
     """
     claims = plain_yaml.read(path)
@@ -141,16 +141,16 @@ def known(claims: Iterable[Claim], params: Params) -> list[Claim]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rebuild says of a claim.
+    """The outcome of a claim, and the rebuilt values that it rests on.
 
     Attributes:
         dataset: the data set of the claim's experiment, as its evaluation describes it;
-            None if not built.
-        rebuilt: the metric over the seeds; None if not built or a shape.
-        interval: where one more run would lie; of a comparison, where the difference
-            lies; None if that is not known.
-        shape: the rebuilt shape, where the claim is about one.
-        other: the metric of the experiment that the claim is against.
+            None if it is not built.
+        rebuilt: the metric over the seeds; None if it is not built or is a shape.
+        interval: for a figure, where one more run would lie; for a comparison, where
+            the difference lies; None if that is not known.
+        shape: the rebuilt shape, if the claim is about a shape.
+        other: the metric of the experiment that the claim compares with.
     """
 
     claim: Claim
@@ -167,7 +167,7 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation]) -> Verdict:
 
     Args:
         claim: as in claims.yaml.
-        evaluations: data set -> its evaluation; absent where not built.
+        evaluations: data set -> its evaluation, for the data sets that are built.
 
     Raises:
         UsageError: the claim names a metric that its experiment does not have.
@@ -200,9 +200,10 @@ def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
             for own, length in zip(rebuilt, claim.value, strict=True)
         )
         return Verdict(claim, _holds_if(same), about, shape=rebuilt)
+    kind = "shape" if isinstance(rebuilt, list) else "whole number"
     raise UsageError(
-        f"claims.yaml: {claim.metric} of {claim.experiment} is compared with another "
-        "kind of value"
+        f"claims.yaml: {claim.metric} of {claim.experiment} is a {kind}, so `value` "
+        f"must be a {kind}. Received: {claim.value}"
     )
 
 
@@ -233,8 +234,9 @@ def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
 
 
 def _divided(stat: Stat, unit: float) -> Stat:
-    """Divide all numbers of it; no interval is estimated anew, which would import SciPy
-    each time that somebody looks.
+    """Divide all numbers of a statistic by a unit.
+
+    No interval is estimated anew: that would import SciPy for every look at a claim.
     """
     fields = {
         key: np.divide(value, unit).tolist()
@@ -276,8 +278,9 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
 
 
 def _difference(claim: Claim, evaluation: Evaluation) -> Interval | None:
-    """Return where the difference of two experiments lies, in the measure's own unit;
-    None where that is not known.
+    """Return the interval of the difference of two experiments, in the measure's unit.
+
+    Return None if the difference is not known.
     """
     about = evaluation.dataset
     names = [own_name(claim.experiment), own_name(str(claim.against))]
@@ -296,7 +299,7 @@ def _difference(claim: Claim, evaluation: Evaluation) -> Interval | None:
             f"claims.yaml: {claim.experiment} and {claim.against} can be compared by "
             f"{', '.join(by_rows + by_seeds)}. Received: {claim.metric}"
         )
-    # 95 %; on par 90 %, since each of its ends is a one-sided test at 5 %.
+    # "par" takes a 90 % interval: each of its ends is a one-sided test at 5 %.
     level = LEVEL if claim.within is None else 0.9
     reference = _stat(evaluation, str(claim.against), claim.metric)
     if metric in by_rows:
@@ -319,8 +322,8 @@ def _meet(interval: Interval, other: Interval) -> bool:
 
 
 def _span(interval: Interval, metric: str) -> float:
-    """Return how many times its low end the high end of an interval is; of an accuracy,
-    its odds.
+    """Return the high end of an interval divided by its low end; for an accuracy, the
+    ratio of their odds.
     """
     low, high = interval
     if metric.endswith("accuracy"):
@@ -332,8 +335,8 @@ def _stat(evaluation: Evaluation, experiment: str, path: str) -> Stat:
     stat = look_up(evaluation, experiment, path)
     if isinstance(stat, list):
         raise UsageError(
-            f"claims.yaml: {path} of {experiment} is a shape, "
-            "and is compared with a figure"
+            f"claims.yaml: {path} of {experiment} is a shape; "
+            "only a count can be compared with a shape"
         )
     return stat
 
@@ -341,16 +344,19 @@ def _stat(evaluation: Evaluation, experiment: str, path: str) -> Stat:
 def look_up(
     evaluation: Evaluation, experiment: str, path: str
 ) -> Stat | list[int | None]:
-    """Return what a metric's path leads to: the statistics of a number, or a shape.
+    """Return the value at a metric's path: the statistics of a number, or a shape.
 
-    Paths start in the experiment's entry of evaluation.json: `parameters`,
-    `final.test.mse`, `rollout.horizon`, `groups.outside.mse`. Those that start with
-    `best` mean the final weights where no epoch was chosen; `layers.TYPE.parameters`
-    and `layers.TYPE.output` are of the first layer of that type; `dataset.` leads into
-    the data set's description; `dataset.examples` counts those of all splits.
+    A path starts in the experiment's entry of evaluation.json: `parameters`,
+    `final.test.mse`, `rollout.horizon`, `groups.outside.mse`. Four beginnings are
+    special:
+
+    - `best` means the final weights if no epoch was chosen.
+    - `layers.TYPE` is the first layer of that type.
+    - `dataset.` leads into the data set's description.
+    - `dataset.examples` is the number of examples in all splits.
 
     Raises:
-        UsageError: the path leads nowhere; the text names what is there.
+        UsageError: the path leads nowhere; the text names the keys that exist.
     """
     entry = evaluation.experiments[own_name(experiment)].model_dump()
     node: Any = {

@@ -1,4 +1,4 @@
-"""Intervals: of what another run would give, and of the difference between two models
+"""Intervals of the result of one more run, and of the difference between two models
 (docs/decisions/verdicts.md).
 """
 
@@ -16,9 +16,9 @@ from pipeline.metrics import MEASURES
 LEVEL = 0.95
 """The level of every interval that is shown."""
 
-# in JSON it is a list
+# JSON has lists only, so the tuple is not strict.
 Interval = Annotated[tuple[float, float], pydantic.Strict(strict=False)]
-"""Low and high."""
+"""The low end and the high end of an interval."""
 
 Values = TypeVar("Values", float, Array)
 
@@ -32,9 +32,9 @@ def student(
         value: the estimate.
         error: its standard error; 0 gives an interval without a width.
         freedom: the degrees of freedom of the standard error.
-        level: of the interval.
+        level: the level of the interval.
     """
-    # scipy.stats.t calls this function, but takes a second to import
+    # scipy.stats.t calls this function, but takes a second to import.
     from scipy import special
 
     reach = 0.0
@@ -44,8 +44,11 @@ def student(
 
 
 class Part(NamedTuple):
-    """What one source of chance adds to the variance of a difference, and how many
-    draws that is known from.
+    """The share of one source of chance in the variance of a difference.
+
+    Attributes:
+        variance: the variance that this source adds.
+        draws: the number of draws that the variance was estimated from.
     """
 
     variance: float
@@ -54,17 +57,16 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Difference:
-    """How much larger an error is for one model than for another, on the same rows,
-    each over its seeds.
+    """The difference between the errors of two models on the same rows, over seeds.
 
     Attributes:
-        mean: of the logarithms of the errors, so that e^mean is their ratio; of the
-            errors themselves without `log`.
-        log: whether logarithms are compared: not where an error is exactly 0, and not
-            of counts.
-        rows: the part of the variance by the blocks of rows.
-        seeds: the part by the seeds of the one model.
-        other_seeds: the part by the seeds of the other model.
+        mean: the mean difference of the logarithms of the errors, so that e^mean is
+            their ratio; without `log`, the mean difference of the errors.
+        log: whether logarithms are compared. They are not compared if an error is
+            exactly 0, or for counts.
+        rows: the part of the variance that comes from the blocks of rows.
+        seeds: the part that comes from the seeds of the first model.
+        other_seeds: the part that comes from the seeds of the second model.
     """
 
     mean: float
@@ -82,9 +84,9 @@ class Difference:
         *,
         log: bool | None = None,
     ) -> "Difference":
-        """Compare the errors of each seed, of one model and of another.
+        """Compare two models by the error of each of their seeds.
 
-        Logarithms are compared where all errors are above 0, unless `log` says.
+        If `log` is None, logarithms are compared if all errors are above 0.
         """
         if log is None:
             log = min(*errors, *others) > 0
@@ -105,9 +107,7 @@ class Difference:
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom, by Welch and Satterthwaite; infinite where nothing is
-        left to chance.
-        """
+        """Degrees of freedom, by Welch and Satterthwaite; infinite if no part varies."""
         weight = sum(
             part.variance**2 / (part.draws - 1)
             for part in self._parts
@@ -116,7 +116,7 @@ class Difference:
         return self.error**4 / weight if weight else math.inf
 
     def interval(self, level: float = LEVEL) -> Interval:
-        """Return the interval of the difference."""
+        """Return the interval of the mean difference."""
         return student(self.mean, self.error, self.freedom, level)
 
     def in_errors(
@@ -126,7 +126,7 @@ class Difference:
 
         Args:
             error: the other model's error.
-            level: of the interval.
+            level: the level of the interval.
 
         Returns:
             The low end, the difference, the high end.
@@ -134,11 +134,9 @@ class Difference:
         low, high = self.interval(level)
         if not self.log:
             return low, self.mean, high
-        # e^710 is no number any more.
-        low, mean, high = (
-            error * math.expm1(min(end, 700.0)) for end in (low, self.mean, high)
-        )
-        return low, mean, high
+        # e^710 overflows.
+        changes = [math.expm1(min(end, 700.0)) for end in (low, self.mean, high)]
+        return error * changes[0], error * changes[1], error * changes[2]
 
     def with_blocks(self, blocks: int) -> "Difference":
         """Return the same difference with more blocks of rows of the same scatter."""
@@ -147,22 +145,21 @@ class Difference:
 
 
 def as_errors(metric: str, values: Values) -> Values:
-    """Return scores, or what examples add to them, as errors: of an accuracy the
-    fraction that is wrong.
+    """Return scores as errors: for an accuracy, the fraction that is wrong.
+
+    `values` are scores, or the losses of examples.
     """
     return 1 - values if MEASURES[metric].higher else values
 
 
 def difference(losses: Array, others: Array, blocks: Array) -> Difference:
-    """Return how much larger the error of one model is than that of another, over seeds
-    and rows.
+    """Return the difference between the errors of two models, over seeds and rows.
 
     Args:
-        losses: (seeds, n) what each example adds to the error of a model, which is
-            their mean.
-        others: of another one, on the same examples.
-        blocks: the number of the block (n,) that each example belongs to; those of one
-            block are not independent.
+        losses: (seeds, n) the loss of each example; the model's error is their mean.
+        others: (other seeds, n) the same of the second model, on the same examples.
+        blocks: (n,) the number of the block that each example belongs to. Examples of
+            one block are not independent.
     """
     errors = losses.mean(axis=1).tolist()
     of_others = others.mean(axis=1).tolist()
@@ -170,12 +167,12 @@ def difference(losses: Array, others: Array, blocks: Array) -> Difference:
 
 
 def rows(losses: Array, others: Array, blocks: Array) -> Part:
-    """Return what the rows add to the variance of a `difference`, on its scale."""
+    """Return the part of the rows in the variance of a `difference`, on its scale."""
     of_model = losses.mean(axis=0)
     of_other = others.mean(axis=0)
     if min(losses.mean(axis=1).min(), others.mean(axis=1).min()) > 0:
-        # The delta method: a small change of a mean, as a share of it, is that of its
-        # logarithm.
+        # The delta method: the relative change of a mean is, if small, the change of
+        # its logarithm.
         of_model = of_model / of_model.mean()
         of_other = of_other / of_other.mean()
     error = clustered_error(of_model - of_other, blocks)
@@ -183,16 +180,15 @@ def rows(losses: Array, others: Array, blocks: Array) -> Part:
 
 
 def independent(values: Sequence[float], others: Sequence[float]) -> Difference:
-    """Return how much larger the mean of `values` is than that of `others`, of seeds
-    that have nothing in common: Welch's.
+    """Return the difference between the means of two independent samples, by Welch.
 
-    A single value is taken as it is: a count, or of a model that depends on no seed.
+    A single value has no variance: it is a count, or its model depends on no seed.
     """
     return Difference.of(values, others, Part(0.0, 1), log=False)
 
 
 def _of_mean(values: Sequence[float]) -> Part:
-    """Return the variance of the mean over seeds; 0 of one value."""
+    """Return the variance of the mean over seeds; 0 for a single value."""
     count = len(values)
     if count == 1:
         return Part(0.0, 1)
@@ -200,8 +196,8 @@ def _of_mean(values: Sequence[float]) -> Part:
 
 
 def clustered_error(losses: Array, blocks: Array) -> float:
-    """Return the standard error of the mean of losses (n,), by the scatter of its
-    blocks; 0 where all are one block.
+    """Return the standard error of the mean of losses (n,), by the scatter of their
+    blocks; 0 if there is only one block.
     """
     numbers = np.unique(blocks, return_inverse=True)[1]
     sums = np.bincount(numbers, weights=losses - losses.mean())
@@ -213,15 +209,15 @@ def clustered_error(losses: Array, blocks: Array) -> float:
 
 
 class Scale(NamedTuple):
-    """A scale on which a measure is near normal, so that Student's t applies there.
+    """A scale on which a measure is nearly normal, so that Student's t applies there.
 
     Attributes:
-        least: the measure lies above it.
-        most: the measure lies below it.
-        forward: the way to the scale.
-        inverse: the way back.
-        derivative: of `forward`, which turns small standard errors into ones on the
-            scale.
+        least: the measure is greater than this value.
+        most: the measure is less than this value.
+        forward: maps the measure to the scale.
+        inverse: maps the scale back to the measure.
+        derivative: the derivative of `forward`; a small standard error times it is
+            the standard error on the scale.
     """
 
     least: float
@@ -251,10 +247,10 @@ def _scale(measure: str) -> Scale:
 
 
 def mean(values: Sequence[float], measure: str) -> Interval:
-    """Return the interval of the mean over ever more seeds; without a width where there
-    is one value, which then depends on no seed.
+    """Return the interval of the mean over infinitely many seeds.
 
-    `measure` is as in `prediction`; the interval ends where its values do, so that no
+    A single value depends on no seed, so its interval has no width. `measure` is as in
+    `prediction`. The interval is cut at the least and the greatest possible value: no
     error is negative.
     """
     scale = _scale(measure)
@@ -269,36 +265,39 @@ def mean(values: Sequence[float], measure: str) -> Interval:
 def prediction(
     values: Sequence[float], measure: str, rows: float = 0.0
 ) -> Interval | None:
-    """Return where one more run would lie; None where a value has no place on the
-    measure's normal scale.
+    """Return the interval in which one more run would lie.
 
-    Errors vary in proportion to their size; an accuracy lies between 0 and 1.
+    It is computed on the measure's normal scale: errors vary in proportion to their
+    size, and an accuracy lies between 0 and 1. Return None if a value, such as an error
+    of 0, has no place on that scale.
 
     Args:
-        values: of each seed; several, or that of a model without seeds.
-        measure: of the values; empty for one that is taken as normal as it is.
-        rows: the standard error of their mean by the rows, where the new run is scored
-            on other rows; else 0.
+        values: the value of each seed; a single value is of a model without seeds.
+        measure: the measure's name; empty for values that are taken as normal.
+        rows: the standard error of the mean that comes from the rows, if the new run is
+            scored on other rows; else 0.
     """
     scale = _scale(measure)
     if not all(scale.least < value < scale.most for value in values):
         return None
-    # Two test sets differ by twice the variance of one.
+    # The difference of two test sets has twice the variance of one test set.
     error = rows * scale.derivative(math.fsum(values) / len(values))
     low, high = next_run([scale.forward(value) for value in values], 2 * error**2)
     return scale.inverse(low), scale.inverse(high)
 
 
 def next_run(values: Sequence[float], rows: float = 0.0) -> Interval:
-    """Return where one more run would lie, on a scale on which `values` are near
-    normal; `rows` is a variance to add.
+    """Return the interval in which one more run would lie.
+
+    `values` are on a scale on which they are nearly normal; `rows` is a variance to
+    add.
     """
     count = len(values)
     of_values = 0.0
     if count > 1:
         of_values = float(np.var(values, ddof=1)) * (1 + 1 / count)
-    # Satterthwaite's, where the variance of the rows is known and that of the seeds has
-    # count - 1.
+    # Satterthwaite: the variance of the rows is known, that of the seeds has count - 1
+    # degrees of freedom.
     freedom = math.inf
     if of_values:
         freedom = (count - 1) * (1 + rows / of_values) ** 2

@@ -21,8 +21,8 @@ error."""
 
 
 class Word(StrEnum):
-    """What a comparison of a model with its opponent shows; NOT_ASKED where there is
-    nothing to compare.
+    """The outcome of comparing a model with its opponent; NOT_ASKED if there is nothing
+    to compare.
     """
 
     HELPS = "helps"
@@ -33,11 +33,11 @@ class Word(StrEnum):
 
 
 def decide(low: float | None, high: float | None, band: float = BAND) -> Word:
-    """Decide by where the interval of a change in error lies.
+    """Return the outcome for the interval of a change in error.
 
     Args:
         low: the lower end of the interval, as a fraction of the opponent's error: -0.04
-            is 4 % less error. None or NaN where there is no interval.
+            is 4 % less error. None or NaN if there is no interval.
         high: the upper end.
         band: changes between -band and +band do not matter.
 
@@ -57,11 +57,10 @@ def decide(low: float | None, high: float | None, band: float = BAND) -> Word:
 
 
 def band_above_floor(error: float, floor: float, band: float = BAND) -> float:
-    """Return the band where no model can have less error than a floor, such as the
-    noise of generated data.
+    """Return the band for data on which no model can have less error than a floor.
 
-    The band is then a fraction of the error above the floor, since only that part can
-    be learnt.
+    Noise of generated data is such a floor. The band is then a fraction of the error
+    above the floor, since only that part can be learnt.
 
     Args:
         error: the opponent's error.
@@ -79,12 +78,12 @@ def band_above_floor(error: float, floor: float, band: float = BAND) -> float:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much more error a model has than its opponent.
+    """The change in error from an opponent to a model, and its outcome.
 
     Attributes:
-        outcome: what this shows.
-        change: of the error, as a fraction of the opponent's: -0.04 is 4 % less. The
-            difference of the errors itself where the opponent has no error.
+        outcome: the word of the rule.
+        change: the change in error, as a fraction of the opponent's error: -0.04 is 4 %
+            less. If the opponent has no error, the difference of the two errors.
         low: the lower end of the 95 % interval of the change.
         high: the upper end.
         band: changes between -band and +band do not matter.
@@ -114,13 +113,16 @@ def compare(difference: Difference, error: float, floor: float = 0.0) -> Compari
     """Compare two models.
 
     Args:
-        difference: of their errors, the model's less the opponent's.
-        error: the opponent's error on test; of an accuracy the fraction that is wrong.
-        floor: the least error that any model can have; 0 where it is not known.
+        difference: the model's error minus the opponent's.
+        error: the opponent's error on test; for an accuracy, the fraction that is
+            wrong.
+        floor: the least error that any model can have; 0 if it is not known.
     """
     low, change, high = difference.in_errors(error)
     if error:
-        low, change, high = (max(-1.0, end / error) for end in (low, change, high))
+        low = max(-1.0, low / error)
+        change = max(-1.0, change / error)
+        high = max(-1.0, high / error)
     band = band_above_floor(error, floor)
     return Comparison(
         decide(low, high, band), change, low, high, band, relative=error > 0
@@ -132,8 +134,10 @@ LARGEST = 1000.0
 
 
 def change_text(change: float, low: float, high: float) -> tuple[str, str]:
-    """Write a change in error and its interval in per cent: "-4.4 %" and "-7.4 to -1.4
-    %". An interval that begins above `LARGEST` is left out.
+    """Return a change in error and its interval in per cent, as text.
+
+    For example "-4.4 %" and "-7.4 to -1.4 %". The interval is empty if it begins above
+    `LARGEST`.
     """
     mean = f"{_percent(change)} %"
     if low > LARGEST:

@@ -19,56 +19,54 @@ from pipeline.training.run_folder import Run
 from pipeline.validation import Strict
 
 CELLS = ("simple_rnn", "lstm", "gru")
-"""The recurrent cells that the page's script knows, of `models.recurrent`."""
+"""The models of `models.recurrent` whose cells the page's script can compute."""
 
 PLAIN = {"units", "layers", "widths", "dropout", "recurrent_dropout", "embedding"}
-"""The options that leave a model Keras' layers and a head, as the script knows them."""
+"""The options of a model that the page's script can compute: Keras' layers and a head.
+"""
 
 LAYERS = 2
-"""Recurrent layers of a network, at most."""
+"""Most recurrent layers of a playable network."""
 
 EXAMPLES = 3
-"""Test examples to play with."""
+"""Number of test examples in network.json."""
 
 WORDS = 40
-"""The most words of an example that is a text, as their vectors are kept, too."""
+"""Most words of a text among the examples: each word's vector is kept as well."""
 
 RARE = "…"
-"""What a rare word is shown as."""
+"""The sign that is shown for a rare word."""
 
 SEEDS = 5
-"""Seeds at most."""
+"""Most seeds whose weights are kept."""
 
 BYTES = 120_000
-"""Bytes of weights and inputs, as git keeps them; the first seed is there whatever it
-takes."""
+"""Most bytes of weights and inputs in base64. The first seed is kept at any size."""
 
 ORDER = {"embedding": 0, "dense": 2}
-"""Kind of a layer -> its place among the arrays; recurrent layers are at 1."""
+"""Kind of layer -> its rank among the arrays; recurrent layers have rank 1."""
 
 
 class PlayableNetwork(Strict):
-    """What network.json holds.
+    """The contents of network.json.
 
     Attributes:
-        cell: of its recurrent layers, one of `CELLS`.
-        each_step: whether there is an output at each timestep, not at the last one
-            alone.
-        classify: whether the output is a sigmoid's.
-        column: of the inputs, the one that is predicted.
-        words: the word of each row of the embedding; empty where inputs are values.
-        shapes: of the weights: of the embedding if there is one, of kernel, recurrent
-            kernel and bias of each layer, of kernel and bias of the head.
-        weights: of each seed, float32 (little-endian), one array after the other, in
-            base64.
-        examples: test examples: which ones they are, by when their input ends or by
-            number.
-        inputs: of each, float32 (timesteps, features), in base64; of a text the
-            embedding's row at each timestep.
-        truth: of each, its targets.
-        predicted: of each, what every seed's network predicted, by its Keras model.
-        nodes: the three weights of document 003's node where the data set has it, a
-            seed each.
+        cell: the kind of the recurrent layers, one of `CELLS`.
+        each_step: whether the network has an output at each timestep, not only at the
+            last one.
+        classify: whether the output goes through a sigmoid.
+        column: the index of the input column that is predicted.
+        words: the word of each row of the embedding; empty if inputs are values.
+        shapes: the shapes of the weight arrays: the embedding if there is one; kernel,
+            recurrent kernel and bias of each layer; kernel and bias of the head.
+        weights: for each seed, all arrays as float32 (little-endian) in base64.
+        examples: the titles of the test examples: when the input ends, or a number.
+        inputs: for each example, float32 (timesteps, features) in base64; for a text,
+            the row of the embedding at each timestep.
+        truth: for each example, its targets.
+        predicted: for each example and seed, the predictions of the Keras model.
+        nodes: for each seed, the three weights of document 003's node; empty if the
+            data set has no such experiment.
     """
 
     experiment: str
@@ -96,10 +94,17 @@ def network(
     evaluation: Evaluation,
     folder: Path,
 ) -> PlayableNetwork | None:
-    """Return the best of a data set's plain recurrent networks that nobody tuned; None
-    where there is none to play with.
+    """Return the best of a data set's plain, untuned recurrent networks.
 
-    `experiments` are those of params.yaml, `folder` is that of their runs.
+    Return None if the page's script can compute none of them.
+
+    Args:
+        dataset: the data set.
+        preparation: the name of its preparation.
+        runs: experiment -> its run.
+        experiments: the experiments of params.yaml.
+        evaluation: the scores of the runs.
+        folder: the folder of the runs.
 
     Raises:
         UnrollError: a file of weights is damaged.
@@ -176,8 +181,9 @@ def _plain(experiment: Experiment | None) -> bool:
 
 
 def _weights(folder: Path, run: Run) -> list[list[Array]]:
-    """Read the arrays of each seed's Keras model, in the order of its layers; none
-    where a run left no files.
+    """Read the arrays of each seed's Keras model, in the order of its layers.
+
+    Seeds without a file of weights are left out.
     """
     weights = folder / run.summary.experiment / "weights"
     paths = [
@@ -190,18 +196,13 @@ def _weights(folder: Path, run: Run) -> list[list[Array]]:
 def _arrays(path: Path) -> list[Array]:
     import h5py
 
-    # Keras names a layer by its kind, and those of one kind by a number.
-    names = list[str]()
+    # Keras names a layer by its kind and numbers layers of the same kind.
+    found = list[str]()
     try:
         with h5py.File(path) as file:
-            file["layers"].visit(names.append)
-            names = [
-                name
-                for name in names
-                if name[-1].isdigit()
-                and "/vars/" in name
-                and "seed_generator" not in name
-            ]
+            file["layers"].visit(found.append)
+            arrays = [name for name in found if "/vars/" in name and name[-1].isdigit()]
+            names = [name for name in arrays if "seed_generator" not in name]
             names.sort(key=lambda name: (ORDER.get(name.split("/")[0], 1), name))
             return [file["layers"][name][()] for name in names]
     except (OSError, KeyError) as error:
@@ -211,9 +212,7 @@ def _arrays(path: Path) -> list[Array]:
 
 
 def _examples(dataset: Dataset) -> tuple[Array, list[str]]:
-    """Return test examples (m,), evenly spaced, of texts among the short ones; and what
-    to call them.
-    """
+    """Return evenly spaced test examples (m,) and their titles; of texts, short ones."""
     test = dataset.splits["test"]
     lengths = np.zeros(len(test))
     if dataset.words is not None and not isinstance(test, Windows):

@@ -1,5 +1,5 @@
-"""What plots show of a data set, as tables: curves of training, a stretch of its test
-set, its worst mistakes.
+"""The tables behind a data set's plots: curves of training, a stretch of the test set,
+the worst mistakes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LONGEST = 400
-"""Test examples in an excerpt: as many as a plot can show."""
+"""Most test examples in an excerpt: more than a plot can show are of no use."""
 
 CYCLES = 10
-"""Natural cycles (days) in the excerpt of a series that has less than three weeks."""
+"""Natural cycles (days) in the excerpt of a series with less than three whole weeks."""
 
 BEFORE = 24
-"""Values of an example's input in its excerpt, at most: the last ones."""
+"""Most values of an example's input in its excerpt; the last ones are shown."""
 
 PARTS = ("best", "median", "worst")
-"""Parts of a test set, drawn side by side."""
+"""The parts of a test set that are drawn side by side."""
 
 CURVE = 100
-"""Epochs in a curve: as many as a plot can show."""
+"""Most epochs in a curve: more than a plot can show are of no use."""
 
 MISTAKES = 3
-"""Reviews shown of each experiment that is sure and wrong."""
+"""Number of wrong and confident reviews that are shown for each experiment."""
 
 WORDS = 40
-"""The last words of a review that are shown."""
+"""Number of words, from the end of a review, that are shown."""
 
 MISTAKE_COLUMNS = ["experiment", "example", "truth", "probability", "words"]
 
@@ -44,10 +44,10 @@ MISTAKE_COLUMNS = ["experiment", "example", "truth", "probability", "words"]
 def tables(
     dataset: Dataset, runs: Mapping[str, Run], compared: Sequence[str]
 ) -> dict[str, "pd.DataFrame"]:
-    """Return name of a file -> table, of each but the history that there is something
-    to put in.
+    """Return name of a file -> its table; tables without content are left out.
 
-    `compared` are the experiments whose predictions are drawn.
+    `compared` are the experiments whose predictions are drawn. `history` and `scores`
+    are not among the tables.
     """
     every = {
         "predictions": predictions(dataset, runs, compared),
@@ -59,8 +59,9 @@ def tables(
 
 
 def rounded(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Round numbers to six digits, which is more than a plot shows, and keeps a long
-    excerpt small.
+    """Round numbers to six digits.
+
+    A plot shows fewer digits, and a long excerpt stays small.
     """
     floats = table.select_dtypes("floating").columns
     return table.assign(
@@ -69,11 +70,10 @@ def rounded(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def scores(evaluation: Evaluation) -> "pd.DataFrame":
-    """Return scores.csv, for `dvc plots`: each experiment's measure on test by the
-    weights that validation chose.
+    """Return scores.csv, for `dvc plots`: each experiment's score on test.
 
-    Columns: experiment; score, the mean over seeds; low and high, its 95 % interval
-    where that is known.
+    Columns: experiment; score, the mean over seeds with the weights that validation
+    chose; low and high, the 95 % interval of the mean, if it is known.
     """
     import pandas as pd
 
@@ -86,10 +86,9 @@ def scores(evaluation: Evaluation) -> "pd.DataFrame":
 
 
 def history(runs: Mapping[str, Run]) -> "pd.DataFrame":
-    """Return history.csv: experiment, seed, epoch and what was recorded of it.
+    """Return history.csv: experiment, seed, epoch and the values recorded in the epoch.
 
-    Of each seed `CURVE` epochs at most, evenly spaced from the first to the last, and
-    the best one.
+    Each seed has at most `CURVE` evenly spaced epochs, and its best epoch.
     """
     import pandas as pd
 
@@ -109,16 +108,20 @@ def history(runs: Mapping[str, Run]) -> "pd.DataFrame":
 def predictions(
     dataset: Dataset, runs: Mapping[str, Run], names: Sequence[str]
 ) -> "pd.DataFrame | None":
-    """Return predictions.csv: part, index, truth and one column for each of `names`, in
-    the data's unit; None where no line can be drawn of them.
+    """Return predictions.csv, in the data's unit; None if no line can be drawn.
 
-    The first seed's predictions, by the best epoch where one was chosen, else the final
-    one. A `part` is a stretch of test to look at: the week (of a series) or the example
-    in which these experiments together err least (0), by the median (1) and most (2);
-    part 0 alone where test has less than three whole weeks. `index` is the row of the
-    series, counted from the first one, or the step of the example: from 1, what stands
-    before was given. `time` is that of the target, seconds since 1970 by the file's
-    clock, where it is known. Points (examples, 1) have a column x, ascending.
+    The predictions are the first seed's, with the weights that validation chose, else
+    with the final weights. The columns:
+
+    - part: a stretch of test: a week of a series, or an example. These experiments
+      together err least in part 0, by the median in part 1, and most in part 2. A
+      series with less than three whole weeks of test has part 0 only.
+    - index: the row of the series, counted from the part's first row, or the step of
+      the example. Steps below 1 belong to the input.
+    - time: the timestamp of the target in seconds since 1970 by the file's clock, if
+      the data set has timestamps.
+    - x: the input of points (examples, 1), ascending.
+    - truth, and one column for each of `names`.
     """
     import pandas as pd
 
@@ -148,8 +151,8 @@ def predictions(
 
 
 def _places(dataset: Dataset, chosen: Array) -> dict[str, Array]:
-    """Return where the targets of some test examples (m,) lie: columns of
-    predictions.csv.
+    """Return the columns index, time and x of predictions.csv for some test examples
+    (m,).
     """
     test = dataset.splits["test"]
     if not isinstance(test, Windows):
@@ -166,8 +169,9 @@ def _places(dataset: Dataset, chosen: Array) -> dict[str, Array]:
 
 
 def _values_before(dataset: Dataset) -> int:
-    """Return how many of the values before an example's targets to show, where its
-    input holds those; else 0.
+    """Return how many values of an example's input to show before its targets.
+
+    It is 0 if the input does not hold the values right before the targets.
     """
     shape = dataset.input_shape
     targets = dataset.splits["test"].targets
@@ -208,9 +212,7 @@ def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
 
 
 def one_after_another(test: Windows, examples: Array) -> Array:
-    """Return those of some examples that follow one another, from the first on, so that
-    no target comes twice.
-    """
+    """Return the examples, from the first on, whose targets do not overlap."""
     chosen = []
     free = 0
     for example in examples:
@@ -221,8 +223,8 @@ def one_after_another(test: Windows, examples: Array) -> Array:
 
 
 def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """Return rollout.csv: step (from 1), truth, and the first seed's free run of each
-    experiment.
+    """Return rollout.csv: step (from 1), truth, and for each experiment the first
+    seed's free run. Return None if the data set has no free runs.
     """
     import pandas as pd
 
@@ -237,12 +239,12 @@ def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
 
 
 def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """Return mistakes.csv: of each experiment the test reviews that it is surest of and
-    wrong about, the worst first.
+    """Return mistakes.csv: the reviews of test that each experiment gets most wrong.
 
-    Columns: experiment, example, truth, probability (of class 1, mean over seeds,
-    weights as selected), words (the last ones of the review). A model that says the
-    same of every review is left out.
+    Columns: experiment, example, truth, probability (of class 1, the mean over seeds)
+    and words (the last words of the review). The worst mistake comes first. A model
+    with the same prediction for every review is left out. Return None if the data set
+    has no words.
     """
     import pandas as pd
 
@@ -258,7 +260,7 @@ def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
         worst = np.argsort(-errors, kind="stable")[:MISTAKES]
         for example in worst[errors[worst] > 0.5]:
             words = map(str, dataset.words[test.inputs[example]])
-            # "br" is what is left of a line break.
+            # "br" is the rest of an HTML line break.
             kept = [word for word in words if word not in ("", "br")]
             said = " ".join(kept[-WORDS:])
             truth = int(test.targets[example])
@@ -267,8 +269,9 @@ def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
 
 
 def weeks(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """Return weeks.csv: the measure of each experiment in each week of test, where runs
-    keep that and no predictions.
+    """Return weeks.csv: the measure of each experiment in each week of test.
+
+    Return None if runs keep predictions; weeks are shown only for runs that do not.
     """
     import pandas as pd
 
@@ -283,8 +286,8 @@ def weeks(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
 
 
 def _on_test(runs: Mapping[str, Run]) -> dict[str, Array]:
-    """Return experiment -> its predictions on test (seeds, n, ...), by the weights
-    chosen on validation where they are.
+    """Return experiment -> its predictions on test (seeds, n, ...), with the weights
+    that validation chose, else with the final weights.
     """
     return {
         name: run.predictions[f"{run.points[-1]}_test"]

@@ -1,5 +1,5 @@
-"""What evaluation.json says of the runs of one data set, side by side; and the scores
-in results/metrics/DATASET.json, for `dvc metrics` and MLflow.
+"""The contents of evaluation.json: the scores of all runs of one data set. Also the
+main scores in results/metrics/DATASET.json, for `dvc metrics` and MLflow.
 """
 
 import statistics
@@ -17,22 +17,22 @@ from pipeline.training.run_folder import LayerSummary
 from pipeline.validation import Strict
 
 RECURRENT = {"SimpleRNN", "LSTM", "GRU", "MinGRU", "RNN", "Bidirectional"}
-"""Keras' recurrent layers and `min_gru_cell`; RNN is of stacked cells."""
+"""Keras' recurrent layers and `min_gru_cell`; RNN is the layer of stacked cells."""
 
 
 class Stat(Strict):
     """One figure over the seeds.
 
     Attributes:
-        mean, min, max: over the seeds.
-        std: sample standard deviation; None with one seed.
-        values: of each seed.
-        mean_ci: of the mean over ever more seeds; None with one seed of a model that
-            depends on it.
-        prediction_interval: of one more run, on the same rows; None with fewer than
-            three such seeds.
-        prediction_interval_new_rows: the same on other rows of the same kind; None
-            where that is not known, too.
+        mean, min, max: the mean and the extremes over the seeds.
+        std: the sample standard deviation; None with one seed.
+        values: the value of each seed.
+        mean_ci: the interval of the mean over infinitely many seeds; None with one seed
+            of a model that depends on the seed.
+        prediction_interval: the interval of one more run on the same rows; None with
+            fewer than three seeds of such a model.
+        prediction_interval_new_rows: the same on other rows of the same kind; None also
+            if the scatter by the rows is not known.
     """
 
     mean: float
@@ -46,8 +46,9 @@ class Stat(Strict):
 
     @property
     def median(self) -> float:
-        """For what is bounded by how long one looks, as `horizon`: a mean would mix how
-        long with how often.
+        """The median, for a figure such as `horizon` that the length of the test bounds.
+
+        The mean would depend on how many seeds reach the bound.
         """
         return statistics.median(self.values)
 
@@ -61,37 +62,38 @@ Splits = dict[Split, Scores]
 
 
 SHOWN = ("mse", "mae", "accuracy")
-"""The measures in results/metrics, where a data set has them; its own measure always
-is."""
+"""The measures in results/metrics besides the data set's own, if it has them."""
 
 PREFIXES: dict[Split, str] = {"test": "", "validation": "validation_"}
-"""The splits in results/metrics -> what stands before the name of a measure."""
+"""Split in results/metrics -> the prefix of its measures' names."""
 
 
 class Entry(Strict):
-    """What evaluation.json says of an experiment.
+    """One experiment in evaluation.json.
+
+    The chosen weights are those of the best epoch on validation. Without a best epoch
+    they are the weights of the last epoch.
 
     Attributes:
         parameters, layers, epochs, loss, seeds: as in run.json.
         baseline: whether its model belongs to the baselines.
         varies: whether its results depend on the seed.
-        fingerprint: twelve characters for what it was made of.
-        model, method: the names of its model and of how it is trained, as in
-            params.yaml.
+        fingerprint: a short hash of all that it was made of.
+        model, method: the names of its model and training method in params.yaml.
         converged: whether more epochs would gain nothing, as params.yaml says.
-        trials: on validation that its options were chosen by; 0 where they are a
-            document's, or were set by hand.
-        share: the fraction of the train examples that it has seen.
-        best_epoch: None where no epoch was chosen.
-        gap: how much worse the measure is on validation than on train, by the last
+        trials: the number of trials by which its options were chosen on validation; 0
+            if they are a document's, or were set by hand.
+        share: the fraction of the train examples that it was trained on.
+        best_epoch: the best epoch on validation; None if no epoch was chosen.
+        gap: how much worse the measure is on validation than on train, with the last
             weights; None without validation.
-        reached: per cents of accuracy on validation -> the epoch that first had them,
-            one more than there were for a seed that had them never.
-        final, best: by the weights of the last epoch, and of the best one on
-            validation; empty without predictions.
-        groups: parts of the test set, by the weights that validation chose, if it did.
-        rollout: of the free run: its mse, and for how many steps it keeps the phase
-            (`horizon`), but for one that is constant and so has no phase.
+        reached: per cent of accuracy on validation -> the first epoch with it; for a
+            seed that never has it, the number of epochs plus one.
+        final, best: the scores with the weights of the last epoch, and of the best
+            epoch on validation; empty without predictions.
+        groups: part of the test set -> its scores with the chosen weights.
+        rollout: the scores of the free run: its mse, and the steps for which it keeps
+            the phase (`horizon`). A constant free run has no phase and no horizon.
     """
 
     parameters: int
@@ -117,18 +119,16 @@ class Entry(Strict):
 
     @property
     def chosen(self) -> Splits:
-        """By the weights that validation chose where it did, else by those of the last
-        epoch.
-        """
+        """The scores with the chosen weights."""
         return self.best or self.final
 
     def score(self, metric: str) -> Stat | None:
-        """Return a measure on test, by the chosen weights; None without predictions."""
+        """Return a measure on test, with the chosen weights; None without predictions."""
         return self.chosen.get("test", {}).get(metric)
 
     def shown(self, metric: str) -> dict[str, Stat]:
-        """Return name in results/metrics -> its statistics by the chosen weights; the
-        data set's own measure stands first.
+        """Return name in results/metrics -> statistics with the chosen weights. The
+        data set's own measure comes first.
         """
         return {
             f"{prefix}{measure}": self.chosen[split][measure]
@@ -139,22 +139,22 @@ class Entry(Strict):
 
     @property
     def recurrent(self) -> bool:
-        """Whether its model has a recurrent layer."""
+        """True if the model has a recurrent layer."""
         return any(layer.type in RECURRENT for layer in self.layers)
 
 
 class About(Strict):
-    """What evaluation.json says of its data set; see `Dataset`.
+    """The description of the data set in evaluation.json; see `Dataset`.
 
     Attributes:
-        layout: how the test set lies: "windows" of a series, "points" (one number in,
-            one out) or "examples".
-        days: from the first to the last target of test; None where the data set knows
-            no days.
-        naive: the MAE that MASE divides by, in model units; None where there is none
-            (`scores.seasonal_naive`).
-        horizons: the least and the greatest `horizon` of a free run that can be seen;
-            None without free runs.
+        layout: the form of the test set: "windows" of a series, "points" (one number
+            in, one number out) or "examples".
+        days: the days from the first to the last target of test; None if the data set
+            has no days.
+        naive: the MAE that MASE divides by, in model units (`scores.seasonal_naive`);
+            None if it is not known.
+        horizons: the least and the greatest `horizon` that a free run of this length
+            can have; None without free runs.
     """
 
     name: str
@@ -173,17 +173,17 @@ class About(Strict):
 
 
 class Evaluation(Strict):
-    """What evaluation.json holds.
+    """The contents of evaluation.json.
 
     Attributes:
-        dataset: what is asked.
-        experiments: scores of each.
-        blocks: split -> how many weeks, or single examples, its errors are taken to be
-            independent by.
-        rows: split -> experiment -> each later one -> what these add to the variance of
-            the difference between the two (`intervals.rows`), by the weights that are
-            chosen on validation, else the final ones. Only between experiments that
-            have three seeds or need none.
+        dataset: the description of the data set.
+        experiments: experiment -> its scores.
+        blocks: split -> the number of its blocks (weeks, or single examples) whose
+            errors are taken as independent.
+        rows: split -> experiment -> later experiment -> the part of the rows in the
+            variance of the difference between the two (`intervals.rows`), with the
+            chosen weights. Only experiments with three seeds, or without seeds, are
+            in it.
     """
 
     dataset: About
@@ -192,8 +192,8 @@ class Evaluation(Strict):
     rows: dict[str, dict[str, dict[str, float]]]
 
     def difference(self, split: str, name: str, other: str) -> Difference | None:
-        """Return how much larger the error is for an experiment than for another; None
-        where that is not known.
+        """Return the difference between the errors of two experiments; None if it is
+        not known.
         """
         known = self.rows.get(split, {})
         rows = known.get(name, {}).get(other, known.get(other, {}).get(name))
@@ -212,11 +212,12 @@ class Evaluation(Strict):
 
 
 def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
-    """Read the evaluation.json of results/evaluations/DATASET; only of some
-    experiments, in this order, if they are given.
+    """Read the evaluation.json of results/evaluations/DATASET.
+
+    If `experiments` are given, keep only these, in the given order.
 
     Raises:
-        UnrollError: it is missing or damaged.
+        UnrollError: the file is missing or damaged.
     """
     whole = read_checked(folder / "evaluation.json", Evaluation)
     if experiments is None:
@@ -230,12 +231,11 @@ def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
 
 
 def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    """Return experiment -> name of a metric -> its value, by the weights that
-    validation chose, if it did.
+    """Return experiment -> name of a metric -> its value, with the chosen weights.
 
-    Each measure on test is the mean over seeds; `mse_std` is the sample standard
-    deviation, where there are several seeds; `validation_mse` is the same of
-    validation. Experiments without predictions are left out.
+    `mse` is the mean over seeds on test, `mse_std` its sample standard deviation over
+    several seeds, `validation_mse` the mean on validation. Experiments without
+    predictions are left out.
     """
     by_experiment = {}
     for name, entry in evaluation.experiments.items():
@@ -250,8 +250,9 @@ def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:
 
 
 def metrics_of_seeds(entry: Entry, metric: str) -> dict[int, dict[str, float]]:
-    """Return seed -> name of a metric -> its value. A model that does not depend on the
-    seed has one value for all.
+    """Return seed -> name of a metric -> its value.
+
+    A model that does not depend on the seed has values for its first seed only.
     """
     by_seed = {}
     for index, seed in enumerate(entry.seeds):

@@ -1,4 +1,4 @@
-"""Runs of one data set -> their scores, side by side."""
+"""Scores of the runs of one data set, side by side."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,15 +22,15 @@ CYCLE = 13
 pi / 0.5 = 12.6."""
 
 MIN_SEEDS = 3
-"""Below which nothing is said of a model that depends on them."""
+"""Fewest seeds of a model that depends on them, for an interval of one more run and
+for a comparison."""
 
 LEVELS = (80, 85)
-"""Per cents of accuracy whose first epoch is noted: what the documents call about 85 %,
-and less."""
+"""Per cents of accuracy whose first epoch is noted. The documents name about 85 %."""
 
 LOST = 0.5
-"""The mean squared error of a constant 0 on a sine: a rollout that is worse has lost
-the phase."""
+"""The mean squared error of a constant 0 on a sine. A rollout with a larger error has
+lost the phase."""
 
 
 def statistics(
@@ -40,16 +40,15 @@ def statistics(
     varies: bool = True,
     error: float | None = None,
 ) -> Stat:
-    """Return one value per seed, and where others would lie
-    (docs/decisions/verdicts.md).
+    """Return the statistics of one value per seed (docs/decisions/verdicts.md).
 
     Args:
-        values: of each seed.
-        measure: errors vary in proportion and are compared as logarithms, accuracies as
-            logits, others as they are.
-        varies: whether they depend on the seed.
-        error: the standard error of their mean by the rows; None where that is not
-            known.
+        values: the value of each seed.
+        measure: the measure's name. Intervals of errors are computed on their
+            logarithms, of accuracies on their logits, of others as they are.
+        varies: whether the values depend on the seed.
+        error: the standard error of their mean that comes from the rows; None if it is
+            not known.
     """
     count = len(values)
     mean = math.fsum(values) / count
@@ -76,12 +75,16 @@ def statistics(
 def measures(
     dataset: Dataset, predictions: Array, targets: Array | None
 ) -> dict[str, float]:
-    """Return every measure of predictions (n, ...) against targets
-    (`examples.compared`) that is for data sets of this kind.
+    """Return each measure for data sets of this kind.
+
+    Args:
+        dataset: the data set.
+        predictions: (n, ...) in model units.
+        targets: as `examples.compared` returns them.
 
     Returns:
-        In model units and, where the data have a unit, mae_unit and rmse_unit in that
-        unit.
+        Measure -> its value in model units. If the data have a unit, mae_unit and
+        rmse_unit are in that unit.
     """
     names = [
         name for name, measure in MEASURES.items() if dataset.kind in measure.kinds
@@ -94,16 +97,17 @@ def measures(
 
 
 def horizon(predictions: Array, targets: Array) -> int:
-    """Return how many steps a rollout keeps the phase: `CYCLE` - 1 at least, since an
-    error over a cycle is needed to say so.
+    """Return how many steps a rollout keeps the phase.
+
+    The answer is at least `CYCLE` - 1, since the error is averaged over a whole cycle.
 
     Args:
-        predictions: (steps,), each made from the ones before it.
-        targets: (steps,), the true values.
+        predictions: (steps,) each made from the predictions before it.
+        targets: (steps,) the true values.
 
     Returns:
-        The first step, counted from 0, at which the mean squared error over it and the
-        12 steps before it is above 0.5; the number of steps if there is none.
+        The first step, counted from 0, whose mean squared error over the last `CYCLE`
+        steps is above `LOST`; the number of steps if there is none.
     """
     for end in range(CYCLE, len(targets) + 1):
         cycle = slice(end - CYCLE, end)
@@ -113,18 +117,18 @@ def horizon(predictions: Array, targets: Array) -> int:
 
 
 def seasonal_naive(dataset: Dataset) -> float | None:
-    """Return what MASE divides by: the MAE on train of saying what was measured a whole
-    number of seasons before each target.
+    """Return the divisor of MASE: the MAE on train of the seasonal naive forecast.
 
-    Hyndman and Koehler, "Another look at measures of forecast accuracy", International
-    Journal of Forecasting 22 (2006), section 3, look one step ahead. This looks as far
-    ahead as the model, by as few seasons as were known at the last input, so that 1 is
-    as good as the naive forecast. A season is a day, or a timestep where the data set
-    knows no days.
+    The naive forecast repeats the value measured a whole number of seasons before each
+    target: the fewest seasons that were known at the last input. It looks as far ahead
+    as the model, so a MASE of 1 is as good as the naive forecast. Hyndman and Koehler,
+    "Another look at measures of forecast accuracy", International Journal of
+    Forecasting 22 (2006), section 3, look one step ahead. A season is a day, or a
+    timestep if the data set has no days.
 
     Returns:
-        In model units; None of other data sets than series with timestamps, and where
-        no season lies in the train rows.
+        The MAE in model units. None if the data set is no series with timestamps, or if
+        the train rows are shorter than a season.
     """
     train = dataset.splits["train"]
     timestamps = dataset.stamps
@@ -150,17 +154,17 @@ def seasonal_naive(dataset: Dataset) -> float | None:
 
 
 def layout(dataset: Dataset) -> Literal["windows", "points", "examples"]:
-    """Return how the test set lies; see `About`."""
+    """Return the form of the test set; see `About`."""
     if isinstance(dataset.splits["test"], Windows):
         return "windows"
     return "points" if dataset.input_shape == (1,) else "examples"
 
 
-def days(dataset: Dataset, split: str = "test") -> float | None:
-    """Return the days from the first to the last target of a split; None where the data
-    set knows no days.
+def days(dataset: Dataset) -> float | None:
+    """Return the days from the first to the last target of test; None if the data set
+    has no days.
     """
-    examples = dataset.splits[split]
+    examples = dataset.splits["test"]
     stamps = dataset.stamps
     if not isinstance(examples, Windows) or not dataset.period:
         return None
@@ -172,16 +176,16 @@ def days(dataset: Dataset, split: str = "test") -> float | None:
 
 
 def blocks(dataset: Dataset, split: str) -> Array:
-    """Return the number of the block (n,) that each example belongs to: those of one
-    week of a series are not independent.
+    """Return the number of the block (n,) that each example belongs to.
 
-    The sine's points and windows are a grid that is the same in each build: one block,
-    so that no error is estimated.
+    Examples of one week of a series are not independent, so a week is a block. The
+    sine's points and windows are the same grid in each build: they are one block, so
+    that no error by the rows is estimated.
     """
     examples = dataset.splits[split]
     if isinstance(examples, Windows) and dataset.period:
-        # Seven cycles are a week, since the only cycle that a preparation finds in a
-        # series is the day (`series`).
+        # Seven cycles are a week: the only cycle that the preparation `series` finds is
+        # the day.
         return np.asarray(examples.rows // (7 * dataset.period * examples.step))
     grid = isinstance(examples, Windows) or layout(dataset) == "points"
     return np.zeros(len(examples), int) if grid else np.arange(len(examples))
@@ -198,7 +202,7 @@ def evaluate(
         experiments: as params.yaml has them, at least those with a run.
 
     Returns:
-        The same input gives the same output, order included.
+        The evaluation; the same input gives the same output, order included.
 
     Raises:
         UnrollError: predictions are missing, not finite or not one for each example.
@@ -262,7 +266,7 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
     summary = run.summary
     dataset = shortened(whole, experiment.share)
     scores: dict[str, Any] = {"final": {}, "best": None, "groups": {}, "rollout": None}
-    if run.predictions:  # else a model that was built for its summary
+    if run.predictions:  # a model built only for its summary has none
         chosen = run.points[-1]
         for point in run.points:
             scores[point] = {
@@ -316,8 +320,8 @@ def _gap(dataset: Dataset, final: Mapping[str, Scores], *, varies: bool) -> Stat
     sign = -1 if MEASURES[dataset.metric].higher else 1
     validation = final["validation"][dataset.metric].values
     train = final["train"][dataset.metric].values
-    gaps = [sign * (of - on) for of, on in zip(validation, train, strict=True)]
-    return statistics(gaps, varies=varies)
+    gaps = sign * (np.array(validation) - np.array(train))
+    return statistics(gaps.tolist(), varies=varies)
 
 
 def _reached(run: Run) -> dict[str, Stat]:
@@ -364,7 +368,10 @@ def _over_seeds(
 
 
 def _checked(dataset: Dataset, run: Run, name: str) -> Array:
-    """Return the predictions `name`, (seeds, n) or (seeds, n, values), and finite."""
+    """Return the predictions `name`, (seeds, n) or (seeds, n, values).
+
+    Raises UnrollError if they are missing, of another shape or not finite.
+    """
     examples = dataset.splits["test" if name == "rollout" else name.partition("_")[2]]
     targets = compared(examples)
     shape = (len(examples), len(KEPT)) if targets is None else targets.shape

@@ -1,5 +1,6 @@
-"""Every measure of predictions against targets, as a metric and as a loss: a module
-here, and its place in `table`.
+"""Measures of predictions against targets, which serve as metrics and as losses.
+
+Each measure is a module of this package and an entry in `table`.
 """
 
 import math
@@ -38,14 +39,14 @@ Loss = Annotated[str, pydantic.AfterValidator(partial(_known, trains=True))]
 
 
 class _NumPy:
-    """`Ops` on arrays."""
+    """`Ops` on NumPy arrays."""
 
     def mean(self, values: npt.NDArray[Any]) -> float:
         return float(np.mean(values))
 
     def log(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        # One by one: NumPy's logarithms have other last bits on processors with AVX-512
-        # (docs/decisions/bits.md).
+        # `math.log` for each value: NumPy's logarithms have other last bits on
+        # processors with AVX-512 (docs/decisions/bits.md).
         logarithms = [math.log(value) for value in values.ravel().tolist()]
         return np.array(logarithms).reshape(values.shape)
 
@@ -57,20 +58,23 @@ class _NumPy:
 
 
 class _Examples(_NumPy):
-    """`Ops` that keep what each example adds, and take no mean."""
+    """`Ops` whose mean keeps the loss of each value."""
 
     def mean(self, values: npt.NDArray[Any]) -> Any:
         return values
 
 
 KEPT = ("mse", "mae")
-"""The measures of which `added` keeps what each example adds."""
+"""The measures whose losses `added` keeps for each example."""
 
 
 def added(
     predictions: npt.NDArray[Any], targets: npt.NDArray[Any]
 ) -> npt.NDArray[np.float32]:
-    """Return what predictions (n, values) add to each measure of `KEPT`: (n, measures)."""
+    """Return the loss of each example by each measure of `KEPT`: (n, measures).
+
+    `predictions` and `targets` have shape (n, values).
+    """
     by_measure = [losses(name, predictions[None], targets)[0] for name in KEPT]
     return np.stack(by_measure, axis=1).astype(np.float32)
 
@@ -78,10 +82,11 @@ def added(
 def losses(
     name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | None
 ) -> npt.NDArray[np.float64]:
-    """Return what each example (seeds, n) adds to a measure that is a mean over
-    examples; the mean of several values.
+    """Return the loss of each example (seeds, n) by a measure.
 
-    Without targets, `predictions` (seeds, n, measures) are what `added` gave.
+    The measure is the mean of these losses. The loss of an example with several values
+    is their mean. Without targets, `predictions` (seeds, n, measures) are the result of
+    `added`.
     """
     if targets is None:
         return predictions[..., KEPT.index(name)].astype(np.float64)
@@ -95,10 +100,10 @@ def losses(
 def score(
     name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | None
 ) -> float:
-    """Compute a measure of predictions (n,) or (n, values) against targets of the same
-    shape, in float64.
+    """Return a measure of predictions against targets, computed in float64.
 
-    Without targets, `predictions` (n, measures) are what `added` gave.
+    Both have shape (n,) or (n, values). Without targets, `predictions` (n, measures)
+    are the result of `added`.
 
     Raises:
         ValueError: the shapes differ. NumPy would broadcast them, and the number would

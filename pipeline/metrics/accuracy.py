@@ -1,4 +1,4 @@
-"""The share of examples whose class is the likelier one."""
+"""The share of examples whose true class got the higher probability."""
 
 from pipeline.metrics.measure import CLASSES, Measure
 

@@ -1,11 +1,12 @@
-"""-log of the probability that the true class was given."""
+"""The mean of -log p, where p is the predicted probability of the true class."""
 
 from typing import Any
 
 from pipeline.metrics.measure import CLASSES, Measure, Ops
 
 EPSILON = 1e-7
-"""How far a probability is kept from 0 and 1 before its logarithm: Keras' default."""
+"""The least distance of a probability from 0 and 1 before its logarithm, as in Keras.
+"""
 
 
 def _crossentropy(predictions: Any, targets: Any, ops: Ops) -> Any:

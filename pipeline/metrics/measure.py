@@ -1,8 +1,8 @@
-"""What a measure is. A formula is written once and serves NumPy (`score`, float64) and
-TensorFlow.
+"""The type of a measure.
 
-That is `pipeline.training.program`, float32 under XLA. What the two do differently
-comes in as `ops`.
+A measure's formula is written once. It serves NumPy (`score`, float64) and TensorFlow
+(`pipeline.training.program`, float32 under XLA). Operations in which the two differ are
+passed as `ops`.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 VALUES = frozenset({"forecast", "regress"})
+"""The kinds of data sets whose targets are values."""
+
 CLASSES = frozenset({"classify"})
-"""The kinds of data sets."""
+"""The kind of data set whose targets are classes."""
 
 
 class Ops(Protocol):
-    """What a formula may use besides arithmetic and comparisons."""
+    """The operations of a formula besides arithmetic and comparisons."""
 
     def mean(self, values: Any) -> Any:
         """Return the mean over examples (n,), or over all values of examples (n,
@@ -27,7 +29,7 @@ class Ops(Protocol):
         """Return the natural logarithm of each value."""
 
     def clip(self, values: Any, low: float, high: float) -> Any:
-        """Return each value, but none below `low` or above `high`."""
+        """Return each value, limited to the range from `low` to `high`."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,11 @@ class Measure:
     """A measure of predictions (n, ...) against targets of the same shape.
 
     Attributes:
-        name: its name in params.yaml, and that of its module.
-        title: its name on the page.
+        name: the name in params.yaml and of the measure's module.
+        title: the name on the page.
         formula: predictions, targets, ops -> one number.
-        kinds: the kinds of data sets that it is reported for.
-        higher: whether more is better.
+        kinds: the kinds of data sets that the measure is reported for.
+        higher: whether a higher value is better.
         trains: whether a network can be trained on it.
     """
 

@@ -1,5 +1,6 @@
-"""The mean square over all pairs of a prediction and a target: Keras' of outputs (n, 1,
-1) and targets (n,).
+"""The mean squared error over all pairs of a prediction and a target.
+
+Keras computes this for outputs (n, 1, 1) and targets (n,), which it broadcasts.
 """
 
 from typing import Any
@@ -8,12 +9,12 @@ from pipeline.metrics.measure import Measure, Ops
 
 
 def _pairwise_mse(predictions: Any, targets: Any, ops: Ops) -> Any:
-    one = ops.mean(predictions)
-    other = ops.mean(targets)
+    mean_prediction = ops.mean(predictions)
+    mean_target = ops.mean(targets)
     return (
-        ops.mean((predictions - one) ** 2)
-        + ops.mean((targets - other) ** 2)
-        + (one - other) ** 2
+        ops.mean((predictions - mean_prediction) ** 2)
+        + ops.mean((targets - mean_target) ** 2)
+        + (mean_prediction - mean_target) ** 2
     )
 
 

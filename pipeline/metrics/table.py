@@ -1,4 +1,4 @@
-"""All measures. A run depends on those that it uses, not on the whole table."""
+"""The table of all measures. A run depends only on the measures that it uses."""
 
 from pipeline.metrics import (
     accuracy,

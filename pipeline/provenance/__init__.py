@@ -1,3 +1,3 @@
-"""What made a result: hashes of its ingredients, a record of where and when, and the
-machine it was made on.
+"""The origin of results: hashes of their ingredients, records of where and when they
+were made, and the machine.
 """

@@ -1,6 +1,4 @@
-"""Hashes that say what made a result, and which result it is. No time, host or path
-enters one.
-"""
+"""Hashes of results and of their ingredients. No time, host or path enters a hash."""
 
 import ast
 import hashlib
@@ -32,17 +30,22 @@ EXEMPT = (
     "pipeline.validation",
     "pipeline.workspace",
 )
-"""Modules (and what is in them) that fetch, list, read, check, record or keep, and so
-shape no result."""
+"""Modules and packages that change no result: they fetch, list, read, check, record or
+store."""
 
 CODE_SUFFIXES = {".py", ".css", ".csv", ".j2", ".js"}
-"""Ends of the files that packages consist of."""
+"""The suffixes of the files that packages consist of."""
 
 
 @dataclass(frozen=True)
 class Ingredients:
-    """All that a run is made of: its section, and the SHA-256 of each prepared file,
-    each module and numerics.lock.
+    """Everything that a run is made of.
+
+    Attributes:
+        params: the experiment's section of params.yaml.
+        files: prepared file -> SHA-256.
+        modules: module -> SHA-256.
+        lock: the SHA-256 of numerics.lock.
     """
 
     params: dict[str, Any]
@@ -64,12 +67,12 @@ class Ingredients:
 def ingredients(
     prepared: Path, experiment: Experiment, preparation: Preparation
 ) -> Ingredients:
-    """Return what a run of an experiment is made of.
+    """Return the ingredients of a run of an experiment.
 
     Args:
         prepared: the folder of its data set.
         experiment: the experiment.
-        preparation: of the data set.
+        preparation: the preparation of the data set.
 
     Raises:
         UnrollError: the data set is not prepared, or .ci/locks/numerics.lock is
@@ -82,7 +85,7 @@ def ingredients(
 def training(
     experiment: Experiment, preparation: Preparation, code: "Code"
 ) -> dict[str, Any]:
-    """Return what a run of an experiment is made of besides its data."""
+    """Return the ingredients of a run of an experiment, without its prepared files."""
     method = experiment.training.method
     options = experiment.training.options
     modules = [
@@ -94,7 +97,7 @@ def training(
         modules.append(f"{MODELS}.baselines")
     if "loss" in options:
         modules.append(f"{METRICS}.{options['loss']}")
-    if "epochs" in options:  # the best one is chosen by the data set's metric
+    if "epochs" in options:  # the data set's metric chooses the best epoch
         where = f"datasets.{experiment.dataset}.preparation.name"
         prepare = module(PREPARATIONS, preparation.name, where)
         modules.append(f"{METRICS}.{prepare.METRIC}")
@@ -102,9 +105,7 @@ def training(
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """Return name -> SHA-256 of every file of a folder. Raises UnrollError if there is
-    none.
-    """
+    """Return file -> SHA-256 for a folder. Raises UnrollError if it has no files."""
     hashes = {
         path.relative_to(folder).as_posix(): sha256(path)
         for path in sorted(folder.rglob("*"))
@@ -121,23 +122,26 @@ def params(experiment: Experiment) -> str:
 
 
 def folder(path: Path) -> str:
-    """Return the hash of all that lies in a folder, such as a run's or a data set's.
-    Raises UnrollError if it is missing.
+    """Return the hash of a folder's content, such as a run's or a data set's.
+
+    Raises UnrollError if the folder is missing or empty.
     """
     return _of(files_of(path))
 
 
 def brief(hashes: Mapping[str, str]) -> str:
-    """Return twelve characters to cite a result by, for its `fingerprint`: the hashes
-    of params, data, code and lock.
+    """Return twelve characters to cite a result by.
+
+    `hashes` is the result's fingerprint: the hashes of params, data, code and lock.
     """
     return hashlib.sha256("".join(hashes.values()).encode()).hexdigest()[:12]
 
 
 @cache
 def package() -> str:
-    """Return the version and the hash of the code that runs, such as `0.2.0
-    1f3c5a7b9d2e`; an edit has another hash.
+    """Return the version and a hash of the running code, such as "0.2.0 1f3c5a7b9d2e".
+
+    An edit of the code changes the hash.
     """
     packed = CODE.joinpath(*PACKED)
     hashes = {}
@@ -149,9 +153,7 @@ def package() -> str:
 
 
 class Code:
-    """The code in a folder that holds `PACKAGES`, beside the repository's
-    numerics.lock; each file is read once.
-    """
+    """The code in a folder that holds `PACKAGES`. Each file is read once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -159,8 +161,12 @@ class Code:
         self._hash = cache(_text_hash)
 
     def made_of(self, params: Any, modules: Iterable[str]) -> dict[str, Any]:
-        """Return params, and hashes of the modules that a command begins with and of
-        all that they import.
+        """Return the ingredients params, modules and lock of `Ingredients`.
+
+        Args:
+            params: the section of params.yaml.
+            modules: the modules that a command begins with; the modules that they
+                import are added.
 
         Raises:
             UnrollError: .ci/locks/numerics.lock is missing.
@@ -174,11 +180,11 @@ class Code:
         return {"params": params, "modules": hashes, "lock": self._hash(lock)}
 
     def sources(self, modules: Iterable[str]) -> dict[str, Path]:
-        """Return the files of the given modules and of what they import of `pipeline`,
-        but for `EXEMPT`: full name -> file, sorted by name.
+        """Return module -> file for the given modules and all that they import of
+        `pipeline`, sorted by name and without `EXEMPT`.
 
-        The import statements are read, so the answer does not depend on what a process
-        happens to have loaded. A package counts where a name is imported from its own
+        The import statements are read, so the answer does not depend on the modules
+        that a process has loaded. A package counts if a name is imported from its own
         file.
 
         Raises:
@@ -195,8 +201,9 @@ class Code:
         return dict(sorted(files.items()))
 
     def _imports(self, path: Path) -> list[str]:
-        """Return the modules of `pipeline` that a file imports, also in functions; not
-        for type checkers.
+        """Return the modules of `pipeline` that a file imports, also in functions.
+
+        Imports for type checkers only are left out.
         """
         names = []
         waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
@@ -217,7 +224,7 @@ class Code:
         return [name for name in names if name.startswith("pipeline.")]
 
     def _file(self, name: str) -> Path:
-        """Return the file of a module, which may be the user's, or of a package."""
+        """Return the file of a module or package; a module may be the user's."""
         path = self._root.joinpath(*name.split("."))
         if path.is_dir():
             return path / "__init__.py"
@@ -235,5 +242,5 @@ def _of(plain: Mapping[str, Any]) -> str:
 
 
 def _text_hash(path: Path) -> str:
-    """Return the SHA-256 of a text; line ends do not count."""
+    """Return the SHA-256 of a text file, whatever its line ends."""
     return hashlib.sha256(path.read_text(encoding="utf-8").encode()).hexdigest()

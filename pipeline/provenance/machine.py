@@ -1,8 +1,6 @@
-"""The processor that this process runs on, and what of its environment counts. The only
-reader of /proc/cpuinfo.
+"""The processor of this machine, and the place of the code and its documents.
 
-Each process of `unroll` asks for it before anything else, so nothing slow is imported
-here.
+Each process of `unroll` imports this module first, so it imports nothing slow.
 """
 
 import re
@@ -10,17 +8,16 @@ from functools import cache
 from pathlib import Path
 
 CODE = Path(__file__).resolve().parents[2]
-"""The folder that holds `PACKAGES`: the checkout, or where packages are installed."""
+"""The folder that holds `PACKAGES`: the checkout, or site-packages."""
 
 PACKAGES = ("pipeline", "series", "stages", "unroll")
-"""The project's code."""
+"""The packages of the project."""
 
 NUMERICS = ".ci/locks/numerics.lock"
-"""The packages that compute, whose versions are part of every fingerprint."""
+"""The lock file of the packages that compute. Each fingerprint has its hash."""
 
 REQUIREMENTS = ".ci/locks/requirements.lock"
-"""All packages, whose versions hold for a whole environment; in a wheel without their
-hashes."""
+"""The lock file of a whole environment; a wheel has it without hashes."""
 
 PACKED = ("unroll", "documents")
 """The folder of an installed wheel in which `DOCUMENTS` lie."""
@@ -43,8 +40,8 @@ DOCUMENTS = (
     "LICENSE",
     ".github/actions/report/action.yml",
 )
-"""Files that a wheel brings besides code (setup.py): the four documents' graph and
-results, and data for the demo.
+"""Files of a wheel besides code (setup.py): the four documents' graph and results, and
+data for the demo.
 """
 
 FEATURES = (
@@ -67,7 +64,7 @@ FEATURES = (
     "asimd",
     "sve",
 )
-"""Instruction sets by which XLA, oneDNN, OpenBLAS and NumPy choose their code."""
+"""Instruction sets that decide which code XLA, oneDNN, OpenBLAS and NumPy run."""
 
 VARIABLES = (
     "XLA_FLAGS",
@@ -87,7 +84,7 @@ VARIABLES = (
 
 @cache
 def cpuinfo() -> dict[str, str]:
-    """Return what Linux says of the first processor; nothing on other systems."""
+    """Return the first entry of Linux's /proc/cpuinfo; empty on other systems."""
     try:
         first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
     except OSError:
@@ -99,28 +96,30 @@ def cpuinfo() -> dict[str, str]:
 
 
 def pins(lock: str) -> str:
-    """Return the text of a lock file without hashes and comments, which pip takes as
-    constraints.
+    """Return the text of a lock file without hashes and comments.
+
+    pip accepts it as a file of constraints.
     """
     lines = re.findall(r"(?m)^([a-z0-9][^\\\n]*?) *\\?$", lock)
     return "".join(f"{line}\n" for line in lines)
 
 
 def repository(code: Path) -> Path:
-    """Return the folder of `DOCUMENTS` that belong to the code in a folder: the same
-    one, or inside of an installed wheel.
+    """Return the folder of the `DOCUMENTS` that belong to the code in a folder.
+
+    It is the same folder in a checkout, and `PACKED` within an installed wheel.
     """
     packed = code.joinpath(*PACKED)
     return packed if packed.is_dir() else code
 
 
 def documents(root: Path, needed: str = "params.yaml") -> Path:
-    """Return a user's folder, if it holds the file that is needed; else that of the
-    four documents.
+    """Return a user's folder if it holds the needed file, else the folder of the four
+    documents.
     """
     return root if (root / needed).is_file() else repository(CODE)
 
 
 def flags() -> list[str]:
-    """Return the processor's instruction sets, by the names that Linux gives them."""
+    """Return the names of the processor's instruction sets, as Linux lists them."""
     return cpuinfo().get("flags", cpuinfo().get("Features", "")).split()

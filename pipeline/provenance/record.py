@@ -1,9 +1,9 @@
-"""Where, when and with what a run was made: a record beside it, since no output may
-hold a time, a commit or a CPU.
+"""Records of runs: where, when and with what each run was made.
 
-A fingerprint says by a hash what a run was made of. A record keeps what the hash was
-taken over, so that a diff of two records names the parameter, module, file or package.
-Nothing here shapes a result.
+A record lies beside the run, since no output may hold a time, a commit or a CPU. A
+fingerprint is a hash of a run's ingredients. A record keeps the ingredients themselves,
+so a diff of two records names the parameter, module, file or package that differs.
+Records change no result.
 """
 
 import os
@@ -34,23 +34,26 @@ GIT = (
     "-c",
     "core.hooksPath=/dev/null",
 )
-"""git as Unroll asks it: without a lock, and without hook and monitor of a repository,
-which may be a stranger's."""
+"""The git command, without locks, hooks and monitor: the repository may be a
+stranger's."""
 
 
 class Environment(Strict):
-    """The place where a run is made.
+    """The environment in which a run is made.
 
     Attributes:
-        unroll: its version, and the hash of its code (`fingerprint.package`); None in
-            records of before.
-        commit, dirty: of the code, and whether what shapes results differs from it;
-            None outside git.
+        unroll: the version and a hash of Unroll's code (`fingerprint.package`); None in
+            old records.
+        commit: the commit of the code; None outside git.
+        dirty: whether code or params.yaml differ from the commit; None outside git.
+        python: the version of Python.
         platform: system, architecture and C library.
-        features: those of `machine.FEATURES` that it has; only Linux tells.
-        cores: as many as the system shows.
-        variables: those of `machine.VARIABLES` that are set.
-        packages: name -> version, as installed, of those in .ci/locks/numerics.lock.
+        cpu: the model of the processor.
+        features: the processor's instruction sets among `machine.FEATURES`; empty on
+            other systems than Linux.
+        cores: the number of cores.
+        variables: environment variables among `machine.VARIABLES` that are set.
+        packages: package of .ci/locks/numerics.lock -> installed version.
     """
 
     unroll: str | None = None
@@ -66,12 +69,12 @@ class Environment(Strict):
 
 
 class Record(Environment):
-    """An environment, and what is known once the run is made.
+    """An environment, and the run that was made in it.
 
     Attributes:
-        run: `fingerprint.folder` of the outputs, which ties the record to them.
-        started: when the process began that finished the run; UTC, ISO 8601.
-        ended: when the outputs were in place.
+        run: `fingerprint.folder` of the run's outputs.
+        started: when the process that finished the run began; UTC, ISO 8601.
+        ended: when the outputs were complete; UTC, ISO 8601.
         params, files, modules, lock: as in `Ingredients`.
     """
 
@@ -85,8 +88,9 @@ class Record(Environment):
 
 
 def write(workspace: Workspace, folder: Path, made_of: Ingredients) -> None:
-    """Write the record of the run in `folder`, which this process has just made;
-    failing that, one line of warning.
+    """Write the record of the run in `folder`, which this process has just made.
+
+    If the record cannot be written, print a warning.
     """
     import psutil
 
@@ -101,7 +105,7 @@ def write(workspace: Workspace, folder: Path, made_of: Ingredients) -> None:
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         write_json(path, written.model_dump())
-    # A full disk, a folder without rights: the training counts all the same.
+    # For example a full disk or a read-only folder: the training counts all the same.
     except Exception as error:  # noqa: BLE001
         why = one_line(str(error)) or type(error).__name__
         sys.stderr.write(
@@ -113,7 +117,7 @@ def read(workspace: Workspace, dataset: str, experiment: str) -> Record:
     """Return the record of the run that is on disk.
 
     Raises:
-        UnrollError: there is none, or it is damaged; the text says why.
+        UnrollError: the run has no record here, or the record is damaged.
     """
     path = workspace.record(dataset, experiment)
     if not path.is_file():
@@ -130,7 +134,7 @@ def read(workspace: Workspace, dataset: str, experiment: str) -> Record:
 
 
 def seconds(workspace: Workspace, dataset: str, experiment: str) -> float | None:
-    """Return how long the last training took; None if no record tells."""
+    """Return how long the last training took; None without a record."""
     try:
         known = read_checked(workspace.record(dataset, experiment), Record)
         ended = datetime.fromisoformat(known.ended)
@@ -140,7 +144,7 @@ def seconds(workspace: Workspace, dataset: str, experiment: str) -> float | None
 
 
 def environment(workspace: Workspace) -> Environment:
-    """Describe where this process runs."""
+    """Return the environment of this process."""
     commit, dirty = _revision(workspace)
     system = (platform.system(), platform.machine(), *platform.libc_ver())
     cpu = machine.cpuinfo().get("model name") or platform.processor()
@@ -170,8 +174,9 @@ def locked(lock: Path | None = None) -> dict[str, str]:
 
 
 def installed(names: Iterable[str]) -> dict[str, str]:
-    """Return package -> version of those that are there; a lock has some for other
-    systems.
+    """Return package -> version for the given packages that are installed.
+
+    A lock file also names packages for other systems.
     """
     versions = {}
     for name in names:
@@ -181,14 +186,14 @@ def installed(names: Iterable[str]) -> dict[str, str]:
 
 
 def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
-    """Return the commit of the code, and whether what shapes results differs from it;
-    None without git, or in no checkout.
+    """Return the commit of the code, and whether code or params.yaml differ from it.
 
-    What a build writes itself (dvc.lock, metrics) does not count as a difference.
+    Both are None without git or outside a checkout. Files that a build writes
+    (dvc.lock, metrics) do not count as differences.
     """
     if machine.repository(machine.CODE) != machine.CODE:
-        # An installed package may lie in a repository of the user's, whose commits say
-        # nothing about it.
+        # An installed package may lie in a repository of the user, whose commits do not
+        # concern it.
         return None, None
     commit = _git(machine.CODE, "rev-parse", "HEAD")
     if not commit:
@@ -200,8 +205,9 @@ def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Return what git says, None if it fails; print its reason, unless the folder is in
-    no repository or there is no git.
+    """Return git's output; None if git fails.
+
+    Print git's reason, unless the folder is in no repository or git is missing.
     """
     try:
         done = subprocess.run(

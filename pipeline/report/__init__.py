@@ -1,3 +1,3 @@
-"""The page of compared results: what was built (`results`), its tables, its plots, and
-the page itself.
+"""The page of compared results: the results that were built, their tables and plots,
+and the page itself.
 """

@@ -1,4 +1,5 @@
-"""Axes, and what is drawn on them: a dot and its interval in a row, lines in a plot.
+"""Axes and marks: dots with their intervals in a row, and lines in a plot.
+
 The page's template draws them.
 """
 
@@ -16,34 +17,39 @@ from pipeline.report.result_tables import published_cell, rebuilt_cell
 from pipeline.report.results import Evaluated
 
 FAR = 10.0
-"""Times that a score may be better than the best network before it lies off a
-logarithmic axis; and how many times the high end of such an axis has to be the low one
-for ticks at powers of ten.
+"""A ratio that counts as far on a logarithmic axis.
+
+A score that is so many times better than the best network lies off the axis. An axis
+whose high end is so many times its low end has ticks at powers of ten.
 """
 
 STANDING = 6
-"""Models in the picture that says a data set's answer, at most."""
+"""Most models in the picture of a data set's answer."""
 
 REACHES = {
     1.25: (0.8, 0.9, 1, 1.1, 1.25),
     2.0: (0.5, 0.7, 1, 1.4, 2),
     FAR: (0.1, 0.3, 1, 3, 10),
 }
-"""How far from 1 an axis of ratios may reach -> what stands at it: the first that holds
-every mean, else the last."""
+"""Reach of an axis of ratios, as a factor from 1 -> its ticks.
+
+An axis has the first reach that holds all means, or else the last."""
 
 APART = 24.0
-"""Per cent of an axis between two of its numbers, at least."""
+"""Least distance between two numbers of an axis, in per cent of the axis."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """From `low` to `high`, with a name and a unit.
+    """An axis from `low` to `high`.
 
     Attributes:
+        low, high: the ends.
+        label: the name of the axis, with its unit.
+        log: whether the axis is logarithmic.
         kind: "number", "whole", "share" (shown in per cent), or "time" (seconds since
             1970).
-        marked: values and what stands at each, in place of round numbers.
+        marked: values and the text at each, in place of round numbers.
     """
 
     low: float
@@ -54,22 +60,21 @@ class Axis:
     marked: Sequence[tuple[float, str]] = ()
 
     def place(self, value: float) -> float:
-        """Return the per cent of the way; below 0 or above 100 where it is off the
-        axis.
+        """Return the place of a value in per cent of the axis.
+
+        It is below 0 or above 100 if the value is off the axis.
         """
         low = self.low
         high = self.high
         if self.log:
-            low, high, value = (
-                math.log(max(end, 1e-300)) for end in (low, high, value)
-            )
+            low = math.log(max(low, 1e-300))
+            high = math.log(max(high, 1e-300))
+            value = math.log(max(value, 1e-300))
         return 100 * (value - low) / (high - low)
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Where round numbers, or dates, lie, and what they are, without those that are
-        too near.
-        """
+        """The ticks: place in per cent, and text. Ticks that are too near are left out."""
         if self.marked:
             return [(round(self.place(at), 2), words) for at, words in self.marked]
         if self.kind == "time":
@@ -94,8 +99,8 @@ class Axis:
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
         ends = (datetime.fromtimestamp(end, UTC) for end in (self.low, self.high))
-        # With fewer ticks no interval fits some ranges (60 to 72 hours, 30 to 36
-        # months), and Matplotlib warns.
+        # With fewer ticks, Matplotlib finds no interval for some ranges (60 to 72 hours)
+        # and warns.
         locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
         values = map(float, locator.tick_values(*ends))  # type: ignore[no-untyped-call]
         days = [day for day in values if self.low <= 86_400 * day <= self.high]
@@ -117,10 +122,13 @@ class Axis:
 
 @dataclass(frozen=True)
 class IntervalMark:
-    """A dot, which is `beyond` if it is off the axis and stands at its end, and a bar,
-    in per cent of the axis.
+    """A dot and a bar, in per cent of an axis.
 
-    `cut` names the ends of the axis that dot or bar go beyond: "low", "high" or both.
+    Attributes:
+        dot: the place of the dot.
+        low, high: the ends of the bar.
+        cut: the ends of the axis that dot or bar go beyond: "low", "high" or both.
+        beyond: whether the dot itself is off the axis; it stands at the end.
     """
 
     dot: float
@@ -132,10 +140,16 @@ class IntervalMark:
 
 @dataclass(frozen=True)
 class Strip:
-    """A row of `Strips`: words, figures, a colour of the style sheet, a mark before a
-    grey band, a verdict.
+    """A row of `Strips`.
 
-    It is `strong` if it is one of those that the picture is about.
+    Attributes:
+        words: the name of the row.
+        text: its figures.
+        colour: a colour of the style sheet.
+        mark: the dot and its interval.
+        band: a grey band behind the mark.
+        outcome: the outcome of a claim.
+        strong: whether the row is one that the picture is about.
     """
 
     words: str
@@ -149,8 +163,9 @@ class Strip:
 
 @dataclass(frozen=True)
 class Strips:
-    """Dots with their intervals on one axis, a row each; `line` is where a line stands
-    through all of them.
+    """Rows of dots with their intervals on one axis.
+
+    `line` is the place of a line through all rows, in per cent of the axis.
     """
 
     axis: Axis
@@ -160,8 +175,16 @@ class Strips:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a plot, or dots where it is not `joined`; `band` has the ends of an
-    interval at each x.
+    """A line of a plot.
+
+    Attributes:
+        words: the name in the legend.
+        colour: a colour of the style sheet.
+        points: x and y of each point.
+        dash: the kind of line.
+        band: x, and the low and high end of an interval there.
+        dotted: whether each point has a dot.
+        joined: whether a line joins the points.
     """
 
     words: str
@@ -175,8 +198,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Plot:
-    """Lines over two axes; `small` is a second line of the title. The paths are SVG's,
-    in a square of 100.
+    """Lines over two axes; `small` is a second line of the title.
+
+    Its methods return paths of SVG in a square of 100 by 100.
     """
 
     title: str
@@ -195,13 +219,14 @@ class Plot:
         )
 
     def dots(self, line: Line) -> str:
-        """Return lines without a length, whose round ends are dots whatever the shape
-        of the plot.
+        """Return a path of lines without length.
+
+        Their round ends look like dots, whatever the shape of the plot.
         """
         return self.path(line.points, "M", "h0")
 
     def area(self, line: Line) -> str:
-        """Return the path along the low ends of the band, and back along the high ones."""
+        """Return the path along the low ends of the band, and back along its high ends."""
         low = [(x, end) for x, end, _ in line.band]
         high = [(x, end) for x, _, end in line.band]
         return self.path(low + high[::-1])
@@ -210,20 +235,21 @@ class Plot:
 def ranking(
     dataset: Evaluated, names: Iterable[str], unit: float = 1.0
 ) -> tuple[Axis, dict[str, IntervalMark]]:
-    """Return where each experiment, and each floor, lies by its score on test, by the
-    weights that validation chose.
+    """Return the marks of experiments and floors on an axis of scores on test.
+
+    Scores are with the weights that validation chose.
 
     Args:
-        dataset: with the scores.
-        names: of the experiments; those without a score are left out.
-        unit: that of the data, or 1.
+        dataset: the data set.
+        names: the names of the experiments; experiments without a score are left out.
+        unit: the factor from scores to the unit of the data, or 1.
 
     Returns:
         The axis, and experiment or floor -> its mark.
     """
     metric = dataset.about.metric
     stats = {name: dataset.experiments[name].score(metric) for name in names}
-    # of each the mean and the ends of its interval
+    # Experiment -> the mean and the ends of its interval.
     scores = {
         name: [unit * value for value in (stat.mean, *_ends(stat))]
         for name, stat in stats.items()
@@ -241,8 +267,9 @@ def _ends(stat: Stat) -> tuple[float, float]:
 
 
 def _axis(dataset: Evaluated, scores: Mapping[str, list[float]], unit: float) -> Axis:
-    """Return an axis over all means and intervals; what is far better than every
-    network is off it.
+    """Return an axis over all means and intervals.
+
+    Models that are far better than each network are off the axis.
     """
     about = dataset.about
     label = f"Test {title(about.metric)}"
@@ -268,8 +295,10 @@ def _axis(dataset: Evaluated, scores: Mapping[str, list[float]], unit: float) ->
 
 
 def standing(dataset: Evaluated) -> Strips:
-    """Return the picture that says the answer: those that are compared and the best of
-    each other family, best first.
+    """Return the picture of the answer.
+
+    It shows the models that are compared and the best model of each other family, best
+    first.
     """
     metric = dataset.about.metric
     scale = dataset.about.scale
@@ -304,15 +333,16 @@ def standing(dataset: Evaluated) -> Strips:
 
 
 CHANGES = Axis(0.8, 1.25, "error with recurrence / without", log=True)
-"""A ratio of two errors."""
+"""The axis of the ratio of two errors."""
 
 COLOURS = {Outcome.HOLDS: "good", Outcome.FAILS: "bad"}
-"""A verdict -> the colour of its strip; of others it is "warn"."""
+"""Outcome -> the colour of its strip; all other outcomes have "warn"."""
 
 
 def figures(verdicts: Iterable[Verdict]) -> Strips:
-    """Return every measured figure that is rebuilt, as its fraction of the published
-    one; of accuracies that of errors.
+    """Return all rebuilt figures as fractions of the published figures.
+
+    An accuracy is compared by its error rate.
     """
     fractions = []
     for verdict in verdicts:

@@ -8,14 +8,14 @@ from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
 
 DASH = "\N{EN DASH}"
-"""What stands where there is no value."""
+"""The sign for a missing value."""
 
 SMALL = 1e-3
-"""A smaller number is written with an exponent."""
+"""Smaller numbers are written with an exponent."""
 
 
 def number(value: float, digits: int = 4) -> str:
-    """Write a number with some significant digits: 0.2890, 12.34, 322,113, 4.40e-4."""
+    """Return a number with some significant digits as text: 12.34, 322,113, 4.40e-4."""
     if value == 0:
         return "0"
     if abs(value) < SMALL:
@@ -26,13 +26,13 @@ def number(value: float, digits: int = 4) -> str:
 
 
 def exponent(value: float, decimals: int) -> str:
-    """Write a number such as 4.40e-4, without the zero that Python puts before the 4."""
+    """Return a number with an exponent as text: 4.40e-4, not 4.40e-04 as in Python."""
     mantissa, _, power = f"{value:.{decimals}e}".partition("e")
     return f"{mantissa}e{int(power)}"
 
 
 def short(value: float) -> str:
-    """Write a published value as it was written: no digits added, 322113 as 322,113."""
+    """Return a number as text without added digits; 322113 becomes 322,113."""
     if value == int(value):
         return f"{int(value):,}"
     if abs(value) < SMALL:
@@ -42,8 +42,9 @@ def short(value: float) -> str:
 
 
 def spread(stat: Stat, metric: str) -> str:
-    """Write ± the sample standard deviation over seeds, with the decimals of the mean;
-    nothing with one seed.
+    """Return "±" and the sample standard deviation over seeds, as text.
+
+    It has the decimals of the mean, and is empty with one seed.
     """
     mean = stat.mean
     std = stat.std
@@ -54,14 +55,16 @@ def spread(stat: Stat, metric: str) -> str:
     if abs(mean) < SMALL:
         return f"± {exponent(std, 1) if std else 0}"
     decimals = 0 if abs(mean) >= 1000 else _decimals(mean)
-    if 0 < std < 0.5 * 10**-decimals:  # of it nothing but zeros would be seen
+    if 0 < std < 0.5 * 10**-decimals:  # its decimals would all be 0
         return f"± {exponent(std, 0)}"
     return f"± {std:,.{decimals}f}"
 
 
 def measured(stat: Stat | float, metric: str, unit: str = "") -> str:
-    """Write the mean over seeds, or one value: accuracy in per cent, counts whole, the
-    rest with four digits and its unit.
+    """Return a mean over seeds, or one value, as text.
+
+    Accuracies are in per cent and counts whole. Other values have four digits, and the
+    unit if they have one.
     """
     several = isinstance(stat, Stat) and stat.std is not None
     mean: float = stat.mean if isinstance(stat, Stat) else stat
@@ -75,7 +78,7 @@ def measured(stat: Stat | float, metric: str, unit: str = "") -> str:
 
 
 def published(value: float, metric: str, unit: str = "") -> str:
-    """Write a published value in the form of `measured`."""
+    """Return a published value as text, in the form of `measured`."""
     if metric == "accuracy":
         return f"{short(round(100 * value, 6))} %"
     if metric.endswith("_unit"):
@@ -84,7 +87,7 @@ def published(value: float, metric: str, unit: str = "") -> str:
 
 
 def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
-    """Write an interval: 0.2601 to 0.2688."""
+    """Return an interval as text: 0.2601 to 0.2688."""
     if metric == "accuracy":
         return " to ".join(f"{100 * end:.2f}" for end in interval) + " %"
     if not metric.endswith("_unit"):
@@ -93,16 +96,16 @@ def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
 
 
 def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
-    """Write the change of the error and its interval: "-4.4 %" and "-7.4 to -1.4 %".
+    """Return the change in error and its interval as text.
 
-    Where the opponent has no error, these are the difference of the errors and its
-    interval.
+    For example "-4.4 %" and "-7.4 to -1.4 %". If the opponent has no error, the texts
+    are the difference of the errors and its interval.
     """
     ends = (comparison.change, comparison.low, comparison.high)
     if comparison.relative:
         return change_text(*ends)
     scale = 100 if metric == "accuracy" else 1
-    mean, low, high = (_signed(scale * end) for end in ends)
+    mean, low, high = [_signed(scale * end) for end in ends]
     return f"{title(metric)} {mean}", f"{low} to {high}"
 
 
@@ -112,7 +115,7 @@ def _signed(value: float) -> str:
 
 
 def fact(value: Any) -> str:
-    """Write plain data: yes, 1,000, a list with commas."""
+    """Return plain data as text: "yes", "1,000", or a list with commas."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
@@ -125,12 +128,12 @@ def fact(value: Any) -> str:
 
 
 def shape(lengths: list[int | None]) -> str:
-    """Write a shape, such as (None, 32)."""
+    """Return a shape as text, such as (None, 32)."""
     return f"({', '.join(map(str, lengths))})"
 
 
 def title(metric: str) -> str:
-    """Return what a metric of evaluation.json is called on the page."""
+    """Return the title of a metric of evaluation.json on the page."""
     derived = {"mae_unit": "MAE", "rmse_unit": "RMSE", "horizon": "steps in phase"}
     if metric in MEASURES:
         return str(MEASURES[metric].title)

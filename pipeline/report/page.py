@@ -1,6 +1,4 @@
-"""The page: one self-contained file without requests, which can be read without its
-script.
-"""
+"""The page: one file that makes no requests, and can be read without its script."""
 
 import base64
 import hashlib
@@ -59,23 +57,22 @@ MEANINGS: dict[str, str] = {
     Outcome.NOT_BUILT: "Nothing is trained for it yet.",
     Outcome.STAND_IN: "Made from generated data in place of the real ones: no result.",
 }
-"""A word -> what it means, for a reader who meets it."""
+"""Word of an answer or outcome -> its meaning, in a sentence for readers."""
 
 INLINE = {
-    # in brackets nothing but a link, and the page links to nothing outside of it
+    # A link alone in brackets is dropped, since the page links to no other page.
     r" \(\[[^]]*\]\([^)]*\)\)": "",
     r"\[([^]]*)\]\([^)]*\)": r"\1",
     r"`([^`]*)`": r"<code>\1</code>",
     r"\*\*([^*]*)\*\*": r"<b>\1</b>",
 }
-"""Markdown in a line -> HTML."""
+"""Pattern of Markdown within a line -> HTML."""
 
 ROOM = 150_000
-"""Bytes of weights and examples in a page, which is to stay below 1.2 MB with all else
-that it holds."""
+"""Most bytes of weights and examples in a page, so that the page stays below 1.2 MB."""
 
 SEEDS = 3
-"""Seeds of each network in a page, at most."""
+"""Most seeds of each network in a page."""
 
 
 def page(results: Results) -> str:
@@ -99,12 +96,8 @@ def page(results: Results) -> str:
     every = [answer for section in sections for answer in section["answers"]]
     counts = [verdict for verdict in results.verdicts if verdict.claim.kind == "count"]
     others = [verdict for verdict in results.verdicts if verdict not in counts]
-    curves = [
-        len(group.key)
-        for section in sections
-        for group in section["plots"]
-        if group.chosen
-    ]
+    groups = [group for section in sections for group in section["plots"]]
+    curves = [len(group.key) for group in groups if group.chosen]
     script = printable(_ours("page.js", "play.js"), kept="\n")
     text = environment.get_template("page.html.j2").render(
         style=Markup(_ours("page.css", "play.css")),  # noqa: S704 -- our own files
@@ -129,8 +122,10 @@ def page(results: Results) -> str:
 
 
 def as_html(markdown: str) -> str:
-    """Return paragraphs, lists of points, code, bold words and the text of links as
-    HTML; all else is escaped.
+    """Return Markdown as HTML.
+
+    Paragraphs, lists of points, code, bold words and the text of links are converted.
+    Everything else is escaped.
     """
     text = html.escape(markdown, quote=False)
     for pattern, replacement in INLINE.items():
@@ -149,9 +144,9 @@ def as_html(markdown: str) -> str:
 def _by_kind(
     sections: Iterable[Mapping[str, Any]],
 ) -> dict[str, list[tuple[str, AnswerText]]]:
-    """Return the tables of the first screen: title -> data set and answer, by word.
+    """Return the tables of the first screen: title -> data sets and their answers.
 
-    Tuned networks come first; all others are as the documents built them.
+    Tuned networks come first. Rows are in the order of the words.
     """
     words = [*Word]
     rows = [
@@ -184,8 +179,9 @@ def _ours(*files: str) -> str:
 
 
 def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
-    """Return data set -> the network to play with: of each preparation the first one's,
-    with as many seeds as have room.
+    """Return data set -> its playable network, with as many seeds as there is room for.
+
+    Only the first data set of each preparation has a network.
 
     Raises:
         UnrollError: a network.json is damaged.
@@ -211,7 +207,7 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
 
 
 def _judged(verdicts: Iterable[Verdict]) -> Counter[Outcome]:
-    """Count each verdict, in the order of verdicts."""
+    """Count the verdicts of each outcome, in the order of `Outcome`."""
     counts = Counter(verdict.outcome for verdict in verdicts)
     return Counter({outcome: counts[outcome] for outcome in Outcome if counts[outcome]})
 
@@ -219,8 +215,9 @@ def _judged(verdicts: Iterable[Verdict]) -> Counter[Outcome]:
 def _section(
     results: Results, dataset: Evaluated, network: PlayableNetwork | None
 ) -> dict[str, Any]:
-    """Return what the template shows of a data set; the ranking is of the models that
-    were trained on all rows.
+    """Return the values with which the template shows a data set.
+
+    Only models that were trained on all rows are in the ranking.
     """
     axis, marks = charts.ranking(dataset, dataset.whole)
     scores = scores_table(results, dataset, dataset.experiments, dataset.opponent)
@@ -278,9 +275,7 @@ def _facts(dataset: Evaluated) -> list[tuple[str, str]]:
         ("compared by", title(about.metric)),
     ]
     if about.scale.unit:
-        mean, std = (
-            f"{number(value)} {about.scale.unit}"
-            for value in (about.scale.mean, about.scale.std)
-        )
+        mean = f"{number(about.scale.mean)} {about.scale.unit}"
+        std = f"{number(about.scale.std)} {about.scale.unit}"
         facts.append(("scale of train", f"mean {mean}, standard deviation {std}"))
     return facts + [(words, fact(value)) for words, value in about.facts.items()]

@@ -1,9 +1,9 @@
 """The plots of one data set: learning curves, forecasts of the compared models, and
 published learning curves.
 
-The published ones are from F. Chollet's notebooks 6.2 and 6.3 (Deep Learning with
-Python, first edition; MIT), which hold the logs of all epochs. Jena's are of ten-minute
-rows, while the band beneath is of hourly rows. The dots are from
+The published curves are from F. Chollet's notebooks 6.2 and 6.3 (Deep Learning with
+Python, first edition; MIT), which hold the logs of all epochs. Jena's curves are of
+ten-minute rows, while the band beneath is of hourly rows. The dots are from
 tessy1234/data_science, notebooks 05 and 07, which ran two of these listings again.
 """
 
@@ -30,25 +30,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VISIBLE = 5
-"""Curves in a plot that are visible until a reader chooses others: those of the best
-experiments."""
+"""Number of curves, of the best experiments, that are visible until a reader chooses
+others."""
 
 CURVES = 6
-"""Curves in a plot, of the best experiments. More are hard to read, and make the page
-large."""
+"""Most curves in a plot, those of the best experiments. More are hard to read and make
+the page large."""
 
 POINTS = 36
-"""Points of a curve, at most, which keeps the page small."""
+"""Most points of a curve, so that the page stays small."""
 
 BEFORE = 8
-"""Values that are shown before a single one that is forecast."""
+"""Number of values that are shown before a forecast of a single value."""
 
 DASHES = ("solid", "dashed", "dotted")
-"""These distinguish experiments of the same family, which have the same colour."""
+"""Kinds of lines, for experiments of the same family, which have the same colour."""
 
 LOG_ABOVE = 4.0
-"""If the greatest value is more than this many times the least, the axis of a learning
-curve is logarithmic."""
+"""Ratio of the greatest to the least value above which an axis is logarithmic."""
 
 X_LABELS = {
     "x": "x",
@@ -56,21 +55,27 @@ X_LABELS = {
     "index": "step",
     "step": "steps after the last true value",
 }
-"""Columns for the x axis, of which the first that a table has is used -> what they are;
-of times it is their range."""
+"""Column for the x axis -> its label. The first column that a table has is used; the
+label of times is their range."""
 
 PUBLISHED_CURVES = Path(__file__).with_name("published_curves.csv")
-"""Experiment, measure, epoch -> the notebook's figure, then those of others."""
+"""The file of published curves: experiment, measure, epoch, the notebook's figure, then
+the figures of other publications."""
 
 COLUMNS = {"validation_accuracy": "accuracy", "validation_loss": "mae"}
-"""Column of history.csv -> its measure, by which `intervals.prediction` transforms it.
-"""
+"""Column of history.csv -> its measure for `intervals.prediction`."""
 
 
 @dataclass(frozen=True)
 class Plots:
-    """Plots side by side, how to read them, and the legend where all have the same, by
-    which curves may be chosen.
+    """Plots side by side.
+
+    Attributes:
+        title: the title of the group.
+        caption: how to read the plots.
+        plots: the plots.
+        key: the legend, if all plots have the same lines.
+        chosen: whether a reader can choose curves by the legend.
     """
 
     title: str
@@ -81,8 +86,9 @@ class Plots:
 
 
 def plots(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
-    """Return all plots for which a data set has the data; `ranked` are its experiments,
-    the best first.
+    """Return all plots for which a data set has the data.
+
+    `ranked` are its experiments, the best first.
     """
     answer = answers.answer(dataset.evaluation)
     compared = [name for name in (answer.network, answer.opponent) if name]
@@ -143,11 +149,11 @@ def _free_runs(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
 def _stretch(
     dataset: Evaluated, rows: "pd.DataFrame", names: Sequence[str], title: str
 ) -> Plot:
-    """Draw the truth and some experiments' predictions over rows of predictions.csv or
-    rollout.csv.
+    """Return a plot of the truth and some experiments' predictions.
 
-    `names` are the experiments, whose columns are NaN where they predict nothing. Where
-    each predicts one value, these stand beside one another, so that none hides another.
+    `rows` are of predictions.csv or rollout.csv. Columns of the experiments `names` are
+    NaN where there is no prediction. If each experiment predicts one value, the values
+    stand side by side, so that none hides another.
     """
     single = rows[names].notna().sum().max() == 1
     if single:
@@ -157,10 +163,9 @@ def _stretch(
     truth = rows["truth"]
     label = X_LABELS[column]
     if column == "time":
-        first, last = (
-            f"{datetime.fromtimestamp(x.iloc[end], UTC):%Y-%m-%d}" for end in (0, -1)
-        )
-        label = f"time, {first} to {last}"
+        first = datetime.fromtimestamp(x.iloc[0], UTC)
+        last = datetime.fromtimestamp(x.iloc[-1], UTC)
+        label = f"time, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
     elif rows[names].isna().any(axis=None):
         label += "; up to 0 it is given"
     margin = 0.35 * (truth.max() - truth.min()) or 1.0
@@ -203,8 +208,9 @@ def _by_week(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
 
 
 def data_size(dataset: Evaluated) -> Plots | None:
-    """Return the scores of a network and its opponent by the number of train rows: from
-    how many on does recurrence pay?
+    """Return the scores of a network and its opponent by the number of train rows.
+
+    The plot shows how many rows recurrence needs.
     """
     curves = by_fraction(dataset)
     if len(curves) != 2:
@@ -245,7 +251,7 @@ def data_size(dataset: Evaluated) -> Plots | None:
 def _words_by_rows(
     dataset: Evaluated, network: Mapping[float, str], opponent: Mapping[float, str]
 ) -> list[tuple[float, str]]:
-    """Return numbers of rows, and what the comparison of the two shows there."""
+    """Return numbers of rows, each with the outcome of comparing the two models there."""
     rows = dataset.about.examples["train"]
     marked = []
     for share in sorted(network.keys() & opponent.keys()):
@@ -256,7 +262,7 @@ def _words_by_rows(
 
 
 def _padded(values: Sequence[float], label: str, *, share: bool) -> Axis:
-    """Return an axis with room for these values, logarithmic above `LOG_ABOVE`."""
+    """Return an axis with room for all values, logarithmic above `LOG_ABOVE`."""
     low = min(values, default=0.0)
     high = max(values, default=1.0)
     kind = "share" if share else "number"
@@ -267,8 +273,8 @@ def _padded(values: Sequence[float], label: str, *, share: bool) -> Axis:
 
 
 def by_fraction(dataset: Evaluated) -> list[dict[float, str]]:
-    """Return fraction -> experiment for each model that was trained on fractions of the
-    rows; the recurrent models first.
+    """Return fraction of the rows -> experiment, for each model that was trained on
+    fractions. Recurrent models come first.
     """
     curves = []
     for whole, entry in dataset.experiments.items():
@@ -320,8 +326,8 @@ def _by_epoch(dataset: Evaluated, ranked: Sequence[str], measure: str) -> Plots 
         band = []
         if not table["min"].equals(table["max"]):
             band = [*table[["min", "max"]].itertuples(name=None)]
-        # A hidden curve that starts far off would flatten the visible ones: only its
-        # second half counts.
+        # Only the second half of a hidden curve counts for the axis: its start may be
+        # far off and would flatten the visible curves.
         first = 0 if len(lines) < VISIBLE else len(table) // 2
         values += table["mean"].tolist()[first:]
         lines.append(_line(dataset, name, table["mean"].items(), dash=dash, band=band))
@@ -333,11 +339,11 @@ def _by_epoch(dataset: Evaluated, ranked: Sequence[str], measure: str) -> Plots 
 
 
 def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | None":
-    """Return mean, min and max over the seeds of a column of history.csv, by epoch;
-    None if there are fewer than two epochs.
+    """Return mean, min and max over the seeds of a column of history.csv, by epoch.
 
-    history.csv has not every epoch of each seed: values between are interpolated, and
-    the last one is kept to the end, so that every mean is over the same seeds.
+    history.csv lacks some epochs of some seeds. Missing values are interpolated, and
+    the last value is kept to the end. So each mean is over the same seeds. Return None
+    if there are fewer than two epochs.
     """
     rows = history[history["experiment"] == name]
     if column not in rows:
@@ -351,8 +357,8 @@ def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | No
 
 
 def published_curves(dataset: Evaluated) -> Plots | None:
-    """Return published learning curves, over the band where one more run of ours would
-    lie.
+    """Return published learning curves over a band: the interval of one more run of
+    ours.
     """
     drawn = [
         _published_curve(dataset, name, band) for name, band in bands(dataset).items()
@@ -369,10 +375,10 @@ def published_curves(dataset: Evaluated) -> Plots | None:
 
 
 def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
-    """Return experiment -> table by epoch: the 95 % prediction interval, `low` to
-    `high`, and a column for each publication.
+    """Return experiment -> table by epoch.
 
-    Only epochs with enough seeds are in it.
+    `low` and `high` are the ends of the 95 % prediction interval. Each publication has
+    a column. Only epochs with enough seeds are in the table.
     """
     table = tables.read(PUBLISHED_CURVES, experiment=str, measure=str, epoch=int)
     by_experiment = {}

@@ -1,5 +1,6 @@
-"""The tables of a data set and of the published figures, as data: page, terminal and
-`--json` show the same ones.
+"""The tables of a data set and of the published figures, as data.
+
+Page, terminal and `--json` show the same tables.
 """
 
 import math
@@ -35,7 +36,7 @@ DOCUMENTS = {
     "005": "Long forecasts of Weather: LTSF-Linear's table, SegRNN's README",
     "006": "Chollet: Deep Learning with Python, third edition, chapter 13",
 }
-"""The number of a document -> what it is."""
+"""Number of a document -> its title."""
 
 CLAIMS_CAPTION = (
     "Rebuilt: the mean over seeds, and where one more run would lie (95 %). A figure "
@@ -50,7 +51,7 @@ COURSE = {
     "gap": "how much worse on validation than on train at the end",
     "best_epoch": "epochs to the best one",
 }
-"""Metrics of the course of a training, in words."""
+"""Metric of the course of a training -> its name on the page."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ class TableCell:
     """One cell.
 
     Attributes:
-        text: what is shown.
+        text: the text that is shown.
         small: a smaller second line.
-        verdicts: a published figure, or nothing, and its verdict.
-        value: what is behind the text.
+        verdicts: pairs of a published figure, or "", and its outcome.
+        value: the value behind the text, for `--json`.
     """
 
     text: str = ""
@@ -87,11 +88,13 @@ class ResultTable:
     """A table.
 
     Attributes:
-        name: of the data set, or "claims".
-        columns: the first one names the row.
-        rows: of each the columns' keys -> cells.
+        name: the name of the data set, or "claims".
+        title: the title.
+        caption: how to read the table.
+        columns: the columns; the first one names the row.
+        rows: the rows: key of a column -> cell.
         stand_in: whether its figures come from generated stand-in data.
-        answers: whether a recurrent network helps here, a line for each answer.
+        answers: a line for each answer of the data set.
     """
 
     name: str
@@ -104,16 +107,16 @@ class ResultTable:
 
 
 DOCUMENT = TableColumn("document", "Document", numeric=False)
-"""A column that the page has as groups of rows."""
+"""The column of a claim's document, which the page shows as groups of rows."""
 
 
 def heading(document: str) -> str:
-    """Return a document by its number and what it is."""
+    """Return the number and the title of a document."""
     return f"{document} {DOCUMENTS.get(document, '')}".strip()
 
 
 def as_data(table: ResultTable) -> dict[str, Any]:
-    """Return the table as plain data: every cell with its text and the value behind it."""
+    """Return a table as plain data: each cell has its text and the value behind it."""
     rows = [
         {
             column.key: {"text": plain(row[column.key]), "value": row[column.key].value}
@@ -133,7 +136,7 @@ def as_data(table: ResultTable) -> dict[str, Any]:
 
 
 def plain(cell: TableCell) -> str:
-    """Write a cell on one line: its second line in brackets, its verdicts after it."""
+    """Return a cell as one line, with its second line in brackets and its verdicts."""
     small = cell.small
     if small and not small.startswith("±"):
         small = f"({small})"
@@ -151,14 +154,14 @@ def dataset_tables(
     *,
     against: bool = True,
 ) -> list[ResultTable]:
-    """Return the table of a data set and, where its test set is scored in groups or fed
-    back, a second one.
+    """Return the table of a data set's scores, and a table of groups and free runs if
+    there are any.
 
     Args:
-        results: with the verdicts on published figures.
-        dataset: whose scores are shown.
+        results: the results, for the verdicts on published figures.
+        dataset: the data set.
         only: names of the experiments to show; all if empty.
-        against: whether each is compared with the best without recurrence.
+        against: whether experiments are compared with the best one without recurrence.
     """
     shown = {
         name: entry
@@ -186,22 +189,31 @@ def scores_table(
         "experiment": "Experiment",
         "parameters": "Parameters",
         "epochs": "Best epoch" if validated else "Epochs",
-        "validation": validated and f"Validation {label}, best epoch",
-        "validation_final": validated and f"Validation {label}, final",
-        "test_best": validated and f"Test {label}, selected",
+        "validation": f"Validation {label}, best epoch",
+        "validation_final": f"Validation {label}, final",
+        "test_best": f"Test {label}, selected",
         "test": f"Test {label}, final",
-        "unit": about.scale.unit and f"Test MAE in {about.scale.unit}",
-        "mase": about.naive and "Test MASE",
-        "against": opponent and "vs best without",
-        "interval": opponent and "95 % interval",
-        "word": opponent and "Verdict",
+        "unit": f"Test MAE in {about.scale.unit}",
+        "mase": "Test MASE",
+        "against": "vs best without",
+        "interval": "95 % interval",
+        "word": "Verdict",
         "published": "Published",
     }
+    hidden = set()
+    if not validated:
+        hidden |= {"validation", "validation_final", "test_best"}
+    if not about.scale.unit:
+        hidden.add("unit")
+    if not about.naive:
+        hidden.add("mase")
+    if not opponent:
+        hidden |= {"against", "interval", "word"}
     words = {"experiment", "word", "published"}
     columns = [
-        TableColumn(key, str(text), key not in words)
+        TableColumn(key, text, numeric=key not in words)
         for key, text in titles.items()
-        if text
+        if key not in hidden
     ]
     answers = [AnswerText(dataset, answer).line for answer in dataset.answers]
     return ResultTable(
@@ -240,21 +252,28 @@ def _score_rows(
 def _caption(dataset: Evaluated, opponent: str | None) -> str:
     about = dataset.about
     better = "higher" if MEASURES[about.metric].higher else "lower"
-    sentences = {
-        "Of an earlier build.": dataset.stale,
+    sentences = []
+    if dataset.stale:
+        sentences.append("Of an earlier build.")
+    sentences.append(
         f"{title(about.metric)}, {better} is better; mean over seeds ± sample standard "
-        "deviation.": True,
-        "Selected: by the epoch that is best on validation, never on test.": (
-            "validation" in about.examples
-        ),
-        "MASE is the MAE as a share of the seasonal naive forecast's on train.": (
-            about.naive
-        ),
-        f"The best without recurrence is {opponent}, chosen before the test. Against it "
-        "(vs): the change in error, a geometric mean over seeds, and its 95 % "
-        "interval.": opponent,
-    }
-    return " ".join(text for text, said in sentences.items() if said)
+        "deviation."
+    )
+    if "validation" in about.examples:
+        sentences.append(
+            "Selected: by the epoch that is best on validation, never on test."
+        )
+    if about.naive:
+        sentences.append(
+            "MASE is the MAE as a share of the seasonal naive forecast's on train."
+        )
+    if opponent:
+        sentences.append(
+            f"The best without recurrence is {opponent}, chosen before the test. "
+            "Against it (vs): the change in error, a geometric mean over seeds, and its "
+            "95 % interval."
+        )
+    return " ".join(sentences)
 
 
 def _experiment_row(
@@ -284,7 +303,7 @@ def _experiment_row(
 
 
 def _against(comparison: Comparison | None, metric: str) -> dict[str, TableCell]:
-    """Return the change of the error, its interval, and what this shows."""
+    """Return the cells of the change in error, its interval and the outcome."""
     if comparison is None:
         return dict.fromkeys(("against", "interval", "word"), NO_VALUE)
     change, interval = comparison_text(comparison, metric)
@@ -318,10 +337,10 @@ def _epochs(entry: Entry) -> TableCell:
 
 
 def _published_figures(results: Results, name: str) -> TableCell:
-    """Return the published results of one experiment, by its whole name, with their
-    verdicts.
+    """Return the published results of an experiment with their verdicts.
 
-    Counts and shapes are in the claims' table alone.
+    `name` is the full name of the experiment. Counts and shapes are only in the table
+    of claims.
     """
     measured_on = {"final", "best", "groups", "rollout"}
     verdicts = tuple(
@@ -335,8 +354,9 @@ def _published_figures(results: Results, name: str) -> TableCell:
 
 
 def groups_table(dataset: Evaluated, shown: Mapping[str, Entry]) -> ResultTable:
-    """Return the scores on parts of the test set, and of free runs; without rows where
-    there are none.
+    """Return the scores on groups of the test set, and of free runs.
+
+    The table has no rows if there are neither.
     """
     metric = dataset.about.metric
     groups = dict.fromkeys(group for entry in shown.values() for group in entry.groups)
@@ -379,8 +399,9 @@ def groups_table(dataset: Evaluated, shown: Mapping[str, Entry]) -> ResultTable:
 
 
 def _horizon(dataset: Evaluated, rollout: Scores | None) -> TableCell:
-    """Return the median over seeds, as both ends are bounds of what can be seen, and
-    the least and greatest.
+    """Return the median, the least and the greatest horizon over seeds.
+
+    The median is shown, not the mean, since the length of the test bounds a horizon.
     """
     if not rollout or "horizon" not in rollout or dataset.about.horizons is None:
         return NO_VALUE
@@ -391,7 +412,7 @@ def _horizon(dataset: Evaluated, rollout: Scores | None) -> TableCell:
 
 
 def claims_table(results: Results) -> ResultTable:
-    """Return every published figure, the rebuilt one, and the verdict."""
+    """Return the table of all published figures, rebuilt figures and verdicts."""
     columns = (
         TableColumn("claim", "What the document says", numeric=False),
         TableColumn("published", "Published"),
@@ -418,7 +439,7 @@ def _claim_row(verdict: Verdict) -> dict[str, TableCell]:
 
 
 def rebuilt_cell(verdict: Verdict) -> TableCell:
-    """Return what is rebuilt, and where one more run would lie."""
+    """Return the cell of a rebuilt value, with the interval of one more run."""
     if verdict.shape is not None:
         return TableCell(shape(verdict.shape), value=verdict.shape)
     if verdict.rebuilt is None:
@@ -434,7 +455,7 @@ def rebuilt_cell(verdict: Verdict) -> TableCell:
 
 
 def published_cell(verdict: Verdict) -> TableCell:
-    """Return what is published: the value, or what it is compared with."""
+    """Return the cell of a published value, or of the experiment it is compared with."""
     claim = verdict.claim
     metric, unit = _metric(verdict)
     if isinstance(claim.value, list):
@@ -455,8 +476,9 @@ def published_cell(verdict: Verdict) -> TableCell:
 
 
 def _metric(verdict: Verdict) -> tuple[str, str]:
-    """Return the last word of the metric's path, and the unit of the data; a ratio has
-    neither.
+    """Return the last name of the metric's path, and the unit of the data.
+
+    For a ratio they are "ratio" and "".
     """
     if verdict.claim.of:
         return "ratio", ""
@@ -465,8 +487,9 @@ def _metric(verdict: Verdict) -> tuple[str, str]:
 
 
 def describe(path: str) -> str:
-    """Return a metric's path in words: best.validation.accuracy -> accuracy on
-    validation at the best epoch.
+    """Return a metric's path in words.
+
+    For example, best.validation.accuracy is "accuracy on validation at the best epoch".
     """
     match path.split("."):
         case [("final" | "best") as point, split, metric]:

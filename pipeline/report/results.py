@@ -1,5 +1,7 @@
-"""What a workspace holds, read for the page and for `compare`: evaluations, answers in
-words, verdicts, and what is missing and why.
+"""The results of a workspace, for the page and for `compare`.
+
+They are evaluations, answers in words, verdicts, and the missing data sets with the
+reasons.
 """
 
 import re
@@ -31,32 +33,30 @@ if TYPE_CHECKING:
 PARAGRAPHS = re.compile(
     r"<!-- end of (?P<dataset>\w+) -->\n(?P<text>.*?)(?=\n## |\Z)", re.DOTALL
 )
-"""In docs/results.md, what stands below the sentences that are made from results, up to
-the next heading."""
+"""The pattern of a data set's paragraphs in docs/results.md: the text between the
+sentences that are made from results and the next heading."""
 
 
 @dataclass(frozen=True)
 class Evaluated:
     """One data set that has an evaluation.
 
-    Its curves are read when they are asked for: the page shows them, `compare` does
-    not.
+    Its curves are read on demand: the page shows them, `compare` does not.
 
     Attributes:
         name: its key in params.yaml.
-        evaluation: what evaluation.json holds of the experiments of params.yaml, in
-            their order there.
-        folder: of the evaluation.
-        question: what is asked, in words.
-        titles: experiment -> what it is, in words.
-        short: experiment -> its model alone, in words.
+        evaluation: the evaluation, with the experiments of params.yaml in their order.
+        folder: the folder of the evaluation.
+        question: the question that the data set asks, in words.
+        titles: experiment -> its title.
+        short: experiment -> the title of its model alone.
         families: experiment -> one of `titles.FAMILIES`, or "simple".
-        quantity: what is forecast, with its unit, for an axis.
-        paragraph: why the answers are as they are, in Markdown; empty where nobody
-            wrote it, or of what is no result.
-        stale: the stage that failed since, so that these figures are an earlier
-            build's, and why; else empty.
-        answers: does a recurrent network help; one for each kind of networks.
+        quantity: the forecast quantity with its unit, for an axis.
+        paragraph: an explanation of the answers, in Markdown; empty if there is none,
+            or for stand-in data.
+        stale: the stage that has failed since, and why, if these figures are of an
+            earlier build; else empty.
+        answers: the answers, one for each kind of networks.
         unanswered: why there are no answers, and what to do; else empty.
     """
 
@@ -75,12 +75,12 @@ class Evaluated:
 
     @property
     def about(self) -> About:
-        """The data set, as evaluation.json describes it."""
+        """The description of the data set in evaluation.json."""
         return self.evaluation.dataset
 
     @property
     def experiments(self) -> dict[str, Entry]:
-        """Name -> its scores."""
+        """Experiment -> its scores."""
         return self.evaluation.experiments
 
     @property
@@ -101,7 +101,7 @@ class Evaluated:
 
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
-        """Experiment -> its comparison with the opponent, where that is known."""
+        """Experiment -> its comparison with the opponent, if it is known."""
         if self.opponent is None:
             return {}
         compared = {
@@ -112,19 +112,19 @@ class Evaluated:
 
     @cached_property
     def history(self) -> "pd.DataFrame":
-        """Experiment, seed, epoch and what was recorded of it. Raises UnrollError if
-        damaged.
-        """
+        """The table history.csv. Raises UnrollError if it is damaged."""
         path = self.folder / "history.csv"
         return tables.read(path, experiment=str, seed=int, epoch=int)
 
     def has(self, name: str) -> bool:
-        """Return whether there is such a table of `plot_data`."""
+        """Return whether the data set has a table of `plot_data` with this name."""
         return (self.folder / "tables" / f"{name}.csv").exists()
 
     def numbers(self, name: str, *columns: str) -> "pd.DataFrame":
-        """Read a table of numbers. Raises UnrollError if it is damaged, has no rows or
-        lacks one of these columns.
+        """Return a table of numbers.
+
+        Raises UnrollError if the table is damaged, has no rows, or lacks one of the
+        columns.
         """
         path = self.folder / "tables" / f"{name}.csv"
         table = tables.read(path, **dict.fromkeys(columns, float))
@@ -135,27 +135,27 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class AnswerText:
-    """One of a data set's answers as text."""
+    """The texts of one answer of a data set."""
 
     dataset: Evaluated
     answer: Answer
 
     @property
     def tuned(self) -> bool:
-        """Whether the question is about tuned networks."""
+        """True if the question is about tuned networks."""
         return self.answer.networks == Networks.TUNED
 
     @property
     def change(self) -> tuple[str, str]:
-        """The change of the error and its interval; empty where nothing is compared."""
+        """The change in error and its interval; empty if nothing is compared."""
         if self.answer.comparison is None:
             return "", ""
         return comparison_text(self.answer.comparison, self.dataset.about.metric)
 
     @property
     def beside(self) -> list[str]:
-        """What stands beside the word: the sign of a difference that does not matter,
-        and the notes.
+        """The remarks beside the word: the notes, and the direction of a difference
+        that does not matter.
         """
         words: list[str] = list(self.answer.notes)
         if self.answer.outcome == Word.SAME and (self.answer.high or 0) < 0:
@@ -166,7 +166,7 @@ class AnswerText:
 
     @property
     def effect(self) -> str:
-        """The change with its interval, or why there is none."""
+        """The change with its interval, or the reason why there is none."""
         change, interval = self.change
         if self.answer.relative and change:
             change += " error"
@@ -176,7 +176,7 @@ class AnswerText:
 
     @property
     def sentence(self) -> str:
-        """The two models and the change."""
+        """The two models and the change in error."""
         names = self.dataset.titles
         if self.answer.outcome == Word.NOT_ASKED:
             return capital(self.answer.reason)
@@ -186,14 +186,15 @@ class AnswerText:
 
     @property
     def line(self) -> str:
-        """The answer: its word, what stands beside it, and the sentence."""
+        """The answer in one line: its word, the remarks and the sentence."""
         notes = f" ({'; '.join(self.beside)})" if self.beside else ""
         return f"{self.answer.outcome}{notes}: {self.sentence}"
 
 
 def error_text(dataset: Evaluated, name: str | None) -> str:
-    """Write a model's error on test, in the data's unit where they have one; "" without
-    a score.
+    """Return a model's error on test as text; "" without a score.
+
+    An MAE is in the data's unit if they have one.
     """
     metric = dataset.about.metric
     entry = dataset.experiments.get(name or "")
@@ -209,8 +210,9 @@ def error_text(dataset: Evaluated, name: str | None) -> str:
 
 
 def sentence(answers: Sequence[Answer]) -> str:
-    """Return the answers of tuned networks in one sentence, each word counted; all
-    answers where nothing is tuned.
+    """Return a sentence that counts the words of the answers about tuned networks.
+
+    If no networks are tuned, it counts all answers.
     """
     if not answers:
         return "Nothing is built yet"
@@ -234,10 +236,10 @@ class Missing:
     """A data set, or one experiment of a built one, that has no evaluation.
 
     Attributes:
-        experiments: what is missing with it.
-        stage: the stage that failed, such as "source@jena"; empty where that is
-            unknown.
-        reason: the line it failed with, or what to do.
+        name: the data set, or the full name of the experiment.
+        experiments: the experiments that are missing with it.
+        stage: the stage that failed, such as "source@jena"; empty if it is not known.
+        reason: the error of the stage, or what to do.
     """
 
     name: str
@@ -252,9 +254,9 @@ class Results:
 
     Attributes:
         built: the evaluated data sets, in the order of params.yaml.
-        missing: what has no evaluation.
+        missing: the data sets and experiments without an evaluation.
         verdicts: one for each claim whose experiments are in params.yaml.
-        unused: how many claims are not, and are left out.
+        unused: the number of other claims, which are left out.
     """
 
     built: list[Evaluated]
@@ -264,7 +266,7 @@ class Results:
 
 
 def load(workspace: Workspace, params: Params) -> Results:
-    """Read every evaluation that params.yaml asks for and that is there.
+    """Read the results of all data sets of params.yaml that are built.
 
     Raises:
         UsageError: claims.yaml is wrong.
@@ -300,8 +302,9 @@ def load(workspace: Workspace, params: Params) -> Results:
 
 
 def paragraphs(workspace: Workspace) -> dict[str, str]:
-    """Read data set -> its paragraphs in docs/results.md, as Markdown; none in a
-    workspace without that page.
+    """Return data set -> its paragraphs in docs/results.md, as Markdown.
+
+    A workspace without that page has no paragraphs.
     """
     if not workspace.paragraphs.is_file():
         return {}
@@ -310,13 +313,15 @@ def paragraphs(workspace: Workspace) -> dict[str, str]:
 
 
 def _failed(workspace: Workspace) -> dict[str, str]:
-    """Return stage -> the line it failed with, without the path of this workspace: the
-    page must be the same anywhere.
+    """Return stage -> its error, in one line.
+
+    The path of the workspace is removed, since the page must be the same in each
+    folder.
     """
     failed = {}
     for stage, line in failures.read(workspace).items():
         for root in (workspace.root.resolve(), workspace.root):
-            line = line.replace(f"{root}/", "")  # noqa: PLW2901 -- both may stand in it
+            line = line.replace(f"{root}/", "")  # noqa: PLW2901 -- the line may hold both
         failed[stage] = line[:400]
     return failed
 
@@ -357,8 +362,9 @@ def _evaluated(
 def _failure(
     failed: Mapping[str, str], params: Params, dataset: str
 ) -> tuple[str, str]:
-    """Return the stage of a data set that failed first in the graph, and why; "" and
-    what to do where no failure is recorded.
+    """Return the first failed stage of a data set, and the reason.
+
+    If no failure is recorded, return "" and what to do.
     """
     source = params.source_stage(params.datasets[dataset].source)
     own = [f"{stage}@{dataset}" for stage in ("prepare", "train", "evaluate")]

@@ -14,7 +14,7 @@ DAY = 86_400
 YEAR = 365.25 * 86_400
 
 FREQUENCIES = {3600: "hourly", DAY: "daily"}
-"""Seconds between rows -> what such rows are called."""
+"""Seconds between rows -> an adjective for such rows."""
 
 FAMILIES = {
     "gru": ("gru", "segments"),
@@ -25,8 +25,9 @@ FAMILIES = {
     "linear": ("linear", "nlinear", "dlinear", "shared", "bag_of_words", "tfidf"),
     "trees": ("lags",),
 }
-"""Family, which has one colour in all plots -> names of its models; all other models
-are of the family "simple"."""
+"""Family of models -> names of its models. All others are of the family "simple".
+
+A family has one colour in all plots."""
 
 QUESTIONS = {
     "sine_points": "sin x from x",
@@ -36,8 +37,8 @@ QUESTIONS = {
     "shapes": "sines: {shape}",
     "long_forecast": "all 21 columns of the weather, {horizon} rows ahead",
 }
-"""Name of a preparation -> the question that its data sets ask; others are described by
-their facts."""
+"""Name of a preparation -> the question of its data sets. Other questions are made from
+the facts of a data set."""
 
 QUANTITIES = {
     "sine_points": "sin x",
@@ -46,11 +47,12 @@ QUANTITIES = {
     "shapes": "sum of sines, without a unit",
     "long_forecast": "column, standardised",
 }
-"""Name of a preparation -> what its data sets forecast; others say it themselves."""
+"""Name of a preparation -> the quantity that its data sets forecast. Other data sets
+have the quantity in their scale."""
 
 
 def quantity(section: DatasetParams, about: About) -> str:
-    """Return what is forecast, with its unit."""
+    """Return the forecast quantity with its unit."""
     own = f"{about.scale.quantity}, {about.scale.unit or 'without a unit'}"
     return QUANTITIES.get(section.preparation.name, own)
 
@@ -77,7 +79,7 @@ def question(section: DatasetParams, about: About) -> str:
 
 
 def family(section: Experiment) -> str:
-    """Return one of `FAMILIES`, or "simple"."""
+    """Return the family of an experiment's model: one of `FAMILIES`, or "simple"."""
     for family, names in FAMILIES.items():
         if section.model.name in names:
             return family
@@ -91,7 +93,7 @@ def _span(seconds: float) -> str:
 
 
 def short(section: Experiment) -> str:
-    """Return the model of an experiment in words, such as "LSTM(32)"."""
+    """Return the title of an experiment's model, such as "LSTM(32)"."""
     model: Mapping[str, Any] = section.model.model_dump()
     if model["name"] in CELLS:
         return DIRECTIONS.get(model.get("direction") or "", "") + _recurrent(model)
@@ -99,9 +101,9 @@ def short(section: Experiment) -> str:
 
 
 def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str:
-    """Return an experiment in words, such as "LSTM(32), dropout 0.2".
+    """Return the title of an experiment, such as "LSTM(32), dropout 0.2".
 
-    Options that its whole data set shares are left out.
+    Options that are shared by the whole data set are left out.
     """
     model: Mapping[str, Any] = section.model.model_dump()
     training: Mapping[str, Any] = section.training.model_dump()
@@ -133,7 +135,7 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
 
 
 def _detail(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
-    """Return what stands behind a model's short title: what it sees, how it is fitted."""
+    """Return the end of a model's title: its inputs, or how it is fitted."""
     name = model["name"]
     activation = model.get("activation", "tanh")
     if name in CELLS:
@@ -189,20 +191,21 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
 
 
 FITTED = ("linear", "lags")
-"""Models whose title is that of their training, unless it is gradient descent."""
+"""Models whose title is the title of their training method, except with gradient
+descent."""
 
 METHODS = {
     "least_absolute": "least absolute deviation",
     "kernel_ridge": "kernel ridge regression",
     "boosting": "boosted trees",
 }
-"""Way to train -> its title."""
+"""Training method -> its title."""
 
 SIZES = {
     "adaptive_filter": ("powers", "hidden"),
     "transformer": ("layers", "heads", "size"),
 }
-"""Model -> options that stand behind its name."""
+"""Model -> the options that follow its name in the title."""
 
 NAMES = {
     "last_value": "the last value",
@@ -223,12 +226,12 @@ NAMES = {
     "bag_of_words": "logistic regression",
     "tfidf": "logistic regression",
 }
-"""Model -> its short title with its options, for those whose name with spaces would not
-do."""
+"""Model -> its short title, with options in braces. The title of other models is their
+name with spaces."""
 
 DETAILS = {
     "shared": ", least squares",
     "bag_of_words": " on words",
     "tfidf": " on words and pairs, tf-idf",
 }
-"""Model -> what stands behind its short title."""
+"""Model -> the end of its title, after the short title."""

@@ -1,9 +1,9 @@
-"""MLflow as a view of what DVC built: each run is logged once from its folder, at the
-end of its training or later.
+"""Logging of runs in MLflow.
 
-Nothing here shapes a result, and no failure of MLflow stops a training. Only this
-package imports mlflow.
+Each run is logged once from its folder, at the end of its training or later. This
+package changes no result, and no failure of MLflow stops a training. No other package
+imports mlflow.
 """
 
 NOT_RECORDED = "not recorded in MLflow"
-"""The words by which the log of a training says that its run is not in MLflow."""
+"""The words in the log of a training whose run could not be logged in MLflow."""

@@ -1,5 +1,4 @@
-"""MLflow's page behind a question for a token: an app of MLflow's server, which
-`unroll ui` starts.
+"""MLflow's page protected by a token: an app of MLflow's server for `unroll ui`.
 
 MLflow's own login (`--app-name basic-auth`) needs another package and a database of
 users.
@@ -16,11 +15,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 APP = "unroll"
-"""What pyproject.toml calls `guarded` among MLflow's apps."""
+"""The name of `guarded` among MLflow's apps, as in pyproject.toml."""
 
 TOKEN = "UNROLL_UI_TOKEN"  # noqa: S105 - its name
-"""The variable of the server's environment, which no other user can read, that holds
-the token."""
+"""The variable in the server's environment that holds the token. No other user can
+read the environment."""
 
 REFUSED = (
     "This page is its owner's: "
@@ -29,8 +28,9 @@ REFUSED = (
 
 
 def guarded() -> "ASGIApp":
-    """Return MLflow's app behind a question for the token, since other users of this
-    machine can reach it, too.
+    """Return MLflow's app, protected by the token.
+
+    Without a token, other users of this machine could open the page.
     """
     from mlflow.server.fastapi_app import app
 
@@ -38,10 +38,10 @@ def guarded() -> "ASGIApp":
 
 
 def asking(app: "ASGIApp", token: str) -> "ASGIApp":
-    """Return an app that answers only those who have the token.
+    """Return an app that answers only requests with the token.
 
-    A browser has it in the first address, and from then on as a cookie; a program as
-    `MLFLOW_TRACKING_TOKEN`.
+    A browser sends the token in its first address, later in a cookie. A program sends
+    it as `MLFLOW_TRACKING_TOKEN`.
     """
 
     def right(given: str) -> bool:
@@ -56,7 +56,7 @@ def asking(app: "ASGIApp", token: str) -> "ASGIApp":
         kept = request.cookies.get(cookie, "")
         bearer = request.headers.get("authorization", "")
         if right(request.query_params.get("token", "")):
-            opened = RedirectResponse("/", 303)  # a browser keeps what follows the #
+            opened = RedirectResponse("/", 303)  # a browser keeps the part after #
             opened.set_cookie(cookie, token, httponly=True, samesite="lax")
             await opened(scope, receive, send)
         elif right(kept) or right(bearer.removeprefix("Bearer ")):

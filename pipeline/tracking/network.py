@@ -17,27 +17,28 @@ from pipeline.training.job import Predict
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Run
 
-if TYPE_CHECKING:  # at run time MLflow would take the hint of an array for a schema
+if TYPE_CHECKING:  # at run time MLflow would take an array's type hint as a schema
     from mlflow import MlflowClient
 
     from pipeline.data.examples import Array
 
 
 class TrainedNetwork:
-    """A network as `mlflow.pyfunc` calls it."""
+    """A trained network with the interface of `mlflow.pyfunc`."""
 
     def __init__(self, predict: Predict) -> None:
         self._predict = predict
 
     def predict(self, data: "Array", params: dict[str, Any] | None = None) -> "Array":  # noqa: ARG002 -- MLflow passes it
-        """Return the predictions (n, values), in model units, of inputs (n, ...) as the
-        data set has them.
+        """Return predictions (n, values) in model units.
+
+        `data` are inputs (n, ...) as the data set has them.
         """
         return self._predict(np.asarray(data, np.float32))
 
 
 def _load_pyfunc(path: str) -> TrainedNetwork:
-    """Return the model in a folder where `log` has put network.json, for MLflow."""
+    """Load the network from a folder that `log` has written. MLflow calls this."""
     numerics.settle()
     folder = Path(path)
     spec = read_json(folder / "network.json")
@@ -56,21 +57,20 @@ def log(
     experiment: Experiment,
     run: Run,
 ) -> None:
-    """Add the first replicate's network, with the weights that its scores are of, to an
-    MLflow run; nothing without a network.
+    """Add the network of a run's first seed to its MLflow run, if the run has one.
 
-    `mlflow.pyfunc.load_model` loads it where this package is installed. Written by
-    hand: MLflow's own function takes seconds for each, to find out what a network
-    needs.
+    The weights are those that the scores belong to. `mlflow.pyfunc.load_model` loads
+    the network if this package is installed. MLflow's own function is not used: it
+    takes seconds for each network to find the packages that it needs.
 
     Args:
-        client: of MLflow.
+        client: MLflow's client.
         group: the id of the MLflow experiment.
-        run_id: of the MLflow run.
+        run_id: the id of the MLflow run.
         folder: the run folder.
-        data: what was trained on.
-        experiment: as in params.yaml.
-        run: what is in the run folder.
+        data: the data set of the run.
+        experiment: the experiment, as in params.yaml.
+        run: the content of the run folder.
     """
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model, ModelSignature

@@ -1,5 +1,6 @@
-"""The MLflow runs of experiments, logged once from the run folder: a parent for an
-experiment, and a child for each seed.
+"""Logging of experiments in MLflow, once, from their run folders.
+
+An experiment is a parent run, and each seed is a child run.
 """
 
 import contextlib
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
 
 ON_WORKER = "UNROLL_WORKER"
-"""The variable that is set on a worker, whose runs the machine that builds logs."""
+"""The variable that is set on a worker. The machine that builds logs a worker's runs.
+"""
 
 
 def trained(workspace: Workspace, name: str, experiment: Experiment) -> None:
-    """Log an experiment, such as waves/gru, that was just trained. If the store fails,
-    that costs one line of warning, never the training.
+    """Log an experiment, such as waves/gru, that was just trained.
+
+    If the store fails, print a warning; the training goes on.
     """
     if ON_WORKER in os.environ:
         return
@@ -55,11 +58,11 @@ def track(
     """Log the runs on disk that are not logged yet.
 
     Args:
-        workspace: with the runs.
-        experiments: by whole name, such as waves/gru.
+        workspace: the workspace of the runs.
+        experiments: full name, such as waves/gru -> experiment.
 
     Yields:
-        Each name, and "recorded", "present", "not built", or "skipped: " and why.
+        Each name, and "recorded", "present", "not built", or "skipped: REASON".
 
     Raises:
         StoreError: the store cannot be used.
@@ -70,7 +73,7 @@ def track(
         action = "not built"
         if (folder / "run.json").exists():
             try:
-                # Opened for each, so that a training that ends now has not to wait.
+                # Opened for each run, so that a training that ends now need not wait.
                 with store.opened(workspace) as opened:
                     if known is None:
                         current = opened.search(view.CURRENT)
@@ -92,11 +95,11 @@ def log(
     """Log the run on disk of an experiment, unless it was logged before.
 
     Returns:
-        The MLflow run. It alone is tagged as `current`, beside those of DVC's
-        experiments.
+        The MLflow run. Only this run of the experiment is tagged as `current`; runs of
+        `dvc exp` keep a tag of their own.
 
     Raises:
-        UnrollError: the run is damaged, or params.yaml describes another one by now.
+        UnrollError: the run is damaged, or params.yaml has changed since the training.
     """
     client = opened.client
     folder = workspace.run(experiment.dataset, own_name(name))
@@ -109,11 +112,9 @@ def log(
     found = opened.search(
         f"tags.fingerprint = '{mark}' and attributes.status = 'FINISHED'", group
     )
-    run_id = (
-        found[0].info.run_id
-        if found
-        else _log(opened, workspace, name, experiment, group, mark)
-    )
+    run_id = found[0].info.run_id if found else ""
+    if not found:
+        run_id = _log(opened, workspace, name, experiment, group, mark)
     chosen = client.get_run(run_id)
     variant = chosen.data.tags.get("dvc_experiment")
     for other in opened.search(f"{same} and {view.CURRENT}", group):
@@ -131,9 +132,9 @@ def _log(
     group: str,
     mark: str,
 ) -> str:
-    """Log a run and return the id of the parent.
+    """Log a run and return the id of the parent run.
 
-    MLflow compares runs by the metric that they got first, so scores come first.
+    MLflow compares runs by the metric that was logged first, so scores come first.
     """
     folder = workspace.run(experiment.dataset, own_name(name))
     run = run_folder.load(folder)
@@ -190,7 +191,7 @@ def _run(
     tags: Mapping[str, str],
     times: tuple[int, int] | None,
 ) -> Iterator[str]:
-    """Make an MLflow run, give its id, and end it: FAILED if the block raises."""
+    """Yield the id of a new MLflow run. The run ends as FAILED if the block raises."""
     start, end = times or (None, None)
     run = opened.client.create_run(group, start, dict(tags), label)
     run_id = str(run.info.run_id)
@@ -204,8 +205,9 @@ def _run(
 
 
 def _scores(data: Dataset, run: Run) -> dict[str, list[float]]:
-    """Return the name of a metric -> a value for each seed, by the weights that
-    validation chose; those that the data set is compared by first.
+    """Return name of a metric -> a value for each seed, with the chosen weights.
+
+    The data set's own metric comes first.
     """
     by_name: dict[str, list[float]] = {}
     for split, prefix in (("test", ""), ("validation", "validation_")):
@@ -221,7 +223,7 @@ def _scores(data: Dataset, run: Run) -> dict[str, list[float]]:
 
 
 def _facts(run: Run) -> dict[str, list[float]]:
-    """Return what the training of each seed comes to."""
+    """Return name of a fact about the training -> a value for each seed."""
     summary = run.summary
     facts: dict[str, list[float]] = {
         "parameters": [summary.parameters] * len(summary.seeds),
@@ -233,7 +235,7 @@ def _facts(run: Run) -> dict[str, list[float]]:
 
 
 def _curves(history: "pd.DataFrame") -> Points:
-    """Return the columns of a history by epoch, the mean over seeds."""
+    """Return the mean over seeds of a history's columns, by epoch."""
     means = history.drop(columns="seed").groupby("epoch").mean()
     points = means.add_prefix(view.EPOCH).to_dict("records")
     return [*zip(map(int, means.index), points, strict=True)]
@@ -249,7 +251,8 @@ def _tags(name: str, data: Dataset) -> dict[str, str]:
     }
     if data.stand_in:
         tags["mlflow.note.content"] = view.STAND_IN
-    if variant := store.dvc_experiment():
+    variant = store.dvc_experiment()
+    if variant:
         tags["dvc_experiment"] = variant
     return tags
 
@@ -257,17 +260,15 @@ def _tags(name: str, data: Dataset) -> dict[str, str]:
 def _origin(
     workspace: Workspace, about: str, name: str
 ) -> tuple[tuple[int, int] | None, dict[str, str]]:
-    """Return start and end of a run in milliseconds, and tags for where it was made;
-    nothing where nobody knows.
+    """Return the start and end of a run in milliseconds, and tags for where it was
+    made. Return None and no tags if there is no record of the run.
     """
     try:
         record = records.read(workspace, about, name)
     except UnrollError:
         return None, {}
-    start, end = (
-        int(datetime.fromisoformat(moment).timestamp() * 1000)
-        for moment in (record.started, record.ended)
-    )
+    start = int(datetime.fromisoformat(record.started).timestamp() * 1000)
+    end = int(datetime.fromisoformat(record.ended).timestamp() * 1000)
     tags = {"python": record.python, "cpu": record.cpu}
     if record.commit:
         tags["mlflow.source.git.commit"] = record.commit
@@ -276,9 +277,7 @@ def _origin(
 
 
 def _options(name: str, experiment: Experiment) -> dict[str, str]:
-    """Return every option of an experiment by its place in params.yaml, defaults
-    included.
-    """
+    """Return place in params.yaml -> option of an experiment, defaults included."""
     chosen = recipe(name, experiment)
     own = ("dataset", "seeds", "calendar", "standardise", "in_unit")
     flat = {key: getattr(experiment, key) for key in own}
@@ -306,12 +305,12 @@ def describe(
 
     Args:
         opened: the store.
-        workspace: whose data sets are described.
+        workspace: the workspace of the data sets.
         answers: data set -> a line for each answer.
 
     Returns:
-        The name of each of these MLflow experiments -> where MLflow's page shows its
-        runs by score.
+        Name of an MLflow experiment -> the address of its runs on MLflow's page, sorted
+        by score.
     """
     addresses = {}
     for path in sorted(workspace.prepared("").glob("*/dataset.json")):

@@ -1,4 +1,4 @@
-"""The MLflow store: where it lies, how it is opened, and what its errors say."""
+"""The MLflow store: its place, how it is opened, and its errors."""
 
 import contextlib
 import logging
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 Points = Sequence[tuple[int, Mapping[str, float]]]
-"""Steps, or epochs (from 1), and their metrics, in order."""
+"""Pairs of a step, such as an epoch (from 1), and its metrics, in order."""
 
 PATIENCE = 60
-"""Seconds to wait for another process of this workspace; to log a run takes one."""
+"""Seconds to wait for another process of this workspace. Logging a run takes 1 s."""
 
 BUSY = 5
-"""Seconds to wait for another process's write; one takes milliseconds."""
+"""Seconds to wait for another process's write. A write takes milliseconds."""
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -39,13 +39,13 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
-"""Environment of MLflow, where the user has not set it."""
+"""Environment variables for MLflow that the user has not set."""
 
 LIMIT = 1000
 """Most metrics that MLflow takes in one call."""
 
 MOST = 50_000
-"""Most runs that MLflow gives at once."""
+"""Most runs that MLflow returns in one call."""
 
 
 class StoreError(UnrollError):
@@ -57,9 +57,9 @@ class Store:
     """An open MLflow store.
 
     Attributes:
-        client: of MLflow.
-        uri: its tracking URI.
-        artifacts: the folder where artifacts go; None where a server decides.
+        client: MLflow's client.
+        uri: the tracking URI.
+        artifacts: the folder of the artifacts; None if a server decides.
     """
 
     client: "MlflowClient"
@@ -67,8 +67,9 @@ class Store:
     artifacts: Path | None
 
     def experiment(self, title: str) -> str:
-        """Return the id of an MLflow experiment; make it, or bring it back from the
-        bin, if need be.
+        """Return the id of an MLflow experiment.
+
+        The experiment is made if it does not exist, and restored if it was deleted.
 
         Raises:
             StoreError: the workspace was copied or moved.
@@ -90,8 +91,9 @@ class Store:
         return str(group.experiment_id)
 
     def search(self, query: str, group: str = "") -> list["Run"]:
-        """Return the runs that match a query of MLflow's, newest first, of one MLflow
-        experiment (its id) or of all.
+        """Return the runs that match a query in MLflow's language, newest first.
+
+        `group` is the id of an MLflow experiment; empty searches all experiments.
         """
         groups = [group]
         if not group:
@@ -101,7 +103,7 @@ class Store:
     def log(
         self, run_id: str, points: Points, params: Mapping[str, str] | None = None
     ) -> None:
-        """Log metrics by step, and parameters, in as few calls as may be."""
+        """Log parameters and metrics by step, in as few calls as possible."""
         from mlflow.entities import Metric, Param
 
         parameters = [Param(*item) for item in (params or {}).items()]
@@ -117,15 +119,16 @@ class Store:
 
 
 def dvc_experiment() -> str:
-    """Return the name of the experiment of DVC (`dvc exp run`) that this process is
-    part of; empty in an ordinary build.
+    """Return the name of the DVC experiment (`dvc exp run`) that runs this process;
+    empty in an ordinary build.
     """
     return os.environ.get("DVC_EXP_NAME", "") if os.environ.get("DVC_ROOT") else ""
 
 
 def home(workspace: Workspace) -> Workspace:
-    """Return the workspace that keeps the records: this one, or that which DVC copied
-    it from, to throw the copy away.
+    """Return the workspace that keeps the records.
+
+    For a DVC experiment this is the original workspace: DVC removes its copy later.
     """
     return Workspace(Path(os.environ["DVC_ROOT"])) if dvc_experiment() else workspace
 
@@ -136,13 +139,13 @@ def database(workspace: Workspace) -> Path:
 
 
 def uri_of(workspace: Workspace) -> str:
-    """Return the tracking URI of MLflow that the user has set, or of the own store."""
+    """Return MLflow's tracking URI: the user's, or that of the workspace's own store."""
     own = f"sqlite:///{database(workspace).as_posix()}"
     return os.environ.get("MLFLOW_TRACKING_URI") or own
 
 
 def is_empty(workspace: Workspace) -> bool:
-    """Return whether there is no store yet."""
+    """Return whether no store exists yet."""
     return (
         not os.environ.get("MLFLOW_TRACKING_URI") and not database(workspace).exists()
     )
@@ -150,12 +153,14 @@ def is_empty(workspace: Workspace) -> bool:
 
 @contextlib.contextmanager
 def opened(workspace: Workspace) -> Iterator[Store]:
-    """Open the store, and set it up if it is new. No other process of this workspace
-    has it open meanwhile.
+    """Open the store, and set it up if it is new.
+
+    No other process of this workspace can open the store during the block.
 
     Raises:
-        StoreError: it cannot be reached, is locked, damaged, or of another version of
-            MLflow. Whatever MLflow raises in the block becomes one, too.
+        StoreError: the store cannot be reached, is locked or damaged, or belongs to
+            another version of MLflow. All errors of MLflow in the block become a
+            StoreError, too.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -181,14 +186,15 @@ def opened(workspace: Workspace) -> Iterator[Store]:
 
 
 def _prepare(file: Path, scratch: Path) -> None:
-    """Set a database up, or fail at once if it is damaged, locked or read-only: MLflow
-    would try for 100 s.
+    """Set up a database, or fail at once if it is damaged, locked or read-only.
+
+    MLflow itself would try for 100 s.
     """
     from mlflow import MlflowClient
 
     if not file.exists():
-        # Made apart and put in place whole: MLflow cannot go on with tables that it
-        # made in part.
+        # The new database is moved into place when it is complete: MLflow cannot go on
+        # with part of its tables.
         with scratch_folder(scratch, file.name) as folder:
             MlflowClient(f"sqlite:///{(folder / file.name).as_posix()}")
             (folder / file.name).replace(file)
@@ -201,15 +207,17 @@ def _prepare(file: Path, scratch: Path) -> None:
 
 @contextlib.contextmanager
 def guard(uri: str) -> Iterator[None]:
-    """Raise whatever MLflow raises as a StoreError of one line, without a password that
-    the URI may hold.
+    """Raise all errors of MLflow in the block as a StoreError of one line.
+
+    The line does not show a password in the URI.
     """
     try:
         yield
     except UnrollError:
         raise
     except Exception as error:
-        # MLflow says all that the libraries in between had to say.
+        # MLflow's text repeats the errors of all libraries in between; the first one
+        # names the cause.
         first: BaseException = error
         while cause := first.__cause__ or first.__context__:
             first = cause

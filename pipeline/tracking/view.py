@@ -1,4 +1,4 @@
-"""What MLflow's page shows of a data set: a description, and a table of its runs."""
+"""The description of a data set and the table of its runs on MLflow's page."""
 
 import json
 from collections.abc import Sequence
@@ -8,32 +8,35 @@ from pipeline.data.dataset import Dataset, Description
 from pipeline.metrics import MEASURES
 
 MARK = " (stand-in)"
-"""Behind the name of whatever comes from a stand-in."""
+"""The ending of each name that belongs to stand-in data."""
 
 STAND_IN = (
     "Stand-in data, generated in place of the real ones: no figure here is a result."
 )
 
 CURRENT = "tags.`current` = 'true'"
-"""MLflow's query for the runs that are on disk."""
+"""MLflow's query for the runs that are tagged as current: those on disk."""
 
 EPOCH = "epoch/"
-"""Before the name of what is measured once an epoch."""
+"""The prefix of metrics that are logged for each epoch."""
 
 VIEW = "scores"
-"""The key of the view that a data set's address opens."""
+"""The key of the shared view that a data set's address opens."""
 
 
 def title(data: Dataset | Description) -> str:
-    """Return the name of the MLflow experiment of a data set; stand-ins have one of
-    their own, so that they never mix.
+    """Return the name of the MLflow experiment of a data set.
+
+    Stand-in data have an MLflow experiment of their own, so that they never mix with
+    real data.
     """
     return f"{data.name}{MARK}" if data.stand_in else data.name
 
 
 def address(group: str) -> str:
-    """Return where MLflow's page shows the MLflow experiment with this id by score,
-    behind the server's address.
+    """Return the address of an MLflow experiment, sorted by score, on MLflow's page.
+
+    `group` is the id of the MLflow experiment. The address follows the server's.
     """
     shared = f"viewStateShareKey={VIEW}&workflowType=machine_learning"
     return f"#/experiments/{group}/runs?{shared}"
@@ -51,7 +54,7 @@ def description(
     what = f"A data set to {kind}, compared by {metric}."
     if stand_in:
         what = STAND_IN
-    # Of more than one line the page shows the first.
+    # The page shows only the first line, so everything is in one line.
     note = " ".join([*answers, what, f"[By score]({address(group)})"])
     columns = []
     for name in (metric, f"validation_{metric}"):
@@ -73,7 +76,7 @@ def description(
         "selectedColumns": columns,
         "compareRunCharts": charts,
         "compareRunSections": [section],
-        "isAccordionReordered": True,  # else what MLflow adds by itself comes first
+        "isAccordionReordered": True,  # else MLflow's own sections come first
     }
     return {
         "mlflow.note.content": note,

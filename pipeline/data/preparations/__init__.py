@@ -1,6 +1,6 @@
-"""Raw data -> a supervised problem. A module here is a `preparation.name` of
-params.yaml, with a `METRIC`.
+"""Preparations, which make supervised problems of raw data.
 
-Its function `prepare(name, raw, *, ...)` takes the data set's name and the folder of
-its source; what is keyword-only are its options.
+A module of this package is a `preparation.name` in params.yaml. Its `METRIC` is the
+measure of its data sets. Its function `prepare(name, raw, *, ...)` takes the data set's
+name and the folder of its source. The keyword-only parameters are the options.
 """

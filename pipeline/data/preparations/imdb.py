@@ -1,5 +1,6 @@
-"""Documents 001 and 002: is a film review good or bad? From Keras's own file of word
-numbers.
+"""Film reviews, good or bad, of documents 001 and 002.
+
+The reviews are Keras's own file of word numbers.
 """
 
 import itertools
@@ -21,16 +22,17 @@ METRIC = "accuracy"
 HALVES = ("train", "test")
 
 START = 1
-"""The word number of a review's start in Keras's `imdb.load_data`; 0 pads."""
+"""The word number of a review's start in Keras's `imdb.load_data`. Padding is 0."""
 
 UNKNOWN = 2
-"""The word number of a rare word there."""
+"""The word number of a rare word in `imdb.load_data`."""
 
 SHIFT = 3
-"""The number that is added there to every word number, to make room for these."""
+"""The number that `imdb.load_data` adds to each word number, to make room for the
+special numbers."""
 
 SEED = 113
-"""The seed of the shuffle there."""
+"""The seed of the shuffle in `imdb.load_data`."""
 
 _HARMLESS = {
     ("numpy", "ndarray"),
@@ -41,12 +43,13 @@ _HARMLESS = {
 
 
 class _Index(pydantic.RootModel[dict[str, int]]):
-    """A word -> its rank by how frequent it is, from 1."""
+    """Word -> its rank by frequency, from 1."""
 
 
 class _Unpickler(pickle.Unpickler):
-    """Makes arrays of plain Python values. A pickle may call any function that Python
-    knows; this one may not.
+    """An unpickler for arrays of plain Python values.
+
+    A pickle may call any function. This unpickler refuses all but the `_HARMLESS` ones.
     """
 
     def find_class(self, module: str, name: str) -> Any:
@@ -64,23 +67,23 @@ def prepare(
     validation: Annotated[float, pydantic.Field(gt=0, lt=1)],
 ) -> Dataset:
     """Return reviews as `keras.datasets.imdb.load_data(num_words=words)` and
-    `pad_sequences(maxlen=length)` give them.
+    `pad_sequences(maxlen=length)` return them.
 
     Args:
-        name: of the data set.
+        name: the name of the data set.
         raw: the folder of its source, with `imdb.npz` and `imdb_word_index.json`.
-        words: word numbers that are kept; a rarer word becomes 2.
-        length: word numbers per review: the last ones of a longer review, zeros in
-            front of a shorter one.
-        validation: the fraction of the train reviews, taken from the end, that
-            validates (as Keras's `fit` takes it).
+        words: the number of different word numbers; rarer words become 2.
+        length: word numbers per review. A longer review keeps its last words; a shorter
+            one gets zeros in front.
+        validation: the fraction of the train reviews, taken from the end, for
+            validation (as in Keras's `fit`).
 
     Returns:
-        A classification, scored by accuracy: inputs (n, length) int16, or int32 where
-        the words need it, and targets (n,) float32, 1 for a good review.
+        A classification, scored by accuracy. Inputs are (n, length) int16, or int32 if
+        word numbers need it. Targets are (n,) float32, 1 for a good review.
 
     Raises:
-        UnrollError: a file is missing or holds something else than reviews, or words.
+        UnrollError: a file is missing, or does not hold reviews or words.
     """
     halves = _read(raw)
     index = read_checked(raw / "imdb_word_index.json", _Index).root
@@ -118,10 +121,10 @@ def prepare(
 
 
 def _read(raw: Path) -> dict[str, tuple[list[list[int]], Array]]:
-    """Return the reviews and their labels (n,) of both halves, `train` and `test`.
+    """Return half ("train" or "test") -> its reviews and their labels (n,).
 
-    The file holds pickled lists, and a pickle may run anything: so nothing but lists
-    and numbers comes out of it.
+    The file holds pickled lists, and a pickle may run any code. So only lists and
+    numbers are accepted.
     """
     path = raw / "imdb.npz"
     again = f"delete {raw} and run `unroll source {raw.name}` again"
@@ -139,7 +142,7 @@ def _read(raw: Path) -> dict[str, tuple[list[list[int]], Array]]:
                 if len(labels) != len(reviews) or not np.isin(labels, (0, 1)).all():
                     raise ValueError(f"the {half} half is not labelled 0 or 1")
                 halves[half] = (reviews, labels)
-    # Of damaged bytes, zipfile and pickle raise a dozen kinds.
+    # zipfile and pickle raise a dozen kinds of errors for damaged bytes.
     except Exception as error:  # noqa: BLE001
         raise UnrollError(
             f"{path} is not Keras's file of reviews ({error}); {again}"
@@ -148,8 +151,9 @@ def _read(raw: Path) -> dict[str, tuple[list[list[int]], Array]]:
 
 
 def _words(index: dict[str, int], count: int) -> Array:
-    """Return the words (count,) behind the word numbers; nothing for padding and the
-    start, an ellipsis for a rare word.
+    """Return the word of each word number (count,).
+
+    Padding and start have the empty word, a rare word an ellipsis.
     """
     words = [""] * count
     words[UNKNOWN] = "…"
@@ -171,8 +175,9 @@ def _array(archive: zipfile.ZipFile, name: str) -> Array:
 
 
 def _pad(reviews: list[list[int]], words: int, length: int) -> Array:
-    """Return (reviews, length): each review's start, then its words, at the right end;
-    its front is cut or padded.
+    """Return reviews cut or padded at their front: (reviews, length).
+
+    A row ends with the review: its start number, then its words.
     """
     dtype = np.int16 if words <= np.iinfo(np.int16).max else np.int32
     padded = np.zeros((len(reviews), length), dtype)

@@ -1,8 +1,8 @@
-"""The long forecasts on which papers compare models: all columns of a series from all
-columns of it.
+"""The long forecasts on which papers compare models.
 
-As in the code that most of them share: cure-lab/LTSF-Linear (Zeng et al. 2023, arXiv
-2205.13504), in turn Autoformer's.
+All columns of a series are forecast from all its columns, as in the code that most of
+these papers share: cure-lab/LTSF-Linear (Zeng et al. 2023, arXiv 2205.13504), which
+follows Autoformer.
 """
 
 from pathlib import Path
@@ -19,11 +19,13 @@ from pipeline.errors import UnrollError
 METRIC = "mse"
 
 TRAIN = 0.7
+"""Share of the rows for train; the rows between train and test are for validation."""
+
 TEST = 0.2
-"""Shares of the rows; those between validate."""
+"""Share of the rows for test."""
 
 BATCH = 32
-"""Windows of a test batch. The last, partial one is dropped in that code."""
+"""Windows of a test batch. The papers' code drops the last, partial batch."""
 
 Count = Annotated[int, pydantic.Field(ge=1, le=100_000)]
 
@@ -38,21 +40,20 @@ def prepare(
     horizon: Count,
     day: Count,
 ) -> Dataset:
-    """Cut windows of `lookback` rows and the `horizon` rows after them, of every column
-    but the stamp.
+    """Cut windows of `lookback` rows, with the `horizon` rows after them as targets.
 
-    Each column is standardised by mean and deviation of the train rows. A window of
-    validation or test looks back into the rows before its part; its targets do not
-    reach beyond it.
+    All columns but the timestamps are inputs and targets. Each column is standardised
+    by mean and deviation of the train rows. A window of validation or test may begin in
+    the rows before its split. Its targets lie within its split.
 
     Args:
-        name: of the data set.
+        name: the name of the data set.
         raw: the folder of its source.
-        file: the CSV file in it.
-        stamp: its column of times; rows are equally spaced and in order.
-        lookback: rows of a window; a model may look at fewer of them.
+        file: the CSV file in that folder.
+        stamp: the column of timestamps; rows are equally spaced and in order.
+        lookback: rows of a window; a model may use fewer of them.
         horizon: rows to forecast.
-        day: rows of a day: errors of one week are taken as dependent.
+        day: rows of a day. Errors within one week are taken as dependent.
 
     Returns:
         A forecast scored by MSE and MAE over all windows, rows and columns, in
@@ -73,8 +74,8 @@ def prepare(
     }
     if any(end - start < horizon for start, end in borders.values()):
         raise UnrollError(
-            f"datasets.{name}: {rows:,} rows are too few for windows of {lookback} and "
-            f"{horizon} more"
+            f"datasets.{name}: {rows:,} rows are too few for windows of {lookback} rows "
+            f"and {horizon} rows to forecast; lower lookback or horizon"
         )
     mean = table.values[:train].mean(axis=0)
     deviation = table.values[:train].std(axis=0)

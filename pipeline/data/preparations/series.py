@@ -1,8 +1,7 @@
-"""Forecasts of one column of a file from windows of all columns; rows are equally
-spaced in time.
+"""Forecasts of one column of a file from windows of all its columns.
 
-Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and the
-rows of a user's own file (`from_table`).
+The rows are equally spaced in time. Documents 001 and 002 (the temperature at Jena)
+have such data sets. `from_table` makes one of the rows of a user's own file.
 """
 
 from collections import Counter, defaultdict
@@ -34,14 +33,14 @@ Size = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
 METRIC = "mae"
 
 BLOCKS = ("rows to train on", "rows to validate on", "rows to test on")
-"""Facts of the documents' protocols."""
+"""Names of the facts that hold the sizes of the blocks."""
 
 
 class Repair(Strict):
-    """How rows are completed.
+    """Options of completing rows; see `Cleaning`.
 
     Attributes:
-        spacing: seconds from row to row; the median of the file if left out.
+        spacing: seconds from row to row; by default the median of the file.
         sentinel: the number that stands for a missing value.
     """
 
@@ -50,14 +49,14 @@ class Repair(Strict):
 
 
 class Csv(Strict):
-    """How a CSV file of rows is written.
+    """The form of a CSV file of rows.
 
     Attributes:
-        file: its name.
-        stamp: the column of times.
+        file: the name of the file.
+        stamp: the column of timestamps.
         target: the column to forecast.
-        stamp_format: of the times, as `strptime` takes it, or "ISO8601".
-        drop: columns to leave out; all others hold numbers.
+        stamp_format: the format of the timestamps for `strptime`, or "ISO8601".
+        drop: columns to leave out; all other columns hold numbers.
     """
 
     file: str
@@ -79,46 +78,50 @@ def prepare(
     protocol: Literal["as_published", "keras_utility", "corrected"] = "corrected",
     batch_size: Count | None = None,
 ) -> Dataset:
-    """Return windows over the whole series, normalised by mean and standard deviation
-    of the train rows.
+    """Return windows over a series, standardised by the train rows.
 
-    After the columns of the file each row has its `calendar`, for the models that ask
-    for it.
+    Each row also has columns of the calendar, for the models that use them.
 
-    `as_published` does what the generator of documents 001 and 002 does, its slips
-    included (see `series.published_rows`): nothing in the file is handled; the target
-    lies delay + step rows after the last input, in the next block too; validation and
-    test give whole batches only.
+    The protocol `as_published` does what the generator of documents 001 and 002 does,
+    slips included (see `series.published_rows`). Rows are not cleaned. The target lies
+    delay + step rows after the last input, possibly in the next block. Validation and
+    test consist of whole batches only.
 
-    `keras_utility` handles nothing either, and takes the windows that Keras' own
-    function cuts for document 006 (see `series.utility_rows`); the target lies exactly
-    `delay` rows after the last input.
+    The protocol `keras_utility` does not clean rows either. Its windows are those that
+    Keras' own function cuts for document 006 (see `series.utility_rows`). The target
+    lies exactly `delay` rows after the last input.
 
-    `corrected` asks the same question without the slips. Rows are put in the order of
-    their timestamps, of a repeated one the first is kept, and completed as `cleaning`
-    says. Then they are cut in blocks, and mean and deviation are taken over the first.
-    A window counts if its first input and its target lie in one block and no gap
-    between them (but see `Windowing.overlap`), and if its targets were measured (but
-    see `Windowing.partial`). The target lies exactly `delay` rows after the last input.
+    The protocol `corrected` avoids the slips. Rows are sorted by their timestamps, the
+    first of repeated rows is kept, and `cleaning` completes them. Then they are cut
+    into blocks, and mean and deviation are taken over the train block. A window counts
+    if
+
+    - its first input and its targets lie in one block (but see `Windowing.overlap`),
+    - no gap lies between them, and
+    - its targets were measured (but see `Windowing.partial`).
+
+    The target lies exactly `delay` rows after the last input.
 
     Args:
-        name: of the data set.
+        name: the name of the data set.
         raw: the folder of its source.
-        csv: how the file is written.
-        windows: how rows are cut.
-        train: rows, if 1 or more, else a fraction of the rows.
-        validation: the same; None for none. The rest is the test block.
-        cleaning: how rows are completed, corrected only.
-        protocol: see above.
-        batch_size: of the generator, as published only.
+        csv: the form of the file.
+        windows: how windows are cut.
+        train: the size of the train block in rows if it is 1 or more, else as a
+            fraction of the rows.
+        validation: the size of the validation block; None for no such block. The rest
+            is the test block.
+        cleaning: how rows are completed, for `corrected` only.
+        protocol: one of the three above.
+        batch_size: the batch size of the generator, for `as_published` only.
 
     Returns:
-        A forecast, scored by MAE; its series (rows, columns + calendar) float32 is
-        shared by the splits.
+        A forecast, scored by MAE. Its splits share a series (rows, columns + calendar),
+        float32.
 
     Raises:
         UnrollError: the file cannot be used (`row_table.read`) or is too short for the
-            split and the window.
+            splits and the windows.
         UsageError: an option contradicts another or names a column that is not there.
         ValueError: `lookback` is not a multiple of `step`, or a number of rows is not
             whole.
@@ -130,7 +133,7 @@ def prepare(
         if published:
             what = "is missing; it scores"
         raise UsageError(f"params.yaml: {where}.batch_size {what} whole batches")
-    # before a step of any size makes room for rows that no window can have
+    # Checked first, since rows are chosen as if `lookback` were a multiple.
     if windows.lookback % windows.step:
         raise ValueError(
             "`lookback` must be a multiple of `step`. "
@@ -171,25 +174,25 @@ def from_table(
     protocol: Literal["as_published", "keras_utility", "corrected"] = "corrected",
     batch_size: int | None = None,
 ) -> Dataset:
-    """Return windows over rows that have been read; else as `prepare`.
+    """Return windows over rows that have been read; otherwise as `prepare`.
 
-    With `csv.series_id` each of several series is prepared as if it were alone, at the
-    timestamps of all, cut at the same rows; they stand one after the other
-    (`Dataset.series_id`), each in units of its own deviation.
+    With `csv.series_id` there are several series. Each is prepared on its own, at the
+    timestamps of all series, and cut at the same rows. The series follow one another in
+    the data set (`Dataset.series_id`). Each is standardised by its own train rows.
 
     Raises:
-        UnrollError: the rows are too few for the split and the window, or there is
+        UnrollError: the rows are too few for the splits and the windows, or there is
             nothing to learn.
-        UnusableSeriesError: this is so of some of several series.
+        UnusableSeriesError: some of several series cannot be used for such a reason.
     """
     corrected = protocol == "corrected"
     table = _counted(table, csv, cleaning, windows)
-    every = {
-        key: series.rows_of(own, csv, cleaning, windows)
-        if corrected
-        else series.as_they_are(own, None)
-        for key, own in table.by_series().items()
-    }
+    every = {}
+    for key, own in table.by_series().items():
+        if corrected:
+            every[key] = series.rows_of(own, csv, cleaning, windows)
+        else:
+            every[key] = series.as_they_are(own, None)
     first = next(iter(every.values()))
     count = len(first.series.values)
     column = first.columns.index(csv.target)
@@ -204,9 +207,9 @@ def from_table(
         corrected=corrected,
         validated=validation is not None,
     )
-    # `Windows` counts from the row after the last step, so a target `delay` rows after
-    # the last input is `delay - step` there. The documents' generator counts so, too,
-    # and forgets the step.
+    # `Windows` counts from the row one step after the last input, so a target `delay`
+    # rows after the last input is at `delay - step`. The documents' generator counts in
+    # the same way, but forgets to subtract the step.
     slip = windows.step if protocol == "as_published" else 0
     delay = windows.first - windows.step + slip
     fitted = Fitted(
@@ -221,7 +224,7 @@ def from_table(
         series.inputs_of(rows.series, fitted, statistics[key])
         for key, rows in every.items()
     ]
-    # one alone is not copied
+    # A single series is not copied.
     whole = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]
     truth = None
     measured = None
@@ -284,8 +287,10 @@ def _cut(
     corrected: bool,
     validated: bool,
 ) -> tuple[dict[str, Statistics], dict[str, list[Array]], Counter[str]]:
-    """Return of each series its statistics, of each split the rows of its examples in
-    each series, and what was filled and lost: words -> count.
+    """Choose the rows of examples in each series.
+
+    Return series -> its statistics, split -> the rows of its examples in each series,
+    and description -> count of filled and lost rows.
     """
     statistics = dict[str, Statistics]()
     chosen = defaultdict[str, list[Array]](list)
@@ -325,9 +330,7 @@ def _cut(
 
 
 def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
-    """Return how many timesteps a day has, in which models see a cycle; 0 where it has
-    none.
-    """
+    """Return the number of timesteps in a day; 0 if a day is no cycle of these rows."""
     timestep = freq * step
     rows_per_day = row_calendar.slots_per_day(cleaning.rows, freq)
     if rows_per_day and freq < 7 * DAY:
@@ -340,14 +343,14 @@ def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
 def _counted(
     table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing
 ) -> RowTable:
-    """Return the rows that count, an even distance apart."""
+    """Return the rows that count, with evenly spaced timestamps."""
     if cleaning.until:
         table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
     table = series.on_calendar(table, csv, cleaning)
     if not windows.partial:
         return table
-    # A target that is measured from some day on, and to some day, has no rows before
-    # and after.
+    # The target may be measured only from some day on, or up to some day. Rows before
+    # and after do not count.
     target = table.values[:, table.columns.index(csv.target)]
     measured = table.timestamps[~np.isnan(target)]
     if not len(measured):
@@ -358,14 +361,15 @@ def _counted(
 
 
 def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statistics:
-    """Return statistics of the train rows, those before row `first`, where every column
-    is known.
+    """Return statistics of the train rows: those before row `first` in which all columns
+    are known.
 
     Deviations are those of the population (ddof 0). A column that never changes gets
-    the deviation 1: it is centred and otherwise left alone.
+    the deviation 1, so that it is only centred.
 
     Raises:
-        UnrollError: a column holds no value there, or the target never changes.
+        UnrollError: a column holds no value in the train rows, or the target never
+            changes there.
     """
     rows = measured.series
     columns = measured.columns
@@ -404,8 +408,8 @@ def _lacking(
     cleaning: Cleaning,
     windows: Windowing,
 ) -> str:
-    """Return how many rows one of several series has and lacks before row `first` and
-    after it; "" if it has enough.
+    """Return a text about the rows that a series lacks before or after row `first`; ""
+    if it has enough rows.
     """
     times = measured.series.timestamps[[first]]
     border = shown(row_calendar.stamps(times, cleaning, csv.time_zone)[0])
@@ -461,7 +465,7 @@ def _facts(
     fitted: Fitted,
     batch: int | None,
 ) -> dict[str, Any]:
-    """Return what a reader wants to know: words -> value."""
+    """Return the facts of a data set: description -> value."""
     regular = measured.regular
     test = splits["test"]
     timesteps = test.horizon + (test.outputs - 1) * test.step
@@ -469,6 +473,9 @@ def _facts(
     zone = fitted.csv.time_zone
     sizes = np.diff([0, *borders, len(stamps)]).tolist()
     blocks = dict(zip(BLOCKS, sizes, strict=True)) if protocol != "corrected" else {}
+    batches = None
+    if batch and validation:
+        batches = len(validation) // batch
     facts = {
         "protocol": protocol,
         "rows": len(stamps),
@@ -483,9 +490,7 @@ def _facts(
         "seconds between rows": regular.freq,
         "repeated stamps": regular.repeated,
         "gaps": regular.gaps,
-        "validation batches": len(validation) // batch
-        if batch and validation
-        else None,
+        "validation batches": batches,
         "sentinels": measured.missed if fitted.cleaning.sentinel is not None else None,
         "missing values": measured.missed if fitted.csv.missing is not None else None,
         "time zone": f"{zone}, stamps in UTC" if zone is not None else None,

@@ -1,5 +1,6 @@
-"""Document 001: the four shapes of a recurrent network, each as a question about the
-same noisy series.
+"""The four shapes of a recurrent network in document 001.
+
+Each shape is a question about the same noisy series.
 """
 
 from pathlib import Path
@@ -33,18 +34,21 @@ def prepare(
     ahead: Count = 10,
     delay: Count = 5,
 ) -> Dataset:
-    """Ask one of four questions about the series of the source `sines`, each with
-    several targets per example.
+    """Ask one of four questions about the series of the source `sines`.
 
-    By its first `lookback` values: at each step the next value (`sequence_to_sequence`)
-    or the value `delay` steps before, 0 while there is none (`delayed`), or at the end
-    the next `ahead` values (`sequence_to_vector`). From what it was made of, six
-    numbers: all its values (`vector_to_sequence`).
+    Each question has several targets per example. Three of them give the first
+    `lookback` values of a series:
+
+    - `sequence_to_sequence` asks at each step for the next value.
+    - `delayed` asks at each step for the value `delay` steps before, 0 at first.
+    - `sequence_to_vector` asks at the end for the next `ahead` values.
+    - `vector_to_sequence` gives the six parameters of a series, and asks for all its
+      values.
 
     Returns:
-        Scored by MSE over all values: inputs (n, lookback, 1) or (n, 6), targets (n,
-        values), float64. The floor is the variance of the targets' own noise; a delayed
-        value was seen with its noise, so that its floor is 0.
+        A data set scored by MSE over all values: inputs (n, lookback, 1) or (n, 6),
+        targets (n, values), float64. The floor is the variance of the targets' own
+        noise. A delayed value was seen with its noise, so its floor is 0.
 
     Raises:
         UnrollError: the file is missing or damaged.

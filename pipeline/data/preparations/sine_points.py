@@ -15,16 +15,15 @@ METRIC = "mse"
 def prepare(
     name: str, raw: Path, *, part: Literal["interpolation", "extrapolation"]
 ) -> Dataset:
-    """Take one x in, its y out, no validation: the document has none, and nothing may
-    be chosen on test.
+    """Return points of the source `sine`: x is the input, y the target.
 
-    `part` of the source `sine`: test x lie in the range of the train x, or mostly
-    beyond it.
+    There is no validation, as in the document, and nothing may be chosen on test. With
+    `part` "interpolation" test x lie in the range of the train x, with "extrapolation"
+    mostly beyond it.
 
     Returns:
-        A regression, scored by MSE: inputs (n, 1) and targets (n,) float64. Where some
-        test x are train x and some are not, the groups `inside` and `outside` tell
-        which.
+        A regression, scored by MSE: inputs (n, 1) and targets (n,), float64. If only
+        some test x are also train x, the groups `inside` and `outside` hold both kinds.
 
     Raises:
         UnrollError: a file is missing or damaged.

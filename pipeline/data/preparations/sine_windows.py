@@ -20,16 +20,16 @@ def prepare(
     lookback: Annotated[int, pydantic.Field(ge=1, le=1_000_000)],
 ) -> Dataset:
     """Cut windows of `lookback` values over the extrapolation series of the source
-    `sine`, train and test; no validation.
+    `sine`, without validation.
 
-    sin(x + h) = 2 cos(h) sin(x) - sin(x - h), so two values give the next one exactly:
-    the floor is 0.
+    Two values give the next one exactly, since sin(x + h) = 2 cos(h) sin(x) - sin(x -
+    h). So the floor is 0.
 
     Returns:
-        A forecast one value ahead, scored by MSE, rolled out over the test series:
-        inputs (n, lookback, 1) float64. Where the x of some test targets lies in the
-        range of the train x, the groups `inside` and `outside` tell which (with 20
-        values in, all targets lie outside).
+        A forecast one value ahead, scored by MSE and rolled out over the test series:
+        inputs (n, lookback, 1), float64. If the x of only some test targets lie in the
+        range of the train x, the groups `inside` and `outside` hold both kinds. With a
+        lookback of 20 all targets lie outside.
 
     Raises:
         UnrollError: a file is missing or damaged.

@@ -15,17 +15,19 @@ NOISE = 0.1
 """The width of the uniform noise on every value (document 003)."""
 
 DRAWS = 2000
-"""Series that the leverage is averaged over."""
+"""Number of series over which the leverage is averaged."""
 
 
 def prepare(name: str, raw: Path) -> Dataset:
-    """Take all values of a series of the source `waves` but the last in, the last out.
+    """Return series of the source `waves`: the last value is the target, all others are
+    the input.
 
     Returns:
-        A forecast, scored by MSE: inputs (n, values - 1, 1) and targets (n,) float64;
-        validation and test are both scored after every epoch, as the document scores
-        its test set. Two floors: the variance of the target's own noise, width² / 12;
-        and what can be attained, since the values in are noisy, too (`leverage`).
+        A forecast, scored by MSE: inputs (n, values - 1, 1) and targets (n,), float64.
+        Validation and test are both scored after every epoch, since the document scores
+        its test set so. The first floor is the variance of the target's own noise,
+        width² / 12. The second floor is attainable: the inputs are noisy, too
+        (`leverage`).
 
     Raises:
         UnrollError: the file is missing or damaged.
@@ -60,19 +62,20 @@ def prepare(name: str, raw: Path) -> Dataset:
 
 
 def leverage(values: int) -> float:
-    """Return how much of the noise's variance the last value's error has on top, if a
-    series' four numbers must be fitted.
+    """Return the leverage of the last value, averaged over series of document 003.
 
-    Who knows the document's formula, 0.5 sin((t - a)(10 + 10 f)) + 0.2 sin((t - b)(20 +
-    20 g)), still has to find a, b, f and g from the noisy values. By least squares, to
-    first order, the error at the next time has the variance of the noise times x
-    (J'J)⁻¹ x', with J (values, 4) the formula's derivatives by the four at the times of
-    the values and x (4,) at the next time: the leverage. It is averaged over series as
-    the document draws them.
+    The document's formula is
+
+        0.5 sin((t - a)(10 + 10 f)) + 0.2 sin((t - b)(20 + 20 g))
+
+    Even with this formula, a, b, f and g have to be fitted to the noisy values. With
+    least squares, to first order, the fit adds an error at the next time. Its variance
+    is the variance of the noise times the leverage x (J'J)⁻¹ x'. J (values, 4) holds
+    the formula's derivatives by a, b, f and g at the times of the values. The vector x
+    (4,) holds the derivatives at the next time.
 
     Args:
-        values: that are given; the one after them is predicted, and the last of them
-            all lies at t = 1.
+        values: the number of given values. The next value, at t = 1, is predicted.
     """
     time = np.linspace(0, 1, values + 1)
     first, second, slow, fast = np.random.default_rng(0).random((4, DRAWS, 1))
@@ -87,6 +90,6 @@ def leverage(values: int) -> float:
     jacobian = np.stack(derivatives, axis=2)
     of_values = jacobian[:, :-1]
     of_next = jacobian[:, -1:]
-    # fewer than four values leave some of it open
+    # The pseudo-inverse also serves fewer than four values.
     inverse = np.linalg.pinv(of_values.swapaxes(1, 2) @ of_values)
     return float((of_next @ inverse @ of_next.swapaxes(1, 2)).mean())

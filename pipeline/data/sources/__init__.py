@@ -1,7 +1,7 @@
-"""Where raw data come from. A module here is a `kind` of params.yaml.
+"""Sources of raw data. A module of this package is a `kind` in params.yaml.
 
-Its function `produce(folder, context, *, ...)` fills an empty folder; what is
-keyword-only are its options.
+Its function `produce(folder, context, *, ...)` fills an empty folder. The keyword-only
+parameters are the options of the source.
 """
 
 from dataclasses import dataclass
@@ -18,18 +18,17 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-"""Options of generators."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """All that a source may use besides its own options.
+    """Everything that a source may use besides its options.
 
     Attributes:
         name: the source's name in params.yaml.
         root: the workspace's folder.
-        scratch: a folder for half-made files.
-        mirror: a folder or base address that is asked first, or None.
+        scratch: a folder for unfinished files.
+        mirror: a folder or base address to try first, or None.
     """
 
     name: str
@@ -46,8 +45,10 @@ class Context:
         folder: str = "",
         sha256: str | None = None,
     ) -> str:
-        """Fetch as `pipeline.data.download.fetch`; in the mirror the file lies in
-        `folder`, by default the source's.
+        """Fetch a file, as `pipeline.data.download.fetch` does.
+
+        In a mirror the file lies in `folder`, by default the folder with the source's
+        name.
         """
         path = f"{folder or self.name}/{name}"
         return fetch(
@@ -56,8 +57,9 @@ class Context:
 
 
 def streams(seed: int, count: int) -> "list[np.random.Generator]":
-    """Return generators with a seed of their own each, so that how much one draws
-    leaves the others as they are.
+    """Return independent generators.
+
+    The numbers of a generator do not depend on how many the others have drawn.
     """
     import numpy as np
 

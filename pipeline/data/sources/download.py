@@ -1,4 +1,4 @@
-"""Files of the web, by the address of their folder and their hashes."""
+"""Downloaded files, given by the address of their folder and their hashes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -38,10 +38,16 @@ def produce(
     files: Annotated[dict[Name, Sha256 | None], pydantic.Field(min_length=1)],
     url: Url | None = None,
 ) -> None:
-    """Fetch every file of `files`: name -> SHA-256, None where it is not known.
+    """Fetch all files.
 
-    `url` is the address of the folder that holds them; None where only mirrors have
-    them. Errors as in `pipeline.data.download.fetch`.
+    Errors are as in `pipeline.data.download.fetch`.
+
+    Args:
+        folder: the folder to fill.
+        context: the context of the source.
+        files: name -> SHA-256; None if the hash is not known.
+        url: the address of the folder that holds the files; None if only mirrors have
+            them.
     """
     for name, sha256 in files.items():
         context.fetch(

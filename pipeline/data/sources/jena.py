@@ -1,8 +1,8 @@
-"""The weather station at Jena, 2009 to 2016, every ten minutes: the official file of
-documents 001 and 002.
+"""The official file of documents 001 and 002: the weather station at Jena, 2009 to
+2016, every ten minutes.
 
-Its hash is not published and other copies are in circulation, so its structure is
-checked.
+Its hash is not published, and other copies are in circulation. So the structure of the
+file is checked.
 """
 
 import shutil
@@ -46,25 +46,28 @@ ROWS = 420_551
 """Rows of the official file, below its header."""
 
 ENDS = ("01.01.2009 00:10:00", "01.01.2017 00:00:00")
-"""The timestamps of its first and its last row."""
+"""The timestamps of the official file's first and last row."""
 
 BYTES = 43_164_220
-"""Its size, unpacked."""
+"""Bytes of the official file, unpacked."""
 
 
 def produce(folder: Path, context: Context) -> None:
-    """Fetch the zip, also from a mirror's `jena/`, unpack it and check its structure.
-    Errors as in `whole`.
+    """Fetch the official zip file, unpack it and check its structure.
+
+    Errors are as in `whole`.
     """
     whole(folder / FILE, context)
 
 
 def whole(path: Path, context: Context) -> "pd.DataFrame":
-    """Put the unpacked, checked official file at `path`; return its rows, as `read`
-    gives them.
+    """Write the official file, unpacked and checked, to `path`; return its rows.
+
+    A mirror has the zip file in its folder `jena`.
 
     Raises:
-        UnrollError: it cannot be had, is no sound zip, or is not of this structure.
+        UnrollError: the file is not available, is a damaged zip file, or has another
+            structure.
     """
     with scratch_folder(context.scratch, "zip") as temporary:
         archive = temporary / f"{FILE}.zip"
@@ -84,15 +87,16 @@ def whole(path: Path, context: Context) -> "pd.DataFrame":
 
 
 def extract(path: Path, context: Context, sha256: str) -> "pd.DataFrame | None":
-    """Put an extract of the official file at `path`, from a mirror's `jena/`, or get
-    what it can be made from.
+    """Fetch an extract of the official file from a mirror, or else the official file.
+
+    A mirror has the extract in its folder `jena`; it is written to `path`.
 
     Returns:
-        None if the mirror had it; else the rows of the official file, which lies beside
-        it and is to be removed.
+        None if a mirror had the extract. Otherwise the rows of the official file, which
+        was written beside `path`; the caller removes it.
 
     Raises:
-        UnrollError: neither can be had, or one of them is damaged.
+        UnrollError: neither file is available, or one of them is damaged.
     """
     try:
         context.fetch(path.name, None, path, folder="jena", sha256=sha256)
@@ -108,11 +112,12 @@ def extract(path: Path, context: Context, sha256: str) -> "pd.DataFrame | None":
 
 
 def read(path: Path, origin: str) -> "pd.DataFrame":
-    """Return the rows of a file in the official format: timestamps as text, which
-    `prepare` reads, and 14 columns of float64.
+    """Return the rows of a file in the official format.
+
+    Timestamps stay text, which `prepare` reads. All other columns are float64.
 
     Raises:
-        UnrollError: a column is missing, or a cell is no number; the text names
+        UnrollError: a column is missing, or a cell is no number. The text names
             `origin`.
     """
     import pandas as pd
@@ -122,7 +127,7 @@ def read(path: Path, origin: str) -> "pd.DataFrame":
     types = {column: str if column == STAMP else np.float64 for column in COLUMNS}
     try:
         table = pd.read_csv(path, dtype=types, encoding_errors="replace")
-    except ValueError as error:  # pandas' own errors among them
+    except ValueError as error:  # also the base of pandas' errors
         raise UnrollError(f"{name}: {one_line(str(error)):.200}; {advice}") from None
     if tuple(table.columns) != COLUMNS:
         raise UnrollError(
@@ -143,7 +148,7 @@ def _unpack(archive: Path, path: Path, origin: str) -> None:
             shutil.copyfileobj(source, target)
     except KeyError:
         raise UnrollError(f"{origin} must hold {FILE}; {advice}") from None
-    # Of damaged bytes, zipfile raises half a dozen kinds.
+    # zipfile raises half a dozen kinds of errors for damaged bytes.
     except Exception as error:  # noqa: BLE001
         raise UnrollError(
             f"{origin} is damaged or cut off ({error}); {advice}"

@@ -1,5 +1,6 @@
-"""The first two years of the official Jena file, byte for byte: an extract from a
-mirror, or cut off here.
+"""The first two years of the official Jena file, byte for byte.
+
+The extract is from a mirror, or is cut from the official file.
 """
 
 from itertools import islice
@@ -15,9 +16,7 @@ ROWS = 106_727
 
 
 def produce(folder: Path, context: Context) -> None:
-    """Write `jena_2009_2010.csv`, whose hash is known wherever it is from. Errors as in
-    `jena.extract`.
-    """
+    """Write `jena_2009_2010.csv`, and check its hash. Errors are as in `jena.extract`."""
     path = folder / FILE
     if jena.extract(path, context, SHA256) is None:
         return
@@ -27,6 +26,6 @@ def produce(folder: Path, context: Context) -> None:
     whole.unlink()
     if sha256(path) != SHA256:
         raise UnrollError(
-            f"the first {ROWS:,} rows of the official file are others than those "
-            "known; is it another copy?"
+            f"the first {ROWS:,} rows of {jena.FILE} do not have the known sha256, so "
+            "it is another copy of the data; get the official file"
         )

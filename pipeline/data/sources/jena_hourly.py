@@ -1,5 +1,6 @@
-"""Every sixth row of the official Jena file: an extract from a mirror, or the official
-file thinned by itself.
+"""Every sixth row of the official Jena file.
+
+The extract is from a mirror, or is thinned from the official file.
 """
 
 from pathlib import Path
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 FILE = "jena_hourly_2009_2016.csv"
 SHA256 = "75a9edcba9e346fbda0d612abbf5277d4667a66924123b2cdc475f64e2557f16"
-"""The hash of the extract that a mirror holds; a thinned file has none (`thin`)."""
+"""The hash of a mirror's extract. A thinned file is not checked by a hash (`thin`)."""
 
 ROWS = 70_038
 WIND = "wv (m/s)"
@@ -32,7 +33,7 @@ STEP = 6
 
 
 def produce(folder: Path, context: Context) -> None:
-    """Write `jena_hourly_2009_2016.csv`. Errors as in `jena.extract`."""
+    """Write `jena_hourly_2009_2016.csv`. Errors are as in `jena.extract`."""
     official = jena.extract(folder / FILE, context, SHA256)
     if official is None:
         return
@@ -40,8 +41,8 @@ def produce(folder: Path, context: Context) -> None:
     hours = thin(official)
     if len(hours) != ROWS:
         raise UnrollError(
-            f"the official file gives {len(hours):,} hourly rows, not {ROWS:,}; "
-            "is it another copy of the data?"
+            f"{jena.FILE} gives {len(hours):,} hourly rows, not {ROWS:,}, so it is "
+            "another copy of the data; get the official file"
         )
     tables.write(folder / FILE, hours)
 
@@ -49,10 +50,9 @@ def produce(folder: Path, context: Context) -> None:
 def thin(table: "pd.DataFrame") -> "pd.DataFrame":
     """Return six of the columns of every sixth row of the official file.
 
-    A row whose timestamp was there before is dropped, then rows 0, 6, 12, ... are kept.
-    A wind of -9999 (no reading) becomes 0.0: the extract in circulation holds none, and
-    has 0.0 where the official file is said to have them. On the first 1,000 official
-    rows this gives the extract's first 167 rows, byte for byte; beyond them it is a
+    Rows with a repeated timestamp are dropped first. A wind of -9999 (no reading)
+    becomes 0.0, because the extract in circulation has 0.0 there. The first 1,000
+    official rows give the extract's first 167 rows, byte for byte. The rest is a
     reconstruction, so the hash of a thinned file is not checked.
     """
     hours = table.drop_duplicates(jena.STAMP).iloc[::STEP][COLUMNS].copy()

@@ -1,4 +1,4 @@
-"""A file of the user's own, such as a series to compare models on."""
+"""Files of the user, such as a series to compare models on."""
 
 import shutil
 from pathlib import Path
@@ -11,11 +11,11 @@ from pipeline.validation import utf_8
 def produce(
     folder: Path, context: Context, *, path: str, pattern: str | None = None
 ) -> None:
-    """Copy the file at `path`, or those of the folder there that a pattern matches,
-    under their own names.
+    """Copy the file at `path`, or the files in the folder `path` that match `pattern`.
 
     Raises:
-        UnrollError: there is no such file, or it cannot be read.
+        UnrollError: there is no such file.
+        UsageError: the name of a file is not UTF-8.
     """
     option = f"params.yaml: files.{context.name}"
     whole = context.root / path

@@ -19,9 +19,9 @@ def produce(
     """Write `{interpolation,extrapolation}_{train,test}.csv` with the columns x
     (radians) and y = sin(x).
 
-    The interpolation set has `points` x to train on and `test_points` more, uniform on
-    (-3 pi, 3 pi), from streams of their own. The extrapolation set is a fixed grid of
-    step 0.5: train from 0 to 99.5, test from 90 to 199.5.
+    The interpolation set has `points` x to train on and `test_points` x to test on. All
+    are uniform on (-3 pi, 3 pi), from two independent streams. The extrapolation set is
+    a fixed grid of step 0.5: train from 0 to 99.5, test from 90 to 199.5.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Noisy sums of two sines, with what each was made of: for the four shapes of a
+"""Noisy sums of two sines and the parameters of each, for the four shapes of a
 recurrent network in document 001.
 """
 
@@ -17,9 +17,10 @@ NOISE = 0.1
 """The width of the uniform noise on every value."""
 
 LEAST = np.array([[0.3, 0.2, -1.0], [0.1, 0.5, -1.0]])
+"""Least amplitude, frequency (radians per step) and phase (radians) of both sines."""
+
 GREATEST = np.array([[0.7, 0.4, 1.0], [0.3, 0.8, 1.0]])
-"""Amplitude, frequency (radians a step) and phase (radians) of both sines, each uniform
-between these."""
+"""Greatest values of the same; parameters are uniform between the two."""
 
 
 def produce(
@@ -34,8 +35,8 @@ def produce(
     """Write `sines.npz`: for each split `SPLIT_series` (series, 40) and `SPLIT_waves`
     (series, 2, 3), float64.
 
-    `train`, `validation` and `test` are how many series each has. Each is a stream of
-    its own, so that the size of one leaves the others as they are.
+    `train`, `validation` and `test` are numbers of series. Each split has a random
+    stream of its own, so its size does not change the other splits.
     """
     sizes = {"train": train, "validation": validation, "test": test}
     arrays: dict[str, Array] = {}

@@ -1,5 +1,6 @@
-"""Seeded stand-ins in the official format of each download, for machines without it. No
-figure from one is a result.
+"""Generated stand-ins for the downloads, in their official formats.
+
+They serve on machines without the downloads. No figure from a stand-in is a result.
 """
 
 import io
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
 
 SENTINEL = -9999.0
 GAP = 544 * 600
-"""Seconds that Jena's clock jumps: all gaps of the official file in one, so that a
-full-size file ends when it does."""
+"""Seconds by which Jena's clock jumps once. The official file has gaps of the same
+length in all, so a stand-in of full size ends at the same time."""
+
 VOCABULARY = 20_000
+"""Number of different words in the reviews."""
+
 TELLING = 50
+"""Number of words that tell a good review, and of words that tell a bad one."""
 
 
 def produce(
@@ -35,11 +40,11 @@ def produce(
     rows: Annotated[int, Field(ge=100, le=jena.ROWS)],
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0,
 ) -> None:
-    """Write the files that the source `of` would hold into an empty folder: the same
-    names, columns and number formats.
+    """Write stand-ins for the files of the source `of`, with the same names, columns and
+    number formats.
 
-    `rows` are below the header; of `imdb`, the reviews in each half. The same seed and
-    rows give the same bytes.
+    `rows` is the number of rows below the header, or for `imdb` the number of reviews
+    in each half. The same seed and rows give the same bytes.
     """
     random = np.random.default_rng(seed)
     if of == "imdb":
@@ -51,16 +56,16 @@ def produce(
 def station(
     random: np.random.Generator, start: str, rows: int, gap: tuple[int, int]
 ) -> tuple[Array, dict[str, Array]]:
-    """Draw what a weather station reads every ten minutes, with a yearly and a daily
-    cycle and weather that lasts days.
+    """Draw the readings of a weather station every ten minutes.
 
-    Vapour pressure is Magnus's formula; the other moist columns follow from
-    temperature, pressure and humidity. `gap` is the row before which the clock jumps,
-    and by how many seconds.
+    They have a yearly and a daily cycle, and weather that lasts days. Vapour pressure
+    follows Magnus's formula. The other moist columns follow from temperature, pressure
+    and humidity. `gap` is the row before which the clock jumps, and the seconds of the
+    jump.
 
     Returns:
-        Stamps (rows,) datetime64[s], and readings: column, in the order of the official
-        file -> (rows,).
+        Timestamps (rows,) datetime64[s], and column -> readings (rows,), in the order
+        of the official file.
     """
     seconds = 600 * np.arange(rows) + np.where(np.arange(rows) >= gap[0], gap[1], 0)
     stamps = np.datetime64(start, "s") + seconds
@@ -102,8 +107,9 @@ def station(
 
 
 def drift(random: np.random.Generator, rows: int, hours: float) -> Array:
-    """Return (rows,) of mean 0 and variance 1, of which 1/e is left after `hours`: a
-    first-order autoregression.
+    """Draw a first-order autoregression (rows,) of mean 0 and variance 1.
+
+    Its autocorrelation falls to 1/e after `hours`.
     """
     keep = float(np.exp(-1 / (6 * hours)))
     shocks = random.standard_normal(rows)
@@ -116,12 +122,12 @@ def drift(random: np.random.Generator, rows: int, hours: float) -> Array:
 
 
 def _jena(random: np.random.Generator, rows: int) -> "pd.DataFrame":
-    """Return a table in the official format: a gap, a block of rows that is there
-    twice, wind sentinels.
+    """Return a table in the official format, with a gap, a repeated block of rows and
+    sentinels for wind.
     """
     import pandas as pd
 
-    # 327 of the official file's 420,551 rows are there twice.
+    # The official file repeats 327 rows.
     repeated = max(3, 327 * rows // jena.ROWS)
     unique = rows - repeated
     written, readings = station(
@@ -139,10 +145,11 @@ def _jena(random: np.random.Generator, rows: int) -> "pd.DataFrame":
 
 
 def _imdb(folder: Path, random: np.random.Generator, reviews: int) -> None:
-    """Write `imdb.npz` and `imdb_word_index.json` as Keras has them: word numbers from
-    1, the positive reviews first.
+    """Write `imdb.npz` and `imdb_word_index.json` in Keras's format.
+
+    Word numbers begin at 1, and positive reviews come first.
     """
-    # rows: negative, positive; frequent words
+    # (2, TELLING): frequent words that tell a bad review, and a good one
     telling = 20 + random.choice(400, (2, TELLING), replace=False)
     arrays = {}
     for half in ("test", "train"):
@@ -164,12 +171,13 @@ def _imdb(folder: Path, random: np.random.Generator, reviews: int) -> None:
 
 
 def _reviews(random: np.random.Generator, labels: Array, telling: Array) -> Array:
-    """Return (reviews,) lists of word numbers: Zipf's law, and one word in twelve tells
-    the label, four times in five.
+    """Draw reviews (reviews,), which are lists of word numbers.
+
+    Words follow Zipf's law. One word in twelve tells a label, which is the true label
+    four times in five.
     """
-    lengths = np.clip(np.exp(random.normal(5.2, 0.7, len(labels))), 10, 2494).astype(
-        int
-    )
+    drawn = np.exp(random.normal(5.2, 0.7, len(labels)))
+    lengths = np.clip(drawn, 10, 2494).astype(int)
     total = int(lengths.sum())
     fractions = np.cumsum(1 / np.arange(1, VOCABULARY + 1))
     words = 1 + np.searchsorted(

@@ -23,8 +23,8 @@ def produce(
     """Write `waves.npz` with the arrays `train`, `validation`, `test`, each (series,
     51) float64.
 
-    `train`, `validation` and `test` are how many series each has. Each is a stream of
-    its own, so that the size of one leaves the others as they are.
+    `train`, `validation` and `test` are numbers of series. Each split has a random
+    stream of its own, so its size does not change the other splits.
     """
     sizes = {"train": train, "validation": validation, "test": test}
     randoms = streams(seed, len(sizes))
@@ -36,11 +36,14 @@ def produce(
 
 
 def generate(random: np.random.Generator, series: int) -> Array:
-    """Draw (series, 51) float64 values, by the formula of document 003.
+    """Draw series (series, 51), float64, by the formula of document 003.
 
-    Over 51 times t from 0 to 1: 0.5 sin((t - a)(10 + 10 f)) + 0.2 sin((t - b)(20 + 20
-    g)) + noise, with a, b, f, g uniform on (0, 1) for each series and noise uniform on
-    (-0.05, 0.05) for each value.
+    At 51 times t from 0 to 1 a value is
+
+        0.5 sin((t - a)(10 + 10 f)) + 0.2 sin((t - b)(20 + 20 g)) + noise
+
+    with a, b, f and g uniform on (0, 1) for each series, and noise uniform on (-0.05,
+    0.05) for each value.
     """
     time = np.linspace(0, 1, VALUES)
     slow, fast, first, second = random.random((4, series, 1))
