@@ -410,7 +410,7 @@ def _answered(
     spec = _spec(dataset, sentence.title(board, titled, board.champion), members, plan)
     arrays = origins.arrays(board.champions)
     folders = {name: weights / name for name in champions}
-    forecaster = Forecaster.ready(spec, arrays, folders)
+    forecaster = Forecaster(spec, arrays, folders)
     about = About(
         name=dataset.name,
         files=[_relative(path, folder) for path in paths],

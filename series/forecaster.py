@@ -8,6 +8,7 @@ import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,6 @@ class Forecaster:
         spec: the forecaster as plain data.
         arrays: `Origins.arrays`, from which weights and intervals are computed.
         weights: name of a member -> the folder of its weights.
-        predict: for each member, a function for each seed.
         cache: digest of a window -> the members' forecasts, for the last `CACHED`
             windows. The same rows give the same bits, and run no model twice.
     """
@@ -56,7 +56,6 @@ class Forecaster:
     spec: ForecasterSpec
     arrays: dict[str, Array]
     weights: Mapping[str, Path]
-    predict: Sequence[Sequence[Predict]]
     cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -75,24 +74,25 @@ class Forecaster:
         spec = read_checked(folder / "forecaster.json", ForecasterSpec)
         names = [member.name for member in spec.members]
         weights = {name: folder / "weights" / name for name in names}
-        return cls.ready(spec, arrays, weights)
+        return cls(spec, arrays, weights)
 
-    @classmethod
-    def ready(
-        cls, spec: ForecasterSpec, arrays: dict[str, Array], weights: Mapping[str, Path]
-    ) -> "Forecaster":
-        """Return a forecaster with its models loaded.
+    @cached_property
+    def predict(self) -> list[list[Predict]]:
+        """For each member, a function for each seed.
+
+        The models are loaded here, at the first forecast: to import what they need
+        takes seconds, and who only reads an answer does not need them.
 
         Raises:
             UnrollError: weights are missing or damaged.
         """
-        predict = []
-        for member in spec.members:
+        functions = []
+        for member in self.spec.members:
             trained = recipe(member.name, member.experiment)
-            folder = weights[member.name]
+            folder = self.weights[member.name]
             paths = [folder / f"seed_{seed}_{member.point}" for seed in member.seeds]
-            predict.append([trained.load(member.problem, path) for path in paths])
-        return cls(spec, arrays, weights, predict)
+            functions.append([trained.load(member.problem, path) for path in paths])
+        return functions
 
     def save(self, folder: Path) -> None:
         """Write forecaster.json, forecaster.npz and weights/ into a folder."""

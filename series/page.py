@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.errors import printable
 from pipeline.files import write_text
-from series import plot, table
+from series import table
 from series.answer import LEVELS, Answer
 from series.forecaster import OutsideRangeWarning
 from series.intervals import USUAL
@@ -62,6 +62,8 @@ def write(answer: Answer) -> None:
 def _forecast_picture(
     answer: Answer, windows: Mapping[str, Window], rows: pd.DataFrame
 ) -> dict[str, str]:
+    from series import plot  # Matplotlib takes a second
+
     percent = f"{100 * USUAL:.0f} %"
     [window] = windows.values()
     about = f"{answer.name}, intervals of {percent}"
@@ -72,6 +74,8 @@ def _forecast_picture(
 
 
 def _weeks_picture(answer: Answer) -> dict[str, str]:
+    from series import plot
+
     board = answer.board
     sides = {}
     for name in (board.network, board.opponent):

@@ -131,6 +131,9 @@ def of_files(
     except UnrollError:
         if is_new:
             shutil.rmtree(folder)
+        elif before is not None:
+            # The next call without options must not repeat the options that failed.
+            asked.write(folder, before)
         raise
     asked.write(folder, now)
     return made

@@ -77,4 +77,6 @@ class Served:
 
 def _load_pyfunc(path: str) -> Served:
     """Return the model of a folder that `Forecaster.save` wrote; MLflow calls this."""
-    return Served(Forecaster.load(Path(path)))
+    forecaster = Forecaster.load(Path(path))
+    _ = forecaster.predict  # loads the models now, not at the first request
+    return Served(forecaster)

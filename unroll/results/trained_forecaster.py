@@ -68,7 +68,7 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
     )
     origins = Origins.of(data, _past_forecasts(data, run, stride))
     weights = workspace.run(about, key) / "weights"
-    return Forecaster.ready(spec, origins.arrays([key]), {key: weights})
+    return Forecaster(spec, origins.arrays([key]), {key: weights})
 
 
 def _run(workspace: Workspace, name: str, experiment: Experiment) -> Run:

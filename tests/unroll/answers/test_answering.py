@@ -122,6 +122,12 @@ def test_what_fails_leaves_no_folder_and_what_is_stopped_goes_on(
         invoke(["predict", "meter"])
     answer()
     assert library == [("meter", ["meter.csv"], {"target": "wind", "horizon": 2})]
+    with monkeypatch.context() as patch:
+        patch.setattr(answering, "_made", fail(UsageError("no such column")))
+        with pytest.raises(UsageError, match="no such column"):
+            answer("--target", "wand", "--horizon", "2")
+    answer()
+    assert len(library) == 1, "the answer of before is there, with its options"
 
 
 def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(

@@ -367,8 +367,8 @@ def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
     _, _, forecaster = trained(workspace, "jena_hourly/ridge_calendar")
     window = forecaster.windows(rows())[""]
     steps = np.array([-99.0, -6.6, 0.0])  # in deviations of about 14.6 around 100
-    predict = [[lambda _: steps]]
-    forecaster = replace(forecaster, predict=predict, cache={})
+    forecaster = replace(forecaster, cache={})
+    vars(forecaster)["predict"] = [[lambda _: steps]]
     forecast, ends = forecaster.ahead(window)
     low, high = ends.T
     assert (forecast[0], low[0], low[1]) == (0, 0, 0)
