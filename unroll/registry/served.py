@@ -40,6 +40,8 @@ class Served:
 
     def __init__(self, forecaster: Forecaster) -> None:
         self.forecaster = forecaster
+        # Loads the models now: the folder may be temporary, and no request should wait.
+        _ = forecaster.predict
 
     def predict(
         self, data: pd.DataFrame, params: dict[str, Any] | None = None
@@ -77,6 +79,4 @@ class Served:
 
 def _load_pyfunc(path: str) -> Served:
     """Return the model of a folder that `Forecaster.save` wrote; MLflow calls this."""
-    forecaster = Forecaster.load(Path(path))
-    _ = forecaster.predict  # loads the models now, not at the first request
-    return Served(forecaster)
+    return Served(Forecaster.load(Path(path)))

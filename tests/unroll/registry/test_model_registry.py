@@ -201,7 +201,7 @@ def test_the_server_says_what_the_forecaster_says_to_the_last_digit(
         {"params": {"level": level}} if level else {}
     )
     answer = post(address, json.dumps(body))
-    assert answer.status_code == 200
+    assert answer.status_code == 200, answer.text
     expected = forecasts.assign(
         ds=[stamp.isoformat() for stamp in forecasts["ds"]]
     ).to_dict("records")
@@ -273,7 +273,7 @@ def test_what_is_far_outside_has_a_warning_and_what_cannot_be_used_is_refused_in
     address,
 ):
     answer = post(address, records(lambda rows: rows.assign(wind=90.5))())
-    assert answer.status_code == 200
+    assert answer.status_code == 200, answer.text
     for row in answer.json()["predictions"]:
         assert row["warning"].startswith("'wind' is 90.5 at 2023-05-")
     for body, line in BAD:
