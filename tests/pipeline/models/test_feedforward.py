@@ -93,7 +93,7 @@ def test_convolutions_are_keras_own():
     )
     np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-4, atol=1e-6)
     for problem, wrong in (
-        (WORDS, "needs values"),
+        (WORDS, "needs inputs of values"),
         (Problem((8, 3)), r"no timestep of 8. Received: \[5, 3\]"),
     ):
         with pytest.raises(ValueError, match=wrong):
