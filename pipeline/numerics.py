@@ -74,7 +74,7 @@ def settle() -> None:
     kernels that we name, so this function checks first.
     """
     kept = os.environ.keys() & os.environ.get(KEEP, "").split(",")
-    capable = {"avx2", "fma"} <= set(machine.flags())
+    capable = machine.has_avx2()
     users_flags = ""
     if "XLA_FLAGS" in kept:
         users_flags = os.environ["XLA_FLAGS"]

@@ -11,6 +11,7 @@ import random
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing
 
 from filelock import Timeout
@@ -22,6 +23,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import read_json, scratch_folder, write_json
 from pipeline.processes import Call
 from pipeline.provenance import fingerprint, machine, record
+from pipeline.tracking import ON_WORKER
 from pipeline.training import run_store
 from pipeline.training.run_store import Task
 from pipeline.workspace import Workspace
@@ -43,7 +45,7 @@ def note_environment(workspace: Workspace) -> None:
 def environment() -> dict[str, str]:
     """Return the versions and the processor on which the bytes of a run depend."""
     processor = platform.machine()
-    if {"avx2", "fma"} <= set(machine.flags()):
+    if machine.has_avx2():
         processor += " with AVX2 and FMA"
     return {
         "unroll": fingerprint.package(),
@@ -60,7 +62,8 @@ def work(workspace: Workspace, jobs: int, patience: float) -> None:
         UnrollError: this machine has another environment than the one that builds.
     """
     # The machine that builds logs the runs in MLflow.
-    os.environ["UNROLL_WORKER"] = "1"
+    os.environ[ON_WORKER] = "1"
+    here = environment()
     home = workspace.scratch / "workers" / platform.node()
     locks.sweep(Workspace(home))
     with scratch_folder(home, "worker") as folder:
@@ -72,7 +75,7 @@ def work(workspace: Workspace, jobs: int, patience: float) -> None:
         while time.monotonic() < end:
             tasks = [
                 task
-                for task in _due(workspace)
+                for task in _due(workspace, here)
                 if task.key not in failed and _is_free(workspace, task)
             ]
             if not tasks:
@@ -82,12 +85,14 @@ def work(workspace: Workspace, jobs: int, patience: float) -> None:
             end = time.monotonic() + patience
 
 
-def _due(workspace: Workspace) -> list[Task]:
-    """Return the tasks that the store lacks, in a random order."""
+def _due(workspace: Workspace, here: Mapping[str, str]) -> list[Task]:
+    """Return the tasks that the store lacks, in a random order.
+
+    `here` is the environment of this machine.
+    """
     noted = workspace.scratch / "environment.json"
     if not noted.exists():
         return []
-    here = environment()
     there = read_json(noted)
     differing = [
         f"{name} {there.get(name)} there, {here.get(name)} here"

@@ -120,6 +120,11 @@ def documents(root: Path, needed: str = "params.yaml") -> Path:
     return root if (root / needed).is_file() else repository(CODE)
 
 
+def has_avx2() -> bool:
+    """Return whether the processor has AVX2 and FMA, from which on bytes are equal."""
+    return {"avx2", "fma"} <= set(flags())
+
+
 def flags() -> list[str]:
     """Return the names of the processor's instruction sets, as Linux lists them."""
     return cpuinfo().get("flags", cpuinfo().get("Features", "")).split()

@@ -7,3 +7,6 @@ imports mlflow.
 
 NOT_RECORDED = "not recorded in MLflow"
 """The words in the log of a training whose run could not be logged in MLflow."""
+
+ON_WORKER = "UNROLL_WORKER"
+"""The variable that is set on a worker, whose runs the machine that builds logs."""

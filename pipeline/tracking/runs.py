@@ -20,7 +20,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation.scores import measures, statistics
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
-from pipeline.tracking import NOT_RECORDED, network, store, view
+from pipeline.tracking import NOT_RECORDED, ON_WORKER, network, store, view
 from pipeline.tracking.store import Points, Store, StoreError
 from pipeline.training import run_folder
 from pipeline.training.recipe import recipe
@@ -30,10 +30,6 @@ from pipeline.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow.entities import Run as MlflowRun
-
-ON_WORKER = "UNROLL_WORKER"
-"""The variable that is set on a worker. The machine that builds logs a worker's runs.
-"""
 
 
 def trained(workspace: Workspace, name: str, experiment: Experiment) -> None:

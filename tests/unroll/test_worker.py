@@ -89,10 +89,10 @@ def test_a_build_has_the_same_bytes_with_workers_of_which_one_is_killed(
 
 def test_a_machine_that_would_make_other_bytes_is_refused_in_one_line(tmp_path):
     workspace = Workspace(tmp_path)
-    assert worker._due(workspace) == [], "no build has begun"
+    assert worker._due(workspace, worker.environment()) == [], "no build has begun"
     worker.note_environment(workspace)
     path = workspace.scratch / "environment.json"
     noted = json.loads(path.read_text())
     path.write_text(json.dumps(noted | {"numpy": "1.0"}))
     with pytest.raises(UnrollError, match=r"numpy 1\.0 there, .* here; install"):
-        worker._due(workspace)
+        worker._due(workspace, worker.environment())
