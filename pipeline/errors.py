@@ -49,12 +49,14 @@ class DivergedError(UnrollError):
     Epoch and step count from 1.
     """
 
-    def __init__(self, experiment: str, seed: int, epoch: int, step: int) -> None:
+    def __init__(
+        self, dataset: str, experiment: str, seed: int, epoch: int, step: int
+    ) -> None:
         super().__init__(
             f"{experiment}: the loss is not a finite number in epoch {epoch}, "
             f"step {step} (seed {seed}); "
-            f"lower experiments.{experiment}.training.learning_rate or "
-            "check the data set"
+            f"lower experiments.{dataset}.{experiment}.training.learning_rate in "
+            "params.yaml, or check the data set"
         )
 
 

@@ -30,8 +30,8 @@ class Recipe:
     """The functions that build and train an experiment, with their options.
 
     Attributes:
+        dataset: the name of the experiment's data set.
         name: the experiment's name within its data set.
-        where: the experiment's place in params.yaml.
         build: the builder of the model, called with a `Problem`. Training and loading
             use `model`, which may add fixed layers.
         method: the training method, called with a `Job`.
@@ -49,8 +49,8 @@ class Recipe:
             instead of windows; None for a network that sees windows.
     """
 
+    dataset: str
     name: str
-    where: str
     build: partial[Any]
     method: partial[Any]
     seeds: tuple[int, ...]
@@ -60,6 +60,11 @@ class Recipe:
     standardise: bool = False
     in_unit: bool = False
     features: Callable[[Problem], Any] | None = None
+
+    @property
+    def where(self) -> str:
+        """The experiment's place in params.yaml."""
+        return f"experiments.{self.dataset}.{self.name}"
 
     def model(self, about: Problem, known: Moments | None = None) -> Any:
         """Return a new model for a problem.
@@ -168,7 +173,7 @@ class Recipe:
         except (OSError, ValueError, KeyError) as error:
             raise UnrollError(
                 f"{file} is missing or damaged ({error!s:.100}); run `unroll train "
-                f"{self.name}`"
+                f"{self.dataset} {self.name}`"
             ) from None
         # This signature needs one trace for any number of examples.
         shape = tf.TensorSpec((None, *about.input_shape), tf.float32)
@@ -243,8 +248,8 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
     of_model = options(build, model.options, f"{where}.model")
     of_method = options(method.train, training.options, f"{where}.training")
     return Recipe(
+        experiment.dataset,
         name,
-        where,
         partial(build, **of_model),
         partial(method.train, **of_method),
         tuple(experiment.seeds),

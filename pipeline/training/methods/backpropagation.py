@@ -116,7 +116,8 @@ def train(
         replicates = []
         for seed, weights in zip(job.seeds, flat, strict=True):
             if not np.isfinite(weights).all():
-                raise DivergedError(job.experiment, seed, 1, steps)
+                name = job.dataset.name
+                raise DivergedError(name, job.experiment, seed, 1, steps)
             predict = partial(_predict, model, network, scaling, weights)
             predictions = {
                 f"final_{name}": predict_split(predict, examples)

@@ -212,7 +212,10 @@ class RuleLearner:
         self._learn(self._weights, self._train_inputs, self._train_targets, self._rate)
         if not _finite(self._weights):
             step = self._first_bad(before)
-            raise DivergedError(self._job.experiment, self._seed, number, step)
+            job = self._job
+            raise DivergedError(
+                job.dataset.name, job.experiment, self._seed, number, step
+            )
         loss = score("mse", self._predict("train"), self._job.train.targets)
         return {"train_loss": loss, **self._job.scores("mse", self._predict)}
 

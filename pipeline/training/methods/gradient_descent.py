@@ -183,7 +183,10 @@ class ProgramLearner:
         finite = np.isfinite(measured).all(axis=1)
         if not finite.all():
             step = int(np.argmin(finite)) + 1
-            raise DivergedError(self._job.experiment, self._seed, number, step)
+            job = self._job
+            raise DivergedError(
+                job.dataset.name, job.experiment, self._seed, number, step
+            )
         # Train measures are means over the epoch, with dropout on, as in Keras.
         sizes = (rows >= 0).sum(axis=1)
         means = np.average(measured.astype(np.float64), axis=0, weights=sizes)

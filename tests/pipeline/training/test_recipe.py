@@ -1,13 +1,13 @@
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from pipeline.config.params import Experiment
 from pipeline.data.problem import problem
-from pipeline.errors import UsageError
+from pipeline.errors import UnrollError, UsageError
 from pipeline.models import baselines
 from pipeline.training.methods import least_squares
 from pipeline.training.recipe import recipe
@@ -83,6 +83,15 @@ def test_an_option_that_does_not_fit_the_data_set_is_a_mistake_in_params(sine_wi
     line = "^params.yaml: experiments.waves.guess: `last` must be at most 5 timesteps. Received: 6$"
     with pytest.raises(UsageError, match=line):
         linear.train(linear.job(sine_windows))
+
+
+def test_missing_weights_of_a_network_name_the_command_that_makes_them(waves, tmp_path):
+    network = {"family": "dense", "name": "mlp", "hidden": [2]}
+    known = recipe("guess", experiment(model=network, training={"method": "none"}))
+    with pytest.raises(
+        UnrollError, match=r"is missing .*; run `unroll train waves guess`$"
+    ):
+        known.load(asdict(problem(waves)), tmp_path / "seed_0_final")
 
 
 def test_a_network_with_features_sees_what_boosting_sees_of_a_window_whose_one_column_is_forecast(

@@ -236,7 +236,10 @@ def test_a_loss_that_is_not_finite_stops_and_names_epoch_and_step(waves):
     step = 1 + int(np.argmax((rows == 9).any(axis=1)))
     with pytest.raises(
         DivergedError,
-        match=rf"x: the loss is not a finite number in epoch 1, step {step} \(seed 5\)",
+        match=(
+            rf"x: the loss is not a finite number in epoch 1, step {step} \(seed 5\); "
+            r"lower experiments\.waves\.x\.training\.learning_rate in params\.yaml"
+        ),
     ):
         gradient_descent.train(job(waves, MLP, 5), **QUICK)
 
