@@ -56,16 +56,15 @@ def decide(low: float | None, high: float | None, band: float = BAND) -> Word:
     return Word.OPEN
 
 
-def band_above_floor(error: float, floor: float, band: float = BAND) -> float:
+def band_above_floor(error: float, floor: float) -> float:
     """Return the band for data on which no model can have less error than a floor.
 
-    Noise of generated data is such a floor. The band is then a fraction of the error
-    above the floor, since only that part can be learnt.
+    Noise of generated data is such a floor. The band is then the fraction `BAND` of
+    the error above the floor, since only that part can be learnt.
 
     Args:
         error: the opponent's error.
         floor: the least error that is possible, in the same unit.
-        band: as a fraction of the error above the floor.
 
     Returns:
         The same band as a fraction of the opponent's whole error, for `decide`; 0 if
@@ -73,7 +72,7 @@ def band_above_floor(error: float, floor: float, band: float = BAND) -> float:
     """
     if error <= floor:
         return 0.0
-    return band * (error - floor) / error
+    return BAND * (error - floor) / error
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ def test_where_a_floor_is_known_the_band_is_of_the_error_above_it():
     waves = evaluation.model_copy(
         update={"dataset": evaluation.dataset.model_copy(update={"name": "waves"})}
     )
-    expected = margin.band_above_floor(0.5, answers.FLOORS["waves"].error)
+    expected = margin.band_above_floor(0.5, answers.FLOORS["waves"])
     assert answers.answer(waves).band == pytest.approx(expected, rel=1e-3)
     assert answers.answer(evaluation).band == margin.BAND
 
