@@ -247,18 +247,3 @@ def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:
         if values:
             by_experiment[name] = values
     return by_experiment
-
-
-def metrics_of_seeds(entry: Entry, metric: str) -> dict[int, dict[str, float]]:
-    """Return seed -> name of a metric -> its value.
-
-    A model that does not depend on the seed has values for its first seed only.
-    """
-    by_seed = {}
-    for index, seed in enumerate(entry.seeds):
-        by_seed[seed] = {
-            key: stat.values[index]
-            for key, stat in entry.shown(metric).items()
-            if index < len(stat.values)
-        }
-    return by_seed

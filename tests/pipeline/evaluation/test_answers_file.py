@@ -7,7 +7,7 @@ from pipeline.config import params
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers_file, schema
 from pipeline.evaluation.answers_file import answers_of
-from pipeline.evaluation.schema import metrics, metrics_of_seeds
+from pipeline.evaluation.schema import metrics
 from pipeline.files import read_json, write_json
 from pipeline.report.results import load
 from pipeline.workspace import Workspace
@@ -44,8 +44,6 @@ def test_each_experiment_has_its_measures_on_test_and_validation_the_data_sets_o
             stat.mean,
             stat.std,
         )
-        of_seeds = metrics_of_seeds(gru, "mae")
-        assert [of_seeds[seed][key] for seed in gru.seeds] == stat.values
     assert [*written["last_value"]] == [
         "mae",
         "validation_mae",
