@@ -58,8 +58,7 @@ def _write_tables(
     folder: Path,
 ) -> None:
     """Write the tables behind a data set's plots, and network.json, into a folder."""
-    answer = answers.answer(evaluation)
-    compared = [name for name in (answer.network, answer.opponent) if name]
+    compared = answers.answer(evaluation).compared
     for table, columns in plot_data.tables(data, runs, compared).items():
         tables.write(folder / f"{table}.csv", plot_data.rounded(columns))
     preparation = config.dataset(data.name).preparation.name

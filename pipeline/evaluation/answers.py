@@ -103,6 +103,11 @@ class Answer(Strict):
         return self.networks.name.lower()
 
     @property
+    def compared(self) -> list[str]:
+        """The names of network and opponent, of those that there are."""
+        return [name for name in (self.network, self.opponent) if name]
+
+    @property
     def comparison(self) -> Comparison | None:
         """The comparison of network and opponent; None if they are not compared."""
         if self.change is None or self.low is None or self.high is None:

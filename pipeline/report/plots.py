@@ -90,8 +90,7 @@ def plots(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
 
     `ranked` are its experiments, the best first.
     """
-    answer = answers.answer(dataset.evaluation)
-    compared = [name for name in (answer.network, answer.opponent) if name]
+    compared = answers.answer(dataset.evaluation).compared
     groups = (
         _forecasts(dataset, compared),
         _free_runs(dataset, compared),

@@ -91,8 +91,7 @@ class Evaluated:
     @property
     def compared(self) -> set[str]:
         """The experiments that the answers compare."""
-        names = {name for one in self.answers for name in (one.network, one.opponent)}
-        return {name for name in names if name}
+        return {name for one in self.answers for name in one.compared}
 
     @cached_property
     def opponent(self) -> str | None:
