@@ -6,7 +6,6 @@ The stage `report` writes the file; page, terminal and MLflow read it.
 
 import contextlib
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -152,16 +151,12 @@ def _brief(evaluation: Evaluation) -> str:
 
 
 def _claims(verdicts: Sequence[Verdict]) -> Claims:
-    counts = Counter(verdict.outcome for verdict in verdicts)
     documents: dict[str, dict[str, ClaimOutcome]] = {}
     for verdict in verdicts:
         of_document = documents.setdefault(verdict.claim.document, {})
         key = _key(verdict.claim, of_document)
         of_document[key] = ClaimOutcome(outcome=verdict.outcome)
-    return Claims(
-        counts={outcome: counts[outcome] for outcome in Outcome if counts[outcome]},
-        documents=documents,
-    )
+    return Claims(counts=dict(claims.counted(verdicts)), documents=documents)
 
 
 def _key(claim: Claim, taken: Mapping[str, ClaimOutcome]) -> str:

@@ -2,6 +2,7 @@
 docs/decisions/verdicts.md.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -186,6 +187,12 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation]) -> Verdict:
     if evaluation.dataset.stand_in:
         return replace(verdict, outcome=Outcome.STAND_IN)
     return verdict
+
+
+def counted(verdicts: Iterable[Verdict]) -> Counter[Outcome]:
+    """Count the verdicts of each outcome that occurs, in the order of `Outcome`."""
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    return Counter({outcome: counts[outcome] for outcome in Outcome if counts[outcome]})
 
 
 def _count(claim: Claim, evaluation: Evaluation) -> Verdict:

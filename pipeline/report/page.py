@@ -4,7 +4,6 @@ import base64
 import hashlib
 import html
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import tables
 from pipeline.errors import printable
 from pipeline.evaluation.answers import Note
-from pipeline.evaluation.claims import Outcome, Verdict
+from pipeline.evaluation.claims import Outcome, counted
 from pipeline.evaluation.margin import Word
 from pipeline.evaluation.networks import PlayableNetwork
 from pipeline.files import read_checked
@@ -109,8 +108,8 @@ def page(results: Results) -> str:
         answers=_by_kind(sections),
         changes=charts.CHANGES,
         counted={
-            "Figures and comparisons": _judged(others),
-            "Counts and shapes": _judged(counts),
+            "Figures and comparisons": counted(others),
+            "Counts and shapes": counted(counts),
         },
         claims=claims_table(results),
         sections=sections,
@@ -206,12 +205,6 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
     return networks
 
 
-def _judged(verdicts: Iterable[Verdict]) -> Counter[Outcome]:
-    """Count the verdicts of each outcome, in the order of `Outcome`."""
-    counts = Counter(verdict.outcome for verdict in verdicts)
-    return Counter({outcome: counts[outcome] for outcome in Outcome if counts[outcome]})
-
-
 def _section(
     results: Results, dataset: Evaluated, network: PlayableNetwork | None
 ) -> dict[str, Any]:
@@ -234,7 +227,7 @@ def _section(
         "answers": [AnswerText(dataset, answer) for answer in dataset.answers],
         "standing": charts.standing(dataset),
         "published": charts.figures(verdicts),
-        "judged": _judged(figures),
+        "judged": counted(figures),
         "plots": plots(dataset, list(filter(None, models))),
         "network": network,
         "mistakes": _mistakes(dataset),
