@@ -295,13 +295,11 @@ def _by_epoch(dataset: Evaluated, ranked: Sequence[str], measure: str) -> Plots 
     if measure == "accuracy" and dataset.about.kind != "classify":
         return None
     split = "validation" if "validation" in dataset.about.examples else "train"
-    every = {
-        name: curve(dataset.history, name, f"{split}_{measure}") for name in ranked
-    }
-    curves = {name: table for name, table in every.items() if table is not None}
-    if not curves:
+    column = f"{split}_{measure}"
+    known = with_curve(dataset.history, ranked, column)
+    if not known:
         return None
-    shown = list(curves)[:CURVES]
+    shown = known[:CURVES]
     label = f"{measure} on {split}"
     losses = {dataset.experiments[name].loss for name in shown}
     if measure == "loss" and len(losses) == 1:
@@ -312,13 +310,13 @@ def _by_epoch(dataset: Evaluated, ranked: Sequence[str], measure: str) -> Plots 
         f"Mean over all seeds on {split}; the band reaches from the lowest seed to the "
         "highest. A seed that stopped early keeps its last value."
     )
-    if len(curves) > CURVES:
-        caption += f" The best {CURVES} of {len(curves)}."
+    if len(known) > CURVES:
+        caption += f" The best {CURVES} of {len(known)}."
     lines: list[Line] = []
     values = list[float]()
     counts = Counter[str]()
-    for name in shown:
-        table = curves[name]
+    curves = {name: curve(dataset.history, name, column) for name in shown}
+    for name, table in curves.items():
         family = dataset.families[name]
         dash = DASHES[counts[family] % len(DASHES)]
         counts[family] += 1
@@ -330,26 +328,31 @@ def _by_epoch(dataset: Evaluated, ranked: Sequence[str], measure: str) -> Plots 
         first = 0 if len(lines) < VISIBLE else len(table) // 2
         values += table["mean"].tolist()[first:]
         lines.append(_line(dataset, name, table["mean"].items(), dash=dash, band=band))
-    last = max(curves[name].index[-1] for name in shown)
+    last = max(table.index[-1] for table in curves.values())
     x = Axis(1, last, "epoch", kind="whole")
     y = _padded(values, label, share=measure == "accuracy")
     title = f"{measure.title()} by epoch"
     return Plots(title, caption, [Plot(title, x, y, lines)], lines, chosen=True)
 
 
-def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | None":
+def with_curve(
+    history: "pd.DataFrame", names: Sequence[str], column: str
+) -> list[str]:
+    """Return the experiments with at least two epochs in a column of history.csv."""
+    if column not in history:
+        return []
+    epochs = history.dropna(subset=column).groupby("experiment")["epoch"].nunique()
+    return [name for name in names if epochs.get(name, 0) > 1]
+
+
+def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame":
     """Return mean, min and max over the seeds of a column of history.csv, by epoch.
 
     history.csv lacks some epochs of some seeds. Missing values are interpolated, and
-    the last value is kept to the end. So each mean is over the same seeds. Return None
-    if there are fewer than two epochs.
+    the last value is kept to the end. So each mean is over the same seeds.
     """
     rows = history[history["experiment"] == name]
-    if column not in rows:
-        return None
     seeds = rows.pivot_table(index="epoch", columns="seed", values=column)
-    if len(seeds) < 2:
-        return None
     shown = np.unique(np.linspace(0, len(seeds) - 1, POINTS).round().astype(int))
     filled = seeds.interpolate("index", limit_area="inside").ffill()
     return filled.iloc[shown].agg(["mean", "min", "max"], axis=1)
