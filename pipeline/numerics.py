@@ -103,14 +103,14 @@ def keras_file() -> Path:
     return Path(ignored.get("KERAS_HOME", "~/.keras"), "keras.json")
 
 
+def _named_paths() -> list[Path]:
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return [Path(path).absolute() for path in named if path]
+
+
 def foreign_paths() -> list[str]:
     """Return the folders that PYTHONPATH names, without the folder of this code."""
-    paths = [
-        Path(path).absolute()
-        for path in os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        if path
-    ]
-    return [str(path) for path in paths if path.resolve() != machine.CODE]
+    return [str(path) for path in _named_paths() if path.resolve() != machine.CODE]
 
 
 def python_path() -> dict[str, str]:
@@ -119,13 +119,7 @@ def python_path() -> dict[str, str]:
     It is for a process of ours that imports libraries before it can put these folders
     last.
     """
-    foreign = foreign_paths()
-    named = [
-        str(Path(path).absolute())
-        for path in os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        if path
-    ]
-    own = [path for path in named if path not in foreign]
+    own = [str(path) for path in _named_paths() if path.resolve() == machine.CODE]
     return {"PYTHONPATH": os.pathsep.join(own)}
 
 
