@@ -173,7 +173,7 @@ def linear(problem: Problem, *, last: Last = None, intercept: bool = True) -> Ba
         count = len(inputs)
         if not problem.calendar:
             return inputs[:, -used:].reshape(count, -1)
-        measured, calendar = _measured_and_calendar(problem, inputs)
+        measured, calendar = measured_and_calendar(problem, inputs)
         past = measured[:, -used:].reshape(count, -1)
         products = calendar[:, :2, None] * calendar[:, None, 2:]  # hour times season
         return np.concatenate([past, calendar, products.reshape(count, -1)], axis=1)
@@ -221,7 +221,7 @@ def lags(
         )
 
     def features(inputs: Array) -> Array:
-        measured, calendar = _measured_and_calendar(problem, inputs)
+        measured, calendar = measured_and_calendar(problem, inputs)
         count = len(inputs)
         target = measured[:, -used:, problem.target]
         rest = np.delete(measured[:, -used_others:], problem.target, axis=2)
@@ -237,8 +237,9 @@ def lags(
     return Baseline(features, base=base)
 
 
-def _measured_and_calendar(problem: Problem, inputs: Array) -> tuple[Array, Array]:
-    """The measured columns (n, timesteps, columns), and the last timestep's calendar.
+def measured_and_calendar(problem: Problem, inputs: Array) -> tuple[Array, Array]:
+    """Return the measured columns (n, timesteps, columns), and the last timestep's
+    calendar.
 
     The calendar is (n, columns), with 0 columns if there is none.
     """

@@ -12,10 +12,14 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.data.examples import Array, ceil_div
+from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.models import Count, Cycles, Last, Positive
-from pipeline.models.baselines import Baseline
+from pipeline.models.baselines import (
+    Baseline,
+    back_to_cycle,
+    measured_and_calendar,
+)
 
 HARMONICS = (1, 2, 3, 6, 7, 8, 13, 14, 15, 21)
 """Harmonics of the week: its own, and those around the day's."""
@@ -100,7 +104,7 @@ def _harmonics(problem: Problem, inputs: Array, season: bool) -> list[Array]:
     """
     if not problem.calendar:
         return []
-    now = inputs[:, -1, inputs.shape[2] - problem.calendar :]
+    _, now = measured_and_calendar(problem, inputs)
     daily = now[:, :2]
     year = now[:, 2:4]
     if now.shape[1] > 4:
@@ -166,14 +170,14 @@ def boosting(
         columns = [np.broadcast_to(ahead, shape)]
         columns += _moments(problem, inputs, ahead, season)
         if base == "cycle":
-            corrected = _repeats(target, ahead, shortest)[:, :, 0]
+            corrected = _repeats(problem, target, shortest)[:, :, 0]
             target = target[:, shortest:] - target[:, :-shortest]
         elif base == "mean":
             corrected = np.array(repeated(target[:, -first:].mean(axis=1)))
         else:
             corrected = np.zeros(shape, target.dtype)
         for cycle in cycles:
-            same = _repeats(target, ahead, cycle)  # (n, outputs, cycles before)
+            same = _repeats(problem, target, cycle)  # (n, outputs, cycles before)
             columns += [*np.moveaxis(same, 2, 0), same.mean(axis=2)]
             columns += [same[:, :, :3].mean(axis=2), np.median(same, axis=2)]
         for back in range(min(recent, timesteps)):
@@ -189,7 +193,7 @@ def boosting(
             columns.append(repeated(column[:, -1]))
             columns.append(repeated(column[:, -first:].mean(axis=1)))
             if cycles:
-                columns.append(_repeats(column, ahead, first)[:, :, 0])
+                columns.append(_repeats(problem, column, first)[:, :, 0])
         if beforehand.shape[1] >= outputs:
             columns += [*np.moveaxis(beforehand[:, -outputs:], 2, 0)]
         seen = np.stack(columns, axis=2, dtype=np.float32, casting="same_kind")
@@ -198,14 +202,13 @@ def boosting(
     return Direct(features)
 
 
-def _repeats(values: Array, ahead: Array, cycle: int) -> Array:
-    """Values one, two and more cycles before each time ahead: (n, ahead, cycles).
+def _repeats(problem: Problem, values: Array, cycle: int) -> Array:
+    """Values one, two and more cycles before each value ahead: (n, outputs, cycles).
 
     `values` is (n, timesteps).
     """
-    last = values.shape[1] - 1
-    # (ahead,) the latest timestep of the input that is whole cycles before
-    latest = last + ahead - ceil_div(ahead, cycle) * cycle
+    # (outputs,) the latest timestep of the input that is whole cycles before
+    latest = values.shape[1] - 1 - back_to_cycle(problem, cycle)
     count = max(1, min(REPEATS, 1 + int(latest.min()) // cycle))
     return values[:, latest[:, None] - cycle * np.arange(count)]
 
@@ -219,7 +222,7 @@ def _moments(
     """
     if not problem.calendar:
         return []
-    now = inputs[:, -1, inputs.shape[2] - problem.calendar :].astype(np.float64)
+    now = measured_and_calendar(problem, inputs)[1].astype(np.float64)
     turn = np.zeros(len(ahead))
     week_turn = 2 * np.pi * ahead / 7
     if problem.period:
