@@ -51,6 +51,9 @@ ENDS = ("01.01.2009 00:10:00", "01.01.2017 00:00:00")
 BYTES = 43_164_220
 """Bytes of the official file, unpacked."""
 
+SENTINEL = -9999.0
+"""The wind of a row without a reading."""
+
 
 def produce(folder: Path, context: Context) -> None:
     """Fetch the official zip file, unpack it and check its structure.

@@ -28,7 +28,6 @@ COLUMNS = [
     "VPmax (mbar)",
     WIND,
 ]
-SENTINEL = -9999.0
 STEP = 6
 
 
@@ -56,5 +55,5 @@ def thin(table: "pd.DataFrame") -> "pd.DataFrame":
     reconstruction, so the hash of a thinned file is not checked.
     """
     hours = table.drop_duplicates(jena.STAMP).iloc[::STEP][COLUMNS].copy()
-    hours[WIND] = hours[WIND].replace(SENTINEL, 0.0)
+    hours[WIND] = hours[WIND].replace(jena.SENTINEL, 0.0)
     return hours

@@ -14,13 +14,12 @@ from pydantic import Field
 
 from pipeline import tables
 from pipeline.data.examples import Array
-from pipeline.data.sources import Context, jena
+from pipeline.data.sources import Context, Seed, jena
 from pipeline.files import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SENTINEL = -9999.0
 GAP = 544 * 600
 """Seconds by which Jena's clock jumps once. The official file has gaps of the same
 length in all, so a stand-in of full size ends at the same time."""
@@ -38,7 +37,7 @@ def produce(
     *,
     of: Literal["imdb", "jena"],
     rows: Annotated[int, Field(ge=100, le=jena.ROWS)],
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Write stand-ins for the files of the source `of`, with the same names, columns and
     number formats.
@@ -134,7 +133,7 @@ def _jena(random: np.random.Generator, rows: int) -> "pd.DataFrame":
         random, "2009-01-01T00:10:00", unique, (11 * unique // 20, GAP)
     )
     lost = slice(4 * unique // 5, 4 * unique // 5 + max(3, unique // 20_000))
-    readings["wv (m/s)"][lost] = readings["max. wv (m/s)"][lost] = SENTINEL
+    readings["wv (m/s)"][lost] = readings["max. wv (m/s)"][lost] = jena.SENTINEL
     end = 3 * unique // 10
     order = np.concatenate([np.arange(end), np.arange(end - repeated, unique)])
     stamps = pd.Series(written[order]).dt.strftime(jena.STAMP_FORMAT)
