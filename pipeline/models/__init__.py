@@ -40,6 +40,17 @@ def look_back(timesteps: int, last: int | None) -> int:
     return last or timesteps
 
 
+def check_timesteps(problem: Problem, name: str) -> None:
+    """Raise ValueError unless inputs are timesteps of values, and targets are values.
+
+    `name` is the model's name.
+    """
+    if problem.vocabulary or problem.classify or len(problem.input_shape) != 2:
+        raise ValueError(
+            f"{name} needs timesteps of values, and targets that are values"
+        )
+
+
 def check_embedding(problem: Problem, embedding: int) -> None:
     """Raise ValueError for words without an embedding, or an embedding without words."""
     if bool(problem.vocabulary) != bool(embedding):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.data.problem import Problem
-from pipeline.models import Rate, Size
+from pipeline.models import Rate, Size, check_timesteps
 from pipeline.models.feedforward import Few
 
 if TYPE_CHECKING:
@@ -40,14 +40,11 @@ def transformer(
         target.
 
     Raises:
-        ValueError: inputs are no timesteps of values, or targets are classes.
+        ValueError: like `check_timesteps`.
     """
     import keras
 
-    if problem.vocabulary or problem.classify or len(problem.input_shape) != 2:
-        raise ValueError(
-            "transformer needs timesteps of values, and targets that are values"
-        )
+    check_timesteps(problem, "transformer")
     steps = problem.input_shape[0]
     width = heads * size
     inputs = keras.Input(problem.input_shape)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pipeline.data.problem import Problem
-from pipeline.models import Last, Rate, Size, look_back
+from pipeline.models import Last, Rate, Size, check_timesteps, look_back
 
 if TYPE_CHECKING:
     import keras
@@ -42,14 +42,11 @@ def adaptive_filter(
         (batch, timesteps, 1) if each timestep has its target.
 
     Raises:
-        ValueError: inputs are not timesteps of values; or like `look_back`.
+        ValueError: like `check_timesteps` and `look_back`.
     """
     import keras
 
-    if problem.vocabulary or problem.classify or len(problem.input_shape) != 2:
-        raise ValueError(
-            "adaptive_filter needs timesteps of values, and targets that are values"
-        )
+    check_timesteps(problem, "adaptive_filter")
     steps, columns = problem.input_shape
     seen = look_back(steps, last)
     inputs = keras.Input(problem.input_shape)
