@@ -335,9 +335,7 @@ def _by_epoch(dataset: Evaluated, ranked: Sequence[str], measure: str) -> Plots 
     return Plots(title, caption, [Plot(title, x, y, lines)], lines, chosen=True)
 
 
-def with_curve(
-    history: "pd.DataFrame", names: Sequence[str], column: str
-) -> list[str]:
+def with_curve(history: "pd.DataFrame", names: Sequence[str], column: str) -> list[str]:
     """Return the experiments with at least two epochs in a column of history.csv."""
     if column not in history:
         return []
