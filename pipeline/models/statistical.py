@@ -13,9 +13,8 @@ from pydantic import Field
 
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
+from pipeline.models import Cycles
 from pipeline.models.baselines import Baseline
-
-Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1, max_length=4)]
 
 History = Annotated[int, Field(ge=2)] | None
 
@@ -26,7 +25,12 @@ SMOOTHING = (0.02, 0.05, 0.1, 0.2, 0.3)
 """The weights of the newest value that are tried for intermittent demand."""
 
 
-def mstl(problem: Problem, *, cycles: Cycles, history: History = None) -> Baseline:
+def mstl(
+    problem: Problem,
+    *,
+    cycles: Annotated[Cycles, Field(min_length=1)],
+    history: History = None,
+) -> Baseline:
     """MSTL (Bandara, Hyndman and Bergmeir 2021).
 
     LOESS removes the cycles, the remainder is smoothed, and the cycles are added again.
