@@ -156,7 +156,7 @@ def _claims(verdicts: Sequence[Verdict]) -> Claims:
         of_document = documents.setdefault(verdict.claim.document, {})
         key = _key(verdict.claim, of_document)
         of_document[key] = ClaimOutcome(outcome=verdict.outcome)
-    return Claims(counts=dict(claims.counted(verdicts)), documents=documents)
+    return Claims(counts=claims.counted(verdicts), documents=documents)
 
 
 def _key(claim: Claim, taken: Mapping[str, ClaimOutcome]) -> str:

@@ -189,10 +189,12 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation]) -> Verdict:
     return verdict
 
 
-def counted(verdicts: Iterable[Verdict]) -> Counter[Outcome]:
-    """Count the verdicts of each outcome that occurs, in the order of `Outcome`."""
+def counted(verdicts: Iterable[Verdict]) -> dict[str, int]:
+    """Return outcome -> its number of verdicts, for the outcomes that occur, in the
+    order of `Outcome`.
+    """
     counts = Counter(verdict.outcome for verdict in verdicts)
-    return Counter({outcome: counts[outcome] for outcome in Outcome if counts[outcome]})
+    return {outcome: counts[outcome] for outcome in Outcome if counts[outcome]}
 
 
 def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
