@@ -24,7 +24,6 @@ TOOLS = (
     "mkdir",
     "rm",
     "pwd",
-    "ls",
     "sed",
     "tr",
 )
