@@ -64,7 +64,7 @@ lock: venv ## make every lock again (UPGRADE=--upgrade: the newest of everything
 
 clean: ## remove the demo, scratch files and tools' caches; data, results, records, .venv stay
 	@rm -rf .demo .site .unroll dvc_plots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis unroll.egg-info
-	@find pipeline stages unroll tests bench -name __pycache__ -prune -exec rm -rf {} +
+	@find pipeline series stages unroll tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench import REPOSITORY, results, wrong_words
+from bench import REPOSITORY, Say, results, wrong_words
 from bench import page as performance
 from bench.peers import compare as peers_part
 from bench.series import compare as series_part
@@ -17,7 +17,7 @@ from pipeline.files import write_json, write_text
 from pipeline.workspace import Workspace
 from unroll.exits import run
 
-PARTS: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
+PARTS: dict[str, Callable[[bool, Say], dict[str, Any]]] = {
     "peers": peers_part.measure,
     "series": series_part.measure,
 }

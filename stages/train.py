@@ -14,6 +14,7 @@ from pipeline.config.registry import METHODS, MODELS, full_name
 from pipeline.errors import UnrollError
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, machine, record
+from pipeline.provenance.fingerprint import Code
 from pipeline.tracking import NOT_RECORDED
 from pipeline.training import run_store
 from pipeline.training.run_store import WHOLE, Task
@@ -65,9 +66,15 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
 
 
 def tasks_of(
-    workspace: Workspace, config: Params, name: str, only: str = ""
+    workspace: Workspace,
+    config: Params,
+    name: str,
+    only: str = "",
+    code: Code | None = None,
 ) -> list[Task]:
     """Return a task for each experiment of a data set, or for the experiment `only`.
+
+    To read the code takes most of the time; `code` is what was read before.
 
     Raises:
         UsageError: there is no such data set or experiment, or no such model, method or
@@ -80,7 +87,7 @@ def tasks_of(
         one_of(only, experiments, f"the experiment of {name}")
         experiments = {only: experiments[only]}
     files = fingerprint.files_of(workspace.prepared(name))
-    code = fingerprint.Code(machine.CODE)
+    code = code or Code(machine.CODE)
     tasks = []
     for key, experiment in experiments.items():
         place = f"experiments.{name}.{key}"
@@ -115,10 +122,11 @@ def due(workspace: Workspace, config: Params, but: str = "") -> list[Task]:
     errors of a data set are left to its own stage.
     """
     found = []
+    code = Code(machine.CODE)
     for name in config.experiments:
         if name != but and workspace.prepared(name).exists():
             with contextlib.suppress(UnrollError):
-                tasks = tasks_of(workspace, config, name)
+                tasks = tasks_of(workspace, config, name, code=code)
                 found += [task for task in tasks if not _finished(workspace, task)]
     return found
 

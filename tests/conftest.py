@@ -22,8 +22,6 @@ numerics.settle()
 from pipeline.config import plain_yaml  # noqa: E402
 from pipeline.workspace import Workspace  # noqa: E402
 
-ROOT = Path(__file__).parents[1]
-
 hypothesis.settings.register_profile(
     "brief", max_examples=6, deadline=None, derandomize=True
 )

@@ -32,7 +32,7 @@ SOURCES = [
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(
-    r"(?<![\w/.-])(?:docs/[\w/-]+\.\w+|(?:pipeline|stages|tests|bench)/[\w/-]+\.py)\b"
+    rf"(?<![\w/.-])(?:docs/[\w/-]+\.\w+|(?:{'|'.join(ROOMS)}|tests)/[\w/-]+\.py)\b"
 )
 
 

@@ -4,7 +4,6 @@ speed from bench/results.json.
 `python -m tests.test_readme` writes them between the pages' marks.
 """
 
-import json
 import re
 import runpy
 import tomllib
@@ -13,9 +12,11 @@ from functools import cache, partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from bench import page as performance
 from pipeline.config import params
 from pipeline.evaluation.answers import Note
 from pipeline.evaluation.margin import Word
+from pipeline.files import read_json
 from pipeline.report.formatting import capital
 from pipeline.report.page import as_html
 from pipeline.report.results import AnswerText, error_text, load, paragraphs, sentence
@@ -121,24 +122,18 @@ FASTER = ("sine_windowed", "imdb_lstm", "jena_gru_dropout")
 def speed():
     """How many times Unroll's time others take with the same settings, median over the
     rounds."""
-    rows = {}
-    for row in json.loads(
-        (ROOT / "bench" / "results.json").read_text(encoding="utf-8")
-    )["peers"]["rows"]:
-        rows.setdefault(row["work"], {}).setdefault(row["phase"], {})[row["side"]] = row
+    measured = read_json(ROOT / "bench" / "results.json")
+    groups = performance.grouped(measured["peers"]["rows"])
     yield "| work | train: the documents' way | fastest peer | predict: the documents' way | fastest peer |"
     yield "| --- | ---: | ---: | ---: | ---: |"
     for work in FASTER:
-        phases = rows[work]
         cells = []
         for phase in ("train", "evaluate"):
-            ratios = {
-                side: row["ratio"]["median"]
-                for side, row in phases[phase].items()
-                if side != "unroll"
-            }
-            peer = min(ratios, key=ratios.get)
-            cells += [f"{ratios['documents']:.3g}", f"{ratios[peer]:.3g} ({peer})"]
+            rows = groups[work, phase]
+            documents = rows["documents"]["ratio"]["median"]
+            best = performance.fastest(rows)
+            ratio = best["ratio"]["median"]
+            cells += [f"{documents:.3g}", f"{ratio:.3g} ({best['side']})"]
         yield f"| {work} | {' | '.join(cells)} |"
 
 

@@ -29,7 +29,6 @@ from pipeline.evaluation import (
     answers_file,
     intervals,
     margin,
-    schema,
     scores,
 )
 from pipeline.evaluation.answers import Answer
@@ -41,7 +40,7 @@ from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll.hints import built_by
+from unroll.results import evaluations
 
 Predictions = npt.ArrayLike | Trained | str
 """Predictions of the test examples: an array, a result of `train`, or the name of an
@@ -305,12 +304,7 @@ class Project:
     def _evaluation(self, dataset: str) -> Evaluation:
         self.params.dataset(dataset)
         experiments = self.params.experiments_of(dataset)
-        folder = self.workspace.evaluation(dataset)
-        if not (folder / "evaluation.json").is_file():
-            raise UnrollError(
-                f"{dataset} is not built; {built_by(f'evaluate@{dataset}')}"
-            )
-        return schema.load(folder, experiments)
+        return evaluations.load(self.workspace, dataset, experiments)
 
     def _losses(
         self, data: Dataset, predictions: Predictions

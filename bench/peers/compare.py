@@ -13,7 +13,7 @@ from statistics import fmean, median, stdev
 from typing import Any
 from unittest.mock import patch
 
-from bench import results
+from bench import Say, results
 from bench.peers import frameworks, workloads
 from bench.peers.workloads import FRAMEWORKS, WORKLOADS, Task
 from pipeline import numerics
@@ -105,7 +105,7 @@ class PeerProcess:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
 
-def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(quick: bool, say: Say) -> dict[str, Any]:
     """Measure every workload with Unroll and with other frameworks, round by round.
 
     Args:
@@ -146,7 +146,7 @@ def compare(
     root: Path,
     processes: Sequence[PeerProcess],
     rounds: int,
-    say: Callable[[str], None],
+    say: Say,
 ) -> list[dict[str, Any]]:
     """Measure one workload (see `measure`). The first process is Unroll's."""
     unroll = processes[0]

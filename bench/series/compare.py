@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from bench import REPOSITORY, results
+from bench import REPOSITORY, Say, results
 from bench.series import generated, ours, public, rivals, scores
-from bench.series.public import HeldOut, PublicFile, Say
+from bench.series.public import HeldOut, PublicFile
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
 from pipeline.files import read_npz, write_npz

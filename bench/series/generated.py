@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench import Say
 from bench.series.costs import metered
-from bench.series.public import Say
 
 QUICK = 10
 """The factor by which a quick run has fewer rows."""

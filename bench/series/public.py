@@ -1,6 +1,5 @@
 """The public files of public.csv, with the last 14 origins of each held out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from os import environ
 from pathlib import Path
@@ -189,7 +188,3 @@ def _by_series(
     measured = rows.pivot_table("value", "series", "time", aggfunc="first")
     table = measured.reindex(columns=grid)
     return [str(name) for name in table.index], table.to_numpy(float)
-
-
-Say = Callable[[str], None]
-"""A function that is called with a text about the next step."""

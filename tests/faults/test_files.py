@@ -107,7 +107,6 @@ MAKERS = {
     "data/prepared/waves": "prepare waves",
     "runs/waves/linear": "train waves linear",
     "results/evaluations/jena": "evaluate jena",
-    "results/metrics/waves": "evaluate waves",
 }
 RAW = "data/raw/waves"
 PREPARED = "data/prepared/waves"

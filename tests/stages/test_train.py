@@ -1,6 +1,8 @@
 """What is taken from the store, what is trained, and what is left where a training
 fails or is stopped."""
 
+import os
+import shlex
 import signal
 import time
 from dataclasses import replace
@@ -54,6 +56,10 @@ def test_what_was_trained_is_taken_from_the_store_without_a_process(
     train(two, "waves")
     shown, _ = lines(capsys)
     assert shown == ["waves: 0 runs to train, 2 are in the store"]
+    show_trained(two, "waves")
+    _, table = lines(capsys)
+    assert f"`unroll --root {shlex.quote(os.path.relpath(two.root))} repro" in table[-1]
+    monkeypatch.chdir(two.root)
     show_trained(two, "waves")
     _, table = lines(capsys)
     assert table[0].split() == ["run", "mse", "on", "test", "committed"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import answers, schema
+from pipeline.evaluation import answers
 from pipeline.evaluation.answers import FEW_SEEDS
 from pipeline.evaluation.margin import Comparison, Word
 from pipeline.report.formatting import DASH
@@ -22,6 +22,7 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
 from unroll.hints import built_by
+from unroll.results import evaluations
 
 IMPORTANT = (
     "test_best",
@@ -121,14 +122,10 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
             f"{experiment} and {other} belong to two data sets; name two experiments "
             "of one data set"
         )
-    folder = workspace.evaluation(dataset)
-    cure = built_by(f"evaluate@{dataset}")
-    if not (folder / "evaluation.json").is_file():
-        raise UnrollError(f"{dataset} is not built; {cure}")
-    evaluation = schema.load(folder)
+    evaluation = evaluations.load(workspace, dataset)
     for name in (experiment, other):
         if params.own_name(name) not in evaluation.experiments:
-            raise UnrollError(f"{name} is not built; {cure}")
+            raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{dataset}')}")
     return answers.compare(
         evaluation, params.own_name(experiment), params.own_name(other)
     )

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 
@@ -110,11 +111,12 @@ def _packages(workspace: Workspace) -> str:
     ]
     if not others:
         return f"Python {platform.python_version()}, {len(installed)} as locked"
-    again = f"`pip install unroll --constraint {lock}`"
+    cure = f"run `pip install unroll --constraint {shlex.quote(str(lock))}` again"
     if repository(CODE) == CODE:
-        again = "`make test` or `make demo`"
+        # without a new lock, make does nothing as long as there is a .venv
+        cure = "remove .venv, and run `make test` or `make demo` again"
     named = ", ".join(others[:5])
-    raise UnrollError(f"{named} differ from {lock.name}; run {again} again")
+    raise UnrollError(f"{named} differ from {lock.name}; {cure}")
 
 
 def _params(workspace: Workspace) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError, UsageError, printable
-from pipeline.evaluation import answers, schema
+from pipeline.evaluation import answers
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from series import plot, table
@@ -21,7 +21,7 @@ from series.intervals import USUAL
 from series.rows import Window
 from unroll.answers.find import find
 from unroll.answers.show import plain, show_forecast
-from unroll.hints import built_by
+from unroll.results import evaluations
 from unroll.results.trained_forecaster import forecaster_of
 
 MANY = 0.1
@@ -162,10 +162,8 @@ def source_of(workspace: Workspace, name: str) -> Source:
 
 
 def _best(workspace: Workspace, config: Params, name: str) -> tuple[str, str]:
-    folder = workspace.evaluation(name)
-    if not (folder / "evaluation.json").is_file():
-        raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{name}')}")
-    champion = answers.champion(schema.load(folder, config.experiments_of(name)))
+    evaluation = evaluations.load(workspace, name, config.experiments_of(name))
+    champion = answers.champion(evaluation)
     if champion is None:
         raise UnrollError(
             f"{name} has no experiment that predicts anything; add one to params.yaml"

@@ -13,6 +13,7 @@ from pipeline.training.run_folder import Run
 from pipeline.validation import Metrics
 from pipeline.workspace import Workspace
 from unroll import tables
+from unroll.hints import program
 
 
 def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
@@ -31,7 +32,8 @@ def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
             rows.append([f"{name}/{key}", _text(new), _text(committed)])
     header = ("run", f"{data.metric} on test", "committed")
     tables.show(header, rows, numeric=header[1:])
-    print(f"Next: `unroll repro evaluate@{name}`, then `unroll compare {name}`.")
+    unroll = program(workspace)
+    print(f"Next: `{unroll} repro evaluate@{name}`, then `{unroll} compare {name}`.")
 
 
 def score_of(data: Dataset, run: Run) -> float | None:

@@ -19,7 +19,7 @@ from pipeline.evaluation import answers_file
 from pipeline.files import read_json, write_json, write_text
 from pipeline.locks import alone
 from pipeline.provenance import fingerprint, record
-from pipeline.tracking import runs, store, view
+from pipeline.tracking import ON_WORKER, runs, store, view
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
@@ -326,9 +326,9 @@ def test_what_a_killed_process_left_is_ended_and_logged_anew(lab, monkeypatch):
     assert status(*lab.search(view.CURRENT)) == ["FINISHED"]
 
 
-def test_what_a_worker_of_a_cluster_trains_its_head_logs(lab, monkeypatch):
+def test_what_a_worker_trains_the_machine_that_builds_logs(lab, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setenv(runs.ON_WORKER, "1")
+        patch.setenv(ON_WORKER, "1")
         lab.train("gru")
     assert lab.search() == []
     assert lab.track()["gru"] == "recorded"

@@ -79,7 +79,10 @@ def test_packages_that_are_not_as_locked_and_a_disk_that_is_nearly_full(
     monkeypatch.setattr(
         doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=1.25e9)
     )
-    advice = "differ from requirements.lock; run `make test` or `make demo` again"
+    advice = (
+        "differ from requirements.lock; "
+        "remove .venv, and run `make test` or `make demo` again"
+    )
     assert failures(workspace) == {
         "packages": f"ruamel-yaml 0.19 (locked 0.18) {advice}",
         "folder": "1.2 GB free, a full build takes up to 3.2 GB; free some room",
