@@ -419,7 +419,7 @@ def _answered(
         board=board,
         titles=titled,
         left_out=left_out,
-        integers=_integers(paths[0], profile),
+        integers=_integers(profile),
     )
     forecasts = _typed(forecasts, about.integers)
     seconds = {name: fit.seconds for name, fit in fitted.items()}
@@ -445,14 +445,14 @@ def _read(
     return profile, proposal, dataset
 
 
-def _integers(path: Path, profile: FileProfile) -> str:
+def _integers(profile: FileProfile) -> str:
     """Return the type of the series' names if they are integers in Parquet; else ""."""
-    if path.suffix != ".parquet" or not profile.series:
+    if not profile.file.typed or not profile.series:
         return ""
     import pyarrow as pa
     from pyarrow import parquet
 
-    schema = parquet.read_schema(path)
+    schema = parquet.read_schema(profile.file.paths[0])
     for name in (profile.series_id, *LONG_FORMAT):
         if name in schema.names:
             kind = schema.field(name).type

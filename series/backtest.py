@@ -89,8 +89,9 @@ def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
     Raises:
         UnrollError: there are too few windows.
     """
-    shared = _shared_rows(dataset, windows(dataset).rows)
-    spacing = windows(dataset).step * max(1, dataset.period)
+    whole = windows(dataset)
+    shared = _shared_rows(dataset, whole.rows)
+    spacing = whole.step * max(1, dataset.period)
     first = shared[-1] - ORIGINS_SHARE * (shared[-1] - shared[0])
     available = 1 + int((shared[-1] - first) // spacing)
     most = min(MOST_ORIGINS, max(FEWEST_ORIGINS, MOST_FORECASTS // len(dataset.scales)))

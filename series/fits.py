@@ -88,7 +88,7 @@ class Store:
 
     @classmethod
     def of(cls, folder: Path, dataset: Dataset) -> "Store":
-        """Return the store in a folder; write the data set unless it is there."""
+        """Write the data set into a folder, and return the folder's store."""
         prepared = folder / "prepared"
         with atomic_folder(prepared, folder) as new:
             datasets.save(dataset, new)

@@ -159,9 +159,8 @@ class Forecaster:
                 trained for.
 
         Returns:
-            (horizon,) forecasts and (horizon, 2 * levels) their quantiles, in the order
-            of `intervals.tails`, in the target's unit. Nothing lies below
-            `SeriesQuestion.floor`.
+            (horizon,) forecasts and (horizon, 2 * levels) their quantiles in ascending
+            order, in the target's unit. Nothing lies below `SeriesQuestion.floor`.
 
         Raises:
             UsageError: a level or the horizon is wrong.

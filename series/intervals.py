@@ -47,13 +47,6 @@ MOST_VALUES = 500_000
 """Number of weights that are summed up at a time; more would need much memory."""
 
 
-def tails(levels: Sequence[float]) -> list[float]:
-    """Return the levels of the quantiles at the ends: 0.9 gives 0.05 and 0.95."""
-    lower = [round((1 - level) / 2, 9) for level in levels]
-    upper = [round((1 + level) / 2, 9) for level in levels]
-    return sorted(lower + upper)
-
-
 def quantiles(
     errors: Array, levels: Sequence[float], delay: Array, since: int = 0
 ) -> Array:
@@ -72,10 +65,10 @@ def quantiles(
         since: the first origin to compute.
 
     Returns:
-        (..., origins + 1, steps, 2 * levels) offsets from the forecast, in the order of
-        `tails(levels)`. The last origin is the next one to come. Offsets are infinite
-        if too few errors are known. No lower offset is above 0 and no upper one is
-        below 0, since the forecast itself is the median.
+        (..., origins + 1, steps, 2 * levels) offsets from the forecast, in ascending
+        order, however `levels` are ordered. The last origin is the next one to come.
+        Offsets are infinite if too few errors are known. No lower offset is above 0 and
+        no upper one is below 0, since the forecast itself is the median.
     """
     *leading, origins, steps = errors.shape
     stacked = errors.reshape(-1, origins, steps)

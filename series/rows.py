@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.data import row_calendar, series, timestamps
-from pipeline.data.examples import Array, Windows
+from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.errors import UnknownAheadError, UnrollError
 from series.question import fill_limit
@@ -131,33 +131,6 @@ class History:
         """The column that is forecast."""
         return self.measured.columns.index(self.question.csv.target)
 
-    def windows(self, outputs: int | None = None) -> Windows:
-        """Return every window without a gap whose targets were measured.
-
-        With `Windowing.partial` one measured target is enough.
-
-        Args:
-            outputs: number of targets, the first ones; None for all targets.
-        """
-        question = self.question
-        rows = self.measured.series
-        count = len(rows.values)
-        asked = {"horizon": outputs or question.windows.horizon}
-        options = question.windows.model_copy(update=asked)
-        chosen, _ = series.corrected_rows(
-            rows, count, count, options, freq=question.spacing, target=self.target
-        )
-        return Windows(
-            self.inputs,
-            chosen["train"],
-            options.lookback,
-            options.step,
-            options.first - options.step,
-            self.target,
-            options.horizon,
-            measured=~rows.unknown[:, self.target] if options.partial else None,
-        )
-
     def behind(self, origins: Array, timesteps: int) -> Array:
         """Return the inputs at some origins: (origins, timesteps, columns + calendar).
 
@@ -177,12 +150,18 @@ class History:
     ) -> tuple[Array, Array]:
         """Return `Window.since`: the last `MOST` origins from `until` on.
 
-        The origins lie `stride` rows from each other.
+        The origins lie `stride` rows from each other. After each of them the first
+        value was measured, and no gap lies in its window.
         """
         question = self.question
         rows = self.measured.series
+        count = len(rows.values)
+        first = question.windows.model_copy(update={"horizon": 1})
+        chosen, _ = series.corrected_rows(
+            rows, count, count, first, freq=question.spacing, target=self.target
+        )
         # `Windows` counts from the row after the last step
-        origins = self.windows(1).rows - question.windows.step
+        origins = chosen["train"] - question.windows.step
         since = (rows.timestamps[origins] - until) // question.row
         origins = origins[(since >= 0) & (since % stride == 0)][-MOST:]
         # (origins, steps)

@@ -295,12 +295,16 @@ def test_temporary_folders_of_processes_that_are_no_more_are_removed(
 def test_series_that_are_told_apart_by_integers_keep_them(tmp_path):
     sales = rows()["sales"]
     frames = [rows().assign(shop=number, sales=sales * number) for number in (7, 12)]
-    answer = answered(pd.concat(frames), target="sales", horizon=7)
+    frame = pd.concat(frames)
+    answer = answered(frame, target="sales", horizon=7)
     answer.save(tmp_path / "shops")
     loaded = answers.load(tmp_path / "shops")
     for table in (answer.forecasts, answer.forecast(), loaded.forecasts):
         assert table["unique_id"].dtype == np.int64
         assert {*table["unique_id"]} == {7, 12}
+    frame.to_parquet(tmp_path / "shops.pq", index=False)
+    of_file = answered(tmp_path / "shops.pq", target="sales", horizon=7)
+    pd.testing.assert_frame_equal(of_file.forecasts, answer.forecasts)
     ridge = loaded.forecasts.query("model == 'ridge'").drop(columns="model")
     assert judge(ridge, loaded).mae == pytest.approx(answer.board.models["ridge"].mae)
 

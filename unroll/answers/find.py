@@ -42,7 +42,7 @@ def find(
         raise UnrollError(
             f"{name} is not answered yet; run `unroll repro answer@{name}`"
         )
-    others = _data_sets(documents or workspace)
+    others = data_sets(documents or workspace)
     if name in others:
         return None
     known = [*answers(workspace), *others]
@@ -104,7 +104,8 @@ def answers(workspace: Workspace) -> dict[str, Path]:
     return dict(sorted(folders.items()))
 
 
-def _data_sets(workspace: Workspace) -> list[str]:
+def data_sets(workspace: Workspace) -> list[str]:
+    """Return the data sets and experiments of params.yaml; none without the file."""
     if not workspace.params.is_file():
         return []
     config = params.load(workspace.params)

@@ -199,12 +199,11 @@ def answer(
 
 def _is_data_set(workspace: Workspace, name: str) -> bool:
     """Return whether a name is in params.yaml and is not a file."""
-    from pipeline.config import params
-
-    if Path(name).is_file() or not workspace.params.is_file():
+    if Path(name).is_file():
         return False
-    config = params.load(workspace.params)
-    return name in config.datasets or name in config.runs
+    from unroll.answers import find
+
+    return name in find.data_sets(workspace)
 
 
 def _show_answers(workspace: Workspace, names: Sequence[str], *, as_json: bool) -> None:

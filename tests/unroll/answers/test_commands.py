@@ -31,7 +31,7 @@ def few(*arguments, **options):
 
 
 def in_this_process(calls, *_, **__):
-    """As `processes.run`; tests/series/test_answer.py has processes."""
+    """As `processes.run`, without a process; tests/pipeline has processes."""
     for call in calls:
         call.function(*call.arguments)
         yield Ended(call, 0.1, 0.1, "")
