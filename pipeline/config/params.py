@@ -141,6 +141,10 @@ class Experiment(Strict):
         calendar: whether the inputs hold the hour and the season of each row.
         features: options of the model `lags`. A network then sees the values of that
             model in place of each window.
+        rows: options of `training.inputs.rows`. A network then reads these rows in
+            place of each window.
+        residual: whether a network learns how much the target differs from the last
+            value of its window. Predictions are of the target all the same.
         standardise: whether a network's inputs and targets are standardised by the
             train examples. Predictions are in model units all the same.
         in_unit: whether a network's outputs are in the unit of the data, such as °C, as
@@ -160,6 +164,8 @@ class Experiment(Strict):
     like: str | list[str] | None = pydantic.Field(default=None, exclude=True)
     calendar: bool = False
     features: dict[str, pydantic.JsonValue] | None = None
+    rows: dict[str, pydantic.JsonValue] | None = None
+    residual: bool = False
     standardise: bool = False
     in_unit: bool = False
     share: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0

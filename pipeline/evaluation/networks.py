@@ -174,6 +174,8 @@ def _plain(experiment: Experiment | None) -> bool:
         return False
     if experiment.standardise or experiment.in_unit:
         return False
+    if experiment.rows or experiment.residual:
+        return False
     model = experiment.model
     layers = max(model.options.get("layers", 1), len(model.options.get("widths", ())))
     known = model.family == "recurrent" and model.name in CELLS

@@ -114,6 +114,7 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
     lags = "on lags"
     if section.features and section.features.get("means"):
         lags = "on lags, differences and means"
+    rows = section.rows or {}
     words = {
         f"dropout {dropout:g}": dropout,
         "no output layer": model.get("head") is False,
@@ -126,6 +127,9 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
         "as in Keras 2": training.get("optimizer") == "rmsprop_keras2",
         f"{section.share:.3g} of the rows": section.share < 1,
         lags: section.features,
+        f"{rows.get('last')} timesteps": rows.get("last"),
+        "with differences and means": rows.get("changes"),
+        "from the last value": section.residual,
         "targets not standardised": section.in_unit,
         "calendar": section.calendar,
         f"best of {section.trials} trials": section.trials,

@@ -51,6 +51,8 @@ class Job:
             `epochs.Checkpoint`); None for no checkpoints.
         splits: the names of the splits that are predicted, by methods that can leave
             others out; None for all.
+        naive: split -> naive forecasts, whose errors the dataset's targets are; empty
+            if the targets are the data set's own.
     """
 
     experiment: str
@@ -60,6 +62,7 @@ class Job:
     callbacks: tuple[Callback, ...] = ()
     checkpoint: Any = None
     splits: tuple[str, ...] | None = None
+    naive: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def train(self) -> Examples:

@@ -14,13 +14,14 @@ import numpy as np
 from pipeline.config.params import Experiment
 from pipeline.config.registry import METHODS, MODELS, module, options
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Arrays, Examples
+from pipeline.data.examples import Array, Examples
 from pipeline.data.problem import Problem, problem
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_npz
 from pipeline.training import keras_models
 from pipeline.training.epochs import Checkpoint
-from pipeline.training.job import Callback, Job, Predict, Trained, chunks
+from pipeline.training.inputs import View, rows
+from pipeline.training.job import Callback, Job, Predict, Trained
 from pipeline.training.standardised import Moments, in_unit, moments, standardised
 from pipeline.validation import one_of
 
@@ -45,8 +46,12 @@ class Recipe:
             (`standardised`).
         in_unit: whether a fixed layer is put behind the network
             (`standardised.in_unit`).
-        features: the builder of the model `lags`, whose features the network sees
-            instead of windows; None for a network that sees windows.
+        features: the builder of the model `lags`, whose features the network sees in
+            place of windows; None if it does not.
+        rows: the builder of the rows that the network sees in place of windows
+            (`inputs.rows`); None if it does not.
+        residual: whether the network learns how much a target differs from the last
+            value of its window.
     """
 
     dataset: str
@@ -60,6 +65,8 @@ class Recipe:
     standardise: bool = False
     in_unit: bool = False
     features: Callable[[Problem], Any] | None = None
+    rows: Callable[[Problem], Predict] | None = None
+    residual: bool = False
 
     @property
     def where(self) -> str:
@@ -86,14 +93,15 @@ class Recipe:
                 `features`.
         """
         about = problem(data)
-        if self.features:
-            make, about = self._seen(about)
-            splits = dict[str, Examples]()
+        naive: dict[str, Array] = {}
+        view = self._view(about)
+        if view:
+            about = view.problem
+            splits: dict[str, Examples] = {}
             for name, examples in data.splits.items():
-                inputs = np.concatenate(
-                    [make(inputs) for inputs, _ in chunks(examples)]
-                )
-                splits[name] = Arrays(inputs, examples.targets)
+                splits[name], forecasts = view.examples(examples)
+                if forecasts is not None:
+                    naive[name] = forecasts
             data = replace(data, splits=splits, calendar=0)
         if self.standardise and about.vocabulary:
             raise UsageError(
@@ -113,7 +121,9 @@ class Recipe:
         elif self.in_unit:
             known = Moments(None, np.array([data.scale.mean, data.scale.std**2]))
         build = partial(self.model, about, known)
-        return Job(self.name, data, build, self.seeds, callbacks, checkpoint)
+        return Job(
+            self.name, data, build, self.seeds, callbacks, checkpoint, naive=naive
+        )
 
     def train(self, job: Job) -> Trained:
         """Train a job.
@@ -126,6 +136,12 @@ class Recipe:
             trained: Trained = self.method(job)
         except ValueError as error:
             raise UsageError(f"params.yaml: {self.where}: {error}") from None
+        # A network with `residual` has predicted how much targets differ from these.
+        for split, forecasts in job.naive.items():
+            for replicate in trained.replicates:
+                for name in replicate.predictions:
+                    if name.partition("_")[2] == split:
+                        replicate.predictions[name] += forecasts
         return trained
 
     def load(self, fields: Mapping[str, Any], path: Path) -> Predict:
@@ -165,7 +181,9 @@ class Recipe:
         keras_models.start()
         import tensorflow as tf
 
-        seen, about = self._seen(about)
+        view = self._view(about)
+        if view:
+            about = view.problem
         model = self.model(about)
         file = path.with_name(path.name + keras_models.SUFFIX)
         try:
@@ -180,33 +198,37 @@ class Recipe:
         call = tf.function(
             lambda inputs: model(inputs, training=False), input_signature=[shape]
         )
-        return lambda inputs: np.asarray(call(seen(inputs))).reshape(len(inputs), -1)
 
-    def _seen(self, about: Problem) -> tuple[Predict, Problem]:
-        """The function from inputs to what the network sees, and the network's problem.
+        def predict(inputs: Array) -> Array:
+            seen = view.make(inputs) if view else inputs
+            outputs = np.asarray(call(seen)).reshape(len(inputs), -1)
+            if view and view.naive:
+                outputs = outputs + view.naive(inputs)[:, None]
+            return outputs
 
-        With `features`, windows (n, timesteps, columns) become (n, values) float32.
+        return predict
+
+    def _view(self, about: Problem) -> View | None:
+        """Return what the network sees; None if it sees the windows as they are.
 
         Raises:
-            UsageError: the data set has no windows of one forecast column, or the
-                windows are too short.
+            UsageError: the data set does not fit.
         """
-        if self.features is None:
-            return lambda inputs: inputs, about
-        where = f"params.yaml: {self.where}.features"
-        vector = len(about.input_shape) == 1
-        if about.vocabulary or about.each_step or about.every or vector:
-            raise UsageError(
-                f"{where}: features need windows of values with one forecast column; "
-                "leave them out"
-            )
+        options = {
+            "features": self.features,
+            "rows": self.rows,
+            "residual": self.residual,
+        }
+        used = [option for option, value in options.items() if value]
+        if not used:
+            return None
         try:
-            make = self.features(about).features
+            make = self.rows(about) if self.rows else None
+            if self.features:
+                make = self.features(about).features
+            return View.of(about, make, residual=self.residual)
         except ValueError as error:
-            raise UsageError(f"{where}: {error}") from None
-        width = make(np.zeros((1, *about.input_shape))).shape[1]
-        seen = Problem((width,), outputs=about.outputs)
-        return lambda inputs: make(inputs).astype(np.float32), seen
+            raise UsageError(f"params.yaml: {self.where}.{used[0]}: {error}") from None
 
 
 def recipe(name: str, experiment: Experiment) -> Recipe:
@@ -229,7 +251,7 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
             f"the kind {' or '.join(method.TRAINS)}. Received: {model.name}, of the "
             f"kind {kind}"
         )
-    for option in ("features", "standardise", "in_unit"):
+    for option in ("features", "rows", "residual", "standardise", "in_unit"):
         if getattr(experiment, option) and kind != "network":
             raise UsageError(
                 f"params.yaml: {where}.{option} is for networks. Received: "
@@ -240,11 +262,18 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
             f"params.yaml: {where}: standardise and in_unit exclude each other; leave "
             "one out"
         )
-    features = None
+    if experiment.features is not None and experiment.rows is not None:
+        raise UsageError(
+            f"params.yaml: {where}: features and rows exclude each other; leave one out"
+        )
+    see_features = None
+    see_rows = None
     if experiment.features is not None:
         lags = module(MODELS, "baselines", where).MODELS["lags"]
         chosen = options(lags, experiment.features, f"{where}.features")
-        features = partial(lags, **chosen)
+        see_features = partial(lags, **chosen)
+    if experiment.rows is not None:
+        see_rows = partial(rows, **options(rows, experiment.rows, f"{where}.rows"))
     of_model = options(build, model.options, f"{where}.model")
     of_method = options(method.train, training.options, f"{where}.training")
     return Recipe(
@@ -258,5 +287,7 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
         masks=getattr(method, "MASKS", False),
         standardise=experiment.standardise,
         in_unit=experiment.in_unit,
-        features=features,
+        features=see_features,
+        rows=see_rows,
+        residual=experiment.residual,
     )

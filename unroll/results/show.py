@@ -224,7 +224,16 @@ def sections(
             trainer = recipe(params.own_name(name), experiment)
             built = trainer.build.keywords
             trained = trainer.method.keywords
-        own = ("dataset", "calendar", "features", "standardise", "in_unit", "seeds")
+        own = (
+            "dataset",
+            "calendar",
+            "features",
+            "rows",
+            "residual",
+            "standardise",
+            "in_unit",
+            "seeds",
+        )
         facts["experiment"] = {
             "name": name,
             **{key: getattr(experiment, key) for key in own},

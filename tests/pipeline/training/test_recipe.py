@@ -119,7 +119,7 @@ def test_a_network_with_features_sees_what_boosting_sees_of_a_window_whose_one_c
     }
     with pytest.raises(
         UsageError,
-        match="guess.features: features need windows of values with one forecast column",
+        match="guess.features: windows of values with one forecast column are needed",
     ):
         recipe("guess", experiment(features={}, **network)).job(
             replace(station, splits=every_column)

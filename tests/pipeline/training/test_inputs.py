@@ -1,0 +1,84 @@
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from pipeline.config.params import Experiment
+from pipeline.data.problem import Problem, problem
+from pipeline.errors import UsageError
+from pipeline.training.inputs import SPANS, rows
+from pipeline.training.recipe import recipe
+
+DENSE = {
+    "dataset": "station",
+    "seeds": [0],
+    "standardise": True,
+    "model": {"family": "dense", "name": "mlp", "hidden": []},
+    "training": {
+        "method": "gradient_descent",
+        "optimizer": "adam",
+        "loss": "mse",
+        "epochs": 1,
+        "batch_size": 32,
+    },
+}
+
+
+def test_each_row_has_the_change_of_the_target_and_its_differences_to_short_means():
+    about = Problem((30, 3), target=1, calendar=1)
+    windows = np.random.default_rng(0).normal(size=(4, 30, 3))
+    seen = rows(about, last=5, changes=True)(windows)
+    assert seen.shape == (4, 5, 3 + 1 + len(SPANS))
+    np.testing.assert_array_equal(seen[:, :, :2], windows[:, -5:, :2])
+    np.testing.assert_array_equal(seen[:, :, -1], windows[:, -5:, 2])
+    target = windows[:, :, 1]
+    np.testing.assert_allclose(seen[:, :, 2], np.diff(target, axis=1)[:, -5:])
+    for number, span in enumerate(SPANS):
+        for row in range(25, 30):
+            mean = target[:, row - span + 1 : row + 1].mean(axis=1)
+            expected = target[:, row] - mean
+            np.testing.assert_allclose(seen[:, row - 25, 3 + number], expected)
+
+
+def test_timesteps_before_the_window_do_not_count():
+    windows = np.arange(4.0).reshape(1, 4, 1)
+    first = rows(Problem((4, 1)), changes=True)(windows)[0, 0]
+    np.testing.assert_array_equal(first, np.zeros(1 + 1 + len(SPANS)))
+
+
+def test_a_network_of_zeros_that_learns_the_residual_predicts_the_last_value(
+    station, tmp_path
+):
+    about = {"rows": {"last": 4, "changes": True}, "residual": True}
+    chosen = recipe("guess", Experiment.model_validate(DENSE | about))
+    job = chosen.job(station)
+    trained = chosen.train(job)
+    test = station.splits["test"]
+    inputs, targets = test.take(np.arange(len(test)))
+    latest = inputs[:, -1, test.target]
+    np.testing.assert_allclose(job.dataset.splits["test"].targets, targets - latest)
+    # What the network adds to the last value is small after one epoch, and not 0.
+    predicted = trained.replicates[0].predictions["best_test"]
+    assert 0 < np.abs(predicted - latest).max() < np.abs(predicted).max()
+    trained.save(trained.replicates[0].weights["best"], tmp_path / "weights")
+    loaded = chosen.load(asdict(problem(station)), tmp_path / "weights")
+    np.testing.assert_allclose(loaded(inputs)[:, 0], predicted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"rows": {"last": 1000}}, r"guess.rows: `last` must be at most"),
+        ({"rows": {}, "features": {}}, "features and rows exclude each other"),
+        (
+            {"residual": True, "model": {"family": "baselines", "name": "last_value"}},
+            "guess.residual is for networks",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(station, option, message):
+    training = {"training": {"method": "none"}}
+    with pytest.raises(UsageError, match=message):
+        recipe("guess", Experiment.model_validate(DENSE | training | option)).job(
+            station
+        )
