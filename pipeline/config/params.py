@@ -153,6 +153,8 @@ class Experiment(Strict):
             below 1 for a curve over the size of the data.
         trials: the number of trials that chose its options on validation
             (results/trials). It is 0 if a document or a person chose them.
+        repeats: the experiment of the same model and data set whose search is repeated
+            here with other random options; None for a first search.
         converged: whether more epochs would not improve it on validation, as far as a
             search has shown.
         seeds: the seeds to repeat the training with.
@@ -170,6 +172,7 @@ class Experiment(Strict):
     in_unit: bool = False
     share: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
     trials: Annotated[int, pydantic.Field(ge=0)] = 0
+    repeats: Name | None = None
     converged: bool = True
     seeds: Seeds = pydantic.Field(default=[0])
     model: Model
@@ -232,7 +235,21 @@ class Params(Strict):
             )
         for name, dataset in self.datasets.items():
             one_of(dataset.source, self.sources, f"params.yaml: datasets.{name}.source")
+        for name, experiment in self.runs.items():
+            if experiment.repeats is not None:
+                self._check_repeats(name, experiment, experiment.repeats)
         return self
+
+    def _check_repeats(self, name: str, experiment: Experiment, repeated: str) -> None:
+        """Check that an experiment repeats a search of the same model."""
+        where = f"experiments.{name.replace('/', '.')}.repeats"
+        same = self.experiments_of(name.partition("/")[0])
+        first = same[one_of(repeated, same, f"params.yaml: {where}")]
+        if first.model.name != experiment.model.name or not first.trials:
+            raise ValueError(
+                f"{where} must name an experiment with `trials` and the model "
+                f"{experiment.model.name}. Received: {repeated}"
+            )
 
     @property
     def runs(self) -> dict[str, Experiment]:

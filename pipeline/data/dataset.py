@@ -261,7 +261,7 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
             fitted=fitted,
         )
         if not calendar:
-            dataset = _without_calendar(dataset)
+            dataset = without_calendar(dataset)
     except (KeyError, ValueError, TypeError) as error:
         raise damaged(folder, error) from None
     return shortened(dataset, share)
@@ -306,7 +306,7 @@ def shortened(dataset: Dataset, share: float) -> Dataset:
     return replace(dataset, splits={**dataset.splits, "train": last})
 
 
-def _without_calendar(dataset: Dataset) -> Dataset:
+def without_calendar(dataset: Dataset) -> Dataset:
     """Return the same examples without the calendar's columns.
 
     They are views of the series, which the splits share as before.

@@ -7,12 +7,12 @@ by the rule of docs/decisions/verdicts.md.
 from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
+from statistics import fmean
 from typing import Annotated
 
 import pydantic
 
 from pipeline.evaluation import margin
-from pipeline.evaluation.intervals import as_errors
 from pipeline.evaluation.margin import BAND, Comparison, Word
 from pipeline.evaluation.schema import Entry, Evaluation
 from pipeline.metrics import MEASURES
@@ -27,6 +27,9 @@ SEASON = 84
 fewer days gets the note `TOO_SHORT`.
 """
 
+
+SEARCHES = 3
+"""Searches for the options of a tuned model, whose scatter is then in the interval."""
 
 FLOORS = {
     # least squares of two sines, fitted to the fifty values of each series
@@ -45,6 +48,7 @@ class Note(StrEnum):
     TOO_SHORT = "too short"
     NOT_CONVERGED = "not converged"
     STAND_IN = "stand-in"
+    ONE_SEARCH = "these two networks"
 
 
 class Networks(StrEnum):
@@ -131,13 +135,14 @@ class Answer(Strict):
 
 
 def compare(evaluation: Evaluation, name: str, other: str) -> Comparison | None:
-    """Compare two experiments on test. Return None if their difference is not known."""
+    """Compare two experiments on test, each with all of its searches.
+
+    Return None if their difference is not known.
+    """
     difference = evaluation.difference("test", name, other)
-    metric = evaluation.dataset.metric
-    score = evaluation.experiments[other].score(metric)
-    if difference is None or score is None:
+    if difference is None:
         return None
-    error = as_errors(metric, score.mean)
+    error = fmean(evaluation.errors("test", other))
     return margin.compare(difference, error, floor(evaluation.dataset.name))
 
 
@@ -156,13 +161,15 @@ def strongest(evaluation: Evaluation, eligible: Callable[[Entry], bool]) -> str 
 
     The best has the best score on validation, or on train if there is no validation.
     The test set never chooses. Experiments that were trained on only a fraction of the
-    train examples are left out.
+    train examples are left out, and so are repeated searches: an experiment stands for
+    all of its searches, but the first one chooses.
     """
     metric = evaluation.dataset.metric
     scores = {}
     for name, entry in evaluation.experiments.items():
         chosen_on = entry.chosen.get("validation") or entry.chosen.get("train")
-        if chosen_on and eligible(entry) and entry.share == 1:
+        first = entry.share == 1 and entry.repeats is None
+        if chosen_on and eligible(entry) and first:
             scores[name] = chosen_on[metric].mean
     best = max if MEASURES[metric].higher else min
     return best(scores, key=scores.__getitem__, default=None)
@@ -217,6 +224,13 @@ def _notes(
         notes.append(Note.NOT_CONVERGED)
     if evaluation.dataset.stand_in:
         notes.append(Note.STAND_IN)
+    if networks == Networks.TUNED and any(
+        evaluation.experiments[name].trials
+        and len(evaluation.searches(name)) < SEARCHES
+        for name in names
+        if name
+    ):
+        notes.append(Note.ONE_SEARCH)
     return notes
 
 

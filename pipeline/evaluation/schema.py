@@ -83,6 +83,8 @@ class Entry(Strict):
         converged: whether more epochs would gain nothing, as params.yaml says.
         trials: the number of trials by which its options were chosen on validation; 0
             if they are a document's, or were set by hand.
+        repeats: the experiment whose search was repeated for this one; None for a first
+            search.
         share: the fraction of the train examples that it was trained on.
         best_epoch: the best epoch on validation; None if no epoch was chosen.
         gap: how much worse the measure is on validation than on train, with the last
@@ -108,6 +110,7 @@ class Entry(Strict):
     method: str = ""
     converged: bool = True
     trials: int = 0
+    repeats: str | None = None
     share: float = 1.0
     best_epoch: Stat | None
     gap: Stat | None = None
@@ -191,20 +194,49 @@ class Evaluation(Strict):
     blocks: dict[str, int]
     rows: dict[str, dict[str, dict[str, float]]]
 
-    def difference(self, split: str, name: str, other: str) -> Difference | None:
-        """Return the difference between the errors of two experiments; None if it is
-        not known.
-        """
-        known = self.rows.get(split, {})
-        rows = known.get(name, {}).get(other, known.get(other, {}).get(name))
-        if rows is None:
-            return None
-        part = Part(rows, self.blocks[split])
-        return Difference.of(
-            self._errors(split, name), self._errors(split, other), part
-        )
+    def searches(self, name: str) -> list[str]:
+        """Return the experiments of all searches for the options of one model.
 
-    def _errors(self, split: str, name: str) -> list[float]:
+        They are the experiment itself and those that repeat its search.
+        """
+        entries = self.experiments.items()
+        return [name, *(other for other, entry in entries if entry.repeats == name)]
+
+    def errors(self, split: str, name: str) -> list[float]:
+        """Return the errors whose scatter tells how an experiment would come out again.
+
+        They are the errors of its seeds. Of several searches they are the mean error of
+        each search, since the searches differ by more than their seeds.
+        """
+        of_searches = [self._of_seeds(split, each) for each in self.searches(name)]
+        if len(of_searches) == 1:
+            return of_searches[0]
+        return [statistics.fmean(errors) for errors in of_searches]
+
+    def difference(self, split: str, name: str, other: str) -> Difference | None:
+        """Return the difference between the errors of two experiments.
+
+        Each stands for all of its `searches`. Return None if the difference is not
+        known.
+        """
+        shares = [
+            self._rows(split, each, against)
+            for each in self.searches(name)
+            for against in self.searches(other)
+        ]
+        known = [share for share in shares if share is not None]
+        if len(known) < len(shares):
+            return None
+        # The rows' share in a difference of means is at most the mean of their shares
+        # in the differences of the pairs.
+        rows = Part(statistics.fmean(known), self.blocks[split])
+        return Difference.of(self.errors(split, name), self.errors(split, other), rows)
+
+    def _rows(self, split: str, name: str, other: str) -> float | None:
+        known = self.rows.get(split, {})
+        return known.get(name, {}).get(other, known.get(other, {}).get(name))
+
+    def _of_seeds(self, split: str, name: str) -> list[float]:
         """Return the error of each seed."""
         metric = self.dataset.metric
         stat = self.experiments[name].chosen[cast("Split", split)][metric]

@@ -290,6 +290,7 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
         method=experiment.training.method,
         converged=experiment.converged,
         trials=experiment.trials,
+        repeats=experiment.repeats,
         share=experiment.share,
         varies=run.varies,
         epochs=summary.epochs,

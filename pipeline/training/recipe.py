@@ -64,8 +64,8 @@ class Recipe:
     masks: bool = False
     standardise: bool = False
     in_unit: bool = False
-    features: Callable[[Problem], Any] | None = None
-    rows: Callable[[Problem], Predict] | None = None
+    features: partial[Any] | None = None
+    rows: partial[Predict] | None = None
     residual: bool = False
 
     @property

@@ -35,26 +35,38 @@ COMMON = {
     "batch_size": "32,64,128",
     "dropout": "0,0.01,0.02,0.05,0.1,0.2,0.3",
     "embedding": "8:64",
+    "word_dropout": "0,0.1,0.2,0.3",
+    "last": "1:72",
+    "others": "1:12",
+    "changes": "false,true",
+    "differences": "false,true",
+    "residual": "false,true",
+    "calendar": "false,true",
+    "every_step": "false,true",
 }
 """Option -> range LOW:HIGH or choices, for every model that has the option. Recurrent
-networks and other models share these ranges, so that neither is treated better."""
+networks and other models share these ranges, so that neither is treated better: both
+search the lookback, rows or features with differences and means, the calendar, the
+residual to the last value and a loss at every step."""
 
-CELL = {"units": "8:64", "layers": "1:2", "hidden": "16:128"}
+CELL = {
+    "units": "8:64",
+    "layers": "1:2",
+    "hidden": "16:128",
+    "pooling": "last,max,mean_max",
+    "direction": "forward,both",
+}
 """The ranges of recurrent networks."""
 
 FAMILIES: dict[str, dict[str, str]] = {
-    "linear": {"last": "1:120", "ridge": "1:100000"},
+    "linear": {"ridge": "1:100000"},
     "lags": {
-        "last": "1:72",
-        "others": "1:12",
         "trees": "50:400",
         "leaves": "4:32",
         "learning_rate": "0.02:0.2",
         "examples": "20:200",
     },
     "kernel_ridge": {
-        "last": "1:72",
-        "others": "1:12",
         "gamma": "0.01:4",
         "alpha": "0.001:10",
         "scales": "0,300",
@@ -63,7 +75,7 @@ FAMILIES: dict[str, dict[str, str]] = {
         "hidden.1": "16:256",
         "hidden.2": "8:128",
         "activation": "relu,tanh,sine",
-        "last": "4:72",
+        "pooling": "mean,max,mean_max",
     },
     "adaptive_filter": {
         "powers": "8:64",
@@ -83,6 +95,12 @@ Other models are not searched."""
 
 FIXED = ("by_hand",)
 """Training methods whose model is fixed, so that only their own options are searched."""
+
+OF_WORDS = ("embedding", "word_dropout", "pooling", "direction")
+"""Options that are searched only where inputs are words."""
+
+SWITCH = "false,true"
+"""The choices of an option that is on or off."""
 
 SCALE = 4
 """The ratio of a range's ends from which the range is searched on a log scale."""
@@ -106,8 +124,9 @@ def space(
 ) -> Space:
     """Return the search space of an experiment.
 
-    An option that is off (0 or None) is not searched by a range. Nor is a `last` that
-    exceeds its range. The experiment's own values always lie in the search space.
+    An option that is off (0, None or false) is searched neither by a range nor as a
+    switch: the data set may not have it. Nor is a `last` that exceeds its range. The
+    experiment's own values always lie in the search space.
 
     Args:
         name: the name of the experiment.
@@ -155,14 +174,14 @@ def _ranges(
         return {}
     ranges = {}
     for option, limits in {**COMMON, **family_ranges}.items():
-        place = f"training.{option}"
-        if place not in options and experiment.training.method not in FIXED:
-            place = f"model.{option}"
-        if place not in options:
+        place = _place(option, experiment, options)
+        if place is None:
+            continue
+        if option in OF_WORDS and not options["model.embedding"].value:
             continue
         low, _, high = limits.partition(":")
         value = options[place].value
-        is_off = high and not value
+        is_off = not value and (high or limits == SWITCH)
         if is_off or (option == "last" and value > int(high)):
             continue
         if option == "last":
@@ -171,17 +190,41 @@ def _ranges(
     return ranges
 
 
+def _place(
+    option: str, experiment: Experiment, options: Mapping[str, Option]
+) -> str | None:
+    """Return the first place of an option; None if the experiment lacks it."""
+    parts = ["training.", "rows.", "features.", "model.", ""]
+    if experiment.training.method in FIXED:
+        parts = ["training."]
+    for part in parts:
+        if part + option in options:
+            return part + option
+    return None
+
+
 def _names(place: str) -> set[str]:
     """Return the names that `--over` accepts for the option at a place."""
-    part, option, *_ = place.split(".")
-    return {place, option, f"{part}.{option}"}
+    parts = place.split(".")
+    return {place, ".".join(parts[:2]), parts[min(1, len(parts) - 1)]}
 
 
 def _options(name: str, experiment: Experiment) -> dict[str, Option]:
-    """Return place -> option, for all options of a model and its training."""
+    """Return place -> option, for all options of an experiment."""
     chosen = recipe(own_name(name), experiment)
-    options = {}
-    for part, call in (("model", chosen.build), ("training", chosen.method)):
+    options = {
+        "residual": Option(bool, experiment.residual),
+        "calendar": Option(bool, experiment.calendar),
+    }
+    calls = {
+        "model": chosen.build,
+        "training": chosen.method,
+        "rows": chosen.rows,
+        "features": chosen.features,
+    }
+    for part, call in calls.items():
+        if call is None:
+            continue
         parameters = inspect.signature(call.func).parameters
         for option, value in call.keywords.items():
             place = f"{part}.{option}"
@@ -279,11 +322,14 @@ def with_values(
     """
     after: dict[str, Any] = deepcopy(dict(section))
     for place, value in values.items():
-        part, option, *index = place.split(".")
-        if index:
-            after[part][option][int(index[0]) - 1] = value
+        *parts, option = place.split(".")
+        inner: Any = after
+        for part in parts:
+            inner = inner[part]
+        if isinstance(inner, list):
+            inner[int(option) - 1] = value
         else:
-            after[part][option] = value
+            inner[option] = value
     return after
 
 

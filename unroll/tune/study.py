@@ -30,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipeline.config import params
 from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
-from pipeline.data.dataset import Dataset
+from pipeline.data.dataset import Dataset, without_calendar
 from pipeline.errors import DivergedError, UnrollError, UsageError, one_line
 from pipeline.metrics import MEASURES, Measure, score
 from pipeline.provenance import fingerprint
@@ -87,6 +87,8 @@ class Search:
         searched: the search space.
         trials: the number of trials that have to complete.
         number: the number of the search. Each number draws other options.
+        from_own: whether the first trial is the experiment as it is. Otherwise all
+            trials are drawn, so that several searches are independent.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Search:
     searched: Space
     trials: int
     number: int = 1
+    from_own: bool = True
 
     @cached_property
     def own_values(self) -> dict[str, Any]:
@@ -157,7 +160,9 @@ def opened(workspace: Workspace, search: Search) -> Iterator[Study]:
     try:
         study = _study(file, _study_name(workspace, search), search.measure.higher)
         own = search.own_values
-        if all(contains(tried, own[place]) for place, tried in search.searched.items()):
+        if search.from_own and all(
+            contains(tried, own[place]) for place, tried in search.searched.items()
+        ):
             study.enqueue_trial(own, skip_if_exists=True)
         yield study
     except (SQLAlchemyError, OptunaError) as error:
@@ -288,11 +293,15 @@ def train(search: Search, values: Mapping[str, Any], title: str) -> Attempt:
     # reference cycles.
     gc.collect()
     section = with_values(search.experiment.model_dump(), values)
-    chosen = recipe(own_name(search.name), Experiment.model_validate(section))
+    experiment = Experiment.model_validate(section)
+    chosen = recipe(own_name(search.name), experiment)
+    data = search.data
+    if not experiment.calendar:
+        data = without_calendar(data)
     shown = progress.Epochs(title, chosen.method.keywords, chosen.seeds)
     diverged = Attempt(None, "diverged", None, None, dict(values))
     try:
-        replicates = chosen.train(chosen.job(search.data, shown)).replicates
+        replicates = chosen.train(chosen.job(data, shown)).replicates
     except DivergedError:
         return diverged
     shown.finish()

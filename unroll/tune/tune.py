@@ -103,7 +103,9 @@ def tune(
             data = without_test(workspace, experiment)
             searched = space(each, experiment, data.input_shape[0], over)
             count = trials or experiment.trials or USUAL
-            search = Search(each, experiment, data, searched, count, number)
+            search = Search(
+                each, experiment, data, searched, count, number, from_own=not in_place
+            )
             print(f"{each}, chosen by {data.metric} on validation, over")
             print(*describe(searched, search.own_values), sep="\n", flush=True)
             there = config.runs.get(target)
@@ -318,9 +320,14 @@ def _write(
         after = with_values(experiment.model_dump(), options)
         new: dict[str, Any] = {}
         for place, value in options.items():
-            part, option, *_ = place.split(".")
-            if value != now[place]:
+            if value == now[place]:
+                continue
+            part, _, rest = place.partition(".")
+            option = rest.partition(".")[0]
+            if option:
                 new.setdefault(part, {})[option] = after[part][option]
+            else:
+                new[part] = after[part]
         if experiment.converged != converged:
             new["converged"] = converged
         if target == name and not new:

@@ -135,7 +135,7 @@ def test_documents_networks_those_on_segments_and_tuned_ones_are_questions_of_th
     assert (tuned.networks, tuned.network, tuned.notes) == (
         "tuned networks",
         "tuned",
-        [],
+        [Note.ONE_SEARCH],
     )
     assert (segments.networks, segments.network) == ("networks on segments", "patches")
     assert documents == alone, "no answer depends on how many there are"
@@ -148,7 +148,10 @@ def test_what_a_reader_has_to_know_stands_beside_the_word_and_never_replaces_it(
     }
     for scores, word in (({}, Word.HELPS), ({"final": worse}, Word.HURTS)):
         (tuned, _) = answered(tuned={"trials": 12, "converged": False} | scores)
-        assert (tuned.outcome, tuned.notes) == (word, [Note.NOT_CONVERGED])
+        assert (tuned.outcome, tuned.notes) == (
+            word,
+            [Note.NOT_CONVERGED, Note.ONE_SEARCH],
+        )
     short = evaluated(35, 0.3, 0.5)
     made = short.model_copy(
         update={"dataset": short.dataset.model_copy(update={"stand_in": True})}
@@ -195,3 +198,41 @@ def test_predictions_of_any_origin_get_the_word_that_an_experiment_gets():
     assert [comparison.low, comparison.change, comparison.high] == pytest.approx(
         [expected.low, expected.change, expected.high]
     )
+
+
+def searched(errors):
+    """A tuned GRU whose searches have these errors on test, and an untuned network."""
+    whole = evaluated(280, 0.3, 0.5, trials=12).model_dump()
+    first = whole["experiments"]["gru"]
+    for number, of_seeds in enumerate(errors, 1):
+        final = {"validation": {"mae": stat(0.2)}, "test": {"mae": stat(*of_seeds)}}
+        name = "gru" if number == 1 else f"gru_{number}"
+        repeats = None if number == 1 else "gru"
+        whole["experiments"][name] = first | {"final": final, "repeats": repeats}
+        whole["rows"]["test"][name] = {"dense": 0.01 * number}
+    return Evaluation.model_validate(whole)
+
+
+def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
+    """Seeds of a search agree to .1 %, the three searches differ by 10 %."""
+    errors = [[0.300, 0.3003], [0.330, 0.3303], [0.270, 0.2703]]
+    whole = searched(errors)
+    assert answers.strongest(whole, lambda entry: entry.recurrent) == "gru"
+    of_searches = whole.difference("test", "gru", "dense")
+    means = [np.mean(of_seeds) for of_seeds in errors]
+    assert whole.errors("test", "gru") == pytest.approx(means)
+    assert of_searches.rows.variance == pytest.approx(0.02), "the mean of the pairs"
+    assert of_searches.seeds.draws == 3
+    assert of_searches.seeds.variance == pytest.approx(
+        np.var(np.log(means), ddof=1) / 3
+    )
+    assert whole.difference("test", "gru_2", "dense").seeds.draws == 2, "it alone"
+    tuned = answers.answers(whole)[0]
+    assert Note.ONE_SEARCH not in tuned.notes
+    assert tuned.change == pytest.approx(
+        np.exp(np.mean(np.log(means))) / 0.5 - 1, rel=1e-3
+    )
+    one = answers.answers(searched(errors[:1]))[0]
+    assert Note.ONE_SEARCH in one.notes
+    assert one.low > tuned.low
+    assert one.high < tuned.high
