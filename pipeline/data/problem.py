@@ -62,3 +62,24 @@ def problem(dataset: Dataset) -> Problem:
         calendar=dataset.calendar,
         every=train.every,
     )
+
+
+def asks_next_value(dataset: Dataset) -> bool:
+    """Return whether the target is the next value of the series that is the input.
+
+    Inputs then have the shape (timesteps, 1), with two or more timesteps.
+    """
+    train = dataset.splits["train"]
+    about = problem(dataset)
+    if isinstance(train, Windows) and (train.delay != 0 or train.every):
+        return False
+    one_column = about.input_shape[1:] == (1,) and about.input_shape[0] > 1
+    return dataset.kind == "forecast" and one_column and about.outputs == 1
+
+
+def at_each_step(about: Problem) -> Problem:
+    """Return the problem of predicting the next value at each timestep of the input.
+
+    `about` is the problem of predicting it at the last timestep only.
+    """
+    return replace(about, outputs=about.input_shape[0], each_step=True)

@@ -29,6 +29,12 @@ class Program:
         optimizer, learning_rate, weight_decay: as for `gradient_descent.train`.
         measures: the names of the measures of each batch. The first one is the loss
             that is minimised.
+        every_step: whether the model answers at each timestep of inputs (timesteps, 1),
+            and also learns the next input there. All else is of its last answer.
+
+    Attributes:
+        weight_before: with `every_step`, the weight of the timesteps before the last
+            one in the loss.
     """
 
     def __init__(
@@ -39,9 +45,13 @@ class Program:
         learning_rate: float,
         measures: list[str],
         weight_decay: float = 0.0,
+        *,
+        every_step: bool = False,
     ) -> None:
         self.model = model
         self.measures = measures
+        self.weight_before = tf.Variable(0.0)
+        self._every_step = every_step
         self.optimizer = keras_models.optimizer(optimizer, learning_rate, weight_decay)
         self.optimizer.build(model.trainable_variables)
         self._variables = [*model.variables, *self.optimizer.variables]
@@ -80,10 +90,14 @@ class Program:
             inputs, targets = _batch(self._examples, data, numbers)
             with tf.GradientTape() as tape:
                 outputs, buffers = train(inputs, buffers)
-                shaped = tf.reshape(outputs, self._shape)
+                answers = self._answers(outputs)
                 ops = TensorOps(present)
-                values = [formula(shaped, targets, ops) for formula in formulas]
-            gradients = tape.gradient(values[0], self.model.trainable_variables)
+                values = [formula(answers, targets, ops) for formula in formulas]
+                loss = values[0]
+                if self._every_step:
+                    before = formulas[0](outputs[:, :-1, 0], inputs[:, 1:, 0], ops)
+                    loss += self.weight_before * before
+            gradients = tape.gradient(loss, self.model.trainable_variables)
             # Sparse gradients are made dense: of a word that occurs twice, Keras'
             # optimizers would square the two parts before they add them up.
             self.optimizer.apply(
@@ -104,7 +118,13 @@ class Program:
         return tf.stack([squared, absolute], axis=1)
 
     def _outputs_of(self, inputs: Any) -> Any:
-        return tf.reshape(self._network.predict(inputs), self._shape)
+        return self._answers(self._network.predict(inputs))
+
+    def _answers(self, outputs: Any) -> Any:
+        """The outputs of a model in the shape of targets."""
+        if self._every_step:
+            outputs = outputs[:, -1]
+        return tf.reshape(outputs, self._shape)
 
     def reset(self, numbers: list[Array]) -> None:
         """Start a replicate with these weights and a fresh optimizer."""

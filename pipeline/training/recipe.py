@@ -15,7 +15,7 @@ from pipeline.config.params import Experiment
 from pipeline.config.registry import METHODS, MODELS, module, options
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Examples
-from pipeline.data.problem import Problem, problem
+from pipeline.data.problem import Problem, asks_next_value, at_each_step, problem
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_npz
 from pipeline.training import keras_models
@@ -52,6 +52,8 @@ class Recipe:
             (`inputs.rows`); None if it does not.
         residual: whether the network learns how much a target differs from the last
             value of its window.
+        every_step: whether the network answers at each timestep. Predictions are its
+            answers at the last timestep.
     """
 
     dataset: str
@@ -67,6 +69,7 @@ class Recipe:
     features: partial[Any] | None = None
     rows: partial[Predict] | None = None
     residual: bool = False
+    every_step: bool = False
 
     @property
     def where(self) -> str:
@@ -78,6 +81,8 @@ class Recipe:
 
         `known` are the moments of the fixed layers; None if weights are loaded next.
         """
+        if self.every_step:
+            about = at_each_step(about)
         model = self.build(about)
         if self.standardise:
             return standardised(model, about, known)
@@ -89,12 +94,18 @@ class Recipe:
         """Return the experiment's job on a data set. For a network start TensorFlow.
 
         Raises:
-            UsageError: the data set does not fit `standardise`, `in_unit` or
-                `features`.
+            UsageError: the data set or another option does not fit `standardise`,
+                `in_unit`, `features`, `rows`, `residual` or `every_step`.
         """
         about = problem(data)
         naive: dict[str, Array] = {}
         view = self._view(about)
+        if self.every_step and (view or not asks_next_value(data)):
+            raise UsageError(
+                f"params.yaml: {self.where}.training.every_step: the target must be the "
+                "next value of an input of one column, without features, rows and "
+                "residual; leave it out"
+            )
         if view:
             about = view.problem
             splits: dict[str, Examples] = {}
@@ -202,6 +213,8 @@ class Recipe:
         def predict(inputs: Array) -> Array:
             seen = view.make(inputs) if view else inputs
             outputs = np.asarray(call(seen)).reshape(len(inputs), -1)
+            if self.every_step:
+                outputs = outputs[:, -1:]
             if view and view.naive:
                 outputs = outputs + view.naive(inputs)[:, None]
             return outputs
@@ -290,4 +303,5 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
         features=see_features,
         rows=see_rows,
         residual=experiment.residual,
+        every_step=of_method.get("every_step", False),
     )

@@ -50,6 +50,7 @@ def train(
     order: Order = "permutation",
     steps_per_epoch: Annotated[int | None, Field(ge=1, le=1_000_000)] = None,
     patience: Patience = None,
+    every_step: bool = False,
 ) -> Trained:
     """Train every replicate of a job; the program is compiled once for all of them.
 
@@ -74,12 +75,17 @@ def train(
             generator of documents 001 and 002).
         steps_per_epoch: for `draws`; None for as many steps as cover the examples once.
         patience: as for `train_replicates`.
+        every_step: whether the network also learns the next input at each timestep
+            before the last one. The mean loss of these timesteps is added to the loss,
+            with the weight `weight_before`. Histories and predictions are of the last
+            timestep only. `job.build` makes a model from (batch, timesteps, 1) to
+            (batch, timesteps, 1), and a target is the input's next value.
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
         UnrollError: `halve_after` with a cosine, `steps_per_epoch` without `draws`, more
-            draws in an epoch than `MOST_DRAWS`, or a model without one output for each
-            target.
+            draws in an epoch than `MOST_DRAWS`, `every_step` with a loss over pairs of
+            examples, or a model without one output for each target.
     """
     if steps_per_epoch is not None and order != "draws":
         raise UnrollError(
@@ -89,6 +95,11 @@ def train(
         raise UnrollError(
             f"{job.experiment}: halve_after needs schedule: constant. Received: "
             f"{schedule}"
+        )
+    if every_step and loss == "pairwise_mse":
+        raise UnrollError(
+            f"{job.experiment}: every_step needs a loss of one example at a time. "
+            f"Received: {loss}"
         )
     examples = len(job.train)
     if order != "draws":
@@ -100,16 +111,26 @@ def train(
             f"{MOST_DRAWS:,}"
         )
     model = keras_models.seeded(job.build, job.seeds[0])
-    _require_an_output_for_each_target(job, model)
+    if every_step:
+        _require_an_output_at_each_timestep(job, model)
+    else:
+        _require_an_output_for_each_target(job, model)
     from pipeline.training.program import Program
 
     measures = [loss] if job.dataset.metric == loss else [loss, job.dataset.metric]
     program = Program(
-        model, job.train, optimizer, learning_rate, measures, weight_decay
+        model,
+        job.train,
+        optimizer,
+        learning_rate,
+        measures,
+        weight_decay,
+        every_step=every_step,
     )
     orders = partial(epoch_orders, examples, batch_size, order, steps_per_epoch)
     rate = partial(rate_of, learning_rate, schedule, epochs, halve_after)
-    learner = ProgramLearner(job, program, rate, orders)
+    before = partial(weight_before, epochs)
+    learner = ProgramLearner(job, program, rate, orders, before)
     return Trained(
         train_replicates(job, epochs, learner, patience),
         keras_models.parameters(model),
@@ -129,6 +150,26 @@ def _require_an_output_for_each_target(job: Job, model: "keras.Model") -> None:
             f"of {shape or 1} targets, so head: true or units: 1, and sequences: "
             f"false. Received: outputs of the shape {model.output_shape}"
         )
+
+
+def _require_an_output_at_each_timestep(job: Job, model: "keras.Model") -> None:
+    timesteps = job.dataset.input_shape[0]
+    if model.output_shape[1:] != (timesteps, 1):
+        raise UnrollError(
+            f"{job.experiment}: a model that is trained with every_step must have one "
+            f"output at each of {timesteps} timesteps. Received: outputs of the shape "
+            f"{model.output_shape}"
+        )
+
+
+def weight_before(epochs: int, epoch: int) -> float:
+    """Return the weight of the timesteps before the last one, with `every_step`.
+
+    The weight is 1 in the first quarter of `epochs`. In the second quarter it falls
+    linearly to 0. `epoch` counts from 1.
+    """
+    done = (epoch - 1) / epochs
+    return min(max(2 - 4 * done, 0.0), 1.0)
 
 
 def rate_of(
@@ -151,6 +192,7 @@ class ProgramLearner:
         program: the program of the job's model.
         rate: epoch, from 1 -> learning rate.
         orders: seed -> the example numbers (steps, batch) of one epoch after the other.
+        weight_before: epoch, from 1 -> the program's `weight_before`.
     """
 
     def __init__(
@@ -159,11 +201,13 @@ class ProgramLearner:
         program: "Program",
         rate: Callable[[int], float],
         orders: Callable[[int], Iterator[Array]],
+        weight_before: Callable[[int], float] = lambda _: 0.0,
     ) -> None:
         self._job = job
         self._program = program
         self._rate = rate
         self._orders = orders
+        self._weight_before = weight_before
         self._seed = 0
         self._batches: Iterator[Array] = iter(())
 
@@ -178,6 +222,7 @@ class ProgramLearner:
     def epoch(self, number: int) -> dict[str, float]:
         program = self._program
         program.optimizer.learning_rate.assign(self._rate(number))
+        program.weight_before.assign(self._weight_before(number))
         rows = next(self._batches)  # (steps, batch) example numbers, -1 for none
         measured = program.epoch(rows)  # (steps, measures)
         finite = np.isfinite(measured).all(axis=1)
