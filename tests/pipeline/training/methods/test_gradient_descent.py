@@ -248,6 +248,21 @@ def test_after_the_fade_an_epoch_at_every_step_is_one_of_the_last_step(waves):
 
 
 @pytest.mark.usefixtures("eager")
+def test_a_network_trained_at_every_step_is_rolled_out(sine_windows):
+    training = at_every_step(sine_windows, dense.build, hidden=[])
+    options = QUICK | {"epochs": 1, "every_step": True}
+    (replicate,) = gradient_descent.train(training, **options).replicates
+    test = sine_windows.splits["test"]
+    assert replicate.predictions["rollout"].shape == (len(test),)
+    kernel, bias = replicate.weights["final"]
+    first = test.series[:5, 0] @ kernel[:, 0] + bias[0]
+    second = np.append(test.series[1:5, 0], first) @ kernel[:, 0] + bias[0]
+    np.testing.assert_allclose(
+        replicate.predictions["rollout"][:2], [first, second], rtol=1e-4
+    )
+
+
+@pytest.mark.usefixtures("eager")
 def test_a_training_at_every_step_goes_on_within_the_fade(waves, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "FIRST_CHECKPOINT", 0.0)
     monkeypatch.setattr(loop, "PAUSE", 0.0)
