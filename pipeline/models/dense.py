@@ -50,6 +50,8 @@ def build(
     """
     import keras
 
+    from pipeline.models.layers import Dense
+
     check_embedding(problem, embedding)
     if problem.classify != (output == "sigmoid"):
         raise ValueError('`output` must be "sigmoid" for a class, and only there')
@@ -73,10 +75,10 @@ def build(
         outputs = 1
     function = keras.ops.sin if activation == "sine" else activation
     for width in hidden:
-        model.add(keras.layers.Dense(width, activation=function))
+        model.add(Dense(width, activation=function))
         if dropout:
             model.add(drop(dropout))
-    model.add(keras.layers.Dense(outputs, activation=output))
+    model.add(Dense(outputs, activation=output))
     return model
 
 
