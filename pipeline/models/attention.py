@@ -44,6 +44,8 @@ def transformer(
     """
     import keras
 
+    from pipeline.models.layers import Dense
+
     check_timesteps(problem, "transformer")
     steps = problem.input_shape[0]
     width = heads * size
@@ -53,8 +55,8 @@ def transformer(
     # (batch, timesteps, timesteps): the number of each timestep, one-hot. A layer turns
     # it into a vector, which is 0 before training.
     positions = keras.ops.zeros_like(inputs[:, :, :1]) + np.eye(steps, dtype=np.float32)
-    hidden = keras.layers.Dense(width)(keras.ops.concatenate(tapped, axis=2))
-    at = keras.layers.Dense(width, use_bias=False, kernel_initializer="zeros")
+    hidden = Dense(width)(keras.ops.concatenate(tapped, axis=2))
+    at = Dense(width, use_bias=False, kernel_initializer="zeros")
     hidden = hidden + at(positions)  # (batch, timesteps, width)
     causal_mask = np.triu(np.full((steps, steps), -1e9, dtype=np.float32), 1)
 
@@ -62,8 +64,7 @@ def transformer(
     for _ in range(layers):
         normed = keras.layers.LayerNormalization()(hidden)
         queries, keys, values = [
-            keras.ops.reshape(keras.layers.Dense(width)(normed), by_head)
-            for _ in range(3)
+            keras.ops.reshape(Dense(width)(normed), by_head) for _ in range(3)
         ]
         # (batch, heads, timesteps, timesteps)
         scores = keras.ops.einsum("bihd,bjhd->bhij", queries, keys) / size**0.5
@@ -72,16 +73,16 @@ def transformer(
         attended = keras.ops.reshape(attended, (-1, steps, width))
         # The weights start at 0, so that each layer first passes its input on.
         # Otherwise the learning rate would have to rise slowly.
-        change = keras.layers.Dense(width, kernel_initializer="zeros")(attended)
+        change = Dense(width, kernel_initializer="zeros")(attended)
         hidden = hidden + keras.layers.Dropout(dropout)(change)
         normed = keras.layers.LayerNormalization()(hidden)
-        wide = keras.layers.Dense(2 * width, activation="gelu")(normed)
-        change = keras.layers.Dense(width, kernel_initializer="zeros")(wide)
+        wide = Dense(2 * width, activation="gelu")(normed)
+        change = Dense(width, kernel_initializer="zeros")(wide)
         hidden = hidden + keras.layers.Dropout(dropout)(change)
     hidden = keras.layers.LayerNormalization()(hidden)
     if problem.each_step:
-        return keras.Model(inputs, keras.layers.Dense(1)(hidden))
-    return keras.Model(inputs, keras.layers.Dense(problem.outputs)(hidden[:, -1]))
+        return keras.Model(inputs, Dense(1)(hidden))
+    return keras.Model(inputs, Dense(problem.outputs)(hidden[:, -1]))
 
 
 MODELS = {"transformer": transformer}

@@ -67,6 +67,8 @@ def build(
     """
     import keras
 
+    from pipeline.models.layers import Dense
+
     check_embedding(problem, embedding, word_dropout)
     skip_padding = pooling != "mean_with_padding"
     if skip_padding and not problem.vocabulary:
@@ -102,10 +104,10 @@ def build(
         outputs = 1
     function = keras.ops.sin if activation == "sine" else activation
     for width in hidden:
-        model.add(keras.layers.Dense(width, activation=function))
+        model.add(Dense(width, activation=function))
         if dropout:
             model.add(drop(dropout))
-    model.add(keras.layers.Dense(outputs, activation=output))
+    model.add(Dense(outputs, activation=output))
     return model
 
 

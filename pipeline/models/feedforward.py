@@ -56,6 +56,8 @@ def tcn(
     """
     import keras
 
+    from pipeline.models.layers import Dense
+
     inputs, values = _timesteps(problem, last, each_step=True)
     for layer in range(layers):
         # The timesteps of a filter are put side by side for one matrix product, which
@@ -65,13 +67,13 @@ def tcn(
         padded = keras.layers.ZeroPadding1D(((kernel - 1) * dilation, 0))(values)
         taps = [padded[:, k * dilation : k * dilation + steps] for k in range(kernel)]
         side_by_side = keras.ops.concatenate(taps, axis=2)
-        seen = keras.layers.Dense(filters, activation=activation)(side_by_side)
+        seen = Dense(filters, activation=activation)(side_by_side)
         if values.shape[-1] != filters:
-            values = keras.layers.Dense(filters)(values)
+            values = Dense(filters)(values)
         values = keras.layers.SpatialDropout1D(dropout)(seen) + values
     if problem.each_step:
-        return keras.Model(inputs, keras.layers.Dense(1)(values))
-    return keras.Model(inputs, keras.layers.Dense(problem.outputs)(values[:, -1]))
+        return keras.Model(inputs, Dense(1)(values))
+    return keras.Model(inputs, Dense(problem.outputs)(values[:, -1]))
 
 
 def convolutions(
@@ -96,6 +98,8 @@ def convolutions(
     """
     import keras
 
+    from pipeline.models.layers import Dense
+
     inputs, values = _timesteps(problem)
     for level, kernel in enumerate(kernels):
         if level > 0:
@@ -113,10 +117,10 @@ def convolutions(
         seen = keras.ops.reshape(seen, (-1, steps, kernel * columns))
         bound = (6 / kernel / (columns + filters)) ** 0.5  # as Keras starts a Conv1D
         start = keras.initializers.RandomUniform(-bound, bound)
-        layer = keras.layers.Dense(filters, activation="relu", kernel_initializer=start)
+        layer = Dense(filters, activation="relu", kernel_initializer=start)
         values = layer(seen)
     pooled = keras.layers.GlobalAveragePooling1D()(values)
-    return keras.Model(inputs, keras.layers.Dense(problem.outputs)(pooled))
+    return keras.Model(inputs, Dense(problem.outputs)(pooled))
 
 
 def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
@@ -214,10 +218,12 @@ def _mapped(problem: Problem, values: Any) -> Any:
     """
     import keras
 
+    from pipeline.models.layers import Dense
+
     if not problem.every:
-        return keras.layers.Dense(problem.outputs)(keras.layers.Flatten()(values))
+        return Dense(problem.outputs)(keras.layers.Flatten()(values))
     past = keras.ops.transpose(values, (0, 2, 1))  # (batch, columns, timesteps)
-    ahead = keras.layers.Dense(problem.outputs // values.shape[2])(past)
+    ahead = Dense(problem.outputs // values.shape[2])(past)
     by_time = keras.ops.transpose(ahead, (0, 2, 1))
     return keras.ops.reshape(by_time, (-1, problem.outputs))
 

@@ -46,6 +46,8 @@ def adaptive_filter(
     """
     import keras
 
+    from pipeline.models.layers import Dense
+
     check_timesteps(problem, "adaptive_filter")
     steps, columns = problem.input_shape
     seen = look_back(steps, last)
@@ -63,7 +65,7 @@ def adaptive_filter(
     # weights the model becomes no better than a linear map.
     bound = values.shape[-1] ** -0.5
     start = keras.initializers.RandomUniform(-bound, bound)
-    maps = keras.layers.Dense(powers, use_bias=False, kernel_initializer=start)
+    maps = Dense(powers, use_bias=False, kernel_initializer=start)
     squares = keras.ops.square(maps(values))
     drop = keras.layers.Dropout
     if problem.each_step:
@@ -72,14 +74,14 @@ def adaptive_filter(
         filled = keras.ops.zeros_like(values) + filled
         squares = keras.ops.concatenate([squares, filled], axis=-1)
     function = keras.ops.sin if activation == "sine" else activation
-    seen_powers = keras.layers.Dense(hidden, activation=function)(squares)
+    seen_powers = Dense(hidden, activation=function)(squares)
     seen_powers = drop(dropout)(seen_powers)
     count = seen * columns
-    weights = keras.layers.Dense(outputs * count, kernel_initializer="zeros")
+    weights = Dense(outputs * count, kernel_initializer="zeros")
     shape = (-1, *values.shape[1:-1], outputs, count)
     weighted = keras.ops.reshape(weights(seen_powers), shape)
     filtered = keras.ops.sum(weighted * keras.ops.expand_dims(values, -2), axis=-1)
-    constant = keras.layers.Dense(outputs)(seen_powers)
+    constant = Dense(outputs)(seen_powers)
     return keras.Model(inputs, filtered + constant)
 
 

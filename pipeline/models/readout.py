@@ -39,7 +39,7 @@ def build(
     Raises:
         ValueError: inputs are words, or targets classes.
     """
-    import keras
+    from pipeline.models.layers import Dense
 
     if problem.vocabulary or problem.classify:
         raise ValueError("readout needs inputs and targets that are values")
@@ -47,8 +47,8 @@ def build(
         cell, problem, units=units, layers=layers, dropout=dropout, head=False
     )
     outputs = 1 if len(model.output_shape) == 3 else problem.outputs
-    model.add(keras.layers.Dense(hidden, activation=activation))
-    model.add(keras.layers.Dense(outputs))
+    model.add(Dense(hidden, activation=activation))
+    model.add(Dense(outputs))
     return model
 
 

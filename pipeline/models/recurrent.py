@@ -96,6 +96,8 @@ def build(
     """
     import keras
 
+    from pipeline.models.layers import Dense
+
     check_embedding(problem, embedding, word_dropout)
     hard = recurrent_activation == "hard_sigmoid"
     _check_gates(cell, hard=hard, reset_after=reset_after)
@@ -125,7 +127,7 @@ def build(
     elif is_vector:
         model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
     if before:
-        model.add(keras.layers.Dense(before, activation="relu"))
+        model.add(Dense(before, activation="relu"))
     common: dict[str, Any] = {
         "activation": activation,
         "dropout": dropout,
@@ -151,7 +153,7 @@ def build(
     if head:
         outputs = 1 if every else problem.outputs
         function = "sigmoid" if problem.classify else None
-        model.add(keras.layers.Dense(outputs, activation=function))
+        model.add(Dense(outputs, activation=function))
     return model
 
 
@@ -290,6 +292,8 @@ def segments(
     """
     import keras
 
+    from pipeline.models.layers import Dense, GRUCell
+
     if not problem.every:
         raise ValueError("segments needs a data set that asks for every column")
     timesteps = look_back(problem.input_shape[0], last)
@@ -305,8 +309,8 @@ def segments(
     # (batch, columns, timesteps), then (batch * columns, segments, segment)
     columnwise = keras.ops.transpose(inputs[:, -timesteps:] - latest, (0, 2, 1))
     segmented = keras.ops.reshape(columnwise, (-1, timesteps // segment, segment))
-    steps = keras.layers.Dense(units, activation="relu")(segmented)
-    state = keras.layers.GRU(units)(steps)
+    steps = Dense(units, activation="relu")(segmented)
+    state = keras.layers.RNN([GRUCell(units)])(steps)
     count = ahead // segment
     # Zeros (batch, columns, segments), made from the input to have its batch size; the
     # numbers of segments and columns are added to them.
@@ -321,8 +325,8 @@ def segments(
     numbers = keras.ops.concatenate([by_segment, by_column], axis=3)
     numbers = keras.ops.reshape(numbers, (-1, units))
     states = keras.ops.repeat(state, count, axis=0)
-    written, _ = keras.layers.GRUCell(units)(numbers, [states])
-    values = keras.layers.Dense(segment)(written)
+    written, _ = GRUCell(units)(numbers, [states])
+    values = Dense(segment)(written)
     values = keras.ops.reshape(values, (-1, columns, ahead))
     back = keras.ops.transpose(values, (0, 2, 1)) + latest
     return keras.Model(inputs, keras.ops.reshape(back, (-1, problem.outputs)))

@@ -1,6 +1,7 @@
 """A drawing of a recurrent network, unrolled in time, as SVG."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 WIDTH = 720
 HEIGHT = 230
@@ -29,24 +30,23 @@ STYLE = """
 """
 
 
+HEAD = """<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4"
+ markerWidth="7" markerHeight="7" orient="auto">
+<path class="head" d="M0 0 8 4 0 8z"/></marker></defs>"""
+"""The head of an arrow."""
+
+
 def svg() -> str:
     """Return the drawing: a cell with a loop, and the same cell at each timestep.
 
     Colours follow the reader's light or dark mode.
     """
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'role="img" aria-label="A recurrent network, unrolled in time">',
-        f"<style>{STYLE}</style>",
-        '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" '
-        'markerWidth="7" markerHeight="7" orient="auto">'
-        '<path class="head" d="M0 0 8 4 0 8z"/></marker></defs>',
-        *_cell(LOOP, ""),
-        *_loop(),
-        _text(196, TOP + SIDE / 2 + 5, "="),
-    ]
-    places = [*STEPS]
-    for place, after in zip(places, places[1:], strict=False):
+    title = "A recurrent network, unrolled in time"
+    shape = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}"'
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {shape}>']
+    lines += [f"<style>{STYLE}</style>", HEAD]
+    lines += [*_cell(LOOP, ""), *_loop(), _text(196, TOP + SIDE / 2 + 5, "=")]
+    for place, after in pairwise(STEPS):
         lines += _state(place, after, STEPS[place])
     for place, timestep in STEPS.items():
         lines += _cell(place, timestep)

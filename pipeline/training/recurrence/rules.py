@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.compiler.tf2xla.python import xla
+
+from pipeline.models.layers import barrier
 
 Tensor = Any
 Tensors = Sequence[Tensor]
@@ -20,11 +21,6 @@ loop backward calls it anew for each use."""
 
 Save = Callable[[Tensor], Residual]
 """Saves a residual."""
-
-
-def barrier(value: Tensor) -> Tensor:
-    """Return the value. XLA computes it once, apart from the operations that use it."""
-    return value if tf.executing_eagerly() else xla.optimization_barrier(value)[0]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,81 @@
+"""Layers of Keras whose training has the same bits whatever the processor's caches.
+
+The gradient of weights is a product over all rows of a batch. In the form that
+TensorFlow derives, XLA hands this product to Eigen. Eigen splits a long sum by the size
+of the first-level cache, so its last bits depend on the processor
+(docs/decisions/bits.md). Here the product has a form that XLA hands to YNNPACK, whose
+sums have one order everywhere.
+
+Importing this module starts TensorFlow.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
+
+
+def barrier(value: Any) -> Any:
+    """Return the value. XLA computes it once, apart from the operations that use it."""
+    return value if tf.executing_eagerly() else xla.optimization_barrier(value)[0]
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def product(values: Any, weights: Any) -> tuple[Any, Callable[[Any], tuple[Any, Any]]]:
+    """Return values (..., inputs) times weights (inputs, outputs)."""
+
+    def backward(gradient: Any) -> tuple[Any, Any]:
+        inputs, outputs = weights.shape
+        of_values = keras.ops.matmul(gradient, tf.transpose(weights))
+        rows = tf.reshape(values, (-1, inputs))
+        gradients = tf.reshape(gradient, (-1, outputs))
+        return of_values, _of_weights(rows, gradients)
+
+    return keras.ops.matmul(values, weights), backward
+
+
+def _of_weights(rows: Any, gradients: Any) -> Any:
+    """The gradient of weights (inputs, outputs), from rows (n, inputs) of values and
+    their products' gradients (n, outputs).
+
+    Transposing the narrower matrix takes less time. Without a barrier XLA would undo
+    it.
+    """
+    if rows.shape[1] < gradients.shape[1]:
+        return tf.matmul(barrier(tf.transpose(rows)), gradients)
+    transposed = tf.matmul(barrier(tf.transpose(gradients)), rows)
+    return tf.transpose(barrier(transposed))
+
+
+class Dense(keras.layers.Dense):  # type: ignore[misc]
+    """Keras' layer, with `product`."""
+
+    def call(self, inputs: Any) -> Any:
+        """Return outputs (..., units) for inputs (..., values)."""
+        outputs = product(inputs, tf.convert_to_tensor(self.kernel))
+        if self.use_bias:
+            outputs = outputs + self.bias
+        return self.activation(outputs)
+
+
+class GRUCell(keras.layers.GRUCell):  # type: ignore[misc]
+    """Keras' cell with `reset_after` and without dropout, with `product`."""
+
+    def call(self, inputs: Any, states: Any) -> tuple[Any, list[Any]]:
+        """Return the new state (batch, units), as outputs and as states."""
+        (state,) = states
+        kernel = tf.convert_to_tensor(self.kernel)
+        recurrent_kernel = tf.convert_to_tensor(self.recurrent_kernel)
+        of_inputs = product(inputs, kernel) + self.bias[0]
+        of_state = product(state, recurrent_kernel) + self.bias[1]
+        update, reset, candidate = keras.ops.split(of_inputs, 3, axis=-1)
+        state_update, state_reset, state_candidate = keras.ops.split(
+            of_state, 3, axis=-1
+        )
+        update = self.recurrent_activation(update + state_update)
+        reset = self.recurrent_activation(reset + state_reset)
+        candidate = self.activation(candidate + reset * state_candidate)
+        state = update * state + (1 - update) * candidate
+        return state, [state]
