@@ -16,8 +16,9 @@ from scipy import special
 from pipeline.config import params
 from pipeline.evaluation import answers, answers_file
 from pipeline.evaluation.answers import Networks
-from pipeline.evaluation.intervals import LEVEL, Part
+from pipeline.evaluation.intervals import LEVEL, Part, as_errors
 from pipeline.evaluation.margin import BAND
+from pipeline.evaluation.schema import Evaluation
 from pipeline.workspace import Workspace
 from unroll import tables
 
@@ -44,12 +45,29 @@ class Question(NamedTuple):
 
     Attributes:
         band: the band of no difference, as a fraction of the opponent's error.
-        parts: the variance by rows, by seeds of the network, and by seeds of the
-            opponent.
+        rows: the variance of the difference by rows.
+        seeds: for network and opponent, the variance of the mean error of one search
+            by its seeds.
     """
 
     band: float
-    parts: tuple[Part, Part, Part]
+    rows: Part
+    seeds: tuple[Part, Part]
+
+    def parts(self, searches: int) -> list[Part]:
+        """Return the parts of the variance if each model has so many searches.
+
+        A part of one draw is in the variance, but no interval knows it.
+        """
+        if searches == 0:
+            return [self.rows, *self.seeds]
+        if searches == 1:
+            return [self.rows, *self.seeds, *2 * [Part(SEARCH**2, 1)]]
+        of_searches = [
+            Part((SEARCH**2 + seeds.variance) / searches, searches)
+            for seeds in self.seeds
+        ]
+        return [self.rows, *of_searches]
 
 
 class Rates(NamedTuple):
@@ -78,9 +96,20 @@ def questions(workspace: Workspace) -> list[Question]:
             continue
         difference = evaluation.difference("test", answer.network, answer.opponent)
         if difference is not None:
-            parts = (difference.rows, difference.seeds, difference.other_seeds)
-            asked.append(Question(answer.band, parts))
+            network = seeds_of(evaluation, answer.network)
+            opponent = seeds_of(evaluation, answer.opponent)
+            asked.append(Question(answer.band, difference.rows, (network, opponent)))
     return asked
+
+
+def seeds_of(evaluation: Evaluation, name: str) -> Part:
+    """Return the variance of an experiment's mean log error by its seeds."""
+    metric = evaluation.dataset.metric
+    scores = np.array(evaluation.experiments[name].chosen["test"][metric].values)
+    if len(scores) == 1:
+        return Part(0.0, 1)
+    errors = np.log(as_errors(metric, scores))
+    return Part(float(errors.var(ddof=1)) / len(errors), len(errors))
 
 
 def simulate(
@@ -102,15 +131,11 @@ def simulate(
         trials: how often all questions are asked.
     """
     random = np.random.default_rng(0)
-    of_searches = []
-    if searches:
-        of_searches = 2 * [Part(SEARCH**2 / searches, searches)]
     wrong = np.zeros((trials, len(asked)), bool)
     right = np.zeros((trials, len(asked)), bool)
     for index, question in enumerate(asked):
         truth = change / BAND * question.band
-        parts = [*question.parts, *of_searches]
-        low, high = _intervals(parts, truth, trials, random)
+        low, high = _intervals(question.parts(searches), truth, trials, random)
         helps = high < -question.band
         hurts = low > question.band
         same = (low >= -question.band) & (high <= question.band)

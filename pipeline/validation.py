@@ -110,27 +110,32 @@ def validated(model: type[Model], data: Any, file: str, where: str = "") -> Mode
 
 
 def _explained(error: pydantic.ValidationError, data: Any, where: str) -> str:
+    """Return what is wrong with the data, as "PLACE must be ... Received: VALUE".
+
+    Of several problems an unknown key is told first: a misspelt key often causes the
+    others.
+    """
     problems = error.errors(include_url=False)
-    first = min(problems, key=lambda problem: problem["type"] != "unknown_key")
+    unknown = [problem for problem in problems if problem["type"] == "unknown_key"]
+    first = [*unknown, *problems][0]
     location = _present(first["loc"], data)
     path = ".".join(f"{key!s:.80}" for key in [where, *location] if key != "")
-    if first["type"] in {"missing", "unknown_key"}:
-        before = f"{path}." if path else ""
-        if first["type"] == "missing":
-            return f"{before}{first['loc'][-1]!s:.80} is missing"
+    before = f"{path}." if path else ""
+    if first["type"] == "missing":
+        return f"{before}{first['loc'][-1]!s:.80} is missing"
+    if first["type"] == "unknown_key":
         return f"{before}{first['ctx']['key']!s:.80} {first['ctx']['text']}"
-    path = path or "the whole"
-    if "[key]" in first["loc"]:
-        path += " (the name)"
+    # A value that may have one of several types has a problem for each type.
     alternatives = [
         _must(problem)
         for problem in problems
         if _present(problem["loc"], data) == location
     ]
+    must = " or ".join(dict.fromkeys(alternatives))
+    of_name = " (the name)" if "[key]" in first["loc"] else ""
     # Remove passwords before the text is cut: a cut address may hide its "@".
     received = without_password(repr(first["input"]))
-    must = " or ".join(dict.fromkeys(alternatives))
-    return f"{path} {must}. Received: {received:.200}"
+    return f"{path or 'the whole'}{of_name} {must}. Received: {received:.200}"
 
 
 def _present(location: Sequence[int | str], data: Any) -> list[int | str]:

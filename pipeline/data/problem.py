@@ -78,8 +78,8 @@ def asks_next_value(dataset: Dataset) -> bool:
 
 
 def at_each_step(about: Problem) -> Problem:
-    """Return the problem of predicting the next value at each timestep of the input.
+    """Return the problem whose target at each timestep is the next value of the input.
 
-    `about` is the problem of predicting it at the last timestep only.
+    `about` has this target at the last timestep only (`asks_next_value`).
     """
     return replace(about, outputs=about.input_shape[0], each_step=True)

@@ -17,7 +17,7 @@ from pipeline.config import plain_yaml
 from pipeline.config.params import Params, RunName, own_name
 from pipeline.errors import UsageError
 from pipeline.evaluation.intervals import LEVEL, Interval, as_errors, independent
-from pipeline.evaluation.schema import About, Evaluation, Stat
+from pipeline.evaluation.schema import About, Entry, Evaluation, Stat
 from pipeline.evaluation.scores import MIN_SEEDS, statistics
 from pipeline.metrics import MEASURES
 from pipeline.validation import Strict, validated
@@ -291,18 +291,11 @@ def _difference(claim: Claim, evaluation: Evaluation) -> Interval | None:
 
     Return None if the difference is not known.
     """
-    about = evaluation.dataset
     names = [own_name(claim.experiment), own_name(str(claim.against))]
     entries = [evaluation.experiments[name] for name in names]
     chosen = "best" if entries[0].best else "final"
     metric = claim.metric.replace("best.", f"{chosen}.")  # as `look_up` has it
-    by_rows = [
-        f"{chosen}.{split}.{about.metric}"
-        for split in ("validation", "test")
-        if split in about.examples
-    ]
-    by_seeds = ["best_epoch", "gap", "parameters"]
-    by_seeds += [f"reached.{level}" for level in entries[0].reached]
+    by_rows, by_seeds = _comparable(evaluation, entries[0], chosen)
     if metric not in by_rows + by_seeds:
         raise UsageError(
             f"claims.yaml: {claim.experiment} and {claim.against} can be compared by "
@@ -312,17 +305,45 @@ def _difference(claim: Claim, evaluation: Evaluation) -> Interval | None:
     level = LEVEL if claim.within is None else 0.9
     reference = _stat(evaluation, str(claim.against), claim.metric)
     if metric in by_rows:
-        difference = evaluation.difference(metric.split(".")[1], *names)
-        if difference is None:
-            return None
-        error = as_errors(about.metric, reference.mean)
-        low, _, high = difference.in_errors(error, level)
-        return (-high, -low) if MEASURES[about.metric].higher else (low, high)
+        split = metric.split(".")[1]
+        return _of_scores(evaluation, split, names, reference.mean, level)
     few = any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries)
     if few and metric != "parameters":
         return None
     rebuilt = _stat(evaluation, claim.experiment, claim.metric)
     return independent(rebuilt.values, reference.values).interval(level)
+
+
+def _comparable(
+    evaluation: Evaluation, entry: Entry, chosen: str
+) -> tuple[list[str], list[str]]:
+    """Return the measures that are compared over rows and seeds, and over seeds alone.
+
+    `chosen` is "best" or "final", the weights that the measures are of.
+    """
+    about = evaluation.dataset
+    by_rows = [
+        f"{chosen}.{split}.{about.metric}"
+        for split in ("validation", "test")
+        if split in about.examples
+    ]
+    reached = [f"reached.{level}" for level in entry.reached]
+    return by_rows, ["best_epoch", "gap", "parameters", *reached]
+
+
+def _of_scores(
+    evaluation: Evaluation, split: str, names: list[str], score: float, level: float
+) -> Interval | None:
+    """Return the interval of the difference of two experiments' scores.
+
+    `score` is the second experiment's. Return None if the difference is not known.
+    """
+    difference = evaluation.difference(split, *names)
+    if difference is None:
+        return None
+    metric = evaluation.dataset.metric
+    low, _, high = difference.in_errors(as_errors(metric, score), level)
+    return (-high, -low) if MEASURES[metric].higher else (low, high)
 
 
 def _meet(interval: Interval, other: Interval) -> bool:

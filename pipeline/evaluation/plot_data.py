@@ -183,7 +183,11 @@ def _values_before(dataset: Dataset) -> int:
 
 
 def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
-    """Return the test examples (m,) of each part."""
+    """Return the test examples (m,) of each part.
+
+    Points are one part, in the order of their inputs. Else the parts have the least,
+    the median and the largest error of all experiments together.
+    """
     test = dataset.splits["test"]
     if layout(dataset) == "points":
         order = np.argsort(test.take(np.arange(len(test)))[0][:, 0], kind="stable")
@@ -195,6 +199,14 @@ def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
     if isinstance(test, Arrays):
         order = np.argsort(errors, kind="stable")
         return [order[[index]] for index in (0, len(order) // 2, -1)]
+    return _weeks(dataset, test, errors)
+
+
+def _weeks(dataset: Dataset, test: Windows, errors: Array) -> list[Array]:
+    """Return the windows of three whole weeks, by the errors (n,) of the windows.
+
+    With too few whole weeks, return the windows of the first days as the only part.
+    """
     numbers, week, counts = np.unique(
         blocks(dataset, "test"), return_inverse=True, return_counts=True
     )
@@ -203,8 +215,8 @@ def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
         length = CYCLES * dataset.period * test.step or LONGEST * test.step
         first = np.flatnonzero(test.rows - test.rows[0] < length)
         return [one_after_another(test, first)]
-    of_week = np.bincount(week, errors, len(numbers)) / counts
-    order = whole[np.argsort(of_week[whole], kind="stable")]
+    mean_errors = np.bincount(week, errors, len(numbers)) / counts
+    order = whole[np.argsort(mean_errors[whole], kind="stable")]
     return [
         one_after_another(test, np.flatnonzero(week == order[index]))
         for index in (0, len(order) // 2, -1)

@@ -5,11 +5,14 @@ A builder takes a `Problem` and keyword-only options. Their types are the schema
 options in params.yaml. Options that several builders have are defined here.
 """
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from pipeline.data.problem import Problem
+
+if TYPE_CHECKING:
+    import keras
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -51,9 +54,90 @@ def check_timesteps(problem: Problem, name: str) -> None:
         )
 
 
-def check_embedding(problem: Problem, embedding: int) -> None:
-    """Raise ValueError for words without an embedding, or an embedding without words."""
+def check_embedding(
+    problem: Problem, embedding: int, word_dropout: float = 0.0
+) -> None:
+    """Raise ValueError for words without an embedding, or an embedding without words.
+
+    Word dropout needs words as well.
+    """
     if bool(problem.vocabulary) != bool(embedding):
         raise ValueError(
             "`embedding` must be set where inputs are words, and only there"
         )
+    if word_dropout and not problem.vocabulary:
+        raise ValueError(
+            f"`word_dropout` is for words. Received: {word_dropout} for values"
+        )
+
+
+def add_embedding(
+    model: "keras.Sequential",
+    problem: Problem,
+    width: int,
+    *,
+    word_dropout: float,
+    skip_padding: bool,
+) -> None:
+    """Add an embedding of word numbers (batch, timesteps) to a model.
+
+    Args:
+        model: the model.
+        problem: with words.
+        width: the width of a word's vector.
+        word_dropout: the share of words whose whole vector is 0 in training. Keras'
+            dropout divides the other vectors by the share that is left.
+        skip_padding: whether the layers behind skip padding, by Keras' mask.
+    """
+    import keras
+
+    model.add(keras.layers.Embedding(problem.vocabulary, width, mask_zero=skip_padding))
+    if word_dropout:
+        one_of_each_word = (None, None, 1)
+        model.add(keras.layers.Dropout(word_dropout, noise_shape=one_of_each_word))
+
+
+POOLS = {"mean": ("mean",), "max": ("max",), "mean_max": ("max", "mean")}
+"""A builder's option `pooling` -> what is computed over time, side by side."""
+
+
+def time_pooling(pooling: str) -> Any:
+    """Return a Keras layer that pools over the timesteps without the padding.
+
+    It maps (batch, timesteps, values) to (batch, values), or to (batch, 2 * values) for
+    the maximum and the mean. Without any word the output is 0.
+
+    Args:
+        pooling: a key of `POOLS`.
+    """
+    import keras
+
+    class TimePooling(keras.layers.Layer):  # type: ignore[misc]
+        """A layer whose mask says which timesteps are no padding."""
+
+        def __init__(self, pools: tuple[str, ...]) -> None:
+            super().__init__()
+            self.pools = pools
+            self.supports_masking = True
+
+        def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+            """Return None: the output has no timesteps."""
+
+        def call(self, inputs: Any, mask: Any = None) -> Any:
+            if mask is None:
+                mask = keras.ops.ones_like(inputs[:, :, 0], "bool")
+            present = mask[:, :, None]
+            outputs = {}
+            if "max" in self.pools:
+                lowest = keras.ops.where(present, inputs, float("-inf"))
+                highest = keras.ops.max(lowest, axis=1)
+                some = keras.ops.any(present, axis=1)
+                outputs["max"] = keras.ops.where(some, highest, 0.0)
+            if "mean" in self.pools:
+                total = keras.ops.sum(keras.ops.where(present, inputs, 0.0), axis=1)
+                count = keras.ops.sum(keras.ops.cast(present, inputs.dtype), axis=1)
+                outputs["mean"] = total / keras.ops.maximum(count, 1.0)
+            parts = [outputs[pool] for pool in self.pools]
+            return keras.ops.concatenate(parts, axis=1)
+
+    return TimePooling(POOLS[pooling])

@@ -7,7 +7,16 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.data.problem import Problem
-from pipeline.models import Last, Rate, Size, Width, check_embedding, look_back
+from pipeline.models import (
+    Last,
+    Rate,
+    Size,
+    Width,
+    add_embedding,
+    check_embedding,
+    look_back,
+    time_pooling,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -22,12 +31,16 @@ def build(
     dropout: Rate = 0.0,
     last: Last = None,
     embedding: Width = 0,
+    pooling: Literal["mean_with_padding", "mean", "max", "mean_max"] = (
+        "mean_with_padding"
+    ),
+    word_dropout: Rate = 0.0,
 ) -> "keras.Model":
     """A multi-layer perceptron on the flattened input; without hidden layers a
     perceptron.
 
-    For words it sees the mean of their vectors, with padding, so the order of words
-    does not count. If each timestep has its target, the perceptron is applied at each
+    For words it sees what `pooling` makes of their vectors, so the order of words does
+    not count. If each timestep has its target, the perceptron is applied at each
     timestep. There it sees the values up to the timestep, and zeros before the first.
 
     Args:
@@ -39,6 +52,10 @@ def build(
         dropout: fraction of each hidden layer's outputs that is dropped.
         last: how many of the latest timesteps are seen; None for all.
         embedding: width of a word's vector, for words.
+        pooling: what is seen of the words' vectors. `mean_max` is the maximum of each
+            value and the mean, side by side. Only `mean_with_padding` counts padding as
+            words.
+        word_dropout: fraction of the words whose whole vector is 0 in training.
 
     Returns:
         A model from (batch, *problem.input_shape) to (batch, problem.outputs), or to
@@ -46,19 +63,31 @@ def build(
 
     Raises:
         ValueError: like `check_embedding` and `look_back`; a class without a sigmoid;
-            or `last` for words.
+            `last` for words; or `pooling` for values.
     """
     import keras
 
-    check_embedding(problem, embedding)
+    check_embedding(problem, embedding, word_dropout)
+    skip_padding = pooling != "mean_with_padding"
+    if skip_padding and not problem.vocabulary:
+        raise ValueError(f"`pooling` is for words. Received: {pooling} for values")
     if problem.classify != (output == "sigmoid"):
         raise ValueError('`output` must be "sigmoid" for a class, and only there')
     timesteps = 0 if problem.vocabulary else problem.input_shape[0]
     seen = look_back(timesteps, last)
     model = keras.Sequential([keras.Input(problem.input_shape)])
     if embedding:
-        model.add(keras.layers.Embedding(problem.vocabulary, embedding))
-        model.add(keras.layers.GlobalAveragePooling1D())
+        add_embedding(
+            model,
+            problem,
+            embedding,
+            word_dropout=word_dropout,
+            skip_padding=skip_padding,
+        )
+        if skip_padding:
+            model.add(time_pooling(pooling))
+        else:
+            model.add(keras.layers.GlobalAveragePooling1D())
     elif last and not problem.each_step:
         model.add(keras.layers.Cropping1D((timesteps - last, 0)))
     if problem.each_step:

@@ -8,7 +8,16 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.data.problem import Problem
-from pipeline.models import Last, Rate, Size, Width, check_embedding, look_back
+from pipeline.models import (
+    Last,
+    Rate,
+    Size,
+    Width,
+    add_embedding,
+    check_embedding,
+    look_back,
+    time_pooling,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +42,8 @@ def build(
     head_dropout: Rate = 0.0,
     recurrent_activation: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
     reset_after: bool = True,
+    pooling: Literal["last", "mean", "max", "mean_max"] = "last",
+    word_dropout: Rate = 0.0,
 ) -> "keras.Model":
     """A stack of one kind of recurrent layer.
 
@@ -65,6 +76,13 @@ def build(
             `hard_sigmoid` is Keras 2's.
         reset_after: whether a GRU resets after the product of state and weights. Keras
             2 resets before.
+        pooling: what the head sees of the top layer's states: the last one, or the mean
+            or the maximum of each value over time. `mean_max` is maximum and mean, side
+            by side.
+        word_dropout: fraction of the words whose whole vector is 0 in training.
+
+    With `word_dropout` or a `pooling` other than `last`, padding is skipped: it changes
+    no state and is not pooled. Else padding is read like a word.
 
     Returns:
         A model from (batch, *problem.input_shape) to (batch, problem.outputs), or to
@@ -72,34 +90,34 @@ def build(
         `units`.
 
     Raises:
-        ValueError: words without an embedding, or an embedding without words; an option
-            that the cell does not have; or a direction other than `forward` with every
-            state.
+        ValueError: words without an embedding, or an embedding without words; word
+            dropout without words; an option that the cell does not have; or a direction
+            other than `forward`, or pooling, with every state.
     """
     import keras
 
-    check_embedding(problem, embedding)
+    check_embedding(problem, embedding, word_dropout)
     hard = recurrent_activation == "hard_sigmoid"
-    if (hard and cell not in ("LSTM", "GRU")) or (not reset_after and cell != "GRU"):
-        raise ValueError(
-            "`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. "
-            f"Received: {cell}"
-        )
+    _check_gates(cell, hard=hard, reset_after=reset_after)
     is_vector = len(problem.input_shape) == 1 and not problem.vocabulary
     repeated = is_vector and problem.outputs > 1
     every = problem.each_step or repeated
-    if direction != "forward" and (every or sequences):
-        raise ValueError(
-            "`direction` must be forward where every state is asked for. "
-            f"Received: {direction}"
-        )
+    if every or sequences:
+        _check_every_state(direction, pooling)
+    pools = pooling != "last"
     model = keras.Sequential()
     if problem.vocabulary:
         model.add(keras.Input((None,), dtype="int32"))
         if direction == "backward":
             same = lambda shape: shape  # noqa: E731
             model.add(keras.layers.Lambda(_last_word_first, output_shape=same))
-        model.add(keras.layers.Embedding(problem.vocabulary, embedding))
+        add_embedding(
+            model,
+            problem,
+            embedding,
+            word_dropout=word_dropout,
+            skip_padding=pools or word_dropout > 0,
+        )
     else:
         model.add(keras.Input(problem.input_shape))
     if repeated:
@@ -122,10 +140,12 @@ def build(
     loop = _loop(
         cell,
         options,
-        every=sequences or every,
+        every=sequences or every or pools,
         backward=direction == "backward" and not problem.vocabulary,
     )
     model.add(keras.layers.Bidirectional(loop) if direction == "both" else loop)
+    if pools:
+        model.add(time_pooling(pooling))
     if head_dropout:
         model.add(keras.layers.Dropout(head_dropout))
     if head:
@@ -133,6 +153,28 @@ def build(
         function = "sigmoid" if problem.classify else None
         model.add(keras.layers.Dense(outputs, activation=function))
     return model
+
+
+def _check_gates(cell: str, *, hard: bool, reset_after: bool) -> None:
+    """Raise ValueError for an option of gates that the cell does not have."""
+    if (hard and cell not in ("LSTM", "GRU")) or (not reset_after and cell != "GRU"):
+        raise ValueError(
+            "`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. "
+            f"Received: {cell}"
+        )
+
+
+def _check_every_state(direction: str, pooling: str) -> None:
+    """Raise ValueError unless the options suit a network with every state."""
+    for option, value, needed in (
+        ("direction", direction, "forward"),
+        ("pooling", pooling, "last"),
+    ):
+        if value != needed:
+            raise ValueError(
+                f"`{option}` must be {needed} where every state is asked for. "
+                f"Received: {value}"
+            )
 
 
 def _loop(

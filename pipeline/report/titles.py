@@ -130,6 +130,7 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
         f"{rows.get('last')} timesteps": rows.get("last"),
         "with differences and means": rows.get("changes"),
         "from the last value": section.residual,
+        "a loss at every timestep": training.get("every_step"),
         "targets not standardised": section.in_unit,
         "calendar": section.calendar,
         f"best of {section.trials} trials": section.trials,

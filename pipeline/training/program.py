@@ -30,7 +30,8 @@ class Program:
         measures: the names of the measures of each batch. The first one is the loss
             that is minimised.
         every_step: whether the model answers at each timestep of inputs (timesteps, 1),
-            and also learns the next input there. All else is of its last answer.
+            and also learns the next input there. Measures and predictions are those of
+            the last timestep.
 
     Attributes:
         weight_before: with `every_step`, the weight of the timesteps before the last
@@ -90,9 +91,9 @@ class Program:
             inputs, targets = _batch(self._examples, data, numbers)
             with tf.GradientTape() as tape:
                 outputs, buffers = train(inputs, buffers)
-                answers = self._answers(outputs)
+                shaped = self._shaped(outputs)
                 ops = TensorOps(present)
-                values = [formula(answers, targets, ops) for formula in formulas]
+                values = [formula(shaped, targets, ops) for formula in formulas]
                 loss = values[0]
                 if self._every_step:
                     before = formulas[0](outputs[:, :-1, 0], inputs[:, 1:, 0], ops)
@@ -118,10 +119,10 @@ class Program:
         return tf.stack([squared, absolute], axis=1)
 
     def _outputs_of(self, inputs: Any) -> Any:
-        return self._answers(self._network.predict(inputs))
+        return self._shaped(self._network.predict(inputs))
 
-    def _answers(self, outputs: Any) -> Any:
-        """The outputs of a model in the shape of targets."""
+    def _shaped(self, outputs: Any) -> Any:
+        """A model's outputs in the shape of targets; of each timestep only the last."""
         if self._every_step:
             outputs = outputs[:, -1]
         return tf.reshape(outputs, self._shape)

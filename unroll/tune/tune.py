@@ -15,7 +15,7 @@ from optuna import Study
 
 from pipeline import tables
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import Params, merged, own_name
+from pipeline.config.params import Experiment, Params, merged, own_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import scratch_folder, write_text
 from pipeline.locks import alone, sweep
@@ -92,14 +92,11 @@ def tune(
         raise UsageError("--name is for one new experiment; leave it out")
     failures = []
     for each in names:
-        target = each
-        if not in_place:
-            key = new_name or f"{own_name(each)}_tuned"
-            dataset = each.partition("/")[0]
-            target = f"{dataset}/{key.removeprefix(f'{dataset}/')}"
+        target = each if in_place else _target(each, new_name)
         experiment = config.experiment(each)
         experiment = experiment.model_copy(update={"seeds": experiment.seeds[:seeds]})
         try:
+            _require_same_model(config, target, experiment)
             data = without_test(workspace, experiment)
             searched = space(each, experiment, data.input_shape[0], over)
             count = trials or experiment.trials or USUAL
@@ -108,12 +105,6 @@ def tune(
             )
             print(f"{each}, chosen by {data.metric} on validation, over")
             print(*describe(searched, search.own_values), sep="\n", flush=True)
-            there = config.runs.get(target)
-            if there and there.model.name != experiment.model.name:
-                raise UsageError(
-                    f"params.yaml has {target} already; pass --name with another, or "
-                    "take its entry out"
-                )
             if not dry:
                 _tune(workspace, search, target)
         except UnrollError as error:
@@ -123,6 +114,23 @@ def tune(
             failures.append(error)
     if failures:
         raise failures[0]
+
+
+def _target(name: str, new_name: str | None) -> str:
+    """Return the full name of the new experiment with the best options."""
+    dataset, _, own = name.partition("/")
+    key = new_name or f"{own}_tuned"
+    return f"{dataset}/{key.removeprefix(f'{dataset}/')}"
+
+
+def _require_same_model(config: Params, target: str, experiment: Experiment) -> None:
+    """Raise UsageError if `target` exists and is an experiment of another model."""
+    there = config.runs.get(target)
+    if there and there.model.name != experiment.model.name:
+        raise UsageError(
+            f"params.yaml has {target} already; pass --name with another, or take its "
+            "entry out"
+        )
 
 
 def _with_trials(config: Params, dataset: str) -> list[str]:

@@ -7,7 +7,13 @@ import tensorflow as tf
 
 from pipeline.training.recurrence.cell import Cell, masked, plain
 from pipeline.training.recurrence.rules import RULES, Tensor, Tensors
-from pipeline.training.recurrence.through_time import Texts, ThroughTime, Values
+from pipeline.training.recurrence.through_time import (
+    SkippedPadding,
+    Texts,
+    ThroughTime,
+    Values,
+    last_words_first,
+)
 
 FIRST = 8
 """The number of rows of a sorted batch that are looped over from the start in prediction,
@@ -17,8 +23,9 @@ while the other rows wait for their words."""
 class LoopedModel:
     """A model as a function that XLA compiles well; the model keeps the weights.
 
-    The first recurrent layer runs in our loops if its cells are known. All other layers
-    are called as Keras has them.
+    The first recurrent layer runs in our loops if its cells are known, together with an
+    embedding and word dropout in front of it and pooling over time behind it. All other
+    layers are called as Keras has them.
 
     Attributes:
         loops: the loops of the recurrent layer, one for each direction; empty if Keras
@@ -30,25 +37,34 @@ class LoopedModel:
         self.loops: list[RecurrentLayer] = []
         self._before: list[Any] = []
         self._behind: list[Any] = []
+        self._word_dropout: Any = None
+        self._pools: tuple[str, ...] = ()
         layers = list(model.layers)
         recurrent = [layer for layer in layers if _directions(layer)]
         # In a model that is no chain, a layer need not be the input of the next one.
         if not recurrent or type(model).__name__ != "Sequential":
             return
         index = layers.index(recurrent[0])
-        embedding: Any = layers[index - 1] if index else None
-        if type(embedding).__name__ != "Embedding" or embedding.mask_zero:
-            embedding = None
-        before = layers[: index - 1] if embedding else layers[:index]
-        directions = _directions(layers[index])
+        before, embedding, word_dropout = _front(layers[:index])
+        behind = layers[index + 1 :]
+        pools: tuple[str, ...] = ()
+        if behind and type(behind[0]).__name__ == "TimePooling":
+            pools = behind[0].pools
+            behind = behind[1:]
         # The loop gives no gradient of its inputs. So only an embedding in front of it
         # may be trained.
         if any(layer.trainable_weights for layer in before):
             return
-        if all(map(_known, directions)):
-            self.loops = [RecurrentLayer(layer, embedding) for layer in directions]
-            self._before = before
-            self._behind = layers[index + 1 :]
+        if not _known(layers[index], embedding, pools):
+            return
+        self.loops = [
+            RecurrentLayer(layer, embedding, pools)
+            for layer in _directions(layers[index])
+        ]
+        self._before = before
+        self._behind = behind
+        self._word_dropout = word_dropout
+        self._pools = pools
 
     def buffers(self, *shape: int) -> tuple[Tensor, ...]:
         """Return memory for residuals, for inputs of a shape (batch, ...).
@@ -68,7 +84,7 @@ class LoopedModel:
             return self.model(inputs, training=False)
         for layer in self._before:
             inputs = layer(inputs)
-        outputs = _side_by_side([loop.predict(inputs) for loop in self.loops])
+        outputs = self._side_by_side([loop.predict(inputs) for loop in self.loops])
         for layer in self._behind:
             outputs = layer(outputs)
         return outputs
@@ -84,40 +100,88 @@ class LoopedModel:
             return self.model(inputs, training=True), buffers
         for layer in self._before:
             inputs = layer(inputs, training=True)
+        factors = None
+        if self._word_dropout is not None:
+            ones = tf.ones((*inputs.shape, 1))
+            factors = self._word_dropout(ones, training=True)[:, :, 0]
         share = len(buffers) // len(self.loops)
         states = []
         filled: list[Tensor] = []
         for loop in self.loops:
             own = buffers[len(filled) : len(filled) + share]
-            of_loop, own = loop.train(inputs, own)
+            of_loop, own = loop.train(inputs, own, factors)
             states.append(of_loop)
             filled += own
-        outputs = _side_by_side(states)
+        outputs = self._side_by_side(states)
         for layer in self._behind:
             outputs = layer(outputs, training=True)
         return outputs, tuple(filled)
 
+    def _side_by_side(self, states: list[Tensor]) -> Tensor:
+        """The outputs of all loops: the first pool of each, then the second."""
+        if len(states) == 1:
+            return states[0]
+        if len(self._pools) > 1:
+            parts = [tf.split(state, len(self._pools), axis=1) for state in states]
+            states = [part for of_pool in zip(*parts, strict=True) for part in of_pool]
+        return tf.concat(states, 1)
 
-def _side_by_side(states: list[Tensor]) -> Tensor:
-    return states[0] if len(states) == 1 else tf.concat(states, 1)
+
+def _front(layers: list[Any]) -> tuple[list[Any], Any, Any]:
+    """The layers in front of a recurrent layer: others, the embedding, word dropout.
+
+    Embedding and word dropout are None if they do not come last.
+    """
+    word_dropout = None
+    rest = layers
+    if rest and type(rest[-1]).__name__ == "Dropout":
+        word_dropout = rest[-1]
+        rest = rest[:-1]
+    embedding: Any = rest[-1] if rest else None
+    if type(embedding).__name__ != "Embedding":
+        return layers, None, None
+    # Without a mask, words of the padding would be dropped as well.
+    if word_dropout is not None and (
+        word_dropout.noise_shape != (None, None, 1) or not embedding.mask_zero
+    ):
+        return layers, None, None
+    return rest[:-1], embedding, word_dropout
 
 
 def _directions(layer: Any) -> list[Any]:
     """The recurrent layers in a layer: none, one, or one for each direction."""
     if hasattr(layer, "cell"):
         return [layer]
-    if type(layer).__name__ != "Bidirectional":
-        return []
-    if layer.merge_mode != "concat" or layer.return_sequences:
+    if type(layer).__name__ != "Bidirectional" or layer.merge_mode != "concat":
         return []
     return [layer.forward_layer, layer.backward_layer]
 
 
-def _known(layer: Any) -> bool:
-    """True if `RecurrentLayer` can take the place of a recurrent layer."""
+def _known(layer: Any, embedding: Any, pools: tuple[str, ...]) -> bool:
+    """True if `RecurrentLayer` can take the place of a recurrent layer.
+
+    Args:
+        layer: the layer, or `Bidirectional`.
+        embedding: the embedding in front of it, or None.
+        pools: the pools behind it.
+    """
+    directions = _directions(layer)
+    every = layer.return_sequences and not pools
+    masked = embedding is not None and embedding.mask_zero
+    # every state is known only forward, and with padding that is read
+    if every and (masked or len(directions) > 1):
+        return False
+    # pools of words are known only if padding is skipped
+    if pools and embedding is not None and not masked:
+        return False
+    return all(_known_direction(each, every=every) for each in directions)
+
+
+def _known_direction(layer: Any, *, every: bool) -> bool:
+    """True if the cells of a layer of one direction are known, and how it is read."""
     if layer.return_state or layer.stateful or layer.unroll:
         return False
-    if layer.go_backwards and layer.return_sequences:
+    if layer.go_backwards and every:
         return False
     return all(map(_known_cell, _keras_cells(layer)))
 
@@ -141,21 +205,26 @@ def _keras_cells(layer: Any) -> list[Any]:
 class RecurrentLayer:
     """One recurrent layer, perhaps of stacked cells, on sequences or on embedded words.
 
-    It returns the last states (batch, units) of the top cell. If the Keras layer has
-    `return_sequences`, it returns all states (batch, timesteps, units), and rows do not
-    share their padding.
+    It returns the last states (batch, units) of the top cell, or the pooled states
+    (batch, units * pools). If the Keras layer has `return_sequences` and there are no
+    pools, it returns all states (batch, timesteps, units), and rows do not share their
+    padding.
 
     Args:
         layer: the Keras layer.
         embedding: the Keras layer in front of it if inputs are word numbers (batch,
-            timesteps); None if they are values (batch, timesteps, values).
+            timesteps); None if they are values (batch, timesteps, values). If it has
+            `mask_zero`, padding is skipped.
+        pools: the names of the pools of the states over time.
     """
 
-    def __init__(self, layer: Any, embedding: Any) -> None:
+    def __init__(self, layer: Any, embedding: Any, pools: tuple[str, ...]) -> None:
         self._keras_cells = _keras_cells(layer)
         self._cells = [plain(keras_cell) for keras_cell in self._keras_cells]
         self._embedding = embedding
-        self._every = bool(layer.return_sequences)
+        self._pools = pools
+        self._every = bool(layer.return_sequences) and not pools
+        self._skip_padding = embedding is not None and bool(embedding.mask_zero)
         self._backward = bool(layer.go_backwards)
 
     def buffers(self, batch: int, timesteps: int) -> tuple[Tensor, ...]:
@@ -174,36 +243,39 @@ class RecurrentLayer:
     def predict(self, inputs: Tensor) -> Tensor:
         """Return the states of the top cell, without dropout."""
         batch, timesteps = inputs.shape[:2]
-        widths = [batch] if self._every or batch <= FIRST else [FIRST, batch]
+        widths = [FIRST, batch]
+        if self._every or self._skip_padding or batch <= FIRST:
+            widths = [batch]
         buffers = []
         if self._every:
             buffers = [tf.zeros((timesteps, self._cells[-1].units, batch))]
-        sequence = self._sequence(inputs, widths)
-        loops = ThroughTime(self._cells, sequence, self._every)
-        states, filled = loops.forward(
+        sequence = self._sequence(inputs, widths, None)
+        loops = ThroughTime(self._cells, sequence, self._every, self._pools)
+        states, carried, filled = loops.forward(
             self._source(), self._weights(self._cells), buffers, train=False
         )
-        return sequence.unordered(self._output(states, filled))
+        return sequence.unordered(self._output(loops, states, carried, filled))
 
     def train(
-        self, inputs: Tensor, buffers: tuple[Tensor, ...]
+        self, inputs: Tensor, buffers: tuple[Tensor, ...], factors: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return the states of the top cell, with dropout and gradients.
 
-        The second value are the buffers with their new contents.
+        The second value are the buffers with their new contents. `factors` are those of
+        the words' vectors (batch, timesteps) under word dropout.
         """
         batch = inputs.shape[0]
         widths = sorted({max(1, batch * quarter // 4) for quarter in (1, 2, 3, 4)})
-        # With dropout, the states of rows differ even in their padding.
+        # With dropout, the states of rows differ even in padding that is read.
         dropped = any(c.dropout or c.recurrent_dropout for c in self._keras_cells)
-        if self._every or dropped:
+        if self._every or (dropped and not self._skip_padding):
             widths = [batch]
-        sequence = self._sequence(inputs, widths)
+        sequence = self._sequence(inputs, widths, factors)
         cells = [
             masked(cell, keras_cell, batch, sequence.ordered)
             for cell, keras_cell in zip(self._cells, self._keras_cells, strict=True)
         ]
-        loops = ThroughTime(cells, sequence, self._every)
+        loops = ThroughTime(cells, sequence, self._every, self._pools)
         nested = self._weights(cells)
         flat = tf.nest.flatten(nested)
 
@@ -213,25 +285,41 @@ class RecurrentLayer:
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def run(source: Tensor, *tensors: Tensor) -> Any:
             weights = tf.nest.pack_sequence_as(nested, tensors[: len(flat)])
-            states, filled = loops.forward(
+            states, carried, filled = loops.forward(
                 source, weights, tensors[len(flat) :], train=True
             )
 
             def gradient(grad_output: Tensor, *_: Tensor) -> Any:
                 axes = (1, 2, 0) if self._every else (1, 0)
                 grad_source, grad_weights = loops.backward(
-                    source, weights, states, filled, tf.transpose(grad_output, axes)
+                    source,
+                    weights,
+                    states,
+                    carried,
+                    filled,
+                    tf.transpose(grad_output, axes),
                 )
                 none = [None] * len(filled)
                 return grad_source, *tf.nest.flatten(grad_weights), *none
 
-            return (self._output(states, filled), *filled), gradient
+            output = self._output(loops, states, carried, filled)
+            return (output, *filled), gradient
 
         output, *filled = run(self._source(), *flat, *buffers)
         return sequence.unordered(output), tuple(filled)
 
-    def _output(self, states: list[Tensors], buffers: Tensors) -> Tensor:
-        """States (batch, units) or (batch, timesteps, units), in the order of the loop."""
+    def _output(
+        self,
+        loops: ThroughTime,
+        states: list[Tensors],
+        carried: list[Tensors],
+        buffers: Tensors,
+    ) -> Tensor:
+        """States (batch, units), (batch, timesteps, units) or (batch, units * pools), in
+        the order of the loop.
+        """
+        if self._pools:
+            return tf.transpose(loops.pooled(carried))
         if self._every:
             return tf.transpose(buffers[-1], (2, 0, 1))
         return tf.transpose(states[-1][0])
@@ -246,7 +334,16 @@ class RecurrentLayer:
         pairs = zip(cells, self._keras_cells, strict=True)
         return [cell.weights(keras_cell) for cell, keras_cell in pairs]
 
-    def _sequence(self, inputs: Tensor, widths: list[int]) -> Values:
+    def _sequence(
+        self, inputs: Tensor, widths: list[int], factors: Tensor | None
+    ) -> Values:
+        if self._skip_padding:
+            if self._backward:
+                turned = last_words_first(inputs, inputs)
+                if factors is not None:
+                    factors = last_words_first(inputs, factors)
+                inputs = turned
+            return SkippedPadding(inputs, widths, factors)
         if self._backward:  # padding comes last, so rows do not share it
             inputs = tf.reverse(inputs, [1])
             widths = [inputs.shape[0]]

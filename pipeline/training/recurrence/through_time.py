@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
 from pipeline.training.recurrence.cell import Cell
+from pipeline.training.recurrence.pooling import POOLS
 from pipeline.training.recurrence.rules import Residual, Save, Tensor, Tensors, barrier
 
 
@@ -83,12 +84,21 @@ class Values:
         self.timesteps = inputs.shape[1]
         self.steps = tf.transpose(inputs, (1, 0, 2))
 
+    @property
+    def counts(self) -> Tensor:
+        """The numbers of timesteps that are read, (batch,) or one for all rows."""
+        return tf.constant(float(self.timesteps))
+
+    def begin(self) -> Tensor:
+        """Return the first timestep that is read."""
+        return tf.constant(0)
+
     def stages(self) -> list[tuple[int, Tensor, Tensor]]:
         """Return width, first timestep and end of each stage; a stage may be empty."""
         # With widths 2, 4 and 8, the rows 2 and 3 join at the first word of row 2, since
         # row 2 has less padding than row 3.
         joins = [self.padding[width] for width in self.widths[:-1]]
-        begins = [tf.constant(0), *joins]
+        begins = [self.begin(), *joins]
         ends = [*joins, tf.constant(self.timesteps)]
         return list(zip(self.widths, begins, ends, strict=True))
 
@@ -105,6 +115,23 @@ class Values:
         source, so nothing is added.
         """
         return grad_source
+
+    def present(self, _time: Tensor, _width: int) -> Tensor | None:
+        """Return 1 for a row that is read at a timestep, else 0: (width,).
+
+        None stands for ones.
+        """
+        return None
+
+    def widened(self, states: Any, _width: int) -> Any:
+        """Return states (units, n) of the rows that took part before, and of those that
+        join, (units, width).
+        """
+        return states
+
+    def widened_backward(self, gradients: Any, _width: int) -> Any:
+        """Return the gradient of `widened`, for states of `width` columns."""
+        return gradients
 
     def ordered(self, rows: Tensor) -> Tensor:
         """Return rows of the batch in the order of the loop."""
@@ -127,15 +154,16 @@ class Texts(Values):
         batch = inputs.shape[0]
         self.timesteps = inputs.shape[1]
         self.widths = widths
-        # (batch,) the timestep of the first word
-        padding = tf.argmax(inputs != 0, axis=1, output_type=tf.int32)
-        padding = tf.where(tf.reduce_any(inputs != 0, axis=1), padding, self.timesteps)
-        order = tf.argsort(padding, stable=True)
-        self.order = tf.concat([order[-1:], order[:-1]], 0)
+        padding = first_words(inputs)
+        self.order = self.sorted(tf.argsort(padding, stable=True))
         # (batch,) the place of each row of the batch in this order
         self.inverse = tf.scatter_nd(self.order[:, None], tf.range(batch), (batch,))
         self.steps = tf.transpose(tf.gather(inputs, self.order))
         self.padding = tf.gather(padding, self.order)
+
+    def sorted(self, order: Tensor) -> Tensor:
+        """Return the order of the loop, given the rows sorted by their padding."""
+        return tf.concat([order[-1:], order[:-1]], 0)
 
     def at(self, source: Tensor, time: Tensor, width: int) -> Tensor:
         return tf.transpose(tf.gather(source, self.steps[time][:width]))
@@ -147,6 +175,25 @@ class Texts(Values):
             grad_source, self.steps[time][:width, None], tf.transpose(grad_values)
         )
 
+    def widened(self, states: Any, width: int) -> Any:
+        # The new columns are copies of the first one, which has read the same padding.
+        def widen(state: Tensor) -> Tensor:
+            new = width - state.shape[1]
+            if not new:
+                return state
+            return tf.concat([state, tf.tile(state[:, :1], (1, new))], 1)
+
+        return tf.nest.map_structure(widen, states)
+
+    def widened_backward(self, gradients: Any, width: int) -> Any:
+        def narrow(gradient: Tensor) -> Tensor:
+            if gradient.shape[1] == width:
+                return gradient
+            copies = tf.reduce_sum(gradient[:, width:], axis=1, keepdims=True)
+            return tf.concat([gradient[:, :1] + copies, gradient[:, 1:width]], 1)
+
+        return tf.nest.map_structure(narrow, gradients)
+
     def ordered(self, rows: Tensor) -> Tensor:
         return tf.gather(rows, self.order)
 
@@ -154,31 +201,83 @@ class Texts(Values):
         return tf.gather(rows, self.inverse)
 
 
-def widened(states: Any, width: int) -> Any:
-    """Return states (units, n), widened to `width` columns.
+class SkippedPadding(Texts):
+    """Texts whose padding is not read: a row's states are 0 up to its first word.
 
-    The new columns are copies of the first one, which has read the same padding.
+    Rows are sorted by their padding, the least first.
+
+    Args:
+        inputs: word numbers (batch, timesteps), padded with zeros in front.
+        widths: as of `Texts`.
+        factors: a factor of each word's vector (batch, timesteps); None for 1.
     """
 
-    def widen(state: Tensor) -> Tensor:
-        new = width - state.shape[1]
-        if not new:
-            return state
-        return tf.concat([state, tf.tile(state[:, :1], (1, new))], 1)
+    def __init__(
+        self, inputs: Tensor, widths: list[int], factors: Tensor | None
+    ) -> None:
+        super().__init__(inputs, widths)
+        self.factors = factors
+        if factors is not None:
+            self.factors = tf.transpose(tf.gather(factors, self.order))
 
-    return tf.nest.map_structure(widen, states)
+    @property
+    def counts(self) -> Tensor:
+        words = tf.cast(self.timesteps - self.padding, tf.float32)
+        return tf.maximum(words, 1.0)
+
+    def begin(self) -> Tensor:
+        return self.padding[0]
+
+    def sorted(self, order: Tensor) -> Tensor:
+        return order
+
+    def at(self, source: Tensor, time: Tensor, width: int) -> Tensor:
+        return self._scaled(super().at(source, time, width), time, width)
+
+    def backward(
+        self, grad_source: Tensor, grad_values: Tensor, time: Tensor, width: int
+    ) -> Tensor:
+        scaled = self._scaled(grad_values, time, width)
+        return super().backward(grad_source, scaled, time, width)
+
+    def _scaled(self, values: Tensor, time: Tensor, width: int) -> Tensor:
+        """Values (values, width), or their gradients, times the words' factors."""
+        if self.factors is None:
+            return values
+        return values * self.factors[time][:width]
+
+    def present(self, time: Tensor, width: int) -> Tensor | None:
+        return tf.cast(self.steps[time][:width] != 0, tf.float32)
+
+    def widened(self, states: Any, width: int) -> Any:
+        # a row that joins has read nothing
+        return tf.nest.map_structure(
+            lambda state: tf.pad(state, [[0, 0], [0, width - state.shape[1]]]), states
+        )
+
+    def widened_backward(self, gradients: Any, width: int) -> Any:
+        return narrowed(gradients, width)
 
 
-def widened_backward(gradients: Any, width: int) -> Any:
-    """Return the gradient of `widened`, for states of `width` columns."""
+def first_words(inputs: Tensor) -> Tensor:
+    """Return the timestep of each text's first word (batch,); the number of timesteps
+    without a word.
+    """
+    padding = tf.argmax(inputs != 0, axis=1, output_type=tf.int32)
+    words = tf.reduce_any(inputs != 0, axis=1)
+    return tf.where(words, padding, inputs.shape[1])
 
-    def narrow(gradient: Tensor) -> Tensor:
-        if gradient.shape[1] == width:
-            return gradient
-        copies = tf.reduce_sum(gradient[:, width:], axis=1, keepdims=True)
-        return tf.concat([gradient[:, :1] + copies, gradient[:, 1:width]], 1)
 
-    return tf.nest.map_structure(narrow, gradients)
+def last_words_first(inputs: Tensor, rows: Tensor) -> Tensor:
+    """Return rows (batch, timesteps) with the words' places in reverse order.
+
+    The padding of `inputs` (batch, timesteps) stays in front.
+    """
+    timesteps = inputs.shape[1]
+    padding = first_words(inputs)[:, None]
+    times = tf.range(timesteps)[None]
+    places = tf.where(times < padding, times, timesteps - 1 - times + padding)
+    return tf.gather(rows, places, batch_dims=1)
 
 
 @dataclass(frozen=True)
@@ -192,15 +291,17 @@ class ThroughTime:
         cells: the lowest first.
         sequence: the inputs of the lowest cell.
         every: whether every state of the top cell is returned, or only the last one.
+        pools: the names of the pools (`POOLS`) of the top cell's states over time.
     """
 
     cells: list[Cell]
     sequence: Values
     every: bool
+    pools: tuple[str, ...] = ()
 
     def forward(
         self, source: Tensor, weights: Any, buffers: Tensors, *, train: bool
-    ) -> tuple[list[Tensors], tuple[Tensor, ...]]:
+    ) -> tuple[list[Tensors], list[Tensors], tuple[Tensor, ...]]:
         """Loop over all timesteps, starting from states of zeros.
 
         Args:
@@ -212,40 +313,62 @@ class ThroughTime:
             train: whether residuals are saved.
 
         Returns:
-            The last states of each cell, (units, batch), and the buffers.
+            The last states of each cell, (units, batch); what each pool carries; and
+            the buffers.
         """
 
-        def step(width: int, times: Any, states: Any, filled: Any) -> Any:
+        def step(width: int, times: Any, states: Any, carried: Any, filled: Any) -> Any:
             tape = Tape(times, filled, width)
             save: Save = tape.save if train else _kept
             values = self.sequence.at(source, times[0], width)
+            present = self.sequence.present(times[0], width)
             new = []
             for cell, w, old in zip(self.cells, weights, states, strict=True):
-                new.append(cell.forward(w, values, old, save))
+                new.append(_times(cell.forward(w, values, old, save), present))
                 values = new[-1][0]  # the cell above reads the new state
             if self.every:
                 tape.save(values)
-            return [time + 1 for time in times], new, tuple(tape.buffers)
+            pooled = [
+                POOLS[pool].add(old, values, times[0], present)
+                for pool, old in zip(self.pools, carried, strict=True)
+            ]
+            return [time + 1 for time in times], new, pooled, tuple(tape.buffers)
 
         width = self.sequence.widths[0]
         states: Any = []
         for cell in self.cells:
             states.append((tf.zeros((cell.units, width)),) * cell.rule.states)
+        units = self.cells[-1].units
+        carried: Any = [POOLS[pool].start(units, width) for pool in self.pools]
         filled: Any = tuple(buffers)
         for width, begin, end in self.sequence.stages():
             times = counters(begin) if train else [begin]
-            _, states, filled = tf.while_loop(
+            _, states, carried, filled = tf.while_loop(
                 lambda times, *_, end=end: times[0] < end,
                 partial(step, width),
-                (times, widened(states, width), filled),
+                (
+                    times,
+                    self.sequence.widened(states, width),
+                    self.sequence.widened(carried, width),
+                    filled,
+                ),
             )
-        return states, filled
+        return states, carried, filled
+
+    def pooled(self, carried: list[Tensors]) -> Tensor:
+        """Return the pooled states (units * pools, batch), given what pools carry."""
+        parts = [
+            POOLS[pool].result(of_pool, self.sequence.counts)
+            for pool, of_pool in zip(self.pools, carried, strict=True)
+        ]
+        return tf.concat(parts, 0)
 
     def backward(
         self,
         source: Tensor,
         weights: Any,
         states: Any,
+        carried: list[Tensors],
         buffers: Tensors,
         grad_output: Tensor,
     ) -> tuple[Tensor, Any]:
@@ -255,9 +378,11 @@ class ThroughTime:
             source: as for `forward`.
             weights: as for `forward`.
             states: the states that `forward` returned.
+            carried: what the pools carry, as `forward` returned it.
             buffers: the buffers that `forward` returned.
-            grad_output: gradient of the top cell's last state (units, batch), or of
-                every state (timesteps, units, batch).
+            grad_output: gradient of the top cell's last state (units, batch), of every
+                state (timesteps, units, batch), or of the pooled states (units * pools,
+                batch).
 
         Returns:
             The gradients of the source (None for values) and of the weights.
@@ -269,8 +394,21 @@ class ThroughTime:
             for level, (cell, w) in enumerate(zip(self.cells, weights, strict=True))
         ]
 
+        needed = []
+        if self.pools:
+            needed = [
+                POOLS[pool].gradient(gradient, of_pool, self.sequence.counts)
+                for pool, gradient, of_pool in zip(
+                    self.pools,
+                    tf.split(grad_output, len(self.pools)),
+                    carried,
+                    strict=True,
+                )
+            ]
+
         def step(
             width: int,
+            of_pools: list[Tensors],
             times: Any,
             grad_states: Any,
             grad_weights: Any,
@@ -283,6 +421,9 @@ class ThroughTime:
                 # the last buffer has the returned states, which no gradient needs
                 residuals.pop()
                 grad_values = grad_output[times[0]]
+            for pool, of_pool in zip(self.pools, of_pools, strict=True):
+                grad_values += POOLS[pool].at(of_pool, times[0])
+            present = self.sequence.present(times[0], width)
             # A new state goes to the next timestep, and to the cell above or out. So
             # its two gradients add up. The top cell comes first, since the gradient of
             # its inputs is that of the state below.
@@ -297,7 +438,7 @@ class ThroughTime:
                     cell.backward(
                         transposed[level],
                         residuals[-count:],
-                        (grad_state + grad_values, *others),
+                        _times((grad_state + grad_values, *others), present),
                         scratch[level],
                     )
                 )
@@ -310,7 +451,7 @@ class ThroughTime:
             return times, new_states, summed, used, grad_source
 
         grad_states: Any = tf.nest.map_structure(tf.zeros_like, states)
-        if not self.every:
+        if not self.every and not self.pools:
             grad_states[-1] = (grad_output, *grad_states[-1][1:])
         grad_weights = tf.nest.map_structure(tf.zeros_like, weights)
         grad_source = tf.zeros_like(source) if words else tf.constant(0.0)
@@ -321,16 +462,28 @@ class ThroughTime:
             ]
             _, grad_states, grad_weights, _, grad_source = tf.while_loop(
                 lambda times, *_, begin=begin: times[0] >= begin,
-                partial(step, width),
+                partial(step, width, narrowed(needed, width)),
                 (
                     counters(end - 1),
-                    widened_backward(grad_states, width),
+                    self.sequence.widened_backward(grad_states, width),
                     grad_weights,
                     scratch,
                     grad_source,
                 ),
             )
         return grad_source if words else None, grad_weights
+
+
+def narrowed(rows: Any, width: int) -> Any:
+    """Return the first columns of tensors (units, batch)."""
+    return tf.nest.map_structure(lambda tensor: tensor[:, :width], rows)
+
+
+def _times(numbers: Tensors, present: Tensor | None) -> Tensors:
+    """Numbers (units, width) with zeros where a row has padding."""
+    if present is None:
+        return numbers
+    return tuple(number * present for number in numbers)
 
 
 def _kept(number: Tensor) -> Residual:

@@ -126,6 +126,94 @@ def test_a_network_with_features_sees_what_boosting_sees_of_a_window_whose_one_c
         )
 
 
+EVERY_STEP = {
+    "method": "gradient_descent",
+    "optimizer": "adam",
+    "loss": "mse",
+    "epochs": 1,
+    "batch_size": 45,
+    "every_step": True,
+}
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"family": "recurrent", "name": "gru", "units": 3},
+        {"family": "dense", "name": "mlp", "hidden": [4], "last": 5},
+        {"family": "feedforward", "name": "tcn", "filters": 4, "layers": 2},
+        {"family": "attention", "name": "transformer", "heads": 1, "layers": 1},
+        {"family": "filters", "name": "adaptive_filter", "powers": 3, "hidden": 4},
+    ],
+    ids=lambda model: model["name"],
+)
+def test_a_network_trained_at_every_step_predicts_the_target_and_is_read_back(
+    model, waves, tmp_path
+):
+    standardise = model["name"] == "mlp"
+    known = recipe(
+        "guess",
+        experiment(
+            model=model, training=EVERY_STEP, seeds=[3], standardise=standardise
+        ),
+    )
+    trained = known.train(known.job(waves))
+    (replicate,) = trained.replicates
+    predictions = replicate.predictions["best_test"]
+    assert predictions.shape == (21,)
+    trained.save(replicate.weights["best"], tmp_path / "seed_3_best")
+    predict = known.load(asdict(problem(waves)), tmp_path / "seed_3_best")
+    inputs = waves.splits["test"].inputs.astype(np.float32)
+    assert predict(inputs).shape == (21, 1)
+    np.testing.assert_allclose(predict(inputs)[:, 0], predictions, rtol=1e-4, atol=1e-6)
+    assert list(replicate.history[0]) == [
+        "train_loss",
+        "validation_loss",
+        "validation_mse",
+        "test_loss",
+        "test_mse",
+    ]
+    if (
+        model["name"] == "gru"
+    ):  # so the page's script, which knows plain GRUs, can run it
+        plain = replace(known, every_step=False)
+        usual = plain.load(asdict(problem(waves)), tmp_path / "seed_3_best")
+        np.testing.assert_allclose(usual(inputs), predict(inputs), rtol=1e-5)
+
+
+def test_every_step_needs_the_next_value_of_one_column(
+    waves, sine_windows, station, reviews, shape
+):
+    gru = {"family": "recurrent", "name": "gru", "units": 2}
+    known = recipe("guess", experiment(model=gru, training=EVERY_STEP))
+    for data in (waves, sine_windows):
+        assert known.job(data).build().output_shape == (None, *data.input_shape)
+    later = {
+        split: replace(windows, delay=1, rows=windows.rows[:-1])
+        for split, windows in sine_windows.splits.items()
+    }
+    others = [
+        replace(sine_windows, splits=later),
+        station,
+        reviews,
+        shape("sequence_to_sequence"),
+        shape("sequence_to_vector"),
+        shape("vector_to_sequence"),
+    ]
+    line = (
+        "^params.yaml: experiments.waves.guess.training.every_step: the target must be "
+        "the next value of an input of one column"
+    )
+    for data in others:
+        with pytest.raises(UsageError, match=line):
+            known.job(data)
+    for option in ({"features": {}}, {"rows": {"last": 5}}, {"residual": True}):
+        other = recipe("guess", experiment(model=gru, training=EVERY_STEP, **option))
+        with pytest.raises(UsageError, match=line):
+            other.job(waves)
+
+
 def test_every_experiment_of_the_four_documents_has_a_recipe_and_none_needs_tensorflow():
     code = """
 import sys

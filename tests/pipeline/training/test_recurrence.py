@@ -8,6 +8,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.models import time_pooling
 from pipeline.models.recurrent import min_gru_cell
 from pipeline.training.recurrence.network import LoopedModel
 
@@ -150,6 +151,42 @@ def test_both_directions_are_keras_bidirectional():
     check(words(), embedding(), keras.layers.Bidirectional(layer("GRU")))
 
 
+def both(kind, **options):
+    return keras.layers.Bidirectional(layer(kind, **options))
+
+
+def word_dropout(rate=0.4):
+    return keras.layers.Dropout(rate, noise_shape=(None, None, 1))
+
+
+def masked():
+    return embedding(mask_zero=True)
+
+
+def test_pooled_states_are_keras_states_pooled_without_padding():
+    check(words(), masked(), both("GRU", **EVERY), time_pooling("mean_max"))
+    check(values(timesteps=3), layer("SimpleRNN", **EVERY), time_pooling("mean"))
+
+
+def test_dropped_words_are_keras_dropped_vectors():
+    check(
+        words(),
+        masked(),
+        word_dropout(),
+        stack({"SimpleRNN": 5, "LSTM": 4}, BOTH, **EVERY),
+        time_pooling("max"),
+    )
+    check(words(), masked(), word_dropout(), both("SimpleRNN"))
+
+
+def test_padding_does_not_count_for_pooled_states():
+    longer = np.pad(words(), [(0, 0), (9, 0)])
+    layers = masked(), both("SimpleRNN", **EVERY), time_pooling("mean_max")
+    _, ours, _ = looped(words(), *layers)
+    short, long = (ours.predict(tf.constant(text)) for text in (words(), longer))
+    np.testing.assert_allclose(long, short, rtol=1e-5, atol=1e-7)
+
+
 def test_stacked_cells_are_keras_stack():
     check(values(), stack({"SimpleRNN": 5, "LSTM": 4, "GRU": 6}, BOTH))
     check(words(), embedding(), stack({"SimpleRNN": 5, "GRU": 4}))
@@ -189,7 +226,9 @@ def test_what_it_does_not_know_it_leaves_to_keras():
         (values(), layer("GRU", reset_after=False)),
         (values(), backwards),
         (values(), layer("Dense"), layer("GRU")),  # trained in front
-        (words(), embedding(mask_zero=True), layer("GRU")),
+        (words(), embedding(mask_zero=True), layer("GRU", **EVERY)),
+        (words(), embedding(), layer("GRU", **EVERY), time_pooling("max")),
+        (values(), both("GRU", **EVERY)),
     ):
         model, ours, _ = looped(inputs, *layers)
         expected = model(inputs)

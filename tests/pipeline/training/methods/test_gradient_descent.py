@@ -1,5 +1,7 @@
 """The compiled epoch is Keras' `fit`, in an order that is known."""
 
+import types
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -7,12 +9,15 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.data.problem import problem
+from pipeline.data.problem import at_each_step, problem
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.metrics import score
-from pipeline.models import dense, recurrent
+from pipeline.models import dense, feedforward, recurrent
+from pipeline.training import epochs as loop
 from pipeline.training import keras_models
 from pipeline.training import program as programs
+from pipeline.training.epochs import Checkpoint
+from pipeline.training.job import Job
 from pipeline.training.methods import gradient_descent
 from pipeline.training.program import Program
 from tests.support.training import job
@@ -168,6 +173,154 @@ def test_rates_and_weight_decay_are_those_of_keras(
         trained.replicates[0].weights["final"], keras_models.values(model), strict=True
     ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def at_every_step(dataset, build, *seeds, **options):
+    """The experiment `x`, of a model that answers at each timestep."""
+    about = at_each_step(problem(dataset))
+    return Job("x", dataset, partial(build, about, **options), seeds or (0,))
+
+
+@pytest.mark.usefixtures("eager")
+def test_at_every_step_the_loss_is_that_of_the_last_timestep_and_a_fading_one_of_the_others(
+    waves,
+):
+    """A linear map at each timestep, whose gradient is known, in whole batches."""
+    inputs, targets = waves.splits["train"].take(np.arange(45))
+    training = at_every_step(waves, dense.build, hidden=[])
+    (replicate,) = gradient_descent.train(
+        training,
+        optimizer="sgd",
+        loss="mse",
+        epochs=8,
+        batch_size=45,
+        learning_rate=0.1,
+        every_step=True,
+    ).replicates
+
+    def seen(values):
+        """Up to each timestep, with zeros before the first: (n, 10, 10)."""
+        padded = np.pad(values[:, :, 0], [(0, 0), (9, 0)])
+        return np.stack([padded[:, step : step + 10] for step in range(10)], axis=1)
+
+    following = np.append(inputs[:, 1:, 0], targets[:, None], axis=1)
+    start = keras_models.seeded(training.build, 0)
+    kernel, bias = (weights.astype(float) for weights in start.get_weights())
+    losses = []
+    for weight in (1, 1, 1, 0.5, 0, 0, 0, 0):
+        errors = seen(inputs) @ kernel[:, 0] + bias - following
+        losses.append((errors[:, -1] ** 2).mean())
+        slopes = 2 * errors / 45
+        slopes[:, :-1] *= weight / 9
+        kernel -= 0.1 * np.einsum("nst,ns->t", seen(inputs), slopes)[:, None]
+        bias -= 0.1 * slopes.sum()
+    ours = replicate.weights["final"]
+    np.testing.assert_allclose(ours[0], kernel, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(ours[1], bias, rtol=1e-4, atol=1e-6)
+    history = [line["train_loss"] for line in replicate.history]
+    np.testing.assert_allclose(history, losses, rtol=1e-4)
+    test = waves.splits["test"]
+    expected = test.inputs[:, :, 0] @ kernel[:, 0] + bias
+    np.testing.assert_allclose(
+        replicate.predictions["final_test"], expected, rtol=1e-4, atol=1e-6
+    )
+    error = score("mse", replicate.predictions["final_test"], test.targets)
+    assert error == replicate.history[-1]["test_mse"]
+
+
+@pytest.mark.usefixtures("eager")
+def test_after_the_fade_an_epoch_at_every_step_is_one_of_the_last_step(waves):
+    train = waves.splits["train"]
+    rows = next(gradient_descent.epoch_orders(45, 48, "permutation", None, 5))
+    about = problem(waves)
+    results = []
+    for form in (about, at_each_step(about)):
+        model = keras_models.seeded(partial(GRU, form), 3)
+        program = Program(
+            model, train, "adam", 0.01, ["mse", "mae"], every_step=form.each_step
+        )
+        measured = program.epoch(rows)
+        predicted = program.predict(waves.splits["test"])
+        assert predicted.shape == (21,)
+        results.append([measured, predicted, *keras_models.values(model)])
+    for usual, faded in zip(*results, strict=True):
+        np.testing.assert_allclose(faded, usual, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_network_trained_at_every_step_is_rolled_out(sine_windows):
+    training = at_every_step(sine_windows, dense.build, hidden=[])
+    options = QUICK | {"epochs": 1, "every_step": True}
+    (replicate,) = gradient_descent.train(training, **options).replicates
+    test = sine_windows.splits["test"]
+    assert replicate.predictions["rollout"].shape == (len(test),)
+    kernel, bias = replicate.weights["final"]
+    first = test.series[:5, 0] @ kernel[:, 0] + bias[0]
+    second = np.append(test.series[1:5, 0], first) @ kernel[:, 0] + bias[0]
+    np.testing.assert_allclose(
+        replicate.predictions["rollout"][:2], [first, second], rtol=1e-4
+    )
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_training_at_every_step_goes_on_within_the_fade(waves, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "FIRST_CHECKPOINT", 0.0)
+    monkeypatch.setattr(loop, "PAUSE", 0.0)
+    training = at_every_step(waves, dense.build, 3, hidden=[4], dropout=0.1)
+    options = QUICK | {"epochs": 8, "batch_size": 45, "every_step": True}
+    (unbroken,) = gradient_descent.train(training, **options).replicates
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(_seed, epoch, _values):
+        if epoch == 4:
+            raise StoppedError
+
+    resumptions = []
+    first = types.SimpleNamespace(epoch=stop)
+    second = types.SimpleNamespace(
+        epoch=lambda *_: None,
+        resumed=lambda histories: resumptions.append(len(histories[3])),
+    )
+    first_try, second_try = (
+        replace(
+            training,
+            callbacks=(callback,),
+            checkpoint=Checkpoint(tmp_path / "x.npz", "x"),
+        )
+        for callback in (first, second)
+    )
+    with pytest.raises(StoppedError):
+        gradient_descent.train(first_try, **options)
+    (resumed,) = gradient_descent.train(second_try, **options).replicates
+    assert resumptions == [3]
+    assert resumed.history == unbroken.history
+    for point, weights in unbroken.weights.items():
+        for mine, other in zip(resumed.weights[point], weights, strict=True):
+            assert mine.tobytes() == other.tobytes()
+    for name, predictions in unbroken.predictions.items():
+        assert resumed.predictions[name].tobytes() == predictions.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("build", "options", "message"),
+    [
+        (MLP, {"loss": "pairwise_mse"}, "every_step needs a loss of one example"),
+        (
+            partial(feedforward.tcn, last=5),
+            {},
+            r".* every_step must have one output .* the shape \(None, 5, 1\)",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_at_every_step_is_refused(
+    waves, build, options, message
+):
+    with pytest.raises(UnrollError, match=f"x: {message}"):
+        gradient_descent.train(
+            at_every_step(waves, build), **QUICK | options, every_step=True
+        )
 
 
 def test_an_order_shows_every_example_once_or_draws_as_many_as_asked():
