@@ -325,6 +325,15 @@ def document_rows(
     return published_rows(rows, first, second, windows, batch_size)
 
 
+def at_hand(rows: Rows, every: int) -> Rows:
+    """Return those rows that are in a file of every so many rows, as its row numbers.
+
+    A window's inputs and targets lie whole multiples of `every` rows from its row. So
+    they are in the file if the window's row is.
+    """
+    return {split: own[own % every == 0] // every for split, own in rows.items()}
+
+
 def utility_rows(rows: int, first: int, second: int, windows: Windowing) -> Rows:
     """Return the rows that `keras.utils.timeseries_dataset_from_array` uses, as
     document 006 calls it.

@@ -115,6 +115,18 @@ class Cleaning(Strict):
     until: str | None = None
 
 
+class Thinned(Strict):
+    """A file that holds every so many rows of a longer file, from the first row on.
+
+    Attributes:
+        every: rows of the longer file from one row of this file to the next.
+        rows: the number of rows of the longer file that count.
+    """
+
+    every: Annotated[int, pydantic.Field(ge=2, le=1_000_000)]
+    rows: Count
+
+
 class Windowing(Strict):
     """The inputs of a window, and the values to forecast after it.
 
@@ -166,6 +178,16 @@ class Windowing(Strict):
     def ahead(self) -> Array:
         """Rows (horizon,) from a window's last input to each value to forecast."""
         return self.first + self.step * np.arange(self.horizon)
+
+    def spread(self, every: int) -> "Windowing":
+        """Return the same windows, in rows of which `every` lie in one row of these."""
+        return self.model_copy(
+            update={
+                "lookback": self.lookback * every,
+                "delay": self.first * every,
+                "step": self.step * every,
+            }
+        )
 
     @property
     def lag(self) -> int:

@@ -13,7 +13,7 @@ import pydantic
 
 from pipeline.data import row_calendar, row_table, series
 from pipeline.data.dataset import Dataset, Scale
-from pipeline.data.examples import Array, Windows
+from pipeline.data.examples import Array, Windows, ceil_div
 from pipeline.data.row_table import RowTable
 from pipeline.data.series import DAY, Measured
 from pipeline.data.series_options import (
@@ -23,6 +23,7 @@ from pipeline.data.series_options import (
     CsvFormat,
     Fitted,
     Statistics,
+    Thinned,
     Windowing,
 )
 from pipeline.data.timestamps import shown
@@ -77,6 +78,7 @@ def prepare(
     cleaning: Repair = Repair(),  # noqa: B008 - frozen
     protocol: Literal["as_published", "keras_utility", "corrected"] = "corrected",
     batch_size: Count | None = None,
+    thinned: Thinned | None = None,
 ) -> Dataset:
     """Return windows over a series, standardised by the train rows.
 
@@ -90,6 +92,10 @@ def prepare(
     The protocol `keras_utility` does not clean rows either. Its windows are those that
     Keras' own function cuts for document 006 (see `series.utility_rows`). The target
     lies exactly `delay` rows after the last input.
+
+    With `thinned` these two protocols count rows of the whole file for the blocks and
+    the batches. Of the windows that they give, those count whose rows the file holds.
+    `windows` counts rows of the file.
 
     The protocol `corrected` avoids the slips. Rows are sorted by their timestamps, the
     first of repeated rows is kept, and `cleaning` completes them. Then they are cut
@@ -114,6 +120,8 @@ def prepare(
         cleaning: how rows are completed, for `corrected` only.
         protocol: one of the three above.
         batch_size: the batch size of the generator, for `as_published` only.
+        thinned: how the file was thinned, for the protocols of documents only; None if
+            it is whole.
 
     Returns:
         A forecast, scored by MAE. Its splits share a series (rows, columns + calendar),
@@ -133,6 +141,11 @@ def prepare(
         if published:
             what = "is missing; it scores"
         raise UsageError(f"params.yaml: {where}.batch_size {what} whole batches")
+    if thinned is not None and protocol == "corrected":
+        raise UsageError(
+            f"params.yaml: {where}.thinned has no effect; only as_published and "
+            "keras_utility count rows of the whole file"
+        )
     # Checked first, since rows are chosen as if `lookback` were a multiple.
     if windows.lookback % windows.step:
         raise ValueError(
@@ -157,6 +170,7 @@ def prepare(
             validation=validation,
             protocol=protocol,
             batch_size=batch_size,
+            thinned=thinned,
         )
     except UnrollError as error:
         raise UnrollError(f"{raw / csv.file}: {error}; see {where}") from None
@@ -173,6 +187,7 @@ def from_table(
     validation: float | None = None,
     protocol: Literal["as_published", "keras_utility", "corrected"] = "corrected",
     batch_size: int | None = None,
+    thinned: Thinned | None = None,
 ) -> Dataset:
     """Return windows over rows that have been read; otherwise as `prepare`.
 
@@ -187,6 +202,8 @@ def from_table(
     """
     corrected = protocol == "corrected"
     table = _counted(table, csv, cleaning, windows)
+    if thinned is not None:
+        table = _first_rows(table, thinned)
     every = {}
     for key, own in table.by_series().items():
         if corrected:
@@ -196,15 +213,28 @@ def from_table(
     first = next(iter(every.values()))
     count = len(first.series.values)
     column = first.columns.index(csv.target)
-    borders = series.borders(count, train, validation)
+    # A file that is not thinned is the whole file, and holds every row of it.
+    total = thinned.rows if thinned else count
+    spread = thinned.every if thinned else 1
+    blocks = series.borders(total, train, validation)
+    borders = (ceil_div(blocks[0], spread), ceil_div(blocks[1], spread))
+    documented = None
+    counts = dict[str, int]()
+    if not corrected:
+        of_whole = series.document_rows(
+            total, *blocks, windows.spread(spread), batch_size
+        )
+        documented = series.at_hand(of_whole, spread)
+        counts = _counts(of_whole, blocks, total, batch_size)
+    if thinned is not None:
+        counts["rows of the whole file"] = total
     statistics, chosen, lost = _cut(
         every,
         borders,
         csv,
         cleaning,
         windows,
-        batch_size,
-        corrected=corrected,
+        documented,
         validated=validation is not None,
     )
     # `Windows` counts from the row one step after the last input, so a target `delay`
@@ -247,7 +277,7 @@ def from_table(
         for split, own in chosen.items()
     }
     stamps = row_calendar.stamps(first.series.timestamps, cleaning, csv.time_zone)
-    facts = _facts(protocol, first, borders, splits, stamps, fitted, batch_size)
+    facts = _facts(protocol, first, borders, splits, stamps, fitted, counts)
     if csv.series_id:
         facts["series"] = len(every)
     scale = Scale(quantity=windows.quantity)
@@ -276,18 +306,33 @@ def from_table(
     )
 
 
+def _first_rows(table: RowTable, thinned: Thinned) -> RowTable:
+    """Return the rows of a thinned file that are among the first rows of the whole file.
+
+    Raises:
+        UnrollError: the file has fewer rows.
+    """
+    needed = ceil_div(thinned.rows, thinned.every)
+    if len(table.timestamps) < needed:
+        raise UnrollError(
+            f"{len(table.timestamps):,} rows are fewer than every {thinned.every}th of "
+            f"{thinned.rows:,}, which are {needed:,}"
+        )
+    return table.only(np.arange(len(table.timestamps)) < needed)
+
+
 def _cut(
     every: dict[str, Measured],
     borders: tuple[int, int],
     csv: CsvFormat,
     cleaning: Cleaning,
     windows: Windowing,
-    batch_size: int | None,
+    documented: series.Rows | None,
     *,
-    corrected: bool,
     validated: bool,
 ) -> tuple[dict[str, Statistics], dict[str, list[Array]], Counter[str]]:
-    """Choose the rows of examples in each series.
+    """Choose the rows of examples in each series: those of the documents, or None for
+    `series.corrected_rows`.
 
     Return series -> its statistics, split -> the rows of its examples in each series,
     and description -> count of filled and lost rows.
@@ -302,7 +347,7 @@ def _cut(
     for number, (key, rows) in enumerate(every.items()):
         try:
             statistics[key] = _statistics(rows, borders[0], column, windows.lag)
-            if corrected:
+            if documented is None:
                 examples, gone = series.corrected_rows(
                     rows.series,
                     *borders,
@@ -312,7 +357,7 @@ def _cut(
                 )
                 lost.update(rows.lost | gone)
             else:
-                examples = series.document_rows(count, *borders, windows, batch_size)
+                examples = dict(documented)
             if not validated:
                 del examples["validation"]
             _require_room(examples, rows, windows, borders)
@@ -456,6 +501,24 @@ def _require_room(
         )
 
 
+def _counts(
+    rows: series.Rows, blocks: tuple[int, int], whole: int, batch_size: int | None
+) -> dict[str, int]:
+    """Return description -> count, for the protocols of documents.
+
+    Args:
+        rows: the rows of examples in the whole file.
+        blocks: the first row of the validation block and of the test block in it.
+        whole: the number of its rows.
+        batch_size: the batch size of the generator; None without a generator.
+    """
+    sizes = np.diff([0, *blocks, whole]).tolist()
+    counts = dict(zip(BLOCKS, sizes, strict=True))
+    if batch_size and len(rows["validation"]):
+        counts["validation batches"] = len(rows["validation"]) // batch_size
+    return counts
+
+
 def _facts(
     protocol: str,
     measured: Measured,
@@ -463,7 +526,7 @@ def _facts(
     splits: dict[str, Windows],
     stamps: Array,
     fitted: Fitted,
-    batch: int | None,
+    counts: dict[str, int],
 ) -> dict[str, Any]:
     """Return the facts of a data set: description -> value."""
     regular = measured.regular
@@ -471,15 +534,10 @@ def _facts(
     timesteps = test.horizon + (test.outputs - 1) * test.step
     validation = splits.get("validation")
     zone = fitted.csv.time_zone
-    sizes = np.diff([0, *borders, len(stamps)]).tolist()
-    blocks = dict(zip(BLOCKS, sizes, strict=True)) if protocol != "corrected" else {}
-    batches = None
-    if batch and validation:
-        batches = len(validation) // batch
     facts = {
         "protocol": protocol,
         "rows": len(stamps),
-        **blocks,
+        **counts,
         "columns": measured.columns,
         "quantities": len(measured.columns),
         "horizon in hours": timesteps * regular.freq / 3600,
@@ -490,7 +548,6 @@ def _facts(
         "seconds between rows": regular.freq,
         "repeated stamps": regular.repeated,
         "gaps": regular.gaps,
-        "validation batches": batches,
         "sentinels": measured.missed if fitted.cleaning.sentinel is not None else None,
         "missing values": measured.missed if fitted.csv.missing is not None else None,
         "time zone": f"{zone}, stamps in UTC" if zone is not None else None,

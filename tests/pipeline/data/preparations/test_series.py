@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.data.preparations.series import Csv, Repair, from_table, prepare
 from pipeline.data.row_table import RowTable
-from pipeline.data.series_options import Cleaning
+from pipeline.data.series_options import Cleaning, Thinned
 from pipeline.data.timestamps import to_utc
 from pipeline.errors import UnrollError, UsageError
 from tests.support.options import typed
@@ -207,6 +207,50 @@ def test_as_published_is_the_generator_slips_included(
     assert dataset.facts["repeated stamps"] == 1
     # the documents': 25, and not 24
     assert dataset.facts["horizon in hours"] == (delay + step) / 6
+
+
+@pytest.mark.parametrize(
+    ("protocol", "rows"),
+    [
+        ({"protocol": "as_published", "batch_size": 8}, 400),
+        ({"protocol": "as_published", "batch_size": 8}, 398),
+        ({"protocol": "keras_utility"}, 391),
+    ],
+)
+def test_a_thinned_file_gives_those_windows_of_the_whole_file_that_it_holds(
+    protocol, rows
+):
+    seconds = 600 * np.arange(400)
+    seconds[50:] += 40_000
+    row = np.arange(400)
+    blocks = {"train": 0.4, "validation": 101, **protocol}
+    long = {"lookback": 12, "step": 3, "delay": 9}
+    short = {"lookback": 4, "step": 1, "delay": 3}
+
+    whole = prepared(seconds[:rows], {"T": row[:rows]}, **long, **blocks)
+    thinned = prepared(
+        seconds[::3],
+        {"T": row[::3]},
+        **short,
+        **blocks,
+        thinned=Thinned(every=3, rows=rows),
+    )
+
+    for split in whole.splits:
+        inputs, targets = numbers(whole, split)
+        held = inputs[:, 0] % 3 == 0
+        assert held.any()
+        own_inputs, own_targets = numbers(thinned, split)
+        np.testing.assert_array_equal(own_inputs, inputs[held])
+        np.testing.assert_array_equal(own_targets, targets[held])
+    train = whole.facts["rows to train on"]
+    assert thinned.scale.mean == pytest.approx(row[:train:3].mean())
+    same = [words for words in whole.facts if "rows to" in words or "batches" in words]
+    assert [thinned.facts[words] for words in same] == [
+        whole.facts[words] for words in same
+    ]
+    assert thinned.facts["horizon in hours"] == whole.facts["horizon in hours"]
+    assert thinned.facts["rows of the whole file"] == rows
 
 
 @st.composite
@@ -478,6 +522,14 @@ BAD = [
     (
         {"protocol": "as_published"},
         r"params.yaml: datasets.mine.preparation.batch_size is missing",
+    ),
+    (
+        {"thinned": Thinned(every=6, rows=600)},
+        r"params.yaml: datasets.mine.preparation.thinned has no effect; only as_publ",
+    ),
+    (
+        {"thinned": Thinned(every=6, rows=601), "protocol": "keras_utility"},
+        "100 rows are fewer than every 6th of 601, which are 101",
     ),
     (PUBLISHED | {"lookback": 40}, "the validation block has no room"),
     (

@@ -35,7 +35,6 @@ STRUCTURE = {
 }
 ZIP = f"{jena.FILE}.zip"
 MIRROR = Path(os.environ.get("UNROLL_MIRROR", "")) / "jena"
-FIRST = MIRROR / "jena_2009_first_1000_rows.csv"
 SAMPLE = "81d8a1c836065a383cddb9558da6dafb10b8183d186dec69aab1cca4a9ee879b"
 
 
@@ -142,56 +141,93 @@ def thin(text, tmp_path):
 
 def test_thinned_rows_are_the_extract_byte_for_byte(tmp_path):
     assert thin(ROWS, tmp_path) == HOURLY
-    lines = ROWS.splitlines(keepends=True)
-    repeated = "".join(
-        lines[:12] + lines[6:12] + lines[12:20] + lines[2:3] + lines[20:]
-    )
-    assert thin(repeated, tmp_path) == HOURLY, (
-        "rows whose timestamp was there before are dropped first"
-    )
-    calm = lines[1].strip().split(",")
-    calm[jena.COLUMNS.index("wv (m/s)")], calm[jena.COLUMNS.index("p (mbar)")] = (
-        "-9999.00",
-        "996.520",
-    )
-    row = thin(f"{HEADER}\n{','.join(calm)}", tmp_path).splitlines()[1]
-    assert row == b"01.01.2009 00:10:00,996.52,-8.02,-8.9,93.3,3.33,0.0", (
-        "a sentinel is no wind; numbers are short"
-    )
 
 
-@pytest.mark.parametrize(
-    ("source", "body", "rows"),
-    [(jena_hourly, HOURLY, 6), (jena_2009_2010, BEGINNING, 10)],
-    ids=["hourly", "two years"],
-)
-def test_an_extract_is_a_mirrors_or_made_of_the_official_file_and_checked(
-    make, official, tmp_path, monkeypatch, source, body, rows
+def test_thinning_drops_and_cleans_nothing(tmp_path):
+    """A repeated row stays, and so does the wind of a row without a reading."""
+    calm = ROWS.splitlines()[1].split(",")
+    calm[jena.COLUMNS.index("wv (m/s)")] = "-9999.00"
+    text = "\n".join([HEADER, *[",".join(calm)] * 7])
+    _, first, second = thin(text, tmp_path).splitlines()
+    assert first == second
+    assert first.split(b",")[jena.COLUMNS.index("wv (m/s)")] == b"-9999.0"
+
+
+@pytest.fixture
+def public(official, monkeypatch):
+    """The server, where the public files hold six numbered rows."""
+    header, *rows = HOURLY.splitlines(keepends=True)
+    numbered = [b"%d,%s" % (6 * row, line) for row, line in enumerate(rows)]
+    files = {
+        f"{name}.csv": b"," + header + b"".join(own)
+        for name, own in (
+            ("a", numbered[:3]),
+            ("b", numbered[3:4]),
+            ("c", numbered[4:]),
+        )
+    }
+    parts = {name: hashlib.sha256(body).hexdigest() for name, body in files.items()}
+    monkeypatch.setattr(jena_hourly, "URL", official.url("")[:-1])
+    monkeypatch.setattr(jena_hourly, "PARTS", parts)
+    official.files = files
+    return official
+
+
+def test_every_sixth_row_is_joined_from_public_files(make, public):
+    assert make(jena_hourly, {}) == HOURLY
+    public.files["b.csv"] += b"more"
+    with pytest.raises(UnrollError, match=r"^b\.csv from .* its sha256 is not "):
+        make(jena_hourly, {})
+
+
+def test_every_sixth_row_is_a_mirrors_before_all_else(
+    make, public, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(source, "SHA256", hashlib.sha256(body).hexdigest())
-    monkeypatch.setattr(source, "ROWS", rows)
+    monkeypatch.setattr(jena_hourly, "SHA256", hashlib.sha256(HOURLY).hexdigest())
+    mirror = tmp_path / "mirror"
+    (mirror / "jena").mkdir(parents=True)
+    (mirror / "jena" / jena_hourly.FILE).write_bytes(HOURLY)
+    assert make(jena_hourly, {}, mirror) == HOURLY
+    assert public.seen == []
+
+
+def test_every_sixth_row_is_thinned_where_only_the_official_file_is(make, public):
+    public.files = {ZIP: zipped()}
+    assert make(jena_hourly, {}) == HOURLY
+    public.files = {}
+    with pytest.raises(
+        UnavailableError,
+        match=rf"jena/{jena_hourly.FILE} is in no mirror, .*: {jena.FILE}\.zip cannot be",
+    ):
+        make(jena_hourly, {})
+
+
+def test_two_years_are_a_mirrors_or_the_beginning_of_the_official_file(
+    make, official, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(jena_2009_2010, "SHA256", hashlib.sha256(BEGINNING).hexdigest())
+    monkeypatch.setattr(jena_2009_2010, "ROWS", 10)
     mirror = tmp_path / "mirror"
     (mirror / "jena").mkdir(parents=True)
     official.files[ZIP] = zipped()
-    assert make(source, {}) == make(source, {}, mirror) == body
-    monkeypatch.setattr(source, "ROWS", 9)
+    assert make(jena_2009_2010, {}) == make(jena_2009_2010, {}, mirror) == BEGINNING
+    monkeypatch.setattr(jena_2009_2010, "ROWS", 9)
     with pytest.raises(
-        UnrollError,
-        match="gives 6 hourly rows, not 9|first 9 rows of .* do not have the known sha256",
+        UnrollError, match="first 9 rows of .* do not have the known sha256"
     ):
-        make(source, {})
-    monkeypatch.setattr(source, "ROWS", rows)
+        make(jena_2009_2010, {})
+    monkeypatch.setattr(jena_2009_2010, "ROWS", 10)
     (mirror / "jena" / ZIP).write_bytes(official.files.pop(ZIP))
-    assert make(source, {}, mirror) == body
+    assert make(jena_2009_2010, {}, mirror) == BEGINNING
     official.seen.clear()
-    (mirror / "jena" / source.FILE).write_bytes(body)
-    assert make(source, {}, mirror) == body
+    (mirror / "jena" / jena_2009_2010.FILE).write_bytes(BEGINNING)
+    assert make(jena_2009_2010, {}, mirror) == BEGINNING
     assert official.seen == []
     with pytest.raises(
         UnavailableError,
-        match=rf"jena/{source.FILE} is in no mirror, .*: {jena.FILE}\.zip cannot be",
+        match=rf"jena/{jena_2009_2010.FILE} is in no mirror, .*: {jena.FILE}\.zip cannot",
     ):
-        make(source, {})
+        make(jena_2009_2010, {})
 
 
 def test_the_sample_is_every_sixth_row_of_the_official_file(tmp_path):
@@ -206,12 +242,14 @@ def test_the_sample_is_every_sixth_row_of_the_official_file(tmp_path):
     assert (tmp_path / "sample.csv").read_bytes() == committed.read_bytes()
 
 
-@pytest.mark.skipif(
-    not FIRST.is_file(),
-    reason="the first 1,000 official rows are in no mirror (UNROLL_MIRROR)",
+@pytest.mark.parametrize(
+    ("file", "rows"),
+    [("jena_2009_first_1000_rows.csv", 167), (jena_2009_2010.FILE, 17_788)],
 )
-def test_a_thousand_official_rows_give_the_extract_byte_for_byte(tmp_path):
+def test_official_rows_give_the_extract_byte_for_byte(tmp_path, file, rows):
+    official = MIRROR / file
+    if not official.is_file():
+        pytest.skip("no mirror")
     known = (MIRROR / jena_hourly.FILE).read_bytes().splitlines(keepends=True)
-    assert thin(FIRST.read_text(encoding="utf-8"), tmp_path) == b"".join(
-        known[: 1 + 167]
-    )
+    made = thin(official.read_text(encoding="utf-8"), tmp_path)
+    assert made == b"".join(known[: 1 + rows])

@@ -1,0 +1,121 @@
+"""The documents' questions on every sixth row of the official file at Jena: real rows,
+from a mirror."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.config import params
+from pipeline.data.sources import jena_hourly
+from pipeline.data.timestamps import shown
+from tests.support import REPOSITORY
+
+MIRROR = Path(os.environ.get("UNROLL_MIRROR", "")) / "jena"
+EVERY = 6
+"""Official rows from one row of the file to the next."""
+
+pytestmark = pytest.mark.skipif(
+    not (MIRROR / jena_hourly.FILE).is_file(),
+    reason="every sixth row of the official file is in no mirror (UNROLL_MIRROR)",
+)
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    """A data set of params.yaml, made of the mirror's rows."""
+    config = params.load(REPOSITORY / "params.yaml")
+    made = {}
+
+    def prepared(name):
+        if name not in made:
+            made[name] = config.preparer(name)(name, MIRROR)
+        return made[name]
+
+    return prepared
+
+
+def last_value(dataset, split):
+    """The mean absolute error of the last temperature, in °C."""
+    windows = dataset.splits[split]
+    column = windows.series[:, windows.target].astype(float)
+    last = column[windows.rows - windows.step]
+    return np.abs(last - windows.targets).mean() * dataset.scale.std
+
+
+def official_rows(dataset, split):
+    """The official rows of the first input of the first window, of the first input of
+    the last window, and of the target of the last window."""
+    windows = dataset.splits[split]
+    first = windows.rows[[0, -1]] - windows.lookback
+    target = windows.rows[-1] + windows.delay
+    return [EVERY * int(row) for row in (*first, target)]
+
+
+def test_the_last_value_has_the_errors_that_document_006_publishes(prepared):
+    dataset = prepared("jena_hourly_chapter")
+    assert round(last_value(dataset, "validation"), 2) == 2.44
+    assert round(last_value(dataset, "test"), 2) == 2.62
+
+
+def test_the_last_value_has_the_error_that_documents_001_to_004_publish(prepared):
+    dataset = prepared("jena_hourly")
+    error = last_value(dataset, "validation")
+    assert round(error / dataset.scale.std, 2) == 0.29
+
+
+def test_the_chapters_windows_are_a_sixth_of_those_of_420451_rows(prepared):
+    """From 210,225 rows, 105,112 and 105,114, Keras' function cuts 209,511 windows,
+    104,398 and 103,542. The target lies 144 rows after the last of 120 inputs."""
+    dataset = prepared("jena_hourly_chapter")
+    assert [len(windows) for windows in dataset.splits.values()] == [
+        len(range(0, 209_511, EVERY)),
+        len(range(210_228, 314_623, EVERY)),
+        len(range(315_342, 418_879, EVERY)),
+    ]
+    assert official_rows(dataset, "train") == [0, 209_508, 209_508 + 858]
+    assert official_rows(dataset, "validation") == [210_228, 314_622, 314_622 + 858]
+    assert official_rows(dataset, "test") == [315_342, 418_878, 418_878 + 858]
+    assert dataset.splits["test"].input_shape == (120, 14 + dataset.calendar)
+    assert dataset.facts["horizon in hours"] == 24
+
+
+def test_the_generators_windows_are_a_sixth_of_those_of_420551_rows(prepared):
+    """It draws rows of 1,440 to 199,999, and scores 769 batches from row 201,441 and 929
+    from row 301,441. The target of row r is row r + 144, its last input row r - 6."""
+    dataset = prepared("jena_hourly")
+    assert [len(windows) for windows in dataset.splits.values()] == [
+        len(range(1_440, 200_000, EVERY)),
+        len(range(201_444, 201_441 + 769 * 128, EVERY)),
+        len(range(301_446, 301_441 + 929 * 128, EVERY)),
+    ]
+    assert official_rows(dataset, "train") == [0, 198_558, 199_998 + 144]
+    assert official_rows(dataset, "validation") == [200_004, 298_428, 299_868 + 144]
+    assert official_rows(dataset, "test") == [300_006, 418_908, 420_348 + 144]
+    assert dataset.splits["test"].input_shape == (240, 14 + dataset.calendar)
+    assert dataset.facts["horizon in hours"] == 25
+    assert dataset.facts["validation batches"] == 769
+
+
+def test_a_sixth_of_the_rows_has_the_official_mean_and_deviation(prepared):
+    """Those of all official rows before 200,000 are known to three decimals."""
+    scale = prepared("jena_hourly").scale
+    assert scale.mean == pytest.approx(9.077, abs=0.001)
+    assert scale.std == pytest.approx(8.853, abs=0.001)
+
+
+def test_the_exact_blocks_begin_at_the_documents_rows(prepared):
+    """Without 24 repeated rows the numbers in params.yaml are smaller."""
+    dataset = prepared("jena_hourly_exact")
+    facts = dataset.facts
+    stamps = prepared("jena_hourly").stamps
+    assert facts["validation from"] == shown(stamps[200_004 // EVERY])
+    assert facts["test from"] == shown(stamps[300_000 // EVERY])
+    assert facts["horizon in hours"] == 24
+    assert facts["sentinels"] == 7
+    assert [len(windows) for windows in dataset.splits.values()] == [
+        32_784,
+        15_554,
+        19_303,
+    ]
