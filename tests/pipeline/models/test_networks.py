@@ -200,6 +200,38 @@ def test_a_dense_network_sees_the_mean_of_the_words_whatever_their_order():
     np.testing.assert_allclose(model(words), model(words[:, ::-1]), rtol=1e-4)
 
 
+@pytest.mark.parametrize("pooling", ["mean", "max", "mean_max"])
+def test_a_dense_network_pools_words_without_their_padding(pooling):
+    model = build("imdb/dense", WORDS, pooling=pooling, word_dropout=0.5)
+    words = np.random.default_rng(0).integers(1, WORDS.vocabulary, (2, 6))
+    vectors = np.asarray(model.layers[0](words))
+    parts = {"mean": vectors.mean(axis=1), "max": vectors.max(axis=1)}
+    kinds = {"mean_max": ["max", "mean"]}.get(pooling, [pooling])
+    pooled = np.concatenate([parts[kind] for kind in kinds], axis=1)
+    padded = np.pad(words, [(0, 0), (494, 0)])
+    expected = model.layers[4](model.layers[3](pooled))
+    np.testing.assert_allclose(model(padded), expected, rtol=1e-5)
+
+
+def test_word_dropout_drops_whole_words():
+    model = build("imdb/gru", WORDS, pooling="max", word_dropout=0.5)
+    words, dropout = model.layers[:2]
+    vectors = words(np.full((4, 50), 7))
+    dropped = np.asarray(dropout(vectors, training=True) / vectors)
+    assert set(np.unique(dropped)) == {0, 2}, "words that are left are doubled"
+    np.testing.assert_array_equal(dropped.min(axis=2), dropped.max(axis=2))
+
+
+def test_options_of_words_or_of_the_last_state_are_refused_elsewhere():
+    for name, problem, options, message in (
+        ("waves/gru", WAVES, {"word_dropout": 0.1}, "`word_dropout` is for words"),
+        ("waves/gru", EACH_STEP, {"pooling": "max"}, "`pooling` must be last"),
+        ("waves/hidden10", WAVES, {"pooling": "max"}, "`pooling` is for words"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            build(name, problem, **options)
+
+
 def test_weights_that_find_no_room_are_one_error_and_not_pages_of_hdf5(tmp_path, capfd):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
