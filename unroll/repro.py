@@ -18,7 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pipeline import failures, locks
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
-from pipeline.errors import STOPPED, StoppedError, UnrollError, UsageError
+from pipeline.errors import STOPPED, StoppedError, UsageError
 from pipeline.files import remove, write_text
 from pipeline.provenance import fingerprint
 from pipeline.training.run_store import WHOLE
@@ -87,9 +87,7 @@ def repro(
             command.append("--quiet")
         status = run_dvc(workspace, command, env=variables)
         news = failures.read(workspace) != before
-        # The dvc.yaml that `unroll new` writes has no page.
-        has_page = REPORT in plain_yaml.read(workspace.root / "dvc.yaml")["stages"]
-        if has_page and (status or targets or news):
+        if status or targets or news:
             command = ["repro", "--single-item", "--quiet", REPORT]
             # The page gives the reasons for failures, which DVC does not watch.
             if news:
@@ -119,7 +117,6 @@ def stages(config: Params) -> list[str]:
         *(f"prepare@{name}" for name in config.datasets),
         *(f"train@{name}" for name in config.experiments),
         *(f"evaluate@{name}" for name in config.experiments),
-        *(f"answer@{name}" for name in config.series),
         REPORT,
     ]
 
@@ -244,10 +241,3 @@ def environment(
         if not Path(os.environ.get("HOME", "/")).is_dir():
             variables.setdefault("DVC_GLOBAL_CONFIG_DIR", str(notes))
     return variables
-
-
-def require_built(workspace: Workspace, status: int, what: str) -> None:
-    """Raise UnrollError with the reasons if the build of `what` failed."""
-    if status:
-        reasons = "; ".join(summary(workspace, status))
-        raise UnrollError(f"{what} is not built: {reasons}")

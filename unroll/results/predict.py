@@ -122,7 +122,7 @@ def predict(
     new = max(window.new for window in windows.values())
     if source.answered and data is None and new >= MANY:
         more = f"{100 * new:.0f} % more rows have come since the answer"
-        warn(f"hint: {more}; `unroll renew {name}` judges the models on them, too")
+        warn(f"hint: {more}; `unroll answer {name}` judges the models on them, too")
     if series is not None:
         if series not in windows:
             raise UnrollError(f"{series} has no forecast, as said above")

@@ -1,4 +1,4 @@
-"""The command `new`: a git repository without code, for series or experiments."""
+"""The command `new`: a git repository with the four documents, without code."""
 
 import json
 import platform
@@ -12,31 +12,24 @@ from pipeline.errors import UsageError
 from pipeline.files import write_text
 from pipeline.provenance.machine import CODE, DOCUMENTS, REQUIREMENTS, pins, repository
 from unroll.workspaces.checkout import git
-from unroll.workspaces.make import DVC_IGNORED, WITH_GIT
 
 PROJECT = Path(__file__).with_name("project")
 """The folder of the templates."""
 
 FILES = (
-    "params.yaml",
-    "dvc.yaml",
-    ".dvcignore",
-    ".gitignore",
     "README.md",
     "requirements.txt",
     ".github/workflows/results.yml",
+    "unroll_extensions/README.md",
 )
 """The files of a project that are made from templates."""
 
-EXTENSIONS = "unroll_extensions/README.md"
-"""The file in the folder for the user's own models, made with the four documents."""
 
+def new(folder: Path) -> list[str]:
+    """Make a new folder a git repository with the four documents, and return the names in it.
 
-def new(folder: Path, *, documents: bool) -> list[str]:
-    """Make a new folder a git repository for Unroll, and return the names in it.
-
-    Nothing is committed. With `documents` it has the experiments, claims, sample data
-    and results of the four documents.
+    Nothing is committed. The repository has the experiments, claims, sample data and
+    results of the four documents.
 
     Raises:
         UsageError: the folder exists and is not empty.
@@ -47,9 +40,8 @@ def new(folder: Path, *, documents: bool) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "--quiet")
     packed = repository(CODE)
-    if documents:
-        _copy_documents(packed, folder)
-    _write_templates(folder, documents=documents)
+    _copy_documents(packed, folder)
+    _write_templates(folder)
     write_text(
         folder / "constraints.txt",
         pins((packed / REQUIREMENTS).read_text(encoding="utf-8")),
@@ -69,8 +61,8 @@ def _copy_documents(packed: Path, folder: Path) -> None:
     write_text(folder / "dvc.yaml", without_code(graph))
 
 
-def _write_templates(folder: Path, *, documents: bool) -> None:
-    """Write the files that are made from templates; keep files that exist."""
+def _write_templates(folder: Path) -> None:
+    """Write the files that are made from templates."""
     import jinja2
 
     environment = jinja2.Environment(  # noqa: S701 - nothing here is HTML
@@ -83,18 +75,12 @@ def _write_templates(folder: Path, *, documents: bool) -> None:
     )
     about = {
         "name": folder.resolve().name,
-        "documents": documents,
         "requirement": _requirement(folder),
         "python": ".".join(platform.python_version_tuple()[:2]),
     }
-    texts = {".dvc/config": WITH_GIT, ".dvc/.gitignore": DVC_IGNORED}
-    names = [*FILES, EXTENSIONS] if documents else FILES
-    for name in names:
+    for name in FILES:
         template = environment.get_template(f"{name.strip('.').replace('/', '_')}.j2")
-        texts[name] = template.render(about)
-    for name, text in texts.items():
-        if not (folder / name).exists():
-            write_text(folder / name, text)
+        write_text(folder / name, template.render(about))
 
 
 def without_code(graph: str) -> str:
