@@ -278,29 +278,6 @@ class Project:
         difference = intervals.difference(losses, others, scores.blocks(data, "test"))
         return margin.compare(difference, float(others.mean()), answers.floor(dataset))
 
-    def forecast(
-        self,
-        name: str,
-        *,
-        data: str | Path | None = None,
-        level: float = 0.9,
-        horizon: int | None = None,
-    ) -> pd.DataFrame:
-        """Forecast what follows the last row of a series, with prediction intervals.
-
-        `name` is an experiment, or a data set whose best experiment forecasts. `data`
-        is a file of new rows in the same form; by default the data set's own rows are
-        taken. `level` is the coverage of the intervals.
-
-        >>> list(project.forecast("jena_hourly", level=0.8).columns)
-        ['unique_id', 'ds', 'y_hat', 'lo-80', 'hi-80']
-        """
-        from unroll.results.predict import predict
-
-        return predict(
-            self.workspace, name, Path(data) if data else None, level, horizon=horizon
-        ).table
-
     def _evaluation(self, dataset: str) -> Evaluation:
         self.params.dataset(dataset)
         experiments = self.params.experiments_of(dataset)

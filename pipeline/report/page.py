@@ -17,7 +17,7 @@ from pipeline.evaluation.networks import PlayableNetwork
 from pipeline.files import read_checked
 from pipeline.report import charts
 from pipeline.report.formatting import capital, fact, number, title
-from pipeline.report.plots import VISIBLE, plots
+from pipeline.report.plots import plots
 from pipeline.report.result_tables import (
     SIGNS,
     claims_table,
@@ -95,8 +95,6 @@ def page(results: Results) -> str:
     every = [answer for section in sections for answer in section["answers"]]
     counts = [verdict for verdict in results.verdicts if verdict.claim.kind == "count"]
     others = [verdict for verdict in results.verdicts if verdict not in counts]
-    groups = [group for section in sections for group in section["plots"]]
-    curves = [len(group.key) for group in groups if group.chosen]
     script = printable(_ours("page.js", "play.js"), kept="\n")
     text = environment.get_template("page.html.j2").render(
         style=Markup(_ours("page.css", "play.css")),  # noqa: S704 -- our own files
@@ -113,9 +111,7 @@ def page(results: Results) -> str:
         },
         claims=claims_table(results),
         sections=sections,
-        curves=max(curves, default=0),
         meanings=MEANINGS,
-        chosen=VISIBLE,
     )
     return printable(f"{text}\n", kept="\n")
 
@@ -215,20 +211,19 @@ def _section(
     axis, marks = charts.ranking(dataset, dataset.whole)
     scores = scores_table(results, dataset, dataset.experiments, dataset.opponent)
     ranked = [row for row in scores.rows if row["experiment"].text in marks]
-    models = [row["experiment"].value for row in ranked]
-    verdicts = [
+    figures = [
         verdict
         for verdict in results.verdicts
-        if verdict.dataset and verdict.dataset.name == dataset.name
+        if verdict.dataset
+        and verdict.dataset.name == dataset.name
+        and verdict.claim.kind != "count"
     ]
-    figures = [verdict for verdict in verdicts if verdict.claim.kind != "count"]
     return {
         "dataset": dataset,
         "answers": [AnswerText(dataset, answer) for answer in dataset.answers],
         "standing": charts.standing(dataset),
-        "published": charts.figures(verdicts),
         "judged": counted(figures),
-        "plots": plots(dataset, list(filter(None, models))),
+        "plots": plots(dataset),
         "network": network,
         "mistakes": _mistakes(dataset),
         "axis": axis,

@@ -20,7 +20,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation.scores import measures, statistics
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
-from pipeline.tracking import NOT_RECORDED, ON_WORKER, network, store, view
+from pipeline.tracking import NOT_RECORDED, ON_WORKER, store, view
 from pipeline.tracking.store import Points, Store, StoreError
 from pipeline.training import run_folder
 from pipeline.training.recipe import recipe
@@ -175,7 +175,6 @@ def _log(
             opened.client.log_artifact(parent, str(folder / file))
         if any((folder / "weights").iterdir()):
             opened.client.log_artifacts(parent, str(folder / "weights"), "weights")
-        network.log(opened.client, group, parent, folder, data, experiment, run)
     return parent
 
 

@@ -49,6 +49,21 @@ def find(
     )
 
 
+def require(name: str, workspace: Workspace) -> Path:
+    """Return the folder of an answer.
+
+    Raises:
+        UsageError: no answer has this name.
+    """
+    folder = find(name, workspace)
+    if folder is None:
+        raise UsageError(
+            f"{name} is of params.yaml, and a forecast needs an answer; "
+            "`unroll answer FILE` makes one"
+        )
+    return folder
+
+
 def folder_of(name: str, workspace: Workspace) -> Path | None:
     """Return the folder of an answer; None if there is none of this name."""
     folder = workspace.root / name

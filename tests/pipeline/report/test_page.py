@@ -13,7 +13,7 @@ from pipeline.evaluation.margin import Word
 from pipeline.evaluation.scores import evaluate
 from pipeline.report import charts
 from pipeline.report.charts import Axis
-from pipeline.report.formatting import DASH, capital
+from pipeline.report.formatting import DASH
 from pipeline.report.page import as_html, page
 from pipeline.report.result_tables import dataset_tables
 from pipeline.report.results import AnswerText, Evaluated, load, sentence
@@ -383,31 +383,6 @@ def test_a_question_has_the_paragraph_of_the_results_page_unless_it_is_no_result
         "<ul><li>One\n  point.</li><li>Another.</li></ul>"
     )
     assert "<b>cannot</b> &lt;hold&gt;" in only(results, "waves")
-
-
-def test_a_rebuilt_figure_is_a_fraction_of_the_published_one_and_of_accuracies_the_errors_are(
-    results,
-):
-    figures = charts.figures(results.verdicts)
-    verdicts = {
-        capital(verdict.claim.words): verdict
-        for verdict in results.verdicts
-        if verdict.claim.kind == "figure"
-    }
-    assert {verdicts[row.words].claim.metric for row in figures.strips} >= {
-        "best.validation.accuracy",
-        "final.test.mse",
-    }
-    for row in figures.strips:
-        verdict = verdicts[row.words]
-        published = float(verdict.claim.value)
-        rebuilt = verdict.rebuilt.mean
-        if verdict.claim.metric.endswith("accuracy"):
-            published = 1 - published
-            rebuilt = 1 - rebuilt
-        assert row.mark.dot == figures.axis.mark(rebuilt / published, (1, 1)).dot
-        assert row.band.low <= row.band.dot == figures.line == 50.0 <= row.band.high
-        assert "→" in row.text, "both figures stand there"
 
 
 def answer(outcome, networks=Networks.UNTUNED, notes=()):
