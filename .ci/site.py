@@ -25,11 +25,6 @@ COLAB = "https://colab.research.google.com/github/{}/blob/notebooks/{}"
 """The address of a notebook in Colab, from a repository's name and a path in the branch
 `notebooks`, which pages.yml fills."""
 
-QUESTION = re.compile(
-    r"^## (.+)\n\n<!-- (\w+): .*\n((?:.*\n)*?)(?=^## |\Z)", re.MULTILINE
-)
-"""A section of docs/results.md: heading, name of the data set, text."""
-
 BOOST = {
     "index.md": 4,
     "your-own-series.md": 4,
@@ -42,21 +37,8 @@ BOOST = {
 """Page or folder -> its weight in a search. Pages for beginners come first."""
 
 
-def on_config(config: Any) -> None:
-    """Add a page for each question to the tab of answers."""
-    answers = next(tab["Answers"] for tab in config.nav if "Answers" in tab)
-    answers += [{heading: f"questions/{name}.md"} for heading, name, _ in _questions()]
-
-
 def on_files(files: Files, config: Any) -> Files:
-    """Add a page for each question, and one for each notebook."""
-    for heading, name, text in _questions():
-        linked = re.sub(r"\]\((?=\w+[/.])", "](../", text).replace("\n**", "\n\n**")
-        address = f"../../results.html#{name}"
-        more = f'<a href="{address}">Its pictures, tables and published figures</a>'
-        content = f"# {heading}\n\n{linked}\n{more}\n"
-        page = f"questions/{name}.md"
-        files.append(File.generated(config, page, content=content))
+    """Add a page for each notebook."""
     for path in sorted((ROOT / "docs/notebooks").rglob("*.ipynb")):
         page = path.relative_to(ROOT / "docs").with_suffix(".md").as_posix()
         files.append(File.generated(config, page, content=path.stem))
@@ -99,11 +81,6 @@ def on_post_build(config: Any, **_: Any) -> None:
     back = r'\1<p><a href="index.html">Unroll: docs</a></p>'
     linked = re.sub(r"(<body[^>]*>)", back, results, count=1)
     (site / "results.html").write_text(linked, encoding="utf-8")
-
-
-def _questions() -> list[tuple[str, str, str]]:
-    """Return heading, data set and text of each section of docs/results.md."""
-    return QUESTION.findall((ROOT / "docs" / "results.md").read_text(encoding="utf-8"))
 
 
 def _to_pages(markdown: str) -> str:

@@ -34,7 +34,6 @@ from pipeline.evaluation import (
 from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.margin import Comparison
 from pipeline.evaluation.schema import Evaluation
-from pipeline.report import results
 from pipeline.training import keras_models, run_folder
 from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
@@ -69,19 +68,6 @@ class Project:
     def params(self) -> Params:
         """params.yaml, checked."""
         return params.load(self.workspace.params)
-
-    def experiments(self, *names: str) -> pd.DataFrame:
-        """Return a table of the experiments of these data sets, or of all.
-
-        Its columns include model, method, seeds, the score on test, and whether the
-        experiment is built.
-
-        >>> project.experiments("waves").set_index("experiment")["model"]["waves/gru"]
-        'recurrent.gru'
-        """
-        from unroll.results.show import listing
-
-        return pd.DataFrame(listing(self.workspace, names))
 
     def scores(self, dataset: str) -> pd.DataFrame:
         """Return each experiment's measures on each split: the mean over seeds and its
@@ -145,29 +131,6 @@ class Project:
                 "too few seeds, or no predictions"
             )
         return comparison
-
-    def claims(self) -> pd.DataFrame:
-        """Return the claims of the documents: published value, rebuilt value, verdict.
-
-        >>> claims = project.claims().query("experiment == 'waves/perceptron' and published == '0.005'")
-        >>> claims[["claim", "verdict"]].to_dict("records")
-        [{'claim': 'perceptron, MSE about 0.005', 'verdict': 'holds'}]
-        """
-        rows = []
-        for verdict in results.load(self.workspace, self.params).verdicts:
-            low, high = verdict.interval or (None, None)
-            row = {
-                "document": verdict.claim.document,
-                "claim": verdict.claim.words,
-                "experiment": verdict.claim.experiment,
-                "published": verdict.claim.value,
-                "rebuilt": verdict.rebuilt.mean if verdict.rebuilt else verdict.shape,
-                "low": low,
-                "high": high,
-                "verdict": str(verdict.outcome),
-            }
-            rows.append(row)
-        return pd.DataFrame(rows)
 
     def data(self, dataset: str, *, calendar: bool = False) -> Dataset:
         """Return the examples of a data set.

@@ -1,8 +1,6 @@
 """What is taken from the store, what is trained, and what is left where a training
 fails or is stopped."""
 
-import os
-import shlex
 import signal
 import time
 from dataclasses import replace
@@ -19,7 +17,6 @@ from stages.prune import prune
 from stages.train import tasks_of, train
 from tests.support import content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
-from unroll.results.trained import show_trained
 
 RIDGE = LINEAR | {"training": {"method": "least_squares", "ridge": 1.0}}
 
@@ -56,20 +53,6 @@ def test_what_was_trained_is_taken_from_the_store_without_a_process(
     train(two, "waves")
     shown, _ = lines(capsys)
     assert shown == ["waves: 0 runs to train, 2 are in the store"]
-    show_trained(two, "waves")
-    _, table = lines(capsys)
-    assert f"`unroll --root {shlex.quote(os.path.relpath(two.root))} repro" in table[-1]
-    monkeypatch.chdir(two.root)
-    show_trained(two, "waves")
-    _, table = lines(capsys)
-    assert table[0].split() == ["run", "mse", "on", "test", "committed"]
-    assert [line.split()[0] for line in table[1:3]] == [
-        "waves/linear",
-        "waves/last_value",
-    ]
-    assert (
-        table[-1] == "Next: `unroll repro evaluate@waves`, then `unroll compare waves`."
-    )
     assert content(two.runs("waves")) == runs
 
 

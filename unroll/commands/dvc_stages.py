@@ -11,6 +11,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from unroll.app import DataSet, app
 from unroll.commands.building import CORES
+from unroll.hints import program
 
 
 @contextlib.contextmanager
@@ -106,9 +107,9 @@ def train(
             train(workspace, name, experiment, jobs)
             # DVC goes on to the stage `evaluate` by itself
             if "DVC_STAGE" not in os.environ:
-                from unroll.results.trained import show_trained
-
-                show_trained(workspace, name, experiment)
+                unroll = program(workspace)
+                print(f"Next: `{unroll} repro evaluate@{name}`, then ", end="")
+                print(f"`{unroll} compare {name}`.")
 
 
 @app.command(rich_help_panel="Results")

@@ -130,7 +130,7 @@ def test_the_page_is_well_formed_asks_nobody_for_anything_and_can_be_read_aloud(
     assert (
         checked.tags.count("svg")
         == checked.attributes.count(("svg", "role", "img"))
-        > 10
+        > 5
     )
     assert text.count("<title>") == checked.tags.count("svg") + 1
     assert checked.tags.count("caption") == checked.tags.count("table")
@@ -190,7 +190,7 @@ def test_every_table_plot_and_row_of_a_stand_in_is_labelled_and_nothing_else_is(
     captions = re.findall(
         r"<caption>.*?</caption>|<figcaption>.*?</figcaption>|<h2>.*?</h2>", imdb
     )
-    assert len(captions) >= 4
+    assert len(captions) >= 3
     assert all(">stand-in<" in caption for caption in captions)
     rows = re.findall(r'<th scope="row">.*?</th>', imdb, re.DOTALL)
     assert len(rows) == 2, "of the ranking, but for a summary"
