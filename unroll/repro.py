@@ -19,8 +19,7 @@ from pipeline import failures, locks
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
 from pipeline.errors import STOPPED, StoppedError, UsageError
-from pipeline.files import remove, write_text
-from pipeline.provenance import fingerprint
+from pipeline.files import remove
 from pipeline.training.run_store import WHOLE
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -132,13 +131,6 @@ def prepare(workspace: Workspace, config: Params) -> None:
     for folder in (root, Path(os.environ.get("DVC_SITE_CACHE_DIR", root))):
         if folder.exists() and shutil.disk_usage(folder).free < ROOM:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-    # In a project without the code, DVC watches this file instead of the code.
-    version = root / "version.txt"
-    text = f"{fingerprint.package()}\n"
-    if not (root / "stages").exists() and (
-        not version.exists() or version.read_text(encoding="utf-8") != text
-    ):
-        write_text(version, text)
     (root / "results" / "evaluations").mkdir(parents=True, exist_ok=True)
     # No stage removes the results of a data set that params.yaml no longer names.
     for name in ("runs", "results/evaluations", "results/metrics"):

@@ -134,8 +134,7 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         raise UnrollError(
             f"{path} is missing; run this in the folder that holds it, or name that "
-            "folder: unroll --root DIR ...; or make one with the four documents: "
-            "`unroll new FOLDER`"
+            "folder: unroll --root DIR ..."
         ) from None
     except OSError as error:
         raise UnrollError(

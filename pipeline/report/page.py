@@ -209,7 +209,7 @@ def _section(
     Only models that were trained on all rows are in the ranking.
     """
     axis, marks = charts.ranking(dataset, dataset.whole)
-    scores = scores_table(results, dataset, dataset.experiments, dataset.opponent)
+    scores = scores_table(dataset, dataset.experiments, dataset.opponent)
     ranked = [row for row in scores.rows if row["experiment"].text in marks]
     figures = [
         verdict

@@ -1,7 +1,6 @@
 """Commands for your own series, and for an experiment's options (`tune`)."""
 
 import contextlib
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,21 +22,6 @@ def own_workspace(context: typer.Context) -> Workspace:
     """Return the current folder, or the folder of --root, even if it is no project."""
     root = context.parent.params["root"] if context.parent else Path()
     return Workspace(root.resolve())
-
-
-@app.command(rich_help_panel="Start here")
-def new(
-    folder: Annotated[Path, typer.Argument(help="The new folder.")],
-) -> None:
-    """Make a repository of your own with the four documents, with git and DVC; nothing
-    is committed. The code stays in the installed package.
-
-    `unroll new lecture`
-    """
-    from unroll.workspaces.new import new
-
-    print(f"{folder}: {', '.join(new(folder))}")
-    print(f"Next: cd {shlex.quote(str(folder))}; unroll compare; README.md says more")
 
 
 @app.command(rich_help_panel="Start here")

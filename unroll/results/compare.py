@@ -84,7 +84,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         note = _lacking(results, evaluated.name)
         pages += [
             replace(table, caption=table.caption + note)
-            for table in dataset_tables(results, evaluated, only, against=not pair)
+            for table in dataset_tables(evaluated, only, against=not pair)
         ]
     if not names and results.verdicts:
         pages.append(claims_table(results))

@@ -5,6 +5,7 @@ import math
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -82,7 +83,8 @@ def leave(workspace, name, experiment):
 def answer_of(workspace, name):
     """An answer whose champion is a trained experiment."""
     forecaster = forecaster_of(workspace, f"meter/{name}")
-    forecaster.spec.name = "meter"
+    spec = forecaster.spec.model_copy(update={"name": "meter", "why": "as asked"})
+    forecaster = replace(forecaster, spec=spec, cache={})
     return SimpleNamespace(
         name="meter",
         forecaster=forecaster,
