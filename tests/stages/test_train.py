@@ -13,7 +13,6 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.training import run_store
 from stages import pool
 from stages.perform import perform
-from stages.prune import prune
 from stages.train import tasks_of, train
 from tests.support import content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
@@ -103,17 +102,16 @@ def test_one_experiment_is_trained_and_its_folder_alone_is_replaced(two, capsys)
     capsys.readouterr()
     train(two, "waves")
     assert [path.name for path in two.runs("waves").iterdir()] == ["linear"]
-    assert prune(two, "1G") == "Runs removed from the store: 0. Space freed: 0.0 MB."
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
     train(two, "waves")
-    assert prune(two, "0") == "Runs removed from the store: 1. Space freed: 0.0 MB."
     assert content(two.runs("waves")) == before
 
 
 def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):
     before = content(two.runs("waves"))
+    other = LINEAR | {"training": {"method": "least_squares", "ridge": 2.0}}
     wrong = LINEAR | {"training": {"method": "least_squares", "ridge": -1}}
-    trainable.write(two, linear=RIDGE, wrong=wrong)
+    trainable.write(two, linear=other, wrong=wrong)
     with pytest.raises(UnrollError) as raised:
         train(two, "waves", jobs=2)
     assert str(raised.value).startswith(
@@ -121,7 +119,7 @@ def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):
     )
     assert str(raised.value).endswith("; the others are in the store")
     assert any("waves/wrong  FAILED: params.yaml" in line for line in lines(capsys)[0])
-    trainable.write(two, linear=RIDGE)
+    trainable.write(two, linear=other)
     train(two, "waves")
     assert lines(capsys)[0] == ["waves: 0 runs to train, 1 are in the store"]
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
@@ -134,10 +132,6 @@ def test_what_is_not_there_is_named(two):
         train(two, "wave")
     with pytest.raises(UsageError, match="the experiment of waves must be one of"):
         train(two, "waves", "gru")
-    with pytest.raises(
-        UsageError, match="--keep must be a size such as 500M or 20G. Received: 'much'"
-    ):
-        prune(two, "much")
     trainable.write(two, linear=LINEAR | {"model": {"family": "none", "name": "x"}})
     with pytest.raises(UsageError, match=r"experiments\.waves\.linear\.model\.family"):
         train(two, "waves")

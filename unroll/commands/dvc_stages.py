@@ -1,4 +1,4 @@
-"""The stages as commands, which dvc.yaml runs, and `prune`."""
+"""The stages as commands, which dvc.yaml runs."""
 
 import contextlib
 import os
@@ -110,23 +110,6 @@ def train(
                 unroll = program(workspace)
                 print(f"Next: `{unroll} repro evaluate@{name}`, then ", end="")
                 print(f"`{unroll} compare {name}`.")
-
-
-@app.command(rich_help_panel="Results")
-def prune(
-    context: typer.Context,
-    keep: Annotated[
-        str, typer.Option(help="Leave so much of the store, such as 500M or 20G.")
-    ] = "0",
-) -> None:
-    """Remove finished trainings that params.yaml does not use now, those used longest
-    ago first.
-
-    `unroll prune` · `unroll prune --keep 20G`
-    """
-    from stages.prune import prune
-
-    print(prune(context.obj, keep))
 
 
 @app.command(rich_help_panel="Stages")

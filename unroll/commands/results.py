@@ -198,9 +198,7 @@ def show(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(
-            help="An answer; or a source, data set or experiment of params.yaml."
-        ),
+        typer.Argument(help="A source, data set or experiment of params.yaml."),
     ],
     as_json: Json = False,
 ) -> None:
@@ -209,17 +207,8 @@ def show(
 
     `unroll show jena/gru_dropout` · `unroll show waves --json`
     """
-    from unroll.answers import find
     from unroll.results import show
 
-    folder = find.folder_of(name, own_workspace(context))
-    if folder is not None:
-        (answer,) = _loaded([folder])
-        if as_json:
-            print_json(_about(answer))
-        else:
-            _show_models(answer)
-        return
     facts = show.show(context.obj, name)
     if as_json:
         print_json(facts)

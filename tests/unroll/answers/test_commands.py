@@ -173,15 +173,14 @@ def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
         printed(folder, "compare", "shop/rige", "shop/gru")
 
 
-def test_an_answer_is_listed_and_shown(shop):
+def test_an_answer_is_listed_and_compared(shop):
     folder, _ = shop
     answer = unroll.load(folder / "shop")
     assert printed(folder, "list").endswith(f"shop: {answer.sentence}\n")
     assert printed(folder, "list", "shop") == f"shop: {answer.sentence}\n"
     [listed] = json.loads(printed(folder, "list", "shop", "--json"))
     assert listed["answer"] == answer.sentence
-    assert printed(folder, "show", "shop") == printed(folder, "compare", "shop")
-    shown = printed(folder, "show", "shop/")
+    shown = printed(folder, "compare", "shop/")
     assert "coverage" in shown.lower()
     assert "weighted quantile loss" in shown
 

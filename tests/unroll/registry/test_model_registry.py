@@ -181,7 +181,7 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
 def test_the_server_says_what_the_forecaster_says_to_the_last_digit(
     workspace, address, level
 ):
-    forecaster = forecaster_of(workspace, "meter/ridge")
+    forecaster = answer_of(workspace, "ridge").forecaster
     forecasts = forecaster.after(forecaster.windows(rows()), (level or 0.9,))
     assert [*forecasts] == [
         "unique_id",
