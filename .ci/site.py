@@ -1,7 +1,6 @@
 """Hooks of MkDocs (.ci/mkdocs.yml), which run the notebooks and add pages."""
 
 import base64
-import inspect
 import os
 import re
 import tempfile
@@ -14,8 +13,6 @@ from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
 
-from unroll.project import Project
-
 ROOT = Path(__file__).resolve().parents[1]
 
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "")
@@ -24,17 +21,6 @@ REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "")
 COLAB = "https://colab.research.google.com/github/{}/blob/notebooks/{}"
 """The address of a notebook in Colab, from a repository's name and a path in the branch
 `notebooks`, which pages.yml fills."""
-
-BOOST = {
-    "index.md": 4,
-    "your-own-series.md": 4,
-    "notebooks": 3,
-    "solutions": 0.25,
-    "results.md": 0.5,
-    "decisions": 0.25,
-    "CHANGELOG.md": 0.25,
-}
-"""Page or folder -> its weight in a search. Pages for beginners come first."""
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -51,8 +37,6 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     Links to files that are not pages become plain text.
     """
     path = Path(page.file.src_uri)
-    boosts = [BOOST[part] for part in path.parts if part in BOOST]
-    page.meta["search"] = {"boost": boosts[-1] if boosts else 1}
     notebook = path.with_suffix(".ipynb")
     if (ROOT / "docs" / notebook).exists():
         links = f"[Download]({notebook.name})"
@@ -63,8 +47,6 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         markdown = f"{title}\n\n{links}\n{_to_pages(rest)}"
     else:
         markdown = _to_pages(markdown)
-    if path.name == "python.md":
-        markdown += _reference()
     outside = "../" * len(path.parents)
     return re.sub(rf"\[([^\]]+)\]\({re.escape(outside)}[^)]*\)", r"\1", markdown)
 
@@ -110,16 +92,3 @@ def _run(source: Path) -> str:
         data = base64.b64encode(picture).decode()
         markdown = markdown.replace(f"({name})", f"(data:image/png;base64,{data})")
     return str(markdown)
-
-
-def _reference() -> str:
-    """Return a section for each method of `Project`, with text, example and signature."""
-    text = ""
-    for name, method in vars(Project).items():
-        if callable(method) and not name.startswith("_"):
-            words, _, example = str(inspect.getdoc(method)).partition(">>> ")
-            signature = str(inspect.signature(method)).replace("(self, ", "(")
-            signature = signature.replace("(self)", "()")
-            text += f"\n## {name}\n\n{words}\n```pycon\n>>> {example}\n```\n"
-            text += f"\nSignature: `{name}{signature}`\n"
-    return text

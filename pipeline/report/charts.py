@@ -4,14 +4,13 @@ The page's template draws them.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
-from pipeline.report.formatting import capital, measured, short, title
+from pipeline.report.formatting import short, title
 from pipeline.report.results import Evaluated
 
 FAR = 10.0
@@ -125,37 +124,6 @@ class IntervalMark:
     high: float
     cut: str
     beyond: bool
-
-
-@dataclass(frozen=True)
-class Strip:
-    """A row of `Strips`.
-
-    Attributes:
-        words: the name of the row.
-        text: its figures.
-        colour: a colour of the style sheet.
-        mark: the dot and its interval.
-        strong: whether the row is one that the picture is about.
-    """
-
-    words: str
-    text: str
-    colour: str
-    mark: IntervalMark
-    strong: bool = False
-
-
-@dataclass(frozen=True)
-class Strips:
-    """Rows of dots with their intervals on one axis.
-
-    `line` is the place of a line through all rows, in per cent of the axis.
-    """
-
-    axis: Axis
-    strips: list[Strip]
-    line: float | None = None
 
 
 @dataclass(frozen=True)
@@ -278,42 +246,16 @@ def _axis(dataset: Evaluated, scores: Mapping[str, list[float]], unit: float) ->
     return Axis(low / margin, high * margin, f"{label}, log: left is better", log=True)
 
 
-def standing(dataset: Evaluated) -> Strips:
-    """Return the picture of the answer.
+def standing(dataset: Evaluated, order: Sequence[str]) -> list[str]:
+    """Return the models that are compared and the best model of each other family, the
+    best first.
 
-    It shows the models that are compared and the best model of each other family, best
-    first.
+    `order` are the experiments of a ranking, the best first.
     """
-    metric = dataset.about.metric
-    scale = dataset.about.scale
-    unit = scale.std if metric == "mae" and scale.unit else 1.0
-    stats = {name: dataset.experiments[name].score(metric) for name in dataset.whole}
-    means = {name: stat.mean for name, stat in stats.items() if stat}
-    order = sorted(means, key=means.__getitem__, reverse=MEASURES[metric].higher)
     best = {dataset.families[name]: name for name in reversed(order)}.values()
     compared = [name for name in order if name in dataset.compared]
     others = [name for name in order if name in best and name not in compared]
-    names = sorted((compared + others)[:STANDING], key=order.index)
-    axis, marks = ranking(dataset, names, unit)
-    words = {}
-    for name in names:
-        tuned = ", tuned" if dataset.experiments[name].trials else ""
-        words[name] = capital(dataset.short[name]) + tuned
-    counts = Counter(words.values())
-    strips = []
-    for name in names:
-        alone = counts[words[name]] == 1
-        strip = Strip(
-            words[name] if alone else capital(dataset.titles[name]),
-            measured(unit * means[name], metric),
-            dataset.families[name],
-            marks[name],
-            strong=name in compared,
-        )
-        strips.append(strip)
-    opponent = marks.get(dataset.opponent or "")
-    line = opponent.dot if opponent and not opponent.beyond else None
-    return Strips(axis, strips, line)
+    return sorted((compared + others)[:STANDING], key=order.index)
 
 
 CHANGES = Axis(0.8, 1.25, "error with recurrence / without", log=True)

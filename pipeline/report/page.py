@@ -211,6 +211,11 @@ def _section(
     axis, marks = charts.ranking(dataset, dataset.whole)
     scores = scores_table(dataset, dataset.experiments, dataset.opponent)
     ranked = [row for row in scores.rows if row["experiment"].text in marks]
+    models = [row["experiment"].value for row in ranked if row["experiment"].value]
+    standing = charts.standing(dataset, models)
+    scale = dataset.about.scale
+    in_unit = dataset.about.metric == "mae" and bool(scale.unit)
+    unit = scale.std if in_unit else 1.0
     figures = [
         verdict
         for verdict in results.verdicts
@@ -221,7 +226,9 @@ def _section(
     return {
         "dataset": dataset,
         "answers": [AnswerText(dataset, answer) for answer in dataset.answers],
-        "standing": charts.standing(dataset),
+        "standing": standing,
+        "standing_on": charts.ranking(dataset, standing, unit),
+        "in_unit": in_unit,
         "judged": counted(figures),
         "plots": plots(dataset),
         "network": network,

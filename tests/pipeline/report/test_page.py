@@ -325,13 +325,18 @@ def test_the_picture_of_an_answer_shows_who_is_compared_and_the_best_of_each_oth
     results,
 ):
     waves = named(results, "waves")
-    standing = charts.standing(waves)
-    shown = {strip.words: strip.strong for strip in standing.strips}
-    assert shown == {"SimpleRNN()": True, "Perceptron": True, "The last value": False}
-    dots = {strip.words: strip.mark.dot for strip in standing.strips}
-    assert [*dots.values()] == sorted(dots.values()), "the best first"
-    assert standing.line == dots["Perceptron"]
-    assert standing.axis.label == "Test MSE, log: left is better"
+    models = [*table_of(results, "waves")[0]]
+    names = [name for name in models if name in waves.experiments]
+    standing = charts.standing(waves, names)
+    assert standing == ["node", "perceptron", "last_value"]
+    axis, marks = charts.ranking(waves, standing)
+    dots = [marks[name].dot for name in standing]
+    assert dots == sorted(dots), "the best first"
+    assert axis.label == "Test MSE, log: left is better"
+    text = section(only(results, "waves"), "waves")
+    shown = re.search(r'<ul class="strips">.*?</ul>', text, re.DOTALL).group()
+    assert re.findall(r'class="strong">(.*?)<', shown) == ["SimpleRNN()", "Perceptron"]
+    assert shown.count(f'class="one" style="left:{marks["perceptron"].dot}%"') == 3
 
 
 def test_a_model_that_was_trained_on_a_part_of_the_rows_is_in_no_ranking(results):
