@@ -30,9 +30,6 @@ SAME = "same bytes"
 NOT_COMMITTED = "not committed"
 """The finding of a stage that the committed dvc.lock does not have."""
 
-Entry = Mapping[str, Any]
-"""The entry of a stage in dvc.lock: its `deps`, `params` and `outs`."""
-
 
 def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
     """Rebuild the last commit in a clone, and compare each stage with its dvc.lock.
@@ -146,8 +143,13 @@ def compare(
     return findings
 
 
-def _finding(old: Entry, new: Entry, changed: Sequence[str]) -> str:
-    """Return whether the outputs of a stage differ, and which of its inputs do."""
+def _finding(
+    old: Mapping[str, Any], new: Mapping[str, Any], changed: Sequence[str]
+) -> str:
+    """Return whether the outputs of a stage differ, and which of its inputs do.
+
+    Both are entries of a dvc.lock, with `deps`, `params` and `outs`.
+    """
     outputs = _different(_outputs(old), _outputs(new))
     if outputs:
         because = "from the same inputs"
@@ -166,11 +168,11 @@ def _different(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
-def _outputs(entry: Entry) -> dict[str, str]:
+def _outputs(entry: Mapping[str, Any]) -> dict[str, str]:
     return {out["path"]: out["md5"] for out in entry.get("outs", ())}
 
 
-def _inputs(entry: Entry) -> dict[str, Any]:
+def _inputs(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return dependency -> md5, and key of params.yaml -> its value, in one mapping."""
     inputs = {dep["path"]: dep.get("md5") for dep in entry.get("deps", ())}
     for values in entry.get("params", {}).values():

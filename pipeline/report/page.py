@@ -67,9 +67,6 @@ INLINE = {
 }
 """Pattern of Markdown within a line -> HTML."""
 
-ROOM = 150_000
-"""Most bytes of weights and examples in a page, so that the page stays below 1.2 MB."""
-
 SEEDS = 3
 """Most seeds of each network in a page."""
 
@@ -174,7 +171,7 @@ def _ours(*files: str) -> str:
 
 
 def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
-    """Return data set -> its playable network, with as many seeds as there is room for.
+    """Return data set -> its playable network, with its first `SEEDS` seeds.
 
     Only the first data set of each preparation has a network.
 
@@ -182,7 +179,6 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
         UnrollError: a network.json is damaged.
     """
     networks: dict[str, PlayableNetwork] = {}
-    room = ROOM
     for dataset in built:
         path = dataset.folder / "tables" / "network.json"
         if not path.exists():
@@ -191,13 +187,8 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
         shown = {other.preparation for other in networks.values()}
         if network.preparation in shown or network.experiment not in dataset.titles:
             continue
-        inputs = sum(map(len, network.inputs))
-        seeds = min(SEEDS, max(0, room - inputs) // len(network.weights[0]))
-        weights = network.weights[:seeds]
-        if weights:
-            update = {"seeds": network.seeds[:seeds], "weights": weights}
-            networks[dataset.name] = network.model_copy(update=update)
-            room -= inputs + sum(map(len, weights))
+        first = {"seeds": network.seeds[:SEEDS], "weights": network.weights[:SEEDS]}
+        networks[dataset.name] = network.model_copy(update=first)
     return networks
 
 
