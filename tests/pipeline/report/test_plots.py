@@ -104,7 +104,10 @@ def built(name, **models):
         experiments=experiments,
         about=about,
         evaluation=SimpleNamespace(
-            dataset=about, difference=difference, experiments=experiments
+            dataset=about,
+            difference=difference,
+            errors=lambda _, name: [models[name][0]],
+            experiments=experiments,
         ),
     )
 

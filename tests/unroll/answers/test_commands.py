@@ -197,7 +197,7 @@ def test_a_longer_forecast_says_that_its_intervals_were_not_tested(shop, capsys)
     assert note in capsys.readouterr().err
 
 
-def test_new_rows_are_told_and_renewed(shop, tmp_path, capsys):
+def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
     shutil.copytree(shop[0], tmp_path, dirs_exist_ok=True)
     sales(DAYS + 20).to_csv(tmp_path / "shop.csv", index=False)
     assert "After 2024-05-19" in printed(tmp_path, "predict", "shop")
