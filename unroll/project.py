@@ -39,7 +39,7 @@ from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll.results import evaluations
+from unroll.results import compare
 
 Predictions = npt.ArrayLike | Trained | str
 """Predictions of the test examples: an array, a result of `train`, or the name of an
@@ -122,9 +122,7 @@ class Project:
         >>> comparison.outcome, round(comparison.change, 2)
         (<Word.HELPS: 'helps'>, -0.22)
         """
-        from unroll.results.compare import between
-
-        comparison = between(self.workspace, experiment, other)
+        comparison = compare.between(self.workspace, experiment, other)
         if comparison is None:
             raise UnrollError(
                 f"{experiment} and {other} cannot be compared: "
@@ -244,7 +242,7 @@ class Project:
     def _evaluation(self, dataset: str) -> Evaluation:
         self.params.dataset(dataset)
         experiments = self.params.experiments_of(dataset)
-        return evaluations.load(self.workspace, dataset, experiments)
+        return compare.evaluation_of(self.workspace, dataset, experiments)
 
     def _losses(
         self, data: Dataset, predictions: Predictions

@@ -56,12 +56,12 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
             _make_clone(workspace.root, rebuilt, committed)
         targets = [f"evaluate@{name}" for name in datasets]
         stages = _stages(rebuilt, targets)
-        _say(f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}")
+        said = [f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}"]
         edited = git(workspace.root, "status", "--porcelain").splitlines()
         if edited:
-            example = edited[0][3:]
-            count = len(edited)
-            _say(f"not in it, since not committed: {count} files, such as {example}")
+            files = f"{len(edited)} files, such as {edited[0][3:]}"
+            said.append(f"not in it, since not committed: {files}")
+        print(*said, sep="\n", file=sys.stderr, flush=True)
         repro.mend(rebuilt)
         repro.run_dvc(
             Workspace(rebuilt),
@@ -76,8 +76,8 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
         if same:
             shutil.rmtree(folder)
         else:
-            print("The metrics that differ:")
-            print(dvc(rebuilt, "metrics", "diff", "HEAD", "--precision", "9"))
+            metrics = dvc(rebuilt, "metrics", "diff", "HEAD", "--precision", "9")
+            print(f"The metrics that differ:\n{metrics}")
         return same
 
 
@@ -215,7 +215,3 @@ def environment(root: Path, jobs: int) -> dict[str, str]:
     variables["DVC_SITE_CACHE_DIR"] = str(root / ".dvc" / "site")
     variables["UNROLL_JOBS"] = str(jobs)
     return repro.environment(Workspace(root), variables)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

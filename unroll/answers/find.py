@@ -36,7 +36,11 @@ def find(
             "them, and two models of one answer are compared as in `unroll compare "
             f"{answer}/{model} {answer}/ridge`"
         )
-    others = data_sets(documents or workspace)
+    others: list[str] = []
+    file = (documents or workspace).params
+    if file.is_file():
+        config = params.load(file)
+        others = [*config.datasets, *config.runs]
     if name in others:
         return None
     known = [*answers(workspace), *others]
@@ -106,11 +110,3 @@ def answers(workspace: Workspace) -> dict[str, Path]:
     """Return name -> folder of all answers here, in alphabetical order."""
     paths = sorted(workspace.root.glob(f"*/{FILE}"))
     return {path.parent.name: path.parent for path in paths}
-
-
-def data_sets(workspace: Workspace) -> list[str]:
-    """Return the data sets and experiments of params.yaml; none without the file."""
-    if not workspace.params.is_file():
-        return []
-    config = params.load(workspace.params)
-    return [*config.datasets, *config.runs]

@@ -6,7 +6,6 @@ served.
 
 import json
 import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -65,13 +64,11 @@ class Registered:
     """The version of a registered model that the alias names now.
 
     Attributes:
-        name: the name of the registered model.
         version: the number of the version.
         before: the version that the alias named before; None if it named none.
         new: whether the version was made now.
     """
 
-    name: str
     version: str
     before: str | None
     new: bool
@@ -143,7 +140,7 @@ def _registered(opened: Store, answer: "Answer", mark: str, run: "Run") -> Regis
         number = _version(opened, answer, mark, run)
     if number != before:
         client.set_registered_model_alias(title, ALIAS, number)
-    return Registered(title, number, before, not versions)
+    return Registered(number, before, not versions)
 
 
 def _version(opened: Store, answer: "Answer", mark: str, run: "Run") -> str:
@@ -192,26 +189,13 @@ def _log(
             run_id=run,
             loader_module=LOADER,
             data_path=str(scratch / "forecaster"),
-            code_paths=_code(scratch),
+            code_paths=[str(CODE / name) for name in ("pipeline", "series", "unroll")],
             signature=signature(forecaster),
             input_example=example,
             tags=_tags(forecaster.spec.name),
             pip_requirements=[f"-c {constraints}", *needed],
         )
         return model
-
-
-def _code(scratch: Path) -> list[str]:
-    """Return the folders of the code that the loader imports.
-
-    The folder of `unroll` is a copy of the modules that the loader needs.
-    """
-    loader = scratch / "unroll" / "registry"
-    loader.mkdir(parents=True)
-    ours = CODE / "unroll"
-    for name in ("__init__.py", "registry/__init__.py", "registry/served.py"):
-        shutil.copyfile(ours / name, scratch / "unroll" / name)
-    return [str(CODE / "pipeline"), str(CODE / "series"), str(scratch / "unroll")]
 
 
 def app(workspace: Workspace, name: str) -> Any:

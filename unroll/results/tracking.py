@@ -113,14 +113,14 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     server = f"http://127.0.0.1:{port}/?token={token}"
     if shared:
         server = f"{without_password(uri).rstrip('/')}/"
+    width = max(map(len, addresses), default=0)
     print(
         "Each data set's table of experiments, best first; "
-        "the second button above it has charts:"
+        "the second button above it has charts:",
+        *(f"  {name:<{width}}  {server}{end}" for name, end in addresses.items()),
+        f"All data sets: {server}#/experiments?workflowType=machine_learning",
+        sep="\n",
     )
-    width = max(map(len, addresses), default=0)
-    for name, address in addresses.items():
-        print(f"  {name:<{width}}  {server}{address}")
-    print(f"All data sets: {server}#/experiments?workflowType=machine_learning")
     if not shared:
         _serve_page(workspace, port, token)
 
@@ -175,14 +175,14 @@ def register(workspace: Workspace, name: str) -> Iterator[str]:
     if not registered.new:
         words.append("registered before")
     version = f"version {registered.version}"
-    yield f"{registered.name}, {version}: {', '.join(words)}"
+    yield f"{answer.name}, {version}: {', '.join(words)}"
     if registered.before not in {None, registered.version}:
         yield f"{ALIAS} was version {registered.before} and is now {version}"
     yield (
         f"It takes the last {spec.reach:,} rows and answers on this machine, "
         "once served:"
     )
-    yield f"  unroll serve {shlex.quote(registered.name)}"
+    yield f"  unroll serve {shlex.quote(answer.name)}"
 
 
 def serve(workspace: Workspace, name: str, port: int) -> None:
