@@ -1,7 +1,6 @@
 """Hooks of MkDocs (.ci/mkdocs.yml), which run the notebooks and add pages."""
 
 import base64
-import inspect
 import os
 import re
 import tempfile
@@ -14,8 +13,6 @@ from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
 
-from unroll.project import Project
-
 ROOT = Path(__file__).resolve().parents[1]
 
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "")
@@ -25,38 +22,9 @@ COLAB = "https://colab.research.google.com/github/{}/blob/notebooks/{}"
 """The address of a notebook in Colab, from a repository's name and a path in the branch
 `notebooks`, which pages.yml fills."""
 
-QUESTION = re.compile(
-    r"^## (.+)\n\n<!-- (\w+): .*\n((?:.*\n)*?)(?=^## |\Z)", re.MULTILINE
-)
-"""A section of docs/results.md: heading, name of the data set, text."""
-
-BOOST = {
-    "index.md": 4,
-    "your-own-series.md": 4,
-    "notebooks": 3,
-    "solutions": 0.25,
-    "results.md": 0.5,
-    "decisions": 0.25,
-    "CHANGELOG.md": 0.25,
-}
-"""Page or folder -> its weight in a search. Pages for beginners come first."""
-
-
-def on_config(config: Any) -> None:
-    """Add a page for each question to the tab of answers."""
-    answers = next(tab["Answers"] for tab in config.nav if "Answers" in tab)
-    answers += [{heading: f"questions/{name}.md"} for heading, name, _ in _questions()]
-
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add a page for each question, and one for each notebook."""
-    for heading, name, text in _questions():
-        linked = re.sub(r"\]\((?=\w+[/.])", "](../", text).replace("\n**", "\n\n**")
-        address = f"../../results.html#{name}"
-        more = f'<a href="{address}">Its pictures, tables and published figures</a>'
-        content = f"# {heading}\n\n{linked}\n{more}\n"
-        page = f"questions/{name}.md"
-        files.append(File.generated(config, page, content=content))
+    """Add a page for each notebook."""
     for path in sorted((ROOT / "docs/notebooks").rglob("*.ipynb")):
         page = path.relative_to(ROOT / "docs").with_suffix(".md").as_posix()
         files.append(File.generated(config, page, content=path.stem))
@@ -69,8 +37,6 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     Links to files that are not pages become plain text.
     """
     path = Path(page.file.src_uri)
-    boosts = [BOOST[part] for part in path.parts if part in BOOST]
-    page.meta["search"] = {"boost": boosts[-1] if boosts else 1}
     notebook = path.with_suffix(".ipynb")
     if (ROOT / "docs" / notebook).exists():
         links = f"[Download]({notebook.name})"
@@ -81,8 +47,6 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         markdown = f"{title}\n\n{links}\n{_to_pages(rest)}"
     else:
         markdown = _to_pages(markdown)
-    if path.name == "python.md":
-        markdown += _reference()
     outside = "../" * len(path.parents)
     return re.sub(rf"\[([^\]]+)\]\({re.escape(outside)}[^)]*\)", r"\1", markdown)
 
@@ -99,11 +63,6 @@ def on_post_build(config: Any, **_: Any) -> None:
     back = r'\1<p><a href="index.html">Unroll: docs</a></p>'
     linked = re.sub(r"(<body[^>]*>)", back, results, count=1)
     (site / "results.html").write_text(linked, encoding="utf-8")
-
-
-def _questions() -> list[tuple[str, str, str]]:
-    """Return heading, data set and text of each section of docs/results.md."""
-    return QUESTION.findall((ROOT / "docs" / "results.md").read_text(encoding="utf-8"))
 
 
 def _to_pages(markdown: str) -> str:
@@ -133,16 +92,3 @@ def _run(source: Path) -> str:
         data = base64.b64encode(picture).decode()
         markdown = markdown.replace(f"({name})", f"(data:image/png;base64,{data})")
     return str(markdown)
-
-
-def _reference() -> str:
-    """Return a section for each method of `Project`, with text, example and signature."""
-    text = ""
-    for name, method in vars(Project).items():
-        if callable(method) and not name.startswith("_"):
-            words, _, example = str(inspect.getdoc(method)).partition(">>> ")
-            signature = str(inspect.signature(method)).replace("(self, ", "(")
-            signature = signature.replace("(self)", "()")
-            text += f"\n## {name}\n\n{words}\n```pycon\n>>> {example}\n```\n"
-            text += f"\nSignature: `{name}{signature}`\n"
-    return text

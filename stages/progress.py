@@ -17,7 +17,7 @@ CLEAR = "\r\x1b[2K"
 
 class Epochs:
     """A `pipeline.training.job.Callback` that shows the epochs of an experiment and
-    their losses. Once a seed is done, it also shows the time left.
+    their losses.
 
     Args:
         name: the name of the experiment.
@@ -29,18 +29,14 @@ class Epochs:
         self, name: str, training: Mapping[str, Any], seeds: Sequence[int]
     ) -> None:
         self._name = name
-        self._seeds = list(seeds)
         self._epochs = int(training.get("epochs", 0))
-        self._seed = self._seeds[0]
-        self._ended: list[float] = []
-        """The seconds that each finished seed took."""
-        self._began = self._now = self._shown = time.monotonic()
+        self._seed = seeds[0]
+        self._shown = time.monotonic()
         self._line = ""
         """The current line of the terminal, which may be overwritten."""
 
     def resumed(self, histories: Mapping[int, Sequence[Mapping[str, float]]]) -> None:
         """Print the epoch and seed from which the training goes on."""
-        self._began = self._now = time.monotonic()
         seed, history = list(histories.items())[-1]
         self._seed = seed
         text = f"{self._name} goes on after epoch {len(history)} of seed {seed}"
@@ -50,35 +46,25 @@ class Epochs:
         """Show the losses of an epoch; epochs count from 1."""
         if seed != self._seed:
             self.finish()
-            self._ended.append(self._now - self._began)
-            self._began = self._now
         self._seed = seed
-        self._now = time.monotonic()
+        now = time.monotonic()
         last = epoch == self._epochs
         # Seconds between lines, so that a log stays short and a terminal does not
         # flicker.
         pause = 0.1 if sys.stderr.isatty() else 2.0
-        if self._now - self._shown < pause and not last:
+        if now - self._shown < pause and not last:
             return
-        self._shown = self._now
+        self._shown = now
         figures = [f"{key} {value:.4g}" for key, value in values.items()]
         start = f"{self._name}  seed {seed}  epoch {epoch}/{self._epochs}"
         self._line = "" if last else start
-        line(start, figures, self._time_left(), last=last)
+        line(start, figures, last=last)
 
     def finish(self) -> None:
         """Keep the last line on the terminal, if a seed has stopped early."""
         if self._line and sys.stderr.isatty():
             print(file=sys.stderr, flush=True)
         self._line = ""
-
-    def _time_left(self) -> str:
-        if not self._ended:
-            return ""
-        each = sum(self._ended) / len(self._ended)
-        waiting = len(self._seeds) - self._seeds.index(self._seed) - 1
-        current = max(each - (self._now - self._began), 0.0)
-        return f"{duration(each * waiting + current)} left"
 
 
 class Tasks:

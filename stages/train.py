@@ -15,7 +15,6 @@ from pipeline.errors import UnrollError
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, machine, record
 from pipeline.provenance.fingerprint import Code
-from pipeline.tracking import NOT_RECORDED
 from pipeline.training import run_store
 from pipeline.training.run_store import WHOLE, Task
 from pipeline.validation import one_of
@@ -145,17 +144,11 @@ def _train(
     tasks = sorted(expected, key=lambda task: -expected[task])
     display = progress.Tasks(expected, jobs)
     failed = []
-    unrecorded = 0
     with contextlib.closing(pool.run(workspace, tasks, jobs, display.tick)) as results:
         for result in results:
             display.ended(result)
-            if not result.error:
-                unrecorded += _unrecorded(workspace, result.task)
-            elif result.task in due:
+            if result.error and result.task in due:
                 failed.append(f"{result.task.whole_name}: {result.error}")
-    if unrecorded:
-        text = f"MLflow lacks {unrecorded} of these runs; `unroll track` records them"
-        progress.line(text, last=True)
     if failed:
         raise UnrollError(
             f"{len(failed)} of {len(due)} trainings failed ({'; '.join(failed)}); "
@@ -169,8 +162,3 @@ def _expected_seconds(workspace: Workspace, task: Task) -> float:
     if seconds is None:
         return NETWORK if task.network else 1.0
     return max(seconds, 1.0)
-
-
-def _unrecorded(workspace: Workspace, task: Task) -> bool:
-    log = workspace.log(task.whole_name)
-    return log.exists() and NOT_RECORDED.encode() in log.read_bytes()

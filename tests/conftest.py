@@ -102,10 +102,10 @@ class Miniature:
 def make_half(folder: Path) -> Miniature:
     """Half the miniature, with one network: what most tests need of a workspace that
     DVC builds."""
-    from unroll.workspaces.make import miniature as make_miniature
+    from tests.support import miniature
     from unroll.workspaces.make import without
 
-    half = Miniature(make_miniature(folder).root)
+    half = Miniature(miniature.make(folder).root)
     half.change(lambda data: data.update(without(data, ("sine", "imdb"))))
     return half
 

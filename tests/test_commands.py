@@ -47,6 +47,8 @@ ELSEWHERE = {
     "python -m venv vega": "the network",
     "vega/bin/python": "the network",
     "dvc plots show --html": "what the network brought",
+    "dvc stage add": "a project with that file",
+    "git clone ADDRESS": "a copy of the repository elsewhere",
     "uv build": "tests/test_wheel.py does it",
     "unzip -p unroll": "that wheel",
     "pip install": "tests/test_wheel.py does it",

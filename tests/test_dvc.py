@@ -60,7 +60,6 @@ MODULES = {
         ),
     ],
     "evaluate": ["stages.evaluate", *(f"{METRICS}.{name}" for name in MEASURES)],
-    "answer": ["series.answer"],
     "report": ["stages.report"],
 }
 """Stage -> the modules that it begins with."""
@@ -105,6 +104,7 @@ ELSEWHERE = (
     "s3",
     "exp run -S experiments.waves.",
     "templates.yaml",
+    "stage add",
 )
 """In commands that need a library, a place to store, or minutes."""
 

@@ -21,7 +21,6 @@ from pipeline.report.formatting import capital
 from pipeline.report.page import as_html
 from pipeline.report.results import AnswerText, error_text, load, paragraphs, sentence
 from pipeline.workspace import Workspace
-from unroll.answers import entries
 from unroll.workspaces.make import CHOSEN
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -166,13 +165,6 @@ def parts(page, name, origin):
 def test_every_figure_is_that_of_the_last_build_and_the_last_bench():
     for (page, name, origin), table in TABLES.items():
         assert parts(page, name, origin)[1].strip() == "\n".join(table()), (page, name)
-
-
-def test_the_example_of_an_own_series_is_valid(tmp_path):
-    page = (ROOT / "docs" / "your-own-series.md").read_text(encoding="utf-8")
-    example = page.split("```yaml\n")[1].split("```")[0]
-    (tmp_path / "params.yaml").write_text(example, encoding="utf-8")
-    assert entries.load(Workspace(tmp_path))["meter"].target == "load"
 
 
 def test_version_changelog_and_citation_agree():

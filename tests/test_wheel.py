@@ -1,20 +1,14 @@
 """The wheel: unpacked, and run in an empty folder where nothing leads to the checkout."""
 
-import json
-import shutil
 import subprocess
 import sys
 import zipfile
 
 import pytest
 
-from pipeline.config import params, plain_yaml
 from pipeline.provenance import fingerprint
-from pipeline.workspace import Workspace
 from tests.conftest import Miniature
 from tests.support import REPOSITORY
-from tests.unroll.workspaces.test_checkout import git
-from unroll.repro import prepare
 
 SEVERAL = """
 import sys
@@ -38,10 +32,6 @@ def installed(tmp_path_factory):
     (wheel,) = folder.glob("*.whl")
     assert wheel.stat().st_size < 5e6
     zipfile.ZipFile(wheel).extractall(folder / "installed")
-    (noted,) = (folder / "installed").glob("*.dist-info")
-    (noted / "direct_url.json").write_text(
-        json.dumps({"url": wheel.as_uri(), "archive_info": {}})
-    )
     return folder / "installed"
 
 
@@ -74,69 +64,9 @@ def test_in_an_empty_folder_the_documents_are_shown_and_nothing_is_written(
     assert "last value: test MSE 0.0205" in shown
     wrong = unroll(installed, tmp_path, "repro", "compare wavse", status=2)
     assert wrong.count("\n") == 2
-    assert "`unroll new --documents FOLDER` with the four documents" in wrong
+    assert "name that folder: unroll --root DIR ...\n" in wrong
     assert wrong.endswith("Did you mean waves?\n")
     assert not [*tmp_path.iterdir()]
-
-
-def test_the_documents_graph_depends_on_the_installed_version_in_place_of_code(
-    installed, tmp_path
-):
-    unroll(installed, tmp_path, "new --documents documents")
-    graph = plain_yaml.read(tmp_path / "documents/dvc.yaml")["stages"]
-    for name, section in graph.items():
-        dependencies = section.get("do", section)["deps"]
-        assert "version.txt" in dependencies, name
-        assert not [
-            path
-            for path in dependencies
-            if path.startswith(("pipeline", "series", "stages", "unroll/"))
-        ], name
-    workspace = Workspace(tmp_path / "documents")
-    prepare(workspace, params.load(workspace.params))
-    assert (workspace.root / "version.txt").read_text(
-        encoding="utf-8"
-    ) == f"{fingerprint.package()}\n"
-
-
-def test_a_project_of_ones_own_is_answered_committed_cloned_and_verified(
-    installed, tmp_path, request
-):
-    """As a checkout answers it."""
-    unroll(installed, tmp_path, "new mine")
-    assert "mine exists and is not empty" in unroll(
-        installed, tmp_path, "new mine", status=2
-    )
-    mine = tmp_path / "mine"
-    wheel = (mine / "requirements.txt").read_text(encoding="utf-8").split()[-1]
-    assert (mine / wheel).read_bytes() == next(
-        installed.parent.glob("*.whl")
-    ).read_bytes()
-    assert "\nnumpy==" in (mine / "constraints.txt").read_text(encoding="utf-8")
-    if not request.config.getoption("--long"):
-        return
-    rows = (
-        f"{2022 + i // 12}-{1 + i % 12:02}-01,{100 + 7 * (i % 12) + i * i % 5}"
-        for i in range(112)
-    )
-    (mine / "shop.csv").write_text("\n".join(["month,sales", *rows]) + "\n")
-    unroll(installed, mine, "add shop.csv --yes")
-    shutil.copytree(mine, tmp_path / "checkout")
-    unroll(installed, mine, "repro")
-    unroll(REPOSITORY, tmp_path / "checkout", "repro")
-    assert (mine / "dvc.lock").read_bytes() == (
-        tmp_path / "checkout/dvc.lock"
-    ).read_bytes()
-    shown = unroll(
-        installed, mine, "answer shop", "compare shop", "predict shop --horizon 24"
-    )
-    assert shown.count("shop: ") > 2
-    git(mine, "add", ".")
-    git(mine, "commit", "-qm", "All")
-    assert not git(mine, "status", "--porcelain")
-    assert not [name for name in git(mine, "ls-files").split() if name.endswith(".pyc")]
-    git(mine, "clone", "-q", ".", str(tmp_path / "clone"))
-    assert "have the same bytes" in unroll(installed, tmp_path / "clone", "verify")
 
 
 def test_in_an_empty_folder_a_file_is_answered(installed, tmp_path, request):

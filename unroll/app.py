@@ -13,7 +13,6 @@ from pipeline.workspace import Workspace
 
 HEADINGS = (
     "Start here",
-    "Your own series",
     "Results",
     "Search and check",
     "Learning",

@@ -59,13 +59,15 @@ def demo(workspace: Workspace, jobs: int) -> int:
     )
     for line in summary(small, status):
         print(line)
-    print(f"\nThe demo took {duration(seconds)}.")
     unroll = os.path.relpath(Path(sys.executable).parent / "unroll")
-    print(f"  The page       {whole.report}")
-    print(f"  MLflow         {unroll} --root {os.path.relpath(small.root)} ui")
-    print(f"  One data set   {unroll} compare waves")
-    print(f"  Your series    {unroll} answer FILE.csv")
-    print(f"  Your project   {unroll} new FOLDER", flush=True)
+    print(
+        f"\nThe demo took {duration(seconds)}.\n"
+        f"  The page       {whole.report}\n"
+        f"  MLflow         {unroll} --root {os.path.relpath(small.root)} ui\n"
+        f"  One data set   {unroll} compare waves\n"
+        f"  Your series    {unroll} answer FILE.csv",
+        flush=True,
+    )
     return status
 
 

@@ -34,13 +34,12 @@ from pipeline.evaluation import (
 from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.margin import Comparison
 from pipeline.evaluation.schema import Evaluation
-from pipeline.report import results
 from pipeline.training import keras_models, run_folder
 from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll.results import evaluations
+from unroll.results import compare
 
 Predictions = npt.ArrayLike | Trained | str
 """Predictions of the test examples: an array, a result of `train`, or the name of an
@@ -69,19 +68,6 @@ class Project:
     def params(self) -> Params:
         """params.yaml, checked."""
         return params.load(self.workspace.params)
-
-    def experiments(self, *names: str) -> pd.DataFrame:
-        """Return a table of the experiments of these data sets, or of all.
-
-        Its columns include model, method, seeds, the score on test, and whether the
-        experiment is built.
-
-        >>> project.experiments("waves").set_index("experiment")["model"]["waves/gru"]
-        'recurrent.gru'
-        """
-        from unroll.results.show import listing
-
-        return pd.DataFrame(listing(self.workspace, names))
 
     def scores(self, dataset: str) -> pd.DataFrame:
         """Return each experiment's measures on each split: the mean over seeds and its
@@ -136,38 +122,13 @@ class Project:
         >>> comparison.outcome, round(comparison.change, 2)
         (<Word.HELPS: 'helps'>, -0.22)
         """
-        from unroll.results.compare import between
-
-        comparison = between(self.workspace, experiment, other)
+        comparison = compare.between(self.workspace, experiment, other)
         if comparison is None:
             raise UnrollError(
                 f"{experiment} and {other} cannot be compared: "
                 "too few seeds, or no predictions"
             )
         return comparison
-
-    def claims(self) -> pd.DataFrame:
-        """Return the claims of the documents: published value, rebuilt value, verdict.
-
-        >>> claims = project.claims().query("experiment == 'waves/perceptron' and published == '0.005'")
-        >>> claims[["claim", "verdict"]].to_dict("records")
-        [{'claim': 'perceptron, MSE about 0.005', 'verdict': 'holds'}]
-        """
-        rows = []
-        for verdict in results.load(self.workspace, self.params).verdicts:
-            low, high = verdict.interval or (None, None)
-            row = {
-                "document": verdict.claim.document,
-                "claim": verdict.claim.words,
-                "experiment": verdict.claim.experiment,
-                "published": verdict.claim.value,
-                "rebuilt": verdict.rebuilt.mean if verdict.rebuilt else verdict.shape,
-                "low": low,
-                "high": high,
-                "verdict": str(verdict.outcome),
-            }
-            rows.append(row)
-        return pd.DataFrame(rows)
 
     def data(self, dataset: str, *, calendar: bool = False) -> Dataset:
         """Return the examples of a data set.
@@ -278,33 +239,10 @@ class Project:
         difference = intervals.difference(losses, others, scores.blocks(data, "test"))
         return margin.compare(difference, float(others.mean()), answers.floor(dataset))
 
-    def forecast(
-        self,
-        name: str,
-        *,
-        data: str | Path | None = None,
-        level: float = 0.9,
-        horizon: int | None = None,
-    ) -> pd.DataFrame:
-        """Forecast what follows the last row of a series, with prediction intervals.
-
-        `name` is an experiment, or a data set whose best experiment forecasts. `data`
-        is a file of new rows in the same form; by default the data set's own rows are
-        taken. `level` is the coverage of the intervals.
-
-        >>> list(project.forecast("jena_hourly", level=0.8).columns)
-        ['unique_id', 'ds', 'y_hat', 'lo-80', 'hi-80']
-        """
-        from unroll.results.predict import predict
-
-        return predict(
-            self.workspace, name, Path(data) if data else None, level, horizon=horizon
-        ).table
-
     def _evaluation(self, dataset: str) -> Evaluation:
         self.params.dataset(dataset)
         experiments = self.params.experiments_of(dataset)
-        return evaluations.load(self.workspace, dataset, experiments)
+        return compare.evaluation_of(self.workspace, dataset, experiments)
 
     def _losses(
         self, data: Dataset, predictions: Predictions

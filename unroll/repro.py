@@ -18,9 +18,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pipeline import failures, locks
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
-from pipeline.errors import STOPPED, StoppedError, UnrollError, UsageError
-from pipeline.files import remove, write_text
-from pipeline.provenance import fingerprint
+from pipeline.errors import STOPPED, StoppedError, UsageError
+from pipeline.files import remove
 from pipeline.training.run_store import WHOLE
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -87,9 +86,7 @@ def repro(
             command.append("--quiet")
         status = run_dvc(workspace, command, env=variables)
         news = failures.read(workspace) != before
-        # The dvc.yaml that `unroll new` writes has no page.
-        has_page = REPORT in plain_yaml.read(workspace.root / "dvc.yaml")["stages"]
-        if has_page and (status or targets or news):
+        if status or targets or news:
             command = ["repro", "--single-item", "--quiet", REPORT]
             # The page gives the reasons for failures, which DVC does not watch.
             if news:
@@ -119,7 +116,6 @@ def stages(config: Params) -> list[str]:
         *(f"prepare@{name}" for name in config.datasets),
         *(f"train@{name}" for name in config.experiments),
         *(f"evaluate@{name}" for name in config.experiments),
-        *(f"answer@{name}" for name in config.series),
         REPORT,
     ]
 
@@ -135,13 +131,6 @@ def prepare(workspace: Workspace, config: Params) -> None:
     for folder in (root, Path(os.environ.get("DVC_SITE_CACHE_DIR", root))):
         if folder.exists() and shutil.disk_usage(folder).free < ROOM:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-    # In a project without the code, DVC watches this file instead of the code.
-    version = root / "version.txt"
-    text = f"{fingerprint.package()}\n"
-    if not (root / "stages").exists() and (
-        not version.exists() or version.read_text(encoding="utf-8") != text
-    ):
-        write_text(version, text)
     (root / "results" / "evaluations").mkdir(parents=True, exist_ok=True)
     # No stage removes the results of a data set that params.yaml no longer names.
     for name in ("runs", "results/evaluations", "results/metrics"):
@@ -244,10 +233,3 @@ def environment(
         if not Path(os.environ.get("HOME", "/")).is_dir():
             variables.setdefault("DVC_GLOBAL_CONFIG_DIR", str(notes))
     return variables
-
-
-def require_built(workspace: Workspace, status: int, what: str) -> None:
-    """Raise UnrollError with the reasons if the build of `what` failed."""
-    if status:
-        reasons = "; ".join(summary(workspace, status))
-        raise UnrollError(f"{what} is not built: {reasons}")

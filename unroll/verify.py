@@ -1,14 +1,10 @@
-"""The command `verify`: rebuild the last commit and compare the results.
-
-With `--quick` a miniature is built twice instead.
-"""
+"""The command `verify`: rebuild the last commit and compare the results."""
 
 import os
 import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +16,7 @@ from pipeline.locks import alone
 from pipeline.workspace import Workspace
 from unroll import repro
 from unroll.repro import LOCK
-from unroll.workspaces.checkout import clone, dvc, git, last_commit, use_own_cache
-from unroll.workspaces.make import miniature
+from unroll.workspaces.checkout import clone, dvc, git, last_commit
 
 FOLDER = ".verify"
 """The folder in the user's workspace where verifications build."""
@@ -29,30 +24,11 @@ FOLDER = ".verify"
 FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI")
 """Prefixes of environment variables that belong to the caller's own workspace."""
 
-FIRST = "plain"
-"""The folder of the first workspace of `--quick`."""
-
-SECOND = "in an \N{LATIN SMALL LETTER U WITH DIAERESIS}nusual place"
-"""The folder of the second workspace of `--quick`."""
-
-CIRCUMSTANCES = {
-    "PYTHONHASHSEED": "1",
-    "TZ": "Pacific/Kiritimati",
-    "LC_ALL": "de_DE.UTF-8",
-}
-"""The hash seed, time zone and language of the second build."""
-
-UMASK = 0o077
-"""The umask of the second build: nobody else may read what it writes."""
-
 SAME = "same bytes"
 """The finding of a stage whose outputs are the committed ones."""
 
 NOT_COMMITTED = "not committed"
 """The finding of a stage that the committed dvc.lock does not have."""
-
-Entry = Mapping[str, Any]
-"""The entry of a stage in dvc.lock: its `deps`, `params` and `outs`."""
 
 
 def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
@@ -71,38 +47,38 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
     """
     folder = workspace.root / FOLDER
     rebuilt = folder / "rebuild"
-    with _alone(workspace):
+    busy = f"another `unroll verify` is at work in {workspace.root}"
+    with alone(workspace.scratch / "verify.lock", busy):
         commit = last_commit(workspace.root)
         # This file exists until the build has ended.
         committed = folder / f"{commit}.lock"
         if not committed.exists():
             _make_clone(workspace.root, rebuilt, committed)
-        known = plain_yaml.read(rebuilt / "params.yaml").get("series") or {}
-        targets = []
-        for name in datasets:
-            verb = "answer" if name in known else "evaluate"
-            targets.append(f"{verb}@{name}")
+        targets = [f"evaluate@{name}" for name in datasets]
         stages = _stages(rebuilt, targets)
-        _say(f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}")
+        said = [f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}"]
         edited = git(workspace.root, "status", "--porcelain").splitlines()
         if edited:
-            example = edited[0][3:]
-            count = len(edited)
-            _say(f"not in it, since not committed: {count} files, such as {example}")
-        _build(rebuilt, targets, environment(rebuilt, jobs))
+            files = f"{len(edited)} files, such as {edited[0][3:]}"
+            said.append(f"not in it, since not committed: {files}")
+        print(*said, sep="\n", file=sys.stderr, flush=True)
+        repro.mend(rebuilt)
+        repro.run_dvc(
+            Workspace(rebuilt),
+            ["repro", "--keep-going", *targets],
+            env=environment(rebuilt, jobs),
+            stdout=sys.stderr,
+        )
         changed = git(rebuilt, "diff", "--name-only", "HEAD").splitlines()
         findings = compare(committed, rebuilt, stages, changed)
         committed.unlink()
-        same = _conclude(findings, folder)
-        if not same:
-            print("The metrics that differ:")
-            print(dvc(rebuilt, "metrics", "diff", "HEAD", "--precision", "9"))
+        same = _print_findings(findings, folder)
+        if same:
+            shutil.rmtree(folder)
+        else:
+            metrics = dvc(rebuilt, "metrics", "diff", "HEAD", "--precision", "9")
+            print(f"The metrics that differ:\n{metrics}")
         return same
-
-
-def _alone(workspace: Workspace) -> AbstractContextManager[None]:
-    busy = f"another `unroll verify` is at work in {workspace.root}"
-    return alone(workspace.scratch / "verify.lock", busy)
 
 
 def _make_clone(root: Path, folder: Path, committed: Path) -> None:
@@ -129,47 +105,6 @@ def _stages(root: Path, targets: Sequence[str]) -> list[str]:
     for arguments in [[target] for target in targets] or [[]]:
         stages.update(re.findall(r'"(.+?)"', dvc(root, "dag", "--dot", *arguments)))
     return sorted(stages)
-
-
-def quick(workspace: Workspace, jobs: int) -> bool:
-    """Build the miniature with the current code, then again in other circumstances.
-
-    The second build has one job more, another folder, hash seed, time zone, language
-    and umask.
-
-    Returns:
-        Whether both builds have the same dvc.lock.
-
-    Raises:
-        UnrollError: another `unroll verify` is at work here, or the miniature cannot be
-            built.
-    """
-    folder = workspace.root / FOLDER
-    with _alone(workspace):
-        shutil.rmtree(folder, ignore_errors=True)
-        first = miniature(folder / FIRST)
-        second = miniature(folder / SECOND)
-        _say(f"a small graph, of each kind of experiment one, in {first.root}")
-        _build_all(first.root, environment(first.root, jobs))
-        named = ", ".join(f"{name}={value}" for name, value in CIRCUMSTANCES.items())
-        _say(f"again with --jobs {jobs + 1}, {named}, umask {UMASK:03o}: {second.root}")
-        variables = environment(second.root, jobs + 1) | CIRCUMSTANCES
-        _build_all(second.root, variables, umask=UMASK)
-        findings = compare(first.root / LOCK, second.root)
-        if (first.root / LOCK).read_bytes() != (second.root / LOCK).read_bytes():
-            findings[LOCK] = "differs: it has another text"
-        return _conclude(findings, folder)
-
-
-def _build_all(root: Path, variables: Mapping[str, str], umask: int = -1) -> None:
-    """Build everything in a workspace, with a cache of its own.
-
-    Raises:
-        UnrollError: a stage fails.
-    """
-    use_own_cache(root)
-    status = _build(root, [], variables, umask)
-    repro.require_built(Workspace(root), status, f"the graph in {root}")
 
 
 def compare(
@@ -208,8 +143,13 @@ def compare(
     return findings
 
 
-def _finding(old: Entry, new: Entry, changed: Sequence[str]) -> str:
-    """Return whether the outputs of a stage differ, and which of its inputs do."""
+def _finding(
+    old: Mapping[str, Any], new: Mapping[str, Any], changed: Sequence[str]
+) -> str:
+    """Return whether the outputs of a stage differ, and which of its inputs do.
+
+    Both are entries of a dvc.lock, with `deps`, `params` and `outs`.
+    """
     outputs = _different(_outputs(old), _outputs(new))
     if outputs:
         because = "from the same inputs"
@@ -228,11 +168,11 @@ def _different(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
-def _outputs(entry: Entry) -> dict[str, str]:
+def _outputs(entry: Mapping[str, Any]) -> dict[str, str]:
     return {out["path"]: out["md5"] for out in entry.get("outs", ())}
 
 
-def _inputs(entry: Entry) -> dict[str, Any]:
+def _inputs(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return dependency -> md5, and key of params.yaml -> its value, in one mapping."""
     inputs = {dep["path"]: dep.get("md5") for dep in entry.get("deps", ())}
     for values in entry.get("params", {}).values():
@@ -240,21 +180,17 @@ def _inputs(entry: Entry) -> dict[str, Any]:
     return inputs
 
 
-def _conclude(findings: Mapping[str, str], folder: Path) -> bool:
-    """Print the findings; return whether all committed stages are the same.
-
-    If they are, remove `folder`.
-    """
+def _print_findings(findings: Mapping[str, str], folder: Path) -> bool:
+    """Print the findings; return whether all committed stages are the same."""
     width = max(map(len, findings), default=0)
     for stage, finding in findings.items():
         print(f"{stage:{width}}  {finding}")
     compared = [finding for finding in findings.values() if finding != NOT_COMMITTED]
     same = compared.count(SAME)
-    if compared and same == len(compared):
-        print(f"All {same} stages have the same bytes.")
-        shutil.rmtree(folder)
-        return True
     count = len(compared)
+    if compared and same == count:
+        print(f"All {same} stages have the same bytes.")
+        return True
     print(f"{same} of {count} stages have the same bytes. What was built: {folder}")
     return False
 
@@ -279,21 +215,3 @@ def environment(root: Path, jobs: int) -> dict[str, str]:
     variables["DVC_SITE_CACHE_DIR"] = str(root / ".dvc" / "site")
     variables["UNROLL_JOBS"] = str(jobs)
     return repro.environment(Workspace(root), variables)
-
-
-def _build(
-    root: Path, targets: Sequence[str], variables: Mapping[str, str], umask: int = -1
-) -> int:
-    """Run `dvc repro` with its output on standard error; return its exit status.
-
-    A umask of -1 keeps that of this process.
-    """
-    repro.mend(root)
-    command = ["repro", "--keep-going", *targets]
-    return repro.run_dvc(
-        Workspace(root), command, env=variables, umask=umask, stdout=sys.stderr
-    )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -209,14 +209,12 @@ class Params(Strict):
         files: name -> a source of the kind `local`.
         datasets: name -> data set.
         experiments: data set -> name -> experiment.
-        series: name -> file and options of `unroll answer`, which checks them.
     """
 
     sources: dict[Name, Source] = pydantic.Field(default={})
     files: dict[Name, Files] = pydantic.Field(default={})
     datasets: dict[Name, DatasetParams] = pydantic.Field(default={})
     experiments: dict[Name, dict[Name, Experiment]] = pydantic.Field(default={})
-    series: dict[Name, dict[str, Any]] = pydantic.Field(default={})
 
     @pydantic.model_validator(mode="after")
     def _complete(self) -> "Params":

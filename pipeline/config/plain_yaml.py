@@ -103,24 +103,6 @@ def with_entry(
     return "\n".join(lines) + "\n"
 
 
-def without_entry(path: Path, keys: Sequence[str]) -> str:
-    """Return the text of a YAML file without an entry and the comment right above it.
-
-    `keys` are the place of the entry, as in `with_entry`. All other lines stay.
-    """
-    text = _text(path)
-    lines = text.splitlines(keepends=True)
-    *_, (parent, entries), (key, value) = _nodes(text, keys)
-    first = key.start_mark.line
-    last = _last_line(value)
-    while lines[first - 1].startswith(f"{' ' * key.start_mark.column}#"):
-        first -= 1
-    del lines[first : last + 1]
-    if len(entries.value) == 1:
-        lines[parent.start_mark.line] = f"{parent.value}: {{}}\n"
-    return "".join(lines)
-
-
 def _nodes(text: str, keys: Sequence[str]) -> list[tuple[Any, Any]]:
     """Return the key and value node at each of the keys, up to the first missing key."""
     value = YAML().compose(text)
@@ -152,8 +134,7 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         raise UnrollError(
             f"{path} is missing; run this in the folder that holds it, or name that "
-            "folder: unroll --root DIR ...; or make one: `unroll new FOLDER` for your "
-            "own series, `unroll new --documents FOLDER` with the four documents"
+            "folder: unroll --root DIR ..."
         ) from None
     except OSError as error:
         raise UnrollError(

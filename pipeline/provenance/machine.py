@@ -27,18 +27,13 @@ DOCUMENTS = (
     "templates.yaml",
     "claims.yaml",
     "dvc.yaml",
-    "dvc.lock",
     "docs/results.md",
     "results",
     "data/sample",
-    ".dvc/config",
-    ".dvc/.gitignore",
     ".dvc/plots",
     ".dvcignore",
     ".gitignore",
     NUMERICS,
-    "LICENSE",
-    ".github/actions/report/action.yml",
 )
 """Files of a wheel besides code (setup.py): the four documents' graph and results, and
 data for the demo.

@@ -4,16 +4,13 @@ The page's template draws them.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
-from pipeline.report.formatting import capital, measured, short, title
-from pipeline.report.result_tables import published_cell, rebuilt_cell
+from pipeline.report.formatting import short, title
 from pipeline.report.results import Evaluated
 
 FAR = 10.0
@@ -25,15 +22,6 @@ whose high end is so many times its low end has ticks at powers of ten.
 
 STANDING = 6
 """Most models in the picture of a data set's answer."""
-
-REACHES = {
-    1.25: (0.8, 0.9, 1, 1.1, 1.25),
-    2.0: (0.5, 0.7, 1, 1.4, 2),
-    FAR: (0.1, 0.3, 1, 3, 10),
-}
-"""Reach of an axis of ratios, as a factor from 1 -> its ticks.
-
-An axis has the first reach that holds all means, or else the last."""
 
 APART = 24.0
 """Least distance between two numbers of an axis, in per cent of the axis."""
@@ -139,41 +127,6 @@ class IntervalMark:
 
 
 @dataclass(frozen=True)
-class Strip:
-    """A row of `Strips`.
-
-    Attributes:
-        words: the name of the row.
-        text: its figures.
-        colour: a colour of the style sheet.
-        mark: the dot and its interval.
-        band: a grey band behind the mark.
-        outcome: the outcome of a claim.
-        strong: whether the row is one that the picture is about.
-    """
-
-    words: str
-    text: str
-    colour: str
-    mark: IntervalMark
-    band: IntervalMark | None = None
-    outcome: Outcome | None = None
-    strong: bool = False
-
-
-@dataclass(frozen=True)
-class Strips:
-    """Rows of dots with their intervals on one axis.
-
-    `line` is the place of a line through all rows, in per cent of the axis.
-    """
-
-    axis: Axis
-    strips: list[Strip]
-    line: float | None = None
-
-
-@dataclass(frozen=True)
 class Line:
     """A line of a plot.
 
@@ -198,7 +151,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Plot:
-    """Lines over two axes; `small` is a second line of the title.
+    """Lines over two axes.
 
     Its methods return paths of SVG in a square of 100 by 100.
     """
@@ -207,7 +160,6 @@ class Plot:
     x: Axis
     y: Axis
     lines: Sequence[Line]
-    small: str = ""
 
     def path(
         self, points: Iterable[tuple[float, float]], between: str = " ", after: str = ""
@@ -294,84 +246,17 @@ def _axis(dataset: Evaluated, scores: Mapping[str, list[float]], unit: float) ->
     return Axis(low / margin, high * margin, f"{label}, log: left is better", log=True)
 
 
-def standing(dataset: Evaluated) -> Strips:
-    """Return the picture of the answer.
+def standing(dataset: Evaluated, order: Sequence[str]) -> list[str]:
+    """Return the models that are compared and the best model of each other family, the
+    best first.
 
-    It shows the models that are compared and the best model of each other family, best
-    first.
+    `order` are the experiments of a ranking, the best first.
     """
-    metric = dataset.about.metric
-    scale = dataset.about.scale
-    unit = scale.std if metric == "mae" and scale.unit else 1.0
-    stats = {name: dataset.experiments[name].score(metric) for name in dataset.whole}
-    means = {name: stat.mean for name, stat in stats.items() if stat}
-    order = sorted(means, key=means.__getitem__, reverse=MEASURES[metric].higher)
     best = {dataset.families[name]: name for name in reversed(order)}.values()
     compared = [name for name in order if name in dataset.compared]
     others = [name for name in order if name in best and name not in compared]
-    names = sorted((compared + others)[:STANDING], key=order.index)
-    axis, marks = ranking(dataset, names, unit)
-    words = {}
-    for name in names:
-        tuned = ", tuned" if dataset.experiments[name].trials else ""
-        words[name] = capital(dataset.short[name]) + tuned
-    counts = Counter(words.values())
-    strips = []
-    for name in names:
-        alone = counts[words[name]] == 1
-        strip = Strip(
-            words[name] if alone else capital(dataset.titles[name]),
-            measured(unit * means[name], metric),
-            dataset.families[name],
-            marks[name],
-            strong=name in compared,
-        )
-        strips.append(strip)
-    opponent = marks.get(dataset.opponent or "")
-    line = opponent.dot if opponent and not opponent.beyond else None
-    return Strips(axis, strips, line)
+    return sorted((compared + others)[:STANDING], key=order.index)
 
 
 CHANGES = Axis(0.8, 1.25, "error with recurrence / without", log=True)
 """The axis of the ratio of two errors."""
-
-COLOURS = {Outcome.HOLDS: "good", Outcome.FAILS: "bad"}
-"""Outcome -> the colour of its strip; all other outcomes have "warn"."""
-
-
-def figures(verdicts: Iterable[Verdict]) -> Strips:
-    """Return all rebuilt figures as fractions of the published figures.
-
-    An accuracy is compared by its error rate.
-    """
-    fractions = []
-    for verdict in verdicts:
-        claim = verdict.claim
-        if claim.kind != "figure" or verdict.rebuilt is None:
-            continue
-        mean = verdict.rebuilt.mean
-        values = [float(str(claim.value)), mean]
-        values += [*(verdict.interval or (mean, mean)), *claim.printed()]
-        if claim.metric.endswith("accuracy"):
-            values = [1 - value for value in values]
-        published, *others = values
-        fractions.append((verdict, [value / published for value in others]))
-    far = [max(mean, 1 / max(mean, 1e-9)) for _, (mean, *_) in fractions]
-    reach = next((reach for reach in REACHES if max(far, default=1.0) <= reach), FAR)
-    marked = [(value, short(value)) for value in REACHES[reach]]
-    label = "rebuilt / published; of accuracies the error rates"
-    axis = Axis(1 / reach, reach, label, log=True, marked=marked)
-    strips = []
-    for verdict, (mean, low, high, *printed) in fractions:
-        ours = rebuilt_cell(verdict)
-        small = f" ({ours.small})" if ours.small else ""
-        strip = Strip(
-            capital(verdict.claim.words),
-            f"{published_cell(verdict).text} → {ours.text}{small}",
-            COLOURS.get(verdict.outcome, "warn"),
-            axis.mark(mean, sorted((low, high))),
-            axis.mark(1.0, sorted(printed)),
-            verdict.outcome,
-        )
-        strips.append(strip)
-    return Strips(axis, strips, round(axis.place(1.0), 2))

@@ -17,7 +17,7 @@ from pipeline.evaluation.networks import PlayableNetwork
 from pipeline.files import read_checked
 from pipeline.report import charts
 from pipeline.report.formatting import capital, fact, number, title
-from pipeline.report.plots import VISIBLE, plots
+from pipeline.report.plots import plots
 from pipeline.report.result_tables import (
     SIGNS,
     claims_table,
@@ -67,9 +67,6 @@ INLINE = {
 }
 """Pattern of Markdown within a line -> HTML."""
 
-ROOM = 150_000
-"""Most bytes of weights and examples in a page, so that the page stays below 1.2 MB."""
-
 SEEDS = 3
 """Most seeds of each network in a page."""
 
@@ -95,8 +92,6 @@ def page(results: Results) -> str:
     every = [answer for section in sections for answer in section["answers"]]
     counts = [verdict for verdict in results.verdicts if verdict.claim.kind == "count"]
     others = [verdict for verdict in results.verdicts if verdict not in counts]
-    groups = [group for section in sections for group in section["plots"]]
-    curves = [len(group.key) for group in groups if group.chosen]
     script = printable(_ours("page.js", "play.js"), kept="\n")
     text = environment.get_template("page.html.j2").render(
         style=Markup(_ours("page.css", "play.css")),  # noqa: S704 -- our own files
@@ -113,9 +108,7 @@ def page(results: Results) -> str:
         },
         claims=claims_table(results),
         sections=sections,
-        curves=max(curves, default=0),
         meanings=MEANINGS,
-        chosen=VISIBLE,
     )
     return printable(f"{text}\n", kept="\n")
 
@@ -178,7 +171,7 @@ def _ours(*files: str) -> str:
 
 
 def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
-    """Return data set -> its playable network, with as many seeds as there is room for.
+    """Return data set -> its playable network, with its first `SEEDS` seeds.
 
     Only the first data set of each preparation has a network.
 
@@ -186,7 +179,6 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
         UnrollError: a network.json is damaged.
     """
     networks: dict[str, PlayableNetwork] = {}
-    room = ROOM
     for dataset in built:
         path = dataset.folder / "tables" / "network.json"
         if not path.exists():
@@ -195,13 +187,8 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
         shown = {other.preparation for other in networks.values()}
         if network.preparation in shown or network.experiment not in dataset.titles:
             continue
-        inputs = sum(map(len, network.inputs))
-        seeds = min(SEEDS, max(0, room - inputs) // len(network.weights[0]))
-        weights = network.weights[:seeds]
-        if weights:
-            update = {"seeds": network.seeds[:seeds], "weights": weights}
-            networks[dataset.name] = network.model_copy(update=update)
-            room -= inputs + sum(map(len, weights))
+        first = {"seeds": network.seeds[:SEEDS], "weights": network.weights[:SEEDS]}
+        networks[dataset.name] = network.model_copy(update=first)
     return networks
 
 
@@ -213,22 +200,28 @@ def _section(
     Only models that were trained on all rows are in the ranking.
     """
     axis, marks = charts.ranking(dataset, dataset.whole)
-    scores = scores_table(results, dataset, dataset.experiments, dataset.opponent)
+    scores = scores_table(dataset, dataset.experiments, dataset.opponent)
     ranked = [row for row in scores.rows if row["experiment"].text in marks]
-    models = [row["experiment"].value for row in ranked]
-    verdicts = [
+    models = [row["experiment"].value for row in ranked if row["experiment"].value]
+    standing = charts.standing(dataset, models)
+    scale = dataset.about.scale
+    in_unit = dataset.about.metric == "mae" and bool(scale.unit)
+    unit = scale.std if in_unit else 1.0
+    figures = [
         verdict
         for verdict in results.verdicts
-        if verdict.dataset and verdict.dataset.name == dataset.name
+        if verdict.dataset
+        and verdict.dataset.name == dataset.name
+        and verdict.claim.kind != "count"
     ]
-    figures = [verdict for verdict in verdicts if verdict.claim.kind != "count"]
     return {
         "dataset": dataset,
         "answers": [AnswerText(dataset, answer) for answer in dataset.answers],
-        "standing": charts.standing(dataset),
-        "published": charts.figures(verdicts),
+        "standing": standing,
+        "standing_on": charts.ranking(dataset, standing, unit),
+        "in_unit": in_unit,
         "judged": counted(figures),
-        "plots": plots(dataset, list(filter(None, models))),
+        "plots": plots(dataset),
         "network": network,
         "mistakes": _mistakes(dataset),
         "axis": axis,

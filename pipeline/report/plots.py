@@ -1,26 +1,18 @@
-"""The plots of one data set: learning curves, forecasts of the compared models, and
-published learning curves.
+"""The plots of one data set: forecasts of the compared models, their errors by week,
+and by the number of train rows.
 
-The published curves are from F. Chollet's notebooks 6.2 and 6.3 (Deep Learning with
-Python, first edition; MIT), which hold the logs of all epochs. Jena's curves are of
-ten-minute rows, while the band beneath is of hourly rows. The dots are from
-tessy1234/data_science, notebooks 05 and 07, which ran two of these listings again.
+Curves by epoch are shown by MLflow and by `dvc plots`.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import tables
 from pipeline.evaluation import answers
-from pipeline.evaluation.intervals import prediction
 from pipeline.evaluation.plot_data import PARTS
-from pipeline.evaluation.scores import MIN_SEEDS
 from pipeline.report.charts import Axis, Line, Plot
 from pipeline.report.formatting import capital
 from pipeline.report.formatting import title as measure_title
@@ -29,22 +21,11 @@ from pipeline.report.results import Evaluated
 if TYPE_CHECKING:
     import pandas as pd
 
-VISIBLE = 5
-"""Number of curves, of the best experiments, that are visible until a reader chooses
-others."""
-
-CURVES = 6
-"""Most curves in a plot, those of the best experiments. More are hard to read and make
-the page large."""
-
-POINTS = 36
-"""Most points of a curve, so that the page stays small."""
-
 BEFORE = 8
 """Number of values that are shown before a forecast of a single value."""
 
-DASHES = ("solid", "dashed", "dotted")
-"""Kinds of lines, for experiments of the same family, which have the same colour."""
+DASHES = ("solid", "dashed")
+"""Kinds of lines of the two experiments that are compared."""
 
 LOG_ABOVE = 4.0
 """Ratio of the greatest to the least value above which an axis is logarithmic."""
@@ -58,13 +39,6 @@ X_LABELS = {
 """Column for the x axis -> its label. The first column that a table has is used; the
 label of times is their range."""
 
-PUBLISHED_CURVES = Path(__file__).with_name("published_curves.csv")
-"""The file of published curves: experiment, measure, epoch, the notebook's figure, then
-the figures of other publications."""
-
-COLUMNS = {"validation_accuracy": "accuracy", "validation_loss": "mae"}
-"""Column of history.csv -> its measure for `intervals.prediction`."""
-
 
 @dataclass(frozen=True)
 class Plots:
@@ -75,30 +49,22 @@ class Plots:
         caption: how to read the plots.
         plots: the plots.
         key: the legend, if all plots have the same lines.
-        chosen: whether a reader can choose curves by the legend.
     """
 
     title: str
     caption: str
     plots: Sequence[Plot] = ()
     key: Sequence[Line] = ()
-    chosen: bool = False
 
 
-def plots(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
-    """Return all plots for which a data set has the data.
-
-    `ranked` are its experiments, the best first.
-    """
+def plots(dataset: Evaluated) -> list[Plots]:
+    """Return all plots for which a data set has the data."""
     compared = answers.answer(dataset.evaluation).compared
     groups = (
         _forecasts(dataset, compared),
         _free_runs(dataset, compared),
         _by_week(dataset, compared),
-        published_curves(dataset),
         data_size(dataset),
-        _by_epoch(dataset, ranked, "loss"),
-        _by_epoch(dataset, ranked, "accuracy"),
     )
     return [group for group in groups if group]
 
@@ -288,137 +254,3 @@ def by_fraction(dataset: Evaluated) -> list[dict[float, str]]:
     return sorted(
         curves, key=lambda curve: not dataset.experiments[curve[1.0]].recurrent
     )
-
-
-def _by_epoch(dataset: Evaluated, ranked: Sequence[str], measure: str) -> Plots | None:
-    """Return learning curves of the loss or, for classification, of the accuracy."""
-    if measure == "accuracy" and dataset.about.kind != "classify":
-        return None
-    split = "validation" if "validation" in dataset.about.examples else "train"
-    column = f"{split}_{measure}"
-    known = with_curve(dataset.history, ranked, column)
-    if not known:
-        return None
-    shown = known[:CURVES]
-    label = f"{measure} on {split}"
-    losses = {dataset.experiments[name].loss for name in shown}
-    if measure == "loss" and len(losses) == 1:
-        label = f"{measure_title(str(losses.pop()))} on {split}"
-    if measure == "loss" and dataset.about.scale.unit:
-        label += ", standardised"
-    caption = (
-        f"Mean over all seeds on {split}; the band reaches from the lowest seed to the "
-        "highest. A seed that stopped early keeps its last value."
-    )
-    if len(known) > CURVES:
-        caption += f" The best {CURVES} of {len(known)}."
-    lines: list[Line] = []
-    values = list[float]()
-    counts = Counter[str]()
-    curves = {name: curve(dataset.history, name, column) for name in shown}
-    for name, table in curves.items():
-        family = dataset.families[name]
-        dash = DASHES[counts[family] % len(DASHES)]
-        counts[family] += 1
-        band = []
-        if not table["min"].equals(table["max"]):
-            band = [*table[["min", "max"]].itertuples(name=None)]
-        # Only the second half of a hidden curve counts for the axis: its start may be
-        # far off and would flatten the visible curves.
-        first = 0 if len(lines) < VISIBLE else len(table) // 2
-        values += table["mean"].tolist()[first:]
-        lines.append(_line(dataset, name, table["mean"].items(), dash=dash, band=band))
-    last = max(table.index[-1] for table in curves.values())
-    x = Axis(1, last, "epoch", kind="whole")
-    y = _padded(values, label, share=measure == "accuracy")
-    title = f"{measure.title()} by epoch"
-    return Plots(title, caption, [Plot(title, x, y, lines)], lines, chosen=True)
-
-
-def with_curve(history: "pd.DataFrame", names: Sequence[str], column: str) -> list[str]:
-    """Return the experiments with at least two epochs in a column of history.csv."""
-    if column not in history:
-        return []
-    epochs = history.dropna(subset=column).groupby("experiment")["epoch"].nunique()
-    return [name for name in names if epochs.get(name, 0) > 1]
-
-
-def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame":
-    """Return mean, min and max over the seeds of a column of history.csv, by epoch.
-
-    history.csv lacks some epochs of some seeds. Missing values are interpolated, and
-    the last value is kept to the end. So each mean is over the same seeds.
-    """
-    rows = history[history["experiment"] == name]
-    seeds = rows.pivot_table(index="epoch", columns="seed", values=column)
-    shown = np.unique(np.linspace(0, len(seeds) - 1, POINTS).round().astype(int))
-    filled = seeds.interpolate("index", limit_area="inside").ffill()
-    return filled.iloc[shown].agg(["mean", "min", "max"], axis=1)
-
-
-def published_curves(dataset: Evaluated) -> Plots | None:
-    """Return published learning curves over a band: the interval of one more run of
-    ours.
-    """
-    drawn = [
-        _published_curve(dataset, name, band) for name, band in bands(dataset).items()
-    ]
-    if not drawn:
-        return None
-    measure = "accuracy" if dataset.about.kind == "classify" else "loss"
-    caption = (
-        f"Line: the {measure} on validation that the source of documents 001 and 002 "
-        "logged, one run; dots: somebody else's run of the same listing. Band: where "
-        "one more run of ours would lie at that epoch (95 %)."
-    )
-    return Plots("Published curves", caption, drawn)
-
-
-def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
-    """Return experiment -> table by epoch.
-
-    `low` and `high` are the ends of the 95 % prediction interval. Each publication has
-    a column. Only epochs with enough seeds are in the table.
-    """
-    table = tables.read(PUBLISHED_CURVES, experiment=str, measure=str, epoch=int)
-    by_experiment = {}
-    for (whole_name, measure), rows in table.groupby(
-        ["experiment", "measure"], sort=False
-    ):
-        about, _, name = whole_name.partition("/")
-        history = dataset.history
-        if about != dataset.name or name not in dataset.experiments:
-            continue
-        if measure not in history:
-            continue
-        published = rows.set_index("epoch").drop(columns=["experiment", "measure"])
-        published = published.dropna(axis="columns")
-        ends = {}
-        own = history[history["experiment"] == name]
-        for epoch, values in own.groupby("epoch")[measure]:
-            seeds = values.dropna().tolist()
-            if epoch in published.index and len(seeds) >= MIN_SEEDS:
-                ends[epoch] = prediction(seeds, COLUMNS[measure])
-        known = {epoch: interval for epoch, interval in ends.items() if interval}
-        if known:
-            low, high = zip(*known.values(), strict=True)
-            by_experiment[name] = published.loc[[*known]].assign(low=low, high=high)
-    return by_experiment
-
-
-def _published_curve(dataset: Evaluated, name: str, band: "pd.DataFrame") -> Plot:
-    published = band.drop(columns=["low", "high"])
-    share = dataset.about.kind == "classify"
-    label = f"{'accuracy' if share else 'standardised MAE'} on validation"
-    y = _padded([*band.to_numpy().flat], label, share=share)
-    ends = [*band[["low", "high"]].itertuples(name=None)]
-    lines = [_line(dataset, name, (), band=ends)]
-    small = []
-    for index, source in enumerate(published):
-        points = [*published[source].items()]
-        others = index > 0
-        lines.append(Line(source, "ink", points, dotted=others, joined=not others))
-        inside = published[source].between(band["low"], band["high"]).sum()
-        small.append(f"{source}: {inside} of {len(band)} epochs inside")
-    x = Axis(1, band.index[-1], "epoch", kind="whole")
-    return Plot(dataset.titles[name], x, y, lines, "; ".join(small))

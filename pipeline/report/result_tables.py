@@ -61,13 +61,13 @@ class TableCell:
     Attributes:
         text: the text that is shown.
         small: a smaller second line.
-        verdicts: pairs of a published figure, or "", and its outcome.
+        outcome: the outcome of a claim.
         value: the value behind the text, for `--json`.
     """
 
     text: str = ""
     small: str = ""
-    verdicts: tuple[tuple[str, Outcome], ...] = ()
+    outcome: Outcome | None = None
     value: Any = None
 
 
@@ -136,19 +136,16 @@ def as_data(table: ResultTable) -> dict[str, Any]:
 
 
 def plain(cell: TableCell) -> str:
-    """Return a cell as one line, with its second line in brackets and its verdicts."""
+    """Return a cell as one line, with its second line in brackets."""
+    if cell.outcome:
+        return f"{SIGNS.get(cell.outcome, '')} {cell.outcome}".strip()
     small = cell.small
     if small and not small.startswith("±"):
         small = f"({small})"
-    parts = [f"{cell.text} {small}".strip()]
-    for figure, outcome in cell.verdicts:
-        words = (figure, SIGNS.get(outcome, ""), outcome)
-        parts.append(" ".join(filter(None, words)))
-    return "; ".join(filter(None, parts))
+    return f"{cell.text} {small}".strip()
 
 
 def dataset_tables(
-    results: Results,
     dataset: Evaluated,
     only: Collection[str] = (),
     *,
@@ -158,7 +155,6 @@ def dataset_tables(
     there are any.
 
     Args:
-        results: the results, for the verdicts on published figures.
         dataset: the data set.
         only: names of the experiments to show; all if empty.
         against: whether experiments are compared with the best one without recurrence.
@@ -169,13 +165,12 @@ def dataset_tables(
         if not only or name in only
     }
     opponent = dataset.opponent if against else None
-    scores = scores_table(results, dataset, shown, opponent)
+    scores = scores_table(dataset, shown, opponent)
     groups = groups_table(dataset, shown)
     return [table for table in (scores, groups) if table.rows]
 
 
 def scores_table(
-    results: Results,
     dataset: Evaluated,
     shown: Mapping[str, Entry],
     opponent: str | None,
@@ -198,7 +193,6 @@ def scores_table(
         "against": "vs best without",
         "interval": "95 % interval",
         "word": "Verdict",
-        "published": "Published",
     }
     hidden = set()
     if not validated:
@@ -209,7 +203,7 @@ def scores_table(
         hidden.add("mase")
     if not opponent:
         hidden |= {"against", "interval", "word"}
-    words = {"experiment", "word", "published"}
+    words = {"experiment", "word"}
     columns = [
         TableColumn(key, text, numeric=key not in words)
         for key, text in titles.items()
@@ -221,14 +215,13 @@ def scores_table(
         f"{dataset.name}: {dataset.question}",
         _caption(dataset, opponent),
         tuple(columns),
-        tuple(_score_rows(results, dataset, shown, list(titles))),
+        tuple(_score_rows(dataset, shown, list(titles))),
         about.stand_in,
         tuple(answers or [dataset.unanswered]),
     )
 
 
 def _score_rows(
-    results: Results,
     dataset: Evaluated,
     shown: Mapping[str, Entry],
     columns: Collection[str],
@@ -240,7 +233,7 @@ def _score_rows(
     for name, entry in shown.items():
         score = entry.score(metric)
         place = sign * score.mean if score else math.inf
-        rows.append((place, _experiment_row(results, dataset, name)))
+        rows.append((place, _experiment_row(dataset, name)))
     for words, value in dataset.about.floors.items():
         cell = TableCell(measured(value, metric), value=value)
         named = {"experiment": TableCell(words, "floor")}
@@ -276,9 +269,7 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
     return " ".join(sentences)
 
 
-def _experiment_row(
-    results: Results, dataset: Evaluated, name: str
-) -> dict[str, TableCell]:
+def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
     about = dataset.about
     metric = about.metric
     entry = dataset.experiments[name]
@@ -297,7 +288,6 @@ def _experiment_row(
         "test": _stat(entry.final.get("test"), metric),
         "unit": _stat(test, "mae_unit", about.scale.unit),
         "mase": mase,
-        "published": _published_figures(results, f"{dataset.name}/{name}"),
         **_against(dataset.comparisons.get(name), metric),
     }
 
@@ -334,23 +324,6 @@ def _epochs(entry: Entry) -> TableCell:
     ends = sorted({int(stat.min), int(stat.max)})
     text = "-".join(map(str, ends))
     return TableCell(text, f"of {epochs}", value=stat.model_dump(mode="json"))
-
-
-def _published_figures(results: Results, name: str) -> TableCell:
-    """Return the published results of an experiment with their verdicts.
-
-    `name` is the full name of the experiment. Counts and shapes are only in the table
-    of claims.
-    """
-    measured_on = {"final", "best", "groups", "rollout"}
-    verdicts = tuple(
-        (published_cell(verdict).text, verdict.outcome)
-        for verdict in results.verdicts
-        if verdict.claim.experiment == name
-        and verdict.claim.metric.split(".")[0] in measured_on
-    )
-    value = [{"published": text, "verdict": outcome} for text, outcome in verdicts]
-    return TableCell(verdicts=verdicts, value=value)
 
 
 def groups_table(dataset: Evaluated, shown: Mapping[str, Entry]) -> ResultTable:
@@ -433,7 +406,7 @@ def _claim_row(verdict: Verdict) -> dict[str, TableCell]:
         "claim": TableCell(claim.words, about, value=claim.words),
         "published": published_cell(verdict),
         "rebuilt": rebuilt_cell(verdict),
-        "verdict": TableCell(verdicts=(("", outcome),), value=outcome),
+        "verdict": TableCell(outcome=outcome, value=outcome),
         "note": TableCell(claim.note),
     }
 

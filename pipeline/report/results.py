@@ -109,12 +109,6 @@ class Evaluated:
         }
         return {name: known for name, known in compared.items() if known}
 
-    @cached_property
-    def history(self) -> "pd.DataFrame":
-        """The table history.csv. Raises UnrollError if it is damaged."""
-        path = self.folder / "history.csv"
-        return tables.read(path, experiment=str, seed=int, epoch=int)
-
     def has(self, name: str) -> bool:
         """Return whether the data set has a table of `plot_data` with this name."""
         return (self.folder / "tables" / f"{name}.csv").exists()

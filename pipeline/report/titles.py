@@ -111,31 +111,30 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
     shared = dataset.training.options if dataset and dataset.training else {}
     steps = training.get("steps_per_epoch")
     pairs = training.get("loss") == "pairwise_mse"
+    by_hand = training.get("method") == "by_hand"
     lags = "on lags"
     if section.features and section.features.get("means"):
         lags = "on lags, differences and means"
     rows = section.rows or {}
-    words = {
-        f"dropout {dropout:g}": dropout,
-        "no output layer": model.get("head") is False,
-        "loss over all pairs": pairs,
-        "shapes matched": model.get("sequences") and not pairs,
-        f"by hand, rate {training.get('learning_rate', '')}": (
-            training.get("method") == "by_hand"
-        ),
-        f"{steps} steps an epoch": steps and steps != shared.get("steps_per_epoch"),
-        "as in Keras 2": training.get("optimizer") == "rmsprop_keras2",
-        f"{section.share:.3g} of the rows": section.share < 1,
-        lags: section.features,
-        f"{rows.get('last')} timesteps": rows.get("last"),
-        "with differences and means": rows.get("changes"),
-        "from the last value": section.residual,
-        "a loss at every timestep": training.get("every_step"),
-        "targets not standardised": section.in_unit,
-        "calendar": section.calendar,
-        f"best of {section.trials} trials": section.trials,
-    }
-    said = [text for text, present in words.items() if present]
+    remarks = [
+        (dropout, f"dropout {dropout:g}"),
+        (model.get("head") is False, "no output layer"),
+        (pairs, "loss over all pairs"),
+        (model.get("sequences") and not pairs, "shapes matched"),
+        (by_hand, f"by hand, rate {training.get('learning_rate', '')}"),
+        (steps and steps != shared.get("steps_per_epoch"), f"{steps} steps an epoch"),
+        (training.get("optimizer") == "rmsprop_keras2", "as in Keras 2"),
+        (section.share < 1, f"{section.share:.3g} of the rows"),
+        (section.features, lags),
+        (rows.get("last"), f"{rows.get('last')} timesteps"),
+        (rows.get("changes"), "with differences and means"),
+        (section.residual, "from the last value"),
+        (training.get("every_step"), "a loss at every timestep"),
+        (section.in_unit, "targets not standardised"),
+        (section.calendar, "calendar"),
+        (section.trials, f"best of {section.trials} trials"),
+    ]
+    said = [text for holds, text in remarks if holds]
     return ", ".join([short(section) + _detail(model, training), *said])
 
 

@@ -5,8 +5,5 @@ package changes no result, and no failure of MLflow stops a training. No other p
 imports mlflow.
 """
 
-NOT_RECORDED = "not recorded in MLflow"
-"""The words in the log of a training whose run could not be logged in MLflow."""
-
 ON_WORKER = "UNROLL_WORKER"
 """The variable that is set on a worker, whose runs the machine that builds logs."""

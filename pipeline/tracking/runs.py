@@ -20,7 +20,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation.scores import measures, statistics
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
-from pipeline.tracking import NOT_RECORDED, ON_WORKER, network, store, view
+from pipeline.tracking import ON_WORKER, store, view
 from pipeline.tracking.store import Points, Store, StoreError
 from pipeline.training import run_folder
 from pipeline.training.recipe import recipe
@@ -44,7 +44,8 @@ def trained(workspace: Workspace, name: str, experiment: Experiment) -> None:
             log(opened, workspace, name, experiment)
     except UnrollError as error:
         sys.stderr.write(
-            f"warning: {NOT_RECORDED}: {error}. `unroll track` records it later\n"
+            f"warning: not recorded in MLflow: {error}. "
+            "`unroll track` records it later\n"
         )
 
 
@@ -175,7 +176,6 @@ def _log(
             opened.client.log_artifact(parent, str(folder / file))
         if any((folder / "weights").iterdir()):
             opened.client.log_artifacts(parent, str(folder / "weights"), "weights")
-        network.log(opened.client, group, parent, folder, data, experiment, run)
     return parent
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from pipeline.data.dataset import Dataset, Description
 from pipeline.metrics import MEASURES
@@ -48,8 +47,7 @@ def description(
     """Return the tags of a data set's MLflow experiment: its description, with a line
     for each answer, and its table of runs.
 
-    The table is in the form in which MLflow's page shares a view: experiments by score,
-    and charts of the score and, logarithmically, of the losses.
+    The table is in the form in which MLflow's page shares a view: experiments by score.
     """
     what = f"A data set to {kind}, compared by {metric}."
     if stand_in:
@@ -59,38 +57,13 @@ def description(
     columns = []
     for name in (metric, f"validation_{metric}"):
         columns += [f"metrics.`{name}`", f"metrics.`{name}_std`"]
-    charts = [_chart(metric, type="BAR")]
-    for name in (f"{EPOCH}train_loss", f"{EPOCH}validation_loss"):
-        line = {"type": "LINE", "selectedMetricKeys": [name], "scaleType": "log"}
-        charts.append(_chart(name, **line))
-    section = {
-        "uuid": VIEW,
-        "name": "Scores and losses",
-        "display": True,
-        "isReordered": True,
-    }
     view = {
         "searchFilter": CURRENT,
         "orderByKey": f"metrics.`{metric}`",
         "orderByAsc": not MEASURES[metric].higher,
         "selectedColumns": columns,
-        "compareRunCharts": charts,
-        "compareRunSections": [section],
-        "isAccordionReordered": True,  # else MLflow's own sections come first
     }
     return {
         "mlflow.note.content": note,
         f"mlflow.sharedViewState.{VIEW}": json.dumps(view),
-    }
-
-
-def _chart(metric: str, **kind: Any) -> dict[str, Any]:
-    return {
-        **kind,
-        "uuid": metric,
-        "metricKey": metric,
-        "metricSectionId": VIEW,
-        "runsCountToCompare": 10,
-        "deleted": False,
-        "isGenerated": False,
     }

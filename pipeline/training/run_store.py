@@ -9,7 +9,7 @@ and take no further space.
 import hashlib
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,37 +145,3 @@ def _link(entry: Path, folder: Path) -> None:
             shutil.copyfile(source, target)
 
     shutil.copytree(entry / RUN, folder, copy_function=link, dirs_exist_ok=True)
-
-
-def entries(workspace: Workspace, dataset: str = "*") -> list[Path]:
-    """Return the entries of one or all data sets, the least recently used first."""
-    found = (workspace.scratch / "store").glob(f"{dataset}/*/*/")
-    return sorted(found, key=lambda folder: folder.stat().st_mtime)
-
-
-def prune(workspace: Workspace, used: Collection[Path], keep: int) -> tuple[int, int]:
-    """Remove entries that are not in `used` until the store has at most `keep` bytes.
-
-    The entries that were used longest ago are removed first.
-
-    Returns:
-        The number of removed entries, and the freed bytes. A file that is also in runs/
-        frees none.
-    """
-    sizes = {folder: _size(folder) for folder in entries(workspace)}
-    total = sum(sizes.values())
-    count = 0
-    freed = 0
-    for folder, size in sizes.items():
-        if total > keep and folder not in used:
-            count += 1
-            freed += _size(folder, most_links=1)
-            total -= size
-            remove(folder)
-    return count, freed
-
-
-def _size(folder: Path, most_links: float = float("inf")) -> int:
-    """The bytes of the files in a folder that have at most `most_links` hard links."""
-    found = [path.stat() for path in folder.rglob("*") if path.is_file()]
-    return sum(file.st_size for file in found if file.st_nlink <= most_links)

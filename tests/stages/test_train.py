@@ -1,8 +1,6 @@
 """What is taken from the store, what is trained, and what is left where a training
 fails or is stopped."""
 
-import os
-import shlex
 import signal
 import time
 from dataclasses import replace
@@ -15,11 +13,9 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.training import run_store
 from stages import pool
 from stages.perform import perform
-from stages.prune import prune
 from stages.train import tasks_of, train
 from tests.support import content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
-from unroll.results.trained import show_trained
 
 RIDGE = LINEAR | {"training": {"method": "least_squares", "ridge": 1.0}}
 
@@ -56,20 +52,6 @@ def test_what_was_trained_is_taken_from_the_store_without_a_process(
     train(two, "waves")
     shown, _ = lines(capsys)
     assert shown == ["waves: 0 runs to train, 2 are in the store"]
-    show_trained(two, "waves")
-    _, table = lines(capsys)
-    assert f"`unroll --root {shlex.quote(os.path.relpath(two.root))} repro" in table[-1]
-    monkeypatch.chdir(two.root)
-    show_trained(two, "waves")
-    _, table = lines(capsys)
-    assert table[0].split() == ["run", "mse", "on", "test", "committed"]
-    assert [line.split()[0] for line in table[1:3]] == [
-        "waves/linear",
-        "waves/last_value",
-    ]
-    assert (
-        table[-1] == "Next: `unroll repro evaluate@waves`, then `unroll compare waves`."
-    )
     assert content(two.runs("waves")) == runs
 
 
@@ -80,7 +62,7 @@ def test_one_edited_option_trains_one_run_and_an_edit_taken_back_none(two, capsy
     shown, _ = lines(capsys)
     assert shown[0] == "waves: 1 runs to train, 1 are in the store"
     assert shown[1].startswith("1/1  waves/linear  ")
-    assert shown[2:] == ["MLflow lacks 1 of these runs; `unroll track` records them"]
+    assert shown[2:] == []
     changed = {
         path
         for path, data in content(two.runs("waves")).items()
@@ -120,17 +102,16 @@ def test_one_experiment_is_trained_and_its_folder_alone_is_replaced(two, capsys)
     capsys.readouterr()
     train(two, "waves")
     assert [path.name for path in two.runs("waves").iterdir()] == ["linear"]
-    assert prune(two, "1G") == "Runs removed from the store: 0. Space freed: 0.0 MB."
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
     train(two, "waves")
-    assert prune(two, "0") == "Runs removed from the store: 1. Space freed: 0.0 MB."
     assert content(two.runs("waves")) == before
 
 
 def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):
     before = content(two.runs("waves"))
+    other = LINEAR | {"training": {"method": "least_squares", "ridge": 2.0}}
     wrong = LINEAR | {"training": {"method": "least_squares", "ridge": -1}}
-    trainable.write(two, linear=RIDGE, wrong=wrong)
+    trainable.write(two, linear=other, wrong=wrong)
     with pytest.raises(UnrollError) as raised:
         train(two, "waves", jobs=2)
     assert str(raised.value).startswith(
@@ -138,7 +119,7 @@ def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):
     )
     assert str(raised.value).endswith("; the others are in the store")
     assert any("waves/wrong  FAILED: params.yaml" in line for line in lines(capsys)[0])
-    trainable.write(two, linear=RIDGE)
+    trainable.write(two, linear=other)
     train(two, "waves")
     assert lines(capsys)[0] == ["waves: 0 runs to train, 1 are in the store"]
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
@@ -151,10 +132,6 @@ def test_what_is_not_there_is_named(two):
         train(two, "wave")
     with pytest.raises(UsageError, match="the experiment of waves must be one of"):
         train(two, "waves", "gru")
-    with pytest.raises(
-        UsageError, match="--keep must be a size such as 500M or 20G. Received: 'much'"
-    ):
-        prune(two, "much")
     trainable.write(two, linear=LINEAR | {"model": {"family": "none", "name": "x"}})
     with pytest.raises(UsageError, match=r"experiments\.waves\.linear\.model\.family"):
         train(two, "waves")

@@ -10,12 +10,19 @@ import psutil
 import pytest
 
 from tests.conftest import Miniature
-from tests.support import still_there
-from unroll import verify
-from unroll.workspaces import make
+from tests.support import miniature, still_there
 
 KILLS = 10
 """Of random processes of a build, each followed by one of the build itself."""
+
+ELSEWHERE = "in an \N{LATIN SMALL LETTER U WITH DIAERESIS}nusual place"
+
+CIRCUMSTANCES = {
+    "PYTHONHASHSEED": "1",
+    "TZ": "Pacific/Kiritimati",
+    "LC_ALL": "de_DE.UTF-8",
+}
+"""The hash seed, time zone and language of the second build."""
 
 
 def start(other, *command, **options):
@@ -34,7 +41,7 @@ def lock(tmp_path_factory, request):
     """The dvc.lock of the miniature, built by a plain `dvc repro`, one task at a time."""
     if not request.config.getoption("--rebuilds"):
         pytest.skip("with --rebuilds only: minutes")
-    plain = Miniature(make.miniature(tmp_path_factory.mktemp("plain") / "root").root)
+    plain = Miniature(miniature.make(tmp_path_factory.mktemp("plain") / "root").root)
     assert (
         start(
             plain, "dvc", "repro", env=plain.environment | {"UNROLL_JOBS": "1"}
@@ -45,11 +52,11 @@ def lock(tmp_path_factory, request):
 
 
 def test_in_another_folder_language_time_zone_and_two_at_a_time(lock, tmp_path):
-    other = Miniature(make.miniature(tmp_path / verify.SECOND).root)
-    variables = other.environment | verify.CIRCUMSTANCES
+    other = Miniature(miniature.make(tmp_path / ELSEWHERE).root)
+    variables = other.environment | CIRCUMSTANCES
     assert (
         start(
-            other, "unroll", "repro", "--jobs", "2", env=variables, umask=verify.UMASK
+            other, "unroll", "repro", "--jobs", "2", env=variables, umask=0o077
         ).wait()
         == 0
     )
@@ -60,7 +67,7 @@ def test_in_another_folder_language_time_zone_and_two_at_a_time(lock, tmp_path):
 
 
 def test_killed_again_and_again_and_four_at_a_time(lock, tmp_path):
-    other = Miniature(make.miniature(tmp_path / "killed").root)
+    other = Miniature(miniature.make(tmp_path / "killed").root)
     for _ in range(KILLS):
         build = start(other, "unroll", "repro", "--jobs", "4")
         time.sleep(random.uniform(1, 20))  # noqa: S311

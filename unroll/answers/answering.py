@@ -1,7 +1,6 @@
 """The command `answer`, which makes an answer once and then reads it."""
 
 import contextlib
-import os
 import re
 import shlex
 import shutil
@@ -21,18 +20,16 @@ from pipeline.errors import (
 from pipeline.validation import validated
 from pipeline.workspace import Workspace
 from series import page
-from series.answer import SECONDS, Answer, load
+from series.answer import Answer, load
 from series.answer import answer as answer_series
 from series.options import Options
 from series.question import propose
 from series.reading.detect import detect
 from series.reading.profile import FileProfile
 from series.source import LONGEST_NAME, slug
-from unroll.answers import asked, entries
-from unroll.answers.entries import Entry
+from unroll.answers import asked
 from unroll.answers.find import folder_of
 from unroll.answers.show import speaking_flags, with_flags
-from unroll.repro import repro, require_built
 
 
 @speaking_flags()
@@ -46,11 +43,11 @@ def answer(
     yes: bool = False,
     jobs: int,
 ) -> Answer:
-    """Answer a series: of files, of an earlier answer, or of params.yaml.
+    """Answer a series of files, or of an earlier answer.
 
     Args:
         workspace: the folder that the command is about.
-        names: paths of files, or one name.
+        names: paths of files, or the name of an answer.
         options: the user's options.
         folder: the folder of the answer; by default NAME in the workspace.
         name: the name of the series; by default that of the file.
@@ -61,14 +58,6 @@ def answer(
         UsageError: a name or an option is wrong, or a folder holds something else.
         UnrollError: the rows cannot be used.
     """
-    series = entries.load(workspace)
-    if names[0] in series:
-        if options.given:
-            raise UsageError(
-                f"params.yaml says what is asked of {names[0]}; edit "
-                f"{entries.SECTION}.{names[0]} there"
-            )
-        return of_entry(workspace, names[0], series[names[0]], jobs=jobs)
     files = [Path(name) for name in names]
     known = folder_of(names[0], workspace)
     if known is not None and not files[0].is_file():
@@ -125,9 +114,8 @@ def of_files(
         now = now.model_copy(update={"options": options})
     is_new = not folder.exists()
     asked.write(folder, now.model_copy(update={"answered": False}))
-    cache = folder / asked.CACHE
     try:
-        made = _made(folder, name, files, options, cache=cache, jobs=jobs)
+        made = _made(folder, name, files, options, jobs=jobs)
     except UnrollError:
         if is_new:
             shutil.rmtree(folder)
@@ -139,43 +127,19 @@ def of_files(
     return made
 
 
-def of_entry(workspace: Workspace, name: str, entry: Entry, *, jobs: int) -> Answer:
-    """Answer a series of params.yaml into answers/NAME.
-
-    A stage of DVC answers here; outside of a stage, DVC is run. The files have the same
-    bytes each time, unless there is a time budget.
-
-    Raises:
-        UnrollError: the rows cannot be used.
-    """
-    folder = entries.folder(workspace, name)
-    if "DVC_STAGE" not in os.environ:
-        os.environ["UNROLL_JOBS"] = str(jobs)
-        status = repro(workspace, [f"answer@{name}"], quiet=True)
-        require_built(workspace, status, name)
-        return load(folder)
-    files = entries.files(workspace, entry)
-    options = Options.model_validate(entry.model_dump(exclude={"file"}))
-    cache = entries.cache(workspace, name)
-    return _made(folder, name, files, options, cache=cache, jobs=jobs, seconds=False)
-
-
 def _made(
     folder: Path,
     name: str,
     files: Sequence[Path],
     options: Options,
     *,
-    cache: Path,
     jobs: int,
-    seconds: bool = True,
 ) -> Answer:
+    cache = folder / asked.CACHE
     made = answer_series(
         files, **options.given, name=name, jobs=jobs, cache=cache, say=_say
     )
     made.save(folder)
-    if not seconds:
-        (folder / SECONDS).unlink(missing_ok=True)
     saved = load(folder)
     with contextlib.suppress(UnknownAheadError):  # the answer stands without a forecast
         page.write(saved)

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import params
-from pipeline.errors import UnrollError, UsageError, one_line
+from pipeline.errors import UsageError, one_line
 from pipeline.workspace import Workspace
 from series import FILE
-from unroll.answers import entries
 
 
 def find(
     name: str, workspace: Workspace, documents: Workspace | None = None
 ) -> Path | None:
-    """Find the folder of an answer: NAME/ or a path, else answers/NAME of a project.
+    """Find the folder of an answer: NAME/ or a path.
 
     Args:
         name: as the user typed it.
@@ -26,7 +25,6 @@ def find(
 
     Raises:
         UsageError: nothing has this name; the text names a similar name.
-        UnrollError: the series of params.yaml is not answered yet.
     """
     folder = folder_of(name, workspace)
     if folder is not None:
@@ -38,11 +36,11 @@ def find(
             "them, and two models of one answer are compared as in `unroll compare "
             f"{answer}/{model} {answer}/ridge`"
         )
-    if name in entries.load(workspace):
-        raise UnrollError(
-            f"{name} is not answered yet; run `unroll repro answer@{name}`"
-        )
-    others = data_sets(documents or workspace)
+    others: list[str] = []
+    file = (documents or workspace).params
+    if file.is_file():
+        config = params.load(file)
+        others = [*config.datasets, *config.runs]
     if name in others:
         return None
     known = [*answers(workspace), *others]
@@ -55,12 +53,25 @@ def find(
     )
 
 
+def require(name: str, workspace: Workspace) -> Path:
+    """Return the folder of an answer.
+
+    Raises:
+        UsageError: no answer has this name.
+    """
+    folder = find(name, workspace)
+    if folder is None:
+        raise UsageError(
+            f"{name} is of params.yaml, and a forecast needs an answer; "
+            "`unroll answer FILE` makes one"
+        )
+    return folder
+
+
 def folder_of(name: str, workspace: Workspace) -> Path | None:
     """Return the folder of an answer; None if there is none of this name."""
-    for folder in (workspace.root / name, workspace.root / entries.ANSWERS / name):
-        if (folder / FILE).is_file():
-            return folder
-    return None
+    folder = workspace.root / name
+    return folder if (folder / FILE).is_file() else None
 
 
 def pair(names: Sequence[str], workspace: Workspace) -> tuple[Path, str, str] | None:
@@ -97,16 +108,5 @@ def split(
 
 def answers(workspace: Workspace) -> dict[str, Path]:
     """Return name -> folder of all answers here, in alphabetical order."""
-    folders = {}
-    for pattern in (f"{entries.ANSWERS}/*/{FILE}", f"*/{FILE}"):
-        for path in sorted(workspace.root.glob(pattern)):
-            folders[path.parent.name] = path.parent
-    return dict(sorted(folders.items()))
-
-
-def data_sets(workspace: Workspace) -> list[str]:
-    """Return the data sets and experiments of params.yaml; none without the file."""
-    if not workspace.params.is_file():
-        return []
-    config = params.load(workspace.params)
-    return [*config.datasets, *config.runs]
+    paths = sorted(workspace.root.glob(f"*/{FILE}"))
+    return {path.parent.name: path.parent for path in paths}

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from pipeline.errors import UsageError
 from unroll.app import app
 
 Targets = Annotated[
@@ -72,32 +71,15 @@ def verify(
         list[str] | None, typer.Argument(help="Data sets; none: everything.")
     ] = None,
     jobs: Jobs = CORES,
-    quick: Annotated[
-        bool,
-        typer.Option(
-            "--quick",
-            help="Build a small graph twice, in other circumstances: a minute.",
-        ),
-    ] = False,
 ) -> None:
     """Build the last commit anew, apart, and compare what every stage makes with
     dvc.lock, byte for byte.
 
-    `unroll verify` · `unroll verify waves` · `unroll verify --quick`
+    `unroll verify` · `unroll verify waves`
     """
-    from unroll import verify
+    from unroll.verify import verify
 
-    if quick and datasets:
-        raise UsageError(
-            "--quick builds the whole miniature; "
-            f"leave out {', '.join(datasets)}, or --quick"
-        )
-    same = (
-        verify.quick(context.obj, jobs)
-        if quick
-        else verify.verify(context.obj, datasets or [], jobs)
-    )
-    raise typer.Exit(0 if same else 1)
+    raise typer.Exit(0 if verify(context.obj, datasets or [], jobs) else 1)
 
 
 @app.command(rich_help_panel="Many machines")

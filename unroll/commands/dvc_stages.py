@@ -1,4 +1,4 @@
-"""The stages as commands, which dvc.yaml runs, and `prune`."""
+"""The stages as commands, which dvc.yaml runs."""
 
 import contextlib
 import os
@@ -11,6 +11,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from unroll.app import DataSet, app
 from unroll.commands.building import CORES
+from unroll.hints import program
 
 
 @contextlib.contextmanager
@@ -106,26 +107,9 @@ def train(
             train(workspace, name, experiment, jobs)
             # DVC goes on to the stage `evaluate` by itself
             if "DVC_STAGE" not in os.environ:
-                from unroll.results.trained import show_trained
-
-                show_trained(workspace, name, experiment)
-
-
-@app.command(rich_help_panel="Results")
-def prune(
-    context: typer.Context,
-    keep: Annotated[
-        str, typer.Option(help="Leave so much of the store, such as 500M or 20G.")
-    ] = "0",
-) -> None:
-    """Remove finished trainings that params.yaml does not use now, those used longest
-    ago first.
-
-    `unroll prune` · `unroll prune --keep 20G`
-    """
-    from stages.prune import prune
-
-    print(prune(context.obj, keep))
+                unroll = program(workspace)
+                print(f"Next: `{unroll} repro evaluate@{name}`, then ", end="")
+                print(f"`{unroll} compare {name}`.")
 
 
 @app.command(rich_help_panel="Stages")

@@ -14,12 +14,7 @@ from unroll.commands.adding import Level, own_workspace
 if TYPE_CHECKING:
     from series.answer import Answer
 
-Forecasting = Annotated[
-    str,
-    typer.Argument(
-        help="An answer; or a data set, whose best model is taken, or an experiment."
-    ),
-]
+Forecasting = Annotated[str, typer.Argument(help="The name of an answer.")]
 
 
 @app.command(rich_help_panel="Start here")
@@ -203,9 +198,7 @@ def show(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(
-            help="An answer; or a source, data set or experiment of params.yaml."
-        ),
+        typer.Argument(help="A source, data set or experiment of params.yaml."),
     ],
     as_json: Json = False,
 ) -> None:
@@ -214,17 +207,8 @@ def show(
 
     `unroll show jena/gru_dropout` · `unroll show waves --json`
     """
-    from unroll.answers import find
     from unroll.results import show
 
-    folder = find.folder_of(name, own_workspace(context))
-    if folder is not None:
-        (answer,) = _loaded([folder])
-        if as_json:
-            print_json(_about(answer))
-        else:
-            _show_models(answer)
-        return
     facts = show.show(context.obj, name)
     if as_json:
         print_json(facts)
@@ -272,15 +256,15 @@ def ui(
 
 @app.command(rich_help_panel="Results")
 def register(context: typer.Context, name: Forecasting) -> None:
-    """Put a model that forecasts into MLflow's registry, as the champion of its series,
-    and say how to serve it.
+    """Put the model that forecasts into MLflow's registry, as the champion of its
+    series, and say how to serve it.
 
-    `unroll register meter` · `unroll register jena_hourly/gru`
+    `unroll register meter`
     """
     from unroll.results import tracking
 
-    registered, forecaster = tracking.register(own_workspace(context), name)
-    print(*tracking.registered_lines(registered, forecaster), sep="\n")
+    for line in tracking.register(own_workspace(context), name):
+        print(line)
 
 
 @app.command(rich_help_panel="Results")

@@ -1,12 +1,11 @@
 """MLflow's model registry: forecasters as versions of a registered model.
 
-Each data set has a registered model. The alias `champion` names the version that is
+Each answer has a registered model. The alias `champion` names the version that is
 served.
 """
 
 import json
 import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,14 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from pipeline.config import params
-from pipeline.config.params import own_name
-from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.provenance import fingerprint
 from pipeline.provenance.machine import CODE
-from pipeline.tracking import runs, store, view
+from pipeline.tracking import store
 from pipeline.tracking.store import Store
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -68,21 +64,17 @@ class Registered:
     """The version of a registered model that the alias names now.
 
     Attributes:
-        name: the name of the registered model.
         version: the number of the version.
         before: the version that the alias named before; None if it named none.
         new: whether the version was made now.
-        uri: the address of MLflow's store.
     """
 
-    name: str
     version: str
     before: str | None
     new: bool
-    uri: str
 
 
-def register_answer(workspace: Workspace, answer: "Answer") -> Registered:
+def register(workspace: Workspace, answer: "Answer") -> Registered:
     """Register the forecaster of an answer, and move the alias to its version.
 
     A forecaster that is registered gets no new version. The MLflow run has the scores
@@ -98,9 +90,7 @@ def register_answer(workspace: Workspace, answer: "Answer") -> Registered:
         group = opened.experiment(answer.name)
         known = opened.search(f"tags.fingerprint = '{mark}'", group)
         run = known[0] if known else _recorded(opened, group, answer, mark)
-        return _registered(
-            opened, answer.name, answer.forecaster, answer.files, mark, run
-        )
+        return _registered(opened, answer, mark, run)
 
 
 def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
@@ -130,45 +120,13 @@ def _tags(name: str) -> dict[str, str]:
     return {"mlflow.user": "unknown", "mlflow.source.name": f"unroll register {name}"}
 
 
-def register_experiment(
-    workspace: Workspace, forecaster: Forecaster, files: Sequence[Path]
-) -> Registered:
-    """Register the forecaster of an experiment, and move the alias to its version.
-
-    A forecaster that is registered gets no new version. The run of the experiment is
-    recorded in MLflow if it is not recorded yet.
-
-    Args:
-        workspace: the workspace with the run of the experiment.
-        forecaster: the forecaster of the experiment.
-        files: files of rows, for an example of a request.
-
-    Raises:
-        UnrollError: the store cannot be used, or the run is not that of params.yaml.
-    """
-    name = forecaster.spec.name
-    about = forecaster.spec.dataset
-    experiment = params.load(workspace.params).experiment(name)
-    mark = fingerprint.folder(workspace.run(about, own_name(name)))
-    title = view.title(dataset.describe(workspace.prepared(about)))
-    with store.opened(workspace) as opened:
-        run = runs.log(opened, workspace, name, experiment)
-        return _registered(opened, title, forecaster, files, mark, run)
-
-
-def _registered(
-    opened: Store,
-    title: str,
-    forecaster: Forecaster,
-    files: Sequence[Path],
-    mark: str,
-    run: "Run",
-) -> Registered:
+def _registered(opened: Store, answer: "Answer", mark: str, run: "Run") -> Registered:
     """Move the alias of a registered model to the version with a fingerprint.
 
     The version is made if it is not there.
     """
     client = opened.client
+    title = answer.name
     before = None
     models = client.search_registered_models(f"name = '{title}'")
     if models and ALIAS in models[0].aliases:
@@ -177,34 +135,31 @@ def _registered(
         client.create_registered_model(title)
     same = f"name = '{title}' and tags.fingerprint = '{mark}'"
     versions = client.search_model_versions(same, order_by=["version_number DESC"])
-    if versions:
-        number = str(versions[0].version)
-    else:
-        tags = {"fingerprint": mark, "experiment": forecaster.spec.name}
-        number = _version(opened, title, forecaster, files, tags, run)
+    number = str(versions[0].version) if versions else ""
+    if not number:
+        number = _version(opened, answer, mark, run)
     if number != before:
         client.set_registered_model_alias(title, ALIAS, number)
-    return Registered(title, number, before, not versions, opened.uri)
+    return Registered(number, before, not versions)
 
 
-def _version(
-    opened: Store,
-    title: str,
-    forecaster: Forecaster,
-    files: Sequence[Path],
-    tags: dict[str, str],
-    run: "Run",
-) -> str:
+def _version(opened: Store, answer: "Answer", mark: str, run: "Run") -> str:
     client = opened.client
+    forecaster = answer.forecaster
     with _at(opened, run.info.experiment_id):
-        model = _log(forecaster, run.info.run_id, _example(files, forecaster))
+        example = _example(answer.files, forecaster)
+        model = _log(forecaster, run.info.run_id, example)
         source = f"models:/{model.model_id}"
         made = client.create_model_version(
-            title, source, model.run_id, tags, model_id=model.model_id
+            answer.name,
+            source,
+            model.run_id,
+            {"fingerprint": mark},
+            model_id=model.model_id,
         )
     # As `mlflow.register_model` does, or the model's page would say that it is not
     # registered.
-    link = json.dumps([{"name": title, "version": made.version}])
+    link = json.dumps([{"name": answer.name, "version": made.version}])
     client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": link})
     return str(made.version)
 
@@ -230,30 +185,17 @@ def _log(
         model: ModelInfo = Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
-            name=forecaster.spec.name.rpartition("/")[2],  # MLflow takes no slash
+            name=forecaster.spec.name,
             run_id=run,
             loader_module=LOADER,
             data_path=str(scratch / "forecaster"),
-            code_paths=_code(scratch),
+            code_paths=[str(CODE / name) for name in ("pipeline", "series", "unroll")],
             signature=signature(forecaster),
             input_example=example,
             tags=_tags(forecaster.spec.name),
             pip_requirements=[f"-c {constraints}", *needed],
         )
         return model
-
-
-def _code(scratch: Path) -> list[str]:
-    """Return the folders of the code that the loader imports.
-
-    The folder of `unroll` is a copy of the modules that the loader needs.
-    """
-    loader = scratch / "unroll" / "registry"
-    loader.mkdir(parents=True)
-    ours = CODE / "unroll"
-    for name in ("__init__.py", "registry/__init__.py", "registry/served.py"):
-        shutil.copyfile(ours / name, scratch / "unroll" / name)
-    return [str(CODE / "pipeline"), str(CODE / "series"), str(scratch / "unroll")]
 
 
 def app(workspace: Workspace, name: str) -> Any:

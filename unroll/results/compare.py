@@ -1,14 +1,15 @@
 """The commands `compare` and `claims`, and the answers at the end of a build."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import answers
+from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import FEW_SEEDS
 from pipeline.evaluation.margin import Comparison, Word
+from pipeline.evaluation.schema import Evaluation
 from pipeline.report.formatting import DASH
 from pipeline.report.result_tables import (
     DOCUMENT,
@@ -22,7 +23,6 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
 from unroll.hints import built_by
-from unroll.results import evaluations
 
 IMPORTANT = (
     "test_best",
@@ -84,7 +84,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         note = _lacking(results, evaluated.name)
         pages += [
             replace(table, caption=table.caption + note)
-            for table in dataset_tables(results, evaluated, only, against=not pair)
+            for table in dataset_tables(evaluated, only, against=not pair)
         ]
     if not names and results.verdicts:
         pages.append(claims_table(results))
@@ -122,13 +122,27 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
             f"{experiment} and {other} belong to two data sets; name two experiments "
             "of one data set"
         )
-    evaluation = evaluations.load(workspace, dataset)
+    evaluation = evaluation_of(workspace, dataset)
     for name in (experiment, other):
         if params.own_name(name) not in evaluation.experiments:
             raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{dataset}')}")
     return answers.compare(
         evaluation, params.own_name(experiment), params.own_name(other)
     )
+
+
+def evaluation_of(
+    workspace: Workspace, dataset: str, experiments: Iterable[str] | None = None
+) -> Evaluation:
+    """Read the evaluation of a data set; `experiments` are as in `schema.load`.
+
+    Raises:
+        UnrollError: the data set is not built, or the file is damaged.
+    """
+    folder = workspace.evaluation(dataset)
+    if not (folder / "evaluation.json").is_file():
+        raise UnrollError(f"{dataset} is not built; {built_by(f'evaluate@{dataset}')}")
+    return schema.load(folder, experiments)
 
 
 def _pair(names: Sequence[str], comparison: Comparison | None) -> dict[str, Any]:

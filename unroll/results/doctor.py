@@ -1,6 +1,5 @@
 """The command `doctor`: checks of this machine, params.yaml and claims.yaml."""
 
-import json
 import os
 import platform
 import shlex
@@ -13,7 +12,6 @@ from pipeline.errors import UnrollError, one_line, printable
 from pipeline.evaluation import claims
 from pipeline.provenance import fingerprint, machine, record
 from pipeline.provenance.machine import CODE, REQUIREMENTS, documents, repository
-from pipeline.training import keras_models
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.results.show import sections
@@ -45,7 +43,7 @@ def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
             findings.append((name, True, check(of)))
         except UnrollError as error:
             findings.append((name, False, str(error)))
-    for name, text in {**_variables(), **_keras_file()}.items():
+    for name, text in _variables().items():
         findings.append((name, True, text))
     return [(name, fit, printable(one_line(text))) for name, fit, text in findings]
 
@@ -77,19 +75,6 @@ def _variables() -> dict[str, str]:
         elif name.endswith("_THREADS"):
             said[name] = f"{value}; counts, and results have the same bits"
     return said
-
-
-def _keras_file() -> dict[str, str]:
-    """Return the user's keras.json -> the settings in it that Unroll ignores."""
-    try:
-        file = numerics.keras_file().expanduser()
-        settings = json.loads(file.read_bytes())
-        others = dict(settings.items() - keras_models.SETTINGS.items())
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, AttributeError, RuntimeError, TypeError) as error:
-        return {str(numerics.keras_file()): f"it cannot be read ({error}); ignored"}
-    return {str(file): f"{others}; ignored"} if others else {}
 
 
 def _unroll(workspace: Workspace) -> str:

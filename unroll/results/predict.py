@@ -8,41 +8,19 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.config import params
-from pipeline.config.params import Params
 from pipeline.errors import UnrollError, UsageError, printable
-from pipeline.evaluation import answers
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from series import plot, table
-from series.answer import load
-from series.forecaster import Forecaster, OutsideRangeWarning, require_level
+from series.answer import Answer, load
+from series.forecaster import OutsideRangeWarning, require_level
 from series.intervals import USUAL
 from series.rows import Window
-from unroll.answers.find import find
+from unroll.answers.find import require
 from unroll.answers.show import plain, show_forecast
-from unroll.results import evaluations
-from unroll.results.trained_forecaster import forecaster_of
 
 MANY = 0.1
 """The share of new rows, of the old ones, from which a new answer is recommended."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A forecaster, and the files of the rows that it forecasts from.
-
-    Attributes:
-        forecaster: the models.
-        why: why these models were chosen.
-        files: the files of the rows, as they are now.
-        answered: whether the forecaster is the champion of an answer.
-    """
-
-    forecaster: Forecaster
-    why: str
-    files: list[Path]
-    answered: bool
 
 
 @dataclass(frozen=True)
@@ -50,7 +28,7 @@ class Predicted:
     """A forecast.
 
     Attributes:
-        source: the forecaster and its files.
+        answer: the answer whose champion forecasts.
         file: the last file of the rows that were read.
         windows: name of a series -> its last rows.
         level: the coverage of the intervals.
@@ -58,7 +36,7 @@ class Predicted:
             returns them.
     """
 
-    source: Source
+    answer: Answer
     file: Path
     windows: dict[str, Window]
     level: float
@@ -68,12 +46,12 @@ class Predicted:
     def origin(self) -> str:
         """The timestamp of the last row with a target."""
         last = max(window.stamps[-1] for window in self.windows.values())
-        return self.source.forecaster.spec.question.when(last)
+        return self.answer.forecaster.spec.question.when(last)
 
     @property
     def note(self) -> str:
         """A warning if the horizon is longer than the trained one; else ""."""
-        trained = self.source.forecaster.spec.fitted.windows.horizon
+        trained = self.answer.forecaster.spec.fitted.windows.horizon
         if len(self.table) <= trained * len(self.windows):
             return ""
         return (
@@ -95,8 +73,8 @@ def predict(
     """Forecast what comes after the last row of a series.
 
     Args:
-        workspace: where the answer, or params.yaml, is looked for.
-        name: an answer, a data set or an experiment.
+        workspace: where the answer is looked for.
+        name: the name of the answer.
         data: a file of rows; by default the series' own files, as they are now.
         level: the coverage of the intervals.
         plan: a file of future rows with the columns that are known beforehand.
@@ -104,31 +82,30 @@ def predict(
         series: the name of a series, if there are several.
 
     Raises:
-        UsageError: a name, the level or the horizon is wrong, or the data set is no
-            series with timestamps.
-        UnrollError: something is not built, or the rows cannot be used.
+        UsageError: a name, the level or the horizon is wrong.
+        UnrollError: the rows cannot be used.
     """
     require_level(level)
-    source = source_of(workspace, name)
-    spec = source.forecaster.spec
+    answer = load(require(name, workspace))
+    spec = answer.forecaster.spec
     if series is not None:
         one_of(series, [key for key in spec.fitted.series if key], "--series")
-    paths = [data] if data else source.files
+    paths = [data] if data else answer.files
     with warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", OutsideRangeWarning)
-        windows = source.forecaster.read(paths, [plan] if plan else [])
+        windows = answer.forecaster.read(paths, [plan] if plan else [])
     for warning in unusual:
         warn(f"warning: {warning.message}")
     new = max(window.new for window in windows.values())
-    if source.answered and data is None and new >= MANY:
+    if data is None and new >= MANY:
         more = f"{100 * new:.0f} % more rows have come since the answer"
-        warn(f"hint: {more}; `unroll renew {name}` judges the models on them, too")
+        warn(f"hint: {more}; `unroll answer {name}` judges the models on them, too")
     if series is not None:
         if series not in windows:
             raise UnrollError(f"{series} has no forecast, as said above")
         windows = {series: windows[series]}
-    rows = source.forecaster.after(windows, (level,), horizon)
-    return Predicted(source, paths[-1], windows, level, rows)
+    rows = answer.forecaster.after(windows, (level,), horizon)
+    return Predicted(answer, paths[-1], windows, level, rows)
 
 
 def warn(text: str) -> None:
@@ -137,57 +114,12 @@ def warn(text: str) -> None:
         print(printable(f"unroll: {text}"), file=sys.stderr)
 
 
-def source_of(workspace: Workspace, name: str) -> Source:
-    """Return the forecaster of a name, with its files.
-
-    It is the champion of an answer, an experiment, or the best experiment of a data
-    set.
-
-    Raises:
-        UsageError: nothing has this name.
-        UnrollError: what has this name is not built.
-    """
-    folder = find(name, workspace)
-    if folder is not None:
-        answer = load(folder)
-        why = answer.forecaster.spec.why
-        return Source(answer.forecaster, why, answer.files, answered=True)
-    config = params.load(workspace.params)
-    why = "as asked"
-    if name in config.datasets:
-        name, why = _best(workspace, config, name)
-    forecaster = forecaster_of(workspace, name)
-    files = _own_files(workspace, config, forecaster.spec.dataset)
-    return Source(forecaster, why, files, answered=False)
-
-
-def _best(workspace: Workspace, config: Params, name: str) -> tuple[str, str]:
-    evaluation = evaluations.load(workspace, name, config.experiments_of(name))
-    champion = answers.champion(evaluation)
-    if champion is None:
-        raise UnrollError(
-            f"{name} has no experiment that predicts anything; add one to params.yaml"
-        )
-    experiment, why = champion
-    return f"{name}/{experiment}", why
-
-
-def _own_files(workspace: Workspace, config: Params, name: str) -> list[Path]:
-    section = config.dataset(name)
-    if section.source in config.files:
-        own = workspace.root / config.files[section.source].path
-        if own.is_file():
-            return [own]
-    file = section.preparation.options["csv"]["file"]
-    return [workspace.raw(section.source) / file]
-
-
 def as_data(predicted: Predicted) -> dict[str, Any]:
     """Return the forecast as plain data. An unknown end of an interval is None."""
-    spec = predicted.source.forecaster.spec
+    spec = predicted.answer.forecaster.spec
     return {
         "name": spec.name,
-        "why": predicted.source.why,
+        "why": spec.why,
         "quantity": spec.fitted.windows.quantity,
         "unit": spec.fitted.windows.unit,
         "origin": predicted.origin,
@@ -199,8 +131,8 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
 
 def show(predicted: Predicted) -> None:
     """Print the forecaster, the last timestamp, and the forecast as a table."""
-    spec = predicted.source.forecaster.spec
-    print(printable(f"{spec.name}: {predicted.source.why}"))
+    spec = predicted.answer.forecaster.spec
+    print(printable(f"{spec.name}: {spec.why}"))
     print(printable(f"After {predicted.origin}, in {predicted.file.name}:"))
     if predicted.note:
         print(predicted.note)
@@ -222,6 +154,6 @@ def draw(predicted: Predicted, path: Path) -> None:
             f"--plot must name a .png, .svg or .pdf file. Received: {path.name!r}"
         )
     [(name, window)] = predicted.windows.items()
-    shown = name or predicted.source.forecaster.spec.name
+    shown = name or predicted.answer.forecaster.spec.name
     title = f"{shown}, intervals of {100 * predicted.level:.0f} %"
     plot.forecast(path, window, predicted.table, level=predicted.level, title=title)

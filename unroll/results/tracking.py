@@ -15,11 +15,9 @@ from pipeline.provenance.machine import CODE, documents
 from pipeline.tracking import login, runs, store
 from pipeline.workspace import Workspace
 from series.answer import load
-from series.forecaster import Forecaster
-from unroll.answers.find import find
+from unroll.answers.find import require
 from unroll.registry import model_registry
-from unroll.registry.model_registry import ALIAS, Registered
-from unroll.results import predict
+from unroll.registry.model_registry import ALIAS
 
 JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
 """The variable that lets MLflow's server start jobs. Only language models need them."""
@@ -115,14 +113,14 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     server = f"http://127.0.0.1:{port}/?token={token}"
     if shared:
         server = f"{without_password(uri).rstrip('/')}/"
+    width = max(map(len, addresses), default=0)
     print(
         "Each data set's table of experiments, best first; "
-        "the second button above it has charts:"
+        "the second button above it has charts:",
+        *(f"  {name:<{width}}  {server}{end}" for name, end in addresses.items()),
+        f"All data sets: {server}#/experiments?workflowType=machine_learning",
+        sep="\n",
     )
-    width = max(map(len, addresses), default=0)
-    for name, address in addresses.items():
-        print(f"  {name:<{width}}  {server}{address}")
-    print(f"All data sets: {server}#/experiments?workflowType=machine_learning")
     if not shared:
         _serve_page(workspace, port, token)
 
@@ -158,44 +156,33 @@ def require_free(port: int) -> None:
         ) from None
 
 
-def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
-    """Put a model into MLflow's registry.
+def register(workspace: Workspace, name: str) -> Iterator[str]:
+    """Put the champion of an answer into MLflow's registry.
 
-    It is the champion of an answer, an experiment, or the best experiment of a data
-    set.
+    Yields:
+        Lines about what was registered, what changed, and how to serve it.
 
     Raises:
-        UsageError: there is no such name, or it is no series with timestamps.
-        UnrollError: something is not built, or MLflow's store cannot be used.
+        UsageError: there is no such answer.
+        UnrollError: MLflow's store cannot be used.
     """
-    folder = find(name, workspace)
-    if folder is not None:
-        answer = load(folder)
-        return model_registry.register_answer(workspace, answer), answer.forecaster
-    source = predict.source_of(workspace, name)
-    registered = model_registry.register_experiment(
-        workspace, source.forecaster, source.files
-    )
-    return registered, source.forecaster
-
-
-def registered_lines(registered: Registered, forecaster: Forecaster) -> Iterator[str]:
-    """Yield lines about what was registered, what changed, and how to serve it."""
-    spec = forecaster.spec
-    words = [spec.name if spec.name != registered.name else spec.why]
+    answer = load(require(name, workspace))
+    spec = answer.forecaster.spec
+    registered = model_registry.register(workspace, answer)
+    words = [spec.why]
     if spec.seeds > 1:
         words.append(f"the mean of {spec.seeds} seeds")
     if not registered.new:
         words.append("registered before")
     version = f"version {registered.version}"
-    yield f"{registered.name}, {version}: {', '.join(words)}"
+    yield f"{answer.name}, {version}: {', '.join(words)}"
     if registered.before not in {None, registered.version}:
         yield f"{ALIAS} was version {registered.before} and is now {version}"
     yield (
         f"It takes the last {spec.reach:,} rows and answers on this machine, "
         "once served:"
     )
-    yield f"  unroll serve {shlex.quote(registered.name)}"
+    yield f"  unroll serve {shlex.quote(answer.name)}"
 
 
 def serve(workspace: Workspace, name: str, port: int) -> None:

@@ -49,11 +49,6 @@ def clone(root: Path, folder: Path) -> None:
         UnrollError: git refuses.
     """
     git(root, "clone", "--quiet", "--shared", ".", str(folder.resolve()))
-    use_own_cache(folder)
-
-
-def use_own_cache(folder: Path) -> None:
-    """Give the workspace `folder` a DVC cache of its own."""
     write_text(folder / ".dvc" / "config.local", OWN_CACHE)
 
 

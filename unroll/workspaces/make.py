@@ -1,4 +1,4 @@
-"""Workspaces for the demo (`chosen`), and for tests and `verify` (`miniature`)."""
+"""The workspace of the demo."""
 
 import shutil
 from collections.abc import Collection, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import TEMPLATES, Params
 from pipeline.files import write_text
-from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
+from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES
 from pipeline.workspace import Workspace
 
 COPIED = (
@@ -51,37 +51,6 @@ options of the whole build."""
 SEEDS = 3
 """The number of an experiment's first seeds that the demo trains."""
 
-MINIATURE_CLAIMS = """
-- document: "003"
-  words: close to 0.02
-  experiment: waves/linear
-  metric: final.test.mse
-  value: "0.02"
-  width: 2
-"""
-"""The text of the miniature's claims.yaml."""
-
-
-def miniature(folder: Path) -> Workspace:
-    """Make a new folder a DVC workspace with a small graph, for tests and `verify`.
-
-    It has copies of the documents' dvc.yaml and of the code. Its params.yaml is
-    miniature.yaml, which has an experiment of each kind on generated data.
-    """
-    _copy_graph(repository(CODE), folder)
-    for name in PACKAGES:
-        shutil.copytree(
-            CODE / name,
-            folder / name,
-            ignore=shutil.ignore_patterns("__pycache__", PACKED[-1]),
-        )
-    shutil.copyfile(Path(__file__).with_name("miniature.yaml"), folder / "params.yaml")
-    shutil.copyfile(
-        Path(__file__).with_name("miniature_templates.yaml"), folder / TEMPLATES
-    )
-    write_text(folder / "claims.yaml", MINIATURE_CLAIMS)
-    return Workspace(folder)
-
 
 def chosen(root: Path, folder: Path) -> Workspace:
     """Make `folder` a DVC workspace with the `CHOSEN` experiments of `root`."""
@@ -105,7 +74,6 @@ def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
     """
     others = [name for name in sections["datasets"] if name not in CHOSEN]
     fewer = without(sections, others)
-    fewer.pop("series", None)
     datasets = {}
     experiments: dict[str, dict[str, Any]] = {}
     for dataset, names in CHOSEN.items():
@@ -148,7 +116,7 @@ def with_params(root: Path, folder: Path, sections: Mapping[str, Any]) -> Worksp
 
     The packages of the code are linked.
     """
-    _copy_graph(root, folder)
+    copy_graph(root, folder)
     for name in PACKAGES:
         link = folder / name
         link.unlink(missing_ok=True)
@@ -157,7 +125,8 @@ def with_params(root: Path, folder: Path, sections: Mapping[str, Any]) -> Worksp
     return Workspace(folder)
 
 
-def _copy_graph(root: Path, folder: Path) -> None:
+def copy_graph(root: Path, folder: Path) -> None:
+    """Copy the graph of a repository, with settings of DVC without git."""
     for name in COPIED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, folder / name)

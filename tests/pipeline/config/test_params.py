@@ -11,7 +11,6 @@ from dvc.utils.hydra import apply_overrides
 from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from tests.support import REPOSITORY
-from unroll import repro
 
 GOOD = """
 sources:
@@ -144,18 +143,6 @@ def test_an_experiment_stands_under_its_data_set_and_is_like_one_of_the_same(fil
             load(file, (GOOD, text))
 
 
-def test_a_series_stands_beside_the_data_sets_with_whatever_options_it_has(file):
-    config = load(
-        file,
-        (
-            "experiments:",
-            "series: {meter: {file: meter.csv, horizon: 24}}\nexperiments:",
-        ),
-    )
-    assert config.series == {"meter": {"file": "meter.csv", "horizon": 24}}
-    assert "answer@meter" in repro.stages(config)
-
-
 def test_a_trial_has_other_epochs_and_seeds_where_the_method_has_epochs(file):
     guess = load(
         file, ("{method: none}", "{method: none, epochs: 9, rate: 0.1}")
@@ -190,7 +177,7 @@ NAME = (
         (
             "sources:",
             "sourcs:",
-            "sourcs is not known here. Valid: datasets, experiments, files, series, sources",
+            "sourcs is not known here. Valid: datasets, experiments, files, sources",
         ),
         ("method: none", "", "experiments.waves.guess.training.method is missing"),
         (
@@ -367,8 +354,6 @@ def test_an_experiment_is_added_behind_those_of_its_data_set(file):
     assert added == text.replace(
         "  # of w", "    # By hand.\n    c:\n      like: z\n  # of w"
     )
-    file.write_text(added, encoding="utf-8")
-    assert plain_yaml.without_entry(file, keys) == text
 
 
 def test_an_entry_that_ends_in_nothing_ends_there(file):
@@ -379,5 +364,3 @@ def test_an_entry_that_ends_in_nothing_ends_there(file):
     after = "experiments:\n  w:\n    a:\n      like: z\n  v: {b: {like: y}}\n"
     keys = ["experiments", "w", "a"]
     assert plain_yaml.with_entry(file, keys, {"like": "z"}) == after
-    without = plain_yaml.without_entry(file, ["experiments", "w"])
-    assert without == "experiments:\n  v: {b: {like: y}}\n"

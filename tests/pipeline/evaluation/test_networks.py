@@ -108,7 +108,7 @@ def test_damaged_weights_are_one_line(of_imdb, tmp_path):
         of_imdb()
 
 
-def test_a_page_has_one_of_each_preparation_and_as_many_seeds_as_have_room(
+def test_a_page_has_one_of_each_preparation_with_its_first_seeds(
     evaluated, of_imdb, tmp_path, monkeypatch
 ):
     network = of_imdb()[0]
@@ -125,8 +125,5 @@ def test_a_page_has_one_of_each_preparation_and_as_many_seeds_as_have_room(
         dataclasses.replace(imdb, name=name, folder=tmp_path) for name in ("a", "b")
     ]
     assert page.playable(built) == {"a": network}
-    given = sum(map(len, network.inputs))
-    monkeypatch.setattr(page, "ROOM", given + len(network.weights[0]))
+    monkeypatch.setattr(page, "SEEDS", 1)
     assert page.playable(built)["a"].weights == network.weights[:1]
-    monkeypatch.setattr(page, "ROOM", given)
-    assert page.playable(built) == {}

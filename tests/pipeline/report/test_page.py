@@ -13,7 +13,7 @@ from pipeline.evaluation.margin import Word
 from pipeline.evaluation.scores import evaluate
 from pipeline.report import charts
 from pipeline.report.charts import Axis
-from pipeline.report.formatting import DASH, capital
+from pipeline.report.formatting import DASH
 from pipeline.report.page import as_html, page
 from pipeline.report.result_tables import dataset_tables
 from pipeline.report.results import AnswerText, Evaluated, load, sentence
@@ -130,7 +130,7 @@ def test_the_page_is_well_formed_asks_nobody_for_anything_and_can_be_read_aloud(
     assert (
         checked.tags.count("svg")
         == checked.attributes.count(("svg", "role", "img"))
-        > 10
+        > 5
     )
     assert text.count("<title>") == checked.tags.count("svg") + 1
     assert checked.tags.count("caption") == checked.tags.count("table")
@@ -190,7 +190,7 @@ def test_every_table_plot_and_row_of_a_stand_in_is_labelled_and_nothing_else_is(
     captions = re.findall(
         r"<caption>.*?</caption>|<figcaption>.*?</figcaption>|<h2>.*?</h2>", imdb
     )
-    assert len(captions) >= 4
+    assert len(captions) >= 3
     assert all(">stand-in<" in caption for caption in captions)
     rows = re.findall(r'<th scope="row">.*?</th>', imdb, re.DOTALL)
     assert len(rows) == 2, "of the ranking, but for a summary"
@@ -210,7 +210,7 @@ def test_an_experiment_that_params_yaml_no_longer_has_is_nowhere(workspace, edit
 
 
 def table_of(results, name, index=0):
-    table = dataset_tables(results, named(results, name))[index]
+    table = dataset_tables(named(results, name))[index]
     return {row["experiment"].text: row for row in table.rows}, table
 
 
@@ -232,7 +232,7 @@ def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
     assert compared["word"].text == expected.outcome
 
 
-def test_units_floors_published_figures_groups_and_the_free_run_have_their_columns_and_rows(
+def test_units_floors_groups_and_the_free_run_have_their_columns_and_rows(
     results,
 ):
     rows, table = table_of(results, "jena_hourly")
@@ -241,7 +241,6 @@ def test_units_floors_published_figures_groups_and_the_free_run_have_their_colum
     rows, table = table_of(results, "waves")
     assert "unit" not in [column.key for column in table.columns]
     assert rows["noise variance"]["test"].text == "8.33e-4"
-    assert rows["perceptron"]["published"].verdicts == (("1,000", "does not hold"),)
     rows, _ = table_of(results, "sine_extrapolation", 1)
     assert rows["dense"]["group_inside"].value["values"]
     rows, _ = table_of(results, "sine_windows", 1)
@@ -326,13 +325,18 @@ def test_the_picture_of_an_answer_shows_who_is_compared_and_the_best_of_each_oth
     results,
 ):
     waves = named(results, "waves")
-    standing = charts.standing(waves)
-    shown = {strip.words: strip.strong for strip in standing.strips}
-    assert shown == {"SimpleRNN()": True, "Perceptron": True, "The last value": False}
-    dots = {strip.words: strip.mark.dot for strip in standing.strips}
-    assert [*dots.values()] == sorted(dots.values()), "the best first"
-    assert standing.line == dots["Perceptron"]
-    assert standing.axis.label == "Test MSE, log: left is better"
+    models = [*table_of(results, "waves")[0]]
+    names = [name for name in models if name in waves.experiments]
+    standing = charts.standing(waves, names)
+    assert standing == ["node", "perceptron", "last_value"]
+    axis, marks = charts.ranking(waves, standing)
+    dots = [marks[name].dot for name in standing]
+    assert dots == sorted(dots), "the best first"
+    assert axis.label == "Test MSE, log: left is better"
+    text = section(only(results, "waves"), "waves")
+    shown = re.search(r'<ul class="strips">.*?</ul>', text, re.DOTALL).group()
+    assert re.findall(r'class="strong">(.*?)<', shown) == ["SimpleRNN()", "Perceptron"]
+    assert shown.count(f'class="one" style="left:{marks["perceptron"].dot}%"') == 3
 
 
 def test_a_model_that_was_trained_on_a_part_of_the_rows_is_in_no_ranking(results):
@@ -383,31 +387,6 @@ def test_a_question_has_the_paragraph_of_the_results_page_unless_it_is_no_result
         "<ul><li>One\n  point.</li><li>Another.</li></ul>"
     )
     assert "<b>cannot</b> &lt;hold&gt;" in only(results, "waves")
-
-
-def test_a_rebuilt_figure_is_a_fraction_of_the_published_one_and_of_accuracies_the_errors_are(
-    results,
-):
-    figures = charts.figures(results.verdicts)
-    verdicts = {
-        capital(verdict.claim.words): verdict
-        for verdict in results.verdicts
-        if verdict.claim.kind == "figure"
-    }
-    assert {verdicts[row.words].claim.metric for row in figures.strips} >= {
-        "best.validation.accuracy",
-        "final.test.mse",
-    }
-    for row in figures.strips:
-        verdict = verdicts[row.words]
-        published = float(verdict.claim.value)
-        rebuilt = verdict.rebuilt.mean
-        if verdict.claim.metric.endswith("accuracy"):
-            published = 1 - published
-            rebuilt = 1 - rebuilt
-        assert row.mark.dot == figures.axis.mark(rebuilt / published, (1, 1)).dot
-        assert row.band.low <= row.band.dot == figures.line == 50.0 <= row.band.high
-        assert "→" in row.text, "both figures stand there"
 
 
 def answer(outcome, networks=Networks.UNTUNED, notes=()):

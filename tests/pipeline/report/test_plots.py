@@ -1,9 +1,6 @@
 from types import SimpleNamespace
 
-import numpy as np
-import pandas as pd
 import pytest
-from scipy import stats
 
 from pipeline.config import params
 from pipeline.evaluation.intervals import Difference, Part
@@ -25,13 +22,12 @@ def test_a_plot_is_drawn_in_a_square_of_a_hundred_whatever_its_axes_are():
     )
 
 
-def test_what_is_compared_is_drawn_and_each_curve_of_one_plot_can_be_chosen(evaluated):
+def test_what_is_compared_is_drawn(evaluated):
     results = load(evaluated, params.load(evaluated.params))
     waves = next(dataset for dataset in results.built if dataset.name == "waves")
-    groups = plots.plots(waves, ["perceptron", "last_value", "node"])
+    groups = plots.plots(waves)
     drawn = {group.title: group for group in groups}
     forecasts = drawn["Forecasts beside the truth"]
-    curves = drawn["Loss by epoch"]
     assert [plot.title for plot in forecasts.plots] == [
         "Best example",
         "Median example",
@@ -40,13 +36,6 @@ def test_what_is_compared_is_drawn_and_each_curve_of_one_plot_can_be_chosen(eval
     titles = [waves.titles[name] for name in ("node", "perceptron")]
     assert [line.words for line in forecasts.key] == ["the truth", *titles]
     assert forecasts.plots[0].y.label == "wave, without a unit"
-    assert [(line.words, line.colour) for line in curves.key] == [
-        (titles[1], "dense"),
-        (titles[0], "rnn"),
-    ]
-    assert [bool(line.band) for line in curves.key] == [True, False], (
-        "one seed has no band"
-    )
 
 
 def test_forecasts_of_one_value_stand_side_by_side_so_that_none_hides_another(
@@ -54,38 +43,11 @@ def test_forecasts_of_one_value_stand_side_by_side_so_that_none_hides_another(
 ):
     results = load(evaluated, params.load(evaluated.params))
     waves = next(dataset for dataset in results.built if dataset.name == "waves")
-    for plot in plots.plots(waves, [])[0].plots:
+    for plot in plots.plots(waves)[0].plots:
         truth, *forecasts = plot.lines
         ends = [truth.points[-1][0], *(x for line in forecasts for x, _ in line.points)]
         assert len({*ends}) == len(forecasts) + 1 == 3
         assert all(plot.x.low <= end <= plot.x.high for end in ends)
-
-
-def test_a_curve_is_the_mean_and_the_band_of_all_seeds_to_the_end_of_the_longest_whatever_epochs_were_kept():
-    """Each seed has every second epoch, another half than its neighbour's; the last one
-    ends early."""
-    seeds = [
-        np.arange(1, 101, 2),
-        np.append(1, np.arange(2, 101, 2)),
-        np.arange(1, 40, 2),
-    ]
-    lines = [
-        ("e", seed, epoch, seed + epoch / 100)
-        for seed, epochs in enumerate(seeds)
-        for epoch in epochs
-    ]
-    history = pd.DataFrame(lines, columns=["experiment", "seed", "epoch", "train_loss"])
-    curve = plots.curve(history, "e", "train_loss")
-    assert (curve.index[0], curve.index[-1], len(curve)) == (1, 100, plots.POINTS)
-    for epoch, *values in curve[["mean", "min", "max"]].itertuples():
-        of_seeds = [
-            seed + min(epoch, ends[-1]) / 100 for seed, ends in enumerate(seeds)
-        ]
-        assert values == pytest.approx(
-            [np.mean(of_seeds), min(of_seeds), max(of_seeds)]
-        )
-    assert plots.with_curve(history, ["none", "e"], "train_loss") == ["e"]
-    assert plots.with_curve(history, ["e"], "validation_loss") == []
 
 
 @pytest.mark.parametrize(
@@ -142,7 +104,10 @@ def built(name, **models):
         experiments=experiments,
         about=about,
         evaluation=SimpleNamespace(
-            dataset=about, difference=difference, experiments=experiments
+            dataset=about,
+            difference=difference,
+            errors=lambda _, name: [models[name][0]],
+            experiments=experiments,
         ),
     )
 
@@ -173,35 +138,3 @@ def test_a_network_and_its_opponent_are_compared_by_the_fraction_of_rows_that_th
         "8,000\nhelps",
     ]
     assert plots.data_size(built("waves", gru=(0.1, 1, "GRU"))) is None
-
-
-def test_a_published_epoch_lies_inside_where_one_more_run_would():
-    values = np.random.default_rng(0).uniform(0.7, 0.9, (5, 10))
-    rows = [
-        ("rnn", seed, epoch, values[seed, epoch - 1])
-        for seed in range(5)
-        for epoch in range(1, 11)
-    ]
-    imdb = built("imdb", rnn=(0.8, 1, "SimpleRNN"))
-    imdb.about.kind = "classify"
-    imdb.history = pd.DataFrame(
-        rows, columns=["experiment", "seed", "epoch", "validation_accuracy"]
-    )
-    band = plots.bands(imdb)["rnn"]
-    assert ([*band.index], [*band["Chollet"]][:2]) == (
-        [*range(1, 11)],
-        [0.7758, 0.7742],
-    )
-    logits = np.log(values / (1 - values))
-    reach = stats.t.ppf(0.975, 4) * logits.std(axis=0, ddof=1) * np.sqrt(1 + 1 / 5)
-    for column, ends in (
-        ("low", logits.mean(axis=0) - reach),
-        ("high", logits.mean(axis=0) + reach),
-    ):
-        assert band[column].tolist() == pytest.approx(1 / (1 + np.exp(-ends)))
-    inside = sum(
-        a <= value <= b
-        for a, value, b in zip(band["low"], band["Chollet"], band["high"], strict=True)
-    )
-    (plot,) = plots.published_curves(imdb).plots
-    assert (plot.title, plot.small) == ("rnn", f"Chollet: {inside} of 10 epochs inside")

@@ -93,20 +93,3 @@ def test_what_fails_half_way_is_not_there(workspace):
         raise KeyboardInterrupt
     assert not run_store.holds(workspace, "waves", "gru", "2")
     assert not list(workspace.scratch.glob(".*"))
-
-
-def test_prune_removes_what_is_unused_the_oldest_first_down_to_a_size(workspace):
-    for age, key in enumerate(("new", "older", "oldest")):
-        add(workspace, "rnn", key, text="x" * 1000)
-        os.utime(
-            run_store.entry(workspace, "waves", "rnn", key), (1e9 - age, 1e9 - age)
-        )
-    used = {run_store.entry(workspace, "waves", "gru", KEY)}
-    sizes = [run_store._size(entry) for entry in run_store.entries(workspace)]
-    assert run_store.prune(workspace, used, sum(sizes)) == (0, 0)
-    assert run_store.prune(workspace, used, sum(sizes) - 1) == (1, sizes[0])
-    assert not run_store.holds(workspace, "waves", "rnn", "oldest")
-    run_store.place(workspace, "waves", "rnn", "older")
-    linked = len("{}\n") + 1000
-    assert run_store.prune(workspace, used, 0) == (2, sizes[1] + sizes[2] - linked)
-    assert run_store.entries(workspace) == [*used]

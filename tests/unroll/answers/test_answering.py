@@ -9,9 +9,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
-from pipeline.workspace import Workspace
 from series.options import Options
 from tests.support import REPOSITORY
 from unroll.answers import answering, asked, show
@@ -60,11 +58,10 @@ def test_the_same_question_is_answered_at_once_and_without_options_it_is_the_one
     for flags in (["--target", "load", "--horizon", "7"], [], ["--yes"]):
         answer(*flags)
     invoke(["answer", "meter"])
-    invoke(["renew", "meter"])
     assert library == [("meter", ["meter.csv"], {"target": "load", "horizon": 7})]
     with (here / "meter.csv").open("a") as file:
         file.write("2024-03-01,5,1\n")
-    invoke(["renew", "meter"])
+    invoke(["answer", "meter"])
     answer("--target", "load", "--horizon", "3", "--no-networks", "--minutes", "2")
     assert [options for *_, options in library[1:]] == [
         {"target": "load", "horizon": 7},
@@ -155,7 +152,6 @@ def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("answer", "no answer is here; name a file, such as `unroll answer meter.csv`"),
         ("answer other.csv", "other.csv is not there; name a CSV or Parquet file"),
         ("answer .", r"\. is a folder; name a CSV or Parquet file"),
         ("answer meter.csv --csv --json", "pass --csv or --json, not both"),
@@ -167,15 +163,7 @@ def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(
             "answer meter.csv --target lod --horizon 2 --name a",
             "must be one of: load, wind",
         ),
-        (
-            "renew meter",
-            "'meter' is no answer here, nor in params.yaml. `unroll answer FILE` makes",
-        ),
-        (
-            "remove meter",
-            r"the name in params.yaml \(series\) must be one of: \(none\)",
-        ),
-        ("add meter.csv --yes", "params.yaml is missing"),
+        ("answer waves", "waves is not there; name a CSV or Parquet file"),
     ],
 )
 def test_what_cannot_be_done_gets_one_line_and_leaves_nothing(here, arguments, message):
@@ -199,118 +187,6 @@ def test_the_first_line_comes_before_all_that_takes_long_to_import():
     )
     assert done.stdout == "Reading meter.csv ...\n"
     assert "import of numpy halted" in done.stderr
-
-
-@pytest.fixture
-def project(here):
-    """A project under DVC."""
-    (here / "params.yaml").write_text("# Mine.\nseries: {}\n", encoding="utf-8")
-    return Workspace(here)
-
-
-def test_a_series_is_added_with_its_options_and_removed_and_all_else_stays(
-    project, capsys
-):
-    invoke(
-        [
-            "add",
-            "meter.csv",
-            "--target",
-            "load",
-            "--horizon",
-            "5",
-            "--future",
-            "wind",
-            "--minutes",
-            "3",
-        ]
-    )
-    printed = capsys.readouterr().out
-    assert "column    load: from 0 to 16" in printed
-    assert printed.endswith(
-        "Written to params.yaml: series.meter. Next: unroll repro answer@meter\n"
-    )
-    entry = {
-        "file": "meter.csv",
-        "target": "load",
-        "horizon": 5,
-        "future": ["wind"],
-        "minutes": 3.0,
-    }
-    assert plain_yaml.read(project.params) == {"series": {"meter": entry}}
-    with pytest.raises(
-        UsageError,
-        match="params.yaml has series.meter already; pass --name with another name, or",
-    ):
-        invoke(["add", "meter.csv", "--yes"])
-    with pytest.raises(UsageError, match="edit series.meter there"):
-        invoke(["answer", "meter", "--horizon", "3"])
-    with pytest.raises(
-        UnrollError,
-        match="meter is not answered yet; run `unroll repro answer@meter`",
-    ):
-        invoke(["predict", "meter"])
-    answers = project.root / "answers" / "meter"
-    answers.mkdir(parents=True)
-    invoke(["remove", "meter"])
-    assert not answers.exists()
-    assert project.params.read_text(encoding="utf-8").startswith(
-        "# Mine.\nseries: {}\n"
-    )
-    assert (project.root / "meter.csv").is_file()
-
-
-def test_a_folder_of_files_is_one_series(project):
-    (project.root / "station").mkdir()
-    lines = (project.root / "meter.csv").read_text().splitlines(keepends=True)
-    (project.root / "station" / "one.csv").write_text("".join(lines[:31]))
-    (project.root / "station" / "two.csv").write_text("".join([lines[0], *lines[31:]]))
-    invoke(["add", "station", "--yes"])
-    entry = plain_yaml.read(project.params)["series"]["station"]
-    assert entry == {"file": "station", "target": "load", "horizon": 6}
-
-
-@pytest.mark.parametrize(
-    ("entry", "message"),
-    [
-        ({"target": "load"}, r"params.yaml: series.meter.file is missing"),
-        (
-            {"file": "meter.csv", "horizn": 3},
-            "series.meter.horizn is not known here. .* Did you mean horizon",
-        ),
-        (
-            {"file": "meter.csv", "horizon": 0},
-            "series.meter.horizon must be greater than or equal to 1",
-        ),
-    ],
-)
-def test_a_wrong_entry_is_named_with_its_place(project, entry, message):
-    plain_yaml.write({"series": {"meter": entry}}, project.params)
-    with pytest.raises(UsageError, match=message):
-        invoke(["answer", "meter"])
-
-
-def test_a_stage_of_dvc_answers_into_the_folder_of_answers(
-    project, monkeypatch, capsys
-):
-    calls = []
-
-    def make(*arguments, **options):
-        calls.append((arguments, options))
-        return SimpleNamespace(sentence="No.")
-
-    monkeypatch.setattr(answering, "_made", make)
-    monkeypatch.setenv("DVC_STAGE", "answer@meter")
-    plain_yaml.write(
-        {"series": {"meter": {"file": "meter.csv", "horizon": 3}}}, project.params
-    )
-    invoke(["answer", "meter", "--jobs", "1"])
-    [((folder, name, files, options), keys)] = calls
-    assert (folder, name) == (project.root / "answers" / "meter", "meter")
-    assert files == [project.root / "meter.csv"]
-    assert (options, keys["seconds"]) == (Options(horizon=3), False)
-    assert keys["cache"] == project.root / ".unroll" / "answers" / "meter"
-    assert capsys.readouterr().out == "Reading meter ...\nNo.\n"
 
 
 def test_every_option_of_the_library_is_one_of_the_command():

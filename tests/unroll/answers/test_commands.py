@@ -1,4 +1,4 @@
-"""A file of one's own by the commands: answered, forecast, compared, renewed; with few
+"""A file of one's own by the commands: answered, forecast, compared, judged again; with few
 and quick models."""
 
 import contextlib
@@ -154,7 +154,6 @@ def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
     text = printed(folder, "compare", "shop")
     assert text.startswith(f"shop: {answer.sentence}\n")
     assert text == printed(folder, "compare")
-    assert printed(folder, "answer") == f"shop: {answer.sentence}\n"
     judgement = json.loads(
         printed(folder, "compare", "shop/ridge", "shop/last_value", "--json")
     )
@@ -174,15 +173,14 @@ def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
         printed(folder, "compare", "shop/rige", "shop/gru")
 
 
-def test_an_answer_is_listed_and_shown(shop):
+def test_an_answer_is_listed_and_compared(shop):
     folder, _ = shop
     answer = unroll.load(folder / "shop")
     assert printed(folder, "list").endswith(f"shop: {answer.sentence}\n")
     assert printed(folder, "list", "shop") == f"shop: {answer.sentence}\n"
     [listed] = json.loads(printed(folder, "list", "shop", "--json"))
     assert listed["answer"] == answer.sentence
-    assert printed(folder, "show", "shop") == printed(folder, "compare", "shop")
-    shown = printed(folder, "show", "shop/")
+    shown = printed(folder, "compare", "shop/")
     assert "coverage" in shown.lower()
     assert "weighted quantile loss" in shown
 
@@ -199,14 +197,14 @@ def test_a_longer_forecast_says_that_its_intervals_were_not_tested(shop, capsys)
     assert note in capsys.readouterr().err
 
 
-def test_new_rows_are_told_and_renewed(shop, tmp_path, capsys):
+def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
     shutil.copytree(shop[0], tmp_path, dirs_exist_ok=True)
     sales(DAYS + 20).to_csv(tmp_path / "shop.csv", index=False)
     assert "After 2024-05-19" in printed(tmp_path, "predict", "shop")
-    told = "hint: 17 % more rows have come since the answer; `unroll renew shop` judges the models on them, too"
+    told = "hint: 17 % more rows have come since the answer; `unroll answer shop` judges the models on them, too"
     assert told in capsys.readouterr().err
     with quickly():
-        assert "\n2024-05-20" in printed(tmp_path, "renew", "shop")
+        assert "\n2024-05-20" in printed(tmp_path, "answer", "shop")
     printed(tmp_path, "predict", "shop")
     assert "hint" not in capsys.readouterr().err
     assert unroll.load(tmp_path / "shop").forecaster.spec.fitted.windows.lookback == 14
@@ -228,7 +226,6 @@ def test_new_rows_are_told_and_renewed(shop, tmp_path, capsys):
             "register shops",
             "'shops' is no answer here, nor in params.yaml. Did you mean shop?",
         ),
-        ("remove shop", "shop/ is in no params.yaml; delete the folder"),
     ],
 )
 def test_what_cannot_be_done_gets_one_line(shop, arguments, message):

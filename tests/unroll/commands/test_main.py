@@ -214,11 +214,6 @@ def test_the_version_and_the_headings_of_help(unroll):
             2,
             "No such option: --jsn (Possible options: --json). `unroll list --help` says",
         ),
-        (
-            ["verify", "--quick", "report"],
-            2,
-            "--quick builds the whole miniature; leave out report, or --quick",
-        ),
         (["train"], 2, "Missing argument 'name'. `unroll train --help` says more"),
         (
             ["train", "waves", "--epochs", "1"],

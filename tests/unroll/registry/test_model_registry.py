@@ -1,13 +1,13 @@
-"""A registered model, served by MLflow, says what its forecaster says; a recorded
-network says what was scored."""
+"""A registered model, served by MLflow, says what its forecaster says."""
 
 import json
 import math
 import socket
 import subprocess
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
-import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,15 +18,14 @@ from pipeline.config import params
 from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
 from pipeline.provenance import fingerprint
-from pipeline.tracking import runs, store
+from pipeline.tracking import store
 from pipeline.training import run_folder
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
+from tests.support.trained_forecaster import forecaster_of
 from unroll.registry import model_registry
-from unroll.results import tracking
-from unroll.results.trained_forecaster import forecaster_of
 
 PARAMS = """
 sources: {}
@@ -44,10 +43,6 @@ experiments:
   meter:
     last: {model: {family: baselines, name: last_value}, training: {method: none}}
     ridge: {model: {family: baselines, name: linear, last: 6}, training: {method: least_squares, ridge: 1.0}}
-    gru:
-      seeds: [3]
-      model: {family: recurrent, name: gru, units: 2}
-      training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 1, batch_size: 512}
 """
 
 
@@ -70,7 +65,6 @@ def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is ou
     config = params.load(workspace.params)
     for name, experiment in config.experiments_of("meter").items():
         leave(workspace, name, experiment)
-    assert {action for _, action in runs.track(workspace, config.runs)} == {"recorded"}
     return workspace
 
 
@@ -86,17 +80,37 @@ def leave(workspace, name, experiment):
     run_folder.save(trainer.train(job), job, folder, made_of.fingerprint)
 
 
+def answer_of(workspace, name):
+    """An answer whose champion is a trained experiment."""
+    forecaster = forecaster_of(workspace, f"meter/{name}")
+    spec = forecaster.spec.model_copy(update={"name": "meter", "why": "as asked"})
+    forecaster = replace(forecaster, spec=spec, cache={})
+    return SimpleNamespace(
+        name="meter",
+        forecaster=forecaster,
+        files=[workspace.root / "meter.csv"],
+        folder=workspace.root / "meter",
+        sentence="Open.",
+        about=SimpleNamespace(target="load", horizon=2),
+        board=SimpleNamespace(
+            champion=name,
+            models={name: SimpleNamespace(mae=1.5, wql=0.1, coverage=None)},
+        ),
+    )
+
+
 @pytest.fixture(scope="module")
 def registered(workspace):
     return [
-        tracking.register(workspace, name)[0]
-        for name in ("meter/last", "meter/ridge", "meter/ridge")
+        model_registry.register(workspace, answer_of(workspace, name))
+        for name in ("last", "ridge", "ridge")
     ]
 
 
 @pytest.fixture(scope="module")
 def address(workspace, registered, tmp_path_factory):
     """Where the champion is served."""
+    assert registered
     from mlflow.pyfunc.scoring_server import client
 
     with socket.socket() as free:
@@ -109,7 +123,7 @@ def address(workspace, registered, tmp_path_factory):
         "--root",
         workspace.root,
         "serve",
-        registered[-1].name,
+        "meter",
     ]
     server = subprocess.Popen(
         [*command, "--port", str(port)], cwd=tmp_path_factory.mktemp("server")
@@ -130,12 +144,12 @@ def post(address, body, kind="application/json"):
 
 def test_registering_again_makes_no_new_version_and_the_alias_moves(registered):
     versions = [
-        ("meter", "1", None, True),
-        ("meter", "2", "1", True),
-        ("meter", "2", "2", False),
+        ("1", None, True),
+        ("2", "1", True),
+        ("2", "2", False),
     ]
     assert [
-        (model.name, model.version, model.before, model.new) for model in registered
+        (model.version, model.before, model.new) for model in registered
     ] == versions
 
 
@@ -144,13 +158,13 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
 ):
     with store.opened(workspace) as opened:
         client = opened.client
-    version = client.get_model_version_by_alias(registered[-1].name, "champion")
+    version = client.get_model_version_by_alias("meter", "champion")
+    assert str(version.version) == registered[-1].version
     run = client.get_run(version.run_id)
-    assert version.tags == {
-        "experiment": "meter/ridge",
-        "fingerprint": run.data.tags["fingerprint"],
-    }
-    assert (run.info.status, run.data.tags["current"]) == ("FINISHED", "true")
+    assert version.tags == {"fingerprint": run.data.tags["fingerprint"]}
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"ridge/mae": 1.5, "ridge/wql": 0.1}
+    assert run.data.params == {"target": "load", "horizon": "2", "champion": "ridge"}
     model = version.source.removesuffix("/artifacts").rpartition("/")[2]
     tags = client.get_logged_model(model).tags
     assert not [key for key, value in tags.items() if value.startswith("/")]
@@ -165,31 +179,11 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
     assert example["data"] == rows().tail(24).to_numpy().tolist()
 
 
-@pytest.mark.filterwarnings("ignore:.*AnyType:UserWarning")  # of MLflow's own classes
-def test_a_recorded_network_has_a_signature_and_an_example_and_predicts_what_was_scored(
-    workspace, monkeypatch
-):
-    with store.opened(workspace) as opened:
-        (run,) = opened.search("tags.experiment = 'gru' and tags.current = 'true'")
-    (output,) = run.outputs.model_outputs
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", opened.uri)
-    address = f"models:/{output.model_id}"
-    model = mlflow.pyfunc.load_model(address)
-    example = model.metadata.load_input_example(address)
-    test = dataset.load(workspace.prepared("meter")).splits["test"]
-    assert example.tolist() == test.take(np.arange(len(example)))[0].tolist()
-    assert model.metadata.signature.inputs.inputs[0].shape == (-1, *test.input_shape)
-    predicted = run_folder.load(workspace.run("meter", "gru")).predictions[
-        "final_test"
-    ][0]
-    assert model.predict(example) == pytest.approx(predicted[: len(example)], abs=1e-5)
-
-
 @pytest.mark.parametrize("level", [None, 0.5])
 def test_the_server_says_what_the_forecaster_says_to_the_last_digit(
     workspace, address, level
 ):
-    forecaster = forecaster_of(workspace, "meter/ridge")
+    forecaster = answer_of(workspace, "ridge").forecaster
     forecasts = forecaster.after(forecaster.windows(rows()), (level or 0.9,))
     assert [*forecasts] == [
         "unique_id",

@@ -1,4 +1,4 @@
-"""What `predict` says of the documents' data sets that it cannot forecast."""
+"""What `predict` says of names that are no answer."""
 
 import pytest
 
@@ -20,8 +20,8 @@ WAVES = {
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("waves", "waves is not built; `unroll repro evaluate@waves` builds it"),
-        ("waves/linear", "waves is not a series with timestamps"),
+        ("waves", "waves is of params.yaml, and a forecast needs an answer"),
+        ("waves/linear", "waves/linear is of params.yaml"),
         ("wavs", "'wavs' is no answer here, nor in params.yaml. Did you mean waves?"),
     ],
 )

@@ -1,6 +1,6 @@
 from dvc.repo import Repo
 
-from pipeline.config import params, plain_yaml
+from pipeline.config import params
 from tests.support import REPOSITORY
 from unroll import repro
 from unroll.workspaces import make
@@ -21,12 +21,6 @@ def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_shorter_training(
         assert experiment == whole.runs[name].model_copy(
             update={"seeds": whole.runs[name].seeds[:3]}
         )
-    sections = plain_yaml.read(REPOSITORY / "params.yaml") | {
-        "series": {"meter": {"file": "meter.csv"}}
-    }
-    assert "series" not in make.choose(sections, whole), (
-        "a series of one's own is not the demo's"
-    )
     assert workspace.claims.read_bytes() == (REPOSITORY / "claims.yaml").read_bytes()
     with Repo(str(tmp_path)) as repo:
         assert {stage.name for stage in repo.index.stages} == {*repro.stages(few)}

@@ -6,13 +6,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import params
-from pipeline.config.params import Experiment, own_name
+from pipeline.config.params import own_name
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.data.problem import problem
-from pipeline.errors import UnrollError, UsageError
-from pipeline.provenance import fingerprint
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Run
 from pipeline.workspace import Workspace
@@ -32,24 +30,14 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
         workspace: the project, with the run and the prepared data set.
         name: the experiment with its data set, such as jena_hourly/gru.
 
-    Raises:
-        UsageError: there is no such experiment, or its data set is no series with
-            timestamps.
-        UnrollError: the run or the data set is not built, or the run belongs to an
-            earlier build of the data set.
     """
     config = params.load(workspace.params)
     experiment = config.experiment(name)
     about = experiment.dataset
-    if config.dataset(about).preparation.name != "series":
-        raise UsageError(
-            f"{about} is not a series with timestamps, so it has no next value; name a "
-            "data set with the preparation `series`"
-        )
     prepared = workspace.prepared(about)
     data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
-    run = _run(workspace, name, experiment)
     key = own_name(name)
+    run = run_folder.load(workspace.run(about, key))
     # Origins lie a day apart; a timestep, if there is no daily period.
     stride = backtest.windows(data).step * max(1, data.period)
     member = Member(
@@ -69,20 +57,6 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
     origins = Origins.of(data, _past_forecasts(data, run, stride))
     weights = workspace.run(about, key) / "weights"
     return Forecaster(spec, origins.arrays([key]), {key: weights})
-
-
-def _run(workspace: Workspace, name: str, experiment: Experiment) -> Run:
-    about = experiment.dataset
-    run = run_folder.load_for(
-        workspace.run(about, own_name(name)), about, experiment.seeds
-    )
-    trained_on = run.summary.fingerprint.get("data")
-    if trained_on not in {None, fingerprint.folder(workspace.prepared(about))}:
-        raise UnrollError(
-            f"{name} was trained on an earlier build of {about}; "
-            f"run `unroll repro evaluate@{about}`"
-        )
-    return run
 
 
 def _past_forecasts(data: Dataset, run: Run, stride: int) -> pd.DataFrame:

@@ -8,25 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import unroll
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import own_name
 from pipeline.data import dataset
 from pipeline.data.preparations.series import from_table
 from pipeline.data.series_options import Cleaning
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import read_json, write_json, write_npz
+from pipeline.files import write_npz
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from series.forecaster import Forecaster, OutsideRangeWarning
 from series.reading import files
-from stages.evaluate import evaluate
 from stages.source import source
-from tests.support.examples import run_example
 from tests.support.options import sections, typed
+from tests.support.trained_forecaster import forecaster_of
 from tests.support.training import train
-from unroll.project import Project
-from unroll.results.trained_forecaster import forecaster_of
 
 HOURS = 700
 GAPS = (100, 333, 334, *range(500, 520))
@@ -57,7 +53,7 @@ MODELS = {
         {"method": "by_hand", "learning_rate": 0.1, "epochs": 1},
     ),
 }
-QUESTIONS = {  # the first one has the name that is in the example of `Project.forecast`
+QUESTIONS = {
     "jena_hourly": {
         "horizon": 3,
         "fill": 3,
@@ -151,10 +147,8 @@ def workspace(tmp_path_factory):
         question, _, key = name.partition("/")
         model, _, calendar = key.partition("_")
         experiments[question][key] = section(model, calendar=bool(calendar))
-    datasets["waves"] = {"source": "waves", "preparation": {"name": "waves"}}
-    experiments["waves"] = {"last_value": section("last", calendar=False)}
     written = {
-        "sources": {"waves": {"kind": "waves"}},
+        "sources": {},
         "files": {"meter": {"path": "meter.csv"}},
         "datasets": datasets,
         "experiments": experiments,
@@ -244,19 +238,6 @@ def test_its_errors_are_those_of_the_run_at_origins_a_day_apart(workspace, name)
     known = np.isfinite(of_errors)
     np.testing.assert_allclose(of_errors[known], truth[known], rtol=2e-5, atol=1e-5)
     assert forecaster.spec.stride == 24
-
-
-def test_the_interface_in_python_forecasts_by_the_best_experiment_of_a_data_set(
-    workspace,
-):
-    evaluate(workspace, "jena_hourly")
-    project = unroll.open(workspace.root)
-    run_example(Project.forecast, project)
-    found = project.forecast("jena_hourly/boosting", level=0.8, horizon=2)
-    expected = forecaster_of(workspace, "jena_hourly/boosting").forecast(
-        rows(), (0.8,), 2
-    )
-    pd.testing.assert_frame_equal(found, expected)
 
 
 BAD = {
@@ -383,30 +364,3 @@ def test_what_an_older_version_saved_is_refused(workspace, tmp_path):
         UnrollError, match="older version of Unroll; answer the series anew"
     ):
         Forecaster.load(tmp_path / "model")
-
-
-def test_what_is_of_an_earlier_build_is_refused(workspace):
-    run = workspace.run("later", "daily") / "run.json"
-    fitted = workspace.prepared("later") / "fitted.json"
-    before = {path: path.read_bytes() for path in (run, fitted)}
-    again = "run `unroll repro evaluate@later`"
-    try:
-        fitted.unlink()
-        with pytest.raises(
-            UnrollError, match=f"later was prepared by an earlier Unroll; {again}"
-        ):
-            forecaster_of(workspace, "later/daily")
-        write_json(run, read_json(run) | {"fingerprint": {"data": "0"}})
-        told = f"later/daily was trained on an earlier build of later; {again}"
-        with pytest.raises(UnrollError, match=told):
-            forecaster_of(workspace, "later/daily")
-    finally:
-        for path, content in before.items():
-            path.write_bytes(content)
-
-
-def test_an_experiment_that_forecasts_no_series_is_refused(workspace):
-    with pytest.raises(UsageError, match="waves is not a series with timestamps"):
-        forecaster_of(workspace, "waves/last_value")
-    with pytest.raises(UsageError, match="the experiment must be one of"):
-        forecaster_of(workspace, "later/gru")
