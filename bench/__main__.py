@@ -1,8 +1,8 @@
-"""The command `python -m bench [PART] [--quick]`: measure, and write the results."""
+"""The command `python -m bench [PART]... [--quick]`: measure, and write the results."""
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -10,18 +10,29 @@ import typer
 
 from bench import REPOSITORY, Say, results, wrong_words
 from bench import page as performance
-from bench.peers import compare as peers_part
-from bench.series import compare as series_part
+from bench.peers import compare as peers
+from bench.series import compare as series
 from pipeline.errors import UnrollError
 from pipeline.files import write_json, write_text
+from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.exits import run
 
 PARTS: dict[str, Callable[[bool, Say], dict[str, Any]]] = {
-    "peers": peers_part.measure,
-    "series": series_part.measure,
+    "peers": peers.measure,
+    "series": series.measure,
 }
 """Part of results.json -> the function that measures it."""
+
+Wanted = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[peers|series|page|rule]...",
+        help="Unroll beside other frameworks; answers for series; the page alone; or "
+        "a simulation of how often the rule of the answers says a wrong word.",
+        show_default="peers and series",
+    ),
+]
 
 Quick = Annotated[
     bool,
@@ -38,55 +49,31 @@ app = typer.Typer(
 )
 
 
-@app.callback(invoke_without_command=True)
-def everything(context: typer.Context) -> None:
-    """Measure Unroll; write bench/results.json and docs/performance.md. Without a part,
-    measure all parts.
-    """
-    if context.invoked_subcommand is None:
-        update([*PARTS], quick=False)
-
-
 @app.command()
-def peers(quick: Quick = False) -> None:
-    """Measure every workload with Unroll and with other frameworks."""
-    update(["peers"], quick=quick)
-
-
-@app.command()
-def series(quick: Quick = False) -> None:
-    """Measure answers for series: generated files, and public files beside rivals."""
-    update(["series"], quick=quick)
-
-
-@app.command()
-def page() -> None:
-    """Write docs/performance.md again, from bench/results.json alone."""
-    update([], quick=False)
-
-
-@app.command()
-def rule() -> None:
-    """Simulate how often the rule of the answers says a wrong word."""
-    wrong_words.show(Workspace(REPOSITORY))
-
-
-def update(parts: Sequence[str], *, quick: bool) -> None:
-    """Measure parts into results.json, then write the page from results.json.
+def bench(wanted: Wanted = None, quick: Quick = False) -> None:
+    """Measure Unroll; write bench/results.json and docs/performance.md.
 
     Raises:
+        UsageError: there is no such part.
         UnrollError: nothing was measured yet, or a measurement fails.
     """
+    for name in wanted or ():
+        one_of(name, [*PARTS, "page", "rule"], "the part")
+    if "rule" in (wanted or ()):
+        wrong_words.show(Workspace(REPOSITORY))
+        return
     path = REPOSITORY / "bench" / "results.json"
     page = REPOSITORY / "docs" / "performance.md"
     if quick:
         path = REPOSITORY / ".unroll" / "bench" / "results.json"
         page = path.with_name("performance.md")
     measured = results.read(path)
-    for name in parts:
+    for name, measure in PARTS.items():
+        if wanted and name not in wanted:
+            continue
         start = time.monotonic()
         say = partial(print, f"{name}:", file=sys.stderr, flush=True)
-        values = PARTS[name](quick, say)
+        values = measure(quick, say)
         measured = results.merge(measured, name, values, time.monotonic() - start)
         write_json(path, measured)
     if not measured:

@@ -9,7 +9,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bench.peers.compare import CHECKED, OWN
-from bench.peers.workloads import FRAMEWORKS, WORKLOADS
+from bench.peers.workloads import FRAMEWORKS
 
 PEERS = FRAMEWORKS[1:]
 """The other frameworks."""
@@ -41,10 +41,6 @@ def text(measured: Mapping[str, Any]) -> str:
     return environment.get_template("performance.md.j2").render(
         found=measured,
         groups=grouped(rows),
-        goals={
-            name: dict(zip(("train", "evaluate"), workload.goals, strict=True))
-            for name, workload in WORKLOADS.items()
-        },
         warm_ups=[row["warm_up"] for row in rows if row["side"] == "unroll"],
         checked=CHECKED,
         settings=settings,

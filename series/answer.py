@@ -2,9 +2,7 @@
 helps, and the forecast.
 """
 
-import contextlib
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -16,13 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import locks, tables
-from pipeline.config.params import Experiment
+from pipeline import tables
 from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
-from pipeline.data.series_options import Fitted
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import atomic_folder, read_checked, read_json, remove, write_json
+from pipeline.files import atomic_folder, read_checked, read_json, write_json
 from pipeline.processes import Server
 from pipeline.report import titles
 from pipeline.validation import Strict, validated
@@ -52,9 +48,6 @@ TABLE = "forecasts.parquet"
 
 SECONDS = "seconds.json"
 """The file of CPU seconds, which differ from run to run."""
-
-TEMPORARY = "unroll-answer-"
-"""Beginning of a temporary folder's name; the number of the process follows."""
 
 
 class About(Strict):
@@ -338,8 +331,7 @@ def answer(
         "jobs": jobs,
     }
     asked = validated(Arguments, given, "unroll.answer")
-    _sweep()
-    folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{os.getpid()}-"))
+    folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
     kept = Path(cache) if cache else folder / ".cache"
     try:
         made = _answered(asked, data, folder, kept, say or _to_stderr)
@@ -348,15 +340,6 @@ def answer(
         raise
     weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
     return made
-
-
-def _sweep() -> None:
-    """Remove the temporary folders of processes that have ended."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*"):
-        match = re.fullmatch(rf"{TEMPORARY}(\d+)-.*", folder.name)
-        with contextlib.suppress(FileNotFoundError):  # another process removed it
-            if match and not locks.alive(int(match[1]), folder.stat().st_mtime):
-                remove(folder)
 
 
 def _answered(
@@ -372,12 +355,17 @@ def _answered(
         say: called with lines of progress.
     """
     paths = files_of(data, folder, "rows")
-    jobs = asked.jobs or _cores()
+    jobs = asked.jobs or os.cpu_count() or 1
     # the server imports while the rows are read
     with Server(fits.PRELOAD) as server:
         profile, proposal, dataset = _read(asked, data, paths, say)
         plan = backtest.plan(dataset, proposal.cycles)
-        say(_announced(plan))
+        say(
+            f"Each model forecasts from {plan.origins} cutoffs of the past, fitted "
+            f"{'once' if plan.refits == 1 else f'{plan.refits} times'} to the rows "
+            "before. The earlier half of the cutoffs chooses models, the later half "
+            "compares them."
+        )
         experiments = candidates(
             profile,
             proposal,
@@ -388,7 +376,6 @@ def _answered(
         store = Store.of(cache, dataset)
         fitted, left_out = fits.cross_validated(
             store,
-            dataset,
             experiments,
             plan,
             server,
@@ -406,7 +393,9 @@ def _answered(
         champions = {name: settled[name] for name in board.champions}
         weights = folder / "weights"
         members = fits.refitted(store, champions, weights, server, jobs=jobs)
-    titled = _titles(settled)
+    titled = {name: titles.short(model) for name, model in settled.items()}
+    if sentence.ZERO in titled:
+        titled[sentence.ZERO] = "always 0"
     spec = _spec(dataset, sentence.title(board, titled, board.champion), members, plan)
     arrays = origins.arrays(board.champions)
     folders = {name: weights / name for name in champions}
@@ -464,41 +453,20 @@ def _typed(table: pd.DataFrame, integers: str) -> pd.DataFrame:
     return table.astype({"unique_id": integers}) if integers else table
 
 
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _titles(experiments: Mapping[str, Experiment]) -> dict[str, str]:
-    found = {name: titles.short(model) for name, model in experiments.items()}
-    if sentence.ZERO in found:
-        found[sentence.ZERO] = "always 0"
-    return found
-
-
-def _announced(plan: Plan) -> str:
-    times = "once" if plan.refits == 1 else f"{plan.refits} times"
-    return (
-        f"Each model forecasts from {plan.origins} cutoffs of the past, fitted {times} "
-        "to the rows before. The earlier half of the cutoffs chooses models, the later "
-        "half compares them."
-    )
-
-
 def _spec(
     dataset: Dataset, why: str, members: list[Member], plan: Plan
 ) -> ForecasterSpec:
     """Return the forecaster as plain data; the range of all rows is usual to it."""
     fitted = fitted_of(dataset)
-    # (rows, columns + calendar), in model units
+    count = len(fitted.series)  # their rows stand one after the other
+    # (series, rows, columns + calendar), in model units
     whole = backtest.windows(dataset).series
+    whole = whole.reshape(count, -1, whole.shape[1])
+    truth = np.asarray(dataset.truth).reshape(count, -1)
     target = fitted.columns.index(fitted.csv.target)
     statistics = {}
-    rows = len(whole) // len(fitted.series)  # of each series, one after the other
-    truth = np.asarray(dataset.truth).reshape(len(fitted.series), rows)
     for number, (name, known) in enumerate(fitted.series.items()):
-        own = whole[number * rows : (number + 1) * rows, : len(known.mean)]
+        own = whole[number, :, : len(known.mean)]
         low = own.min(axis=0) * known.std + known.mean
         high = own.max(axis=0) * known.std + known.mean
         # Exact for the target, whose lowest value decides whether 0 is a floor.
@@ -506,6 +474,8 @@ def _spec(
         high[target] = np.nanmax(truth[number])
         ends = {"low": low.tolist(), "high": high.tolist()}
         statistics[name] = known.model_copy(update=ends)
+    last = np.asarray(dataset.stamps).max(keepdims=True).astype("datetime64[ms]")
+    until = row_calendar.numbered(last, fitted.cleaning, fitted.csv.time_zone)
     return ForecasterSpec(
         name=dataset.name,
         dataset=dataset.name,
@@ -513,17 +483,8 @@ def _spec(
         fitted=fitted.model_copy(update={"series": statistics}),
         stride=plan.stride,
         why=why,
-        until=str(_last_number(dataset, fitted)),
+        until=str(until[0]),
     )
-
-
-def _last_number(dataset: Dataset, fitted: Fitted) -> np.datetime64:
-    """Return the number of the last row by the calendar (`row_calendar.numbered`)."""
-    last = np.asarray(dataset.stamps).max().astype("datetime64[ms]")
-    zone = fitted.csv.time_zone
-    number: np.datetime64
-    [number] = row_calendar.numbered(np.array([last]), fitted.cleaning, zone)
-    return number
 
 
 def load(folder: str | os.PathLike[str]) -> Answer:
@@ -546,4 +507,3 @@ def load(folder: str | os.PathLike[str]) -> Answer:
 
 def _to_stderr(line: str) -> None:
     sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()

@@ -90,9 +90,8 @@ def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
         UnrollError: there are too few windows.
     """
     whole = windows(dataset)
-    shared = _shared_rows(dataset, whole.rows)
+    shared, first = _candidates(_shared_rows(dataset, whole.rows))
     spacing = whole.step * max(1, dataset.period)
-    first = shared[-1] - ORIGINS_SHARE * (shared[-1] - shared[0])
     available = 1 + int((shared[-1] - first) // spacing)
     most = min(MOST_ORIGINS, max(FEWEST_ORIGINS, MOST_FORECASTS // len(dataset.scales)))
     apart = math.ceil(available / most)
@@ -100,12 +99,11 @@ def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
     while apart > 1 and any(math.gcd(apart, cycle) > 1 for cycle in days):
         apart += 1
     origins = len(_origins(shared, first, apart * spacing))
-    refits = min(REFITS, origins)
     if origins < 2:
         raise UnrollError(
             f"{dataset.name}: {origins} origins are too few to compare models; add rows"
         )
-    return Plan(origins, apart * spacing, refits)
+    return Plan(origins, apart * spacing, min(REFITS, origins))
 
 
 def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
@@ -115,10 +113,8 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
         UnrollError: there is no window before the first origin.
     """
     whole = windows(dataset)
-    numbers = _shared_rows(dataset, whole.rows, distinct=False)
-    # `np.unique` takes seconds for millions of rows
-    candidates = timestamps.distinct(numbers)
-    first = candidates[-1] - ORIGINS_SHARE * (candidates[-1] - candidates[0])
+    numbers = _shared_rows(dataset, whole.rows)
+    candidates, first = _candidates(numbers)
     origins = _origins(candidates, first, plan.stride)[-plan.origins :]
     horizon = int(whole.ahead[-1])
     train_stride = dataset.fitted.windows.stride if dataset.fitted else 1
@@ -136,15 +132,21 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
     return groups
 
 
-def _shared_rows(dataset: Dataset, rows: Array, *, distinct: bool = True) -> Array:
+def _shared_rows(dataset: Dataset, rows: Array) -> Array:
     """Return row numbers, counted in each series by itself.
 
     Series with the same timestamps have the same numbers.
     """
-    if dataset.series_id is not None:
-        first_rows = np.searchsorted(dataset.series_id, dataset.series_id[rows])
-        rows = rows - first_rows
-    return timestamps.distinct(rows) if distinct else rows
+    if dataset.series_id is None:
+        return rows
+    return rows - np.searchsorted(dataset.series_id, dataset.series_id[rows])
+
+
+def _candidates(numbers: Array) -> tuple[Array, float]:
+    """Return the distinct row numbers, and the number after which origins lie."""
+    # `np.unique` takes seconds for millions of rows
+    distinct = timestamps.distinct(numbers)
+    return distinct, distinct[-1] - ORIGINS_SHARE * (distinct[-1] - distinct[0])
 
 
 def _origins(candidates: Array, first: float, stride: int) -> list[int]:

@@ -26,8 +26,9 @@ from pipeline.data.problem import problem
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, read_checked, read_json, sha256, write_json
 from pipeline.provenance import fingerprint
+from pipeline.time_left import TimeLeft
 from series import backtest, training
-from series.backtest import Fold, Plan
+from series.backtest import Plan
 from series.leaderboard import is_naive
 from series.spec import Member
 
@@ -46,17 +47,11 @@ PRELOAD = (
 )
 """Modules that every fit of a candidate imports."""
 
-START_SECONDS = 0.1
-"""CPU seconds of any model."""
+SECONDS = {"none": 0.1, "least_squares": 0.5, "boosting": 1.5, "backpropagation": 8.0}
+"""A training method -> usual CPU seconds of a model's backtest."""
 
-FORECAST_SECONDS = 0.013
-"""CPU seconds of a statistical model, which is fitted anew for each forecast."""
-
-TREE_SECONDS = 1.2e-7
-"""CPU seconds of boosting for each tree and each value that it learns."""
-
-NETWORK_SECONDS = 8.0
-"""CPU seconds of a network, whose number of steps does not grow with the rows."""
+STATISTICAL_SECONDS = 2.5
+"""Usual CPU seconds of a statistical model, which is fitted anew for each forecast."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +114,6 @@ def _digest(plain: Any) -> str:
 
 def cross_validated(
     store: Store,
-    dataset: Dataset,
     experiments: Mapping[str, Experiment],
     plan: Plan,
     server: processes.Server,
@@ -132,7 +126,6 @@ def cross_validated(
 
     Args:
         store: the folder with the data set.
-        dataset: the series.
         experiments: the models.
         plan: the origins.
         server: the server that starts the processes.
@@ -147,13 +140,12 @@ def cross_validated(
     Raises:
         UnrollError: no model could be fitted, or the disk is full.
     """
-    folds = backtest.folds(dataset, plan)
     paths = {}
     expected = {}
     for name, experiment in experiments.items():
         paths[name] = store.path(name, experiment.model_dump(), asdict(plan))
         if not paths[name].with_suffix(".parquet").exists():
-            expected[name] = expected_seconds(experiment, folds)
+            expected[name] = _expected_seconds(experiment)
     # The longest first, so that none runs alone at the end. With a time budget the
     # quickest first, so that many are done.
     order = sorted(expected, key=expected.__getitem__, reverse=minutes is None)
@@ -187,9 +179,8 @@ def _performed(
 
     `expected` has the CPU seconds of each model; models that are done are removed.
     """
-    progress = _Progress(expected, jobs, say)
+    left = TimeLeft(expected, jobs)
     left_out = {}
-    done = 0
     if minutes is None:
         rounds = [(calls, math.inf)]
     else:
@@ -201,12 +192,15 @@ def _performed(
         runs = processes.run(some, jobs, server, deadline=deadline)
         with contextlib.closing(runs):
             for ended in runs:
+                name = ended.call.name
+                what = f"{ended.cpu_seconds:.1f} CPU s"
                 reason = _left_out_because(ended)
                 if reason:
-                    left_out[ended.call.name] = reason
-                done += 1
-                place = f"{done}/{len(calls)}"
-                progress.tell(ended, place, is_left_out=bool(reason))
+                    left_out[name] = reason
+                    what = "left out"
+                left.ended(name, ended.seconds)
+                done = len(calls) - len(expected)
+                say(f"{done}/{len(calls)}  {name}  {what}  {left.words()}".rstrip())
     for name in sorted(expected):
         left_out[name] = f"there was no time for it in {minutes:g} minutes"
     return left_out
@@ -231,58 +225,11 @@ def _left_out_because(ended: processes.Ended) -> str:
     return str(about.get("left_out", ""))
 
 
-@dataclass
-class _Progress:
-    """The progress of the fits, with the time that is left.
-
-    Attributes:
-        expected: name of a model that is not done -> expected CPU seconds.
-        jobs: number of models that are fitted at a time.
-        say: called with a line for each model that is done.
-        done: expected CPU seconds of the models that are done.
-        took: seconds by the clock that these models took.
-    """
-
-    expected: dict[str, float]
-    jobs: int
-    say: Say
-    done: float = 0.0
-    took: float = 0.0
-
-    def tell(self, ended: processes.Ended, place: str, *, is_left_out: bool) -> None:
-        """Say that a model is done; `place` counts the models, such as 2/9."""
-        self.done += self.expected.pop(ended.call.name)
-        self.took += ended.seconds
-        text = f"{place}  {ended.call.name}  "
-        text += "left out" if is_left_out else f"{ended.cpu_seconds:.1f} CPU s"
-        if self.expected:
-            left = sum(self.expected.values()) / self.jobs
-            seconds = left * self.took / self.done
-            unit = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-            text += f"  (about {unit} left)"
-        self.say(text)
-
-
-def expected_seconds(experiment: Experiment, folds: list[Fold]) -> float:
-    """Return the expected CPU seconds of a model's backtest, as measured on one core.
-
-    Args:
-        experiment: the model.
-        folds: the fits of the backtest.
-    """
-    method = experiment.training.method
-    options = experiment.training.options
-    windows = [len(fold.train) for fold in folds]
-    outputs = folds[0].test.outputs
+def _expected_seconds(experiment: Experiment) -> float:
+    """Return the usual CPU seconds of a model's backtest."""
     if experiment.model.family == "statistical":
-        count = sum(len(fold.test) for fold in folds)
-        return START_SECONDS + FORECAST_SECONDS * count
-    if method == "boosting":
-        most = int(options.get("rows", max(windows) * outputs))
-        values = sum(min(count * outputs, most) for count in windows)
-        trees = int(options.get("trees", 100))
-        return START_SECONDS + TREE_SECONDS * values * trees
-    return NETWORK_SECONDS if method == "backpropagation" else START_SECONDS
+        return STATISTICAL_SECONDS
+    return SECONDS[experiment.training.method]
 
 
 def fit_one(

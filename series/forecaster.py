@@ -25,13 +25,11 @@ from series import intervals
 from series.combination import known_after, weighted_median_forecast
 from series.reading import files
 from series.rows import Window, continued, histories, latest
+from series.source import existing
 from series.spec import ForecasterSpec
 
 CACHED = 64
 """Largest number of windows whose forecasts are kept; the last windows are kept."""
-
-ARRAYS = {"truth", "forecasts", "series_id"}
-"""The arrays that a forecaster has."""
 
 LONGEST = 100
 """Largest horizon that may be forecast, in horizons that models were trained for."""
@@ -66,7 +64,7 @@ class Forecaster:
             UnrollError: a file is missing, damaged or too old.
         """
         arrays = read_npz(folder / "forecaster.npz")
-        if not {*arrays} >= ARRAYS:
+        if "series_id" not in arrays:
             raise UnrollError(
                 f"{folder} was written by an older version of Unroll; answer the "
                 "series anew"
@@ -248,10 +246,7 @@ class Forecaster:
                 is left out.
         """
         for path in [*paths, *plan]:
-            if path.is_dir():
-                raise UnrollError(f"{path} is a folder; name a file in it")
-            if not path.is_file():
-                raise UnrollError(f"{path} is not there; name a CSV or Parquet file")
+            existing(path)
         form = self.spec.question.csv
         later = files.read(plan, form) if plan else None
         return self._latest(files.read(paths, form), later)

@@ -11,6 +11,7 @@ exchangeability", Annals of Statistics 51).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -132,7 +133,10 @@ def weighted_quantile_loss(
 
 @dataclass(frozen=True)
 class _Sorted:
-    """The scores of each step and its two neighbours, in ascending order.
+    """The scores that make the quantiles of each step, in ascending order.
+
+    A step is served by its own scores and by those of the steps before and after it, at
+    all origins.
 
     Attributes:
         scores: (series, steps, 3 * origins).
@@ -147,29 +151,19 @@ class _Sorted:
     @classmethod
     def of(cls, scores: Array, delay: Array) -> "_Sorted":
         """Sort (series, origins, steps) scores; NaN where nothing was measured."""
-        series, origins, steps = scores.shape
-        neighbours = np.clip(np.arange(steps)[:, None] + np.arange(-1, 2), 0, steps - 1)
-        # (origins, steps). Only relative weights count, so one array does for all
-        # origins.
-        weights = np.broadcast_to(
-            DECAY ** np.arange(origins, 0, -1)[:, None], (origins, steps)
-        )
-        known = np.arange(origins)[:, None] + delay
+        origins = np.arange(scores.shape[1])[:, None]  # (origins, 1)
         measured = np.isfinite(scores)
-
-        def pooled(values: Array) -> Array:
-            # (..., origins, steps) -> (..., steps, 3 * origins)
-            moved = np.moveaxis(values[..., neighbours], -3, -1)
-            return moved.reshape(*values.shape[:-2], steps, 3 * origins)
-
-        values = pooled(np.where(measured, scores, 0.0))
+        # Only relative weights count, so one array does for all origins.
+        weights = measured * DECAY ** (len(origins) - origins)
+        known = np.broadcast_to(origins + delay, scores.shape)
+        values = _with_neighbours(np.where(measured, scores, 0.0))
         order = np.argsort(values, axis=-1)
-        shape = (series, steps, 3 * origins)
-        return cls(
-            np.take_along_axis(values, order, axis=-1),
-            np.take_along_axis(pooled(measured * weights), order, axis=-1),
-            np.take_along_axis(np.broadcast_to(pooled(known), shape), order, axis=-1),
-        )
+
+        def in_order(array: Array) -> Array:
+            return np.take_along_axis(_with_neighbours(array), order, axis=-1)
+
+        values = np.take_along_axis(values, order, axis=-1)
+        return cls(values, in_order(weights), in_order(known))
 
     def quantiles(self, fractions: Array, origins: Array) -> tuple[Array, Array]:
         """Return weighted quantiles of the scores that are known at some origins.
@@ -184,24 +178,39 @@ class _Sorted:
             these fractions at or below them. They mean nothing if no score is known.
         """
         count = self.scores.shape[-1]
-        # (series, origins, steps, count)
+        # The part of all known weight up to each score: (series, origins, steps, count).
         known = self.known[:, None] <= origins[:, None, None]
         reached = np.cumsum(np.where(known, self.weights[:, None], 0.0), axis=-1)
         total = reached[..., -1:]
         parts = (reached / np.where(total > 0, total, 1.0)).reshape(-1, count)
-        # One search for all rows: what is reached in row r lies between r and r + 1.
+        # One search does for all rows: row r is moved to lie between r and r + 1.
         rows = np.arange(len(parts))[:, None]
-        sought = fractions.reshape(len(rows), -1)
         ascending = (parts + rows).ravel()
-        above = np.searchsorted(ascending, rows + 1 - sought + ROUNDING, side="right")
-        below = np.searchsorted(ascending, rows + sought - ROUNDING, side="left")
-        first = rows * count
-        above = np.clip(above - first, 0, count - 1).reshape(fractions.shape)
-        below = np.clip(below - first, 0, count - 1).reshape(fractions.shape)
-        scores = self.scores[:, None]
-        greatest = np.take_along_axis(scores, above, axis=-1)
-        least = np.take_along_axis(scores, below, axis=-1)
-        return greatest, least
+        sought = fractions.reshape(len(rows), -1)
+
+        def score_at(fraction: Array, side: Literal["left", "right"]) -> Array:
+            places = np.searchsorted(ascending, rows + fraction, side) - rows * count
+            places = np.clip(places, 0, count - 1).reshape(fractions.shape)
+            return np.take_along_axis(self.scores[:, None], places, axis=-1)
+
+        greatest = score_at(1 - sought + ROUNDING, "right")
+        return greatest, score_at(sought - ROUNDING, "left")
+
+
+def _with_neighbours(values: Array) -> Array:
+    """Join each step with its two neighbours; the first and last step stand twice.
+
+    Args:
+        values: (series, origins, steps).
+
+    Returns:
+        (series, steps, 3 * origins).
+    """
+    series, origins, steps = values.shape
+    padded = np.pad(values, ((0, 0), (0, 0), (1, 1)), mode="edge")
+    three = [padded[..., :-2], padded[..., 1:-1], padded[..., 2:]]
+    joined = np.stack(three, axis=-1)  # (series, origins, steps, 3)
+    return np.moveaxis(joined, 1, -1).reshape(series, steps, 3 * origins)
 
 
 def _ends(

@@ -13,20 +13,17 @@ from pipeline.evaluation.margin import Word
 from pipeline.validation import Strict, one_of
 from series.answer import Answer
 from series.comparison import Comparison, mean_error
-from series.leaderboard import Board
+from series.leaderboard import Board, factor
 from series.sentence import amount, interval, so_far, span, title, why_open
 
 KEYS = ["unique_id", "cutoff", "ds"]
 """The columns that identify the value that a row forecasts."""
 
-EXPECTED = (
-    "the columns ds, cutoff and y_hat; unique_id of several series, model of several "
-    "models"
-)
+EXPECTED = "the columns ds, cutoff and y_hat; unique_id of several series"
 """The columns of a table to judge, in words."""
 
 ALONE = "your forecast"
-"""The name of the model in a table without the column `model`."""
+"""The title of the model of a table."""
 
 OUTCOMES = {
     Word.HELPS: "better",
@@ -66,7 +63,7 @@ class Judgement(Strict):
     unit: str
 
 
-def judge(table: pd.DataFrame, against: Answer) -> "Judgement | pd.DataFrame":
+def judge(table: pd.DataFrame, against: Answer) -> Judgement:
     """Compare a table of forecasts with the champion's forecasts.
 
     Measured values and the rule of the verdict are those of the answer. Only the
@@ -76,12 +73,8 @@ def judge(table: pd.DataFrame, against: Answer) -> "Judgement | pd.DataFrame":
     Args:
         table: ds, cutoff and y_hat: a row for each value of the later half of the
             cutoffs in `against.forecasts`. Rows of earlier cutoffs are ignored. Several
-            series need the column unique_id, and several models the column model.
+            series need the column unique_id.
         against: an answer for the same series.
-
-    Returns:
-        The judgement. For several models a DataFrame with a row for each, whose columns
-        are the attributes of `Judgement`.
 
     Raises:
         UsageError: a column, a cutoff or a value is missing or does not fit; the text
@@ -89,19 +82,9 @@ def judge(table: pd.DataFrame, against: Answer) -> "Judgement | pd.DataFrame":
     """
     board = against.board
     champion = _of_model(against, board.champion)
-    rows = _checked(table, board, champion)
-    names = rows["model"].drop_duplicates().tolist() or [ALONE]
-    judgements = []
-    for name in names:
-        own = rows.loc[rows["model"] == name, [*KEYS, "y_hat"]]
-        merged = champion.drop(columns="y_hat").merge(own, on=KEYS, how="left")
-        _require_all(name, merged)
-        both = pd.concat([merged.assign(model=ALONE), champion])
-        errors = board.errors(both)
-        judgements.append(_judgement(against, errors, ALONE, board.champion, name))
-    if len(judgements) == 1:
-        return judgements[0]
-    return pd.DataFrame([judgement.model_dump() for judgement in judgements])
+    own = _checked(table, board, champion)
+    errors = board.errors(pd.concat([own.assign(model=ALONE), champion]))
+    return _judgement(against, errors, ALONE, board.champion, ALONE)
 
 
 def between(answer: Answer, model: str, other: str) -> Judgement:
@@ -140,8 +123,8 @@ def _judgement(
         change=compared.change,
         low=compared.low,
         high=compared.high,
-        mae=board.factor * mean_error(errors.loc[model]),
-        champion_mae=board.factor * mean_error(errors.loc[other]),
+        mae=factor(board.deviations) * mean_error(errors.loc[model]),
+        champion_mae=factor(board.deviations) * mean_error(errors.loc[other]),
         unit=board.unit,
     )
 
@@ -157,7 +140,7 @@ def _sentence(name: str, champion: str, board: Board, compared: Comparison) -> s
 
 
 def _checked(table: pd.DataFrame, board: Board, champion: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the later half, with columns and types as the champion's."""
+    """Return the later half's values with the y_hat of a table."""
     if not isinstance(table, pd.DataFrame):
         raise UsageError(
             f"the table must be a DataFrame with {EXPECTED}. "
@@ -173,19 +156,29 @@ def _checked(table: pd.DataFrame, board: Board, champion: pd.DataFrame) -> pd.Da
             f"the table must have {EXPECTED}. Missing: {', '.join(missing)}. "
             f"Received: {received}"
         )
-    if "model" not in table.columns:
-        table = table.assign(model=ALONE)
-    rows = table.assign(
+    rows = table[[*KEYS, "y_hat"]].assign(
         unique_id=table["unique_id"].astype(str),
-        model=table["model"].astype(str),
         cutoff=_timestamps(table["cutoff"], champion["cutoff"]),
         ds=_timestamps(table["ds"], champion["ds"]),
-        y_hat=_numbers(table["y_hat"]),
+        y_hat=pd.to_numeric(table["y_hat"], errors="coerce").astype(float),
     )
-    rows = board.later(rows)
-    _require_once(rows)
-    _require_known(rows, champion)
-    return rows
+    measured = champion.drop(columns="y_hat")
+    merged = measured.merge(board.later(rows), on=KEYS, how="outer", indicator=True)
+    finite = np.isfinite(merged["y_hat"].to_numpy(float))
+    problems = {
+        "one row for each value": merged.duplicated(KEYS),
+        "rows for the values of the answer alone": merged["_merge"] == "right_only",
+        "a finite y_hat for each measured value": merged["y"].notna() & ~finite,
+    }
+    for expected, wrong in problems.items():
+        if wrong.any():
+            first = merged[wrong].iloc[0]
+            raise UsageError(
+                f"the table must have {expected}, see `answer.forecasts` from cutoff "
+                f"{board.middle} on. Received {wrong.sum()} others, such as ds "
+                f"{first['ds']} at cutoff {first['cutoff']} of {first['unique_id']}"
+            )
+    return merged
 
 
 def _timestamps(cells: "pd.Series[Any]", like: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -203,59 +196,6 @@ def _timestamps(cells: "pd.Series[Any]", like: "pd.Series[Any]") -> "pd.Series[A
             '.dt.tz_convert("UTC").dt.tz_localize(None)'
         )
     return stamps.astype(like.dtype)
-
-
-def _numbers(cells: "pd.Series[Any]") -> "pd.Series[float]":
-    try:
-        return pd.to_numeric(cells).astype(float)
-    except (ValueError, TypeError):
-        raise UsageError(
-            f"y_hat must hold numbers. Received: {_first(cells)}"
-        ) from None
-
-
-def _require_once(rows: pd.DataFrame) -> None:
-    twice = rows.duplicated([*KEYS, "model"])
-    if twice.any():
-        raise UsageError(
-            f"the table must have one row for each {', '.join(KEYS)} and model. "
-            f"Received {twice.sum()} rows that repeat another row, such as "
-            f"{_place(rows[twice])}"
-        )
-
-
-def _require_known(rows: pd.DataFrame, champion: pd.DataFrame) -> None:
-    unknown = set(rows["unique_id"]) - set(champion["unique_id"])
-    if unknown:
-        raise UsageError(
-            "unique_id must be one of the answer's series, such as "
-            f"{champion['unique_id'].iloc[0]}. "
-            f"Received: {', '.join(sorted(unknown)[:3])}"
-        )
-    merged = rows[KEYS].merge(champion[KEYS], on=KEYS, how="left", indicator=True)
-    others = merged[merged["_merge"] == "left_only"]
-    if len(others):
-        raise UsageError(
-            "the table must forecast the values of the answer's cutoffs, see "
-            f"`answer.forecasts`, such as {_place(champion)}. Received {len(others)} "
-            f"other rows, such as {_place(others)}"
-        )
-
-
-def _require_all(name: str, merged: pd.DataFrame) -> None:
-    measured = merged[merged["y"].notna()]
-    missing = measured[~np.isfinite(measured["y_hat"].to_numpy(float))]
-    if len(missing):
-        raise UsageError(
-            f"{name} must have a finite y_hat for {len(measured)} values, see "
-            f"`answer.forecasts`. Received {len(measured) - len(missing)}; "
-            f"missing: {_place(missing)}"
-        )
-
-
-def _place(rows: pd.DataFrame) -> str:
-    first = rows.iloc[0]
-    return f"ds {first['ds']} at cutoff {first['cutoff']} of {first['unique_id']}"
 
 
 def _first(cells: "pd.Series[Any]") -> str:

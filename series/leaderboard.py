@@ -48,6 +48,8 @@ LEVELS = (0.2, 0.4, 0.6, 0.8)
 DECILES = [number / 10 for number in range(1, 10)]
 """The quantiles of the weighted quantile loss."""
 
+DAY = np.timedelta64(1, "D")
+
 MOST_SERIES = 100
 """Largest number of series whose quantiles are scored; more would take minutes."""
 
@@ -151,12 +153,6 @@ class Board(Strict):
             return "weeks"
         return f"stretches of {self.block_days:.3g} days"
 
-    @property
-    def factor(self) -> float:
-        """The factor that turns an error in standard deviations into `unit`."""
-        [*deviations] = self.deviations.values()
-        return deviations[0] if len(deviations) == 1 else 1.0
-
     def later(self, forecasts: pd.DataFrame) -> pd.DataFrame:
         """Return the forecasts of the later half of the cutoffs."""
         return forecasts[forecasts["cutoff"] >= np.datetime64(self.middle)]
@@ -181,6 +177,11 @@ class Board(Strict):
     def _seed_part(self, name: str) -> Part:
         scores = self.models.get(name)
         return Part(scores.seed_variance, scores.seeds) if scores else NO_SEEDS
+
+
+def factor(deviations: Mapping[str, float]) -> float:
+    """Return the factor that turns an error in standard deviations into `Board.unit`."""
+    return 1.0 if len(deviations) > 1 else next(iter(deviations.values()))
 
 
 def is_recurrent(experiment: Experiment) -> bool:
@@ -221,74 +222,73 @@ def board(
     middle = comparison.middle(origins.cutoffs)
     later = origins.cutoffs >= middle
     _require_measured(dataset, origins, later)
-    errors = {name: _earlier(origins, name, later) for name in origins.forecasts}
-    members = _members(experiments, errors)
+
+    # The earlier half chooses models.
+    earlier = {name: _earlier(origins, name, later) for name in origins.forecasts}
+    members = _members(experiments, earlier)
     if members:
-        origins = _with_ensemble(origins, members, delay)
-        errors[ENSEMBLE] = _earlier(origins, ENSEMBLE, later)
-        table = _with_rows(table, origins)
-    chosen = _chosen(dataset, experiments, errors)
-    deviations = {
-        name or dataset.name: scale.std for name, scale in dataset.scales.items()
-    }
-    length = max(WEEK, origins.horizon)
-    day = np.timedelta64(1, "D")
-    about = {
-        "unit": dataset.scale.unit if len(deviations) == 1 else DEVIATIONS,
-        "middle": shown(middle),
-        "days": float(comparison.span(origins.cutoffs[later]) / day),
-        "block_days": float(length / day),
-        "deviations": deviations,
-        "models": {},
-        "members": members,
-        "comparison": None,
-        "with_naive": {},
-        "champion": chosen["opponent"],
-    }
-    found = Board.model_validate(about | chosen)
-    columns = ["unique_id", "ds", "cutoff", "model"]
-    by_value = table.groupby(columns, sort=False, as_index=False)
-    forecasts = by_value[["y", "y_hat"]].mean()
-    of_later = found.errors(found.later(forecasts))
-    seeds = _seed_parts(found.later(table), deviations)
+        origins, table = _with_ensemble(origins, table, members, delay)
+        earlier[ENSEMBLE] = _earlier(origins, ENSEMBLE, later)
+    network, opponent, naive, rival = _chosen(dataset, experiments, earlier)
+
+    # The later half compares them.
+    names = [name or dataset.name for name in dataset.scales]
+    scales = dataset.scales.values()
+    deviations = dict(zip(names, [scale.std for scale in scales], strict=True))
+    days = float(comparison.span(origins.cutoffs[later]) / DAY)
+    block_length = max(WEEK, origins.horizon)
+    by_value = ["unique_id", "ds", "cutoff", "model"]
+    values = table.groupby(by_value, sort=False, as_index=False)
+    forecasts = values[["y", "y_hat"]].mean()
+    errors = comparison.errors_by_block(
+        forecasts[forecasts["cutoff"] >= middle], deviations, block_length
+    )
+    seeds = _seed_parts(table[table["cutoff"] >= middle], deviations)
+
+    def compared(name: str, other: str) -> Comparison:
+        of_other = errors.loc[other]
+        return compare(errors.loc[name], of_other, days, seeds[name], seeds[other])
+
     models = {}
-    for name, earlier in errors.items():
+    for name, error in earlier.items():
         wql, coverage = _quantile_scores(origins, name, later, delay)
+        change: dict[str, float | None] = {"change": None, "low": None, "high": None}
+        if name != opponent:
+            change = compared(name, opponent).model_dump(include={*change})
         models[name] = ModelScores(
-            mae=found.factor * mean_error(of_later.loc[name]),
-            earlier=found.factor * earlier,
+            mae=factor(deviations) * mean_error(errors.loc[name]),
+            earlier=factor(deviations) * error,
             wql=wql,
             coverage=coverage,
             recurrent=name in experiments and is_recurrent(experiments[name]),
             seeds=seeds[name].draws,
             seed_variance=seeds[name].variance,
-            change=None,
-            low=None,
-            high=None,
+            **change,
         )
-    scored = found.model_copy(update={"models": models})
-    return forecasts, origins, _with_comparisons(scored, of_later)
-
-
-def _with_comparisons(board: Board, errors: pd.DataFrame) -> Board:
-    models = {}
-    by_error = sorted(board.models.items(), key=lambda item: item[1].mae)
-    for name, scores in by_error:
-        models[name] = scores
-        if name != board.opponent:
-            compared = board.compared(errors, name, board.opponent)
-            change = compared.model_dump(include={"change", "low", "high"})
-            models[name] = scores.model_copy(update=change)
-    comparison = None
-    if board.network is not None:
-        comparison = board.compared(errors, board.network, board.opponent)
     with_naive = {}
-    for side in (board.network, board.rival):
-        if side is not None and board.naive is not None:
-            with_naive[side] = board.compared(errors, side, board.naive)
-    found = {"models": models, "comparison": comparison, "with_naive": with_naive}
-    board = board.model_copy(update=found)
-    return board.model_copy(update={"champion": _champion(board)})
+    for side in (network, rival):
+        if side is not None and naive is not None:
+            with_naive[side] = compared(side, naive)
+    verdict = None
+    if network is not None:
+        verdict = compared(network, opponent)
+    found = Board(
+        unit=dataset.scale.unit if len(names) == 1 else DEVIATIONS,
+        middle=shown(middle),
+        days=days,
+        block_days=float(block_length / DAY),
+        deviations=deviations,
+        models=dict(sorted(models.items(), key=lambda model: model[1].mae)),
+        members=members,
+        network=network,
+        opponent=opponent,
+        naive=naive,
+        rival=rival,
+        comparison=verdict,
+        with_naive=with_naive,
+        champion=opponent,
+    )
+    return forecasts, origins, found.model_copy(update={"champion": _champion(found)})
 
 
 def _champion(board: Board) -> str:
@@ -301,33 +301,31 @@ def _champion(board: Board) -> str:
 
 
 def _chosen(
-    dataset: Dataset, experiments: Mapping[str, Experiment], errors: Mapping[str, float]
-) -> dict[str, str | None]:
-    """Choose the best model of each side, as in `Board`, by the earlier half's MAE."""
-    recurrent = [name for name, model in experiments.items() if is_recurrent(model)]
-    naive = [name for name, model in experiments.items() if is_naive(model)]
-    others = set(errors) - {*recurrent, *naive, ENSEMBLE}
-    network = _best(recurrent, errors)
-    best_naive = _best(naive, errors)
-    rival = _best([name for name in errors if name in others], errors)
-    if rival is not None and ENSEMBLE in errors:
-        single = errors[rival] <= MARGIN * errors[ENSEMBLE]
+    dataset: Dataset,
+    experiments: Mapping[str, Experiment],
+    earlier: Mapping[str, float],
+) -> tuple[str | None, str, str | None, str | None]:
+    """Return network, opponent, naive and rival, as in `Board`, by the earlier MAE."""
+
+    def best(names: Iterable[str]) -> str | None:
+        return min(names, key=earlier.__getitem__, default=None)
+
+    network = best(name for name in experiments if is_recurrent(experiments[name]))
+    naive = best(name for name in experiments if is_naive(experiments[name]))
+    rival = best(
+        name
+        for name, model in experiments.items()
+        if not is_recurrent(model) and not is_naive(model)
+    )
+    if rival is not None and ENSEMBLE in earlier:
+        single = earlier[rival] <= MARGIN * earlier[ENSEMBLE]
         rival = rival if single else ENSEMBLE
-    opponent = _best([name for name in (rival, best_naive) if name], errors)
+    opponent = best(name for name in (rival, naive) if name)
     if opponent is None:
         raise UnrollError(
             f"{dataset.name}: all models are recurrent; add a model without recurrence"
         )
-    return {
-        "network": network,
-        "opponent": opponent,
-        "naive": best_naive,
-        "rival": rival,
-    }
-
-
-def _best(names: Iterable[str], errors: Mapping[str, float]) -> str | None:
-    return min(names, key=errors.__getitem__, default=None)
+    return network, opponent, naive, rival
 
 
 def _members(
@@ -359,17 +357,17 @@ def _members(
     return sorted(members) if len(members) >= MIN_MEMBERS else []
 
 
-def _with_ensemble(origins: Origins, members: Sequence[str], delay: Array) -> Origins:
+def _with_ensemble(
+    origins: Origins, table: pd.DataFrame, members: Sequence[str], delay: Array
+) -> tuple[Origins, pd.DataFrame]:
+    """Return the arrays and the table with the combination of some models."""
     forecasts = np.stack([origins.forecasts[name] for name in members])
     combined = combination.combined(forecasts, origins.truth, origins.series, delay)
     combined = np.maximum(combined, origins.floor)
-    return replace(origins, forecasts={**origins.forecasts, ENSEMBLE: combined})
-
-
-def _with_rows(table: pd.DataFrame, origins: Origins) -> pd.DataFrame:
-    values = origins.forecasts[ENSEMBLE] * origins.std + origins.mean
+    values = combined * origins.std + origins.mean
     rows = origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=values.ravel())
-    return pd.concat([table, rows], ignore_index=True)
+    origins = replace(origins, forecasts={**origins.forecasts, ENSEMBLE: combined})
+    return origins, pd.concat([table, rows], ignore_index=True)
 
 
 def _require_measured(dataset: Dataset, origins: Origins, later: Array) -> None:
@@ -406,59 +404,41 @@ def _quantile_scores(
 
     Both are of the later half and of at most `MOST_SERIES` series. They are None if too
     few earlier errors are known for an interval.
-    """
-    stacks = combination.stacks(origins.series)
-    every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
-    truths = []
-    deciles = []
-    held = []
-    for rows in stacks:  # (series, origins)
-        truth, of_truth, inside = _quantiles(origins, name, later, delay, rows[::every])
-        truths.append(truth)
-        deciles.append(of_truth)
-        held.append(inside)
-    truth = np.concatenate(truths)
-    if not len(truth):
-        return None, None
-    wql = intervals.weighted_quantile_loss(truth, np.concatenate(deciles), DECILES)
-    return wql, float(np.concatenate(held).mean())
-
-
-def _quantiles(
-    origins: Origins, name: str, later: Array, delay: Array, rows: Array
-) -> tuple[Array, Array, Array]:
-    """Compute the deciles of some series with equally many origins.
 
     Args:
         origins: the forecasts.
         name: the name of the model.
         later: (origins,) whether an origin belongs to the later half.
         delay: (steps,) number of origins after which an error is known.
-        rows: (series, origins) the places of the series' origins.
-
-    Returns:
-        For each value of the later half that has an interval: (n,) the value, (n, 9)
-        its deciles in the target's unit, and (n,) whether the value lay inside the 90 %
-        interval.
     """
-    forecasts = origins.forecasts[name][rows]  # (series, origins, steps)
-    truth = origins.truth[rows]
-    since = int(later[rows].argmax(axis=1).min())
-    levels = (*LEVELS, intervals.USUAL)
-    offsets = intervals.quantiles(truth - forecasts, levels, delay, since)[:, :-1]
-    held = intervals.inside(truth - forecasts, offsets)
-    known = np.isfinite(held) & later[rows][..., None]
-    # The outermost offsets are those of the 90 % interval; the forecast itself is the
-    # median.
-    of_deciles = np.insert(offsets[..., 1:-1], len(LEVELS), 0.0, axis=-1)
-    # (series, origins, steps, 9)
-    deciles = forecasts[..., None] + of_deciles
-    deciles = np.maximum(deciles, origins.floor[rows][..., None])
-    mean = origins.mean[rows]
-    std = origins.std[rows]
-    truth_in_unit = truth * std + mean
-    deciles_in_unit = deciles * std[..., None] + mean[..., None]
-    return truth_in_unit[known], deciles_in_unit[known], held[known]
+    stacks = combination.stacks(origins.series)
+    every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
+    truths = []
+    deciles = []
+    inside = []
+    for stack in stacks:
+        rows = stack[::every]  # (series, origins)
+        errors = origins.truth[rows] - origins.forecasts[name][rows]
+        since = int(later[rows].argmax(axis=1).min())
+        levels = (*LEVELS, intervals.USUAL)
+        offsets = intervals.quantiles(errors, levels, delay, since)[:, :-1]
+        held = intervals.inside(errors, offsets)
+        known = np.isfinite(held) & later[rows][..., None]  # (series, origins, steps)
+        # The outermost offsets are those of the 90 % interval; the forecast itself is
+        # the median.
+        offsets = np.insert(offsets[..., 1:-1], len(LEVELS), 0.0, axis=-1)
+        values = origins.forecasts[name][rows][..., None] + offsets
+        values = np.maximum(values, origins.floor[rows][..., None])
+        mean = origins.mean[rows]
+        std = origins.std[rows]
+        truths.append((origins.truth[rows] * std + mean)[known])
+        deciles.append((values * std[..., None] + mean[..., None])[known])
+        inside.append(held[known])
+    truth = np.concatenate(truths)
+    if not len(truth):
+        return None, None
+    wql = intervals.weighted_quantile_loss(truth, np.concatenate(deciles), DECILES)
+    return wql, float(np.concatenate(inside).mean())
 
 
 def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
@@ -473,7 +453,7 @@ def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
         called `Board.block_name`.
     """
     errors = board.errors(board.later(forecasts))
-    means = board.factor * errors["sum"] / errors["count"]
+    means = factor(board.deviations) * errors["sum"] / errors["count"]
     by_model = means.unstack(level=0)  # noqa: PD010 - there is one value for each
     by_model.index += 1
     return by_model.rename_axis(index=board.block_name, columns=None)

@@ -113,18 +113,22 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Cycles:
-    """Lengths of cycles in timesteps; 0 means that there is no such cycle.
+class Habits:
+    """The cycles of rows, and what is usually asked of such rows.
 
     Attributes:
-        day, week, year: the lengths of these cycles.
-        all: the cycles that models look at, the shortest first.
+        day: timesteps of a day; 0 if a day is no whole number of timesteps.
+        year: timesteps of a year of weeks, months or quarters; else 0.
+        cycles: timesteps of each cycle that models look at, the shortest first.
+        horizon: timesteps to forecast, and the reason.
+        lookback: timesteps that a forecast sees, and the reason.
     """
 
-    day: int = 0
-    week: int = 0
-    year: int = 0
-    all: list[int] = field(default_factory=list)
+    day: int
+    year: int
+    cycles: list[int]
+    horizon: tuple[int, str]
+    lookback: tuple[int, str]
 
 
 def likely_target(profile: FileProfile) -> tuple[str, str]:
@@ -134,11 +138,9 @@ def likely_target(profile: FileProfile) -> tuple[str, str]:
     """
     scores = {name: _target_score(profile, name) for name in profile.targets}
     best = max(scores, key=scores.__getitem__)
-    why = "the first that may be forecast"
-    if scores[best] > 1:
-        why = "by its name"
-    elif scores[best] == 1:
-        why = "by its unit"
+    why = "by its name" if scores[best] > 1 else "by its unit"
+    if scores[best] < 1:
+        why = "the first that may be forecast"
     return best, f"{why}; target= names another"
 
 
@@ -177,19 +179,26 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         step = _step(profile)
         if step > 1:
             reasons["step"] = "a timestep is an hour; 1 takes every row, for longer"
-    cycles = _cycles(profile, step)
-    longest = _longest_window(profile, step, cycles)
+    habits = _habits(profile, step)
+    longest = _longest_window(profile, step, habits)
     horizon = wanted.horizon
     if horizon is None:
-        horizon, why = _horizon(cycles, longest)
+        usual, why = habits.horizon
+        horizon = min(usual, max(1, longest // 2))
         reasons["horizon"] = f"values at once; proposed: {why}"
     lookback = wanted.lookback
     if lookback is None:
-        lookback, why = _lookback(profile, cycles, longest)
+        lookback, why = habits.lookback
+        if lookback > longest:
+            fitting = [cycle for cycle in habits.cycles if cycle <= longest]
+            cycle = max(fitting, default=1)
+            lookback = longest // cycle * cycle
+            times = lookback // cycle
+            why = f"{times} times {cycle} timesteps, since the file is short"
         reasons["lookback"] = f"timesteps; proposed: {why}"
     history = 0
-    if cycles.year and not profile.gaps and not profile.series_id:
-        history = HISTORY_YEARS[cycles.year] * cycles.year
+    if habits.year and not profile.gaps and not profile.series_id:
+        history = HISTORY_YEARS[habits.year] * habits.year
     if wanted.holidays:
         holidays_of(wanted.holidays, np.array([profile.last]))  # raises if unknown
     return Proposal(
@@ -197,8 +206,8 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         step=step,
         horizon=horizon,
         lookback=lookback,
-        day=cycles.day,
-        cycles=cycles.all,
+        day=habits.day,
+        cycles=habits.cycles,
         history=history,
         future=_future(profile, target, wanted.future),
         holidays=wanted.holidays,
@@ -260,71 +269,50 @@ def _step(profile: FileProfile) -> int:
     return step
 
 
-def _cycles(profile: FileProfile, step: int) -> Cycles:
-    if profile.calendar == "business":
-        return Cycles(all=[5])
+def _habits(profile: FileProfile, step: int) -> Habits:
     timestep = profile.freq * step
-    if isinstance(profile.calendar, str):  # months, which count as days
-        year = 12 // (timestep // DAY)
-        if year in LOOKBACK_YEARS:
-            return Cycles(year=year, all=[year])
-        return Cycles()
-    if timestep == 7 * DAY:
-        return Cycles(year=52, all=[52])
-    day = DAY // timestep if DAY % timestep == 0 else 0
-    week = 7 * day
-    repeating = [day, week]
     rows_per_day = row_calendar.slots_per_day(profile.calendar, profile.freq)
-    if rows_per_day:
+    day = 0
+    week = 0
+    year = 0
+    cycles = []
+    if profile.calendar == "business":
+        cycles = [5]
+    elif isinstance(profile.calendar, str):  # months, which count as days
+        year = 12 // (timestep // DAY)
+        if year not in LOOKBACK_YEARS:
+            year = 0
+        cycles = [year]
+    elif timestep == 7 * DAY:
+        return Habits(0, 52, [52], (4, "four weeks"), (52, "a year"))
+    elif rows_per_day:
         day = max(rows_per_day) // step
         week = sum(rows_per_day) // step
         # Days of different lengths: yesterday's rows are no fixed number of rows away.
-        repeating = [day, week] if len(set(rows_per_day)) == 1 else [week]
-    return Cycles(day, week, 0, [cycle for cycle in repeating if cycle > 1])
+        cycles = [day, week] if len(set(rows_per_day)) == 1 else [week]
+    elif DAY % timestep == 0:
+        day = DAY // timestep
+        week = 7 * day
+        cycles = [day, week]
+    cycles = [cycle for cycle in cycles if cycle > 1]
+    horizon = (cycles[-1], "a cycle") if cycles else (1, "the next")
+    lookback = (24, "24 timesteps")
+    if day > 1:
+        horizon = (day, "a day")
+        lookback = (4 * week, "four weeks")
+    elif profile.calendar and cycles:
+        lookback = (8 * cycles[0], f"eight times {cycles[0]} rows")
+    elif day == 1:
+        lookback = (8 * week, "eight weeks")
+    return Habits(day, year, cycles, horizon, lookback)
 
 
-def _longest_window(profile: FileProfile, step: int, cycles: Cycles) -> int:
+def _longest_window(profile: FileProfile, step: int, habits: Habits) -> int:
     longest = max(2, int(profile.length * WINDOW_SHARE) // step)
-    if not cycles.year:
+    if not habits.year:
         return longest
-    years = LOOKBACK_YEARS[cycles.year] * cycles.year
+    years = LOOKBACK_YEARS[habits.year] * habits.year
     return max(longest, min(years, int(profile.length * YEARLY_WINDOW_SHARE)))
-
-
-def _horizon(cycles: Cycles, longest: int) -> tuple[int, str]:
-    most = max(1, longest // 2)
-    if cycles.year == 52:
-        return min(4, most), "four weeks"
-    if cycles.day > 1:
-        return min(cycles.day, most), "a day"
-    if cycles.all:
-        return min(cycles.all[-1], most), "a cycle"
-    return 1, "the next"
-
-
-def _lookback(profile: FileProfile, cycles: Cycles, longest: int) -> tuple[int, str]:
-    lookback = 24
-    why = "24 timesteps"
-    if cycles.year == 52:
-        lookback = 52
-        why = "a year"
-    elif profile.calendar and cycles.all and cycles.day < 2:
-        lookback = 8 * cycles.all[0]
-        why = f"eight times {cycles.all[0]} rows"
-    elif cycles.day > 1:
-        lookback = 4 * cycles.week
-        why = "four weeks"
-    elif cycles.day == 1:
-        lookback = 8 * cycles.week
-        why = "eight weeks"
-    if lookback <= longest:
-        return lookback, why
-    cycle = max((cycle for cycle in cycles.all if cycle <= longest), default=1)
-    lookback = longest // cycle * cycle
-    return (
-        lookback,
-        f"{lookback // cycle} times {cycle} timesteps, since the file is short",
-    )
 
 
 def options(
@@ -334,8 +322,12 @@ def options(
     target = profile.columns[proposal.target]
     own = {proposal.target, profile.series_id}
     others = [name for name in profile.columns if name not in own]
-    left_out = [name for name in others if left_out_because(profile, name)]
-    inputs = [name for name in others if name not in left_out]
+    inputs = [
+        name
+        for name in others
+        if not profile.useless(name) and not profile.columns[name].sparse
+    ]
+    left_out = [name for name in others if name not in inputs]
     words = [name for name in inputs if not profile.columns[name].numeric]
     missing = [*profile.missing] or None
     if missing is None and (words or proposal.future):
@@ -352,14 +344,12 @@ def options(
         }
     )
     has_gaps = bool(profile.missing or profile.gaps or profile.series_id)
-    fill = None
-    repeat = None
-    if has_gaps:
-        fill = fill_limit(profile.freq)
-        if proposal.cycles:
-            repeat = proposal.cycles[0] * proposal.step
+    cycle = proposal.cycles[0] * proposal.step if proposal.cycles else None
     cleaning = Cleaning(
-        spacing=profile.freq, fill=fill, repeat=repeat, rows=profile.calendar
+        spacing=profile.freq,
+        fill=fill_limit(profile.freq) if has_gaps else None,
+        repeat=cycle if has_gaps else None,
+        rows=profile.calendar,
     )
     windows = Windowing(
         lookback=proposal.lookback * proposal.step,
@@ -384,11 +374,6 @@ def fill_limit(spacing: int) -> int:
         spacing: seconds from row to row.
     """
     return max(1, DAY // 4 // spacing)
-
-
-def left_out_because(profile: FileProfile, name: str) -> str:
-    """Return the reason why a column is no input; "" for an input."""
-    return profile.useless(name) or profile.columns[name].sparse
 
 
 def prepared(

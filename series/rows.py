@@ -326,11 +326,10 @@ def _beforehand(
         only = {"target": names[0], "drop": drop, "categories": []}
         rows = table_of(replace(plan, form=plan.form.model_copy(update=only)))
         tables.append(series.on_calendar(rows, question.csv, question.cleaning))
-    frames = []
-    for each in tables:
-        frame = pd.DataFrame(each.values, each.timestamps, columns=each.columns)
-        frames.append(frame[names])
-    known = pd.concat(frames)
+    known = pd.concat(
+        pd.DataFrame(each.values, each.timestamps, columns=each.columns)[names]
+        for each in tables
+    )
     known = known[~known.index.duplicated(keep="last")]
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
     ahead = known.reindex(last + lead * question.row)

@@ -138,13 +138,16 @@ def hint(board: Board, titles: Mapping[str, str]) -> str:
     compared = board.comparison
     if compared is not None and compared.word == Word.OPEN and not board.unbeaten:
         texts.append(_lacking(board, compared))
-    ahead = _ahead_of_chosen(board)
-    if ahead is not None:
-        texts.append(
-            f"In the table {title(board, titles, ahead)} is first of its side: models "
-            "are chosen on the earlier half of the cutoffs, and the table is of the "
-            "later half."
-        )
+    sides = {True: board.network, False: board.opponent}
+    for name, scores in board.models.items():
+        chosen = sides[scores.recurrent]
+        if chosen is not None and scores.mae < board.models[chosen].mae:
+            texts.append(
+                f"In the table {title(board, titles, name)} is first of its side: "
+                "models are chosen on the earlier half of the cutoffs, and the table "
+                "is of the later half."
+            )
+            break
     if ZERO in board.models:
         texts.append(
             "Most values are 0, so their median is 0, which the mean absolute error "
@@ -154,23 +157,14 @@ def hint(board: Board, titles: Mapping[str, str]) -> str:
     return " ".join(texts)
 
 
-def _ahead_of_chosen(board: Board) -> str | None:
-    for name, scores in board.models.items():
-        chosen = board.network if scores.recurrent else board.opponent
-        if chosen is not None and scores.mae < board.models[chosen].mae:
-            return name
-    return None
-
-
 def _lacking(board: Board, compared: Comparison) -> str:
     if compared.low is not None:
-        if compared.more is None:
-            text = "Twice the rows would not decide it"
-        elif compared.more == 2:
-            text = "About twice the rows would decide it"
-        else:
-            text = f"About {compared.more:.2g} times the rows would decide it"
-        return f"{text}, if both models went on like that."
+        would = "Twice the rows would not decide it"
+        if compared.more == 2:
+            would = "About twice the rows would decide it"
+        elif compared.more is not None:
+            would = f"About {compared.more:.2g} times the rows would decide it"
+        return f"{would}, if both models went on like that."
     if board.days < SEASON:
         needed = SEASON / board.days
         blocks = f"{SEASON // 7} weeks to compare on, which is about a year of rows"
@@ -187,16 +181,13 @@ def _lacking(board: Board, compared: Comparison) -> str:
 def span(board: Board) -> str:
     """Return the later half in words, such as "the last 24 weeks of 20 series"."""
     weeks = int(board.days // 7)
-    years = board.days / DAYS_OF_YEAR
     days = max(1, round(board.days))
-    if years >= 2:
-        text = f"the last {years:.2g} years"
+    if board.days >= 2 * DAYS_OF_YEAR:
+        text = f"the last {board.days / DAYS_OF_YEAR:.2g} years"
     elif weeks >= 2:
         text = f"the last {weeks} weeks"
-    elif days == 1:
-        text = "the last 1 day"
     else:
-        text = f"the last {days} days"
+        text = f"the last {days} day{'s' if days > 1 else ''}"
     count = len(board.deviations)
     return text if count == 1 else f"{text} of {count:,} series"
 

@@ -42,10 +42,16 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
             "data must be a DataFrame, the path of a CSV or Parquet file, or a list of "
             f"paths. Received: {data!r:.60}"
         )
-    return [_existing(path) for path in paths]
+    return [existing(path) for path in paths]
 
 
-def _existing(given: object) -> Path:
+def existing(given: object) -> Path:
+    """Return the path of a file that is there.
+
+    Raises:
+        UsageError: it is no path.
+        UnrollError: there is no such file.
+    """
     if not isinstance(given, str | os.PathLike):
         raise UsageError(
             f"each of several files must be a path. Received: {given!r:.60}"

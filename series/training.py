@@ -1,8 +1,6 @@
 """Fits of a model to windows: the choice of options, and of the windows to train on."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,28 +50,18 @@ def settled(
     if min(len(earlier), len(later)) < FEWEST_TO_CHOOSE:
         first = candidates.by_base(experiment)[0]
         return candidates.by_steps(first, len(train))[0]
-    error = partial(_validation_error, name, dataset, earlier, later)
-    best = _best(candidates.by_base(experiment), error)
-    return _best(candidates.by_steps(best, len(train)), error)
 
+    def error(choice: Experiment) -> float:
+        one_seed = choice.model_copy(update={"seeds": choice.seeds[:1]})
+        trained, _ = fit(name, one_seed, dataset, earlier, later)
+        forecasts = trained.replicates[0].predictions["final_test"]
+        return float(np.nanmean(np.abs(forecasts - later.targets)))
 
-def _best(
-    choices: list[Experiment], error: Callable[[Experiment], float]
-) -> Experiment:
-    return choices[0] if len(choices) == 1 else min(choices, key=error)
+    def best(choices: list[Experiment]) -> Experiment:
+        return choices[0] if len(choices) == 1 else min(choices, key=error)
 
-
-def _validation_error(
-    name: str,
-    dataset: Dataset,
-    train: Windows,
-    validation: Windows,
-    experiment: Experiment,
-) -> float:
-    one_seed = experiment.model_copy(update={"seeds": experiment.seeds[:1]})
-    trained, _ = fit(name, one_seed, dataset, train, validation)
-    forecasts = trained.replicates[0].predictions["final_test"]
-    return float(np.nanmean(np.abs(forecasts - validation.targets)))
+    with_base = best(candidates.by_base(experiment))
+    return best(candidates.by_steps(with_base, len(train)))
 
 
 def _halves(dataset: Dataset, train: Windows) -> tuple[Windows, Windows]:
@@ -122,9 +110,9 @@ def fit(
 
 
 def _require_no_gap(name: str, dataset: Dataset) -> None:
-    if dataset.stamps is None or dataset.fitted is None:
-        return
     fitted = dataset.fitted
+    if fitted is None or dataset.stamps is None:
+        return
     spacing = np.diff(
         row_calendar.numbered(dataset.stamps, fitted.cleaning, fitted.csv.time_zone)
     )

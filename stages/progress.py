@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline.time_left import TimeLeft, duration
+
 if TYPE_CHECKING:
     from pipeline.training.run_store import Result, Task
 
@@ -77,46 +79,30 @@ class Tasks:
     """
 
     def __init__(self, expected: "Mapping[Task, float]", jobs: int) -> None:
-        self._left = dict(expected)
+        self._left = TimeLeft(dict(expected), jobs)
         self._count = len(expected)
-        self._jobs = jobs
         self._running: Mapping[Task, float] = {}
-        # The seconds that successful tasks were expected to take, and took.
-        self._expected = 0.0
-        self._taken = 0.0
 
     def tick(self, running: "Mapping[Task, float]") -> None:
         """Show the running tasks: task -> seconds since it started."""
         self._running = running
         if running and sys.stderr.isatty():
             names = [f"{task.name} {duration(took)}" for task, took in running.items()]
-            line(self._ended(), names, self._time_left(), last=False)
+            line(self._ended(), names, self._left.words(running), last=False)
 
     def ended(self, result: "Result") -> None:
         """Print a line for a task that has ended."""
-        expected = self._left.pop(result.task)
         if result.error:
             what = f"FAILED: {result.error}"
+            del self._left.expected[result.task]
         else:
             what = duration(result.seconds)
-            self._expected += expected
-            self._taken += result.seconds
-        name = result.task.whole_name
-        line(self._ended(), [name, what, self._time_left()], last=True)
+            self._left.ended(result.task, result.seconds)
+        left = self._left.words(self._running)
+        line(self._ended(), [result.task.whole_name, what, left], last=True)
 
     def _ended(self) -> str:
-        return f"{self._count - len(self._left)}/{self._count}"
-
-    def _time_left(self) -> str:
-        if not self._left or not self._expected:
-            return ""
-        pace = self._taken / self._expected
-        seconds = []
-        for task, expected in self._left.items():
-            since = self._running.get(task, 0.0)
-            seconds.append(max(pace * expected - since, 0.0))
-        longest = max(sum(seconds) / self._jobs, *seconds)
-        return f"(about {duration(longest)} left)"
+        return f"{self._count - len(self._left.expected)}/{self._count}"
 
 
 def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) -> None:
@@ -136,13 +122,3 @@ def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) 
         fitting.pop()
     text = "  ".join(part for part in (start, *fitting, end) if part)[:width]
     print(f"{CLEAR}{text}", end="\n" if last else "", file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as text: "7 s", "3 min 20 s" or "1 h 5 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -11,7 +11,7 @@ Answer a series of your own, in a DataFrame or a file:
 Judge your own forecasts at the same cutoffs by the same rule:
 
 >>> rows = answer.forecasts.drop_duplicates(["unique_id", "ds", "cutoff"])
->>> unroll.judge(rows.assign(model="mine", y_hat=my_forecasts(rows)), against=answer).sentence
+>>> unroll.judge(rows.assign(y_hat=my_forecasts(rows)), against=answer).sentence
 
 Open a project and look at what was built in it:
 

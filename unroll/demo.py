@@ -9,8 +9,8 @@ from pathlib import Path
 from pipeline.config import params
 from pipeline.evaluation import schema
 from pipeline.provenance.machine import documents
+from pipeline.time_left import duration
 from pipeline.workspace import Workspace
-from stages.progress import duration
 from unroll.repro import repro, summary
 from unroll.results import compare
 from unroll.workspaces import checkout, make

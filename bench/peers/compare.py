@@ -136,7 +136,7 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
             task = workloads.load(root, name)
             able = processes
             if task.random:  # PyTorch has no recurrent dropout
-                able = [p for p in processes if not p.framework.startswith("pytorch")]
+                able = [peer for peer in processes if peer.framework != "pytorch"]
             rows += compare(task, root, able, rounds, say)
     return {"rows": rows}
 

@@ -23,7 +23,6 @@ FRAMEWORKS = (
     "keras",
     "keras_jit",
     "pytorch",
-    "pytorch_compiled",
     "jax",
 )
 """The frameworks that are measured, Unroll first."""
@@ -46,8 +45,6 @@ class Workload:
     Attributes:
         experiment: the experiment with the model, data set, batch size, optimizer and
             loss.
-        goals: the goal of the fastest peer's time over Unroll's, to train and to
-            evaluate.
         steps: batches of an epoch of a round; an epoch of `experiment` may have more.
         evaluated: batches of an evaluation of a round.
         epochs: epochs of a round.
@@ -55,7 +52,6 @@ class Workload:
     """
 
     experiment: str
-    goals: tuple[float, float]
     steps: int
     evaluated: int
     epochs: int = 1
@@ -63,21 +59,17 @@ class Workload:
 
 
 WORKLOADS = {
-    "jena_lstm": Workload("jena/lstm", (1.55, 1.2), 10, 12),
-    "jena_lstm_dropout": Workload("jena/lstm_dropout", (1.6, 1), 10, 12),
-    "jena_gru": Workload("jena/gru", (1.85, 1.4), 10, 12),
-    "jena_gru_dropout": Workload("jena/gru_dropout", (1.55, 1), 10, 12),
-    "imdb_simple_rnn": Workload("imdb/rnn", (2.8, 1.9), 10, 20),
-    "imdb_lstm": Workload("imdb/lstm", (1.9, 1.9), 10, 20),
-    "imdb_gru": Workload("imdb/gru", (2.1, 1.9), 10, 20),
-    # One call into TensorFlow takes longer than PyTorch needs for 96 points. So the goal
-    # to evaluate is at most 1.2 times PyTorch's time.
+    "jena_lstm": Workload("jena/lstm", 10, 12),
+    "jena_lstm_dropout": Workload("jena/lstm_dropout", 10, 12),
+    "jena_gru": Workload("jena/gru", 10, 12),
+    "jena_gru_dropout": Workload("jena/gru_dropout", 10, 12),
+    "imdb_simple_rnn": Workload("imdb/rnn", 10, 20),
+    "imdb_lstm": Workload("imdb/lstm", 10, 20),
+    "imdb_gru": Workload("imdb/gru", 10, 20),
     "sine_dense": Workload(
-        "sine_interpolation/dense", (1, 1 / 1.2), 31, 3, epochs=10, evaluations=20
+        "sine_interpolation/dense", 31, 3, epochs=10, evaluations=20
     ),
-    "sine_windowed": Workload(
-        "sine_windows/lstm", (1, 1), 18, 20, epochs=10, evaluations=4
-    ),
+    "sine_windowed": Workload("sine_windows/lstm", 18, 20, epochs=10, evaluations=4),
 }
 
 

@@ -1,7 +1,5 @@
 """The part `series` of bench/results.json: speed, and accuracy beside rivals."""
 
-import hashlib
-import inspect
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,15 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bench import REPOSITORY, Say, results
+from bench import Say, results
 from bench.series import generated, ours, public, rivals, scores
 from bench.series.public import HeldOut, PublicFile
 from pipeline.data.examples import Array
-from pipeline.errors import UnrollError
-from pipeline.files import read_npz, write_npz
-
-RIVALS = REPOSITORY / ".unroll" / "bench" / "rivals"
-"""The folder that keeps rivals' forecasts, which take minutes."""
 
 DIGITS = 4
 """Significant digits of the results."""
@@ -33,20 +26,16 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
     """Measure speed and, if not `quick`, the public files.
 
     Returns:
-        The rows of `generated.measure`; `files`, a row for each public file; `summary`
-        of them; and `failed`, file -> why it has no row.
+        The rows of `generated.measure`; `files`, a row for each public file; and
+        `summary` of them.
+
+    Raises:
+        UnrollError: a file cannot be fetched, or an answer fails.
     """
     found: dict[str, Any] = generated.measure(quick, say)
     if not quick:
-        rows = {}
-        failed = {}
-        for name, file in public.FILES.items():
-            try:
-                rows[name] = measure_file(file, say)
-            except UnrollError as error:
-                failed[name] = str(error)
-                say(f"{name}: {error}")
-        found |= {"files": rows, "summary": summary(rows), "failed": failed}
+        rows = {name: measure_file(file, say) for name, file in public.FILES.items()}
+        found |= {"files": rows, "summary": summary(rows)}
     return dict(results.rounded(found, DIGITS))
 
 
@@ -57,10 +46,11 @@ def measure_file(file: PublicFile, say: Say) -> Row:
         held = public.load(file, folder)
         say(f"{file.name}: unroll.answer")
         quantiles, costs = ours.answered(folder, held)
-    return row(held, quantiles, say) | costs
+    say(f"{file.name}: rivals")
+    return row(held, quantiles) | costs
 
 
-def row(held: HeldOut, quantiles: Array, say: Say) -> Row:
+def row(held: HeldOut, quantiles: Array) -> Row:
     """Compare quantiles (series, origins, steps, quantiles) with those of rivals.
 
     Returns:
@@ -70,7 +60,7 @@ def row(held: HeldOut, quantiles: Array, say: Say) -> Row:
     """
     median = quantiles[..., scores.QUANTILES.index(0.5)]
     own = _scores(held, median, quantiles)
-    theirs = rivals_of(held, say)
+    theirs = rivals_of(held)
     best = min(theirs, key=lambda name: float(theirs[name]["mae"]))
     return {
         "kind": held.file.kind,
@@ -85,11 +75,11 @@ def row(held: HeldOut, quantiles: Array, say: Say) -> Row:
     }
 
 
-def rivals_of(held: HeldOut, say: Say) -> dict[str, Row]:
+def rivals_of(held: HeldOut) -> dict[str, Row]:
     """Return rival -> its scores."""
     floor = 0.0 if np.nanmin(held.known) >= 0 else -np.inf
     found = {}
-    for name, (forecasts, errors) in _forecasts(held, say).items():
+    for name, (forecasts, errors) in rivals.forecasts(held).items():
         quantiles = scores.conformal(forecasts, errors, floor)
         found[name] = _scores(held, forecasts, quantiles)
     return found
@@ -101,27 +91,6 @@ def _scores(held: HeldOut, forecasts: Array, quantiles: Array) -> Row:
         "wql": scores.weighted_quantile_loss(held.truth, quantiles),
         "coverage": scores.coverage(held.truth, quantiles),
     }
-
-
-def _forecasts(held: HeldOut, say: Say) -> dict[str, tuple[Array, Array]]:
-    """Return `rivals.forecasts`, from a file in `RIVALS` if there is one.
-
-    The name of the file has a hash of the public file and of the rivals' code.
-    """
-    code = inspect.getsource(rivals)
-    key = hashlib.sha256(f"{held.file}{held.origins}{code}".encode()).hexdigest()[:16]
-    path = RIVALS / f"{held.file.name}-{key}.npz"
-    if not path.is_file():
-        say(f"{held.file.name}: rivals")
-        made = {}
-        for name, (forecasts, errors) in rivals.forecasts(held).items():
-            made[f"{name}/forecasts"] = forecasts
-            made[f"{name}/errors"] = errors
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_npz(path, made)
-    kept = read_npz(path)
-    names = dict.fromkeys(key.partition("/")[0] for key in kept)
-    return {name: (kept[f"{name}/forecasts"], kept[f"{name}/errors"]) for name in names}
 
 
 def summary(rows: Mapping[str, Row]) -> Row:

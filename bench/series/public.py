@@ -18,10 +18,7 @@ TIMESTEPS = 10_000
 """The most timesteps that are kept before the first origin."""
 
 SEVERAL = "+"
-"""The mark between the names of several columns that are joined."""
-
-SERIES = "series"
-"""The name of the column that joins several columns which name a series."""
+"""The mark between the names of several columns that make a timestamp."""
 
 
 class PublicFile(NamedTuple):
@@ -33,8 +30,7 @@ class PublicFile(NamedTuple):
         licence: its licence, or where the data are from.
         stamp: the column of timestamps; `year+month+day` for three columns.
         target: the column to forecast.
-        series: the column that names a row's series, several joined by `+`; "" for a
-            single series.
+        series: the column that names a row's series; "" for a single series.
         every: the time between two timesteps, as pandas writes it.
         day: timesteps between two origins: those of a day, or 1.
         cycle: timesteps of the longest cycle: a week, or a year of months or quarters.
@@ -65,11 +61,6 @@ class PublicFile(NamedTuple):
     def cycles(self) -> list[int]:
         """Cycles in timesteps, the shortest first."""
         return [self.day, self.cycle] if self.day > 1 else [self.cycle]
-
-    @property
-    def series_column(self) -> str:
-        """The column that names the series in a frame of `_read`; "" for one series."""
-        return SERIES if SEVERAL in self.series else self.series
 
 
 LISTED = pd.read_csv(Path(__file__).with_suffix(".csv"), keep_default_na=False)
@@ -162,10 +153,6 @@ def _read(file: PublicFile, folder: Path) -> pd.DataFrame:
     )
     frame = pd.read_csv(path, encoding="latin-1")
     path.unlink()
-    if SEVERAL in file.series:
-        columns = file.series.split(SEVERAL)
-        frame[SERIES] = frame[columns[0]].str.cat(frame[columns[1:]], sep=" ")
-        frame = frame.drop(columns=columns)
     return frame
 
 
@@ -182,8 +169,7 @@ def _by_series(
     frame: pd.DataFrame, times: pd.Series, grid: pd.DatetimeIndex, file: PublicFile
 ) -> tuple[list[str], Array]:
     """Return the names of the series, and their targets (series, timesteps)."""
-    name = file.series_column
-    series = frame[name] if name else pd.Series("", index=frame.index)
+    series = frame[file.series] if file.series else pd.Series("", index=frame.index)
     rows = pd.DataFrame({"series": series, "time": times, "value": frame[file.target]})
     measured = rows.pivot_table("value", "series", "time", aggfunc="first")
     table = measured.reindex(columns=grid)

@@ -23,9 +23,6 @@ from pipeline.data.examples import Array
 CALIBRATION = 28
 """The most origins before those held out whose errors make a rival's intervals."""
 
-FEW = 2
-"""The same where there are `MANY` series."""
-
 INTERMITTENT = 0.3
 """The least fraction of zeros of a target that is intermittent."""
 
@@ -35,10 +32,6 @@ timesteps."""
 
 CYCLES = 52
 """Cycles before an origin that ETS and MSTL are fitted to, elsewhere."""
-
-MANY = 100
-"""The fewest series for which smoothing starts from usual values, not from the best of
-a grid."""
 
 SMOOTHING = 0.1
 """The weight of the last demand in SBA, as in Syntetos and Boylan 2005."""
@@ -73,8 +66,7 @@ def _origins_before(held: HeldOut) -> Array:
     # Before the first of them MSTL has three of the longest cycles, and LightGBM all
     # its lags.
     least = max(3 * file.cycle, 7 * file.cycles[0] + file.horizon)
-    most = FEW if len(held.names) >= MANY else CALIBRATION
-    count = min(most, (first - least) // (2 * file.day))
+    count = min(CALIBRATION, (first - least) // (2 * file.day))
     return np.asarray(
         first - file.horizon + file.day - np.arange(count, 0, -1) * file.day
     )
@@ -88,10 +80,7 @@ def _rivals(file: PublicFile, values: Array) -> Mapping[str, Rival]:
     }
     if len(file.cycles) > 1:
         found["naive of a day"] = naive_of_a_day
-    found |= {"ETS": ets, "LightGBM": lightgbm, "Fracast-0": fracast}
-    # A fit for each series at each origin: hours for hundreds of series.
-    if len(values) < MANY:
-        found["MSTL"] = mstl
+    found |= {"ETS": ets, "LightGBM": lightgbm, "Fracast-0": fracast, "MSTL": mstl}
     if np.nanmean(values == 0) >= INTERMITTENT:
         found |= {"zero": zero, "SBA": sba}
     return found
@@ -108,20 +97,17 @@ def seasonal_naive(
     values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex
 ) -> Array:
     """Repeat the longest cycle: a week, or a year."""
-    return _repeated(values, origins, file.cycle, file.horizon)
+    ahead = np.arange(file.horizon)
+    cycles_back = ahead // file.cycle + 1
+    places = origins[:, None] + ahead - cycles_back * file.cycle
+    return np.asarray(values[:, places])
 
 
 def naive_of_a_day(
-    values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex
+    values: Array, origins: Array, file: PublicFile, grid: pd.DatetimeIndex
 ) -> Array:
     """Repeat the last day."""
-    return _repeated(values, origins, file.day, file.horizon)
-
-
-def _repeated(values: Array, origins: Array, cycle: int, horizon: int) -> Array:
-    ahead = np.arange(horizon)
-    cycles_back = ahead // cycle + 1
-    return np.asarray(values[:, origins[:, None] + ahead - cycles_back * cycle])
+    return seasonal_naive(values, origins, file._replace(cycle=file.day), grid)
 
 
 def zero(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -> Array:
@@ -153,12 +139,11 @@ def _sba(demand: Array) -> float:
 
 def ets(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -> Array:
     """Forecast by exponential smoothing with the shortest cycle."""
-    grid = len(values) < MANY
     return _of_windows(
         values,
         origins,
         file,
-        lambda window: _ets(window, file.horizon, file.cycles[0], grid),
+        lambda window: _ets(window, file.horizon, file.cycles[0]),
     )
 
 
@@ -166,8 +151,7 @@ def mstl(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -
     """Forecast by a decomposition into all cycles, the rest by smoothing; fitted at
     each origin.
     """
-    grid = len(values) < MANY
-    return _of_windows(values, origins, file, lambda window: _mstl(window, file, grid))
+    return _of_windows(values, origins, file, lambda window: _mstl(window, file))
 
 
 def _of_windows(
@@ -181,20 +165,19 @@ def _of_windows(
     )
 
 
-def _ets(window: Array, horizon: int, cycle: int, grid: bool) -> Array:
+def _ets(window: Array, horizon: int, cycle: int) -> Array:
     season: dict[str, Any] = (
         {"seasonal": "add", "seasonal_periods": cycle} if cycle else {}
     )
     model = ExponentialSmoothing(
         window[-400:], trend="add", damped_trend=True, **season
     )
-    fitted = model.fit(use_brute=grid)
-    return np.asarray(fitted.forecast(horizon))
+    return np.asarray(model.fit().forecast(horizon))
 
 
-def _mstl(window: Array, file: PublicFile, grid: bool) -> Array:
+def _mstl(window: Array, file: PublicFile) -> Array:
     seasons = MSTL(window, periods=file.cycles).fit().seasonal.reshape(len(window), -1)
-    forecast = _ets(window - seasons.sum(axis=1), file.horizon, 0, grid)
+    forecast = _ets(window - seasons.sum(axis=1), file.horizon, 0)
     for cycle, season in zip(file.cycles, seasons.T, strict=True):
         forecast = forecast + season[-cycle:][np.arange(file.horizon) % cycle]
     return forecast

@@ -7,6 +7,7 @@ quantiles). Missing values are left out.
 import numpy as np
 
 from pipeline.data.examples import Array
+from series import intervals
 
 LEVELS = (0.5, 0.8, 0.9)
 """The coverages of the prediction intervals that are compared."""
@@ -21,16 +22,10 @@ def mean_absolute_error(truth: Array, forecasts: Array) -> float:
 
 
 def weighted_quantile_loss(truth: Array, quantiles: Array) -> float:
-    """Return twice the pinball loss over the sum of |truth|, averaged over `QUANTILES`.
-
-    GluonTS has the same measure. A perfect forecast scores 0. A forecast with equal
-    quantiles scores its MAE over the mean of |truth|.
-    """
-    levels = np.array(QUANTILES)
-    error = truth[..., None] - quantiles  # (series, origins, steps, quantiles)
-    loss = np.maximum(levels * error, (levels - 1) * error)
-    total = np.nansum(loss, axis=(0, 1, 2))  # (quantiles,)
-    return float(np.mean(2 * total) / np.nansum(np.abs(truth)))
+    """Return `intervals.weighted_quantile_loss` over the `QUANTILES`."""
+    known = np.isfinite(truth)
+    loss = intervals.weighted_quantile_loss(truth[known], quantiles[known], QUANTILES)
+    return loss or 0.0
 
 
 def coverage(truth: Array, quantiles: Array) -> float:

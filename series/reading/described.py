@@ -41,14 +41,6 @@ def lines(profile: FileProfile) -> Iterator[str]:
     for name in profile.columns:
         if name != profile.series_id:
             yield f"column    {_name(name)}: {_column(profile, name)}"
-    for name, odd in profile.odd.items():
-        cure = "empty such cells, since other columns hold it, too"
-        if profile.alone(name, odd):
-            cure = f"missing='{odd:g}'"
-        yield (
-            f"odd       {_name(name)}: {odd:g} lies far from all others; no value? "
-            f"then {cure}"
-        )
     for option, why in profile.reasons.items():
         yield f"guessed   {option}: {why}"
 
@@ -77,48 +69,44 @@ def _text(form: CsvFormat) -> str:
         form.encoding,
         f"columns divided by {delimiter}",
         f"decimals by {form.decimal!r}",
+        f"thousands by {form.thousands!r}" if form.thousands else "",
+        "no header" if form.names else "",
+        "a row of units" if form.units_rows else "",
+        f"{form.skip} lines before the header" if form.skip else "",
     ]
-    if form.thousands:
-        words.append(f"thousands by {form.thousands!r}")
-    if form.names:
-        words.append("no header")
-    if form.units_rows:
-        words.append("a row of units")
-    if form.skip:
-        words.append(f"{form.skip} lines before the header")
-    return ", ".join(words)
+    return ", ".join(filter(None, words))
 
 
 def _distance(profile: FileProfile) -> str:
     """Return the distance of rows in words, such as "one row every 10 minutes"."""
-    day = ""
     if profile.calendar == "business":
-        every = "a business day"
-    elif isinstance(profile.calendar, str):
-        months = profile.freq * 1000 // DAY
-        every = "a month" if months == 1 else f"{months} months"
-        _, _, day = profile.calendar.partition(", ")
-    else:
+        return "one row a business day"
+    if not isinstance(profile.calendar, str):
         every = duration(profile.freq)
-    each = "" if every.startswith("a") else "every "
-    on = f", on {day}" if day else ""
-    if " -1" in on:
-        on = on.replace(" on ", " on the last ").replace(" -1", "")
-    return f"one row {each}{every}{on}"
+        return f"one row {every}" if every.startswith("a") else f"one row every {every}"
+    months = profile.freq * 1000 // DAY
+    every = "a month" if months == 1 else f"every {months} months"
+    _, _, day = profile.calendar.partition(", ")
+    if " -1" in day:
+        day = f"the last {day.replace(' -1', '')}"
+    return f"one row {every}, on {day}" if day else f"one row {every}"
 
 
 def _column(profile: FileProfile, name: str) -> str:
     """Return what a column holds in words, or why the column is left out."""
     column = profile.columns[name]
-    unit = f", in {column.unit}" if column.unit else ""
     useless = profile.useless(name)
-    if useless:
-        return f"left out: {useless}{unit}"
     low, high = column.ends
-    what = f"from {low:g} to {high:g}" if column.numeric else "words"
-    if column.sparse:
-        what += f", {column.sparse}: left out unless it is the target"
-    return f"{what}{unit}"
+    if useless:
+        what = f"left out: {useless}"
+    elif column.sparse:
+        what = (
+            f"from {low:g} to {high:g}, {column.sparse}: left out unless it is the "
+            "target"
+        )
+    else:
+        what = f"from {low:g} to {high:g}" if column.numeric else "words"
+    return f"{what}, in {column.unit}" if column.unit else what
 
 
 def _name(name: str) -> str:

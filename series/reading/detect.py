@@ -34,6 +34,9 @@ NUMBERED = re.compile(r"^(?!.*#[A-Za-z]).*\d")
 
 Words such as #DIV/0! are errors of a spreadsheet."""
 
+MOST_COLUMNS = 500
+"""Largest number of columns in a file."""
+
 SHORT = 200
 """Number of first cells of a column that are looked at for marks in numbers."""
 
@@ -56,7 +59,11 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     form, texts, units, reasons = _written(paths, options)
     rows = files.read(paths, form, texts)
     header = list(rows.cells.columns)
-    layout.require_few_columns(paths[0], len(header))
+    if len(header) > MOST_COLUMNS:
+        raise UnrollError(
+            f"{paths[0]} has {len(header):,} columns, more than {MOST_COLUMNS}; keep "
+            "the columns that matter"
+        )
     headings.require_no_times_beside_a_date(header, paths[0])
     if not len(rows.cells):
         raise UnrollError(

@@ -21,7 +21,7 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
-from series.reading import numbers, timestamp_formats
+from series.reading import notations, numbers, timestamp_formats
 from series.reading.layout import text_of
 
 PLAIN = re.compile(
@@ -98,7 +98,7 @@ def read(
     for path in paths:
         cells = _cells(path, form, (texts or {}).get(path))
         cells = cells.set_axis(plain_names(cells.columns, path), axis=1)
-        names = list(frames[0].columns) if frames else list(cells.columns)
+        names = [*(frames or [cells])[0].columns]
         lacking = [name for name in names if name not in cells.columns]
         if lacking:
             raise UnrollError(
@@ -281,10 +281,8 @@ def values_of(rows: Rows, columns: Sequence[str]) -> Array:
             bad &= cells.notna()
         if bad.any():
             row = int(bad.to_numpy().argmax())
-            text = texts.iloc[row]
-            holds = "no value"
-            if isinstance(text, str) and text:
-                holds = f"{text!r:.60}, not a finite number"
+            text = texts.fillna("").iloc[row]
+            holds = f"{text!r:.60}, not a finite number" if text else "no value"
             raise UnrollError(
                 f"{rows.place(row)}: column {column!r} holds {holds}; correct the "
                 "file, say what means no value with missing=, or leave the column out"
@@ -326,14 +324,15 @@ def wrong_stamp(
     what = (
         f"is no timestamp of the form {stamp_format}, as others are; correct the file"
     )
-    offsets = {timestamp_formats.has_offset(cell) for cell in cells.iloc[[0, row]]}
+    plain = [notations.plain_date(str(cell)) for cell in cells.iloc[[0, row]]]
+    offsets = [re.search(timestamp_formats.UTC_OFFSET, text) for text in plain]
     if not np.isnat(moments[row]):
         first, last = timestamp_formats.YEARS
         what = (
             f"lies outside of the years {first} to {last}, read as {stamp_format}; "
             f"correct it, or if most are right pass stamp={str(cells.name)!r}"
         )
-    elif stamp_format == "ISO8601" and len(offsets) > 1:
+    elif stamp_format == "ISO8601" and bool(offsets[0]) != bool(offsets[1]):
         what = (
             f"is not like {cells.iloc[0]!r:.60}: one has a UTC offset; write all "
             "timestamps alike"

@@ -20,9 +20,6 @@ HEAD = 2**17
 
 `csv` takes no more for a cell."""
 
-MOST_COLUMNS = 500
-"""Largest number of columns in a file."""
-
 DELIMITERS = "\t;|, "
 """Delimiters, the surest first.
 
@@ -114,7 +111,6 @@ def layout(
             rows = [line.split() for line in lines]
         found = _first_row(rows, mark)
         if found is not None:
-            require_few_columns(path, found[1])
             return _layout_by(rows, mark, *found, path)
     if delimiter:
         raise UnrollError(
@@ -126,15 +122,6 @@ def layout(
         "divides alike; give each row as many cells as the header, without quotes "
         "around a whole line, or pass delimiter=, one letter"
     )
-
-
-def require_few_columns(path: Path, count: int) -> None:
-    """Raise UnrollError if a file has more than `MOST_COLUMNS` columns."""
-    if count > MOST_COLUMNS:
-        raise UnrollError(
-            f"{path} has {count:,} columns, more than {MOST_COLUMNS}; keep the "
-            "columns that matter"
-        )
 
 
 def _first_lines(text: str) -> list[str]:
@@ -161,21 +148,38 @@ def _first_row(rows: list[Cells], mark: str) -> tuple[int, int] | None:
     cells as the header; or rows may lack cells at their end, or have more that are
     empty. Otherwise the delimiter is wrong, and None is returned.
     """
+    return _first_of_usual(rows) or _first_of_widest(rows, mark)
+
+
+def _first_of_usual(rows: list[Cells]) -> tuple[int, int] | None:
+    """Return the first row with the usual number of cells, and that number.
+
+    Nearly all rows below must have it. None is returned if they do not, or if some have
+    as many cells as the row before, which is then the header.
+    """
     widths = Counter(len(row) for row in rows if row)
     width, _ = widths.most_common(1)[0]
     first = next(index for index, row in enumerate(rows) if len(row) == width)
     below = [len(row) for row in rows[first:] if row]
     before = len(rows[first - 1]) if first else 0
-    lacking = before > width and before in below
-    if width > 1 and below.count(width) >= ALIKE * len(below) and not lacking:
-        return first, width
+    is_below_header = before > width and before in below
+    alike = width > 1 and below.count(width) >= ALIKE * len(below)
+    return (first, width) if alike and not is_below_header else None
+
+
+def _first_of_widest(rows: list[Cells], mark: str) -> tuple[int, int] | None:
+    """Return the first row that is filled furthest, and its number of cells.
+
+    Rows below may lack cells at their end. None is returned if the row holds data, or
+    if a row below has a single cell.
+    """
     filled = [_filled(row) for row in rows]
-    widest = max(filled)
-    first = filled.index(widest)
+    first = filled.index(max(filled))
+    header = rows[first]
     shortest = min(len(row) for row in rows[first:] if row)
-    if widest < 2 or shortest < 2 or mark == " " or any(map(_like_data, rows[first])):
+    if mark == " " or min(filled[first], shortest) < 2 or any(map(_like_data, header)):
         return None
-    return first, len(rows[first])
+    return first, len(header)
 
 
 def _filled(row: Cells) -> int:
@@ -196,12 +200,9 @@ def _layout_by(
     alike = alike[:LOOKED_AT]
     names = _names(rows, first, alike, path)
     units = _units(alike) if names is None else []
-    count = len(below) - len(units)
-    holds = "a header and "
-    if names is not None:
-        count += 1
-        holds = ""
+    count = len(below) - len(units) + (names is not None)
     if count < 2:
+        holds = "" if names else "a header and "
         raise UnrollError(
             f"{path} holds {holds}{'one row' if count else 'no row'}; a series has many"
         )

@@ -148,35 +148,19 @@ def moments_of(
         raise UnrollError(
             f"the file has {count} different timestamps; give a series of many"
         )
-    zone = options.time_zone
-    ends = False
-    if zone is None and utc:
-        of_column = str(getattr(cells.dtype, "tz", None) or "")
-        zone = of_column if "/" in of_column else None
-        reasons["time_zone"] = "of the column"
-    elif zone is None:
-        longest = max(by_series, key=len)
-        zone, ends = timestamp_checks.time_zone(written[longest])
-        reasons["time_zone"] = (
-            "hours are missing in spring and doubled in autumn; other zones of the "
-            "same rule would do"
-        )
+    longest = max(by_series, key=len)
+    zone, ends, why = _time_zone(cells, written[longest], options, utc=utc)
     if zone is not None and not utc:
         written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
-    cleaning, regular = calendars.calendar(written, zone)
-    if utc and zone is None and not _is_even(written, cleaning, regular):
-        cleaning, regular, zone = _by_a_clock(written, cleaning, regular)
-        reasons["time_zone"] = (
-            "rows keep this clock's hours; other zones of the same rule would do"
-        )
-    if zone is None or options.time_zone is not None:
-        reasons["time_zone"] = ""
-    reasons["series_id"] = series.why
-    numbers = row_calendar.numbered(timestamps.distinct(written), cleaning, zone)
+    cleaning, regular, clock = _calendar(written, zone, utc=utc)
+    if clock != zone:
+        why = "rows keep this clock's hours; other zones of the same rule would do"
+    reasons |= {"time_zone": why, "series_id": series.why}
+    numbers = row_calendar.numbered(timestamps.distinct(written), cleaning, clock)
     outside = np.isnat(numbers)
     ordered = timestamps.distinct(numbers[~outside])
     steps = _even_steps(ordered, regular, stamp)
-    first, last = row_calendar.stamps(ordered[[0, -1]], cleaning, zone)
+    first, last = row_calendar.stamps(ordered[[0, -1]], cleaning, clock)
     moments = Moments(
         timestamps=written,
         freq=regular.freq,
@@ -190,8 +174,37 @@ def moments_of(
         series=series.names,
         of_rows=series.of_rows,
     )
-    form |= {"stamp": list(stamp), "time_zone": zone, "ends": ends}
+    form |= {"stamp": list(stamp), "time_zone": clock, "ends": ends}
     return moments, form, {name: why for name, why in reasons.items() if why}
+
+
+def _time_zone(
+    cells: "pd.Series[Any]", written: Array, options: "Options", *, utc: bool
+) -> tuple[str | None, bool, str]:
+    """Return the time zone of timestamps; None if it is not known.
+
+    Args:
+        cells: the timestamps of all rows.
+        written: (rows,) the parsed timestamps of one series.
+        options: the user's options.
+        utc: whether the timestamps have a UTC offset.
+
+    Returns:
+        The zone; whether timestamps are ends of intervals; and the reason for the zone
+        if it is a guess.
+    """
+    if options.time_zone is not None:
+        return options.time_zone, False, ""
+    if utc:
+        of_column = str(getattr(cells.dtype, "tz", None))
+        zone = of_column if "/" in of_column else None
+        return zone, False, "of the column" if zone else ""
+    zone, ends = timestamp_checks.time_zone(written)
+    why = (
+        "hours are missing in spring and doubled in autumn; other zones of the same "
+        "rule would do"
+    )
+    return zone, ends, why if zone else ""
 
 
 def _read(
@@ -218,10 +231,9 @@ def _read(
             first_years[name] = year
             readings[name] = timestamp_formats.in_century(readings[name], year)
     chosen, why = _stamp_format(readings, options, rows.paths[0])
-    form: dict[str, Any] = {"stamp_format": chosen}
+    form = {"stamp_format": chosen, "first_year": first_years.get(chosen)}
     reasons = {"stamp_format": why}
-    if chosen in first_years:
-        form["first_year"] = first_years[chosen]
+    if form["first_year"] is not None:
         reasons["first_year"] = (
             "years of two digits are read so that rows lie close together"
         )
@@ -263,10 +275,9 @@ def _right_readings(
     likely = max(parsed, key=lambda name: int(wrong[name].argmax()))
     moments = parsed[likely][0]
     row = int(wrong[likely].argmax())
-    if row == 0 and np.isnat(moments[0]) and not wrong[likely].all():
-        row = (
-            int((~wrong[likely]).argmax()) - 1
-        )  # the last row before the format changes
+    right = ~wrong[likely]
+    if row == 0 and np.isnat(moments[0]) and right.any():
+        row = int(right.argmax()) - 1  # the last row before the format changes
     raise wrong_stamp(rows, cells, moments, row, likely)
 
 
@@ -352,25 +363,22 @@ def _require_no_slip(rows: Rows, moments: Array, by_series: Sequence[Array]) -> 
         )
 
 
-def _is_even(moments: Array, cleaning: Cleaning, regular: Regularity) -> bool:
-    """Return whether rows lie where their calendar expects them, without a gap."""
-    if isinstance(cleaning.rows, str):
-        return _keeps(cleaning, moments, None)
-    return regular.gaps == 0 or isinstance(cleaning.rows, dict)
-
-
-def _by_a_clock(
-    moments: Array, cleaning: Cleaning, regular: Regularity
+def _calendar(
+    moments: Array, zone: str | None, *, utc: bool
 ) -> tuple[Cleaning, Regularity, str | None]:
-    """Return the calendar of the first clock that rows in UTC keep, and the clock.
+    """Return the calendar of rows, their regularity by it, and its time zone.
 
-    If rows keep no clock, the calendar that was given is returned, with None.
+    Rows in UTC may keep the hours of a clock with daylight saving, such as one row each
+    midnight. If they are not even in UTC, the first clock that they keep is taken.
     """
-    for clock in timestamp_checks.ZONES:
-        other, by_clock = calendars.calendar(moments, clock)
-        if other.rows is not None and _keeps(other, moments, clock):
-            return other, by_clock, clock
-    return cleaning, regular, None
+    cleaning, regular = calendars.calendar(moments, zone)
+    has_gaps = cleaning.rows is None and regular.gaps > 0
+    if utc and zone is None and (has_gaps or not _keeps(cleaning, moments, None)):
+        for clock in timestamp_checks.ZONES:
+            other, by_clock = calendars.calendar(moments, clock)
+            if other.rows is not None and _keeps(other, moments, clock):
+                return other, by_clock, clock
+    return cleaning, regular, zone
 
 
 def _keeps(cleaning: Cleaning, moments: Array, clock: str | None) -> bool:

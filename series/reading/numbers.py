@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -140,35 +140,12 @@ def marks(
     Raises:
         UsageError: the numbers can be read in two ways.
     """
-    decimals: set[str] = set()  # marks that columns show
-    between: list[str] = []
-    # a mark -> a number in which the mark may be of decimals or of thousands
+    found = [_shown(cells, delimiter) for cells in columns]
+    decimals = {column.decimal for column in found if column.decimal}
+    between = [mark for column in found for mark in column.between]
     unsure: dict[str, str] = {}
-    beside_short_ones = False
-    for cells in columns:
-        kinds = _by_kind(cells)
-        between += [mark for mark, kind in BETWEEN.items() if kinds[kind]]
-        shown = Counter[str]()
-        shown[","] = len(kinds["1.234,5"]) + len(kinds["1,5"])
-        shown["."] = len(kinds["1,234.5"]) + len(kinds["1.5"])
-        short = len({*kinds["123"]} - NO_VALUE) > 1
-        for mark, other in OTHER.items():
-            doubtful = kinds[f"1{mark}234"]
-            if not doubtful:
-                continue
-            if shown[other]:  # 1.5 beside 1,234
-                between.append(mark)
-            elif kinds["1234"]:  # 1002 beside 1.002: thousands have no mark
-                shown[mark] += 1
-            elif short and not shown[mark] and (mark, delimiter) != (".", ","):
-                # 998 beside 1.002: thousands have a mark
-                shown[other] += 1
-                between.append(mark)
-            elif not shown[mark]:
-                unsure[mark] = doubtful[0]
-                beside_short_ones = beside_short_ones or short
-        if shown.total():
-            decimals.add(shown.most_common(1)[0][0])
+    for column in found:
+        unsure |= column.unsure
     if known is None and len(decimals) > 1:
         raise UsageError(
             f"{path}: columns have different decimal marks; pass decimal=',' or "
@@ -176,12 +153,14 @@ def marks(
         )
     decimal = known or next(iter(decimals), ".")
     undecided = known is None and not decimals and bool(unsure)
+    # In 1 234.567 the blank is the mark of thousands, so the point is of decimals.
     grouped = " " in between or "'" in between
     if undecided and grouped:
         decimal = next(iter(unsure))
     other = OTHER[decimal]
     # In a file with commas between columns, a number such as 1.234 has decimals.
-    unclear = delimiter != "," or "," in unsure or beside_short_ones
+    beside_short = any(column.unsure and column.has_short for column in found)
+    unclear = delimiter != "," or "," in unsure or beside_short
     ambiguous = undecided and unclear and not grouped
     if ambiguous or (known is None and other == "." and other in unsure):
         number = unsure.get(other) or next(iter(unsure.values()))
@@ -192,6 +171,49 @@ def marks(
     if other in unsure:
         between.append(other)
     return decimal, next((mark for mark in between if mark != decimal), None)
+
+
+class Shown(NamedTuple):
+    """What the numbers of a column show about their marks.
+
+    Attributes:
+        decimal: the mark before decimals; None if no number shows it.
+        between: the marks between thousands.
+        unsure: a mark -> a number such as 1,234, in which the mark may be of decimals
+            or of thousands.
+        has_short: whether there are several numbers from 10 to 999.
+    """
+
+    decimal: str | None
+    between: list[str]
+    unsure: dict[str, str]
+    has_short: bool
+
+
+def _shown(cells: Sequence[str], delimiter: str) -> Shown:
+    """Return what the numbers of a column show; `delimiter` stands between columns."""
+    kinds = _by_kind(cells)
+    between = [mark for mark, kind in BETWEEN.items() if kinds[kind]]
+    unsure = {}
+    decimals = Counter[str]()  # a mark -> numbers in which it stands before decimals
+    decimals[","] = len(kinds["1.234,5"]) + len(kinds["1,5"])
+    decimals["."] = len(kinds["1,234.5"]) + len(kinds["1.5"])
+    has_short = len({*kinds["123"]} - NO_VALUE) > 1
+    for mark, other in OTHER.items():
+        doubtful = kinds[f"1{mark}234"]
+        if not doubtful:
+            continue
+        if decimals[other]:  # 1.5 beside 1,234
+            between.append(mark)
+        elif decimals[mark] or kinds["1234"]:  # 1002 beside 1.002
+            decimals[mark] += 1
+        elif has_short and (mark, delimiter) != (".", ","):  # 998 beside 1.002
+            decimals[other] += 1
+            between.append(mark)
+        else:
+            unsure[mark] = doubtful[0]
+    decimal = decimals.most_common(1)[0][0] if decimals.total() else None
+    return Shown(decimal, between, unsure, has_short)
 
 
 def _by_kind(cells: Sequence[str]) -> dict[str, list[str]]:

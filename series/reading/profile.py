@@ -31,9 +31,6 @@ SPARSE = 0.3
 
 A larger share would leave too few windows."""
 
-FEW_NUMBERS = 15
-"""Smallest number of different values from which a distant one counts as odd."""
-
 SIGNED = r"[^0-9.,) -][) -]*$|^[( -]*[^0-9.,( +-]"
 """Pattern of a cell with a sign beside its number."""
 
@@ -178,9 +175,8 @@ def sentinels_of(columns: Iterable[ColumnProfile], given: Sequence[str]) -> set[
         others = values[~np.isin(values, [*suspects])]
         low = others.min(initial=np.inf)
         high = others.max(initial=-np.inf)
-        for number in suspects:
-            if not 2 * low - high <= number <= 2 * high - low:
-                sentinels.add(number)
+        usual = (2 * low - high, 2 * high - low)
+        sentinels |= {one for one in suspects if not usual[0] <= one <= usual[1]}
     return sentinels
 
 
@@ -222,30 +218,6 @@ class FileProfile(Moments):
     def length(self) -> int:
         """The number of rows of one series, on average."""
         return self.rows // max(1, len(self.series))
-
-    @property
-    def odd(self) -> dict[str, float]:
-        """Columns with an outlier at one end -> the outlier.
-
-        Its distance to the nearest other number is larger than the range of all other
-        numbers.
-        """
-        odd = {}
-        for name in self.targets:
-            values = np.unique(self.columns[name].measured)
-            values = values[np.isfinite(values)]
-            if len(values) < FEW_NUMBERS:
-                continue
-            if values[1] - values[0] > values[-1] - values[1]:
-                odd[name] = float(values[0])
-            if values[-1] - values[-2] > values[-2] - values[0]:
-                odd[name] = float(values[-1])
-        return odd
-
-    def alone(self, name: str, number: float) -> bool:
-        """Return whether no other column that can be forecast holds this number."""
-        others = [self.columns[other] for other in self.targets if other != name]
-        return not any((other.measured == number).any() for other in others)
 
     @cached_property
     def has_values(self) -> bool:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,9 +105,7 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
         UsageError: there are too many series, or no column tells apart rows that differ
             at one timestamp.
     """
-    found = _in_long_format(frame, moments)
-    if found is None:
-        found = _told_apart(frame, moments, path)
+    found = _in_long_format(frame, moments) or _told_apart(frame, moments, path)
     if len(found.names) > MOST_SERIES:
         raise UsageError(
             f"{path} holds {len(found.names):,} series, by {found.column!r}; leave all "
@@ -117,21 +114,17 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
     return found
 
 
-def _texts(cells: "pd.Series[Any]") -> "pd.Series[str]":
-    return as_text(cells).reset_index(drop=True)
-
-
 def _in_long_format(frame: pd.DataFrame, moments: Array) -> SeriesNames | None:
     """Return the series by a column of the long format; None where there is none."""
     for name in frame.columns:
         if name.lower() not in LONG_FORMAT:
             continue
-        texts = _texts(frame[name])
+        texts = as_text(frame[name]).reset_index(drop=True)
         names = sorted(texts[texts != ""].dropna().unique())
         if len(names) == 1:
             return SeriesNames(None, names)
         if names and _apart(texts, moments) >= DISTINCT:
-            return SeriesNames(name, names, "", _of_rows(texts))
+            return SeriesNames(name, names, "", texts.fillna("").to_numpy(object))
     return None
 
 
@@ -142,12 +135,11 @@ def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
         return SeriesNames()
     often = times <= REPEATED * len(moments)
     for name in frame.columns:
-        texts = _texts(frame[name])
+        texts = as_text(frame[name]).reset_index(drop=True)
         counts = texts[texts != ""].value_counts()
         if len(counts) < 2 or counts.median() < 2 or counts.max() * DISTINCT > times:
             continue
-        filled = counts.sum() >= FILLED * times * len(counts)
-        filled = filled or 2 * counts.max() >= times
+        filled = counts.mean() >= FILLED * times or 2 * counts.max() >= times
         even = (often and filled) or _each_even(texts, moments)
         if not even or _apart(texts, moments) < DISTINCT:
             continue
@@ -164,7 +156,8 @@ def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
                 f"{path} holds {len(words)} series, by {name!r}; {why}, else call it "
                 "unique_id"
             )
-        return SeriesNames(name, sorted(words), why, _of_rows(texts))
+        of_rows = texts.fillna("").to_numpy(object)
+        return SeriesNames(name, sorted(words), why, of_rows)
     different = len(frame.assign(**{"the stamp": moments}).drop_duplicates())
     if often and different > 2 * times:
         few = [name for name in frame if 1 < frame[name].nunique() <= FEW]
@@ -175,10 +168,6 @@ def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
             "but one series out"
         )
     return SeriesNames()
-
-
-def _of_rows(texts: "pd.Series[str]") -> Array:
-    return np.asarray(texts.fillna(""), object)
 
 
 def _apart(names: "pd.Series[str]", moments: Array) -> float:

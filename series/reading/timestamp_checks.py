@@ -73,12 +73,12 @@ def slip(moments: Array) -> int | None:
     if len(steps) < DISPLACED or abs(forward) < IN_ORDER * len(moments):
         return None
     freq = float(np.median(steps))
-    row = _out_of_place(moments, freq)
-    if row is None:
-        row = _off_the_grid(moments, freq)
-    if row is None:
-        row = _far_away(moments, ordered, steps)
-    return row
+    found = (
+        _out_of_place(moments, freq),
+        _off_the_grid(moments, freq),
+        _far_away(moments, ordered, steps),
+    )
+    return next((row for row in found if row is not None), None)
 
 
 def _out_of_place(moments: Array, freq: float) -> int | None:

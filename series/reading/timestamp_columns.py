@@ -74,9 +74,6 @@ MOST_PARTS = 400
 TIMED = re.compile("%H|%I|unix|excel")
 """Pattern of formats that have a time of day."""
 
-LONGEST_DATE = len("2024-01-31")
-"""Number of letters of a date of ISO 8601 without a time of day."""
-
 Candidate: TypeAlias = tuple[list[str], list[str]]
 """Columns of a timestamp, and the formats that they may have."""
 
@@ -116,9 +113,7 @@ def find_columns(
     for columns, likely in _candidates(head, found):
         cells = timestamp_formats.joined(head, columns)
         cells = cells[cells.str.strip() != ""]
-        forms = likely
-        if len(columns) > 1:
-            forms = _parsing(cells, likely, share)
+        forms = likely if len(columns) == 1 else _parsing(cells, likely, share)
         if forms:
             candidates.append((columns, forms))
     first = head.columns[0]
@@ -147,13 +142,19 @@ def _look_at(
     """Add to `found` what a column may hold."""
     for code, name in PARTS.items():
         if re.fullmatch(name, column, re.IGNORECASE):
-            distinct = map(notations.plain_date, cells.unique()[:MOST_PARTS])
-            directive = _directive(code, [*distinct])
-            if directive:
-                found.parts[code] = (column, directive)
-    named = is_named(column) or column in chosen
+            distinct = [*map(notations.plain_date, cells.unique()[:MOST_PARTS])]
+            directives = [
+                directive
+                for pattern, directive in CELLS.get(code, ((r"\d{1,4}", code),))
+                if all(re.fullmatch(pattern, cell) for cell in distinct)
+            ]
+            if directives:
+                found.parts[code] = (column, directives[0])
+    words = re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)
+    lower = {word.lower() for word in words}
+    named = bool(lower & {*NAMED.split()}) or column in chosen
     forms = timestamp_formats.formats(cells.iloc[0], digits=named)
-    if _words(column) & WEEKS:
+    if lower & WEEKS:
         forms = [form for form in forms if "%V" in form] or forms
     whole = _parsing(cells, forms, share, any_year=bool(chosen))
     if whole:
@@ -168,24 +169,6 @@ def _look_at(
         re.search(CLOCKS, column, re.IGNORECASE) and cells.str.fullmatch(r"\d{4}").all()
     ):
         found.clocks[column] = ["%H%M"]
-
-
-def is_named(column: str) -> bool:
-    """Return whether a column has a name of columns of timestamps."""
-    return not _words(column).isdisjoint(NAMED.split())
-
-
-def _words(column: str) -> set[str]:
-    """Return the words in a name, in small letters."""
-    return {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
-
-
-def _directive(code: str, cells: Sequence[str]) -> str | None:
-    """Return the directive that reads all cells of a part; None if none does."""
-    for pattern, directive in CELLS.get(code, ((r"\d{1,4}", code),)):
-        if all(re.fullmatch(pattern, cell) for cell in cells):
-            return directive
-    return None
 
 
 def _parsing(
@@ -224,15 +207,16 @@ def _candidates(head: pd.DataFrame, found: Found) -> list[Candidate]:
     iso = True
     for column, forms in found.whole.items():
         longest = head[column].str.strip().str.len().max()
-        with_time = forms == ["ISO8601"] and longest > LONGEST_DATE
+        with_time = forms == ["ISO8601"] and longest > len("2024-01-31")
+        rank = 3
         if with_time or TIMED.search(forms[0]):
-            ranked.append((1, ([column], forms)))
+            rank = 1
             iso = iso and forms == ["ISO8601"]
         elif forms[0] in COARSE:
-            ranked.append((5, ([column], forms)))
+            rank = 5
         else:
-            ranked.append((3, ([column], forms)))
             days.append(column)
+        ranked.append((rank, ([column], forms)))
     ranked += [(0 if iso else 2, pair) for pair in _pairs(head, found, days)]
     parts = _of_parts(found)
     if parts is not None:

@@ -279,11 +279,6 @@ def parse(
     return parsed, utc
 
 
-def has_offset(cell: Any) -> bool:
-    """Return whether a timestamp has a UTC offset."""
-    return re.search(UTC_OFFSET, notations.plain_date(str(cell))) is not None
-
-
 def _in_plain_notation(plain: "pd.Series[str]", stamp_format: str) -> Array:
     """Return (rows,) datetime64[ms] of texts in which an hour may be 24."""
     stamp_format = stamp_format.replace("%B", "%b")

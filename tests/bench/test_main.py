@@ -13,8 +13,12 @@ from pipeline.errors import UnrollError
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["speed"], 2, "No such command 'speed'. Did you mean 'peers'?"),
-        (["--quick", "peers"], 2, "No such option: --quick"),
+        (
+            ["speed"],
+            2,
+            "the part must be one of: page, peers, rule, series. Received: 'speed'",
+        ),
+        (["peers", "--quik"], 2, "No such option: --quik"),
         (["page"], 1, "bench/results.json is missing; run `make bench`"),
     ],
 )

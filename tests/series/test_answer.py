@@ -4,9 +4,6 @@ that comes later is learnt from."""
 import contextlib
 import errno
 import math
-import os
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -276,20 +273,6 @@ def test_however_little_time_there_is_naive_models_are_fitted():
     assert {*answer.models["model"]} == {"last_value", "cycle_7"}
     told = "there was no time for it in 1e-09 minutes"
     assert answer.left_out == {"ridge": told, "ets": told}
-
-
-def test_temporary_folders_of_processes_that_are_no_more_are_removed(
-    monkeypatch, tmp_path
-):
-    monkeypatch.setattr(answers.tempfile, "tempdir", str(tmp_path))
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    for number in (ended.pid, os.getpid()):
-        (tmp_path / f"unroll-answer-{number}-x").mkdir()
-    answers._sweep()
-    assert [path.name for path in tmp_path.iterdir()] == [
-        f"unroll-answer-{os.getpid()}-x"
-    ]
 
 
 def test_series_that_are_told_apart_by_integers_keep_them(tmp_path):

@@ -34,6 +34,7 @@ from pipeline.data.dataset import Dataset, without_calendar
 from pipeline.errors import DivergedError, UnrollError, UsageError, one_line
 from pipeline.metrics import MEASURES, Measure, score
 from pipeline.provenance import fingerprint
+from pipeline.time_left import duration
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages import progress
@@ -230,7 +231,7 @@ def optimize(search: Search, study: Study) -> None:
             attempt = Attempt(None, str(error), None, None, values)
         trial.set_user_attr("attempt", asdict(attempt))
         missing = search.trials - len(_trials(study, TrialState.COMPLETE)) - 1
-        left = progress.duration(max(0, missing) * (time.monotonic() - started))
+        left = duration(max(0, missing) * (time.monotonic() - started))
         progress.line(title, _figures(search, attempt), f"{left} left", last=True)
         if attempt.value is None:
             raise TrialPruned

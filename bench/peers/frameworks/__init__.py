@@ -44,10 +44,10 @@ def make(name: str) -> Callable[[Task], Framework]:
         from bench.peers.frameworks import unroll
 
         return unroll.Compiled
-    if name.startswith("pytorch"):
+    if name == "pytorch":
         from bench.peers.frameworks import pytorch
 
-        return partial(pytorch.PyTorch, compiled=name == "pytorch_compiled")
+        return pytorch.PyTorch
     from bench.peers.frameworks import keras
 
     return partial(keras.Keras, name=name)

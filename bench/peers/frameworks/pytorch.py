@@ -1,4 +1,4 @@
-"""PyTorch: a plain loop over batches in memory, eager or under `torch.compile`."""
+"""PyTorch: a plain loop over batches in memory."""
 
 import time
 from collections.abc import Callable
@@ -14,13 +14,10 @@ from pipeline.data.examples import Array
 class PyTorch:
     """The task's network as a `torch.nn.Module`."""
 
-    def __init__(self, task: Task, *, compiled: bool) -> None:
+    def __init__(self, task: Task) -> None:
         torch.set_num_threads(1)
         self.task = task
         self.network = TorchNetwork(task)
-        self.forward: Callable[[Tensor], Tensor] = (
-            torch.compile(self.network) if compiled else self.network
-        )
         self.loss = LOSSES[task.training["loss"]]
         train = task.data.splits["train"]
         self.batches = [tensors(*train.take(rows)) for rows in task.rows]
@@ -49,7 +46,7 @@ class PyTorch:
         self.network.train()
         total = torch.zeros(())
         for inputs, targets in self.batches[:steps]:
-            loss = self.loss(self.forward(inputs), targets)
+            loss = self.loss(self.network(inputs), targets)
             loss.backward()
             self.optimizer.step()
             total += loss.detach()
@@ -61,7 +58,7 @@ class PyTorch:
         with torch.inference_mode():
             for _ in range(self.task.workload.evaluations):
                 losses = [
-                    self.loss(self.forward(inputs), targets)
+                    self.loss(self.network(inputs), targets)
                     for inputs, targets in self.held_out
                 ]
         seconds = time.perf_counter() - start

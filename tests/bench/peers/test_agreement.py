@@ -35,7 +35,7 @@ def task(folder, data, model, training, steps=3):
         .astype(np.int32)
         .reshape(steps, batch)
     )
-    workload = Workload("tiny", (1, 1), steps, 2)
+    workload = Workload("tiny", steps, 2)
     return Task(
         "tiny",
         workload,

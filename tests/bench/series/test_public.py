@@ -53,7 +53,7 @@ def days(count: int) -> pd.DataFrame:
 
 
 def test_the_list_has_a_hash_a_licence_and_an_address_for_each_file():
-    assert len(FILES) >= 19
+    assert len(FILES) >= 18
     for file in FILES.values():
         assert len(file.sha256) == 64
         assert file.licence
@@ -85,18 +85,14 @@ def test_only_the_last_timesteps_are_kept(load, monkeypatch):
     assert held.truth[0, 0, 0] == 80
 
 
-def test_columns_that_name_a_series_or_a_day_are_read_together(load):
-    both = [
-        days(60).assign(region="a", kind="x"),
-        days(60).assign(region="a", kind="y"),
-    ]
-    frame = pd.concat(both)
+def test_columns_that_make_a_day_are_read_together(load):
+    frame = pd.concat([days(60).assign(kind="x"), days(60).assign(kind="y")])
     for part in ("year", "month", "day"):
         frame[part] = getattr(frame["time"].dt, part)
     frame = frame.drop(columns="time")
-    held = load(frame, series="region+kind", stamp="year+month+day")
-    assert held.names == ["a x", "a y"]
-    assert held.training().columns.tolist() == ["y", "year", "month", "day", "series"]
+    held = load(frame, series="kind", stamp="year+month+day")
+    assert held.names == ["x", "y"]
+    assert held.training().columns.tolist() == ["y", "kind", "year", "month", "day"]
     assert held.truth.shape == (2, ORIGINS, 7)
 
 
