@@ -165,11 +165,11 @@ def _require_an_output_at_each_timestep(job: Job, model: "keras.Model") -> None:
 def weight_before(epochs: int, epoch: int) -> float:
     """Return the weight of the timesteps before the last one, with `every_step`.
 
-    The weight is 1 in the first quarter of `epochs`. In the second quarter it falls
-    linearly to 0. `epoch` counts from 1.
+    The weight is 1 in the first half of `epochs`. In the second half it falls linearly
+    to 0. `epoch` counts from 1.
     """
     done = (epoch - 1) / epochs
-    return min(max(2 - 4 * done, 0.0), 1.0)
+    return min(max(2 - 2 * done, 0.0), 1.0)
 
 
 def rate_of(
