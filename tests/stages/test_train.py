@@ -10,12 +10,15 @@ import pytest
 
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
+from pipeline.files import write_json
 from pipeline.training import run_store
 from stages import pool
 from stages.perform import perform
+from stages.prune import prune
 from stages.train import tasks_of, train
 from tests.support import content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
+from unroll.commands.main import invoke
 
 RIDGE = LINEAR | {"training": {"method": "least_squares", "ridge": 1.0}}
 
@@ -53,6 +56,28 @@ def test_what_was_trained_is_taken_from_the_store_without_a_process(
     shown, _ = lines(capsys)
     assert shown == ["waves: 0 runs to train, 2 are in the store"]
     assert content(two.runs("waves")) == runs
+
+
+def test_train_ends_with_the_scores_beside_the_committed_ones(two, capsys, monkeypatch):
+    monkeypatch.chdir(two.root)
+    write_json(two.metrics("waves"), {"linear": {"mse": 0.25}})
+    invoke(["train", "waves"])
+    _, (head, linear, last_value, last) = lines(capsys)
+    assert head.split() == ["run", "mse", "on", "test", "committed"]
+    name, score, committed = linear.split()
+    assert (name, committed) == ("waves/linear", "0.25")
+    assert 0 < float(score) < 1
+    assert last_value.split()[0] == "waves/last_value"
+    assert last == "Next: `unroll repro evaluate@waves`, then `unroll compare waves`."
+    two.metrics("waves").write_text("{")
+    monkeypatch.chdir(two.root.parent)
+    monkeypatch.setenv("DVC_STAGE", "train@waves")
+    invoke(["--root", two.root.name, "train", "waves", "linear"])
+    _, (_, row, last) = lines(capsys)
+    assert row.split() == ["waves/linear", score]
+    program = f"unroll --root '{two.root.name}'"
+    assert last == f"Next, when waves is evaluated: `{program} compare waves`."
+    two.metrics("waves").unlink()
 
 
 def test_one_edited_option_trains_one_run_and_an_edit_taken_back_none(two, capsys):
@@ -105,6 +130,25 @@ def test_one_experiment_is_trained_and_its_folder_alone_is_replaced(two, capsys)
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
     train(two, "waves")
     assert content(two.runs("waves")) == before
+
+
+def test_prune_removes_the_runs_that_params_yaml_does_not_use(two):
+    store = two.scratch / "store"
+    trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
+    train(two, "waves")
+    trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
+    train(two, "waves")
+    used = {path for path in store.glob("*/*/*") if path.parent.name == "last_value"}
+    (task,) = tasks_of(two, params.load(two.params), "waves", "linear")
+    used.add(run_store.entry(two, "waves", "linear", task.key))
+    unused = {*store.glob("*/*/*")} - used
+    prepared = two.prepared("waves")
+    prepared.rename(prepared.with_name("away"))
+    assert prune(two) == [], "without the data nobody knows which runs are used"
+    prepared.with_name("away").rename(prepared)
+    assert {*prune(two)} == unused != set()
+    assert {*store.glob("*/*/*")} == used
+    assert prune(two) == []
 
 
 def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):

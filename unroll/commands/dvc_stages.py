@@ -1,4 +1,4 @@
-"""The stages as commands, which dvc.yaml runs."""
+"""The stages as commands, which dvc.yaml runs, and `prune`."""
 
 import contextlib
 import os
@@ -104,12 +104,32 @@ def train(
             folder = trial(workspace, name, experiment, epochs, seed)
             print(os.path.relpath(folder))
         else:
+            from unroll.results.trained import show_trained
+
             train(workspace, name, experiment, jobs)
-            # DVC goes on to the stage `evaluate` by itself
-            if "DVC_STAGE" not in os.environ:
-                unroll = program(workspace)
-                print(f"Next: `{unroll} repro evaluate@{name}`, then ", end="")
-                print(f"`{unroll} compare {name}`.")
+            show_trained(workspace, name, experiment)
+            _say_what_is_next(workspace, name)
+
+
+def _say_what_is_next(workspace: Workspace, dataset: str) -> None:
+    unroll = program(workspace)
+    comparison = f"`{unroll} compare {dataset}`"
+    # DVC goes on to the stage `evaluate` by itself.
+    if "DVC_STAGE" in os.environ:
+        print(f"Next, when {dataset} is evaluated: {comparison}.")
+    else:
+        print(f"Next: `{unroll} repro evaluate@{dataset}`, then {comparison}.")
+
+
+@app.command(rich_help_panel="Results")
+def prune(context: typer.Context) -> None:
+    """Remove finished trainings that params.yaml does not use from `.unroll/store`.
+
+    `unroll prune`
+    """
+    from stages.prune import prune
+
+    print(f"Runs removed from the store: {len(prune(context.obj))}.")
 
 
 @app.command(rich_help_panel="Stages")

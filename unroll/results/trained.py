@@ -1,0 +1,65 @@
+"""The end of `unroll train`: the score of each run beside the committed score."""
+
+from statistics import fmean
+
+from pipeline.config import params
+from pipeline.data import dataset
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import compared
+from pipeline.errors import UnrollError
+from pipeline.files import read_checked
+from pipeline.metrics import score
+from pipeline.training import run_folder
+from pipeline.training.run_folder import Run
+from pipeline.validation import Metrics
+from pipeline.workspace import Workspace
+from unroll import tables
+
+
+def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
+    """Print the score on test of all runs of a data set, or of the run `only`, beside
+    the score in results/metrics.
+
+    Raises:
+        UnrollError: a run is damaged.
+    """
+    data = dataset.load(workspace.prepared(name))
+    committed = committed_scores(workspace, name, data.metric)
+    rows = []
+    for key in params.load(workspace.params).experiments_of(name):
+        if only in {"", key}:
+            new = score_of(data, run_folder.load(workspace.run(name, key)))
+            rows.append([f"{name}/{key}", _text(new), _text(committed.get(key))])
+    header = ("run", f"{data.metric} on test", "committed")
+    tables.show(header, rows, numeric=header[1:])
+
+
+def score_of(data: Dataset, run: Run) -> float | None:
+    """Return the mean over seeds of the data set's metric on test.
+
+    It is the metric of the weights that validation has chosen. Return None if a run has
+    no predictions on test.
+    """
+    predictions = run.predictions.get(f"{run.points[-1]}_test")
+    if predictions is None:
+        return None
+    targets = compared(data.splits["test"])
+    return fmean(score(data.metric, of_seed, targets) for of_seed in predictions)
+
+
+def committed_scores(
+    workspace: Workspace, name: str, metric: str
+) -> dict[str, float | None]:
+    """Return experiment -> its score in results/metrics.
+
+    Return {} if that file is missing or damaged: `evaluate` writes it anew.
+    """
+    try:
+        metrics = read_checked(workspace.metrics(name), Metrics).root
+    except UnrollError:
+        return {}
+    return {experiment: scores.get(metric) for experiment, scores in metrics.items()}
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
