@@ -102,7 +102,7 @@ class Miniature:
 def make_half(folder: Path) -> Miniature:
     """Half the miniature, with one network: what most tests need of a workspace that
     DVC builds."""
-    from tests.support import miniature
+    from unroll.workspaces import miniature
     from unroll.workspaces.make import without
 
     half = Miniature(miniature.make(folder).root)

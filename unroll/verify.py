@@ -1,10 +1,14 @@
-"""The command `verify`: rebuild the last commit and compare the results."""
+"""The command `verify`: rebuild the last commit and compare the results.
+
+With `--quick` a miniature is built twice instead.
+"""
 
 import os
 import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +20,27 @@ from pipeline.locks import alone
 from pipeline.workspace import Workspace
 from unroll import repro
 from unroll.repro import LOCK
-from unroll.workspaces.checkout import clone, dvc, git, last_commit
+from unroll.workspaces import miniature
+from unroll.workspaces.checkout import OWN_CACHE, clone, dvc, git, last_commit
 
 FOLDER = ".verify"
 """The folder in the user's workspace where verifications build."""
 
 FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI")
 """Prefixes of environment variables that belong to the caller's own workspace."""
+
+ELSEWHERE = "in an \N{LATIN SMALL LETTER U WITH DIAERESIS}nusual place"
+"""The folder of the second build of `quick`."""
+
+CIRCUMSTANCES = {
+    "PYTHONHASHSEED": "1",
+    "TZ": "Pacific/Kiritimati",
+    "LC_ALL": "de_DE.UTF-8",
+}
+"""The hash seed, time zone and language of the second build of `quick`."""
+
+UMASK = 0o077
+"""The umask of the second build of `quick`: nobody else may read what it writes."""
 
 SAME = "same bytes"
 """The finding of a stage whose outputs are the committed ones."""
@@ -47,8 +65,7 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
     """
     folder = workspace.root / FOLDER
     rebuilt = folder / "rebuild"
-    busy = f"another `unroll verify` is at work in {workspace.root}"
-    with alone(workspace.scratch / "verify.lock", busy):
+    with _alone(workspace):
         commit = last_commit(workspace.root)
         # This file exists until the build has ended.
         committed = folder / f"{commit}.lock"
@@ -56,12 +73,11 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
             _make_clone(workspace.root, rebuilt, committed)
         targets = [f"evaluate@{name}" for name in datasets]
         stages = _stages(rebuilt, targets)
-        said = [f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}"]
+        _say(f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}")
         edited = git(workspace.root, "status", "--porcelain").splitlines()
         if edited:
             files = f"{len(edited)} files, such as {edited[0][3:]}"
-            said.append(f"not in it, since not committed: {files}")
-        print(*said, sep="\n", file=sys.stderr, flush=True)
+            _say(f"not in it, since not committed: {files}")
         repro.mend(rebuilt)
         repro.run_dvc(
             Workspace(rebuilt),
@@ -79,6 +95,65 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
             metrics = dvc(rebuilt, "metrics", "diff", "HEAD", "--precision", "9")
             print(f"The metrics that differ:\n{metrics}")
         return same
+
+
+def quick(workspace: Workspace, jobs: int) -> bool:
+    """Build the miniature with the current code, then again in other circumstances.
+
+    The second build has one job more, another folder, hash seed, time zone, language
+    and umask. Both stay in `.verify` if something differs. Progress goes to standard
+    error.
+
+    Returns:
+        Whether both builds have the same dvc.lock.
+
+    Raises:
+        UnrollError: another `unroll verify` is at work here, or the miniature cannot be
+            built.
+    """
+    folder = workspace.root / FOLDER
+    first = folder / "plain"
+    second = folder / ELSEWHERE
+    with _alone(workspace):
+        shutil.rmtree(folder, ignore_errors=True)
+        _say(f"a small graph, with an experiment of each kind, in {first}")
+        _build_miniature(first, environment(first, jobs))
+        settings = " ".join(f"{name}={value}" for name, value in CIRCUMSTANCES.items())
+        _say(f"again with --jobs {jobs + 1}, {settings}, umask {UMASK:03o}: {second}")
+        variables = environment(second, jobs + 1) | CIRCUMSTANCES
+        _build_miniature(second, variables, umask=UMASK)
+        findings = compare(first / LOCK, second)
+        if (first / LOCK).read_bytes() != (second / LOCK).read_bytes():
+            findings[LOCK] = "differs: it has another text"
+        same = _print_findings(findings, folder)
+        if same:
+            shutil.rmtree(folder)
+        return same
+
+
+def _build_miniature(root: Path, variables: Mapping[str, str], umask: int = -1) -> None:
+    """Make the miniature at `root` and build it, with a cache of its own.
+
+    A umask of -1 keeps that of this process. Raises UnrollError if a stage fails.
+    """
+    miniature.make(root)
+    write_text(root / ".dvc" / "config.local", OWN_CACHE)
+    built = Workspace(root)
+    status = repro.run_dvc(
+        built, ["repro", "--keep-going"], env=variables, umask=umask, stdout=sys.stderr
+    )
+    if status:
+        reasons = "; ".join(repro.summary(built, status))
+        raise UnrollError(f"the graph in {root} is not built: {reasons}")
+
+
+def _alone(workspace: Workspace) -> AbstractContextManager[None]:
+    busy = f"another `unroll verify` is at work in {workspace.root}"
+    return alone(workspace.scratch / "verify.lock", busy)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _make_clone(root: Path, folder: Path, committed: Path) -> None:

@@ -10,19 +10,12 @@ import psutil
 import pytest
 
 from tests.conftest import Miniature
-from tests.support import miniature, still_there
+from tests.support import still_there
+from unroll.verify import CIRCUMSTANCES, ELSEWHERE, UMASK
+from unroll.workspaces import miniature
 
 KILLS = 10
 """Of random processes of a build, each followed by one of the build itself."""
-
-ELSEWHERE = "in an \N{LATIN SMALL LETTER U WITH DIAERESIS}nusual place"
-
-CIRCUMSTANCES = {
-    "PYTHONHASHSEED": "1",
-    "TZ": "Pacific/Kiritimati",
-    "LC_ALL": "de_DE.UTF-8",
-}
-"""The hash seed, time zone and language of the second build."""
 
 
 def start(other, *command, **options):
@@ -56,7 +49,7 @@ def test_in_another_folder_language_time_zone_and_two_at_a_time(lock, tmp_path):
     variables = other.environment | CIRCUMSTANCES
     assert (
         start(
-            other, "unroll", "repro", "--jobs", "2", env=variables, umask=0o077
+            other, "unroll", "repro", "--jobs", "2", env=variables, umask=UMASK
         ).wait()
         == 0
     )

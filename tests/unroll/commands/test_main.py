@@ -214,6 +214,11 @@ def test_the_version_and_the_headings_of_help(unroll):
             2,
             "No such option: --jsn (Possible options: --json). `unroll list --help` says",
         ),
+        (
+            ["verify", "--quick", "waves"],
+            2,
+            "--quick builds a small graph of its own; leave out waves, or --quick",
+        ),
         (["train"], 2, "Missing argument 'name'. `unroll train --help` says more"),
         (
             ["train", "waves", "--epochs", "1"],

@@ -1,12 +1,14 @@
-"""A small graph with an experiment of each kind, on generated data."""
+"""A small graph with an experiment of each kind, on generated data; for `unroll verify
+--quick` and for tests.
+"""
 
 import shutil
 from pathlib import Path
 
 from pipeline.config.params import TEMPLATES
-from pipeline.provenance.machine import PACKAGES, PACKED
+from pipeline.files import write_text
+from pipeline.provenance.machine import CODE, PACKAGES, PACKED, repository
 from pipeline.workspace import Workspace
-from tests.support import REPOSITORY
 from unroll.workspaces.make import copy_graph
 
 CLAIMS = """
@@ -17,16 +19,17 @@ CLAIMS = """
   value: "0.02"
   width: 2
 """
+"""The text of the miniature's claims.yaml."""
 
 
 def make(folder: Path) -> Workspace:
     """Make a new folder a DVC workspace with copies of the graph and of the code."""
-    copy_graph(REPOSITORY, folder)
+    copy_graph(repository(CODE), folder)
     ignored = shutil.ignore_patterns("__pycache__", PACKED[-1])
     for name in PACKAGES:
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=ignored)
+        shutil.copytree(CODE / name, folder / name, ignore=ignored)
     here = Path(__file__).parent
     shutil.copyfile(here / "miniature.yaml", folder / "params.yaml")
     shutil.copyfile(here / "miniature_templates.yaml", folder / TEMPLATES)
-    (folder / "claims.yaml").write_text(CLAIMS, encoding="utf-8")
+    write_text(folder / "claims.yaml", CLAIMS)
     return Workspace(folder)
