@@ -2,27 +2,37 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.config import params
+from pipeline.config import params, plain_yaml
+from pipeline.config.params import TEMPLATES, Params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import FEW_SEEDS
+from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
 from pipeline.evaluation.schema import Evaluation
 from pipeline.report.formatting import DASH
 from pipeline.report.result_tables import (
     DOCUMENT,
+    ResultTable,
+    TableCell,
+    TableColumn,
     as_data,
     claims_table,
     dataset_tables,
     heading,
+    plain,
+    published_cell,
 )
 from pipeline.report.results import AnswerText, Results, error_text, load
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
 from unroll.hints import built_by
+from unroll.workspaces.checkout import git
 
 IMPORTANT = (
     "test_best",
@@ -76,15 +86,17 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
     pair = len(names) == 2 and {*names} <= {*every.runs}
     results = load(workspace, every)
     _require_built(results, names)
-    pages = []
+    edited = _edited(workspace, every)
+    pages: list[ResultTable] = []
     for evaluated in results.built:
         if names and evaluated.name not in chosen:
             continue
         only = chosen.get(evaluated.name, ())
         note = _lacking(results, evaluated.name)
+        scores, *others = dataset_tables(evaluated, only, against=not pair)
+        scores = _with_published(scores, results.verdicts, edited)
         pages += [
-            replace(table, caption=table.caption + note)
-            for table in dataset_tables(evaluated, only, against=not pair)
+            replace(table, caption=table.caption + note) for table in (scores, *others)
         ]
     if not names and results.verdicts:
         pages.append(claims_table(results))
@@ -95,6 +107,59 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
             "comparison": _pair(names, between(workspace, *names)),
         }
     return shown
+
+
+def _edited(workspace: Workspace, now: Params) -> set[str]:
+    """Return the full names of the experiments whose options are not those of the last
+    commit. Outside git there are none.
+    """
+    names = [workspace.params.name, TEMPLATES]
+    try:
+        listed = git(workspace.root, "ls-tree", "--name-only", "HEAD", *names)
+        with TemporaryDirectory() as folder:
+            for name in listed.split():
+                text = git(workspace.root, "show", f"HEAD:./{name}")
+                Path(folder, name).write_text(text, encoding="utf-8")
+            path = Path(folder, workspace.params.name)
+            before = params.parse(plain_yaml.read(path), params.templates(path))
+    except UnrollError:
+        return set()
+    return {
+        name
+        for name, experiment in now.runs.items()
+        if experiment != before.runs.get(name)
+        or _data(now, name) != _data(before, name)
+    }
+
+
+def _data(config: Params, name: str) -> tuple[object, object]:
+    """Return the sections of an experiment's data set and of its source."""
+    dataset = config.dataset(name.partition("/")[0])
+    return dataset, config.source(dataset.source)
+
+
+def _with_published(
+    table: ResultTable, verdicts: Iterable[Verdict], edited: set[str]
+) -> ResultTable:
+    """Return a table of scores with a column of published figures and their verdicts.
+
+    A figure belongs to the options that it was published for, so experiments in
+    `edited` have none.
+    """
+    figures: dict[str, list[dict[str, str]]] = {}
+    for verdict in verdicts:
+        claim = verdict.claim
+        if claim.kind == "figure" and edited.isdisjoint(claim.experiments):
+            text = plain(published_cell(verdict))
+            figure = {"published": text, "verdict": str(verdict.outcome)}
+            figures.setdefault(claim.experiment, []).append(figure)
+    rows = []
+    for row in table.rows:
+        found = figures.get(f"{table.name}/{row['experiment'].text}", [])
+        text = "; ".join(f"{one['published']} {one['verdict']}" for one in found)
+        rows.append({**row, "published": TableCell(text, value=found)})
+    column = TableColumn("published", "Published", numeric=False)
+    return replace(table, columns=(*table.columns, column), rows=tuple(rows))
 
 
 def _lacking(results: Results, dataset: str) -> str:

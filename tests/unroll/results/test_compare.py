@@ -1,13 +1,16 @@
 import json
 import re
+import shutil
 
 import pytest
 
 import unroll
 from pipeline.errors import UnrollError, UsageError
-from tests.support import fake_runs
+from pipeline.workspace import Workspace
+from tests.support import REPOSITORY, fake_runs
 from unroll.results.compare import claims, compare, show
 from unroll.results.tracking import ui
+from unroll.workspaces.checkout import commit
 
 
 @pytest.fixture
@@ -67,6 +70,38 @@ def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
     )
     assert len(cell["value"]["values"]) == 3
     assert cell["text"].count("±") == 1
+
+
+def test_a_published_figure_belongs_to_the_options_that_it_was_published_for(
+    evaluated, tmp_path
+):
+    def published():
+        (table,) = compare(Workspace(folder), ["waves"])
+        assert table["columns"][-1]["title"] == "Published"
+        return {
+            row["experiment"]["text"]: row["published"]["text"] for row in table["rows"]
+        }
+
+    def edit(file, old, new):
+        text = (folder / file).read_text()
+        assert text.count(old) == 1
+        (folder / file).write_text(text.replace(old, new))
+
+    folder = tmp_path / "copy"
+    shutil.copytree(evaluated.root, folder)
+    outside_git = published()
+    assert outside_git["perceptron"] == "1,000 does not hold"
+    assert outside_git["node"] == ""
+    commit(REPOSITORY, folder, "all")
+    assert published() == outside_git
+    edit("params.yaml", "node: {like: by_hand, seeds: 1", "node: {like: by_hand")
+    assert published() == outside_git, "another experiment was edited"
+    edit("templates.yaml", "method: by_hand", "method: by_hand, epochs: 3")
+    assert published() == outside_git | {"perceptron": ""}
+    edit("templates.yaml", "method: by_hand, epochs: 3", "method: by_hand")
+    assert published() == outside_git
+    edit("params.yaml", "waves: {kind: waves}", "waves: {kind: waves, train: 60}")
+    assert published() == dict.fromkeys(outside_git, "")
 
 
 def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printed):
