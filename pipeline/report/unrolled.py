@@ -18,17 +18,17 @@ STEPS = {270: "1", 400: "2", 530: "3", 660: "t"}
 """The x of the centre of an unrolled cell -> its timestep."""
 
 STYLE = """
-  svg { font: 15px system-ui, sans-serif; }
-  .cell { fill: #dbe7f6; stroke: #2b5d9b; stroke-width: 2; }
-  .line { fill: none; stroke: #444; stroke-width: 2; marker-end: url(#head); }
-  .head, text { fill: #222; }
+  .unrolled { font: 15px system-ui, sans-serif; max-width: 720px; }
+  .unrolled .cell { fill: #dbe7f6; stroke: #2b5d9b; stroke-width: 2; }
+  .unrolled .arrow { fill: none; stroke: #444; stroke-width: 2; marker-end: url(#head); }
+  .unrolled .head, .unrolled text { fill: #222; }
   @media (prefers-color-scheme: dark) {
-    .cell { fill: #23405f; stroke: #8ab4e8; }
-    .line { stroke: #bbb; }
-    .head, text { fill: #eee; }
+    .unrolled .cell { fill: #23405f; stroke: #8ab4e8; }
+    .unrolled .arrow { stroke: #bbb; }
+    .unrolled .head, .unrolled text { fill: #eee; }
   }
 """
-
+"""The page holds the drawing, so its rules name it."""
 
 HEAD = """<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4"
  markerWidth="7" markerHeight="7" orient="auto">
@@ -43,7 +43,7 @@ def svg() -> str:
     """
     title = "A recurrent network, unrolled in time"
     shape = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}"'
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {shape}>']
+    lines = [f'<svg class="unrolled" xmlns="http://www.w3.org/2000/svg" {shape}>']
     lines += [f"<style>{STYLE}</style>", HEAD]
     lines += [*_cell(LOOP, ""), *_loop(), _text(196, TOP + SIDE / 2 + 5, "=")]
     for place, after in pairwise(STEPS):
@@ -62,8 +62,8 @@ def _cell(centre: int, timestep: str) -> Iterator[str]:
         f'height="{SIDE}" rx="8"/>'
     )
     yield _text(centre, TOP + SIDE / 2 + 5, "GRU")
-    yield f'<path class="line" d="M{centre} {bottom + 40}V{bottom + 2}"/>'
-    yield f'<path class="line" d="M{centre} {TOP}V{TOP - 38}"/>'
+    yield f'<path class="arrow" d="M{centre} {bottom + 40}V{bottom + 2}"/>'
+    yield f'<path class="arrow" d="M{centre} {TOP}V{TOP - 38}"/>'
     yield _text(centre, bottom + 58, "x", timestep)
     yield _text(centre, TOP - 46, "y", timestep)
 
@@ -71,7 +71,7 @@ def _cell(centre: int, timestep: str) -> Iterator[str]:
 def _loop() -> Iterator[str]:
     """Yield the arrow by which the first cell gets its own state back."""
     right = LOOP + SIDE / 2
-    yield f'<path class="line" d="M{right:g} {TOP + 16}h28v32h-26"/>'
+    yield f'<path class="arrow" d="M{right:g} {TOP + 16}h28v32h-26"/>'
     yield _text(right + 40, TOP + 38, "h")
 
 
@@ -80,7 +80,7 @@ def _state(centre: int, after: int, timestep: str) -> Iterator[str]:
     middle = TOP + SIDE / 2
     dashed = ' stroke-dasharray="4 5"' if STEPS[after] == "t" else ""
     yield (
-        f'<path class="line"{dashed} d="M{centre + SIDE / 2:g} {middle:g}'
+        f'<path class="arrow"{dashed} d="M{centre + SIDE / 2:g} {middle:g}'
         f'H{after - SIDE / 2 - 2:g}"/>'
     )
     yield _text((centre + after) / 2, middle - 8, "h", timestep)
