@@ -20,7 +20,7 @@ STEPS = {270: "1", 400: "2", 530: "3", 660: "t"}
 STYLE = """
   .unrolled { font: 15px system-ui, sans-serif; max-width: 720px; }
   .unrolled .cell { fill: #dbe7f6; stroke: #2b5d9b; stroke-width: 2; }
-  .unrolled .arrow { fill: none; stroke: #444; stroke-width: 2; marker-end: url(#head); }
+  .unrolled .arrow { fill: none; stroke: #444; stroke-width: 2; }
   .unrolled .head, .unrolled text { fill: #222; }
   @media (prefers-color-scheme: dark) {
     .unrolled .cell { fill: #23405f; stroke: #8ab4e8; }
@@ -29,11 +29,6 @@ STYLE = """
   }
 """
 """The page holds the drawing, so its rules name it."""
-
-HEAD = """<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4"
- markerWidth="7" markerHeight="7" orient="auto">
-<path class="head" d="M0 0 8 4 0 8z"/></marker></defs>"""
-"""The head of an arrow."""
 
 
 def svg() -> str:
@@ -44,7 +39,7 @@ def svg() -> str:
     title = "A recurrent network, unrolled in time"
     shape = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}"'
     lines = [f'<svg class="unrolled" xmlns="http://www.w3.org/2000/svg" {shape}>']
-    lines += [f"<style>{STYLE}</style>", HEAD]
+    lines.append(f"<style>{STYLE}</style>")
     lines += [*_cell(LOOP, ""), *_loop(), _text(196, TOP + SIDE / 2 + 5, "=")]
     for place, after in pairwise(STEPS):
         lines += _state(place, after, STEPS[place])
@@ -62,8 +57,10 @@ def _cell(centre: int, timestep: str) -> Iterator[str]:
         f'height="{SIDE}" rx="8"/>'
     )
     yield _text(centre, TOP + SIDE / 2 + 5, "GRU")
-    yield f'<path class="arrow" d="M{centre} {bottom + 40}V{bottom + 2}"/>'
-    yield f'<path class="arrow" d="M{centre} {TOP}V{TOP - 38}"/>'
+    yield f'<path class="arrow" d="M{centre} {bottom + 40}V{bottom + 8}"/>'
+    yield _head(centre, bottom, "h10l-5-9z", -5, 9)
+    yield f'<path class="arrow" d="M{centre} {TOP}V{TOP - 30}"/>'
+    yield _head(centre, TOP - 38, "h10l-5-9z", -5, 9)
     yield _text(centre, bottom + 58, "x", timestep)
     yield _text(centre, TOP - 46, "y", timestep)
 
@@ -71,7 +68,8 @@ def _cell(centre: int, timestep: str) -> Iterator[str]:
 def _loop() -> Iterator[str]:
     """Yield the arrow by which the first cell gets its own state back."""
     right = LOOP + SIDE / 2
-    yield f'<path class="arrow" d="M{right:g} {TOP + 16}h28v32h-26"/>'
+    yield f'<path class="arrow" d="M{right:g} {TOP + 16}h28v32h-20"/>'
+    yield _head(right, TOP + 48, "v10l-9-5z", 9, -5)
     yield _text(right + 40, TOP + 38, "h")
 
 
@@ -81,9 +79,18 @@ def _state(centre: int, after: int, timestep: str) -> Iterator[str]:
     dashed = ' stroke-dasharray="4 5"' if STEPS[after] == "t" else ""
     yield (
         f'<path class="arrow"{dashed} d="M{centre + SIDE / 2:g} {middle:g}'
-        f'H{after - SIDE / 2 - 2:g}"/>'
+        f'H{after - SIDE / 2 - 8:g}"/>'
     )
+    yield _head(after - SIDE / 2, middle, "v10l9-5z", -9, -5)
     yield _text((centre + after) / 2, middle - 8, "h", timestep)
+
+
+def _head(x: float, y: float, edges: str, right: int, down: int) -> str:
+    """Return the head of an arrow that ends at a point.
+
+    `edges` are its edges, drawn from a corner that lies `right` and `down` of the point.
+    """
+    return f'<path class="head" d="M{x + right:g} {y + down:g}{edges}"/>'
 
 
 def _text(x: float, y: float, text: str, index: str = "") -> str:
