@@ -46,7 +46,7 @@ site: ## build the site and run the notebooks, all in .site
 recording: venv ## run the demo anew and take its picture: docs/demo.svg
 	@.venv/bin/python .ci/recording.py
 
-picture: venv ## take the picture of the committed page: docs/page.png
+picture: venv ## take the picture of the committed page, docs/page.png, and draw docs/unrolled.svg
 	@PYTHONPATH=. .venv/bin/python .ci/picture.py
 
 bench: ## measure speed, write docs/performance.md (BENCH="peers --quick": a part, a trial; BENCH=-h: all parts)

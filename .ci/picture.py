@@ -1,4 +1,5 @@
-"""Take docs/page.png, a picture of the first screen of results/index.html.
+"""Take docs/page.png, a picture of the first screen of results/index.html, and draw
+docs/unrolled.svg.
 
 Run it by `make picture`. It needs Chromium or Chrome.
 """
@@ -12,10 +13,12 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from pipeline.report import unrolled
 from tests.support import REPOSITORY, chromium
 
 PAGE = REPOSITORY / "results" / "index.html"
 PICTURE = REPOSITORY / "docs" / "page.png"
+DRAWING = REPOSITORY / "docs" / "unrolled.svg"
 
 
 def shown() -> str:
@@ -27,6 +30,7 @@ def shown() -> str:
 
 def main() -> None:
     """Take the picture, and store the hash of the shown text in it."""
+    DRAWING.write_text(unrolled.svg(), encoding="utf-8")
     if chromium.find() is None:
         raise SystemExit(
             f"no Chromium on PATH ({', '.join(chromium.NAMES)}); install one"

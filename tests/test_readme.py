@@ -15,11 +15,11 @@ from xml.etree import ElementTree as ET
 from bench import page as performance
 from pipeline.config import params
 from pipeline.evaluation.answers import Note
-from pipeline.evaluation.margin import Word
 from pipeline.files import read_json
 from pipeline.report.formatting import capital
 from pipeline.report.page import as_html
-from pipeline.report.results import AnswerText, error_text, load, paragraphs, sentence
+from pipeline.report.result_tables import headlines_table, plain
+from pipeline.report.results import AnswerText, load, paragraphs, sentence
 from pipeline.workspace import Workspace
 from unroll.workspaces.make import CHOSEN
 
@@ -73,46 +73,40 @@ def paragraph(data):
     yield f"(`unroll compare {data.name}`)"
 
 
+def headlines():
+    """The documents' best known figures, beside the rebuilt ones."""
+    yield "| | figure | published | rebuilt | verdict | why |"
+    yield "| --- | --- | ---: | ---: | --- | --- |"
+    for row in headlines_table(results()).rows:
+        cells = [plain(row[key]) for key in ("published", "rebuilt")]
+        document = row["document"].text
+        figure = row["figure"].text
+        word = row["verdict"].outcome
+        why = row["reason"].text
+        yield f"| {document} | {figure} | {' | '.join(cells)} | {word} | {why} |"
+
+
 def answers():
-    """How many answers of tuned networks there are of each kind, and each data set's
-    answers, as on the page."""
+    """The answers about tuned networks, a line each, and the number of each word."""
     every = [text.answer for of_data in texts().values() for text in of_data]
     yield f"{sentence(every)}.\n"
-    yield "| question | best without recurrence | both sides tuned | as the documents built it | command |"
-    yield "| --- | --- | --- | --- | --- |"
     for data in results().built:
-        answered = [text for text in texts()[data.name] if text.answer.comparison]
-        if not answered or data.about.stand_in:
-            continue
-        cells = {True: [], False: []}
-        for text in answered:
-            notes = [note for note in text.beside if note != Note.UNTUNED]
-            word = ", ".join([f"**{text.answer.outcome}**", *notes])
-            change, interval = text.change
-            change = f"{change} ({interval})" if interval else change
-            network = data.short[text.answer.network]
-            cells[text.tuned].append(f"{word}: {network}, {change}")
-        opponent = answered[0].answer.opponent
-        without = f"{data.short[opponent]}: {error_text(data, opponent)}"
-        both = " | ".join("; ".join(cells[tuned]) for tuned in (True, False))
-        question = capital(data.question)
-        yield f"| {question} | {without} | {both} | `unroll compare {data.name}` |"
+        for text in texts()[data.name]:
+            if not text.tuned or data.about.stand_in:
+                continue
+            short = data.short
+            models = (
+                f"{short[text.answer.network]} against {short[text.answer.opponent]}"
+            )
+            word = capital(text.answer.outcome)
+            effect = text.effect.replace(" (", ", ").removesuffix(")")
+            notes = [note for note in text.beside if note in SHOWN]
+            said = ", ".join([f"**{word}**", *notes])
+            yield f"- {said}: {data.question}. {capital(models)} ({effect})."
 
 
-def first():
-    """The first tuned question of each decided word."""
-    for word in (Word.HELPS, Word.SAME, Word.HURTS):
-        text = next(
-            text
-            for of_data in texts().values()
-            for text in of_data
-            if text.tuned and text.answer.outcome == word
-        )
-        short = text.dataset.short
-        models = f"{short[text.answer.network]} against {short[text.answer.opponent]}"
-        said = ", ".join([capital(word), *text.beside])
-        yield f"- **{said}.** {capital(text.dataset.question)}: {models}: {text.effect}."
-
+SHOWN = (Note.TOO_SHORT, Note.NOT_CONVERGED)
+"""The notes that stand in README; the page shows all."""
 
 FASTER = ("sine_windowed", "imdb_lstm", "jena_gru_dropout")
 """One workload of each kind of document."""
@@ -137,7 +131,7 @@ def speed():
 
 
 TABLES = {
-    ("README.md", "first", "results/evaluations/"): first,
+    ("README.md", "headlines", "results/evaluations/"): headlines,
     ("README.md", "results", "results/evaluations/"): answers,
     ("README.md", "speed", "bench/results.json"): speed,
 }

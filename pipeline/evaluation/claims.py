@@ -38,6 +38,18 @@ class Outcome(StrEnum):
     STAND_IN = "stand-in"
 
 
+class Headline(Strict):
+    """The words beside a claim in the table that opens README and page.
+
+    Attributes:
+        figure: the model and its measure, in a few words.
+        reason: the reason for the verdict, in a few words.
+    """
+
+    figure: str
+    reason: str
+
+
 class Claim(Strict):
     """A statement of a document: a figure, a comparison of two experiments, or a count.
 
@@ -60,6 +72,7 @@ class Claim(Strict):
     within: float | None = pydantic.Field(default=None, gt=0)
     reach: float | None = pydantic.Field(default=None, gt=0)
     note: str = ""
+    headline: Headline | None = None
 
     @pydantic.model_validator(mode="after")
     def _one_kind(self) -> "Claim":

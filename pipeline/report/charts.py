@@ -74,6 +74,15 @@ class Axis:
                 ticks.append((round(self.place(value), 2), words))
         return ticks
 
+    @property
+    def ends(self) -> list[tuple[float, str]]:
+        """The first and the last tick, for a narrow axis; the first alone if the two
+        are less than half of the axis apart.
+        """
+        first, *others = self.ticks or [(0.0, "")]
+        far = [tick for tick in others[-1:] if tick[0] - first[0] > 50]
+        return [first, *far]
+
     def _round_numbers(self) -> list[float]:
         from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 

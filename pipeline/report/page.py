@@ -15,7 +15,7 @@ from pipeline.evaluation.claims import Outcome, counted
 from pipeline.evaluation.margin import Word
 from pipeline.evaluation.networks import PlayableNetwork
 from pipeline.files import read_checked
-from pipeline.report import charts
+from pipeline.report import charts, unrolled
 from pipeline.report.formatting import capital, fact, number, title
 from pipeline.report.plots import plots
 from pipeline.report.result_tables import (
@@ -23,6 +23,7 @@ from pipeline.report.result_tables import (
     claims_table,
     groups_table,
     heading,
+    headlines_table,
     scores_table,
 )
 from pipeline.report.results import AnswerText, Evaluated, Results, error_text, sentence
@@ -106,9 +107,13 @@ def page(results: Results) -> str:
             "Figures and comparisons": counted(others),
             "Counts and shapes": counted(counts),
         },
-        claims=claims_table(results),
+        headlines=headlines_table(results),
+        unbuilt=claims_table(
+            [verdict for verdict in results.verdicts if verdict.dataset is None]
+        ),
         sections=sections,
         meanings=MEANINGS,
+        unrolled=Markup(unrolled.svg()),  # noqa: S704 -- our own drawing
     )
     return printable(f"{text}\n", kept="\n")
 
@@ -207,12 +212,10 @@ def _section(
     scale = dataset.about.scale
     in_unit = dataset.about.metric == "mae" and bool(scale.unit)
     unit = scale.std if in_unit else 1.0
-    figures = [
+    verdicts = [
         verdict
         for verdict in results.verdicts
-        if verdict.dataset
-        and verdict.dataset.name == dataset.name
-        and verdict.claim.kind != "count"
+        if verdict.dataset and verdict.dataset.name == dataset.name
     ]
     return {
         "dataset": dataset,
@@ -220,7 +223,7 @@ def _section(
         "standing": standing,
         "standing_on": charts.ranking(dataset, standing, unit),
         "in_unit": in_unit,
-        "judged": counted(figures),
+        "claims": claims_table(verdicts, stand_in=dataset.about.stand_in),
         "plots": plots(dataset),
         "network": network,
         "mistakes": _mistakes(dataset),

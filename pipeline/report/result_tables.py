@@ -4,7 +4,7 @@ Page, terminal and `--json` show the same tables.
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -44,6 +44,12 @@ CLAIMS_CAPTION = (
     "it too. A comparison holds if the 95 % interval of the difference lies on that side "
     "of zero, on par if its 90 % interval, which then stands here, lies within the "
     "margin. Counts and shapes are equal or not."
+)
+
+HEADLINES_CAPTION = (
+    "Rebuilt: the mean over seeds. In brackets: the interval in which one more run would "
+    "lie, at 95 %. A figure holds if it lies there. It says little if a baseline could "
+    "have it, too."
 )
 
 COURSE = {
@@ -384,8 +390,11 @@ def _horizon(dataset: Evaluated, rollout: Scores | None) -> TableCell:
     return TableCell(f"{stat.median:g}", small, value=stat.model_dump(mode="json"))
 
 
-def claims_table(results: Results) -> ResultTable:
-    """Return the table of all published figures, rebuilt figures and verdicts."""
+def claims_table(verdicts: Sequence[Verdict], *, stand_in: bool = False) -> ResultTable:
+    """Return the table of published figures, rebuilt figures and verdicts.
+
+    `stand_in` says whether the rebuilt figures come from generated stand-in data.
+    """
     columns = (
         TableColumn("claim", "What the document says", numeric=False),
         TableColumn("published", "Published"),
@@ -393,8 +402,10 @@ def claims_table(results: Results) -> ResultTable:
         TableColumn("verdict", "Verdict", numeric=False),
         TableColumn("note", "What is behind it", numeric=False),
     )
-    rows = tuple(_claim_row(verdict) for verdict in results.verdicts)
-    return ResultTable("claims", "Figures and verdicts", CLAIMS_CAPTION, columns, rows)
+    rows = tuple(_claim_row(verdict) for verdict in verdicts)
+    return ResultTable(
+        "claims", "Figures and verdicts", CLAIMS_CAPTION, columns, rows, stand_in
+    )
 
 
 def _claim_row(verdict: Verdict) -> dict[str, TableCell]:
@@ -409,6 +420,32 @@ def _claim_row(verdict: Verdict) -> dict[str, TableCell]:
         "verdict": TableCell(outcome=outcome, value=outcome),
         "note": TableCell(claim.note),
     }
+
+
+def headlines_table(results: Results) -> ResultTable:
+    """Return the table of the documents' best known figures beside the rebuilt ones.
+
+    Each row also has a cell `document`, by which the page groups the rows.
+    """
+    columns = (
+        TableColumn("figure", "Figure", numeric=False),
+        TableColumn("published", "Published"),
+        TableColumn("rebuilt", "Rebuilt"),
+        TableColumn("verdict", "Verdict", numeric=False),
+        TableColumn("reason", "Why", numeric=False),
+    )
+    rows = []
+    for verdict in results.verdicts:
+        headline = verdict.claim.headline
+        if headline:
+            words = {
+                "figure": TableCell(headline.figure, verdict.claim.experiment),
+                "reason": TableCell(headline.reason),
+            }
+            rows.append(_claim_row(verdict) | words)
+    return ResultTable(
+        "headlines", "Published and rebuilt", HEADLINES_CAPTION, columns, tuple(rows)
+    )
 
 
 def rebuilt_cell(verdict: Verdict) -> TableCell:

@@ -18,22 +18,17 @@ STEPS = {270: "1", 400: "2", 530: "3", 660: "t"}
 """The x of the centre of an unrolled cell -> its timestep."""
 
 STYLE = """
-  svg { font: 15px system-ui, sans-serif; }
-  .cell { fill: #dbe7f6; stroke: #2b5d9b; stroke-width: 2; }
-  .line { fill: none; stroke: #444; stroke-width: 2; marker-end: url(#head); }
-  .head, text { fill: #222; }
+  .unrolled { font: 15px system-ui, sans-serif; max-width: 720px; }
+  .unrolled .cell { fill: #dbe7f6; stroke: #2b5d9b; stroke-width: 2; }
+  .unrolled .arrow { fill: none; stroke: #444; stroke-width: 2; }
+  .unrolled .head, .unrolled text { fill: #222; }
   @media (prefers-color-scheme: dark) {
-    .cell { fill: #23405f; stroke: #8ab4e8; }
-    .line { stroke: #bbb; }
-    .head, text { fill: #eee; }
+    .unrolled .cell { fill: #23405f; stroke: #8ab4e8; }
+    .unrolled .arrow { stroke: #bbb; }
+    .unrolled .head, .unrolled text { fill: #eee; }
   }
 """
-
-
-HEAD = """<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4"
- markerWidth="7" markerHeight="7" orient="auto">
-<path class="head" d="M0 0 8 4 0 8z"/></marker></defs>"""
-"""The head of an arrow."""
+"""The page holds the drawing, so its rules name it."""
 
 
 def svg() -> str:
@@ -43,8 +38,8 @@ def svg() -> str:
     """
     title = "A recurrent network, unrolled in time"
     shape = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}"'
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {shape}>']
-    lines += [f"<style>{STYLE}</style>", HEAD]
+    lines = [f'<svg class="unrolled" xmlns="http://www.w3.org/2000/svg" {shape}>']
+    lines.append(f"<style>{STYLE}</style>")
     lines += [*_cell(LOOP, ""), *_loop(), _text(196, TOP + SIDE / 2 + 5, "=")]
     for place, after in pairwise(STEPS):
         lines += _state(place, after, STEPS[place])
@@ -62,8 +57,10 @@ def _cell(centre: int, timestep: str) -> Iterator[str]:
         f'height="{SIDE}" rx="8"/>'
     )
     yield _text(centre, TOP + SIDE / 2 + 5, "GRU")
-    yield f'<path class="line" d="M{centre} {bottom + 40}V{bottom + 2}"/>'
-    yield f'<path class="line" d="M{centre} {TOP}V{TOP - 38}"/>'
+    yield f'<path class="arrow" d="M{centre} {bottom + 40}V{bottom + 8}"/>'
+    yield _head(centre, bottom, "h10l-5-9z", -5, 9)
+    yield f'<path class="arrow" d="M{centre} {TOP}V{TOP - 30}"/>'
+    yield _head(centre, TOP - 38, "h10l-5-9z", -5, 9)
     yield _text(centre, bottom + 58, "x", timestep)
     yield _text(centre, TOP - 46, "y", timestep)
 
@@ -71,7 +68,8 @@ def _cell(centre: int, timestep: str) -> Iterator[str]:
 def _loop() -> Iterator[str]:
     """Yield the arrow by which the first cell gets its own state back."""
     right = LOOP + SIDE / 2
-    yield f'<path class="line" d="M{right:g} {TOP + 16}h28v32h-26"/>'
+    yield f'<path class="arrow" d="M{right:g} {TOP + 16}h28v32h-20"/>'
+    yield _head(right, TOP + 48, "v10l-9-5z", 9, -5)
     yield _text(right + 40, TOP + 38, "h")
 
 
@@ -80,10 +78,19 @@ def _state(centre: int, after: int, timestep: str) -> Iterator[str]:
     middle = TOP + SIDE / 2
     dashed = ' stroke-dasharray="4 5"' if STEPS[after] == "t" else ""
     yield (
-        f'<path class="line"{dashed} d="M{centre + SIDE / 2:g} {middle:g}'
-        f'H{after - SIDE / 2 - 2:g}"/>'
+        f'<path class="arrow"{dashed} d="M{centre + SIDE / 2:g} {middle:g}'
+        f'H{after - SIDE / 2 - 8:g}"/>'
     )
+    yield _head(after - SIDE / 2, middle, "v10l9-5z", -9, -5)
     yield _text((centre + after) / 2, middle - 8, "h", timestep)
+
+
+def _head(x: float, y: float, edges: str, right: int, down: int) -> str:
+    """Return the head of an arrow that ends at a point.
+
+    `edges` are its edges, drawn from a corner that lies `right` and `down` of the point.
+    """
+    return f'<path class="head" d="M{x + right:g} {y + down:g}{edges}"/>'
 
 
 def _text(x: float, y: float, text: str, index: str = "") -> str:

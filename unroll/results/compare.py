@@ -99,7 +99,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
             replace(table, caption=table.caption + note) for table in (scores, *others)
         ]
     if not names and results.verdicts:
-        pages.append(claims_table(results))
+        pages.append(claims_table(results.verdicts))
     shown = [as_data(page) for page in pages]
     if pair:
         shown[0] |= {
@@ -238,7 +238,7 @@ def claims(workspace: Workspace, documents: Sequence[str] = ()) -> dict[str, Any
         for verdict in results.verdicts
         if not documents or verdict.claim.document in documents
     ]
-    table = claims_table(replace(results, verdicts=verdicts))
+    table = claims_table(verdicts)
     if documents:
         headings = [heading(document) for document in known if document in documents]
         table = replace(table, title="; ".join(dict.fromkeys(headings)))

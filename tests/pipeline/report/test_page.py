@@ -193,7 +193,7 @@ def test_every_table_plot_and_row_of_a_stand_in_is_labelled_and_nothing_else_is(
     assert len(captions) >= 3
     assert all(">stand-in<" in caption for caption in captions)
     rows = re.findall(r'<th scope="row">.*?</th>', imdb, re.DOTALL)
-    assert len(rows) == 2, "of the ranking, but for a summary"
+    assert len(rows) == 4, "two claims, and the ranking but for a summary"
     assert all("stand-in" in row for row in rows)
     assert "Stand-in data." in text
     assert "stand-in" not in section(text, "waves")
