@@ -112,16 +112,16 @@ def quick(workspace: Workspace, jobs: int) -> bool:
             built.
     """
     folder = workspace.root / FOLDER
-    first = folder / "plain"
-    second = folder / ELSEWHERE
     with _alone(workspace):
         shutil.rmtree(folder, ignore_errors=True)
+        first = miniature.make(folder / "plain").root
+        second = miniature.make(folder / ELSEWHERE).root
         _say(f"a small graph, with an experiment of each kind, in {first}")
-        _build_miniature(first, environment(first, jobs))
+        _build_all(first, environment(first, jobs))
         settings = " ".join(f"{name}={value}" for name, value in CIRCUMSTANCES.items())
         _say(f"again with --jobs {jobs + 1}, {settings}, umask {UMASK:03o}: {second}")
         variables = environment(second, jobs + 1) | CIRCUMSTANCES
-        _build_miniature(second, variables, umask=UMASK)
+        _build_all(second, variables, umask=UMASK)
         findings = compare(first / LOCK, second)
         if (first / LOCK).read_bytes() != (second / LOCK).read_bytes():
             findings[LOCK] = "differs: it has another text"
@@ -131,12 +131,11 @@ def quick(workspace: Workspace, jobs: int) -> bool:
         return same
 
 
-def _build_miniature(root: Path, variables: Mapping[str, str], umask: int = -1) -> None:
-    """Make the miniature at `root` and build it, with a cache of its own.
+def _build_all(root: Path, variables: Mapping[str, str], umask: int = -1) -> None:
+    """Build everything in the workspace at `root`, with a cache of its own.
 
     A umask of -1 keeps that of this process. Raises UnrollError if a stage fails.
     """
-    miniature.make(root)
     write_text(root / ".dvc" / "config.local", OWN_CACHE)
     built = Workspace(root)
     status = repro.run_dvc(
