@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13, git and make. `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint repro ui site recording picture bench lock clean help venv
+.PHONY: demo test lint repro ui site notebooks recording picture bench lock clean help venv
 
 # DVC's stages call `unroll`: it must be found by name. Make 3.81 finds its own commands without this PATH.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -42,6 +42,9 @@ ui: venv ## show the records in the browser (MLflow; ROOT=.demo: those of the de
 site: ## build the site and run the notebooks, all in .site
 	@.ci/venv docs
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --config-file .ci/mkdocs.yml --quiet --strict
+
+notebooks: ## put a kernel for docs/notebooks into .venv; choose it in VS Code or in a Jupyter of your own
+	@.ci/venv docs
 
 recording: venv ## run the demo anew and take its picture: docs/demo.svg
 	@.venv/bin/python .ci/recording.py

@@ -109,14 +109,11 @@ def build(
     pools = pooling != "last"
     model = keras.Sequential()
     if problem.vocabulary:
-        model.add(keras.Input((None,), dtype="int32"))
-        if direction == "backward":
-            same = lambda shape: shape  # noqa: E731
-            model.add(keras.layers.Lambda(_last_word_first, output_shape=same))
-        add_embedding(
+        _add_words(
             model,
             problem,
             embedding,
+            backward=direction == "backward",
             word_dropout=word_dropout,
             skip_padding=pools or word_dropout > 0,
         )
@@ -128,21 +125,22 @@ def build(
         model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
     if before:
         model.add(Dense(before, activation="relu"))
-    common: dict[str, Any] = {
+    of_cell: dict[str, Any] = {
         "activation": activation,
         "dropout": dropout,
         "recurrent_dropout": recurrent_dropout,
     }
     if hard:
-        common["recurrent_activation"] = hard_sigmoid
+        of_cell["recurrent_activation"] = hard_sigmoid
     if not reset_after:
-        common["reset_after"] = False
-    options = [{"units": size, **common} for size in widths or [units] * layers]
+        of_cell["reset_after"] = False
+    options = [{"units": size, **of_cell} for size in widths or [units] * layers]
     options[-1]["activation"] = top_activation or activation
     loop = _loop(
         cell,
         options,
         every=sequences or every or pools,
+        # Words are reversed before they are embedded, so that padding stays in front.
         backward=direction == "backward" and not problem.vocabulary,
     )
     model.add(keras.layers.Bidirectional(loop) if direction == "both" else loop)
@@ -155,6 +153,30 @@ def build(
         function = "sigmoid" if problem.classify else None
         model.add(Dense(outputs, activation=function))
     return model
+
+
+def _add_words(
+    model: "keras.Sequential",
+    problem: Problem,
+    width: int,
+    *,
+    backward: bool,
+    word_dropout: float,
+    skip_padding: bool,
+) -> None:
+    """Add the input of word numbers and their vectors to a model.
+
+    `width` is the vectors' width.
+    """
+    import keras
+
+    model.add(keras.Input((None,), dtype="int32"))
+    if backward:
+        same = lambda shape: shape  # noqa: E731
+        model.add(keras.layers.Lambda(_last_word_first, output_shape=same))
+    add_embedding(
+        model, problem, width, word_dropout=word_dropout, skip_padding=skip_padding
+    )
 
 
 def _check_gates(cell: str, *, hard: bool, reset_after: bool) -> None:
@@ -195,7 +217,7 @@ def _loop(
     # stacked layers loop one after the other and keep every state in between, which is
     # many times slower under XLA (docs/attempts.md).
     make = min_gru_cell if cell == "MinGRU" else getattr(keras.layers, f"{cell}Cell")
-    return keras.layers.RNN([make(**of_cell) for of_cell in options], **ways)
+    return keras.layers.RNN([make(**each) for each in options], **ways)
 
 
 def _last_word_first(words: Any) -> Any:
