@@ -65,7 +65,7 @@ def test_train_ends_with_the_scores_beside_the_committed_ones(two, capsys, monke
     _, (head, linear, last_value, last) = lines(capsys)
     assert head.split() == ["run", "mse", "on", "test", "committed"]
     name, score, committed = linear.split()
-    assert (name, committed) == ("waves/linear", "0.25")
+    assert (name, committed) == ("waves/linear", "0.2500")
     assert 0 < float(score) < 1
     assert last_value.split()[0] == "waves/last_value"
     assert last == "Next: `unroll repro evaluate@waves`, then `unroll compare waves`."
