@@ -41,6 +41,7 @@ ELSEWHERE = {
     "make lint": "a part of make test",
     "pytest": "a part of make test",
     "unroll worker": "another machine",
+    "unroll repro evaluate@jena": "Jena's official file",
     "MLFLOW_TRACKING_URI": "a server",
     "curl": "that server",
     "(head": "that server",

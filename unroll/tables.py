@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 
-WRAPS = 22
+WRAPS = 17
 """The width beyond which a cell may take several lines."""
 
 GAP = 3

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipeline.config.params import own_name
 from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.margin import Comparison
 from pipeline.evaluation.schema import Entry, Scores
@@ -473,7 +474,7 @@ def published_cell(verdict: Verdict) -> TableCell:
     if claim.value is not None:
         value = float(claim.value)
         about = "about " if claim.about else ""
-        small = f"of {claim.of}" if claim.of else ""
+        small = f"of {own_name(claim.of)}" if claim.of else ""
         words = about + published(value, metric, unit)
         return TableCell(words, small, value=value)
     words = "as" if claim.relation == "par" else str(claim.relation)
@@ -482,7 +483,9 @@ def published_cell(verdict: Verdict) -> TableCell:
     if claim.within:
         beside.append(f"within {published(claim.within, metric, unit)}")
     mean = other.mean if other else None
-    return TableCell(f"{words} {claim.against}", ", ".join(beside), value=mean)
+    return TableCell(
+        f"{words} {own_name(str(claim.against))}", ", ".join(beside), value=mean
+    )
 
 
 def _metric(verdict: Verdict) -> tuple[str, str]:

@@ -40,9 +40,9 @@ IMPORTANT = (
     "word",
     "test",
     "claim",
-    "verdict",
-    "rebuilt",
     "published",
+    "rebuilt",
+    "verdict",
     "interval",
 )
 """Keys of the columns that a narrow terminal shows first."""
@@ -274,6 +274,7 @@ def show(shown: Sequence[Mapping[str, Any]]) -> None:
             column["key"]: column
             for column in table["columns"]
             if {row[column["key"]]["text"] for row in table["rows"]} - {"", DASH}
+            and column["key"] != DOCUMENT.key
         }
         lines = [str(table["title"])]
         if table["stand_in"]:
@@ -285,7 +286,7 @@ def show(shown: Sequence[Mapping[str, Any]]) -> None:
             lines.append(f"{names}: {pair['words']}")
         tables.show(
             [column["title"] for column in columns.values()],
-            [[row[key]["text"] for key in columns] for row in table["rows"]],
+            [[_text(row, key) for key in columns] for row in table["rows"]],
             numeric=[
                 column["title"] for column in columns.values() if column["numeric"]
             ],
@@ -293,6 +294,17 @@ def show(shown: Sequence[Mapping[str, Any]]) -> None:
             title="\n".join(lines),
             caption=table["caption"],
         )
+
+
+def _text(row: Mapping[str, Any], key: str) -> str:
+    """Return the text of a cell on the terminal.
+
+    Of a claim it is the document's number and words alone, so that the published and
+    the rebuilt figure fit beside them.
+    """
+    if key == "claim" and "document" in row:
+        return f"{row['document']['text']} {row[key]['value']}"
+    return str(row[key]["text"])
 
 
 def evaluation_times(workspace: Workspace) -> dict[str, int]:
