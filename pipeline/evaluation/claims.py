@@ -1,5 +1,5 @@
 """Published figures and what a rebuild says of them, by the rule of
-docs/decisions/verdicts.md.
+docs/decisions/claims.md.
 """
 
 from collections import Counter

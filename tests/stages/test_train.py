@@ -65,7 +65,7 @@ def test_train_ends_with_the_scores_beside_the_committed_ones(two, capsys, monke
     _, (head, linear, last_value, last) = lines(capsys)
     assert head.split() == ["run", "mse", "on", "test", "committed"]
     name, score, committed = linear.split()
-    assert (name, committed) == ("waves/linear", "0.25")
+    assert (name, committed) == ("waves/linear", "0.2500")
     assert 0 < float(score) < 1
     assert last_value.split()[0] == "waves/last_value"
     assert last == "Next: `unroll repro evaluate@waves`, then `unroll compare waves`."
@@ -77,6 +77,9 @@ def test_train_ends_with_the_scores_beside_the_committed_ones(two, capsys, monke
     assert row.split() == ["waves/linear", score]
     program = f"unroll --root '{two.root.name}'"
     assert last == f"Next, when waves is evaluated: `{program} compare waves`."
+    monkeypatch.setenv(run_store.WHOLE, "1")
+    invoke(["--root", two.root.name, "train", "waves", "linear"])
+    assert lines(capsys)[1] == [], "a build of everything ends with its answers"
     two.metrics("waves").unlink()
 
 

@@ -84,6 +84,7 @@ def train(
     `unroll train waves` · `unroll train waves rnn6` · `unroll train jena_hourly gru
     --epochs 2`
     """
+    from pipeline.training.run_store import WHOLE
     from stages.train import train
 
     workspace: Workspace = context.obj
@@ -107,8 +108,10 @@ def train(
             from unroll.results.trained import show_trained
 
             train(workspace, name, experiment, jobs)
-            show_trained(workspace, name, experiment)
-            _say_what_is_next(workspace, name)
+            # `unroll repro` and the demo end with answers, which say more.
+            if WHOLE not in os.environ:
+                show_trained(workspace, name, experiment)
+                _say_what_is_next(workspace, name)
 
 
 def _say_what_is_next(workspace: Workspace, dataset: str) -> None:

@@ -111,7 +111,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
 
 def _edited(workspace: Workspace, now: Params) -> set[str]:
     """Return the full names of the experiments whose options are not those of the last
-    commit. Outside git there are none.
+    commit. There are none if that commit cannot be read, for example outside git.
     """
     names = [workspace.params.name, TEMPLATES]
     try:
@@ -122,7 +122,7 @@ def _edited(workspace: Workspace, now: Params) -> set[str]:
                 Path(folder, name).write_text(text, encoding="utf-8")
             path = Path(folder, workspace.params.name)
             before = params.parse(plain_yaml.read(path), params.templates(path))
-    except UnrollError:
+    except (UnrollError, OSError):
         return set()
     return {
         name
@@ -133,9 +133,9 @@ def _edited(workspace: Workspace, now: Params) -> set[str]:
 
 
 def _data(config: Params, name: str) -> tuple[object, object]:
-    """Return the sections of an experiment's data set and of its source."""
-    dataset = config.dataset(name.partition("/")[0])
-    return dataset, config.source(dataset.source)
+    """Return the sections of an experiment's data set and of its source, or None."""
+    dataset = config.datasets.get(name.partition("/")[0])
+    return dataset, dataset and config.sources.get(dataset.source)
 
 
 def _with_published(

@@ -9,6 +9,7 @@ from pipeline.data.examples import compared
 from pipeline.errors import UnrollError
 from pipeline.files import read_checked
 from pipeline.metrics import score
+from pipeline.report.formatting import measured
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Run
 from pipeline.validation import Metrics
@@ -29,7 +30,8 @@ def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
     for key in params.load(workspace.params).experiments_of(name):
         if only in {"", key}:
             new = score_of(data, run_folder.load(workspace.run(name, key)))
-            rows.append([f"{name}/{key}", _text(new), _text(committed.get(key))])
+            texts = (_text(new, data.metric), _text(committed.get(key), data.metric))
+            rows.append([f"{name}/{key}", *texts])
     header = ("run", f"{data.metric} on test", "committed")
     tables.show(header, rows, numeric=header[1:])
 
@@ -61,5 +63,5 @@ def committed_scores(
     return {experiment: scores.get(metric) for experiment, scores in metrics.items()}
 
 
-def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+def _text(value: float | None, metric: str) -> str:
+    return "" if value is None else measured(value, metric)

@@ -2,7 +2,7 @@
 
 Then the best trial is trained with more epochs, as long as they help. The best options
 go to params.yaml, all trainings to results/trials/DATASET/EXPERIMENT.csv. Every model,
-recurrent or not, gets the same treatment (docs/decisions/opponents.md).
+recurrent or not, gets the same treatment (docs/decisions/search.md).
 """
 
 import json
