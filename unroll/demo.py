@@ -1,4 +1,4 @@
-"""The command `demo`: results in a few minutes, in a workspace of its own, offline."""
+"""The command `demo`: results in about five minutes, offline, in a workspace."""
 
 import os
 import sys

@@ -23,7 +23,7 @@ CORES = os.cpu_count() or 1
 @app.command(rich_help_panel="Start here")
 def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
     """Train some experiments in .demo, offline, and hold their errors against the
-    committed ones: a few minutes.
+    committed ones: about five minutes.
 
     `unroll demo` · `unroll demo --jobs 1`
     """
