@@ -35,7 +35,7 @@ def perform(workspace: Workspace, task: Task) -> None:
     if run_store.key(task.dataset, task.name, ingredients.fingerprint) != task.key:
         raise UnrollError(
             f"{task.whole_name}: its data or the code has changed since this began; "
-            "run it again"
+            "run the command again"
         )
     path = workspace.checkpoint(task.dataset, task.name)
     checkpoint = Checkpoint(path, fingerprint.brief(ingredients.fingerprint))

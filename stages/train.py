@@ -152,7 +152,7 @@ def _train(
     if failed:
         raise UnrollError(
             f"{len(failed)} of {len(due)} trainings failed ({'; '.join(failed)}); "
-            "the others are in the store"
+            "the others are kept, and the same command trains the failed ones again"
         )
 
 

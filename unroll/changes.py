@@ -35,8 +35,8 @@ def report_against(root: Path, ref: str) -> bool:
         git(root, *check, f"{ref}^{{commit}}")
     except UnrollError:
         raise UsageError(
-            f"git knows no commit {ref} in {root}; "
-            "a shallow clone has only the last one"
+            f"git knows no commit {ref} in {root}; name another one, or in a shallow "
+            "clone run `git fetch --unshallow`"
         ) from None
     read_json(root / ANSWERS)  # DVC would compare nothing if the file is damaged
     metrics = dvc(root, "metrics", "diff", ref, "--md", "--precision", "9").splitlines()
@@ -48,7 +48,7 @@ def report_against(root: Path, ref: str) -> bool:
     _print_table("Options", dvc(root, "params", "diff", ref, "--md").splitlines())
     stale = _out_of_date(root)
     if stale:
-        print(f"\nNot built since what they depend on changed: {', '.join(stale)}.")
+        print(f"\nOut of date, since their dependencies changed: {', '.join(stale)}.")
     return not changed
 
 

@@ -125,8 +125,8 @@ class Project:
         comparison = compare.between(self.workspace, experiment, other)
         if comparison is None:
             raise UnrollError(
-                f"{experiment} and {other} cannot be compared: "
-                "too few seeds, or no predictions"
+                f"{experiment} and {other} cannot be compared: too few seeds, or no "
+                "predictions; train each with at least three seeds"
             )
         return comparison
 
@@ -231,7 +231,8 @@ class Project:
             opponent = answers.strongest_opponent(self._evaluation(dataset))
             if opponent is None:
                 raise UnrollError(
-                    f"{dataset} has no model without recurrence; pass `against`"
+                    f"{dataset} has no model without recurrence to compare with; "
+                    "pass `against`, an experiment or predictions"
                 )
             against = f"{dataset}/{opponent}"
         losses = intervals.as_errors(data.metric, self._losses(data, predictions))

@@ -161,8 +161,8 @@ def mend(root: Path) -> None:
     if not whole:
         lock.unlink()
         print(
-            "dvc.lock is damaged; it is written anew, "
-            "of what DVC and .unroll/store keep",
+            "dvc.lock is damaged; it is written anew "
+            "from what DVC and .unroll/store keep",
             flush=True,
         )
 

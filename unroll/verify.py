@@ -77,7 +77,7 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
         edited = git(workspace.root, "status", "--porcelain").splitlines()
         if edited:
             files = f"{len(edited)} files, such as {edited[0][3:]}"
-            _say(f"not in it, since not committed: {files}")
+            _say(f"not committed, so not built: {files}")
         repro.mend(rebuilt)
         repro.run_dvc(
             Workspace(rebuilt),

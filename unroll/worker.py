@@ -101,8 +101,8 @@ def _due(workspace: Workspace, here: Mapping[str, str]) -> list[Task]:
     ]
     if differing:
         raise UnrollError(
-            "this machine would make other bytes than the one that builds: "
-            f"{'; '.join(differing)}; install the same"
+            "this machine would not make the same bytes as the machine that builds: "
+            f"{'; '.join(differing)}; install the same versions here"
         )
     tasks = due(workspace, params.load(workspace.params))
     random.shuffle(tasks)

@@ -167,7 +167,9 @@ def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):
     assert str(raised.value).startswith(
         "1 of 2 trainings failed (waves/wrong: params.yaml: experiments."
     )
-    assert str(raised.value).endswith("; the others are in the store")
+    assert str(raised.value).endswith(
+        "; the others are kept, and the same command trains the failed ones again"
+    )
     assert any("waves/wrong  FAILED: params.yaml" in line for line in lines(capsys)[0])
     trainable.write(two, linear=other)
     train(two, "waves")

@@ -32,7 +32,7 @@ REPORT = """\
 |-------------|-------------------------|----------|-------------|
 | params.yaml | experiments.waves.units | 32 | 64 |
 
-Not built since what they depend on changed: train@sine, train@waves.
+Out of date, since their dependencies changed: train@sine, train@waves.
 """
 
 

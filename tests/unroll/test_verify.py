@@ -69,7 +69,7 @@ def test_a_stopped_verification_leaves_no_process_and_goes_on_to_the_same_bytes(
 
     code, out, err = unroll(root, capfd, "verify", "waves")
     assert (code, out) == (0, SAME_WAVES), err
-    assert "not in it, since not committed: 1 files, such as params.yaml" in err
+    assert "not committed, so not built: 1 files, such as params.yaml" in err
     assert "Stage 'prepare@waves' didn't change, skipping" in err
     assert "sine" not in err
     assert not (root / ".verify").exists()

@@ -175,7 +175,10 @@ def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
     if None in {target, horizon} and not sys.stdin.isatty():
         flags = f"--target {shlex.quote(proposal.target)} --horizon {proposal.horizon}"
         raise UsageError(
-            one_line(f"pass {flags} or other values, or --yes to take these")
+            one_line(
+                "there is no terminal to ask for target and horizon; "
+                f"pass {flags} or other values, or --yes to take these"
+            )
         )
     if target is None:
         question = f"What is to be forecast? ({', '.join(profile.targets)})"

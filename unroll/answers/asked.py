@@ -74,7 +74,7 @@ def before(folder: Path, files: Sequence[Path]) -> Asked | None:
         return asked
     is_ours = (folder / ANSWER).is_file()  # an answer without its cache
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_ours):
-        raise UsageError(f"{folder} is there and holds no answer of Unroll's; {cure}")
+        raise UsageError(f"{folder} exists and is no answer of Unroll's; {cure}")
     return None
 
 
@@ -82,7 +82,7 @@ def read(folder: Path) -> Asked:
     """Read asked.json. Raises UnrollError if it is missing or damaged."""
     if not (folder / FILE).is_file():
         raise UnrollError(
-            f"{folder} has lost its {CACHE}; `unroll answer FILE` makes it again"
+            f"{folder}/{CACHE} is missing; `unroll answer FILE` makes it again"
         )
     return read_checked(folder / FILE, Asked)
 

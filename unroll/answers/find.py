@@ -32,9 +32,9 @@ def find(
     answer, _, model = name.rpartition("/")
     if answer and folder_of(answer, workspace) is not None:
         raise UsageError(
-            f"{name} names a model of {answer}; `unroll compare {answer}` shows all of "
-            "them, and two models of one answer are compared as in `unroll compare "
-            f"{answer}/{model} {answer}/ridge`"
+            f"{name} is a model of the answer {answer}, not an answer; "
+            f"`unroll compare {answer}` shows all models, and "
+            f"`unroll compare {answer}/{model} {answer}/ridge` compares two"
         )
     others: list[str] = []
     file = (documents or workspace).params
@@ -62,7 +62,7 @@ def require(name: str, workspace: Workspace) -> Path:
     folder = find(name, workspace)
     if folder is None:
         raise UsageError(
-            f"{name} is of params.yaml, and a forecast needs an answer; "
+            f"{name} is a name of params.yaml, and a forecast needs an answer; "
             "`unroll answer FILE` makes one"
         )
     return folder

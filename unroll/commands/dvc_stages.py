@@ -90,13 +90,14 @@ def train(
     workspace: Workspace = context.obj
     if "/" in name:
         raise UsageError(
-            "name the data set and the experiment apart: "
+            "data set and experiment are two arguments; run "
             f"unroll train {name.replace('/', ' ')}"
         )
     dry = epochs is not None or bool(seed)
     if dry and not experiment:
         raise UsageError(
-            "--epochs and --seed are for one experiment; name it behind the data set"
+            "--epochs and --seed are for one experiment; name it behind the data set: "
+            f"unroll train {name} EXPERIMENT"
         )
     with _naming_target(workspace, f"train@{name}"):
         if dry:

@@ -334,7 +334,7 @@ def lab(
 
     if (part == "check") != (script is not None):
         raise UsageError(
-            "`unroll lab check SCRIPT` checks a program; N, D and R take none"
+            "`unroll lab check SCRIPT` needs a program, and N, D and R take no program"
         )
     if script is None:
         assignment.lab(context.obj, part, epochs=epochs, rate=rate, seed=seed)

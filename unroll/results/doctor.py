@@ -55,7 +55,7 @@ def _git(workspace: Workspace) -> str:
             command, cwd=workspace.root, capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
-        raise UnrollError("git is not on PATH; install it") from None
+        raise UnrollError("git is not on PATH; install git") from None
     if done.returncode != 0:
         raise UnrollError(done.stderr)
     return "reads this repository"
@@ -101,7 +101,7 @@ def _packages(workspace: Workspace) -> str:
         # without a new lock, make does nothing as long as there is a .venv
         cure = "remove .venv, and run `make test` or `make demo` again"
     named = ", ".join(others[:5])
-    raise UnrollError(f"{named} differ from {lock.name}; {cure}")
+    raise UnrollError(f"the versions of {named} differ from {lock.name}; {cure}")
 
 
 def _params(workspace: Workspace) -> str:
@@ -126,13 +126,13 @@ def _claims(workspace: Workspace) -> str:
 def _folder(workspace: Workspace) -> str:
     if not os.access(workspace.root, os.W_OK):
         raise UnrollError(
-            f"{workspace.root} must be a folder that you may write to; "
-            "see its permissions"
+            f"you may not write to {workspace.root}; change its permissions, or work in "
+            "another folder"
         )
     free = shutil.disk_usage(workspace.root).free
     if free < ROOM:
         raise UnrollError(
-            f"{free / 1e9:.1f} GB free, a full build takes up to {ROOM / 1e9:.1f} GB; "
-            "free some room"
+            f"the disk has {free / 1e9:.1f} GB free, and a full build takes up to "
+            f"{ROOM / 1e9:.1f} GB; free some room"
         )
     return f"writable, {free / 1e9:.0f} GB free"

@@ -102,7 +102,9 @@ def predict(
         warn(f"hint: {more}; `unroll answer {name}` judges the models on them, too")
     if series is not None:
         if series not in windows:
-            raise UnrollError(f"{series} has no forecast, as said above")
+            raise UnrollError(
+                f"the series {series} has no forecast; the warning above says why"
+            )
         windows = {series: windows[series]}
     rows = answer.forecaster.after(windows, (level,), horizon)
     return Predicted(answer, paths[-1], windows, level, rows)
@@ -148,7 +150,10 @@ def draw(predicted: Predicted, path: Path) -> None:
     """
     if len(predicted.windows) > 1:
         first = next(iter(predicted.windows))
-        raise UsageError(f"a plot shows one series; pass --series, such as {first}")
+        raise UsageError(
+            f"a plot shows one series, and there are {len(predicted.windows)}; "
+            f"pass --series, such as --series {first}"
+        )
     if path.suffix.lower() not in plot.SUFFIXES:
         raise UsageError(
             f"--plot must name a .png, .svg or .pdf file. Received: {path.name!r}"

@@ -72,7 +72,7 @@ def _print_actions(actions: dict[str, str]) -> None:
     done = list(actions.values())
     counts = [
         f"{done.count('recorded')} recorded",
-        f"{done.count('present')} there already",
+        f"{done.count('present')} recorded already",
     ]
     if "not built" in done:
         counts.append(f"{done.count('not built')} not built (`unroll list` names them)")
@@ -102,8 +102,8 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     addresses = track(workspace, whole)
     if store.is_empty(workspace):
         text = (
-            "there is nothing to show: nothing is built here; "
-            "`unroll demo` takes some minutes."
+            "there is nothing to show, because nothing is built here; "
+            "run `unroll demo`, which takes some minutes."
         )
         report = Workspace(documents(workspace.root)).report
         if report.is_file():

@@ -142,8 +142,8 @@ def space(
     known = _ranges(experiment, options, timesteps)
     if not over and not known:
         raise UsageError(
-            f"{name} has no number with a known range; "
-            f"`unroll show {name}` prints its options for --over"
+            f"{name} has no number with a known range; pass --over OPTION=LOW:HIGH "
+            f"(`unroll show {name}` prints the options)"
         )
     ranges = {} if over else known
     for text in over:

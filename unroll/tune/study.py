@@ -139,7 +139,7 @@ def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
     if "validation" not in data.splits:
         raise UsageError(
             f"{data.name} has no validation split to choose by, and nothing is chosen "
-            "on test; docs/tune.md says how to try a change by hand"
+            "on test; docs/tune.md shows how to try a change by hand"
         )
     splits = {**data.splits, "test": data.splits["validation"]}
     return replace(

@@ -89,7 +89,10 @@ def tune(
     config = params.load(workspace.params)
     names = [name] if "/" in name else _with_trials(config, name)
     if new_name and (in_place or names != [name]):
-        raise UsageError("--name is for one new experiment; leave it out")
+        raise UsageError(
+            "--name is for one new experiment, so not for --in-place or a data set; "
+            "leave it out"
+        )
     failures = []
     for each in names:
         target = each if in_place else _target(each, new_name)
@@ -128,8 +131,8 @@ def _require_same_model(config: Params, target: str, experiment: Experiment) -> 
     there = config.runs.get(target)
     if there and there.model.name != experiment.model.name:
         raise UsageError(
-            f"params.yaml has {target} already; pass --name with another, or take its "
-            "entry out"
+            f"params.yaml has {target} already, with another model; "
+            "pass --name with another name, or remove the entry"
         )
 
 
@@ -166,8 +169,8 @@ def _tune(workspace: Workspace, search: Search, target: str) -> None:
         optimize(search, study)
         if is_running(study):
             print(
-                "Another process is at the last trials; it will write the best. "
-                "If it is stopped, run this again."
+                "Another process runs the last trials, and will write the best. "
+                "If that process is stopped, run this command again."
             )
             return
         table = _table(search, study)
@@ -184,8 +187,8 @@ def _table(search: Search, study: Study) -> pd.DataFrame:
     scores = {number: a.value for number, a in rows if a.value is not None}
     if not scores:
         raise UnrollError(
-            f"none of {len(rows)} trials of {search.name} came to its end; "
-            "pass --over with lower rates"
+            f"none of {len(rows)} trials of {search.name} was completed; "
+            "pass --over learning_rate=LOW:HIGH with lower rates"
         )
     choose = max if search.measure.higher else min
     best = choose(scores, key=scores.__getitem__)
@@ -291,12 +294,12 @@ def _adopt(
     tables.write(workspace.trials(search.data.name, own_name(target)), table)
     converged = NOT_CONVERGED not in set(table["ended"])
     if not converged:
-        print("It still gained with the most epochs: not converged.")
+        print("The error still fell with the most epochs: the model has not converged.")
     comment = f"By `unroll tune {name}`, {len(table)} trainings: {score}."
     _write(workspace, name, target, options, converged, comment)
     print(
-        f"Written to params.yaml: {target}. Its figure on validation flatters it; "
-        "test decides."
+        f"Written to params.yaml: {target}. The best of many trials is lucky on "
+        "validation, so test decides."
     )
     if search.data.stand_in:
         print("These are stand-in data: no figure is a result.")

@@ -33,8 +33,8 @@ def last_commit(root: Path) -> str:
         ) from None
     if inside:
         raise UnrollError(
-            f"{root} is not the top of its git repository, "
-            "so it has no commit of its own"
+            f"{root} is not the top of its git repository, so it has no commit of its "
+            "own; run this at the top, or run `git init` in the folder and commit it"
         )
     return commit
 
@@ -77,7 +77,9 @@ def _output(command: Sequence[str]) -> str:
             command, check=True, capture_output=True, env=variables, encoding="utf-8"
         )
     except FileNotFoundError:
-        raise UnrollError(f"{command[0]} is not on PATH; install it") from None
+        raise UnrollError(
+            f"{command[0]} is not on PATH; install {command[0]}"
+        ) from None
     except subprocess.CalledProcessError as error:
         raise UnrollError(one_line(error.stderr)) from None
     return done.stdout
@@ -103,5 +105,5 @@ def commit(root: Path, folder: Path, message: str) -> None:
         git(folder, *author, *words)
     except UnrollError as error:
         raise UnrollError(
-            f"git cannot keep the demo, which DVC's commands need ({error})"
+            f"git cannot commit the demo, which DVC's commands need ({error})"
         ) from None

@@ -83,7 +83,7 @@ def test_a_folder_of_something_else_stays_as_it_is(here):
     (here / "meter" / "notes.txt").write_text("mine")
     with pytest.raises(
         UsageError,
-        match="meter is there and holds no answer of Unroll's; pass --name with another",
+        match="meter exists and is no answer of Unroll's; pass --name with another",
     ):
         answer("--yes")
     answer("--yes", "--name", "other")

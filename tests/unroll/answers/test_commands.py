@@ -258,7 +258,10 @@ def test_of_several_series_each_one_has_its_forecast(tmp_path):
     assert text.count("\n2024-") == 7
     for arguments, message in (
         (["--series", "c"], "--series must be one of: a, b"),
-        (["--plot", "all.svg"], "a plot shows one series; pass --series, such as a"),
+        (
+            ["--plot", "all.svg"],
+            "a plot shows one series, and there are 2; pass --series, such as --series a",
+        ),
     ):
         with pytest.raises(UsageError, match=message):
             printed(tmp_path, "predict", "shops", *arguments)

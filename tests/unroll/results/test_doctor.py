@@ -84,8 +84,8 @@ def test_packages_that_are_not_as_locked_and_a_disk_that_is_nearly_full(
         "remove .venv, and run `make test` or `make demo` again"
     )
     assert failures(workspace) == {
-        "packages": f"ruamel-yaml 0.19 (locked 0.18) {advice}",
-        "folder": "1.2 GB free, a full build takes up to 3.2 GB; free some room",
+        "packages": f"the versions of ruamel-yaml 0.19 (locked 0.18) {advice}",
+        "folder": "the disk has 1.2 GB free, and a full build takes up to 3.2 GB; free some room",
     }
 
 
@@ -143,4 +143,4 @@ def test_a_repository_that_git_does_not_read_is_named_with_its_reason(
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     assert "detected dubious ownership" in failures(workspace)["git"]
     monkeypatch.setenv("PATH", "")
-    assert failures(workspace) == {"git": "git is not on PATH; install it"}
+    assert failures(workspace) == {"git": "git is not on PATH; install git"}

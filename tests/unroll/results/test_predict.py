@@ -20,8 +20,8 @@ WAVES = {
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("waves", "waves is of params.yaml, and a forecast needs an answer"),
-        ("waves/linear", "waves/linear is of params.yaml"),
+        ("waves", "waves is a name of params.yaml, and a forecast needs an answer"),
+        ("waves/linear", "waves/linear is a name of params.yaml"),
         ("wavs", "'wavs' is no answer here, nor in params.yaml. Did you mean waves?"),
     ],
 )

@@ -156,9 +156,9 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["waves/last_value"], "waves/last_value has no number with a known range; `unroll show waves/last_value`"),
+        (["waves/last_value"], "waves/last_value has no number with a known range; pass --over OPTION=LOW:HIGH"),
         (["sine/dense"], "sine has no validation split to choose by, and nothing is chosen on test"),
-        (["waves/node", "--name", "ridge"], "params.yaml has waves/ridge already; pass --name with another"),
+        (["waves/node", "--name", "ridge"], "params.yaml has waves/ridge already, with another model; pass --name"),
         (["waves/node", "--over", "learning_rat"], "Did you mean learning_rate?"),
         (["waves/node", "--over", "learning_rate=1:99"], "rate=1:99: each value must be less than or equal to 10"),
         (["waves/node", "--over", "units=9:2"], "units=9:2: a range is LOW:HIGH, such as 1:100"),
@@ -231,7 +231,7 @@ def test_a_trial_of_a_killed_process_is_trained_and_one_of_another_is_left_to_it
     beat = load_study(workspace, "waves/ridge")._storage
     beat.record_heartbeat(lost._trial_id)
     tune(workspace, "waves/ridge", "--trials", "3")
-    assert "Another process is at the last trials" in capsys.readouterr().out
+    assert "Another process runs the last trials" in capsys.readouterr().out
     assert "waves/ridge_tuned" not in params.load(workspace.params).runs
 
     monkeypatch.setattr(study, "GRACE", 1)
@@ -372,7 +372,7 @@ def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_mark
     node = params.load(workspace.params).experiment("waves/node")
     assert node.training.options["epochs"] == 20
     assert not node.converged
-    assert "It still gained with the most epochs" in capsys.readouterr().out
+    assert "The error still fell with the most epochs" in capsys.readouterr().out
     (before, after), (start, end) = [
         (text[: text.index("    node:")], text[text.index("    ridge:") :])
         for text in (FAMILIES, workspace.params.read_text(encoding="utf-8"))
