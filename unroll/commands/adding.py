@@ -45,7 +45,9 @@ def answer(
         int | None,
         typer.Option(min=1, max=100_000, help="Timesteps that a forecast sees."),
     ] = None,
-    step: Annotated[int | None, typer.Option(min=1, help="Rows of a timestep.")] = None,
+    step: Annotated[
+        int | None, typer.Option(min=1, help="The number of rows in a timestep.")
+    ] = None,
     future: Annotated[
         list[str] | None, typer.Option(help="A column known beforehand (repeatable).")
     ] = None,
@@ -59,7 +61,8 @@ def answer(
         str | None, typer.Option(help="The name of the series; by default the file's.")
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Take what is proposed; ask nothing.")
+        bool,
+        typer.Option("--yes", "-y", help="Accept the proposals without questions."),
     ] = False,
     stamp: Annotated[
         list[str] | None, typer.Option(help="A column of timestamps (repeatable).")
@@ -79,7 +82,7 @@ def answer(
     ] = None,
     delimiter: Annotated[
         str | None,
-        typer.Option(help="The mark between columns; a space for any white space."),
+        typer.Option(help="The separator of columns; a space for any white space."),
     ] = None,
     decimal: Annotated[
         Literal[".", ","] | None, typer.Option(help="The mark before decimals.")
@@ -147,7 +150,9 @@ def tune(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(help="An experiment, or a data set: each one with `trials`."),
+        typer.Argument(
+            help="An experiment, or a data set for all its experiments with `trials`."
+        ),
     ],
     trials: Annotated[
         int | None,
@@ -187,11 +192,11 @@ def tune(
         ),
     ] = None,
     dry: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be searched.")
+        bool, typer.Option("--dry-run", help="Only print the ranges.")
     ] = False,
 ) -> None:
     """Try other options of an experiment, and write the best on validation to
-    params.yaml; test is not looked at.
+    params.yaml. No trial sees the test split.
 
     `unroll tune waves/gru` · `unroll tune jena_hourly/gru --trials 50 --over
     units,learning_rate=1e-4:1e-2` · `unroll tune waves --in-place`

@@ -10,7 +10,7 @@ from unroll.app import app
 
 Targets = Annotated[
     list[str] | None,
-    typer.Argument(help="Stages, such as evaluate@waves; none: all."),
+    typer.Argument(help="Stages, such as evaluate@waves; by default all."),
 ]
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", min=1, help="Trainings side by side.")
@@ -22,8 +22,8 @@ CORES = os.cpu_count() or 1
 
 @app.command(rich_help_panel="Start here")
 def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
-    """Train some experiments in .demo, offline, and hold their errors against the
-    committed ones: about five minutes.
+    """Train some experiments in .demo, offline, and compare their errors with the
+    committed ones. This takes about five minutes.
 
     `unroll demo` · `unroll demo --jobs 1`
     """
@@ -38,7 +38,7 @@ def repro(
     targets: Targets = None,
     jobs: Jobs = CORES,
     scores: Annotated[
-        bool, typer.Option(help="End with the scores of what was built.")
+        bool, typer.Option(help="Print the scores of what was built.")
     ] = True,
 ) -> None:
     """Build everything that is out of date (`dvc repro --keep-going`), then the page;
@@ -69,18 +69,18 @@ def repro(
 def verify(
     context: typer.Context,
     datasets: Annotated[
-        list[str] | None, typer.Argument(help="Data sets; none: everything.")
+        list[str] | None, typer.Argument(help="Data sets; by default all.")
     ] = None,
     jobs: Jobs = CORES,
     quick: Annotated[
         bool,
         typer.Option(
             "--quick",
-            help="Build a small graph twice, in other circumstances: a minute.",
+            help="Build a small graph twice instead, which takes a minute.",
         ),
     ] = False,
 ) -> None:
-    """Build the last commit anew, apart, and compare what every stage makes with
+    """Build the last commit again in .verify, and compare the outputs of each stage with
     dvc.lock, byte for byte.
 
     `unroll verify` · `unroll verify waves` · `unroll verify --quick`
@@ -102,7 +102,8 @@ def worker(
     context: typer.Context,
     jobs: Jobs = CORES,
     idle: Annotated[
-        float, typer.Option(min=0, help="End after so many minutes without a task.")
+        float,
+        typer.Option(min=0, help="Minutes without a task after which the worker ends."),
     ] = 10,
 ) -> None:
     """Train for `unroll repro` on another machine, in a folder that both share.

@@ -59,7 +59,7 @@ def train(
     name: DataSet,
     experiment: Annotated[
         str,
-        typer.Argument(help="One of its experiments; none: all."),
+        typer.Argument(help="An experiment of the data set; by default all."),
     ] = "",
     jobs: Annotated[
         int,
@@ -69,13 +69,13 @@ def train(
     ] = CORES,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Another number of epochs: a dry run, not recorded."),
+        typer.Option(
+            min=1, help="Number of epochs of a dry run, which is not recorded."
+        ),
     ] = None,
     seed: Annotated[
         list[int] | None,
-        typer.Option(
-            min=0, max=2**32 - 1, help="Another seed (repeatable): a dry run, too."
-        ),
+        typer.Option(min=0, max=2**32 - 1, help="A seed of a dry run (repeatable)."),
     ] = None,
 ) -> None:
     """Train the experiments of a data set that were not trained before, several at a
@@ -157,8 +157,8 @@ def report(
         str,
         typer.Option(
             metavar="REF",
-            help="Print instead what changed since that commit, as Markdown. "
-            "Exit code 1: a verdict.",
+            help="Print what changed since this commit instead, as Markdown. "
+            "The exit code is 1 if a verdict changed.",
         ),
     ] = "",
 ) -> None:

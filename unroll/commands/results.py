@@ -22,12 +22,12 @@ def compare(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Answers, experiments or data sets; none: all."),
+        typer.Argument(help="Answers, experiments or data sets; by default all."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print whether a recurrent network helps, and the models behind that, the best
-    first; of two the verdict.
+    """Print whether a recurrent network helps, and all models, the best first. For two
+    names, print the verdict on them.
 
     `unroll compare waves` · `unroll compare imdb/lstm imdb/gru` · `unroll compare waves
     --json` · `unroll compare meter` · `unroll compare meter/gru meter/ridge`
@@ -95,14 +95,16 @@ def predict(
     ] = None,
     level: Level = 0.9,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw it, into a .png, .svg or .pdf file.")
+        Path | None,
+        typer.Option(help="Draw the forecast in a .png, .svg or .pdf file."),
     ] = None,
     future: Annotated[
-        Path | None, typer.Option(help="Rows to come, with what is known beforehand.")
+        Path | None,
+        typer.Option(help="A file of future rows, with columns known beforehand."),
     ] = None,
     horizon: Annotated[
         int | None,
-        typer.Option(min=1, help="Timesteps ahead; by default as trained for."),
+        typer.Option(min=1, help="Timesteps ahead; by default those of the training."),
     ] = None,
     series: Annotated[
         str | None, typer.Option(help="The series, if there are several.")
@@ -143,12 +145,12 @@ def claims(
     context: typer.Context,
     documents: Annotated[
         list[str] | None,
-        typer.Argument(help="Numbers of documents, such as 002; none: all."),
+        typer.Argument(help="Numbers of documents, such as 002; by default all."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Print every claim of the documents: what is published, what is rebuilt, the
-    verdict and what is behind it.
+    verdict, and the reasons for it.
 
     `unroll claims` · `unroll claims 002` · `unroll claims --json`
     """
@@ -165,7 +167,8 @@ def claims(
 def list_(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(help="Data sets; without, one line for each.")
+        list[str] | None,
+        typer.Argument(help="Data sets; by default one line for each."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -202,8 +205,8 @@ def show(
     ],
     as_json: Json = False,
 ) -> None:
-    """Print all there is to know of a name: its options with their defaults, what was
-    built, where, the figures.
+    """Print what is known about a name: its options with their defaults, what was built,
+    where, and the figures.
 
     `unroll show jena/gru_dropout` · `unroll show waves --json`
     """
@@ -232,9 +235,7 @@ def ui(
     context: typer.Context,
     port: Annotated[
         int,
-        typer.Option(
-            min=1, max=65535, help="Where the server listens, on this machine."
-        ),
+        typer.Option(min=1, max=65535, help="The port of the server on this machine."),
     ] = 5000,
 ) -> None:
     """Show the records in the browser: MLflow's page, each data set's experiments by
@@ -276,9 +277,7 @@ def serve(
     ],
     port: Annotated[
         int,
-        typer.Option(
-            min=1, max=65535, help="Where the server listens, on this machine."
-        ),
+        typer.Option(min=1, max=65535, help="The port of the server on this machine."),
     ] = 5001,
 ) -> None:
     """Answer requests for forecasts over HTTP, by the champion of a registered model.
@@ -325,7 +324,7 @@ def lab(
 
     `check` runs somebody's program, with your rights, on rows made for it, and says in
     one sentence what is wrong. The exit status is 0 if it is right, 1 if it is wrong, 3
-    if that cannot be told.
+    if `check` cannot tell.
 
     `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001` · `unroll
     lab check program.py`
@@ -347,7 +346,7 @@ def lab(
 @app.command(rich_help_panel="Learning")
 def doctor(context: typer.Context) -> None:
     """Check packages, every value of params.yaml and claims.yaml, and the disk; say
-    what to do about what is wrong.
+    how to mend what is wrong.
 
     `unroll doctor` · `unroll --root .demo doctor`
     """
