@@ -7,7 +7,6 @@ from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import compared
 from pipeline.errors import UnrollError
-from pipeline.files import read_checked
 from pipeline.metrics import score
 from pipeline.report.formatting import measured
 from pipeline.training import run_folder
@@ -15,11 +14,12 @@ from pipeline.training.run_folder import Run
 from pipeline.validation import Metrics
 from pipeline.workspace import Workspace
 from unroll import tables
+from unroll.workspaces.checkout import git
 
 
 def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
     """Print the score on test of all runs of a data set, or of the run `only`, beside
-    the score in results/metrics.
+    the committed score.
 
     Raises:
         UnrollError: a run is damaged.
@@ -52,13 +52,15 @@ def score_of(data: Dataset, run: Run) -> float | None:
 def committed_scores(
     workspace: Workspace, name: str, metric: str
 ) -> dict[str, float | None]:
-    """Return experiment -> its score in results/metrics.
+    """Return experiment -> its score in results/metrics of the last commit.
 
-    Return {} if that file is missing or damaged: `evaluate` writes it anew.
+    Return {} if there is no such file, for example outside git, or if it is damaged.
     """
+    path = workspace.metrics(name).relative_to(workspace.root)
     try:
-        metrics = read_checked(workspace.metrics(name), Metrics).root
-    except UnrollError:
+        text = git(workspace.root, "show", f"HEAD:./{path.as_posix()}")
+        metrics = Metrics.model_validate_json(text).root
+    except (UnrollError, ValueError):
         return {}
     return {experiment: scores.get(metric) for experiment, scores in metrics.items()}
 
