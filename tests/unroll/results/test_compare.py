@@ -155,7 +155,7 @@ def test_where_nothing_is_built_there_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(UnrollError, match="nothing is built yet"):
         compare(empty, [])
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with pytest.raises(UnrollError, match="nothing is built here; `unroll demo`"):
+    with pytest.raises(UnrollError, match="nothing is built here; run `unroll demo`"):
         ui(empty, 5000)
 
 
