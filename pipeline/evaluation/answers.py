@@ -245,22 +245,3 @@ def answers(evaluation: Evaluation) -> list[Answer]:
         if reply.network or networks == Networks.UNTUNED:
             answered.append(reply)
     return answered
-
-
-def champion(evaluation: Evaluation) -> tuple[str, str] | None:
-    """Return the experiment whose forecasts to use, and the reason.
-
-    A recurrent network is chosen only if it helps. Return None if nothing is scored.
-    """
-    best = answer(evaluation)
-    network = best.network
-    opponent = best.opponent
-    why = "the strongest without recurrence"
-    if opponent is None:
-        return (network, "the only kind here") if network else None
-    if network is None:
-        return opponent, why
-    if best.outcome == Word.HELPS and Note.TOO_SHORT not in best.notes:
-        return network, f"it helps against {opponent}, {why}"
-    said = ", ".join([best.outcome, *best.notes])
-    return opponent, f"{why} (against it {network}: {said})"

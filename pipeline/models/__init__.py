@@ -7,8 +7,10 @@ options in params.yaml. Options that several builders have are defined here.
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 from pydantic import Field
 
+from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ Last = Annotated[int | None, Field(ge=1)]
 """The number of latest timesteps that a model sees; None for all."""
 
 
+SPANS = (3, 6, 12, 24)
+"""Timesteps of the short means with which a network compares its target."""
+
+
 def look_back(timesteps: int, last: int | None) -> int:
     """Return how many of an input's timesteps are seen.
 
@@ -41,6 +47,30 @@ def look_back(timesteps: int, last: int | None) -> int:
             f"`last` must be at most {timesteps} timesteps. Received: {last}"
         )
     return last or timesteps
+
+
+def recent_changes(target: Array, last: int) -> list[Array]:
+    """Return what a network would otherwise learn of a window from many rows.
+
+    Timesteps before the window do not count.
+
+    Args:
+        target: (n, timesteps) the target's values, float64.
+        last: the number of latest timesteps.
+
+    Returns:
+        Arrays (n, last): the change of the target since the timestep before, then for
+        each of `SPANS` the target less its mean over so many latest timesteps.
+    """
+    timesteps = target.shape[1]
+    ends = np.arange(timesteps - last, timesteps) + 1
+    now = target[:, -last:]
+    sums = np.cumsum(np.pad(target, ((0, 0), (1, 0))), axis=1)  # (n, timesteps + 1)
+    columns = [now - target[:, np.maximum(ends - 2, 0)]]
+    for span in SPANS:
+        begins = np.maximum(ends - span, 0)
+        columns.append(now - (sums[:, ends] - sums[:, begins]) / (ends - begins))
+    return columns
 
 
 def check_timesteps(problem: Problem, name: str) -> None:

@@ -44,7 +44,7 @@ def transformer(
     """
     import keras
 
-    from pipeline.models.layers import Dense
+    from pipeline.layers import Dense
 
     check_timesteps(problem, "transformer")
     steps = problem.input_shape[0]

@@ -67,7 +67,7 @@ def build(
     """
     import keras
 
-    from pipeline.models.layers import Dense
+    from pipeline.layers import Dense
 
     check_embedding(problem, embedding, word_dropout)
     skip_padding = pooling != "mean_with_padding"

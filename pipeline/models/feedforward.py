@@ -56,7 +56,7 @@ def tcn(
     """
     import keras
 
-    from pipeline.models.layers import Dense
+    from pipeline.layers import Dense
 
     inputs, values = _timesteps(problem, last, each_step=True)
     for layer in range(layers):
@@ -98,7 +98,7 @@ def convolutions(
     """
     import keras
 
-    from pipeline.models.layers import Dense
+    from pipeline.layers import Dense
 
     inputs, values = _timesteps(problem)
     for level, kernel in enumerate(kernels):
@@ -218,7 +218,7 @@ def _mapped(problem: Problem, values: Any) -> Any:
     """
     import keras
 
-    from pipeline.models.layers import Dense
+    from pipeline.layers import Dense
 
     if not problem.every:
         return Dense(problem.outputs)(keras.layers.Flatten()(values))

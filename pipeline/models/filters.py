@@ -46,7 +46,7 @@ def adaptive_filter(
     """
     import keras
 
-    from pipeline.models.layers import Dense
+    from pipeline.layers import Dense
 
     check_timesteps(problem, "adaptive_filter")
     steps, columns = problem.input_shape

@@ -39,7 +39,7 @@ def build(
     Raises:
         ValueError: inputs are words, or targets classes.
     """
-    from pipeline.models.layers import Dense
+    from pipeline.layers import Dense
 
     if problem.vocabulary or problem.classify:
         raise ValueError("readout needs inputs and targets that are values")

@@ -96,7 +96,7 @@ def build(
     """
     import keras
 
-    from pipeline.models.layers import Dense
+    from pipeline.layers import Dense
 
     check_embedding(problem, embedding, word_dropout)
     hard = recurrent_activation == "hard_sigmoid"
@@ -314,7 +314,7 @@ def segments(
     """
     import keras
 
-    from pipeline.models.layers import Dense, GRUCell
+    from pipeline.layers import Dense, GRUCell
 
     if not problem.every:
         raise ValueError("segments needs a data set that asks for every column")

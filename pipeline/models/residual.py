@@ -18,13 +18,10 @@ from pydantic import Field
 
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
-from pipeline.models import Count, Cycles, Positive, Size
+from pipeline.models import SPANS, Count, Cycles, Positive, Size, recent_changes
 from pipeline.models.baselines import back_to_cycle
 
 Base = Literal["last", "mean"]
-
-SPANS = (3, 6, 12, 24)
-"""Timesteps of the short means."""
 
 SEASON_COLUMNS = (2, 3)
 """The columns of the calendar that tell the time of the year."""
@@ -154,13 +151,7 @@ def _enriched(
     last = min(last, timesteps)
     target = inputs[:, :, problem.target].astype(np.float64)
     now = target[:, -last:]
-    sums = np.cumsum(np.pad(target, ((0, 0), (1, 0))), axis=1)  # (n, timesteps + 1)
-    first = timesteps - last
-    columns = [now - now[:, -1:], now - _before(target, 1, last)]
-    for span in SPANS:
-        ends = 1 + np.arange(first, timesteps)
-        begins = np.maximum(ends - span, 0)
-        columns.append(now - (sums[:, ends] - sums[:, begins]) / (ends - begins))
+    columns = [now - now[:, -1:], *recent_changes(target, last)]
     for cycle in _usable(problem, cycles):
         furthest = back_to_cycle(problem, cycle)[-1]
         columns.append(_before(target, furthest, last))

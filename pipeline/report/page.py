@@ -113,6 +113,7 @@ def page(results: Results) -> str:
         ),
         sections=sections,
         meanings=MEANINGS,
+        drawn=next(iter(networks), ""),
         unrolled=Markup(unrolled.svg()),  # noqa: S704 -- our own drawing
     )
     return printable(f"{text}\n", kept="\n")

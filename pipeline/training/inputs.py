@@ -12,11 +12,8 @@ import numpy as np
 
 from pipeline.data.examples import Array, Arrays, Examples
 from pipeline.data.problem import Problem
-from pipeline.models import Last, look_back
+from pipeline.models import Last, look_back, recent_changes
 from pipeline.training.job import Predict, chunks
-
-SPANS = (3, 6, 12, 24)
-"""Timesteps of the short means with which `rows` compares the target."""
 
 
 def rows(problem: Problem, *, last: Last = None, changes: bool = False) -> Predict:
@@ -25,32 +22,23 @@ def rows(problem: Problem, *, last: Last = None, changes: bool = False) -> Predi
     Args:
         problem: with windows (timesteps, columns) as inputs.
         last: how many of the latest timesteps are read; None for all.
-        changes: whether each row also holds the change of the target since the row
-            before, and the target less its means over the last `SPANS` timesteps.
-            Timesteps before the window do not count.
+        changes: whether each row also holds the `recent_changes` of the target.
 
     Raises:
         ValueError: `last` is more than the window has.
     """
     timesteps = problem.input_shape[0]
     read = look_back(timesteps, last)
-    ends = np.arange(timesteps - read + 1, timesteps + 1)
 
     def seen(inputs: Array) -> Array:
         latest = inputs[:, -read:]
         if not changes:
             return latest
         target = inputs[:, :, problem.target].astype(np.float64)
-        now = target[:, -read:]
-        before = target[:, np.maximum(ends - 2, 0)]
-        sums = np.cumsum(np.pad(target, ((0, 0), (1, 0))), axis=1)  # (n, timesteps + 1)
-        columns = [now - before]
-        for span in SPANS:
-            begins = np.maximum(ends - span, 0)
-            columns.append(now - (sums[:, ends] - sums[:, begins]) / (ends - begins))
+        columns = np.stack(recent_changes(target, read), axis=2)
         # The calendar stays at the end, where models look for it.
         measured = inputs.shape[2] - problem.calendar
-        parts = [latest[:, :, :measured], np.stack(columns, 2), latest[:, :, measured:]]
+        parts = [latest[:, :, :measured], columns, latest[:, :, measured:]]
         return np.concatenate(parts, axis=2)
 
     return seen

@@ -148,11 +148,11 @@ class Recipe:
         except ValueError as error:
             raise UsageError(f"params.yaml: {self.where}: {error}") from None
         # A network with `residual` has predicted how much targets differ from these.
-        for split, forecasts in job.naive.items():
-            for replicate in trained.replicates:
-                for name in replicate.predictions:
-                    if name.partition("_")[2] == split:
-                        replicate.predictions[name] += forecasts
+        for replicate in trained.replicates:
+            for name in replicate.predictions:
+                split = name.partition("_")[2]
+                if split in job.naive:
+                    replicate.predictions[name] += job.naive[split]
         return trained
 
     def load(self, fields: Mapping[str, Any], path: Path) -> Predict:

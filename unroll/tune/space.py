@@ -177,7 +177,8 @@ def _ranges(
         place = _place(option, experiment, options)
         if place is None:
             continue
-        if option in OF_WORDS and not options["model.embedding"].value:
+        embedding = options.get("model.embedding")
+        if option in OF_WORDS and not (embedding and embedding.value):
             continue
         low, _, high = limits.partition(":")
         value = options[place].value

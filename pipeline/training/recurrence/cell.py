@@ -21,7 +21,7 @@ import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
 from pipeline.data.examples import ceil_div
-from pipeline.models.layers import barrier
+from pipeline.layers import barrier
 from pipeline.training.recurrence.rules import (
     RULES,
     Product,

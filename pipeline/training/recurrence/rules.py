@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.models.layers import barrier
+from pipeline.layers import barrier
 
 Tensor = Any
 Tensors = Sequence[Tensor]

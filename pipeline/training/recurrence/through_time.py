@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
-from pipeline.models.layers import barrier
+from pipeline.layers import barrier
 from pipeline.training.recurrence.cell import Cell
 from pipeline.training.recurrence.pooling import POOLS
 from pipeline.training.recurrence.rules import Residual, Save, Tensor, Tensors

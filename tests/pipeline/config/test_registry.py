@@ -176,3 +176,11 @@ def test_the_modules_of_a_package_are_the_names():
         UsageError, match=r"params\.yaml: sources\.b\.kind must be one of: .*sine"
     ):
         config.producer("b")
+
+
+@pytest.mark.parametrize("package", registry.REQUIRED)
+def test_each_name_that_is_listed_as_valid_is_one(package):
+    """A module beside them that is none would be offered, and end in a traceback."""
+    for name in registry.modules(package):
+        module = registry.module(package, name, "here")
+        assert all(hasattr(module, word) for word in registry.REQUIRED[package]), name

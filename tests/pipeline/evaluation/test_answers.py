@@ -76,33 +76,29 @@ WORSE = {"validation": {"mae": stat(0.3)}, "test": {"mae": stat(0.6, 0.8)}}
 
 
 @pytest.mark.parametrize(
-    ("evaluation", "champion", "why"),
+    ("evaluation", "compared", "words", "notes"),
     [
-        (
-            evaluated(280, 0.3, 0.5),
-            "gru",
-            "it helps against dense, the strongest without recurrence",
-        ),
-        (
-            evaluated(35, 0.3, 0.5),
-            "dense",
-            r"without recurrence \(against it gru: helps, too short\)",
-        ),
+        (evaluated(280, 0.3, 0.5), ["gru", "dense"], {Word.HELPS}, []),
+        (evaluated(35, 0.3, 0.5), ["gru", "dense"], {Word.HELPS}, [Note.TOO_SHORT]),
         (
             evaluated(280, 0.3, 0.5, final=WORSE),
-            "dense",
-            r"without recurrence \(against it gru: (hurts|open)\)",
+            ["gru", "dense"],
+            {Word.HURTS, Word.OPEN},
+            [],
         ),
-        (evaluated(280, None, 0.5), "dense", "the strongest without recurrence$"),
-        (evaluated(280, 0.3, None), "gru", "the only kind here"),
+        (evaluated(280, None, 0.5), ["dense"], {Word.NOT_ASKED}, []),
+        (evaluated(280, 0.3, None), ["gru"], {Word.NOT_ASKED}, []),
+        (evaluated(280, None, None), [], {Word.NOT_ASKED}, []),
     ],
-    ids=["helps", "too short", "hurts or open", "no network", "nothing else"],
+    ids=["helps", "too short", "hurts", "no network", "nothing else", "no score"],
 )
-def test_a_network_is_champion_only_where_it_helps(evaluation, champion, why):
-    name, reason = answers.champion(evaluation)
-    assert name == champion
-    assert re.search(why, reason)
-    assert answers.champion(evaluated(280, None, None)) is None, "nothing is scored"
+def test_the_best_network_is_compared_with_the_strongest_opponent(
+    evaluation, compared, words, notes
+):
+    answer = answers.answer(evaluation)
+    assert answer.compared == compared
+    assert answer.outcome in words
+    assert answer.notes == notes
 
 
 def answered(**entries):

@@ -6,7 +6,8 @@ import pytest
 from pipeline.config.params import Experiment
 from pipeline.data.problem import Problem, problem
 from pipeline.errors import UsageError
-from pipeline.training.inputs import SPANS, rows
+from pipeline.models import SPANS
+from pipeline.training.inputs import rows
 from pipeline.training.recipe import recipe
 
 DENSE = {
