@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline import layers
 from pipeline.data.problem import Problem
-from pipeline.models import attention, feedforward, filters, layers, recurrent
+from pipeline.models import attention, feedforward, filters, recurrent
 from pipeline.models.dense import build as perceptron
 
 ROWS = 700
