@@ -50,7 +50,7 @@ def look_back(timesteps: int, last: int | None) -> int:
 
 
 def recent_changes(target: Array, last: int) -> list[Array]:
-    """Return what a network would otherwise learn of a window from many rows.
+    """Return what a network would otherwise have to learn from many rows.
 
     Timesteps before the window do not count.
 
