@@ -19,6 +19,7 @@ from stages.prune import prune
 from stages.train import tasks_of, train
 from tests.support import REPOSITORY, content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
+from unroll import hints
 from unroll.commands.main import invoke
 from unroll.workspaces.checkout import commit
 
@@ -81,6 +82,10 @@ def test_train_ends_with_the_scores_beside_the_committed_ones(two, capsys, monke
     assert row.split() == ["waves/linear", score]
     program = f"unroll --root '{two.root.name}'"
     assert last == f"Next, when waves is evaluated: `{program} compare waves`."
+    monkeypatch.setenv(hints.BUILD, "1")
+    invoke(["--root", two.root.name, "train", "waves", "linear"])
+    *_, row = lines(capsys)[1]
+    assert row.split() == ["waves/linear", score], "`unroll repro` says what is next"
     monkeypatch.setenv(run_store.WHOLE, "1")
     invoke(["--root", two.root.name, "train", "waves", "linear"])
     assert lines(capsys)[1] == [], "a build of everything ends with its answers"
