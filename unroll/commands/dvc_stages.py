@@ -129,7 +129,7 @@ def _say_what_is_next(workspace: Workspace, dataset: str) -> None:
         print(f"Next: `{unroll} repro evaluate@{dataset}`, then {comparison}.")
 
 
-@app.command(rich_help_panel="Results")
+@app.command(rich_help_panel="Stages")
 def prune(context: typer.Context) -> None:
     """Remove finished trainings that params.yaml does not use from `.unroll/store`.
 
