@@ -1,5 +1,6 @@
 """The paths of all files of a build."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,3 +94,19 @@ class Workspace:
     def log(self, stage: str) -> Path:
         """The file of a stage's output when it was last built."""
         return self.scratch / "logs" / f"{stage}.txt"
+
+
+def dvc_experiment() -> str:
+    """Return the name of the DVC experiment (`dvc exp run`) that runs this process;
+    empty in an ordinary build.
+    """
+    return os.environ.get("DVC_EXP_NAME", "") if os.environ.get("DVC_ROOT") else ""
+
+
+def home(workspace: Workspace) -> Workspace:
+    """Return the workspace that keeps records and finished runs.
+
+    For a DVC experiment this is the original workspace: `dvc exp run --temp` works in a
+    copy, which DVC removes later.
+    """
+    return Workspace(Path(os.environ["DVC_ROOT"])) if dvc_experiment() else workspace

@@ -25,7 +25,7 @@ from pipeline.tracking.store import Points, Store, StoreError
 from pipeline.training import run_folder
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Run
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, dvc_experiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -247,7 +247,7 @@ def _tags(name: str, data: Dataset) -> dict[str, str]:
     }
     if data.stand_in:
         tags["mlflow.note.content"] = view.STAND_IN
-    variant = store.dvc_experiment()
+    variant = dvc_experiment()
     if variant:
         tags["dvc_experiment"] = variant
     return tags

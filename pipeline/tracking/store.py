@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import UnrollError, without_password
 from pipeline.files import scratch_folder
 from pipeline.locks import alone
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, home
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -116,21 +116,6 @@ class Store:
         ]
         for start in range(0, len(metrics), LIMIT):
             self.client.log_batch(run_id, metrics=metrics[start : start + LIMIT])
-
-
-def dvc_experiment() -> str:
-    """Return the name of the DVC experiment (`dvc exp run`) that runs this process;
-    empty in an ordinary build.
-    """
-    return os.environ.get("DVC_EXP_NAME", "") if os.environ.get("DVC_ROOT") else ""
-
-
-def home(workspace: Workspace) -> Workspace:
-    """Return the workspace that keeps the records.
-
-    For a DVC experiment this is the original workspace: DVC removes its copy later.
-    """
-    return Workspace(Path(os.environ["DVC_ROOT"])) if dvc_experiment() else workspace
 
 
 def database(workspace: Workspace) -> Path:

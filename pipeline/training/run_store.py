@@ -18,7 +18,7 @@ from pipeline.config.params import Experiment, Preparation
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, read_json, remove, write_json
 from pipeline.provenance import fingerprint
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, home
 
 WHOLE = "UNROLL_WHOLE"
 """The environment variable that `unroll repro` sets while it builds everything. A stage
@@ -86,7 +86,7 @@ def key(dataset: str, name: str, of_run: Mapping[str, str]) -> str:
 
 def entry(workspace: Workspace, dataset: str, name: str, key: str) -> Path:
     """Return the folder of an entry, which need not exist."""
-    return workspace.scratch / "store" / dataset / name / key
+    return home(workspace).scratch / "store" / dataset / name / key
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_json
 from pipeline.training import run_store
+from pipeline.workspace import Workspace
 from stages import pool
 from stages.perform import perform
 from stages.prune import prune
@@ -141,6 +142,19 @@ def test_one_experiment_is_trained_and_its_folder_alone_is_replaced(two, capsys)
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
     train(two, "waves")
     assert content(two.runs("waves")) == before
+
+
+def test_a_dvc_experiment_in_a_copy_takes_runs_of_the_original_store(
+    two, tmp_path, monkeypatch, capsys
+):
+    copy = Workspace(tmp_path / "copy")  # as with `dvc exp run --temp`
+    shutil.copytree(two.root, copy.root, ignore=shutil.ignore_patterns("runs", "store"))
+    monkeypatch.setenv("DVC_EXP_NAME", "coy-auk")
+    monkeypatch.setenv("DVC_ROOT", str(two.root))
+    capsys.readouterr()
+    train(copy, "waves")
+    assert "waves: 0 of 2 experiments to train" in capsys.readouterr().err
+    assert content(copy.runs("waves")) == content(two.runs("waves"))
 
 
 def test_prune_removes_the_runs_that_params_yaml_does_not_use(two):
