@@ -110,7 +110,10 @@ def of_files(
     if now == before:
         return load(folder)
     if not yes and None in {options.target, options.horizon}:
-        options = settled(look(files, options), options, yes=False)
+        profile = look(files, options)
+        for line in described.lines(profile):
+            _say(line)
+        options = settled(profile, options, yes=False)
         now = now.model_copy(update={"options": options})
     is_new = not folder.exists()
     asked.write(folder, now.model_copy(update={"answered": False}))
