@@ -240,9 +240,8 @@ def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(
         model_registry.app(workspace, "metre")
 
 
-def test_where_nothing_is_registered_the_error_names_the_command_that_does_it(
-    alone, tmp_path
-):
+@pytest.mark.usefixtures("alone")
+def test_where_nothing_is_registered_the_error_names_the_command_that_does_it(tmp_path):
     with pytest.raises(
         UsageError, match="no model is registered here; `unroll register meter`"
     ):
