@@ -100,7 +100,7 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
         "forecasts.parquet",
     }
     page = (folder / "shop" / "index.html").read_text(encoding="utf-8")
-    assert f"<h1>{answer.sentence}</h1>".replace("'", "&#39;") in page
+    assert f">{answer.sentence}</p>".replace("'", "&#39;") in page
     assert page.count("<svg") == 2
 
     monkeypatch.setattr("unroll.answers.answering.answer_series", None)
