@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -36,6 +37,11 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
         path = folder / f"{name}.parquet"
         _write(data, path)
         return [path]
+    if isinstance(data, pd.Series):
+        raise UsageError(
+            "data must be a DataFrame or a path. Received: a Series; pass "
+            "data.to_frame()"
+        )
     paths = [data] if isinstance(data, str | os.PathLike) else data
     if not isinstance(paths, Sequence) or not paths:
         raise UsageError(
@@ -62,6 +68,20 @@ def existing(given: object) -> Path:
     if not path.is_file():
         raise UnrollError(f"{path} is not there; name a CSV or Parquet file")
     return path.resolve()
+
+
+@contextmanager
+def naming_the_frame(folder: Path) -> Iterator[None]:
+    """Let errors say "the DataFrame" in place of a file that `files_of` wrote."""
+    try:
+        yield
+    except UnrollError as error:
+        text = str(error)
+        for path in folder.glob("*.parquet"):
+            text = text.replace(str(path), "the DataFrame")
+            text = text.replace(path.name, "the DataFrame")
+        error.args = (text,)
+        raise
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
