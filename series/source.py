@@ -1,5 +1,6 @@
 """The data of a series: a DataFrame, a file, or several files of one form."""
 
+import difflib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -66,8 +67,18 @@ def existing(given: object) -> Path:
     if path.is_dir():
         raise UnrollError(f"{path} is a folder; name the files in it")
     if not path.is_file():
-        raise UnrollError(f"{path} is not there; name a CSV or Parquet file")
+        raise UnrollError(absent(path))
     return path.resolve()
+
+
+def absent(path: Path) -> str:
+    """Return the error for a file that is not there, with a file of a similar name."""
+    text = f"{path} is not there; name a CSV or Parquet file"
+    if not path.parent.is_dir():
+        return text
+    names = [file.name for file in path.parent.iterdir() if file.is_file()]
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"{text}. Did you mean {path.with_name(close[0])}?" if close else text
 
 
 @contextmanager

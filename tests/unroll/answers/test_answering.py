@@ -162,6 +162,8 @@ def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(
     ("arguments", "message"),
     [
         ("answer other.csv", "other.csv is not there; name a CSV or Parquet file"),
+        ("answer metre.csv", r"metre.csv is not there; .* Did you mean meter.csv\?"),
+        ("predict meter", "`unroll answer meter.csv` makes an answer"),
         ("answer .", r"\. is a folder; name a CSV or Parquet file"),
         ("answer meter.csv --csv --json", "pass --csv or --json, not both"),
         (
