@@ -249,8 +249,9 @@ def _target(profile: FileProfile, wanted: str | None, reasons: dict[str, str]) -
 def _future(profile: FileProfile, target: str, wanted: Sequence[str]) -> list[str]:
     if wanted and profile.series_id:
         raise UsageError(
-            f"future is for one series; this file has {len(profile.series)}, by "
-            f"{profile.series_id!r}"
+            f"future= is for one series, and this file has {len(profile.series)}, by "
+            f"{profile.series_id!r}; leave future= out, and models see the column up "
+            "to each cutoff"
         )
     names = [column_named(name, profile.targets) for name in wanted]
     others = [name for name in profile.targets if name != target]

@@ -147,6 +147,8 @@ def test_one_short_series_among_long_ones_is_left_out(tmp_path):
     profile = detect([path], Options())
     dataset, proposal = prepared("a", profile, propose(profile, Options()))
     assert [*proposal.leave_out] == ["short"]
+    with pytest.raises(UsageError, match="has 3, by 'unique_id'; leave future= out"):
+        propose(profile, Options(future=["y"]))
     assert [*dataset.scales] == ["a", "b"]
 
 
