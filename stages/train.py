@@ -50,8 +50,7 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
     tasks = tasks_of(workspace, config, name, only)
     with locks.stage(workspace, "train", name):
         now = [task for task in tasks if not _finished(workspace, task)]
-        stored = len(tasks) - len(now)
-        text = f"{name}: {len(now)} runs to train, {stored} are in the store"
+        text = f"{name}: {len(now)} of {len(tasks)} experiments to train"
         progress.line(text, last=True)
         later = []
         if now and not only and WHOLE in os.environ:

@@ -141,13 +141,13 @@ def test_every_dvc_command_of_the_docs_runs_in_a_demo(miniature, monkeypatch, ca
     assert "mse" in files["waves"]["linear"]
     assert (miniature.root / "dvc.lock").read_bytes() == before
     commands = list(documented())
-    assert {"dvc params diff", "dvc exp diff --precision 9"} <= {*commands}
+    assert {"dvc params diff", "dvc metrics diff --precision 9 HEAD"} <= {*commands}
     for command in commands:
         for theirs, ours in HERE.items():
             command = command.replace(theirs, ours)  # noqa: PLW2901
         assert main(shlex.split(command)[1:]) == 0, command
     assert "results/evaluations/waves/history.csv" in (
-        miniature.root / "plots/index.html"
+        miniature.root / "dvc_plots/index.html"
     ).read_text(encoding="utf-8")
     output = capsys.readouterr().out
     assert "experiments.waves.linear.training.ridge" in output

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.config import params
+from pipeline.errors import UsageError
 from pipeline.evaluation import schema
 from pipeline.provenance.machine import documents
 from pipeline.time_left import duration
@@ -24,8 +25,13 @@ def demo(workspace: Workspace, jobs: int) -> int:
     trained again.
 
     Raises:
-        UsageError, UnrollError: like `unroll.repro.repro`; or git is missing.
+        UsageError, UnrollError: like `unroll.repro.repro`; or git is missing, or the
+            workspace is itself the demo.
     """
+    if workspace.root.name == make.DEMO:
+        raise UsageError(
+            f"{workspace.root} is the demo itself; run `unroll demo` one folder above it"
+        )
     # A folder without the four documents builds the demo that came with the package.
     whole = Workspace(documents(workspace.root, "claims.yaml"))
     folder = workspace.root / make.DEMO

@@ -5,6 +5,10 @@ import shlex
 
 from pipeline.workspace import Workspace
 
+BUILD = "UNROLL_BUILD"
+"""The environment variable that `unroll repro` sets for the stages. They then print no
+next command; `unroll repro` prints one at its end."""
+
 
 def program(workspace: Workspace) -> str:
     """Return the command `unroll` for a workspace, as typed in the current folder."""
@@ -12,6 +16,6 @@ def program(workspace: Workspace) -> str:
     return "unroll" if folder == "." else f"unroll --root {shlex.quote(folder)}"
 
 
-def built_by(stage: str) -> str:
+def built_by(workspace: Workspace, stage: str) -> str:
     """Return a clause with the command that builds a stage and what it depends on."""
-    return f"`unroll repro {stage}` builds it"
+    return f"`{program(workspace)} repro {stage}` builds it"

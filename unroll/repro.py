@@ -24,6 +24,7 @@ from pipeline.training.run_store import WHOLE
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import worker
+from unroll.hints import BUILD, program
 
 LOCK = "dvc.lock"
 """DVC's file with the hashes of each stage's inputs and outputs."""
@@ -66,7 +67,7 @@ def repro(
     """
     config = params.load(workspace.params)
     for target in targets:
-        one_of(target, stages(config), "the target")
+        _require_stage(workspace, config, target)
     busy = (
         f"another `unroll repro` is building in {workspace.root}; "
         "wait until it is done, or stop it"
@@ -94,6 +95,21 @@ def repro(
             page = run_dvc(workspace, command)
             status = status or page
     return status
+
+
+def _require_stage(workspace: Workspace, config: Params, target: str) -> None:
+    """Raise UsageError if a target is no stage."""
+    unroll = program(workspace)
+    if target in config.datasets:
+        raise UsageError(
+            f"{target} is a data set; run `{unroll} repro evaluate@{target}`"
+        )
+    if target in config.runs:
+        raise UsageError(
+            f"{target} is an experiment; run "
+            f"`{unroll} train {target.replace('/', ' ')}`"
+        )
+    one_of(target, stages(config), "the target")
 
 
 def summary(workspace: Workspace, status: int) -> list[str]:
@@ -218,13 +234,15 @@ def environment(
 ) -> dict[str, str]:
     """Return the environment variables of DVC's process.
 
-    With them DVC finds `unroll` on PATH and keeps its notes where the user may write.
+    With them DVC finds `unroll` on PATH and keeps its notes where the user may write,
+    and stages print no next command.
     `outside` are the caller's variables, by default those of this process.
     """
     variables = dict(os.environ if outside is None else outside)
     path = [str(Path(sys.executable).parent), variables.get("PATH", os.defpath)]
     variables["PATH"] = os.pathsep.join(path)
     variables["DVC_NO_ANALYTICS"] = "1"
+    variables[BUILD] = "1"
     if "DVC_SITE_CACHE_DIR" not in variables:
         notes = workspace.scratch / "dvc"
         notes.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.locks import alone
+from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import repro
 from unroll.repro import LOCK
@@ -60,8 +61,9 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
         Whether all stages are the same.
 
     Raises:
-        UnrollError: another `unroll verify` is at work here, no dvc.lock is committed,
-            or a data set is not in the commit.
+        UsageError: a data set is not in the commit.
+        UnrollError: another `unroll verify` is at work here, or no dvc.lock is
+            committed.
     """
     folder = workspace.root / FOLDER
     rebuilt = folder / "rebuild"
@@ -71,6 +73,9 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
         committed = folder / f"{commit}.lock"
         if not committed.exists():
             _make_clone(workspace.root, rebuilt, committed)
+        known = plain_yaml.read(rebuilt / "params.yaml")["experiments"]
+        for name in datasets:
+            one_of(name, known, "the data set")
         targets = [f"evaluate@{name}" for name in datasets]
         stages = _stages(rebuilt, targets)
         _say(f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}")

@@ -23,6 +23,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import read_json, scratch_folder, write_json
 from pipeline.processes import Call
 from pipeline.provenance import fingerprint, machine, record
+from pipeline.time_left import duration
 from pipeline.tracking import ON_WORKER
 from pipeline.training import run_store
 from pipeline.training.run_store import Task
@@ -59,8 +60,15 @@ def work(workspace: Workspace, jobs: int, patience: float) -> None:
     """Train tasks of a build until there are none for `patience` seconds.
 
     Raises:
-        UnrollError: this machine has another environment than the one that builds.
+        UnrollError: this machine has another environment than the one that builds, or
+            the folder has no params.yaml.
     """
+    params.load(workspace.params)
+    print(
+        f"Waiting for trainings of a build in {workspace.root}; "
+        f"ends after {duration(patience)} without one.",
+        flush=True,
+    )
     # The machine that builds logs the runs in MLflow.
     os.environ[ON_WORKER] = "1"
     here = environment()

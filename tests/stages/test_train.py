@@ -19,6 +19,7 @@ from stages.prune import prune
 from stages.train import tasks_of, train
 from tests.support import REPOSITORY, content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
+from unroll import hints
 from unroll.commands.main import invoke
 from unroll.workspaces.checkout import commit
 
@@ -56,7 +57,7 @@ def test_what_was_trained_is_taken_from_the_store_without_a_process(
     runs = content(two.runs("waves"))
     train(two, "waves")
     shown, _ = lines(capsys)
-    assert shown == ["waves: 0 runs to train, 2 are in the store"]
+    assert shown == ["waves: 0 of 2 experiments to train"]
     assert content(two.runs("waves")) == runs
 
 
@@ -81,6 +82,10 @@ def test_train_ends_with_the_scores_beside_the_committed_ones(two, capsys, monke
     assert row.split() == ["waves/linear", score]
     program = f"unroll --root '{two.root.name}'"
     assert last == f"Next, when waves is evaluated: `{program} compare waves`."
+    monkeypatch.setenv(hints.BUILD, "1")
+    invoke(["--root", two.root.name, "train", "waves", "linear"])
+    *_, row = lines(capsys)[1]
+    assert row.split() == ["waves/linear", score], "`unroll repro` says what is next"
     monkeypatch.setenv(run_store.WHOLE, "1")
     invoke(["--root", two.root.name, "train", "waves", "linear"])
     assert lines(capsys)[1] == [], "a build of everything ends with its answers"
@@ -91,7 +96,7 @@ def test_one_edited_option_trains_one_run_and_an_edit_taken_back_none(two, capsy
     trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
     train(two, "waves")
     shown, _ = lines(capsys)
-    assert shown[0] == "waves: 1 runs to train, 1 are in the store"
+    assert shown[0] == "waves: 1 of 2 experiments to train"
     assert shown[1].startswith("1/1  waves/linear  ")
     assert shown[2:] == []
     changed = {
@@ -103,7 +108,7 @@ def test_one_edited_option_trains_one_run_and_an_edit_taken_back_none(two, capsy
     assert not any(path.startswith("last_value") for path in changed)
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
     train(two, "waves")
-    assert lines(capsys)[0] == ["waves: 0 runs to train, 2 are in the store"]
+    assert lines(capsys)[0] == ["waves: 0 of 2 experiments to train"]
     assert content(two.runs("waves")) == before
 
 
@@ -118,7 +123,7 @@ def test_a_damaged_entry_is_named_and_trained_again(two, capsys):
     shown, _ = lines(capsys)
     assert "the run of waves/linear in" in shown[0]
     assert shown[0].endswith("is damaged and was removed; it is trained again")
-    assert shown[1] == "waves: 1 runs to train, 1 are in the store"
+    assert shown[1] == "waves: 1 of 2 experiments to train"
     assert content(two.runs("waves")) == before
 
 
@@ -173,7 +178,7 @@ def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):
     assert any("waves/wrong  FAILED: params.yaml" in line for line in lines(capsys)[0])
     trainable.write(two, linear=other)
     train(two, "waves")
-    assert lines(capsys)[0] == ["waves: 0 runs to train, 1 are in the store"]
+    assert lines(capsys)[0] == ["waves: 0 of 1 experiments to train"]
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
     train(two, "waves")
     assert content(two.runs("waves")) == before

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from pipeline.config import params, plain_yaml
+from pipeline.errors import UsageError
 from pipeline.evaluation import answers_file, schema
 from pipeline.evaluation.answers import answer
 from pipeline.workspace import Workspace
@@ -98,3 +99,10 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
         "6 have its test errors to the last digit; waves/rnn6 not: `unroll doctor` compares packages."
         in output
     )
+
+
+def test_a_demo_is_not_made_within_a_demo(root):
+    inside = root / ".demo"
+    with pytest.raises(UsageError, match="is the demo itself; run `unroll demo` one"):
+        demo.demo(Workspace(inside), 2)
+    assert not inside.exists()

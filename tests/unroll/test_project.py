@@ -64,7 +64,9 @@ def test_judge_refuses_what_is_no_prediction(evaluated, predictions, message):
 
 
 def test_what_is_not_built_is_said_with_the_command_that_builds_it(evaluated):
-    with pytest.raises(UnrollError, match="`unroll repro evaluate@jena` builds it"):
+    with pytest.raises(
+        UnrollError, match="`unroll --root .* repro evaluate@jena` builds it"
+    ):
         unroll.open(evaluated.root).scores("jena")
     with pytest.raises(UsageError, match="belong to two data sets"):
         unroll.open(evaluated.root).compare("waves/node", "imdb/rnn")

@@ -19,6 +19,7 @@ from tests.conftest import Miniature
 from tests.support import REPOSITORY, content, last_output, start_unroll
 from unroll import exits, repro
 from unroll.commands.main import invoke
+from unroll.results import compare
 from unroll.workspaces.make import with_params
 
 CSV = {"file": "meter.csv", "stamp": "time", "target": "load"}
@@ -68,7 +69,9 @@ def test_a_failure_stops_no_other_stage_and_is_named_until_it_is_mended(
         (small.root / name).parent.mkdir(parents=True, exist_ok=True)
         (small.root / name).touch()
     assert unroll(small, "repro") == 255
-    *_, page, last = capfd.readouterr().out.splitlines()
+    output = capfd.readouterr().out
+    *_, page, last = output.splitlines()
+    assert "Next" not in output, "nothing new was evaluated"
     assert page.startswith("The page: ")
     assert last.startswith("FAILED source@meter: meter.csv cannot be had")
     assert (small.raw("waves") / "source.json").exists()
@@ -88,12 +91,37 @@ def test_mistakes_and_a_second_build_are_refused_in_one_line(small, capfd):
         output, line = capfd.readouterr()
         assert (output, line.count("\n"), words in line) == ("", 1, True), line
 
-    refused("the target must be one of: evaluate@meter, prepare@meter, ", "waves")
+    refused(
+        "the target must be one of: evaluate@meter, prepare@meter, ", "evaluate@met"
+    )
+    root = f"unroll --root {os.path.relpath(small.root)}"
+    refused(f"meter is a data set; run `{root} repro evaluate@meter`", "meter")
+    experiment = "meter/last_value"
+    refused(f"run `{root} train meter last_value`", experiment)
     with FileLock(small.scratch / "repro.lock"):
         refused("another `unroll repro` is building in")
     small.params.write_text("datasets: {waves: {sauce: waves}}\n")
     refused("params.yaml: datasets.waves")
     assert not (small.root / "dvc.lock").exists()
+
+
+def test_a_build_ends_with_the_command_that_shows_what_is_new(
+    evaluated, monkeypatch, capsys
+):
+    def touching(*names):
+        monkeypatch.setattr(repro, "repro", lambda *_: 0)
+        times = [{}, dict.fromkeys(names, 1)]
+        monkeypatch.setattr(compare, "evaluation_times", lambda _: times.pop(0))
+
+    root = os.path.relpath(evaluated.root)
+    for names, shown in ((["waves"], "waves"), (["sine_windows", "imdb"], "NAME")):
+        touching(*names)
+        assert unroll(evaluated, "repro") == 0
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert last == f"Next: `unroll --root {root} compare {shown}` shows all models."
+    touching()
+    assert unroll(evaluated, "repro") == 0
+    assert "Next" not in capsys.readouterr().out
 
 
 def test_what_a_kill_leaves_of_dvcs_files_is_one_that_dvc_reads_or_is_removed(

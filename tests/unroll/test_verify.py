@@ -134,8 +134,8 @@ def test_a_stage_that_fails_does_not_hold_though_it_is_not_committed(root):
 
 def test_what_cannot_be_verified_is_one_line(root, tmp_path, capfd):
     code, _, err = unroll(root, capfd, "verify", "wave")
-    assert (code, err.count("\n")) == (1, 1)
-    assert "Stage 'evaluate@wave' not found inside 'dvc.yaml' file" in err
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.endswith("Received: 'wave'. Did you mean waves?\n")
     with (
         alone(root / ".unroll/verify.lock", ""),
         pytest.raises(UnrollError, match="another `unroll verify`"),

@@ -75,6 +75,8 @@ def test_a_build_has_the_same_bytes_with_workers_of_which_one_is_killed(
     assert here.returncode == 0, output
     said, _ = other.communicate()
     assert other.returncode == 0, said
+    waiting = f"Waiting for trainings of a build in {build.root}; ends after 3 s"
+    assert said.startswith(waiting)
     assert "waves/waits  done" in said
     assert not [*build.scratch.glob("workers/*/*")], "the killed one's is removed, too"
     assert (build.record("waves", "waits")).exists()
@@ -85,6 +87,12 @@ def test_a_build_has_the_same_bytes_with_workers_of_which_one_is_killed(
     output, _ = alone.communicate()
     assert alone.returncode == 0, output
     assert content(build.runs("waves")) == with_workers
+
+
+def test_a_worker_in_a_wrong_folder_ends_at_once(tmp_path):
+    with pytest.raises(UnrollError, match="params.yaml is missing; run this in the"):
+        worker.work(Workspace(tmp_path), 1, 600)
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_machine_that_would_make_other_bytes_is_refused_in_one_line(tmp_path):

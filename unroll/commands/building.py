@@ -46,6 +46,7 @@ def repro(
 
     `unroll repro` · `unroll repro --jobs 1 evaluate@waves`
     """
+    from unroll.hints import program
     from unroll.repro import repro, summary
     from unroll.results.compare import evaluation_times, show_answers
 
@@ -60,6 +61,9 @@ def repro(
             show_answers(context.obj, new)
         if context.obj.report.exists():
             print(f"\nThe page: {context.obj.report}")
+        if new:
+            name = new[0] if len(new) == 1 else "NAME"
+            print(f"Next: `{program(context.obj)} compare {name}` shows all models.")
     for line in summary(context.obj, status):
         print(line)
     raise typer.Exit(status)

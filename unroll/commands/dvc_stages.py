@@ -11,7 +11,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from unroll.app import DataSet, app
 from unroll.commands.building import CORES
-from unroll.hints import program
+from unroll.hints import BUILD, program
 
 
 @contextlib.contextmanager
@@ -21,7 +21,8 @@ def _naming_target(workspace: Workspace, target: str) -> Iterator[None]:
         yield
     except UnrollError as error:
         text = str(error).replace(f"{workspace.root}/", "")
-        text = text.replace("`unroll repro` builds", f"`unroll repro {target}` builds")
+        builds = f"`{program(workspace)} repro {target}` builds"
+        text = text.replace("`unroll repro` builds", builds)
         raise type(error)(text) from None
 
 
@@ -116,6 +117,9 @@ def train(
 
 
 def _say_what_is_next(workspace: Workspace, dataset: str) -> None:
+    """Print the next command, unless `unroll repro` prints it at its end."""
+    if BUILD in os.environ:
+        return
     unroll = program(workspace)
     comparison = f"`{unroll} compare {dataset}`"
     # DVC goes on to the stage `evaluate` by itself.
@@ -125,7 +129,7 @@ def _say_what_is_next(workspace: Workspace, dataset: str) -> None:
         print(f"Next: `{unroll} repro evaluate@{dataset}`, then {comparison}.")
 
 
-@app.command(rich_help_panel="Results")
+@app.command(rich_help_panel="Stages")
 def prune(context: typer.Context) -> None:
     """Remove finished trainings that params.yaml does not use from `.unroll/store`.
 

@@ -31,7 +31,7 @@ from pipeline.report.results import AnswerText, Results, error_text, load
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
-from unroll.hints import built_by
+from unroll.hints import built_by, program
 from unroll.workspaces.checkout import git
 
 IMPORTANT = (
@@ -85,7 +85,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         chosen.setdefault(dataset, set()).update({experiment} - {""})
     pair = len(names) == 2 and {*names} <= {*every.runs}
     results = load(workspace, every)
-    _require_built(results, names)
+    _require_built(workspace, results, names)
     edited = _edited(workspace, every)
     pages: list[ResultTable] = []
     for evaluated in results.built:
@@ -190,7 +190,9 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
     evaluation = evaluation_of(workspace, dataset)
     for name in (experiment, other):
         if params.own_name(name) not in evaluation.experiments:
-            raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{dataset}')}")
+            raise UnrollError(
+                f"{name} is not built; {built_by(workspace, f'evaluate@{dataset}')}"
+            )
     return answers.compare(
         evaluation, params.own_name(experiment), params.own_name(other)
     )
@@ -206,7 +208,9 @@ def evaluation_of(
     """
     folder = workspace.evaluation(dataset)
     if not (folder / "evaluation.json").is_file():
-        raise UnrollError(f"{dataset} is not built; {built_by(f'evaluate@{dataset}')}")
+        raise UnrollError(
+            f"{dataset} is not built; {built_by(workspace, f'evaluate@{dataset}')}"
+        )
     return schema.load(folder, experiments)
 
 
@@ -247,11 +251,14 @@ def claims(workspace: Workspace, documents: Sequence[str] = ()) -> dict[str, Any
     return as_data(table)
 
 
-def _require_built(results: Results, names: Sequence[str]) -> None:
+def _require_built(
+    workspace: Workspace, results: Results, names: Sequence[str]
+) -> None:
     if not results.built and not names:
+        unroll = program(workspace)
         raise UnrollError(
-            "nothing is built yet; `unroll repro` builds everything, "
-            "`unroll repro evaluate@waves` one data set"
+            f"nothing is built yet; `{unroll} repro` builds everything, "
+            f"`{unroll} repro evaluate@waves` one data set"
         )
     for name in names:
         dataset = name.partition("/")[0]
@@ -262,7 +269,9 @@ def _require_built(results: Results, names: Sequence[str]) -> None:
                 raise UnrollError(
                     f"{name} is not built: {absent.stage} failed: {absent.reason}"
                 )
-            raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{dataset}')}")
+            raise UnrollError(
+                f"{name} is not built; {built_by(workspace, f'evaluate@{dataset}')}"
+            )
 
 
 def show(shown: Sequence[Mapping[str, Any]]) -> None:

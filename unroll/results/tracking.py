@@ -60,8 +60,10 @@ def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str
     if store.is_empty(workspace):
         return {}
     with store.opened(workspace) as opened:
+        # The demo lacks some of the models that these answers name.
+        whose = ["In the whole build:"] if whole else []
         lines = {
-            name: [f"{answer.line}." for answer in answers]
+            name: whose + [f"{answer.line}." for answer in answers]
             for name, answers in answered.items()
         }
         return runs.describe(opened, workspace, lines)
@@ -71,12 +73,12 @@ def _print_actions(actions: dict[str, str]) -> None:
     """Print a line with the counts, and a line for each run that was skipped."""
     done = list(actions.values())
     counts = [
-        f"{done.count('recorded')} recorded",
-        f"{done.count('present')} recorded already",
+        f"{done.count('recorded')} logged now",
+        f"{done.count('present')} logged before",
     ]
     if "not built" in done:
         counts.append(f"{done.count('not built')} not built (`unroll list` names them)")
-    print(f"MLflow: of {len(done)} experiments {', '.join(counts)}")
+    print(f"MLflow: {len(done)} experiments, {', '.join(counts)}")
     for name, action in actions.items():
         if action.startswith("skipped"):
             print(f"{name}: {action}")

@@ -132,9 +132,8 @@ def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
     folder = workspace.prepared(experiment.dataset)
     if not (folder / "dataset.json").is_file():
         missing = folder.relative_to(workspace.root)
-        raise UnrollError(
-            f"{missing} is missing; {built_by(f'prepare@{experiment.dataset}')}"
-        )
+        builds = built_by(workspace, f"prepare@{experiment.dataset}")
+        raise UnrollError(f"{missing} is missing; {builds}")
     data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
     if "validation" not in data.splits:
         raise UsageError(

@@ -7,8 +7,8 @@ from typing import Any
 
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import TEMPLATES, Params
-from pipeline.files import write_text
-from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES
+from pipeline.files import remove, write_text
+from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED
 from pipeline.workspace import Workspace
 
 COPIED = (
@@ -29,6 +29,9 @@ WITH_GIT = CONFIG.replace("    no_scm = true\n", "")
 
 DVC_IGNORED = "/config.local\n/tmp\n/cache\n"
 """The text of .dvc/.gitignore."""
+
+NO_PARAGRAPHS = "<!-- The paragraphs of the repository are about other runs. -->\n"
+"""The text of docs/results.md. DVC warns of an empty file."""
 
 DEMO = ".demo"
 """The demo's folder."""
@@ -112,15 +115,9 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
 
 
 def with_params(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
-    """Make `folder` a DVC workspace with the dvc.yaml of `root` and these params.
-
-    The packages of the code are linked.
-    """
+    """Make `folder` a DVC workspace with the dvc.yaml of `root` and these params."""
     copy_graph(root, folder)
-    for name in PACKAGES:
-        link = folder / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(CODE / name, target_is_directory=True)
+    copy_code(folder)
     plain_yaml.write(sections, folder / "params.yaml")
     return Workspace(folder)
 
@@ -132,5 +129,16 @@ def copy_graph(root: Path, folder: Path) -> None:
         shutil.copyfile(root / name, folder / name)
     write_text(folder / TEMPLATES, "{}\n")
     write_text(folder / ".dvc" / "config", CONFIG)
-    # The paragraphs of the repository are about other runs.
-    write_text(Workspace(folder).paragraphs, "")
+    write_text(Workspace(folder).paragraphs, NO_PARAGRAPHS)
+
+
+def copy_code(folder: Path) -> None:
+    """Replace the packages of the code in a folder by copies of this code.
+
+    Links would not do: a commit of `dvc exp run` replaces a link by a folder that holds
+    only the stages' dependencies, and `dvc exp apply` puts this folder in its place.
+    """
+    ignored = shutil.ignore_patterns("__pycache__", PACKED[-1])
+    for name in PACKAGES:
+        remove(folder / name)
+        shutil.copytree(CODE / name, folder / name, ignore=ignored)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pipeline.config.params import TEMPLATES
 from pipeline.files import write_text
-from pipeline.provenance.machine import CODE, PACKAGES, PACKED, repository
+from pipeline.provenance.machine import CODE, repository
 from pipeline.workspace import Workspace
-from unroll.workspaces.make import copy_graph
+from unroll.workspaces.make import copy_code, copy_graph
 
 CLAIMS = """
 - document: "003"
@@ -25,9 +25,7 @@ CLAIMS = """
 def make(folder: Path) -> Workspace:
     """Make a new folder a DVC workspace with copies of the graph and of the code."""
     copy_graph(repository(CODE), folder)
-    ignored = shutil.ignore_patterns("__pycache__", PACKED[-1])
-    for name in PACKAGES:
-        shutil.copytree(CODE / name, folder / name, ignore=ignored)
+    copy_code(folder)
     here = Path(__file__).parent
     shutil.copyfile(here / "miniature.yaml", folder / "params.yaml")
     shutil.copyfile(here / "miniature_templates.yaml", folder / TEMPLATES)

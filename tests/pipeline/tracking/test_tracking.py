@@ -417,3 +417,6 @@ def test_the_address_of_a_data_set_shows_its_answers_and_its_experiments_by_scor
     assert {
         column.partition(".")[2].strip("`") for column in shared["selectedColumns"]
     } <= {*shown[0].data.metrics}
+    assert (
+        [*shared["columnWidths"]] == shared["columnOrder"] == shared["selectedColumns"]
+    )

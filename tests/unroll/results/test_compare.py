@@ -133,7 +133,7 @@ def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printe
         (["waves_nodes", "waves/perceptron"], "waves/node"),
         (
             ["jena/gru", "jena/gru"],
-            "jena/gru is not built; `unroll repro evaluate@jena` builds it",
+            "jena/gru is not built; `unroll --root .* repro evaluate@jena` builds it",
         ),
     ):
         with pytest.raises((UsageError, UnrollError), match=message):

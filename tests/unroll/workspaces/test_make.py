@@ -24,3 +24,16 @@ def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_shorter_training(
     assert workspace.claims.read_bytes() == (REPOSITORY / "claims.yaml").read_bytes()
     with Repo(str(tmp_path)) as repo:
         assert {stage.name for stage in repo.index.stages} == {*repro.stages(few)}
+
+
+def test_the_code_is_copied_anew_as_dvc_cannot_commit_what_lies_behind_a_link(tmp_path):
+    (tmp_path / "pipeline").symlink_to(REPOSITORY / "pipeline")
+    make.chosen(REPOSITORY, tmp_path)
+    for name in make.PACKAGES:
+        assert not (tmp_path / name).is_symlink()
+    left = tmp_path / "pipeline/left.py"
+    left.touch()
+    (tmp_path / "stages/report.py").unlink()
+    make.chosen(REPOSITORY, tmp_path)
+    assert not left.exists()
+    assert (tmp_path / "stages/report.py").exists()
