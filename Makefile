@@ -57,7 +57,7 @@ bench: ## measure speed, write docs/performance.md (BENCH="peers --quick": a par
 	@.venv-bench/bin/python -m pytest -q tests/bench/peers/test_agreement.py
 	@.venv-bench/bin/python -m bench $(BENCH)
 
-venv:
+venv: ## set up .venv, which the other targets do by themselves; then `unroll` is in .venv/bin
 	@.ci/venv
 
 lock: venv ## make every lock again (UPGRADE=--upgrade: the newest of everything)

@@ -34,7 +34,7 @@ from series.reading import described
 from series.reading.detect import detect
 from series.reading.profile import FileProfile
 from series.reading.series_names import LONG_FORMAT
-from series.source import Data, files_of, plain_name
+from series.source import Data, files_of, naming_the_frame, plain_name
 from series.spec import ForecasterSpec, Member, fitted_of
 
 LEVELS = (0.5, 0.8, 0.9)
@@ -199,7 +199,8 @@ class Answer:
                 rows = files_of(frame, Path(scratch), "rows")
             if future is not None:
                 plan = files_of(future, Path(scratch), "future")
-            windows = self.forecaster.read(rows, plan)
+            with naming_the_frame(Path(scratch)):
+                windows = self.forecaster.read(rows, plan)
         forecast = self.forecaster.after(windows, several, horizon)
         return _typed(forecast, self.about.integers)
 
@@ -277,6 +278,10 @@ def answer(
 ) -> Answer:
     """Compare models on a series at cutoffs of its past, and fit the best model.
 
+    >>> answer = unroll.answer(frame, target="load", horizon=24)
+    >>> print(answer.sentence)
+    >>> answer.forecast(levels=0.9)
+
     Args:
         data: a DataFrame; the path of a CSV or Parquet file; or several files of one
             form. Several series are told apart by a column, such as unique_id.
@@ -285,7 +290,8 @@ def answer(
         horizon: timesteps to forecast; by default a day, a week, or a year, as the rows
             suggest.
         lookback: timesteps that a forecast sees.
-        step: rows of a timestep.
+        step: rows of a timestep; by default 1, or the rows of an hour if rows lie less
+            than half an hour apart. One row of a timestep is forecast, not the mean.
         future: columns whose values are known beforehand.
         holidays: a country whose holidays are known, such as "DE".
         missing: numbers or words that mean no value.
@@ -305,6 +311,10 @@ def answer(
         cache: a folder for fitted models, so that the same call goes on where it was
             stopped.
         say: called with lines of progress; by default they go to standard error.
+
+    Returns:
+        An `Answer`: its `sentence`, its table of `models`, the `forecasts` from all
+        cutoffs, `forecast()` for what comes next, and `save()`.
 
     Raises:
         UsageError: an argument is wrong; the text says what was expected and received.
@@ -334,7 +344,8 @@ def answer(
     folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
     kept = Path(cache) if cache else folder / ".cache"
     try:
-        made = _answered(asked, data, folder, kept, say or _to_stderr)
+        with naming_the_frame(folder):
+            made = _answered(asked, data, folder, kept, say or _to_stderr)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

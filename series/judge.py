@@ -175,7 +175,7 @@ def _checked(table: pd.DataFrame, board: Board, champion: pd.DataFrame) -> pd.Da
             first = merged[wrong].iloc[0]
             raise UsageError(
                 f"the table must have {expected}, see `answer.forecasts` from cutoff "
-                f"{board.middle} on. Received {wrong.sum()} others, such as ds "
+                f"{board.middle} on. Not so: {wrong.sum():,} values, such as ds "
                 f"{first['ds']} at cutoff {first['cutoff']} of {first['unique_id']}"
             )
     return merged

@@ -8,6 +8,9 @@ from pipeline.validation import Strict
 
 Count = Annotated[int, pydantic.Field(ge=1)]
 
+MOST_TIMESTEPS = 10_000
+"""Largest horizon."""
+
 
 def _plain(value: Any) -> Any:
     return value.item() if getattr(value, "ndim", None) == 0 else value
@@ -49,7 +52,7 @@ class Options(Strict):
     """
 
     target: str | None = None
-    horizon: Annotated[Count, pydantic.Field(le=10_000)] | None = None
+    horizon: Annotated[Count, pydantic.Field(le=MOST_TIMESTEPS)] | None = None
     lookback: Annotated[Count, pydantic.Field(le=100_000)] | None = None
     step: Count | None = None
     future: Names = pydantic.Field(default=[])

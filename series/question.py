@@ -17,6 +17,7 @@ from pipeline.data.examples import ceil_div
 from pipeline.data.preparations.series import from_table
 from pipeline.data.series import DAY, holidays_of
 from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
+from pipeline.data.timestamps import duration
 from pipeline.errors import (
     UnrollError,
     UnusableSeriesError,
@@ -39,6 +40,9 @@ WINDOW_SHARE = 0.2
 
 YEARLY_WINDOW_SHARE = 1 / 3
 """Largest share of the rows that a window may span if rows are weeks or months."""
+
+SHORT = "since the file is short"
+"""The reason for less than the usual number of timesteps."""
 
 LOOKBACK_YEARS = {4: 3, 12: 2, 52: 1}
 """Timesteps of a year -> years that a window spans, if the rows suffice."""
@@ -178,14 +182,18 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
     if step is None:
         step = _step(profile)
         if step > 1:
-            reasons["step"] = "a timestep is an hour; 1 takes every row, for longer"
+            timestep = duration(profile.freq * step)
+            reasons["step"] = (
+                f"a timestep is {timestep}, of which one row is taken, not the mean; 1 "
+                "forecasts every row"
+            )
     habits = _habits(profile, step)
     longest = _longest_window(profile, step, habits)
     horizon = wanted.horizon
     if horizon is None:
         usual, why = habits.horizon
         horizon = min(usual, max(1, longest // 2))
-        reasons["horizon"] = f"values at once; proposed: {why}"
+        reasons["horizon"] = why if horizon == usual else SHORT
     lookback = wanted.lookback
     if lookback is None:
         lookback, why = habits.lookback
@@ -193,9 +201,8 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
             fitting = [cycle for cycle in habits.cycles if cycle <= longest]
             cycle = max(fitting, default=1)
             lookback = longest // cycle * cycle
-            times = lookback // cycle
-            why = f"{times} times {cycle} timesteps, since the file is short"
-        reasons["lookback"] = f"timesteps; proposed: {why}"
+            why = SHORT
+        reasons["lookback"] = why
     history = 0
     if habits.year and not profile.gaps and not profile.series_id:
         history = HISTORY_YEARS[habits.year] * habits.year
@@ -242,8 +249,9 @@ def _target(profile: FileProfile, wanted: str | None, reasons: dict[str, str]) -
 def _future(profile: FileProfile, target: str, wanted: Sequence[str]) -> list[str]:
     if wanted and profile.series_id:
         raise UsageError(
-            f"future is for one series; this file has {len(profile.series)}, by "
-            f"{profile.series_id!r}"
+            f"future= is for one series, and this file has {len(profile.series)}, by "
+            f"{profile.series_id!r}; leave future= out, and models see the column up "
+            "to each cutoff"
         )
     names = [column_named(name, profile.targets) for name in wanted]
     others = [name for name in profile.targets if name != target]
@@ -295,13 +303,15 @@ def _habits(profile: FileProfile, step: int) -> Habits:
         week = 7 * day
         cycles = [day, week]
     cycles = [cycle for cycle in cycles if cycle > 1]
-    horizon = (cycles[-1], "a cycle") if cycles else (1, "the next")
-    lookback = (24, "24 timesteps")
+    horizon = (1, "the next timestep")
+    if cycles:
+        horizon = (cycles[-1], "a year" if year else "a week")
+    lookback = (24, "since no cycle is known")
     if day > 1:
         horizon = (day, "a day")
         lookback = (4 * week, "four weeks")
     elif profile.calendar and cycles:
-        lookback = (8 * cycles[0], f"eight times {cycles[0]} rows")
+        lookback = (8 * cycles[0], "eight years" if year else "eight weeks")
     elif day == 1:
         lookback = (8 * week, "eight weeks")
     return Habits(day, year, cycles, horizon, lookback)

@@ -352,9 +352,10 @@ def _only(question: SeriesQuestion, file: Rows) -> Rows:
     if lacking:
         close = difflib.get_close_matches(lacking[0], header, n=1)
         hint = f"; is it {close[0]!r}? Rename it there" if close else ""
+        known = ", ".join(header) or "none of the model's columns"
         raise UnrollError(
             f"{file.paths[0].name} has no column {lacking[0]!r}, which "
-            f"{question.dataset} was trained on{hint}. It has: {', '.join(header)}"
+            f"{question.dataset} was trained on{hint}. It has: {known}"
         )
     drop = [name for name in header if name not in needed]
     return replace(file, form=file.form.model_copy(update={"drop": drop}))

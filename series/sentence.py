@@ -143,9 +143,9 @@ def hint(board: Board, titles: Mapping[str, str]) -> str:
         chosen = sides[scores.recurrent]
         if chosen is not None and scores.mae < board.models[chosen].mae:
             texts.append(
-                f"In the table {title(board, titles, name)} is first of its side: "
-                "models are chosen on the earlier half of the cutoffs, and the table "
-                "is of the later half."
+                f"In the table {title(board, titles, name)} has less error than "
+                f"{title(board, titles, chosen)}. Models are chosen on the earlier "
+                "half of the cutoffs, and the table shows the later half."
             )
             break
     if ZERO in board.models:

@@ -1,8 +1,10 @@
 """The data of a series: a DataFrame, a file, or several files of one form."""
 
+import difflib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -36,6 +38,11 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
         path = folder / f"{name}.parquet"
         _write(data, path)
         return [path]
+    if isinstance(data, pd.Series):
+        raise UsageError(
+            "data must be a DataFrame or a path. Received: a Series; pass "
+            "data.to_frame()"
+        )
     paths = [data] if isinstance(data, str | os.PathLike) else data
     if not isinstance(paths, Sequence) or not paths:
         raise UsageError(
@@ -60,8 +67,32 @@ def existing(given: object) -> Path:
     if path.is_dir():
         raise UnrollError(f"{path} is a folder; name the files in it")
     if not path.is_file():
-        raise UnrollError(f"{path} is not there; name a CSV or Parquet file")
+        raise UnrollError(absent(path))
     return path.resolve()
+
+
+def absent(path: Path) -> str:
+    """Return the error for a file that is not there, with a file of a similar name."""
+    text = f"{path} is not there; name a CSV or Parquet file"
+    if not path.parent.is_dir():
+        return text
+    names = [file.name for file in path.parent.iterdir() if file.is_file()]
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"{text}. Did you mean {path.with_name(close[0])}?" if close else text
+
+
+@contextmanager
+def naming_the_frame(folder: Path) -> Iterator[None]:
+    """Let errors say "the DataFrame" in place of a file that `files_of` wrote."""
+    try:
+        yield
+    except UnrollError as error:
+        text = str(error)
+        for path in folder.glob("*.parquet"):
+            text = text.replace(str(path), "the DataFrame")
+            text = text.replace(path.name, "the DataFrame")
+        error.args = (text,)
+        raise
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:

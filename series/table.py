@@ -75,7 +75,7 @@ def _model(score: Mapping[str, Any]) -> list[str]:
         printable(title),
         score["model"],
         number(score["mae"]),
-        _number(score["wql"], "{:.3f}"),
+        "-" if score["wql"] is None else number(score["wql"]),
         change,
         interval,
         _number(score["coverage"], "{:.0%}").replace("%", " %"),

@@ -58,6 +58,11 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(LIBRARY[name]), name)
 
 
+def __dir__() -> list[str]:
+    """Return the names for `help` and for completion, also those not imported yet."""
+    return sorted({*globals(), *LIBRARY})
+
+
 def open(folder: str | PathLike[str] = ".") -> "Project":  # noqa: A001 - as in shelve.open
     """Return the project in a folder (see `unroll.project.Project`).
 

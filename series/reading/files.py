@@ -126,6 +126,8 @@ def _rows_of(
     """Return the rows that hold something; spreadsheets leave empty rows."""
     frames = [frame.reset_index(drop=True) for frame in frames]
     cells = pd.concat(frames, keys=range(len(frames)))
+    if not len(cells.columns):
+        return Rows(paths, form, typed, cells, 0)
     blank = _is_empty(cells.iloc[:, 0])
     if blank.any():
         blank[blank] = cells[blank].apply(_is_empty).all(axis=1)

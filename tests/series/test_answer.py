@@ -147,7 +147,7 @@ def test_other_rows_of_the_same_form_are_forecast_from():
     assert moved["ds"].iloc[0] == later["day"].iloc[-1] + pd.Timedelta(days=1)
     with pytest.raises(UnrollError, match="add earlier rows"):
         answer.forecast(later.tail(3))
-    with pytest.raises(UnrollError, match="has no column 'sales'"):
+    with pytest.raises(UnrollError, match="^the DataFrame has no column 'sales'"):
         answer.forecast(later.rename(columns={"sales": "sold"}))
 
 
@@ -233,6 +233,11 @@ def test_the_long_format_of_several_series_and_a_table_of_ones_own():
 def test_wrong_arguments_say_what_is_expected_and_what_was_received(options, text):
     with pytest.raises(UsageError, match=text):
         answered(**options)
+
+
+def test_an_error_in_a_dataframe_names_no_file():
+    with pytest.raises(UsageError, match="^the DataFrame: no column holds times"):
+        answers.answer(pd.DataFrame({"sales": [1.5, 2.5, 3.5]}))
 
 
 def fit_with_error(monkeypatch, model, error):

@@ -85,7 +85,9 @@ def test_targets_of_train_are_known_when_an_origin_is_asked():
     for fold in folds:
         assert fold.train.rows[-1] + 11 == fold.test.rows[0] - 1
     few = data(rows=130)
-    with pytest.raises(UnrollError, match="1 origins are too few"):
+    with pytest.raises(
+        UnrollError, match="takes 2 cutoffs, and the rows suffice for 1"
+    ):
         backtest.plan(replace(few, period=96))
 
 

@@ -114,24 +114,24 @@ def test_several_series_are_judged_in_their_deviations():
         (lambda rows: rows.drop(columns=["cutoff", "y_hat"]), "Missing: cutoff, y_hat"),
         (
             lambda rows: rows.iloc[:-1],
-            "finite y_hat for each .* Received 1 others, such as ds 2024-07-01",
+            "finite y_hat for each .* Not so: 1 values, such as ds 2024-07-01",
         ),
-        (lambda rows: rows.iloc[:0], "finite y_hat for each .* Received 273 others"),
+        (lambda rows: rows.iloc[:0], "finite y_hat for each .* Not so: 273 values"),
         (
             lambda rows: pd.concat([rows, rows.tail(2)]),
-            "one row for each.* Received 2 others",
+            "one row for each.* Not so: 2 values",
         ),
         (
             lambda rows: rows.assign(y_hat=np.nan),
-            "finite y_hat for each .* Received 273 others",
+            "finite y_hat for each .* Not so: 273 values",
         ),
         (
             lambda rows: rows.assign(y_hat=np.inf),
-            "finite y_hat for each .* Received 273 others",
+            "finite y_hat for each .* Not so: 273 values",
         ),
         (
             lambda rows: rows.assign(y_hat="much"),
-            "finite y_hat for each .* Received 273 others",
+            "finite y_hat for each .* Not so: 273 values",
         ),
         (
             lambda rows: rows.assign(ds="soon"),
@@ -143,11 +143,11 @@ def test_several_series_are_judged_in_their_deviations():
         ),
         (
             lambda rows: rows.assign(ds=rows["ds"] + pd.Timedelta(minutes=1)),
-            "values of the answer alone.* Received 273 others, such as ds .* 08:01:00",
+            "values of the answer alone.* Not so: 273 values, such as ds .* 08:01:00",
         ),
         (
             lambda rows: rows.assign(unique_id="y"),
-            "values of the answer alone.* Received 273 others.* of y",
+            "values of the answer alone.* Not so: 273 values.* of y",
         ),
     ],
 )

@@ -11,6 +11,8 @@ from series.options import Options
 from series.question import prepared, propose
 from series.reading.detect import detect
 
+HOUR = "a timestep is an hour, of which one row is taken, not the mean"
+
 
 def proposed(folder, columns, freq="h", count=200):
     stamps = pd.date_range("2021-01-01", periods=count, freq=freq)
@@ -86,6 +88,28 @@ def test_a_window_spans_whole_cycles(tmp_path, freq, count, horizon, lookback, c
 
 
 @pytest.mark.parametrize(
+    ("freq", "count", "lines"),
+    [
+        ("h", 1960, ["horizon: 24, a day", "lookback: 336, since the file is short"]),
+        ("B", 600, ["horizon: 5, a week", "lookback: 40, eight weeks"]),
+        ("MS", 600, ["horizon: 12, a year", "lookback: 96, eight years"]),
+        (
+            "15min",
+            20_000,
+            [
+                f"step: 4, {HOUR}; 1 forecasts every row",
+                "horizon: 24, a day",
+                "lookback: 672, four weeks",
+            ],
+        ),
+    ],
+)
+def test_a_proposal_says_its_reason(tmp_path, freq, count, lines):
+    _, proposal = proposed(tmp_path, ["load"], freq, count)
+    assert proposal.guesses == [f"guessed   {line}" for line in lines]
+
+
+@pytest.mark.parametrize(
     ("wanted", "text"),
     [
         (Options(target="b"), "target must be one of: load. Received: 'b'"),
@@ -123,6 +147,8 @@ def test_one_short_series_among_long_ones_is_left_out(tmp_path):
     profile = detect([path], Options())
     dataset, proposal = prepared("a", profile, propose(profile, Options()))
     assert [*proposal.leave_out] == ["short"]
+    with pytest.raises(UsageError, match="has 3, by 'unique_id'; leave future= out"):
+        propose(profile, Options(future=["y"]))
     assert [*dataset.scales] == ["a", "b"]
 
 

@@ -43,6 +43,7 @@ def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(
             "data must be a DataFrame, the path of a CSV or Parquet file, or a list of paths",
         ),
         ([], UsageError, "Received: "),
+        (pd.Series([1, 2]), UsageError, r"Received: a Series; pass data.to_frame\(\)"),
         ([3], UsageError, "each of several files must be a path. Received: 3"),
         ("none.csv", UnrollError, "none.csv is not there; name a CSV or Parquet file"),
         (pd.DataFrame({"y": []}), UsageError, "data has no rows"),

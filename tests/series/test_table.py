@@ -42,14 +42,14 @@ def test_models_have_as_much_as_is_known():
             "GRU(32), 3 seeds (forecasts)",
             "gru",
             "1.235",
-            "0.123",
+            "0.1234",
             "-18 %",
             "-25 to -10 %",
             "91 %",
             "12",
         ],
         ["ridge\\x1b[2J", "ridge", "1.500", "-", "", "", "-", "0"],
-        ["last value", "last_value", "20.00", "0.500", "+1,200 %", "", "90 %", "-"],
+        ["last value", "last_value", "20.00", "0.5000", "+1,200 %", "", "90 %", "-"],
     ]
     without = table.models(SCORES.assign(seconds=np.nan), "")
     assert without.headings[2] == "MAE"
@@ -94,7 +94,7 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
     )
     text = page.page(answer, rows(), 0.8, {"Caption.": "<?xml?><svg id='s'></svg>"})
     assert text.startswith("<!doctype html>\n")
-    assert "<h1>No: &lt;b&gt;ridge&lt;/b&gt; is better.</h1>" in text
+    assert '<p class="answer">No: &lt;b&gt;ridge&lt;/b&gt; is better.</p>' in text
     assert (
         "<figure><svg id='s'></svg><figcaption>Caption.</figcaption></figure>" in text
     )

@@ -25,6 +25,10 @@ def test_an_example_gives_what_it_says(name):
     run_example(METHODS[name], unroll.open(REPOSITORY))
 
 
+def test_completion_and_help_name_what_is_imported_only_when_it_is_asked_for():
+    assert {*unroll.__all__} <= {*dir(unroll)}
+
+
 def test_predictions_are_those_of_a_run(evaluated):
     run_example(Project.predictions, unroll.open(evaluated.root))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from pipeline.data.timestamps import duration
 from pipeline.errors import (
     UnknownAheadError,
     UnrollError,
@@ -22,9 +23,11 @@ from pipeline.workspace import Workspace
 from series import page
 from series.answer import Answer, load
 from series.answer import answer as answer_series
-from series.options import Options
+from series.options import MOST_TIMESTEPS, Options
 from series.question import propose
+from series.reading import described
 from series.reading.detect import detect
+from series.reading.headings import column_named
 from series.reading.profile import FileProfile
 from series.source import LONGEST_NAME, slug
 from unroll.answers import asked
@@ -109,13 +112,18 @@ def of_files(
     now = asked.now(folder, files, options)
     if now == before:
         return load(folder)
+    told = list[str]()
     if not yes and None in {options.target, options.horizon}:
-        options = settled(look(files, options), options, yes=False)
+        profile = look(files, options)
+        told = [*described.lines(profile)]
+        for line in told:
+            _say(line)
+        options = settled(profile, options, yes=False)
         now = now.model_copy(update={"options": options})
     is_new = not folder.exists()
     asked.write(folder, now.model_copy(update={"answered": False}))
     try:
-        made = _made(folder, name, files, options, jobs=jobs)
+        made = _made(folder, name, files, options, jobs=jobs, told=told)
     except UnrollError:
         if is_new:
             shutil.rmtree(folder)
@@ -134,10 +142,17 @@ def _made(
     options: Options,
     *,
     jobs: int,
+    told: Sequence[str],
 ) -> Answer:
+    """Make and save an answer; print its progress without the lines of `told`."""
     cache = folder / asked.CACHE
+
+    def say(line: str) -> None:
+        if line not in told:
+            _say(line)
+
     made = answer_series(
-        files, **options.given, name=name, jobs=jobs, cache=cache, say=_say
+        files, **options.given, name=name, jobs=jobs, cache=cache, say=say
     )
     made.save(folder)
     saved = load(folder)
@@ -182,10 +197,36 @@ def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
         )
     if target is None:
         question = f"What is to be forecast? ({', '.join(profile.targets)})"
-        target = typer.prompt(printable(question), default=proposal.target)
-    if horizon is None:
-        horizon = typer.prompt(
-            "How many timesteps ahead?", default=proposal.horizon, type=int
+        target = typer.prompt(
+            printable(question),
+            default=proposal.target,
+            value_proc=lambda text: _one_of(text, profile.targets),
         )
+    if horizon is None:
+        question = "How many timesteps ahead?"
+        if not isinstance(profile.calendar, str):
+            timestep = duration(profile.freq * proposal.step)
+            question = f"{question} (a timestep is {timestep})"
+        horizon = typer.prompt(question, default=proposal.horizon, value_proc=_count)
     given = {**options.given, "target": target, "horizon": horizon}
     return validated(Options, given, "the options")
+
+
+def _one_of(text: str, columns: Sequence[str]) -> str:
+    """Return the column that a reply means. The user is asked again if there is none."""
+    name = column_named(text, columns)
+    if name not in columns:
+        raise typer.BadParameter(
+            printable(f"{text!r} is none of the columns {', '.join(columns)}")
+        )
+    return name
+
+
+def _count(text: object) -> int:
+    """Return the number that a reply means. The user is asked again if it is none."""
+    reply = str(text).strip()
+    if not reply.isdecimal() or not 1 <= int(reply) <= MOST_TIMESTEPS:
+        raise typer.BadParameter(
+            printable(f"{reply!r} is no whole number from 1 to {MOST_TIMESTEPS:,}")
+        )
+    return int(reply)

@@ -13,6 +13,7 @@ from pipeline.provenance import fingerprint
 from pipeline.validation import Strict
 from series import FILE as ANSWER
 from series.options import Options
+from series.source import absent
 
 CACHE = ".cache"
 """The folder in an answer's folder that keeps finished parts."""
@@ -51,8 +52,9 @@ def now(folder: Path, files: Sequence[Path], options: Options) -> Asked:
     hashes = {}
     for file in files:
         if not file.is_file():
-            found = "is a folder" if file.is_dir() else "is not there"
-            raise UsageError(f"{file} {found}; name a CSV or Parquet file")
+            if file.is_dir():
+                raise UsageError(f"{file} is a folder; name a CSV or Parquet file")
+            raise UsageError(absent(file))
         path = os.path.relpath(file.resolve(), folder.resolve())
         hashes[Path(path).as_posix()] = sha256(file)
     return Asked(files=hashes, options=options, code=fingerprint.package())

@@ -45,12 +45,23 @@ def find(
         return None
     known = [*answers(workspace), *others]
     close = difflib.get_close_matches(name.rstrip("/"), known, n=1)
-    hint = (
-        f"Did you mean {close[0]}?" if close else "`unroll answer FILE` makes an answer"
-    )
+    file_of_name = workspace.root / f"{name}.csv"
+    made_of = file_of_name.name if file_of_name.is_file() else "FILE"
+    hint = f"`unroll answer {made_of}` makes an answer"
+    if close and made_of == "FILE":
+        hint = f"Did you mean {close[0]}?"
     raise UsageError(
         one_line(f"{name!r} is no answer here, nor in params.yaml. {hint}")
     )
+
+
+def refuse_answer(name: str, workspace: Workspace, advice: str) -> None:
+    """Raise UsageError if a name is an answer, or a model of an answer, with advice."""
+    answer = name.partition("/")[0]
+    if folder_of(answer, workspace) is not None:
+        raise UsageError(
+            one_line(f"{answer} is the answer for a series of yours; {advice}")
+        )
 
 
 def require(name: str, workspace: Workspace) -> Path:

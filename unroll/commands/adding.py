@@ -201,6 +201,10 @@ def tune(
     `unroll tune waves/gru` · `unroll tune jena_hourly/gru --trials 50 --over
     units,learning_rate=1e-4:1e-2` · `unroll tune waves --in-place`
     """
+    from unroll.answers.find import refuse_answer
+
+    advice = "the options of its models are fixed, and `unroll tune` is for experiments"
+    refuse_answer(name, own_workspace(context), f"{advice} of params.yaml")
     from unroll.tune.tune import tune
 
     tune(

@@ -210,8 +210,11 @@ def show(
 
     `unroll show jena/gru_dropout` · `unroll show waves --json`
     """
+    from unroll.answers.find import refuse_answer
     from unroll.results import show
 
+    shown_by = f"`unroll compare {name.partition('/')[0]}` shows its models"
+    refuse_answer(name, own_workspace(context), shown_by)
     facts = show.show(context.obj, name)
     if as_json:
         print_json(facts)

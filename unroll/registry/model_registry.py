@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_text
 from pipeline.provenance import fingerprint
 from pipeline.provenance.machine import CODE
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 ALIAS = "champion"
 """The alias of the version that is served."""
+
+PROGRESS_BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
+"""The variable that lets MLflow draw a progress bar while it copies files."""
 
 LOADER = "unroll.registry.served"
 """The module that loads a registered model."""
@@ -222,6 +225,11 @@ def app(workspace: Workspace, name: str) -> Any:
         for registered in opened.client.search_registered_models():
             if ALIAS in registered.aliases:
                 versions[registered.name] = registered.aliases[ALIAS]
+        if not versions:
+            raise UsageError(
+                f"no model is registered here; `unroll register {name}` registers "
+                f"the model of the answer {name}"
+            )
         version = versions[one_of(name, versions, "the name of a registered model")]
         address = f"models:/{name}/{version}"
         files = Path(artifacts.download_artifacts(address, dst_path=folder))
@@ -245,11 +253,13 @@ def _at(opened: Store, group: str) -> Iterator[None]:
     """Let MLflow's own functions work on a store and an experiment, without warnings.
 
     They are named in the environment for the time of the block. MLflow's functions that
-    set a store would set it for good.
+    set a store would set it for good. MLflow's progress bar for the files of a model
+    would fill a log, so it is off.
     """
     places = dict.fromkeys(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"), opened.uri)
+    settings = {"MLFLOW_EXPERIMENT_ID": group, PROGRESS_BAR: "false"}
     with (
-        mock.patch.dict(os.environ, places, MLFLOW_EXPERIMENT_ID=group),
+        mock.patch.dict(os.environ, {**places, **settings}),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")

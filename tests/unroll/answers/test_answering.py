@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import typer
 
 from pipeline.errors import UnrollError, UsageError
 from series.options import Options
@@ -128,7 +129,7 @@ def test_what_fails_leaves_no_folder_and_what_is_stopped_goes_on(
 
 
 def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(
-    here, library, monkeypatch
+    here, library, monkeypatch, capsys
 ):
     with pytest.raises(
         UsageError,
@@ -139,20 +140,30 @@ def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
     replies = {
         "What is to be forecast? (load, wind)": "wind",
-        "How many timesteps ahead?": 9,
+        "How many timesteps ahead? (a timestep is a day)": "9",
     }
-    monkeypatch.setattr("typer.prompt", lambda question, **_: replies.pop(question))
+
+    def prompt(question, value_proc, **_):
+        wrong = "-1" if "timesteps" in question else "wand"
+        with pytest.raises(typer.BadParameter, match=f"'{wrong}' is no"):
+            value_proc(wrong)
+        return value_proc(replies.pop(question))
+
+    monkeypatch.setattr("typer.prompt", prompt)
     answer("--lookback", "14")
     assert library == [
         ("meter", ["meter.csv"], {"target": "wind", "horizon": 9, "lookback": 14})
     ]
     assert not replies
+    assert "column    wind: from 0 to 6" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ("answer other.csv", "other.csv is not there; name a CSV or Parquet file"),
+        ("answer metre.csv", r"metre.csv is not there; .* Did you mean meter.csv\?"),
+        ("predict meter", "`unroll answer meter.csv` makes an answer"),
         ("answer .", r"\. is a folder; name a CSV or Parquet file"),
         ("answer meter.csv --csv --json", "pass --csv or --json, not both"),
         (

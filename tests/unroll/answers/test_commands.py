@@ -79,6 +79,19 @@ def shop(tmp_path_factory):
     return folder, answered(folder, "shop", sales(), "--lookback", "14")
 
 
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("tune shop/gru", "shop is the answer for a series of yours; the options"),
+        ("show shop", "`unroll compare shop` shows its models"),
+    ],
+)
+def test_commands_for_experiments_say_what_an_answer_is(shop, command, text):
+    folder, _ = shop
+    with pytest.raises(UsageError, match=text):
+        printed(folder, *command.split())
+
+
 def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
     shop, monkeypatch
 ):
@@ -100,7 +113,7 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
         "forecasts.parquet",
     }
     page = (folder / "shop" / "index.html").read_text(encoding="utf-8")
-    assert f"<h1>{answer.sentence}</h1>".replace("'", "&#39;") in page
+    assert f">{answer.sentence}</p>".replace("'", "&#39;") in page
     assert page.count("<svg") == 2
 
     monkeypatch.setattr("unroll.answers.answering.answer_series", None)

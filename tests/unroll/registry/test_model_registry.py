@@ -240,6 +240,14 @@ def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(
         model_registry.app(workspace, "metre")
 
 
+@pytest.mark.usefixtures("alone")
+def test_where_nothing_is_registered_the_error_names_the_command_that_does_it(tmp_path):
+    with pytest.raises(
+        UsageError, match="no model is registered here; `unroll register meter`"
+    ):
+        model_registry.app(Workspace(tmp_path), "meter")
+
+
 def records(change):
     return lambda: json.dumps(
         {"dataframe_records": change(rows().tail(24)).to_dict("records")}
@@ -250,6 +258,10 @@ BAD = [
     (
         records(lambda rows: rows.rename(columns={"wind": "gale"})),
         "has no column 'wind'",
+    ),
+    (
+        records(lambda rows: rows.add_suffix("_kw")),
+        "has no column 'time', which meter was trained on",
     ),
     (
         records(lambda rows: rows.assign(wind=np.nan)),
