@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.data.examples import Array, Arrays
-from pipeline.errors import printable
+from pipeline.errors import UsageError, printable
 from pipeline.evaluation import claims
 from pipeline.metrics import score
 from pipeline.validation import one_of
@@ -174,7 +174,15 @@ def check(
     The first value is None if the check cannot tell. The program runs with the rights
     of this process, for a few epochs at a time, and at most `limit` seconds each time.
     `begins` is called with the letter of each part before its first run.
+
+    Raises:
+        UsageError: the file is a notebook.
     """
+    if script.suffix == ".ipynb":
+        raise UsageError(
+            f"{script.name} is a notebook, and `check` runs a Python program; save the "
+            "notebook as a .py file"
+        )
     program = StudentProgram(script, limit)
     rates = {}
     try:

@@ -9,6 +9,7 @@ import psutil
 import pytest
 import typer
 
+from pipeline.errors import UsageError
 from pipeline.training.methods import by_hand
 from tests.support import REPOSITORY
 from unroll.commands.main import invoke
@@ -117,3 +118,8 @@ def test_the_command_ends_with_1_on_a_wrong_program(tmp_path, capsys):
     assert printed.out.startswith(
         "Wrong: with N it makes no series with generate_time_series, the document's"
     )
+
+
+def test_a_notebook_is_no_program(tmp_path):
+    with pytest.raises(UsageError, match="is a notebook, and `check` runs a Python"):
+        check(tmp_path / "homework.ipynb")
