@@ -259,7 +259,7 @@ def claims(workspace: Workspace, documents: Sequence[str] = ()) -> dict[str, Any
         if not documents or verdict.claim.document in documents
     ]
     table = claims_table(verdicts)
-    rows = tuple(row | {"about": TableCell(row["claim"].small)} for row in table.rows)
+    rows = tuple({**row, "about": TableCell(row["claim"].small)} for row in table.rows)
     table = replace(table, columns=(*table.columns, ABOUT), rows=rows)
     if documents:
         headings = [heading(document) for document in known if document in documents]
