@@ -36,6 +36,7 @@ ELSEWHERE = {
     "make repro": "the network, and 5.5 h",
     "make bench": "its own environment, and hours",
     "make site": "the network; it is a job of CI",
+    "make notebooks": "the network",
     "make ui": "a server",
     "make test": "this test is a part of it",
     "make lint": "a part of make test",

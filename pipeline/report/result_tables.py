@@ -40,17 +40,18 @@ DOCUMENTS = {
 """Number of a document -> its title."""
 
 CLAIMS_CAPTION = (
-    "Rebuilt: the mean over seeds, and where one more run would lie (95 %). A figure "
-    "holds if what its digits imply meets that; it says little if a baseline could have "
-    "it too. A comparison holds if the 95 % interval of the difference lies on that side "
-    "of zero, on par if its 90 % interval, which then stands here, lies within the "
-    "margin. Counts and shapes are equal or not."
+    "Rebuilt: the mean over seeds, and the 95 % interval of one more run. A figure holds "
+    "if it lies in this interval, up to its rounding. It says little if a baseline could "
+    "have it, too. We cannot tell if seeds move it too far. A comparison holds if the "
+    "95 % interval of the difference lies on the stated side of zero. Two models are the "
+    "same within a margin if the 90 % interval of the difference, which is shown then, "
+    "lies within the margin. Counts and shapes have to be equal."
 )
 
 HEADLINES_CAPTION = (
-    "Rebuilt: the mean over seeds. In brackets: the interval in which one more run would "
-    "lie, at 95 %. A figure holds if it lies there. It says little if a baseline could "
-    "have it, too."
+    "Rebuilt: the mean over seeds. Below it: the interval in which one more run would "
+    "lie, at 95 %. Holds: the published figure lies in this interval. Says little: a "
+    "baseline could have the figure, too. Cannot tell: seeds move the figure too far."
 )
 
 COURSE = {
@@ -474,18 +475,18 @@ def published_cell(verdict: Verdict) -> TableCell:
     if claim.value is not None:
         value = float(claim.value)
         about = "about " if claim.about else ""
-        small = f"of {own_name(claim.of)}" if claim.of else ""
+        small = f"times that of {own_name(claim.of)}" if claim.of else ""
         words = about + published(value, metric, unit)
         return TableCell(words, small, value=value)
     words = "as" if claim.relation == "par" else str(claim.relation)
     other = verdict.other
-    beside = [measured(other, metric, unit)] if other else []
+    if other:
+        words = f"{words} {measured(other, metric, unit)}"
+    beside = [f"of {own_name(str(claim.against))}"]
     if claim.within:
         beside.append(f"within {published(claim.within, metric, unit)}")
     mean = other.mean if other else None
-    return TableCell(
-        f"{words} {own_name(str(claim.against))}", ", ".join(beside), value=mean
-    )
+    return TableCell(words, ", ".join(beside), value=mean)
 
 
 def _metric(verdict: Verdict) -> tuple[str, str]:

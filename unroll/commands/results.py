@@ -1,5 +1,6 @@
 """Commands that show, compare and check what was built."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -341,9 +342,14 @@ def lab(
     if script is None:
         assignment.lab(context.obj, part, epochs=epochs, rate=rate, seed=seed)
         return
-    right, sentence = assignment.check(script)
+    right, sentence = assignment.check(script, begins=_say_part)
     print(sentence)
     raise typer.Exit({True: 0, False: 1, None: 3}[right])
+
+
+def _say_part(letter: str) -> None:
+    """Say on standard error which part of a program is run."""
+    print(f"running the program with {letter} ...", file=sys.stderr, flush=True)
 
 
 @app.command(rich_help_panel="Learning")

@@ -8,8 +8,7 @@ computes the errors after one more epoch, by the document's rule and by each kno
 It compares them with the errors that the program prints.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.data.examples import Array, Arrays
-from pipeline.errors import printable
+from pipeline.errors import UsageError, printable
 from pipeline.evaluation import claims
 from pipeline.metrics import score
 from pipeline.validation import one_of
@@ -26,6 +25,7 @@ from unroll.lab.program import (
     PrintedNumber,
     PrintedSeries,
     StudentProgram,
+    TooSlow,
     Undecided,
     Wrong,
     within,
@@ -162,16 +162,35 @@ class SeriesSplit(NamedTuple):
         return np.concatenate([train, test] if self.last else [test, train])
 
 
-def check(script: Path, limit: float = 100) -> tuple[bool | None, str]:
+def _silent(_part: str) -> None:
+    """Report nothing."""
+
+
+def check(
+    script: Path, limit: float = 100, begins: Callable[[str], None] = _silent
+) -> tuple[bool | None, str]:
     """Run a program; return whether it is right, and a sentence about it.
 
     The first value is None if the check cannot tell. The program runs with the rights
     of this process, for a few epochs at a time, and at most `limit` seconds each time.
+    `begins` is called with the letter of each part before its first run.
+
+    Raises:
+        UsageError: the file is a notebook.
     """
+    if script.suffix == ".ipynb":
+        raise UsageError(
+            f"{script.name} is a notebook, and `check` runs a Python program; save the "
+            "notebook as a .py file"
+        )
     program = StudentProgram(script, limit)
+    rates = {}
     try:
+        begins("N")
         split = naive(program)
-        rates = {letter: _decided(program, letter, split) for letter in RATES}
+        for letter in RATES:
+            begins(letter)
+            rates[letter] = _decided(program, letter, split)
     except Wrong as fault:
         return False, printable(f"Wrong: {fault}.")
     except Undecided as reason:
@@ -183,10 +202,17 @@ def check(script: Path, limit: float = 100) -> tuple[bool | None, str]:
 
 
 def _decided(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
-    """Return the rate of `learning`; try other first weights if it is undecided."""
+    """Return the rate of `learning`; try other first weights if it is undecided.
+
+    Other weights do not help if the program is too slow.
+    """
     for seed in range(2):
-        with suppress(Undecided):
+        try:
             return learning(replace(program, seed=seed), letter, split)
+        except TooSlow:
+            raise
+        except Undecided:
+            continue
     return learning(replace(program, seed=2), letter, split)
 
 

@@ -60,6 +60,10 @@ class Undecided(Exception):  # noqa: N818
     """The check cannot tell whether a program is right; the text says why."""
 
 
+class TooSlow(Undecided):
+    """A run of a program did not print enough before its time limit."""
+
+
 class PrintedNumber(NamedTuple):
     """A printed number; `half` is half a unit of its last digit."""
 
@@ -127,6 +131,7 @@ class StudentProgram:
 
         Raises:
             Wrong: it changed the generator, stopped with an error, or printed nothing.
+            TooSlow: it printed too few figures before the time limit.
         """
         notes: dict[str, Any] = {"calls": 0}
         with (
@@ -161,15 +166,18 @@ class StudentProgram:
         if "fault" in notes:
             raise Wrong(notes["fault"])
         few = not within(printed, bounds, max(epochs, 1))
-        why = ""
         if status is None and (few or not notes["calls"]):
-            why = f"prints too few figures in {self.limit:g} seconds"
-        elif "error" in notes:
+            raise TooSlow(
+                f"with {letter} it prints too few figures in {self.limit:g} seconds; "
+                "it is slow, or does not end"
+            )
+        why = ""
+        if "error" in notes:
             why = f"stops: {notes['error']}"
         elif status and status < 0 and few:
             why = f"is ended by a signal: {signal.strsignal(-status)}"
         elif not notes["calls"]:
-            why = f"makes no series with {NAME}; does it read sys.argv[1]"
+            why = f"makes no series with {NAME}, the document's function"
         elif not printed:
             why = f"prints no figure; does it compare sys.argv[1] with {letter!r}?"
         if why:

@@ -34,6 +34,18 @@ from unroll import tables
 from unroll.hints import built_by, program
 from unroll.workspaces.checkout import git
 
+ABOUT = TableColumn("about", "Experiment and measure", numeric=False)
+"""The column of claims that names what a claim is rebuilt by."""
+
+PUBLISHED_CAPTION = (
+    "Published: `unroll claims` says which epoch and rows each figure belongs to."
+)
+
+CHANGE_CAPTION = (
+    "The change in error is a geometric mean over seeds, so it may differ from the "
+    "change of the mean errors."
+)
+
 IMPORTANT = (
     "test_best",
     "against",
@@ -102,10 +114,10 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         pages.append(claims_table(results.verdicts))
     shown = [as_data(page) for page in pages]
     if pair:
-        shown[0] |= {
-            "answers": [],
-            "comparison": _pair(names, between(workspace, *names)),
-        }
+        comparison = _pair(names, between(workspace, *names))
+        shown[0] |= {"answers": [], "comparison": comparison}
+        if "%" in comparison["words"]:
+            shown[0]["caption"] += f" {CHANGE_CAPTION}"
     return shown
 
 
@@ -159,7 +171,11 @@ def _with_published(
         text = "; ".join(f"{one['published']} {one['verdict']}" for one in found)
         rows.append({**row, "published": TableCell(text, value=found)})
     column = TableColumn("published", "Published", numeric=False)
-    return replace(table, columns=(*table.columns, column), rows=tuple(rows))
+    caption = table.caption
+    if figures:
+        caption += f" {PUBLISHED_CAPTION}"
+    columns = (*table.columns, column)
+    return replace(table, caption=caption, columns=columns, rows=tuple(rows))
 
 
 def _lacking(results: Results, dataset: str) -> str:
@@ -243,6 +259,8 @@ def claims(workspace: Workspace, documents: Sequence[str] = ()) -> dict[str, Any
         if not documents or verdict.claim.document in documents
     ]
     table = claims_table(verdicts)
+    rows = tuple({**row, "about": TableCell(row["claim"].small)} for row in table.rows)
+    table = replace(table, columns=(*table.columns, ABOUT), rows=rows)
     if documents:
         headings = [heading(document) for document in known if document in documents]
         table = replace(table, title="; ".join(dict.fromkeys(headings)))
@@ -308,11 +326,13 @@ def show(shown: Sequence[Mapping[str, Any]]) -> None:
 def _text(row: Mapping[str, Any], key: str) -> str:
     """Return the text of a cell on the terminal.
 
-    Of a claim it is the document's number and words alone, so that the published and
-    the rebuilt figure fit beside them.
+    Of a claim it is the document's number and words alone, so that the figures and the
+    verdict fit beside them. If there is one document, its number stands in the title.
     """
     if key == "claim" and "document" in row:
         return f"{row['document']['text']} {row[key]['value']}"
+    if key == "claim":
+        return str(row[key]["value"])
     return str(row[key]["text"])
 
 

@@ -9,6 +9,7 @@ import psutil
 import pytest
 import typer
 
+from pipeline.errors import UsageError
 from pipeline.training.methods import by_hand
 from tests.support import REPOSITORY
 from unroll.commands.main import invoke
@@ -54,7 +55,7 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         # the program as a whole
         "argument": ([('sys.argv[1] == "N"', "sys.argv[0] == 'N'")], "with N it prints no figure; does it compare"),
         "crash": ([("b += rate * delta\n", "b += rate * slip\n")], r"with D it stops: NameError: name 'slip'.*line"),
-        "endless": ([first(CHILD), (SCORE_D, "0, (")], "with D it prints too few figures in 5 seconds"),
+        "endless": ([first(CHILD), (SCORE_D, "0, (")], "Cannot tell: with D it prints too few figures in 5 seconds"),
         "signal": ([first("os.kill(os.getpid(), 11)")], "with N it is ended by a signal: Seg"),
         "output": ([first("while True: os.write(1, b'1.5' * 2**20)")], "with N it stops: OSError: .* too large"),
         "wild": ([first(WILD), (INDEX[0], INDEX[1] + "; os._exit(0)")], "N is 153664 .* at index 48"),
@@ -112,6 +113,13 @@ def test_the_command_ends_with_1_on_a_wrong_program(tmp_path, capsys):
     with pytest.raises(typer.Exit) as ended:
         invoke(["--root", str(REPOSITORY), "lab", "check", str(script)])
     assert ended.value.exit_code == 1
-    assert capsys.readouterr().out.startswith(
-        "Wrong: with N it makes no series with generate_time_series"
+    printed = capsys.readouterr()
+    assert printed.err == "running the program with N ...\n"
+    assert printed.out.startswith(
+        "Wrong: with N it makes no series with generate_time_series, the document's"
     )
+
+
+def test_a_notebook_is_no_program(tmp_path):
+    with pytest.raises(UsageError, match="is a notebook, and `check` runs a Python"):
+        check(tmp_path / "homework.ipynb")

@@ -54,6 +54,29 @@ def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_b
         claims(evaluated, ["999"])
 
 
+@pytest.mark.parametrize("documents", [["003"], []])
+def test_a_narrow_terminal_shows_the_verdicts_on_claims(evaluated, printed, documents):
+    text = printed([claims(evaluated, documents)], terminal=True, width=80)
+    head, _, rest = text.partition("Wider terminals show:")
+    assert "Verdict" in head
+    assert " ".join(rest.split()).endswith("Experiment and measure.")
+
+
+def test_a_published_cell_says_what_its_number_is_compared_with():
+    rows = claims(Workspace(REPOSITORY), ["000", "003"])["rows"]
+    texts = " ".join(row["published"]["text"] for row in rows)
+    assert re.search(r"below [\d.]+ \(of zero\)", texts)
+    assert "2.2 (times that of perceptron)" in texts
+
+
+def test_two_experiments_say_what_their_change_in_error_is(evaluated):
+    (table,) = compare(evaluated, ["waves/node", "waves/last_value"])
+    assert ("geometric mean over seeds" in table["caption"]) == (
+        "%" in table["comparison"]["words"]
+    )
+    assert "`unroll claims` says which epoch" in table["caption"]
+
+
 def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
     evaluated,
 ):
