@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.config.params import own_name
 from pipeline.evaluation.claims import Outcome, Verdict
-from pipeline.evaluation.margin import Comparison
+from pipeline.evaluation.margin import BAND, Comparison
 from pipeline.evaluation.schema import Entry, Scores
 from pipeline.metrics import MEASURES
 from pipeline.report.formatting import (
@@ -40,17 +40,18 @@ DOCUMENTS = {
 """Number of a document -> its title."""
 
 CLAIMS_CAPTION = (
-    "Rebuilt: the mean over seeds, and where one more run would lie (95 %). A figure "
-    "holds if what its digits imply meets that; it says little if a baseline could have "
-    "it too. A comparison holds if the 95 % interval of the difference lies on that side "
-    "of zero, on par if its 90 % interval, which then stands here, lies within the "
-    "margin. Counts and shapes are equal or not."
+    "Rebuilt: the mean over seeds. In brackets: the interval in which one more run would "
+    "lie, at 95 %. A published figure holds if it lies there, as it was rounded. It says "
+    "little if a baseline could have it, too. For a comparison the brackets hold the 95 % "
+    "interval of the difference. It holds if this interval lies on the document's side of "
+    "zero. Two models are on par if the 90 % interval lies within the margin. Counts and "
+    "shapes have to be equal."
 )
 
 HEADLINES_CAPTION = (
     "Rebuilt: the mean over seeds. In brackets: the interval in which one more run would "
-    "lie, at 95 %. A figure holds if it lies there. It says little if a baseline could "
-    "have it, too."
+    "lie, at 95 %. A published figure holds if it lies there, as it was rounded. It says "
+    "little if a baseline could have it, too."
 )
 
 COURSE = {
@@ -273,7 +274,20 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
             "Against it (vs): the change in error, a geometric mean over seeds, and its "
             "95 % interval."
         )
+        sentences += _band(dataset)
     return " ".join(sentences)
+
+
+def _band(dataset: Evaluated) -> list[str]:
+    """Return a sentence about the changes that do not matter, if changes are relative."""
+    relative = [each for each in dataset.comparisons.values() if each.relative]
+    if not relative:
+        return []
+    band = relative[0].band  # all have the same opponent
+    above = f": {100 * BAND:g} % of the error above the floor"
+    if math.isclose(band, BAND):
+        above = ""
+    return [f"A change within ±{100 * band:.2g} % does not matter{above}."]
 
 
 def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
