@@ -43,8 +43,10 @@ site: ## build the site and run the notebooks, all in .site
 	@.ci/venv docs
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --config-file .ci/mkdocs.yml --quiet --strict
 
-notebooks: ## put a kernel for docs/notebooks into .venv; choose it in VS Code or in a Jupyter of your own
+notebooks: ## put a kernel for docs/notebooks into .venv, and say how to open them
 	@.ci/venv docs
+	@echo "The kernel is .venv/bin/python. In VS Code, open docs/notebooks/003.ipynb and choose it."
+	@echo "A Jupyter of your own lists it as unroll after: .venv/bin/python -m ipykernel install --user --name unroll"
 
 recording: venv ## run the demo anew and take its picture: docs/demo.svg
 	@.venv/bin/python .ci/recording.py

@@ -161,6 +161,18 @@ def _must(problem: Any) -> str:
     return re.sub(r"^\w+ should ", "must ", text)
 
 
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return the names that a wrong name may stand for, for "Did you mean ...?".
+
+    These are the full names of an experiment that was named without its data set, at
+    most three, or the most similar name. The text is empty if there is none.
+    """
+    names = list(valid)
+    full = [each for each in names if each.endswith(f"/{name}")]
+    close = full[:3] or difflib.get_close_matches(name, names, n=1)
+    return " or ".join(close)
+
+
 def _hint(name: object, valid: Sequence[str]) -> str:
-    close = difflib.get_close_matches(str(name), valid, n=1)
-    return f" Did you mean {close[0]}?" if close else ""
+    close = nearest(str(name), valid)
+    return f" Did you mean {close}?" if close else ""

@@ -299,8 +299,8 @@
       find("path").innerHTML = [...ended.map((one) => dot("ended", one)), ...lines, dot("begun", path[0]), dot("now", weights)].join("");
       const [ofInput, ofStep, bias, error] = [...weights, mse(weights, series)].map(digits);
       find("says").textContent =
-        `After ${path.length - 1} passes: weight of the input ${ofInput}, of the step before ${ofStep}, bias ${bias}; ` +
-        `MSE ${error}, of the last value as the answer ${digits(naive)}.`;
+        `After ${path.length - 1} epochs: weight of the input ${ofInput}, weight of the step before ${ofStep}, bias ${bias}. ` +
+        `The MSE is ${error}. The last value as the guess has ${digits(naive)}.`;
       find("train").textContent = frame ? "stop" : "train";
       for (const name of ["across", "up", "rate"]) find(name).nextElementSibling.textContent = digits(value(name));
     };

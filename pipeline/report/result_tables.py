@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.config.params import own_name
 from pipeline.evaluation.claims import Outcome, Verdict
-from pipeline.evaluation.margin import Comparison
+from pipeline.evaluation.margin import BAND, Comparison
 from pipeline.evaluation.schema import Entry, Scores
 from pipeline.metrics import MEASURES
 from pipeline.report.formatting import (
@@ -274,7 +274,20 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
             "Against it (vs): the change in error, a geometric mean over seeds, and its "
             "95 % interval."
         )
+        sentences += _band(dataset)
     return " ".join(sentences)
+
+
+def _band(dataset: Evaluated) -> list[str]:
+    """Return a sentence about the changes that do not matter, if changes are relative."""
+    relative = [each for each in dataset.comparisons.values() if each.relative]
+    if not relative:
+        return []
+    band = relative[0].band  # all have the same opponent
+    above = f": {100 * BAND:g} % of the error above the floor"
+    if math.isclose(band, BAND):
+        above = ""
+    return [f"A change within ±{100 * band:.2g} % does not matter{above}."]
 
 
 def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:

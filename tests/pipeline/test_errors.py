@@ -44,6 +44,8 @@ def test_a_name_that_is_not_valid_is_one_short_line_with_those_that_are():
             ["lstm", "gru"],
             r"one of: gru, lstm\. Received: 'grru'\. Did you mean gru\?",
         ),
+        ("gru", ["a/gru", "grus"], r"Did you mean a/gru\?"),
+        ("gru", ["a/gru", "b/gru"], r"Did you mean a/gru or b/gru\?"),
         ("a", [], r"must be one of: \(none\)\."),
         ("a\nb" * 1000, ["c"], r"^.{,100}$"),
     ):

@@ -1,11 +1,12 @@
 """The folder of the answer that a name on the command line means."""
 
-import difflib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config import params
 from pipeline.errors import UsageError, one_line
+from pipeline.validation import nearest
 from pipeline.workspace import Workspace
 from series import FILE
 
@@ -43,13 +44,15 @@ def find(
         others = [*config.datasets, *config.runs]
     if name in others:
         return None
-    known = [*answers(workspace), *others]
-    close = difflib.get_close_matches(name.rstrip("/"), known, n=1)
+    close = nearest(name.rstrip("/"), [*answers(workspace), *others])
     file_of_name = workspace.root / f"{name}.csv"
-    made_of = file_of_name.name if file_of_name.is_file() else "FILE"
-    hint = f"`unroll answer {made_of}` makes an answer"
-    if close and made_of == "FILE":
-        hint = f"Did you mean {close[0]}?"
+    hint = "`unroll answer FILE` makes an answer"
+    if file_of_name.is_file():
+        hint = f"`unroll answer {file_of_name.name}` makes an answer"
+    elif close:
+        hint = f"Did you mean {close}?"
+    elif re.fullmatch(r"\d{3}", name):
+        hint = f"`unroll claims {name}` is about a document"
     raise UsageError(
         one_line(f"{name!r} is no answer here, nor in params.yaml. {hint}")
     )

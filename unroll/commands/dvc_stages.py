@@ -100,7 +100,7 @@ def train(
             "--epochs and --seed are for one experiment; name it behind the data set: "
             f"unroll train {name} EXPERIMENT"
         )
-    with _naming_target(workspace, f"train@{name}"):
+    with _naming_target(workspace, f"prepare@{name}"):
         if dry:
             from stages.perform import trial
 

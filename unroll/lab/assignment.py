@@ -11,15 +11,14 @@ It compares them with the errors that the program prints.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.data.examples import Array, Arrays
-from pipeline.errors import UsageError, printable
+from pipeline.errors import UsageError, one_line, printable
 from pipeline.evaluation import claims
 from pipeline.metrics import score
-from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.lab.program import (
     PrintedNumber,
@@ -35,6 +34,12 @@ from unroll.project import Project
 
 PARTS = {"N": "waves/last_value", "D": "waves/perceptron", "R": "waves/node"}
 """The letter of a part of the assignment -> its experiment."""
+
+CHOICES = (
+    "N (naive guess), D (dense, a perceptron), R (one recurrent node) "
+    "or check (a program)"
+)
+"""The valid parts, for an error message."""
 
 TEST_SERIES = 2000
 """The size of the assignment's test set. The data set's test split is larger."""
@@ -86,7 +91,8 @@ def lab(
     """Generate the waves, train, and print the mean squared error on test after every
     epoch.
 
-    Then print the document's claims about this error.
+    For the node print the three weights, too. Then print the document's claims about
+    this error.
 
     Args:
         workspace: with params.yaml and claims.yaml.
@@ -96,9 +102,12 @@ def lab(
         seed: the seed of the first weights.
 
     Raises:
-        UsageError: the letter is unknown, or its experiment is not in params.yaml.
+        UsageError: the letter is unknown, its experiment is not in params.yaml, or the
+            rate is out of range.
     """
-    letter = one_of(part.upper(), PARTS, "the part (`check` tries a program)")
+    letter = part.upper()
+    if letter not in PARTS:
+        raise UsageError(one_line(f"the part must be {CHOICES}. Received: {part!r}"))
     experiment = PARTS[letter]
     project = Project(workspace.root)
     data = project.data(project.params.experiment(experiment).dataset)
@@ -115,10 +124,30 @@ def lab(
         guesses = trained.replicates[0].predictions["final_test"]
         print(f"last value: test MSE {score('mse', guesses, few.targets):.6f}")
     else:
-        options: dict[str, Any] = {"epochs": epochs}
-        if rate is not None:
-            options["learning_rate"] = rate
-        project.train(experiment, _PrintedErrors(), data=data, seeds=[seed], **options)
+        if rate is None:
+            training = project.params.experiment(experiment).training
+            rate = training.options["learning_rate"]
+        print(f"learning rate {rate:g}, first weights from seed {seed}", flush=True)
+        try:
+            trained = project.train(
+                experiment,
+                _PrintedErrors(),
+                data=data,
+                seeds=[seed],
+                epochs=epochs,
+                learning_rate=rate,
+            )
+        except UsageError as error:
+            section = experiment.replace("/", ".")
+            place = f"params.yaml: experiments.{section}.training.learning_rate"
+            raise UsageError(str(error).replace(place, "--rate")) from None
+        if letter == "R":
+            kernel, recurrent, bias = trained.replicates[0].weights["final"]
+            print(
+                f"weight of the input {kernel.item():.4f}, "
+                f"weight of the step before {recurrent.item():.4f}, "
+                f"bias {bias.item():.4f}"
+            )
     for claim in claims.load(workspace.claims):
         measured = claim.experiment == experiment and claim.metric in MEASURED
         if measured and claim.value and not claim.of:

@@ -224,6 +224,8 @@ def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
     strongest = min(scores, key=lambda name: scores[name]["mse"].mean)
     assert strongest == answers.answer(waves.evaluation).opponent == "perceptron"
     assert f"without recurrence is {strongest}, chosen" in table.caption
+    band = answers.compare(waves.evaluation, "last_value", strongest).band
+    assert f"A change within ±{100 * band:.2g} % does not matter" in table.caption
     assert rows[strongest]["against"].text == DASH
     expected = answers.compare(waves.evaluation, "last_value", strongest)
     compared = rows["last_value"]

@@ -246,14 +246,24 @@ def test_the_version_and_the_headings_of_help(unroll):
             "the name must be one of 20 names. Received: 'wavs'. Did you mean waves?",
         ),
         (
+            ["compare", "003"],
+            2,
+            "'003' is no answer here, nor in params.yaml. `unroll claims 003` is about a",
+        ),
+        (
             ["lab", "X"],
             2,
-            "the part (`check` tries a program) must be one of: D, N, R. Received: 'X'.",
+            "the part must be N (naive guess), D (dense, a perceptron), R (one",
         ),
         (
             ["prepare", "waves"],
             1,
             "data/raw/waves/source.json is missing; run `unroll source waves`",
+        ),
+        (
+            ["train", "jena", "gru"],
+            1,
+            "data/prepared/jena is missing; `unroll --root ROOT repro prepare@jena` builds it",
         ),
         (
             ["evaluate", "jena"],

@@ -1,5 +1,6 @@
 import contextlib
 import io
+import re
 import shutil
 
 import numpy as np
@@ -58,9 +59,21 @@ def test_n_of_all_the_waves_is_what_document_003_says():
 
 @pytest.mark.parametrize(("part", "epochs"), [("D", 3), ("R", 4)])
 def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
-    sizes, *lines, published = printed_by(workspace, part, epochs=epochs)
+    sizes, rate, *lines, published = printed_by(workspace, part, epochs=epochs)
     assert published.startswith("document 003: ")
     assert sizes == SIZES
+    assert (
+        rate
+        == {
+            "D": "learning rate 0.1, first weights from seed 0",
+            "R": "learning rate 0.01, first weights from seed 0",
+        }[part]
+    )
+    if part == "R":
+        assert re.fullmatch(
+            r"weight of the input \S+, weight of the step before \S+, bias \S+",
+            lines.pop(),
+        )
     assert [line.partition(":")[0] for line in lines] == [
         f"epoch {epoch}" for epoch in range(1, epochs + 1)
     ]
@@ -71,7 +84,5 @@ def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
 
 @pytest.mark.parametrize("rate", [0.0, np.inf, np.nan])
 def test_a_rate_that_cannot_be_is_refused(workspace, rate):
-    with pytest.raises(
-        UsageError, match=r"experiments\.waves\.node\.training\.learning_rate must be "
-    ):
+    with pytest.raises(UsageError, match=r"^--rate must be "):
         printed_by(workspace, "R", epochs=1, rate=rate)
