@@ -1,6 +1,5 @@
 """The data of a series: a DataFrame, a file, or several files of one form."""
 
-import difflib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from pipeline.errors import UnrollError, UsageError
+from pipeline.validation import nearest
 
 Data: TypeAlias = (
     pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -77,8 +77,8 @@ def absent(path: Path) -> str:
     if not path.parent.is_dir():
         return text
     names = [file.name for file in path.parent.iterdir() if file.is_file()]
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f"{text}. Did you mean {path.with_name(close[0])}?" if close else text
+    close = nearest(path.name, names)
+    return f"{text}. Did you mean {path.with_name(close)}?" if close else text
 
 
 @contextmanager

@@ -17,7 +17,7 @@ def prune(workspace: Workspace) -> list[Path]:
     Raises:
         UsageError: params.yaml is wrong.
     """
-    store = workspace.scratch / "store"
+    store = run_store.store(workspace)
     config = params.load(workspace.params)
     used: set[Path] = set()
     for name in config.datasets:

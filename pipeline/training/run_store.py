@@ -84,9 +84,14 @@ def key(dataset: str, name: str, of_run: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def store(workspace: Workspace) -> Path:
+    """Return the folder of the store, which need not exist."""
+    return home(workspace).scratch / "store"
+
+
 def entry(workspace: Workspace, dataset: str, name: str, key: str) -> Path:
     """Return the folder of an entry, which need not exist."""
-    return home(workspace).scratch / "store" / dataset / name / key
+    return store(workspace) / dataset / name / key
 
 
 @contextmanager
