@@ -26,6 +26,7 @@ from unroll.lab.program import (
     StudentProgram,
     TooSlow,
     Undecided,
+    UnknownRule,
     Wrong,
     within,
 )
@@ -233,12 +234,12 @@ def check(
 def _decided(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     """Return the rate of `learning`; try other first weights if it is undecided.
 
-    Other weights do not help if the program is too slow.
+    Other weights do not help if the program is too slow or its rule is unknown.
     """
     for seed in range(2):
         try:
             return learning(replace(program, seed=seed), letter, split)
-        except TooSlow:
+        except (TooSlow, UnknownRule):
             raise
         except Undecided:
             continue
@@ -393,7 +394,7 @@ def _slips(letter: str, rule: LearningRule, first: Array) -> str:
     if len(agreeing) > 1:
         agreeing.pop("bias", None)
     if not agreeing:
-        raise Undecided(
+        raise UnknownRule(
             f"{letter} learns, but neither by the document's rule nor with a slip that "
             "is known here; batches, another optimiser, an order of its own that the "
             "check cannot hold still, or too few printed digits would do that"

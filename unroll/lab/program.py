@@ -64,6 +64,10 @@ class TooSlow(Undecided):
     """A run of a program did not print enough before its time limit."""
 
 
+class UnknownRule(Undecided):
+    """A program learns by a rule that is neither the document's nor a known slip."""
+
+
 class PrintedNumber(NamedTuple):
     """A printed number; `half` is half a unit of its last digit."""
 

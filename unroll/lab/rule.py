@@ -30,6 +30,8 @@ SLIPS = {
     "bias": "the bias is not trained",
     "last": "only the last step is trained: no error goes back through time",
     "weight": "on the way back through time the error is not multiplied by ws",
+    "input": "on the way back through time the error is multiplied by wl, "
+    "the weight of the input, in place of ws",
     "back": "on the way back through time the error is not multiplied "
     "by the derivative of tanh",
     "state": "ws is trained with the state of the same step, "
@@ -43,6 +45,11 @@ ROUNDING_PRINTED = 1e-10
 
 ROUNDING_COMPUTED = 3e-6
 """The rounding error of outputs that are computed from printed outputs."""
+
+VALLEY = 0.3
+"""The largest miss at the best rate of a slip, as a fraction of that at the ends of the
+rates that are tried. It is about 0.05 for the right slip, and 1 for one that no rate
+brings nearer."""
 
 LEFT = 1e-3
 """The largest uncertainty of outputs by which rules can be told apart."""
@@ -93,6 +100,7 @@ def epoch(
         deltas = np.empty_like(slope)
         deltas[-1] = (aim - states[-1]) * slope[-1]
         back = np.where(has["weight"], 1, recurrent)
+        back = np.where(has["input"], kernel, back)
         back = np.where(has["last"], 0, back)
         slope = np.where(has["back"], 1, slope)
         for step in range(steps - 2, -1, -1):
@@ -181,6 +189,8 @@ class LearningRule:
         tried = np.array(slips)[which]
         nearest = rates[at]
         for closer in range(5):
+            if not len(tried):
+                return {}
             trials = np.clip(
                 nearest[:, None] * reach ** np.linspace(-1, 1, 21), low, high
             )
@@ -188,8 +198,12 @@ class LearningRule:
                 np.repeat(tried, 21), trials.ravel(), closely=closer > 0
             ).reshape(trials.shape)
             best = np.arange(len(tried)), misses.argmin(1)
-            # only the nearest eight are looked at more closely
+            # Only the nearest eight are looked at more closely. A slip that explains
+            # the outputs misses far less at its best rate than at the ends.
             keep = misses[best].argsort()[:8]
+            least = misses[best][keep]
+            ends = misses[keep][:, [0, -1]].max(1)
+            keep = keep[~((least > 1) & (least > VALLEY * ends))]
             nearest = trials[best][keep]
             tried = tried[keep]
             misses = misses[best][keep]

@@ -77,6 +77,7 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "R state": (CARRY, "R does not set the state to 0"),
         "R last": ([("delta * ws * slope(dots[i - 1])", "0")], "R: only the last step is trained"),
         "R coarse": (COARSE, "R: ws is trained with"),
+        "R input": ([("delta * ws *", "delta * wl *")], "R: .* multiplied by wl, .* in place of ws"),
         "R weight": ([("delta * ws *", "delta *")], "R: on the way back .* not multiplied by ws"),
     }.values(),
 )  # fmt: skip
