@@ -148,4 +148,7 @@ def _percent(fraction: float) -> str:
     if fraction > LARGEST:
         return f"over +{100 * LARGEST:,.0f}"
     decimals = 1 if abs(fraction) < 0.0995 else 0
+    # -99.96 % is not -100 %: an error is left
+    while decimals < 3 and fraction > -1 >= round(fraction, decimals + 2):
+        decimals += 1
     return f"{100 * fraction:+,.{decimals}f}"

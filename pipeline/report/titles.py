@@ -180,8 +180,13 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         kind = f"dense network {hidden}" if hidden else "perceptron"
         return f"{kind} of sines" if model.get("activation") == "sine" else kind
     if name in SIZES:
-        sizes = [str(model[option]) for option in SIZES[name] if option in model]
-        return f"{name.replace('_', ' ')} {'-'.join(sizes)}".rstrip()
+        sizes = [
+            words.format(model[option])
+            for option, words in SIZES[name].items()
+            if option in model
+        ]
+        listed = f" with {', '.join(sizes)}" if sizes else ""
+        return f"{name.replace('_', ' ')}{listed}"
     words: str = NAMES.get(name, name.replace("_", " "))
     words = words.format(**{"value": 0.0, **model})
     if name == "ets" and model.get("cycle"):
@@ -206,10 +211,10 @@ METHODS = {
 """Training method -> its title."""
 
 SIZES = {
-    "adaptive_filter": ("powers", "hidden"),
-    "transformer": ("layers", "heads", "size"),
+    "adaptive_filter": {"powers": "{} powers", "hidden": "{} hidden units"},
+    "transformer": {"layers": "{} layers", "heads": "{} heads", "size": "head size {}"},
 }
-"""Model -> the options that follow its name in the title."""
+"""Model -> the options that follow its name in the title, with their words."""
 
 NAMES = {
     "last_value": "the last value",

@@ -77,3 +77,4 @@ def test_where_the_opponent_has_no_error_the_difference_itself_is_compared():
     error = compare(Difference(-0.9, False, Part(0.04, 10**6), NONE, NONE), 1.0)
     assert error.low == -1, "no error is less than none"
     assert change_text(-0.9, -1.0, -0.7) == ("-90 %", "-100 to -70 %")
+    assert change_text(-0.9996, -0.9999, -0.99) == ("-99.96 %", "-99.99 to -99 %")

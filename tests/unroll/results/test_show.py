@@ -99,6 +99,7 @@ def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
         "experiments": ["rnn", "linear"],
         "built": None,
     }
+    assert "  built: not on this machine" in lines(both)
     assert (experiment["dataset"], experiment["seeds"], experiment["built"]) == (
         "waves",
         [3, 1],
