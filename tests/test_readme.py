@@ -46,11 +46,8 @@ def paragraph(data):
     for text in texts()[data.name]:
         notes = "; ".join(text.beside)
         word = f"**{capital(text.answer.outcome)}**"
-        yield (
-            f"{word} ({notes}). {text.sentence}."
-            if notes
-            else f"{word}. {text.sentence}."
-        )
+        said = f"{word} ({notes})" if notes else word
+        yield f"{said}. {short_sentence(data, text)}."
     of_data = [
         verdict
         for verdict in results().verdicts
@@ -70,7 +67,15 @@ def paragraph(data):
         )
         if counts:
             yield f"Of {counts.total()} {words}: {shown}."
-    yield f"(`unroll compare {data.name}`)"
+    yield f"(`{data.name}`)"
+
+
+def short_sentence(data, text):
+    """The sentence of an answer, without the options of the two models."""
+    if text.answer.comparison is None:
+        return text.sentence
+    network = capital(data.short[text.answer.network])
+    return f"{network} against {data.short[text.answer.opponent]}: {text.effect}"
 
 
 def headlines():
