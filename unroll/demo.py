@@ -69,6 +69,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
     print(
         f"\nThe demo took {duration(seconds)}.\n"
         f"  The page       {whole.report}\n"
+        f"  Demo's page    {small.report}\n"
         f"  MLflow         {unroll} --root {os.path.relpath(small.root)} ui\n"
         f"  One data set   {unroll} compare waves\n"
         f"  Your series    {unroll} answer FILE.csv",
