@@ -91,8 +91,8 @@ def build(
 
     Raises:
         ValueError: words without an embedding, or an embedding without words; word
-            dropout without words; an option that the cell does not have; or a direction
-            other than `forward`, or pooling, with every state.
+            dropout without words; an option or a direction that the cell does not have;
+            or a direction other than `forward`, or pooling, with every state.
     """
     import keras
 
@@ -106,6 +106,10 @@ def build(
     every = problem.each_step or repeated
     if every or sequences:
         _check_every_state(direction, pooling)
+    if cell == "MinGRU" and direction == "both":
+        raise ValueError(
+            "`direction` must be forward or backward for a minGRU. Received: both"
+        )
     pools = pooling != "last"
     model = keras.Sequential()
     if problem.vocabulary:

@@ -136,6 +136,11 @@ def parameters(part: Any) -> int:
     return sum(int(np.prod(weights.shape)) for weights in part.trainable_weights)
 
 
+def _first(tensors: Any) -> Any:
+    """Return a tensor, or the first one of several."""
+    return tensors[0] if isinstance(tensors, list | tuple) else tensors
+
+
 def layers(model: "keras.Model") -> list[dict[str, Any]]:
     """Return name, type, output shape (None: any) and parameters of each layer.
 
@@ -143,9 +148,8 @@ def layers(model: "keras.Model") -> list[dict[str, Any]]:
     """
     rows: list[dict[str, Any]] = []
     for layer in model.layers:
-        # A recurrent layer may return its states, too.
-        several = isinstance(layer.output, list | tuple)
-        output = list((layer.output[0] if several else layer.output).shape)
+        # A recurrent layer may take a mask and return its states, too.
+        output = list(_first(layer.output).shape)
         parts = getattr(getattr(layer, "cell", None), "cells", [layer])
         for part in parts:
             kind = type(part).__name__
@@ -153,7 +157,7 @@ def layers(model: "keras.Model") -> list[dict[str, Any]]:
                 kind = kind.removesuffix("Cell")
             shape = output
             if part is not parts[-1]:
-                shape = [None, layer.input.shape[1], output[-1]]
+                shape = [None, _first(layer.input).shape[1], output[-1]]
             if kind != "InputLayer":
                 row = {
                     "name": f"{kind.lower()}_{len(rows) + 1}",

@@ -127,6 +127,12 @@ def test_a_summary_shows_stacked_layers_one_by_one_and_the_last_state_or_all_sta
         ("SimpleRNN", [None, 32]),
         ("Dense", [None, 1]),
     ]
+    # with a mask, the layer has two inputs
+    masked = recurrent.MODELS["gru"](
+        WORDS, units=4, layers=2, embedding=8, pooling="max"
+    )
+    shapes = [layer["output"] for layer in keras_models.layers(masked)]
+    assert [None, None, 4] in shapes[1:2]
 
 
 def test_stacked_cells_are_stacked_layers_which_may_differ():
