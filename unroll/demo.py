@@ -1,4 +1,4 @@
-"""The command `demo`: results in about six minutes, offline, in a workspace."""
+"""The command `demo`: results in about seven minutes, offline, in a workspace."""
 
 import os
 import sys
@@ -43,7 +43,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
     os.environ["UNROLL_JOBS"] = str(jobs)
     count = len(config.runs)
     print(
-        f"{count} experiments, {make.SEEDS} seeds each, {jobs} at a time, offline, "
+        f"{count} experiments, up to {make.SEEDS} seeds each, {jobs} at a time, offline, "
         f"all in {make.DEMO}/.\n"
         "Does recurrence help? Is the best recurrent network better than the best "
         "without?",
@@ -60,7 +60,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
     print(
         f"\nThese are the answers of the whole build: {built} experiments on these "
         "data, up to 40 seeds each, in results/.\n"
-        f"{count} of them were trained here, with {make.SEEDS} seeds each: "
+        f"{count} of them were trained here, with up to {make.SEEDS} seeds each: "
         f"{_reproduced(whole, small, config.datasets)}"
     )
     for line in summary(small, status):
