@@ -1,8 +1,9 @@
 """The command `tune`: trials of an experiment on validation.
 
-Then the best trial is trained with more epochs, as long as they help. The best options
-go to params.yaml, all trainings to results/trials/DATASET/EXPERIMENT.csv. Every model,
-recurrent or not, gets the same treatment (docs/decisions/search.md).
+Then the best three trials are trained with twice the epochs, and the best of these with
+even more, as long as they help. The best options go to params.yaml, all trainings to
+results/trials/DATASET/EXPERIMENT.csv. Every model, recurrent or not, gets the same
+treatment (docs/decisions/search.md).
 """
 
 import json
@@ -43,7 +44,10 @@ LATE = 0.9
 GAIN = 0.02
 """The fraction by which doubled epochs must reduce the error to be worth it."""
 
-DOUBLINGS = 2
+PROMOTED = 3
+"""The number of best trials that are trained again with doubled epochs."""
+
+DOUBLINGS = 4
 """The most doublings of the epochs."""
 
 LONGER = "longer"
@@ -178,7 +182,7 @@ def _tune(workspace: Workspace, search: Search, target: str) -> None:
 
 
 def _table(search: Search, study: Study) -> pd.DataFrame:
-    """Return a row for each trial, and for each longer training of the best trial.
+    """Return a row for each trial, and for each longer training of the best trials.
 
     Raises:
         UnrollError: no trial came to its end.
@@ -191,9 +195,16 @@ def _table(search: Search, study: Study) -> pd.DataFrame:
             "pass --over learning_rate=LOW:HIGH with lower rates"
         )
     choose = max if search.measure.higher else min
-    best = choose(scores, key=scores.__getitem__)
-    longer = _longer(search, study, best, rows[best - 1][1])
-    rows += [(best, attempt) for attempt in longer]
+    ranked = sorted(scores, key=scores.__getitem__, reverse=search.measure.higher)
+    promoted = {}
+    for number in ranked[:PROMOTED]:
+        promoted[number] = _longer(search, study, number, rows[number - 1][1], 1)
+        reached = [a.value for a in promoted[number] if a.value is not None]
+        scores[number] = choose([scores[number], *reached])
+    best = choose(promoted, key=scores.__getitem__)
+    promoted[best] = _longer(search, study, best, rows[best - 1][1], DOUBLINGS)
+    for number, longer in promoted.items():
+        rows += [(number, attempt) for attempt in longer]
     return pd.DataFrame(
         {
             "experiment": search.name,
@@ -208,22 +219,31 @@ def _table(search: Search, study: Study) -> pd.DataFrame:
     )
 
 
-def _longer(search: Search, study: Study, number: int, best: Attempt) -> list[Attempt]:
+def _longer(
+    search: Search, study: Study, number: int, trial: Attempt, most: int
+) -> list[Attempt]:
     """Train a trial with doubled epochs, and double them again as long as it helps.
 
     The study keeps these trainings, so that a search that was stopped can resume.
+
+    Args:
+        search: the search.
+        study: its study.
+        number: the number of the trial.
+        trial: the trial.
+        most: the most doublings, at most `DOUBLINGS`.
     """
-    training = with_values(search.experiment.model_dump(), best.options)["training"]
+    training = with_values(search.experiment.model_dump(), trial.options)["training"]
     if "epochs" not in training:
         return []
     key = f"longer {number}"
     kept = [Attempt(**attempt) for attempt in study.user_attrs.get(key, ())]
     cosine = training.get("schedule") == "cosine"
-    trained = [best]
-    for doublings in range(DOUBLINGS + 1):
+    trained = [trial]
+    for doublings in range(most + 1):
         epochs = training["epochs"] * 2**doublings
         if doublings > 0:
-            options = dict(best.options)
+            options = dict(trial.options)
             # Patience is doubled, too: under a cosine the rate stays high for longer,
             # and the validation score fluctuates while it is high.
             for option in ("epochs", "patience"):
@@ -239,6 +259,8 @@ def _longer(search: Search, study: Study, number: int, best: Attempt) -> list[At
             trained.append(attempt)
         if not may_gain(trained, epochs, cosine=cosine, higher=search.measure.higher):
             return trained[1:]
+    if most < DOUBLINGS:
+        return trained[1:]
     return [*trained[1:-1], replace(trained[-1], ended=NOT_CONVERGED)]
 
 
