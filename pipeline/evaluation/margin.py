@@ -149,6 +149,6 @@ def _percent(fraction: float) -> str:
         return f"over +{100 * LARGEST:,.0f}"
     decimals = 1 if abs(fraction) < 0.0995 else 0
     # -99.96 % is not -100 %: an error is left
-    while decimals < 3 and fraction > -1 >= round(fraction, decimals + 2):
+    while fraction > -1 and round(fraction, decimals + 2) <= -1 and decimals < 3:
         decimals += 1
     return f"{100 * fraction:+,.{decimals}f}"

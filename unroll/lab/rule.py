@@ -200,13 +200,14 @@ class LearningRule:
             best = np.arange(len(tried)), misses.argmin(1)
             # Only the nearest eight are looked at more closely. A slip that explains
             # the outputs misses far less at its best rate than at the ends.
-            keep = misses[best].argsort()[:8]
-            least = misses[best][keep]
-            ends = misses[keep][:, [0, -1]].max(1)
-            keep = keep[~((least > 1) & (least > VALLEY * ends))]
+            least = misses[best]
+            ends = misses[:, [0, -1]].max(1)
+            hopeful = (least <= 1) | (least <= VALLEY * ends)
+            keep = least.argsort()[:8]
+            keep = keep[hopeful[keep]]
             nearest = trials[best][keep]
             tried = tried[keep]
-            misses = misses[best][keep]
+            misses = least[keep]
             reach **= 0.1
         # A network that has settled does not change, which a rate near 0 would explain,
         # too. So rates above the lowest come last and win.

@@ -132,7 +132,7 @@ def test_a_summary_shows_stacked_layers_one_by_one_and_the_last_state_or_all_sta
         WORDS, units=4, layers=2, embedding=8, pooling="max"
     )
     shapes = [layer["output"] for layer in keras_models.layers(masked)]
-    assert [None, None, 4] in shapes[1:2]
+    assert shapes[1] == [None, None, 4]
 
 
 def test_stacked_cells_are_stacked_layers_which_may_differ():
