@@ -78,7 +78,7 @@ class Project:
 
         >>> scores = project.scores("waves").query("split == 'test' and measure == 'mse'")
         >>> scores.loc[scores["mean"].idxmin(), "experiment"]
-        'waves/tuned_lstm'
+        'waves/tuned_gru'
         """
         rows = []
         for name, entry in self._evaluation(dataset).experiments.items():
@@ -104,9 +104,9 @@ class Project:
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
-        (<Word.OPEN: 'open'>, 'tuned_gru', 'tuned_filter')
+        (<Word.HELPS: 'helps'>, 'tuned_gru', 'tuned_filter')
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
-        (-0.03, -0.06, 0.0)
+        (-0.08, -0.13, -0.02)
         """
         return answers_file.answers_of(
             answers_file.load(self.workspace), dataset, self._evaluation(dataset)
@@ -118,9 +118,9 @@ class Project:
 
         >>> comparison = project.compare("waves/gru", "waves/tuned_kernel_ridge")
         >>> print(comparison)
-        helps: -22 % error (-25 to -19 %)
+        helps: -19 % error (-24 to -14 %)
         >>> comparison.outcome, round(comparison.change, 2)
-        (<Word.HELPS: 'helps'>, -0.22)
+        (<Word.HELPS: 'helps'>, -0.19)
         """
         comparison = compare.between(self.workspace, experiment, other)
         if comparison is None:
