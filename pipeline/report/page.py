@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,7 @@ def page(results: Results) -> str:
             "Counts and shapes": counted(counts),
         },
         headlines=headlines_table(results),
+        places=_places(results),
         unbuilt=claims_table(
             [verdict for verdict in results.verdicts if verdict.dataset is None]
         ),
@@ -158,6 +160,27 @@ def _by_kind(
         "As the documents built them": [row for row in rows if not row[1].tuned],
     }
     return {title: rows for title, rows in by_kind.items() if rows}
+
+
+def _places(results: Results) -> dict[str, list[tuple[Evaluated, int]]]:
+    """Return where the figures of each document stand.
+
+    Heading of the document -> the data sets, and how many of its figures are about each.
+    """
+    documents = sorted({verdict.claim.document for verdict in results.verdicts})
+    counts = Counter(
+        (verdict.claim.document, verdict.dataset.name)
+        for verdict in results.verdicts
+        if verdict.dataset
+    )
+    return {
+        heading(document): [
+            (dataset, counts[document, dataset.name])
+            for dataset in results.built
+            if counts[document, dataset.name]
+        ]
+        for document in documents
+    }
 
 
 def _environment() -> "jinja2.Environment":

@@ -2,6 +2,7 @@ import dataclasses
 import html.parser
 import itertools
 import re
+from collections import Counter
 
 import pytest
 
@@ -353,6 +354,27 @@ def test_a_model_that_was_trained_on_a_part_of_the_rows_is_in_no_ranking(results
     ranked = re.search(r'<table class="ranked">.*?</table>', text, re.DOTALL).group()
     assert ">perceptron<" in ranked
     assert ">node<" not in ranked
+
+
+def test_a_document_leads_to_each_of_its_figures(results, text):
+    places = re.search(r'<ul class="places">.*?</ul>', text, re.DOTALL).group()
+    by_document = {
+        re.search(r"<b>(\d+)", line).group(1): {
+            name: int(figures)
+            for name, figures in re.findall(r'href="#(\w+)">[^<]*</a> \((\d+)\)', line)
+        }
+        for line in places.split("<li>")[1:]
+    }
+    pairs = [
+        (verdict.claim.document, verdict.dataset.name)
+        for verdict in results.verdicts
+        if verdict.dataset
+    ]
+    assert pairs
+    assert by_document == {
+        document: dict(Counter(name for other, name in pairs if other == document))
+        for document, _ in pairs
+    }
 
 
 PROSE = """## The waves
