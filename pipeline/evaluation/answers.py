@@ -44,7 +44,7 @@ whose error is mostly noise."""
 class Note(StrEnum):
     """A caution that stands beside the word of an answer."""
 
-    UNTUNED = "as the documents built it"
+    UNTUNED = "untuned"
     TOO_SHORT = "too short"
     NOT_CONVERGED = "not converged"
     STAND_IN = "stand-in"

@@ -47,8 +47,8 @@ MEANINGS: dict[str, str] = {
     "a model can avoid.",
     Word.OPEN: "The interval is too wide to say.",
     Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
-    Note.UNTUNED: "These are the document's networks, which nobody tuned; their "
-    "opponents are tuned.",
+    Note.UNTUNED: "Nobody searched for options of the network. Its opponent may be "
+    "tuned.",
     Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
     Note.NOT_CONVERGED: "More epochs would have made one of the two better.",
     Outcome.HOLDS: "The rebuild agrees with the document.",
@@ -157,7 +157,7 @@ def _by_kind(
     rows.sort(key=lambda row: words.index(row[1].answer.outcome))
     by_kind = {
         "Both sides tuned": [row for row in rows if row[1].tuned],
-        "As the documents built them": [row for row in rows if not row[1].tuned],
+        "Untuned networks, as in the documents": [row for row in rows if not row[1].tuned],
     }
     return {title: rows for title, rows in by_kind.items() if rows}
 

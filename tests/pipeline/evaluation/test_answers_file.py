@@ -70,7 +70,7 @@ def test_what_was_answered_and_judged_is_read_by_all_that_shows_it(copy):
     written = read_json(copy.answers)
     assert written["answers"]["waves"]["untuned"]["outcome"] == "open"
     assert written["answers"]["imdb"]["untuned"]["notes"] == [
-        "as the documents built it",
+        "untuned",
         "stand-in",
     ]
     assert written["claims"]["counts"] == {
@@ -96,11 +96,11 @@ def test_what_was_answered_and_judged_is_read_by_all_that_shows_it(copy):
     )
     told = (
         "untuned networks: helps, node against perceptron: -50 % error (-60 to -40 %) "
-        "(as the documents built it)"
+        "(untuned)"
     )
     assert waves.answers[0].line == told
     (table,) = compare(copy, ["waves"])
-    start = "helps (as the documents built it): SimpleRNN()"
+    start = "helps (untuned): SimpleRNN()"
     assert table["answers"][0].startswith(start)
     assert (
         "perceptron, by hand, rate : -50 % error (-60 to -40 %)" in table["answers"][0]

@@ -405,7 +405,7 @@ def test_the_address_of_a_data_set_shows_its_answers_and_its_experiments_by_scor
         group = opened.client.get_experiment_by_name("whole")
     note = group.tags["mlflow.note.content"]
     words = f"untuned networks: open, gru against last: {answer.reason}"
-    assert note.startswith(f"{words} (as the documents built it; too short). A data ")
+    assert note.startswith(f"{words} (untuned; too short). A data ")
     assert address in note
     (key,) = parse_qs(urlparse(address[1:]).query)["viewStateShareKey"]
     shared = json.loads(group.tags[f"mlflow.sharedViewState.{key}"])
