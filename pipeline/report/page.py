@@ -157,7 +157,9 @@ def _by_kind(
     rows.sort(key=lambda row: words.index(row[1].answer.outcome))
     by_kind = {
         "Both sides tuned": [row for row in rows if row[1].tuned],
-        "Untuned networks, as in the documents": [row for row in rows if not row[1].tuned],
+        "Untuned networks, as in the documents": [
+            row for row in rows if not row[1].tuned
+        ],
     }
     return {title: rows for title, rows in by_kind.items() if rows}
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.config.params import own_name
+from pipeline.evaluation.answers import floor
 from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.margin import BAND, Comparison
 from pipeline.evaluation.schema import Entry, Scores
@@ -245,8 +246,8 @@ def _score_rows(
     for words, value in dataset.about.floors.items():
         cell = TableCell(measured(value, metric), value=value)
         named = {"experiment": TableCell(words, "floor")}
-        floor = named | {"test": cell, "test_best": cell}
-        rows.append((sign * value, dict.fromkeys(columns, TableCell()) | floor))
+        row = named | {"test": cell, "test_best": cell}
+        rows.append((sign * value, dict.fromkeys(columns, TableCell()) | row))
     return [row for _, row in sorted(rows, key=lambda placed: placed[0])]
 
 
@@ -283,11 +284,12 @@ def _band(dataset: Evaluated) -> list[str]:
     relative = [each for each in dataset.comparisons.values() if each.relative]
     if not relative:
         return []
-    band = relative[0].band  # all have the same opponent
-    above = f": {100 * BAND:g} % of the error above the floor"
-    if math.isclose(band, BAND):
-        above = ""
-    return [f"A change within ±{100 * band:.2g} % does not matter{above}."]
+    sentence = f"A change within ±{100 * relative[0].band:.2g} % does not matter"
+    least = floor(dataset.name)
+    if not least:
+        return [f"{sentence}."]
+    share = f"{100 * BAND:g} % of the error above {least:g}, the least of any model"
+    return [f"{sentence}: {share}."]
 
 
 def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:

@@ -92,9 +92,7 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     demo.demo(Workspace(root), 2)
     output = capsys.readouterr().out
     verdict = answer(schema.load(file.parent))
-    assert re.search(
-        rf"^waves +untuned +{verdict.outcome} ", output, re.MULTILINE
-    )
+    assert re.search(rf"^waves +untuned +{verdict.outcome} ", output, re.MULTILINE)
     assert (
         "8 have its test errors to the last digit; waves/rnn6 not: `unroll doctor` compares packages."
         in output

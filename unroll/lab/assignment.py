@@ -294,6 +294,11 @@ def naive(program: StudentProgram) -> SeriesSplit:
             "N does not tell which rows it tests on: too few digits, "
             "or rows from here and there"
         )
+    if high == total:
+        raise Wrong(
+            f"the program tests on all {total:,} series that it draws; the assignment "
+            "wants 7,000 to train on and 2,000 others to test on"
+        )
     if 2 * high > total:
         raise Wrong(
             f"N is the mean over {high:,.0f} of {total:,} series; "

@@ -65,6 +65,7 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "index": ([INDEX], "at index 48, and must be that at 49"),
         "root": ([("/ len(test)", "/ len(test)) ** 0.5"), ("return sum", "return (sum")], "it prints the root"),
         "on train": ([("for s in test) / len(test)", "for s in train) / len(train)")], "N is the mean over 350 of 450"),
+        "no train": ([("for s in test) / len(test)", "for s in train + test) / 450")], "tests on all 450 series"),
         "coarse": ([INDEX, ('print("N", ', 'print("N %.0e" % ')], "Cannot tell: N does not tell which rows"),
         # D
         "D on train": ([(SCORE_D, f"test[:] = train; {SCORE_D}")], "D prints a figure that does not depend on"),
