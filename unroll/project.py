@@ -238,7 +238,8 @@ class Project:
         losses = intervals.as_errors(data.metric, self._losses(data, predictions))
         others = intervals.as_errors(data.metric, self._losses(data, against))
         difference = intervals.difference(losses, others, scores.blocks(data, "test"))
-        return margin.compare(difference, float(others.mean()), answers.floor(dataset))
+        floor = answers.floor(dataset, data.floors)
+        return margin.compare(difference, float(others.mean()), floor)
 
     def _evaluation(self, dataset: str) -> Evaluation:
         self.params.dataset(dataset)

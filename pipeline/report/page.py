@@ -49,6 +49,8 @@ MEANINGS: dict[str, str] = {
     Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
     Note.UNTUNED: "Nobody searched for options of the network. Its opponent may be "
     "tuned.",
+    Note.ONE_SEARCH: "At least one of the two had only one search for its options, so "
+    "another search may give another answer.",
     Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
     Note.NOT_CONVERGED: "More epochs would have made one of the two better.",
     Outcome.HOLDS: "The rebuild agrees with the document.",

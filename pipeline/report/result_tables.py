@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.config.params import own_name
 from pipeline.evaluation.answers import floor
 from pipeline.evaluation.claims import Outcome, Verdict
-from pipeline.evaluation.margin import BAND, Comparison
+from pipeline.evaluation.margin import BAND, Comparison, Word
 from pipeline.evaluation.schema import Entry, Scores
 from pipeline.metrics import MEASURES
 from pipeline.report.formatting import (
@@ -114,6 +114,9 @@ class ResultTable:
     stand_in: bool = False
     answers: tuple[str, ...] = ()
 
+
+WITHOUT_QUESTION = {Word.HELPS: "less error", Word.HURTS: "more error"}
+"""Outcome -> its word in the table of a data set whose question is not asked."""
 
 DOCUMENT = TableColumn("document", "Document", numeric=False)
 """The column of a claim's document, which the page shows as groups of rows."""
@@ -275,6 +278,11 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
             "Against it (vs): the change in error, a geometric mean over seeds, and its "
             "95 % interval."
         )
+        if any(entry.repeats for entry in dataset.experiments.values()):
+            sentences.append(
+                "A model with several searches (tuned_gru, tuned_gru_2, ...) is compared "
+                "by their mean; its row shows the error of the first search."
+            )
         sentences += _band(dataset)
     return " ".join(sentences)
 
@@ -285,10 +293,10 @@ def _band(dataset: Evaluated) -> list[str]:
     if not relative:
         return []
     sentence = f"A change within ±{100 * relative[0].band:.2g} % does not matter"
-    least = floor(dataset.name)
+    least = floor(dataset.name, dataset.about.floors)
     if not least:
         return [f"{sentence}."]
-    share = f"{100 * BAND:g} % of the error above {least:g}, the least of any model"
+    share = f"{100 * BAND:g} % of the error above {least:.2g}, the least of any model"
     return [f"{sentence}: {share}."]
 
 
@@ -311,20 +319,27 @@ def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
         "test": _stat(entry.final.get("test"), metric),
         "unit": _stat(test, "mae_unit", about.scale.unit),
         "mase": mase,
-        **_against(dataset.comparisons.get(name), metric),
+        **_against(dataset, dataset.comparisons.get(name)),
     }
 
 
-def _against(comparison: Comparison | None, metric: str) -> dict[str, TableCell]:
-    """Return the cells of the change in error, its interval and the outcome."""
+def _against(dataset: Evaluated, comparison: Comparison | None) -> dict[str, TableCell]:
+    """Return the cells of the change in error, its interval and the outcome.
+
+    Recurrence neither helps nor hurts where the question is not asked. A model then has
+    less or more error.
+    """
     if comparison is None:
         return dict.fromkeys(("against", "interval", "word"), NO_VALUE)
-    change, interval = comparison_text(comparison, metric)
+    change, interval = comparison_text(comparison, dataset.about.metric)
+    word: str = comparison.outcome
+    if all(answer.outcome == Word.NOT_ASKED for answer in dataset.answers):
+        word = WITHOUT_QUESTION.get(comparison.outcome, word)
     ends = [comparison.low, comparison.high]
     return {
         "against": TableCell(change, value=comparison.change),
         "interval": TableCell(interval, value=ends),
-        "word": TableCell(comparison.outcome, value=comparison.outcome),
+        "word": TableCell(word, value=comparison.outcome),
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pipeline import failures, tables
@@ -147,15 +148,18 @@ class AnswerText:
 
     @property
     def beside(self) -> list[str]:
-        """The remarks beside the word: the notes, and the direction of a difference
-        that does not matter.
+        """The remarks beside the word: the direction of the change, if it is sure and
+        the word does not say it, and the notes.
         """
-        words: list[str] = list(self.answer.notes)
-        if self.answer.outcome == Word.SAME and (self.answer.high or 0) < 0:
-            words.insert(0, "slightly less error")
-        if self.answer.outcome == Word.SAME and (self.answer.low or 0) > 0:
-            words.insert(0, "slightly more error")
-        return words
+        notes: list[str] = list(self.answer.notes)
+        degree = {Word.SAME: "slightly ", Word.OPEN: ""}.get(self.answer.outcome)
+        if degree is None or self.answer.comparison is None:
+            return notes
+        if self.answer.comparison.high < 0:
+            return [f"{degree}less error", *notes]
+        if self.answer.comparison.low > 0:
+            return [f"{degree}more error", *notes]
+        return notes
 
     @property
     def effect(self) -> str:
@@ -187,19 +191,28 @@ class AnswerText:
 def error_text(dataset: Evaluated, name: str | None) -> str:
     """Return a model's error on test as text; "" without a score.
 
-    An MAE is in the data's unit if they have one.
+    The error is the mean over all searches for the model's options. An MAE is in the
+    data's unit if they have one.
     """
     metric = dataset.about.metric
-    entry = dataset.experiments.get(name or "")
-    stat = entry.score(metric) if entry else None
-    in_unit = entry.score("mae_unit") if entry else None
-    if stat is None:
+    mean = _mean_score(dataset, name, metric)
+    in_unit = _mean_score(dataset, name, "mae_unit")
+    if mean is None:
         return ""
     if MEASURES[metric].higher:
-        return f"{100 * (1 - stat.mean):.2f} % wrong"
-    if metric == "mae" and in_unit:
-        return f"{number(in_unit.mean, 3)} {dataset.about.scale.unit}"
-    return f"{title(metric)} {number(stat.mean, 3)}"
+        return f"{100 * (1 - mean):.2f} % wrong"
+    if metric == "mae" and in_unit is not None:
+        return f"{number(in_unit, 3)} {dataset.about.scale.unit}"
+    return f"{title(metric)} {number(mean, 3)}"
+
+
+def _mean_score(dataset: Evaluated, name: str | None, measure: str) -> float | None:
+    if name not in dataset.experiments:
+        return None
+    searches = dataset.evaluation.searches(name)
+    stats = [dataset.experiments[search].score(measure) for search in searches]
+    known = [stat.mean for stat in stats if stat]
+    return fmean(known) if known else None
 
 
 def sentence(answers: Sequence[Answer]) -> str:

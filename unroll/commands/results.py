@@ -327,7 +327,9 @@ def lab(
     every epoch; or check a program.
 
     `check` runs somebody's program, with your rights, on rows made for it, and says in
-    one sentence what is wrong. The exit status is 0 if it is right, 1 if it is wrong, 3
+    one sentence what is wrong. The program gets N, D or R as its argument, makes its
+    series with the document's `generate_time_series`, and prints the test MSE, for D
+    and R after every epoch. The exit status is 0 if it is right, 1 if it is wrong, 3
     if `check` cannot tell.
 
     `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001` · `unroll

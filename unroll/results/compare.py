@@ -117,7 +117,10 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         comparison = _pair(names, between(workspace, *names))
         shown[0] |= {"answers": [], "comparison": comparison}
         if "%" in comparison["words"]:
-            shown[0]["caption"] += f" {CHANGE_CAPTION}"
+            band = f"{100 * comparison['band']:.2g}"
+            shown[0]["caption"] += (
+                f" {CHANGE_CAPTION} A change within ±{band} % does not matter."
+            )
     return shown
 
 
@@ -235,7 +238,10 @@ def _pair(names: Sequence[str], comparison: Comparison | None) -> dict[str, Any]
     experiment, against = names
     about: dict[str, Any] = {"experiment": experiment, "against": against}
     if comparison is None:
-        words = f"{Word.OPEN}: {FEW_SEEDS}, or no predictions"
+        words = (
+            f"{Word.OPEN}: {FEW_SEEDS}, no predictions, or two searches for the same "
+            "model, which count as one"
+        )
         return about | {"outcome": Word.OPEN, "words": words}
     return about | asdict(comparison) | {"words": str(comparison)}
 

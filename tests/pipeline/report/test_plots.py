@@ -95,7 +95,9 @@ def built(name, **models):
             **own, chosen={"train": {"mse": stat}}, method="", converged=True
         )
 
-    about = SimpleNamespace(name="d", metric="mse", examples={"train": 8000}, days=None)
+    about = SimpleNamespace(
+        name="d", metric="mse", examples={"train": 8000}, days=None, floors={}
+    )
     experiments = {model: entry(*options) for model, options in models.items()}
     return SimpleNamespace(
         name=name,

@@ -83,7 +83,7 @@ def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
     (table,) = compare(evaluated, ["waves"])
     assert experiments(table)[0] == "noise"
     assert re.fullmatch(
-        r"open \(as .*\): SimpleRNN.* against perceptron.*: too few seeds",
+        r"open \(untuned\): SimpleRNN.* against perceptron.*: too few seeds",
         *table["answers"],
     )
     cell = next(
