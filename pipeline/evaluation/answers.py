@@ -168,18 +168,29 @@ def strongest(evaluation: Evaluation, eligible: Callable[[Entry], bool]) -> str 
 
     The best has the best score on validation, or on train if there is no validation.
     The test set never chooses. Experiments that were trained on only a fraction of the
-    train examples are left out, and so are repeated searches: an experiment stands for
-    all of its searches, but the first one chooses.
+    train examples are left out. An experiment stands for all of its searches, by their
+    mean score.
     """
-    metric = evaluation.dataset.metric
     scores = {}
     for name, entry in evaluation.experiments.items():
-        chosen_on = entry.chosen.get("validation") or entry.chosen.get("train")
-        first = entry.share == 1 and entry.repeats is None
-        if chosen_on and eligible(entry) and first:
-            scores[name] = chosen_on[metric].mean
-    best = max if MEASURES[metric].higher else min
+        if entry.share < 1 or entry.repeats or not eligible(entry):
+            continue
+        score = _score_before_test(evaluation, name)
+        if score is not None:
+            scores[name] = score
+    best = max if MEASURES[evaluation.dataset.metric].higher else min
     return best(scores, key=scores.__getitem__, default=None)
+
+
+def _score_before_test(evaluation: Evaluation, name: str) -> float | None:
+    """Return the mean score over all searches, on validation or else on train."""
+    scores = []
+    for search in evaluation.searches(name):
+        chosen = evaluation.experiments[search].chosen
+        chosen_on = chosen.get("validation") or chosen.get("train")
+        if chosen_on:
+            scores.append(chosen_on[evaluation.dataset.metric].mean)
+    return fmean(scores) if scores else None
 
 
 def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:

@@ -210,6 +210,17 @@ def searched(errors):
     return Evaluation.model_validate(whole)
 
 
+def test_a_search_that_was_lucky_on_validation_does_not_choose():
+    whole = searched([[0.3, 0.31], [0.3, 0.31]]).model_dump()
+    experiments = whole["experiments"]
+    experiments["lstm"] = experiments["gru"]
+    for name, score in {"gru": 0.20, "gru_2": 0.30, "lstm": 0.24}.items():
+        final = experiments[name]["final"] | {"validation": {"mae": stat(score)}}
+        experiments[name] = experiments[name] | {"final": final}
+    evaluation = Evaluation.model_validate(whole)
+    assert answers.strongest(evaluation, lambda entry: entry.recurrent) == "lstm"
+
+
 def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
     """Seeds of a search agree to .1 %, the three searches differ by 10 %."""
     errors = [[0.300, 0.3003], [0.330, 0.3303], [0.270, 0.2703]]
