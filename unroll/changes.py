@@ -5,8 +5,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json
+from unroll.repro import LOCK
 from unroll.workspaces.checkout import dvc, git
 
 ANSWERS = "results/answers.json"
@@ -46,9 +48,13 @@ def report_against(root: Path, ref: str) -> bool:
     _print_table("Verdicts", [*head, *changed])
     _print_table("Metrics", [row for row in metrics if ANSWERS not in row])
     _print_table("Options", dvc(root, "params", "diff", ref, "--md").splitlines())
+    locked = plain_yaml.read(root / LOCK)["stages"]
     stale = _out_of_date(root)
-    if stale:
-        print(f"\nOut of date, since their dependencies changed: {', '.join(stale)}.")
+    built = [stage for stage in stale if stage in locked]
+    if built:
+        print(f"\nOut of date, since their dependencies changed: {', '.join(built)}.")
+    if len(built) < len(stale):
+        print(f"\nStages that are not in {LOCK} yet: {len(stale) - len(built)}.")
     return not changed
 
 

@@ -63,7 +63,7 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
     Raises:
         UsageError: a data set is not in the commit.
         UnrollError: another `unroll verify` is at work here, or no dvc.lock is
-            committed.
+            committed, or the data set is not in it.
     """
     folder = workspace.root / FOLDER
     rebuilt = folder / "rebuild"
@@ -77,6 +77,7 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
         for name in datasets:
             one_of(name, known, "the data set")
         targets = [f"evaluate@{name}" for name in datasets]
+        _require_committed(committed, targets)
         stages = _stages(rebuilt, targets)
         _say(f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}")
         edited = git(workspace.root, "status", "--porcelain").splitlines()
@@ -175,6 +176,16 @@ def _make_clone(root: Path, folder: Path, committed: Path) -> None:
     write_text(committed, lock)
 
 
+def _require_committed(lock: Path, targets: Sequence[str]) -> None:
+    stages = plain_yaml.read(lock)["stages"]
+    for target in targets:
+        if target not in stages:
+            raise UnrollError(
+                f"{target} is not in the committed {LOCK}, so there is nothing to "
+                f"compare with; run `unroll repro {target}`, and commit {LOCK}"
+            )
+
+
 def _stages(root: Path, targets: Sequence[str]) -> list[str]:
     """Return the stages of these targets and their dependencies, in alphabetical order.
 
@@ -267,6 +278,8 @@ def _print_findings(findings: Mapping[str, str], folder: Path) -> bool:
     compared = [finding for finding in findings.values() if finding != NOT_COMMITTED]
     same = compared.count(SAME)
     count = len(compared)
+    if len(findings) > count:
+        print(f"Stages that are not committed: {len(findings) - count}.")
     if compared and same == count:
         print(f"All {same} stages have the same bytes.")
         return True

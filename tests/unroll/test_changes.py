@@ -1,8 +1,11 @@
 """`unroll report --against` a commit, in a small repository whose stages are shell
 lines."""
 
+import json
+
 import pytest
 
+from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from tests.support import toy
 from tests.unroll.workspaces.test_checkout import git
@@ -32,7 +35,9 @@ REPORT = """\
 |-------------|-------------------------|----------|-------------|
 | params.yaml | experiments.waves.units | 32 | 64 |
 
-Out of date, since their dependencies changed: train@sine, train@waves.
+Out of date, since their dependencies changed: train@waves.
+
+Stages that are not in dvc.lock yet: 1.
 """
 
 
@@ -47,6 +52,9 @@ def test_changed_verdicts_metrics_and_options_are_told_and_what_is_not_built_is_
     # as in CI, which has no outputs
     git(root, "clone", "-q", ".", str(tmp_path / "clone"))
     (tmp_path / "clone/code").write_text("2\n")
+    locked = plain_yaml.read(tmp_path / "clone/dvc.lock")
+    del locked["stages"]["train@sine"]
+    (tmp_path / "clone/dvc.lock").write_text(json.dumps(locked), encoding="utf-8")
     assert (
         run(
             lambda: invoke(

@@ -1,5 +1,6 @@
 """`unroll verify` of a small repository whose stages are shell lines."""
 
+import json
 import os
 import shutil
 import signal
@@ -103,6 +104,7 @@ def test_a_changed_output_is_named_with_its_stage_and_its_inputs_and_kept(
             "report          differs: results/answers.json, as do its inputs results/metrics/waves.json, runs/waves",
             "evaluate@sine   not built: DVC says above why, or what it needs is not built",
             "train@sine      not built: no luck",
+            "Stages that are not committed: 1.",
             f"1 of 6 stages have the same bytes. What was built: {root}/.verify",
             "The metrics that differ:",
             "Path                        Metric               HEAD    workspace    Change",
@@ -130,6 +132,16 @@ def test_a_stage_that_fails_does_not_hold_though_it_is_not_committed(root):
     assert verify.compare(root / "dvc.lock", root, ["train@new"])[
         "train@new"
     ].startswith("not built: ")
+
+
+def test_a_data_set_that_is_not_committed_is_not_built(root, capfd):
+    locked = plain_yaml.read(root / "dvc.lock")
+    del locked["stages"]["evaluate@waves"]
+    (root / "dvc.lock").write_text(json.dumps(locked), encoding="utf-8")
+    toy.commit(root, "Without waves")
+    code, out, err = unroll(root, capfd, "verify", "waves")
+    assert (code, out) == (1, "")
+    assert "evaluate@waves is not in the committed dvc.lock" in err
 
 
 def test_what_cannot_be_verified_is_one_line(root, tmp_path, capfd):

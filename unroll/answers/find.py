@@ -50,7 +50,7 @@ def find(
     if file_of_name.is_file():
         hint = f"`unroll answer {file_of_name.name}` makes an answer"
     elif close:
-        hint = f"Did you mean {close}?"
+        hint = f"Did you mean {close}? {hint}"
     elif re.fullmatch(r"\d{3}", name):
         hint = f"`unroll claims {name}` is about a document"
     raise UsageError(
