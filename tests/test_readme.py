@@ -84,7 +84,13 @@ def models(data, text):
 
 
 def headlines():
-    """The documents' best known figures, beside the rebuilt ones."""
+    """How many claims hold, and the best known figures beside the rebuilt ones."""
+    counts = Counter(str(verdict.outcome) for verdict in results().verdicts)
+    shown = ", ".join(
+        f"{count} {PLURALS.get(outcome, outcome)}"
+        for outcome, count in counts.most_common()
+    )
+    yield f"The documents make {counts.total()} claims: {shown}. The best known figures:\n"
     yield "| | figure | published | rebuilt | verdict | why |"
     yield "| --- | --- | ---: | ---: | --- | --- |"
     for row in headlines_table(results()).rows:
@@ -94,6 +100,9 @@ def headlines():
         word = row["verdict"].outcome
         why = row["reason"].text
         yield f"| {document} | {figure} | {' | '.join(cells)} | {word} | {why} |"
+
+
+PLURALS = {"holds": "hold", "says little": "say little", "does not hold": "do not hold"}
 
 
 def answers():
