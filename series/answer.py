@@ -107,6 +107,11 @@ class Answer:
         return self.about.name
 
     @property
+    def target(self) -> str:
+        """The column that is forecast."""
+        return self.about.target
+
+    @property
     def board(self) -> Board:
         """The scores of all models, and who forecasts."""
         return self.about.board

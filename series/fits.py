@@ -213,16 +213,23 @@ def _left_out_because(ended: processes.Ended) -> str:
         UnrollError: something is wrong with the machine, such as a full disk.
         RuntimeError: there is a mistake in the code.
     """
-    name = ended.call.name
-    if ended.mistake:
-        log = ended.call.log.read_text(encoding="utf-8", errors="replace")
-        raise RuntimeError(f"{name}: {ended.error}\n{log}")
+    _require_no_mistake(ended)
     if ended.error and not ended.killed:
-        raise UnrollError(f"{name}: {ended.error}")
+        raise UnrollError(f"{ended.call.name}: {ended.error}")
     if ended.error:
         return ended.error
     about = read_json(ended.call.arguments[-1].with_suffix(".json"))
     return str(about.get("left_out", ""))
+
+
+def _require_no_mistake(ended: processes.Ended) -> None:
+    """Raise RuntimeError, with the log, if there is a mistake in the code.
+
+    The folder of the log may be temporary.
+    """
+    if ended.mistake:
+        log = ended.call.log.read_text(encoding="utf-8", errors="replace")
+        raise RuntimeError(f"{ended.call.name}: {ended.error}\n{log}")
 
 
 def _expected_seconds(experiment: Experiment) -> float:
@@ -278,6 +285,7 @@ def refitted(
 
     Raises:
         UnrollError: a model could not be fitted.
+        RuntimeError: there is a mistake in the code.
     """
     calls = []
     for name, experiment in experiments.items():
@@ -285,6 +293,7 @@ def refitted(
     runs = processes.run(calls, jobs, server)
     with contextlib.closing(runs):
         for ended in runs:
+            _require_no_mistake(ended)
             if ended.error:
                 raise UnrollError(f"{ended.call.name}: {ended.error}")
     return [read_checked(folder / name / "member.json", Member) for name in experiments]

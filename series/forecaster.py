@@ -158,12 +158,13 @@ class Forecaster:
 
         Returns:
             (horizon,) forecasts and (horizon, 2 * levels) their quantiles in ascending
-            order, in the target's unit. Nothing lies below `SeriesQuestion.floor`.
+            order, in the target's unit. No known value lies below
+            `SeriesQuestion.floor`; ends that are not known are infinite.
 
         Raises:
             UsageError: a level or the horizon is wrong.
         """
-        if not isinstance(levels, list | tuple):
+        if not isinstance(levels, list | tuple | np.ndarray):
             raise UsageError(
                 f"levels must be numbers such as (0.5, 0.9). Received: {levels!r}"
             )
@@ -171,11 +172,12 @@ class Forecaster:
             require_level(level)
         trained = self.spec.fitted.windows.horizon
         count = trained if horizon is None else horizon
-        is_whole = isinstance(count, int | np.integer)
+        is_whole = isinstance(count, int | float | np.integer) and count % 1 == 0
         if not is_whole or not 1 <= count <= LONGEST * trained:
             raise UsageError(
                 f"horizon must be 1 to {LONGEST * trained}. Received: {count!r}"
             )
+        count = int(count)
         errors, delay, forecast = self._errors(window)
         # (steps, 2 * levels)
         offsets = intervals.quantiles(errors, levels, delay, since=len(errors))[-1]
@@ -193,7 +195,9 @@ class Forecaster:
         forecast = forecast[:count] * scale.std + scale.mean
         quantiles = forecast[:, None] + offsets[:count] * scale.std
         floor = window.question.floor
-        return np.maximum(forecast, floor), np.maximum(quantiles, floor)
+        known = np.isfinite(quantiles)
+        quantiles = np.where(known, np.maximum(quantiles, floor), quantiles)
+        return np.maximum(forecast, floor), quantiles
 
     def _errors(self, window: Window) -> tuple[Array, Array, Array]:
         """Return the errors up to a window, and the forecast after it, in model units.

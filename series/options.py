@@ -6,10 +6,16 @@ import pydantic
 
 from pipeline.validation import Strict
 
-Count = Annotated[int, pydantic.Field(ge=1)]
-
 MOST_TIMESTEPS = 10_000
 """Largest horizon."""
+
+
+def _whole(value: Any) -> Any:
+    """Return a float such as 7.0 as an integer, and any other value as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Count = Annotated[int, pydantic.BeforeValidator(_whole), pydantic.Field(ge=1)]
 
 
 def _plain(value: Any) -> Any:

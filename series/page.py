@@ -137,7 +137,9 @@ def read_forecast(answer: Answer, level: float) -> pd.DataFrame:
     columns = ["unique_id", "ds", "y_hat", f"lo-{100 * level:g}", f"hi-{100 * level:g}"]
     path = answer.folder / FORECAST
     if path.is_file():
-        rows = pd.read_csv(path, dtype={"unique_id": str, "ds": str})
+        # A series may be called "nan".
+        texts = {"unique_id": str, "ds": str}
+        rows = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
         if set(columns) <= set(rows.columns):
             return rows[columns]
     return answer.forecast(levels=(level,))

@@ -142,6 +142,8 @@ def likely_target(profile: FileProfile) -> tuple[str, str]:
     """
     scores = {name: _target_score(profile, name) for name in profile.targets}
     best = max(scores, key=scores.__getitem__)
+    if len(scores) == 1:
+        return best, "the only column that can be forecast"
     why = "by its name" if scores[best] > 1 else "by its unit"
     if scores[best] < 1:
         why = "the first that may be forecast"
@@ -232,18 +234,21 @@ def _target(profile: FileProfile, wanted: str | None, reasons: dict[str, str]) -
         )
     if wanted is None:
         target, why = likely_target(profile)
-        if len(profile.targets) > 1:
+        if {*profile.columns} - {target, profile.series_id}:
             reasons["target"] = why
         return target
     target = column_named(wanted, profile.targets)
-    if target not in profile.targets:
-        why = ""
-        if target in profile.columns:
-            useless = profile.useless(target) or "no column of numbers"
-            why = f" {target!r} is {useless}."
-        expected = f"target must be one of: {', '.join(profile.targets)}."
-        raise UsageError(one_line(f"{expected}{why} Received: {target!r}"))
-    return target
+    if target in profile.targets:
+        return target
+    others = ", ".join(profile.targets)
+    text = f"target must be one of: {others}. Received: {target!r}"
+    if target in profile.columns:
+        useless = profile.useless(target) or "no column of numbers"
+        text = (
+            f"target={target!r}: it is {useless}, so there is nothing to forecast. "
+            f"Other columns: {others}"
+        )
+    raise UsageError(one_line(text))
 
 
 def _future(profile: FileProfile, target: str, wanted: Sequence[str]) -> list[str]:

@@ -59,7 +59,7 @@ def sentence(board: Board, titles: Mapping[str, str]) -> str:
         answer = _not_tried(board, titles)
     else:
         answer = _compared(board, board.comparison, titles)
-    return f"{answer} The forecast below is by {title(board, titles, board.champion)}."
+    return f"{answer} The forecast is by {title(board, titles, board.champion)}."
 
 
 def title(board: Board, titles: Mapping[str, str], name: str) -> str:
@@ -72,14 +72,21 @@ def title(board: Board, titles: Mapping[str, str], name: str) -> str:
 
 
 def _compared(board: Board, compared: Comparison, titles: Mapping[str, str]) -> str:
-    network = f"the best recurrent network, {title(board, titles, str(board.network))},"
+    network = title(board, titles, str(board.network))
     opponent = title(board, titles, board.opponent)
-    opponent = f"the best model without recurrence, {opponent}"
     if compared.low is None or compared.high is None:
-        text = f"Open so far: {so_far(board, compared, network, opponent)}."
+        text = (
+            f"Open so far: {so_far(board, compared, network, opponent)}. They are the "
+            "recurrent network and the model without recurrence that were chosen on "
+            "the earlier cutoffs."
+        )
         return f"{text} Other seasons were not seen." if board.days < SEASON else text
+    opponent = f"the best model without recurrence, {opponent}"
     change = f"{amount(compared.change)} {opponent}{interval(compared)}"
-    text = f"{VERDICTS[compared.word]}: over {span(board)} {network} had {change}."
+    text = (
+        f"{VERDICTS[compared.word]}: over {span(board)} the best recurrent network, "
+        f"{network}, had {change}."
+    )
     if compared.word == Word.SAME and compared.low * compared.high > 0:
         text += f" That is hardly chance, but less than {PERCENT} does not matter."
     return f"{text}{why_open(compared)}"

@@ -30,9 +30,8 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
         name: the name for a DataFrame.
 
     Raises:
-        UsageError: the data is neither a DataFrame nor paths, or the DataFrame cannot
-            be written.
-        UnrollError: a file is not there.
+        UsageError: the data is neither a DataFrame nor paths, a file is not there, or
+            the DataFrame cannot be written.
     """
     if isinstance(data, pd.DataFrame):
         path = folder / f"{name}.parquet"
@@ -56,8 +55,7 @@ def existing(given: object) -> Path:
     """Return the path of a file that is there.
 
     Raises:
-        UsageError: it is no path.
-        UnrollError: there is no such file.
+        UsageError: it is no path, or there is no such file.
     """
     if not isinstance(given, str | os.PathLike):
         raise UsageError(
@@ -65,13 +63,13 @@ def existing(given: object) -> Path:
         )
     path = Path(given)
     if path.is_dir():
-        raise UnrollError(f"{path} is a folder; name the files in it")
+        raise UsageError(f"{path} is a folder; name a CSV or Parquet file")
     if not path.is_file():
-        raise UnrollError(absent(path))
+        raise UsageError(_absent(path))
     return path.resolve()
 
 
-def absent(path: Path) -> str:
+def _absent(path: Path) -> str:
     """Return the error for a file that is not there, with a file of a similar name."""
     text = f"{path} is not there; name a CSV or Parquet file"
     if not path.parent.is_dir():
@@ -101,8 +99,13 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
     counted = isinstance(frame.index, pd.RangeIndex) or (
         frame.index.name is None and pd.api.types.is_integer_dtype(frame.index.dtype)
     )
-    rows = frame if counted else frame.reset_index()
+    rows = frame if counted else frame.reset_index(allow_duplicates=True)
     rows = rows.set_axis([str(column) for column in rows.columns], axis=1)
+    twice = rows.columns[rows.columns.duplicated()]
+    if len(twice):
+        raise UsageError(
+            f"data has two columns {twice[0]!r}; rename or remove one of them"
+        )
     for column in rows.columns:
         cells = rows[column]
         if isinstance(cells.dtype, pd.PeriodDtype):

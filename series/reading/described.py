@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
@@ -34,8 +36,7 @@ def lines(profile: FileProfile) -> Iterator[str]:
         yield f"gaps      {count:,}, the longest of {max(profile.gaps):,} rows"
     if profile.missing:
         cells = [
-            f"{printable(word) or 'nothing'} {count:,} times"
-            for word, count in profile.missing.items()
+            _missing(profile, word, count) for word, count in profile.missing.items()
         ]
         yield f"no value  {', '.join(cells)}"
     for name in profile.columns:
@@ -57,9 +58,13 @@ def _order(profile: FileProfile) -> Iterator[str]:
     if (profile.timestamps[1:] < profile.timestamps[:-1]).any():
         yield "order     rows are not in the order of time; they are sorted"
     if profile.repeated:
+        values = {name: profile.columns[name].measured for name in profile.targets}
+        rows = pd.DataFrame({**values, "": profile.timestamps})
+        others = profile.repeated - int(rows.duplicated().sum())
+        what = f", {others:,} with other values; the first row counts"
         yield (
             f"repeated  {profile.repeated:,} rows have the timestamp of an earlier "
-            "row; they are left out"
+            f"row{what if others > 0 else '; they are left out'}"
         )
 
 
@@ -90,6 +95,18 @@ def _distance(profile: FileProfile) -> str:
     if " -1" in day:
         day = f"the last {day.replace(' -1', '')}"
     return f"one row {every}, on {day}" if day else f"one row {every}"
+
+
+def _missing(profile: FileProfile, word: str, count: int) -> str:
+    """Return a word that means no value in words, such as "n/a once in load"."""
+    times = "once" if count == 1 else f"{count:,} times"
+    names = [
+        _name(name)
+        for name, column in profile.columns.items()
+        if column.numeric and word in column.words
+    ]
+    where = f" in {' and '.join(names):.160}" if names else ""
+    return f"{printable(word) or 'nothing'} {times}{where}"
 
 
 def _column(profile: FileProfile, name: str) -> str:

@@ -237,7 +237,7 @@ class FileProfile(Moments):
         if name == self.series_id:
             return "the series' names"
         if name in self.form.drop:
-            return "other times"
+            return "further timestamps"
         if self.columns[name].counts and self.has_values:
-            return "counts the rows"
+            return "a count of the rows"
         return self.columns[name].useless

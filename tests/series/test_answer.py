@@ -72,7 +72,8 @@ def answered(frame=None, **options):
 
 
 def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast():
-    answer = answered(target="sales", horizon=7)
+    answer = answered(target="sales", horizon=7.0)
+    assert answer.target == "sales"
     assert answer.sentence.startswith("Recurrence was not tried.")
     assert {*answer.models["model"]} == {*FEW, "weighted_median"}
     assert answer.models["forecasts"].sum() == 1
@@ -118,7 +119,7 @@ def test_what_comes_next_has_nested_intervals_and_goes_on_beyond_the_horizon():
     assert [*forecast["ds"]] == [*pd.date_range("2023-02-25", periods=7)]
     ordered = forecast[["lo-90", "lo-50", "y_hat", "hi-50", "hi-90"]].to_numpy()
     assert (np.diff(ordered, axis=1) >= 0).all()
-    longer = answer.forecast(levels=(0.5, 0.9), horizon=30)
+    longer = answer.forecast(levels=np.array([0.5, 0.9]), horizon=30.0)
     pd.testing.assert_frame_equal(longer.head(7), forecast)
     assert [*longer["ds"]] == [*pd.date_range("2023-02-25", periods=30)]
     width = longer["hi-90"] - longer["lo-90"]
@@ -127,6 +128,8 @@ def test_what_comes_next_has_nested_intervals_and_goes_on_beyond_the_horizon():
     assert np.abs(longer["y_hat"] - expected).mean() < 3
     with pytest.raises(UsageError, match="horizon must be 1 to 700. Received: 0"):
         answer.forecast(horizon=0)
+    with pytest.raises(UsageError, match=r"Received: 7\.5"):
+        answer.forecast(horizon=7.5)
     with pytest.raises(UsageError, match=r"Received: 0\.3"):
         answer.forecast(levels=(0.3,))
     with pytest.raises(UsageError, match="levels must be numbers"):
@@ -271,6 +274,15 @@ def test_what_is_no_fault_of_a_model_ends_the_answer(monkeypatch, error, kind, t
     with pytest.raises(kind, match=text) as caught:
         answered(horizon=7)
     assert type(caught.value) is kind
+
+
+def test_a_mistake_in_a_last_fit_shows_its_log(monkeypatch):
+    def failing(*_):
+        raise KeyError("no")
+
+    monkeypatch.setattr(fits, "refit_one", failing)
+    with pytest.raises(RuntimeError, match="a mistake in the code: 'no'\nTraceback"):
+        answered(horizon=7, minutes=1e-9)
 
 
 def test_however_little_time_there_is_naive_models_are_fitted():

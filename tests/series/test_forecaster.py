@@ -355,6 +355,14 @@ def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
     assert (forecast[0], low[0], low[1]) == (0, 0, 0)
     assert min(low[2], forecast[1]) > 0
     assert (high > forecast).all()
+    few = replace(
+        forecaster,
+        arrays=forecaster.arrays
+        | {"truth": np.full_like(forecaster.arrays["truth"], np.nan)},
+    )
+    vars(few)["predict"] = forecaster.predict
+    _, ends = few.ahead(window)
+    assert (ends == [-np.inf, np.inf]).all(), "not known, and not 0"
 
 
 def test_what_an_older_version_saved_is_refused(workspace, tmp_path):

@@ -115,7 +115,11 @@ def test_a_proposal_says_its_reason(tmp_path, freq, count, lines):
         (Options(target="b"), "target must be one of: load. Received: 'b'"),
         (
             Options(target="words"),
-            "target must be one of: load. 'words' is no column of numbers. Received: 'words'",
+            "target='words': it is no column of numbers, so there is nothing to forecast.",
+        ),
+        (
+            Options(target="same"),
+            "target='same': it is always 7, so there is nothing to forecast. Other columns: load",
         ),
         (
             Options(future=["b"]),
@@ -127,10 +131,11 @@ def test_a_proposal_says_its_reason(tmp_path, freq, count, lines):
 def test_a_question_that_cannot_be_asked_says_what_is_expected(tmp_path, wanted, text):
     days = pd.date_range("2021-01-01", periods=200)
     words = np.where(np.arange(200) % 3, "sun", "rain")
-    pd.DataFrame({"day": days, "load": np.sin(np.arange(200)), "words": words}).to_csv(
-        tmp_path / "a.csv", index=False
-    )
+    columns = {"load": np.sin(np.arange(200)), "words": words, "same": 7}
+    pd.DataFrame({"day": days, **columns}).to_csv(tmp_path / "a.csv", index=False)
     profile = detect([tmp_path / "a.csv"], Options())
+    told = "guessed   target: load, the only column that can be forecast"
+    assert propose(profile, Options()).guesses[0] == told
     with pytest.raises(UsageError, match=re.escape(text)):
         propose(profile, wanted)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UsageError
 from series.source import files_of, plain_name
 
 HOURS = pd.date_range("2024-01-01", periods=5, freq="h")
@@ -45,8 +45,18 @@ def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(
         ([], UsageError, "Received: "),
         (pd.Series([1, 2]), UsageError, r"Received: a Series; pass data.to_frame\(\)"),
         ([3], UsageError, "each of several files must be a path. Received: 3"),
-        ("none.csv", UnrollError, "none.csv is not there; name a CSV or Parquet file"),
+        ("none.csv", UsageError, "none.csv is not there; name a CSV or Parquet file"),
         (pd.DataFrame({"y": []}), UsageError, "data has no rows"),
+        (
+            pd.DataFrame([[1, 2]], columns=["y", "y"]),
+            UsageError,
+            "data has two columns 'y'; rename or remove one of them",
+        ),
+        (
+            pd.DataFrame({"ds": range(5)}, index=HOURS.rename("ds")),
+            UsageError,
+            "data has two columns 'ds'",
+        ),
         (
             pd.DataFrame({"y": [1j, 2j]}),
             UsageError,
@@ -60,7 +70,7 @@ def test_what_is_no_series_says_what_is_expected(tmp_path, given, error, text):
 
 
 def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(UnrollError, match="is a folder; name the files in it"):
+    with pytest.raises(UsageError, match="is a folder; name a CSV or Parquet file"):
         files_of(tmp_path, tmp_path, "rows")
 
 

@@ -86,6 +86,7 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
     )
     answer = SimpleNamespace(
         name="meter",
+        target="load",
         sentence="No: <b>ridge</b> is better.",
         hint="More rows would tell.",
         models=SCORES,
@@ -94,6 +95,7 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
     )
     text = page.page(answer, rows(), 0.8, {"Caption.": "<?xml?><svg id='s'></svg>"})
     assert text.startswith("<!doctype html>\n")
+    assert "<h1>meter, column load: does it need a recurrent network?</h1>" in text
     assert '<p class="answer">No: &lt;b&gt;ridge&lt;/b&gt; is better.</p>' in text
     assert (
         "<figure><svg id='s'></svg><figcaption>Caption.</figcaption></figure>" in text
@@ -104,6 +106,13 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
     assert "made by a &lt;model&gt;." in text
     assert "<script" not in text
     assert "://" not in text
+
+
+def test_a_series_called_nan_keeps_its_forecast(tmp_path):
+    unknown = rows(("nan",)).assign(**{"lo-80": -np.inf, "hi-80": np.inf})
+    (tmp_path / page.FORECAST).write_text(table.csv(unknown))
+    read = page.read_forecast(SimpleNamespace(folder=tmp_path), 0.8)
+    assert table.forecast(read, 0.8, "").rows[0] == ["2024-01-08", "100.00", "-", "-"]
 
 
 def window(measured):

@@ -118,7 +118,7 @@ def of_files(
         told = [*described.lines(profile)]
         for line in told:
             _say(line)
-        options = settled(profile, options, yes=False)
+        options = settled(profile, options)
         now = now.model_copy(update={"options": options})
     is_new = not folder.exists()
     asked.write(folder, now.model_copy(update={"answered": False}))
@@ -172,10 +172,11 @@ def look(files: Sequence[Path], options: Options) -> FileProfile:
 
 
 @speaking_flags()
-def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
+def settled(profile: FileProfile, options: Options) -> Options:
     """Return the options with a target and a horizon.
 
-    If they were not given, the user is asked. With `yes` they are taken as proposed.
+    If they were not given, the user is asked. The target of a file with one column of
+    numbers stays open; the library takes the column, and says so.
 
     Raises:
         UsageError: an option is wrong, or there is no terminal to ask at.
@@ -183,11 +184,8 @@ def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
     proposal = propose(profile, options)
     target = options.target
     horizon = options.horizon
-    if len(profile.targets) == 1 or yes:
-        target = proposal.target
-    if yes:
-        horizon = proposal.horizon
-    if None in {target, horizon} and not sys.stdin.isatty():
+    asks = target is None and len(profile.targets) > 1
+    if (asks or horizon is None) and not sys.stdin.isatty():
         flags = f"--target {shlex.quote(proposal.target)} --horizon {proposal.horizon}"
         raise UsageError(
             one_line(
@@ -195,7 +193,7 @@ def settled(profile: FileProfile, options: Options, *, yes: bool) -> Options:
                 f"pass {flags} or other values, or --yes to take these"
             )
         )
-    if target is None:
+    if asks:
         question = f"What is to be forecast? ({', '.join(profile.targets)})"
         target = typer.prompt(
             printable(question),

@@ -13,7 +13,7 @@ from pipeline.provenance import fingerprint
 from pipeline.validation import Strict
 from series import FILE as ANSWER
 from series.options import Options
-from series.source import absent
+from series.source import existing
 
 CACHE = ".cache"
 """The folder in an answer's folder that keeps finished parts."""
@@ -51,11 +51,7 @@ def now(folder: Path, files: Sequence[Path], options: Options) -> Asked:
     """
     hashes = {}
     for file in files:
-        if not file.is_file():
-            if file.is_dir():
-                raise UsageError(f"{file} is a folder; name a CSV or Parquet file")
-            raise UsageError(absent(file))
-        path = os.path.relpath(file.resolve(), folder.resolve())
+        path = os.path.relpath(existing(file), folder.resolve())
         hashes[Path(path).as_posix()] = sha256(file)
     return Asked(files=hashes, options=options, code=fingerprint.package())
 

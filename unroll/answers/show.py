@@ -86,6 +86,8 @@ def about(answer: Answer) -> dict[str, Any]:
     """Return the answer and its models as plain data."""
     return {
         "name": answer.name,
+        "folder": answer.folder.name,
+        "target": answer.target,
         "answer": answer.sentence,
         "outcome": answer.outcome,
         "hint": answer.hint,

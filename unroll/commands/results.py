@@ -193,8 +193,8 @@ def list_(
         return
     if rows:
         show.show_list(rows, in_groups=not names)
-    for answer in answers:
-        print(printable(f"{answer.name}: {answer.sentence}"))
+    for folder, answer in zip(folders, answers, strict=True):
+        print(printable(f"{folder.name}: {answer.sentence}"))
 
 
 @app.command(rich_help_panel="Results")

@@ -6,17 +6,19 @@ served.
 
 import json
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.client import BAD_REQUEST
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.files import write_text
 from pipeline.provenance import fingerprint
 from pipeline.provenance.machine import CODE
@@ -245,7 +247,22 @@ def app(workspace: Workspace, name: str) -> Any:
         from unroll.registry.served import Served
 
         served = Served(Forecaster.load(files / flavor["data"]))
-        return scoring_server.init(PyFuncModel(model, served))
+        made = scoring_server.init(PyFuncModel(model, served))
+        made.middleware("http")(_without_trace)
+        return made
+
+
+async def _without_trace(request: Any, call_next: Any) -> Any:
+    """Answer a request; print MLflow's traceback, which names paths of this machine."""
+    from fastapi.responses import JSONResponse
+
+    response = await call_next(request)
+    if response.status_code != BAD_REQUEST:
+        return response
+    error = json.loads(b"".join([part async for part in response.body_iterator]))
+    print(error.pop("stack_trace", ""), file=sys.stderr, end="")
+    error["message"] = one_line(error["message"])
+    return JSONResponse(error, BAD_REQUEST)
 
 
 @contextmanager

@@ -37,5 +37,23 @@ def test_rows_that_repeat_a_timestamp_have_a_line_of_their_own(tmp_path):
     days = pd.date_range("2020-01-01", periods=40).strftime("%Y-%m-%d").tolist()
     lines = said(tmp_path / "load.csv", [*days, *days[30:33]])
     assert "order     rows are not in the order of time; they are sorted" in lines
-    assert "repeated  3 rows have the timestamp of an earlier row; they are" in lines
+    told = "repeated  3 rows have the timestamp of an earlier row"
+    assert f"{told}, 3 with other values; the first row counts" in lines
     assert "repeated" not in said(tmp_path / "load.csv", days)
+    path = tmp_path / "load.csv"
+    text = path.read_text()
+    path.write_text("\n".join([text.strip(), *text.split()[30:33]]))
+    lines = "\n".join(described.lines(detect([path], Options())))
+    assert f"{told}; they are left out" in lines
+
+
+def test_what_means_no_value_is_named_with_its_columns(tmp_path):
+    days = pd.date_range("2020-01-01", periods=40)
+    load = ["broken", "", *range(38)]
+    wind = [*range(0, 76, 2), "n/a", "n/a"]
+    frame = pd.DataFrame({"day": days, "load": load, "wind": wind, "rain": load})
+    frame["load"] = frame["load"].replace("broken", "n/a")
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    lines = [*described.lines(detect([tmp_path / "a.csv"], Options()))]
+    told = "n/a 3 times in load and wind, nothing 2 times, broken once in rain"
+    assert f"no value  {told}" in lines

@@ -158,6 +158,15 @@ def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(
     assert "column    wind: from 0 to 6" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("here")
+def test_the_only_column_is_taken_without_a_question(library):
+    pd.read_csv("meter.csv")[["day", "load"]].to_csv("meter.csv", index=False)
+    with pytest.raises(UsageError, match="pass --target load --horizon 6 or other"):
+        answer()
+    answer("--horizon", "7")
+    assert library == [("meter", ["meter.csv"], {"horizon": 7})]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -217,6 +226,7 @@ def test_the_keywords_of_the_library_are_flags_of_the_command():
     assert show.with_flags("pass decimal=',', missing='<1 \\'' or stamp='when'") == (
         """pass --decimal ,, --missing '<1 '"'"'' or --stamp when"""
     )
+    assert show.with_flags("target='sales': it is") == "--target sales: it is"
     assert show.with_flags("day_first=True or day_first=False, for -1") == (
         "--day-first or --month-first, for -1"
     )

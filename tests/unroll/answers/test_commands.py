@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import unroll
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UsageError
 from pipeline.processes import Ended
 from series.candidates import candidates
 from unroll.commands.main import invoke
@@ -186,13 +186,18 @@ def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
         printed(folder, "compare", "shop/rige", "shop/gru")
 
 
-def test_an_answer_is_listed_and_compared(shop):
+def test_an_answer_is_listed_and_compared(shop, tmp_path):
     folder, _ = shop
     answer = unroll.load(folder / "shop")
     assert printed(folder, "list").endswith(f"shop: {answer.sentence}\n")
     assert printed(folder, "list", "shop") == f"shop: {answer.sentence}\n"
     [listed] = json.loads(printed(folder, "list", "shop", "--json"))
     assert listed["answer"] == answer.sentence
+    assert listed["target"] == "sales"
+    shutil.copytree(folder / "shop", tmp_path / "moved")
+    assert printed(tmp_path, "list").endswith(f"moved: {answer.sentence}\n")
+    [listed] = json.loads(printed(tmp_path, "list", "moved", "--json"))
+    assert (listed["name"], listed["folder"]) == ("shop", "moved")
     shown = printed(folder, "compare", "shop/")
     assert "coverage" in shown.lower()
     assert "weighted quantile loss" in shown
@@ -227,6 +232,7 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
     ("arguments", "message"),
     [
         ("predict shop --data none.csv", "none.csv is not there"),
+        ("predict shop --data .", ". is a folder; name a CSV or Parquet file"),
         ("predict shop --level 0.905", "the level must be 0.5 to 0.99"),
         ("predict shop --csv --json", "pass --csv or --json, not both"),
         ("predict shop --horizon 5000", "horizon must be 1 to 700"),
@@ -242,7 +248,7 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
     ],
 )
 def test_what_cannot_be_done_gets_one_line(shop, arguments, message):
-    with pytest.raises(UnrollError, match=message):
+    with pytest.raises(UsageError, match=message):
         printed(shop[0], *arguments.split())
 
 

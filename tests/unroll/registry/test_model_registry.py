@@ -286,3 +286,8 @@ def test_what_is_far_outside_has_a_warning_and_what_cannot_be_used_is_refused_in
         answer = post(address, body())
         assert (answer.status_code, "\n" in answer.text) == (400, False)
         assert line in answer.json()["message"]
+    for text in ("time,load,wind\n2023-05-01 00:00,calm,1\n", ""):
+        answer = post(address, text, "text/csv")
+        assert answer.status_code == 400
+        assert answer.json()["message"].startswith("Failed to parse input as a Pandas")
+        assert ".py" not in answer.text
