@@ -88,13 +88,22 @@ def clean(moments: Array, values: Array, sentinel: float | None) -> Series:
     unknown = np.isnan(values)
     if sentinel is not None:
         unknown |= values == sentinel
+    start = _take_last_good(values, unknown)
+    values[:start][np.isnan(values[:start])] = 0.0
+    return Series(moments, values, unknown, start)
+
+
+def _take_last_good(values: Array, unknown: Array) -> int:
+    """Give unknown values (rows, columns) the last good value of their column, in place.
+
+    Return the first row by which all columns have had a good value.
+    """
     start = 0
     for column in np.flatnonzero(unknown.any(axis=0)):
         last_good = _last_good(unknown[:, column])
         start = max(start, int((last_good < 0).sum()))
         values[:, column] = values[np.maximum(last_good, 0), column]
-    values[:start][np.isnan(values[:start])] = 0.0
-    return Series(moments, values, unknown, start)
+    return start
 
 
 def _last_good(unknown: Array) -> Array:
@@ -248,10 +257,22 @@ def rows_of(
     return Measured(series, columns, regular, missed, lost)
 
 
-def as_they_are(table: RowTable, freq: int | None) -> Measured:
-    """Return rows as the documents take them, without any cleaning."""
-    series = Series(table.timestamps, table.values, np.zeros(table.values.shape, bool))
-    return Measured(series, table.columns, regularity(table.timestamps, freq), 0, {})
+def as_they_are(
+    table: RowTable, freq: int | None, sentinel: float | None = None
+) -> Measured:
+    """Return rows as the documents take them, in the order of the file.
+
+    A sentinel takes the last good value of its column; nothing else is cleaned.
+    """
+    values = np.array(table.values)
+    unknown = np.zeros(values.shape, bool)
+    if sentinel is not None:
+        unknown = values == sentinel
+    start = _take_last_good(values, unknown)
+    series = Series(table.timestamps, values, unknown, start)
+    missed = int(unknown.sum())
+    regular = regularity(table.timestamps, freq)
+    return Measured(series, table.columns, regular, missed, {})
 
 
 def borders(rows: int, train: float, validation: float | None) -> tuple[int, int]:

@@ -85,11 +85,12 @@ def prepare(
     Each row also has columns of the calendar, for the models that use them.
 
     The protocol `as_published` does what the generator of documents 001 and 002 does,
-    slips included (see `series.published_rows`). Rows are not cleaned. The target lies
+    slips included (see `series.published_rows`). Of the rows only the sentinel is
+    replaced, if `cleaning` names it. The target lies
     delay + step rows after the last input, possibly in the next block. Validation and
     test consist of whole batches only.
 
-    The protocol `keras_utility` does not clean rows either. Its windows are those that
+    The protocol `keras_utility` does not clean more either. Its windows are those that
     Keras' own function cuts for document 006 (see `series.utility_rows`). The target
     lies exactly `delay` rows after the last input.
 
@@ -117,7 +118,7 @@ def prepare(
             fraction of the rows.
         validation: the size of the validation block; None for no such block. The rest
             is the test block.
-        cleaning: how rows are completed, for `corrected` only.
+        cleaning: how rows are completed; `spacing` is for `corrected` only.
         protocol: one of the three above.
         batch_size: the batch size of the generator, for `as_published` only.
         thinned: how the file was thinned, for the protocols of documents only; None if
@@ -209,7 +210,7 @@ def from_table(
         if corrected:
             every[key] = series.rows_of(own, csv, cleaning, windows)
         else:
-            every[key] = series.as_they_are(own, None)
+            every[key] = series.as_they_are(own, None, cleaning.sentinel)
     first = next(iter(every.values()))
     count = len(first.series.values)
     column = first.columns.index(csv.target)

@@ -208,6 +208,25 @@ def test_as_published_is_the_generator_slips_included(
     # the documents': 25, and not 24
     assert dataset.facts["horizon in hours"] == (delay + step) / 6
 
+    cleaned = prepared(
+        seconds,
+        {"p": data[:, 0], "T": data[:, 1]},
+        **shape,
+        **options,
+        cleaning={"sentinel": -9999.0},
+    )
+    data[7, 0] = data[6, 0]
+    mean, std = data[:train].mean(axis=0), data[:train].std(axis=0)
+    windows = cleaned.splits["train"]
+    rows, _ = numbers(cleaned, "train")
+    np.testing.assert_allclose(
+        windows.take(np.arange(len(windows)))[0][:, :, :2],
+        ((data - mean) / std)[rows],
+        rtol=1e-5,
+        atol=1e-5,
+    )
+    assert cleaned.facts["sentinels"] == 1
+
 
 @pytest.mark.parametrize(
     ("protocol", "rows"),
