@@ -211,7 +211,7 @@ def test_the_recording_shows_the_answers_that_are_committed():
             words = text.effect.partition(" to ")[0].split()
             start = re.escape(" ".join(words[:4]))
             rest = re.escape(" ".join(words[4:]))
-            row = rf"{name} +(tuned|as ).*\s{word}.*{start}[\s\S]{{,200}}?{rest}"
+            row = rf"{name} +(tuned|untuned).*\s{word}.*{start}[\s\S]{{,200}}?{rest}"
             assert re.search(row, shown), f"{name}: run `make recording`"
 
 

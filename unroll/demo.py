@@ -1,4 +1,4 @@
-"""The command `demo`: results in about six minutes, offline, in a workspace."""
+"""The command `demo`: results in about five minutes, offline, in a workspace."""
 
 import os
 import sys
