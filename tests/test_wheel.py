@@ -65,7 +65,7 @@ def test_in_an_empty_folder_the_documents_are_shown_and_nothing_is_written(
     wrong = unroll(installed, tmp_path, "repro", "compare wavse", status=2)
     assert wrong.count("\n") == 2
     assert "name that folder: unroll --root DIR ...\n" in wrong
-    assert wrong.endswith("Did you mean waves?\n")
+    assert wrong.endswith("Did you mean waves? `unroll answer FILE` makes an answer\n")
     assert not [*tmp_path.iterdir()]
 
 

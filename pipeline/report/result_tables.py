@@ -293,7 +293,7 @@ def _band(dataset: Evaluated) -> list[str]:
     if not relative:
         return []
     sentence = f"A change within ±{100 * relative[0].band:.2g} % does not matter"
-    least = floor(dataset.name, dataset.about.floors)
+    least = floor(dataset.name)
     if not least:
         return [f"{sentence}."]
     share = f"{100 * BAND:g} % of the error above {least:.2g}, the least of any model"

@@ -44,7 +44,7 @@ CHOSEN = {
     "waves": "last_value linear tuned_ridge tuned_boosting tuned_kernel_ridge rnn6 "
     "rnn20 lstm gru",
     "jena_sample": "last_value daily_cycle ridge boosting gru",
-    "sine_windows": "zero last_value recurrence dense lstm dense4",
+    "sine_windows": "zero last_value two_values dense lstm dense4",
     "sine_interpolation": "zero dense",
     "sine_extrapolation": "zero dense rnn rnn2 dense_rnn2 lstm2 gru2",
 }

@@ -166,12 +166,11 @@ def test_what_a_reader_has_to_know_stands_beside_the_word_and_never_replaces_it(
 
 def test_where_a_floor_is_known_the_band_is_of_the_error_above_it():
     evaluation = evaluated(280, 0.3, 0.5)
-    floors = {"noise variance": 0.1, "noise and a fit": 0.2}
-    noisy = evaluation.model_copy(
-        update={"dataset": evaluation.dataset.model_copy(update={"floors": floors})}
+    waves = evaluation.model_copy(
+        update={"dataset": evaluation.dataset.model_copy(update={"name": "waves"})}
     )
-    expected = margin.band_above_floor(0.5, 0.2)
-    assert answers.answer(noisy).band == pytest.approx(expected, rel=1e-3)
+    expected = margin.band_above_floor(0.5, answers.FLOORS["waves"])
+    assert answers.answer(waves).band == pytest.approx(expected, rel=1e-3)
     assert answers.answer(evaluation).band == margin.BAND
 
 

@@ -95,9 +95,7 @@ def built(name, **models):
             **own, chosen={"train": {"mse": stat}}, method="", converged=True
         )
 
-    about = SimpleNamespace(
-        name="d", metric="mse", examples={"train": 8000}, days=None, floors={}
-    )
+    about = SimpleNamespace(name="d", metric="mse", examples={"train": 8000}, days=None)
     experiments = {model: entry(*options) for model, options in models.items()}
     return SimpleNamespace(
         name=name,
