@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 from bench import page as performance
 from pipeline.config import params
 from pipeline.evaluation.answers import Note
+from pipeline.evaluation.claims import counted
 from pipeline.files import read_json
 from pipeline.report.formatting import capital
 from pipeline.report.page import as_html
@@ -85,12 +86,12 @@ def models(data, text):
 
 def headlines():
     """How many claims hold, and the best known figures beside the rebuilt ones."""
-    counts = Counter(str(verdict.outcome) for verdict in results().verdicts)
+    counts = counted(results().verdicts)
     shown = ", ".join(
-        f"{count} {PLURALS.get(outcome, outcome)}"
-        for outcome, count in counts.most_common()
+        f"{count} {PLURALS.get(outcome, outcome)}" for outcome, count in counts.items()
     )
-    yield f"The documents make {counts.total()} claims: {shown}. The best known figures:\n"
+    total = sum(counts.values())
+    yield f"The documents make {total} claims: {shown}. The best known figures:\n"
     yield "| | figure | published | rebuilt | verdict | why |"
     yield "| --- | --- | ---: | ---: | --- | --- |"
     for row in headlines_table(results()).rows:

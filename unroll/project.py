@@ -238,8 +238,7 @@ class Project:
         losses = intervals.as_errors(data.metric, self._losses(data, predictions))
         others = intervals.as_errors(data.metric, self._losses(data, against))
         difference = intervals.difference(losses, others, scores.blocks(data, "test"))
-        floor = answers.floor(dataset)
-        return margin.compare(difference, float(others.mean()), floor)
+        return margin.compare(difference, float(others.mean()), answers.floor(dataset))
 
     def _evaluation(self, dataset: str) -> Evaluation:
         self.params.dataset(dataset)

@@ -164,26 +164,18 @@ def strongest(evaluation: Evaluation, eligible: Callable[[Entry], bool]) -> str 
     train examples are left out. An experiment stands for all of its searches, by their
     mean score.
     """
+    metric = evaluation.dataset.metric
     scores = {}
     for name, entry in evaluation.experiments.items():
         if entry.share < 1 or entry.repeats or not eligible(entry):
             continue
-        score = _score_before_test(evaluation, name)
+        score = evaluation.mean_score("validation", name, metric)
+        if score is None:
+            score = evaluation.mean_score("train", name, metric)
         if score is not None:
             scores[name] = score
-    best = max if MEASURES[evaluation.dataset.metric].higher else min
+    best = max if MEASURES[metric].higher else min
     return best(scores, key=scores.__getitem__, default=None)
-
-
-def _score_before_test(evaluation: Evaluation, name: str) -> float | None:
-    """Return the mean score over all searches, on validation or else on train."""
-    scores = []
-    for search in evaluation.searches(name):
-        chosen = evaluation.experiments[search].chosen
-        chosen_on = chosen.get("validation") or chosen.get("train")
-        if chosen_on:
-            scores.append(chosen_on[evaluation.dataset.metric].mean)
-    return fmean(scores) if scores else None
 
 
 def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:

@@ -202,6 +202,18 @@ class Evaluation(Strict):
         entries = self.experiments.items()
         return [name, *(other for other, entry in entries if entry.repeats == name)]
 
+    def mean_score(self, split: Split, name: str, measure: str) -> float | None:
+        """Return a measure with the chosen weights, as the mean over all searches.
+
+        Return None if no search has it on the split.
+        """
+        scores = [
+            self.experiments[search].chosen.get(split, {}).get(measure)
+            for search in self.searches(name)
+        ]
+        known = [score.mean for score in scores if score]
+        return statistics.fmean(known) if known else None
+
     def errors(self, split: str, name: str) -> list[float]:
         """Return the errors whose scatter tells how an experiment would come out again.
 

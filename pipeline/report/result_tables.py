@@ -292,12 +292,17 @@ def _band(dataset: Evaluated) -> list[str]:
     relative = [each for each in dataset.comparisons.values() if each.relative]
     if not relative:
         return []
-    sentence = f"A change within ±{100 * relative[0].band:.2g} % does not matter"
+    sentence = band_text(relative[0])  # all have the same opponent
     least = floor(dataset.name)
     if not least:
         return [f"{sentence}."]
     share = f"{100 * BAND:g} % of the error above {least:.2g}, the least of any model"
     return [f"{sentence}: {share}."]
+
+
+def band_text(comparison: Comparison) -> str:
+    """Return which changes do not matter, as a sentence without its full stop."""
+    return f"A change within ±{100 * comparison.band:.2g} % does not matter"
 
 
 def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
@@ -333,7 +338,8 @@ def _against(dataset: Evaluated, comparison: Comparison | None) -> dict[str, Tab
         return dict.fromkeys(("against", "interval", "word"), NO_VALUE)
     change, interval = comparison_text(comparison, dataset.about.metric)
     word: str = comparison.outcome
-    if all(answer.outcome == Word.NOT_ASKED for answer in dataset.answers):
+    outcomes = {answer.outcome for answer in dataset.answers}
+    if outcomes == {Word.NOT_ASKED}:
         word = WITHOUT_QUESTION.get(comparison.outcome, word)
     ends = [comparison.low, comparison.high]
     return {

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pipeline import failures, tables
@@ -194,9 +193,11 @@ def error_text(dataset: Evaluated, name: str | None) -> str:
     The error is the mean over all searches for the model's options. An MAE is in the
     data's unit if they have one.
     """
+    if name is None or name not in dataset.experiments:
+        return ""
     metric = dataset.about.metric
-    mean = _mean_score(dataset, name, metric)
-    in_unit = _mean_score(dataset, name, "mae_unit")
+    mean = dataset.evaluation.mean_score("test", name, metric)
+    in_unit = dataset.evaluation.mean_score("test", name, "mae_unit")
     if mean is None:
         return ""
     if MEASURES[metric].higher:
@@ -204,15 +205,6 @@ def error_text(dataset: Evaluated, name: str | None) -> str:
     if metric == "mae" and in_unit is not None:
         return f"{number(in_unit, 3)} {dataset.about.scale.unit}"
     return f"{title(metric)} {number(mean, 3)}"
-
-
-def _mean_score(dataset: Evaluated, name: str | None, measure: str) -> float | None:
-    if name not in dataset.experiments:
-        return None
-    searches = dataset.evaluation.searches(name)
-    stats = [dataset.experiments[search].score(measure) for search in searches]
-    known = [stat.mean for stat in stats if stat]
-    return fmean(known) if known else None
 
 
 def sentence(answers: Sequence[Answer]) -> str:

@@ -21,6 +21,7 @@ from pipeline.report.result_tables import (
     TableCell,
     TableColumn,
     as_data,
+    band_text,
     claims_table,
     dataset_tables,
     heading,
@@ -114,13 +115,10 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         pages.append(claims_table(results.verdicts))
     shown = [as_data(page) for page in pages]
     if pair:
-        comparison = _pair(names, between(workspace, *names))
-        shown[0] |= {"answers": [], "comparison": comparison}
-        if "%" in comparison["words"]:
-            band = f"{100 * comparison['band']:.2g}"
-            shown[0]["caption"] += (
-                f" {CHANGE_CAPTION} A change within ±{band} % does not matter."
-            )
+        comparison = between(workspace, *names)
+        shown[0] |= {"answers": [], "comparison": _pair(names, comparison)}
+        if comparison and comparison.relative:
+            shown[0]["caption"] += f" {CHANGE_CAPTION} {band_text(comparison)}."
     return shown
 
 

@@ -90,9 +90,9 @@ def prepare(
     delay + step rows after the last input, possibly in the next block. Validation and
     test consist of whole batches only.
 
-    The protocol `keras_utility` does not clean more either. Its windows are those that
-    Keras' own function cuts for document 006 (see `series.utility_rows`). The target
-    lies exactly `delay` rows after the last input.
+    The protocol `keras_utility` replaces only the sentinel, too. Its windows are those
+    that Keras' own function cuts for document 006 (see `series.utility_rows`). The
+    target lies exactly `delay` rows after the last input.
 
     With `thinned` these two protocols count rows of the whole file for the blocks and
     the batches. Of the windows that they give, those count whose rows the file holds.
