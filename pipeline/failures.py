@@ -4,6 +4,7 @@ The page and `unroll repro` show them.
 """
 
 import errno
+import shutil
 from pathlib import Path
 
 from pipeline.errors import UnrollError, one_line
@@ -13,29 +14,34 @@ from pipeline.workspace import Workspace
 
 def explain(error: BaseException) -> str | None:
     """Return a message for the user about an error; None for a mistake in the code."""
+    text = None
     match error:
         case UnrollError():
-            return str(error)
+            text = str(error)
+        # Of a copied folder; the reason begins with "[Errno 28] No space left".
+        case shutil.Error(args=[[(_, target, reason), *_]]):
+            why = str(reason).partition(":")[0]
+            text = f"{target} cannot be written ({why}); check the disk, then go on"
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             where = error.filename or "while writing"
-            return f"the disk is full ({where}); free some room, then run it again"
+            text = f"the disk is full ({where}); free some room, then run it again"
         case OSError() if error.filename:
             where = _meant(Path(error.filename))
-            return (
+            text = (
                 f"{where}: {error.strerror}; "
                 "check that it is there and who may read and write it"
             )
         case OSError(errno=errno.EIO | errno.EFBIG):
-            return (
+            text = (
                 f"a file cannot be read or written ({error.strerror}); "
                 "check the disk and its limits, then go on"
             )
         case MemoryError():
-            return (
+            text = (
                 "memory ran out; close other programs or make the data set smaller in "
                 "params.yaml"
             )
-    return None
+    return text
 
 
 def _meant(path: Path) -> Path:

@@ -294,6 +294,8 @@ def test_what_cannot_be_done_is_one_line_and_an_exit_code(
         (KeyboardInterrupt(), 130, "stopped; what was finished is kept, the same command goes on from there"),
         (UnrollError("a\n  b"), 1, "a b"),
         (OSError(errno.ENOSPC, "No space"), 1, "the disk is full (while writing); free some room, then run it again"),
+        (shutil.Error([("a/x", "b/x", "[Errno 28] No space left on device: 'b/x'")]), 1,
+         "b/x cannot be written ([Errno 28] No space left on device); check the disk, then go on"),
         (PermissionError(errno.EACCES, "Permission denied", "/x/y"), 1,
          "/x/y: Permission denied; check that it is there and who may read and write it"),
         (MemoryError(), 1, "memory ran out; close other programs or make the data set smaller in params.yaml"),
