@@ -53,8 +53,10 @@ MEANINGS: dict[str, str] = {
     "another search may give another answer.",
     Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
     Note.NOT_CONVERGED: "More epochs would have made one of the two better.",
-    Outcome.HOLDS: "The rebuild agrees with the document.",
-    Outcome.LITTLE: "The rebuild agrees, and so would a simple baseline.",
+    Outcome.HOLDS: "The published figure lies in the interval of one more run, up to "
+    "its rounding. Of two models, the interval of the difference lies on the stated side "
+    "of 0. Counts and shapes are equal.",
+    Outcome.LITTLE: "The figure holds, and a simple baseline could have it, too.",
     Outcome.FAILS: "The rebuild contradicts the document.",
     Outcome.UNSURE: "The interval is too wide to say whether the figure holds.",
     Outcome.NOT_BUILT: "Nothing is trained for it yet.",
@@ -225,6 +227,19 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
     return networks
 
 
+def _labels(dataset: Evaluated, names: Iterable[str]) -> dict[str, str]:
+    """Return the titles of models: short, or in full if two would be the same."""
+    shown = {}
+    for name in names:
+        tuned = ", tuned" if dataset.experiments[name].trials else ""
+        shown[name] = dataset.short[name] + tuned
+    counts = Counter(shown.values())
+    return {
+        name: text if counts[text] == 1 else dataset.titles[name]
+        for name, text in shown.items()
+    }
+
+
 def _section(
     results: Results, dataset: Evaluated, network: PlayableNetwork | None
 ) -> dict[str, Any]:
@@ -249,6 +264,7 @@ def _section(
         "dataset": dataset,
         "answers": [AnswerText(dataset, answer) for answer in dataset.answers],
         "standing": standing,
+        "labels": _labels(dataset, standing),
         "standing_on": charts.ranking(dataset, standing, unit),
         "in_unit": in_unit,
         "claims": claims_table(verdicts, stand_in=dataset.about.stand_in),

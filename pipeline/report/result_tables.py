@@ -41,12 +41,9 @@ DOCUMENTS = {
 """Number of a document -> its title."""
 
 CLAIMS_CAPTION = (
-    "Rebuilt: the mean over seeds, and the 95 % interval of one more run. A figure holds "
-    "if it lies in this interval, up to its rounding. It says little if a baseline could "
-    "have it, too. We cannot tell if seeds move it too far. A comparison holds if the "
-    "95 % interval of the difference lies on the stated side of zero. Two models are the "
-    "same within a margin if the 90 % interval of the difference, which is shown then, "
-    "lies within the margin. Counts and shapes have to be equal."
+    "Rebuilt: the mean over seeds, and the 95 % interval of one more run. A comparison "
+    "has the interval of the difference: of 95 %, or of 90 % if the claim is that two "
+    "models are the same."
 )
 
 HEADLINES_CAPTION = (

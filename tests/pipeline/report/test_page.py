@@ -14,7 +14,7 @@ from pipeline.evaluation.margin import Word
 from pipeline.evaluation.scores import evaluate
 from pipeline.report import charts
 from pipeline.report.charts import Axis
-from pipeline.report.formatting import DASH
+from pipeline.report.formatting import DASH, capital
 from pipeline.report.page import as_html, page
 from pipeline.report.result_tables import dataset_tables
 from pipeline.report.results import AnswerText, Evaluated, load, sentence
@@ -340,6 +340,16 @@ def test_the_picture_of_an_answer_shows_who_is_compared_and_the_best_of_each_oth
     shown = re.search(r'<ul class="strips">.*?</ul>', text, re.DOTALL).group()
     assert re.findall(r'class="strong">(.*?)<', shown) == ["SimpleRNN()", "Perceptron"]
     assert shown.count(f'class="one" style="left:{marks["perceptron"].dot}%"') == 3
+
+
+def test_models_of_the_same_short_title_have_their_full_titles(results):
+    waves = named(results, "waves")
+    same = dict.fromkeys(["node", "perceptron"], "GRU(32)")
+    alike = dataclasses.replace(waves, short={**waves.short, **same})
+    text = section(only(results, "waves", built=[alike]), "waves")
+    shown = re.search(r'<ul class="strips">.*?</ul>', text, re.DOTALL).group()
+    titles = [capital(waves.titles[name]) for name in same]
+    assert re.findall(r'class="strong">(.*?)<', shown) == titles
 
 
 def test_a_model_that_was_trained_on_a_part_of_the_rows_is_in_no_ranking(results):
