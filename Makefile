@@ -36,7 +36,7 @@ lint: venv ## check format, style, types and imports
 repro: venv ## rebuild the real results (UNROLL_MIRROR=folder or URL is asked first for data)
 	@.venv/bin/unroll repro
 
-ui: venv ## show the records in the browser (MLflow; ROOT=.demo: those of the demo; PORT=5001)
+ui: venv ## show the records in the browser (MLflow; ROOT=.demo: those of the demo; PORT=5002)
 	@.venv/bin/unroll $(if $(ROOT),--root $(ROOT)) ui $(if $(PORT),--port $(PORT))
 
 site: ## build the site and run the notebooks, all in .site

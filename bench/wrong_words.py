@@ -25,10 +25,6 @@ from unroll import tables
 CHANGES = (0.0, 0.03, 0.08)
 """The true changes in error, as fractions of the error above the floor."""
 
-SEARCH = 0.012
-"""The standard deviation of the logarithm of a network's error between searches for its
-options. With this value the interval of sequence to sequence is -5.4 to +1.4 %."""
-
 SEARCHES = {
     0: "these two networks",
     1: "one search each",
@@ -54,17 +50,21 @@ class Question(NamedTuple):
     rows: Part
     seeds: tuple[Part, Part]
 
-    def parts(self, searches: int) -> list[Part]:
+    def parts(self, searches: int, scatter: float) -> list[Part]:
         """Return the parts of the variance if each model has so many searches.
 
         A part of one draw is in the variance, but no interval knows it.
+
+        Args:
+            searches: the number of searches; 0 if the models are as they are.
+            scatter: the standard deviation of a log error between searches.
         """
         if searches == 0:
             return [self.rows, *self.seeds]
         if searches == 1:
-            return [self.rows, *self.seeds, *2 * [Part(SEARCH**2, 1)]]
+            return [self.rows, *self.seeds, *2 * [Part(scatter**2, 1)]]
         of_searches = [
-            Part((SEARCH**2 + seeds.variance) / searches, searches)
+            Part((scatter**2 + seeds.variance) / searches, searches)
             for seeds in self.seeds
         ]
         return [self.rows, *of_searches]
@@ -102,6 +102,21 @@ def questions(workspace: Workspace) -> list[Question]:
     return asked
 
 
+def search_scatter(workspace: Workspace) -> float:
+    """Return the standard deviation of a log error between searches.
+
+    It is the root mean square over the models with several searches.
+    """
+    config = params.load(workspace.params)
+    variances = []
+    for evaluation in answers_file.evaluations(workspace, config).values():
+        for name, entry in evaluation.experiments.items():
+            if entry.repeats is None and len(evaluation.searches(name)) > 1:
+                errors = evaluation.errors("test", name)
+                variances.append(np.log(errors).var(ddof=1))
+    return math.sqrt(np.mean(variances))
+
+
 def seeds_of(evaluation: Evaluation, name: str) -> Part:
     """Return the variance of an experiment's mean log error by its seeds."""
     metric = evaluation.dataset.metric
@@ -116,6 +131,7 @@ def simulate(
     asked: Sequence[Question],
     change: float,
     searches: int = 0,
+    scatter: float = 0.0,
     trials: int = TRIALS,
 ) -> Rates:
     """Answer all questions many times.
@@ -128,6 +144,7 @@ def simulate(
             counts. The interval includes the variance between several searches, but not
             that of a single one. With 0 the question is about the two models as they
             are.
+        scatter: the standard deviation of a log error between searches.
         trials: how often all questions are asked.
     """
     random = np.random.default_rng(0)
@@ -135,7 +152,7 @@ def simulate(
     right = np.zeros((trials, len(asked)), bool)
     for index, question in enumerate(asked):
         truth = change / BAND * question.band
-        low, high = _intervals(question.parts(searches), truth, trials, random)
+        low, high = _intervals(question.parts(searches, scatter), truth, trials, random)
         helps = high < -question.band
         hurts = low > question.band
         same = (low >= -question.band) & (high <= question.band)
@@ -181,10 +198,12 @@ def _intervals(
 def show(workspace: Workspace) -> None:
     """Print the rates for some true changes and numbers of searches."""
     asked = questions(workspace)
+    scatter = search_scatter(workspace)
+    print(f"searches scatter by {100 * scatter:.2g} %")
     rows = []
     for searches, words in SEARCHES.items():
         for change in CHANGES:
-            rates = simulate(asked, change, searches)
+            rates = simulate(asked, change, searches, scatter)
             cells = [f"{100 * rate:.2g} %" for rate in rates]
             rows.append([words, f"{100 * change:g} %", *cells])
     headings = [

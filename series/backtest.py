@@ -126,7 +126,7 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
         train = whole.rows[known & kept]
         if not len(train):
             raise UnrollError(
-                f"{dataset.name} has no window before the first origin; add rows"
+                f"{dataset.name} has no window before the first cutoff; add rows"
             )
         test = whole.rows[np.isin(numbers, group)]
         groups.append(Fold(replace(whole, rows=train), replace(whole, rows=test)))

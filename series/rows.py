@@ -272,7 +272,8 @@ def latest(
     if not finite.all():
         column = question.fitted.columns[finite.argmin()]
         raise UnrollError(
-            f"{history.name}: {column!r} holds a number too large for any model"
+            f"{history.name}: {column!r} holds a number too large for any model; "
+            "correct it"
         )
     times = rows.timestamps[first:]
     values = rows.values[first:]
@@ -319,8 +320,8 @@ def _beforehand(
         lacking = [name for name in needed if name not in header]
         if lacking:
             raise UnrollError(
-                f"{plan.paths[0].name} has no column {lacking[0]!r}, which is known "
-                "beforehand"
+                f"{plan.paths[0].name} has no column {lacking[0]!r}, which must be "
+                "known beforehand; add it"
             )
         drop = [name for name in header if name not in needed]
         only = {"target": names[0], "drop": drop, "categories": []}
@@ -376,7 +377,7 @@ def _aligned(question: SeriesQuestion, table: RowTable, name: str) -> RowTable:
         column, _, word = unknown[0].partition("=")
         raise UnrollError(
             f"{name}: column {column!r} holds {word!r}, a word that {question.dataset} "
-            "does not have"
+            "does not have; correct it, or answer the series anew"
         )
     frame = pd.DataFrame(table.values, columns=table.columns)
     values = frame.reindex(columns=question.read, fill_value=0).to_numpy()

@@ -204,7 +204,7 @@ def _layout_by(
     if count < 2:
         holds = "" if names else "a header and "
         raise UnrollError(
-            f"{path} holds {holds}{'one row' if count else 'no row'}; a series has many"
+            f"{path} holds {holds}{'one row' if count else 'no row'}; add rows"
         )
     longest = max(len(row) for row in below)
     extra = [cell for row in below for cell in row[width:]]

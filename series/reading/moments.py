@@ -145,9 +145,7 @@ def moments_of(
     _require_no_slip(rows, written, by_series)
     count = len(timestamps.distinct(written))
     if count < 3:
-        raise UnrollError(
-            f"the file has {count} different timestamps; give a series of many"
-        )
+        raise UnrollError(f"the file has {count} different timestamps; add rows")
     longest = max(by_series, key=len)
     zone, ends, why = _time_zone(cells, written[longest], options, utc=utc)
     if zone is not None and not utc:

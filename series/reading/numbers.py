@@ -165,7 +165,7 @@ def marks(
     if ambiguous or (known is None and other == "." and other in unsure):
         number = unsure.get(other) or next(iter(unsure.values()))
         raise UsageError(
-            f"{path}: {number} may be a thousand or one and a bit; pass decimal=',' "
+            f"{path}: {number} may be a whole number or a decimal; pass decimal=',' "
             "or decimal='.'"
         )
     if other in unsure:

@@ -108,8 +108,8 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
     found = _in_long_format(frame, moments) or _told_apart(frame, moments, path)
     if len(found.names) > MOST_SERIES:
         raise UsageError(
-            f"{path} holds {len(found.names):,} series, by {found.column!r}; leave all "
-            f"but {MOST_SERIES:,} out"
+            f"{path} holds {len(found.names):,} series, by {found.column!r}; keep "
+            f"at most {MOST_SERIES:,}"
         )
     return found
 
@@ -162,10 +162,10 @@ def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
     if often and different > 2 * times:
         few = [name for name in frame if 1 < frame[name].nunique() <= FEW]
         raise UsageError(
-            f"{path}: each timestamp stands {len(frame) / times:.3g} times, with other "
+            f"{path}: each timestamp occurs {len(frame) / times:.3g} times, with other "
             "numbers, and no single column names the series; join the columns that do "
-            f"({' and '.join(few) or 'none has few values'}) into one, or leave all "
-            "but one series out"
+            f"({' and '.join(few) or 'none has few values'}) into one, or keep one "
+            "series"
         )
     return SeriesNames()
 

@@ -156,10 +156,10 @@ def text(*lines):
 
 BAD = {
     "empty": ("", "is empty"),
-    "header only": ("time,load\n", "holds a header and no row; a series has many"),
+    "header only": ("time,load\n", "holds a header and no row; add rows"),
     "one row": (
         "time,load\n2020-01-01,1\n",
-        "holds a header and one row; a series has many",
+        "holds a header and one row; add rows",
     ),
     "all NaN": (
         text("time,load", *(f"2020-01-{d:02d},NaN" for d in range(1, 29))),
@@ -207,7 +207,7 @@ BAD = {
                 for d in DAYS
             ),
         ),
-        r"each timestamp stands 4 times, .* no single column names the series; join the columns that do \(a and b",
+        r"each timestamp occurs 4 times, .* no single column names the series; join the columns that do \(a and b",
     ),
     "too few rows": (
         text("time,load", *DAILY[:3]),

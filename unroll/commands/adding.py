@@ -106,8 +106,7 @@ def answer(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Does your series need a recurrent network? Looks at the file, judges models, and
-    forecasts what comes next.
+    """Say whether your series needs a recurrent network, and forecast what comes next.
 
     `unroll answer meter.csv` · `unroll answer meter.csv --target load --yes` · `unroll
     answer meter`

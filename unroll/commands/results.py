@@ -261,8 +261,7 @@ def ui(
 
 @app.command(rich_help_panel="Results")
 def register(context: typer.Context, name: Forecasting) -> None:
-    """Put the model that forecasts into MLflow's registry, as the champion of its
-    series, and say how to serve it.
+    """Register an answer's model in MLflow as the champion, and say how to serve it.
 
     `unroll register meter`
     """
@@ -284,7 +283,7 @@ def serve(
         typer.Option(min=1, max=65535, help="The port of the server on this machine."),
     ] = 5001,
 ) -> None:
-    """Answer requests for forecasts over HTTP, by the champion of a registered model.
+    """Serve forecasts over HTTP, by the champion of a registered model.
 
     `unroll serve meter` · `unroll serve meter --port 5002`
     """

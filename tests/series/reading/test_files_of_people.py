@@ -469,7 +469,7 @@ REFUSED = {
     ),
     "thousands or not": (
         rows_of("t;x", DAYS, ["5.292", "6.100"], ";"),
-        "5.292 may be a thousand .* pass decimal=",
+        "5.292 may be a whole number .* pass decimal=",
     ),
     "thousands as k": (
         rows_of("t,x", DAYS, ["120", "1.0k"]),
@@ -519,11 +519,11 @@ REFUSED = {
     ),
     "a degree of latitude": (
         rows_of("t;lat;x", DAYS, ["48.137;1,25", "48.138;1,5"], ";"),
-        "48.137 may be a thousand",
+        "48.137 may be a whole number",
     ),
     "zeros are no thousands": (
         rows_of("t;x", DAYS, ["4,898", "9,916", "0"], ";"),
-        "4,898 may be a thousand",
+        "4,898 may be a whole number",
     ),
     "a zero before a group": (
         rows_of("t;x", DAYS, ["5.000,5", "0.512"], ";"),

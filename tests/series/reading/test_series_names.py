@@ -209,6 +209,6 @@ def test_too_many_series_are_counted(tmp_path):
     frame["ds"] = np.tile(pd.date_range("2020-01-01", periods=3), 10_001)
     with pytest.raises(
         UnrollError,
-        match="holds 10,001 series, by 'unique_id'; leave all but 10,000 out",
+        match="holds 10,001 series, by 'unique_id'; keep at most 10,000",
     ):
         seen(frame, tmp_path / "rows.parquet")
