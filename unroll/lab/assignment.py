@@ -8,6 +8,7 @@ computes the errors after one more epoch, by the document's rule and by each kno
 It compares them with the errors that the program prints.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -128,20 +129,17 @@ def lab(
         if rate is None:
             training = project.params.experiment(experiment).training
             rate = training.options["learning_rate"]
+        if not 0 < rate < math.inf:
+            raise UsageError(f"--rate must be a number above 0. Received: {rate}")
         print(f"learning rate {rate:g}, first weights from seed {seed}", flush=True)
-        try:
-            trained = project.train(
-                experiment,
-                _PrintedErrors(),
-                data=data,
-                seeds=[seed],
-                epochs=epochs,
-                learning_rate=rate,
-            )
-        except UsageError as error:
-            section = experiment.replace("/", ".")
-            place = f"params.yaml: experiments.{section}.training.learning_rate"
-            raise UsageError(str(error).replace(place, "--rate")) from None
+        trained = project.train(
+            experiment,
+            _PrintedErrors(),
+            data=data,
+            seeds=[seed],
+            epochs=epochs,
+            learning_rate=rate,
+        )
         if letter == "R":
             kernel, recurrent, bias = trained.replicates[0].weights["final"]
             print(
