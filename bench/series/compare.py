@@ -16,9 +16,6 @@ from pipeline.data.examples import Array
 DIGITS = 4
 """Significant digits of the results."""
 
-BASELINE = "LightGBM"
-"""The rival whose ratio is in each row, even if it is not the best."""
-
 Row = dict[str, Any]
 
 
@@ -55,8 +52,8 @@ def row(held: HeldOut, quantiles: Array) -> Row:
 
     Returns:
         `mae`, `wql` and `coverage`, and the same scores of each rival in `rivals`;
-        `best_rival`, the rival with the lowest MAE; `ratio`, the MAE over that of the
-        best rival; and `baseline_ratio`, the MAE over that of `BASELINE`.
+        `best_rival`, the rival with the lowest MAE; and `ratio`, the MAE over that of
+        the best rival.
     """
     median = quantiles[..., scores.QUANTILES.index(0.5)]
     own = _scores(held, median, quantiles)
@@ -71,7 +68,6 @@ def row(held: HeldOut, quantiles: Array) -> Row:
         "rivals": theirs,
         "best_rival": best,
         "ratio": own["mae"] / theirs[best]["mae"],
-        "baseline_ratio": own["mae"] / theirs[BASELINE]["mae"],
     }
 
 
