@@ -35,7 +35,8 @@ def main() -> None:
         raise SystemExit(
             f"no Chromium on PATH ({', '.join(chromium.NAMES)}); install one"
         )
-    with tempfile.TemporaryDirectory() as profile, chromium.tab(Path(profile)) as tab:
+    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    with folder as profile, chromium.tab(Path(profile)) as tab:
         tab.open(PAGE, width=1280, height=1000)
         made = base64.b64decode(tab.ask("Page.captureScreenshot")["data"])
     about = PngInfo()

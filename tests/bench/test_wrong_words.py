@@ -33,7 +33,7 @@ def test_one_verdict_of_a_hundred_is_wrong_at_most(
 ):
     """About the two networks; or with three searches each, whose scatter the interval
     knows."""
-    assert len(asked) == 10
+    assert len(asked) >= 8
     rates = wrong_words.simulate(asked, change, searches, scatter, TRIALS)
     assert rates.wrong < 0.01
     assert rates.together < 0.07, "of all questions together"
