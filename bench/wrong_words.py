@@ -6,7 +6,7 @@ these variances from each simulation, as it does from data.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -86,11 +86,16 @@ class Rates(NamedTuple):
     right: float
 
 
-def questions(workspace: Workspace) -> list[Question]:
-    """Return the questions about tuned networks in results/evaluations/."""
-    asked = []
+def evaluations(workspace: Workspace) -> list[Evaluation]:
+    """Return the evaluations in results/evaluations/."""
     config = params.load(workspace.params)
-    for evaluation in answers_file.evaluations(workspace, config).values():
+    return list(answers_file.evaluations(workspace, config).values())
+
+
+def questions(built: Iterable[Evaluation]) -> list[Question]:
+    """Return the questions about tuned networks."""
+    asked = []
+    for evaluation in built:
         answer = answers.answer(evaluation, Networks.TUNED)
         if answer.network is None or answer.opponent is None:
             continue
@@ -102,14 +107,13 @@ def questions(workspace: Workspace) -> list[Question]:
     return asked
 
 
-def search_scatter(workspace: Workspace) -> float:
+def search_scatter(built: Iterable[Evaluation]) -> float:
     """Return the standard deviation of a log error between searches.
 
     It is the root mean square over the models with several searches.
     """
-    config = params.load(workspace.params)
     variances = []
-    for evaluation in answers_file.evaluations(workspace, config).values():
+    for evaluation in built:
         for name, entry in evaluation.experiments.items():
             if entry.repeats is None and len(evaluation.searches(name)) > 1:
                 errors = evaluation.errors("test", name)
@@ -197,8 +201,9 @@ def _intervals(
 
 def show(workspace: Workspace) -> None:
     """Print the rates for some true changes and numbers of searches."""
-    asked = questions(workspace)
-    scatter = search_scatter(workspace)
+    built = evaluations(workspace)
+    asked = questions(built)
+    scatter = search_scatter(built)
     print(f"searches scatter by {100 * scatter:.2g} %")
     rows = []
     for searches, words in SEARCHES.items():

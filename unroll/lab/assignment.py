@@ -129,7 +129,7 @@ def lab(
         if rate is None:
             training = project.params.experiment(experiment).training
             rate = training.options["learning_rate"]
-        if not 0 < rate < math.inf:
+        elif not 0 < rate < math.inf:
             raise UsageError(f"--rate must be a number above 0. Received: {rate}")
         print(f"learning rate {rate:g}, first weights from seed {seed}", flush=True)
         trained = project.train(
