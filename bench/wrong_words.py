@@ -44,11 +44,14 @@ class Question(NamedTuple):
         rows: the variance of the difference by rows.
         seeds: for network and opponent, the variance of the mean error of one search
             by its seeds.
+        scatters: for network and opponent, the standard deviation of a log error
+            between searches; None if there was only one search.
     """
 
     band: float
     rows: Part
     seeds: tuple[Part, Part]
+    scatters: tuple[float | None, float | None]
 
     def parts(self, searches: int, scatter: float) -> list[Part]:
         """Return the parts of the variance if each model has so many searches.
@@ -57,15 +60,17 @@ class Question(NamedTuple):
 
         Args:
             searches: the number of searches; 0 if the models are as they are.
-            scatter: the standard deviation of a log error between searches.
+            scatter: the standard deviation of a log error between searches, for a model
+                with one search.
         """
         if searches == 0:
             return [self.rows, *self.seeds]
+        variances = [(scatter if own is None else own) ** 2 for own in self.scatters]
         if searches == 1:
-            return [self.rows, *self.seeds, *2 * [Part(scatter**2, 1)]]
+            return [self.rows, *self.seeds, *(Part(v, 1) for v in variances)]
         of_searches = [
-            Part((scatter**2 + seeds.variance) / searches, searches)
-            for seeds in self.seeds
+            Part((variance + seeds.variance) / searches, searches)
+            for variance, seeds in zip(variances, self.seeds, strict=True)
         ]
         return [self.rows, *of_searches]
 
@@ -101,24 +106,34 @@ def questions(built: Iterable[Evaluation]) -> list[Question]:
             continue
         difference = evaluation.difference("test", answer.network, answer.opponent)
         if difference is not None:
-            network = seeds_of(evaluation, answer.network)
-            opponent = seeds_of(evaluation, answer.opponent)
-            asked.append(Question(answer.band, difference.rows, (network, opponent)))
+            models = (answer.network, answer.opponent)
+            network, opponent = (seeds_of(evaluation, name) for name in models)
+            of_network, of_opponent = (scatter_of(evaluation, name) for name in models)
+            asked.append(
+                Question(
+                    answer.band,
+                    difference.rows,
+                    (network, opponent),
+                    (of_network, of_opponent),
+                )
+            )
     return asked
 
 
-def search_scatter(built: Iterable[Evaluation]) -> float:
-    """Return the standard deviation of a log error between searches.
+def scatter_of(evaluation: Evaluation, name: str) -> float | None:
+    """Return the standard deviation of a model's log error between its searches.
 
-    It is the root mean square over the models with several searches.
+    It is None if there was only one search.
     """
-    variances = []
-    for evaluation in built:
-        for name, entry in evaluation.experiments.items():
-            if entry.repeats is None and len(evaluation.searches(name)) > 1:
-                errors = evaluation.errors("test", name)
-                variances.append(np.log(errors).var(ddof=1))
-    return math.sqrt(np.mean(variances))
+    if len(evaluation.searches(name)) == 1:
+        return None
+    return float(np.log(evaluation.errors("test", name)).std(ddof=1))
+
+
+def usual_scatter(asked: Iterable[Question]) -> float:
+    """Return the median of `Question.scatters`, for models with one search."""
+    known = [own for each in asked for own in each.scatters if own is not None]
+    return float(np.median(known))
 
 
 def seeds_of(evaluation: Evaluation, name: str) -> Part:
@@ -148,7 +163,7 @@ def simulate(
             counts. The interval includes the variance between several searches, but not
             that of a single one. With 0 the question is about the two models as they
             are.
-        scatter: the standard deviation of a log error between searches.
+        scatter: as in `Question.parts`.
         trials: how often all questions are asked.
     """
     random = np.random.default_rng(0)
@@ -201,10 +216,13 @@ def _intervals(
 
 def show(workspace: Workspace) -> None:
     """Print the rates for some true changes and numbers of searches."""
-    built = evaluations(workspace)
-    asked = questions(built)
-    scatter = search_scatter(built)
-    print(f"searches scatter by {100 * scatter:.2g} %")
+    asked = questions(evaluations(workspace))
+    scatter = usual_scatter(asked)
+    known = sorted(own for each in asked for own in each.scatters if own is not None)
+    print(
+        f"{len(known)} models with several searches scatter by {100 * known[0]:.2g} to "
+        f"{100 * known[-1]:.2g} %, the median is {100 * scatter:.2g} %"
+    )
     rows = []
     for searches, words in SEARCHES.items():
         for change in CHANGES:
