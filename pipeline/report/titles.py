@@ -146,6 +146,8 @@ def _detail(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         return "" if activation == "tanh" else f", {activation}"
     if name == "mlp" and model.get("embedding"):
         return " on the mean of word vectors"
+    if name == "tfidf" and model.get("reviews"):
+        return f" on words, and pairs in {model['reviews']} reviews or more, tf-idf"
     last = model.get("last")
     if last and name in FITTED and training.get("method") != "gradient_descent":
         return f" on the last {f'{last} steps' if last > 1 else 'step'}"
