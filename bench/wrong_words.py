@@ -67,7 +67,7 @@ class Question(NamedTuple):
             return [self.rows, *self.seeds]
         variances = [(scatter if own is None else own) ** 2 for own in self.scatters]
         if searches == 1:
-            return [self.rows, *self.seeds, *(Part(v, 1) for v in variances)]
+            return [self.rows, *self.seeds, *(Part(each, 1) for each in variances)]
         of_searches = [
             Part((variance + seeds.variance) / searches, searches)
             for variance, seeds in zip(variances, self.seeds, strict=True)
@@ -91,32 +91,25 @@ class Rates(NamedTuple):
     right: float
 
 
-def evaluations(workspace: Workspace) -> list[Evaluation]:
-    """Return the evaluations in results/evaluations/."""
-    config = params.load(workspace.params)
-    return list(answers_file.evaluations(workspace, config).values())
-
-
-def questions(built: Iterable[Evaluation]) -> list[Question]:
-    """Return the questions about tuned networks."""
+def questions(workspace: Workspace) -> list[Question]:
+    """Return the questions about tuned networks in results/evaluations/."""
     asked = []
-    for evaluation in built:
+    config = params.load(workspace.params)
+    for evaluation in answers_file.evaluations(workspace, config).values():
         answer = answers.answer(evaluation, Networks.TUNED)
         if answer.network is None or answer.opponent is None:
             continue
         difference = evaluation.difference("test", answer.network, answer.opponent)
         if difference is not None:
-            models = (answer.network, answer.opponent)
-            network, opponent = (seeds_of(evaluation, name) for name in models)
-            of_network, of_opponent = (scatter_of(evaluation, name) for name in models)
-            asked.append(
-                Question(
-                    answer.band,
-                    difference.rows,
-                    (network, opponent),
-                    (of_network, of_opponent),
-                )
+            seeds = (
+                seeds_of(evaluation, answer.network),
+                seeds_of(evaluation, answer.opponent),
             )
+            scatters = (
+                scatter_of(evaluation, answer.network),
+                scatter_of(evaluation, answer.opponent),
+            )
+            asked.append(Question(answer.band, difference.rows, seeds, scatters))
     return asked
 
 
@@ -130,10 +123,12 @@ def scatter_of(evaluation: Evaluation, name: str) -> float | None:
     return float(np.log(evaluation.errors("test", name)).std(ddof=1))
 
 
-def usual_scatter(asked: Iterable[Question]) -> float:
-    """Return the median of `Question.scatters`, for models with one search."""
-    known = [own for each in asked for own in each.scatters if own is not None]
-    return float(np.median(known))
+def known_scatters(asked: Iterable[Question]) -> list[float]:
+    """Return the scatters of all models with several searches.
+
+    Their median stands for the scatter of a model with one search.
+    """
+    return [own for each in asked for own in each.scatters if own is not None]
 
 
 def seeds_of(evaluation: Evaluation, name: str) -> Part:
@@ -216,12 +211,13 @@ def _intervals(
 
 def show(workspace: Workspace) -> None:
     """Print the rates for some true changes and numbers of searches."""
-    asked = questions(evaluations(workspace))
-    scatter = usual_scatter(asked)
-    known = sorted(own for each in asked for own in each.scatters if own is not None)
+    asked = questions(workspace)
+    known = known_scatters(asked)
+    scatter = float(np.median(known))
     print(
-        f"{len(known)} models with several searches scatter by {100 * known[0]:.2g} to "
-        f"{100 * known[-1]:.2g} %, the median is {100 * scatter:.2g} %"
+        f"{len(known)} models have several searches, which scatter by "
+        f"{100 * min(known):.2g} to {100 * max(known):.2g} %; the median is "
+        f"{100 * scatter:.2g} %"
     )
     rows = []
     for searches, words in SEARCHES.items():
