@@ -72,13 +72,14 @@ class Tab:
         return message
 
     def open(self, path, *, width=1280, height=900, media="", scheme="light"):
-        """Load a file as a reader with this window, medium and preference for light or
-        dark has it."""
+        """Load a file or an address as a reader with this window, medium and preference
+        for light or dark has it."""
+        address = path if isinstance(path, str) else path.as_uri()
         self.look(width=width, height=height, media=media, scheme=scheme)
         self.requests.clear()
         self.errors.clear()
         self.seen.clear()
-        self.ask("Page.navigate", url=path.as_uri())
+        self.ask("Page.navigate", url=address)
         while "Page.loadEventFired" not in self.seen:
             self._next()
 

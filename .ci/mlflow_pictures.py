@@ -1,0 +1,134 @@
+"""Take the pictures of docs/mlflow.md and docs/serve.md: docs/mlflow-*.png.
+
+Run it by `make mlflow-pictures`. It shows the runs of the demo, so `make demo` comes
+first. It needs Chromium or Chrome.
+"""
+
+import base64
+import contextlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from mlflow import MlflowClient
+
+from tests.support import REPOSITORY, chromium
+
+DEMO = REPOSITORY / ".demo"
+DATASET = "waves"
+COMPARED = ("rnn6", "rnn20", "lstm", "gru")
+SHOWN = "gru"
+PORT = 5799
+SECONDS_TO_DRAW = 15
+# MLflow opens the panel of its assistant on a first visit.
+WITHOUT_ASSISTANT = """
+localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
+localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
+"""
+
+
+@contextlib.contextmanager
+def user_interface(root: Path) -> Iterator[tuple[str, str]]:
+    """Serve the records of a folder.
+
+    Yields the server's address, and all that `unroll ui` prints.
+    """
+    command = ["-m", "unroll", "--root", str(root), "ui", "--port", str(PORT)]
+    with subprocess.Popen(
+        [sys.executable, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    ) as server:
+        printed = ""
+        for line in server.stdout or ():
+            printed += line
+            if "startup complete" in line:
+                break
+        try:
+            found = re.search(r"http\S+#", printed)
+            if found is None:
+                raise SystemExit(f"`unroll ui` printed no address:\n{printed}")
+            yield found[0], printed
+        finally:
+            server.terminate()
+
+
+def register_a_model(folder: Path) -> None:
+    """Answer an hourly series of sixty days, and register its model."""
+    hours = pd.date_range("2024-01-01", periods=24 * 60, freq="h", name="time")
+    random = np.random.default_rng(0)
+    daily = 10 * np.sin(np.arange(len(hours)) * np.pi / 12)
+    load = 50 + daily + random.normal(size=len(hours))
+    pd.DataFrame({"load": load.round(2)}, hours).to_csv(folder / "meter.csv")
+    unroll = [sys.executable, "-m", "unroll"]
+    answer = ["answer", "meter.csv", "--yes", "--no-networks"]
+    subprocess.run([*unroll, *answer], cwd=folder, check=True)
+    subprocess.run([*unroll, "register", "meter"], cwd=folder, check=True)
+
+
+def take(tab: chromium.Tab, name: str, address: str, height: int) -> None:
+    """Save a picture of a page as docs/mlflow-NAME.png."""
+    tab.open(address, width=1500, height=height)
+    time.sleep(SECONDS_TO_DRAW)
+    made = base64.b64decode(tab.ask("Page.captureScreenshot")["data"])
+    (REPOSITORY / "docs" / f"mlflow-{name}.png").write_bytes(made)
+
+
+def take_runs(tab: chromium.Tab) -> None:
+    """Take the pictures of the demo's runs."""
+    client = MlflowClient(f"sqlite:///{DEMO}/mlflow.db")
+    found = client.get_experiment_by_name(DATASET)
+    if found is None:
+        raise SystemExit("the demo has no runs; first type: make demo")
+    group = found.experiment_id
+    runs = {
+        run.data.tags["experiment"]: run.info.run_id
+        for run in client.search_runs([group], "tags.`current` = 'true'")
+    }
+    compared = ",".join(f'"{runs[name]}"' for name in COMPARED)
+    of_training = "workflowType=machine_learning"
+    with user_interface(DEMO) as (start, printed):
+        (table,) = re.findall(rf"  {DATASET} +(http\S+)", printed)
+        take(tab, "scores", table, 800)
+        several = f'runs=[{compared}]&experiments=["{group}"]'
+        take(tab, "compare", f"{start}/compare-runs?{several}&{of_training}", 900)
+        run = f"experiments/{group}/runs/{runs[SHOWN]}"
+        take(tab, "run", f"{start}/{run}?{of_training}", 1300)
+
+
+def take_registry(tab: chromium.Tab) -> None:
+    """Take the picture of a registered model."""
+    with tempfile.TemporaryDirectory() as folder:
+        register_a_model(Path(folder))
+        with user_interface(Path(folder)) as (start, _):
+            version = "models/meter/versions/1"
+            take(
+                tab,
+                "registry",
+                f"{start}/{version}?workflowType=machine_learning",
+                900,
+            )
+
+
+def main() -> None:
+    """Take the four pictures."""
+    if chromium.find() is None:
+        raise SystemExit(
+            f"no Chromium on PATH ({', '.join(chromium.NAMES)}); install one"
+        )
+    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    with folder as profile, chromium.tab(Path(profile)) as tab:
+        tab.ask("Page.addScriptToEvaluateOnNewDocument", source=WITHOUT_ASSISTANT)
+        take_runs(tab)
+        take_registry(tab)
+
+
+if __name__ == "__main__":
+    main()
