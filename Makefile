@@ -75,4 +75,4 @@ clean: ## remove the demo, scratch files and tools' caches; data, results, recor
 	@find pipeline series stages unroll tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
