@@ -74,7 +74,7 @@ def register_a_model(folder: Path) -> None:
 
 
 def take(tab: chromium.Tab, name: str, address: str, height: int) -> None:
-    """Save a picture of a page as docs/mlflow-NAME.png."""
+    """Save a picture of a page in docs, as mlflow- and the name."""
     tab.open(address, width=1500, height=height)
     time.sleep(SECONDS_TO_DRAW)
     made = base64.b64decode(tab.ask("Page.captureScreenshot")["data"])

@@ -121,7 +121,7 @@ def answers():
             yield f"- {said}: {data.question}. {models(data, text)} ({effect})."
 
 
-SHOWN = (Note.TOO_SHORT, Note.NOT_CONVERGED)
+SHOWN = (Note.ONE_SEARCH, Note.TOO_SHORT, Note.NOT_CONVERGED)
 """The notes that stand in README; the page shows all."""
 
 FASTER = ("sine_windowed", "imdb_lstm", "jena_gru_dropout")

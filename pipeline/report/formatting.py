@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from pipeline.evaluation.margin import Comparison, change_text
+from pipeline.evaluation.margin import Comparison, Word, change_text
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
 
@@ -107,6 +107,20 @@ def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
     scale = 100 if metric == "accuracy" else 1
     mean, low, high = [_signed(scale * end) for end in ends]
     return f"{title(metric)} {mean}", f"{low} to {high}"
+
+
+def direction(comparison: Comparison) -> str:
+    """Return "less error" or "more error" if the interval excludes 0 and the outcome
+    does not say it, "slightly" before it if the difference does not matter, else "".
+    """
+    degree = {Word.SAME: "slightly ", Word.OPEN: ""}.get(comparison.outcome)
+    if degree is None:
+        return ""
+    if comparison.high < 0:
+        return f"{degree}less error"
+    if comparison.low > 0:
+        return f"{degree}more error"
+    return ""
 
 
 def _signed(value: float) -> str:

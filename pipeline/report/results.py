@@ -24,7 +24,13 @@ from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.files import damaged
 from pipeline.metrics import MEASURES
 from pipeline.report import titles
-from pipeline.report.formatting import capital, comparison_text, number, title
+from pipeline.report.formatting import (
+    capital,
+    comparison_text,
+    direction,
+    number,
+    title,
+)
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -151,14 +157,10 @@ class AnswerText:
         the word does not say it, and the notes.
         """
         notes: list[str] = list(self.answer.notes)
-        degree = {Word.SAME: "slightly ", Word.OPEN: ""}.get(self.answer.outcome)
-        if degree is None or self.answer.comparison is None:
+        if self.answer.comparison is None:
             return notes
-        if self.answer.comparison.high < 0:
-            return [f"{degree}less error", *notes]
-        if self.answer.comparison.low > 0:
-            return [f"{degree}more error", *notes]
-        return notes
+        known = direction(self.answer.comparison)
+        return [known, *notes] if known else notes
 
     @property
     def effect(self) -> str:

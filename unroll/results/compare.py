@@ -14,7 +14,7 @@ from pipeline.evaluation.answers import FEW_SEEDS
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
 from pipeline.evaluation.schema import Evaluation
-from pipeline.report.formatting import DASH
+from pipeline.report.formatting import DASH, direction
 from pipeline.report.result_tables import (
     DOCUMENT,
     ResultTable,
@@ -241,7 +241,9 @@ def _pair(names: Sequence[str], comparison: Comparison | None) -> dict[str, Any]
             "model, which count as one"
         )
         return about | {"outcome": Word.OPEN, "words": words}
-    return about | asdict(comparison) | {"words": str(comparison)}
+    known = direction(comparison)
+    outcome = f"{comparison.outcome} ({known})" if known else comparison.outcome
+    return about | asdict(comparison) | {"words": f"{outcome}: {comparison.amount}"}
 
 
 def claims(workspace: Workspace, documents: Sequence[str] = ()) -> dict[str, Any]:
