@@ -133,6 +133,7 @@ def speed():
     rounds."""
     measured = read_json(ROOT / "bench" / "results.json")
     groups = performance.grouped(measured["peers"]["rows"])
+    yield f"Measured on {measured['peers']['date']}.\n"
     yield "| work | train: the documents' way | fastest peer | predict: the documents' way | fastest peer |"
     yield "| --- | ---: | ---: | ---: | ---: |"
     for work in FASTER:
