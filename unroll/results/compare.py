@@ -255,9 +255,15 @@ def claims(workspace: Workspace, documents: Sequence[str] = ()) -> dict[str, Any
         UsageError: a document has no claims.
         UnrollError: params.yaml or claims.yaml is wrong, or a file is damaged.
     """
-    results = load(workspace, params.load(workspace.params))
+    wanted = params.load(workspace.params)
+    results = load(workspace, wanted)
     known = [verdict.claim.document for verdict in results.verdicts]
     for document in documents:
+        if document in wanted.datasets:
+            raise UsageError(
+                f"{document} is a data set, not a document; "
+                f"`unroll compare {document}` shows its figures"
+            )
         one_of(document, known, "the document")
     verdicts = [
         verdict

@@ -50,6 +50,8 @@ def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_b
     of_document = claims(evaluated, ["002"])
     assert of_document["title"].startswith("002 ")
     assert 0 < len(of_document["rows"]) < len(claims(evaluated)["rows"])
+    with pytest.raises(UsageError, match="`unroll compare waves` shows its figures"):
+        claims(evaluated, ["waves"])
     with pytest.raises(UsageError, match="the document must be one of: .*'999'"):
         claims(evaluated, ["999"])
 
