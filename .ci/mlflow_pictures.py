@@ -4,7 +4,6 @@ Run it by `make mlflow-pictures`. It shows the runs of the demo, so `make demo` 
 first. It needs Chromium or Chrome.
 """
 
-import base64
 import contextlib
 import re
 import subprocess
@@ -19,6 +18,7 @@ import pandas as pd
 from mlflow import MlflowClient
 
 from tests.support import REPOSITORY, chromium
+from tests.support.meter import hourly_load
 
 DEMO = REPOSITORY / ".demo"
 DATASET = "waves"
@@ -26,6 +26,7 @@ COMPARED = ("rnn6", "rnn20", "lstm", "gru")
 SHOWN = "gru"
 PORT = 5799
 SECONDS_TO_DRAW = 15
+OF_TRAINING = "workflowType=machine_learning"  # not of language models
 # MLflow opens the panel of its assistant on a first visit.
 WITHOUT_ASSISTANT = """
 localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
@@ -64,8 +65,7 @@ def register_a_model(folder: Path) -> None:
     """Answer an hourly series of sixty days, and register its model."""
     hours = pd.date_range("2024-01-01", periods=24 * 60, freq="h", name="time")
     random = np.random.default_rng(0)
-    daily = 10 * np.sin(np.arange(len(hours)) * np.pi / 12)
-    load = 50 + daily + random.normal(size=len(hours))
+    load = hourly_load(len(hours), random)
     pd.DataFrame({"load": load.round(2)}, hours).to_csv(folder / "meter.csv")
     unroll = [sys.executable, "-m", "unroll"]
     answer = ["answer", "meter.csv", "--yes", "--no-networks"]
@@ -77,8 +77,7 @@ def take(tab: chromium.Tab, name: str, address: str, height: int) -> None:
     """Save a picture of a page in docs, as mlflow- and the name."""
     tab.open(address, width=1500, height=height)
     time.sleep(SECONDS_TO_DRAW)
-    made = base64.b64decode(tab.ask("Page.captureScreenshot")["data"])
-    (REPOSITORY / "docs" / f"mlflow-{name}.png").write_bytes(made)
+    (REPOSITORY / "docs" / f"mlflow-{name}.png").write_bytes(tab.picture())
 
 
 def take_runs(tab: chromium.Tab) -> None:
@@ -93,14 +92,13 @@ def take_runs(tab: chromium.Tab) -> None:
         for run in client.search_runs([group], "tags.`current` = 'true'")
     }
     compared = ",".join(f'"{runs[name]}"' for name in COMPARED)
-    of_training = "workflowType=machine_learning"
     with user_interface(DEMO) as (start, printed):
         (table,) = re.findall(rf"  {DATASET} +(http\S+)", printed)
         take(tab, "scores", table, 800)
         several = f'runs=[{compared}]&experiments=["{group}"]'
-        take(tab, "compare", f"{start}/compare-runs?{several}&{of_training}", 900)
+        take(tab, "compare", f"{start}/compare-runs?{several}&{OF_TRAINING}", 900)
         run = f"experiments/{group}/runs/{runs[SHOWN]}"
-        take(tab, "run", f"{start}/{run}?{of_training}", 1300)
+        take(tab, "run", f"{start}/{run}?{OF_TRAINING}", 1300)
 
 
 def take_registry(tab: chromium.Tab) -> None:
@@ -108,21 +106,13 @@ def take_registry(tab: chromium.Tab) -> None:
     with tempfile.TemporaryDirectory() as folder:
         register_a_model(Path(folder))
         with user_interface(Path(folder)) as (start, _):
-            version = "models/meter/versions/1"
-            take(
-                tab,
-                "registry",
-                f"{start}/{version}?workflowType=machine_learning",
-                900,
-            )
+            version = f"{start}/models/meter/versions/1"
+            take(tab, "registry", f"{version}?{OF_TRAINING}", 900)
 
 
 def main() -> None:
     """Take the four pictures."""
-    if chromium.find() is None:
-        raise SystemExit(
-            f"no Chromium on PATH ({', '.join(chromium.NAMES)}); install one"
-        )
+    chromium.require()
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     with folder as profile, chromium.tab(Path(profile)) as tab:
         tab.ask("Page.addScriptToEvaluateOnNewDocument", source=WITHOUT_ASSISTANT)

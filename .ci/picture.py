@@ -4,7 +4,6 @@ docs/unrolled.svg.
 Run it by `make picture`. It needs Chromium or Chrome.
 """
 
-import base64
 import hashlib
 import io
 import tempfile
@@ -31,14 +30,11 @@ def shown() -> str:
 def main() -> None:
     """Take the picture, and store the hash of the shown text in it."""
     DRAWING.write_text(unrolled.svg(), encoding="utf-8")
-    if chromium.find() is None:
-        raise SystemExit(
-            f"no Chromium on PATH ({', '.join(chromium.NAMES)}); install one"
-        )
+    chromium.require()
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     with folder as profile, chromium.tab(Path(profile)) as tab:
         tab.open(PAGE, width=1280, height=1000)
-        made = base64.b64decode(tab.ask("Page.captureScreenshot")["data"])
+        made = tab.picture()
     about = PngInfo()
     about.add_text("shown", shown())
     Image.open(io.BytesIO(made)).save(PICTURE, pnginfo=about)

@@ -22,6 +22,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UnrollError
+from tests.support.meter import hourly_load
 from unroll.commands.main import invoke
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -162,11 +163,7 @@ def clone(tmp_path_factory, request):
     subprocess.run(["git", "checkout", "--quiet", "-B", "main"], cwd=folder, check=True)
     random = np.random.default_rng(0)
     hours = pd.date_range("2024-01-01", periods=24 * 60, freq="h", name="time")
-    load = (
-        50
-        + 10 * np.sin(np.arange(len(hours)) * np.pi / 12)
-        + random.normal(size=len(hours))
-    )
+    load = hourly_load(len(hours), random)
     meter = pd.DataFrame(
         {"load": load.round(2), "wind": random.gamma(2, size=len(hours)).round(2)},
         hours,

@@ -48,6 +48,8 @@ def test_a_notebook_compiles_imports_what_is_locked_and_names_what_exists(path):
     )
     wanted = params.load(ROOT / "params.yaml")
     assert {*re.findall(r'data\("(\w+)"', code)} <= wanted.datasets.keys()
+    assert {*re.findall(r'(?:train|compare)\("([\w/]+)"', code)} <= wanted.runs.keys()
+    assert {*re.findall(r'compare\("[\w/]+", "([\w/]+)"', code)} <= wanted.runs.keys()
     assert {*re.findall(r'"([a-z]\w+/\w+)"', code)} <= wanted.runs.keys()
 
 

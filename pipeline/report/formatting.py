@@ -110,8 +110,10 @@ def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
 
 
 def direction(comparison: Comparison) -> str:
-    """Return "less error" or "more error" if the interval excludes 0 and the outcome
-    does not say it, "slightly" before it if the difference does not matter, else "".
+    """Return "less error" or "more error" if the interval excludes 0, else "".
+
+    "Slightly" stands before it if the difference does not matter. The outcomes *helps*
+    and *hurts* say the direction themselves, so theirs is "".
     """
     degree = {Word.SAME: "slightly ", Word.OPEN: ""}.get(comparison.outcome)
     if degree is None:

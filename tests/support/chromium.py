@@ -1,6 +1,7 @@
 """The system's Chromium without a window, driven through its DevTools pipe: nothing to
 install, no port."""
 
+import base64
 import contextlib
 import json
 import shutil
@@ -14,6 +15,12 @@ PATIENCE = 300
 def find():
     """Where Chromium is, None where it is not."""
     return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def require():
+    """End the program with a line that says what to do if there is no Chromium."""
+    if find() is None:
+        raise SystemExit(f"no Chromium on PATH ({', '.join(NAMES)}); install one")
 
 
 class Tab:
@@ -103,6 +110,10 @@ class Tab:
         )
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
+
+    def picture(self):
+        """The bytes of a PNG of the window."""
+        return base64.b64decode(self.ask("Page.captureScreenshot")["data"])
 
     def click(self, element):
         """Press the left button on the middle of an element, given as an expression of
