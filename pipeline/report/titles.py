@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.config.params import DatasetParams, Experiment
 from pipeline.evaluation.schema import About
+from pipeline.models.ngrams import LONGEST
 
 CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU", "min_gru": "minGRU"}
 
@@ -22,7 +23,15 @@ FAMILIES = {
     "rnn": ("simple_rnn", "min_gru"),
     "dense": ("mlp", "adaptive_filter", "transformer"),
     "convolution": ("tcn", "convolutions"),
-    "linear": ("linear", "nlinear", "dlinear", "shared", "bag_of_words", "tfidf"),
+    "linear": (
+        "linear",
+        "nlinear",
+        "dlinear",
+        "shared",
+        "bag_of_words",
+        "tfidf",
+        "ngrams",
+    ),
     "trees": ("lags",),
 }
 """Family of models -> names of its models. All others are of the family "simple".
@@ -148,6 +157,14 @@ def _detail(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         return " on the mean of word vectors"
     if name == "tfidf" and model.get("reviews"):
         return f" on words, and pairs in {model['reviews']} reviews or more, tf-idf"
+    if name == "ngrams":
+        longest = model.get("longest", LONGEST)
+        words = (
+            f" on up to {longest} neighbouring words" if longest > 1 else " on words"
+        )
+        fewest = model.get("reviews")
+        words += f" in {fewest} reviews or more" if fewest else ""
+        return f"{words}, naive Bayes" if training.get("naive_bayes") else words
     last = model.get("last")
     if last and name in FITTED and training.get("method") != "gradient_descent":
         return f" on the last {f'{last} steps' if last > 1 else 'step'}"
@@ -236,6 +253,7 @@ NAMES = {
     "segments": "a GRU over segments",
     "bag_of_words": "logistic regression",
     "tfidf": "logistic regression",
+    "ngrams": "logistic regression",
 }
 """Model -> its short title, with options in braces. The title of other models is their
 name with spaces."""

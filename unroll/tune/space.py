@@ -85,6 +85,7 @@ FAMILIES: dict[str, dict[str, str]] = {
     "transformer": {"heads": "3:5", "size": "6:12", "layers": "2:4", "taps": "1:12"},
     "tcn": {"filters": "8:48", "kernel": "2:5", "layers": "2:5", "last": "12:72"},
     "tfidf": {"c": "1:100", "reviews": "3:10"},
+    "ngrams": {"c": "0.01:1", "longest": "1:3", "reviews": "2:10"},
     "simple_rnn": CELL,
     "lstm": CELL,
     "gru": CELL,

@@ -1,0 +1,90 @@
+"""Words and neighbouring words as features, without TensorFlow."""
+
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.data.examples import Array
+from pipeline.data.problem import Problem
+from pipeline.models.baselines import Baseline
+
+LONGEST = 3
+"""The most words of an n-gram. Numbers of longer ones would exceed 64 bits."""
+
+
+def ngrams(
+    problem: Problem,
+    *,
+    longest: Annotated[int, Field(ge=1, le=LONGEST)] = LONGEST,
+    reviews: Annotated[int, Field(ge=1)] = 3,
+) -> Baseline:
+    """The n-grams that occur, as a sparse 0/1 matrix (n, n-grams).
+
+    An n-gram is a word, or neighbouring words. The training method is
+    `logistic_regression`, usually with `naive_bayes`.
+
+    Args:
+        problem: of words; 0 is padding.
+        longest: the most words of an n-gram.
+        reviews: the fewest reviews of the train split in which an n-gram must occur.
+            There are millions of rarer ones.
+
+    Raises:
+        ValueError: inputs are not words.
+    """
+    if not problem.vocabulary:
+        raise ValueError("ngrams needs a data set of words")
+
+    def found(inputs: Array) -> Iterator[Array]:
+        for review in inputs:
+            yield _numbers(review, problem.vocabulary, longest)
+
+    def learn(train: Array) -> Callable[[Array], Any]:
+        numbers, counts = np.unique(np.concatenate([*found(train)]), return_counts=True)
+        frequent = numbers[counts >= reviews]
+        return lambda inputs: _occurrences(found(inputs), frequent)
+
+    return Baseline(lambda inputs: inputs, learn=learn, intercept=True)
+
+
+def _numbers(review: Array, vocabulary: int, longest: int) -> Array:
+    """One number for each different n-gram of a review (words,), sorted.
+
+    The words are the digits of the number. No word is 0, so n-grams of different
+    lengths have different numbers.
+    """
+    words = review[review > 0].astype(np.int64)
+    numbers = words
+    of_all_lengths = [numbers]
+    for length in range(2, longest + 1):
+        numbers = numbers[:-1] * vocabulary + words[length - 1 :]
+        of_all_lengths.append(numbers)
+    return np.unique(np.concatenate(of_all_lengths))
+
+
+def _occurrences(found: Iterator[Array], frequent: Array) -> Any:
+    """A sparse matrix (n, n-grams): 1 where an n-gram of `frequent` occurs.
+
+    Args:
+        found: the n-grams of each review.
+        frequent: sorted n-grams.
+    """
+    from scipy.sparse import csr_matrix
+
+    # an n-gram that is greater than all of `frequent` is compared with -1
+    bounded = np.append(frequent, -1)
+    columns = []
+    for numbers in found:
+        index = np.searchsorted(frequent, numbers)
+        columns.append(index[bounded[index] == numbers])
+    ends = np.cumsum([0, *map(len, columns)])
+    entries = (np.ones(ends[-1]), np.concatenate(columns), ends)
+    return csr_matrix(entries, shape=(len(columns), len(frequent)))
+
+
+MODELS = {"ngrams": ngrams}
+
+KINDS = {"ngrams": "learnt features"}
+"""Name of a model -> its kind, as in `pipeline.models.baselines`."""
