@@ -164,7 +164,8 @@ def _detail(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         )
         fewest = model.get("reviews")
         words += f" in {fewest} reviews or more" if fewest else ""
-        return f"{words}, naive Bayes" if training.get("naive_bayes") else words
+        words += ", naive Bayes" if training.get("naive_bayes") else ""
+        return f"{words}, C {training.get('c', 1):g}"
     last = model.get("last")
     if last and name in FITTED and training.get("method") != "gradient_descent":
         return f" on the last {f'{last} steps' if last > 1 else 'step'}"

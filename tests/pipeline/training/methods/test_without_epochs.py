@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -190,6 +191,27 @@ def test_what_is_learnt_of_words_comes_from_the_train_split(words, reviews):
         predictions, library.predict_proba(x_test)[:, 1], rtol=1e-6
     )
     assert len(weights) == x.shape[1] + 1
+
+
+def test_naive_bayes_weights_are_differences_of_log_shares():
+    # class 1 has the counts 3 and 1, class 0 the counts 0 and 2; each begins at 1
+    features = csr_matrix([[1, 1], [2, 0], [0, 2]])
+    weights = logistic_regression.naive_bayes_weights(features, np.array([1, 1, 0]))
+    expected = [np.log((4 / 6) / (1 / 4)), np.log((2 / 6) / (3 / 4))]
+    np.testing.assert_allclose(weights, expected)
+
+
+def test_naive_bayes_multiplies_each_feature_by_its_weight(reviews):
+    training = job(reviews, baselines.bag_of_words)
+    trained = logistic_regression.train(training, c=0.5, naive_bayes=True)
+    train, test = (reviews.splits[split] for split in ("train", "test"))
+    features = training.build().features
+    x, x_test = features(train.inputs), features(test.inputs)
+    scale = logistic_regression.naive_bayes_weights(x, train.targets)
+    library = LogisticRegression(C=0.5, max_iter=1000)
+    library.fit(x.toarray() * scale, train.targets)
+    expected = library.predict_proba(x_test.toarray() * scale)[:, 1]
+    np.testing.assert_allclose(fitted(trained)[0], expected, rtol=1e-5)
 
 
 REGRESSORS = {
