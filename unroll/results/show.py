@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_checked, read_json
 from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
@@ -19,6 +19,9 @@ from unroll import tables
 
 SHA256 = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 """A SHA-256, with a group for the digits that are shown."""
+
+DOCUMENT = re.compile(r"\d{3}")
+"""The number of a document, such as 002."""
 
 COLUMNS = (
     "experiment",
@@ -117,7 +120,13 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
         UnrollError: a file of the build is damaged.
     """
     config = params.load(workspace.params)
-    one_of(name, [*config.sources, *config.datasets, *config.runs], "the name")
+    known = [*config.sources, *config.datasets, *config.runs]
+    if name not in known and DOCUMENT.fullmatch(name):
+        raise UsageError(
+            f"{name} is a document; name a source, a data set or an experiment. "
+            f"`unroll claims {name}` lists the document's figures"
+        )
+    one_of(name, known, "the name")
     facts = sections(config, name)
     from pipeline.data import dataset as datasets  # `unroll list` starts without NumPy
     from pipeline.data import manifest

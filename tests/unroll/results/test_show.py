@@ -85,6 +85,11 @@ def test_every_experiment_in_the_order_of_params_and_no_other(workspace, capsys)
     assert re.search(r"waves +2 +1 +1\n", capsys.readouterr().out)
 
 
+def test_the_number_of_a_document_is_answered_with_the_command_for_documents(workspace):
+    with pytest.raises(UsageError, match="`unroll claims 002` lists"):
+        show(workspace, "002")
+
+
 def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
     both = show(workspace, "waves")
     experiment = show(workspace, "waves/linear")["experiment"]
