@@ -101,8 +101,8 @@ def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
     origins = len(_origins(shared, first, apart * spacing))
     if origins < 2:
         raise UnrollError(
-            f"{dataset.name}: comparing models takes 2 cutoffs, and the rows suffice "
-            f"for {origins}; add rows"
+            f"{dataset.name}: comparing models takes 2 cutoffs, {apart * spacing} rows "
+            f"apart, and the rows suffice for {origins}; add rows"
         )
     return Plan(origins, apart * spacing, min(REFITS, origins))
 

@@ -133,7 +133,7 @@ def _sentence(name: str, champion: str, board: Board, compared: Comparison) -> s
     outcome = OUTCOMES[compared.word].capitalize()
     if compared.low is None:
         text = f"Open so far: {so_far(board, compared, name, champion)}."
-        return f"{text} That is too little for a verdict."
+        return f"{text} The cutoffs span too few weeks for a verdict."
     error = f"{amount(compared.change)} {champion}{interval(compared)}"
     text = f"{outcome}: over {span(board)} {name} had {error}."
     return f"{text}{why_open(compared)}"

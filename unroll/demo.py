@@ -101,5 +101,8 @@ def _reproduced(whole: Workspace, small: Workspace, datasets: Iterable[str]) -> 
                 different.append(f"{dataset}/{name}")
     text = f"{equal} have its test errors to the last digit"
     if different:
-        text += f"; {', '.join(different)} not: `unroll doctor` compares packages"
+        text += (
+            f"; {', '.join(different)} not: `git diff HEAD params.yaml` shows edits, "
+            "`unroll doctor` compares packages"
+        )
     return f"{text}."

@@ -154,11 +154,22 @@ def _cells(path: Path, form: CsvFormat, text: str | None) -> pd.DataFrame:
     except Exception as error:
         if getattr(error, "errno", None) is not None:  # the disk's
             raise
+        if text is not None and not _is_divided(text, form):
+            raise UnrollError(
+                f"{path} has no {form.delimiter!r} in its first row; save it with the "
+                "delimiter of the rows that were read before"
+            ) from None
         kind = "is no whole Parquet file" if typed else "is not a regular CSV file"
         why = one_line(str(error)).removeprefix("Error tokenizing data. C error: ")
         raise UnrollError(
             f"{path} {kind} ({why:.160}); correct the file, or save it again"
         ) from None
+
+
+def _is_divided(text: str, form: CsvFormat) -> bool:
+    """Return whether the first row holds the delimiter. Blanks are not looked for."""
+    first = text.splitlines()[form.skip : form.skip + 1]
+    return form.delimiter.isspace() or any(form.delimiter in line for line in first)
 
 
 def _csv(text: str, form: CsvFormat) -> pd.DataFrame:

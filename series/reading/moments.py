@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 HEAD = 2000
 """Number of first rows in which the columns of the timestamp are looked for."""
 
+FEWEST = 6
+"""The fewest different timestamps; with fewer rows no two cutoffs can be compared."""
+
 EVEN = 0.5
 """Smallest share of even steps that rows must have."""
 
@@ -144,8 +147,11 @@ def moments_of(
     by_series = list(series.rows(len(written)))
     _require_no_slip(rows, written, by_series)
     count = len(timestamps.distinct(written))
-    if count < 3:
-        raise UnrollError(f"the file has {count} different timestamps; add rows")
+    if count < FEWEST:
+        raise UnrollError(
+            f"the file has {count} different timestamps, and forecasts take at least "
+            f"{FEWEST}; add rows"
+        )
     longest = max(by_series, key=len)
     zone, ends, why = _time_zone(cells, written[longest], options, utc=utc)
     if zone is not None and not utc:

@@ -86,7 +86,7 @@ def test_targets_of_train_are_known_when_an_origin_is_asked():
         assert fold.train.rows[-1] + 11 == fold.test.rows[0] - 1
     few = data(rows=130)
     with pytest.raises(
-        UnrollError, match="takes 2 cutoffs, and the rows suffice for 1"
+        UnrollError, match="takes 2 cutoffs, 96 rows apart, and the rows suffice for 1"
     ):
         backtest.plan(replace(few, period=96))
 

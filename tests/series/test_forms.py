@@ -210,7 +210,11 @@ BAD = {
         r"each timestamp occurs 4 times, .* no single column names the series; join the columns that do \(a and b",
     ),
     "too few rows": (
-        text("time,load", *DAILY[:3]),
+        text("time,load", *DAILY[:5]),
+        "the file has 5 different timestamps, and forecasts take at least 6; add rows",
+    ),
+    "one number in the train rows": (
+        text("time,load", *(f"2020-01-{day:02d},{day // 16}" for day in DAYS)),
         "nothing to learn; no smaller horizon= or lookback= helps: ",
     ),
     "one stamp": (

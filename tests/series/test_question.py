@@ -164,7 +164,8 @@ def test_too_few_rows_get_an_advice_that_was_tried(tmp_path):
     profile = detect([path], Options())
     with pytest.raises(UnrollError, match="pass a smaller horizon= or lookback="):
         prepared("a", profile, propose(profile, Options(lookback=50)))
-    path.write_text("day,load\n2021-01-01,1\n2021-01-02,2\n2021-01-03,1\n")
+    rows = [f"2021-01-{day:02d},{day // 16}\n" for day in range(1, 29)]
+    path.write_text("".join(["day,load\n", *rows]))
     few = detect([path], Options())
     with pytest.raises(UnrollError, match="give more rows"):
         prepared("a", few, propose(few, Options(horizon=1, lookback=2)))

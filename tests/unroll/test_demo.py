@@ -94,8 +94,8 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     verdict = answer(schema.load(file.parent))
     assert re.search(rf"^waves +untuned +{verdict.outcome} ", output, re.MULTILINE)
     assert (
-        "8 have its test errors to the last digit; waves/rnn6 not: `unroll doctor` compares packages."
-        in output
+        "8 have its test errors to the last digit; waves/rnn6 not: `git diff HEAD "
+        "params.yaml` shows edits, `unroll doctor` compares packages." in output
     )
 
 

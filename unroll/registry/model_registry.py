@@ -26,7 +26,7 @@ from pipeline.tracking import store
 from pipeline.tracking.store import Store
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from series import intervals
+from series import FILE, intervals
 from series.forecaster import Forecaster, OutsideRangeWarning
 from series.reading.files import read, values_of
 
@@ -231,6 +231,10 @@ def app(workspace: Workspace, name: str) -> Any:
             raise UsageError(
                 f"no model is registered here; `unroll register {name}` registers "
                 f"the model of the answer {name}"
+            )
+        if name not in versions and (workspace.root / name / FILE).is_file():
+            raise UsageError(
+                f"the answer {name} is not registered; `unroll register {name}` does it"
             )
         version = versions[one_of(name, versions, "the name of a registered model")]
         address = f"models:/{name}/{version}"

@@ -89,7 +89,13 @@ def predict(
     answer = load(require(name, workspace))
     spec = answer.forecaster.spec
     if series is not None:
-        one_of(series, [key for key in spec.fitted.series if key], "--series")
+        several = [key for key in spec.fitted.series if key]
+        if not several:
+            raise UsageError(
+                f"--series is for a file of several series, and {name} is one series; "
+                "leave it out"
+            )
+        one_of(series, several, "--series")
     paths = [data] if data else answer.files
     with warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", OutsideRangeWarning)

@@ -120,6 +120,7 @@ REFUSED = [
         f"{GOOD}2020-02-30 00:20:00,1,1\n",
         "line 4: '2020-02-30 00:20:00' is no timestamp of",
     ),
+    ("when;T;p\n2020-01-01;1,5;1,5\n", "mine.csv has no ',' in its first row; save it"),
     ("", "mine.csv is empty; name a file with a header and rows"),
     ("when,T,p\n", "mine.csv holds no rows"),
     ('when,T,p\n2020-01-01 00:00:00,"1,1\n', "not a regular CSV file"),

@@ -296,6 +296,8 @@ def test_what_is_known_beforehand_is_asked_for(tmp_path):
         "the answer stands"
     )
     assert text.endswith("Next: unroll predict shop --future FILE\n")
+    with pytest.raises(UsageError, match="shop is one series; leave it out"):
+        printed(tmp_path, "predict", "shop", "--series", "a")
     every[DAYS:][["day", "price"]].to_csv(tmp_path / "plan.csv", index=False)
     table = pd.read_csv(
         io.StringIO(

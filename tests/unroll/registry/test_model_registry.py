@@ -238,6 +238,10 @@ def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(
         match=r"the name of a registered model must be one of: meter. Received: 'metre'",
     ):
         model_registry.app(workspace, "metre")
+    (workspace.root / "pump").mkdir()
+    (workspace.root / "pump" / "answer.json").write_text("{}")
+    with pytest.raises(UsageError, match="`unroll register pump` does it"):
+        model_registry.app(workspace, "pump")
 
 
 @pytest.mark.usefixtures("alone")
