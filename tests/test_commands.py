@@ -239,6 +239,8 @@ def run(folder: Path, script: str, language: str = "sh") -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_all_that_a_page_shows_works_as_typed(page, clone):
+    # the page before may have changed an experiment
+    subprocess.run(["git", "reset", "--quiet", "--hard"], cwd=clone, check=True)
     same = doctest.OutputChecker().check_output
     for script, language, beside in typed(page):
         output = run(clone, script, language)
