@@ -58,6 +58,7 @@ ELSEWHERE = {
     "dvc stage add": "a project with that file",
     "git clone ADDRESS": "a copy of the repository elsewhere",
     "uv build": "tests/test_wheel.py does it",
+    "cd dist": "that wheel",
     "unzip -p unroll": "that wheel",
     "pip install": "tests/test_wheel.py does it",
     "def ": "a part of a module",
