@@ -102,7 +102,7 @@ ELSEWHERE = (
     "add -d NAME",
     "dvc push",
     "s3",
-    "exp run -S experiments.waves.",
+    "exp run -S experiments.",
     "templates.yaml",
     "stage add",
 )
