@@ -12,7 +12,6 @@ import os
 import pty
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -161,11 +160,7 @@ def test_what_reads_results_prints_what_the_page_says(page):
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory, request):
-    """A clone of the last commit after `make demo`, with a user's files.
-
-    Runs that this checkout has finished are in its store, so that a command that builds
-    a data set does not train it again.
-    """
+    """A clone of the last commit after `make demo`, with a user's files."""
     if not request.config.getoption("--long"):
         pytest.skip("half an hour: --long")
     folder = tmp_path_factory.mktemp("home") / "unroll"
@@ -197,10 +192,6 @@ def clone(tmp_path_factory, request):
     shop.iloc[:200].to_csv(folder / "shop.csv")
     shop.iloc[200:].drop(columns="sales").to_csv(folder / "plan.csv")
     run(folder, "make demo")
-    finished = ROOT / ".unroll" / "store"
-    if finished.is_dir():
-        store = folder / ".unroll" / "store"
-        shutil.copytree(finished, store, dirs_exist_ok=True)
     return folder
 
 

@@ -102,7 +102,8 @@ ELSEWHERE = (
     "add -d NAME",
     "dvc push",
     "s3",
-    "exp run -S experiments.",
+    "exp run -S experiments.waves.",
+    "exp run -S experiments.sine_windows.lstm.",
     "templates.yaml",
     "stage add",
 )

@@ -1,6 +1,7 @@
 """Commands that messages tell the user to type next."""
 
 import os
+import re
 import shlex
 
 from pipeline.workspace import Workspace
@@ -8,6 +9,10 @@ from pipeline.workspace import Workspace
 BUILD = "UNROLL_BUILD"
 """The environment variable that `unroll repro` sets for the stages. They then print no
 next command; `unroll repro` prints one at its end."""
+
+
+DOCUMENT = re.compile(r"\d{3}")
+"""The number of a document, such as 002."""
 
 
 def program(workspace: Workspace) -> str:

@@ -1,6 +1,5 @@
 """The folder of the answer that a name on the command line means."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from pipeline.errors import UsageError, one_line
 from pipeline.validation import nearest
 from pipeline.workspace import Workspace
 from series import FILE
+from unroll.hints import DOCUMENT
 
 
 def find(
@@ -51,7 +51,7 @@ def find(
         hint = f"`unroll answer {file_of_name.name}` makes an answer"
     elif close:
         hint = f"Did you mean {close}? {hint}"
-    elif re.fullmatch(r"\d{3}", name):
+    elif DOCUMENT.fullmatch(name):
         hint = f"`unroll claims {name}` is about a document"
     raise UsageError(
         one_line(f"{name!r} is no answer here, nor in params.yaml. {hint}")

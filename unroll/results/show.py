@@ -16,12 +16,10 @@ from pipeline.files import read_checked, read_json
 from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
 from unroll import tables
+from unroll.hints import DOCUMENT
 
 SHA256 = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 """A SHA-256, with a group for the digits that are shown."""
-
-DOCUMENT = re.compile(r"\d{3}")
-"""The number of a document, such as 002."""
 
 COLUMNS = (
     "experiment",
