@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 from bench import page as performance
 from pipeline.config import params
+from pipeline.evaluation import margin
 from pipeline.evaluation.answers import Note
 from pipeline.evaluation.claims import counted
 from pipeline.files import read_json
@@ -49,6 +50,9 @@ def paragraph(data):
         word = f"**{capital(text.answer.outcome)}**"
         said = f"{word} ({notes})" if notes else word
         yield f"{said}. {short_sentence(data, text)}."
+    bands = {text.answer.band for text in texts()[data.name]} - {margin.BAND, 0.0}
+    if bands:
+        yield f"The band is ±{100 * bands.pop():.1f} %."
     of_data = [
         verdict
         for verdict in results().verdicts
