@@ -50,9 +50,10 @@ def paragraph(data):
         word = f"**{capital(text.answer.outcome)}**"
         said = f"{word} ({notes})" if notes else word
         yield f"{said}. {short_sentence(data, text)}."
-    bands = {text.answer.band for text in texts()[data.name]} - {margin.BAND, 0.0}
-    if bands:
-        yield f"The band is ±{100 * bands.pop():.1f} %."
+    # All answers of a data set have one opponent, so one band; 0 has no width to tell.
+    band = data.answers[0].band
+    if band not in (margin.BAND, 0.0):
+        yield f"The band is ±{100 * band:.1f} %."
     of_data = [
         verdict
         for verdict in results().verdicts

@@ -25,8 +25,8 @@ def arrays(tmp_path):
 def test_regression_on_400_pairs_of_frequencies_attains_the_floor(arrays):
     """Of sequence to sequence, and 0.0020 for sequence to vector."""
     series = arrays["test_series"]
-    waves = regressors(sines.VALUES)
-    _, *after = regressions(series[:, :SEEN])
+    waves = regressors()
+    _, *after = regressions(series[:, :SEEN], waves[:SEEN])
     following = [
         forecast(*state, wave)
         for state, wave in zip(after, waves[1 : SEEN + 1], strict=True)
@@ -50,7 +50,7 @@ def mean_square(forecasts, values):
     return np.mean((np.stack(forecasts, axis=1) - values) ** 2)
 
 
-def regressions(series):
+def regressions(series, waves):
     """Yield the regressions before each timestep, and those after the last one.
 
     For known frequencies a series is linear in four coefficients: of sine and cosine
@@ -58,12 +58,12 @@ def regressions(series):
 
     Args:
         series: (series, timesteps) the values.
+        waves: (timesteps, pairs, 4) the `regressors`.
 
     Yields:
         The probability of each pair (series, pairs), relative to the likeliest, and the
         mean coefficients (series, pairs, 4).
     """
-    waves = regressors(series.shape[1])
     pairs = waves.shape[1]
     prior_mean, prior_variance = prior()
     mean = np.tile(prior_mean, (len(series), pairs, 1))
@@ -88,13 +88,13 @@ def forecast(probability, coefficients, wave):
     return np.average(of_pairs, axis=1, weights=probability)
 
 
-def regressors(timesteps):
+def regressors():
     """Return sine and cosine at both frequencies: (timesteps, pairs, 4)."""
     centres = (np.arange(PAIRS) + 0.5) / PAIRS
     least = sines.LEAST[:, 1]
     greatest = sines.GREATEST[:, 1]
     slow, fast = least[:, None] + (greatest - least)[:, None] * centres
-    phases = np.arange(timesteps)[:, None, None] * np.stack(
+    phases = np.arange(sines.VALUES)[:, None, None] * np.stack(
         [np.repeat(slow, PAIRS), np.tile(fast, PAIRS)], axis=-1
     )
     return np.concatenate([np.sin(phases), np.cos(phases)], axis=-1)
