@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import secrets
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
+
+REBUILD = "delete it and run `unroll repro`"
+"""What mends a damaged file of a build."""
 
 UNFINISHED = re.compile(r"\..+\.(\d+)\.\w+\.tmp")
 """The names that `unfinished` gives. The number is the id of the writing process."""
@@ -111,32 +115,32 @@ def write_json(path: Path, data: Any) -> None:
     write_text(path, text + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, cure: str = REBUILD) -> Any:
     """Return the data of a JSON file.
 
-    Raises UnrollError if the file is missing or damaged.
+    Raises UnrollError if the file is missing or damaged; `cure` says what helps then.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:
         raise missing(path) from None
     except (ValueError, RecursionError) as error:
-        raise damaged(path, error) from None
+        raise damaged(path, error, cure) from None
 
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"it holds {constant}")
 
 
-def read_checked(path: Path, model: type[Model]) -> Model:
+def read_checked(path: Path, model: type[Model], cure: str = REBUILD) -> Model:
     """Return the data of a JSON file as an instance of `model`.
 
-    Raises UnrollError if the file is missing or damaged.
+    Raises UnrollError if the file is missing or damaged; `cure` says what helps then.
     """
     try:
-        return checked(model, read_json(path))
+        return checked(model, read_json(path, cure))
     except ValueError as error:
-        raise damaged(path, error) from None
+        raise damaged(path, error, cure) from None
 
 
 def write_npz(path: Path, arrays: Mapping[str, "npt.NDArray[Any]"]) -> None:
@@ -152,31 +156,55 @@ def write_npz(path: Path, arrays: Mapping[str, "npt.NDArray[Any]"]) -> None:
         np.savez(file, allow_pickle=False, **ordered)
 
 
-def read_npz(path: Path) -> dict[str, "npt.NDArray[Any]"]:
+def read_npz(path: Path, cure: str = REBUILD) -> dict[str, "npt.NDArray[Any]"]:
     """Return all arrays of a file that `write_npz` wrote, without unpickling.
 
     Raises:
-        UnrollError: the file is missing or damaged.
+        UnrollError: the file is missing or damaged; `cure` says what helps then.
     """
-    import numpy as np
-
     arrays = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
+            for member in archive.infolist():
+                # `write_npz` compresses nothing, so no member is larger than its file.
+                if member.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(f"{member.filename} is compressed")
                 # Read the whole member, and so its checksum, before NumPy trusts its
                 # header.
-                content = io.BytesIO(archive.read(name))
-                array = np.lib.format.read_array(content, allow_pickle=False)
-                arrays[name.removesuffix(".npy")] = array
+                content = archive.read(member)
+                arrays[member.filename.removesuffix(".npy")] = _array(content)
     except FileNotFoundError:
         raise missing(path) from None
     except (PermissionError, MemoryError):
         raise
     # zipfile and NumPy raise a dozen kinds of errors for damaged bytes.
     except Exception as error:  # noqa: BLE001
-        raise damaged(path, error) from None
+        raise damaged(path, error, cure) from None
     return arrays
+
+
+def _array(content: bytes) -> "npt.NDArray[Any]":
+    """Return the array of a member of a .npz file.
+
+    Raises ValueError if the header promises more values than follow. NumPy would make
+    room for all of them before it reads the first one.
+    """
+    import numpy as np
+
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    headers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    shape, _, dtype = headers[version](file)
+    needed = math.prod(shape) * dtype.itemsize
+    found = len(content) - file.tell()
+    if needed != found and not dtype.hasobject:
+        raise ValueError(f"an array takes {needed:,} bytes, and {found:,} are there")
+    file.seek(0)
+    array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return array
 
 
 def sha256(path: Path) -> str:
@@ -190,9 +218,7 @@ def missing(path: Path) -> UnrollError:
     return UnrollError(f"{path} is missing; `unroll repro` builds it")
 
 
-def damaged(path: Path, error: Exception) -> UnrollError:
-    """Return the error for a damaged file of a build."""
+def damaged(path: Path, error: Exception, cure: str = REBUILD) -> UnrollError:
+    """Return the error for a damaged file; `cure` says what helps."""
     what = one_line(str(error)) or type(error).__name__
-    return UnrollError(
-        f"{path} is damaged ({what:.200}); delete it and run `unroll repro`"
-    )
+    return UnrollError(f"{path} is damaged ({what:.200}); {cure}")

@@ -10,31 +10,33 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+import pydantic
 
 from pipeline import tables
 from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import atomic_folder, read_checked, read_json, write_json
+from pipeline.files import atomic_folder, read_checked, write_json
 from pipeline.processes import Server
 from pipeline.report import titles
 from pipeline.validation import Strict, validated
-from series import FILE, backtest, fits, leaderboard, sentence
+from series import FILE, backtest, fits, leaderboard, seal, sentence
 from series.backtest import Plan
 from series.candidates import candidates
 from series.fits import Say, Store
 from series.forecaster import Forecaster
-from series.leaderboard import Board
-from series.options import Arguments
+from series.leaderboard import ENSEMBLE, Board
+from series.options import MOST_TIMESTEPS, Arguments, Title, is_title
 from series.question import Proposal, prepared, propose
 from series.reading import described
 from series.reading.detect import detect
 from series.reading.profile import FileProfile
 from series.reading.series_names import LONG_FORMAT
-from series.source import Data, files_of, naming_the_frame, plain_name
+from series.source import Data, RowsFile, files_of, naming_the_frame, plain_name
 from series.spec import ForecasterSpec, Member, fitted_of
 
 LEVELS = (0.5, 0.8, 0.9)
@@ -46,8 +48,27 @@ SCORES = ("recurrent", "mae", "wql", "change", "low", "high", "coverage")
 TABLE = "forecasts.parquet"
 """The file of the forecasts from all cutoffs of the past."""
 
+COLUMNS = {
+    "unique_id": "Oiu",
+    "ds": "M",
+    "cutoff": "M",
+    "model": "O",
+    "y": "f",
+    "y_hat": "f",
+}
+"""The columns of `TABLE` -> the kinds of their values, as for `tables.read_parquet`."""
+
 SECONDS = "seconds.json"
 """The file of CPU seconds, which differ from run to run."""
+
+SHOWN = ("forecast.csv", "forecast.svg", "weeks.svg", "index.html")
+"""The files for people, which `page` writes."""
+
+
+class Seconds(pydantic.RootModel[dict[str, float]]):
+    """The content of seconds.json: name of a model -> CPU seconds."""
+
+    model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
 
 
 class About(Strict):
@@ -55,8 +76,7 @@ class About(Strict):
 
     Attributes:
         name: the name of the series.
-        files: paths of the files of rows, relative to the folder of the answer if they
-            lie near the folder.
+        files: the files of rows.
         target: the column that is forecast.
         horizon: timesteps that are forecast at once.
         board: the scores of all models, and who forecasts.
@@ -66,14 +86,25 @@ class About(Strict):
             as "int64"; else empty.
     """
 
-    name: str
-    files: list[str]
+    name: Title
+    files: Annotated[list[RowsFile], pydantic.Field(min_length=1)]
     target: str
-    horizon: int
+    horizon: Annotated[int, pydantic.Field(ge=1, le=MOST_TIMESTEPS)]
     board: Board
     titles: dict[str, str]
     left_out: dict[str, str]
-    integers: str
+    integers: Annotated[
+        str, pydantic.StringConstraints(pattern="^(u?int(8|16|32|64))?$")
+    ]
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "About":
+        """Check that the board names models that it has."""
+        named = [*self.board.models, *self.board.members]
+        for name in named:
+            if name not in self.titles and name != ENSEMBLE:
+                raise ValueError(f"titles must have the model {name!r:.80}")
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,8 +242,13 @@ class Answer:
 
     @property
     def files(self) -> list[Path]:
-        """The paths of the files of rows."""
-        return [self.folder / file for file in self.about.files]
+        """The paths of the files of rows.
+
+        Raises:
+            UnrollError: a file is not there, or is not the one that the answer was made
+                from (`RowsFile.found`).
+        """
+        return [file.found(self.folder) for file in self.about.files]
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the answer into a folder, which `load` reads.
@@ -235,8 +271,8 @@ class Answer:
         own = [entry for entry in self.folder.iterdir() if entry.name[0] != "."]
         inside = {entry.name for entry in own}
         files = [
-            name if name in inside else _relative(self.folder / name, path)
-            for name in self.about.files
+            file if file.path in inside else file.seen_from(self.folder, path)
+            for file in self.about.files
         ]
         about = self.about.model_copy(update={"files": files})
         with atomic_folder(path, path.parent) as new:
@@ -244,17 +280,10 @@ class Answer:
                 copy = shutil.copytree if entry.is_dir() else shutil.copyfile
                 copy(entry, new / entry.name)
             write_json(new / FILE, about.model_dump())
+            seal.write(new, SECONDS, *SHOWN)
             for entry in hidden:
                 entry.replace(new / entry.name)
         return path
-
-
-def _relative(file: Path, folder: Path) -> str:
-    """Return the path of a file relative to a near folder, else its whole path."""
-    file = file.resolve()
-    if file.is_relative_to(folder.parents[min(1, len(folder.parents) - 1)]):
-        return Path(os.path.relpath(file, folder)).as_posix()
-    return str(file)
 
 
 def answer(
@@ -418,7 +447,7 @@ def _answered(
     forecaster = Forecaster(spec, arrays, folders)
     about = About(
         name=dataset.name,
-        files=[_relative(path, folder) for path in paths],
+        files=[RowsFile.of(path, folder) for path in paths],
         target=proposal.target,
         horizon=proposal.horizon,
         board=board,
@@ -444,7 +473,7 @@ def _read(
     for line in [*described.lines(profile), *proposal.guesses]:
         say(line)
     name = asked.name or plain_name(data)
-    if asked.name is None and len(profile.series) == 1:
+    if asked.name is None and len(profile.series) == 1 and is_title(profile.series[0]):
         name = profile.series[0]  # as the long format names it
     dataset, proposal = prepared(name, profile, proposal)
     return profile, proposal, dataset
@@ -515,9 +544,12 @@ def load(folder: str | os.PathLike[str]) -> Answer:
             f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes "
             "one"
         )
-    seconds = read_json(path / SECONDS) if (path / SECONDS).is_file() else {}
-    about = read_checked(path / FILE, About)
-    forecasts = tables.read_parquet(path / TABLE)
+    seal.check(path, FILE, TABLE)
+    about = read_checked(path / FILE, About, seal.CURE)
+    forecasts = tables.read_parquet(path / TABLE, COLUMNS, seal.CURE)
+    seconds = dict[str, float]()
+    if (path / SECONDS).is_file():
+        seconds = read_checked(path / SECONDS, Seconds, seal.CURE).root
     return Answer(about, forecasts, Forecaster.load(path), path, seconds)
 
 

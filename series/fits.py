@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
+import pydantic
 
 from pipeline import failures, processes, tables
 from pipeline.config.params import Experiment
@@ -27,10 +28,11 @@ from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, read_checked, read_json, sha256, write_json
 from pipeline.provenance import fingerprint
 from pipeline.time_left import TimeLeft
-from series import backtest, training
+from pipeline.validation import Strict
+from series import backtest, seal, training
 from series.backtest import Plan
 from series.leaderboard import is_naive
-from series.spec import Member
+from series.spec import Member, Shapes, require_own_model
 
 Say = Callable[[str], None]
 """A function that is called with lines of progress."""
@@ -52,6 +54,34 @@ SECONDS = {"none": 0.1, "least_squares": 0.5, "boosting": 1.5, "backpropagation"
 
 STATISTICAL_SECONDS = 2.5
 """Usual CPU seconds of a statistical model, which is fitted anew for each forecast."""
+
+
+COLUMNS = {
+    "unique_id": "O",
+    "ds": "M",
+    "cutoff": "M",
+    "model": "O",
+    "seed": "iu",
+    "y": "f",
+    "y_hat": "f",
+}
+"""The columns of KEY.parquet -> the kinds of their values, as for
+`tables.read_parquet`."""
+
+CURE = "remove the folder .cache of the answer, and run the command again"
+"""What mends a damaged file of the cache."""
+
+
+class Cached(Strict):
+    """The content of KEY.json.
+
+    Attributes:
+        experiment: the model as it was trained.
+        seconds: CPU seconds that the backtest took.
+    """
+
+    experiment: Experiment
+    seconds: Annotated[float, pydantic.Field(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -84,6 +114,7 @@ class Store:
     @classmethod
     def of(cls, folder: Path, dataset: Dataset) -> "Store":
         """Write the data set into a folder, and return the folder's store."""
+        seal.require_plain(folder)
         prepared = folder / "prepared"
         with atomic_folder(prepared, folder) as new:
             datasets.save(dataset, new)
@@ -157,10 +188,10 @@ def cross_validated(
     fits = {}
     for name, path in paths.items():
         if name not in left_out:
-            about = read_json(path.with_suffix(".json"))
-            experiment = Experiment.model_validate(about["experiment"])
-            table = tables.read_parquet(path.with_suffix(".parquet"))
-            fits[name] = Fit(experiment, table, about["seconds"])
+            about = read_checked(path.with_suffix(".json"), Cached, CURE)
+            require_own_model(about.experiment)
+            table = tables.read_parquet(path.with_suffix(".parquet"), COLUMNS, CURE)
+            fits[name] = Fit(about.experiment, table, about.seconds)
     if not fits:
         raise UnrollError(next(iter(left_out.values())))
     return fits, left_out
@@ -319,7 +350,7 @@ def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -
     member = Member(
         name=name,
         experiment=experiment,
-        problem=asdict(problem(job.dataset)),
+        problem=Shapes.of(problem(job.dataset)),
         seeds=[replicate.seed for replicate in trained.replicates],
         point="final",
     )

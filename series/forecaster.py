@@ -18,15 +18,21 @@ from pipeline.data import series
 from pipeline.data.examples import Array
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import read_checked, read_npz, write_json, write_npz
+from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.training.job import Predict
-from pipeline.training.recipe import recipe
-from series import intervals
+from pipeline.training.recipe import Recipe, recipe
+from series import intervals, seal
 from series.combination import known_after, weighted_median_forecast
 from series.reading import files
 from series.rows import Window, continued, histories, latest
 from series.source import existing
-from series.spec import ForecasterSpec
+from series.spec import ForecasterSpec, Member, require_own_model
+
+SPEC = "forecaster.json"
+"""The file of a `ForecasterSpec`."""
+
+ARRAYS = "forecaster.npz"
+"""The file of the forecasts at the origins, and of what was measured."""
 
 CACHED = 64
 """Largest number of windows whose forecasts are kept; the last windows are kept."""
@@ -58,18 +64,21 @@ class Forecaster:
 
     @classmethod
     def load(cls, folder: Path) -> "Forecaster":
-        """Read a folder that `save` wrote.
+        """Read a folder that `save` wrote, or an answer's folder.
 
         Raises:
-            UnrollError: a file is missing, damaged or too old.
+            UnrollError: a file is missing, damaged or too old, or a member is no model
+                of Unroll's answers.
         """
-        arrays = read_npz(folder / "forecaster.npz")
-        if "series_id" not in arrays:
-            raise UnrollError(
-                f"{folder} was written by an older version of Unroll; answer the "
-                "series anew"
-            )
-        spec = read_checked(folder / "forecaster.json", ForecasterSpec)
+        seal.check(folder, SPEC, ARRAYS)
+        spec = read_checked(folder / SPEC, ForecasterSpec, seal.CURE)
+        for member in spec.members:
+            require_own_model(member.experiment)
+        arrays = read_npz(folder / ARRAYS, seal.CURE)
+        try:
+            _check(arrays, spec)
+        except ValueError as error:
+            raise damaged(folder / ARRAYS, error, seal.CURE) from None
         names = [member.name for member in spec.members]
         weights = {name: folder / "weights" / name for name in names}
         return cls(spec, arrays, weights)
@@ -88,23 +97,26 @@ class Forecaster:
         for member in self.spec.members:
             trained = recipe(member.name, member.experiment)
             folder = self.weights[member.name]
-            paths = [folder / f"seed_{seed}_{member.point}" for seed in member.seeds]
-            functions.append([trained.load(member.problem, path) for path in paths])
+            paths = [folder / name for name in member.weights]
+            functions.append([_loaded(trained, member, path) for path in paths])
         return functions
 
     def save(self, folder: Path) -> None:
-        """Write forecaster.json, forecaster.npz and weights/ into a folder."""
+        """Write forecaster.json, forecaster.npz and weights/ into a folder.
+
+        `seal.write` has to follow, before `load`.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "forecaster.json", self.spec.model_dump())
-        write_npz(folder / "forecaster.npz", self.arrays)
+        write_json(folder / SPEC, self.spec.model_dump())
+        write_npz(folder / ARRAYS, self.arrays)
         for member in self.spec.members:
             source = self.weights[member.name]
             target = folder / "weights" / member.name
             if target == source:
                 continue
             target.mkdir(parents=True)
-            for seed in member.seeds:
-                for file in source.glob(f"seed_{seed}_{member.point}.*"):
+            for name in member.weights:
+                for file in source.glob(f"{name}.*"):
                     shutil.copyfile(file, target / file.name)
 
     def of_members(self, window: Array) -> Array:
@@ -328,6 +340,49 @@ class Forecaster:
                 columns[f"hi-{percent}"] = quantiles[:, -1 - wider]
             frames.append(pd.DataFrame(columns))
         return pd.concat(frames, ignore_index=True)
+
+
+def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
+    """Raise ValueError unless the arrays have the shapes of a forecaster."""
+    if arrays.keys() != {"truth", "forecasts", "series_id"}:
+        raise ValueError("it must have the arrays truth, forecasts and series_id")
+    truth = arrays["truth"]
+    numbers = arrays["series_id"]
+    steps = spec.fitted.windows.horizon
+    count = len(spec.fitted.series)
+    fits = truth.ndim == 2 and truth.shape[1] == steps and numbers.dtype.kind in "iu"
+    fits = fits and numbers.shape == truth.shape[:1]
+    fits = fits and {*numbers.tolist()} == {*range(count)}
+    forecasts = arrays["forecasts"]
+    fits = fits and forecasts.shape == (len(spec.members), *truth.shape)
+    if not fits or truth.dtype.kind != "f" or forecasts.dtype.kind != "f":
+        raise ValueError(
+            f"its arrays must be of {len(spec.members)} models, {count} series and "
+            f"{steps} steps"
+        )
+
+
+def _loaded(trained: Recipe, member: Member, path: Path) -> Predict:
+    """Return a member's forecast with the weights of a file.
+
+    The weights are tried on one window: a file from elsewhere may hold numbers of
+    another model.
+
+    Raises:
+        UnrollError: the weights are missing, damaged or of another model.
+    """
+    predict = trained.load(member.problem.model_dump(), path)
+    if member.experiment.training.method == "none":
+        return predict
+    window = np.zeros((1, *member.problem.input_shape), np.float32)
+    try:
+        outputs = np.asarray(predict(window), np.float64)
+        if outputs.size != member.problem.outputs or not np.isfinite(outputs).all():
+            raise ValueError(f"{outputs.size} numbers are forecast, or none")
+    # NumPy and scikit-learn raise their own errors.
+    except Exception as error:  # noqa: BLE001
+        raise damaged(path.with_name(f"{path.name}.npz"), error, seal.CURE) from None
+    return predict
 
 
 def require_level(level: float) -> None:

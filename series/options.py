@@ -1,5 +1,6 @@
 """The options of an answer: as arguments, as flags of a command, or in params.yaml."""
 
+import re
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -31,6 +32,24 @@ def _names(value: Any) -> Any:
 
 
 Names = Annotated[list[str], pydantic.BeforeValidator(_names)]
+
+
+def is_title(text: str) -> bool:
+    """Return whether a text can name a series, and so a folder and an MLflow model."""
+    is_dots = set(text) <= {"."}
+    return bool(re.fullmatch(r"[^/\\\x00-\x1f\x7f]{1,200}", text)) and not is_dots
+
+
+def _title(text: str) -> str:
+    if not is_title(text):
+        raise ValueError(
+            "must be a name of 1 to 200 characters without / and \\, and not dots alone"
+        )
+    return text
+
+
+Title = Annotated[str, pydantic.AfterValidator(_title)]
+"""The name of a series."""
 
 
 class Options(Strict):
@@ -93,7 +112,5 @@ class Arguments(Options):
         jobs: number of models that are fitted at a time.
     """
 
-    name: (
-        Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00-\x1f]+$")] | None
-    ) = None
+    name: Title | None = None
     jobs: Count | None = None

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline import tables
 from pipeline.errors import printable
 from pipeline.files import write_text
-from series import table
-from series.answer import LEVELS, Answer
+from series import seal, table
+from series.answer import LEVELS, SHOWN, Answer
 from series.forecaster import OutsideRangeWarning
 from series.intervals import USUAL
 from series.leaderboard import mae_by_block
@@ -21,17 +22,9 @@ from series.sentence import title
 
 FOLDER = Path(__file__).parent
 
-FORECAST = "forecast.csv"
-"""The file of the forecast."""
-
-AHEAD = "forecast.svg"
-"""The picture of the last measured values and the forecast."""
-
-WEEKS = "weeks.svg"
-"""The picture of the errors of both sides of the comparison."""
-
-PAGE = "index.html"
-"""The page."""
+FORECAST, AHEAD, WEEKS, PAGE = SHOWN
+"""The forecast as a table; the pictures of the last measured values with the forecast,
+and of the errors of both sides of the comparison; the page."""
 
 
 def write(answer: Answer) -> None:
@@ -138,8 +131,7 @@ def read_forecast(answer: Answer, level: float) -> pd.DataFrame:
     path = answer.folder / FORECAST
     if path.is_file():
         # A series may be called "nan".
-        texts = {"unique_id": str, "ds": str}
-        rows = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+        rows = tables.read(path, seal.CURE, unique_id=str, ds=str)
         if set(columns) <= set(rows.columns):
             return rows[columns]
     return answer.forecast(levels=(level,))

@@ -1,24 +1,98 @@
 """The data of a series: a DataFrame, a file, or several files of one form."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import pandas as pd
+import pydantic
 
 from pipeline.errors import UnrollError, UsageError
-from pipeline.validation import nearest
+from pipeline.validation import Strict, nearest
 
 Data: TypeAlias = (
     pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 )
 """A series: a DataFrame, a file, or several files of one form."""
 
+CHUNK = 1 << 20
+"""The bytes of a file that are hashed at a time."""
+
 LONGEST_NAME = 40
 """Largest number of characters of a name."""
+
+
+class RowsFile(Strict):
+    """A file of rows, as it was when an answer was made.
+
+    Attributes:
+        path: the path from the folder of the answer; the whole path if it lies far from
+            there.
+        bytes: the size of the file.
+        sha256: the SHA-256 of these bytes.
+    """
+
+    path: str
+    bytes: Annotated[int, pydantic.Field(ge=0)]
+    sha256: str
+
+    @classmethod
+    def of(cls, file: Path, folder: Path) -> "RowsFile":
+        """Return the description of a file for the answer in a folder."""
+        size = file.stat().st_size
+        return cls(
+            path=_relative(file, folder), bytes=size, sha256=_sha256_of(file, size)
+        )
+
+    def seen_from(self, folder: Path, other: Path) -> "RowsFile":
+        """Return the same file for an answer that moves from a folder to another."""
+        return self.model_copy(update={"path": _relative(folder / self.path, other)})
+
+    def found(self, folder: Path) -> Path:
+        """Return the path of the file, to whose end rows may have been added since.
+
+        An answer from somebody else can name any file. A file is read only if it begins
+        with the bytes that the answer was made from, which nobody knows of a secret.
+
+        Raises:
+            UnrollError: the file is not there, or is another one.
+        """
+        path = Path(os.path.normpath(folder.resolve() / self.path))
+        cure = (
+            "pass the file of the rows to forecast from (`unroll predict "
+            f"{folder.name} --data FILE`, or `answer.forecast(FILE)`)"
+        )
+        if not path.is_file():
+            raise UnrollError(f"{path}, the file of the answer, is not there; {cure}")
+        if _sha256_of(path, self.bytes) != self.sha256:
+            raise UnrollError(
+                f"{path} does not begin with the rows that the answer was made from, "
+                f"so it is not read; {cure}"
+            )
+        return path
+
+
+def _sha256_of(file: Path, size: int) -> str:
+    """Return the SHA-256 of the first `size` bytes of a file."""
+    digest = hashlib.sha256()
+    with file.open("rb") as opened:
+        while size > 0 and (chunk := opened.read(min(size, CHUNK))):
+            digest.update(chunk)
+            size -= len(chunk)
+    return digest.hexdigest()
+
+
+def _relative(file: Path, folder: Path) -> str:
+    """Return the path of a file relative to a near folder, else its whole path."""
+    file = file.resolve()
+    folder = folder.resolve()
+    if file.is_relative_to(folder.parents[min(1, len(folder.parents) - 1)]):
+        return Path(os.path.relpath(file, folder)).as_posix()
+    return str(file)
 
 
 def files_of(data: Data, folder: Path, name: str) -> list[Path]:

@@ -1,17 +1,20 @@
 """A forecaster as plain data: its models, and the preparation of series."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
+import pydantic
 
-from pipeline.config.params import Experiment
+from pipeline.config.params import Experiment, Name, Seed
 from pipeline.data import row_calendar, series
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
+from pipeline.data.problem import Problem
 from pipeline.data.series_options import (
     Cleaning,
+    Count,
     CsvFormat,
     Fitted,
     Statistics,
@@ -20,6 +23,21 @@ from pipeline.data.series_options import (
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict
 from series import backtest
+
+FAMILIES = ("baselines", "seasonal", "statistical", "residual")
+"""The families of the models that an answer may have (`candidates`)."""
+
+METHODS = ("none", "least_squares", "boosting", "backpropagation")
+"""The training methods of these models."""
+
+Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
+Timesteps = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
+
+
+def _timestamp(text: str) -> str:
+    np.datetime64(text, "ms")  # raises ValueError if it is none
+    return text
+
 
 MIDNIGHT = " 00:00:00"
 """End of a timestamp's text at midnight."""
@@ -125,27 +143,64 @@ class SeriesQuestion:
         return text.removesuffix(MIDNIGHT) if self.spacing % series.DAY == 0 else text
 
 
+class Shapes(Strict):
+    """The `Problem` of a member: the shapes of its inputs and outputs.
+
+    Attributes:
+        input_shape: timesteps and columns.
+        target: the column that is forecast.
+        horizon: timesteps from the last input to the first target.
+        period: timesteps of one natural cycle; 0 if there is none.
+        calendar: the number of the last columns that hold the calendar.
+        outputs: the number of values to predict.
+        classify, vocabulary, each_step, every: what a series never has.
+    """
+
+    input_shape: Annotated[list[Timesteps], pydantic.Field(min_length=2, max_length=2)]
+    target: Number = 0
+    horizon: Timesteps = 1
+    period: Number = 0
+    calendar: Number = 0
+    outputs: Timesteps = 1
+    classify: Literal[False] = False
+    vocabulary: Literal[0] = 0
+    each_step: Literal[False] = False
+    every: Literal[False] = False
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Shapes":
+        """Return the shapes of a problem."""
+        return cls.model_validate(
+            asdict(problem) | {"input_shape": [*problem.input_shape]}
+        )
+
+
 class Member(Strict):
     """A model of a forecaster, which forecasts the mean over its seeds.
 
     Attributes:
-        name: the name of the model.
+        name: the name of the model, which is also the name of its folder of weights.
         experiment: the model, and how it is trained.
         problem: the shapes of inputs and outputs.
         seeds: the seeds that the model was fitted with.
         point: the weights that are taken, "best" or "final".
     """
 
-    name: str
+    name: Name
     experiment: Experiment
-    problem: dict[str, Any]
-    seeds: list[int]
-    point: str
+    problem: Shapes
+    seeds: Annotated[list[Seed], pydantic.Field(min_length=1, max_length=10_000)]
+    point: Literal["best", "final"]
 
     @property
     def timesteps(self) -> int:
         """The number of timesteps that the model looks back."""
-        return int(self.problem["input_shape"][0])
+        return self.problem.input_shape[0]
+
+    @property
+    def weights(self) -> list[str]:
+        """For each seed the name of the file of its weights, without the suffix."""
+        return [f"seed_{seed}_{self.point}" for seed in self.seeds]
 
 
 class ForecasterSpec(Strict):
@@ -165,11 +220,48 @@ class ForecasterSpec(Strict):
 
     name: str
     dataset: str
-    members: list[Member]
+    members: Annotated[list[Member], pydantic.Field(min_length=1, max_length=100)]
     fitted: Fitted
-    stride: int
+    stride: Count
     why: str = "as asked"
-    until: str | None = None
+    until: Annotated[str, pydantic.AfterValidator(_timestamp)] | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "ForecasterSpec":
+        """Check that members and series have the columns and steps of the windows."""
+        columns = self.fitted.columns
+        target = self.fitted.csv.target
+        if target not in columns:
+            raise ValueError(f"fitted.columns must have the target {target!r:.80}")
+        if not self.fitted.series:
+            raise ValueError("fitted.series must have a series")
+        for name, known in self.fitted.series.items():
+            lengths = {len(values) for values in known.model_dump().values()}
+            if lengths != {len(columns)} or min(known.std) <= 0:
+                raise ValueError(
+                    f"fitted.series.{name!s:.80} must have {len(columns)} values of "
+                    "each statistic, and each std must be positive"
+                )
+        windows = self.fitted.windows
+        for member in self.members:
+            calendar = member.problem.calendar
+            expected = {
+                "columns": len(columns) + calendar,
+                "target": columns.index(target),
+                "outputs": windows.horizon,
+            }
+            found = {
+                "columns": member.problem.input_shape[1],
+                "target": member.problem.target,
+                "outputs": member.problem.outputs,
+            }
+            usual = series.calendar_columns(week=windows.week)
+            if found != expected or calendar != usual * member.experiment.calendar:
+                raise ValueError(
+                    f"members.{member.name}.problem must have {expected} and {usual} "
+                    f"columns of the calendar or none. Received: {found}"
+                )
+        return self
 
     @property
     def questions(self) -> dict[str, SeriesQuestion]:
@@ -202,6 +294,20 @@ class ForecasterSpec(Strict):
     def seeds(self) -> int:
         """The largest number of seeds of a member."""
         return max(len(member.seeds) for member in self.members)
+
+
+def require_own_model(experiment: Experiment) -> None:
+    """Raise UnrollError unless a model is of a kind that `unroll.answer` tries.
+
+    A file from somebody else must not name other code, such as the user's own.
+    """
+    model = experiment.model
+    method = experiment.training.method
+    if model.family not in FAMILIES or method not in METHODS:
+        raise UnrollError(
+            f"the answer has the model {model.family}.{model.name}, trained by "
+            f"{method}, which `unroll.answer` never makes, so it is not loaded"
+        )
 
 
 def fitted_of(data: Dataset) -> Fitted:

@@ -96,8 +96,12 @@ def with_text_stamps(forecast: pd.DataFrame) -> pd.DataFrame:
 
 
 def csv(forecast: pd.DataFrame) -> str:
-    """Return a forecast as comma-separated values, numbers in full."""
+    """Return a forecast as comma-separated values, numbers in full.
+
+    Characters that could steer a terminal are escaped in the names of series.
+    """
     rows = with_text_stamps(forecast)
+    rows["unique_id"] = [printable(str(name)) for name in rows["unique_id"]]
     return str(rows.to_csv(index=False, lineterminator="\n"))
 
 

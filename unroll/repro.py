@@ -20,6 +20,7 @@ from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
 from pipeline.errors import STOPPED, StoppedError, UsageError
 from pipeline.files import remove
+from pipeline.provenance import git
 from pipeline.training.run_store import WHOLE
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -238,7 +239,7 @@ def environment(
     and stages print no next command.
     `outside` are the caller's variables, by default those of this process.
     """
-    variables = dict(os.environ if outside is None else outside)
+    variables = git.environment(outside)
     path = [str(Path(sys.executable).parent), variables.get("PATH", os.defpath)]
     variables["PATH"] = os.pathsep.join(path)
     variables["DVC_NO_ANALYTICS"] = "1"

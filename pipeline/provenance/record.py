@@ -21,21 +21,10 @@ from typing import Any
 
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import read_checked, write_json
-from pipeline.provenance import fingerprint, machine
+from pipeline.provenance import fingerprint, git, machine
 from pipeline.provenance.fingerprint import Ingredients
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
-
-GIT = (
-    "git",
-    "--no-optional-locks",
-    "-c",
-    "core.fsmonitor=false",
-    "-c",
-    "core.hooksPath=/dev/null",
-)
-"""The git command, without locks, hooks and monitor: the repository may be a
-stranger's."""
 
 
 class Environment(Strict):
@@ -211,13 +200,13 @@ def _git(folder: Path, *arguments: str) -> str | None:
     """
     try:
         done = subprocess.run(
-            [*GIT, *arguments],
+            [*git.COMMAND, *arguments],
             cwd=folder,
             timeout=10,
             check=False,
             capture_output=True,
             text=True,
-            env=os.environ | {"LC_ALL": "C"},
+            env=git.environment() | {"LC_ALL": "C"},
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,27 +14,6 @@ from pipeline.data.examples import Array
 from pipeline.models.baselines import Baseline
 from pipeline.training.job import Predict, save_array
 
-METRICS = [
-    "BrayCurtis",
-    "Canberra",
-    "Chebyshev",
-    "Dice",
-    "Euclidean",
-    "Hamming",
-    "Haversine",
-    "Jaccard",
-    "Mahalanobis",
-    "Manhattan",
-    "Matching",
-    "Minkowski",
-    "RogersTanimoto",
-    "RussellRao",
-    "SEuclidean",
-    "SokalMichener",
-    "SokalSneath",
-]
-"""scikit-learn's distances between neighbours, except the user's own function."""
-
 TRUSTED = [
     "sklearn._loss.loss.AbsoluteError",
     "sklearn._loss.loss.HalfSquaredError",
@@ -43,15 +23,13 @@ TRUSTED = [
     "sklearn.gaussian_process.kernels.ConstantKernel",
     "sklearn.gaussian_process.kernels.Product",
     "sklearn.gaussian_process.kernels.RBF",
-    *(f"sklearn.metrics._dist_metrics.{name}Distance64" for name in METRICS),
-    "sklearn.neighbors._ball_tree.BallTree",
-    "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
 ]
 """The parts of fitted regressors that are allowed in a file. Estimators, arrays and
-numbers skops allows by itself."""
+numbers skops allows by itself. Trees over neighbours are not allowed: nothing can check
+the places in memory that they hold."""
 
 
 def save(estimator: Any, path: Path) -> None:
@@ -102,6 +80,7 @@ def unpacked(weights: Array) -> Any:
     try:
         foreign = {*skops.io.get_untrusted_types(data=content)} - {*TRUSTED}
         estimator = None if foreign else skops.io.loads(content, trusted=TRUSTED)
+        _require_sound_trees(estimator)
     except Exception as error:  # noqa: BLE001 - zipfile, json, skops and each type raise their own errors
         raise ValueError(f"it holds no estimator: {error}") from None
     if foreign or not isinstance(estimator, RegressorMixin):
@@ -110,6 +89,73 @@ def unpacked(weights: Array) -> Any:
             f"it holds {what}, which is no part of a regressor of scikit-learn"
         )
     return estimator
+
+
+def _require_sound_trees(part: Any, columns: int = 0) -> None:
+    """Raise ValueError if a node of a tree in an estimator leads out of its tree.
+
+    scikit-learn follows the nodes' numbers without a check, and the process would die
+    of a wrong one. A child has a larger number than its parent, so that each way ends.
+
+    Args:
+        part: an estimator, or a list, an array or a mapping of parts.
+        columns: the number of features that the estimator around a part was fitted to.
+    """
+    from sklearn.base import BaseEstimator
+
+    if isinstance(part, BaseEstimator):
+        columns = getattr(part, "n_features_in_", 0)
+        part = vars(part)
+        if part.get("_preprocessor") is not None:
+            raise ValueError("its columns are encoded, which no model here does")
+    if isinstance(part, Mapping):
+        part = [*part.values()]
+    if isinstance(part, np.ndarray) and part.dtype == object:
+        part = part.ravel().tolist()
+    if isinstance(part, list | tuple):
+        for each in part:
+            _require_sound_trees(each, columns)
+    kind = type(part).__name__
+    if kind == "TreePredictor":
+        nodes = part.nodes
+        inner = nodes[nodes["is_leaf"] == 0]
+        if inner["is_categorical"].any():
+            raise ValueError("a tree has categories, which no model here has")
+        own = np.flatnonzero(nodes["is_leaf"] == 0)
+        children = np.stack([inner["left"], inner["right"]])
+        _require_inside(own, children, inner["feature_idx"], len(nodes), columns)
+    elif kind == "Tree":
+        count = part.node_count
+        if not 0 <= count <= part.capacity or part.n_features != columns:
+            raise ValueError(
+                f"a tree has {count:,} nodes, and {part.capacity:,} places"
+            )
+        inside = part.children_left != -1
+        children = np.stack([part.children_left, part.children_right])[:, inside]
+        own = np.flatnonzero(inside)
+        _require_inside(own, children, part.feature[inside], count, columns)
+
+
+def _require_inside(
+    own: Array, children: Array, features: Array, count: int, columns: int
+) -> None:
+    """Raise ValueError unless nodes lead to later nodes and ask for known features.
+
+    Args:
+        own: (nodes,) the numbers of the nodes that are no leaves.
+        children: (2, nodes) the numbers of their children.
+        features: (nodes,) the numbers of the features that they ask for.
+        count: the number of all nodes.
+        columns: the number of features.
+    """
+    # unsigned numbers would wrap around
+    children = children.astype(np.float64)
+    features = features.astype(np.float64)
+    leads_on = (children > own) & (children < count)
+    if count < 1 or not leads_on.all() or (features >= columns).any():
+        raise ValueError("a node of a tree leads out of the tree")
+    if (features < 0).any():
+        raise ValueError("a node of a tree asks for no feature")
 
 
 def load(baseline: Baseline, weights: Array) -> Predict:

@@ -1,6 +1,6 @@
 """The forecaster of a trained experiment, made from its run and its data set."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from pipeline.workspace import Workspace
 from series import backtest
 from series.backtest import Origins
 from series.forecaster import Forecaster
-from series.spec import ForecasterSpec, Member, fitted_of
+from series.spec import ForecasterSpec, Member, Shapes, fitted_of
 
 
 def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
@@ -43,7 +43,7 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
     member = Member(
         name=key,
         experiment=experiment,
-        problem=asdict(problem(data)),
+        problem=Shapes.of(problem(data)),
         seeds=run.summary.seeds if run.varies else run.summary.seeds[:1],
         point=run.points[-1],
     )

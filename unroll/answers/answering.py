@@ -65,7 +65,7 @@ def answer(
     known = folder_of(names[0], workspace)
     if known is not None and not files[0].is_file():
         folder = known
-        files = asked.read(known).paths(known)
+        files = [file.found(known) for file in asked.read(known).files]
         name = known.resolve().name
     else:
         name = name_of(files, name)

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import read_checked, sha256, write_json
+from pipeline.files import read_checked, write_json
 from pipeline.provenance import fingerprint
 from pipeline.validation import Strict
 from series import FILE as ANSWER
+from series import seal
 from series.options import Options
-from series.source import existing
+from series.source import RowsFile, existing
 
 CACHE = ".cache"
 """The folder in an answer's folder that keeps finished parts."""
@@ -26,21 +27,23 @@ class Asked(Strict):
     """The content of asked.json.
 
     Attributes:
-        files: path from the answer's folder -> SHA-256 of the file when it was read.
+        files: the files, as they were when they were read.
         options: the user's options.
         code: version and hash of the code.
         answered: whether the answer is finished; False while it is computed, and after
             a stop.
     """
 
-    files: dict[str, str]
+    files: list[RowsFile]
     options: Options
     code: str
     answered: bool = True
 
     def paths(self, folder: Path) -> list[Path]:
-        """Return the paths of the files now."""
-        return [Path(os.path.normpath(folder.resolve() / path)) for path in self.files]
+        """Return the paths of the files; `RowsFile.found` says whether to read them."""
+        return [
+            Path(os.path.normpath(folder.resolve() / file.path)) for file in self.files
+        ]
 
 
 def now(folder: Path, files: Sequence[Path], options: Options) -> Asked:
@@ -49,11 +52,8 @@ def now(folder: Path, files: Sequence[Path], options: Options) -> Asked:
     Raises:
         UsageError: a file is not there.
     """
-    hashes = {}
-    for file in files:
-        path = os.path.relpath(existing(file), folder.resolve())
-        hashes[Path(path).as_posix()] = sha256(file)
-    return Asked(files=hashes, options=options, code=fingerprint.package())
+    described = [RowsFile.of(existing(file), folder) for file in files]
+    return Asked(files=described, options=options, code=fingerprint.package())
 
 
 def before(folder: Path, files: Sequence[Path]) -> Asked | None:
@@ -64,6 +64,7 @@ def before(folder: Path, files: Sequence[Path]) -> Asked | None:
     """
     cure = "pass --name with another name"
     if (folder / FILE).is_file():
+        seal.require_plain(folder)
         asked = read(folder)
         paths = asked.paths(folder)
         if not {file.resolve() for file in files} & {path.resolve() for path in paths}:
@@ -82,7 +83,7 @@ def read(folder: Path) -> Asked:
         raise UnrollError(
             f"{folder}/{CACHE} is missing; `unroll answer FILE` makes it again"
         )
-    return read_checked(folder / FILE, Asked)
+    return read_checked(folder / FILE, Asked, seal.CURE)
 
 
 def write(folder: Path, asked: Asked) -> None:

@@ -26,7 +26,7 @@ from pipeline.tracking import store
 from pipeline.tracking.store import Store
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from series import FILE, intervals
+from series import FILE, intervals, seal
 from series.forecaster import Forecaster, OutsideRangeWarning
 from series.reading.files import read, values_of
 
@@ -46,6 +46,10 @@ PROGRESS_BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 
 LOADER = "unroll.registry.served"
 """The module that loads a registered model."""
+
+DATA = "data/forecaster"
+"""The folder of the forecaster in the folder of a registered model, as MLflow's `Model`
+places what is called forecaster."""
 
 NEEDS = [
     "holidays",
@@ -89,7 +93,7 @@ def register(workspace: Workspace, answer: "Answer") -> Registered:
         UnrollError: the store cannot be used.
     """
     with tempfile.TemporaryDirectory() as folder:
-        answer.forecaster.save(Path(folder) / "forecaster")
+        _saved(answer.forecaster, Path(folder))
         mark = fingerprint.folder(Path(folder))
     with store.opened(workspace) as opened:
         group = opened.experiment(answer.name)
@@ -152,7 +156,9 @@ def _version(opened: Store, answer: "Answer", mark: str, run: "Run") -> str:
     client = opened.client
     forecaster = answer.forecaster
     with _at(opened, run.info.experiment_id):
-        example = _example(answer.files, forecaster)
+        example = None
+        with suppress(UnrollError):  # an example is not needed
+            example = _example(answer.files, forecaster)
         model = _log(forecaster, run.info.run_id, example)
         source = f"models:/{model.model_id}"
         made = client.create_model_version(
@@ -177,7 +183,7 @@ def _log(
 
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        forecaster.save(scratch / "forecaster")
+        data = _saved(forecaster, scratch)
         pins = {}
         for package in metadata.distributions():
             name = str(package.metadata["Name"]).replace("_", "-")
@@ -193,7 +199,7 @@ def _log(
             name=forecaster.spec.name,
             run_id=run,
             loader_module=LOADER,
-            data_path=str(scratch / "forecaster"),
+            data_path=str(data),
             code_paths=[str(CODE / name) for name in ("pipeline", "series", "unroll")],
             signature=signature(forecaster),
             input_example=example,
@@ -201,6 +207,14 @@ def _log(
             pip_requirements=[f"-c {constraints}", *needed],
         )
         return model
+
+
+def _saved(forecaster: Forecaster, folder: Path) -> Path:
+    """Save a forecaster in a folder, and return its own folder there."""
+    own = folder / Path(DATA).name
+    forecaster.save(own)
+    seal.write(own)
+    return own
 
 
 def app(workspace: Workspace, name: str) -> Any:
@@ -217,6 +231,8 @@ def app(workspace: Workspace, name: str) -> Any:
     from mlflow import artifacts
     from mlflow.models import Model
     from mlflow.pyfunc import PyFuncModel, scoring_server
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import is_local_uri
 
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -238,19 +254,22 @@ def app(workspace: Workspace, name: str) -> Any:
             )
         version = versions[one_of(name, versions, "the name of a registered model")]
         address = f"models:/{name}/{version}"
+        source = opened.client.get_model_version_download_uri(name, version)
+        if is_local_uri(source):
+            seal.require_plain(Path(local_file_uri_to_path(source)))
         files = Path(artifacts.download_artifacts(address, dst_path=folder))
         model = Model.load(files)
         flavor = model.flavors.get("python_function", {})
         loader = flavor.get("loader_module")
-        if loader != LOADER:
+        if loader != LOADER or flavor.get("data") != DATA:
             raise UnrollError(
-                f"{name}, version {version}, is loaded by {loader}, which is not "
-                f"Unroll's, so it is not served; move the alias {ALIAS}, or run "
-                f"`unroll register {name}`"
+                f"{name}, version {version}, is loaded by {loader} from "
+                f"{flavor.get('data')!r:.80}, which is not Unroll's, so it is not "
+                f"served; move the alias {ALIAS}, or run `unroll register {name}`"
             )
         from unroll.registry.served import Served
 
-        served = Served(Forecaster.load(files / flavor["data"]))
+        served = Served(Forecaster.load(files / DATA))
         made = scoring_server.init(PyFuncModel(model, served))
         made.middleware("http")(_without_trace)
         return made

@@ -10,7 +10,7 @@ from pipeline import numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError, one_line, printable
 from pipeline.evaluation import claims
-from pipeline.provenance import fingerprint, machine, record
+from pipeline.provenance import fingerprint, git, machine, record
 from pipeline.provenance.machine import CODE, REQUIREMENTS, documents, repository
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -49,10 +49,15 @@ def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
 
 
 def _git(workspace: Workspace) -> str:
-    command = [*record.GIT, "rev-parse", "--git-dir"]
+    command = [*git.COMMAND, "rev-parse", "--git-dir"]
     try:
         done = subprocess.run(
-            command, cwd=workspace.root, capture_output=True, text=True, check=False
+            command,
+            cwd=workspace.root,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=git.environment(),
         )
     except FileNotFoundError:
         raise UnrollError("git is not on PATH; install git") from None

@@ -1,6 +1,5 @@
 """Workspaces and git: clones, commits, and the commands git and DVC."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import write_text
-from pipeline.provenance.record import GIT
+from pipeline.provenance.git import COMMAND, environment
 from unroll.workspaces.make import DVC_IGNORED, WITH_GIT
 
 OWN_CACHE = "[cache]\n    dir = cache\n"
@@ -58,7 +57,7 @@ def git(root: Path, *arguments: str) -> str:
     Raises:
         UnrollError: git is missing, or fails; the message is git's own.
     """
-    return _output([*GIT, "-C", str(root), *arguments])
+    return _output([*COMMAND, "-C", str(root), *arguments])
 
 
 def dvc(root: Path, *arguments: str) -> str:
@@ -71,7 +70,7 @@ def dvc(root: Path, *arguments: str) -> str:
 
 
 def _output(command: Sequence[str]) -> str:
-    variables = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    variables = {**environment(), "DVC_NO_ANALYTICS": "1"}
     try:
         done = subprocess.run(
             command, check=True, capture_output=True, env=variables, encoding="utf-8"

@@ -26,7 +26,12 @@ def train(job: Job) -> Trained:
 
 
 def load(baseline: Baseline, weights: Array) -> Predict:
-    """Return a baseline as a function; `weights` holds the majority class, if any."""
+    """Return a baseline as a function; `weights` holds the majority class, if any.
+
+    Raises ValueError if they hold anything else.
+    """
+    if weights.shape != (int(baseline.majority),):
+        raise ValueError(f"{int(baseline.majority)} numbers are needed")
     if baseline.majority:
         return lambda inputs: np.full(len(inputs), weights[0])
     return lambda inputs: np.asarray(baseline.features(inputs))

@@ -221,7 +221,7 @@ REGRESSORS = {
     "AdaBoostRegressor": {"n_estimators": 2},
     "GaussianProcessRegressor": {},
     "HistGradientBoostingRegressor": {"max_iter": 2},
-    "KNeighborsRegressor": {"metric": "jaccard"},
+    "KNeighborsRegressor": {"algorithm": "brute"},
     "MLPRegressor": {"max_iter": 2},
     "SVR": {},
     "TweedieRegressor": {},

@@ -1,0 +1,109 @@
+"""The files of an answer or of a forecaster, which may come from somebody else.
+
+Nothing in them is read before it is known to be a plain file with the bytes that were
+written. Hashes find damage. They are no proof against their author, so what is read
+afterwards is checked by schemas, too (docs/decisions/faults.md).
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import pydantic
+
+from pipeline.errors import UnrollError
+from pipeline.files import read_checked, sha256, write_json
+from pipeline.validation import Strict
+
+FILE = "sha256.json"
+"""The file of the hashes."""
+
+CURE = "answer the series anew, or copy the whole folder again"
+"""What mends a damaged file of an answer."""
+
+MOST_BYTES = 1 << 28
+"""The most bytes of a JSON file. Python needs about ten times as much to read it."""
+
+Digest = Annotated[str, pydantic.StringConstraints(pattern="^[0-9a-f]{64}$")]
+"""A hexadecimal SHA-256."""
+
+
+class Seal(Strict):
+    """The content of sha256.json.
+
+    Attributes:
+        files: path of a file in the folder -> its SHA-256.
+    """
+
+    files: dict[str, Digest]
+
+
+def write(folder: Path, *left_out: str) -> None:
+    """Write the hashes of the files in a folder, except hidden files and `left_out`."""
+    files = {
+        path: sha256(folder / path)
+        for path in sorted(_plain_files(folder))
+        if not path.startswith(".") and path not in {FILE, *left_out}
+    }
+    write_json(folder / FILE, Seal(files=files).model_dump())
+
+
+def check(folder: Path, *needed: str) -> None:
+    """Compare a folder with its hashes.
+
+    Args:
+        folder: the folder that `write` sealed.
+        needed: the files that must have a hash.
+
+    Raises:
+        UnrollError: the folder holds a link or anything else that is no plain file, or
+            a file is missing, damaged or too large.
+    """
+    found = [*_plain_files(folder)]
+    if FILE not in found:
+        raise UnrollError(
+            f"{folder / FILE} is missing: an older version of Unroll wrote this "
+            "folder, or a file was lost; answer the series anew"
+        )
+    sealed = read_checked(folder / FILE, Seal, CURE).files
+    for path in [*needed, *sealed]:
+        if path not in found:
+            raise UnrollError(f"{folder / path} is missing; {CURE}")
+        if path not in sealed or sha256(folder / path) != sealed[path]:
+            raise UnrollError(
+                f"{folder / path} has another SHA-256 than {FILE} says, so it is "
+                f"damaged or was edited; {CURE}"
+            )
+
+
+def require_plain(folder: Path) -> None:
+    """Raise UnrollError unless a folder holds plain files and folders alone."""
+    for _ in _plain_files(folder):
+        pass
+
+
+def _plain_files(folder: Path) -> Iterator[str]:
+    """Yield the paths of all files in a folder, relative to it, with "/".
+
+    No link is followed: it could lead to any file of the reader, or to a device that
+    never ends.
+    """
+    for root, folders, files in os.walk(folder):
+        for name in [*folders, *files]:
+            path = Path(root, name)
+            status = path.lstat()
+            if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+                kind = "a link" if path.is_symlink() else "no plain file"
+                raise UnrollError(
+                    f"{path} is {kind}, and the folder of an answer holds plain files "
+                    "alone; copy the file there, or remove it"
+                )
+            if name.endswith(".json") and status.st_size > MOST_BYTES:
+                raise UnrollError(
+                    f"{path} has {status.st_size:,} bytes, and at most {MOST_BYTES:,} "
+                    "are read; answer the series anew"
+                )
+        for name in files:
+            yield Path(root, name).relative_to(folder).as_posix()
