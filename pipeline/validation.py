@@ -7,6 +7,7 @@ import difflib
 import re
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import pydantic
@@ -40,6 +41,15 @@ class Strict(pydantic.BaseModel):
                     about = {"key": key, "text": text}
                     raise PydanticCustomError("unknown_key", "{key} {text}", about)
         return data
+
+
+def _timestamp(text: str) -> str:
+    datetime.fromisoformat(text)  # raises ValueError if it is none
+    return text
+
+
+Timestamp = Annotated[str, pydantic.AfterValidator(_timestamp)]
+"""A timestamp as text, by ISO 8601."""
 
 
 class Metrics(

@@ -100,6 +100,7 @@ class About(Strict):
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "About":
         """Check that the board names models that it has."""
+        self.board.check()
         named = [*self.board.models, *self.board.members]
         for name in named:
             if name not in self.titles and name != ENSEMBLE:
@@ -228,11 +229,11 @@ class Answer:
             UsageError: a level or the horizon is wrong.
         """
         several = [levels] if isinstance(levels, float | int) else levels
-        rows = self.files
         plan = list[Path]()
         with tempfile.TemporaryDirectory() as scratch:
-            if frame is not None:
-                rows = files_of(frame, Path(scratch), "rows")
+            rows = files_of(
+                self.files if frame is None else frame, Path(scratch), "rows"
+            )
             if future is not None:
                 plan = files_of(future, Path(scratch), "future")
             with naming_the_frame(Path(scratch)):

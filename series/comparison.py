@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import pydantic
 
 from pipeline.data.examples import Array
 from pipeline.evaluation import intervals
@@ -41,7 +42,25 @@ NO_SEEDS = Part(0.0, 1)
 """The part of the variance that is due to seeds, for a model without seeds."""
 
 
-class Comparison(Strict):
+class Interval(Strict):
+    """A change and its 95 % interval, both ends of which are known, or neither."""
+
+    change: float | None
+    low: float | None
+    high: float | None
+
+    @pydantic.model_validator(mode="after")
+    def _ordered(self) -> "Interval":
+        """Check the ends of the interval."""
+        if self.low is None or self.high is None:
+            if self.low != self.high:
+                raise ValueError("low and high must both be numbers, or both be null")
+        elif self.change is None or self.low > self.high:
+            raise ValueError("low must be at most high, and change a number")
+        return self
+
+
+class Comparison(Interval):
     """The error of one model relative to that of another one.
 
     Attributes:
@@ -57,8 +76,6 @@ class Comparison(Strict):
     """
 
     change: float
-    low: float | None
-    high: float | None
     ahead: int
     blocks: int
     more: float | None

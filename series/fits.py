@@ -327,7 +327,12 @@ def refitted(
             _require_no_mistake(ended)
             if ended.error:
                 raise UnrollError(f"{ended.call.name}: {ended.error}")
-    return [read_checked(folder / name / "member.json", Member) for name in experiments]
+    members = []
+    for name in experiments:
+        file = folder / name / "member.json"
+        members.append(read_checked(file, Member))
+        file.unlink()  # forecaster.json has it
+    return members
 
 
 def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -> None:

@@ -8,9 +8,11 @@ model (docs/decisions/own-series.md).
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+import pydantic
 
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
@@ -19,10 +21,10 @@ from pipeline.data.timestamps import shown
 from pipeline.errors import UnrollError
 from pipeline.evaluation.intervals import Part
 from pipeline.evaluation.margin import Word
-from pipeline.validation import Strict
+from pipeline.validation import Strict, Timestamp
 from series import combination, comparison, intervals
 from series.backtest import Origins
-from series.comparison import NO_SEEDS, WEEK, Comparison, compare, mean_error
+from series.comparison import NO_SEEDS, WEEK, Comparison, Interval, compare, mean_error
 
 ENSEMBLE = "weighted_median"
 """The name of the forecast combination in the table."""
@@ -54,7 +56,7 @@ MOST_SERIES = 100
 """Largest number of series whose quantiles are scored; more would take minutes."""
 
 
-class ModelScores(Strict):
+class ModelScores(Interval):
     """A model's scores on the later half of the cutoffs; its forecast is the mean over
     its seeds.
 
@@ -83,9 +85,6 @@ class ModelScores(Strict):
     recurrent: bool
     seeds: int
     seed_variance: float
-    change: float | None
-    low: float | None
-    high: float | None
 
 
 class Board(Strict):
@@ -111,10 +110,13 @@ class Board(Strict):
     """
 
     unit: str
-    middle: str
-    days: float
-    block_days: float
-    deviations: dict[str, float]
+    middle: Timestamp
+    days: Annotated[float, pydantic.Field(ge=0, le=1e6)]
+    block_days: Annotated[float, pydantic.Field(gt=0, le=1e6)]
+    deviations: Annotated[
+        dict[str, Annotated[float, pydantic.Field(gt=0)]],
+        pydantic.Field(min_length=1),
+    ]
     models: dict[str, ModelScores]
     members: list[str]
     network: str | None
@@ -152,6 +154,22 @@ class Board(Strict):
         if self.block_length == WEEK:
             return "weeks"
         return f"stretches of {self.block_days:.3g} days"
+
+    def check(self) -> None:
+        """Raise ValueError unless all models of the comparison have scores."""
+        fitted = [side for side in (self.network, self.rival) if side is not None]
+        named = [self.opponent, self.champion, *self.members, *fitted]
+        named += filter(None, [self.naive])
+        unknown = [name for name in named if name not in self.models]
+        if unknown:
+            raise ValueError(f"models must have {unknown[0]!r:.80}")
+        if (self.comparison is None) != (self.network is None):
+            raise ValueError("comparison must be null without a network, and only then")
+        expected = fitted if self.naive is not None else []
+        if {*self.with_naive} != {*expected}:
+            raise ValueError(f"with_naive must compare {expected}")
+        if not self.champions:
+            raise ValueError(f"members must have models for the champion {ENSEMBLE}")
 
     def later(self, forecasts: pd.DataFrame) -> pd.DataFrame:
         """Return the forecasts of the later half of the cutoffs."""

@@ -63,8 +63,8 @@ class RowsFile(Strict):
         """
         path = Path(os.path.normpath(folder.resolve() / self.path))
         cure = (
-            "pass the file of the rows to forecast from (`unroll predict "
-            f"{folder.name} --data FILE`, or `answer.forecast(FILE)`)"
+            f"name a file of rows (`unroll predict {folder.name} --data FILE`, `unroll "
+            "answer FILE` or `answer.forecast(FILE)`)"
         )
         if not path.is_file():
             raise UnrollError(f"{path}, the file of the answer, is not there; {cure}")

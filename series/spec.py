@@ -21,7 +21,7 @@ from pipeline.data.series_options import (
     Windowing,
 )
 from pipeline.errors import UnrollError
-from pipeline.validation import Strict
+from pipeline.validation import Strict, Timestamp
 from series import backtest
 
 FAMILIES = ("baselines", "seasonal", "statistical", "residual")
@@ -32,11 +32,6 @@ METHODS = ("none", "least_squares", "boosting", "backpropagation")
 
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
 Timesteps = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
-
-
-def _timestamp(text: str) -> str:
-    np.datetime64(text, "ms")  # raises ValueError if it is none
-    return text
 
 
 MIDNIGHT = " 00:00:00"
@@ -224,17 +219,20 @@ class ForecasterSpec(Strict):
     fitted: Fitted
     stride: Count
     why: str = "as asked"
-    until: Annotated[str, pydantic.AfterValidator(_timestamp)] | None = None
+    until: Timestamp | None = None
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "ForecasterSpec":
         """Check that members and series have the columns and steps of the windows."""
         columns = self.fitted.columns
         target = self.fitted.csv.target
-        if target not in columns:
-            raise ValueError(f"fitted.columns must have the target {target!r:.80}")
         if not self.fitted.series:
             raise ValueError("fitted.series must have a series")
+        if target not in self.question.read:
+            raise ValueError(
+                f"fitted.columns must have the target {target!r:.80}, and then the "
+                "columns that are made from others"
+            )
         for name, known in self.fitted.series.items():
             lengths = {len(values) for values in known.model_dump().values()}
             if lengths != {len(columns)} or min(known.std) <= 0:

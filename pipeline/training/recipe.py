@@ -181,8 +181,8 @@ class Recipe:
             )
         file = path.with_name(f"{path.name}.npz")
         weights = read_npz(file).get("weights")
-        if weights is None:
-            raise damaged(file, ValueError("it has no array weights"))
+        if weights is None or weights.dtype.kind not in "fiu":
+            raise damaged(file, ValueError("it has no array weights of numbers"))
         try:
             return self.read(self.build(about), weights)
         except ValueError as error:

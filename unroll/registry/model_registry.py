@@ -255,8 +255,9 @@ def app(workspace: Workspace, name: str) -> Any:
         version = versions[one_of(name, versions, "the name of a registered model")]
         address = f"models:/{name}/{version}"
         source = opened.client.get_model_version_download_uri(name, version)
-        if is_local_uri(source):
-            seal.require_plain(Path(local_file_uri_to_path(source)))
+        if is_local_uri(source):  # type: ignore[no-untyped-call]
+            local = local_file_uri_to_path(source)  # type: ignore[no-untyped-call]
+            seal.require_plain(Path(local))
         files = Path(artifacts.download_artifacts(address, dst_path=folder))
         model = Model.load(files)
         flavor = model.flavors.get("python_function", {})

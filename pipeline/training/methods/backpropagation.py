@@ -136,6 +136,11 @@ def load(model: Residual, weights: Array) -> Predict:
     Raises:
         ValueError: the weights are not of this model.
     """
+    if weights.ndim != 1 or not len(weights) or not 1 <= weights[0] <= len(weights):
+        raise ValueError(
+            "one array must hold the number of inputs, scaling and weights. Received: "
+            f"an array of the shape {weights.shape}"
+        )
     values = int(weights[0])
     network = LAYERS[model.layer](values, model.sizes, model.outputs)
     needed = 2 + 2 * values + network.size

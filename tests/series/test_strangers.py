@@ -1,0 +1,298 @@
+"""An answer from somebody else: whatever its files hold, it forecasts what it forecast,
+or one line says what is wrong. Nothing is read or written elsewhere."""
+
+import io
+import json
+import os
+import random
+import shutil
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from threadpoolctl import threadpool_limits
+
+from pipeline.errors import UnrollError
+from pipeline.files import read_npz, write_npz
+from series import FILE, page, seal
+from series import answer as answers
+from series.forecaster import ARRAYS, SPEC
+from tests.support.answered import small_answer
+
+VALUES = (
+    None,
+    True,
+    0,
+    -1,
+    1,
+    7,
+    10**6,
+    10**30,
+    -1e300,
+    1e300,
+    0.5,
+    "",
+    "gru",
+    "../../../elsewhere",
+    "/dev/zero",
+    "\x1b[31m",
+    "2024-13-45",
+    [],
+    [1, 2, 3],
+    {},
+    {"name": "gru"},
+)
+"""What takes the place of a field."""
+
+BRIEF = 200
+LONG = 2400
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a whole answer, and its forecast."""
+    folder = tmp_path_factory.mktemp("answers") / "shop"
+    answer = small_answer(folder)
+    return folder, answer.forecast()
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    """A copy of the whole answer."""
+    copy = tmp_path / "project" / "shop"
+    shutil.copytree(whole[0], copy)
+    return copy
+
+
+def fields(data, path=()):
+    """The paths of all fields of plain data, at any depth."""
+    items = []
+    if isinstance(data, dict):
+        items = data.items()
+    elif isinstance(data, list):
+        items = enumerate(data[:3])
+    for key, value in items:
+        yield (*path, key)
+        yield from fields(value, (*path, key))
+
+
+def changed_json(file, chance):
+    """One field is removed, repeated or replaced."""
+    data = json.loads(file.read_text())
+    *path, last = chance.choice([*fields(data)])
+    holder = data
+    for key in path:
+        holder = holder[key]
+    how = chance.randrange(10)
+    if how == 0:
+        del holder[last]
+    elif how == 1:
+        holder[last] = [holder[last]] * 3
+    elif how == 2 and isinstance(holder, dict):
+        holder["more"] = holder[last]
+    else:
+        holder[last] = chance.choice(VALUES)
+    file.write_text(json.dumps(data))
+    return f"{[*path, last]}, way {how}: {json.dumps(holder)[:100]}"
+
+
+def changed_arrays(file, chance):
+    """An array is removed, or gets another shape, another type or other values."""
+    arrays = read_npz(file)
+    name = chance.choice([*arrays])
+    array = arrays.pop(name)
+    ways = {
+        "removed": None,
+        "cut": array[..., :-1],
+        "twice": np.concatenate([array, array]),
+        "flat": array.reshape(-1),
+        "empty": array[:0],
+        "one": np.float64(array.sum()),
+        "text": array.astype(str),
+        "whole": np.nan_to_num(array).astype(int),
+        "huge": np.full_like(array, 100 if array.dtype.kind in "iu" else 1e38),
+        "negative": (-array.astype(float)).astype(array.dtype),
+    }
+    if array.dtype.kind == "f":
+        ways["not a number"] = np.full_like(array, np.nan)
+    way = chance.choice([*ways])
+    if ways[way] is not None:
+        arrays[name] = ways[way]
+    write_npz(file, arrays)
+    return f"{name}: {way}"
+
+
+def changed_bytes(file, chance):
+    """The file is cut, emptied, overwritten in a place, or no file any more."""
+    content = bytearray(file.read_bytes())
+    place = chance.randrange(len(content))
+    ways = ("cut", "empty", "byte", "pipe", "link", "device", "folder", "gone")
+    way = chance.choice(ways)
+    if way == "byte":
+        content[place] ^= 1 << chance.randrange(8)
+        file.write_bytes(content)
+    elif way in ("cut", "empty"):
+        file.write_bytes(content[:place] if way == "cut" else b"")
+    else:
+        file.unlink()
+        makers = {
+            "pipe": os.mkfifo,
+            "link": lambda path: path.symlink_to("/etc/hosts"),
+            "device": lambda path: path.symlink_to("/dev/zero"),
+            "folder": Path.mkdir,
+            "gone": lambda _: None,
+        }
+        makers[way](file)
+    return f"{way} at {place}"
+
+
+def forecast_of(folder):
+    """All that a reader of an answer may ask for; the forecast, or the error's line."""
+    try:
+        answer = answers.load(folder)
+        # Beside other work, threads of scikit-learn would wait busily for each other.
+        with warnings.catch_warnings(), threadpool_limits(1):
+            warnings.simplefilter("ignore")
+            forecast = answer.forecast()
+        assert isinstance(f"{answer!r} {answer.hint} {answer.models}", str)
+        page.page(answer, forecast, 0.9, {})
+        page.read_forecast(answer, 0.9)
+    except UnrollError as error:
+        return str(error)
+    return forecast
+
+
+def variants(count, long):
+    """Numbers of variants; all with --long."""
+    return range(LONG if long else count)
+
+
+def test_a_changed_answer_forecasts_the_same_or_says_in_one_line_what_is_wrong(
+    whole, tmp_path, pytestconfig
+):
+    """Half of the variants are by somebody who makes the hashes again."""
+    for number in variants(BRIEF, pytestconfig.getoption("--long")):
+        chance = random.Random(number)  # noqa: S311 - no secret
+        folder = tmp_path / "project" / "shop"
+        shutil.copytree(whole[0].parent, folder.parent)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        read = [path for path in files if path.name not in answers.SHOWN[1:]]
+        often = [folder / SPEC, folder / ARRAYS, folder / FILE, folder / FILE]
+        file = chance.choice(read if number % 3 == 0 else often)
+        change = changed_bytes
+        if chance.random() < 0.8 and file.suffix == ".json":
+            change = changed_json
+        elif chance.random() < 0.8 and file.suffix == ".npz":
+            change = changed_arrays
+        told = f"{number}: {file.relative_to(folder)}: {change(file, chance)}"
+        again = number % 2 == 0 and change is not changed_bytes
+        if again and file.name != seal.FILE:
+            seal.write(folder, answers.SECONDS, *answers.SHOWN)
+        try:
+            forecast = forecast_of(folder)
+        except Exception as error:
+            raise AssertionError(told) from error
+        if isinstance(forecast, str):
+            assert "\n" not in forecast, told
+        elif not again:
+            pd.testing.assert_frame_equal(forecast, whole[1], obj=told)
+        shutil.rmtree(folder.parent)
+
+
+def edit(folder, name, change):
+    """Change the data of a JSON file, as its author would: with new hashes."""
+    data = json.loads((folder / name).read_text())
+    change(data)
+    (folder / name).write_text(json.dumps(data))
+    seal.write(folder, answers.SECONDS, *answers.SHOWN)
+
+
+PATHS = ("../../../../elsewhere", "/tmp/elsewhere", "a/b", "..", "gru\x00")  # noqa: S108
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_name_that_becomes_a_path_has_the_pattern_of_a_name(folder, name):
+    def of_member(data):
+        data["members"][0]["name"] = name
+
+    edit(folder, SPEC, of_member)
+    before = sorted(folder.parent.rglob("*"))
+    assert f"{SPEC} is damaged (members.0.name must be" in forecast_of(folder)
+    edit(folder, SPEC, lambda data: data["members"][0].update(name="mlp", point=name))
+    assert "members.0.point must be 'best' or 'final'" in forecast_of(folder)
+    edit(folder, FILE, lambda data: data.update(name=name))
+    assert "name must be a name of 1 to 200 characters" in forecast_of(folder)
+    assert sorted(folder.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "place", ["weights", "weights/mlp", "weights/mlp/seed_0_final.npz", FILE, ".cache"]
+)
+def test_no_link_in_an_answer_is_followed(folder, tmp_path, place):
+    path = folder / place
+    if path.exists():
+        path.rename(tmp_path / "away")
+    path.symlink_to(tmp_path / "away")
+    assert " is a link, and the folder of an answer holds plain files" in (
+        forecast_of(folder)
+    )
+    with pytest.raises(UnrollError, match="is a link"):
+        seal.write(folder)
+
+
+def test_a_file_outside_is_read_only_if_it_begins_with_the_rows_of_the_answer(
+    whole, folder, tmp_path
+):
+    rows = whole[0].with_suffix(".csv").read_text()
+    beside = folder.with_suffix(".csv")
+    beside.write_text(rows)
+    pd.testing.assert_frame_equal(forecast_of(folder), whole[1])
+    beside.write_text(f"{rows}2022-10-28,55.5\n")
+    appended = forecast_of(folder)
+    assert appended["ds"].iloc[0] == whole[1]["ds"].iloc[0] + pd.Timedelta(days=1)
+    secret = tmp_path / "secret.txt"
+    secret.write_text("password,load\n1,2\n" * 999)
+    for path in ("../../secret.txt", str(secret), "/dev/zero", "../shop.csv"):
+        beside.write_text(rows.replace("day,sales", "sales,day"))
+        edit(folder, FILE, lambda data, path=path: data["files"][0].update(path=path))
+        line = forecast_of(folder)
+        assert "password" not in line
+        assert "does not begin with the rows" in line or "is not there" in line
+        assert "--data FILE" in line
+    beside.write_text(rows)
+    assert len(answers.load(folder).forecast(beside)) == 7, "a file that one names"
+
+
+def test_a_model_or_a_method_of_the_reader_is_not_run(folder, tmp_path, monkeypatch):
+    mine = tmp_path / "unroll_extensions" / "methods" / "mine.py"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("raise SystemExit('it runs')\n")
+    monkeypatch.chdir(tmp_path)
+
+    def name_it(data):
+        data["members"][0]["experiment"]["training"]["method"] = "mine"
+
+    edit(folder, SPEC, name_it)
+    assert "trained by mine, which `unroll.answer` never makes" in forecast_of(folder)
+
+
+def test_arrays_take_no_more_memory_than_their_file(folder):
+    path = folder / "forecaster.npz"
+    bomb = {"truth": np.zeros(10**6)}
+    np.savez_compressed(path, **bomb)
+    seal.write(folder, answers.SECONDS, *answers.SHOWN)
+    assert "truth.npy is compressed" in forecast_of(folder)
+    with zipfile.ZipFile(path, "w") as archive:
+        header = io.BytesIO()
+        facts = {"descr": "<f8", "fortran_order": False, "shape": (10**13,)}
+        np.lib.format.write_array_header_1_0(header, facts)
+        archive.writestr("truth.npy", header.getvalue())
+    seal.write(folder, answers.SECONDS, *answers.SHOWN)
+    assert "takes 80,000,000,000,000 bytes, and 0 are there" in forecast_of(folder)
+    many = pd.DataFrame({name: [0.0] * 4_000_000 for name in "abcdef"})
+    many.to_parquet(folder / answers.TABLE)
+    seal.write(folder, answers.SECONDS, *answers.SHOWN)
+    assert "its rows take 192,000,000 bytes" in forecast_of(folder)
