@@ -11,6 +11,7 @@ own modules work like Unroll's modules.
 
 import importlib
 import inspect
+import os
 import pkgutil
 import sys
 from collections.abc import Callable, Mapping
@@ -40,7 +41,9 @@ REQUIRED = {
 }
 """Names that each module of a registry has to define."""
 
-_root = Path()
+_root = Path(os.devnull)
+"""The folder of the user's project. Without a project it is no folder, so an answer
+finds no module of the user."""
 
 
 def use(root: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from pipeline.errors import UnrollError, UsageError, one_line
+from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import write_text
 from pipeline.provenance import fingerprint
 from pipeline.provenance.machine import CODE
@@ -201,7 +201,7 @@ def _log(
             loader_module=LOADER,
             data_path=str(data),
             code_paths=[str(CODE / name) for name in ("pipeline", "series", "unroll")],
-            signature=signature(forecaster),
+            signature=signature(),
             input_example=example,
             tags=_tags(forecaster.spec.name),
             pip_requirements=[f"-c {constraints}", *needed],
@@ -272,21 +272,31 @@ def app(workspace: Workspace, name: str) -> Any:
 
         served = Served(Forecaster.load(files / DATA))
         made = scoring_server.init(PyFuncModel(model, served))
-        made.middleware("http")(_without_trace)
+        made.middleware("http")(_in_one_line)
         return made
 
 
-async def _without_trace(request: Any, call_next: Any) -> Any:
-    """Answer a request; print MLflow's traceback, which names paths of this machine."""
+async def _in_one_line(request: Any, call_next: Any) -> Any:
+    """Answer a request; every refusal is one line, without MLflow's traceback.
+
+    MLflow's own lines repeat all rows of the request. Its server fails at some requests
+    that are none, such as JSON that is nested too deeply.
+    """
     from fastapi.responses import JSONResponse
 
-    response = await call_next(request)
-    if response.status_code != BAD_REQUEST:
-        return response
-    error = json.loads(b"".join([part async for part in response.body_iterator]))
-    print(error.pop("stack_trace", ""), file=sys.stderr, end="")
-    error["message"] = one_line(error["message"])
-    return JSONResponse(error, BAD_REQUEST)
+    try:
+        response = await call_next(request)
+        if response.status_code != BAD_REQUEST:
+            return response
+        error = json.loads(b"".join([part async for part in response.body_iterator]))
+        said = str(error["message"])
+        reason = said.rpartition("Error: ")[2].partition("Input:")[0]
+    except Exception as raised:  # noqa: BLE001 - MLflow's server raises its libraries' own
+        reason = f"the request cannot be read ({type(raised).__name__}: {raised})"
+    line = printable(one_line(f"{reason:.500}"))
+    print(f"unroll: refused: {line}", file=sys.stderr)
+    refused = {"error_code": "INVALID_PARAMETER_VALUE", "message": line}
+    return JSONResponse(refused, BAD_REQUEST)
 
 
 @contextmanager
@@ -307,22 +317,17 @@ def _at(opened: Store, group: str) -> Iterator[None]:
         yield
 
 
-def signature(forecaster: Forecaster) -> "ModelSignature":
-    """Return the columns of a request and of its answer.
+def signature() -> "ModelSignature":
+    """Return the columns of an answer, and the parameter of a request.
 
-    A request has the columns of the user's file, an answer those of `Forecaster.after`.
-    All columns are optional to MLflow. For a missing column MLflow's error would repeat
-    all rows of the request; the model's error is one line.
+    An answer has the columns of `Forecaster.after`. The columns of a request, which are
+    those of the user's file, are in the example. MLflow would refuse whole numbers for
+    a column of decimals, and repeat all rows of the request in its error. The model
+    takes both, and its error is one line.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 
-    question = forecaster.spec.question
-    kinds = dict.fromkeys([*question.csv.stamp, *question.csv.words], "string")
-    kinds |= dict.fromkeys(question.numbers, "double")
-    inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(kind, name, required=False) for name, kind in kinds.items()
-    ]
     percent = f"{100 * intervals.USUAL:g}"
     outputs: list[ColSpec | TensorSpec] = [
         ColSpec("string", "unique_id"),
@@ -333,7 +338,7 @@ def signature(forecaster: Forecaster) -> "ModelSignature":
         ColSpec("string", "warning", required=False),
     ]
     level = ParamSpec("level", "double", intervals.USUAL)
-    return ModelSignature(Schema(inputs), Schema(outputs), ParamSchema([level]))
+    return ModelSignature(None, Schema(outputs), ParamSchema([level]))
 
 
 def _example(files: Sequence[Path], forecaster: Forecaster) -> "pd.DataFrame | None":

@@ -61,7 +61,10 @@ class Served:
         Raises:
             RefusedError: the rows or the level cannot be used.
         """
-        level = float((params or {}).get("level", intervals.USUAL))
+        level = (params or {}).get("level")
+        level = intervals.USUAL if level is None else float(level)
+        if not isinstance(data, pd.DataFrame):
+            raise RefusedError("the rows must be dataframe_split or dataframe_records")
         try:
             windows = self.forecaster.windows(data)
             forecasts = self.forecaster.after(windows, (level,))

@@ -2,12 +2,14 @@
 
 import json
 import math
+import re
 import socket
 import subprocess
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -271,12 +273,82 @@ BAD = [
         records(lambda rows: rows.assign(wind=np.nan)),
         "a forecast needs the last 24 rows, and 'wind' holds no value until",
     ),
-    (records(lambda rows: rows.assign(load="calm")), "Failed to convert column load"),
+    (
+        records(lambda rows: rows.assign(load="calm")),
+        "column 'load' holds 'calm', not a finite number",
+    ),
     (
         records(lambda rows: rows.assign(load=1e308)),
         "'load' holds a number too large for any model",
     ),
+    (lambda: "[" * 100_000 + "]" * 100_000, "cannot be read (RecursionError"),
+    (lambda: '{"dataframe_records": ' + "[" * 100_000 + "}", "cannot be read"),
+    (
+        lambda: json.dumps(
+            {
+                "dataframe_split": {
+                    "columns": ["time", "load", "load"],
+                    "data": [["SECRET", 1, 2]] * 99,
+                }
+            }
+        ),
+        "has two columns 'load'",
+    ),
+    (lambda: '{"dataframe_split": {"columns": [["a"]], "data": []}}', "has no column"),
+    (lambda: '{"inputs": [["SECRET"]]}', "dataframe_split or dataframe_records"),
+    (lambda: '{"SECRET": ', "JSONDecodeError"),
 ]
+
+
+@pytest.mark.parametrize("level", ["x", [0.5], {"a": 1}, True, -1, 7])
+def test_a_wrong_level_is_refused_and_no_row_of_the_request_is_repeated(address, level):
+    body = {"dataframe_records": rows().tail(24).to_dict("records")}
+    answer = post(address, json.dumps(body | {"params": {"level": level}}))
+    assert answer.status_code == 400
+    assert "level" in answer.json()["message"]
+    assert "2023-05" not in answer.text
+
+
+def test_a_loaded_model_takes_every_type_that_a_frame_may_have(workspace, registered):
+    """Whole numbers for decimals, too, and timestamps."""
+    assert registered
+    whole = rows().assign(load=lambda table: table["load"].round()).tail(24)
+    expected = answer_of(workspace, "ridge").forecaster.forecast(whole)["y_hat"]
+    time = pd.to_datetime(whole["time"])
+    frames = [
+        whole.astype({"load": "int64"}),
+        whole.astype({"load": "Int64"}),
+        whole.astype({"load": "int16", "wind": object}),
+        whole.assign(time=time),
+        whole.assign(time=time.dt.tz_localize("UTC")),
+        whole.astype({"time": "category"}),
+        whole.convert_dtypes(dtype_backend="pyarrow"),
+    ]
+    with store.opened(workspace) as opened, model_registry._at(opened, "0"):
+        model = mlflow.pyfunc.load_model("models:/meter@champion")
+    for frame in frames:
+        found = model.predict(frame)["y_hat"]
+        np.testing.assert_allclose(found, expected, err_msg=str(frame.dtypes))
+
+
+def test_no_link_in_a_registered_model_is_followed(workspace, registered, tmp_path):
+    with store.opened(workspace) as opened:
+        version = opened.client.get_model_version("meter", registered[-1].version)
+    model = version.source.rpartition("/")[2]
+    [folder] = workspace.root.glob(f"mlartifacts/meter/models/{model}/artifacts")
+    weights = folder / "data" / "forecaster" / "forecaster.npz"
+    weights.rename(tmp_path / "away")
+    weights.symlink_to(tmp_path / "away")
+    with pytest.raises(UnrollError, match=r"forecaster\.npz is a link"):
+        model_registry.app(workspace, "meter")
+    weights.unlink()
+    (tmp_path / "away").rename(weights)
+    flavors = (folder / "MLmodel").read_text()
+    for path in ("../../../data/forecaster", "/data/forecaster", "data"):
+        (folder / "MLmodel").write_text(flavors.replace("data/forecaster", path))
+        with pytest.raises(UnrollError, match=f"from '{path}', which is not"):
+            model_registry.app(workspace, "meter")
+    (folder / "MLmodel").write_text(flavors)
 
 
 def test_what_is_far_outside_has_a_warning_and_what_cannot_be_used_is_refused_in_one_line(
@@ -293,5 +365,5 @@ def test_what_is_far_outside_has_a_warning_and_what_cannot_be_used_is_refused_in
     for text in ("time,load,wind\n2023-05-01 00:00,calm,1\n", ""):
         answer = post(address, text, "text/csv")
         assert answer.status_code == 400
-        assert answer.json()["message"].startswith("Failed to parse input as a Pandas")
+        assert re.search("'calm', not a finite|No columns", answer.json()["message"])
         assert ".py" not in answer.text

@@ -6,7 +6,9 @@ import subprocess
 import pytest
 
 from pipeline.provenance import machine, record
+from pipeline.provenance.git import LOCAL, environment
 from pipeline.workspace import Workspace
+from unroll import repro
 from unroll.workspaces import checkout
 
 FILES = {
@@ -46,6 +48,42 @@ def repository(tmp_path):
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "all")
     return root
+
+
+def test_a_hook_of_another_repository_does_not_lead_git_or_dvc_there(
+    repository, tmp_path, monkeypatch
+):
+    """Git sets these variables for its hooks, and for `git commit -a` an index, too."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    git(theirs, "init", "-q")
+    (theirs / "staged").write_text("mine")
+    git(theirs, "add", "staged")
+    before = bytes_of(theirs)
+    assert len(before) > 5
+    own = checkout.last_commit(repository)
+    monkeypatch.setenv("GIT_DIR", str(theirs / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(theirs / ".git" / "index"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(theirs))
+    assert checkout.last_commit(repository) == own
+    checkout.clone(repository, tmp_path / "clone")
+    demo = tmp_path / "demo"
+    demo.mkdir()
+    checkout.commit(repository, demo, "what is asked")
+    assert checkout.git(demo, "log", "--format=%s") == "what is asked\n"
+    assert bytes_of(theirs) == before
+    assert not environment().keys() & {"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"}
+    assert not repro.environment(Workspace(repository)).keys() & {*LOCAL}
+
+
+def test_the_list_of_variables_is_whole(tmp_path):
+    listed = git(tmp_path, "rev-parse", "--local-env-vars").split()
+    assert {*listed} <= {*LOCAL}
+
+
+def bytes_of(folder):
+    """Path -> bytes of all files in a folder, with git's."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def contents(folder):

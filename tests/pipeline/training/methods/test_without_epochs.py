@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
@@ -252,6 +252,43 @@ def test_any_regressor_of_scikit_learn_is_fitted_saved_and_read_back(station, tm
         sklearn.train(training, estimator="Rigde")
     with pytest.raises(ValueError, match=r"`options` of Ridge: .*alhpa"):
         sklearn.train(training, estimator="Ridge", options={"alhpa": 1})
+
+
+def boosted(features, targets):
+    """Boosted trees, and the nodes of the first one."""
+    model = HistGradientBoostingRegressor(max_iter=2).fit(features, targets)
+    return model, model._predictors[0][0].nodes
+
+
+def grown(features, targets):
+    """A forest of one tree, and its nodes."""
+    model = ExtraTreesRegressor(n_estimators=1, random_state=0).fit(features, targets)
+    [tree] = model.estimators_
+    return model, tree.tree_.__getstate__()["nodes"]
+
+
+@pytest.mark.parametrize("field", ["left", "right", "feature_idx", "is_categorical"])
+def test_a_boosted_tree_whose_nodes_lead_elsewhere_is_not_read(field):
+    features = np.random.default_rng(0).normal(size=(200, 3))
+    for value in (1, 2**31, 2**32 - 1) if field != "is_categorical" else (1,):
+        model, nodes = boosted(features, features[:, 0])
+        assert estimators.unpacked(estimators.packed(model)) is not None
+        nodes[field][nodes["is_leaf"] == 0] = value
+        if field == "feature_idx" and value == 1:
+            continue
+        with pytest.raises(ValueError, match="a node of a tree|a tree has categories"):
+            estimators.unpacked(estimators.packed(model))
+
+
+@pytest.mark.parametrize("field", ["left_child", "right_child", "feature"])
+def test_a_tree_whose_nodes_lead_elsewhere_is_not_read(field):
+    features = np.random.default_rng(0).normal(size=(50, 3))
+    for value in (2**40, -5, 0):
+        model, nodes = grown(features, features[:, 0])
+        inner = nodes["left_child"] != -1
+        nodes[field][inner] = 2**40 if field == "feature" else value
+        with pytest.raises(ValueError, match="a node of a tree|a tree has"):
+            estimators.unpacked(estimators.packed(model))
 
 
 def node(kind, module="subprocess", name="Popen", **rest):
