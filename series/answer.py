@@ -19,7 +19,7 @@ import pydantic
 from pipeline import tables
 from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.files import atomic_folder, read_checked, write_json
 from pipeline.processes import Server
 from pipeline.report import titles
@@ -555,4 +555,4 @@ def load(folder: str | os.PathLike[str]) -> Answer:
 
 
 def _to_stderr(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{printable(line)}\n")

@@ -27,14 +27,15 @@ FORECAST, AHEAD, WEEKS, PAGE = SHOWN
 and of the errors of both sides of the comparison; the page."""
 
 
-def write(answer: Answer) -> None:
-    """Write the files of an answer into its folder.
+def write(answer: Answer, folder: Path | None = None) -> None:
+    """Write the files of an answer for people.
 
     A picture of the forecast is drawn for a single series. A picture of the errors is
     drawn if a recurrent network was compared.
 
     Args:
         answer: the answer, as it was loaded from its folder.
+        folder: the folder to write into; by default the answer's own.
 
     Raises:
         UnknownAheadError: a value that must be known beforehand is not.
@@ -43,30 +44,30 @@ def write(answer: Answer) -> None:
         warnings.simplefilter("ignore", OutsideRangeWarning)  # `unroll predict` says it
         windows = answer.forecaster.read(answer.files)
     rows = answer.forecaster.after(windows, LEVELS)
-    write_text(answer.folder / FORECAST, table.csv(rows))
+    folder = folder or answer.folder
+    write_text(folder / FORECAST, table.csv(rows))
     pictures = dict[str, str]()
     if len(windows) == 1:
-        pictures |= _forecast_picture(answer, windows, rows)
+        pictures |= _forecast_picture(answer, windows, rows, folder / AHEAD)
     if answer.board.comparison is not None:
-        pictures |= _weeks_picture(answer)
-    write_text(answer.folder / PAGE, page(answer, rows, USUAL, pictures))
+        pictures |= _weeks_picture(answer, folder / WEEKS)
+    write_text(folder / PAGE, page(answer, rows, USUAL, pictures))
 
 
 def _forecast_picture(
-    answer: Answer, windows: Mapping[str, Window], rows: pd.DataFrame
+    answer: Answer, windows: Mapping[str, Window], rows: pd.DataFrame, path: Path
 ) -> dict[str, str]:
     from series import plot  # Matplotlib takes a second
 
     percent = f"{100 * USUAL:.0f} %"
     [window] = windows.values()
     about = f"{answer.name}, intervals of {percent}"
-    path = answer.folder / AHEAD
     plot.forecast(path, window, rows, level=USUAL, title=about)
     caption = f"What was measured, and the forecast with its {percent} interval."
     return {caption: path.read_text(encoding="utf-8")}
 
 
-def _weeks_picture(answer: Answer) -> dict[str, str]:
+def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
     from series import plot
 
     board = answer.board
@@ -75,7 +76,6 @@ def _weeks_picture(answer: Answer) -> dict[str, str]:
         if name is not None:
             sides[name] = title(board, answer.about.titles, name)
     errors = mae_by_block(answer.forecasts, board)
-    path = answer.folder / WEEKS
     plot.by_week(path, errors, sides, unit=board.unit)
     caption = f"The error of both, in the {errors.index.name} that compare them."
     return {caption: path.read_text(encoding="utf-8")}

@@ -4,12 +4,18 @@ The stage `source` writes the list, and the stage `prepare` checks it.
 """
 
 from pathlib import Path
+from typing import Annotated
+
+import pydantic
 
 from pipeline.errors import UnrollError
 from pipeline.files import read_checked, sha256, write_json
 from pipeline.validation import Strict
 
 NAME = "source.json"
+
+FileName = Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00]+$")]
+"""The name of a file in the folder of a source."""
 
 
 class RawFile(Strict):
@@ -32,7 +38,7 @@ class Manifest(Strict):
     name: str
     kind: str
     stand_in: bool
-    files: dict[str, RawFile]
+    files: dict[FileName, RawFile]
 
 
 def write(folder: Path, name: str, kind: str) -> None:

@@ -26,7 +26,7 @@ from pipeline.tracking import store
 from pipeline.tracking.store import Store
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from series import FILE, intervals, seal
+from series import FILE, intervals, page, seal
 from series.forecaster import Forecaster, OutsideRangeWarning
 from series.reading.files import read, values_of
 
@@ -116,8 +116,10 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
     }
     tags = {**_tags(answer.name), "mlflow.note.content": answer.sentence}
     run = opened.client.create_run(group, run_name=answer.name, tags=tags)
-    for page in answer.folder.glob("*.html"):
-        opened.client.log_artifact(run.info.run_id, str(page))
+    # The page is drawn anew: that of an answer from somebody else may hold scripts.
+    with tempfile.TemporaryDirectory() as folder, suppress(UnrollError):
+        page.write(answer, Path(folder))
+        opened.client.log_artifact(run.info.run_id, str(Path(folder) / page.PAGE))
     opened.log(run.info.run_id, [(0, metrics)], params)
     opened.client.set_tag(run.info.run_id, "fingerprint", mark)
     opened.client.set_terminated(run.info.run_id, "FINISHED")

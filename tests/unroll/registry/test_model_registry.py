@@ -24,6 +24,7 @@ from pipeline.tracking import store
 from pipeline.training import run_folder
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
+from series import page
 from stages.prepare import prepare
 from stages.source import source
 from tests.support.trained_forecaster import forecaster_of
@@ -103,10 +104,15 @@ def answer_of(workspace, name):
 
 @pytest.fixture(scope="module")
 def registered(workspace):
-    return [
-        model_registry.register(workspace, answer_of(workspace, name))
-        for name in ("last", "ridge", "ridge")
-    ]
+    def drawn(_answer, folder):
+        (folder / page.PAGE).write_text("drawn")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(page, "write", drawn)
+        return [
+            model_registry.register(workspace, answer_of(workspace, name))
+            for name in ("last", "ridge", "ridge")
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +171,7 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
     run = client.get_run(version.run_id)
     assert version.tags == {"fingerprint": run.data.tags["fingerprint"]}
     assert run.info.status == "FINISHED"
+    assert [file.path for file in client.list_artifacts(version.run_id)] == [page.PAGE]
     assert run.data.metrics == {"ridge/mae": 1.5, "ridge/wql": 0.1}
     assert run.data.params == {"target": "load", "horizon": "2", "champion": "ridge"}
     model = version.source.removesuffix("/artifacts").rpartition("/")[2]
