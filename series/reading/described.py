@@ -13,7 +13,7 @@ DELIMITERS = {"\t": "tabs", " ": "white space"}
 """Delimiters that cannot be seen -> their names."""
 
 SHOWN = 6
-"""Largest number of series that are named."""
+"""Largest number of series, or of unusual numbers, that are named."""
 
 
 def lines(profile: FileProfile) -> Iterator[str]:
@@ -39,6 +39,7 @@ def lines(profile: FileProfile) -> Iterator[str]:
             _missing(profile, word, count) for word, count in profile.missing.items()
         ]
         yield f"no value  {', '.join(cells)}"
+    yield from _odd(profile)
     for name in profile.columns:
         if name != profile.series_id:
             yield f"column    {_name(name)}: {_column(profile, name)}"
@@ -95,6 +96,30 @@ def _distance(profile: FileProfile) -> str:
     if " -1" in day:
         day = f"the last {day.replace(' -1', '')}"
     return f"one row {every}, on {day}" if day else f"one row {every}"
+
+
+def _odd(profile: FileProfile) -> Iterator[str]:
+    """Yield lines on numbers that do not belong to the others."""
+    for one in profile.odd[:SHOWN]:
+        of_rows = profile.of_rows
+        series = "" if of_rows is None else f" of {printable(of_rows[one.first]):.40}"
+        first, last = (shown(profile.timestamps[row]) for row in (one.first, one.last))
+        times = "once" if one.count == 1 else f"{one.count:,} times"
+        text = f"{_name(one.column)}{series}: {one.number:.10g} {times}"
+        if one.beside is None:
+            where = f"without a break from {first} "
+            where += "on, to the end" if one.ends else f"to {last}"
+            text += f" {where}: is the sensor stuck?"
+        else:
+            text += f", first at {first}, far from all others; the nearest is "
+            text += f"{one.beside:.10g}. "
+            word = str(one.number).removesuffix(".0")
+            cure = f"pass missing={word!r} if it means no value"
+            text += "It counts as no value" if one.missing else f"It is kept; {cure}"
+        yield f"unusual   {text}"
+    more = len(profile.odd) - SHOWN
+    if more > 0:
+        yield f"unusual   {more:,} more numbers like these"
 
 
 def _missing(profile: FileProfile, word: str, count: int) -> str:
