@@ -12,14 +12,22 @@ import pandas as pd
 
 from pipeline.data.examples import Array
 
-FAR = 10
-"""Distance, in ranges of the other numbers, of a typing error."""
+FAR = 12
+"""Distance, in ranges of the other numbers, of a typing error.
+
+If two or three rare numbers are far away, it is the second or third power of this."""
+
+MOSTLY = 0.8
+"""Share of numbers with decimals, from which one without them may be a slip."""
 
 RARE = 2
 """Largest number of rows with the same typing error."""
 
 MOST_ERRORS = 3
 """Largest number of different typing errors in a series."""
+
+MOST_FAR = 20
+"""Largest number of different numbers far from all others."""
 
 FEWEST = 10
 """Smallest number of different numbers that show what is usual."""
@@ -42,7 +50,7 @@ NINES = {
 }
 """Numbers such as 999, 1999, 6999 and 888."""
 
-BINARY = {2**bits - less for bits in range(8, 64) for less in range(3)}
+BINARY = {2**bits - less for bits in range(7, 64) for less in range(3)}
 """Numbers around the largest one of some bits, such as 2046, 32767 and 65535."""
 
 SIZES = np.array([size / scale for size in NINES | BINARY for scale in (1, 10)])
@@ -110,8 +118,8 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     """Yield the numbers that are farther from all others than these from each other.
 
     Codes mean no value, and so do negative codes among numbers of which none is
-    negative. A number that is very rare and very far away means no value, too. Others
-    may be right; 0 always is.
+    negative. A rare number means no value, too, if it is very far away, or if it alone
+    would be usual with its decimal mark. Others may be right; 0 always is.
 
     Args:
         column: the name of the column.
@@ -127,10 +135,20 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
         return
     low, high = usual.min(), usual.max()
     away = np.maximum(low - numbers, numbers - high)
-    doubtful = (numbers != 0) | (len(usual) >= FEWEST)
+    rare = (counts <= RARE) & (numbers != 0) & (away > high - low)
+    span = high - low
+    if len(usual) < FEWEST:
+        span = FAR * np.abs(usual).max()
+    errors = rare & (away > FAR ** rare.sum() * span)
+    slips = rare & (numbers % 1 == 0) & ((usual % 1 > 0).mean() >= MOSTLY)
+    slips &= np.logical_or.reduce(
+        [(numbers >= low * ten) & (numbers <= high * ten) for ten in (10, 100, 1000)]
+    )
+    if slips.sum() == 1 and len(usual) >= FEWEST:
+        errors |= slips
+    doubtful = rare | is_code | (len(usual) >= FEWEST)
     for place in np.flatnonzero(codes | (doubtful & (away > high - low))):
         own = rows[values[rows] == numbers[place]]
-        error = len(own) <= RARE and away[place] > FAR * (high - low)
         yield Odd(
             column=column,
             number=float(numbers[place]),
@@ -138,7 +156,7 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
             first=int(own[0]),
             last=int(own[-1]),
             beside=float(low if numbers[place] < low else high),
-            missing=bool(is_code[place] or (error and numbers[place] != 0)),
+            missing=bool(is_code[place] or errors[place]),
             ends=bool(own[-1] == rows[-1]),
         )
 
@@ -147,26 +165,26 @@ def _usual(numbers: Array) -> Array:
     """Return different numbers without those that lie far from all others.
 
     The farthest are left out together, so that they do not hide each other: any codes,
-    and `MOST_ERRORS` other numbers. Few numbers show only that codes lie far from them.
+    and `MOST_ERRORS` other numbers.
     """
     from_middle = np.abs(numbers - np.median(numbers)) if len(numbers) else numbers
     numbers = numbers[np.argsort(-from_middle, kind="stable")]
     is_code = np.isin(numbers, CODES) | (np.abs(numbers) >= HUGE)
-    errors = np.cumsum(~is_code)
-    for count in range(int(np.searchsorted(errors, MOST_ERRORS, "right")), 0, -1):
+    most = int(np.searchsorted(np.cumsum(~is_code), MOST_ERRORS, "right"))
+    for count in range(min(most, MOST_FAR, len(numbers) - 2), 0, -1):
         outer = numbers[:count]
         rest = numbers[count:]
-        if len(rest) >= (FEWEST if errors[count - 1] else 2):
-            away = np.maximum(rest.min() - outer, outer - rest.max())
-            if away.min() > np.ptp(rest):
-                return rest
+        away = np.maximum(rest.min() - outer, outer - rest.max())
+        if away.min() > np.ptp(rest):
+            return rest
     return numbers
 
 
 def _stuck(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     """Yield a number that is repeated in far more rows than is usual.
 
-    A run of 0, as at night or while a shop is closed, is compared with other runs of 0.
+    A run of 0, as at night or while a shop is closed, must be longer than others, and is
+    compared with other runs of 0.
 
     Args:
         column: the name of the column.
@@ -179,13 +197,13 @@ def _stuck(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     if len(np.unique(own)) < FEWEST:
         return
     zero = own[starts] == 0
-    for alike in (~zero, zero):
+    for alike, share, long in ((~zero, 0.99, LONG), (zero, 1.0, 3 * LONG)):
         run = int(np.where(alike, lengths, 0).argmax())
         others = np.arange(len(lengths)) != run
         if (others & alike).sum() >= FEWEST:
             others &= alike
-        usual = np.quantile(lengths[others], 0.99)
-        if alike[run] and lengths[run] >= max(SHORTEST, LONG * usual):
+        usual = np.quantile(lengths[others], share)
+        if alike[run] and lengths[run] >= max(SHORTEST, long * usual):
             first = starts[run]
             last = first + lengths[run] - 1
             yield Odd(
