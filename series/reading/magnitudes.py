@@ -127,7 +127,7 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
         rows: the rows of the series that have a value, in the order of time.
     """
     numbers, counts = np.unique(values[rows], return_counts=True)
-    is_code = np.isin(numbers, CODES) | (np.abs(numbers) >= HUGE)
+    is_code = _are_codes(numbers)
     codes = numbers < 0
     codes &= bool(is_code[codes].all()) and counts[codes].sum() > 1
     usual = _usual(numbers[~codes & (numbers != 0)])
@@ -161,6 +161,12 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
         )
 
 
+def _are_codes(numbers: Array) -> Array:
+    """Return (numbers,) bool; `np.isin` is slow for a few numbers."""
+    nearest = CODES[np.searchsorted(CODES[:-1], numbers)]
+    return np.asarray((nearest == numbers) | (np.abs(numbers) >= HUGE))
+
+
 def _usual(numbers: Array) -> Array:
     """Return different numbers without those that lie far from all others.
 
@@ -169,7 +175,7 @@ def _usual(numbers: Array) -> Array:
     """
     from_middle = np.abs(numbers - np.median(numbers)) if len(numbers) else numbers
     numbers = numbers[np.argsort(-from_middle, kind="stable")]
-    is_code = np.isin(numbers, CODES) | (np.abs(numbers) >= HUGE)
+    is_code = _are_codes(numbers)
     most = int(np.searchsorted(np.cumsum(~is_code), MOST_ERRORS, "right"))
     for count in range(min(most, MOST_FAR, len(numbers) - 2), 0, -1):
         outer = numbers[:count]
