@@ -14,6 +14,7 @@ from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError
 from series.reading import timestamp_formats
 from series.reading.numbers import plain_number
+from series.reading.timestamp_columns import NAMED
 
 HEAD = 2**17
 """Number of characters at a file's beginning that its layout is read from.
@@ -24,6 +25,9 @@ DELIMITERS = "\t;|, "
 """Delimiters, the surest first.
 
 A comma may be a decimal mark, and a space may stand in a timestamp."""
+
+TIMES = {*NAMED.split()}
+"""Words in the names of columns of times."""
 
 MOST_UNITS = 3
 """Largest number of rows of units below the header."""
@@ -160,11 +164,35 @@ def _first_of_usual(rows: list[Cells]) -> tuple[int, int] | None:
     widths = Counter(len(row) for row in rows if row)
     width, _ = widths.most_common(1)[0]
     first = next(index for index, row in enumerate(rows) if len(row) == width)
+    first = _below_padded_lines(rows, first, width)
     below = [len(row) for row in rows[first:] if row]
     before = len(rows[first - 1]) if first else 0
     is_below_header = before > width and before in below
     alike = width > 1 and below.count(width) >= ALIKE * len(below)
     return (first, width) if alike and not is_below_header else None
+
+
+def _below_padded_lines(rows: list[Cells], first: int, width: int) -> int:
+    """Return the header's row, where a spreadsheet padded the lines before it.
+
+    A padded line leaves cells empty. The header is the last row above the data that
+    fills all columns. Of several such rows one after the other it is the first that
+    names a time, or else the first.
+    """
+    tail = [row for row in rows if len(row) == width][-LOOKED_AT:]
+    full = _full(tail)
+    usual = Counter(map(_filled, tail)).most_common(1)[0][0]
+    headers = [first]
+    for index, row in enumerate(rows[first:], first):
+        if full and len(row) == width and all(_like_data(row[cell]) for cell in full):
+            break
+        cells = row[:usual]
+        if len(row) == width and all(cells) and not any(map(_like_data, cells)):
+            block = headers if headers[-1] == index - 1 else []
+            headers = [*block, index]
+    words = [{*re.findall(r"\w+", " ".join(rows[index]).lower())} for index in headers]
+    named = [bool(own & TIMES) for own in words]
+    return headers[named.index(True) if any(named) and headers[0] > first else 0]
 
 
 def _first_of_widest(rows: list[Cells], mark: str) -> tuple[int, int] | None:
