@@ -182,17 +182,18 @@ def _below_padded_lines(rows: list[Cells], first: int, width: int) -> int:
     tail = [row for row in rows if len(row) == width][-LOOKED_AT:]
     full = _full(tail)
     usual = Counter(map(_filled, tail)).most_common(1)[0][0]
-    headers = [first]
+    headers = list[int]()
     for index, row in enumerate(rows[first:], first):
         if full and len(row) == width and all(_like_data(row[cell]) for cell in full):
             break
         cells = row[:usual]
         if len(row) == width and all(cells) and not any(map(_like_data, cells)):
-            block = headers if headers[-1] == index - 1 else []
-            headers = [*block, index]
+            headers = [*headers, index] if index - 1 in headers else [index]
+    if not headers or first in headers:
+        return first
     words = [{*re.findall(r"\w+", " ".join(rows[index]).lower())} for index in headers]
-    named = [bool(own & TIMES) for own in words]
-    return headers[named.index(True) if any(named) and headers[0] > first else 0]
+    named = [index for index, own in zip(headers, words, strict=True) if own & TIMES]
+    return (named or headers)[0]
 
 
 def _first_of_widest(rows: list[Cells], mark: str) -> tuple[int, int] | None:
