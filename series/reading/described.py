@@ -19,7 +19,7 @@ SHOWN = 6
 def lines(profile: FileProfile) -> Iterator[str]:
     """Yield lines on a file's form, on its timestamps, and on each column."""
     form = profile.form
-    if not profile.file.typed:
+    if not profile.file.typed and "sheet" not in profile.reasons:
         yield f"text      {_text(form)}"
     stamps = " and ".join(printable(name) for name in form.stamp)
     zone = f", clock of {form.time_zone}" if form.time_zone else ""

@@ -49,7 +49,7 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     """Read files of one form, and return their profile.
 
     Args:
-        paths: CSV or Parquet files.
+        paths: CSV, Parquet or .xlsx files.
         options: the user's options; what is left out is detected.
 
     Raises:
@@ -146,8 +146,10 @@ def _written(
     if files.is_parquet(paths[0]):
         return CsvFormat(), texts, [], reasons
     for path in paths:
-        texts[path], encoding = layout.text_of(path, options.encoding)
+        texts[path], encoding, sheet = layout.text_of(path, options.encoding)
         encodings.add(encoding)
+        if sheet:
+            reasons["sheet"] = sheet
     encoding = next(iter(encodings - {"ascii"}), "utf-8")
     if len(encodings - {"ascii"}) > 1:
         raise UnrollError(

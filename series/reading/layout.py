@@ -9,10 +9,11 @@ import re
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError
-from series.reading import timestamp_formats
+from series.reading import kinds, timestamp_formats
 from series.reading.numbers import plain_number
 from series.reading.timestamp_columns import NAMED
 
@@ -45,11 +46,26 @@ Cells = list[str]
 """The cells of a row."""
 
 
-def text_of(path: Path, known: str | None = None) -> tuple[str, str]:
-    """Return the text of a file, and its encoding.
+class Text(NamedTuple):
+    """The text of a file.
+
+    Attributes:
+        text: the text.
+        encoding: its encoding.
+        sheet: of a workbook, the sheet that has the rows.
+    """
+
+    text: str
+    encoding: str
+    sheet: str = ""
+
+
+def text_of(path: Path, known: str | None = None) -> Text:
+    """Return the text of a file, with its encoding.
 
     Without a known encoding it is the first of ascii, utf-8, cp1252 and latin-1 that
-    decodes every byte. UTF-16 is recognised by its mark at the beginning.
+    decodes every byte. UTF-16 is recognised by its mark at the beginning. The text of a
+    workbook is that of a CSV file.
 
     Raises:
         UnrollError: the file is empty, packed or no text.
@@ -58,6 +74,10 @@ def text_of(path: Path, known: str | None = None) -> tuple[str, str]:
     data = path.read_bytes()
     if not data.strip():
         raise _empty(path)
+    if kinds.is_workbook(data):
+        text, sheet = kinds.sheet(path, data)
+        return Text(text, "utf-8", sheet)
+    kinds.require_rows(path, data)
     marked = data.startswith(UTF16) and not data.startswith(UTF32)
     if not known and not marked and re.search(rb"[\x00-\x08\x0e-\x1f]", data[:HEAD]):
         raise UnrollError(
@@ -70,7 +90,7 @@ def text_of(path: Path, known: str | None = None) -> tuple[str, str]:
     try:
         for name in candidates:
             with suppress(UnicodeDecodeError):
-                return data.decode(name).removeprefix("\ufeff"), name
+                return Text(data.decode(name).removeprefix("\ufeff"), name)
     except (LookupError, UnicodeError):  # a name that is no text of UTF-8
         raise UsageError(
             "encoding= must be one that Python knows, such as latin-1. "
