@@ -1,5 +1,8 @@
 """What is given as a series: DataFrames and paths."""
 
+import os
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,6 +74,20 @@ def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(
 def test_what_is_no_series_says_what_is_expected(tmp_path, given, error, text):
     with pytest.raises(error, match=text):
         files_of(given, tmp_path, "rows")
+
+
+def test_what_is_attached_to_a_dataframe_is_left_out(tmp_path):
+    frame = pd.DataFrame({"ds": HOURS, "y": range(5)})
+    frame.attrs = {"loaded": HOURS[0], "lock": threading.Lock()}
+    (path,) = files_of(frame, tmp_path, "rows")
+    assert len(pd.read_parquet(path)) == 5
+    assert frame.attrs["loaded"] == HOURS[0]
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "rows")
+    with pytest.raises(UsageError, match="rows is a pipe .* write them into a file"):
+        files_of(tmp_path / "rows", tmp_path, "rows")
 
 
 def test_a_folder_is_no_file(tmp_path):

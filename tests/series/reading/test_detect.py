@@ -47,6 +47,9 @@ def series(
     return "\n".join([head, *lines]) + "\n"
 
 
+DATA = [f"2020-01-{day:02},{day},{day % 7}" for day in range(1, 20)]
+
+
 @pytest.mark.parametrize("count", [13, 96])
 @pytest.mark.parametrize(
     "form", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%y", "%m-%d-%y", "%y/%m/%d"]
@@ -156,6 +159,55 @@ def test_words_with_numbers_are_no_stamps():
             1,
             True,
             [["TS", "W"], ["", "Avg"]],
+        ),
+        (
+            ["Report,,", "Created 2024-06-01,,", ",,", "time,a,b", *DATA],
+            ",",
+            3,
+            True,
+            [],
+        ),
+        (
+            [
+                "Report 5,,",
+                "2024,,",
+                "Site,7,",
+                "Made,2024-06-01 12:00,",
+                "t,a,b",
+                *DATA,
+            ],
+            ",",
+            4,
+            True,
+            [],
+        ),
+        (["A,B,C", ",,", "time,a,b", *DATA], ",", 2, True, []),
+        (
+            [
+                '"All, of it";;',
+                ";;",
+                "t;a;b",
+                ";kW;°C",
+                *(d.replace(",", ";") for d in DATA),
+            ],
+            ";",
+            2,
+            True,
+            [["", "kW", "°C"]],
+        ),
+        (
+            ["A,st,", "TIMESTAMP,a,b", "TS,V,C", ",Avg,Smp", *DATA],
+            ",",
+            1,
+            True,
+            [["TS", "V", "C"], ["", "Avg", "Smp"]],
+        ),
+        (
+            ["A\t", "B\tC", "time\ta", "2020-01-01\t1", "2020-01-02\t2"],
+            "\t",
+            2,
+            True,
+            [],
         ),
         (["t;p", "2020-01-01;n/a", "2020-01-02;2", "2020-01-03;2"], ";", 0, True, []),
     ],
