@@ -101,37 +101,35 @@ def _distance(profile: FileProfile) -> str:
 def _odd(profile: FileProfile) -> Iterator[str]:
     """Yield lines on numbers that do not belong to the others."""
     for one in profile.odd[:SHOWN]:
-        of_rows = profile.of_rows
-        series = "" if of_rows is None else f" of {printable(of_rows[one.first]):.40}"
-        first, last = (shown(profile.timestamps[row]) for row in (one.first, one.last))
-        times = "once" if one.count == 1 else f"{one.count:,} times"
-        text = f"{_name(one.column)}{series}: {one.number:.10g} {times}"
-        if one.beside is None:
-            where = f"without a break from {first} "
-            where += "on, to the end" if one.ends else f"to {last}"
-            text += f" {where}: is the sensor stuck?"
-        else:
-            text += f", first at {first}, far from all others; the nearest is "
-            text += f"{one.beside:.10g}. "
+        of = "" if profile.of_rows is None else f" of {profile.of_rows[one.rows[0]]}"
+        first, last = (shown(profile.timestamps[row]) for row in one.rows[[0, -1]])
+        what = f"without a break from {first} to {last}: is the sensor stuck?"
+        if one.beside is not None:
             word = str(one.number).removesuffix(".0")
-            cure = f"pass missing={word!r} if it means no value"
-            text += "It counts as no value" if one.missing else f"It is kept; {cure}"
-        yield f"unusual   {text}"
-    more = len(profile.odd) - SHOWN
-    if more > 0:
-        yield f"unusual   {more:,} more numbers like these"
+            kept = f"It is kept; pass missing={word!r} if it means no value"
+            what = (
+                f"first at {first}, far from all others; the nearest is "
+                f"{one.beside:.10g}. {'It counts as no value' if one.missing else kept}"
+            )
+        number = f"{one.number:.10g} {_times(len(one.rows))}"
+        yield f"unusual   {_name(one.column)}{printable(of):.40}: {number}, {what}"
+    if len(profile.odd) > SHOWN:
+        yield f"unusual   {len(profile.odd) - SHOWN:,} more numbers like these"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _missing(profile: FileProfile, word: str, count: int) -> str:
     """Return a word that means no value in words, such as "n/a once in load"."""
-    times = "once" if count == 1 else f"{count:,} times"
     names = [
         _name(name)
         for name, column in profile.columns.items()
         if column.numeric and word in column.words
     ]
     where = f" in {' and '.join(names):.160}" if names else ""
-    return f"{printable(word) or 'nothing'} {times}{where}"
+    return f"{printable(word) or 'nothing'} {_times(count)}{where}"
 
 
 def _column(profile: FileProfile, name: str) -> str:

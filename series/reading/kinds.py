@@ -6,6 +6,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,32 +48,27 @@ WORKBOOK = "xl/workbook.xml"
 """The name in a zip archive that makes it an .xlsx workbook."""
 
 
-def require_rows(path: Path, data: bytes) -> None:
-    """Raise UnrollError if a file is known to be something else than text."""
+def workbook(path: Path, data: bytes) -> bool:
+    """Return whether a file is an .xlsx workbook.
+
+    Raises:
+        UnrollError: it is known to be something else than a workbook or text.
+    """
     kind = next((KINDS[begin] for begin in KINDS if re.match(begin, data)), None)
     if data.startswith(ZIP):
-        inside = _names(data)
-        kind = "a zip archive" if inside else "a damaged archive or workbook"
-        kind = next((PACKED[name] for name in PACKED if name in inside), kind)
+        kind = "a damaged archive or workbook"
+        with suppress(zipfile.BadZipFile):
+            inside = zipfile.ZipFile(io.BytesIO(data)).namelist()
+            if WORKBOOK in inside:
+                return True
+            kinds = [PACKED[name] for name in PACKED if name in inside]
+            kind = next(iter(kinds), "a zip archive")
     if kind is not None:
-        cure = (
-            "unpack it"
-            if kind in UNPACKED
-            else "save its rows as CSV, Parquet or .xlsx"
-        )
+        cure = "unpack it"
+        if kind not in UNPACKED:
+            cure = "save its rows as CSV, Parquet or .xlsx"
         raise UnrollError(f"{path} is {kind}; {cure}, and name that")
-
-
-def is_workbook(data: bytes) -> bool:
-    """Return whether the bytes of a file are an .xlsx workbook."""
-    return data.startswith(ZIP) and WORKBOOK in _names(data)
-
-
-def _names(data: bytes) -> list[str]:
-    try:
-        return zipfile.ZipFile(io.BytesIO(data)).namelist()
-    except zipfile.BadZipFile:
-        return []
+    return False
 
 
 def sheet(path: Path, data: bytes) -> tuple[str, str]:

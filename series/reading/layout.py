@@ -74,10 +74,9 @@ def text_of(path: Path, known: str | None = None) -> Text:
     data = path.read_bytes()
     if not data.strip():
         raise _empty(path)
-    if kinds.is_workbook(data):
+    if kinds.workbook(path, data):
         text, sheet = kinds.sheet(path, data)
         return Text(text, "utf-8", sheet)
-    kinds.require_rows(path, data)
     marked = data.startswith(UTF16) and not data.startswith(UTF32)
     if not known and not marked and re.search(rb"[\x00-\x08\x0e-\x1f]", data[:HEAD]):
         raise UnrollError(
@@ -129,11 +128,13 @@ def layout(
         )
     if not "".join(lines).strip():
         raise _empty(path)
+    # Most rows must have as many cells as the header; or rows may lack cells at their
+    # end, or have more that are empty. Otherwise the delimiter is wrong.
     for mark in delimiter or DELIMITERS:
         rows = list(csv.reader(lines, delimiter=mark, skipinitialspace=True))
         if mark == " ":
             rows = [line.split() for line in lines]
-        found = _first_row(rows, mark)
+        found = _first_of_usual(rows) or _first_of_widest(rows, mark)
         if found is not None:
             return _layout_by(rows, mark, *found, path)
     if delimiter:
@@ -165,21 +166,12 @@ def _first_lines(text: str) -> list[str]:
     return lines
 
 
-def _first_row(rows: list[Cells], mark: str) -> tuple[int, int] | None:
-    """Return the number of the header's row, and how many cells the header has.
-
-    Without a header the first row stands for the header. Most rows must have as many
-    cells as the header; or rows may lack cells at their end, or have more that are
-    empty. Otherwise the delimiter is wrong, and None is returned.
-    """
-    return _first_of_usual(rows) or _first_of_widest(rows, mark)
-
-
 def _first_of_usual(rows: list[Cells]) -> tuple[int, int] | None:
-    """Return the first row with the usual number of cells, and that number.
+    """Return the row of the header with the usual number of cells, and that number.
 
-    Nearly all rows below must have it. None is returned if they do not, or if some have
-    as many cells as the row before, which is then the header.
+    Without a header it is the first row. Nearly all rows below must have that number.
+    None is returned if they do not, or if some have as many cells as the row before,
+    which is then the header.
     """
     widths = Counter(len(row) for row in rows if row)
     width, _ = widths.most_common(1)[0]

@@ -66,21 +66,17 @@ class Odd:
     Attributes:
         column: the name of the column.
         number: the number.
-        count: how many rows hold it; of a stuck number, in its longest run.
-        first, last: the first and the last of these rows.
+        rows: the rows that hold it, in the order of time; of a stuck number, its
+            longest run.
         beside: the nearest other number; None for a stuck number.
         missing: whether the number means no value.
-        ends: whether the last row of the series holds it.
     """
 
     column: str
     number: float
-    count: int
-    first: int
-    last: int
-    beside: float | None
-    missing: bool
-    ends: bool
+    rows: Array
+    beside: float | None = None
+    missing: bool = False
 
 
 def odd(
@@ -109,7 +105,7 @@ def odd(
             found += [*far, *_stuck(name, values, known)]
     for index, one in enumerate(found):
         rows_of = sum((values == one.number).sum() for values in columns.values())
-        own = sum(other.count for other in found if other.number == one.number)
+        own = sum(len(other.rows) for other in found if other.number == one.number)
         found[index] = replace(one, missing=one.missing and 2 * own >= rows_of)
     return found
 
@@ -149,16 +145,9 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     doubtful = rare | is_code | (len(usual) >= FEWEST)
     for place in np.flatnonzero(codes | (doubtful & (away > high - low))):
         own = rows[values[rows] == numbers[place]]
-        yield Odd(
-            column=column,
-            number=float(numbers[place]),
-            count=len(own),
-            first=int(own[0]),
-            last=int(own[-1]),
-            beside=float(low if numbers[place] < low else high),
-            missing=bool(is_code[place] or errors[place]),
-            ends=bool(own[-1] == rows[-1]),
-        )
+        beside = float(low if numbers[place] < low else high)
+        missing = bool(is_code[place] or errors[place])
+        yield Odd(column, float(numbers[place]), own, beside, missing)
 
 
 def _are_codes(numbers: Array) -> Array:
@@ -211,14 +200,4 @@ def _stuck(column: str, values: Array, rows: Array) -> Iterator[Odd]:
         usual = np.quantile(lengths[others], share)
         if alike[run] and lengths[run] >= max(SHORTEST, long * usual):
             first = starts[run]
-            last = first + lengths[run] - 1
-            yield Odd(
-                column=column,
-                number=float(own[first]),
-                count=int(lengths[run]),
-                first=int(rows[first]),
-                last=int(rows[last]),
-                beside=None,
-                missing=False,
-                ends=bool(last == len(own) - 1),
-            )
+            yield Odd(column, float(own[first]), rows[first : first + lengths[run]])

@@ -95,7 +95,7 @@ def test_what_may_be_right_is_kept_and_told(tmp_path, values, told):
     [
         (
             with_(HOURLY, (slice(1664, 2000), 38.44)),
-            "38.44 336 times without a break from 2022-03-11 08:00:00 on, to the end",
+            "38.44 336 times, without a break from 2022-03-11 08:00:00 to 2022-03-25 07:00:00",
         ),
         (with_(HOURLY, (slice(1928, 2000), 38.44)), "38.44 72 times"),
         (with_(HOURLY, (slice(500, 700), 38.44)), "to 2022-01-30 03:00:00: is"),
