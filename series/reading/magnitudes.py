@@ -50,11 +50,14 @@ NINES = {
 }
 """Numbers such as 999, 1999, 6999 and 888."""
 
-BINARY = {2**bits - less for bits in range(7, 64) for less in range(3)}
+BINARY = {2**bits - less for bits in range(7, 64) for less in (1, 2)}
 """Numbers around the largest one of some bits, such as 2046, 32767 and 65535."""
 
+LOWEST = [-200.0, *(-(2.0**bits) for bits in (7, 15, 31, 63))]
+"""Further codes: that of a data set of air quality, and the lowest numbers of bytes."""
+
 SIZES = np.array([size / scale for size in NINES | BINARY for scale in (1, 10)])
-CODES = np.concatenate([SIZES[SIZES >= 255], -SIZES[SIZES >= 99], [-200.0]])
+CODES = np.concatenate([SIZES[SIZES >= 255], -SIZES[SIZES >= 99], LOWEST])
 CODES = np.union1d(CODES, CODES.astype(np.float32))
 """Numbers that stand for a missing value, if they lie far from all other numbers."""
 
