@@ -60,7 +60,7 @@ class Rows:
         # Records are counted from the header on; a quoted cell may have several lines.
         later = own if form.names else own + 1 + form.units_rows
         with suppress(csv.Error):
-            text = io.StringIO(text_of(path, form.encoding).text, newline=None)
+            text = io.StringIO(text_of(path, form.encoding)[0], newline=None)
             lines = itertools.islice(text, form.skip, None)
             reader = csv.reader(lines, delimiter=form.delimiter, skipinitialspace=True)
             for record in reader:
@@ -148,7 +148,7 @@ def _cells(path: Path, form: CsvFormat, text: str | None) -> pd.DataFrame:
             if typed:
                 return _parquet(path, form)
             if text is None:
-                text = text_of(path, form.encoding).text
+                text, _, _ = text_of(path, form.encoding)
             return _csv(text, form)
     except (UnrollError, MemoryError):
         raise

@@ -5,18 +5,13 @@ column for each time is refused.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.errors import UsageError
-from series.reading import (
-    notations,
-    series_names,
-    timestamp_columns,
-    timestamp_formats,
-)
+from series.reading import notations, series_names, timestamp_formats
 from series.reading.files import plain_name
 
 WIDTHS = {12, 24, 25, 28, 29, 30, 31, 48, 96}
@@ -90,24 +85,17 @@ def require_no_times(path: Path, names: Sequence[str]) -> None:
         raise turned(path, names, times)
 
 
-def strange_year(cells: Mapping[str, str]) -> int | None:
-    """Return a year of another calendar in some cells, such as 2567; None without one.
+def strange_year(cells: Sequence[str]) -> int | None:
+    """Return a year of another calendar in the cells of a row, such as 2567.
 
-    Args:
-        cells: name of a column -> a cell of it.
+    Without marks of a date only the first cell is looked at, for a Buddhist year.
     """
+    years = re.findall(r"(?<!\d)2[4-6]\d\d(?=\d{4}(?!\d)|(?!\d))", cells[0])
+    for cell in cells:
+        years += re.findall(r"(?<!\d)\d{4}(?=[./-]\d)|(?<=\d[./-])\d{4}(?!\d)", cell)
     first, last = timestamp_formats.YEARS
-    for name, cell in cells.items():
-        named = {*re.findall("[a-z]+", name.lower())} & {
-            *timestamp_columns.NAMED.split()
-        }
-        pattern = r"(?<!\d)\d{4}(?=[./-]\d)|(?<=\d[./-])\d{4}(?!\d)"
-        if named:
-            pattern += r"|(?<!\d)2[4-6]\d\d(?=\d{4}(?!\d)|(?!\d))"
-        for year in map(int, re.findall(pattern, cell)):
-            if not first <= year < last:
-                return year
-    return None
+    strange = (int(year) for year in years if not first <= int(year) < last)
+    return next(strange, None)
 
 
 def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError:

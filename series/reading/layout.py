@@ -9,7 +9,6 @@ import re
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError
@@ -46,22 +45,8 @@ Cells = list[str]
 """The cells of a row."""
 
 
-class Text(NamedTuple):
-    """The text of a file.
-
-    Attributes:
-        text: the text.
-        encoding: its encoding.
-        sheet: of a workbook, the sheet that has the rows.
-    """
-
-    text: str
-    encoding: str
-    sheet: str = ""
-
-
-def text_of(path: Path, known: str | None = None) -> Text:
-    """Return the text of a file, with its encoding.
+def text_of(path: Path, known: str | None = None) -> tuple[str, str, str]:
+    """Return the text of a file, its encoding, and the sheet of a workbook, else "".
 
     Without a known encoding it is the first of ascii, utf-8, cp1252 and latin-1 that
     decodes every byte. UTF-16 is recognised by its mark at the beginning. The text of a
@@ -76,7 +61,7 @@ def text_of(path: Path, known: str | None = None) -> Text:
         raise _empty(path)
     if kinds.workbook(path, data):
         text, sheet = kinds.sheet(path, data)
-        return Text(text, "utf-8", sheet)
+        return text, "utf-8", sheet
     marked = data.startswith(UTF16) and not data.startswith(UTF32)
     if not known and not marked and re.search(rb"[\x00-\x08\x0e-\x1f]", data[:HEAD]):
         raise UnrollError(
@@ -89,7 +74,7 @@ def text_of(path: Path, known: str | None = None) -> Text:
     try:
         for name in candidates:
             with suppress(UnicodeDecodeError):
-                return Text(data.decode(name).removeprefix("\ufeff"), name)
+                return data.decode(name).removeprefix("\ufeff"), name, ""
     except (LookupError, UnicodeError):  # a name that is no text of UTF-8
         raise UsageError(
             "encoding= must be one that Python knows, such as latin-1. "

@@ -15,7 +15,11 @@ from pipeline.data.examples import Array
 FAR = 12
 """Distance, in ranges of the other numbers, of a typing error.
 
-If two or three rare numbers are far away, it is the second or third power of this."""
+Of two or three rare numbers that are as far away, it is the second or third power of
+this: they may be rare events."""
+
+ALIKE = 4
+"""Largest ratio of the distances of such numbers."""
 
 MOSTLY = 0.8
 """Share of numbers with decimals, from which one without them may be a slip."""
@@ -134,11 +138,14 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
         return
     low, high = usual.min(), usual.max()
     away = np.maximum(low - numbers, numbers - high)
-    rare = (counts <= RARE) & (numbers != 0) & (away > high - low)
+    rare = (counts <= RARE) & (numbers != 0) & ~is_code & (away > high - low)
     span = high - low
     if len(usual) < FEWEST:
         span = FAR * np.abs(usual).max()
-    errors = rare & (away > FAR ** rare.sum() * span)
+    errors = np.zeros(len(numbers), dtype=bool)
+    for place in np.flatnonzero(rare):
+        alike = int((ALIKE * away[rare] >= away[place]).sum())
+        errors[place] = away[place] > FAR**alike * span
     slips = rare & (numbers % 1 == 0) & ((usual % 1 > 0).mean() >= MOSTLY)
     slips &= np.logical_or.reduce(
         [(numbers >= low * ten) & (numbers <= high * ten) for ten in (10, 100, 1000)]

@@ -47,6 +47,7 @@ def looked_at(folder, values, **columns):
         (with_(DAILY, (898, 52000), (400, 95)), 1),
         (with_(DAILY, (898, 52000), (400, 48000)), 2),
         (with_(DAILY, (899, 430)), 1),
+        (with_(DAILY.round(), (899, 430), (400, 95)), 1),
         (with_(DAILY, (0, -52000)), 1),
         (with_(np.arange(900) % 4 + 1.0, (898, 52000)), 1),
     ],
