@@ -188,8 +188,8 @@ def _usual(numbers: Array) -> Array:
 def _stuck(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     """Yield a number that is repeated in far more rows than is usual.
 
-    A run of 0, as at night or while a shop is closed, must be longer than others, and is
-    compared with other runs of 0.
+    A run of 0, as at night or while a shop is closed, and of the lowest and the highest
+    number, such as 100 %, must be longer. It is compared with such runs.
 
     Args:
         column: the name of the column.
@@ -201,8 +201,8 @@ def _stuck(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     lengths = np.diff(starts, append=len(own))
     if len(np.unique(own)) < FEWEST:
         return
-    zero = own[starts] == 0
-    for alike, share, long in ((~zero, 0.99, LONG), (zero, 1.0, 3 * LONG)):
+    edge = np.isin(own[starts], [0, own.min(), own.max()])
+    for alike, share, long in ((~edge, 0.99, LONG), (edge, 1.0, 3 * LONG)):
         run = int(np.where(alike, lengths, 0).argmax())
         others = np.arange(len(lengths)) != run
         if (others & alike).sum() >= FEWEST:

@@ -108,7 +108,7 @@ def stamp_columns(
         if not options.stamp
         and timestamp_columns.find_columns(texts[[name]], [name])[1]
     ]
-    year = headings.strange_year(texts.iloc[0].tolist())
+    year = headings.strange_year(texts.iloc[0].to_dict())
     if year is not None and (year > YEARS[1] or not doubtful):
         raise UsageError(
             f"{path}: the year {year} lies outside of the years {YEARS[0]} to "

@@ -625,6 +625,12 @@ REFUSED = {
         rows_of("date,x", [f"2567{d[5:7]}{d[8:]}" for d in DAYS], VARIED),
         "the year 2567 lies outside",
     ),
+    "a number like a year": (
+        rows_of(
+            "id,x", [f"N{n}" for n in range(60)], [f"{2564 + n}.74" for n in VARIED]
+        ),
+        "no column holds times of a known form",
+    ),
     "Persian years": (
         rows_of("date,x", [f"1403/{d[5:7]}/{d[8:]}" for d in DAYS], VARIED),
         "the year 1403 lies outside",

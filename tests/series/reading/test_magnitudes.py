@@ -79,6 +79,7 @@ def test_codes_and_typing_errors_mean_no_value(tmp_path, values, missing):
         (with_(SALES, (slice(0, 900, 90), np.arange(60, 260, 20))), []),
         (np.cumsum(SALES), []),
         (SUN, []),
+        (np.minimum(with_(HOURLY + 40, (slice(900, 930), 100)), 100), []),
     ],
 )
 def test_what_may_be_right_is_kept_and_told(tmp_path, values, told):
