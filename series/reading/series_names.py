@@ -161,12 +161,8 @@ def _told_apart(
         return None, ""
     kept = ~frame.assign(**{"the stamp": moments}).duplicated().to_numpy()
     frame, moments = frame[kept], moments[kept]
-    labels = {name: _labels(frame[name]) for name in frame.columns}
-    labels = {
-        name: label
-        for name, label in labels.items()
-        if 1 < len(label[1]) <= len(frame) / 2
-    }
+    several = [name for name in frame if 1 < frame[name].nunique() <= len(frame) / 2]
+    labels = {name: _labels(frame[name]) for name in several}
     numbers = {
         name: pd.to_numeric(pd.Series(words), errors="coerce")
         for name, (_, words) in labels.items()
@@ -225,7 +221,9 @@ def _doubt(name: str, words: Sequence[str], path: Path) -> str:
     Raises:
         UsageError: there are so many parts that they are hardly series.
     """
-    if not _counts_parts_of_a_day(words):
+    numbers = pd.to_numeric(pd.Series(words), errors="coerce")
+    counted = numbers.min() in {0, 1} and np.ptp(numbers) == len(words) - 1
+    if not counted or len(words) not in PARTS_OF_A_DAY:
         return ""
     why = (
         f"{name!r} may count parts of a day, too; then make {name!r} part of the "
@@ -273,7 +271,7 @@ def _moved(frame: pd.DataFrame, moments: Array, codes: Array) -> str:
     order = rows.sort_values(["series", "stamp"]).index.to_numpy()
     series = codes[order]
     for name in frame.columns:
-        if _are_numbers(frame[name]):
+        if PART_OF_TIME.search(name) or _are_numbers(frame[name]):
             continue
         own = as_text(frame[name]).fillna("").to_numpy(object)[order]
         changes = np.flatnonzero((own[1:] != own[:-1]) & (series[1:] == series[:-1]))
@@ -318,11 +316,3 @@ def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> N
             f"timestamp stands {len(words)} times; join both in the file, as in "
             "2024-01-31 13:00, or rename the column if it names series"
         )
-
-
-def _counts_parts_of_a_day(words: Sequence[str]) -> bool:
-    """Return whether words count parts of a day, from 0 or 1 on."""
-    numbers = pd.to_numeric(pd.Series(words), errors="coerce")
-    span = numbers.max() - numbers.min()
-    counted = numbers.min() in {0, 1} and span == len(words) - 1
-    return bool(counted) and len(words) in PARTS_OF_A_DAY
