@@ -318,7 +318,7 @@ def answer(
     >>> answer.forecast(levels=0.9)
 
     Args:
-        data: a DataFrame; the path of a CSV or Parquet file; or several files of one
+        data: a DataFrame; the path of a CSV, Parquet or .xlsx file; or several files of one
             form. Several series are told apart by a column, such as unique_id.
         target: the column to forecast; by default the column that looks most like a
             target.

@@ -146,6 +146,7 @@ def _checked(table: pd.DataFrame, board: Board, champion: pd.DataFrame) -> pd.Da
             f"the table must be a DataFrame with {EXPECTED}. "
             f"Received: {type(table).__name__}"
         )
+    table = pd.DataFrame(table)  # without `attrs`, which may be of any type
     [*series] = board.deviations
     if "unique_id" not in table.columns and len(series) == 1:
         table = table.assign(unique_id=series[0])

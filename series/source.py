@@ -119,7 +119,7 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
     paths = [data] if isinstance(data, str | os.PathLike) else data
     if not isinstance(paths, Sequence) or not paths:
         raise UsageError(
-            "data must be a DataFrame, the path of a CSV or Parquet file, or a list of "
+            "data must be a DataFrame, the path of a CSV, Parquet or .xlsx file, or a list of "
             f"paths. Received: {data!r:.60}"
         )
     return [existing(path) for path in paths]
@@ -137,7 +137,12 @@ def existing(given: object) -> Path:
         )
     path = Path(given)
     if path.is_dir():
-        raise UsageError(f"{path} is a folder; name a CSV or Parquet file")
+        raise UsageError(f"{path} is a folder; name a CSV, Parquet or .xlsx file")
+    if path.exists() and not path.is_file():
+        raise UsageError(
+            f"{path} is a pipe or a device, whose rows can be read only once, and a "
+            "forecast reads them again; write them into a file, and name that"
+        )
     if not path.is_file():
         raise UsageError(_absent(path))
     return path.resolve()
@@ -145,7 +150,7 @@ def existing(given: object) -> Path:
 
 def _absent(path: Path) -> str:
     """Return the error for a file that is not there, with a file of a similar name."""
-    text = f"{path} is not there; name a CSV or Parquet file"
+    text = f"{path} is not there; name a CSV, Parquet or .xlsx file"
     if not path.parent.is_dir():
         return text
     names = [file.name for file in path.parent.iterdir() if file.is_file()]
@@ -170,6 +175,7 @@ def naming_the_frame(folder: Path) -> Iterator[None]:
 def _write(frame: pd.DataFrame, path: Path) -> None:
     if not len(frame):
         raise UsageError("data has no rows; give a DataFrame with rows")
+    frame = pd.DataFrame(frame)  # without `attrs`, which may be of any type
     counted = isinstance(frame.index, pd.RangeIndex) or (
         frame.index.name is None and pd.api.types.is_integer_dtype(frame.index.dtype)
     )

@@ -13,13 +13,13 @@ DELIMITERS = {"\t": "tabs", " ": "white space"}
 """Delimiters that cannot be seen -> their names."""
 
 SHOWN = 6
-"""Largest number of series that are named."""
+"""Largest number of series, or of unusual numbers, that are named."""
 
 
 def lines(profile: FileProfile) -> Iterator[str]:
     """Yield lines on a file's form, on its timestamps, and on each column."""
     form = profile.form
-    if not profile.file.typed:
+    if not profile.file.typed and "sheet" not in profile.reasons:
         yield f"text      {_text(form)}"
     stamps = " and ".join(printable(name) for name in form.stamp)
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
@@ -39,6 +39,7 @@ def lines(profile: FileProfile) -> Iterator[str]:
             _missing(profile, word, count) for word, count in profile.missing.items()
         ]
         yield f"no value  {', '.join(cells)}"
+    yield from _odd(profile)
     for name in profile.columns:
         if name != profile.series_id:
             yield f"column    {_name(name)}: {_column(profile, name)}"
@@ -97,16 +98,38 @@ def _distance(profile: FileProfile) -> str:
     return f"one row {every}, on {day}" if day else f"one row {every}"
 
 
+def _odd(profile: FileProfile) -> Iterator[str]:
+    """Yield lines on numbers that do not belong to the others."""
+    for one in profile.odd[:SHOWN]:
+        of = "" if profile.of_rows is None else f" of {profile.of_rows[one.rows[0]]}"
+        first, last = (shown(profile.timestamps[row]) for row in one.rows[[0, -1]])
+        what = f"without a break from {first} to {last}: is the sensor stuck?"
+        if one.beside is not None:
+            word = str(one.number).removesuffix(".0")
+            kept = f"It is kept; pass missing={word!r} if it means no value"
+            what = (
+                f"first at {first}, far from all others; the nearest is "
+                f"{one.beside:.10g}. {'It counts as no value' if one.missing else kept}"
+            )
+        number = f"{one.number:.10g} {_times(len(one.rows))}"
+        yield f"unusual   {_name(one.column)}{printable(of):.40}: {number}, {what}"
+    if len(profile.odd) > SHOWN:
+        yield f"unusual   {len(profile.odd) - SHOWN:,} more numbers like these"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
 def _missing(profile: FileProfile, word: str, count: int) -> str:
     """Return a word that means no value in words, such as "n/a once in load"."""
-    times = "once" if count == 1 else f"{count:,} times"
     names = [
         _name(name)
         for name, column in profile.columns.items()
         if column.numeric and word in column.words
     ]
     where = f" in {' and '.join(names):.160}" if names else ""
-    return f"{printable(word) or 'nothing'} {times}{where}"
+    return f"{printable(word) or 'nothing'} {_times(count)}{where}"
 
 
 def _column(profile: FileProfile, name: str) -> str:

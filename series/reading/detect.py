@@ -19,12 +19,13 @@ from series.reading import (
     files,
     headings,
     layout,
+    magnitudes,
     moments,
     numbers,
     timestamp_formats,
 )
 from series.reading.headings import column_named
-from series.reading.profile import ColumnProfile, FileProfile, sentinels_of
+from series.reading.profile import ColumnProfile, FileProfile
 
 if TYPE_CHECKING:
     from series.options import Options
@@ -48,7 +49,7 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     """Read files of one form, and return their profile.
 
     Args:
-        paths: CSV or Parquet files.
+        paths: CSV, Parquet or .xlsx files.
         options: the user's options; what is left out is detected.
 
     Raises:
@@ -92,8 +93,15 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     others = {name: columns[name] for name in names if name != measured.series_id}
     _require_one_notation(others, options, form)
     _require_numbers(others, options, paths[0])
-    numeric = [column for column in others.values() if column.numeric]
-    sentinels = sentinels_of(numeric, options.missing)
+    given = pd.to_numeric(pd.Series([*options.missing], dtype="str"), errors="coerce")
+    sentinels = {*given.dropna()}
+    numeric = {
+        name: column.without(sentinels).measured
+        for name, column in others.items()
+        if column.numeric
+    }
+    odd = magnitudes.odd(numeric, measured.timestamps, measured.of_rows)
+    sentinels |= {one.number for one in odd if one.missing}
     missing = _missing(others, sentinels)
     missing[""] += rows.empty
     form = form.model_copy(update=detected | {"drop": _other_times(columns)})
@@ -102,6 +110,7 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
         form=form,
         columns={name: column.without(sentinels) for name, column in columns.items()},
         missing=+missing | Counter(options.missing),
+        odd=odd,
         reasons=reasons | why,
         file=rows,
     )
@@ -137,8 +146,10 @@ def _written(
     if files.is_parquet(paths[0]):
         return CsvFormat(), texts, [], reasons
     for path in paths:
-        texts[path], encoding = layout.text_of(path, options.encoding)
+        texts[path], encoding, sheet = layout.text_of(path, options.encoding)
         encodings.add(encoding)
+        if sheet:
+            reasons["sheet"] = sheet
     encoding = next(iter(encodings - {"ascii"}), "utf-8")
     if len(encodings - {"ascii"}) > 1:
         raise UnrollError(
@@ -215,7 +226,7 @@ def _missing(
             continue
         cells = column.measured[np.isin(column.measured, [*sentinels])]
         missing.update(column.words)
-        missing.update(f"{number:g}" for number in cells)
+        missing.update(str(number).removesuffix(".0") for number in cells.tolist())
         if not column.without(sentinels).useless:
             missing[""] += column.empty
     return missing

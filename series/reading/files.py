@@ -59,7 +59,8 @@ class Rows:
         form = self.form
         # Records are counted from the header on; a quoted cell may have several lines.
         later = own if form.names else own + 1 + form.units_rows
-        with suppress(csv.Error), path.open(encoding=form.encoding) as text:
+        with suppress(csv.Error):
+            text = io.StringIO(text_of(path, form.encoding)[0], newline=None)
             lines = itertools.islice(text, form.skip, None)
             reader = csv.reader(lines, delimiter=form.delimiter, skipinitialspace=True)
             for record in reader:
@@ -86,7 +87,7 @@ def read(
     types.
 
     Args:
-        paths: CSV or Parquet files; the first file decides which columns there are.
+        paths: CSV, Parquet or .xlsx files; the first file decides which columns there are.
         form: how the files are written.
         texts: file -> its text, if the text was read before.
 
@@ -112,7 +113,7 @@ def read(
 def of_table(table: pd.DataFrame, form: CsvFormat) -> Rows:
     """Return the rows of a table in memory, whose numbers are numbers."""
     path = Path("the table")
-    cells = table.set_axis(plain_names(table.columns, path), axis=1)
+    cells = pd.DataFrame(table).set_axis(plain_names(table.columns, path), axis=1)
     return _rows_of([path], form, [cells], typed=True)
 
 
@@ -147,7 +148,7 @@ def _cells(path: Path, form: CsvFormat, text: str | None) -> pd.DataFrame:
             if typed:
                 return _parquet(path, form)
             if text is None:
-                text, _ = text_of(path, form.encoding)
+                text, _, _ = text_of(path, form.encoding)
             return _csv(text, form)
     except (UnrollError, MemoryError):
         raise

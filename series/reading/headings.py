@@ -5,17 +5,26 @@ column for each time is refused.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.errors import UsageError
-from series.reading import notations, series_names, timestamp_formats
+from series.reading import (
+    notations,
+    series_names,
+    timestamp_columns,
+    timestamp_formats,
+)
 from series.reading.files import plain_name
 
 WIDTHS = {12, 24, 25, 28, 29, 30, 31, 48, 96}
 """Numbers of columns that the times of a year, a day or a month take."""
+
+YEAR_FIRST = r"(?<!\d)(\d{4})(?:[/-]\d{1,2}|\.\d{1,2}\.\d{1,2})(?!\d)"
+YEAR_LAST = r"(?<!\d)\d{1,2}(?:[/-]|[./-]\d{1,2}[./-])(\d{4})(?!\d)"
+"""Patterns of a date that begins or ends with a year of four digits, unlike 2564.74."""
 
 FEW = 3
 """Largest number of columns that are named like times and still hold something else."""
@@ -83,6 +92,25 @@ def require_no_times(path: Path, names: Sequence[str]) -> None:
             times.append(name)
     if len(times) > len(names) / 2:
         raise turned(path, names, times)
+
+
+def strange_year(row: Mapping[str, str]) -> int | None:
+    """Return a year of another calendar in a row, such as 2567; None without one.
+
+    Without marks of a date it is a Buddhist year below a heading that names a time.
+
+    Args:
+        row: heading -> cell.
+    """
+    years = []
+    for name, cell in row.items():
+        for pattern in YEAR_FIRST, YEAR_LAST:
+            years += re.findall(pattern, cell)
+        if {*re.findall(r"\w+", name.lower())} & {*timestamp_columns.NAMED.split()}:
+            years += re.findall(r"(?<!\d)2[4-6]\d\d(?=\d{4}(?!\d)|(?!\d))", cell)
+    first, last = timestamp_formats.YEARS
+    strange = (int(year) for year in years if not first <= int(year) < last)
+    return next(strange, None)
 
 
 def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError:

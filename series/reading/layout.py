@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError
-from series.reading import timestamp_formats
+from series.reading import kinds, timestamp_formats
 from series.reading.numbers import plain_number
+from series.reading.timestamp_columns import NAMED
 
 HEAD = 2**17
 """Number of characters at a file's beginning that its layout is read from.
@@ -24,6 +25,9 @@ DELIMITERS = "\t;|, "
 """Delimiters, the surest first.
 
 A comma may be a decimal mark, and a space may stand in a timestamp."""
+
+TIMES = {*NAMED.split()}
+"""Words in the names of columns of times."""
 
 MOST_UNITS = 3
 """Largest number of rows of units below the header."""
@@ -41,11 +45,12 @@ Cells = list[str]
 """The cells of a row."""
 
 
-def text_of(path: Path, known: str | None = None) -> tuple[str, str]:
-    """Return the text of a file, and its encoding.
+def text_of(path: Path, known: str | None = None) -> tuple[str, str, str]:
+    """Return the text of a file, its encoding, and the sheet of a workbook, else "".
 
     Without a known encoding it is the first of ascii, utf-8, cp1252 and latin-1 that
-    decodes every byte. UTF-16 is recognised by its mark at the beginning.
+    decodes every byte. UTF-16 is recognised by its mark at the beginning. The text of a
+    workbook is that of a CSV file.
 
     Raises:
         UnrollError: the file is empty, packed or no text.
@@ -54,6 +59,9 @@ def text_of(path: Path, known: str | None = None) -> tuple[str, str]:
     data = path.read_bytes()
     if not data.strip():
         raise _empty(path)
+    if kinds.workbook(path, data):
+        text, sheet = kinds.sheet(path, data)
+        return text, "utf-8", sheet
     marked = data.startswith(UTF16) and not data.startswith(UTF32)
     if not known and not marked and re.search(rb"[\x00-\x08\x0e-\x1f]", data[:HEAD]):
         raise UnrollError(
@@ -66,7 +74,7 @@ def text_of(path: Path, known: str | None = None) -> tuple[str, str]:
     try:
         for name in candidates:
             with suppress(UnicodeDecodeError):
-                return data.decode(name).removeprefix("\ufeff"), name
+                return data.decode(name).removeprefix("\ufeff"), name, ""
     except (LookupError, UnicodeError):  # a name that is no text of UTF-8
         raise UsageError(
             "encoding= must be one that Python knows, such as latin-1. "
@@ -105,11 +113,13 @@ def layout(
         )
     if not "".join(lines).strip():
         raise _empty(path)
+    # Most rows must have as many cells as the header; or rows may lack cells at their
+    # end, or have more that are empty. Otherwise the delimiter is wrong.
     for mark in delimiter or DELIMITERS:
         rows = list(csv.reader(lines, delimiter=mark, skipinitialspace=True))
         if mark == " ":
             rows = [line.split() for line in lines]
-        found = _first_row(rows, mark)
+        found = _first_of_usual(rows) or _first_of_widest(rows, mark)
         if found is not None:
             return _layout_by(rows, mark, *found, path)
     if delimiter:
@@ -141,30 +151,46 @@ def _first_lines(text: str) -> list[str]:
     return lines
 
 
-def _first_row(rows: list[Cells], mark: str) -> tuple[int, int] | None:
-    """Return the number of the header's row, and how many cells the header has.
-
-    Without a header the first row stands for the header. Most rows must have as many
-    cells as the header; or rows may lack cells at their end, or have more that are
-    empty. Otherwise the delimiter is wrong, and None is returned.
-    """
-    return _first_of_usual(rows) or _first_of_widest(rows, mark)
-
-
 def _first_of_usual(rows: list[Cells]) -> tuple[int, int] | None:
-    """Return the first row with the usual number of cells, and that number.
+    """Return the row of the header with the usual number of cells, and that number.
 
-    Nearly all rows below must have it. None is returned if they do not, or if some have
-    as many cells as the row before, which is then the header.
+    Without a header it is the first row. Nearly all rows below must have that number.
+    None is returned if they do not, or if some have as many cells as the row before,
+    which is then the header.
     """
     widths = Counter(len(row) for row in rows if row)
     width, _ = widths.most_common(1)[0]
     first = next(index for index, row in enumerate(rows) if len(row) == width)
+    first = _below_padded_lines(rows, first, width)
     below = [len(row) for row in rows[first:] if row]
     before = len(rows[first - 1]) if first else 0
     is_below_header = before > width and before in below
     alike = width > 1 and below.count(width) >= ALIKE * len(below)
     return (first, width) if alike and not is_below_header else None
+
+
+def _below_padded_lines(rows: list[Cells], first: int, width: int) -> int:
+    """Return the header's row, where a spreadsheet padded the lines before it.
+
+    A padded line leaves cells empty. The header is the last row above the data that
+    fills all columns. Of several such rows one after the other it is the first that
+    names a time, or else the first.
+    """
+    tail = [row for row in rows if len(row) == width][-LOOKED_AT:]
+    full = _full(tail)
+    usual = Counter(map(_filled, tail)).most_common(1)[0][0]
+    headers = list[int]()
+    for index, row in enumerate(rows[first:], first):
+        if full and len(row) == width and all(_like_data(row[cell]) for cell in full):
+            break
+        cells = row[:usual]
+        if len(row) == width and all(cells) and not any(map(_like_data, cells)):
+            headers = [*headers, index] if index - 1 in headers else [index]
+    if not headers or first in headers:
+        return first
+    words = [{*re.findall(r"\w+", " ".join(rows[index]).lower())} for index in headers]
+    named = [index for index, own in zip(headers, words, strict=True) if own & TIMES]
+    return (named or headers)[0]
 
 
 def _first_of_widest(rows: list[Cells], mark: str) -> tuple[int, int] | None:

@@ -26,6 +26,7 @@ from series.reading import (
     timestamp_formats,
 )
 from series.reading.files import Rows, in_utc, wrong_stamp
+from series.reading.timestamp_formats import YEARS
 
 if TYPE_CHECKING:
     from series.options import Options
@@ -101,12 +102,24 @@ def stamp_columns(
             return stamp, formats
         headings.require_no_times(path, list(texts.columns))
         headings.require_no_times(path, list(texts.iloc[0]))
-    for name in texts.columns if not options.stamp else ():
-        if timestamp_columns.find_columns(texts[[name]], [name])[1]:
-            raise UsageError(
-                f"{path}: column {name!r} may hold times; pass stamp={name!r} if it "
-                "does"
-            )
+    doubtful = [
+        name
+        for name in texts.columns
+        if not options.stamp
+        and timestamp_columns.find_columns(texts[[name]], [name])[1]
+    ]
+    year = headings.strange_year(texts.iloc[0].to_dict())
+    if year is not None and (year > YEARS[1] or not doubtful):
+        raise UsageError(
+            f"{path}: the year {year} lies outside of the years {YEARS[0]} to "
+            f"{YEARS[1]}; write years of the common calendar, such as {year - 543} for "
+            f"the Buddhist year {year}"
+        )
+    if doubtful:
+        raise UsageError(
+            f"{path}: column {doubtful[0]!r} may hold times; pass "
+            f"stamp={doubtful[0]!r} if it does"
+        )
     cells = [f"{name} ({texts[name].iloc[0]!r:.40})" for name in stamp or texts.columns]
     raise UsageError(
         f"{path}: no column holds times of a known form; name their column or columns "

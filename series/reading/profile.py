@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -14,14 +14,9 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import CsvFormat
 from series.reading.files import Rows, with_words
+from series.reading.magnitudes import Odd
 from series.reading.moments import Moments
 from series.reading.numbers import plain_number, values_of, without_unit
-
-SENTINELS = (
-    *(-99999.0, -9999.9, -9999.0, -999.9, -999.0, -200.0, -99.9, -99.0),
-    *(999.0, 999.9, 9999.0, 9999.9, 99999.0),
-)
-"""Numbers that stand for a missing value, if they lie far from all other numbers."""
 
 MOST_WORDS = 20
 """Largest number of words in a column of numbers, or of a category."""
@@ -159,27 +154,6 @@ def _signs(texts: "pd.Series[str]") -> Counter[str]:
     return signs
 
 
-def sentinels_of(columns: Iterable[ColumnProfile], given: Sequence[str]) -> set[float]:
-    """Return the numbers that mean no value.
-
-    They are the numbers that a user gave, and the `SENTINELS` that are outliers of a
-    column. The distance of an outlier to the nearest other number is larger than the
-    range of all other numbers.
-    """
-    sentinels = {
-        *pd.to_numeric(pd.Series([*given], dtype="str"), errors="coerce").dropna()
-    }
-    for column in columns:
-        values = column.measured[np.isfinite(column.measured)]
-        suspects = {*SENTINELS} & {*values[np.isin(values, SENTINELS)].tolist()}
-        others = values[~np.isin(values, [*suspects])]
-        low = others.min(initial=np.inf)
-        high = others.max(initial=-np.inf)
-        usual = (2 * low - high, 2 * high - low)
-        sentinels |= {one for one in suspects if not usual[0] <= one <= usual[1]}
-    return sentinels
-
-
 @dataclass(frozen=True)
 class FileProfile(Moments):
     """The profile of a file, or of several files of one form.
@@ -189,6 +163,7 @@ class FileProfile(Moments):
         columns: name -> profile, of all columns but those of the timestamp.
         missing: words and numbers that mean no value -> number of cells; "" is an empty
             cell.
+        odd: numbers that do not belong to the others of their column and series.
         reasons: option that was guessed -> reason for its value.
         file: the rows as they stand in the files.
     """
@@ -196,6 +171,7 @@ class FileProfile(Moments):
     form: CsvFormat
     columns: Mapping[str, ColumnProfile]
     missing: Counter[str]
+    odd: Sequence[Odd]
     reasons: dict[str, str]
     file: Rows
 

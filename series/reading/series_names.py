@@ -1,15 +1,18 @@
 """The column that says which of several series a row belongs to."""
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
+from pipeline.data.timestamps import shown
 from pipeline.errors import UsageError
 from series.reading import notations
 from series.reading.timestamp_formats import as_text
@@ -19,6 +22,9 @@ MOST_SERIES = 10_000
 
 FEW = 50
 """Largest number of words of a column that names series only beside other columns."""
+
+MOST_LABELS = 8
+"""Largest number of columns that are tried together as names of series."""
 
 LONG_FORMAT = ("unique_id", "item_id", "series_id")
 """Names of the column of series in the long format of forecasting libraries."""
@@ -102,83 +108,193 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
         path: the file, for messages.
 
     Raises:
-        UsageError: there are too many series, or no column tells apart rows that differ
-            at one timestamp.
+        UsageError: there are too many series; or rows that differ at one timestamp are
+            told apart by several columns together, or by none.
     """
-    found = _in_long_format(frame, moments) or _told_apart(frame, moments, path)
-    if len(found.names) > MOST_SERIES:
+    name, why = _in_long_format(frame, moments), ""
+    if name is None:
+        name, why = _told_apart(frame, moments, path)
+    if name is None:
+        return SeriesNames(why=_moved(frame, moments, np.zeros(len(moments), int)))
+    codes, words = _labels(frame[name])
+    if len(words) > MOST_SERIES:
         raise UsageError(
-            f"{path} holds {len(found.names):,} series, by {found.column!r}; keep "
+            f"{path} holds {len(words):,} series, by {name!r}; keep "
             f"at most {MOST_SERIES:,}"
         )
-    return found
+    why = why or _moved(frame, moments, codes)
+    if len(words) == 1:
+        return SeriesNames(None, words, why)
+    return SeriesNames(name, words, why, np.array([*words, ""], object)[codes])
 
 
-def _in_long_format(frame: pd.DataFrame, moments: Array) -> SeriesNames | None:
-    """Return the series by a column of the long format; None where there is none."""
+def _labels(cells: "pd.Series[Any]") -> tuple[Array, list[str]]:
+    """Return (rows,) the number of each cell's name, -1 where it is empty; and names."""
+    texts = as_text(cells)
+    codes, names = pd.factorize(texts.mask(texts == ""), sort=True)
+    return codes, names.tolist()
+
+
+def _in_long_format(frame: pd.DataFrame, moments: Array) -> str | None:
+    """Return the column of the long format that tells rows apart; None without one."""
     for name in frame.columns:
-        if name.lower() not in LONG_FORMAT:
-            continue
-        texts = as_text(frame[name]).reset_index(drop=True)
-        names = sorted(texts[texts != ""].dropna().unique())
-        if len(names) == 1:
-            return SeriesNames(None, names)
-        if names and _apart(texts, moments) >= DISTINCT:
-            return SeriesNames(name, names, "", texts.fillna("").to_numpy(object))
+        if name.lower() in LONG_FORMAT:
+            codes, words = _labels(frame[name])
+            if len(words) == 1 or (words and _apart(codes, moments) >= DISTINCT):
+                return str(name)
     return None
 
 
-def _told_apart(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
-    """Return the series by a column that tells rows of one timestamp apart."""
+def _told_apart(
+    frame: pd.DataFrame, moments: Array, path: Path
+) -> tuple[str | None, str]:
+    """Return the column that tells rows of one timestamp apart, and a doubt about it.
+
+    One column goes before several, and words go before numbers. Rows that are equal are
+    one row. The column is None for a single series.
+
+    Raises:
+        UsageError: only several columns together tell rows apart, or none do.
+    """
     times = len(timestamps.distinct(moments))
     if times < 2 or times > SOMETIMES * len(moments):
-        return SeriesNames()
+        return None, ""
+    kept = ~frame.assign(**{"the stamp": moments}).duplicated().to_numpy()
+    frame, moments = frame[kept], moments[kept]
+    several = [name for name in frame if 1 < frame[name].nunique() <= len(frame) / 2]
+    labels = {name: _labels(frame[name]) for name in several}
+    numbers = {
+        name: pd.to_numeric(pd.Series(words), errors="coerce")
+        for name, (_, words) in labels.items()
+    }
+    singles = sorted(labels, key=lambda name: numbers[name].notna().all())
+    few = [name for name in singles if not (numbers[name] % 1 > 0).any()]
+    few = sorted(few, key=lambda name: len(labels[name][1]))[:MOST_LABELS]
+    keys = [(name,) for name in singles]
+    keys += [key for count in (2, 3) for key in itertools.combinations(few, count)]
+    found = None
+    if times <= SOMETIMES * len(frame):
+        codes = {name: label[0] for name, label in labels.items()}
+        fitting = (key for key in keys if _is_key(codes, key, moments, times))
+        found = next(fitting, None)
+    for name in found or ():
+        _require_no_part_of_time(name, labels[name][1], path)
+    if found is not None and len(found) == 1:
+        return found[0], _doubt(found[0], labels[found[0]][1], path)
+    if found is None and _is_one_series(frame, moments, times):
+        return None, ""
+    names = found or [name for name in frame if 1 < frame[name].nunique() <= FEW]
+    raise UsageError(
+        f"{path}: each timestamp occurs {len(frame) / times:.3g} times, with other "
+        "numbers, and no single column names the series; join the columns that do "
+        f"({' and '.join(names) or 'none has few values'}) into one, called unique_id, "
+        "or keep one series"
+    )
+
+
+def _is_key(
+    labels: Mapping[str, Array], key: Sequence[str], moments: Array, times: int
+) -> bool:
+    """Return whether some columns tell rows of one timestamp apart, and name series.
+
+    Args:
+        labels: column -> (rows,) the number of each row's name.
+        key: the columns.
+        moments: (rows,) the timestamps.
+        times: how many timestamps differ.
+    """
+    codes = np.zeros(len(moments), np.int64)
+    for name in key:
+        pairs = codes * (len(moments) + 1) + labels[name]
+        codes, counts = np.unique(pairs, return_inverse=True, return_counts=True)[1:]
+    if np.median(counts) < 2 or counts.max() * DISTINCT > times:
+        return False
+    filled = counts.mean() >= FILLED * times or 2 * counts.max() >= times
     often = times <= REPEATED * len(moments)
-    for name in frame.columns:
-        texts = as_text(frame[name]).reset_index(drop=True)
-        counts = texts[texts != ""].value_counts()
-        if len(counts) < 2 or counts.median() < 2 or counts.max() * DISTINCT > times:
-            continue
-        filled = counts.mean() >= FILLED * times or 2 * counts.max() >= times
-        even = (often and filled) or _each_even(texts, moments)
-        if not even or _apart(texts, moments) < DISTINCT:
-            continue
-        words = list(counts.index)
-        _require_no_part_of_time(name, words, path)
-        why = ""
-        if _counts_parts_of_a_day(words):
-            why = (
-                f"{name!r} may count parts of a day, too; then make {name!r} part of "
-                "the timestamp"
-            )
-        if why and len(words) > FEW:
-            raise UsageError(
-                f"{path} holds {len(words)} series, by {name!r}; {why}, else call it "
-                "unique_id"
-            )
-        of_rows = texts.fillna("").to_numpy(object)
-        return SeriesNames(name, sorted(words), why, of_rows)
-    different = len(frame.assign(**{"the stamp": moments}).drop_duplicates())
-    if often and different > 2 * times:
-        few = [name for name in frame if 1 < frame[name].nunique() <= FEW]
+    even = (often and filled) or _each_even(codes, moments)
+    return even and _apart(codes, moments) >= DISTINCT
+
+
+def _doubt(name: str, words: Sequence[str], path: Path) -> str:
+    """Return a doubt about a column that may count parts of a day; "" without one.
+
+    Raises:
+        UsageError: there are so many parts that they are hardly series.
+    """
+    numbers = pd.to_numeric(pd.Series(words), errors="coerce")
+    counted = numbers.min() in {0, 1} and np.ptp(numbers) == len(words) - 1
+    if not counted or len(words) not in PARTS_OF_A_DAY:
+        return ""
+    why = (
+        f"{name!r} may count parts of a day, too; then make {name!r} part of the "
+        "timestamp"
+    )
+    if len(words) > FEW:
         raise UsageError(
-            f"{path}: each timestamp occurs {len(frame) / times:.3g} times, with other "
-            "numbers, and no single column names the series; join the columns that do "
-            f"({' and '.join(few) or 'none has few values'}) into one, or keep one "
-            "series"
+            f"{path} holds {len(words)} series, by {name!r}; {why}, else call it "
+            "unique_id"
         )
-    return SeriesNames()
+    return why
 
 
-def _apart(names: "pd.Series[str]", moments: Array) -> float:
+def _is_one_series(frame: pd.DataFrame, moments: Array, times: int) -> bool:
+    """Return whether rows that repeat some of the `times` may be rows of one series.
+
+    They are not if they are many; nor if they differ in words, each of which has
+    timestamps of its own. Rows that correct others have none.
+    """
+    again = pd.Series(moments).duplicated(keep=False).to_numpy()
+    for name in frame.columns:
+        if _are_numbers(frame[name]):
+            continue
+        texts = as_text(frame[name])
+        differ = texts[again].groupby(moments[again]).agg(lambda own: len({*own}) > 1)
+        if differ.any() and {*texts[again]} <= {*texts[~again]}:
+            return False
+    return times > REPEATED * len(moments)
+
+
+def _are_numbers(cells: "pd.Series[Any]") -> bool:
+    """Return whether some of the first cells are numbers."""
+    return bool(pd.to_numeric(cells.head(FEW), errors="coerce").notna().any())
+
+
+def _moved(frame: pd.DataFrame, moments: Array, codes: Array) -> str:
+    """Return in words which name changes once in a series, as of an item's shop.
+
+    Args:
+        frame: the rows.
+        moments: (rows,) the timestamps.
+        codes: (rows,) the number of each row's series.
+    """
+    rows = pd.DataFrame({"series": codes, "stamp": moments}).drop_duplicates()
+    order = rows.sort_values(["series", "stamp"]).index.to_numpy()
+    series = codes[order]
+    for name in frame.columns:
+        if PART_OF_TIME.search(name) or _are_numbers(frame[name]):
+            continue
+        own = as_text(frame[name]).fillna("").to_numpy(object)[order]
+        changes = np.flatnonzero((own[1:] != own[:-1]) & (series[1:] == series[:-1]))
+        once = len(changes) == len(np.unique(series[changes]))
+        if len(changes) and once and own[changes].all() and own[changes + 1].all():
+            last = changes[0]
+            return (
+                f"{name!r} changes within a series, from {own[last]!r:.40} to "
+                f"{own[last + 1]!r:.40} at {shown(moments[order][last + 1])}; if these "
+                "are two series, name each in a column unique_id"
+            )
+    return ""
+
+
+def _apart(codes: Array, moments: Array) -> float:
     """Return the share of rows that differ in their name or their timestamp."""
-    rows = pd.DataFrame({"stamp": moments, "series": names})
+    rows = pd.DataFrame({"stamp": moments, "series": codes})
     return float(1 - rows.duplicated().mean())
 
 
-def _each_even(names: "pd.Series[str]", moments: Array) -> bool:
+def _each_even(codes: Array, moments: Array) -> bool:
     """Return whether the rows of each series have the median distance of all series."""
-    rows = pd.DataFrame({"series": names, "stamp": moments})
+    rows = pd.DataFrame({"series": codes, "stamp": moments})
     rows = rows.sort_values(["series", "stamp"])
     steps = rows.groupby("series")["stamp"].diff()
     even = (steps == steps.median())[steps.notna()]
@@ -200,11 +316,3 @@ def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> N
             f"timestamp stands {len(words)} times; join both in the file, as in "
             "2024-01-31 13:00, or rename the column if it names series"
         )
-
-
-def _counts_parts_of_a_day(words: Sequence[str]) -> bool:
-    """Return whether words count parts of a day, from 0 or 1 on."""
-    numbers = pd.to_numeric(pd.Series(words), errors="coerce")
-    span = numbers.max() - numbers.min()
-    counted = numbers.min() in {0, 1} and span == len(words) - 1
-    return bool(counted) and len(words) in PARTS_OF_A_DAY

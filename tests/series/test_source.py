@@ -1,5 +1,8 @@
 """What is given as a series: DataFrames and paths."""
 
+import os
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,12 +43,16 @@ def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(
         (
             3,
             UsageError,
-            "data must be a DataFrame, the path of a CSV or Parquet file, or a list of paths",
+            "data must be a DataFrame, the path of a CSV, Parquet or .xlsx file, or a list of paths",
         ),
         ([], UsageError, "Received: "),
         (pd.Series([1, 2]), UsageError, r"Received: a Series; pass data.to_frame\(\)"),
         ([3], UsageError, "each of several files must be a path. Received: 3"),
-        ("none.csv", UsageError, "none.csv is not there; name a CSV or Parquet file"),
+        (
+            "none.csv",
+            UsageError,
+            "none.csv is not there; name a CSV, Parquet or .xlsx file",
+        ),
         (pd.DataFrame({"y": []}), UsageError, "data has no rows"),
         (
             pd.DataFrame([[1, 2]], columns=["y", "y"]),
@@ -69,8 +76,24 @@ def test_what_is_no_series_says_what_is_expected(tmp_path, given, error, text):
         files_of(given, tmp_path, "rows")
 
 
+def test_what_is_attached_to_a_dataframe_is_left_out(tmp_path):
+    frame = pd.DataFrame({"ds": HOURS, "y": range(5)})
+    frame.attrs = {"loaded": HOURS[0], "lock": threading.Lock()}
+    (path,) = files_of(frame, tmp_path, "rows")
+    assert len(pd.read_parquet(path)) == 5
+    assert frame.attrs["loaded"] == HOURS[0]
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "rows")
+    with pytest.raises(UsageError, match="rows is a pipe .* write them into a file"):
+        files_of(tmp_path / "rows", tmp_path, "rows")
+
+
 def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(UsageError, match="is a folder; name a CSV or Parquet file"):
+    with pytest.raises(
+        UsageError, match="is a folder; name a CSV, Parquet or .xlsx file"
+    ):
         files_of(tmp_path, tmp_path, "rows")
 
 

@@ -30,7 +30,7 @@ def answer(
     names: Annotated[
         list[str],
         typer.Argument(
-            help="A CSV or Parquet file, or several of one form; or an answer."
+            help="A CSV, Parquet or .xlsx file, or several of one form; or an answer."
         ),
     ],
     root: Annotated[

@@ -1,15 +1,23 @@
 """What a file of rows is like: of each part of the sniffer a table of examples, and of
 each refusal what cures it."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError
 from series.options import Options
-from series.reading import files, layout, numbers, timestamp_columns, timestamp_formats
+from series.reading import (
+    files,
+    layout,
+    magnitudes,
+    numbers,
+    timestamp_columns,
+    timestamp_formats,
+)
 from series.reading.detect import detect
-from series.reading.profile import ColumnProfile, sentinels_of
+from series.reading.profile import ColumnProfile
 
 DAY = 86_400
 
@@ -37,6 +45,9 @@ def series(
         for index, stamp in enumerate(stamps)
     ]
     return "\n".join([head, *lines]) + "\n"
+
+
+DATA = [f"2020-01-{day:02},{day},{day % 7}" for day in range(1, 20)]
 
 
 @pytest.mark.parametrize("count", [13, 96])
@@ -149,6 +160,55 @@ def test_words_with_numbers_are_no_stamps():
             True,
             [["TS", "W"], ["", "Avg"]],
         ),
+        (
+            ["Report,,", "Created 2024-06-01,,", ",,", "time,a,b", *DATA],
+            ",",
+            3,
+            True,
+            [],
+        ),
+        (
+            [
+                "Report 5,,",
+                "2024,,",
+                "Site,7,",
+                "Made,2024-06-01 12:00,",
+                "t,a,b",
+                *DATA,
+            ],
+            ",",
+            4,
+            True,
+            [],
+        ),
+        (["A,B,C", ",,", "time,a,b", *DATA], ",", 2, True, []),
+        (
+            [
+                '"All, of it";;',
+                ";;",
+                "t;a;b",
+                ";kW;°C",
+                *(d.replace(",", ";") for d in DATA),
+            ],
+            ";",
+            2,
+            True,
+            [["", "kW", "°C"]],
+        ),
+        (
+            ["A,st,", "TIMESTAMP,a,b", "TS,V,C", ",Avg,Smp", *DATA],
+            ",",
+            1,
+            True,
+            [["TS", "V", "C"], ["", "Avg", "Smp"]],
+        ),
+        (
+            ["A\t", "B\tC", "time\ta", "2020-01-01\t1", "2020-01-02\t2"],
+            "\t",
+            2,
+            True,
+            [],
+        ),
         (["t;p", "2020-01-01;n/a", "2020-01-02;2", "2020-01-03;2"], ";", 0, True, []),
     ],
 )
@@ -238,7 +298,9 @@ def test_a_column(name, below, cells, quantity, unit, left_out):
     column = ColumnProfile.of(
         name, below, pd.Series(cells.split(), dtype="str"), CsvFormat()
     )
-    column = column.without(sentinels_of([column], []))
+    days = np.arange("2024-01-01", "2024-01-04", dtype="datetime64[D]")
+    odd = magnitudes.odd({name: column.measured}, days, None)
+    column = column.without({one.number for one in odd if one.missing})
     assert (column.quantity, column.unit, column.useless or column.sparse) == (
         quantity,
         unit,

@@ -613,6 +613,28 @@ REFUSED = {
         rows_of("date,x,note", DAYS, VARIED),
         "line 1: the header has 3 names, and the rows have 2 cells",
     ),
+    "Buddhist years": (
+        rows_of("time,x", [f"{d[8:]}/{d[5:7]}/2567" for d in DAYS], VARIED),
+        "the year 2567 lies outside of the years 1800 to 2100; .* 2024 for the Buddhist",
+    ),
+    "Buddhist years first": (
+        rows_of("time,x", [f"2567{d[4:]}" for d in DAYS], VARIED),
+        "the year 2567 lies outside",
+    ),
+    "Buddhist years without marks": (
+        rows_of("date,x", [f"2567{d[5:7]}{d[8:]}" for d in DAYS], VARIED),
+        "the year 2567 lies outside",
+    ),
+    "a number like a year": (
+        rows_of(
+            "id,x", [f"N{n}" for n in range(60)], [f"{2564 + n}.74" for n in VARIED]
+        ),
+        "no column holds times of a known form",
+    ),
+    "Persian years": (
+        rows_of("date,x", [f"1403/{d[5:7]}/{d[8:]}" for d in DAYS], VARIED),
+        "the year 1403 lies outside",
+    ),
     "years before 1800": (
         rows_of("Year,x", range(1749, 1949), VARIED),
         "'1749' lies outside of the years .* pass stamp='Year'",

@@ -212,3 +212,69 @@ def test_too_many_series_are_counted(tmp_path):
         match="holds 10,001 series, by 'unique_id'; keep at most 10,000",
     ):
         seen(frame, tmp_path / "rows.parquet")
+
+
+def shops(*parts):
+    """Sales of items in shops: shop, item, the first day and the day after the last."""
+    days = pd.date_range("2022-01-01", periods=900)
+    frames = []
+    for number, (shop, item, first, last) in enumerate(parts, 1):
+        sales = (np.arange(first, last) ** 2 % 23) * number
+        frame = pd.DataFrame({"shop": shop, "item": item, "day": days[first:last]})
+        frames.append(frame.assign(sales=sales))
+    return pd.concat(frames)
+
+
+S1A, S1B, S2A = ("S1", "A", 0, 500), ("S1", "B", 300, 900), ("S2", "A", 400, 900)
+NUMBERS = [(1, 10, 0, 500), (1, 11, 300, 900), (2, 10, 400, 900)]
+GRID = [(shop, item, 0, 900) for shop in (1, 2, 3) for item in (10, 11, 12)]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        shops(S1A, S1B, S2A),
+        shops(*NUMBERS),
+        shops(*GRID),
+        shops(("S1", "A", 0, 450), ("S2", "A", 350, 600), ("S2", "B", 550, 900)),
+        shops(S1A, S1B, S2A).sample(frac=0.5, random_state=0),
+        pd.concat([shops(*GRID[:4]).assign(size=size) for size in "ML"]),
+    ],
+)
+def test_series_that_only_several_columns_tell_apart_are_refused(frame, tmp_path):
+    with pytest.raises(
+        UnrollError,
+        match=r"join the columns that do \(.*shop and item.*called unique_id",
+    ):
+        seen(frame.sort_values("day"), tmp_path / "rows.csv")
+    columns = [name for name in ("shop", "item", "size") if name in frame]
+    names = frame[columns].astype(str).agg("/".join, axis=1)
+    profile = seen(frame.assign(unique_id=names), tmp_path / "rows.csv")
+    assert [*profile.series] == sorted(names.unique())
+
+
+@pytest.mark.parametrize(
+    ("frame", "series"),
+    [
+        (shops(("S1", "A", 0, 450), ("S2", "A", 445, 900)), []),
+        (shops(("S1", "A", 0, 400), ("S2", "A", 400, 900), ("S1", "B", 0, 900)), "AB"),
+    ],
+)
+def test_an_item_that_changes_its_shop_is_told(frame, series, tmp_path):
+    profile = seen(frame, tmp_path / "rows.csv")
+    assert [*profile.series] == [*series]
+    told = "'shop' changes within a series, from 'S1' to 'S2' at 2023-0"
+    assert told in profile.reasons["series_id"]
+
+
+def test_words_name_series_before_counts_do(tmp_path):
+    frame = shops(("web1", "A", 0, 300), ("web2", "A", 0, 300))
+    frame.insert(0, "table", np.repeat([0, 1], 300))
+    profile = seen(frame, tmp_path / "rows.csv")
+    assert (profile.series_id, profile.series) == ("shop", ["web1", "web2"])
+
+
+def test_rows_that_are_equal_are_one_row(tmp_path):
+    frame = shops(("S1", "A", 0, 300))
+    profile = seen(pd.concat([frame, frame]), tmp_path / "rows.csv")
+    assert (profile.series_id, profile.repeated) == (None, 300)

@@ -170,10 +170,13 @@ def test_the_only_column_is_taken_without_a_question(library):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("answer other.csv", "other.csv is not there; name a CSV or Parquet file"),
+        (
+            "answer other.csv",
+            "other.csv is not there; name a CSV, Parquet or .xlsx file",
+        ),
         ("answer metre.csv", r"metre.csv is not there; .* Did you mean meter.csv\?"),
         ("predict meter", "`unroll answer meter.csv` makes an answer"),
-        ("answer .", r"\. is a folder; name a CSV or Parquet file"),
+        ("answer .", r"\. is a folder; name a CSV, Parquet or .xlsx file"),
         ("answer meter.csv --csv --json", "pass --csv or --json, not both"),
         (
             "answer meter.csv --name ../x --yes",
@@ -183,7 +186,7 @@ def test_the_only_column_is_taken_without_a_question(library):
             "answer meter.csv --target lod --horizon 2 --name a",
             "must be one of: load, wind",
         ),
-        ("answer waves", "waves is not there; name a CSV or Parquet file"),
+        ("answer waves", "waves is not there; name a CSV, Parquet or .xlsx file"),
     ],
 )
 def test_what_cannot_be_done_gets_one_line_and_leaves_nothing(here, arguments, message):

@@ -232,7 +232,7 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
     ("arguments", "message"),
     [
         ("predict shop --data none.csv", "none.csv is not there"),
-        ("predict shop --data .", ". is a folder; name a CSV or Parquet file"),
+        ("predict shop --data .", ". is a folder; name a CSV, Parquet or .xlsx file"),
         ("predict shop --level 0.905", "the level must be 0.5 to 0.99"),
         ("predict shop --csv --json", "pass --csv or --json, not both"),
         ("predict shop --horizon 5000", "horizon must be 1 to 700"),

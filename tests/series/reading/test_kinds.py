@@ -1,0 +1,109 @@
+"""Files that are no CSV: workbooks are read, others say what they are."""
+
+import datetime as dt
+import gzip
+import io
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.errors import UnrollError
+from series.options import Options
+from series.reading import described, files
+from series.reading.detect import detect
+
+COUNT = np.arange(60)
+ROWS = pd.DataFrame(
+    {
+        "time": pd.date_range("2024-01-01", periods=60, freq="h"),
+        "load": COUNT**2 % 23 + 0.125,
+        "temp": np.where(COUNT % 7, COUNT % 7 * 1.234, np.nan),
+    }
+)
+DAYS = [dt.date(2024, 1, 1) + dt.timedelta(int(day)) for day in COUNT]
+PADDED = pd.DataFrame(
+    [["Report", None], [None, None], ["day", "x"], *zip(DAYS, COUNT, strict=True)]
+)
+CLOCK = pd.DataFrame(
+    {"d": np.repeat(DAYS[:5], 12), "t": [dt.time(hour) for hour in range(12)] * 5}
+)
+
+
+def zipped(name):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, "")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("sheets", "first", "freq", "values"),
+    [
+        ({"Sheet1": ROWS}, "2024-01-01", 3600, ROWS["load"]),
+        ({"Title": ROWS[:0], "Data": ROWS, "More": ROWS}, "2024-01-01", 3600, None),
+        ({"a": PADDED}, "2024-01-01", 86400, COUNT),
+        ({"a": CLOCK.assign(x=COUNT)}, "2024-01-01", 3600, COUNT),
+    ],
+)
+def test_a_workbook_is_read_as_csv_is(tmp_path, sheets, first, freq, values):
+    path = tmp_path / "a.xlsx"
+    with pd.ExcelWriter(path) as book:
+        for name, rows in sheets.items():
+            header = rows is not PADDED
+            rows.to_excel(book, sheet_name=name, index=False, header=header)
+    profile = detect([path], Options())
+    assert profile.first == np.datetime64(first)
+    assert profile.freq == freq
+    form = profile.form.model_copy(update={"target": "x", "missing": [""]})
+    table = files.table_of(files.read([path], form))
+    if values is not None:
+        np.testing.assert_array_equal(table.values[:, 0], values)  # noqa: PD011
+    lines = "\n".join(described.lines(profile))
+    assert "text  " not in lines
+    sheet = "'Data', the first of 3 that has rows" if "Data" in sheets else "'"
+    assert f"guessed   sheet: {sheet}" in lines
+
+
+def test_a_wrong_cell_of_a_workbook_has_a_place(tmp_path):
+    rows = pd.DataFrame({"day": DAYS, "x": COUNT}).astype({"day": object})
+    rows.loc[30, "day"] = "oops"
+    rows.to_excel(tmp_path / "a.xlsx", index=False)
+    with pytest.raises(UnrollError, match=r"a\.xlsx, line 32: 'oops' is no timestamp"):
+        detect([tmp_path / "a.xlsx"], Options())
+
+
+def workbook():
+    stream = io.BytesIO()
+    pd.DataFrame().to_excel(stream)
+    return stream.getvalue()
+
+
+OTHERS = [
+    (b'[{"time": "2024-01-01", "load": 1}]', "is JSON; save its rows as CSV"),
+    (b'\xef\xbb\xbf{\n "time": {}}', "is JSON"),
+    (b"<!DOCTYPE html><html>", "is HTML or XML"),
+    (gzip.compress(b"time,load"), "is a packed file; unpack it"),
+    (zipped("a.csv"), "is a zip archive; unpack it"),
+    (zipped("word/document.xml"), "is a Word document"),
+    (zipped("content.xml"), "is an OpenDocument file, such as .ods"),
+    (zipped("a.csv")[:40], "is a damaged archive or workbook"),
+    (zipped("xl/workbook.xml"), "is no whole workbook"),
+    (workbook(), "has no sheet with rows"),
+    (bytes.fromhex("d0cf11e0a1b11ae1"), "is a file of an old Office, such as .xls"),
+    (b"ARROW1\0\0", "is a Feather file"),
+    (b"SQLite format 3\0", "is an SQLite database"),
+    (b"%PDF-1.7\n", "is a PDF"),
+    (b"\x89PNG\r\n", "is a picture"),
+    (b"\x89HDF\r\n", "is an HDF5 or netCDF file"),
+]
+
+
+@pytest.mark.parametrize(("data", "text"), OTHERS, ids=[text for _, text in OTHERS])
+def test_what_is_no_table_says_what_it_is(tmp_path, data, text):
+    path = tmp_path / "a.csv"
+    path.write_bytes(data)
+    with pytest.raises(UnrollError, match=rf"a\.csv {text}") as caught:
+        detect([path], Options())
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,142 @@
+"""Numbers that do not belong to the others: what means no value, and what is told."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from series.options import Options
+from series.reading import described, files
+from series.reading.detect import detect
+
+RANDOM = np.random.default_rng(0)
+DAILY = (43 + RANDOM.normal(0, 4, 900)).round(1)
+HOURLY = (54 + 20 * np.sin(np.arange(2000) * np.pi / 12)).round(2)
+HOURLY += RANDOM.normal(0, 1, 2000).round(2)
+SALES = RANDOM.poisson(20, 900).astype(float)
+SUN = np.maximum(0, 800 * np.sin(np.arange(-6, 1994) * np.pi / 12))
+SUN = (SUN * RANDOM.uniform(0.2, 1, 2000)).round(1)
+CLOSED = np.where(np.arange(900) % 7 == 6, 0, DAILY + 40)
+
+
+def with_(values, *changes):
+    """A copy of values in which some rows hold other numbers."""
+    values = values.copy()
+    for rows, number in changes:
+        values[rows] = number
+    return values
+
+
+def looked_at(folder, values, **columns):
+    """The profile of a file, and its lines on numbers that do not belong to it."""
+    freq = "h" if len(values) == 2000 else "D"
+    stamps = pd.date_range("2022-01-01", periods=len(values), freq=freq)
+    frame = pd.DataFrame({"time": stamps})
+    frame.assign(load=values, **columns).to_csv(folder / "a.csv", index=False)
+    profile = detect([folder / "a.csv"], Options())
+    lines = [*described.lines(profile)]
+    return profile, [line for line in lines if line.startswith("unusual")]
+
+
+@pytest.mark.parametrize(
+    ("values", "missing"),
+    [
+        (with_(HOURLY, (slice(0, 400, 10), 999.9), (slice(5, 405, 10), 1999.9)), 2),
+        (with_(HOURLY, (slice(9, 99), -9999), (slice(1990, 2000), 65535)), 2),
+        (with_(HOURLY, (slice(0, 60, 3), 2046), (1, 1e20), (2, -999)), 3),
+        (with_(SALES * 900, (slice(0, 60, 3), -9999)), 1),
+        (with_(DAILY, (898, 52000), (400, 95)), 1),
+        (with_(DAILY, (898, 52000), (400, 48000)), 2),
+        (with_(DAILY, (899, 430)), 1),
+        (with_(DAILY.round(), (899, 430), (400, 95)), 1),
+        (with_(DAILY, (0, -52000)), 1),
+        (with_(np.arange(900) % 4 + 1.0, (898, 52000)), 1),
+    ],
+)
+def test_codes_and_typing_errors_mean_no_value(tmp_path, values, missing):
+    profile, lines = looked_at(tmp_path, values)
+    known = profile.columns["load"].measured
+    assert len(profile.missing) == missing
+    assert sum("It counts as no value" in line for line in lines) == missing
+    assert np.nanmax(np.abs(known)) <= max(95, SALES.max() * 900)
+    form = profile.form.model_copy(
+        update={"target": "load", "missing": [*profile.missing]}
+    )
+    table = files.table_of(files.read([tmp_path / "a.csv"], form))
+    np.testing.assert_array_equal(table.values[:, 0], known)  # noqa: PD011 - not pandas'
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (with_(SALES, (slice(0, 900, 30), 200)), ["200 30 times"]),
+        (with_(SALES, ([327, 692], [300, 350])), ["300 once", "350 once"]),
+        (with_(SALES, (327, 150)), ["150 once"]),
+        (with_(DAILY, (898, -43)), ["-43 once"]),
+        (with_(DAILY, ([897, 898, 899], [530, 540, 551])), ["530", "540", "551"]),
+        (with_(HOURLY, (slice(0, 400, 10), 150)), ["150 40 times"]),
+        (CLOSED, ["0 128 times"]),
+        (np.where(np.arange(900) % 9, 0, SALES), []),
+        (with_(SALES, (slice(0, 900, 90), np.arange(60, 260, 20))), []),
+        (np.cumsum(SALES), []),
+        (SUN, []),
+        (np.minimum(with_(HOURLY + 40, (slice(900, 930), 100)), 100), []),
+    ],
+)
+def test_what_may_be_right_is_kept_and_told(tmp_path, values, told):
+    profile, lines = looked_at(tmp_path, values)
+    assert not profile.missing
+    np.testing.assert_array_equal(profile.columns["load"].measured, values)
+    assert len(lines) == len(told)
+    for line, number in zip(lines, told, strict=True):
+        assert f"load: {number}" in line
+        assert "It is kept; pass missing='" in line
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            with_(HOURLY, (slice(1664, 2000), 38.44)),
+            "38.44 336 times, without a break from 2022-03-11 08:00:00 to 2022-03-25 07:00:00",
+        ),
+        (with_(HOURLY, (slice(1928, 2000), 38.44)), "38.44 72 times"),
+        (with_(HOURLY, (slice(500, 700), 38.44)), "to 2022-01-30 03:00:00: is"),
+        (with_(HOURLY, (slice(500, 700), 38.44), (slice(900, 1200), 40)), "40 300"),
+        (with_(DAILY.round(), (slice(840, 900), 44)), "without a break"),
+        (with_(HOURLY, (slice(1664, 2000), 0)), "0 336 times"),
+        (with_(SUN, (slice(1900, 1980), 38.44)), "38.44 80 times"),
+    ],
+)
+def test_a_stuck_sensor_is_told(tmp_path, values, told):
+    _, (line,) = looked_at(tmp_path, values)
+    assert told in line
+    assert line.endswith("is the sensor stuck?")
+
+
+def test_a_code_of_one_column_or_series_is_found_there(tmp_path):
+    rows = np.arange(0, 900, 30)
+    profile, _ = looked_at(tmp_path, DAILY, wind=with_(DAILY + 9, (rows, -9999)))
+    assert profile.missing == {"-9999": 30}
+    pressure = (1000 + RANDOM.normal(0, 5, 900)).round()
+    profile, lines = looked_at(
+        tmp_path, with_(DAILY, (rows[:5], 999)), pressure=pressure
+    )
+    assert not profile.missing, "999 is usual in another column"
+    assert "load: 999 5 times" in lines[0]
+    parts = [with_(DAILY, (rows, 999.9)), SALES * 50]
+    frame = pd.DataFrame({"shop": np.repeat(["a", "b"], 900)})
+    frame["day"] = [*pd.date_range("2022-01-01", periods=900)] * 2
+    frame.assign(y=np.concatenate(parts)).to_csv(tmp_path / "b.csv", index=False)
+    profile = detect([tmp_path / "b.csv"], Options())
+    assert profile.missing == {"999.9": 30}
+    assert any("y of a: 999.9" in line for line in described.lines(profile))
+
+
+def test_only_some_lines_are_printed(tmp_path):
+    names = "abcdefgh"
+    columns = {name: with_(DAILY, (898, 52000)) for name in names}
+    frame = pd.DataFrame({"day": pd.date_range("2022-01-01", periods=900), **columns})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    lines = [*described.lines(detect([tmp_path / "a.csv"], Options()))]
+    assert sum(line.startswith("unusual") for line in lines) == 7
+    assert "unusual   2 more numbers like these" in lines
