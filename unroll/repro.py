@@ -39,13 +39,20 @@ PAUSE = 0.05
 """Seconds between two looks at processes that are being ended."""
 
 
+class File(BaseModel):
+    """The schema of a file or folder of a stage in dvc.lock."""
+
+    path: str
+    md5: str | None = None
+
+
 class Entry(BaseModel):
     """The schema of a stage in dvc.lock."""
 
     cmd: str
-    deps: list[dict[str, Any]] = []
+    deps: list[File] = []
     params: dict[str, dict[str, Any]] = {}
-    outs: list[dict[str, Any]] = []
+    outs: list[File] = []
 
 
 def repro(
