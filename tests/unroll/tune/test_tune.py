@@ -2,6 +2,9 @@
 looked at."""
 
 import json
+import os
+import platform
+import subprocess
 import time
 from dataclasses import replace
 
@@ -232,13 +235,35 @@ def test_a_trial_of_a_killed_process_is_trained_and_one_of_another_is_left_to_it
 
     monkeypatch.setattr(study, "GRACE", 1)
     time.sleep(2.1)
-    tune(workspace, "waves/ridge", "--trials", "4")
+    tune(workspace, "waves/ridge", "--trials", "3")
     every = trials(workspace, "waves/ridge")
-    assert [trial.state.name for trial in every] == ["COMPLETE"] * 2 + ["FAIL"] + [
-        "COMPLETE"
-    ] * 2
+    assert [trial.state.name for trial in every] == ["COMPLETE"] * 2 + [
+        "FAIL",
+        "COMPLETE",
+    ]
     assert every[3].params == lost.params
     assert "waves/ridge_tuned" in params.load(workspace.params).runs
+
+
+def test_the_last_trials_of_a_killed_search_are_trained_by_the_next_one_at_once(
+    tmp_path, capsys
+):
+    workspace = make(tmp_path)
+    tune(workspace, "waves/ridge", "--trials", "2", "--name", "early")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for process in (ended.pid, os.getpid()):
+        running = load_study(workspace, "waves/ridge")
+        lost = running.ask(trials(workspace, "waves/ridge")[0].distributions)
+        running._storage.record_heartbeat(lost._trial_id)
+        lost.set_user_attr(study.PROCESS, [platform.node(), process])
+    capsys.readouterr()
+    tune(workspace, "waves/ridge", "--trials", "4")
+    assert "Another process runs the last trials" in capsys.readouterr().out, "it lives"
+    states = [trial.state.name for trial in trials(workspace, "waves/ridge")]
+    assert states == ["COMPLETE"] * 2 + ["FAIL", "RUNNING", "COMPLETE"]
+    again = trials(workspace, "waves/ridge")[4]
+    assert again.params == trials(workspace, "waves/ridge")[2].params
 
 
 def test_a_trial_that_is_interrupted_is_begun_anew(tmp_path, monkeypatch):
