@@ -12,6 +12,7 @@ import optuna
 import pandas as pd
 import pytest
 from optuna.distributions import distribution_to_json
+from sqlalchemy import URL
 
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
@@ -73,6 +74,7 @@ OVER = "learning_rate=0.00001:0.01"
 
 def make(root, text=PARAMS):
     workspace = Workspace(root)
+    root.mkdir(exist_ok=True)
     workspace.params.write_text(text, encoding="utf-8")
     for name in ("waves", "sine"):
         source(workspace, name)
@@ -85,7 +87,8 @@ def tune(workspace, *arguments):
 
 
 def load_study(workspace, name="waves/node"):
-    storage = f"sqlite:///{workspace.scratch / 'tuning' / name}.db"
+    file = workspace.scratch / "tuning" / f"{name}.db"
+    storage = URL.create("sqlite", database=str(file)).render_as_string()
     return optuna.load_study(study_name=None, storage=storage)
 
 
@@ -270,7 +273,7 @@ def test_a_trial_that_is_interrupted_is_begun_anew(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    workspace = make(tmp_path)
+    workspace = make(tmp_path / "a?b%20c#d {e} %")
     with monkeypatch.context() as patch:
         patch.setattr(study, "train", interrupt)
         with pytest.raises(KeyboardInterrupt):
@@ -278,6 +281,7 @@ def test_a_trial_that_is_interrupted_is_begun_anew(tmp_path, monkeypatch):
     tune(workspace, "waves/ridge", "--trials", "1", "--name", "early")
     first, again = trials(workspace, "waves/ridge")
     assert (first.state.name, again.state.name) == ("FAIL", "COMPLETE")
+    assert [path.name for path in tmp_path.iterdir()] == [workspace.root.name]
     assert again.params == first.params == {"model.last": 8, "training.ridge": 1000.0}
 
 
