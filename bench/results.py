@@ -12,7 +12,7 @@ import psutil
 
 from pipeline.files import read_json
 from pipeline.provenance.machine import cpuinfo, flags
-from pipeline.provenance.record import installed
+from pipeline.provenance.packages import installed
 
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "torch", "jax", "numpy", "dvc")
 """The libraries whose versions are noted."""

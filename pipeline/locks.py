@@ -1,7 +1,9 @@
 """Locks between processes, and the removal of half-written files of killed processes."""
 
 import ctypes
+import glob
 import os
+import platform
 import signal
 import sys
 from collections.abc import Iterator
@@ -20,12 +22,17 @@ start, in whole seconds."""
 UNFINISHED_PLACES = (
     "",
     "results/",
+    "results/*/",
+    "results/trials/*/",
     "records/*/",
     ".unroll/",
     ".unroll/*/",
     ".unroll/checkpoints/*/",
+    f".unroll/workers/{glob.escape(platform.node())}/",
 )
-"""Patterns of the folders of a workspace in which `pipeline.files` writes."""
+"""Patterns of the folders of a workspace in which `pipeline.files` writes.
+
+Workers of other machines are left out, since their processes are not seen from here."""
 
 SET_DEATH_SIGNAL = 1
 """Linux's PR_SET_PDEATHSIG."""

@@ -18,13 +18,14 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pipeline import failures, locks
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
-from pipeline.errors import STOPPED, StoppedError, UsageError
+from pipeline.errors import STOPPED, StoppedError, UsageError, one_line
 from pipeline.files import remove
 from pipeline.provenance import git
 from pipeline.training.run_store import WHOLE
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll import worker
+from unroll import dvc_process, worker
+from unroll.dvc_process import END
 from unroll.hints import BUILD, program
 
 LOCK = "dvc.lock"
@@ -36,17 +37,29 @@ REPORT = "report"
 ROOM = 16 * 1024**2
 """Bytes that must be free. On a full disk DVC tries to write its notes forever."""
 
+OF_NO_REASON = re.compile(
+    "will be skipped due to this failure|^failed to reproduce|is frozen"
+)
+"""What DVC says besides the reasons of failures."""
+
 PAUSE = 0.05
 """Seconds between two looks at processes that are being ended."""
+
+
+class File(BaseModel):
+    """The schema of a file or folder of a stage in dvc.lock."""
+
+    path: str
+    md5: str | None = None
 
 
 class Entry(BaseModel):
     """The schema of a stage in dvc.lock."""
 
     cmd: str
-    deps: list[dict[str, Any]] = []
+    deps: list[File] = []
     params: dict[str, dict[str, Any]] = {}
-    outs: list[dict[str, Any]] = []
+    outs: list[File] = []
 
 
 def repro(
@@ -75,6 +88,7 @@ def repro(
     )
     with locks.alone(workspace.scratch / "repro.lock", busy):
         locks.sweep(workspace)
+        _notes(workspace).unlink(missing_ok=True)
         prepare(workspace, config)
         worker.note_environment(workspace)
         before = failures.read(workspace)
@@ -122,8 +136,24 @@ def summary(workspace: Workspace, status: int) -> list[str]:
     if status and not failed:
         notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
         where = f"If that is of a database, delete {notes}"
-        return [f"A stage failed without saying why; DVC says it above. {where}"]
+        said = _said_by_dvc(workspace) or ["it gives no reason"]
+        return [*(f"DVC: {reason}" for reason in said), where]
     return [f"FAILED {stage}: {why}" for stage, why in failed.items()]
+
+
+def _said_by_dvc(workspace: Workspace) -> list[str]:
+    """Return the reasons that DVC gave for failures, each in one line."""
+    file = _notes(workspace)
+    if not file.exists():
+        return []
+    notes = [one_line(note) for note in file.read_text(encoding="utf-8").split(END)]
+    every = [note for note in notes if note]
+    reasons = [note for note in every if not OF_NO_REASON.search(note)]
+    return list(dict.fromkeys(reasons)) or every[-1:]
+
+
+def _notes(workspace: Workspace) -> Path:
+    return workspace.scratch / "dvc.txt"
 
 
 def stages(config: Params) -> list[str]:
@@ -198,8 +228,11 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
     Raises:
         StoppedError: the user stopped it.
     """
+    notes = _notes(workspace)
+    notes.parent.mkdir(parents=True, exist_ok=True)
+    # By its path, since the workspace may have another version of `unroll`.
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "dvc", *arguments],
+        [sys.executable, "-P", dvc_process.__file__, str(notes.resolve()), *arguments],
         cwd=workspace.root,
         preexec_fn=locks.end_with_parent,  # noqa: PLW1509 - no other thread runs here
         start_new_session=True,

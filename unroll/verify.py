@@ -12,17 +12,27 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from pipeline import failures
 from pipeline.config import plain_yaml
-from pipeline.errors import UnrollError
-from pipeline.files import write_text
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import remove, write_text
 from pipeline.locks import alone
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import repro
-from unroll.repro import LOCK
+from unroll.repro import LOCK, Entry
 from unroll.workspaces import miniature
-from unroll.workspaces.checkout import OWN_CACHE, clone, dvc, git, last_commit
+from unroll.workspaces.checkout import (
+    OWN_CACHE,
+    clone,
+    dvc,
+    git,
+    last_commit,
+    paths,
+    remove_within,
+)
 
 FOLDER = ".verify"
 """The folder in the user's workspace where verifications build."""
@@ -45,6 +55,12 @@ UMASK = 0o077
 
 SAME = "same bytes"
 """The finding of a stage whose outputs are the committed ones."""
+
+RESULTS = "results"
+"""The folder of the results that git keeps."""
+
+TRIALS = "results/trials/"
+"""What `unroll tune` writes into `RESULTS`. No stage makes it."""
 
 NOT_COMMITTED = "not committed"
 """The finding of a stage that the committed dvc.lock does not have."""
@@ -77,8 +93,9 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
         for name in datasets:
             one_of(name, known, "the data set")
         targets = [f"evaluate@{name}" for name in datasets]
-        _require_committed(committed, targets)
-        stages = _stages(rebuilt, targets)
+        locked = _stages_in(committed)
+        _require_committed(locked, targets)
+        stages = _nodes(rebuilt, targets)
         _say(f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}")
         edited = git(workspace.root, "status", "--porcelain").splitlines()
         if edited:
@@ -91,13 +108,17 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
             env=environment(rebuilt, jobs),
             stdout=sys.stderr,
         )
-        changed = git(rebuilt, "diff", "--name-only", "HEAD").splitlines()
-        findings = compare(committed, rebuilt, stages, changed)
+        findings = compare(locked, rebuilt, stages, _changed(rebuilt))
+        strays = _strays(locked, rebuilt)
         committed.unlink()
-        same = _print_findings(findings, folder)
+        same = _print_findings(findings, folder, strays)
         if same:
             shutil.rmtree(folder)
         else:
+            # What was not built is no difference between metrics.
+            missing = _changed(rebuilt, "--diff-filter=D")
+            if missing:
+                git(rebuilt, "checkout", "--quiet", "HEAD", "--", *missing)
             metrics = dvc(rebuilt, "metrics", "diff", "HEAD", "--precision", "9")
             print(f"The metrics that differ:\n{metrics}")
         return same
@@ -119,7 +140,7 @@ def quick(workspace: Workspace, jobs: int) -> bool:
     """
     folder = workspace.root / FOLDER
     with _alone(workspace):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         first = miniature.make(folder / "plain").root
         second = miniature.make(folder / ELSEWHERE).root
         _say(f"a small graph, with an experiment of each kind, in {first}")
@@ -128,7 +149,7 @@ def quick(workspace: Workspace, jobs: int) -> bool:
         _say(f"again with --jobs {jobs + 1}, {settings}, umask {UMASK:03o}: {second}")
         variables = environment(second, jobs + 1) | CIRCUMSTANCES
         _build_all(second, variables, umask=UMASK)
-        findings = compare(first / LOCK, second)
+        findings = compare(_stages_in(first / LOCK), second)
         if (first / LOCK).read_bytes() != (second / LOCK).read_bytes():
             findings[LOCK] = "differs: it has another text"
         same = _print_findings(findings, folder)
@@ -162,7 +183,9 @@ def _say(text: str) -> None:
 
 
 def _make_clone(root: Path, folder: Path, committed: Path) -> None:
-    """Clone the last commit, and move its dvc.lock to the file `committed`."""
+    """Clone the last commit without what stages make, and move its dvc.lock to the file
+    `committed`.
+    """
     try:
         lock = git(root, "show", f"HEAD:{LOCK}")
     except UnrollError:
@@ -170,14 +193,34 @@ def _make_clone(root: Path, folder: Path, committed: Path) -> None:
             f"no {LOCK} is committed, so there is nothing to compare with; "
             "commit one first"
         ) from None
-    shutil.rmtree(folder.parent, ignore_errors=True)
+    remove(folder.parent)
     clone(root, folder)
-    (folder / LOCK).unlink()
+    remove(folder / LOCK)
+    # A frozen stage, or one that keeps its outputs, would pass with what is there.
+    for path in _nodes(folder, option="--outs"):
+        remove_within(folder, path)
+    for path in paths(git(folder, "ls-files", "-z", RESULTS)):
+        if not path.startswith(TRIALS):
+            remove_within(folder, path)
+    # `report` depends on this folder.
+    (folder / RESULTS / "evaluations").mkdir(parents=True, exist_ok=True)
     write_text(committed, lock)
 
 
-def _require_committed(lock: Path, targets: Sequence[str]) -> None:
-    stages = plain_yaml.read(lock)["stages"]
+def _stages_in(lock: Path) -> dict[str, Any]:
+    """Return stage -> its entry in a dvc.lock. Raises UnrollError if it is damaged."""
+    try:
+        stages: dict[str, Any] = plain_yaml.read(lock)["stages"]
+        TypeAdapter(dict[str, Entry]).validate_python(stages)
+    except (UsageError, ValidationError, KeyError, TypeError):
+        raise UnrollError(
+            f"the committed {LOCK} is damaged, so there is nothing to compare with; "
+            f"run `unroll repro`, and commit {LOCK}"
+        ) from None
+    return stages
+
+
+def _require_committed(stages: Mapping[str, Any], targets: Sequence[str]) -> None:
     for target in targets:
         if target not in stages:
             raise UnrollError(
@@ -186,19 +229,53 @@ def _require_committed(lock: Path, targets: Sequence[str]) -> None:
             )
 
 
-def _stages(root: Path, targets: Sequence[str]) -> list[str]:
+def _nodes(root: Path, targets: Sequence[str] = (), option: str = "") -> list[str]:
     """Return the stages of these targets and their dependencies, in alphabetical order.
 
-    Without targets, return all stages.
+    Without targets, return all stages. With the option `--outs`, return the outputs of
+    the stages.
     """
-    stages: set[str] = set()
+    nodes: set[str] = set()
+    options = [option] if option else []
     for arguments in [[target] for target in targets] or [[]]:
-        stages.update(re.findall(r'"(.+?)"', dvc(root, "dag", "--dot", *arguments)))
-    return sorted(stages)
+        graph = dvc(root, "dag", "--dot", *options, *arguments)
+        nodes.update(re.findall(r'"(.+?)"', graph))
+    return sorted(nodes)
+
+
+def _changed(root: Path, *options: str) -> list[str]:
+    """Return the files in git whose bytes are not those of the last commit.
+
+    `options` are options of `git diff`.
+    """
+    # Of a submodule, .gitmodules could say that it is to be ignored.
+    whole = ("--no-renames", "--ignore-submodules=none", *options)
+    return paths(git(root, "diff", "--name-only", "-z", *whole, "HEAD"))
+
+
+def _strays(committed: Mapping[str, Any], rebuilt: Path) -> list[str]:
+    """Return the results in the last commit that no stage vouches for.
+
+    These are files under results/, without results/trials, and outputs of stages. A
+    stage vouches for its outputs if both the graph and the committed dvc.lock have it.
+    `committed` are the entries of this dvc.lock.
+    """
+    outputs = set(_nodes(rebuilt, option="--outs"))
+    locked: set[str] = set()
+    for entry in committed.values():
+        locked.update(_outputs(entry))
+    vouched = outputs & locked
+    strays = []
+    for path in paths(git(rebuilt, "ls-tree", "-r", "-z", "--name-only", "HEAD")):
+        above = {str(parent) for parent in (Path(path), *Path(path).parents)}
+        result = RESULTS in above and not path.startswith(TRIALS)
+        if (result or above & outputs) and not above & vouched:
+            strays.append(path)
+    return strays
 
 
 def compare(
-    committed: Path,
+    old: Mapping[str, Any],
     rebuilt: Path,
     stages: Sequence[str] = (),
     changed: Sequence[str] = (),
@@ -207,7 +284,7 @@ def compare(
     ones.
 
     Args:
-        committed: the committed dvc.lock.
+        old: stage -> its entry in the committed dvc.lock.
         rebuilt: the rebuilt workspace.
         stages: the stages that should be built. Others that were built are compared,
             too.
@@ -216,10 +293,9 @@ def compare(
     Returns:
         Stage -> a finding, which is `SAME`, `NOT_COMMITTED` or a sentence.
     """
-    old = plain_yaml.read(committed)["stages"]
     new = {}
     if (rebuilt / LOCK).exists():
-        new = plain_yaml.read(rebuilt / LOCK)["stages"]
+        new = _stages_in(rebuilt / LOCK)
     reasons = failures.read(Workspace(rebuilt))
     findings = {}
     for stage in dict.fromkeys([*new, *stages]):
@@ -258,8 +334,8 @@ def _different(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
-def _outputs(entry: Mapping[str, Any]) -> dict[str, str]:
-    return {out["path"]: out["md5"] for out in entry.get("outs", ())}
+def _outputs(entry: Mapping[str, Any]) -> dict[str, str | None]:
+    return {out["path"]: out.get("md5") for out in entry.get("outs", ())}
 
 
 def _inputs(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,17 +346,24 @@ def _inputs(entry: Mapping[str, Any]) -> dict[str, Any]:
     return inputs
 
 
-def _print_findings(findings: Mapping[str, str], folder: Path) -> bool:
-    """Print the findings; return whether all committed stages are the same."""
+def _print_findings(
+    findings: Mapping[str, str], folder: Path, strays: Sequence[str] = ()
+) -> bool:
+    """Print the findings and the files of `_strays`.
+
+    Return whether all committed stages are the same, and there are no such files.
+    """
     width = max(map(len, findings), default=0)
     for stage, finding in findings.items():
         print(f"{stage:{width}}  {finding}")
+    for path in strays:
+        print(f"{path} is committed, but no stage in {LOCK} made it.")
     compared = [finding for finding in findings.values() if finding != NOT_COMMITTED]
     same = compared.count(SAME)
     count = len(compared)
     if len(findings) > count:
         print(f"Stages that are not committed: {len(findings) - count}.")
-    if compared and same == count:
+    if compared and same == count and not strays:
         print(f"All {same} stages have the same bytes.")
         return True
     print(f"{same} of {count} stages have the same bytes. What was built: {folder}")

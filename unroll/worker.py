@@ -22,7 +22,7 @@ from pipeline.config.registry import EXTENSIONS
 from pipeline.errors import UnrollError
 from pipeline.files import read_json, scratch_folder, write_json
 from pipeline.processes import Call
-from pipeline.provenance import fingerprint, machine, record
+from pipeline.provenance import fingerprint, machine, packages
 from pipeline.time_left import duration
 from pipeline.tracking import ON_WORKER
 from pipeline.training import run_store
@@ -44,7 +44,9 @@ def note_environment(workspace: Workspace) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Return the versions and the processor on which the bytes of a run depend."""
+    """Return the versions, the processor and the kept variables on which the bytes of a
+    run depend.
+    """
     processor = platform.machine()
     if machine.has_avx2():
         processor += " with AVX2 and FMA"
@@ -52,7 +54,8 @@ def environment() -> dict[str, str]:
         "unroll": fingerprint.package(),
         "Python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "processor": processor,
-        **record.installed(record.locked()),
+        **packages.installed(packages.locked()),
+        **packages.kept(),
     }
 
 
@@ -110,7 +113,8 @@ def _due(workspace: Workspace, here: Mapping[str, str]) -> list[Task]:
     if differing:
         raise UnrollError(
             "this machine would not make the same bytes as the machine that builds: "
-            f"{'; '.join(differing)}; install the same versions here"
+            f"{'; '.join(differing)}; install the same versions here, and keep the "
+            "same variables"
         )
     tasks = due(workspace, params.load(workspace.params))
     random.shuffle(tasks)

@@ -11,7 +11,7 @@ import pydantic
 
 from pipeline.data.dataset import Kind, Scale
 from pipeline.evaluation.intervals import Difference, Interval, Part, as_errors
-from pipeline.files import read_checked
+from pipeline.files import damaged, read_checked
 from pipeline.metrics import Metric
 from pipeline.training.run_folder import LayerSummary
 from pipeline.validation import Strict
@@ -170,7 +170,9 @@ class About(Strict):
     input_shape: list[int]
     layout: Literal["windows", "points", "examples"]
     days: float | None = None
-    horizons: list[int] | None = None
+    horizons: (
+        Annotated[list[int], pydantic.Field(min_length=2, max_length=2)] | None
+    ) = None
     naive: float | None = None
     facts: dict[str, Any]
 
@@ -191,8 +193,8 @@ class Evaluation(Strict):
 
     dataset: About
     experiments: dict[str, Entry]
-    blocks: dict[str, int]
-    rows: dict[str, dict[str, dict[str, float]]]
+    blocks: dict[str, pydantic.PositiveInt]
+    rows: dict[str, dict[str, dict[str, pydantic.NonNegativeFloat]]]
 
     def searches(self, name: str) -> list[str]:
         """Return the experiments of all searches for the options of one model.
@@ -261,9 +263,16 @@ def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
     If `experiments` are given, keep only these, in the given order.
 
     Raises:
-        UnrollError: the file is missing or damaged.
+        UnrollError: the file is missing or damaged, or is of another data set.
     """
-    whole = read_checked(folder / "evaluation.json", Evaluation)
+    file = folder / "evaluation.json"
+    whole = read_checked(file, Evaluation)
+    if whole.dataset.name != folder.name:
+        text = f"dataset.name must be '{folder.name}'. Received: '{whole.dataset.name}'"
+        raise damaged(file, ValueError(text))
+    lacking = _lacking(whole)
+    if lacking:
+        raise damaged(file, ValueError(f"{lacking} is missing"))
     if experiments is None:
         return whole
     entries = {
@@ -272,6 +281,23 @@ def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
         if name in whole.experiments
     }
     return whole.model_copy(update={"experiments": entries})
+
+
+def _lacking(evaluation: Evaluation) -> str:
+    """Return the place of a value that `Evaluation.rows` needs; "" if it has all."""
+    for split, by_name in evaluation.rows.items():
+        if split not in evaluation.blocks:
+            return f"blocks.{split}"
+        compared = {*by_name}.union(*by_name.values())
+        for name in sorted(compared & evaluation.experiments.keys()):
+            entry = evaluation.experiments[name]
+            if evaluation.dataset.metric not in entry.chosen.get(
+                cast("Split", split), {}
+            ):
+                weights = "best" if entry.best else "final"
+                place = f"{weights}.{split}.{evaluation.dataset.metric}"
+                return f"experiments.{name}.{place}"
+    return ""
 
 
 def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:

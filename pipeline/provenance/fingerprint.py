@@ -16,6 +16,7 @@ from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, mod
 from pipeline.errors import UnrollError
 from pipeline.files import missing, sha256
 from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
+from pipeline.provenance.packages import differing, kept
 
 EXEMPT = (
     "pipeline.config",
@@ -45,7 +46,8 @@ class Ingredients:
         params: the experiment's section of params.yaml.
         files: prepared file -> SHA-256.
         modules: module -> SHA-256.
-        lock: the SHA-256 of numerics.lock.
+        lock: the SHA-256 of numerics.lock; if packages differ from it, or the user
+            keeps environment variables, a SHA-256 of these, too.
     """
 
     params: dict[str, Any]
@@ -159,6 +161,7 @@ class Code:
         self._root = root
         self._imported = cache(self._imports)
         self._hash = cache(_text_hash)
+        self._of_lock = cache(_lock_hash)
 
     def made_of(self, params: Any, modules: Iterable[str]) -> dict[str, Any]:
         """Return the ingredients params, modules and lock of `Ingredients`.
@@ -177,7 +180,7 @@ class Code:
         hashes = {
             name: self._hash(path) for name, path in self.sources(modules).items()
         }
-        return {"params": params, "modules": hashes, "lock": self._hash(lock)}
+        return {"params": params, "modules": hashes, "lock": self._of_lock(lock)}
 
     def sources(self, modules: Iterable[str]) -> dict[str, Path]:
         """Return module -> file for the given modules and all that they import of
@@ -244,3 +247,12 @@ def _of(plain: Mapping[str, Any]) -> str:
 def _text_hash(path: Path) -> str:
     """Return the SHA-256 of a text file, whatever its line ends."""
     return hashlib.sha256(path.read_text(encoding="utf-8").encode()).hexdigest()
+
+
+def _lock_hash(lock: Path) -> str:
+    """Return the SHA-256 of a lock file, and of what differs from it in this process."""
+    packages = differing(lock)
+    variables = kept()
+    if not packages and not variables:
+        return _text_hash(lock)
+    return _of({"lock": _text_hash(lock), "packages": packages, "variables": variables})

@@ -8,14 +8,10 @@ Records change no result.
 
 import os
 import platform
-import re
 import subprocess
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +19,7 @@ from pipeline.errors import UnrollError, one_line
 from pipeline.files import read_checked, write_json
 from pipeline.provenance import fingerprint, git, machine
 from pipeline.provenance.fingerprint import Ingredients
+from pipeline.provenance.packages import installed, kept, locked
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
 
@@ -41,7 +38,8 @@ class Environment(Strict):
         features: the processor's instruction sets among `machine.FEATURES`; empty on
             other systems than Linux.
         cores: the number of cores.
-        variables: environment variables among `machine.VARIABLES` that are set.
+        variables: environment variables among `machine.VARIABLES` that are set, and
+            those that the user keeps.
         packages: package of .ci/locks/numerics.lock -> installed version.
     """
 
@@ -149,29 +147,10 @@ def environment(workspace: Workspace) -> Environment:
         cores=os.cpu_count() or 1,
         variables={
             name: os.environ[name] for name in machine.VARIABLES if name in os.environ
-        },
+        }
+        | kept(),
         packages=installed(locked()),
     )
-
-
-def locked(lock: Path | None = None) -> dict[str, str]:
-    """Return package -> version of a lock file, by default .ci/locks/numerics.lock."""
-    if lock is None:
-        lock = machine.repository(machine.CODE) / machine.NUMERICS
-    text = lock.read_text(encoding="utf-8")
-    return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text))
-
-
-def installed(names: Iterable[str]) -> dict[str, str]:
-    """Return package -> version for the given packages that are installed.
-
-    A lock file also names packages for other systems.
-    """
-    versions = {}
-    for name in names:
-        with suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
 
 
 def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:

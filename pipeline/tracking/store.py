@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UnrollError, without_password
-from pipeline.files import scratch_folder
+from pipeline.files import remove, scratch_folder
 from pipeline.locks import alone
 from pipeline.workspace import Workspace, home
 
@@ -125,8 +125,16 @@ def database(workspace: Workspace) -> Path:
 
 def uri_of(workspace: Workspace) -> str:
     """Return MLflow's tracking URI: the user's, or that of the workspace's own store."""
-    own = f"sqlite:///{database(workspace).as_posix()}"
-    return os.environ.get("MLFLOW_TRACKING_URI") or own
+    return os.environ.get("MLFLOW_TRACKING_URI") or _address(database(workspace))
+
+
+def _address(file: Path) -> str:
+    """Return the URI of a database. A folder's name may hold `?`, `#` or `%20`."""
+    from sqlalchemy import URL  # heavy
+
+    # With the scheme `sqlite`, MLflow would make the folder of the escaped path, too.
+    scheme = "sqlite+pysqlite"
+    return URL.create(scheme, database=file.as_posix()).render_as_string()
 
 
 def is_empty(workspace: Workspace) -> bool:
@@ -159,12 +167,13 @@ def opened(workspace: Workspace) -> Iterator[Store]:
     ):
         warnings.simplefilter("ignore")  # of MLflow's own dependencies
         from mlflow import MlflowClient
+        from sqlalchemy import make_url
 
         for name in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         artifacts = None
-        if uri.startswith("sqlite:///"):
-            file = Path(uri.removeprefix("sqlite:///")).absolute()
+        if uri.startswith("sqlite"):
+            file = Path(make_url(uri).database or "").absolute()
             artifacts = file.with_name("mlartifacts")
             _prepare(file, scratch)
         yield Store(MlflowClient(uri, uri), uri, artifacts)
@@ -177,11 +186,14 @@ def _prepare(file: Path, scratch: Path) -> None:
     """
     from mlflow import MlflowClient
 
+    # The caller holds the store's lock, so these are of killed processes.
+    for path in scratch.glob(f".{file.name}.*.tmp"):
+        remove(path)
     if not file.exists():
         # The new database is moved into place when it is complete: MLflow cannot go on
         # with part of its tables.
         with scratch_folder(scratch, file.name) as folder:
-            MlflowClient(f"sqlite:///{(folder / file.name).as_posix()}")
+            MlflowClient(_address(folder / file.name))
             (folder / file.name).replace(file)
     connection = sqlite3.connect(file, timeout=BUSY, isolation_level=None)
     with contextlib.closing(connection):

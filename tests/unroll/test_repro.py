@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from pipeline.config import plain_yaml
 from tests.conftest import Miniature
 from tests.support import REPOSITORY, content, last_output, start_unroll
-from unroll import exits, repro
+from unroll import dvc_process, exits, repro
 from unroll.commands.main import invoke
 from unroll.results import compare
 from unroll.workspaces.make import with_params
@@ -189,7 +189,7 @@ def test_one_that_is_stopped_or_killed_leaves_no_process_and_the_next_one_goes_o
             assert build.poll() is None, build.communicate()
             time.sleep(0.05)
         family = psutil.Process(build.pid).children(recursive=True)
-        assert {"dvc", "train"} <= {
+        assert {dvc_process.__file__, "train"} <= {
             word for process in family for word in process.cmdline()
         }
         build.send_signal(number)
@@ -225,6 +225,10 @@ def test_another_dvc_that_is_at_the_same_stage_goes_first(miniature):
                 sys.executable, "-m", second, "repro", target, status=255
             )
         assert "is busy, it is being blocked by" in refused
+        if second == "unroll":
+            said = [line for line in refused.splitlines() if line.startswith("DVC: ")]
+            assert len(said) == 1
+            assert "is busy, it is being blocked by: (PID " in said[0]
         rest, _ = process.communicate()
         assert process.returncode == 0, rest
         assert content(folder) == whole

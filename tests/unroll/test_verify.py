@@ -19,7 +19,7 @@ from tests.unroll.workspaces.test_checkout import git
 from unroll import verify
 from unroll.commands.main import invoke
 from unroll.exits import run
-from unroll.workspaces import make
+from unroll.workspaces import checkout, make
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,10 @@ def root(built, tmp_path, monkeypatch):
 def unroll(root, capfd, *arguments):
     """Exit code, standard output and standard error, of the builds too."""
     return run(lambda: invoke(["--root", str(root), *arguments])), *capfd.readouterr()
+
+
+def locked(root):
+    return plain_yaml.read(root / "dvc.lock")["stages"]
 
 
 SAME_WAVES = """\
@@ -117,9 +121,7 @@ def test_a_changed_output_is_named_with_its_stage_and_its_inputs_and_kept(
 
 def test_a_figure_edited_by_hand_is_found(root):
     toy.edit(root, "results/metrics/waves.json", "0.32", "0.31")
-    edited = verify.compare(
-        root / "dvc.lock", root, changed=["results/metrics/waves.json"]
-    )
+    edited = verify.compare(locked(root), root, changed=["results/metrics/waves.json"])
     assert [stage for stage, finding in edited.items() if finding != verify.SAME] == [
         "evaluate@waves"
     ]
@@ -128,10 +130,85 @@ def test_a_figure_edited_by_hand_is_found(root):
     )
 
 
+def test_a_forged_run_is_trained_anew_though_the_lock_agrees_and_every_store_is_committed(
+    root, capfd
+):
+    training = "echo ${item.units}$NOISE >"
+    taking = f"(cat .unroll/store/${{key}} 2> /dev/null || {training[:-2]}) >"
+    toy.edit(root, "dvc.yaml", training, taking)
+    (root / ".unroll/store").mkdir(parents=True)
+    (root / ".unroll/store/waves").write_text("1\n")
+    toy.repro(root)
+    assert "0.1" in (root / "results/metrics/waves.json").read_text()
+    git(root, "add", "-f", ".unroll/store", ".dvc/cache")
+    toy.commit(root, "With a run that was not trained")
+    code, out, _ = unroll(root, capfd, "verify", "waves")
+    assert code == 1
+    assert "train@waves     differs: runs/waves, from the same inputs\n" in out
+    assert (root / ".verify/rebuild/runs/waves/weights").read_text() == "32\n"
+    assert "sine" not in out, "the metrics of what was not built do not differ"
+
+
+def test_a_frozen_stage_does_not_pass_with_what_is_committed(root, capfd):
+    toy.edit(
+        root,
+        "dvc.yaml",
+        "{cache: false}]\n  report",
+        "{cache: false}]\n      frozen: true\n  report",
+    )
+    toy.edit(root, "results/metrics/waves.json", "0.32", "0.01")
+    checkout.dvc(root, "commit", "-f")
+    toy.commit(root, "A frozen stage, with a result that the lock agrees to")
+    code, out, _ = unroll(root, capfd, "verify", "waves")
+    assert code == 1
+    assert "evaluate@waves  not built: " in out
+
+
+def test_results_that_no_stage_of_the_lock_made_fail_by_name(root, capfd):
+    data = plain_yaml.read(root / "dvc.lock")
+    del data["stages"]["evaluate@sine"]
+    plain_yaml.write(data, root / "dvc.lock")
+    toy.edit(root, "results/metrics/sine.json", "0.16", "0.01")
+    for name in (
+        "results/evaluations/fäke/evaluation.json",
+        "results/trials/waves/gru.csv",
+    ):
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text("{}")
+    (root / "results/evaluations/waves").symlink_to("fäke")
+    toy.commit(root, "Forged results")
+    code, out, _ = unroll(root, capfd, "verify", "waves")
+    assert code == 1
+    made = "is committed, but no stage in dvc.lock made it."
+    assert out.startswith(
+        SAME_WAVES.rpartition("All")[0]
+        + f"results/evaluations/fäke/evaluation.json {made}\n"
+        f"results/evaluations/waves {made}\n"
+        f"results/metrics/sine.json {made}\n"
+        "3 of 3 stages have the same bytes. "
+    )
+
+
+def test_a_damaged_lock_is_one_line(root, capfd):
+    for text in (
+        "stages: [",
+        "stages: {a: 1}",
+        "schema: '2.0'",
+        "stages: {a: {cmd: b, outs: [c]}}",
+    ):
+        (root / "dvc.lock").write_text(text)
+        toy.commit(root, "Damaged")
+        code, _, err = unroll(root, capfd, "verify")
+        assert code == 1
+        assert err.splitlines()[-1].startswith(
+            "unroll: the committed dvc.lock is damaged"
+        )
+
+
 def test_a_stage_that_fails_does_not_hold_though_it_is_not_committed(root):
-    assert verify.compare(root / "dvc.lock", root, ["train@new"])[
-        "train@new"
-    ].startswith("not built: ")
+    assert verify.compare(locked(root), root, ["train@new"])["train@new"].startswith(
+        "not built: "
+    )
 
 
 def test_a_data_set_that_is_not_committed_is_not_built(root, capfd):

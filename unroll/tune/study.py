@@ -5,10 +5,13 @@ split is removed.
 """
 
 import contextlib
+import copy
 import gc
 import hashlib
 import json
 import math
+import os
+import platform
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -23,10 +26,16 @@ from optuna import Study, Trial, TrialPruned
 from optuna.distributions import distribution_to_json
 from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.samplers import TPESampler
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages import (
+    RDBStorage,
+    RetryHeartbeatStaleTrialCallback,
+    fail_stale_trials,
+)
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline import locks
 from pipeline.config import params
 from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
@@ -52,6 +61,9 @@ GRACE = 30
 
 RETRIES = 2
 """The number of times that Optuna queues a trial again if its process dies."""
+
+PROCESS = "process"
+"""The attribute of a trial with the machine and the process id of its training."""
 
 ATTEMPTS = 2
 """The most trials that are begun for each trial that has to complete."""
@@ -178,11 +190,12 @@ def _study(file: Path, name: str, higher: bool) -> Study:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         storage = RDBStorage(
-            f"sqlite:///{file}",
+            # A folder's name may hold `?` and `#`, which an address must not.
+            URL.create("sqlite", database=str(file)).render_as_string(),
             {"connect_args": {"timeout": PATIENCE}},
             heartbeat_interval=HEARTBEAT,
             grace_period=GRACE,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(RETRIES),
+            heartbeat_stale_trial_callback=_queue_again,
         )
     return optuna.create_study(
         storage=storage,
@@ -216,6 +229,7 @@ def optimize(search: Search, study: Study) -> None:
     def objective(trial: Trial) -> float:
         # A seed for each trial, so that no two processes draw the same options.
         study.sampler = TPESampler(seed=search.seed(trial.number))
+        trial.set_user_attr(PROCESS, [platform.node(), os.getpid()])
         values = draw(trial, search.searched)
         title = f"{search.name}  trial {trial.number + 1}"
         started = time.monotonic()
@@ -251,8 +265,40 @@ def _trials(study: Study, *states: TrialState) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=states)
 
 
+def _queue_again(study: Study, trial: FrozenTrial) -> None:
+    """Queue the options of a failed trial again, unless it was queued too often.
+
+    Its process does not train the new trial.
+    """
+    trial.user_attrs = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        RetryHeartbeatStaleTrialCallback(RETRIES)(study, trial)
+
+
+def _fail_dead(study: Study) -> None:
+    """Fail the trials whose processes have ended, and queue them again.
+
+    Processes of this machine are looked up. Those of other machines are known by their
+    signs of life, which end `GRACE` seconds earlier.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        fail_stale_trials(study)
+    for trial in _trials(study, TrialState.RUNNING):
+        node, number = trial.user_attrs.get(PROCESS, ("", 0))
+        if node != platform.node() or trial.datetime_start is None:
+            continue
+        if locks.alive(number, trial.datetime_start.timestamp()):
+            continue
+        with contextlib.suppress(ValueError):  # another process has just failed it
+            study.tell(trial.number, state=TrialState.FAIL)
+            _queue_again(study, copy.deepcopy(trial))
+
+
 def _enough(search: Search, study: Study) -> bool:
     """Return whether enough trials have ended or are being trained."""
+    _fail_dead(study)
     hopeful = len(_trials(study, TrialState.COMPLETE, TrialState.RUNNING))
     begun = hopeful + len(_trials(study, TrialState.PRUNED))
     return hopeful >= search.trials or begun >= ATTEMPTS * search.trials

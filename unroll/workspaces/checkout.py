@@ -4,16 +4,25 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.errors import UnrollError, one_line
-from pipeline.files import write_text
+from pipeline.files import remove, write_text
 from pipeline.provenance.git import COMMAND, environment
 from unroll.workspaces.make import DVC_IGNORED, WITH_GIT
 
 OWN_CACHE = "[cache]\n    dir = cache\n"
 """Settings of DVC in a workspace that builds everything itself. A shared cache of the
 user would replace a build."""
+
+OF_DVC = {"config", "plots", ".gitignore"}
+"""The files in .dvc that are written by hand. All others are caches and notes."""
+
+STORES = (".unroll", "records", "runs", "data/raw", "data/prepared")
+"""The folders of a workspace from which a build could take what it should make."""
+
+COMPILED = {".pyc", ".pyo", ".so", ".pyd"}
+"""The suffixes of compiled code. Python runs it in place of the source beside it."""
 
 
 def last_commit(root: Path) -> str:
@@ -41,14 +50,47 @@ def last_commit(root: Path) -> str:
 def clone(root: Path, folder: Path) -> None:
     """Clone the last commit of the repository at `root` into a new folder.
 
-    The clone has a DVC cache of its own. It shares the objects of the repository at
-    `root`, into which git writes nothing.
+    The clone has a DVC cache of its own, and none of the commit's runs, stores, caches
+    and compiled code. It shares the objects of the repository at `root`, into which git
+    writes nothing.
 
     Raises:
         UnrollError: git refuses.
     """
     git(root, "clone", "--quiet", "--shared", ".", str(folder.resolve()))
+    of_dvc = folder / ".dvc"
+    if of_dvc.is_symlink():
+        remove(of_dvc)
+    for path in of_dvc.glob("*"):
+        if path.name not in OF_DVC:
+            remove(path)
+    for name in STORES:
+        remove_within(folder, name)
+    for name in paths(git(folder, "ls-files", "-z")):
+        if PurePosixPath(name).suffix in COMPILED:
+            remove_within(folder, name)
     write_text(folder / ".dvc" / "config.local", OWN_CACHE)
+
+
+def paths(output: str) -> list[str]:
+    """Return the paths in an output of git's option `-z`."""
+    return [path for path in output.split("\0") if path]
+
+
+def remove_within(folder: Path, name: str) -> None:
+    """Remove a path in a folder. Nothing outside of the folder is removed.
+
+    If a part of the path is a link, the link is removed, since it may lead out.
+    """
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or ".." in parts:
+        return
+    path = folder
+    for part in parts:
+        path = path / part
+        if path.is_symlink():
+            break
+    remove(path)
 
 
 def git(root: Path, *arguments: str) -> str:

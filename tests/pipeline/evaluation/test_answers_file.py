@@ -11,6 +11,7 @@ from pipeline.evaluation.schema import metrics
 from pipeline.files import read_json, write_json
 from pipeline.report.results import load
 from pipeline.workspace import Workspace
+from stages.report import report
 from unroll.results.compare import compare
 from unroll.results.show import listing
 
@@ -136,3 +137,53 @@ def test_answers_that_are_missing_or_older_than_their_evaluation_are_not_shown(c
         match=r"answers\.json is damaged .*; delete it and run `unroll repro`",
     ):
         compare(copy, ["waves"])
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("dataset.name", "sine", "dataset.name must be 'waves'. Received: 'sine'"),
+        ("dataset.kind", None, "dataset.kind is missing"),
+        (
+            "dataset.metric",
+            "accuracy",
+            "experiments.last_value.final.validation.accuracy is missing",
+        ),
+        ("dataset.horizons", [1], "dataset.horizons must have at least 2 items"),
+        ("blocks.test", None, "blocks.test is missing"),
+        ("blocks.test", 0, "blocks.test must be greater than 0"),
+        (
+            "rows.test.last_value.perceptron",
+            -1.0,
+            "rows.test.last_value.perceptron must be greater than",
+        ),
+        (
+            "experiments.perceptron.best.test",
+            None,
+            "perceptron.best.test.mse is missing",
+        ),
+        (
+            "experiments.last_value.final.test",
+            {},
+            "last_value.final.test.mse is missing",
+        ),
+        ("experiments.node.seeds", "1", "experiments.node.seeds must be a valid list"),
+    ],
+)
+def test_an_edited_evaluation_is_one_line_that_names_the_field(
+    copy, place, value, message
+):
+    file = copy.evaluation("waves") / "evaluation.json"
+    edited = read_json(file)
+    *above, last = place.split(".")
+    part = edited
+    for key in above:
+        part = part[key]
+    part.pop(last, None)
+    if value is not None:
+        part[last] = value
+    write_json(file, edited)
+    with pytest.raises(UnrollError) as error:
+        report(copy)
+    assert f"{file} is damaged (" in str(error.value)
+    assert message in str(error.value)

@@ -391,6 +391,29 @@ def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(
         pass
 
 
+def test_a_store_lies_in_its_folder_whatever_its_name_and_without_what_a_killed_one_left(
+    tmp_path,
+):
+    root = tmp_path / "a?b%20c#d {e} %"
+    left = root / ".unroll/.mlflow.db.1.ab12.tmp"
+    left.mkdir(parents=True)
+    (root / "page.html").write_text("page")
+    for _ in range(2):
+        with store.opened(Workspace(root)) as opened:
+            run = opened.client.create_run(opened.experiment("one title"))
+            opened.client.log_artifact(run.info.run_id, str(root / "page.html"))
+            folder = opened.client.download_artifacts(run.info.run_id, "")
+            assert (Path(folder) / "page.html").read_text() == "page"
+    assert [path.name for path in tmp_path.iterdir()] == [root.name]
+    assert not left.exists()
+    assert {path.name for path in root.iterdir()} == {
+        ".unroll",
+        "mlartifacts",
+        "mlflow.db",
+        "page.html",
+    }
+
+
 def test_the_address_of_a_data_set_shows_its_answers_and_its_experiments_by_score(
     whole,
 ):

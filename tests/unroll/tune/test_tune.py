@@ -2,6 +2,9 @@
 looked at."""
 
 import json
+import os
+import platform
+import subprocess
 import time
 from dataclasses import replace
 
@@ -9,6 +12,7 @@ import optuna
 import pandas as pd
 import pytest
 from optuna.distributions import distribution_to_json
+from sqlalchemy import URL
 
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
@@ -70,6 +74,7 @@ OVER = "learning_rate=0.00001:0.01"
 
 def make(root, text=PARAMS):
     workspace = Workspace(root)
+    root.mkdir(exist_ok=True)
     workspace.params.write_text(text, encoding="utf-8")
     for name in ("waves", "sine"):
         source(workspace, name)
@@ -82,7 +87,8 @@ def tune(workspace, *arguments):
 
 
 def load_study(workspace, name="waves/node"):
-    storage = f"sqlite:///{workspace.scratch / 'tuning' / name}.db"
+    file = workspace.scratch / "tuning" / f"{name}.db"
+    storage = URL.create("sqlite", database=str(file)).render_as_string()
     return optuna.load_study(study_name=None, storage=storage)
 
 
@@ -232,20 +238,42 @@ def test_a_trial_of_a_killed_process_is_trained_and_one_of_another_is_left_to_it
 
     monkeypatch.setattr(study, "GRACE", 1)
     time.sleep(2.1)
-    tune(workspace, "waves/ridge", "--trials", "4")
+    tune(workspace, "waves/ridge", "--trials", "3")
     every = trials(workspace, "waves/ridge")
-    assert [trial.state.name for trial in every] == ["COMPLETE"] * 2 + ["FAIL"] + [
-        "COMPLETE"
-    ] * 2
+    assert [trial.state.name for trial in every] == ["COMPLETE"] * 2 + [
+        "FAIL",
+        "COMPLETE",
+    ]
     assert every[3].params == lost.params
     assert "waves/ridge_tuned" in params.load(workspace.params).runs
+
+
+def test_the_last_trials_of_a_killed_search_are_trained_by_the_next_one_at_once(
+    tmp_path, capsys
+):
+    workspace = make(tmp_path)
+    tune(workspace, "waves/ridge", "--trials", "2", "--name", "early")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for process in (ended.pid, os.getpid()):
+        running = load_study(workspace, "waves/ridge")
+        lost = running.ask(trials(workspace, "waves/ridge")[0].distributions)
+        running._storage.record_heartbeat(lost._trial_id)
+        lost.set_user_attr(study.PROCESS, [platform.node(), process])
+    capsys.readouterr()
+    tune(workspace, "waves/ridge", "--trials", "4")
+    assert "Another process runs the last trials" in capsys.readouterr().out, "it lives"
+    states = [trial.state.name for trial in trials(workspace, "waves/ridge")]
+    assert states == ["COMPLETE"] * 2 + ["FAIL", "RUNNING", "COMPLETE"]
+    again = trials(workspace, "waves/ridge")[4]
+    assert again.params == trials(workspace, "waves/ridge")[2].params
 
 
 def test_a_trial_that_is_interrupted_is_begun_anew(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    workspace = make(tmp_path)
+    workspace = make(tmp_path / "a?b%20c#d {e} %")
     with monkeypatch.context() as patch:
         patch.setattr(study, "train", interrupt)
         with pytest.raises(KeyboardInterrupt):
@@ -253,6 +281,7 @@ def test_a_trial_that_is_interrupted_is_begun_anew(tmp_path, monkeypatch):
     tune(workspace, "waves/ridge", "--trials", "1", "--name", "early")
     first, again = trials(workspace, "waves/ridge")
     assert (first.state.name, again.state.name) == ("FAIL", "COMPLETE")
+    assert [path.name for path in tmp_path.iterdir()] == [workspace.root.name]
     assert again.params == first.params == {"model.last": 8, "training.ridge": 1000.0}
 
 

@@ -121,6 +121,50 @@ def test_a_clone_has_what_is_committed_and_a_cache_of_its_own(repository):
     assert checkout.dvc(folder, "cache", "dir").strip() == str(folder / ".dvc/cache")
 
 
+def test_a_clone_has_no_run_store_cache_or_compiled_code_and_follows_no_link(
+    repository,
+):
+    (repository / ".gitignore").unlink()
+    for name in (
+        ".dvc/cache/files/md5/ab/c",
+        ".dvc/config.local",
+        ".dvc/tmp/btime",
+        ".unroll/store/waves/gru/key/run/run.json",
+        "data/prepared/waves/arrays.npz",
+        "pipeline/__pycache__/code.cpython-311.pyc",
+        "pipeline/code.cpython-311-x86_64-linux-gnu.so",
+    ):
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text("forged")
+    outside = repository.parent / "outside"
+    (outside / "raw").mkdir(parents=True)
+    (outside / "raw/kept").write_text("kept")
+    (repository / "runs").symlink_to(outside)
+    (repository / "records").symlink_to("../outside")
+    git(repository, "add", "-A", "-f")
+    git(repository, "commit", "-qm", "forged")
+    folder = repository / ".verify/rebuild"
+    checkout.clone(repository, folder)
+    kept = {name: text for name, text in FILES.items() if name != ".gitignore"}
+    assert contents(folder) == kept | {".dvc/config.local": checkout.OWN_CACHE}
+    assert not (folder / "runs").is_symlink()
+    checkout.remove_within(folder, "../../../outside/raw")
+    checkout.remove_within(folder, str(outside / "raw"))
+    (folder / "linked").symlink_to(outside)
+    checkout.remove_within(folder, "linked/raw")
+    assert (outside / "raw/kept").read_text() == "kept"
+    assert not (folder / "linked").is_symlink()
+
+
+def test_the_folder_of_dvc_may_be_a_link(repository):
+    (repository / ".dvc").rename(repository.parent / "dvc")
+    (repository / ".dvc").symlink_to("../dvc")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "a link")
+    checkout.clone(repository, repository / ".verify/rebuild")
+    assert not (repository.parent / "dvc/config.local").exists()
+
+
 def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatch):
     hooks = repository / ".git/hooks"
     hooks.mkdir(exist_ok=True)
