@@ -25,7 +25,7 @@ from series import intervals, seal
 from series.combination import known_after, weighted_median_forecast
 from series.reading import files
 from series.rows import Window, continued, histories, latest
-from series.source import existing
+from series.source import existing, plain_frame
 from series.spec import ForecasterSpec, Member, require_own_model
 
 SPEC = "forecaster.json"
@@ -269,7 +269,8 @@ class Forecaster:
 
     def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
-        return self._latest(files.of_table(rows, self.spec.question.csv), None)
+        table = files.of_table(plain_frame(rows), self.spec.question.csv)
+        return self._latest(table, None)
 
     def _latest(self, rows: files.Rows, plan: files.Rows | None) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None

@@ -172,7 +172,12 @@ def naming_the_frame(folder: Path) -> Iterator[None]:
         raise
 
 
-def _write(frame: pd.DataFrame, path: Path) -> None:
+def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a DataFrame with its index as columns, and columns of plain types.
+
+    Raises:
+        UsageError: there are no rows, or two columns of one name.
+    """
     if not len(frame):
         raise UsageError("data has no rows; give a DataFrame with rows")
     frame = pd.DataFrame(frame)  # without `attrs`, which may be of any type
@@ -193,6 +198,11 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
         elif cells.dtype == object and len({*cells.dropna().map(type)}) > 1:
             # such as numbers with "n/a" among them
             rows[column] = cells.map(str, na_action="ignore")
+    return rows
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    rows = plain_frame(frame)
     try:
         rows.to_parquet(path, index=False)
     # pyarrow's errors are of these kinds

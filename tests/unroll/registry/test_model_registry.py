@@ -301,7 +301,7 @@ BAD = [
         ),
         "has two columns 'load'",
     ),
-    (lambda: '{"dataframe_split": {"columns": [["a"]], "data": []}}', "has no column"),
+    (lambda: '{"dataframe_split": {"columns": [["a"]], "data": []}}', "data has no rows"),
     (lambda: '{"inputs": [["SECRET"]]}', "dataframe_split or dataframe_records"),
     (lambda: '{"SECRET": ', "JSONDecodeError"),
 ]
@@ -329,6 +329,8 @@ def test_a_loaded_model_takes_every_type_that_a_frame_may_have(workspace, regist
         whole.assign(time=time),
         whole.assign(time=time.dt.tz_localize("UTC")),
         whole.astype({"time": "category"}),
+        whole.assign(time=time.dt.to_period("h")),
+        whole.assign(time=time).set_index("time"),
         whole.convert_dtypes(dtype_backend="pyarrow"),
     ]
     with store.opened(workspace) as opened, model_registry._at(opened, "0"):
