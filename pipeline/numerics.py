@@ -58,9 +58,6 @@ Numbers of threads are left out, since bits do not depend on them. Variables of
 Terraform are left out, too: their names begin like TensorFlow's, and some are secrets.
 """
 
-KEEP = "UNROLL_KEEP"
-"""The variable that lists, with commas, the user's variables to keep on purpose."""
-
 ignored: dict[str, str] = {}
 """The variables that `settle` has removed from this process's environment."""
 
@@ -73,7 +70,7 @@ def settle() -> None:
     (docs/decisions/bits.md). OpenBLAS does not check whether the processor can run the
     kernels that we name, so this function checks first.
     """
-    kept = os.environ.keys() & os.environ.get(KEEP, "").split(",")
+    kept = os.environ.keys() & os.environ.get(machine.KEEP, "").split(",")
     capable = machine.has_avx2()
     users_flags = ""
     if "XLA_FLAGS" in kept:

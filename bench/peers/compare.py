@@ -19,6 +19,7 @@ from bench.peers.workloads import FRAMEWORKS, WORKLOADS, Task
 from pipeline import numerics
 from pipeline.errors import UnrollError
 from pipeline.processes import ONE_THREAD
+from pipeline.provenance import machine
 
 ROUNDS = 5
 """The number of times that each framework is measured."""
@@ -50,7 +51,7 @@ ENVIRONMENT = {
     **ONE_THREAD,
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    numerics.KEEP: "XLA_FLAGS",
+    machine.KEEP: "XLA_FLAGS",
     "PYTHONWARNINGS": "ignore",
 }
 """The variables that give every library one thread. Each process also stays on one

@@ -61,6 +61,9 @@ FEATURES = (
 )
 """Instruction sets that decide which code XLA, oneDNN, OpenBLAS and NumPy run."""
 
+KEEP = "UNROLL_KEEP"
+"""The variable that lists, with commas, the user's variables to keep on purpose."""
+
 VARIABLES = (
     "XLA_FLAGS",
     "TF_ENABLE_ONEDNN_OPTS",

@@ -9,9 +9,6 @@ from pathlib import Path
 
 from pipeline.provenance import machine
 
-KEEP = "UNROLL_KEEP"
-"""The variable of `pipeline.numerics.KEEP`, which this module must not import."""
-
 
 def locked(lock: Path | None = None) -> dict[str, str]:
     """Return package -> version of a lock file, by default .ci/locks/numerics.lock."""
@@ -50,5 +47,5 @@ def kept() -> dict[str, str]:
 
     Without them, each process has the same settings of the libraries.
     """
-    names = os.environ.get(KEEP, "").split(",")
+    names = os.environ.get(machine.KEEP, "").split(",")
     return {name: os.environ[name] for name in sorted(names) if name in os.environ}

@@ -19,7 +19,7 @@ def settled(monkeypatch):
     instruction sets."""
 
     def settled(flags="avx2 fma", **users):
-        for name in ("XLA_FLAGS", VARIABLE, numerics.KEEP):
+        for name in ("XLA_FLAGS", VARIABLE, machine.KEEP):
             monkeypatch.setenv(name, "")  # so that what is set here is undone, too
             monkeypatch.delenv(name)
         for name, value in users.items():
@@ -41,7 +41,7 @@ def test_kernels_are_pinned_where_the_processor_can_run_them(settled):
     )
     assert VARIABLE not in settled("avx2 avx512f")
     assert (
-        settled(**{VARIABLE: "Nehalem", numerics.KEEP: f"XLA_FLAGS,{VARIABLE}"})[
+        settled(**{VARIABLE: "Nehalem", machine.KEEP: f"XLA_FLAGS,{VARIABLE}"})[
             VARIABLE
         ]
         == "Nehalem"
@@ -65,7 +65,7 @@ def test_xla_is_capped_where_it_can_be_and_flags_of_the_users_own_count_if_they_
     assert flags("asimd") == ["level=1", "math=false"]
     users = {
         "XLA_FLAGS": "--xla_cpu_max_isa=AVX --xla_dump_to=x",
-        numerics.KEEP: "XLA_FLAGS",
+        machine.KEEP: "XLA_FLAGS",
     }
     assert flags(**users) == ["isa=AVX", "level=1", "math=false", "to=x"]
 

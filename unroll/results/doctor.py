@@ -72,7 +72,7 @@ def _variables() -> dict[str, str]:
     paths = os.pathsep.join(numerics.foreign_paths())
     if paths:
         said["PYTHONPATH"] = f"{paths!r}; counts, after Unroll's own packages"
-    kept = os.environ.get(numerics.KEEP, "").split(",")
+    kept = os.environ.get(machine.KEEP, "").split(",")
     for name in {*machine.VARIABLES, *kept} & os.environ.keys():
         value = repr(os.environ[name])
         if name in kept or name in numerics.FROM_START:

@@ -6,11 +6,10 @@ from importlib import metadata
 
 import pytest
 
-from pipeline import numerics
 from pipeline.config.params import Experiment, Preparation
 from pipeline.files import sha256, write_text
 from pipeline.metrics import MEASURES
-from pipeline.provenance import fingerprint, packages
+from pipeline.provenance import fingerprint, machine, packages
 from pipeline.provenance.fingerprint import CODE, EXEMPT, Code, ingredients
 from pipeline.training import run_store
 
@@ -104,22 +103,21 @@ def test_kept_variables_and_packages_count_where_they_are_not_as_in_the_lock(
     lock = root / ".ci/locks/numerics.lock"
     versions = f"absent==1\nnumpy=={metadata.version('numpy')}\n"
     write_text(lock, versions)
-    monkeypatch.delenv(packages.KEEP, raising=False)
+    monkeypatch.delenv(machine.KEEP, raising=False)
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
     ordinary = made_of(root).fingerprint
     assert ordinary["lock"] == sha256(lock), "what every committed run has"
-    monkeypatch.setenv(packages.KEEP, "XLA_FLAGS,OPENBLAS_CORETYPE")
+    monkeypatch.setenv(machine.KEEP, "XLA_FLAGS,OPENBLAS_CORETYPE")
     monkeypatch.delenv("XLA_FLAGS", raising=False)
     kept = made_of(root).fingerprint
     monkeypatch.setenv("OPENBLAS_CORETYPE", "SkylakeX")
     others = [ordinary, kept, made_of(root).fingerprint]
-    monkeypatch.delenv(packages.KEEP)
+    monkeypatch.delenv(machine.KEEP)
     monkeypatch.setattr(packages.metadata, "version", lambda _: "1")
     others.append(made_of(root).fingerprint)
     assert len({each["lock"] for each in others}) == 4
     assert {each["code"] for each in others} == {ordinary["code"]}
     assert len({run_store.key("waves", "gru", each) for each in others}) == 4
-    assert packages.KEEP == numerics.KEEP
 
 
 def test_the_order_of_keys_does_not_count_and_the_hash_stays_the_same_over_versions():

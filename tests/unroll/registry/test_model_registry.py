@@ -301,7 +301,10 @@ BAD = [
         ),
         "has two columns 'load'",
     ),
-    (lambda: '{"dataframe_split": {"columns": [["a"]], "data": []}}', "data has no rows"),
+    (
+        lambda: '{"dataframe_split": {"columns": [["a"]], "data": []}}',
+        "data has no rows",
+    ),
     (lambda: '{"inputs": [["SECRET"]]}', "dataframe_split or dataframe_records"),
     (lambda: '{"SECRET": ', "JSONDecodeError"),
 ]
