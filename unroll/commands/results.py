@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.errors import UsageError, printable
+from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.workspace import Workspace
 from unroll.app import Json, app, print_json
 from unroll.commands.adding import Level, own_workspace
@@ -52,7 +52,7 @@ def compare(
     tables = []
     if others or not folders or (not names and compare.evaluation_times(workspace)):
         tables = compare.compare(context.obj, others)
-    answers = _loaded(folders)
+    answers = _loaded(folders, named=bool(names))
     if as_json:
         print_json([*tables, *map(_about, answers)])
         return
@@ -63,13 +63,25 @@ def compare(
         _show_models(answer)
 
 
-def _loaded(folders: Sequence[Path]) -> "list[Answer]":
-    """Return the answers in these folders."""
+def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
+    """Return the answers in these folders.
+
+    A damaged one is an error if the user named it; else it is a line, and the others
+    are returned.
+    """
     if not folders:  # the import takes a second
         return []
     from series.answer import load
 
-    return [load(folder) for folder in folders]
+    answers = []
+    for folder in folders:
+        try:
+            answers.append(load(folder))
+        except UnrollError as error:
+            if named:
+                raise
+            print(printable(f"unroll: {folder.name}: {error}"), file=sys.stderr)
+    return answers
 
 
 def _about(answer: "Answer") -> dict[str, Any]:
@@ -187,14 +199,14 @@ def list_(
     rows = []
     if others or not folders or (not names and context.obj.params.is_file()):
         rows = show.listing(context.obj, others)
-    answers = _loaded(folders)
+    answers = _loaded(folders, named=bool(names))
     if as_json:
         print_json([*rows, *map(_about, answers)])
         return
     if rows:
         show.show_list(rows, in_groups=not names)
-    for folder, answer in zip(folders, answers, strict=True):
-        print(printable(f"{folder.name}: {answer.sentence}"))
+    for answer in answers:
+        print(printable(f"{answer.folder.name}: {answer.sentence}"))
 
 
 @app.command(rich_help_panel="Results")

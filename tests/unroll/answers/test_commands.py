@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import unroll
-from pipeline.errors import UsageError
+from pipeline.errors import UnrollError, UsageError
 from pipeline.processes import Ended
 from series.candidates import candidates
 from unroll.commands.main import invoke
@@ -186,7 +186,7 @@ def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
         printed(folder, "compare", "shop/rige", "shop/gru")
 
 
-def test_an_answer_is_listed_and_compared(shop, tmp_path):
+def test_an_answer_is_listed_and_compared(shop, tmp_path, capsys):
     folder, _ = shop
     answer = unroll.load(folder / "shop")
     assert printed(folder, "list").endswith(f"shop: {answer.sentence}\n")
@@ -197,6 +197,12 @@ def test_an_answer_is_listed_and_compared(shop, tmp_path):
     shutil.copytree(folder / "shop", tmp_path / "moved")
     assert printed(tmp_path, "list").endswith(f"moved: {answer.sentence}\n")
     [listed] = json.loads(printed(tmp_path, "list", "moved", "--json"))
+    shutil.copytree(tmp_path / "moved", tmp_path / "damaged")
+    (tmp_path / "damaged" / "forecaster.npz").write_bytes(b"")
+    assert printed(tmp_path, "list").endswith(f"moved: {answer.sentence}\n")
+    assert "damaged/forecaster.npz has another SHA-256" in capsys.readouterr().err
+    with pytest.raises(UnrollError, match="has another SHA-256"):
+        printed(tmp_path, "list", "damaged")
     assert (listed["name"], listed["folder"]) == ("shop", "moved")
     shown = printed(folder, "compare", "shop/")
     assert "coverage" in shown.lower()
