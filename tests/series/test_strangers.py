@@ -1,6 +1,7 @@
 """An answer from somebody else: whatever its files hold, it forecasts what it forecast,
 or one line says what is wrong. Nothing is read or written elsewhere."""
 
+import contextlib
 import io
 import json
 import os
@@ -21,6 +22,7 @@ from series import FILE, page, seal
 from series import answer as answers
 from series.forecaster import ARRAYS, SPEC
 from tests.support.answered import small_answer
+from unroll.commands.main import invoke
 
 VALUES = (
     None,
@@ -165,6 +167,18 @@ def forecast_of(folder):
     return forecast
 
 
+def shown(folder):
+    """What the commands print of an answer; or the line of the first that refuses."""
+    output = io.StringIO()
+    try:
+        with contextlib.chdir(folder.parent), contextlib.redirect_stdout(output):
+            for words in (["list"], ["predict", folder.name], ["compare", folder.name]):
+                invoke(words)
+    except UnrollError as error:
+        return str(error)
+    return output.getvalue()
+
+
 def variants(count, long):
     """Numbers of variants; all with --long."""
     return range(LONG if long else count)
@@ -193,6 +207,8 @@ def test_a_changed_answer_forecasts_the_same_or_says_in_one_line_what_is_wrong(
             seal.write(folder, answers.SECONDS, *answers.SHOWN)
         try:
             forecast = forecast_of(folder)
+            if number % 10 == 0:
+                shown(folder)
         except Exception as error:
             raise AssertionError(told) from error
         if isinstance(forecast, str):
