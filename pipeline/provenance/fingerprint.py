@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import missing, sha256
 from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
 from pipeline.provenance.packages import differing, kept
+from pipeline.provenance.prose import without_prose
 
 EXEMPT = (
     "pipeline.config",
@@ -45,7 +47,7 @@ class Ingredients:
     Attributes:
         params: the experiment's section of params.yaml.
         files: prepared file -> SHA-256.
-        modules: module -> SHA-256.
+        modules: module -> SHA-256 of its code, without comments and docstrings.
         lock: the SHA-256 of numerics.lock; if packages differ from it, or the user
             keeps environment variables, a SHA-256 of these, too.
     """
@@ -160,7 +162,7 @@ class Code:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._imported = cache(self._imports)
-        self._hash = cache(_text_hash)
+        self._hash = cache(_code_hash)
         self._of_lock = cache(_lock_hash)
 
     def made_of(self, params: Any, modules: Iterable[str]) -> dict[str, Any]:
@@ -200,14 +202,20 @@ class Code:
             name = waiting.pop()
             if name not in files and not f"{name}.".startswith(exempt):
                 files[name] = self._file(name)
-                waiting += self._imported(files[name])
+                waiting += self._imported(name, files[name])
         return dict(sorted(files.items()))
 
-    def _imports(self, path: Path) -> list[str]:
-        """Return the modules of `pipeline` that a file imports, also in functions.
+    def _imports(self, name: str, path: Path) -> list[str]:
+        """Return the modules of `pipeline` that a module imports, also in functions.
 
         Imports for type checkers only are left out.
+
+        Args:
+            name: the full name of the module, from which relative imports start.
+            path: its file.
         """
+        is_package = path.name == "__init__.py"
+        package = name if is_package else name.rpartition(".")[0]
         names = []
         waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
         while waiting:
@@ -220,10 +228,11 @@ class Code:
             elif isinstance(node, ast.ImportFrom):
                 # `from pipeline import files` names a module, `from pipeline.files
                 # import sha256` does not.
+                outer = resolve_name("." * node.level + (node.module or ""), package)
                 for alias in node.names:
-                    inner = f"{node.module}.{alias.name}"
+                    inner = f"{outer}.{alias.name}"
                     is_module = self._file(inner).exists()
-                    names.append(inner if is_module else str(node.module))
+                    names.append(inner if is_module else outer)
         return [name for name in names if name.startswith("pipeline.")]
 
     def _file(self, name: str) -> Path:
@@ -247,6 +256,12 @@ def _of(plain: Mapping[str, Any]) -> str:
 def _text_hash(path: Path) -> str:
     """Return the SHA-256 of a text file, whatever its line ends."""
     return hashlib.sha256(path.read_text(encoding="utf-8").encode()).hexdigest()
+
+
+def _code_hash(path: Path) -> str:
+    """Return the SHA-256 of a module's code, without what only people read."""
+    code = without_prose(path.read_text(encoding="utf-8"))
+    return hashlib.sha256(code.encode()).hexdigest()
 
 
 def _lock_hash(lock: Path) -> str:

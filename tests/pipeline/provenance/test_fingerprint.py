@@ -17,8 +17,10 @@ TOYS = {
     "__init__": "VERSION = 1",
     "model": "import os\nfrom pipeline import errors\ndef f():\n    from pipeline.toys.inner import g\n    return g",
     "method": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pipeline.toys.typed import T\n",
-    "inner": "import pipeline.toys.deep\nfrom pipeline import tracking\nfrom pipeline.toys.part import h\ng = 1",
-    "part/__init__": "h = 1",
+    "inner": "from . import deep\nfrom pipeline import tracking\nfrom .part import h\ng = 1",
+    "part/__init__": "from ..below import x\nfrom .beside import y\nh = 1",
+    "part/beside": "y = 1",
+    "below": "x = 1",
     "deep": "",
     "typed": "T = int",
 }
@@ -64,6 +66,7 @@ def test_a_run_is_made_of_its_section_files_modules_and_lock(root):
     assert ingredients.params == experiment().model_dump()
     assert list(ingredients.files) == ["arrays.npz"]
     toys = [
+        "pipeline.toys.below",
         "pipeline.toys.deep",
         "pipeline.toys.inner",
         "pipeline.toys.method",
@@ -72,6 +75,7 @@ def test_a_run_is_made_of_its_section_files_modules_and_lock(root):
     assert list(ingredients.modules) == [
         *toys,
         "pipeline.toys.part",
+        "pipeline.toys.part.beside",
         "stages.perform",
     ]
 
@@ -95,6 +99,13 @@ def test_an_edited_file_changes_its_own_hash_and_no_other(root, file, part):
     assert {name for name in before if before[name] != after[name]} == (
         {part} if part else set()
     )
+
+
+def test_prose_in_code_changes_no_fingerprint(root):
+    before = made_of(root).fingerprint
+    file = root / "pipeline" / "toys" / "method.py"
+    write_text(file, f'"""New words."""\n\n{file.read_text()}  # and more\n')
+    assert made_of(root).fingerprint == before
 
 
 def test_kept_variables_and_packages_count_where_they_are_not_as_in_the_lock(
