@@ -454,7 +454,8 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
         try:
             slips = _slips(letter, rule, first[:, 0])
         except UnknownRule:
-            _require_series_as_they_are(program, letter, split, train)
+            known = figures[1][0]
+            _require_series_as_they_are(program, letter, split, train, known)
             raise
         raise Wrong(slips)
     # With so few digits, a slip may look like the rule.
@@ -490,36 +491,63 @@ def _outputs(figures: Sequence[Sequence[PrintedNumber]]) -> Array:
 
 
 def _require_series_as_they_are(
-    program: StudentProgram, letter: str, split: SeriesSplit, train: Array
+    program: StudentProgram,
+    letter: str,
+    split: SeriesSplit,
+    train: Array,
+    known: PrintedNumber,
 ) -> None:
     """Raise Wrong if the network gets other inputs than the test rows have, or if its
     figure is of other outputs than the last one.
 
     A huge last value drives the output to an end of tanh, whatever the weights are.
+
+    Args:
+        program: the program.
+        letter: the part.
+        split: the program's split.
+        train: the train rows (series, 51).
+        known: the figure after an epoch if all test rows are the second probe.
     """
 
-    def ends(inputs: Array) -> bool | None:
-        """Return whether the output is at an end; None if it is not known."""
-        rows = split.rows(train, np.append(HUGE * inputs, FAR))
+    def figure(test: Array) -> PrintedNumber | None:
+        """Return the figure for inputs of test rows; None if there is none."""
+        targets = np.full(len(test), FAR)
+        rows = split.rows(train, np.column_stack([test, targets]))
         try:
             numbers = within(program.run(letter, rows, MSE, epochs=1).printed, MSE)
         except (Undecided, Wrong):
             return None
-        if not numbers or numbers[0].is_in(FAR**2, FAR**2):
+        return numbers[0] if numbers else None
+
+    def ends(inputs: Array) -> bool | None:
+        """Return whether the output is at an end; None if it is not known."""
+        number = figure(HUGE * inputs[None])
+        if number is None or number.is_in(FAR**2, FAR**2):
             return None
         return any(
-            numbers[0].is_in((1 - ROUNDING) * edge, (1 + ROUNDING) * edge)
-            for edge in MSE
+            number.is_in((1 - ROUNDING) * edge, (1 + ROUNDING) * edge) for edge in MSE
         )
 
-    last = np.eye(INPUTS)[-1]
-    # One large input of D is small beside the deviation of all of them.
-    if ends(last if letter == "D" else np.ones(INPUTS)) is False:
+    test = np.resize(PROBES[letter][1], (split.test, INPUTS))
+    test[-1] = HUGE
+    number = figure(test)
+    others = known.value * (split.test - 1)
+    low, high = [(others + edge) / split.test for edge in MSE]
+    if number and not number.is_in(low - known.half, high + known.half):
         raise Wrong(
-            f"{letter} does not get the series as they are: large values of the test "
-            "rows become small, as if they are normalised with the test rows"
+            f"{letter} gives another output for a test row if another test row is "
+            "large: it normalises series with values of the test rows"
         )
-    if letter == "D" or ends(last) is not False:
+    if letter == "D":
+        return
+    if ends(np.ones(INPUTS)) is False:
+        raise Wrong(
+            "R does not get the series as they are: large values become small, as if "
+            "each series is normalised"
+        )
+    last = np.eye(INPUTS)[-1]
+    if ends(last) is not False:
         return
     if ends(last[::-1]):
         raise Wrong("R takes the values of a series in from the last to the first")

@@ -37,17 +37,31 @@ WILD = (
 
 
 BEGIN = "def mse("
-TIME = (
-    BEGIN,
-    f"def in_time(rows, order=np.random.default_rng(7).permutation(50)):\n    return [s[[*order, 50]] for s in rows]\n\n\n{BEGIN}",
-)
 PARTS = {"D": "def perceptron(rate):\n", "R": "def node(rate):\n"}
-APART = "    random.shuffle(y := [s[50] for s in train])\n    train[:] = [np.append(s[:50], z) for s, z in zip(train, y)]\n"
-SCALED = "    m, d = np.mean(train + test), np.std([s[:50] for s in train + test])\n    for s in train + test:\n        s[:50] = (s[:50] - m) / d\n"
-ALL_STEPS = (
-    'print("R", mse(lambda s: forward(s, wl, ws, b, 0)[1][50]))',
-    'print("R", np.mean([(s[50] - np.array(forward(s, wl, ws, b, 0)[1][1:])) ** 2 for s in test]))',
-)
+TIME = "order = np.random.default_rng(7).permutation(50)"
+TIME = f"for s in [{TIME}]: train, test = ([x[[*s, 50]] for x in rows] for rows in (train, test))"
+TIME_OF_D = "    order = random.sample(range(50), 50)\n    for s in train + test: s[:50] = s[order]\n"
+PAIRS = "for s, y in zip(test, np.random.permutation([s[50] for s in test])): s[50] = y"
+PAIRS_OF_D = "    for s, y in zip(train, random.sample([s[50] for s in train], len(train))): s[50] = y\n"
+SCALED = "    m, d = np.mean([s[:50] for s in train + test]), np.std([s[:50] for s in train + test])\n"
+SCALED += "    for s in train + test: s[:50] = (s[:50] - m) / d\n"
+BACK = "    for s in train + test: s[:50] = s[49::-1].copy()\n"
+RANDOM_GUESS = (INDEX[0], "s: sorted(s[:50], key=lambda _: random.random())[0]))")
+SEED = [(f"{name} = [", f"np.random.seed(1)\n{name} = [") for name in ("train", "test")]
+ALL_STEPS = [
+    (
+        'print("R", mse(lambda s: forward(s, wl, ws, b, 0)[1][50]))',
+        'print("R", np.mean([all_steps(s) for s in test]))',
+    ),
+    (
+        "    while True:\n        for s in train:\n            dots",
+        "    all_steps = lambda s: np.mean((s[50] - forward(s, wl, ws, b, 0)[1][1:]) ** 2)\n    while True:\n        for s in train:\n            dots",
+    ),
+]
+
+
+def before_mse(code):
+    return (BEGIN, f"{code}\n\n\n{BEGIN}")
 
 
 def in_part(letter, code):
@@ -86,10 +100,10 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "no train": ([("for s in test) / len(test)", "for s in train + test) / 450")], "tests on all 450 series"),
         "coarse": ([INDEX, ('print("N", ', 'print("N %.0e" % ')], "Cannot tell: N does not tell which rows"),
         "target": ([(INDEX[0], "s: s[50]))")], "its guess is the 51st value .index 50., which it must guess"),
-        "time": ([TIME, (BEGIN, f"train, test = in_time(train), in_time(test)\n\n\n{BEGIN}", 1)], "N is .* it shuffles the 50 values of a series .line"),
-        "time by noise": ([(INDEX[0], "s: sorted(s[:50], key=lambda _: random.random())[0]))")], "on the same series it is another in each run"),
-        "pairs": ([(BEGIN, f"y = np.random.permutation([s[50] for s in test])\nfor s, z in zip(test, y): s[50] = z\n\n\n{BEGIN}")], r"N is 0\.[23]\d* on the program's own series, where the MSE .* is 0\.0\d*: "),
-        "seed": ([("test = [", "np.random.seed(1)\ntest = ["), ("train = [", "np.random.seed(1)\ntrain = [")], "100 of its 450 series are there twice"),
+        "time": ([before_mse(TIME)], "N is .* it shuffles the 50 values of a series .line"),
+        "time by noise": ([RANDOM_GUESS], "on the same series it is another in each run"),
+        "pairs": ([before_mse(PAIRS)], r"N is 0.[23]\d* on the program's own series, where the MSE .* is 0.0\d*: "),
+        "seed": (SEED, "100 of its 450 series are there twice"),
         # D
         "D on train": ([(SCORE_D, f"test[:] = train; {SCORE_D}")], "D prints a figure that does not depend on"),
         "D of both": ([("for s in train:", "for s in test + train:", 1)], "D has seen the test rows"),
@@ -97,17 +111,13 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "D bias": ([("            b += rate * delta\n", "")], "D: the bias is not trained"),
         "D fast": ([("perceptron(0.1)", "perceptron(1.0)")], "D learns by the rule.*rate of about 1 .*too high"),
         "D order": ([("s in train:", "s in sorted(train, key=lambda _: random.random()):", 1)], "Cannot tell: D le"),
-        "D time": ([TIME, in_part("D", "    train[:], test[:] = in_time(train), in_time(test)\n")], "with D it shuffles the 50 values"),
-        "D reads on": ([("zip(w, s)) + b)", "zip(w, s[49::-1])) + b)")], "D"),
-        "D pairs": ([in_part("D", APART)], "D is .* after an epoch on the program's own series, and .* without its shuffles"),
-        "D scaled": ([in_part("D", SCALED)], "D does not get the series as they are"),
+        "D time": ([in_part("D", TIME_OF_D)], "with D it shuffles the 50 values"),
+        "D pairs": ([in_part("D", PAIRS_OF_D)], "D is .* on the program's own series, and .* without its sh"),
+        "D scaled": ([in_part("D", SCALED)], "D gives another output for a test row if another"),
         # R
         "R state": (CARRY, "R does not set the state to 0"),
-        "R back": ([in_part("R", "    for s in train + test:\n        s[:50] = s[49::-1].copy()\n")], "R takes .* from the last to the first"),
-        "R early": ([("b, 0)[1][50]))", "b, 0)[1][49]))")], "R scores an output before the 50th value"),
-        "R all steps": ([ALL_STEPS], "R scores the outputs of all steps"),
-        "R scaled": ([in_part("R", SCALED)], "R does not get the series as they are"),
-        "R pairs": ([in_part("R", APART)], "R is .* and .* without its shuffles: they part the inputs"),
+        "R back": ([in_part("R", BACK)], "R takes .* from the last to the first"),
+        "R all steps": (ALL_STEPS, "R scores the outputs of all steps"),
         "R last": ([("delta * ws * slope(dots[i - 1])", "0")], "R: only the last step is trained"),
         "R coarse": (COARSE, "R: ws is trained with"),
         "R input": ([("delta * ws *", "delta * wl *")], "R: .* multiplied by wl, .* in place of ws"),
@@ -132,16 +142,17 @@ def test_each_slip_has_its_sentence(edits, sentence, tmp_path):
 
 
 def test_shuffles_of_series_do_not_make_a_right_program_wrong(tmp_path):
-    """They are those of a generator of its own, of scikit-learn, and of each epoch."""
+    """They are those of generators of its own, of scikit-learn, and of each epoch."""
     split = (
-        "rows = np.array(train + test)\n"
-        "random.Random(3).shuffle(places := list(range(450)))\n"
-        "rows = rows[places][np.random.RandomState(4).permutation(450)]\n"
-        "from sklearn.model_selection import train_test_split\n"
-        "train, test = map(list, train_test_split(rows, test_size=100))\n\n\n"
+        "places = list(range(450))\n"
+        "random.Random(3).shuffle(places)\n"
+        "rows = np.array(train + test)[np.random.RandomState(4).permutation(places)]\n"
+        "from sklearn.utils import shuffle\n"
+        "rows = shuffle(rows, random_state=2)\n"
+        "train, test = [*rows[:350]], [*rows[350:]]"
     )
-    program = LISTS.replace(BEGIN, split + BEGIN)
     loop = "        for s in train:\n"
+    program = LISTS.replace(*before_mse(split))
     program = program.replace(loop, f"        random.shuffle(train)\n{loop}")
     script = tmp_path / "program.py"
     script.write_text(program, encoding="utf-8")
