@@ -38,26 +38,6 @@ WILD = (
 
 BEGIN = "def mse("
 PARTS = {"D": "def perceptron(rate):\n", "R": "def node(rate):\n"}
-TIME = "order = np.random.default_rng(7).permutation(50)"
-TIME = f"for s in [{TIME}]: train, test = ([x[[*s, 50]] for x in rows] for rows in (train, test))"
-TIME_OF_D = "    order = random.sample(range(50), 50)\n    for s in train + test: s[:50] = s[order]\n"
-PAIRS = "for s, y in zip(test, np.random.permutation([s[50] for s in test])): s[50] = y"
-PAIRS_OF_D = "    for s, y in zip(train, random.sample([s[50] for s in train], len(train))): s[50] = y\n"
-SCALED = "    m, d = np.mean([s[:50] for s in train + test]), np.std([s[:50] for s in train + test])\n"
-SCALED += "    for s in train + test: s[:50] = (s[:50] - m) / d\n"
-BACK = "    for s in train + test: s[:50] = s[49::-1].copy()\n"
-RANDOM_GUESS = (INDEX[0], "s: sorted(s[:50], key=lambda _: random.random())[0]))")
-SEED = [(f"{name} = [", f"np.random.seed(1)\n{name} = [") for name in ("train", "test")]
-ALL_STEPS = [
-    (
-        'print("R", mse(lambda s: forward(s, wl, ws, b, 0)[1][50]))',
-        'print("R", np.mean([all_steps(s) for s in test]))',
-    ),
-    (
-        "    while True:\n        for s in train:\n            dots",
-        "    all_steps = lambda s: np.mean((s[50] - forward(s, wl, ws, b, 0)[1][1:]) ** 2)\n    while True:\n        for s in train:\n            dots",
-    ),
-]
 
 
 def before_mse(code):
@@ -66,6 +46,23 @@ def before_mse(code):
 
 def in_part(letter, code):
     return (PARTS[letter], PARTS[letter] + code)
+
+
+FEW = [("range(350)", "range(120)"), ("range(100)", "range(40)")]
+EACH = "for s in train + test: s[:50] ="
+TIME = f"order = np.random.default_rng(7).permutation(50)\n{EACH} s[order]"
+TIME_OF_D = f"    order = random.sample(range(50), 50)\n    {EACH} s[order]\n"
+PAIRS = "for s, y in zip(test, np.random.permutation([s[50] for s in test])): s[50] = y"
+PAIRS_OF_D = "    ys = random.sample([s[50] for s in train], len(train))\n    for s, y in zip(train, ys): s[50] = y\n"
+SCALED = f"    x = np.array(train + test)[:, :50]\n    m, d = x.mean(), x.std()\n    {EACH} (s[:50] - m) / d\n"
+CENTRED = f"    m = np.array(train + test)[:, :50].mean()\n    {EACH} s[:50] - m\n"
+BACK = f"    {EACH} s[49::-1].copy()\n"
+RANDOM_GUESS = (INDEX[0], "s: sorted(s[:50], key=lambda _: random.random())[0]))")
+SEED = [(f"{name} = [", f"np.random.seed(1)\n{name} = [") for name in ("train", "test")]
+ALL_STEPS = [
+    ('print("R", mse(lambda s: forward(s, wl, ws, b, 0)[1][50]))', 'print("R", np.mean([score(s) for s in test]))'),
+    in_part("R", "    score = lambda s: np.mean((s[50] - forward(s, wl, ws, b, 0)[1][1:]) ** 2)\n"),
+]  # fmt: skip
 
 
 def first(code):
@@ -113,11 +110,12 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "D order": ([("s in train:", "s in sorted(train, key=lambda _: random.random()):", 1)], "Cannot tell: D le"),
         "D time": ([in_part("D", TIME_OF_D)], "with D it shuffles the 50 values"),
         "D pairs": ([in_part("D", PAIRS_OF_D)], "D is .* on the program's own series, and .* without its sh"),
+        "D centred": ([in_part("D", CENTRED)], "D gives another output for a test row if another"),
         "D scaled": ([in_part("D", SCALED)], "D gives another output for a test row if another"),
         # R
         "R state": (CARRY, "R does not set the state to 0"),
-        "R back": ([in_part("R", BACK)], "R takes .* from the last to the first"),
-        "R all steps": (ALL_STEPS, "R scores the outputs of all steps"),
+        "R back": ([in_part("R", BACK), *FEW], "R takes .* from the last to the first"),
+        "R all steps": ([*ALL_STEPS, *FEW], "R scores the outputs of all steps"),
         "R last": ([("delta * ws * slope(dots[i - 1])", "0")], "R: only the last step is trained"),
         "R coarse": (COARSE, "R: ws is trained with"),
         "R input": ([("delta * ws *", "delta * wl *")], "R: .* multiplied by wl, .* in place of ws"),
@@ -142,13 +140,11 @@ def test_each_slip_has_its_sentence(edits, sentence, tmp_path):
 
 
 def test_shuffles_of_series_do_not_make_a_right_program_wrong(tmp_path):
-    """They are those of generators of its own, of scikit-learn, and of each epoch."""
+    """They are those of generators of its own, as of scikit-learn, and of each epoch."""
     split = (
         "places = list(range(450))\n"
         "random.Random(3).shuffle(places)\n"
         "rows = np.array(train + test)[np.random.RandomState(4).permutation(places)]\n"
-        "from sklearn.utils import shuffle\n"
-        "rows = shuffle(rows, random_state=2)\n"
         "train, test = [*rows[:350]], [*rows[350:]]"
     )
     loop = "        for s in train:\n"
