@@ -47,8 +47,7 @@ def path(evaluated, tmp_path_factory):
         network = committed(dataset.name)
         network |= {"experiment": SHOWN[dataset.name]}
         network["words"] = [
-            f"<{word}>" if word and word != RARE else word
-            for word in network["words"]
+            f"<{word}>" if word and word != RARE else word for word in network["words"]
         ]
         write_json(folder / "tables" / "network.json", network)
         built.append(dataclasses.replace(dataset, folder=folder))
