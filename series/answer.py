@@ -29,7 +29,7 @@ from series.fits import Say, Store
 from series.forecaster import Forecaster
 from series.leaderboard import Board
 from series.options import Arguments
-from series.question import Proposal, prepared, propose
+from series.question import Proposal, not_forecast, prepared, propose
 from series.reading import described
 from series.reading.detect import detect
 from series.reading.profile import FileProfile
@@ -62,6 +62,9 @@ class About(Strict):
         board: the scores of all models, and who forecasts.
         titles: name of a model -> its title.
         left_out: name of a model -> why it was not fitted.
+        left_out_series: name of a series -> why it is not forecast.
+        mostly_zero: the number of forecast series whose median is 0; None in answers
+            of an earlier version.
         integers: the type of unique_id where the user's column holds integers, such
             as "int64"; else empty.
     """
@@ -73,6 +76,8 @@ class About(Strict):
     board: Board
     titles: dict[str, str]
     left_out: dict[str, str]
+    left_out_series: dict[str, str] = {}
+    mostly_zero: int | None = None
     integers: str
 
 
@@ -137,13 +142,21 @@ class Answer:
 
     @property
     def hint(self) -> str:
-        """Sentences on what would decide an open question; else empty."""
-        return sentence.hint(self.board, self.about.titles)
+        """Sentences on series that are not forecast, what would decide an open
+        question, and what differs in the table; else empty.
+        """
+        about = self.about
+        used = len(self.board.deviations)
+        texts = [
+            not_forecast(about.left_out_series, used),
+            sentence.hint(self.board, about.titles, about.mostly_zero),
+        ]
+        return " ".join(filter(None, texts))
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Name of a model -> why it was not fitted."""
-        return self.about.left_out
+        """Name of a model -> why it was not fitted; series -> why it is not forecast."""
+        return {**self.about.left_out, **self.about.left_out_series}
 
     @property
     def models(self) -> pd.DataFrame:
@@ -424,6 +437,8 @@ def _answered(
         board=board,
         titles=titled,
         left_out=left_out,
+        left_out_series=dict(proposal.leave_out),
+        mostly_zero=_mostly_zero(dataset),
         integers=_integers(profile),
     )
     forecasts = _typed(forecasts, about.integers)
@@ -447,7 +462,17 @@ def _read(
     if asked.name is None and len(profile.series) == 1:
         name = profile.series[0]  # as the long format names it
     dataset, proposal = prepared(name, profile, proposal)
+    used = len(fitted_of(dataset).series)
+    lacking = not_forecast(proposal.leave_out, used)
+    if lacking:
+        say(lacking)
     return profile, proposal, dataset
+
+
+def _mostly_zero(dataset: Dataset) -> int:
+    """Return the number of series whose median is 0."""
+    truth = np.asarray(dataset.truth).reshape(len(fitted_of(dataset).series), -1)
+    return int((np.nanmedian(truth, axis=1) == 0).sum())
 
 
 def _integers(profile: FileProfile) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.errors import UnrollError, UsageError, printable
+from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from series import plot, table
@@ -94,6 +94,11 @@ def predict(
             raise UsageError(
                 f"--series is for a file of several series, and {name} is one series; "
                 "leave it out"
+            )
+        why = answer.about.left_out_series.get(series)
+        if why is not None:
+            raise UsageError(
+                one_line(f"--series {series}: it is not forecast, because of {why}")
             )
         one_of(series, several, "--series")
     paths = [data] if data else answer.files
