@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydantic
 
 from pipeline import tables
 from pipeline.data import row_calendar
@@ -61,8 +62,9 @@ class About(Strict):
         horizon: timesteps that are forecast at once.
         board: the scores of all models, and who forecasts.
         titles: name of a model -> its title.
-        left_out: name of a model -> why it was not fitted.
-        left_out_series: name of a series -> why it is not forecast.
+        left_out: name of a model -> why it was not fitted; name of a series -> why it
+            is not forecast.
+        series_left_out: the names in `left_out` that are those of series.
         mostly_zero: the number of forecast series whose median is 0; None in answers
             of an earlier version.
         integers: the type of unique_id where the user's column holds integers, such
@@ -76,7 +78,7 @@ class About(Strict):
     board: Board
     titles: dict[str, str]
     left_out: dict[str, str]
-    left_out_series: dict[str, str] = {}
+    series_left_out: list[str] = pydantic.Field(default=[])
     mostly_zero: int | None = None
     integers: str
 
@@ -148,7 +150,7 @@ class Answer:
         about = self.about
         used = len(self.board.deviations)
         texts = [
-            not_forecast(about.left_out_series, used),
+            not_forecast(self.series_left_out, used),
             sentence.hint(self.board, about.titles, about.mostly_zero),
         ]
         return " ".join(filter(None, texts))
@@ -156,7 +158,12 @@ class Answer:
     @property
     def left_out(self) -> dict[str, str]:
         """Name of a model -> why it was not fitted; series -> why it is not forecast."""
-        return {**self.about.left_out, **self.about.left_out_series}
+        return self.about.left_out
+
+    @property
+    def series_left_out(self) -> dict[str, str]:
+        """Name of a series -> why it is not forecast."""
+        return {name: self.left_out[name] for name in self.about.series_left_out}
 
     @property
     def models(self) -> pd.DataFrame:
@@ -436,8 +443,8 @@ def _answered(
         horizon=proposal.horizon,
         board=board,
         titles=titled,
-        left_out=left_out,
-        left_out_series=dict(proposal.leave_out),
+        left_out={**left_out, **proposal.leave_out},
+        series_left_out=[*proposal.leave_out],
         mostly_zero=_mostly_zero(dataset),
         integers=_integers(profile),
     )

@@ -492,13 +492,17 @@ def not_forecast(reasons: Mapping[str, str], used: int) -> str:
     count = len(reasons)
     if not count:
         return ""
-    verb = "is" if count == 1 else "are"
-    text = (
-        f"{count:,} of {count + used:,} series {verb} not forecast "
-        f"({some_reasons(reasons)})"
-    )
-    cure = _few_rows(reasons)
-    return f"{text}. For a forecast of {'it' if count == 1 else 'them'}, {cure}."
+    text = f"{count:,} of {count + used:,} series {'is' if count == 1 else 'are'} not "
+    if count <= MOST_NAMED:
+        text += f"forecast ({some_reasons(reasons)})."
+    else:
+        short = sum(NEEDED in reason for reason in reasons.values())
+        text += "forecast."
+        if short:
+            text += f" {short:,} are too short for lookback= and horizon= together."
+        name, reason = next(iter(reasons.items()))
+        text += f" The first is {name} ({reason}); `left_out` has all with reasons."
+    return f"{text} To forecast {'it' if count == 1 else 'more'}, {_few_rows(reasons)}."
 
 
 def _cure(windows_of: Callable[[Proposal], Dataset], proposal: Proposal) -> str:

@@ -56,8 +56,9 @@ def show_models(answer: Answer) -> None:
         print(printable(with_flags(answer.hint)))
     models = table.models(answer.models, answer.unit)
     left_out: dict[str, list[str]] = {}
-    for name, why in answer.about.left_out.items():
-        left_out.setdefault(why, []).append(name)
+    for name, why in answer.left_out.items():
+        if name not in answer.series_left_out:
+            left_out.setdefault(why, []).append(name)
     caption = [table.EXPLAINED]
     for why, names in left_out.items():
         caption.append(f"Left out: {', '.join(names)}: {why}")

@@ -95,11 +95,9 @@ def predict(
                 f"--series is for a file of several series, and {name} is one series; "
                 "leave it out"
             )
-        why = answer.about.left_out_series.get(series)
-        if why is not None:
-            raise UsageError(
-                one_line(f"--series {series}: it is not forecast, because of {why}")
-            )
+        if series in answer.series_left_out:
+            why = answer.left_out[series]
+            raise UsageError(one_line(f"--series {series} is not forecast: {why}"))
         one_of(series, several, "--series")
     paths = [data] if data else answer.files
     with warnings.catch_warnings(record=True) as unusual:
