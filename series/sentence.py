@@ -138,7 +138,9 @@ def _unbeaten(board: Board, titles: Mapping[str, str]) -> str:
             clauses.append(f"{role}, {title(board, titles, str(name))}, had {error}")
     naive = title(board, titles, str(board.naive))
     known = all(compared.low is not None for compared in board.with_naive.values())
-    start = f"Nothing beats {naive}" if known else f"Nothing beats {naive} so far"
+    leads = any(compared.change < 0 for compared in board.with_naive.values())
+    beats = "Nothing surely beats" if leads else "Nothing beats"
+    start = f"{beats} {naive}" if known else f"{beats} {naive} so far"
     text = f"{start}: over {span(board)} {', and '.join(clauses)}."
     return text if board.network else f"{text} Recurrence was not tried."
 
