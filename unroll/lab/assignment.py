@@ -30,6 +30,7 @@ from unroll.lab.program import (
     PrintedNumber,
     PrintedSeries,
     StudentProgram,
+    StudentRun,
     TooSlow,
     Undecided,
     UnknownRule,
@@ -288,9 +289,12 @@ def naive(program: StudentProgram) -> SeriesSplit:
     if not keys:
         key, numbers = list(run.printed.items())[-1]
         number = numbers[0]
+        if run.shuffled_time:
+            own = program.on_its_own("N", UNTOUCHED, key, 1)
+            raise Wrong(f"{_own_figure(own, key)}: {run.shuffled_time}")
         again = replace(program, seed=program.seed + 1).run("N", row)
-        why = run.shuffled_time
-        if not why and again.printed.get(key) != numbers:
+        why = ""
+        if again.printed.get(key) != numbers:
             why = "on the same series it is another in each run, as if time is shuffled"
         why = why or _other_measure(number, *meant, range(100, total + 1))
         why = why or _other_guess([number.is_in(*bound) for bound in bounds])
@@ -357,15 +361,34 @@ def _require_own_guess(
             "the words beside its figures are others when the series are others"
         )
     number = run.printed[place][0]
-    mse = run.notes["errors"] / run.series
+    mse = _own_mse(run)
     variance = run.notes["squares"] / run.series - mse**2
     reach = SURE * np.sqrt(variance / split.test)
     if not number.is_in(mse - reach, mse + reach):
         raise Wrong(
-            f"N is {number.value:.3g} on the program's own series, where the MSE of "
-            f"the 50th value is {mse:.3g}: it compares guesses with the 51st values of "
+            f"{_own_figure(run, place)}: it compares guesses with the 51st values of "
             "other series, as after two separate shuffles"
         )
+
+
+def _own_mse(run: StudentRun) -> float:
+    """Return the error of the 50th value as the guess on a program's own series."""
+    return float(run.notes["errors"]) / run.series
+
+
+def _own_figure(run: StudentRun, place: Place) -> str:
+    """Return the figure of N on the program's own series, and the right one, in words.
+
+    Args:
+        run: a run on its own series.
+        place: where it prints the figure.
+    """
+    numbers = run.printed.get(place)
+    figure = f"{numbers[0].value:.3g}" if numbers else "no such figure"
+    return (
+        f"N is {figure} on the program's own series, where the MSE of the 50th value "
+        f"is {_own_mse(run):.3g}"
+    )
 
 
 def _other_guess(is_value: Sequence[bool]) -> str:

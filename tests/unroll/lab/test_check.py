@@ -97,7 +97,7 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "no train": ([("for s in test) / len(test)", "for s in train + test) / 450")], "tests on all 450 series"),
         "coarse": ([INDEX, ('print("N", ', 'print("N %.0e" % ')], "Cannot tell: N does not tell which rows"),
         "target": ([(INDEX[0], "s: s[50]))")], "its guess is the 51st value .index 50., which it must guess"),
-        "time": ([before_mse(TIME)], "N is .* it shuffles the 50 values of a series .line"),
+        "time": ([before_mse(TIME)], r"N is 0\.[1-9]\d* on .* is 0\.0\d*: it shuffles the 50 values of a series .line"),
         "time by noise": ([RANDOM_GUESS], "on the same series it is another in each run"),
         "pairs": ([before_mse(PAIRS)], r"N is 0.[23]\d* on the program's own series, where the MSE .* is 0.0\d*: "),
         "seed": (SEED, "100 of its 450 series are there twice"),
