@@ -45,8 +45,8 @@ OWN = "own"
 UNTOUCHED = "untouched"
 """A run on the program's own rows, which it may shuffle."""
 
-TIMESTEPS = (49, 50, 51)
-"""Lengths of what is shuffled if a program shuffles time."""
+TIMESTEPS = range(8, 52)
+"""Lengths of what is shuffled if a program shuffles time, or a part of it."""
 
 FLAT = 3
 """What has this many times as many values as there are series is no list of series."""
@@ -194,7 +194,10 @@ def _replace_shuffles(order: Callable[[int], Any], seed: int, *, seeds: bool) ->
             a: Any, size: Any = None, replace: bool = True, *args: Any, **options: Any
         ) -> Any:
             count = a if np.ndim(a) == 0 else len(a)
-            if replace or size not in {count, (count,)} or args or options:
+            others = [*args, *options.values()]
+            # pandas passes p=None
+            is_plain = all(value is None for value in others)
+            if replace or size not in {count, (count,)} or not is_plain:
                 return choose(a, size, replace, *args, **options)
             return permute(a)
 

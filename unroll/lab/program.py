@@ -105,7 +105,7 @@ class StudentRun(NamedTuple):
             return ""
         line, count = self.notes["time"]
         return (
-            f"it shuffles the {count} values of a series (line {line}), and time must "
+            f"it shuffles {count} values of a series (line {line}), and time must "
             "stay in its order"
         )
 
