@@ -31,7 +31,7 @@ from series.fits import Say, Store
 from series.forecaster import Forecaster
 from series.leaderboard import ENSEMBLE, Board
 from series.options import MOST_TIMESTEPS, Arguments, Title, is_title
-from series.question import Proposal, prepared, propose
+from series.question import Proposal, not_forecast, prepared, propose
 from series.reading import described
 from series.reading.detect import detect
 from series.reading.profile import FileProfile
@@ -81,7 +81,11 @@ class About(Strict):
         horizon: timesteps that are forecast at once.
         board: the scores of all models, and who forecasts.
         titles: name of a model -> its title.
-        left_out: name of a model -> why it was not fitted.
+        left_out: name of a model -> why it was not fitted; name of a series -> why it
+            is not forecast.
+        series_left_out: the names in `left_out` that are those of series.
+        mostly_zero: the number of forecast series whose median is 0; None in answers
+            of an earlier version.
         integers: the type of unique_id where the user's column holds integers, such
             as "int64"; else empty.
     """
@@ -93,6 +97,8 @@ class About(Strict):
     board: Board
     titles: dict[str, str]
     left_out: dict[str, str]
+    series_left_out: list[str] = pydantic.Field(default=[])
+    mostly_zero: Annotated[int, pydantic.Field(ge=0)] | None = None
     integers: Annotated[
         str, pydantic.StringConstraints(pattern="^(u?int(8|16|32|64))?$")
     ]
@@ -169,13 +175,26 @@ class Answer:
 
     @property
     def hint(self) -> str:
-        """Sentences on what would decide an open question; else empty."""
-        return sentence.hint(self.board, self.about.titles)
+        """Sentences on series that are not forecast, what would decide an open
+        question, and what differs in the table; else empty.
+        """
+        about = self.about
+        used = len(self.board.deviations)
+        texts = [
+            not_forecast(self.series_left_out, used),
+            sentence.hint(self.board, about.titles, about.mostly_zero),
+        ]
+        return " ".join(filter(None, texts))
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Name of a model -> why it was not fitted."""
+        """Name of a model -> why it was not fitted; series -> why it is not forecast."""
         return self.about.left_out
+
+    @property
+    def series_left_out(self) -> dict[str, str]:
+        """Name of a series -> why it is not forecast."""
+        return {name: self.left_out[name] for name in self.about.series_left_out}
 
     @property
     def models(self) -> pd.DataFrame:
@@ -453,7 +472,9 @@ def _answered(
         horizon=proposal.horizon,
         board=board,
         titles=titled,
-        left_out=left_out,
+        left_out={**left_out, **proposal.leave_out},
+        series_left_out=[*proposal.leave_out],
+        mostly_zero=_mostly_zero(dataset),
         integers=_integers(profile),
     )
     forecasts = _typed(forecasts, about.integers)
@@ -477,7 +498,17 @@ def _read(
     if asked.name is None and len(profile.series) == 1 and is_title(profile.series[0]):
         name = profile.series[0]  # as the long format names it
     dataset, proposal = prepared(name, profile, proposal)
+    used = len(fitted_of(dataset).series)
+    lacking = not_forecast(proposal.leave_out, used)
+    if lacking:
+        say(lacking)
     return profile, proposal, dataset
+
+
+def _mostly_zero(dataset: Dataset) -> int:
+    """Return the number of series whose median is 0."""
+    truth = np.asarray(dataset.truth).reshape(len(fitted_of(dataset).series), -1)
+    return int((np.nanmedian(truth, axis=1) == 0).sum())
 
 
 def _integers(profile: FileProfile) -> str:

@@ -6,7 +6,7 @@ hour apart.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -43,6 +43,15 @@ YEARLY_WINDOW_SHARE = 1 / 3
 
 SHORT = "since the file is short"
 """The reason for less than the usual number of timesteps."""
+
+SERIES_SHORT = "since each series is short"
+"""The same reason, of several series."""
+
+MOST_NAMED = 5
+"""The most series that are named with the reasons why they cannot be used."""
+
+NEEDED = "are needed"
+"""Part of a reason that a smaller horizon or lookback may help against."""
 
 LOOKBACK_YEARS = {4: 3, 12: 2, 52: 1}
 """Timesteps of a year -> years that a window spans, if the rows suffice."""
@@ -92,7 +101,7 @@ class Proposal:
         future: columns whose values are known beforehand.
         holidays: the country whose holidays are known, such as "DE".
         reasons: option that was proposed -> reason for its value.
-        leave_out: names of the series that cannot be used.
+        leave_out: name of a series that cannot be used -> why.
     """
 
     target: str
@@ -105,7 +114,7 @@ class Proposal:
     future: list[str]
     holidays: str | None
     reasons: dict[str, str] = field(default_factory=dict)
-    leave_out: Sequence[str] = ()
+    leave_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def guesses(self) -> list[str]:
@@ -144,20 +153,29 @@ def likely_target(profile: FileProfile) -> tuple[str, str]:
     best = max(scores, key=scores.__getitem__)
     if len(scores) == 1:
         return best, "the only column that can be forecast"
-    why = "by its name" if scores[best] > 1 else "by its unit"
+    why = "by its name" if _is_named(profile, best) else "by its unit"
     if scores[best] < 1:
         why = "the first that may be forecast"
     return best, f"{why}; target= names another"
 
 
+def _words(profile: FileProfile, name: str) -> list[str]:
+    """Return the words in the name of a column, in small letters."""
+    words = re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", profile.columns[name].quantity)
+    return [word.lower() for word in words]
+
+
+def _is_named(profile: FileProfile, name: str) -> bool:
+    """Return whether a column has the name of a target."""
+    return any(re.search(TARGET_WORDS, word) for word in _words(profile, name))
+
+
 def _target_score(profile: FileProfile, name: str) -> int:
     column = profile.columns[name]
-    words = re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column.quantity)
-    lower = [word.lower() for word in words]
     score = 0
-    if any(re.search(TARGET_WORDS, word) for word in lower):
+    if _is_named(profile, name):
         score += 4
-    if any(re.search(COVARIATE_WORDS, word) for word in lower):
+    if any(re.search(COVARIATE_WORDS, word) for word in _words(profile, name)):
         score -= 2
     if column.unit:
         score += -1 if re.fullmatch(WEATHER_UNITS, column.unit) else 1
@@ -190,12 +208,13 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
                 "forecasts every row"
             )
     habits = _habits(profile, step)
+    short = SERIES_SHORT if profile.series_id else SHORT
     longest = _longest_window(profile, step, habits)
     horizon = wanted.horizon
     if horizon is None:
         usual, why = habits.horizon
         horizon = min(usual, max(1, longest // 2))
-        reasons["horizon"] = why if horizon == usual else SHORT
+        reasons["horizon"] = why if horizon == usual else short
     lookback = wanted.lookback
     if lookback is None:
         lookback, why = habits.lookback
@@ -203,7 +222,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
             fitting = [cycle for cycle in habits.cycles if cycle <= longest]
             cycle = max(fitting, default=1)
             lookback = longest // cycle * cycle
-            why = SHORT
+            why = short
         reasons["lookback"] = why
     history = 0
     if habits.year and not profile.gaps and not profile.series_id:
@@ -425,12 +444,14 @@ def prepared(
             told_apart = (
                 f"its series are told apart by {profile.series_id!r}; {doubtful}"
             )
-            raise UnrollError(f"{file}: {error.why}; {told_apart}") from None
+            why = some_reasons(error.reasons)
+            raise UnrollError(f"{file}: {why}; {told_apart}") from None
         if error.every:
             raise UnrollError(
-                f"{file}: none of the series can be used ({error.why}); add rows"
+                f"{file}: none of the series can be used "
+                f"({some_reasons(error.reasons)}); {_few_rows(error.reasons)}"
             ) from None
-        fewer = replace(proposal, leave_out=[*error.reasons])
+        fewer = replace(proposal, leave_out=error.reasons)
         return windows_of(fewer), fewer
     except ValueError as error:
         raise UsageError(
@@ -438,6 +459,50 @@ def prepared(
         ) from None
     except UnrollError as error:
         raise UnrollError(f"{error}; {_cure(windows_of, proposal)}") from None
+
+
+def some_reasons(reasons: Mapping[str, str]) -> str:
+    """Return why series cannot be used, in words; of many series, only why the first.
+
+    Args:
+        reasons: name of a series -> why it cannot be used.
+    """
+    shown = [*reasons.items()]
+    if len(shown) > MOST_NAMED:
+        shown = shown[:1]
+    text = "; ".join(f"{name}: {reason}" for name, reason in shown)
+    more = len(reasons) - len(shown)
+    return f"{text}; and {more:,} more" if more else text
+
+
+def _few_rows(reasons: Mapping[str, str]) -> str:
+    """Return what helps, if anything but more rows does."""
+    if any(NEEDED in reason for reason in reasons.values()):
+        return "pass a smaller horizon= or lookback=, or add rows"
+    return "add rows"
+
+
+def not_forecast(reasons: Mapping[str, str], used: int) -> str:
+    """Return sentences on the series that are not forecast; "" if all are.
+
+    Args:
+        reasons: name of a series that is not forecast -> why.
+        used: the number of series that are forecast.
+    """
+    count = len(reasons)
+    if not count:
+        return ""
+    text = f"{count:,} of {count + used:,} series {'is' if count == 1 else 'are'} not "
+    if count <= MOST_NAMED:
+        text += f"forecast ({some_reasons(reasons)})."
+    else:
+        short = sum(NEEDED in reason for reason in reasons.values())
+        text += "forecast."
+        if short:
+            text += f" {short:,} are too short for lookback= and horizon= together."
+        name, reason = next(iter(reasons.items()))
+        text += f" The first is {name} ({reason}); `left_out` has all with reasons."
+    return f"{text} To forecast {'it' if count == 1 else 'more'}, {_few_rows(reasons)}."
 
 
 def _cure(windows_of: Callable[[Proposal], Dataset], proposal: Proposal) -> str:

@@ -84,12 +84,24 @@ def _compared(board: Board, compared: Comparison, titles: Mapping[str, str]) -> 
     opponent = f"the best model without recurrence, {opponent}"
     change = f"{amount(compared.change)} {opponent}{interval(compared)}"
     text = (
-        f"{VERDICTS[compared.word]}: over {span(board)} the best recurrent network, "
+        f"{_verdict(compared)}: over {span(board)} the best recurrent network, "
         f"{network}, had {change}."
     )
     if compared.word == Word.SAME and compared.low * compared.high > 0:
         text += f" That is hardly chance, but less than {PERCENT} does not matter."
     return f"{text}{why_open(compared)}"
+
+
+def _verdict(compared: Comparison) -> str:
+    """Return the beginning of the sentence: the verdict, or the direction alone."""
+    low = compared.low
+    high = compared.high
+    if compared.word == Word.OPEN and low is not None and high is not None:
+        if low > 0:
+            return f"Recurrence has more error, and it is open whether over {PERCENT}"
+        if high < 0:
+            return f"Recurrence has less error, and it is open whether over {PERCENT}"
+    return VERDICTS[compared.word]
 
 
 def why_open(compared: Comparison) -> str:
@@ -126,12 +138,16 @@ def _unbeaten(board: Board, titles: Mapping[str, str]) -> str:
             clauses.append(f"{role}, {title(board, titles, str(name))}, had {error}")
     naive = title(board, titles, str(board.naive))
     known = all(compared.low is not None for compared in board.with_naive.values())
-    start = f"Nothing beats {naive}" if known else f"Nothing beats {naive} so far"
+    leads = any(compared.change < 0 for compared in board.with_naive.values())
+    beats = "Nothing surely beats" if leads else "Nothing beats"
+    start = f"{beats} {naive}" if known else f"{beats} {naive} so far"
     text = f"{start}: over {span(board)} {', and '.join(clauses)}."
     return text if board.network else f"{text} Recurrence was not tried."
 
 
-def hint(board: Board, titles: Mapping[str, str]) -> str:
+def hint(
+    board: Board, titles: Mapping[str, str], mostly_zero: int | None = None
+) -> str:
     """Return sentences that explain the answer; empty if there is nothing to explain.
 
     They say what would decide an open question, why the first model of the table does
@@ -140,6 +156,7 @@ def hint(board: Board, titles: Mapping[str, str]) -> str:
     Args:
         board: the scores of all models.
         titles: name -> title of each model; the combination needs no title.
+        mostly_zero: the number of series whose median is 0; None if it is not known.
     """
     texts = []
     compared = board.comparison
@@ -157,11 +174,20 @@ def hint(board: Board, titles: Mapping[str, str]) -> str:
             break
     if ZERO in board.models:
         texts.append(
-            "Most values are 0, so their median is 0, which the mean absolute error "
-            "rewards. To keep something in stock, look at the weighted quantile loss "
-            "and at the upper ends of the intervals."
+            f"{_zeros(len(board.deviations), mostly_zero)} To keep something in stock, "
+            "look at the weighted quantile loss and at the upper ends of the intervals."
         )
     return " ".join(texts)
+
+
+def _zeros(count: int, mostly_zero: int | None) -> str:
+    """Return a sentence on the values 0 of `count` series."""
+    if not mostly_zero:
+        return "Many values are 0."
+    start = "Most values are 0"
+    if count > 1:
+        start = f"In {mostly_zero:,} of {count:,} series most values are 0"
+    return f"{start}, so their median is 0, which the mean absolute error rewards."
 
 
 def _lacking(board: Board, compared: Comparison) -> str:

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -136,6 +137,23 @@ def test_without_a_python_that_serves_there_is_one_line(clone):
     output = set_up(clone, status=1)
     assert output.count("\n") == 1
     assert "Python 3.11, 3.12 or 3.13 is needed" in output
+
+
+def test_a_folder_of_the_same_name_does_not_hide_the_package(tmp_path):
+    """So has who calls the clone unroll, and works in the folder that holds it."""
+    (tmp_path / "unroll").mkdir()
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONPATH"
+    }
+    found = subprocess.run(
+        [sys.executable, "-c", "import unroll; print(unroll.__file__)"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert found.strip() == str(ROOT / "unroll" / "__init__.py")
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@
       draw();
     };
     const draw = () => {
-      const [seed, step] = [Number(find("seed").value), find("step").value - 1];
+      const [seed, step] = [Number(find("seed").value), Number(find("step").value) - 1];
       const { traces, felt } = found[seed];
       const lines = (all, low, high) =>
         [...all, all[seed]].map((one, place) => line(one, low, high, place < all.length ? "others" : "chosen"));
@@ -215,10 +215,16 @@
         (networks[1] ? ` All seeds: ${between.at(-1).map(told).join(" to ")}; furthest apart at ${vector ? "value" : "step"} ${apart.indexOf(Math.max(...apart)) + 1}.` : "");
       const there = embedding ? word(rows[first + step]) : told(shown(rows[step]));
       const then = vector ? "" : `; answer ${told(answers[seed][step])}`;
+      if (embedding) {
+        const [now, before, rare] = [rows[first + step][0], asItWas(first + step), about.words.indexOf("…")];
+        find("rare").disabled = before === rare;
+        find("rare").textContent = now === before ? "hide this word (…)" : "show this word again";
+      }
       find("where").textContent = `step ${step + 1} of ${felt.length}: ${there}${then}`;
       find("tracks").style.setProperty("--at", `${(100 * (step + 0.5)) / felt.length}%`);
       box.found = found;
     };
+    const asItWas = (step) => floats(about.inputs[example])[step];
     const change = (step, value) => {
       rows[step][about.column] = Math.min(bounds[1], Math.max(bounds[0], value));
       find("step").value = step + 1 - first;
@@ -227,8 +233,12 @@
     find("example").addEventListener("input", pick);
     find("again").addEventListener("click", pick);
     for (const name of ["seed", "view", "step"]) find(name).addEventListener("input", draw);
-    find("value").addEventListener("input", ({ target }) => change(find("step").value - 1, Number(target.value)));
-    find("rare").addEventListener("click", () => change(first + find("step").value - 1, about.words.indexOf("…")));
+    find("value").addEventListener("input", ({ target }) => change(Number(find("step").value) - 1, Number(target.value)));
+    find("rare").addEventListener("click", () => {
+      const step = first + Number(find("step").value) - 1;
+      const before = asItWas(step);
+      change(step, rows[step][0] === before ? about.words.indexOf("…") : before);
+    });
     find("review").addEventListener("click", ({ target }) => {
       find("step").value = [...find("review").children].indexOf(target) + 1 || find("step").value;
       draw();

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import UnrollError, UsageError
 from series.options import Options
-from series.question import prepared, propose
+from series.question import not_forecast, prepared, propose
 from series.reading.detect import detect
 
 HOUR = "a timestep is an hour, of which one row is taken, not the mean"
@@ -151,10 +151,27 @@ def test_one_short_series_among_long_ones_is_left_out(tmp_path):
     pd.concat(rows).to_csv(path, index=False)
     profile = detect([path], Options())
     dataset, proposal = prepared("a", profile, propose(profile, Options()))
-    assert [*proposal.leave_out] == ["short"]
+    [(name, reason)] = proposal.leave_out.items()
+    assert name == "short"
+    assert "30 rows, 0 of them before 2021-05-31" in reason
+    assert not_forecast(proposal.leave_out, 2) == (
+        f"1 of 3 series is not forecast (short: {reason}). To forecast it, pass a "
+        "smaller horizon= or lookback=, or add rows."
+    )
     with pytest.raises(UsageError, match="has 3, by 'unique_id'; leave future= out"):
         propose(profile, Options(future=["y"]))
     assert [*dataset.scales] == ["a", "b"]
+
+
+def test_of_many_series_that_are_not_forecast_the_first_has_its_reason():
+    reasons = {f"s{number}": "8 rows, where 9 are needed" for number in range(660)}
+    assert not_forecast({}, 7) == ""
+    assert not_forecast(reasons | {"late": "3 rows, none of them late"}, 95) == (
+        "661 of 756 series are not forecast. 660 are too short for lookback= and "
+        "horizon= together. The first is s0 (8 rows, where 9 are needed); `left_out` "
+        "has all with reasons. To forecast more, pass a smaller horizon= or lookback=, "
+        "or add rows."
+    )
 
 
 def test_too_few_rows_get_an_advice_that_was_tried(tmp_path):

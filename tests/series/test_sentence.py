@@ -87,6 +87,18 @@ def board(comparison=None, champion=ENSEMBLE, best=ENSEMBLE, **changes):
             "3.0 % more). The interval crosses the edge of the ±5 % band,",
         ),
         (
+            compared(0.071, 0.011, 0.13),
+            ENSEMBLE,
+            "Recurrence has more error, and it is open whether over 5 %: over the last",
+            "(95 % interval: 1.1 to 13 % more). The interval crosses the edge",
+        ),
+        (
+            compared(-0.071, -0.13, -0.011),
+            ENSEMBLE,
+            "Recurrence has less error, and it is open whether over 5 %: over the last",
+            "(95 % interval: 13 to 1.1 % less). The interval crosses the edge",
+        ),
+        (
             compared(7.2, 3.9, 12.6),
             ENSEMBLE,
             "No,",
@@ -140,6 +152,9 @@ def test_nothing_beats_the_last_value():
     assert "1.0 % more error than it (95 % interval: 1.0 % less to 3.0 % more)" in text
     assert "GRU(32), had 5.0 % more error than it" in text
     assert text.endswith("The forecast is by the last value.")
+    ahead = {"gru": compared(-0.03, -0.08, 0.02)}
+    surely = board(None, "last", with_naive=ahead)
+    assert sentence(surely, TITLES).startswith("Nothing surely beats the last value:")
     assert (
         hint(board(unbeaten.comparison, "last", "last", with_naive=close), TITLES) == ""
     )
@@ -185,6 +200,22 @@ def test_the_hint_says_why_the_best_of_the_table_does_not_forecast():
     )
     network = board(compared(-0.04, -0.11, 0.03), best="gru")
     assert "In the table" not in hint(network, TITLES)
+
+
+@pytest.mark.parametrize(
+    ("count", "mostly_zero", "words"),
+    [
+        (1, 1, "Most values are 0, so their median is 0, which the mean absolute"),
+        (1, 0, "Many values are 0. To keep something in stock"),
+        (40, 14, "In 14 of 40 series most values are 0, so their median is 0"),
+        (40, 0, "Many values are 0. To keep"),
+        (40, None, "Many values are 0. To keep"),
+    ],
+)
+def test_the_hint_counts_the_series_that_are_mostly_0(count, mostly_zero, words):
+    names = dict.fromkeys(map(str, range(count)), 1.0)
+    rare = board(best="zero", deviations=names)
+    assert hint(rare, TITLES, mostly_zero).startswith(words)
 
 
 @pytest.mark.parametrize(

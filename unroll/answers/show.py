@@ -53,11 +53,12 @@ def show_models(answer: Answer) -> None:
     """Print the sentence, the hint and the table of models."""
     print(printable(f"{answer.name}: {answer.sentence}"))
     if answer.hint:
-        print(printable(answer.hint))
+        print(printable(with_flags(answer.hint)))
     models = table.models(answer.models, answer.unit)
     left_out: dict[str, list[str]] = {}
     for name, why in answer.left_out.items():
-        left_out.setdefault(why, []).append(name)
+        if name not in answer.series_left_out:
+            left_out.setdefault(why, []).append(name)
     caption = [table.EXPLAINED]
     for why, names in left_out.items():
         caption.append(f"Left out: {', '.join(names)}: {why}")
@@ -90,7 +91,8 @@ def about(answer: Answer) -> dict[str, Any]:
         "target": answer.target,
         "answer": answer.sentence,
         "outcome": answer.outcome,
-        "hint": answer.hint,
+        "hint": with_flags(answer.hint),
+        "left_out": answer.left_out,
         "error_unit": answer.unit,
         "models": plain(answer.models),
         "members": answer.board.members,

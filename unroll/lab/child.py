@@ -1,8 +1,9 @@
 """The child process of `unroll.lab.program`, which runs a student's program on our rows.
 
 It imports nothing of Unroll. The first numbers that numpy and `random` draw are the
-same in every run, and rows stay in their order. So two runs start from the same weights
-and differ only in their rows.
+same in every run, and with `STILL` rows stay in their order. So two runs start from the
+same weights and differ only in their rows. Shuffles of anything else than rows, such as
+of the timesteps, take place in every run.
 """
 
 import ast
@@ -16,6 +17,7 @@ import sys
 import traceback
 import types
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,22 @@ OUTPUT = 2**24
 
 NOTES = 4096
 """The most bytes of the notes on a program."""
+
+
+STILL = "still"
+"""A run on our rows, in their order, without the program's seeds."""
+
+OWN = "own"
+"""A run on the program's own rows, in their order."""
+
+UNTOUCHED = "untouched"
+"""A run on the program's own rows, which it may shuffle."""
+
+TIMESTEPS = range(8, 52)
+"""Lengths of what is shuffled if a program shuffles time, or a part of it."""
+
+FLAT = 3
+"""What has this many times as many values as there are series is no list of series."""
 
 
 def prctl(option: int, value: int) -> None:
@@ -55,14 +73,26 @@ class Child:
     """The program's surroundings: its rows, its random numbers, and notes on its run.
 
     The file `shared` begins with the notes as JSON. They are the `calls` of the
-    generator, its `fault`, and the `error` that ended the program. Then come the rows
-    (series, 51), which are handed out in turn.
+    generator, its `fault`, the `error` that ended the program, whether it shuffles
+    `rows`, and the line and the length of a shuffle of `time`. On the program's own
+    rows they also are how many are there `again`, and the sums of the squared error of
+    the 50th value as the guess (`errors`) and of its square (`squares`). Then come the
+    rows (series, 51), which are handed out in turn.
+
+    Args:
+        shared: the file.
+        seed: the seed of the first random numbers.
+        kind: `STILL`, `OWN` or `UNTOUCHED`.
+        script: the program's file.
     """
 
-    def __init__(self, shared: int, seed: int) -> None:
+    def __init__(self, shared: int, seed: int, kind: str, script: str) -> None:
         self._shared = shared
         self._notes = dict[str, Any]()
         self._calls = 0
+        self._kind = kind
+        self._script = script
+        self._seen = set[bytes]()
         with os.fdopen(shared, "rb", closefd=False) as file:
             file.seek(NOTES)
             self._rows = np.load(file)
@@ -70,25 +100,56 @@ class Child:
         np.random.seed(seed)  # noqa: NPY002
         self._seed = np.random.seed
         self._state = np.random.get_state
-        _hold_still(seed)
+        # Shuffles draw from it, so that they do not change which weights come next.
+        self._shuffles = np.random.default_rng(seed)
+        _replace_shuffles(self.order, seed, seeds=kind != STILL)
 
     def note(self, **facts: Any) -> None:
         """Write facts at once, since the process may be killed at any time."""
         self._notes |= facts
         os.pwrite(self._shared, json.dumps(self._notes).encode().ljust(NOTES), 0)
 
+    def order(self, count: int) -> Any:
+        """Return the places (count,) from which a shuffle takes its values."""
+        if count in TIMESTEPS:
+            self.note(time=[self._line(), count])
+        elif count > max(TIMESTEPS) and not 0 < FLAT * self._calls < count:
+            self.note(rows=True)
+            if self._kind != UNTOUCHED:
+                return np.arange(count)
+        return self._shuffles.permutation(count)
+
+    def _line(self) -> int | None:
+        """Return the line of the program that runs now."""
+        frame = sys._getframe()  # noqa: SLF001 - traceback would read the lines, too
+        while frame.f_back and frame.f_code.co_filename != self._script:
+            frame = frame.f_back
+        return frame.f_lineno
+
     def checked(self, generate: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a generator that tries the program's once, and hands out our rows."""
+        """Return a generator that tries the program's once, and hands out rows."""
 
         def given(*args: Any, **options: Any) -> Any:
             if not self._calls:
                 self._try(lambda: generate(*args, **options))
-            row = self._rows[self._calls % len(self._rows)]
+            row = self._rows[self._calls % len(self._rows)].copy()
             self._calls += 1
             self.note(calls=self._calls)
-            return row.copy()
+            if self._kind != STILL:
+                row = generate(*args, **options)
+                self._note_own(np.array(row))
+            return row
 
         return given
+
+    def _note_own(self, row: Any) -> None:
+        self._seen.add(row.tobytes())
+        error = (row[50] - row[49]) ** 2
+        self.note(
+            again=self._calls - len(self._seen),
+            errors=self._notes.get("errors", 0) + error,
+            squares=self._notes.get("squares", 0) + error**2,
+        )
 
     def _try(self, generate: Callable[[], Any]) -> None:
         before = self._state()
@@ -107,40 +168,116 @@ class Child:
             os._exit(1)
 
 
-def _hold_still(seed: int) -> None:
-    """Make shuffles and seeds do nothing, so that rows stay in their order."""
-    sample = random.sample
+def _replace_shuffles(order: Callable[[int], Any], seed: int, *, seeds: bool) -> None:
+    """Let the shuffles of `random` and NumPy, and those that are made of them, as
+    scikit-learn's, ask `order` for the new places.
 
-    def unmoved(x: Any, *_: Any, **__: Any) -> Any:
-        return np.arange(x) if np.ndim(x) == 0 else x[:]
+    Args:
+        order: number of values -> the places from which they are taken.
+        seed: the seed of NumPy's generators without one.
+        seeds: whether a program's own seeds count.
+    """
 
-    def sampled(x: Any, k: int, **options: Any) -> Any:
-        return list(x) if k == len(x) else sample(x, k, **options)
+    def reorder(x: Any, axis: int = 0, **_: Any) -> None:
+        places = order(np.shape(x)[axis] if axis else len(x))
+        if isinstance(x, np.ndarray):
+            x[...] = np.take(x, places, axis)
+        else:
+            x[:] = [x[place] for place in places]
 
-    def ignored(*_: Any, **__: Any) -> None:
-        """Do nothing."""
+    def permute(x: Any, axis: int = 0) -> Any:
+        values = np.arange(x) if np.ndim(x) == 0 else np.asarray(x)
+        return np.take(values, order(values.shape[axis]), axis)
 
-    class Still(np.random.Generator):
-        shuffle = staticmethod(ignored)
-        permutation = staticmethod(unmoved)
-        permuted = staticmethod(unmoved)
+    def choosing(choose: Callable[..., Any]) -> Callable[..., Any]:
+        def choice(
+            a: Any, size: Any = None, replace: bool = True, *args: Any, **options: Any
+        ) -> Any:
+            count = a if np.ndim(a) == 0 else len(a)
+            others = [*args, *options.values()]
+            # pandas passes p=None
+            is_plain = all(value is None for value in others)
+            if replace or size not in {count, (count,)} or not is_plain:
+                return choose(a, size, replace, *args, **options)
+            return permute(a)
 
-    random.sample = sampled  # type: ignore[assignment]
-    np.random.permutation = unmoved
-    np.random.default_rng = lambda *_, **__: Still(np.random.PCG64(seed))
-    for module in (random, np.random):
-        module.shuffle = ignored  # type: ignore[attr-defined]
-        module.seed = ignored  # type: ignore[attr-defined]
+        return choice
+
+    def sampling(sample: Callable[..., Any]) -> Callable[..., Any]:
+        def sampled(x: Any, k: int, **options: Any) -> Any:
+            if k != len(x):
+                return sample(x, k, **options)
+            return [x[place] for place in order(k)]
+
+        return sampled
+
+    class Generator(np.random.Generator):
+        shuffle = staticmethod(reorder)
+        permutation = staticmethod(permute)
+
+        def permuted(self, x: Any, *, axis: Any = None, out: Any = None) -> Any:
+            # with several axes it moves values from series to series, or in time
+            values = np.asarray(x)
+            if values.ndim != 1:
+                if axis in {1, -1}:
+                    order(values.shape[1])
+                return super().permuted(x, axis=axis, out=out)
+            permuted = permute(values)
+            if out is None:
+                return permuted
+            out[...] = permuted
+            return out
+
+        def choice(self, *args: Any, **options: Any) -> Any:
+            return choosing(super().choice)(*args, **options)
+
+    class RandomState(np.random.RandomState):
+        shuffle = staticmethod(reorder)
+        permutation = staticmethod(permute)
+
+        def choice(self, *args: Any, **options: Any) -> Any:
+            return choosing(super().choice)(*args, **options)
+
+    plain_rng = np.random.default_rng
+
+    def default_rng(own: Any = None) -> Any:
+        is_own = seeds and own is not None
+        return Generator(plain_rng(own if is_own else seed).bit_generator)
+
+    sample = random.Random.sample
+    replaced: dict[Any, dict[str, Callable[..., Any]]] = {
+        random: {"shuffle": reorder, "sample": sampling(random.sample)},
+        random.Random: {
+            "shuffle": lambda _, x: reorder(x),
+            "sample": lambda self, x, k: sampling(partial(sample, self))(x, k),
+        },
+        np.random: {
+            "shuffle": reorder,
+            "permutation": permute,
+            "choice": choosing(np.random.choice),
+            "default_rng": default_rng,
+            "Generator": Generator,
+            "RandomState": RandomState,
+        },
+    }
+    for owner, functions in replaced.items():
+        for name, function in functions.items():
+            setattr(owner, name, function)
+    # scikit-learn asks for it where it is given no seed
+    np.random.mtrand._rand = RandomState(np.random.get_bit_generator())  # type: ignore[attr-defined]  # noqa: SLF001
+    if not seeds:
+        for module in (random, np.random):
+            module.seed = lambda *_, **__: None  # type: ignore[attr-defined]
 
 
-def main(script: str, letter: str, shared: str, seed: str) -> None:
+def main(script: str, letter: str, shared: str, seed: str, kind: str) -> None:
     """Run the program as `python SCRIPT LETTER`, with notes on how it ended."""
     # PR_SET_PDEATHSIG: this process ends with its parent, even if that is killed
     prctl(1, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT, OUTPUT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    child = Child(int(shared), int(seed))
+    child = Child(int(shared), int(seed), kind, script)
     sys.argv = [script, letter]
     sys.path[0] = str(Path(script).parent)
     module = types.ModuleType("__main__")

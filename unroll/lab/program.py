@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,8 @@ import psutil
 
 from pipeline import numerics
 from pipeline.data.examples import Array
-from unroll.lab.child import MEMORY, NAME, NOTES, OUTPUT, prctl
+from unroll.lab.child import MEMORY, NAME, NOTES, OUTPUT, STILL, prctl
+from unroll.lab.rule import INPUTS
 
 NUMBER = re.compile(
     r"""(?ix)
@@ -35,9 +36,11 @@ ANY = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|\s+")
 """Numbers and blanks, which are ignored when two lines are compared."""
 
 Bounds = tuple[float, float]
-PrintedSeries = dict[tuple[str, int], list["PrintedNumber"]]
-"""(words of a line, index of a number in the line) -> the numbers printed there, one for
-each epoch."""
+Place = tuple[str, int]
+"""The words of a line, and the index of a number in the line."""
+
+PrintedSeries = dict[Place, list["PrintedNumber"]]
+"""A place -> the numbers printed there, one for each epoch."""
 
 ENOUGH = 12
 """The most lines with the same words that are read if none has an expected number."""
@@ -79,6 +82,34 @@ class PrintedNumber(NamedTuple):
         return low <= self.value + self.half and self.value - self.half <= high
 
 
+class StudentRun(NamedTuple):
+    """What a run of a program left.
+
+    Attributes:
+        printed: the numbers that it printed.
+        notes: what `unroll.lab.child.Child` noted.
+    """
+
+    printed: PrintedSeries
+    notes: dict[str, Any]
+
+    @property
+    def series(self) -> int:
+        """The number of series that it made."""
+        return int(self.notes["calls"])
+
+    @property
+    def shuffled_time(self) -> str:
+        """Words on its shuffle of timesteps; "" if there was none."""
+        if "time" not in self.notes:
+            return ""
+        line, count = self.notes["time"]
+        return (
+            f"it shuffles {count} values of a series (line {line}), and time must "
+            "stay in its order"
+        )
+
+
 def numbers_of(output: bytes) -> PrintedSeries:
     """Return all numbers with a point or an exponent in an output."""
     printed: PrintedSeries = {}
@@ -95,18 +126,23 @@ def numbers_of(output: bytes) -> PrintedSeries:
     return printed
 
 
+def place_within(
+    printed: PrintedSeries, bounds: Bounds, count: int = 1
+) -> Place | None:
+    """Return the last place whose first `count` numbers lie between two bounds."""
+    for place, numbers in reversed(printed.items()):
+        first = numbers[:count]
+        if len(first) == count and all(number.is_in(*bounds) for number in first):
+            return place
+    return None
+
+
 def within(
     printed: PrintedSeries, bounds: Bounds, count: int = 1
 ) -> list[PrintedNumber]:
-    """Return the numbers of the last place whose first `count` lie between two bounds.
-
-    Return an empty list if there is no such place.
-    """
-    for numbers in reversed(printed.values()):
-        first = numbers[:count]
-        if len(first) == count and all(number.is_in(*bounds) for number in first):
-            return numbers
-    return []
+    """Return the numbers of `place_within`; an empty list if there is no such place."""
+    place = place_within(printed, bounds, count)
+    return [] if place is None else printed[place]
 
 
 @dataclass(frozen=True)
@@ -124,10 +160,13 @@ class StudentProgram:
     seed: int = 0
 
     def run(
-        self, letter: str, rows: Array, bounds: Bounds = (0, np.inf), epochs: int = 0
-    ) -> tuple[PrintedSeries, int]:
-        """Run `python SCRIPT LETTER`; return the numbers that it prints, and how many
-        series it makes.
+        self,
+        letter: str,
+        rows: Array,
+        bounds: Bounds = (0, np.inf),
+        epochs: int = 0,
+    ) -> StudentRun:
+        """Run `python SCRIPT LETTER` on given rows.
 
         Its generator hands out `rows` (series, 51). The program is stopped once
         `epochs` numbers with the same words lie within the `bounds`. With 0 epochs it
@@ -136,6 +175,52 @@ class StudentProgram:
         Raises:
             Wrong: it changed the generator, stopped with an error, or printed nothing.
             TooSlow: it printed too few figures before the time limit.
+        """
+
+        def is_enough(printed: PrintedSeries) -> bool:
+            return bool(within(printed, bounds, max(epochs, 1)))
+
+        def ends(printed: PrintedSeries) -> bool:
+            longest = max(map(len, printed.values()), default=0)
+            return epochs > 0 and (is_enough(printed) or longest > ENOUGH)
+
+        return self._run(letter, STILL, rows, is_enough, ends)
+
+    def on_its_own(
+        self, letter: str, kind: str, place: Place, count: int
+    ) -> StudentRun:
+        """Run `python SCRIPT LETTER` on the series that it makes itself.
+
+        The program is stopped once `count` numbers are printed at `place`.
+
+        Args:
+            letter: the part.
+            kind: `UNTOUCHED`, or `OWN`, which keeps the rows in their order.
+            place: where the figure is printed.
+            count: the number of figures.
+
+        Raises:
+            Wrong: as `run`.
+            TooSlow: as `run`.
+        """
+        none = np.zeros((1, INPUTS + 1))
+
+        def is_enough(printed: PrintedSeries) -> bool:
+            return len(printed.get(place, [])) >= count
+
+        return self._run(letter, kind, none, is_enough, is_enough)
+
+    def _run(
+        self,
+        letter: str,
+        kind: str,
+        rows: Array,
+        is_enough: Callable[[PrintedSeries], bool],
+        ends: Callable[[PrintedSeries], bool],
+    ) -> StudentRun:
+        """Run the program until it ends, or until what it printed `ends` it.
+
+        It is too slow, or has failed, unless what it printed `is_enough`.
         """
         notes: dict[str, Any] = {"calls": 0}
         with (
@@ -149,7 +234,7 @@ class StudentProgram:
             number = shared.fileno()
             child = Path(__file__).with_name("child.py")
             script = str(self.script.resolve())
-            arguments = [script, letter, str(number), str(self.seed)]
+            arguments = [script, letter, str(number), str(self.seed), kind]
             with (
                 Popen(
                     [sys.executable, "-u", child, *arguments],
@@ -164,12 +249,12 @@ class StudentProgram:
                 ) as process,
                 _ending(process),
             ):
-                printed, status = self._read(process, output.fileno(), bounds, epochs)
+                printed, status = self._read(process, output.fileno(), ends)
             with suppress(ValueError):  # killed before its first note
                 notes |= json.loads(os.pread(number, NOTES, 0).rstrip(b"\0"))
         if "fault" in notes:
             raise Wrong(notes["fault"])
-        few = not within(printed, bounds, max(epochs, 1))
+        few = not is_enough(printed)
         if status is None and (few or not notes["calls"]):
             raise TooSlow(
                 f"with {letter} it prints too few figures in {self.limit:g} seconds; "
@@ -186,14 +271,18 @@ class StudentProgram:
             why = f"prints no figure; does it compare sys.argv[1] with {letter!r}?"
         if why:
             raise Wrong(f"with {letter} it {why}")
-        return printed, notes["calls"]
+        return StudentRun(printed, notes)
 
     def _read(
-        self, process: Popen[bytes], output: int, bounds: Bounds, epochs: int
+        self,
+        process: Popen[bytes],
+        output: int,
+        ends: Callable[[PrintedSeries], bool],
     ) -> tuple[PrintedSeries, int | None]:
         """Return the printed numbers, and the exit status.
 
-        The status is 0 once enough is printed, and None after the time limit.
+        The status is 0 once what is printed `ends` the run, and None after the time
+        limit.
         """
         printed = PrintedSeries()
         end = time.monotonic() + self.limit
@@ -205,8 +294,7 @@ class StudentProgram:
                 return numbers_of(text), status
             # the last line may be unfinished
             printed = numbers_of(text[: text.rfind(b"\n") + 1])
-            longest = max(map(len, printed.values()), default=0)
-            if epochs and (within(printed, bounds, epochs) or longest > ENOUGH):
+            if ends(printed):
                 return printed, 0
             _require_memory()
             time.sleep(BEAT)

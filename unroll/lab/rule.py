@@ -1,8 +1,8 @@
 """The rule by which a network learns, found from its outputs after two epochs.
 
 The network is one recurrent node. It learns by document 003's rule, or by a slip that
-students make. With one timestep it is the perceptron, whose 50 equal inputs count as
-one input.
+students make. With one timestep it is the perceptron, whose 50 inputs are multiples of
+one direction, and so count as one input.
 """
 
 import warnings
@@ -16,8 +16,13 @@ from pipeline.data.examples import Array
 INPUTS = 50
 """The number of inputs of the networks."""
 
+_ANGLES = np.arange(INPUTS) ** 2
+DIRECTION = np.sin(_ANGLES + 1) / np.linalg.norm(np.sin(_ANGLES + 1))
+"""The inputs (50,) of D, up to a factor; of length 1. They are all different, so that
+inputs in another order would be noticed."""
+
 PROBES = {
-    "D": np.outer([0, 1], np.ones(INPUTS)) / np.sqrt(INPUTS),
+    "D": np.outer([0, 1], DIRECTION),
     "R": np.eye(INPUTS)[[0, -1, -2]] * np.array([[0], [1], [1]]),
 }
 """Letter -> inputs (probes, 50) whose outputs determine the weights."""
@@ -154,9 +159,9 @@ class LearningRule:
         self._rates = np.geomspace(1e-5, 1, 51)
         if letter == "D":
             self.slips = self.slips[:5]
-            # All 50 inputs of D are equal, so they count as one larger input.
-            self._inputs = train[:, :1] * np.sqrt(INPUTS)
-            self._probes = PROBES[letter][:, :1] * np.sqrt(INPUTS)
+            # All inputs of D are multiples of one direction, so they count as one.
+            self._inputs = self._inputs @ DIRECTION[:, None]
+            self._probes = self._probes @ DIRECTION[:, None]
             self._rates = np.geomspace(1e-4, 10, 201)
         self._targets = train[:, -1]
         self._second = second[:, :, None]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.errors import UnrollError, UsageError, printable
+from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from series import plot, table
@@ -95,6 +95,9 @@ def predict(
                 f"--series is for a file of several series, and {name} is one series; "
                 "leave it out"
             )
+        if series in answer.series_left_out:
+            why = answer.left_out[series]
+            raise UsageError(one_line(f"--series {series} is not forecast: {why}"))
         one_of(series, several, "--series")
     paths = [data] if data else answer.files
     with warnings.catch_warnings(record=True) as unusual:

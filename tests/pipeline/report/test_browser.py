@@ -47,7 +47,7 @@ def path(evaluated, tmp_path_factory):
         network = committed(dataset.name)
         network |= {"experiment": SHOWN[dataset.name]}
         network["words"] = [
-            word if word == RARE else f"<{word}>" for word in network["words"]
+            f"<{word}>" if word and word != RARE else word for word in network["words"]
         ]
         write_json(folder / "tables" / "network.json", network)
         built.append(dataclasses.replace(dataset, folder=folder))
@@ -132,6 +132,90 @@ def panel(tab, name, kind="network"):
 def choose(tab, box, control, value, event="input"):
     element = f"{box}.querySelector('.{control}')"
     tab.run(f"{element}.value = {value}, {element}.dispatchEvent(new Event('{event}'))")
+
+
+USE_EVERYTHING = """(box) => {
+  const shown = (selector) => [...box.querySelectorAll(selector)].filter((one) => one.checkVisibility());
+  const turn = (control, value) => {
+    control.value = value;
+    control.dispatchEvent(new Event("input"));
+  };
+  const used = [];
+  for (const list of shown("select")) {
+    for (const { value } of [...list.options].reverse()) turn(list, value);
+    used.push(list.className);
+  }
+  for (const slider of shown("input")) {
+    const [low, high] = [Number(slider.min), Number(slider.max)];
+    for (const value of [low, (low + high) / 2, high]) {
+      turn(slider, value);
+      if (slider.matches(".rate, .across, .up")) box.querySelector(".train").click();
+    }
+    used.push(slider.className);
+  }
+  for (const drawn of shown("svg.input")) {
+    const { left, top, width, height } = drawn.getBoundingClientRect();
+    for (const share of [0, 0.5, 1, 1.1]) {
+      const place = { clientX: left + share * width, clientY: top + share * height, buttons: 1 };
+      for (const kind of ["pointerdown", "pointermove"]) drawn.dispatchEvent(new PointerEvent(kind, place));
+    }
+    used.push("input");
+  }
+  for (const word of shown(".review span")) word.click();
+  for (const button of shown("button")) {
+    button.click();
+    button.click();
+    used.push(button.classList[0]);
+  }
+  return used;
+}"""
+NETWORK_CONTROLS = ["example", "seed", "view", "step"]
+
+
+def test_whatever_can_be_used_in_a_playable_network_works_without_a_complaint(
+    tab, path
+):
+    tab.open(path)
+    used = {
+        name: tab.run(f"({USE_EVERYTHING})({panel(tab, name)})")
+        for name in ("waves", "jena_hourly", "imdb")
+    }
+    nodes = tab.run(f"({USE_EVERYTHING})({panel(tab, 'waves', 'nodes')})")
+    values = [*NETWORK_CONTROLS, "value", "input", "again"]
+    assert used == {
+        "waves": values,
+        "jena_hourly": values,
+        "imdb": [*NETWORK_CONTROLS, "rare", "again"],
+    }
+    assert nodes == ["across", "up", "rate", "train", "again"]
+    assert tab.errors == []
+
+
+def test_a_word_of_a_padded_review_is_hidden_and_comes_back(tab, path):
+    tab.open(path)
+    box = panel(tab, "imdb")
+    button = f"{box}.querySelector('.rare')"
+    word = f"{box}.querySelector('.review .at')"
+    state = (
+        f"[{word}.textContent, {button}.textContent, {box}.found[0].outputs.at(-1)[0]]"
+    )
+    last, hide, score = tab.run(state)
+    assert (last, hide) == ("<movie>", "hide this word (…)")
+    tab.click(button)
+    hidden, show, other = tab.run(state)
+    assert (hidden, show) == (RARE, "show this word again")
+    assert abs(other - score) > 1e-4
+    tab.click(button)
+    assert tab.run(state) == [last, hide, score]
+    # the first word, and one that is rare from the start
+    tab.click(f"{box}.querySelectorAll('.review span')[1]")
+    tab.click(button)
+    assert tab.run(f"{word}.textContent") == RARE
+    tab.click(f"{box}.querySelector('.again')")
+    rare = f"[...{box}.querySelectorAll('.review span')].find((one) => one.textContent === '{RARE}')"
+    tab.click(rare)
+    assert tab.run(f"{button}.disabled")
+    assert tab.errors == []
 
 
 def reactions(network):

@@ -268,9 +268,14 @@ def shops():
 
 
 def test_of_several_series_each_one_has_its_forecast(tmp_path):
-    assert "series    2, by shop: a, b" in answered(
-        tmp_path, "shops", shops(), "--no-networks"
-    )
+    late = shops().query("shop == 'a'").tail(9).assign(shop="late")
+    text = answered(tmp_path, "shops", pd.concat([shops(), late]), "--no-networks")
+    assert "series    3, by shop: a, b, late" in text
+    # as progress, and beside the answer
+    assert text.count("\n1 of 3 series is not forecast (late: 9 rows, 0 of them b") == 2
+    assert "pass a smaller --horizon or --lookback, or add rows" in text
+    about = json.loads((tmp_path / "shops" / "answer.json").read_text("utf-8"))
+    assert about["left_out"]["late"].startswith("9 rows, 0 of them before")
     table = pd.read_csv(io.StringIO(printed(tmp_path, "predict", "shops", "--csv")))
     assert table.groupby("unique_id")["ds"].first().to_dict() == {
         "a": "2024-04-30",
@@ -283,6 +288,7 @@ def test_of_several_series_each_one_has_its_forecast(tmp_path):
     assert text.count("\n2024-") == 7
     for arguments, message in (
         (["--series", "c"], "--series must be one of: a, b"),
+        (["--series", "late"], "--series late is not forecast: 9 rows, 0 of them"),
         (
             ["--plot", "all.svg"],
             "a plot shows one series, and there are 2; pass --series, such as --series a",

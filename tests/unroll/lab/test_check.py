@@ -36,6 +36,35 @@ WILD = (
 )
 
 
+BEGIN = "def mse("
+PARTS = {"D": "def perceptron(rate):\n", "R": "def node(rate):\n"}
+
+
+def before_mse(code):
+    return (BEGIN, f"{code}\n\n\n{BEGIN}")
+
+
+def in_part(letter, code):
+    return (PARTS[letter], PARTS[letter] + code)
+
+
+FEW = [("range(350)", "range(120)"), ("range(100)", "range(40)")]
+EACH = "for s in train + test: s[:50] ="
+TIME = f"order = np.random.default_rng(7).permutation(50)\n{EACH} s[order]"
+TIME_OF_D = f"    order = random.sample(range(50), 50)\n    {EACH} s[order]\n"
+PAIRS = "for s, y in zip(test, np.random.permutation([s[50] for s in test])): s[50] = y"
+PAIRS_OF_D = "    ys = random.sample([s[50] for s in train], len(train))\n    for s, y in zip(train, ys): s[50] = y\n"
+SCALED = f"    x = np.array(train + test)[:, :50]\n    m, d = x.mean(), x.std()\n    {EACH} (s[:50] - m) / d\n"
+CENTRED = f"    m = np.array(train + test)[:, :50].mean()\n    {EACH} s[:50] - m\n"
+BACK = f"    {EACH} s[49::-1].copy()\n"
+RANDOM_GUESS = (INDEX[0], "s: sorted(s[:50], key=lambda _: random.random())[0]))")
+SEED = [(f"{name} = [", f"np.random.seed(1)\n{name} = [") for name in ("train", "test")]
+ALL_STEPS = [
+    ('print("R", mse(lambda s: forward(s, wl, ws, b, 0)[1][50]))', 'print("R", np.mean([score(s) for s in test]))'),
+    in_part("R", "    score = lambda s: np.mean((s[50] - forward(s, wl, ws, b, 0)[1][1:]) ** 2)\n"),
+]  # fmt: skip
+
+
 def first(code):
     return ("import math\n", f"import math, os, subprocess\n{code}\n")
 
@@ -58,15 +87,20 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "endless": ([first(CHILD), (SCORE_D, "0, (")], "Cannot tell: with D it prints too few figures in 5 seconds"),
         "signal": ([first("os.kill(os.getpid(), 11)")], "with N it is ended by a signal: Seg"),
         "output": ([first("while True: os.write(1, b'1.5' * 2**20)")], "with N it stops: OSError: .* too large"),
-        "wild": ([first(WILD), (INDEX[0], INDEX[1] + "; os._exit(0)")], "N is 153664 .* at index 48"),
+        "wild": ([first(WILD), (INDEX[0], INDEX[1] + "; os._exit(0)")], "N is 153664 .*the 49th value .index 48"),
         "escapes": ([first(r"raise OSError('\x1b[2J\r\u202e\ud800')")], r"OSError: \\x1b\[2J\\r\\u202e\\ud800 \(l"),
         "generator": ([("freq2 * 20", "freq2 * 10")], "generate_time_series is not the document's"),
         # N
-        "index": ([INDEX], "at index 48, and must be that at 49"),
+        "index": ([INDEX], "its guess is the 49th value .index 48., and must be the 50th .index 49"),
         "root": ([("/ len(test)", "/ len(test)) ** 0.5"), ("return sum", "return (sum")], "it prints the root"),
         "on train": ([("for s in test) / len(test)", "for s in train) / len(train)")], "N is the mean over 350 of 450"),
         "no train": ([("for s in test) / len(test)", "for s in train + test) / 450")], "tests on all 450 series"),
         "coarse": ([INDEX, ('print("N", ', 'print("N %.0e" % ')], "Cannot tell: N does not tell which rows"),
+        "target": ([(INDEX[0], "s: s[50]))")], "its guess is the 51st value .index 50., which it must guess"),
+        "time": ([before_mse(TIME)], r"N is 0\.[1-9]\d* on .* is 0\.0\d*: it shuffles 50 values of a series .line"),
+        "time by noise": ([RANDOM_GUESS], "on the same series it is another in each run"),
+        "pairs": ([before_mse(PAIRS)], r"N is 0.[23]\d* on the program's own series, where the MSE .* is 0.0\d*: "),
+        "seed": (SEED, "100 of its 450 series are there twice"),
         # D
         "D on train": ([(SCORE_D, f"test[:] = train; {SCORE_D}")], "D prints a figure that does not depend on"),
         "D of both": ([("for s in train:", "for s in test + train:", 1)], "D has seen the test rows"),
@@ -74,8 +108,14 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "D bias": ([("            b += rate * delta\n", "")], "D: the bias is not trained"),
         "D fast": ([("perceptron(0.1)", "perceptron(1.0)")], "D learns by the rule.*rate of about 1 .*too high"),
         "D order": ([("s in train:", "s in sorted(train, key=lambda _: random.random()):", 1)], "Cannot tell: D le"),
+        "D time": ([in_part("D", TIME_OF_D)], "with D it shuffles 50 values"),
+        "D pairs": ([in_part("D", PAIRS_OF_D)], "D is .* on the program's own series, and .* without its sh"),
+        "D centred": ([in_part("D", CENTRED)], "D gives another output for a test row if another"),
+        "D scaled": ([in_part("D", SCALED)], "D gives another output for a test row if another"),
         # R
         "R state": (CARRY, "R does not set the state to 0"),
+        "R back": ([in_part("R", BACK), *FEW], "R takes .* from the last to the first"),
+        "R all steps": ([*ALL_STEPS, *FEW], "R scores the outputs of all steps"),
         "R last": ([("delta * ws * slope(dots[i - 1])", "0")], "R: only the last step is trained"),
         "R coarse": (COARSE, "R: ws is trained with"),
         "R input": ([("delta * ws *", "delta * wl *")], "R: .* multiplied by wl, .* in place of ws"),
@@ -97,6 +137,23 @@ def test_each_slip_has_its_sentence(edits, sentence, tmp_path):
     assert not any(
         psutil.pid_exists(int(file.read_text())) for file in tmp_path.glob("*.pid")
     )
+
+
+def test_shuffles_of_series_do_not_make_a_right_program_wrong(tmp_path):
+    """They are those of generators of its own, as of scikit-learn, and of each epoch."""
+    split = (
+        "places = list(range(450))\n"
+        "random.Random(3).shuffle(places)\n"
+        "rows = np.array(train + test)[np.random.RandomState(4).permutation(places)]\n"
+        "train, test = [*rows[:350]], [*rows[350:]]"
+    )
+    loop = "        for s in train:\n"
+    program = LISTS.replace(*before_mse(split))
+    program = program.replace(loop, f"        random.shuffle(train)\n{loop}")
+    script = tmp_path / "program.py"
+    script.write_text(program, encoding="utf-8")
+    right, verdict = check(script)
+    assert right, verdict
 
 
 def test_the_node_without_a_slip_learns_as_by_hand():
