@@ -241,6 +241,8 @@ class ForecasterSpec(Strict):
                     "each statistic, and each std must be positive"
                 )
         windows = self.fitted.windows
+        if windows.lookback % windows.step:
+            raise ValueError("fitted.windows.lookback must be a multiple of step")
         for member in self.members:
             calendar = member.problem.calendar
             expected = {
