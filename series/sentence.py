@@ -98,9 +98,9 @@ def _verdict(compared: Comparison) -> str:
     high = compared.high
     if compared.word == Word.OPEN and low is not None and high is not None:
         if low > 0:
-            return f"Recurrence has more error, and it is open whether over {PERCENT}"
+            return f"Recurrence has more error, and it is open whether by more than {PERCENT}"
         if high < 0:
-            return f"Recurrence has less error, and it is open whether over {PERCENT}"
+            return f"Recurrence has less error, and it is open whether by more than {PERCENT}"
     return VERDICTS[compared.word]
 
 

@@ -89,13 +89,13 @@ def board(comparison=None, champion=ENSEMBLE, best=ENSEMBLE, **changes):
         (
             compared(0.071, 0.011, 0.13),
             ENSEMBLE,
-            "Recurrence has more error, and it is open whether over 5 %: over the last",
+            "Recurrence has more error, and it is open whether by more than 5 %: over the last",
             "(95 % interval: 1.1 to 13 % more). The interval crosses the edge",
         ),
         (
             compared(-0.071, -0.13, -0.011),
             ENSEMBLE,
-            "Recurrence has less error, and it is open whether over 5 %: over the last",
+            "Recurrence has less error, and it is open whether by more than 5 %: over the last",
             "(95 % interval: 13 to 1.1 % less). The interval crosses the edge",
         ),
         (
