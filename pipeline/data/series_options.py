@@ -57,7 +57,7 @@ class CsvFormat(Strict):
     target: str = ""
     stamp_format: str = "ISO8601"
     first_year: int | None = pydantic.Field(default=None, exclude_if=operator.not_)
-    time_zone: str | None = None
+    time_zone: Annotated[str, pydantic.Field(min_length=1)] | None = None
     ends: bool = False
     drop: list[str] = pydantic.Field(default=[])
     categories: list[str] = pydantic.Field(default=[])
