@@ -74,6 +74,10 @@ class Forecaster:
         spec = read_checked(folder / SPEC, ForecasterSpec, seal.CURE)
         for member in spec.members:
             require_own_model(member.experiment)
+            try:
+                recipe(member.name, member.experiment)
+            except UsageError as error:
+                raise damaged(folder / SPEC, error, seal.CURE) from None
         arrays = read_npz(folder / ARRAYS, seal.CURE)
         try:
             _check(arrays, spec)
@@ -372,7 +376,7 @@ def _loaded(trained: Recipe, member: Member, path: Path) -> Predict:
     Raises:
         UnrollError: the weights are missing, damaged or of another model.
     """
-    predict = trained.load(member.problem.model_dump(), path)
+    predict = trained.load(member.problem.model_dump(), path, seal.CURE)
     if member.experiment.training.method == "none":
         return predict
     window = np.zeros((1, *member.problem.input_shape), np.float32)

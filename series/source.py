@@ -36,7 +36,7 @@ class RowsFile(Strict):
         sha256: the SHA-256 of these bytes.
     """
 
-    path: str
+    path: Annotated[str, pydantic.StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
     bytes: Annotated[int, pydantic.Field(ge=0)]
     sha256: str
 

@@ -228,10 +228,15 @@ class ForecasterSpec(Strict):
         target = self.fitted.csv.target
         if not self.fitted.series:
             raise ValueError("fitted.series must have a series")
-        if target not in self.question.read:
+        beforehand = self.fitted.windows.future
+        if (
+            not {target, *beforehand} <= {*self.question.read}
+            or not self.question.csv.stamp
+        ):
             raise ValueError(
-                f"fitted.columns must have the target {target!r:.80}, and then the "
-                "columns that are made from others"
+                f"fitted.columns must have the target {target!r:.80} and windows.future, "
+                "and then the columns that are made from others; csv.stamp must name a "
+                "column"
             )
         for name, known in self.fitted.series.items():
             lengths = {len(values) for values in known.model_dump().values()}

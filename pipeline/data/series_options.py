@@ -12,6 +12,7 @@ from pipeline.data.examples import Array
 from pipeline.validation import Strict
 
 Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000_000)]
+Lines = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 Rows = str | dict[str, str] | None
@@ -69,8 +70,8 @@ class CsvFormat(Strict):
     decimal: Literal[".", ","] = "."
     thousands: Literal[",", ".", " ", "'"] | None = None
     names: list[str] | None = None
-    skip: int = 0
-    units_rows: int = 0
+    skip: Lines = 0
+    units_rows: Lines = 0
 
     @property
     def words(self) -> list[str]:

@@ -17,7 +17,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Examples
 from pipeline.data.problem import Problem, asks_next_value, at_each_step, problem
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import damaged, read_npz
+from pipeline.files import REBUILD, damaged, read_npz
 from pipeline.training import keras_models
 from pipeline.training.epochs import Checkpoint
 from pipeline.training.inputs import View, rows
@@ -155,12 +155,15 @@ class Recipe:
                     replicate.predictions[name] += job.naive[split]
         return trained
 
-    def load(self, fields: Mapping[str, Any], path: Path) -> Predict:
+    def load(
+        self, fields: Mapping[str, Any], path: Path, cure: str = REBUILD
+    ) -> Predict:
         """Read a trained model back.
 
         Args:
             fields: the model's `Problem` as plain data.
             path: the file of its weights, without the suffix.
+            cure: what helps if the weights are damaged.
 
         Returns:
             Inputs (n, timesteps, features) float32 -> (n,) or (n, values), in model
@@ -180,13 +183,13 @@ class Recipe:
                 "forecasts"
             )
         file = path.with_name(f"{path.name}.npz")
-        weights = read_npz(file).get("weights")
+        weights = read_npz(file, cure).get("weights")
         if weights is None or weights.dtype.kind not in "fiu":
-            raise damaged(file, ValueError("it has no array weights of numbers"))
+            raise damaged(file, ValueError("it has no array weights of numbers"), cure)
         try:
             return self.read(self.build(about), weights)
         except ValueError as error:
-            raise damaged(file, error) from None
+            raise damaged(file, error, cure) from None
 
     def _load_network(self, about: Problem, path: Path) -> Predict:
         keras_models.start()
