@@ -50,6 +50,9 @@ LEVELS = (0.2, 0.4, 0.6, 0.8)
 DECILES = [number / 10 for number in range(1, 10)]
 """The quantiles of the weighted quantile loss."""
 
+Size = Annotated[float, pydantic.Field(ge=0)]
+"""The size of an error."""
+
 DAY = np.timedelta64(1, "D")
 
 MOST_SERIES = 100
@@ -78,10 +81,10 @@ class ModelScores(Interval):
         high: the upper end of the interval.
     """
 
-    mae: float
-    earlier: float
-    wql: float | None
-    coverage: float | None
+    mae: Size
+    earlier: Size
+    wql: Size | None
+    coverage: Annotated[float, pydantic.Field(ge=0, le=1)] | None
     recurrent: bool
     seeds: int
     seed_variance: float

@@ -1,6 +1,7 @@
 """The options of an answer: as arguments, as flags of a command, or in params.yaml."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -95,7 +96,9 @@ class Options(Strict):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _as_python(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def _as_python(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
         return {key: _plain(value) for key, value in given.items()}
 
     @property

@@ -64,7 +64,6 @@ def before(folder: Path, files: Sequence[Path]) -> Asked | None:
     """
     cure = "pass --name with another name"
     if (folder / FILE).is_file():
-        seal.require_plain(folder)
         asked = read(folder)
         paths = asked.paths(folder)
         if not {file.resolve() for file in files} & {path.resolve() for path in paths}:
@@ -78,7 +77,12 @@ def before(folder: Path, files: Sequence[Path]) -> Asked | None:
 
 
 def read(folder: Path) -> Asked:
-    """Read asked.json. Raises UnrollError if it is missing or damaged."""
+    """Read asked.json.
+
+    Raises:
+        UnrollError: it is missing or damaged, or the folder holds a link.
+    """
+    seal.require_plain(folder)
     if not (folder / FILE).is_file():
         raise UnrollError(
             f"{folder}/{CACHE} is missing; `unroll answer FILE` makes it again"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from pipeline.errors import UnrollError, UsageError, one_line, printable
-from pipeline.files import write_text
+from pipeline.files import damaged, write_text
 from pipeline.provenance import fingerprint
 from pipeline.provenance.machine import CODE
 from pipeline.tracking import store
@@ -261,7 +261,12 @@ def app(workspace: Workspace, name: str) -> Any:
             local = local_file_uri_to_path(source)  # type: ignore[no-untyped-call]
             seal.require_plain(Path(local))
         files = Path(artifacts.download_artifacts(address, dst_path=folder))
-        model = Model.load(files)
+        try:
+            model = Model.load(files)
+        # It is YAML, which MLflow does not check.
+        except Exception as error:  # noqa: BLE001
+            cure = f"`unroll register {name}` makes a new version"
+            raise damaged(Path(address, "MLmodel"), error, cure) from None
         flavor = model.flavors.get("python_function", {})
         loader = flavor.get("loader_module")
         if loader != LOADER or flavor.get("data") != DATA:
@@ -287,12 +292,16 @@ async def _in_one_line(request: Any, call_next: Any) -> Any:
     from fastapi.responses import JSONResponse
 
     try:
+        if request.method == "POST" and "content-type" not in request.headers:
+            raise UsageError("send a Content-Type: application/json or text/csv")
         response = await call_next(request)
         if response.status_code != BAD_REQUEST:
             return response
         error = json.loads(b"".join([part async for part in response.body_iterator]))
         said = str(error["message"])
         reason = said.rpartition("Error: ")[2].partition("Input:")[0]
+        if "UnicodeDecodeError" in said or "codec can't decode" in said:
+            reason = "the request is not UTF-8"
     except Exception as raised:  # noqa: BLE001 - MLflow's server raises its libraries' own
         reason = f"the request cannot be read ({type(raised).__name__}: {raised})"
     line = printable(one_line(f"{reason:.500}"))

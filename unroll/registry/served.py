@@ -69,7 +69,8 @@ class Served:
             windows = self.forecaster.windows(data)
             forecasts = self.forecaster.after(windows, (level,))
         except UnrollError as error:
-            raise RefusedError(str(error)) from None
+            # The columns of a request without a header are its first row.
+            raise RefusedError(str(error).partition(". It has: ")[0]) from None
         ends = forecasts.columns[-2:]
         known = np.isfinite(forecasts[ends])
         forecasts[ends] = forecasts[ends].astype(object).where(known, None)

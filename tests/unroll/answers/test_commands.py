@@ -209,6 +209,22 @@ def test_an_answer_is_listed_and_compared(shop, tmp_path, capsys):
     assert "weighted quantile loss" in shown
 
 
+def test_what_somebody_else_asked_is_read_by_a_schema_and_no_link_is_followed(
+    shop, tmp_path
+):
+    folder, _ = shop
+    shutil.copytree(folder / "shop", tmp_path / "theirs")
+    asked = tmp_path / "theirs" / ".cache" / "asked.json"
+    asked.write_text('{"files": [], "options": [], "code": "", "answered": true}')
+    with pytest.raises(UnrollError, match=r"asked.json is damaged \(options must be"):
+        printed(tmp_path, "answer", "theirs")
+    (tmp_path / "secret.json").write_text('{"secret": 1}')
+    asked.unlink()
+    asked.symlink_to(tmp_path / "secret.json")
+    with pytest.raises(UnrollError, match=r"asked.json is a link"):
+        printed(tmp_path, "answer", "theirs")
+
+
 def test_a_longer_forecast_says_that_its_intervals_were_not_tested(shop, capsys):
     folder, _ = shop
     assert json.loads(printed(folder, "predict", "shop", "--json"))["note"] == ""

@@ -307,6 +307,7 @@ BAD = [
     ),
     (lambda: '{"inputs": [["SECRET"]]}', "dataframe_split or dataframe_records"),
     (lambda: '{"SECRET": ', "JSONDecodeError"),
+    (lambda: b'{"dataframe_records": [{"SECRET": "Z\xfcrich"}]}', "not UTF-8"),
 ]
 
 
@@ -373,7 +374,12 @@ def test_what_is_far_outside_has_a_warning_and_what_cannot_be_used_is_refused_in
     for body, line in BAD:
         answer = post(address, body())
         assert (answer.status_code, "\n" in answer.text) == (400, False)
+        assert "SECRET" not in answer.text
         assert line in answer.json()["message"]
+    for text in (rows().to_csv(header=False), "SECRET,Z\xfc\n".encode("latin-1")):
+        answer = post(address, text, "text/csv")
+        assert answer.status_code == 400
+        assert not re.search("SECRET|2023-05", answer.text)
     for text in ("time,load,wind\n2023-05-01 00:00,calm,1\n", ""):
         answer = post(address, text, "text/csv")
         assert answer.status_code == 400
