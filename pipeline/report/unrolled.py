@@ -56,7 +56,7 @@ def _cell(centre: int, timestep: str) -> Iterator[str]:
         f'<rect class="cell" x="{centre - SIDE / 2:g}" y="{TOP}" width="{SIDE}" '
         f'height="{SIDE}" rx="8"/>'
     )
-    yield _text(centre, TOP + SIDE / 2 + 5, "GRU")
+    yield _text(centre, TOP + SIDE / 2 + 5, "cell")
     yield f'<path class="arrow" d="M{centre} {bottom + 40}V{bottom + 8}"/>'
     yield _head(centre, bottom, "h10l-5-9z", -5, 9)
     yield f'<path class="arrow" d="M{centre} {TOP}V{TOP - 30}"/>'
