@@ -80,7 +80,7 @@ class Moments:
 
 def stamp_columns(
     head: pd.DataFrame, options: "Options", path: Path
-) -> timestamp_columns.Candidate:
+) -> tuple[list[str], list[str]]:
     """Return the columns of the timestamp, and the formats that the timestamp may have.
 
     A few rows may have another format; `moments_of` refuses such rows.
