@@ -138,7 +138,12 @@ def _roman(match: re.Match[str]) -> str:
     return str(["I", "II", "III", "IV"].index(match[0].upper()) + 1)
 
 
-BEFORE: Sequence[Rule] = (
+def _replaced(match: re.Match[str]) -> str:
+    """Return what stands for a word in a date."""
+    return REPLACEMENTS.get(match[1].lower(), match[0])
+
+
+RULES: Sequence[Rule] = (
     (re.compile(r"\b([ap])\.\s?m\.?(?!\w)", re.IGNORECASE), r"\1m"),
     (re.compile(r"(\d:\d\d) ([ap])$", re.IGNORECASE), r"\1 \2m"),
     (
@@ -173,16 +178,10 @@ BEFORE: Sequence[Rule] = (
     (re.compile(r"(?:UTC|GMT) ?([+-])(\d\d?):?(\d\d)?(?: ?\(.*\))?$"), _offset),
     # "mar" is Tuesday where a day and a month follow: "mar. 3 janv. 2023".
     (re.compile(r"\bmar\.? (?=\d\d? [^\W\d_]{3,})", re.IGNORECASE), ""),
-)
-"""Rules for a date before its words are replaced."""
-
-PLAIN = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[T ]\d\d?:\d\d(?::\d\d)?)?")
-"""A date to which no rule applies."""
-
-WORD = re.compile(r"([^\W\d_]+)(?:\.(?!\d))?")
-"""A word, with the dot of an abbreviation."""
-
-AFTER: Sequence[Rule] = (
+    # Words, with the dot of an abbreviation.
+    (re.compile(r"([^\W\d_]+)(?:\.(?!\d))?"), _replaced),
+    (re.compile(r"\s+"), " "),
+    (re.compile(r"^[ ,]*\.*|[ ,]+$"), ""),
     (re.compile(r"(?<=\d)(?:st|nd|rd|th|er|ère|ème|e|º|ª|°)(?![\w+-])"), ""),
     (re.compile(rf"\b({MONTH})\s?[{DASH}]\s?(?:{MONTH})\b"), r"\1"),
     # Quarters.
@@ -209,8 +208,12 @@ AFTER: Sequence[Rule] = (
     (re.compile(r"(?<=:\d\d:\d\d) ?([+-]\d\d)$"), r"\1:00"),
     (re.compile(r"(?<=[\dmM]) ?\(?(Z|[+-]\d\d:\d\d)\)?$"), r"\1"),
     (re.compile(r"(?<=\d)\+00$"), "Z"),
+    (re.compile(r"[ ,-]+$"), ""),
 )
-"""Rules for a date whose words are replaced."""
+"""Rules for a date, one after the other."""
+
+PLAIN = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[T ]\d\d?:\d\d(?::\d\d)?)?")
+"""A date to which no rule applies."""
 
 # Without \s and \d, so that Arrow searches: ten times as fast as Python.
 CLOSE_INTERVAL = (
@@ -234,14 +237,6 @@ def plain_date(text: str) -> str:
     if PLAIN.fullmatch(text):
         return text
     text = unicodedata.normalize("NFC", text)
-    for pattern, replacement in BEFORE:
+    for pattern, replacement in RULES:
         text = pattern.sub(replacement, text)
-    text = WORD.sub(_replaced, text)
-    text = re.sub(r"\s+", " ", text).strip(" ,").lstrip(".")
-    for pattern, replacement in AFTER:
-        text = pattern.sub(replacement, text)
-    return text.rstrip(" ,-")
-
-
-def _replaced(match: re.Match[str]) -> str:
-    return REPLACEMENTS.get(match[1].lower(), match[0])
+    return text
