@@ -41,10 +41,9 @@ def column_named(name: str, columns: Iterable[str]) -> str:
         columns: the names of a file's columns.
     """
     plain = plain_name(name)
-    names = list(columns)
-    if plain in names:
+    alike = [column for column in columns if column.casefold() == plain.casefold()]
+    if plain in alike:
         return plain
-    alike = [column for column in names if column.casefold() == plain.casefold()]
     return alike[0] if len(alike) == 1 else name
 
 
@@ -61,16 +60,16 @@ def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
         raise turned(path, header, list(counted))
 
 
-def _kind(heading: str) -> str | None:
-    """Return the part of the time that a heading names; None if it names none."""
+def _kind(heading: str) -> str:
+    """Return the part of the time that a heading names; "" if it names none."""
     plain = notations.plain_date(heading)
-    if re.fullmatch("Q[1-4]", plain):
-        return "quarter"
-    if plain in notations.MONTHS:
-        return "month"
-    if heading.lower() in notations.WEEKDAYS.split():
-        return "weekday"
-    return "hour" if timestamp_formats.time_formats(plain) else None
+    names = {
+        "quarter": re.fullmatch("Q[1-4]", plain),
+        "month": plain in notations.MONTHS,
+        "weekday": heading.lower() in notations.WEEKDAYS.split(),
+        "hour": timestamp_formats.time_formats(plain),
+    }
+    return next((kind for kind in names if names[kind]), "")
 
 
 def require_no_times(path: Path, names: Sequence[str]) -> None:
@@ -85,9 +84,9 @@ def require_no_times(path: Path, names: Sequence[str]) -> None:
     times = []
     for name in names:
         # 1990 [YR1990]
-        plain = re.sub(r"\s*[\[(].*[\])]$|^[A-Za-z]+[_ ]?(?=\d{4})", "", str(name))
+        plain = re.sub(r"\s*[\[(].*[\])]$|^[A-Za-z]+[_ ]?(?=\d{4})", "", name)
         plain = re.sub(r"(?<=\d)_(?=\d)", "-", plain)
-        forms = timestamp_formats.formats(str(name), digits=False)
+        forms = timestamp_formats.formats(name, digits=False)
         if forms or timestamp_formats.formats(plain, digits=True):
             times.append(name)
     if len(times) > len(names) / 2:
@@ -104,8 +103,7 @@ def strange_year(row: Mapping[str, str]) -> int | None:
     """
     years = []
     for name, cell in row.items():
-        for pattern in YEAR_FIRST, YEAR_LAST:
-            years += re.findall(pattern, cell)
+        years += re.findall(YEAR_FIRST, cell) + re.findall(YEAR_LAST, cell)
         if {*re.findall(r"\w+", name.lower())} & {*timestamp_columns.NAMED.split()}:
             years += re.findall(r"(?<!\d)2[4-6]\d\d(?=\d{4}(?!\d)|(?!\d))", cell)
     first, last = timestamp_formats.YEARS

@@ -157,7 +157,7 @@ def moments_of(
     _require_one_order(rows, cells, written, form["stamp_format"])
     others = rows.cells.drop(columns=list(stamp))
     series = series_names.series_names(others, written, rows.paths[0])
-    by_series = list(series.rows(len(written)))
+    by_series = series_names.rows_by_series(series.of_rows, len(written))
     _require_no_slip(rows, written, by_series)
     count = len(timestamps.distinct(written))
     if count < FEWEST:
