@@ -173,14 +173,10 @@ def opening_hours(moments: Array) -> Cleaning | None:
 def _ranges(times: Array, day: int, spacing: int) -> str:
     """Return times of a week on one of its days, such as "08:00-12:00, 14:00-18:00"."""
     of_day = times[times // DAY == day] % DAY
-    if not len(of_day):
-        return ""
     breaks = np.flatnonzero(np.diff(of_day) != spacing) + 1
-    texts = []
-    for run in np.split(of_day, breaks):
-        first = _clock(run[0])
-        texts.append(first if len(run) == 1 else f"{first}-{_clock(run[-1])}")
-    return ", ".join(texts)
+    runs = [run for run in np.split(of_day, breaks) if len(run)]
+    ends = [dict.fromkeys([_clock(run[0]), _clock(run[-1])]) for run in runs]
+    return ", ".join(map("-".join, ends))
 
 
 def _clock(time: Any) -> str:

@@ -34,10 +34,8 @@ def lines(profile: FileProfile) -> Iterator[str]:
     if profile.gaps:
         count = profile.gaps.total()
         yield f"gaps      {count:,}, the longest of {max(profile.gaps):,} rows"
-    if profile.missing:
-        cells = [
-            _missing(profile, word, count) for word, count in profile.missing.items()
-        ]
+    cells = [_missing(profile, word, count) for word, count in profile.missing.items()]
+    if cells:
         yield f"no value  {', '.join(cells)}"
     yield from _odd(profile)
     for name in profile.columns:
@@ -135,17 +133,12 @@ def _missing(profile: FileProfile, word: str, count: int) -> str:
 def _column(profile: FileProfile, name: str) -> str:
     """Return what a column holds in words, or why the column is left out."""
     column = profile.columns[name]
-    useless = profile.useless(name)
     low, high = column.ends
-    if useless:
-        what = f"left out: {useless}"
-    elif column.sparse:
-        what = (
-            f"from {low:g} to {high:g}, {column.sparse}: left out unless it is the "
-            "target"
-        )
-    else:
-        what = f"from {low:g} to {high:g}" if column.numeric else "words"
+    what = f"from {low:g} to {high:g}" if column.numeric else "words"
+    if column.sparse:
+        what += f", {column.sparse}: left out unless it is the target"
+    if profile.useless(name):
+        what = f"left out: {profile.useless(name)}"
     return f"{what}, in {column.unit}" if column.unit else what
 
 

@@ -5,6 +5,7 @@ header.
 import codecs
 import csv
 import functools
+import itertools
 import re
 from collections import Counter
 from contextlib import suppress
@@ -25,9 +26,6 @@ DELIMITERS = "\t;|, "
 """Delimiters, the surest first.
 
 A comma may be a decimal mark, and a space may stand in a timestamp."""
-
-TIMES = {*NAMED.split()}
-"""Words in the names of columns of times."""
 
 MOST_UNITS = 3
 """Largest number of rows of units below the header."""
@@ -141,13 +139,10 @@ def _first_lines(text: str) -> list[str]:
         del lines[-1]
     if lines and re.fullmatch(r"sep=.\s*", lines[0]):  # of a spreadsheet
         lines[0] = "\n"
-    comments = 0
-    while comments < len(lines) and lines[comments].startswith("#"):
-        comments += 1
-    if comments < len(lines):
-        cells = re.split(r"[\t;|, ]", lines[comments])
-        if not any(map(_like_data, cells)):
-            lines[:comments] = ["\n"] * comments
+    count = len([*itertools.takewhile(lambda line: line.startswith("#"), lines)])
+    header = re.split(r"[\t;|, ]", "".join(lines[count : count + 1]))
+    if count < len(lines) and not any(map(_like_data, header)):
+        lines[:count] = ["\n"] * count
     return lines
 
 
@@ -188,8 +183,11 @@ def _below_padded_lines(rows: list[Cells], first: int, width: int) -> int:
             headers = [*headers, index] if index - 1 in headers else [index]
     if not headers or first in headers:
         return first
-    words = [{*re.findall(r"\w+", " ".join(rows[index]).lower())} for index in headers]
-    named = [index for index, own in zip(headers, words, strict=True) if own & TIMES]
+    named = [
+        index
+        for index in headers
+        if {*NAMED.split()} & {*re.findall(r"\w+", " ".join(rows[index]).lower())}
+    ]
     return (named or headers)[0]
 
 
@@ -319,7 +317,6 @@ def _full(rows: list[Cells]) -> list[int]:
 @functools.lru_cache(maxsize=10_000)
 def _like_data(cell: str) -> bool:
     """Return whether a cell is a number or a date, and so no heading."""
-    number, _ = plain_number(cell)
-    if re.fullmatch(r"[-+]?[\d.,][\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*", number):
-        return True
-    return bool(timestamp_formats.formats(cell, digits=True))
+    pattern = r"[-+]?[\d.,][\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*"
+    is_number = re.fullmatch(pattern, plain_number(cell)[0])
+    return bool(is_number or timestamp_formats.formats(cell, digits=True))

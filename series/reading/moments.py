@@ -47,9 +47,9 @@ UNEVEN = 0.1
 """Largest share of steps that are no multiple of a frequency of a day or longer."""
 
 
-@dataclass(frozen=True)
-class Moments:
-    """The timestamps of rows.
+@dataclass(frozen=True, kw_only=True)
+class Moments(series_names.SeriesNames):
+    """The timestamps of rows, and their series.
 
     Attributes:
         timestamps: (rows,) datetime64[ms], in UTC if the time zone is known.
@@ -60,9 +60,6 @@ class Moments:
         first, last: the first and the last timestamp by the calendar.
         gaps: number of rows that a gap lacks -> number of such gaps.
         outside: number of rows outside of opening hours.
-        series_id: the column with the name of a row's series; None for a single series.
-        series: the names of the series; empty for a single series without a name.
-        of_rows: (rows,) the name of each row's series; None for a single series.
     """
 
     timestamps: Array
@@ -73,9 +70,6 @@ class Moments:
     last: np.datetime64
     gaps: Counter[int]
     outside: int
-    series_id: str | None
-    series: Sequence[str]
-    of_rows: Array | None
 
 
 def stamp_columns(
@@ -172,13 +166,14 @@ def moments_of(
     cleaning, regular, clock = _calendar(written, zone, utc=utc)
     if clock != zone:
         why = "rows keep this clock's hours; other zones of the same rule would do"
-    reasons |= {"time_zone": why, "series_id": series.why}
+    reasons |= {"time_zone": why, "series_id": series.doubt}
     numbers = row_calendar.numbered(timestamps.distinct(written), cleaning, clock)
     outside = np.isnat(numbers)
     ordered = timestamps.distinct(numbers[~outside])
     steps = _even_steps(ordered, regular, stamp)
     first, last = row_calendar.stamps(ordered[[0, -1]], cleaning, clock)
     moments = Moments(
+        **vars(series),
         timestamps=written,
         freq=regular.freq,
         repeated=regular.repeated,
@@ -187,12 +182,9 @@ def moments_of(
         last=last,
         gaps=Counter((steps[steps > 1] - 1).tolist()),
         outside=int(outside.sum()),
-        series_id=series.column,
-        series=series.names,
-        of_rows=series.of_rows,
     )
     form |= {"stamp": list(stamp), "time_zone": clock, "ends": ends}
-    return moments, form, {name: why for name, why in reasons.items() if why}
+    return moments, form, reasons
 
 
 def _time_zone(
@@ -213,15 +205,14 @@ def _time_zone(
     if options.time_zone is not None:
         return options.time_zone, False, ""
     if utc:
-        of_column = str(getattr(cells.dtype, "tz", None))
-        zone = of_column if "/" in of_column else None
-        return zone, False, "of the column" if zone else ""
-    zone, ends = timestamp_checks.time_zone(written)
+        zone = str(getattr(cells.dtype, "tz", None))
+        return (zone, False, "of the column") if "/" in zone else (None, False, "")
+    found, ends = timestamp_checks.time_zone(written)
     why = (
         "hours are missing in spring and doubled in autumn; other zones of the same "
         "rule would do"
     )
-    return zone, ends, why if zone else ""
+    return found, ends, why if found else ""
 
 
 def _read(
@@ -241,11 +232,13 @@ def _read(
             f"Received: {options.stamp_format!r}"
         ) from None
     readings = _right_readings(rows, cells, parsed, options)
-    first_years = {}
-    for name in readings:
-        year = timestamp_checks.first_year(readings[name]) if "%y" in name else None
+    first_years = {
+        name: timestamp_checks.first_year(moments)
+        for name, moments in readings.items()
+        if "%y" in name
+    }
+    for name, year in first_years.items():
         if year is not None:
-            first_years[name] = year
             readings[name] = timestamp_formats.in_century(readings[name], year)
     chosen, why = _stamp_format(readings, options, rows.paths[0])
     form = {"stamp_format": chosen, "first_year": first_years.get(chosen)}
@@ -280,11 +273,10 @@ def _right_readings(
     Raises:
         UnrollError: no format fits all rows; the text names the first row that differs.
     """
-    wrong = {}
-    for name, (moments, _) in parsed.items():
-        wrong[name] = timestamp_formats.wrong(moments)
-        if not options.stamp:
-            wrong[name] |= ~timestamp_formats.usual(moments)
+    wrong = {
+        name: timestamp_formats.wrong(moments, any_year=bool(options.stamp))
+        for name, (moments, _) in parsed.items()
+    }
     readings = {name: parsed[name][0] for name in parsed if not wrong[name].any()}
     if readings:
         return readings
@@ -352,8 +344,7 @@ def _require_one_order(
     month = months.astype(np.int64) % 12
     day = (days - months).astype(np.int64)
     both = day < 12  # as numbers from 0
-    years = moments.astype("datetime64[Y]").astype("datetime64[M]")
-    swapped = (years + day).astype("datetime64[D]") + month
+    swapped = (months - month + day).astype("datetime64[D]") + month
     mended = np.where(both, swapped + (moments - days), moments)
     in_order = (np.diff(moments) > np.timedelta64(0)).all()
     if not in_order and (np.diff(mended) > np.timedelta64(0)).all():
@@ -433,8 +424,8 @@ def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Ar
             cure += (
                 f"; or pass stamp={stamp[0]!r}, if {stamp[1]!r} is no part of the time"
             )
-        least = duration(max(1, round(steps.min() / 1000)))
-        most = duration(round(steps.max() / 1000))
+        seconds = [max(1, round(step / 1000)) for step in (steps.min(), steps.max())]
+        least, most = map(duration, seconds)
         raise UnrollError(
             f"rows are not evenly spaced: from {least} to {most} apart, "
             f"{duration(regular.freq)} in the middle; {cure}"

@@ -73,15 +73,16 @@ class SeriesNames:
     """The names of a file's series.
 
     Attributes:
-        column: the column of the names; None for a single series.
-        names: the names, sorted; empty for a single series without a name.
-        why: the reason for the column, if the column is a guess.
+        series_id: the column with the name of a row's series; None for a single series.
+        series: the names of the series, sorted; empty for a single series without a
+            name.
+        doubt: what speaks against the column, in words; "" if nothing does.
         of_rows: (rows,) the name of each row's series; None for a single series.
     """
 
-    column: str | None = None
-    names: Sequence[str] = ()
-    why: str = ""
+    series_id: str | None = None
+    series: Sequence[str] = ()
+    doubt: str = ""
     of_rows: Array | None = None
 
 
@@ -108,10 +109,10 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
         UsageError: there are too many series; or rows that differ at one timestamp are
             told apart by several columns together, or by none.
     """
-    why = ""
+    doubt = ""
     name = _in_long_format(frame, moments)
     if name is None:
-        name, why = _told_apart(frame, moments, path)
+        name, doubt = _told_apart(frame, moments, path)
     names = pd.Series("", frame.index) if name is None else frame[name]
     codes, words = _labels(names)
     if len(words) > MOST_SERIES:
@@ -119,10 +120,10 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
             f"{path} holds {len(words):,} series, by {name!r}; keep "
             f"at most {MOST_SERIES:,}"
         )
-    why = why or _moved(frame, moments, codes)
+    doubt = doubt or _moved(frame, moments, codes)
     if len(words) < 2:
-        return SeriesNames(None, words, why)
-    return SeriesNames(name, words, why, np.array([*words, ""], object)[codes])
+        return SeriesNames(None, words, doubt)
+    return SeriesNames(name, words, doubt, np.array([*words, ""], object)[codes])
 
 
 def _labels(cells: "pd.Series[Any]") -> tuple[Array, list[str]]:
@@ -252,7 +253,7 @@ def _is_one_series(frame: pd.DataFrame, moments: Array, times: int) -> bool:
     timestamps of its own. Rows that correct others have none.
     """
     again = pd.Series(moments).duplicated(keep=False).to_numpy()
-    for name in _of_words(frame):
+    for name in of_words(frame):
         texts = as_text(frame[name])
         differ = texts[again].groupby(moments[again]).agg(lambda own: len({*own}) > 1)
         if differ.any() and {*texts[again]} <= {*texts[~again]}:
@@ -260,7 +261,7 @@ def _is_one_series(frame: pd.DataFrame, moments: Array, times: int) -> bool:
     return times > REPEATED * len(moments)
 
 
-def _of_words(frame: pd.DataFrame) -> list[str]:
+def of_words(frame: pd.DataFrame) -> list[str]:
     """Return the columns of which none of the first cells is a number."""
     numbers = frame.head(FEW).apply(pd.to_numeric, errors="coerce")
     return [name for name in frame if numbers[name].isna().all()]
@@ -277,7 +278,7 @@ def _moved(frame: pd.DataFrame, moments: Array, codes: Array) -> str:
     rows = pd.DataFrame({"series": codes, "stamp": moments}).drop_duplicates()
     order = rows.sort_values(["series", "stamp"]).index.to_numpy()
     series = codes[order]
-    for name in _of_words(frame):
+    for name in of_words(frame):
         if PART_OF_TIME.search(name):
             continue
         own = as_text(frame[name]).fillna("").to_numpy(object)[order]

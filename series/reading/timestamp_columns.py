@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from series.reading import notations, timestamp_formats
+from series.reading import notations, series_names, timestamp_formats
 
 PARTS = {
     "%Y": r"(year|yr|yyyy|jahr|a[nñ]o|ann[ée]e)",
@@ -246,11 +246,8 @@ def _tells_apart(head: pd.DataFrame, day: str, times: set[str]) -> bool:
     They are not if dates suffice, or dates with a series' name. Then the time of day is
     a measured value.
     """
-    keys = [[day]]
-    for name in head.columns:
-        words = pd.to_numeric(head[name], errors="coerce").isna().all()
-        if name not in times and words and len(head[name].unique()) > 1:
-            keys.append([day, name])
+    names = [name for name in series_names.of_words(head) if name not in times]
+    keys = [[day], *([day, name] for name in names if len(head[name].unique()) > 1)]
     return all(head.duplicated(key).any() for key in keys)
 
 

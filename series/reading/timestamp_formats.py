@@ -364,8 +364,12 @@ def usual(timestamps: Array) -> Array:
     return np.asarray((timestamps >= first) & (timestamps < last))
 
 
-def wrong(timestamps: Array) -> Array:
-    """Return (rows,) bool: whether a timestamp is NaT, or one of few unusual ones."""
+def wrong(timestamps: Array, *, any_year: bool = True) -> Array:
+    """Return (rows,) bool: whether a timestamp is NaT, or an unusual one.
+
+    With any year, unusual timestamps are wrong only if they are few.
+    """
     within = usual(timestamps)
-    few = within.sum() > 0.9 * len(within)
-    return np.asarray(np.isnat(timestamps) | (~within & few))
+    if any_year and within.sum() <= 0.9 * len(within):
+        return np.isnat(timestamps)
+    return ~within
