@@ -173,9 +173,8 @@ def _require_one_notation(
         unknown = [word for word in column.words if word not in options.missing]
         word = next(filter(pattern.search, unknown), None)
         if word is not None and (column.numeric or options.decimal):
-            cure = "write it like the others"
-            if options.decimal:
-                cure = f"pass decimal={numbers.OTHER[form.decimal]!r}"
+            other = f"pass decimal={numbers.OTHER[form.decimal]!r}"
+            cure = other if options.decimal else "write it like the others"
             raise UsageError(
                 f"column {name!r} holds {word:.60} {column.words[word]:,} times beside "
                 f"numbers with {form.decimal!r} as decimal mark; {cure}, or pass "
@@ -211,9 +210,9 @@ def _missing(columns: Iterable[ColumnProfile], sentinels: set[float]) -> Counter
     """Return words and numbers in columns of numbers that mean no value -> cells."""
     missing = Counter[str]()
     for column in columns:
-        cells = column.measured[np.isin(column.measured, [*sentinels])]
+        cells = column.measured[np.isin(column.measured, [*sentinels])].tolist()
         missing.update(column.words)
-        missing.update(str(number).removesuffix(".0") for number in cells.tolist())
+        missing.update(str(number).removesuffix(".0") for number in cells)
         if not column.without(sentinels).useless:
             missing[""] += column.empty
     return missing

@@ -53,8 +53,8 @@ def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
         times = [name for name in header if _kind(name) == kind]
         if len(times) > FEW:
             raise turned(path, header, times)
-    found = {name: series_names.COUNTED.fullmatch(name) for name in header}
-    counted = {name: int(match[1]) for name, match in found.items() if match}
+    found = [series_names.COUNTED.fullmatch(name) for name in header]
+    counted = {match[0]: int(match[1]) for match in found if match}
     counts = sorted({*counted.values()})
     if len(counts) in WIDTHS and counts[0] < 2 and np.ptp(counts) == len(counts) - 1:
         raise turned(path, header, list(counted))
@@ -118,12 +118,11 @@ def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError
     """
     first = times[0]
     kind = _kind(first) or "date"
-    cure = ""
-    if kind == "date" and not timestamp_formats.formats(first, digits=True):
-        cure = "write these names like 2024-01-31, 2024-01 or 2024; "
     others = [name for name in names if name not in times]
     call = f"frame.melt({others!r:.200}, var_name={kind!r})"
-    cure += f"turn the table, so that each row has one time (pandas: {call})"
+    cure = f"turn the table, so that each row has one time (pandas: {call})"
+    if kind == "date" and not timestamp_formats.formats(first, digits=True):
+        cure = f"write these names like 2024-01-31, 2024-01 or 2024; {cure}"
     if kind == "weekday" or (first.isdigit() and len(first) < len("2024")):
         cure = "make a row of each, with a date such as 2024-01-31"
     return UsageError(

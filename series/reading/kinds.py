@@ -64,9 +64,8 @@ def workbook(path: Path, data: bytes) -> bool:
             kinds = [PACKED[name] for name in PACKED if name in inside]
             kind = next(iter(kinds), "a zip archive")
     if kind is not None:
-        cure = "unpack it"
-        if kind not in UNPACKED:
-            cure = "save its rows as CSV, Parquet or .xlsx"
+        cures = dict.fromkeys(UNPACKED, "unpack it")
+        cure = cures.get(kind, "save its rows as CSV, Parquet or .xlsx")
         raise UnrollError(f"{path} is {kind}; {cure}, and name that")
     return False
 

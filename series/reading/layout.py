@@ -2,7 +2,6 @@
 header.
 """
 
-import codecs
 import csv
 import functools
 import itertools
@@ -36,8 +35,8 @@ LOOKED_AT = 50
 ALIKE = 0.9
 """Share of rows that must have the same number of cells."""
 
-UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF16 = rb"\xff\xfe(?!\x00\x00)|\xfe\xff"
+"""The mark at the beginning of UTF-16, which is not that of UTF-32."""
 
 Cells = list[str]
 """The cells of a row."""
@@ -60,17 +59,15 @@ def text_of(path: Path, known: str | None = None) -> tuple[str, str, str]:
     if kinds.workbook(path, data):
         text, sheet = kinds.sheet(path, data)
         return text, "utf-8", sheet
-    marked = data.startswith(UTF16) and not data.startswith(UTF32)
+    marked = re.match(UTF16, data)
     if not known and not marked and re.search(rb"[\x00-\x08\x0e-\x1f]", data[:HEAD]):
         raise UnrollError(
             f"{path} is packed, binary, UTF-32 or UTF-16 without its mark; save it as "
             "UTF-8 CSV"
         )
-    candidates = ["ascii", "utf-8", "cp1252", "latin-1"]
-    if known or marked:
-        candidates = [known or "utf-16"]
+    usual = ["utf-16"] if marked else ["ascii", "utf-8", "cp1252", "latin-1"]
     try:
-        for name in candidates:
+        for name in [known] if known else usual:
             with suppress(UnicodeDecodeError):
                 return data.decode(name).removeprefix("\ufeff"), name, ""
     except (LookupError, UnicodeError):  # a name that is no text of UTF-8

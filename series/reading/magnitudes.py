@@ -137,18 +137,16 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     high = usual.max()
     away = np.maximum(low - numbers, numbers - high)
     rare = (counts <= RARE) & (numbers != 0) & ~is_code & (away > high - low)
-    span = high - low
-    if len(usual) < FEWEST:
-        span = FAR * np.abs(usual).max()
+    few = len(usual) < FEWEST
+    span = FAR * np.abs(usual).max() if few else high - low
     alike = (ALIKE * away[rare] >= away[:, None]).sum(axis=1)
     errors = rare & (away > float(FAR) ** alike * span)
     slips = rare & (numbers % 1 == 0) & ((usual % 1 > 0).mean() >= MOSTLY)
     slips &= np.logical_or.reduce(
         [(numbers >= low * ten) & (numbers <= high * ten) for ten in (10, 100, 1000)]
     )
-    if slips.sum() == 1 and len(usual) >= FEWEST:
-        errors |= slips
-    doubtful = rare | is_code | (len(usual) >= FEWEST)
+    errors |= slips & (slips.sum() == 1 and not few)
+    doubtful = rare | is_code | (not few)
     for place in np.flatnonzero(codes | (doubtful & (away > high - low))):
         own = rows[values[rows] == numbers[place]]
         beside = float(low if numbers[place] < low else high)

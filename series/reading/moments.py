@@ -360,15 +360,14 @@ def _require_no_slip(rows: Rows, moments: Array, by_series: Sequence[Array]) -> 
     """Raise UnrollError if a row's timestamp contradicts the others of its series."""
     for own in by_series:
         slip = timestamp_checks.slip(moments[own])
-        if slip is None:
-            continue
-        near = [own[index] for index in (slip - 1, slip + 1) if 0 <= index < len(own)]
-        beside = " and ".join(shown(moments[index]) for index in near)
-        row = int(own[slip])
-        raise UnrollError(
-            f"{rows.place(row)}: the timestamp {shown(moments[row])} does not fit "
-            f"those beside it, {beside}; correct it, or leave that row out"
-        )
+        if slip is not None:
+            near = [*own[max(0, slip - 1) : slip], *own[slip + 1 : slip + 2]]
+            beside = " and ".join(shown(moments[row]) for row in near)
+            raise UnrollError(
+                f"{rows.place(own[slip])}: the timestamp {shown(moments[own[slip]])} "
+                f"does not fit those beside it, {beside}; correct it, or leave that "
+                "row out"
+            )
 
 
 def _calendar(

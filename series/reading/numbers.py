@@ -94,17 +94,13 @@ def plain_number(text: str) -> tuple[str, str]:
     match = NUMBER.fullmatch(whole)
     if match is None or (match["bracket"] is None) != (match["end"] is None):
         return text, ""
-    signs = [
-        match[name] for name in ("before", "within", "behind", "after") if match[name]
-    ]
-    if match["bracket"]:
-        signs.append("-")
+    places = ("before", "within", "behind", "after", "bracket")
+    signs = [match[place] for place in places if match[place]]
     units = {match["sign"], match["unit"]} - {None}
     if len(signs) > 1 or len(units) > 1:
         return text, ""
-    minus = "-" if signs and signs[0] in MINUS else ""
-    power = match["power"] or ""
-    return f"{minus}{match['digits'].strip()}{power}", "".join(units)
+    minus = "-" if signs and signs[0] != "+" else ""
+    return f"{minus}{match['digits'].strip()}{match['power'] or ''}", "".join(units)
 
 
 def without_unit(texts: Iterable[str]) -> tuple[list[str], str]:

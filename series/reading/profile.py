@@ -191,8 +191,8 @@ class FileProfile(Moments):
         values = np.empty((self.rows, len(names)))
         for index, name in enumerate(names):
             values[:, index] = self.columns[name].measured
-        table = RowTable(self.timestamps, names, values, self.of_rows)
-        return with_words(table, self.file.cells, form)
+        rows = RowTable(self.timestamps, names, values, self.of_rows)
+        return with_words(rows, self.file.cells, form)
 
     @property
     def length(self) -> int:

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,7 @@ def _keys(frame: pd.DataFrame, moments: Array, times: int) -> Iterator[tuple[str
     """
     several = [name for name in frame if 1 < frame[name].nunique() <= len(frame) / 2]
     labels = {name: _labels(frame[name]) for name in several}
-    codes = {name: label[0] for name, label in labels.items()}
+    codes = pd.DataFrame({name: label[0] for name, label in labels.items()})
     numbers = {
         name: pd.to_numeric(pd.Series(words), errors="coerce")
         for name, (_, words) in labels.items()
@@ -202,20 +202,18 @@ def _keys(frame: pd.DataFrame, moments: Array, times: int) -> Iterator[tuple[str
 
 
 def _is_key(
-    labels: Mapping[str, Array], key: Sequence[str], moments: Array, times: int
+    labels: pd.DataFrame, key: Sequence[str], moments: Array, times: int
 ) -> bool:
     """Return whether some columns tell rows of one timestamp apart, and name series.
 
     Args:
-        labels: column -> (rows,) the number of each row's name.
+        labels: columns with the number of each row's name.
         key: the columns.
         moments: (rows,) the timestamps.
         times: how many timestamps differ.
     """
-    codes = np.zeros(len(moments), np.int64)
-    for name in key:
-        pairs = codes * (len(moments) + 1) + labels[name]
-        codes, counts = np.unique(pairs, return_inverse=True, return_counts=True)[1:]
+    codes = labels.groupby(list(key)).ngroup().to_numpy()
+    counts = np.bincount(codes)
     if np.median(counts) < 2 or counts.max() * DISTINCT > times:
         return False
     filled = counts.mean() >= FILLED * times or 2 * counts.max() >= times

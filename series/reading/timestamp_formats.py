@@ -135,9 +135,6 @@ YEARS = (1800, 2100)
 UTC_OFFSET = r"[0-9][:T][0-9][^ ]*(?: ?[AaPp][Mm])? ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
 """A time of day followed by a UTC offset."""
 
-WITH_HOUR = re.compile("%H|ISO8601")
-"""Formats with an hour, which may be 24."""
-
 
 def formats(cell: str, *, digits: bool) -> list[str]:
     """Return the formats that a timestamp may have.
@@ -265,7 +262,7 @@ def parse(
 def _in_plain_notation(plain: "pd.Series[str]", stamp_format: str) -> Array:
     """Return (rows,) datetime64[ms] of texts in which an hour may be 24."""
     midnight = plain
-    if WITH_HOUR.search(stamp_format):
+    if re.search("%H|ISO8601", stamp_format):  # an hour, which may be 24
         midnight = plain.str.replace(notations.HOUR_24, "00", regex=True)
     later = np.where(midnight != plain, DAY, 0).astype("timedelta64[ms]")
     return np.asarray(_strptime(midnight, stamp_format.replace("%B", "%b")) + later)
