@@ -23,6 +23,7 @@ from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
 from series.reading import notations, numbers, timestamp_formats
 from series.reading.layout import text_of
+from series.reading.timestamp_formats import YEARS
 
 PLAIN = re.compile(
     r"(dict\w+<values=|large_)*"
@@ -324,15 +325,15 @@ def wrong_stamp(
     what = (
         f"is no timestamp of the form {stamp_format}, as others are; correct the file"
     )
-    plain = [notations.plain_date(str(cell)) for cell in cells.iloc[[0, row]]]
-    offsets = [re.search(timestamp_formats.UTC_OFFSET, text) for text in plain]
+    plain = cells.iloc[[0, row]].astype("str").fillna("").map(notations.plain_date)
+    offsets = plain.str.contains(timestamp_formats.UTC_OFFSET)
     if not np.isnat(moments[row]):
-        first, last = timestamp_formats.YEARS
         what = (
-            f"lies outside of the years {first} to {last}, read as {stamp_format}; "
-            f"correct it, or if most are right pass stamp={str(cells.name)!r}"
+            f"lies outside of the years {YEARS[0]} to {YEARS[1]}, read as "
+            f"{stamp_format}; correct it, or if most are right pass "
+            f"stamp={str(cells.name)!r}"
         )
-    elif stamp_format == "ISO8601" and bool(offsets[0]) != bool(offsets[1]):
+    elif stamp_format == "ISO8601" and offsets.any() and not offsets.all():
         what = (
             f"is not like {cells.iloc[0]!r:.60}: one has a UTC offset; write all "
             "timestamps alike"

@@ -18,6 +18,7 @@ from series.reading import (
     timestamp_formats,
 )
 from series.reading.files import plain_name
+from series.reading.timestamp_formats import YEARS
 
 WIDTHS = {12, 24, 25, 28, 29, 30, 31, 48, 96}
 """Numbers of columns that the times of a year, a day or a month take."""
@@ -106,8 +107,7 @@ def strange_year(row: Mapping[str, str]) -> int | None:
         years += re.findall(YEAR_FIRST, cell) + re.findall(YEAR_LAST, cell)
         if {*re.findall(r"\w+", name.lower())} & {*timestamp_columns.NAMED.split()}:
             years += re.findall(r"(?<!\d)2[4-6]\d\d(?=\d{4}(?!\d)|(?!\d))", cell)
-    first, last = timestamp_formats.YEARS
-    strange = (int(year) for year in years if not first <= int(year) < last)
+    strange = (int(year) for year in years if int(year) not in range(*YEARS))
     return next(strange, None)
 
 

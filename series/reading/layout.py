@@ -219,8 +219,11 @@ def _layout_by(
     below = [row for row in rows[first + 1 :] if row]
     alike = [row for row in below if len(row) == width] or below
     alike = alike[:LOOKED_AT]
-    names = _names(rows, first, alike, path)
-    units = _units(alike) if names is None else []
+    row = rows[first]
+    full = _full(alike)
+    is_data = _like_data(row[full[0]]) if full else any(map(_like_data, row))
+    names = _names(rows, first, alike, path) if is_data else None
+    units = [] if is_data else _units(alike)
     count = len(below) - len(units) + (names is not None)
     if count < 2:
         holds = "" if names else "a header and "
@@ -236,40 +239,31 @@ def _layout_by(
     return form, units
 
 
-def _names(
-    rows: list[Cells], first: int, below: list[Cells], path: Path
-) -> Cells | None:
-    """Return names for the columns if the first row is data, else None.
+def _names(rows: list[Cells], first: int, below: list[Cells], path: Path) -> Cells:
+    """Return names for the columns of a file whose first row is data.
 
-    The first row is data if it holds data above a column of data. Then the names are
-    taken from the row before. That row may leave the last columns, or the rows' own
-    names, without a name. Without such a row the names are numbered.
+    The names are taken from the row before. That row may leave the last columns, or the
+    rows' own names, without a name. Without such a row the names are numbered.
 
     Raises:
         UnrollError: the row before has too many names, or too few.
     """
-    row = rows[first]
-    full = _full(below)
-    is_data = _like_data(row[full[0]]) if full else any(map(_like_data, row))
-    if not is_data:
-        return None
     before = rows[first - 1] if first else []
-    count = len(before)
-    if not count or any(map(_like_data, before)):
-        return _numbered([], len(row))
-    data = [row, *below]
+    count = 0 if any(map(_like_data, before)) else len(before)
+    data = [rows[first], *below]
+    width = len(data[0])
     extra = [cell for cells in data for cell in cells[count:]]
-    if 1 < count < len(row) and not "".join(extra).strip():
-        return _numbered(before, len(row))
-    if count == len(row) - 1 and _own_names(data, count):
+    if 1 < count < width and not "".join(extra).strip():
+        return _numbered(before, width)
+    if count == width - 1 and _own_names(data, count):
         return [*_numbered([], 1), *before]
-    if count < max(2, len(row) - 1):
-        return _numbered([], len(row))
-    raise UnrollError(
-        f"{path}, line {first}: the header has {count} names, and the rows have "
-        f"{len(row)} cells; make them as many, with quotes around a cell that holds a "
-        "delimiter"
-    )
+    if count >= max(2, width - 1):
+        raise UnrollError(
+            f"{path}, line {first}: the header has {count} names, and the rows have "
+            f"{width} cells; make them as many, with quotes around a cell that holds a "
+            "delimiter"
+        )
+    return _numbered([], width)
 
 
 def _numbered(names: Cells, count: int) -> Cells:

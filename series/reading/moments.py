@@ -312,12 +312,12 @@ def _stamp_format(
         for name, moments in readings.items()
     }
     first, *others = sorted(readings, key=lambda name: -even[name])
-    others = [
+    differ = (
         name for name in others if not np.array_equal(readings[name], readings[first])
-    ]
-    if not others:
+    )
+    other = next(differ, None)
+    if other is None:
         return first, ""
-    other = others[0]
     if even[first] >= EVEN and even[other] <= even[first] * OTHER:
         return first, f"by {other} the rows would not be evenly spaced"
     if first.startswith("%d.%m."):

@@ -124,13 +124,7 @@ Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
 def _offset(match: re.Match[str]) -> str:
     """Return a UTC offset such as "UTC+1" as "+01:00"."""
-    minutes = match[3] or "00"
-    return f"{match[1]}{match[2].zfill(2)}:{minutes}"
-
-
-def _four_digits(year: str) -> str:
-    """Return a year of two digits with its century, as `strptime` reads it."""
-    return f"19{year}" if int(year) >= 69 else f"20{year}"
+    return f"{match[1]}{match[2].zfill(2)}:{match[3] or '00'}"
 
 
 def _roman(match: re.Match[str]) -> str:
@@ -191,11 +185,11 @@ RULES: Sequence[Rule] = (
     # Weeks.
     (re.compile(r"(?<=\d-)S(?=\d\d$)|^S(?=\d\d\b)"), "W"),
     (re.compile(r"^(\d{4})W(\d\d)([1-7])$"), r"\1-W\2-\3"),
-    (re.compile(r"^(\d\d)(?=-?W\d\d?$)"), lambda match: _four_digits(match[1])),
-    (
-        re.compile(r"^(W ?\d\d?[-/ ])(\d\d)$"),
-        lambda match: match[1] + _four_digits(match[2]),
-    ),
+    # A year of two digits gets its century, as `strptime` reads it.
+    (re.compile(r"^(?=(?:69|[7-9]\d)-?W\d\d?$)"), "19"),
+    (re.compile(r"^(?=\d\d-?W\d\d?$)"), "20"),
+    (re.compile(r"^(W ?\d\d?[-/ ])(?=(?:69|[7-9]\d)$)"), r"\g<1>19"),
+    (re.compile(r"^(W ?\d\d?[-/ ])(?=\d\d$)"), r"\g<1>20"),
     # An hour alone: "HE24", "00-01", "0h-1h", "14h".
     (re.compile(rf"{HOUR_OF_DATE}HE? ?(\d\d?)$"), r"\1\2:00"),
     (re.compile(rf"{HOUR_OF_DATE}(\d\d?) ?h?\s?[{DASH}]\s?\d\d? ?h?$"), r"\1\2:00"),

@@ -276,9 +276,8 @@ def _moved(frame: pd.DataFrame, moments: Array, codes: Array) -> str:
     rows = pd.DataFrame({"series": codes, "stamp": moments}).drop_duplicates()
     order = rows.sort_values(["series", "stamp"]).index.to_numpy()
     series = codes[order]
-    for name in of_words(frame):
-        if PART_OF_TIME.search(name):
-            continue
+    names = [name for name in of_words(frame) if not PART_OF_TIME.search(name)]
+    for name in names:
         own = as_text(frame[name]).fillna("").to_numpy(object)[order]
         changes = np.flatnonzero((own[1:] != own[:-1]) & (series[1:] == series[:-1]))
         once = len(changes) == len(np.unique(series[changes]))

@@ -122,10 +122,9 @@ def find_columns(
     candidates = _candidates(head, found)
     # A column with one value says when rows were written.
     single = {column for column in head if head[column].nunique() < 2}
-    for columns in sorted(candidates, key=lambda columns: {*columns} <= single):
-        if chosen and columns != tuple(chosen):
-            continue
-        forms = candidates[columns]
+    by_value = sorted(candidates, key=lambda columns: {*columns} <= single)
+    for columns in [tuple(chosen)] if chosen else by_value:
+        forms = candidates.get(columns, [])
         if len(columns) > 1:
             cells = timestamp_formats.joined(head, columns)
             forms = _parsing(cells[cells.str.strip() != ""], forms, share)
@@ -232,10 +231,9 @@ def _pairs(
     """
     for (day,), clock in itertools.product(found.days, found.clocks):
         dates = ["%Y-%m-%d"] if found.days[(day,)] == ISO else found.days[(day,)]
-        if day == clock or not re.search("%d|%j", dates[0]):  # 01.02.03 may be both
-            continue
+        fit = day != clock and re.search("%d|%j", dates[0])  # 01.02.03 may be both
         named = found.parts.get("%H", ("", ""))[0] == clock
-        if named or _tells_apart(head, day, {day, *found.clocks}):
+        if fit and (named or _tells_apart(head, day, {day, *found.clocks})):
             both = itertools.product(dates, found.clocks[clock])
             yield (day, clock), [" ".join(pair) for pair in both]
 
