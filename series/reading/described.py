@@ -1,5 +1,6 @@
 """A file's profile in words, a line for each fact."""
 
+import re
 from collections.abc import Iterator
 
 import pandas as pd
@@ -90,9 +91,7 @@ def _distance(profile: FileProfile) -> str:
         return f"one row {every}" if every.startswith("a") else f"one row every {every}"
     months = profile.freq * 1000 // DAY
     every = "a month" if months == 1 else f"every {months} months"
-    _, _, day = profile.calendar.partition(", ")
-    if " -1" in day:
-        day = f"the last {day.replace(' -1', '')}"
+    day = re.sub(r"(.*) -1\b", r"the last \1", profile.calendar.partition(", ")[2])
     return f"one row {every}, on {day}" if day else f"one row {every}"
 
 

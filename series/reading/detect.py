@@ -102,10 +102,9 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     missing = _missing(numeric, sentinels)
     missing[""] += rows.empty
     detected["drop"] = [name for name in columns if columns[name].timed]
-    form = form.model_copy(update=detected)
     return FileProfile(
         **vars(measured),
-        form=form,
+        form=form.model_copy(update=detected),
         columns={name: column.without(sentinels) for name, column in columns.items()},
         missing=+missing | Counter(options.missing),
         odd=odd,
@@ -149,11 +148,13 @@ def _written(
         )
     form, units = layout.layout(paths[0], texts[paths[0]], options.delimiter)
     form = form.model_copy(update={"encoding": encoding})
-    reasons = {"sheet": next((sheet for _, _, sheet in found.values() if sheet), "")}
-    if encoding in {"latin-1", "cp1252"} and not options.encoding:
-        reasons["encoding"] = "not UTF-8, and this is the usual encoding of one byte"
-    if form.names:
-        reasons["names"] = "the file has no whole header"
+    guessed = encoding in {"latin-1", "cp1252"} and not options.encoding
+    one_byte = "not UTF-8, and this is the usual encoding of one byte"
+    reasons = {
+        "sheet": next((sheet for _, _, sheet in found.values() if sheet), ""),
+        "encoding": one_byte if guessed else "",
+        "names": "the file has no whole header" if form.names else "",
+    }
     return form, texts, units[0] if units else [], reasons
 
 

@@ -69,8 +69,9 @@ class Rows:
             if len(record) > 1 or "".join(record).strip()
         )
         with suppress(csv.Error, StopIteration):
-            line = next(itertools.islice(ends, later, None))
-            return f"{path}, line {form.skip + line}"
+            return (
+                f"{path}, line {form.skip + next(itertools.islice(ends, later, None))}"
+            )
         return f"{path}, row {own + 1}"  # a cell is too long for `csv`
 
 
@@ -168,7 +169,7 @@ def _cells(path: Path, form: CsvFormat, text: str | None) -> pd.DataFrame:
 
 def _csv(text: str, form: CsvFormat) -> pd.DataFrame:
     units = range(form.skip + 1, form.skip + 1 + form.units_rows)
-    cells = pd.read_csv(
+    return pd.read_csv(
         io.StringIO(text),
         sep=r"\s+" if form.delimiter == " " else form.delimiter,
         skiprows=[*range(form.skip), *units],
@@ -178,8 +179,7 @@ def _csv(text: str, form: CsvFormat) -> pd.DataFrame:
         dtype=str,
         keep_default_na=False,
         skipinitialspace=True,
-    )
-    return cells.fillna("")
+    ).fillna("")
 
 
 def _parquet(path: Path, form: CsvFormat) -> pd.DataFrame:

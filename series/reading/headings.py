@@ -107,8 +107,7 @@ def strange_year(row: Mapping[str, str]) -> int | None:
         years += re.findall(YEAR_FIRST, cell) + re.findall(YEAR_LAST, cell)
         if {*re.findall(r"\w+", name.lower())} & {*timestamp_columns.NAMED.split()}:
             years += re.findall(r"(?<!\d)2[4-6]\d\d(?=\d{4}(?!\d)|(?!\d))", cell)
-    strange = (int(year) for year in years if int(year) not in range(*YEARS))
-    return next(strange, None)
+    return next((int(year) for year in years if int(year) not in range(*YEARS)), None)
 
 
 def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError:

@@ -111,9 +111,8 @@ def layout(
     # Most rows must have as many cells as the header; or rows may lack cells at their
     # end, or have more that are empty. Otherwise the delimiter is wrong.
     for mark in delimiter or DELIMITERS:
-        rows = list(csv.reader(lines, delimiter=mark, skipinitialspace=True))
-        if mark == " ":
-            rows = [line.split() for line in lines]
+        reader = csv.reader(lines, delimiter=mark, skipinitialspace=True)
+        rows = [line.split() for line in lines] if mark == " " else [*reader]
         found = _first_of_usual(rows) or _first_of_widest(rows, mark)
         if found is not None:
             return _layout_by(rows, mark, *found, path)
@@ -235,8 +234,9 @@ def _layout_by(
     if names is None and longest > width and not "".join(extra).strip():
         first += 1
         names = _numbered(rows[first - 1], longest)
-    form = CsvFormat(delimiter=mark, skip=first, names=names, units_rows=len(units))
-    return form, units
+    return CsvFormat(
+        delimiter=mark, skip=first, names=names, units_rows=len(units)
+    ), units
 
 
 def _names(rows: list[Cells], first: int, below: list[Cells], path: Path) -> Cells:

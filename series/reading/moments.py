@@ -242,19 +242,16 @@ def _read(
             readings[name] = timestamp_formats.in_century(readings[name], year)
     chosen, why = _stamp_format(readings, options, rows.paths[0])
     form = {"stamp_format": chosen, "first_year": first_years.get(chosen)}
-    reasons = {"stamp_format": why}
-    if form["first_year"] is not None:
-        reasons["first_year"] = (
-            "years of two digits are read so that rows lie close together"
-        )
+    close = "years of two digits are read so that rows lie close together"
+    moved = form["first_year"] is not None
+    reasons = {"stamp_format": why, "first_year": close if moved else ""}
     return readings[chosen], parsed[chosen][1], form, reasons
 
 
 def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
     """Raise UsageError if ends of intervals may be UTC offsets, since few differ."""
-    pattern = r"( \d\d?:\d\d)(-\d\d?:\d\d)$"
     found = cells[cells.str.contains(notations.CLOSE_INTERVAL, na=False)]
-    ends = found.str.extract(pattern)[1].dropna()
+    ends = found.str.extract(r" \d\d?:\d\d(-\d\d?:\d\d)$")[0].dropna()
     if len(ends) and ends.nunique() < 3:
         raise UsageError(
             f"{path}: {cells[ends.index[0]]!r} may be an interval or have a UTC "
@@ -322,9 +319,9 @@ def _stamp_format(
         return first, f"by {other} the rows would not be evenly spaced"
     if first.startswith("%d.%m."):
         return first, "with dots the day stands first; day_first=False says otherwise"
-    which = f"stamp_format={first!r} or stamp_format={other!r}"
-    if {first[:2], other[:2]} == {"%d", "%m"}:
-        which = "day_first=True or day_first=False"
+    swapped = {first[:2], other[:2]} == {"%d", "%m"}
+    formats = f"stamp_format={first!r} or stamp_format={other!r}"
+    which = "day_first=True or day_first=False" if swapped else formats
     raise UsageError(
         f"{path}: timestamps can be read as {first} or as {other}; pass {which}"
     )

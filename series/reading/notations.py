@@ -122,19 +122,9 @@ HOUR_OF_DATE = rf"^((?:.*{DATE}|\d{{8}}) )?"
 Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
 
-def _offset(match: re.Match[str]) -> str:
-    """Return a UTC offset such as "UTC+1" as "+01:00"."""
-    return f"{match[1]}{match[2].zfill(2)}:{match[3] or '00'}"
-
-
 def _roman(match: re.Match[str]) -> str:
     """Return a quarter from I to IV as a digit."""
     return str(["I", "II", "III", "IV"].index(match[0].upper()) + 1)
-
-
-def _replaced(match: re.Match[str]) -> str:
-    """Return what stands for a word in a date."""
-    return REPLACEMENTS.get(match[1].lower(), match[0])
 
 
 RULES: Sequence[Rule] = (
@@ -169,11 +159,18 @@ RULES: Sequence[Rule] = (
     (re.compile(rf"^(\d{{8}})[{DASH}]\d{{8}}$"), r"\1"),
     (re.compile(rf"((?:^|[ T])\d\d?:\d\d)\s?[{DASH}]\s?\d\d?:\d\d$"), r"\1"),
     (re.compile(rf"((?:^|[ T])\d\d?:\d\d:\d\d)\s?[{DASH}]\s?\d\d?:\d\d:\d\d$"), r"\1"),
-    (re.compile(r"(?:UTC|GMT) ?([+-])(\d\d?):?(\d\d)?(?: ?\(.*\))?$"), _offset),
+    # A UTC offset such as UTC+1.
+    (
+        re.compile(r"(?:UTC|GMT) ?([+-])(\d\d?):?(\d\d)?(?: ?\(.*\))?$"),
+        lambda match: f"{match[1]}{match[2].zfill(2)}:{match[3] or '00'}",
+    ),
     # "mar" is Tuesday where a day and a month follow: "mar. 3 janv. 2023".
     (re.compile(r"\bmar\.? (?=\d\d? [^\W\d_]{3,})", re.IGNORECASE), ""),
     # Words, with the dot of an abbreviation.
-    (re.compile(r"([^\W\d_]+)(?:\.(?!\d))?"), _replaced),
+    (
+        re.compile(r"([^\W\d_]+)(?:\.(?!\d))?"),
+        lambda match: REPLACEMENTS.get(match[1].lower(), match[0]),
+    ),
     (re.compile(r"\s+"), " "),
     (re.compile(r"^[ ,]*\.*|[ ,]+$"), ""),
     (re.compile(r"(?<=\d)(?:st|nd|rd|th|er|ère|ème|e|º|ª|°)(?![\w+-])"), ""),

@@ -191,8 +191,8 @@ class FileProfile(Moments):
         values = np.empty((self.rows, len(names)))
         for index, name in enumerate(names):
             values[:, index] = self.columns[name].measured
-        rows = RowTable(self.timestamps, names, values, self.of_rows)
-        return with_words(rows, self.file.cells, form)
+        table = RowTable(self.timestamps, names, values, self.of_rows)
+        return with_words(table, self.file.cells, form)
 
     @property
     def length(self) -> int:
@@ -209,8 +209,11 @@ class FileProfile(Moments):
     @property
     def targets(self) -> list[str]:
         """The columns of numbers that can be forecast, sparse ones included."""
-        numeric = [name for name in self.columns if self.columns[name].numeric]
-        return [name for name in numeric if not self.useless(name)]
+        return [
+            name
+            for name, column in self.columns.items()
+            if column.numeric and not self.useless(name)
+        ]
 
     def useless(self, name: str) -> str:
         """Return the reason why a column is of no use; "" for a useful column."""

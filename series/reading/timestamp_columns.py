@@ -213,9 +213,8 @@ def _candidates(head: pd.DataFrame, found: Found) -> Candidates:
     exact timestamp of another format.
     """
     pairs = dict(_pairs(head, found))
-    exact = {**found.exact, **pairs}
-    if all(forms == ISO for forms in found.exact.values()):
-        exact = {**pairs, **found.exact}
+    iso = all(forms == ISO for forms in found.exact.values())
+    exact = {**pairs, **found.exact} if iso else {**found.exact, **pairs}
     parts = _of_parts(found)
     if any(re.search("%d|%j", forms[0]) for forms in parts.values()):
         exact |= parts

@@ -148,10 +148,9 @@ def formats(cell: str, *, digits: bool) -> list[str]:
     is_number = re.sub("[.,]", "", text).isdigit()
     for pattern, names in COMPACT.items():
         match = re.fullmatch(pattern, text)
-        if match is not None and is_number and not digits:
-            return []
         if match is not None:
-            return [name.format(**match.groupdict()) for name in names]
+            found = [name.format(**match.groupdict()) for name in names]
+            return found if digits or not is_number else []
     clock = CLOCK.search(text)
     if clock is None:
         return [*_date_formats(text)]
@@ -261,9 +260,8 @@ def parse(
 
 def _in_plain_notation(plain: "pd.Series[str]", stamp_format: str) -> Array:
     """Return (rows,) datetime64[ms] of texts in which an hour may be 24."""
-    midnight = plain
-    if re.search("%H|ISO8601", stamp_format):  # an hour, which may be 24
-        midnight = plain.str.replace(notations.HOUR_24, "00", regex=True)
+    hour = re.search("%H|ISO8601", stamp_format)
+    midnight = plain.str.replace(notations.HOUR_24, "00", regex=True) if hour else plain
     later = np.where(midnight != plain, DAY, 0).astype("timedelta64[ms]")
     return np.asarray(_strptime(midnight, stamp_format.replace("%B", "%b")) + later)
 
