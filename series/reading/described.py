@@ -33,8 +33,10 @@ def lines(profile: FileProfile) -> Iterator[str]:
         yield f"hours     {hours}; {profile.outside:,} rows outside are left out"
     yield from _order(profile)
     if profile.gaps:
-        count = profile.gaps.total()
-        yield f"gaps      {count:,}, the longest of {max(profile.gaps):,} rows"
+        yield (
+            f"gaps      {profile.gaps.total():,}, the longest of "
+            f"{max(profile.gaps):,} rows"
+        )
     cells = [_missing(profile, word, count) for word, count in profile.missing.items()]
     if cells:
         yield f"no value  {', '.join(cells)}"
@@ -52,8 +54,8 @@ def _order(profile: FileProfile) -> Iterator[str]:
         names = printable(", ".join(profile.series[:SHOWN]))
         others = len(profile.series) - SHOWN
         more = f" and {others} more" if others > 0 else ""
-        by = _name(profile.series_id)
-        yield f"series    {len(profile.series)}, by {by}: {names:.80}{more}"
+        by = f"{len(profile.series)}, by {_name(profile.series_id)}"
+        yield f"series    {by}: {names:.80}{more}"
         return
     if (profile.timestamps[1:] < profile.timestamps[:-1]).any():
         yield "order     rows are not in the order of time; they are sorted"

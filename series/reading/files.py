@@ -60,8 +60,8 @@ class Rows:
         form = self.form
         # Records are counted from the header on; a quoted cell may have several lines.
         later = own if form.names else own + 1 + form.units_rows
-        text = io.StringIO(text_of(path, form.encoding)[0], newline=None)
-        lines = itertools.islice(text, form.skip, None)
+        text, _, _ = text_of(path, form.encoding)
+        lines = itertools.islice(io.StringIO(text, newline=None), form.skip, None)
         reader = csv.reader(lines, delimiter=form.delimiter, skipinitialspace=True)
         ends = (
             reader.line_num

@@ -40,9 +40,6 @@ PACKED = {
 }
 """Names in a zip archive -> what the archive is, if it is no workbook to be read."""
 
-UNPACKED = {"a packed file", "a zip archive"}
-"""What can be unpacked."""
-
 MOST_BYTES = 2_000_000_000
 """Largest size of a workbook's parts when they are unpacked."""
 
@@ -64,7 +61,7 @@ def workbook(path: Path, data: bytes) -> bool:
         kinds = [PACKED[name] for name in PACKED if name in sizes]
         kind = next(iter(kinds), "a zip archive")
     if kind is not None:
-        cures = dict.fromkeys(UNPACKED, "unpack it")
+        cures = dict.fromkeys(["a packed file", "a zip archive"], "unpack it")
         cure = cures.get(kind, "save its rows as CSV, Parquet or .xlsx")
         raise UnrollError(f"{path} is {kind}; {cure}, and name that")
     return False

@@ -149,8 +149,7 @@ def _first_of_usual(rows: list[Cells]) -> tuple[int, int] | None:
     None is returned if they do not, or if some have as many cells as the row before,
     which is then the header.
     """
-    widths = Counter(len(row) for row in rows if row)
-    width, _ = widths.most_common(1)[0]
+    width = Counter(len(row) for row in rows if row).most_common(1)[0][0]
     first = next(index for index, row in enumerate(rows) if len(row) == width)
     first = _below_padded_lines(rows, first, width)
     below = [len(row) for row in rows[first:] if row]
@@ -216,8 +215,7 @@ def _layout_by(
         UnrollError: there are fewer than two rows.
     """
     below = [row for row in rows[first + 1 :] if row]
-    alike = [row for row in below if len(row) == width] or below
-    alike = alike[:LOOKED_AT]
+    alike = ([row for row in below if len(row) == width] or below)[:LOOKED_AT]
     row = rows[first]
     full = _full(alike)
     is_data = _like_data(row[full[0]]) if full else any(map(_like_data, row))

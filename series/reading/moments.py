@@ -159,8 +159,8 @@ def moments_of(
             f"the file has {count} different timestamps, and forecasts take at least "
             f"{FEWEST}; add rows"
         )
-    longest = max(by_series, key=len)
-    zone, ends, why = _time_zone(cells, written[longest], options, utc=utc)
+    longest = written[max(by_series, key=len)]
+    zone, ends, why = _time_zone(cells, longest, options, utc=utc)
     if zone is not None and not utc:
         written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
     cleaning, regular, clock = _calendar(written, zone, utc=utc)
@@ -207,12 +207,7 @@ def _time_zone(
     if utc:
         zone = str(getattr(cells.dtype, "tz", None))
         return (zone, False, "of the column") if "/" in zone else (None, False, "")
-    found, ends = timestamp_checks.time_zone(written)
-    why = (
-        "hours are missing in spring and doubled in autumn; other zones of the same "
-        "rule would do"
-    )
-    return found, ends, why if found else ""
+    return timestamp_checks.time_zone(written)
 
 
 def _read(

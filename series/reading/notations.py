@@ -30,12 +30,6 @@ MONTHS = {
 """English abbreviations -> names in English, German, French, Spanish, Italian,
 Portuguese, Dutch, Swedish, Danish, Norwegian and Polish."""
 
-MONTH_OF = {
-    word: month
-    for month, words in MONTHS.items()
-    for word in [month.lower(), *words.split()]
-}
-
 WEEKDAYS = (
     "monday tuesday wednesday thursday friday saturday sunday "
     "mon tue tues wed weds thu thur thurs fri sat sun "
@@ -46,15 +40,11 @@ WEEKDAYS = (
     "lunedì martedì mercoledì giovedì venerdì sabato domenica gio sab"
 )
 
-FILLERS = "uhr um at à de del of"
-"""Words beside dates and times that have no meaning of their own."""
-
-QUARTERS = "q quarter quartal qtr trimestre"
-
-WEEKS = "w wk week woche kw semaine semana settimana"
-
-OFFSETS = {
-    "Z": "z utc gmt wet",
+PLAIN_WORDS = {
+    "": "uhr um at à de del of",
+    "Q": "quarter quartal qtr trimestre",
+    "W": "wk week woche kw semaine semana settimana",
+    "Z": "utc gmt wet",
     "+01:00": "cet mez bst west",
     "+02:00": "cest mesz eet",
     "+03:00": "eest",
@@ -68,9 +58,11 @@ OFFSETS = {
     "-06:00": "mdt",
     "-07:00": "mst pdt",
     "-08:00": "pst",
+    **MONTHS,
 }
-"""UTC offsets -> names of time zones.
+"""Words in plain notation -> the same words as people write them.
 
+Words with "" have no meaning of their own. UTC offsets stand for names of time zones.
 Names of several zones, such as CST, are left out."""
 
 OTHERS = {
@@ -95,11 +87,11 @@ OTHERS = {
 
 REPLACEMENTS = {
     **dict.fromkeys(WEEKDAYS.split(), ""),
-    **dict.fromkeys(FILLERS.split(), ""),
-    **dict.fromkeys(QUARTERS.split(), "Q"),
-    **dict.fromkeys(WEEKS.split(), "W"),
-    **{name: offset for offset, names in OFFSETS.items() for name in names.split()},
-    **MONTH_OF,
+    **{
+        word: plain
+        for plain, words in PLAIN_WORDS.items()
+        for word in [plain.lower(), *words.split()]
+    },
     **OTHERS,
 }
 """Words in a date -> their replacements."""

@@ -78,9 +78,6 @@ FORMS = {
 }
 """An example of a kind -> the pattern of numbers of this kind, without their sign."""
 
-NO_VALUE = {"99", "999"}
-"""Numbers that may mean no value, and so show nothing about marks of thousands."""
-
 
 def plain_number(text: str) -> tuple[str, str]:
     """Return a number as sign and digits, and its currency or percent sign.
@@ -172,7 +169,8 @@ def _shown(cells: Sequence[str], delimiter: str) -> Iterator[tuple[str, str, str
         are not several numbers from 10 to 999.
     """
     kinds = _by_kind(cells)
-    has_short = len({*kinds["123"]} - NO_VALUE) > 1
+    # 99 and 999 may mean no value, and so show nothing about marks of thousands.
+    has_short = len({*kinds["123"]} - {"99", "999"}) > 1
     decimals = Counter(  # a mark -> numbers in which it stands before decimals
         {
             ",": len(kinds["1.234,5"]) + len(kinds["1,5"]),

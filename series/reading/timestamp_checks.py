@@ -133,16 +133,21 @@ def evenness(moments: Array) -> float:
     return float((steps == freq).sum() * freq / max(1, steps.sum()))
 
 
-def time_zone(moments: Array) -> tuple[str | None, bool]:
+def time_zone(moments: Array) -> tuple[str | None, bool, str]:
     """Return the time zone that makes timestamps more regular than they are as written.
 
     Args:
         moments: (rows,) datetime64[ms], as written.
 
     Returns:
-        The zone, None if there is none; and whether timestamps are ends of intervals.
+        The zone, None if there is none; whether timestamps are ends of intervals; and
+        the reason for the zone.
     """
-    best: tuple[str | None, bool] = (None, False)
+    best: tuple[str | None, bool, str] = (None, False, "")
+    why = (
+        "hours are missing in spring and doubled in autumn; other zones of the same "
+        "rule would do"
+    )
     written = regularity(moments)
     least = written.repeated + written.gaps
     if not written.repeated or written.freq > 3600:
@@ -152,6 +157,6 @@ def time_zone(moments: Array) -> tuple[str | None, bool]:
         regular = regularity(moved, written.freq)
         odd = regular.repeated + regular.gaps
         if odd < least and not np.isnat(moved).any():
-            best = (name, ends)
+            best = (name, ends, why)
             least = odd
     return best

@@ -59,12 +59,6 @@ COARSE = {"%Y", *timestamp_formats.DECIMAL_YEARS}
 WEEKS = {"week", "weeks", "kw", "woche", "semaine", "semana"}
 """Words in the name of a column of weeks."""
 
-ONE_DIGIT = "^[0-9]{1,2}[.][0-9]$"
-"""A number such as 1.5, which is no time of day."""
-
-CLOCKS = r"time|zeit|hour|stunde|hhmm"
-"""Parts of the names of columns that may hold times of day as four digits."""
-
 SAMPLE = 50
 """Number of cells that a format is tried on first."""
 
@@ -170,13 +164,13 @@ def _look_at(
         found.days[(column,)] = whole
     first = notations.plain_date(cells.iloc[0])
     hours = _parsing(cells, timestamp_formats.time_formats(first), share)
-    if hours and not cells.str.contains(ONE_DIGIT).any():
+    four_digits = cells.str.fullmatch(r"\d{4}").all()
+    # A number such as 1.5 is no time of day.
+    if hours and not cells.str.contains("^[0-9]{1,2}[.][0-9]$").any():
         found.clocks[column] = hours
     elif found.parts.get("%H", ("", ""))[0] == column:
         found.clocks[column] = ["%H"]
-    elif (
-        re.search(CLOCKS, column, re.IGNORECASE) and cells.str.fullmatch(r"\d{4}").all()
-    ):
+    elif four_digits and re.search("(?i)time|zeit|hour|stunde|hhmm", column):
         found.clocks[column] = ["%H%M"]
 
 
@@ -194,9 +188,10 @@ def _parsing(
     few = cells.iloc[:: max(1, len(cells) // SAMPLE)]
     good: list[str] = []
     for form in forms:
-        if good and ("%V" in form or form in timestamp_formats.DECIMAL_YEARS):
-            continue
-        if share == 1 and np.isnat(timestamp_formats.parse(few, form)[0]).any():
+        late = good and ("%V" in form or form in timestamp_formats.DECIMAL_YEARS)
+        if late or (
+            share == 1 and np.isnat(timestamp_formats.parse(few, form)[0]).any()
+        ):
             continue
         moments, _ = timestamp_formats.parse(cells, form)
         read = ~np.isnat(moments) if any_year else timestamp_formats.usual(moments)
