@@ -113,8 +113,10 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
     name = _in_long_format(frame, moments)
     if name is None:
         name, doubt = _told_apart(frame, moments, path)
-    names = pd.Series("", frame.index) if name is None else frame[name]
-    codes, words = _labels(names)
+    codes = np.zeros(len(moments), int)
+    words = list[str]()
+    if name is not None:
+        codes, words = _labels(frame[name])
     if len(words) > MOST_SERIES:
         raise UsageError(
             f"{path} holds {len(words):,} series, by {name!r}; keep "
