@@ -74,19 +74,17 @@ def _by_days(distinct: Array) -> str | None:
     """
     days = distinct.astype("datetime64[D]")
     steps = np.diff(days).astype(int)
-    if steps.min() <= 0:
-        return None
-    if len(days) >= FEW_DAYS and np.median(steps) == 1 and np.is_busday(days).all():
+    daily = steps.min() == 1 and np.median(steps) == 1
+    if daily and len(days) >= FEW_DAYS and np.is_busday(days).all():
         return "business"
     month_steps = np.diff(days.astype("datetime64[M]")).astype(int)
     if steps.min() < SHORTEST or month_steps.min() <= 0:
         return None
     name, share = day_of_month(days, (distinct - days).astype(np.int64))
-    if share == 1 and re.match("month( at|, day|$)", name):
-        return name
+    surely = share == 1 and re.match("month( at|, day|$)", name)
     uneven = np.ptp(steps) > 0
     usual = np.median(month_steps) == 1 or share >= FEW_WRONG
-    return name if uneven and usual else None
+    return name if surely or (uneven and usual) else None
 
 
 def _days_of_a_clock(moments: Array, distinct: Array) -> Cleaning:
@@ -173,14 +171,10 @@ def opening_hours(moments: Array) -> Cleaning | None:
 def _ranges(times: Array, day: int, spacing: int) -> str:
     """Return times of a week on one of its days, such as "08:00-12:00, 14:00-18:00"."""
     of_day = times[times // DAY == day] % DAY
-    if not len(of_day):
-        return ""
     breaks = np.flatnonzero(np.diff(of_day) != spacing) + 1
-    texts = []
-    for run in np.split(of_day, breaks):
-        first = _clock(run[0])
-        texts.append(first if len(run) == 1 else f"{first}-{_clock(run[-1])}")
-    return ", ".join(texts)
+    runs = [run for run in np.split(of_day, breaks) if len(run)]
+    ends = [dict.fromkeys([_clock(run[0]), _clock(run[-1])]) for run in runs]
+    return ", ".join(map("-".join, ends))
 
 
 def _clock(time: Any) -> str:

@@ -1,5 +1,6 @@
 """A file's profile in words, a line for each fact."""
 
+import re
 from collections.abc import Iterator
 
 import pandas as pd
@@ -32,12 +33,12 @@ def lines(profile: FileProfile) -> Iterator[str]:
         yield f"hours     {hours}; {profile.outside:,} rows outside are left out"
     yield from _order(profile)
     if profile.gaps:
-        count = profile.gaps.total()
-        yield f"gaps      {count:,}, the longest of {max(profile.gaps):,} rows"
-    if profile.missing:
-        cells = [
-            _missing(profile, word, count) for word, count in profile.missing.items()
-        ]
+        yield (
+            f"gaps      {profile.gaps.total():,}, the longest of "
+            f"{max(profile.gaps):,} rows"
+        )
+    cells = [_missing(profile, word, count) for word, count in profile.missing.items()]
+    if cells:
         yield f"no value  {', '.join(cells)}"
     yield from _odd(profile)
     for name in profile.columns:
@@ -53,8 +54,8 @@ def _order(profile: FileProfile) -> Iterator[str]:
         names = printable(", ".join(profile.series[:SHOWN]))
         others = len(profile.series) - SHOWN
         more = f" and {others} more" if others > 0 else ""
-        by = _name(profile.series_id)
-        yield f"series    {len(profile.series)}, by {by}: {names:.80}{more}"
+        by = f"{len(profile.series)}, by {_name(profile.series_id)}"
+        yield f"series    {by}: {names:.80}{more}"
         return
     if (profile.timestamps[1:] < profile.timestamps[:-1]).any():
         yield "order     rows are not in the order of time; they are sorted"
@@ -92,9 +93,7 @@ def _distance(profile: FileProfile) -> str:
         return f"one row {every}" if every.startswith("a") else f"one row every {every}"
     months = profile.freq * 1000 // DAY
     every = "a month" if months == 1 else f"every {months} months"
-    _, _, day = profile.calendar.partition(", ")
-    if " -1" in day:
-        day = f"the last {day.replace(' -1', '')}"
+    day = re.sub(r"(.*) -1\b", r"the last \1", profile.calendar.partition(", ")[2])
     return f"one row {every}, on {day}" if day else f"one row {every}"
 
 
@@ -135,17 +134,12 @@ def _missing(profile: FileProfile, word: str, count: int) -> str:
 def _column(profile: FileProfile, name: str) -> str:
     """Return what a column holds in words, or why the column is left out."""
     column = profile.columns[name]
-    useless = profile.useless(name)
     low, high = column.ends
-    if useless:
-        what = f"left out: {useless}"
-    elif column.sparse:
-        what = (
-            f"from {low:g} to {high:g}, {column.sparse}: left out unless it is the "
-            "target"
-        )
-    else:
-        what = f"from {low:g} to {high:g}" if column.numeric else "words"
+    what = f"from {low:g} to {high:g}" if column.numeric else "words"
+    if column.sparse:
+        what += f", {column.sparse}: left out unless it is the target"
+    if profile.useless(name):
+        what = f"left out: {profile.useless(name)}"
     return f"{what}, in {column.unit}" if column.unit else what
 
 

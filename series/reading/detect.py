@@ -5,7 +5,7 @@ A guess gets a reason, and a contradiction is refused.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,6 @@ from series.reading import (
     magnitudes,
     moments,
     numbers,
-    timestamp_formats,
 )
 from series.reading.headings import column_named
 from series.reading.profile import ColumnProfile, FileProfile
@@ -78,6 +77,7 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     if options.target is not None:
         one_of(options.target, names, "target=")
     measured, detected, why = moments.moments_of(rows, stamp, formats, options)
+    reasons |= why
     if not rows.typed:
         samples = [_sample(rows.cells[name]) for name in names]
         decimal, thousands = numbers.marks(
@@ -95,23 +95,20 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     _require_numbers(others, options, paths[0])
     given = pd.to_numeric(pd.Series([*options.missing], dtype="str"), errors="coerce")
     sentinels = {*given.dropna()}
-    numeric = {
-        name: column.without(sentinels).measured
-        for name, column in others.items()
-        if column.numeric
-    }
-    odd = magnitudes.odd(numeric, measured.timestamps, measured.of_rows)
+    numeric = [column for column in others.values() if column.numeric]
+    values = {column.name: column.without(sentinels).measured for column in numeric}
+    odd = magnitudes.odd(values, measured.timestamps, measured.of_rows)
     sentinels |= {one.number for one in odd if one.missing}
-    missing = _missing(others, sentinels)
+    missing = _missing(numeric, sentinels)
     missing[""] += rows.empty
-    form = form.model_copy(update=detected | {"drop": _other_times(columns)})
+    detected["drop"] = [name for name in columns if columns[name].timed]
     return FileProfile(
         **vars(measured),
-        form=form,
+        form=form.model_copy(update=detected),
         columns={name: column.without(sentinels) for name, column in columns.items()},
         missing=+missing | Counter(options.missing),
         odd=odd,
-        reasons=reasons | why,
+        reasons={name: why for name, why in reasons.items() if why},
         file=rows,
     )
 
@@ -125,9 +122,7 @@ def _of_columns(options: "Options", header: Sequence[str]) -> "Options":
             f"stamp= must name columns of the file: {', '.join(header):.2000}. "
             f"Received: {lacking[0]!r}"
         )
-    target = options.target
-    if target is not None:
-        target = column_named(target, header)
+    target = None if options.target is None else column_named(options.target, header)
     return options.model_copy(update={"stamp": stamp, "target": target})
 
 
@@ -140,28 +135,26 @@ def _written(
         The form; file -> its text; the cells of the first row of units; and option ->
         reason for its value, if the value is a guess.
     """
-    texts: dict[Path, str] = {}
-    reasons: dict[str, str] = {}
-    encodings = set()
     if files.is_parquet(paths[0]):
-        return CsvFormat(), texts, [], reasons
-    for path in paths:
-        texts[path], encoding, sheet = layout.text_of(path, options.encoding)
-        encodings.add(encoding)
-        if sheet:
-            reasons["sheet"] = sheet
-    encoding = next(iter(encodings - {"ascii"}), "utf-8")
-    if len(encodings - {"ascii"}) > 1:
+        return CsvFormat(), {}, [], {}
+    found = {path: layout.text_of(path, options.encoding) for path in paths}
+    texts = {path: text for path, (text, _, _) in found.items()}
+    encodings = {encoding for _, encoding, _ in found.values()} - {"ascii"}
+    encoding = next(iter(encodings), "utf-8")
+    if len(encodings) > 1:
         raise UnrollError(
             f"{paths[0]} and others are written in {' and '.join(sorted(encodings))}; "
             "pass encoding= if one fits all"
         )
     form, units = layout.layout(paths[0], texts[paths[0]], options.delimiter)
     form = form.model_copy(update={"encoding": encoding})
-    if encoding in {"latin-1", "cp1252"} and not options.encoding:
-        reasons["encoding"] = "not UTF-8, and this is the usual encoding of one byte"
-    if form.names:
-        reasons["names"] = "the file has no whole header"
+    guessed = encoding in {"latin-1", "cp1252"} and not options.encoding
+    one_byte = "not UTF-8, and this is the usual encoding of one byte"
+    reasons = {
+        "sheet": next((sheet for _, _, sheet in found.values() if sheet), ""),
+        "encoding": one_byte if guessed else "",
+        "names": "the file has no whole header" if form.names else "",
+    }
     return form, texts, units[0] if units else [], reasons
 
 
@@ -179,12 +172,10 @@ def _require_one_notation(
         # With a wrong decimal mark, numbers are words.
         pattern = NUMBERED if column.numeric else re.compile(r"-?\d+[.,]\d+")
         unknown = [word for word in column.words if word not in options.missing]
-        odd = [word for word in unknown if pattern.search(word)]
-        if odd and (column.numeric or options.decimal):
-            word = odd[0]
-            cure = "write it like the others"
-            if options.decimal:
-                cure = f"pass decimal={numbers.OTHER[form.decimal]!r}"
+        word = next(filter(pattern.search, unknown), None)
+        if word is not None and (column.numeric or options.decimal):
+            other = f"pass decimal={numbers.OTHER[form.decimal]!r}"
+            cure = other if options.decimal else "write it like the others"
             raise UsageError(
                 f"column {name!r} holds {word:.60} {column.words[word]:,} times beside "
                 f"numbers with {form.decimal!r} as decimal mark; {cure}, or pass "
@@ -216,29 +207,13 @@ def _require_numbers(
             )
 
 
-def _missing(
-    columns: Mapping[str, ColumnProfile], sentinels: set[float]
-) -> Counter[str]:
-    """Return words and numbers that mean no value -> number of cells."""
+def _missing(columns: Iterable[ColumnProfile], sentinels: set[float]) -> Counter[str]:
+    """Return words and numbers in columns of numbers that mean no value -> cells."""
     missing = Counter[str]()
-    for column in columns.values():
-        if not column.numeric:
-            continue
-        cells = column.measured[np.isin(column.measured, [*sentinels])]
+    for column in columns:
+        cells = column.measured[np.isin(column.measured, [*sentinels])].tolist()
         missing.update(column.words)
-        missing.update(str(number).removesuffix(".0") for number in cells.tolist())
+        missing.update(str(number).removesuffix(".0") for number in cells)
         if not column.without(sentinels).useless:
             missing[""] += column.empty
     return missing
-
-
-def _other_times(columns: Mapping[str, ColumnProfile]) -> list[str]:
-    """Return the columns that hold further timestamps."""
-    others = []
-    for name, column in columns.items():
-        word = next(iter(column.words), "")
-        times = timestamp_formats.formats(word, digits=False)
-        times = times or timestamp_formats.time_formats(word)
-        if times and not column.numeric:
-            others.append(name)
-    return others

@@ -23,6 +23,7 @@ from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
 from series.reading import notations, numbers, timestamp_formats
 from series.reading.layout import text_of
+from series.reading.timestamp_formats import YEARS
 
 PLAIN = re.compile(
     r"(dict\w+<values=|large_)*"
@@ -59,16 +60,18 @@ class Rows:
         form = self.form
         # Records are counted from the header on; a quoted cell may have several lines.
         later = own if form.names else own + 1 + form.units_rows
-        with suppress(csv.Error):
-            text = io.StringIO(text_of(path, form.encoding)[0], newline=None)
-            lines = itertools.islice(text, form.skip, None)
-            reader = csv.reader(lines, delimiter=form.delimiter, skipinitialspace=True)
-            for record in reader:
-                if len(record) < 2 and not "".join(record).strip():
-                    continue
-                if later == 0:
-                    return f"{path}, line {form.skip + reader.line_num}"
-                later -= 1
+        text, _, _ = text_of(path, form.encoding)
+        lines = itertools.islice(io.StringIO(text, newline=None), form.skip, None)
+        reader = csv.reader(lines, delimiter=form.delimiter, skipinitialspace=True)
+        ends = (
+            reader.line_num
+            for record in reader
+            if len(record) > 1 or "".join(record).strip()
+        )
+        with suppress(csv.Error, StopIteration):
+            return (
+                f"{path}, line {form.skip + next(itertools.islice(ends, later, None))}"
+            )
         return f"{path}, row {own + 1}"  # a cell is too long for `csv`
 
 
@@ -127,17 +130,13 @@ def _rows_of(
     """Return the rows that hold something; spreadsheets leave empty rows."""
     frames = [frame.reset_index(drop=True) for frame in frames]
     cells = pd.concat(frames, keys=range(len(frames)))
-    if not len(cells.columns):
-        return Rows(paths, form, typed, cells, 0)
-    blank = _is_empty(cells.iloc[:, 0])
+    blank = pd.Series(True, cells.index)
+    for name in cells.columns:
+        if blank.any():
+            blank &= cells[name].isna() | (cells[name] == "")
     if blank.any():
-        blank[blank] = cells[blank].apply(_is_empty).all(axis=1)
         cells = cells[~blank]
     return Rows(paths, form, typed, cells, int(blank.sum()))
-
-
-def _is_empty(cells: "pd.Series[Any]") -> "pd.Series[bool]":
-    return cells.isna() | (cells == "")
 
 
 def _cells(path: Path, form: CsvFormat, text: str | None) -> pd.DataFrame:
@@ -150,12 +149,13 @@ def _cells(path: Path, form: CsvFormat, text: str | None) -> pd.DataFrame:
             if text is None:
                 text, _, _ = text_of(path, form.encoding)
             return _csv(text, form)
-    except (UnrollError, MemoryError):
-        raise
     except Exception as error:
-        if getattr(error, "errno", None) is not None:  # the disk's
+        of_disk = getattr(error, "errno", None) is not None
+        if of_disk or isinstance(error, UnrollError | MemoryError):
             raise
-        if text is not None and not _is_divided(text, form):
+        first = "".join((text or "").splitlines()[form.skip : form.skip + 1])
+        # Blanks are not looked for.
+        if not typed and not form.delimiter.isspace() and form.delimiter not in first:
             raise UnrollError(
                 f"{path} has no {form.delimiter!r} in its first row; save it with the "
                 "delimiter of the rows that were read before"
@@ -167,15 +167,9 @@ def _cells(path: Path, form: CsvFormat, text: str | None) -> pd.DataFrame:
         ) from None
 
 
-def _is_divided(text: str, form: CsvFormat) -> bool:
-    """Return whether the first row holds the delimiter. Blanks are not looked for."""
-    first = text.splitlines()[form.skip : form.skip + 1]
-    return form.delimiter.isspace() or any(form.delimiter in line for line in first)
-
-
 def _csv(text: str, form: CsvFormat) -> pd.DataFrame:
     units = range(form.skip + 1, form.skip + 1 + form.units_rows)
-    cells = pd.read_csv(
+    return pd.read_csv(
         io.StringIO(text),
         sep=r"\s+" if form.delimiter == " " else form.delimiter,
         skiprows=[*range(form.skip), *units],
@@ -185,8 +179,7 @@ def _csv(text: str, form: CsvFormat) -> pd.DataFrame:
         dtype=str,
         keep_default_na=False,
         skipinitialspace=True,
-    )
-    return cells.fillna("")
+    ).fillna("")
 
 
 def _parquet(path: Path, form: CsvFormat) -> pd.DataFrame:
@@ -243,19 +236,17 @@ def table_of(rows: Rows) -> RowTable:
     stamps, utc = timestamp_formats.parse(cells, form.stamp_format, form.first_year)
     wrong = timestamp_formats.wrong(stamps)
     if wrong.any():
-        row = int(wrong.argmax())
-        raise wrong_stamp(rows, cells, stamps, row, form.stamp_format)
+        raise wrong_stamp(rows, cells, stamps, int(wrong.argmax()), form.stamp_format)
     others = {*form.stamp, *form.drop, *form.words}
     names = [name for name in rows.cells.columns if name not in others]
     values = values_of(rows, names)
     series_id = None
     if form.series_id is not None:
-        texts = timestamp_formats.as_text(rows.cells[form.series_id])
-        series_id = texts.fillna("").to_numpy(object)
+        texts = timestamp_formats.as_text(rows.cells[form.series_id]).fillna("")
+        series_id = texts.to_numpy(object)
     if form.time_zone is not None and not utc:
         stamps = in_utc(stamps, form.time_zone, ends=form.ends, series_id=series_id)
-    table = RowTable(stamps, names, values, series_id)
-    return with_words(table, rows.cells, form)
+    return with_words(RowTable(stamps, names, values, series_id), rows.cells, form)
 
 
 def with_words(table: RowTable, cells: pd.DataFrame, form: CsvFormat) -> RowTable:
@@ -263,17 +254,13 @@ def with_words(table: RowTable, cells: pd.DataFrame, form: CsvFormat) -> RowTabl
 
     The new columns hold 0 and 1. An empty cell is no word.
     """
-    columns = list(table.columns)
-    blocks = [table.values]  # noqa: PD011 - not pandas'
-    for column in form.categories:
-        texts = timestamp_formats.as_text(cells[column])
-        texts = texts.mask(texts.isin([*(form.missing or ()), ""])).astype("str")
-        codes, words = pd.factorize(texts, sort=True)
-        columns += [f"{column}={word}" for word in words]
-        blocks.append((codes[:, None] == np.arange(len(words))).astype(np.float64))
-    if len(blocks) == 1:  # a single block is large: `concatenate` would copy it
+    if not form.categories:
         return table
-    return replace(table, columns=columns, values=np.concatenate(blocks, axis=1))
+    texts = cells[form.categories].apply(timestamp_formats.as_text)
+    texts = texts.mask(texts.isin([*(form.missing or ()), ""])).astype("str")
+    words = pd.get_dummies(texts, prefix_sep="=", dtype=np.float64)
+    values = np.hstack([table.values, words.to_numpy()])  # noqa: PD011 - not pandas'
+    return replace(table, columns=[*table.columns, *words.columns], values=values)
 
 
 def values_of(rows: Rows, columns: Sequence[str]) -> Array:
@@ -338,15 +325,15 @@ def wrong_stamp(
     what = (
         f"is no timestamp of the form {stamp_format}, as others are; correct the file"
     )
-    plain = [notations.plain_date(str(cell)) for cell in cells.iloc[[0, row]]]
-    offsets = [re.search(timestamp_formats.UTC_OFFSET, text) for text in plain]
+    plain = cells.iloc[[0, row]].astype("str").fillna("").map(notations.plain_date)
+    offsets = plain.str.contains(timestamp_formats.UTC_OFFSET)
     if not np.isnat(moments[row]):
-        first, last = timestamp_formats.YEARS
         what = (
-            f"lies outside of the years {first} to {last}, read as {stamp_format}; "
-            f"correct it, or if most are right pass stamp={str(cells.name)!r}"
+            f"lies outside of the years {YEARS[0]} to {YEARS[1]}, read as "
+            f"{stamp_format}; correct it, or if most are right pass "
+            f"stamp={str(cells.name)!r}"
         )
-    elif stamp_format == "ISO8601" and bool(offsets[0]) != bool(offsets[1]):
+    elif stamp_format == "ISO8601" and offsets.any() and not offsets.all():
         what = (
             f"is not like {cells.iloc[0]!r:.60}: one has a UTC offset; write all "
             "timestamps alike"

@@ -18,6 +18,7 @@ from series.reading import (
     timestamp_formats,
 )
 from series.reading.files import plain_name
+from series.reading.timestamp_formats import YEARS
 
 WIDTHS = {12, 24, 25, 28, 29, 30, 31, 48, 96}
 """Numbers of columns that the times of a year, a day or a month take."""
@@ -41,10 +42,9 @@ def column_named(name: str, columns: Iterable[str]) -> str:
         columns: the names of a file's columns.
     """
     plain = plain_name(name)
-    names = list(columns)
-    if plain in names:
+    alike = [column for column in columns if column.casefold() == plain.casefold()]
+    if plain in alike:
         return plain
-    alike = [column for column in names if column.casefold() == plain.casefold()]
     return alike[0] if len(alike) == 1 else name
 
 
@@ -54,23 +54,23 @@ def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
         times = [name for name in header if _kind(name) == kind]
         if len(times) > FEW:
             raise turned(path, header, times)
-    found = {name: series_names.COUNTED.fullmatch(name) for name in header}
-    counted = {name: int(match[1]) for name, match in found.items() if match}
+    found = [series_names.COUNTED.fullmatch(name) for name in header]
+    counted = {match[0]: int(match[1]) for match in found if match}
     counts = sorted({*counted.values()})
     if len(counts) in WIDTHS and counts[0] < 2 and np.ptp(counts) == len(counts) - 1:
         raise turned(path, header, list(counted))
 
 
-def _kind(heading: str) -> str | None:
-    """Return the part of the time that a heading names; None if it names none."""
+def _kind(heading: str) -> str:
+    """Return the part of the time that a heading names; "" if it names none."""
     plain = notations.plain_date(heading)
-    if re.fullmatch("Q[1-4]", plain):
-        return "quarter"
-    if plain in notations.MONTHS:
-        return "month"
-    if heading.lower() in notations.WEEKDAYS.split():
-        return "weekday"
-    return "hour" if timestamp_formats.time_formats(plain) else None
+    names = {
+        "quarter": re.fullmatch("Q[1-4]", plain),
+        "month": plain in notations.MONTHS,
+        "weekday": heading.lower() in notations.WEEKDAYS.split(),
+        "hour": timestamp_formats.time_formats(plain),
+    }
+    return next((kind for kind in names if names[kind]), "")
 
 
 def require_no_times(path: Path, names: Sequence[str]) -> None:
@@ -85,9 +85,9 @@ def require_no_times(path: Path, names: Sequence[str]) -> None:
     times = []
     for name in names:
         # 1990 [YR1990]
-        plain = re.sub(r"\s*[\[(].*[\])]$|^[A-Za-z]+[_ ]?(?=\d{4})", "", str(name))
+        plain = re.sub(r"\s*[\[(].*[\])]$|^[A-Za-z]+[_ ]?(?=\d{4})", "", name)
         plain = re.sub(r"(?<=\d)_(?=\d)", "-", plain)
-        forms = timestamp_formats.formats(str(name), digits=False)
+        forms = timestamp_formats.formats(name, digits=False)
         if forms or timestamp_formats.formats(plain, digits=True):
             times.append(name)
     if len(times) > len(names) / 2:
@@ -104,13 +104,10 @@ def strange_year(row: Mapping[str, str]) -> int | None:
     """
     years = []
     for name, cell in row.items():
-        for pattern in YEAR_FIRST, YEAR_LAST:
-            years += re.findall(pattern, cell)
+        years += re.findall(YEAR_FIRST, cell) + re.findall(YEAR_LAST, cell)
         if {*re.findall(r"\w+", name.lower())} & {*timestamp_columns.NAMED.split()}:
             years += re.findall(r"(?<!\d)2[4-6]\d\d(?=\d{4}(?!\d)|(?!\d))", cell)
-    first, last = timestamp_formats.YEARS
-    strange = (int(year) for year in years if not first <= int(year) < last)
-    return next(strange, None)
+    return next((int(year) for year in years if int(year) not in range(*YEARS)), None)
 
 
 def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError:
@@ -120,12 +117,11 @@ def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError
     """
     first = times[0]
     kind = _kind(first) or "date"
-    cure = ""
-    if kind == "date" and not timestamp_formats.formats(first, digits=True):
-        cure = "write these names like 2024-01-31, 2024-01 or 2024; "
     others = [name for name in names if name not in times]
     call = f"frame.melt({others!r:.200}, var_name={kind!r})"
-    cure += f"turn the table, so that each row has one time (pandas: {call})"
+    cure = f"turn the table, so that each row has one time (pandas: {call})"
+    if kind == "date" and not timestamp_formats.formats(first, digits=True):
+        cure = f"write these names like 2024-01-31, 2024-01 or 2024; {cure}"
     if kind == "weekday" or (first.isdigit() and len(first) < len("2024")):
         cure = "make a row of each, with a date such as 2024-01-31"
     return UsageError(

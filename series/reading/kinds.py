@@ -15,6 +15,7 @@ import pandas as pd
 from pipeline.errors import UnrollError, one_line
 
 KINDS: Mapping[bytes, str] = {
+    rb"PK\x03\x04": "a damaged archive or workbook",
     rb"\x1f\x8b|BZh\d|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf|Rar!\x1a": "a packed file",
     rb"\xd0\xcf\x11\xe0": "a file of an old Office, such as .xls",
     rb"ARROW1|FEA1": "a Feather file",
@@ -31,21 +32,16 @@ KINDS: Mapping[bytes, str] = {
 """Patterns of a file's first bytes -> what the file is."""
 
 PACKED = {
+    "xl/workbook.xml": "a workbook that takes more than 2 GB when it is unpacked",
     "word/document.xml": "a Word document",
     "ppt/presentation.xml": "a PowerPoint presentation",
     "xl/workbook.bin": "an .xlsb workbook",
     "content.xml": "an OpenDocument file, such as .ods",
 }
-"""Names in a zip archive -> what the archive is."""
+"""Names in a zip archive -> what the archive is, if it is no workbook to be read."""
 
-UNPACKED = {"a packed file", "a zip archive"}
-"""What can be unpacked."""
-
-ZIP = b"PK\x03\x04"
-"""The first bytes of a zip archive."""
-
-WORKBOOK = "xl/workbook.xml"
-"""The name in a zip archive that makes it an .xlsx workbook."""
+MOST_BYTES = 2_000_000_000
+"""Largest size of a workbook's parts when they are unpacked."""
 
 
 def workbook(path: Path, data: bytes) -> bool:
@@ -55,18 +51,18 @@ def workbook(path: Path, data: bytes) -> bool:
         UnrollError: it is known to be something else than a workbook or text.
     """
     kind = next((KINDS[begin] for begin in KINDS if re.match(begin, data)), None)
-    if data.startswith(ZIP):
-        kind = "a damaged archive or workbook"
-        with suppress(zipfile.BadZipFile):
-            inside = zipfile.ZipFile(io.BytesIO(data)).namelist()
-            if WORKBOOK in inside:
-                return True
-            kinds = [PACKED[name] for name in PACKED if name in inside]
-            kind = next(iter(kinds), "a zip archive")
+    with suppress(zipfile.BadZipFile):
+        sizes = {
+            member.filename: member.file_size
+            for member in zipfile.ZipFile(io.BytesIO(data)).infolist()
+        }
+        if "xl/workbook.xml" in sizes and sum(sizes.values()) <= MOST_BYTES:
+            return True
+        kinds = [PACKED[name] for name in PACKED if name in sizes]
+        kind = next(iter(kinds), "a zip archive")
     if kind is not None:
-        cure = "unpack it"
-        if kind not in UNPACKED:
-            cure = "save its rows as CSV, Parquet or .xlsx"
+        cures = dict.fromkeys(["a packed file", "a zip archive"], "unpack it")
+        cure = cures.get(kind, "save its rows as CSV, Parquet or .xlsx")
         raise UnrollError(f"{path} is {kind}; {cure}, and name that")
     return False
 

@@ -2,9 +2,9 @@
 header.
 """
 
-import codecs
 import csv
 import functools
+import itertools
 import re
 from collections import Counter
 from contextlib import suppress
@@ -26,9 +26,6 @@ DELIMITERS = "\t;|, "
 
 A comma may be a decimal mark, and a space may stand in a timestamp."""
 
-TIMES = {*NAMED.split()}
-"""Words in the names of columns of times."""
-
 MOST_UNITS = 3
 """Largest number of rows of units below the header."""
 
@@ -38,8 +35,8 @@ LOOKED_AT = 50
 ALIKE = 0.9
 """Share of rows that must have the same number of cells."""
 
-UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF16 = rb"\xff\xfe(?!\x00\x00)|\xfe\xff"
+"""The mark at the beginning of UTF-16, which is not that of UTF-32."""
 
 Cells = list[str]
 """The cells of a row."""
@@ -62,17 +59,15 @@ def text_of(path: Path, known: str | None = None) -> tuple[str, str, str]:
     if kinds.workbook(path, data):
         text, sheet = kinds.sheet(path, data)
         return text, "utf-8", sheet
-    marked = data.startswith(UTF16) and not data.startswith(UTF32)
+    marked = re.match(UTF16, data)
     if not known and not marked and re.search(rb"[\x00-\x08\x0e-\x1f]", data[:HEAD]):
         raise UnrollError(
             f"{path} is packed, binary, UTF-32 or UTF-16 without its mark; save it as "
             "UTF-8 CSV"
         )
-    candidates = ["ascii", "utf-8", "cp1252", "latin-1"]
-    if known or marked:
-        candidates = [known or "utf-16"]
+    usual = ["utf-16"] if marked else ["ascii", "utf-8", "cp1252", "latin-1"]
     try:
-        for name in candidates:
+        for name in [known] if known else usual:
             with suppress(UnicodeDecodeError):
                 return data.decode(name).removeprefix("\ufeff"), name, ""
     except (LookupError, UnicodeError):  # a name that is no text of UTF-8
@@ -116,9 +111,8 @@ def layout(
     # Most rows must have as many cells as the header; or rows may lack cells at their
     # end, or have more that are empty. Otherwise the delimiter is wrong.
     for mark in delimiter or DELIMITERS:
-        rows = list(csv.reader(lines, delimiter=mark, skipinitialspace=True))
-        if mark == " ":
-            rows = [line.split() for line in lines]
+        reader = csv.reader(lines, delimiter=mark, skipinitialspace=True)
+        rows = [line.split() for line in lines] if mark == " " else [*reader]
         found = _first_of_usual(rows) or _first_of_widest(rows, mark)
         if found is not None:
             return _layout_by(rows, mark, *found, path)
@@ -141,13 +135,10 @@ def _first_lines(text: str) -> list[str]:
         del lines[-1]
     if lines and re.fullmatch(r"sep=.\s*", lines[0]):  # of a spreadsheet
         lines[0] = "\n"
-    comments = 0
-    while comments < len(lines) and lines[comments].startswith("#"):
-        comments += 1
-    if comments < len(lines):
-        cells = re.split(r"[\t;|, ]", lines[comments])
-        if not any(map(_like_data, cells)):
-            lines[:comments] = ["\n"] * comments
+    count = len([*itertools.takewhile(lambda line: line.startswith("#"), lines)])
+    header = re.split(r"[\t;|, ]", "".join(lines[count : count + 1]))
+    if count < len(lines) and not any(map(_like_data, header)):
+        lines[:count] = ["\n"] * count
     return lines
 
 
@@ -158,8 +149,7 @@ def _first_of_usual(rows: list[Cells]) -> tuple[int, int] | None:
     None is returned if they do not, or if some have as many cells as the row before,
     which is then the header.
     """
-    widths = Counter(len(row) for row in rows if row)
-    width, _ = widths.most_common(1)[0]
+    width = Counter(len(row) for row in rows if row).most_common(1)[0][0]
     first = next(index for index, row in enumerate(rows) if len(row) == width)
     first = _below_padded_lines(rows, first, width)
     below = [len(row) for row in rows[first:] if row]
@@ -188,8 +178,11 @@ def _below_padded_lines(rows: list[Cells], first: int, width: int) -> int:
             headers = [*headers, index] if index - 1 in headers else [index]
     if not headers or first in headers:
         return first
-    words = [{*re.findall(r"\w+", " ".join(rows[index]).lower())} for index in headers]
-    named = [index for index, own in zip(headers, words, strict=True) if own & TIMES]
+    named = [
+        index
+        for index in headers
+        if {*NAMED.split()} & {*re.findall(r"\w+", " ".join(rows[index]).lower())}
+    ]
     return (named or headers)[0]
 
 
@@ -222,10 +215,12 @@ def _layout_by(
         UnrollError: there are fewer than two rows.
     """
     below = [row for row in rows[first + 1 :] if row]
-    alike = [row for row in below if len(row) == width] or below
-    alike = alike[:LOOKED_AT]
-    names = _names(rows, first, alike, path)
-    units = _units(alike) if names is None else []
+    alike = ([row for row in below if len(row) == width] or below)[:LOOKED_AT]
+    row = rows[first]
+    full = _full(alike)
+    is_data = _like_data(row[full[0]]) if full else any(map(_like_data, row))
+    names = _names(rows, first, alike, path) if is_data else None
+    units = [] if is_data else _units(alike)
     count = len(below) - len(units) + (names is not None)
     if count < 2:
         holds = "" if names else "a header and "
@@ -237,44 +232,36 @@ def _layout_by(
     if names is None and longest > width and not "".join(extra).strip():
         first += 1
         names = _numbered(rows[first - 1], longest)
-    form = CsvFormat(delimiter=mark, skip=first, names=names, units_rows=len(units))
-    return form, units
+    return CsvFormat(
+        delimiter=mark, skip=first, names=names, units_rows=len(units)
+    ), units
 
 
-def _names(
-    rows: list[Cells], first: int, below: list[Cells], path: Path
-) -> Cells | None:
-    """Return names for the columns if the first row is data, else None.
+def _names(rows: list[Cells], first: int, below: list[Cells], path: Path) -> Cells:
+    """Return names for the columns of a file whose first row is data.
 
-    The first row is data if it holds data above a column of data. Then the names are
-    taken from the row before. That row may leave the last columns, or the rows' own
-    names, without a name. Without such a row the names are numbered.
+    The names are taken from the row before. That row may leave the last columns, or the
+    rows' own names, without a name. Without such a row the names are numbered.
 
     Raises:
         UnrollError: the row before has too many names, or too few.
     """
-    row = rows[first]
-    full = _full(below)
-    is_data = _like_data(row[full[0]]) if full else any(map(_like_data, row))
-    if not is_data:
-        return None
     before = rows[first - 1] if first else []
-    count = len(before)
-    if not count or any(map(_like_data, before)):
-        return _numbered([], len(row))
-    data = [row, *below]
+    count = 0 if any(map(_like_data, before)) else len(before)
+    data = [rows[first], *below]
+    width = len(data[0])
     extra = [cell for cells in data for cell in cells[count:]]
-    if 1 < count < len(row) and not "".join(extra).strip():
-        return _numbered(before, len(row))
-    if count == len(row) - 1 and _own_names(data, count):
+    if 1 < count < width and not "".join(extra).strip():
+        return _numbered(before, width)
+    if count == width - 1 and _own_names(data, count):
         return [*_numbered([], 1), *before]
-    if count < max(2, len(row) - 1):
-        return _numbered([], len(row))
-    raise UnrollError(
-        f"{path}, line {first}: the header has {count} names, and the rows have "
-        f"{len(row)} cells; make them as many, with quotes around a cell that holds a "
-        "delimiter"
-    )
+    if count >= max(2, width - 1):
+        raise UnrollError(
+            f"{path}, line {first}: the header has {count} names, and the rows have "
+            f"{width} cells; make them as many, with quotes around a cell that holds a "
+            "delimiter"
+        )
+    return _numbered([], width)
 
 
 def _numbered(names: Cells, count: int) -> Cells:
@@ -319,7 +306,6 @@ def _full(rows: list[Cells]) -> list[int]:
 @functools.lru_cache(maxsize=10_000)
 def _like_data(cell: str) -> bool:
     """Return whether a cell is a number or a date, and so no heading."""
-    number, _ = plain_number(cell)
-    if re.fullmatch(r"[-+]?[\d.,][\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*", number):
-        return True
-    return bool(timestamp_formats.formats(cell, digits=True))
+    pattern = r"[-+]?[\d.,][\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*"
+    is_number = re.fullmatch(pattern, plain_number(cell)[0])
+    return bool(is_number or timestamp_formats.formats(cell, digits=True))

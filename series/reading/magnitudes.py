@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from pipeline.data.examples import Array
+from series.reading.series_names import rows_by_series
 
 FAR = 12
 """Distance, in ranges of the other numbers, of a typing error.
@@ -98,12 +98,9 @@ def odd(
         timestamps: (rows,) datetime64[ms].
         of_rows: (rows,) the name of each row's series; None for a single series.
     """
-    series = np.zeros(len(timestamps), np.int64)
-    if of_rows is not None:
-        series = pd.factorize(of_rows)[0]
-    order = np.lexsort([timestamps, series])
     found = list[Odd]()
-    for rows in np.split(order, np.flatnonzero(np.diff(series[order])) + 1):
+    for own in rows_by_series(of_rows, len(timestamps)):
+        rows = own[np.argsort(timestamps[own], kind="stable")]
         for name, values in columns.items():
             known = rows[np.isfinite(values[rows])]
             far = [*_far(name, values, known)]
@@ -112,8 +109,8 @@ def odd(
             found += [*far, *_stuck(name, values, known)]
     for index, one in enumerate(found):
         rows_of = sum((values == one.number).sum() for values in columns.values())
-        own = sum(len(other.rows) for other in found if other.number == one.number)
-        found[index] = replace(one, missing=one.missing and 2 * own >= rows_of)
+        odd_rows = sum(len(other.rows) for other in found if other.number == one.number)
+        found[index] = replace(one, missing=one.missing and 2 * odd_rows >= rows_of)
     return found
 
 
@@ -136,23 +133,20 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     usual = _usual(numbers[~codes & (numbers != 0)])
     if not len(usual):
         return
-    low, high = usual.min(), usual.max()
+    low = usual.min()
+    high = usual.max()
     away = np.maximum(low - numbers, numbers - high)
     rare = (counts <= RARE) & (numbers != 0) & ~is_code & (away > high - low)
-    span = high - low
-    if len(usual) < FEWEST:
-        span = FAR * np.abs(usual).max()
-    errors = np.zeros(len(numbers), dtype=bool)
-    for place in np.flatnonzero(rare):
-        alike = int((ALIKE * away[rare] >= away[place]).sum())
-        errors[place] = away[place] > FAR**alike * span
+    few = len(usual) < FEWEST
+    span = FAR * np.abs(usual).max() if few else high - low
+    alike = (ALIKE * away[rare] >= away[:, None]).sum(axis=1)
+    errors = rare & (away > float(FAR) ** alike * span)
     slips = rare & (numbers % 1 == 0) & ((usual % 1 > 0).mean() >= MOSTLY)
     slips &= np.logical_or.reduce(
         [(numbers >= low * ten) & (numbers <= high * ten) for ten in (10, 100, 1000)]
     )
-    if slips.sum() == 1 and len(usual) >= FEWEST:
-        errors |= slips
-    doubtful = rare | is_code | (len(usual) >= FEWEST)
+    errors |= slips & (slips.sum() == 1 and not few)
+    doubtful = rare | is_code | (not few)
     for place in np.flatnonzero(codes | (doubtful & (away > high - low))):
         own = rows[values[rows] == numbers[place]]
         beside = float(low if numbers[place] < low else high)

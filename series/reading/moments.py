@@ -47,9 +47,9 @@ UNEVEN = 0.1
 """Largest share of steps that are no multiple of a frequency of a day or longer."""
 
 
-@dataclass(frozen=True)
-class Moments:
-    """The timestamps of rows.
+@dataclass(frozen=True, kw_only=True)
+class Moments(series_names.SeriesNames):
+    """The timestamps of rows, and their series.
 
     Attributes:
         timestamps: (rows,) datetime64[ms], in UTC if the time zone is known.
@@ -60,9 +60,6 @@ class Moments:
         first, last: the first and the last timestamp by the calendar.
         gaps: number of rows that a gap lacks -> number of such gaps.
         outside: number of rows outside of opening hours.
-        series_id: the column with the name of a row's series; None for a single series.
-        series: the names of the series; empty for a single series without a name.
-        of_rows: (rows,) the name of each row's series; None for a single series.
     """
 
     timestamps: Array
@@ -73,14 +70,11 @@ class Moments:
     last: np.datetime64
     gaps: Counter[int]
     outside: int
-    series_id: str | None
-    series: Sequence[str]
-    of_rows: Array | None
 
 
 def stamp_columns(
     head: pd.DataFrame, options: "Options", path: Path
-) -> timestamp_columns.Candidate:
+) -> tuple[list[str], list[str]]:
     """Return the columns of the timestamp, and the formats that the timestamp may have.
 
     A few rows may have another format; `moments_of` refuses such rows.
@@ -157,7 +151,7 @@ def moments_of(
     _require_one_order(rows, cells, written, form["stamp_format"])
     others = rows.cells.drop(columns=list(stamp))
     series = series_names.series_names(others, written, rows.paths[0])
-    by_series = list(series.rows(len(written)))
+    by_series = series_names.rows_by_series(series.of_rows, len(written))
     _require_no_slip(rows, written, by_series)
     count = len(timestamps.distinct(written))
     if count < FEWEST:
@@ -165,20 +159,21 @@ def moments_of(
             f"the file has {count} different timestamps, and forecasts take at least "
             f"{FEWEST}; add rows"
         )
-    longest = max(by_series, key=len)
-    zone, ends, why = _time_zone(cells, written[longest], options, utc=utc)
+    longest = written[max(by_series, key=len)]
+    zone, ends, why = _time_zone(cells, longest, options, utc=utc)
     if zone is not None and not utc:
         written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
     cleaning, regular, clock = _calendar(written, zone, utc=utc)
     if clock != zone:
         why = "rows keep this clock's hours; other zones of the same rule would do"
-    reasons |= {"time_zone": why, "series_id": series.why}
+    reasons |= {"time_zone": why, "series_id": series.doubt}
     numbers = row_calendar.numbered(timestamps.distinct(written), cleaning, clock)
     outside = np.isnat(numbers)
     ordered = timestamps.distinct(numbers[~outside])
     steps = _even_steps(ordered, regular, stamp)
     first, last = row_calendar.stamps(ordered[[0, -1]], cleaning, clock)
     moments = Moments(
+        **vars(series),
         timestamps=written,
         freq=regular.freq,
         repeated=regular.repeated,
@@ -187,12 +182,9 @@ def moments_of(
         last=last,
         gaps=Counter((steps[steps > 1] - 1).tolist()),
         outside=int(outside.sum()),
-        series_id=series.column,
-        series=series.names,
-        of_rows=series.of_rows,
     )
     form |= {"stamp": list(stamp), "time_zone": clock, "ends": ends}
-    return moments, form, {name: why for name, why in reasons.items() if why}
+    return moments, form, reasons
 
 
 def _time_zone(
@@ -213,15 +205,9 @@ def _time_zone(
     if options.time_zone is not None:
         return options.time_zone, False, ""
     if utc:
-        of_column = str(getattr(cells.dtype, "tz", None))
-        zone = of_column if "/" in of_column else None
-        return zone, False, "of the column" if zone else ""
-    zone, ends = timestamp_checks.time_zone(written)
-    why = (
-        "hours are missing in spring and doubled in autumn; other zones of the same "
-        "rule would do"
-    )
-    return zone, ends, why if zone else ""
+        zone = str(getattr(cells.dtype, "tz", None))
+        return (zone, False, "of the column") if "/" in zone else (None, False, "")
+    return timestamp_checks.time_zone(written)
 
 
 def _read(
@@ -241,27 +227,26 @@ def _read(
             f"Received: {options.stamp_format!r}"
         ) from None
     readings = _right_readings(rows, cells, parsed, options)
-    first_years = {}
-    for name in readings:
-        year = timestamp_checks.first_year(readings[name]) if "%y" in name else None
+    first_years = {
+        name: timestamp_checks.first_year(moments)
+        for name, moments in readings.items()
+        if "%y" in name
+    }
+    for name, year in first_years.items():
         if year is not None:
-            first_years[name] = year
             readings[name] = timestamp_formats.in_century(readings[name], year)
     chosen, why = _stamp_format(readings, options, rows.paths[0])
     form = {"stamp_format": chosen, "first_year": first_years.get(chosen)}
-    reasons = {"stamp_format": why}
-    if form["first_year"] is not None:
-        reasons["first_year"] = (
-            "years of two digits are read so that rows lie close together"
-        )
+    close = "years of two digits are read so that rows lie close together"
+    moved = form["first_year"] is not None
+    reasons = {"stamp_format": why, "first_year": close if moved else ""}
     return readings[chosen], parsed[chosen][1], form, reasons
 
 
 def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
     """Raise UsageError if ends of intervals may be UTC offsets, since few differ."""
-    pattern = r"( \d\d?:\d\d)(-\d\d?:\d\d)$"
     found = cells[cells.str.contains(notations.CLOSE_INTERVAL, na=False)]
-    ends = found.str.extract(pattern)[1].dropna()
+    ends = found.str.extract(r" \d\d?:\d\d(-\d\d?:\d\d)$")[0].dropna()
     if len(ends) and ends.nunique() < 3:
         raise UsageError(
             f"{path}: {cells[ends.index[0]]!r} may be an interval or have a UTC "
@@ -280,11 +265,10 @@ def _right_readings(
     Raises:
         UnrollError: no format fits all rows; the text names the first row that differs.
     """
-    wrong = {}
-    for name, (moments, _) in parsed.items():
-        wrong[name] = timestamp_formats.wrong(moments)
-        if not options.stamp:
-            wrong[name] |= ~timestamp_formats.usual(moments)
+    wrong = {
+        name: timestamp_formats.wrong(moments, any_year=bool(options.stamp))
+        for name, (moments, _) in parsed.items()
+    }
     readings = {name: parsed[name][0] for name in parsed if not wrong[name].any()}
     if readings:
         return readings
@@ -320,19 +304,19 @@ def _stamp_format(
         for name, moments in readings.items()
     }
     first, *others = sorted(readings, key=lambda name: -even[name])
-    others = [
+    differ = (
         name for name in others if not np.array_equal(readings[name], readings[first])
-    ]
-    if not others:
+    )
+    other = next(differ, None)
+    if other is None:
         return first, ""
-    other = others[0]
     if even[first] >= EVEN and even[other] <= even[first] * OTHER:
         return first, f"by {other} the rows would not be evenly spaced"
     if first.startswith("%d.%m."):
         return first, "with dots the day stands first; day_first=False says otherwise"
-    which = f"stamp_format={first!r} or stamp_format={other!r}"
-    if {first[:2], other[:2]} == {"%d", "%m"}:
-        which = "day_first=True or day_first=False"
+    swapped = {first[:2], other[:2]} == {"%d", "%m"}
+    formats = f"stamp_format={first!r} or stamp_format={other!r}"
+    which = "day_first=True or day_first=False" if swapped else formats
     raise UsageError(
         f"{path}: timestamps can be read as {first} or as {other}; pass {which}"
     )
@@ -352,8 +336,7 @@ def _require_one_order(
     month = months.astype(np.int64) % 12
     day = (days - months).astype(np.int64)
     both = day < 12  # as numbers from 0
-    years = moments.astype("datetime64[Y]").astype("datetime64[M]")
-    swapped = (years + day).astype("datetime64[D]") + month
+    swapped = (months - month + day).astype("datetime64[D]") + month
     mended = np.where(both, swapped + (moments - days), moments)
     in_order = (np.diff(moments) > np.timedelta64(0)).all()
     if not in_order and (np.diff(mended) > np.timedelta64(0)).all():
@@ -369,15 +352,14 @@ def _require_no_slip(rows: Rows, moments: Array, by_series: Sequence[Array]) -> 
     """Raise UnrollError if a row's timestamp contradicts the others of its series."""
     for own in by_series:
         slip = timestamp_checks.slip(moments[own])
-        if slip is None:
-            continue
-        near = [own[index] for index in (slip - 1, slip + 1) if 0 <= index < len(own)]
-        beside = " and ".join(shown(moments[index]) for index in near)
-        row = int(own[slip])
-        raise UnrollError(
-            f"{rows.place(row)}: the timestamp {shown(moments[row])} does not fit "
-            f"those beside it, {beside}; correct it, or leave that row out"
-        )
+        if slip is not None:
+            near = [*own[max(0, slip - 1) : slip], *own[slip + 1 : slip + 2]]
+            beside = " and ".join(shown(moments[row]) for row in near)
+            raise UnrollError(
+                f"{rows.place(own[slip])}: the timestamp {shown(moments[own[slip]])} "
+                f"does not fit those beside it, {beside}; correct it, or leave that "
+                "row out"
+            )
 
 
 def _calendar(
@@ -433,8 +415,8 @@ def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Ar
             cure += (
                 f"; or pass stamp={stamp[0]!r}, if {stamp[1]!r} is no part of the time"
             )
-        least = duration(max(1, round(steps.min() / 1000)))
-        most = duration(round(steps.max() / 1000))
+        seconds = [max(1, round(step / 1000)) for step in (steps.min(), steps.max())]
+        least, most = map(duration, seconds)
         raise UnrollError(
             f"rows are not evenly spaced: from {least} to {most} apart, "
             f"{duration(regular.freq)} in the middle; {cure}"

@@ -30,12 +30,6 @@ MONTHS = {
 """English abbreviations -> names in English, German, French, Spanish, Italian,
 Portuguese, Dutch, Swedish, Danish, Norwegian and Polish."""
 
-MONTH_OF = {
-    word: month
-    for month, words in MONTHS.items()
-    for word in [month.lower(), *words.split()]
-}
-
 WEEKDAYS = (
     "monday tuesday wednesday thursday friday saturday sunday "
     "mon tue tues wed weds thu thur thurs fri sat sun "
@@ -46,15 +40,11 @@ WEEKDAYS = (
     "lunedì martedì mercoledì giovedì venerdì sabato domenica gio sab"
 )
 
-FILLERS = "uhr um at à de del of"
-"""Words beside dates and times that have no meaning of their own."""
-
-QUARTERS = "q quarter quartal qtr trimestre"
-
-WEEKS = "w wk week woche kw semaine semana settimana"
-
-OFFSETS = {
-    "Z": "z utc gmt wet",
+PLAIN_WORDS = {
+    "": "uhr um at à de del of",
+    "Q": "quarter quartal qtr trimestre",
+    "W": "wk week woche kw semaine semana settimana",
+    "Z": "utc gmt wet",
     "+01:00": "cet mez bst west",
     "+02:00": "cest mesz eet",
     "+03:00": "eest",
@@ -68,9 +58,11 @@ OFFSETS = {
     "-06:00": "mdt",
     "-07:00": "mst pdt",
     "-08:00": "pst",
+    **MONTHS,
 }
-"""UTC offsets -> names of time zones.
+"""Words in plain notation -> the same words as people write them.
 
+Words with "" have no meaning of their own. UTC offsets stand for names of time zones.
 Names of several zones, such as CST, are left out."""
 
 OTHERS = {
@@ -95,11 +87,11 @@ OTHERS = {
 
 REPLACEMENTS = {
     **dict.fromkeys(WEEKDAYS.split(), ""),
-    **dict.fromkeys(FILLERS.split(), ""),
-    **dict.fromkeys(QUARTERS.split(), "Q"),
-    **dict.fromkeys(WEEKS.split(), "W"),
-    **{name: offset for offset, names in OFFSETS.items() for name in names.split()},
-    **MONTH_OF,
+    **{
+        word: plain
+        for plain, words in PLAIN_WORDS.items()
+        for word in [plain.lower(), *words.split()]
+    },
     **OTHERS,
 }
 """Words in a date -> their replacements."""
@@ -122,23 +114,12 @@ HOUR_OF_DATE = rf"^((?:.*{DATE}|\d{{8}}) )?"
 Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
 
-def _offset(match: re.Match[str]) -> str:
-    """Return a UTC offset such as "UTC+1" as "+01:00"."""
-    minutes = match[3] or "00"
-    return f"{match[1]}{match[2].zfill(2)}:{minutes}"
-
-
-def _four_digits(year: str) -> str:
-    """Return a year of two digits with its century, as `strptime` reads it."""
-    return f"19{year}" if int(year) >= 69 else f"20{year}"
-
-
 def _roman(match: re.Match[str]) -> str:
     """Return a quarter from I to IV as a digit."""
     return str(["I", "II", "III", "IV"].index(match[0].upper()) + 1)
 
 
-BEFORE: Sequence[Rule] = (
+RULES: Sequence[Rule] = (
     (re.compile(r"\b([ap])\.\s?m\.?(?!\w)", re.IGNORECASE), r"\1m"),
     (re.compile(r"(\d:\d\d) ([ap])$", re.IGNORECASE), r"\1 \2m"),
     (
@@ -170,19 +151,20 @@ BEFORE: Sequence[Rule] = (
     (re.compile(rf"^(\d{{8}})[{DASH}]\d{{8}}$"), r"\1"),
     (re.compile(rf"((?:^|[ T])\d\d?:\d\d)\s?[{DASH}]\s?\d\d?:\d\d$"), r"\1"),
     (re.compile(rf"((?:^|[ T])\d\d?:\d\d:\d\d)\s?[{DASH}]\s?\d\d?:\d\d:\d\d$"), r"\1"),
-    (re.compile(r"(?:UTC|GMT) ?([+-])(\d\d?):?(\d\d)?(?: ?\(.*\))?$"), _offset),
+    # A UTC offset such as UTC+1.
+    (
+        re.compile(r"(?:UTC|GMT) ?([+-])(\d\d?):?(\d\d)?(?: ?\(.*\))?$"),
+        lambda match: f"{match[1]}{match[2].zfill(2)}:{match[3] or '00'}",
+    ),
     # "mar" is Tuesday where a day and a month follow: "mar. 3 janv. 2023".
     (re.compile(r"\bmar\.? (?=\d\d? [^\W\d_]{3,})", re.IGNORECASE), ""),
-)
-"""Rules for a date before its words are replaced."""
-
-PLAIN = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[T ]\d\d?:\d\d(?::\d\d)?)?")
-"""A date to which no rule applies."""
-
-WORD = re.compile(r"([^\W\d_]+)(?:\.(?!\d))?")
-"""A word, with the dot of an abbreviation."""
-
-AFTER: Sequence[Rule] = (
+    # Words, with the dot of an abbreviation.
+    (
+        re.compile(r"([^\W\d_]+)(?:\.(?!\d))?"),
+        lambda match: REPLACEMENTS.get(match[1].lower(), match[0]),
+    ),
+    (re.compile(r"\s+"), " "),
+    (re.compile(r"^[ ,]*\.*|[ ,]+$"), ""),
     (re.compile(r"(?<=\d)(?:st|nd|rd|th|er|ère|ème|e|º|ª|°)(?![\w+-])"), ""),
     (re.compile(rf"\b({MONTH})\s?[{DASH}]\s?(?:{MONTH})\b"), r"\1"),
     # Quarters.
@@ -192,11 +174,11 @@ AFTER: Sequence[Rule] = (
     # Weeks.
     (re.compile(r"(?<=\d-)S(?=\d\d$)|^S(?=\d\d\b)"), "W"),
     (re.compile(r"^(\d{4})W(\d\d)([1-7])$"), r"\1-W\2-\3"),
-    (re.compile(r"^(\d\d)(?=-?W\d\d?$)"), lambda match: _four_digits(match[1])),
-    (
-        re.compile(r"^(W ?\d\d?[-/ ])(\d\d)$"),
-        lambda match: match[1] + _four_digits(match[2]),
-    ),
+    # A year of two digits gets its century, as `strptime` reads it.
+    (re.compile(r"^(?=(?:69|[7-9]\d)-?W\d\d?$)"), "19"),
+    (re.compile(r"^(?=\d\d-?W\d\d?$)"), "20"),
+    (re.compile(r"^(W ?\d\d?[-/ ])(?=(?:69|[7-9]\d)$)"), r"\g<1>19"),
+    (re.compile(r"^(W ?\d\d?[-/ ])(?=\d\d$)"), r"\g<1>20"),
     # An hour alone: "HE24", "00-01", "0h-1h", "14h".
     (re.compile(rf"{HOUR_OF_DATE}HE? ?(\d\d?)$"), r"\1\2:00"),
     (re.compile(rf"{HOUR_OF_DATE}(\d\d?) ?h?\s?[{DASH}]\s?\d\d? ?h?$"), r"\1\2:00"),
@@ -209,8 +191,12 @@ AFTER: Sequence[Rule] = (
     (re.compile(r"(?<=:\d\d:\d\d) ?([+-]\d\d)$"), r"\1:00"),
     (re.compile(r"(?<=[\dmM]) ?\(?(Z|[+-]\d\d:\d\d)\)?$"), r"\1"),
     (re.compile(r"(?<=\d)\+00$"), "Z"),
+    (re.compile(r"[ ,-]+$"), ""),
 )
-"""Rules for a date whose words are replaced."""
+"""Rules for a date, one after the other."""
+
+PLAIN = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[T ]\d\d?:\d\d(?::\d\d)?)?")
+"""A date to which no rule applies."""
 
 # Without \s and \d, so that Arrow searches: ten times as fast as Python.
 CLOSE_INTERVAL = (
@@ -234,14 +220,6 @@ def plain_date(text: str) -> str:
     if PLAIN.fullmatch(text):
         return text
     text = unicodedata.normalize("NFC", text)
-    for pattern, replacement in BEFORE:
+    for pattern, replacement in RULES:
         text = pattern.sub(replacement, text)
-    text = WORD.sub(_replaced, text)
-    text = re.sub(r"\s+", " ", text).strip(" ,").lstrip(".")
-    for pattern, replacement in AFTER:
-        text = pattern.sub(replacement, text)
-    return text.rstrip(" ,-")
-
-
-def _replaced(match: re.Match[str]) -> str:
-    return REPLACEMENTS.get(match[1].lower(), match[0])
+    return text

@@ -5,9 +5,9 @@ A text that fits no rule here is no number.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,9 +78,6 @@ FORMS = {
 }
 """An example of a kind -> the pattern of numbers of this kind, without their sign."""
 
-NO_VALUE = {"99", "999"}
-"""Numbers that may mean no value, and so show nothing about marks of thousands."""
-
 
 def plain_number(text: str) -> tuple[str, str]:
     """Return a number as sign and digits, and its currency or percent sign.
@@ -94,17 +91,13 @@ def plain_number(text: str) -> tuple[str, str]:
     match = NUMBER.fullmatch(whole)
     if match is None or (match["bracket"] is None) != (match["end"] is None):
         return text, ""
-    signs = [
-        match[name] for name in ("before", "within", "behind", "after") if match[name]
-    ]
-    if match["bracket"]:
-        signs.append("-")
+    places = ("before", "within", "behind", "after", "bracket")
+    signs = [match[place] for place in places if match[place]]
     units = {match["sign"], match["unit"]} - {None}
     if len(signs) > 1 or len(units) > 1:
         return text, ""
-    minus = "-" if signs and signs[0] in MINUS else ""
-    power = match["power"] or ""
-    return f"{minus}{match['digits'].strip()}{power}", "".join(units)
+    minus = "-" if signs and signs[0] != "+" else ""
+    return f"{minus}{match['digits'].strip()}{match['power'] or ''}", "".join(units)
 
 
 def without_unit(texts: Iterable[str]) -> tuple[list[str], str]:
@@ -114,13 +107,11 @@ def without_unit(texts: Iterable[str]) -> tuple[list[str], str]:
     they are, with "".
     """
     found = [UNIT.fullmatch(text.strip()) for text in texts]
-    numbers = [match[1] for match in found if match]
-    units = {match[2] for match in found if match}
-    unit = next(iter(units), "")
-    multiple = unit.lower().rstrip(".") in MULTIPLES.split()
-    if len(numbers) < len(found) or len(units) != 1 or multiple:
+    units = {match[2] if match else "" for match in found}
+    unit = min(units, default="")
+    if len(units) > 1 or unit.lower().rstrip(".") in ["", *MULTIPLES.split()]:
         return list(texts), ""
-    return numbers, unit
+    return [match[1] for match in found if match], unit
 
 
 def marks(
@@ -140,29 +131,24 @@ def marks(
     Raises:
         UsageError: the numbers can be read in two ways.
     """
-    found = [_shown(cells, delimiter) for cells in columns]
-    decimals = {column.decimal for column in found if column.decimal}
-    between = [mark for column in found for mark in column.between]
-    unsure: dict[str, str] = {}
-    for column in found:
-        unsure |= column.unsure
+    found = [one for cells in columns for one in _shown(cells, delimiter)]
+    decimals = {mark for mark, role, _ in found if role == "decimals"}
+    between = [mark for mark, role, _ in found if role == "thousands"]
+    unsure = {mark: one for mark, role, one in found if role in {"likely", "unsure"}}
+    doubts = [one for _, role, one in found if role == "unsure"]
     if known is None and len(decimals) > 1:
         raise UsageError(
             f"{path}: columns have different decimal marks; pass decimal=',' or "
             "decimal='.'"
         )
     decimal = known or next(iter(decimals), ".")
-    undecided = known is None and not decimals and bool(unsure)
-    # In 1 234.567 the blank is the mark of thousands, so the point is of decimals.
-    grouped = " " in between or "'" in between
-    if undecided and grouped:
-        decimal = next(iter(unsure))
+    undecided = known is None and not decimals
+    if undecided and {" ", "'"} & {*between}:
+        # In 1 234.567 the blank is the mark of thousands, so the point is of decimals.
+        undecided = False
+        decimal = next(iter(unsure), ".")
     other = OTHER[decimal]
-    # In a file with commas between columns, a number such as 1.234 has decimals.
-    beside_short = any(column.unsure and column.has_short for column in found)
-    unclear = delimiter != "," or "," in unsure or beside_short
-    ambiguous = undecided and unclear and not grouped
-    if ambiguous or (known is None and other == "." and other in unsure):
+    if (undecided and doubts) or (known is None and other == "." and other in unsure):
         number = unsure.get(other) or next(iter(unsure.values()))
         raise UsageError(
             f"{path}: {number} may be a whole number or a decimal; pass decimal=',' "
@@ -173,60 +159,54 @@ def marks(
     return decimal, next((mark for mark in between if mark != decimal), None)
 
 
-class Shown(NamedTuple):
-    """What the numbers of a column show about their marks.
+def _shown(cells: Sequence[str], delimiter: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what the numbers of a column show about their marks.
 
-    Attributes:
-        decimal: the mark before decimals; None if no number shows it.
-        between: the marks between thousands.
-        unsure: a mark -> a number such as 1,234, in which the mark may be of decimals
-            or of thousands.
-        has_short: whether there are several numbers from 10 to 999.
+    Yields:
+        A mark; its role, "decimals" or "thousands"; and "". The role is "unsure", with
+        a number such as 1,234, if the mark may have both roles, and "likely" if it
+        likely stands before decimals: there is a comma between the columns, and there
+        are not several numbers from 10 to 999.
     """
-
-    decimal: str | None
-    between: list[str]
-    unsure: dict[str, str]
-    has_short: bool
-
-
-def _shown(cells: Sequence[str], delimiter: str) -> Shown:
-    """Return what the numbers of a column show; `delimiter` stands between columns."""
     kinds = _by_kind(cells)
-    between = [mark for mark, kind in BETWEEN.items() if kinds[kind]]
-    unsure = {}
-    decimals = Counter[str]()  # a mark -> numbers in which it stands before decimals
-    decimals[","] = len(kinds["1.234,5"]) + len(kinds["1,5"])
-    decimals["."] = len(kinds["1,234.5"]) + len(kinds["1.5"])
-    has_short = len({*kinds["123"]} - NO_VALUE) > 1
+    # 99 and 999 may mean no value, and so show nothing about marks of thousands.
+    has_short = len({*kinds["123"]} - {"99", "999"}) > 1
+    decimals = Counter(  # a mark -> numbers in which it stands before decimals
+        {
+            ",": len(kinds["1.234,5"]) + len(kinds["1,5"]),
+            ".": len(kinds["1,234.5"]) + len(kinds["1.5"]),
+        }
+    )
+    for mark, kind in BETWEEN.items():
+        if kinds[kind]:
+            yield mark, "thousands", ""
     for mark, other in OTHER.items():
-        doubtful = kinds[f"1{mark}234"]
-        if not doubtful:
-            continue
-        if decimals[other]:  # 1.5 beside 1,234
-            between.append(mark)
-        elif decimals[mark] or kinds["1234"]:  # 1002 beside 1.002
-            decimals[mark] += 1
-        elif has_short and (mark, delimiter) != (".", ","):  # 998 beside 1.002
-            decimals[other] += 1
-            between.append(mark)
-        else:
-            unsure[mark] = doubtful[0]
-    decimal = decimals.most_common(1)[0][0] if decimals.total() else None
-    return Shown(decimal, between, unsure, has_short)
+        is_likely = mark == "." and delimiter == ","
+        for number in kinds[f"1{mark}234"][:1]:
+            if decimals[other]:  # 1.5 beside 1,234
+                yield mark, "thousands", ""
+            elif decimals[mark] or kinds["1234"]:  # 1002 beside 1.002
+                decimals[mark] += 1
+            elif has_short and not is_likely:  # 998 beside 1.002
+                decimals[other] += 1
+                yield mark, "thousands", ""
+            elif is_likely and not has_short:
+                yield mark, "likely", number
+            else:
+                yield mark, "unsure", number
+    if decimals.total():
+        yield decimals.most_common(1)[0][0], "decimals", ""
 
 
 def _by_kind(cells: Sequence[str]) -> dict[str, list[str]]:
     """Return the numbers of each kind of `FORMS`, without signs, units and powers."""
-    stripped, _ = without_unit([cell for cell in cells if cell.strip()])
-    kinds: dict[str, list[str]] = {kind: [] for kind in FORMS}
-    for cell in stripped:
-        number, _ = plain_number(cell)
-        number = re.sub(r"^-|[eE][-+]?\d+$", "", number)
-        for kind, form in FORMS.items():
-            if re.fullmatch(form, number):
-                kinds[kind].append(number)
-    return kinds
+    texts, _ = without_unit([cell for cell in cells if cell.strip()])
+    powers = r"^-|[eE][-+]?\d+$"
+    numbers = [re.sub(powers, "", plain_number(text)[0]) for text in texts]
+    return {
+        kind: [number for number in numbers if re.fullmatch(form, number)]
+        for kind, form in FORMS.items()
+    }
 
 
 def values_of(cells: "pd.Series[Any]", form: CsvFormat) -> Array:

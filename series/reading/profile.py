@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import CsvFormat
+from series.reading import timestamp_formats
 from series.reading.files import Rows, with_words
 from series.reading.magnitudes import Odd
 from series.reading.moments import Moments
@@ -62,14 +63,11 @@ class ColumnProfile:
         """Profile the cells of a column."""
         values = values_of(cells, form)
         finite = np.isfinite(values)
-        others = cells[~finite]
+        words = cells[~finite].dropna().astype("str").str.strip()
+        words = words[words != ""].value_counts()
         signs = Counter[str]()
-        if pd.api.types.is_numeric_dtype(cells.dtype):
-            others = others[~others.isna()]
-        else:
+        if not pd.api.types.is_numeric_dtype(cells.dtype):
             signs = _signs(cells[finite].astype("str").str.strip())
-        words = others.astype("str").str.strip().value_counts()
-        words = words[words.index != ""]
         return cls(
             name=name,
             below=below,
@@ -108,6 +106,13 @@ class ColumnProfile:
         )
 
     @property
+    def timed(self) -> bool:
+        """True if the column holds further timestamps."""
+        word = next(iter(self.words), "")
+        times = timestamp_formats.formats(word, digits=False)
+        return not self.numeric and bool(times or timestamp_formats.time_formats(word))
+
+    @property
     def unit(self) -> str:
         """The unit, from the row of units, the heading, or the cells."""
         match = re.search(UNIT, self.name)
@@ -123,18 +128,17 @@ class ColumnProfile:
     def useless(self) -> str:
         """The reason why the column is of no use; "" for a useful column."""
         low, high = self.ends
-        if self.empty == len(self.measured):
-            return "empty"
-        if not self.numeric:
-            few = 1 < len(self.words) <= MOST_WORDS and not self.numbers
-            return "" if few else "text"
-        if low > high:
-            return "without a value"
-        if low == high:
-            return f"always {low:g}"
-        if high - low < 1e-150:  # squares of less have no digits
-            return "numbers less than 1e-150 apart; give another unit"
-        return ""
+        few_words = 1 < len(self.words) <= MOST_WORDS and not self.numbers
+        reasons = {
+            "empty": self.empty == len(self.measured),
+            "": not self.numeric and few_words,
+            "text": not self.numeric,
+            "without a value": low > high,
+            f"always {low:g}": low == high,
+            # Squares of less have no digits.
+            "numbers less than 1e-150 apart; give another unit": high - low < 1e-150,
+        }
+        return next((reason for reason in reasons if reasons[reason]), "")
 
     @property
     def sparse(self) -> str:
@@ -154,7 +158,7 @@ def _signs(texts: "pd.Series[str]") -> Counter[str]:
     return signs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FileProfile(Moments):
     """The profile of a file, or of several files of one form.
 
@@ -205,15 +209,18 @@ class FileProfile(Moments):
     @property
     def targets(self) -> list[str]:
         """The columns of numbers that can be forecast, sparse ones included."""
-        numeric = [name for name in self.columns if self.columns[name].numeric]
-        return [name for name in numeric if not self.useless(name)]
+        return [
+            name
+            for name, column in self.columns.items()
+            if column.numeric and not self.useless(name)
+        ]
 
     def useless(self, name: str) -> str:
         """Return the reason why a column is of no use; "" for a useful column."""
-        if name == self.series_id:
-            return "the series' names"
-        if name in self.form.drop:
-            return "further timestamps"
-        if self.columns[name].counts and self.has_values:
-            return "a count of the rows"
-        return self.columns[name].useless
+        column = self.columns[name]
+        reasons = {
+            "the series' names": name == self.series_id,
+            "further timestamps": name in self.form.drop,
+            "a count of the rows": column.counts and self.has_values,
+        }
+        return next((reason for reason in reasons if reasons[reason]), column.useless)

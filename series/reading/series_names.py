@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,26 +73,24 @@ class SeriesNames:
     """The names of a file's series.
 
     Attributes:
-        column: the column of the names; None for a single series.
-        names: the names, sorted; empty for a single series without a name.
-        why: the reason for the column, if the column is a guess.
+        series_id: the column with the name of a row's series; None for a single series.
+        series: the names of the series, sorted; empty for a single series without a
+            name.
+        doubt: what speaks against the column, in words; "" if nothing does.
         of_rows: (rows,) the name of each row's series; None for a single series.
     """
 
-    column: str | None = None
-    names: Sequence[str] = ()
-    why: str = ""
+    series_id: str | None = None
+    series: Sequence[str] = ()
+    doubt: str = ""
     of_rows: Array | None = None
 
-    def rows(self, count: int) -> Iterator[Array]:
-        """Yield the row numbers of each series, of `count` rows in all, in order."""
-        if self.of_rows is None:
-            yield np.arange(count)
-            return
-        codes, names = pd.factorize(self.of_rows)
-        order = np.argsort(codes, kind="stable")
-        starts = np.searchsorted(codes[order], np.arange(1, len(names)))
-        yield from np.split(order, starts)
+
+def rows_by_series(of_rows: Array | None, count: int) -> list[Array]:
+    """Return the numbers of each series' rows, of `count` rows in all, in order."""
+    codes = np.zeros(count, int) if of_rows is None else pd.factorize(of_rows)[0]
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
 
 
 def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames:
@@ -111,21 +109,23 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
         UsageError: there are too many series; or rows that differ at one timestamp are
             told apart by several columns together, or by none.
     """
-    name, why = _in_long_format(frame, moments), ""
+    doubt = ""
+    name = _in_long_format(frame, moments)
     if name is None:
-        name, why = _told_apart(frame, moments, path)
-    if name is None:
-        return SeriesNames(why=_moved(frame, moments, np.zeros(len(moments), int)))
-    codes, words = _labels(frame[name])
+        name, doubt = _told_apart(frame, moments, path)
+    codes = np.zeros(len(moments), int)
+    words = list[str]()
+    if name is not None:
+        codes, words = _labels(frame[name])
     if len(words) > MOST_SERIES:
         raise UsageError(
             f"{path} holds {len(words):,} series, by {name!r}; keep "
             f"at most {MOST_SERIES:,}"
         )
-    why = why or _moved(frame, moments, codes)
-    if len(words) == 1:
-        return SeriesNames(None, words, why)
-    return SeriesNames(name, words, why, np.array([*words, ""], object)[codes])
+    doubt = doubt or _moved(frame, moments, codes)
+    if len(words) < 2:
+        return SeriesNames(None, words, doubt)
+    return SeriesNames(name, words, doubt, np.array([*words, ""], object)[codes])
 
 
 def _labels(cells: "pd.Series[Any]") -> tuple[Array, list[str]]:
@@ -160,28 +160,15 @@ def _told_apart(
     if times < 2 or times > SOMETIMES * len(moments):
         return None, ""
     kept = ~frame.assign(**{"the stamp": moments}).duplicated().to_numpy()
-    frame, moments = frame[kept], moments[kept]
-    several = [name for name in frame if 1 < frame[name].nunique() <= len(frame) / 2]
-    labels = {name: _labels(frame[name]) for name in several}
-    numbers = {
-        name: pd.to_numeric(pd.Series(words), errors="coerce")
-        for name, (_, words) in labels.items()
-    }
-    singles = sorted(labels, key=lambda name: numbers[name].notna().all())
-    few = [name for name in singles if not (numbers[name] % 1 > 0).any()]
-    few = sorted(few, key=lambda name: len(labels[name][1]))[:MOST_LABELS]
-    keys = [(name,) for name in singles]
-    keys += [key for count in (2, 3) for key in itertools.combinations(few, count)]
-    found = None
-    if times <= SOMETIMES * len(frame):
-        codes = {name: label[0] for name, label in labels.items()}
-        fitting = (key for key in keys if _is_key(codes, key, moments, times))
-        found = next(fitting, None)
-    for name in found or ():
-        _require_no_part_of_time(name, labels[name][1], path)
-    if found is not None and len(found) == 1:
-        return found[0], _doubt(found[0], labels[found[0]][1], path)
-    if found is None and _is_one_series(frame, moments, times):
+    frame = frame[kept]
+    moments = moments[kept]
+    keys = _keys(frame, moments, times)
+    found = next(keys, ()) if times <= SOMETIMES * len(frame) else ()
+    for name in found:
+        _require_no_part_of_time(name, _labels(frame[name])[1], path)
+    if len(found) == 1:
+        return found[0], _doubt(found[0], _labels(frame[found[0]])[1], path)
+    if not found and _is_one_series(frame, moments, times):
         return None, ""
     names = found or [name for name in frame if 1 < frame[name].nunique() <= FEW]
     raise UsageError(
@@ -192,21 +179,43 @@ def _told_apart(
     )
 
 
+def _keys(frame: pd.DataFrame, moments: Array, times: int) -> Iterator[tuple[str, ...]]:
+    """Yield columns, one or together, that tell rows of one timestamp apart.
+
+    Args:
+        frame: the rows, none of them equal.
+        moments: (rows,) the timestamps.
+        times: how many timestamps differ.
+    """
+    several = [name for name in frame if 1 < frame[name].nunique() <= len(frame) / 2]
+    labels = {name: _labels(frame[name]) for name in several}
+    codes = pd.DataFrame({name: label[0] for name, label in labels.items()})
+    numbers = {
+        name: pd.to_numeric(pd.Series(words), errors="coerce")
+        for name, (_, words) in labels.items()
+    }
+    singles = sorted(labels, key=lambda name: numbers[name].notna().all())
+    few = [name for name in singles if not (numbers[name] % 1 > 0).any()]
+    few = sorted(few, key=lambda name: len(numbers[name]))[:MOST_LABELS]
+    for count, names in ((1, singles), (2, few), (3, few)):
+        for key in itertools.combinations(names, count):
+            if _is_key(codes, key, moments, times):
+                yield key
+
+
 def _is_key(
-    labels: Mapping[str, Array], key: Sequence[str], moments: Array, times: int
+    labels: pd.DataFrame, key: Sequence[str], moments: Array, times: int
 ) -> bool:
     """Return whether some columns tell rows of one timestamp apart, and name series.
 
     Args:
-        labels: column -> (rows,) the number of each row's name.
+        labels: columns with the number of each row's name.
         key: the columns.
         moments: (rows,) the timestamps.
         times: how many timestamps differ.
     """
-    codes = np.zeros(len(moments), np.int64)
-    for name in key:
-        pairs = codes * (len(moments) + 1) + labels[name]
-        codes, counts = np.unique(pairs, return_inverse=True, return_counts=True)[1:]
+    codes = labels.groupby(list(key)).ngroup().to_numpy()
+    counts = np.bincount(codes)
     if np.median(counts) < 2 or counts.max() * DISTINCT > times:
         return False
     filled = counts.mean() >= FILLED * times or 2 * counts.max() >= times
@@ -244,9 +253,7 @@ def _is_one_series(frame: pd.DataFrame, moments: Array, times: int) -> bool:
     timestamps of its own. Rows that correct others have none.
     """
     again = pd.Series(moments).duplicated(keep=False).to_numpy()
-    for name in frame.columns:
-        if _are_numbers(frame[name]):
-            continue
+    for name in of_words(frame):
         texts = as_text(frame[name])
         differ = texts[again].groupby(moments[again]).agg(lambda own: len({*own}) > 1)
         if differ.any() and {*texts[again]} <= {*texts[~again]}:
@@ -254,9 +261,10 @@ def _is_one_series(frame: pd.DataFrame, moments: Array, times: int) -> bool:
     return times > REPEATED * len(moments)
 
 
-def _are_numbers(cells: "pd.Series[Any]") -> bool:
-    """Return whether some of the first cells are numbers."""
-    return bool(pd.to_numeric(cells.head(FEW), errors="coerce").notna().any())
+def of_words(frame: pd.DataFrame) -> list[str]:
+    """Return the columns of which none of the first cells is a number."""
+    numbers = frame.head(FEW).apply(pd.to_numeric, errors="coerce")
+    return [name for name in frame if numbers[name].isna().all()]
 
 
 def _moved(frame: pd.DataFrame, moments: Array, codes: Array) -> str:
@@ -270,9 +278,8 @@ def _moved(frame: pd.DataFrame, moments: Array, codes: Array) -> str:
     rows = pd.DataFrame({"series": codes, "stamp": moments}).drop_duplicates()
     order = rows.sort_values(["series", "stamp"]).index.to_numpy()
     series = codes[order]
-    for name in frame.columns:
-        if PART_OF_TIME.search(name) or _are_numbers(frame[name]):
-            continue
+    names = [name for name in of_words(frame) if not PART_OF_TIME.search(name)]
+    for name in names:
         own = as_text(frame[name]).fillna("").to_numpy(object)[order]
         changes = np.flatnonzero((own[1:] != own[:-1]) & (series[1:] == series[:-1]))
         once = len(changes) == len(np.unique(series[changes]))
@@ -294,8 +301,9 @@ def _apart(codes: Array, moments: Array) -> float:
 
 def _each_even(codes: Array, moments: Array) -> bool:
     """Return whether the rows of each series have the median distance of all series."""
-    rows = pd.DataFrame({"series": codes, "stamp": moments})
-    rows = rows.sort_values(["series", "stamp"])
+    rows = pd.DataFrame({"series": codes, "stamp": moments}).sort_values(
+        ["series", "stamp"]
+    )
     steps = rows.groupby("series")["stamp"].diff()
     even = (steps == steps.median())[steps.notna()]
     return bool(even.groupby(rows["series"]).mean().min() >= EVEN)
@@ -303,10 +311,9 @@ def _each_even(codes: Array, moments: Array) -> bool:
 
 def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> None:
     """Raise UsageError if a column holds parts of the time, not names of series."""
-    weekdays = notations.WEEKDAYS.split()
-    months = notations.MONTHS
     named = all(
-        word.lower() in weekdays or notations.plain_date(word) in months
+        word.lower() in notations.WEEKDAYS.split()
+        or notations.plain_date(word) in notations.MONTHS
         for word in words
     )
     numbered = PART_OF_TIME.search(column) and all(map(COUNTED.fullmatch, words))

@@ -3,8 +3,10 @@ and the clock that they show.
 """
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data import row_calendar, timestamps
 from pipeline.data.examples import Array
@@ -47,15 +49,16 @@ def first_year(moments: Array) -> int | None:
     """
     years = np.unique(moments.astype("datetime64[Y]").astype(int) + 1970)
     of_century = np.unique(years % 100)
-    steps = np.diff(of_century, append=of_century[0] + 100)
-    widest = steps.argmax()
-    span = 100 - steps[widest]
-    first = 2000 + int(np.roll(of_century, -1)[widest])
+    # The years of a century are a circle, which begins behind its widest gap.
+    gaps = np.diff(of_century, append=of_century[0] + 100)
+    first = 2000 + int(np.roll(of_century, -1)[gaps.argmax()])
+    span = 100 - gaps.max()
+    as_read = years[0] if np.ptp(years) == span else None
     today = np.datetime64("today", "Y").astype(int) + 1970
-    together = years[-1] - years[0] == span
-    if first + span > today and not (together and years[0] == first <= today):
+    is_right = first == as_read and first <= today
+    if first + span > today and not is_right:
         first -= 100
-    return None if together and years[0] == first else first
+    return None if first == as_read else first
 
 
 def slip(moments: Array) -> int | None:
@@ -73,16 +76,16 @@ def slip(moments: Array) -> int | None:
     if len(steps) < DISPLACED or abs(forward) < IN_ORDER * len(moments):
         return None
     freq = float(np.median(steps))
-    found = (
-        _out_of_place(moments, freq),
-        _off_the_grid(moments, freq),
-        _far_away(moments, ordered, steps),
-    )
-    return next((row for row in found if row is not None), None)
+    found = [
+        *_out_of_place(moments, freq),
+        *_off_the_grid(moments, freq),
+        *_far_away(moments, ordered, steps),
+    ]
+    return found[0] if found else None
 
 
-def _out_of_place(moments: Array, freq: float) -> int | None:
-    """Return a row far from its neighbours, between which a row is missing.
+def _out_of_place(moments: Array, freq: float) -> Iterator[int]:
+    """Yield rows far from their neighbours, between which a row is missing.
 
     Another row has the same timestamp, or the timestamp lies outside of all others.
     """
@@ -96,36 +99,29 @@ def _out_of_place(moments: Array, freq: float) -> int | None:
         others = np.delete(moments, row)
         taken = (others == moments[row]).any()
         if taken or not others.min() < moments[row] < others.max():
-            return int(row)
-    return None
+            yield int(row)
 
 
-def _off_the_grid(moments: Array, freq: float) -> int | None:
-    """Return a row, of very few, that lies between the regular times of the others."""
+def _off_the_grid(moments: Array, freq: float) -> list[int]:
+    """Return the rows, if very few, that lie between the regular times of the others.
+
+    Months may be counted from their beginning or from their end.
+    """
     places = [(moments - moments[0]).astype(np.int64) % max(1, int(freq))]
     if freq >= calendars.SHORTEST * timestamps.DAY:
         months = moments.astype("datetime64[M]")
         places = [moments - months, moments - (months + 1)]
-    rows = []
-    for place in places:
-        usual, counts = np.unique(place, return_counts=True)
-        off = np.flatnonzero(place != usual[counts.argmax()])
-        if not len(off):
-            return None
-        if len(off) <= min(3, FEW * len(moments)):
-            rows.append(int(off[0]))
-    return rows[0] if rows else None
+    off = [np.flatnonzero(place != pd.Series(place).mode().iloc[0]) for place in places]
+    fewest = min(off, key=len)
+    return fewest.tolist() if len(fewest) <= min(3, FEW * len(moments)) else []
 
 
-def _far_away(moments: Array, ordered: Array, steps: Array) -> int | None:
-    """Return a row, of few, beyond a gap that is longer than half of the whole time."""
+def _far_away(moments: Array, ordered: Array, steps: Array) -> Iterator[int]:
+    """Yield the first of few rows behind a gap longer than half of the whole time."""
     widest = int(steps.argmax())
-    if 2 * steps[widest] <= steps.sum():
-        return None
     for few in (moments <= ordered[widest], moments > ordered[widest]):
-        if few.sum() <= FEW * len(moments):
-            return int(few.argmax())
-    return None
+        if 2 * steps.max() > steps.sum() and few.sum() <= FEW * len(moments):
+            yield int(few.argmax())
 
 
 def evenness(moments: Array) -> float:
@@ -137,26 +133,30 @@ def evenness(moments: Array) -> float:
     return float((steps == freq).sum() * freq / max(1, steps.sum()))
 
 
-def time_zone(moments: Array) -> tuple[str | None, bool]:
+def time_zone(moments: Array) -> tuple[str | None, bool, str]:
     """Return the time zone that makes timestamps more regular than they are as written.
 
     Args:
         moments: (rows,) datetime64[ms], as written.
 
     Returns:
-        The zone, None if there is none; and whether timestamps are ends of intervals.
+        The zone, None if there is none; whether timestamps are ends of intervals; and
+        the reason for the zone.
     """
-    best: tuple[str | None, bool] = (None, False)
-    least = regularity(moments)
-    freq = least.freq
-    if not least.repeated or freq > 3600:
+    best: tuple[str | None, bool, str] = (None, False, "")
+    why = (
+        "hours are missing in spring and doubled in autumn; other zones of the same "
+        "rule would do"
+    )
+    written = regularity(moments)
+    least = written.repeated + written.gaps
+    if not written.repeated or written.freq > 3600:
         return best
     for name, ends in itertools.product(ZONES, (False, True)):
         moved = timestamps.to_utc(moments, name, ends=ends)
-        if np.isnat(moved).any():
-            continue
-        regular = regularity(moved, freq)
-        if regular.repeated + regular.gaps < least.repeated + least.gaps:
-            best = (name, ends)
-            least = regular
+        regular = regularity(moved, written.freq)
+        odd = regular.repeated + regular.gaps
+        if odd < least and not np.isnat(moved).any():
+            best = (name, ends, why)
+            least = odd
     return best

@@ -2,14 +2,14 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from series.reading import notations, timestamp_formats
+from series.reading import notations, series_names, timestamp_formats
 
 PARTS = {
     "%Y": r"(year|yr|yyyy|jahr|a[nñ]o|ann[ée]e)",
@@ -59,12 +59,6 @@ COARSE = {"%Y", *timestamp_formats.DECIMAL_YEARS}
 WEEKS = {"week", "weeks", "kw", "woche", "semaine", "semana"}
 """Words in the name of a column of weeks."""
 
-ONE_DIGIT = "^[0-9]{1,2}[.][0-9]$"
-"""A number such as 1.5, which is no time of day."""
-
-CLOCKS = r"time|zeit|hour|stunde|hhmm"
-"""Parts of the names of columns that may hold times of day as four digits."""
-
 SAMPLE = 50
 """Number of cells that a format is tried on first."""
 
@@ -74,8 +68,11 @@ MOST_PARTS = 400
 TIMED = re.compile("%H|%I|unix|excel")
 """Pattern of formats that have a time of day."""
 
-Candidate: TypeAlias = tuple[list[str], list[str]]
-"""Columns of a timestamp, and the formats that they may have."""
+ISO = ["ISO8601"]
+"""The formats of a timestamp of ISO 8601, with or without a time of day."""
+
+Candidates: TypeAlias = dict[tuple[str, ...], list[str]]
+"""Columns of a timestamp -> the formats that they may have."""
 
 
 @dataclass
@@ -83,19 +80,25 @@ class Found:
     """The columns of some rows that may hold timestamps or parts of them.
 
     Attributes:
-        whole: columns of dates, with or without a time -> their formats.
+        exact: columns of dates with a time of day.
+        days: columns of dates without a time of day.
+        years: columns of a year alone.
+        digits: the first column, if its numbers may be timestamps only by their size.
         clocks: columns of times of day -> their formats.
         parts: parts of a timestamp -> the part's column and directive.
     """
 
-    whole: dict[str, list[str]] = field(default_factory=dict)
+    exact: Candidates = field(default_factory=dict)
+    days: Candidates = field(default_factory=dict)
+    years: Candidates = field(default_factory=dict)
+    digits: Candidates = field(default_factory=dict)
     clocks: dict[str, list[str]] = field(default_factory=dict)
     parts: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def find_columns(
     head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0
-) -> Candidate:
+) -> tuple[list[str], list[str]]:
     """Return the columns of the timestamp, and the formats that fit the first rows.
 
     Args:
@@ -108,28 +111,20 @@ def find_columns(
         cells = head[column].str.strip()
         cells = cells[cells != ""]
         if len(cells):
-            _look_at(found, column, cells, chosen, share)
-    candidates = []
-    for columns, likely in _candidates(head, found):
-        cells = timestamp_formats.joined(head, columns)
-        cells = cells[cells.str.strip() != ""]
-        forms = likely if len(columns) == 1 else _parsing(cells, likely, share)
-        if forms:
-            candidates.append((columns, forms))
-    first = head.columns[0]
-    cells = head[first][head[first] != ""]
-    if first not in found.whole and len(cells):
-        # Numbers may be anything, so this column comes after all dates.
-        forms = timestamp_formats.formats(cells.iloc[0], digits=True)
-        forms = _parsing(cells, [one for one in forms if one not in NAMED_ONLY], share)
-        if forms:
-            candidates.append(([first], forms))
+            is_first = column == head.columns[0]
+            _look_at(found, column, cells, chosen, share, is_first=is_first)
+    candidates = _candidates(head, found)
     # A column with one value says when rows were written.
     single = {column for column in head if head[column].nunique() < 2}
-    candidates.sort(key=lambda candidate: {*candidate[0]} <= single)
-    if chosen:
-        candidates = [one for one in candidates if one[0] == list(chosen)]
-    return candidates[0] if candidates else (list(chosen), [])
+    by_value = sorted(candidates, key=lambda columns: {*columns} <= single)
+    for columns in [tuple(chosen)] if chosen else by_value:
+        forms = candidates.get(columns, [])
+        if len(columns) > 1:
+            cells = timestamp_formats.joined(head, columns)
+            forms = _parsing(cells[cells.str.strip() != ""], forms, share)
+        if forms:
+            return list(columns), forms
+    return list(chosen), []
 
 
 def _look_at(
@@ -138,18 +133,16 @@ def _look_at(
     cells: "pd.Series[str]",
     chosen: Sequence[str],
     share: float,
+    *,
+    is_first: bool,
 ) -> None:
     """Add to `found` what a column may hold."""
     for code, name in PARTS.items():
         if re.fullmatch(name, column, re.IGNORECASE):
             distinct = [*map(notations.plain_date, cells.unique()[:MOST_PARTS])]
-            directives = [
-                directive
-                for pattern, directive in CELLS.get(code, ((r"\d{1,4}", code),))
-                if all(re.fullmatch(pattern, cell) for cell in distinct)
-            ]
-            if directives:
-                found.parts[code] = (column, directives[0])
+            for pattern, directive in CELLS.get(code, ((r"\d{1,4}", code),)):
+                if all(re.fullmatch(pattern, cell) for cell in distinct):
+                    found.parts[code] = (column, directive)
     words = re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)
     lower = {word.lower() for word in words}
     named = bool(lower & {*NAMED.split()}) or column in chosen
@@ -157,17 +150,27 @@ def _look_at(
     if lower & WEEKS:
         forms = [form for form in forms if "%V" in form] or forms
     whole = _parsing(cells, forms, share, any_year=bool(chosen))
-    if whole:
-        found.whole[column] = whole
+    timed = whole == ISO and cells.str.len().max() > len("2024-01-31")
+    if not whole and is_first:
+        # Numbers may be anything.
+        forms = timestamp_formats.formats(cells.iloc[0], digits=True)
+        forms = [form for form in forms if form not in NAMED_ONLY]
+        found.digits[(column,)] = _parsing(cells, forms, share)
+    elif timed or TIMED.search("".join(whole[:1])):
+        found.exact[(column,)] = whole
+    elif {*whole[:1]} & COARSE:
+        found.years[(column,)] = whole
+    elif whole:
+        found.days[(column,)] = whole
     first = notations.plain_date(cells.iloc[0])
     hours = _parsing(cells, timestamp_formats.time_formats(first), share)
-    if hours and not cells.str.contains(ONE_DIGIT).any():
+    four_digits = cells.str.fullmatch(r"\d{4}").all()
+    # A number such as 1.5 is no time of day.
+    if hours and not cells.str.contains("^[0-9]{1,2}[.][0-9]$").any():
         found.clocks[column] = hours
     elif found.parts.get("%H", ("", ""))[0] == column:
         found.clocks[column] = ["%H"]
-    elif (
-        re.search(CLOCKS, column, re.IGNORECASE) and cells.str.fullmatch(r"\d{4}").all()
-    ):
+    elif four_digits and re.search("(?i)time|zeit|hour|stunde|hhmm", column):
         found.clocks[column] = ["%H%M"]
 
 
@@ -185,9 +188,10 @@ def _parsing(
     few = cells.iloc[:: max(1, len(cells) // SAMPLE)]
     good: list[str] = []
     for form in forms:
-        if good and ("%V" in form or form in timestamp_formats.DECIMAL_YEARS):
-            continue
-        if share == 1 and np.isnat(timestamp_formats.parse(few, form)[0]).any():
+        late = good and ("%V" in form or form in timestamp_formats.DECIMAL_YEARS)
+        if late or (
+            share == 1 and np.isnat(timestamp_formats.parse(few, form)[0]).any()
+        ):
             continue
         moments, _ = timestamp_formats.parse(cells, form)
         read = ~np.isnat(moments) if any_year else timestamp_formats.usual(moments)
@@ -196,52 +200,36 @@ def _parsing(
     return good
 
 
-def _candidates(head: pd.DataFrame, found: Found) -> list[Candidate]:
+def _candidates(head: pd.DataFrame, found: Found) -> Candidates:
     """Return columns and formats that would do, the best first.
 
-    A pair of a date and a time of day goes before a timestamp of ISO 8601 and behind an
+    A date with a time of day goes before a date, and a date before a month or a year. A
+    pair of a date and a time of day goes before a timestamp of ISO 8601 and behind an
     exact timestamp of another format.
     """
-    ranked: list[tuple[int, Candidate]] = []
-    days = []
-    iso = True
-    for column, forms in found.whole.items():
-        longest = head[column].str.strip().str.len().max()
-        with_time = forms == ["ISO8601"] and longest > len("2024-01-31")
-        rank = 3
-        if with_time or TIMED.search(forms[0]):
-            rank = 1
-            iso = iso and forms == ["ISO8601"]
-        elif forms[0] in COARSE:
-            rank = 5
-        else:
-            days.append(column)
-        ranked.append((rank, ([column], forms)))
-    ranked += [(0 if iso else 2, pair) for pair in _pairs(head, found, days)]
+    pairs = dict(_pairs(head, found))
+    iso = all(forms == ISO for forms in found.exact.values())
+    exact = {**pairs, **found.exact} if iso else {**found.exact, **pairs}
     parts = _of_parts(found)
-    if parts is not None:
-        ranked.append((2 if re.search("%d|%j", parts[1][0]) else 4, parts))
-    ranked.sort(key=lambda candidate: candidate[0])
-    return [candidate for _, candidate in ranked]
+    if any(re.search("%d|%j", forms[0]) for forms in parts.values()):
+        exact |= parts
+    return exact | found.days | parts | found.years | found.digits
 
 
-def _pairs(head: pd.DataFrame, found: Found, days: Sequence[str]) -> list[Candidate]:
-    """Return pairs of a column of dates and a column of times of day.
+def _pairs(
+    head: pd.DataFrame, found: Found
+) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Yield pairs of a column of dates and a column of times of day.
 
     The time of day tells rows of one date apart.
     """
-    pairs: list[Candidate] = []
-    for day, clock in itertools.product(days, found.clocks):
-        dates = found.whole[day]
-        if dates == ["ISO8601"]:
-            dates = ["%Y-%m-%d"]
-        if day == clock or not re.search("%d|%j", dates[0]):  # 01.02.03 may be both
-            continue
+    for (day,), clock in itertools.product(found.days, found.clocks):
+        dates = ["%Y-%m-%d"] if found.days[(day,)] == ISO else found.days[(day,)]
+        fit = day != clock and re.search("%d|%j", dates[0])  # 01.02.03 may be both
         named = found.parts.get("%H", ("", ""))[0] == clock
-        if named or _tells_apart(head, day, {day, *found.clocks}):
+        if fit and (named or _tells_apart(head, day, {day, *found.clocks})):
             both = itertools.product(dates, found.clocks[clock])
-            pairs.append(([day, clock], [f"{date} {hour}" for date, hour in both]))
-    return pairs
+            yield (day, clock), [" ".join(pair) for pair in both]
 
 
 def _tells_apart(head: pd.DataFrame, day: str, times: set[str]) -> bool:
@@ -250,24 +238,21 @@ def _tells_apart(head: pd.DataFrame, day: str, times: set[str]) -> bool:
     They are not if dates suffice, or dates with a series' name. Then the time of day is
     a measured value.
     """
-    keys = [[day]]
-    for name in head.columns:
-        words = pd.to_numeric(head[name], errors="coerce").isna().all()
-        if name not in times and words and len(head[name].unique()) > 1:
-            keys.append([day, name])
+    names = [name for name in series_names.of_words(head) if name not in times]
+    keys = [[day], *([day, name] for name in names if len(head[name].unique()) > 1)]
     return all(head.duplicated(key).any() for key in keys)
 
 
-def _of_parts(found: Found) -> Candidate | None:
+def _of_parts(found: Found) -> Candidates:
     """Return columns that make a timestamp together, such as a year and a month."""
-    best: list[tuple[str, str]] = []
-    for sequence in SEQUENCES:
-        codes = list(itertools.takewhile(found.parts.__contains__, sequence))
-        if len(codes) > max(1, len(best)):
-            best = [found.parts[code] for code in codes]
-    if not best:
-        return None
-    stamp_format = " ".join(form for _, form in best)
+    known = [
+        [*itertools.takewhile(found.parts.__contains__, codes)] for codes in SEQUENCES
+    ]
+    codes = max(known, key=len)
+    if len(codes) < 2:
+        return {}
+    columns = tuple(found.parts[code][0] for code in codes)
+    stamp_format = " ".join(found.parts[code][1] for code in codes)
     if "%V" in stamp_format:
         stamp_format = stamp_format.replace("%Y", "%G")
-    return [column for column, _ in best], [stamp_format]
+    return {columns: [stamp_format]}

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,17 +63,11 @@ COMPACT = {
 Only the first pattern that fits counts. Of its formats, the first that fits all rows is
 taken."""
 
-KINDS = {
-    rf"{CENTURY}\d\d": "Y",
-    r"\d{1,2}": "n",
-    r"\d{3}": "j",
-    rf"{CENTURY}\d{{6}}": "D",
-    "|".join(notations.MONTHS): "b",
-    "Q|T": "Q",
-    "W": "W",
-    "M": "M",
-}
-"""Patterns of a date's tokens -> a letter for their kind.
+KINDS = re.compile(
+    rf"(?P<Y>{CENTURY}\d\d)|(?P<n>\d{{1,2}})|(?P<j>\d{{3}})|(?P<D>{CENTURY}\d{{6}})"
+    rf"|(?P<b>{'|'.join(notations.MONTHS)})|(?P<Q>[QT])|(?P<W>W)|(?P<M>M)|(?P<other>.+)"
+)
+"""Patterns of a date's tokens, each a group that a letter for the token's kind names.
 
 The kinds are a year, a number of up to two digits, a day of the year, a date of eight
 digits, a month's name, and marks of a quarter, a week and a month."""
@@ -141,9 +135,6 @@ YEARS = (1800, 2100)
 UTC_OFFSET = r"[0-9][:T][0-9][^ ]*(?: ?[AaPp][Mm])? ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
 """A time of day followed by a UTC offset."""
 
-WITH_HOUR = re.compile("%H|ISO8601")
-"""Formats with an hour, which may be 24."""
-
 
 def formats(cell: str, *, digits: bool) -> list[str]:
     """Return the formats that a timestamp may have.
@@ -154,46 +145,36 @@ def formats(cell: str, *, digits: bool) -> list[str]:
             number.
     """
     text = notations.HOUR_24.sub("00", notations.plain_date(cell))
+    is_number = re.sub("[.,]", "", text).isdigit()
     for pattern, names in COMPACT.items():
         match = re.fullmatch(pattern, text)
         if match is not None:
-            number = text.replace(".", "").replace(",", "").isdigit()
-            if number and not digits:
-                return []
-            return [name.format(**match.groupdict()) for name in names]
+            found = [name.format(**match.groupdict()) for name in names]
+            return found if digits or not is_number else []
     clock = CLOCK.search(text)
     if clock is None:
-        return date_formats(text)
+        return [*_date_formats(text)]
     gap = "T" if clock[0].startswith("T") else ""
     times = [f"{gap}{time}" for time in time_formats(clock[0].removeprefix(gap))]
-    dates = date_formats(text[: clock.start()] + PLACE + text[clock.end() :])
+    dates = _date_formats(text[: clock.start()] + PLACE + text[clock.end() :])
     return [date.replace(PLACE, time) for date, time in itertools.product(dates, times)]
 
 
-def date_formats(text: str) -> list[str]:
-    """Return the formats that a date may have.
+def _date_formats(text: str) -> Iterator[str]:
+    """Yield the formats that a date may have.
 
     The day may stand before the month in some formats and behind it in others.
     """
     pieces = re.split(r"(\d+|[^\W\d_]+)", text)
     tokens = pieces[1::2]
-    kinds = "".join(_kind(token) for token in tokens)
-    found = []
+    found = [KINDS.fullmatch(token) for token in tokens]
+    kinds = "".join(match.lastgroup or "" for match in found if match)
     for order in ORDERS.get(kinds, ()):
         pieces[1::2] = [
             DIRECTIVES.get(letter, f"%{letter}") or token
             for token, letter in zip(tokens, order, strict=True)
         ]
-        found.append("".join(pieces))
-    return found
-
-
-def _kind(token: str) -> str:
-    """Return the kind of a token by `KINDS`, "?" if it has none."""
-    for pattern, kind in KINDS.items():
-        if re.fullmatch(pattern, token):
-            return kind
-    return "?"
+        yield "".join(pieces)
 
 
 def time_formats(text: str) -> list[str]:
@@ -260,16 +241,14 @@ def parse(
     if pd.api.types.is_numeric_dtype(cells.dtype):
         cells = as_text(cells)
     if cells.dtype != "str":
-        aware = getattr(cells.dtype, "tz", None) is not None
-        return _strptime(cells, stamp_format), aware
+        return _strptime(cells, stamp_format), hasattr(cells.dtype, "tz")
     texts = cells.str.strip()
     intervals = texts.str.contains(notations.CLOSE_INTERVAL, na=False)
     parsed = _strptime(texts.mask(intervals), stamp_format)
     failed = np.isnat(parsed)
     if failed.any():
-        plain = texts[failed].fillna("").map(notations.plain_date)
-        parsed[failed] = _in_plain_notation(plain, stamp_format)
-        texts = texts.mask(failed, plain)
+        texts = texts.mask(failed, texts[failed].fillna("").map(notations.plain_date))
+        parsed[failed] = _in_plain_notation(texts[failed], stamp_format)
     offsets = texts.str.contains(UTC_OFFSET, na=False).to_numpy(bool)
     utc = bool(offsets[:1].any())
     if stamp_format == "ISO8601":
@@ -281,12 +260,10 @@ def parse(
 
 def _in_plain_notation(plain: "pd.Series[str]", stamp_format: str) -> Array:
     """Return (rows,) datetime64[ms] of texts in which an hour may be 24."""
-    stamp_format = stamp_format.replace("%B", "%b")
-    if WITH_HOUR.search(stamp_format) is None:
-        return _strptime(plain, stamp_format)
-    midnight = plain.str.replace(notations.HOUR_24, "00", regex=True)
+    hour = re.search("%H|ISO8601", stamp_format)
+    midnight = plain.str.replace(notations.HOUR_24, "00", regex=True) if hour else plain
     later = np.where(midnight != plain, DAY, 0).astype("timedelta64[ms]")
-    return np.asarray(_strptime(midnight, stamp_format) + later)
+    return np.asarray(_strptime(midnight, stamp_format.replace("%B", "%b")) + later)
 
 
 def _strptime(cells: "pd.Series[Any]", stamp_format: str) -> Array:
@@ -300,10 +277,9 @@ def _strptime(cells: "pd.Series[Any]", stamp_format: str) -> Array:
         cells = cells + " 1"
         stamp_format += " %u"
     if "%q" in stamp_format:
-        before, after = map(re.escape, stamp_format.split("%q"))
-        pattern = rf"^({before})0?([1-4])({after})$"
+        pattern = re.escape(stamp_format).replace("%q", ")0?([1-4])(")
         pattern = pattern.replace("%Y", r"\d{4}").replace("%y", r"\d{2}")
-        parts = cells.str.extract(pattern)
+        parts = cells.str.extract(f"^({pattern})$")
         months = 3 * pd.to_numeric(parts[1]) - 2
         cells = parts[0] + months.astype("Int64").astype("str") + parts[2]
         stamp_format = stamp_format.replace("%q", "%m")
@@ -319,8 +295,8 @@ def _counted(cells: "pd.Series[Any]", stamp_format: str) -> Array:
     """
     unit, origin, least = COUNTS[stamp_format]
     counts, decimals = _decimals(cells)
-    counts = counts.where(counts.abs() >= least)
-    parsed = pd.to_datetime(counts, unit=unit, origin=origin, errors="coerce")
+    known = counts.where(counts.abs() >= least)
+    parsed = pd.to_datetime(known, unit=unit, origin=origin, errors="coerce")
     if stamp_format == "excel":
         parsed = parsed.dt.round("min" if decimals <= FEW_DECIMALS else "s")
     return np.array(parsed, dtype="datetime64[ms]")
@@ -351,23 +327,19 @@ def _decimal_years(cells: "pd.Series[Any]", *, monthly: bool) -> Array:
     numbers, decimals = _decimals(cells)
     known = numbers.between(*YEARS).to_numpy(bool)
     values = np.where(known, numbers.to_numpy(np.float64), 1970)
-    whole = np.floor(values).astype(np.int64)
-    fraction = values - whole
-    years = (whole - 1970).astype("datetime64[Y]")
+    fraction = values % 1
+    years = (values - fraction - 1970).astype(np.int64).astype("datetime64[Y]")
     if monthly:
         halves = np.rint(fraction * 24).astype(np.int64)  # half months
         months = years.astype("datetime64[M]") + halves // 2
         moments = months.astype("datetime64[D]") + np.where(halves % 2 == 1, 14, 0)
         known = known & (np.abs(fraction * 12 - halves / 2) <= MONTH_DECIMALS)
     else:
-        starts = years.astype("datetime64[D]")
-        lengths = ((years + 1).astype("datetime64[D]") - starts).astype(np.int64)
+        start, end = (part.astype("datetime64[h]") for part in (years, years + 1))
         hours = 12 if decimals <= FEW_DECIMALS else 1
-        steps = np.rint(fraction * lengths * 24 / hours).astype(np.int64)
-        moments = starts.astype("datetime64[h]") + steps * hours
-    moments = moments.astype("datetime64[ms]")
-    moments[~known] = np.datetime64("NaT")
-    return np.asarray(moments)
+        steps = fraction * (end - start).astype(np.int64) / hours
+        moments = start + np.rint(steps).astype(np.int64) * hours
+    return np.where(known, moments.astype("datetime64[ms]"), np.datetime64("NaT"))
 
 
 def in_century(timestamps: Array, first_year: int) -> Array:
@@ -377,9 +349,8 @@ def in_century(timestamps: Array, first_year: int) -> Array:
     """
     months = timestamps.astype("datetime64[M]")
     years = months.astype("datetime64[Y]").astype(np.int64) + 1970
-    moved = first_year + (years - first_year) % 100 - years
-    within = timestamps - months
-    return np.asarray((months + 12 * moved).astype("datetime64[ms]") + within)
+    later = 12 * (first_year + (years - first_year) % 100 - years)
+    return np.asarray((months + later).astype("datetime64[ms]") + (timestamps - months))
 
 
 def usual(timestamps: Array) -> Array:
@@ -388,8 +359,12 @@ def usual(timestamps: Array) -> Array:
     return np.asarray((timestamps >= first) & (timestamps < last))
 
 
-def wrong(timestamps: Array) -> Array:
-    """Return (rows,) bool: whether a timestamp is NaT, or one of few unusual ones."""
+def wrong(timestamps: Array, *, any_year: bool = True) -> Array:
+    """Return (rows,) bool: whether a timestamp is NaT, or an unusual one.
+
+    With any year, unusual timestamps are wrong only if they are few.
+    """
     within = usual(timestamps)
-    few = within.sum() > 0.9 * len(within)
-    return np.asarray(np.isnat(timestamps) | (~within & few))
+    if any_year and within.sum() <= 0.9 * len(within):
+        return np.isnat(timestamps)
+    return ~within

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import UnrollError
 from series.options import Options
-from series.reading import described, files
+from series.reading import described, files, kinds
 from series.reading.detect import detect
 
 COUNT = np.arange(60)
@@ -105,5 +105,19 @@ def test_what_is_no_table_says_what_it_is(tmp_path, data, text):
     path = tmp_path / "a.csv"
     path.write_bytes(data)
     with pytest.raises(UnrollError, match=rf"a\.csv {text}") as caught:
+        detect([path], Options())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_workbook_that_takes_too_much_memory_is_not_unpacked(tmp_path, monkeypatch):
+    path = tmp_path / "a.xlsx"
+    ROWS.to_excel(path, index=False)
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    monkeypatch.setattr(kinds, "MOST_BYTES", size)
+    assert detect([path], Options()).freq == 3600
+    monkeypatch.setattr(kinds, "MOST_BYTES", size - 1)
+    monkeypatch.setattr(pd, "read_excel", None)  # it would unpack the file
+    with pytest.raises(UnrollError, match="takes more than 2 GB when it is") as caught:
         detect([path], Options())
     assert "\n" not in str(caught.value)
