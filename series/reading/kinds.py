@@ -91,7 +91,8 @@ def sheet(path: Path, data: bytes) -> tuple[str, str]:
             f"{path} is no whole workbook ({one_line(str(error)):.160}); save it again"
         ) from None
     for title, cells in sheets.items():
-        if (cells != "").any(axis=1).sum() > 1:
+        filled = (cells != "").sum(axis=1)
+        if (filled > 1).sum() > 1:  # notes fill one column
             of = (
                 f", the first of {len(sheets)} that has rows" if len(sheets) > 1 else ""
             )

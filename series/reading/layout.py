@@ -170,8 +170,13 @@ def _below_padded_lines(rows: list[Cells], first: int, width: int) -> int:
     full = _full(tail)
     usual = Counter(map(_filled, tail)).most_common(1)[0][0]
     headers = list[int]()
+    data = [
+        bool(full) and len(row) == width and all(_like_data(row[cell]) for cell in full)
+        for row in rows
+    ]
     for index, row in enumerate(rows[first:], first):
-        if full and len(row) == width and all(_like_data(row[cell]) for cell in full):
+        # A single row of numbers, such as a year, may stand above the header.
+        if data[index] and data[min(index + 1, len(rows) - 1)]:
             break
         cells = row[:usual]
         if len(row) == width and all(cells) and not any(map(_like_data, cells)):

@@ -21,6 +21,9 @@ this: they may be rare events."""
 ALIKE = 4
 """Largest ratio of the distances of such numbers."""
 
+COMMON = 0.1
+"""Share of rows from which 0 is no unusual number."""
+
 MOSTLY = 0.8
 """Share of numbers with decimals, from which one without them may be a slip."""
 
@@ -119,7 +122,7 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
 
     Codes mean no value, and so do negative codes among numbers of which none is
     negative. A rare number means no value, too, if it is very far away, or if it alone
-    would be usual with its decimal mark. Others may be right; 0 always is.
+    would be usual with its decimal mark or without its minus. Others may be right.
 
     Args:
         column: the name of the column.
@@ -136,6 +139,8 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     low = usual.min()
     high = usual.max()
     away = np.maximum(low - numbers, numbers - high)
+    # 0 is usual where it is common: closed days, nights, no demand.
+    away[(numbers == 0) & (counts > COMMON * counts.sum())] = 0
     rare = (counts <= RARE) & (numbers != 0) & ~is_code & (away > high - low)
     few = len(usual) < FEWEST
     span = FAR * np.abs(usual).max() if few else high - low
@@ -145,6 +150,8 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     slips &= np.logical_or.reduce(
         [(numbers >= low * ten) & (numbers <= high * ten) for ten in (10, 100, 1000)]
     )
+    # A number that lost its decimal mark, or got a minus.
+    slips |= rare & (low > 0) & (-numbers >= low) & (-numbers <= high)
     errors |= slips & (slips.sum() == 1 and not few)
     doubtful = rare | is_code | (not few)
     for place in np.flatnonzero(codes | (doubtful & (away > high - low))):

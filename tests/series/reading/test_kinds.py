@@ -31,6 +31,9 @@ CLOCK = pd.DataFrame(
 )
 
 
+NOTES = pd.DataFrame({"Notes": ["of the station", "2024", "made by hand"]})
+
+
 def zipped(name):
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
@@ -43,6 +46,7 @@ def zipped(name):
     [
         ({"Sheet1": ROWS}, "2024-01-01", 3600, ROWS["load"]),
         ({"Title": ROWS[:0], "Data": ROWS, "More": ROWS}, "2024-01-01", 3600, None),
+        ({"Notes": NOTES, "Data": ROWS, "More": ROWS}, "2024-01-01", 3600, None),
         ({"a": PADDED}, "2024-01-01", 86400, COUNT),
         ({"a": CLOCK.assign(x=COUNT)}, "2024-01-01", 3600, COUNT),
     ],
