@@ -20,10 +20,11 @@ class Notes(logging.Handler):
         self._file = file
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Append the message; that of its exception if it has none itself."""
-        text = record.getMessage()
-        if not text and record.exc_info:
-            text = str(record.exc_info[1])
+        """Append the message, and that of its exception, as DVC prints them."""
+        parts = [record.getMessage()]
+        if record.exc_info:
+            parts.append(str(record.exc_info[1]))
+        text = " - ".join(part for part in parts if part)
         with self._file.open("a", encoding="utf-8") as file:
             file.write(f"{text}{END}")
 
