@@ -76,6 +76,15 @@ LARGE = 300.0
 ROUNDING = 1e-9
 """The relative rounding error of an output at an end of tanh."""
 
+OWN_EPOCHS = 4
+"""The epochs on the program's own series after which it must have learned something."""
+
+BY_RULE = "learns by the rule"
+"""The words of a verdict on the rate alone."""
+
+NO_TANH = 40.0
+"""An output that no tanh has, and that a line, continued from two outputs, has."""
+
 SURE = 5.0
 """Standard deviations that a mean over test rows is never away from its own."""
 
@@ -455,9 +464,7 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     place = place_within(outcomes[0], MSE, 2)
     if place is None or not all(figures):
         raise Wrong(f"{letter} prints {_other_figure(outcomes, split)}")
-    outputs = _outputs(figures)
-    first = outputs[:, 0]
-    second = outputs[:, 1]
+    first, second = np.moveaxis(_outputs(figures), 1, 0)
     rule = LearningRule(letter, train, first, second)
     rates = rule.agreeing([""], *RATES[letter])
     if not rates or min(abs(first[:, 0])) > 0.999:
@@ -477,14 +484,18 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
                 f"{letter} has seen the test rows' 51st values: "
                 "it trains on test rows, or takes 51 values in"
             )
-        known = figures[1][0]
+        known = [numbers[0] for numbers in figures[:2]]
+        if min(abs(first[:, 0])) > 0.999:
+            raise _at_its_ends(program, letter, place)
         try:
-            slips = _slips(letter, rule, first[:, 0])
+            slips = _slips(letter, rule)
         except UnknownRule:
+            _require_tanh(program, letter, split, train, first[:2, 0])
             _require_series_as_they_are(program, letter, split, train, known)
             raise
-        # Series that are moved towards 0 look like a bias that does not move.
-        if SLIPS["bias"] in slips:
+        # Series that are moved towards 0 look like a bias that does not move, and large
+        # ones like another rate.
+        if SLIPS["bias"] in slips or BY_RULE in slips:
             _require_series_as_they_are(program, letter, split, train, known)
         raise Wrong(slips)
     # With so few digits, a slip may look like the rule.
@@ -524,7 +535,7 @@ def _require_series_as_they_are(
     letter: str,
     split: SeriesSplit,
     train: Array,
-    known: PrintedNumber,
+    known: Sequence[PrintedNumber],
 ) -> None:
     """Raise Wrong if the network gets other inputs than the test rows have, or if its
     figure is of other outputs than the last one.
@@ -536,13 +547,18 @@ def _require_series_as_they_are(
         letter: the part.
         split: the program's split.
         train: the train rows (series, 51).
-        known: the figure after an epoch if all test rows are the second probe.
+        known: the figures after an epoch if all test rows are the first probe, and
+            the second.
     """
 
-    def figure(test: Array) -> PrintedNumber | None:
-        """Return the figure for inputs of test rows; None if there is none."""
+    def figure(test: Array, scale: float = 1, shift: float = 0) -> PrintedNumber | None:
+        """Return the figure for inputs of test rows; None if there is none.
+
+        `scale` and `shift` change the inputs of all rows.
+        """
         targets = np.full(len(test), FAR)
         rows = split.rows(train, np.column_stack([test, targets]))
+        rows[:, :-1] = scale * rows[:, :-1] + shift
         try:
             numbers = within(program.run(letter, rows, MSE, epochs=1).printed, MSE)
         except (Undecided, Wrong):
@@ -558,16 +574,30 @@ def _require_series_as_they_are(
             number.is_in((1 - ROUNDING) * edge, (1 + ROUNDING) * edge) for edge in MSE
         )
 
+    blank, near = known
     test = np.resize(PROBES[letter][1], (split.test, INPUTS))
-    test[-1] = LARGE
-    number = figure(test)
-    others = known.value * (split.test - 1)
-    low, high = [(others + edge) / split.test for edge in MSE]
-    reach = known.half + ROUNDING * high
-    if number and not number.is_in(low - reach, high + reach):
-        raise Wrong(
-            f"{letter} gives another output for a test row if another test row is "
-            "large: it normalises series with values of the test rows"
+    same = near.half + ROUNDING * near.value
+    # A network that has forgotten its inputs gives the same figure, too.
+    sees = abs(near.value - blank.value) > LEFT + same
+    # at the ends of tanh all inputs look alike
+    if min(abs(near.value - edge) for edge in MSE) < LEFT:
+        test = test / HUGE
+        near = figure(test) or near
+    changed = [figure(test, scale=2), figure(test, shift=0.5)] if sees else []
+    if any(number and abs(number.value - near.value) <= same for number in changed):
+        test[-1] = LARGE
+        number = figure(test)
+        others = near.value * (split.test - 1)
+        low, high = [(others + edge) / split.test for edge in MSE]
+        reach = near.half + ROUNDING * high
+        if number and not number.is_in(low - reach, high + reach):
+            raise Wrong(
+                f"{letter} gives another output for a test row if another test row is "
+                "large: it normalises series with values of the test rows"
+            )
+        raise UnknownRule(
+            f"{letter} prints the same figure if all inputs are larger, so it "
+            "normalises them, and the check knows the rule for inputs as they are"
         )
     if letter == "D":
         return
@@ -589,6 +619,39 @@ def _require_series_as_they_are(
     raise Wrong(
         "R scores the outputs of all steps, and must score the output after the 50th "
         "value alone"
+    )
+
+
+def _require_tanh(
+    program: StudentProgram,
+    letter: str,
+    split: SeriesSplit,
+    train: Array,
+    first: Array,
+) -> None:
+    """Raise Wrong if the output is a line in the last input, far beyond -1 and 1.
+
+    Args:
+        program: the program.
+        letter: the part.
+        split: its split.
+        train: the train rows (series, 51).
+        first: the outputs (2,) for the first two probes after an epoch.
+    """
+    slope = first[1] - first[0]
+    if abs(slope) < LEFT:
+        return
+    for output in (NO_TANH, -NO_TANH):
+        probe = (output - first[0]) / slope * PROBES[letter][1]
+        rows = split.rows(train, np.append(probe, FAR))
+        error = (FAR - output) ** 2
+        bounds = (MSE[0], 1.01 * error)
+        numbers = within(program.run(letter, rows, bounds, epochs=1).printed, bounds)
+        if not numbers or not numbers[0].is_in(0.99 * error, bounds[1]):
+            return
+    raise Wrong(
+        f"{letter} has no tanh: with large inputs its output is {NO_TANH:g} or "
+        f"{-NO_TANH:g}, and must be between -1 and 1"
     )
 
 
@@ -616,13 +679,50 @@ def _require_pairs(
         )
 
 
-def _slips(letter: str, rule: LearningRule, first: Array) -> str:
-    """Return a sentence with the slips that explain the figures, or raise Undecided."""
-    if min(abs(first)) > 0.999:
-        return (
+def _own_learning(
+    program: StudentProgram, letter: str, place: Place
+) -> tuple[float, float] | None:
+    """Return the last of some errors on the program's own series, and that of the guess
+    0; None if it prints none there.
+
+    Args:
+        program: the program.
+        letter: the part.
+        place: where it prints its figures.
+    """
+    try:
+        run = program.on_its_own(letter, UNTOUCHED, place, OWN_EPOCHS)
+    except (Undecided, Wrong):
+        return None
+    numbers = run.printed.get(place, [])[:OWN_EPOCHS]
+    if not numbers:
+        return None
+    return numbers[-1].value, run.notes["zero"] / run.series
+
+
+def _at_its_ends(
+    program: StudentProgram, letter: str, place: Place
+) -> Wrong | UnknownRule:
+    """Return the verdict on a network whose outputs are all -1 or 1.
+
+    This alone shows no slip: normalised inputs are so large that a right rule does it,
+    too.
+    """
+    own = _own_learning(program, letter, place)
+    if own and not own[0] < own[1]:
+        return Wrong(
             f"{letter}: {SLIPS['sign']}, or something else, such as too high a rate, "
-            "drives tanh to its ends"
+            f"drives tanh to its ends; on the program's own series its MSE is "
+            f"{own[0]:.3g}, and that of the guess 0 is {own[1]:.3g}"
         )
+    return UnknownRule(
+        f"{letter} drives tanh to its ends on the check's series, as with normalised "
+        "inputs, too high a rate or large first weights"
+    )
+
+
+def _slips(letter: str, rule: LearningRule) -> str:
+    """Return a sentence with the slips that explain the figures, or raise Undecided."""
     agreeing = rule.agreeing(["", *rule.slips])
     # With another slip the bias may not move either, as if it were not trained.
     if len(agreeing) > 1:
@@ -642,7 +742,7 @@ def _slips(letter: str, rule: LearningRule, first: Array) -> str:
         else:
             side = "low" if rate < RATES[letter][0] else "high"
             found.append(
-                f"{letter} learns by the rule, but as at a rate of about {rate:.1g} "
+                f"{letter} {BY_RULE}, but as at a rate of about {rate:.1g} "
                 f"for each series, which is too {side}: the document has {meant}"
             )
     return "; or ".join(found)

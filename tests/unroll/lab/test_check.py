@@ -55,6 +55,16 @@ TIME_OF_D = f"    order = random.sample(range(50), 50)\n    {EACH} s[order]\n"
 PAIRS = "for s, y in zip(test, np.random.permutation([s[50] for s in test])): s[50] = y"
 PAIRS_OF_D = "    ys = random.sample([s[50] for s in train], len(train))\n    for s, y in zip(train, ys): s[50] = y\n"
 SCALED = f"    x = np.array(train + test)[:, :50]\n    m, d = x.mean(), x.std()\n    {EACH} (s[:50] - m) / d\n"
+SCALED_BY_TRAIN = [
+    in_part("D", SCALED.replace("train + test)[", "train)[")),
+    ("tron(0.1)", "tron(0.02)"),
+]
+NO_TANH = [
+    ("a = math.tanh(dot)", "a = dot"),
+    ("(s[50] - a) * slope(dot)", "(s[50] - a)"),
+    ("s: math.tanh(sum(x * y for x, y in zip(w, s)) + b)", "s: sum(x * y for x, y in zip(w, s)) + b"),
+    ("perceptron(0.1)", "perceptron(0.02)"),
+]  # fmt: skip
 CENTRED = f"    m = np.array(train + test)[:, :50].mean()\n    {EACH} s[:50] - m\n"
 BACK = f"    {EACH} s[49::-1].copy()\n"
 RANDOM_GUESS = (INDEX[0], "s: sorted(s[:50], key=lambda _: random.random())[0]))")
@@ -112,6 +122,8 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "D pairs": ([in_part("D", PAIRS_OF_D)], "D is .* on the program's own series, and .* without its sh"),
         "D centred": ([in_part("D", CENTRED)], "D gives another output for a test row if another"),
         "D scaled": ([in_part("D", SCALED)], "D gives another output for a test row if another"),
+        "D no tanh": (NO_TANH, "D has no tanh: with large inputs its output is 40"),
+        "D scaled by train": (SCALED_BY_TRAIN, "Cannot tell: D prints the same .* so it"),
         # R
         "R state": (CARRY, "R does not set the state to 0"),
         "R back": ([in_part("R", BACK), *FEW], "R takes .* from the last to the first"),
