@@ -292,6 +292,8 @@ def naive(program: StudentProgram) -> SeriesSplit:
     bounds = [(0.9999 * error**2, 1.0001 * error**2) for error in errors]
     meant = bounds[INPUTS - 1]
     row = 0.5 * SCALE - errors[None]
+    # the rows differ, since a program may divide by their deviation
+    row = row + 100 * np.sin(np.arange(TEST_SERIES))[:, None]
     run = program.run("N", row)
     total = run.series
     keys = [key for key, numbers in run.printed.items() if numbers[0].is_in(*meant)]
@@ -311,15 +313,7 @@ def naive(program: StudentProgram) -> SeriesSplit:
         raise Wrong(f"N is {number.value:g} where the MSE is {mse:,.0f}: {why}")
     # Each row's squared error is the number of the row, so the mean tells which rows
     # were taken.
-    rows = np.zeros((total, INPUTS + 1))
-    rows[:, -1] = SCALE * np.sqrt(np.arange(total))
-    figure = program.run("N", rows).printed.get(keys[-1])
-    if figure is None:
-        raise Undecided(
-            "the words beside its figures are others when the series are others"
-        )
-    middle = figure[0].value / SCALE**2
-    half = figure[0].half / SCALE**2
+    middle, half = _mean_over_test(program, keys[-1], np.arange(total))
     last = middle > (total - 1) / 2
     # the distance of the middle test row from the end of all rows
     reach = total - 1 - middle if last else middle
@@ -330,6 +324,21 @@ def naive(program: StudentProgram) -> SeriesSplit:
         raise Undecided(
             "N does not tell which rows it tests on: too few digits, "
             "or rows from here and there"
+        )
+    # The mean of the distances from the middle is that of rows without a gap, unless
+    # other rows have the same middle.
+    distances = abs(np.arange(total) - middle)
+    spread, doubt = _mean_over_test(program, keys[-1], distances)
+    meant = distances[distances < high / 2].mean()
+    if abs(spread - meant) > 2 * (doubt + half) + 1e-3:
+        count = max(round(4 * spread), 1)
+        begin = middle - (count - 1) / 2
+        if abs(begin - round(begin)) > 1e-3:
+            raise Undecided("N tests on rows from here and there")
+        raise Undecided(
+            f"N seems to test on {count:,} of {total:,} series, from number "
+            f"{begin + 1:,.0f} on, and they are neither the first nor the last; the "
+            "assignment wants 7,000 to train on, and all the other 2,000 to test on"
         )
     if high == total:
         raise Wrong(
@@ -344,6 +353,38 @@ def naive(program: StudentProgram) -> SeriesSplit:
     split = SeriesSplit(total, int(high), last)
     _require_own_guess(program, keys[-1], split)
     return split
+
+
+def _mean_over_test(
+    program: StudentProgram, place: Place, values: Array
+) -> tuple[float, float]:
+    """Return the mean of values (series,) over the rows that N tests on, and its
+    uncertainty.
+
+    They are the rows' squared errors. The inputs differ, since a program may divide by
+    their deviation.
+
+    Raises:
+        Undecided: it prints no such figure.
+    """
+    inputs = np.sin(np.arange(len(values) * INPUTS)).reshape(-1, INPUTS)
+    targets = inputs[:, -1] + SCALE * np.sqrt(values)
+    printed = program.run("N", np.column_stack([inputs, targets])).printed
+    if place not in printed:
+        raise Undecided(_other_words(printed))
+    number = printed[place][0]
+    if not np.isfinite(number.value):
+        raise Undecided(f"N is {number.value} on the check's series")
+    return number.value / SCALE**2, number.half / SCALE**2
+
+
+def _other_words(printed: PrintedSeries) -> str:
+    """Describe what N prints if it has no figure at the place of the first run."""
+    words = " and ".join(repr(text) for text, _ in list(printed)[:2])
+    return (
+        "the words beside the figure of N, or the number of its figures, are others when "
+        f"the series are others; on other series it prints {words}"
+    )
 
 
 def _require_own_guess(
@@ -366,9 +407,7 @@ def _require_own_guess(
             "train rows: it sets the seed of its random numbers again"
         )
     if place not in run.printed:
-        raise Undecided(
-            "the words beside its figures are others when the series are others"
-        )
+        raise Undecided(_other_words(run.printed))
     number = run.printed[place][0]
     mse = _own_mse(run)
     variance = run.notes["squares"] / run.series - mse**2
@@ -711,9 +750,9 @@ def _at_its_ends(
     own = _own_learning(program, letter, place)
     if own and not own[0] < own[1]:
         return Wrong(
-            f"{letter}: {SLIPS['sign']}, or something else, such as too high a rate, "
-            f"drives tanh to its ends; on the program's own series its MSE is "
-            f"{own[0]:.3g}, and that of the guess 0 is {own[1]:.3g}"
+            f"{letter} does not learn: on the program's own series its MSE is "
+            f"{own[0]:.3g}, and that of the guess 0 is {own[1]:.3g}; {SLIPS['sign']}, "
+            "or something else, such as too high a rate, drives tanh to its ends"
         )
     return UnknownRule(
         f"{letter} drives tanh to its ends on the check's series, as with normalised "

@@ -32,7 +32,7 @@ NUMBER = re.compile(
 )
 """A number with a point or an exponent that is neither a time nor a percentage."""
 
-ANY = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|\s+")
+ANY = re.compile(r"(?i)[-+]?(?:[\d.]+(?:e[-+]?\d+)?|\b(?:nan|inf)\b)|\s+")
 """Numbers and blanks, which are ignored when two lines are compared."""
 
 Bounds = tuple[float, float]

@@ -59,6 +59,7 @@ SCALED_BY_TRAIN = [
     in_part("D", SCALED.replace("train + test)[", "train)[")),
     ("tron(0.1)", "tron(0.02)"),
 ]
+N_SCALED = f"d = np.array(train)[:, :50].std(0)\n{EACH} (s[:50] / d) * d"
 NO_TANH = [
     ("a = math.tanh(dot)", "a = dot"),
     ("(s[50] - a) * slope(dot)", "(s[50] - a)"),
@@ -111,6 +112,10 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "time by noise": ([RANDOM_GUESS], "on the same series it is another in each run"),
         "pairs": ([before_mse(PAIRS)], r"N is 0.[23]\d* on the program's own series, where the MSE .* is 0.0\d*: "),
         "seed": (SEED, "100 of its 450 series are there twice"),
+        "part": ([before_mse("test = test[:20]")], "Cannot tell: N seems to test on 20 of 450 series, from number 351 on"),
+        "scattered": ([before_mse("test = test[::3] + test[1:9:3]")], "Cannot tell: N .*rows from here and there"),
+        "words": ([('print("N", ', 'print(*[] if train[0][0] else ["flat"], "N", ')], "Cannot tell: the words .* prints"),
+        "scaled": ([before_mse(N_SCALED), *SCALED_BY_TRAIN], "Cannot tell: D prints the same"),
         # D
         "D on train": ([(SCORE_D, f"test[:] = train; {SCORE_D}")], "D prints a figure that does not depend on"),
         "D of both": ([("for s in train:", "for s in test + train:", 1)], "D has seen the test rows"),
