@@ -527,6 +527,22 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
         except UnknownRule:
             _require_tanh(program, letter, split, train, first[:2, 0])
             _require_series_as_they_are(program, letter, split, train, known)
+            for places in (1, -1):
+                moved = train.copy()
+                moved[:, -1] = np.roll(train[:, -1], places)
+                other = LearningRule(letter, moved, first, second)
+                if other.agreeing([""], *RATES[letter]):
+                    raise Wrong(
+                        f"{letter} learns the 51st values of other series: between "
+                        "inputs and 51st values, the train rows are moved by one"
+                    ) from None
+            own = _own_learning(program, letter, place)
+            if own and not own[0] < own[1]:
+                raise UnknownRule(
+                    f"{letter} does not learn in {OWN_EPOCHS} epochs on its own series: "
+                    f"its MSE is {own[0]:.3g}, and that of the guess 0 is {own[1]:.3g}; "
+                    "the cause is not known"
+                ) from None
             raise
         # Series that are moved towards 0 look like a bias that does not move, and large
         # ones like another rate.
