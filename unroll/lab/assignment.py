@@ -13,6 +13,7 @@ series that it makes itself, with its shuffles, and compares the figures.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -513,11 +514,9 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     rule = LearningRule(letter, train, first, second)
     rates = rule.agreeing([""], *RATES[letter])
     fits = bool(rates) and min(abs(first[:, 0])) <= 0.999
-    try:
+    # without a fit, other causes are looked for first
+    with suppress(*[] if fits else [UnknownRule]):
         _require_each_epoch(program, letter, split)
-    except UnknownRule:
-        if fits:
-            raise
     if not fits:
         known = [numbers[0] for numbers in figures[:2]]
         if min(abs(first[:, 0])) > 0.999:
@@ -527,22 +526,8 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
         except UnknownRule:
             _require_tanh(program, letter, split, train, first[:2, 0])
             _require_series_as_they_are(program, letter, split, train, known)
-            for places in (1, -1):
-                moved = train.copy()
-                moved[:, -1] = np.roll(train[:, -1], places)
-                other = LearningRule(letter, moved, first, second)
-                if other.agreeing([""], *RATES[letter]):
-                    raise Wrong(
-                        f"{letter} learns the 51st values of other series: between "
-                        "inputs and 51st values, the train rows are moved by one"
-                    ) from None
-            own = _own_learning(program, letter, place)
-            if own and not own[0] < own[1]:
-                raise UnknownRule(
-                    f"{letter} does not learn in {OWN_EPOCHS} epochs on its own series: "
-                    f"its MSE is {own[0]:.3g}, and that of the guess 0 is {own[1]:.3g}; "
-                    "the cause is not known"
-                ) from None
+            _require_own_targets(letter, train, first, second)
+            _require_some_learning(program, letter, place)
             raise
         # Series that are moved towards 0 look like a bias that does not move, and large
         # ones like another rate.
@@ -803,6 +788,35 @@ def _own_learning(
     if not numbers:
         return None
     return numbers[-1].value, run.notes["zero"] / run.series
+
+
+def _require_own_targets(
+    letter: str, train: Array, first: Array, second: Array
+) -> None:
+    """Raise Wrong if the rule fits once the 51st values are moved by one train row.
+
+    The arguments are those of `LearningRule`.
+    """
+    for places in (1, -1):
+        moved = train.copy()
+        moved[:, -1] = np.roll(train[:, -1], places)
+        rule = LearningRule(letter, moved, first, second)
+        if rule.agreeing([""], *RATES[letter]):
+            raise Wrong(
+                f"{letter} learns the 51st values of other series: between inputs and "
+                "51st values, the train rows are moved by one"
+            )
+
+
+def _require_some_learning(program: StudentProgram, letter: str, place: Place) -> None:
+    """Raise UnknownRule with the error on its own series if that is large."""
+    own = _own_learning(program, letter, place)
+    if own and not own[0] < own[1]:
+        raise UnknownRule(
+            f"{letter} does not learn in {OWN_EPOCHS} epochs on its own series: its MSE "
+            f"is {own[0]:.3g}, and that of the guess 0 is {own[1]:.3g}; the cause is "
+            "not known"
+        )
 
 
 def _at_its_ends(

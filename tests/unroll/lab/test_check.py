@@ -67,6 +67,7 @@ BEST = [
     in_part("D", "    best = [9e9]\n"),
 ]
 MOVED = "    ys = [s[50] for s in train]\n    for s, y in zip(train, {}): s[50] = y\n"
+BOUND = [(SCORE_D, 'print("D", min(9, '), (MSE_OF_D + ")", MSE_OF_D + "))")]
 NO_TANH = [
     ("a = math.tanh(dot)", "a = dot"),
     ("(s[50] - a) * slope(dot)", "(s[50] - a)"),
@@ -137,7 +138,7 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "D no tanh": (NO_TANH, "D has no tanh: with large inputs its output is 40"),
         "D scaled by train": (SCALED_BY_TRAIN, "Cannot tell: D prints the same .* so it"),
         "D best": (BEST, "D prints the figure of an epoch again if the error rises"),
-        "D bound": ([(SCORE_D, 'print("D", min(9, '), (MSE_OF_D + ")", MSE_OF_D + "))")], "Cannot tell: with D it prints figures on its own"),
+        "D bound": (BOUND, "Cannot tell: with D it prints figures on its own"),
         "D moved": ([in_part("D", MOVED.format("ys[-1:] + ys[:-1]"))], "D learns the 51st values of other series"),
         "D no pairs": ([in_part("D", MOVED.format("ys[::-1]"))], "Cannot tell: D does not learn in 4 epochs"),
         # R
