@@ -13,6 +13,7 @@ series that it makes itself, with its shuffles, and compares the figures.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -76,8 +77,23 @@ LARGE = 300.0
 ROUNDING = 1e-9
 """The relative rounding error of an output at an end of tanh."""
 
+OWN_EPOCHS = 4
+"""The epochs on the program's own series after which it must have learned something."""
+
+BY_RULE = "learns by the rule"
+"""The words of a verdict on the rate alone."""
+
+NO_TANH = 40.0
+"""An output that no tanh has, and that a line, continued from two outputs, has."""
+
 SURE = 5.0
 """Standard deviations that a mean over test rows is never away from its own."""
+
+SEEN = 0.1
+"""The difference of outputs for other 51st values that no mean over steps explains."""
+
+ROUNDING_OF_PROGRAMS = 1e-6
+"""The largest rounding error of an output in 32 bits."""
 
 SCALE = 1000.0
 """The size of the values that check N. With large values, few decimals are enough."""
@@ -283,6 +299,8 @@ def naive(program: StudentProgram) -> SeriesSplit:
     bounds = [(0.9999 * error**2, 1.0001 * error**2) for error in errors]
     meant = bounds[INPUTS - 1]
     row = 0.5 * SCALE - errors[None]
+    # the rows differ, since a program may divide by their deviation
+    row = row + 100 * np.sin(np.arange(TEST_SERIES))[:, None]
     run = program.run("N", row)
     total = run.series
     keys = [key for key, numbers in run.printed.items() if numbers[0].is_in(*meant)]
@@ -302,15 +320,7 @@ def naive(program: StudentProgram) -> SeriesSplit:
         raise Wrong(f"N is {number.value:g} where the MSE is {mse:,.0f}: {why}")
     # Each row's squared error is the number of the row, so the mean tells which rows
     # were taken.
-    rows = np.zeros((total, INPUTS + 1))
-    rows[:, -1] = SCALE * np.sqrt(np.arange(total))
-    figure = program.run("N", rows).printed.get(keys[-1])
-    if figure is None:
-        raise Undecided(
-            "the words beside its figures are others when the series are others"
-        )
-    middle = figure[0].value / SCALE**2
-    half = figure[0].half / SCALE**2
+    middle, half = _mean_over_test(program, keys[-1], np.arange(total))
     last = middle > (total - 1) / 2
     # the distance of the middle test row from the end of all rows
     reach = total - 1 - middle if last else middle
@@ -321,6 +331,21 @@ def naive(program: StudentProgram) -> SeriesSplit:
         raise Undecided(
             "N does not tell which rows it tests on: too few digits, "
             "or rows from here and there"
+        )
+    # The mean of the distances from the middle is that of rows without a gap, unless
+    # other rows have the same middle.
+    distances = abs(np.arange(total) - middle)
+    spread, doubt = _mean_over_test(program, keys[-1], distances)
+    meant = distances[distances < high / 2].mean()
+    if abs(spread - meant) > 2 * (doubt + half) + 1e-3:
+        count = max(round(4 * spread), 1)
+        begin = middle - (count - 1) / 2
+        if abs(begin - round(begin)) > 1e-3:
+            raise Undecided("N tests on rows from here and there")
+        raise Undecided(
+            f"N seems to test on {count:,} of {total:,} series, from number "
+            f"{begin + 1:,.0f} on, and they are neither the first nor the last; the "
+            "assignment wants 7,000 to train on, and all the other 2,000 to test on"
         )
     if high == total:
         raise Wrong(
@@ -335,6 +360,38 @@ def naive(program: StudentProgram) -> SeriesSplit:
     split = SeriesSplit(total, int(high), last)
     _require_own_guess(program, keys[-1], split)
     return split
+
+
+def _mean_over_test(
+    program: StudentProgram, place: Place, values: Array
+) -> tuple[float, float]:
+    """Return the mean of values (series,) over the rows that N tests on, and its
+    uncertainty.
+
+    They are the rows' squared errors. The inputs differ, since a program may divide by
+    their deviation.
+
+    Raises:
+        Undecided: it prints no such figure.
+    """
+    inputs = np.sin(np.arange(len(values) * INPUTS)).reshape(-1, INPUTS)
+    targets = inputs[:, -1] + SCALE * np.sqrt(values)
+    printed = program.run("N", np.column_stack([inputs, targets])).printed
+    if place not in printed:
+        raise Undecided(_other_words(printed))
+    number = printed[place][0]
+    if not np.isfinite(number.value):
+        raise Undecided(f"N is {number.value} on the check's series")
+    return number.value / SCALE**2, number.half / SCALE**2
+
+
+def _other_words(printed: PrintedSeries) -> str:
+    """Describe what N prints if it has no figure at the place of the first run."""
+    words = " and ".join(repr(text) for text, _ in list(printed)[:2])
+    return (
+        "the words beside the figure of N, or the number of its figures, are others when "
+        f"the series are others; on other series it prints {words}"
+    )
 
 
 def _require_own_guess(
@@ -357,9 +414,7 @@ def _require_own_guess(
             "train rows: it sets the seed of its random numbers again"
         )
     if place not in run.printed:
-        raise Undecided(
-            "the words beside its figures are others when the series are others"
-        )
+        raise Undecided(_other_words(run.printed))
     number = run.printed[place][0]
     mse = _own_mse(run)
     variance = run.notes["squares"] / run.series - mse**2
@@ -455,36 +510,28 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     place = place_within(outcomes[0], MSE, 2)
     if place is None or not all(figures):
         raise Wrong(f"{letter} prints {_other_figure(outcomes, split)}")
-    outputs = _outputs(figures)
-    first = outputs[:, 0]
-    second = outputs[:, 1]
+    first, second = np.moveaxis(_outputs(figures), 1, 0)
     rule = LearningRule(letter, train, first, second)
     rates = rule.agreeing([""], *RATES[letter])
-    if not rates or min(abs(first[:, 0])) > 0.999:
-        again = within(program.run(letter, rows[0], MSE, epochs=1).printed, MSE)
-        if again[:1] != figures[0][:1]:
-            raise Undecided(
-                f"two runs on the same rows differ: {letter} draws numbers that cannot "
-                "be held still"
-            )
-        mirrored = split.rows(train, np.append(PROBES[letter][0], -FAR))
-        other = within(program.run(letter, mirrored, MSE, epochs=1).printed, MSE)
-        number = other[0] if other else PrintedNumber(0, 0)
-        output = np.sqrt(number.value) - FAR
-        left = LEFT + number.half / (2 * FAR - 2) + first[0, 1]
-        if abs(output - first[0, 0]) > left:
-            raise Wrong(
-                f"{letter} has seen the test rows' 51st values: "
-                "it trains on test rows, or takes 51 values in"
-            )
-        known = figures[1][0]
+    fits = bool(rates) and min(abs(first[:, 0])) <= 0.999
+    # without a fit, other causes are looked for first
+    with suppress(*[] if fits else [UnknownRule]):
+        _require_each_epoch(program, letter, split)
+    if not fits:
+        known = [numbers[0] for numbers in figures[:2]]
+        if min(abs(first[:, 0])) > 0.999:
+            raise _at_its_ends(program, letter, place)
         try:
-            slips = _slips(letter, rule, first[:, 0])
+            slips = _slips(letter, rule)
         except UnknownRule:
+            _require_tanh(program, letter, split, train, first[:2, 0])
             _require_series_as_they_are(program, letter, split, train, known)
+            _require_own_targets(letter, train, first, second)
+            _require_some_learning(program, letter, place)
             raise
-        # Series that are moved towards 0 look like a bias that does not move.
-        if SLIPS["bias"] in slips:
+        # Series that are moved towards 0 look like a bias that does not move, and large
+        # ones like another rate.
+        if SLIPS["bias"] in slips or BY_RULE in slips:
             _require_series_as_they_are(program, letter, split, train, known)
         raise Wrong(slips)
     # With so few digits, a slip may look like the rule.
@@ -524,7 +571,7 @@ def _require_series_as_they_are(
     letter: str,
     split: SeriesSplit,
     train: Array,
-    known: PrintedNumber,
+    known: Sequence[PrintedNumber],
 ) -> None:
     """Raise Wrong if the network gets other inputs than the test rows have, or if its
     figure is of other outputs than the last one.
@@ -536,13 +583,18 @@ def _require_series_as_they_are(
         letter: the part.
         split: the program's split.
         train: the train rows (series, 51).
-        known: the figure after an epoch if all test rows are the second probe.
+        known: the figures after an epoch if all test rows are the first probe, and
+            the second.
     """
 
-    def figure(test: Array) -> PrintedNumber | None:
-        """Return the figure for inputs of test rows; None if there is none."""
+    def figure(test: Array, scale: float = 1, shift: float = 0) -> PrintedNumber | None:
+        """Return the figure for inputs of test rows; None if there is none.
+
+        `scale` and `shift` change the inputs of all rows.
+        """
         targets = np.full(len(test), FAR)
         rows = split.rows(train, np.column_stack([test, targets]))
+        rows[:, :-1] = scale * rows[:, :-1] + shift
         try:
             numbers = within(program.run(letter, rows, MSE, epochs=1).printed, MSE)
         except (Undecided, Wrong):
@@ -558,16 +610,30 @@ def _require_series_as_they_are(
             number.is_in((1 - ROUNDING) * edge, (1 + ROUNDING) * edge) for edge in MSE
         )
 
+    blank, near = known
     test = np.resize(PROBES[letter][1], (split.test, INPUTS))
-    test[-1] = LARGE
-    number = figure(test)
-    others = known.value * (split.test - 1)
-    low, high = [(others + edge) / split.test for edge in MSE]
-    reach = known.half + ROUNDING * high
-    if number and not number.is_in(low - reach, high + reach):
-        raise Wrong(
-            f"{letter} gives another output for a test row if another test row is "
-            "large: it normalises series with values of the test rows"
+    same = near.half + ROUNDING * near.value
+    # A network that has forgotten its inputs gives the same figure, too.
+    sees = abs(near.value - blank.value) > LEFT + same
+    # at the ends of tanh all inputs look alike
+    if min(abs(near.value - edge) for edge in MSE) < LEFT:
+        test = test / HUGE
+        near = figure(test) or near
+    changed = [figure(test, scale=2), figure(test, shift=0.5)] if sees else []
+    if any(number and abs(number.value - near.value) <= same for number in changed):
+        test[-1] = LARGE
+        number = figure(test)
+        others = near.value * (split.test - 1)
+        low, high = [(others + edge) / split.test for edge in MSE]
+        reach = near.half + ROUNDING * high
+        if number and not number.is_in(low - reach, high + reach):
+            raise Wrong(
+                f"{letter} gives another output for a test row if another test row is "
+                "large: it normalises series with values of the test rows"
+            )
+        raise UnknownRule(
+            f"{letter} prints the same figure if all inputs are larger, so it "
+            "normalises them, and the check knows the rule for inputs as they are"
         )
     if letter == "D":
         return
@@ -589,6 +655,93 @@ def _require_series_as_they_are(
     raise Wrong(
         "R scores the outputs of all steps, and must score the output after the 50th "
         "value alone"
+    )
+
+
+def _require_each_epoch(
+    program: StudentProgram, letter: str, split: SeriesSplit
+) -> None:
+    """Raise Wrong if a figure is not of its own epoch, or depends on the 51st values of
+    test rows.
+
+    If an error falls from one epoch to the next, it rises if the 51st value has the
+    other sign. The weights settle slowly here, since few train rows have an input.
+    """
+    probe = PROBES[letter][1]
+    train = np.zeros((split.train, INPUTS + 1))
+    train[-1] = np.append(0.05 * probe, FAR / 2)
+
+    def figures(target: float) -> list[PrintedNumber]:
+        """Return up to two figures if the test rows have this 51st value."""
+        rows = split.rows(train, np.append(probe, target))
+        printed = program.run(letter, rows, MSE, epochs=2).printed
+        return (within(printed, MSE, 2) or within(printed, MSE))[:2]
+
+    falls = figures(FAR)
+    rises = figures(-FAR)
+    misses = [
+        abs(2 * FAR - np.sqrt(one.value) - np.sqrt(other.value))
+        - 4 * (one.half + other.half) / (2 * FAR - 2)
+        for one, other in zip(falls, rises, strict=False)
+    ]
+    if len(misses) == 2 and max(misses) < ROUNDING_OF_PROGRAMS:
+        return
+    if falls and figures(FAR)[0] != falls[0]:
+        raise Undecided(
+            f"two runs on the same rows differ: {letter} draws numbers that cannot "
+            "be held still"
+        )
+    if falls and (not rises or misses[0] > SEEN):
+        raise Wrong(
+            f"{letter} has seen the test rows' 51st values: it trains on test rows, "
+            "takes 51 values in, or normalises with them"
+        )
+    if (
+        any(
+            len(numbers) == 2 and numbers[0] == numbers[1] for numbers in (falls, rises)
+        )
+        and falls != rises
+    ):
+        raise Wrong(
+            f"{letter} prints the figure of an epoch again if the error rises in the "
+            "next: it prints, or keeps, the best so far, and must print each epoch's"
+        )
+    raise UnknownRule(
+        f"the figures of {letter} are not those of one network after each epoch, as if "
+        "it prints some epochs only, or chooses epochs by the test rows"
+    )
+
+
+def _require_tanh(
+    program: StudentProgram,
+    letter: str,
+    split: SeriesSplit,
+    train: Array,
+    first: Array,
+) -> None:
+    """Raise Wrong if the output is a line in the last input, far beyond -1 and 1.
+
+    Args:
+        program: the program.
+        letter: the part.
+        split: its split.
+        train: the train rows (series, 51).
+        first: the outputs (2,) for the first two probes after an epoch.
+    """
+    slope = first[1] - first[0]
+    if abs(slope) < LEFT:
+        return
+    for output in (NO_TANH, -NO_TANH):
+        probe = (output - first[0]) / slope * PROBES[letter][1]
+        rows = split.rows(train, np.append(probe, FAR))
+        error = (FAR - output) ** 2
+        bounds = (MSE[0], 1.01 * error)
+        numbers = within(program.run(letter, rows, bounds, epochs=1).printed, bounds)
+        if not numbers or not numbers[0].is_in(0.99 * error, bounds[1]):
+            return
+    raise Wrong(
+        f"{letter} has no tanh: with large inputs its output is {NO_TANH:g} or "
+        f"{-NO_TANH:g}, and must be between -1 and 1"
     )
 
 
@@ -616,13 +769,79 @@ def _require_pairs(
         )
 
 
-def _slips(letter: str, rule: LearningRule, first: Array) -> str:
-    """Return a sentence with the slips that explain the figures, or raise Undecided."""
-    if min(abs(first)) > 0.999:
-        return (
-            f"{letter}: {SLIPS['sign']}, or something else, such as too high a rate, "
-            "drives tanh to its ends"
+def _own_learning(
+    program: StudentProgram, letter: str, place: Place
+) -> tuple[float, float] | None:
+    """Return the last of some errors on the program's own series, and that of the guess
+    0; None if it prints none there.
+
+    Args:
+        program: the program.
+        letter: the part.
+        place: where it prints its figures.
+    """
+    try:
+        run = program.on_its_own(letter, UNTOUCHED, place, OWN_EPOCHS)
+    except (Undecided, Wrong):
+        return None
+    numbers = run.printed.get(place, [])[:OWN_EPOCHS]
+    if not numbers:
+        return None
+    return numbers[-1].value, run.notes["zero"] / run.series
+
+
+def _require_own_targets(
+    letter: str, train: Array, first: Array, second: Array
+) -> None:
+    """Raise Wrong if the rule fits once the 51st values are moved by one train row.
+
+    The arguments are those of `LearningRule`.
+    """
+    for places in (1, -1):
+        moved = train.copy()
+        moved[:, -1] = np.roll(train[:, -1], places)
+        rule = LearningRule(letter, moved, first, second)
+        if rule.agreeing([""], *RATES[letter]):
+            raise Wrong(
+                f"{letter} learns the 51st values of other series: between inputs and "
+                "51st values, the train rows are moved by one"
+            )
+
+
+def _require_some_learning(program: StudentProgram, letter: str, place: Place) -> None:
+    """Raise UnknownRule with the error on its own series if that is large."""
+    own = _own_learning(program, letter, place)
+    if own and not own[0] < own[1]:
+        raise UnknownRule(
+            f"{letter} does not learn in {OWN_EPOCHS} epochs on its own series: its MSE "
+            f"is {own[0]:.3g}, and that of the guess 0 is {own[1]:.3g}; the cause is "
+            "not known"
         )
+
+
+def _at_its_ends(
+    program: StudentProgram, letter: str, place: Place
+) -> Wrong | UnknownRule:
+    """Return the verdict on a network whose outputs are all -1 or 1.
+
+    This alone shows no slip: normalised inputs are so large that a right rule does it,
+    too.
+    """
+    own = _own_learning(program, letter, place)
+    if own and not own[0] < own[1]:
+        return Wrong(
+            f"{letter} does not learn: on the program's own series its MSE is "
+            f"{own[0]:.3g}, and that of the guess 0 is {own[1]:.3g}; {SLIPS['sign']}, "
+            "or something else, such as too high a rate, drives tanh to its ends"
+        )
+    return UnknownRule(
+        f"{letter} drives tanh to its ends on the check's series, as with normalised "
+        "inputs, too high a rate or large first weights"
+    )
+
+
+def _slips(letter: str, rule: LearningRule) -> str:
+    """Return a sentence with the slips that explain the figures, or raise Undecided."""
     agreeing = rule.agreeing(["", *rule.slips])
     # With another slip the bias may not move either, as if it were not trained.
     if len(agreeing) > 1:
@@ -642,7 +861,7 @@ def _slips(letter: str, rule: LearningRule, first: Array) -> str:
         else:
             side = "low" if rate < RATES[letter][0] else "high"
             found.append(
-                f"{letter} learns by the rule, but as at a rate of about {rate:.1g} "
+                f"{letter} {BY_RULE}, but as at a rate of about {rate:.1g} "
                 f"for each series, which is too {side}: the document has {meant}"
             )
     return "; or ".join(found)

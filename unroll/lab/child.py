@@ -76,8 +76,9 @@ class Child:
     generator, its `fault`, the `error` that ended the program, whether it shuffles
     `rows`, and the line and the length of a shuffle of `time`. On the program's own
     rows they also are how many are there `again`, and the sums of the squared error of
-    the 50th value as the guess (`errors`) and of its square (`squares`). Then come the
-    rows (series, 51), which are handed out in turn.
+    the 50th value as the guess (`errors`), of its square (`squares`), and of the
+    squared error of the guess 0 (`zero`). Then come the rows (series, 51), which are
+    handed out in turn.
 
     Args:
         shared: the file.
@@ -149,6 +150,7 @@ class Child:
             again=self._calls - len(self._seen),
             errors=self._notes.get("errors", 0) + error,
             squares=self._notes.get("squares", 0) + error**2,
+            zero=self._notes.get("zero", 0) + row[50] ** 2,
         )
 
     def _try(self, generate: Callable[[], Any]) -> None:

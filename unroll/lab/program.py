@@ -19,7 +19,7 @@ import psutil
 
 from pipeline import numerics
 from pipeline.data.examples import Array
-from unroll.lab.child import MEMORY, NAME, NOTES, OUTPUT, STILL, prctl
+from unroll.lab.child import MEMORY, NAME, NOTES, OUTPUT, STILL, UNTOUCHED, prctl
 from unroll.lab.rule import INPUTS
 
 NUMBER = re.compile(
@@ -32,7 +32,7 @@ NUMBER = re.compile(
 )
 """A number with a point or an exponent that is neither a time nor a percentage."""
 
-ANY = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|\s+")
+ANY = re.compile(r"(?i)[-+]?(?:[\d.]+(?:e[-+]?\d+)?|\b(?:nan|inf)\b)|\s+")
 """Numbers and blanks, which are ignored when two lines are compared."""
 
 Bounds = tuple[float, float]
@@ -57,6 +57,10 @@ VARIABLES = {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
 
 class Wrong(Exception):  # noqa: N818 - a verdict
     """A program is wrong; the text says why."""
+
+
+class PrintsNothing(Wrong):
+    """A run of a program printed no figure."""
 
 
 class Undecided(Exception):  # noqa: N818
@@ -184,7 +188,17 @@ class StudentProgram:
             longest = max(map(len, printed.values()), default=0)
             return epochs > 0 and (is_enough(printed) or longest > ENOUGH)
 
-        return self._run(letter, STILL, rows, is_enough, ends)
+        try:
+            return self._run(letter, STILL, rows, is_enough, ends)
+        except PrintsNothing:
+            # Its own series show whether it prints nothing, or not these errors.
+            own = np.zeros((1, INPUTS + 1))
+            self._run(letter, UNTOUCHED, own, bool, bool)
+            raise Undecided(
+                f"with {letter} it prints figures on its own series, and none on the "
+                "check's series, whose errors are large; it may print the least of an "
+                "error and a bound, or only errors below a bound"
+            ) from None
 
     def on_its_own(
         self, letter: str, kind: str, place: Place, count: int
@@ -268,7 +282,10 @@ class StudentProgram:
         elif not notes["calls"]:
             why = f"makes no series with {NAME}, the document's function"
         elif not printed:
-            why = f"prints no figure; does it compare sys.argv[1] with {letter!r}?"
+            raise PrintsNothing(
+                f"with {letter} it prints no figure; "
+                f"does it compare sys.argv[1] with {letter!r}?"
+            )
         if why:
             raise Wrong(f"with {letter} it {why}")
         return StudentRun(printed, notes)

@@ -55,6 +55,25 @@ TIME_OF_D = f"    order = random.sample(range(50), 50)\n    {EACH} s[order]\n"
 PAIRS = "for s, y in zip(test, np.random.permutation([s[50] for s in test])): s[50] = y"
 PAIRS_OF_D = "    ys = random.sample([s[50] for s in train], len(train))\n    for s, y in zip(train, ys): s[50] = y\n"
 SCALED = f"    x = np.array(train + test)[:, :50]\n    m, d = x.mean(), x.std()\n    {EACH} (s[:50] - m) / d\n"
+SCALED_BY_TRAIN = [
+    in_part("D", SCALED.replace("train + test)[", "train)[")),
+    ("tron(0.1)", "tron(0.02)"),
+]
+N_SCALED = f"d = np.array(train)[:, :50].std(0)\n{EACH} (s[:50] / d) * d"
+MSE_OF_D = "mse(lambda s: math.tanh(sum(x * y for x, y in zip(w, s)) + b))"
+BEST = [
+    (MSE_OF_D, "best[-1]"),
+    (f"        {SCORE_D}", f"        best.append(min(best[-1], {MSE_OF_D}))\n        {SCORE_D}"),
+    in_part("D", "    best = [9e9]\n"),
+]
+MOVED = "    ys = [s[50] for s in train]\n    for s, y in zip(train, {}): s[50] = y\n"
+BOUND = [(SCORE_D, 'print("D", min(9, '), (MSE_OF_D + ")", MSE_OF_D + "))")]
+NO_TANH = [
+    ("a = math.tanh(dot)", "a = dot"),
+    ("(s[50] - a) * slope(dot)", "(s[50] - a)"),
+    ("s: math.tanh(sum(x * y for x, y in zip(w, s)) + b)", "s: sum(x * y for x, y in zip(w, s)) + b"),
+    ("perceptron(0.1)", "perceptron(0.02)"),
+]  # fmt: skip
 CENTRED = f"    m = np.array(train + test)[:, :50].mean()\n    {EACH} s[:50] - m\n"
 BACK = f"    {EACH} s[49::-1].copy()\n"
 RANDOM_GUESS = (INDEX[0], "s: sorted(s[:50], key=lambda _: random.random())[0]))")
@@ -101,6 +120,10 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "time by noise": ([RANDOM_GUESS], "on the same series it is another in each run"),
         "pairs": ([before_mse(PAIRS)], r"N is 0.[23]\d* on the program's own series, where the MSE .* is 0.0\d*: "),
         "seed": (SEED, "100 of its 450 series are there twice"),
+        "part": ([before_mse("test = test[:20]")], "Cannot tell: N seems to test on 20 of 450 series, from number 351"),
+        "scattered": ([before_mse("test = test[::3] + test[1:9:3]")], "Cannot tell: N .*rows from here and there"),
+        "words": ([('print("N", ', 'print(*[] if train[0][0] else ["flat"], "N", ')], "Cannot tell: the words"),
+        "scaled": ([before_mse(N_SCALED), *SCALED_BY_TRAIN], "Cannot tell: D prints the same"),
         # D
         "D on train": ([(SCORE_D, f"test[:] = train; {SCORE_D}")], "D prints a figure that does not depend on"),
         "D of both": ([("for s in train:", "for s in test + train:", 1)], "D has seen the test rows"),
@@ -112,6 +135,12 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         "D pairs": ([in_part("D", PAIRS_OF_D)], "D is .* on the program's own series, and .* without its sh"),
         "D centred": ([in_part("D", CENTRED)], "D gives another output for a test row if another"),
         "D scaled": ([in_part("D", SCALED)], "D gives another output for a test row if another"),
+        "D no tanh": (NO_TANH, "D has no tanh: with large inputs its output is 40"),
+        "D scaled by train": (SCALED_BY_TRAIN, "Cannot tell: D prints the same .* so it"),
+        "D best": (BEST, "D prints the figure of an epoch again if the error rises"),
+        "D bound": (BOUND, "Cannot tell: with D it prints figures on its own"),
+        "D moved": ([in_part("D", MOVED.format("ys[-1:] + ys[:-1]"))], "D learns the 51st values of other series"),
+        "D no pairs": ([in_part("D", MOVED.format("ys[::-1]"))], "Cannot tell: D does not learn in 4 epochs"),
         # R
         "R state": (CARRY, "R does not set the state to 0"),
         "R back": ([in_part("R", BACK), *FEW], "R takes .* from the last to the first"),
