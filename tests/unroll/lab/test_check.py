@@ -63,11 +63,18 @@ N_SCALED = f"d = np.array(train)[:, :50].std(0)\n{EACH} (s[:50] / d) * d"
 MSE_OF_D = "mse(lambda s: math.tanh(sum(x * y for x, y in zip(w, s)) + b))"
 BEST = [
     (MSE_OF_D, "best[-1]"),
-    (f"        {SCORE_D}", f"        best.append(min(best[-1], {MSE_OF_D}))\n        {SCORE_D}"),
+    (
+        f"        {SCORE_D}",
+        f"        best.append(min(best[-1], {MSE_OF_D}))\n        {SCORE_D}",
+    ),
     in_part("D", "    best = [9e9]\n"),
 ]
 MOVED = "    ys = [s[50] for s in train]\n    for s, y in zip(train, {}): s[50] = y\n"
-BOUND = [(SCORE_D, 'print("D", min(9, '), (MSE_OF_D + ")", MSE_OF_D + "))")]
+BOUND = [
+    ("while True:", "for _ in range(4):", 1),
+    (SCORE_D, 'print("D", min(9, '),
+    (MSE_OF_D + ")", MSE_OF_D + "))"),
+]
 NO_TANH = [
     ("a = math.tanh(dot)", "a = dot"),
     ("(s[50] - a) * slope(dot)", "(s[50] - a)"),
