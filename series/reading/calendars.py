@@ -52,8 +52,9 @@ def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regular
         moments: (rows,) datetime64[ms]; in UTC if there is a zone.
         zone: the time zone whose clock the calendar follows.
     """
-    clock = timestamps.to_wall_clock(moments, zone) if zone else moments
-    distinct = timestamps.distinct(clock)
+    distinct = timestamps.distinct(
+        timestamps.to_wall_clock(moments, zone) if zone else moments
+    )
     cleaning = Cleaning()
     if len(distinct) > 2:
         cleaning = Cleaning(rows=_by_days(distinct))
@@ -82,9 +83,8 @@ def _by_days(distinct: Array) -> str | None:
         return None
     name, share = day_of_month(days, (distinct - days).astype(np.int64))
     surely = share == 1 and re.match("month( at|, day|$)", name)
-    uneven = np.ptp(steps) > 0
     usual = np.median(month_steps) == 1 or share >= FEW_WRONG
-    return name if surely or (uneven and usual) else None
+    return name if surely or (usual and np.ptp(steps) > 0) else None
 
 
 def _days_of_a_clock(moments: Array, distinct: Array) -> Cleaning:
@@ -154,8 +154,7 @@ def opening_hours(moments: Array) -> Cleaning | None:
     if len(steps) < 2 or spacing < 1000 or spacing % 1000 or weeks < WEEKS:
         return None
     times, filled = np.unique(time, return_counts=True)
-    weekdays = np.unique(week * 7 + time // DAY) % 7
-    days = np.bincount(weekdays, minlength=7)[times // DAY]
+    days = np.bincount(np.unique(week * 7 + time // DAY) % 7, minlength=7)[times // DAY]
     usual = (filled >= HALF * days) & (days >= HALF * weeks)
     hours = times[usual]
     inside = filled[usual].sum()

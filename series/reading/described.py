@@ -54,8 +54,7 @@ def _order(profile: FileProfile) -> Iterator[str]:
         names = printable(", ".join(profile.series[:SHOWN]))
         others = len(profile.series) - SHOWN
         more = f" and {others} more" if others > 0 else ""
-        by = f"{len(profile.series)}, by {_name(profile.series_id)}"
-        yield f"series    {by}: {names:.80}{more}"
+        yield f"series    {len(profile.series)}, by {_name(profile.series_id)}: {names:.80}{more}"
         return
     if (profile.timestamps[1:] < profile.timestamps[:-1]).any():
         yield "order     rows are not in the order of time; they are sorted"
@@ -110,8 +109,10 @@ def _odd(profile: FileProfile) -> Iterator[str]:
                 f"first at {first}, far from all others; the nearest is "
                 f"{one.beside:.10g}. {'It counts as no value' if one.missing else kept}"
             )
-        number = f"{one.number:.10g} {_times(len(one.rows))}"
-        yield f"unusual   {_name(one.column)}{printable(of):.40}: {number}, {what}"
+        yield (
+            f"unusual   {_name(one.column)}{printable(of):.40}: {one.number:.10g} "
+            f"{_times(len(one.rows))}, {what}"
+        )
     if len(profile.odd) > SHOWN:
         yield f"unusual   {len(profile.odd) - SHOWN:,} more numbers like these"
 

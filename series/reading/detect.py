@@ -171,8 +171,14 @@ def _require_one_notation(
     for name, column in columns.items():
         # With a wrong decimal mark, numbers are words.
         pattern = NUMBERED if column.numeric else re.compile(r"-?\d+[.,]\d+")
-        unknown = [word for word in column.words if word not in options.missing]
-        word = next(filter(pattern.search, unknown), None)
+        word = next(
+            (
+                word
+                for word in column.words
+                if word not in options.missing and pattern.search(word)
+            ),
+            None,
+        )
         if word is not None and (column.numeric or options.decimal):
             other = f"pass decimal={numbers.OTHER[form.decimal]!r}"
             cure = other if options.decimal else "write it like the others"

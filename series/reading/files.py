@@ -237,13 +237,19 @@ def table_of(rows: Rows) -> RowTable:
     wrong = timestamp_formats.wrong(stamps)
     if wrong.any():
         raise wrong_stamp(rows, cells, stamps, int(wrong.argmax()), form.stamp_format)
-    others = {*form.stamp, *form.drop, *form.words}
-    names = [name for name in rows.cells.columns if name not in others]
+    names = [
+        name
+        for name in rows.cells.columns
+        if name not in {*form.stamp, *form.drop, *form.words}
+    ]
     values = values_of(rows, names)
     series_id = None
     if form.series_id is not None:
-        texts = timestamp_formats.as_text(rows.cells[form.series_id]).fillna("")
-        series_id = texts.to_numpy(object)
+        series_id = (
+            timestamp_formats.as_text(rows.cells[form.series_id])
+            .fillna("")
+            .to_numpy(object)
+        )
     if form.time_zone is not None and not utc:
         stamps = in_utc(stamps, form.time_zone, ends=form.ends, series_id=series_id)
     return with_words(RowTable(stamps, names, values, series_id), rows.cells, form)

@@ -54,8 +54,11 @@ def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
         times = [name for name in header if _kind(name) == kind]
         if len(times) > FEW:
             raise turned(path, header, times)
-    found = [series_names.COUNTED.fullmatch(name) for name in header]
-    counted = {match[0]: int(match[1]) for match in found if match}
+    counted = {
+        match[0]: int(match[1])
+        for match in map(series_names.COUNTED.fullmatch, header)
+        if match
+    }
     counts = sorted({*counted.values()})
     if len(counts) in WIDTHS and counts[0] < 2 and np.ptp(counts) == len(counts) - 1:
         raise turned(path, header, list(counted))

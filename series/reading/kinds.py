@@ -58,8 +58,7 @@ def workbook(path: Path, data: bytes) -> bool:
         }
         if "xl/workbook.xml" in sizes and sum(sizes.values()) <= MOST_BYTES:
             return True
-        kinds = [PACKED[name] for name in PACKED if name in sizes]
-        kind = next(iter(kinds), "a zip archive")
+        kind = next((PACKED[name] for name in PACKED if name in sizes), "a zip archive")
     if kind is not None:
         cures = dict.fromkeys(["a packed file", "a zip archive"], "unpack it")
         cure = cures.get(kind, "save its rows as CSV, Parquet or .xlsx")
@@ -96,8 +95,7 @@ def sheet(path: Path, data: bytes) -> tuple[str, str]:
             of = (
                 f", the first of {len(sheets)} that has rows" if len(sheets) > 1 else ""
             )
-            text = cells.map(_text).to_csv(header=False, index=False)
-            return text, f"{title!r}{of}"
+            return cells.map(_text).to_csv(header=False, index=False), f"{title!r}{of}"
     raise UnrollError(f"{path} has no sheet with rows; name a file with rows")
 
 

@@ -311,6 +311,7 @@ def _full(rows: list[Cells]) -> list[int]:
 @functools.lru_cache(maxsize=10_000)
 def _like_data(cell: str) -> bool:
     """Return whether a cell is a number or a date, and so no heading."""
-    pattern = r"[-+]?[\d.,][\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*"
-    is_number = re.fullmatch(pattern, plain_number(cell)[0])
+    is_number = re.fullmatch(
+        r"[-+]?[\d.,][\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*", plain_number(cell)[0]
+    )
     return bool(is_number or timestamp_formats.formats(cell, digits=True))

@@ -157,8 +157,13 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     for place in np.flatnonzero(codes | (doubtful & (away > high - low))):
         own = rows[values[rows] == numbers[place]]
         beside = float(low if numbers[place] < low else high)
-        missing = bool(is_code[place] or errors[place])
-        yield Odd(column, float(numbers[place]), own, beside, missing)
+        yield Odd(
+            column,
+            number=float(numbers[place]),
+            rows=own,
+            beside=beside,
+            missing=bool(is_code[place] or errors[place]),
+        )
 
 
 def _are_codes(numbers: Array) -> Array:

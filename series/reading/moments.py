@@ -149,8 +149,9 @@ def moments_of(
         _require_no_doubtful_interval(cells, rows.paths[0])
     written, utc, form, reasons = _read(rows, cells, formats, options)
     _require_one_order(rows, cells, written, form["stamp_format"])
-    others = rows.cells.drop(columns=list(stamp))
-    series = series_names.series_names(others, written, rows.paths[0])
+    series = series_names.series_names(
+        rows.cells.drop(columns=list(stamp)), written, rows.paths[0]
+    )
     by_series = series_names.rows_by_series(series.of_rows, len(written))
     _require_no_slip(rows, written, by_series)
     count = len(timestamps.distinct(written))
@@ -159,8 +160,9 @@ def moments_of(
             f"the file has {count} different timestamps, and forecasts take at least "
             f"{FEWEST}; add rows"
         )
-    longest = written[max(by_series, key=len)]
-    zone, ends, why = _time_zone(cells, longest, options, utc=utc)
+    zone, ends, why = _time_zone(
+        cells, written[max(by_series, key=len)], options, utc=utc
+    )
     if zone is not None and not utc:
         written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
     cleaning, regular, clock = _calendar(written, zone, utc=utc)
@@ -304,10 +306,14 @@ def _stamp_format(
         for name, moments in readings.items()
     }
     first, *others = sorted(readings, key=lambda name: -even[name])
-    differ = (
-        name for name in others if not np.array_equal(readings[name], readings[first])
+    other = next(
+        (
+            name
+            for name in others
+            if not np.array_equal(readings[name], readings[first])
+        ),
+        None,
     )
-    other = next(differ, None)
     if other is None:
         return first, ""
     if even[first] >= EVEN and even[other] <= even[first] * OTHER:
@@ -353,8 +359,10 @@ def _require_no_slip(rows: Rows, moments: Array, by_series: Sequence[Array]) -> 
     for own in by_series:
         slip = timestamp_checks.slip(moments[own])
         if slip is not None:
-            near = [*own[max(0, slip - 1) : slip], *own[slip + 1 : slip + 2]]
-            beside = " and ".join(shown(moments[row]) for row in near)
+            beside = " and ".join(
+                shown(moments[row])
+                for row in [*own[max(0, slip - 1) : slip], *own[slip + 1 : slip + 2]]
+            )
             raise UnrollError(
                 f"{rows.place(own[slip])}: the timestamp {shown(moments[own[slip]])} "
                 f"does not fit those beside it, {beside}; correct it, or leave that "
@@ -415,8 +423,9 @@ def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Ar
             cure += (
                 f"; or pass stamp={stamp[0]!r}, if {stamp[1]!r} is no part of the time"
             )
-        seconds = [max(1, round(step / 1000)) for step in (steps.min(), steps.max())]
-        least, most = map(duration, seconds)
+        least, most = (
+            duration(max(1, round(step / 1000))) for step in (steps.min(), steps.max())
+        )
         raise UnrollError(
             f"rows are not evenly spaced: from {least} to {most} apart, "
             f"{duration(regular.freq)} in the middle; {cure}"

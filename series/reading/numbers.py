@@ -91,8 +91,11 @@ def plain_number(text: str) -> tuple[str, str]:
     match = NUMBER.fullmatch(whole)
     if match is None or (match["bracket"] is None) != (match["end"] is None):
         return text, ""
-    places = ("before", "within", "behind", "after", "bracket")
-    signs = [match[place] for place in places if match[place]]
+    signs = [
+        match[place]
+        for place in ("before", "within", "behind", "after", "bracket")
+        if match[place]
+    ]
     units = {match["sign"], match["unit"]} - {None}
     if len(signs) > 1 or len(units) > 1:
         return text, ""
@@ -201,8 +204,7 @@ def _shown(cells: Sequence[str], delimiter: str) -> Iterator[tuple[str, str, str
 def _by_kind(cells: Sequence[str]) -> dict[str, list[str]]:
     """Return the numbers of each kind of `FORMS`, without signs, units and powers."""
     texts, _ = without_unit([cell for cell in cells if cell.strip()])
-    powers = r"^-|[eE][-+]?\d+$"
-    numbers = [re.sub(powers, "", plain_number(text)[0]) for text in texts]
+    numbers = [re.sub(r"^-|[eE][-+]?\d+$", "", plain_number(text)[0]) for text in texts]
     return {
         kind: [number for number in numbers if re.fullmatch(form, number)]
         for kind, form in FORMS.items()

@@ -79,8 +79,12 @@ class ColumnProfile:
 
     def without(self, sentinels: set[float]) -> Self:
         """Return the column without the numbers that mean no value."""
-        none = np.isin(self.measured, [*sentinels])
-        return replace(self, measured=np.where(none, np.nan, self.measured))
+        return replace(
+            self,
+            measured=np.where(
+                np.isin(self.measured, [*sentinels]), np.nan, self.measured
+            ),
+        )
 
     @cached_property
     def ends(self) -> tuple[float, float]:
@@ -109,8 +113,10 @@ class ColumnProfile:
     def timed(self) -> bool:
         """True if the column holds further timestamps."""
         word = next(iter(self.words), "")
-        times = timestamp_formats.formats(word, digits=False)
-        return not self.numeric and bool(times or timestamp_formats.time_formats(word))
+        return not self.numeric and bool(
+            timestamp_formats.formats(word, digits=False)
+            or timestamp_formats.time_formats(word)
+        )
 
     @property
     def unit(self) -> str:
@@ -186,13 +192,15 @@ class FileProfile(Moments):
 
     def table(self, form: CsvFormat) -> RowTable:
         """Return the rows without the columns that a form drops."""
-        drop = {*form.drop, *form.words}
-        names = [name for name in self.columns if name not in drop]
+        names = [name for name in self.columns if name not in {*form.drop, *form.words}]
         values = np.empty((self.rows, len(names)))
         for index, name in enumerate(names):
             values[:, index] = self.columns[name].measured
-        table = RowTable(self.timestamps, names, values, self.of_rows)
-        return with_words(table, self.file.cells, form)
+        return with_words(
+            RowTable(self.timestamps, names, values, self.of_rows),
+            self.file.cells,
+            form,
+        )
 
     @property
     def length(self) -> int:

@@ -162,8 +162,11 @@ def _told_apart(
     kept = ~frame.assign(**{"the stamp": moments}).duplicated().to_numpy()
     frame = frame[kept]
     moments = moments[kept]
-    keys = _keys(frame, moments, times)
-    found = next(keys, ()) if times <= SOMETIMES * len(frame) else ()
+    found = (
+        next(_keys(frame, moments, times), ())
+        if times <= SOMETIMES * len(frame)
+        else ()
+    )
     for name in found:
         _require_no_part_of_time(name, _labels(frame[name])[1], path)
     if len(found) == 1:
@@ -187,8 +190,11 @@ def _keys(frame: pd.DataFrame, moments: Array, times: int) -> Iterator[tuple[str
         moments: (rows,) the timestamps.
         times: how many timestamps differ.
     """
-    several = [name for name in frame if 1 < frame[name].nunique() <= len(frame) / 2]
-    labels = {name: _labels(frame[name]) for name in several}
+    labels = {
+        name: _labels(frame[name])
+        for name in frame
+        if 1 < frame[name].nunique() <= len(frame) / 2
+    }
     codes = pd.DataFrame({name: label[0] for name, label in labels.items()})
     numbers = {
         name: pd.to_numeric(pd.Series(words), errors="coerce")
@@ -275,8 +281,12 @@ def _moved(frame: pd.DataFrame, moments: Array, codes: Array) -> str:
         moments: (rows,) the timestamps.
         codes: (rows,) the number of each row's series.
     """
-    rows = pd.DataFrame({"series": codes, "stamp": moments}).drop_duplicates()
-    order = rows.sort_values(["series", "stamp"]).index.to_numpy()
+    order = (
+        pd.DataFrame({"series": codes, "stamp": moments})
+        .drop_duplicates()
+        .sort_values(["series", "stamp"])
+        .index.to_numpy()
+    )
     series = codes[order]
     names = [name for name in of_words(frame) if not PART_OF_TIME.search(name)]
     for name in names:
@@ -295,8 +305,9 @@ def _moved(frame: pd.DataFrame, moments: Array, codes: Array) -> str:
 
 def _apart(codes: Array, moments: Array) -> float:
     """Return the share of rows that differ in their name or their timestamp."""
-    rows = pd.DataFrame({"stamp": moments, "series": codes})
-    return float(1 - rows.duplicated().mean())
+    return float(
+        1 - pd.DataFrame({"stamp": moments, "series": codes}).duplicated().mean()
+    )
 
 
 def _each_even(codes: Array, moments: Array) -> bool:

@@ -55,8 +55,7 @@ def first_year(moments: Array) -> int | None:
     span = 100 - gaps.max()
     as_read = years[0] if np.ptp(years) == span else None
     today = np.datetime64("today", "Y").astype(int) + 1970
-    is_right = first == as_read and first <= today
-    if first + span > today and not is_right:
+    if first + span > today and (first != as_read or first > today):
         first -= 100
     return None if first == as_read else first
 
@@ -111,8 +110,10 @@ def _off_the_grid(moments: Array, freq: float) -> list[int]:
     if freq >= calendars.SHORTEST * timestamps.DAY:
         months = moments.astype("datetime64[M]")
         places = [moments - months, moments - (months + 1)]
-    off = [np.flatnonzero(place != pd.Series(place).mode().iloc[0]) for place in places]
-    fewest = min(off, key=len)
+    fewest = min(
+        (np.flatnonzero(place != pd.Series(place).mode().iloc[0]) for place in places),
+        key=len,
+    )
     return fewest.tolist() if len(fewest) <= min(3, FEW * len(moments)) else []
 
 

@@ -111,8 +111,9 @@ def find_columns(
         cells = head[column].str.strip()
         cells = cells[cells != ""]
         if len(cells):
-            is_first = column == head.columns[0]
-            _look_at(found, column, cells, chosen, share, is_first=is_first)
+            _look_at(
+                found, column, cells, chosen, share, is_first=column == head.columns[0]
+            )
     candidates = _candidates(head, found)
     # A column with one value says when rows were written.
     single = {column for column in head if head[column].nunique() < 2}
@@ -143,8 +144,7 @@ def _look_at(
             for pattern, directive in CELLS.get(code, ((r"\d{1,4}", code),)):
                 if all(re.fullmatch(pattern, cell) for cell in distinct):
                     found.parts[code] = (column, directive)
-    words = re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)
-    lower = {word.lower() for word in words}
+    lower = {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
     named = bool(lower & {*NAMED.split()}) or column in chosen
     forms = timestamp_formats.formats(cells.iloc[0], digits=named)
     if lower & WEEKS:
@@ -245,10 +245,13 @@ def _tells_apart(head: pd.DataFrame, day: str, times: set[str]) -> bool:
 
 def _of_parts(found: Found) -> Candidates:
     """Return columns that make a timestamp together, such as a year and a month."""
-    known = [
-        [*itertools.takewhile(found.parts.__contains__, codes)] for codes in SEQUENCES
-    ]
-    codes = max(known, key=len)
+    codes = max(
+        (
+            [*itertools.takewhile(found.parts.__contains__, codes)]
+            for codes in SEQUENCES
+        ),
+        key=len,
+    )
     if len(codes) < 2:
         return {}
     columns = tuple(found.parts[code][0] for code in codes)

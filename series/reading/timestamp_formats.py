@@ -156,8 +156,12 @@ def formats(cell: str, *, digits: bool) -> list[str]:
         return [*_date_formats(text)]
     gap = "T" if clock[0].startswith("T") else ""
     times = [f"{gap}{time}" for time in time_formats(clock[0].removeprefix(gap))]
-    dates = _date_formats(text[: clock.start()] + PLACE + text[clock.end() :])
-    return [date.replace(PLACE, time) for date, time in itertools.product(dates, times)]
+    return [
+        date.replace(PLACE, time)
+        for date, time in itertools.product(
+            _date_formats(text[: clock.start()] + PLACE + text[clock.end() :]), times
+        )
+    ]
 
 
 def _date_formats(text: str) -> Iterator[str]:
@@ -167,8 +171,9 @@ def _date_formats(text: str) -> Iterator[str]:
     """
     pieces = re.split(r"(\d+|[^\W\d_]+)", text)
     tokens = pieces[1::2]
-    found = [KINDS.fullmatch(token) for token in tokens]
-    kinds = "".join(match.lastgroup or "" for match in found if match)
+    kinds = "".join(
+        match.lastgroup or "" for match in map(KINDS.fullmatch, tokens) if match
+    )
     for order in ORDERS.get(kinds, ()):
         pieces[1::2] = [
             DIRECTIVES.get(letter, f"%{letter}") or token
@@ -243,8 +248,9 @@ def parse(
     if cells.dtype != "str":
         return _strptime(cells, stamp_format), hasattr(cells.dtype, "tz")
     texts = cells.str.strip()
-    intervals = texts.str.contains(notations.CLOSE_INTERVAL, na=False)
-    parsed = _strptime(texts.mask(intervals), stamp_format)
+    parsed = _strptime(
+        texts.mask(texts.str.contains(notations.CLOSE_INTERVAL, na=False)), stamp_format
+    )
     failed = np.isnat(parsed)
     if failed.any():
         texts = texts.mask(failed, texts[failed].fillna("").map(notations.plain_date))
@@ -283,8 +289,8 @@ def _strptime(cells: "pd.Series[Any]", stamp_format: str) -> Array:
         months = 3 * pd.to_numeric(parts[1]) - 2
         cells = parts[0] + months.astype("Int64").astype("str") + parts[2]
         stamp_format = stamp_format.replace("%q", "%m")
-    parsed = pd.to_datetime(cells, format=stamp_format, errors="coerce", utc=True)
-    return np.array(parsed.dt.tz_localize(None), dtype="datetime64[ms]")
+    in_utc = pd.to_datetime(cells, format=stamp_format, errors="coerce", utc=True).dt
+    return np.array(in_utc.tz_localize(None), dtype="datetime64[ms]")
 
 
 def _counted(cells: "pd.Series[Any]", stamp_format: str) -> Array:
@@ -311,8 +317,9 @@ def _decimals(cells: "pd.Series[Any]") -> tuple["pd.Series[Any]", int]:
     if cells.dtype != "str":
         return pd.to_numeric(cells, errors="coerce"), 15
     texts = cells.str.replace(",", ".", regex=False)
-    decimals = texts.str.partition(".")[2].str.len().max()
-    return pd.to_numeric(texts, errors="coerce"), int(decimals)
+    return pd.to_numeric(texts, errors="coerce"), int(
+        texts.str.partition(".")[2].str.len().max()
+    )
 
 
 def _decimal_years(cells: "pd.Series[Any]", *, monthly: bool) -> Array:
