@@ -28,7 +28,7 @@ from series import FILE, backtest, fits, leaderboard, seal, sentence
 from series.backtest import Plan
 from series.candidates import candidates
 from series.fits import Say, Store
-from series.forecaster import Forecaster
+from series.forecaster import ARRAYS, SPEC, Forecaster
 from series.leaderboard import ENSEMBLE, Board
 from series.options import MOST_TIMESTEPS, Arguments, Title, is_title
 from series.question import Proposal, not_forecast, prepared, propose
@@ -576,13 +576,13 @@ def load(folder: str | os.PathLike[str]) -> Answer:
             f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes "
             "one"
         )
-    seal.check(path, FILE, TABLE)
+    seal.check(path, FILE, TABLE, SPEC, ARRAYS)
     about = read_checked(path / FILE, About, seal.CURE)
     forecasts = tables.read_parquet(path / TABLE, COLUMNS, seal.CURE)
     seconds = dict[str, float]()
     if (path / SECONDS).is_file():
         seconds = read_checked(path / SECONDS, Seconds, seal.CURE).root
-    return Answer(about, forecasts, Forecaster.load(path), path, seconds)
+    return Answer(about, forecasts, Forecaster.checked(path), path, seconds)
 
 
 def _to_stderr(line: str) -> None:

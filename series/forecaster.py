@@ -64,13 +64,22 @@ class Forecaster:
 
     @classmethod
     def load(cls, folder: Path) -> "Forecaster":
-        """Read a folder that `save` wrote, or an answer's folder.
+        """Read a folder that `save` wrote.
+
+        Raises:
+            UnrollError: as `checked`, or a file has another hash.
+        """
+        seal.check(folder, SPEC, ARRAYS)
+        return cls.checked(folder)
+
+    @classmethod
+    def checked(cls, folder: Path) -> "Forecaster":
+        """Read a folder whose files were compared with their hashes (`seal.check`).
 
         Raises:
             UnrollError: a file is missing, damaged or too old, or a member is no model
                 of Unroll's answers.
         """
-        seal.check(folder, SPEC, ARRAYS)
         spec = read_checked(folder / SPEC, ForecasterSpec, seal.CURE)
         for member in spec.members:
             require_own_model(member.experiment)

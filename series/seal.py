@@ -68,7 +68,7 @@ def check(folder: Path, *needed: str) -> None:
             "folder, or a file was lost; answer the series anew"
         )
     sealed = read_checked(folder / FILE, Seal, CURE).files
-    for path in [*needed, *sealed]:
+    for path in dict.fromkeys([*needed, *sealed]):
         if path not in found:
             raise UnrollError(f"{folder / path} is missing; {CURE}")
         if path not in sealed or sha256(folder / path) != sealed[path]:

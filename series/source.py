@@ -52,6 +52,10 @@ class RowsFile(Strict):
         """Return the same file for an answer that moves from a folder to another."""
         return self.model_copy(update={"path": _relative(folder / self.path, other)})
 
+    def place(self, folder: Path) -> Path:
+        """Return the path of the file of the answer in a folder."""
+        return Path(os.path.normpath(folder.resolve() / self.path))
+
     def found(self, folder: Path) -> Path:
         """Return the path of the file, to whose end rows may have been added since.
 
@@ -61,7 +65,7 @@ class RowsFile(Strict):
         Raises:
             UnrollError: the file is not there, or is another one.
         """
-        path = Path(os.path.normpath(folder.resolve() / self.path))
+        path = self.place(folder)
         cure = (
             f"name a file of rows (`unroll predict {folder.name} --data FILE`, `unroll "
             "answer FILE` or `answer.forecast(FILE)`)"

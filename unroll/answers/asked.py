@@ -41,9 +41,7 @@ class Asked(Strict):
 
     def paths(self, folder: Path) -> list[Path]:
         """Return the paths of the files; `RowsFile.found` says whether to read them."""
-        return [
-            Path(os.path.normpath(folder.resolve() / file.path)) for file in self.files
-        ]
+        return [file.place(folder) for file in self.files]
 
 
 def now(folder: Path, files: Sequence[Path], options: Options) -> Asked:
