@@ -213,6 +213,18 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hashes_of(folder: Path) -> dict[str, str]:
+    """Return file -> SHA-256 for a folder. Raises UnrollError if it has no files."""
+    hashes = {
+        path.relative_to(folder).as_posix(): sha256(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    if not hashes:
+        raise missing(folder)
+    return hashes
+
+
 def missing(path: Path) -> UnrollError:
     """Return the error for a missing file of a build."""
     return UnrollError(f"{path} is missing; `unroll repro` builds it")

@@ -1,9 +1,7 @@
 """Locks between processes, and the removal of half-written files of killed processes."""
 
 import ctypes
-import glob
 import os
-import platform
 import signal
 import sys
 from collections.abc import Iterator
@@ -28,11 +26,8 @@ UNFINISHED_PLACES = (
     ".unroll/",
     ".unroll/*/",
     ".unroll/checkpoints/*/",
-    f".unroll/workers/{glob.escape(platform.node())}/",
 )
-"""Patterns of the folders of a workspace in which `pipeline.files` writes.
-
-Workers of other machines are left out, since their processes are not seen from here."""
+"""Patterns of the folders of a workspace in which `pipeline.files` writes."""
 
 SET_DEATH_SIGNAL = 1
 """Linux's PR_SET_PDEATHSIG."""

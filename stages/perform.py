@@ -8,18 +8,17 @@ from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder
 from pipeline.provenance import fingerprint, record
-from pipeline.tracking import runs
-from pipeline.training import run_folder, run_store
+from pipeline.training import run_folder, tasks
 from pipeline.training.epochs import Checkpoint
 from pipeline.training.recipe import recipe
-from pipeline.training.run_store import Task
+from pipeline.training.tasks import RECORD, RUN, Task
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.progress import Epochs
 
 
 def perform(workspace: Workspace, task: Task) -> None:
-    """Train a task, and put its run into the store and into runs/.
+    """Train a task; its finished run and record wait for the stage (`tasks.take`).
 
     If the task was interrupted, the training goes on from its checkpoint.
 
@@ -32,24 +31,22 @@ def perform(workspace: Workspace, task: Task) -> None:
     trainer = recipe(task.name, task.experiment)
     prepared = workspace.prepared(task.dataset)
     ingredients = fingerprint.ingredients(prepared, task.experiment, task.preparation)
-    if run_store.key(task.dataset, task.name, ingredients.fingerprint) != task.key:
+    if ingredients.fingerprint != task.fingerprint:
         raise UnrollError(
             f"{task.whole_name}: its data or the code has changed since this began; "
             "run the command again"
         )
     path = workspace.checkpoint(task.dataset, task.name)
     checkpoint = Checkpoint(path, fingerprint.brief(ingredients.fingerprint))
-    with run_store.adding(workspace, task.dataset, task.name, task.key) as folder:
+    with tasks.finishing(workspace, task) as folder:
         data = dataset.load(
             prepared, calendar=task.experiment.calendar, share=task.experiment.share
         )
         epochs = Epochs(task.name, trainer.method.keywords, trainer.seeds)
         job = trainer.job(data, epochs, checkpoint=checkpoint)
-        run_folder.save(trainer.train(job), job, folder, ingredients.fingerprint)
-    run_store.place(workspace, task.dataset, task.name, task.key)
-    record.write(workspace, workspace.run(task.dataset, task.name), ingredients)
+        run_folder.save(trainer.train(job), job, folder / RUN, task.fingerprint)
+        record.write(workspace, folder / RECORD, folder / RUN, ingredients)
     checkpoint.remove()
-    runs.trained(workspace, task.whole_name, task.experiment)
 
 
 def trial(

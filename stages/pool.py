@@ -8,12 +8,10 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 import psutil
-from filelock import FileLock
 
 from pipeline import processes
 from pipeline.processes import Call, Server
-from pipeline.training import run_store
-from pipeline.training.run_store import Result, Task
+from pipeline.training.tasks import Result, Task
 from pipeline.workspace import Workspace
 
 PRELOAD = (
@@ -115,16 +113,6 @@ def server(tasks: Sequence[Task], jobs: int) -> Server:
     return Server(preload)
 
 
-def task_lock(workspace: Workspace, task: Task) -> FileLock:
-    """Return the lock that a process holds while it trains a task.
-
-    The lock holds on all machines that share the workspace.
-    """
-    path = workspace.scratch / "tasks" / f"{task.key}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path)
-
-
 def call(workspace: Workspace, task: Task) -> Call:
     """Return the call that performs a task in a process of its own."""
     log = workspace.log(task.whole_name)
@@ -132,14 +120,9 @@ def call(workspace: Workspace, task: Task) -> Call:
 
 
 def _perform(workspace: Workspace, task: Task) -> None:
-    """Train a task, or wait for the worker that trains it (docs/many-machines.md)."""
     # These are heavy; the process that starts children need not import them.
     from pipeline.tracking import runs
     from stages.perform import perform
 
-    with task_lock(workspace, task):
-        if run_store.holds(workspace, task.dataset, task.name, task.key):
-            run_store.place(workspace, task.dataset, task.name, task.key)
-            runs.trained(workspace, task.whole_name, task.experiment)
-        else:
-            perform(workspace, task)
+    perform(workspace, task)
+    runs.trained(workspace, task)

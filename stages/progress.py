@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.time_left import TimeLeft, duration
 
 if TYPE_CHECKING:
-    from pipeline.training.run_store import Result, Task
+    from pipeline.training.tasks import Result, Task
 
 CLEAR = "\r\x1b[2K"
 """The characters that erase the current line of a terminal."""

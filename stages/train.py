@@ -1,22 +1,24 @@
-"""The stage `train`: puts a run of each experiment of a data set into runs/DATASET.
+"""The stage `train`: a run of each experiment of a data set, in runs/DATASET.
 
-Runs that the store already has are not trained again.
+DVC keeps runs/DATASET while the stage runs (`persist`), so runs that are there already
+are not trained again.
 """
 
 import contextlib
-import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from pipeline import locks
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.config.registry import METHODS, MODELS, full_name
 from pipeline.errors import UnrollError
+from pipeline.files import hashes_of, remove
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, machine, record
 from pipeline.provenance.fingerprint import Code
-from pipeline.training import run_store
-from pipeline.training.run_store import WHOLE, Task
+from pipeline.training import tasks
+from pipeline.training.tasks import RUN, Task
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import pool, progress
@@ -29,9 +31,8 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
     """Fill runs/NAME with a run of each experiment of a data set in params.yaml, and
     remove all other runs there.
 
-    Runs are taken from the store if it has them. Missing runs are trained, several at
-    once, and put into the store as they finish. A training that fails does not stop the
-    others.
+    Missing, stale and damaged runs are trained, several at once. A training that fails
+    does not stop the others. What has finished is kept, even if this process is killed.
 
     Args:
         workspace: the workspace of params.yaml and the prepared data set.
@@ -43,24 +44,48 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
     Raises:
         UsageError: a name or an option is wrong.
         UnrollError: the data set is not prepared, or a training has failed. After a
-            failure runs/NAME is not complete.
+            failure runs/NAME is as it was.
         KeyboardInterrupt: the training was stopped by Ctrl-C or a request to end.
     """
     config = params.load(workspace.params)
-    tasks = tasks_of(workspace, config, name, only)
+    wanted = tasks_of(workspace, config, name, only)
     with locks.stage(workspace, "train", name):
-        now = [task for task in tasks if not _finished(workspace, task)]
-        text = f"{name}: {len(now)} of {len(tasks)} experiments to train"
+        absent = [task for task in wanted if not _is_in_place(workspace, task)]
+        due = [task for task in absent if not _is_finished(workspace, task)]
+        text = f"{name}: {len(due)} of {len(wanted)} experiments to train"
         progress.line(text, last=True)
-        later = []
-        if now and not only and WHOLE in os.environ:
-            later = due(workspace, config, but=name)
-        _train(workspace, now, later, jobs)
-        if only:
-            run_store.place(workspace, name, only, tasks[0].key)
-        else:
-            keys = {task.name: task.key for task in tasks}
-            run_store.place_all(workspace, name, keys)
+        train_all(workspace, due, jobs)
+        for task in absent:
+            tasks.take(workspace, task)
+        if not only:
+            _remove_others(workspace.runs(name), {task.name for task in wanted})
+        tasks.remove_old(workspace)
+
+
+def train_ahead(workspace: Workspace, names: Sequence[str], jobs: int) -> None:
+    """Train what is missing of several data sets in one pool, before their stages run.
+
+    The runs wait for their stages. Errors are left to the stages, which meet them
+    again.
+    """
+    config = params.load(workspace.params)
+    code = Code(machine.CODE)
+    due = []
+    with contextlib.ExitStack() as locked:
+        for name in names:
+            # Its stage waits for another process that trains it now, and says its errors.
+            with contextlib.suppress(UnrollError):
+                locked.enter_context(locks.stage(workspace, "train", name))
+                due += [
+                    task
+                    for task in tasks_of(workspace, config, name, code=code)
+                    if not _is_in_place(workspace, task)
+                    and not _is_finished(workspace, task)
+                ]
+        if due:
+            progress.line(f"{len(due)} experiments to train", last=True)
+        with contextlib.suppress(UnrollError):
+            train_all(workspace, due, jobs)
 
 
 def tasks_of(
@@ -84,9 +109,9 @@ def tasks_of(
     if only:
         one_of(only, experiments, f"the experiment of {name}")
         experiments = {only: experiments[only]}
-    files = fingerprint.files_of(workspace.prepared(name))
+    files = hashes_of(workspace.prepared(name))
     code = code or Code(machine.CODE)
-    tasks = []
+    wanted = []
     for key, experiment in experiments.items():
         place = f"experiments.{name}.{key}"
         method = experiment.training.method
@@ -97,56 +122,55 @@ def tasks_of(
             one_of(loss, MEASURES, f"params.yaml: {place}.training.loss")
         made_of = fingerprint.training(experiment, preparation, code)
         ingredients = fingerprint.Ingredients(files=files, **made_of)
-        key_of_run = run_store.key(name, key, ingredients.fingerprint)
-        tasks.append(Task(name, key, experiment, preparation, key_of_run))
-    return tasks
+        task = Task(name, key, experiment, preparation, ingredients.fingerprint)
+        wanted.append(task)
+    return wanted
 
 
-def _finished(workspace: Workspace, task: Task) -> bool:
-    try:
-        finished = run_store.holds(workspace, task.dataset, task.name, task.key)
-    except UnrollError as error:
-        progress.line(f"{error}; it is trained again", last=True)
-        return False
-    if finished:  # its process may have been killed before it removed the checkpoint
+def _is_in_place(workspace: Workspace, task: Task) -> bool:
+    return _is_whole(workspace.run(task.dataset, task.name), task)
+
+
+def _is_finished(workspace: Workspace, task: Task) -> bool:
+    found = _is_whole(tasks.finished(workspace, task) / RUN, task)
+    if found:  # its process may have been killed before it removed the checkpoint
         workspace.checkpoint(task.dataset, task.name).unlink(missing_ok=True)
-    return finished
-
-
-def due(workspace: Workspace, config: Params, but: str = "") -> list[Task]:
-    """Return the tasks of all prepared data sets, except `but`, that the store lacks.
-
-    If they are trained in advance, the store has them when their own stage begins. The
-    errors of a data set are left to its own stage.
-    """
-    found = []
-    code = Code(machine.CODE)
-    for name in config.experiments:
-        if name != but and workspace.prepared(name).exists():
-            with contextlib.suppress(UnrollError):
-                tasks = tasks_of(workspace, config, name, code=code)
-                found += [task for task in tasks if not _finished(workspace, task)]
     return found
 
 
-def _train(
-    workspace: Workspace, due: Sequence[Task], later: Sequence[Task], jobs: int
-) -> None:
-    """Train the tasks that are due now, and those that are due later; the longest first.
+def _is_whole(folder: Path, task: Task) -> bool:
+    """Return whether a folder holds the run of a task. Print a line if it is damaged."""
+    try:
+        return tasks.is_run_of(folder, task)
+    except UnrollError as error:
+        progress.line(f"{error}; {task.whole_name} is trained again", last=True)
+        return False
+
+
+def _remove_others(folder: Path, names: set[str]) -> None:
+    """Remove everything from a folder of runs that does not have one of these names."""
+    for path in folder.iterdir():
+        if path.name not in names:
+            remove(path)
+
+
+def train_all(workspace: Workspace, due: Sequence[Task], jobs: int) -> None:
+    """Train tasks, the longest first. Their runs wait for their stage (`tasks.take`).
 
     Raises:
-        UnrollError: some of the tasks that are due now have failed.
+        UnrollError: some of the tasks have failed.
     """
     if not due:
         return
-    expected = {task: _expected_seconds(workspace, task) for task in [*due, *later]}
-    tasks = sorted(expected, key=lambda task: -expected[task])
+    expected = {task: _expected_seconds(workspace, task) for task in due}
+    ordered = sorted(expected, key=lambda task: -expected[task])
     display = progress.Tasks(expected, jobs)
     failed = []
-    with contextlib.closing(pool.run(workspace, tasks, jobs, display.tick)) as results:
+    results = pool.run(workspace, ordered, jobs, display.tick)
+    with contextlib.closing(results):
         for result in results:
             display.ended(result)
-            if result.error and result.task in due:
+            if result.error:
                 failed.append(f"{result.task.whole_name}: {result.error}")
     if failed:
         raise UnrollError(

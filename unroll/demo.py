@@ -50,7 +50,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
         flush=True,
     )
     started = time.monotonic()
-    status = repro(small, quiet=True)
+    status = repro(small, jobs=jobs, quiet=True)
     seconds = time.monotonic() - started
     checkout.commit(whole.root, folder, "what was built")
     print()

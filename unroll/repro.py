@@ -16,15 +16,15 @@ import psutil
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pipeline import failures, locks
-from pipeline.config import params, plain_yaml
+from pipeline.config import params, plain_yaml, registry
 from pipeline.config.params import Params
 from pipeline.errors import STOPPED, StoppedError, UsageError, one_line
 from pipeline.files import remove
 from pipeline.provenance import git
-from pipeline.training.run_store import WHOLE
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll import dvc_process, worker
+from stages.train import train_ahead
+from unroll import dvc_process
 from unroll.dvc_process import END
 from unroll.hints import BUILD, program
 
@@ -63,12 +63,23 @@ class Entry(BaseModel):
 
 
 def repro(
-    workspace: Workspace, targets: Sequence[str] = (), *, quiet: bool = False
+    workspace: Workspace,
+    targets: Sequence[str] = (),
+    *,
+    jobs: int,
+    quiet: bool = False,
 ) -> int:
     """Build the targets, or everything, with `dvc repro --keep-going`, and the page.
 
-    A stage that fails stops only the stages that depend on it. `quiet` hides what DVC
-    prints, not what the stages print.
+    First DVC prepares the data sets. Then all that is missing is trained in one pool,
+    since DVC runs one stage at a time. At last DVC runs all stages, which take the runs.
+    A stage that fails stops only the stages that depend on it.
+
+    Args:
+        workspace: where to build.
+        targets: names of stages; by default all.
+        jobs: most experiments to train at once.
+        quiet: hide what DVC prints, not what the stages print.
 
     Returns:
         The exit status of DVC; if it is 0, that of the page.
@@ -90,17 +101,18 @@ def repro(
         locks.sweep(workspace)
         _notes(workspace).unlink(missing_ok=True)
         prepare(workspace, config)
-        worker.note_environment(workspace)
         before = failures.read(workspace)
-        variables = environment(workspace)
         if not targets:
-            variables[WHOLE] = "1"
             for stage in before:
                 failures.clear(workspace, stage)
-        command = ["repro", "--keep-going", *targets]
+        command = ["repro", "--keep-going"]
         if quiet:
             command.append("--quiet")
-        status = run_dvc(workspace, command, env=variables)
+        names = _trained_for(config, targets)
+        if names:
+            run_dvc(workspace, [*command, *(f"prepare@{name}" for name in names)])
+            train_ahead(workspace, _prepared(workspace, config, names), jobs)
+        status = run_dvc(workspace, [*command, *targets])
         news = failures.read(workspace) != before
         if status or targets or news:
             command = ["repro", "--single-item", "--quiet", REPORT]
@@ -110,6 +122,28 @@ def repro(
             page = run_dvc(workspace, command)
             status = status or page
     return status
+
+
+def _trained_for(config: Params, targets: Sequence[str]) -> list[str]:
+    """Return the data sets whose experiments these targets need; all without targets."""
+    return [
+        name
+        for name in config.experiments
+        if not targets
+        or REPORT in targets
+        or {f"train@{name}", f"evaluate@{name}"} & set(targets)
+    ]
+
+
+def _prepared(workspace: Workspace, config: Params, names: Sequence[str]) -> list[str]:
+    """Return the data sets of which no stage has failed up to `prepare`."""
+    failed = failures.read(workspace)
+    return [
+        name
+        for name in names
+        if f"prepare@{name}" not in failed
+        and config.source_stage(config.dataset(name).source) not in failed
+    ]
 
 
 def _require_stage(workspace: Workspace, config: Params, target: str) -> None:
@@ -179,6 +213,7 @@ def prepare(workspace: Workspace, config: Params) -> None:
         if folder.exists() and shutil.disk_usage(folder).free < ROOM:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     (root / "results" / "evaluations").mkdir(parents=True, exist_ok=True)
+    registry.make_folders(root)
     # No stage removes the results of a data set that params.yaml no longer names.
     for name in ("runs", "results/evaluations", "results/metrics"):
         for path in (root / name).glob("[!.]*"):
@@ -208,8 +243,7 @@ def mend(root: Path) -> None:
     if not whole:
         lock.unlink()
         print(
-            "dvc.lock is damaged; it is written anew "
-            "from what DVC and .unroll/store keep",
+            "dvc.lock is damaged; it is written anew from what runs/ holds",
             flush=True,
         )
 

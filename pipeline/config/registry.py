@@ -41,6 +41,14 @@ REQUIRED = {
 }
 """Names that each module of a registry has to define."""
 
+
+def make_folders(root: Path) -> None:
+    """Make the folders of a user's own modules in `root`, on which DVC's stages depend."""
+    for package in REQUIRED:
+        folder = root / EXTENSIONS / package.rpartition(".")[2]
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 _root = Path(os.devnull)
 """The folder of the user's project. Without a project it is no folder, so an answer
 finds no module of the user."""

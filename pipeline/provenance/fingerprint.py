@@ -15,7 +15,7 @@ from pipeline.config import registry
 from pipeline.config.params import Experiment, Preparation
 from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, module
 from pipeline.errors import UnrollError
-from pipeline.files import missing, sha256
+from pipeline.files import hashes_of
 from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
 from pipeline.provenance.packages import differing, kept
 from pipeline.provenance.prose import without_prose
@@ -29,7 +29,7 @@ EXEMPT = (
     "pipeline.metrics.table",
     "pipeline.provenance",
     "pipeline.tracking",
-    "pipeline.training.run_store",
+    "pipeline.training.tasks",
     "pipeline.validation",
     "pipeline.workspace",
 )
@@ -83,7 +83,7 @@ def ingredients(
             missing.
     """
     made_of = training(experiment, preparation, Code(CODE))
-    return Ingredients(files=files_of(prepared), **made_of)
+    return Ingredients(files=hashes_of(prepared), **made_of)
 
 
 def training(
@@ -108,18 +108,6 @@ def training(
     return code.made_of(experiment.model_dump(), modules)
 
 
-def files_of(folder: Path) -> dict[str, str]:
-    """Return file -> SHA-256 for a folder. Raises UnrollError if it has no files."""
-    hashes = {
-        path.relative_to(folder).as_posix(): sha256(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-    if not hashes:
-        raise missing(folder)
-    return hashes
-
-
 def params(experiment: Experiment) -> str:
     """Return the hash of an experiment's section, as in a run's fingerprint."""
     return _of(experiment.model_dump())
@@ -130,7 +118,7 @@ def folder(path: Path) -> str:
 
     Raises UnrollError if the folder is missing or empty.
     """
-    return _of(files_of(path))
+    return _of(hashes_of(path))
 
 
 def brief(hashes: Mapping[str, str]) -> str:

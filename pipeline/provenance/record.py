@@ -74,14 +74,13 @@ class Record(Environment):
     lock: str
 
 
-def write(workspace: Workspace, folder: Path, made_of: Ingredients) -> None:
+def write(workspace: Workspace, path: Path, folder: Path, made_of: Ingredients) -> None:
     """Write the record of the run in `folder`, which this process has just made.
 
     If the record cannot be written, print a warning.
     """
     import psutil
 
-    path = workspace.record(folder.parent.name, folder.name)
     try:
         started = datetime.fromtimestamp(psutil.Process().create_time(), UTC)
         written = Record(
@@ -95,24 +94,21 @@ def write(workspace: Workspace, folder: Path, made_of: Ingredients) -> None:
     # For example a full disk or a read-only folder: the training counts all the same.
     except Exception as error:  # noqa: BLE001
         why = one_line(str(error)) or type(error).__name__
-        sys.stderr.write(
-            f"warning: no record of where {folder.name} was made: {why:.200}\n"
-        )
+        sys.stderr.write(f"warning: no record of where {folder} was made: {why:.200}\n")
 
 
-def read(workspace: Workspace, dataset: str, experiment: str) -> Record:
-    """Return the record of the run that is on disk.
+def read(path: Path, folder: Path) -> Record:
+    """Return the record of the run in `folder`.
 
     Raises:
         UnrollError: the run has no record here, or the record is damaged.
     """
-    path = workspace.record(dataset, experiment)
     if not path.is_file():
         raise UnrollError(
             "no record on this machine: taken from DVC's cache, or made elsewhere"
         )
     record = read_checked(path, Record)
-    if record.run != fingerprint.folder(workspace.run(dataset, experiment)):
+    if record.run != fingerprint.folder(folder):
         raise UnrollError(
             "no record of this run: the one on this machine is of another, which DVC "
             "has replaced since"

@@ -5,10 +5,10 @@ An experiment is a parent run, and each seed is a child run.
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,12 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation.scores import measures, statistics
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
-from pipeline.tracking import ON_WORKER, store, view
+from pipeline.tracking import store, view
 from pipeline.tracking.store import Points, Store, StoreError
-from pipeline.training import run_folder
+from pipeline.training import run_folder, tasks
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Run
+from pipeline.training.tasks import RECORD, RUN, Task
 from pipeline.workspace import Workspace, dvc_experiment
 
 if TYPE_CHECKING:
@@ -32,16 +33,17 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
 
 
-def trained(workspace: Workspace, name: str, experiment: Experiment) -> None:
-    """Log an experiment, such as waves/gru, that was just trained.
+def trained(workspace: Workspace, task: Task) -> None:
+    """Log the finished run of a task.
 
     If the store fails, print a warning; the training goes on.
     """
-    if ON_WORKER in os.environ:
-        return
+    finished = tasks.finished(workspace, task)
+    run = finished / RUN
+    record = finished / RECORD
     try:
         with store.opened(workspace) as opened:
-            log(opened, workspace, name, experiment)
+            log(opened, workspace, task.whole_name, task.experiment, run, record)
     except UnrollError as error:
         sys.stderr.write(
             f"warning: not recorded in MLflow: {error}. "
@@ -77,7 +79,8 @@ def track(
                         known = {run.data.tags["fingerprint"] for run in current}
                     action = "present"
                     if fingerprint.folder(folder) not in known:
-                        log(opened, workspace, name, experiment)
+                        record = workspace.record(experiment.dataset, own_name(name))
+                        log(opened, workspace, name, experiment, folder, record)
                         action = "recorded"
             except StoreError:
                 raise
@@ -87,9 +90,22 @@ def track(
 
 
 def log(
-    opened: Store, workspace: Workspace, name: str, experiment: Experiment
+    opened: Store,
+    workspace: Workspace,
+    name: str,
+    experiment: Experiment,
+    folder: Path,
+    record: Path,
 ) -> "MlflowRun":
-    """Log the run on disk of an experiment, unless it was logged before.
+    """Log the run of an experiment, unless it was logged before.
+
+    Args:
+        opened: the store.
+        workspace: the workspace of the experiment.
+        name: its full name, such as waves/gru.
+        experiment: the experiment.
+        folder: the run's folder.
+        record: the file of the run's record, which need not exist.
 
     Returns:
         The MLflow run. Only this run of the experiment is tagged as `current`; runs of
@@ -99,7 +115,6 @@ def log(
         UnrollError: the run is damaged, or params.yaml has changed since the training.
     """
     client = opened.client
-    folder = workspace.run(experiment.dataset, own_name(name))
     mark = fingerprint.folder(folder)
     data = dataset.describe(workspace.prepared(experiment.dataset))
     group = opened.experiment(view.title(data))
@@ -111,7 +126,7 @@ def log(
     )
     run_id = found[0].info.run_id if found else ""
     if not found:
-        run_id = _log(opened, workspace, name, experiment, group, mark)
+        run_id = _log(opened, workspace, name, experiment, folder, record, group, mark)
     chosen = client.get_run(run_id)
     variant = chosen.data.tags.get("dvc_experiment")
     for other in opened.search(f"{same} and {view.CURRENT}", group):
@@ -126,6 +141,8 @@ def _log(
     workspace: Workspace,
     name: str,
     experiment: Experiment,
+    folder: Path,
+    record: Path,
     group: str,
     mark: str,
 ) -> str:
@@ -133,7 +150,6 @@ def _log(
 
     MLflow compares runs by the metric that was logged first, so scores come first.
     """
-    folder = workspace.run(experiment.dataset, own_name(name))
     run = run_folder.load(folder)
     if run.summary.fingerprint["params"] != fingerprint.params(experiment):
         raise UnrollError(
@@ -145,7 +161,7 @@ def _log(
     )
     scores = _scores(data, run)
     facts = _facts(run)
-    times, made_in = _origin(workspace, experiment.dataset, own_name(name))
+    times, made_in = _origin(folder, record)
     tags = {**_tags(name, data), **made_in}
     options = _options(own_name(name), experiment)
     parent_metrics: dict[str, float] = {}
@@ -253,14 +269,12 @@ def _tags(name: str, data: Dataset) -> dict[str, str]:
     return tags
 
 
-def _origin(
-    workspace: Workspace, about: str, name: str
-) -> tuple[tuple[int, int] | None, dict[str, str]]:
+def _origin(folder: Path, path: Path) -> tuple[tuple[int, int] | None, dict[str, str]]:
     """Return the start and end of a run in milliseconds, and tags for where it was
     made. Return None and no tags if there is no record of the run.
     """
     try:
-        record = records.read(workspace, about, name)
+        record = records.read(path, folder)
     except UnrollError:
         return None, {}
     start = int(datetime.fromisoformat(record.started).timestamp() * 1000)

@@ -11,7 +11,14 @@ import pydantic
 from pipeline import tables
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
-from pipeline.files import read_checked, read_npz, write_json, write_npz
+from pipeline.files import (
+    hashes_of,
+    read_checked,
+    read_json,
+    read_npz,
+    write_json,
+    write_npz,
+)
 from pipeline.validation import Strict
 
 if TYPE_CHECKING:
@@ -19,6 +26,10 @@ if TYPE_CHECKING:
 
     from pipeline.data.dataset import Dataset
     from pipeline.training.job import Job, Replicate, Trained
+
+
+HASHES = "sha256.json"
+"""The file of a run that holds the SHA-256 of each other file."""
 
 
 class LayerSummary(Strict):
@@ -96,7 +107,8 @@ class Run:
 def save(
     trained: "Trained", job: "Job", folder: Path, fingerprint: Mapping[str, str]
 ) -> None:
-    """Write run.json, history.csv, predictions.npz, and weights/ into an empty folder.
+    """Write run.json, history.csv, predictions.npz, weights/, and the SHA-256 of these
+    files into an empty folder.
 
     Args:
         trained: the result of the training method.
@@ -131,6 +143,7 @@ def save(
         }
     )
     write_json(folder / "run.json", summary.model_dump())
+    write_json(folder / HASHES, hashes_of(folder))
 
 
 def _write_history(
@@ -151,6 +164,16 @@ def _write_history(
         columns = [column for column in columns if column in rows[0]]
     names = [*dict.fromkeys(columns)]
     tables.write(path, pd.DataFrame(rows, columns=names))
+
+
+def require_whole(folder: Path) -> None:
+    """Raise UnrollError if the files of a run are not as `save` wrote them."""
+    found = hashes_of(folder)
+    found.pop(HASHES, None)
+    if found != read_json(folder / HASHES):
+        raise UnrollError(
+            f"{folder} is damaged: its files have other hashes than {HASHES}"
+        )
 
 
 def load(folder: Path) -> Run:

@@ -5,7 +5,7 @@ import psutil
 import pytest
 
 from pipeline.config import params
-from pipeline.training import run_store
+from pipeline.training import tasks as training
 from stages import pool
 from stages.train import tasks_of
 from tests.support import still_there, trainable
@@ -33,8 +33,8 @@ def servers():
     ]
 
 
-def stored(workspace, task):
-    return run_store.holds(workspace, task.dataset, task.name, task.key)
+def is_finished(workspace, task):
+    return training.finished(workspace, task).exists()
 
 
 def test_one_that_is_killed_and_one_that_fails_stop_no_other(workspace):
@@ -54,12 +54,11 @@ def test_one_that_is_killed_and_one_that_fails_stop_no_other(workspace):
     )
     assert "experiments.waves.wrong.training.ridge" in wrong.error
     assert (last.error, last.seconds > 0) == ("", True)
-    assert [stored(workspace, task) for task in tasks(workspace)] == [
+    assert [is_finished(workspace, task) for task in tasks(workspace)] == [
         False,
         False,
         True,
     ]
-    assert (workspace.run("waves", "linear") / "run.json").exists()
 
 
 def test_what_ends_the_iteration_ends_the_children_and_the_server(workspace):
@@ -74,7 +73,7 @@ def test_what_ends_the_iteration_ends_the_children_and_the_server(workspace):
         list(pool.run(workspace, tasks(workspace), 2, stop))
     assert len(family) == 3, "a server and two children"
     assert still_there(family) == []
-    assert not any(stored(workspace, task) for task in tasks(workspace))
+    assert not any(is_finished(workspace, task) for task in tasks(workspace))
 
 
 def test_so_many_run_at_once_as_memory_has_room_for(workspace, monkeypatch):

@@ -1,6 +1,7 @@
-"""What is taken from the store, what is trained, and what is left where a training
-fails or is stopped."""
+"""What is kept, what is trained, and what is left where a training fails or is
+stopped."""
 
+import os
 import shutil
 import signal
 import time
@@ -12,12 +13,11 @@ import pytest
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_json
-from pipeline.training import run_store
+from pipeline.training import tasks
 from pipeline.workspace import Workspace
 from stages import pool
 from stages.perform import perform
-from stages.prune import prune
-from stages.train import tasks_of, train
+from stages.train import tasks_of, train, train_ahead
 from tests.support import REPOSITORY, content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
 from unroll import hints
@@ -51,7 +51,7 @@ def lines(capsys):
     return output.err.splitlines(), output.out.splitlines()
 
 
-def test_what_was_trained_is_taken_from_the_store_without_a_process(
+def test_what_was_trained_stays_without_a_process(
     two, capsys, monkeypatch
 ):
     monkeypatch.setattr(pool, "Server", None)
@@ -85,14 +85,10 @@ def test_train_ends_with_the_scores_beside_the_committed_ones(two, capsys, monke
     assert last == f"Next, when waves is evaluated: `{program} compare waves`."
     monkeypatch.setenv(hints.BUILD, "1")
     invoke(["--root", two.root.name, "train", "waves", "linear"])
-    *_, row = lines(capsys)[1]
-    assert row.split() == ["waves/linear", score], "`unroll repro` says what is next"
-    monkeypatch.setenv(run_store.WHOLE, "1")
-    invoke(["--root", two.root.name, "train", "waves", "linear"])
-    assert lines(capsys)[1] == [], "a build of everything ends with its answers"
+    assert lines(capsys)[1] == [], "`unroll repro` ends with its answers"
 
 
-def test_one_edited_option_trains_one_run_and_an_edit_taken_back_none(two, capsys):
+def test_one_edited_option_trains_one_run(two, capsys):
     before = content(two.runs("waves"))
     trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
     train(two, "waves")
@@ -109,22 +105,35 @@ def test_one_edited_option_trains_one_run_and_an_edit_taken_back_none(two, capsy
     assert not any(path.startswith("last_value") for path in changed)
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
     train(two, "waves")
-    assert lines(capsys)[0] == ["waves: 0 of 2 experiments to train"]
     assert content(two.runs("waves")) == before
 
 
-def test_a_damaged_entry_is_named_and_trained_again(two, capsys):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda run: (run / "predictions.npz").write_bytes(b"other"),
+        lambda run: (run / "history.csv").unlink(),
+        lambda run: (run / "more").touch(),
+        lambda run: (run / "run.json").write_text("{"),
+        lambda run: (run / "sha256.json").unlink(),
+    ],
+)
+def test_a_damaged_run_is_named_and_trained_again(damage, two, capsys):
     before = content(two.runs("waves"))
-    task = tasks_of(two, params.load(two.params), "waves", "linear")[0]
-    file = run_store.entry(two, "waves", "linear", task.key) / "run" / "predictions.npz"
-    whole = file.read_bytes()
-    # in runs/, too, which is a link to it
-    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    damage(two.run("waves", "linear"))
     train(two, "waves")
     shown, _ = lines(capsys)
-    assert "the run of waves/linear in" in shown[0]
-    assert shown[0].endswith("is damaged and was removed; it is trained again")
+    assert "waves/linear is trained again" in shown[0]
     assert shown[1] == "waves: 1 of 2 experiments to train"
+    assert content(two.runs("waves")) == before
+
+
+def test_a_run_in_the_place_of_another_is_not_taken_for_it(two, capsys):
+    before = content(two.runs("waves"))
+    shutil.rmtree(two.run("waves", "linear"))
+    shutil.copytree(two.run("waves", "last_value"), two.run("waves", "linear"))
+    train(two, "waves")
+    assert lines(capsys)[0][0] == "waves: 1 of 2 experiments to train"
     assert content(two.runs("waves")) == before
 
 
@@ -144,36 +153,46 @@ def test_one_experiment_is_trained_and_its_folder_alone_is_replaced(two, capsys)
     assert content(two.runs("waves")) == before
 
 
-def test_a_dvc_experiment_in_a_copy_takes_runs_of_the_original_store(
+def test_what_was_trained_ahead_or_in_a_copy_that_is_lost_waits_for_its_stage(
     two, tmp_path, monkeypatch, capsys
 ):
-    copy = Workspace(tmp_path / "copy")  # as with `dvc exp run --temp`
-    shutil.copytree(two.root, copy.root, ignore=shutil.ignore_patterns("runs", "store"))
-    monkeypatch.setenv("DVC_EXP_NAME", "coy-auk")
-    monkeypatch.setenv("DVC_ROOT", str(two.root))
-    capsys.readouterr()
-    train(copy, "waves")
-    assert "waves: 0 of 2 experiments to train" in capsys.readouterr().err
-    assert content(copy.runs("waves")) == content(two.runs("waves"))
-
-
-def test_prune_removes_the_runs_that_params_yaml_does_not_use(two):
-    store = two.scratch / "store"
+    before = content(two.runs("waves"))
+    record = two.record("waves", "linear").read_bytes()
     trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
+    with monkeypatch.context() as patch:
+        copy = Workspace(tmp_path / "copy")  # as with `dvc exp run --temp`
+        shutil.copytree(two.root, copy.root)
+        patch.setenv("DVC_EXP_NAME", "coy-auk")
+        patch.setenv("DVC_ROOT", str(two.root))
+        train(copy, "waves")
+        capsys.readouterr()
+        made = content(copy.runs("waves"))
+        shutil.rmtree(copy.root)
+    assert content(two.runs("waves")) == before
     train(two, "waves")
+    assert lines(capsys)[0] == ["waves: 0 of 2 experiments to train"]
+    assert content(two.runs("waves")) == made
+    assert two.record("waves", "linear").read_bytes() != record
+
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
+    train_ahead(two, ["waves"], 1)
+    assert content(two.runs("waves")) == made, "only its stage writes there"
+    capsys.readouterr()
     train(two, "waves")
-    used = {path for path in store.glob("*/*/*") if path.parent.name == "last_value"}
-    (task,) = tasks_of(two, params.load(two.params), "waves", "linear")
-    used.add(run_store.entry(two, "waves", "linear", task.key))
-    unused = {*store.glob("*/*/*")} - used
-    prepared = two.prepared("waves")
-    prepared.rename(prepared.with_name("away"))
-    assert prune(two) == [], "without the data nobody knows which runs are used"
-    prepared.with_name("away").rename(prepared)
-    assert {*prune(two)} == unused != set()
-    assert {*store.glob("*/*/*")} == used
-    assert prune(two) == []
+    assert lines(capsys)[0] == ["waves: 0 of 2 experiments to train"]
+    assert content(two.runs("waves")) == before
+    assert list((two.scratch / "finished").iterdir()) == []
+
+
+def test_what_nobody_takes_is_removed_after_some_days(two):
+    finished = two.scratch / "finished"
+    for name, age in (("young", tasks.DAYS - 1), ("old", tasks.DAYS + 1)):
+        (finished / name).mkdir(parents=True)
+        then = time.time() - age * 24 * 3600
+        os.utime(finished / name, (then, then))
+    train(two, "waves")
+    assert [path.name for path in finished.iterdir()] == ["young"]
+    (finished / "young").rmdir()
 
 
 def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):
@@ -214,7 +233,7 @@ def test_code_that_changes_while_it_trains_is_noticed(two):
     with pytest.raises(
         UnrollError, match="its data or the code has changed since this began"
     ):
-        perform(two, replace(task, key="of other code"))
+        perform(two, replace(task, fingerprint={"code": "other"}))
 
 
 def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(

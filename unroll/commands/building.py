@@ -1,4 +1,4 @@
-"""Commands that build: `demo`, `repro`, `verify` and `worker`."""
+"""Commands that build: `demo`, `repro` and `verify`."""
 
 import os
 from typing import Annotated
@@ -52,7 +52,7 @@ def repro(
 
     before = evaluation_times(context.obj)
     os.environ["UNROLL_JOBS"] = str(jobs)
-    status = repro(context.obj, targets or [])
+    status = repro(context.obj, targets or [], jobs=jobs)
     if scores:
         times = evaluation_times(context.obj)
         new = [name for name, time in times.items() if before.get(name) != time]
@@ -99,21 +99,3 @@ def verify(
             f"leave out {', '.join(datasets)}, or --quick"
         )
     raise typer.Exit(0 if verify.quick(context.obj, jobs) else 1)
-
-
-@app.command(rich_help_panel="Many machines")
-def worker(
-    context: typer.Context,
-    jobs: Jobs = CORES,
-    idle: Annotated[
-        float,
-        typer.Option(min=0, help="Minutes without a task after which the worker ends."),
-    ] = 10,
-) -> None:
-    """Train for `unroll repro` on another machine, in a folder that both share.
-
-    `unroll worker` · `unroll --root /shared/project worker --jobs 8`
-    """
-    from unroll.worker import work
-
-    work(context.obj, jobs, 60 * idle)

@@ -1,4 +1,4 @@
-"""The stages as commands, which dvc.yaml runs, and `prune`."""
+"""The stages as commands, which dvc.yaml runs."""
 
 import contextlib
 import os
@@ -85,7 +85,6 @@ def train(
     `unroll train waves` · `unroll train waves rnn6` · `unroll train jena_hourly gru
     --epochs 2`
     """
-    from pipeline.training.run_store import WHOLE
     from stages.train import train
 
     workspace: Workspace = context.obj
@@ -111,15 +110,13 @@ def train(
 
             train(workspace, name, experiment, jobs)
             # `unroll repro` and the demo end with answers, which say more.
-            if WHOLE not in os.environ:
+            if BUILD not in os.environ:
                 show_trained(workspace, name, experiment)
                 _say_what_is_next(workspace, name)
 
 
 def _say_what_is_next(workspace: Workspace, dataset: str) -> None:
-    """Print the next command, unless `unroll repro` prints it at its end."""
-    if BUILD in os.environ:
-        return
+    """Print the next command."""
     unroll = program(workspace)
     comparison = f"`{unroll} compare {dataset}`"
     # DVC goes on to the stage `evaluate` by itself.
@@ -127,17 +124,6 @@ def _say_what_is_next(workspace: Workspace, dataset: str) -> None:
         print(f"Next, when {dataset} is evaluated: {comparison}.")
     else:
         print(f"Next: `{unroll} repro evaluate@{dataset}`, then {comparison}.")
-
-
-@app.command(rich_help_panel="Stages")
-def prune(context: typer.Context) -> None:
-    """Remove finished trainings that params.yaml does not use from `.unroll/store`.
-
-    `unroll prune`
-    """
-    from stages.prune import prune
-
-    print(f"Runs removed from the store: {len(prune(context.obj))}.")
 
 
 @app.command(rich_help_panel="Stages")

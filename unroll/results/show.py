@@ -153,7 +153,9 @@ def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, Any]:
         if "fingerprint" in run:
             made["fingerprint"] = fingerprint.brief(run["fingerprint"])
         try:
-            made["record"] = record.read(workspace, dataset, name).model_dump()
+            made["record"] = record.read(
+                workspace.record(dataset, name), workspace.run(dataset, name)
+            ).model_dump()
         except UnrollError as error:
             made["no_record"] = str(error)
     metrics = workspace.metrics(dataset)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import TEMPLATES, Params
+from pipeline.config.registry import EXTENSIONS, make_folders
 from pipeline.files import remove, write_text
 from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED
 from pipeline.workspace import Workspace
@@ -32,6 +33,9 @@ DVC_IGNORED = "/config.local\n/tmp\n/cache\n"
 
 NO_PARAGRAPHS = "<!-- The paragraphs of the repository are about other runs. -->\n"
 """The text of docs/results.md. DVC warns of an empty file."""
+
+COMPILED = shutil.ignore_patterns("__pycache__")
+"""What is not copied with a user's own modules."""
 
 DEMO = ".demo"
 """The demo's folder."""
@@ -132,6 +136,10 @@ def copy_graph(root: Path, folder: Path) -> None:
     for name in COPIED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, folder / name)
+    own = root / EXTENSIONS
+    if own.exists():
+        shutil.copytree(own, folder / EXTENSIONS, ignore=COMPILED, dirs_exist_ok=True)
+    make_folders(folder)
     write_text(folder / TEMPLATES, "{}\n")
     write_text(folder / ".dvc" / "config", CONFIG)
     write_text(Workspace(folder).paragraphs, NO_PARAGRAPHS)
