@@ -30,7 +30,10 @@ def due(miniature):
 
 def test_every_run_has_a_record_of_all_that_it_was_made_of(built):
     for name, experiment in params.load(built.workspace.params).runs.items():
-        run = record.read(built.workspace, experiment.dataset, params.own_name(name))
+        run = record.read(
+            built.workspace.record(experiment.dataset, params.own_name(name)),
+            built.workspace.run(experiment.dataset, params.own_name(name)),
+        )
         assert run.params == experiment.model_dump()
         assert f"pipeline.models.{experiment.model.family}" in run.modules
         assert "arrays.npz" in run.files

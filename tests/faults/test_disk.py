@@ -86,7 +86,8 @@ def main(built: str, root: Path, *room: str) -> None:
     faulty = FaultyWorkspace(root)
     whole = faulty.outputs()
     lines = {}
-    shutil.rmtree(faulty.workspace.scratch / "store" / "waves" / "linear")
+    shutil.rmtree(faulty.workspace.run("waves", "linear"))
+    expected = faulty.outputs()
     for command in (*STAGES, REPRO):
         lines[command] = []
         # a build needs more than all of them
@@ -97,7 +98,7 @@ def main(built: str, root: Path, *room: str) -> None:
             )
             ended = faulty.run(command)
             (root / "filler").unlink()
-            assert faulty.outputs() == whole, (command, free, ended)
+            assert faulty.outputs() == expected, (command, free, ended)
             assert faulty.unfinished() == []
             if ended.code == 0:
                 break
@@ -106,7 +107,9 @@ def main(built: str, root: Path, *room: str) -> None:
         lines[command].append(faulty.run(command)[:2])
         mount("-o", "remount,rw", root)
         faulty.succeeds(command)
-        assert faulty.outputs() == whole, command
+        if command.startswith("train"):
+            expected = whole
+        assert faulty.outputs() == expected, command
     sys.stdout.write(json.dumps(lines))
 
 

@@ -43,7 +43,6 @@ def stages(built, database, tmp_path_factory, request) -> FaultyWorkspace:
         gru["model"] |= DROPOUT
 
     faulty.change(longer)
-    shutil.rmtree(faulty.workspace.scratch / "store")
     faulty.succeeds("train waves node", "train jena gru", "evaluate waves")
     return faulty
 
@@ -79,8 +78,6 @@ def test_it_goes_on_to_the_same_bytes(command, folder, stages, tmp_path, monkeyp
             shutil.copytree(stages.root, tmp_path / f"killed {number}")
         )
         shutil.rmtree(faulty.root / folder)
-        if verb == "train":
-            shutil.rmtree(faulty.workspace.scratch.joinpath("store", *name))
         ended = set()
         for _ in range(random.randint(1, 4)):  # noqa: S311
             variables = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from pipeline.config import params
+from pipeline.config import params, plain_yaml
 from pipeline.tracking import store
-from stages.perform import perform
+from stages import pool
 from stages.train import tasks_of
 from tests.faults.conftest import FaultyWorkspace
 from unroll.results.tracking import track
@@ -37,20 +37,23 @@ def test_a_build_mends_what_it_can_trains_nothing_anew_and_says_what_else_to_do(
     lock = faulty.root / "dvc.lock"
     whole = faulty.outputs()
     text = lock.read_bytes()
+    stages = plain_yaml.read(lock)
+    stages = plain_yaml.read(lock)
     for name in (
         "data/raw/waves/waves.npz",
         "data/prepared/waves/dataset.json",
         "results/metrics/waves.json",
     ):
         (faulty.root / name).write_bytes((faulty.root / name).read_bytes()[:-9])
-    shutil.rmtree(faulty.workspace.run("waves", "linear"))
     (faulty.workspace.evaluation("waves") / "evaluation.json").write_text("{}\n")
     faulty.workspace.report.unlink()
     lock.write_bytes(text.replace(b"stages:\n", b"stages:\n<<<<<<< ours\n", 1))
     assert "dvc.lock is damaged; it is written anew" in faulty.succeeds("repro").output
-    assert "> exec unroll train" not in capfd.readouterr().out
+    shown = capfd.readouterr()
+    assert "waves: 0 of 2 experiments to train" in shown.err
+    assert "1/1" not in shown.err
     assert faulty.outputs() == whole
-    assert lock.read_bytes() == text
+    assert plain_yaml.read(lock) == stages
     notes = list((faulty.root.parent / "notes").rglob("cache.db"))
     for path in notes:
         path.write_bytes(bytes(range(256)) * 100)
@@ -137,7 +140,7 @@ def test_a_store_that_fails_costs_a_training_a_warning(
     # the same file, which MLflow keeps open in this process
     shutil.copyfile(database, recorded.root / "mlflow.db")
     with cause(fault, recorded.root / "mlflow.db", monkeypatch):
-        perform(recorded.workspace, task)
+        pool._perform(recorded.workspace, task)
         line = capsys.readouterr().err.splitlines()[-1]
         assert line.startswith("warning: not recorded in MLflow: ")
         assert says in line

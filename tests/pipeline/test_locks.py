@@ -13,7 +13,7 @@ from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
 
 WRITE = """
-import os, platform, sys
+import os, sys
 from pathlib import Path
 from pipeline.files import atomic_file, atomic_folder
 from pipeline.workspace import Workspace
@@ -21,7 +21,6 @@ from pipeline.workspace import Workspace
 workspace = Workspace(Path(sys.argv[1]))
 files = [workspace.report, workspace.root / "dvc.lock", workspace.record("waves", "gru")]
 files += [workspace.metrics("waves"), workspace.trials("waves", "gru")]
-files += [workspace.scratch / "workers" / platform.node() / "worker"]
 files += [workspace.checkpoint("waves", "gru"), workspace.scratch / "failures" / "train@gru.txt"]
 writers = [atomic_file(file) for file in files]
 for writer in writers:
@@ -38,7 +37,6 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
         tmp_path / ".mine.tmp",
         tmp_path / ".dvc.lock.old.1.tmp",
         workspace.scratch / "downloads" / "x.part",
-        workspace.scratch / "workers" / "another" / ".worker.1.ab12.tmp",
     ]
     # of this process, which lives
     others.append(files.unfinished(tmp_path, "dvc.lock"))
@@ -50,7 +48,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     )
     assert writer.returncode == 9
     left = [path for path in tmp_path.rglob("*.tmp") if path not in others]
-    assert len(left) == 9
+    assert len(left) == 8
     locks.sweep(workspace)
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in others)

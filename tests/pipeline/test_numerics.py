@@ -119,7 +119,6 @@ def test_a_training_has_the_same_bytes_whatever_the_user_has_set_for_keras(
     folder = miniature.workspace.run("jena", "gru")
     before = content(folder)
     shutil.rmtree(folder)
-    shutil.rmtree(miniature.workspace.scratch / "store")
     miniature.unroll("train", "jena", "gru")
     assert content(folder) == before
     assert "float64" in file.read_text(encoding="utf-8")

@@ -51,9 +51,7 @@ def lines(capsys):
     return output.err.splitlines(), output.out.splitlines()
 
 
-def test_what_was_trained_stays_without_a_process(
-    two, capsys, monkeypatch
-):
+def test_what_was_trained_stays_without_a_process(two, capsys, monkeypatch):
     monkeypatch.setattr(pool, "Server", None)
     runs = content(two.runs("waves"))
     train(two, "waves")

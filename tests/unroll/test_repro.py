@@ -1,12 +1,14 @@
 """`unroll repro`: what fails, what is refused, what is stopped or killed, and another
 DVC at the same time."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -17,7 +19,7 @@ from ruamel.yaml import YAML
 from pipeline.config import plain_yaml
 from tests.conftest import Miniature
 from tests.support import REPOSITORY, content, last_output, start_unroll
-from unroll import dvc_process, exits, repro
+from unroll import exits, repro
 from unroll.commands.main import invoke
 from unroll.results import compare
 from unroll.workspaces.make import with_params
@@ -109,7 +111,7 @@ def test_a_build_ends_with_the_command_that_shows_what_is_new(
     evaluated, monkeypatch, capsys
 ):
     def touching(*names):
-        monkeypatch.setattr(repro, "repro", lambda *_: 0)
+        monkeypatch.setattr(repro, "repro", lambda *_, **__: 0)
         times = [{}, dict.fromkeys(names, 1)]
         monkeypatch.setattr(compare, "evaluation_times", lambda _: times.pop(0))
 
@@ -161,20 +163,37 @@ def test_what_a_kill_leaves_of_dvcs_files_is_one_that_dvc_reads_or_is_removed(
     zombie.wait()
 
 
+def opened(number):
+    """The names of the files that a process's children have open."""
+    found = set()
+    for process in psutil.Process(number).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            found |= {Path(file.path).name for file in process.open_files()}
+    return found
+
+
 def test_one_that_is_stopped_or_killed_leaves_no_process_and_the_next_one_goes_on(
     miniature,
 ):
     lock = (miniature.root / "dvc.lock").read_bytes()
     runs = content(miniature.workspace.runs("waves"))
     params = miniature.workspace.params.read_bytes()
-    miniature.change(
-        lambda data: data["experiments"]["waves"]["node"]["training"].update(
-            epochs=100_000
-        )
-    )
-    log = miniature.workspace.log("waves/node")
-    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
-        log.unlink(missing_ok=True)
+    longer = plain_yaml.read(miniature.workspace.params)
+    longer["experiments"]["waves"]["node"]["training"]["epochs"] = 100_000
+    scores = miniature.workspace.evaluation("waves") / "scores.csv"
+    evaluation = FileLock(miniature.workspace.scratch / "evaluate-waves.lock")
+    for number, stage in (
+        (signal.SIGKILL, "train"),
+        (signal.SIGINT, "train"),
+        (signal.SIGKILL, "evaluate"),
+        (signal.SIGTERM, "evaluate"),
+    ):
+        if stage == "train":  # in the pool, before DVC runs the stage
+            plain_yaml.write(longer, miniature.workspace.params)
+        else:
+            miniature.workspace.params.write_bytes(params)
+            scores.write_text("damaged\n")
+            evaluation.acquire()
         # One that does not heed Ctrl-C was started in the background of a script.
         handler = "default_int_handler" if number == signal.SIGINT else "SIG_IGN"
         # Without SHELL, DVC runs a stage by /bin/sh, which may wait for it as a process
@@ -185,15 +204,14 @@ def test_one_that_is_stopped_or_killed_leaves_no_process_and_the_next_one_goes_o
             if name != "SHELL"
         }
         build = start_unroll(miniature.root, "repro", handler=handler, env=variables)
-        while not log.exists():
+        file = "node.txt" if stage == "train" else "evaluate-waves.lock"
+        while file not in opened(build.pid):
             assert build.poll() is None, build.communicate()
             time.sleep(0.05)
         family = psutil.Process(build.pid).children(recursive=True)
-        assert {dvc_process.__file__, "train"} <= {
-            word for process in family for word in process.cmdline()
-        }
         build.send_signal(number)
         output = last_output(build, family)
+        evaluation.release()
         assert "Traceback" not in output
         if number != signal.SIGKILL:
             assert build.returncode == 130

@@ -26,18 +26,18 @@ def test_a_record_of_another_run_is_none(workspace):
     with pytest.raises(
         UnrollError, match="no record on this machine: taken from DVC's cache"
     ):
-        record.read(workspace, *NAME)
-    record.write(workspace, workspace.run(*NAME), MADE_OF)
+        record.read(workspace.record(*NAME), workspace.run(*NAME))
+    record.write(workspace, workspace.record(*NAME), workspace.run(*NAME), MADE_OF)
     write_text(workspace.run(*NAME) / "history.csv", "seed,epoch\n")
     with pytest.raises(UnrollError, match="no record of this run"):
-        record.read(workspace, *NAME)
+        record.read(workspace.record(*NAME), workspace.run(*NAME))
 
 
 def test_a_record_that_cannot_be_written_costs_one_line(workspace, capsys):
     (workspace.root / "records").write_text("a file where a folder should be")
-    record.write(workspace, workspace.run(*NAME), MADE_OF)
+    record.write(workspace, workspace.record(*NAME), workspace.run(*NAME), MADE_OF)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("warning: no record of where node was made: ")
+    assert line.startswith("warning: no record of where ")
 
 
 @pytest.fixture

@@ -16,11 +16,12 @@ from pipeline.config import params
 from pipeline.data import dataset as datasets
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers_file
-from pipeline.files import read_json, write_json, write_text
+from pipeline.files import hashes_of, read_json, write_json, write_text
 from pipeline.locks import alone
 from pipeline.provenance import fingerprint, record
-from pipeline.tracking import ON_WORKER, runs, store, view
-from pipeline.training import run_folder
+from pipeline.tracking import runs, store, view
+from pipeline.training import run_folder, tasks
+from pipeline.training.tasks import Task
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from tests.support import fake_runs
@@ -68,7 +69,7 @@ class Tracked:
             experiment,
         )
         write_text(folder / "weights" / "seed_0_final.weights.h5", weights)
-        files = fingerprint.files_of(self.workspace.prepared(self.data))
+        files = hashes_of(self.workspace.prepared(self.data))
         made_of = fingerprint.Ingredients(experiment.model_dump(), files, {}, "lock")
         write_json(
             folder / "run.json",
@@ -78,8 +79,15 @@ class Tracked:
 
     def train(self, name, weights="w"):
         made_of = self.leave(name, weights)
-        record.write(self.workspace, self.folder(name), made_of)
-        runs.trained(self.workspace, f"{self.data}/{name}", self.experiment(name))
+        folder = self.folder(name)
+        path = self.workspace.record(self.data, name)
+        record.write(self.workspace, path, folder, made_of)
+        task = Task(self.data, name, self.experiment(name), None, made_of.fingerprint)
+        finished = tasks.finished(self.workspace, task)
+        shutil.copytree(folder, finished / tasks.RUN)
+        shutil.copyfile(path, finished / tasks.RECORD)
+        runs.trained(self.workspace, task)
+        shutil.rmtree(finished)
 
     def track(self):
         """Experiment, within its data set -> what was done."""
@@ -324,14 +332,6 @@ def test_what_a_killed_process_left_is_ended_and_logged_anew(lab, monkeypatch):
     assert lab.track()["gru"] == "recorded"
     assert status(*lab.search()) == ["FINISHED", "KILLED"]
     assert status(*lab.search(view.CURRENT)) == ["FINISHED"]
-
-
-def test_what_a_worker_trains_the_machine_that_builds_logs(lab, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setenv(ON_WORKER, "1")
-        lab.train("gru")
-    assert lab.search() == []
-    assert lab.track()["gru"] == "recorded"
 
 
 def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(

@@ -157,6 +157,7 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     preparation = every.dataset("waves").preparation
     record.write(
         workspace,
+        workspace.record("waves", "linear"),
         folder,
         fingerprint.ingredients(workspace.prepared("waves"), section, preparation),
     )
