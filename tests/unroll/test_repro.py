@@ -4,11 +4,11 @@ DVC at the same time."""
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -163,12 +163,13 @@ def test_what_a_kill_leaves_of_dvcs_files_is_one_that_dvc_reads_or_is_removed(
     zombie.wait()
 
 
-def opened(number):
-    """The names of the files that a process's children have open."""
-    found = set()
+def started(number):
+    """The words and loaded libraries of a process's children, and their children."""
+    found = ""
     for process in psutil.Process(number).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
-            found |= {Path(file.path).name for file in process.open_files()}
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            libraries = [library.path for library in process.memory_maps()]
+            found += " ".join([*process.cmdline(), *libraries, "\n"])
     return found
 
 
@@ -204,8 +205,9 @@ def test_one_that_is_stopped_or_killed_leaves_no_process_and_the_next_one_goes_o
             if name != "SHELL"
         }
         build = start_unroll(miniature.root, "repro", handler=handler, env=variables)
-        file = "node.txt" if stage == "train" else "evaluate-waves.lock"
-        while file not in opened(build.pid):
+        # With this library loaded, a process has asked to end with its parent.
+        word = "serve" if stage == "train" else "evaluate waves"
+        while not re.search(f"{word}.*pydantic_core", started(build.pid)):
             assert build.poll() is None, build.communicate()
             time.sleep(0.05)
         family = psutil.Process(build.pid).children(recursive=True)
