@@ -207,7 +207,7 @@ def test_one_that_is_stopped_or_killed_leaves_no_process_and_the_next_one_goes_o
         build = start_unroll(miniature.root, "repro", handler=handler, env=variables)
         # With this library loaded, a process has asked to end with its parent.
         word = "serve" if stage == "train" else "evaluate waves"
-        while not re.search(f"{word}.*pydantic_core", started(build.pid)):
+        while not re.search(f"{word}.*multiarray", started(build.pid)):
             assert build.poll() is None, build.communicate()
             time.sleep(0.05)
         family = psutil.Process(build.pid).children(recursive=True)
