@@ -22,7 +22,6 @@ start, in whole seconds."""
 UNFINISHED_PLACES = (
     "",
     "results/",
-    "results/*/",
     "results/trials/*/",
     "records/*/",
     ".unroll/",

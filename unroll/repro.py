@@ -182,7 +182,7 @@ def prepare(workspace: Workspace, config: Params) -> None:
     # No stage removes the results of a data set that params.yaml no longer names.
     for name in ("runs", "results/evaluations", "results/metrics"):
         for path in (root / name).glob("[!.]*"):
-            if path.name.removesuffix(".json") not in config.experiments:
+            if path.name not in config.experiments:
                 remove(path)
     mend(root)
 

@@ -40,7 +40,7 @@ SECTIONS = {
 OLD = (
     "runs/old/linear/run.json",
     "results/evaluations/old/evaluation.json",
-    "results/metrics/old.json",
+    "results/metrics/old/linear.json",
 )
 """Files of a data set that params.yaml no longer names."""
 
