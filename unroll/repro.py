@@ -127,12 +127,13 @@ def _require_stage(workspace: Workspace, config: Params, target: str) -> None:
     one_of(target, stages(config), "the target")
 
 
-def summary(workspace: Workspace, status: int) -> list[str]:
+def summary(workspace: Workspace, status: int, since: float = 0) -> list[str]:
     """Return a line for each stage that failed, with the reason.
 
-    `status` is the exit status of the build.
+    `status` is the exit status of the build, `since` its start (in seconds since 1970).
+    A stage that failed before and was not tried again is left out.
     """
-    failed = failures.read(workspace)
+    failed = failures.read(workspace, since)
     if status and not failed:
         notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
         where = f"If that is of a database, delete {notes}"
