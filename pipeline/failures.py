@@ -68,10 +68,14 @@ def clear(workspace: Workspace, stage: str) -> None:
     _file(workspace, stage).unlink(missing_ok=True)
 
 
-def read(workspace: Workspace) -> dict[str, str]:
-    """Return stage -> the reason why it failed last, in alphabetical order."""
+def read(workspace: Workspace, since: float = 0) -> dict[str, str]:
+    """Return stage -> the reason why it failed last, in alphabetical order.
+
+    `since` leaves out what was recorded earlier (in seconds since 1970).
+    """
     files = sorted((workspace.scratch / "failures").glob("*.txt"))
     return {
         file.name.removesuffix(".txt"): one_line(file.read_text(encoding="utf-8"))
         for file in files
+        if file.stat().st_mtime >= since
     }

@@ -20,7 +20,6 @@ start, in whole seconds."""
 UNFINISHED_PLACES = (
     "",
     "results/",
-    "results/*/",
     "results/trials/*/",
     "records/*/",
     ".unroll/",

@@ -53,12 +53,10 @@ Timestamp = Annotated[str, pydantic.AfterValidator(_timestamp)]
 
 
 class Metrics(
-    pydantic.RootModel[
-        dict[str, Annotated[dict[str, float], pydantic.Field(min_length=1)]]
-    ]
+    pydantic.RootModel[Annotated[dict[str, float], pydantic.Field(min_length=1)]]
 ):
-    """The content of results/metrics/DATASET.json: experiment -> name of a metric ->
-    its value, a finite number.
+    """The content of results/metrics/DATASET/EXPERIMENT.json: name of a metric -> its
+    value, a finite number.
     """
 
     model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)

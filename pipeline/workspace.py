@@ -74,8 +74,10 @@ class Workspace:
         return self.scratch / "checkpoints" / dataset / f"{experiment}.npz"
 
     def metrics(self, dataset: str) -> Path:
-        """The file of a data set's main scores, for `dvc metrics`."""
-        return self.root / "results" / "metrics" / f"{dataset}.json"
+        """The folder of a data set's main scores, for `dvc metrics`: a file
+        EXPERIMENT.json for each experiment that has predictions.
+        """
+        return self.root / "results" / "metrics" / dataset
 
     def evaluation(self, dataset: str) -> Path:
         """The folder of a data set's full scores and the tables behind its plots."""
@@ -83,7 +85,7 @@ class Workspace:
 
     @property
     def answers(self) -> Path:
-        """The file of all answers and outcomes of claims, for `dvc metrics`."""
+        """The file of all answers and outcomes of claims."""
         return self.root / "results" / "answers.json"
 
     @property

@@ -17,7 +17,7 @@ from pipeline.workspace import Workspace
 
 
 def evaluate(workspace: Workspace, name: str) -> Evaluation:
-    """Score the runs of data set `name`; write results/metrics/NAME.json and
+    """Score the runs of data set `name`; write results/metrics/NAME/ and
     results/evaluations/NAME/.
 
     Only experiments of params.yaml are scored. The run folder of an experiment that was
@@ -36,7 +36,11 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             key: run_folder.load_for(workspace.run(name, key), name, experiment.seeds)
             for key, experiment in experiments.items()
         }
-        with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
+        scratch = workspace.scratch
+        with (
+            atomic_folder(workspace.evaluation(name), scratch) as folder,
+            atomic_folder(workspace.metrics(name), scratch) as metrics_folder,
+        ):
             evaluation = scores.evaluate(data, runs, experiments)
             (folder / "tables").mkdir()
             _write_tables(workspace, config, data, runs, evaluation, folder / "tables")
@@ -44,8 +48,8 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             history = plot_data.rounded(plot_data.history(runs))
             tables.write(folder / "history.csv", history)
             tables.write(folder / "scores.csv", plot_data.scores(evaluation))
-            # Within the block: if the disk is full here, nothing is replaced.
-            write_json(workspace.metrics(name), metrics(evaluation))
+            for key, values in metrics(evaluation).items():
+                write_json(metrics_folder / f"{key}.json", values)
     return evaluation
 
 

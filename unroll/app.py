@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from pipeline.errors import UnrollError
 from pipeline.provenance.machine import documents
 from pipeline.workspace import Workspace
 
@@ -45,7 +46,6 @@ class CommandsByHeading(TyperGroup):
 app = typer.Typer(
     name="unroll",
     cls=CommandsByHeading,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -79,7 +79,23 @@ READ_ONLY = {
 """Command that only reads -> the file that makes a folder a project. In other folders the
 command reads the four documents, which come with the package."""
 
-DataSet = Annotated[str, typer.Argument(help="A data set of params.yaml.")]
+
+def known_data_sets(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the data sets of params.yaml that begin with `incomplete`, for the shell."""
+    from pipeline.config import plain_yaml
+
+    root = Path(context.find_root().params["root"])
+    try:
+        names = plain_yaml.read(root / "params.yaml")["datasets"]
+    except (UnrollError, KeyError, TypeError):
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+DataSet = Annotated[
+    str,
+    typer.Argument(help="A data set of params.yaml.", autocompletion=known_data_sets),
+]
 Experiment = Annotated[
     str, typer.Argument(help="An experiment of params.yaml, such as waves/gru.")
 ]

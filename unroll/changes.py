@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
@@ -12,7 +13,7 @@ from unroll.repro import LOCK
 from unroll.workspaces.checkout import dvc, git
 
 ANSWERS = "results/answers.json"
-"""The file of the verdicts, which are DVC metrics that end in `outcome`."""
+"""The file of the verdicts: its values called `outcome`."""
 
 MAX_ROWS = 40
 """The most rows of a table: a comment on a pull request has at most 65,536
@@ -40,13 +41,17 @@ def report_against(root: Path, ref: str) -> bool:
             f"git knows no commit {ref} in {root}; name another one, or in a shallow "
             "clone run `git fetch --unshallow`"
         ) from None
-    read_json(root / ANSWERS)  # DVC would compare nothing if the file is damaged
+    now = _outcomes(read_json(root / ANSWERS))
+    changed = [
+        f"| {question} | {before} | {now.get(question, '-')} |"
+        for question, before in _outcomes_at(root, ref).items()
+        if now.get(question) != before
+    ]
     metrics = dvc(root, "metrics", "diff", ref, "--md", "--precision", "9").splitlines()
-    changed = _changed_verdicts(metrics[2:])
     print(f"## {len(changed)} verdict{'' if len(changed) == 1 else 's'} changed")
     head = ["| verdict | before | now |", "| --- | --- | --- |"]
     _print_table("Verdicts", [*head, *changed])
-    _print_table("Metrics", [row for row in metrics if ANSWERS not in row])
+    _print_table("Metrics", metrics)
     _print_table("Options", dvc(root, "params", "diff", ref, "--md").splitlines())
     locked = plain_yaml.read(root / LOCK)["stages"]
     stale = _out_of_date(root)
@@ -58,21 +63,27 @@ def report_against(root: Path, ref: str) -> bool:
     return not changed
 
 
-def _changed_verdicts(rows: Sequence[str]) -> list[str]:
-    """Return a row for each verdict at the commit that is another one now.
+def _outcomes_at(root: Path, ref: str) -> dict[str, str]:
+    """Return the outcomes at the commit `ref`; {} if it has none."""
+    try:
+        return _outcomes(json.loads(git(root, "show", f"{ref}:./{ANSWERS}")))
+    except (UnrollError, ValueError):
+        return {}
 
-    Args:
-        rows: the rows of `dvc metrics diff`: path, metric, before, now, change.
+
+def _outcomes(data: Any, place: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return question -> its outcome, for each `outcome` in the data of answers.json.
+
+    A question is the place of its outcome, such as "answers waves tuned".
     """
-    changed = []
-    for row in rows:
-        if ANSWERS not in row:
-            continue
-        metric, before, now = [cell.strip() for cell in row.split("|")[2:5]]
-        if metric.endswith(".outcome") and before != "-":
-            question = metric.removesuffix(".outcome").replace(".", " ")
-            changed.append(f"| {question} | {before} | {now} |")
-    return changed
+    outcomes: dict[str, str] = {}
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if key == "outcome":
+                outcomes[" ".join(place)] = value
+            else:
+                outcomes |= _outcomes(value, (*place, key))
+    return outcomes
 
 
 def _print_table(title: str, lines: Sequence[str]) -> None:

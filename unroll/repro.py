@@ -161,12 +161,13 @@ def _require_stage(workspace: Workspace, config: Params, target: str) -> None:
     one_of(target, stages(config), "the target")
 
 
-def summary(workspace: Workspace, status: int) -> list[str]:
+def summary(workspace: Workspace, status: int, since: float = 0) -> list[str]:
     """Return a line for each stage that failed, with the reason.
 
-    `status` is the exit status of the build.
+    `status` is the exit status of the build, `since` its start (in seconds since 1970).
+    A stage that failed before and was not tried again is left out.
     """
-    failed = failures.read(workspace)
+    failed = failures.read(workspace, since)
     if status and not failed:
         notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
         where = f"If that is of a database, delete {notes}"
@@ -217,7 +218,7 @@ def prepare(workspace: Workspace, config: Params) -> None:
     # No stage removes the results of a data set that params.yaml no longer names.
     for name in ("runs", "results/evaluations", "results/metrics"):
         for path in (root / name).glob("[!.]*"):
-            if path.name.removesuffix(".json") not in config.experiments:
+            if path.name not in config.experiments:
                 remove(path)
     mend(root)
 

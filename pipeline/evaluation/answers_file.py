@@ -1,5 +1,5 @@
-"""results/answers.json, one of DVC's metrics files: which data sets need a recurrent
-network, and which claims hold.
+"""results/answers.json: which data sets need a recurrent network, and which claims
+hold.
 
 The stage `report` writes the file; page, terminal and MLflow read it.
 """

@@ -1,5 +1,5 @@
 """The contents of evaluation.json: the scores of all runs of one data set. Also the
-main scores in results/metrics/DATASET.json, for `dvc metrics` and MLflow.
+main scores in results/metrics/DATASET/EXPERIMENT.json, for `dvc metrics`.
 """
 
 import statistics
@@ -64,8 +64,9 @@ Splits = dict[Split, Scores]
 SHOWN = ("mse", "mae", "accuracy")
 """The measures in results/metrics besides the data set's own, if it has them."""
 
-PREFIXES: dict[Split, str] = {"test": "", "validation": "validation_"}
-"""Split in results/metrics -> the prefix of its measures' names."""
+VALIDATION = "val"
+"""The name in results/metrics of the data set's own measure on validation. It is short,
+so that `dvc metrics show` fits 100 columns."""
 
 
 class Entry(Strict):
@@ -128,17 +129,6 @@ class Entry(Strict):
     def score(self, metric: str) -> Stat | None:
         """Return a measure on test, with the chosen weights; None without predictions."""
         return self.chosen.get("test", {}).get(metric)
-
-    def shown(self, metric: str) -> dict[str, Stat]:
-        """Return name in results/metrics -> statistics with the chosen weights. The
-        data set's own measure comes first.
-        """
-        return {
-            f"{prefix}{measure}": self.chosen[split][measure]
-            for measure in dict.fromkeys((metric, *SHOWN))
-            for split, prefix in PREFIXES.items()
-            if measure in self.chosen.get(split, {})
-        }
 
     @property
     def recurrent(self) -> bool:
@@ -303,17 +293,22 @@ def _lacking(evaluation: Evaluation) -> str:
 def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     """Return experiment -> name of a metric -> its value, with the chosen weights.
 
-    `mse` is the mean over seeds on test, `mse_std` its sample standard deviation over
-    several seeds, `validation_mse` the mean on validation. Experiments without
-    predictions are left out.
+    The values are means over the seeds on test, the data set's own measure first, and
+    this measure on validation (`VALIDATION`). Experiments without predictions are left
+    out.
     """
+    own = evaluation.dataset.metric
     by_experiment = {}
     for name, entry in evaluation.experiments.items():
-        values = {}
-        for key, stat in entry.shown(evaluation.dataset.metric).items():
-            values[key] = stat.mean
-            if stat.std is not None:
-                values[f"{key}_std"] = stat.std
+        scores = entry.chosen.get("test", {})
+        values = {
+            measure: scores[measure].mean
+            for measure in dict.fromkeys((own, *SHOWN))
+            if measure in scores
+        }
+        on_validation = entry.chosen.get("validation", {}).get(own)
+        if on_validation:
+            values[VALIDATION] = on_validation.mean
         if values:
             by_experiment[name] = values
     return by_experiment

@@ -42,7 +42,7 @@ def test_a_build_mends_what_it_can_trains_nothing_anew_and_says_what_else_to_do(
     for name in (
         "data/raw/waves/waves.npz",
         "data/prepared/waves/dataset.json",
-        "results/metrics/waves.json",
+        "results/metrics/waves/linear.json",
     ):
         (faulty.root / name).write_bytes((faulty.root / name).read_bytes()[:-9])
     (faulty.workspace.evaluation("waves") / "evaluation.json").write_text("{}\n")

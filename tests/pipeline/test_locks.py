@@ -20,7 +20,7 @@ from pipeline.workspace import Workspace
 
 workspace = Workspace(Path(sys.argv[1]))
 files = [workspace.report, workspace.root / "dvc.lock", workspace.record("waves", "gru")]
-files += [workspace.metrics("waves"), workspace.trials("waves", "gru")]
+files += [workspace.answers, workspace.trials("waves", "gru")]
 files += [workspace.checkpoint("waves", "gru"), workspace.scratch / "failures" / "train@gru.txt"]
 writers = [atomic_file(file) for file in files]
 for writer in writers:

@@ -131,7 +131,7 @@ def test_an_evaluation_is_metrics_scores_and_what_plots_need(evaluated):
     assert baselines == {"last_value": True, "perceptron": False, "node": False}
     assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
     scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
-    headline = read_json(evaluated.metrics("waves"))["node"]
+    headline = read_json(evaluated.metrics("waves") / "node.json")
     assert scores.loc["node"].to_dict() == pytest.approx(
         {"score": headline["mse"], "low": np.nan, "high": np.nan}, nan_ok=True
     )

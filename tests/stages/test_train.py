@@ -62,9 +62,9 @@ def test_what_was_trained_stays_without_a_process(two, capsys, monkeypatch):
 
 def test_train_ends_with_the_scores_beside_the_committed_ones(two, capsys, monkeypatch):
     monkeypatch.chdir(two.root)
-    write_json(two.metrics("waves"), {"linear": {"mse": 0.25}})
+    write_json(two.metrics("waves") / "linear.json", {"mse": 0.25})
     commit(REPOSITORY, two.root, "all")
-    write_json(two.metrics("waves"), {"linear": {"mse": 0.5}})
+    write_json(two.metrics("waves") / "linear.json", {"mse": 0.5})
     invoke(["train", "waves"])
     _, (head, linear, last_value, last) = lines(capsys)
     assert head.split() == ["run", "mse", "on", "test", "committed"]

@@ -27,16 +27,16 @@ stages:
     foreach: ${datasets}
     do:
       cmd: >-
-        mkdir -p results/metrics &&
-        printf '{"gru": {"mse": 0.%s}}' "$(cat runs/${key}/weights)" > results/metrics/${key}.json
+        mkdir -p results/metrics/${key} &&
+        printf '{"mse": 0.%s}' "$(cat runs/${key}/weights)" > results/metrics/${key}/gru.json
       deps: ["runs/${key}"]
-      metrics: ["results/metrics/${key}.json": {cache: false}]
+      metrics: ["results/metrics/${key}": {cache: false}]
   report:
     cmd: >-
       if [ "$(cat runs/waves/weights)" -lt 50 ]; then word=yes; else word=no; fi;
       printf '{"waves": {"tuned": {"outcome": "%s"}}}' $word > results/answers.json
-    deps: [runs/waves, results/metrics/waves.json]
-    metrics: [results/answers.json: {cache: false}]
+    deps: [runs/waves, results/metrics/waves]
+    outs: [results/answers.json: {cache: false}]
 """
 
 PARAMS = """

@@ -42,7 +42,7 @@ SECTIONS = {
 OLD = (
     "runs/old/linear/run.json",
     "results/evaluations/old/evaluation.json",
-    "results/metrics/old.json",
+    "results/metrics/old/linear.json",
 )
 """Files of a data set that params.yaml no longer names."""
 
@@ -81,6 +81,9 @@ def test_a_failure_stops_no_other_stage_and_is_named_until_it_is_mended(
     assert [name for name in OLD if (small.root / name).exists()] == []
     assert [path.name for path in (small.root / "runs").iterdir()] == [".gitignore"]
 
+    assert unroll(small, "repro", "source@waves") == 0
+    assert "FAILED" not in capfd.readouterr().out, "the target does not need the meter"
+    assert "meter.csv cannot be had" in small.report.read_text(encoding="utf-8")
     (tmp_path / "mirror/meter/meter.csv").write_text("time,load\n")
     assert unroll(small, "repro", "source@meter") == 0
     assert "FAILED" not in capfd.readouterr().out

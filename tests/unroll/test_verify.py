@@ -104,24 +104,25 @@ def test_a_changed_output_is_named_with_its_stage_and_its_inputs_and_kept(
             "prepare@waves   same bytes",
             "prepare@sine    not committed",
             "train@waves     differs: runs/waves, from the same inputs",
-            "evaluate@waves  differs: results/metrics/waves.json, as do its inputs runs/waves",
-            "report          differs: results/answers.json, as do its inputs results/metrics/waves.json, runs/waves",
+            "evaluate@waves  differs: results/metrics/waves, as do its inputs runs/waves",
+            "report          differs: results/answers.json, as do its inputs results/metrics/waves, runs/waves",
             "evaluate@sine   not built: DVC says above why, or what it needs is not built",
             "train@sine      not built: no luck",
             "Stages that are not committed: 1.",
             f"1 of 6 stages have the same bytes. What was built: {root}/.verify",
             "The metrics that differ:",
-            "Path                        Metric               HEAD    workspace    Change",
-            "results/metrics/waves.json  gru.mse              0.32    0.325        0.005",
-            "results/answers.json        waves.tuned.outcome  yes     no           -",
+            "Path                            Metric    HEAD    workspace    Change",
+            "results/metrics/waves/gru.json  mse       0.32    0.325        0.005",
         ]
     )
     assert (root / ".verify/rebuild/runs/waves/weights").read_text() == "325\n"
 
 
 def test_a_figure_edited_by_hand_is_found(root):
-    toy.edit(root, "results/metrics/waves.json", "0.32", "0.31")
-    edited = verify.compare(locked(root), root, changed=["results/metrics/waves.json"])
+    toy.edit(root, "results/metrics/waves/gru.json", "0.32", "0.31")
+    edited = verify.compare(
+        locked(root), root, changed=["results/metrics/waves/gru.json"]
+    )
     assert [stage for stage, finding in edited.items() if finding != verify.SAME] == [
         "evaluate@waves"
     ]
@@ -139,7 +140,7 @@ def test_a_forged_run_is_trained_anew_though_the_lock_agrees_and_every_store_is_
     (root / ".unroll/store").mkdir(parents=True)
     (root / ".unroll/store/waves").write_text("1\n")
     toy.repro(root)
-    assert "0.1" in (root / "results/metrics/waves.json").read_text()
+    assert "0.1" in (root / "results/metrics/waves/gru.json").read_text()
     git(root, "add", "-f", ".unroll/store", ".dvc/cache")
     toy.commit(root, "With a run that was not trained")
     code, out, _ = unroll(root, capfd, "verify", "waves")
@@ -156,7 +157,7 @@ def test_a_frozen_stage_does_not_pass_with_what_is_committed(root, capfd):
         "{cache: false}]\n  report",
         "{cache: false}]\n      frozen: true\n  report",
     )
-    toy.edit(root, "results/metrics/waves.json", "0.32", "0.01")
+    toy.edit(root, "results/metrics/waves/gru.json", "0.32", "0.01")
     checkout.dvc(root, "commit", "-f")
     toy.commit(root, "A frozen stage, with a result that the lock agrees to")
     code, out, _ = unroll(root, capfd, "verify", "waves")
@@ -168,7 +169,7 @@ def test_results_that_no_stage_of_the_lock_made_fail_by_name(root, capfd):
     data = plain_yaml.read(root / "dvc.lock")
     del data["stages"]["evaluate@sine"]
     plain_yaml.write(data, root / "dvc.lock")
-    toy.edit(root, "results/metrics/sine.json", "0.16", "0.01")
+    toy.edit(root, "results/metrics/sine/gru.json", "0.16", "0.01")
     for name in (
         "results/evaluations/fäke/evaluation.json",
         "results/trials/waves/gru.csv",
@@ -184,7 +185,7 @@ def test_results_that_no_stage_of_the_lock_made_fail_by_name(root, capfd):
         SAME_WAVES.rpartition("All")[0]
         + f"results/evaluations/fäke/evaluation.json {made}\n"
         f"results/evaluations/waves {made}\n"
-        f"results/metrics/sine.json {made}\n"
+        f"results/metrics/sine/gru.json {made}\n"
         "3 of 3 stages have the same bytes. "
     )
 

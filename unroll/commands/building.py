@@ -1,12 +1,13 @@
 """Commands that build: `demo`, `repro` and `verify`."""
 
 import os
+import time
 from typing import Annotated
 
 import typer
 
 from pipeline.errors import UsageError
-from unroll.app import app
+from unroll.app import app, known_data_sets
 
 Targets = Annotated[
     list[str] | None,
@@ -50,6 +51,7 @@ def repro(
     from unroll.repro import repro, summary
     from unroll.results.compare import evaluation_times, show_answers
 
+    started = time.time()
     before = evaluation_times(context.obj)
     os.environ["UNROLL_JOBS"] = str(jobs)
     status = repro(context.obj, targets or [], jobs=jobs)
@@ -64,7 +66,7 @@ def repro(
         if new:
             name = new[0] if len(new) == 1 else "NAME"
             print(f"Next: `{program(context.obj)} compare {name}` shows all models.")
-    for line in summary(context.obj, status):
+    for line in summary(context.obj, status, started):
         print(line)
     raise typer.Exit(status)
 
@@ -73,7 +75,10 @@ def repro(
 def verify(
     context: typer.Context,
     datasets: Annotated[
-        list[str] | None, typer.Argument(help="Data sets; by default all.")
+        list[str] | None,
+        typer.Argument(
+            help="Data sets; by default all.", autocompletion=known_data_sets
+        ),
     ] = None,
     jobs: Jobs = CORES,
     quick: Annotated[

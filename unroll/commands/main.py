@@ -1,5 +1,6 @@
 """The command line `unroll`."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,9 @@ from unroll.exits import run
 REGISTERED = (adding, building, dvc_stages, results)
 """Modules whose commands register with the app when they are imported."""
 
+COMPLETION = "_UNROLL_COMPLETE"
+"""The environment variable by which the shell asks Typer how a word can end."""
+
 
 def invoke(arguments: Sequence[str]) -> None:
     """Run one command line, such as `["train", "waves", "node"]`; raise its errors."""
@@ -22,4 +26,6 @@ def invoke(arguments: Sequence[str]) -> None:
 
 def status() -> int:
     """Run the command line of this process, `sys.argv`; return the exit status."""
+    if COMPLETION in os.environ:
+        app(prog_name="unroll")
     return run(lambda: invoke(sys.argv[1:] or ["--help"]))

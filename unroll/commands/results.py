@@ -9,7 +9,7 @@ import typer
 
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.workspace import Workspace
-from unroll.app import Json, app, print_json
+from unroll.app import Json, app, known_data_sets, print_json
 from unroll.commands.adding import Level, own_workspace
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ def compare(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Answers, experiments or data sets; by default all."),
+        typer.Argument(
+            help="Answers, experiments or data sets; by default all.",
+            autocompletion=known_data_sets,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -181,7 +184,10 @@ def list_(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Data sets; by default one line for each."),
+        typer.Argument(
+            help="Data sets; by default one line for each.",
+            autocompletion=known_data_sets,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -49,7 +49,6 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
     for dataset in config.datasets:
         if names and dataset not in names:
             continue
-        scores = _scores(workspace, dataset)
         for name, experiment in config.experiments_of(dataset).items():
             row = {
                 "experiment": f"{dataset}/{name}",
@@ -58,19 +57,19 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
                 "method": experiment.training.method,
                 "epochs": experiment.training.options.get("epochs"),
                 "seeds": experiment.seeds,
-                "score": scores.get(name),
+                "score": _score(workspace, dataset, name),
                 "built": (workspace.run(dataset, name) / "run.json").exists(),
             }
             rows.append(row)
     return rows
 
 
-def _scores(workspace: Workspace, dataset: str) -> dict[str, float]:
-    """Return experiment -> its first measure, for an evaluated data set."""
+def _score(workspace: Workspace, dataset: str, name: str) -> float | None:
+    """Return the first measure of an experiment; None if it is not evaluated."""
     with contextlib.suppress(UnrollError):  # one damaged file does not stop the list
-        every = read_checked(workspace.metrics(dataset), Metrics).root
-        return {name: next(iter(metrics.values())) for name, metrics in every.items()}
-    return {}
+        file = workspace.metrics(dataset) / f"{name}.json"
+        return next(iter(read_checked(file, Metrics).root.values()))
+    return None
 
 
 def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> None:
@@ -158,10 +157,9 @@ def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, Any]:
             ).model_dump()
         except UnrollError as error:
             made["no_record"] = str(error)
-    metrics = workspace.metrics(dataset)
-    scored = read_checked(metrics, Metrics).root if metrics.exists() else {}
-    if name in scored:
-        made["metrics"] = scored[name]
+    scores = _built(workspace.metrics(dataset) / f"{name}.json", Metrics)
+    if scores:
+        made["metrics"] = scores
     evaluation = workspace.evaluation(dataset)
     if (evaluation / "evaluation.json").exists():
         entry = schema.load(evaluation).experiments.get(name)

@@ -25,12 +25,12 @@ def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
         UnrollError: a run is damaged.
     """
     data = dataset.load(workspace.prepared(name))
-    committed = committed_scores(workspace, name, data.metric)
     rows = []
     for key in params.load(workspace.params).experiments_of(name):
         if only in {"", key}:
             new = score_of(data, run_folder.load(workspace.run(name, key)))
-            texts = (_text(new, data.metric), _text(committed.get(key), data.metric))
+            old = committed_score(workspace, name, key, data.metric)
+            texts = (_text(new, data.metric), _text(old, data.metric))
             rows.append([f"{name}/{key}", *texts])
     header = ("run", f"{data.metric} on test", "committed")
     tables.show(header, rows, numeric=header[1:])
@@ -49,20 +49,20 @@ def score_of(data: Dataset, run: Run) -> float | None:
     return fmean(score(data.metric, of_seed, targets) for of_seed in predictions)
 
 
-def committed_scores(
-    workspace: Workspace, name: str, metric: str
-) -> dict[str, float | None]:
-    """Return experiment -> its score in results/metrics of the last commit.
+def committed_score(
+    workspace: Workspace, name: str, key: str, metric: str
+) -> float | None:
+    """Return the score of experiment `key` in results/metrics of the last commit.
 
-    Return {} if there is no such file, for example outside git, or if it is damaged.
+    Return None if there is no such file, for example outside git, or if it is damaged.
     """
-    path = workspace.metrics(name).relative_to(workspace.root)
+    file = workspace.metrics(name) / f"{key}.json"
+    path = file.relative_to(workspace.root).as_posix()
     try:
-        text = git(workspace.root, "show", f"HEAD:./{path.as_posix()}")
-        metrics = Metrics.model_validate_json(text).root
+        text = git(workspace.root, "show", f"HEAD:./{path}")
+        return Metrics.model_validate_json(text).root.get(metric)
     except (UnrollError, ValueError):
-        return {}
-    return {experiment: scores.get(metric) for experiment, scores in metrics.items()}
+        return None
 
 
 def _text(value: float | None, metric: str) -> str:

@@ -109,6 +109,23 @@ look(["show waves", "show waves/last_value", "compare", "compare --json"], {HEAV
     assert "mean over seeds" in printed
 
 
+def test_the_shell_is_told_how_commands_and_data_sets_end(built, tmp_path):
+    endings = {
+        "unroll eval": "evaluate",
+        "unroll train wa": "waves",
+        f"unroll --root {tmp_path} compare wa": "",
+    }
+    for words, expected in endings.items():
+        asked = {
+            "_UNROLL_COMPLETE": "complete_bash",
+            "COMP_WORDS": words.replace(" ", "\n"),
+            "COMP_CWORD": str(words.count(" ")),
+        }
+        assert (
+            output(built, sys.executable, "-m", "unroll", **asked).strip() == expected
+        )
+
+
 def test_one_who_stops_reading_is_no_error(built):
     output(
         built,

@@ -37,8 +37,8 @@ def test_every_experiment_in_the_order_of_params_and_no_other(workspace, capsys)
     for name in ("linear", "removed"):
         write_json(workspace.run("waves", name) / "run.json", {})
     write_json(
-        workspace.metrics("waves"),
-        {"linear": {"mse": 0.25, "mse_std": 0.1, "mae": 0.4}},
+        workspace.metrics("waves") / "linear.json",
+        {"mse": 0.25, "mae": 0.4, "val": 0.1},
     )
     rows = listing(workspace)
     keys = (
@@ -139,7 +139,7 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     }
     run |= {"best_epochs": None, "loss": None, "fingerprint": ingredients}
     write_json(folder / "run.json", run)
-    write_json(workspace.metrics("waves"), {"linear": {"mse": 0.003}})
+    write_json(workspace.metrics("waves") / "linear.json", {"mse": 0.003})
     facts = show(workspace, "waves")
     assert list(facts["source"]["built"]["files"]) == ["waves.npz"]
     assert facts["dataset"]["built"]["examples"] == {
