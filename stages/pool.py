@@ -19,11 +19,12 @@ PRELOAD = (
     "pandas",
     "pydantic",
     "ruamel.yaml",
-    "sqlalchemy.dialects.sqlite",
-    "mlflow.store.tracking.sqlalchemy_store",
     "stages.perform",
 )
 """Modules that each training imports. Importing takes longer than most trainings."""
+
+MLFLOW = ("sqlalchemy.dialects.sqlite", "mlflow.store.tracking.sqlalchemy_store")
+"""Modules that log a run."""
 
 TENSORFLOW = ("tensorflow", "keras")
 
@@ -105,7 +106,7 @@ def available() -> int:
 
 def server(tasks: Sequence[Task], jobs: int) -> Server:
     """Return a server that starts tasks, of which `jobs` run at once."""
-    preload = list(PRELOAD)
+    preload = [*PRELOAD, *MLFLOW]
     # Importing TensorFlow takes seconds, in which nothing is trained. So a few networks
     # import it themselves, at the same time.
     if sum(task.network for task in tasks) > jobs:

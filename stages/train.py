@@ -5,14 +5,17 @@ are not trained again.
 """
 
 import contextlib
+import os
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from pipeline import locks
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.config.registry import METHODS, MODELS, full_name
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, UsageError
 from pipeline.files import hashes_of, remove
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, machine, record
@@ -22,6 +25,10 @@ from pipeline.training.tasks import RUN, Task
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import pool, progress
+
+SCHEDULER = "DASK_SCHEDULER_ADDRESS"
+"""Dask's own environment variable with the address of a scheduler. Where it is set,
+that cluster trains (docs/many-machines.md)."""
 
 NETWORK = 10.0
 """Expected seconds of a network that was never trained. Other models: 1 second."""
@@ -54,7 +61,12 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
         due = [task for task in absent if not _is_finished(workspace, task)]
         text = f"{name}: {len(due)} of {len(wanted)} experiments to train"
         progress.line(text, last=True)
-        train_all(workspace, due, jobs)
+        failed = _train(workspace, due, jobs)
+        if failed:
+            raise UnrollError(
+                f"{len(failed)} of {len(due)} trainings failed ({'; '.join(failed)}); "
+                "the others are kept, and the same command trains the failed ones again"
+            )
         for task in absent:
             tasks.take(workspace, task)
         if not only:
@@ -84,8 +96,7 @@ def train_ahead(workspace: Workspace, names: Sequence[str], jobs: int) -> None:
                 ]
         if due:
             progress.line(f"{len(due)} experiments to train", last=True)
-        with contextlib.suppress(UnrollError):
-            train_all(workspace, due, jobs)
+        _train(workspace, due, jobs)
 
 
 def tasks_of(
@@ -154,29 +165,46 @@ def _remove_others(folder: Path, names: set[str]) -> None:
             remove(path)
 
 
-def train_all(workspace: Workspace, due: Sequence[Task], jobs: int) -> None:
+def _train(workspace: Workspace, due: Sequence[Task], jobs: int) -> list[str]:
     """Train tasks, the longest first. Their runs wait for their stage (`tasks.take`).
 
+    Return a line for each task that has failed.
+
     Raises:
-        UnrollError: some of the tasks have failed.
+        UnrollError: the cluster that `SCHEDULER` names cannot be used.
     """
     if not due:
-        return
+        return []
     expected = {task: _expected_seconds(workspace, task) for task in due}
     ordered = sorted(expected, key=lambda task: -expected[task])
-    display = progress.Tasks(expected, jobs)
     failed = []
-    results = pool.run(workspace, ordered, jobs, display.tick)
-    with contextlib.closing(results):
+    with contextlib.ExitStack() as stack:
+        address = os.environ.get(SCHEDULER)
+        if address:
+            cluster = _cluster()
+            client = stack.enter_context(cluster.connected(address))
+            display = progress.Tasks(expected, cluster.slots(client))
+            results = cluster.run(client, workspace, ordered, display.tick)
+        else:
+            display = progress.Tasks(expected, jobs)
+            results = pool.run(workspace, ordered, jobs, display.tick)
+        stack.enter_context(contextlib.closing(results))
         for result in results:
             display.ended(result)
             if result.error:
                 failed.append(f"{result.task.whole_name}: {result.error}")
-    if failed:
-        raise UnrollError(
-            f"{len(failed)} of {len(due)} trainings failed ({'; '.join(failed)}); "
-            "the others are kept, and the same command trains the failed ones again"
-        )
+    return failed
+
+
+def _cluster() -> ModuleType:
+    """Return the module `stages.cluster`, which needs Dask."""
+    try:
+        return import_module("stages.cluster")
+    except ImportError:
+        raise UsageError(
+            f"{SCHEDULER} names a scheduler of Dask, and Dask is not installed; run "
+            "`pip install 'unroll[cluster]'`"
+        ) from None
 
 
 def _expected_seconds(workspace: Workspace, task: Task) -> float:

@@ -41,6 +41,14 @@ def repro(
     scores: Annotated[
         bool, typer.Option(help="Print the scores of what was built.")
     ] = True,
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            envvar="DASK_SCHEDULER_ADDRESS",
+            metavar="ADDRESS",
+            help="Train on the workers of this Dask scheduler.",
+        ),
+    ] = "",
 ) -> None:
     """Build everything that is out of date (`dvc repro --keep-going`), then the page;
     say what failed and why.
@@ -54,6 +62,8 @@ def repro(
     started = time.time()
     before = evaluation_times(context.obj)
     os.environ["UNROLL_JOBS"] = str(jobs)
+    if scheduler:
+        os.environ["DASK_SCHEDULER_ADDRESS"] = scheduler
     status = repro(context.obj, targets or [], jobs=jobs)
     if scores:
         times = evaluation_times(context.obj)

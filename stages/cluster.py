@@ -1,0 +1,309 @@
+"""Training on a Dask cluster: tasks go to its workers, and runs come back as bytes.
+
+No folder is shared. A worker trains each task in a child process, as `pool` does. In
+the worker's own process the bytes would differ, because Dask imports NumPy before
+`numerics.settle` can choose its kernels.
+"""
+
+import contextlib
+import ipaddress
+import os
+import platform
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from distributed import Client, Future, Worker, WorkerPlugin, get_worker
+
+from pipeline import processes
+from pipeline.config.registry import EXTENSIONS
+from pipeline.errors import UnrollError, UsageError, one_line
+from pipeline.processes import Call, Server
+from pipeline.provenance import fingerprint, machine, packages
+from pipeline.training import tasks
+from pipeline.training.tasks import Result, Task
+from pipeline.workspace import Workspace
+from stages import pool, progress
+
+SLOT = "unroll"
+"""The resource of a worker with the same environment: one for each of its threads."""
+
+PAUSE = 0.2
+"""Seconds between two looks at the tasks."""
+
+PATIENCE = 20
+"""Seconds to wait for the scheduler."""
+
+Files = dict[str, bytes]
+"""The files of a folder: path -> content."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a worker sends back.
+
+    Attributes:
+        files: the finished run and its record (`tasks.finished`); empty after an error.
+        seconds: how long the training took.
+        error: why it failed, in one line; "" if it did not.
+        log: what it printed.
+    """
+
+    files: Files
+    seconds: float
+    error: str
+    log: bytes
+
+
+class SameEnvironment(WorkerPlugin):
+    """A plugin of Dask's workers, also of those that join later.
+
+    A worker whose environment differs gets no `SLOT`, and so no task.
+
+    Args:
+        expected: the environment of the machine that builds (`environment`).
+    """
+
+    name = SLOT
+
+    def __init__(self, expected: Mapping[str, str]) -> None:
+        self._expected = expected
+        self.server: Server | None = None
+
+    async def setup(self, worker: Worker) -> None:
+        """Compare the environments; if they are equal, get ready for tasks."""
+        here = environment()
+        differing = [
+            f"{name} {self._expected.get(name)} there, {here.get(name)} on the worker"
+            for name in {**self._expected, **here}
+            if self._expected.get(name) != here.get(name)
+        ]
+        if differing:
+            await worker.set_resources(**{SLOT: 0})
+            said = f"no task for {worker.name}: {'; '.join(differing)}"
+            worker.log_event(SLOT, said)
+            return
+        self.server = Server([*pool.PRELOAD, *pool.TENSORFLOW])
+        await worker.set_resources(**{SLOT: worker.state.nthreads})
+
+    def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask passes it
+        """End the process that starts trainings."""
+        if self.server:
+            self.server.stop()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_expected": self._expected, "server": None}
+
+
+def environment() -> dict[str, str]:
+    """Return the versions, the processor and the kept variables on which the bytes of a
+    run depend.
+    """
+    processor = platform.machine()
+    if machine.has_avx2():
+        processor += " with AVX2 and FMA"
+    return {
+        "unroll": fingerprint.package(),
+        "Python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "processor": processor,
+        **packages.installed(packages.locked()),
+        **packages.kept(),
+    }
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[Client]:
+    """Connect to the scheduler at an address, and let its workers get ready.
+
+    Raises:
+        UsageError: the address is not encrypted.
+        UnrollError: there is no scheduler, or a worker has no Unroll.
+    """
+    _require_safe(address)
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UnrollError(
+            f"no scheduler of Dask answers at {address} "
+            f"({one_line(str(error)) or type(error).__name__:.200}); start it, or "
+            "build without --scheduler and DASK_SCHEDULER_ADDRESS"
+        ) from None
+    with client:
+        _require_safe(client.scheduler_info()["address"])
+        client.subscribe_topic(SLOT, _say)
+        try:
+            client.register_plugin(SameEnvironment(environment()))
+        # Whatever a worker without our code raises.
+        except Exception as error:  # noqa: BLE001
+            raise UnrollError(
+                "a worker cannot load Unroll's code "
+                f"({type(error).__name__}: {one_line(str(error)):.200}); install the "
+                "same version of Unroll on every worker"
+            ) from None
+        yield client
+
+
+def _say(event: tuple[float, str]) -> None:
+    progress.line(event[1], last=True)
+
+
+def _require_safe(address: str) -> None:
+    """Raise UsageError if an address leaves this machine without encryption."""
+    parts = urlsplit(address if "://" in address else f"tcp://{address}")
+    host = parts.hostname or ""
+    local = host == "localhost"
+    with contextlib.suppress(ValueError):
+        local = local or ipaddress.ip_address(host).is_loopback
+    if parts.scheme != "tls" and not local:
+        raise UsageError(
+            f"the scheduler {address} is not encrypted, and whoever reaches it runs "
+            "code on every worker; use tls:// (docs/many-machines.md)"
+        )
+
+
+def slots(client: Client) -> int:
+    """Return how many trainings the workers run at once; at least 1."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    threads = [int(worker["nthreads"]) for worker in workers]
+    return max(1, sum(threads))
+
+
+def run(
+    client: Client,
+    workspace: Workspace,
+    due: Sequence[Task],
+    on_tick: Callable[[dict[Task, float]], None],
+) -> Generator[Result, None, None]:
+    """Perform tasks on the workers, and yield each result as a task ends.
+
+    If the iteration ends early, for example by Ctrl-C, or if this process dies, the
+    workers stop their trainings.
+
+    Args:
+        client: the connection to the scheduler.
+        workspace: the workspace of the prepared data sets and the runs.
+        due: tasks whose data sets are prepared.
+        on_tick: called about once a second.
+
+    Raises:
+        UnrollError: the connection to the scheduler is lost.
+    """
+    own_code = _read(workspace.root / EXTENSIONS)
+    data: dict[str, Future] = {}
+
+    def submit(task: Task) -> Future:
+        if task.dataset not in data or data[task.dataset].status != "finished":
+            files = _read(workspace.prepared(task.dataset))
+            # In a list: Dask takes a dictionary for many pieces of data.
+            [data[task.dataset]] = client.scatter([files], broadcast=True, hash=False)
+        key = f"{task.whole_name}-{uuid.uuid4().hex}"
+        prepared = data[task.dataset]
+        return client.submit(
+            train, task, prepared, own_code, key=key, resources={SLOT: 1}
+        )
+
+    waiting = {submit(task): task for task in due}
+    try:
+        while waiting:
+            time.sleep(PAUSE)
+            on_tick({})
+            for future in [each for each in waiting if each.done()]:
+                if client.status != "running":
+                    raise UnrollError(
+                        "the connection to Dask's scheduler is lost; what was "
+                        "finished is kept, and the same command goes on"
+                    )
+                task = waiting.pop(future)
+                # Its data were lost with their workers.
+                if future.status in {"cancelled", "lost"}:
+                    waiting[submit(task)] = task
+                else:
+                    yield _taken(workspace, task, future)
+    finally:
+        with contextlib.suppress(Exception):  # the scheduler may be gone
+            client.cancel(list(waiting))
+
+
+def _taken(workspace: Workspace, task: Task, future: Future) -> Result:
+    """Keep the finished run of a task, and return its result."""
+    # It is heavy.
+    from pipeline.tracking import runs
+
+    if future.status == "error":
+        error = future.exception()
+        said = f"{type(error).__name__}: {error}"
+        return Result(task, 0.0, one_line(said))
+    trained: Trained = future.result()
+    log = workspace.log(task.whole_name)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(trained.log)
+    if not trained.error:
+        with tasks.finishing(workspace, task) as folder:
+            _write(trained.files, folder)
+        runs.trained(workspace, task)
+    return Result(task, trained.seconds, trained.error)
+
+
+def train(task: Task, prepared: Files, own_code: Files) -> Trained:
+    """Train a task in a child process of this worker; Dask calls this.
+
+    Args:
+        task: the task.
+        prepared: the files of its prepared data set.
+        own_code: the files of the user's unroll_extensions.
+    """
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def end_if_unwanted(_: object) -> None:
+        # Dask cancels a task if its build has gone, but does not interrupt it.
+        state = worker.state.tasks.get(key)
+        if state is None or state.state == "cancelled":
+            raise UnrollError(f"{task.whole_name}: nobody waits for it any more")
+
+    server = worker.plugins[SLOT].server
+    with tempfile.TemporaryDirectory(prefix="unroll-") as folder:
+        workspace = Workspace(Path(folder))
+        _write(prepared, workspace.prepared(task.dataset))
+        _write(own_code, workspace.root / EXTENSIONS)
+        log = workspace.log(task.whole_name)
+        call = Call(task.whole_name, _perform, (workspace, task), log)
+        [ended] = processes.run(
+            [call], 1, server, on_tick=end_if_unwanted, grace=pool.GRACE
+        )
+        files = {}
+        if not ended.error:
+            files = _read(tasks.finished(workspace, task))
+        error = ended.error.replace(str(log), f"the log of {task.whole_name}")
+        return Trained(files, ended.seconds, error, log.read_bytes())
+
+
+def _perform(workspace: Workspace, task: Task) -> None:
+    # It is heavy; the worker need not import it.
+    from stages.perform import perform
+
+    # A worker may have been started in an experiment of DVC.
+    os.environ.pop("DVC_EXP_NAME", None)
+    perform(workspace, task)
+
+
+def _read(folder: Path) -> Files:
+    """Return the files of a folder, which need not exist."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def _write(files: Files, folder: Path) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)

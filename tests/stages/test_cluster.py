@@ -1,0 +1,147 @@
+"""Training on a Dask cluster of this machine: the same bytes, whatever breaks."""
+
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from pipeline.errors import UnrollError, UsageError
+from stages import cluster, train
+from tests.support import content, last_output, still_there, trainable
+from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
+
+SLOW = NODE | {"training": NODE["training"] | {"epochs": 100_000}}
+
+
+class Machines:
+    """A scheduler and workers, each a process."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.processes = []
+        self.scheduler = self.start("scheduler", "--port", "0", "--host", "127.0.0.1")
+        self.address = self.said(self.scheduler, "Scheduler at:").split()[-1]
+
+    def start(self, what, *arguments, **variables):
+        command = [sys.executable, "-m", "dask", what, *arguments, "--no-dashboard"]
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**os.environ, **AWAY, **variables},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def worker(self, name, **variables):
+        process = self.start(
+            "worker", self.address, "--no-nanny", "--name", name, "--nthreads", "1",
+            **variables,
+        )  # fmt: skip
+        self.said(process, "Registered to:")
+        return process
+
+    def said(self, process, words):
+        """The first line of a process with some words."""
+        while words not in (line := process.stderr.readline()):
+            assert line, process.wait()
+        return line
+
+    def end(self):
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory):
+    """A scheduler and one worker."""
+    started = Machines(tmp_path_factory.mktemp("machines"))
+    started.first = started.worker("first")
+    yield started
+    started.end()
+
+
+def trainings(worker):
+    """The processes in which a worker trains."""
+    return [
+        process
+        for process in psutil.Process(worker.pid).children(recursive=True)
+        if process.ppid() != worker.pid
+    ]
+
+
+def wait_until(condition):
+    limit = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def test_the_bytes_are_those_of_this_machine_though_a_worker_is_killed(
+    machines, tmp_path, monkeypatch
+):
+    experiments = {"node": NODE, "linear": LINEAR, "last_value": LAST_VALUE}
+    here = trainable.waves(tmp_path / "here", **experiments)
+    train.train(here, "waves", jobs=2)
+    there = trainable.waves(tmp_path / "there", **experiments)
+    doomed = machines.worker("doomed")
+    monkeypatch.setenv(train.SCHEDULER, machines.address)
+    process = trainable.start_training(there)
+    wait_until(lambda: trainings(doomed))
+    family = psutil.Process(doomed.pid).children(recursive=True)
+    doomed.kill()
+    output = last_output(process, [])
+    assert process.returncode == 0, output
+    assert still_there(family) == []
+    assert content(there.runs("waves")) == content(here.runs("waves"))
+    assert there.record("waves", "node").exists()
+    assert there.log("waves/node").exists()
+
+
+def test_who_is_different_gets_no_task_and_who_is_gone_leaves_no_work(
+    machines, tmp_path, monkeypatch
+):
+    workspace = trainable.waves(tmp_path, node=SLOW, linear=LINEAR)
+    monkeypatch.setenv(train.SCHEDULER, machines.address)
+    build = trainable.start_training(workspace)
+    wait_until(lambda: trainings(machines.first))
+    kept = {"UNROLL_KEEP": "OPENBLAS_CORETYPE", "OPENBLAS_CORETYPE": "Nehalem"}
+    machines.worker("odd", **kept)
+    finished = workspace.scratch / "finished"
+    machines.worker("late")  # it takes what waits
+    wait_until(lambda: [*finished.glob("waves-linear-*")])
+    build.kill()
+    output = last_output(build, [])
+    assert (
+        "no task for odd: OPENBLAS_CORETYPE None there, Nehalem on the worker" in output
+    )
+    wait_until(lambda: not trainings(machines.first))
+
+    build = trainable.start_training(workspace)
+    wait_until(lambda: trainings(machines.first))
+    machines.scheduler.kill()
+    output = last_output(build, [])
+    assert "waves: 1 of 2 experiments to train" in output
+    assert build.returncode == 1
+    assert output.splitlines()[-1].startswith(
+        "unroll: the connection to Dask's scheduler is lost; what was finished is kept"
+    )
+    wait_until(lambda: not trainings(machines.first))
+
+
+def test_only_this_machine_is_reached_without_encryption(tmp_path, monkeypatch):
+    workspace = trainable.waves(tmp_path, linear=LINEAR)
+    for address, error, words in (
+        ("tcp://10.0.0.1:8786", UsageError, "is not encrypted"),
+        ("10.0.0.1:8786", UsageError, "is not encrypted"),
+        ("tcp://127.0.0.1:9", UnrollError, "no scheduler of Dask answers at"),
+    ):
+        monkeypatch.setenv(train.SCHEDULER, address)
+        monkeypatch.setattr(cluster, "PATIENCE", 1)
+        with pytest.raises(error, match=words):
+            train.train(workspace, "waves")
