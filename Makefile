@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13, git and make. `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint repro ui site notebooks recording picture mlflow-pictures bench lock clean help venv
+.PHONY: demo test lint repro cluster ui site notebooks recording picture mlflow-pictures bench lock clean help venv
 
 # DVC's stages call `unroll`: it must be found by name. Make 3.81 finds its own commands without this PATH.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -35,6 +35,9 @@ lint: venv ## check format, style, types and imports
 
 repro: venv ## rebuild the real results (UNROLL_MIRROR=folder or URL is asked first for data)
 	@.venv/bin/unroll repro
+
+cluster: venv ## build the demo on a Dask cluster of this machine and compare its bytes with the local ones
+	@PYTHONPATH=. .venv/bin/python .ci/cluster.py
 
 ui: venv ## show the records in the browser (MLflow; ROOT=.demo: those of the demo; PORT=5002)
 	@.venv/bin/unroll $(if $(ROOT),--root $(ROOT)) ui $(if $(PORT),--port $(PORT))

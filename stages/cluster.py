@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from distributed import Client, Future, Worker, WorkerPlugin, get_worker
+from distributed.security import Security
 
 from pipeline import processes
 from pipeline.config.registry import EXTENSIONS
@@ -122,10 +123,17 @@ def connected(address: str) -> Iterator[Client]:
     """Connect to the scheduler at an address, and let its workers get ready.
 
     Raises:
-        UsageError: the address is not encrypted.
+        UsageError: the address is not encrypted, or certificates are missing.
         UnrollError: there is no scheduler, or a worker has no Unroll.
     """
     _require_safe(address)
+    security = Security()
+    context = security.get_connection_args("client").get("ssl_context")
+    if address.startswith("tls://") and context is None:
+        raise UsageError(
+            f"{address} needs certificates, and Dask's settings name none "
+            "(docs/many-machines.md)"
+        )
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

@@ -139,6 +139,7 @@ def test_only_this_machine_is_reached_without_encryption(tmp_path, monkeypatch):
     for address, error, words in (
         ("tcp://10.0.0.1:8786", UsageError, "is not encrypted"),
         ("10.0.0.1:8786", UsageError, "is not encrypted"),
+        ("tls://10.0.0.1:8786", UsageError, "needs certificates"),
         ("tcp://127.0.0.1:9", UnrollError, "no scheduler of Dask answers at"),
     ):
         monkeypatch.setenv(train.SCHEDULER, address)
