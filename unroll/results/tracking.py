@@ -5,19 +5,24 @@ import secrets
 import shlex
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipeline import numerics
-from pipeline.config import params
+from pipeline.config import params, plain_yaml
+from pipeline.config.params import Params
 from pipeline.errors import UnrollError, without_password
 from pipeline.evaluation import answers_file
+from pipeline.files import write_text
 from pipeline.provenance.machine import CODE, documents
-from pipeline.tracking import login, runs, store
+from pipeline.tracking import committed, login, runs, store
 from pipeline.workspace import Workspace
 from series.answer import load
 from unroll.answers.find import require
 from unroll.registry import model_registry
 from unroll.registry.model_registry import ALIAS
+from unroll.workspaces.checkout import git
 
 JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
 """The variable that lets MLflow's server start jobs. Only language models need them."""
@@ -53,7 +58,15 @@ def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str
             transient=True,
             disable=not console.is_terminal,
         )
-        _print_actions(dict(logged))
+        actions = dict(logged)
+        shown = 0
+        if "not built" in actions.values():
+            config = _as_committed(workspace)
+            # MLflow's store takes seconds to set up.
+            if any(workspace.evaluation("").glob("*/evaluation.json")):
+                with store.opened(workspace) as opened:
+                    shown = committed.log(opened, workspace, config)
+        _print_actions(actions, shown)
         answered = answers_file.every(workspace)
         if whole:
             answered |= answers_file.every(whole)
@@ -69,15 +82,38 @@ def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str
         return runs.describe(opened, workspace, lines)
 
 
-def _print_actions(actions: dict[str, str]) -> None:
-    """Print a line with the counts, and a line for each run that was skipped."""
+def _as_committed(workspace: Workspace) -> Params:
+    """Return params.yaml of the last commit, whose results are in results/.
+
+    Without git, or where params.yaml is not committed, return params.yaml as it is.
+    """
+    root = workspace.root
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, workspace.params.name)
+        try:
+            for name in (file.name, params.TEMPLATES):
+                write_text(Path(folder, name), git(root, "show", f"HEAD:./{name}"))
+        except UnrollError:
+            return params.load(workspace.params)
+        return params.parse(plain_yaml.read(file), params.templates(file))
+
+
+def _print_actions(actions: dict[str, str], shown: int) -> None:
+    """Print a line with the counts, and a line for each run that was skipped.
+
+    `shown` is the number of experiments whose committed results are shown.
+    """
     done = list(actions.values())
     counts = [
         f"{done.count('recorded')} logged now",
         f"{done.count('present')} logged before",
     ]
+    if "updated" in done:
+        counts.append(f"{done.count('updated')} with a new metric")
     if "not built" in done:
         counts.append(f"{done.count('not built')} not built (`unroll list` names them)")
+    if shown:
+        counts.append(f"{shown} shown as committed")
     print(f"MLflow: {len(done)} experiments, {', '.join(counts)}")
     for name, action in actions.items():
         if action.startswith("skipped"):

@@ -1,0 +1,251 @@
+"""Logged models of MLflow: files of Unroll, and the name of the module that reads them.
+
+A model holds none of our code: `mlflow.pyfunc.load_model` imports `LOADER` from the
+installed package.
+"""
+
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import pydantic
+
+from pipeline.config.params import Experiment, own_name
+from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.examples import Array, Arrays
+from pipeline.data.problem import Problem, problem
+from pipeline.files import read_checked, write_json
+from pipeline.provenance import packages
+from pipeline.report import titles
+from pipeline.tracking import view
+from pipeline.tracking.store import Store
+from pipeline.training.job import predict_split
+from pipeline.training.recipe import recipe
+from pipeline.training.run_folder import Run
+from pipeline.validation import Strict
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+LOADER = "unroll.registry.served"
+"""The module that loads a model."""
+
+DATA = "data/model"
+"""The folder of Unroll's files in the folder of a model."""
+
+SPEC = "experiment.json"
+"""The file of an `ExperimentSpec`."""
+
+WEIGHTS = "weights"
+"""The name of an experiment's file of weights, without the suffix."""
+
+ALSO_NEEDED = (
+    "holidays",
+    "mlflow",
+    "pydantic",
+    "ruamel.yaml",
+    "skops",
+    "statsmodels",
+    "threadpoolctl",
+    "tzdata",
+)
+"""The packages that a model needs besides those in numerics.lock."""
+
+
+PROBLEM = pydantic.TypeAdapter(Problem)
+"""Reads a `Problem` from plain data."""
+
+
+class ExperimentSpec(Strict):
+    """The content of experiment.json.
+
+    Attributes:
+        name: the full name of the experiment, such as waves/gru.
+        experiment: its section of params.yaml.
+        problem: the shapes of its inputs and outputs.
+        dtype: the type of its inputs.
+        scale: turns an output into the unit of the data.
+    """
+
+    name: str
+    experiment: Experiment
+    problem: Annotated[Problem, pydantic.BeforeValidator(PROBLEM.validate_python)]
+    dtype: str
+    scale: Scale
+
+
+class ExperimentModel:
+    """A trained experiment that predicts.
+
+    Attributes:
+        spec: the experiment as plain data.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Read the files of a model.
+
+        Raises:
+            UnrollError: a file is missing or damaged.
+            UsageError: this version of Unroll has no such model.
+        """
+        self.spec = read_checked(folder / SPEC, ExperimentSpec)
+        name = own_name(self.spec.name)
+        trained = recipe(name, self.spec.experiment)
+        self._predict = trained.load(asdict(self.spec.problem), folder / WEIGHTS)
+
+    def predict(self, inputs: Array) -> Array:
+        """Predict examples.
+
+        Args:
+            inputs: (n, ...) as they are prepared.
+
+        Returns:
+            (n,) or (n, values) float64, in the unit of the data.
+        """
+        about = self.spec.problem
+        values = (about.outputs,) if about.outputs > 1 else ()
+        # the targets only say how many values are predicted
+        examples = Arrays(inputs, np.zeros((len(inputs), *values), np.float32))
+        alone = about.each_step and self.spec.experiment.training.method == "none"
+        outputs = predict_split(self._predict, examples, each_step=alone)
+        outputs = outputs.reshape(examples.targets.shape).astype(np.float64)
+        return np.asarray(outputs * self.spec.scale.std + self.spec.scale.mean)
+
+
+def log_experiment(
+    opened: Store,
+    group: str,
+    run_id: str,
+    experiment: Experiment,
+    data: Dataset,
+    run: Run,
+    weights: Path,
+) -> None:
+    """Log the model of a run: the first seed, with the best weights on validation.
+
+    A run of a method that leaves nothing that predicts gets no model.
+
+    Args:
+        opened: the store.
+        group: the id of the MLflow experiment.
+        run_id: the id of the MLflow run.
+        experiment: its section of params.yaml.
+        data: its data set.
+        run: the run.
+        weights: the folder of its weights.
+    """
+    name = run.summary.experiment
+    chosen = recipe(name, experiment)
+    stem = f"seed_{run.summary.seeds[0]}_{run.points[-1]}"
+    files = [*weights.glob(f"{stem}.*")]
+    if not files or (chosen.read is None and not chosen.network):
+        return
+    inputs, _ = data.splits["test"].take(np.arange(1))
+    scale = data.scale
+    if len(data.scales) > 1:  # each series has a scale of its own
+        scale = Scale(quantity=f"{scale.quantity}, standardised by series")
+    spec = ExperimentSpec(
+        name=f"{data.name}/{name}",
+        experiment=experiment,
+        problem=problem(data),
+        dtype=inputs.dtype.name,
+        scale=scale,
+    )
+    words = f"{titles.experiment(experiment)}. {weights_of(run)}. {in_and_out(spec)}"
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder, Path(DATA).name)
+        own.mkdir()
+        write_json(own / SPEC, spec.model_dump())
+        for file in files:
+            shutil.copyfile(file, own / file.name.replace(stem, WEIGHTS, 1))
+        # Sixteenths are short in JSON, and a binary fraction of any type.
+        example = inputs if data.vocabulary else (inputs * 16).round() / 16
+        log(opened, group, run_id, name, own, signature(spec), example, words)
+
+
+def weights_of(run: Run) -> str:
+    """Return which weights of a run its model has, in a few words."""
+    seed = run.summary.seeds[0]
+    if run.summary.best_epochs is not None:
+        epoch = run.summary.best_epochs[0]
+        return f"Seed {seed}, with the weights of epoch {epoch}, the best on validation"
+    return f"Seed {seed}, with the weights at the end of the training"
+
+
+def in_and_out(spec: ExperimentSpec) -> str:
+    """Return what goes into a model and what comes out, in two sentences."""
+    known = spec.problem
+    shape = ", ".join(map(str, ("n", *known.input_shape)))
+    inputs = f"as the data set {spec.experiment.dataset} is prepared"
+    if known.vocabulary:
+        inputs = f"word numbers below {known.vocabulary}, and 0 for padding"
+    outputs = spec.scale.quantity
+    if spec.scale.unit:
+        outputs += f" in {spec.scale.unit}"
+    if known.classify:
+        outputs = "the probability of class 1"
+    count = f"n, {known.outputs}" if known.outputs > 1 else "n"
+    return f"In: ({shape}) {spec.dtype}, {inputs}. Out: ({count}), {outputs}."
+
+
+def signature(spec: ExperimentSpec) -> "ModelSignature":
+    """Return the shapes and types of an experiment's inputs and outputs."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    values = (spec.problem.outputs,) if spec.problem.outputs > 1 else ()
+    inputs = TensorSpec(np.dtype(spec.dtype), (-1, *spec.problem.input_shape))
+    outputs = TensorSpec(np.dtype(np.float64), (-1, *values))
+    return ModelSignature(Schema([inputs]), Schema([outputs]))
+
+
+def log(
+    opened: Store,
+    group: str,
+    run_id: str,
+    name: str,
+    folder: Path,
+    signature: "ModelSignature",
+    example: object,
+    description: str,
+) -> str:
+    """Log a model of a run, and return the model's id.
+
+    Args:
+        opened: the store.
+        group: the id of the MLflow experiment.
+        run_id: the id of the MLflow run.
+        name: the name of the model.
+        folder: the files that `LOADER` reads; its name is that of `DATA`.
+        signature: the model's inputs and outputs.
+        example: a request; None for no example.
+        description: what goes in and what comes out.
+    """
+    from mlflow import pyfunc
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
+
+    client = opened.client
+    tags = {view.NOTE: description}
+    model = client.create_logged_model(group, name, run_id, tags)
+    pins = packages.installed([*packages.locked(), *ALSO_NEEDED])
+    with tempfile.TemporaryDirectory() as scratch:
+        path = str(Path(scratch, "model"))
+        pyfunc.save_model(
+            path,
+            loader_module=LOADER,
+            data_path=str(folder),
+            mlflow_model=Model(
+                run_id=run_id, model_uuid=model.model_id, model_id=model.model_id
+            ),
+            signature=signature,
+            input_example=example,
+            pip_requirements=[f"{each}=={version}" for each, version in pins.items()],
+        )
+        client.log_model_artifacts(model.model_id, path)
+    client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, 0)])
+    return model.model_id
