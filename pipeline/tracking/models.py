@@ -138,10 +138,9 @@ def log_experiment(
         weights: the folder of its weights.
     """
     name = run.summary.experiment
-    chosen = recipe(name, experiment)
     stem = f"seed_{run.summary.seeds[0]}_{run.points[-1]}"
     files = [*weights.glob(f"{stem}.*")]
-    if not files or (chosen.read is None and not chosen.network):
+    if not files or not predicts(name, experiment):
         return
     inputs, _ = data.splits["test"].take(np.arange(1))
     scale = data.scale
@@ -164,6 +163,14 @@ def log_experiment(
         # Sixteenths are short in JSON, and a binary fraction of any type.
         example = inputs if data.vocabulary else (inputs * 16).round() / 16
         log(opened, group, run_id, name, own, signature(spec), example, words)
+
+
+def predicts(name: str, experiment: Experiment) -> bool:
+    """Return whether the weights of an experiment's training method are enough to
+    predict.
+    """
+    chosen = recipe(name, experiment)
+    return chosen.network or chosen.read is not None
 
 
 def weights_of(run: Run) -> str:

@@ -1,6 +1,6 @@
-"""A forecaster as MLflow serves it.
+"""Forecasters and experiments as MLflow serves them.
 
-A registered model names this module as its loader, and holds a copy of the module.
+Each logged model names this module as its loader.
 """
 
 import json
@@ -16,7 +16,10 @@ from pipeline import numerics
 
 numerics.settle()  # before TensorFlow is imported
 
+from pipeline.data.examples import Array  # noqa: E402
 from pipeline.errors import UnrollError, one_line  # noqa: E402
+from pipeline.tracking import models  # noqa: E402
+from pipeline.tracking.models import ExperimentModel  # noqa: E402
 from series import intervals  # noqa: E402
 from series.forecaster import Forecaster  # noqa: E402
 
@@ -35,8 +38,29 @@ class RefusedError(MlflowException):
         return json.dumps({"error_code": self.error_code, "message": str(self)})
 
 
-class Served:
-    """A model that `mlflow.pyfunc` can call."""
+class ServedExperiment:
+    """An experiment that `mlflow.pyfunc` can call."""
+
+    def __init__(self, model: ExperimentModel) -> None:
+        self.model = model
+
+    def predict(self, data: Array, params: dict[str, Any] | None = None) -> Array:
+        """Predict examples, as `ExperimentModel.predict` does.
+
+        Raises:
+            RefusedError: an input is no finite number, or no word number.
+        """
+        _ = params  # MLflow passes it
+        if not np.isfinite(data).all():
+            raise RefusedError("the inputs must be finite numbers")
+        words = self.model.spec.problem.vocabulary
+        if words and not ((data >= 0) & (data < words)).all():
+            raise RefusedError(f"the inputs must be word numbers below {words}")
+        return self.model.predict(data)
+
+
+class ServedForecaster:
+    """A forecaster that `mlflow.pyfunc` can call."""
 
     def __init__(self, forecaster: Forecaster) -> None:
         self.forecaster = forecaster
@@ -81,6 +105,17 @@ class Served:
         return forecasts
 
 
-def _load_pyfunc(path: str) -> Served:
-    """Return the model of a folder that `Forecaster.save` wrote; MLflow calls this."""
-    return Served(Forecaster.load(Path(path)))
+def load(folder: Path) -> ServedExperiment | ServedForecaster:
+    """Return the model of a folder: an experiment, or what `Forecaster.save` wrote.
+
+    Raises:
+        UnrollError: a file is missing or damaged.
+    """
+    if (folder / models.SPEC).is_file():
+        return ServedExperiment(ExperimentModel(folder))
+    return ServedForecaster(Forecaster.load(folder))
+
+
+def _load_pyfunc(path: str) -> ServedExperiment | ServedForecaster:
+    """Return the model of a folder; MLflow calls this."""
+    return load(Path(path))

@@ -16,10 +16,11 @@ from pipeline.errors import UnrollError, without_password
 from pipeline.evaluation import answers_file
 from pipeline.files import write_text
 from pipeline.provenance.machine import CODE, documents
+from pipeline.report import titles
 from pipeline.tracking import committed, login, runs, store
 from pipeline.workspace import Workspace
 from series.answer import load
-from unroll.answers.find import require
+from unroll.answers.find import find
 from unroll.registry import model_registry
 from unroll.registry.model_registry import ALIAS
 from unroll.workspaces.checkout import git
@@ -195,37 +196,49 @@ def require_free(port: int) -> None:
 
 
 def register(workspace: Workspace, name: str) -> Iterator[str]:
-    """Put the champion of an answer into MLflow's registry.
+    """Put the champion of an answer, or the model of an experiment, into MLflow's
+    registry.
+
+    Args:
+        workspace: the workspace of the answer or of the run.
+        name: an answer, or an experiment with its data set, such as waves/gru.
 
     Yields:
         Lines about what was registered, what changed, and how to serve it.
 
     Raises:
-        UsageError: there is no such answer.
-        UnrollError: MLflow's store cannot be used.
+        UsageError: there is no such answer or experiment.
+        UnrollError: the experiment has no run or no model here, or MLflow's store
+            cannot be used.
     """
-    answer = load(require(name, workspace))
-    spec = answer.forecaster.spec
-    registered = model_registry.register(workspace, answer)
-    words = [spec.why]
-    if spec.seeds > 1:
-        words.append(f"the mean of {spec.seeds} seeds")
+    folder = find(name, workspace)
+    if folder is None:
+        experiment = params.load(workspace.params).experiment(name)
+        registered = model_registry.register_experiment(workspace, name, experiment)
+        seed = f"seed {experiment.seeds[0]}"
+        words = [f"{titles.experiment(experiment)}, {seed}"]
+        takes = "It takes windows as they are prepared"
+    else:
+        answer = load(folder)
+        spec = answer.forecaster.spec
+        registered = model_registry.register(workspace, answer)
+        words = [spec.why]
+        if spec.seeds > 1:
+            words.append(f"the mean of {spec.seeds} seeds")
+        name = answer.name
+        takes = f"It takes the last {spec.reach:,} rows"
     if not registered.new:
         words.append("registered before")
-    version = f"version {registered.version}"
-    yield f"{answer.name}, {version}: {', '.join(words)}"
+    title = model_registry.title(name)
+    yield f"{title}, version {registered.version}: {', '.join(words)}"
     if registered.before not in {None, registered.version}:
-        yield f"{ALIAS} was version {registered.before} and is now {version}"
-    yield (
-        f"It takes the last {spec.reach:,} rows and answers on this machine, "
-        "once served:"
-    )
-    yield f"  unroll serve {shlex.quote(answer.name)}"
+        yield f"{ALIAS} was version {registered.before} and is now {registered.version}"
+    yield f"{takes} and answers on this machine, once served:"
+    yield f"  unroll serve {shlex.quote(name)}"
 
 
 def serve(workspace: Workspace, name: str, port: int) -> None:
-    """Answer requests for forecasts by the champion of a registered model, until
-    Ctrl-C.
+    """Answer requests by the champion of a registered model, until Ctrl-C.
 
     Raises:
         UsageError: no such model is registered.
