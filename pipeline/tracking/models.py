@@ -6,29 +6,28 @@ installed package.
 
 import shutil
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pydantic
 
-from pipeline.config.params import Experiment, own_name
+from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, Scale
-from pipeline.data.examples import Array, Arrays
+from pipeline.data.examples import Array
 from pipeline.data.problem import Problem, problem
-from pipeline.files import read_checked, write_json
+from pipeline.files import write_json
 from pipeline.provenance import packages
 from pipeline.report import titles
 from pipeline.tracking import view
 from pipeline.tracking.store import Store
-from pipeline.training.job import predict_split
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Run
 from pipeline.validation import Strict
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
+    from mlflow.types import Schema
 
 LOADER = "unroll.registry.served"
 """The module that loads a model."""
@@ -63,56 +62,16 @@ class ExperimentSpec(Strict):
     """The content of experiment.json.
 
     Attributes:
-        name: the full name of the experiment, such as waves/gru.
+        name: the name of the experiment within its data set.
         experiment: its section of params.yaml.
         problem: the shapes of its inputs and outputs.
-        dtype: the type of its inputs.
         scale: turns an output into the unit of the data.
     """
 
     name: str
     experiment: Experiment
     problem: Annotated[Problem, pydantic.BeforeValidator(PROBLEM.validate_python)]
-    dtype: str
     scale: Scale
-
-
-class ExperimentModel:
-    """A trained experiment that predicts.
-
-    Attributes:
-        spec: the experiment as plain data.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        """Read the files of a model.
-
-        Raises:
-            UnrollError: a file is missing or damaged.
-            UsageError: this version of Unroll has no such model.
-        """
-        self.spec = read_checked(folder / SPEC, ExperimentSpec)
-        name = own_name(self.spec.name)
-        trained = recipe(name, self.spec.experiment)
-        self._predict = trained.load(asdict(self.spec.problem), folder / WEIGHTS)
-
-    def predict(self, inputs: Array) -> Array:
-        """Predict examples.
-
-        Args:
-            inputs: (n, ...) as they are prepared.
-
-        Returns:
-            (n,) or (n, values) float64, in the unit of the data.
-        """
-        about = self.spec.problem
-        values = (about.outputs,) if about.outputs > 1 else ()
-        # the targets only say how many values are predicted
-        examples = Arrays(inputs, np.zeros((len(inputs), *values), np.float32))
-        alone = about.each_step and self.spec.experiment.training.method == "none"
-        outputs = predict_split(self._predict, examples, each_step=alone)
-        outputs = outputs.reshape(examples.targets.shape).astype(np.float64)
-        return np.asarray(outputs * self.spec.scale.std + self.spec.scale.mean)
 
 
 def log_experiment(
@@ -137,76 +96,62 @@ def log_experiment(
         run: the run.
         weights: the folder of its weights.
     """
+    from mlflow.models import ModelSignature
+
     name = run.summary.experiment
     stem = f"seed_{run.summary.seeds[0]}_{run.points[-1]}"
     files = [*weights.glob(f"{stem}.*")]
     if not files or not predicts(name, experiment):
         return
-    inputs, _ = data.splits["test"].take(np.arange(1))
     scale = data.scale
     if len(data.scales) > 1:  # each series has a scale of its own
         scale = Scale(quantity=f"{scale.quantity}, standardised by series")
     spec = ExperimentSpec(
-        name=f"{data.name}/{name}",
-        experiment=experiment,
-        problem=problem(data),
-        dtype=inputs.dtype.name,
-        scale=scale,
+        name=name, experiment=experiment, problem=problem(data), scale=scale
     )
-    words = f"{titles.experiment(experiment)}. {weights_of(run)}. {in_and_out(spec)}"
+    inputs, targets = data.splits["test"].take(np.arange(1))
+    # Sixteenths are short in JSON, and a binary fraction of any type.
+    example = inputs if data.vocabulary else (inputs * 16).round() / 16
+    signature = ModelSignature(schema(inputs), schema(targets.astype(np.float64)))
+    words = (
+        f"{titles.experiment(experiment)}, seed {run.summary.seeds[0]}, its "
+        f"{run.points[-1]} weights. {_in_and_out(spec)}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder, Path(DATA).name)
         own.mkdir()
         write_json(own / SPEC, spec.model_dump())
         for file in files:
             shutil.copyfile(file, own / file.name.replace(stem, WEIGHTS, 1))
-        # Sixteenths are short in JSON, and a binary fraction of any type.
-        example = inputs if data.vocabulary else (inputs * 16).round() / 16
-        log(opened, group, run_id, name, own, signature(spec), example, words)
+        log(opened, group, run_id, name, own, signature, example, words)
 
 
 def predicts(name: str, experiment: Experiment) -> bool:
-    """Return whether the weights of an experiment's training method are enough to
-    predict.
-    """
+    """Return whether what an experiment's training leaves is enough to predict."""
     chosen = recipe(name, experiment)
     return chosen.network or chosen.read is not None
 
 
-def weights_of(run: Run) -> str:
-    """Return which weights of a run its model has, in a few words."""
-    seed = run.summary.seeds[0]
-    if run.summary.best_epochs is not None:
-        epoch = run.summary.best_epochs[0]
-        return f"Seed {seed}, with the weights of epoch {epoch}, the best on validation"
-    return f"Seed {seed}, with the weights at the end of the training"
-
-
-def in_and_out(spec: ExperimentSpec) -> str:
+def _in_and_out(spec: ExperimentSpec) -> str:
     """Return what goes into a model and what comes out, in two sentences."""
-    known = spec.problem
-    shape = ", ".join(map(str, ("n", *known.input_shape)))
+    about = spec.problem
+    shape = ", ".join(map(str, ("n", *about.input_shape)))
     inputs = f"as the data set {spec.experiment.dataset} is prepared"
-    if known.vocabulary:
-        inputs = f"word numbers below {known.vocabulary}, and 0 for padding"
-    outputs = spec.scale.quantity
-    if spec.scale.unit:
-        outputs += f" in {spec.scale.unit}"
-    if known.classify:
+    if about.vocabulary:
+        inputs = f"word numbers below {about.vocabulary}, and 0 for padding"
+    unit = f" in {spec.scale.unit}" if spec.scale.unit else ""
+    outputs = spec.scale.quantity + unit
+    if about.classify:
         outputs = "the probability of class 1"
-    count = f"n, {known.outputs}" if known.outputs > 1 else "n"
-    return f"In: ({shape}) {spec.dtype}, {inputs}. Out: ({count}), {outputs}."
+    count = f"n, {about.outputs}" if about.outputs > 1 else "n"
+    return f"In: ({shape}), {inputs}. Out: ({count}), {outputs}."
 
 
-def signature(spec: ExperimentSpec) -> "ModelSignature":
-    """Return the shapes and types of an experiment's inputs and outputs."""
-    from mlflow.models import ModelSignature
+def schema(examples: Array) -> "Schema":
+    """Return the type and the shape of any number of examples."""
     from mlflow.types import Schema, TensorSpec
 
-    values = (spec.problem.outputs,) if spec.problem.outputs > 1 else ()
-    inputs = TensorSpec(np.dtype(spec.dtype), (-1, *spec.problem.input_shape))
-    outputs = TensorSpec(np.dtype(np.float64), (-1, *values))
-    return ModelSignature(Schema([inputs]), Schema([outputs]))
+    return Schema([TensorSpec(examples.dtype, (-1, *examples.shape[1:]))])
 
 
 def log(

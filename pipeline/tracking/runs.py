@@ -176,7 +176,7 @@ def _log(
     times, made_in = _origin(workspace, experiment.dataset, own_name(name))
     tags = {**_tags(name, data), **made_in}
     options = parameters(own_name(name), experiment)
-    parent_metrics = _over_seeds(scores)
+    parent_metrics = over_seeds(scores)
     parent_metrics |= {fact: fmean(values) for fact, values in facts.items()}
     if times:
         parent_metrics["seconds"] = (times[1] - times[0]) / 1000
@@ -211,19 +211,16 @@ def _log_data(opened: Store, run_id: str, data: Dataset, run: Run) -> None:
     from mlflow.data.schema import TensorDatasetSchema
     from mlflow.entities import Dataset as LoggedDataset
     from mlflow.entities import DatasetInput, InputTag
-    from mlflow.types import Schema, TensorSpec
 
-    tensors = []
-    for values in data.splits["train"].take(np.arange(1)):
-        spec = TensorSpec(values.dtype, (-1, *values.shape[1:]))
-        tensors.append(Schema([spec]))
+    example = data.splits["train"].take(np.arange(1))
+    schemas = TensorDatasetSchema(*map(models.schema, example))
     sizes = {split: len(examples) for split, examples in data.splits.items()}
     logged = LoggedDataset(
         name=data.name,
         digest=run.summary.fingerprint["data"][:DIGEST],
         source_type="local",
         source=json.dumps({"uri": f"data/prepared/{data.name}"}),
-        schema=json.dumps(TensorDatasetSchema(*tensors).to_dict()),
+        schema=json.dumps(schemas.to_dict()),
         profile=json.dumps(sizes),
     )
     context = InputTag("mlflow.data.context", "training")
@@ -248,7 +245,7 @@ def _add_metrics(
     )
     scores = _scores(data, run_folder.load(workspace.run(experiment.dataset, name)))
     of_run = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-    logged = {parent: _over_seeds(scores)}
+    logged = {parent: over_seeds(scores)}
     for child in opened.search(of_run, parent.info.experiment_id):
         seed = int(child.data.tags["seed"])
         logged[child] = _of_seed(scores, experiment.seeds.index(seed))
@@ -257,7 +254,7 @@ def _add_metrics(
         opened.log(run.info.run_id, [(0, new)])
 
 
-def _over_seeds(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
+def over_seeds(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """Return name of a metric -> its mean over seeds, and its standard deviation."""
     metrics = {}
     for metric, values in scores.items():
@@ -311,8 +308,13 @@ def _scores(data: Dataset, run: Run) -> dict[str, list[float]]:
         for of_seed in predictions:
             for measure, value in measures(data, of_seed, targets).items():
                 by_name.setdefault(f"{prefix}{measure}", []).append(value)
-    first = (data.metric, f"validation_{data.metric}")
-    return dict(sorted(by_name.items(), key=lambda item: item[0] not in first))
+    return own_first(by_name, data.metric)
+
+
+def own_first(scores: Mapping[str, list[float]], metric: str) -> dict[str, list[float]]:
+    """Return scores with those of the data set's own metric first."""
+    first = (metric, f"validation_{metric}")
+    return dict(sorted(scores.items(), key=lambda item: item[0] not in first))
 
 
 def _facts(run: Run) -> dict[str, list[float]]:

@@ -142,7 +142,9 @@ def test_a_run_has_its_data_set_a_description_and_a_signature(workspace):
     assert error in note
     assert "003" not in note
     model = model_of(workspace, run)
-    words = "In: (n, 8, 1) float32, as the data set next is prepared. Out: (n), temperature in °C."
+    words = (
+        "In: (n, 8, 1), as the data set next is prepared. Out: (n), temperature in °C."
+    )
     assert model.tags["mlflow.note.content"].endswith(words)
     files = model.artifact_location.removeprefix("file://")
     signature = Model.load(files).signature
