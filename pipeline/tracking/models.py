@@ -6,6 +6,7 @@ installed package.
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,10 +80,11 @@ def log_experiment(
     group: str,
     run_id: str,
     experiment: Experiment,
+    options: Mapping[str, str],
     data: Dataset,
     run: Run,
     weights: Path,
-) -> None:
+) -> str | None:
     """Log the model of a run: the first seed, with the best weights on validation.
 
     A run of a method that leaves nothing that predicts gets no model.
@@ -92,9 +94,13 @@ def log_experiment(
         group: the id of the MLflow experiment.
         run_id: the id of the MLflow run.
         experiment: its section of params.yaml.
+        options: its parameters in MLflow.
         data: its data set.
         run: the run.
         weights: the folder of its weights.
+
+    Returns:
+        The id of the model; None without a model.
     """
     from mlflow.models import ModelSignature
 
@@ -102,7 +108,7 @@ def log_experiment(
     stem = f"seed_{run.summary.seeds[0]}_{run.points[-1]}"
     files = [*weights.glob(f"{stem}.*")]
     if not files or not predicts(name, experiment):
-        return
+        return None
     scale = data.scale
     if len(data.scales) > 1:  # each series has a scale of its own
         scale = Scale(quantity=f"{scale.quantity}, standardised by series")
@@ -123,7 +129,7 @@ def log_experiment(
         write_json(own / SPEC, spec.model_dump())
         for file in files:
             shutil.copyfile(file, own / file.name.replace(stem, WEIGHTS, 1))
-        log(opened, group, run_id, name, own, signature, example, words)
+        return log(opened, group, run_id, name, own, signature, example, words, options)
 
 
 def predicts(name: str, experiment: Experiment) -> bool:
@@ -163,6 +169,7 @@ def log(
     signature: "ModelSignature",
     example: object,
     description: str,
+    options: Mapping[str, str] | None = None,
 ) -> str:
     """Log a model of a run, and return the model's id.
 
@@ -175,6 +182,7 @@ def log(
         signature: the model's inputs and outputs.
         example: a request; None for no example.
         description: what goes in and what comes out.
+        options: the model's parameters in MLflow.
     """
     from mlflow import pyfunc
     from mlflow.entities import LoggedModelOutput
@@ -182,7 +190,7 @@ def log(
 
     client = opened.client
     tags = {view.NOTE: description}
-    model = client.create_logged_model(group, name, run_id, tags)
+    model = client.create_logged_model(group, name, run_id, tags, dict(options or {}))
     pins = packages.installed([*packages.locked(), *ALSO_NEEDED])
     with tempfile.TemporaryDirectory() as scratch:
         path = str(Path(scratch, "model"))

@@ -189,20 +189,23 @@ def _log(
     with _run(opened, group, label, own, times) as parent:
         opened.log(parent, [(0, parent_metrics), *_curves(run.history)], options)
         _log_data(opened, parent, data, run)
-        for index, seed in enumerate(run.summary.seeds):
-            own_tags = {**tags, "seed": str(seed), "mlflow.parentRunId": parent}
-            own_metrics = _of_seed(scores | facts, index)
-            history = run.history[run.history["seed"] == seed]
-            with _run(opened, group, f"{label} seed {seed}", own_tags, times) as child:
-                points = [(0, own_metrics), *_curves(history)]
-                opened.log(child, points, {**options, "seed": str(seed)})
         for file in ("run.json", "history.csv"):
             opened.client.log_artifact(parent, str(folder / file))
-        if any((folder / "weights").iterdir()):
-            opened.client.log_artifacts(parent, str(folder / "weights"), "weights")
-        models.log_experiment(
-            opened, group, parent, experiment, data, run, folder / "weights"
+        weights = folder / "weights"
+        if any(weights.iterdir()):
+            opened.client.log_artifacts(parent, str(weights), "weights")
+        model = models.log_experiment(
+            opened, group, parent, experiment, options, data, run, weights
         )
+        for index, seed in enumerate(run.summary.seeds):
+            own_tags = {**tags, "seed": str(seed), "mlflow.parentRunId": parent}
+            of_seed = _of_seed(scores | facts, index)
+            history = run.history[run.history["seed"] == seed]
+            with _run(opened, group, f"{label} seed {seed}", own_tags, times) as child:
+                own_model = None if index else model  # that of the first seed
+                own_options = {**options, "seed": str(seed)}
+                opened.log(child, [(0, of_seed)], own_options, own_model)
+                opened.log(child, _curves(history))
     return parent
 
 

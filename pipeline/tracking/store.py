@@ -105,15 +105,22 @@ class Store:
         return list(self.client.search_runs(groups, query, max_results=MOST))
 
     def log(
-        self, run_id: str, points: Points, params: Mapping[str, str] | None = None
+        self,
+        run_id: str,
+        points: Points,
+        params: Mapping[str, str] | None = None,
+        model: str | None = None,
     ) -> None:
-        """Log parameters and metrics by step, in as few calls as possible."""
+        """Log parameters and metrics by step, in as few calls as possible.
+
+        `model` is the id of the logged model that the metrics are also of.
+        """
         from mlflow.entities import Metric, Param
 
         parameters = [Param(*item) for item in (params or {}).items()]
         now = int(time.time() * 1000)
         metrics = [
-            Metric(name, value, now, step)
+            Metric(name, value, now, step, model_id=model)
             for step, values in points
             for name, value in values.items()
         ]

@@ -76,9 +76,10 @@ def note(
     how = f"trained on {data.name} by {experiment.training.method}"
     text = f"{titles.experiment(experiment)}, {how}, {seeds} seed{'s' if seeds > 1 else ''}."
     if data.metric in metrics:
-        text += f" {data.metric} on test: {metrics[data.metric]:.4g}"
+        title = MEASURES[data.metric].title
+        text += f" {title} on test: {metrics[data.metric]:.4g}"
         if "mae_unit" in metrics:
-            text += f", or MAE {metrics['mae_unit']:.4g} {data.scale.unit}"
+            text += f", and MAE {metrics['mae_unit']:.4g} {data.scale.unit}"
         text += "."
     if documents:
         text += f" Of document {', '.join(documents)}."

@@ -137,7 +137,7 @@ def test_a_run_has_its_data_set_a_description_and_a_signature(workspace):
     source = mlflow.data.get_source(logged.dataset)
     assert source.uri == "data/prepared/next"
     note = run.data.tags["mlflow.note.content"]
-    error = f"mse on test: {run.data.metrics['mse']:.4g}, or MAE"
+    error = f"MSE on test: {run.data.metrics['mse']:.4g}, and MAE"
     assert note.startswith("SimpleRNN(1), no output layer, by hand, rate 0.01, trained")
     assert error in note
     assert "003" not in note
@@ -146,6 +146,8 @@ def test_a_run_has_its_data_set_a_description_and_a_signature(workspace):
         "In: (n, 8, 1), as the data set next is prepared. Out: (n), temperature in °C."
     )
     assert model.tags["mlflow.note.content"].endswith(words)
+    assert model.params == run.data.params
+    assert {metric.key for metric in model.metrics} >= {"mse", "validation_mae"}
     files = model.artifact_location.removeprefix("file://")
     signature = Model.load(files).signature
     (inputs,) = signature.inputs.inputs
