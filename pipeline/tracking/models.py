@@ -42,6 +42,9 @@ SPEC = "experiment.json"
 WEIGHTS = "weights"
 """The name of an experiment's file of weights, without the suffix."""
 
+CURE = "delete mlflow.db and mlartifacts, then run `unroll track`"
+"""What mends a damaged model of an experiment."""
+
 ALSO_NEEDED = (
     "holidays",
     "mlflow",

@@ -115,8 +115,7 @@ def register_experiment(
         if model is None:
             raise UnrollError(
                 f"the run of {name} in MLflow has no model: it has no weights, or an "
-                "earlier Unroll logged it; then delete mlflow.db and mlartifacts, and "
-                "run `unroll track`"
+                f"earlier Unroll logged it; then {models.CURE}"
             )
         mark = run.data.tags["fingerprint"]
         return _registered(opened, title(name), mark, run_id, model)

@@ -53,10 +53,10 @@ class ServedExperiment:
             UnrollError: a file is missing or damaged.
             UsageError: this version of Unroll has no such model.
         """
-        self.spec = read_checked(folder / models.SPEC, ExperimentSpec)
+        self.spec = read_checked(folder / models.SPEC, ExperimentSpec, models.CURE)
         trained = recipe(self.spec.name, self.spec.experiment)
-        weights = folder / models.WEIGHTS
-        self._predict = trained.load(asdict(self.spec.problem), weights)
+        about = asdict(self.spec.problem)
+        self._predict = trained.load(about, folder / models.WEIGHTS, models.CURE)
 
     def predict(
         self, inputs: Array, params: dict[str, Any] | None = None
