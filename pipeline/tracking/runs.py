@@ -64,11 +64,11 @@ def track(
 ) -> Iterator[tuple[str, str]]:
     """Log the runs on disk that are not logged yet.
 
+    Scores of a metric that is new are added to runs that were logged before.
+
     Args:
         workspace: the workspace of the runs.
         experiments: full name, such as waves/gru -> experiment.
-
-    Scores of a metric that is new are added to runs that were logged before.
 
     Yields:
         Each name, and "recorded", "present", "updated", "not built", or "skipped:
@@ -246,12 +246,14 @@ def _add_metrics(
     data = dataset.load(
         workspace.prepared(experiment.dataset), calendar=experiment.calendar
     )
-    scores = _scores(data, run_folder.load(workspace.run(experiment.dataset, name)))
+    on_disk = run_folder.load(workspace.run(experiment.dataset, name))
+    scores = _scores(data, on_disk)
     of_run = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     logged = {parent: over_seeds(scores)}
     for child in opened.search(of_run, parent.info.experiment_id):
         seed = int(child.data.tags["seed"])
-        logged[child] = _of_seed(scores, experiment.seeds.index(seed))
+        # params.yaml may have other seeds by now
+        logged[child] = _of_seed(scores, on_disk.summary.seeds.index(seed))
     for run, metrics in logged.items():
         new = {key: metrics[key] for key in metrics.keys() - run.data.metrics.keys()}
         opened.log(run.info.run_id, [(0, new)])
