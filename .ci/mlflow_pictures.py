@@ -99,6 +99,9 @@ def take_runs(tab: chromium.Tab) -> None:
         take(tab, "compare", f"{start}/compare-runs?{several}&{OF_TRAINING}", 900)
         run = f"experiments/{group}/runs/{runs[SHOWN]}"
         take(tab, "run", f"{start}/{run}?{OF_TRAINING}", 1300)
+        logged = client.get_run(runs[SHOWN]).outputs.model_outputs[0].model_id
+        model = f"experiments/{group}/models/{logged}"
+        take(tab, "model", f"{start}/{model}?{OF_TRAINING}", 900)
 
 
 def take_registry(tab: chromium.Tab) -> None:
@@ -111,7 +114,7 @@ def take_registry(tab: chromium.Tab) -> None:
 
 
 def main() -> None:
-    """Take the four pictures."""
+    """Take the five pictures."""
     chromium.require()
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     with folder as profile, chromium.tab(Path(profile)) as tab:

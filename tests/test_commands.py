@@ -49,6 +49,7 @@ ELSEWHERE = {
     "unroll repro evaluate@jena": "Jena's official file",
     "MLFLOW_TRACKING_URI": "a server",
     "unroll serve": "a server",
+    "unroll --root .demo serve": "a server",
     "curl": "that server",
     "(head": "that server",
     "python -m venv .unroll/vega": "the network",

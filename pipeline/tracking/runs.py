@@ -6,21 +6,26 @@ An experiment is a parent run, and each seed is a child run.
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
-from pipeline.data.dataset import Dataset
+from pipeline.data.dataset import Dataset, Description
 from pipeline.data.examples import compared
 from pipeline.errors import UnrollError
+from pipeline.evaluation import answers_file, schema
+from pipeline.evaluation.schema import About
 from pipeline.evaluation.scores import measures, statistics
+from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
-from pipeline.tracking import store, view
+from pipeline.tracking import models, store, view
 from pipeline.tracking.store import Points, Store, StoreError
 from pipeline.training import run_folder, tasks
 from pipeline.training.recipe import recipe
@@ -31,6 +36,10 @@ from pipeline.workspace import Workspace, dvc_experiment
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow.entities import Run as MlflowRun
+
+
+DIGEST = 8
+"""The length of a data set's digest, as MLflow's own."""
 
 
 def trained(workspace: Workspace, task: Task) -> None:
@@ -56,12 +65,15 @@ def track(
 ) -> Iterator[tuple[str, str]]:
     """Log the runs on disk that are not logged yet.
 
+    Scores of a metric that is new are added to runs that were logged before.
+
     Args:
         workspace: the workspace of the runs.
         experiments: full name, such as waves/gru -> experiment.
 
     Yields:
-        Each name, and "recorded", "present", "not built", or "skipped: REASON".
+        Each name, and "recorded", "present", "updated", "not built", or "skipped:
+        REASON".
 
     Raises:
         StoreError: the store cannot be used.
@@ -76,12 +88,16 @@ def track(
                 with store.opened(workspace) as opened:
                     if known is None:
                         current = opened.search(view.CURRENT)
-                        known = {run.data.tags["fingerprint"] for run in current}
+                        known = {run.data.tags["fingerprint"]: run for run in current}
                     action = "present"
-                    if fingerprint.folder(folder) not in known:
+                    logged = known.get(fingerprint.folder(folder))
+                    if logged is None:
                         record = workspace.record(experiment.dataset, own_name(name))
                         log(opened, workspace, name, experiment, folder, record)
                         action = "recorded"
+                    elif _lacks_metrics(workspace, logged):
+                        _add_metrics(opened, workspace, experiment, logged)
+                        action = "updated"
             except StoreError:
                 raise
             except UnrollError as error:
@@ -163,36 +179,107 @@ def _log(
     facts = _facts(run)
     times, made_in = _origin(folder, record)
     tags = {**_tags(name, data), **made_in}
-    options = _options(own_name(name), experiment)
-    parent_metrics: dict[str, float] = {}
-    for metric, values in scores.items():
-        stat = statistics(values)
-        parent_metrics[metric] = stat.mean
-        if stat.std is not None:
-            parent_metrics[f"{metric}_std"] = stat.std
+    options = parameters(own_name(name), experiment)
+    parent_metrics = over_seeds(scores)
     parent_metrics |= {fact: fmean(values) for fact, values in facts.items()}
     if times:
         parent_metrics["seconds"] = (times[1] - times[0]) / 1000
     label = own_name(name) + (view.MARK if data.stand_in else "")
     if "dvc_experiment" in tags:
         label += f" [{tags['dvc_experiment']}]"
-    with _run(opened, group, label, {**tags, "fingerprint": mark}, times) as parent:
+    documents = view.documents(answers_file.published(workspace), name)
+    note = view.note(experiment, data, parent_metrics, documents)
+    own = {**tags, "fingerprint": mark, view.NOTE: note}
+    with _run(opened, group, label, own, times) as parent:
         opened.log(parent, [(0, parent_metrics), *_curves(run.history)], options)
-        for index, seed in enumerate(run.summary.seeds):
-            own_tags = {**tags, "seed": str(seed), "mlflow.parentRunId": parent}
-            own_metrics = {
-                metric: values[min(index, len(values) - 1)]  # or one for all seeds
-                for metric, values in (scores | facts).items()
-            }
-            history = run.history[run.history["seed"] == seed]
-            with _run(opened, group, f"{label} seed {seed}", own_tags, times) as child:
-                points = [(0, own_metrics), *_curves(history)]
-                opened.log(child, points, {**options, "seed": str(seed)})
+        _log_data(opened, parent, data, run)
         for file in ("run.json", "history.csv"):
             opened.client.log_artifact(parent, str(folder / file))
-        if any((folder / "weights").iterdir()):
-            opened.client.log_artifacts(parent, str(folder / "weights"), "weights")
+        weights = folder / "weights"
+        if any(weights.iterdir()):
+            opened.client.log_artifacts(parent, str(weights), "weights")
+        model = models.log_experiment(
+            opened, group, parent, experiment, options, data, run, weights
+        )
+        for index, seed in enumerate(run.summary.seeds):
+            own_tags = {**tags, "seed": str(seed), "mlflow.parentRunId": parent}
+            of_seed = _of_seed(scores | facts, index)
+            history = run.history[run.history["seed"] == seed]
+            with _run(opened, group, f"{label} seed {seed}", own_tags, times) as child:
+                own_model = None if index else model  # that of the first seed
+                own_options = {**options, "seed": str(seed)}
+                opened.log(child, [(0, of_seed)], own_options, own_model)
+                opened.log(child, _curves(history))
     return parent
+
+
+def _log_data(opened: Store, run_id: str, data: Dataset, run: Run) -> None:
+    """Log a run's data set as its input: its shapes, sizes and digest."""
+    from mlflow.data.schema import TensorDatasetSchema
+    from mlflow.entities import Dataset as LoggedDataset
+    from mlflow.entities import DatasetInput, InputTag
+
+    example = data.splits["train"].take(np.arange(1))
+    schemas = TensorDatasetSchema(*map(models.schema, example))
+    sizes = {split: len(examples) for split, examples in data.splits.items()}
+    logged = LoggedDataset(
+        name=data.name,
+        digest=run.summary.fingerprint["data"][:DIGEST],
+        source_type="local",
+        source=json.dumps({"uri": f"data/prepared/{data.name}"}),
+        schema=json.dumps(schemas.to_dict()),
+        profile=json.dumps(sizes),
+    )
+    context = InputTag("mlflow.data.context", "training")
+    opened.client.log_inputs(run_id, [DatasetInput(logged, [context])])
+
+
+def _lacks_metrics(workspace: Workspace, logged: "MlflowRun") -> bool:
+    """Return whether a logged run has scores, but not those of every metric."""
+    data = dataset.describe(workspace.prepared(logged.data.tags["dataset"]))
+    needed = {name for name, measure in MEASURES.items() if data.kind in measure.kinds}
+    metrics = logged.data.metrics.keys()
+    return data.metric in metrics and not needed <= metrics
+
+
+def _add_metrics(
+    opened: Store, workspace: Workspace, experiment: Experiment, parent: "MlflowRun"
+) -> None:
+    """Log the scores of a logged run that it lacks: of a metric that is new."""
+    name = parent.data.tags["experiment"]
+    data = dataset.load(
+        workspace.prepared(experiment.dataset), calendar=experiment.calendar
+    )
+    on_disk = run_folder.load(workspace.run(experiment.dataset, name))
+    scores = _scores(data, on_disk)
+    of_run = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    logged = {parent: over_seeds(scores)}
+    for child in opened.search(of_run, parent.info.experiment_id):
+        seed = int(child.data.tags["seed"])
+        # params.yaml may have other seeds by now
+        logged[child] = _of_seed(scores, on_disk.summary.seeds.index(seed))
+    for run, metrics in logged.items():
+        new = {key: metrics[key] for key in metrics.keys() - run.data.metrics.keys()}
+        opened.log(run.info.run_id, [(0, new)])
+
+
+def over_seeds(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Return name of a metric -> its mean over seeds, and its standard deviation."""
+    metrics = {}
+    for metric, values in scores.items():
+        stat = statistics(values)
+        metrics[metric] = stat.mean
+        if stat.std is not None:
+            metrics[f"{metric}_std"] = stat.std
+    return metrics
+
+
+def _of_seed(scores: Mapping[str, Sequence[float]], index: int) -> dict[str, float]:
+    """Return name of a metric -> its value for the seed at an index."""
+    # or one value for all seeds
+    return {
+        metric: values[min(index, len(values) - 1)] for metric, values in scores.items()
+    }
 
 
 @contextlib.contextmanager
@@ -230,8 +317,13 @@ def _scores(data: Dataset, run: Run) -> dict[str, list[float]]:
         for of_seed in predictions:
             for measure, value in measures(data, of_seed, targets).items():
                 by_name.setdefault(f"{prefix}{measure}", []).append(value)
-    first = (data.metric, f"validation_{data.metric}")
-    return dict(sorted(by_name.items(), key=lambda item: item[0] not in first))
+    return own_first(by_name, data.metric)
+
+
+def own_first(scores: Mapping[str, list[float]], metric: str) -> dict[str, list[float]]:
+    """Return scores with those of the data set's own metric first."""
+    first = (metric, f"validation_{metric}")
+    return dict(sorted(scores.items(), key=lambda item: item[0] not in first))
 
 
 def _facts(run: Run) -> dict[str, list[float]]:
@@ -262,7 +354,7 @@ def _tags(name: str, data: Dataset) -> dict[str, str]:
         "mlflow.source.type": "LOCAL",
     }
     if data.stand_in:
-        tags["mlflow.note.content"] = view.STAND_IN
+        tags[view.NOTE] = view.STAND_IN
     variant = dvc_experiment()
     if variant:
         tags["dvc_experiment"] = variant
@@ -286,7 +378,7 @@ def _origin(folder: Path, path: Path) -> tuple[tuple[int, int] | None, dict[str,
     return (start, end), tags
 
 
-def _options(name: str, experiment: Experiment) -> dict[str, str]:
+def parameters(name: str, experiment: Experiment) -> dict[str, str]:
     """Return place in params.yaml -> option of an experiment, defaults included."""
     chosen = recipe(name, experiment)
     own = ("dataset", "seeds", "calendar", "standardise", "in_unit")
@@ -323,8 +415,7 @@ def describe(
         by score.
     """
     addresses = {}
-    for path in sorted(workspace.prepared("").glob("*/dataset.json")):
-        data = dataset.describe(path.parent)
+    for data in _datasets(workspace):
         group = opened.client.get_experiment_by_name(view.title(data))
         if group is None:
             continue
@@ -335,3 +426,16 @@ def describe(
             opened.client.set_experiment_tag(number, key, value)
         addresses[group.name] = view.address(number)
     return addresses
+
+
+def _datasets(workspace: Workspace) -> list[Description | About]:
+    """Return the data sets that are prepared here, and those that were evaluated."""
+    evaluated: dict[str, Description | About] = {
+        path.parent.name: schema.load(path.parent).dataset
+        for path in workspace.evaluation("").glob("*/evaluation.json")
+    }
+    prepared: dict[str, Description | About] = {
+        path.parent.name: dataset.describe(path.parent)
+        for path in workspace.prepared("").glob("*/dataset.json")
+    }
+    return [data for _, data in sorted((evaluated | prepared).items())]

@@ -33,6 +33,10 @@ SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
+    # A progress bar for the files of each model would fill a log.
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # A model would get a copy of the user's uv.lock.
+    "MLFLOW_UV_AUTO_DETECT": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # MLflow's own patience with a server, 7 retries of 120 s, would hold a training up
     # for minutes.
@@ -41,8 +45,8 @@ SETTINGS = {
 }
 """Environment variables for MLflow that the user has not set."""
 
-LIMIT = 1000
-"""Most metrics that MLflow takes in one call."""
+LIMIT = 900
+"""Most metrics in one call. MLflow takes 1000 values, 100 of which may be parameters."""
 
 MOST = 50_000
 """Most runs that MLflow returns in one call."""
@@ -101,21 +105,28 @@ class Store:
         return list(self.client.search_runs(groups, query, max_results=MOST))
 
     def log(
-        self, run_id: str, points: Points, params: Mapping[str, str] | None = None
+        self,
+        run_id: str,
+        points: Points,
+        params: Mapping[str, str] | None = None,
+        model: str | None = None,
     ) -> None:
-        """Log parameters and metrics by step, in as few calls as possible."""
+        """Log parameters and metrics by step, in as few calls as possible.
+
+        `model` is the id of the logged model that the metrics are also of.
+        """
         from mlflow.entities import Metric, Param
 
         parameters = [Param(*item) for item in (params or {}).items()]
-        self.client.log_batch(run_id, params=parameters)
         now = int(time.time() * 1000)
         metrics = [
-            Metric(name, value, now, step)
+            Metric(name, value, now, step, model_id=model)
             for step, values in points
             for name, value in values.items()
         ]
-        for start in range(0, len(metrics), LIMIT):
-            self.client.log_batch(run_id, metrics=metrics[start : start + LIMIT])
+        self.client.log_batch(run_id, metrics[:LIMIT], parameters)
+        for start in range(LIMIT, len(metrics), LIMIT):
+            self.client.log_batch(run_id, metrics[start : start + LIMIT])
 
 
 def database(workspace: Workspace) -> Path:

@@ -1,10 +1,14 @@
-"""The description of a data set and the table of its runs on MLflow's page."""
+"""The descriptions of data sets and runs, and the table of runs, on MLflow's page."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, Description
+from pipeline.evaluation.claims import Claim
+from pipeline.evaluation.schema import About
 from pipeline.metrics import MEASURES
+from pipeline.report import titles
 
 MARK = " (stand-in)"
 """The ending of each name that belongs to stand-in data."""
@@ -13,8 +17,12 @@ STAND_IN = (
     "Stand-in data, generated in place of the real ones: no figure here is a result."
 )
 
+NOTE = "mlflow.note.content"
+"""The tag of a description."""
+
 CURRENT = "tags.`current` = 'true'"
-"""MLflow's query for the runs that are tagged as current: those on disk."""
+"""MLflow's query for the runs that are tagged as current: those on disk,
+and the committed results of other experiments."""
 
 EPOCH = "epoch/"
 """The prefix of metrics that are logged for each epoch."""
@@ -27,7 +35,7 @@ WIDTH = 210
 the exponent of 2.265074057684218e-31."""
 
 
-def title(data: Dataset | Description) -> str:
+def title(data: Dataset | Description | About) -> str:
     """Return the name of the MLflow experiment of a data set.
 
     Stand-in data have an MLflow experiment of their own, so that they never mix with
@@ -43,6 +51,39 @@ def address(group: str) -> str:
     """
     shared = f"viewStateShareKey={VIEW}&workflowType=machine_learning"
     return f"#/experiments/{group}/runs?{shared}"
+
+
+def documents(published: Iterable[Claim], name: str) -> list[str]:
+    """Return the documents that publish figures of an experiment, such as waves/gru."""
+    return sorted({claim.document for claim in published if claim.experiment == name})
+
+
+def note(
+    experiment: Experiment,
+    data: Dataset | About,
+    metrics: Mapping[str, float],
+    documents: Sequence[str],
+) -> str:
+    """Return the description of a run: its model, its training and its error.
+
+    Args:
+        experiment: its section of params.yaml.
+        data: its data set.
+        metrics: the metrics of the run; without the data set's own, it has no error.
+        documents: the documents that publish figures of it.
+    """
+    seeds = len(experiment.seeds)
+    how = f"trained on {data.name} by {experiment.training.method}"
+    text = f"{titles.experiment(experiment)}, {how}, {seeds} seed{'s' if seeds > 1 else ''}."
+    if data.metric in metrics:
+        title = MEASURES[data.metric].title
+        text += f" {title} on test: {metrics[data.metric]:.4g}"
+        if "mae_unit" in metrics:
+            text += f", and MAE {metrics['mae_unit']:.4g} {data.scale.unit}"
+        text += "."
+    if documents:
+        text += f" Of document {', '.join(documents)}."
+    return f"{STAND_IN} {text}" if data.stand_in else text
 
 
 def description(
@@ -70,6 +111,6 @@ def description(
         "columnWidths": dict.fromkeys(columns, WIDTH),
     }
     return {
-        "mlflow.note.content": note,
+        NOTE: note,
         f"mlflow.sharedViewState.{VIEW}": json.dumps(view),
     }

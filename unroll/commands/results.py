@@ -278,10 +278,15 @@ def ui(
 
 
 @app.command(rich_help_panel="Results")
-def register(context: typer.Context, name: Forecasting) -> None:
-    """Register an answer's model in MLflow as the champion, and say how to serve it.
+def register(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(help="An answer, or an experiment such as waves/gru.")
+    ],
+) -> None:
+    """Register a model in MLflow as the champion, and say how to serve it.
 
-    `unroll register meter`
+    `unroll register meter` · `unroll register waves/gru`
     """
     from unroll.results import tracking
 
@@ -294,16 +299,16 @@ def serve(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(help="A registered model, which has the name of its series."),
+        typer.Argument(help="What was registered: an answer or an experiment."),
     ],
     port: Annotated[
         int,
         typer.Option(min=1, max=65535, help="The port of the server on this machine."),
     ] = 5001,
 ) -> None:
-    """Serve forecasts over HTTP, by the champion of a registered model.
+    """Serve predictions over HTTP, by the champion of a registered model.
 
-    `unroll serve meter` · `unroll serve meter --port 5002`
+    `unroll serve meter` · `unroll serve waves/gru --port 5002`
     """
     from unroll.results import tracking
 

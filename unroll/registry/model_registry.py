@@ -1,29 +1,26 @@
-"""MLflow's model registry: forecasters as versions of a registered model.
+"""MLflow's model registry: answers and experiments as versions of registered models.
 
-Each answer has a registered model. The alias `champion` names the version that is
-served.
+The alias `champion` names the version that is served.
 """
 
 import json
-import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import BAD_REQUEST
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
+from pipeline.config.params import Experiment, own_name
 from pipeline.errors import UnrollError, UsageError, one_line, printable
-from pipeline.files import damaged, write_text
+from pipeline.files import damaged
 from pipeline.provenance import fingerprint
-from pipeline.provenance.machine import CODE
-from pipeline.tracking import store
+from pipeline.tracking import models, runs, store, view
 from pipeline.tracking.store import Store
+from pipeline.training import run_folder
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from series import FILE, intervals, page, seal
@@ -32,40 +29,12 @@ from series.reading.files import read, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
-    from mlflow.entities import Run
     from mlflow.models import ModelSignature
-    from mlflow.models.model import ModelInfo
 
     from series.answer import Answer
 
 ALIAS = "champion"
 """The alias of the version that is served."""
-
-PROGRESS_BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
-"""The variable that lets MLflow draw a progress bar while it copies files."""
-
-LOADER = "unroll.registry.served"
-"""The module that loads a registered model."""
-
-DATA = "data/forecaster"
-"""The folder of the forecaster in the folder of a registered model, as MLflow's `Model`
-places what is called forecaster."""
-
-NEEDS = [
-    "holidays",
-    "keras",
-    "mlflow",
-    "numpy",
-    "pandas",
-    "pydantic",
-    "ruamel.yaml",
-    "statsmodels",
-    "tensorflow",
-    "tensorflow-cpu",
-    "threadpoolctl",
-    "tzdata",
-]
-"""The packages that a forecast needs; only one of the two TensorFlows is installed."""
 
 
 @dataclass(frozen=True)
@@ -92,17 +61,94 @@ def register(workspace: Workspace, answer: "Answer") -> Registered:
     Raises:
         UnrollError: the store cannot be used.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        _saved(answer.forecaster, Path(folder))
+    forecaster = answer.forecaster
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        store.opened(workspace) as opened,
+    ):
+        own = Path(folder) / Path(models.DATA).name
+        forecaster.save(own)
+        seal.write(own)
         mark = fingerprint.folder(Path(folder))
-    with store.opened(workspace) as opened:
         group = opened.experiment(answer.name)
         known = opened.search(f"tags.fingerprint = '{mark}'", group)
-        run = known[0] if known else _recorded(opened, group, answer, mark)
-        return _registered(opened, answer, mark, run)
+        run_id = known[0].info.run_id if known else ""
+        if not known:
+            run_id = _recorded(opened, group, answer, mark)
+        model = _model_of(opened, run_id)
+        if model is None:
+            example = None
+            with suppress(UnrollError):  # an example is not needed
+                example = _example(answer.files, forecaster)
+            model = models.log(
+                opened,
+                group,
+                run_id,
+                answer.name,
+                own,
+                signature(),
+                example,
+                _description(forecaster),
+            )
+        return _registered(opened, answer.name, mark, run_id, model)
 
 
-def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
+def register_experiment(
+    workspace: Workspace, name: str, experiment: Experiment
+) -> Registered:
+    """Register the model of an experiment, such as waves/gru, from its run on disk.
+
+    Raises:
+        UnrollError: the experiment is not trained, its training method leaves nothing
+            that predicts, or the store cannot be used.
+    """
+    folder = workspace.run(experiment.dataset, own_name(name))
+    record = workspace.record(experiment.dataset, own_name(name))
+    run_folder.load(folder)
+    if not models.predicts(own_name(name), experiment):
+        raise UnrollError(
+            f"{name} has no model: what its training method, "
+            f"{experiment.training.method}, leaves is not enough to predict"
+        )
+    with store.opened(workspace) as opened:
+        run = runs.log(opened, workspace, name, experiment, folder, record)
+        run_id = run.info.run_id
+        model = _model_of(opened, run_id)
+        if model is None:
+            raise UnrollError(
+                f"the run of {name} in MLflow has no model: it has no weights, or an "
+                f"earlier Unroll logged it; then {models.CURE}"
+            )
+        mark = run.data.tags["fingerprint"]
+        return _registered(opened, title(name), mark, run_id, model)
+
+
+def title(name: str) -> str:
+    """Return the name of a registered model; MLflow allows no / as in waves/gru."""
+    return name.replace("/", ".")
+
+
+def _model_of(opened: Store, run_id: str) -> str | None:
+    """Return the id of a run's model; None if it has none."""
+    outputs = opened.client.get_run(run_id).outputs
+    logged = outputs.model_outputs if outputs else []
+    return logged[0].model_id if logged else None
+
+
+def _description(forecaster: Forecaster) -> str:
+    """Return what goes into the model of an answer and what comes out."""
+    spec = forecaster.spec
+    windows = spec.fitted.windows
+    unit = f" in {windows.unit}" if windows.unit else ""
+    return (
+        f"In: the last {spec.reach:,} rows or more, with the columns of the file. Out: "
+        f"{spec.fitted.csv.target}{unit} at the next {windows.horizon} timesteps, with "
+        "an interval."
+    )
+
+
+def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> str:
+    """Log the scores and the page of an answer, and return the id of the run."""
     metrics = {}
     for name, scores in answer.board.models.items():
         for key in ("mae", "wql", "coverage"):
@@ -114,7 +160,12 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
         "horizon": str(answer.about.horizon),
         "champion": answer.board.champion,
     }
-    tags = {**_tags(answer.name), "mlflow.note.content": answer.sentence}
+    # in place of the user's name and the command's path
+    tags = {
+        "mlflow.user": "unknown",
+        "mlflow.source.name": f"unroll register {answer.name}",
+        view.NOTE: answer.sentence,
+    }
     run = opened.client.create_run(group, run_name=answer.name, tags=tags)
     # The page is drawn anew: that of an answer from somebody else may hold scripts.
     with tempfile.TemporaryDirectory() as folder, suppress(UnrollError):
@@ -123,100 +174,44 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> "Run":
     opened.log(run.info.run_id, [(0, metrics)], params)
     opened.client.set_tag(run.info.run_id, "fingerprint", mark)
     opened.client.set_terminated(run.info.run_id, "FINISHED")
-    return run
+    return str(run.info.run_id)
 
 
-def _tags(name: str) -> dict[str, str]:
-    """Return tags that replace the user's name and the command's path."""
-    return {"mlflow.user": "unknown", "mlflow.source.name": f"unroll register {name}"}
-
-
-def _registered(opened: Store, answer: "Answer", mark: str, run: "Run") -> Registered:
+def _registered(
+    opened: Store, title: str, mark: str, run_id: str, model: str
+) -> Registered:
     """Move the alias of a registered model to the version with a fingerprint.
 
-    The version is made if it is not there.
+    The version is made of a run's logged model if it is not there.
     """
     client = opened.client
-    title = answer.name
     before = None
-    models = client.search_registered_models(f"name = '{title}'")
-    if models and ALIAS in models[0].aliases:
-        before = str(models[0].aliases[ALIAS])
-    if not models:
+    found = client.search_registered_models(f"name = '{title}'")
+    if found and ALIAS in found[0].aliases:
+        before = str(found[0].aliases[ALIAS])
+    if not found:
         client.create_registered_model(title)
     same = f"name = '{title}' and tags.fingerprint = '{mark}'"
     versions = client.search_model_versions(same, order_by=["version_number DESC"])
     number = str(versions[0].version) if versions else ""
     if not number:
-        number = _version(opened, answer, mark, run)
+        logged = client.get_logged_model(model)
+        made = client.create_model_version(
+            title,
+            logged.artifact_location,
+            run_id,
+            {"fingerprint": mark},
+            description=logged.tags[view.NOTE],
+            model_id=model,
+        )
+        number = str(made.version)
+        # As `mlflow.register_model` does, or the model's page would say that it is not
+        # registered.
+        link = json.dumps([{"name": title, "version": number}])
+        client.set_logged_model_tags(model, {"mlflow.modelVersions": link})
     if number != before:
         client.set_registered_model_alias(title, ALIAS, number)
     return Registered(number, before, not versions)
-
-
-def _version(opened: Store, answer: "Answer", mark: str, run: "Run") -> str:
-    client = opened.client
-    forecaster = answer.forecaster
-    with _at(opened, run.info.experiment_id):
-        example = None
-        with suppress(UnrollError):  # an example is not needed
-            example = _example(answer.files, forecaster)
-        model = _log(forecaster, run.info.run_id, example)
-        source = f"models:/{model.model_id}"
-        made = client.create_model_version(
-            answer.name,
-            source,
-            model.run_id,
-            {"fingerprint": mark},
-            model_id=model.model_id,
-        )
-    # As `mlflow.register_model` does, or the model's page would say that it is not
-    # registered.
-    link = json.dumps([{"name": answer.name, "version": made.version}])
-    client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": link})
-    return str(made.version)
-
-
-def _log(
-    forecaster: Forecaster, run: str, example: "pd.DataFrame | None"
-) -> "ModelInfo":
-    import mlflow
-    from mlflow.models import Model
-
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        data = _saved(forecaster, scratch)
-        pins = {}
-        for package in metadata.distributions():
-            name = str(package.metadata["Name"]).replace("_", "-")
-            pins[name] = f"{name}=={package.version}"
-        pins.pop("unroll", None)  # the model has our code itself
-        # All installed packages, so that pip installs the same versions.
-        constraints = scratch / "constraints.txt"
-        write_text(constraints, "\n".join(sorted(pins.values())) + "\n")
-        needed = [pins[name] for name in NEEDS if name in pins]
-        model: ModelInfo = Model.log(
-            artifact_path=None,
-            flavor=mlflow.pyfunc,
-            name=forecaster.spec.name,
-            run_id=run,
-            loader_module=LOADER,
-            data_path=str(data),
-            code_paths=[str(CODE / name) for name in ("pipeline", "series", "unroll")],
-            signature=signature(),
-            input_example=example,
-            tags=_tags(forecaster.spec.name),
-            pip_requirements=[f"-c {constraints}", *needed],
-        )
-        return model
-
-
-def _saved(forecaster: Forecaster, folder: Path) -> Path:
-    """Save a forecaster in a folder, and return its own folder there."""
-    own = folder / Path(DATA).name
-    forecaster.save(own)
-    seal.write(own)
-    return own
 
 
 def app(workspace: Workspace, name: str) -> Any:
@@ -239,8 +234,8 @@ def app(workspace: Workspace, name: str) -> Any:
     with (
         tempfile.TemporaryDirectory() as folder,
         store.opened(workspace) as opened,
-        _at(opened, "0"),
     ):
+        known = title(name)
         versions = {}
         for registered in opened.client.search_registered_models():
             if ALIAS in registered.aliases:
@@ -248,19 +243,23 @@ def app(workspace: Workspace, name: str) -> Any:
         if not versions:
             raise UsageError(
                 f"no model is registered here; `unroll register {name}` registers "
-                f"the model of the answer {name}"
+                f"the model of {name}"
             )
-        if name not in versions and (workspace.root / name / FILE).is_file():
+        if known not in versions and (workspace.root / name / FILE).is_file():
             raise UsageError(
                 f"the answer {name} is not registered; `unroll register {name}` does it"
             )
-        version = versions[one_of(name, versions, "the name of a registered model")]
-        address = f"models:/{name}/{version}"
-        source = opened.client.get_model_version_download_uri(name, version)
+        version = versions[one_of(known, versions, "the name of a registered model")]
+        address = f"models:/{known}/{version}"
+        source = opened.client.get_model_version_download_uri(known, version)
         if is_local_uri(source):  # type: ignore[no-untyped-call]
             local = local_file_uri_to_path(source)  # type: ignore[no-untyped-call]
             seal.require_plain(Path(local))
-        files = Path(artifacts.download_artifacts(address, dst_path=folder))
+        files = Path(
+            artifacts.download_artifacts(
+                source, dst_path=folder, tracking_uri=opened.uri
+            )
+        )
         try:
             model = Model.load(files)
         # It is YAML, which MLflow does not check.
@@ -269,16 +268,16 @@ def app(workspace: Workspace, name: str) -> Any:
             raise damaged(Path(address, "MLmodel"), error, cure) from None
         flavor = model.flavors.get("python_function", {})
         loader = flavor.get("loader_module")
-        if loader != LOADER or flavor.get("data") != DATA:
+        if loader != models.LOADER or flavor.get("data") != models.DATA:
             raise UnrollError(
                 f"{name}, version {version}, is loaded by {loader} from "
                 f"{flavor.get('data')!r:.80}, which is not Unroll's, so it is not "
                 f"served; move the alias {ALIAS}, or run `unroll register {name}`"
             )
-        from unroll.registry.served import Served
+        from unroll.registry import served
 
-        served = Served(Forecaster.load(files / DATA))
-        made = scoring_server.init(PyFuncModel(model, served))
+        loaded = served.load(files / models.DATA)
+        made = scoring_server.init(PyFuncModel(model, loaded))
         made.middleware("http")(_in_one_line)
         return made
 
@@ -308,24 +307,6 @@ async def _in_one_line(request: Any, call_next: Any) -> Any:
     print(f"unroll: refused: {line}", file=sys.stderr)
     refused = {"error_code": "INVALID_PARAMETER_VALUE", "message": line}
     return JSONResponse(refused, BAD_REQUEST)
-
-
-@contextmanager
-def _at(opened: Store, group: str) -> Iterator[None]:
-    """Let MLflow's own functions work on a store and an experiment, without warnings.
-
-    They are named in the environment for the time of the block. MLflow's functions that
-    set a store would set it for good. MLflow's progress bar for the files of a model
-    would fill a log, so it is off.
-    """
-    places = dict.fromkeys(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"), opened.uri)
-    settings = {"MLFLOW_EXPERIMENT_ID": group, PROGRESS_BAR: "false"}
-    with (
-        mock.patch.dict(os.environ, {**places, **settings}),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
-        yield
 
 
 def signature() -> "ModelSignature":

@@ -1,13 +1,15 @@
-"""A forecaster as MLflow serves it.
+"""Forecasters and experiments as MLflow serves them.
 
-A registered model names this module as its loader, and holds a copy of the module.
+Each logged model names this module as its loader.
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
@@ -16,7 +18,13 @@ from pipeline import numerics
 
 numerics.settle()  # before TensorFlow is imported
 
+from pipeline.data.examples import Array, Arrays  # noqa: E402
 from pipeline.errors import UnrollError, one_line  # noqa: E402
+from pipeline.files import read_checked  # noqa: E402
+from pipeline.tracking import models  # noqa: E402
+from pipeline.tracking.models import ExperimentSpec  # noqa: E402
+from pipeline.training.job import predict_split  # noqa: E402
+from pipeline.training.recipe import recipe  # noqa: E402
 from series import intervals  # noqa: E402
 from series.forecaster import Forecaster  # noqa: E402
 
@@ -35,8 +43,54 @@ class RefusedError(MlflowException):
         return json.dumps({"error_code": self.error_code, "message": str(self)})
 
 
-class Served:
-    """A model that `mlflow.pyfunc` can call."""
+class ServedExperiment:
+    """An experiment that `mlflow.pyfunc` can call."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the files of a model.
+
+        Raises:
+            UnrollError: a file is missing or damaged.
+            UsageError: this version of Unroll has no such model.
+        """
+        self.spec = read_checked(folder / models.SPEC, ExperimentSpec, models.CURE)
+        trained = recipe(self.spec.name, self.spec.experiment)
+        about = asdict(self.spec.problem)
+        self._predict = trained.load(about, folder / models.WEIGHTS, models.CURE)
+
+    def predict(
+        self, inputs: Array, params: dict[str, Any] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Predict examples.
+
+        Args:
+            inputs: (n, ...) as they are prepared.
+            params: nothing; MLflow passes it.
+
+        Returns:
+            (n,) or (n, values) in the unit of the data.
+
+        Raises:
+            RefusedError: an input is no finite number, or no word number.
+        """
+        del params
+        if not np.isfinite(inputs).all():
+            raise RefusedError("the inputs must be finite numbers")
+        about = self.spec.problem
+        words = about.vocabulary
+        if words and not ((inputs >= 0) & (inputs < words)).all():
+            raise RefusedError(f"the inputs must be word numbers below {words}")
+        values = (about.outputs,) if about.outputs > 1 else ()
+        # the targets only say how many values are predicted
+        examples = Arrays(inputs, np.zeros((len(inputs), *values)))
+        alone = about.each_step and self.spec.experiment.training.method == "none"
+        outputs = predict_split(self._predict, examples, each_step=alone)
+        outputs = outputs.reshape(examples.targets.shape).astype(np.float64)
+        return np.asarray(outputs * self.spec.scale.std + self.spec.scale.mean)
+
+
+class ServedForecaster:
+    """A forecaster that `mlflow.pyfunc` can call."""
 
     def __init__(self, forecaster: Forecaster) -> None:
         self.forecaster = forecaster
@@ -81,6 +135,17 @@ class Served:
         return forecasts
 
 
-def _load_pyfunc(path: str) -> Served:
-    """Return the model of a folder that `Forecaster.save` wrote; MLflow calls this."""
-    return Served(Forecaster.load(Path(path)))
+def load(folder: Path) -> ServedExperiment | ServedForecaster:
+    """Return the model of a folder: an experiment, or what `Forecaster.save` wrote.
+
+    Raises:
+        UnrollError: a file is missing or damaged.
+    """
+    if (folder / models.SPEC).is_file():
+        return ServedExperiment(folder)
+    return ServedForecaster(Forecaster.load(folder))
+
+
+def _load_pyfunc(path: str) -> ServedExperiment | ServedForecaster:
+    """Return the model of a folder; MLflow calls this."""
+    return load(Path(path))

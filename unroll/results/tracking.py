@@ -5,19 +5,25 @@ import secrets
 import shlex
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipeline import numerics
-from pipeline.config import params
+from pipeline.config import params, plain_yaml
+from pipeline.config.params import Params
 from pipeline.errors import UnrollError, without_password
 from pipeline.evaluation import answers_file
+from pipeline.files import write_text
 from pipeline.provenance.machine import CODE, documents
-from pipeline.tracking import login, runs, store
+from pipeline.report import titles
+from pipeline.tracking import committed, login, runs, store
 from pipeline.workspace import Workspace
 from series.answer import load
-from unroll.answers.find import require
+from unroll.answers.find import find
 from unroll.registry import model_registry
 from unroll.registry.model_registry import ALIAS
+from unroll.workspaces.checkout import git
 
 JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
 """The variable that lets MLflow's server start jobs. Only language models need them."""
@@ -53,7 +59,15 @@ def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str
             transient=True,
             disable=not console.is_terminal,
         )
-        _print_actions(dict(logged))
+        actions = dict(logged)
+        shown = 0
+        if "not built" in actions.values():
+            config = _as_committed(workspace)
+            # MLflow's store takes seconds to set up.
+            if any(workspace.evaluation("").glob("*/evaluation.json")):
+                with store.opened(workspace) as opened:
+                    shown = committed.log(opened, workspace, config)
+        _print_actions(actions, shown)
         answered = answers_file.every(workspace)
         if whole:
             answered |= answers_file.every(whole)
@@ -69,15 +83,38 @@ def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str
         return runs.describe(opened, workspace, lines)
 
 
-def _print_actions(actions: dict[str, str]) -> None:
-    """Print a line with the counts, and a line for each run that was skipped."""
+def _as_committed(workspace: Workspace) -> Params:
+    """Return params.yaml of the last commit, whose results are in results/.
+
+    Without git, or where params.yaml is not committed, return params.yaml as it is.
+    """
+    root = workspace.root
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, workspace.params.name)
+        try:
+            for name in (file.name, params.TEMPLATES):
+                write_text(Path(folder, name), git(root, "show", f"HEAD:./{name}"))
+        except UnrollError:
+            return params.load(workspace.params)
+        return params.parse(plain_yaml.read(file), params.templates(file))
+
+
+def _print_actions(actions: dict[str, str], shown: int) -> None:
+    """Print a line with the counts, and a line for each run that was skipped.
+
+    `shown` is the number of experiments whose committed results are shown.
+    """
     done = list(actions.values())
     counts = [
         f"{done.count('recorded')} logged now",
         f"{done.count('present')} logged before",
     ]
+    if "updated" in done:
+        counts.append(f"{done.count('updated')} with a new metric")
     if "not built" in done:
         counts.append(f"{done.count('not built')} not built (`unroll list` names them)")
+    if shown:
+        counts.append(f"{shown} shown as committed")
     print(f"MLflow: {len(done)} experiments, {', '.join(counts)}")
     for name, action in actions.items():
         if action.startswith("skipped"):
@@ -159,37 +196,49 @@ def require_free(port: int) -> None:
 
 
 def register(workspace: Workspace, name: str) -> Iterator[str]:
-    """Put the champion of an answer into MLflow's registry.
+    """Put the champion of an answer, or the model of an experiment, into MLflow's
+    registry.
+
+    Args:
+        workspace: the workspace of the answer or of the run.
+        name: an answer, or an experiment with its data set, such as waves/gru.
 
     Yields:
         Lines about what was registered, what changed, and how to serve it.
 
     Raises:
-        UsageError: there is no such answer.
-        UnrollError: MLflow's store cannot be used.
+        UsageError: there is no such answer or experiment.
+        UnrollError: the experiment has no run or no model here, or MLflow's store
+            cannot be used.
     """
-    answer = load(require(name, workspace))
-    spec = answer.forecaster.spec
-    registered = model_registry.register(workspace, answer)
-    words = [spec.why]
-    if spec.seeds > 1:
-        words.append(f"the mean of {spec.seeds} seeds")
+    folder = find(name, workspace)
+    if folder is None:
+        experiment = params.load(workspace.params).experiment(name)
+        registered = model_registry.register_experiment(workspace, name, experiment)
+        seed = f"seed {experiment.seeds[0]}"
+        words = [f"{titles.experiment(experiment)}, {seed}"]
+        takes = "It takes windows as they are prepared"
+    else:
+        answer = load(folder)
+        spec = answer.forecaster.spec
+        registered = model_registry.register(workspace, answer)
+        words = [spec.why]
+        if spec.seeds > 1:
+            words.append(f"the mean of {spec.seeds} seeds")
+        name = answer.name
+        takes = f"It takes the last {spec.reach:,} rows"
     if not registered.new:
         words.append("registered before")
-    version = f"version {registered.version}"
-    yield f"{answer.name}, {version}: {', '.join(words)}"
+    title = model_registry.title(name)
+    yield f"{title}, version {registered.version}: {', '.join(words)}"
     if registered.before not in {None, registered.version}:
-        yield f"{ALIAS} was version {registered.before} and is now {version}"
-    yield (
-        f"It takes the last {spec.reach:,} rows and answers on this machine, "
-        "once served:"
-    )
-    yield f"  unroll serve {shlex.quote(answer.name)}"
+        yield f"{ALIAS} was version {registered.before} and is now {registered.version}"
+    yield f"{takes} and answers on this machine, once served:"
+    yield f"  unroll serve {shlex.quote(name)}"
 
 
 def serve(workspace: Workspace, name: str, port: int) -> None:
-    """Answer requests for forecasts by the champion of a registered model, until
-    Ctrl-C.
+    """Answer requests by the champion of a registered model, until Ctrl-C.
 
     Raises:
         UsageError: no such model is registered.

@@ -18,8 +18,9 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import answers_file
 from pipeline.files import hashes_of, read_json, write_json, write_text
 from pipeline.locks import alone
+from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, record
-from pipeline.tracking import runs, store, view
+from pipeline.tracking import committed, runs, store, view
 from pipeline.training import run_folder, tasks
 from pipeline.training.tasks import Task
 from pipeline.workspace import Workspace
@@ -249,6 +250,69 @@ def test_what_is_logged_later_is_what_is_logged_at_the_end_of_a_training_and_onc
     before = database.read_bytes()
     assert lab.track() == {"gru": "present", "last": "present"}
     assert database.read_bytes() == before
+
+
+def test_a_new_metric_reaches_runs_that_are_logged_already_once(lab, monkeypatch):
+    lab.train("gru")
+    lab.train("last")
+    before = lab.read()
+    monkeypatch.setitem(MEASURES, "again", MEASURES["mae"])
+    assert lab.track() == {"gru": "updated", "last": "updated"}
+    assert lab.track() == {"gru": "present", "last": "present"}
+    after = lab.read()
+    for key, logged in before.items():
+        new = {
+            name: value for name, value in after[key].metrics.items() if "again" in name
+        }
+        assert after[key].metrics == logged.metrics | new
+        assert new == {
+            name.replace("mae", "again"): value
+            for name, value in logged.metrics.items()
+            if "mae" in name and "unit" not in name and "epoch" not in name
+        }
+        assert after[key].curves.items() >= logged.curves.items()
+
+
+def test_committed_results_are_shown_until_the_experiment_is_trained_here(whole, other):
+    shutil.copytree(whole[0].workspace.root / "results", other.root / "results")
+    write_text(other.params, PARAMS.format("whole"))
+    lab = Tracked(other, "whole")
+
+    def shown():
+        with store.opened(other) as opened:
+            count = committed.log(opened, other, lab.params)
+        current = {run.info.run_name: run for run in lab.search(view.CURRENT)}
+        return count, current
+
+    count, current = shown()
+    assert (count, sorted(current)) == (2, ["gru (committed)", "last (committed)"])
+    gru = current["gru (committed)"]
+    parent = whole[2]["gru", None]
+    curves = {name for name in parent.metrics if name.startswith("epoch")}
+    assert gru.data.metrics == {
+        name: value
+        for name, value in parent.metrics.items()
+        if name not in curves | {"seconds", "epochs"}
+    }
+    assert gru.data.params == parent.params
+    assert gru.data.tags["committed"] == "true"
+    assert "trained elsewhere. GRU(4), trained on" in gru.data.tags[view.NOTE]
+    database = (other.root / "mlflow.db").read_bytes()
+    assert shown()[0] == 2
+    assert (other.root / "mlflow.db").read_bytes() == database
+    file = other.evaluation("whole") / "evaluation.json"
+    results = read_json(file)
+    results["experiments"]["last"]["parameters"] += 1
+    write_json(file, results)
+    _, current = shown()
+    assert sorted(current) == ["gru (committed)", "last (committed)"]
+    assert current["last (committed)"].data.metrics["parameters"] == 1
+    shutil.copytree(whole[0].workspace.root / "data", other.root / "data")
+    shutil.copytree(
+        whole[0].folder("gru"), other.runs("whole") / "gru", dirs_exist_ok=True
+    )
+    assert lab.track() == {"gru": "recorded", "last": "not built"}
+    assert sorted(shown()[1]) == ["gru", "last (committed)"]
 
 
 def test_reviews_are_scored_by_accuracy_and_cross_entropy():

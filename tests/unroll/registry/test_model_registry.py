@@ -6,7 +6,11 @@ import re
 import socket
 import subprocess
 import sys
+import threading
+import time
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import mlflow
@@ -14,9 +18,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+import uvicorn
 from mlflow.models import Model
 
 from pipeline.config import params
+from pipeline.config.params import Training
 from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
 from pipeline.provenance import fingerprint
@@ -115,15 +121,19 @@ def registered(workspace):
         ]
 
 
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @pytest.fixture(scope="module")
 def address(workspace, registered, tmp_path_factory):
     """Where the champion is served."""
     assert registered
     from mlflow.pyfunc.scoring_server import client
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [
         sys.executable,
         "-m",
@@ -142,6 +152,22 @@ def address(workspace, registered, tmp_path_factory):
     finally:
         server.terminate()
         server.wait(30)
+
+
+@contextmanager
+def serving(app):
+    """Serve an app from a thread of this process."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}/invocations"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def post(address, body, kind="application/json"):
@@ -177,7 +203,10 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
     model = version.source.removesuffix("/artifacts").rpartition("/")[2]
     tags = client.get_logged_model(model).tags
     assert not [key for key, value in tags.items() if value.startswith("/")]
+    assert version.description == tags["mlflow.note.content"]
+    assert version.description.startswith("In: the last 24 rows or more, with")
     folder = workspace.root / "mlartifacts" / "meter" / "models" / model / "artifacts"
+    assert not (folder / "code").exists()
     pins = (folder / "requirements.txt").read_text(encoding="utf-8").split()
     assert {"numpy", "keras", "mlflow"} <= {
         pin.partition("==")[0] for pin in pins if "==" in pin
@@ -253,6 +282,44 @@ def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(
         model_registry.app(workspace, "pump")
 
 
+def test_an_experiment_is_registered_and_served_by_its_run(workspace, registered):
+    """In the unit of the data, from windows as they are prepared."""
+    assert registered
+    experiment = params.load(workspace.params).experiment("meter/ridge")
+    with pytest.raises(UsageError, match="a registered model must be one of: meter"):
+        model_registry.app(workspace, "meter/ridge")
+    for new in (True, False):
+        made = model_registry.register_experiment(workspace, "meter/ridge", experiment)
+        assert (made.version, made.new) == ("1", new)
+    data = dataset.load(workspace.prepared("meter"))
+    test = data.splits["test"]
+    inputs, _ = test.take(np.arange(len(test)))
+    run = run_folder.load(workspace.run("meter", "ridge"))
+    expected = run.predictions["final_test"][0] * data.scale.std + data.scale.mean
+    with serving(model_registry.app(workspace, "meter/ridge")) as address:
+        answer = post(address, json.dumps({"inputs": inputs.tolist()}))
+        np.testing.assert_allclose(answer.json()["predictions"], expected, rtol=1e-12)
+        for wrong, line in (
+            ([[[1]]], "Shape of input"),
+            (np.full(inputs[:1].shape, math.inf).tolist(), "must be finite numbers"),
+        ):
+            answer = post(address, json.dumps({"inputs": wrong}))
+            assert answer.status_code == 400
+            assert line in answer.json()["message"]
+
+
+def test_an_experiment_that_is_not_trained_or_cannot_predict_is_not_registered(
+    workspace,
+):
+    experiment = params.load(workspace.params).experiment("meter/ridge")
+    kernels = Training.model_validate({"method": "kernel_ridge"})
+    other = experiment.model_copy(update={"training": kernels})
+    with pytest.raises(UnrollError, match="its training method, kernel_ridge, leaves"):
+        model_registry.register_experiment(workspace, "meter/ridge", other)
+    with pytest.raises(UnrollError, match="run `unroll train meter gru`"):
+        model_registry.register_experiment(workspace, "meter/gru", experiment)
+
+
 @pytest.mark.usefixtures("alone")
 def test_where_nothing_is_registered_the_error_names_the_command_that_does_it(tmp_path):
     with pytest.raises(
@@ -325,8 +392,7 @@ def test_a_loaded_model_takes_every_type_that_a_frame_may_have(
 ):
     """Whole numbers for decimals, too, and timestamps."""
     assert registered
-    # MLflow puts the model's copy of our code first, for later tests of this process.
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri_of(workspace))
     whole = rows().assign(load=lambda table: table["load"].round()).tail(24)
     expected = answer_of(workspace, "ridge").forecaster.forecast(whole)["y_hat"]
     time = pd.to_datetime(whole["time"])
@@ -341,8 +407,7 @@ def test_a_loaded_model_takes_every_type_that_a_frame_may_have(
         whole.assign(time=time).set_index("time"),
         whole.convert_dtypes(dtype_backend="pyarrow"),
     ]
-    with store.opened(workspace) as opened, model_registry._at(opened, "0"):
-        model = mlflow.pyfunc.load_model("models:/meter@champion")
+    model = mlflow.pyfunc.load_model("models:/meter@champion")
     for frame in frames:
         found = model.predict(frame)["y_hat"]
         np.testing.assert_allclose(found, expected, err_msg=str(frame.dtypes))
@@ -351,9 +416,8 @@ def test_a_loaded_model_takes_every_type_that_a_frame_may_have(
 def test_no_link_in_a_registered_model_is_followed(workspace, registered, tmp_path):
     with store.opened(workspace) as opened:
         version = opened.client.get_model_version("meter", registered[-1].version)
-    model = version.source.rpartition("/")[2]
-    [folder] = workspace.root.glob(f"mlartifacts/meter/models/{model}/artifacts")
-    weights = folder / "data" / "forecaster" / "forecaster.npz"
+    folder = Path(version.source.removeprefix("file://"))
+    weights = folder / "data" / "model" / "forecaster.npz"
     weights.rename(tmp_path / "away")
     weights.symlink_to(tmp_path / "away")
     with pytest.raises(UnrollError, match=r"forecaster\.npz is a link"):
@@ -361,8 +425,8 @@ def test_no_link_in_a_registered_model_is_followed(workspace, registered, tmp_pa
     weights.unlink()
     (tmp_path / "away").rename(weights)
     flavors = (folder / "MLmodel").read_text()
-    for path in ("../../../data/forecaster", "/data/forecaster", "data"):
-        (folder / "MLmodel").write_text(flavors.replace("data/forecaster", path))
+    for path in ("../../../data/model", "/data/model", "data"):
+        (folder / "MLmodel").write_text(flavors.replace("data/model", path))
         with pytest.raises(UnrollError, match=f"from '{path}', which is not"):
             model_registry.app(workspace, "meter")
     (folder / "MLmodel").write_text(flavors)

@@ -1,0 +1,100 @@
+"""Logging of committed results: experiments that were trained elsewhere.
+
+The scores are those of results/evaluations, and the parameters those of params.yaml.
+"""
+
+import hashlib
+
+from pipeline.config.params import Experiment, Params
+from pipeline.evaluation import answers_file
+from pipeline.evaluation.schema import About, Entry
+from pipeline.tracking import view
+from pipeline.tracking.runs import over_seeds, own_first, parameters
+from pipeline.tracking.store import Store
+from pipeline.workspace import Workspace
+
+PREFIXES = {"test": "", "validation": "validation_"}
+"""Split -> what stands before the name of a measure of it."""
+
+MARK = " (committed)"
+"""The ending of the name of a run that has committed results."""
+
+
+def log(opened: Store, workspace: Workspace, config: Params) -> int:
+    """Log the committed results of each experiment that has no run here.
+
+    Such a run has no curves, no seeds and no model. It is current until the experiment
+    is trained here, or until other results are committed.
+
+    Args:
+        opened: the store.
+        workspace: the workspace with results/.
+        config: params.yaml, as it was when the results were made.
+
+    Returns:
+        The number of experiments whose committed results are shown.
+
+    Raises:
+        UnrollError: an evaluation is damaged, or claims.yaml is wrong.
+    """
+    claims = answers_file.published(workspace)
+    shown = 0
+    for dataset, evaluation in answers_file.evaluations(workspace, config).items():
+        about = evaluation.dataset
+        group = opened.experiment(view.title(about))
+        current = {
+            run.data.tags["experiment"]: run
+            for run in opened.search(view.CURRENT, group)
+            if "dvc_experiment" not in run.data.tags
+        }
+        for name, entry in evaluation.experiments.items():
+            logged = current.get(name)
+            has_run = (workspace.run(dataset, name) / "run.json").exists()
+            if has_run or (logged and "committed" not in logged.data.tags):
+                continue
+            shown += 1
+            mark = hashlib.sha256(entry.model_dump_json().encode()).hexdigest()
+            if logged and logged.data.tags["fingerprint"] == mark:
+                continue
+            if logged:
+                opened.client.set_tag(logged.info.run_id, "current", "false")
+            experiment = config.experiments_of(dataset)[name]
+            documents = view.documents(claims, f"{dataset}/{name}")
+            _log(opened, group, name, experiment, about, entry, mark, documents)
+    return shown
+
+
+def _log(
+    opened: Store,
+    group: str,
+    name: str,
+    experiment: Experiment,
+    about: About,
+    entry: Entry,
+    mark: str,
+    documents: list[str],
+) -> None:
+    scores = {
+        f"{prefix}{measure}": stat.values
+        for split, prefix in PREFIXES.items()
+        for measure, stat in entry.chosen.get(split, {}).items()
+    }
+    metrics = over_seeds(own_first(scores, about.metric))
+    metrics["parameters"] = float(entry.parameters)
+    if entry.best_epoch:
+        metrics["best_epoch"] = entry.best_epoch.mean
+    note = view.note(experiment, about, metrics, documents)
+    tags = {
+        "experiment": name,
+        "dataset": about.name,
+        "committed": "true",
+        "current": "true",
+        "fingerprint": mark,
+        "mlflow.source.name": f"results/evaluations/{about.name}/evaluation.json",
+        "mlflow.source.type": "LOCAL",
+        view.NOTE: f"Committed results, trained elsewhere. {note}",
+    }
+    label = f"{name}{view.MARK if about.stand_in else ''}{MARK}"
+    run = opened.client.create_run(group, None, tags, label)
+    opened.log(run.info.run_id, [(0, metrics)], parameters(name, experiment))
+    opened.client.set_terminated(run.info.run_id, "FINISHED", run.info.start_time)

@@ -1,0 +1,214 @@
+"""Logged models of MLflow: files of Unroll, and the name of the module that reads them.
+
+A model holds none of our code: `mlflow.pyfunc.load_model` imports `LOADER` from the
+installed package.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import pydantic
+
+from pipeline.config.params import Experiment
+from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.examples import Array
+from pipeline.data.problem import Problem, problem
+from pipeline.files import write_json
+from pipeline.provenance import packages
+from pipeline.report import titles
+from pipeline.tracking import view
+from pipeline.tracking.store import Store
+from pipeline.training.recipe import recipe
+from pipeline.training.run_folder import Run
+from pipeline.validation import Strict
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema
+
+LOADER = "unroll.registry.served"
+"""The module that loads a model."""
+
+DATA = "data/model"
+"""The folder of Unroll's files in the folder of a model."""
+
+SPEC = "experiment.json"
+"""The file of an `ExperimentSpec`."""
+
+WEIGHTS = "weights"
+"""The name of an experiment's file of weights, without the suffix."""
+
+CURE = "delete mlflow.db and mlartifacts, then run `unroll track`"
+"""What mends a damaged model of an experiment."""
+
+ALSO_NEEDED = (
+    "holidays",
+    "mlflow",
+    "pydantic",
+    "ruamel.yaml",
+    "skops",
+    "statsmodels",
+    "threadpoolctl",
+    "tzdata",
+)
+"""The packages that a model needs besides those in numerics.lock."""
+
+
+PROBLEM = pydantic.TypeAdapter(Problem)
+"""Reads a `Problem` from plain data."""
+
+
+class ExperimentSpec(Strict):
+    """The content of experiment.json.
+
+    Attributes:
+        name: the name of the experiment within its data set.
+        experiment: its section of params.yaml.
+        problem: the shapes of its inputs and outputs.
+        scale: turns an output into the unit of the data.
+    """
+
+    name: str
+    experiment: Experiment
+    problem: Annotated[Problem, pydantic.BeforeValidator(PROBLEM.validate_python)]
+    scale: Scale
+
+
+def log_experiment(
+    opened: Store,
+    group: str,
+    run_id: str,
+    experiment: Experiment,
+    options: Mapping[str, str],
+    data: Dataset,
+    run: Run,
+    weights: Path,
+) -> str | None:
+    """Log the model of a run: the first seed, with the best weights on validation.
+
+    A run of a method that leaves nothing that predicts gets no model.
+
+    Args:
+        opened: the store.
+        group: the id of the MLflow experiment.
+        run_id: the id of the MLflow run.
+        experiment: its section of params.yaml.
+        options: its parameters in MLflow.
+        data: its data set.
+        run: the run.
+        weights: the folder of its weights.
+
+    Returns:
+        The id of the model; None without a model.
+    """
+    from mlflow.models import ModelSignature
+
+    name = run.summary.experiment
+    stem = f"seed_{run.summary.seeds[0]}_{run.points[-1]}"
+    files = [*weights.glob(f"{stem}.*")]
+    if not files or not predicts(name, experiment):
+        return None
+    scale = data.scale
+    if len(data.scales) > 1:  # each series has a scale of its own
+        scale = Scale(quantity=f"{scale.quantity}, standardised by series")
+    spec = ExperimentSpec(
+        name=name, experiment=experiment, problem=problem(data), scale=scale
+    )
+    inputs, targets = data.splits["test"].take(np.arange(1))
+    # Sixteenths are short in JSON, and a binary fraction of any type.
+    example = inputs if data.vocabulary else (inputs * 16).round() / 16
+    signature = ModelSignature(schema(inputs), schema(targets.astype(np.float64)))
+    words = (
+        f"{titles.experiment(experiment)}, seed {run.summary.seeds[0]}, its "
+        f"{run.points[-1]} weights. {_in_and_out(spec)}"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder, Path(DATA).name)
+        own.mkdir()
+        write_json(own / SPEC, spec.model_dump())
+        for file in files:
+            shutil.copyfile(file, own / file.name.replace(stem, WEIGHTS, 1))
+        return log(opened, group, run_id, name, own, signature, example, words, options)
+
+
+def predicts(name: str, experiment: Experiment) -> bool:
+    """Return whether what an experiment's training leaves is enough to predict."""
+    chosen = recipe(name, experiment)
+    return chosen.network or chosen.read is not None
+
+
+def _in_and_out(spec: ExperimentSpec) -> str:
+    """Return what goes into a model and what comes out, in two sentences."""
+    about = spec.problem
+    shape = ", ".join(map(str, ("n", *about.input_shape)))
+    inputs = f"as the data set {spec.experiment.dataset} is prepared"
+    if about.vocabulary:
+        inputs = f"word numbers below {about.vocabulary}, and 0 for padding"
+    unit = f" in {spec.scale.unit}" if spec.scale.unit else ""
+    outputs = spec.scale.quantity + unit
+    if about.classify:
+        outputs = "the probability of class 1"
+    count = f"n, {about.outputs}" if about.outputs > 1 else "n"
+    return f"In: ({shape}), {inputs}. Out: ({count}), {outputs}."
+
+
+def schema(examples: Array) -> "Schema":
+    """Return the type and the shape of any number of examples."""
+    from mlflow.types import Schema, TensorSpec
+
+    return Schema([TensorSpec(examples.dtype, (-1, *examples.shape[1:]))])
+
+
+def log(
+    opened: Store,
+    group: str,
+    run_id: str,
+    name: str,
+    folder: Path,
+    signature: "ModelSignature",
+    example: object,
+    description: str,
+    options: Mapping[str, str] | None = None,
+) -> str:
+    """Log a model of a run, and return the model's id.
+
+    Args:
+        opened: the store.
+        group: the id of the MLflow experiment.
+        run_id: the id of the MLflow run.
+        name: the name of the model.
+        folder: the files that `LOADER` reads; its name is that of `DATA`.
+        signature: the model's inputs and outputs.
+        example: a request; None for no example.
+        description: what goes in and what comes out.
+        options: the model's parameters in MLflow.
+    """
+    from mlflow import pyfunc
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
+
+    client = opened.client
+    tags = {view.NOTE: description}
+    model = client.create_logged_model(group, name, run_id, tags, dict(options or {}))
+    pins = packages.installed([*packages.locked(), *ALSO_NEEDED])
+    with tempfile.TemporaryDirectory() as scratch:
+        path = str(Path(scratch, "model"))
+        pyfunc.save_model(
+            path,
+            loader_module=LOADER,
+            data_path=str(folder),
+            mlflow_model=Model(
+                run_id=run_id, model_uuid=model.model_id, model_id=model.model_id
+            ),
+            signature=signature,
+            input_example=example,
+            pip_requirements=[f"{each}=={version}" for each, version in pins.items()],
+        )
+        client.log_model_artifacts(model.model_id, path)
+    client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, 0)])
+    return model.model_id
