@@ -7,13 +7,13 @@ import hashlib
 
 from pipeline.config.params import Experiment, Params
 from pipeline.evaluation import answers_file
-from pipeline.evaluation.schema import About, Entry
+from pipeline.evaluation.schema import About, Entry, Split
 from pipeline.tracking import view
 from pipeline.tracking.runs import over_seeds, own_first, parameters
 from pipeline.tracking.store import Store
 from pipeline.workspace import Workspace
 
-PREFIXES = {"test": "", "validation": "validation_"}
+PREFIXES: dict[Split, str] = {"test": "", "validation": "validation_"}
 """Split -> what stands before the name of a measure of it."""
 
 MARK = " (committed)"

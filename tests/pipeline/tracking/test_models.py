@@ -128,7 +128,7 @@ def test_a_run_has_its_data_set_a_description_and_a_signature(workspace):
     run = log(workspace, "next/node_again", NODE)
     (logged,) = run.inputs.dataset_inputs
     assert logged.dataset.name == "next"
-    files = fingerprint.files_of(workspace.prepared("next"))
+    files = hashes_of(workspace.prepared("next"))
     made_of = fingerprint.Ingredients({}, files, {}, "lock")
     assert logged.dataset.digest == made_of.fingerprint["data"][:8]
     assert json.loads(logged.dataset.profile) == {
