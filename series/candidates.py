@@ -170,7 +170,7 @@ def _fitted(proposal: Proposal, about: Mapping[str, Any]) -> dict[str, Experimen
 def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Experiment]:
     """Return a perceptron and two recurrent networks.
 
-    `training.settled` chooses their base and their number of steps later.
+    `training.select_options` chooses their base and their number of steps later.
     """
     about = {"family": "residual", "cycles": proposal.cycles, "season": season}
     dense = {**about, "name": "mlp", "known": known, "hidden": [256, 128], "last": 64}

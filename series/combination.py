@@ -47,7 +47,7 @@ def combined(forecasts: Array, truth: Array, series: Array, delay: Array) -> Arr
     Args:
         forecasts: (models, origins, steps), of each series in the order of time.
         truth: (origins, steps), NaN where nothing was measured.
-        series: (origins,) the number of the series of each origin, ascending.
+        series: (origins,) the series of each origin; those of a series stand together.
         delay: (steps,) number of origins after which an error is known
             (`known_after`).
 
@@ -70,7 +70,7 @@ def stacks(series: Array) -> list[Array]:
     """Group the series that have equally many origins.
 
     Args:
-        series: (origins,) the number of the series of each origin, ascending.
+        series: (origins,) the series of each origin; those of a series stand together.
 
     Returns:
         An array (series, origins) for each group: the places of the series' origins.

@@ -100,7 +100,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Store:
+class FitCache:
     """A folder with the prepared data set and the models fitted to it.
 
     Attributes:
@@ -112,8 +112,8 @@ class Store:
     key: str
 
     @classmethod
-    def of(cls, folder: Path, dataset: Dataset) -> "Store":
-        """Write the data set into a folder, and return the folder's store."""
+    def of(cls, folder: Path, dataset: Dataset) -> "FitCache":
+        """Write the data set into a folder, and return the folder's cache."""
         seal.require_plain(folder)
         prepared = folder / "prepared"
         with atomic_folder(prepared, folder) as new:
@@ -144,7 +144,7 @@ def _digest(plain: Any) -> str:
 
 
 def cross_validated(
-    store: Store,
+    cache: FitCache,
     experiments: Mapping[str, Experiment],
     plan: Plan,
     server: processes.Server,
@@ -156,7 +156,7 @@ def cross_validated(
     """Forecast with each model from all origins.
 
     Args:
-        store: the folder with the data set.
+        cache: the folder with the data set.
         experiments: the models.
         plan: the origins.
         server: the server that starts the processes.
@@ -174,14 +174,14 @@ def cross_validated(
     paths = {}
     expected = {}
     for name, experiment in experiments.items():
-        paths[name] = store.path(name, experiment.model_dump(), asdict(plan))
+        paths[name] = cache.path(name, experiment.model_dump(), asdict(plan))
         if not paths[name].with_suffix(".parquet").exists():
             expected[name] = _expected_seconds(experiment)
     # The longest first, so that none runs alone at the end. With a time budget the
     # quickest first, so that many are done.
     order = sorted(expected, key=expected.__getitem__, reverse=minutes is None)
     calls = [
-        store.call(fit_one, name, experiments[name], plan, paths[name])
+        cache.call(fit_one, name, experiments[name], plan, paths[name])
         for name in order
     ]
     left_out = _performed(calls, experiments, server, expected, jobs, minutes, say)
@@ -295,7 +295,7 @@ def fit_one(
 
 
 def refitted(
-    store: Store,
+    cache: FitCache,
     experiments: Mapping[str, Experiment],
     folder: Path,
     server: processes.Server,
@@ -305,7 +305,7 @@ def refitted(
     """Fit models on all rows.
 
     Args:
-        store: the data set.
+        cache: the data set.
         experiments: the models as they were settled by `cross_validated`.
         folder: a new folder; the weights of each model are written to FOLDER/NAME.
         server: the server that starts the processes.
@@ -320,7 +320,7 @@ def refitted(
     """
     calls = []
     for name, experiment in experiments.items():
-        calls.append(store.call(refit_one, name, experiment, folder / name))
+        calls.append(cache.call(refit_one, name, experiment, folder / name))
     runs = processes.run(calls, jobs, server)
     with contextlib.closing(runs):
         for ended in runs:

@@ -51,7 +51,7 @@ class Forecaster:
 
     Attributes:
         spec: the forecaster as plain data.
-        arrays: `Origins.arrays`, from which weights and intervals are computed.
+        arrays: `backtest.arrays`, from which weights and intervals are computed.
         weights: name of a member -> the folder of its weights.
         cache: digest of a window -> the members' forecasts, for the last `CACHED`
             windows. The same rows give the same bits, and run no model twice.
@@ -285,7 +285,9 @@ class Forecaster:
         table = files.of_table(plain_frame(rows), self.spec.question.csv)
         return self._latest(table, None)
 
-    def _latest(self, rows: files.Rows, plan: files.Rows | None) -> dict[str, Window]:
+    def _latest(
+        self, rows: files.FileRows, plan: files.FileRows | None
+    ) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None
         found = histories(self.spec.questions, rows, plan)
         windows = dict[str, Window]()

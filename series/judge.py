@@ -12,7 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.evaluation.margin import Word
 from pipeline.validation import Strict, one_of
 from series.answer import Answer
-from series.comparison import Comparison, mean_error
+from series.comparison import ModelComparison, mean_error
 from series.leaderboard import Board, factor
 from series.sentence import amount, interval, so_far, span, title, why_open
 
@@ -98,7 +98,7 @@ def between(answer: Answer, model: str, other: str) -> Judgement:
     if model == other:
         raise UsageError(f"both models are {model}; name two models of {answer.name}")
     rows = pd.concat([_of_model(answer, model), _of_model(answer, other)])
-    shown = title(answer.board, answer.about.titles, model)
+    shown = title(answer.board, answer.findings.titles, model)
     return _judgement(answer, answer.board.errors(rows), model, other, shown)
 
 
@@ -114,7 +114,7 @@ def _judgement(
     """Compare two models by their errors; `shown` is the title of the first."""
     board = answer.board
     compared = board.compared(errors, model, other)
-    champion = title(board, answer.about.titles, other)
+    champion = title(board, answer.findings.titles, other)
     return Judgement(
         model=shown,
         champion=champion,
@@ -129,7 +129,7 @@ def _judgement(
     )
 
 
-def _sentence(name: str, champion: str, board: Board, compared: Comparison) -> str:
+def _sentence(name: str, champion: str, board: Board, compared: ModelComparison) -> str:
     outcome = OUTCOMES[compared.word].capitalize()
     if compared.low is None:
         text = f"Open so far: {so_far(board, compared, name, champion)}."

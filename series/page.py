@@ -74,7 +74,7 @@ def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
     sides = {}
     for name in (board.network, board.opponent):
         if name is not None:
-            sides[name] = title(board, answer.about.titles, name)
+            sides[name] = title(board, answer.findings.titles, name)
     errors = mae_by_block(answer.forecasts, board)
     plot.by_week(path, errors, sides, unit=board.unit)
     caption = f"The error of both, in the {errors.index.name} that compare them."

@@ -26,7 +26,7 @@ from pipeline.errors import (
     printable,
 )
 from series.options import Options
-from series.reading.headings import column_named
+from series.reading.files import column_named
 from series.reading.profile import FileProfile
 
 HOUR = 3600
@@ -126,7 +126,7 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Habits:
+class SeasonalDefaults:
     """The cycles of rows, and what is usually asked of such rows.
 
     Attributes:
@@ -207,26 +207,26 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
                 f"a timestep is {timestep}, of which one row is taken, not the mean; 1 "
                 "forecasts every row"
             )
-    habits = _habits(profile, step)
+    defaults = _seasonal_defaults(profile, step)
     short = SERIES_SHORT if profile.series_id else SHORT
-    longest = _longest_window(profile, step, habits)
+    longest = _longest_window(profile, step, defaults)
     horizon = wanted.horizon
     if horizon is None:
-        usual, why = habits.horizon
+        usual, why = defaults.horizon
         horizon = min(usual, max(1, longest // 2))
         reasons["horizon"] = why if horizon == usual else short
     lookback = wanted.lookback
     if lookback is None:
-        lookback, why = habits.lookback
+        lookback, why = defaults.lookback
         if lookback > longest:
-            fitting = [cycle for cycle in habits.cycles if cycle <= longest]
+            fitting = [cycle for cycle in defaults.cycles if cycle <= longest]
             cycle = max(fitting, default=1)
             lookback = longest // cycle * cycle
             why = short
         reasons["lookback"] = why
     history = 0
-    if habits.year and not profile.gaps and not profile.series_id:
-        history = HISTORY_YEARS[habits.year] * habits.year
+    if defaults.year and not profile.gaps and not profile.series_id:
+        history = HISTORY_YEARS[defaults.year] * defaults.year
     if wanted.holidays:
         holidays_of(wanted.holidays, np.array([profile.last]))  # raises if unknown
     return Proposal(
@@ -234,8 +234,8 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         step=step,
         horizon=horizon,
         lookback=lookback,
-        day=habits.day,
-        cycles=habits.cycles,
+        day=defaults.day,
+        cycles=defaults.cycles,
         history=history,
         future=_future(profile, target, wanted.future),
         holidays=wanted.holidays,
@@ -301,7 +301,7 @@ def _step(profile: FileProfile) -> int:
     return step
 
 
-def _habits(profile: FileProfile, step: int) -> Habits:
+def _seasonal_defaults(profile: FileProfile, step: int) -> SeasonalDefaults:
     timestep = profile.freq * step
     rows_per_day = row_calendar.slots_per_day(profile.calendar, profile.freq)
     day = 0
@@ -316,7 +316,7 @@ def _habits(profile: FileProfile, step: int) -> Habits:
             year = 0
         cycles = [year]
     elif timestep == 7 * DAY:
-        return Habits(0, 52, [52], (4, "four weeks"), (52, "a year"))
+        return SeasonalDefaults(0, 52, [52], (4, "four weeks"), (52, "a year"))
     elif rows_per_day:
         day = max(rows_per_day) // step
         week = sum(rows_per_day) // step
@@ -338,14 +338,14 @@ def _habits(profile: FileProfile, step: int) -> Habits:
         lookback = (8 * cycles[0], "eight years" if year else "eight weeks")
     elif day == 1:
         lookback = (8 * week, "eight weeks")
-    return Habits(day, year, cycles, horizon, lookback)
+    return SeasonalDefaults(day, year, cycles, horizon, lookback)
 
 
-def _longest_window(profile: FileProfile, step: int, habits: Habits) -> int:
+def _longest_window(profile: FileProfile, step: int, defaults: SeasonalDefaults) -> int:
     longest = max(2, int(profile.length * WINDOW_SHARE) // step)
-    if not habits.year:
+    if not defaults.year:
         return longest
-    years = LOOKBACK_YEARS[habits.year] * habits.year
+    years = LOOKBACK_YEARS[defaults.year] * defaults.year
     return max(longest, min(years, int(profile.length * YEARLY_WINDOW_SHARE)))
 
 

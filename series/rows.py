@@ -15,7 +15,7 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.errors import UnknownAheadError, UnrollError
 from series.question import fill_limit
-from series.reading.files import Rows, table_of
+from series.reading.files import FileRows, table_of
 from series.spec import SeriesQuestion
 
 FAR = 0.5
@@ -175,8 +175,8 @@ class History:
 
 def histories(
     questions: Mapping[str, SeriesQuestion],
-    files: Rows,
-    plan: Rows | None = None,
+    files: FileRows,
+    plan: FileRows | None = None,
 ) -> dict[str, History]:
     """Return name of a series -> all its rows in some files, as models see them.
 
@@ -298,7 +298,7 @@ def _beforehand(
     question: SeriesQuestion,
     past: RowTable,
     table: RowTable,
-    plan: Rows | None,
+    plan: FileRows | None,
 ) -> series.Plan:
     """Return the columns that are known beforehand, for the timesteps to forecast.
 
@@ -344,7 +344,7 @@ def _beforehand(
     return {name: ahead[name].to_numpy() for name in names}
 
 
-def _only(question: SeriesQuestion, file: Rows) -> Rows:
+def _only(question: SeriesQuestion, file: FileRows) -> FileRows:
     """Return the rows without the columns that the model was not trained on."""
     form = question.csv
     header = list(file.cells.columns)

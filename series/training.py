@@ -25,7 +25,7 @@ COMPLETE_SHARE = 0.5
 """Share of train windows with all targets, from which only these windows are taken."""
 
 
-def settled(
+def select_options(
     name: str, experiment: Experiment, dataset: Dataset, train: Windows
 ) -> Experiment:
     """Choose the open options of a network.

@@ -17,13 +17,13 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import one_of
 from series.reading import (
     files,
-    headings,
     layout,
     magnitudes,
-    moments,
     numbers,
+    row_timestamps,
+    timestamp_columns,
 )
-from series.reading.headings import column_named
+from series.reading.files import column_named
 from series.reading.profile import ColumnProfile, FileProfile
 
 if TYPE_CHECKING:
@@ -64,19 +64,21 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
             f"{paths[0]} has {len(header):,} columns, more than {MOST_COLUMNS}; keep "
             "the columns that matter"
         )
-    headings.require_no_times_beside_a_date(header, paths[0])
+    timestamp_columns.require_no_times_beside_a_date(header, paths[0])
     if not len(rows.cells):
         raise UnrollError(
             f"{paths[0]} holds no rows; name a file with a header and rows"
         )
     options = _of_columns(options, header)
-    stamp, formats = moments.stamp_columns(
-        rows.cells.head(moments.HEAD), options, paths[0]
+    stamp, formats = row_timestamps.stamp_columns(
+        rows.cells.head(row_timestamps.HEAD), options, paths[0]
     )
     names = [name for name in header if name not in stamp]
     if options.target is not None:
         one_of(options.target, names, "target=")
-    measured, detected, why = moments.moments_of(rows, stamp, formats, options)
+    measured, detected, why = row_timestamps.row_timestamps(
+        rows, stamp, formats, options
+    )
     reasons |= why
     if not rows.typed:
         samples = [_sample(rows.cells[name]) for name in names]

@@ -14,10 +14,10 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import CsvFormat
 from series.reading import timestamp_formats
-from series.reading.files import Rows, with_words
+from series.reading.files import FileRows, with_words
 from series.reading.magnitudes import Odd
-from series.reading.moments import Moments
 from series.reading.numbers import plain_number, values_of, without_unit
+from series.reading.row_timestamps import Timestamps
 
 MOST_WORDS = 20
 """Largest number of words in a column of numbers, or of a category."""
@@ -165,7 +165,7 @@ def _signs(texts: "pd.Series[str]") -> Counter[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileProfile(Moments):
+class FileProfile(Timestamps):
     """The profile of a file, or of several files of one form.
 
     Attributes:
@@ -183,7 +183,7 @@ class FileProfile(Moments):
     missing: Counter[str]
     odd: Sequence[Odd]
     reasons: dict[str, str]
-    file: Rows
+    file: FileRows
 
     @property
     def rows(self) -> int:

@@ -1,15 +1,21 @@
-"""The columns that say when a row was measured, and their formats."""
+"""The columns that say when a row was measured, and their formats.
+
+A table with a column for each time is refused.
+"""
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from pipeline.errors import UsageError
 from series.reading import notations, series_names, timestamp_formats
+from series.reading.timestamp_formats import YEARS
 
 PARTS = {
     "%Y": r"(year|yr|yyyy|jahr|a[nñ]o|ann[ée]e)",
@@ -70,6 +76,16 @@ TIMED = re.compile("%H|%I|unix|excel")
 
 ISO = ["ISO8601"]
 """The formats of a timestamp of ISO 8601, with or without a time of day."""
+
+WIDTHS = {12, 24, 25, 28, 29, 30, 31, 48, 96}
+"""Numbers of columns that the times of a year, a day or a month take."""
+
+YEAR_FIRST = r"(?<!\d)(\d{4})(?:[/-]\d{1,2}|\.\d{1,2}\.\d{1,2})(?!\d)"
+YEAR_LAST = r"(?<!\d)\d{1,2}(?:[/-]|[./-]\d{1,2}[./-])(\d{4})(?!\d)"
+"""Patterns of a date that begins or ends with a year of four digits, unlike 2564.74."""
+
+FEW_TIMES = 3
+"""Largest number of columns that are named like times and still hold something else."""
 
 Candidates: TypeAlias = dict[tuple[str, ...], list[str]]
 """Columns of a timestamp -> the formats that they may have."""
@@ -259,3 +275,88 @@ def _of_parts(found: Found) -> Candidates:
     if "%V" in stamp_format:
         stamp_format = stamp_format.replace("%Y", "%G")
     return {columns: [stamp_format]}
+
+
+def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
+    """Raise UsageError if columns are times of a day, a month or a year."""
+    for kind in ("hour", "month", "quarter", "weekday"):
+        times = [name for name in header if _kind(name) == kind]
+        if len(times) > FEW_TIMES:
+            raise turned(path, header, times)
+    counted = {
+        match[0]: int(match[1])
+        for match in map(series_names.COUNTED.fullmatch, header)
+        if match
+    }
+    counts = sorted({*counted.values()})
+    if len(counts) in WIDTHS and counts[0] < 2 and np.ptp(counts) == len(counts) - 1:
+        raise turned(path, header, list(counted))
+
+
+def _kind(heading: str) -> str:
+    """Return the part of the time that a heading names; "" if it names none."""
+    plain = notations.plain_date(heading)
+    names = {
+        "quarter": re.fullmatch("Q[1-4]", plain),
+        "month": plain in notations.MONTHS,
+        "weekday": heading.lower() in notations.WEEKDAYS.split(),
+        "hour": timestamp_formats.time_formats(plain),
+    }
+    return next((kind for kind in names if names[kind]), "")
+
+
+def require_no_times(path: Path, names: Sequence[str]) -> None:
+    """Raise UsageError if most names are times.
+
+    A word may stand before the time, as in "X2024.01.31".
+
+    Args:
+        path: the file, for the message.
+        names: headings, or the cells of a row.
+    """
+    times = []
+    for name in names:
+        # 1990 [YR1990]
+        plain = re.sub(r"\s*[\[(].*[\])]$|^[A-Za-z]+[_ ]?(?=\d{4})", "", name)
+        plain = re.sub(r"(?<=\d)_(?=\d)", "-", plain)
+        forms = timestamp_formats.formats(name, digits=False)
+        if forms or timestamp_formats.formats(plain, digits=True):
+            times.append(name)
+    if len(times) > len(names) / 2:
+        raise turned(path, names, times)
+
+
+def strange_year(row: Mapping[str, str]) -> int | None:
+    """Return a year of another calendar in a row, such as 2567; None without one.
+
+    Without marks of a date it is a Buddhist year below a heading that names a time.
+
+    Args:
+        row: heading -> cell.
+    """
+    years = []
+    for name, cell in row.items():
+        years += re.findall(YEAR_FIRST, cell) + re.findall(YEAR_LAST, cell)
+        if {*re.findall(r"\w+", name.lower())} & {*NAMED.split()}:
+            years += re.findall(r"(?<!\d)2[4-6]\d\d(?=\d{4}(?!\d)|(?!\d))", cell)
+    return next((int(year) for year in years if int(year) not in range(*YEARS)), None)
+
+
+def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError:
+    """Return the error that refuses a column for each time.
+
+    The message says how to turn the columns into rows.
+    """
+    first = times[0]
+    kind = _kind(first) or "date"
+    others = [name for name in names if name not in times]
+    call = f"frame.melt({others!r:.200}, var_name={kind!r})"
+    cure = f"turn the table, so that each row has one time (pandas: {call})"
+    if kind == "date" and not timestamp_formats.formats(first, digits=True):
+        cure = f"write these names like 2024-01-31, 2024-01 or 2024; {cure}"
+    if kind == "weekday" or (first.isdigit() and len(first) < len("2024")):
+        cure = "make a row of each, with a date such as 2024-01-31"
+    return UsageError(
+        f"{path}: each column holds another time, from {first!r:.40} to "
+        f"{times[-1]!r:.40}; {cure}"
+    )

@@ -21,13 +21,11 @@ from pipeline.errors import (
 from pipeline.validation import validated
 from pipeline.workspace import Workspace
 from series import page
-from series.answer import Answer, load
+from series.answer import Answer, Choose, load
 from series.answer import answer as answer_series
 from series.options import MOST_TIMESTEPS, Options
 from series.question import propose
-from series.reading import described
-from series.reading.detect import detect
-from series.reading.headings import column_named
+from series.reading.files import column_named
 from series.reading.profile import FileProfile
 from series.source import LONGEST_NAME, slug
 from unroll.answers import asked
@@ -112,21 +110,22 @@ def of_files(
     now = asked.now(folder, files, options)
     if now == before:
         return load(folder)
-    told = list[str]()
-    if not yes and None in {options.target, options.horizon}:
-        profile = look(files, options)
-        told = [*described.lines(profile)]
-        for line in told:
-            _say(line)
-        options = settled(profile, options)
-        now = now.model_copy(update={"options": options})
     is_new = not folder.exists()
-    asked.write(folder, now.model_copy(update={"answered": False}))
+
+    def choose(profile: FileProfile) -> Options:
+        """Ask for what is open, and record the options for the next call."""
+        nonlocal now
+        if not yes and None in {options.target, options.horizon}:
+            chosen = ask_user(profile, options)
+            now = now.model_copy(update={"options": chosen})
+        asked.write(folder, now.model_copy(update={"answered": False}))
+        return now.options
+
     try:
-        made = _made(folder, name, files, options, jobs=jobs, told=told)
+        made = _made(folder, name, files, options, choose=choose, jobs=jobs)
     except UnrollError:
         if is_new:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
         elif before is not None:
             # The next call without options must not repeat the options that failed.
             asked.write(folder, before)
@@ -141,18 +140,18 @@ def _made(
     files: Sequence[Path],
     options: Options,
     *,
+    choose: Choose,
     jobs: int,
-    told: Sequence[str],
 ) -> Answer:
-    """Make and save an answer; print its progress without the lines of `told`."""
-    cache = folder / asked.CACHE
-
-    def say(line: str) -> None:
-        if line not in told:
-            _say(line)
-
+    """Make and save an answer; print its progress."""
     made = answer_series(
-        files, **options.given, name=name, jobs=jobs, cache=cache, say=say
+        files,
+        **options.given,
+        name=name,
+        jobs=jobs,
+        cache=folder / asked.CACHE,
+        say=_say,
+        choose=choose,
     )
     made.save(folder)
     saved = load(folder)
@@ -165,14 +164,7 @@ def _say(line: str) -> None:
     print(printable(with_flags(line)), flush=True)
 
 
-@speaking_flags()
-def look(files: Sequence[Path], options: Options) -> FileProfile:
-    """Profile files. Errors are those of `detect`, with flags in place of keywords."""
-    return detect(files, options)
-
-
-@speaking_flags()
-def settled(profile: FileProfile, options: Options) -> Options:
+def ask_user(profile: FileProfile, options: Options) -> Options:
     """Return the options with a target and a horizon.
 
     If they were not given, the user is asked. The target of a file with one column of

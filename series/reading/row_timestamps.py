@@ -18,14 +18,13 @@ from pipeline.data.timestamps import Regularity, duration, shown
 from pipeline.errors import UnrollError, UsageError, one_line
 from series.reading import (
     calendars,
-    headings,
     notations,
     series_names,
     timestamp_checks,
     timestamp_columns,
     timestamp_formats,
 )
-from series.reading.files import Rows, in_utc, wrong_stamp
+from series.reading.files import FileRows, in_utc, wrong_stamp
 from series.reading.timestamp_formats import YEARS
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ UNEVEN = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moments(series_names.SeriesNames):
+class Timestamps(series_names.SeriesNames):
     """The timestamps of rows, and their series.
 
     Attributes:
@@ -77,7 +76,7 @@ def stamp_columns(
 ) -> tuple[list[str], list[str]]:
     """Return the columns of the timestamp, and the formats that the timestamp may have.
 
-    A few rows may have another format; `moments_of` refuses such rows.
+    A few rows may have another format; `row_timestamps` refuses such rows.
 
     Args:
         head: the first rows.
@@ -94,15 +93,15 @@ def stamp_columns(
             return stamp, [options.stamp_format]
         if formats:
             return stamp, formats
-        headings.require_no_times(path, list(texts.columns))
-        headings.require_no_times(path, list(texts.iloc[0]))
+        timestamp_columns.require_no_times(path, list(texts.columns))
+        timestamp_columns.require_no_times(path, list(texts.iloc[0]))
     doubtful = [
         name
         for name in texts.columns
         if not options.stamp
         and timestamp_columns.find_columns(texts[[name]], [name])[1]
     ]
-    year = headings.strange_year(texts.iloc[0].to_dict())
+    year = timestamp_columns.strange_year(texts.iloc[0].to_dict())
     if year is not None and (year > YEARS[1] or not doubtful):
         raise UsageError(
             f"{path}: the year {year} lies outside of the years {YEARS[0]} to "
@@ -123,9 +122,9 @@ def stamp_columns(
     )
 
 
-def moments_of(
-    rows: Rows, stamp: Sequence[str], formats: Sequence[str], options: "Options"
-) -> tuple[Moments, dict[str, Any], dict[str, str]]:
+def row_timestamps(
+    rows: FileRows, stamp: Sequence[str], formats: Sequence[str], options: "Options"
+) -> tuple[Timestamps, dict[str, Any], dict[str, str]]:
     """Return the timestamps of rows.
 
     Args:
@@ -174,7 +173,7 @@ def moments_of(
     ordered = timestamps.distinct(numbers[~outside])
     steps = _even_steps(ordered, regular, stamp)
     first, last = row_calendar.stamps(ordered[[0, -1]], cleaning, clock)
-    moments = Moments(
+    moments = Timestamps(
         **vars(series),
         timestamps=written,
         freq=regular.freq,
@@ -213,7 +212,7 @@ def _time_zone(
 
 
 def _read(
-    rows: Rows, cells: "pd.Series[Any]", formats: Sequence[str], options: "Options"
+    rows: FileRows, cells: "pd.Series[Any]", formats: Sequence[str], options: "Options"
 ) -> tuple[Array, bool, dict[str, Any], dict[str, str]]:
     """Return the timestamps by the format that fits all rows.
 
@@ -257,7 +256,7 @@ def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
 
 
 def _right_readings(
-    rows: Rows,
+    rows: FileRows,
     cells: "pd.Series[Any]",
     parsed: Mapping[str, tuple[Array, bool]],
     options: "Options",
@@ -329,7 +328,7 @@ def _stamp_format(
 
 
 def _require_one_order(
-    rows: Rows, cells: "pd.Series[Any]", moments: Array, stamp_format: str
+    rows: FileRows, cells: "pd.Series[Any]", moments: Array, stamp_format: str
 ) -> None:
     """Raise UnrollError if some rows have day and month in the other order.
 
@@ -354,7 +353,9 @@ def _require_one_order(
         )
 
 
-def _require_no_slip(rows: Rows, moments: Array, by_series: Sequence[Array]) -> None:
+def _require_no_slip(
+    rows: FileRows, moments: Array, by_series: Sequence[Array]
+) -> None:
     """Raise UnrollError if a row's timestamp contradicts the others of its series."""
     for own in by_series:
         slip = timestamp_checks.slip(moments[own])
