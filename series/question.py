@@ -144,6 +144,12 @@ class SeasonalDefaults:
     lookback: tuple[int, str]
 
 
+NO_CYCLE = SeasonalDefaults(
+    0, 0, [], (1, "the next timestep"), (24, "since no cycle is known")
+)
+"""The defaults of rows without a known cycle."""
+
+
 def likely_target(profile: FileProfile) -> tuple[str, str]:
     """Return the column that most looks like a target, and the reason.
 
@@ -304,41 +310,37 @@ def _step(profile: FileProfile) -> int:
 def _seasonal_defaults(profile: FileProfile, step: int) -> SeasonalDefaults:
     timestep = profile.freq * step
     rows_per_day = row_calendar.slots_per_day(profile.calendar, profile.freq)
-    day = 0
-    week = 0
-    year = 0
-    cycles = []
-    if profile.calendar == "business":
-        cycles = [5]
-    elif isinstance(profile.calendar, str):  # months, which count as days
-        year = 12 // (timestep // DAY)
-        if year not in LOOKBACK_YEARS:
-            year = 0
-        cycles = [year]
-    elif timestep == 7 * DAY:
+    if isinstance(profile.calendar, str):
+        return _by_calendar(profile.calendar, timestep // DAY)
+    if timestep == 7 * DAY:
         return SeasonalDefaults(0, 52, [52], (4, "four weeks"), (52, "a year"))
-    elif rows_per_day:
-        day = max(rows_per_day) // step
-        week = sum(rows_per_day) // step
-        # Days of different lengths: yesterday's rows are no fixed number of rows away.
-        cycles = [day, week] if len(set(rows_per_day)) == 1 else [week]
-    elif DAY % timestep == 0:
-        day = DAY // timestep
-        week = 7 * day
-        cycles = [day, week]
-    cycles = [cycle for cycle in cycles if cycle > 1]
-    horizon = (1, "the next timestep")
-    if cycles:
-        horizon = (cycles[-1], "a year" if year else "a week")
-    lookback = (24, "since no cycle is known")
+    if not rows_per_day and DAY % timestep:
+        return NO_CYCLE
+    rows_per_day = rows_per_day or [DAY // profile.freq] * 7
+    day = max(rows_per_day) // step
+    week = sum(rows_per_day) // step
+    # Days of different lengths: yesterday's rows are no fixed number of rows away.
+    likely = [day, week] if len({*rows_per_day}) == 1 else [week]
+    cycles = [cycle for cycle in likely if cycle > 1]
     if day > 1:
-        horizon = (day, "a day")
-        lookback = (4 * week, "four weeks")
-    elif profile.calendar and cycles:
-        lookback = (8 * cycles[0], "eight years" if year else "eight weeks")
-    elif day == 1:
-        lookback = (8 * week, "eight weeks")
-    return SeasonalDefaults(day, year, cycles, horizon, lookback)
+        return SeasonalDefaults(
+            day, 0, cycles, (day, "a day"), (4 * week, "four weeks")
+        )
+    if not day and not cycles:
+        return NO_CYCLE
+    horizon = (week, "a week") if cycles else (1, "the next timestep")
+    return SeasonalDefaults(day, 0, cycles, horizon, (8 * week, "eight weeks"))
+
+
+def _by_calendar(calendar: str, count: int) -> SeasonalDefaults:
+    """Return the defaults of business days, or of rows that lie `count` months apart."""
+    if calendar == "business":
+        return SeasonalDefaults(0, 0, [5], (5, "a week"), (40, "eight weeks"))
+    year = 12 // count
+    if year not in LOOKBACK_YEARS:
+        return NO_CYCLE
+    horizon = (year, "a year")
+    return SeasonalDefaults(0, year, [year], horizon, (8 * year, "eight years"))
 
 
 def _longest_window(profile: FileProfile, step: int, defaults: SeasonalDefaults) -> int:
@@ -354,14 +356,12 @@ def options(
 ) -> tuple[CsvFormat, Cleaning, Windowing]:
     """Return how a file is read, its rows are cleaned, and its windows are cut."""
     target = profile.columns[proposal.target]
-    own = {proposal.target, profile.series_id}
-    others = [name for name in profile.columns if name not in own]
     inputs = [
         name
-        for name in others
-        if not profile.useless(name) and not profile.columns[name].sparse
+        for name in profile.columns
+        if not (profile.useless(name) or profile.columns[name].sparse)
     ]
-    left_out = [name for name in others if name not in inputs]
+    kept = {*inputs, proposal.target, profile.series_id}
     words = [name for name in inputs if not profile.columns[name].numeric]
     missing = [*profile.missing] or None
     if missing is None and (words or proposal.future):
@@ -372,7 +372,7 @@ def options(
             "target": proposal.target,
             "series_id": profile.series_id,
             "leave_out": [*proposal.leave_out],
-            "drop": left_out,
+            "drop": [name for name in profile.columns if name not in kept],
             "categories": words,
             "missing": missing,
         }

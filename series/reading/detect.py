@@ -59,16 +59,7 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     form, texts, units, reasons = _written(paths, options)
     rows = files.read(paths, form, texts)
     header = list(rows.cells.columns)
-    if len(header) > MOST_COLUMNS:
-        raise UnrollError(
-            f"{paths[0]} has {len(header):,} columns, more than {MOST_COLUMNS}; keep "
-            "the columns that matter"
-        )
-    timestamp_columns.require_no_times_beside_a_date(header, paths[0])
-    if not len(rows.cells):
-        raise UnrollError(
-            f"{paths[0]} holds no rows; name a file with a header and rows"
-        )
+    _require_table(rows, header)
     options = _of_columns(options, header)
     stamp, formats = row_timestamps.stamp_columns(
         rows.cells.head(row_timestamps.HEAD), options, paths[0]
@@ -79,13 +70,12 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     measured, detected, why = row_timestamps.row_timestamps(
         rows, stamp, formats, options
     )
-    reasons |= why
     if not rows.typed:
         samples = [_sample(rows.cells[name]) for name in names]
-        decimal, thousands = numbers.marks(
+        detected["decimal"], detected["thousands"] = numbers.marks(
             samples, paths[0], form.delimiter, options.decimal
         )
-        form = form.model_copy(update={"decimal": decimal, "thousands": thousands})
+    form = form.model_copy(update=detected)
     below = dict(zip(header, units, strict=False))
     columns = {
         name: ColumnProfile.of(name, below.get(name, ""), rows.cells[name], form)
@@ -95,24 +85,44 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     others = {name: columns[name] for name in names if name != measured.series_id}
     _require_one_notation(others, options, form)
     _require_numbers(others, options, paths[0])
-    given = pd.to_numeric(pd.Series([*options.missing], dtype="str"), errors="coerce")
-    sentinels = {*given.dropna()}
     numeric = [column for column in others.values() if column.numeric]
+    sentinels = _numbers_among(options.missing)
     values = {column.name: column.without(sentinels).measured for column in numeric}
     odd = magnitudes.odd(values, measured.timestamps, measured.of_rows)
     sentinels |= {one.number for one in odd if one.missing}
     missing = _missing(numeric, sentinels)
     missing[""] += rows.empty
-    detected["drop"] = [name for name in columns if columns[name].timed]
+    timed = [name for name in columns if columns[name].timed]
     return FileProfile(
         **vars(measured),
-        form=form.model_copy(update=detected),
+        form=form.model_copy(update={"drop": timed}),
         columns={name: column.without(sentinels) for name, column in columns.items()},
         missing=+missing | Counter(options.missing),
         odd=odd,
-        reasons={name: why for name, why in reasons.items() if why},
+        reasons={
+            option: reason for option, reason in (reasons | why).items() if reason
+        },
         file=rows,
     )
+
+
+def _require_table(rows: files.FileRows, header: Sequence[str]) -> None:
+    """Raise UnrollError or UsageError unless there are rows, and not too many columns."""
+    path = rows.paths[0]
+    if len(header) > MOST_COLUMNS:
+        raise UnrollError(
+            f"{path} has {len(header):,} columns, more than {MOST_COLUMNS}; keep the "
+            "columns that matter"
+        )
+    timestamp_columns.require_no_times_beside_a_date(header, path)
+    if not len(rows.cells):
+        raise UnrollError(f"{path} holds no rows; name a file with a header and rows")
+
+
+def _numbers_among(words: Sequence[str]) -> set[float]:
+    """Return the numbers among words that mean no value."""
+    numeric = pd.to_numeric(pd.Series([*words], dtype="str"), errors="coerce")
+    return {*numeric.dropna()}
 
 
 def _of_columns(options: "Options", header: Sequence[str]) -> "Options":

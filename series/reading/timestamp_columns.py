@@ -74,6 +74,9 @@ MOST_PARTS = 400
 TIMED = re.compile("%H|%I|unix|excel")
 """Pattern of formats that have a time of day."""
 
+DATE = len("2024-01-31")
+"""Length of a date of ISO 8601 without a time of day."""
+
 ISO = ["ISO8601"]
 """The formats of a timestamp of ISO 8601, with or without a time of day."""
 
@@ -111,6 +114,13 @@ class Found:
     clocks: dict[str, list[str]] = field(default_factory=dict)
     parts: dict[str, tuple[str, str]] = field(default_factory=dict)
 
+    def as_exact(self, forms: Sequence[str], cells: "pd.Series[str]") -> Candidates:
+        """Return the columns whose timestamps are as exact as some cells."""
+        is_long = forms == ISO and cells.str.len().max() > DATE
+        if is_long or TIMED.search(forms[0]):
+            return self.exact
+        return self.years if forms[0] in COARSE else self.days
+
 
 def find_columns(
     head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0
@@ -127,9 +137,16 @@ def find_columns(
         cells = head[column].str.strip()
         cells = cells[cells != ""]
         if len(cells):
-            _look_at(
-                found, column, cells, chosen, share, is_first=column == head.columns[0]
-            )
+            found.parts |= _parts_in(column, cells)
+            forms = _whole_formats(column, cells, chosen, share)
+            if forms:
+                found.as_exact(forms, cells)[(column,)] = forms
+            elif column == head.columns[0]:  # numbers may be anything
+                found.digits[(column,)] = _digit_formats(cells, share)
+            is_hour = found.parts.get("%H", ("", ""))[0] == column
+            clock = _clock_formats(column, cells, share, is_hour=is_hour)
+            if clock:
+                found.clocks[column] = clock
     candidates = _candidates(head, found)
     # A column with one value says when rows were written.
     single = {column for column in head if head[column].nunique() < 2}
@@ -144,50 +161,56 @@ def find_columns(
     return list(chosen), []
 
 
-def _look_at(
-    found: Found,
-    column: str,
-    cells: "pd.Series[str]",
-    chosen: Sequence[str],
-    share: float,
-    *,
-    is_first: bool,
-) -> None:
-    """Add to `found` what a column may hold."""
+def _parts_in(column: str, cells: "pd.Series[str]") -> dict[str, tuple[str, str]]:
+    """Return parts of a timestamp, by a column's name -> the column and directive."""
+    distinct = [*map(notations.plain_date, cells.unique()[:MOST_PARTS])]
+    parts = {}
     for code, name in PARTS.items():
         if re.fullmatch(name, column, re.IGNORECASE):
-            distinct = [*map(notations.plain_date, cells.unique()[:MOST_PARTS])]
             for pattern, directive in CELLS.get(code, ((r"\d{1,4}", code),)):
                 if all(re.fullmatch(pattern, cell) for cell in distinct):
-                    found.parts[code] = (column, directive)
-    lower = {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
-    named = bool(lower & {*NAMED.split()}) or column in chosen
-    forms = timestamp_formats.formats(cells.iloc[0], digits=named)
-    if lower & WEEKS:
+                    parts[code] = (column, directive)
+    return parts
+
+
+def _whole_formats(
+    column: str, cells: "pd.Series[str]", chosen: Sequence[str], share: float
+) -> list[str]:
+    """Return the formats by which a column holds whole timestamps."""
+    words = {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
+    is_named = bool(words & {*NAMED.split()}) or column in chosen
+    forms = timestamp_formats.formats(cells.iloc[0], digits=is_named)
+    if words & WEEKS:
         forms = [form for form in forms if "%V" in form] or forms
-    whole = _parsing(cells, forms, share, any_year=bool(chosen))
-    timed = whole == ISO and cells.str.len().max() > len("2024-01-31")
-    if not whole and is_first:
-        # Numbers may be anything.
-        forms = timestamp_formats.formats(cells.iloc[0], digits=True)
-        forms = [form for form in forms if form not in NAMED_ONLY]
-        found.digits[(column,)] = _parsing(cells, forms, share)
-    elif timed or TIMED.search("".join(whole[:1])):
-        found.exact[(column,)] = whole
-    elif {*whole[:1]} & COARSE:
-        found.years[(column,)] = whole
-    elif whole:
-        found.days[(column,)] = whole
+    return _parsing(cells, forms, share, any_year=bool(chosen))
+
+
+def _digit_formats(cells: "pd.Series[str]", share: float) -> list[str]:
+    """Return the formats by which numbers are timestamps for their size alone."""
+    forms = timestamp_formats.formats(cells.iloc[0], digits=True)
+    return _parsing(cells, [form for form in forms if form not in NAMED_ONLY], share)
+
+
+def _clock_formats(
+    column: str, cells: "pd.Series[str]", share: float, *, is_hour: bool
+) -> list[str]:
+    """Return the formats of a column of times of day; none if it holds others.
+
+    Args:
+        column: the name of the column.
+        cells: its cells that hold something.
+        share: the fraction of the cells that a format must fit.
+        is_hour: whether the column is named like hours.
+    """
     first = notations.plain_date(cells.iloc[0])
-    hours = _parsing(cells, timestamp_formats.time_formats(first), share)
-    four_digits = cells.str.fullmatch(r"\d{4}").all()
+    forms = _parsing(cells, timestamp_formats.time_formats(first), share)
     # A number such as 1.5 is no time of day.
-    if hours and not cells.str.contains("^[0-9]{1,2}[.][0-9]$").any():
-        found.clocks[column] = hours
-    elif found.parts.get("%H", ("", ""))[0] == column:
-        found.clocks[column] = ["%H"]
-    elif four_digits and re.search("(?i)time|zeit|hour|stunde|hhmm", column):
-        found.clocks[column] = ["%H%M"]
+    if forms and not cells.str.contains("^[0-9]{1,2}[.][0-9]$").any():
+        return forms
+    if is_hour:
+        return ["%H"]
+    has_name = re.search("(?i)time|zeit|hour|stunde|hhmm", column)
+    return ["%H%M"] if has_name and cells.str.fullmatch(r"\d{4}").all() else []
 
 
 def _parsing(

@@ -72,7 +72,7 @@ def answer(
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
     given = {key: value for key, value in options.items() if value is not None}
-    wanted = validated(Options, given, "unroll answer")
+    wanted = validated(Options, given, "the options")
     # Standard output has nothing but the data that a program reads.
     output = sys.stderr if as_json or as_csv else sys.stdout
     with contextlib.redirect_stdout(output):
