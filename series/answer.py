@@ -111,8 +111,7 @@ class Findings(Strict):
     def _consistent(self) -> "Findings":
         """Check that the board names models that it has."""
         self.board.check()
-        named = [*self.board.models, *self.board.members]
-        for name in named:
+        for name in [*self.board.models, *self.board.members]:
             if name not in self.titles and name != ENSEMBLE:
                 raise ValueError(f"titles must have the model {name!r:.80}")
         return self
@@ -260,8 +259,9 @@ class Answer:
                 plan = files_of(future, Path(scratch), "future")
             with naming_the_frame(Path(scratch)):
                 windows = self.forecaster.read(rows, plan)
-        forecast = self.forecaster.after(windows, several, horizon)
-        return _typed(forecast, self.findings.integers)
+        return _typed(
+            self.forecaster.after(windows, several, horizon), self.findings.integers
+        )
 
     @property
     def files(self) -> list[Path]:
@@ -501,8 +501,9 @@ def _spec(
         # Exact for the target, whose lowest value decides whether 0 is a floor.
         low[target] = np.nanmin(truth[number])
         high[target] = np.nanmax(truth[number])
-        ends = {"low": low.tolist(), "high": high.tolist()}
-        statistics[name] = known.model_copy(update=ends)
+        statistics[name] = known.model_copy(
+            update={"low": low.tolist(), "high": high.tolist()}
+        )
     last = np.asarray(dataset.stamps).max(keepdims=True).astype("datetime64[ms]")
     until = row_calendar.numbered(last, fitted.cleaning, fitted.csv.time_zone)
     return ForecasterSpec(

@@ -101,8 +101,7 @@ def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Ar
     kernel = np.exp(-0.5 * ((steps[:, None] - steps) / BANDWIDTH) ** 2)
     kernel /= kernel.sum(axis=0)
     # (models, ..., origins, steps)
-    known = when_known(np.abs(truth - forecasts), delay)
-    sums, counts = discounted(known, DECAY)
+    sums, counts = discounted(when_known(np.abs(truth - forecasts), delay), DECAY)
     errors = sums @ kernel
     weights = counts @ kernel
     mean = errors.sum(axis=0) / np.maximum(weights.sum(axis=0), TINY)
@@ -158,8 +157,7 @@ def known_after(outputs: int, step: int, stride: int) -> Array:
         step: rows from one step to the next.
         stride: rows from one origin to the next.
     """
-    rows = np.arange(1, outputs + 1) * step
-    return np.asarray(ceil_div(rows, stride))
+    return np.asarray(ceil_div(np.arange(1, outputs + 1) * step, stride))
 
 
 def when_known(errors: Array, delay: Array) -> Array:

@@ -243,5 +243,4 @@ def block_numbers(cutoffs: Array, length: np.timedelta64) -> Array:
         length: the length of a block; a rest belongs to the last whole block.
     """
     whole = max(int(span(cutoffs) // length), 1)
-    numbers = (cutoffs - cutoffs.min()) // length
-    return np.asarray(np.minimum(numbers, whole - 1))
+    return np.asarray(np.minimum((cutoffs - cutoffs.min()) // length, whole - 1))

@@ -135,8 +135,9 @@ class FitCache:
     ) -> processes.Call:
         """Return the call of a function with the data set's folder, a name and more."""
         prepared = self.folder / "prepared"
-        log = self.folder / f"{name}.log"
-        return processes.Call(name, function, (prepared, name, *arguments), log)
+        return processes.Call(
+            name, function, (prepared, name, *arguments), self.folder / f"{name}.log"
+        )
 
 
 def _digest(plain: Any) -> str:
@@ -283,13 +284,11 @@ def fit_one(
     try:
         table, settled = backtest.cross_validate(name, experiment, dataset, plan)
     except (UnrollError, MemoryError) as error:
-        reason = failures.explain(error)
-        write_json(path.with_suffix(".json"), {"left_out": reason})
+        write_json(path.with_suffix(".json"), {"left_out": failures.explain(error)})
         return
-    seconds = time.process_time() - started
     write_json(
         path.with_suffix(".json"),
-        {"experiment": settled.model_dump(), "seconds": seconds},
+        {"experiment": settled.model_dump(), "seconds": time.process_time() - started},
     )
     tables.write_parquet(path.with_suffix(".parquet"), table)
 
@@ -345,8 +344,9 @@ def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -
     stride = dataset.fitted.windows.stride if dataset.fitted else 1
     # Of very many windows every second, third, ... is taken, the newest among them.
     train = replace(whole, rows=whole.rows[::-stride][::-1])
-    last = replace(train, rows=train.rows[-1:])
-    trained, job = training.fit(name, experiment, dataset, train, last)
+    trained, job = training.fit(
+        name, experiment, dataset, train, replace(train, rows=train.rows[-1:])
+    )
     folder.mkdir(parents=True)
     for replicate in trained.replicates:
         trained.save(

@@ -93,8 +93,7 @@ class Forecaster:
         except ValueError as error:
             raise damaged(folder / ARRAYS, error, seal.CURE) from None
         names = [member.name for member in spec.members]
-        weights = {name: folder / "weights" / name for name in names}
-        return cls(spec, arrays, weights)
+        return cls(spec, arrays, {name: folder / "weights" / name for name in names})
 
     @cached_property
     def predict(self) -> list[list[Predict]]:
@@ -220,8 +219,9 @@ class Forecaster:
         forecast = forecast[:count] * scale.std + scale.mean
         quantiles = forecast[:, None] + offsets[:count] * scale.std
         floor = window.question.floor
-        known = np.isfinite(quantiles)
-        quantiles = np.where(known, np.maximum(quantiles, floor), quantiles)
+        quantiles = np.where(
+            np.isfinite(quantiles), np.maximum(quantiles, floor), quantiles
+        )
         return np.maximum(forecast, floor), quantiles
 
     def _errors(self, window: Window) -> tuple[Array, Array, Array]:
@@ -247,13 +247,13 @@ class Forecaster:
             observed = window.since[1]
         later = np.stack([self.of_members(values) for values in inputs], axis=1)
         next_one = np.full((1, outputs), np.nan)
-        past_truth = self.arrays["truth"][own]
-        truth = np.concatenate([past_truth, between, observed, next_one])
+        truth = np.concatenate([self.arrays["truth"][own], between, observed, next_one])
         past = self.arrays["forecasts"][:, own]
         unknown = np.zeros((len(later), *between.shape))
         # (members, origins, steps)
-        forecasts = np.concatenate([past, unknown, later], axis=1)
-        combined = weighted_median_forecast(forecasts, truth, delay)
+        combined = weighted_median_forecast(
+            np.concatenate([past, unknown, later], axis=1), truth, delay
+        )
         floor = (question.floor - question.scale.mean) / question.scale.std
         combined = np.maximum(combined, floor)
         return truth[:-1] - combined[:-1], delay, combined[-1]
@@ -277,13 +277,15 @@ class Forecaster:
         for path in [*paths, *plan]:
             existing(path)
         form = self.spec.question.csv
-        later = files.read(plan, form) if plan else None
-        return self._latest(files.read(paths, form), later)
+        return self._latest(
+            files.read(paths, form), files.read(plan, form) if plan else None
+        )
 
     def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
-        table = files.of_table(plain_frame(rows), self.spec.question.csv)
-        return self._latest(table, None)
+        return self._latest(
+            files.of_table(plain_frame(rows), self.spec.question.csv), None
+        )
 
     def _latest(
         self, rows: files.FileRows, plan: files.FileRows | None
@@ -303,8 +305,9 @@ class Forecaster:
                 warnings.warn(text, OutsideRangeWarning, stacklevel=3)
                 continue
             if name != ALONE:
-                unusual = [f"{name}: {text}" for text in window.unusual]
-                window = replace(window, unusual=unusual)
+                window = replace(
+                    window, unusual=[f"{name}: {text}" for text in window.unusual]
+                )
             for text in window.unusual:
                 warnings.warn(text, OutsideRangeWarning, stacklevel=3)
             windows[name] = window

@@ -197,8 +197,9 @@ class Board(Strict):
         """
         seeds = self._seed_part(name)
         other_seeds = self._seed_part(other)
-        own = errors.loc[name]
-        return compare(own, errors.loc[other], self.days, seeds, other_seeds)
+        return compare(
+            errors.loc[name], errors.loc[other], self.days, seeds, other_seeds
+        )
 
     def _seed_part(self, name: str) -> Part:
         scores = self.models.get(name)
@@ -250,8 +251,9 @@ def board(
     cutoffs = forecasts["cutoff"].drop_duplicates().to_numpy()
     middle = comparison.middle(cutoffs)
     _require_measured(dataset, forecasts, middle)
-    scales = dataset.scales.items()
-    deviations = {name or dataset.name: scale.std for name, scale in scales}
+    deviations = {
+        name or dataset.name: scale.std for name, scale in dataset.scales.items()
+    }
 
     # The earlier half chooses models.
     earlier = _mean_errors(forecasts[forecasts["cutoff"] < middle], deviations)
@@ -274,13 +276,15 @@ def board(
     seeds[ENSEMBLE] = NO_SEEDS
 
     def compared(name: str, other: str) -> ModelComparison:
-        of_other = errors.loc[other]
-        return compare(errors.loc[name], of_other, days, seeds[name], seeds[other])
+        return compare(
+            errors.loc[name], errors.loc[other], days, seeds[name], seeds[other]
+        )
 
     models = {}
     for name, error in earlier.items():
-        rows = forecasts[forecasts["model"] == name]
-        wql, coverage = _quantile_scores(rows, floors, middle, delay)
+        wql, coverage = _quantile_scores(
+            forecasts[forecasts["model"] == name], floors, middle, delay
+        )
         change: dict[str, float | None] = {"change": None, "low": None, "high": None}
         if name != opponent:
             change = compared(name, opponent).model_dump(include={*change})
@@ -401,8 +405,9 @@ def _combined(
         _by_origin(rows["unique_id"], delay)[:, 0],
         delay,
     )
-    lowest = rows["unique_id"].map(floors)
-    return rows.assign(model=ENSEMBLE, y_hat=np.maximum(values.ravel(), lowest))
+    return rows.assign(
+        model=ENSEMBLE, y_hat=np.maximum(values.ravel(), rows["unique_id"].map(floors))
+    )
 
 
 def _by_origin(column: "pd.Series[Any]", delay: Array) -> Array:
@@ -427,16 +432,22 @@ def _mean_errors(
     rows: pd.DataFrame, deviations: Mapping[str, float]
 ) -> dict[str, float]:
     """Return name of a model -> its MAE over some rows, in standard deviations."""
-    errors = comparison.in_deviations(rows, deviations)
-    means = errors.groupby(rows["model"], sort=False).mean()
+    means = (
+        comparison.in_deviations(rows, deviations)
+        .groupby(rows["model"], sort=False)
+        .mean()
+    )
     return {str(name): float(error) for name, error in means.items()}
 
 
 def _seed_parts(
     later: pd.DataFrame, deviations: Mapping[str, float]
 ) -> dict[str, Part]:
-    errors = comparison.in_deviations(later, deviations)
-    means = errors.groupby([later["model"], later["seed"]]).mean()
+    means = (
+        comparison.in_deviations(later, deviations)
+        .groupby([later["model"], later["seed"]])
+        .mean()
+    )
     return {
         str(name): comparison.seed_part(own.to_numpy())
         for name, own in means.groupby(level="model")

@@ -61,8 +61,9 @@ def _forecast_picture(
 
     percent = f"{100 * USUAL:.0f} %"
     [window] = windows.values()
-    about = f"{answer.name}, intervals of {percent}"
-    plot.forecast(path, window, rows, level=USUAL, title=about)
+    plot.forecast(
+        path, window, rows, level=USUAL, title=f"{answer.name}, intervals of {percent}"
+    )
     caption = f"What was measured, and the forecast with its {percent} interval."
     return {caption: path.read_text(encoding="utf-8")}
 

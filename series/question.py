@@ -339,8 +339,9 @@ def _by_calendar(calendar: str, count: int) -> SeasonalDefaults:
     year = 12 // count
     if year not in LOOKBACK_YEARS:
         return NO_CYCLE
-    horizon = (year, "a year")
-    return SeasonalDefaults(0, year, [year], horizon, (8 * year, "eight years"))
+    return SeasonalDefaults(
+        0, year, [year], (year, "a year"), (8 * year, "eight years")
+    )
 
 
 def _longest_window(profile: FileProfile, step: int, defaults: SeasonalDefaults) -> int:
@@ -444,8 +445,9 @@ def prepared(
             told_apart = (
                 f"its series are told apart by {profile.series_id!r}; {doubtful}"
             )
-            why = some_reasons(error.reasons)
-            raise UnrollError(f"{file}: {why}; {told_apart}") from None
+            raise UnrollError(
+                f"{file}: {some_reasons(error.reasons)}; {told_apart}"
+            ) from None
         if error.every:
             raise UnrollError(
                 f"{file}: none of the series can be used "

@@ -92,8 +92,9 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
     times = window.times(ahead)[ahead - count :]
     columns = series.calendar_columns(week=question.windows.week)
     moments = np.asarray(times.tz_localize(None), dtype="datetime64[ms]")
-    spread = row_calendar.spread(moments, question.cleaning)
-    repeated[:, -columns:] = series.calendar(spread, week=question.windows.week)
+    repeated[:, -columns:] = series.calendar(
+        row_calendar.spread(moments, question.cleaning), week=question.windows.week
+    )
     inputs = np.concatenate([window.inputs, repeated])[-len(window.inputs) :]
     return replace(window, inputs=inputs.astype(np.float32))
 
@@ -194,8 +195,9 @@ def histories(
     question = next(iter(questions.values()))
     strict = _only(question, files)
     missing = [*(question.csv.missing or ()), ""]  # an empty cell is no mistake
-    lenient = strict.form.model_copy(update={"missing": missing})
-    table = table_of(replace(strict, form=lenient))
+    table = table_of(
+        replace(strict, form=strict.form.model_copy(update={"missing": missing}))
+    )
     table = series.on_calendar(table, question.csv, question.cleaning)
     name = files.paths[0].name
     spacing = timestamps.regularity(table.timestamps).freq
@@ -215,9 +217,12 @@ def histories(
             if np.isnan(measured.series.values).any():
                 table_of(strict)  # names the cell
         else:
-            beforehand = _beforehand(question, own, every, plan)
             measured = series.rows_of(
-                own, question.csv, question.cleaning, question.windows, beforehand
+                own,
+                question.csv,
+                question.cleaning,
+                question.windows,
+                _beforehand(question, own, every, plan),
             )
             limit = _fill_of_gapless(question)
             if limit:
@@ -323,8 +328,11 @@ def _beforehand(
                 f"{plan.paths[0].name} has no column {lacking[0]!r}, which must be "
                 "known beforehand; add it"
             )
-        drop = [name for name in header if name not in needed]
-        only = {"target": names[0], "drop": drop, "categories": []}
+        only = {
+            "target": names[0],
+            "drop": [name for name in header if name not in needed],
+            "categories": [],
+        }
         rows = table_of(replace(plan, form=plan.form.model_copy(update=only)))
         tables.append(series.on_calendar(rows, question.csv, question.cleaning))
     known = pd.concat(
@@ -358,8 +366,12 @@ def _only(question: SeriesQuestion, file: FileRows) -> FileRows:
             f"{file.paths[0].name} has no column {lacking[0]!r}, which "
             f"{question.dataset} was trained on{hint}. It has: {known}"
         )
-    drop = [name for name in header if name not in needed]
-    return replace(file, form=file.form.model_copy(update={"drop": drop}))
+    return replace(
+        file,
+        form=file.form.model_copy(
+            update={"drop": [name for name in header if name not in needed]}
+        ),
+    )
 
 
 def _aligned(question: SeriesQuestion, table: RowTable, name: str) -> RowTable:
@@ -380,8 +392,11 @@ def _aligned(question: SeriesQuestion, table: RowTable, name: str) -> RowTable:
             "does not have; correct it, or answer the series anew"
         )
     frame = pd.DataFrame(table.values, columns=table.columns)
-    values = frame.reindex(columns=question.read, fill_value=0).to_numpy()
-    return replace(table, columns=question.read, values=values)
+    return replace(
+        table,
+        columns=question.read,
+        values=frame.reindex(columns=question.read, fill_value=0).to_numpy(),
+    )
 
 
 def _require_whole(history: History, first: int) -> None:

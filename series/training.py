@@ -71,8 +71,7 @@ def _halves(dataset: Dataset, train: Windows) -> tuple[Windows, Windows]:
     ends = stamps[train.rows + train.ahead[-1]]
     first = np.sort(begins)[int((1 - VALIDATION_SHARE) * len(train))]
     earlier = replace(train, rows=train.rows[ends < first])
-    later = replace(train, rows=train.rows[begins >= first])
-    return earlier, later
+    return earlier, replace(train, rows=train.rows[begins >= first])
 
 
 def fit(

@@ -87,8 +87,11 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     _require_numbers(others, options, paths[0])
     numeric = [column for column in others.values() if column.numeric]
     sentinels = _numbers_among(options.missing)
-    values = {column.name: column.without(sentinels).measured for column in numeric}
-    odd = magnitudes.odd(values, measured.timestamps, measured.of_rows)
+    odd = magnitudes.odd(
+        {column.name: column.without(sentinels).measured for column in numeric},
+        measured.timestamps,
+        measured.of_rows,
+    )
     sentinels |= {one.number for one in odd if one.missing}
     missing = _missing(numeric, sentinels)
     missing[""] += rows.empty
@@ -121,8 +124,7 @@ def _require_table(rows: files.FileRows, header: Sequence[str]) -> None:
 
 def _numbers_among(words: Sequence[str]) -> set[float]:
     """Return the numbers among words that mean no value."""
-    numeric = pd.to_numeric(pd.Series([*words], dtype="str"), errors="coerce")
-    return {*numeric.dropna()}
+    return {*pd.to_numeric(pd.Series([*words], dtype="str"), errors="coerce").dropna()}
 
 
 def _of_columns(options: "Options", header: Sequence[str]) -> "Options":

@@ -116,8 +116,12 @@ def read(
 def of_table(table: pd.DataFrame, form: CsvFormat) -> FileRows:
     """Return the rows of a table in memory, whose numbers are numbers."""
     path = Path("the table")
-    cells = pd.DataFrame(table).set_axis(plain_names(table.columns, path), axis=1)
-    return _rows_of([path], form, [cells], typed=True)
+    return _rows_of(
+        [path],
+        form,
+        [pd.DataFrame(table).set_axis(plain_names(table.columns, path), axis=1)],
+        typed=True,
+    )
 
 
 def _rows_of(

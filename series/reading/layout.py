@@ -302,9 +302,10 @@ def _units(rows: list[Cells]) -> list[Cells]:
 
 def _full(rows: list[Cells]) -> list[int]:
     """Return the numbers of the columns that hold data in all rows."""
-    width = min((len(row) for row in rows), default=0)
     return [
-        index for index in range(width) if all(_like_data(row[index]) for row in rows)
+        index
+        for index in range(min((len(row) for row in rows), default=0))
+        if all(_like_data(row[index]) for row in rows)
     ]
 
 

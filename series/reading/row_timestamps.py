@@ -320,8 +320,11 @@ def _stamp_format(
     if first.startswith("%d.%m."):
         return first, "with dots the day stands first; day_first=False says otherwise"
     swapped = {first[:2], other[:2]} == {"%d", "%m"}
-    formats = f"stamp_format={first!r} or stamp_format={other!r}"
-    which = "day_first=True or day_first=False" if swapped else formats
+    which = (
+        "day_first=True or day_first=False"
+        if swapped
+        else f"stamp_format={first!r} or stamp_format={other!r}"
+    )
     raise UsageError(
         f"{path}: timestamps can be read as {first} or as {other}; pass {which}"
     )

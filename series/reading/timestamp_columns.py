@@ -143,8 +143,12 @@ def find_columns(
                 found.as_exact(forms, cells)[(column,)] = forms
             elif column == head.columns[0]:  # numbers may be anything
                 found.digits[(column,)] = _digit_formats(cells, share)
-            is_hour = found.parts.get("%H", ("", ""))[0] == column
-            clock = _clock_formats(column, cells, share, is_hour=is_hour)
+            clock = _clock_formats(
+                column,
+                cells,
+                share,
+                is_hour=found.parts.get("%H", ("", ""))[0] == column,
+            )
             if clock:
                 found.clocks[column] = clock
     candidates = _candidates(head, found)
@@ -202,8 +206,11 @@ def _clock_formats(
         share: the fraction of the cells that a format must fit.
         is_hour: whether the column is named like hours.
     """
-    first = notations.plain_date(cells.iloc[0])
-    forms = _parsing(cells, timestamp_formats.time_formats(first), share)
+    forms = _parsing(
+        cells,
+        timestamp_formats.time_formats(notations.plain_date(cells.iloc[0])),
+        share,
+    )
     # A number such as 1.5 is no time of day.
     if forms and not cells.str.contains("^[0-9]{1,2}[.][0-9]$").any():
         return forms

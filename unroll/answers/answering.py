@@ -116,8 +116,7 @@ def of_files(
         """Ask for what is open, and record the options for the next call."""
         nonlocal now
         if not yes and None in {options.target, options.horizon}:
-            chosen = ask_user(profile, options)
-            now = now.model_copy(update={"options": chosen})
+            now = now.model_copy(update={"options": ask_user(profile, options)})
         asked.write(folder, now.model_copy(update={"answered": False}))
         return now.options
 
@@ -198,8 +197,9 @@ def ask_user(profile: FileProfile, options: Options) -> Options:
             timestep = duration(profile.freq * proposal.step)
             question = f"{question} (a timestep is {timestep})"
         horizon = typer.prompt(question, default=proposal.horizon, value_proc=_count)
-    given = {**options.given, "target": target, "horizon": horizon}
-    return validated(Options, given, "the options")
+    return validated(
+        Options, {**options.given, "target": target, "horizon": horizon}, "the options"
+    )
 
 
 def _one_of(text: str, columns: Sequence[str]) -> str:

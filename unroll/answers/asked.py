@@ -50,8 +50,11 @@ def now(folder: Path, files: Sequence[Path], options: Options) -> Asked:
     Raises:
         UsageError: a file is not there.
     """
-    described = [RowsFile.of(existing(file), folder) for file in files]
-    return Asked(files=described, options=options, code=fingerprint.package())
+    return Asked(
+        files=[RowsFile.of(existing(file), folder) for file in files],
+        options=options,
+        code=fingerprint.package(),
+    )
 
 
 def before(folder: Path, files: Sequence[Path]) -> Asked | None:
