@@ -188,12 +188,37 @@ class Forecaster:
         Raises:
             UsageError: a level or the horizon is wrong.
         """
-        if not isinstance(levels, list | tuple | np.ndarray):
-            raise UsageError(
-                f"levels must be numbers such as (0.5, 0.9). Received: {levels!r}"
-            )
-        for level in levels:
-            require_level(level)
+        _require_levels(levels)
+        count = self._steps(horizon)
+        errors, delay, forecast = self._errors(window)
+        # (steps, 2 * levels)
+        offsets = intervals.quantiles(errors, levels, delay, since=len(errors))[-1]
+        trained = len(forecast)
+        later = window
+        while len(forecast) < count:
+            later = continued(later, forecast[-trained:], len(forecast))
+            _, _, following = self._errors(later)
+            forecast = np.concatenate([forecast, following])
+        # Beyond the trained horizon the last error grows as that of a random walk does:
+        # with the square root of the time ahead.
+        steps = np.arange(1, count + 1)
+        growth = np.sqrt(np.maximum(steps / trained, 1.0))
+        offsets = growth[:, None] * offsets[np.minimum(steps, trained) - 1]
+        scale = window.question.scale
+        forecast = forecast[:count] * scale.std + scale.mean
+        quantiles = forecast[:, None] + offsets * scale.std
+        floor = window.question.floor
+        quantiles = np.where(
+            np.isfinite(quantiles), np.maximum(quantiles, floor), quantiles
+        )
+        return np.maximum(forecast, floor), quantiles
+
+    def _steps(self, horizon: int | None) -> int:
+        """Return the number of timesteps to forecast.
+
+        Raises:
+            UsageError: the horizon is wrong.
+        """
         trained = self.spec.fitted.windows.horizon
         count = trained if horizon is None else horizon
         is_whole = isinstance(count, int | float | np.integer) and count % 1 == 0
@@ -201,31 +226,14 @@ class Forecaster:
             raise UsageError(
                 f"horizon must be 1 to {LONGEST * trained}. Received: {count!r}"
             )
-        count = int(count)
-        errors, delay, forecast = self._errors(window)
-        # (steps, 2 * levels)
-        offsets = intervals.quantiles(errors, levels, delay, since=len(errors))[-1]
-        later = window
-        while len(forecast) < count:
-            later = continued(later, forecast[-trained:], len(forecast))
-            _, _, following = self._errors(later)
-            # The last error grows as that of a random walk does: with the square root
-            # of the time ahead.
-            steps = np.arange(len(forecast) + 1, len(forecast) + trained + 1)
-            growth = np.sqrt(steps / trained)
-            offsets = np.concatenate([offsets, growth[:, None] * offsets[trained - 1]])
-            forecast = np.concatenate([forecast, following])
-        scale = window.question.scale
-        forecast = forecast[:count] * scale.std + scale.mean
-        quantiles = forecast[:, None] + offsets[:count] * scale.std
-        floor = window.question.floor
-        quantiles = np.where(
-            np.isfinite(quantiles), np.maximum(quantiles, floor), quantiles
-        )
-        return np.maximum(forecast, floor), quantiles
+        return int(count)
 
     def _errors(self, window: Window) -> tuple[Array, Array, Array]:
         """Return the errors up to a window, and the forecast after it, in model units.
+
+        Origins are of three kinds, in the order of time: those of the backtest; those
+        between its last origin and the fit, without a forecast, since the models were
+        fitted to these rows; and those since the fit, of which the window is the last.
 
         Returns:
             (origins, steps) truth minus forecast; (steps,) number of origins after
@@ -236,23 +244,19 @@ class Forecaster:
         delay = known_after(outputs, question.windows.step, self.spec.stride)
         number = [*self.spec.fitted.series].index(question.series)
         own = self.arrays["series_id"] == number
-        # Between the last origin and the fit there are no forecasts: the models were
-        # fitted to those rows.
         between = np.full((delay[-1] - 1, outputs), np.nan)
-        # (origins since the fit and the last one, timesteps, columns)
+        # (origins since the fit, timesteps, columns), and what was observed after them
         inputs = window.inputs[None]
-        observed = np.empty((0, outputs))
+        observed = np.full((1, outputs), np.nan)
         if window.since is not None:
             inputs = np.concatenate([window.since[0], inputs])
-            observed = window.since[1]
-        later = np.stack([self.of_members(values) for values in inputs], axis=1)
-        next_one = np.full((1, outputs), np.nan)
-        truth = np.concatenate([self.arrays["truth"][own], between, observed, next_one])
+            observed = np.concatenate([window.since[1], observed])
+        since = np.stack([self.of_members(values) for values in inputs], axis=1)
+        truth = np.concatenate([self.arrays["truth"][own], between, observed])
         past = self.arrays["forecasts"][:, own]
-        unknown = np.zeros((len(later), *between.shape))
-        # (members, origins, steps)
+        unknown = np.zeros((len(since), *between.shape))
         combined = weighted_median_forecast(
-            np.concatenate([past, unknown, later], axis=1), truth, delay
+            np.concatenate([past, unknown, since], axis=1), truth, delay
         )
         floor = (question.floor - question.scale.mean) / question.scale.std
         combined = np.maximum(combined, floor)
@@ -402,6 +406,16 @@ def _loaded(trained: Recipe, member: Member, path: Path) -> Predict:
     except Exception as error:  # noqa: BLE001
         raise damaged(path.with_name(f"{path.name}.npz"), error, seal.CURE) from None
     return predict
+
+
+def _require_levels(levels: object) -> None:
+    """Raise UsageError unless `levels` are several levels (`require_level`)."""
+    if not isinstance(levels, list | tuple | np.ndarray):
+        raise UsageError(
+            f"levels must be numbers such as (0.5, 0.9). Received: {levels!r}"
+        )
+    for level in levels:
+        require_level(level)
 
 
 def require_level(level: float) -> None:
