@@ -30,7 +30,15 @@ from series.candidates import candidates
 from series.fits import FitCache, Say
 from series.forecaster import ARRAYS, SPEC, Forecaster
 from series.leaderboard import ENSEMBLE, Board
-from series.options import MOST_TIMESTEPS, Arguments, Options, Title, is_title, takes
+from series.options import (
+    MOST_TIMESTEPS,
+    Arguments,
+    Options,
+    Title,
+    explained,
+    is_title,
+    takes,
+)
 from series.question import Proposal, not_forecast, prepared, propose
 from series.reading import described
 from series.reading.detect import detect
@@ -331,8 +339,7 @@ def answer(
             stopped.
         say: called with lines of progress; by default they go to standard error.
         choose: called with the profile of the files; returns the options to go on with.
-        options: the fields of `Arguments`, such as target and horizon. What is left out
-            is proposed by the rows.
+        options: see below. What is left out is proposed by the rows.
 
     Returns:
         An `Answer`: its `sentence`, its table of `models`, the `forecasts` from all
@@ -354,6 +361,9 @@ def answer(
         raise
     weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
     return made
+
+
+answer.__doc__ = f"{answer.__doc__}\n    Options:\n{explained(Arguments)}\n"
 
 
 def _answered(

@@ -72,13 +72,13 @@ class Options(Strict):
     step: Count | None = None
     """The number of rows in a timestep, of which one row is forecast, not the mean."""
     future: Names = pydantic.Field(default=[])
-    """A column known beforehand (repeatable)."""
+    """A column, or several, known beforehand."""
     holidays: str | None = None
     """A country whose holidays count: DE, US ..."""
     missing: Names = pydantic.Field(default=[])
-    """A number or word that means no value (repeatable)."""
+    """A number or word, or several, that means no value."""
     stamp: Names = pydantic.Field(default=[])
-    """A column of timestamps (repeatable)."""
+    """A column, or several, of timestamps."""
     stamp_format: str | None = None
     """The format of timestamps, as strptime takes it."""
     day_first: bool | None = None
@@ -116,6 +116,12 @@ class Arguments(Options):
     """The name of the series; by default the name of the file."""
     jobs: Count | None = None
     """The number of models that are fitted at a time; by default one for each core."""
+
+
+def explained(model: type[Options]) -> str:
+    """Return a line for each option of a model, as in a docstring."""
+    fields = model.model_fields.items()
+    return "\n".join(f"        {name}: {field.description}" for name, field in fields)
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])

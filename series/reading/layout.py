@@ -137,7 +137,7 @@ def _first_lines(text: str) -> list[str]:
         lines[0] = "\n"
     count = len([*itertools.takewhile(lambda line: line.startswith("#"), lines)])
     header = re.split(r"[\t;|, ]", "".join(lines[count : count + 1]))
-    if count < len(lines) and not any(map(_like_data, header)):
+    if count < len(lines) and not _data_in(header):
         lines[:count] = ["\n"] * count
     return lines
 
@@ -169,26 +169,22 @@ def _below_padded_lines(rows: list[Cells], first: int, width: int) -> int:
     tail = [row for row in rows if len(row) == width][-LOOKED_AT:]
     full = _full(tail)
     usual = Counter(map(_filled, tail)).most_common(1)[0][0]
+    data = [bool(full) and len(row) == width and full <= _data_in(row) for row in rows]
     headers = list[int]()
-    data = [
-        bool(full) and len(row) == width and all(_like_data(row[cell]) for cell in full)
-        for row in rows
-    ]
     for index, row in enumerate(rows[first:], first):
         # A single row of numbers, such as a year, may stand above the header.
-        if data[index] and data[min(index + 1, len(rows) - 1)]:
+        if all(data[index : index + 2]):
             break
-        cells = row[:usual]
-        if len(row) == width and all(cells) and not any(map(_like_data, cells)):
+        if len(row) == width and all(row[:usual]) and not _data_in(row[:usual]):
             headers = [*headers, index] if index - 1 in headers else [index]
     if not headers or first in headers:
         return first
-    named = [
-        index
-        for index in headers
-        if {*NAMED.split()} & {*re.findall(r"\w+", " ".join(rows[index]).lower())}
-    ]
-    return (named or headers)[0]
+    return next((index for index in headers if _names_a_time(rows[index])), headers[0])
+
+
+def _names_a_time(row: Cells) -> bool:
+    """Return whether a heading has a word of `NAMED`."""
+    return not {*NAMED.split()}.isdisjoint(re.findall(r"\w+", " ".join(row).lower()))
 
 
 def _first_of_widest(rows: list[Cells], mark: str) -> tuple[int, int] | None:
@@ -201,7 +197,7 @@ def _first_of_widest(rows: list[Cells], mark: str) -> tuple[int, int] | None:
     first = filled.index(max(filled))
     header = rows[first]
     shortest = min(len(row) for row in rows[first:] if row)
-    if mark == " " or min(filled[first], shortest) < 2 or any(map(_like_data, header)):
+    if mark == " " or min(filled[first], shortest) < 2 or _data_in(header):
         return None
     return first, len(header)
 
@@ -221,9 +217,9 @@ def _layout_by(
     """
     below = [row for row in rows[first + 1 :] if row]
     alike = ([row for row in below if len(row) == width] or below)[:LOOKED_AT]
-    row = rows[first]
     full = _full(alike)
-    is_data = _like_data(row[full[0]]) if full else any(map(_like_data, row))
+    in_first = _data_in(rows[first])
+    is_data = min(full) in in_first if full else bool(in_first)
     names = _names(rows, first, alike, path) if is_data else None
     units = [] if is_data else _units(alike)
     count = len(below) - len(units) + (names is not None)
@@ -232,14 +228,17 @@ def _layout_by(
         raise UnrollError(
             f"{path} holds {holds}{'one row' if count else 'no row'}; add rows"
         )
-    longest = max(len(row) for row in below)
-    extra = [cell for row in below for cell in row[width:]]
-    if names is None and longest > width and not "".join(extra).strip():
+    longest = max(map(len, below))
+    if names is None and longest > width and not _filled(_beyond(below, width)):
         first += 1
         names = _numbered(rows[first - 1], longest)
-    return CsvFormat(
-        delimiter=mark, skip=first, names=names, units_rows=len(units)
-    ), units
+    form = CsvFormat(delimiter=mark, skip=first, names=names, units_rows=len(units))
+    return form, units
+
+
+def _beyond(rows: list[Cells], width: int) -> Cells:
+    """Return the cells of all rows in the columns from `width` on."""
+    return [cell for row in rows for cell in row[width:]]
 
 
 def _names(rows: list[Cells], first: int, below: list[Cells], path: Path) -> Cells:
@@ -252,11 +251,10 @@ def _names(rows: list[Cells], first: int, below: list[Cells], path: Path) -> Cel
         UnrollError: the row before has too many names, or too few.
     """
     before = rows[first - 1] if first else []
-    count = 0 if any(map(_like_data, before)) else len(before)
+    count = 0 if _data_in(before) else len(before)
     data = [rows[first], *below]
     width = len(data[0])
-    extra = [cell for cells in data for cell in cells[count:]]
-    if 1 < count < width and not "".join(extra).strip():
+    if 1 < count < width and not _filled(_beyond(data, count)):
         return _numbered(before, width)
     if count == width - 1 and _own_names(data, count):
         return [*_numbered([], 1), *before]
@@ -300,13 +298,14 @@ def _units(rows: list[Cells]) -> list[Cells]:
     return []
 
 
-def _full(rows: list[Cells]) -> list[int]:
+def _full(rows: list[Cells]) -> set[int]:
     """Return the numbers of the columns that hold data in all rows."""
-    return [
-        index
-        for index in range(min((len(row) for row in rows), default=0))
-        if all(_like_data(row[index]) for row in rows)
-    ]
+    return set.intersection(*map(_data_in, rows)) if rows else set()
+
+
+def _data_in(row: Cells) -> set[int]:
+    """Return the numbers of the columns in which a row holds data."""
+    return {index for index, cell in enumerate(row) if _like_data(cell)}
 
 
 @functools.lru_cache(maxsize=10_000)

@@ -220,7 +220,14 @@ def test_every_option_of_the_library_is_one_of_the_command():
     from series.answer import answer as library_answer
 
     known = {*inspect.signature(library_answer).parameters}
-    assert {*Options.model_fields} == known - {"data", "name", "jobs", "cache", "say", "choose"}
+    assert {*Options.model_fields} == known - {
+        "data",
+        "name",
+        "jobs",
+        "cache",
+        "say",
+        "choose",
+    }
     assert json.loads(Options().model_dump_json())["networks"] is True
 
 
