@@ -40,9 +40,8 @@ from series.options import (
     takes,
 )
 from series.question import Proposal, not_forecast, prepared, propose
-from series.reading import described
 from series.reading.detect import detect
-from series.reading.profile import FileProfile
+from series.reading.profile import FileProfile, described
 from series.reading.series_names import LONG_FORMAT
 from series.source import Data, RowsFile, files_of, naming_the_frame, plain_name
 from series.spec import ForecasterSpec, Member, fitted_of
@@ -452,7 +451,7 @@ def _read(
 ) -> tuple[FileProfile, Proposal, Dataset]:
     """Profile the files, propose what was left out, and cut the rows into windows."""
     profile = detect(paths, asked)
-    for line in described.lines(profile):
+    for line in described(profile):
         say(line)
     proposal = propose(profile, choose(profile))
     for line in proposal.guesses:

@@ -261,7 +261,7 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
     )
 
 
-def floor(fitted: Fitted | None, series: str) -> float:
+def lowest_forecast(fitted: Fitted | None, series: str) -> float:
     """Return the smallest value that is forecast of a series, in the series' unit.
 
     It is 0 if no train row lies below 0, else minus infinity.
@@ -272,10 +272,12 @@ def floor(fitted: Fitted | None, series: str) -> float:
     return -np.inf if fitted.series[series].low[column] < 0 else 0.0
 
 
-def floors(dataset: Dataset) -> dict[str, float]:
-    """Return unique_id of each series -> `floor`."""
+def lowest_forecasts(dataset: Dataset) -> dict[str, float]:
+    """Return unique_id of each series -> `lowest_forecast`."""
     fitted = dataset.fitted
-    return {name or dataset.name: floor(fitted, name) for name in dataset.scales}
+    return {
+        name or dataset.name: lowest_forecast(fitted, name) for name in dataset.scales
+    }
 
 
 def arrays(
@@ -317,5 +319,5 @@ def _of_series(dataset: Dataset, ids: Array) -> tuple[Array, Array, Array]:
     """Return the mean, the standard deviation and the floor (n, 1) of series (n,)."""
     mean = np.array([scale.mean for scale in dataset.scales.values()])
     std = np.array([scale.std for scale in dataset.scales.values()])
-    lowest = np.array([*floors(dataset).values()])
+    lowest = np.array([*lowest_forecasts(dataset).values()])
     return mean[ids, None], std[ids, None], lowest[ids, None]

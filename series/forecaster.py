@@ -183,7 +183,7 @@ class Forecaster:
         Returns:
             (horizon,) forecasts and (horizon, 2 * levels) their quantiles in ascending
             order, in the target's unit. No known value lies below
-            `SeriesQuestion.floor`; ends that are not known are infinite.
+            `SeriesQuestion.lowest`; ends that are not known are infinite.
 
         Raises:
             UsageError: a level or the horizon is wrong.
@@ -207,11 +207,11 @@ class Forecaster:
         scale = window.question.scale
         forecast = forecast[:count] * scale.std + scale.mean
         quantiles = forecast[:, None] + offsets * scale.std
-        floor = window.question.floor
+        lowest = window.question.lowest
         quantiles = np.where(
-            np.isfinite(quantiles), np.maximum(quantiles, floor), quantiles
+            np.isfinite(quantiles), np.maximum(quantiles, lowest), quantiles
         )
-        return np.maximum(forecast, floor), quantiles
+        return np.maximum(forecast, lowest), quantiles
 
     def _steps(self, horizon: int | None) -> int:
         """Return the number of timesteps to forecast.
@@ -258,8 +258,8 @@ class Forecaster:
         combined = weighted_median_forecast(
             np.concatenate([past, unknown, since], axis=1), truth, delay
         )
-        floor = (question.floor - question.scale.mean) / question.scale.std
-        combined = np.maximum(combined, floor)
+        lowest = (question.lowest - question.scale.mean) / question.scale.std
+        combined = np.maximum(combined, lowest)
         return truth[:-1] - combined[:-1], delay, combined[-1]
 
     def read(

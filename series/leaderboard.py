@@ -258,9 +258,9 @@ def board(
     # The earlier half chooses models.
     earlier = _mean_errors(forecasts[forecasts["cutoff"] < middle], deviations)
     members = _members(experiments, earlier)
-    floors = backtest.floors(dataset)
+    lowest = backtest.lowest_forecasts(dataset)
     if members:
-        combined = _combined(forecasts, members, floors, delay)
+        combined = _combined(forecasts, members, lowest, delay)
         earlier |= _mean_errors(combined[combined["cutoff"] < middle], deviations)
         forecasts = pd.concat([forecasts, combined], ignore_index=True)
     network, opponent, naive, rival = _chosen(dataset, experiments, earlier)
@@ -283,7 +283,7 @@ def board(
     models = {}
     for name, error in earlier.items():
         wql, coverage = _quantile_scores(
-            forecasts[forecasts["model"] == name], floors, middle, delay
+            forecasts[forecasts["model"] == name], lowest, middle, delay
         )
         change: dict[str, float | None] = {"change": None, "low": None, "high": None}
         if name != opponent:
@@ -393,7 +393,7 @@ def _members(
 def _combined(
     forecasts: pd.DataFrame,
     members: Sequence[str],
-    floors: Mapping[str, float],
+    lowest: Mapping[str, float],
     delay: Array,
 ) -> pd.DataFrame:
     """Return the rows of the combination of some models."""
@@ -406,7 +406,7 @@ def _combined(
         delay,
     )
     return rows.assign(
-        model=ENSEMBLE, y_hat=np.maximum(values.ravel(), rows["unique_id"].map(floors))
+        model=ENSEMBLE, y_hat=np.maximum(values.ravel(), rows["unique_id"].map(lowest))
     )
 
 
@@ -456,7 +456,7 @@ def _seed_parts(
 
 def _quantile_scores(
     rows: pd.DataFrame,
-    floors: Mapping[str, float],
+    lowest: Mapping[str, float],
     middle: np.datetime64,
     delay: Array,
 ) -> tuple[float | None, float | None]:
@@ -467,13 +467,13 @@ def _quantile_scores(
 
     Args:
         rows: the forecasts of the model.
-        floors: unique_id -> the smallest value that is forecast.
+        lowest: unique_id -> the smallest value that is forecast.
         middle: the first cutoff of the later half.
         delay: (steps,) number of origins after which an error is known.
     """
     truth = _by_origin(rows["y"], delay)
     forecasts = _by_origin(rows["y_hat"], delay)
-    lowest = _by_origin(rows["unique_id"].map(floors), delay)
+    ends = _by_origin(rows["unique_id"].map(lowest), delay)
     later = _by_origin(rows["cutoff"] >= middle, delay)
     stacks = combination.stacks(_by_origin(rows["unique_id"], delay)[:, 0])
     every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
@@ -493,7 +493,7 @@ def _quantile_scores(
         offsets = np.insert(offsets[..., 1:-1], len(LEVELS), 0.0, axis=-1)
         values = forecasts[some][..., None] + offsets
         truths.append(truth[some][known])
-        deciles.append(np.maximum(values, lowest[some][..., None])[known])
+        deciles.append(np.maximum(values, ends[some][..., None])[known])
         inside.append(held[known])
     measured = np.concatenate(truths)
     if not len(measured):

@@ -84,11 +84,11 @@ class SeriesQuestion:
         )
 
     @property
-    def floor(self) -> float:
+    def lowest(self) -> float:
         """The smallest value that is forecast, in the target's unit
-        (`backtest.floor`).
+        (`backtest.lowest_forecast`).
         """
-        return backtest.floor(self.fitted, self.series)
+        return backtest.lowest_forecast(self.fitted, self.series)
 
     @property
     def spacing(self) -> int:

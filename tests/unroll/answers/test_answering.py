@@ -14,7 +14,7 @@ from pipeline.errors import UnrollError, UsageError
 from series.options import Options
 from series.reading.detect import detect
 from tests.support import REPOSITORY
-from unroll.answers import answering, asked, show
+from unroll.answers import answering, show
 from unroll.commands.main import invoke
 
 
@@ -75,7 +75,7 @@ def test_the_same_question_is_answered_at_once_and_without_options_it_is_the_one
 @pytest.mark.usefixtures("here")
 def test_other_code_answers_anew(library, monkeypatch):
     answer("--yes")
-    monkeypatch.setattr(asked.fingerprint, "package", lambda: "9.9.9 abc")
+    monkeypatch.setattr(answering.fingerprint, "package", lambda: "9.9.9 abc")
     answer("--yes")
     assert len(library) == 2
 
