@@ -24,7 +24,7 @@ CORES = os.cpu_count() or 1
 @app.command(rich_help_panel="Start here")
 def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
     """Train some experiments in .demo, offline, and compare their errors with the
-    committed ones, in about five minutes.
+    committed ones, in about two minutes.
 
     `unroll demo` · `unroll demo --jobs 1`
     """

@@ -272,7 +272,7 @@ def ui(
     workspace: Workspace = context.obj
     whole = None
     if workspace.root.name == make.DEMO:
-        # the demo has only three seeds and some of the opponents
+        # the demo has only one seed and some of the opponents
         whole = Workspace(documents(workspace.root.parent, "claims.yaml"))
     ui(workspace, port, whole)
 

@@ -46,7 +46,7 @@ CHOSEN = {
     "shapes_seq2seq": "zero last_value linear gru",
     "shapes_delayed": "zero last_value copy linear rnn rnn2",
     "waves": "last_value linear tuned_ridge tuned_boosting tuned_kernel_ridge rnn6 "
-    "rnn20 lstm gru",
+    "rnn20 gru",
     "jena_sample": "last_value daily_cycle ridge boosting gru",
     "sine_windows": "zero last_value two_values dense lstm dense4",
     "sine_interpolation": "zero dense",
@@ -54,12 +54,6 @@ CHOSEN = {
 }
 """Data set -> its experiments that the demo trains. They take seconds each, with the
 options of the whole build."""
-
-SLOW = {"waves/lstm", "waves/gru"}
-"""The experiments that take a minute for each seed. The demo trains one seed of each."""
-
-SEEDS = 3
-"""The number of an experiment's first seeds that the demo trains, unless it is slow."""
 
 
 def chosen(root: Path, folder: Path) -> Workspace:
@@ -77,8 +71,7 @@ def chosen(root: Path, folder: Path) -> Workspace:
 
 
 def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
-    """Return the sections of params.yaml with the `CHOSEN` experiments and their first
-    seeds.
+    """Return the sections of params.yaml with the `CHOSEN` experiments, one seed each.
 
     `config` is the parsed form of `sections`.
     """
@@ -95,9 +88,7 @@ def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
         own = {}
         for name in names.split():
             if name in entries:
-                count = 1 if f"{dataset}/{name}" in SLOW else SEEDS
-                seeds = known[name].seeds[:count]
-                own[name] = {**entries[name], "seeds": seeds}
+                own[name] = {**entries[name], "seeds": known[name].seeds[:1]}
         experiments[dataset] = own
     return {**fewer, "datasets": datasets, "experiments": experiments}
 
