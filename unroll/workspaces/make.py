@@ -123,9 +123,7 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
     }
 
 
-def with_documents(
-    root: Path, folder: Path, sections: Mapping[str, Any]
-) -> Workspace:
+def with_documents(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
     """Make `folder` a DVC workspace with these params, and with the templates and the
     claims of `root`.
     """

@@ -179,9 +179,9 @@ def of_examples(tmp_path_factory):
     """The repository's params.yaml and claims.yaml, and made-up runs of what the
     examples name."""
     root = tmp_path_factory.mktemp("examples")
-    for name in ("params.yaml", "templates.yaml", "claims.yaml"):
+    for name in ("params.yaml", "official.yaml", "templates.yaml", "claims.yaml"):
         shutil.copy(REPOSITORY / name, root / name)
-    config = params.load(root / "params.yaml")
+    config = params.load_all(root / "params.yaml")
     workspace = fake_runs.fill(
         Workspace(root), without={*config.datasets} - {"waves", "imdb"}
     )
