@@ -42,7 +42,7 @@ def build(monkeypatch):
     """In place of a build, which has tests of its own: runs with random predictions."""
 
     def repro(workspace, *, jobs, quiet):
-        assert quiet
+        assert (jobs, quiet) == (2, True)
         assert "MLFLOW_TRACKING_URI" not in os.environ, (
             "the demo does not belong in the user's records"
         )

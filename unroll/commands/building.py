@@ -1,4 +1,4 @@
-"""Commands that build: `demo`, `repro` and `verify`."""
+"""Commands that build: `demo`, `repro`, `official` and `verify`."""
 
 import os
 import time
@@ -79,6 +79,18 @@ def repro(
     for line in summary(context.obj, status, started):
         print(line)
     raise typer.Exit(status)
+
+
+@app.command(rich_help_panel="Start here")
+def official(context: typer.Context, jobs: Jobs = CORES) -> None:
+    """Build the data sets of official.yaml, which need Jena's official 10-minute file, in
+    .official, and copy their evaluations into results/.
+
+    `unroll official` · `UNROLL_MIRROR=../mirror unroll official --jobs 1`
+    """
+    from unroll.official import official
+
+    raise typer.Exit(official(context.obj, jobs))
 
 
 @app.command(rich_help_panel="Search and check")

@@ -211,6 +211,7 @@ def list_(
         return
     if rows:
         show.show_list(rows, in_groups=not names)
+        show.show_elsewhere(context.obj, {row["dataset"] for row in rows})
     for answer in answers:
         print(printable(f"{answer.folder.name}: {answer.sentence}"))
 
@@ -239,6 +240,7 @@ def show(
         print_json(facts)
     else:
         print("\n".join(show.lines(facts)))
+        show.show_elsewhere(context.obj, {name.partition("/")[0]})
 
 
 @app.command(rich_help_panel="Results")

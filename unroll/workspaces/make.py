@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import TEMPLATES, Params
+from pipeline.config.params import OFFICIAL, TEMPLATES, Params
 from pipeline.config.registry import EXTENSIONS, make_folders
 from pipeline.files import remove, write_text
 from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED
@@ -40,6 +40,9 @@ COMPILED = shutil.ignore_patterns("__pycache__")
 DEMO = ".demo"
 """The demo's folder."""
 
+OFFICIAL_PROJECT = ".official"
+"""The folder in which the data sets of official.yaml are built."""
+
 CHOSEN = {
     "shapes_seq2vec": "zero last_value linear tuned_kernel_ridge tuned_mlp rnn rnn2",
     "shapes_vec2seq": "zero linear tuned_kernel_ridge tuned_mlp gru",
@@ -64,10 +67,7 @@ def chosen(root: Path, folder: Path) -> Workspace:
     for files in sections["files"].values():
         (folder / files["path"]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / files["path"], folder / files["path"])
-    workspace = with_params(root, folder, sections)
-    shutil.copyfile(root / TEMPLATES, folder / TEMPLATES)
-    shutil.copyfile(root / "claims.yaml", workspace.claims)
-    return workspace
+    return with_documents(root, folder, sections)
 
 
 def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
@@ -114,6 +114,16 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
     }
 
 
+def with_documents(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
+    """Make `folder` a DVC workspace with these params, and with the templates and the
+    claims of `root`.
+    """
+    workspace = with_params(root, folder, sections)
+    shutil.copyfile(root / TEMPLATES, folder / TEMPLATES)
+    shutil.copyfile(root / "claims.yaml", workspace.claims)
+    return workspace
+
+
 def with_params(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
     """Make `folder` a DVC workspace with the dvc.yaml of `root` and these params."""
     copy_graph(root, folder)
@@ -132,6 +142,7 @@ def copy_graph(root: Path, folder: Path) -> None:
         shutil.copytree(own, folder / EXTENSIONS, ignore=COMPILED, dirs_exist_ok=True)
     make_folders(folder)
     write_text(folder / TEMPLATES, "{}\n")
+    write_text(folder / OFFICIAL, "{}\n")
     write_text(folder / ".dvc" / "config", CONFIG)
     write_text(Workspace(folder).paragraphs, NO_PARAGRAPHS)
 
