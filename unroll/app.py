@@ -18,7 +18,6 @@ HEADINGS = (
     "Search and check",
     "Learning",
     "Stages",
-    "Many machines",
 )
 """The headings of `--help`: the `rich_help_panel` of the commands."""
 

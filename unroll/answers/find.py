@@ -40,7 +40,7 @@ def find(
     others: list[str] = []
     file = (documents or workspace).params
     if file.is_file():
-        config = params.load(file)
+        config = params.load_all(file)
         others = [*config.datasets, *config.runs]
     if name in others:
         return None

@@ -1,4 +1,4 @@
-"""Commands that build: `demo`, `repro`, `verify` and `tune`."""
+"""Commands that build: `demo`, `repro`, `official`, `verify` and `tune`."""
 
 import os
 import time
@@ -24,7 +24,7 @@ CORES = os.cpu_count() or 1
 @app.command(rich_help_panel="Start here")
 def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
     """Train some experiments in .demo, offline, and compare their errors with the
-    committed ones, in about five minutes.
+    committed ones, in about two minutes.
 
     `unroll demo` · `unroll demo --jobs 1`
     """
@@ -79,6 +79,18 @@ def repro(
     for line in summary(context.obj, status, started):
         print(line)
     raise typer.Exit(status)
+
+
+@app.command(rich_help_panel="Start here")
+def official(context: typer.Context, jobs: Jobs = CORES) -> None:
+    """Build the data sets of official.yaml, which need Jena's official 10-minute file, in
+    .official, and copy their evaluations into results/.
+
+    `unroll official` · `UNROLL_MIRROR=../mirror unroll official --jobs 1`
+    """
+    from unroll.official import official
+
+    raise typer.Exit(official(context.obj, jobs))
 
 
 @app.command(rich_help_panel="Search and check")
