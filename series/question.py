@@ -357,13 +357,8 @@ def options(
 ) -> tuple[CsvFormat, Cleaning, Windowing]:
     """Return how a file is read, its rows are cleaned, and its windows are cut."""
     target = profile.columns[proposal.target]
-    inputs = [
-        name
-        for name in profile.columns
-        if not (profile.useless(name) or profile.columns[name].sparse)
-    ]
-    kept = {*inputs, proposal.target, profile.series_id}
-    words = [name for name in inputs if not profile.columns[name].numeric]
+    kept = {*profile.inputs, proposal.target, profile.series_id}
+    words = [name for name in profile.inputs if not profile.columns[name].numeric]
     missing = [*profile.missing] or None
     if missing is None and (words or proposal.future):
         # An empty word is no category, and rows of known values to come have no target.

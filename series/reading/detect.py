@@ -6,6 +6,7 @@ A guess gets a reason, and a contradiction is refused.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,27 +86,46 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     others = {name: columns[name] for name in names if name != measured.series_id}
     _require_one_notation(others, options, form)
     _require_numbers(others, options, paths[0])
+    profile = FileProfile(
+        **vars(measured),
+        form=form,
+        columns=columns,
+        missing=Counter(options.missing),
+        odd=[],
+        reasons={name: reason for name, reason in (reasons | why).items() if reason},
+        file=rows,
+    )
     numeric = [column for column in others.values() if column.numeric]
-    sentinels = _numbers_among(options.missing)
+    return _without_sentinels(profile, numeric, options.missing)
+
+
+def _without_sentinels(
+    profile: FileProfile, numeric: Sequence[ColumnProfile], words: Sequence[str]
+) -> FileProfile:
+    """Return the profile without the numbers that mean no value.
+
+    Args:
+        profile: the profile of the file.
+        numeric: the columns of numbers.
+        words: what means no value, as the user says.
+    """
+    sentinels = _numbers_among(words)
     odd = magnitudes.odd(
         {column.name: column.without(sentinels).measured for column in numeric},
-        measured.timestamps,
-        measured.of_rows,
+        profile.timestamps,
+        profile.of_rows,
     )
     sentinels |= {one.number for one in odd if one.missing}
     missing = _missing(numeric, sentinels)
-    missing[""] += rows.empty
+    missing[""] += profile.file.empty
+    columns = profile.columns
     timed = [name for name in columns if columns[name].timed]
-    return FileProfile(
-        **vars(measured),
-        form=form.model_copy(update={"drop": timed}),
-        columns={name: column.without(sentinels) for name, column in columns.items()},
-        missing=+missing | Counter(options.missing),
+    return replace(
+        profile,
+        form=profile.form.model_copy(update={"drop": timed}),
+        columns={name: columns[name].without(sentinels) for name in columns},
+        missing=+missing | profile.missing,
         odd=odd,
-        reasons={
-            option: reason for option, reason in (reasons | why).items() if reason
-        },
-        file=rows,
     )
 
 

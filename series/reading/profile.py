@@ -232,6 +232,15 @@ class FileProfile(Timestamps):
             if column.numeric and not self.useless(name)
         ]
 
+    @property
+    def inputs(self) -> list[str]:
+        """The columns that models can see: numbers, and words of a category."""
+        return [
+            name
+            for name, column in self.columns.items()
+            if not (self.useless(name) or column.sparse)
+        ]
+
     def useless(self, name: str) -> str:
         """Return the reason why a column is of no use; "" for a useful column."""
         column = self.columns[name]
