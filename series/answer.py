@@ -216,16 +216,16 @@ class Answer:
         `seconds` are CPU seconds. `forecasts` marks the model that forecasts. All
         scores are of the later half of the cutoffs.
         """
-        rows = []
-        for name, scores in self.board.models.items():
-            row = {
+        rows = [
+            {
                 "model": name,
                 "title": sentence.title(self.board, self.findings.titles, name),
                 **{key: getattr(scores, key) for key in SCORES},
                 "seconds": self.seconds.get(name),
                 "forecasts": name == self.board.champion,
             }
-            rows.append(row)
+            for name, scores in self.board.models.items()
+        ]
         return pd.DataFrame(rows)
 
     def forecast(

@@ -109,11 +109,9 @@ def is_network(experiment: Experiment) -> bool:
 def by_base(experiment: Experiment) -> list[Experiment]:
     """Return a network with each of the naive forecasts whose residual it may learn."""
     bases = BASES if experiment.model.options["cycles"] else BASES[1:]
-    found = []
-    for base in bases:
-        model = Model.model_validate(experiment.model.model_dump() | {"base": base})
-        found.append(experiment.model_copy(update={"model": model}))
-    return found
+    options = experiment.model.model_dump()
+    models = [Model.model_validate(options | {"base": base}) for base in bases]
+    return [experiment.model_copy(update={"model": model}) for model in models]
 
 
 def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
@@ -125,13 +123,12 @@ def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
             `MOST_EPOCHS` times.
     """
     most = max(1, MOST_EPOCHS * windows // BATCH_SIZE)
-    found = []
-    for steps in sorted({min(steps, most) for steps in STEPS}):
-        training = Training.model_validate(
-            experiment.training.model_dump() | {"steps": steps}
-        )
-        found.append(experiment.model_copy(update={"training": training}))
-    return found
+    options = experiment.training.model_dump()
+    trainings = [
+        Training.model_validate(options | {"steps": steps})
+        for steps in sorted({min(steps, most) for steps in STEPS})
+    ]
+    return [experiment.model_copy(update={"training": each}) for each in trainings]
 
 
 def is_intermittent(measured: Array) -> bool:

@@ -317,9 +317,10 @@ def refitted(
         UnrollError: a model could not be fitted.
         RuntimeError: there is a mistake in the code.
     """
-    calls = []
-    for name, experiment in experiments.items():
-        calls.append(cache.call(refit_one, name, experiment, folder / name))
+    calls = [
+        cache.call(refit_one, name, experiment, folder / name)
+        for name, experiment in experiments.items()
+    ]
     runs = processes.run(calls, jobs, server)
     with contextlib.closing(runs):
         for ended in runs:
