@@ -24,12 +24,6 @@ from pipeline.errors import UnrollError
 from pipeline.validation import Strict, Timestamp
 from series import backtest
 
-FAMILIES = ("baselines", "seasonal", "statistical", "residual")
-"""The families of the models that an answer may have (`candidates`)."""
-
-METHODS = ("none", "least_squares", "boosting", "backpropagation")
-"""The training methods of these models."""
-
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
 Timesteps = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
 
@@ -299,20 +293,6 @@ class ForecasterSpec(Strict):
     def seeds(self) -> int:
         """The largest number of seeds of a member."""
         return max(len(member.seeds) for member in self.members)
-
-
-def require_own_model(experiment: Experiment) -> None:
-    """Raise UnrollError unless a model is of a kind that `unroll.answer` tries.
-
-    A file from somebody else must not name other code, such as the user's own.
-    """
-    model = experiment.model
-    method = experiment.training.method
-    if model.family not in FAMILIES or method not in METHODS:
-        raise UnrollError(
-            f"the answer has the model {model.family}.{model.name}, trained by "
-            f"{method}, which `unroll.answer` never makes, so it is not loaded"
-        )
 
 
 def fitted_of(data: Dataset) -> Fitted:

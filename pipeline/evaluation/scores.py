@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pipeline.config.model_card import card
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, shortened
 from pipeline.data.examples import Array, Windows, ceil_div, compared
@@ -285,7 +286,7 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
     return Entry(
         parameters=summary.parameters,
         layers=summary.layers,
-        baseline=experiment.model.family == "baselines",
+        kind=card(experiment.model).kind,
         model=experiment.model.name,
         method=experiment.training.method,
         converged=experiment.converged,

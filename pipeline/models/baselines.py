@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.models import Last, look_back
@@ -40,6 +41,19 @@ class Baseline:
     majority: bool = False
     columns: int = 0
     base: Callable[[Array], Array] | None = None
+
+
+@dataclass(frozen=True)
+class Direct:
+    """A model that predicts each value ahead from features of its own.
+
+    Attributes:
+        features: inputs (n, timesteps, columns) -> (n, outputs, features) float32, and
+            a base (n, outputs) that trees correct. Trees alone predict nothing beyond
+            the values that they were trained on.
+    """
+
+    features: Callable[[Array], tuple[Array, Array]]
 
 
 def constant(
@@ -327,6 +341,46 @@ def _counts(problem: Problem, inputs: Array, frequent: Array) -> Any:
     return counts
 
 
+def regression_title(_model: Options, training: Options) -> str:
+    """Return the title of a model that is named after its training."""
+    method = training["method"]
+    if method == "sklearn":
+        return str(training.get("estimator"))
+    if method == "least_squares":
+        return "ridge regression" if training.get("ridge") else "linear regression"
+    titles = {
+        "least_absolute": "least absolute deviation",
+        "kernel_ridge": "kernel ridge regression",
+        "boosting": "boosted trees",
+    }
+    return titles.get(method, "linear regression")
+
+
+def last_title(model: Options, _training: Options) -> str:
+    """Return how many timesteps are seen; "" for all."""
+    last = model.get("last")
+    if not last:
+        return ""
+    return f" on the last {last} steps" if last > 1 else " on the last step"
+
+
+def before_title(model: Options, _training: Options) -> str:
+    """Return how far back the value lies that is predicted."""
+    return f"the value {model.get('timesteps')} timesteps before"
+
+
+def constant_title(model: Options, _training: Options) -> str:
+    """Return the value that is predicted."""
+    return f"always {model.get('value', 0.0):g}"
+
+
+def pairs_title(model: Options, _training: Options) -> str:
+    """Return which words and pairs of words are the features."""
+    if "reviews" in model:
+        return f" on words, and pairs in {model['reviews']} reviews or more, tf-idf"
+    return " on words and pairs, tf-idf"
+
+
 MODELS = {
     "constant": constant,
     "majority": majority,
@@ -341,9 +395,61 @@ MODELS = {
     "tfidf": tfidf,
 }
 
-KINDS = dict.fromkeys(MODELS, "predictions") | dict.fromkeys(
-    ("linear", "shared", "lags", "bag_of_words"), "features"
-)
-KINDS["tfidf"] = "learnt features"
-"""Name of a model -> its kind, by which training methods accept it: what `features`
-returns."""
+CARDS = {
+    "constant": ModelCard(kind="naive", gives="predictions", title=constant_title),
+    "majority": ModelCard(
+        kind="naive", gives="predictions", title="the more frequent class"
+    ),
+    "last_value": ModelCard(kind="naive", gives="predictions", title="the last value"),
+    "daily_cycle": ModelCard(
+        kind="naive", gives="predictions", title="the value a day before"
+    ),
+    "seasonal_naive": ModelCard(kind="naive", gives="predictions", title=before_title),
+    "delayed": ModelCard(kind="naive", gives="predictions", title=before_title),
+    "shared": ModelCard(
+        kind="statistical",
+        gives="features",
+        title="a linear map for all columns",
+        detail=", least squares",
+        color="linear",
+    ),
+    "linear": ModelCard(
+        kind="statistical",
+        gives="features",
+        title=regression_title,
+        detail=last_title,
+        color="linear",
+        ranges={"ridge": "1:100000"},
+    ),
+    "lags": ModelCard(
+        kind="statistical",
+        gives="features",
+        title=regression_title,
+        detail=last_title,
+        color="trees",
+        ranges={
+            "trees": "50:400",
+            "leaves": "4:32",
+            "learning_rate": "0.02:0.2",
+            "examples": "20:200",
+            "gamma": "0.01:4",
+            "alpha": "0.001:10",
+            "scales": "0,300",
+        },
+    ),
+    "bag_of_words": ModelCard(
+        kind="statistical",
+        gives="features",
+        title="logistic regression",
+        detail=" on words",
+        color="linear",
+    ),
+    "tfidf": ModelCard(
+        kind="statistical",
+        gives="learnt features",
+        title="logistic regression",
+        detail=pairs_title,
+        color="linear",
+        ranges={"c": "1:100", "reviews": "3:10"},
+    ),
+}

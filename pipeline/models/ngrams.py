@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.models.baselines import Baseline
@@ -84,7 +85,26 @@ def _occurrences(found: Iterator[Array], frequent: Array) -> Any:
     return csr_matrix(entries, shape=(len(columns), len(frequent)))
 
 
+def features_title(model: Options, training: Options) -> str:
+    """Return which words are the features, and how they are weighed."""
+    longest = model.get("longest", LONGEST)
+    words = f" on up to {longest} neighbouring words" if longest > 1 else " on words"
+    if "reviews" in model:
+        words += f" in {model['reviews']} reviews or more"
+    if training.get("naive_bayes"):
+        words += ", naive Bayes"
+    return f"{words}, C {training.get('c', 1):g}"
+
+
 MODELS = {"ngrams": ngrams}
 
-KINDS = {"ngrams": "learnt features"}
-"""Name of a model -> its kind, as in `pipeline.models.baselines`."""
+CARDS = {
+    "ngrams": ModelCard(
+        kind="statistical",
+        gives="learnt features",
+        title="logistic regression",
+        detail=features_title,
+        color="linear",
+        ranges={"c": "0.01:1", "longest": "1:3", "reviews": "2:10"},
+    )
+}

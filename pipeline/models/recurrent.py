@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from pipeline.config.model_card import Color, ModelCard, Options
 from pipeline.data.problem import Problem
 from pipeline.models import (
     Last,
@@ -358,10 +359,59 @@ def segments(
     return keras.Model(inputs, keras.ops.reshape(back, (-1, problem.outputs)))
 
 
+def stack_title(cell: str, model: Options, _training: Options) -> str:
+    """Return the title of a network of one kind of cell, such as "2 stacked LSTM(32)"."""
+    directions = {"backward": "backward ", "both": "bidirectional "}
+    direction = directions.get(model.get("direction", ""), "")
+    if model.get("widths"):
+        stacked = [f"{cell}({width})" for width in model["widths"]]
+        return direction + " and ".join(stacked)
+    words = f"{cell}({model.get('units', '')})"
+    if model.get("layers", 1) > 1:
+        words = f"{model['layers']} stacked {words}"
+    if model.get("before"):
+        words = f"Dense({model['before']}) and {words}"
+    if model.get("hidden"):
+        words += f" and Dense({model['hidden']})"
+    return direction + words
+
+
+def activation_title(model: Options, _training: Options) -> str:
+    """Return the activation of the cells; "" for tanh."""
+    activation = model.get("activation", "tanh")
+    return "" if activation == "tanh" else f", {activation}"
+
+
+def cell_card(cell: str, color: Color, *, playable: bool = False) -> ModelCard:
+    """Return the card of networks of one kind of cell."""
+    return ModelCard(
+        kind="recurrent",
+        title=partial(stack_title, cell),
+        detail=activation_title,
+        color=color,
+        ranges={
+            "units": "8:64",
+            "layers": "1:2",
+            "hidden": "16:128",
+            "pooling": "last,max,mean_max",
+            "direction": "forward,both",
+        },
+        playable=playable,
+    )
+
+
 MODELS = {
     "simple_rnn": partial(build, "SimpleRNN"),
     "lstm": partial(build, "LSTM"),
     "gru": partial(build, "GRU"),
     "min_gru": partial(build, "MinGRU"),
     "segments": segments,
+}
+
+CARDS = {
+    "simple_rnn": cell_card("SimpleRNN", "rnn", playable=True),
+    "lstm": cell_card("LSTM", "lstm", playable=True),
+    "gru": cell_card("GRU", "gru", playable=True),
+    "min_gru": cell_card("minGRU", "rnn"),
+    "segments": ModelCard(kind="recurrent", title="a GRU over segments", color="gru"),
 }

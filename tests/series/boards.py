@@ -33,9 +33,9 @@ Error = float | Callable[[np.random.Generator, int], np.ndarray]
 origins."""
 
 FAMILIES = {
-    "gru": ("recurrent", "gru", "gradient_descent"),
-    "lstm": ("recurrent", "lstm", "gradient_descent"),
-    "mlp": ("dense", "mlp", "gradient_descent"),
+    "gru": ("residual", "gru", "numpy_adam"),
+    "lstm": ("residual", "lstm", "numpy_adam"),
+    "mlp": ("residual", "mlp", "numpy_adam"),
     "last": ("baselines", "last_value", "none"),
     "cycle": ("baselines", "seasonal_naive", "none"),
     "ets": ("statistical", "ets", "none"),

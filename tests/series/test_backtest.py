@@ -224,7 +224,7 @@ def test_options_are_chosen_before_the_first_origin_and_hold_for_all_folds():
     network = experiment(
         "residual",
         "gru",
-        "backpropagation",
+        "numpy_adam",
         seeds=2,
         training={"learning_rate": 0.02},
         **options,
