@@ -62,7 +62,7 @@ ignored: dict[str, str] = {}
 """The variables that `settle` has removed from this process's environment."""
 
 
-def settle() -> None:
+def set_environment() -> None:
     """Set the environment variables of the libraries, and put the user's aside.
 
     The settings count only for libraries that are imported later. By default OpenBLAS

@@ -16,9 +16,9 @@ from pipeline.data.series_options import (
     Cleaning,
     Count,
     CsvFormat,
-    Fitted,
+    Preprocessing,
     Statistics,
-    Windowing,
+    WindowSpec,
 )
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict, Timestamp
@@ -43,7 +43,7 @@ class SeriesQuestion:
     """
 
     dataset: str
-    fitted: Fitted
+    fitted: Preprocessing
     series: str
 
     @property
@@ -57,7 +57,7 @@ class SeriesQuestion:
         return self.fitted.cleaning
 
     @property
-    def windows(self) -> Windowing:
+    def windows(self) -> WindowSpec:
         """The rules by which rows are cut into windows."""
         return self.fitted.windows
 
@@ -210,7 +210,7 @@ class ForecasterSpec(Strict):
     name: str
     dataset: str
     members: Annotated[list[Member], pydantic.Field(min_length=1, max_length=100)]
-    fitted: Fitted
+    fitted: Preprocessing
     stride: Count
     why: str = "as asked"
     until: Timestamp | None = None
@@ -295,7 +295,7 @@ class ForecasterSpec(Strict):
         return max(len(member.seeds) for member in self.members)
 
 
-def fitted_of(data: Dataset) -> Fitted:
+def fitted_of(data: Dataset) -> Preprocessing:
     """Return the fitted preparation of a data set.
 
     Raises:

@@ -26,8 +26,8 @@ def settled(monkeypatch):
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(machine, "flags", flags.split)
         monkeypatch.setattr(numerics, "ignored", {})
-        numerics.settle()
-        numerics.settle()
+        numerics.set_environment()
+        numerics.set_environment()
         return os.environ
 
     return settled

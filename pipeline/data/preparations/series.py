@@ -21,10 +21,10 @@ from pipeline.data.series_options import (
     Cleaning,
     Count,
     CsvFormat,
-    Fitted,
+    Preprocessing,
     Statistics,
     Thinned,
-    Windowing,
+    WindowSpec,
 )
 from pipeline.data.timestamps import shown
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
@@ -72,7 +72,7 @@ def prepare(
     raw: Path,
     *,
     csv: Csv,
-    windows: Windowing,
+    windows: WindowSpec,
     train: Size,
     validation: Size | None = None,
     cleaning: Repair = Repair(),  # noqa: B008 - frozen
@@ -103,9 +103,9 @@ def prepare(
     into blocks, and mean and deviation are taken over the train block. A window counts
     if
 
-    - its first input and its targets lie in one block (but see `Windowing.overlap`),
+    - its first input and its targets lie in one block (but see `WindowSpec.overlap`),
     - no gap lies between them, and
-    - its targets were measured (but see `Windowing.partial`).
+    - its targets were measured (but see `WindowSpec.partial`).
 
     The target lies exactly `delay` rows after the last input.
 
@@ -182,7 +182,7 @@ def from_table(
     table: RowTable,
     csv: CsvFormat,
     cleaning: Cleaning,
-    windows: Windowing,
+    windows: WindowSpec,
     train: float,
     *,
     validation: float | None = None,
@@ -243,7 +243,7 @@ def from_table(
     # the same way, but forgets to subtract the step.
     slip = windows.step if protocol == "as_published" else 0
     delay = windows.first - windows.step + slip
-    fitted = Fitted(
+    fitted = Preprocessing(
         csv=csv,
         cleaning=cleaning.model_copy(update={"spacing": first.regular.freq}),
         windows=windows,
@@ -327,7 +327,7 @@ def _cut(
     borders: tuple[int, int],
     csv: CsvFormat,
     cleaning: Cleaning,
-    windows: Windowing,
+    windows: WindowSpec,
     documented: series.Rows | None,
     *,
     validated: bool,
@@ -387,7 +387,7 @@ def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
 
 
 def _counted(
-    table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing
+    table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: WindowSpec
 ) -> RowTable:
     """Return the rows that count, with evenly spaced timestamps."""
     if cleaning.until:
@@ -452,7 +452,7 @@ def _lacking(
     first: int,
     csv: CsvFormat,
     cleaning: Cleaning,
-    windows: Windowing,
+    windows: WindowSpec,
 ) -> str:
     """Return a text about the rows that a series lacks before or after row `first`; ""
     if it has enough rows.
@@ -473,7 +473,7 @@ def _lacking(
 
 
 def _require_room(
-    rows: series.Rows, measured: Measured, windows: Windowing, borders: tuple[int, int]
+    rows: series.Rows, measured: Measured, windows: WindowSpec, borders: tuple[int, int]
 ) -> None:
     """Raise UnrollError if a split has no window."""
     ends = {"train": 0, "validation": borders[0], "test": borders[1]}
@@ -526,7 +526,7 @@ def _facts(
     borders: tuple[int, int],
     splits: dict[str, Windows],
     stamps: Array,
-    fitted: Fitted,
+    fitted: Preprocessing,
     counts: dict[str, int],
 ) -> dict[str, Any]:
     """Return the facts of a data set: description -> value."""
