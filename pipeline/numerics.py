@@ -59,7 +59,7 @@ Terraform are left out, too: their names begin like TensorFlow's, and some are s
 """
 
 ignored: dict[str, str] = {}
-"""The variables that `settle` has removed from this process's environment."""
+"""The variables that `set_environment` has removed from this process's environment."""
 
 
 def set_environment() -> None:

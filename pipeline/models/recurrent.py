@@ -101,16 +101,10 @@ def build(
 
     check_embedding(problem, embedding, word_dropout)
     hard = recurrent_activation == "hard_sigmoid"
-    _check_gates(cell, hard=hard, reset_after=reset_after)
-    is_vector = len(problem.input_shape) == 1 and not problem.vocabulary
-    repeated = is_vector and problem.outputs > 1
-    every = problem.each_step or repeated
+    _check_cell(cell, direction, hard=hard, reset_after=reset_after)
+    every = problem.each_step or _is_repeated(problem)
     if every or sequences:
         _check_every_state(direction, pooling)
-    if cell == "MinGRU" and direction == "both":
-        raise ValueError(
-            "`direction` must be forward or backward for a minGRU. Received: both"
-        )
     pools = pooling != "last"
     model = keras.Sequential()
     if problem.vocabulary:
@@ -123,11 +117,7 @@ def build(
             skip_padding=pools or word_dropout > 0,
         )
     else:
-        model.add(keras.Input(problem.input_shape))
-    if repeated:
-        model.add(keras.layers.RepeatVector(problem.outputs))
-    elif is_vector:
-        model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
+        _add_values(model, problem)
     if before:
         model.add(Dense(before, activation="relu"))
     of_cell: dict[str, Any] = {
@@ -139,11 +129,11 @@ def build(
         of_cell["recurrent_activation"] = hard_sigmoid
     if not reset_after:
         of_cell["reset_after"] = False
-    options = [{"units": size, **of_cell} for size in widths or [units] * layers]
-    options[-1]["activation"] = top_activation or activation
+    of_cells = [{"units": size, **of_cell} for size in widths or [units] * layers]
+    of_cells[-1]["activation"] = top_activation or activation
     loop = _loop(
         cell,
-        options,
+        of_cells,
         every=sequences or every or pools,
         # Words are reversed before they are embedded, so that padding stays in front.
         backward=direction == "backward" and not problem.vocabulary,
@@ -184,8 +174,29 @@ def _add_words(
     )
 
 
-def _check_gates(cell: str, *, hard: bool, reset_after: bool) -> None:
-    """Raise ValueError for an option of gates that the cell does not have."""
+def _is_repeated(problem: Problem) -> bool:
+    """Return whether a vector is the input of as many timesteps as there are outputs."""
+    is_vector = len(problem.input_shape) == 1 and not problem.vocabulary
+    return is_vector and problem.outputs > 1
+
+
+def _add_values(model: "keras.Sequential", problem: Problem) -> None:
+    """Add the input of values to a model, as timesteps."""
+    import keras
+
+    model.add(keras.Input(problem.input_shape))
+    if _is_repeated(problem):
+        model.add(keras.layers.RepeatVector(problem.outputs))
+    elif len(problem.input_shape) == 1:
+        model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
+
+
+def _check_cell(cell: str, direction: str, *, hard: bool, reset_after: bool) -> None:
+    """Raise ValueError for an option that the cell does not have."""
+    if cell == "MinGRU" and direction == "both":
+        raise ValueError(
+            "`direction` must be forward or backward for a minGRU. Received: both"
+        )
     if (hard and cell not in ("LSTM", "GRU")) or (not reset_after and cell != "GRU"):
         raise ValueError(
             "`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. "
