@@ -343,17 +343,13 @@ def _counts(problem: Problem, inputs: Array, frequent: Array) -> Any:
 
 def regression_title(_model: Options, training: Options) -> str:
     """Return the title of a model that is named after its training."""
-    method = training["method"]
-    if method == "sklearn":
-        return str(training.get("estimator"))
-    if method == "least_squares":
-        return "ridge regression" if training.get("ridge") else "linear regression"
+    penalised = "ridge" if training.get("ridge") else "linear"
     titles = {
         "least_absolute": "least absolute deviation",
         "kernel_ridge": "kernel ridge regression",
         "boosting": "boosted trees",
     }
-    return titles.get(method, "linear regression")
+    return titles.get(training["method"], f"{penalised} regression")
 
 
 def last_title(model: Options, _training: Options) -> str:
