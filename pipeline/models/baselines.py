@@ -275,18 +275,29 @@ def bag_of_words(problem: Problem) -> Baseline:
     def features(inputs: Array) -> Any:
         # 0 is padding, not a word
         bags = [np.unique(review[review > 0]) for review in inputs]
-        return _sparse(bags, problem.vocabulary)
+        return sparse(bags, problem.vocabulary)
 
     return Baseline(features, intercept=True)
 
 
-def _sparse(columns: list[Array], width: int) -> Any:
-    """A sparse matrix (n, width) with a 1 in the given columns of each row."""
+def sparse(columns: list[Array], width: int) -> Any:
+    """Return a sparse matrix (n, width) with a 1 in the given columns of each row."""
     from scipy.sparse import csr_matrix
 
     ends = np.cumsum([0, *map(len, columns)])
     entries = (np.ones(ends[-1]), np.concatenate(columns), ends)
     return csr_matrix(entries, shape=(len(columns), width))
+
+
+def places(numbers: Array, frequent: Array) -> Array:
+    """Return the places of numbers among the sorted numbers `frequent`.
+
+    Numbers that are not among them are left out.
+    """
+    index = np.searchsorted(frequent, numbers)
+    # a number that is greater than all of `frequent` is compared with -1
+    among = np.append(frequent, -1)[index] == numbers
+    return np.asarray(index[among])
 
 
 def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Baseline:
@@ -328,15 +339,11 @@ def _pairs(problem: Problem, review: Array) -> Array:
 
 def _counts(problem: Problem, inputs: Array, frequent: Array) -> Any:
     """Counts of words and of the sorted pairs `frequent` (n, vocabulary + pairs)."""
-    # a pair that is greater than all of `frequent` is compared with -1
-    bounded = np.append(frequent, -1)
     columns = []
     for review in inputs:
-        pairs = _pairs(problem, review)
-        index = np.searchsorted(frequent, pairs)
-        index = index[bounded[index] == pairs]
-        columns.append(np.concatenate([review[review > 0], problem.vocabulary + index]))
-    counts = _sparse(columns, problem.vocabulary + len(frequent))
+        pairs = problem.vocabulary + places(_pairs(problem, review), frequent)
+        columns.append(np.concatenate([review[review > 0], pairs]))
+    counts = sparse(columns, problem.vocabulary + len(frequent))
     counts.sum_duplicates()
     return counts
 

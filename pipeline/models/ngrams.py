@@ -9,7 +9,7 @@ from pydantic import Field
 from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
-from pipeline.models.baselines import Baseline
+from pipeline.models.baselines import Baseline, places, sparse
 
 LONGEST = 3
 """The most words of an n-gram. Numbers of longer ones would exceed 64 bits."""
@@ -45,7 +45,12 @@ def ngrams(
     def learn(train: Array) -> Callable[[Array], Any]:
         numbers, counts = np.unique(np.concatenate([*found(train)]), return_counts=True)
         frequent = numbers[counts >= reviews]
-        return lambda inputs: _occurrences(found(inputs), frequent)
+
+        def features(inputs: Array) -> Any:
+            columns = [places(of_review, frequent) for of_review in found(inputs)]
+            return sparse(columns, len(frequent))
+
+        return features
 
     return Baseline(lambda inputs: inputs, learn=learn, intercept=True)
 
@@ -63,26 +68,6 @@ def _numbers(review: Array, vocabulary: int, longest: int) -> Array:
         numbers = numbers[:-1] * vocabulary + words[length - 1 :]
         of_all_lengths.append(numbers)
     return np.unique(np.concatenate(of_all_lengths))
-
-
-def _occurrences(found: Iterator[Array], frequent: Array) -> Any:
-    """A sparse matrix (n, n-grams): 1 where an n-gram of `frequent` occurs.
-
-    Args:
-        found: the n-grams of each review.
-        frequent: sorted n-grams.
-    """
-    from scipy.sparse import csr_matrix
-
-    # an n-gram that is greater than all of `frequent` is compared with -1
-    bounded = np.append(frequent, -1)
-    columns = []
-    for numbers in found:
-        index = np.searchsorted(frequent, numbers)
-        columns.append(index[bounded[index] == numbers])
-    ends = np.cumsum([0, *map(len, columns)])
-    entries = (np.ones(ends[-1]), np.concatenate(columns), ends)
-    return csr_matrix(entries, shape=(len(columns), len(frequent)))
 
 
 def features_title(model: Options, training: Options) -> str:

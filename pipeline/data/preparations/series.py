@@ -220,15 +220,13 @@ def from_table(
     blocks = series.borders(total, train, validation)
     borders = (ceil_div(blocks[0], spread), ceil_div(blocks[1], spread))
     documented = None
-    counts = dict[str, int]()
+    counts = {} if thinned is None else {"rows of the whole file": total}
     if not corrected:
         of_whole = series.document_rows(
             total, *blocks, windows.spread(spread), batch_size
         )
         documented = series.at_hand(of_whole, spread)
-        counts = _counts(of_whole, blocks, total, batch_size)
-    if thinned is not None:
-        counts["rows of the whole file"] = total
+        counts = _counts(of_whole, blocks, total, batch_size) | counts
     statistics, chosen, lost = _cut(
         every,
         borders,
@@ -281,21 +279,12 @@ def from_table(
     facts = _facts(protocol, first, borders, splits, stamps, fitted, counts)
     if csv.series_id:
         facts["series"] = len(every)
-    scale = Scale(quantity=windows.quantity)
-    alone = statistics.get(ALONE)
-    if alone is not None:
-        scale = Scale(
-            unit=windows.unit,
-            quantity=windows.quantity,
-            mean=alone.mean[column],
-            std=alone.std[column],
-        )
     return Dataset(
         name=name,
         kind="forecast",
         metric=METRIC,
         splits={**splits},
-        scale=scale,
+        scale=_scale(windows, statistics.get(ALONE), column),
         period=_timesteps_of_day(cleaning, first.regular.freq, windows.step),
         calendar=series.calendar_columns(week=windows.week),
         scored=("validation",) if validation is not None else (),
@@ -304,6 +293,21 @@ def from_table(
         truth=truth,
         fitted=fitted,
         facts=facts | dict(lost),
+    )
+
+
+def _scale(windows: WindowSpec, alone: Statistics | None, column: int) -> Scale:
+    """Return the scale of the target.
+
+    Several series, which are not `alone`, have no scale in common.
+    """
+    if alone is None:
+        return Scale(quantity=windows.quantity)
+    return Scale(
+        unit=windows.unit,
+        quantity=windows.quantity,
+        mean=alone.mean[column],
+        std=alone.std[column],
     )
 
 
