@@ -22,7 +22,6 @@ from pipeline.data.dataset import Dataset
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.files import atomic_folder, read_checked, write_json
 from pipeline.processes import Server
-from pipeline.report import titles
 from pipeline.validation import Strict, validated
 from series import FILE, backtest, fits, leaderboard, seal, sentence
 from series.backtest import Plan
@@ -36,6 +35,7 @@ from series.reading import described
 from series.reading.detect import detect
 from series.reading.profile import FileProfile
 from series.reading.series_names import LONG_FORMAT
+from series.recipes import card
 from series.source import Data, RowsFile, files_of, naming_the_frame, plain_name
 from series.spec import ForecasterSpec, Member, fitted_of
 
@@ -458,7 +458,7 @@ def _answered(
         champions = {name: settled[name] for name in board.champions}
         weights = folder / "weights"
         members = fits.refitted(store, champions, weights, server, jobs=jobs)
-    titled = {name: titles.short(model) for name, model in settled.items()}
+    titled = {name: card(model).short_title(model) for name, model in settled.items()}
     if sentence.ZERO in titled:
         titled[sentence.ZERO] = "always 0"
     spec = _spec(dataset, sentence.title(board, titled, board.champion), members, plan)
