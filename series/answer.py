@@ -22,7 +22,6 @@ from pipeline.data.dataset import Dataset
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.files import atomic_folder, read_checked, write_json
 from pipeline.processes import Server
-from pipeline.report import titles
 from pipeline.validation import Strict, validated
 from series import FILE, backtest, fits, leaderboard, seal, sentence
 from series.backtest import Plan
@@ -43,6 +42,7 @@ from series.question import Proposal, not_forecast, prepared, propose
 from series.reading.detect import detect
 from series.reading.profile import FileProfile, described
 from series.reading.series_names import LONG_FORMAT
+from series.recipes import card
 from series.source import Data, RowsFile, files_of, naming_the_frame, plain_name
 from series.spec import ForecasterSpec, Member, fitted_of
 
@@ -417,7 +417,7 @@ def _answered(
         champions = {name: trained[name] for name in board.champions}
         weights = folder / "weights"
         members = fits.refitted(cache, champions, weights, server, jobs=jobs)
-    titled = {name: titles.short(model) for name, model in trained.items()}
+    titled = {name: card(model).short_title(model) for name, model in trained.items()}
     if sentence.ZERO in titled:
         titled[sentence.ZERO] = "always 0"
     forecaster = Forecaster(

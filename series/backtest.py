@@ -21,7 +21,7 @@ from pipeline.config.params import Experiment
 from pipeline.data import timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
-from pipeline.data.series_options import Fitted
+from pipeline.data.series_options import Preprocessing
 from pipeline.errors import UnrollError
 from series import training
 from series.combination import known_after
@@ -261,7 +261,7 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
     )
 
 
-def lowest_forecast(fitted: Fitted | None, series: str) -> float:
+def lowest_forecast(fitted: Preprocessing | None, series: str) -> float:
     """Return the smallest value that is forecast of a series, in the series' unit.
 
     It is 0 if no train row lies below 0, else minus infinity.

@@ -19,7 +19,7 @@ YEARS = 2 * np.timedelta64(365, "D")
 With fewer rows they would learn single weeks by heart."""
 
 BASES = ("mean", "last")
-"""The naive forecasts whose residual a network may learn (see `models.residual`).
+"""The naive forecasts whose residual a network may learn (see `series.models.residual`).
 
 A series without a cycle has the last value alone."""
 
@@ -59,7 +59,7 @@ More values do not help."""
 SLOW_BOOSTING = BOOSTING | {"trees": 150, "learning_rate": 0.1}
 """The training of boosting without a base, which has more to learn."""
 
-NETWORK = {"method": "backpropagation", "steps": STEPS[0], "batch_size": BATCH_SIZE}
+NETWORK = {"method": "numpy_adam", "steps": STEPS[0], "batch_size": BATCH_SIZE}
 """The training of a network, without its highest learning rate."""
 
 
@@ -103,7 +103,7 @@ def candidates(
 
 def is_network(experiment: Experiment) -> bool:
     """Return whether a model is a network, dense or recurrent."""
-    return experiment.training.method == "backpropagation"
+    return experiment.training.method == "numpy_adam"
 
 
 def by_base(experiment: Experiment) -> list[Experiment]:

@@ -32,7 +32,8 @@ from pipeline.validation import Strict
 from series import backtest, seal, training
 from series.backtest import Plan
 from series.leaderboard import is_naive
-from series.spec import Member, Shapes, require_own_model
+from series.recipes import require_own_model
+from series.spec import Member, Shapes
 
 Say = Callable[[str], None]
 """A function that is called with lines of progress."""
@@ -41,15 +42,13 @@ PRELOAD = (
     "pandas",
     "pyarrow.parquet",
     "sklearn.ensemble",
-    "pipeline.models.residual",
-    "pipeline.training.methods.backpropagation",
     "statsmodels.tsa.holtwinters",
     "statsmodels.tsa.seasonal",
     "series.fits",
 )
 """Modules that every fit of a candidate imports."""
 
-SECONDS = {"none": 0.1, "least_squares": 0.5, "boosting": 1.5, "backpropagation": 8.0}
+SECONDS = {"none": 0.1, "least_squares": 0.5, "boosting": 1.5, "numpy_adam": 8.0}
 """A training method -> usual CPU seconds of a model's backtest."""
 
 STATISTICAL_SECONDS = 2.5

@@ -20,13 +20,14 @@ from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.training.job import Predict
-from pipeline.training.recipe import Recipe, recipe
+from pipeline.training.recipe import Recipe
 from series import intervals, seal
 from series.combination import known_after, weighted_median_forecast
 from series.reading import files
+from series.recipes import recipe, require_own_model
 from series.rows import Window, continued, histories, latest
 from series.source import existing, plain_frame
-from series.spec import ForecasterSpec, Member, require_own_model
+from series.spec import ForecasterSpec, Member
 
 SPEC = "forecaster.json"
 """The file of a `ForecasterSpec`."""

@@ -30,15 +30,13 @@ from series.comparison import (
     compare,
     mean_error,
 )
+from series.recipes import card
 
 ENSEMBLE = "weighted_median"
 """The name of the forecast combination in the table."""
 
 DEVIATIONS = "standard deviations"
 """The unit of errors over several series: standard deviations of their train rows."""
-
-RECURRENT = {"simple_rnn", "lstm", "gru", "min_gru", "segments"}
-"""Names of models with a recurrent cell."""
 
 MIN_MEMBERS = 3
 """Smallest number of models that are combined."""
@@ -213,13 +211,12 @@ def factor(deviations: Mapping[str, float]) -> float:
 
 def is_recurrent(experiment: Experiment) -> bool:
     """Return whether a model has a recurrent cell."""
-    return experiment.model.name in RECURRENT
+    return card(experiment).kind == "recurrent"
 
 
 def is_naive(experiment: Experiment) -> bool:
-    """Return whether a model is a baseline without a fit, such as the last value."""
-    is_fitted = experiment.training.method != "none"
-    return experiment.model.family == "baselines" and not is_fitted
+    """Return whether a model learns nothing, such as the last value."""
+    return card(experiment).kind == "naive"
 
 
 def board(

@@ -16,7 +16,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import ceil_div
 from pipeline.data.preparations.series import from_table
 from pipeline.data.series import DAY, holidays_of
-from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
+from pipeline.data.series_options import Cleaning, CsvFormat, WindowSpec
 from pipeline.data.timestamps import duration
 from pipeline.errors import (
     UnrollError,
@@ -354,7 +354,7 @@ def _longest_window(profile: FileProfile, step: int, defaults: SeasonalDefaults)
 
 def options(
     profile: FileProfile, proposal: Proposal
-) -> tuple[CsvFormat, Cleaning, Windowing]:
+) -> tuple[CsvFormat, Cleaning, WindowSpec]:
     """Return how a file is read, its rows are cleaned, and its windows are cut."""
     target = profile.columns[proposal.target]
     kept = {*profile.inputs, proposal.target, profile.series_id}
@@ -381,7 +381,7 @@ def options(
         repeat=cycle if has_gaps else None,
         rows=profile.calendar,
     )
-    windows = Windowing(
+    windows = WindowSpec(
         lookback=proposal.lookback * proposal.step,
         step=proposal.step,
         horizon=proposal.horizon,

@@ -10,10 +10,10 @@ from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
-from pipeline.models.residual import reach
 from pipeline.training.job import Job, Trained
-from pipeline.training.recipe import recipe
 from series import candidates
+from series.models.residual import reach
+from series.recipes import recipe
 
 VALIDATION_SHARE = 0.15
 """Share of the windows, the last ones, on which options are chosen."""

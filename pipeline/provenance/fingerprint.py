@@ -36,7 +36,7 @@ EXEMPT = (
 """Modules and packages that change no result: they fetch, list, read, check, record or
 store."""
 
-CODE_SUFFIXES = {".py", ".css", ".csv", ".j2", ".js"}
+CODE_SUFFIXES = {".py", ".css", ".csv", ".j2", ".js", ".svg"}
 """The suffixes of the files that packages consist of."""
 
 

@@ -1,12 +1,13 @@
-"""Python code without its prose: what people read, and no program does."""
+"""Python code without its prose: what people read, and what says nothing but words."""
 
 import ast
 import io
 import tokenize
+from collections.abc import Iterator
 
 
 def without_prose(source: str) -> str:
-    """Return Python code without comments, docstrings and blank lines.
+    """Return Python code without comments, docstrings, blank lines and model cards.
 
     A string that stands alone as a statement is a docstring, also below a constant. All
     other characters stay, so the result is the same for every version of Python that
@@ -22,7 +23,10 @@ def without_prose(source: str) -> str:
             row, begin = token.start
             cuts.setdefault(row, []).append((begin, len(lines[row - 1])))
     within = set[int]()  # rows that begin within a string
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    for row in _card_rows(tree):
+        cuts.setdefault(row, []).append((0, len(lines[row - 1])))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and _is_text(node.value):
             last_row = node.end_lineno or node.lineno
             for row in range(node.lineno, last_row + 1):
@@ -44,6 +48,22 @@ def without_prose(source: str) -> str:
         if text.strip() or (row in within and row not in cuts):
             kept.append(text.rstrip() if row in cuts else text)
     return "\n".join(kept)
+
+
+def _card_rows(tree: ast.Module) -> Iterator[int]:
+    """Yield the rows of a module's model cards, counted from 1."""
+    for statement in tree.body:
+        if is_card(statement):
+            yield from range(statement.lineno, (statement.end_lineno or 0) + 1)
+
+
+def is_card(statement: ast.stmt) -> bool:
+    """Return whether a statement defines model cards, or the words of a card."""
+    if isinstance(statement, ast.FunctionDef):
+        return statement.name.endswith(("_title", "_card"))
+    if isinstance(statement, ast.Assign):
+        return ast.unparse(statement.targets[0]) == "CARDS"
+    return False
 
 
 def _is_text(node: ast.expr) -> bool:

@@ -23,7 +23,7 @@ def network(name="gru", **options):
         "last": 6,
         **options,
     }
-    fitted = {"method": "backpropagation", "learning_rate": 0.02, "batch_size": 64}
+    fitted = {"method": "numpy_adam", "learning_rate": 0.02, "batch_size": 64}
     return Experiment.model_validate(
         {"dataset": "x", "model": model, "training": fitted, "seeds": [0, 1]}
     )
