@@ -127,8 +127,9 @@ def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
     most = max(1, MOST_EPOCHS * windows // BATCH_SIZE)
     found = []
     for steps in sorted({min(steps, most) for steps in STEPS}):
-        options = experiment.training.model_dump() | {"steps": steps}
-        training = Training.model_validate(options)
+        training = Training.model_validate(
+            experiment.training.model_dump() | {"steps": steps}
+        )
         found.append(experiment.model_copy(update={"training": training}))
     return found
 
@@ -146,8 +147,9 @@ def _naive(proposal: Proposal) -> dict[str, Experiment]:
     models = {"last_value": _unfitted("baselines", "last_value")}
     for cycle in proposal.cycles:
         if cycle <= proposal.lookback:
-            naive = _unfitted("baselines", "seasonal_naive", timesteps=cycle)
-            models[f"cycle_{cycle}"] = naive
+            models[f"cycle_{cycle}"] = _unfitted(
+                "baselines", "seasonal_naive", timesteps=cycle
+            )
     return models
 
 
@@ -170,7 +172,7 @@ def _fitted(proposal: Proposal, about: Mapping[str, Any]) -> dict[str, Experimen
 def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Experiment]:
     """Return a perceptron and two recurrent networks.
 
-    `training.settled` chooses their base and their number of steps later.
+    `training.select_options` chooses their base and their number of steps later.
     """
     about = {"family": "residual", "cycles": proposal.cycles, "season": season}
     dense = {**about, "name": "mlp", "known": known, "hidden": [256, 128], "last": 64}
@@ -182,8 +184,7 @@ def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Expe
     models = {"mlp": _trained(dense, NETWORK | {"learning_rate": 0.005}, SEEDS)}
     for name in ("gru", "lstm"):
         recurrent = {**about, "name": name, "units": 32, "last": rows}
-        training = NETWORK | {"learning_rate": 0.015}
-        models[name] = _trained(recurrent, training, SEEDS)
+        models[name] = _trained(recurrent, NETWORK | {"learning_rate": 0.015}, SEEDS)
     return models
 
 
@@ -191,8 +192,9 @@ def _statistical(proposal: Proposal) -> dict[str, Experiment]:
     """Return exponential smoothing and MSTL, fitted anew for each forecast."""
     cycles = proposal.cycles
     back = {"history": proposal.history or None}
-    first = cycles[0] if cycles else 0
-    models = {"ets": _unfitted("statistical", "ets", cycle=first, **back)}
+    models = {
+        "ets": _unfitted("statistical", "ets", cycle=cycles[0] if cycles else 0, **back)
+    }
     for cycle in cycles:
         if proposal.history or 2 * cycle <= proposal.lookback:
             smoothed = {"cycle": cycle, "trend": False, **back}
@@ -204,8 +206,11 @@ def _statistical(proposal: Proposal) -> dict[str, Experiment]:
 
 def _unfitted(family: str, name: str, **options: Any) -> Experiment:
     model = Model.model_validate({"family": family, "name": name, **options})
-    training = Training.model_validate({"method": "none"})
-    return Experiment(dataset="series", model=model, training=training)
+    return Experiment(
+        dataset="series",
+        model=model,
+        training=Training.model_validate({"method": "none"}),
+    )
 
 
 def _trained(

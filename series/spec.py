@@ -78,11 +78,11 @@ class SeriesQuestion:
         )
 
     @property
-    def floor(self) -> float:
+    def lowest(self) -> float:
         """The smallest value that is forecast, in the target's unit
-        (`backtest.floor`).
+        (`backtest.lowest_forecast`).
         """
-        return backtest.floor(self.fitted, self.series)
+        return backtest.lowest_forecast(self.fitted, self.series)
 
     @property
     def spacing(self) -> int:
@@ -222,9 +222,8 @@ class ForecasterSpec(Strict):
         target = self.fitted.csv.target
         if not self.fitted.series:
             raise ValueError("fitted.series must have a series")
-        beforehand = self.fitted.windows.future
         if (
-            not {target, *beforehand} <= {*self.question.read}
+            not {target, *self.fitted.windows.future} <= {*self.question.read}
             or not self.question.csv.stamp
         ):
             raise ValueError(
@@ -286,8 +285,9 @@ class ForecasterSpec(Strict):
     @property
     def reach(self) -> int:
         """The number of rows that the members look at."""
-        longest = (self.timesteps - 1) * self.fitted.windows.step + 1
-        return max(self.question.reach, longest)
+        return max(
+            self.question.reach, (self.timesteps - 1) * self.fitted.windows.step + 1
+        )
 
     @property
     def seeds(self) -> int:

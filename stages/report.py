@@ -15,14 +15,14 @@ from pipeline.workspace import Workspace
 def report(workspace: Workspace) -> Path:
     """Write results/answers.json and results/index.html; return the path of the page.
 
-    Both files are made from params.yaml, claims.yaml and the evaluations that are
-    built.
+    Both files are made from params.yaml, official.yaml, claims.yaml and the evaluations
+    that are built.
 
     Raises:
         UsageError: params.yaml or claims.yaml is wrong.
         UnrollError: an evaluation is damaged.
     """
-    config = params.load(workspace.params)
+    config = params.load_all(workspace.params)
     answers_file.write(workspace, config)
     write_text(workspace.report, page(load(workspace, config, own_code=True)))
     return workspace.report

@@ -46,7 +46,7 @@ ELSEWHERE = {
     "dvc remote add --default bucket": "a bucket",
     "dvc push": "that bucket",
     "mlflow server": "PostgreSQL",
-    "unroll repro evaluate@jena": "Jena's official file",
+    "unroll official": "Jena's official file",
     "MLFLOW_TRACKING_URI": "a server",
     "unroll serve": "a server",
     "unroll --root .demo serve": "a server",

@@ -16,6 +16,7 @@ from pipeline.metrics import MEASURES
 from pipeline.provenance import record
 from pipeline.provenance.fingerprint import Code
 from tests.support import REPOSITORY
+from unroll.repro import stages
 from unroll.workspaces import checkout
 
 CONFIG = params.load(REPOSITORY / "params.yaml")
@@ -167,6 +168,12 @@ def test_every_dvc_command_of_the_docs_runs_in_a_demo(miniature, monkeypatch, ca
         (changed,) = repo.metrics.diff()["diff"].items()
         assert changed[0] == "results/metrics/waves/linear.json"
         assert changed[1].keys() == {"mse", "mae", "val"}
+
+
+def test_dvc_lock_has_every_stage_of_the_graph():
+    """Otherwise `dvc pull`, `checkout` and `exp apply` fail after their work."""
+    locked = plain_yaml.read(REPOSITORY / "dvc.lock")["stages"]
+    assert locked.keys() == {*stages(CONFIG)}
 
 
 def test_an_edit_is_named_by_its_section_and_reruns_what_can_change(miniature):

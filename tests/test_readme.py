@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @cache
 def results():
-    return load(Workspace(ROOT), params.load(ROOT / "params.yaml"))
+    return load(Workspace(ROOT), params.load_all(ROOT / "params.yaml"))
 
 
 @cache

@@ -1,6 +1,7 @@
 """The entry point `unroll`."""
 
 import os
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,9 @@ from pipeline import numerics
 
 def main() -> None:
     """Run the command line of this process and end with its exit status."""
+    # While modules are imported, Ctrl-C ends the process without a traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     own_packages_first()
     if {"train", "tune"} & {*sys.argv}:
         numerics.start_with()

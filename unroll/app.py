@@ -18,7 +18,6 @@ HEADINGS = (
     "Search and check",
     "Learning",
     "Stages",
-    "Many machines",
 )
 """The headings of `--help`: the `rich_help_panel` of the commands."""
 
@@ -131,3 +130,9 @@ def unroll(
 def print_json(data: Any) -> None:
     """Print data for programs on standard output."""
     print(json.dumps(data, indent=1, ensure_ascii=False))
+
+
+def own_workspace(context: typer.Context) -> Workspace:
+    """Return the current folder, or the folder of --root, even if it is no project."""
+    root = context.parent.params["root"] if context.parent else Path()
+    return Workspace(root.resolve())

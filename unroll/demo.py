@@ -1,4 +1,4 @@
-"""The command `demo`: results in about five minutes, offline, in a workspace."""
+"""The command `demo`: results in about two minutes, offline, in a workspace."""
 
 import os
 import sys
@@ -43,8 +43,8 @@ def demo(workspace: Workspace, jobs: int) -> int:
     os.environ["UNROLL_JOBS"] = str(jobs)
     count = len(config.runs)
     print(
-        f"{count} experiments, up to {make.SEEDS} seeds each, {jobs} at a time, offline, "
-        f"all in {make.DEMO}/.\n"
+        f"{count} experiments, a seed each, {jobs} at a time, offline, all in "
+        f"{make.DEMO}/.\n"
         "Does recurrence help? Is the best recurrent network better than the best "
         "without?",
         flush=True,
@@ -60,7 +60,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
     print(
         f"\nThese are the answers of the whole build: {built} experiments on these "
         "data, up to 40 seeds each, in results/.\n"
-        f"{count} of them were trained here, with up to {make.SEEDS} seeds each: "
+        f"{count} of them were trained here, with their first seed: "
         f"{_reproduced(whole, small, config.datasets)}"
     )
     for line in summary(small, status):
@@ -70,6 +70,8 @@ def demo(workspace: Workspace, jobs: int) -> int:
         f"\nThe demo took {duration(seconds)}.\n"
         f"  The page       {whole.report}\n"
         f"  Demo's page    {small.report}\n"
+        f"  DVC            cd {os.path.relpath(small.root)}; dvc metrics show; dvc exp run "
+        "-S experiments.waves.rnn6.model.units=8\n"
         f"  MLflow         {unroll} --root {os.path.relpath(small.root)} ui\n"
         f"  One data set   {unroll} compare waves\n"
         f"  Your series    {unroll} answer FILE.csv",

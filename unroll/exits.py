@@ -37,6 +37,8 @@ def run(command: Callable[[], object]) -> int:
     Unroll's code keeps its traceback.
     """
     code = 0
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # of `unroll.__main__`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # DVC and batch systems ask a process to end by SIGTERM.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):

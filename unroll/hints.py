@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 
+from pipeline.config import params
 from pipeline.workspace import Workspace
 
 BUILD = "UNROLL_BUILD"
@@ -23,4 +24,7 @@ def program(workspace: Workspace) -> str:
 
 def built_by(workspace: Workspace, stage: str) -> str:
     """Return a clause with the command that builds a stage and what it depends on."""
+    data_set = stage.partition("@")[2]
+    if data_set in params.official(workspace.params).get("datasets", {}):
+        return f"`{program(workspace)} official` builds it"
     return f"`{program(workspace)} repro {stage}` builds it"

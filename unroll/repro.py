@@ -100,7 +100,7 @@ def repro(
     with locks.alone(workspace.scratch / "repro.lock", busy):
         locks.sweep(workspace)
         _notes(workspace).unlink(missing_ok=True)
-        prepare(workspace, config)
+        prepare(workspace)
         before = failures.read(workspace)
         if not targets:
             for stage in before:
@@ -115,13 +115,21 @@ def repro(
         status = run_dvc(workspace, [*command, *targets])
         news = failures.read(workspace) != before
         if status or targets or news:
-            command = ["repro", "--single-item", "--quiet", REPORT]
             # The page gives the reasons for failures, which DVC does not watch.
-            if news:
-                command.append("--force")
-            page = run_dvc(workspace, command)
+            page = make_page(workspace, force=news)
             status = status or page
     return status
+
+
+def make_page(workspace: Workspace, *, force: bool = False) -> int:
+    """Run the stage `report` alone, if it is out of date or with `force`.
+
+    Return the exit status of DVC.
+    """
+    command = ["repro", "--single-item", "--quiet", REPORT]
+    if force:
+        command.append("--force")
+    return run_dvc(workspace, command)
 
 
 def _trained_for(config: Params, targets: Sequence[str]) -> list[str]:
@@ -149,6 +157,14 @@ def _prepared(workspace: Workspace, config: Params, names: Sequence[str]) -> lis
 def _require_stage(workspace: Workspace, config: Params, target: str) -> None:
     """Raise UsageError if a target is no stage."""
     unroll = program(workspace)
+    name = target.rpartition("@")[2].partition("/")[0]
+    elsewhere = params.official(workspace.params).values()
+    if name not in {*config.sources, *config.datasets} and any(
+        name in section for section in elsewhere
+    ):
+        raise UsageError(
+            f"{target} belongs to {params.OFFICIAL}; `{unroll} official` builds it"
+        )
     if target in config.datasets:
         raise UsageError(
             f"{target} is a data set; run `{unroll} repro evaluate@{target}`"
@@ -202,9 +218,9 @@ def stages(config: Params) -> list[str]:
     ]
 
 
-def prepare(workspace: Workspace, config: Params) -> None:
-    """Write what DVC needs, remove results that params.yaml no longer names, and mend
-    DVC's files.
+def prepare(workspace: Workspace) -> None:
+    """Write what DVC needs, remove results that neither params.yaml nor official.yaml
+    names, and mend DVC's files.
 
     Raises:
         OSError: the disk is full.
@@ -216,9 +232,10 @@ def prepare(workspace: Workspace, config: Params) -> None:
     (root / "results" / "evaluations").mkdir(parents=True, exist_ok=True)
     registry.make_folders(root)
     # No stage removes the results of a data set that params.yaml no longer names.
+    known = params.load_all(workspace.params).experiments
     for name in ("runs", "results/evaluations", "results/metrics"):
         for path in (root / name).glob("[!.]*"):
-            if path.name not in config.experiments:
+            if path.name not in known:
                 remove(path)
     mend(root)
 

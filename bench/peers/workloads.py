@@ -158,6 +158,8 @@ def prepare(root: Path, names: Iterable[str]) -> None:
     workspace = Workspace(root)
     built = Workspace(REPOSITORY)
     plain = plain_yaml.read(built.params)
+    for section, entries in params.official(built.params).items():
+        plain[section].update(entries)
     for name, rows in ROWS.items():
         if name in plain["sources"]:
             plain["sources"][name] = {"kind": "stand_in", "of": name, "rows": rows}

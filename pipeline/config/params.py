@@ -1,6 +1,8 @@
 """The content of params.yaml as frozen, validated values.
 
-Entries are filled in from templates.yaml. No other module reads these two files.
+Entries are filled in from templates.yaml. The data sets of official.yaml are built in a
+project of their own (`unroll.official`); what shows results reads them, too. No other
+module reads these three files.
 """
 
 import re
@@ -18,6 +20,8 @@ from pipeline.validation import Strict, one_of, validated
 TEMPLATES = "templates.yaml"
 """The file beside params.yaml with the templates that entries name by `like`."""
 
+OFFICIAL = "official.yaml"
+"""The file beside params.yaml with the data sets that need Jena's official file."""
 
 NAME = "[a-z][a-z0-9_]{0,59}"
 
@@ -324,16 +328,57 @@ def load(path: Path) -> Params:
     return parse(plain_yaml.read(path), templates(path))
 
 
+def load_all(path: Path) -> Params:
+    """Read and validate params.yaml and official.yaml as one, to show results.
+
+    Errors are as in `load`.
+    """
+    registry.use(path.parent)
+    return parse_all(path)
+
+
+def parse_all(path: Path) -> Params:
+    """Return `load_all` of files whose registries are not used.
+
+    Names of params.yaml come first, and hide those of official.yaml.
+    """
+    own = parse(plain_yaml.read(path), templates(path))
+    theirs = parse(official(path), templates(path))
+    return Params.model_construct(
+        sources={**own.sources, **theirs.sources, **own.sources},
+        files=own.files,
+        datasets={**own.datasets, **theirs.datasets, **own.datasets},
+        experiments={**own.experiments, **theirs.experiments, **own.experiments},
+    )
+
+
+def official(path: Path) -> dict[str, Any]:
+    """Return the sections of official.yaml beside params.yaml; none without this file.
+
+    Raises:
+        UsageError: the file is no plain YAML, or no mapping of mappings.
+    """
+    sections = _beside(path, OFFICIAL)
+    for name, entries in sections.items():
+        if not isinstance(entries, dict):
+            raise UsageError(f"{OFFICIAL}: {name} must be a mapping, as in params.yaml")
+    return sections
+
+
 def templates(path: Path) -> dict[str, Any]:
     """Return the entries of templates.yaml beside params.yaml; none without this file.
 
     Raises:
         UsageError: the file is no plain YAML, or no mapping.
     """
-    file = path.with_name(TEMPLATES)
+    return _beside(path, TEMPLATES)
+
+
+def _beside(path: Path, name: str) -> dict[str, Any]:
+    file = path.with_name(name)
     entries = plain_yaml.read(file) if file.exists() else {}
     if not isinstance(entries, dict):
-        raise UsageError(f"{TEMPLATES} must be a mapping: name -> what it stands for")
+        raise UsageError(f"{name} must be a mapping: name -> what it stands for")
     return entries
 
 

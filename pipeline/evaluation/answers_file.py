@@ -137,7 +137,7 @@ def every(workspace: Workspace) -> dict[str, list[Answer]]:
         UsageError: params.yaml is wrong.
         UnrollError: a file is damaged.
     """
-    config = params.load(workspace.params)
+    config = params.load_all(workspace.params)
     file = load(workspace)
     answered: dict[str, list[Answer]] = {}
     for name, evaluation in evaluations(workspace, config).items():

@@ -24,6 +24,7 @@ PACKED = ("unroll", "documents")
 
 DOCUMENTS = (
     "params.yaml",
+    "official.yaml",
     "templates.yaml",
     "claims.yaml",
     "dvc.yaml",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import failures, tables
 from pipeline.config.model_card import card
-from pipeline.config.params import Params
+from pipeline.config.params import Params, official
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, answers_file, claims
 from pipeline.evaluation.answers import Answer, Networks, Note
@@ -267,7 +267,9 @@ class Results:
 
 
 def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Results:
-    """Read the results of all data sets of params.yaml that are built.
+    """Read the results of all data sets that are built.
+
+    `params` are those of params.yaml and official.yaml (`load_all`).
 
     With `own_code` the titles of a user's models are read from the user's modules.
     Commands that only show import none of them.
@@ -281,11 +283,13 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
     recorded = answers_file.load(workspace)
     explained = paragraphs(workspace)
     failed = _failed(workspace)
+    elsewhere = official(workspace.params).get("datasets", {})
     built: list[Evaluated] = []
     missing: list[Missing] = []
     for name in params.datasets:
         experiments = list(params.experiments_of(name))
-        stage, reason = _failure(failed, params, name)
+        command = "official" if name in elsewhere else "repro"
+        stage, reason = _failure(failed, params, name, command)
         if name not in evaluations:
             missing.append(Missing(name, experiments, stage, reason))
             continue
@@ -374,15 +378,15 @@ def _evaluated(
 
 
 def _failure(
-    failed: Mapping[str, str], params: Params, dataset: str
+    failed: Mapping[str, str], params: Params, dataset: str, command: str
 ) -> tuple[str, str]:
     """Return the first failed stage of a data set, and the reason.
 
-    If no failure is recorded, return "" and what to do.
+    If no failure is recorded, return "" and the command of `unroll` that builds it.
     """
     source = params.source_stage(params.datasets[dataset].source)
     own = [f"{stage}@{dataset}" for stage in ("prepare", "train", "evaluate")]
     for stage in (source, *own):
         if stage in failed:
             return stage, failed[stage]
-    return "", "no failure is recorded; `unroll repro` builds it"
+    return "", f"no failure is recorded; `unroll {command}` builds it"

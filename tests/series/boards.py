@@ -144,16 +144,15 @@ def board(
     series = tuple(forecasts["unique_id"].drop_duplicates())
     experiments = {name: experiment(name) for name in forecasts["model"].unique()}
     known = np.full(STEPS, delay)
-    means, _, found = leaderboard.board(
-        dataset(series, low), forecasts, experiments, known
-    )
-    return means, found
+    return leaderboard.board(dataset(series, low), forecasts, experiments, known)
 
 
 def answered(forecasts: pd.DataFrame, found: Board) -> SimpleNamespace:
     """What `judge` takes of an answer."""
-    about = SimpleNamespace(titles={"gru": "GRU(32)", "last": "the last value"})
-    return SimpleNamespace(board=found, forecasts=forecasts, about=about, name="meter")
+    findings = SimpleNamespace(titles={"gru": "GRU(32)", "last": "the last value"})
+    return SimpleNamespace(
+        board=found, forecasts=forecasts, findings=findings, name="meter"
+    )
 
 
 __all__ = [

@@ -229,7 +229,7 @@ def test_options_are_chosen_before_the_first_origin_and_hold_for_all_folds():
         training={"learning_rate": 0.02},
         **options,
     )
-    settled = training.settled(
+    settled = training.select_options(
         "m", network, data(), backtest.folds(data(), planned(4, 1))[0].train
     )
     table, found = backtest.cross_validate("m", network, data(), planned(4, 2))

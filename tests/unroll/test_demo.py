@@ -41,8 +41,8 @@ def root(tmp_path, monkeypatch):
 def build(monkeypatch):
     """In place of a build, which has tests of its own: runs with random predictions."""
 
-    def repro(workspace, *, quiet):
-        assert quiet
+    def repro(workspace, *, jobs, quiet):
+        assert (jobs, quiet) == (2, True)
         assert "MLFLOW_TRACKING_URI" not in os.environ, (
             "the demo does not belong in the user's records"
         )
@@ -60,7 +60,7 @@ def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys
     output = capsys.readouterr().out
     page = root / "results/index.html"
     assert output.startswith(
-        "9 experiments, up to 3 seeds each, 2 at a time, offline, all in .demo/."
+        "9 experiments, a seed each, 2 at a time, offline, all in .demo/."
     )
     assert re.search(r"\nThe demo took [0-9]+ s\.\n", output)
     assert re.search(rf"The page +{re.escape(str(page))}\n", output)

@@ -256,3 +256,35 @@ def test_another_dvc_that_is_at_the_same_stage_goes_first(miniature):
         assert process.returncode == 0, rest
         assert content(folder) == whole
     assert plain_yaml.read(miniature.root / "dvc.lock") == lock
+
+
+def test_ctrl_c_ends_a_bare_dvc_repro_at_the_stage_that_runs(miniature):
+    """A terminal sends SIGINT to DVC and to the stage."""
+    folders = [miniature.workspace.evaluation(name) for name in ("waves", "jena")]
+    for folder in folders:
+        (folder / "scores.csv").write_text("damaged\n")
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from dvc.cli import main; main(['repro'])"
+    with (
+        FileLock(miniature.workspace.scratch / "evaluate-waves.lock"),
+        FileLock(miniature.workspace.scratch / "evaluate-jena.lock"),
+    ):
+        build = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=miniature.root,
+            env=miniature.environment,
+            start_new_session=True,
+            **streams,
+        )
+        while not re.search("evaluate .*multiarray", started(build.pid)):
+            assert build.poll() is None, build.communicate()
+            time.sleep(0.05)
+        family = psutil.Process(build.pid).children(recursive=True)
+        os.killpg(build.pid, signal.SIGINT)
+        output = last_output(build, family)
+    assert "Traceback" not in output
+    assert "unroll: stopped; what was finished is kept" in output
+    assert re.findall("exited with (.*)", output) == ["130"]
+    assert output.count("> exec unroll evaluate") == 1
+    assert not (folders[0] / "evaluation.json").exists(), "nothing is half-written"

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import typer
 
 from unroll.app import app
-from unroll.commands import adding, building, dvc_stages, results
+from unroll.commands import building, dvc_stages, results, series_commands
 from unroll.exits import run
 
-REGISTERED = (adding, building, dvc_stages, results)
+REGISTERED = (series_commands, building, dvc_stages, results)
 """Modules whose commands register with the app when they are imported."""
 
 COMPLETION = "_UNROLL_COMPLETE"

@@ -9,8 +9,8 @@ import typer
 
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.workspace import Workspace
-from unroll.app import Json, app, known_data_sets, print_json
-from unroll.commands.adding import Level, own_workspace
+from unroll.app import Json, app, known_data_sets, own_workspace, print_json
+from unroll.commands.series_commands import Level
 
 if TYPE_CHECKING:
     from series.answer import Answer
@@ -211,6 +211,7 @@ def list_(
         return
     if rows:
         show.show_list(rows, in_groups=not names)
+        show.show_elsewhere(context.obj, {row["dataset"] for row in rows})
     for answer in answers:
         print(printable(f"{answer.folder.name}: {answer.sentence}"))
 
@@ -239,6 +240,7 @@ def show(
         print_json(facts)
     else:
         print("\n".join(show.lines(facts)))
+        show.show_elsewhere(context.obj, {name.partition("/")[0]})
 
 
 @app.command(rich_help_panel="Results")
@@ -272,7 +274,7 @@ def ui(
     workspace: Workspace = context.obj
     whole = None
     if workspace.root.name == make.DEMO:
-        # the demo has only three seeds and some of the opponents
+        # the demo has only one seed and some of the opponents
         whole = Workspace(documents(workspace.root.parent, "claims.yaml"))
     ui(workspace, port, whole)
 

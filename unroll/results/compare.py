@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.config import params, plain_yaml
-from pipeline.config.params import TEMPLATES, Params
+from pipeline.config import params
+from pipeline.config.params import OFFICIAL, TEMPLATES, Params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import FEW_SEEDS
@@ -89,7 +89,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
             are of two data sets.
         UnrollError: a named data set or experiment is not built, or nothing is.
     """
-    every = params.load(workspace.params)
+    every = params.load_all(workspace.params)
     chosen: dict[str, set[str]] = {}
     for name in names:
         valid = [*every.datasets, *every.runs]
@@ -126,7 +126,7 @@ def _edited(workspace: Workspace, now: Params) -> set[str]:
     """Return the full names of the experiments whose options are not those of the last
     commit. There are none if that commit cannot be read, for example outside git.
     """
-    names = [workspace.params.name, TEMPLATES]
+    names = [workspace.params.name, TEMPLATES, OFFICIAL]
     try:
         listed = git(workspace.root, "ls-tree", "--name-only", "HEAD", *names)
         with TemporaryDirectory() as folder:
@@ -134,7 +134,7 @@ def _edited(workspace: Workspace, now: Params) -> set[str]:
                 text = git(workspace.root, "show", f"HEAD:./{name}")
                 Path(folder, name).write_text(text, encoding="utf-8")
             path = Path(folder, workspace.params.name)
-            before = params.parse(plain_yaml.read(path), params.templates(path))
+            before = params.parse_all(path)
     except (UnrollError, OSError):
         return set()
     return {
@@ -197,7 +197,7 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
         UsageError: there is no such experiment, or they are of two data sets.
         UnrollError: an experiment is not built, or a file is damaged.
     """
-    every = params.load(workspace.params)
+    every = params.load_all(workspace.params)
     dataset = every.experiment(experiment).dataset
     if every.experiment(other).dataset != dataset:
         raise UsageError(
@@ -255,7 +255,7 @@ def claims(workspace: Workspace, documents: Sequence[str] = ()) -> dict[str, Any
         UsageError: a document has no claims.
         UnrollError: params.yaml or claims.yaml is wrong, or a file is damaged.
     """
-    wanted = params.load(workspace.params)
+    wanted = params.load_all(workspace.params)
     results = load(workspace, wanted)
     known = [verdict.claim.document for verdict in results.verdicts]
     for document in documents:
@@ -360,7 +360,7 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
     Raises:
         UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
     """
-    every = params.load(workspace.params)
+    every = params.load_all(workspace.params)
     rows = []
     reasons = []
     for evaluated in load(workspace, every).built:

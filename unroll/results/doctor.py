@@ -110,7 +110,7 @@ def _packages(workspace: Workspace) -> str:
 
 
 def _params(workspace: Workspace) -> str:
-    config = params.load(workspace.params)
+    config = params.load_all(workspace.params)
     for name in {*config.sources, *config.datasets, *config.runs}:
         sections(config, name, theirs=True)
     return (
@@ -120,7 +120,7 @@ def _params(workspace: Workspace) -> str:
 
 
 def _claims(workspace: Workspace) -> str:
-    config = params.load(workspace.params)
+    config = params.load_all(workspace.params)
     published = claims.load(workspace.claims)
     for number, claim in enumerate(published, 1):
         for name in claim.experiments:

@@ -16,7 +16,7 @@ from pipeline.files import read_checked, read_json
 from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
 from unroll import tables
-from unroll.hints import DOCUMENT
+from unroll.hints import DOCUMENT, program
 
 SHA256 = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 """A SHA-256, with a group for the digits that are shown."""
@@ -42,7 +42,7 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
         UsageError: a name is no data set.
         UnrollError: params.yaml is missing or wrong.
     """
-    config = params.load(workspace.params)
+    config = params.load_all(workspace.params)
     for name in names:
         config.dataset(name)  # raises UsageError for an unknown name
     rows = []
@@ -106,6 +106,20 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
     )
 
 
+def show_elsewhere(workspace: Workspace, names: Collection[str]) -> None:
+    """Print which of these data sets or sources belong to official.yaml, if any do, and
+    the command that builds them.
+    """
+    elsewhere = params.official(workspace.params)
+    known = dict.fromkeys(name for section in elsewhere.values() for name in section)
+    found = [name for name in known if name in names]
+    if found:
+        print(
+            f"Of {params.OFFICIAL}: {', '.join(found)}. "
+            f"`{program(workspace)} official` builds them in a project of their own."
+        )
+
+
 def show(workspace: Workspace, name: str) -> dict[str, Any]:
     """Return options and build of the source, the data set or the experiment of a name.
 
@@ -116,7 +130,7 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
             valid ones.
         UnrollError: a file of the build is damaged.
     """
-    config = params.load(workspace.params)
+    config = params.load_all(workspace.params)
     known = [*config.sources, *config.datasets, *config.runs]
     if name not in known and DOCUMENT.fullmatch(name):
         raise UsageError(

@@ -146,5 +146,5 @@ def commit(root: Path, folder: Path, message: str) -> None:
         git(folder, *author, *words)
     except UnrollError as error:
         raise UnrollError(
-            f"git cannot commit the demo, which DVC's commands need ({error})"
+            f"git cannot commit {folder.name}, which DVC's commands need ({error})"
         ) from None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import TEMPLATES, Params
+from pipeline.config.params import OFFICIAL, TEMPLATES, Params
 from pipeline.config.registry import EXTENSIONS, make_folders
 from pipeline.files import remove, write_text
 from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED
@@ -40,13 +40,16 @@ COMPILED = shutil.ignore_patterns("__pycache__")
 DEMO = ".demo"
 """The demo's folder."""
 
+OFFICIAL_PROJECT = ".official"
+"""The folder in which the data sets of official.yaml are built."""
+
 CHOSEN = {
     "shapes_seq2vec": "zero last_value linear tuned_kernel_ridge tuned_mlp rnn rnn2",
     "shapes_vec2seq": "zero linear tuned_kernel_ridge tuned_mlp gru",
     "shapes_seq2seq": "zero last_value linear gru",
     "shapes_delayed": "zero last_value copy linear rnn rnn2",
     "waves": "last_value linear tuned_ridge tuned_boosting tuned_kernel_ridge rnn6 "
-    "rnn20 lstm gru",
+    "rnn20 gru",
     "jena_sample": "last_value daily_cycle ridge boosting gru",
     "sine_windows": "zero last_value two_values dense lstm dense4",
     "sine_interpolation": "zero dense",
@@ -54,12 +57,6 @@ CHOSEN = {
 }
 """Data set -> its experiments that the demo trains. They take seconds each, with the
 options of the whole build."""
-
-SLOW = {"waves/lstm", "waves/gru"}
-"""The experiments that take a minute for each seed. The demo trains one seed of each."""
-
-SEEDS = 3
-"""The number of an experiment's first seeds that the demo trains, unless it is slow."""
 
 
 def chosen(root: Path, folder: Path) -> Workspace:
@@ -70,15 +67,11 @@ def chosen(root: Path, folder: Path) -> Workspace:
     for files in sections["files"].values():
         (folder / files["path"]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / files["path"], folder / files["path"])
-    workspace = with_params(root, folder, sections)
-    shutil.copyfile(root / TEMPLATES, folder / TEMPLATES)
-    shutil.copyfile(root / "claims.yaml", workspace.claims)
-    return workspace
+    return with_documents(root, folder, sections)
 
 
 def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
-    """Return the sections of params.yaml with the `CHOSEN` experiments and their first
-    seeds.
+    """Return the sections of params.yaml with the `CHOSEN` experiments, one seed each.
 
     `config` is the parsed form of `sections`.
     """
@@ -95,9 +88,7 @@ def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
         own = {}
         for name in names.split():
             if name in entries:
-                count = 1 if f"{dataset}/{name}" in SLOW else SEEDS
-                seeds = known[name].seeds[:count]
-                own[name] = {**entries[name], "seeds": seeds}
+                own[name] = {**entries[name], "seeds": known[name].seeds[:1]}
         experiments[dataset] = own
     return {**fewer, "datasets": datasets, "experiments": experiments}
 
@@ -123,6 +114,16 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
     }
 
 
+def with_documents(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
+    """Make `folder` a DVC workspace with these params, and with the templates and the
+    claims of `root`.
+    """
+    workspace = with_params(root, folder, sections)
+    shutil.copyfile(root / TEMPLATES, folder / TEMPLATES)
+    shutil.copyfile(root / "claims.yaml", workspace.claims)
+    return workspace
+
+
 def with_params(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
     """Make `folder` a DVC workspace with the dvc.yaml of `root` and these params."""
     copy_graph(root, folder)
@@ -141,6 +142,7 @@ def copy_graph(root: Path, folder: Path) -> None:
         shutil.copytree(own, folder / EXTENSIONS, ignore=COMPILED, dirs_exist_ok=True)
     make_folders(folder)
     write_text(folder / TEMPLATES, "{}\n")
+    write_text(folder / OFFICIAL, "{}\n")
     write_text(folder / ".dvc" / "config", CONFIG)
     write_text(Workspace(folder).paragraphs, NO_PARAGRAPHS)
 

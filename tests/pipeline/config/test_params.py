@@ -290,7 +290,7 @@ def test_dvc_changes_one_line_of_the_repositorys_file_and_one_option_for_each_ex
         file,
         [
             "experiments.waves.lstm.model.units=16",
-            "+experiments.jena.gru.model.units=16",
+            "+experiments.jena_hourly.gru.model.units=16",
         ],
     )
     edited = file.read_text(encoding="utf-8").splitlines()
@@ -301,7 +301,7 @@ def test_dvc_changes_one_line_of_the_repositorys_file_and_one_option_for_each_ex
     ]
     assert sorted(changed) == ["gru", "lstm"]
     after = params.load(file)
-    names = ["waves/lstm", "jena/gru"]
+    names = ["waves/lstm", "jena_hourly/gru"]
     for name in names:
         assert after.runs[name].model.options == before.runs[name].model.options | {
             "units": 16

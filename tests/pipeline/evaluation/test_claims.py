@@ -277,7 +277,7 @@ def test_every_claim_of_the_repository_names_an_experiment_and_a_metric_that_it_
         Outcome.NOT_BUILT,
     }
     assert {name for each in claims for name in each.experiments} <= {
-        *params.load(workspace.params).runs
+        *params.load_all(workspace.params).runs
     }
 
 

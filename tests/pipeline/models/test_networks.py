@@ -16,7 +16,7 @@ from pipeline.training import keras_models
 from pipeline.training.recipe import recipe
 from tests.support import REPOSITORY
 
-PARAMS = params.load(REPOSITORY / "params.yaml")
+PARAMS = params.load_all(REPOSITORY / "params.yaml")
 POINT = Problem((1,))
 WAVES = Problem((50, 1))
 WORDS = Problem((500,), classify=True, vocabulary=10_000)

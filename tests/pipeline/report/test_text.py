@@ -17,7 +17,7 @@ from pipeline.report.formatting import (
 from series.table import alike
 from tests.support import REPOSITORY
 
-EVERY = params.load(REPOSITORY / "params.yaml")
+EVERY = params.load_all(REPOSITORY / "params.yaml")
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ from dataclasses import replace
 from pathlib import Path
 from pipeline.config import params
 from pipeline.training.recipe import recipe
-for name, section in params.load(Path("params.yaml")).runs.items():
+for name, section in params.load_all(Path("params.yaml")).runs.items():
     known = recipe(name.partition("/")[2], section)
     assert section.model.options.items() <= known.build.keywords.items()
     assert section.training.options.items() <= known.method.keywords.items()

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -179,9 +180,9 @@ def of_examples(tmp_path_factory):
     """The repository's params.yaml and claims.yaml, and made-up runs of what the
     examples name."""
     root = tmp_path_factory.mktemp("examples")
-    for name in ("params.yaml", "templates.yaml", "claims.yaml"):
+    for name in ("params.yaml", "official.yaml", "templates.yaml", "claims.yaml"):
         shutil.copy(REPOSITORY / name, root / name)
-    config = params.load(root / "params.yaml")
+    config = params.load_all(root / "params.yaml")
     workspace = fake_runs.fill(
         Workspace(root), without={*config.datasets} - {"waves", "imdb"}
     )
@@ -388,3 +389,21 @@ def test_without_a_home_dvcs_notes_lie_in_the_workspace(tmp_path, monkeypatch, h
     assert variables["DVC_SITE_CACHE_DIR"] == str(notes)
     assert variables.get("DVC_GLOBAL_CONFIG_DIR") == (str(notes) if home else None)
     assert stat.S_IMODE(notes.stat().st_mode) == 0o700
+
+
+def test_ctrl_c_during_the_first_imports_ends_a_command_without_a_traceback():
+    code = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from unroll.__main__ import main
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "unroll.commands":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

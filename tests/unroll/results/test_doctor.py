@@ -49,13 +49,15 @@ def failures(workspace):
 
 
 def test_where_all_is_well_every_check_says_what_it_found(workspace):
-    for name in ("params.yaml", "templates.yaml", "claims.yaml"):
+    for name in ("params.yaml", "official.yaml", "templates.yaml", "claims.yaml"):
         shutil.copyfile(REPOSITORY / name, workspace.root / name)
     assert failures(workspace) == {}
     code, packages, whole, _, folder, *_ = (
         text for _, _, text in doctor.doctor(workspace)
     )
-    assert f"{len(params.load(workspace.params).runs)} experiments, all valid" in whole
+    assert (
+        f"{len(params.load_all(workspace.params).runs)} experiments, all valid" in whole
+    )
     assert re.fullmatch(r"0\.2\.0 [0-9a-f]{12}, in its checkout", code)
     assert re.fullmatch(r"Python 3\.\d+\.\d+, \d+ as locked", packages)
     assert folder == "writable, 50 GB free"
