@@ -6,7 +6,7 @@ other methods. With `calendar: true` the inputs of series have the calendar's co
 too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,6 +18,9 @@ from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.models import Last, look_back
 
+Learnt = Mapping[str, Array]
+"""What features learn from the train split: name -> array."""
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -25,8 +28,9 @@ class Baseline:
 
     Attributes:
         features: inputs (n, ...) -> (n,) predictions, or (n, features) to be weighted.
-        learn: train inputs (n, ...) -> `features`, for features that depend on the
-            train split; else None.
+        learn: train inputs (n, ...) -> what the features learn, as arrays; None if they
+            learn nothing.
+        with_learnt: what `learn` has returned -> `features`.
         intercept: whether a constant is fitted, too.
         majority: whether the mean target, rounded to a class, is predicted.
         columns: the number of columns that share the weights, each predicted from its
@@ -36,7 +40,8 @@ class Baseline:
     """
 
     features: Callable[[Array], Any]
-    learn: Callable[[Array], Callable[[Array], Any]] | None = None
+    learn: Callable[[Array], Learnt] | None = None
+    with_learnt: Callable[[Learnt], Callable[[Array], Any]] | None = None
     intercept: bool = False
     majority: bool = False
     columns: int = 0
@@ -315,20 +320,29 @@ def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Base
     Raises:
         ValueError: inputs are not words.
     """
+    from sklearn.feature_extraction.text import TfidfTransformer
+
     if not problem.vocabulary:
         raise ValueError("tfidf needs a data set of words")
 
-    def learn(train: Array) -> Callable[[Array], Any]:
-        from sklearn.feature_extraction.text import TfidfTransformer
-
+    def learn(train: Array) -> Learnt:
         of_reviews = [np.unique(_pairs(problem, review)) for review in train]
         pairs, counts = np.unique(np.concatenate(of_reviews), return_counts=True)
         frequent = pairs[counts >= reviews]
         transformer = TfidfTransformer(sublinear_tf=True)
         transformer.fit(_counts(problem, train, frequent))
-        return lambda inputs: transformer.transform(_counts(problem, inputs, frequent))
+        return {"pairs": frequent, "rarity": transformer.idf_}
 
-    return Baseline(lambda inputs: inputs, learn=learn, intercept=True)
+    def with_learnt(learnt: Learnt) -> Callable[[Array], Any]:
+        transformer = TfidfTransformer(sublinear_tf=True)
+        transformer.idf_ = learnt["rarity"]
+        return lambda inputs: transformer.transform(
+            _counts(problem, inputs, learnt["pairs"])
+        )
+
+    return Baseline(
+        lambda inputs: inputs, learn=learn, with_learnt=with_learnt, intercept=True
+    )
 
 
 def _pairs(problem: Problem, review: Array) -> Array:

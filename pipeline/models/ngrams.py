@@ -9,7 +9,7 @@ from pydantic import Field
 from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
-from pipeline.models.baselines import Baseline, places, sparse
+from pipeline.models.baselines import Baseline, Learnt, places, sparse
 
 LONGEST = 3
 """The most words of an n-gram. Numbers of longer ones would exceed 64 bits."""
@@ -42,9 +42,12 @@ def ngrams(
         for review in inputs:
             yield _numbers(review, problem.vocabulary, longest)
 
-    def learn(train: Array) -> Callable[[Array], Any]:
+    def learn(train: Array) -> Learnt:
         numbers, counts = np.unique(np.concatenate([*found(train)]), return_counts=True)
-        frequent = numbers[counts >= reviews]
+        return {"ngrams": numbers[counts >= reviews]}
+
+    def with_learnt(learnt: Learnt) -> Callable[[Array], Any]:
+        frequent = learnt["ngrams"]
 
         def features(inputs: Array) -> Any:
             columns = [places(of_review, frequent) for of_review in found(inputs)]
@@ -52,7 +55,9 @@ def ngrams(
 
         return features
 
-    return Baseline(lambda inputs: inputs, learn=learn, intercept=True)
+    return Baseline(
+        lambda inputs: inputs, learn=learn, with_learnt=with_learnt, intercept=True
+    )
 
 
 def _numbers(review: Array, vocabulary: int, longest: int) -> Array:

@@ -204,6 +204,19 @@ def save_array(weights: Array, path: Path) -> None:
     write_npz(path.with_name(f"{path.name}.npz"), {"weights": weights})
 
 
+def saving(learnt: Mapping[str, Array]) -> Save:
+    """Return a function that writes weights, and beside them what features have learnt.
+
+    `recipe.Recipe.load` reads both.
+    """
+
+    def save(weights: Array, path: Path) -> None:
+        save_array(weights, path)
+        write_npz(path.with_name(f"{path.name}.learnt.npz"), learnt)
+
+    return save
+
+
 def fitted(
     job: Job,
     predict: Predict,

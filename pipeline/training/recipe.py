@@ -63,7 +63,7 @@ class Recipe:
     method: partial[Any]
     seeds: tuple[int, ...]
     network: bool
-    read: Callable[[Any, Array], Predict] | None = None
+    read: Callable[..., Predict] | None = None
     masks: bool = False
     standardise: bool = False
     in_unit: bool = False
@@ -187,9 +187,11 @@ class Recipe:
         weights = read_npz(file, cure).get("weights")
         if weights is None or weights.dtype.kind not in "fiu":
             raise damaged(file, ValueError("it has no array weights of numbers"), cure)
+        beside = path.with_name(f"{path.name}.learnt.npz")
+        learnt = [read_npz(beside, cure)] if beside.exists() else []
         try:
-            return self.read(self.build(about), weights)
-        except ValueError as error:
+            return self.read(self.build(about), weights, *learnt)
+        except (ValueError, KeyError) as error:
             raise damaged(file, error, cure) from None
 
     def _load_network(self, about: Problem, path: Path) -> Predict:

@@ -8,8 +8,8 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from pipeline.data.examples import Array
-from pipeline.models.baselines import Baseline
-from pipeline.training.job import Job, Trained, evenly, fitted
+from pipeline.models.baselines import Baseline, Learnt
+from pipeline.training.job import Job, Predict, Trained, evenly, fitted, saving
 
 TRAINS = ("features",)
 
@@ -67,14 +67,42 @@ def train(
             known /= lengths
             scaler.scale_ *= lengths
         model.fit(_kernel(known, known, gamma), targets - mean)
-
-        def predict(inputs: Array) -> Array:
-            features = np.asarray(baseline.features(inputs), np.float64)
-            kernel = _kernel(scaler.transform(features), known, gamma)
-            return np.asarray(mean + model.predict(kernel))
-
+        learnt = {
+            "known": known,
+            "center": scaler.mean_,
+            "scale": scaler.scale_,
+            "mean": mean,
+            "gamma": np.array(gamma),
+        }
         weights = model.dual_coef_
-        return fitted(job, predict, weights, weights.size, loss="mse")
+        return fitted(
+            job,
+            load(baseline, weights, learnt),
+            weights,
+            weights.size,
+            loss="mse",
+            save=saving(learnt),
+        )
+
+
+def load(baseline: Baseline, weights: Array, learnt: Learnt) -> Predict:
+    """Return a run's model: inputs -> predictions.
+
+    Args:
+        baseline: the model.
+        weights: (rows, values) or (rows,), of the kernels.
+        learnt: `known` (rows, features), the standardised train rows; `center` and
+            `scale` (features,), which standardise; `mean` of the targets; `gamma`.
+    """
+
+    def predict(inputs: Array) -> Array:
+        features = np.asarray(baseline.features(inputs), np.float64)
+        features = (features - learnt["center"]) / learnt["scale"]
+        with threadpool_limits(1):
+            kernel = _kernel(features, learnt["known"], float(learnt["gamma"]))
+            return np.asarray(learnt["mean"] + kernel @ weights)
+
+    return predict
 
 
 def _length_scales(features: Array, targets: Array) -> Array:

@@ -1,5 +1,6 @@
 """Logistic regression by scikit-learn."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
@@ -7,8 +8,8 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from pipeline.data.examples import Array
-from pipeline.models.baselines import Baseline
-from pipeline.training.job import Job, Trained, fitted
+from pipeline.models.baselines import Baseline, Learnt
+from pipeline.training.job import Job, Predict, Trained, fitted, saving
 
 TRAINS = ("features", "learnt features")
 
@@ -32,22 +33,56 @@ def train(
 
     baseline: Baseline = job.build()
     inputs, targets = job.train.take(np.arange(len(job.train)))
+    learnt = dict(baseline.learn(inputs)) if baseline.learn else {}
+    examples = _features(baseline, learnt)(inputs)
+    if naive_bayes:
+        learnt["naive_bayes"] = naive_bayes_weights(examples, targets)
+        examples = examples.multiply(learnt["naive_bayes"]).tocsr()
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
-        features = baseline.learn(inputs) if baseline.learn else baseline.features
-        examples = features(inputs)
-        scale = naive_bayes_weights(examples, targets) if naive_bayes else None
-
-        def scaled(examples: Any) -> Any:
-            return examples if scale is None else examples.multiply(scale).tocsr()
-
-        model = LogisticRegression(C=c, max_iter=1000).fit(scaled(examples), targets)
-
-        def predict(inputs: Array) -> Array:
-            return np.asarray(model.predict_proba(scaled(features(inputs)))[:, 1])
-
+        model = LogisticRegression(C=c, max_iter=1000).fit(examples, targets)
         weights = np.append(model.coef_[0], model.intercept_)
-        return fitted(job, predict, weights, weights.size, loss="binary_crossentropy")
+        return fitted(
+            job,
+            load(baseline, weights, learnt),
+            weights,
+            weights.size,
+            loss="binary_crossentropy",
+            save=saving(learnt),
+        )
+
+
+def load(baseline: Baseline, weights: Array, learnt: Learnt) -> Predict:
+    """Return a run's model: inputs -> probability of class 1.
+
+    Args:
+        baseline: the model.
+        weights: (features + 1,) coefficients, the intercept last.
+        learnt: what its features have learnt.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression()
+    model.coef_ = weights[None, :-1]
+    model.intercept_ = weights[-1:]
+    model.classes_ = np.array([0, 1])
+    features = _features(baseline, learnt)
+
+    def predict(inputs: Array) -> Array:
+        with threadpool_limits(1):
+            return np.asarray(model.predict_proba(features(inputs))[:, 1])
+
+    return predict
+
+
+def _features(baseline: Baseline, learnt: Learnt) -> Callable[[Array], Any]:
+    """Return the features of a baseline, each multiplied by its naive Bayes weight."""
+    features = baseline.features
+    if baseline.with_learnt:
+        features = baseline.with_learnt(learnt)
+    if "naive_bayes" not in learnt:
+        return features
+    return lambda inputs: features(inputs).multiply(learnt["naive_bayes"]).tocsr()
 
 
 def naive_bayes_weights(features: Any, classes: Array) -> Array:

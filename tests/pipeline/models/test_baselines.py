@@ -88,9 +88,8 @@ def test_tfidf_is_that_of_a_library():
     reviews = random.integers(1, 6, (30, 9))
     reviews[np.arange(9) < random.integers(0, 5, (30, 1))] = 0
     library = TfidfVectorizer(analyzer=pairs, sublinear_tf=True).fit(reviews[:20])
-    ours = MODELS["tfidf"](Problem((9,), vocabulary=6), reviews=1).learn(reviews[:20])(
-        reviews
-    )
+    baseline = MODELS["tfidf"](Problem((9,), vocabulary=6), reviews=1)
+    ours = baseline.with_learnt(baseline.learn(reviews[:20]))(reviews)
     order = [
         library.vocabulary_[name]
         for name in sorted(library.vocabulary_, key=lambda name: (len(name), name))

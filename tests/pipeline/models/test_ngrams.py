@@ -33,7 +33,7 @@ def test_ngrams_are_those_of_a_library(longest):
         analyzer=lambda review: word_ngrams(review, longest), binary=True, min_df=2
     ).fit(reviews[:20])
     baseline = MODELS["ngrams"](WORDS, longest=longest, reviews=2)
-    ours = baseline.learn(reviews[:20])(reviews)
+    ours = baseline.with_learnt(baseline.learn(reviews[:20]))(reviews)
     names = sorted(library.vocabulary_, key=lambda name: (len(name), name))
     order = [library.vocabulary_[name] for name in names]
     expected = library.transform(reviews).toarray()[:, order]
@@ -42,8 +42,8 @@ def test_ngrams_are_those_of_a_library(longest):
 
 def test_an_ngram_that_the_train_split_lacks_is_left_out():
     baseline = MODELS["ngrams"](WORDS, longest=2, reviews=1)
-    features = baseline.learn(np.array([[0, 1, 2]]))
-    known = features(np.array([[2, 1, 5], [0, 0, 0], [5, 1, 2]]))
+    learnt = baseline.learn(np.array([[0, 1, 2]]))
+    known = baseline.with_learnt(learnt)(np.array([[2, 1, 5], [0, 0, 0], [5, 1, 2]]))
     assert known.toarray().tolist() == [[1, 1, 0], [0, 0, 0], [1, 1, 1]]
 
 

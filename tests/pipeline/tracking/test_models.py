@@ -97,7 +97,12 @@ def model_of(workspace, run):
 
 @pytest.mark.parametrize(
     ("name", "section"),
-    [("steps/last", LAST), ("steps/linear", LINEAR), ("next/node", NODE)],
+    [
+        ("steps/last", LAST),
+        ("steps/linear", LINEAR),
+        ("next/node", NODE),
+        ("next/kernels", KERNELS),
+    ],
 )
 def test_a_model_predicts_what_its_run_did_in_the_unit_of_the_data(
     workspace, name, section
@@ -114,12 +119,12 @@ def test_a_model_predicts_what_its_run_did_in_the_unit_of_the_data(
     example = loaded.predict(loaded.input_example)
     assert example.shape == expected[:1].shape
     files = Path(model.artifact_location.removeprefix("file://"))
-    (weights,) = (files / "data" / "model").glob("weights.*")
+    weights = sorted((files / "data" / "model").glob("weights.*"))
     seed = section.get("seeds", [0])[0]
-    (original,) = folder.glob(f"weights/seed_{seed}_{run.points[-1]}.*")
-    assert sha256(weights) == sha256(original)
+    originals = sorted(folder.glob(f"weights/seed_{seed}_{run.points[-1]}.*"))
+    assert [*map(sha256, weights)] == [*map(sha256, originals)]
     sizes = [file.stat().st_size for file in files.rglob("*") if file.is_file()]
-    assert sum(sizes) < weights.stat().st_size + 6000
+    assert sum(sizes) < sum(file.stat().st_size for file in weights) + 6000
     assert not (files / "code").exists()
     assert "numpy==" in (files / "requirements.txt").read_text()
 
@@ -156,11 +161,7 @@ def test_a_run_has_its_data_set_a_description_and_a_signature(workspace):
     assert (inputs.shape, inputs.type) == ((-1, 8, 1), np.dtype(np.float32))
 
 
-def test_a_run_of_a_document_says_so_and_one_that_cannot_predict_has_no_model(
-    workspace,
-):
+def test_a_run_of_a_document_says_so(workspace):
     (workspace.scratch / "next/node").rename(workspace.scratch / "moved")
     run = log(workspace, "next/node", NODE)
     assert run.data.tags["mlflow.note.content"].endswith("Of document 003.")
-    run = log(workspace, "next/kernels", KERNELS)
-    assert not run.outputs.model_outputs

@@ -22,11 +22,10 @@ import uvicorn
 from mlflow.models import Model
 
 from pipeline.config import params
-from pipeline.config.params import Training
 from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
 from pipeline.provenance import fingerprint
-from pipeline.tracking import store
+from pipeline.tracking import models, store
 from pipeline.training import run_folder
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
@@ -310,13 +309,13 @@ def test_an_experiment_is_registered_and_served_by_its_run(workspace, registered
 
 
 def test_an_experiment_that_is_not_trained_or_cannot_predict_is_not_registered(
-    workspace,
+    workspace, monkeypatch
 ):
     experiment = params.load(workspace.params).experiment("meter/ridge")
-    kernels = Training.model_validate({"method": "kernel_ridge"})
-    other = experiment.model_copy(update={"training": kernels})
-    with pytest.raises(UnrollError, match="its training method, kernel_ridge, leaves"):
-        model_registry.register_experiment(workspace, "meter/ridge", other)
+    monkeypatch.setattr(models, "predicts", lambda *_: False)
+    with pytest.raises(UnrollError, match="its training method, least_squares, leaves"):
+        model_registry.register_experiment(workspace, "meter/ridge", experiment)
+    monkeypatch.undo()
     with pytest.raises(UnrollError, match="run `unroll train meter gru`"):
         model_registry.register_experiment(workspace, "meter/gru", experiment)
 
