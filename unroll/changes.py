@@ -10,7 +10,7 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json
 from unroll.repro import LOCK
-from unroll.workspaces.checkout import dvc, git
+from unroll.workspaces import dvc, git
 
 ANSWERS = "results/answers.json"
 """The file of the verdicts: its values called `outcome`."""

@@ -12,9 +12,9 @@ from pipeline.evaluation import schema
 from pipeline.provenance.machine import documents
 from pipeline.time_left import duration
 from pipeline.workspace import Workspace
+from unroll import workspaces
 from unroll.repro import repro, summary
 from unroll.results import compare
-from unroll.workspaces import checkout, make
 
 
 def demo(workspace: Workspace, jobs: int) -> int:
@@ -28,23 +28,23 @@ def demo(workspace: Workspace, jobs: int) -> int:
         UsageError, UnrollError: like `unroll.repro.repro`; or git is missing, or the
             workspace is itself the demo.
     """
-    if workspace.root.name == make.DEMO:
+    if workspace.root.name == workspaces.DEMO:
         raise UsageError(
             f"{workspace.root} is the demo itself; run `unroll demo` one folder above it"
         )
     # A folder without the four documents builds the demo that came with the package.
     whole = Workspace(documents(workspace.root, "claims.yaml"))
-    folder = workspace.root / make.DEMO
-    small = make.chosen(whole.root, folder)
+    folder = workspace.root / workspaces.DEMO
+    small = workspaces.chosen(whole.root, folder)
     config = params.load(small.params)
-    checkout.commit(whole.root, folder, "what is asked")
+    workspaces.commit(whole.root, folder, "what is asked")
     # The demo does not belong in the user's records: MLflow writes to its own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     os.environ["UNROLL_JOBS"] = str(jobs)
     count = len(config.runs)
     print(
         f"{count} experiments, a seed each, {jobs} at a time, offline, all in "
-        f"{make.DEMO}/.\n"
+        f"{workspaces.DEMO}/.\n"
         "Does recurrence help? Is the best recurrent network better than the best "
         "without?",
         flush=True,
@@ -52,7 +52,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
     started = time.monotonic()
     status = repro(small, jobs=jobs, quiet=True)
     seconds = time.monotonic() - started
-    checkout.commit(whole.root, folder, "what was built")
+    workspaces.commit(whole.root, folder, "what was built")
     print()
     compare.show_answers(whole, config.datasets)
     everywhere = params.load(whole.params)

@@ -8,9 +8,9 @@ from pipeline.config import params
 from pipeline.errors import UsageError
 from pipeline.files import atomic_folder
 from pipeline.workspace import Workspace
+from unroll import workspaces
 from unroll.repro import make_page, prepare, repro, run_dvc, summary
 from unroll.results import compare
-from unroll.workspaces import checkout, make
 
 
 def official(workspace: Workspace, jobs: int) -> int:
@@ -37,16 +37,16 @@ def official(workspace: Workspace, jobs: int) -> int:
         # Stages run in `.official`, where a relative path would lead elsewhere.
         os.environ["UNROLL_MIRROR"] = str(Path(mirror).absolute())
     os.environ["UNROLL_JOBS"] = str(jobs)
-    folder = workspace.root / make.OFFICIAL_PROJECT
-    project = make.with_documents(workspace.root, folder, sections)
-    checkout.commit(workspace.root, folder, "what is asked")
+    folder = workspace.root / workspaces.OFFICIAL_PROJECT
+    project = workspaces.with_documents(workspace.root, folder, sections)
+    workspaces.commit(workspace.root, folder, "what is asked")
     prepare(project)
     # First the file alone: without it nothing else can be built.
     sources = [f"source@{name}" for name in sections["sources"]]
     if run_dvc(project, ["repro", "--quiet", *sources]):
         return 1
     status = repro(project, jobs=jobs, quiet=True)
-    checkout.commit(workspace.root, folder, "what was built")
+    workspaces.commit(workspace.root, folder, "what was built")
     built = _copy_evaluations(project, workspace)
     if built:
         page = make_page(workspace)

@@ -26,7 +26,7 @@ from pipeline.workspace import Workspace
 from stages.train import train_ahead
 from unroll import dvc_process
 from unroll.dvc_process import END
-from unroll.hints import BUILD, program
+from unroll.terminal import BUILD, program
 
 LOCK = "dvc.lock"
 """DVC's file with the hashes of each stage's inputs and outputs."""

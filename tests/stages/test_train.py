@@ -20,9 +20,9 @@ from stages.perform import perform
 from stages.train import tasks_of, train, train_ahead
 from tests.support import REPOSITORY, content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
-from unroll import hints
+from unroll import terminal
 from unroll.commands.main import invoke
-from unroll.workspaces.checkout import commit
+from unroll.workspaces import commit
 
 RIDGE = LINEAR | {"training": {"method": "least_squares", "ridge": 1.0}}
 
@@ -81,7 +81,7 @@ def test_train_ends_with_the_scores_beside_the_committed_ones(two, capsys, monke
     assert row.split() == ["waves/linear", score]
     program = f"unroll --root '{two.root.name}'"
     assert last == f"Next, when waves is evaluated: `{program} compare waves`."
-    monkeypatch.setenv(hints.BUILD, "1")
+    monkeypatch.setenv(terminal.BUILD, "1")
     invoke(["--root", two.root.name, "train", "waves", "linear"])
     assert lines(capsys)[1] == [], "`unroll repro` ends with its answers"
 

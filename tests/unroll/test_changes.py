@@ -8,11 +8,10 @@ import pytest
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from tests.support import toy
-from tests.unroll.workspaces.test_checkout import git
+from tests.unroll.test_workspaces import git
 from unroll import changes
 from unroll.changes import report_against
-from unroll.commands.main import invoke
-from unroll.exits import run
+from unroll.commands.main import invoke, run
 
 REPORT = """\
 ## 1 verdict changed

@@ -13,9 +13,8 @@ from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from stages.report import report
 from tests.support import REPOSITORY, fake_runs
-from tests.unroll.workspaces.test_checkout import git
-from unroll import demo
-from unroll.workspaces import make
+from tests.unroll.test_workspaces import git
+from unroll import demo, workspaces
 
 
 @pytest.fixture
@@ -23,15 +22,15 @@ def root(tmp_path, monkeypatch):
     """A repository with one data set."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/records.db")
     root = tmp_path / "repository"
-    for name in (*make.COPIED, ".gitignore"):
+    for name in (*workspaces.COPIED, ".gitignore"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / name, root / name)
-    for name in make.PACKAGES:
+    for name in workspaces.PACKAGES:
         (root / name).symlink_to(REPOSITORY / name)
     shutil.copyfile(REPOSITORY / "templates.yaml", root / "templates.yaml")
     real = plain_yaml.read(REPOSITORY / "params.yaml")
     plain_yaml.write(
-        make.without(real, {*real["datasets"]} - {"waves"}), root / "params.yaml"
+        workspaces.without(real, {*real["datasets"]} - {"waves"}), root / "params.yaml"
     )
     (root / "claims.yaml").write_text("[]\n")
     return root
@@ -60,7 +59,7 @@ def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys
     output = capsys.readouterr().out
     page = root / "results/index.html"
     assert output.startswith(
-        "9 experiments, a seed each, 2 at a time, offline, all in .demo/."
+        "8 experiments, a seed each, 2 at a time, offline, all in .demo/."
     )
     assert re.search(r"\nThe demo took [0-9]+ s\.\n", output)
     assert re.search(rf"The page +{re.escape(str(page))}\n", output)
@@ -94,7 +93,7 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     verdict = answer(schema.load(file.parent))
     assert re.search(rf"^waves +untuned +{verdict.outcome} ", output, re.MULTILINE)
     assert (
-        "8 have its test errors to the last digit; waves/rnn6 not: `git diff HEAD "
+        "7 have its test errors to the last digit; waves/rnn6 not: `git diff HEAD "
         "params.yaml` shows edits, `unroll doctor` compares packages." in output
     )
 

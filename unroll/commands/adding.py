@@ -9,8 +9,9 @@ import typer
 
 from pipeline.errors import UsageError
 from pipeline.workspace import Workspace
-from unroll.app import Json, app, print_json
+from unroll.app import Json, app
 from unroll.commands.building import CORES
+from unroll.terminal import print_json
 
 Level = Annotated[
     float,

@@ -9,8 +9,9 @@ import typer
 
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.workspace import Workspace
-from unroll.app import Json, app, known_data_sets, print_json
+from unroll.app import Json, app, known_data_sets
 from unroll.commands.adding import Level, own_workspace
+from unroll.terminal import print_json
 
 if TYPE_CHECKING:
     from series.answer import Answer
@@ -268,12 +269,12 @@ def ui(
     `unroll ui` · `unroll --root .demo ui --port 5001`
     """
     from pipeline.provenance.machine import documents
+    from unroll import workspaces
     from unroll.results.tracking import ui
-    from unroll.workspaces import make
 
     workspace: Workspace = context.obj
     whole = None
-    if workspace.root.name == make.DEMO:
+    if workspace.root.name == workspaces.DEMO:
         # the demo has only one seed and some of the opponents
         whole = Workspace(documents(workspace.root.parent, "claims.yaml"))
     ui(workspace, port, whole)

@@ -31,9 +31,9 @@ from pipeline.report.result_tables import (
 from pipeline.report.results import AnswerText, Results, error_text, load
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll import tables
-from unroll.hints import built_by, program
-from unroll.workspaces.checkout import git
+from unroll import terminal
+from unroll.terminal import built_by, program
+from unroll.workspaces import git
 
 ABOUT = TableColumn("about", "Experiment and measure", numeric=False)
 """The column of claims that names what a claim is rebuilt by."""
@@ -323,7 +323,7 @@ def show(shown: Sequence[Mapping[str, Any]]) -> None:
         if pair:
             names = f"{pair['experiment']} against {pair['against']}"
             lines.append(f"{names}: {pair['words']}")
-        tables.show(
+        terminal.show_table(
             [column["title"] for column in columns.values()],
             [[_text(row, key) for key in columns] for row in table["rows"]],
             numeric=[
@@ -380,6 +380,6 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
             said = [evaluated.name, "; ".join(marks), answer.outcome, text.effect]
             rows.append(said + models)
     if rows:
-        tables.show(ANSWER_HEADINGS, rows)
+        terminal.show_table(ANSWER_HEADINGS, rows)
     for reason in dict.fromkeys(reasons):
         print(reason)

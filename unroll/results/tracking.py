@@ -23,7 +23,7 @@ from series.answer import load
 from unroll.answers.find import find
 from unroll.registry import model_registry
 from unroll.registry.model_registry import ALIAS
-from unroll.workspaces.checkout import git
+from unroll.workspaces import git
 
 JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
 """The variable that lets MLflow's server start jobs. Only language models need them."""

@@ -9,7 +9,7 @@ from pipeline.config import params, plain_yaml
 from pipeline.provenance import packages
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
-from tests.unroll.workspaces.test_checkout import git
+from tests.unroll.test_workspaces import git
 from unroll.results import doctor
 
 PARAMS = """
