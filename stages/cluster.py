@@ -185,7 +185,7 @@ def slots(client: Client) -> int:
 def run(
     client: Client,
     workspace: Workspace,
-    due: Sequence[Task],
+    missing: Sequence[Task],
     on_tick: Callable[[dict[Task, float]], None],
 ) -> Generator[Result, None, None]:
     """Perform tasks on the workers, and yield each result as a task ends.
@@ -196,7 +196,7 @@ def run(
     Args:
         client: the connection to the scheduler.
         workspace: the workspace of the prepared data sets and the runs.
-        due: tasks whose data sets are prepared.
+        missing: tasks whose data sets are prepared.
         on_tick: called about once a second.
 
     Raises:
@@ -216,7 +216,7 @@ def run(
             train, task, prepared, own_code, key=key, resources={SLOT: 1}
         )
 
-    waiting = {submit(task): task for task in due}
+    waiting = {submit(task): task for task in missing}
     try:
         while waiting:
             time.sleep(PAUSE)
