@@ -26,7 +26,7 @@ from pipeline import processes
 from pipeline.config.registry import EXTENSIONS
 from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.processes import Call, Server
-from pipeline.provenance import fingerprint, machine, packages
+from pipeline.provenance import fingerprint, machine
 from pipeline.training import tasks
 from pipeline.training.tasks import Result, Task
 from pipeline.workspace import Workspace
@@ -113,8 +113,8 @@ def environment() -> dict[str, str]:
         "unroll": fingerprint.package(),
         "Python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "processor": processor,
-        **packages.installed(packages.locked()),
-        **packages.kept(),
+        **machine.installed(machine.locked()),
+        **machine.kept(),
     }
 
 

@@ -19,7 +19,7 @@ from pipeline.errors import UnrollError, one_line
 from pipeline.files import read_checked, write_json
 from pipeline.provenance import fingerprint, git, machine
 from pipeline.provenance.fingerprint import Ingredients
-from pipeline.provenance.packages import installed, kept, locked
+from pipeline.provenance.machine import installed, kept, locked
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
 

@@ -18,7 +18,7 @@ from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem, problem
 from pipeline.files import write_json
-from pipeline.provenance import packages
+from pipeline.provenance import machine
 from pipeline.report import titles
 from pipeline.tracking import view
 from pipeline.tracking.store import Store
@@ -194,7 +194,7 @@ def log(
     client = opened.client
     tags = {view.NOTE: description}
     model = client.create_logged_model(group, name, run_id, tags, dict(options or {}))
-    pins = packages.installed([*packages.locked(), *ALSO_NEEDED])
+    pins = machine.installed([*machine.locked(), *ALSO_NEEDED])
     with tempfile.TemporaryDirectory() as scratch:
         path = str(Path(scratch, "model"))
         pyfunc.save_model(

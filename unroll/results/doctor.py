@@ -10,7 +10,7 @@ from pipeline import numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError, one_line, printable
 from pipeline.evaluation import claims
-from pipeline.provenance import fingerprint, git, machine, packages
+from pipeline.provenance import fingerprint, git, machine
 from pipeline.provenance.machine import CODE, REQUIREMENTS, documents, repository
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -92,8 +92,8 @@ def _unroll(workspace: Workspace) -> str:
 
 def _packages(workspace: Workspace) -> str:
     lock = documents(workspace.root, REQUIREMENTS) / REQUIREMENTS
-    locked = packages.locked(lock)
-    installed = packages.installed(locked)
+    locked = machine.locked(lock)
+    installed = machine.installed(locked)
     others = [
         f"{name} {has} (locked {locked[name]})"
         for name, has in installed.items()

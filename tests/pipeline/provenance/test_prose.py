@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from pipeline.provenance.prose import without_prose
+from pipeline.provenance.fingerprint import without_prose
 from tests.support import REPOSITORY
 
 CODE = '''
