@@ -69,12 +69,14 @@ class SameEnvironment(WorkerPlugin):
 
     Args:
         expected: the environment of the machine that builds (`environment`).
+        preload: the modules that a worker imports before tasks start.
     """
 
     name = SLOT
 
-    def __init__(self, expected: Mapping[str, str]) -> None:
+    def __init__(self, expected: Mapping[str, str], preload: Sequence[str]) -> None:
         self._expected = expected
+        self._preload = preload
         self.server: Server | None = None
 
     async def setup(self, worker: Worker) -> None:
@@ -90,7 +92,7 @@ class SameEnvironment(WorkerPlugin):
             said = f"no task for {worker.name}: {'; '.join(differing)}"
             worker.log_event(SLOT, said)
             return
-        self.server = Server([*pool.PRELOAD, *pool.TENSORFLOW])
+        self.server = Server(self._preload)
         await worker.set_resources(**{SLOT: worker.state.nthreads})
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask passes it
@@ -99,7 +101,7 @@ class SameEnvironment(WorkerPlugin):
             self.server.stop()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_expected": self._expected, "server": None}
+        return {**vars(self), "server": None}
 
 
 def environment() -> dict[str, str]:
@@ -119,8 +121,8 @@ def environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def connected(address: str) -> Iterator[Client]:
-    """Connect to the scheduler at an address, and let its workers get ready.
+def connected(address: str, missing: Sequence[Task]) -> Iterator[Client]:
+    """Connect to the scheduler at an address, and let its workers get ready for tasks.
 
     Raises:
         UsageError: the address is not encrypted, or certificates are missing.
@@ -146,7 +148,8 @@ def connected(address: str) -> Iterator[Client]:
         _require_safe(client.scheduler_info()["address"])
         client.subscribe_topic(SLOT, _say)
         try:
-            client.register_plugin(SameEnvironment(environment()))
+            preload = pool.preload(missing, slots(client))
+            client.register_plugin(SameEnvironment(environment(), preload))
         # Whatever a worker without our code raises.
         except Exception as error:  # noqa: BLE001
             raise UnrollError(

@@ -179,7 +179,7 @@ def _train(
         address = os.environ.get(SCHEDULER)
         if address:
             cluster = _cluster()
-            client = stack.enter_context(cluster.connected(address))
+            client = stack.enter_context(cluster.connected(address, missing))
             display = progress.Tasks(expected, cluster.slots(client))
             results = cluster.run(client, workspace, ordered, display.tick)
         else:

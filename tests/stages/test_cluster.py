@@ -85,7 +85,8 @@ def wait_until(condition):
 def test_the_bytes_are_those_of_this_machine_though_a_worker_is_killed(
     machines, tmp_path, monkeypatch
 ):
-    experiments = {"node": NODE, "linear": LINEAR, "last_value": LAST_VALUE}
+    node = NODE | {"training": NODE["training"] | {"epochs": 10}}
+    experiments = {"node": node, "linear": LINEAR, "last_value": LAST_VALUE}
     here = trainable.waves(tmp_path / "here", **experiments)
     train.train(here, "waves", jobs=2)
     there = trainable.waves(tmp_path / "there", **experiments)
