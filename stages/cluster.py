@@ -89,8 +89,7 @@ class SameEnvironment(WorkerPlugin):
         ]
         if differing:
             await worker.set_resources(**{SLOT: 0})
-            said = f"no task for {worker.name}: {'; '.join(differing)}"
-            worker.log_event(SLOT, said)
+            worker.log_event(SLOT, f"no task for {worker.name}: {'; '.join(differing)}")
             return
         self.server = Server(self._preload)
         await worker.set_resources(**{SLOT: worker.state.nthreads})
@@ -129,8 +128,7 @@ def connected(address: str, missing: Sequence[Task]) -> Iterator[Client]:
         UnrollError: there is no scheduler, or a worker has no Unroll.
     """
     _require_safe(address)
-    security = Security()
-    context = security.get_connection_args("client").get("ssl_context")
+    context = Security().get_connection_args("client").get("ssl_context")
     if address.startswith("tls://") and context is None:
         raise UsageError(
             f"{address} needs certificates, and Dask's settings name none "
@@ -181,8 +179,7 @@ def _require_safe(address: str) -> None:
 def slots(client: Client) -> int:
     """Return how many trainings the workers run at once; at least 1."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    threads = [int(worker["nthreads"]) for worker in workers]
-    return max(1, sum(threads))
+    return max(1, sum(int(worker["nthreads"]) for worker in workers))
 
 
 def run(
@@ -248,8 +245,7 @@ def _taken(workspace: Workspace, task: Task, future: Future) -> Result:
 
     if future.status == "error":
         error = future.exception()
-        said = f"{type(error).__name__}: {error}"
-        return Result(task, 0.0, one_line(said))
+        return Result(task, 0.0, one_line(f"{type(error).__name__}: {error}"))
     trained: Trained = future.result()
     log = workspace.log(task.whole_name)
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -253,8 +253,7 @@ def mend(root: Path) -> None:
     if not lock.exists():
         return
     try:
-        stages = plain_yaml.read(lock)["stages"]
-        TypeAdapter(dict[str, Entry]).validate_python(stages)
+        TypeAdapter(dict[str, Entry]).validate_python(plain_yaml.read(lock)["stages"])
         whole = lock.read_bytes().endswith(b"\n")
     except (UsageError, ValidationError, KeyError, TypeError):
         whole = False

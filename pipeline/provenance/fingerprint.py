@@ -229,8 +229,7 @@ class Code:
                 outer = resolve_name("." * node.level + (node.module or ""), package)
                 for alias in node.names:
                     inner = f"{outer}.{alias.name}"
-                    is_module = self._file(inner).exists()
-                    names.append(inner if is_module else outer)
+                    names.append(inner if self._file(inner).exists() else outer)
         return [name for name in names if name.startswith("pipeline.")]
 
     def _file(self, name: str) -> Path:

@@ -159,8 +159,7 @@ def log(opened: Store, workspace: Workspace, found: RunOnDisk) -> "MlflowRun":
     else:
         documents = view.documents(answers_file.published(workspace), found.name)
         run_id = _log(opened, group, found, data, mark, documents)
-    chosen = client.get_run(run_id)
-    variant = chosen.data.tags.get("dvc_experiment")
+    variant = client.get_run(run_id).data.tags.get("dvc_experiment")
     for other in opened.search(f"{same} and {view.CURRENT}", group):
         if other.data.tags.get("dvc_experiment") == variant:
             client.set_tag(other.info.run_id, "current", "false")

@@ -268,8 +268,7 @@ def app(workspace: Workspace, name: str) -> Any:
             )
         from unroll.registry import served
 
-        loaded = served.load(files / models.DATA)
-        made = scoring_server.init(PyFuncModel(model, loaded))
+        made = scoring_server.init(PyFuncModel(model, served.load(files / models.DATA)))
         made.middleware("http")(_in_one_line)
         return made
 

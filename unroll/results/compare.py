@@ -133,8 +133,7 @@ def _edited(workspace: Workspace, now: Params) -> set[str]:
             for name in listed.split():
                 text = git(workspace.root, "show", f"HEAD:./{name}")
                 Path(folder, name).write_text(text, encoding="utf-8")
-            path = Path(folder, workspace.params.name)
-            before = params.parse_all(path)
+            before = params.parse_all(Path(folder, workspace.params.name))
     except (UnrollError, OSError):
         return set()
     return {
