@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.config import params, plain_yaml
@@ -243,6 +244,21 @@ def remove_within(folder: Path, name: str) -> None:
         if path.is_symlink():
             break
     remove(path)
+
+
+def committed_params(workspace: Workspace) -> Params:
+    """Return what params.yaml and official.yaml were in the last commit.
+
+    Raises:
+        UnrollError: git cannot read them, for example outside git.
+    """
+    names = [workspace.params.name, TEMPLATES, OFFICIAL]
+    listed = git(workspace.root, "ls-tree", "--name-only", "HEAD", *names)
+    with TemporaryDirectory() as folder:
+        for name in listed.split():
+            text = git(workspace.root, "show", f"HEAD:./{name}")
+            write_text(Path(folder, name), text)
+        return params.parse_all(Path(folder, workspace.params.name))
 
 
 def git(root: Path, *arguments: str) -> str:

@@ -2,12 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.config import params
-from pipeline.config.params import OFFICIAL, TEMPLATES, Params
+from pipeline.config.params import Params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import FEW_SEEDS
@@ -33,7 +31,7 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
 from unroll.terminal import built_by, program
-from unroll.workspaces import git
+from unroll.workspaces import committed_params
 
 ABOUT = TableColumn("about", "Experiment and measure", numeric=False)
 """The column of claims that names what a claim is rebuilt by."""
@@ -126,14 +124,8 @@ def _edited(workspace: Workspace, now: Params) -> set[str]:
     """Return the full names of the experiments whose options are not those of the last
     commit. There are none if that commit cannot be read, for example outside git.
     """
-    names = [workspace.params.name, TEMPLATES, OFFICIAL]
     try:
-        listed = git(workspace.root, "ls-tree", "--name-only", "HEAD", *names)
-        with TemporaryDirectory() as folder:
-            for name in listed.split():
-                text = git(workspace.root, "show", f"HEAD:./{name}")
-                Path(folder, name).write_text(text, encoding="utf-8")
-            before = params.parse_all(Path(folder, workspace.params.name))
+        before = committed_params(workspace)
     except (UnrollError, OSError):
         return set()
     return {
