@@ -9,8 +9,9 @@ from typing import Any
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json
+from pipeline.provenance.git import git
 from unroll.repro import LOCK
-from unroll.workspaces import dvc, git
+from unroll.workspaces import dvc
 
 ANSWERS = "results/answers.json"
 """The file of the verdicts: its values called `outcome`."""

@@ -15,6 +15,7 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import remove, write_text
 from pipeline.locks import alone
+from pipeline.provenance.git import git
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import repro
@@ -22,7 +23,6 @@ from unroll.repro import LOCK, Entry
 from unroll.workspaces import (
     clone,
     dvc,
-    git,
     last_commit,
     paths,
     remove_within,

@@ -3,9 +3,8 @@ DVC.
 """
 
 import shutil
-import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,9 +12,9 @@ from typing import Any
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import OFFICIAL, TEMPLATES, Params
 from pipeline.config.registry import EXTENSIONS, make_folders
-from pipeline.errors import UnrollError, one_line
+from pipeline.errors import UnrollError
 from pipeline.files import remove, write_text
-from pipeline.provenance.git import COMMAND, environment
+from pipeline.provenance.git import git, output_of
 from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED
 from pipeline.workspace import Workspace
 
@@ -93,22 +92,15 @@ def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
 
     `config` is the parsed form of `sections`.
     """
-    others = [name for name in sections["datasets"] if name not in CHOSEN]
-    fewer = without(sections, others)
-    datasets = {}
-    experiments: dict[str, dict[str, Any]] = {}
-    for dataset, names in CHOSEN.items():
-        if dataset not in fewer["datasets"]:
-            continue
-        datasets[dataset] = fewer["datasets"][dataset]
-        entries = fewer["experiments"][dataset]
+    fewer = without(sections, sections["datasets"].keys() - CHOSEN.keys())
+    for dataset, entries in fewer["experiments"].items():
         known = config.experiments_of(dataset)
-        own = {}
-        for name in names.split():
-            if name in entries:
-                own[name] = {**entries[name], "seeds": known[name].seeds[:1]}
-        experiments[dataset] = own
-    return {**fewer, "datasets": datasets, "experiments": experiments}
+        fewer["experiments"][dataset] = {
+            name: {**entries[name], "seeds": known[name].seeds[:1]}
+            for name in CHOSEN[dataset].split()
+            if name in entries
+        }
+    return fewer
 
 
 def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
@@ -133,19 +125,13 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
 
 
 def with_documents(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
-    """Make `folder` a DVC workspace with these params, and with the templates and the
-    claims of `root`.
+    """Make `folder` a DVC workspace with the dvc.yaml, the templates and the claims of
+    `root`, and with these params.
     """
-    workspace = with_params(root, folder, sections)
-    shutil.copyfile(root / TEMPLATES, folder / TEMPLATES)
-    shutil.copyfile(root / "claims.yaml", workspace.claims)
-    return workspace
-
-
-def with_params(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
-    """Make `folder` a DVC workspace with the dvc.yaml of `root` and these params."""
     copy_graph(root, folder)
     copy_code(folder)
+    shutil.copyfile(root / TEMPLATES, folder / TEMPLATES)
+    shutil.copyfile(root / "claims.yaml", folder / "claims.yaml")
     plain_yaml.write(sections, folder / "params.yaml")
     return Workspace(folder)
 
@@ -261,37 +247,13 @@ def committed_params(workspace: Workspace) -> Params:
         return params.parse_all(Path(folder, workspace.params.name))
 
 
-def git(root: Path, *arguments: str) -> str:
-    """Return the output of git in a folder.
-
-    Raises:
-        UnrollError: git is missing, or fails; the message is git's own.
-    """
-    return _output([*COMMAND, "-C", str(root), *arguments])
-
-
 def dvc(root: Path, *arguments: str) -> str:
     """Return the output of DVC in the workspace at `root`.
 
     Raises:
         UnrollError: DVC fails; the message is DVC's own.
     """
-    return _output([sys.executable, "-P", "-m", "dvc", "--cd", str(root), *arguments])
-
-
-def _output(command: Sequence[str]) -> str:
-    variables = {**environment(), "DVC_NO_ANALYTICS": "1"}
-    try:
-        done = subprocess.run(
-            command, check=True, capture_output=True, env=variables, encoding="utf-8"
-        )
-    except FileNotFoundError:
-        raise UnrollError(
-            f"{command[0]} is not on PATH; install {command[0]}"
-        ) from None
-    except subprocess.CalledProcessError as error:
-        raise UnrollError(one_line(error.stderr)) from None
-    return done.stdout
+    return output_of([sys.executable, "-P", "-m", "dvc", "--cd", str(root), *arguments])
 
 
 def commit(root: Path, folder: Path, message: str) -> None:

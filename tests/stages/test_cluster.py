@@ -18,7 +18,7 @@ from pipeline.training import tasks
 from stages import cluster, pool, train
 from stages.perform import perform
 from tests.support import content, last_output, still_there, trainable
-from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
+from tests.support.trainable import AWAY, LINEAR, NODE
 
 SLOW = NODE | {"training": NODE["training"] | {"epochs": 100_000}}
 
@@ -93,7 +93,7 @@ def test_the_bytes_are_those_of_this_machine_though_a_worker_is_killed(
     machines, tmp_path, monkeypatch
 ):
     node = NODE | {"training": NODE["training"] | {"epochs": 10}}
-    experiments = {"node": node, "linear": LINEAR, "last_value": LAST_VALUE}
+    experiments = {"node": node, "linear": LINEAR}
     here = trainable.waves(tmp_path / "here", **experiments)
     wanted = train.tasks_of(here, params.load(here.params), "waves")
     calls = [

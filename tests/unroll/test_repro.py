@@ -22,7 +22,7 @@ from tests.support import REPOSITORY, content, last_output, start_unroll
 from unroll import repro
 from unroll.commands.main import invoke, run
 from unroll.results import compare
-from unroll.workspaces import with_params
+from unroll.workspaces import with_documents
 
 CSV = {"file": "meter.csv", "stamp": "time", "target": "load"}
 LAST_VALUE = {
@@ -50,7 +50,7 @@ OLD = (
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """A workspace of two sources, one of which cannot be had."""
-    workspace = with_params(REPOSITORY, tmp_path / "small", SECTIONS)
+    workspace = with_documents(REPOSITORY, tmp_path / "small", SECTIONS)
     (workspace.root / "claims.yaml").write_text("[]\n")
     (tmp_path / "mirror/meter").mkdir(parents=True)
     for name, value in Miniature(workspace.root).environment.items():

@@ -16,11 +16,11 @@ from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_checked, read_json
+from pipeline.provenance.git import git
 from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
 from unroll.terminal import DOCUMENT, program
-from unroll.workspaces import git
 
 SHA256 = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 """A SHA-256, with a group for the digits that are shown."""
