@@ -14,7 +14,7 @@ from stages.evaluate import evaluate
 from stages.report import report
 from tests.support import REPOSITORY, fake_runs
 from tests.unroll.test_workspaces import git
-from unroll import demo, workspaces
+from unroll import projects, workspaces
 
 
 @pytest.fixture
@@ -49,13 +49,13 @@ def build(monkeypatch):
         report(workspace)
         return 0
 
-    monkeypatch.setattr(demo, "repro", repro)
+    monkeypatch.setattr(projects, "repro", repro)
 
 
 @pytest.mark.usefixtures("build")
 def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys):
     before = sorted(path.name for path in root.iterdir())
-    assert demo.demo(Workspace(root), 2) == 0
+    assert projects.demo(Workspace(root), 2) == 0
     output = capsys.readouterr().out
     page = root / "results/index.html"
     assert output.startswith(
@@ -79,7 +79,7 @@ def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys
 
 @pytest.mark.usefixtures("build")
 def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, capsys):
-    demo.demo(Workspace(root), 2)
+    projects.demo(Workspace(root), 2)
     shutil.copytree(root / ".demo/results", root / "results")
     file = root / "results/evaluations/waves/evaluation.json"
     whole = json.loads(file.read_text(encoding="utf-8"))
@@ -88,7 +88,7 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     answers_file.write(Workspace(root), params.load(root / "params.yaml"))
     shutil.rmtree(root / ".demo")
     capsys.readouterr()
-    demo.demo(Workspace(root), 2)
+    projects.demo(Workspace(root), 2)
     output = capsys.readouterr().out
     verdict = answer(schema.load(file.parent))
     assert re.search(rf"^waves +untuned +{verdict.outcome} ", output, re.MULTILINE)
@@ -101,5 +101,5 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
 def test_a_demo_is_not_made_within_a_demo(root):
     inside = root / ".demo"
     with pytest.raises(UsageError, match="is the demo itself; run `unroll demo` one"):
-        demo.demo(Workspace(inside), 2)
+        projects.demo(Workspace(inside), 2)
     assert not inside.exists()

@@ -10,7 +10,7 @@ from pipeline.evaluation import answers_file
 from stages.evaluate import evaluate
 from tests.support import REPOSITORY, fake_runs
 from tests.unroll.test_repro import SECTIONS, small, unroll
-from unroll import official, workspaces
+from unroll import projects, workspaces
 from unroll.repro import prepare
 
 __all__ = ["small"]
@@ -81,7 +81,7 @@ def test_it_is_built_where_the_file_can_be_had_and_shown_beside_the_others(
         assert f"Of official.yaml: meter. {builds} them" in capfd.readouterr().out
 
     (tmp_path / "mirror/meter/meter.csv").touch()
-    monkeypatch.setattr(official, "repro", build)
+    monkeypatch.setattr(projects, "repro", build)
     assert unroll(whole, "official", "--jobs", "1") == 0
     output = capfd.readouterr().out
     assert output.endswith(f"\nThe page: {whole.report}\n")

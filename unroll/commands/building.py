@@ -33,7 +33,7 @@ def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
 
     `unroll demo` · `unroll demo --jobs 1`
     """
-    from unroll.demo import demo
+    from unroll.projects import demo
 
     raise typer.Exit(demo(context.obj, jobs))
 
@@ -92,7 +92,7 @@ def official(context: typer.Context, jobs: Jobs = CORES) -> None:
 
     `unroll official` · `UNROLL_MIRROR=../mirror unroll official --jobs 1`
     """
-    from unroll.official import official
+    from unroll.projects import official
 
     raise typer.Exit(official(context.obj, jobs))
 
