@@ -54,7 +54,7 @@ notebooks: ## put a kernel for docs/notebooks into .venv, and say how to open th
 recording: venv ## run the demo anew and take its picture: docs/demo.svg
 	@.venv/bin/python .ci/recording.py
 
-picture: venv ## take the picture of the committed page, docs/page.png, and draw docs/unrolled.svg
+picture: venv ## take the picture of the committed page, docs/page.png
 	@PYTHONPATH=. .venv/bin/python .ci/picture.py
 
 mlflow-pictures: venv ## take the pictures of docs/mlflow.md and docs/serve.md (after `make demo`)

@@ -1,5 +1,4 @@
-"""Take docs/page.png, a picture of the first screen of results/index.html, and draw
-docs/unrolled.svg.
+"""Take docs/page.png, a picture of the first screen of results/index.html.
 
 Run it by `make picture`. It needs Chromium or Chrome.
 """
@@ -12,12 +11,10 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pipeline.report import unrolled
 from tests.support import REPOSITORY, chromium
 
 PAGE = REPOSITORY / "results" / "index.html"
 PICTURE = REPOSITORY / "docs" / "page.png"
-DRAWING = REPOSITORY / "docs" / "unrolled.svg"
 
 
 def shown() -> str:
@@ -29,7 +26,6 @@ def shown() -> str:
 
 def main() -> None:
     """Take the picture, and store the hash of the shown text in it."""
-    DRAWING.write_text(unrolled.svg(), encoding="utf-8")
     chromium.require()
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     with folder as profile, chromium.tab(Path(profile)) as tab:

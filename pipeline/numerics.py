@@ -59,10 +59,10 @@ Terraform are left out, too: their names begin like TensorFlow's, and some are s
 """
 
 ignored: dict[str, str] = {}
-"""The variables that `settle` has removed from this process's environment."""
+"""The variables that `set_environment` has removed from this process's environment."""
 
 
-def settle() -> None:
+def set_environment() -> None:
     """Set the environment variables of the libraries, and put the user's aside.
 
     The settings count only for libraries that are imported later. By default OpenBLAS

@@ -279,7 +279,7 @@ def serve(descriptor: int, caller: int, preload: Sequence[str]) -> NoReturn:
         preload: as for `Server`.
     """
     _end_with(caller)
-    numerics.settle()  # before NumPy is imported
+    numerics.set_environment()  # before NumPy is imported
     for name in preload:
         # A call that needs a module that cannot be imported reports the error itself.
         with contextlib.suppress(Exception), warnings.catch_warnings():
@@ -312,7 +312,7 @@ def work(descriptor: int, parent: int) -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _end_with(parent)
     if not FORKS:
-        numerics.settle()
+        numerics.set_environment()
     channel = Connection(descriptor)
     # If the call is interrupted, or the caller is gone, nobody waits for a report.
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):

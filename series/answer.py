@@ -7,10 +7,10 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -22,20 +22,27 @@ from pipeline.data.dataset import Dataset
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.files import atomic_folder, read_checked, write_json
 from pipeline.processes import Server
-from pipeline.report import titles
 from pipeline.validation import Strict, validated
 from series import FILE, backtest, fits, leaderboard, seal, sentence
 from series.backtest import Plan
 from series.candidates import candidates
-from series.fits import Say, Store
+from series.fits import FitCache, Say
 from series.forecaster import ARRAYS, SPEC, Forecaster
 from series.leaderboard import ENSEMBLE, Board
-from series.options import MOST_TIMESTEPS, Arguments, Title, is_title
+from series.options import (
+    MOST_TIMESTEPS,
+    Arguments,
+    Options,
+    Title,
+    explained,
+    is_title,
+    takes,
+)
 from series.question import Proposal, not_forecast, prepared, propose
-from series.reading import described
 from series.reading.detect import detect
-from series.reading.profile import FileProfile
+from series.reading.profile import FileProfile, described
 from series.reading.series_names import LONG_FORMAT
+from series.recipes import card
 from series.source import Data, RowsFile, files_of, naming_the_frame, plain_name
 from series.spec import ForecasterSpec, Member, fitted_of
 
@@ -65,13 +72,17 @@ SHOWN = ("forecast.csv", "forecast.svg", "weeks.svg", "index.html")
 """The files for people, which `page` writes."""
 
 
+Choose: TypeAlias = Callable[[FileProfile], Options]
+"""A function that chooses options by the profile of the files."""
+
+
 class Seconds(pydantic.RootModel[dict[str, float]]):
     """The content of seconds.json: name of a model -> CPU seconds."""
 
     model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
 
 
-class About(Strict):
+class Findings(Strict):
     """The content of answer.json.
 
     Attributes:
@@ -104,11 +115,10 @@ class About(Strict):
     ]
 
     @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "About":
+    def _consistent(self) -> "Findings":
         """Check that the board names models that it has."""
         self.board.check()
-        named = [*self.board.models, *self.board.members]
-        for name in named:
+        for name in [*self.board.models, *self.board.members]:
             if name not in self.titles and name != ENSEMBLE:
                 raise ValueError(f"titles must have the model {name!r:.80}")
         return self
@@ -119,7 +129,7 @@ class Answer:
     """The findings about a series, as `answer` makes them and `load` reads them.
 
     Attributes:
-        about: the question, and the scores of all models.
+        findings: the question, and the scores of all models.
         forecasts: the forecasts from all cutoffs of the past: unique_id, ds, cutoff,
             model, y, y_hat, a row for each value. y_hat is the mean over a network's
             seeds, y is NaN where nothing was measured. unique_id holds integers if it
@@ -130,7 +140,7 @@ class Answer:
         seconds: name of a model -> CPU seconds that its backtest took here.
     """
 
-    about: About
+    findings: Findings
     forecasts: pd.DataFrame
     forecaster: Forecaster
     folder: Path
@@ -142,17 +152,17 @@ class Answer:
     @property
     def name(self) -> str:
         """The name of the series."""
-        return self.about.name
+        return self.findings.name
 
     @property
     def target(self) -> str:
         """The column that is forecast."""
-        return self.about.target
+        return self.findings.target
 
     @property
     def board(self) -> Board:
         """The scores of all models, and who forecasts."""
-        return self.about.board
+        return self.findings.board
 
     @property
     def unit(self) -> str:
@@ -171,30 +181,29 @@ class Answer:
     @property
     def sentence(self) -> str:
         """The answer in words: whether recurrence helps, and who forecasts."""
-        return sentence.sentence(self.board, self.about.titles)
+        return sentence.sentence(self.board, self.findings.titles)
 
     @property
     def hint(self) -> str:
         """Sentences on series that are not forecast, what would decide an open
         question, and what differs in the table; else empty.
         """
-        about = self.about
-        used = len(self.board.deviations)
+        found = self.findings
         texts = [
-            not_forecast(self.series_left_out, used),
-            sentence.hint(self.board, about.titles, about.mostly_zero),
+            not_forecast(self.series_left_out, len(self.board.deviations)),
+            sentence.hint(self.board, found.titles, found.mostly_zero),
         ]
         return " ".join(filter(None, texts))
 
     @property
     def left_out(self) -> dict[str, str]:
         """Name of a model -> why it was not fitted; series -> why it is not forecast."""
-        return self.about.left_out
+        return self.findings.left_out
 
     @property
     def series_left_out(self) -> dict[str, str]:
         """Name of a series -> why it is not forecast."""
-        return {name: self.left_out[name] for name in self.about.series_left_out}
+        return {name: self.left_out[name] for name in self.findings.series_left_out}
 
     @property
     def models(self) -> pd.DataFrame:
@@ -207,16 +216,16 @@ class Answer:
         `seconds` are CPU seconds. `forecasts` marks the model that forecasts. All
         scores are of the later half of the cutoffs.
         """
-        rows = []
-        for name, scores in self.board.models.items():
-            about = {
+        rows = [
+            {
                 "model": name,
-                "title": sentence.title(self.board, self.about.titles, name),
+                "title": sentence.title(self.board, self.findings.titles, name),
                 **{key: getattr(scores, key) for key in SCORES},
                 "seconds": self.seconds.get(name),
                 "forecasts": name == self.board.champion,
             }
-            rows.append(about)
+            for name, scores in self.board.models.items()
+        ]
         return pd.DataFrame(rows)
 
     def forecast(
@@ -257,8 +266,9 @@ class Answer:
                 plan = files_of(future, Path(scratch), "future")
             with naming_the_frame(Path(scratch)):
                 windows = self.forecaster.read(rows, plan)
-        forecast = self.forecaster.after(windows, several, horizon)
-        return _typed(forecast, self.about.integers)
+        return _typed(
+            self.forecaster.after(windows, several, horizon), self.findings.integers
+        )
 
     @property
     def files(self) -> list[Path]:
@@ -268,7 +278,7 @@ class Answer:
             UnrollError: a file is not there, or is not the one that the answer was made
                 from (`RowsFile.found`).
         """
-        return [file.found(self.folder) for file in self.about.files]
+        return [file.found(self.folder) for file in self.findings.files]
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the answer into a folder, which `load` reads.
@@ -292,43 +302,28 @@ class Answer:
         inside = {entry.name for entry in own}
         files = [
             file if file.path in inside else file.seen_from(self.folder, path)
-            for file in self.about.files
+            for file in self.findings.files
         ]
-        about = self.about.model_copy(update={"files": files})
+        findings = self.findings.model_copy(update={"files": files})
         with atomic_folder(path, path.parent) as new:
             for entry in own:
                 copy = shutil.copytree if entry.is_dir() else shutil.copyfile
                 copy(entry, new / entry.name)
-            write_json(new / FILE, about.model_dump())
+            write_json(new / FILE, findings.model_dump())
             seal.write(new, SECONDS, *SHOWN)
             for entry in hidden:
                 entry.replace(new / entry.name)
         return path
 
 
+@takes(Arguments)
 def answer(
     data: Data,
-    target: str | None = None,
-    horizon: int | None = None,
     *,
-    lookback: int | None = None,
-    step: int | None = None,
-    future: Sequence[str] = (),
-    holidays: str | None = None,
-    missing: Sequence[str] = (),
-    stamp: Sequence[str] = (),
-    stamp_format: str | None = None,
-    day_first: bool | None = None,
-    time_zone: str | None = None,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    decimal: str | None = None,
-    name: str | None = None,
-    networks: bool = True,
-    minutes: float | None = None,
-    jobs: int | None = None,
     cache: str | os.PathLike[str] | None = None,
     say: Say | None = None,
+    choose: Choose | None = None,
+    **options: Any,
 ) -> Answer:
     """Compare models on a series at cutoffs of its past, and fit the best model.
 
@@ -339,32 +334,11 @@ def answer(
     Args:
         data: a DataFrame; the path of a CSV, Parquet or .xlsx file; or several files of one
             form. Several series are told apart by a column, such as unique_id.
-        target: the column to forecast; by default the column that looks most like a
-            target.
-        horizon: timesteps to forecast; by default a day, a week, or a year, as the rows
-            suggest.
-        lookback: timesteps that a forecast sees.
-        step: rows of a timestep; by default 1, or the rows of an hour if rows lie less
-            than half an hour apart. One row of a timestep is forecast, not the mean.
-        future: columns whose values are known beforehand.
-        holidays: a country whose holidays are known, such as "DE".
-        missing: numbers or words that mean no value.
-        stamp: columns of the timestamps.
-        stamp_format: the format of the timestamps, as `strptime` takes it.
-        day_first: whether 01/02/2024 is the first of February.
-        time_zone: the zone of the clock that the timestamps show, such as
-            "Europe/Berlin".
-        encoding: the encoding of a text file, such as "latin-1".
-        delimiter: the mark between the columns of a text file.
-        decimal: the mark before decimals in a text file.
-        name: the name of the series; by default the name of the file.
-        networks: whether recurrent and dense networks are tried; they take most of the
-            time.
-        minutes: the time budget; models that are not done by then are left out.
-        jobs: number of models that are fitted at a time; by default one for each core.
         cache: a folder for fitted models, so that the same call goes on where it was
             stopped.
         say: called with lines of progress; by default they go to standard error.
+        choose: called with the profile of the files; returns the options to go on with.
+        options: see below. What is left out is proposed by the rows.
 
     Returns:
         An `Answer`: its `sentence`, its table of `models`, the `forecasts` from all
@@ -374,32 +348,13 @@ def answer(
         UsageError: an argument is wrong; the text says what was expected and received.
         UnrollError: the rows cannot be used; the text says why and what would help.
     """
-    given = {
-        "target": target,
-        "horizon": horizon,
-        "lookback": lookback,
-        "step": step,
-        "future": future,
-        "holidays": holidays,
-        "missing": missing,
-        "stamp": stamp,
-        "stamp_format": stamp_format,
-        "day_first": day_first,
-        "time_zone": time_zone,
-        "encoding": encoding,
-        "delimiter": delimiter,
-        "decimal": decimal,
-        "name": name,
-        "networks": networks,
-        "minutes": minutes,
-        "jobs": jobs,
-    }
-    asked = validated(Arguments, given, "unroll.answer")
+    asked = validated(Arguments, options, "unroll.answer")
     folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
     kept = Path(cache) if cache else folder / ".cache"
+    choose = choose or (lambda _: asked)
     try:
         with naming_the_frame(folder):
-            made = _answered(asked, data, folder, kept, say or _to_stderr)
+            made = _answered(asked, data, folder, kept, say or _to_stderr, choose)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -407,23 +362,27 @@ def answer(
     return made
 
 
+answer.__doc__ = f"{answer.__doc__}\n    Options:\n{explained(Arguments)}\n"
+
+
 def _answered(
-    asked: Arguments, data: Data, folder: Path, cache: Path, say: Say
+    asked: Arguments, data: Data, folder: Path, kept: Path, say: Say, choose: Choose
 ) -> Answer:
     """Fit the candidates, judge them, and fit the best one to all rows.
 
     Args:
-        asked: the arguments of `answer`.
+        asked: the options of `answer`.
         data: the rows.
         folder: an empty folder for the answer.
-        cache: a folder for fitted models.
+        kept: a folder for fitted models.
         say: called with lines of progress.
+        choose: returns the options to go on with.
     """
     paths = files_of(data, folder, "rows")
     jobs = asked.jobs or os.cpu_count() or 1
     # the server imports while the rows are read
     with Server(fits.PRELOAD) as server:
-        profile, proposal, dataset = _read(asked, data, paths, say)
+        profile, proposal, dataset = _read(asked, data, paths, say, choose)
         plan = backtest.plan(dataset, proposal.cycles)
         say(
             f"Each model forecasts from {plan.origins} cutoffs of the past, fitted "
@@ -438,9 +397,9 @@ def _answered(
             series=len(dataset.scales),
             origins=plan.origins,
         )
-        store = Store.of(cache, dataset)
+        cache = FitCache.of(kept, dataset)
         fitted, left_out = fits.cross_validated(
-            store,
+            cache,
             experiments,
             plan,
             server,
@@ -448,24 +407,25 @@ def _answered(
             minutes=asked.minutes,
             say=say,
         )
-        settled = {name: fit.experiment for name, fit in fitted.items()}
-        forecasts, origins, board = leaderboard.board(
+        trained = {name: fit.experiment for name, fit in fitted.items()}
+        forecasts, board = leaderboard.board(
             dataset,
             pd.concat([fit.table for fit in fitted.values()]),
-            settled,
+            trained,
             backtest.delay(dataset, plan.stride),
         )
-        champions = {name: settled[name] for name in board.champions}
+        champions = {name: trained[name] for name in board.champions}
         weights = folder / "weights"
-        members = fits.refitted(store, champions, weights, server, jobs=jobs)
-    titled = {name: titles.short(model) for name, model in settled.items()}
+        members = fits.refitted(cache, champions, weights, server, jobs=jobs)
+    titled = {name: card(model).short_title(model) for name, model in trained.items()}
     if sentence.ZERO in titled:
         titled[sentence.ZERO] = "always 0"
-    spec = _spec(dataset, sentence.title(board, titled, board.champion), members, plan)
-    arrays = origins.arrays(board.champions)
-    folders = {name: weights / name for name in champions}
-    forecaster = Forecaster(spec, arrays, folders)
-    about = About(
+    forecaster = Forecaster(
+        _spec(dataset, sentence.title(board, titled, board.champion), members, plan),
+        backtest.arrays(dataset, forecasts, board.champions),
+        {name: weights / name for name in champions},
+    )
+    findings = Findings(
         name=dataset.name,
         files=[RowsFile.of(path, folder) for path in paths],
         target=proposal.target,
@@ -477,29 +437,30 @@ def _answered(
         mostly_zero=_mostly_zero(dataset),
         integers=_integers(profile),
     )
-    forecasts = _typed(forecasts, about.integers)
+    forecasts = _typed(forecasts, findings.integers)
     seconds = {name: fit.seconds for name, fit in fitted.items()}
     forecaster.save(folder)
     tables.write_parquet(folder / TABLE, forecasts)
     write_json(folder / SECONDS, seconds)
-    write_json(folder / FILE, about.model_dump())
-    return Answer(about, forecasts, forecaster, folder, seconds)
+    write_json(folder / FILE, findings.model_dump())
+    return Answer(findings, forecasts, forecaster, folder, seconds)
 
 
 def _read(
-    asked: Arguments, data: Data, paths: list[Path], say: Say
+    asked: Arguments, data: Data, paths: list[Path], say: Say, choose: Choose
 ) -> tuple[FileProfile, Proposal, Dataset]:
     """Profile the files, propose what was left out, and cut the rows into windows."""
     profile = detect(paths, asked)
-    proposal = propose(profile, asked)
-    for line in [*described.lines(profile), *proposal.guesses]:
+    for line in described(profile):
+        say(line)
+    proposal = propose(profile, choose(profile))
+    for line in proposal.guesses:
         say(line)
     name = asked.name or plain_name(data)
     if asked.name is None and len(profile.series) == 1 and is_title(profile.series[0]):
         name = profile.series[0]  # as the long format names it
     dataset, proposal = prepared(name, profile, proposal)
-    used = len(fitted_of(dataset).series)
-    lacking = not_forecast(proposal.leave_out, used)
+    lacking = not_forecast(proposal.leave_out, len(fitted_of(dataset).series))
     if lacking:
         say(lacking)
     return profile, proposal, dataset
@@ -549,8 +510,9 @@ def _spec(
         # Exact for the target, whose lowest value decides whether 0 is a floor.
         low[target] = np.nanmin(truth[number])
         high[target] = np.nanmax(truth[number])
-        ends = {"low": low.tolist(), "high": high.tolist()}
-        statistics[name] = known.model_copy(update=ends)
+        statistics[name] = known.model_copy(
+            update={"low": low.tolist(), "high": high.tolist()}
+        )
     last = np.asarray(dataset.stamps).max(keepdims=True).astype("datetime64[ms]")
     until = row_calendar.numbered(last, fitted.cleaning, fitted.csv.time_zone)
     return ForecasterSpec(
@@ -577,12 +539,12 @@ def load(folder: str | os.PathLike[str]) -> Answer:
             "one"
         )
     seal.check(path, FILE, TABLE, SPEC, ARRAYS)
-    about = read_checked(path / FILE, About, seal.CURE)
+    findings = read_checked(path / FILE, Findings, seal.CURE)
     forecasts = tables.read_parquet(path / TABLE, COLUMNS, seal.CURE)
     seconds = dict[str, float]()
     if (path / SECONDS).is_file():
         seconds = read_checked(path / SECONDS, Seconds, seal.CURE).root
-    return Answer(about, forecasts, Forecaster.checked(path), path, seconds)
+    return Answer(findings, forecasts, Forecaster.checked(path), path, seconds)
 
 
 def _to_stderr(line: str) -> None:

@@ -21,7 +21,7 @@ from pipeline.config.params import Experiment
 from pipeline.data import timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
-from pipeline.data.series_options import Fitted
+from pipeline.data.series_options import Preprocessing
 from pipeline.errors import UnrollError
 from series import training
 from series.combination import known_after
@@ -212,7 +212,7 @@ def cross_validate(
         UnrollError: there are too few windows, or the loss is not finite.
     """
     groups = folds(dataset, plan)
-    settled = training.settled(name, experiment, dataset, groups[0].train)
+    settled = training.select_options(name, experiment, dataset, groups[0].train)
     tables = []
     for fold in groups:
         trained, _ = training.fit(name, settled, dataset, fold.train, fold.test)
@@ -242,7 +242,7 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
     ids = np.zeros(len(origins), int)
     if dataset.series_id is not None:
         ids = dataset.series_id[origins.rows]
-    mean, std, floors = _of_series(dataset, ids)
+    mean, std, lowest = _of_series(dataset, ids)
     names = np.array([name or dataset.name for name in dataset.scales], object)
     moments = np.asarray(dataset.stamps)
     by_origin = np.reshape(forecasts, (len(origins), -1)).astype(np.float64)
@@ -256,12 +256,12 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
             "ds": moments[ahead].ravel(),
             "cutoff": np.repeat(moments[origins.rows - origins.step], count),
             "y": truth.ravel(),
-            "y_hat": np.maximum(values * std + mean, floors).ravel(),
+            "y_hat": np.maximum(values * std + mean, lowest).ravel(),
         }
     )
 
 
-def floor(fitted: Fitted | None, series: str) -> float:
+def lowest_forecast(fitted: Preprocessing | None, series: str) -> float:
     """Return the smallest value that is forecast of a series, in the series' unit.
 
     It is 0 if no train row lies below 0, else minus infinity.
@@ -272,88 +272,52 @@ def floor(fitted: Fitted | None, series: str) -> float:
     return -np.inf if fitted.series[series].low[column] < 0 else 0.0
 
 
-@dataclass(frozen=True)
-class Origins:
-    """The table of forecasts as arrays, in model units.
+def lowest_forecasts(dataset: Dataset) -> dict[str, float]:
+    """Return unique_id of each series -> `lowest_forecast`."""
+    fitted = dataset.fitted
+    return {
+        name or dataset.name: lowest_forecast(fitted, name) for name in dataset.scales
+    }
 
-    Model units are a series' standard deviations from the series' mean.
 
-    Attributes:
-        rows: the table's rows of one model and seed, in the order of series, cutoff and
-            time.
-        series: (origins,) int, the number of each origin's series in the data set.
-        mean: (origins, 1) the mean of the series.
-        std: (origins, 1) the standard deviation of the series.
-        floor: (origins, 1) the smallest value that is forecast of the series.
-        truth: (origins, steps), NaN where nothing was measured.
-        forecasts: name of a model -> (origins, steps), the mean over its seeds.
+def arrays(
+    dataset: Dataset, forecasts: pd.DataFrame, models: Sequence[str]
+) -> dict[str, Array]:
+    """Return the arrays of a `Forecaster` with some models as members.
+
+    Values are in model units: standard deviations of a series from its mean.
+
+    Args:
+        dataset: the series.
+        forecasts: unique_id, ds, cutoff, model, y and y_hat; the rows of each model in
+            the order of series, cutoff and time.
+        models: the members.
+
+    Returns:
+        `truth` (origins, steps), NaN where nothing was measured; `forecasts` (models,
+        origins, steps); and `series_id` (origins,), the number of each origin's series
+        in the data set.
     """
+    steps = windows(dataset).outputs
+    by_model = [forecasts[forecasts["model"] == name] for name in models]
+    names = [name or dataset.name for name in dataset.scales]
+    numbers = {name: number for number, name in enumerate(names)}
+    series_id = by_model[0]["unique_id"].map(numbers).to_numpy()[::steps]
+    mean, std, _ = _of_series(dataset, series_id)
 
-    rows: pd.DataFrame
-    series: Array
-    mean: Array
-    std: Array
-    floor: Array
-    truth: Array
-    forecasts: dict[str, Array]
+    def in_model_units(column: "pd.Series[float]") -> Array:
+        return np.asarray((column.to_numpy().reshape(-1, steps) - mean) / std)
 
-    @classmethod
-    def of(cls, dataset: Dataset, table: pd.DataFrame) -> "Origins":
-        """Return the arrays of a table; all its models have the same origins."""
-        ordered = table.sort_values(["seed", "unique_id", "cutoff", "ds"])
-        by_model = dict(iter(ordered.groupby("model", sort=False)))
-        first = next(iter(by_model.values()))
-        rows = first[first["seed"] == first["seed"].iloc[0]]
-        outputs = windows(dataset).outputs
-        numbers = {
-            name or dataset.name: number for number, name in enumerate(dataset.scales)
-        }
-        series = rows["unique_id"].map(numbers).to_numpy()[::outputs]
-        mean, std, floors = _of_series(dataset, series)
-        shape = (-1, len(series), outputs)  # seeds, origins, steps
-
-        def in_model_units(column: "pd.Series[float]") -> Array:
-            by_seed = column.to_numpy().reshape(shape)
-            return np.asarray((by_seed.mean(axis=0) - mean) / std)
-
-        return cls(
-            rows,
-            series,
-            mean,
-            std,
-            floor=(floors - mean) / std,
-            truth=in_model_units(rows["y"]),
-            forecasts={
-                str(name): in_model_units(own["y_hat"])
-                for name, own in by_model.items()
-            },
-        )
-
-    @property
-    def cutoffs(self) -> Array:
-        """(origins,) the cutoff of each origin."""
-        return np.asarray(self.rows["cutoff"])[:: self.truth.shape[1]]
-
-    @property
-    def horizon(self) -> np.timedelta64:
-        """The longest time from a cutoff to its last forecast value."""
-        steps = self.truth.shape[1]
-        last = self.rows["ds"].to_numpy()[steps - 1 :: steps]
-        return np.timedelta64((last - self.cutoffs).max())
-
-    def arrays(self, names: Sequence[str]) -> dict[str, Array]:
-        """Return the arrays of a `Forecaster` with some models as members.
-
-        They are `truth`, `forecasts` (models, origins, steps) and `series_id`.
-        """
-        forecasts = np.stack([self.forecasts[name] for name in names])
-        return {"truth": self.truth, "forecasts": forecasts, "series_id": self.series}
+    return {
+        "truth": in_model_units(by_model[0]["y"]),
+        "forecasts": np.stack([in_model_units(rows["y_hat"]) for rows in by_model]),
+        "series_id": series_id,
+    }
 
 
 def _of_series(dataset: Dataset, ids: Array) -> tuple[Array, Array, Array]:
     """Return the mean, the standard deviation and the floor (n, 1) of series (n,)."""
-    scales = dataset.scales
-    mean = np.array([scale.mean for scale in scales.values()])
-    std = np.array([scale.std for scale in scales.values()])
-    floors = np.array([floor(dataset.fitted, name) for name in scales])
-    return mean[ids, None], std[ids, None], floors[ids, None]
+    mean = np.array([scale.mean for scale in dataset.scales.values()])
+    std = np.array([scale.std for scale in dataset.scales.values()])
+    lowest = np.array([*lowest_forecasts(dataset).values()])
+    return mean[ids, None], std[ids, None], lowest[ids, None]

@@ -19,7 +19,7 @@ YEARS = 2 * np.timedelta64(365, "D")
 With fewer rows they would learn single weeks by heart."""
 
 BASES = ("mean", "last")
-"""The naive forecasts whose residual a network may learn (see `models.residual`).
+"""The naive forecasts whose residual a network may learn (see `series.models.residual`).
 
 A series without a cycle has the last value alone."""
 
@@ -59,7 +59,7 @@ More values do not help."""
 SLOW_BOOSTING = BOOSTING | {"trees": 150, "learning_rate": 0.1}
 """The training of boosting without a base, which has more to learn."""
 
-NETWORK = {"method": "backpropagation", "steps": STEPS[0], "batch_size": BATCH_SIZE}
+NETWORK = {"method": "numpy_adam", "steps": STEPS[0], "batch_size": BATCH_SIZE}
 """The training of a network, without its highest learning rate."""
 
 
@@ -103,17 +103,15 @@ def candidates(
 
 def is_network(experiment: Experiment) -> bool:
     """Return whether a model is a network, dense or recurrent."""
-    return experiment.training.method == "backpropagation"
+    return experiment.training.method == "numpy_adam"
 
 
 def by_base(experiment: Experiment) -> list[Experiment]:
     """Return a network with each of the naive forecasts whose residual it may learn."""
     bases = BASES if experiment.model.options["cycles"] else BASES[1:]
-    found = []
-    for base in bases:
-        model = Model.model_validate(experiment.model.model_dump() | {"base": base})
-        found.append(experiment.model_copy(update={"model": model}))
-    return found
+    options = experiment.model.model_dump()
+    models = [Model.model_validate(options | {"base": base}) for base in bases]
+    return [experiment.model_copy(update={"model": model}) for model in models]
 
 
 def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
@@ -125,12 +123,12 @@ def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
             `MOST_EPOCHS` times.
     """
     most = max(1, MOST_EPOCHS * windows // BATCH_SIZE)
-    found = []
-    for steps in sorted({min(steps, most) for steps in STEPS}):
-        options = experiment.training.model_dump() | {"steps": steps}
-        training = Training.model_validate(options)
-        found.append(experiment.model_copy(update={"training": training}))
-    return found
+    options = experiment.training.model_dump()
+    trainings = [
+        Training.model_validate(options | {"steps": steps})
+        for steps in sorted({min(steps, most) for steps in STEPS})
+    ]
+    return [experiment.model_copy(update={"training": each}) for each in trainings]
 
 
 def is_intermittent(measured: Array) -> bool:
@@ -146,8 +144,9 @@ def _naive(proposal: Proposal) -> dict[str, Experiment]:
     models = {"last_value": _unfitted("baselines", "last_value")}
     for cycle in proposal.cycles:
         if cycle <= proposal.lookback:
-            naive = _unfitted("baselines", "seasonal_naive", timesteps=cycle)
-            models[f"cycle_{cycle}"] = naive
+            models[f"cycle_{cycle}"] = _unfitted(
+                "baselines", "seasonal_naive", timesteps=cycle
+            )
     return models
 
 
@@ -170,7 +169,7 @@ def _fitted(proposal: Proposal, about: Mapping[str, Any]) -> dict[str, Experimen
 def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Experiment]:
     """Return a perceptron and two recurrent networks.
 
-    `training.settled` chooses their base and their number of steps later.
+    `training.select_options` chooses their base and their number of steps later.
     """
     about = {"family": "residual", "cycles": proposal.cycles, "season": season}
     dense = {**about, "name": "mlp", "known": known, "hidden": [256, 128], "last": 64}
@@ -182,8 +181,7 @@ def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Expe
     models = {"mlp": _trained(dense, NETWORK | {"learning_rate": 0.005}, SEEDS)}
     for name in ("gru", "lstm"):
         recurrent = {**about, "name": name, "units": 32, "last": rows}
-        training = NETWORK | {"learning_rate": 0.015}
-        models[name] = _trained(recurrent, training, SEEDS)
+        models[name] = _trained(recurrent, NETWORK | {"learning_rate": 0.015}, SEEDS)
     return models
 
 
@@ -191,8 +189,9 @@ def _statistical(proposal: Proposal) -> dict[str, Experiment]:
     """Return exponential smoothing and MSTL, fitted anew for each forecast."""
     cycles = proposal.cycles
     back = {"history": proposal.history or None}
-    first = cycles[0] if cycles else 0
-    models = {"ets": _unfitted("statistical", "ets", cycle=first, **back)}
+    models = {
+        "ets": _unfitted("statistical", "ets", cycle=cycles[0] if cycles else 0, **back)
+    }
     for cycle in cycles:
         if proposal.history or 2 * cycle <= proposal.lookback:
             smoothed = {"cycle": cycle, "trend": False, **back}
@@ -204,8 +203,11 @@ def _statistical(proposal: Proposal) -> dict[str, Experiment]:
 
 def _unfitted(family: str, name: str, **options: Any) -> Experiment:
     model = Model.model_validate({"family": family, "name": name, **options})
-    training = Training.model_validate({"method": "none"})
-    return Experiment(dataset="series", model=model, training=training)
+    return Experiment(
+        dataset="series",
+        model=model,
+        training=Training.model_validate({"method": "none"}),
+    )
 
 
 def _trained(

@@ -47,7 +47,7 @@ def combined(forecasts: Array, truth: Array, series: Array, delay: Array) -> Arr
     Args:
         forecasts: (models, origins, steps), of each series in the order of time.
         truth: (origins, steps), NaN where nothing was measured.
-        series: (origins,) the number of the series of each origin, ascending.
+        series: (origins,) the series of each origin; those of a series stand together.
         delay: (steps,) number of origins after which an error is known
             (`known_after`).
 
@@ -70,7 +70,7 @@ def stacks(series: Array) -> list[Array]:
     """Group the series that have equally many origins.
 
     Args:
-        series: (origins,) the number of the series of each origin, ascending.
+        series: (origins,) the series of each origin; those of a series stand together.
 
     Returns:
         An array (series, origins) for each group: the places of the series' origins.
@@ -101,8 +101,7 @@ def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Ar
     kernel = np.exp(-0.5 * ((steps[:, None] - steps) / BANDWIDTH) ** 2)
     kernel /= kernel.sum(axis=0)
     # (models, ..., origins, steps)
-    known = when_known(np.abs(truth - forecasts), delay)
-    sums, counts = discounted(known, DECAY)
+    sums, counts = discounted(when_known(np.abs(truth - forecasts), delay), DECAY)
     errors = sums @ kernel
     weights = counts @ kernel
     mean = errors.sum(axis=0) / np.maximum(weights.sum(axis=0), TINY)
@@ -158,8 +157,7 @@ def known_after(outputs: int, step: int, stride: int) -> Array:
         step: rows from one step to the next.
         stride: rows from one origin to the next.
     """
-    rows = np.arange(1, outputs + 1) * step
-    return np.asarray(ceil_div(rows, stride))
+    return np.asarray(ceil_div(np.arange(1, outputs + 1) * step, stride))
 
 
 def when_known(errors: Array, delay: Array) -> Array:

@@ -60,7 +60,7 @@ class Interval(Strict):
         return self
 
 
-class Comparison(Interval):
+class ModelComparison(Interval):
     """The error of one model relative to that of another one.
 
     Attributes:
@@ -130,7 +130,7 @@ def compare(
     days: float,
     seeds: Part = NO_SEEDS,
     other_seeds: Part = NO_SEEDS,
-) -> Comparison:
+) -> ModelComparison:
     """Compare a model with another one.
 
     Args:
@@ -156,7 +156,7 @@ def compare(
         low, high = _interval(difference)
         more = _more(difference)
     ahead = errors["sum"].to_numpy() < others["sum"].to_numpy()
-    return Comparison(
+    return ModelComparison(
         change=_change(mean),
         low=low,
         high=high,
@@ -183,7 +183,7 @@ def _change(logarithm: float) -> float:
 
 
 def _more(difference: Difference) -> float | None:
-    """Return `Comparison.more`: the same difference is tried with more blocks."""
+    """Return `ModelComparison.more`: the same difference is tried with more blocks."""
     if decide(*_interval(difference)) != Word.OPEN:
         return None
     for times in MORE:
@@ -243,5 +243,4 @@ def block_numbers(cutoffs: Array, length: np.timedelta64) -> Array:
         length: the length of a block; a rest belongs to the last whole block.
     """
     whole = max(int(span(cutoffs) // length), 1)
-    numbers = (cutoffs - cutoffs.min()) // length
-    return np.asarray(np.minimum(numbers, whole - 1))
+    return np.asarray(np.minimum((cutoffs - cutoffs.min()) // length, whole - 1))

@@ -32,7 +32,8 @@ from pipeline.validation import Strict
 from series import backtest, seal, training
 from series.backtest import Plan
 from series.leaderboard import is_naive
-from series.spec import Member, Shapes, require_own_model
+from series.recipes import require_own_model
+from series.spec import Member, Shapes
 
 Say = Callable[[str], None]
 """A function that is called with lines of progress."""
@@ -41,15 +42,13 @@ PRELOAD = (
     "pandas",
     "pyarrow.parquet",
     "sklearn.ensemble",
-    "pipeline.models.residual",
-    "pipeline.training.methods.backpropagation",
     "statsmodels.tsa.holtwinters",
     "statsmodels.tsa.seasonal",
     "series.fits",
 )
 """Modules that every fit of a candidate imports."""
 
-SECONDS = {"none": 0.1, "least_squares": 0.5, "boosting": 1.5, "backpropagation": 8.0}
+SECONDS = {"none": 0.1, "least_squares": 0.5, "boosting": 1.5, "numpy_adam": 8.0}
 """A training method -> usual CPU seconds of a model's backtest."""
 
 STATISTICAL_SECONDS = 2.5
@@ -100,7 +99,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Store:
+class FitCache:
     """A folder with the prepared data set and the models fitted to it.
 
     Attributes:
@@ -112,8 +111,8 @@ class Store:
     key: str
 
     @classmethod
-    def of(cls, folder: Path, dataset: Dataset) -> "Store":
-        """Write the data set into a folder, and return the folder's store."""
+    def of(cls, folder: Path, dataset: Dataset) -> "FitCache":
+        """Write the data set into a folder, and return the folder's cache."""
         seal.require_plain(folder)
         prepared = folder / "prepared"
         with atomic_folder(prepared, folder) as new:
@@ -135,8 +134,9 @@ class Store:
     ) -> processes.Call:
         """Return the call of a function with the data set's folder, a name and more."""
         prepared = self.folder / "prepared"
-        log = self.folder / f"{name}.log"
-        return processes.Call(name, function, (prepared, name, *arguments), log)
+        return processes.Call(
+            name, function, (prepared, name, *arguments), self.folder / f"{name}.log"
+        )
 
 
 def _digest(plain: Any) -> str:
@@ -144,7 +144,7 @@ def _digest(plain: Any) -> str:
 
 
 def cross_validated(
-    store: Store,
+    cache: FitCache,
     experiments: Mapping[str, Experiment],
     plan: Plan,
     server: processes.Server,
@@ -156,7 +156,7 @@ def cross_validated(
     """Forecast with each model from all origins.
 
     Args:
-        store: the folder with the data set.
+        cache: the folder with the data set.
         experiments: the models.
         plan: the origins.
         server: the server that starts the processes.
@@ -174,14 +174,14 @@ def cross_validated(
     paths = {}
     expected = {}
     for name, experiment in experiments.items():
-        paths[name] = store.path(name, experiment.model_dump(), asdict(plan))
+        paths[name] = cache.path(name, experiment.model_dump(), asdict(plan))
         if not paths[name].with_suffix(".parquet").exists():
             expected[name] = _expected_seconds(experiment)
     # The longest first, so that none runs alone at the end. With a time budget the
     # quickest first, so that many are done.
     order = sorted(expected, key=expected.__getitem__, reverse=minutes is None)
     calls = [
-        store.call(fit_one, name, experiments[name], plan, paths[name])
+        cache.call(fit_one, name, experiments[name], plan, paths[name])
         for name in order
     ]
     left_out = _performed(calls, experiments, server, expected, jobs, minutes, say)
@@ -283,19 +283,17 @@ def fit_one(
     try:
         table, settled = backtest.cross_validate(name, experiment, dataset, plan)
     except (UnrollError, MemoryError) as error:
-        reason = failures.explain(error)
-        write_json(path.with_suffix(".json"), {"left_out": reason})
+        write_json(path.with_suffix(".json"), {"left_out": failures.explain(error)})
         return
-    seconds = time.process_time() - started
     write_json(
         path.with_suffix(".json"),
-        {"experiment": settled.model_dump(), "seconds": seconds},
+        {"experiment": settled.model_dump(), "seconds": time.process_time() - started},
     )
     tables.write_parquet(path.with_suffix(".parquet"), table)
 
 
 def refitted(
-    store: Store,
+    cache: FitCache,
     experiments: Mapping[str, Experiment],
     folder: Path,
     server: processes.Server,
@@ -305,7 +303,7 @@ def refitted(
     """Fit models on all rows.
 
     Args:
-        store: the data set.
+        cache: the data set.
         experiments: the models as they were settled by `cross_validated`.
         folder: a new folder; the weights of each model are written to FOLDER/NAME.
         server: the server that starts the processes.
@@ -318,9 +316,10 @@ def refitted(
         UnrollError: a model could not be fitted.
         RuntimeError: there is a mistake in the code.
     """
-    calls = []
-    for name, experiment in experiments.items():
-        calls.append(store.call(refit_one, name, experiment, folder / name))
+    calls = [
+        cache.call(refit_one, name, experiment, folder / name)
+        for name, experiment in experiments.items()
+    ]
     runs = processes.run(calls, jobs, server)
     with contextlib.closing(runs):
         for ended in runs:
@@ -345,8 +344,9 @@ def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -
     stride = dataset.fitted.windows.stride if dataset.fitted else 1
     # Of very many windows every second, third, ... is taken, the newest among them.
     train = replace(whole, rows=whole.rows[::-stride][::-1])
-    last = replace(train, rows=train.rows[-1:])
-    trained, job = training.fit(name, experiment, dataset, train, last)
+    trained, job = training.fit(
+        name, experiment, dataset, train, replace(train, rows=train.rows[-1:])
+    )
     folder.mkdir(parents=True)
     for replicate in trained.replicates:
         trained.save(

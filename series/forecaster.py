@@ -20,13 +20,14 @@ from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.training.job import Predict
-from pipeline.training.recipe import Recipe, recipe
+from pipeline.training.recipe import Recipe
 from series import intervals, seal
 from series.combination import known_after, weighted_median_forecast
 from series.reading import files
+from series.recipes import recipe, require_own_model
 from series.rows import Window, continued, histories, latest
 from series.source import existing, plain_frame
-from series.spec import ForecasterSpec, Member, require_own_model
+from series.spec import ForecasterSpec, Member
 
 SPEC = "forecaster.json"
 """The file of a `ForecasterSpec`."""
@@ -51,7 +52,7 @@ class Forecaster:
 
     Attributes:
         spec: the forecaster as plain data.
-        arrays: `Origins.arrays`, from which weights and intervals are computed.
+        arrays: `backtest.arrays`, from which weights and intervals are computed.
         weights: name of a member -> the folder of its weights.
         cache: digest of a window -> the members' forecasts, for the last `CACHED`
             windows. The same rows give the same bits, and run no model twice.
@@ -93,8 +94,7 @@ class Forecaster:
         except ValueError as error:
             raise damaged(folder / ARRAYS, error, seal.CURE) from None
         names = [member.name for member in spec.members]
-        weights = {name: folder / "weights" / name for name in names}
-        return cls(spec, arrays, weights)
+        return cls(spec, arrays, {name: folder / "weights" / name for name in names})
 
     @cached_property
     def predict(self) -> list[list[Predict]]:
@@ -184,17 +184,42 @@ class Forecaster:
         Returns:
             (horizon,) forecasts and (horizon, 2 * levels) their quantiles in ascending
             order, in the target's unit. No known value lies below
-            `SeriesQuestion.floor`; ends that are not known are infinite.
+            `SeriesQuestion.lowest`; ends that are not known are infinite.
 
         Raises:
             UsageError: a level or the horizon is wrong.
         """
-        if not isinstance(levels, list | tuple | np.ndarray):
-            raise UsageError(
-                f"levels must be numbers such as (0.5, 0.9). Received: {levels!r}"
-            )
-        for level in levels:
-            require_level(level)
+        _require_levels(levels)
+        count = self._steps(horizon)
+        errors, delay, forecast = self._errors(window)
+        # (steps, 2 * levels)
+        offsets = intervals.quantiles(errors, levels, delay, since=len(errors))[-1]
+        trained = len(forecast)
+        later = window
+        while len(forecast) < count:
+            later = continued(later, forecast[-trained:], len(forecast))
+            _, _, following = self._errors(later)
+            forecast = np.concatenate([forecast, following])
+        # Beyond the trained horizon the last error grows as that of a random walk does:
+        # with the square root of the time ahead.
+        steps = np.arange(1, count + 1)
+        growth = np.sqrt(np.maximum(steps / trained, 1.0))
+        offsets = growth[:, None] * offsets[np.minimum(steps, trained) - 1]
+        scale = window.question.scale
+        forecast = forecast[:count] * scale.std + scale.mean
+        quantiles = forecast[:, None] + offsets * scale.std
+        lowest = window.question.lowest
+        quantiles = np.where(
+            np.isfinite(quantiles), np.maximum(quantiles, lowest), quantiles
+        )
+        return np.maximum(forecast, lowest), quantiles
+
+    def _steps(self, horizon: int | None) -> int:
+        """Return the number of timesteps to forecast.
+
+        Raises:
+            UsageError: the horizon is wrong.
+        """
         trained = self.spec.fitted.windows.horizon
         count = trained if horizon is None else horizon
         is_whole = isinstance(count, int | float | np.integer) and count % 1 == 0
@@ -202,30 +227,14 @@ class Forecaster:
             raise UsageError(
                 f"horizon must be 1 to {LONGEST * trained}. Received: {count!r}"
             )
-        count = int(count)
-        errors, delay, forecast = self._errors(window)
-        # (steps, 2 * levels)
-        offsets = intervals.quantiles(errors, levels, delay, since=len(errors))[-1]
-        later = window
-        while len(forecast) < count:
-            later = continued(later, forecast[-trained:], len(forecast))
-            _, _, following = self._errors(later)
-            # The last error grows as that of a random walk does: with the square root
-            # of the time ahead.
-            steps = np.arange(len(forecast) + 1, len(forecast) + trained + 1)
-            growth = np.sqrt(steps / trained)
-            offsets = np.concatenate([offsets, growth[:, None] * offsets[trained - 1]])
-            forecast = np.concatenate([forecast, following])
-        scale = window.question.scale
-        forecast = forecast[:count] * scale.std + scale.mean
-        quantiles = forecast[:, None] + offsets[:count] * scale.std
-        floor = window.question.floor
-        known = np.isfinite(quantiles)
-        quantiles = np.where(known, np.maximum(quantiles, floor), quantiles)
-        return np.maximum(forecast, floor), quantiles
+        return int(count)
 
     def _errors(self, window: Window) -> tuple[Array, Array, Array]:
         """Return the errors up to a window, and the forecast after it, in model units.
+
+        Origins are of three kinds, in the order of time: those of the backtest; those
+        between its last origin and the fit, without a forecast, since the models were
+        fitted to these rows; and those since the fit, of which the window is the last.
 
         Returns:
             (origins, steps) truth minus forecast; (steps,) number of origins after
@@ -236,26 +245,22 @@ class Forecaster:
         delay = known_after(outputs, question.windows.step, self.spec.stride)
         number = [*self.spec.fitted.series].index(question.series)
         own = self.arrays["series_id"] == number
-        # Between the last origin and the fit there are no forecasts: the models were
-        # fitted to those rows.
         between = np.full((delay[-1] - 1, outputs), np.nan)
-        # (origins since the fit and the last one, timesteps, columns)
+        # (origins since the fit, timesteps, columns), and what was observed after them
         inputs = window.inputs[None]
-        observed = np.empty((0, outputs))
+        observed = np.full((1, outputs), np.nan)
         if window.since is not None:
             inputs = np.concatenate([window.since[0], inputs])
-            observed = window.since[1]
-        later = np.stack([self.of_members(values) for values in inputs], axis=1)
-        next_one = np.full((1, outputs), np.nan)
-        past_truth = self.arrays["truth"][own]
-        truth = np.concatenate([past_truth, between, observed, next_one])
+            observed = np.concatenate([window.since[1], observed])
+        since = np.stack([self.of_members(values) for values in inputs], axis=1)
+        truth = np.concatenate([self.arrays["truth"][own], between, observed])
         past = self.arrays["forecasts"][:, own]
-        unknown = np.zeros((len(later), *between.shape))
-        # (members, origins, steps)
-        forecasts = np.concatenate([past, unknown, later], axis=1)
-        combined = weighted_median_forecast(forecasts, truth, delay)
-        floor = (question.floor - question.scale.mean) / question.scale.std
-        combined = np.maximum(combined, floor)
+        unknown = np.zeros((len(since), *between.shape))
+        combined = weighted_median_forecast(
+            np.concatenate([past, unknown, since], axis=1), truth, delay
+        )
+        lowest = (question.lowest - question.scale.mean) / question.scale.std
+        combined = np.maximum(combined, lowest)
         return truth[:-1] - combined[:-1], delay, combined[-1]
 
     def read(
@@ -277,15 +282,19 @@ class Forecaster:
         for path in [*paths, *plan]:
             existing(path)
         form = self.spec.question.csv
-        later = files.read(plan, form) if plan else None
-        return self._latest(files.read(paths, form), later)
+        return self._latest(
+            files.read(paths, form), files.read(plan, form) if plan else None
+        )
 
     def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
-        table = files.of_table(plain_frame(rows), self.spec.question.csv)
-        return self._latest(table, None)
+        return self._latest(
+            files.of_table(plain_frame(rows), self.spec.question.csv), None
+        )
 
-    def _latest(self, rows: files.Rows, plan: files.Rows | None) -> dict[str, Window]:
+    def _latest(
+        self, rows: files.FileRows, plan: files.FileRows | None
+    ) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None
         found = histories(self.spec.questions, rows, plan)
         windows = dict[str, Window]()
@@ -301,8 +310,9 @@ class Forecaster:
                 warnings.warn(text, OutsideRangeWarning, stacklevel=3)
                 continue
             if name != ALONE:
-                unusual = [f"{name}: {text}" for text in window.unusual]
-                window = replace(window, unusual=unusual)
+                window = replace(
+                    window, unusual=[f"{name}: {text}" for text in window.unusual]
+                )
             for text in window.unusual:
                 warnings.warn(text, OutsideRangeWarning, stacklevel=3)
             windows[name] = window
@@ -397,6 +407,16 @@ def _loaded(trained: Recipe, member: Member, path: Path) -> Predict:
     except Exception as error:  # noqa: BLE001
         raise damaged(path.with_name(f"{path.name}.npz"), error, seal.CURE) from None
     return predict
+
+
+def _require_levels(levels: object) -> None:
+    """Raise UsageError unless `levels` are several levels (`require_level`)."""
+    if not isinstance(levels, list | tuple | np.ndarray):
+        raise UsageError(
+            f"levels must be numbers such as (0.5, 0.9). Received: {levels!r}"
+        )
+    for level in levels:
+        require_level(level)
 
 
 def require_level(level: float) -> None:

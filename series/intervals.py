@@ -233,8 +233,7 @@ def _ends(
     """
     number = np.maximum(effective, ROUNDING)[..., None]  # (series, origins, steps, 1)
     # (series, origins, steps, levels)
-    both = np.minimum(levels * (1 + 1 / number), 1.0)
-    _, half = absolute.quantiles(both, origins)
+    _, half = absolute.quantiles(np.minimum(levels * (1 + 1 / number), 1.0), origins)
     tail = (1 + levels) / 2 * (1 + 1 / number)
     low, high = signed.quantiles(np.minimum(tail, 1.0), origins)
     share = np.where(tail <= 1 + ROUNDING, number / (number + PRIOR_SYMMETRIC), 0.0)

@@ -12,7 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.evaluation.margin import Word
 from pipeline.validation import Strict, one_of
 from series.answer import Answer
-from series.comparison import Comparison, mean_error
+from series.comparison import ModelComparison, mean_error
 from series.leaderboard import Board, factor
 from series.sentence import amount, interval, so_far, span, title, why_open
 
@@ -98,14 +98,18 @@ def between(answer: Answer, model: str, other: str) -> Judgement:
     if model == other:
         raise UsageError(f"both models are {model}; name two models of {answer.name}")
     rows = pd.concat([_of_model(answer, model), _of_model(answer, other)])
-    shown = title(answer.board, answer.about.titles, model)
-    return _judgement(answer, answer.board.errors(rows), model, other, shown)
+    return _judgement(
+        answer,
+        answer.board.errors(rows),
+        model,
+        other,
+        title(answer.board, answer.findings.titles, model),
+    )
 
 
 def _of_model(answer: Answer, name: str) -> pd.DataFrame:
     rows = answer.board.later(answer.forecasts)
-    own = rows[rows["model"] == name].reset_index(drop=True)
-    return own.astype({"unique_id": str})
+    return rows[rows["model"] == name].reset_index(drop=True).astype({"unique_id": str})
 
 
 def _judgement(
@@ -114,7 +118,7 @@ def _judgement(
     """Compare two models by their errors; `shown` is the title of the first."""
     board = answer.board
     compared = board.compared(errors, model, other)
-    champion = title(board, answer.about.titles, other)
+    champion = title(board, answer.findings.titles, other)
     return Judgement(
         model=shown,
         champion=champion,
@@ -129,7 +133,7 @@ def _judgement(
     )
 
 
-def _sentence(name: str, champion: str, board: Board, compared: Comparison) -> str:
+def _sentence(name: str, champion: str, board: Board, compared: ModelComparison) -> str:
     outcome = OUTCOMES[compared.word].capitalize()
     if compared.low is None:
         text = f"Open so far: {so_far(board, compared, name, champion)}."
@@ -163,8 +167,9 @@ def _checked(table: pd.DataFrame, board: Board, champion: pd.DataFrame) -> pd.Da
         ds=_timestamps(table["ds"], champion["ds"]),
         y_hat=pd.to_numeric(table["y_hat"], errors="coerce").astype(float),
     )
-    measured = champion.drop(columns="y_hat")
-    merged = measured.merge(board.later(rows), on=KEYS, how="outer", indicator=True)
+    merged = champion.drop(columns="y_hat").merge(
+        board.later(rows), on=KEYS, how="outer", indicator=True
+    )
     finite = np.isfinite(merged["y_hat"].to_numpy(float))
     problems = {
         "one row for each value": merged.duplicated(KEYS),

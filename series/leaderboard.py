@@ -7,8 +7,7 @@ model (docs/decisions/own-series.md).
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -22,18 +21,22 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation.intervals import Part
 from pipeline.evaluation.margin import Word
 from pipeline.validation import Strict, Timestamp
-from series import combination, comparison, intervals
-from series.backtest import Origins
-from series.comparison import NO_SEEDS, WEEK, Comparison, Interval, compare, mean_error
+from series import backtest, combination, comparison, intervals
+from series.comparison import (
+    NO_SEEDS,
+    WEEK,
+    Interval,
+    ModelComparison,
+    compare,
+    mean_error,
+)
+from series.recipes import card
 
 ENSEMBLE = "weighted_median"
 """The name of the forecast combination in the table."""
 
 DEVIATIONS = "standard deviations"
 """The unit of errors over several series: standard deviations of their train rows."""
-
-RECURRENT = {"simple_rnn", "lstm", "gru", "min_gru", "segments"}
-"""Names of models with a recurrent cell."""
 
 MIN_MEMBERS = 3
 """Smallest number of models that are combined."""
@@ -126,8 +129,8 @@ class Board(Strict):
     opponent: str
     naive: str | None
     rival: str | None
-    comparison: Comparison | None
-    with_naive: dict[str, Comparison]
+    comparison: ModelComparison | None
+    with_naive: dict[str, ModelComparison]
     champion: str
 
     @property
@@ -182,7 +185,7 @@ class Board(Strict):
         """Return `errors_by_block` of forecasts of the later half."""
         return comparison.errors_by_block(later, self.deviations, self.block_length)
 
-    def compared(self, errors: pd.DataFrame, name: str, other: str) -> Comparison:
+    def compared(self, errors: pd.DataFrame, name: str, other: str) -> ModelComparison:
         """Compare two models.
 
         Args:
@@ -192,8 +195,9 @@ class Board(Strict):
         """
         seeds = self._seed_part(name)
         other_seeds = self._seed_part(other)
-        own = errors.loc[name]
-        return compare(own, errors.loc[other], self.days, seeds, other_seeds)
+        return compare(
+            errors.loc[name], errors.loc[other], self.days, seeds, other_seeds
+        )
 
     def _seed_part(self, name: str) -> Part:
         scores = self.models.get(name)
@@ -207,13 +211,12 @@ def factor(deviations: Mapping[str, float]) -> float:
 
 def is_recurrent(experiment: Experiment) -> bool:
     """Return whether a model has a recurrent cell."""
-    return experiment.model.name in RECURRENT
+    return card(experiment).kind == "recurrent"
 
 
 def is_naive(experiment: Experiment) -> bool:
-    """Return whether a model is a baseline without a fit, such as the last value."""
-    is_fitted = experiment.training.method != "none"
-    return experiment.model.family == "baselines" and not is_fitted
+    """Return whether a model learns nothing, such as the last value."""
+    return card(experiment).kind == "naive"
 
 
 def board(
@@ -221,7 +224,7 @@ def board(
     table: pd.DataFrame,
     experiments: Mapping[str, Experiment],
     delay: Array,
-) -> tuple[pd.DataFrame, Origins, Board]:
+) -> tuple[pd.DataFrame, Board]:
     """Score all models and their combination, compare them, and choose who forecasts.
 
     Args:
@@ -233,46 +236,52 @@ def board(
 
     Returns:
         The mean forecasts over seeds, also of the combination: unique_id, ds, cutoff,
-        model, y and y_hat; these forecasts as arrays; and the board.
+        model, y and y_hat, of each model in the order of the table; and the board.
 
     Raises:
         UnrollError: nothing was measured in one half of the cutoffs, or all models are
             recurrent.
     """
-    origins = Origins.of(dataset, table)
-    middle = comparison.middle(origins.cutoffs)
-    later = origins.cutoffs >= middle
-    _require_measured(dataset, origins, later)
-
-    # The earlier half chooses models.
-    earlier = {name: _earlier(origins, name, later) for name in origins.forecasts}
-    members = _members(experiments, earlier)
-    if members:
-        origins, table = _with_ensemble(origins, table, members, delay)
-        earlier[ENSEMBLE] = _earlier(origins, ENSEMBLE, later)
-    network, opponent, naive, rival = _chosen(dataset, experiments, earlier)
-
-    # The later half compares them.
-    names = [name or dataset.name for name in dataset.scales]
-    scales = dataset.scales.values()
-    deviations = dict(zip(names, [scale.std for scale in scales], strict=True))
-    days = float(comparison.span(origins.cutoffs[later]) / DAY)
-    block_length = max(WEEK, origins.horizon)
     by_value = ["unique_id", "ds", "cutoff", "model"]
     values = table.groupby(by_value, sort=False, as_index=False)
     forecasts = values[["y", "y_hat"]].mean()
+    cutoffs = forecasts["cutoff"].drop_duplicates().to_numpy()
+    middle = comparison.middle(cutoffs)
+    _require_measured(dataset, forecasts, middle)
+    deviations = {
+        name or dataset.name: scale.std for name, scale in dataset.scales.items()
+    }
+
+    # The earlier half chooses models.
+    earlier = _mean_errors(forecasts[forecasts["cutoff"] < middle], deviations)
+    members = _members(experiments, earlier)
+    lowest = backtest.lowest_forecasts(dataset)
+    if members:
+        combined = _combined(forecasts, members, lowest, delay)
+        earlier |= _mean_errors(combined[combined["cutoff"] < middle], deviations)
+        forecasts = pd.concat([forecasts, combined], ignore_index=True)
+    network, opponent, naive, rival = _chosen(dataset, experiments, earlier)
+
+    # The later half compares them.
+    days = float(comparison.span(cutoffs[cutoffs >= middle]) / DAY)
+    horizon = (forecasts["ds"] - forecasts["cutoff"]).max()
+    block_length = max(WEEK, horizon.to_timedelta64())
     errors = comparison.errors_by_block(
         forecasts[forecasts["cutoff"] >= middle], deviations, block_length
     )
     seeds = _seed_parts(table[table["cutoff"] >= middle], deviations)
+    seeds[ENSEMBLE] = NO_SEEDS
 
-    def compared(name: str, other: str) -> Comparison:
-        of_other = errors.loc[other]
-        return compare(errors.loc[name], of_other, days, seeds[name], seeds[other])
+    def compared(name: str, other: str) -> ModelComparison:
+        return compare(
+            errors.loc[name], errors.loc[other], days, seeds[name], seeds[other]
+        )
 
     models = {}
     for name, error in earlier.items():
-        wql, coverage = _quantile_scores(origins, name, later, delay)
+        wql, coverage = _quantile_scores(
+            forecasts[forecasts["model"] == name], lowest, middle, delay
+        )
         change: dict[str, float | None] = {"change": None, "low": None, "high": None}
         if name != opponent:
             change = compared(name, opponent).model_dump(include={*change})
@@ -294,7 +303,7 @@ def board(
     if network is not None:
         verdict = compared(network, opponent)
     found = Board(
-        unit=dataset.scale.unit if len(names) == 1 else DEVIATIONS,
+        unit=dataset.scale.unit if len(deviations) == 1 else DEVIATIONS,
         middle=shown(middle),
         days=days,
         block_days=float(block_length / DAY),
@@ -309,7 +318,7 @@ def board(
         with_naive=with_naive,
         champion=opponent,
     )
-    return forecasts, origins, found.model_copy(update={"champion": _champion(found)})
+    return forecasts, found.model_copy(update={"champion": _champion(found)})
 
 
 def _champion(board: Board) -> str:
@@ -378,40 +387,64 @@ def _members(
     return sorted(members) if len(members) >= MIN_MEMBERS else []
 
 
-def _with_ensemble(
-    origins: Origins, table: pd.DataFrame, members: Sequence[str], delay: Array
-) -> tuple[Origins, pd.DataFrame]:
-    """Return the arrays and the table with the combination of some models."""
-    forecasts = np.stack([origins.forecasts[name] for name in members])
-    combined = combination.combined(forecasts, origins.truth, origins.series, delay)
-    combined = np.maximum(combined, origins.floor)
-    values = combined * origins.std + origins.mean
-    rows = origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=values.ravel())
-    origins = replace(origins, forecasts={**origins.forecasts, ENSEMBLE: combined})
-    return origins, pd.concat([table, rows], ignore_index=True)
+def _combined(
+    forecasts: pd.DataFrame,
+    members: Sequence[str],
+    lowest: Mapping[str, float],
+    delay: Array,
+) -> pd.DataFrame:
+    """Return the rows of the combination of some models."""
+    by_model = [forecasts[forecasts["model"] == name] for name in members]
+    rows = by_model[0]
+    values = combination.combined(
+        np.stack([_by_origin(own["y_hat"], delay) for own in by_model]),
+        _by_origin(rows["y"], delay),
+        _by_origin(rows["unique_id"], delay)[:, 0],
+        delay,
+    )
+    return rows.assign(
+        model=ENSEMBLE, y_hat=np.maximum(values.ravel(), rows["unique_id"].map(lowest))
+    )
 
 
-def _require_measured(dataset: Dataset, origins: Origins, later: Array) -> None:
-    measured = np.isfinite(origins.truth)
-    for half, chosen in (("earlier", ~later), ("later", later)):
-        if not measured[chosen].any():
+def _by_origin(column: "pd.Series[Any]", delay: Array) -> Array:
+    """Return a column of a model's rows as (origins, steps)."""
+    return np.asarray(column.to_numpy().reshape(-1, len(delay)))
+
+
+def _require_measured(
+    dataset: Dataset, forecasts: pd.DataFrame, middle: np.datetime64
+) -> None:
+    measured = forecasts["cutoff"][forecasts["y"].notna()]
+    halves = {"earlier": measured < middle, "later": measured >= middle}
+    for half, known in halves.items():
+        if not known.any():
             raise UnrollError(
                 f"{dataset.name}: no value was measured after the cutoffs of the "
                 f"{half} half; add rows, or leave out rows without a target"
             )
 
 
-def _earlier(origins: Origins, name: str, later: Array) -> float:
-    """Return the MAE of a model on the earlier half, in standard deviations."""
-    errors = np.abs(origins.forecasts[name] - origins.truth)
-    return float(np.nanmean(errors[~later]))
+def _mean_errors(
+    rows: pd.DataFrame, deviations: Mapping[str, float]
+) -> dict[str, float]:
+    """Return name of a model -> its MAE over some rows, in standard deviations."""
+    means = (
+        comparison.in_deviations(rows, deviations)
+        .groupby(rows["model"], sort=False)
+        .mean()
+    )
+    return {str(name): float(error) for name, error in means.items()}
 
 
 def _seed_parts(
     later: pd.DataFrame, deviations: Mapping[str, float]
 ) -> dict[str, Part]:
-    errors = comparison.in_deviations(later, deviations)
-    means = errors.groupby([later["model"], later["seed"]]).mean()
+    means = (
+        comparison.in_deviations(later, deviations)
+        .groupby([later["model"], later["seed"]])
+        .mean()
+    )
     return {
         str(name): comparison.seed_part(own.to_numpy())
         for name, own in means.groupby(level="model")
@@ -419,7 +452,10 @@ def _seed_parts(
 
 
 def _quantile_scores(
-    origins: Origins, name: str, later: Array, delay: Array
+    rows: pd.DataFrame,
+    lowest: Mapping[str, float],
+    middle: np.datetime64,
+    delay: Array,
 ) -> tuple[float | None, float | None]:
     """Return a model's weighted quantile loss and the coverage of its 90 % intervals.
 
@@ -427,38 +463,39 @@ def _quantile_scores(
     few earlier errors are known for an interval.
 
     Args:
-        origins: the forecasts.
-        name: the name of the model.
-        later: (origins,) whether an origin belongs to the later half.
+        rows: the forecasts of the model.
+        lowest: unique_id -> the smallest value that is forecast.
+        middle: the first cutoff of the later half.
         delay: (steps,) number of origins after which an error is known.
     """
-    stacks = combination.stacks(origins.series)
+    truth = _by_origin(rows["y"], delay)
+    forecasts = _by_origin(rows["y_hat"], delay)
+    ends = _by_origin(rows["unique_id"].map(lowest), delay)
+    later = _by_origin(rows["cutoff"] >= middle, delay)
+    stacks = combination.stacks(_by_origin(rows["unique_id"], delay)[:, 0])
     every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
     truths = []
     deciles = []
     inside = []
     for stack in stacks:
-        rows = stack[::every]  # (series, origins)
-        errors = origins.truth[rows] - origins.forecasts[name][rows]
-        since = int(later[rows].argmax(axis=1).min())
+        some = stack[::every]  # (series, origins)
+        errors = truth[some] - forecasts[some]
+        since = int(later[some][..., 0].argmax(axis=1).min())
         levels = (*LEVELS, intervals.USUAL)
         offsets = intervals.quantiles(errors, levels, delay, since)[:, :-1]
         held = intervals.inside(errors, offsets)
-        known = np.isfinite(held) & later[rows][..., None]  # (series, origins, steps)
+        known = np.isfinite(held) & later[some]  # (series, origins, steps)
         # The outermost offsets are those of the 90 % interval; the forecast itself is
         # the median.
         offsets = np.insert(offsets[..., 1:-1], len(LEVELS), 0.0, axis=-1)
-        values = origins.forecasts[name][rows][..., None] + offsets
-        values = np.maximum(values, origins.floor[rows][..., None])
-        mean = origins.mean[rows]
-        std = origins.std[rows]
-        truths.append((origins.truth[rows] * std + mean)[known])
-        deciles.append((values * std[..., None] + mean[..., None])[known])
+        values = forecasts[some][..., None] + offsets
+        truths.append(truth[some][known])
+        deciles.append(np.maximum(values, ends[some][..., None])[known])
         inside.append(held[known])
-    truth = np.concatenate(truths)
-    if not len(truth):
+    measured = np.concatenate(truths)
+    if not len(measured):
         return None, None
-    wql = intervals.weighted_quantile_loss(truth, np.concatenate(deciles), DECILES)
+    wql = intervals.weighted_quantile_loss(measured, np.concatenate(deciles), DECILES)
     return wql, float(np.concatenate(inside).mean())
 
 

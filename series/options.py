@@ -1,8 +1,9 @@
-"""The options of an answer: as arguments, as flags of a command, or in params.yaml."""
+"""The options of an answer: as arguments of `unroll.answer`, or as flags of a command."""
 
+import inspect
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import pydantic
 
@@ -56,43 +57,44 @@ Title = Annotated[str, pydantic.AfterValidator(_title)]
 class Options(Strict):
     """The options of an answer; what is left out is detected in the file, or proposed.
 
-    Numbers may be NumPy's. A single name may stand for a list of names.
-
-    Attributes:
-        target: the column to forecast.
-        horizon: timesteps to forecast.
-        lookback: timesteps that a forecast sees.
-        step: rows of a timestep.
-        future: columns whose later values are known beforehand.
-        holidays: the country whose holidays are known, such as "DE".
-        missing: numbers and words that mean no value.
-        stamp: the columns of the timestamp.
-        stamp_format: the format of the timestamp, as `strptime` takes it.
-        day_first: whether 01/02/2024 is in February.
-        time_zone: the zone of the clock that the timestamps show.
-        encoding: the encoding of a text file.
-        delimiter: the mark between the columns of a text file.
-        decimal: the mark before decimals in a text file.
-        networks: whether neural networks are tried.
-        minutes: the time budget; None for no limit.
+    They are the keywords of `unroll.answer` and the flags of the command. Numbers may be
+    NumPy's. A single name may stand for a list of names.
     """
 
+    model_config = pydantic.ConfigDict(use_attribute_docstrings=True)
+
     target: str | None = None
+    """The column to forecast."""
     horizon: Annotated[Count, pydantic.Field(le=MOST_TIMESTEPS)] | None = None
+    """Timesteps to forecast, at most 10,000."""
     lookback: Annotated[Count, pydantic.Field(le=100_000)] | None = None
+    """Timesteps that a forecast sees, at most 100,000."""
     step: Count | None = None
+    """The number of rows in a timestep, of which one row is forecast, not the mean."""
     future: Names = pydantic.Field(default=[])
+    """A column, or several, known beforehand."""
     holidays: str | None = None
+    """A country whose holidays count: DE, US ..."""
     missing: Names = pydantic.Field(default=[])
+    """A number or word, or several, that means no value."""
     stamp: Names = pydantic.Field(default=[])
+    """A column, or several, of timestamps."""
     stamp_format: str | None = None
+    """The format of timestamps, as strptime takes it."""
     day_first: bool | None = None
+    """How to read 01/02/2024."""
     time_zone: str | None = None
+    """The time zone of the timestamps: Europe/Berlin."""
     encoding: str | None = None
+    """The encoding of the text, such as latin-1."""
     delimiter: str | None = None
+    """The separator of columns; a space for any white space."""
     decimal: Literal[".", ","] | None = None
+    """The mark before decimals."""
     networks: bool = True
+    """Try neural networks, too; they take most of the time."""
     minutes: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)] | None = None
+    """The time budget, after which other models are left out; by default none."""
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -108,12 +110,52 @@ class Options(Strict):
 
 
 class Arguments(Options):
-    """The arguments of `unroll.answer` that can be checked before the rows are read.
-
-    Attributes:
-        name: the name of the series.
-        jobs: number of models that are fitted at a time.
-    """
+    """The arguments of `unroll.answer` that can be checked before the rows are read."""
 
     name: Title | None = None
+    """The name of the series; by default the name of the file."""
     jobs: Count | None = None
+    """The number of models that are fitted at a time; by default one for each core."""
+
+
+def explained(model: type[Options]) -> str:
+    """Return a line for each option of a model, as in a docstring."""
+    fields = model.model_fields.items()
+    return "\n".join(f"        {name}: {field.description}" for name, field in fields)
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def takes(
+    model: type[Options],
+    annotate: Callable[[str, Any, pydantic.fields.FieldInfo], Any] | None = None,
+) -> Callable[[Function], Function]:
+    """Let a function with `**options` name the fields of a model in its signature.
+
+    So `help`, a notebook and Typer know the options, which are declared in the model
+    alone.
+
+    Args:
+        model: the options.
+        annotate: returns the annotation of an option by its name, type and field; by
+            default it is the type.
+    """
+    types = get_type_hints(model)
+
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function, eval_str=True)
+        parameters = list(signature.parameters.values())[:-1]
+        for name, field in model.model_fields.items():
+            kind = types[name]
+            option = inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=annotate(name, kind, field) if annotate else kind,
+            )
+            parameters.append(option)
+        vars(function)["__signature__"] = signature.replace(parameters=parameters)
+        return function
+
+    return decorate

@@ -61,8 +61,9 @@ def _forecast_picture(
 
     percent = f"{100 * USUAL:.0f} %"
     [window] = windows.values()
-    about = f"{answer.name}, intervals of {percent}"
-    plot.forecast(path, window, rows, level=USUAL, title=about)
+    plot.forecast(
+        path, window, rows, level=USUAL, title=f"{answer.name}, intervals of {percent}"
+    )
     caption = f"What was measured, and the forecast with its {percent} interval."
     return {caption: path.read_text(encoding="utf-8")}
 
@@ -74,7 +75,7 @@ def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
     sides = {}
     for name in (board.network, board.opponent):
         if name is not None:
-            sides[name] = title(board, answer.about.titles, name)
+            sides[name] = title(board, answer.findings.titles, name)
     errors = mae_by_block(answer.forecasts, board)
     plot.by_week(path, errors, sides, unit=board.unit)
     caption = f"The error of both, in the {errors.index.name} that compare them."

@@ -16,7 +16,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import ceil_div
 from pipeline.data.preparations.series import from_table
 from pipeline.data.series import DAY, holidays_of
-from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
+from pipeline.data.series_options import Cleaning, CsvFormat, WindowSpec
 from pipeline.data.timestamps import duration
 from pipeline.errors import (
     UnrollError,
@@ -26,7 +26,7 @@ from pipeline.errors import (
     printable,
 )
 from series.options import Options
-from series.reading.headings import column_named
+from series.reading.files import column_named
 from series.reading.profile import FileProfile
 
 HOUR = 3600
@@ -126,7 +126,7 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Habits:
+class SeasonalDefaults:
     """The cycles of rows, and what is usually asked of such rows.
 
     Attributes:
@@ -142,6 +142,12 @@ class Habits:
     cycles: list[int]
     horizon: tuple[int, str]
     lookback: tuple[int, str]
+
+
+NO_CYCLE = SeasonalDefaults(
+    0, 0, [], (1, "the next timestep"), (24, "since no cycle is known")
+)
+"""The defaults of rows without a known cycle."""
 
 
 def likely_target(profile: FileProfile) -> tuple[str, str]:
@@ -207,26 +213,26 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
                 f"a timestep is {timestep}, of which one row is taken, not the mean; 1 "
                 "forecasts every row"
             )
-    habits = _habits(profile, step)
+    defaults = _seasonal_defaults(profile, step)
     short = SERIES_SHORT if profile.series_id else SHORT
-    longest = _longest_window(profile, step, habits)
+    longest = _longest_window(profile, step, defaults)
     horizon = wanted.horizon
     if horizon is None:
-        usual, why = habits.horizon
+        usual, why = defaults.horizon
         horizon = min(usual, max(1, longest // 2))
         reasons["horizon"] = why if horizon == usual else short
     lookback = wanted.lookback
     if lookback is None:
-        lookback, why = habits.lookback
+        lookback, why = defaults.lookback
         if lookback > longest:
-            fitting = [cycle for cycle in habits.cycles if cycle <= longest]
+            fitting = [cycle for cycle in defaults.cycles if cycle <= longest]
             cycle = max(fitting, default=1)
             lookback = longest // cycle * cycle
             why = short
         reasons["lookback"] = why
     history = 0
-    if habits.year and not profile.gaps and not profile.series_id:
-        history = HISTORY_YEARS[habits.year] * habits.year
+    if defaults.year and not profile.gaps and not profile.series_id:
+        history = HISTORY_YEARS[defaults.year] * defaults.year
     if wanted.holidays:
         holidays_of(wanted.holidays, np.array([profile.last]))  # raises if unknown
     return Proposal(
@@ -234,8 +240,8 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         step=step,
         horizon=horizon,
         lookback=lookback,
-        day=habits.day,
-        cycles=habits.cycles,
+        day=defaults.day,
+        cycles=defaults.cycles,
         history=history,
         future=_future(profile, target, wanted.future),
         holidays=wanted.holidays,
@@ -301,68 +307,58 @@ def _step(profile: FileProfile) -> int:
     return step
 
 
-def _habits(profile: FileProfile, step: int) -> Habits:
+def _seasonal_defaults(profile: FileProfile, step: int) -> SeasonalDefaults:
     timestep = profile.freq * step
     rows_per_day = row_calendar.slots_per_day(profile.calendar, profile.freq)
-    day = 0
-    week = 0
-    year = 0
-    cycles = []
-    if profile.calendar == "business":
-        cycles = [5]
-    elif isinstance(profile.calendar, str):  # months, which count as days
-        year = 12 // (timestep // DAY)
-        if year not in LOOKBACK_YEARS:
-            year = 0
-        cycles = [year]
-    elif timestep == 7 * DAY:
-        return Habits(0, 52, [52], (4, "four weeks"), (52, "a year"))
-    elif rows_per_day:
-        day = max(rows_per_day) // step
-        week = sum(rows_per_day) // step
-        # Days of different lengths: yesterday's rows are no fixed number of rows away.
-        cycles = [day, week] if len(set(rows_per_day)) == 1 else [week]
-    elif DAY % timestep == 0:
-        day = DAY // timestep
-        week = 7 * day
-        cycles = [day, week]
-    cycles = [cycle for cycle in cycles if cycle > 1]
-    horizon = (1, "the next timestep")
-    if cycles:
-        horizon = (cycles[-1], "a year" if year else "a week")
-    lookback = (24, "since no cycle is known")
+    if isinstance(profile.calendar, str):
+        return _by_calendar(profile.calendar, timestep // DAY)
+    if timestep == 7 * DAY:
+        return SeasonalDefaults(0, 52, [52], (4, "four weeks"), (52, "a year"))
+    if not rows_per_day and DAY % timestep:
+        return NO_CYCLE
+    rows_per_day = rows_per_day or [DAY // profile.freq] * 7
+    day = max(rows_per_day) // step
+    week = sum(rows_per_day) // step
+    # Days of different lengths: yesterday's rows are no fixed number of rows away.
+    likely = [day, week] if len({*rows_per_day}) == 1 else [week]
+    cycles = [cycle for cycle in likely if cycle > 1]
     if day > 1:
-        horizon = (day, "a day")
-        lookback = (4 * week, "four weeks")
-    elif profile.calendar and cycles:
-        lookback = (8 * cycles[0], "eight years" if year else "eight weeks")
-    elif day == 1:
-        lookback = (8 * week, "eight weeks")
-    return Habits(day, year, cycles, horizon, lookback)
+        return SeasonalDefaults(
+            day, 0, cycles, (day, "a day"), (4 * week, "four weeks")
+        )
+    if not day and not cycles:
+        return NO_CYCLE
+    horizon = (week, "a week") if cycles else (1, "the next timestep")
+    return SeasonalDefaults(day, 0, cycles, horizon, (8 * week, "eight weeks"))
 
 
-def _longest_window(profile: FileProfile, step: int, habits: Habits) -> int:
+def _by_calendar(calendar: str, count: int) -> SeasonalDefaults:
+    """Return the defaults of business days, or of rows that lie `count` months apart."""
+    if calendar == "business":
+        return SeasonalDefaults(0, 0, [5], (5, "a week"), (40, "eight weeks"))
+    year = 12 // count
+    if year not in LOOKBACK_YEARS:
+        return NO_CYCLE
+    return SeasonalDefaults(
+        0, year, [year], (year, "a year"), (8 * year, "eight years")
+    )
+
+
+def _longest_window(profile: FileProfile, step: int, defaults: SeasonalDefaults) -> int:
     longest = max(2, int(profile.length * WINDOW_SHARE) // step)
-    if not habits.year:
+    if not defaults.year:
         return longest
-    years = LOOKBACK_YEARS[habits.year] * habits.year
+    years = LOOKBACK_YEARS[defaults.year] * defaults.year
     return max(longest, min(years, int(profile.length * YEARLY_WINDOW_SHARE)))
 
 
 def options(
     profile: FileProfile, proposal: Proposal
-) -> tuple[CsvFormat, Cleaning, Windowing]:
+) -> tuple[CsvFormat, Cleaning, WindowSpec]:
     """Return how a file is read, its rows are cleaned, and its windows are cut."""
     target = profile.columns[proposal.target]
-    own = {proposal.target, profile.series_id}
-    others = [name for name in profile.columns if name not in own]
-    inputs = [
-        name
-        for name in others
-        if not profile.useless(name) and not profile.columns[name].sparse
-    ]
-    left_out = [name for name in others if name not in inputs]
-    words = [name for name in inputs if not profile.columns[name].numeric]
+    kept = {*profile.inputs, proposal.target, profile.series_id}
+    words = [name for name in profile.inputs if not profile.columns[name].numeric]
     missing = [*profile.missing] or None
     if missing is None and (words or proposal.future):
         # An empty word is no category, and rows of known values to come have no target.
@@ -372,7 +368,7 @@ def options(
             "target": proposal.target,
             "series_id": profile.series_id,
             "leave_out": [*proposal.leave_out],
-            "drop": left_out,
+            "drop": [name for name in profile.columns if name not in kept],
             "categories": words,
             "missing": missing,
         }
@@ -385,7 +381,7 @@ def options(
         repeat=cycle if has_gaps else None,
         rows=profile.calendar,
     )
-    windows = Windowing(
+    windows = WindowSpec(
         lookback=proposal.lookback * proposal.step,
         step=proposal.step,
         horizon=proposal.horizon,
@@ -444,8 +440,9 @@ def prepared(
             told_apart = (
                 f"its series are told apart by {profile.series_id!r}; {doubtful}"
             )
-            why = some_reasons(error.reasons)
-            raise UnrollError(f"{file}: {why}; {told_apart}") from None
+            raise UnrollError(
+                f"{file}: {some_reasons(error.reasons)}; {told_apart}"
+            ) from None
         if error.every:
             raise UnrollError(
                 f"{file}: none of the series can be used "

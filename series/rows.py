@@ -15,7 +15,7 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.errors import UnknownAheadError, UnrollError
 from series.question import fill_limit
-from series.reading.files import Rows, table_of
+from series.reading.files import FileRows, table_of
 from series.spec import SeriesQuestion
 
 FAR = 0.5
@@ -92,8 +92,9 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
     times = window.times(ahead)[ahead - count :]
     columns = series.calendar_columns(week=question.windows.week)
     moments = np.asarray(times.tz_localize(None), dtype="datetime64[ms]")
-    spread = row_calendar.spread(moments, question.cleaning)
-    repeated[:, -columns:] = series.calendar(spread, week=question.windows.week)
+    repeated[:, -columns:] = series.calendar(
+        row_calendar.spread(moments, question.cleaning), week=question.windows.week
+    )
     inputs = np.concatenate([window.inputs, repeated])[-len(window.inputs) :]
     return replace(window, inputs=inputs.astype(np.float32))
 
@@ -175,8 +176,8 @@ class History:
 
 def histories(
     questions: Mapping[str, SeriesQuestion],
-    files: Rows,
-    plan: Rows | None = None,
+    files: FileRows,
+    plan: FileRows | None = None,
 ) -> dict[str, History]:
     """Return name of a series -> all its rows in some files, as models see them.
 
@@ -194,8 +195,9 @@ def histories(
     question = next(iter(questions.values()))
     strict = _only(question, files)
     missing = [*(question.csv.missing or ()), ""]  # an empty cell is no mistake
-    lenient = strict.form.model_copy(update={"missing": missing})
-    table = table_of(replace(strict, form=lenient))
+    table = table_of(
+        replace(strict, form=strict.form.model_copy(update={"missing": missing}))
+    )
     table = series.on_calendar(table, question.csv, question.cleaning)
     name = files.paths[0].name
     spacing = timestamps.regularity(table.timestamps).freq
@@ -215,9 +217,12 @@ def histories(
             if np.isnan(measured.series.values).any():
                 table_of(strict)  # names the cell
         else:
-            beforehand = _beforehand(question, own, every, plan)
             measured = series.rows_of(
-                own, question.csv, question.cleaning, question.windows, beforehand
+                own,
+                question.csv,
+                question.cleaning,
+                question.windows,
+                _beforehand(question, own, every, plan),
             )
             limit = _fill_of_gapless(question)
             if limit:
@@ -298,7 +303,7 @@ def _beforehand(
     question: SeriesQuestion,
     past: RowTable,
     table: RowTable,
-    plan: Rows | None,
+    plan: FileRows | None,
 ) -> series.Plan:
     """Return the columns that are known beforehand, for the timesteps to forecast.
 
@@ -323,8 +328,11 @@ def _beforehand(
                 f"{plan.paths[0].name} has no column {lacking[0]!r}, which must be "
                 "known beforehand; add it"
             )
-        drop = [name for name in header if name not in needed]
-        only = {"target": names[0], "drop": drop, "categories": []}
+        only = {
+            "target": names[0],
+            "drop": [name for name in header if name not in needed],
+            "categories": [],
+        }
         rows = table_of(replace(plan, form=plan.form.model_copy(update=only)))
         tables.append(series.on_calendar(rows, question.csv, question.cleaning))
     known = pd.concat(
@@ -344,7 +352,7 @@ def _beforehand(
     return {name: ahead[name].to_numpy() for name in names}
 
 
-def _only(question: SeriesQuestion, file: Rows) -> Rows:
+def _only(question: SeriesQuestion, file: FileRows) -> FileRows:
     """Return the rows without the columns that the model was not trained on."""
     form = question.csv
     header = list(file.cells.columns)
@@ -358,8 +366,12 @@ def _only(question: SeriesQuestion, file: Rows) -> Rows:
             f"{file.paths[0].name} has no column {lacking[0]!r}, which "
             f"{question.dataset} was trained on{hint}. It has: {known}"
         )
-    drop = [name for name in header if name not in needed]
-    return replace(file, form=file.form.model_copy(update={"drop": drop}))
+    return replace(
+        file,
+        form=file.form.model_copy(
+            update={"drop": [name for name in header if name not in needed]}
+        ),
+    )
 
 
 def _aligned(question: SeriesQuestion, table: RowTable, name: str) -> RowTable:
@@ -380,8 +392,11 @@ def _aligned(question: SeriesQuestion, table: RowTable, name: str) -> RowTable:
             "does not have; correct it, or answer the series anew"
         )
     frame = pd.DataFrame(table.values, columns=table.columns)
-    values = frame.reindex(columns=question.read, fill_value=0).to_numpy()
-    return replace(table, columns=question.read, values=values)
+    return replace(
+        table,
+        columns=question.read,
+        values=frame.reindex(columns=question.read, fill_value=0).to_numpy(),
+    )
 
 
 def _require_whole(history: History, first: int) -> None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from pipeline.evaluation.margin import BAND, Word
-from series.comparison import FEWEST_BLOCKS, SEASON, Comparison
+from series.comparison import FEWEST_BLOCKS, SEASON, ModelComparison
 from series.leaderboard import ENSEMBLE, Board
 
 NUMBERS = [
@@ -71,7 +71,9 @@ def title(board: Board, titles: Mapping[str, str], name: str) -> str:
     return f"the weighted median of {number} models"
 
 
-def _compared(board: Board, compared: Comparison, titles: Mapping[str, str]) -> str:
+def _compared(
+    board: Board, compared: ModelComparison, titles: Mapping[str, str]
+) -> str:
     network = title(board, titles, str(board.network))
     opponent = title(board, titles, board.opponent)
     if compared.low is None or compared.high is None:
@@ -92,7 +94,7 @@ def _compared(board: Board, compared: Comparison, titles: Mapping[str, str]) -> 
     return f"{text}{why_open(compared)}"
 
 
-def _verdict(compared: Comparison) -> str:
+def _verdict(compared: ModelComparison) -> str:
     """Return the beginning of the sentence: the verdict, or the direction alone."""
     low = compared.low
     high = compared.high
@@ -104,7 +106,7 @@ def _verdict(compared: Comparison) -> str:
     return VERDICTS[compared.word]
 
 
-def why_open(compared: Comparison) -> str:
+def why_open(compared: ModelComparison) -> str:
     """Return a space and a sentence on an interval that decides nothing; else ""."""
     if compared.word != Word.OPEN or compared.low is None:
         return ""
@@ -190,7 +192,7 @@ def _zeros(count: int, mostly_zero: int | None) -> str:
     return f"{start}, so their median is 0, which the mean absolute error rewards."
 
 
-def _lacking(board: Board, compared: Comparison) -> str:
+def _lacking(board: Board, compared: ModelComparison) -> str:
     if compared.low is not None:
         would = "Twice the rows would not decide it"
         if compared.more == 2:
@@ -225,7 +227,7 @@ def span(board: Board) -> str:
     return text if count == 1 else f"{text} of {count:,} series"
 
 
-def so_far(board: Board, compared: Comparison, model: str, other: str) -> str:
+def so_far(board: Board, compared: ModelComparison, model: str, other: str) -> str:
     """Return in words who was ahead, such as "in 3 of 4 weeks ...".
 
     It stands in place of an interval.
@@ -257,7 +259,7 @@ def amount(change: float) -> str:
     return f"{_percent(change)} % {direction} error than"
 
 
-def interval(compared: Comparison) -> str:
+def interval(compared: ModelComparison) -> str:
     """Return a space and the interval of a change in words, in brackets."""
     low = compared.low
     high = compared.high

@@ -157,8 +157,9 @@ def _absent(path: Path) -> str:
     text = f"{path} is not there; name a CSV, Parquet or .xlsx file"
     if not path.parent.is_dir():
         return text
-    names = [file.name for file in path.parent.iterdir() if file.is_file()]
-    close = nearest(path.name, names)
+    close = nearest(
+        path.name, [file.name for file in path.parent.iterdir() if file.is_file()]
+    )
     return f"{text}. Did you mean {path.with_name(close)}?" if close else text
 
 

@@ -16,19 +16,13 @@ from pipeline.data.series_options import (
     Cleaning,
     Count,
     CsvFormat,
-    Fitted,
+    Preprocessing,
     Statistics,
-    Windowing,
+    WindowSpec,
 )
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict, Timestamp
 from series import backtest
-
-FAMILIES = ("baselines", "seasonal", "statistical", "residual")
-"""The families of the models that an answer may have (`candidates`)."""
-
-METHODS = ("none", "least_squares", "boosting", "backpropagation")
-"""The training methods of these models."""
 
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
 Timesteps = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
@@ -49,7 +43,7 @@ class SeriesQuestion:
     """
 
     dataset: str
-    fitted: Fitted
+    fitted: Preprocessing
     series: str
 
     @property
@@ -63,7 +57,7 @@ class SeriesQuestion:
         return self.fitted.cleaning
 
     @property
-    def windows(self) -> Windowing:
+    def windows(self) -> WindowSpec:
         """The rules by which rows are cut into windows."""
         return self.fitted.windows
 
@@ -84,11 +78,11 @@ class SeriesQuestion:
         )
 
     @property
-    def floor(self) -> float:
+    def lowest(self) -> float:
         """The smallest value that is forecast, in the target's unit
-        (`backtest.floor`).
+        (`backtest.lowest_forecast`).
         """
-        return backtest.floor(self.fitted, self.series)
+        return backtest.lowest_forecast(self.fitted, self.series)
 
     @property
     def spacing(self) -> int:
@@ -216,7 +210,7 @@ class ForecasterSpec(Strict):
     name: str
     dataset: str
     members: Annotated[list[Member], pydantic.Field(min_length=1, max_length=100)]
-    fitted: Fitted
+    fitted: Preprocessing
     stride: Count
     why: str = "as asked"
     until: Timestamp | None = None
@@ -228,9 +222,8 @@ class ForecasterSpec(Strict):
         target = self.fitted.csv.target
         if not self.fitted.series:
             raise ValueError("fitted.series must have a series")
-        beforehand = self.fitted.windows.future
         if (
-            not {target, *beforehand} <= {*self.question.read}
+            not {target, *self.fitted.windows.future} <= {*self.question.read}
             or not self.question.csv.stamp
         ):
             raise ValueError(
@@ -292,8 +285,9 @@ class ForecasterSpec(Strict):
     @property
     def reach(self) -> int:
         """The number of rows that the members look at."""
-        longest = (self.timesteps - 1) * self.fitted.windows.step + 1
-        return max(self.question.reach, longest)
+        return max(
+            self.question.reach, (self.timesteps - 1) * self.fitted.windows.step + 1
+        )
 
     @property
     def seeds(self) -> int:
@@ -301,21 +295,7 @@ class ForecasterSpec(Strict):
         return max(len(member.seeds) for member in self.members)
 
 
-def require_own_model(experiment: Experiment) -> None:
-    """Raise UnrollError unless a model is of a kind that `unroll.answer` tries.
-
-    A file from somebody else must not name other code, such as the user's own.
-    """
-    model = experiment.model
-    method = experiment.training.method
-    if model.family not in FAMILIES or method not in METHODS:
-        raise UnrollError(
-            f"the answer has the model {model.family}.{model.name}, trained by "
-            f"{method}, which `unroll.answer` never makes, so it is not loaded"
-        )
-
-
-def fitted_of(data: Dataset) -> Fitted:
+def fitted_of(data: Dataset) -> Preprocessing:
     """Return the fitted preparation of a data set.
 
     Raises:

@@ -52,8 +52,14 @@ def models(scores: pd.DataFrame, unit: str) -> Table:
         scores: `Answer.models`.
         unit: the unit of the errors; "" if they have none.
     """
-    mae = f"MAE, {unit}" if unit else "MAE"
-    numeric = [mae, "Quantile loss", "Change", "95 % interval", "Coverage", "CPU s"]
+    numeric = [
+        f"MAE, {unit}" if unit else "MAE",
+        "Quantile loss",
+        "Change",
+        "95 % interval",
+        "Coverage",
+        "CPU s",
+    ]
     known = scores.astype(object).where(scores.notna(), None)
     rows = [_model(score) for score in known.to_dict("records")]
     if scores["seconds"].isna().all():

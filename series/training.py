@@ -10,10 +10,10 @@ from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
-from pipeline.models.residual import reach
 from pipeline.training.job import Job, Trained
-from pipeline.training.recipe import recipe
 from series import candidates
+from series.models.residual import reach
+from series.recipes import recipe
 
 VALIDATION_SHARE = 0.15
 """Share of the windows, the last ones, on which options are chosen."""
@@ -25,7 +25,7 @@ COMPLETE_SHARE = 0.5
 """Share of train windows with all targets, from which only these windows are taken."""
 
 
-def settled(
+def select_options(
     name: str, experiment: Experiment, dataset: Dataset, train: Windows
 ) -> Experiment:
     """Choose the open options of a network.
@@ -71,8 +71,7 @@ def _halves(dataset: Dataset, train: Windows) -> tuple[Windows, Windows]:
     ends = stamps[train.rows + train.ahead[-1]]
     first = np.sort(begins)[int((1 - VALIDATION_SHARE) * len(train))]
     earlier = replace(train, rows=train.rows[ends < first])
-    later = replace(train, rows=train.rows[begins >= first])
-    return earlier, later
+    return earlier, replace(train, rows=train.rows[begins >= first])
 
 
 def fit(

@@ -24,5 +24,5 @@ def report(workspace: Workspace) -> Path:
     """
     config = params.load_all(workspace.params)
     answers_file.write(workspace, config)
-    write_text(workspace.report, page(load(workspace, config)))
+    write_text(workspace.report, page(load(workspace, config, own_code=True)))
     return workspace.report

@@ -17,7 +17,7 @@ import pytest
 from pipeline import numerics
 
 # before NumPy is imported: what is computed in this process has the bytes of `unroll`
-numerics.settle()
+numerics.set_environment()
 
 from pipeline.config import plain_yaml  # noqa: E402
 from pipeline.workspace import Workspace  # noqa: E402

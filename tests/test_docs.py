@@ -106,3 +106,8 @@ def test_a_command_that_a_page_shows_exists_with_its_options(page):
         assert {*re.findall(r"(?<!\S)--[a-z][\w-]*", rest)} <= known | {"--help"}, (
             f"unroll {name}{rest}"
         )
+
+
+def test_the_pages_drawing_is_that_of_the_docs():
+    drawing = (ROOT / "docs/unrolled.svg").read_bytes()
+    assert (ROOT / "pipeline/report/unrolled.svg").read_bytes() == drawing

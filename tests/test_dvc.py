@@ -195,7 +195,12 @@ def test_an_edit_is_named_by_its_section_and_reruns_what_can_change(miniature):
             "train@waves",
             "train@jena",
         },
-        "pipeline/models/recurrent.py": {"train@waves", "train@jena"},
+        "pipeline/models/recurrent.py": {
+            "train@waves",
+            "train@jena",
+            "evaluate@waves",
+            "evaluate@jena",
+        },
         "pipeline/evaluation/scores.py": {"evaluate@waves", "evaluate@jena"},
         "pipeline/report/page.css": set(),
     }

@@ -13,7 +13,7 @@ from tests.support import REPOSITORY
 SEVERAL = """
 import sys
 from unroll.__main__ import keep_notes_private, numerics
-numerics.settle(), keep_notes_private()
+numerics.set_environment(), keep_notes_private()
 from unroll.commands.main import invoke
 from unroll.commands.main import run
 sys.exit(max([run(lambda: invoke(line.split())) for line in sys.argv[1:]]))

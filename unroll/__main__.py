@@ -17,7 +17,7 @@ def main() -> None:
     own_packages_first()
     if {"train", "tune"} & {*sys.argv}:
         numerics.start_with()
-    numerics.settle()  # before NumPy is imported
+    numerics.set_environment()  # before NumPy is imported
     keep_notes_private()
     if "DVC_STAGE" in os.environ:  # a stage is of no use once DVC is gone
         from pipeline.locks import end_with_parent

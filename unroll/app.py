@@ -124,3 +124,9 @@ def unroll(
     if needed and root == Path():
         workspace = Workspace(documents(workspace.root, needed))
     context.obj = workspace
+
+
+def own_workspace(context: typer.Context) -> Workspace:
+    """Return the current folder, or the folder of --root, even if it is no project."""
+    root = context.parent.params["root"] if context.parent else Path()
+    return Workspace(root.resolve())

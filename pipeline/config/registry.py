@@ -34,7 +34,7 @@ EXTENSIONS = "unroll_extensions"
 """The folder of a user's own modules, beside params.yaml."""
 
 REQUIRED = {
-    MODELS: ["MODELS"],
+    MODELS: ["MODELS", "CARDS"],
     METHODS: ["train", "TRAINS"],
     SOURCES: ["produce"],
     PREPARATIONS: ["prepare", "METRIC"],

@@ -12,7 +12,7 @@ import numpy as np
 import pydantic
 
 from pipeline.data.examples import Array, Arrays, Examples, Windows
-from pipeline.data.series_options import ALONE, Fitted
+from pipeline.data.series_options import ALONE, Preprocessing
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.metrics import Metric
@@ -102,7 +102,7 @@ class Dataset:
     series_id: Array | None = None
     truth: Array | None = None
     words: Array | None = None
-    fitted: Fitted | None = None
+    fitted: Preprocessing | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -247,7 +247,7 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
         stamps = arrays.get("stamps")
         fitted = None
         if (folder / FITTED).exists():
-            fitted = read_checked(folder / FITTED, Fitted)
+            fitted = read_checked(folder / FITTED, Preprocessing)
         dataset = Dataset(
             **description.model_dump(exclude=OTHERWISE),
             splits=splits,

@@ -15,9 +15,9 @@ from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import (
     Cleaning,
     CsvFormat,
-    Fitted,
+    Preprocessing,
     Statistics,
-    Windowing,
+    WindowSpec,
 )
 from pipeline.data.timestamps import Regularity, regularity
 from pipeline.errors import UnrollError, UsageError
@@ -209,7 +209,7 @@ def rows_of(
     table: RowTable,
     csv: CsvFormat,
     cleaning: Cleaning,
-    windows: Windowing,
+    windows: WindowSpec,
     plan: Plan = None,
 ) -> Measured:
     """Return cleaned and completed rows.
@@ -307,7 +307,7 @@ def borders(rows: int, train: float, validation: float | None) -> tuple[int, int
 
 
 def published_rows(
-    rows: int, first: int, second: int, windows: Windowing, batch_size: int
+    rows: int, first: int, second: int, windows: WindowSpec, batch_size: int
 ) -> Rows:
     """Return the rows that the generator of documents 001 and 002 uses, slips included.
 
@@ -338,7 +338,7 @@ def published_rows(
 
 
 def document_rows(
-    rows: int, first: int, second: int, windows: Windowing, batch_size: int | None
+    rows: int, first: int, second: int, windows: WindowSpec, batch_size: int | None
 ) -> Rows:
     """Return `published_rows`, or `utility_rows` if there is no batch size."""
     if batch_size is None:
@@ -355,7 +355,7 @@ def at_hand(rows: Rows, every: int) -> Rows:
     return {split: own[own % every == 0] // every for split, own in rows.items()}
 
 
-def utility_rows(rows: int, first: int, second: int, windows: Windowing) -> Rows:
+def utility_rows(rows: int, first: int, second: int, windows: WindowSpec) -> Rows:
     """Return the rows that `keras.utils.timeseries_dataset_from_array` uses, as
     document 006 calls it.
 
@@ -385,7 +385,7 @@ def corrected_rows(
     series: Series,
     first: int,
     second: int,
-    windows: Windowing,
+    windows: WindowSpec,
     *,
     freq: int,
     target: int,
@@ -400,7 +400,7 @@ def corrected_rows(
         windows: how windows are cut.
         freq: seconds from one row to the next.
         target: the column to forecast. A window whose targets were not measured is left
-            out (but see `Windowing.partial`).
+            out (but see `WindowSpec.partial`).
 
     Returns:
         The rows, and description -> count of lost windows.
@@ -446,7 +446,7 @@ def runs_of(series: Series, freq: int) -> Array:
     return np.asarray(runs)
 
 
-def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
+def inputs_of(series: Series, fitted: Preprocessing, statistics: Statistics) -> Array:
     """Return the inputs of models: (rows, columns + calendar), float32.
 
     Columns are standardised by the mean and deviation of the train rows.

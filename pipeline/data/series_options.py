@@ -128,7 +128,7 @@ class Thinned(Strict):
     rows: Count
 
 
-class Windowing(Strict):
+class WindowSpec(Strict):
     """The inputs of a window, and the values to forecast after it.
 
     Attributes:
@@ -180,7 +180,7 @@ class Windowing(Strict):
         """Rows (horizon,) from a window's last input to each value to forecast."""
         return self.first + self.step * np.arange(self.horizon)
 
-    def spread(self, every: int) -> "Windowing":
+    def spread(self, every: int) -> "WindowSpec":
         """Return the same windows, in rows of which `every` lie in one row of these."""
         return self.model_copy(
             update={
@@ -205,7 +205,7 @@ class Statistics(Strict):
     high: list[float]
 
 
-class Fitted(Strict):
+class Preprocessing(Strict):
     """Everything that turns new rows into inputs, as of the making of the data set.
 
     Attributes:
@@ -219,7 +219,7 @@ class Fitted(Strict):
 
     csv: CsvFormat
     cleaning: Cleaning
-    windows: Windowing
+    windows: WindowSpec
     columns: list[str]
     series: dict[str, Statistics]
     slip: int = 0

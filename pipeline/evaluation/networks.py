@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.config.model_card import card
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows, of_every_column
@@ -17,9 +18,6 @@ from pipeline.evaluation.schema import Evaluation
 from pipeline.training.keras_models import SUFFIX
 from pipeline.training.run_folder import Run
 from pipeline.validation import Strict
-
-CELLS = ("simple_rnn", "lstm", "gru")
-"""The models of `models.recurrent` whose cells the page's script can compute."""
 
 PLAIN = {"units", "layers", "widths", "dropout", "recurrent_dropout", "embedding"}
 """The options of a model that the page's script can compute: Keras' layers and a head.
@@ -51,7 +49,7 @@ class PlayableNetwork(Strict):
     """The contents of network.json.
 
     Attributes:
-        cell: the kind of the recurrent layers, one of `CELLS`.
+        cell: the kind of the recurrent layers: simple_rnn, lstm or gru.
         each_step: whether the network has an output at each timestep, not only at the
             last one.
         classify: whether the output goes through a sigmoid.
@@ -111,16 +109,14 @@ def network(
     """
     test = dataset.splits["test"]
     entries = evaluation.experiments
-    plain = {key: entries[key] for key in entries if _plain(experiments.get(key))}
+    plain = {key: entries[key] for key in entries if _is_plain(experiments.get(key))}
     name = answers.strongest(
         evaluation.model_copy(update={"experiments": plain}), lambda _: True
     )
-    of_vector = len(dataset.input_shape) == 1 and test.targets.ndim > 1
-    no_past = evaluation.dataset.layout == "points" or of_vector
-    no_words = dataset.vocabulary > 0 and dataset.words is None
-    if name is None or no_past or no_words or of_every_column(test):
+    if name is None or not _has_past(dataset, evaluation.dataset.layout):
         return None
-    weights = _weights(folder, runs[name])
+    run = runs[name]
+    weights = _weights(folder, run)
     if not weights:
         return None
     chosen, labels = _examples(dataset)
@@ -135,14 +131,8 @@ def network(
     packed = [_base64(_flat(arrays)) for arrays in weights]
     room = BYTES - sum(map(len, packed_inputs))
     packed = packed[: max(1, room // len(packed[0]))]
-    run = runs[name]
     # (seeds, examples, ...)
     predictions = run.predictions[f"{run.points[-1]}_test"][: len(packed), chosen]
-    nodes = [
-        key
-        for key, entry in entries.items()
-        if entry.recurrent and entry.parameters == 3
-    ]
     return PlayableNetwork(
         experiment=name,
         preparation=preparation,
@@ -161,25 +151,40 @@ def network(
             [_short(values) for values in of_seeds]
             for of_seeds in predictions.swapaxes(0, 1)
         ],
-        nodes=[
-            _short(_flat(arrays))
-            for key in nodes[:1]
-            for arrays in _weights(folder, runs[key])
-        ],
+        nodes=_nodes(runs, evaluation, folder),
     )
 
 
-def _plain(experiment: Experiment | None) -> bool:
-    if experiment is None or experiment.trials or experiment.calendar:
+def _has_past(dataset: Dataset, layout: str) -> bool:
+    """Return whether an input is timesteps that the page can show."""
+    test = dataset.splits["test"]
+    if layout == "points" or of_every_column(test):
         return False
-    if experiment.standardise or experiment.in_unit:
+    if dataset.vocabulary:
+        return dataset.words is not None
+    return len(dataset.input_shape) > 1 or test.targets.ndim == 1
+
+
+def _nodes(
+    runs: Mapping[str, Run], evaluation: Evaluation, folder: Path
+) -> list[list[float]]:
+    """Return for each seed the three weights of document 003's node, if there is one."""
+    for name, entry in evaluation.experiments.items():
+        if entry.recurrent and entry.parameters == 3:
+            return [_short(_flat(arrays)) for arrays in _weights(folder, runs[name])]
+    return []
+
+
+def _is_plain(experiment: Experiment | None) -> bool:
+    """Return whether the page's script computes what the experiment's network does."""
+    if experiment is None or not card(experiment.model).playable:
         return False
-    if experiment.rows or experiment.residual:
+    changed = experiment.trials or experiment.calendar or experiment.standardise
+    if changed or experiment.in_unit or experiment.rows or experiment.residual:
         return False
-    model = experiment.model
-    layers = max(model.options.get("layers", 1), len(model.options.get("widths", ())))
-    known = model.family == "recurrent" and model.name in CELLS
-    return known and layers <= LAYERS and set(model.options) <= PLAIN
+    options = experiment.model.options
+    layers = max(options.get("layers", 1), len(options.get("widths", ())))
+    return layers <= LAYERS and set(options) <= PLAIN
 
 
 def _weights(folder: Path, run: Run) -> list[list[Array]]:

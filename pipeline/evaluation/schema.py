@@ -9,15 +9,13 @@ from typing import Annotated, Any, Literal, cast
 
 import pydantic
 
+from pipeline.config.model_card import ModelKind
 from pipeline.data.dataset import Kind, Scale
 from pipeline.evaluation.intervals import Difference, Interval, Part, as_errors
 from pipeline.files import damaged, read_checked
 from pipeline.metrics import Metric
 from pipeline.training.run_folder import LayerSummary
 from pipeline.validation import Strict
-
-RECURRENT = {"SimpleRNN", "LSTM", "GRU", "MinGRU", "RNN", "Bidirectional"}
-"""Keras' recurrent layers and `min_gru_cell`; RNN is the layer of stacked cells."""
 
 
 class Stat(Strict):
@@ -77,7 +75,7 @@ class Entry(Strict):
 
     Attributes:
         parameters, layers, epochs, loss, seeds: as in run.json.
-        baseline: whether its model belongs to the baselines.
+        kind: what its model is.
         varies: whether its results depend on the seed.
         fingerprint: a short hash of all that it was made of.
         model, method: the names of its model and training method in params.yaml.
@@ -101,7 +99,7 @@ class Entry(Strict):
 
     parameters: int
     layers: list[LayerSummary]
-    baseline: bool
+    kind: ModelKind
     varies: bool
     epochs: int
     loss: str | None
@@ -132,8 +130,8 @@ class Entry(Strict):
 
     @property
     def recurrent(self) -> bool:
-        """True if the model has a recurrent layer."""
-        return any(layer.type in RECURRENT for layer in self.layers)
+        """True if the model is a recurrent network."""
+        return self.kind == "recurrent"
 
 
 class About(Strict):

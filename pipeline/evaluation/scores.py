@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pipeline.config.model_card import card
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, shortened
 from pipeline.data.examples import Array, Windows, ceil_div, compared
@@ -96,7 +97,7 @@ def measures(
     return values
 
 
-def horizon(predictions: Array, targets: Array) -> int:
+def steps_in_phase(predictions: Array, targets: Array) -> int:
     """Return how many steps a rollout keeps the phase.
 
     The answer is at least `CYCLE` - 1, since the error is averaged over a whole cycle.
@@ -285,7 +286,7 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
     return Entry(
         parameters=summary.parameters,
         layers=summary.layers,
-        baseline=experiment.model.family == "baselines",
+        kind=card(experiment.model).kind,
         model=experiment.model.name,
         method=experiment.training.method,
         converged=experiment.converged,
@@ -310,7 +311,7 @@ def _rollout(dataset: Dataset, run: Run) -> Scores:
     errors = [score("mse", values, truth) for values in predictions]
     scores = {"mse": statistics(errors, "mse", varies=run.varies)}
     if np.ptp(predictions, axis=1).any():
-        steps = [float(horizon(values, truth)) for values in predictions]
+        steps = [float(steps_in_phase(values, truth)) for values in predictions]
         scores["horizon"] = statistics(steps, varies=run.varies)
     return scores
 

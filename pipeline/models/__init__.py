@@ -1,10 +1,11 @@
-"""Model families. Each module is a `model.family` of params.yaml and has `MODELS`, name
--> builder.
+"""Model families. Each module is a `model.family` of params.yaml. It has `MODELS`, name
+-> builder, and `CARDS`, name -> what is said of the model (`config.model_card`).
 
 A builder takes a `Problem` and keyword-only options. Their types are the schema of the
 options in params.yaml. Options that several builders have are defined here.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -71,6 +72,19 @@ def recent_changes(target: Array, last: int) -> list[Array]:
         begins = np.maximum(ends - span, 0)
         columns.append(now - (sums[:, ends] - sums[:, begins]) / (ends - begins))
     return columns
+
+
+def sizes_title(name: str, model: Mapping[str, Any], sizes: Mapping[str, str]) -> str:
+    """Return a title such as "transformer with 4 heads, head size 8".
+
+    `sizes` are option -> its words. Options that are not set are left out.
+    """
+    said = [
+        words.format(model[option])
+        for option, words in sizes.items()
+        if option in model
+    ]
+    return f"{name} with {', '.join(said)}" if said else name
 
 
 def check_timesteps(problem: Problem, name: str) -> None:

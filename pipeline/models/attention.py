@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.problem import Problem
-from pipeline.models import Rate, Size, check_timesteps
+from pipeline.models import Rate, Size, check_timesteps, sizes_title
 from pipeline.models.feedforward import Few
 
 if TYPE_CHECKING:
@@ -85,4 +86,22 @@ def transformer(
     return keras.Model(inputs, Dense(problem.outputs)(hidden[:, -1]))
 
 
+def transformer_title(model: Options, _training: Options) -> str:
+    """Return the title, with the sizes that params.yaml gives."""
+    return sizes_title(
+        "transformer",
+        model,
+        {"layers": "{} layers", "heads": "{} heads", "size": "head size {}"},
+    )
+
+
 MODELS = {"transformer": transformer}
+
+CARDS = {
+    "transformer": ModelCard(
+        kind="network",
+        title=transformer_title,
+        color="dense",
+        ranges={"heads": "3:5", "size": "6:12", "layers": "2:4", "taps": "1:12"},
+    )
+}

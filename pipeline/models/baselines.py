@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.models import Last, look_back
@@ -40,6 +41,19 @@ class Baseline:
     majority: bool = False
     columns: int = 0
     base: Callable[[Array], Array] | None = None
+
+
+@dataclass(frozen=True)
+class Direct:
+    """A model that predicts each value ahead from features of its own.
+
+    Attributes:
+        features: inputs (n, timesteps, columns) -> (n, outputs, features) float32, and
+            a base (n, outputs) that trees correct. Trees alone predict nothing beyond
+            the values that they were trained on.
+    """
+
+    features: Callable[[Array], tuple[Array, Array]]
 
 
 def constant(
@@ -261,18 +275,29 @@ def bag_of_words(problem: Problem) -> Baseline:
     def features(inputs: Array) -> Any:
         # 0 is padding, not a word
         bags = [np.unique(review[review > 0]) for review in inputs]
-        return _sparse(bags, problem.vocabulary)
+        return sparse(bags, problem.vocabulary)
 
     return Baseline(features, intercept=True)
 
 
-def _sparse(columns: list[Array], width: int) -> Any:
-    """A sparse matrix (n, width) with a 1 in the given columns of each row."""
+def sparse(columns: list[Array], width: int) -> Any:
+    """Return a sparse matrix (n, width) with a 1 in the given columns of each row."""
     from scipy.sparse import csr_matrix
 
     ends = np.cumsum([0, *map(len, columns)])
     entries = (np.ones(ends[-1]), np.concatenate(columns), ends)
     return csr_matrix(entries, shape=(len(columns), width))
+
+
+def places(numbers: Array, frequent: Array) -> Array:
+    """Return the places of numbers among the sorted numbers `frequent`.
+
+    Numbers that are not among them are left out.
+    """
+    index = np.searchsorted(frequent, numbers)
+    # a number that is greater than all of `frequent` is compared with -1
+    among = np.append(frequent, -1)[index] == numbers
+    return np.asarray(index[among])
 
 
 def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Baseline:
@@ -314,17 +339,49 @@ def _pairs(problem: Problem, review: Array) -> Array:
 
 def _counts(problem: Problem, inputs: Array, frequent: Array) -> Any:
     """Counts of words and of the sorted pairs `frequent` (n, vocabulary + pairs)."""
-    # a pair that is greater than all of `frequent` is compared with -1
-    bounded = np.append(frequent, -1)
     columns = []
     for review in inputs:
-        pairs = _pairs(problem, review)
-        index = np.searchsorted(frequent, pairs)
-        index = index[bounded[index] == pairs]
-        columns.append(np.concatenate([review[review > 0], problem.vocabulary + index]))
-    counts = _sparse(columns, problem.vocabulary + len(frequent))
+        pairs = problem.vocabulary + places(_pairs(problem, review), frequent)
+        columns.append(np.concatenate([review[review > 0], pairs]))
+    counts = sparse(columns, problem.vocabulary + len(frequent))
     counts.sum_duplicates()
     return counts
+
+
+def regression_title(_model: Options, training: Options) -> str:
+    """Return the title of a model that is named after its training."""
+    penalised = "ridge" if training.get("ridge") else "linear"
+    titles = {
+        "least_absolute": "least absolute deviation",
+        "kernel_ridge": "kernel ridge regression",
+        "boosting": "boosted trees",
+    }
+    return titles.get(training["method"], f"{penalised} regression")
+
+
+def last_title(model: Options, _training: Options) -> str:
+    """Return how many timesteps are seen; "" for all."""
+    last = model.get("last")
+    if not last:
+        return ""
+    return f" on the last {last} steps" if last > 1 else " on the last step"
+
+
+def before_title(model: Options, _training: Options) -> str:
+    """Return how far back the value lies that is predicted."""
+    return f"the value {model.get('timesteps')} timesteps before"
+
+
+def constant_title(model: Options, _training: Options) -> str:
+    """Return the value that is predicted."""
+    return f"always {model.get('value', 0.0):g}"
+
+
+def pairs_title(model: Options, _training: Options) -> str:
+    """Return which words and pairs of words are the features."""
+    if "reviews" in model:
+        return f" on words, and pairs in {model['reviews']} reviews or more, tf-idf"
+    return " on words and pairs, tf-idf"
 
 
 MODELS = {
@@ -341,9 +398,61 @@ MODELS = {
     "tfidf": tfidf,
 }
 
-KINDS = dict.fromkeys(MODELS, "predictions") | dict.fromkeys(
-    ("linear", "shared", "lags", "bag_of_words"), "features"
-)
-KINDS["tfidf"] = "learnt features"
-"""Name of a model -> its kind, by which training methods accept it: what `features`
-returns."""
+CARDS = {
+    "constant": ModelCard(kind="naive", gives="predictions", title=constant_title),
+    "majority": ModelCard(
+        kind="naive", gives="predictions", title="the more frequent class"
+    ),
+    "last_value": ModelCard(kind="naive", gives="predictions", title="the last value"),
+    "daily_cycle": ModelCard(
+        kind="naive", gives="predictions", title="the value a day before"
+    ),
+    "seasonal_naive": ModelCard(kind="naive", gives="predictions", title=before_title),
+    "delayed": ModelCard(kind="naive", gives="predictions", title=before_title),
+    "shared": ModelCard(
+        kind="statistical",
+        gives="features",
+        title="a linear map for all columns",
+        detail=", least squares",
+        color="linear",
+    ),
+    "linear": ModelCard(
+        kind="statistical",
+        gives="features",
+        title=regression_title,
+        detail=last_title,
+        color="linear",
+        ranges={"ridge": "1:100000"},
+    ),
+    "lags": ModelCard(
+        kind="statistical",
+        gives="features",
+        title=regression_title,
+        detail=last_title,
+        color="trees",
+        ranges={
+            "trees": "50:400",
+            "leaves": "4:32",
+            "learning_rate": "0.02:0.2",
+            "examples": "20:200",
+            "gamma": "0.01:4",
+            "alpha": "0.001:10",
+            "scales": "0,300",
+        },
+    ),
+    "bag_of_words": ModelCard(
+        kind="statistical",
+        gives="features",
+        title="logistic regression",
+        detail=" on words",
+        color="linear",
+    ),
+    "tfidf": ModelCard(
+        kind="statistical",
+        gives="learnt features",
+        title="logistic regression",
+        detail=pairs_title,
+        color="linear",
+        ranges={"c": "1:100", "reviews": "3:10"},
+    ),
+}

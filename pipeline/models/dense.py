@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.problem import Problem
 from pipeline.models import (
     Last,
@@ -126,4 +127,32 @@ def _up_to_each(values: Any, seen: int) -> Any:
     return keras.ops.reshape(windows, (-1, steps, seen * values.shape[2]))
 
 
+def mlp_title(model: Options, _training: Options) -> str:
+    """Return the title, such as "dense network 64-32"."""
+    if not model.get("hidden"):
+        return "perceptron"
+    words = "dense network " + "-".join(map(str, model["hidden"]))
+    return f"{words} of sines" if model.get("activation") == "sine" else words
+
+
+def inputs_title(model: Options, _training: Options) -> str:
+    """Return what is seen of words; "" for values."""
+    return " on the mean of word vectors" if model.get("embedding") else ""
+
+
 MODELS = {"mlp": build}
+
+CARDS = {
+    "mlp": ModelCard(
+        kind="network",
+        title=mlp_title,
+        detail=inputs_title,
+        color="dense",
+        ranges={
+            "hidden.1": "16:256",
+            "hidden.2": "8:128",
+            "activation": "relu,tanh,sine",
+            "pooling": "mean,max,mean_max",
+        },
+    )
+}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from pipeline.config.model_card import ModelCard
 from pipeline.data.problem import Problem
 from pipeline.models import Last, Rate, Size, look_back
 
@@ -260,4 +261,19 @@ MODELS = {
     "linear": linear,
     "nlinear": nlinear,
     "dlinear": dlinear,
+}
+
+CARDS = {
+    "tcn": ModelCard(
+        kind="network",
+        title="TCN",
+        color="convolution",
+        ranges={"filters": "8:48", "kernel": "2:5", "layers": "2:5", "last": "12:72"},
+    ),
+    "convolutions": ModelCard(kind="network", color="convolution"),
+    "linear": ModelCard(
+        kind="network", title="a linear map for all columns", color="linear", ranges={}
+    ),
+    "nlinear": ModelCard(kind="network", title="NLinear", color="linear"),
+    "dlinear": ModelCard(kind="network", title="DLinear", color="linear"),
 }

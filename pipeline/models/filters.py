@@ -4,8 +4,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.problem import Problem
-from pipeline.models import Last, Rate, Size, check_timesteps, look_back
+from pipeline.models import (
+    Last,
+    Rate,
+    Size,
+    check_timesteps,
+    look_back,
+    sizes_title,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -85,4 +93,23 @@ def adaptive_filter(
     return keras.Model(inputs, filtered + constant)
 
 
+def filter_title(model: Options, _training: Options) -> str:
+    """Return the title, with the sizes that params.yaml gives."""
+    sizes = {"powers": "{} powers", "hidden": "{} hidden units"}
+    return sizes_title("adaptive filter", model, sizes)
+
+
 MODELS = {"adaptive_filter": adaptive_filter}
+
+CARDS = {
+    "adaptive_filter": ModelCard(
+        kind="network",
+        title=filter_title,
+        color="dense",
+        ranges={
+            "powers": "8:64",
+            "hidden": "16:128",
+            "activation": "gelu,relu,tanh,sine",
+        },
+    )
+}

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
-from pipeline.models.baselines import Baseline
+from pipeline.models.baselines import Baseline, places, sparse
 
 LONGEST = 3
 """The most words of an n-gram. Numbers of longer ones would exceed 64 bits."""
@@ -44,7 +45,12 @@ def ngrams(
     def learn(train: Array) -> Callable[[Array], Any]:
         numbers, counts = np.unique(np.concatenate([*found(train)]), return_counts=True)
         frequent = numbers[counts >= reviews]
-        return lambda inputs: _occurrences(found(inputs), frequent)
+
+        def features(inputs: Array) -> Any:
+            columns = [places(of_review, frequent) for of_review in found(inputs)]
+            return sparse(columns, len(frequent))
+
+        return features
 
     return Baseline(lambda inputs: inputs, learn=learn, intercept=True)
 
@@ -64,27 +70,26 @@ def _numbers(review: Array, vocabulary: int, longest: int) -> Array:
     return np.unique(np.concatenate(of_all_lengths))
 
 
-def _occurrences(found: Iterator[Array], frequent: Array) -> Any:
-    """A sparse matrix (n, n-grams): 1 where an n-gram of `frequent` occurs.
-
-    Args:
-        found: the n-grams of each review.
-        frequent: sorted n-grams.
-    """
-    from scipy.sparse import csr_matrix
-
-    # an n-gram that is greater than all of `frequent` is compared with -1
-    bounded = np.append(frequent, -1)
-    columns = []
-    for numbers in found:
-        index = np.searchsorted(frequent, numbers)
-        columns.append(index[bounded[index] == numbers])
-    ends = np.cumsum([0, *map(len, columns)])
-    entries = (np.ones(ends[-1]), np.concatenate(columns), ends)
-    return csr_matrix(entries, shape=(len(columns), len(frequent)))
+def features_title(model: Options, training: Options) -> str:
+    """Return which words are the features, and how they are weighed."""
+    longest = model.get("longest", LONGEST)
+    words = f" on up to {longest} neighbouring words" if longest > 1 else " on words"
+    if "reviews" in model:
+        words += f" in {model['reviews']} reviews or more"
+    if training.get("naive_bayes"):
+        words += ", naive Bayes"
+    return f"{words}, C {training.get('c', 1):g}"
 
 
 MODELS = {"ngrams": ngrams}
 
-KINDS = {"ngrams": "learnt features"}
-"""Name of a model -> its kind, as in `pipeline.models.baselines`."""
+CARDS = {
+    "ngrams": ModelCard(
+        kind="statistical",
+        gives="learnt features",
+        title="logistic regression",
+        detail=features_title,
+        color="linear",
+        ranges={"c": "0.01:1", "longest": "1:3", "reviews": "2:10"},
+    )
+}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from pipeline.config.model_card import Color, ModelCard, Options
 from pipeline.data.problem import Problem
 from pipeline.models import (
     Last,
@@ -100,16 +101,10 @@ def build(
 
     check_embedding(problem, embedding, word_dropout)
     hard = recurrent_activation == "hard_sigmoid"
-    _check_gates(cell, hard=hard, reset_after=reset_after)
-    is_vector = len(problem.input_shape) == 1 and not problem.vocabulary
-    repeated = is_vector and problem.outputs > 1
-    every = problem.each_step or repeated
+    _check_cell(cell, direction, hard=hard, reset_after=reset_after)
+    every = problem.each_step or _is_repeated(problem)
     if every or sequences:
         _check_every_state(direction, pooling)
-    if cell == "MinGRU" and direction == "both":
-        raise ValueError(
-            "`direction` must be forward or backward for a minGRU. Received: both"
-        )
     pools = pooling != "last"
     model = keras.Sequential()
     if problem.vocabulary:
@@ -122,11 +117,7 @@ def build(
             skip_padding=pools or word_dropout > 0,
         )
     else:
-        model.add(keras.Input(problem.input_shape))
-    if repeated:
-        model.add(keras.layers.RepeatVector(problem.outputs))
-    elif is_vector:
-        model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
+        _add_values(model, problem)
     if before:
         model.add(Dense(before, activation="relu"))
     of_cell: dict[str, Any] = {
@@ -138,11 +129,11 @@ def build(
         of_cell["recurrent_activation"] = hard_sigmoid
     if not reset_after:
         of_cell["reset_after"] = False
-    options = [{"units": size, **of_cell} for size in widths or [units] * layers]
-    options[-1]["activation"] = top_activation or activation
+    of_cells = [{"units": size, **of_cell} for size in widths or [units] * layers]
+    of_cells[-1]["activation"] = top_activation or activation
     loop = _loop(
         cell,
-        options,
+        of_cells,
         every=sequences or every or pools,
         # Words are reversed before they are embedded, so that padding stays in front.
         backward=direction == "backward" and not problem.vocabulary,
@@ -183,8 +174,29 @@ def _add_words(
     )
 
 
-def _check_gates(cell: str, *, hard: bool, reset_after: bool) -> None:
-    """Raise ValueError for an option of gates that the cell does not have."""
+def _is_repeated(problem: Problem) -> bool:
+    """Return whether a vector is the input of as many timesteps as there are outputs."""
+    is_vector = len(problem.input_shape) == 1 and not problem.vocabulary
+    return is_vector and problem.outputs > 1
+
+
+def _add_values(model: "keras.Sequential", problem: Problem) -> None:
+    """Add the input of values to a model, as timesteps."""
+    import keras
+
+    model.add(keras.Input(problem.input_shape))
+    if _is_repeated(problem):
+        model.add(keras.layers.RepeatVector(problem.outputs))
+    elif len(problem.input_shape) == 1:
+        model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
+
+
+def _check_cell(cell: str, direction: str, *, hard: bool, reset_after: bool) -> None:
+    """Raise ValueError for an option that the cell does not have."""
+    if cell == "MinGRU" and direction == "both":
+        raise ValueError(
+            "`direction` must be forward or backward for a minGRU. Received: both"
+        )
     if (hard and cell not in ("LSTM", "GRU")) or (not reset_after and cell != "GRU"):
         raise ValueError(
             "`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. "
@@ -358,10 +370,59 @@ def segments(
     return keras.Model(inputs, keras.ops.reshape(back, (-1, problem.outputs)))
 
 
+def stack_title(cell: str, model: Options, _training: Options) -> str:
+    """Return the title of a network of one kind of cell, such as "2 stacked LSTM(32)"."""
+    directions = {"backward": "backward ", "both": "bidirectional "}
+    direction = directions.get(model.get("direction", ""), "")
+    if model.get("widths"):
+        stacked = [f"{cell}({width})" for width in model["widths"]]
+        return direction + " and ".join(stacked)
+    words = f"{cell}({model.get('units', '')})"
+    if model.get("layers", 1) > 1:
+        words = f"{model['layers']} stacked {words}"
+    if model.get("before"):
+        words = f"Dense({model['before']}) and {words}"
+    if model.get("hidden"):
+        words += f" and Dense({model['hidden']})"
+    return direction + words
+
+
+def activation_title(model: Options, _training: Options) -> str:
+    """Return the activation of the cells; "" for tanh."""
+    activation = model.get("activation", "tanh")
+    return "" if activation == "tanh" else f", {activation}"
+
+
+def cell_card(cell: str, color: Color, *, playable: bool = False) -> ModelCard:
+    """Return the card of networks of one kind of cell."""
+    return ModelCard(
+        kind="recurrent",
+        title=partial(stack_title, cell),
+        detail=activation_title,
+        color=color,
+        ranges={
+            "units": "8:64",
+            "layers": "1:2",
+            "hidden": "16:128",
+            "pooling": "last,max,mean_max",
+            "direction": "forward,both",
+        },
+        playable=playable,
+    )
+
+
 MODELS = {
     "simple_rnn": partial(build, "SimpleRNN"),
     "lstm": partial(build, "LSTM"),
     "gru": partial(build, "GRU"),
     "min_gru": partial(build, "MinGRU"),
     "segments": segments,
+}
+
+CARDS = {
+    "simple_rnn": cell_card("SimpleRNN", "rnn", playable=True),
+    "lstm": cell_card("LSTM", "lstm", playable=True),
+    "gru": cell_card("GRU", "gru", playable=True),
+    "min_gru": cell_card("minGRU", "rnn"),
+    "segments": ModelCard(kind="recurrent", title="a GRU over segments", color="gru"),
 }

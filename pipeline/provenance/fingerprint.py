@@ -2,9 +2,7 @@
 
 import ast
 import hashlib
-import io
 import json
-import tokenize
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +26,7 @@ from pipeline.provenance.machine import (
     locked,
     repository,
 )
+from pipeline.provenance.prose import without_prose
 
 EXEMPT = (
     "pipeline.config",
@@ -45,7 +44,7 @@ EXEMPT = (
 """Modules and packages that change no result: they fetch, list, read, check, record or
 store."""
 
-CODE_SUFFIXES = {".py", ".css", ".csv", ".j2", ".js"}
+CODE_SUFFIXES = {".py", ".css", ".csv", ".j2", ".js", ".svg"}
 """The suffixes of the files that packages consist of."""
 
 
@@ -270,53 +269,3 @@ def _lock_hash(lock: Path) -> str:
     if not packages and not variables:
         return _text_hash(lock)
     return _of({"lock": _text_hash(lock), "packages": packages, "variables": variables})
-
-
-def without_prose(source: str) -> str:
-    """Return Python code without comments, docstrings and blank lines.
-
-    A string that stands alone as a statement is a docstring, also below a constant. All
-    other characters stay, so the result is the same for every version of Python that
-    reads the code.
-
-    Raises:
-        SyntaxError: it is no Python.
-    """
-    lines = source.split("\n")
-    cuts: dict[int, list[tuple[int, int]]] = {}
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            row, begin = token.start
-            cuts.setdefault(row, []).append((begin, len(lines[row - 1])))
-    within = set[int]()  # rows that begin within a string
-    for node in ast.walk(ast.parse(source)):
-        if (
-            isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, str)
-        ):
-            last_row = node.end_lineno or node.lineno
-            for row in range(node.lineno, last_row + 1):
-                line = lines[row - 1]
-                begin = 0
-                end = len(line)
-                if row == node.lineno:
-                    begin = _characters(line, node.col_offset)
-                if row == last_row:
-                    end = _characters(line, node.end_col_offset)
-                cuts.setdefault(row, []).append((begin, end))
-        elif isinstance(node, ast.Constant | ast.JoinedStr):
-            within.update(range(node.lineno + 1, (node.end_lineno or 0) + 1))
-    kept = []
-    for row, line in enumerate(lines, 1):
-        text = line
-        for begin, end in sorted(cuts.get(row, []), reverse=True):
-            text = text[:begin] + text[end:]
-        if text.strip() or (row in within and row not in cuts):
-            kept.append(text.rstrip() if row in cuts else text)
-    return "\n".join(kept)
-
-
-def _characters(line: str, offset: int | None) -> int:
-    """Return how many characters the first bytes of a line are, encoded as UTF-8."""
-    return len(line.encode()[:offset].decode(errors="ignore"))

@@ -247,7 +247,7 @@ def _axis(dataset: Evaluated, scores: Mapping[str, list[float]], unit: float) ->
     networks = [
         mean
         for name, (mean, *_) in scores.items()
-        if not dataset.experiments[name].baseline
+        if dataset.experiments[name].kind in ("recurrent", "network")
     ]
     low = max(min(positive), min(networks, default=0.0) / FAR)
     high = max(positive)
@@ -261,7 +261,7 @@ def standing(dataset: Evaluated, order: Sequence[str]) -> list[str]:
 
     `order` are the experiments of a ranking, the best first.
     """
-    best = {dataset.families[name]: name for name in reversed(order)}.values()
+    best = {dataset.colors[name]: name for name in reversed(order)}.values()
     compared = [name for name in order if name in dataset.compared]
     others = [name for name in order if name in best and name not in compared]
     return sorted((compared + others)[:STANDING], key=order.index)

@@ -16,7 +16,7 @@ from pipeline.evaluation.claims import Outcome, counted
 from pipeline.evaluation.margin import Word
 from pipeline.evaluation.networks import PlayableNetwork
 from pipeline.files import read_checked
-from pipeline.report import charts, unrolled
+from pipeline.report import charts
 from pipeline.report.formatting import capital, fact, number, title
 from pipeline.report.plots import plots
 from pipeline.report.result_tables import (
@@ -120,7 +120,6 @@ def page(results: Results) -> str:
         sections=sections,
         meanings=MEANINGS,
         drawn=next(iter(networks), ""),
-        unrolled=Markup(unrolled.svg()),  # noqa: S704 -- our own drawing
     )
     return printable(f"{text}\n", kept="\n")
 

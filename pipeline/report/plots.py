@@ -153,7 +153,7 @@ def _stretch(
 def _line(
     dataset: Evaluated, name: str, points: Iterable[tuple[float, float]], **how: Any
 ) -> Line:
-    return Line(dataset.titles[name], dataset.families[name], [*points], **how)
+    return Line(dataset.titles[name], dataset.colors[name], [*points], **how)
 
 
 def _by_week(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:

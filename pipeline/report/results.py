@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import failures, tables
+from pipeline.config.model_card import card
 from pipeline.config.params import Params, official
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, answers_file, claims
@@ -56,7 +57,7 @@ class Evaluated:
         question: the question that the data set asks, in words.
         titles: experiment -> its title.
         short: experiment -> the title of its model alone.
-        families: experiment -> one of `titles.FAMILIES`, or "simple".
+        colors: experiment -> the colour of its model in plots.
         quantity: the forecast quantity with its unit, for an axis.
         paragraph: an explanation of the answers, in Markdown; empty if there is none,
             or for stand-in data.
@@ -72,7 +73,7 @@ class Evaluated:
     question: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)
     short: Mapping[str, str] = field(default_factory=dict)
-    families: Mapping[str, str] = field(default_factory=dict)
+    colors: Mapping[str, str] = field(default_factory=dict)
     quantity: str = "value"
     paragraph: str = ""
     stale: str = ""
@@ -265,10 +266,13 @@ class Results:
     unused: int
 
 
-def load(workspace: Workspace, params: Params) -> Results:
+def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Results:
     """Read the results of all data sets that are built.
 
     `params` are those of params.yaml and official.yaml (`load_all`).
+
+    With `own_code` the titles of a user's models are read from the user's modules.
+    Commands that only show import none of them.
 
     Raises:
         UsageError: claims.yaml is wrong.
@@ -293,7 +297,9 @@ def load(workspace: Workspace, params: Params) -> Results:
         stale = f"{stage} failed: {reason}" if stage else ""
         paragraph = explained.get(name, "")
         built.append(
-            _evaluated(workspace, params, evaluation, recorded, stale, paragraph)
+            _evaluated(
+                workspace, params, evaluation, recorded, stale, paragraph, own_code
+            )
         )
         missing += [
             Missing(f"{name}/{experiment}", [experiment], stage, reason)
@@ -337,10 +343,15 @@ def _evaluated(
     recorded: AnswersFile | None,
     stale: str,
     paragraph: str,
+    own_code: bool,
 ) -> Evaluated:
     name = evaluation.dataset.name
     section = params.datasets[name]
     experiments = params.experiments_of(name)
+    cards = {
+        key: card(one.model, f"experiments.{name}.{key}.model", own_code=own_code)
+        for key, one in experiments.items()
+    }
     answered: list[Answer] = []
     unanswered = ""
     try:
@@ -352,9 +363,12 @@ def _evaluated(
         evaluation,
         workspace.evaluation(name),
         titles.question(section, evaluation.dataset),
-        {key: titles.experiment(one, section) for key, one in experiments.items()},
-        {key: titles.short(one) for key, one in experiments.items()},
-        {key: titles.family(one) for key, one in experiments.items()},
+        {
+            key: titles.experiment(one, section, cards[key])
+            for key, one in experiments.items()
+        },
+        {key: cards[key].short_title(one) for key, one in experiments.items()},
+        {key: cards[key].color for key in experiments},
         titles.quantity(section, evaluation.dataset),
         "" if evaluation.dataset.stand_in else paragraph,
         stale,

@@ -17,19 +17,10 @@ from pipeline.training.job import Predict, save_array
 TRUSTED = [
     "sklearn._loss.loss.AbsoluteError",
     "sklearn._loss.loss.HalfSquaredError",
-    "sklearn._loss.loss.HalfTweedieLoss",
-    "sklearn._loss.loss.HalfTweedieLossIdentity",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.gaussian_process.kernels.ConstantKernel",
-    "sklearn.gaussian_process.kernels.Product",
-    "sklearn.gaussian_process.kernels.RBF",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-    "sklearn.tree._tree.Tree",
 ]
 """The parts of fitted regressors that are allowed in a file. Estimators, arrays and
-numbers skops allows by itself. Trees over neighbours are not allowed: nothing can check
-the places in memory that they hold."""
+numbers skops allows by itself."""
 
 
 def save(estimator: Any, path: Path) -> None:
@@ -115,8 +106,7 @@ def _require_sound_trees(part: Any, columns: int = 0) -> None:
     if isinstance(part, list | tuple):
         for each in part:
             _require_sound_trees(each, columns)
-    kind = type(part).__name__
-    if kind == "TreePredictor":
+    if type(part).__name__ == "TreePredictor":
         nodes = part.nodes
         inner = nodes[nodes["is_leaf"] == 0]
         if inner["is_categorical"].any():
@@ -124,16 +114,6 @@ def _require_sound_trees(part: Any, columns: int = 0) -> None:
         own = np.flatnonzero(nodes["is_leaf"] == 0)
         children = np.stack([inner["left"], inner["right"]])
         _require_inside(own, children, inner["feature_idx"], len(nodes), columns)
-    elif kind == "Tree":
-        count = part.node_count
-        if not 0 <= count <= part.capacity or part.n_features != columns:
-            raise ValueError(
-                f"a tree has {count:,} nodes, and {part.capacity:,} places"
-            )
-        inside = part.children_left != -1
-        children = np.stack([part.children_left, part.children_right])[:, inside]
-        own = np.flatnonzero(inside)
-        _require_inside(own, children, part.feature[inside], count, columns)
 
 
 def _require_inside(

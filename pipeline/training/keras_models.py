@@ -39,7 +39,7 @@ def start() -> None:
         UsageError: the user's program imported Keras before, with other settings.
         RuntimeError: the user's program used TensorFlow before, with several threads.
     """
-    numerics.settle()
+    numerics.set_environment()
     import tensorflow as tf
 
     if tf.config.threading.get_intra_op_parallelism_threads() != 1:

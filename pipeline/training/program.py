@@ -26,7 +26,7 @@ class Program:
         model: a network with one output for each target of an example; axes of length 1
             do not count.
         examples: the train split.
-        optimizer, learning_rate, weight_decay: as for `gradient_descent.train`.
+        optimizer, learning_rate, weight_decay: as for `keras_method.train`.
         measures: the names of the measures of each batch. The first one is the loss
             that is minimised.
         every_step: whether the model answers at each timestep of inputs (timesteps, 1),

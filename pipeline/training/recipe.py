@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -254,13 +255,26 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
         UsageError: a name or an option is wrong; the message lists the valid ones.
     """
     where = f"experiments.{experiment.dataset}.{name}"
+    family = module(MODELS, experiment.model.family, f"{where}.model.family")
+    method = module(METHODS, experiment.training.method, f"{where}.training.method")
+    return assembled(name, experiment, family, method)
+
+
+def assembled(
+    name: str, experiment: Experiment, family: ModuleType, method: ModuleType
+) -> Recipe:
+    """Return the recipe of an experiment, from the modules of its model and its method.
+
+    Raises:
+        UsageError: as `recipe`.
+    """
+    where = f"experiments.{experiment.dataset}.{name}"
     model = experiment.model
     training = experiment.training
-    family = module(MODELS, model.family, f"{where}.model.family")
     one_of(model.name, family.MODELS, f"params.yaml: {where}.model.name")
+    one_of(model.name, family.CARDS, f"{family.__name__}: CARDS")
     build = family.MODELS[model.name]
-    method = module(METHODS, training.method, f"{where}.training.method")
-    kind = getattr(family, "KINDS", {}).get(model.name, "network")
+    kind = family.CARDS[model.name].gives
     if kind not in method.TRAINS:
         raise UsageError(
             f"params.yaml: {where}.training.method: {training.method} is for models of "

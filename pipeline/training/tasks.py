@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.config.model_card import card
 from pipeline.config.params import Experiment
 from pipeline.files import atomic_file, atomic_folder, read_checked, remove
 from pipeline.provenance.fingerprint import Ingredients
@@ -64,8 +65,8 @@ class Task:
 
     @property
     def network(self) -> bool:
-        """True if the task may need TensorFlow."""
-        return self.experiment.model.family != "baselines"
+        """True if the task needs TensorFlow."""
+        return card(self.experiment.model).gives == "network"
 
     @property
     def key(self) -> str:

@@ -163,8 +163,10 @@ def opening_hours(moments: Array) -> Cleaning | None:
     if not (confined and whole):
         return None
     by_day = {name: _ranges(hours, day, spacing) for day, name in enumerate(WEEKDAYS)}
-    rows = {name: text for name, text in by_day.items() if text}
-    return Cleaning(rows=rows, spacing=spacing // 1000)
+    return Cleaning(
+        rows={name: text for name, text in by_day.items() if text},
+        spacing=spacing // 1000,
+    )
 
 
 def _ranges(times: Array, day: int, spacing: int) -> str:

@@ -6,6 +6,7 @@ A guess gets a reason, and a contradiction is refused.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,13 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import one_of
 from series.reading import (
     files,
-    headings,
     layout,
     magnitudes,
-    moments,
     numbers,
+    row_timestamps,
+    timestamp_columns,
 )
-from series.reading.headings import column_named
+from series.reading.files import column_named
 from series.reading.profile import ColumnProfile, FileProfile
 
 if TYPE_CHECKING:
@@ -59,31 +60,23 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     form, texts, units, reasons = _written(paths, options)
     rows = files.read(paths, form, texts)
     header = list(rows.cells.columns)
-    if len(header) > MOST_COLUMNS:
-        raise UnrollError(
-            f"{paths[0]} has {len(header):,} columns, more than {MOST_COLUMNS}; keep "
-            "the columns that matter"
-        )
-    headings.require_no_times_beside_a_date(header, paths[0])
-    if not len(rows.cells):
-        raise UnrollError(
-            f"{paths[0]} holds no rows; name a file with a header and rows"
-        )
+    _require_table(rows, header)
     options = _of_columns(options, header)
-    stamp, formats = moments.stamp_columns(
-        rows.cells.head(moments.HEAD), options, paths[0]
+    stamp, formats = row_timestamps.stamp_columns(
+        rows.cells.head(row_timestamps.HEAD), options, paths[0]
     )
     names = [name for name in header if name not in stamp]
     if options.target is not None:
         one_of(options.target, names, "target=")
-    measured, detected, why = moments.moments_of(rows, stamp, formats, options)
-    reasons |= why
+    measured, detected, why = row_timestamps.row_timestamps(
+        rows, stamp, formats, options
+    )
     if not rows.typed:
         samples = [_sample(rows.cells[name]) for name in names]
-        decimal, thousands = numbers.marks(
+        detected["decimal"], detected["thousands"] = numbers.marks(
             samples, paths[0], form.delimiter, options.decimal
         )
-        form = form.model_copy(update={"decimal": decimal, "thousands": thousands})
+    form = form.model_copy(update=detected)
     below = dict(zip(header, units, strict=False))
     columns = {
         name: ColumnProfile.of(name, below.get(name, ""), rows.cells[name], form)
@@ -93,24 +86,65 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     others = {name: columns[name] for name in names if name != measured.series_id}
     _require_one_notation(others, options, form)
     _require_numbers(others, options, paths[0])
-    given = pd.to_numeric(pd.Series([*options.missing], dtype="str"), errors="coerce")
-    sentinels = {*given.dropna()}
-    numeric = [column for column in others.values() if column.numeric]
-    values = {column.name: column.without(sentinels).measured for column in numeric}
-    odd = magnitudes.odd(values, measured.timestamps, measured.of_rows)
-    sentinels |= {one.number for one in odd if one.missing}
-    missing = _missing(numeric, sentinels)
-    missing[""] += rows.empty
-    detected["drop"] = [name for name in columns if columns[name].timed]
-    return FileProfile(
+    profile = FileProfile(
         **vars(measured),
-        form=form.model_copy(update=detected),
-        columns={name: column.without(sentinels) for name, column in columns.items()},
-        missing=+missing | Counter(options.missing),
-        odd=odd,
-        reasons={name: why for name, why in reasons.items() if why},
+        form=form,
+        columns=columns,
+        missing=Counter(options.missing),
+        odd=[],
+        reasons={name: reason for name, reason in (reasons | why).items() if reason},
         file=rows,
     )
+    numeric = [column for column in others.values() if column.numeric]
+    return _without_sentinels(profile, numeric, options.missing)
+
+
+def _without_sentinels(
+    profile: FileProfile, numeric: Sequence[ColumnProfile], words: Sequence[str]
+) -> FileProfile:
+    """Return the profile without the numbers that mean no value.
+
+    Args:
+        profile: the profile of the file.
+        numeric: the columns of numbers.
+        words: what means no value, as the user says.
+    """
+    sentinels = _numbers_among(words)
+    odd = magnitudes.odd(
+        {column.name: column.without(sentinels).measured for column in numeric},
+        profile.timestamps,
+        profile.of_rows,
+    )
+    sentinels |= {one.number for one in odd if one.missing}
+    missing = _missing(numeric, sentinels)
+    missing[""] += profile.file.empty
+    columns = profile.columns
+    timed = [name for name in columns if columns[name].timed]
+    return replace(
+        profile,
+        form=profile.form.model_copy(update={"drop": timed}),
+        columns={name: columns[name].without(sentinels) for name in columns},
+        missing=+missing | profile.missing,
+        odd=odd,
+    )
+
+
+def _require_table(rows: files.FileRows, header: Sequence[str]) -> None:
+    """Raise UnrollError or UsageError unless there are rows, and not too many columns."""
+    path = rows.paths[0]
+    if len(header) > MOST_COLUMNS:
+        raise UnrollError(
+            f"{path} has {len(header):,} columns, more than {MOST_COLUMNS}; keep the "
+            "columns that matter"
+        )
+    timestamp_columns.require_no_times_beside_a_date(header, path)
+    if not len(rows.cells):
+        raise UnrollError(f"{path} holds no rows; name a file with a header and rows")
+
+
+def _numbers_among(words: Sequence[str]) -> set[float]:
+    """Return the numbers among words that mean no value."""
+    return {*pd.to_numeric(pd.Series([*words], dtype="str"), errors="coerce").dropna()}
 
 
 def _of_columns(options: "Options", header: Sequence[str]) -> "Options":

@@ -33,7 +33,7 @@ PLAIN = re.compile(
 
 
 @dataclass(frozen=True)
-class Rows:
+class FileRows:
     """The rows of one or more files of one form, or of a table in memory.
 
     Attributes:
@@ -83,7 +83,7 @@ def is_parquet(path: Path) -> bool:
 
 def read(
     paths: Sequence[Path], form: CsvFormat, texts: Mapping[Path, str] | None = None
-) -> Rows:
+) -> FileRows:
     """Read all rows of files.
 
     Cells of CSV are text, "" where a row is too short. Cells of Parquet have their
@@ -113,11 +113,15 @@ def read(
     return _rows_of(paths, form, frames, typed=is_parquet(paths[0]))
 
 
-def of_table(table: pd.DataFrame, form: CsvFormat) -> Rows:
+def of_table(table: pd.DataFrame, form: CsvFormat) -> FileRows:
     """Return the rows of a table in memory, whose numbers are numbers."""
     path = Path("the table")
-    cells = pd.DataFrame(table).set_axis(plain_names(table.columns, path), axis=1)
-    return _rows_of([path], form, [cells], typed=True)
+    return _rows_of(
+        [path],
+        form,
+        [pd.DataFrame(table).set_axis(plain_names(table.columns, path), axis=1)],
+        typed=True,
+    )
 
 
 def _rows_of(
@@ -126,7 +130,7 @@ def _rows_of(
     frames: Sequence[pd.DataFrame],
     *,
     typed: bool,
-) -> Rows:
+) -> FileRows:
     """Return the rows that hold something; spreadsheets leave empty rows."""
     frames = [frame.reset_index(drop=True) for frame in frames]
     cells = pd.concat(frames, keys=range(len(frames)))
@@ -136,7 +140,7 @@ def _rows_of(
             blank &= cells[name].isna() | (cells[name] == "")
     if blank.any():
         cells = cells[~blank]
-    return Rows(paths, form, typed, cells, int(blank.sum()))
+    return FileRows(paths, form, typed, cells, int(blank.sum()))
 
 
 def _cells(path: Path, form: CsvFormat, text: str | None) -> pd.DataFrame:
@@ -221,7 +225,24 @@ def plain_name(name: str) -> str:
     return " ".join(seen.split())
 
 
-def table_of(rows: Rows) -> RowTable:
+def column_named(name: str, columns: Iterable[str]) -> str:
+    """Return the column that a user means by a name.
+
+    The case of letters is ignored if only one column fits. If no column fits, or
+    several do, the name is returned as it is.
+
+    Args:
+        name: the name that the user wrote.
+        columns: the names of a file's columns.
+    """
+    plain = plain_name(name)
+    alike = [column for column in columns if column.casefold() == plain.casefold()]
+    if plain in alike:
+        return plain
+    return alike[0] if len(alike) == 1 else name
+
+
+def table_of(rows: FileRows) -> RowTable:
     """Return the numbers of all columns that the form of the rows does not drop.
 
     Raises:
@@ -269,7 +290,7 @@ def with_words(table: RowTable, cells: pd.DataFrame, form: CsvFormat) -> RowTabl
     return replace(table, columns=[*table.columns, *words.columns], values=values)
 
 
-def values_of(rows: Rows, columns: Sequence[str]) -> Array:
+def values_of(rows: FileRows, columns: Sequence[str]) -> Array:
     """Return (rows, columns) float64, NaN where a value is missing.
 
     Raises:
@@ -325,7 +346,7 @@ def in_utc(
 
 
 def wrong_stamp(
-    rows: Rows, cells: "pd.Series[Any]", moments: Array, row: int, stamp_format: str
+    rows: FileRows, cells: "pd.Series[Any]", moments: Array, row: int, stamp_format: str
 ) -> UnrollError:
     """Return the error that names a row with a wrong timestamp."""
     what = (

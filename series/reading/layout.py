@@ -1,18 +1,26 @@
-"""The layout of a text file of rows: encoding, lines before the header, delimiter, and
-header.
+"""The text of a file or workbook, and its layout: encoding, lines before the header,
+delimiter, and header.
 """
 
 import csv
+import datetime as dt
 import functools
+import io
 import itertools
 import re
+import warnings
+import zipfile
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from pipeline.data.series_options import CsvFormat
-from pipeline.errors import UnrollError, UsageError
-from series.reading import kinds, timestamp_formats
+from pipeline.errors import UnrollError, UsageError, one_line
+from series.reading import timestamp_formats
 from series.reading.numbers import plain_number
 from series.reading.timestamp_columns import NAMED
 
@@ -38,6 +46,35 @@ ALIKE = 0.9
 UTF16 = rb"\xff\xfe(?!\x00\x00)|\xfe\xff"
 """The mark at the beginning of UTF-16, which is not that of UTF-32."""
 
+KINDS: Mapping[bytes, str] = {
+    rb"PK\x03\x04": "a damaged archive or workbook",
+    rb"\x1f\x8b|BZh\d|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf|Rar!\x1a": "a packed file",
+    rb"\xd0\xcf\x11\xe0": "a file of an old Office, such as .xls",
+    rb"ARROW1|FEA1": "a Feather file",
+    rb"SQLite format 3": "an SQLite database",
+    rb"%PDF-": "a PDF",
+    rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II\*\x00|MM\x00\*": "a picture",
+    rb"\x89HDF|CDF[\x01\x02\x05]": "an HDF5 or netCDF file",
+    rb"\x80[\x02-\x05]": "a pickle of Python's",
+    rb"\x93NUMPY": "an array of NumPy's",
+    rb"Obj\x01": "an Avro file",
+    rb"(\xef\xbb\xbf)?\s*(\{\s*[\"}]|\[\s*[\[{\"])": "JSON",
+    rb"(?i)(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml|head|body|table|svg)": "HTML or XML",
+}
+"""Patterns of a file's first bytes -> what the file is."""
+
+PACKED = {
+    "xl/workbook.xml": "a workbook that takes more than 2 GB when it is unpacked",
+    "word/document.xml": "a Word document",
+    "ppt/presentation.xml": "a PowerPoint presentation",
+    "xl/workbook.bin": "an .xlsb workbook",
+    "content.xml": "an OpenDocument file, such as .ods",
+}
+"""Names in a zip archive -> what the archive is, if it is no workbook to be read."""
+
+MOST_BYTES = 2_000_000_000
+"""Largest size of a workbook's parts when they are unpacked."""
+
 Cells = list[str]
 """The cells of a row."""
 
@@ -56,8 +93,8 @@ def text_of(path: Path, known: str | None = None) -> tuple[str, str, str]:
     data = path.read_bytes()
     if not data.strip():
         raise _empty(path)
-    if kinds.workbook(path, data):
-        text, sheet = kinds.sheet(path, data)
+    if _is_workbook(path, data):
+        text, sheet = _first_sheet(path, data)
         return text, "utf-8", sheet
     marked = re.match(UTF16, data)
     if not known and not marked and re.search(rb"[\x00-\x08\x0e-\x1f]", data[:HEAD]):
@@ -78,6 +115,72 @@ def text_of(path: Path, known: str | None = None) -> tuple[str, str, str]:
     raise UsageError(
         f"{path} is not {known} text; pass another encoding=, such as latin-1"
     )
+
+
+def _is_workbook(path: Path, data: bytes) -> bool:
+    """Return whether a file is an .xlsx workbook.
+
+    Raises:
+        UnrollError: it is known to be something else than a workbook or text.
+    """
+    kind = next((KINDS[begin] for begin in KINDS if re.match(begin, data)), None)
+    with suppress(zipfile.BadZipFile):
+        sizes = {
+            member.filename: member.file_size
+            for member in zipfile.ZipFile(io.BytesIO(data)).infolist()
+        }
+        if "xl/workbook.xml" in sizes and sum(sizes.values()) <= MOST_BYTES:
+            return True
+        kind = next((PACKED[name] for name in PACKED if name in sizes), "a zip archive")
+    if kind is not None:
+        cures = dict.fromkeys(["a packed file", "a zip archive"], "unpack it")
+        cure = cures.get(kind, "save its rows as CSV, Parquet or .xlsx")
+        raise UnrollError(f"{path} is {kind}; {cure}, and name that")
+    return False
+
+
+def _first_sheet(path: Path, data: bytes) -> tuple[str, str]:
+    """Return the first sheet with rows as the text of a CSV file, and which it is.
+
+    Timestamps are written by ISO 8601.
+
+    Raises:
+        UnrollError: the workbook is damaged or has no rows.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and such
+            sheets = pd.read_excel(
+                io.BytesIO(data),
+                sheet_name=None,
+                header=None,
+                dtype=object,
+                na_filter=False,
+                engine="openpyxl",
+            )
+    except Exception as error:  # noqa: BLE001 - of zip, of XML, or openpyxl's
+        raise UnrollError(
+            f"{path} is no whole workbook ({one_line(str(error)):.160}); save it again"
+        ) from None
+    for title, cells in sheets.items():
+        filled = (cells != "").sum(axis=1)
+        if (filled > 1).sum() > 1:  # notes fill one column
+            of = (
+                f", the first of {len(sheets)} that has rows" if len(sheets) > 1 else ""
+            )
+            return cells.map(_cell_text).to_csv(
+                header=False, index=False
+            ), f"{title!r}{of}"
+    raise UnrollError(f"{path} has no sheet with rows; name a file with rows")
+
+
+def _cell_text(cell: Any) -> Any:
+    """Return a cell as CSV has it, with numbers that cannot be read in two ways."""
+    if isinstance(cell, dt.datetime):
+        return str(pd.Timestamp(cell).round("ms")).removesuffix(" 00:00:00")
+    if isinstance(cell, float) and not cell.is_integer():
+        return f"{cell!r}0" if "e" not in repr(cell) else repr(cell)
+    return cell
 
 
 def _empty(path: Path) -> UnrollError:
@@ -137,7 +240,7 @@ def _first_lines(text: str) -> list[str]:
         lines[0] = "\n"
     count = len([*itertools.takewhile(lambda line: line.startswith("#"), lines)])
     header = re.split(r"[\t;|, ]", "".join(lines[count : count + 1]))
-    if count < len(lines) and not any(map(_like_data, header)):
+    if count < len(lines) and not _data_in(header):
         lines[:count] = ["\n"] * count
     return lines
 
@@ -169,26 +272,22 @@ def _below_padded_lines(rows: list[Cells], first: int, width: int) -> int:
     tail = [row for row in rows if len(row) == width][-LOOKED_AT:]
     full = _full(tail)
     usual = Counter(map(_filled, tail)).most_common(1)[0][0]
+    data = [bool(full) and len(row) == width and full <= _data_in(row) for row in rows]
     headers = list[int]()
-    data = [
-        bool(full) and len(row) == width and all(_like_data(row[cell]) for cell in full)
-        for row in rows
-    ]
     for index, row in enumerate(rows[first:], first):
         # A single row of numbers, such as a year, may stand above the header.
-        if data[index] and data[min(index + 1, len(rows) - 1)]:
+        if all(data[index : index + 2]):
             break
-        cells = row[:usual]
-        if len(row) == width and all(cells) and not any(map(_like_data, cells)):
+        if len(row) == width and all(row[:usual]) and not _data_in(row[:usual]):
             headers = [*headers, index] if index - 1 in headers else [index]
     if not headers or first in headers:
         return first
-    named = [
-        index
-        for index in headers
-        if {*NAMED.split()} & {*re.findall(r"\w+", " ".join(rows[index]).lower())}
-    ]
-    return (named or headers)[0]
+    return next((index for index in headers if _names_a_time(rows[index])), headers[0])
+
+
+def _names_a_time(row: Cells) -> bool:
+    """Return whether a heading has a word of `NAMED`."""
+    return not {*NAMED.split()}.isdisjoint(re.findall(r"\w+", " ".join(row).lower()))
 
 
 def _first_of_widest(rows: list[Cells], mark: str) -> tuple[int, int] | None:
@@ -201,7 +300,7 @@ def _first_of_widest(rows: list[Cells], mark: str) -> tuple[int, int] | None:
     first = filled.index(max(filled))
     header = rows[first]
     shortest = min(len(row) for row in rows[first:] if row)
-    if mark == " " or min(filled[first], shortest) < 2 or any(map(_like_data, header)):
+    if mark == " " or min(filled[first], shortest) < 2 or _data_in(header):
         return None
     return first, len(header)
 
@@ -221,9 +320,9 @@ def _layout_by(
     """
     below = [row for row in rows[first + 1 :] if row]
     alike = ([row for row in below if len(row) == width] or below)[:LOOKED_AT]
-    row = rows[first]
     full = _full(alike)
-    is_data = _like_data(row[full[0]]) if full else any(map(_like_data, row))
+    in_first = _data_in(rows[first])
+    is_data = min(full) in in_first if full else bool(in_first)
     names = _names(rows, first, alike, path) if is_data else None
     units = [] if is_data else _units(alike)
     count = len(below) - len(units) + (names is not None)
@@ -232,14 +331,17 @@ def _layout_by(
         raise UnrollError(
             f"{path} holds {holds}{'one row' if count else 'no row'}; add rows"
         )
-    longest = max(len(row) for row in below)
-    extra = [cell for row in below for cell in row[width:]]
-    if names is None and longest > width and not "".join(extra).strip():
+    longest = max(map(len, below))
+    if names is None and longest > width and not _filled(_beyond(below, width)):
         first += 1
         names = _numbered(rows[first - 1], longest)
-    return CsvFormat(
-        delimiter=mark, skip=first, names=names, units_rows=len(units)
-    ), units
+    form = CsvFormat(delimiter=mark, skip=first, names=names, units_rows=len(units))
+    return form, units
+
+
+def _beyond(rows: list[Cells], width: int) -> Cells:
+    """Return the cells of all rows in the columns from `width` on."""
+    return [cell for row in rows for cell in row[width:]]
 
 
 def _names(rows: list[Cells], first: int, below: list[Cells], path: Path) -> Cells:
@@ -252,11 +354,10 @@ def _names(rows: list[Cells], first: int, below: list[Cells], path: Path) -> Cel
         UnrollError: the row before has too many names, or too few.
     """
     before = rows[first - 1] if first else []
-    count = 0 if any(map(_like_data, before)) else len(before)
+    count = 0 if _data_in(before) else len(before)
     data = [rows[first], *below]
     width = len(data[0])
-    extra = [cell for cells in data for cell in cells[count:]]
-    if 1 < count < width and not "".join(extra).strip():
+    if 1 < count < width and not _filled(_beyond(data, count)):
         return _numbered(before, width)
     if count == width - 1 and _own_names(data, count):
         return [*_numbered([], 1), *before]
@@ -300,12 +401,14 @@ def _units(rows: list[Cells]) -> list[Cells]:
     return []
 
 
-def _full(rows: list[Cells]) -> list[int]:
+def _full(rows: list[Cells]) -> set[int]:
     """Return the numbers of the columns that hold data in all rows."""
-    width = min((len(row) for row in rows), default=0)
-    return [
-        index for index in range(width) if all(_like_data(row[index]) for row in rows)
-    ]
+    return set.intersection(*map(_data_in, rows)) if rows else set()
+
+
+def _data_in(row: Cells) -> set[int]:
+    """Return the numbers of the columns in which a row holds data."""
+    return {index for index, cell in enumerate(row) if _like_data(cell)}
 
 
 @functools.lru_cache(maxsize=10_000)

@@ -107,8 +107,9 @@ def odd(
         for name, values in columns.items():
             known = rows[np.isfinite(values[rows])]
             far = [*_far(name, values, known)]
-            codes = [one.number for one in far if one.missing]
-            known = known[~np.isin(values[known], codes)]
+            known = known[
+                ~np.isin(values[known], [one.number for one in far if one.missing])
+            ]
             found += [*far, *_stuck(name, values, known)]
     for index, one in enumerate(found):
         rows_of = sum((values == one.number).sum() for values in columns.values())
@@ -180,8 +181,7 @@ def _usual(numbers: Array) -> Array:
     """
     from_middle = np.abs(numbers - np.median(numbers)) if len(numbers) else numbers
     numbers = numbers[np.argsort(-from_middle, kind="stable")]
-    is_code = _are_codes(numbers)
-    most = int(np.searchsorted(np.cumsum(~is_code), MOST_ERRORS, "right"))
+    most = int(np.searchsorted(np.cumsum(~_are_codes(numbers)), MOST_ERRORS, "right"))
     for count in range(min(most, MOST_FAR, len(numbers) - 2), 0, -1):
         outer = numbers[:count]
         rest = numbers[count:]

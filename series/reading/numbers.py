@@ -5,7 +5,7 @@ A text that fits no rule here is no number.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,31 +135,52 @@ def marks(
         UsageError: the numbers can be read in two ways.
     """
     found = [one for cells in columns for one in _shown(cells, delimiter)]
-    decimals = {mark for mark, role, _ in found if role == "decimals"}
-    between = [mark for mark, role, _ in found if role == "thousands"]
+    thousands = [mark for mark, role, _ in found if role == "thousands"]
     unsure = {mark: one for mark, role, one in found if role in {"likely", "unsure"}}
-    doubts = [one for _, role, one in found if role == "unsure"]
-    if known is None and len(decimals) > 1:
+    decimal = known or _decimal_mark(found, thousands, unsure, path)
+    if OTHER[decimal] in unsure:
+        thousands.append(OTHER[decimal])
+    return decimal, next((mark for mark in thousands if mark != decimal), None)
+
+
+def _decimal_mark(
+    found: Sequence[tuple[str, str, str]],
+    thousands: Sequence[str],
+    unsure: Mapping[str, str],
+    path: Path,
+) -> str:
+    """Return the decimal mark.
+
+    Args:
+        found: what all columns show (`_shown`).
+        thousands: marks that surely stand between thousands.
+        unsure: mark that may have both roles -> a number with it.
+        path: the file, for messages.
+
+    Raises:
+        UsageError: columns differ, or a number can be read in two ways.
+    """
+    decimals = {mark for mark, role, _ in found if role == "decimals"}
+    if len(decimals) > 1:
         raise UsageError(
             f"{path}: columns have different decimal marks; pass decimal=',' or "
             "decimal='.'"
         )
-    decimal = known or next(iter(decimals), ".")
-    undecided = known is None and not decimals
-    if undecided and {" ", "'"} & {*between}:
+    decimal = next(iter(decimals), ".")
+    is_known = bool(decimals)
+    if not is_known and {" ", "'"} & {*thousands}:
         # In 1 234.567 the blank is the mark of thousands, so the point is of decimals.
-        undecided = False
+        is_known = True
         decimal = next(iter(unsure), ".")
     other = OTHER[decimal]
-    if (undecided and doubts) or (known is None and other == "." and other in unsure):
+    has_doubts = any(role == "unsure" for _, role, _ in found)
+    if (has_doubts and not is_known) or (other == "." and other in unsure):
         number = unsure.get(other) or next(iter(unsure.values()))
         raise UsageError(
             f"{path}: {number} may be a whole number or a decimal; pass decimal=',' "
             "or decimal='.'"
         )
-    if other in unsure:
-        between.append(other)
-    return decimal, next((mark for mark in between if mark != decimal), None)
+    return decimal
 
 
 def _shown(cells: Sequence[str], delimiter: str) -> Iterator[tuple[str, str, str]]:

@@ -24,6 +24,9 @@ Other zones of the same rule give the same rows."""
 DISPLACED = 3
 """Smallest distance of a slip from its place, in rows."""
 
+TWO_STEPS = 1.8
+"""Smallest distance of a slip's two neighbours, in rows: about two, since one lacks."""
+
 HOLE = 4
 """Largest distance of a slip's two neighbours, in rows."""
 
@@ -41,23 +44,23 @@ def first_year(moments: Array) -> int | None:
     """Return the first of the hundred years that years of two digits lie in.
 
     None means that `strptime` reads the years right. The years of one file lie close
-    together, and they do not begin in the future. Where `strptime` reads two centuries,
-    the years do not reach into the future either.
+    together, and they do not begin in the future: 98, 99 and 00 are 1998 to 2000. Where
+    `strptime` reads two centuries, the years do not reach into the future either.
 
     Args:
         moments: (rows,) datetime64[ms], as `strptime` reads them.
     """
     years = np.unique(moments.astype("datetime64[Y]").astype(int) + 1970)
-    of_century = np.unique(years % 100)
-    # The years of a century are a circle, which begins behind its widest gap.
-    gaps = np.diff(of_century, append=of_century[0] + 100)
-    first = 2000 + int(np.roll(of_century, -1)[gaps.argmax()])
-    span = 100 - gaps.max()
-    as_read = years[0] if np.ptp(years) == span else None
-    today = np.datetime64("today", "Y").astype(int) + 1970
-    if first + span > today and (first != as_read or first > today):
+    two_digits = np.unique(years % 100)
+    # A hundred years are a circle. The file's years begin behind the widest gap in it.
+    gaps = np.diff(two_digits, append=two_digits[0] + 100)
+    first = 2000 + int(np.roll(two_digits, -1)[gaps.argmax()])
+    last = first + 100 - int(gaps.max())
+    first_as_read = years[0] if np.ptp(years) == last - first else None
+    this_year = np.datetime64("today", "Y").astype(int) + 1970
+    if last > this_year and (first != first_as_read or first > this_year):
         first -= 100
-    return None if first == as_read else first
+    return None if first == first_as_read else first
 
 
 def slip(moments: Array) -> int | None:
@@ -89,15 +92,15 @@ def _out_of_place(moments: Array, freq: float) -> Iterator[int]:
     Another row has the same timestamp, or the timestamp lies outside of all others.
     """
     times = moments.astype(np.int64)
-    before = abs(times[1:-1] - times[:-2])
-    after = abs(times[1:-1] - times[2:])
+    to_before = abs(times[1:-1] - times[:-2])
+    to_next = abs(times[1:-1] - times[2:])
     hole = abs(times[2:] - times[:-2])
-    away = np.minimum(before, after) >= DISPLACED * freq
-    suspects = 1 + np.flatnonzero(away & (hole >= 1.8 * freq) & (hole <= HOLE * freq))
-    for row in suspects[:MOST]:
+    is_far = np.minimum(to_before, to_next) >= DISPLACED * freq
+    is_hole = (hole >= TWO_STEPS * freq) & (hole <= HOLE * freq)
+    for row in 1 + np.flatnonzero(is_far & is_hole)[:MOST]:
         others = np.delete(moments, row)
-        taken = (others == moments[row]).any()
-        if taken or not others.min() < moments[row] < others.max():
+        is_taken = (others == moments[row]).any()
+        if is_taken or not others.min() < moments[row] < others.max():
             yield int(row)
 
 

@@ -1,15 +1,21 @@
-"""The columns that say when a row was measured, and their formats."""
+"""The columns that say when a row was measured, and their formats.
+
+A table with a column for each time is refused.
+"""
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from pipeline.errors import UsageError
 from series.reading import notations, series_names, timestamp_formats
+from series.reading.timestamp_formats import YEARS
 
 PARTS = {
     "%Y": r"(year|yr|yyyy|jahr|a[nñ]o|ann[ée]e)",
@@ -68,8 +74,21 @@ MOST_PARTS = 400
 TIMED = re.compile("%H|%I|unix|excel")
 """Pattern of formats that have a time of day."""
 
+DATE = len("2024-01-31")
+"""Length of a date of ISO 8601 without a time of day."""
+
 ISO = ["ISO8601"]
 """The formats of a timestamp of ISO 8601, with or without a time of day."""
+
+WIDTHS = {12, 24, 25, 28, 29, 30, 31, 48, 96}
+"""Numbers of columns that the times of a year, a day or a month take."""
+
+YEAR_FIRST = r"(?<!\d)(\d{4})(?:[/-]\d{1,2}|\.\d{1,2}\.\d{1,2})(?!\d)"
+YEAR_LAST = r"(?<!\d)\d{1,2}(?:[/-]|[./-]\d{1,2}[./-])(\d{4})(?!\d)"
+"""Patterns of a date that begins or ends with a year of four digits, unlike 2564.74."""
+
+FEW_TIMES = 3
+"""Largest number of columns that are named like times and still hold something else."""
 
 Candidates: TypeAlias = dict[tuple[str, ...], list[str]]
 """Columns of a timestamp -> the formats that they may have."""
@@ -95,6 +114,13 @@ class Found:
     clocks: dict[str, list[str]] = field(default_factory=dict)
     parts: dict[str, tuple[str, str]] = field(default_factory=dict)
 
+    def as_exact(self, forms: Sequence[str], cells: "pd.Series[str]") -> Candidates:
+        """Return the columns whose timestamps are as exact as some cells."""
+        is_long = forms == ISO and cells.str.len().max() > DATE
+        if is_long or TIMED.search(forms[0]):
+            return self.exact
+        return self.years if forms[0] in COARSE else self.days
+
 
 def find_columns(
     head: pd.DataFrame, chosen: Sequence[str], share: float = 1.0
@@ -111,9 +137,20 @@ def find_columns(
         cells = head[column].str.strip()
         cells = cells[cells != ""]
         if len(cells):
-            _look_at(
-                found, column, cells, chosen, share, is_first=column == head.columns[0]
+            found.parts |= _parts_in(column, cells)
+            forms = _whole_formats(column, cells, chosen, share)
+            if forms:
+                found.as_exact(forms, cells)[(column,)] = forms
+            elif column == head.columns[0]:  # numbers may be anything
+                found.digits[(column,)] = _digit_formats(cells, share)
+            clock = _clock_formats(
+                column,
+                cells,
+                share,
+                is_hour=found.parts.get("%H", ("", ""))[0] == column,
             )
+            if clock:
+                found.clocks[column] = clock
     candidates = _candidates(head, found)
     # A column with one value says when rows were written.
     single = {column for column in head if head[column].nunique() < 2}
@@ -128,50 +165,59 @@ def find_columns(
     return list(chosen), []
 
 
-def _look_at(
-    found: Found,
-    column: str,
-    cells: "pd.Series[str]",
-    chosen: Sequence[str],
-    share: float,
-    *,
-    is_first: bool,
-) -> None:
-    """Add to `found` what a column may hold."""
+def _parts_in(column: str, cells: "pd.Series[str]") -> dict[str, tuple[str, str]]:
+    """Return parts of a timestamp, by a column's name -> the column and directive."""
+    distinct = [*map(notations.plain_date, cells.unique()[:MOST_PARTS])]
+    parts = {}
     for code, name in PARTS.items():
         if re.fullmatch(name, column, re.IGNORECASE):
-            distinct = [*map(notations.plain_date, cells.unique()[:MOST_PARTS])]
             for pattern, directive in CELLS.get(code, ((r"\d{1,4}", code),)):
                 if all(re.fullmatch(pattern, cell) for cell in distinct):
-                    found.parts[code] = (column, directive)
-    lower = {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
-    named = bool(lower & {*NAMED.split()}) or column in chosen
-    forms = timestamp_formats.formats(cells.iloc[0], digits=named)
-    if lower & WEEKS:
+                    parts[code] = (column, directive)
+    return parts
+
+
+def _whole_formats(
+    column: str, cells: "pd.Series[str]", chosen: Sequence[str], share: float
+) -> list[str]:
+    """Return the formats by which a column holds whole timestamps."""
+    words = {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
+    is_named = bool(words & {*NAMED.split()}) or column in chosen
+    forms = timestamp_formats.formats(cells.iloc[0], digits=is_named)
+    if words & WEEKS:
         forms = [form for form in forms if "%V" in form] or forms
-    whole = _parsing(cells, forms, share, any_year=bool(chosen))
-    timed = whole == ISO and cells.str.len().max() > len("2024-01-31")
-    if not whole and is_first:
-        # Numbers may be anything.
-        forms = timestamp_formats.formats(cells.iloc[0], digits=True)
-        forms = [form for form in forms if form not in NAMED_ONLY]
-        found.digits[(column,)] = _parsing(cells, forms, share)
-    elif timed or TIMED.search("".join(whole[:1])):
-        found.exact[(column,)] = whole
-    elif {*whole[:1]} & COARSE:
-        found.years[(column,)] = whole
-    elif whole:
-        found.days[(column,)] = whole
-    first = notations.plain_date(cells.iloc[0])
-    hours = _parsing(cells, timestamp_formats.time_formats(first), share)
-    four_digits = cells.str.fullmatch(r"\d{4}").all()
+    return _parsing(cells, forms, share, any_year=bool(chosen))
+
+
+def _digit_formats(cells: "pd.Series[str]", share: float) -> list[str]:
+    """Return the formats by which numbers are timestamps for their size alone."""
+    forms = timestamp_formats.formats(cells.iloc[0], digits=True)
+    return _parsing(cells, [form for form in forms if form not in NAMED_ONLY], share)
+
+
+def _clock_formats(
+    column: str, cells: "pd.Series[str]", share: float, *, is_hour: bool
+) -> list[str]:
+    """Return the formats of a column of times of day; none if it holds others.
+
+    Args:
+        column: the name of the column.
+        cells: its cells that hold something.
+        share: the fraction of the cells that a format must fit.
+        is_hour: whether the column is named like hours.
+    """
+    forms = _parsing(
+        cells,
+        timestamp_formats.time_formats(notations.plain_date(cells.iloc[0])),
+        share,
+    )
     # A number such as 1.5 is no time of day.
-    if hours and not cells.str.contains("^[0-9]{1,2}[.][0-9]$").any():
-        found.clocks[column] = hours
-    elif found.parts.get("%H", ("", ""))[0] == column:
-        found.clocks[column] = ["%H"]
-    elif four_digits and re.search("(?i)time|zeit|hour|stunde|hhmm", column):
-        found.clocks[column] = ["%H%M"]
+    if forms and not cells.str.contains("^[0-9]{1,2}[.][0-9]$").any():
+        return forms
+    if is_hour:
+        return ["%H"]
+    has_name = re.search("(?i)time|zeit|hour|stunde|hhmm", column)
+    return ["%H%M"] if has_name and cells.str.fullmatch(r"\d{4}").all() else []
 
 
 def _parsing(
@@ -259,3 +305,88 @@ def _of_parts(found: Found) -> Candidates:
     if "%V" in stamp_format:
         stamp_format = stamp_format.replace("%Y", "%G")
     return {columns: [stamp_format]}
+
+
+def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
+    """Raise UsageError if columns are times of a day, a month or a year."""
+    for kind in ("hour", "month", "quarter", "weekday"):
+        times = [name for name in header if _kind(name) == kind]
+        if len(times) > FEW_TIMES:
+            raise turned(path, header, times)
+    counted = {
+        match[0]: int(match[1])
+        for match in map(series_names.COUNTED.fullmatch, header)
+        if match
+    }
+    counts = sorted({*counted.values()})
+    if len(counts) in WIDTHS and counts[0] < 2 and np.ptp(counts) == len(counts) - 1:
+        raise turned(path, header, list(counted))
+
+
+def _kind(heading: str) -> str:
+    """Return the part of the time that a heading names; "" if it names none."""
+    plain = notations.plain_date(heading)
+    names = {
+        "quarter": re.fullmatch("Q[1-4]", plain),
+        "month": plain in notations.MONTHS,
+        "weekday": heading.lower() in notations.WEEKDAYS.split(),
+        "hour": timestamp_formats.time_formats(plain),
+    }
+    return next((kind for kind in names if names[kind]), "")
+
+
+def require_no_times(path: Path, names: Sequence[str]) -> None:
+    """Raise UsageError if most names are times.
+
+    A word may stand before the time, as in "X2024.01.31".
+
+    Args:
+        path: the file, for the message.
+        names: headings, or the cells of a row.
+    """
+    times = []
+    for name in names:
+        # 1990 [YR1990]
+        plain = re.sub(r"\s*[\[(].*[\])]$|^[A-Za-z]+[_ ]?(?=\d{4})", "", name)
+        plain = re.sub(r"(?<=\d)_(?=\d)", "-", plain)
+        forms = timestamp_formats.formats(name, digits=False)
+        if forms or timestamp_formats.formats(plain, digits=True):
+            times.append(name)
+    if len(times) > len(names) / 2:
+        raise turned(path, names, times)
+
+
+def strange_year(row: Mapping[str, str]) -> int | None:
+    """Return a year of another calendar in a row, such as 2567; None without one.
+
+    Without marks of a date it is a Buddhist year below a heading that names a time.
+
+    Args:
+        row: heading -> cell.
+    """
+    years = []
+    for name, cell in row.items():
+        years += re.findall(YEAR_FIRST, cell) + re.findall(YEAR_LAST, cell)
+        if {*re.findall(r"\w+", name.lower())} & {*NAMED.split()}:
+            years += re.findall(r"(?<!\d)2[4-6]\d\d(?=\d{4}(?!\d)|(?!\d))", cell)
+    return next((int(year) for year in years if int(year) not in range(*YEARS)), None)
+
+
+def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError:
+    """Return the error that refuses a column for each time.
+
+    The message says how to turn the columns into rows.
+    """
+    first = times[0]
+    kind = _kind(first) or "date"
+    others = [name for name in names if name not in times]
+    call = f"frame.melt({others!r:.200}, var_name={kind!r})"
+    cure = f"turn the table, so that each row has one time (pandas: {call})"
+    if kind == "date" and not timestamp_formats.formats(first, digits=True):
+        cure = f"write these names like 2024-01-31, 2024-01 or 2024; {cure}"
+    if kind == "weekday" or (first.isdigit() and len(first) < len("2024")):
+        cure = "make a row of each, with a date such as 2024-01-31"
+    return UsageError(
+        f"{path}: each column holds another time, from {first!r:.40} to "
+        f"{times[-1]!r:.40}; {cure}"
+    )

@@ -301,8 +301,9 @@ def _counted(cells: "pd.Series[Any]", stamp_format: str) -> Array:
     """
     unit, origin, least = COUNTS[stamp_format]
     counts, decimals = _decimals(cells)
-    known = counts.where(counts.abs() >= least)
-    parsed = pd.to_datetime(known, unit=unit, origin=origin, errors="coerce")
+    parsed = pd.to_datetime(
+        counts.where(counts.abs() >= least), unit=unit, origin=origin, errors="coerce"
+    )
     if stamp_format == "excel":
         parsed = parsed.dt.round("min" if decimals <= FEW_DECIMALS else "s")
     return np.array(parsed, dtype="datetime64[ms]")

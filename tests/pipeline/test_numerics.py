@@ -15,7 +15,7 @@ VARIABLE = "OPENBLAS_CORETYPE"
 
 @pytest.fixture
 def settled(monkeypatch):
-    """What the environment is after `settle`, for these variables of the user's and
+    """What the environment is after `set_environment`, for these variables of the user's and
     instruction sets."""
 
     def settled(flags="avx2 fma", **users):
@@ -26,8 +26,8 @@ def settled(monkeypatch):
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(machine, "flags", flags.split)
         monkeypatch.setattr(numerics, "ignored", {})
-        numerics.settle()
-        numerics.settle()
+        numerics.set_environment()
+        numerics.set_environment()
         return os.environ
 
     return settled
@@ -147,7 +147,8 @@ def run(code):
 
 
 def test_the_command_line_settles_before_numpy_is_imported():
-    code = "from pipeline import numerics; import sys; numerics.settle = lambda: print('numpy' in sys.modules)\n"
+    code = "from pipeline import numerics; import sys; "
+    code += "numerics.set_environment = lambda: print('numpy' in sys.modules)\n"
     code += "sys.argv = ['unroll', '--help']; from unroll.__main__ import main; main()"
     assert run(code).startswith("False\n")
 

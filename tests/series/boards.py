@@ -14,9 +14,9 @@ from pipeline.data.series_options import (
     ALONE,
     Cleaning,
     CsvFormat,
-    Fitted,
+    Preprocessing,
     Statistics,
-    Windowing,
+    WindowSpec,
 )
 from series import leaderboard
 from series.leaderboard import ENSEMBLE, Board
@@ -33,9 +33,9 @@ Error = float | Callable[[np.random.Generator, int], np.ndarray]
 origins."""
 
 FAMILIES = {
-    "gru": ("recurrent", "gru", "gradient_descent"),
-    "lstm": ("recurrent", "lstm", "gradient_descent"),
-    "mlp": ("dense", "mlp", "gradient_descent"),
+    "gru": ("residual", "gru", "numpy_adam"),
+    "lstm": ("residual", "lstm", "numpy_adam"),
+    "mlp": ("residual", "mlp", "numpy_adam"),
     "last": ("baselines", "last_value", "none"),
     "cycle": ("baselines", "seasonal_naive", "none"),
     "ets": ("statistical", "ets", "none"),
@@ -82,10 +82,10 @@ def dataset(series: tuple[str, ...] = ("x",), low: float = -9.0) -> Dataset:
     """A data set whose windows have `STEPS` outputs; `low` is the least value that was
     seen."""
     statistics = Statistics(mean=[3.0], std=[STD], low=[low], high=[9.0])
-    fitted = Fitted(
+    fitted = Preprocessing(
         csv=CsvFormat(target="y", series_id="unique_id" if len(series) > 1 else None),
         cleaning=Cleaning(),
-        windows=Windowing(lookback=4, horizon=STEPS),
+        windows=WindowSpec(lookback=4, horizon=STEPS),
         columns=["y"],
         series=dict.fromkeys(series if len(series) > 1 else (ALONE,), statistics),
     )
@@ -144,16 +144,15 @@ def board(
     series = tuple(forecasts["unique_id"].drop_duplicates())
     experiments = {name: experiment(name) for name in forecasts["model"].unique()}
     known = np.full(STEPS, delay)
-    means, _, found = leaderboard.board(
-        dataset(series, low), forecasts, experiments, known
-    )
-    return means, found
+    return leaderboard.board(dataset(series, low), forecasts, experiments, known)
 
 
 def answered(forecasts: pd.DataFrame, found: Board) -> SimpleNamespace:
     """What `judge` takes of an answer."""
-    about = SimpleNamespace(titles={"gru": "GRU(32)", "last": "the last value"})
-    return SimpleNamespace(board=found, forecasts=forecasts, about=about, name="meter")
+    findings = SimpleNamespace(titles={"gru": "GRU(32)", "last": "the last value"})
+    return SimpleNamespace(
+        board=found, forecasts=forecasts, findings=findings, name="meter"
+    )
 
 
 __all__ = [

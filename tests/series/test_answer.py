@@ -231,11 +231,26 @@ def test_the_long_format_of_several_series_and_a_table_of_ones_own():
         ({"day_first": "no"}, "day_first must be .* Received: 'no'"),
         ({"future": "temp"}, "future must name columns .* Received: 'temp'"),
         ({"holidays": "XX"}, "Received: 'XX'"),
+        ({"horizont": 7}, r"Did you mean horizon\?"),
     ],
 )
 def test_wrong_arguments_say_what_is_expected_and_what_was_received(options, text):
     with pytest.raises(UsageError, match=text):
         answered(**options)
+
+
+def test_options_are_chosen_once_the_lines_about_the_file_are_said():
+    said = []
+
+    def choose(profile):
+        said.append(profile.targets)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        answers.answer(rows(), say=said.append, choose=choose)
+    *lines, last = said
+    assert last == ["sales"]
+    assert any(line.startswith("column    sales: from") for line in lines)
 
 
 def test_an_error_in_a_dataframe_names_no_file():

@@ -13,9 +13,9 @@ from pipeline.data.series_options import (
     ALONE,
     Cleaning,
     CsvFormat,
-    Fitted,
+    Preprocessing,
     Statistics,
-    Windowing,
+    WindowSpec,
 )
 from pipeline.errors import UnrollError
 from series import backtest, training
@@ -38,8 +38,8 @@ def data(rows=400):
     }
     stamps = np.datetime64("2024-01-01T00:00:00") + time.astype("timedelta64[h]")
     statistics = Statistics(mean=[3], std=[2], low=[-1], high=[1])
-    windows = Windowing(lookback=48, horizon=HORIZON)
-    fitted = Fitted(
+    windows = WindowSpec(lookback=48, horizon=HORIZON)
+    fitted = Preprocessing(
         csv=CsvFormat(target="x"),
         cleaning=Cleaning(),
         windows=windows,
@@ -224,12 +224,12 @@ def test_options_are_chosen_before_the_first_origin_and_hold_for_all_folds():
     network = experiment(
         "residual",
         "gru",
-        "backpropagation",
+        "numpy_adam",
         seeds=2,
         training={"learning_rate": 0.02},
         **options,
     )
-    settled = training.settled(
+    settled = training.select_options(
         "m", network, data(), backtest.folds(data(), planned(4, 1))[0].train
     )
     table, found = backtest.cross_validate("m", network, data(), planned(4, 2))

@@ -12,8 +12,8 @@ import pytest
 from pipeline.errors import UnrollError
 from series.options import Options
 from series.question import prepared, propose
-from series.reading import described
 from series.reading.detect import detect
+from series.reading.profile import described
 
 HOURS = 24 * 40
 START = dt.datetime(2023, 1, 20, tzinfo=dt.UTC)
@@ -24,7 +24,7 @@ def data_of(paths, **wanted):
     profile = detect(paths, Options())
     proposal = propose(profile, Options(**wanted))
     data, _ = prepared("load", profile, proposal)
-    return data, "\n".join(described.lines(profile))
+    return data, "\n".join(described(profile))
 
 
 def value(hour):

@@ -98,7 +98,7 @@ def test_models_that_look_back_for_years_are_combined_alone():
         "ridge": experiment("ridge"),
     }
     forecasts = table(dict.fromkeys(history, noisy(1.0)))
-    _, _, found = leaderboard.board(dataset(), forecasts, history, np.ones(STEPS, int))
+    _, found = leaderboard.board(dataset(), forecasts, history, np.ones(STEPS, int))
     assert found.members == ["change", "ets", "mstl"]
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.evaluation.margin import Word
-from series.comparison import Comparison
+from series.comparison import ModelComparison
 from series.leaderboard import ENSEMBLE, Board, ModelScores
 from series.sentence import amount, hint, interval, sentence, span, title
 
@@ -22,7 +22,7 @@ SCORES = ModelScores(
 
 
 def compared(change, low=None, high=None, *, ahead=3, blocks=4, more=None):
-    return Comparison(
+    return ModelComparison(
         change=change, low=low, high=high, ahead=ahead, blocks=blocks, more=more
     )
 

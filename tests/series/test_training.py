@@ -23,7 +23,7 @@ def network(name="gru", **options):
         "last": 6,
         **options,
     }
-    fitted = {"method": "backpropagation", "learning_rate": 0.02, "batch_size": 64}
+    fitted = {"method": "numpy_adam", "learning_rate": 0.02, "batch_size": 64}
     return Experiment.model_validate(
         {"dataset": "x", "model": model, "training": fitted, "seeds": [0, 1]}
     )
@@ -63,15 +63,15 @@ def test_a_network_corrects_the_naive_forecast_that_suits_the_series(
 ):
     monkeypatch.setattr(candidates, "STEPS", (5,))
     assert (
-        training.settled("m", network(), walk, walk.splits["train"]).model.options[
-            "base"
-        ]
+        training.select_options(
+            "m", network(), walk, walk.splits["train"]
+        ).model.options["base"]
         == "last"
     )
     assert (
-        training.settled("m", network(), days, days.splits["train"]).model.options[
-            "base"
-        ]
+        training.select_options(
+            "m", network(), days, days.splits["train"]
+        ).model.options["base"]
         == "mean"
     )
 
@@ -99,7 +99,7 @@ def test_several_series_are_validated_on_at_the_same_times():
 
 def test_of_few_windows_the_first_options_are_taken(walk):
     train = replace(walk.splits["train"], rows=np.arange(48, 90))
-    settled = training.settled("m", network(), walk, train)
+    settled = training.select_options("m", network(), walk, train)
     assert settled.model.options["base"] == candidates.BASES[0]
     assert (
         settled.training.options["steps"]
@@ -112,7 +112,7 @@ def test_other_models_are_left_as_they_are(walk):
     naive = Experiment.model_validate(
         {"dataset": "x", "model": model, "training": {"method": "none"}}
     )
-    assert training.settled("m", naive, walk, walk.splits["train"]) is naive
+    assert training.select_options("m", naive, walk, walk.splits["train"]) is naive
 
 
 def test_a_network_is_handed_no_more_than_it_looks_at(walk):

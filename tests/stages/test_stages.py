@@ -136,10 +136,14 @@ def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypat
 
 def test_an_evaluation_is_metrics_scores_and_what_plots_need(evaluated):
     folder = evaluated.evaluation("waves")
-    baselines = {
-        name: entry.baseline for name, entry in schema.load(folder).experiments.items()
+    kinds = {
+        name: entry.kind for name, entry in schema.load(folder).experiments.items()
     }
-    assert baselines == {"last_value": True, "perceptron": False, "node": False}
+    assert kinds == {
+        "last_value": "naive",
+        "perceptron": "network",
+        "node": "recurrent",
+    }
     assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
     scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
     headline = read_json(evaluated.metrics("waves") / "node.json")

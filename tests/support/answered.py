@@ -46,7 +46,9 @@ def small_answer(folder: Path) -> Answer:
         patched.setattr(fits.processes, "run", _here)
         patched.setattr(candidates, "STEPS", (4, 5))
         patched.setattr(answers.leaderboard, "MARGIN", 0.0)
-        made = answers.answer(file, "sales", 7, jobs=1, say=lambda _: None)
+        made = answers.answer(
+            file, target="sales", horizon=7, jobs=1, say=lambda _: None
+        )
     made.save(folder)
     saved = answers.load(folder)
     page.write(saved)

@@ -16,7 +16,7 @@ from pipeline.workspace import Workspace
 
 TEMPLATES = """
 none: {model: {family: baselines}, training: {method: none}}
-keras: {model: {family: recurrent}, training: {method: gradient_descent}}
+keras: {model: {family: recurrent}, training: {method: keras}}
 by_hand: {training: {method: by_hand}}
 """
 
@@ -200,7 +200,7 @@ def run(
     whole_name = f"{dataset.name}/{name}"
     rng = np.random.default_rng([*whole_name.encode(), 1])
     dataset = datasets.shortened(dataset, experiment.share)
-    learns = experiment.training.method in {"gradient_descent", "by_hand"}
+    learns = experiment.training.method in {"keras", "by_hand"}
     baseline = model.family == "baselines"
     validated = learns and "validation" in dataset.splits
     points = ["final", "best"] if validated else ["final"]

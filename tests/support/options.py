@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
+from pipeline.data.series_options import Cleaning, CsvFormat, WindowSpec
 
-SECTIONS = {"csv": CsvFormat, "cleaning": Cleaning, "windows": Windowing}
+SECTIONS = {"csv": CsvFormat, "cleaning": Cleaning, "windows": WindowSpec}
 
 
 def sections(options: dict[str, Any]) -> dict[str, Any]:

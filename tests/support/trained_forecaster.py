@@ -15,7 +15,6 @@ from pipeline.training import run_folder
 from pipeline.training.run_folder import Run
 from pipeline.workspace import Workspace
 from series import backtest
-from series.backtest import Origins
 from series.forecaster import Forecaster
 from series.spec import ForecasterSpec, Member, Shapes, fitted_of
 
@@ -54,9 +53,9 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
         fitted=fitted_of(data),
         stride=stride,
     )
-    origins = Origins.of(data, _past_forecasts(data, run, stride))
+    arrays = backtest.arrays(data, _past_forecasts(data, run, stride), [key])
     weights = workspace.run(about, key) / "weights"
-    return Forecaster(spec, origins.arrays([key]), {key: weights})
+    return Forecaster(spec, arrays, {key: weights})
 
 
 def _past_forecasts(data: Dataset, run: Run, stride: int) -> pd.DataFrame:
@@ -75,4 +74,4 @@ def _past_forecasts(data: Dataset, run: Run, stride: int) -> pd.DataFrame:
         mean = predictions.mean(axis=0, dtype=np.float64)
         origins = replace(windows, rows=windows.rows[chosen])
         tables.append(backtest.table(data, origins, mean[chosen]))
-    return pd.concat(tables).assign(model=run.summary.experiment, seed=0)
+    return pd.concat(tables).assign(model=run.summary.experiment)

@@ -1,6 +1,7 @@
 """The command `answer`, which makes an answer once and then reads it."""
 
 import contextlib
+import os
 import re
 import shlex
 import shutil
@@ -18,21 +19,47 @@ from pipeline.errors import (
     one_line,
     printable,
 )
-from pipeline.validation import validated
+from pipeline.files import read_checked, write_json
+from pipeline.provenance import fingerprint
+from pipeline.validation import Strict, validated
 from pipeline.workspace import Workspace
-from series import page
-from series.answer import Answer, load
+from series import FILE, page, seal
+from series.answer import Answer, Choose, load
 from series.answer import answer as answer_series
 from series.options import MOST_TIMESTEPS, Options
 from series.question import propose
-from series.reading import described
-from series.reading.detect import detect
-from series.reading.headings import column_named
+from series.reading.files import column_named
 from series.reading.profile import FileProfile
-from series.source import LONGEST_NAME, slug
-from unroll.answers import asked
+from series.source import LONGEST_NAME, RowsFile, existing, slug
 from unroll.answers.find import folder_of
 from unroll.answers.show import speaking_flags, with_flags
+
+CACHE = ".cache"
+"""The folder in an answer's folder that keeps finished parts."""
+
+RECORD = f"{CACHE}/asked.json"
+"""The file of the record, in the folder of an answer."""
+
+
+class Asked(Strict):
+    """The content of asked.json.
+
+    Attributes:
+        files: the files, as they were when they were read.
+        options: the user's options.
+        code: version and hash of the code.
+        answered: whether the answer is finished; False while it is computed, and after
+            a stop.
+    """
+
+    files: list[RowsFile]
+    options: Options
+    code: str
+    answered: bool = True
+
+    def paths(self, folder: Path) -> list[Path]:
+        """Return the paths of the files; `RowsFile.found` says whether to read them."""
+        return [file.place(folder) for file in self.files]
 
 
 @speaking_flags()
@@ -65,7 +92,7 @@ def answer(
     known = folder_of(names[0], workspace)
     if known is not None and not files[0].is_file():
         folder = known
-        files = [file.found(known) for file in asked.read(known).files]
+        files = [file.found(known) for file in _record_of(known).files]
         name = known.resolve().name
     else:
         name = name_of(files, name)
@@ -105,33 +132,33 @@ def of_files(
     With the same files, options and code as before, the answer is only read. Without
     any option, the earlier options are taken.
     """
-    before = asked.before(folder, files)
+    before = _record_before(folder, files)
     if before is not None and not options.given:
         options = before.options
         yes = True
-    now = asked.now(folder, files, options)
+    now = _record_now(folder, files, options)
     if now == before:
         return load(folder)
-    told = list[str]()
-    if not yes and None in {options.target, options.horizon}:
-        profile = look(files, options)
-        told = [*described.lines(profile)]
-        for line in told:
-            _say(line)
-        options = settled(profile, options)
-        now = now.model_copy(update={"options": options})
     is_new = not folder.exists()
-    asked.write(folder, now.model_copy(update={"answered": False}))
+
+    def choose(profile: FileProfile) -> Options:
+        """Ask for what is open, and record the options for the next call."""
+        nonlocal now
+        if not yes and None in {options.target, options.horizon}:
+            now = now.model_copy(update={"options": ask_user(profile, options)})
+        _write(folder, now.model_copy(update={"answered": False}))
+        return now.options
+
     try:
-        made = _made(folder, name, files, options, jobs=jobs, told=told)
+        made = _made(folder, name, files, options, choose=choose, jobs=jobs)
     except UnrollError:
         if is_new:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
         elif before is not None:
             # The next call without options must not repeat the options that failed.
-            asked.write(folder, before)
+            _write(folder, before)
         raise
-    asked.write(folder, now)
+    _write(folder, now)
     return made
 
 
@@ -141,18 +168,18 @@ def _made(
     files: Sequence[Path],
     options: Options,
     *,
+    choose: Choose,
     jobs: int,
-    told: Sequence[str],
 ) -> Answer:
-    """Make and save an answer; print its progress without the lines of `told`."""
-    cache = folder / asked.CACHE
-
-    def say(line: str) -> None:
-        if line not in told:
-            _say(line)
-
+    """Make and save an answer; print its progress."""
     made = answer_series(
-        files, **options.given, name=name, jobs=jobs, cache=cache, say=say
+        files,
+        **options.given,
+        name=name,
+        jobs=jobs,
+        cache=folder / CACHE,
+        say=_say,
+        choose=choose,
     )
     made.save(folder)
     saved = load(folder)
@@ -165,14 +192,58 @@ def _say(line: str) -> None:
     print(printable(with_flags(line)), flush=True)
 
 
-@speaking_flags()
-def look(files: Sequence[Path], options: Options) -> FileProfile:
-    """Profile files. Errors are those of `detect`, with flags in place of keywords."""
-    return detect(files, options)
+def _write(folder: Path, record: Asked) -> None:
+    write_json(folder / RECORD, record.model_dump())
 
 
-@speaking_flags()
-def settled(profile: FileProfile, options: Options) -> Options:
+def _record_now(folder: Path, files: Sequence[Path], options: Options) -> Asked:
+    """Return the record that an answer in `folder` would have now.
+
+    Raises:
+        UsageError: a file is not there.
+    """
+    return Asked(
+        files=[RowsFile.of(existing(file), folder) for file in files],
+        options=options,
+        code=fingerprint.package(),
+    )
+
+
+def _record_before(folder: Path, files: Sequence[Path]) -> Asked | None:
+    """Return the record of the answer in a folder; None if there is no record.
+
+    Raises:
+        UsageError: the folder holds something else, or the answer for other files.
+    """
+    cure = "pass --name with another name"
+    if (folder / RECORD).is_file():
+        asked = _record_of(folder)
+        paths = asked.paths(folder)
+        if not {file.resolve() for file in files} & {path.resolve() for path in paths}:
+            names = ", ".join(os.path.relpath(path) for path in paths)
+            raise UsageError(f"{folder} holds the answer for {names}; {cure}")
+        return asked
+    is_ours = (folder / FILE).is_file()  # an answer without its cache
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_ours):
+        raise UsageError(f"{folder} exists and is no answer of Unroll's; {cure}")
+    return None
+
+
+def _record_of(folder: Path) -> Asked:
+    """Read asked.json.
+
+    Raises:
+        UnrollError: it is missing or damaged, or the folder holds a link.
+    """
+    seal.require_plain(folder)
+    if not (folder / RECORD).is_file():
+        raise UnrollError(
+            f"{folder}/{CACHE} is missing; `unroll answer FILE` makes it again"
+        )
+    return read_checked(folder / RECORD, Asked, seal.CURE)
+
+
+def ask_user(profile: FileProfile, options: Options) -> Options:
     """Return the options with a target and a horizon.
 
     If they were not given, the user is asked. The target of a file with one column of
@@ -206,8 +277,9 @@ def settled(profile: FileProfile, options: Options) -> Options:
             timestep = duration(profile.freq * proposal.step)
             question = f"{question} (a timestep is {timestep})"
         horizon = typer.prompt(question, default=proposal.horizon, value_proc=_count)
-    given = {**options.given, "target": target, "horizon": horizon}
-    return validated(Options, given, "the options")
+    return validated(
+        Options, {**options.given, "target": target, "horizon": horizon}, "the options"
+    )
 
 
 def _one_of(text: str, columns: Sequence[str]) -> str:

@@ -122,5 +122,7 @@ def split(
 
 def answers(workspace: Workspace) -> dict[str, Path]:
     """Return name -> folder of all answers here, in alphabetical order."""
-    paths = sorted(workspace.root.glob(f"*/{FILE}"))
-    return {path.parent.name: path.parent for path in paths}
+    return {
+        path.parent.name: path.parent
+        for path in sorted(workspace.root.glob(f"*/{FILE}"))
+    }

@@ -43,8 +43,11 @@ def show(answer: Answer, level: float) -> None:
         print(printable(f"{lacking}. Next: unroll predict {where} --future FILE"))
         return
     show_forecast(rows, level, answer.forecaster.spec.fitted.windows.unit)
-    files = (page.FORECAST, page.AHEAD, page.WEEKS, page.PAGE)
-    there = [name for name in files if (answer.folder / name).is_file()]
+    there = [
+        name
+        for name in (page.FORECAST, page.AHEAD, page.WEEKS, page.PAGE)
+        if (answer.folder / name).is_file()
+    ]
     print(f"\nFiles: {', '.join(str(where / name) for name in there)}")
     print(f"Next: unroll predict {where}")
 

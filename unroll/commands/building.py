@@ -1,4 +1,4 @@
-"""Commands that build: `demo`, `repro`, `official`, `verify`, and the stages that
+"""Commands that build: `demo`, `repro`, `official`, `verify`, `tune`, and the stages that
 dvc.yaml runs.
 """
 
@@ -11,7 +11,7 @@ import typer
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
-from unroll.app import DataSet, app, known_data_sets
+from unroll.app import DataSet, app, known_data_sets, own_workspace
 from unroll.terminal import BUILD, built_by, program
 
 Targets = Annotated[
@@ -258,3 +258,78 @@ def report(
     from stages.report import report
 
     print(os.path.relpath(report(context.obj)))
+
+
+@app.command(rich_help_panel="Search and check")
+def tune(
+    context: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="An experiment, or a data set for all its experiments with `trials`."
+        ),
+    ],
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=100_000, help="By default the number in params.yaml, or 30."
+        ),
+    ] = None,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only these options: units,dropout or, with a range, units=8:64 "
+            "(repeatable)."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="The number of seeds for each trial.")
+    ] = 1,
+    number: Annotated[
+        int,
+        typer.Option(
+            "--search",
+            min=1,
+            help="The number of the search; each draws other options.",
+        ),
+    ] = 1,
+    in_place: Annotated[
+        bool,
+        typer.Option(
+            "--in-place", help="Replace the experiment's own options by the best ones."
+        ),
+    ] = False,
+    new_name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            help="The name of the new experiment; by default gru_tuned for waves/gru.",
+        ),
+    ] = None,
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Only print the ranges.")
+    ] = False,
+) -> None:
+    """Try other options of an experiment, and write the best on validation to
+    params.yaml. No trial sees the test split.
+
+    `unroll tune waves/gru` · `unroll tune jena_hourly/gru --trials 50 --over
+    units,learning_rate=1e-4:1e-2` · `unroll tune waves --in-place`
+    """
+    from unroll.answers.find import refuse_answer
+
+    advice = "the options of its models are fixed, and `unroll tune` is for experiments"
+    refuse_answer(name, own_workspace(context), f"{advice} of params.yaml")
+    from unroll.tune.tune import tune
+
+    tune(
+        context.obj,
+        name,
+        trials=trials,
+        over=",".join(over).split(",") if over else [],
+        seeds=seeds,
+        number=number,
+        in_place=in_place,
+        new_name=new_name,
+        dry=dry,
+    )

@@ -26,9 +26,9 @@ from pipeline.errors import (
 from pipeline.workspace import Workspace
 from stages.progress import CLEAR
 from unroll.app import app
-from unroll.commands import adding, building, results
+from unroll.commands import building, results, series_commands
 
-REGISTERED = (adding, building, results)
+REGISTERED = (series_commands, building, results)
 """Modules whose commands register with the app when they are imported."""
 
 COMPLETION = "_UNROLL_COMPLETE"

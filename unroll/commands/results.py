@@ -9,8 +9,8 @@ import typer
 
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.workspace import Workspace
-from unroll.app import Json, app, known_data_sets
-from unroll.commands.adding import Level, own_workspace
+from unroll.app import Json, app, known_data_sets, own_workspace
+from unroll.commands.series_commands import Level
 from unroll.terminal import print_json
 
 if TYPE_CHECKING:

@@ -148,8 +148,8 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> str:
             if value is not None:
                 metrics[f"{name}/{key}"] = value
     params = {
-        "target": answer.about.target,
-        "horizon": str(answer.about.horizon),
+        "target": answer.target,
+        "horizon": str(answer.findings.horizon),
         "champion": answer.board.champion,
     }
     # in place of the user's name and the command's path

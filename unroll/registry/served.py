@@ -16,7 +16,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from pipeline import numerics
 
-numerics.settle()  # before TensorFlow is imported
+numerics.set_environment()  # before TensorFlow is imported
 
 from pipeline.data.examples import Array, Arrays  # noqa: E402
 from pipeline.errors import UnrollError, one_line  # noqa: E402

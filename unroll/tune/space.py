@@ -1,6 +1,6 @@
 """The search space: the options of an experiment that are tried, and their ranges.
 
-The ranges are the same for each data set.
+The ranges are the same for each data set. A model's card has those of its own options.
 """
 
 import inspect
@@ -17,6 +17,7 @@ from optuna.distributions import (
 )
 from pydantic.fields import FieldInfo
 
+from pipeline.config.model_card import card
 from pipeline.config.params import Experiment, own_name
 from pipeline.errors import UsageError, one_line
 from pipeline.training.recipe import recipe
@@ -49,51 +50,6 @@ networks and other models share these ranges, so that neither is treated better:
 search the lookback, rows or features with differences and means, the calendar, the
 residual to the last value and a loss at every step."""
 
-CELL = {
-    "units": "8:64",
-    "layers": "1:2",
-    "hidden": "16:128",
-    "pooling": "last,max,mean_max",
-    "direction": "forward,both",
-}
-"""The ranges of recurrent networks."""
-
-FAMILIES: dict[str, dict[str, str]] = {
-    "linear": {"ridge": "1:100000"},
-    "lags": {
-        "trees": "50:400",
-        "leaves": "4:32",
-        "learning_rate": "0.02:0.2",
-        "examples": "20:200",
-    },
-    "kernel_ridge": {
-        "gamma": "0.01:4",
-        "alpha": "0.001:10",
-        "scales": "0,300",
-    },
-    "mlp": {
-        "hidden.1": "16:256",
-        "hidden.2": "8:128",
-        "activation": "relu,tanh,sine",
-        "pooling": "mean,max,mean_max",
-    },
-    "adaptive_filter": {
-        "powers": "8:64",
-        "hidden": "16:128",
-        "activation": "gelu,relu,tanh,sine",
-    },
-    "transformer": {"heads": "3:5", "size": "6:12", "layers": "2:4", "taps": "1:12"},
-    "tcn": {"filters": "8:48", "kernel": "2:5", "layers": "2:5", "last": "12:72"},
-    "tfidf": {"c": "1:100", "reviews": "3:10"},
-    "ngrams": {"c": "0.01:1", "longest": "1:3", "reviews": "2:10"},
-    "simple_rnn": CELL,
-    "lstm": CELL,
-    "gru": CELL,
-    "min_gru": CELL,
-}
-"""Model, or training method -> ranges of its own options, in addition to `COMMON`.
-Other models are not searched."""
-
 FIXED = ("by_hand",)
 """Training methods whose model is fixed, so that only their own options are searched."""
 
@@ -112,12 +68,6 @@ class Option(NamedTuple):
 
     annotation: Any
     value: Any
-
-
-def family(experiment: Experiment) -> str:
-    """Return the key of an experiment in `FAMILIES`, which may lack the key."""
-    method = experiment.training.method
-    return method if method in FAMILIES else experiment.model.name
 
 
 def space(
@@ -169,12 +119,12 @@ def space(
 def _ranges(
     experiment: Experiment, options: Mapping[str, Option], timesteps: int
 ) -> dict[str, str]:
-    """Return place -> range or choices, from `COMMON` and `FAMILIES`."""
-    family_ranges = FAMILIES.get(family(experiment))
-    if family_ranges is None:
+    """Return place -> range or choices, from `COMMON` and the model's card."""
+    own_ranges = card(experiment.model).ranges
+    if own_ranges is None:
         return {}
     ranges = {}
-    for option, limits in {**COMMON, **family_ranges}.items():
+    for option, limits in {**COMMON, **own_ranges}.items():
         place = _place(option, experiment, options)
         if place is None:
             continue

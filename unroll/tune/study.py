@@ -48,7 +48,7 @@ from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages import progress
 from unroll.terminal import built_by
-from unroll.tune.space import Space, contains, current_values, draw, family, with_values
+from unroll.tune.space import Space, contains, current_values, draw, with_values
 
 PATIENCE = 60
 """Seconds to wait for a write of another process, which takes milliseconds."""
@@ -129,7 +129,7 @@ class Search:
         Each search of the project draws other options. A search that was stopped
         resumes with the options that it would have drawn.
         """
-        drawn_for = (self.name, family(self.experiment), self.number, trial)
+        drawn_for = (self.name, self.experiment.model.name, self.number, trial)
         digest = hashlib.sha256(json.dumps(drawn_for).encode()).digest()
         return int.from_bytes(digest[:4])
 

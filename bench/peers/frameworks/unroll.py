@@ -18,7 +18,7 @@ keras_models.start()
 
 
 class Compiled:
-    """The training method `gradient_descent`."""
+    """The training method `keras`."""
 
     def __init__(self, task: Task) -> None:
         from pipeline.training.program import Program

@@ -21,10 +21,10 @@ from pipeline.data.series_options import (
     Cleaning,
     Count,
     CsvFormat,
-    Fitted,
+    Preprocessing,
     Statistics,
     Thinned,
-    Windowing,
+    WindowSpec,
 )
 from pipeline.data.timestamps import shown
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
@@ -72,7 +72,7 @@ def prepare(
     raw: Path,
     *,
     csv: Csv,
-    windows: Windowing,
+    windows: WindowSpec,
     train: Size,
     validation: Size | None = None,
     cleaning: Repair = Repair(),  # noqa: B008 - frozen
@@ -103,9 +103,9 @@ def prepare(
     into blocks, and mean and deviation are taken over the train block. A window counts
     if
 
-    - its first input and its targets lie in one block (but see `Windowing.overlap`),
+    - its first input and its targets lie in one block (but see `WindowSpec.overlap`),
     - no gap lies between them, and
-    - its targets were measured (but see `Windowing.partial`).
+    - its targets were measured (but see `WindowSpec.partial`).
 
     The target lies exactly `delay` rows after the last input.
 
@@ -182,7 +182,7 @@ def from_table(
     table: RowTable,
     csv: CsvFormat,
     cleaning: Cleaning,
-    windows: Windowing,
+    windows: WindowSpec,
     train: float,
     *,
     validation: float | None = None,
@@ -220,15 +220,13 @@ def from_table(
     blocks = series.borders(total, train, validation)
     borders = (ceil_div(blocks[0], spread), ceil_div(blocks[1], spread))
     documented = None
-    counts = dict[str, int]()
+    counts = {} if thinned is None else {"rows of the whole file": total}
     if not corrected:
         of_whole = series.document_rows(
             total, *blocks, windows.spread(spread), batch_size
         )
         documented = series.at_hand(of_whole, spread)
-        counts = _counts(of_whole, blocks, total, batch_size)
-    if thinned is not None:
-        counts["rows of the whole file"] = total
+        counts = _counts(of_whole, blocks, total, batch_size) | counts
     statistics, chosen, lost = _cut(
         every,
         borders,
@@ -243,7 +241,7 @@ def from_table(
     # the same way, but forgets to subtract the step.
     slip = windows.step if protocol == "as_published" else 0
     delay = windows.first - windows.step + slip
-    fitted = Fitted(
+    fitted = Preprocessing(
         csv=csv,
         cleaning=cleaning.model_copy(update={"spacing": first.regular.freq}),
         windows=windows,
@@ -281,21 +279,12 @@ def from_table(
     facts = _facts(protocol, first, borders, splits, stamps, fitted, counts)
     if csv.series_id:
         facts["series"] = len(every)
-    scale = Scale(quantity=windows.quantity)
-    alone = statistics.get(ALONE)
-    if alone is not None:
-        scale = Scale(
-            unit=windows.unit,
-            quantity=windows.quantity,
-            mean=alone.mean[column],
-            std=alone.std[column],
-        )
     return Dataset(
         name=name,
         kind="forecast",
         metric=METRIC,
         splits={**splits},
-        scale=scale,
+        scale=_scale(windows, statistics.get(ALONE), column),
         period=_timesteps_of_day(cleaning, first.regular.freq, windows.step),
         calendar=series.calendar_columns(week=windows.week),
         scored=("validation",) if validation is not None else (),
@@ -304,6 +293,21 @@ def from_table(
         truth=truth,
         fitted=fitted,
         facts=facts | dict(lost),
+    )
+
+
+def _scale(windows: WindowSpec, alone: Statistics | None, column: int) -> Scale:
+    """Return the scale of the target.
+
+    Several series, which are not `alone`, have no scale in common.
+    """
+    if alone is None:
+        return Scale(quantity=windows.quantity)
+    return Scale(
+        unit=windows.unit,
+        quantity=windows.quantity,
+        mean=alone.mean[column],
+        std=alone.std[column],
     )
 
 
@@ -327,7 +331,7 @@ def _cut(
     borders: tuple[int, int],
     csv: CsvFormat,
     cleaning: Cleaning,
-    windows: Windowing,
+    windows: WindowSpec,
     documented: series.Rows | None,
     *,
     validated: bool,
@@ -387,7 +391,7 @@ def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
 
 
 def _counted(
-    table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing
+    table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: WindowSpec
 ) -> RowTable:
     """Return the rows that count, with evenly spaced timestamps."""
     if cleaning.until:
@@ -452,7 +456,7 @@ def _lacking(
     first: int,
     csv: CsvFormat,
     cleaning: Cleaning,
-    windows: Windowing,
+    windows: WindowSpec,
 ) -> str:
     """Return a text about the rows that a series lacks before or after row `first`; ""
     if it has enough rows.
@@ -473,7 +477,7 @@ def _lacking(
 
 
 def _require_room(
-    rows: series.Rows, measured: Measured, windows: Windowing, borders: tuple[int, int]
+    rows: series.Rows, measured: Measured, windows: WindowSpec, borders: tuple[int, int]
 ) -> None:
     """Raise UnrollError if a split has no window."""
     ends = {"train": 0, "validation": borders[0], "test": borders[1]}
@@ -526,7 +530,7 @@ def _facts(
     borders: tuple[int, int],
     splits: dict[str, Windows],
     stamps: Array,
-    fitted: Fitted,
+    fitted: Preprocessing,
     counts: dict[str, int],
 ) -> dict[str, Any]:
     """Return the facts of a data set: description -> value."""

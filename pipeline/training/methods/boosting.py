@@ -8,8 +8,7 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from pipeline.data.examples import Array
-from pipeline.models.baselines import Baseline
-from pipeline.models.seasonal import Direct
+from pipeline.models.baselines import Baseline, Direct
 from pipeline.training import estimators
 from pipeline.training.job import Job, Predict, Trained, chunks, evenly, fitted
 
@@ -43,7 +42,7 @@ def train(
 
     Args:
         job: its `build` makes a `Baseline` with a feature matrix, or a
-            `seasonal.Direct`.
+            `Direct`.
         trees: the number of trees. Each is fitted to the errors of those before.
         leaves: the most leaves of a tree.
         learning_rate: the fraction of a tree's prediction that counts.

@@ -8,7 +8,7 @@ the gradient is written out. Three ideas make it short and fast
 - States are (units, batch), so that a gate is a block of whole rows. State, input and a
   row of ones for the bias are one matrix (rows, batch). So each timestep needs one
   product forward and two backward.
-- Every gate is a tanh. The loop forward saves the tanh as a *residual*. The derivative
+- Every gate is a tanh. The loop forward saves the tanh as an *activation*. The derivative
   1 - tanh² needs nothing else.
 - Padding in front of a text leaves the same state in every row of the batch. This state
   is computed once: the loop starts with the shortest text, and the other texts join

@@ -24,8 +24,8 @@ from pipeline.data.examples import ceil_div
 from pipeline.layers import barrier
 from pipeline.training.recurrence.rules import (
     RULES,
+    Activation,
     Product,
-    Residual,
     Rule,
     Save,
     Tensor,
@@ -125,7 +125,7 @@ class Cell:
     def backward(
         self,
         transposed: Tensors,
-        residuals: Sequence[Residual],
+        activations: Sequence[Activation],
         grad_states: Tensors,
         scratch: Tensors,
     ) -> tuple[Tensor, Tensors, list[Tensor], list[Tensor]]:
@@ -133,7 +133,7 @@ class Cell:
 
         Args:
             transposed: the weights, from `transposed`.
-            residuals: the residuals that `forward` saved, in the same order.
+            activations: the activations that `forward` saved, in the same order.
             grad_states: gradients of the new states.
             scratch: memory (gates * units, width) for each product, to be overwritten.
 
@@ -141,7 +141,7 @@ class Cell:
             Gradients of the values (without rows if `transposed` has none of inputs),
             of the old states and of the weights; and the scratch for the next timestep.
         """
-        operand, *others = residuals
+        operand, *others = activations
         gates, (grad_state, *grad_others) = self.rule.backward(
             others, lambda: operand(0, self.units), grad_states
         )

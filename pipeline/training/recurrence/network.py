@@ -67,7 +67,7 @@ class LoopedModel:
         self._pools = pools
 
     def buffers(self, *shape: int) -> tuple[Tensor, ...]:
-        """Return memory for residuals, for inputs of a shape (batch, ...).
+        """Return memory for activations, for inputs of a shape (batch, ...).
 
         The memory is used again for every batch: XLA would fill new memory with zeros
         first, which is slow.
@@ -228,14 +228,14 @@ class RecurrentLayer:
         self._backward = bool(layer.go_backwards)
 
     def buffers(self, batch: int, timesteps: int) -> tuple[Tensor, ...]:
-        """Return arrays (timesteps, rows, batch) for operands, residuals and states.
+        """Return arrays (timesteps, rows, batch) for operands, activations and states.
 
-        There is one operand for each cell, then each residual of the cell's rule. The
+        There is one operand for each cell, then each activation of the cell's rule. The
         states of the top cell come last, if all states are returned.
         """
         rows = []
         for cell in self._cells:
-            rows += [cell.rows, *[cell.units] * cell.rule.residuals]
+            rows += [cell.rows, *[cell.units] * cell.rule.activations]
         if self._every:
             rows.append(self._cells[-1].units)
         return tuple(tf.zeros((timesteps, count, batch)) for count in rows)

@@ -15,12 +15,12 @@ from pipeline.layers import barrier
 Tensor = Any
 Tensors = Sequence[Tensor]
 
-Residual = Callable[..., Tensor]
+Activation = Callable[..., Tensor]
 """A function that returns an array (rows, width) which the loop forward has saved. The
 loop backward calls it anew for each use."""
 
-Save = Callable[[Tensor], Residual]
-"""Saves a residual."""
+Save = Callable[[Tensor], Activation]
+"""Saves an activation."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class Rule:
         masks: Keras' number of the dropout mask of each gate.
         scales: factors of the gates' weights; 0.5 turns a tanh into the logistic
             function.
-        residuals: the number of residuals that `forward` saves.
+        activations: the number of activations that `forward` saves.
         pack: cell -> weights of each gate (rows of its product's operand without the
             padding, units).
         forward: gates (units, batch) before their activation, old states, save -> new
             states.
-        backward: residuals, the old state, gradients of the new states -> gradients of
+        backward: activations, the old state, gradients of the new states -> gradients of
             the gates, and of the old states without what flows through the gates.
     """
 
@@ -59,10 +59,12 @@ class Rule:
     products: tuple[Product, ...]
     masks: tuple[int, ...]
     scales: tuple[float, ...]
-    residuals: int
+    activations: int
     pack: Callable[[Any], list[Tensor]]
     forward: Callable[[Tensors, Tensors, Save], Tensors]
-    backward: Callable[[Sequence[Residual], Residual, Tensors], tuple[Tensors, Tensors]]
+    backward: Callable[
+        [Sequence[Activation], Activation, Tensors], tuple[Tensors, Tensors]
+    ]
 
 
 def _logistic(tanh: Tensor) -> Tensor:
@@ -70,7 +72,7 @@ def _logistic(tanh: Tensor) -> Tensor:
     return 0.5 + 0.5 * tanh
 
 
-def _slope(tanh: Residual) -> Tensor:
+def _slope(tanh: Activation) -> Tensor:
     """The derivative of a tanh, from its value."""
     return 1 - tanh() * tanh()
 
@@ -111,9 +113,9 @@ def _simple_rnn(gates: Tensors, _states: Tensors, save: Save) -> Tensors:
 
 
 def _simple_rnn_backward(
-    residuals: Sequence[Residual], _old: Residual, grad_states: Tensors
+    activations: Sequence[Activation], _old: Activation, grad_states: Tensors
 ) -> tuple[Tensors, Tensors]:
-    (state,) = residuals
+    (state,) = activations
     return (grad_states[0] * _slope(state),), (0.0,)
 
 
@@ -126,9 +128,9 @@ def _lstm(gates: Tensors, states: Tensors, save: Save) -> Tensors:
 
 
 def _lstm_backward(
-    residuals: Sequence[Residual], _old: Residual, grad_states: Tensors
+    activations: Sequence[Activation], _old: Activation, grad_states: Tensors
 ) -> tuple[Tensors, Tensors]:
-    carry, entry, forget, candidate, exit_, squashed = residuals
+    carry, entry, forget, candidate, exit_, squashed = activations
     grad_state, grad_carry = grad_states
     # Without the barrier XLA would compute this gradient again in each of its four uses.
     grad_carry = barrier(
@@ -152,9 +154,9 @@ def _gru(gates: Tensors, states: Tensors, save: Save) -> Tensors:
 
 
 def _gru_backward(
-    residuals: Sequence[Residual], old: Residual, grad_states: Tensors
+    activations: Sequence[Activation], old: Activation, grad_states: Tensors
 ) -> tuple[Tensors, Tensors]:
-    update, reset, recurrent, candidate = residuals
+    update, reset, recurrent, candidate = activations
     grad_state = grad_states[0]
     grad_candidate = barrier(grad_state * (1 - _logistic(update())) * _slope(candidate))
     grad_gates = (
@@ -173,9 +175,9 @@ def _min_gru(gates: Tensors, states: Tensors, save: Save) -> Tensors:
 
 
 def _min_gru_backward(
-    residuals: Sequence[Residual], old: Residual, grad_states: Tensors
+    activations: Sequence[Activation], old: Activation, grad_states: Tensors
 ) -> tuple[Tensors, Tensors]:
-    update, candidate = residuals
+    update, candidate = activations
     grad_state = grad_states[0]
     grad_candidate = grad_state * _logistic(update())
     grad_update = 0.5 * grad_state * (candidate() - old()) * _slope(update)
@@ -188,7 +190,7 @@ RULES = {
         products=(Product(1),),
         masks=(0,),
         scales=(1.0,),
-        residuals=1,
+        activations=1,
         pack=_pack,
         forward=_simple_rnn,
         backward=_simple_rnn_backward,
@@ -198,7 +200,7 @@ RULES = {
         products=(Product(4),),
         masks=(0, 1, 2, 3),
         scales=(0.5, 0.5, 1.0, 0.5),
-        residuals=6,
+        activations=6,
         pack=_pack,
         forward=_lstm,
         backward=_lstm_backward,
@@ -208,7 +210,7 @@ RULES = {
         products=(Product(3), Product(1, state=False)),
         masks=(0, 1, 2, 2),
         scales=(0.5, 0.5, 1.0, 1.0),
-        residuals=4,
+        activations=4,
         pack=_pack_gru,
         forward=_gru,
         backward=_gru_backward,
@@ -218,7 +220,7 @@ RULES = {
         products=(Product(2, state=False),),
         masks=(0, 0),
         scales=(0.5, 1.0),
-        residuals=2,
+        activations=2,
         pack=_pack_min_gru,
         forward=_min_gru,
         backward=_min_gru_backward,

@@ -13,13 +13,13 @@ from tensorflow.compiler.tf2xla.python import xla
 from pipeline.layers import barrier
 from pipeline.training.recurrence.cell import Cell
 from pipeline.training.recurrence.pooling import POOLS
-from pipeline.training.recurrence.rules import Residual, Save, Tensor, Tensors
+from pipeline.training.recurrence.rules import Activation, Save, Tensor, Tensors
 
 
 class Tape:
-    """The residuals of one timestep: the loop forward writes, the loop backward reads.
+    """The activations of one timestep: the loop forward writes, the loop backward reads.
 
-    Each use of a residual reads it with another counter. All counters have the same
+    Each use of an activation reads it with another counter. All counters have the same
     value, but XLA does not know this. With one counter XLA would load a slice that a
     fused operation uses twice element by element (docs/decisions/recurrence.md).
 
@@ -35,7 +35,7 @@ class Tape:
         self.width = width
         self._saved = 0
 
-    def save(self, number: Tensor) -> Residual:
+    def save(self, number: Tensor) -> Activation:
         """Write the next buffer (rows, width) at this timestep, in place under XLA."""
         index = self._saved
         self._saved += 1
@@ -46,13 +46,13 @@ class Tape:
         self.buffers[index] = barrier(
             xla.dynamic_update_slice(self.buffers[index], number[None], start)
         )
-        return self._residual(self.buffers[index])
+        return self._activation(self.buffers[index])
 
-    def residuals(self) -> list[Residual]:
-        """Return the residuals of all buffers."""
-        return [self._residual(buffer) for buffer in self.buffers]
+    def activations(self) -> list[Activation]:
+        """Return the activations of all buffers."""
+        return [self._activation(buffer) for buffer in self.buffers]
 
-    def _residual(self, buffer: Tensor) -> Residual:
+    def _activation(self, buffer: Tensor) -> Activation:
         times = cycle(self.times)
 
         def read(first: int = 0, last: int = buffer.shape[1]) -> Tensor:
@@ -66,7 +66,7 @@ def counters(time: Tensor) -> list[Tensor]:
     """Return two counters that start at `time`.
 
     XLA takes them for different numbers, since a barrier hides where the second comes
-    from. Two are enough, since a fused operation reads a residual at most twice
+    from. Two are enough, since a fused operation reads an activation at most twice
     (`Tape`).
     """
     return [time, barrier(time)]
@@ -309,9 +309,9 @@ class ThroughTime:
             source: the words' vectors, for `Texts`.
             weights: for each cell, the weights of its products.
             buffers: arrays (timesteps, rows, batch), to be overwritten: with `train`
-                the operand and the residuals of each cell, then, with `every`, the
+                the operand and the activations of each cell, then, with `every`, the
                 states of the top cell.
-            train: whether residuals are saved.
+            train: whether activations are saved.
 
         Returns:
             The last states of each cell, (units, batch); what each pool carries; and
@@ -416,11 +416,11 @@ class ThroughTime:
             scratch: Any,
             grad_source: Tensor,
         ) -> Any:
-            residuals = Tape(times, buffers, width).residuals()
+            activations = Tape(times, buffers, width).activations()
             grad_values: Any = 0.0
             if self.every:
                 # the last buffer has the returned states, which no gradient needs
-                residuals.pop()
+                activations.pop()
                 grad_values = grad_output[times[0]]
             for pool, of_pool in zip(self.pools, of_pools, strict=True):
                 grad_values += POOLS[pool].at(of_pool, times[0])
@@ -433,17 +433,17 @@ class ThroughTime:
             used = list(scratch)
             for level in reversed(range(len(self.cells))):
                 cell = self.cells[level]
-                count = 1 + cell.rule.residuals  # the operand, then the rule's own
+                count = 1 + cell.rule.activations  # the operand, then the rule's own
                 grad_state, *others = grad_states[level]
                 grad_values, new_states[level], new_weights[level], used[level] = (
                     cell.backward(
                         transposed[level],
-                        residuals[-count:],
+                        activations[-count:],
                         _times((grad_state + grad_values, *others), present),
                         scratch[level],
                     )
                 )
-                residuals = residuals[:-count]
+                activations = activations[:-count]
             grad_source = self.sequence.backward(
                 grad_source, grad_values, times[0], width
             )
@@ -487,6 +487,6 @@ def _times(numbers: Tensors, present: Tensor | None) -> Tensors:
     return tuple(number * present for number in numbers)
 
 
-def _kept(number: Tensor) -> Residual:
-    """A residual that is not saved, since no loop backward reads it."""
+def _kept(number: Tensor) -> Activation:
+    """An activation that is not saved, since no loop backward reads it."""
     return lambda: number

@@ -16,7 +16,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
 
 NETWORK = {
-    "method": "gradient_descent",
+    "method": "keras",
     "optimizer": "rmsprop",
     "epochs": 1,
     "batch_size": 8,

@@ -15,12 +15,15 @@ from pipeline.provenance.fingerprint import CODE, Code
 from pipeline.training.recipe import recipe
 
 MODEL = """
+from pipeline.config.model_card import ModelCard
 from pipeline.models.baselines import Baseline
 
 def first(problem, *, times: int = 2):
     return Baseline(lambda inputs: times * inputs[:, 0, problem.target])
 
-MODELS, KINDS = {"first": first}, {"first": "predictions"}
+MODELS = {"first": first}
+
+CARDS = {"first": ModelCard(kind="naive", gives="predictions", title="TITLE")}
 """
 PARAMS = """
 sources: {waves: {kind: waves}}
@@ -50,6 +53,9 @@ def test_a_model_is_found_checked_and_part_of_the_fingerprint_like_ours(load):
     assert load().build.keywords == {"times": 3}
     before = Code(CODE).made_of({}, ["pipeline.models.mine"])["modules"]
     assert {"pipeline.models.mine", "pipeline.models.baselines"} <= before.keys()
+    load(model=MODEL.replace("TITLE", "twice the first value"))
+    described = Code(CODE).made_of({}, ["pipeline.models.mine"])["modules"]
+    assert described == before, "an edited title trains nothing"
     load(model=f"{MODEL}\nEDITED = True\n")
     after = Code(CODE).made_of({}, ["pipeline.models.mine"])["modules"]
     assert [name for name in before if before[name] != after[name]] == [

@@ -9,9 +9,9 @@ from pipeline.data.examples import Arrays, Windows
 from pipeline.data.series_options import (
     Cleaning,
     CsvFormat,
-    Fitted,
+    Preprocessing,
     Statistics,
-    Windowing,
+    WindowSpec,
 )
 from pipeline.errors import UnrollError, UsageError
 
@@ -39,10 +39,10 @@ def windowed() -> Dataset:
         stamps=np.datetime64("2009-01-01", "s") + np.arange(60),
         series_id=np.repeat([0, 1], 30),
         truth=np.where(np.arange(60) % 7, 0.5 * np.arange(60), np.nan),
-        fitted=Fitted(
+        fitted=Preprocessing(
             csv=CsvFormat(target="T"),
             cleaning=Cleaning(spacing=600),
-            windows=Windowing(lookback=4),
+            windows=WindowSpec(lookback=4),
             columns=["p", "T"],
             series={
                 "": Statistics(

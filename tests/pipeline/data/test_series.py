@@ -1,7 +1,7 @@
 import numpy as np
 
 from pipeline.data.series import Series, corrected_rows, fill
-from pipeline.data.series_options import Windowing
+from pipeline.data.series_options import WindowSpec
 
 
 def minutes(*counts):
@@ -23,7 +23,7 @@ def test_short_gaps_are_filled_from_the_past_and_longer_ones_are_late():
         "values filled": 2,
         "rows missing for longer": 0,
     }
-    rows, _ = corrected_rows(series, 10, 10, Windowing(lookback=2), freq=60, target=0)
+    rows, _ = corrected_rows(series, 10, 10, WindowSpec(lookback=2), freq=60, target=0)
     # 2 and 3 were not measured; 6 and 7 reach over the long gap
     assert rows["train"].tolist() == [
         4,
@@ -39,7 +39,7 @@ def test_a_value_that_is_missing_for_longer_makes_its_rows_late():
         Series(minutes(*range(8)), np.arange(8.0)[:, None], unknown), 60, limit=2
     )
     assert series.late.tolist() == [False] * 4 + [True] * 2 + [False] * 2
-    rows, _ = corrected_rows(series, 8, 8, Windowing(lookback=1), freq=60, target=0)
+    rows, _ = corrected_rows(series, 8, 8, WindowSpec(lookback=1), freq=60, target=0)
     assert rows["train"].tolist() == [1, 7]
 
 

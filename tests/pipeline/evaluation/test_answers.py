@@ -28,7 +28,6 @@ def evaluated(days, network, opponent, **changes):
     latter has 0.3, the other 0.5."""
     entry = {
         "parameters": 1,
-        "baseline": False,
         "varies": True,
         "epochs": 9,
         "loss": "mae",
@@ -43,16 +42,15 @@ def evaluated(days, network, opponent, **changes):
     }
     experiments = {}
     for name, kind, mean, on_test in (
-        ("gru", "GRU", network, 0.3),
-        ("dense", "Dense", opponent, 0.5),
+        ("gru", "recurrent", network, 0.3),
+        ("dense", "network", opponent, 0.5),
     ):
-        layer = {"name": "x_1", "type": kind, "output": [None, 1], "parameters": 1}
         final = (
             {"validation": {"mae": stat(mean)}, "test": {"mae": stat(on_test, on_test)}}
             if mean
             else {}
         )
-        experiments[name] = entry | {"layers": [layer], "final": final}
+        experiments[name] = entry | {"kind": kind, "layers": [], "final": final}
     experiments["gru"] |= changes
     about = {
         "name": "d",

@@ -9,10 +9,10 @@ from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
 from pipeline.evaluation.scores import (
     blocks,
-    horizon,
     measures,
     seasonal_naive,
     statistics,
+    steps_in_phase,
 )
 from tests.pipeline.evaluation.scored import evaluated, of, small
 
@@ -75,7 +75,7 @@ def test_statistics_over_seeds():
 def test_the_horizon_is_the_first_step_whose_last_period_is_worse_than_a_constant(
     predicted, kept
 ):
-    assert horizon(predicted, np.zeros(len(predicted))) == kept
+    assert steps_in_phase(predicted, np.zeros(len(predicted))) == kept
 
 
 def test_an_error_varies_in_proportion_and_an_accuracy_stays_below_one():

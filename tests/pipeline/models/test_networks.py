@@ -11,7 +11,7 @@ import tensorflow as tf
 from pipeline.config import params
 from pipeline.config.params import own_name
 from pipeline.data.problem import Problem
-from pipeline.models import readout, recurrent
+from pipeline.models import recurrent, rnn_mlp
 from pipeline.training import keras_models
 from pipeline.training.recipe import recipe
 from tests.support import REPOSITORY
@@ -163,8 +163,8 @@ def test_stacked_cells_are_stacked_layers_which_may_differ():
 
 
 @pytest.mark.parametrize("problem", [EACH_STEP, NEXT_TEN])
-def test_a_readout_is_two_dense_layers_behind_the_states(problem):
-    model = readout.build(
+def test_an_rnn_mlp_is_two_dense_layers_behind_the_states(problem):
+    model = rnn_mlp.build(
         "GRU", problem, units=4, layers=2, hidden=3, activation="relu"
     )
     states = recurrent.build("GRU", problem, units=4, layers=2, head=False)
@@ -178,7 +178,7 @@ def test_a_readout_is_two_dense_layers_behind_the_states(problem):
     expected = np.maximum(np.asarray(states(x)) @ first + bias, 0) @ second + constant
     np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-6)
     with pytest.raises(ValueError, match="inputs and targets that are values"):
-        readout.build("GRU", Problem((9,), classify=True, vocabulary=20))
+        rnn_mlp.build("GRU", Problem((9,), classify=True, vocabulary=20))
 
 
 def test_keras_2_gates_are_a_straight_line_and_its_gru_resets_before_the_product():

@@ -100,7 +100,7 @@ def built(name, **models):
     return SimpleNamespace(
         name=name,
         titles={model: model.replace("gru", "GRU") for model in models},
-        families=dict.fromkeys(models, "simple"),
+        colors=dict.fromkeys(models, "simple"),
         experiments=experiments,
         about=about,
         evaluation=SimpleNamespace(

@@ -35,7 +35,7 @@ experiments:
     gru:
       seeds: [0, 3]
       model: {{family: recurrent, name: gru, units: 4}}
-      training: {{method: gradient_descent, optimizer: adam, loss: mae, epochs: 20, batch_size: 8}}
+      training: {{method: keras, optimizer: adam, loss: mae, epochs: 20, batch_size: 8}}
     last: {{model: {{family: baselines, name: last_value}}, training: {{method: none}}}}
 """
 numbers = itertools.count()

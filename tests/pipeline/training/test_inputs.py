@@ -16,7 +16,7 @@ DENSE = {
     "standardise": True,
     "model": {"family": "dense", "name": "mlp", "hidden": []},
     "training": {
-        "method": "gradient_descent",
+        "method": "keras",
         "optimizer": "adam",
         "loss": "mse",
         "epochs": 1,

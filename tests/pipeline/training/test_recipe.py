@@ -127,7 +127,7 @@ def test_a_network_with_features_sees_what_boosting_sees_of_a_window_whose_one_c
 
 
 EVERY_STEP = {
-    "method": "gradient_descent",
+    "method": "keras",
     "optimizer": "adam",
     "loss": "mse",
     "epochs": 1,

@@ -23,7 +23,7 @@ TCN = {"family": "feedforward", "name": "tcn", "layers": 1, "filters": 4}
 MLP = {"family": "dense", "name": "mlp", "hidden": [6]}
 CELSIUS = Scale(mean=9.0, std=8.0, unit="°C")
 TRAINING = {
-    "method": "gradient_descent",
+    "method": "keras",
     "optimizer": "adam",
     "loss": "mse",
     "epochs": 2,

@@ -11,8 +11,9 @@ import pytest
 
 from pipeline.errors import UnrollError
 from series.options import Options
-from series.reading import described, files, kinds
+from series.reading import files, layout
 from series.reading.detect import detect
+from series.reading.profile import described
 
 COUNT = np.arange(60)
 ROWS = pd.DataFrame(
@@ -64,7 +65,7 @@ def test_a_workbook_is_read_as_csv_is(tmp_path, sheets, first, freq, values):
     table = files.table_of(files.read([path], form))
     if values is not None:
         np.testing.assert_array_equal(table.values[:, 0], values)  # noqa: PD011
-    lines = "\n".join(described.lines(profile))
+    lines = "\n".join(described(profile))
     assert "text  " not in lines
     sheet = "'Data', the first of 3 that has rows" if "Data" in sheets else "'"
     assert f"guessed   sheet: {sheet}" in lines
@@ -118,9 +119,9 @@ def test_a_workbook_that_takes_too_much_memory_is_not_unpacked(tmp_path, monkeyp
     ROWS.to_excel(path, index=False)
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
-    monkeypatch.setattr(kinds, "MOST_BYTES", size)
+    monkeypatch.setattr(layout, "MOST_BYTES", size)
     assert detect([path], Options()).freq == 3600
-    monkeypatch.setattr(kinds, "MOST_BYTES", size - 1)
+    monkeypatch.setattr(layout, "MOST_BYTES", size - 1)
     monkeypatch.setattr(pd, "read_excel", None)  # it would unpack the file
     with pytest.raises(UnrollError, match="takes more than 2 GB when it is") as caught:
         detect([path], Options())

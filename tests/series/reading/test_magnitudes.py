@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from series.options import Options
-from series.reading import described, files
+from series.reading import files
 from series.reading.detect import detect
+from series.reading.profile import described
 
 RANDOM = np.random.default_rng(0)
 DAILY = (43 + RANDOM.normal(0, 4, 900)).round(1)
@@ -33,7 +34,7 @@ def looked_at(folder, values, **columns):
     frame = pd.DataFrame({"time": stamps})
     frame.assign(load=values, **columns).to_csv(folder / "a.csv", index=False)
     profile = detect([folder / "a.csv"], Options())
-    lines = [*described.lines(profile)]
+    lines = [*described(profile)]
     return profile, [line for line in lines if line.startswith("unusual")]
 
 
@@ -130,7 +131,7 @@ def test_a_code_of_one_column_or_series_is_found_there(tmp_path):
     frame.assign(y=np.concatenate(parts)).to_csv(tmp_path / "b.csv", index=False)
     profile = detect([tmp_path / "b.csv"], Options())
     assert profile.missing == {"999.9": 30}
-    assert any("y of a: 999.9" in line for line in described.lines(profile))
+    assert any("y of a: 999.9" in line for line in described(profile))
 
 
 def test_only_some_lines_are_printed(tmp_path):
@@ -138,6 +139,6 @@ def test_only_some_lines_are_printed(tmp_path):
     columns = {name: with_(DAILY, (898, 52000)) for name in names}
     frame = pd.DataFrame({"day": pd.date_range("2022-01-01", periods=900), **columns})
     frame.to_csv(tmp_path / "a.csv", index=False)
-    lines = [*described.lines(detect([tmp_path / "a.csv"], Options()))]
+    lines = [*described(detect([tmp_path / "a.csv"], Options()))]
     assert sum(line.startswith("unusual") for line in lines) == 7
     assert "unusual   2 more numbers like these" in lines

@@ -100,7 +100,8 @@ def answer_of(workspace, name):
         files=[workspace.root / "meter.csv"],
         folder=workspace.root / "meter",
         sentence="Open.",
-        about=SimpleNamespace(target="load", horizon=2),
+        target="load",
+        findings=SimpleNamespace(horizon=2),
         board=SimpleNamespace(
             champion=name,
             models={name: SimpleNamespace(mae=1.5, wql=0.1, coverage=None)},

@@ -19,7 +19,7 @@ LINEAR = {
     "training": {"method": "least_squares"},
 }
 RNN_MODEL = {"family": "recurrent", "name": "simple_rnn"}
-RNN = {"model": RNN_MODEL, "training": {"method": "gradient_descent", "epochs": 30}}
+RNN = {"model": RNN_MODEL, "training": {"method": "keras", "epochs": 30}}
 PARAMS = {
     "sources": {"waves": {"kind": "waves", "train": 20, "test": 10}},
     "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
@@ -56,7 +56,7 @@ def test_every_experiment_in_the_order_of_params_and_no_other(workspace, capsys)
             "waves/rnn",
             "waves",
             "recurrent.simple_rnn",
-            "gradient_descent",
+            "keras",
             30,
             [0],
             None,

@@ -22,7 +22,7 @@ experiments:
     gru:
       seeds: 2
       model: {family: recurrent, name: gru, units: 4}
-      training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 20, batch_size: 8}
+      training: {method: keras, optimizer: adam, loss: mse, epochs: 20, batch_size: 8}
 """
 
 

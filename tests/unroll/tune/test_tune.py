@@ -59,7 +59,7 @@ experiments:
   sine:
     dense:
       model: {family: dense, name: mlp, hidden: [4]}
-      training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 2, batch_size: 16}
+      training: {method: keras, optimizer: adam, loss: mse, epochs: 2, batch_size: 16}
 """
 TWIN = """\
     twin:

@@ -11,7 +11,8 @@ from pipeline.data.preparations.long_forecast import prepare
 from pipeline.data.problem import problem
 from pipeline.evaluation import plot_data
 from pipeline.models import baselines, feedforward, recurrent
-from pipeline.training.methods import gradient_descent, least_squares, none
+from pipeline.training.methods import keras as keras_method
+from pipeline.training.methods import least_squares, none
 from tests.pipeline.evaluation.scored import evaluated, of
 from tests.support.training import job
 
@@ -198,7 +199,7 @@ def test_what_a_run_keeps_is_scored_as_predictions_would_be(raw, data):
         "learning_rate": 1e-4,
         "halve_after": 2,
     }
-    trained = gradient_descent.train(training, epochs=3, patience=2, **options)
+    trained = keras_method.train(training, epochs=3, patience=2, **options)
     inputs, targets = naive(raw, "test")
     for replicate in trained.replicates:
         kernel, bias = replicate.weights["best"][:2]

@@ -7,8 +7,8 @@ import numpy as np
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
-from pipeline.models import seasonal
 from pipeline.training.methods import boosting
+from series.models import seasonal
 from tests.support.training import job
 
 

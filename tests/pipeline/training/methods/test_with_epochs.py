@@ -13,7 +13,8 @@ from pipeline.data.problem import problem
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.metrics import score
 from pipeline.models import dense, recurrent
-from pipeline.training.methods import by_hand, gradient_descent
+from pipeline.training.methods import by_hand
+from pipeline.training.methods import keras as keras_method
 from pipeline.training.program import Program
 from tests.support.training import job
 
@@ -30,10 +31,10 @@ DROPOUT = partial(
     [
         partial(by_hand.train, learning_rate=0.1, epochs=3),
         partial(
-            gradient_descent.train, optimizer="sgd", loss="mse", epochs=3, batch_size=30
+            keras_method.train, optimizer="sgd", loss="mse", epochs=3, batch_size=30
         ),
     ],
-    ids=["by_hand", "gradient_descent"],
+    ids=["by_hand", "keras"],
 )
 def test_history_predictions_and_weights_belong_together(train, waves, tmp_path):
     lines = []
@@ -74,7 +75,7 @@ def test_without_validation_no_epoch_is_the_best_and_a_rollout_feeds_predictions
     sine_windows,
 ):
     training = job(sine_windows, MLP)
-    (replicate,) = gradient_descent.train(
+    (replicate,) = keras_method.train(
         training, optimizer="sgd", loss="mse", epochs=2, batch_size=30
     ).replicates
     assert (replicate.best_epoch, list(replicate.weights)) == (None, ["final"])
@@ -94,16 +95,16 @@ def learners(method, dataset):
         ]
     examples = dataset.splits["train"]
     program = Program(DROPOUT(problem(dataset)), examples, "rmsprop", 0.01, ["mse"])
-    orders = partial(gradient_descent.epoch_orders, len(examples), 16, "batches", None)
+    orders = partial(keras_method.epoch_orders, len(examples), 16, "batches", None)
     return [
-        gradient_descent.ProgramLearner(
+        keras_method.ProgramLearner(
             job(dataset, DROPOUT), program, lambda _: 0.01, orders
         )
         for _ in range(2)
     ]
 
 
-@pytest.mark.parametrize("method", ["by_hand", "gradient_descent"])
+@pytest.mark.parametrize("method", ["by_hand", "keras"])
 def test_a_replicate_goes_on_from_any_epoch_and_depends_on_its_seed_alone(
     method, sine_windows
 ):
@@ -124,7 +125,7 @@ def test_a_replicate_goes_on_from_any_epoch_and_depends_on_its_seed_alone(
     assert [array.tobytes() for array in again.state()] == bits
     assert other_seed != first != second
     # dropout is drawn anew for every batch: the same one, unlearnt, loses otherwise
-    if method == "gradient_descent":
+    if method == "keras":
         program = again._program
         program.optimizer.learning_rate.assign(0.0)
         before = program.model.get_weights()

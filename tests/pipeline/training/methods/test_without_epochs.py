@@ -26,7 +26,7 @@ from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays
 from pipeline.data.problem import problem
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError
 from pipeline.files import read_npz, write_npz
 from pipeline.metrics import score
 from pipeline.models import baselines, recurrent
@@ -39,7 +39,6 @@ from pipeline.training.methods import (
     least_squares,
     logistic_regression,
     none,
-    sklearn,
 )
 from pipeline.training.recipe import recipe
 from tests.support.training import job
@@ -214,57 +213,10 @@ def test_naive_bayes_multiplies_each_feature_by_its_weight(reviews):
     np.testing.assert_allclose(fitted(trained)[0], expected, rtol=1e-5)
 
 
-REGRESSORS = {
-    "Ridge": {"alpha": 2.5},
-    "HuberRegressor": {},
-    "ExtraTreeRegressor": {},
-    "AdaBoostRegressor": {"n_estimators": 2},
-    "GaussianProcessRegressor": {},
-    "HistGradientBoostingRegressor": {"max_iter": 2},
-    "KNeighborsRegressor": {"algorithm": "brute"},
-    "MLPRegressor": {"max_iter": 2},
-    "SVR": {},
-    "TweedieRegressor": {},
-}
-"""Their options; with them all kinds of parts that a regressor of scikit-learn is made
-of."""
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_any_regressor_of_scikit_learn_is_fitted_saved_and_read_back(station, tmp_path):
-    """Of one that takes one target a model for each value ahead; of what it draws the
-    same each time."""
-    data = changed(station, outputs=2)
-    for estimator, options in REGRESSORS.items():
-        training = job(data, baselines.linear, last=3)
-        trained = sklearn.train(training, estimator=estimator, options=options)
-        predictions, weights = fitted(trained)
-        np.testing.assert_array_equal(
-            fitted(sklearn.train(training, estimator=estimator, options=options))[1],
-            weights,
-        )
-        trained.save(weights, tmp_path / "a")
-        read = sklearn.load(training.build(), read_npz(tmp_path / "a.npz")["weights"])
-        np.testing.assert_array_equal(read(whole(data, "test")[0]), predictions)
-    with pytest.raises(
-        UsageError, match=r"`estimator` must be one of .*Did you mean Ridge"
-    ):
-        sklearn.train(training, estimator="Rigde")
-    with pytest.raises(ValueError, match=r"`options` of Ridge: .*alhpa"):
-        sklearn.train(training, estimator="Ridge", options={"alhpa": 1})
-
-
 def boosted(features, targets):
     """Boosted trees, and the nodes of the first one."""
     model = HistGradientBoostingRegressor(max_iter=2).fit(features, targets)
     return model, model._predictors[0][0].nodes
-
-
-def grown(features, targets):
-    """A forest of one tree, and its nodes."""
-    model = ExtraTreesRegressor(n_estimators=1, random_state=0).fit(features, targets)
-    [tree] = model.estimators_
-    return model, tree.tree_.__getstate__()["nodes"]
 
 
 @pytest.mark.parametrize("field", ["left", "right", "feature_idx", "is_categorical"])
@@ -280,15 +232,10 @@ def test_a_boosted_tree_whose_nodes_lead_elsewhere_is_not_read(field):
             estimators.unpacked(estimators.packed(model))
 
 
-@pytest.mark.parametrize("field", ["left_child", "right_child", "feature"])
-def test_a_tree_whose_nodes_lead_elsewhere_is_not_read(field):
-    features = np.random.default_rng(0).normal(size=(50, 3))
-    for value in (2**40, -5, 0):
-        model, nodes = grown(features, features[:, 0])
-        inner = nodes["left_child"] != -1
-        nodes[field][inner] = 2**40 if field == "feature" else value
-        with pytest.raises(ValueError, match="a node of a tree|a tree has"):
-            estimators.unpacked(estimators.packed(model))
+def test_a_forest_is_not_read_since_no_method_makes_one():
+    forest = ExtraTreesRegressor(n_estimators=1).fit([[0], [1]], [0, 1])
+    with pytest.raises(ValueError, match=r"it holds sklearn\.tree\._tree\.Tree"):
+        estimators.unpacked(estimators.packed(forest))
 
 
 def node(kind, module="subprocess", name="Popen", **rest):
@@ -378,7 +325,7 @@ def test_weights_from_elsewhere_run_nothing(
         tmp_path / "seed_0_final.npz", {"weights": np.frombuffer(content, np.uint8)}
     )
     model = {"family": "baselines", "name": "linear"}
-    training = {"method": "sklearn", "estimator": "Ridge"}
+    training = {"method": "least_absolute"}
     experiment = Experiment.model_validate(
         {"dataset": "meter", "model": model, "training": training}
     )

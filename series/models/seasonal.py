@@ -6,19 +6,21 @@ puts their values of `problem.outputs` timesteps later into each row. So a windo
 rows have the values that belong to its targets.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.models import Count, Cycles, Last, Positive
 from pipeline.models.baselines import (
     Baseline,
+    Direct,
     back_to_cycle,
+    last_title,
     measured_and_calendar,
+    regression_title,
 )
 
 HARMONICS = (1, 2, 3, 6, 7, 8, 13, 14, 15, 21)
@@ -26,19 +28,6 @@ HARMONICS = (1, 2, 3, 6, 7, 8, 13, 14, 15, 21)
 
 REPEATS = 7
 """The most repetitions of a cycle that a model looks back."""
-
-
-@dataclass(frozen=True)
-class Direct:
-    """A model that predicts each value ahead from features of its own.
-
-    Attributes:
-        features: inputs (n, timesteps, columns) -> (n, outputs, features) float32, and
-            a base (n, outputs) that trees correct. Trees alone predict nothing beyond
-            the values that they were trained on.
-    """
-
-    features: Callable[[Array], tuple[Array, Array]]
 
 
 def linear(
@@ -239,8 +228,25 @@ def _moments(
     return moments
 
 
+def boosting_title(model: Options, _training: Options) -> str:
+    """Return the title, with what the trees see of the target alone."""
+    if not model.get("own"):
+        return "boosting"
+    by_cycle = model.get("base") == "cycle"
+    seen = "the target's differences" if by_cycle else "the target alone"
+    return f"boosting of {seen}"
+
+
 MODELS = {"linear": linear, "boosting": boosting}
 
-KINDS = {"linear": "features", "boosting": "features ahead"}
-"""Name of a model -> its kind, by which training methods accept it: what `features`
-returns."""
+CARDS = {
+    "linear": ModelCard(
+        kind="statistical",
+        gives="features",
+        title=regression_title,
+        detail=last_title,
+    ),
+    "boosting": ModelCard(
+        kind="statistical", gives="features ahead", title=boosting_title
+    ),
+}

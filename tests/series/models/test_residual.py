@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.problem import Problem
-from pipeline.models.residual import MODELS, SPANS, reach
+from series.models.residual import MODELS, SPANS, reach
 
 TIMESTEPS = 60
 OUTPUTS = 5

@@ -10,8 +10,8 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
 from pipeline.data.problem import Problem
 from pipeline.files import read_npz
-from pipeline.models import seasonal, statistical
 from pipeline.training.methods import boosting, least_squares
+from series.models import seasonal, statistical
 from tests.support.training import job
 
 DAY = 4

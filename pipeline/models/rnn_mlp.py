@@ -42,7 +42,7 @@ def build(
     from pipeline.layers import Dense
 
     if problem.vocabulary or problem.classify:
-        raise ValueError("readout needs inputs and targets that are values")
+        raise ValueError("rnn_mlp needs inputs and targets that are values")
     model = recurrent.build(
         cell, problem, units=units, layers=layers, dropout=dropout, head=False
     )
@@ -53,3 +53,8 @@ def build(
 
 
 MODELS = {"lstm": partial(build, "LSTM"), "gru": partial(build, "GRU")}
+
+CARDS = {
+    "lstm": recurrent.cell_card("LSTM", "lstm"),
+    "gru": recurrent.cell_card("GRU", "gru"),
+}

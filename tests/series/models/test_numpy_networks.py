@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.training.numpy_networks import Dense, Gru, Lstm
+from series.models.numpy_networks import Dense, Gru, Lstm
 
 UNITS = 5
 OUTPUTS = 2

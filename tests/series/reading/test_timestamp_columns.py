@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import UsageError
 from series.options import Options
 from series.reading.detect import detect
-from series.reading.headings import column_named
+from series.reading.files import column_named
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.data.examples import Array, Examples
 from pipeline.errors import DivergedError
-from pipeline.models.residual import Residual
 from pipeline.training.job import (
     Job,
     Predict,
@@ -27,7 +26,8 @@ from pipeline.training.job import (
     predict_split,
     save_array,
 )
-from pipeline.training.numpy_networks import LAYERS, Network
+from series.models.numpy_networks import LAYERS, Network
+from series.models.residual import Residual
 
 TRAINS = ("residual",)
 
@@ -86,7 +86,7 @@ def train(
     """Train a network for each seed.
 
     Args:
-        job: its `build` makes a `models.residual.Residual`.
+        job: its `build` makes a `Residual`.
         steps: the number of steps, with one batch each.
         batch_size: windows of a batch.
         learning_rate: the highest rate.

@@ -4,15 +4,15 @@ import pandas as pd
 import pytest
 
 from series.options import Options
-from series.reading import described
 from series.reading.detect import detect
+from series.reading.profile import described
 
 
 def said(path, stamps):
     """The lines about rows at some timestamps."""
     rows = {"time": stamps, "load": [row * row % 23 for row in range(len(stamps))]}
     pd.DataFrame(rows).to_csv(path, index=False)
-    return "\n".join(described.lines(detect([path], Options())))
+    return "\n".join(described(detect([path], Options())))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_rows_that_repeat_a_timestamp_have_a_line_of_their_own(tmp_path):
     path = tmp_path / "load.csv"
     text = path.read_text()
     path.write_text("\n".join([text.strip(), *text.split()[30:33]]))
-    lines = "\n".join(described.lines(detect([path], Options())))
+    lines = "\n".join(described(detect([path], Options())))
     assert f"{told}; they are left out" in lines
 
 
@@ -54,6 +54,6 @@ def test_what_means_no_value_is_named_with_its_columns(tmp_path):
     frame = pd.DataFrame({"day": days, "load": load, "wind": wind, "rain": load})
     frame["load"] = frame["load"].replace("broken", "n/a")
     frame.to_csv(tmp_path / "a.csv", index=False)
-    lines = [*described.lines(detect([tmp_path / "a.csv"], Options()))]
+    lines = [*described(detect([tmp_path / "a.csv"], Options()))]
     told = "n/a 3 times in load and wind, nothing 2 times, broken once in rain"
     assert f"no value  {told}" in lines

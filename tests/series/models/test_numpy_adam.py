@@ -11,8 +11,8 @@ from pipeline.data.examples import Windows
 from pipeline.data.problem import problem
 from pipeline.errors import DivergedError
 from pipeline.files import read_npz
-from pipeline.models.residual import MODELS
-from pipeline.training.methods import backpropagation
+from series.models import numpy_adam
+from series.models.residual import MODELS
 from tests.support.training import job
 
 OPTIONS = {
@@ -38,7 +38,7 @@ def sine():
 
 def trained(data, name="gru", seeds=(0, 1), **options):
     model = MODELS[name]
-    return backpropagation.train(
+    return numpy_adam.train(
         job(data, model, *seeds, cycles=[], **OPTIONS[name]), **options
     )
 
@@ -79,12 +79,12 @@ def test_weights_on_disk_forecast_the_same(sine, tmp_path):
     model = MODELS["gru"](problem(sine), cycles=[], **OPTIONS["gru"])
     weights = read_npz(tmp_path / "seed_0_final.npz")["weights"]
     inputs, _ = sine.splits["test"].take(np.arange(5))
-    forecasts = backpropagation.load(model, weights)(inputs)
+    forecasts = numpy_adam.load(model, weights)(inputs)
     np.testing.assert_allclose(
         forecasts, replicate.predictions["final_test"][:5], rtol=1e-5, atol=1e-6
     )
     with pytest.raises(ValueError, match="numbers are needed. Received"):
-        backpropagation.load(model, weights[:-1])
+        numpy_adam.load(model, weights[:-1])
 
 
 def test_missing_targets_are_not_learned_from(sine):

@@ -4,7 +4,7 @@ values."""
 import numpy as np
 
 from pipeline.data.problem import Problem
-from pipeline.models.statistical import SMOOTHING, tsb
+from series.models.statistical import SMOOTHING, tsb
 
 
 def by_hand(values):

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.models import Cycles
@@ -169,6 +170,16 @@ def _ets(values: Array, ahead: int, cycle: int = 0, *, trend: bool = True) -> Ar
         return np.asarray(model.fit(method="Powell", use_brute=False).forecast(ahead))
 
 
+def ets_title(model: Options, _training: Options) -> str:
+    """Return the title, with the cycle and without a trend that is left out."""
+    words = f"ETS by {model['cycle']}" if model.get("cycle") else "ETS"
+    return words if model.get("trend", True) else f"{words} without a trend"
+
+
 MODELS = {"mstl": mstl, "ets": ets, "tsb": tsb}
 
-KINDS = dict.fromkeys(MODELS, "predictions")
+CARDS = {
+    "mstl": ModelCard(kind="statistical", gives="predictions", title="MSTL"),
+    "ets": ModelCard(kind="statistical", gives="predictions", title=ets_title),
+    "tsb": ModelCard(kind="statistical", gives="predictions", title="TSB"),
+}

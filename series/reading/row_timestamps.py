@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,13 @@ from pipeline.data.timestamps import Regularity, duration, shown
 from pipeline.errors import UnrollError, UsageError, one_line
 from series.reading import (
     calendars,
-    headings,
     notations,
     series_names,
     timestamp_checks,
     timestamp_columns,
     timestamp_formats,
 )
-from series.reading.files import Rows, in_utc, wrong_stamp
+from series.reading.files import FileRows, in_utc, wrong_stamp
 from series.reading.timestamp_formats import YEARS
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ UNEVEN = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moments(series_names.SeriesNames):
+class Timestamps(series_names.SeriesNames):
     """The timestamps of rows, and their series.
 
     Attributes:
@@ -72,12 +71,30 @@ class Moments(series_names.SeriesNames):
     outside: int
 
 
+@dataclass(frozen=True)
+class Reading:
+    """The timestamps of rows by one format.
+
+    Attributes:
+        stamp_format: the format.
+        timestamps: (rows,) datetime64[ms].
+        utc: whether they are in UTC.
+        first_year: the first of the hundred years that `%y` stands for; None for those
+            of `strptime`.
+    """
+
+    stamp_format: str
+    timestamps: Array
+    utc: bool
+    first_year: int | None = None
+
+
 def stamp_columns(
     head: pd.DataFrame, options: "Options", path: Path
 ) -> tuple[list[str], list[str]]:
     """Return the columns of the timestamp, and the formats that the timestamp may have.
 
-    A few rows may have another format; `moments_of` refuses such rows.
+    A few rows may have another format; `row_timestamps` refuses such rows.
 
     Args:
         head: the first rows.
@@ -94,15 +111,15 @@ def stamp_columns(
             return stamp, [options.stamp_format]
         if formats:
             return stamp, formats
-        headings.require_no_times(path, list(texts.columns))
-        headings.require_no_times(path, list(texts.iloc[0]))
+        timestamp_columns.require_no_times(path, list(texts.columns))
+        timestamp_columns.require_no_times(path, list(texts.iloc[0]))
     doubtful = [
         name
         for name in texts.columns
         if not options.stamp
         and timestamp_columns.find_columns(texts[[name]], [name])[1]
     ]
-    year = headings.strange_year(texts.iloc[0].to_dict())
+    year = timestamp_columns.strange_year(texts.iloc[0].to_dict())
     if year is not None and (year > YEARS[1] or not doubtful):
         raise UsageError(
             f"{path}: the year {year} lies outside of the years {YEARS[0]} to "
@@ -123,9 +140,9 @@ def stamp_columns(
     )
 
 
-def moments_of(
-    rows: Rows, stamp: Sequence[str], formats: Sequence[str], options: "Options"
-) -> tuple[Moments, dict[str, Any], dict[str, str]]:
+def row_timestamps(
+    rows: FileRows, stamp: Sequence[str], formats: Sequence[str], options: "Options"
+) -> tuple[Timestamps, dict[str, Any], dict[str, str]]:
     """Return the timestamps of rows.
 
     Args:
@@ -147,8 +164,9 @@ def moments_of(
     if cells.dtype == "str":
         cells = cells.str.strip()
         _require_no_doubtful_interval(cells, rows.paths[0])
-    written, utc, form, reasons = _read(rows, cells, formats, options)
-    _require_one_order(rows, cells, written, form["stamp_format"])
+    reading, why_format = _read(rows, cells, formats, options)
+    written = reading.timestamps
+    _require_one_order(rows, cells, reading)
     series = series_names.series_names(
         rows.cells.drop(columns=list(stamp)), written, rows.paths[0]
     )
@@ -160,21 +178,20 @@ def moments_of(
             f"the file has {count} different timestamps, and forecasts take at least "
             f"{FEWEST}; add rows"
         )
-    zone, ends, why = _time_zone(
-        cells, written[max(by_series, key=len)], options, utc=utc
+    zone, ends, why_zone = _time_zone(
+        cells, written[max(by_series, key=len)], options, utc=reading.utc
     )
-    if zone is not None and not utc:
+    if zone is not None and not reading.utc:
         written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
-    cleaning, regular, clock = _calendar(written, zone, utc=utc)
+    cleaning, regular, clock = _calendar(written, zone, utc=reading.utc)
     if clock != zone:
-        why = "rows keep this clock's hours; other zones of the same rule would do"
-    reasons |= {"time_zone": why, "series_id": series.doubt}
+        why_zone = "rows keep this clock's hours; other zones of the same rule would do"
     numbers = row_calendar.numbered(timestamps.distinct(written), cleaning, clock)
     outside = np.isnat(numbers)
     ordered = timestamps.distinct(numbers[~outside])
     steps = _even_steps(ordered, regular, stamp)
     first, last = row_calendar.stamps(ordered[[0, -1]], cleaning, clock)
-    moments = Moments(
+    moments = Timestamps(
         **vars(series),
         timestamps=written,
         freq=regular.freq,
@@ -185,7 +202,20 @@ def moments_of(
         gaps=Counter((steps[steps > 1] - 1).tolist()),
         outside=int(outside.sum()),
     )
-    form |= {"stamp": list(stamp), "time_zone": clock, "ends": ends}
+    form = {
+        "stamp": list(stamp),
+        "stamp_format": reading.stamp_format,
+        "first_year": reading.first_year,
+        "time_zone": clock,
+        "ends": ends,
+    }
+    close = "years of two digits are read so that rows lie close together"
+    reasons = {
+        "stamp_format": why_format,
+        "first_year": close if reading.first_year is not None else "",
+        "time_zone": why_zone,
+        "series_id": series.doubt,
+    }
     return moments, form, reasons
 
 
@@ -213,36 +243,52 @@ def _time_zone(
 
 
 def _read(
-    rows: Rows, cells: "pd.Series[Any]", formats: Sequence[str], options: "Options"
-) -> tuple[Array, bool, dict[str, Any], dict[str, str]]:
-    """Return the timestamps by the format that fits all rows.
+    rows: FileRows, cells: "pd.Series[Any]", formats: Sequence[str], options: "Options"
+) -> tuple[Reading, str]:
+    """Return the timestamps by the format that fits all rows, and why it was chosen.
 
-    Returns:
-        (rows,) datetime64[ms]; whether they are in UTC; option of the form -> detected
-        value; and option -> reason.
+    Raises:
+        UnrollError: no format fits all rows; the text names the first row that differs.
+        UsageError: there is no such format, or several fit.
     """
     try:
-        parsed = {name: timestamp_formats.parse(cells, name) for name in formats}
+        readings = [
+            Reading(name, *timestamp_formats.parse(cells, name)) for name in formats
+        ]
     except (ValueError, re.error) as error:
         raise UsageError(
             f"stamp_format= is no format of strptime: {one_line(str(error))}. "
             f"Received: {options.stamp_format!r}"
         ) from None
-    readings = _right_readings(rows, cells, parsed, options)
-    first_years = {
-        name: timestamp_checks.first_year(moments)
-        for name, moments in readings.items()
-        if "%y" in name
-    }
-    for name, year in first_years.items():
-        if year is not None:
-            readings[name] = timestamp_formats.in_century(readings[name], year)
-    chosen, why = _stamp_format(readings, options, rows.paths[0])
-    form = {"stamp_format": chosen, "first_year": first_years.get(chosen)}
-    close = "years of two digits are read so that rows lie close together"
-    moved = form["first_year"] is not None
-    reasons = {"stamp_format": why, "first_year": close if moved else ""}
-    return readings[chosen], parsed[chosen][1], form, reasons
+    wrong = [
+        timestamp_formats.wrong(reading.timestamps, any_year=bool(options.stamp))
+        for reading in readings
+    ]
+    right = [
+        _in_its_century(reading)
+        for reading, is_wrong in zip(readings, wrong, strict=True)
+        if not is_wrong.any()
+    ]
+    if right:
+        return _most_even(right, options, rows.paths[0])
+    # Other formats failed in earlier rows.
+    failed_at = [int(is_wrong.argmax()) for is_wrong in wrong]
+    likely = int(np.argmax(failed_at))
+    row = failed_at[likely]
+    moments = readings[likely].timestamps
+    if row == 0 and np.isnat(moments[0]) and not wrong[likely].all():
+        row = int(wrong[likely].argmin()) - 1  # the last row before the format changes
+    raise wrong_stamp(rows, cells, moments, row, readings[likely].stamp_format)
+
+
+def _in_its_century(reading: Reading) -> Reading:
+    """Return timestamps with years of two digits in the right hundred years."""
+    has_two_digits = "%y" in reading.stamp_format
+    year = timestamp_checks.first_year(reading.timestamps) if has_two_digits else None
+    if year is None:
+        return reading
+    moved = timestamp_formats.in_century(reading.timestamps, year)
+    return replace(reading, timestamps=moved, first_year=year)
 
 
 def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
@@ -256,41 +302,13 @@ def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
         )
 
 
-def _right_readings(
-    rows: Rows,
-    cells: "pd.Series[Any]",
-    parsed: Mapping[str, tuple[Array, bool]],
-    options: "Options",
-) -> dict[str, Array]:
-    """Return each format that fits all rows -> the timestamps by this format.
-
-    Raises:
-        UnrollError: no format fits all rows; the text names the first row that differs.
-    """
-    wrong = {
-        name: timestamp_formats.wrong(moments, any_year=bool(options.stamp))
-        for name, (moments, _) in parsed.items()
-    }
-    readings = {name: parsed[name][0] for name in parsed if not wrong[name].any()}
-    if readings:
-        return readings
-    # Other formats failed in earlier rows.
-    likely = max(parsed, key=lambda name: int(wrong[name].argmax()))
-    moments = parsed[likely][0]
-    row = int(wrong[likely].argmax())
-    right = ~wrong[likely]
-    if row == 0 and np.isnat(moments[0]) and right.any():
-        row = int(right.argmax()) - 1  # the last row before the format changes
-    raise wrong_stamp(rows, cells, moments, row, likely)
-
-
-def _stamp_format(
-    readings: Mapping[str, Array], options: "Options", path: Path
-) -> tuple[str, str]:
-    """Return the format by which rows are evenly spaced, and a reason if it is a guess.
+def _most_even(
+    readings: Sequence[Reading], options: "Options", path: Path
+) -> tuple[Reading, str]:
+    """Return the reading by which rows are evenly spaced, and a reason if it is a guess.
 
     Args:
-        readings: each format that fits all rows -> the timestamps by this format.
+        readings: the timestamps by each format that fits all rows.
         options: the user's options.
         path: the file, for the message.
 
@@ -299,44 +317,48 @@ def _stamp_format(
     """
     if options.day_first is not None:
         start = "%d" if options.day_first else "%m"
-        ordered = {name: readings[name] for name in readings if name.startswith(start)}
-        readings = ordered or readings
-    even = {
-        name: timestamp_checks.evenness(moments) if len(readings) > 1 else 1.0
-        for name, moments in readings.items()
-    }
-    first, *others = sorted(readings, key=lambda name: -even[name])
-    other = next(
-        (
-            name
-            for name in others
-            if not np.array_equal(readings[name], readings[first])
-        ),
-        None,
-    )
-    if other is None:
-        return first, ""
-    if even[first] >= EVEN and even[other] <= even[first] * OTHER:
-        return first, f"by {other} the rows would not be evenly spaced"
+        wanted = [each for each in readings if each.stamp_format.startswith(start)]
+        readings = wanted or readings
+    if len(readings) == 1:
+        return readings[0], ""
+    even = [timestamp_checks.evenness(reading.timestamps) for reading in readings]
+    first, *others = np.argsort(-np.array(even), kind="stable")
+    best = readings[first]
+    for index in others:
+        other = readings[index].stamp_format
+        if not np.array_equal(readings[index].timestamps, best.timestamps):
+            if even[first] >= EVEN and even[index] <= even[first] * OTHER:
+                return best, f"by {other} the rows would not be evenly spaced"
+            return best, _by_dots(best.stamp_format, other, path)
+    return best, ""
+
+
+def _by_dots(first: str, other: str, path: Path) -> str:
+    """Return why the day stands first in a date with dots.
+
+    Raises:
+        UsageError: there are no dots, so the timestamps can be read in two ways.
+    """
     if first.startswith("%d.%m."):
-        return first, "with dots the day stands first; day_first=False says otherwise"
-    swapped = {first[:2], other[:2]} == {"%d", "%m"}
-    formats = f"stamp_format={first!r} or stamp_format={other!r}"
-    which = "day_first=True or day_first=False" if swapped else formats
+        return "with dots the day stands first; day_first=False says otherwise"
+    which = f"stamp_format={first!r} or stamp_format={other!r}"
+    if {first[:2], other[:2]} == {"%d", "%m"}:
+        which = "day_first=True or day_first=False"
     raise UsageError(
         f"{path}: timestamps can be read as {first} or as {other}; pass {which}"
     )
 
 
 def _require_one_order(
-    rows: Rows, cells: "pd.Series[Any]", moments: Array, stamp_format: str
+    rows: FileRows, cells: "pd.Series[Any]", reading: Reading
 ) -> None:
     """Raise UnrollError if some rows have day and month in the other order.
 
     Spreadsheets write such files.
     """
-    if "%d" not in stamp_format or "%m" not in stamp_format:
+    if "%d" not in reading.stamp_format or "%m" not in reading.stamp_format:
         return
+    moments = reading.timestamps
     months = moments.astype("datetime64[M]")
     days = moments.astype("datetime64[D]")
     month = months.astype(np.int64) % 12
@@ -354,7 +376,9 @@ def _require_one_order(
         )
 
 
-def _require_no_slip(rows: Rows, moments: Array, by_series: Sequence[Array]) -> None:
+def _require_no_slip(
+    rows: FileRows, moments: Array, by_series: Sequence[Array]
+) -> None:
     """Raise UnrollError if a row's timestamp contradicts the others of its series."""
     for own in by_series:
         slip = timestamp_checks.slip(moments[own])

@@ -5,7 +5,7 @@ otherwise learn from many rows: how much the target changed, how far it is from 
 short means, and its value one cycle before the forecast time. The outputs are added to
 a naive forecast.
 
-These models are trained by the method `backpropagation`.
+These models are trained by `numpy_adam`.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,13 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from pipeline.config.model_card import ModelCard
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.models import SPANS, Count, Cycles, Positive, Size, recent_changes
 from pipeline.models.baselines import back_to_cycle
+from pipeline.models.dense import mlp_title
+from pipeline.models.recurrent import stack_title
 
 Base = Literal["last", "mean"]
 
@@ -179,5 +182,12 @@ MODELS = {
     "mlp": mlp,
 }
 
-KINDS = dict.fromkeys(MODELS, "residual")
-"""Name of a model -> its kind, by which training methods accept it."""
+CARDS = {
+    "gru": ModelCard(
+        kind="recurrent", gives="residual", title=partial(stack_title, "GRU")
+    ),
+    "lstm": ModelCard(
+        kind="recurrent", gives="residual", title=partial(stack_title, "LSTM")
+    ),
+    "mlp": ModelCard(kind="network", gives="residual", title=mlp_title),
+}

@@ -18,7 +18,7 @@ from pipeline.training import keras_models
 from pipeline.training import program as programs
 from pipeline.training.epochs import Checkpoint
 from pipeline.training.job import Job
-from pipeline.training.methods import gradient_descent
+from pipeline.training.methods import keras as keras_method
 from pipeline.training.program import Program
 from tests.support.training import job
 
@@ -159,7 +159,7 @@ def test_rates_and_weight_decay_are_those_of_keras(
         "learning_rate": 0.01,
     }
     build = partial(dense.build, hidden=[8], activation=activation)
-    trained = gradient_descent.train(
+    trained = keras_method.train(
         job(points, build), epochs=4, weight_decay=weight_decay, **schedule, **options
     )
     model = keras_models.seeded(lambda: build(problem(points)), 0)
@@ -188,7 +188,7 @@ def test_at_every_step_the_loss_is_that_of_the_last_timestep_and_a_fading_one_of
     """A linear map at each timestep, whose gradient is known, in whole batches."""
     inputs, targets = waves.splits["train"].take(np.arange(45))
     training = at_every_step(waves, dense.build, hidden=[])
-    (replicate,) = gradient_descent.train(
+    (replicate,) = keras_method.train(
         training,
         optimizer="sgd",
         loss="mse",
@@ -231,7 +231,7 @@ def test_at_every_step_the_loss_is_that_of_the_last_timestep_and_a_fading_one_of
 @pytest.mark.usefixtures("eager")
 def test_after_the_fade_an_epoch_at_every_step_is_one_of_the_last_step(waves):
     train = waves.splits["train"]
-    rows = next(gradient_descent.epoch_orders(45, 48, "permutation", None, 5))
+    rows = next(keras_method.epoch_orders(45, 48, "permutation", None, 5))
     about = problem(waves)
     results = []
     for form in (about, at_each_step(about)):
@@ -251,7 +251,7 @@ def test_after_the_fade_an_epoch_at_every_step_is_one_of_the_last_step(waves):
 def test_a_network_trained_at_every_step_is_rolled_out(sine_windows):
     training = at_every_step(sine_windows, dense.build, hidden=[])
     options = QUICK | {"epochs": 1, "every_step": True}
-    (replicate,) = gradient_descent.train(training, **options).replicates
+    (replicate,) = keras_method.train(training, **options).replicates
     test = sine_windows.splits["test"]
     assert replicate.predictions["rollout"].shape == (len(test),)
     kernel, bias = replicate.weights["final"]
@@ -268,7 +268,7 @@ def test_a_training_at_every_step_goes_on_within_the_fade(waves, tmp_path, monke
     monkeypatch.setattr(loop, "PAUSE", 0.0)
     training = at_every_step(waves, dense.build, 3, hidden=[4], dropout=0.1)
     options = QUICK | {"epochs": 8, "batch_size": 45, "every_step": True}
-    (unbroken,) = gradient_descent.train(training, **options).replicates
+    (unbroken,) = keras_method.train(training, **options).replicates
 
     class StoppedError(Exception):
         pass
@@ -292,8 +292,8 @@ def test_a_training_at_every_step_goes_on_within_the_fade(waves, tmp_path, monke
         for callback in (first, second)
     )
     with pytest.raises(StoppedError):
-        gradient_descent.train(first_try, **options)
-    (resumed,) = gradient_descent.train(second_try, **options).replicates
+        keras_method.train(first_try, **options)
+    (resumed,) = keras_method.train(second_try, **options).replicates
     assert resumptions == [3]
     assert resumed.history == unbroken.history
     for point, weights in unbroken.weights.items():
@@ -318,13 +318,13 @@ def test_what_cannot_be_trained_at_every_step_is_refused(
     waves, build, options, message
 ):
     with pytest.raises(UnrollError, match=f"x: {message}"):
-        gradient_descent.train(
+        keras_method.train(
             at_every_step(waves, build), **QUICK | options, every_step=True
         )
 
 
 def test_an_order_shows_every_example_once_or_draws_as_many_as_asked():
-    orders = gradient_descent.epoch_orders
+    orders = keras_method.epoch_orders
     for rows in islice(orders(23, 5, "permutation", None, 0), 3):
         assert rows.shape == (5, 5)
         assert sorted(rows[rows >= 0]) == list(range(23))
@@ -378,14 +378,14 @@ MANY_DRAWS = {"batch_size": 1_000_000, "order": "draws", "steps_per_epoch": 101}
 )
 def test_what_cannot_be_trained_is_refused(waves, model, options, message):
     with pytest.raises(UnrollError, match=f"x: {message}"):
-        gradient_descent.train(job(waves, GRU, **model), **QUICK | options)
+        keras_method.train(job(waves, GRU, **model), **QUICK | options)
 
 
 @pytest.mark.usefixtures("eager")
 def test_a_loss_that_is_not_finite_stops_and_names_epoch_and_step(waves):
     """A target too large for float32's square is met in the step whose batch holds it."""
     waves.splits["train"].targets[9] = 1e30
-    rows = next(gradient_descent.epoch_orders(45, 16, "permutation", None, 5))
+    rows = next(keras_method.epoch_orders(45, 16, "permutation", None, 5))
     step = 1 + int(np.argmax((rows == 9).any(axis=1)))
     with pytest.raises(
         DivergedError,
@@ -394,7 +394,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_epoch_and_step(waves):
             r"lower experiments\.waves\.x\.training\.learning_rate in params\.yaml"
         ),
     ):
-        gradient_descent.train(job(waves, MLP, 5), **QUICK)
+        keras_method.train(job(waves, MLP, 5), **QUICK)
 
 
 def test_golden_first_loss(waves):

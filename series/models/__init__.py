@@ -1,0 +1,3 @@
+"""The models that `unroll.answer` tries besides those of `pipeline.models`, and how
+networks among them are trained.
+"""
