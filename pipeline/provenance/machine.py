@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 CODE = Path(__file__).resolve().parents[2]
@@ -119,6 +118,9 @@ def installed(names: Iterable[str]) -> dict[str, str]:
 
     A lock file also names packages for other systems.
     """
+    # It imports much that a file of the user could hide (`unroll.__main__`).
+    from importlib import metadata
+
     versions = {}
     for name in names:
         with suppress(metadata.PackageNotFoundError):
