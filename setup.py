@@ -3,6 +3,7 @@
 All other settings are in pyproject.toml.
 """
 
+import re
 import runpy
 import shutil
 from pathlib import Path
@@ -11,6 +12,23 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 MACHINE = runpy.run_path("pipeline/provenance/machine.py")
+
+DOCUMENTS = (
+    "params.yaml",
+    "official.yaml",
+    "templates.yaml",
+    "claims.yaml",
+    "dvc.yaml",
+    "docs/results.md",
+    "results",
+    "data/sample",
+    ".dvc/plots",
+    ".dvcignore",
+    ".gitignore",
+    MACHINE["NUMERICS"],
+)
+"""Files of a wheel besides code (setup.py): the four documents' graph and results, and
+data for the demo."""
 
 
 class BuildWithDocuments(build_py):
@@ -28,13 +46,16 @@ class BuildWithDocuments(build_py):
         shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
         folder = Path(self.build_lib, *MACHINE["PACKED"])
-        for name in MACHINE["DOCUMENTS"]:
+        for name in DOCUMENTS:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             copy = shutil.copytree if Path(name).is_dir() else shutil.copyfile
             copy(name, folder / name)
         name = MACHINE["REQUIREMENTS"]
-        pins = MACHINE["pins"](Path(name).read_text(encoding="utf-8"))
-        (folder / name).write_text(pins, encoding="utf-8")
+        # without hashes and comments, so that pip accepts it as a file of constraints
+        lock = Path(name).read_text(encoding="utf-8")
+        pins = re.findall(r"(?m)^([a-z0-9][^\\\n]*?) *\\?$", lock)
+        text = "".join(f"{pin}\n" for pin in pins)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 setup(cmdclass={"build_py": BuildWithDocuments})

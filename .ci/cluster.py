@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from unroll.workspaces import make
+from unroll import workspaces
 
-LOCAL = Path(make.DEMO)
+LOCAL = Path(workspaces.DEMO)
 REMOTE = Path(".unroll/cluster")
 DASK = [sys.executable, "-m", "dask"]
 UNROLL = [sys.executable, "-m", "unroll"]
@@ -28,7 +28,7 @@ def main() -> None:
     """Start a scheduler and two workers, build, and compare every run."""
     subprocess.run([*UNROLL, "demo"], check=True)
     shutil.rmtree(REMOTE, ignore_errors=True)
-    make.chosen(Path.cwd(), REMOTE)
+    workspaces.chosen(Path.cwd(), REMOTE)
     here = ["--host", "127.0.0.1", "--no-dashboard"]
     scheduler = subprocess.Popen(
         [*DASK, "scheduler", *here, "--port", "0"], stderr=subprocess.PIPE, text=True

@@ -16,7 +16,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import write_json, write_text
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll.exits import run
+from unroll.commands.main import run
 
 PARTS: dict[str, Callable[[bool, Say], dict[str, Any]]] = {
     "peers": peers.measure,

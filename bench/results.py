@@ -11,8 +11,7 @@ from typing import Any
 import psutil
 
 from pipeline.files import read_json
-from pipeline.provenance.machine import cpuinfo, flags
-from pipeline.provenance.packages import installed
+from pipeline.provenance.machine import cpuinfo, flags, installed
 
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "torch", "jax", "numpy", "dvc")
 """The libraries whose versions are noted."""

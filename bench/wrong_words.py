@@ -20,7 +20,7 @@ from pipeline.evaluation.intervals import LEVEL, Part, as_errors
 from pipeline.evaluation.margin import BAND
 from pipeline.evaluation.schema import Evaluation
 from pipeline.workspace import Workspace
-from unroll import tables
+from unroll import terminal
 
 CHANGES = (0.0, 0.03, 0.08)
 """The true changes in error, as fractions of the error above the floor."""
@@ -233,4 +233,4 @@ def show(workspace: Workspace) -> None:
         f"any wrong of {len(asked)}",
         "right, mean",
     ]
-    tables.show(headings, rows, numeric=headings[1:])
+    terminal.show_table(headings, rows, numeric=headings[1:])

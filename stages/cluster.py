@@ -26,7 +26,7 @@ from pipeline import processes
 from pipeline.config.registry import EXTENSIONS
 from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.processes import Call, Server
-from pipeline.provenance import fingerprint, machine, packages
+from pipeline.provenance import fingerprint, machine
 from pipeline.training import tasks
 from pipeline.training.tasks import Result, Task
 from pipeline.workspace import Workspace
@@ -69,12 +69,14 @@ class SameEnvironment(WorkerPlugin):
 
     Args:
         expected: the environment of the machine that builds (`environment`).
+        preload: the modules that a worker imports before tasks start.
     """
 
     name = SLOT
 
-    def __init__(self, expected: Mapping[str, str]) -> None:
+    def __init__(self, expected: Mapping[str, str], preload: Sequence[str]) -> None:
         self._expected = expected
+        self._preload = preload
         self.server: Server | None = None
 
     async def setup(self, worker: Worker) -> None:
@@ -87,10 +89,9 @@ class SameEnvironment(WorkerPlugin):
         ]
         if differing:
             await worker.set_resources(**{SLOT: 0})
-            said = f"no task for {worker.name}: {'; '.join(differing)}"
-            worker.log_event(SLOT, said)
+            worker.log_event(SLOT, f"no task for {worker.name}: {'; '.join(differing)}")
             return
-        self.server = Server([*pool.PRELOAD, *pool.TENSORFLOW])
+        self.server = Server(self._preload)
         await worker.set_resources(**{SLOT: worker.state.nthreads})
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask passes it
@@ -99,7 +100,7 @@ class SameEnvironment(WorkerPlugin):
             self.server.stop()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_expected": self._expected, "server": None}
+        return {**vars(self), "server": None}
 
 
 def environment() -> dict[str, str]:
@@ -113,22 +114,21 @@ def environment() -> dict[str, str]:
         "unroll": fingerprint.package(),
         "Python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "processor": processor,
-        **packages.installed(packages.locked()),
-        **packages.kept(),
+        **machine.installed(machine.locked()),
+        **machine.kept(),
     }
 
 
 @contextlib.contextmanager
-def connected(address: str) -> Iterator[Client]:
-    """Connect to the scheduler at an address, and let its workers get ready.
+def connected(address: str, missing: Sequence[Task]) -> Iterator[Client]:
+    """Connect to the scheduler at an address, and let its workers get ready for tasks.
 
     Raises:
         UsageError: the address is not encrypted, or certificates are missing.
         UnrollError: there is no scheduler, or a worker has no Unroll.
     """
     _require_safe(address)
-    security = Security()
-    context = security.get_connection_args("client").get("ssl_context")
+    context = Security().get_connection_args("client").get("ssl_context")
     if address.startswith("tls://") and context is None:
         raise UsageError(
             f"{address} needs certificates, and Dask's settings name none "
@@ -146,7 +146,8 @@ def connected(address: str) -> Iterator[Client]:
         _require_safe(client.scheduler_info()["address"])
         client.subscribe_topic(SLOT, _say)
         try:
-            client.register_plugin(SameEnvironment(environment()))
+            preload = pool.preload(missing, slots(client))
+            client.register_plugin(SameEnvironment(environment(), preload))
         # Whatever a worker without our code raises.
         except Exception as error:  # noqa: BLE001
             raise UnrollError(
@@ -178,14 +179,13 @@ def _require_safe(address: str) -> None:
 def slots(client: Client) -> int:
     """Return how many trainings the workers run at once; at least 1."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    threads = [int(worker["nthreads"]) for worker in workers]
-    return max(1, sum(threads))
+    return max(1, sum(int(worker["nthreads"]) for worker in workers))
 
 
 def run(
     client: Client,
     workspace: Workspace,
-    due: Sequence[Task],
+    missing: Sequence[Task],
     on_tick: Callable[[dict[Task, float]], None],
 ) -> Generator[Result, None, None]:
     """Perform tasks on the workers, and yield each result as a task ends.
@@ -196,7 +196,7 @@ def run(
     Args:
         client: the connection to the scheduler.
         workspace: the workspace of the prepared data sets and the runs.
-        due: tasks whose data sets are prepared.
+        missing: tasks whose data sets are prepared.
         on_tick: called about once a second.
 
     Raises:
@@ -216,7 +216,7 @@ def run(
             train, task, prepared, own_code, key=key, resources={SLOT: 1}
         )
 
-    waiting = {submit(task): task for task in due}
+    waiting = {submit(task): task for task in missing}
     try:
         while waiting:
             time.sleep(PAUSE)
@@ -245,8 +245,7 @@ def _taken(workspace: Workspace, task: Task, future: Future) -> Result:
 
     if future.status == "error":
         error = future.exception()
-        said = f"{type(error).__name__}: {error}"
-        return Result(task, 0.0, one_line(said))
+        return Result(task, 0.0, one_line(f"{type(error).__name__}: {error}"))
     trained: Trained = future.result()
     log = workspace.log(task.whole_name)
     log.parent.mkdir(parents=True, exist_ok=True)

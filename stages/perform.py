@@ -5,7 +5,6 @@ from pathlib import Path
 from pipeline import locks
 from pipeline.config import params, registry
 from pipeline.data import dataset
-from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder
 from pipeline.provenance import fingerprint, record
 from pipeline.training import run_folder, tasks
@@ -24,28 +23,22 @@ def perform(workspace: Workspace, task: Task) -> None:
 
     Raises:
         UsageError: a name or an option is wrong.
-        UnrollError: the data set is not prepared, the data set or the code has changed
-            since the task was made, or the loss is not finite.
+        UnrollError: the data set is not prepared, or the loss is not finite.
     """
     registry.use(workspace.root)
     trainer = recipe(task.name, task.experiment)
-    prepared = workspace.prepared(task.dataset)
-    ingredients = fingerprint.ingredients(prepared, task.experiment, task.preparation)
-    if ingredients.fingerprint != task.fingerprint:
-        raise UnrollError(
-            f"{task.whole_name}: its data or the code has changed since this began; "
-            "run the command again"
-        )
     path = workspace.checkpoint(task.dataset, task.name)
-    checkpoint = Checkpoint(path, fingerprint.brief(ingredients.fingerprint))
+    checkpoint = Checkpoint(path, fingerprint.brief(task.fingerprint))
     with tasks.finishing(workspace, task) as folder:
         data = dataset.load(
-            prepared, calendar=task.experiment.calendar, share=task.experiment.share
+            workspace.prepared(task.dataset),
+            calendar=task.experiment.calendar,
+            share=task.experiment.share,
         )
         epochs = Epochs(task.name, trainer.method.keywords, trainer.seeds)
         job = trainer.job(data, epochs, checkpoint=checkpoint)
         run_folder.save(trainer.train(job), job, folder / RUN, task.fingerprint)
-        record.write(workspace, folder / RECORD, folder / RUN, ingredients)
+        record.write(workspace, folder / RECORD, folder / RUN, task.made_of)
     checkpoint.remove()
 
 

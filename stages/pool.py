@@ -65,12 +65,16 @@ def run(
     """
     for dataset in {task.dataset for task in tasks}:
         jobs = fitting(workspace, dataset, jobs)
-    task_of = {call(workspace, task): task for task in tasks}
+    task_of = {}
+    for task in tasks:
+        log = workspace.log(task.whole_name)
+        call = Call(task.whole_name, _perform_and_log, (workspace, task), log)
+        task_of[call] = task
 
     def tick(running: dict[Call, float]) -> None:
         on_tick({task_of[each]: seconds for each, seconds in running.items()})
 
-    with server(tasks, jobs) as children:
+    with Server([*preload(tasks, jobs), *MLFLOW]) as children:
         results = processes.run(
             list(task_of), jobs, children, on_tick=tick, grace=GRACE
         )
@@ -104,23 +108,16 @@ def available() -> int:
     return max(free, 0)
 
 
-def server(tasks: Sequence[Task], jobs: int) -> Server:
-    """Return a server that starts tasks, of which `jobs` run at once."""
-    preload = [*PRELOAD, *MLFLOW]
+def preload(tasks: Sequence[Task], jobs: int) -> list[str]:
+    """Return the modules to import before tasks start, of which `jobs` run at once."""
     # Importing TensorFlow takes seconds, in which nothing is trained. So a few networks
     # import it themselves, at the same time.
     if sum(task.network for task in tasks) > jobs:
-        preload += TENSORFLOW
-    return Server(preload)
+        return [*PRELOAD, *TENSORFLOW]
+    return [*PRELOAD]
 
 
-def call(workspace: Workspace, task: Task) -> Call:
-    """Return the call that performs a task in a process of its own."""
-    log = workspace.log(task.whole_name)
-    return Call(task.whole_name, _perform, (workspace, task), log)
-
-
-def _perform(workspace: Workspace, task: Task) -> None:
+def _perform_and_log(workspace: Workspace, task: Task) -> None:
     # These are heavy; the process that starts children need not import them.
     from pipeline.tracking import runs
     from stages.perform import perform

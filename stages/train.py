@@ -16,7 +16,7 @@ from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.config.registry import METHODS, MODELS, full_name
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import hashes_of, remove
+from pipeline.files import remove
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, machine, record
 from pipeline.provenance.fingerprint import Code
@@ -58,19 +58,22 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
     wanted = tasks_of(workspace, config, name, only)
     with locks.stage(workspace, "train", name):
         absent = [task for task in wanted if not _is_in_place(workspace, task)]
-        due = [task for task in absent if not _is_finished(workspace, task)]
-        text = f"{name}: {len(due)} of {len(wanted)} experiments to train"
+        missing = [task for task in absent if not _is_finished(workspace, task)]
+        text = f"{name}: {len(missing)} of {len(wanted)} experiments to train"
         progress.line(text, last=True)
-        failed = _train(workspace, due, jobs)
+        failed = _train(workspace, config, missing, jobs)
         if failed:
             raise UnrollError(
-                f"{len(failed)} of {len(due)} trainings failed ({'; '.join(failed)}); "
-                "the others are kept, and the same command trains the failed ones again"
+                f"{len(failed)} of {len(missing)} trainings failed ({'; '.join(failed)})"
+                "; the others are kept, and the same command trains the failed ones again"
             )
         for task in absent:
             tasks.take(workspace, task)
         if not only:
-            _remove_others(workspace.runs(name), {task.name for task in wanted})
+            names = {task.name for task in wanted}
+            for path in workspace.runs(name).iterdir():
+                if path.name not in names:
+                    remove(path)
         tasks.remove_old(workspace)
 
 
@@ -82,21 +85,21 @@ def train_ahead(workspace: Workspace, names: Sequence[str], jobs: int) -> None:
     """
     config = params.load(workspace.params)
     code = Code(machine.CODE)
-    due = []
+    missing = []
     with contextlib.ExitStack() as locked:
         for name in names:
             # Its stage waits for another process that trains it now, and says its errors.
             with contextlib.suppress(UnrollError):
                 locked.enter_context(locks.stage(workspace, "train", name))
-                due += [
+                missing += [
                     task
                     for task in tasks_of(workspace, config, name, code=code)
                     if not _is_in_place(workspace, task)
                     and not _is_finished(workspace, task)
                 ]
-        if due:
-            progress.line(f"{len(due)} experiments to train", last=True)
-        _train(workspace, due, jobs)
+        if missing:
+            progress.line(f"{len(missing)} experiments to train", last=True)
+        _train(workspace, config, missing, jobs)
 
 
 def tasks_of(
@@ -108,7 +111,7 @@ def tasks_of(
 ) -> list[Task]:
     """Return a task for each experiment of a data set, or for the experiment `only`.
 
-    To read the code takes most of the time; `code` is what was read before.
+    `code` is the code and the data that were read before.
 
     Raises:
         UsageError: there is no such data set or experiment, or no such model, method or
@@ -120,7 +123,6 @@ def tasks_of(
     if only:
         one_of(only, experiments, f"the experiment of {name}")
         experiments = {only: experiments[only]}
-    files = hashes_of(workspace.prepared(name))
     code = code or Code(machine.CODE)
     wanted = []
     for key, experiment in experiments.items():
@@ -131,10 +133,10 @@ def tasks_of(
         if "loss" in experiment.training.options:
             loss = experiment.training.options["loss"]
             one_of(loss, MEASURES, f"params.yaml: {place}.training.loss")
-        made_of = fingerprint.training(experiment, preparation, code)
-        ingredients = fingerprint.Ingredients(files=files, **made_of)
-        task = Task(name, key, experiment, preparation, ingredients.fingerprint)
-        wanted.append(task)
+        made_of = fingerprint.ingredients(
+            workspace.prepared(name), experiment, preparation, code
+        )
+        wanted.append(Task(key, experiment, made_of))
     return wanted
 
 
@@ -158,14 +160,9 @@ def _is_whole(folder: Path, task: Task) -> bool:
         return False
 
 
-def _remove_others(folder: Path, names: set[str]) -> None:
-    """Remove everything from a folder of runs that does not have one of these names."""
-    for path in folder.iterdir():
-        if path.name not in names:
-            remove(path)
-
-
-def _train(workspace: Workspace, due: Sequence[Task], jobs: int) -> list[str]:
+def _train(
+    workspace: Workspace, config: Params, missing: Sequence[Task], jobs: int
+) -> list[str]:
     """Train tasks, the longest first. Their runs wait for their stage (`tasks.take`).
 
     Return a line for each task that has failed.
@@ -173,16 +170,16 @@ def _train(workspace: Workspace, due: Sequence[Task], jobs: int) -> list[str]:
     Raises:
         UnrollError: the cluster that `SCHEDULER` names cannot be used.
     """
-    if not due:
+    if not missing:
         return []
-    expected = {task: _expected_seconds(workspace, task) for task in due}
+    expected = {task: _expected_seconds(workspace, task) for task in missing}
     ordered = sorted(expected, key=lambda task: -expected[task])
     failed = []
     with contextlib.ExitStack() as stack:
         address = os.environ.get(SCHEDULER)
         if address:
             cluster = _cluster()
-            client = stack.enter_context(cluster.connected(address))
+            client = stack.enter_context(cluster.connected(address, missing))
             display = progress.Tasks(expected, cluster.slots(client))
             results = cluster.run(client, workspace, ordered, display.tick)
         else:
@@ -193,6 +190,14 @@ def _train(workspace: Workspace, due: Sequence[Task], jobs: int) -> list[str]:
             display.ended(result)
             if result.error:
                 failed.append(f"{result.task.whole_name}: {result.error}")
+    code = Code(machine.CODE)
+    for task in missing:
+        [now] = tasks_of(workspace, config, task.dataset, task.name, code)
+        if now.fingerprint != task.fingerprint:
+            remove(tasks.finished(workspace, task))
+            failed.append(
+                f"{task.whole_name}: its data or the code has changed since this began"
+            )
     return failed
 
 

@@ -102,8 +102,8 @@ class Miniature:
 def make_half(folder: Path) -> Miniature:
     """Half the miniature, with one network: what most tests need of a workspace that
     DVC builds."""
-    from unroll.workspaces import miniature
-    from unroll.workspaces.make import without
+    from tests.support import miniature
+    from unroll.workspaces import without
 
     half = Miniature(miniature.make(folder).root)
     half.change(lambda data: data.update(without(data, ("sine", "imdb"))))

@@ -15,7 +15,7 @@ import sys
 from unroll.__main__ import keep_notes_private, numerics
 numerics.set_environment(), keep_notes_private()
 from unroll.commands.main import invoke
-from unroll.exits import run
+from unroll.commands.main import run
 sys.exit(max([run(lambda: invoke(line.split())) for line in sys.argv[1:]]))
 """
 """Runs several commands in one process, which has to import what they need once."""

@@ -1,6 +1,5 @@
 """The Typer app that the commands in `unroll/commands/` register with."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -125,11 +124,6 @@ def unroll(
     if needed and root == Path():
         workspace = Workspace(documents(workspace.root, needed))
     context.obj = workspace
-
-
-def print_json(data: Any) -> None:
-    """Print data for programs on standard output."""
-    print(json.dumps(data, indent=1, ensure_ascii=False))
 
 
 def own_workspace(context: typer.Context) -> Workspace:

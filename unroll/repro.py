@@ -26,7 +26,7 @@ from pipeline.workspace import Workspace
 from stages.train import train_ahead
 from unroll import dvc_process
 from unroll.dvc_process import END
-from unroll.hints import BUILD, program
+from unroll.terminal import BUILD, program
 
 LOCK = "dvc.lock"
 """DVC's file with the hashes of each stage's inputs and outputs."""
@@ -253,8 +253,7 @@ def mend(root: Path) -> None:
     if not lock.exists():
         return
     try:
-        stages = plain_yaml.read(lock)["stages"]
-        TypeAdapter(dict[str, Entry]).validate_python(stages)
+        TypeAdapter(dict[str, Entry]).validate_python(plain_yaml.read(lock)["stages"])
         whole = lock.read_bytes().endswith(b"\n")
     except (UsageError, ValidationError, KeyError, TypeError):
         whole = False

@@ -1,14 +1,10 @@
-"""The command `verify`: rebuild the last commit and compare the results.
-
-With `--quick` a miniature is built twice instead.
-"""
+"""The command `verify`: rebuild the last commit and compare the results."""
 
 import os
 import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +15,14 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import remove, write_text
 from pipeline.locks import alone
+from pipeline.provenance.git import git
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import repro
 from unroll.repro import LOCK, Entry
-from unroll.workspaces import miniature
-from unroll.workspaces.checkout import (
-    OWN_CACHE,
+from unroll.workspaces import (
     clone,
     dvc,
-    git,
     last_commit,
     paths,
     remove_within,
@@ -39,19 +33,6 @@ FOLDER = ".verify"
 
 FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI")
 """Prefixes of environment variables that belong to the caller's own workspace."""
-
-ELSEWHERE = "in an \N{LATIN SMALL LETTER U WITH DIAERESIS}nusual place"
-"""The folder of the second build of `quick`."""
-
-CIRCUMSTANCES = {
-    "PYTHONHASHSEED": "1",
-    "TZ": "Pacific/Kiritimati",
-    "LC_ALL": "de_DE.UTF-8",
-}
-"""The hash seed, time zone and language of the second build of `quick`."""
-
-UMASK = 0o077
-"""The umask of the second build of `quick`: nobody else may read what it writes."""
 
 SAME = "same bytes"
 """The finding of a stage whose outputs are the committed ones."""
@@ -83,7 +64,8 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
     """
     folder = workspace.root / FOLDER
     rebuilt = folder / "rebuild"
-    with _alone(workspace):
+    busy = f"another `unroll verify` is at work in {workspace.root}"
+    with alone(workspace.scratch / "verify.lock", busy):
         commit = last_commit(workspace.root)
         # This file exists until the build has ended.
         committed = folder / f"{commit}.lock"
@@ -122,60 +104,6 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
             metrics = dvc(rebuilt, "metrics", "diff", "HEAD", "--precision", "9")
             print(f"The metrics that differ:\n{metrics}")
         return same
-
-
-def quick(workspace: Workspace, jobs: int) -> bool:
-    """Build the miniature with the current code, then again in other circumstances.
-
-    The second build has one job more, another folder, hash seed, time zone, language
-    and umask. Both stay in `.verify` if something differs. Progress goes to standard
-    error.
-
-    Returns:
-        Whether both builds have the same dvc.lock.
-
-    Raises:
-        UnrollError: another `unroll verify` is at work here, or the miniature cannot be
-            built.
-    """
-    folder = workspace.root / FOLDER
-    with _alone(workspace):
-        remove(folder)
-        first = miniature.make(folder / "plain").root
-        second = miniature.make(folder / ELSEWHERE).root
-        _say(f"a small graph, with an experiment of each kind, in {first}")
-        _build_all(first, environment(first, jobs))
-        settings = " ".join(f"{name}={value}" for name, value in CIRCUMSTANCES.items())
-        _say(f"again with --jobs {jobs + 1}, {settings}, umask {UMASK:03o}: {second}")
-        variables = environment(second, jobs + 1) | CIRCUMSTANCES
-        _build_all(second, variables, umask=UMASK)
-        findings = compare(_stages_in(first / LOCK), second)
-        if (first / LOCK).read_bytes() != (second / LOCK).read_bytes():
-            findings[LOCK] = "differs: it has another text"
-        same = _print_findings(findings, folder)
-        if same:
-            shutil.rmtree(folder)
-        return same
-
-
-def _build_all(root: Path, variables: Mapping[str, str], umask: int = -1) -> None:
-    """Build everything in the workspace at `root`, with a cache of its own.
-
-    A umask of -1 keeps that of this process. Raises UnrollError if a stage fails.
-    """
-    write_text(root / ".dvc" / "config.local", OWN_CACHE)
-    built = Workspace(root)
-    status = repro.run_dvc(
-        built, ["repro", "--keep-going"], env=variables, umask=umask, stdout=sys.stderr
-    )
-    if status:
-        reasons = "; ".join(repro.summary(built, status))
-        raise UnrollError(f"the graph in {root} is not built: {reasons}")
-
-
-def _alone(workspace: Workspace) -> AbstractContextManager[None]:
-    busy = f"another `unroll verify` is at work in {workspace.root}"
-    return alone(workspace.scratch / "verify.lock", busy)
 
 
 def _say(text: str) -> None:

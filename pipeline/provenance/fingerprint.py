@@ -16,8 +16,16 @@ from pipeline.config.params import Experiment, Preparation
 from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, module
 from pipeline.errors import UnrollError
 from pipeline.files import hashes_of
-from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
-from pipeline.provenance.packages import differing, kept
+from pipeline.provenance.machine import (
+    CODE,
+    NUMERICS,
+    PACKAGES,
+    PACKED,
+    installed,
+    kept,
+    locked,
+    repository,
+)
 from pipeline.provenance.prose import without_prose
 
 EXEMPT = (
@@ -69,7 +77,10 @@ class Ingredients:
 
 
 def ingredients(
-    prepared: Path, experiment: Experiment, preparation: Preparation
+    prepared: Path,
+    experiment: Experiment,
+    preparation: Preparation,
+    code: "Code | None" = None,
 ) -> Ingredients:
     """Return the ingredients of a run of an experiment.
 
@@ -77,19 +88,13 @@ def ingredients(
         prepared: the folder of its data set.
         experiment: the experiment.
         preparation: the preparation of the data set.
+        code: the code and data that were read before, which takes most of the time.
 
     Raises:
         UnrollError: the data set is not prepared, or .ci/locks/numerics.lock is
             missing.
     """
-    made_of = training(experiment, preparation, Code(CODE))
-    return Ingredients(files=hashes_of(prepared), **made_of)
-
-
-def training(
-    experiment: Experiment, preparation: Preparation, code: "Code"
-) -> dict[str, Any]:
-    """Return the ingredients of a run of an experiment, without its prepared files."""
+    code = code or Code(CODE)
     method = experiment.training.method
     options = experiment.training.options
     modules = [
@@ -105,7 +110,8 @@ def training(
         where = f"datasets.{experiment.dataset}.preparation.name"
         prepare = module(PREPARATIONS, preparation.name, where)
         modules.append(f"{METRICS}.{prepare.METRIC}")
-    return code.made_of(experiment.model_dump(), modules)
+    made_of = code.made_of(experiment.model_dump(), modules)
+    return Ingredients(files=code.hashes_of(prepared), **made_of)
 
 
 def params(experiment: Experiment) -> str:
@@ -145,13 +151,16 @@ def package() -> str:
 
 
 class Code:
-    """The code in a folder that holds `PACKAGES`. Each file is read once."""
+    """The code in a folder that holds `PACKAGES`, and folders of data. Each file is
+    read once.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._imported = cache(self._imports)
         self._hash = cache(_code_hash)
         self._of_lock = cache(_lock_hash)
+        self.hashes_of = cache(hashes_of)
 
     def made_of(self, params: Any, modules: Iterable[str]) -> dict[str, Any]:
         """Return the ingredients params, modules and lock of `Ingredients`.
@@ -219,8 +228,7 @@ class Code:
                 outer = resolve_name("." * node.level + (node.module or ""), package)
                 for alias in node.names:
                     inner = f"{outer}.{alias.name}"
-                    is_module = self._file(inner).exists()
-                    names.append(inner if is_module else outer)
+                    names.append(inner if self._file(inner).exists() else outer)
         return [name for name in names if name.startswith("pipeline.")]
 
     def _file(self, name: str) -> Path:
@@ -254,7 +262,9 @@ def _code_hash(path: Path) -> str:
 
 def _lock_hash(lock: Path) -> str:
     """Return the SHA-256 of a lock file, and of what differs from it in this process."""
-    packages = differing(lock)
+    versions = locked(lock)
+    here = installed(versions)
+    packages = {name: here[name] for name in here if here[name] != versions[name]}
     variables = kept()
     if not packages and not variables:
         return _text_hash(lock)

@@ -1,7 +1,11 @@
 """The command git, and the environment of git and of programs that call it."""
 
 import os
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline.errors import UnrollError, one_line
 
 COMMAND = (
     "git",
@@ -46,3 +50,32 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """
     known = os.environ if variables is None else variables
     return {name: value for name, value in known.items() if name not in LOCAL}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Return the output of git in a folder.
+
+    Raises:
+        UnrollError: git is missing, or fails; the message is git's own.
+    """
+    return output_of([*COMMAND, "-C", str(folder), *arguments])
+
+
+def output_of(command: Sequence[str]) -> str:
+    """Return the output of git, or of a program that calls git.
+
+    Raises:
+        UnrollError: the program is missing, or fails; the message is its own.
+    """
+    variables = {**environment(), "DVC_NO_ANALYTICS": "1", "LC_ALL": "C.UTF-8"}
+    try:
+        done = subprocess.run(
+            command, check=True, capture_output=True, env=variables, encoding="utf-8"
+        )
+    except FileNotFoundError:
+        raise UnrollError(
+            f"{command[0]} is not on PATH; install {command[0]}"
+        ) from None
+    except subprocess.CalledProcessError as error:
+        raise UnrollError(one_line(error.stderr)) from None
+    return done.stdout

@@ -1,9 +1,12 @@
-"""The processor of this machine, and the place of the code and its documents.
+"""This machine: its processor, its packages, and the place of the code and its documents.
 
 Each process of `unroll` imports this module first, so it imports nothing slow.
 """
 
+import os
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -20,25 +23,7 @@ REQUIREMENTS = ".ci/locks/requirements.lock"
 """The lock file of a whole environment; a wheel has it without hashes."""
 
 PACKED = ("unroll", "documents")
-"""The folder of an installed wheel in which `DOCUMENTS` lie."""
-
-DOCUMENTS = (
-    "params.yaml",
-    "official.yaml",
-    "templates.yaml",
-    "claims.yaml",
-    "dvc.yaml",
-    "docs/results.md",
-    "results",
-    "data/sample",
-    ".dvc/plots",
-    ".dvcignore",
-    ".gitignore",
-    NUMERICS,
-)
-"""Files of a wheel besides code (setup.py): the four documents' graph and results, and
-data for the demo.
-"""
+"""The folder of an installed wheel in which the documents lie (setup.py)."""
 
 FEATURES = (
     "sse4_2",
@@ -94,17 +79,8 @@ def cpuinfo() -> dict[str, str]:
     }
 
 
-def pins(lock: str) -> str:
-    """Return the text of a lock file without hashes and comments.
-
-    pip accepts it as a file of constraints.
-    """
-    lines = re.findall(r"(?m)^([a-z0-9][^\\\n]*?) *\\?$", lock)
-    return "".join(f"{line}\n" for line in lines)
-
-
 def repository(code: Path) -> Path:
-    """Return the folder of the `DOCUMENTS` that belong to the code in a folder.
+    """Return the folder of the documents that belong to the code in a folder.
 
     It is the same folder in a checkout, and `PACKED` within an installed wheel.
     """
@@ -127,3 +103,35 @@ def has_avx2() -> bool:
 def flags() -> list[str]:
     """Return the names of the processor's instruction sets, as Linux lists them."""
     return cpuinfo().get("flags", cpuinfo().get("Features", "")).split()
+
+
+def locked(lock: Path | None = None) -> dict[str, str]:
+    """Return package -> version of a lock file, by default .ci/locks/numerics.lock."""
+    if lock is None:
+        lock = repository(CODE) / NUMERICS
+    text = lock.read_text(encoding="utf-8")
+    return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text))
+
+
+def installed(names: Iterable[str]) -> dict[str, str]:
+    """Return package -> version for the given packages that are installed.
+
+    A lock file also names packages for other systems.
+    """
+    # It imports much that a file of the user could hide (`unroll.__main__`).
+    from importlib import metadata
+
+    versions = {}
+    for name in names:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
+
+
+def kept() -> dict[str, str]:
+    """Return the environment variables that the user keeps on purpose, with values.
+
+    Without them, each process has the same settings of the libraries.
+    """
+    names = os.environ.get(KEEP, "").split(",")
+    return {name: os.environ[name] for name in sorted(names) if name in os.environ}

@@ -8,7 +8,6 @@ Records change no result.
 
 import os
 import platform
-import subprocess
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,9 +16,10 @@ from typing import Any
 
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import read_checked, write_json
-from pipeline.provenance import fingerprint, git, machine
+from pipeline.provenance import fingerprint, machine
 from pipeline.provenance.fingerprint import Ingredients
-from pipeline.provenance.packages import installed, kept, locked
+from pipeline.provenance.git import git
+from pipeline.provenance.machine import installed, kept, locked
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
 
@@ -174,19 +174,9 @@ def _git(folder: Path, *arguments: str) -> str | None:
     Print git's reason, unless the folder is in no repository or git is missing.
     """
     try:
-        done = subprocess.run(
-            [*git.COMMAND, *arguments],
-            cwd=folder,
-            timeout=10,
-            check=False,
-            capture_output=True,
-            text=True,
-            env=git.environment() | {"LC_ALL": "C"},
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    if done.returncode == 0:
-        return done.stdout.strip()
-    if "not a git repository" not in done.stderr:
-        sys.stderr.write(f"warning: no commit in the record: {one_line(done.stderr)}\n")
+        return git(folder, *arguments).strip()
+    except UnrollError as error:
+        reason = str(error)
+    if "not a git repository" not in reason and "not on PATH" not in reason:
+        sys.stderr.write(f"warning: no commit in the record: {reason}\n")
     return None

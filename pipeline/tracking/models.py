@@ -7,6 +7,7 @@ installed package.
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,7 @@ from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem, problem
 from pipeline.files import write_json
-from pipeline.provenance import packages
+from pipeline.provenance import machine
 from pipeline.report import titles
 from pipeline.tracking import view
 from pipeline.tracking.store import Store
@@ -78,12 +79,27 @@ class ExperimentSpec(Strict):
     scale: Scale
 
 
+@dataclass(frozen=True)
+class Place:
+    """What a model belongs to in MLflow.
+
+    Attributes:
+        group: the id of the MLflow experiment.
+        run_id: the id of the MLflow run.
+        name: the name of the model.
+        options: the model's parameters in MLflow.
+    """
+
+    group: str
+    run_id: str
+    name: str
+    options: Mapping[str, str]
+
+
 def log_experiment(
     opened: Store,
-    group: str,
-    run_id: str,
+    to: Place,
     experiment: Experiment,
-    options: Mapping[str, str],
     data: Dataset,
     run: Run,
     weights: Path,
@@ -94,10 +110,8 @@ def log_experiment(
 
     Args:
         opened: the store.
-        group: the id of the MLflow experiment.
-        run_id: the id of the MLflow run.
+        to: what the model belongs to; its name is that of the experiment.
         experiment: its section of params.yaml.
-        options: its parameters in MLflow.
         data: its data set.
         run: the run.
         weights: the folder of its weights.
@@ -107,16 +121,15 @@ def log_experiment(
     """
     from mlflow.models import ModelSignature
 
-    name = run.summary.experiment
     stem = f"seed_{run.summary.seeds[0]}_{run.points[-1]}"
     files = [*weights.glob(f"{stem}.*")]
-    if not files or not predicts(name, experiment):
+    if not files or not predicts(to.name, experiment):
         return None
     scale = data.scale
     if len(data.scales) > 1:  # each series has a scale of its own
         scale = Scale(quantity=f"{scale.quantity}, standardised by series")
     spec = ExperimentSpec(
-        name=name, experiment=experiment, problem=problem(data), scale=scale
+        name=to.name, experiment=experiment, problem=problem(data), scale=scale
     )
     inputs, targets = data.splits["test"].take(np.arange(1))
     # Sixteenths are short in JSON, and a binary fraction of any type.
@@ -132,7 +145,7 @@ def log_experiment(
         write_json(own / SPEC, spec.model_dump())
         for file in files:
             shutil.copyfile(file, own / file.name.replace(stem, WEIGHTS, 1))
-        return log(opened, group, run_id, name, own, signature, example, words, options)
+        return log(opened, to, own, signature, example, words)
 
 
 def predicts(name: str, experiment: Experiment) -> bool:
@@ -165,27 +178,21 @@ def schema(examples: Array) -> "Schema":
 
 def log(
     opened: Store,
-    group: str,
-    run_id: str,
-    name: str,
+    to: Place,
     folder: Path,
     signature: "ModelSignature",
     example: object,
     description: str,
-    options: Mapping[str, str] | None = None,
 ) -> str:
     """Log a model of a run, and return the model's id.
 
     Args:
         opened: the store.
-        group: the id of the MLflow experiment.
-        run_id: the id of the MLflow run.
-        name: the name of the model.
+        to: what the model belongs to.
         folder: the files that `LOADER` reads; its name is that of `DATA`.
         signature: the model's inputs and outputs.
         example: a request; None for no example.
         description: what goes in and what comes out.
-        options: the model's parameters in MLflow.
     """
     from mlflow import pyfunc
     from mlflow.entities import LoggedModelOutput
@@ -193,8 +200,9 @@ def log(
 
     client = opened.client
     tags = {view.NOTE: description}
-    model = client.create_logged_model(group, name, run_id, tags, dict(options or {}))
-    pins = packages.installed([*packages.locked(), *ALSO_NEEDED])
+    options = dict(to.options)
+    model = client.create_logged_model(to.group, to.name, to.run_id, tags, options)
+    pins = machine.installed([*machine.locked(), *ALSO_NEEDED])
     with tempfile.TemporaryDirectory() as scratch:
         path = str(Path(scratch, "model"))
         pyfunc.save_model(
@@ -202,7 +210,7 @@ def log(
             loader_module=LOADER,
             data_path=str(folder),
             mlflow_model=Model(
-                run_id=run_id, model_uuid=model.model_id, model_id=model.model_id
+                run_id=to.run_id, model_uuid=model.model_id, model_id=model.model_id
             ),
             signature=signature,
             input_example=example,
@@ -210,5 +218,5 @@ def log(
         )
         client.log_model_artifacts(model.model_id, path)
     client.finalize_logged_model(model.model_id, "READY")
-    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, 0)])
+    client.log_outputs(to.run_id, [LoggedModelOutput(model.model_id, 0)])
     return model.model_id

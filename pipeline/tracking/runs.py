@@ -7,6 +7,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
@@ -42,17 +43,41 @@ DIGEST = 8
 """The length of a data set's digest, as MLflow's own."""
 
 
+@dataclass(frozen=True)
+class RunOnDisk:
+    """A run to log.
+
+    Attributes:
+        name: the full name of its experiment, such as waves/gru.
+        experiment: the experiment's section of params.yaml.
+        folder: the run's folder.
+        record: the file of the run's record, which need not exist.
+    """
+
+    name: str
+    experiment: Experiment
+    folder: Path
+    record: Path
+
+
+def on_disk(workspace: Workspace, name: str, experiment: Experiment) -> RunOnDisk:
+    """Return the run of an experiment in runs/, which need not exist."""
+    where = (experiment.dataset, own_name(name))
+    return RunOnDisk(name, experiment, workspace.run(*where), workspace.record(*where))
+
+
 def trained(workspace: Workspace, task: Task) -> None:
     """Log the finished run of a task.
 
     If the store fails, print a warning; the training goes on.
     """
-    finished = tasks.finished(workspace, task)
-    run = finished / RUN
-    record = finished / RECORD
+    folder = tasks.finished(workspace, task)
+    finished = RunOnDisk(
+        task.whole_name, task.experiment, folder / RUN, folder / RECORD
+    )
     try:
         with store.opened(workspace) as opened:
-            log(opened, workspace, task.whole_name, task.experiment, run, record)
+            log(opened, workspace, finished)
     except UnrollError as error:
         sys.stderr.write(
             f"warning: not recorded in MLflow: {error}. "
@@ -78,50 +103,36 @@ def track(
     Raises:
         StoreError: the store cannot be used.
     """
-    known = None
+    known: dict[str, MlflowRun] | None = None
     for name, experiment in experiments.items():
-        folder = workspace.run(experiment.dataset, own_name(name))
-        action = "not built"
-        if (folder / "run.json").exists():
-            try:
-                # Opened for each run, so that a training that ends now need not wait.
-                with store.opened(workspace) as opened:
-                    if known is None:
-                        current = opened.search(view.CURRENT)
-                        known = {run.data.tags["fingerprint"]: run for run in current}
+        found = on_disk(workspace, name, experiment)
+        if not (found.folder / "run.json").exists():
+            yield name, "not built"
+            continue
+        try:
+            # Opened for each run, so that a training that ends now need not wait.
+            with store.opened(workspace) as opened:
+                if known is None:
+                    current = opened.search(view.CURRENT)
+                    known = {run.data.tags["fingerprint"]: run for run in current}
+                logged = known.get(fingerprint.folder(found.folder))
+                if logged is None:
+                    log(opened, workspace, found)
+                    action = "recorded"
+                elif _lacks_metrics(workspace, logged):
+                    _add_metrics(opened, workspace, found, logged)
+                    action = "updated"
+                else:
                     action = "present"
-                    logged = known.get(fingerprint.folder(folder))
-                    if logged is None:
-                        record = workspace.record(experiment.dataset, own_name(name))
-                        log(opened, workspace, name, experiment, folder, record)
-                        action = "recorded"
-                    elif _lacks_metrics(workspace, logged):
-                        _add_metrics(opened, workspace, experiment, logged)
-                        action = "updated"
-            except StoreError:
-                raise
-            except UnrollError as error:
-                action = f"skipped: {error}"
+        except StoreError:
+            raise
+        except UnrollError as error:
+            action = f"skipped: {error}"
         yield name, action
 
 
-def log(
-    opened: Store,
-    workspace: Workspace,
-    name: str,
-    experiment: Experiment,
-    folder: Path,
-    record: Path,
-) -> "MlflowRun":
-    """Log the run of an experiment, unless it was logged before.
-
-    Args:
-        opened: the store.
-        workspace: the workspace of the experiment.
-        name: its full name, such as waves/gru.
-        experiment: the experiment.
-        folder: the run's folder.
-        record: the file of the run's record, which need not exist.
+def log(opened: Store, workspace: Workspace, found: RunOnDisk) -> "MlflowRun":
+    """Log a run, unless it was logged before.
 
     Returns:
         The MLflow run. Only this run of the experiment is tagged as `current`; runs of
@@ -131,20 +142,24 @@ def log(
         UnrollError: the run is damaged, or params.yaml has changed since the training.
     """
     client = opened.client
-    mark = fingerprint.folder(folder)
-    data = dataset.describe(workspace.prepared(experiment.dataset))
+    mark = fingerprint.folder(found.folder)
+    data = dataset.load(
+        workspace.prepared(found.experiment.dataset),
+        calendar=found.experiment.calendar,
+    )
     group = opened.experiment(view.title(data))
-    same = f"tags.experiment = '{own_name(name)}'"
+    same = f"tags.experiment = '{own_name(found.name)}'"
     for left in opened.search(f"{same} and attributes.status = 'RUNNING'", group):
         client.set_terminated(left.info.run_id, "KILLED")  # with its process
-    found = opened.search(
+    logged = opened.search(
         f"tags.fingerprint = '{mark}' and attributes.status = 'FINISHED'", group
     )
-    run_id = found[0].info.run_id if found else ""
-    if not found:
-        run_id = _log(opened, workspace, name, experiment, folder, record, group, mark)
-    chosen = client.get_run(run_id)
-    variant = chosen.data.tags.get("dvc_experiment")
+    if logged:
+        run_id = logged[0].info.run_id
+    else:
+        documents = view.documents(answers_file.published(workspace), found.name)
+        run_id = _log(opened, group, found, data, mark, documents)
+    variant = client.get_run(run_id).data.tags.get("dvc_experiment")
     for other in opened.search(f"{same} and {view.CURRENT}", group):
         if other.data.tags.get("dvc_experiment") == variant:
             client.set_tag(other.info.run_id, "current", "false")
@@ -154,60 +169,55 @@ def log(
 
 def _log(
     opened: Store,
-    workspace: Workspace,
-    name: str,
-    experiment: Experiment,
-    folder: Path,
-    record: Path,
     group: str,
+    found: RunOnDisk,
+    data: Dataset,
     mark: str,
+    documents: Sequence[str],
 ) -> str:
     """Log a run and return the id of the parent run.
 
     MLflow compares runs by the metric that was logged first, so scores come first.
     """
-    run = run_folder.load(folder)
+    experiment = found.experiment
+    run = run_folder.load(found.folder)
     if run.summary.fingerprint["params"] != fingerprint.params(experiment):
         raise UnrollError(
-            f"params.yaml says otherwise of {name} by now; "
+            f"params.yaml says otherwise of {found.name} by now; "
             "`unroll repro` trains it anew"
         )
-    data = dataset.load(
-        workspace.prepared(experiment.dataset), calendar=experiment.calendar
-    )
     scores = _scores(data, run)
     facts = _facts(run)
-    times, made_in = _origin(folder, record)
-    tags = {**_tags(name, data), **made_in}
-    options = parameters(own_name(name), experiment)
+    times, made_in = _origin(found)
+    tags = {**_tags(found.name, data), **made_in}
+    name = own_name(found.name)
+    options = parameters(name, experiment)
     parent_metrics = over_seeds(scores)
     parent_metrics |= {fact: fmean(values) for fact, values in facts.items()}
     if times:
         parent_metrics["seconds"] = (times[1] - times[0]) / 1000
-    label = own_name(name) + (view.MARK if data.stand_in else "")
+    label = name + (view.MARK if data.stand_in else "")
     if "dvc_experiment" in tags:
         label += f" [{tags['dvc_experiment']}]"
-    documents = view.documents(answers_file.published(workspace), name)
     note = view.note(experiment, data, parent_metrics, documents)
     own = {**tags, "fingerprint": mark, view.NOTE: note}
     with _run(opened, group, label, own, times) as parent:
         opened.log(parent, [(0, parent_metrics), *_curves(run.history)], options)
         _log_data(opened, parent, data, run)
         for file in ("run.json", "history.csv"):
-            opened.client.log_artifact(parent, str(folder / file))
-        weights = folder / "weights"
+            opened.client.log_artifact(parent, str(found.folder / file))
+        weights = found.folder / "weights"
         if any(weights.iterdir()):
             opened.client.log_artifacts(parent, str(weights), "weights")
-        model = models.log_experiment(
-            opened, group, parent, experiment, options, data, run, weights
-        )
+        to = models.Place(group, parent, name, options)
+        model = models.log_experiment(opened, to, experiment, data, run, weights)
         for index, seed in enumerate(run.summary.seeds):
             own_tags = {**tags, "seed": str(seed), "mlflow.parentRunId": parent}
-            of_seed = _of_seed(scores | facts, index)
             history = run.history[run.history["seed"] == seed]
             with _run(opened, group, f"{label} seed {seed}", own_tags, times) as child:
                 own_model = None if index else model  # that of the first seed
                 own_options = {**options, "seed": str(seed)}
+                of_seed = _of_seed(scores | facts, index)
                 opened.log(child, [(0, of_seed)], own_options, own_model)
                 opened.log(child, _curves(history))
     return parent
@@ -243,24 +253,24 @@ def _lacks_metrics(workspace: Workspace, logged: "MlflowRun") -> bool:
 
 
 def _add_metrics(
-    opened: Store, workspace: Workspace, experiment: Experiment, parent: "MlflowRun"
+    opened: Store, workspace: Workspace, found: RunOnDisk, parent: "MlflowRun"
 ) -> None:
     """Log the scores of a logged run that it lacks: of a metric that is new."""
-    name = parent.data.tags["experiment"]
     data = dataset.load(
-        workspace.prepared(experiment.dataset), calendar=experiment.calendar
+        workspace.prepared(found.experiment.dataset),
+        calendar=found.experiment.calendar,
     )
-    on_disk = run_folder.load(workspace.run(experiment.dataset, name))
-    scores = _scores(data, on_disk)
+    run = run_folder.load(found.folder)
+    scores = _scores(data, run)
     of_run = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     logged = {parent: over_seeds(scores)}
     for child in opened.search(of_run, parent.info.experiment_id):
         seed = int(child.data.tags["seed"])
         # params.yaml may have other seeds by now
-        logged[child] = _of_seed(scores, on_disk.summary.seeds.index(seed))
-    for run, metrics in logged.items():
-        new = {key: metrics[key] for key in metrics.keys() - run.data.metrics.keys()}
-        opened.log(run.info.run_id, [(0, new)])
+        logged[child] = _of_seed(scores, run.summary.seeds.index(seed))
+    for one, metrics in logged.items():
+        new = {key: metrics[key] for key in metrics.keys() - one.data.metrics.keys()}
+        opened.log(one.info.run_id, [(0, new)])
 
 
 def over_seeds(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
@@ -361,12 +371,12 @@ def _tags(name: str, data: Dataset) -> dict[str, str]:
     return tags
 
 
-def _origin(folder: Path, path: Path) -> tuple[tuple[int, int] | None, dict[str, str]]:
+def _origin(found: RunOnDisk) -> tuple[tuple[int, int] | None, dict[str, str]]:
     """Return the start and end of a run in milliseconds, and tags for where it was
     made. Return None and no tags if there is no record of the run.
     """
     try:
-        record = records.read(path, folder)
+        record = records.read(found.record, found.folder)
     except UnrollError:
         return None, {}
     start = int(datetime.fromisoformat(record.started).timestamp() * 1000)

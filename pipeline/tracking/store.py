@@ -144,8 +144,7 @@ def _address(file: Path) -> str:
     from sqlalchemy import URL  # heavy
 
     # With the scheme `sqlite`, MLflow would make the folder of the escaped path, too.
-    scheme = "sqlite+pysqlite"
-    return URL.create(scheme, database=file.as_posix()).render_as_string()
+    return URL.create("sqlite+pysqlite", database=file.as_posix()).render_as_string()
 
 
 def is_empty(workspace: Workspace) -> bool:

@@ -8,15 +8,16 @@ what a killed build has finished waits there, out of reach of DVC's checkouts.
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config.model_card import card
-from pipeline.config.params import Experiment, Preparation
+from pipeline.config.params import Experiment
 from pipeline.errors import UsageError
 from pipeline.files import atomic_file, atomic_folder, read_checked, remove
+from pipeline.provenance.fingerprint import Ingredients
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Summary
 from pipeline.workspace import Workspace, home
@@ -39,18 +40,24 @@ class Task:
     dictionary.
 
     Attributes:
-        dataset: the name of the data set.
-        name: the name of the experiment.
+        name: the name of the experiment within its data set.
         experiment: the experiment's section of params.yaml.
-        preparation: the data set's section of params.yaml.
-        fingerprint: the hashes of params, data, code and lock.
+        made_of: what a run of it is made of.
     """
 
-    dataset: str
     name: str
     experiment: Experiment
-    preparation: Preparation
-    fingerprint: Mapping[str, str]
+    made_of: Ingredients
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data set."""
+        return self.experiment.dataset
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        """The hashes of params, data, code and lock."""
+        return self.made_of.fingerprint
 
     @property
     def whole_name(self) -> str:

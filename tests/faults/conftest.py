@@ -14,7 +14,6 @@ import pytest
 from pipeline.tracking import store
 from pipeline.workspace import Workspace
 from tests.conftest import Miniature
-from unroll import exits
 from unroll.commands import main
 
 
@@ -37,7 +36,7 @@ class FaultyWorkspace(Miniature):
         output = io.StringIO()
         errors = io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
-            code = exits.run(
+            code = main.run(
                 lambda: main.invoke(["--root", str(self.root), *command.split()])
             )
         text = (

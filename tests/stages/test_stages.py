@@ -26,11 +26,10 @@ MINE = {
 MINE |= {"train": 0.6, "validation": 0.2, "windows": {"lookback": 4, "delay": 2}}
 
 
-def test_a_mirrors_file_becomes_a_data_set_and_a_failure_leaves_what_was_there(
-    tmp_path, monkeypatch
-):
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A workspace with a file of one's own in a mirror, from which nothing is made."""
     workspace = Workspace(tmp_path)
-    mirrored = tmp_path / "mirror" / "meter" / "mine.csv"
     sources = {"meter": {"kind": "download", "files": {"mine.csv": None}}}
     datasets = {"mine": {"source": "meter", "preparation": MINE}}
     plain_yaml.write(
@@ -38,54 +37,66 @@ def test_a_mirrors_file_becomes_a_data_set_and_a_failure_leaves_what_was_there(
     )
     monkeypatch.setenv("UNROLL_MIRROR", str(tmp_path / "mirror"))
     stamps = np.datetime64("2024-01-01", "h") + np.arange(100)
-    write_text(
-        mirrored,
-        "when,load\n"
-        + "".join(f"{at},{np.sin(row):.6f}\n" for row, at in enumerate(stamps)),
-    )
-    raw = source(workspace, "meter")
-    assert (raw, manifest.checked(raw).kind) == (workspace.raw("meter"), "download")
-    assert prepare(workspace, "mine").name == "mine"
-    first = content(workspace.prepared("mine"))
-    loaded = load(workspace.prepared("mine"))
-    assert sorted(first) == ["arrays.npz", "dataset.json", "fitted.json"]
-    assert [len(examples) for examples in loaded.splits.values()] == [
-        60 - 5,
-        20 - 5,
-        20 - 5,
-    ]
-    prepare(workspace, "mine")
-    assert content(workspace.prepared("mine")) == first
+    rows = [f"{at},{np.sin(row):.6f}\n" for row, at in enumerate(stamps)]
+    write_text(mirrored(workspace), "".join(["when,load\n", *rows]))
+    return workspace
 
-    write_text(mirrored, "when,load\n2024-01-01,much\n")
-    source(workspace, "meter")
-    mirrored.unlink()
-    fetched = content(raw)
-    with pytest.raises(UnrollError, match=r"^mine\.csv cannot be had"):
-        source(workspace, "meter")
+
+def mirrored(workspace):
+    return workspace.root / "mirror" / "meter" / "mine.csv"
+
+
+def test_a_mirrors_file_becomes_a_data_set_whose_bytes_are_the_same_again(mine):
+    assert source(mine, "meter") == mine.raw("meter")
+    assert manifest.checked(mine.raw("meter")).kind == "download"
+    prepare(mine, "mine")
+    first = content(mine.prepared("mine"))
+    assert sorted(first) == ["arrays.npz", "dataset.json", "fitted.json"]
+    sizes = [len(split) for split in load(mine.prepared("mine")).splits.values()]
+    assert sizes == [60 - 5, 20 - 5, 20 - 5]
+    prepare(mine, "mine")
+    assert content(mine.prepared("mine")) == first
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("mine.csv", "when,load\n", "mine.csv has another sha256"),
+        ("source.json", "{}", "source.json is damaged"),
+        ("source.json", None, "run `unroll source meter`"),
+    ],
+)
+def test_raw_data_that_are_damaged_are_not_prepared(mine, file, text, words):
+    source(mine, "meter")
+    prepare(mine, "mine")
+    before = content(mine.prepared("mine"))
+    damaged = mine.raw("meter") / file
+    damaged.unlink()
+    if text is not None:
+        damaged.write_text(text, encoding="utf-8")
+    with pytest.raises(UnrollError, match=words):
+        prepare(mine, "mine")
+    assert content(mine.prepared("mine")) == before
+
+
+def test_a_failure_leaves_what_was_there_and_no_half_written_file(mine):
+    write_text(mirrored(mine), "when,load\n2024-01-01,much\n")
+    source(mine, "meter")
+    before = content(mine.raw("meter"))
+    mirrored(mine).unlink()
+    with pytest.raises(UnrollError, match="cannot be had"):
+        source(mine, "meter")
     with pytest.raises(UnrollError, match="column 'load' holds 'much'"):
-        prepare(workspace, "mine")
-    assert content(raw) == fetched
-    (raw / "mine.csv").write_text("when,load\n", encoding="utf-8")
-    with pytest.raises(
-        UnrollError, match=r"mine.csv has another sha256 than source.json says"
-    ):
-        prepare(workspace, "mine")
-    with pytest.raises(
-        UnrollError, match="source meter: source.json is a name that Unroll uses itself"
-    ):
-        manifest.write(raw, "meter", "download")
-    for damage, line in (
-        (b"{}", r"is damaged \(name is missing\)"),
-        (None, r"is missing; run `unroll source meter`$"),
-    ):
-        (raw / "source.json").write_bytes(damage) if damage else (
-            raw / "source.json"
-        ).unlink()
-        with pytest.raises(UnrollError, match=rf"source\.json {line}"):
-            prepare(workspace, "mine")
-    assert content(workspace.prepared("mine")) == first
-    assert not list(workspace.scratch.glob(".*"))
+        prepare(mine, "mine")
+    assert content(mine.raw("meter")) == before
+    assert not mine.prepared("mine").exists()
+    assert not list(mine.scratch.glob(".*"))
+
+
+def test_a_source_has_no_file_with_a_name_of_unrolls_own(mine):
+    source(mine, "meter")
+    with pytest.raises(UnrollError, match="source.json is a name that Unroll uses"):
+        manifest.write(mine.raw("meter"), "meter", "download")
 
 
 def test_a_trial_leaves_the_run_and_its_records_alone(miniature):

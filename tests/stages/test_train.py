@@ -5,24 +5,21 @@ import os
 import shutil
 import signal
 import time
-from dataclasses import replace
 
 import psutil
 import pytest
 
-from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_json
 from pipeline.training import tasks
 from pipeline.workspace import Workspace
 from stages import pool
-from stages.perform import perform
-from stages.train import tasks_of, train, train_ahead
+from stages.train import train, train_ahead
 from tests.support import REPOSITORY, content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
-from unroll import hints
+from unroll import terminal
 from unroll.commands.main import invoke
-from unroll.workspaces.checkout import commit
+from unroll.workspaces import commit
 
 RIDGE = LINEAR | {"training": {"method": "least_squares", "ridge": 1.0}}
 
@@ -81,7 +78,7 @@ def test_train_ends_with_the_scores_beside_the_committed_ones(two, capsys, monke
     assert row.split() == ["waves/linear", score]
     program = f"unroll --root '{two.root.name}'"
     assert last == f"Next, when waves is evaluated: `{program} compare waves`."
-    monkeypatch.setenv(hints.BUILD, "1")
+    monkeypatch.setenv(terminal.BUILD, "1")
     invoke(["--root", two.root.name, "train", "waves", "linear"])
     assert lines(capsys)[1] == [], "`unroll repro` ends with its answers"
 
@@ -226,12 +223,22 @@ def test_what_is_not_there_is_named(two):
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
 
 
-def test_code_that_changes_while_it_trains_is_noticed(two):
-    (task,) = tasks_of(two, params.load(two.params), "waves", "linear")
-    with pytest.raises(
-        UnrollError, match="its data or the code has changed since this began"
-    ):
-        perform(two, replace(task, fingerprint={"code": "other"}))
+def test_data_or_code_that_change_while_it_trains_are_noticed(two, monkeypatch):
+    before = content(two.runs("waves"))
+    trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
+    more = two.prepared("waves") / "more"
+
+    def run(*arguments, original=pool.run):
+        yield from original(*arguments)
+        more.touch()
+
+    monkeypatch.setattr(pool, "run", run)
+    with pytest.raises(UnrollError, match="its data or the code has changed since"):
+        train(two, "waves")
+    more.unlink()
+    assert list((two.scratch / "finished").iterdir()) == []
+    assert content(two.runs("waves")) == before
+    trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
 
 
 def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from tests.unroll.workspaces.test_checkout import git
+from tests.unroll.test_workspaces import git
 
 GRAPH = """
 stages:

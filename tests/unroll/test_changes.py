@@ -8,11 +8,10 @@ import pytest
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from tests.support import toy
-from tests.unroll.workspaces.test_checkout import git
+from tests.unroll.test_workspaces import git
 from unroll import changes
 from unroll.changes import report_against
-from unroll.commands.main import invoke
-from unroll.exits import run
+from unroll.commands.main import invoke, run
 
 REPORT = """\
 ## 1 verdict changed
@@ -25,15 +24,15 @@ REPORT = """\
 
 ### Metrics
 
-| Path | Metric | HEAD~1 | workspace | Change |
-|--------------------------------|----------|----------|-------------|----------|
-| results/metrics/waves/gru.json | mse | 0.32 | 0.64 | 0.32 |
+| metric | before | now |
+| --- | --- | --- |
+| waves/gru.json mse | 0.32 | 0.64 |
 
 ### Options
 
-| Path | Param | HEAD~1 | workspace |
-|-------------|-------------------------|----------|-------------|
-| params.yaml | experiments.waves.units | 32 | 64 |
+| option | before | now |
+| --- | --- | --- |
+| params.yaml experiments.waves.units | 32 | 64 |
 
 Out of date, since their dependencies changed: train@waves.
 
@@ -67,11 +66,17 @@ def test_changed_verdicts_metrics_and_options_are_told_and_what_is_not_built_is_
 
 
 def test_a_long_table_is_cut_so_that_it_fits_into_a_comment(capsys):
-    changes._print_table(
-        "Metrics", ["| a |", "|---|", *[f"| {number} |" for number in range(100, 150)]]
-    )
+    rows = [f"| {number} |" for number in range(100, 150)]
+    changes._print_table("Metrics", "metric", rows)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:6] == ["", "### Metrics", "", "| a |", "|---|", "| 100 |"]
+    assert lines[:6] == [
+        "",
+        "### Metrics",
+        "",
+        "| metric | before | now |",
+        "| --- | --- | --- |",
+        "| 100 |",
+    ]
     assert lines[-3:] == ["| 139 |", "", "and 10 more"]
 
 

@@ -13,9 +13,8 @@ from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from stages.report import report
 from tests.support import REPOSITORY, fake_runs
-from tests.unroll.workspaces.test_checkout import git
-from unroll import demo
-from unroll.workspaces import make
+from tests.unroll.test_workspaces import git
+from unroll import projects, workspaces
 
 
 @pytest.fixture
@@ -23,15 +22,15 @@ def root(tmp_path, monkeypatch):
     """A repository with one data set."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/records.db")
     root = tmp_path / "repository"
-    for name in (*make.COPIED, ".gitignore"):
+    for name in (*workspaces.COPIED, ".gitignore"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / name, root / name)
-    for name in make.PACKAGES:
+    for name in workspaces.PACKAGES:
         (root / name).symlink_to(REPOSITORY / name)
     shutil.copyfile(REPOSITORY / "templates.yaml", root / "templates.yaml")
     real = plain_yaml.read(REPOSITORY / "params.yaml")
     plain_yaml.write(
-        make.without(real, {*real["datasets"]} - {"waves"}), root / "params.yaml"
+        workspaces.without(real, {*real["datasets"]} - {"waves"}), root / "params.yaml"
     )
     (root / "claims.yaml").write_text("[]\n")
     return root
@@ -50,13 +49,13 @@ def build(monkeypatch):
         report(workspace)
         return 0
 
-    monkeypatch.setattr(demo, "repro", repro)
+    monkeypatch.setattr(projects, "repro", repro)
 
 
 @pytest.mark.usefixtures("build")
 def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys):
     before = sorted(path.name for path in root.iterdir())
-    assert demo.demo(Workspace(root), 2) == 0
+    assert projects.demo(Workspace(root), 2) == 0
     output = capsys.readouterr().out
     page = root / "results/index.html"
     assert output.startswith(
@@ -80,7 +79,7 @@ def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys
 
 @pytest.mark.usefixtures("build")
 def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, capsys):
-    demo.demo(Workspace(root), 2)
+    projects.demo(Workspace(root), 2)
     shutil.copytree(root / ".demo/results", root / "results")
     file = root / "results/evaluations/waves/evaluation.json"
     whole = json.loads(file.read_text(encoding="utf-8"))
@@ -89,7 +88,7 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     answers_file.write(Workspace(root), params.load(root / "params.yaml"))
     shutil.rmtree(root / ".demo")
     capsys.readouterr()
-    demo.demo(Workspace(root), 2)
+    projects.demo(Workspace(root), 2)
     output = capsys.readouterr().out
     verdict = answer(schema.load(file.parent))
     assert re.search(rf"^waves +untuned +{verdict.outcome} ", output, re.MULTILINE)
@@ -102,5 +101,5 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
 def test_a_demo_is_not_made_within_a_demo(root):
     inside = root / ".demo"
     with pytest.raises(UsageError, match="is the demo itself; run `unroll demo` one"):
-        demo.demo(Workspace(inside), 2)
+        projects.demo(Workspace(inside), 2)
     assert not inside.exists()

@@ -19,10 +19,10 @@ from ruamel.yaml import YAML
 from pipeline.config import plain_yaml
 from tests.conftest import Miniature
 from tests.support import REPOSITORY, content, last_output, start_unroll
-from unroll import exits, repro
-from unroll.commands.main import invoke
+from unroll import repro
+from unroll.commands.main import invoke, run
 from unroll.results import compare
-from unroll.workspaces.make import with_params
+from unroll.workspaces import with_documents
 
 CSV = {"file": "meter.csv", "stamp": "time", "target": "load"}
 LAST_VALUE = {
@@ -50,7 +50,7 @@ OLD = (
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """A workspace of two sources, one of which cannot be had."""
-    workspace = with_params(REPOSITORY, tmp_path / "small", SECTIONS)
+    workspace = with_documents(REPOSITORY, tmp_path / "small", SECTIONS)
     (workspace.root / "claims.yaml").write_text("[]\n")
     (tmp_path / "mirror/meter").mkdir(parents=True)
     for name, value in Miniature(workspace.root).environment.items():
@@ -61,7 +61,7 @@ def small(tmp_path, monkeypatch):
 
 def unroll(workspace, *arguments):
     """The exit code of a command that runs in this process."""
-    return exits.run(lambda: invoke(["--root", str(workspace.root), *arguments]))
+    return run(lambda: invoke(["--root", str(workspace.root), *arguments]))
 
 
 def test_a_failure_stops_no_other_stage_and_is_named_until_it_is_mended(

@@ -10,9 +10,20 @@ import psutil
 import pytest
 
 from tests.conftest import Miniature
-from tests.support import still_there
-from unroll.verify import CIRCUMSTANCES, ELSEWHERE, UMASK
-from unroll.workspaces import miniature
+from tests.support import miniature, still_there
+
+ELSEWHERE = "in an \N{LATIN SMALL LETTER U WITH DIAERESIS}nusual place"
+"""The folder of the second build."""
+
+CIRCUMSTANCES = {
+    "PYTHONHASHSEED": "1",
+    "TZ": "Pacific/Kiritimati",
+    "LC_ALL": "de_DE.UTF-8",
+}
+"""The hash seed, time zone and language of the second build."""
+
+UMASK = 0o077
+"""The umask of the second build: nobody else may read what it writes."""
 
 KILLS = 10
 """Of random processes of a build, each followed by one of the build itself."""

@@ -11,15 +11,12 @@ import pytest
 
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
-from pipeline.files import write_text
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
 from tests.support import last_output, start_unroll, toy
-from tests.unroll.workspaces.test_checkout import git
-from unroll import verify
-from unroll.commands.main import invoke
-from unroll.exits import run
-from unroll.workspaces import checkout, make
+from tests.unroll.test_workspaces import git
+from unroll import verify, workspaces
+from unroll.commands.main import invoke, run
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +155,7 @@ def test_a_frozen_stage_does_not_pass_with_what_is_committed(root, capfd):
         "{cache: false}]\n      frozen: true\n  report",
     )
     toy.edit(root, "results/metrics/waves/gru.json", "0.32", "0.01")
-    checkout.dvc(root, "commit", "-f")
+    workspaces.dvc(root, "commit", "-f")
     toy.commit(root, "A frozen stage, with a result that the lock agrees to")
     code, out, _ = unroll(root, capfd, "verify", "waves")
     assert code == 1
@@ -244,39 +241,6 @@ def test_what_cannot_be_verified_is_one_line(root, tmp_path, capfd):
     ):
         with pytest.raises(UnrollError, match=message):
             verify.verify(Workspace(folder), [], 1)
-
-
-CIRCUMSTANTIAL = """\
-stages:
-  zone: {cmd: 'echo $TZ > zone', outs: [zone]}
-  jobs: {cmd: 'echo $UNROLL_JOBS > jobs', outs: [jobs]}
-  code: {cmd: 'case $PYTHONPATH in "$PWD":*) echo own > code;; esac', outs: [code]}
-"""
-
-
-def test_what_depends_on_circumstances_is_found_by_building_twice(
-    tmp_path, capfd, monkeypatch
-):
-    def small(folder):
-        write_text(folder / ".dvc/config", make.CONFIG)
-        write_text(folder / "dvc.yaml", CIRCUMSTANTIAL)
-        (folder / "unroll").mkdir()
-        return Workspace(folder)
-
-    monkeypatch.setattr(verify.miniature, "make", small)
-    code, out, err = unroll(tmp_path, capfd, "verify", "--quick", "--jobs", "1")
-    assert code == 1, err
-    assert sorted(out.splitlines()) == [
-        f"1 of 4 stages have the same bytes. What was built: {tmp_path}/.verify",
-        "code      same bytes",
-        "dvc.lock  differs: it has another text",
-        "jobs      differs: jobs, from the same inputs",
-        "zone      differs: zone, from the same inputs",
-    ]
-    second = tmp_path / ".verify/in an ünusual place"
-    assert (second / "zone").read_text() == "Pacific/Kiritimati\n"
-    assert (second / "jobs").read_text() == "2\n"
-    assert (second / "zone").stat().st_mode & 0o077 == 0, "it had another umask"
 
 
 def test_the_environment_of_a_build_is_its_own(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from pipeline.errors import UsageError, one_line
 from pipeline.validation import nearest
 from pipeline.workspace import Workspace
 from series import FILE
-from unroll.hints import DOCUMENT
+from unroll.terminal import DOCUMENT
 
 
 def find(

@@ -16,7 +16,7 @@ from pipeline.errors import UnknownAheadError, UnrollError, printable
 from series import page, table
 from series.answer import Answer
 from series.options import Options
-from unroll import tables
+from unroll import terminal
 
 IMPORTANT = ("Change", "95 % interval", "Coverage")
 """Columns that a narrow terminal shows before others."""
@@ -66,7 +66,7 @@ def show_models(answer: Answer) -> None:
     for why, names in left_out.items():
         caption.append(f"Left out: {', '.join(names)}: {why}")
     print()
-    tables.show(
+    terminal.show_table(
         models.headings,
         models.rows,
         numeric=models.numeric,
@@ -76,14 +76,16 @@ def show_models(answer: Answer) -> None:
 
 
 def show_forecast(rows: pd.DataFrame, level: float, unit: str) -> None:
-    """Print a forecast, at most its first `tables.MOST_LINES` rows."""
+    """Print a forecast, at most its first `terminal.MOST_LINES` rows."""
     forecast = table.forecast(rows, level, unit)
-    shown = forecast.rows[: tables.MOST_LINES]
+    shown = forecast.rows[: terminal.MOST_LINES]
     caption = ""
     if len(shown) < len(forecast.rows):
         count = len(forecast.rows)
         caption = f"The first {len(shown)} of {count:,} rows; `--csv` prints all."
-    tables.show(forecast.headings, shown, numeric=forecast.numeric, caption=caption)
+    terminal.show_table(
+        forecast.headings, shown, numeric=forecast.numeric, caption=caption
+    )
 
 
 def about(answer: Answer) -> dict[str, Any]:

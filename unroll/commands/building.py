@@ -1,4 +1,6 @@
-"""Commands that build: `demo`, `repro`, `official`, `verify` and `tune`."""
+"""Commands that build: `demo`, `repro`, `official`, `verify`, `tune`, and the stages that
+dvc.yaml runs.
+"""
 
 import os
 import time
@@ -6,8 +8,11 @@ from typing import Annotated
 
 import typer
 
-from pipeline.errors import UsageError
-from unroll.app import app, known_data_sets, own_workspace
+from pipeline.config import params
+from pipeline.errors import UnrollError, UsageError
+from pipeline.workspace import Workspace
+from unroll.app import DataSet, app, known_data_sets, own_workspace
+from unroll.terminal import BUILD, built_by, program
 
 Targets = Annotated[
     list[str] | None,
@@ -28,7 +33,7 @@ def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
 
     `unroll demo` · `unroll demo --jobs 1`
     """
-    from unroll.demo import demo
+    from unroll.projects import demo
 
     raise typer.Exit(demo(context.obj, jobs))
 
@@ -55,7 +60,6 @@ def repro(
 
     `unroll repro` · `unroll repro --jobs 1 evaluate@waves`
     """
-    from unroll.hints import program
     from unroll.repro import repro, summary
     from unroll.results.compare import evaluation_times, show_answers
 
@@ -88,7 +92,7 @@ def official(context: typer.Context, jobs: Jobs = CORES) -> None:
 
     `unroll official` · `UNROLL_MIRROR=../mirror unroll official --jobs 1`
     """
-    from unroll.official import official
+    from unroll.projects import official
 
     raise typer.Exit(official(context.obj, jobs))
 
@@ -103,29 +107,157 @@ def verify(
         ),
     ] = None,
     jobs: Jobs = CORES,
-    quick: Annotated[
-        bool,
-        typer.Option(
-            "--quick",
-            help="Build a small graph twice instead, which takes a minute.",
-        ),
-    ] = False,
 ) -> None:
     """Build the last commit again in .verify, and compare the outputs of each stage with
     dvc.lock, byte for byte.
 
-    `unroll verify` · `unroll verify waves` · `unroll verify --quick`
+    `unroll verify` · `unroll verify waves`
     """
-    from unroll import verify
+    from unroll.verify import verify
 
-    if not quick:
-        raise typer.Exit(0 if verify.verify(context.obj, datasets or [], jobs) else 1)
-    if datasets:
+    raise typer.Exit(0 if verify(context.obj, datasets or [], jobs) else 1)
+
+
+@app.command(rich_help_panel="Stages")
+def source(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A source of params.yaml.")],
+) -> None:
+    """Fetch or generate the raw data of a source.
+
+    `unroll source waves` · `UNROLL_MIRROR=../shared/data unroll source imdb`
+    """
+    from stages.source import source
+
+    print(os.path.relpath(source(context.obj, name)))
+
+
+@app.command(rich_help_panel="Stages")
+def prepare(context: typer.Context, name: DataSet) -> None:
+    """Normalise and split a data set, from its source's raw data.
+
+    `unroll prepare jena_hourly`
+    """
+    from stages.prepare import prepare
+
+    prepare(context.obj, name)
+    print(os.path.relpath(context.obj.prepared(name)))
+
+
+@app.command(rich_help_panel="Stages")
+def train(
+    context: typer.Context,
+    name: DataSet,
+    experiment: Annotated[
+        str,
+        typer.Argument(help="An experiment of the data set; by default all."),
+    ] = "",
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs", "-j", min=1, envvar="UNROLL_JOBS", help="Trainings side by side."
+        ),
+    ] = CORES,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Number of epochs of a dry run, which is not recorded."
+        ),
+    ] = None,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(min=0, max=2**32 - 1, help="A seed of a dry run (repeatable)."),
+    ] = None,
+) -> None:
+    """Train the experiments of a data set that were not trained before, several at a
+    time.
+
+    `unroll train waves` · `unroll train waves rnn6` · `unroll train jena_hourly gru
+    --epochs 2`
+    """
+    from stages.train import train
+
+    workspace: Workspace = context.obj
+    if "/" in name:
         raise UsageError(
-            "--quick builds a small graph of its own; "
-            f"leave out {', '.join(datasets)}, or --quick"
+            "data set and experiment are two arguments; run "
+            f"unroll train {name.replace('/', ' ')}"
         )
-    raise typer.Exit(0 if verify.quick(context.obj, jobs) else 1)
+    dry = epochs is not None or bool(seed)
+    if dry and not experiment:
+        raise UsageError(
+            "--epochs and --seed are for one experiment; name it behind the data set: "
+            f"unroll train {name} EXPERIMENT"
+        )
+    _require_prepared(workspace, name, f"prepare@{name}")
+    if dry:
+        from stages.perform import trial
+
+        print(os.path.relpath(trial(workspace, name, experiment, epochs, seed)))
+        return
+    train(workspace, name, experiment, jobs)
+    # `unroll repro` and the demo end with answers, which say more.
+    if BUILD in os.environ:
+        return
+    from unroll.results.show import show_trained
+
+    show_trained(workspace, name, experiment)
+    unroll = program(workspace)
+    # DVC goes on to the stage `evaluate` by itself.
+    if "DVC_STAGE" in os.environ:
+        print(f"Next, when {name} is evaluated: `{unroll} compare {name}`.")
+    else:
+        first = f"`{unroll} repro evaluate@{name}`"
+        print(f"Next: {first}, then `{unroll} compare {name}`.")
+
+
+def _require_prepared(workspace: Workspace, name: str, target: str) -> None:
+    """Raise UnrollError, with the command for a stage, if a data set is not prepared."""
+    params.load(workspace.params).dataset(name)
+    folder = workspace.prepared(name)
+    if not folder.is_dir():
+        raise UnrollError(
+            f"{os.path.relpath(folder, workspace.root)} is missing; "
+            f"{built_by(workspace, target)}"
+        )
+
+
+@app.command(rich_help_panel="Stages")
+def evaluate(context: typer.Context, name: DataSet) -> None:
+    """Score every experiment of a data set, side by side.
+
+    `unroll evaluate imdb`
+    """
+    from stages.evaluate import evaluate
+
+    _require_prepared(context.obj, name, f"evaluate@{name}")
+    evaluate(context.obj, name)
+    print(os.path.relpath(context.obj.metrics(name)))
+
+
+@app.command(rich_help_panel="Stages")
+def report(
+    context: typer.Context,
+    against: Annotated[
+        str,
+        typer.Option(
+            metavar="REF",
+            help="Print what changed since this commit instead, as Markdown. "
+            "The exit code is 1 if a verdict changed.",
+        ),
+    ] = "",
+) -> None:
+    """Write the page with every table, plot and verdict: results/index.html.
+
+    `unroll report` · `unroll report --against HEAD~1`
+    """
+    if against:
+        from unroll.changes import report_against
+
+        raise typer.Exit(0 if report_against(context.obj.root, against) else 1)
+    from stages.report import report
+
+    print(os.path.relpath(report(context.obj)))
 
 
 @app.command(rich_help_panel="Search and check")

@@ -9,8 +9,9 @@ import typer
 
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.workspace import Workspace
-from unroll.app import Json, app, known_data_sets, own_workspace, print_json
+from unroll.app import Json, app, known_data_sets, own_workspace
 from unroll.commands.series_commands import Level
+from unroll.terminal import print_json
 
 if TYPE_CHECKING:
     from series.answer import Answer
@@ -57,13 +58,15 @@ def compare(
         tables = compare.compare(context.obj, others)
     answers = _loaded(folders, named=bool(names))
     if as_json:
-        print_json([*tables, *map(_about, answers)])
+        print_json([*tables, *_about(answers)])
         return
     compare.show(tables)
     for number, answer in enumerate(answers):
+        from unroll.answers.show import show_models
+
         if tables or number:
             print()
-        _show_models(answer)
+        show_models(answer)
 
 
 def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
@@ -72,12 +75,10 @@ def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
     A damaged one is an error if the user named it; else it is a line, and the others
     are returned.
     """
-    if not folders:  # the import takes a second
-        return []
-    from series.answer import load
-
     answers = []
     for folder in folders:
+        from series.answer import load  # takes a second
+
         try:
             answers.append(load(folder))
         except UnrollError as error:
@@ -87,18 +88,13 @@ def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
     return answers
 
 
-def _about(answer: "Answer") -> dict[str, Any]:
-    """Return an answer and its models as plain data."""
+def _about(answers: "Sequence[Answer]") -> list[dict[str, Any]]:
+    """Return answers and their models as plain data."""
+    if not answers:  # the import takes a second
+        return []
     from unroll.answers.show import about
 
-    return about(answer)
-
-
-def _show_models(answer: "Answer") -> None:
-    """Print the sentence and the models of an answer."""
-    from unroll.answers.show import show_models
-
-    show_models(answer)
+    return [about(answer) for answer in answers]
 
 
 @app.command(rich_help_panel="Results")
@@ -207,7 +203,7 @@ def list_(
         rows = show.listing(context.obj, others)
     answers = _loaded(folders, named=bool(names))
     if as_json:
-        print_json([*rows, *map(_about, answers)])
+        print_json([*rows, *_about(answers)])
         return
     if rows:
         show.show_list(rows, in_groups=not names)
@@ -268,12 +264,12 @@ def ui(
     `unroll ui` · `unroll --root .demo ui --port 5001`
     """
     from pipeline.provenance.machine import documents
+    from unroll import workspaces
     from unroll.results.tracking import ui
-    from unroll.workspaces import make
 
     workspace: Workspace = context.obj
     whole = None
-    if workspace.root.name == make.DEMO:
+    if workspace.root.name == workspaces.DEMO:
         # the demo has only one seed and some of the opponents
         whole = Workspace(documents(workspace.root.parent, "claims.yaml"))
     ui(workspace, port, whole)
@@ -368,14 +364,14 @@ def lab(
     if script is None:
         assignment.lab(context.obj, part, epochs=epochs, rate=rate, seed=seed)
         return
-    right, sentence = assignment.check(script, begins=_say_part)
+    right, sentence = assignment.check(
+        script,
+        begins=lambda letter: print(
+            f"running the program with {letter} ...", file=sys.stderr, flush=True
+        ),
+    )
     print(sentence)
     raise typer.Exit({True: 0, False: 1, None: 3}[right])
-
-
-def _say_part(letter: str) -> None:
-    """Say on standard error which part of a program is run."""
-    print(f"running the program with {letter} ...", file=sys.stderr, flush=True)
 
 
 @app.command(rich_help_panel="Learning")

@@ -11,8 +11,9 @@ from pydantic.fields import FieldInfo
 from pipeline.errors import UsageError
 from pipeline.validation import validated
 from series.options import Options, takes
-from unroll.app import Json, app, own_workspace, print_json
+from unroll.app import Json, app, own_workspace
 from unroll.commands.building import CORES
+from unroll.terminal import print_json
 
 Level = Annotated[
     float,

@@ -156,8 +156,7 @@ def lab(
     project = Project(workspace.root)
     data = project.data(project.params.experiment(experiment).dataset)
     test = data.splits["test"]
-    rows = np.arange(min(len(test), TEST_SERIES))
-    few = Arrays(*test.take(rows))
+    few = Arrays(*test.take(np.arange(min(len(test), TEST_SERIES))))
     data = replace(data, splits={**data.splits, "test": few})
     print(
         f"{len(data.splits['train']):,} series to train on, {len(few):,} to test on",
@@ -592,8 +591,7 @@ def _require_series_as_they_are(
 
         `scale` and `shift` change the inputs of all rows.
         """
-        targets = np.full(len(test), FAR)
-        rows = split.rows(train, np.column_stack([test, targets]))
+        rows = split.rows(train, np.column_stack([test, np.full(len(test), FAR)]))
         rows[:, :-1] = scale * rows[:, :-1] + shift
         try:
             numbers = within(program.run(letter, rows, MSE, epochs=1).printed, MSE)

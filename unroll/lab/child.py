@@ -170,6 +170,44 @@ class Child:
             os._exit(1)
 
 
+def _generators(
+    order: Callable[[int], Any],
+    reorder: Callable[..., None],
+    permute: Callable[..., Any],
+    choosing: Callable[..., Any],
+) -> tuple[type[np.random.Generator], type[np.random.RandomState]]:
+    """Return NumPy's generators with the shuffles of `_replace_shuffles`."""
+
+    class Generator(np.random.Generator):
+        shuffle = staticmethod(reorder)
+        permutation = staticmethod(permute)
+
+        def permuted(self, x: Any, *, axis: Any = None, out: Any = None) -> Any:
+            # with several axes it moves values from series to series, or in time
+            values = np.asarray(x)
+            if values.ndim != 1:
+                if axis in {1, -1}:
+                    order(values.shape[1])
+                return super().permuted(x, axis=axis, out=out)
+            permuted = permute(values)
+            if out is None:
+                return permuted
+            out[...] = permuted
+            return out
+
+        def choice(self, *args: Any, **options: Any) -> Any:
+            return choosing(super().choice)(*args, **options)
+
+    class RandomState(np.random.RandomState):
+        shuffle = staticmethod(reorder)
+        permutation = staticmethod(permute)
+
+        def choice(self, *args: Any, **options: Any) -> Any:
+            return choosing(super().choice)(*args, **options)
+
+    return Generator, RandomState
+
+
 def _replace_shuffles(order: Callable[[int], Any], seed: int, *, seeds: bool) -> None:
     """Let the shuffles of `random` and NumPy, and those that are made of them, as
     scikit-learn's, ask `order` for the new places.
@@ -213,33 +251,7 @@ def _replace_shuffles(order: Callable[[int], Any], seed: int, *, seeds: bool) ->
 
         return sampled
 
-    class Generator(np.random.Generator):
-        shuffle = staticmethod(reorder)
-        permutation = staticmethod(permute)
-
-        def permuted(self, x: Any, *, axis: Any = None, out: Any = None) -> Any:
-            # with several axes it moves values from series to series, or in time
-            values = np.asarray(x)
-            if values.ndim != 1:
-                if axis in {1, -1}:
-                    order(values.shape[1])
-                return super().permuted(x, axis=axis, out=out)
-            permuted = permute(values)
-            if out is None:
-                return permuted
-            out[...] = permuted
-            return out
-
-        def choice(self, *args: Any, **options: Any) -> Any:
-            return choosing(super().choice)(*args, **options)
-
-    class RandomState(np.random.RandomState):
-        shuffle = staticmethod(reorder)
-        permutation = staticmethod(permute)
-
-        def choice(self, *args: Any, **options: Any) -> Any:
-            return choosing(super().choice)(*args, **options)
-
+    Generator, RandomState = _generators(order, reorder, permute, choosing)  # noqa: N806
     plain_rng = np.random.default_rng
 
     def default_rng(own: Any = None) -> Any:

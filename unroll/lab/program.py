@@ -192,8 +192,7 @@ class StudentProgram:
             return self._run(letter, STILL, rows, is_enough, ends)
         except PrintsNothing:
             # Its own series show whether it prints nothing, or not these errors.
-            own = np.zeros((1, INPUTS + 1))
-            self._run(letter, UNTOUCHED, own, bool, bool)
+            self._run(letter, UNTOUCHED, np.zeros((1, INPUTS + 1)), bool, bool)
             raise Undecided(
                 f"with {letter} it prints figures on its own series, and none on the "
                 "check's series, whose errors are large; it may print the least of an "

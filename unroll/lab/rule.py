@@ -206,8 +206,7 @@ class LearningRule:
             # Only the nearest eight are looked at more closely. A slip that explains
             # the outputs misses far less at its best rate than at the ends.
             least = misses[best]
-            ends = misses[:, [0, -1]].max(1)
-            hopeful = (least <= 1) | (least <= VALLEY * ends)
+            hopeful = (least <= 1) | (least <= VALLEY * misses[:, [0, -1]].max(1))
             keep = least.argsort()[:8]
             keep = keep[hopeful[keep]]
             nearest = trials[best][keep]

@@ -80,16 +80,9 @@ def register(workspace: Workspace, answer: "Answer") -> Registered:
             example = None
             with suppress(UnrollError):  # an example is not needed
                 example = _example(answer.files, forecaster)
-            model = models.log(
-                opened,
-                group,
-                run_id,
-                answer.name,
-                own,
-                signature(),
-                example,
-                _description(forecaster),
-            )
+            to = models.Place(group, run_id, answer.name, {})
+            words = _description(forecaster)
+            model = models.log(opened, to, own, signature(), example, words)
         return _registered(opened, answer.name, mark, run_id, model)
 
 
@@ -102,16 +95,15 @@ def register_experiment(
         UnrollError: the experiment is not trained, its training method leaves nothing
             that predicts, or the store cannot be used.
     """
-    folder = workspace.run(experiment.dataset, own_name(name))
-    record = workspace.record(experiment.dataset, own_name(name))
-    run_folder.load(folder)
+    found = runs.on_disk(workspace, name, experiment)
+    run_folder.load(found.folder)
     if not models.predicts(own_name(name), experiment):
         raise UnrollError(
             f"{name} has no model: what its training method, "
             f"{experiment.training.method}, leaves is not enough to predict"
         )
     with store.opened(workspace) as opened:
-        run = runs.log(opened, workspace, name, experiment, folder, record)
+        run = runs.log(opened, workspace, found)
         run_id = run.info.run_id
         model = _model_of(opened, run_id)
         if model is None:
@@ -276,8 +268,7 @@ def app(workspace: Workspace, name: str) -> Any:
             )
         from unroll.registry import served
 
-        loaded = served.load(files / models.DATA)
-        made = scoring_server.init(PyFuncModel(model, loaded))
+        made = scoring_server.init(PyFuncModel(model, served.load(files / models.DATA)))
         made.middleware("http")(_in_one_line)
         return made
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.config import params
-from pipeline.config.params import OFFICIAL, TEMPLATES, Params
+from pipeline.config.params import Params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import FEW_SEEDS
@@ -31,9 +29,9 @@ from pipeline.report.result_tables import (
 from pipeline.report.results import AnswerText, Results, error_text, load
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll import tables
-from unroll.hints import built_by, program
-from unroll.workspaces.checkout import git
+from unroll import terminal
+from unroll.terminal import built_by, program
+from unroll.workspaces import committed_params
 
 ABOUT = TableColumn("about", "Experiment and measure", numeric=False)
 """The column of claims that names what a claim is rebuilt by."""
@@ -126,15 +124,8 @@ def _edited(workspace: Workspace, now: Params) -> set[str]:
     """Return the full names of the experiments whose options are not those of the last
     commit. There are none if that commit cannot be read, for example outside git.
     """
-    names = [workspace.params.name, TEMPLATES, OFFICIAL]
     try:
-        listed = git(workspace.root, "ls-tree", "--name-only", "HEAD", *names)
-        with TemporaryDirectory() as folder:
-            for name in listed.split():
-                text = git(workspace.root, "show", f"HEAD:./{name}")
-                Path(folder, name).write_text(text, encoding="utf-8")
-            path = Path(folder, workspace.params.name)
-            before = params.parse_all(path)
+        before = committed_params(workspace)
     except (UnrollError, OSError):
         return set()
     return {
@@ -323,7 +314,7 @@ def show(shown: Sequence[Mapping[str, Any]]) -> None:
         if pair:
             names = f"{pair['experiment']} against {pair['against']}"
             lines.append(f"{names}: {pair['words']}")
-        tables.show(
+        terminal.show_table(
             [column["title"] for column in columns.values()],
             [[_text(row, key) for key in columns] for row in table["rows"]],
             numeric=[
@@ -380,6 +371,6 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
             said = [evaluated.name, "; ".join(marks), answer.outcome, text.effect]
             rows.append(said + models)
     if rows:
-        tables.show(ANSWER_HEADINGS, rows)
+        terminal.show_table(ANSWER_HEADINGS, rows)
     for reason in dict.fromkeys(reasons):
         print(reason)

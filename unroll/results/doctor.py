@@ -4,13 +4,13 @@ import os
 import platform
 import shlex
 import shutil
-import subprocess
 
 from pipeline import numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError, one_line, printable
 from pipeline.evaluation import claims
-from pipeline.provenance import fingerprint, git, machine, packages
+from pipeline.provenance import fingerprint, machine
+from pipeline.provenance.git import git
 from pipeline.provenance.machine import CODE, REQUIREMENTS, documents, repository
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -49,20 +49,7 @@ def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
 
 
 def _git(workspace: Workspace) -> str:
-    command = [*git.COMMAND, "rev-parse", "--git-dir"]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=workspace.root,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=git.environment(),
-        )
-    except FileNotFoundError:
-        raise UnrollError("git is not on PATH; install git") from None
-    if done.returncode != 0:
-        raise UnrollError(done.stderr)
+    git(workspace.root, "rev-parse", "--git-dir")
     return "reads this repository"
 
 
@@ -92,8 +79,8 @@ def _unroll(workspace: Workspace) -> str:
 
 def _packages(workspace: Workspace) -> str:
     lock = documents(workspace.root, REQUIREMENTS) / REQUIREMENTS
-    locked = packages.locked(lock)
-    installed = packages.installed(locked)
+    locked = machine.locked(lock)
+    installed = machine.installed(locked)
     others = [
         f"{name} {has} (locked {locked[name]})"
         for name, has in installed.items()

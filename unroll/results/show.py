@@ -1,9 +1,12 @@
-"""The commands `list` and `show`: the content of params.yaml, and what is built."""
+"""The commands `list` and `show`: the content of params.yaml, and what is built; and the
+scores at the end of `train`.
+"""
 
 import contextlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pydantic
@@ -13,10 +16,11 @@ from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_checked, read_json
+from pipeline.provenance.git import git
 from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
-from unroll import tables
-from unroll.hints import DOCUMENT, program
+from unroll import terminal
+from unroll.terminal import DOCUMENT, program
 
 SHA256 = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 """A SHA-256, with a group for the digits that are shown."""
@@ -85,7 +89,7 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
             scored = sum(row["score"] is not None for row in own)
             built = sum(row["built"] for row in own)
             cells.append([name, str(len(own)), str(scored), str(built)])
-        tables.show(("data set", *numeric), cells, numeric=numeric)
+        terminal.show_table(("data set", *numeric), cells, numeric=numeric)
         print(
             "`unroll list NAME` lists the experiments of a data set, "
             "`unroll compare NAME` ranks them."
@@ -98,7 +102,7 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
         built = "yes" if row["built"] else "no"
         model = [row["experiment"], row["model"], row["method"]]
         rows.append([*model, epochs, str(len(row["seeds"])), score, built])
-    tables.show(
+    terminal.show_table(
         COLUMNS,
         rows,
         numeric=("epochs", "seeds", "score on test"),
@@ -273,3 +277,45 @@ def lines(facts: Mapping[str, Any]) -> list[str]:
         if "built" in section and section["built"] is None:
             shown[kind]["built"] = "not on this machine"
     return SHA256.sub(r"\1...", plain_yaml.dumped(shown, flow=True)).splitlines()
+
+
+def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
+    """Print the score on test of all runs of a data set, or of the run `only`, beside
+    the committed score.
+
+    It is the mean over seeds of the data set's metric, with the weights that validation
+    has chosen.
+
+    Raises:
+        UnrollError: a run is damaged.
+    """
+    # `unroll list` starts without NumPy
+    from pipeline.data import dataset
+    from pipeline.data.examples import compared
+    from pipeline.metrics import score
+    from pipeline.report.formatting import measured
+    from pipeline.training import run_folder
+
+    data = dataset.load(workspace.prepared(name))
+    targets = compared(data.splits["test"])
+    rows = []
+    for key in params.load(workspace.params).experiments_of(name):
+        if only not in {"", key}:
+            continue
+        run = run_folder.load(workspace.run(name, key))
+        here = ""
+        predictions = run.predictions.get(f"{run.points[-1]}_test")
+        if predictions is not None:
+            scores = [score(data.metric, of_seed, targets) for of_seed in predictions]
+            here = measured(fmean(scores), data.metric)
+        file = workspace.metrics(name) / f"{key}.json"
+        there = ""
+        # It is not committed, or damaged.
+        with contextlib.suppress(UnrollError, ValueError, KeyError):
+            path = file.relative_to(workspace.root).as_posix()
+            text = git(workspace.root, "show", f"HEAD:./{path}")
+            committed = Metrics.model_validate_json(text).root[data.metric]
+            there = measured(committed, data.metric)
+        rows.append([f"{name}/{key}", here, there])
+    header = ("run", f"{data.metric} on test", "committed")
+    terminal.show_table(header, rows, numeric=header[1:])

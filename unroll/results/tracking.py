@@ -5,16 +5,12 @@ import secrets
 import shlex
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 from pipeline import numerics
-from pipeline.config import params, plain_yaml
-from pipeline.config.params import Params
+from pipeline.config import params
 from pipeline.errors import UnrollError, without_password
 from pipeline.evaluation import answers_file
-from pipeline.files import write_text
 from pipeline.provenance.machine import CODE, documents
 from pipeline.report import titles
 from pipeline.tracking import committed, login, runs, store
@@ -23,7 +19,7 @@ from series.answer import load
 from unroll.answers.find import find
 from unroll.registry import model_registry
 from unroll.registry.model_registry import ALIAS
-from unroll.workspaces.checkout import git
+from unroll.workspaces import committed_params
 
 JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
 """The variable that lets MLflow's server start jobs. Only language models need them."""
@@ -62,7 +58,10 @@ def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str
         actions = dict(logged)
         shown = 0
         if "not built" in actions.values():
-            config = _as_committed(workspace)
+            try:
+                config = committed_params(workspace)
+            except (UnrollError, OSError):
+                config = params.load_all(workspace.params)
             # MLflow's store takes seconds to set up.
             if any(workspace.evaluation("").glob("*/evaluation.json")):
                 with store.opened(workspace) as opened:
@@ -81,22 +80,6 @@ def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str
             for name, answers in answered.items()
         }
         return runs.describe(opened, workspace, lines)
-
-
-def _as_committed(workspace: Workspace) -> Params:
-    """Return params.yaml of the last commit, whose results are in results/.
-
-    Without git, or where params.yaml is not committed, return params.yaml as it is.
-    """
-    root = workspace.root
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, workspace.params.name)
-        try:
-            for name in (file.name, params.TEMPLATES):
-                write_text(Path(folder, name), git(root, "show", f"HEAD:./{name}"))
-        except UnrollError:
-            return params.load(workspace.params)
-        return params.parse(plain_yaml.read(file), params.templates(file))
 
 
 def _print_actions(actions: dict[str, str], shown: int) -> None:

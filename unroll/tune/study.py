@@ -47,7 +47,7 @@ from pipeline.time_left import duration
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.hints import built_by
+from unroll.terminal import built_by
 from unroll.tune.space import Space, contains, current_values, draw, with_values
 
 PATIENCE = 60

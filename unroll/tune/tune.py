@@ -21,7 +21,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import scratch_folder, write_text
 from pipeline.locks import alone, sweep
 from pipeline.workspace import Workspace
-from unroll.hints import program
+from unroll.terminal import program
 from unroll.tune.space import current_values, describe, space, with_values
 from unroll.tune.study import (
     PATIENCE,

@@ -9,7 +9,7 @@ import pytest
 from pipeline.config.params import Experiment, Preparation
 from pipeline.files import sha256, write_text
 from pipeline.metrics import MEASURES
-from pipeline.provenance import fingerprint, machine, packages
+from pipeline.provenance import fingerprint, machine
 from pipeline.provenance.fingerprint import CODE, EXEMPT, Code, ingredients
 
 TOYS = {
@@ -123,7 +123,7 @@ def test_kept_variables_and_packages_count_where_they_are_not_as_in_the_lock(
     monkeypatch.setenv("OPENBLAS_CORETYPE", "SkylakeX")
     others = [ordinary, kept, made_of(root).fingerprint]
     monkeypatch.delenv(machine.KEEP)
-    monkeypatch.setattr(packages.metadata, "version", lambda _: "1")
+    monkeypatch.setattr(metadata, "version", lambda _: "1")
     others.append(made_of(root).fingerprint)
     assert len({each["lock"] for each in others}) == 4
     assert {each["code"] for each in others} == {ordinary["code"]}

@@ -84,9 +84,9 @@ def log(workspace, name, section):
     )
     run_folder.save(trainer.train(job), job, folder, made_of.fingerprint)
     with store.opened(workspace) as opened:
-        return runs.log(
-            opened, workspace, name, experiment, folder, folder.with_suffix(".json")
-        )
+        record = folder.with_suffix(".json")
+        found = runs.RunOnDisk(name, experiment, folder, record)
+        return runs.log(opened, workspace, found)
 
 
 def model_of(workspace, run):

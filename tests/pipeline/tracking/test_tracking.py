@@ -83,7 +83,7 @@ class Tracked:
         folder = self.folder(name)
         path = self.workspace.record(self.data, name)
         record.write(self.workspace, path, folder, made_of)
-        task = Task(self.data, name, self.experiment(name), None, made_of.fingerprint)
+        task = Task(name, self.experiment(name), made_of)
         finished = tasks.finished(self.workspace, task)
         shutil.copytree(folder, finished / tasks.RUN)
         shutil.copyfile(path, finished / tasks.RECORD)

@@ -10,7 +10,7 @@ from pipeline.workspace import Workspace
 from tests.support import REPOSITORY, fake_runs
 from unroll.results.compare import claims, compare, show
 from unroll.results.tracking import ui
-from unroll.workspaces.checkout import commit
+from unroll.workspaces import commit
 
 
 @pytest.fixture

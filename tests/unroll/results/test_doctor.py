@@ -1,15 +1,15 @@
 import re
 import shutil
+from importlib import metadata
 from types import SimpleNamespace
 
 import pytest
 
 from pipeline import numerics
 from pipeline.config import params, plain_yaml
-from pipeline.provenance import packages
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
-from tests.unroll.workspaces.test_checkout import git
+from tests.unroll.test_workspaces import git
 from unroll.results import doctor
 
 PARAMS = """
@@ -72,9 +72,9 @@ def test_packages_that_are_not_as_locked_and_a_disk_that_is_nearly_full(
         "numpy==2.4 \\\nruamel-yaml==0.18 ; python_version >= '3.11' \\\nof-windows==0.4\n"
     )
     installed = {"numpy": "2.4", "ruamel-yaml": "0.18"}
-    known = packages.metadata.version
+    known = metadata.version
     monkeypatch.setattr(
-        packages.metadata, "version", lambda name: installed.get(name) or known(name)
+        metadata, "version", lambda name: installed.get(name) or known(name)
     )
     assert doctor.doctor(workspace)[1][2].endswith(", 2 as locked")
     installed["ruamel-yaml"] = "0.19"

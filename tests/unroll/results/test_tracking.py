@@ -9,7 +9,7 @@ from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from tests.pipeline.tracking.conftest import alone
 from tests.support import fake_runs
-from tests.unroll.workspaces.test_checkout import git
+from tests.unroll.test_workspaces import git
 from unroll.results.tracking import track
 
 __all__ = ["alone"]

@@ -1,8 +1,22 @@
-"""Tables on the terminal."""
+"""What commands print: tables, data for programs, and the next command."""
 
+import json
 import os
+import re
+import shlex
 import sys
 from collections.abc import Collection, Sequence
+from typing import Any
+
+from pipeline.config import params
+from pipeline.workspace import Workspace
+
+BUILD = "UNROLL_BUILD"
+"""The environment variable that `unroll repro` sets for the stages. They then print no
+next command; `unroll repro` prints one at its end."""
+
+DOCUMENT = re.compile(r"\d{3}")
+"""The number of a document, such as 002."""
 
 WRAPS = 17
 """The width beyond which a cell may take several lines."""
@@ -27,7 +41,26 @@ STYLES = {
 which are not imported because their modules import NumPy."""
 
 
-def show(
+def print_json(data: Any) -> None:
+    """Print data for programs on standard output."""
+    print(json.dumps(data, indent=1, ensure_ascii=False))
+
+
+def program(workspace: Workspace) -> str:
+    """Return the command `unroll` for a workspace, as typed in the current folder."""
+    folder = os.path.relpath(workspace.root)
+    return "unroll" if folder == "." else f"unroll --root {shlex.quote(folder)}"
+
+
+def built_by(workspace: Workspace, stage: str) -> str:
+    """Return a clause with the command that builds a stage and what it depends on."""
+    data_set = stage.partition("@")[2]
+    if data_set in params.official(workspace.params).get("datasets", {}):
+        return f"`{program(workspace)} official` builds it"
+    return f"`{program(workspace)} repro {stage}` builds it"
+
+
+def show_table(
     headings: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
@@ -38,7 +71,8 @@ def show(
 ) -> None:
     """Print a table on standard output.
 
-    A narrow terminal shows the columns that fit, and lists the other headings.
+    A narrow terminal shows the columns that fit, and lists the other headings. A file
+    or a pipe, which has no width, gets all columns.
 
     Args:
         headings: the headings of the columns. The first column is always shown.
@@ -48,36 +82,43 @@ def show(
         title: the text above the table.
         caption: the text below the table.
     """
-    columns = [*zip(headings, *rows, strict=True)]
-    widths = [max(map(len, column)) for column in columns]
-    # a file or a pipe has no width
-    if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
-        lines = []
-        for row in (headings, *rows):
-            cells = [
-                cell.rjust(width) if heading in numeric else cell.ljust(width)
-                for heading, cell, width in zip(headings, row, widths, strict=True)
-            ]
-            lines.append("  ".join(cells).rstrip())
-        print("\n".join(text for text in (title, *lines, caption) if text))
+    if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
+        _show_on_terminal(headings, rows, numeric, important, title, caption)
         return
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    lines = []
+    for row in (headings, *rows):
+        cells = [
+            cell.rjust(width) if heading in numeric else cell.ljust(width)
+            for heading, cell, width in zip(headings, row, widths, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    print("\n".join(text for text in (title, *lines, caption) if text))
+
+
+def _show_on_terminal(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numeric: Collection[str],
+    important: Sequence[str],
+    title: str,
+    caption: str,
+) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    longest_words = [
-        max(map(len, " ".join(column).split()), default=0) for column in columns
-    ]
+    columns = [*zip(headings, *rows, strict=True)]
+    # the width of the longest word, and one that leaves most cells in a line
+    words = [max(map(len, " ".join(column).split()), default=0) for column in columns]
     needed = [
-        max(word, min(WRAPS, width)) + GAP
-        for word, width in zip(longest_words, widths, strict=True)
+        max(word, min(WRAPS, max(map(len, column)))) + GAP
+        for word, column in zip(words, columns, strict=True)
     ]
     fitting = _fitting(headings, needed, important, console.width)
-    left_out = [
-        heading for index, heading in enumerate(headings) if index not in fitting
-    ]
+    left_out = [name for index, name in enumerate(headings) if index not in fitting]
     if left_out:
         caption = f"{caption} Wider terminals show: {', '.join(left_out)}.".strip()
     table = Table(
@@ -94,13 +135,13 @@ def show(
             Text(headings[index]),
             justify="right" if headings[index] in numeric else "left",
             overflow="fold",
-            min_width=longest_words[index],
+            min_width=words[index],
         )
     for row in rows:
         texts = [Text(row[index]) for index in fitting]
         for text in texts:
-            for word, style in STYLES.items():
-                text.highlight_regex(rf"\b{word}(?=$|;)", style=style)
+            for verdict, style in STYLES.items():
+                text.highlight_regex(rf"\b{verdict}(?=$|;)", style=style)
         table.add_row(*texts)
     console.print(table)
 

@@ -1,6 +1,4 @@
-"""A small graph with an experiment of each kind, on generated data; for `unroll verify
---quick` and for tests.
-"""
+"""A small graph with an experiment of each kind, on generated data."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +7,7 @@ from pipeline.config.params import TEMPLATES
 from pipeline.files import write_text
 from pipeline.provenance.machine import CODE, repository
 from pipeline.workspace import Workspace
-from unroll.workspaces.make import copy_code, copy_graph
+from unroll.workspaces import copy_code, copy_graph
 
 CLAIMS = """
 - document: "003"

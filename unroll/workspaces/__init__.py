@@ -1,1 +1,0 @@
-"""New workspaces: the demo, a miniature, a project of your own, a clone."""
