@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pipeline.config.model_card import card
 from pipeline.config.params import Experiment
+from pipeline.errors import UsageError
 from pipeline.files import atomic_file, atomic_folder, read_checked, remove
 from pipeline.provenance.fingerprint import Ingredients
 from pipeline.training import run_folder
@@ -65,8 +66,14 @@ class Task:
 
     @property
     def network(self) -> bool:
-        """True if the task needs TensorFlow."""
-        return card(self.experiment.model).gives == "network"
+        """True if the task may need TensorFlow.
+
+        A model that is wrong counts as one that may: its own training says what is wrong.
+        """
+        try:
+            return card(self.experiment.model).gives == "network"
+        except UsageError:
+            return True
 
     @property
     def key(self) -> str:
