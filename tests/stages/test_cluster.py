@@ -83,7 +83,7 @@ def trainings(worker):
 
 
 def wait_until(condition):
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 240
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.05)

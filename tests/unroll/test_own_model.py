@@ -57,8 +57,9 @@ experiments:
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path, monkeypatch):
     """A built project with a model of its own."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     workspace = Workspace(tmp_path)
     write_text(workspace.params, PARAMS)
     write_model(workspace, WORDS)
