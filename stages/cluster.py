@@ -240,9 +240,6 @@ def run(
 
 def _taken(workspace: Workspace, task: Task, future: Future) -> Result:
     """Keep the finished run of a task, and return its result."""
-    # It is heavy.
-    from pipeline.tracking import runs
-
     if future.status == "error":
         error = future.exception()
         return Result(task, 0.0, one_line(f"{type(error).__name__}: {error}"))
@@ -253,7 +250,6 @@ def _taken(workspace: Workspace, task: Task, future: Future) -> Result:
     if not trained.error:
         with tasks.finishing(workspace, task) as folder:
             _write(trained.files, folder)
-        runs.trained(workspace, task)
     return Result(task, trained.seconds, trained.error)
 
 

@@ -23,9 +23,6 @@ PRELOAD = (
 )
 """Modules that each training imports. Importing takes longer than most trainings."""
 
-MLFLOW = ("sqlalchemy.dialects.sqlite", "mlflow.store.tracking.sqlalchemy_store")
-"""Modules that log a run."""
-
 TENSORFLOW = ("tensorflow", "keras")
 
 GRACE = 10.0
@@ -68,13 +65,13 @@ def run(
     task_of = {}
     for task in tasks:
         log = workspace.log(task.whole_name)
-        call = Call(task.whole_name, _perform_and_log, (workspace, task), log)
+        call = Call(task.whole_name, _perform, (workspace, task), log)
         task_of[call] = task
 
     def tick(running: dict[Call, float]) -> None:
         on_tick({task_of[each]: seconds for each, seconds in running.items()})
 
-    with Server([*preload(tasks, jobs), *MLFLOW]) as children:
+    with Server(preload(tasks, jobs)) as children:
         results = processes.run(
             list(task_of), jobs, children, on_tick=tick, grace=GRACE
         )
@@ -117,10 +114,8 @@ def preload(tasks: Sequence[Task], jobs: int) -> list[str]:
     return [*PRELOAD]
 
 
-def _perform_and_log(workspace: Workspace, task: Task) -> None:
-    # These are heavy; the process that starts children need not import them.
-    from pipeline.tracking import runs
+def _perform(workspace: Workspace, task: Task) -> None:
+    # It is heavy; the process that starts children need not import it.
     from stages.perform import perform
 
     perform(workspace, task)
-    runs.trained(workspace, task)

@@ -190,6 +190,8 @@ def _train(
             display.ended(result)
             if result.error:
                 failed.append(f"{result.task.whole_name}: {result.error}")
+            else:
+                _log(workspace, result.task)
     code = Code(machine.CODE)
     for task in missing:
         [now] = tasks_of(workspace, config, task.dataset, task.name, code)
@@ -210,6 +212,18 @@ def _cluster() -> ModuleType:
             f"{SCHEDULER} names a scheduler of Dask, and Dask is not installed; run "
             "`pip install 'unroll[cluster]'`"
         ) from None
+
+
+def _log(workspace: Workspace, task: Task) -> None:
+    """Log a finished run in MLflow.
+
+    This process does so and not the training's own: MLflow's first model takes half a
+    second in each process.
+    """
+    # It is heavy; where nothing is trained, MLflow need not be imported.
+    from pipeline.tracking import runs
+
+    runs.trained(workspace, task)
 
 
 def _expected_seconds(workspace: Workspace, task: Task) -> float:

@@ -48,11 +48,10 @@ OFFICIAL_PROJECT = ".official"
 
 CHOSEN = {
     "shapes_seq2vec": "zero last_value linear tuned_kernel_ridge tuned_mlp rnn rnn2",
-    "shapes_vec2seq": "zero linear tuned_kernel_ridge tuned_mlp gru",
+    "shapes_vec2seq": "zero linear tuned_kernel_ridge gru",
     "shapes_seq2seq": "zero last_value linear gru",
     "shapes_delayed": "zero last_value copy linear rnn rnn2",
-    "waves": "last_value linear tuned_ridge tuned_boosting tuned_kernel_ridge rnn6 "
-    "rnn20 gru",
+    "waves": "last_value linear tuned_ridge rnn6 gru",
     "jena_sample": "last_value daily_cycle ridge boosting gru",
     "sine_windows": "zero last_value two_values dense lstm dense4",
     "sine_interpolation": "zero dense",

@@ -59,7 +59,7 @@ def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys
     output = capsys.readouterr().out
     page = root / "results/index.html"
     assert output.startswith(
-        "8 experiments, a seed each, 2 at a time, offline, all in .demo/."
+        "5 experiments, a seed each, 2 at a time, offline, all in .demo/."
     )
     assert re.search(r"\nThe demo took [0-9]+ s\.\n", output)
     assert re.search(rf"The page +{re.escape(str(page))}\n", output)
@@ -93,7 +93,7 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     verdict = answer(schema.load(file.parent))
     assert re.search(rf"^waves +untuned +{verdict.outcome} ", output, re.MULTILINE)
     assert (
-        "7 have its test errors to the last digit; waves/rnn6 not: `git diff HEAD "
+        "4 have its test errors to the last digit; waves/rnn6 not: `git diff HEAD "
         "params.yaml` shows edits, `unroll doctor` compares packages." in output
     )
 
