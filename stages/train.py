@@ -57,8 +57,8 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
     config = params.load(workspace.params)
     wanted = tasks_of(workspace, config, name, only)
     with locks.stage(workspace, "train", name):
-        absent = [task for task in wanted if not _is_in_place(workspace, task)]
-        missing = [task for task in absent if not _is_finished(workspace, task)]
+        absent = _absent(workspace, wanted)
+        missing = _unfinished(workspace, absent)
         text = f"{name}: {len(missing)} of {len(wanted)} experiments to train"
         progress.line(text, last=True)
         failed = _train(workspace, config, missing, jobs)
@@ -91,12 +91,10 @@ def train_ahead(workspace: Workspace, names: Sequence[str], jobs: int) -> None:
             # Its stage waits for another process that trains it now, and says its errors.
             with contextlib.suppress(UnrollError):
                 locked.enter_context(locks.stage(workspace, "train", name))
-                missing += [
-                    task
-                    for task in tasks_of(workspace, config, name, code=code)
-                    if not _is_in_place(workspace, task)
-                    and not _is_finished(workspace, task)
-                ]
+                absent = _absent(
+                    workspace, tasks_of(workspace, config, name, code=code)
+                )
+                missing += _unfinished(workspace, absent)
         if missing:
             progress.line(f"{len(missing)} experiments to train", last=True)
         _train(workspace, config, missing, jobs)
@@ -140,15 +138,25 @@ def tasks_of(
     return wanted
 
 
-def _is_in_place(workspace: Workspace, task: Task) -> bool:
-    return _is_whole(workspace.run(task.dataset, task.name), task)
+def _absent(workspace: Workspace, wanted: Sequence[Task]) -> list[Task]:
+    """Return the tasks whose run does not lie in runs/."""
+    return [
+        task
+        for task in wanted
+        if not _is_whole(workspace.run(task.dataset, task.name), task)
+    ]
 
 
-def _is_finished(workspace: Workspace, task: Task) -> bool:
-    found = _is_whole(tasks.finished(workspace, task) / RUN, task)
-    if found:  # its process may have been killed before it removed the checkpoint
+def _unfinished(workspace: Workspace, absent: Sequence[Task]) -> list[Task]:
+    """Return the tasks whose finished run does not wait to be taken, either."""
+    unfinished = []
+    for task in absent:
+        if not _is_whole(tasks.finished(workspace, task) / RUN, task):
+            unfinished.append(task)
+            continue
+        # Its process may have been killed before it removed the checkpoint.
         workspace.checkpoint(task.dataset, task.name).unlink(missing_ok=True)
-    return found
+    return unfinished
 
 
 def _is_whole(folder: Path, task: Task) -> bool:
@@ -175,6 +183,8 @@ def _train(
     expected = {task: _expected_seconds(workspace, task) for task in missing}
     ordered = sorted(expected, key=lambda task: -expected[task])
     failed = []
+    # A store that cannot be reached would hold up the trainings once for each run.
+    reachable = True
     with contextlib.ExitStack() as stack:
         address = os.environ.get(SCHEDULER)
         if address:
@@ -190,8 +200,8 @@ def _train(
             display.ended(result)
             if result.error:
                 failed.append(f"{result.task.whole_name}: {result.error}")
-            else:
-                _log(workspace, result.task)
+            elif reachable:
+                reachable = _log(workspace, result.task)
     code = Code(machine.CODE)
     for task in missing:
         [now] = tasks_of(workspace, config, task.dataset, task.name, code)
@@ -214,8 +224,8 @@ def _cluster() -> ModuleType:
         ) from None
 
 
-def _log(workspace: Workspace, task: Task) -> None:
-    """Log a finished run in MLflow.
+def _log(workspace: Workspace, task: Task) -> bool:
+    """Log a finished run in MLflow; return whether its store can be used.
 
     This process does so and not the training's own: MLflow's first model takes half a
     second in each process.
@@ -223,7 +233,7 @@ def _log(workspace: Workspace, task: Task) -> None:
     # It is heavy; where nothing is trained, MLflow need not be imported.
     from pipeline.tracking import runs
 
-    runs.trained(workspace, task)
+    return runs.trained(workspace, task)
 
 
 def _expected_seconds(workspace: Workspace, task: Task) -> float:

@@ -7,14 +7,11 @@ import hashlib
 
 from pipeline.config.params import Experiment, Params
 from pipeline.evaluation import answers_file
-from pipeline.evaluation.schema import About, Entry, Split
+from pipeline.evaluation.schema import About, Entry
 from pipeline.tracking import view
-from pipeline.tracking.runs import over_seeds, own_first, parameters
+from pipeline.tracking.runs import PREFIXES, over_seeds, own_first, parameters
 from pipeline.tracking.store import Store
 from pipeline.workspace import Workspace
-
-PREFIXES: dict[Split, str] = {"test": "", "validation": "validation_"}
-"""Split -> what stands before the name of a measure of it."""
 
 MARK = " (committed)"
 """The ending of the name of a run that has committed results."""

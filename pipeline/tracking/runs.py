@@ -21,7 +21,7 @@ from pipeline.data.dataset import Dataset, Description
 from pipeline.data.examples import compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers_file, schema
-from pipeline.evaluation.schema import About
+from pipeline.evaluation.schema import About, Split
 from pipeline.evaluation.scores import measures, statistics
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.entities import Run as MlflowRun
 
+
+PREFIXES: dict[Split, str] = {"test": "", "validation": "validation_"}
+"""Split -> what stands before the name of a measure of it."""
 
 DIGEST = 8
 """The length of a data set's digest, as MLflow's own."""
@@ -66,10 +69,10 @@ def on_disk(workspace: Workspace, name: str, experiment: Experiment) -> RunOnDis
     return RunOnDisk(name, experiment, workspace.run(*where), workspace.record(*where))
 
 
-def trained(workspace: Workspace, task: Task) -> None:
-    """Log the finished run of a task.
+def trained(workspace: Workspace, task: Task) -> bool:
+    """Log the finished run of a task, and return whether the store can be used.
 
-    If the store fails, print a warning; the training goes on.
+    If logging fails, print a warning; the training goes on.
     """
     folder = tasks.finished(workspace, task)
     finished = RunOnDisk(
@@ -83,6 +86,8 @@ def trained(workspace: Workspace, task: Task) -> None:
             f"warning: not recorded in MLflow: {error}. "
             "`unroll track` records it later\n"
         )
+        return not isinstance(error, StoreError)
+    return True
 
 
 def track(
@@ -319,7 +324,7 @@ def _scores(data: Dataset, run: Run) -> dict[str, list[float]]:
     The data set's own metric comes first.
     """
     by_name: dict[str, list[float]] = {}
-    for split, prefix in (("test", ""), ("validation", "validation_")):
+    for split, prefix in PREFIXES.items():
         predictions = run.predictions.get(f"{run.points[-1]}_{split}")
         if predictions is None:
             continue

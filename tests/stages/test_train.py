@@ -90,7 +90,8 @@ def test_one_edited_option_trains_one_run(two, capsys):
     shown, _ = lines(capsys)
     assert shown[0] == "waves: 1 of 2 experiments to train"
     assert shown[1].startswith("1/1  waves/linear  ")
-    assert [line for line in shown[2:] if "not recorded in MLflow" not in line] == []
+    (warning,) = shown[2:]
+    assert warning.startswith("warning: not recorded in MLflow: ")
     changed = {
         path
         for path, data in content(two.runs("waves")).items()
@@ -120,6 +121,19 @@ def test_a_damaged_run_is_named_and_trained_again(damage, two, capsys):
     shown, _ = lines(capsys)
     assert "waves/linear is trained again" in shown[0]
     assert shown[1] == "waves: 1 of 2 experiments to train"
+    assert content(two.runs("waves")) == before
+
+
+def test_mlflow_that_cannot_be_reached_is_asked_once(two, capsys):
+    before = content(two.runs("waves"))
+    shutil.rmtree(two.runs("waves"))
+    train(two, "waves", jobs=2)
+    shown, _ = lines(capsys)
+    assert [line[:4] for line in shown[1:] if not line.startswith("warning")] == [
+        "1/2 ",
+        "2/2 ",
+    ]
+    assert len([line for line in shown if line.startswith("warning")]) == 1
     assert content(two.runs("waves")) == before
 
 
