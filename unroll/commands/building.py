@@ -10,6 +10,7 @@ import typer
 
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
+from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.app import DataSet, app, known_data_sets, own_workspace
 from unroll.terminal import BUILD, built_by, program
@@ -189,6 +190,10 @@ def train(
             "--epochs and --seed are for one experiment; name it behind the data set: "
             f"unroll train {name} EXPERIMENT"
         )
+    if experiment:  # a misspelt name is said before a data set that is not prepared
+        config = params.load(workspace.params)
+        config.dataset(name)
+        one_of(experiment, config.experiments_of(name), f"the experiment of {name}")
     _require_prepared(workspace, name, f"prepare@{name}")
     if dry:
         from stages.perform import trial

@@ -272,6 +272,11 @@ def test_the_version_and_the_headings_of_help(unroll):
             1,
             "data/raw/waves/source.json is missing; run `unroll source waves`",
         ),
+        (  # though the data set is not prepared
+            ["train", "jena", "gruu"],
+            2,
+            "the experiment of jena must be one of",
+        ),
         (
             ["train", "jena", "gru"],
             1,
