@@ -12,22 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
-import numpy as np
 import pandas as pd
 import pydantic
 
 from pipeline import tables
-from pipeline.data import row_calendar
-from pipeline.data.dataset import Dataset
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.files import atomic_folder, read_checked, write_json
 from pipeline.processes import Server
 from pipeline.validation import Strict, validated
-from series import FILE, backtest, fits, leaderboard, seal, sentence
-from series.backtest import Plan
-from series.candidates import candidates
-from series.fits import FitCache, Say
-from series.forecaster import ARRAYS, SPEC, Forecaster
+from series import FILE, fits, seal, sentence, windowed
+from series.fits import Say, Workers
+from series.forecaster import ARRAYS, SPEC, BaseForecaster, Forecaster
 from series.leaderboard import ENSEMBLE, Board
 from series.options import (
     MOST_TIMESTEPS,
@@ -38,13 +33,14 @@ from series.options import (
     is_title,
     takes,
 )
-from series.question import Proposal, not_forecast, prepared, propose
+from series.question import is_short, not_forecast, propose
 from series.reading.detect import detect
 from series.reading.profile import FileProfile, described
 from series.reading.series_names import LONG_FORMAT
-from series.recipes import card
+from series.short import answer as short
+from series.short.forecaster import SPEC as SHORT_SPEC
+from series.short.forecaster import ShortForecaster
 from series.source import Data, RowsFile, files_of, naming_the_frame, plain_name
-from series.spec import ForecasterSpec, Member, fitted_of
 
 LEVELS = (0.5, 0.8, 0.9)
 """The usual coverages of prediction intervals."""
@@ -142,7 +138,7 @@ class Answer:
 
     findings: Findings
     forecasts: pd.DataFrame
-    forecaster: Forecaster
+    forecaster: BaseForecaster
     folder: Path
     seconds: Mapping[str, float]
 
@@ -382,94 +378,45 @@ def _answered(
     jobs = asked.jobs or os.cpu_count() or 1
     # the server imports while the rows are read
     with Server(fits.PRELOAD) as server:
-        profile, proposal, dataset = _read(asked, data, paths, say, choose)
-        plan = backtest.plan(dataset, proposal.cycles)
-        say(
-            f"Each model forecasts from {plan.origins} cutoffs of the past, fitted "
-            f"{'once' if plan.refits == 1 else f'{plan.refits} times'} to the rows "
-            "before. The earlier half of the cutoffs chooses models, the later half "
-            "compares them."
-        )
-        experiments = candidates(
-            profile,
-            proposal,
-            networks=asked.networks,
-            series=len(dataset.scales),
-            origins=plan.origins,
-        )
-        cache = FitCache.of(kept, dataset)
-        fitted, left_out = fits.cross_validated(
-            cache,
-            experiments,
-            plan,
-            server,
-            jobs=jobs,
-            minutes=asked.minutes,
-            say=say,
-        )
-        trained = {name: fit.experiment for name, fit in fitted.items()}
-        forecasts, board = leaderboard.board(
-            dataset,
-            pd.concat([fit.table for fit in fitted.values()]),
-            trained,
-            backtest.delay(dataset, plan.stride),
-        )
-        champions = {name: trained[name] for name in board.champions}
-        weights = folder / "weights"
-        members = fits.refitted(cache, champions, weights, server, jobs=jobs)
-    titled = {name: card(model).short_title(model) for name, model in trained.items()}
-    if sentence.ZERO in titled:
-        titled[sentence.ZERO] = "always 0"
-    forecaster = Forecaster(
-        _spec(dataset, sentence.title(board, titled, board.champion), members, plan),
-        backtest.arrays(dataset, forecasts, board.champions),
-        {name: weights / name for name in champions},
-    )
+        profile = detect(paths, asked)
+        for line in described(profile):
+            say(line)
+        proposal = propose(profile, choose(profile))
+        for line in proposal.guesses:
+            say(line)
+        name = _name(asked, data, profile)
+        work = Workers(server, jobs, asked.minutes, say)
+        if is_short(profile, proposal):
+            made = short.answered(name, profile, proposal, asked, kept, work)
+        else:
+            made = windowed.answered(name, profile, proposal, asked, folder, kept, work)
     findings = Findings(
-        name=dataset.name,
+        name=name,
         files=[RowsFile.of(path, folder) for path in paths],
         target=proposal.target,
         horizon=proposal.horizon,
-        board=board,
-        titles=titled,
-        left_out={**left_out, **proposal.leave_out},
-        series_left_out=[*proposal.leave_out],
-        mostly_zero=_mostly_zero(dataset),
+        board=made.board,
+        titles=made.titles,
+        left_out={**made.models_left_out, **made.series_left_out},
+        series_left_out=[*made.series_left_out],
+        mostly_zero=made.mostly_zero,
         integers=_integers(profile),
     )
-    forecasts = _typed(forecasts, findings.integers)
-    seconds = {name: fit.seconds for name, fit in fitted.items()}
-    forecaster.save(folder)
+    forecasts = _typed(made.forecasts, findings.integers)
+    made.forecaster.save(folder)
     tables.write_parquet(folder / TABLE, forecasts)
-    write_json(folder / SECONDS, seconds)
+    write_json(folder / SECONDS, {**made.seconds})
     write_json(folder / FILE, findings.model_dump())
-    return Answer(findings, forecasts, forecaster, folder, seconds)
+    return Answer(findings, forecasts, made.forecaster, folder, made.seconds)
 
 
-def _read(
-    asked: Arguments, data: Data, paths: list[Path], say: Say, choose: Choose
-) -> tuple[FileProfile, Proposal, Dataset]:
-    """Profile the files, propose what was left out, and cut the rows into windows."""
-    profile = detect(paths, asked)
-    for line in described(profile):
-        say(line)
-    proposal = propose(profile, choose(profile))
-    for line in proposal.guesses:
-        say(line)
-    name = asked.name or plain_name(data)
-    if asked.name is None and len(profile.series) == 1 and is_title(profile.series[0]):
-        name = profile.series[0]  # as the long format names it
-    dataset, proposal = prepared(name, profile, proposal)
-    lacking = not_forecast(proposal.leave_out, len(fitted_of(dataset).series))
-    if lacking:
-        say(lacking)
-    return profile, proposal, dataset
-
-
-def _mostly_zero(dataset: Dataset) -> int:
-    """Return the number of series whose median is 0."""
-    truth = np.asarray(dataset.truth).reshape(len(fitted_of(dataset).series), -1)
-    return int((np.nanmedian(truth, axis=1) == 0).sum())
+def _name(asked: Arguments, data: Data, profile: FileProfile) -> str:
+    """Return the name of the series: as asked, as the long format says, or the file's."""
+    if asked.name is not None:
+        return asked.name
+    if len(profile.series) == 1 and is_title(profile.series[0]):
+        return profile.series[0]
+    return plain_name(data)
 
 
 def _integers(profile: FileProfile) -> str:
@@ -491,41 +438,6 @@ def _typed(table: pd.DataFrame, integers: str) -> pd.DataFrame:
     return table.astype({"unique_id": integers}) if integers else table
 
 
-def _spec(
-    dataset: Dataset, why: str, members: list[Member], plan: Plan
-) -> ForecasterSpec:
-    """Return the forecaster as plain data; the range of all rows is usual to it."""
-    fitted = fitted_of(dataset)
-    count = len(fitted.series)  # their rows stand one after the other
-    # (series, rows, columns + calendar), in model units
-    whole = backtest.windows(dataset).series
-    whole = whole.reshape(count, -1, whole.shape[1])
-    truth = np.asarray(dataset.truth).reshape(count, -1)
-    target = fitted.columns.index(fitted.csv.target)
-    statistics = {}
-    for number, (name, known) in enumerate(fitted.series.items()):
-        own = whole[number, :, : len(known.mean)]
-        low = own.min(axis=0) * known.std + known.mean
-        high = own.max(axis=0) * known.std + known.mean
-        # Exact for the target, whose lowest value decides whether 0 is a floor.
-        low[target] = np.nanmin(truth[number])
-        high[target] = np.nanmax(truth[number])
-        statistics[name] = known.model_copy(
-            update={"low": low.tolist(), "high": high.tolist()}
-        )
-    last = np.asarray(dataset.stamps).max(keepdims=True).astype("datetime64[ms]")
-    until = row_calendar.numbered(last, fitted.cleaning, fitted.csv.time_zone)
-    return ForecasterSpec(
-        name=dataset.name,
-        dataset=dataset.name,
-        members=members,
-        fitted=fitted.model_copy(update={"series": statistics}),
-        stride=plan.stride,
-        why=why,
-        until=str(until[0]),
-    )
-
-
 def load(folder: str | os.PathLike[str]) -> Answer:
     """Read an answer that `Answer.save` wrote.
 
@@ -538,13 +450,15 @@ def load(folder: str | os.PathLike[str]) -> Answer:
             f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes "
             "one"
         )
-    seal.check(path, FILE, TABLE, SPEC, ARRAYS)
+    is_short = (path / SHORT_SPEC).is_file()
+    seal.check(path, FILE, TABLE, SHORT_SPEC if is_short else SPEC, ARRAYS)
     findings = read_checked(path / FILE, Findings, seal.CURE)
     forecasts = tables.read_parquet(path / TABLE, COLUMNS, seal.CURE)
     seconds = dict[str, float]()
     if (path / SECONDS).is_file():
         seconds = read_checked(path / SECONDS, Seconds, seal.CURE).root
-    return Answer(findings, forecasts, Forecaster.checked(path), path, seconds)
+    kind = ShortForecaster if is_short else Forecaster
+    return Answer(findings, forecasts, kind.checked(path), path, seconds)
 
 
 def _to_stderr(line: str) -> None:

@@ -7,6 +7,7 @@ computed by `pipeline.evaluation.intervals.Difference`.
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -113,8 +114,21 @@ def errors_by_block(
         `sum` of the errors, in standard deviations, and `count` of the measured values;
         a row for each model and each block with a measured value.
     """
-    errors = in_deviations(rows, deviations)
     blocks = block_numbers(rows["cutoff"].to_numpy(), length)
+    return _summed_errors(rows, deviations, blocks)
+
+
+def errors_by_series(
+    rows: pd.DataFrame, deviations: Mapping[str, float]
+) -> pd.DataFrame:
+    """Return the errors as `errors_by_block`, with a series as a block."""
+    return _summed_errors(rows, deviations, rows["unique_id"].astype(str))
+
+
+def _summed_errors(
+    rows: pd.DataFrame, deviations: Mapping[str, float], blocks: Any
+) -> pd.DataFrame:
+    errors = in_deviations(rows, deviations)
     table = errors.groupby([rows["model"], blocks]).agg(["sum", "count"])
     return table[table["count"] > 0]
 

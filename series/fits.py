@@ -84,6 +84,24 @@ class Cached(Strict):
 
 
 @dataclass(frozen=True)
+class Workers:
+    """What fits models in processes.
+
+    Attributes:
+        server: the server that starts the processes.
+        jobs: number of processes that work at a time.
+        minutes: the time budget; models that are not done by then are left out, except
+            naive ones. None for no limit.
+        say: called with lines of progress.
+    """
+
+    server: processes.Server
+    jobs: int
+    minutes: float | None
+    say: Say
+
+
+@dataclass(frozen=True)
 class Fit:
     """A model's forecasts from all origins.
 
@@ -147,11 +165,7 @@ def cross_validated(
     cache: FitCache,
     experiments: Mapping[str, Experiment],
     plan: Plan,
-    server: processes.Server,
-    *,
-    jobs: int,
-    minutes: float | None,
-    say: Say,
+    workers: Workers,
 ) -> tuple[dict[str, Fit], dict[str, str]]:
     """Forecast with each model from all origins.
 
@@ -159,11 +173,7 @@ def cross_validated(
         cache: the folder with the data set.
         experiments: the models.
         plan: the origins.
-        server: the server that starts the processes.
-        jobs: number of processes that work at a time.
-        minutes: the time budget; models that are not done by then are left out, except
-            naive ones. None for no limit.
-        say: called with a line for each model that is done.
+        workers: what fits models.
 
     Returns:
         Name -> fit; and name of a model that is left out -> reason.
@@ -179,12 +189,12 @@ def cross_validated(
             expected[name] = _expected_seconds(experiment)
     # The longest first, so that none runs alone at the end. With a time budget the
     # quickest first, so that many are done.
-    order = sorted(expected, key=expected.__getitem__, reverse=minutes is None)
+    order = sorted(expected, key=expected.__getitem__, reverse=workers.minutes is None)
     calls = [
         cache.call(fit_one, name, experiments[name], plan, paths[name])
         for name in order
     ]
-    left_out = _performed(calls, experiments, server, expected, jobs, minutes, say)
+    left_out = _performed(calls, experiments, expected, workers)
     fits = {}
     for name, path in paths.items():
         if name not in left_out:
@@ -200,18 +210,16 @@ def cross_validated(
 def _performed(
     calls: Sequence[processes.Call],
     experiments: Mapping[str, Experiment],
-    server: processes.Server,
     expected: dict[str, float],
-    jobs: int,
-    minutes: float | None,
-    say: Say,
+    workers: Workers,
 ) -> dict[str, str]:
     """Fit models, and return name of a model that is left out -> reason.
 
     `expected` has the CPU seconds of each model; models that are done are removed.
     """
-    left = TimeLeft(expected, jobs)
+    left = TimeLeft(expected, workers.jobs)
     left_out = {}
+    minutes = workers.minutes
     if minutes is None:
         rounds = [(calls, math.inf)]
     else:
@@ -220,7 +228,7 @@ def _performed(
         others = [call for call in calls if call not in naive]
         rounds = [(naive, math.inf), (others, time.monotonic() + 60 * minutes)]
     for some, deadline in rounds:
-        runs = processes.run(some, jobs, server, deadline=deadline)
+        runs = processes.run(some, workers.jobs, workers.server, deadline=deadline)
         with contextlib.closing(runs):
             for ended in runs:
                 name = ended.call.name
@@ -231,9 +239,11 @@ def _performed(
                     what = "left out"
                 left.ended(name, ended.seconds)
                 done = len(calls) - len(expected)
-                say(f"{done}/{len(calls)}  {name}  {what}  {left.words()}".rstrip())
+                workers.say(
+                    f"{done}/{len(calls)}  {name}  {what}  {left.words()}".rstrip()
+                )
     for name in sorted(expected):
-        left_out[name] = f"there was no time for it in {minutes:g} minutes"
+        left_out[name] = f"there was no time for it in {minutes:g} min"
     return left_out
 
 
@@ -244,7 +254,7 @@ def _left_out_because(ended: processes.Ended) -> str:
         UnrollError: something is wrong with the machine, such as a full disk.
         RuntimeError: there is a mistake in the code.
     """
-    _require_no_mistake(ended)
+    require_no_mistake(ended)
     if ended.error and not ended.killed:
         raise UnrollError(f"{ended.call.name}: {ended.error}")
     if ended.error:
@@ -253,7 +263,7 @@ def _left_out_because(ended: processes.Ended) -> str:
     return str(about.get("left_out", ""))
 
 
-def _require_no_mistake(ended: processes.Ended) -> None:
+def require_no_mistake(ended: processes.Ended) -> None:
     """Raise RuntimeError, with the log, if there is a mistake in the code.
 
     The folder of the log may be temporary.
@@ -296,9 +306,7 @@ def refitted(
     cache: FitCache,
     experiments: Mapping[str, Experiment],
     folder: Path,
-    server: processes.Server,
-    *,
-    jobs: int,
+    workers: Workers,
 ) -> list[Member]:
     """Fit models on all rows.
 
@@ -306,8 +314,7 @@ def refitted(
         cache: the data set.
         experiments: the models as they were settled by `cross_validated`.
         folder: a new folder; the weights of each model are written to FOLDER/NAME.
-        server: the server that starts the processes.
-        jobs: number of processes that work at a time.
+        workers: what fits models.
 
     Returns:
         The models as members of a forecaster, in the order of `experiments`.
@@ -320,10 +327,10 @@ def refitted(
         cache.call(refit_one, name, experiment, folder / name)
         for name, experiment in experiments.items()
     ]
-    runs = processes.run(calls, jobs, server)
+    runs = processes.run(calls, workers.jobs, workers.server)
     with contextlib.closing(runs):
         for ended in runs:
-            _require_no_mistake(ended)
+            require_no_mistake(ended)
             if ended.error:
                 raise UnrollError(f"{ended.call.name}: {ended.error}")
     members = []

@@ -6,6 +6,7 @@ It is saved as a folder of plain files.
 import hashlib
 import shutil
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,13 +22,14 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.training.job import Predict
 from pipeline.training.recipe import Recipe
+from pipeline.validation import one_of
 from series import intervals, seal
 from series.combination import known_after, weighted_median_forecast
 from series.reading import files
 from series.recipes import recipe, require_own_model
-from series.rows import Window, continued, histories, latest
+from series.rows import History, Window, continued, histories, latest
 from series.source import existing, plain_frame
-from series.spec import ForecasterSpec, Member
+from series.spec import ForecasterSpec, Member, Spec
 
 SPEC = "forecaster.json"
 """The file of a `ForecasterSpec`."""
@@ -46,8 +48,172 @@ class OutsideRangeWarning(UserWarning):
     """A warning of a value far outside the trained range; the forecast is a guess."""
 
 
+class BaseForecaster(ABC):
+    """What reads rows and forecasts what comes next, whatever its models.
+
+    Attributes:
+        spec: the forecaster as plain data.
+    """
+
+    spec: Spec
+
+    @property
+    @abstractmethod
+    def models(self) -> list[str]:
+        """The models that can forecast."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the forecaster into a folder; `seal.write` has to follow."""
+
+    @abstractmethod
+    def load_models(self) -> None:
+        """Read the models now, not at the first forecast.
+
+        Raises:
+            UnrollError: weights are missing or damaged.
+        """
+
+    @abstractmethod
+    def ahead(
+        self,
+        window: Window,
+        levels: Sequence[float] = (intervals.USUAL,),
+        horizon: int | None = None,
+        model: str | None = None,
+    ) -> tuple[Array, Array]:
+        """Forecast the timesteps after a window.
+
+        Args:
+            window: the last rows of a series.
+            levels: coverages of the prediction intervals.
+            horizon: number of timesteps; None for the horizon that the models were
+                trained for.
+            model: one of `models`; None for the model that was chosen.
+
+        Returns:
+            (horizon,) forecasts and (horizon, 2 * levels) their quantiles in ascending
+            order, in the target's unit. No known value lies below
+            `SeriesQuestion.lowest`; ends that are not known are infinite.
+
+        Raises:
+            UsageError: a level, the horizon or the model is wrong.
+        """
+
+    @abstractmethod
+    def latest(self, history: History) -> Window:
+        """Return the last window of some rows.
+
+        Raises:
+            UnrollError: rows are too few, or there is a gap.
+        """
+
+    def read(
+        self, paths: Sequence[Path], plan: Sequence[Path] = ()
+    ) -> dict[str, Window]:
+        """Read the last window of each series from files of the trained form.
+
+        Args:
+            paths: the files.
+            plan: files of rows to come, with the columns that are known beforehand.
+
+        Raises:
+            UnrollError: the rows cannot be used; the text says which and why.
+
+        Warns:
+            OutsideRangeWarning: a value is far outside the trained range, or a series
+                is left out.
+        """
+        for path in [*paths, *plan]:
+            existing(path)
+        form = self.spec.question.csv
+        return self._latest(
+            files.read(paths, form), files.read(plan, form) if plan else None
+        )
+
+    def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
+        """Return the last window of each series of rows in memory. Raises as `read`."""
+        return self._latest(
+            files.of_table(plain_frame(rows), self.spec.question.csv), None
+        )
+
+    def _latest(
+        self, rows: files.FileRows, plan: files.FileRows | None
+    ) -> dict[str, Window]:
+        found = histories(self.spec.questions, rows, plan)
+        windows = dict[str, Window]()
+        failed = UnrollError("no series has rows to forecast from")
+        for name, history in found.items():
+            try:
+                window = self.latest(history)
+            except UnrollError as error:
+                if name == ALONE:
+                    raise
+                failed = error
+                text = f"{name}: left out: {error}"
+                warnings.warn(text, OutsideRangeWarning, stacklevel=3)
+                continue
+            if name != ALONE:
+                window = replace(
+                    window, unusual=[f"{name}: {text}" for text in window.unusual]
+                )
+            for text in window.unusual:
+                warnings.warn(text, OutsideRangeWarning, stacklevel=3)
+            windows[name] = window
+        if not windows:
+            raise failed
+        return windows
+
+    def forecast(
+        self,
+        rows: pd.DataFrame,
+        levels: Sequence[float] = (intervals.USUAL,),
+        horizon: int | None = None,
+        model: str | None = None,
+    ) -> pd.DataFrame:
+        """Forecast the timesteps after rows in memory, for each series.
+
+        Arguments and errors are those of `windows` and `after`.
+        """
+        return self.after(self.windows(rows), levels, horizon, model)
+
+    def after(
+        self,
+        windows: Mapping[str, Window],
+        levels: Sequence[float] = (intervals.USUAL,),
+        horizon: int | None = None,
+        model: str | None = None,
+    ) -> pd.DataFrame:
+        """Forecast the timesteps after the windows of some series.
+
+        Arguments and errors are those of `ahead`.
+
+        Returns:
+            A row for each series and timestep: unique_id, ds, y_hat, and for each
+            level, such as 0.9, lo-90 and hi-90, in the target's unit. Timestamps have
+            the time zone of the series if there is one. Ends are infinite if too few
+            errors are known.
+        """
+        frames = []
+        for name, window in windows.items():
+            forecast, quantiles = self.ahead(window, levels, horizon, model)
+            columns = {
+                "unique_id": name or self.spec.name,
+                "ds": window.times(len(forecast)),
+                "y_hat": forecast,
+            }
+            for level in levels:
+                percent = f"{100 * level:g}"
+                # quantiles lie in order, the widest outermost
+                wider = sum(other > level for other in levels)
+                columns[f"lo-{percent}"] = quantiles[:, wider]
+                columns[f"hi-{percent}"] = quantiles[:, -1 - wider]
+            frames.append(pd.DataFrame(columns))
+        return pd.concat(frames, ignore_index=True)
+
+
 @dataclass(frozen=True)
-class Forecaster:
+class Forecaster(BaseForecaster):
     """Models with all that a forecast from raw rows takes.
 
     Attributes:
@@ -95,6 +261,15 @@ class Forecaster:
             raise damaged(folder / ARRAYS, error, seal.CURE) from None
         names = [member.name for member in spec.members]
         return cls(spec, arrays, {name: folder / "weights" / name for name in names})
+
+    @property
+    def models(self) -> list[str]:
+        """The models that can forecast: the members."""
+        return [member.name for member in self.spec.members]
+
+    def load_models(self) -> None:
+        """Read the models now."""
+        _ = self.predict
 
     @cached_property
     def predict(self) -> list[list[Predict]]:
@@ -164,33 +339,27 @@ class Forecaster:
             forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
         return np.stack(forecasts)
 
+    def latest(self, history: History) -> Window:
+        """Return the last window of some rows."""
+        until = np.datetime64(self.spec.until) if self.spec.until else None
+        return latest(history, self.spec.timesteps, until, self.spec.stride)
+
     def ahead(
         self,
         window: Window,
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | None = None,
+        model: str | None = None,
     ) -> tuple[Array, Array]:
         """Forecast the timesteps after a window.
 
         Weights and intervals are computed from the errors at the origins, and from the
         errors since the models were fitted.
-
-        Args:
-            window: the last rows of a series.
-            levels: coverages of the prediction intervals.
-            horizon: number of timesteps; None for the horizon that the models were
-                trained for.
-
-        Returns:
-            (horizon,) forecasts and (horizon, 2 * levels) their quantiles in ascending
-            order, in the target's unit. No known value lies below
-            `SeriesQuestion.lowest`; ends that are not known are infinite.
-
-        Raises:
-            UsageError: a level or the horizon is wrong.
         """
-        _require_levels(levels)
-        count = self._steps(horizon)
+        require_levels(levels)
+        if model is not None:
+            one_of(model, self.models, "model")
+        count = steps_of(self.spec, horizon)
         errors, delay, forecast = self._errors(window)
         # (steps, 2 * levels)
         offsets = intervals.quantiles(errors, levels, delay, since=len(errors))[-1]
@@ -213,21 +382,6 @@ class Forecaster:
             np.isfinite(quantiles), np.maximum(quantiles, lowest), quantiles
         )
         return np.maximum(forecast, lowest), quantiles
-
-    def _steps(self, horizon: int | None) -> int:
-        """Return the number of timesteps to forecast.
-
-        Raises:
-            UsageError: the horizon is wrong.
-        """
-        trained = self.spec.fitted.windows.horizon
-        count = trained if horizon is None else horizon
-        is_whole = isinstance(count, int | float | np.integer) and count % 1 == 0
-        if not is_whole or not 1 <= count <= LONGEST * trained:
-            raise UsageError(
-                f"horizon must be 1 to {LONGEST * trained}. Received: {count!r}"
-            )
-        return int(count)
 
     def _errors(self, window: Window) -> tuple[Array, Array, Array]:
         """Return the errors up to a window, and the forecast after it, in model units.
@@ -263,107 +417,21 @@ class Forecaster:
         combined = np.maximum(combined, lowest)
         return truth[:-1] - combined[:-1], delay, combined[-1]
 
-    def read(
-        self, paths: Sequence[Path], plan: Sequence[Path] = ()
-    ) -> dict[str, Window]:
-        """Read the last window of each series from files of the trained form.
 
-        Args:
-            paths: the files.
-            plan: files of rows to come, with the columns that are known beforehand.
+def steps_of(spec: Spec, horizon: int | None) -> int:
+    """Return the number of timesteps to forecast.
 
-        Raises:
-            UnrollError: the rows cannot be used; the text says which and why.
-
-        Warns:
-            OutsideRangeWarning: a value is far outside the trained range, or a series
-                is left out.
-        """
-        for path in [*paths, *plan]:
-            existing(path)
-        form = self.spec.question.csv
-        return self._latest(
-            files.read(paths, form), files.read(plan, form) if plan else None
+    Raises:
+        UsageError: the horizon is wrong.
+    """
+    trained = spec.fitted.windows.horizon
+    count = trained if horizon is None else horizon
+    is_whole = isinstance(count, int | float | np.integer) and count % 1 == 0
+    if not is_whole or not 1 <= count <= LONGEST * trained:
+        raise UsageError(
+            f"horizon must be 1 to {LONGEST * trained}. Received: {count!r}"
         )
-
-    def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
-        """Return the last window of each series of rows in memory. Raises as `read`."""
-        return self._latest(
-            files.of_table(plain_frame(rows), self.spec.question.csv), None
-        )
-
-    def _latest(
-        self, rows: files.FileRows, plan: files.FileRows | None
-    ) -> dict[str, Window]:
-        until = np.datetime64(self.spec.until) if self.spec.until else None
-        found = histories(self.spec.questions, rows, plan)
-        windows = dict[str, Window]()
-        failed = UnrollError("no series has rows to forecast from")
-        for name, history in found.items():
-            try:
-                window = latest(history, self.spec.timesteps, until, self.spec.stride)
-            except UnrollError as error:
-                if name == ALONE:
-                    raise
-                failed = error
-                text = f"{name}: left out: {error}"
-                warnings.warn(text, OutsideRangeWarning, stacklevel=3)
-                continue
-            if name != ALONE:
-                window = replace(
-                    window, unusual=[f"{name}: {text}" for text in window.unusual]
-                )
-            for text in window.unusual:
-                warnings.warn(text, OutsideRangeWarning, stacklevel=3)
-            windows[name] = window
-        if not windows:
-            raise failed
-        return windows
-
-    def forecast(
-        self,
-        rows: pd.DataFrame,
-        levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | None = None,
-    ) -> pd.DataFrame:
-        """Forecast the timesteps after rows in memory, for each series.
-
-        Arguments and errors are those of `windows` and `after`.
-        """
-        return self.after(self.windows(rows), levels, horizon)
-
-    def after(
-        self,
-        windows: Mapping[str, Window],
-        levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | None = None,
-    ) -> pd.DataFrame:
-        """Forecast the timesteps after the windows of some series.
-
-        Arguments and errors are those of `ahead`.
-
-        Returns:
-            A row for each series and timestep: unique_id, ds, y_hat, and for each
-            level, such as 0.9, lo-90 and hi-90, in the target's unit. Timestamps have
-            the time zone of the series if there is one. Ends are infinite if too few
-            errors are known.
-        """
-        frames = []
-        for name, window in windows.items():
-            forecast, quantiles = self.ahead(window, levels, horizon)
-            columns = {
-                "unique_id": name or self.spec.name,
-                "ds": window.times(len(forecast)),
-                "y_hat": forecast,
-            }
-            for level in levels:
-                percent = f"{100 * level:g}"
-                # quantiles lie in order, the widest outermost
-                wider = sum(other > level for other in levels)
-                columns[f"lo-{percent}"] = quantiles[:, wider]
-                columns[f"hi-{percent}"] = quantiles[:, -1 - wider]
-            frames.append(pd.DataFrame(columns))
-        return pd.concat(frames, ignore_index=True)
+    return int(count)
 
 
 def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
@@ -409,7 +477,7 @@ def _loaded(trained: Recipe, member: Member, path: Path) -> Predict:
     return predict
 
 
-def _require_levels(levels: object) -> None:
+def require_levels(levels: object) -> None:
     """Raise UsageError unless `levels` are several levels (`require_level`)."""
     if not isinstance(levels, list | tuple | np.ndarray):
         raise UsageError(

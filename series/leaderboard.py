@@ -38,6 +38,9 @@ ENSEMBLE = "weighted_median"
 DEVIATIONS = "standard deviations"
 """The unit of errors over several series: standard deviations of their train rows."""
 
+MEAN = "mean"
+"""The name of the combination of models of short series (`series.short`)."""
+
 MIN_MEMBERS = 3
 """Smallest number of models that are combined."""
 
@@ -113,6 +116,10 @@ class Board(Strict):
         comparison: the network compared with the opponent; None without a network.
         with_naive: `network` and `rival` -> the comparison with `naive`.
         champion: the model that forecasts.
+        short: whether series are too short for windows (`series.short`). Blocks are
+            then series.
+        compared_series: with `short`, the series that models are compared on; empty if
+            these are all.
     """
 
     unit: str
@@ -132,6 +139,8 @@ class Board(Strict):
     comparison: ModelComparison | None
     with_naive: dict[str, ModelComparison]
     champion: str
+    short: bool = False
+    compared_series: list[str] = pydantic.Field(default=[])
 
     @property
     def word(self) -> Word | None:
@@ -147,7 +156,8 @@ class Board(Strict):
     @property
     def champions(self) -> list[str]:
         """The models that the champion combines, or the champion alone."""
-        return self.members if self.champion == ENSEMBLE else [self.champion]
+        combined = self.champion in {ENSEMBLE, MEAN}
+        return self.members if combined else [self.champion]
 
     @property
     def block_length(self) -> np.timedelta64:
@@ -157,6 +167,8 @@ class Board(Strict):
     @property
     def block_name(self) -> str:
         """The name of blocks, such as "weeks"."""
+        if self.short:
+            return "series"
         if self.block_length == WEEK:
             return "weeks"
         return f"stretches of {self.block_days:.3g} days"
@@ -178,11 +190,19 @@ class Board(Strict):
             raise ValueError(f"members must have models for the champion {ENSEMBLE}")
 
     def later(self, forecasts: pd.DataFrame) -> pd.DataFrame:
-        """Return the forecasts of the later half of the cutoffs."""
+        """Return the forecasts that models are compared by.
+
+        They are those of the later half of the cutoffs, or of `compared_series`.
+        """
+        if self.short:
+            names = self.compared_series or [*self.deviations]
+            return forecasts[forecasts["unique_id"].astype(str).isin(names)]
         return forecasts[forecasts["cutoff"] >= np.datetime64(self.middle)]
 
     def errors(self, later: pd.DataFrame) -> pd.DataFrame:
-        """Return `errors_by_block` of forecasts of the later half."""
+        """Return the errors of some forecasts, a row for each model and block."""
+        if self.short:
+            return comparison.errors_by_series(later, self.deviations)
         return comparison.errors_by_block(later, self.deviations, self.block_length)
 
     def compared(self, errors: pd.DataFrame, name: str, other: str) -> ModelComparison:
@@ -318,10 +338,10 @@ def board(
         with_naive=with_naive,
         champion=opponent,
     )
-    return forecasts, found.model_copy(update={"champion": _champion(found)})
+    return forecasts, found.model_copy(update={"champion": champion(found)})
 
 
-def _champion(board: Board) -> str:
+def champion(board: Board) -> str:
     """Return the model that forecasts, without recurrence unless recurrence helps."""
     if board.naive is not None and board.unbeaten:
         return board.naive

@@ -35,6 +35,9 @@ HOUR = 3600
 TRAIN = 0.5
 """Share of the rows, the first ones, that lie before the first cutoff."""
 
+FEWEST_WINDOWS = 5
+"""Smallest number of windows before the first cutoff; a series with fewer is short."""
+
 WINDOW_SHARE = 0.2
 """Largest share of the rows that a window may span."""
 
@@ -404,6 +407,21 @@ def fill_limit(spacing: int) -> int:
         spacing: seconds from row to row.
     """
     return max(1, DAY // 4 // spacing)
+
+
+def is_short(profile: FileProfile, proposal: Proposal) -> bool:
+    """Return whether series are too short to be cut into windows.
+
+    Panels of months, quarters and years are short, too, since models of whole series
+    forecast them better.
+    """
+    rows_of_months = (
+        isinstance(profile.calendar, str) and profile.calendar != "business"
+    )
+    if profile.series_id and rows_of_months:
+        return True
+    window = proposal.step * (proposal.lookback + proposal.horizon)
+    return int(TRAIN * profile.length) - window < FEWEST_WINDOWS
 
 
 def prepared(

@@ -192,32 +192,27 @@ class Member(Strict):
         return [f"seed_{seed}_{self.point}" for seed in self.seeds]
 
 
-class ForecasterSpec(Strict):
-    """The content of forecaster.json.
+class Spec(Strict):
+    """A forecaster as plain data, whatever its models.
 
     Attributes:
         name: the name of the experiment, or of the data set.
         dataset: the name of the data set.
-        members: the models; the forecast is their median, weighted by their errors
-            (`combination`).
         fitted: the preparation of the rows of each series.
-        stride: rows from one origin to the next.
-        why: the reason why these members forecast.
-        until: the last row that the members were fitted to, if the errors since then
+        why: the reason why these models forecast.
+        until: the last row that the models were fitted to, if the errors since then
             count; else None.
     """
 
     name: str
     dataset: str
-    members: Annotated[list[Member], pydantic.Field(min_length=1, max_length=100)]
     fitted: Preprocessing
-    stride: Count
     why: str = "as asked"
     until: Timestamp | None = None
 
     @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "ForecasterSpec":
-        """Check that members and series have the columns and steps of the windows."""
+    def _consistent(self) -> "Spec":
+        """Check that the series have the columns of the windows."""
         columns = self.fitted.columns
         target = self.fitted.csv.target
         if not self.fitted.series:
@@ -241,6 +236,43 @@ class ForecasterSpec(Strict):
         windows = self.fitted.windows
         if windows.lookback % windows.step:
             raise ValueError("fitted.windows.lookback must be a multiple of step")
+        return self
+
+    @property
+    def questions(self) -> dict[str, SeriesQuestion]:
+        """Name of a series -> its preparation; a single series is called `ALONE`."""
+        return {
+            series: SeriesQuestion(self.dataset, self.fitted, series)
+            for series in self.fitted.series
+        }
+
+    @property
+    def question(self) -> SeriesQuestion:
+        """The question of the first series.
+
+        The form of files and the windows are the same for all series.
+        """
+        return next(iter(self.questions.values()))
+
+
+class ForecasterSpec(Spec):
+    """The content of forecaster.json.
+
+    Attributes:
+        members: the models; the forecast is their median, weighted by their errors
+            (`combination`).
+        stride: rows from one origin to the next.
+    """
+
+    members: Annotated[list[Member], pydantic.Field(min_length=1, max_length=100)]
+    stride: Count
+
+    @pydantic.model_validator(mode="after")
+    def _of_members(self) -> "ForecasterSpec":
+        """Check that members have the columns and steps of the windows."""
+        columns = self.fitted.columns
+        target = self.fitted.csv.target
+        windows = self.fitted.windows
         for member in self.members:
             calendar = member.problem.calendar
             expected = {
@@ -260,22 +292,6 @@ class ForecasterSpec(Strict):
                     f"columns of the calendar or none. Received: {found}"
                 )
         return self
-
-    @property
-    def questions(self) -> dict[str, SeriesQuestion]:
-        """Name of a series -> its preparation; a single series is called `ALONE`."""
-        return {
-            series: SeriesQuestion(self.dataset, self.fitted, series)
-            for series in self.fitted.series
-        }
-
-    @property
-    def question(self) -> SeriesQuestion:
-        """The question of the first series.
-
-        The form of files and the windows are the same for all series.
-        """
-        return next(iter(self.questions.values()))
 
     @property
     def timesteps(self) -> int:

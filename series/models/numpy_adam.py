@@ -101,18 +101,14 @@ def train(
     network = LAYERS[model.layer](rows.shape[-1], model.sizes, model.outputs)
     randoms = [np.random.default_rng(seed) for seed in job.seeds]
     flat = np.concatenate([network.fresh(random) for random in randoms])
-    batches = _batches(len(rows), min(batch_size, len(rows)), randoms)
-    slope = np.sign if loss == "mae" else np.positive
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
         rows = scaling.scaled(rows)
         targets = residuals / np.float32(scaling.residual)
-        adam = _Adam(flat)
-        for step in range(1, steps + 1):
-            numbers = next(batches)  # (seeds, batch)
-            gradient = _gradient(network, flat, rows[numbers], targets[numbers], slope)
-            rate = learning_rate * _share(step / steps)
-            adam.descend(flat, gradient, step, rate)
+        slope = np.sign if loss == "mae" else np.positive
+        minimise(
+            network, flat, rows, targets, randoms, slope, steps, batch_size, learning_rate
+        )  # fmt: skip
         replicates = []
         for seed, weights in zip(job.seeds, flat, strict=True):
             if not np.isfinite(weights).all():
@@ -127,6 +123,45 @@ def train(
             replicates.append(Replicate(seed, predictions=predictions, weights=saved))
     layers = _layers(model, network)
     return Trained(replicates, network.size, save_array, layers, loss)
+
+
+def minimise(
+    network: Network,
+    flat: Array,
+    rows: Array,
+    targets: Array,
+    randoms: list[np.random.Generator],
+    slope: Callable[[Array], Array],
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    sizes: Array | None = None,
+) -> None:
+    """Train the weights `flat` (seeds, size) in place.
+
+    Args:
+        network: the network.
+        flat: the initial weights of each seed.
+        rows: (windows, ...) standardised inputs.
+        targets: (windows, outputs), NaN where there is none.
+        randoms: for each seed, what draws its batches.
+        slope: errors -> slope of the loss.
+        steps: the number of steps, with one batch each.
+        batch_size: windows of a batch.
+        learning_rate: the highest rate.
+        sizes: (windows,) float32, how much the errors of each window count; None for
+            equally much.
+    """
+    batches = _batches(len(rows), min(batch_size, len(rows)), randoms)
+    adam = _Adam(flat)
+    for step in range(1, steps + 1):
+        numbers = next(batches)  # (seeds, batch)
+        counts = None if sizes is None else sizes[numbers]
+        gradient = _gradient(
+            network, flat, rows[numbers], targets[numbers], slope, counts
+        )
+        rate = learning_rate * _share(step / steps)
+        adam.descend(flat, gradient, step, rate)
 
 
 def load(model: Residual, weights: Array) -> Predict:
@@ -162,7 +197,7 @@ def _predict(
 ) -> Array:
     """The forecasts (n,) or (n, outputs): naive ones plus the outputs of one network."""
     rows = scaling.scaled(model.rows(inputs))
-    outputs, _ = network.forward(network.views(flat[None]), _batched(rows[None]))
+    outputs, _ = network.forward(network.views(flat[None]), batched(rows[None]))
     residuals = outputs[0].T  # (n, outputs)
     forecasts = model.naive(inputs) + scaling.residual * residuals
     return np.asarray(forecasts if model.outputs > 1 else forecasts[:, 0])
@@ -223,7 +258,7 @@ def _batches(
             yield orders[:, start : start + size]
 
 
-def _batched(rows: Array) -> Array:
+def batched(rows: Array) -> Array:
     """Rows with the batch as the last axis, and timesteps, if any, as the first.
 
     `rows` is (seeds, batch, timesteps, values) or (seeds, batch, values).
@@ -238,6 +273,7 @@ def _gradient(
     rows: Array,
     targets: Array,
     slope: Callable[[Array], Array],
+    sizes: Array | None,
 ) -> Array:
     """The gradient (seeds, size) of the loss, no longer than `LONGEST` for each seed.
 
@@ -247,11 +283,14 @@ def _gradient(
         rows: (seeds, batch, ...) standardised.
         targets: (seeds, batch, outputs), NaN where there is none.
         slope: errors -> slope of the loss.
+        sizes: (seeds, batch) how much each window counts; None for equally much.
     """
     weights = network.views(flat)
-    outputs, tape = network.forward(weights, _batched(rows))
+    outputs, tape = network.forward(weights, batched(rows))
     errors = outputs - targets.swapaxes(1, 2)  # (seeds, outputs, batch)
     slopes = np.where(np.isfinite(errors), slope(errors), np.float32(0))
+    if sizes is not None:
+        slopes = slopes * sizes[:, None]
     gradient = np.empty_like(flat)
     of_mean = slopes / np.float32(slopes[0].size)
     network.backward(weights, of_mean, tape, network.views(gradient))

@@ -1,0 +1,252 @@
+"""The scores of models of short series, and the choice of the model that forecasts.
+
+Errors are divided by the size of each series' usual changes (`Histories.scales`). A
+series counts as one draw: models are chosen on every second series and compared on the
+others, so that the choice does not favour any model.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.examples import Array
+from pipeline.data.timestamps import shown
+from pipeline.evaluation.intervals import Part
+from series import comparison, intervals, leaderboard
+from series.comparison import NO_SEEDS, SEASON, ModelComparison, compare, mean_error
+from series.leaderboard import DECILES, LEVELS, MEAN, Board, ModelScores
+from series.short import networks, offsets
+from series.short.backtest import CARDS, first_cutoffs
+from series.short.histories import Histories
+
+MEMBERS = ("theta", "ets", "mlp")
+"""The models whose mean is forecast; half of it is by models of one series."""
+
+MARGIN = 2 / 3
+"""Largest error, relative to the mean's, at which a single model is preferred."""
+
+FEWEST_SERIES = 20
+"""Smallest number of compared series for an interval."""
+
+UNIT = "usual changes"
+"""The unit of errors."""
+
+
+def members(names: Sequence[str]) -> list[str]:
+    """Return the models whose mean forecasts; none if there are fewer than two."""
+    found = [name for name in MEMBERS if name in names]
+    return found if len(found) > 1 else []
+
+
+def mean(forecasts: Mapping[str, Array]) -> Array:
+    """Return the mean of the members' forecasts.
+
+    The models of one series count half together, and the network the other half.
+
+    Args:
+        forecasts: name of a member -> forecasts, of one shape.
+    """
+    of_one = [own for name, own in forecasts.items() if name not in networks.NETWORKS]
+    of_all = [own for name, own in forecasts.items() if name in networks.NETWORKS]
+    kinds = [np.mean(kind, axis=0) for kind in (of_one, of_all) if kind]
+    return np.asarray(np.mean(kinds, axis=0))
+
+
+def table(
+    names: Sequence[str],
+    stamps: Sequence[Array],
+    measured: Sequence[Array],
+    histories: Histories,
+    past: Mapping[str, Array],
+) -> pd.DataFrame:
+    """Return the forecasts from all cutoffs as a long table.
+
+    Args:
+        names: (series,) the names of the series.
+        stamps: (rows,) for each series.
+        measured: (rows,) for each series, NaN where nothing was measured.
+        histories: the series.
+        past: name of a model -> (seeds, series, cutoffs, horizon).
+
+    Returns:
+        unique_id, ds, cutoff, step (from 0), model, seed, y and y_hat; only rows whose
+        timestamp is known.
+    """
+    horizon = histories.horizon
+    count = next(iter(past.values())).shape[2]
+    first = np.array(first_cutoffs(histories))
+    # (series, cutoffs, horizon) numbers of rows
+    rows = first[:, None, None] + np.arange(count)[:, None] + np.arange(horizon)
+    series, place, step = np.nonzero(rows < histories.lengths[:, None, None])
+    ends = np.concatenate([[0], np.cumsum(histories.lengths)[:-1]])
+    row = ends[series] + rows[series, place, step]
+    every_stamp = np.concatenate(stamps)
+    frame = pd.DataFrame(
+        {
+            "unique_id": np.array(names, object)[series],
+            "ds": every_stamp[row],
+            "cutoff": every_stamp[row - step - 1],
+            "step": step,
+            "y": np.concatenate(measured)[row],
+        }
+    )
+    frames = []
+    for model, forecasts in past.items():
+        for seed, own in enumerate(forecasts):
+            values = own[series, place, step]
+            frames.append(frame.assign(model=model, seed=seed, y_hat=values))
+    return pd.concat(frames, ignore_index=True)
+
+
+def board(
+    rows: pd.DataFrame, scales: Mapping[str, float], lowest: Mapping[str, float]
+) -> tuple[pd.DataFrame, Board]:
+    """Score all models and their mean, compare them, and choose who forecasts.
+
+    Args:
+        rows: the forecasts from all cutoffs, as `table` returns them.
+        scales: name of a series -> the size of its usual changes.
+        lowest: name of a series -> the smallest value that is forecast.
+
+    Returns:
+        The mean forecasts over seeds, also of the combination; and the board.
+    """
+    forecasts, combined = _with_mean(rows)
+    floor = forecasts["unique_id"].map(lowest)
+    forecasts["y_hat"] = np.maximum(forecasts["y_hat"], floor)
+    names = forecasts["unique_id"].unique().tolist()
+    later_names = names[1::2] if len(names) >= 2 * FEWEST_SERIES else []
+    is_later = forecasts["unique_id"].isin(later_names or names)
+    later = forecasts[is_later]
+    earlier = forecasts[~is_later] if later_names else forecasts
+    mae = comparison.in_deviations(earlier, scales).groupby(earlier["model"]).mean()
+    network, opponent, naive, rival = _sides({**mae})
+    errors = comparison.errors_by_series(later, scales)
+    seeds = _seed_parts(rows[rows["unique_id"].isin(later_names or names)], scales)
+    days = SEASON if later_names else 0
+
+    def compared(name: str, other: str) -> ModelComparison:
+        return compare(
+            errors.loc[name], errors.loc[other], days, seeds[name], seeds[other]
+        )
+
+    models = {}
+    for name, error in mae.items():
+        wql, coverage = _quantile_scores(
+            forecasts[forecasts["model"] == name], scales, later_names
+        )
+        change: dict[str, float | None] = {"change": None, "low": None, "high": None}
+        if name != opponent:
+            change = compared(name, opponent).model_dump(include={*change})
+        models[name] = ModelScores(
+            mae=mean_error(errors.loc[name]),
+            earlier=error,
+            wql=wql,
+            coverage=coverage,
+            recurrent=name != MEAN and CARDS[name].kind == "recurrent",
+            seeds=seeds[name].draws,
+            seed_variance=seeds[name].variance,
+            **change,
+        )
+    others = [side for side in (network, rival) if side is not None]
+    found = Board(
+        unit=UNIT,
+        middle=shown(forecasts["cutoff"].min().to_datetime64()),
+        days=days,
+        block_days=1.0,
+        deviations=dict(scales),
+        models=dict(sorted(models.items(), key=lambda model: model[1].mae)),
+        members=combined,
+        network=network,
+        opponent=opponent,
+        naive=naive,
+        rival=rival,
+        comparison=None if network is None else compared(network, opponent),
+        with_naive={side: compared(side, naive) for side in others},
+        champion=opponent,
+        short=True,
+        compared_series=later_names,
+    )
+    champion = leaderboard.champion(found)
+    return forecasts, found.model_copy(update={"champion": champion})
+
+
+def _with_mean(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the mean forecasts over seeds with those of the combination, and whom it
+    combines.
+    """
+    by_value = ["unique_id", "ds", "cutoff", "step", "model"]
+    values = rows.groupby(by_value, sort=False, as_index=False)
+    forecasts = values[["y", "y_hat"]].mean()
+    combined = members([*forecasts["model"].unique()])
+    if not combined:
+        return forecasts, combined
+    of_members = {
+        name: forecasts.loc[forecasts["model"] == name, "y_hat"].to_numpy()
+        for name in combined
+    }
+    like = forecasts[forecasts["model"] == combined[0]]
+    added = like.assign(model=MEAN, y_hat=mean(of_members))
+    return pd.concat([forecasts, added], ignore_index=True), combined
+
+
+def _sides(mae: Mapping[str, float]) -> tuple[str | None, str, str, str | None]:
+    """Return network, opponent, naive and rival, as in `Board`."""
+
+    def best(kinds: set[str]) -> str | None:
+        names = [name for name in mae if name != MEAN and CARDS[name].kind in kinds]
+        return min(names, key=mae.__getitem__, default=None)
+
+    naive = best({"naive"}) or "last_value"
+    rival = best({"statistical", "network"})
+    if rival is not None and MEAN in mae and mae[rival] > MARGIN * mae[MEAN]:
+        rival = MEAN
+    opponent = naive if rival is None or mae[naive] < mae[rival] else rival
+    return best({"recurrent"}), opponent, naive, rival
+
+
+def _seed_parts(rows: pd.DataFrame, scales: Mapping[str, float]) -> dict[str, Part]:
+    """Return the part of the variance of each model's error that is due to seeds."""
+    errors = comparison.in_deviations(rows, scales)
+    means = errors.groupby([rows["model"], rows["seed"]]).mean()
+    parts = {MEAN: NO_SEEDS}
+    for name, own in means.groupby(level="model"):
+        parts[str(name)] = comparison.seed_part(own.to_numpy())
+    return parts
+
+
+def _quantile_scores(
+    rows: pd.DataFrame, scales: Mapping[str, float], later_names: Sequence[str]
+) -> tuple[float | None, float | None]:
+    """Return a model's weighted quantile loss and the coverage of its 90 % intervals.
+
+    The intervals of the later series are made from the errors of the other series.
+    Both are None if there are no other series.
+    """
+    if not later_names:
+        return None, None
+    later = rows["unique_id"].isin(later_names)
+    horizon = int(rows["step"].max()) + 1
+    ends = offsets.offsets(
+        scores(rows[~later], scales, horizon), (*LEVELS, intervals.USUAL)
+    )
+    own = rows[later & rows["y"].notna()]
+    own_scales = own["unique_id"].map(scales).to_numpy()[:, None]
+    values = own["y_hat"].to_numpy()[:, None] + ends[own["step"]] * own_scales
+    truth = own["y"].to_numpy()
+    inside = (values[:, 0] <= truth) & (truth <= values[:, -1])
+    deciles = np.insert(values[:, 1:-1], len(LEVELS), own["y_hat"], axis=1)
+    wql = intervals.weighted_quantile_loss(truth, deciles, DECILES)
+    return wql, float(inside.mean())
+
+
+def scores(rows: pd.DataFrame, scales: Mapping[str, float], horizon: int) -> Array:
+    """Return (cutoffs, horizon) the errors of a model, truth minus forecast, in sizes of
+    usual changes; NaN where nothing was measured.
+    """
+    errors = (rows["y"] - rows["y_hat"]) / rows["unique_id"].map(scales)
+    wide = rows.assign(error=errors).pivot_table(
+        index=["unique_id", "cutoff"], columns="step", values="error", dropna=False
+    )
+    return np.asarray(wide.reindex(columns=range(horizon)).to_numpy())
