@@ -230,6 +230,7 @@ class Answer:
         levels: float | Sequence[float] = LEVELS,
         horizon: int | None = None,
         future: Data | None = None,
+        model: str | None = None,
     ) -> pd.DataFrame:
         """Forecast what comes after the last row whose target was measured.
 
@@ -242,6 +243,8 @@ class Answer:
                 for. Further timesteps are forecast from the forecasts before them, and
                 their intervals grow with the square root of the time ahead.
             future: rows to come, with the columns that are known beforehand.
+            model: the model that forecasts, one of `forecaster.models`; by default the
+                one that was chosen.
 
         Returns:
             A row for each series and timestep: unique_id, ds, y_hat, and lo-90 and
@@ -263,7 +266,8 @@ class Answer:
             with naming_the_frame(Path(scratch)):
                 windows = self.forecaster.read(rows, plan)
         return _typed(
-            self.forecaster.after(windows, several, horizon), self.findings.integers
+            self.forecaster.after(windows, several, horizon, model),
+            self.findings.integers,
         )
 
     @property
@@ -450,15 +454,35 @@ def load(folder: str | os.PathLike[str]) -> Answer:
             f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes "
             "one"
         )
-    is_short = (path / SHORT_SPEC).is_file()
-    seal.check(path, FILE, TABLE, SHORT_SPEC if is_short else SPEC, ARRAYS)
+    seal.check(path, FILE, TABLE, *_files(path))
     findings = read_checked(path / FILE, Findings, seal.CURE)
     forecasts = tables.read_parquet(path / TABLE, COLUMNS, seal.CURE)
     seconds = dict[str, float]()
     if (path / SECONDS).is_file():
         seconds = read_checked(path / SECONDS, Seconds, seal.CURE).root
-    kind = ShortForecaster if is_short else Forecaster
-    return Answer(findings, forecasts, kind.checked(path), path, seconds)
+    return Answer(findings, forecasts, _checked_forecaster(path), path, seconds)
+
+
+def load_forecaster(folder: Path) -> BaseForecaster:
+    """Read a forecaster without the rest of its answer.
+
+    Raises:
+        UnrollError: a file is missing or damaged.
+    """
+    seal.check(folder, *_files(folder))
+    return _checked_forecaster(folder)
+
+
+def _files(folder: Path) -> tuple[str, str]:
+    """Return the names of the files of the forecaster in a folder."""
+    is_short = (folder / SHORT_SPEC).is_file()
+    return (SHORT_SPEC if is_short else SPEC), ARRAYS
+
+
+def _checked_forecaster(folder: Path) -> BaseForecaster:
+    if (folder / SHORT_SPEC).is_file():
+        return ShortForecaster.checked(folder)
+    return Forecaster.checked(folder)
 
 
 def _to_stderr(line: str) -> None:

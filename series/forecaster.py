@@ -222,22 +222,14 @@ class Forecaster(BaseForecaster):
         weights: name of a member -> the folder of its weights.
         cache: digest of a window -> the members' forecasts, for the last `CACHED`
             windows. The same rows give the same bits, and run no model twice.
+        views: name of a model, or None -> the forecaster that `chosen` made of it.
     """
 
     spec: ForecasterSpec
     arrays: dict[str, Array]
     weights: Mapping[str, Path]
     cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def load(cls, folder: Path) -> "Forecaster":
-        """Read a folder that `save` wrote.
-
-        Raises:
-            UnrollError: as `checked`, or a file has another hash.
-        """
-        seal.check(folder, SPEC, ARRAYS)
-        return cls.checked(folder)
+    views: "dict[str | None, Forecaster]" = field(default_factory=dict, repr=False)
 
     @classmethod
     def checked(cls, folder: Path) -> "Forecaster":
@@ -269,7 +261,29 @@ class Forecaster(BaseForecaster):
 
     def load_models(self) -> None:
         """Read the models now."""
-        _ = self.predict
+        _ = self.chosen(None).predict
+
+    def chosen(self, model: str | None) -> "Forecaster":
+        """Return the forecaster with a single model, or with those that were chosen.
+
+        Raises:
+            UsageError: there is no such model.
+        """
+        names = self.spec.champions or self.models
+        if model is not None:
+            one_of(model, self.models, "model")
+            names = [model]
+        if names == self.models:
+            return self
+        if model not in self.views:
+            places = [self.models.index(name) for name in names]
+            members = [self.spec.members[place] for place in places]
+            self.views[model] = Forecaster(
+                self.spec.model_copy(update={"members": members, "champions": []}),
+                {**self.arrays, "forecasts": self.arrays["forecasts"][places]},
+                self.weights,
+            )
+        return self.views[model]
 
     @cached_property
     def predict(self) -> list[list[Predict]]:
@@ -357,8 +371,9 @@ class Forecaster(BaseForecaster):
         errors since the models were fitted.
         """
         require_levels(levels)
-        if model is not None:
-            one_of(model, self.models, "model")
+        chosen = self.chosen(model)
+        if chosen is not self:
+            return chosen.ahead(window, levels, horizon)
         count = steps_of(self.spec, horizon)
         errors, delay, forecast = self._errors(window)
         # (steps, 2 * levels)

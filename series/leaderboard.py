@@ -239,6 +239,11 @@ def is_naive(experiment: Experiment) -> bool:
     return card(experiment).kind == "naive"
 
 
+def naive_of(experiments: Mapping[str, Experiment]) -> list[str]:
+    """Return the names of the models that learn nothing."""
+    return [name for name in experiments if is_naive(experiments[name])]
+
+
 def board(
     dataset: Dataset,
     table: pd.DataFrame,

@@ -2,12 +2,12 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import pydantic
 
-from pipeline.validation import Strict
+from pipeline.validation import Strict, one_of
 
 MOST_TIMESTEPS = 10_000
 """Largest horizon."""
@@ -91,6 +91,10 @@ class Options(Strict):
     """The separator of columns; a space for any white space."""
     decimal: Literal[".", ","] | None = None
     """The mark before decimals."""
+    models: Names = pydantic.Field(default=[])
+    """A model, or several, to try besides naive ones; by default all that suit."""
+    without: Names = pydantic.Field(default=[])
+    """A model, or several, that are not tried."""
     networks: bool = True
     """Try neural networks, too; they take most of the time."""
     minutes: Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)] | None = None
@@ -102,6 +106,18 @@ class Options(Strict):
         if not isinstance(given, Mapping):
             return given
         return {key: _plain(value) for key, value in given.items()}
+
+    def tried(self, names: Iterable[str], naive: Sequence[str]) -> list[str]:
+        """Return those of some models that are tried; naive ones always are.
+
+        Raises:
+            UsageError: `models` or `without` names no such model.
+        """
+        every = [*names]
+        for name in (*self.models, *self.without):
+            one_of(name, every, "models= and without=")
+        wanted = {*(self.models or every)} - {*self.without}
+        return [name for name in every if name in wanted or name in naive]
 
     @property
     def given(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def write(answer: Answer, folder: Path | None = None) -> None:
     pictures = dict[str, str]()
     if len(windows) == 1:
         pictures |= _forecast_picture(answer, windows, rows, folder / AHEAD)
-    if answer.board.comparison is not None:
+    if answer.board.comparison is not None and not answer.board.short:
         pictures |= _weeks_picture(answer, folder / WEEKS)
     write_text(folder / PAGE, page(answer, rows, USUAL, pictures))
 
@@ -110,7 +110,7 @@ def page(
     unit = answer.forecaster.spec.fitted.windows.unit
     text = environment.get_template("answer.html.j2").render(
         answer=answer,
-        explained=table.EXPLAINED,
+        explained=table.explained(answer.board),
         models=table.models(answer.models, answer.board.unit),
         champions=answer.models["forecasts"].tolist(),
         forecast=table.forecast(forecast, level, unit),

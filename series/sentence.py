@@ -77,12 +77,15 @@ def _compared(
     network = title(board, titles, str(board.network))
     opponent = title(board, titles, board.opponent)
     if compared.low is None or compared.high is None:
+        where = "these series" if board.short else "the earlier cutoffs"
         text = (
             f"Open so far: {so_far(board, compared, network, opponent)}. They are the "
             "recurrent network and the model without recurrence that were chosen on "
-            "the earlier cutoffs."
+            f"{where}."
         )
-        return f"{text} Other seasons were not seen." if board.days < SEASON else text
+        if board.short or board.days >= SEASON:
+            return text
+        return f"{text} Other seasons were not seen."
     opponent = f"the best model without recurrence, {opponent}"
     change = f"{amount(compared.change)} {opponent}{interval(compared)}"
     text = (
@@ -118,7 +121,13 @@ def why_open(compared: ModelComparison) -> str:
 
 def _not_tried(board: Board, titles: Mapping[str, str]) -> str:
     best = title(board, titles, board.opponent)
-    text = f"Recurrence was not tried. The best model is {best}"
+    start = "Recurrence was not tried."
+    if board.short:
+        start = (
+            "Whether recurrence helps cannot be said: the rows are too few to train a "
+            "network."
+        )
+    text = f"{start} The best model is {best}"
     compared = board.with_naive.get(board.opponent)
     if board.naive is None or compared is None:
         return f"{text}."
@@ -168,10 +177,14 @@ def hint(
     for name, scores in board.models.items():
         chosen = sides[scores.recurrent]
         if chosen is not None and scores.mae < board.models[chosen].mae:
+            halves = (
+                "the earlier half of the cutoffs, and the table shows the later half"
+            )
+            if board.short:
+                halves = "every second series, and the table shows the others"
             texts.append(
                 f"In the table {title(board, titles, name)} has less error than "
-                f"{title(board, titles, chosen)}. Models are chosen on the earlier "
-                "half of the cutoffs, and the table shows the later half."
+                f"{title(board, titles, chosen)}. Models are chosen on {halves}."
             )
             break
     if ZERO in board.models:
@@ -200,6 +213,8 @@ def _lacking(board: Board, compared: ModelComparison) -> str:
         elif compared.more is not None:
             would = f"About {compared.more:.2g} times the rows would decide it"
         return f"{would}, if both models went on like that."
+    if board.short:
+        return "A verdict takes 40 series; this file has fewer."
     if board.days < SEASON:
         needed = SEASON / board.days
         blocks = f"{SEASON // 7} weeks to compare on, which is about a year of rows"
@@ -214,7 +229,10 @@ def _lacking(board: Board, compared: ModelComparison) -> str:
 
 
 def span(board: Board) -> str:
-    """Return the later half in words, such as "the last 24 weeks of 20 series"."""
+    """Return what models are compared on, such as "the last 24 weeks of 20 series"."""
+    if board.short:
+        count = len(board.compared_series or board.deviations)
+        return f"{count:,} series" if count > 1 else "the last rows"
     weeks = int(board.days // 7)
     days = max(1, round(board.days))
     if board.days >= 2 * DAYS_OF_YEAR:

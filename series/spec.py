@@ -254,17 +254,24 @@ class Spec(Strict):
         """
         return next(iter(self.questions.values()))
 
+    @property
+    def reach(self) -> int:
+        """The number of rows that the models look at."""
+        return self.question.reach
+
 
 class ForecasterSpec(Spec):
     """The content of forecaster.json.
 
     Attributes:
-        members: the models; the forecast is their median, weighted by their errors
-            (`combination`).
+        members: the models that were fitted to all rows.
+        champions: the members that forecast if none is named: their median, weighted by
+            their errors (`combination`). All members if it is empty.
         stride: rows from one origin to the next.
     """
 
     members: Annotated[list[Member], pydantic.Field(min_length=1, max_length=100)]
+    champions: list[str] = pydantic.Field(default=[])
     stride: Count
 
     @pydantic.model_validator(mode="after")
@@ -273,6 +280,11 @@ class ForecasterSpec(Spec):
         columns = self.fitted.columns
         target = self.fitted.csv.target
         windows = self.fitted.windows
+        unknown = {*self.champions} - {member.name for member in self.members}
+        if unknown:
+            raise ValueError(
+                f"champions must be members. Received: {min(unknown)!r:.80}"
+            )
         for member in self.members:
             calendar = member.problem.calendar
             expected = {
@@ -304,11 +316,6 @@ class ForecasterSpec(Spec):
         return max(
             self.question.reach, (self.timesteps - 1) * self.fitted.windows.step + 1
         )
-
-    @property
-    def seeds(self) -> int:
-        """The largest number of seeds of a member."""
-        return max(len(member.seeds) for member in self.members)
 
 
 def fitted_of(data: Dataset) -> Preprocessing:

@@ -10,13 +10,14 @@ import pandas as pd
 from pipeline.errors import printable
 from pipeline.evaluation.margin import change_text
 from pipeline.report.formatting import SMALL, exponent, number
+from series.leaderboard import Board
 from series.spec import MIDNIGHT
 
 EXPLAINED = (
-    "All scores are of the later half of the cutoffs. MAE is the mean absolute error, "
+    "MAE is the mean absolute error, "
     "quantile loss the weighted quantile loss over the deciles. Change: of the error "
-    "against the best model without recurrence of the earlier half. Coverage: how often "
-    "90 % prediction intervals were right."
+    "against the model without recurrence that was chosen. Coverage: how often 90 % "
+    "prediction intervals were right."
 )
 """An explanation of the columns of the models' table."""
 
@@ -43,6 +44,19 @@ class Table:
     headings: list[str]
     rows: list[list[str]]
     numeric: list[str]
+
+
+def explained(board: Board) -> str:
+    """Return an explanation of the columns of the models' table."""
+    where = "All scores are of the later half of the cutoffs."
+    if board.short:
+        where = (
+            "Errors are divided by the mean change of a series from one cycle to the "
+            "next."
+        )
+    if board.compared_series:
+        where += " All scores are of every second series; the others choose models."
+    return f"{where} {EXPLAINED}"
 
 
 def models(scores: pd.DataFrame, unit: str) -> Table:

@@ -1,5 +1,6 @@
 """The answer for series that are cut into windows."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
 from series import backtest, fits, leaderboard, sentence
 from series.backtest import Plan
-from series.candidates import candidates
+from series.candidates import candidates, is_network
 from series.compared import Compared
 from series.fits import FitCache, Workers
 from series.forecaster import Forecaster
+from series.leaderboard import Board
 from series.options import Arguments
 from series.question import Proposal, not_forecast, prepared
 from series.reading.profile import FileProfile
@@ -62,6 +64,10 @@ def answered(
         series=len(dataset.scales),
         origins=plan.origins,
     )
+    experiments = {
+        name: experiments[name]
+        for name in asked.tried(experiments, leaderboard.naive_of(experiments))
+    }
     cache = FitCache.of(kept, dataset)
     fitted, left_out = fits.cross_validated(cache, experiments, plan, workers)
     trained = {name: fit.experiment for name, fit in fitted.items()}
@@ -71,16 +77,21 @@ def answered(
         trained,
         backtest.delay(dataset, plan.stride),
     )
-    champions = {name: trained[name] for name in board.champions}
+    # A user may choose another model than the champion. Networks take too long.
+    kept_models = {
+        name: model
+        for name, model in trained.items()
+        if name in board.champions or not is_network(model)
+    }
     weights = folder / "weights"
-    members = fits.refitted(cache, champions, weights, workers)
+    members = fits.refitted(cache, kept_models, weights, workers)
     titles = {name: card(model).short_title(model) for name, model in trained.items()}
     if sentence.ZERO in titles:
         titles[sentence.ZERO] = "always 0"
     forecaster = Forecaster(
-        _spec(dataset, sentence.title(board, titles, board.champion), members, plan),
-        backtest.arrays(dataset, forecasts, board.champions),
-        {name: weights / name for name in champions},
+        _spec(dataset, board, titles, members, plan),
+        backtest.arrays(dataset, forecasts, [*kept_models]),
+        {name: weights / name for name in kept_models},
     )
     return Compared(
         forecaster=forecaster,
@@ -101,7 +112,11 @@ def _mostly_zero(dataset: Dataset) -> int:
 
 
 def _spec(
-    dataset: Dataset, why: str, members: list[Member], plan: Plan
+    dataset: Dataset,
+    board: Board,
+    titles: Mapping[str, str],
+    members: list[Member],
+    plan: Plan,
 ) -> ForecasterSpec:
     """Return the forecaster as plain data; the range of all rows is usual to it."""
     fitted = fitted_of(dataset)
@@ -128,8 +143,9 @@ def _spec(
         name=dataset.name,
         dataset=dataset.name,
         members=members,
+        champions=board.champions,
         fitted=fitted.model_copy(update={"series": statistics}),
         stride=plan.stride,
-        why=why,
+        why=sentence.title(board, titles, board.champion),
         until=str(until[0]),
     )

@@ -47,7 +47,7 @@ def answered(
     """
     spec, windows, left_out = _read(name, profile, proposal)
     histories = Histories.of(windows, spec.cycle, proposal.horizon)
-    work = Work.of(histories, kept, networks_too=asked.networks)
+    work = Work.of(histories, kept, asked)
     workers.say(
         f"Series are short, so each model forecasts {len(windows):,} series from "
         f"{backtest.cutoffs(histories)} cutoff(s) of each, and learns from whole series."

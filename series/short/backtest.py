@@ -22,6 +22,7 @@ from pipeline.files import read_npz, sha256, write_npz
 from pipeline.provenance import fingerprint
 from pipeline.time_left import TimeLeft
 from series.fits import CURE, FitCache, Workers, require_no_mistake
+from series.options import Options
 from series.short import local, networks
 from series.short.histories import FEWEST_ROWS, Histories
 
@@ -59,7 +60,7 @@ class Work:
     cache: FitCache
 
     @classmethod
-    def of(cls, histories: Histories, folder: Path, *, networks_too: bool) -> "Work":
+    def of(cls, histories: Histories, folder: Path, asked: Options) -> "Work":
         """Write the series into a folder, and choose the models that suit them."""
         file = folder / "histories.npz"
         write_npz(file, histories.arrays())
@@ -67,10 +68,11 @@ class Work:
         if histories.cycle == 1:
             names.remove("seasonal_naive")
         before = histories.until(first_cutoffs(histories))
-        if networks_too and networks.enough(before):
+        if asked.networks and networks.enough(before):
             names += networks.NETWORKS
+        naive = [name for name in names if CARDS[name].kind == "naive"]
         key = f"{sha256(file)} {fingerprint.package()}"
-        return cls(histories, names, FitCache(folder, key))
+        return cls(histories, asked.tried(names, naive), FitCache(folder, key))
 
     def past(self, workers: Workers) -> dict[str, Array]:
         """Forecast with each model from all cutoffs.

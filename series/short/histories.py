@@ -11,6 +11,9 @@ from series.rows import Window
 FEWEST_ROWS = 4
 """Smallest number of rows before a cutoff."""
 
+ROUNDING = 1e-9
+"""Changes of this share of the values, or less, are rounding."""
+
 
 @dataclass(frozen=True)
 class Histories:
@@ -77,8 +80,9 @@ def known(window: Window) -> Array:
 
 
 def _scale(values: Array, cycle: int) -> float:
+    size = float(np.abs(values).mean()) or 1.0
     for lag in (cycle, 1):
         changes = np.abs(values[lag:] - values[:-lag])
-        if changes.any():
+        if len(changes) and changes.mean() > ROUNDING * size:
             return float(changes.mean())
-    return float(np.abs(values).mean()) or 1.0
+    return size

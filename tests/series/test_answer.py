@@ -3,39 +3,19 @@ that comes later is learnt from."""
 
 import contextlib
 import errno
-import math
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import failures, processes
 from pipeline.errors import UnrollError, UsageError
 from series import answer as answers
-from series import candidates, fits
+from series import candidates, fits, windowed
 from series.judge import judge
+from tests.series.here import run_here
 
 FEW = ("last_value", "cycle_7", "ridge", "ets")
 """Models that are fitted in a moment."""
-
-
-def run_here(calls, _jobs, _server, *, deadline=math.inf):
-    """`processes.run` without a process."""
-    for call in calls:
-        if time.monotonic() >= deadline:
-            return
-        started = time.process_time()
-        error = ""
-        mistake = False
-        try:
-            call.function(*call.arguments)
-        except Exception as raised:  # noqa: BLE001 - as a process does
-            error = failures.explain(raised) or f"a mistake in the code: {raised}"
-            mistake = failures.explain(raised) is None
-            call.log.write_text("Traceback")
-        seconds = time.process_time() - started
-        yield processes.Ended(call, seconds, seconds, error, mistake)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +30,7 @@ def _quick(monkeypatch):
         }
 
     monkeypatch.setattr(fits.processes, "run", run_here)
-    monkeypatch.setattr(answers, "candidates", few)
+    monkeypatch.setattr(windowed, "candidates", few)
     monkeypatch.setattr(answers, "Server", lambda *_, **__: contextlib.nullcontext())
 
 
@@ -303,7 +283,7 @@ def test_a_mistake_in_a_last_fit_shows_its_log(monkeypatch):
 def test_however_little_time_there_is_naive_models_are_fitted():
     answer = answered(horizon=7, minutes=1e-9)
     assert {*answer.models["model"]} == {"last_value", "cycle_7"}
-    told = "there was no time for it in 1e-09 minutes"
+    told = "there was no time for it in 1e-09 min"
     assert answer.left_out == {"ridge": told, "ets": told}
 
 

@@ -18,7 +18,8 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from series import seal
-from series.forecaster import Forecaster, OutsideRangeWarning
+from series.answer import load_forecaster
+from series.forecaster import OutsideRangeWarning
 from series.reading import files
 from stages.source import source
 from tests.support.options import sections, typed
@@ -177,7 +178,7 @@ def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(
     seal.write(tmp_path / "apart")
     apart = forecaster
     if data.name == "jena_hourly" or name == "later/ridge":
-        apart = Forecaster.load(tmp_path / "apart")
+        apart = load_forecaster(tmp_path / "apart")
     windows = data.splits["test"]
     whole = rows()
     zone = QUESTIONS[data.name].get("time_zone")
@@ -358,7 +359,7 @@ def test_what_an_older_version_saved_is_refused(workspace, tmp_path):
     trained(workspace, "later/daily")[2].save(tmp_path / "model")
     told = "an older version of Unroll wrote this folder.*; answer the series anew"
     with pytest.raises(UnrollError, match=told):
-        Forecaster.load(tmp_path / "model")
+        load_forecaster(tmp_path / "model")
 
 
 @pytest.mark.parametrize(
@@ -375,4 +376,4 @@ def test_a_model_that_no_answer_has_is_not_loaded(
     (folder / "forecaster.json").write_text(json.dumps(spec), encoding="utf-8")
     seal.write(folder)
     with pytest.raises(UnrollError, match="which `unroll.answer` never makes"):
-        Forecaster.load(folder)
+        load_forecaster(folder)

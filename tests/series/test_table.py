@@ -90,7 +90,7 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
         sentence="No: <b>ridge</b> is better.",
         hint="More rows would tell.",
         models=SCORES,
-        board=SimpleNamespace(unit="kW"),
+        board=SimpleNamespace(unit="kW", short=False, compared_series=[]),
         forecaster=SimpleNamespace(spec=spec),
     )
     text = page.page(answer, rows(), 0.8, {"Caption.": "<?xml?><svg id='s'></svg>"})

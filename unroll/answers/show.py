@@ -62,7 +62,7 @@ def show_models(answer: Answer) -> None:
     for name, why in answer.left_out.items():
         if name not in answer.series_left_out:
             left_out.setdefault(why, []).append(name)
-    caption = [table.EXPLAINED]
+    caption = [table.explained(answer.board)]
     for why, names in left_out.items():
         caption.append(f"Left out: {', '.join(names)}: {why}")
     print()

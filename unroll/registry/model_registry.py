@@ -24,7 +24,7 @@ from pipeline.training import run_folder
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from series import FILE, intervals, page, seal
-from series.forecaster import Forecaster, OutsideRangeWarning
+from series.forecaster import BaseForecaster, OutsideRangeWarning
 from series.reading.files import read, values_of
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _model_of(opened: Store, run_id: str) -> str | None:
     return logged[0].model_id if logged else None
 
 
-def _description(forecaster: Forecaster) -> str:
+def _description(forecaster: BaseForecaster) -> str:
     """Return what goes into the model of an answer and what comes out."""
     spec = forecaster.spec
     windows = spec.fitted.windows
@@ -303,7 +303,7 @@ async def _in_one_line(request: Any, call_next: Any) -> Any:
 def signature() -> "ModelSignature":
     """Return the columns of an answer, and the parameter of a request.
 
-    An answer has the columns of `Forecaster.after`. The columns of a request, which are
+    An answer has the columns of `BaseForecaster.after`. The columns of a request, which are
     those of the user's file, are in the example. MLflow would refuse whole numbers for
     a column of decimals, and repeat all rows of the request in its error. The model
     takes both, and its error is one line.
@@ -324,7 +324,9 @@ def signature() -> "ModelSignature":
     return ModelSignature(None, Schema(outputs), ParamSchema([level]))
 
 
-def _example(files: Sequence[Path], forecaster: Forecaster) -> "pd.DataFrame | None":
+def _example(
+    files: Sequence[Path], forecaster: BaseForecaster
+) -> "pd.DataFrame | None":
     """Return the last rows as a request: timestamps and words as text, and numbers.
 
     None means that no forecast can be made from these rows.

@@ -26,7 +26,8 @@ from pipeline.tracking.models import ExperimentSpec  # noqa: E402
 from pipeline.training.job import predict_split  # noqa: E402
 from pipeline.training.recipe import recipe  # noqa: E402
 from series import intervals  # noqa: E402
-from series.forecaster import Forecaster  # noqa: E402
+from series.answer import load_forecaster  # noqa: E402
+from series.forecaster import BaseForecaster  # noqa: E402
 
 
 class RefusedError(MlflowException):
@@ -92,10 +93,10 @@ class ServedExperiment:
 class ServedForecaster:
     """A forecaster that `mlflow.pyfunc` can call."""
 
-    def __init__(self, forecaster: Forecaster) -> None:
+    def __init__(self, forecaster: BaseForecaster) -> None:
         self.forecaster = forecaster
         # Loads the models now: the folder may be temporary, and no request should wait.
-        _ = forecaster.predict
+        forecaster.load_models()
 
     def predict(
         self, data: pd.DataFrame, params: dict[str, Any] | None = None
@@ -108,7 +109,7 @@ class ServedForecaster:
             params: `level` of the prediction interval; by default `intervals.USUAL`.
 
         Returns:
-            The table of `Forecaster.after` for this level, with timestamps by ISO 8601.
+            The table of `BaseForecaster.after` for this level, with timestamps by ISO 8601.
             An end that is not known is None. There is a column `warning` if values are
             far outside the trained range.
 
@@ -136,14 +137,14 @@ class ServedForecaster:
 
 
 def load(folder: Path) -> ServedExperiment | ServedForecaster:
-    """Return the model of a folder: an experiment, or what `Forecaster.save` wrote.
+    """Return the model of a folder: an experiment, or what `BaseForecaster.save` wrote.
 
     Raises:
         UnrollError: a file is missing or damaged.
     """
     if (folder / models.SPEC).is_file():
         return ServedExperiment(folder)
-    return ServedForecaster(Forecaster.load(folder))
+    return ServedForecaster(load_forecaster(folder))
 
 
 def _load_pyfunc(path: str) -> ServedExperiment | ServedForecaster:

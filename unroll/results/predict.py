@@ -69,6 +69,7 @@ def predict(
     plan: Path | None = None,
     horizon: int | None = None,
     series: str | None = None,
+    model: str | None = None,
 ) -> Predicted:
     """Forecast what comes after the last row of a series.
 
@@ -80,6 +81,7 @@ def predict(
         plan: a file of future rows with the columns that are known beforehand.
         horizon: timesteps ahead; by default the horizon of the training.
         series: the name of a series, if there are several.
+        model: the model that forecasts; by default the one that was chosen.
 
     Raises:
         UsageError: a name, the level or the horizon is wrong.
@@ -115,7 +117,7 @@ def predict(
                 f"the series {series} has no forecast; the warning above says why"
             )
         windows = {series: windows[series]}
-    rows = answer.forecaster.after(windows, (level,), horizon)
+    rows = answer.forecaster.after(windows, (level,), horizon, model)
     return Predicted(answer, paths[-1], windows, level, rows)
 
 

@@ -206,8 +206,6 @@ def register(workspace: Workspace, name: str) -> Iterator[str]:
         spec = answer.forecaster.spec
         registered = model_registry.register(workspace, answer)
         words = [spec.why]
-        if spec.seeds > 1:
-            words.append(f"the mean of {spec.seeds} seeds")
         name = answer.name
         takes = f"It takes the last {spec.reach:,} rows"
     if not registered.new:

@@ -41,7 +41,7 @@ def in_this_process(calls, *_, **__):
 def quickly():
     """Few candidates, fitted in this process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("series.answer.candidates", few)
+        patch.setattr("series.windowed.candidates", few)
         patch.setattr("series.answer.Server", lambda *_, **__: contextlib.nullcontext())
         patch.setattr("series.fits.processes.run", in_this_process)
         yield
@@ -117,7 +117,7 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
     assert page.count("<svg") == 2
 
     monkeypatch.setattr("unroll.answers.answering.answer_series", None)
-    monkeypatch.setattr("series.forecaster.Forecaster.read", None)  # no row is read
+    monkeypatch.setattr("series.forecaster.BaseForecaster.read", None)  # no row is read
     assert (
         printed(folder, "answer", "shop.csv").splitlines()[1:]
         == text[text.index("\nshop: ") + 1 :].splitlines()

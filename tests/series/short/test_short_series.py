@@ -1,0 +1,176 @@
+"""Series that are too short for windows: panels, and one series of a few dozen rows."""
+
+import contextlib
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import unroll
+from pipeline.errors import UnrollError, UsageError
+from series import answer as answers
+from series import fits, seal
+from series.short import local, networks
+from series.short.histories import Histories
+from series.short.offsets import offsets
+from tests.series.here import run_here
+
+M3 = Path(os.environ.get("UNROLL_MIRROR", "")) / "m3" / "M3.csv"
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch):
+    monkeypatch.setattr(fits.processes, "run", run_here)
+    monkeypatch.setattr(answers, "Server", lambda *_, **__: contextlib.nullcontext())
+
+
+def panel(count=6, rows=40, seed=0):
+    """Months with a trend and a season, each series at a level of its own."""
+    random = np.random.default_rng(seed)
+    frames = []
+    for number in range(count):
+        time = np.arange(rows)
+        season = 1 + 0.2 * np.sin(2 * np.pi * time / 12)
+        values = 10.0**number * (20 + 0.3 * time) * season
+        values *= np.exp(random.normal(0, 0.03, rows))
+        stamps = pd.date_range(end="2024-12-01", periods=rows, freq="MS")
+        frames.append(
+            pd.DataFrame({"unique_id": f"s{number}", "ds": stamps, "y": values})
+        )
+    return pd.concat(frames)
+
+
+def test_every_series_of_a_panel_is_forecast_also_one_of_ten_rows():
+    frame = panel()
+    short = frame["unique_id"].eq("s5") & (frame["ds"] < "2024-03-01")
+    answer = unroll.answer(frame[~short], target="y", horizon=6, without=["ets"])
+    forecast = answer.forecast(levels=0.9)
+    assert forecast["unique_id"].value_counts().to_dict() == {
+        f"s{n}": 6 for n in range(6)
+    }
+    assert np.isfinite(forecast[["lo-90", "hi-90"]]).all(axis=None)
+    assert (forecast["lo-90"] < forecast["hi-90"]).all()
+    assert answer.series_left_out == {}
+    assert answer.board.naive == "seasonal_naive"
+    assert "6 series" in answer.sentence
+
+
+def test_a_saved_answer_forecasts_the_same_and_another_model_if_it_is_named(tmp_path):
+    answer = unroll.answer(panel(3), target="y", horizon=4, models="theta")
+    assert {*answer.models["model"]} == {"last_value", "seasonal_naive", "theta"}
+    again = unroll.load(answer.save(tmp_path / "panel"))
+    pd.testing.assert_frame_equal(again.forecast(), answer.forecast())
+    naive = again.forecast(model="last_value")
+    last = panel(3).groupby("unique_id")["y"].last()
+    expected = naive["unique_id"].map(last)
+    np.testing.assert_allclose(naive["y_hat"], expected, rtol=1e-6)
+    with pytest.raises(UsageError, match="model must be one of"):
+        again.forecast(model="ets")
+    longer = again.forecast(horizon=9, levels=0.9)
+    widths = (longer["hi-90"] - longer["lo-90"]).to_numpy().reshape(3, 9)
+    assert (widths[:, -1] > widths[:, 3]).all()
+
+
+def test_new_rows_are_forecast_from():
+    frame = panel(3)
+    early = frame[frame["ds"] < "2024-10-01"]
+    answer = unroll.answer(early, target="y", horizon=4, models="theta")
+    found = answer.forecast(frame, levels=0.9)
+    assert found["ds"].min() == pd.Timestamp("2025-01-01")
+    again = unroll.answer(frame, target="y", horizon=4, models="theta")
+    np.testing.assert_allclose(found["y_hat"], again.forecast()["y_hat"], rtol=1e-9)
+
+
+def test_four_years_of_months_are_forecast_and_no_verdict_is_given():
+    frame = panel(1, rows=51).drop(columns="unique_id")
+    answer = unroll.answer(frame, target="y", horizon=18)
+    assert answer.outcome is None
+    assert answer.sentence.startswith("Whether recurrence helps cannot be said")
+    forecast = answer.forecast(levels=0.9)
+    assert len(forecast) == 18
+    assert np.isfinite(forecast[["lo-90", "hi-90"]]).all(axis=None)
+    truth = panel(1, rows=69)["y"].to_numpy()
+    assert abs(forecast["y_hat"].mean() / truth[-18:].mean() - 1) < 0.25
+
+
+@pytest.mark.skipif(not M3.is_file(), reason="the mirror has no M3")
+def test_sixty_series_of_m3_are_forecast_better_than_by_naive_models():
+    with M3.open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["period"] == "QUARTERLY"]
+    frames = []
+    truths = []
+    for row in rows[::13][:60]:
+        values = np.array([float(value) for value in row["x"].split(";")])
+        stamps = pd.date_range(end="2000-01-01", periods=len(values), freq="QS")
+        frames.append(pd.DataFrame({"unique_id": row["sn"], "ds": stamps, "y": values}))
+        truth = np.array([float(value) for value in row["xx"].split(";")])
+        scale = np.abs(values[4:] - values[:-4]).mean()
+        truths.append((truth, scale))
+    answer = unroll.answer(pd.concat(frames), target="y", horizon=8)
+    scaled = {}
+    for model in ("mean", "last_value", "seasonal_naive"):
+        forecast = answer.forecast(levels=0.9, model=model)
+        by_series = forecast.groupby("unique_id", sort=False)
+        errors = []
+        inside = []
+        for (_, own), (truth, scale) in zip(by_series, truths, strict=True):
+            errors.append(np.abs(own["y_hat"].to_numpy() - truth).mean() / scale)
+            inside.append((own["lo-90"] <= truth) & (truth <= own["hi-90"]))
+        scaled[model] = np.mean(errors)
+    assert answer.board.champion == "mean"
+    assert scaled["mean"] < 0.85 * min(scaled["last_value"], scaled["seasonal_naive"])
+    assert 0.8 < np.mean(inside) < 0.97
+
+
+@pytest.mark.parametrize("name", [*local.MODELS])
+def test_a_model_of_one_series_forecasts_from_one_row_on(name):
+    for count in (1, 3, 9, 30):
+        values = 5.0 + np.arange(count) % 3
+        found = local.MODELS[name](values, 7, 12)
+        assert found.shape == (7,)
+        assert np.isfinite(found).all()
+
+
+def test_networks_learn_a_season_in_logarithms_and_in_differences():
+    time = np.arange(60)
+    up = [
+        level * (3 + np.sin(np.pi * time / 2)) for level in (1.0, 100.0) for _ in "ab"
+    ]
+    through = [values - 3 * values.max() / 4 for values in up]
+    for series in (up * 4, through * 4):
+        histories = Histories(series, 4, 4)
+        assert networks.enough(histories)
+        learnt = networks.train("mlp", histories)
+        found = networks.forecast("mlp", learnt, histories).mean(axis=0)
+        expected = np.array([values[:4] for values in series])
+        errors = np.abs(found - expected).mean(axis=1) / expected.std(axis=1)
+        assert errors.max() < 0.1
+
+
+def test_intervals_are_quantiles_of_the_errors_around_a_step():
+    scores = np.linspace(-1, 1, 201)[:, None] * np.array([1.0, 2.0, 3.0])
+    ends = offsets(scores, [0.5, 0.9])
+    assert (np.diff(ends, axis=1) >= 0).all()
+    np.testing.assert_allclose(ends[1, 0], -ends[1, -1])
+    assert ends[2, -1] > ends[0, -1]
+    late = np.where(np.arange(3) < 1, scores, np.nan)
+    np.testing.assert_allclose(
+        offsets(late, [0.9])[2], np.sqrt(3) * offsets(late, [0.9])[0]
+    )
+    assert np.isinf(offsets(np.full((4, 3), np.nan), [0.9])).all()
+
+
+def test_a_file_of_another_forecaster_is_refused(tmp_path):
+    answer = unroll.answer(panel(2), target="y", horizon=4, models="theta")
+    folder = answer.save(tmp_path / "panel")
+    arrays = dict(np.load(folder / "forecaster.npz"))
+    arrays["ahead"] = arrays["ahead"][:, :, :2]
+    np.savez(folder / "forecaster.npz", **arrays)
+    seal.write(folder, "seconds.json")
+    with pytest.raises(
+        UnrollError, match=r"forecaster\.npz.*ahead must have the shape"
+    ):
+        unroll.load(folder)
