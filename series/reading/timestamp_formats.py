@@ -361,6 +361,29 @@ def in_century(timestamps: Array, first_year: int) -> Array:
     return np.asarray((months + later).astype("datetime64[ms]") + (timestamps - months))
 
 
+def first_year(moments: Array) -> int | None:
+    """Return the first of the hundred years that years of two digits lie in.
+
+    None means that `strptime` reads the years right. The years of one file lie close
+    together, and they do not begin in the future: 98, 99 and 00 are 1998 to 2000. Where
+    `strptime` reads two centuries, the years do not reach into the future either.
+
+    Args:
+        moments: (rows,) datetime64[ms], as `strptime` reads them.
+    """
+    years = np.unique(moments.astype("datetime64[Y]").astype(int) + 1970)
+    two_digits = np.unique(years % 100)
+    # A hundred years are a circle. The file's years begin behind the widest gap in it.
+    gaps = np.diff(two_digits, append=two_digits[0] + 100)
+    first = 2000 + int(np.roll(two_digits, -1)[gaps.argmax()])
+    last = first + 100 - int(gaps.max())
+    first_as_read = years[0] if np.ptp(years) == last - first else None
+    this_year = np.datetime64("today", "Y").astype(int) + 1970
+    if last > this_year and (first != first_as_read or first > this_year):
+        first -= 100
+    return None if first == first_as_read else first
+
+
 def usual(timestamps: Array) -> Array:
     """Return (rows,) bool: whether a timestamp's year lies within `YEARS`."""
     first, last = np.array([f"{year}-01-01" for year in YEARS], "datetime64[ms]")

@@ -433,7 +433,7 @@ CURES = {
     "years": (
         series("YS", 30, "%Y", head="n,x"),
         {},
-        "'n' may hold times; pass stamp='n' if",
+        "'n' may hold times, .* pass stamp='n' if",
         {"stamp": ["n"]},
     ),
     "days since 1900": (
@@ -455,7 +455,7 @@ CURES = {
             ]
         ),
         {},
-        "'a' may hold times; pass stamp='a' if",
+        "'a' may hold times, .* pass stamp='a' if",
         {"stamp": ["a"]},
     ),
     "two letters": (
