@@ -230,7 +230,7 @@ def slip(moments: Array) -> int | None:
         moments: (rows,) datetime64[ms], in the order of the file.
     """
     times = moments.astype(np.int64)
-    ordered = np.unique(times)
+    ordered = timestamps.distinct(moments).astype(np.int64)
     steps = np.diff(ordered)
     forward = np.sign(np.diff(times)).sum()
     if len(steps) < DISPLACED or abs(forward) < IN_ORDER * len(times):

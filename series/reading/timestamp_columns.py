@@ -5,7 +5,7 @@ A table with a column for each time is refused.
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,7 +14,6 @@ import pandas as pd
 
 from pipeline.errors import UsageError
 from series.reading import notations, series_names, timestamp_formats
-from series.reading.timestamp_formats import YEARS
 
 DIGITS = r"\d{1,4}"
 
@@ -111,33 +110,7 @@ def find_columns(
         chosen: the columns that a user named; empty if the user named none.
         share: the fraction of the rows that a format must fit.
     """
-    found: dict[str, Candidates] = {kind: {} for kind in KINDS}
-    clocks: Candidates = {}
-    parts: Parts = {}
-    for column in head.columns:
-        cells = head[column].str.strip()
-        cells = cells[cells != ""]
-        if not len(cells):
-            continue
-        part = _part_in(column, cells)
-        parts |= part
-        forms = _whole_formats(column, cells, chosen, share)
-        if forms:
-            found[_kind_of(forms, cells)][(column,)] = forms
-        elif column == head.columns[0]:  # numbers may be anything
-            sizes = timestamp_formats.formats(cells.iloc[0], digits=True)
-            sizes = [form for form in sizes if form not in NAMED_ONLY]
-            found["numbers"][(column,)] = _parsing(cells, sizes, share)
-        clock = _clock_formats(column, cells, share, is_hour="%H" in part)
-        if clock:
-            clocks[(column,)] = clock
-    iso = all(forms == ISO for forms in found["exact"].values())
-    pairs = dict(_pairs(head, found["day"], clocks, parts))
-    found["pair before ISO 8601" if iso else "pair"] = pairs
-    together = _of_parts(parts)
-    with_day = any(re.search("%d|%j", forms[0]) for forms in together.values())
-    found["parts with a day" if with_day else "parts"] = together
-    candidates = [item for kind in KINDS for item in found[kind].items()]
+    candidates = _candidates(head, chosen, share)
     # A column with one value says when rows were written.
     single = {column for column in head if head[column].nunique() < 2}
     candidates.sort(key=lambda item: {*item[0]} <= single)
@@ -146,10 +119,45 @@ def find_columns(
             continue
         if len(columns) > 1:
             cells = timestamp_formats.joined(head, columns)
-            forms = _parsing(cells[cells.str.strip() != ""], forms, share)
-        if forms:
-            return list(columns), forms
+            good = _parsing(cells[cells.str.strip() != ""], forms, share)
+        else:
+            good = forms
+        if good:
+            return list(columns), good
     return list(chosen), []
+
+
+def _candidates(
+    head: pd.DataFrame, chosen: Sequence[str], share: float
+) -> list[tuple[tuple[str, ...], list[str]]]:
+    """Return columns and formats that would do, the best first (`KINDS`)."""
+    found: dict[str, Candidates] = {kind: {} for kind in KINDS}
+    clocks: Candidates = {}
+    parts: Parts = {}
+    for column in head.columns:
+        cells = head[column].str.strip()
+        cells = cells[cells != ""]
+        if not len(cells):
+            continue
+        named = {code: (column, _directive_of(code, column, cells)) for code in PARTS}
+        parts |= {code: part for code, part in named.items() if part[1]}
+        forms = _whole_formats(column, cells, chosen, share)
+        if forms:
+            found[_kind_of(forms, cells)][(column,)] = forms
+        elif column == head.columns[0]:  # numbers may be anything
+            sizes = timestamp_formats.formats(cells.iloc[0], digits=True)
+            sizes = [form for form in sizes if form not in NAMED_ONLY]
+            found["numbers"][(column,)] = _parsing(cells, sizes, share)
+        clock = _clock_formats(column, cells, share, is_hour=bool(named["%H"][1]))
+        if clock:
+            clocks[(column,)] = clock
+    iso = all(forms == ISO for forms in found["exact"].values())
+    pairs = dict(_pairs(head, found["day"], clocks, parts))
+    found["pair before ISO 8601" if iso else "pair"] = pairs
+    together = _of_parts(parts)
+    with_day = any(re.search("%d|%j", forms[0]) for forms in together.values())
+    found["parts with a day" if with_day else "parts"] = together
+    return [item for kind in KINDS for item in found[kind].items()]
 
 
 def _kind_of(forms: Sequence[str], cells: "pd.Series[str]") -> str:
@@ -160,17 +168,14 @@ def _kind_of(forms: Sequence[str], cells: "pd.Series[str]") -> str:
     return "year" if forms[0] in COARSE else "day"
 
 
-def _part_in(column: str, cells: "pd.Series[str]") -> Parts:
-    """Return a part of a timestamp -> its column and directive, by the column's name."""
+def _directive_of(code: str, column: str, cells: "pd.Series[str]") -> str:
+    """Return the directive of a column that holds a part of the time; "" for others."""
+    name, kinds = PARTS[code]
+    if not re.fullmatch(name, column, re.IGNORECASE):
+        return ""
     distinct = [*map(notations.plain_date, cells.unique()[:MOST_PARTS])]
-    for code, (name, kinds) in PARTS.items():
-        if re.fullmatch(name, column, re.IGNORECASE):
-            return {
-                code: (column, directive)
-                for pattern, directive in kinds.items()
-                if all(re.fullmatch(pattern, cell) for cell in distinct)
-            }
-    return {}
+    fit = [kind for kind in kinds if all(re.fullmatch(kind, cell) for cell in distinct)]
+    return kinds[fit[0]] if fit else ""
 
 
 def _whole_formats(
