@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -229,24 +229,24 @@ def _read(
         UnrollError: no format fits all rows; the text names the first row that differs.
         UsageError: there is no such format, or several fit.
     """
+    readings: list[Reading] = []
+    wrong: list[Array] = []
     try:
-        readings = [
-            Reading(name, *timestamp_formats.parse(cells, name)) for name in formats
-        ]
+        for stamp_format in formats:
+            moments, utc = timestamp_formats.parse(cells, stamp_format)
+            off = timestamp_formats.wrong(moments, any_year=bool(options.stamp))
+            year = None
+            if "%y" in stamp_format and not off.any():
+                year = timestamp_formats.first_year(moments)
+                moments = timestamp_formats.in_century(moments, year)
+            readings.append(Reading(stamp_format, moments, utc, year))
+            wrong.append(off)
     except (ValueError, re.error) as error:
         raise UsageError(
             f"stamp_format= is no format of strptime: {one_line(str(error))}. "
             f"Received: {options.stamp_format!r}"
         ) from None
-    wrong = [
-        timestamp_formats.wrong(reading.timestamps, any_year=bool(options.stamp))
-        for reading in readings
-    ]
-    right = [
-        _in_its_century(reading)
-        for reading, is_wrong in zip(readings, wrong, strict=True)
-        if not is_wrong.any()
-    ]
+    right = [each for each, off in zip(readings, wrong, strict=True) if not off.any()]
     if right:
         return _most_even(right, options, rows.paths[0])
     # Other formats failed in earlier rows.
@@ -257,16 +257,6 @@ def _read(
     if row == 0 and np.isnat(moments[0]) and not wrong[likely].all():
         row = int(wrong[likely].argmin()) - 1  # the last row before the format changes
     raise wrong_stamp(rows, cells, moments, row, readings[likely].stamp_format)
-
-
-def _in_its_century(reading: Reading) -> Reading:
-    """Return timestamps with years of two digits in the right hundred years."""
-    has_two_digits = "%y" in reading.stamp_format
-    year = timestamp_formats.first_year(reading.timestamps) if has_two_digits else None
-    if year is None:
-        return reading
-    moved = timestamp_formats.in_century(reading.timestamps, year)
-    return replace(reading, timestamps=moved, first_year=year)
 
 
 def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:

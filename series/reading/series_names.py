@@ -1,8 +1,7 @@
 """The column that says which of several series a row belongs to."""
 
-import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,6 @@ MOST_SERIES = 10_000
 
 FEW = 50
 """Largest number of words of a column that names series only beside other columns."""
-
-MOST_LABELS = 8
-"""Largest number of columns that are tried together as names of series."""
 
 LONG_FORMAT = ("unique_id", "item_id", "series_id")
 """Names of the column of series in the long format of forecasting libraries."""
@@ -150,8 +146,8 @@ def _told_apart(
 ) -> tuple[str | None, str]:
     """Return the column that tells rows of one timestamp apart, and a doubt about it.
 
-    One column goes before several, and words go before numbers. Rows that are equal are
-    one row. The column is None for a single series.
+    Words go before numbers. Rows that are equal are one row. The column is None for a
+    single series.
 
     Raises:
         UsageError: only several columns together tell rows apart, or none do.
@@ -162,66 +158,34 @@ def _told_apart(
     kept = ~frame.assign(**{"the stamp": moments}).duplicated().to_numpy()
     frame = frame[kept]
     moments = moments[kept]
-    found = (
-        next(_keys(frame, moments, times), ())
-        if times <= SOMETIMES * len(frame)
-        else ()
-    )
-    for name in found:
-        _require_no_part_of_time(name, _labels(frame[name])[1], path)
-    if len(found) == 1:
-        return found[0], _doubt(found[0], _labels(frame[found[0]])[1], path)
-    if not found and _is_one_series(frame, moments, times):
+    unique = frame.nunique()
+    words = of_words(frame)
+    columns = sorted(unique.index, key=lambda name: name not in words)
+    for column in [name for name in columns if 1 < unique[name] <= len(frame) / 2]:
+        codes, names = _labels(frame[column])
+        if _is_key(codes, moments, times):
+            _require_no_part_of_time(column, names, path)
+            return column, _doubt(column, names, path)
+    if _is_one_series(frame, moments, times):
         return None, ""
-    names = found or [name for name in frame if 1 < frame[name].nunique() <= FEW]
+    few = [name for name in frame if 1 < unique[name] <= FEW]
     raise UsageError(
         f"{path}: each timestamp occurs {len(frame) / times:.3g} times, with other "
         "numbers, and no single column names the series; join the columns that do "
-        f"({' and '.join(names) or 'none has few values'}) into one, called unique_id, "
+        f"(of {', '.join(few) or 'none has few values'}) into one, called unique_id, "
         "or keep one series"
     )
 
 
-def _keys(frame: pd.DataFrame, moments: Array, times: int) -> Iterator[tuple[str, ...]]:
-    """Yield columns, one or together, that tell rows of one timestamp apart.
+def _is_key(codes: Array, moments: Array, times: int) -> bool:
+    """Return whether a column tells rows of one timestamp apart, and names series.
 
     Args:
-        frame: the rows, none of them equal.
+        codes: (rows,) the number of each row's name.
         moments: (rows,) the timestamps.
         times: how many timestamps differ.
     """
-    labels = {
-        name: _labels(frame[name])
-        for name in frame
-        if 1 < frame[name].nunique() <= len(frame) / 2
-    }
-    codes = pd.DataFrame({name: label[0] for name, label in labels.items()})
-    numbers = {
-        name: pd.to_numeric(pd.Series(words), errors="coerce")
-        for name, (_, words) in labels.items()
-    }
-    singles = sorted(labels, key=lambda name: numbers[name].notna().all())
-    few = [name for name in singles if not (numbers[name] % 1 > 0).any()]
-    few = sorted(few, key=lambda name: len(numbers[name]))[:MOST_LABELS]
-    for count, names in ((1, singles), (2, few), (3, few)):
-        for key in itertools.combinations(names, count):
-            if _is_key(codes, key, moments, times):
-                yield key
-
-
-def _is_key(
-    labels: pd.DataFrame, key: Sequence[str], moments: Array, times: int
-) -> bool:
-    """Return whether some columns tell rows of one timestamp apart, and name series.
-
-    Args:
-        labels: columns with the number of each row's name.
-        key: the columns.
-        moments: (rows,) the timestamps.
-        times: how many timestamps differ.
-    """
-    codes = labels.groupby(list(key)).ngroup().to_numpy()
-    counts = np.bincount(codes)
+    _, counts = np.unique(codes, return_counts=True)
     if np.median(counts) < 2 or counts.max() * DISTINCT > times:
         return False
     filled = counts.mean() >= FILLED * times or 2 * counts.max() >= times

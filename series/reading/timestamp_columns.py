@@ -53,11 +53,11 @@ NAMED = (
 
 NAMED_ONLY = {
     *("excel", "%Y", "%Y%m", "%G%V", "%Y%j", "%Y.%q", "%Y.%m"),
-    *timestamp_formats.DECIMAL_YEARS,
+    timestamp_formats.DECIMAL,
 }
 """Formats of numbers that are timestamps only if the column's name says so."""
 
-COARSE = {"%Y", *timestamp_formats.DECIMAL_YEARS}
+COARSE = {"%Y", timestamp_formats.DECIMAL}
 """Formats of a year alone, whose column is taken only if no other columns will do."""
 
 WEEKS = {"week", "weeks", "kw", "woche", "semaine", "semana"}
@@ -229,7 +229,7 @@ def _parsing(
     few = cells.iloc[:: max(1, len(cells) // SAMPLE)]
     good: list[str] = []
     for form in forms:
-        late = good and ("%V" in form or form in timestamp_formats.DECIMAL_YEARS)
+        late = good and ("%V" in form or form == timestamp_formats.DECIMAL)
         if late or (
             share == 1 and np.isnat(timestamp_formats.parse(few, form)[0]).any()
         ):

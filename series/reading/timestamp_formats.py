@@ -34,6 +34,9 @@ TIMES = (
 CENTURY = "(?:18|19|20)"
 """The first digits of a year."""
 
+DECIMAL = "decimal_month"
+"""The format of a year with decimals, such as 2020.083 for February 2020."""
+
 COMPACT = {
     r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:?\d{2}){0,2}([.,]\d+)?( ?(Z|[+-]\d{2}:?\d{2}))?)?": [
         "ISO8601"
@@ -53,9 +56,9 @@ COMPACT = {
     r"(2[6-9]|[3-7]\d)\d{3}([.,]\d+)?": ["excel"],
     rf"{CENTURY}\d\d[0-3]\d\d": ["%Y%j"],
     rf"{CENTURY}\d{{4}}": ["%Y%m", "%G%V"],
-    rf"{CENTURY}\d\d\.[1-4]": ["%Y.%q", "decimal_month", "decimal_year"],
-    rf"{CENTURY}\d\d\.(0[1-9]|1[0-2])": ["%Y.%m", "decimal_month", "decimal_year"],
-    rf"{CENTURY}\d\d[.,]\d+": ["decimal_month", "decimal_year"],
+    rf"{CENTURY}\d\d\.[1-4]": ["%Y.%q", DECIMAL],
+    rf"{CENTURY}\d\d\.(0[1-9]|1[0-2])": ["%Y.%m", DECIMAL],
+    rf"{CENTURY}\d\d[.,]\d+": [DECIMAL],
     rf"{CENTURY}\d\d": ["%Y"],
 }
 """Timestamps without marks, timestamps of ISO 8601, and decimal years -> their formats.
@@ -119,14 +122,11 @@ COUNTS = {
 
 Smaller numbers count a larger unit."""
 
-DECIMAL_YEARS = ("decimal_month", "decimal_year")
-"""Formats of a year with decimals: 2020.083 is February 2020, or a day of 2020."""
-
 MONTH_DECIMALS = 0.07
 """Largest distance, in months, of a decimal year from a month's beginning or middle."""
 
 FEW_DECIMALS = 4
-"""Number of decimals up to which a count of days or years is rounded more coarsely."""
+"""Number of decimals up to which a count of days is rounded to minutes."""
 
 YEARS = (1800, 2100)
 """First and last year of timestamps that are taken without being asked for."""
@@ -227,7 +227,7 @@ def parse(
     Args:
         cells: text, or datetimes.
         stamp_format: a format of `strptime`, where `%q` is a quarter and `%G` with `%V`
-            a week; or "ISO8601"; or one of `COUNTS` or `DECIMAL_YEARS`. Other notations
+            a week; or "ISO8601"; or `DECIMAL`, or one of `COUNTS`. Other notations
             of the format (`notations.plain_date`, hour 24) are read, too.
         first_year: the first of the hundred years that `%y` stands for; by default
             1969.
@@ -241,8 +241,8 @@ def parse(
     """
     if stamp_format in COUNTS:
         return _counted(cells, stamp_format), stamp_format.startswith("unix")
-    if stamp_format in DECIMAL_YEARS:
-        return _decimal_years(cells, monthly=stamp_format == "decimal_month"), False
+    if stamp_format == DECIMAL:
+        return _decimal_months(cells), False
     if pd.api.types.is_numeric_dtype(cells.dtype):
         cells = as_text(cells)
     if cells.dtype != "str":
@@ -259,9 +259,7 @@ def parse(
     utc = bool(offsets[:1].any())
     if stamp_format == "ISO8601":
         parsed[offsets != utc] = np.datetime64("NaT")
-    if first_year is not None:
-        parsed = in_century(parsed, first_year)
-    return parsed, utc
+    return in_century(parsed, first_year), utc
 
 
 def _in_plain_notation(plain: "pd.Series[str]", stamp_format: str) -> Array:
@@ -323,38 +321,28 @@ def _decimals(cells: "pd.Series[Any]") -> tuple["pd.Series[Any]", int]:
     )
 
 
-def _decimal_years(cells: "pd.Series[Any]", *, monthly: bool) -> Array:
-    """Return (rows,) datetime64[ms] of years with decimals.
+def _decimal_months(cells: "pd.Series[Any]") -> Array:
+    """Return (rows,) datetime64[ms] of decimal years, else NaT.
 
-    Args:
-        cells: text or numbers.
-        monthly: whether only beginnings and middles of months are read, and others are
-            NaT. Otherwise timestamps are rounded to the hour, or to half a day if the
-            years have few decimals.
+    Only beginnings and middles of months are read.
     """
-    numbers, decimals = _decimals(cells)
-    known = numbers.between(*YEARS).to_numpy(bool)
-    values = np.where(known, numbers.to_numpy(np.float64), 1970)
-    fraction = values % 1
-    years = (values - fraction - 1970).astype(np.int64).astype("datetime64[Y]")
-    if monthly:
-        halves = np.rint(fraction * 24).astype(np.int64)  # half months
-        months = years.astype("datetime64[M]") + halves // 2
-        moments = months.astype("datetime64[D]") + np.where(halves % 2 == 1, 14, 0)
-        known = known & (np.abs(fraction * 12 - halves / 2) <= MONTH_DECIMALS)
-    else:
-        start, end = (part.astype("datetime64[h]") for part in (years, years + 1))
-        hours = 12 if decimals <= FEW_DECIMALS else 1
-        steps = fraction * (end - start).astype(np.int64) / hours
-        moments = start + np.rint(steps).astype(np.int64) * hours
+    numbers, _ = _decimals(cells)
+    values = numbers.where(numbers.between(*YEARS), 1970).to_numpy(np.float64)
+    halves = np.rint(values * 24).astype(np.int64)  # half months
+    months = (halves // 2 - 1970 * 12).astype("datetime64[M]")
+    moments = months.astype("datetime64[D]") + np.where(halves % 2 == 1, 14, 0)
+    near = np.abs(values * 12 - halves / 2) <= MONTH_DECIMALS
+    known = near & numbers.between(*YEARS).to_numpy(bool)
     return np.where(known, moments.astype("datetime64[ms]"), np.datetime64("NaT"))
 
 
-def in_century(timestamps: Array, first_year: int) -> Array:
+def in_century(timestamps: Array, first_year: int | None) -> Array:
     """Return timestamps (rows,) moved into the hundred years from `first_year` on.
 
-    The last two digits of their years stay.
+    The last two digits of their years stay. None moves none.
     """
+    if first_year is None:
+        return timestamps
     months = timestamps.astype("datetime64[M]")
     years = months.astype("datetime64[Y]").astype(np.int64) + 1970
     later = 12 * (first_year + (years - first_year) % 100 - years)

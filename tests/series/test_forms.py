@@ -207,7 +207,7 @@ BAD = {
                 for d in DAYS
             ),
         ),
-        r"each timestamp occurs 4 times, .* no single column names the series; join the columns that do \(a and b",
+        r"each timestamp occurs 4 times, .* no single column names the series; join the columns that do \(of a, b",
     ),
     "too few rows": (
         text("time,load", *DAILY[:5]),

@@ -244,7 +244,7 @@ GRID = [(shop, item, 0, 900) for shop in (1, 2, 3) for item in (10, 11, 12)]
 def test_series_that_only_several_columns_tell_apart_are_refused(frame, tmp_path):
     with pytest.raises(
         UnrollError,
-        match=r"join the columns that do \(.*shop and item.*called unique_id",
+        match=r"join the columns that do \(of .*shop, item.*called unique_id",
     ):
         seen(frame.sort_values("day"), tmp_path / "rows.csv")
     columns = [name for name in ("shop", "item", "size") if name in frame]

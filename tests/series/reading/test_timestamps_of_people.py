@@ -40,8 +40,6 @@ def written(template, stamp, freq):
         "yy": year % 100,
         "excel": (stamp - pd.Timestamp("1899-12-30")) / pd.Timedelta("1D"),
         "decimal": stamp.year + (stamp.month - 1) / 12,
-        "days": stamp.year
-        + (stamp.day_of_year - 1 + stamp.hour / 24) / (365 + stamp.is_leap_year),
     }
     return template.format(**fields)
 
@@ -80,8 +78,7 @@ WRITTEN = {
         {t:%d/%m/%Y} à {t:%Hh%M} | {t:%Y-%m-%d %H:%M} UTC |
         {t:%a %b %d %Y %H:%M:%S} GMT+0000 (Coordinated Universal Time) | {t:%d%b%Y:%H:%M:%S} |
         {t:%d/%b/%Y:%H:%M:%S} +0000 | [{t:%d/%b/%Y:%H:%M:%S}] | {t:%Y-%m-%d-%H.%M.%S.%f} | {t:%Y-%m-%d_%H:%M} |
-        {t:%H:%M %d.%m.%Y} | {t:%Y-%m-%dt%H:%M:%Sz} | {t:%Y%m%d %H:%M} | {excel:.4f} | {excel:.10f} |
-        {days:.8f}
+        {t:%H:%M %d.%m.%Y} | {t:%Y-%m-%dt%H:%M:%Sz} | {t:%Y%m%d %H:%M} | {excel:.4f} | {excel:.10f}
     """,
     "MS": """
         {t:%b %Y} | {t:%B-%y} | {t:%Y%b} | {t:%Y.%m} | {m}/{t:%Y} | {t:%Y}m{m} | {t:%Y}M{m} | {t:%Y}年{m}月 |
@@ -89,7 +86,7 @@ WRITTEN = {
     """,
     "D": """
         {d}. {m}. {t:%Y} | {t:%Y}. {m}. {d}. | {t:%Y}年{m}月{d}日 | {t:%B} {d}{th}, {t:%Y} | {d}{th} of {t:%B %Y} |
-        {t:%A, %B} {d}, {t:%Y} | {t:%d%b%Y} | {t:%Y}{t:%j} | {t:%Y-%j} | {excel:.0f} | {days:.4f}
+        {t:%A, %B} {d}, {t:%Y} | {t:%d%b%Y} | {t:%Y}{t:%j} | {t:%Y-%j} | {excel:.0f}
     """,
 }
 """Distances of rows -> notations of their timestamps, between bars."""
@@ -257,11 +254,6 @@ def test_names_of_zones_and_offsets_are_utc(zone, template):
         (["2020 KW 24", "2020 KW 53"], "%G W %V", ["2020-06-08", "2020-12-28"]),
         (["2020.083", "2020.9"], "decimal_month", ["2020-02-01", "NaT"]),
         (["2020,0417", "2020.125"], "decimal_month", ["2020-01-15", "2020-02-15"]),
-        (
-            ["2020.0", "2021.5", "5.0"],
-            "decimal_year",
-            ["2020-01-01", "2021-07-02T12", "NaT"],
-        ),
         (
             ["45292.0417", "45292.0104"],
             "excel",
