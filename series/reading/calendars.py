@@ -31,13 +31,11 @@ INSIDE = 0.98
 """Share of rows that must lie within opening hours."""
 
 FILLED = 0.9
-"""Share of times within opening hours that must have a row."""
+"""Share of times within opening hours that must have a row, and of quarters or years
+that must lie on one day of the month."""
 
 OPEN = 0.95
 """Largest share of a week that opening hours can take."""
-
-FEW_WRONG = 0.9
-"""Share of quarters or years that must lie on one day of the month."""
 
 FEW_DAYS = 15
 """Smallest number of timestamps without a weekend that show business days."""
@@ -109,7 +107,7 @@ def _by_days(distinct: Array) -> str | None:
         return None
     name, share = day_of_month(days, (distinct - days).astype(np.int64))
     surely = share == 1 and re.match("month( at|, day|$)", name)
-    usual = np.median(month_steps) == 1 or share >= FEW_WRONG
+    usual = np.median(month_steps) == 1 or share >= FILLED
     return name if surely or (usual and np.ptp(steps) > 0) else None
 
 

@@ -72,7 +72,11 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
         rows, stamp, formats, options
     )
     if not rows.typed:
-        samples = [_sample(rows.cells[name]) for name in names]
+        samples = []
+        for name in names:
+            cells = rows.cells[name]
+            longest = cells.str.len().to_numpy().argsort(kind="stable")[-LONG:]
+            samples.append([*cells.head(SHORT), *cells.iloc[longest]])
         detected["decimal"], detected["thousands"] = numbers.marks(
             samples, paths[0], form.delimiter, options.decimal
         )
@@ -190,12 +194,6 @@ def _written(
         "names": "the file has no whole header" if form.names else "",
     }
     return form, texts, units[0] if units else [], reasons
-
-
-def _sample(cells: "pd.Series[str]") -> list[str]:
-    """Return the first cells of a column and some of the longest ones."""
-    longest = cells.str.len().to_numpy().argsort(kind="stable")[-LONG:]
-    return [*cells.head(SHORT), *cells.iloc[longest]]
 
 
 def _require_numbers(

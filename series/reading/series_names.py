@@ -31,7 +31,8 @@ PARTS_OF_A_DAY = (24, 25, 48, 50, 96, 100, 144, 150)
 Some files have an hour more in autumn."""
 
 DISTINCT = 0.99
-"""Share of rows that a column of series must tell apart.
+"""Share of rows that a column of series must tell apart; with a larger share of
+different timestamps there is a single series.
 
 The other rows are of the nights when clocks are put back."""
 
@@ -40,9 +41,6 @@ FILLED = 0.5
 
 REPEATED = 0.7
 """Different timestamps per row, up to which a file may hold several series."""
-
-SOMETIMES = 0.99
-"""Different timestamps per row, up to which a file may hold several even series."""
 
 EVEN = 0.8
 """Share of even steps from which a series counts as even."""
@@ -153,7 +151,7 @@ def _told_apart(
         UsageError: only several columns together tell rows apart, or none do.
     """
     times = len(timestamps.distinct(moments))
-    if times < 2 or times > SOMETIMES * len(moments):
+    if times < 2 or times > DISTINCT * len(moments):
         return None, ""
     kept = ~frame.assign(**{"the stamp": moments}).duplicated().to_numpy()
     frame = frame[kept]
