@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias
 import pandas as pd
 import pydantic
 
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.validation import Strict, nearest
 
 Data: TypeAlias = (
@@ -120,7 +120,7 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
         raise UsageError(
             "data must be a DataFrame (of a Series, data.to_frame()), the path of a CSV, "
             "Parquet or .xlsx file, or a list of paths. Received: "
-            f"{type(data).__name__} {data!r:.60}"
+            f"{type(data).__name__} {one_line(repr(data)):.60}"
         )
     return [existing(path) for path in paths]
 

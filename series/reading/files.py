@@ -21,7 +21,7 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
-from series.reading import notations, numbers, timestamp_formats
+from series.reading import numbers, timestamp_formats
 from series.reading.layout import text_of
 from series.reading.timestamp_formats import YEARS
 
@@ -335,7 +335,9 @@ def wrong_stamp(
     what = (
         f"is no timestamp of the form {stamp_format}, as others are; correct the file"
     )
-    plain = cells.iloc[[0, row]].astype("str").fillna("").map(notations.plain_date)
+    plain = (
+        cells.iloc[[0, row]].astype("str").fillna("").map(timestamp_formats.plain_date)
+    )
     offsets = plain.str.contains(timestamp_formats.UTC_OFFSET)
     if not np.isnat(moments[row]):
         what = (

@@ -18,7 +18,6 @@ from pipeline.data.timestamps import Regularity, duration, shown
 from pipeline.errors import UnrollError, UsageError, one_line
 from series.reading import (
     calendars,
-    notations,
     series_names,
     timestamp_columns,
     timestamp_formats,
@@ -261,7 +260,7 @@ def _read(
 
 def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
     """Raise UsageError if ends of intervals may be UTC offsets, since few differ."""
-    found = cells[cells.str.contains(notations.CLOSE_INTERVAL, na=False)]
+    found = cells[cells.str.contains(timestamp_formats.CLOSE_INTERVAL, na=False)]
     ends = found.str.extract(r" \d\d?:\d\d(-\d\d?:\d\d)$")[0].dropna()
     if len(ends) and ends.nunique() < 3:
         raise UsageError(

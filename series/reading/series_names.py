@@ -11,9 +11,8 @@ import pandas as pd
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.timestamps import shown
 from pipeline.errors import UsageError
-from series.reading import notations
+from series.reading import timestamp_formats
 from series.reading.timestamp_formats import as_text
 
 MOST_SERIES = 10_000
@@ -107,16 +106,14 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
     name = _in_long_format(frame, moments)
     if name is None:
         name, doubt = _told_apart(frame, moments, path)
-    codes = np.zeros(len(moments), int)
-    words = list[str]()
-    if name is not None:
-        codes, words = _labels(frame[name])
+    if name is None:
+        return SeriesNames()
+    codes, words = _labels(frame[name])
     if len(words) > MOST_SERIES:
         raise UsageError(
             f"{path} holds {len(words):,} series, by {name!r}; keep "
             f"at most {MOST_SERIES:,}"
         )
-    doubt = doubt or _moved(frame, moments, codes)
     if len(words) < 2:
         return SeriesNames(None, words, doubt)
     return SeriesNames(name, words, doubt, np.array([*words, ""], object)[codes])
@@ -235,36 +232,6 @@ def of_words(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame if numbers[name].isna().all()]
 
 
-def _moved(frame: pd.DataFrame, moments: Array, codes: Array) -> str:
-    """Return in words which name changes once in a series, as of an item's shop.
-
-    Args:
-        frame: the rows.
-        moments: (rows,) the timestamps.
-        codes: (rows,) the number of each row's series.
-    """
-    order = (
-        pd.DataFrame({"series": codes, "stamp": moments})
-        .drop_duplicates()
-        .sort_values(["series", "stamp"])
-        .index.to_numpy()
-    )
-    series = codes[order]
-    names = [name for name in of_words(frame) if not PART_OF_TIME.search(name)]
-    for name in names:
-        own = as_text(frame[name]).fillna("").to_numpy(object)[order]
-        changes = np.flatnonzero((own[1:] != own[:-1]) & (series[1:] == series[:-1]))
-        once = len(changes) == len(np.unique(series[changes]))
-        if len(changes) and once and own[changes].all() and own[changes + 1].all():
-            last = changes[0]
-            return (
-                f"{name!r} changes within a series, from {own[last]!r:.40} to "
-                f"{own[last + 1]!r:.40} at {shown(moments[order][last + 1])}; if these "
-                "are two series, name each in a column unique_id"
-            )
-    return ""
-
-
 def _apart(codes: Array, moments: Array) -> float:
     """Return the share of rows that differ in their name or their timestamp."""
     return float(
@@ -285,8 +252,8 @@ def _each_even(codes: Array, moments: Array) -> bool:
 def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> None:
     """Raise UsageError if a column holds parts of the time, not names of series."""
     named = all(
-        word.lower() in notations.WEEKDAYS.split()
-        or notations.plain_date(word) in notations.MONTHS
+        word.lower() in timestamp_formats.WEEKDAYS.split()
+        or timestamp_formats.plain_date(word) in timestamp_formats.MONTHS
         for word in words
     )
     numbered = PART_OF_TIME.search(column) and all(map(COUNTED.fullmatch, words))

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import UsageError
-from series.reading import notations, series_names, timestamp_formats
+from series.reading import series_names, timestamp_formats
 
 DIGITS = r"\d{1,4}"
 
@@ -21,7 +21,7 @@ PARTS = {
     "%Y": ("year|yr|yyyy|jahr|a[nñ]o|ann[ée]e", {DIGITS: "%Y"}),
     "%m": (
         "month|mon|mo|mm|mnth|monat|mes|mois",
-        {r"\d{1,2}": "%m", "|".join(notations.MONTHS): "%b"},
+        {r"\d{1,2}": "%m", "|".join(timestamp_formats.MONTHS): "%b"},
     ),
     "%d": ("day|dy|dd|day.?of.?month|mday|tag|d[ií]a|jour", {DIGITS: "%d"}),
     "%j": ("doy|day.?of.?year|yday|julian.?day", {DIGITS: "%j"}),
@@ -173,7 +173,7 @@ def _directive_of(code: str, column: str, cells: "pd.Series[str]") -> str:
     name, kinds = PARTS[code]
     if not re.fullmatch(name, column, re.IGNORECASE):
         return ""
-    distinct = [*map(notations.plain_date, cells.unique()[:MOST_PARTS])]
+    distinct = [*map(timestamp_formats.plain_date, cells.unique()[:MOST_PARTS])]
     fit = [kind for kind in kinds if all(re.fullmatch(kind, cell) for cell in distinct)]
     return kinds[fit[0]] if fit else ""
 
@@ -203,7 +203,7 @@ def _clock_formats(
     """
     forms = _parsing(
         cells,
-        timestamp_formats.time_formats(notations.plain_date(cells.iloc[0])),
+        timestamp_formats.time_formats(timestamp_formats.plain_date(cells.iloc[0])),
         share,
     )
     # A number such as 1.5 is no time of day.
@@ -302,11 +302,11 @@ def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
 
 def _kind(heading: str) -> str:
     """Return the part of the time that a heading names; "" if it names none."""
-    plain = notations.plain_date(heading)
+    plain = timestamp_formats.plain_date(heading)
     names = {
         "quarter": re.fullmatch("Q[1-4]", plain),
-        "month": plain in notations.MONTHS,
-        "weekday": heading.lower() in notations.WEEKDAYS.split(),
+        "month": plain in timestamp_formats.MONTHS,
+        "weekday": heading.lower() in timestamp_formats.WEEKDAYS.split(),
         "hour": timestamp_formats.time_formats(plain),
     }
     return next((kind for kind in names if names[kind]), "")

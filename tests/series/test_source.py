@@ -43,10 +43,14 @@ def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(
         (
             3,
             UsageError,
-            "data must be a DataFrame, the path of a CSV, Parquet or .xlsx file, or a list of paths",
+            "data must be a DataFrame .*, or a list of paths. Received: int 3",
         ),
         ([], UsageError, "Received: "),
-        (pd.Series([1, 2]), UsageError, r"Received: a Series; pass data.to_frame\(\)"),
+        (
+            pd.Series([1, 2]),
+            UsageError,
+            r"of a Series, data.to_frame\(\).*Received: Series 0",
+        ),
         ([3], UsageError, "each of several files must be a path. Received: 3"),
         (
             "none.csv",

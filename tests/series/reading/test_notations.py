@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from pipeline.data.series_options import CsvFormat
-from series.reading.notations import plain_date
 from series.reading.numbers import plain_number, values_of, without_unit
-from series.reading.timestamp_formats import parse
+from series.reading.timestamp_formats import parse, plain_date
 
 
 @pytest.mark.parametrize(

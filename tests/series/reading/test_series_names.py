@@ -253,20 +253,6 @@ def test_series_that_only_several_columns_tell_apart_are_refused(frame, tmp_path
     assert [*profile.series] == sorted(names.unique())
 
 
-@pytest.mark.parametrize(
-    ("frame", "series"),
-    [
-        (shops(("S1", "A", 0, 450), ("S2", "A", 445, 900)), []),
-        (shops(("S1", "A", 0, 400), ("S2", "A", 400, 900), ("S1", "B", 0, 900)), "AB"),
-    ],
-)
-def test_an_item_that_changes_its_shop_is_told(frame, series, tmp_path):
-    profile = seen(frame, tmp_path / "rows.csv")
-    assert [*profile.series] == [*series]
-    told = "'shop' changes within a series, from 'S1' to 'S2' at 2023-0"
-    assert told in profile.reasons["series_id"]
-
-
 def test_words_name_series_before_counts_do(tmp_path):
     frame = shops(("web1", "A", 0, 300), ("web2", "A", 0, 300))
     frame.insert(0, "table", np.repeat([0, 1], 300))
