@@ -88,17 +88,14 @@ def test_what_is_attached_to_a_dataframe_is_left_out(tmp_path):
     assert frame.attrs["loaded"] == HOURS[0]
 
 
-def test_a_pipe_is_no_file(tmp_path):
+def test_a_pipe_and_a_folder_are_no_files(tmp_path):
     os.mkfifo(tmp_path / "rows")
-    with pytest.raises(UsageError, match="rows is a pipe .* write them into a file"):
-        files_of(tmp_path / "rows", tmp_path, "rows")
-
-
-def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(
-        UsageError, match="is a folder; name a CSV, Parquet or .xlsx file"
+    for path, text in (
+        (tmp_path / "rows", "rows is a pipe .* write them into a file"),
+        (tmp_path, "is a folder; name a CSV, Parquet or .xlsx file"),
     ):
-        files_of(tmp_path, tmp_path, "rows")
+        with pytest.raises(UsageError, match=text):
+            files_of(path, tmp_path, "rows")
 
 
 @pytest.mark.parametrize(

@@ -135,10 +135,7 @@ def test_a_code_of_one_column_or_series_is_found_there(tmp_path):
 
 
 def test_only_some_lines_are_printed(tmp_path):
-    names = "abcdefgh"
-    columns = {name: with_(DAILY, (898, 52000)) for name in names}
-    frame = pd.DataFrame({"day": pd.date_range("2022-01-01", periods=900), **columns})
-    frame.to_csv(tmp_path / "a.csv", index=False)
-    lines = [*described(detect([tmp_path / "a.csv"], Options()))]
-    assert sum(line.startswith("unusual") for line in lines) == 7
-    assert "unusual   2 more numbers like these" in lines
+    values = with_(DAILY, (898, 52000))
+    _, lines = looked_at(tmp_path, values, **dict.fromkeys("bcdefgh", values))
+    assert len(lines) == 7
+    assert lines[-1] == "unusual   2 more numbers like these"
