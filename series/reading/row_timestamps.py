@@ -286,29 +286,27 @@ def _most_even(
         start = "%d" if options.day_first else "%m"
         wanted = [each for each in readings if each.stamp_format.startswith(start)]
         readings = wanted or readings
-    if len(readings) == 1:
-        return readings[0], ""
-    even = [calendars.evenness(reading.timestamps) for reading in readings]
-    order = np.argsort(-np.array(even), kind="stable")
-    best = readings[order[0]]
-    for index in order:
-        if np.array_equal(readings[index].timestamps, best.timestamps):
-            continue
-        forms = (best.stamp_format, readings[index].stamp_format)
-        if max(even) >= EVEN and even[index] <= max(even) * OTHER:
-            return best, f"by {forms[1]} the rows would not be evenly spaced"
-        if forms[0].startswith("%d.%m."):
-            return (
-                best,
-                "with dots the day stands first; day_first=False says otherwise",
-            )
-        which = "stamp_format={!r} or stamp_format={!r}".format(*forms)
-        if {form[:2] for form in forms} == {"%d", "%m"}:
-            which = "day_first=True or day_first=False"
-        raise UsageError(
-            f"{path}: timestamps can be read as {forms[0]} or as {forms[1]}; pass {which}"
-        )
-    return best, ""
+    different: list[Reading] = []
+    for reading in readings:
+        moments = reading.timestamps
+        if not any(np.array_equal(moments, other.timestamps) for other in different):
+            different.append(reading)
+    if len(different) == 1:
+        return different[0], ""
+    even = [calendars.evenness(reading.timestamps) for reading in different]
+    first, second = np.argsort(-np.array(even), kind="stable")[:2]
+    best = different[first]
+    forms = (best.stamp_format, different[second].stamp_format)
+    if even[first] >= EVEN and even[second] <= even[first] * OTHER:
+        return best, f"by {forms[1]} the rows would not be evenly spaced"
+    if forms[0].startswith("%d.%m."):
+        return best, "with dots the day stands first; day_first=False says otherwise"
+    which = "stamp_format={!r} or stamp_format={!r}".format(*forms)
+    if {form[:2] for form in forms} == {"%d", "%m"}:
+        which = "day_first=True or day_first=False"
+    raise UsageError(
+        f"{path}: timestamps can be read as {forms[0]} or as {forms[1]}; pass {which}"
+    )
 
 
 def _require_one_order(

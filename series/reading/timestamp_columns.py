@@ -17,24 +17,27 @@ from series.reading import series_names, timestamp_formats
 
 DIGITS = r"\d{1,4}"
 
-PARTS = {
-    "%Y": ("year|yr|yyyy|jahr|a[nñ]o|ann[ée]e", {DIGITS: "%Y"}),
-    "%m": (
-        "month|mon|mo|mm|mnth|monat|mes|mois",
-        {r"\d{1,2}": "%m", "|".join(timestamp_formats.MONTHS): "%b"},
-    ),
-    "%d": ("day|dy|dd|day.?of.?month|mday|tag|d[ií]a|jour", {DIGITS: "%d"}),
-    "%j": ("doy|day.?of.?year|yday|julian.?day", {DIGITS: "%j"}),
-    "%q": ("quarter|quartal|qtr|q|trimestre", {"[1-4]": "%q", "Q[1-4]": "Q%q"}),
-    "%V": (
-        "(iso.?)?(week|wk|kw|woche|semaine|semana)([ _]?(number|nr|no|of.?year))?",
-        {r"\d{1,2}": "%V", r"W\d{1,2}": "W%V"},
-    ),
-    "%H": ("hour|hr|hrs|hh|stunde|hora|heure", {DIGITS: "%H"}),
-    "%M": ("minute|min|mi|mins", {DIGITS: "%M"}),
-}
-"""Parts of a timestamp -> the names of columns that hold them; and patterns of their
-cells, in plain notation, -> the cells' directives."""
+MONTH = "month|mon|mo|mm|mnth|monat|mes|mois"
+
+QUARTER = "quarter|quartal|qtr|q|trimestre"
+
+WEEK = "(iso.?)?(week|wk|kw|woche|semaine|semana)([ _]?(number|nr|no|of.?year))?"
+
+PARTS = (
+    ("%Y", "year|yr|yyyy|jahr|a[nñ]o|ann[ée]e", DIGITS, "%Y"),
+    ("%m", MONTH, r"\d{1,2}", "%m"),
+    ("%m", MONTH, "|".join(timestamp_formats.MONTHS), "%b"),
+    ("%d", "day|dy|dd|day.?of.?month|mday|tag|d[ií]a|jour", DIGITS, "%d"),
+    ("%j", "doy|day.?of.?year|yday|julian.?day", DIGITS, "%j"),
+    ("%q", QUARTER, "[1-4]", "%q"),
+    ("%q", QUARTER, "Q[1-4]", "Q%q"),
+    ("%V", WEEK, r"\d{1,2}", "%V"),
+    ("%V", WEEK, r"W\d{1,2}", "W%V"),
+    ("%H", "hour|hr|hrs|hh|stunde|hora|heure", DIGITS, "%H"),
+    ("%M", "minute|min|mi|mins", DIGITS, "%M"),
+)
+"""A part of a timestamp; the names of columns that hold it; a pattern of their cells in
+plain notation; and the cells' directive."""
 
 SEQUENCES = (
     ("%Y", "%m", "%d", "%H", "%M"),
@@ -139,8 +142,13 @@ def _candidates(
         cells = cells[cells != ""]
         if not len(cells):
             continue
-        named = {code: (column, _directive_of(code, column, cells)) for code in PARTS}
-        parts |= {code: part for code, part in named.items() if part[1]}
+        distinct = cells.unique()[:MOST_PARTS]
+        for code, names, pattern, directive in PARTS:
+            if re.fullmatch(names, column, re.IGNORECASE) and all(
+                re.fullmatch(pattern, timestamp_formats.plain_date(cell))
+                for cell in distinct
+            ):
+                parts[code] = (column, directive)
         forms = _whole_formats(column, cells, chosen, share)
         if forms:
             found[_kind_of(forms, cells)][(column,)] = forms
@@ -148,7 +156,9 @@ def _candidates(
             sizes = timestamp_formats.formats(cells.iloc[0], digits=True)
             sizes = [form for form in sizes if form not in NAMED_ONLY]
             found["numbers"][(column,)] = _parsing(cells, sizes, share)
-        clock = _clock_formats(column, cells, share, is_hour=bool(named["%H"][1]))
+        clock = _clock_formats(
+            column, cells, share, is_hour=parts.get("%H", ("", ""))[0] == column
+        )
         if clock:
             clocks[(column,)] = clock
     iso = all(forms == ISO for forms in found["exact"].values())
@@ -166,16 +176,6 @@ def _kind_of(forms: Sequence[str], cells: "pd.Series[str]") -> str:
     if is_long or TIMED.search(forms[0]):
         return "exact"
     return "year" if forms[0] in COARSE else "day"
-
-
-def _directive_of(code: str, column: str, cells: "pd.Series[str]") -> str:
-    """Return the directive of a column that holds a part of the time; "" for others."""
-    name, kinds = PARTS[code]
-    if not re.fullmatch(name, column, re.IGNORECASE):
-        return ""
-    distinct = [*map(timestamp_formats.plain_date, cells.unique()[:MOST_PARTS])]
-    fit = [kind for kind in kinds if all(re.fullmatch(kind, cell) for cell in distinct)]
-    return kinds[fit[0]] if fit else ""
 
 
 def _whole_formats(
