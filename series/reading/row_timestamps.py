@@ -170,12 +170,11 @@ def row_timestamps(
     zone = options.time_zone
     ends = False
     why_zone = ""
-    if zone is None and reading.utc:
-        of_column = str(getattr(cells.dtype, "tz", None))
-        if "/" in of_column:
-            zone = of_column
-            why_zone = "of the column"
-    elif zone is None:
+    of_column = str(getattr(cells.dtype, "tz", ""))
+    if zone is None and "/" in of_column:
+        zone = of_column
+        why_zone = "of the column"
+    elif zone is None and not reading.utc:
         zone, ends = calendars.time_zone(written[max(by_series, key=len)])
         why_zone = (
             "hours are missing in spring and doubled in autumn; other zones of the same "
