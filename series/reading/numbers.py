@@ -170,7 +170,12 @@ def _shown(cells: Sequence[str], delimiter: str) -> Iterator[tuple[str, str, str
         likely stands before decimals: there is a comma between the columns, and there
         are not several numbers from 10 to 999.
     """
-    kinds = _by_kind(cells)
+    texts, _ = without_unit([cell for cell in cells if cell.strip()])
+    numbers = [re.sub(r"^-|[eE][-+]?\d+$", "", plain_number(text)[0]) for text in texts]
+    kinds = {
+        kind: [number for number in numbers if re.fullmatch(form, number)]
+        for kind, form in FORMS.items()
+    }
     # 99 and 999 may mean no value, and so show nothing about marks of thousands.
     has_short = len({*kinds["123"]} - {"99", "999"}) > 1
     decimals = Counter(  # a mark -> numbers in which it stands before decimals
@@ -198,16 +203,6 @@ def _shown(cells: Sequence[str], delimiter: str) -> Iterator[tuple[str, str, str
                 yield mark, "unsure", number
     if decimals.total():
         yield decimals.most_common(1)[0][0], "decimals", ""
-
-
-def _by_kind(cells: Sequence[str]) -> dict[str, list[str]]:
-    """Return the numbers of each kind of `FORMS`, without signs, units and powers."""
-    texts, _ = without_unit([cell for cell in cells if cell.strip()])
-    numbers = [re.sub(r"^-|[eE][-+]?\d+$", "", plain_number(text)[0]) for text in texts]
-    return {
-        kind: [number for number in numbers if re.fullmatch(form, number)]
-        for kind, form in FORMS.items()
-    }
 
 
 def values_of(cells: "pd.Series[Any]", form: CsvFormat) -> Array:
