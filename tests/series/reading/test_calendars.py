@@ -5,7 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.config.plain_yaml import read, write
 from pipeline.data import row_calendar
+from pipeline.data.series_options import Cleaning
+from pipeline.validation import checked
 from series.reading import calendars
 
 
@@ -158,7 +161,7 @@ OPEN = {
 
 
 @pytest.mark.parametrize("name", OPEN)
-def test_after_closing_time_comes_the_next_opening(name):
+def test_after_closing_time_comes_the_next_opening(name, tmp_path):
     stamps, rows = OPEN[name]
     known = stamps[:-6]
     ahead = stamps[-6:].to_numpy("datetime64[ms]")
@@ -166,6 +169,8 @@ def test_after_closing_time_comes_the_next_opening(name):
     found, following = after(missing, 6)
     assert found == rows
     np.testing.assert_array_equal(following, ahead)
+    write({"rows": found, "spacing": 3600}, tmp_path / "params.yaml")
+    assert checked(Cleaning, read(tmp_path / "params.yaml")).rows == rows
 
 
 def test_a_holiday_and_rows_outside_do_not_hide_the_hours_and_outside_is_no_row():
