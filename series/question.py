@@ -26,7 +26,7 @@ from pipeline.errors import (
     printable,
 )
 from series.options import Options
-from series.reading.files import column_named
+from series.reading.files import column_named, table_of
 from series.reading.profile import FileProfile
 
 HOUR = 3600
@@ -443,7 +443,7 @@ def prepared(
         UsageError: horizon, lookback and step do not go together.
     """
     form, _, _ = options(profile, proposal)
-    table = profile.table(form)
+    table = table_of(replace(profile.file, form=form))
     file = profile.file.paths[0].name
 
     def windows_of(asked: Proposal) -> Dataset:

@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias
 import pandas as pd
 import pydantic
 
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.validation import Strict, nearest
 
 Data: TypeAlias = (
@@ -115,16 +115,12 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
         path = folder / f"{name}.parquet"
         _write(data, path)
         return [path]
-    if isinstance(data, pd.Series):
-        raise UsageError(
-            "data must be a DataFrame or a path. Received: a Series; pass "
-            "data.to_frame()"
-        )
     paths = [data] if isinstance(data, str | os.PathLike) else data
     if not isinstance(paths, Sequence) or not paths:
         raise UsageError(
-            "data must be a DataFrame, the path of a CSV, Parquet or .xlsx file, or a list of "
-            f"paths. Received: {data!r:.60}"
+            "data must be a DataFrame (of a Series, data.to_frame()), the path of a CSV, "
+            "Parquet or .xlsx file, or a list of paths. Received: "
+            f"{type(data).__name__} {one_line(repr(data)):.60}"
         )
     return [existing(path) for path in paths]
 
@@ -148,19 +144,13 @@ def existing(given: object) -> Path:
             "forecast reads them again; write them into a file, and name that"
         )
     if not path.is_file():
-        raise UsageError(_absent(path))
+        beside = [file.name for file in path.parent.glob("*") if file.is_file()]
+        close = nearest(path.name, beside)
+        hint = f". Did you mean {path.with_name(close)}?" if close else ""
+        raise UsageError(
+            f"{path} is not there; name a CSV, Parquet or .xlsx file{hint}"
+        )
     return path.resolve()
-
-
-def _absent(path: Path) -> str:
-    """Return the error for a file that is not there, with a file of a similar name."""
-    text = f"{path} is not there; name a CSV, Parquet or .xlsx file"
-    if not path.parent.is_dir():
-        return text
-    close = nearest(
-        path.name, [file.name for file in path.parent.iterdir() if file.is_file()]
-    )
-    return f"{text}. Did you mean {path.with_name(close)}?" if close else text
 
 
 @contextmanager

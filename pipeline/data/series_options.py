@@ -32,8 +32,7 @@ class CsvFormat(Strict):
             - "ISO8601";
             - "unix", "unix_ms", "unix_us" or "unix_ns", counted from 1970;
             - "excel", days since 30 December 1899;
-            - "decimal_month" for months and quarters as a year with decimals, or
-              "decimal_year" for other years with decimals.
+            - "decimal_month" for months and quarters as a year with decimals.
         first_year: the first of the hundred years that the two digits of `%y` stand
             for; by default 1969.
         time_zone: the time zone, such as "Europe/Berlin", of a clock with daylight

@@ -1,11 +1,13 @@
-"""The calendar of rows without an even distance: business days, months, or hours of a
-week.
+"""How rows follow one another: evenly, by a calendar of business days, months or hours of
+a week, by a clock with daylight saving; and the row that does not follow.
 """
 
+import itertools
 import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data import row_calendar, timestamps
 from pipeline.data.examples import Array
@@ -29,16 +31,38 @@ INSIDE = 0.98
 """Share of rows that must lie within opening hours."""
 
 FILLED = 0.9
-"""Share of times within opening hours that must have a row."""
+"""Share of times within opening hours that must have a row, and of quarters or years
+that must lie on one day of the month."""
 
 OPEN = 0.95
 """Largest share of a week that opening hours can take."""
 
-FEW_WRONG = 0.9
-"""Share of quarters or years that must lie on one day of the month."""
-
 FEW_DAYS = 15
 """Smallest number of timestamps without a weekend that show business days."""
+
+
+ZONES = (
+    *("Europe/Berlin", "Europe/London", "Europe/Helsinki", "America/New_York"),
+    *("America/Sao_Paulo", "Australia/Sydney", "Pacific/Auckland"),
+)
+"""Time zones, one for each common rule of daylight saving.
+
+Other zones of the same rule give the same rows."""
+
+DISPLACED = 3
+"""Smallest distance of a slip from its place, in rows."""
+
+TWO_STEPS = 1.8
+"""Smallest distance of a slip's two neighbours, in rows: about two, since one lacks."""
+
+HOLE = 4
+"""Largest distance of a slip's two neighbours, in rows."""
+
+FEW = 0.05
+"""Largest fraction of the rows that may be slips."""
+
+IN_ORDER = 0.8
+"""Smallest share of steps forward, less steps back, of sorted rows."""
 
 
 def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:
@@ -83,7 +107,7 @@ def _by_days(distinct: Array) -> str | None:
         return None
     name, share = day_of_month(days, (distinct - days).astype(np.int64))
     surely = share == 1 and re.match("month( at|, day|$)", name)
-    usual = np.median(month_steps) == 1 or share >= FEW_WRONG
+    usual = np.median(month_steps) == 1 or share >= FILLED
     return name if surely or (usual and np.ptp(steps) > 0) else None
 
 
@@ -182,3 +206,80 @@ def _clock(time: Any) -> str:
     return (
         str(np.datetime64(int(time) // 1000, "s")).partition("T")[2].removesuffix(":00")
     )
+
+
+def evenness(moments: Array) -> float:
+    """Return the share of the time that evenly spaced rows fill."""
+    cleaning, regular = calendar(moments)
+    even = row_calendar.numbered(moments, cleaning)
+    steps = np.diff(timestamps.distinct(even[~np.isnat(even)])).astype(np.int64)
+    freq = regular.freq * 1000
+    return float((steps == freq).sum() * freq / max(1, steps.sum()))
+
+
+def slip(moments: Array) -> int | None:
+    """Return the row whose timestamp contradicts the others; None if none does.
+
+    There are three kinds of such rows: a row out of its place in the file, where
+    another row has its timestamp, or it is the first or the last of all; a row between
+    the regular times of nearly all rows; and a row far away from them.
+
+    Args:
+        moments: (rows,) datetime64[ms], in the order of the file.
+    """
+    times = moments.astype(np.int64)
+    ordered = timestamps.distinct(moments).astype(np.int64)
+    steps = np.diff(ordered)
+    forward = np.sign(np.diff(times)).sum()
+    if len(steps) < DISPLACED or abs(forward) < IN_ORDER * len(times):
+        return None
+    freq = float(np.median(steps))
+    to_next = abs(np.diff(times))
+    hole = abs(times[2:] - times[:-2])
+    is_hole = (hole >= TWO_STEPS * freq) & (hole <= HOLE * freq)
+    is_far = np.minimum(to_next[:-1], to_next[1:]) >= DISPLACED * freq
+    is_wrong = pd.Series(times).duplicated(keep=False) | np.isin(
+        times, ordered[[0, -1]]
+    )
+    found = [*1 + np.flatnonzero(is_far & is_hole & is_wrong[1:-1])]
+    found += [*_off_the_grid(moments, freq)]
+    is_late = times > ordered[steps.argmax()]
+    few = is_late if 2 * is_late.sum() < len(times) else ~is_late
+    if 2 * steps.max() > steps.sum() and few.mean() <= FEW:
+        found.append(few.argmax())
+    return int(found[0]) if found else None
+
+
+def _off_the_grid(moments: Array, freq: float) -> Array:
+    """Return the rows, if very few, that lie between the regular times of the others.
+
+    Months may be counted from their beginning or from their end.
+    """
+    places = [(moments - moments[0]).astype(np.int64) % max(1, int(freq))]
+    if freq >= SHORTEST * DAY:
+        months = moments.astype("datetime64[M]")
+        places = [moments - months, moments - (months + 1)]
+    off = [place != pd.Series(place).mode().iloc[0] for place in places]
+    fewest = np.flatnonzero(min(off, key=np.sum))
+    return fewest if len(fewest) <= min(3, FEW * len(moments)) else fewest[:0]
+
+
+def time_zone(moments: Array) -> tuple[str | None, bool]:
+    """Return the time zone that makes timestamps more regular than they are as written.
+
+    Args:
+        moments: (rows,) datetime64[ms], as written.
+
+    Returns:
+        The zone, None if there is none; and whether timestamps are ends of intervals.
+    """
+    written = regularity(moments)
+    odd: dict[tuple[str | None, bool], int]
+    odd = {(None, False): written.repeated + written.gaps}
+    if written.repeated and written.freq <= 3600:
+        for zone, ends in itertools.product(ZONES, (False, True)):
+            moved = timestamps.to_utc(moments, zone, ends=ends)
+            regular = regularity(moved, written.freq)
+            if not np.isnat(moved).any():
+                odd[zone, ends] = regular.repeated + regular.gaps
+    return min(odd, key=odd.__getitem__)

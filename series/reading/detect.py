@@ -5,7 +5,7 @@ A guess gets a reason, and a contradiction is refused.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,7 +72,11 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
         rows, stamp, formats, options
     )
     if not rows.typed:
-        samples = [_sample(rows.cells[name]) for name in names]
+        samples = []
+        for name in names:
+            cells = rows.cells[name]
+            longest = cells.str.len().to_numpy().argsort(kind="stable")[-LONG:]
+            samples.append([*cells.head(SHORT), *cells.iloc[longest]])
         detected["decimal"], detected["thousands"] = numbers.marks(
             samples, paths[0], form.delimiter, options.decimal
         )
@@ -84,8 +88,7 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     }
     # The names of series are no values.
     others = {name: columns[name] for name in names if name != measured.series_id}
-    _require_one_notation(others, options, form)
-    _require_numbers(others, options, paths[0])
+    _require_numbers(others, options, form, paths[0])
     profile = FileProfile(
         **vars(measured),
         form=form,
@@ -109,21 +112,27 @@ def _without_sentinels(
         numeric: the columns of numbers.
         words: what means no value, as the user says.
     """
-    sentinels = _numbers_among(words)
-    odd = magnitudes.odd(
-        {column.name: column.without(sentinels).measured for column in numeric},
-        profile.timestamps,
-        profile.of_rows,
-    )
+    numbers_given = pd.to_numeric(pd.Series([*words], dtype="str"), errors="coerce")
+    sentinels = {*numbers_given.dropna()}
+    known = {column.name: column.without(sentinels).measured for column in numeric}
+    odd = magnitudes.odd(known, profile.timestamps, profile.of_rows)
     sentinels |= {one.number for one in odd if one.missing}
-    missing = _missing(numeric, sentinels)
+    missing = Counter[str]()
+    columns = {
+        name: column.without(sentinels) for name, column in profile.columns.items()
+    }
+    for column in numeric:
+        cells = column.measured[np.isin(column.measured, [*sentinels])].tolist()
+        missing.update(column.words)
+        missing.update(str(number).removesuffix(".0") for number in cells)
+        if not columns[column.name].useless:
+            missing[""] += column.empty
     missing[""] += profile.file.empty
-    columns = profile.columns
     timed = [name for name in columns if columns[name].timed]
     return replace(
         profile,
         form=profile.form.model_copy(update={"drop": timed}),
-        columns={name: columns[name].without(sentinels) for name in columns},
+        columns=columns,
         missing=+missing | profile.missing,
         odd=odd,
     )
@@ -140,11 +149,6 @@ def _require_table(rows: files.FileRows, header: Sequence[str]) -> None:
     timestamp_columns.require_no_times_beside_a_date(header, path)
     if not len(rows.cells):
         raise UnrollError(f"{path} holds no rows; name a file with a header and rows")
-
-
-def _numbers_among(words: Sequence[str]) -> set[float]:
-    """Return the numbers among words that mean no value."""
-    return {*pd.to_numeric(pd.Series([*words], dtype="str"), errors="coerce").dropna()}
 
 
 def _of_columns(options: "Options", header: Sequence[str]) -> "Options":
@@ -192,28 +196,23 @@ def _written(
     return form, texts, units[0] if units else [], reasons
 
 
-def _sample(cells: "pd.Series[str]") -> list[str]:
-    """Return the first cells of a column and some of the longest ones."""
-    longest = cells.str.len().to_numpy().argsort(kind="stable")[-LONG:]
-    return [*cells.head(SHORT), *cells.iloc[longest]]
-
-
-def _require_one_notation(
-    columns: Mapping[str, ColumnProfile], options: "Options", form: CsvFormat
+def _require_numbers(
+    columns: Mapping[str, ColumnProfile],
+    options: "Options",
+    form: CsvFormat,
+    path: Path,
 ) -> None:
-    """Raise UsageError if a column has numbers of several notations or units."""
+    """Raise UsageError if a column has numbers of several notations or units.
+
+    So it is if no possible target holds numbers, but words with digits.
+    """
     for name, column in columns.items():
         # With a wrong decimal mark, numbers are words.
         pattern = NUMBERED if column.numeric else re.compile(r"-?\d+[.,]\d+")
-        word = next(
-            (
-                word
-                for word in column.words
-                if word not in options.missing and pattern.search(word)
-            ),
-            None,
-        )
-        if word is not None and (column.numeric or options.decimal):
+        words = [word for word in column.words if word not in options.missing]
+        numbered = [word for word in words if pattern.search(word)]
+        if numbered and (column.numeric or options.decimal):
+            word = numbered[0]
             other = f"pass decimal={numbers.OTHER[form.decimal]!r}"
             cure = other if options.decimal else "write it like the others"
             raise UsageError(
@@ -229,31 +228,15 @@ def _require_one_notation(
                 f"column {name!r} holds numbers of several units "
                 f"({' and '.join(signs)}); write all in one unit"
             )
-
-
-def _require_numbers(
-    columns: Mapping[str, ColumnProfile], options: "Options", path: Path
-) -> None:
-    """Raise UsageError if no possible target holds numbers, but words with digits."""
-    names = [name for name in columns if options.target in {None, name}]
-    if any(columns[name].numeric for name in names):
+    targets = {
+        name: columns[name] for name in columns if options.target in {None, name}
+    }
+    if any(column.numeric for column in targets.values()):
         return
-    for name in names:
-        words = [word for word in columns[name].words if re.search(r"^\D{0,3}\d", word)]
-        if 2 * len(words) > len(columns[name].words):
+    for name, column in targets.items():
+        words = [word for word in column.words if re.search(r"^\D{0,3}\d", word)]
+        if 2 * len(words) > len(column.words):
             raise UsageError(
                 f"{path}: column {name!r} holds {words[0]:.40} and {words[-1]:.40}, "
                 "which are not read as numbers; write numbers alone, all in one unit"
             )
-
-
-def _missing(columns: Iterable[ColumnProfile], sentinels: set[float]) -> Counter[str]:
-    """Return words and numbers in columns of numbers that mean no value -> cells."""
-    missing = Counter[str]()
-    for column in columns:
-        cells = column.measured[np.isin(column.measured, [*sentinels])].tolist()
-        missing.update(column.words)
-        missing.update(str(number).removesuffix(".0") for number in cells)
-        if not column.without(sentinels).useless:
-            missing[""] += column.empty
-    return missing

@@ -9,7 +9,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
-from series.reading import notations, numbers, timestamp_formats
+from series.reading import numbers, timestamp_formats
 from series.reading.layout import text_of
 from series.reading.timestamp_formats import YEARS
 
@@ -116,12 +116,8 @@ def read(
 def of_table(table: pd.DataFrame, form: CsvFormat) -> FileRows:
     """Return the rows of a table in memory, whose numbers are numbers."""
     path = Path("the table")
-    return _rows_of(
-        [path],
-        form,
-        [pd.DataFrame(table).set_axis(plain_names(table.columns, path), axis=1)],
-        typed=True,
-    )
+    cells = table.set_axis(plain_names(table.columns, path), axis=1)
+    return _rows_of([path], form, [cells], typed=True)
 
 
 def _rows_of(
@@ -134,13 +130,8 @@ def _rows_of(
     """Return the rows that hold something; spreadsheets leave empty rows."""
     frames = [frame.reset_index(drop=True) for frame in frames]
     cells = pd.concat(frames, keys=range(len(frames)))
-    blank = pd.Series(True, cells.index)
-    for name in cells.columns:
-        if blank.any():
-            blank &= cells[name].isna() | (cells[name] == "")
-    if blank.any():
-        cells = cells[~blank]
-    return FileRows(paths, form, typed, cells, int(blank.sum()))
+    blank = (cells.isna() | (cells == "")).all(axis=1)
+    return FileRows(paths, form, typed, cells[~blank], int(blank.sum()))
 
 
 def _cells(path: Path, form: CsvFormat, text: str | None) -> pd.DataFrame:
@@ -245,6 +236,9 @@ def column_named(name: str, columns: Iterable[str]) -> str:
 def table_of(rows: FileRows) -> RowTable:
     """Return the numbers of all columns that the form of the rows does not drop.
 
+    A category has a column `COLUMN=WORD` of 0 and 1 for each of its words. An empty
+    cell is no word.
+
     Raises:
         UnrollError: there are no rows, or a cell is not a timestamp or not a finite
             number; the text names its line and column.
@@ -264,30 +258,19 @@ def table_of(rows: FileRows) -> RowTable:
         if name not in {*form.stamp, *form.drop, *form.words}
     ]
     values = values_of(rows, names)
+    if form.categories:
+        texts = rows.cells[form.categories].apply(timestamp_formats.as_text)
+        texts = texts.mask(texts.isin([*(form.missing or ()), ""])).astype("str")
+        words = pd.get_dummies(texts, prefix_sep="=", dtype=np.float64)
+        names = [*names, *words.columns]
+        values = np.hstack([values, words.to_numpy()])
     series_id = None
     if form.series_id is not None:
-        series_id = (
-            timestamp_formats.as_text(rows.cells[form.series_id])
-            .fillna("")
-            .to_numpy(object)
-        )
+        of_rows = timestamp_formats.as_text(rows.cells[form.series_id])
+        series_id = of_rows.fillna("").to_numpy(object)
     if form.time_zone is not None and not utc:
         stamps = in_utc(stamps, form.time_zone, ends=form.ends, series_id=series_id)
-    return with_words(RowTable(stamps, names, values, series_id), rows.cells, form)
-
-
-def with_words(table: RowTable, cells: pd.DataFrame, form: CsvFormat) -> RowTable:
-    """Return a table with more columns, `COLUMN=WORD`, one for each word of a category.
-
-    The new columns hold 0 and 1. An empty cell is no word.
-    """
-    if not form.categories:
-        return table
-    texts = cells[form.categories].apply(timestamp_formats.as_text)
-    texts = texts.mask(texts.isin([*(form.missing or ()), ""])).astype("str")
-    words = pd.get_dummies(texts, prefix_sep="=", dtype=np.float64)
-    values = np.hstack([table.values, words.to_numpy()])  # noqa: PD011 - not pandas'
-    return replace(table, columns=[*table.columns, *words.columns], values=values)
+    return RowTable(stamps, names, values, series_id)
 
 
 def values_of(rows: FileRows, columns: Sequence[str]) -> Array:
@@ -352,7 +335,9 @@ def wrong_stamp(
     what = (
         f"is no timestamp of the form {stamp_format}, as others are; correct the file"
     )
-    plain = cells.iloc[[0, row]].astype("str").fillna("").map(notations.plain_date)
+    plain = (
+        cells.iloc[[0, row]].astype("str").fillna("").map(timestamp_formats.plain_date)
+    )
     offsets = plain.str.contains(timestamp_formats.UTC_OFFSET)
     if not np.isnat(moments[row]):
         what = (

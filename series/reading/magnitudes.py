@@ -24,9 +24,6 @@ ALIKE = 4
 COMMON = 0.1
 """Share of rows from which 0 is no unusual number."""
 
-MOSTLY = 0.8
-"""Share of numbers with decimals, from which one without them may be a slip."""
-
 RARE = 2
 """Largest number of rows with the same typing error."""
 
@@ -122,8 +119,8 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     """Yield the numbers that are farther from all others than these from each other.
 
     Codes mean no value, and so do negative codes among numbers of which none is
-    negative. A rare number means no value, too, if it is very far away, or if it alone
-    would be usual with its decimal mark or without its minus. Others may be right.
+    negative. A rare number means no value, too, if it is very far away. Others may be
+    right.
 
     Args:
         column: the name of the column.
@@ -147,13 +144,6 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     span = FAR * np.abs(usual).max() if few else high - low
     alike = (ALIKE * away[rare] >= away[:, None]).sum(axis=1)
     errors = rare & (away > float(FAR) ** alike * span)
-    slips = rare & (numbers % 1 == 0) & ((usual % 1 > 0).mean() >= MOSTLY)
-    slips &= np.logical_or.reduce(
-        [(numbers >= low * ten) & (numbers <= high * ten) for ten in (10, 100, 1000)]
-    )
-    # A number that lost its decimal mark, or got a minus.
-    slips |= rare & (low > 0) & (-numbers >= low) & (-numbers <= high)
-    errors |= slips & (slips.sum() == 1 and not few)
     doubtful = rare | is_code | (not few)
     for place in np.flatnonzero(codes | (doubtful & (away > high - low))):
         own = rows[values[rows] == numbers[place]]

@@ -5,7 +5,7 @@ A text that fits no rule here is no number.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,52 +135,30 @@ def marks(
         UsageError: the numbers can be read in two ways.
     """
     found = [one for cells in columns for one in _shown(cells, delimiter)]
-    thousands = [mark for mark, role, _ in found if role == "thousands"]
-    unsure = {mark: one for mark, role, one in found if role in {"likely", "unsure"}}
-    decimal = known or _decimal_mark(found, thousands, unsure, path)
-    if OTHER[decimal] in unsure:
-        thousands.append(OTHER[decimal])
-    return decimal, next((mark for mark in thousands if mark != decimal), None)
-
-
-def _decimal_mark(
-    found: Sequence[tuple[str, str, str]],
-    thousands: Sequence[str],
-    unsure: Mapping[str, str],
-    path: Path,
-) -> str:
-    """Return the decimal mark.
-
-    Args:
-        found: what all columns show (`_shown`).
-        thousands: marks that surely stand between thousands.
-        unsure: mark that may have both roles -> a number with it.
-        path: the file, for messages.
-
-    Raises:
-        UsageError: columns differ, or a number can be read in two ways.
-    """
     decimals = {mark for mark, role, _ in found if role == "decimals"}
-    if len(decimals) > 1:
+    thousands = [mark for mark, role, _ in found if role == "thousands"]
+    # A mark that may have both roles -> a number with it
+    unsure = {mark: one for mark, role, one in found if role in {"likely", "unsure"}}
+    if known is None and len(decimals) > 1:
         raise UsageError(
             f"{path}: columns have different decimal marks; pass decimal=',' or "
             "decimal='.'"
         )
-    decimal = next(iter(decimals), ".")
-    is_known = bool(decimals)
-    if not is_known and {" ", "'"} & {*thousands}:
+    if not decimals and {" ", "'"} & {*thousands}:
         # In 1 234.567 the blank is the mark of thousands, so the point is of decimals.
-        is_known = True
-        decimal = next(iter(unsure), ".")
+        decimals = {next(iter(unsure), ".")}
+    decimal = known or next(iter(decimals), ".")
     other = OTHER[decimal]
-    has_doubts = any(role == "unsure" for _, role, _ in found)
-    if (has_doubts and not is_known) or (other == "." and other in unsure):
+    has_doubts = not decimals and any(role == "unsure" for _, role, _ in found)
+    if known is None and (has_doubts or (other == "." and other in unsure)):
         number = unsure.get(other) or next(iter(unsure.values()))
         raise UsageError(
             f"{path}: {number} may be a whole number or a decimal; pass decimal=',' "
             "or decimal='.'"
         )
-    return decimal
+    if other in unsure:
+        thousands.append(other)
+    return decimal, next((mark for mark in thousands if mark != decimal), None)
 
 
 def _shown(cells: Sequence[str], delimiter: str) -> Iterator[tuple[str, str, str]]:
@@ -192,7 +170,12 @@ def _shown(cells: Sequence[str], delimiter: str) -> Iterator[tuple[str, str, str
         likely stands before decimals: there is a comma between the columns, and there
         are not several numbers from 10 to 999.
     """
-    kinds = _by_kind(cells)
+    texts, _ = without_unit([cell for cell in cells if cell.strip()])
+    numbers = [re.sub(r"^-|[eE][-+]?\d+$", "", plain_number(text)[0]) for text in texts]
+    kinds = {
+        kind: [number for number in numbers if re.fullmatch(form, number)]
+        for kind, form in FORMS.items()
+    }
     # 99 and 999 may mean no value, and so show nothing about marks of thousands.
     has_short = len({*kinds["123"]} - {"99", "999"}) > 1
     decimals = Counter(  # a mark -> numbers in which it stands before decimals
@@ -220,16 +203,6 @@ def _shown(cells: Sequence[str], delimiter: str) -> Iterator[tuple[str, str, str
                 yield mark, "unsure", number
     if decimals.total():
         yield decimals.most_common(1)[0][0], "decimals", ""
-
-
-def _by_kind(cells: Sequence[str]) -> dict[str, list[str]]:
-    """Return the numbers of each kind of `FORMS`, without signs, units and powers."""
-    texts, _ = without_unit([cell for cell in cells if cell.strip()])
-    numbers = [re.sub(r"^-|[eE][-+]?\d+$", "", plain_number(text)[0]) for text in texts]
-    return {
-        kind: [number for number in numbers if re.fullmatch(form, number)]
-        for kind, form in FORMS.items()
-    }
 
 
 def values_of(cells: "pd.Series[Any]", form: CsvFormat) -> Array:

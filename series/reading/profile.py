@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Array
-from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
 from series.reading import timestamp_formats
-from series.reading.files import FileRows, with_words
+from series.reading.files import FileRows
 from series.reading.magnitudes import Odd
 from series.reading.numbers import plain_number, values_of, without_unit
 from series.reading.row_timestamps import Timestamps
@@ -199,18 +198,6 @@ class FileProfile(Timestamps):
         """The number of rows of all series together."""
         return len(self.timestamps)
 
-    def table(self, form: CsvFormat) -> RowTable:
-        """Return the rows without the columns that a form drops."""
-        names = [name for name in self.columns if name not in {*form.drop, *form.words}]
-        values = np.empty((self.rows, len(names)))
-        for index, name in enumerate(names):
-            values[:, index] = self.columns[name].measured
-        return with_words(
-            RowTable(self.timestamps, names, values, self.of_rows),
-            self.file.cells,
-            form,
-        )
-
     @property
     def length(self) -> int:
         """The number of rows of one series, on average."""
@@ -255,53 +242,74 @@ class FileProfile(Timestamps):
 def described(profile: FileProfile) -> Iterator[str]:
     """Yield lines on a file's form, on its timestamps, and on each column."""
     form = profile.form
-    if not profile.file.typed and "sheet" not in profile.reasons:
-        yield f"text      {_text(form)}"
-    stamps = " and ".join(printable(name) for name in form.stamp)
+    is_text = not profile.file.typed and "sheet" not in profile.reasons
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
-    yield f"stamps    {stamps}, as {form.stamp_format}{zone}"
     utc = " (UTC)" if form.time_zone else ""
     span = f"{shown(profile.first)} to {shown(profile.last)}{utc}"
-    yield f"rows      {profile.rows:,}, {span}, {_distance(profile)}"
-    if isinstance(profile.calendar, dict):
-        hours = "; ".join(f"{day} {times}" for day, times in profile.calendar.items())
-        yield f"hours     {hours}; {profile.outside:,} rows outside are left out"
-    yield from _order(profile)
-    if profile.gaps:
-        yield (
-            f"gaps      {profile.gaps.total():,}, the longest of "
-            f"{max(profile.gaps):,} rows"
-        )
+    is_alone = not profile.series_id
+    in_order = (profile.timestamps[1:] >= profile.timestamps[:-1]).all()
+    unusual = [_unusual(profile, odd) for odd in profile.odd[:MOST_NAMED]]
+    if len(profile.odd) > MOST_NAMED:
+        unusual.append(f"{len(profile.odd) - MOST_NAMED:,} more numbers like these")
     cells = [_missing(profile, word, count) for word, count in profile.missing.items()]
-    if cells:
-        yield f"no value  {', '.join(cells)}"
-    yield from _odd(profile)
-    for name in profile.columns:
-        if name != profile.series_id:
-            yield f"column    {_name(name)}: {_column(profile, name)}"
-    for option, why in profile.reasons.items():
-        yield f"guessed   {option}: {why}"
+    lines = [
+        ("text", _text(form) if is_text else ""),
+        ("stamps", f"{_names(form.stamp)}, as {form.stamp_format}{zone}"),
+        ("rows", f"{profile.rows:,}, {span}, {_distance(profile)}"),
+        ("hours", _hours(profile)),
+        ("series", "" if is_alone else _series(profile)),
+        (
+            "order",
+            "rows are not in the order of time; they are sorted"
+            if is_alone and not in_order
+            else "",
+        ),
+        ("repeated", _repeated(profile) if is_alone and profile.repeated else ""),
+        (
+            "gaps",
+            f"{profile.gaps.total():,}, the longest of {max(profile.gaps):,} rows"
+            if profile.gaps
+            else "",
+        ),
+        ("no value", ", ".join(cells)),
+        *(("unusual", text) for text in unusual),
+        *(
+            ("column", f"{_names([name])}: {_column(profile, name)}")
+            for name in profile.columns
+            if name != profile.series_id
+        ),
+        *(("guessed", f"{option}: {why}") for option, why in profile.reasons.items()),
+    ]
+    return (f"{label:10}{text}" for label, text in lines if text)
 
 
-def _order(profile: FileProfile) -> Iterator[str]:
-    """Yield lines on several series, or on the order of the rows of one series."""
-    if profile.series_id:
-        names = printable(", ".join(profile.series[:MOST_NAMED]))
-        others = len(profile.series) - MOST_NAMED
-        more = f" and {others} more" if others > 0 else ""
-        yield f"series    {len(profile.series)}, by {_name(profile.series_id)}: {names:.80}{more}"
-        return
-    if (profile.timestamps[1:] < profile.timestamps[:-1]).any():
-        yield "order     rows are not in the order of time; they are sorted"
-    if profile.repeated:
-        values = {name: profile.columns[name].measured for name in profile.targets}
-        rows = pd.DataFrame({**values, "": profile.timestamps})
-        others = profile.repeated - int(rows.duplicated().sum())
-        what = f", {others:,} with other values; the first row counts"
-        yield (
-            f"repeated  {profile.repeated:,} rows have the timestamp of an earlier "
-            f"row{what if others > 0 else '; they are left out'}"
-        )
+def _hours(profile: FileProfile) -> str:
+    """Return the opening hours in words; "" without any."""
+    if not isinstance(profile.calendar, dict):
+        return ""
+    hours = "; ".join(f"{day} {times}" for day, times in profile.calendar.items())
+    return f"{hours}; {profile.outside:,} rows outside are left out"
+
+
+def _series(profile: FileProfile) -> str:
+    """Return the number and the first names of several series."""
+    names = printable(", ".join(profile.series[:MOST_NAMED]))
+    others = len(profile.series) - MOST_NAMED
+    more = f" and {others} more" if others > 0 else ""
+    by = _names([str(profile.series_id)])
+    return f"{len(profile.series)}, by {by}: {names:.80}{more}"
+
+
+def _repeated(profile: FileProfile) -> str:
+    """Return how many rows repeat a timestamp, and how many of them differ."""
+    values = {name: profile.columns[name].measured for name in profile.targets}
+    rows = pd.DataFrame({**values, "": profile.timestamps})
+    others = profile.repeated - int(rows.duplicated().sum())
+    what = f", {others:,} with other values; the first row counts"
+    return (
+        f"{profile.repeated:,} rows have the timestamp of an earlier row"
+        f"{what if others > 0 else '; they are left out'}"
+    )
 
 
 def _text(form: CsvFormat) -> str:
@@ -322,34 +330,31 @@ def _distance(profile: FileProfile) -> str:
     """Return the distance of rows in words, such as "one row every 10 minutes"."""
     if profile.calendar == "business":
         return "one row a business day"
-    if not isinstance(profile.calendar, str):
-        every = duration(profile.freq)
-        return f"one row {every}" if every.startswith("a") else f"one row every {every}"
-    months = profile.freq * 1000 // DAY
-    every = "a month" if months == 1 else f"every {months} months"
-    day = re.sub(r"(.*) -1\b", r"the last \1", profile.calendar.partition(", ")[2])
-    return f"one row {every}, on {day}" if day else f"one row {every}"
+    every = duration(profile.freq)
+    day = ""
+    if isinstance(profile.calendar, str):
+        months = profile.freq * 1000 // DAY
+        every = "a month" if months == 1 else f"{months} months"
+        _, _, day = profile.calendar.partition(", ")
+    times = every if every.startswith("a") else f"every {every}"
+    on = re.sub(r"(.*) -1\b", r"the last \1", day)
+    return f"one row {times}, on {on}" if on else f"one row {times}"
 
 
-def _odd(profile: FileProfile) -> Iterator[str]:
-    """Yield lines on numbers that do not belong to the others."""
-    for one in profile.odd[:MOST_NAMED]:
-        of = "" if profile.of_rows is None else f" of {profile.of_rows[one.rows[0]]}"
-        first, last = (shown(profile.timestamps[row]) for row in one.rows[[0, -1]])
-        what = f"without a break from {first} to {last}: is the sensor stuck?"
-        if one.beside is not None:
-            word = str(one.number).removesuffix(".0")
-            kept = f"It is kept; pass missing={word!r} if it means no value"
-            what = (
-                f"first at {first}, far from all others; the nearest is "
-                f"{one.beside:.10g}. {'It counts as no value' if one.missing else kept}"
-            )
-        yield (
-            f"unusual   {_name(one.column)}{printable(of):.40}: {one.number:.10g} "
-            f"{_times(len(one.rows))}, {what}"
+def _unusual(profile: FileProfile, odd: Odd) -> str:
+    """Return a number that does not belong to the others, in words."""
+    of = "" if profile.of_rows is None else f" of {profile.of_rows[odd.rows[0]]}"
+    first, last = (shown(profile.timestamps[row]) for row in odd.rows[[0, -1]])
+    what = f"without a break from {first} to {last}: is the sensor stuck?"
+    if odd.beside is not None:
+        word = str(odd.number).removesuffix(".0")
+        kept = f"It is kept; pass missing={word!r} if it means no value"
+        what = (
+            f"first at {first}, far from all others; the nearest is "
+            f"{odd.beside:.10g}. {'It counts as no value' if odd.missing else kept}"
         )
-    if len(profile.odd) > MOST_NAMED:
-        yield f"unusual   {len(profile.odd) - MOST_NAMED:,} more numbers like these"
+    where = f"{_names([odd.column])}{printable(of):.40}"
+    return f"{where}: {odd.number:.10g} {_times(len(odd.rows))}, {what}"
 
 
 def _times(count: int) -> str:
@@ -358,12 +363,9 @@ def _times(count: int) -> str:
 
 def _missing(profile: FileProfile, word: str, count: int) -> str:
     """Return a word that means no value in words, such as "n/a once in load"."""
-    names = [
-        _name(name)
-        for name, column in profile.columns.items()
-        if column.numeric and word in column.words
-    ]
-    where = f" in {' and '.join(names):.160}" if names else ""
+    columns = profile.columns.values()
+    names = [one.name for one in columns if one.numeric and word in one.words]
+    where = f" in {_names(names):.160}" if names else ""
     return f"{printable(word) or 'nothing'} {_times(count)}{where}"
 
 
@@ -379,6 +381,6 @@ def _column(profile: FileProfile, name: str) -> str:
     return f"{what}, in {column.unit}" if column.unit else what
 
 
-def _name(name: str) -> str:
-    """Return the start of a column's name, fit for a terminal."""
-    return f"{printable(name):.60}"
+def _names(names: Sequence[str]) -> str:
+    """Return the starts of columns' names, fit for a terminal."""
+    return " and ".join(f"{printable(name):.60}" for name in names)

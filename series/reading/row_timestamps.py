@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,7 @@ from pipeline.data.timestamps import Regularity, duration, shown
 from pipeline.errors import UnrollError, UsageError, one_line
 from series.reading import (
     calendars,
-    notations,
     series_names,
-    timestamp_checks,
     timestamp_columns,
     timestamp_formats,
 )
@@ -113,30 +111,21 @@ def stamp_columns(
             return stamp, formats
         timestamp_columns.require_no_times(path, list(texts.columns))
         timestamp_columns.require_no_times(path, list(texts.iloc[0]))
-    doubtful = [
-        name
-        for name in texts.columns
-        if not options.stamp
-        and timestamp_columns.find_columns(texts[[name]], [name])[1]
-    ]
-    year = timestamp_columns.strange_year(texts.iloc[0].to_dict())
-    if year is not None and (year > YEARS[1] or not doubtful):
-        raise UsageError(
-            f"{path}: the year {year} lies outside of the years {YEARS[0]} to "
-            f"{YEARS[1]}; write years of the common calendar, such as {year - 543} for "
-            f"the Buddhist year {year}"
-        )
-    if doubtful:
-        raise UsageError(
-            f"{path}: column {doubtful[0]!r} may hold times; pass "
-            f"stamp={doubtful[0]!r} if it does"
-        )
+    for name in [] if options.stamp else texts.columns:
+        _, formats = timestamp_columns.find_columns(texts[[name]], [name])
+        if formats:
+            first, _ = timestamp_formats.parse(texts[name].head(1), formats[0])
+            raise UsageError(
+                f"{path}: column {name!r} may hold times, from {shown(first[0])} on; "
+                f"pass stamp={name!r} if that is right"
+            )
     cells = [f"{name} ({texts[name].iloc[0]!r:.40})" for name in stamp or texts.columns]
     raise UsageError(
         f"{path}: no column holds times of a known form; name their column or columns "
         "with stamp= and their form with stamp_format=, such as '%d.%m.%Y %H:%M' for "
         "31.01.2024 13:00 or excel for a spreadsheet's days since 1900, or write times "
-        f"like 2024-01-31 13:00. Columns and first cells: {', '.join(cells):.2000}"
+        f"like 2024-01-31 13:00, of the years {YEARS[0]} to {YEARS[1]}. Columns and "
+        f"first cells: {', '.join(cells):.2000}"
     )
 
 
@@ -178,9 +167,19 @@ def row_timestamps(
             f"the file has {count} different timestamps, and forecasts take at least "
             f"{FEWEST}; add rows"
         )
-    zone, ends, why_zone = _time_zone(
-        cells, written[max(by_series, key=len)], options, utc=reading.utc
-    )
+    zone = options.time_zone
+    ends = False
+    why_zone = ""
+    of_column = str(getattr(cells.dtype, "tz", ""))
+    if zone is None and "/" in of_column:
+        zone = of_column
+        why_zone = "of the column"
+    elif zone is None and not reading.utc:
+        zone, ends = calendars.time_zone(written[max(by_series, key=len)])
+        why_zone = (
+            "hours are missing in spring and doubled in autumn; other zones of the same "
+            "rule would do"
+        )
     if zone is not None and not reading.utc:
         written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
     cleaning, regular, clock = _calendar(written, zone, utc=reading.utc)
@@ -213,33 +212,10 @@ def row_timestamps(
     reasons = {
         "stamp_format": why_format,
         "first_year": close if reading.first_year is not None else "",
-        "time_zone": why_zone,
+        "time_zone": why_zone if clock else "",
         "series_id": series.doubt,
     }
     return moments, form, reasons
-
-
-def _time_zone(
-    cells: "pd.Series[Any]", written: Array, options: "Options", *, utc: bool
-) -> tuple[str | None, bool, str]:
-    """Return the time zone of timestamps; None if it is not known.
-
-    Args:
-        cells: the timestamps of all rows.
-        written: (rows,) the parsed timestamps of one series.
-        options: the user's options.
-        utc: whether the timestamps have a UTC offset.
-
-    Returns:
-        The zone; whether timestamps are ends of intervals; and the reason for the zone
-        if it is a guess.
-    """
-    if options.time_zone is not None:
-        return options.time_zone, False, ""
-    if utc:
-        zone = str(getattr(cells.dtype, "tz", None))
-        return (zone, False, "of the column") if "/" in zone else (None, False, "")
-    return timestamp_checks.time_zone(written)
 
 
 def _read(
@@ -251,24 +227,24 @@ def _read(
         UnrollError: no format fits all rows; the text names the first row that differs.
         UsageError: there is no such format, or several fit.
     """
+    readings: list[Reading] = []
+    wrong: list[Array] = []
     try:
-        readings = [
-            Reading(name, *timestamp_formats.parse(cells, name)) for name in formats
-        ]
+        for stamp_format in formats:
+            moments, utc = timestamp_formats.parse(cells, stamp_format)
+            off = timestamp_formats.wrong(moments, any_year=bool(options.stamp))
+            year = None
+            if "%y" in stamp_format and not off.any():
+                year = timestamp_formats.first_year(moments)
+                moments = timestamp_formats.in_century(moments, year)
+            readings.append(Reading(stamp_format, moments, utc, year))
+            wrong.append(off)
     except (ValueError, re.error) as error:
         raise UsageError(
             f"stamp_format= is no format of strptime: {one_line(str(error))}. "
             f"Received: {options.stamp_format!r}"
         ) from None
-    wrong = [
-        timestamp_formats.wrong(reading.timestamps, any_year=bool(options.stamp))
-        for reading in readings
-    ]
-    right = [
-        _in_its_century(reading)
-        for reading, is_wrong in zip(readings, wrong, strict=True)
-        if not is_wrong.any()
-    ]
+    right = [each for each, off in zip(readings, wrong, strict=True) if not off.any()]
     if right:
         return _most_even(right, options, rows.paths[0])
     # Other formats failed in earlier rows.
@@ -281,19 +257,9 @@ def _read(
     raise wrong_stamp(rows, cells, moments, row, readings[likely].stamp_format)
 
 
-def _in_its_century(reading: Reading) -> Reading:
-    """Return timestamps with years of two digits in the right hundred years."""
-    has_two_digits = "%y" in reading.stamp_format
-    year = timestamp_checks.first_year(reading.timestamps) if has_two_digits else None
-    if year is None:
-        return reading
-    moved = timestamp_formats.in_century(reading.timestamps, year)
-    return replace(reading, timestamps=moved, first_year=year)
-
-
 def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
     """Raise UsageError if ends of intervals may be UTC offsets, since few differ."""
-    found = cells[cells.str.contains(notations.CLOSE_INTERVAL, na=False)]
+    found = cells[cells.str.contains(timestamp_formats.CLOSE_INTERVAL, na=False)]
     ends = found.str.extract(r" \d\d?:\d\d(-\d\d?:\d\d)$")[0].dropna()
     if len(ends) and ends.nunique() < 3:
         raise UsageError(
@@ -319,33 +285,26 @@ def _most_even(
         start = "%d" if options.day_first else "%m"
         wanted = [each for each in readings if each.stamp_format.startswith(start)]
         readings = wanted or readings
-    if len(readings) == 1:
-        return readings[0], ""
-    even = [timestamp_checks.evenness(reading.timestamps) for reading in readings]
-    first, *others = np.argsort(-np.array(even), kind="stable")
-    best = readings[first]
-    for index in others:
-        other = readings[index].stamp_format
-        if not np.array_equal(readings[index].timestamps, best.timestamps):
-            if even[first] >= EVEN and even[index] <= even[first] * OTHER:
-                return best, f"by {other} the rows would not be evenly spaced"
-            return best, _by_dots(best.stamp_format, other, path)
-    return best, ""
-
-
-def _by_dots(first: str, other: str, path: Path) -> str:
-    """Return why the day stands first in a date with dots.
-
-    Raises:
-        UsageError: there are no dots, so the timestamps can be read in two ways.
-    """
-    if first.startswith("%d.%m."):
-        return "with dots the day stands first; day_first=False says otherwise"
-    which = f"stamp_format={first!r} or stamp_format={other!r}"
-    if {first[:2], other[:2]} == {"%d", "%m"}:
+    different: list[Reading] = []
+    for reading in readings:
+        moments = reading.timestamps
+        if not any(np.array_equal(moments, other.timestamps) for other in different):
+            different.append(reading)
+    if len(different) == 1:
+        return different[0], ""
+    even = [calendars.evenness(reading.timestamps) for reading in different]
+    first, second = np.argsort(-np.array(even), kind="stable")[:2]
+    best = different[first]
+    forms = (best.stamp_format, different[second].stamp_format)
+    if even[first] >= EVEN and even[second] <= even[first] * OTHER:
+        return best, f"by {forms[1]} the rows would not be evenly spaced"
+    if forms[0].startswith("%d.%m."):
+        return best, "with dots the day stands first; day_first=False says otherwise"
+    which = "stamp_format={!r} or stamp_format={!r}".format(*forms)
+    if {form[:2] for form in forms} == {"%d", "%m"}:
         which = "day_first=True or day_first=False"
     raise UsageError(
-        f"{path}: timestamps can be read as {first} or as {other}; pass {which}"
+        f"{path}: timestamps can be read as {forms[0]} or as {forms[1]}; pass {which}"
     )
 
 
@@ -381,7 +340,7 @@ def _require_no_slip(
 ) -> None:
     """Raise UnrollError if a row's timestamp contradicts the others of its series."""
     for own in by_series:
-        slip = timestamp_checks.slip(moments[own])
+        slip = calendars.slip(moments[own])
         if slip is not None:
             beside = " and ".join(
                 shown(moments[row])
@@ -405,7 +364,7 @@ def _calendar(
     cleaning, regular = calendars.calendar(moments, zone)
     has_gaps = cleaning.rows is None and regular.gaps > 0
     if utc and zone is None and (has_gaps or not _keeps(cleaning, moments, None)):
-        for clock in timestamp_checks.ZONES:
+        for clock in calendars.ZONES:
             other, by_clock = calendars.calendar(moments, clock)
             if other.rows is not None and _keeps(other, moments, clock):
                 return other, by_clock, clock

@@ -1,8 +1,7 @@
 """The column that says which of several series a row belongs to."""
 
-import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,8 @@ import pandas as pd
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.timestamps import shown
 from pipeline.errors import UsageError
-from series.reading import notations
+from series.reading import timestamp_formats
 from series.reading.timestamp_formats import as_text
 
 MOST_SERIES = 10_000
@@ -22,9 +20,6 @@ MOST_SERIES = 10_000
 
 FEW = 50
 """Largest number of words of a column that names series only beside other columns."""
-
-MOST_LABELS = 8
-"""Largest number of columns that are tried together as names of series."""
 
 LONG_FORMAT = ("unique_id", "item_id", "series_id")
 """Names of the column of series in the long format of forecasting libraries."""
@@ -35,7 +30,8 @@ PARTS_OF_A_DAY = (24, 25, 48, 50, 96, 100, 144, 150)
 Some files have an hour more in autumn."""
 
 DISTINCT = 0.99
-"""Share of rows that a column of series must tell apart.
+"""Share of rows that a column of series must tell apart; with a larger share of
+different timestamps there is a single series.
 
 The other rows are of the nights when clocks are put back."""
 
@@ -44,9 +40,6 @@ FILLED = 0.5
 
 REPEATED = 0.7
 """Different timestamps per row, up to which a file may hold several series."""
-
-SOMETIMES = 0.99
-"""Different timestamps per row, up to which a file may hold several even series."""
 
 EVEN = 0.8
 """Share of even steps from which a series counts as even."""
@@ -113,16 +106,14 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
     name = _in_long_format(frame, moments)
     if name is None:
         name, doubt = _told_apart(frame, moments, path)
-    codes = np.zeros(len(moments), int)
-    words = list[str]()
-    if name is not None:
-        codes, words = _labels(frame[name])
+    if name is None:
+        return SeriesNames()
+    codes, words = _labels(frame[name])
     if len(words) > MOST_SERIES:
         raise UsageError(
             f"{path} holds {len(words):,} series, by {name!r}; keep "
             f"at most {MOST_SERIES:,}"
         )
-    doubt = doubt or _moved(frame, moments, codes)
     if len(words) < 2:
         return SeriesNames(None, words, doubt)
     return SeriesNames(name, words, doubt, np.array([*words, ""], object)[codes])
@@ -150,78 +141,46 @@ def _told_apart(
 ) -> tuple[str | None, str]:
     """Return the column that tells rows of one timestamp apart, and a doubt about it.
 
-    One column goes before several, and words go before numbers. Rows that are equal are
-    one row. The column is None for a single series.
+    Words go before numbers. Rows that are equal are one row. The column is None for a
+    single series.
 
     Raises:
         UsageError: only several columns together tell rows apart, or none do.
     """
     times = len(timestamps.distinct(moments))
-    if times < 2 or times > SOMETIMES * len(moments):
+    if times < 2 or times > DISTINCT * len(moments):
         return None, ""
     kept = ~frame.assign(**{"the stamp": moments}).duplicated().to_numpy()
     frame = frame[kept]
     moments = moments[kept]
-    found = (
-        next(_keys(frame, moments, times), ())
-        if times <= SOMETIMES * len(frame)
-        else ()
-    )
-    for name in found:
-        _require_no_part_of_time(name, _labels(frame[name])[1], path)
-    if len(found) == 1:
-        return found[0], _doubt(found[0], _labels(frame[found[0]])[1], path)
-    if not found and _is_one_series(frame, moments, times):
+    unique = frame.nunique()
+    words = of_words(frame)
+    columns = sorted(unique.index, key=lambda name: name not in words)
+    for column in [name for name in columns if 1 < unique[name] <= len(frame) / 2]:
+        codes, names = _labels(frame[column])
+        if _is_key(codes, moments, times):
+            _require_no_part_of_time(column, names, path)
+            return column, _doubt(column, names, path)
+    if _is_one_series(frame, moments, times):
         return None, ""
-    names = found or [name for name in frame if 1 < frame[name].nunique() <= FEW]
+    few = [name for name in frame if 1 < unique[name] <= FEW]
     raise UsageError(
         f"{path}: each timestamp occurs {len(frame) / times:.3g} times, with other "
         "numbers, and no single column names the series; join the columns that do "
-        f"({' and '.join(names) or 'none has few values'}) into one, called unique_id, "
+        f"(of {', '.join(few) or 'none has few values'}) into one, called unique_id, "
         "or keep one series"
     )
 
 
-def _keys(frame: pd.DataFrame, moments: Array, times: int) -> Iterator[tuple[str, ...]]:
-    """Yield columns, one or together, that tell rows of one timestamp apart.
+def _is_key(codes: Array, moments: Array, times: int) -> bool:
+    """Return whether a column tells rows of one timestamp apart, and names series.
 
     Args:
-        frame: the rows, none of them equal.
+        codes: (rows,) the number of each row's name.
         moments: (rows,) the timestamps.
         times: how many timestamps differ.
     """
-    labels = {
-        name: _labels(frame[name])
-        for name in frame
-        if 1 < frame[name].nunique() <= len(frame) / 2
-    }
-    codes = pd.DataFrame({name: label[0] for name, label in labels.items()})
-    numbers = {
-        name: pd.to_numeric(pd.Series(words), errors="coerce")
-        for name, (_, words) in labels.items()
-    }
-    singles = sorted(labels, key=lambda name: numbers[name].notna().all())
-    few = [name for name in singles if not (numbers[name] % 1 > 0).any()]
-    few = sorted(few, key=lambda name: len(numbers[name]))[:MOST_LABELS]
-    for count, names in ((1, singles), (2, few), (3, few)):
-        for key in itertools.combinations(names, count):
-            if _is_key(codes, key, moments, times):
-                yield key
-
-
-def _is_key(
-    labels: pd.DataFrame, key: Sequence[str], moments: Array, times: int
-) -> bool:
-    """Return whether some columns tell rows of one timestamp apart, and name series.
-
-    Args:
-        labels: columns with the number of each row's name.
-        key: the columns.
-        moments: (rows,) the timestamps.
-        times: how many timestamps differ.
-    """
-    codes = labels.groupby(list(key)).ngroup().to_numpy()
-    counts = np.bincount(codes)
+    _, counts = np.unique(codes, return_counts=True)
     if np.median(counts) < 2 or counts.max() * DISTINCT > times:
         return False
     filled = counts.mean() >= FILLED * times or 2 * counts.max() >= times
@@ -273,36 +232,6 @@ def of_words(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame if numbers[name].isna().all()]
 
 
-def _moved(frame: pd.DataFrame, moments: Array, codes: Array) -> str:
-    """Return in words which name changes once in a series, as of an item's shop.
-
-    Args:
-        frame: the rows.
-        moments: (rows,) the timestamps.
-        codes: (rows,) the number of each row's series.
-    """
-    order = (
-        pd.DataFrame({"series": codes, "stamp": moments})
-        .drop_duplicates()
-        .sort_values(["series", "stamp"])
-        .index.to_numpy()
-    )
-    series = codes[order]
-    names = [name for name in of_words(frame) if not PART_OF_TIME.search(name)]
-    for name in names:
-        own = as_text(frame[name]).fillna("").to_numpy(object)[order]
-        changes = np.flatnonzero((own[1:] != own[:-1]) & (series[1:] == series[:-1]))
-        once = len(changes) == len(np.unique(series[changes]))
-        if len(changes) and once and own[changes].all() and own[changes + 1].all():
-            last = changes[0]
-            return (
-                f"{name!r} changes within a series, from {own[last]!r:.40} to "
-                f"{own[last + 1]!r:.40} at {shown(moments[order][last + 1])}; if these "
-                "are two series, name each in a column unique_id"
-            )
-    return ""
-
-
 def _apart(codes: Array, moments: Array) -> float:
     """Return the share of rows that differ in their name or their timestamp."""
     return float(
@@ -323,8 +252,8 @@ def _each_even(codes: Array, moments: Array) -> bool:
 def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> None:
     """Raise UsageError if a column holds parts of the time, not names of series."""
     named = all(
-        word.lower() in notations.WEEKDAYS.split()
-        or notations.plain_date(word) in notations.MONTHS
+        word.lower() in timestamp_formats.WEEKDAYS.split()
+        or timestamp_formats.plain_date(word) in timestamp_formats.MONTHS
         for word in words
     )
     numbered = PART_OF_TIME.search(column) and all(map(COUNTED.fullmatch, words))

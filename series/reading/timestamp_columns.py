@@ -5,8 +5,7 @@ A table with a column for each time is refused.
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,29 +13,31 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import UsageError
-from series.reading import notations, series_names, timestamp_formats
-from series.reading.timestamp_formats import YEARS
+from series.reading import series_names, timestamp_formats
 
-PARTS = {
-    "%Y": r"(year|yr|yyyy|jahr|a[nñ]o|ann[ée]e)",
-    "%m": r"(month|mon|mo|mm|mnth|monat|mes|mois)",
-    "%d": r"(day|dy|dd|day.?of.?month|mday|tag|d[ií]a|jour)",
-    "%j": r"(doy|day.?of.?year|yday|julian.?day)",
-    "%q": r"(quarter|quartal|qtr|q|trimestre)",
-    "%V": r"(iso.?)?(week|wk|kw|woche|semaine|semana)([ _]?(number|nr|no|of.?year))?",
-    "%H": r"(hour|hr|hrs|hh|stunde|hora|heure)",
-    "%M": r"(minute|min|mi|mins)",
-}
-"""Parts of a timestamp -> the names of columns that hold them."""
+DIGITS = r"\d{1,4}"
 
-CELLS = {
-    "%m": ((r"\d{1,2}", "%m"), ("|".join(notations.MONTHS), "%b")),
-    "%q": (("[1-4]", "%q"), ("Q[1-4]", "Q%q")),
-    "%V": ((r"\d{1,2}", "%V"), (r"W\d{1,2}", "W%V")),
-}
-"""Parts of a timestamp -> patterns of their cells, with their directives.
+MONTH = "month|mon|mo|mm|mnth|monat|mes|mois"
 
-The cells are in plain notation. Parts that are not named here are digits."""
+QUARTER = "quarter|quartal|qtr|q|trimestre"
+
+WEEK = "(iso.?)?(week|wk|kw|woche|semaine|semana)([ _]?(number|nr|no|of.?year))?"
+
+PARTS = (
+    ("%Y", "year|yr|yyyy|jahr|a[nñ]o|ann[ée]e", DIGITS, "%Y"),
+    ("%m", MONTH, r"\d{1,2}", "%m"),
+    ("%m", MONTH, "|".join(timestamp_formats.MONTHS), "%b"),
+    ("%d", "day|dy|dd|day.?of.?month|mday|tag|d[ií]a|jour", DIGITS, "%d"),
+    ("%j", "doy|day.?of.?year|yday|julian.?day", DIGITS, "%j"),
+    ("%q", QUARTER, "[1-4]", "%q"),
+    ("%q", QUARTER, "Q[1-4]", "Q%q"),
+    ("%V", WEEK, r"\d{1,2}", "%V"),
+    ("%V", WEEK, r"W\d{1,2}", "W%V"),
+    ("%H", "hour|hr|hrs|hh|stunde|hora|heure", DIGITS, "%H"),
+    ("%M", "minute|min|mi|mins", DIGITS, "%M"),
+)
+"""A part of a timestamp; the names of columns that hold it; a pattern of their cells in
+plain notation; and the cells' directive."""
 
 SEQUENCES = (
     ("%Y", "%m", "%d", "%H", "%M"),
@@ -55,11 +56,11 @@ NAMED = (
 
 NAMED_ONLY = {
     *("excel", "%Y", "%Y%m", "%G%V", "%Y%j", "%Y.%q", "%Y.%m"),
-    *timestamp_formats.DECIMAL_YEARS,
+    timestamp_formats.DECIMAL,
 }
 """Formats of numbers that are timestamps only if the column's name says so."""
 
-COARSE = {"%Y", *timestamp_formats.DECIMAL_YEARS}
+COARSE = {"%Y", timestamp_formats.DECIMAL}
 """Formats of a year alone, whose column is taken only if no other columns will do."""
 
 WEEKS = {"week", "weeks", "kw", "woche", "semaine", "semana"}
@@ -83,43 +84,23 @@ ISO = ["ISO8601"]
 WIDTHS = {12, 24, 25, 28, 29, 30, 31, 48, 96}
 """Numbers of columns that the times of a year, a day or a month take."""
 
-YEAR_FIRST = r"(?<!\d)(\d{4})(?:[/-]\d{1,2}|\.\d{1,2}\.\d{1,2})(?!\d)"
-YEAR_LAST = r"(?<!\d)\d{1,2}(?:[/-]|[./-]\d{1,2}[./-])(\d{4})(?!\d)"
-"""Patterns of a date that begins or ends with a year of four digits, unlike 2564.74."""
-
 FEW_TIMES = 3
 """Largest number of columns that are named like times and still hold something else."""
+
+KINDS = (
+    *("pair before ISO 8601", "exact", "pair", "parts with a day"),
+    *("day", "parts", "year", "numbers"),
+)
+"""What columns hold together, from the timestamp that is taken first to the last.
+
+A pair of a date and a time of day goes before timestamps of ISO 8601 and behind exact
+ones of another format."""
 
 Candidates: TypeAlias = dict[tuple[str, ...], list[str]]
 """Columns of a timestamp -> the formats that they may have."""
 
-
-@dataclass
-class Found:
-    """The columns of some rows that may hold timestamps or parts of them.
-
-    Attributes:
-        exact: columns of dates with a time of day.
-        days: columns of dates without a time of day.
-        years: columns of a year alone.
-        digits: the first column, if its numbers may be timestamps only by their size.
-        clocks: columns of times of day -> their formats.
-        parts: parts of a timestamp -> the part's column and directive.
-    """
-
-    exact: Candidates = field(default_factory=dict)
-    days: Candidates = field(default_factory=dict)
-    years: Candidates = field(default_factory=dict)
-    digits: Candidates = field(default_factory=dict)
-    clocks: dict[str, list[str]] = field(default_factory=dict)
-    parts: dict[str, tuple[str, str]] = field(default_factory=dict)
-
-    def as_exact(self, forms: Sequence[str], cells: "pd.Series[str]") -> Candidates:
-        """Return the columns whose timestamps are as exact as some cells."""
-        is_long = forms == ISO and cells.str.len().max() > DATE
-        if is_long or TIMED.search(forms[0]):
-            return self.exact
-        return self.years if forms[0] in COARSE else self.days
+Parts: TypeAlias = dict[str, tuple[str, str]]
+"""Parts of a timestamp -> the part's column and directive."""
 
 
 def find_columns(
@@ -132,49 +113,69 @@ def find_columns(
         chosen: the columns that a user named; empty if the user named none.
         share: the fraction of the rows that a format must fit.
     """
-    found = Found()
-    for column in head.columns:
-        cells = head[column].str.strip()
-        cells = cells[cells != ""]
-        if len(cells):
-            found.parts |= _parts_in(column, cells)
-            forms = _whole_formats(column, cells, chosen, share)
-            if forms:
-                found.as_exact(forms, cells)[(column,)] = forms
-            elif column == head.columns[0]:  # numbers may be anything
-                found.digits[(column,)] = _digit_formats(cells, share)
-            clock = _clock_formats(
-                column,
-                cells,
-                share,
-                is_hour=found.parts.get("%H", ("", ""))[0] == column,
-            )
-            if clock:
-                found.clocks[column] = clock
-    candidates = _candidates(head, found)
+    candidates = _candidates(head, chosen, share)
     # A column with one value says when rows were written.
     single = {column for column in head if head[column].nunique() < 2}
-    by_value = sorted(candidates, key=lambda columns: {*columns} <= single)
-    for columns in [tuple(chosen)] if chosen else by_value:
-        forms = candidates.get(columns, [])
+    candidates.sort(key=lambda item: {*item[0]} <= single)
+    for columns, forms in candidates:
+        if chosen and columns != tuple(chosen):
+            continue
         if len(columns) > 1:
             cells = timestamp_formats.joined(head, columns)
-            forms = _parsing(cells[cells.str.strip() != ""], forms, share)
-        if forms:
-            return list(columns), forms
+            good = _parsing(cells[cells.str.strip() != ""], forms, share)
+        else:
+            good = forms
+        if good:
+            return list(columns), good
     return list(chosen), []
 
 
-def _parts_in(column: str, cells: "pd.Series[str]") -> dict[str, tuple[str, str]]:
-    """Return parts of a timestamp, by a column's name -> the column and directive."""
-    distinct = [*map(notations.plain_date, cells.unique()[:MOST_PARTS])]
-    parts = {}
-    for code, name in PARTS.items():
-        if re.fullmatch(name, column, re.IGNORECASE):
-            for pattern, directive in CELLS.get(code, ((r"\d{1,4}", code),)):
-                if all(re.fullmatch(pattern, cell) for cell in distinct):
-                    parts[code] = (column, directive)
-    return parts
+def _candidates(
+    head: pd.DataFrame, chosen: Sequence[str], share: float
+) -> list[tuple[tuple[str, ...], list[str]]]:
+    """Return columns and formats that would do, the best first (`KINDS`)."""
+    found: dict[str, Candidates] = {kind: {} for kind in KINDS}
+    clocks: Candidates = {}
+    parts: Parts = {}
+    for column in head.columns:
+        cells = head[column].str.strip()
+        cells = cells[cells != ""]
+        if not len(cells):
+            continue
+        distinct = cells.unique()[:MOST_PARTS]
+        for code, names, pattern, directive in PARTS:
+            if re.fullmatch(names, column, re.IGNORECASE) and all(
+                re.fullmatch(pattern, timestamp_formats.plain_date(cell))
+                for cell in distinct
+            ):
+                parts[code] = (column, directive)
+        forms = _whole_formats(column, cells, chosen, share)
+        if forms:
+            found[_kind_of(forms, cells)][(column,)] = forms
+        elif column == head.columns[0]:  # numbers may be anything
+            sizes = timestamp_formats.formats(cells.iloc[0], digits=True)
+            sizes = [form for form in sizes if form not in NAMED_ONLY]
+            found["numbers"][(column,)] = _parsing(cells, sizes, share)
+        clock = _clock_formats(
+            column, cells, share, is_hour=parts.get("%H", ("", ""))[0] == column
+        )
+        if clock:
+            clocks[(column,)] = clock
+    iso = all(forms == ISO for forms in found["exact"].values())
+    pairs = dict(_pairs(head, found["day"], clocks, parts))
+    found["pair before ISO 8601" if iso else "pair"] = pairs
+    together = _of_parts(parts)
+    with_day = any(re.search("%d|%j", forms[0]) for forms in together.values())
+    found["parts with a day" if with_day else "parts"] = together
+    return [item for kind in KINDS for item in found[kind].items()]
+
+
+def _kind_of(forms: Sequence[str], cells: "pd.Series[str]") -> str:
+    """Return which of `KINDS` a column of whole timestamps is."""
+    is_long = forms == ISO and cells.str.len().max() > DATE
+    if is_long or TIMED.search(forms[0]):
+        return "exact"
+    return "year" if forms[0] in COARSE else "day"
 
 
 def _whole_formats(
@@ -187,12 +188,6 @@ def _whole_formats(
     if words & WEEKS:
         forms = [form for form in forms if "%V" in form] or forms
     return _parsing(cells, forms, share, any_year=bool(chosen))
-
-
-def _digit_formats(cells: "pd.Series[str]", share: float) -> list[str]:
-    """Return the formats by which numbers are timestamps for their size alone."""
-    forms = timestamp_formats.formats(cells.iloc[0], digits=True)
-    return _parsing(cells, [form for form in forms if form not in NAMED_ONLY], share)
 
 
 def _clock_formats(
@@ -208,7 +203,7 @@ def _clock_formats(
     """
     forms = _parsing(
         cells,
-        timestamp_formats.time_formats(notations.plain_date(cells.iloc[0])),
+        timestamp_formats.time_formats(timestamp_formats.plain_date(cells.iloc[0])),
         share,
     )
     # A number such as 1.5 is no time of day.
@@ -234,7 +229,7 @@ def _parsing(
     few = cells.iloc[:: max(1, len(cells) // SAMPLE)]
     good: list[str] = []
     for form in forms:
-        late = good and ("%V" in form or form in timestamp_formats.DECIMAL_YEARS)
+        late = good and ("%V" in form or form == timestamp_formats.DECIMAL)
         if late or (
             share == 1 and np.isnat(timestamp_formats.parse(few, form)[0]).any()
         ):
@@ -246,36 +241,24 @@ def _parsing(
     return good
 
 
-def _candidates(head: pd.DataFrame, found: Found) -> Candidates:
-    """Return columns and formats that would do, the best first.
-
-    A date with a time of day goes before a date, and a date before a month or a year. A
-    pair of a date and a time of day goes before a timestamp of ISO 8601 and behind an
-    exact timestamp of another format.
-    """
-    pairs = dict(_pairs(head, found))
-    iso = all(forms == ISO for forms in found.exact.values())
-    exact = {**pairs, **found.exact} if iso else {**found.exact, **pairs}
-    parts = _of_parts(found)
-    if any(re.search("%d|%j", forms[0]) for forms in parts.values()):
-        exact |= parts
-    return exact | found.days | parts | found.years | found.digits
-
-
 def _pairs(
-    head: pd.DataFrame, found: Found
+    head: pd.DataFrame, dates: Candidates, clocks: Candidates, parts: Parts
 ) -> Iterator[tuple[tuple[str, ...], list[str]]]:
     """Yield pairs of a column of dates and a column of times of day.
 
     The time of day tells rows of one date apart.
     """
-    for (day,), clock in itertools.product(found.days, found.clocks):
-        dates = ["%Y-%m-%d"] if found.days[(day,)] == ISO else found.days[(day,)]
-        fit = day != clock and re.search("%d|%j", dates[0])  # 01.02.03 may be both
-        named = found.parts.get("%H", ("", ""))[0] == clock
-        if fit and (named or _tells_apart(head, day, {day, *found.clocks})):
-            both = itertools.product(dates, found.clocks[clock])
-            yield (day, clock), [" ".join(pair) for pair in both]
+    for (day, forms), (clock, times) in itertools.product(
+        dates.items(), clocks.items()
+    ):
+        days = ["%Y-%m-%d"] if forms == ISO else forms
+        fit = day != clock and re.search("%d|%j", days[0])  # 01.02.03 may be both
+        named = parts.get("%H", ("", ""))[0] == clock[0]
+        if fit and (
+            named or _tells_apart(head, day[0], {*day, *itertools.chain(*clocks)})
+        ):
+            both = itertools.product(days, times)
+            yield (*day, *clock), [" ".join(pair) for pair in both]
 
 
 def _tells_apart(head: pd.DataFrame, day: str, times: set[str]) -> bool:
@@ -289,22 +272,16 @@ def _tells_apart(head: pd.DataFrame, day: str, times: set[str]) -> bool:
     return all(head.duplicated(key).any() for key in keys)
 
 
-def _of_parts(found: Found) -> Candidates:
+def _of_parts(parts: Parts) -> Candidates:
     """Return columns that make a timestamp together, such as a year and a month."""
-    codes = max(
-        (
-            [*itertools.takewhile(found.parts.__contains__, codes)]
-            for codes in SEQUENCES
-        ),
-        key=len,
-    )
+    present = [[*itertools.takewhile(parts.__contains__, codes)] for codes in SEQUENCES]
+    codes = max(present, key=len)
     if len(codes) < 2:
         return {}
-    columns = tuple(found.parts[code][0] for code in codes)
-    stamp_format = " ".join(found.parts[code][1] for code in codes)
+    stamp_format = " ".join(parts[code][1] for code in codes)
     if "%V" in stamp_format:
         stamp_format = stamp_format.replace("%Y", "%G")
-    return {columns: [stamp_format]}
+    return {tuple(parts[code][0] for code in codes): [stamp_format]}
 
 
 def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
@@ -325,11 +302,11 @@ def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
 
 def _kind(heading: str) -> str:
     """Return the part of the time that a heading names; "" if it names none."""
-    plain = notations.plain_date(heading)
+    plain = timestamp_formats.plain_date(heading)
     names = {
         "quarter": re.fullmatch("Q[1-4]", plain),
-        "month": plain in notations.MONTHS,
-        "weekday": heading.lower() in notations.WEEKDAYS.split(),
+        "month": plain in timestamp_formats.MONTHS,
+        "weekday": heading.lower() in timestamp_formats.WEEKDAYS.split(),
         "hour": timestamp_formats.time_formats(plain),
     }
     return next((kind for kind in names if names[kind]), "")
@@ -354,22 +331,6 @@ def require_no_times(path: Path, names: Sequence[str]) -> None:
             times.append(name)
     if len(times) > len(names) / 2:
         raise turned(path, names, times)
-
-
-def strange_year(row: Mapping[str, str]) -> int | None:
-    """Return a year of another calendar in a row, such as 2567; None without one.
-
-    Without marks of a date it is a Buddhist year below a heading that names a time.
-
-    Args:
-        row: heading -> cell.
-    """
-    years = []
-    for name, cell in row.items():
-        years += re.findall(YEAR_FIRST, cell) + re.findall(YEAR_LAST, cell)
-        if {*re.findall(r"\w+", name.lower())} & {*NAMED.split()}:
-            years += re.findall(r"(?<!\d)2[4-6]\d\d(?=\d{4}(?!\d)|(?!\d))", cell)
-    return next((int(year) for year in years if int(year) not in range(*YEARS)), None)
 
 
 def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError:

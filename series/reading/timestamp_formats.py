@@ -1,9 +1,14 @@
-"""The formats of timestamps, and the parsing of texts by a format."""
+"""The formats of timestamps, and the parsing of texts by a format.
+
+Dates as people write them are first rewritten in a plain notation. A text that fits no
+rule stays as it is, so that its reader can refuse it.
+"""
 
 import functools
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +17,210 @@ import pandas as pd
 
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import DAY
-from series.reading import notations
+
+MONTHS = {
+    "Jan": "january januar jänner jän janvier janv enero ene gennaio gen janeiro "
+    "januari styczeń stycznia",
+    "Feb": "february februar febr feber février fevrier févr fevr fév fev febrero "
+    "febbraio fevereiro februari luty lutego",
+    "Mar": "march märz maerz mär mrz mars marzo março marco maart mrt marts marzec "
+    "marca",
+    "Apr": "april avril avr abril abr aprile kwiecień kwietnia",
+    "May": "mai mayo maggio mag maio mei maj maja",
+    "Jun": "june juni juin junio giugno giu junho czerwiec czerwca",
+    "Jul": "july juli juillet juil julio luglio lug julho lipiec lipca",
+    "Aug": "august août aout aoû agosto ago augustus augusti sierpień sierpnia",
+    "Sep": "september sept septembre septiembre setiembre settembre setembro set "
+    "wrzesień września",
+    "Oct": "october oktober okt octobre octubre ottobre ott outubro out "
+    "październik października",
+    "Nov": "november novembre noviembre novembro listopad listopada",
+    "Dec": "december dezember dez décembre decembre déc diciembre dic dicembre "
+    "dezembro desember des grudzień grudnia",
+}
+"""English abbreviations -> names in English, German, French, Spanish, Italian,
+Portuguese, Dutch, Swedish, Danish, Norwegian and Polish."""
+
+WEEKDAYS = (
+    "monday tuesday wednesday thursday friday saturday sunday "
+    "mon tue tues wed weds thu thur thurs fri sat sun "
+    "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag "
+    "mo di mi do fr sa so "
+    "lundi mardi mercredi jeudi vendredi samedi dimanche lun mer jeu ven sam dim "
+    "lunes martes miércoles jueves viernes sábado domingo mié jue vie sáb dom "
+    "lunedì martedì mercoledì giovedì venerdì sabato domenica gio sab"
+)
+
+PLAIN_WORDS = {
+    "": "uhr um at à de del of",
+    "Q": "quarter quartal qtr trimestre",
+    "W": "wk week woche kw semaine semana settimana",
+    "Z": "utc gmt wet",
+    "+01:00": "cet mez bst west",
+    "+02:00": "cest mesz eet",
+    "+03:00": "eest",
+    "+09:00": "jst",
+    "+10:00": "aest",
+    "+11:00": "aedt",
+    "+12:00": "nzst",
+    "+13:00": "nzdt",
+    "-04:00": "edt",
+    "-05:00": "est",
+    "-06:00": "mdt",
+    "-07:00": "mst pdt",
+    "-08:00": "pst",
+    **MONTHS,
+}
+"""Words in plain notation -> the same words as people write them.
+
+Words with "" have no meaning of their own. UTC offsets stand for names of time zones.
+Names of several zones, such as CST, are left out."""
+
+OTHERS = {
+    "t": "T",
+    "m": "M",
+    "vorm": "am",
+    "nachm": "pm",
+    "midnight": "am",
+    "noon": "pm",
+    "first": "1",
+    "second": "2",
+    "third": "3",
+    "fourth": "4",
+    "年": "-",
+    "년": "-",
+    "月": "-",
+    "월": "-",
+    "日": "",
+    "일": "",
+}
+"""Further words -> their replacements; the last are Chinese, Japanese, Korean."""
+
+REPLACEMENTS = {
+    **dict.fromkeys(WEEKDAYS.split(), ""),
+    **{
+        word: plain
+        for plain, words in PLAIN_WORDS.items()
+        for word in [plain.lower(), *words.split()]
+    },
+    **OTHERS,
+}
+"""Words in a date -> their replacements."""
+
+DASH = "-\u2013"
+
+DATE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"
+
+TIME = r"\d\d?(?::\d\d){1,2}"
+
+DAY_AND_MONTH = r"\d\d?\.? [^\W\d_]{3,}|[^\W\d_]{3,}\.? \d"
+
+MONTH = "|".join(MONTHS)
+
+UNTIL = rf"\s+(?:[{DASH}]|->|\u2192|to|bis|au|al|until)\s+|\s*(?:--|->|\u2192)\s*"
+"""The mark between the beginning and the end of an interval."""
+
+HOUR_OF_DATE = rf"^((?:.*{DATE}|\d{{8}}) )?"
+
+Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
+
+
+def _roman(match: re.Match[str]) -> str:
+    """Return a quarter from I to IV as a digit."""
+    return str(["I", "II", "III", "IV"].index(match[0].upper()) + 1)
+
+
+RULES: Sequence[Rule] = (
+    (re.compile(r"\b([ap])\.\s?m\.?(?!\w)", re.IGNORECASE), r"\1m"),
+    (re.compile(r"(\d:\d\d) ([ap])$", re.IGNORECASE), r"\1 \2m"),
+    (
+        re.compile(
+            r"^(?:w/[cbe]|week (?:of|commencing|beginning|starting|ending)|woche vom"
+            r"|semaine du|vom|von|from|du|del)\s+(?=.*\d)",
+            re.IGNORECASE,
+        ),
+        "",
+    ),
+    # An interval stands for its beginning: "27/10/2024 01:45 - 27/10/2024 02:00".
+    (re.compile(r"^[\[(](.*\d.*?), .*[\])]$"), r"\1"),
+    (re.compile(r"^\[(.*)\]$"), r"\1"),
+    (re.compile(r"/P[\dT]\w*$"), ""),
+    (re.compile(r"\[[A-Za-z_]+/[A-Za-z_/]+\]$"), ""),
+    (re.compile(rf"^(.*?{DATE}.*?)(?:{UNTIL}|/)(?:{DATE}|{TIME}).*$"), r"\1"),
+    (
+        re.compile(
+            rf"^(.*?(?:{DAY_AND_MONTH}).*?)(?:{UNTIL})(?:{DAY_AND_MONTH}|{TIME}).*$"
+        ),
+        r"\1",
+    ),
+    (
+        re.compile(
+            rf"^(\d\d?([./])\d\d?\2\d{{2,4}}.*?)[{DASH}]\d\d?\2\d\d?\2\d{{2,4}}.*$"
+        ),
+        r"\1",
+    ),
+    (re.compile(rf"^(\d{{8}})[{DASH}]\d{{8}}$"), r"\1"),
+    (re.compile(rf"((?:^|[ T])\d\d?:\d\d)\s?[{DASH}]\s?\d\d?:\d\d$"), r"\1"),
+    (re.compile(rf"((?:^|[ T])\d\d?:\d\d:\d\d)\s?[{DASH}]\s?\d\d?:\d\d:\d\d$"), r"\1"),
+    # A UTC offset such as UTC+1.
+    (
+        re.compile(r"(?:UTC|GMT) ?([+-])(\d\d?):?(\d\d)?(?: ?\(.*\))?$"),
+        lambda match: f"{match[1]}{match[2].zfill(2)}:{match[3] or '00'}",
+    ),
+    # "mar" is Tuesday where a day and a month follow: "mar. 3 janv. 2023".
+    (re.compile(r"\bmar\.? (?=\d\d? [^\W\d_]{3,})", re.IGNORECASE), ""),
+    # Words, with the dot of an abbreviation.
+    (
+        re.compile(r"([^\W\d_]+)(?:\.(?!\d))?"),
+        lambda match: REPLACEMENTS.get(match[1].lower(), match[0]),
+    ),
+    (re.compile(r"\s+"), " "),
+    (re.compile(r"^[ ,]*\.*|[ ,]+$"), ""),
+    (re.compile(r"(?<=\d)(?:st|nd|rd|th|er|ère|ème|e|º|ª|°)(?![\w+-])"), ""),
+    (re.compile(rf"\b({MONTH})\s?[{DASH}]\s?(?:{MONTH})\b"), r"\1"),
+    # Quarters.
+    (re.compile(r"\b(?:IV|I{1,3})\b(?=\.? ?Q)|(?<=Q )(?:IV|I{1,3})\b"), _roman),
+    (re.compile(r"^(?:IV|I{1,3})(?=[ ./-]\d{4}$)"), lambda match: f"Q{_roman(match)}"),
+    (re.compile(r"(?<=^\d{4}[ ./-])(?:IV|I{1,3})$"), lambda match: f"Q{_roman(match)}"),
+    # Weeks.
+    (re.compile(r"(?<=\d-)S(?=\d\d$)|^S(?=\d\d\b)"), "W"),
+    (re.compile(r"^(\d{4})W(\d\d)([1-7])$"), r"\1-W\2-\3"),
+    # A year of two digits gets its century, as `strptime` reads it.
+    (re.compile(r"^(?=(?:69|[7-9]\d)-?W\d\d?$)"), "19"),
+    (re.compile(r"^(?=\d\d-?W\d\d?$)"), "20"),
+    (re.compile(r"^(W ?\d\d?[-/ ])(?=(?:69|[7-9]\d)$)"), r"\g<1>19"),
+    (re.compile(r"^(W ?\d\d?[-/ ])(?=\d\d$)"), r"\g<1>20"),
+    # An hour alone: "HE24", "00-01", "0h-1h", "14h".
+    (re.compile(rf"{HOUR_OF_DATE}HE? ?(\d\d?)$"), r"\1\2:00"),
+    (re.compile(rf"{HOUR_OF_DATE}(\d\d?) ?h?\s?[{DASH}]\s?\d\d? ?h?$"), r"\1\2:00"),
+    (re.compile(rf"{HOUR_OF_DATE}(\d\d?) ?h$"), r"\1\2:00"),
+    # Marks between date and time.
+    (re.compile(r"(?<=\d)_(?=\d\d:?\d\d)"), " "),
+    (re.compile(r"(?<=\d{4}):(?=\d\d:\d\d)"), " "),
+    (re.compile(r"^(\d{4}-\d\d-\d\d)-(?=\d\d(?:[.:]\d\d|$))"), r"\1 "),
+    # A UTC offset.
+    (re.compile(r"(?<=:\d\d:\d\d) ?([+-]\d\d)$"), r"\1:00"),
+    (re.compile(r"(?<=[\dmM]) ?\(?(Z|[+-]\d\d:\d\d)\)?$"), r"\1"),
+    (re.compile(r"(?<=\d)\+00$"), "Z"),
+    (re.compile(r"[ ,-]+$"), ""),
+)
+"""Rules for a date, one after the other."""
+
+PLAIN = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[T ]\d\d?:\d\d(?::\d\d)?)?")
+"""A date to which no rule applies."""
+
+# Without \s and \d, so that Arrow searches: ten times as fast as Python.
+CLOSE_INTERVAL = (
+    r"(?:^| )[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}$"
+    r"|(?:^| )[0-9]{1,2}:[0-9]{2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}:[0-9]{2}$"
+)
+"""An interval without blanks, which pandas would read as a time with a UTC offset."""
+
+HOUR_24 = re.compile(
+    r"(?:^|(?<=[T ]))24(?=(?:[:.h]?00|h)*(?:[.,]0+)?(?:Z|[+-]\d\d:?\d\d)?$)"
+    r"|(?<=^\d{8})24(?=(?:00){0,2}$)"
+)
+"""The hour 24, at the end of a timestamp."""
 
 CLOCK = re.compile(
     r"(?:^(?=\d\d?:)|(?<= )|(?<=\d)T)"
@@ -34,6 +242,9 @@ TIMES = (
 CENTURY = "(?:18|19|20)"
 """The first digits of a year."""
 
+DECIMAL = "decimal_month"
+"""The format of a year with decimals, such as 2020.083 for February 2020."""
+
 COMPACT = {
     r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:?\d{2}){0,2}([.,]\d+)?( ?(Z|[+-]\d{2}:?\d{2}))?)?": [
         "ISO8601"
@@ -53,9 +264,9 @@ COMPACT = {
     r"(2[6-9]|[3-7]\d)\d{3}([.,]\d+)?": ["excel"],
     rf"{CENTURY}\d\d[0-3]\d\d": ["%Y%j"],
     rf"{CENTURY}\d{{4}}": ["%Y%m", "%G%V"],
-    rf"{CENTURY}\d\d\.[1-4]": ["%Y.%q", "decimal_month", "decimal_year"],
-    rf"{CENTURY}\d\d\.(0[1-9]|1[0-2])": ["%Y.%m", "decimal_month", "decimal_year"],
-    rf"{CENTURY}\d\d[.,]\d+": ["decimal_month", "decimal_year"],
+    rf"{CENTURY}\d\d\.[1-4]": ["%Y.%q", DECIMAL],
+    rf"{CENTURY}\d\d\.(0[1-9]|1[0-2])": ["%Y.%m", DECIMAL],
+    rf"{CENTURY}\d\d[.,]\d+": [DECIMAL],
     rf"{CENTURY}\d\d": ["%Y"],
 }
 """Timestamps without marks, timestamps of ISO 8601, and decimal years -> their formats.
@@ -65,7 +276,7 @@ taken."""
 
 KINDS = re.compile(
     rf"(?P<Y>{CENTURY}\d\d)|(?P<n>\d{{1,2}})|(?P<j>\d{{3}})|(?P<D>{CENTURY}\d{{6}})"
-    rf"|(?P<b>{'|'.join(notations.MONTHS)})|(?P<Q>[QT])|(?P<W>W)|(?P<M>M)|(?P<other>.+)"
+    rf"|(?P<b>{'|'.join(MONTHS)})|(?P<Q>[QT])|(?P<W>W)|(?P<M>M)|(?P<other>.+)"
 )
 """Patterns of a date's tokens, each a group that a letter for the token's kind names.
 
@@ -119,14 +330,11 @@ COUNTS = {
 
 Smaller numbers count a larger unit."""
 
-DECIMAL_YEARS = ("decimal_month", "decimal_year")
-"""Formats of a year with decimals: 2020.083 is February 2020, or a day of 2020."""
-
 MONTH_DECIMALS = 0.07
 """Largest distance, in months, of a decimal year from a month's beginning or middle."""
 
 FEW_DECIMALS = 4
-"""Number of decimals up to which a count of days or years is rounded more coarsely."""
+"""Number of decimals up to which a count of days is rounded to minutes."""
 
 YEARS = (1800, 2100)
 """First and last year of timestamps that are taken without being asked for."""
@@ -134,6 +342,19 @@ YEARS = (1800, 2100)
 # Without \d and \s, so that Arrow searches.
 UTC_OFFSET = r"[0-9][:T][0-9][^ ]*(?: ?[AaPp][Mm])? ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
 """A time of day followed by a UTC offset."""
+
+
+def plain_date(text: str) -> str:
+    """Return a date in plain notation: English months, am or pm, no weekday.
+
+    An interval is replaced by its start.
+    """
+    if PLAIN.fullmatch(text):
+        return text
+    text = unicodedata.normalize("NFC", text)
+    for pattern, replacement in RULES:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def formats(cell: str, *, digits: bool) -> list[str]:
@@ -144,7 +365,7 @@ def formats(cell: str, *, digits: bool) -> list[str]:
         digits: whether digits without marks may be a timestamp; otherwise they are a
             number.
     """
-    text = notations.HOUR_24.sub("00", notations.plain_date(cell))
+    text = HOUR_24.sub("00", plain_date(cell))
     is_number = re.sub("[.,]", "", text).isdigit()
     for pattern, names in COMPACT.items():
         match = re.fullmatch(pattern, text)
@@ -184,7 +405,7 @@ def _date_formats(text: str) -> Iterator[str]:
 
 def time_formats(text: str) -> list[str]:
     """Return the formats that a time of day may have; none if the text is no time."""
-    text = notations.HOUR_24.sub("00", text)
+    text = HOUR_24.sub("00", text)
     return [form for form in TIMES if _reads(text, form)]
 
 
@@ -227,8 +448,8 @@ def parse(
     Args:
         cells: text, or datetimes.
         stamp_format: a format of `strptime`, where `%q` is a quarter and `%G` with `%V`
-            a week; or "ISO8601"; or one of `COUNTS` or `DECIMAL_YEARS`. Other notations
-            of the format (`notations.plain_date`, hour 24) are read, too.
+            a week; or "ISO8601"; or `DECIMAL`, or one of `COUNTS`. Other notations
+            of the format (`plain_date`, hour 24) are read, too.
         first_year: the first of the hundred years that `%y` stands for; by default
             1969.
 
@@ -241,33 +462,31 @@ def parse(
     """
     if stamp_format in COUNTS:
         return _counted(cells, stamp_format), stamp_format.startswith("unix")
-    if stamp_format in DECIMAL_YEARS:
-        return _decimal_years(cells, monthly=stamp_format == "decimal_month"), False
+    if stamp_format == DECIMAL:
+        return _decimal_months(cells), False
     if pd.api.types.is_numeric_dtype(cells.dtype):
         cells = as_text(cells)
     if cells.dtype != "str":
         return _strptime(cells, stamp_format), hasattr(cells.dtype, "tz")
     texts = cells.str.strip()
     parsed = _strptime(
-        texts.mask(texts.str.contains(notations.CLOSE_INTERVAL, na=False)), stamp_format
+        texts.mask(texts.str.contains(CLOSE_INTERVAL, na=False)), stamp_format
     )
     failed = np.isnat(parsed)
     if failed.any():
-        texts = texts.mask(failed, texts[failed].fillna("").map(notations.plain_date))
+        texts = texts.mask(failed, texts[failed].fillna("").map(plain_date))
         parsed[failed] = _in_plain_notation(texts[failed], stamp_format)
     offsets = texts.str.contains(UTC_OFFSET, na=False).to_numpy(bool)
     utc = bool(offsets[:1].any())
     if stamp_format == "ISO8601":
         parsed[offsets != utc] = np.datetime64("NaT")
-    if first_year is not None:
-        parsed = in_century(parsed, first_year)
-    return parsed, utc
+    return in_century(parsed, first_year), utc
 
 
 def _in_plain_notation(plain: "pd.Series[str]", stamp_format: str) -> Array:
     """Return (rows,) datetime64[ms] of texts in which an hour may be 24."""
     hour = re.search("%H|ISO8601", stamp_format)
-    midnight = plain.str.replace(notations.HOUR_24, "00", regex=True) if hour else plain
+    midnight = plain.str.replace(HOUR_24, "00", regex=True) if hour else plain
     later = np.where(midnight != plain, DAY, 0).astype("timedelta64[ms]")
     return np.asarray(_strptime(midnight, stamp_format.replace("%B", "%b")) + later)
 
@@ -323,42 +542,55 @@ def _decimals(cells: "pd.Series[Any]") -> tuple["pd.Series[Any]", int]:
     )
 
 
-def _decimal_years(cells: "pd.Series[Any]", *, monthly: bool) -> Array:
-    """Return (rows,) datetime64[ms] of years with decimals.
+def _decimal_months(cells: "pd.Series[Any]") -> Array:
+    """Return (rows,) datetime64[ms] of decimal years, else NaT.
 
-    Args:
-        cells: text or numbers.
-        monthly: whether only beginnings and middles of months are read, and others are
-            NaT. Otherwise timestamps are rounded to the hour, or to half a day if the
-            years have few decimals.
+    Only beginnings and middles of months are read.
     """
-    numbers, decimals = _decimals(cells)
-    known = numbers.between(*YEARS).to_numpy(bool)
-    values = np.where(known, numbers.to_numpy(np.float64), 1970)
-    fraction = values % 1
-    years = (values - fraction - 1970).astype(np.int64).astype("datetime64[Y]")
-    if monthly:
-        halves = np.rint(fraction * 24).astype(np.int64)  # half months
-        months = years.astype("datetime64[M]") + halves // 2
-        moments = months.astype("datetime64[D]") + np.where(halves % 2 == 1, 14, 0)
-        known = known & (np.abs(fraction * 12 - halves / 2) <= MONTH_DECIMALS)
-    else:
-        start, end = (part.astype("datetime64[h]") for part in (years, years + 1))
-        hours = 12 if decimals <= FEW_DECIMALS else 1
-        steps = fraction * (end - start).astype(np.int64) / hours
-        moments = start + np.rint(steps).astype(np.int64) * hours
+    numbers, _ = _decimals(cells)
+    values = numbers.where(numbers.between(*YEARS), 1970).to_numpy(np.float64)
+    halves = np.rint(values * 24).astype(np.int64)  # half months
+    months = (halves // 2 - 1970 * 12).astype("datetime64[M]")
+    moments = months.astype("datetime64[D]") + np.where(halves % 2 == 1, 14, 0)
+    near = np.abs(values * 12 - halves / 2) <= MONTH_DECIMALS
+    known = near & numbers.between(*YEARS).to_numpy(bool)
     return np.where(known, moments.astype("datetime64[ms]"), np.datetime64("NaT"))
 
 
-def in_century(timestamps: Array, first_year: int) -> Array:
+def in_century(timestamps: Array, first_year: int | None) -> Array:
     """Return timestamps (rows,) moved into the hundred years from `first_year` on.
 
-    The last two digits of their years stay.
+    The last two digits of their years stay. None moves none.
     """
+    if first_year is None:
+        return timestamps
     months = timestamps.astype("datetime64[M]")
     years = months.astype("datetime64[Y]").astype(np.int64) + 1970
     later = 12 * (first_year + (years - first_year) % 100 - years)
     return np.asarray((months + later).astype("datetime64[ms]") + (timestamps - months))
+
+
+def first_year(moments: Array) -> int | None:
+    """Return the first of the hundred years that years of two digits lie in.
+
+    None means that `strptime` reads the years right. The years of one file lie close
+    together, and they do not begin in the future: 98, 99 and 00 are 1998 to 2000. Where
+    `strptime` reads two centuries, the years do not reach into the future either.
+
+    Args:
+        moments: (rows,) datetime64[ms], as `strptime` reads them.
+    """
+    years = np.unique(moments.astype("datetime64[Y]").astype(int) + 1970)
+    two_digits = np.unique(years % 100)
+    # A hundred years are a circle. The file's years begin behind the widest gap in it.
+    gaps = np.diff(two_digits, append=two_digits[0] + 100)
+    first = 2000 + int(np.roll(two_digits, -1)[gaps.argmax()])
+    last = first + 100 - int(gaps.max())
+    first_as_read = years[0] if np.ptp(years) == last - first else None
+    this_year = np.datetime64("today", "Y").astype(int) + 1970
+    if last > this_year and (first != first_as_read or first > this_year):
+        first -= 100
+    return None if first == first_as_read else first
 
 
 def usual(timestamps: Array) -> Array:

@@ -3,7 +3,6 @@ horizon and the lookback."""
 
 import datetime as dt
 import math
-import zoneinfo
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +43,6 @@ def write(path: Path, lines, encoding="utf-8") -> Path:
     return path
 
 
-def comma(folder):
-    lines = [f"{stamp:%Y-%m-%dT%H:%M:%SZ},{load},5" for stamp, load in rows()]
-    return [write(folder / "load.csv", ["time,load (kW),always", *lines])], value
-
-
 def semicolon(folder):
     """A spreadsheet's export: a mark at the beginning, decimal commas, empty cells, a
     last row of delimiters."""
@@ -84,15 +78,6 @@ def utf16(folder):
     ], value
 
 
-def daylight_saving(folder):
-    zone = zoneinfo.ZoneInfo("Europe/Berlin")
-    lines = [
-        f"{stamp.astimezone(zone):%m/%d/%Y %I:%M %p},{load}"
-        for stamp, load in rows(24 * 300)
-    ]
-    return [write(folder / "load.csv", ["time,load", *lines])], value
-
-
 def yearly(folder):
     """A station's files: a year each, latin-1, year, month, day and hour apart, a gap
     of three rows."""
@@ -111,18 +96,13 @@ def yearly(folder):
     return paths, lambda hour: value(99) if hour in {100, 101, 102} else value(hour)
 
 
-FORMS = [comma, semicolon, split_stamps, utf16, daylight_saving, yearly]
+FORMS = [semicolon, split_stamps, utf16, yearly]
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_becomes_a_data_set_with_no_edit_by_hand(tmp_path, form):
     files, expected = form(tmp_path)
-    data, said = data_of(files, horizon=12, lookback=24)
-    if form is daylight_saving:
-        assert (
-            "guessed   time_zone: hours are missing in spring and doubled in autumn"
-            in said
-        )
+    data, _ = data_of(files, horizon=12, lookback=24)
     windows = data.splits["train"]
     measured = (
         windows.series[:, windows.target].astype(float) * data.scale.std
@@ -131,7 +111,7 @@ def test_a_file_becomes_a_data_set_with_no_edit_by_hand(tmp_path, form):
     np.testing.assert_allclose(
         measured, [expected(hour) for hour in range(len(measured))], atol=1e-4
     )
-    assert len(measured) == (24 * 300 if form is daylight_saving else HOURS)
+    assert len(measured) == HOURS
     assert (windows.outputs, windows.lookback, windows.horizon) == (12, 24, 1)
     assert len(windows) > 20
 
@@ -207,7 +187,7 @@ BAD = {
                 for d in DAYS
             ),
         ),
-        r"each timestamp occurs 4 times, .* no single column names the series; join the columns that do \(a and b",
+        r"each timestamp occurs 4 times, .* no single column names the series; join the columns that do \(of a, b",
     ),
     "too few rows": (
         text("time,load", *DAILY[:5]),

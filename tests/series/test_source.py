@@ -43,10 +43,14 @@ def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(
         (
             3,
             UsageError,
-            "data must be a DataFrame, the path of a CSV, Parquet or .xlsx file, or a list of paths",
+            "data must be a DataFrame .*, or a list of paths. Received: int 3",
         ),
         ([], UsageError, "Received: "),
-        (pd.Series([1, 2]), UsageError, r"Received: a Series; pass data.to_frame\(\)"),
+        (
+            pd.Series([1, 2]),
+            UsageError,
+            r"of a Series, data.to_frame\(\).*Received: Series 0",
+        ),
         ([3], UsageError, "each of several files must be a path. Received: 3"),
         (
             "none.csv",
@@ -84,17 +88,14 @@ def test_what_is_attached_to_a_dataframe_is_left_out(tmp_path):
     assert frame.attrs["loaded"] == HOURS[0]
 
 
-def test_a_pipe_is_no_file(tmp_path):
+def test_a_pipe_and_a_folder_are_no_files(tmp_path):
     os.mkfifo(tmp_path / "rows")
-    with pytest.raises(UsageError, match="rows is a pipe .* write them into a file"):
-        files_of(tmp_path / "rows", tmp_path, "rows")
-
-
-def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(
-        UsageError, match="is a folder; name a CSV, Parquet or .xlsx file"
+    for path, text in (
+        (tmp_path / "rows", "rows is a pipe .* write them into a file"),
+        (tmp_path, "is a folder; name a CSV, Parquet or .xlsx file"),
     ):
-        files_of(tmp_path, tmp_path, "rows")
+        with pytest.raises(UsageError, match=text):
+            files_of(path, tmp_path, "rows")
 
 
 @pytest.mark.parametrize(

@@ -336,20 +336,6 @@ def test_a_row_of_units_is_skipped_and_taken(seen, tmp_path):
     )
 
 
-def test_several_series_are_told_apart_by_one_column(seen):
-    _, *lines = series("D", 40).splitlines()
-    profile = seen(
-        "\n".join(
-            ["time,load,who", *(f"{line},{who}" for line in lines for who in "ab")]
-        )
-    )
-    assert (profile.series_id, profile.series, profile.length) == (
-        "who",
-        ["a", "b"],
-        40,
-    )
-
-
 def test_a_wrong_stamp_of_a_second_file_is_named(tmp_path):
     for name, start in (("a.csv", "2015-01-01"), ("b.csv", "2015-01-11")):
         (tmp_path / name).write_text(
@@ -433,7 +419,7 @@ CURES = {
     "years": (
         series("YS", 30, "%Y", head="n,x"),
         {},
-        "'n' may hold times; pass stamp='n' if",
+        "'n' may hold times, .* pass stamp='n' if",
         {"stamp": ["n"]},
     ),
     "days since 1900": (
@@ -455,7 +441,7 @@ CURES = {
             ]
         ),
         {},
-        "'a' may hold times; pass stamp='a' if",
+        "'a' may hold times, .* pass stamp='a' if",
         {"stamp": ["a"]},
     ),
     "two letters": (

@@ -140,11 +140,6 @@ def test_a_file_that_does_not_fit_gives_one_line(file, text, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_of_another_encoding_is_read(file):
-    path = file("when,T,W/m²\n2020-01-01 00:00:00,1,2\n", "latin-1")
-    assert reading(path, encoding="latin-1").columns == ["T", "W/m²"]
-
-
 def test_files_and_parquet_change_no_value(file):
     lines = [f"2020-01-01 {hour:02d}:00:00,{hour / 7!r},{hour}" for hour in range(10)]
     whole = reading(file(rows("when,T,p", *lines)))

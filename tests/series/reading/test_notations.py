@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from pipeline.data.series_options import CsvFormat
-from series.reading.notations import plain_date
 from series.reading.numbers import plain_number, values_of, without_unit
-from series.reading.timestamp_formats import parse
+from series.reading.timestamp_formats import parse, plain_date
 
 
 @pytest.mark.parametrize(
@@ -115,38 +114,6 @@ def test_marks_count_only_where_they_can_stand(decimal, thousands, cells, values
     np.testing.assert_array_equal(found, values)
 
 
-@pytest.mark.parametrize(
-    ("cells", "stamp_format", "stamps"),
-    [
-        (
-            ["2024010123", "2024010124"],
-            "%Y%m%d%H",
-            ["2024-01-01T23:00", "2024-01-02T00:00"],
-        ),
-        (
-            ["2024-01-31 24:00", "2024-02-28 24:00:00"],
-            "ISO8601",
-            ["2024-02-01", "2024-02-29"],
-        ),
-        (
-            ["31.12.2023 24:00", "01.01.2024 24:30"],
-            "%d.%m.%Y %H:%M",
-            ["2024-01-01", "NaT"],
-        ),
-        (["2020Q3", "2020Q5"], "%YQ%q", ["2020-07-01", "NaT"]),
-        (["4-2015", "5-2015"], "%q-%Y", ["2015-10-01", "NaT"]),
-        (["2020-W53", "2021-W53"], "%G-W%V", ["2020-12-28", "NaT"]),
-        (["45292", "45292.0416666667"], "excel", ["2024-01-01", "2024-01-01T01:00"]),
-        (["1704067200000", "1704067200"], "unix_ms", ["2024-01-01", "NaT"]),
-        (["1704067200000000000", "1704067200"], "unix_ns", ["2024-01-01", "NaT"]),
-        (["1. Mai 2024", "1. Mär 2024"], "%d. %b %Y", ["2024-05-01", "2024-03-01"]),
-    ],
-)
-def test_stamps_are_read_by_their_format_or_not_at_all(cells, stamp_format, stamps):
-    moments, _ = parse(pd.Series(cells, dtype="str"), stamp_format)
-    np.testing.assert_array_equal(moments, np.array(stamps, "datetime64[ms]"))
-
-
 def test_years_of_two_digits_lie_in_the_hundred_years_that_are_given():
     moments, _ = parse(
         pd.Series(["Jan-55", "Dec-90", "Feb-54"], dtype="str"), "%b-%y", 1955
@@ -154,8 +121,3 @@ def test_years_of_two_digits_lie_in_the_hundred_years_that_are_given():
     np.testing.assert_array_equal(
         moments, np.array(["1955-01-01", "1990-12-01", "2054-02-01"], "datetime64[ms]")
     )
-
-
-def test_the_time_of_the_build_is_no_timestamp():
-    moments, _ = parse(pd.Series(["2024-01-01", "now", "today"]), "ISO8601")
-    assert np.isnat(moments).tolist() == [False, True, True]

@@ -244,27 +244,13 @@ GRID = [(shop, item, 0, 900) for shop in (1, 2, 3) for item in (10, 11, 12)]
 def test_series_that_only_several_columns_tell_apart_are_refused(frame, tmp_path):
     with pytest.raises(
         UnrollError,
-        match=r"join the columns that do \(.*shop and item.*called unique_id",
+        match=r"join the columns that do \(of .*shop, item.*called unique_id",
     ):
         seen(frame.sort_values("day"), tmp_path / "rows.csv")
     columns = [name for name in ("shop", "item", "size") if name in frame]
     names = frame[columns].astype(str).agg("/".join, axis=1)
     profile = seen(frame.assign(unique_id=names), tmp_path / "rows.csv")
     assert [*profile.series] == sorted(names.unique())
-
-
-@pytest.mark.parametrize(
-    ("frame", "series"),
-    [
-        (shops(("S1", "A", 0, 450), ("S2", "A", 445, 900)), []),
-        (shops(("S1", "A", 0, 400), ("S2", "A", 400, 900), ("S1", "B", 0, 900)), "AB"),
-    ],
-)
-def test_an_item_that_changes_its_shop_is_told(frame, series, tmp_path):
-    profile = seen(frame, tmp_path / "rows.csv")
-    assert [*profile.series] == [*series]
-    told = "'shop' changes within a series, from 'S1' to 'S2' at 2023-0"
-    assert told in profile.reasons["series_id"]
 
 
 def test_words_name_series_before_counts_do(tmp_path):
