@@ -13,7 +13,7 @@ from statistics import fmean, median, stdev
 from typing import Any
 from unittest.mock import patch
 
-from bench import Say, results
+from bench import Say
 from bench.peers import frameworks, workloads
 from bench.peers.workloads import FRAMEWORKS, WORKLOADS, Task
 from pipeline import numerics
@@ -156,7 +156,7 @@ def compare(
     for peer in processes:
         say(f"{task.name}: {peer.framework} builds and compiles")
         started = peer.ask(frameworks.start, root, task.name)
-        warm_ups[peer] = round(started["warm_up"], 2)
+        warm_ups[peer] = started["warm_up"]
         losses = {"before": started["before"], "train": learn(peer, task)}
         reference = reference or tolerated(task, unroll, losses)
         check(task, peer.framework, losses, reference)
@@ -188,8 +188,7 @@ def spreads(times: Sequence[float], unrolls: Sequence[float]) -> dict[str, Any]:
     Each ratio is of two times in the same round.
     """
     ratios = [time / unroll for time, unroll in zip(times, unrolls, strict=True)]
-    both = {"ms": _spread(times), "ratio": _spread(ratios)}
-    return dict(results.rounded(both, 4))
+    return {"ms": _spread(times), "ratio": _spread(ratios)}
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:

@@ -160,9 +160,13 @@ def _timestamps(frame: pd.DataFrame, file: PublicFile) -> pd.Series:
     columns = file.stamp.split(SEVERAL)
     if len(columns) > 1:
         return pd.to_datetime(frame[columns].set_axis(["year", "month", "day"], axis=1))
-    column = frame[file.stamp]
-    unit = "ms" if pd.api.types.is_integer_dtype(column) else None
-    return pd.to_datetime(column, unit=unit)
+    return wall_clock(frame[file.stamp])
+
+
+def wall_clock(times: pd.Series) -> pd.Series:
+    """Return timestamps without their time zone; integers are milliseconds."""
+    unit = "ms" if pd.api.types.is_integer_dtype(times) else None
+    return pd.to_datetime(times, unit=unit).dt.tz_localize(None)
 
 
 def _by_series(

@@ -135,6 +135,6 @@ def test_a_value_without_a_forecast_is_told(load):
     assert np.isnan(ours.aligned(held, table[~gap])[0, 0, 1]).all()
     lost = (table["ds"] == "2024-03-25") & (table["cutoff"] == "2024-03-21")
     with pytest.raises(
-        UnrollError, match="1 of 98 values have no forecast; the first is step 4"
+        UnrollError, match="1 of 98 values have no forecast; the first is 2024-03-25"
     ):
         ours.aligned(held, table[~lost])
