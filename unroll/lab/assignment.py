@@ -11,12 +11,11 @@ In these runs the series stay in their order. So the check also runs the program
 series that it makes itself, with its shuffles, and compares the figures.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -165,32 +164,27 @@ def lab(
         f"{len(data.splits['train']):,} series to train on, {len(few):,} to test on",
         flush=True,
     )
+    options: dict[str, Any] = {}
+    if letter != "N":
+        training = project.params.experiment(experiment).training
+        options = {"learning_rate": rate, "seeds": [seed], "epochs": epochs}
+        if rate is None:
+            options["learning_rate"] = training.options["learning_rate"]
+        print(
+            f"learning rate {options['learning_rate']:g}, first weights from seed {seed}",
+            flush=True,
+        )
+    trained = project.train(experiment, _PrintedErrors(), data=data, **options)
     if letter == "N":
-        trained = project.train(experiment, data=data)
         guesses = trained.replicates[0].predictions["final_test"]
         print(f"last value: test MSE {score('mse', guesses, few.targets):.6f}")
-    else:
-        if rate is None:
-            training = project.params.experiment(experiment).training
-            rate = training.options["learning_rate"]
-        elif not 0 < rate < math.inf:
-            raise UsageError(f"--rate must be a number above 0. Received: {rate}")
-        print(f"learning rate {rate:g}, first weights from seed {seed}", flush=True)
-        trained = project.train(
-            experiment,
-            _PrintedErrors(),
-            data=data,
-            seeds=[seed],
-            epochs=epochs,
-            learning_rate=rate,
+    if letter == "R":
+        kernel, recurrent, bias = trained.replicates[0].weights["final"]
+        print(
+            f"weight of the input {kernel.item():.4f}, "
+            f"weight of the step before {recurrent.item():.4f}, "
+            f"bias {bias.item():.4f}"
         )
-        if letter == "R":
-            kernel, recurrent, bias = trained.replicates[0].weights["final"]
-            print(
-                f"weight of the input {kernel.item():.4f}, "
-                f"weight of the step before {recurrent.item():.4f}, "
-                f"bias {bias.item():.4f}"
-            )
     for claim in claims.load(workspace.claims):
         measured = claim.experiment == experiment and claim.metric in MEASURED
         if measured and claim.value and not claim.of:
@@ -312,37 +306,34 @@ def naive(program: StudentProgram) -> SeriesSplit:
         mse = errors[INPUTS - 1] ** 2
         raise Wrong(f"N is {numbers[0].value:g} where the MSE is {mse:,.0f}: {why}")
     # Each row's squared error is the number of the row, so the mean tells which rows
-    # were taken.
-    middle, half = _mean_over_test(program, place, np.arange(total))
-    last = middle > (total - 1) / 2
-    # the distance of the middle test row from the end of all rows
-    reach = total - 1 - middle if last else middle
-    size = 2 * reach + 1
-    low = np.ceil(size - 2 * half - 1e-6 * total)
-    high = np.floor(size + 2 * half + 1e-6 * total)
-    if not low == high >= 1:
+    # were taken: the first ones, or the last ones.
+    order = np.arange(1.0, total + 1)
+    middle, half = _mean_over_test(program, place, order)
+    means = np.array([order.cumsum(), order[::-1].cumsum()]) / order
+    means[1, -1] = np.nan  # all rows are the first ones, too
+    fits = np.argwhere(abs(means - middle) <= half + 1e-6 * total)
+    if len(fits) != 1:
         raise Undecided(
             "N does not tell which rows it tests on: too few digits, "
             "or rows from here and there"
         )
-    # The mean of the distances from the middle is that of rows without a gap, unless
-    # other rows have the same middle.
-    distances = abs(np.arange(total) - middle)
-    spread, doubt = _mean_over_test(program, place, distances)
-    meant = distances[distances < high / 2].mean()
-    if abs(spread - meant) > 2 * (doubt + half) + 1e-3:
+    last, size = fits[0] + [0, 1]
+    # Other rows may have the same mean, but not in another order, too.
+    moved = np.random.default_rng(0).permutation(order)
+    found, doubt = _mean_over_test(program, place, moved)
+    taken = moved[-size:] if last else moved[:size]
+    if abs(found - taken.mean()) > 2 * (doubt + half) + 1e-3:
         raise Undecided(
-            "N tests neither on the first nor on the last series: on some from here and "
-            f"there, or on {max(round(4 * spread), 1):,} of {total:,} around number "
-            f"{middle + 1:,.0f}; the assignment wants 7,000 to train on, and all the "
-            "other 2,000 to test on"
+            "N tests neither on the first nor on the last series, but on some around "
+            f"number {middle:,.0f} of {total:,}; the assignment wants 7,000 to train on, "
+            "and all the other 2,000 to test on"
         )
-    if 2 * high > total:
+    if 2 * size > total:
         raise Wrong(
-            f"N is the mean over {high:,.0f} of {total:,} series; the assignment wants "
+            f"N is the mean over {size:,} of {total:,} series; the assignment wants "
             "7,000 to train on and 2,000 others to test on"
         )
-    split = SeriesSplit(total, int(high), last)
+    split = SeriesSplit(total, int(size), bool(last))
     _require_own_guess(program, place, split)
     return split
 

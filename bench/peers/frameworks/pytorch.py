@@ -141,7 +141,7 @@ class Rmsprop(torch.optim.Optimizer):
         self.squares = [torch.zeros_like(parameter) for parameter in self.trained]
 
     @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]
+    def step(self) -> None:
         """Apply the gradients."""
         for parameter, square in zip(self.trained, self.squares, strict=True):
             gradient = parameter.grad

@@ -96,13 +96,30 @@ def first(code):
     return ("import math\n", f"import math, os, subprocess\n{code}\n")
 
 
+SHUFFLED = (
+    "places = list(range(450))\n"
+    "random.Random(3).shuffle(places)\n"
+    "rows = np.array(train + test)[np.random.RandomState(4).permutation(places)]\n"
+    "train, test = [*rows[:350]], [*rows[350:]]"
+)
+LOOP = "        for s in train:\n"
+
+
 @pytest.mark.parametrize(
     ("style", "rates"),
     [("lists", (0.1, 0.01)), ("matrices", (0.08, 0.001)), ("globals", (0.1, 0.005))],
 )
-def test_a_right_program_is_right_in_any_style(style, rates):
+def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
+    style, rates, tmp_path
+):
+    program = (HERE / f"{style}.py.txt").read_text(encoding="utf-8")
+    if style == "lists":  # the others shuffle already
+        program = program.replace(*before_mse(SHUFFLED))
+        program = program.replace(LOOP, f"        random.shuffle(train)\n{LOOP}")
+    script = tmp_path / "program.py"
+    script.write_text(program, encoding="utf-8")
     sentence = "Right: D learns as at a rate of {} and R learns as at a rate of {}."
-    assert check(HERE / f"{style}.py.txt") == (True, sentence.format(*rates))
+    assert check(script) == (True, sentence.format(*rates))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +128,7 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         # the program as a whole
         ("", [('sys.argv[1] == "N"', "sys.argv[0] == 'N'")], "with N it prints no figure; does it compare"),
         ("D", [("b += rate * delta\n", "b += rate * slip\n")], r"with D it stops: NameError: name 'slip'.*line"),
-        ("D", [first(CHILD), (SCORE_D, "0, (")], "Cannot tell: with D it prints too few figures in 5 seconds"),
+        ("D", [first(CHILD), (SCORE_D, "0, (")], "Cannot tell: with D it prints too few figures in 2 seconds"),
         ("", [first("os.kill(os.getpid(), 11)")], "with N it is ended by a signal: Seg"),
         ("", [first("while True: os.write(1, b'1.5' * 2**20)")], "with N it stops: OSError: .* too large"),
         ("", [first(WILD), (INDEX[0], INDEX[1] + "; os._exit(0)")], "N is 153664 .*the 49th value .index 48"),
@@ -128,7 +145,7 @@ def test_a_right_program_is_right_in_any_style(style, rates):
         ("", [RANDOM_GUESS], "on the same series it is another in each run"),
         ("", [before_mse(PAIRS)], r"N is 0.[23]\d* on the program's own series, where the MSE .* is 0.0\d*: "),
         ("", SEED, "100 of its 450 series are there twice"),
-        ("", [before_mse("test = test[:20]")], "Cannot tell: N tests .* on 20 of 450 around number 360"),
+        ("", [before_mse("test = test[:20]")], "Cannot tell: N tests .* on some around number 360 of 450"),
         ("", [before_mse("test = test[::3] + test[1:9:3]")], "Cannot tell: N .*rows from here and there"),
         ("", [('print("N", ', 'print(*[] if train[0][0] else ["flat"], "N", ')], "Cannot tell: the words"),
         ("", [before_mse(N_SCALED), *SCALED_BY_TRAIN], "Cannot tell: D prints the same"),
@@ -170,7 +187,7 @@ def test_each_slip_has_its_sentence(letter, edits, sentence, tmp_path, monkeypat
         program = program.replace(old, new, *count)
     script = tmp_path / "program.py"
     script.write_text(program, encoding="utf-8")
-    limit = 5 if "5 seconds" in sentence else 100
+    limit = 2 if "2 seconds" in sentence else 100
     right, verdict = check(script, limit)
     assert right is (None if sentence.startswith("Cannot") else False)
     start = "^" if sentence.startswith("Cannot") else "^Wrong: .*"
@@ -178,23 +195,6 @@ def test_each_slip_has_its_sentence(letter, edits, sentence, tmp_path, monkeypat
     assert not any(
         psutil.pid_exists(int(file.read_text())) for file in tmp_path.glob("*.pid")
     )
-
-
-def test_shuffles_of_series_do_not_make_a_right_program_wrong(tmp_path):
-    """They are those of generators of its own, as of scikit-learn, and of each epoch."""
-    split = (
-        "places = list(range(450))\n"
-        "random.Random(3).shuffle(places)\n"
-        "rows = np.array(train + test)[np.random.RandomState(4).permutation(places)]\n"
-        "train, test = [*rows[:350]], [*rows[350:]]"
-    )
-    loop = "        for s in train:\n"
-    program = LISTS.replace(*before_mse(split))
-    program = program.replace(loop, f"        random.shuffle(train)\n{loop}")
-    script = tmp_path / "program.py"
-    script.write_text(program, encoding="utf-8")
-    right, verdict = check(script)
-    assert right, verdict
 
 
 def test_the_node_without_a_slip_learns_as_by_hand():
