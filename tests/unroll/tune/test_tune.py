@@ -62,11 +62,6 @@ experiments:
       model: {family: dense, name: mlp, hidden: [4]}
       training: {method: keras, optimizer: adam, loss: mse, epochs: 2, batch_size: 16}
 """
-TWIN = """\
-    twin:
-      model: {family: baselines, name: linear, last: 8}
-      training: {method: least_squares, ridge: 1000.0}
-"""
 FAMILIES = PARAMS.replace("    ridge:\n", "    ridge:\n      trials: 4\n").replace(
     "by_hand}\n    ridge", "by_hand, learning_rate: 0.001}\n      trials: 3\n    ridge"
 )
@@ -273,31 +268,16 @@ def test_a_trial_that_is_interrupted_is_begun_anew(tmp_path, monkeypatch):
     assert again.params == first.params == {"model.last": 8, "training.ridge": 1000.0}
 
 
-def test_no_two_searches_draw_the_same_options(tmp_path):
-    workspace = make(
-        tmp_path, PARAMS.replace("    last_value:", TWIN + "    last_value:")
-    )
-    for name, number in (("ridge", 1), ("ridge", 2), ("twin", 1)):
-        tune(workspace, f"waves/{name}", "--trials", "4", "--search", f"{number}")
-    drawn = {}
-    for name in ("ridge", "twin"):
-        storage = f"sqlite:///{workspace.scratch / 'tuning' / 'waves' / name}.db"
-        for each in optuna.get_all_study_names(storage):
-            loaded = optuna.load_study(study_name=each, storage=storage)
-            drawn[name, each] = [trial.params for trial in loaded.get_trials()]
-    assert len(drawn) == 3
-    assert len({json.dumps(options[0]) for options in drawn.values()}) == 1, "as it is"
-    later = [json.dumps(each) for options in drawn.values() for each in options[1:]]
-    assert len({*later}) == len(later) == 9
+def test_no_two_searches_draw_the_same_options():
     seeds = set()
-    searches = []
+    count = 0
     for name, experiment in params.load(REPOSITORY / "params.yaml").runs.items():
         if experiment.trials and experiment.share == 1:
             for number in (1, 2, 3):
                 search = Search(name, experiment, None, {}, 12, number)
-                searches.append(name)
                 seeds |= {search.seed(trial) for trial in range(12)}
-    assert len(seeds) == 12 * len(searches) > 1500
+                count += 12
+    assert len(seeds) == count > 1500
 
 
 def test_a_damaged_study_is_one_line_and_other_ranges_have_another_one(
@@ -478,12 +458,6 @@ def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_sta
         ].high
         == 30
     )
-    for name, experiment in every.items():
-        if experiment.trials and experiment.share == 1:
-            now = current_values(name, experiment, searched[name])
-            assert all(
-                contains(tried, now[path]) for path, tried in searched[name].items()
-            ), name
 
 
 def test_the_best_of_each_committed_search_is_what_params_yaml_has():
