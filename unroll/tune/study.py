@@ -9,7 +9,6 @@ import gc
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -23,17 +22,16 @@ from optuna import Study, Trial, TrialPruned
 from optuna.distributions import distribution_to_json
 from optuna.exceptions import OptunaError
 from optuna.samplers import TPESampler
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline import locks
 from pipeline.config import params
 from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset, without_calendar
 from pipeline.errors import DivergedError, UnrollError, UsageError, one_line
+from pipeline.locks import alone
 from pipeline.metrics import MEASURES, Measure, score
 from pipeline.provenance import fingerprint
 from pipeline.time_left import duration
@@ -43,14 +41,8 @@ from stages import progress
 from unroll.terminal import built_by
 from unroll.tune.space import Space, contains, current_values, draw, with_values
 
-PATIENCE = 60
-"""Seconds to wait for a write of another process, which takes milliseconds."""
-
 RETRIES = 2
-"""The number of times that Optuna queues a trial again if its process dies."""
-
-PROCESS = "process"
-"""The attribute of a trial with the process id of its training."""
+"""The number of times that a trial is queued again if its process dies."""
 
 ATTEMPTS = 2
 """The most trials that are begun for each trial that has to complete."""
@@ -166,31 +158,30 @@ def opened(workspace: Workspace, search: Search) -> Iterator[Study]:
         UnrollError: the file of the trials cannot be read or written.
     """
     file = workspace.scratch / "tuning" / f"{search.name}.db"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        study = _study(file, _study_name(workspace, search), search.measure.higher)
-        own = search.own_values
-        if not search.experiment.trials and all(
-            contains(tried, own[place]) for place, tried in search.searched.items()
-        ):
-            study.enqueue_trial(own, skip_if_exists=True)
-        yield study
-    except (SQLAlchemyError, OptunaError) as error:
-        cause = error.__cause__ or error
-        why = one_line(str(getattr(cause, "orig", None) or cause))
-        raise UnrollError(
-            f"{file} cannot be used ({why:.200}); move it away to begin anew"
-        ) from error
+    busy = f"another process searches {search.name}; wait until it has ended"
+    with alone(file.with_suffix(".lock"), busy):
+        try:
+            study = _study(file, _study_name(workspace, search), search.measure.higher)
+            _queue_again(study)
+            own = search.own_values
+            if not search.experiment.trials and all(
+                contains(tried, own[place]) for place, tried in search.searched.items()
+            ):
+                study.enqueue_trial(own, skip_if_exists=True)
+            yield study
+        except (SQLAlchemyError, OptunaError) as error:
+            cause = error.__cause__ or error
+            why = one_line(str(getattr(cause, "orig", None) or cause))
+            raise UnrollError(
+                f"{file} cannot be used ({why:.200}); move it away to begin anew"
+            ) from error
 
 
 def _study(file: Path, name: str, higher: bool) -> Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna.create_study(
-        storage=RDBStorage(
-            # A folder's name may hold `?` and `#`, which an address must not.
-            URL.create("sqlite", database=str(file)).render_as_string(),
-            {"connect_args": {"timeout": PATIENCE}},
-        ),
+        # A folder's name may hold `?` and `#`, which an address must not.
+        storage=URL.create("sqlite", database=str(file)).render_as_string(),
         study_name=name,
         direction="maximize" if higher else "minimize",
         load_if_exists=True,
@@ -212,16 +203,13 @@ def _study_name(workspace: Workspace, search: Search) -> str:
 def optimize(search: Search, study: Study) -> None:
     """Train trials until enough have completed, and print a line for each trial.
 
-    Several processes may train trials of the same study.
-
     Raises:
         UnrollError: a trial failed before any trial had completed.
     """
 
     def objective(trial: Trial) -> float:
-        # A seed for each trial, so that no two processes draw the same options.
+        # A seed for each trial, so that a stopped search draws the same options.
         study.sampler = TPESampler(seed=search.seed(trial.number))
-        trial.set_user_attr(PROCESS, os.getpid())
         values = draw(trial, search.searched)
         title = f"{search.name}  trial {trial.number + 1}"
         started = time.monotonic()
@@ -257,32 +245,20 @@ def _trials(study: Study, *states: TrialState) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=states)
 
 
-def _fail_dead(study: Study) -> None:
-    """Fail the trials whose processes have ended, and queue their options again."""
+def _queue_again(study: Study) -> None:
+    """Fail the trials of a process that was killed, and queue their options again."""
     for trial in _trials(study, TrialState.RUNNING):
-        begun = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-        # a process notes itself just after it has begun a trial
-        is_new = PROCESS not in trial.user_attrs and time.time() < begun + PATIENCE
-        if is_new or locks.alive(trial.user_attrs.get(PROCESS, 0), begun):
-            continue
-        with contextlib.suppress(ValueError):  # another process has just failed it
-            study.tell(trial.number, state=TrialState.FAIL)
-            failed = [each.params for each in _trials(study, TrialState.FAIL)]
-            if failed.count(trial.params) <= RETRIES:
-                study.enqueue_trial(trial.params)
+        study.tell(trial.number, state=TrialState.FAIL)
+        failed = [each.params for each in _trials(study, TrialState.FAIL)]
+        if failed.count(trial.params) <= RETRIES:
+            study.enqueue_trial(trial.params)
 
 
 def _enough(search: Search, study: Study) -> bool:
-    """Return whether enough trials have ended or are being trained."""
-    _fail_dead(study)
-    hopeful = len(_trials(study, TrialState.COMPLETE, TrialState.RUNNING))
-    begun = hopeful + len(_trials(study, TrialState.PRUNED))
-    return hopeful >= search.trials or begun >= ATTEMPTS * search.trials
-
-
-def is_running(study: Study) -> bool:
-    """Return whether a process trains a trial now."""
-    return bool(_trials(study, TrialState.RUNNING))
+    """Return whether enough trials have ended."""
+    complete = len(_trials(study, TrialState.COMPLETE))
+    begun = complete + len(_trials(study, TrialState.PRUNED))
+    return complete >= search.trials or begun >= ATTEMPTS * search.trials
 
 
 def attempts(search: Search, study: Study) -> list[Attempt]:
@@ -290,7 +266,7 @@ def attempts(search: Search, study: Study) -> list[Attempt]:
     ended: list[Attempt] = []
     missing = search.trials
     for trial in _trials(study, TrialState.COMPLETE, TrialState.PRUNED):
-        if missing > 0:  # two processes may each have begun a last trial
+        if missing > 0:  # an earlier search may have had more trials
             ended.append(Attempt(**trial.user_attrs["attempt"]))
         missing -= trial.state == TrialState.COMPLETE
     return ended

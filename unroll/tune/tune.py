@@ -28,7 +28,6 @@ from unroll.tune.study import (
     Attempt,
     Search,
     attempts,
-    is_running,
     opened,
     optimize,
     train,
@@ -139,12 +138,6 @@ def _tune(workspace: Workspace, config: Params, search: Search) -> None:
         sweep(workspace)
         with opened(workspace, search) as study:
             optimize(search, study)
-            if is_running(study):
-                print(
-                    "Another process runs the last trials, and will print the best. "
-                    "If that process is stopped, run this command again."
-                )
-                return
             table = _table(search, study)
         tables.write(file, table)
     _show_best(workspace, config, search, table)

@@ -49,7 +49,6 @@ def in_part(letter, code):
     return (PARTS[letter], PARTS[letter] + code)
 
 
-FEW = [("range(350)", "range(120)"), ("range(100)", "range(40)")]
 EACH = "for s in train + test: s[:50] ="
 TIME = f"order = np.random.default_rng(7).permutation(50)\n{EACH} s[order]"
 TIME_OF_D = f"    order = random.sample(range(50), 50)\n    {EACH} s[order]\n"
@@ -97,10 +96,10 @@ def first(code):
 
 
 SHUFFLED = (
-    "places = list(range(450))\n"
+    "places = list(range(240))\n"
     "random.Random(3).shuffle(places)\n"
     "rows = np.array(train + test)[np.random.RandomState(4).permutation(places)]\n"
-    "train, test = [*rows[:350]], [*rows[350:]]"
+    "train, test = [*rows[:180]], [*rows[180:]]"
 )
 LOOP = "        for s in train:\n"
 
@@ -137,16 +136,16 @@ def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
         # N
         ("", [INDEX], "its guess is the 49th value .index 48., and must be the 50th .index 49"),
         ("", [("/ len(test)", "/ len(test)) ** 0.5"), ("return sum", "return (sum")], "it prints the root"),
-        ("", [("for s in test) / len(test)", "for s in train) / len(train)")], "N is the mean over 350 of 450"),
-        ("", [("for s in test) / len(test)", "for s in train + test) / 450")], "N is the mean over 450 of 450"),
+        ("", [("for s in test) / len(test)", "for s in train) / len(train)")], "N is the mean over 180 of 240"),
+        ("", [("for s in test) / len(test)", "for s in train + test) / 240")], "N is the mean over 240 of 240"),
         ("", [INDEX, ('print("N", ', 'print("N %.0e" % ')], "Cannot tell: N does not tell which rows"),
         ("", [(INDEX[0], "s: s[50]))")], "its guess is the 51st value .index 50., which it must guess"),
         ("", [before_mse(TIME)], "with N it shuffles 50 values of a series .line 21"),
         ("", [RANDOM_GUESS], "on the same series it is another in each run"),
         ("", [before_mse(PAIRS)], r"N is 0.[23]\d* on the program's own series, where the MSE .* is 0.0\d*: "),
-        ("", SEED, "100 of its 450 series are there twice"),
-        ("", [before_mse("test = test[:20]")], "Cannot tell: N tests .* on some around number 360 of 450"),
-        ("", [before_mse("test = test[::3] + test[1:9:3]")], "Cannot tell: N .*rows from here and there"),
+        ("", SEED, "60 of its 240 series are there twice"),
+        ("", [before_mse("test = test[:20]")], "Cannot tell: N tests .* on some around number 190 of 240"),
+        ("", [before_mse("test = test[::3] + test[1:9:3]")], "Cannot tell: N does not tell which rows"),
         ("", [('print("N", ', 'print(*[] if train[0][0] else ["flat"], "N", ')], "Cannot tell: the words"),
         ("", [before_mse(N_SCALED), *SCALED_BY_TRAIN], "Cannot tell: D prints the same"),
         # D
@@ -176,8 +175,7 @@ def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
 )  # fmt: skip
 def test_each_slip_has_its_sentence(letter, edits, sentence, tmp_path, monkeypatch):
     if letter:  # the other parts are right
-        edits = [*edits, *FEW]
-        split = SeriesSplit(160, 40, last=True)
+        split = SeriesSplit(240, 60, last=True)
         monkeypatch.setattr(assignment, "naive", lambda _: split)
         rates = {letter: assignment.RATES[letter]}
         monkeypatch.setattr(assignment, "RATES", rates)

@@ -4,9 +4,7 @@ looked at."""
 import contextlib
 import io
 import json
-import os
 import re
-import subprocess
 from dataclasses import replace
 
 import optuna
@@ -15,6 +13,7 @@ import pytest
 from optuna.distributions import distribution_to_json
 from sqlalchemy import URL
 
+from pipeline import locks
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.data.examples import Arrays
@@ -187,13 +186,16 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_line_and_changes_nothing(tuned, arguments, message):
-    files = [tuned.params, *(tuned.scratch / "tuning" / "waves").iterdir()]
+    files = [tuned.params, *sorted((tuned.scratch / "tuning" / "waves").glob("*.db"))]
     before = [path.read_bytes() for path in files]
     with pytest.raises(UsageError) as caught:
         tune(tuned, *arguments)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert [tuned.params, *(tuned.scratch / "tuning" / "waves").iterdir()] == files
+    assert [
+        tuned.params,
+        *sorted((tuned.scratch / "tuning" / "waves").glob("*.db")),
+    ] == files
     assert [path.read_bytes() for path in files] == before
 
 
@@ -232,24 +234,21 @@ def test_a_stopped_study_goes_on_as_if_it_had_not_been_and_no_number_of_test_cou
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_the_last_trials_of_a_killed_search_are_trained_by_the_next_one_at_once(
-    tmp_path, capsys
-):
+def test_trials_of_a_killed_search_are_trained_by_the_next_one(tmp_path):
     workspace = make(tmp_path)
     tune(workspace, "waves/ridge", "--trials", "2")
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    for process in (ended.pid, os.getpid()):
-        running = load_study(workspace, "waves/ridge")
-        lost = running.ask(trials(workspace, "waves/ridge")[0].distributions)
-        lost.set_user_attr(study.PROCESS, process)
-    capsys.readouterr()
-    tune(workspace, "waves/ridge", "--trials", "4")
-    assert "Another process runs the last trials" in capsys.readouterr().out, "it lives"
-    states = [trial.state.name for trial in trials(workspace, "waves/ridge")]
-    assert states == ["COMPLETE"] * 2 + ["FAIL", "RUNNING", "COMPLETE"]
-    again = trials(workspace, "waves/ridge")[4]
-    assert again.params == trials(workspace, "waves/ridge")[2].params
+    first = trials(workspace, "waves/ridge")[0]
+    lost = load_study(workspace, "waves/ridge").ask(first.distributions)
+    with (
+        locks.alone(workspace.scratch / "tuning/waves/ridge.lock", ""),
+        pytest.raises(UnrollError, match="another process searches waves/ridge"),
+    ):
+        tune(workspace, "waves/ridge", "--trials", "3")
+    tune(workspace, "waves/ridge", "--trials", "3")
+    every = trials(workspace, "waves/ridge")
+    states = [trial.state.name for trial in every]
+    assert states == ["COMPLETE"] * 2 + ["FAIL", "COMPLETE"]
+    assert every[3].params == lost.params
 
 
 def test_a_trial_that_is_interrupted_is_begun_anew(tmp_path, monkeypatch):
