@@ -5,7 +5,6 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
 from multiprocessing import get_context
 from pathlib import Path
@@ -93,13 +92,13 @@ class PeerProcess:
         """
         try:
             return self.pool.submit(do, self.framework, *arguments).result()
-        except BrokenProcessPool:
-            printed = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
-            said = [line for line in printed if line.strip()]
-            why = f"its process ended: {said[-1] if said else 'without a word'}"
         except Exception as error:  # noqa: BLE001 - any error stops the bench
-            why = f"{type(error).__name__}: {error}"
-        raise UnrollError(f"bench: {self.framework} failed: {why}")
+            printed = self.log.read_text(encoding="utf-8", errors="replace")
+            last = printed.rstrip().rpartition("\n")[2]
+            raise UnrollError(
+                f"bench: {self.framework} failed: {type(error).__name__}: {error}; the "
+                f"last line that it printed: {last!r}"
+            ) from None
 
     def close(self) -> None:
         """End the process."""

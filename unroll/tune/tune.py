@@ -296,7 +296,7 @@ def _show_best(
         print("These are stand-in data: no figure is a result.")
     unroll = program(workspace)
     compared = "" if target == name else f" && {unroll} compare {name} {target}"
-    print(f"Next: {unroll} repro evaluate@{search.data.name}{compared}")
+    print(f"Next: paste it, then {unroll} repro evaluate@{search.data.name}{compared}")
 
 
 def _entry(
